@@ -1,0 +1,35 @@
+//! Every label that separates one use of a key or a hash from another. Changing one changes the protocol: two
+//! versions with different labels can't understand each other, which is the point of having them.
+
+/// Prefix of the hash that turns the first two words into a room id.
+pub const ROOM: &[u8] = b"caiman room v1";
+
+/// SPAKE2 identity of the sending side; the room id and the protocol version follow.
+pub const PAKE_SENDER: &[u8] = b"caiman pake sender v1";
+/// SPAKE2 identity of the receiving side; the room id and the protocol version follow.
+pub const PAKE_RECEIVER: &[u8] = b"caiman pake receiver v1";
+
+/// Key confirmation by the sending side, over the handshake's transcript.
+pub const CONFIRM_SENDER: &[u8] = b"caiman confirm sender v1";
+/// Key confirmation by the receiving side, over the handshake's transcript.
+pub const CONFIRM_RECEIVER: &[u8] = b"caiman confirm receiver v1";
+
+/// AES-256 key of metadata records from sender to receiver.
+pub const METADATA_FORWARD_ENCRYPT: &[u8] = b"caiman metadata forward encrypt v1";
+/// MAC key of metadata records from sender to receiver.
+pub const METADATA_FORWARD_MAC: &[u8] = b"caiman metadata forward mac v1";
+/// AES-256 key of metadata records from receiver to sender.
+pub const METADATA_BACK_ENCRYPT: &[u8] = b"caiman metadata back encrypt v1";
+/// MAC key of metadata records from receiver to sender.
+pub const METADATA_BACK_MAC: &[u8] = b"caiman metadata back mac v1";
+/// AES-256 key of file data records from sender to receiver.
+pub const DATA_FORWARD_ENCRYPT: &[u8] = b"caiman data forward encrypt v1";
+/// MAC key of file data records from sender to receiver.
+pub const DATA_FORWARD_MAC: &[u8] = b"caiman data forward mac v1";
+/// AES-256 key of file data records from receiver to sender.
+pub const DATA_BACK_ENCRYPT: &[u8] = b"caiman data back encrypt v1";
+/// MAC key of file data records from receiver to sender.
+pub const DATA_BACK_MAC: &[u8] = b"caiman data back mac v1";
+
+/// A relay's access password, proven over the relay's nonce.
+pub const RELAY_ACCESS: &[u8] = b"caiman relay access v1";

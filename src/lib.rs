@@ -1,0 +1,27 @@
+//! Caiman moves files from one person's computer to another's: end-to-end encrypted, over parallel connections,
+//! through a relay that can read nothing.
+//!
+//! The crate is a library with a thin binary on top. Read it in this order; each module imports only from those
+//! before it (ARCHITECTURE.md states the rules, `tests/architecture.rs` checks them):
+//!
+//! - [`labels`]: every domain-separation label, in one place
+//! - [`code`]: the four words that two people share
+//! - [`crypto`]: key agreement, key derivation, sealed records; bytes in, bytes out
+//! - [`protocol`]: messages, limits, frames, the manifest and [`protocol::RelPath`]; no sockets, no clock
+//! - [`net`]: sockets that speak the protocol's frames, and the relay's client side
+//! - [`platform`]: what differs between operating systems
+//! - [`relay`]: the server that pairs two strangers and copies bytes between them
+//! - [`transfer`]: the sending and the receiving side of one transfer
+//! - [`engine`]: commands in, events out, on a thread of its own
+//! - [`cli`]: the headless commands, which use the engine and nothing below it
+
+pub mod cli;
+pub mod code;
+pub mod crypto;
+pub mod engine;
+pub mod labels;
+pub mod net;
+pub mod platform;
+pub mod protocol;
+pub mod relay;
+pub mod transfer;

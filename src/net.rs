@@ -1,0 +1,4 @@
+//! Sockets that speak the protocol's frames. Called by `relay` and `transfer`; knows no keys and no files.
+
+pub mod access;
+pub mod io;

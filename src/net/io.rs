@@ -1,0 +1,50 @@
+//! Frames over a socket. Time limits are the caller's: wrap the call in `tokio::time::timeout`.
+
+use std::io;
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::protocol::frame::{self, FrameError};
+
+/// Why a frame could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The connection broke or was closed.
+    #[error("the connection was lost")]
+    Io(#[from] io::Error),
+    /// The other side said something that isn't in the protocol.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+}
+
+/// Reads one frame's payload of at most `limit` bytes. Memory grows with what arrives, never with what is announced.
+pub async fn read_bytes(stream: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<Vec<u8>, ReadError> {
+    let mut prefix = [0; frame::PREFIX_LEN];
+    stream.read_exact(&mut prefix).await?;
+    let length = frame::length(prefix, limit)?;
+    let mut payload = Vec::new();
+    stream.take(length as u64).read_to_end(&mut payload).await?;
+    if payload.len() < length {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    Ok(payload)
+}
+
+/// Reads one message of at most `limit` bytes.
+pub async fn read<T: DeserializeOwned>(
+    stream: &mut (impl AsyncRead + Unpin),
+    limit: usize,
+) -> Result<T, ReadError> {
+    Ok(frame::from_bytes(&read_bytes(stream, limit).await?)?)
+}
+
+/// Writes one message.
+pub async fn write<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> io::Result<()> {
+    stream.write_all(&frame::encode(message)).await
+}
+
+/// Writes an already encoded message.
+pub async fn write_bytes(stream: &mut (impl AsyncWrite + Unpin), payload: &[u8]) -> io::Result<()> {
+    stream.write_all(&frame::wrap(payload)).await
+}

@@ -1,0 +1,266 @@
+//! What a client and a relay say to each other, before the relay becomes a pipe.
+//!
+//! *Control connection.* The client opens with [`Opening::Control`]'s eight bytes; the relay answers with a
+//! [`Welcome`] frame; the client sends a [`Hello`] frame; the relay answers with [`Reply`] frames. After
+//! [`Reply::Paired`] every byte is the two peers' own. Silence before the opening bytes gives a port scanner nothing.
+//!
+//! *Lane.* The client sends one [`LaneHello`], 32 bytes; the relay answers with one byte: [`LANE_PAIRED`] once the
+//! other end of the same lane is there, or [`Refusal::lane_byte`]. Then every byte is the peers' own.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+
+/// Largest frame in bytes before two peers are paired.
+pub const MAX_FRAME: usize = 64 * 1024;
+/// Largest first message in bytes that a relay keeps for the receiver. A sender's hello takes about a hundred.
+pub const MAX_FIRST: usize = 1024;
+/// Most data ports that a welcome may name.
+pub const MAX_DATA_PORTS: usize = 64;
+/// Lane numbers run from 0 to this, exclusive.
+pub const MAX_LANES: u16 = 32;
+
+const MAGIC: [u8; 7] = *b"caiman\0";
+/// Bytes of the opening, the same for both kinds of connection.
+pub const OPENING_LEN: usize = 8;
+
+/// The first eight bytes on a connection: what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// A control connection.
+    Control,
+    /// A lane; the rest of a [`LaneHello`] follows.
+    Lane,
+}
+
+impl Opening {
+    /// The bytes on the wire.
+    pub fn to_bytes(self) -> [u8; OPENING_LEN] {
+        let mut bytes = [0; OPENING_LEN];
+        bytes[..7].copy_from_slice(&MAGIC);
+        bytes[7] = match self {
+            Self::Control => b'C',
+            Self::Lane => b'L',
+        };
+        bytes
+    }
+
+    /// The opening that `bytes` spell, or `None` for anything that isn't Caiman.
+    pub fn from_bytes(bytes: [u8; OPENING_LEN]) -> Option<Self> {
+        [Self::Control, Self::Lane].into_iter().find(|opening| opening.to_bytes() == bytes)
+    }
+}
+
+/// Names a room on a relay: derived from the first two words of a code, or from a shared key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RoomId(pub [u8; 16]);
+
+/// Ties a lane to its room. Drawn by the relay and told to both ends when they are paired, so that a lane that belongs
+/// to no room is refused, and a password holds for lanes as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LaneToken(pub [u8; 16]);
+
+/// The relay's first frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The relay's protocol version.
+    pub version: u16,
+    /// What the relay can do beyond version 1; no bits are given out yet.
+    pub features: u64,
+    /// Fresh random bytes, to prove the password over.
+    pub nonce: [u8; 32],
+    /// Whether a [`Hello::proof`] is asked for.
+    pub password_required: bool,
+    /// Ports on this host that take lanes, at most [`MAX_DATA_PORTS`]; empty means this very port.
+    pub data_ports: Vec<u16>,
+    /// The client's address as the relay sees it, told to nobody else. For direct paths, later.
+    pub observed: SocketAddr,
+}
+
+/// The client's answer to the welcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The client's protocol version.
+    pub version: u16,
+    /// What the client can do beyond version 1; no bits are given out yet.
+    pub features: u64,
+    /// Which of a room's two places is wanted.
+    pub role: Role,
+    /// The room.
+    pub room: RoomId,
+    /// Proof of the relay's password over [`Welcome::nonce`]; see `net::access`.
+    pub proof: Option<[u8; 32]>,
+    /// A sender's first message to the receiver, at most [`MAX_FIRST`] bytes; empty from a receiver.
+    pub first: Vec<u8>,
+}
+
+/// What the relay says after a hello.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// A sender's room is made; a further reply follows when somebody joins.
+    Waiting,
+    /// Both are there. To the receiver it carries the sender's first message, to the sender an empty one.
+    Paired {
+        /// For this room's lanes.
+        token: LaneToken,
+        /// The sender's [`Hello::first`].
+        first: Vec<u8>,
+    },
+    /// No; the relay closes after this.
+    Refused(Refusal),
+}
+
+/// Why a relay says no. Each is a different thing for a person to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// The client speaks another version; this is the relay's.
+    #[error("the relay speaks version {0} of the protocol")]
+    Version(u16),
+    /// No proof of the password came, and one is needed.
+    #[error("the relay asks for a password")]
+    PasswordRequired,
+    /// The proof doesn't match.
+    #[error("the relay's password is another one")]
+    PasswordWrong,
+    /// A receiver named a room that has no sender.
+    #[error("nobody is in that room")]
+    NoSuchRoom,
+    /// The room already has one of this role.
+    #[error("somebody else is already in that room")]
+    RoleTaken,
+    /// Too many connections, in all or from this address.
+    #[error("the relay has too many connections")]
+    TooManyConnections,
+    /// Too many rooms, in all or from this address.
+    #[error("the relay has too many rooms")]
+    TooManyRooms,
+    /// Too many joins of rooms from this address lately.
+    #[error("too many tries from this address, wait a minute")]
+    TooManyJoins,
+    /// The relay's memory limit is reached.
+    #[error("the relay is out of memory for more")]
+    OutOfMemory,
+    /// Too slow to say hello, or silent for too long.
+    #[error("the relay waited too long")]
+    TooSlow,
+    /// The client said something that isn't in the protocol.
+    #[error("the relay didn't understand what was sent")]
+    Malformed,
+    /// A lane for a room that isn't there, a number out of range, or a lane that is already taken.
+    #[error("the relay doesn't know this lane")]
+    NoSuchLane,
+    /// The relay is shutting down.
+    #[error("the relay is shutting down")]
+    Draining,
+}
+
+/// The byte a relay answers a lane with once both ends are there.
+pub const LANE_PAIRED: u8 = 1;
+
+impl Refusal {
+    /// The byte that refuses a lane; never [`LANE_PAIRED`].
+    pub fn lane_byte(self) -> u8 {
+        match self {
+            Self::Version(_) => 2,
+            Self::PasswordRequired => 3,
+            Self::PasswordWrong => 4,
+            Self::NoSuchRoom => 5,
+            Self::RoleTaken => 6,
+            Self::TooManyConnections => 7,
+            Self::TooManyRooms => 8,
+            Self::TooManyJoins => 9,
+            Self::OutOfMemory => 10,
+            Self::TooSlow => 11,
+            Self::Malformed => 12,
+            Self::NoSuchLane => 13,
+            Self::Draining => 14,
+        }
+    }
+
+    /// The refusal that a lane's answer means; what no version of this relay sends counts as malformed.
+    pub fn from_lane_byte(byte: u8) -> Self {
+        match byte {
+            5 => Self::NoSuchRoom,
+            6 => Self::RoleTaken,
+            7 => Self::TooManyConnections,
+            10 => Self::OutOfMemory,
+            11 => Self::TooSlow,
+            13 => Self::NoSuchLane,
+            14 => Self::Draining,
+            _ => Self::Malformed,
+        }
+    }
+}
+
+/// Bytes of a lane's hello, the opening included.
+pub const LANE_HELLO_LEN: usize = 32;
+
+/// What a lane says first: `opening (8) ‖ token (16) ‖ lane (2, big-endian) ‖ role (1) ‖ zeros (5)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneHello {
+    /// From [`Reply::Paired`].
+    pub token: LaneToken,
+    /// Below [`MAX_LANES`].
+    pub lane: u16,
+    /// Which end this is.
+    pub role: Role,
+}
+
+impl LaneHello {
+    /// The bytes on the wire.
+    pub fn to_bytes(self) -> [u8; LANE_HELLO_LEN] {
+        let mut bytes = [0; LANE_HELLO_LEN];
+        bytes[..8].copy_from_slice(&Opening::Lane.to_bytes());
+        bytes[8..24].copy_from_slice(&self.token.0);
+        bytes[24..26].copy_from_slice(&self.lane.to_be_bytes());
+        bytes[26] = match self.role {
+            Role::Sender => b'S',
+            Role::Receiver => b'R',
+        };
+        bytes
+    }
+
+    /// Reads what follows the opening. `None` for an unknown role, a number out of range or padding that isn't zero.
+    pub fn from_rest(rest: &[u8; LANE_HELLO_LEN - OPENING_LEN]) -> Option<Self> {
+        let mut token = [0; 16];
+        token.copy_from_slice(&rest[..16]);
+        let lane = u16::from_be_bytes([rest[16], rest[17]]);
+        let role = match rest[18] {
+            b'S' => Role::Sender,
+            b'R' => Role::Receiver,
+            _ => return None,
+        };
+        (lane < MAX_LANES && rest[19..] == [0; 5]).then_some(Self { token: LaneToken(token), lane, role })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_hello_comes_back_as_it_was() {
+        let hello = LaneHello { token: LaneToken([7; 16]), lane: 31, role: Role::Receiver };
+        let bytes = hello.to_bytes();
+        assert_eq!(Opening::from_bytes(bytes[..8].try_into().unwrap()), Some(Opening::Lane));
+        assert_eq!(LaneHello::from_rest(bytes[8..].try_into().unwrap()), Some(hello));
+    }
+
+    #[test]
+    fn a_lane_hello_with_anything_odd_in_it_is_refused() {
+        let good = LaneHello { token: LaneToken([7; 16]), lane: 3, role: Role::Sender }.to_bytes();
+        for (at, value) in [(24, 1), (25, 32), (26, b'X'), (27, 1), (31, 1)] {
+            let mut bytes = good;
+            bytes[at] = value;
+            assert_eq!(LaneHello::from_rest(bytes[8..].try_into().unwrap()), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_opening() {
+        assert_eq!(Opening::from_bytes(*b"GET / HT"), None);
+        assert_eq!(Opening::from_bytes(*b"caiman\0X"), None);
+    }
+}
