@@ -1,7 +1,12 @@
 //! The protocol, message by message: plain data, limits and codecs. No sockets, no clock, no cryptography.
 
 pub mod frame;
+pub mod manifest;
+pub mod path;
+pub mod peer;
 pub mod relay;
+
+pub use path::RelPath;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,388 @@
+//! The manifest: what is offered, entry by entry, and the checks that a peer's pages must pass.
+//!
+//! Pages hold [`RawEntry`]s, plain decoded bytes. [`ManifestBuilder`] turns them into [`Entry`]s one page at a time and
+//! refuses by name whatever does not hold together, so that a [`Manifest`] is always sound: paths are unique, every
+//! parent is a folder that stands before its children, and the sums are those that were announced.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::path::{LinkTarget, PathError, RelPath};
+
+/// Most entries in one offer.
+pub const MAX_ENTRIES: u64 = 1_000_000;
+/// Largest offer in bytes: 2^53, so that sums of sizes stay exact everywhere, including in JSON.
+pub const MAX_TOTAL_BYTES: u64 = 1 << 53;
+/// Longest text snippet in bytes; more is better sent as a file.
+pub const MAX_TEXT_BYTES: u64 = 1024 * 1024;
+
+/// A modification time: seconds since 1970 (may be negative) and nanoseconds below a billion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Modified {
+    /// Whole seconds.
+    pub secs: i64,
+    /// Nanoseconds within the second.
+    pub nanos: u32,
+}
+
+/// One entry as it travels, unchecked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawEntry {
+    /// The path, `/`-separated.
+    pub path: String,
+    /// What it is.
+    pub kind: RawKind,
+}
+
+/// What a [`RawEntry`] is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RawKind {
+    /// A regular file.
+    File {
+        /// Bytes.
+        size: u64,
+        /// When it was last changed.
+        modified: Option<Modified>,
+        /// Whether its owner may execute it.
+        executable: bool,
+    },
+    /// A folder; every folder is listed, before what is in it.
+    Folder {
+        /// When it was last changed.
+        modified: Option<Modified>,
+    },
+    /// A symbolic link, kept as a link.
+    Link {
+        /// Where it points.
+        target: String,
+    },
+}
+
+/// What is being offered as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OfferKind {
+    /// Files and folders.
+    Files,
+    /// A text snippet: exactly one file of at most [`MAX_TEXT_BYTES`], shown rather than saved.
+    Text,
+    /// Exactly one file whose size is not known beforehand (its entry says 0).
+    Stream,
+}
+
+/// A checked entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it goes, relative to the chosen folder.
+    pub path: RelPath,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+/// What a checked [`Entry`] is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File {
+        /// Bytes.
+        size: u64,
+        /// When it was last changed.
+        modified: Option<Modified>,
+        /// Whether its owner may execute it.
+        executable: bool,
+    },
+    /// A folder.
+    Folder {
+        /// When it was last changed.
+        modified: Option<Modified>,
+    },
+    /// A symbolic link that stays inside.
+    Link(LinkTarget),
+}
+
+impl Entry {
+    /// Bytes of a file; nothing for the rest.
+    pub fn size(&self) -> u64 {
+        match self.kind {
+            EntryKind::File { size, .. } => size,
+            EntryKind::Folder { .. } | EntryKind::Link(_) => 0,
+        }
+    }
+
+    /// Whether it is a regular file.
+    pub fn is_file(&self) -> bool {
+        matches!(self.kind, EntryKind::File { .. })
+    }
+
+    /// The entry as it travels.
+    pub fn to_raw(&self) -> RawEntry {
+        let kind = match &self.kind {
+            EntryKind::File { size, modified, executable } => {
+                RawKind::File { size: *size, modified: *modified, executable: *executable }
+            }
+            EntryKind::Folder { modified } => RawKind::Folder { modified: *modified },
+            EntryKind::Link(target) => RawKind::Link { target: target.as_str().to_owned() },
+        };
+        RawEntry { path: self.path.as_str().to_owned(), kind }
+    }
+}
+
+/// Why an offer doesn't hold together. The peer misbehaved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// A path or a link target that could lead out of the folder, or that no system can store.
+    #[error("the offer holds {0}")]
+    Path(#[from] PathError),
+    /// More entries than [`MAX_ENTRIES`], or more than were announced.
+    #[error("the offer holds too many entries ({0})")]
+    TooMany(u64),
+    /// Fewer entries than were announced.
+    #[error("the offer ended after {held} of {announced} entries")]
+    TooFew {
+        /// Entries that came.
+        held: u64,
+        /// Entries that were announced.
+        announced: u64,
+    },
+    /// The same path twice.
+    #[error("the offer names the same path twice")]
+    Duplicate,
+    /// A path below a file or a link, or below a folder that was not listed.
+    #[error("the offer holds a path below something that is not a folder")]
+    NotBelowFolder,
+    /// The sizes don't add up to what was announced, or exceed [`MAX_TOTAL_BYTES`].
+    #[error("the sizes in the offer don't add up")]
+    Sizes,
+    /// A time with a billion nanoseconds or more.
+    #[error("the offer holds a time that doesn't exist")]
+    Time,
+    /// A text or a stream that isn't exactly one fitting file.
+    #[error("the offer is not what it says it is")]
+    Kind,
+}
+
+/// A sound list of entries; see the module for what that means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    kind: OfferKind,
+    entries: Vec<Entry>,
+    bytes: u64,
+    files: u64,
+}
+
+impl Manifest {
+    /// What is offered as a whole.
+    pub fn kind(&self) -> OfferKind {
+        self.kind
+    }
+
+    /// The entries, folders before what is in them.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many regular files there are.
+    pub fn files(&self) -> u64 {
+        self.files
+    }
+}
+
+/// Builds a [`Manifest`] from entries that nobody has checked yet.
+#[derive(Debug)]
+pub struct ManifestBuilder {
+    manifest: Manifest,
+    announced: Option<(u64, u64)>,
+    is_folder: HashMap<RelPath, bool>,
+}
+
+impl ManifestBuilder {
+    /// For a list that is still being made: nothing was announced.
+    pub fn new(kind: OfferKind) -> Self {
+        let manifest = Manifest { kind, entries: Vec::new(), bytes: 0, files: 0 };
+        Self { manifest, announced: None, is_folder: HashMap::new() }
+    }
+
+    /// For a peer's offer of this many entries and bytes.
+    pub fn announced(kind: OfferKind, entries: u64, bytes: u64) -> Result<Self, ManifestError> {
+        if entries > MAX_ENTRIES {
+            return Err(ManifestError::TooMany(entries));
+        }
+        if bytes > MAX_TOTAL_BYTES || (kind == OfferKind::Text && bytes > MAX_TEXT_BYTES) {
+            return Err(ManifestError::Sizes);
+        }
+        Ok(Self { announced: Some((entries, bytes)), ..Self::new(kind) })
+    }
+
+    /// How many entries are in.
+    pub fn len(&self) -> u64 {
+        self.manifest.entries.len() as u64
+    }
+
+    /// Whether nothing is in yet.
+    pub fn is_empty(&self) -> bool {
+        self.manifest.entries.is_empty()
+    }
+
+    /// Whether `path` is taken already.
+    pub fn contains(&self, path: &RelPath) -> bool {
+        self.is_folder.contains_key(path)
+    }
+
+    /// Checks one entry and adds it.
+    pub fn push(&mut self, raw: RawEntry) -> Result<(), ManifestError> {
+        let path = RelPath::new(&raw.path)?;
+        let kind = match raw.kind {
+            RawKind::File { size, modified, executable } => {
+                EntryKind::File { size, modified: checked(modified)?, executable }
+            }
+            RawKind::Folder { modified } => EntryKind::Folder { modified: checked(modified)? },
+            RawKind::Link { target } => EntryKind::Link(LinkTarget::new(&path, &target)?),
+        };
+        self.push_entry(Entry { path, kind })
+    }
+
+    /// Adds an entry whose parts are checked already.
+    pub fn push_entry(&mut self, entry: Entry) -> Result<(), ManifestError> {
+        let limit = self.announced.map_or(MAX_ENTRIES, |(entries, _)| entries);
+        if self.len() >= limit {
+            return Err(ManifestError::TooMany(self.len() + 1));
+        }
+        if entry.path.parent().is_some_and(|parent| self.is_folder.get(&parent) != Some(&true)) {
+            return Err(ManifestError::NotBelowFolder);
+        }
+        let bytes_limit = self.announced.map_or(MAX_TOTAL_BYTES, |(_, bytes)| bytes);
+        let bytes = self.manifest.bytes.checked_add(entry.size()).filter(|sum| *sum <= bytes_limit);
+        let bytes = bytes.ok_or(ManifestError::Sizes)?;
+        let is_folder = matches!(entry.kind, EntryKind::Folder { .. });
+        if self.is_folder.insert(entry.path.clone(), is_folder).is_some() {
+            return Err(ManifestError::Duplicate);
+        }
+        self.manifest.bytes = bytes;
+        self.manifest.files += u64::from(entry.is_file());
+        self.manifest.entries.push(entry);
+        Ok(())
+    }
+
+    /// The manifest, once everything that was announced is there.
+    pub fn finish(self) -> Result<Manifest, ManifestError> {
+        let manifest = self.manifest;
+        let held = manifest.entries.len() as u64;
+        if let Some((announced, bytes)) = self.announced {
+            if held < announced {
+                return Err(ManifestError::TooFew { held, announced });
+            }
+            if manifest.bytes != bytes {
+                return Err(ManifestError::Sizes);
+            }
+        }
+        let single = manifest.entries.len() == 1 && manifest.files == 1;
+        let fits = match manifest.kind {
+            OfferKind::Files => true,
+            OfferKind::Text => single && manifest.bytes <= MAX_TEXT_BYTES,
+            OfferKind::Stream => single && manifest.bytes == 0,
+        };
+        if fits { Ok(manifest) } else { Err(ManifestError::Kind) }
+    }
+}
+
+fn checked(modified: Option<Modified>) -> Result<Option<Modified>, ManifestError> {
+    match modified {
+        Some(time) if time.nanos >= 1_000_000_000 => Err(ManifestError::Time),
+        time => Ok(time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, size: u64) -> RawEntry {
+        RawEntry { path: path.to_owned(), kind: RawKind::File { size, modified: None, executable: false } }
+    }
+
+    fn folder(path: &str) -> RawEntry {
+        RawEntry { path: path.to_owned(), kind: RawKind::Folder { modified: None } }
+    }
+
+    fn link(path: &str, target: &str) -> RawEntry {
+        RawEntry { path: path.to_owned(), kind: RawKind::Link { target: target.to_owned() } }
+    }
+
+    fn build(entries: &[RawEntry]) -> Result<Manifest, ManifestError> {
+        let mut builder = ManifestBuilder::new(OfferKind::Files);
+        entries.iter().cloned().try_for_each(|entry| builder.push(entry))?;
+        builder.finish()
+    }
+
+    #[test]
+    fn a_tree_comes_back_as_it_was_sent() {
+        let sent = [folder("a"), file("a/b", 3), link("a/l", "../x"), file("x", 4)];
+        let manifest = build(&sent).unwrap();
+        assert_eq!((manifest.bytes(), manifest.files()), (7, 2));
+        assert_eq!(manifest.entries().iter().map(Entry::to_raw).collect::<Vec<_>>(), sent);
+    }
+
+    #[test]
+    fn a_path_below_a_link_a_file_or_nothing_is_refused() {
+        for above in [link("a", "b"), file("a", 1), file("other", 1)] {
+            assert_eq!(build(&[above, file("a/b", 1)]), Err(ManifestError::NotBelowFolder));
+        }
+    }
+
+    #[test]
+    fn the_same_path_twice_is_refused() {
+        assert_eq!(build(&[file("a", 1), link("a", "b")]), Err(ManifestError::Duplicate));
+        assert_eq!(build(&[folder("a"), folder("a")]), Err(ManifestError::Duplicate));
+    }
+
+    #[test]
+    fn sizes_that_lie_or_overflow_are_refused() {
+        assert_eq!(build(&[file("a", u64::MAX), file("b", 2)]), Err(ManifestError::Sizes));
+        let mut builder = ManifestBuilder::announced(OfferKind::Files, 2, 10).unwrap();
+        builder.push(file("a", 10)).unwrap();
+        assert_eq!(builder.push(file("b", 1)), Err(ManifestError::Sizes));
+        let mut builder = ManifestBuilder::announced(OfferKind::Files, 1, 10).unwrap();
+        builder.push(file("a", 9)).unwrap();
+        assert_eq!(builder.finish(), Err(ManifestError::Sizes));
+    }
+
+    #[test]
+    fn counts_that_lie_are_refused() {
+        assert_eq!(
+            ManifestBuilder::announced(OfferKind::Files, u64::MAX, 0).err(),
+            Some(ManifestError::TooMany(u64::MAX))
+        );
+        let mut builder = ManifestBuilder::announced(OfferKind::Files, 1, 2).unwrap();
+        builder.push(file("a", 1)).unwrap();
+        assert_eq!(builder.push(file("b", 1)), Err(ManifestError::TooMany(2)));
+        let builder = ManifestBuilder::announced(OfferKind::Files, 1, 0).unwrap();
+        assert_eq!(builder.finish(), Err(ManifestError::TooFew { held: 0, announced: 1 }));
+    }
+
+    #[test]
+    fn a_text_or_a_stream_is_exactly_one_file() {
+        for kind in [OfferKind::Text, OfferKind::Stream] {
+            assert_eq!(ManifestBuilder::new(kind).finish(), Err(ManifestError::Kind));
+            let mut builder = ManifestBuilder::new(kind);
+            builder.push(file("a", 0)).unwrap();
+            assert!(builder.finish().is_ok());
+            let mut builder = ManifestBuilder::new(kind);
+            builder.push(folder("a")).unwrap();
+            assert_eq!(builder.finish(), Err(ManifestError::Kind));
+        }
+        let huge = ManifestBuilder::announced(OfferKind::Text, 1, MAX_TEXT_BYTES + 1);
+        assert_eq!(huge.err(), Some(ManifestError::Sizes));
+    }
+
+    #[test]
+    fn a_time_that_does_not_exist_is_refused() {
+        let modified = Some(Modified { secs: 0, nanos: 1_000_000_000 });
+        let odd = RawEntry { path: "a".into(), kind: RawKind::Folder { modified } };
+        assert_eq!(build(&[odd]), Err(ManifestError::Time));
+    }
+}

@@ -1,0 +1,204 @@
+//! What the two peers say to each other: the handshake in the clear, then sealed control messages.
+//!
+//! The order of the messages is told in [`crate::protocol`]. Every list is bounded by the record that carries it,
+//! [`MAX_CONTROL`] bytes of plaintext.
+
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{OfferKind, RawEntry};
+
+/// Largest frame in bytes during the handshake.
+pub const MAX_HANDSHAKE: usize = 1024;
+/// Largest control message in bytes. A selection among [`super::manifest::MAX_ENTRIES`] takes half of it.
+pub const MAX_CONTROL: usize = 256 * 1024;
+/// A sender starts a new manifest page once the current one holds this many bytes.
+pub const PAGE_BYTES: usize = 48 * 1024;
+
+/// A sender's first message: kept by the relay, handed to whoever joins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum First {
+    /// Ready for a handshake.
+    Hello(SenderHello),
+    /// The code was retired after too many failed handshakes; there is nothing here any more.
+    Retired,
+}
+
+/// The sender's half of the handshake. All of it is covered by both confirmation tags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SenderHello {
+    /// The sender's protocol version.
+    pub version: u16,
+    /// What the sender can do beyond version 1; no bits are given out yet.
+    pub features: u64,
+    /// SPAKE2 message of side A.
+    pub pake: Vec<u8>,
+    /// PBKDF2 iterations for both channels.
+    pub iterations: u32,
+    /// PBKDF2 salt of the metadata channel.
+    pub metadata_salt: [u8; 8],
+    /// PBKDF2 salt of the data channel.
+    pub data_salt: [u8; 8],
+}
+
+/// The receiver's half of the handshake. All of it is covered by both confirmation tags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverHello {
+    /// The receiver's protocol version.
+    pub version: u16,
+    /// What the receiver can do beyond version 1; no bits are given out yet.
+    pub features: u64,
+    /// SPAKE2 message of side B.
+    pub pake: Vec<u8>,
+}
+
+/// The receiver's only message in the clear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverFirst {
+    /// An encoded [`ReceiverHello`], as bytes, because the transcript covers exactly these.
+    pub hello: Vec<u8>,
+    /// The receiver's confirmation tag.
+    pub tag: [u8; 32],
+}
+
+/// The sender's last message in the clear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SenderVerdict {
+    /// The receiver's tag was right; this is the sender's.
+    Confirmed {
+        /// The sender's confirmation tag.
+        tag: [u8; 32],
+    },
+    /// The receiver's tag was wrong.
+    WrongCode {
+        /// How many more tries the sender allows; 0 means that the code is retired now.
+        tries_left: u8,
+    },
+    /// The receiver speaks a version that the sender doesn't.
+    Version {
+        /// The sender's version.
+        version: u16,
+    },
+}
+
+/// Control messages from sender to receiver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromSender {
+    /// What is offered, as sums.
+    Offer {
+        /// What is being offered as a whole.
+        kind: OfferKind,
+        /// How many entries follow in pages.
+        entries: u64,
+        /// Bytes of all files.
+        bytes: u64,
+        /// Most lanes that the sender wants.
+        lanes: u16,
+    },
+    /// Some of the entries, in order.
+    Page(Vec<RawEntry>),
+    /// All pages were sent.
+    OfferEnd {
+        /// BLAKE3 over all pages' entries; names this offer when it is resumed.
+        digest: [u8; 32],
+    },
+    /// A file of the offer will not arrive; what came of it is to be dropped.
+    Withdrawn {
+        /// Index of the entry.
+        entry: u32,
+        /// What happened to it.
+        reason: Withdrawal,
+    },
+    /// A stream's end is known now.
+    StreamEnd {
+        /// Bytes of the stream.
+        bytes: u64,
+    },
+    /// BLAKE3 hashes of files that have been read to their end.
+    Hashes(Vec<(u32, [u8; 32])>),
+    /// Every wanted file was sent or withdrawn, and every hash was said.
+    Done,
+    /// Nothing to say, but still there.
+    Alive,
+    /// The person on the sending side cancelled.
+    Cancel,
+    /// The sending side can't go on.
+    Failed(Trouble),
+}
+
+/// Control messages from receiver to sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromReceiver {
+    /// The offer is taken.
+    Accept {
+        /// How many lanes both open.
+        lanes: u16,
+        /// One bit an entry, lowest bit first: which entries are wanted. `None` means all.
+        wanted: Option<Vec<u8>>,
+    },
+    /// The offer is declined.
+    Decline,
+    /// Blocks that are stored now, as (first, count).
+    Stored(Vec<(u64, u64)>),
+    /// A file's hash didn't match. These are the hashes of its blocks as they are stored here, from the first on;
+    /// the sender compares them with its own and sends again what differs.
+    Damaged {
+        /// Index of the entry.
+        entry: u32,
+        /// Number of the first block within the file that this message speaks of.
+        first: u64,
+        /// BLAKE3 of each block.
+        hashes: Vec<[u8; 32]>,
+        /// Whether this is the last message about this file.
+        last: bool,
+    },
+    /// Everything that could be stored is under its real name.
+    Complete {
+        /// Files, folders and links that arrived.
+        stored: u64,
+        /// Entries that could not be stored, although they were sent.
+        failed: u64,
+    },
+    /// Nothing to say, but still there.
+    Alive,
+    /// The person on the receiving side cancelled.
+    Cancel,
+    /// The receiving side can't go on.
+    Failed(Trouble),
+}
+
+/// What happened to a file that was offered and can't be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+pub enum Withdrawal {
+    /// It changed while it was being sent.
+    #[error("changed while it was being sent")]
+    Changed,
+    /// It is gone.
+    #[error("vanished while it was being sent")]
+    Vanished,
+    /// It can't be read.
+    #[error("could not be read")]
+    Unreadable,
+}
+
+/// Why a side can't go on, as far as the other side needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+pub enum Trouble {
+    /// Not enough free space.
+    #[error("its disk is full")]
+    NoSpace,
+    /// Files can't be read or written.
+    #[error("it can't use its files")]
+    Files,
+    /// The other side broke the protocol.
+    #[error("it refused what this side sent")]
+    Misbehaved,
+    /// A connection broke.
+    #[error("it lost a connection")]
+    Network,
+    /// A file arrived damaged twice.
+    #[error("a file arrived damaged twice")]
+    Damaged,
+    /// It has no way to take this kind of offer.
+    #[error("it can't take this kind of offer")]
+    Unsuited,
+}
