@@ -1,0 +1,264 @@
+//! Where each entry of an offer goes in the receiver's folder: under its own name, a repaired one, a number beside what
+//! is there already, or nowhere. Pure but for one question asked of the disk, through [`Look`].
+
+use std::collections::{HashMap, HashSet};
+
+use super::names::Rules;
+use crate::protocol::{
+    RelPath,
+    manifest::{EntryKind, Manifest},
+};
+
+/// What to do about an entry whose name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnConflict {
+    /// Leave what is there and don't fetch the entry.
+    Skip,
+    /// Replace what is there. A folder is never replaced by a file: that falls back to keeping both.
+    Replace,
+    /// Store the entry beside it, with a number in its name.
+    #[default]
+    KeepBoth,
+}
+
+/// What stands under a name in the receiver's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// A real folder, not a link to one.
+    Folder,
+    /// Anything else: a file, a link wherever it leads, a device.
+    Other,
+}
+
+/// Looks at the receiver's folder, never following a link.
+pub trait Look {
+    /// What stands at `path` below the folder.
+    fn at(&self, path: &RelPath) -> Found;
+}
+
+/// Where one entry goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Target {
+    /// Below the receiver's folder; `None` for what is not to be stored.
+    pub path: Option<RelPath>,
+    /// The name was taken when the decision was made.
+    pub conflicts: bool,
+    /// The word to replace what stands there was given.
+    pub replaces: bool,
+    /// The name is not the sender's, because this system can't store that one or can't tell it from another.
+    pub is_repaired: bool,
+}
+
+/// Places every entry of `manifest` that `wanted` picks.
+pub fn place(
+    manifest: &Manifest,
+    wanted: impl Fn(usize) -> bool,
+    rules: Rules,
+    disk: &impl Look,
+    on_conflict: impl Fn(usize) -> OnConflict,
+) -> Vec<Target> {
+    let mut placer = Placer { rules, disk, taken: HashSet::new(), next_number: HashMap::new() };
+    let mut folders: HashMap<&RelPath, Folder> = HashMap::new();
+    let mut targets = Vec::with_capacity(manifest.entries().len());
+    for (index, entry) in manifest.entries().iter().enumerate() {
+        let is_folder = matches!(entry.kind, EntryKind::Folder { .. });
+        let parent = entry.path.parent();
+        let above = match &parent {
+            Some(parent) => folders.get(parent).cloned().unwrap_or_default(),
+            None => Folder { path: None, is_on_disk: true, is_skipped: false },
+        };
+        // A folder that isn't wanted itself may still hold something that is.
+        if above.is_skipped || !(is_folder || wanted(index)) {
+            targets.push(Target::default());
+            if is_folder {
+                folders.insert(&entry.path, Folder { is_skipped: true, ..above });
+            }
+            continue;
+        }
+        let (target, is_on_disk) =
+            placer.place_one(entry.path.name(), &above, is_folder, || on_conflict(index));
+        if is_folder {
+            let is_skipped = target.path.is_none();
+            folders.insert(&entry.path, Folder { path: target.path.clone(), is_on_disk, is_skipped });
+        }
+        targets.push(target);
+    }
+    targets
+}
+
+#[derive(Debug, Clone, Default)]
+struct Folder {
+    path: Option<RelPath>,
+    is_on_disk: bool,
+    is_skipped: bool,
+}
+
+struct Placer<'a, L> {
+    rules: Rules,
+    disk: &'a L,
+    taken: HashSet<String>,
+    next_number: HashMap<String, u32>,
+}
+
+impl<L: Look> Placer<'_, L> {
+    fn place_one(
+        &mut self,
+        name: &str,
+        above: &Folder,
+        is_folder: bool,
+        on_conflict: impl FnOnce() -> OnConflict,
+    ) -> (Target, bool) {
+        let repaired = self.rules.repair(name, above.path.is_none());
+        let mut target = Target { is_repaired: repaired != name, ..Target::default() };
+        let Some(path) = below(above, &repaired) else { return (target, false) };
+        let found = self.look(above, &path);
+        target.conflicts = match found {
+            Found::Nothing => false,
+            Found::Folder => !is_folder,
+            Found::Other => true,
+        };
+        let mut is_on_disk = found == Found::Folder;
+        let mut needs_number = !self.is_free(&path);
+        target.is_repaired |= needs_number;
+        if target.conflicts {
+            match on_conflict() {
+                OnConflict::Skip => return (target, false),
+                OnConflict::Replace if found == Found::Other => target.replaces = !needs_number,
+                OnConflict::Replace | OnConflict::KeepBoth => needs_number = true,
+            }
+        }
+        target.path = Some(path);
+        if needs_number {
+            is_on_disk = false;
+            target.path = self.numbered(above, &repaired);
+        }
+        if let Some(path) = &target.path {
+            self.taken.insert(self.rules.fold(path.as_str()));
+        }
+        (target, is_on_disk)
+    }
+
+    fn numbered(&mut self, above: &Folder, name: &str) -> Option<RelPath> {
+        let key = self.rules.fold(below(above, name)?.as_str());
+        // Counting on from the last number keeps an offer full of colliding names from taking quadratic time.
+        let mut number = self.next_number.get(&key).copied().unwrap_or(2);
+        loop {
+            let path = below(above, &self.rules.numbered(name, number))?;
+            number = number.checked_add(1)?;
+            if self.is_free(&path) && self.look(above, &path) == Found::Nothing {
+                self.next_number.insert(key, number);
+                return Some(path);
+            }
+        }
+    }
+
+    fn is_free(&self, path: &RelPath) -> bool {
+        !self.taken.contains(&self.rules.fold(path.as_str()))
+    }
+
+    fn look(&self, above: &Folder, path: &RelPath) -> Found {
+        if above.is_on_disk { self.disk.at(path) } else { Found::Nothing }
+    }
+}
+
+fn below(above: &Folder, name: &str) -> Option<RelPath> {
+    match &above.path {
+        Some(folder) => folder.join(name).ok(),
+        None => RelPath::new(name).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
+        transfer::names::NameLimit,
+    };
+
+    const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
+    const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
+
+    struct Disk(&'static [(&'static str, Found)]);
+
+    impl Look for Disk {
+        fn at(&self, path: &RelPath) -> Found {
+            self.0.iter().find(|(name, _)| *name == path.as_str()).map_or(Found::Nothing, |(_, found)| *found)
+        }
+    }
+
+    /// Paths ending in `/` are folders.
+    fn paths(entries: &[&str], rules: Rules, disk: Disk, policy: OnConflict) -> Vec<Option<String>> {
+        let mut builder = ManifestBuilder::new(OfferKind::Files);
+        for entry in entries {
+            let kind = match entry.strip_suffix('/') {
+                Some(_) => RawKind::Folder { modified: None },
+                None => RawKind::File { size: 1, modified: None, executable: false },
+            };
+            builder.push(RawEntry { path: entry.trim_end_matches('/').into(), kind }).unwrap();
+        }
+        let manifest = builder.finish().unwrap();
+        let targets = place(&manifest, |_| true, rules, &disk, |_| policy);
+        targets.into_iter().map(|target| target.path.map(|path| path.as_str().to_owned())).collect()
+    }
+
+    fn some(paths: &[&str]) -> Vec<Option<String>> {
+        paths.iter().map(|path| Some((*path).to_owned())).collect()
+    }
+
+    #[test]
+    fn an_empty_folder_takes_everything_under_its_own_name() {
+        let entries = ["a/", "a/x", "a/b/", "a/b/y", "z"];
+        let expected = some(&["a", "a/x", "a/b", "a/b/y", "z"]);
+        assert_eq!(paths(&entries, LINUX, Disk(&[]), OnConflict::Skip), expected);
+    }
+
+    #[test]
+    fn each_policy_does_what_it_says() {
+        let disk = || Disk(&[("a", Found::Folder), ("a/x", Found::Other), ("a/x (2)", Found::Other)]);
+        let entries = ["a/", "a/x", "a/y"];
+        let skipped = vec![Some("a".into()), None, Some("a/y".into())];
+        assert_eq!(paths(&entries, LINUX, disk(), OnConflict::Skip), skipped);
+        assert_eq!(paths(&entries, LINUX, disk(), OnConflict::Replace), some(&["a", "a/x", "a/y"]));
+        assert_eq!(paths(&entries, LINUX, disk(), OnConflict::KeepBoth), some(&["a", "a/x (3)", "a/y"]));
+    }
+
+    #[test]
+    fn a_folder_never_goes_through_a_link_or_a_file_that_stands_there() {
+        let disk = || Disk(&[("a", Found::Other)]);
+        assert_eq!(paths(&["a/", "a/x"], LINUX, disk(), OnConflict::KeepBoth), some(&["a (2)", "a (2)/x"]));
+        assert_eq!(paths(&["a/", "a/x"], LINUX, disk(), OnConflict::Skip), vec![None, None]);
+    }
+
+    #[test]
+    fn a_folder_is_never_replaced_by_a_file() {
+        let disk = Disk(&[("a", Found::Folder)]);
+        assert_eq!(paths(&["a"], LINUX, disk, OnConflict::Replace), some(&["a (2)"]));
+    }
+
+    #[test]
+    fn names_that_fold_together_are_told_apart() {
+        let entries = ["A/", "A/x", "a/", "a/x", "con", "con_"];
+        assert_eq!(
+            paths(&entries, WINDOWS, Disk(&[]), OnConflict::Replace),
+            some(&["A", "A/x", "a (2)", "a (2)/x", "con_", "con_ (2)"])
+        );
+        assert_eq!(
+            paths(&entries, LINUX, Disk(&[]), OnConflict::Replace),
+            some(&["A", "A/x", "a", "a/x", "con", "con_"])
+        );
+    }
+
+    #[test]
+    fn a_hundred_thousand_colliding_names_take_no_quadratic_time() {
+        let names: Vec<String> = (0..20_000)
+            .map(|i: u32| (0..15).map(|bit| if i >> bit & 1 == 1 { 'A' } else { 'a' }).collect())
+            .collect();
+        let entries: Vec<&str> = names.iter().map(String::as_str).collect();
+        let placed: HashSet<_> =
+            paths(&entries, WINDOWS, Disk(&[]), OnConflict::KeepBoth).into_iter().collect();
+        assert_eq!(placed.len(), 20_000);
+    }
+}

@@ -1,0 +1,344 @@
+//! The plan: how the bytes of the wanted files become one sequence of blocks. Pure; both ends compute the same plan from
+//! the same manifest and selection.
+//!
+//! A file of at least a block starts on a block of its own; smaller files are packed together, so that ten thousand of
+//! them cost no more round trips than one file of their size. Empty files take no block. A stream has no known end:
+//! every block of it is full but the last.
+
+use std::ops::Range;
+
+use crate::protocol::manifest::{Entry, Manifest, OfferKind};
+
+/// Smallest block in bytes. A power of two of at least 1,024, so that a block of a file is a subtree of its BLAKE3.
+pub const MIN_BLOCK: u32 = 256 * 1024;
+/// Largest block in bytes; memory is bounded by a few of these for each lane.
+pub const MAX_BLOCK: u32 = 2 * 1024 * 1024;
+/// Blocks grow until there are no more than this many, so that the bitmap of blocks stays small.
+const MANY_BLOCKS: u64 = 1 << 19;
+/// Most files in one pack: keeps the work of a block about as large as that of any other.
+const MAX_PACKED: usize = 512;
+
+/// A part of a block: `len` bytes of `entry` from `offset` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Index of the entry in the manifest.
+    pub entry: u32,
+    /// Where in the file the segment starts, in bytes.
+    pub offset: u64,
+    /// Bytes; zero only for the last block of a stream that ends on a block boundary.
+    pub len: u32,
+}
+
+/// What one block holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block<'a> {
+    /// A part of one file.
+    Part(Segment),
+    /// Whole small files, one after the other, as (entry, bytes).
+    Pack(&'a [(u32, u32)]),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Plan {
+    block_size: u32,
+    runs: Vec<Run>,
+    run_of_entry: Vec<u32>,
+    blocks: u64,
+    bytes: u64,
+    wanted_files: u64,
+}
+
+#[derive(Debug)]
+struct Run {
+    first_block: u64,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    File { entry: u32, size: u64 },
+    Pack(Box<[(u32, u32)]>),
+    Stream { entry: u32 },
+}
+
+const NO_RUN: u32 = u32::MAX;
+
+impl Plan {
+    /// Plans those entries of `manifest` that `wanted` picks by index.
+    pub fn new(manifest: &Manifest, wanted: impl Fn(usize) -> bool) -> Self {
+        let mut plan = Self {
+            block_size: block_size(manifest.bytes()),
+            runs: Vec::new(),
+            run_of_entry: vec![NO_RUN; manifest.entries().len()],
+            blocks: 0,
+            bytes: 0,
+            wanted_files: 0,
+        };
+        let mut pack = Vec::new();
+        let mut packed_bytes = 0;
+        for (index, entry) in manifest.entries().iter().enumerate() {
+            if !entry.is_file() || !wanted(index) {
+                continue;
+            }
+            plan.wanted_files += 1;
+            let (number, size) = (index as u32, entry.size());
+            if manifest.kind() == OfferKind::Stream {
+                plan.push_run(Content::Stream { entry: number });
+                plan.blocks = u64::MAX;
+            } else if size >= u64::from(plan.block_size) {
+                plan.push_run(Content::File { entry: number, size });
+            } else if size > 0 {
+                if packed_bytes + size > u64::from(plan.block_size) || pack.len() == MAX_PACKED {
+                    plan.push_run(Content::Pack(std::mem::take(&mut pack).into()));
+                    packed_bytes = 0;
+                }
+                pack.push((number, size as u32));
+                packed_bytes += size;
+            }
+        }
+        if !pack.is_empty() {
+            plan.push_run(Content::Pack(pack.into()));
+        }
+        plan
+    }
+
+    /// How many blocks there are; `u64::MAX` for a stream.
+    pub fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
+    /// Bytes of all blocks; zero for a stream.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many files are wanted, empty ones included.
+    pub fn wanted_files(&self) -> u64 {
+        self.wanted_files
+    }
+
+    /// Bytes of a full block.
+    pub fn block_size(&self) -> u32 {
+        self.block_size
+    }
+
+    /// The entry of a stream, if this is one.
+    pub fn stream(&self) -> Option<u32> {
+        match self.runs.first()?.content {
+            Content::Stream { entry } => Some(entry),
+            Content::File { .. } | Content::Pack(_) => None,
+        }
+    }
+
+    /// What block `index` holds; `None` past the end.
+    pub fn block(&self, index: u64) -> Option<Block<'_>> {
+        if index >= self.blocks {
+            return None;
+        }
+        let at = self.runs.partition_point(|run| run.first_block <= index).checked_sub(1)?;
+        let run = self.runs.get(at)?;
+        let offset = (index - run.first_block).checked_mul(u64::from(self.block_size))?;
+        Some(match &run.content {
+            Content::File { entry, size } => {
+                let len = (size - offset).min(u64::from(self.block_size)) as u32;
+                Block::Part(Segment { entry: *entry, offset, len })
+            }
+            Content::Pack(files) => Block::Pack(files),
+            Content::Stream { entry } => Block::Part(Segment { entry: *entry, offset, len: self.block_size }),
+        })
+    }
+
+    /// Bytes that block `index` holds (the most it may hold, for a stream); `None` past the end.
+    pub fn block_len(&self, index: u64) -> Option<u32> {
+        Some(match self.block(index)? {
+            Block::Part(segment) => segment.len,
+            Block::Pack(files) => files.iter().map(|(_, size)| size).sum(),
+        })
+    }
+
+    /// The blocks that hold bytes of `entry`: a pack's one block for a small file, nothing for what has no bytes.
+    pub fn blocks_of(&self, entry: u32) -> Range<u64> {
+        let run = self.run_of_entry.get(entry as usize).and_then(|run| self.runs.get(*run as usize));
+        run.map_or(0..0, |run| match &run.content {
+            Content::File { size, .. } => {
+                run.first_block..run.first_block + size.div_ceil(u64::from(self.block_size))
+            }
+            Content::Pack(_) => run.first_block..run.first_block + 1,
+            Content::Stream { .. } => 0..u64::MAX,
+        })
+    }
+
+    fn push_run(&mut self, content: Content) {
+        let number = self.runs.len() as u32;
+        let first_block = self.blocks;
+        match &content {
+            Content::File { entry, size } => {
+                self.run_of_entry[*entry as usize] = number;
+                self.blocks += size.div_ceil(u64::from(self.block_size));
+                self.bytes += size;
+            }
+            Content::Pack(files) => {
+                for (entry, size) in files {
+                    self.run_of_entry[*entry as usize] = number;
+                    self.bytes += u64::from(*size);
+                }
+                self.blocks += 1;
+            }
+            Content::Stream { entry } => self.run_of_entry[*entry as usize] = number,
+        }
+        self.runs.push(Run { first_block, content });
+    }
+}
+
+/// Bytes of a block for an offer of `bytes` in all.
+fn block_size(bytes: u64) -> u32 {
+    let mut size = MIN_BLOCK;
+    while size < MAX_BLOCK && bytes / u64::from(size) > MANY_BLOCKS {
+        size *= 2;
+    }
+    size
+}
+
+/// Which entries are wanted, by index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted(Option<Vec<u8>>);
+
+impl Wanted {
+    /// Every entry.
+    pub fn all() -> Self {
+        Self(None)
+    }
+
+    /// Those entries that `pick` says.
+    pub fn pick(entries: &[Entry], pick: impl Fn(usize) -> bool) -> Self {
+        let mut bits = vec![0u8; entries.len().div_ceil(8)];
+        let mut every = true;
+        for index in 0..entries.len() {
+            if pick(index) {
+                bits[index / 8] |= 1 << (index % 8);
+            } else {
+                every = false;
+            }
+        }
+        Self((!every).then_some(bits))
+    }
+
+    /// What a peer sent, for an offer of `entries`; `None` if its length is not the one that is due.
+    pub fn from_wire(bits: Option<Vec<u8>>, entries: usize) -> Option<Self> {
+        match bits {
+            Some(bits) if bits.len() != entries.div_ceil(8) => None,
+            bits => Some(Self(bits)),
+        }
+    }
+
+    /// As it travels.
+    pub fn to_wire(&self) -> Option<Vec<u8>> {
+        self.0.clone()
+    }
+
+    /// Whether entry `index` is wanted.
+    pub fn contains(&self, index: usize) -> bool {
+        match &self.0 {
+            None => true,
+            Some(bits) => bits.get(index / 8).is_some_and(|byte| byte & (1 << (index % 8)) != 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::manifest::{ManifestBuilder, RawEntry, RawKind};
+
+    fn manifest(kind: OfferKind, sizes: &[u64]) -> Manifest {
+        let mut builder = ManifestBuilder::new(kind);
+        for (index, size) in sizes.iter().enumerate() {
+            let kind = RawKind::File { size: *size, modified: None, executable: false };
+            builder.push(RawEntry { path: index.to_string(), kind }).unwrap();
+        }
+        builder.finish().unwrap()
+    }
+
+    const B: u64 = MIN_BLOCK as u64;
+
+    #[test]
+    fn large_files_have_blocks_of_their_own_and_small_ones_share() {
+        let plan = Plan::new(&manifest(OfferKind::Files, &[10, 2 * B + 1, 0, 20, B]), |_| true);
+        assert_eq!(plan.blocks(), 5);
+        assert_eq!(plan.bytes(), 3 * B + 31);
+        assert_eq!(plan.blocks_of(1), 0..3);
+        assert_eq!(plan.block(2), Some(Block::Part(Segment { entry: 1, offset: 2 * B, len: 1 })));
+        assert_eq!(plan.blocks_of(4), 3..4);
+        assert_eq!(plan.block(4), Some(Block::Pack(&[(0, 10), (3, 20)])));
+        assert_eq!(plan.blocks_of(2), 0..0);
+        assert_eq!(plan.block(5), None);
+        assert_eq!(plan.wanted_files(), 5);
+    }
+
+    #[test]
+    fn what_is_not_wanted_takes_no_block() {
+        let plan = Plan::new(&manifest(OfferKind::Files, &[10, 2 * B, 30]), |index| index != 1);
+        assert_eq!((plan.blocks(), plan.bytes()), (1, 40));
+        assert_eq!(plan.blocks_of(1), 0..0);
+    }
+
+    #[test]
+    fn a_stream_goes_on_until_it_ends() {
+        let plan = Plan::new(&manifest(OfferKind::Stream, &[0]), |_| true);
+        assert_eq!(plan.stream(), Some(0));
+        assert_eq!(plan.block(7), Some(Block::Part(Segment { entry: 0, offset: 7 * B, len: MIN_BLOCK })));
+        assert_eq!(plan.block(u64::MAX - 1), None);
+    }
+
+    #[test]
+    fn blocks_grow_so_that_their_number_stays_small() {
+        assert_eq!(block_size(0), MIN_BLOCK);
+        assert_eq!(block_size(128 << 30), MIN_BLOCK);
+        assert_eq!(block_size(256 << 30), 2 * MIN_BLOCK);
+        assert_eq!(block_size(1 << 53), MAX_BLOCK);
+    }
+
+    #[test]
+    fn a_selection_survives_the_wire_and_a_wrong_length_is_refused() {
+        let manifest = manifest(OfferKind::Files, &[1; 9]);
+        let picked = Wanted::pick(manifest.entries(), |index| index == 8);
+        let back = Wanted::from_wire(picked.to_wire(), 9).unwrap();
+        assert!(back.contains(8) && !back.contains(0) && !back.contains(9));
+        assert_eq!(Wanted::from_wire(picked.to_wire(), 17), None);
+        assert_eq!(Wanted::pick(manifest.entries(), |_| true), Wanted::all());
+    }
+
+    proptest! {
+        #[test]
+        fn every_wanted_byte_stands_in_exactly_one_block(
+            sizes in proptest::collection::vec(prop_oneof![0u64..2000, 0..3 * B], 0..40),
+            mask: u64,
+        ) {
+            let manifest = manifest(OfferKind::Files, &sizes);
+            let plan = Plan::new(&manifest, |index| mask >> (index % 64) & 1 == 1);
+            let mut seen = vec![0u64; sizes.len()];
+            for index in 0..plan.blocks() {
+                prop_assert!(plan.block_len(index).unwrap() <= plan.block_size());
+                match plan.block(index).unwrap() {
+                    Block::Part(segment) => {
+                        prop_assert_eq!(seen[segment.entry as usize], segment.offset);
+                        seen[segment.entry as usize] += u64::from(segment.len);
+                        prop_assert!(plan.blocks_of(segment.entry).contains(&index));
+                    }
+                    Block::Pack(files) => for (entry, size) in files {
+                        prop_assert_eq!(seen[*entry as usize], 0);
+                        seen[*entry as usize] += u64::from(*size);
+                        prop_assert_eq!(plan.blocks_of(*entry), index..index + 1);
+                    }
+                }
+            }
+            for (index, size) in sizes.iter().enumerate() {
+                let wanted = mask >> (index % 64) & 1 == 1;
+                prop_assert_eq!(seen[index], if wanted { *size } else { 0 });
+            }
+        }
+    }
+}
