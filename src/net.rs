@@ -1,4 +1,5 @@
 //! Sockets that speak the protocol's frames. Called by `relay` and `transfer`; knows no keys and no files.
 
 pub mod access;
+pub mod client;
 pub mod io;

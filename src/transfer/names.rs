@@ -3,41 +3,14 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::platform::{NameLimit, Rules};
+
 /// Name prefix of staging folders; an offer may not use it at its top.
 pub const STAGING_PREFIX: &str = ".caiman-";
-
-/// What a system (or the file system under a folder) makes of names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
-    /// Characters, trailing dots and device names that Windows doesn't allow.
-    pub windows: bool,
-    /// Names that differ only in case or composition are the same.
-    pub folds_case: bool,
-    /// How long a name may be.
-    pub limit: NameLimit,
-}
-
-/// How long one name may be; 255 of either unit everywhere that Caiman runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NameLimit {
-    /// 255 bytes of UTF-8.
-    Utf8,
-    /// 255 UTF-16 code units.
-    Utf16,
-}
 
 const LIMIT: usize = 255;
 /// An ending longer than this is no extension worth keeping when a name is shortened.
 const MAX_EXTENSION_BYTES: usize = 32;
-
-impl NameLimit {
-    fn units(self, text: &str) -> usize {
-        match self {
-            Self::Utf8 => text.len(),
-            Self::Utf16 => text.encode_utf16().count(),
-        }
-    }
-}
 
 impl Rules {
     /// The nearest name that can be stored; `name` itself if it can.
@@ -66,7 +39,11 @@ impl Rules {
     fn shorten(self, name: &str, mark: &str) -> String {
         let (stem, ending) = split_ending(name);
         let mut kept = stem;
-        while self.limit.units(kept) + self.limit.units(mark) + self.limit.units(ending) > LIMIT {
+        let units = |text: &str| match self.limit {
+            NameLimit::Utf8 => text.len(),
+            NameLimit::Utf16 => text.encode_utf16().count(),
+        };
+        while units(kept) + units(mark) + units(ending) > LIMIT {
             let Some((at, _)) = kept.char_indices().next_back() else { break };
             kept = &kept[..at];
         }

@@ -3,10 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::names::Rules;
-use crate::protocol::{
-    RelPath,
-    manifest::{EntryKind, Manifest},
+use crate::{
+    platform::Rules,
+    protocol::{
+        RelPath,
+        manifest::{EntryKind, Manifest},
+    },
 };
 
 /// What to do about an entry whose name is taken.
@@ -174,8 +176,8 @@ fn below(above: &Folder, name: &str) -> Option<RelPath> {
 mod tests {
     use super::*;
     use crate::{
+        platform::NameLimit,
         protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
-        transfer::names::NameLimit,
     };
 
     const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };

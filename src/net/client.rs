@@ -1,0 +1,285 @@
+//! The client's side of a relay: join a room, wait for the other one, open lanes.
+
+use std::{fmt, io, net::SocketAddr, str::FromStr, time::Duration};
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
+
+use super::{access, io as frames};
+use crate::protocol::{
+    Role, VERSION,
+    relay::{
+        Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME, Opening, Refusal, Reply, RoomId,
+        Welcome,
+    },
+};
+
+/// The port of a relay's control connections where none is named.
+pub const DEFAULT_PORT: u16 = 27001;
+/// How long one address of a relay may take to answer a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a relay may take to say its part of the opening.
+const HELLO_LIMIT: Duration = Duration::from_secs(10);
+/// How long a lane waits for its other end.
+const LANE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Where a relay is: `HOST`, `HOST:PORT`, `1.2.3.4:PORT` or `[::1]:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RelayAddress {
+    host: String,
+    port: u16,
+}
+
+/// Text that names no relay.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no relay address; write HOST or HOST:PORT, for instance relay.example.org:27001")]
+pub struct BadRelayAddress(String);
+
+impl RelayAddress {
+    /// A relay at this very address.
+    pub fn from_socket(address: SocketAddr) -> Self {
+        Self { host: address.ip().to_string(), port: address.port() }
+    }
+
+    /// The host's name or address, without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+impl FromStr for RelayAddress {
+    type Err = BadRelayAddress;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let bad = || BadRelayAddress(text.chars().filter(|c| !c.is_control()).take(80).collect());
+        let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+            let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
+            (host, rest.strip_prefix(':').or((!rest.is_empty()).then_some("bad")))
+        } else if text.matches(':').count() == 1 {
+            text.split_once(':').map(|(host, port)| (host, Some(port))).ok_or_else(bad)?
+        } else {
+            (text, None)
+        };
+        let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
+        if host.is_empty() || host.len() > 253 || !host.chars().all(fits) {
+            return Err(bad());
+        }
+        let port = match port {
+            None => DEFAULT_PORT,
+            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?,
+        };
+        Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for RelayAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// What can go wrong between a client and its relay.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayClientError {
+    /// No connection to the relay could be made.
+    #[error("the relay at {address} can't be reached: {cause}")]
+    Unreachable {
+        /// The relay.
+        address: RelayAddress,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Something answers there, but it isn't a Caiman relay.
+    #[error("what answers at {0} is not a Caiman relay")]
+    NotARelay(RelayAddress),
+    /// The relay said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The connection to the relay broke.
+    #[error("the connection to the relay was lost")]
+    Lost,
+}
+
+/// What a client wants of a relay.
+pub struct Join<'a> {
+    /// The relay.
+    pub address: &'a RelayAddress,
+    /// Its access password, if it has one.
+    pub password: Option<&'a str>,
+    /// Which place in the room.
+    pub role: Role,
+    /// The room.
+    pub room: RoomId,
+    /// The sender's first message; empty from a receiver.
+    pub first: Vec<u8>,
+}
+
+/// A control connection that the relay took.
+pub struct Joined {
+    stream: TcpStream,
+    lanes: LaneAddress,
+    /// The relay's answer, if it came at once: a receiver is paired or refused, a sender waits.
+    reply: Option<Reply>,
+}
+
+/// Two peers, one pipe.
+pub struct Paired {
+    /// Every byte from here on is the two peers' own.
+    pub stream: TcpStream,
+    /// The sender's first message; empty on the sender's side.
+    pub first: Vec<u8>,
+    /// Where lanes of this pair are opened.
+    pub lanes: LaneAddress,
+    /// The pair's name for lanes.
+    pub token: LaneToken,
+}
+
+/// Where a relay takes lanes.
+#[derive(Debug, Clone)]
+pub struct LaneAddress {
+    control: SocketAddr,
+    data_ports: Vec<u16>,
+}
+
+/// Connects and says hello. A sender gets here once its room is made, a receiver once the relay has answered.
+pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
+    let address = join.address;
+    let mut stream = connect(address).await?;
+    let exchange = async {
+        stream.write_all(&Opening::Control.to_bytes()).await?;
+        let welcome: Welcome = frames::read(&mut stream, MAX_FRAME).await?;
+        if welcome.version == VERSION && !(welcome.password_required && join.password.is_none()) {
+            let proof = join.password.map(|password| access::prove(password, &welcome.nonce));
+            let hello =
+                Hello { version: VERSION, features: 0, role: join.role, room: join.room, proof, first: join.first };
+            frames::write(&mut stream, &hello).await?;
+            let reply: Reply = frames::read(&mut stream, MAX_FRAME).await?;
+            return Ok::<_, frames::ReadError>((welcome, Some(reply)));
+        }
+        Ok((welcome, None))
+    };
+    let (welcome, reply) = match timeout(HELLO_LIMIT, exchange).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(frames::ReadError::Io(_))) => return Err(RelayClientError::Lost),
+        Ok(Err(frames::ReadError::Frame(_))) | Err(_) => {
+            return Err(RelayClientError::NotARelay(address.clone()));
+        }
+    };
+    match reply {
+        None if welcome.version != VERSION => Err(Refusal::Version(welcome.version).into()),
+        None => Err(Refusal::PasswordRequired.into()),
+        Some(Reply::Refused(refusal)) => Err(refusal.into()),
+        Some(reply) => {
+            let control = stream.peer_addr().map_err(|_| RelayClientError::Lost)?;
+            let mut data_ports = welcome.data_ports;
+            data_ports.truncate(MAX_DATA_PORTS);
+            let reply = (reply != Reply::Waiting).then_some(reply);
+            Ok(Joined { stream, lanes: LaneAddress { control, data_ports }, reply })
+        }
+    }
+}
+
+impl Joined {
+    /// Waits until the other one is there.
+    pub async fn paired(mut self) -> Result<Paired, RelayClientError> {
+        loop {
+            let reply = match self.reply.take() {
+                Some(reply) => reply,
+                None => match frames::read(&mut self.stream, MAX_FRAME).await {
+                    Ok(reply) => reply,
+                    Err(_) => return Err(RelayClientError::Lost),
+                },
+            };
+            match reply {
+                Reply::Waiting => {}
+                Reply::Refused(refusal) => return Err(refusal.into()),
+                Reply::Paired { token, first } => {
+                    return Ok(Paired { stream: self.stream, first, lanes: self.lanes, token });
+                }
+            }
+        }
+    }
+}
+
+impl LaneAddress {
+    /// Opens a lane and waits for its other end. Lanes are spread over the data ports; one whose port can't be reached
+    /// goes through the control port instead, because a firewall that lets one through often stops the others.
+    pub async fn open(&self, hello: LaneHello) -> Result<TcpStream, RelayClientError> {
+        let data_port = match self.data_ports.len() {
+            0 => self.control.port(),
+            ports => self.data_ports[usize::from(hello.lane) % ports],
+        };
+        let data = SocketAddr::new(self.control.ip(), data_port);
+        let mut stream = match connect_to(data).await {
+            Err(_) if data != self.control => connect_to(self.control).await,
+            tried => tried,
+        }
+        .map_err(|_| RelayClientError::Lost)?;
+        let answer = async {
+            stream.write_all(&hello.to_bytes()).await?;
+            stream.read_u8().await
+        };
+        match timeout(LANE_LIMIT, answer).await {
+            Ok(Ok(LANE_PAIRED)) => Ok(stream),
+            Ok(Ok(byte)) => Err(Refusal::from_lane_byte(byte).into()),
+            Ok(Err(_)) | Err(_) => Err(RelayClientError::Lost),
+        }
+    }
+}
+
+async fn connect(address: &RelayAddress) -> Result<TcpStream, RelayClientError> {
+    let unreachable = |cause| RelayClientError::Unreachable { address: address.clone(), cause };
+    let looked_up = timeout(CONNECT_LIMIT, lookup_host((address.host.as_str(), address.port))).await;
+    let addresses = looked_up.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(unreachable)?;
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for socket in addresses {
+        match connect_to(socket).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(unreachable(failure))
+}
+
+async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = timeout(CONNECT_LIMIT, TcpStream::connect(address)).await??;
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relay_addresses_come_back_as_they_were() {
+        for (text, shown) in [
+            ("relay.example.org", "relay.example.org:27001"),
+            ("relay.example.org:9", "relay.example.org:9"),
+            ("192.0.2.1:27001", "192.0.2.1:27001"),
+            ("[::1]:5", "[::1]:5"),
+            ("::1", "[::1]:27001"),
+            ("[2001:db8::1]", "[2001:db8::1]:27001"),
+        ] {
+            assert_eq!(text.parse::<RelayAddress>().unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_no_relay_address_is_said_to_be_none() {
+        for text in ["", ":27001", "host:0", "host:99999", "host:x", "[::1", "[::1]x", "a b", "a/b", "user@host"] {
+            assert!(text.parse::<RelayAddress>().is_err(), "{text}");
+        }
+    }
+}
