@@ -1,0 +1,221 @@
+//! The last step of a receipt: staged files get their real names.
+//!
+//! Folders are made, then files are renamed into them, then links are made, then folders get their times. Every folder on
+//! the way to a name is looked at first and must be a real one, so that nothing is written through a link; links are made
+//! only after everything else, and an offer has nothing below a link. Nothing is replaced without the word for it.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempPath;
+
+use super::{
+    error::TransferError,
+    placement::Target,
+    plan::Wanted,
+    staging::{Staging, under},
+};
+use crate::{
+    platform::{self, Rules},
+    protocol::{
+        RelPath,
+        manifest::{Entry, EntryKind, Manifest, Modified},
+        path::LinkTarget,
+    },
+};
+
+/// How often a name that was taken at the last moment is numbered before giving up.
+const MAX_NUMBER: u32 = 1000;
+
+/// An entry that could not get its name.
+#[derive(Debug)]
+pub struct Failure {
+    /// Index of the entry.
+    pub entry: u32,
+    /// Why.
+    pub error: TransferError,
+}
+
+/// What came of a delivery.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// Files, folders and links that are in place.
+    pub stored: u64,
+    /// What is not.
+    pub failures: Vec<Failure>,
+}
+
+/// Gives every wanted entry that arrived its place below `folder`. Blocks on the disk. One entry's trouble is named and
+/// does not stop the others.
+pub fn deliver(
+    folder: &Path,
+    manifest: &Manifest,
+    wanted: &Wanted,
+    targets: &[Target],
+    staging: &Staging,
+) -> Delivered {
+    let mut delivery = Delivery {
+        folder,
+        rules: Rules::of(folder),
+        staging,
+        real_folders: HashSet::new(),
+        folder_times: Vec::new(),
+    };
+    let mut delivered = Delivered::default();
+    let mut links = Vec::new();
+    for (index, (entry, target)) in manifest.entries().iter().zip(targets).enumerate() {
+        let number = index as u32;
+        let Some(path) = target.path.as_ref().filter(|_| wanted.contains(index)) else { continue };
+        let done = match &entry.kind {
+            EntryKind::Folder { modified } => delivery.folder(path, target.replaces, *modified),
+            EntryKind::File { .. } if staging.is_dropped(number) => continue,
+            EntryKind::File { .. } => delivery.file(path, target.replaces, number),
+            EntryKind::Link(link) => {
+                links.push((number, path, target.replaces, link));
+                continue;
+            }
+        };
+        delivered.count(number, done);
+    }
+    for (number, path, replaces, link) in links {
+        let is_folder = points_to_folder(manifest.entries(), number, link);
+        delivered.count(number, delivery.link(path, replaces, link, is_folder));
+    }
+    delivery.set_folder_times();
+    delivered
+}
+
+impl Delivered {
+    fn count(&mut self, entry: u32, done: Result<(), TransferError>) {
+        match done {
+            Ok(()) => self.stored += 1,
+            Err(error) => self.failures.push(Failure { entry, error }),
+        }
+    }
+}
+
+struct Delivery<'a> {
+    folder: &'a Path,
+    rules: Rules,
+    staging: &'a Staging,
+    real_folders: HashSet<RelPath>,
+    folder_times: Vec<(PathBuf, Modified)>,
+}
+
+impl Delivery<'_> {
+    fn folder(
+        &mut self,
+        path: &RelPath,
+        replaces: bool,
+        modified: Option<Modified>,
+    ) -> Result<(), TransferError> {
+        let full = under(self.folder, path);
+        if replaces && fs::symlink_metadata(&full).is_ok_and(|found| !found.is_dir()) {
+            fs::remove_file(&full).map_err(|cause| TransferError::file("can't replace", &full, cause))?;
+        }
+        if self.make_folder(path)? {
+            self.folder_times.extend(modified.map(|time| (full, time)));
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &RelPath, replaces: bool, entry: u32) -> Result<(), TransferError> {
+        self.make_parent(path)?;
+        let staged = self.staging.take(entry)?;
+        let full = under(self.folder, path);
+        let fail = |cause| TransferError::file("can't store", &full, cause);
+        if replaces {
+            return fs::rename(&staged, &full).map_err(fail);
+        }
+        let mut staged = TempPath::try_from_path(staged).map_err(fail)?;
+        staged.disable_cleanup(true);
+        let mut wanted = full.clone();
+        for number in 2..=MAX_NUMBER {
+            match staged.persist_noclobber(&wanted) {
+                Ok(()) => return Ok(()),
+                Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
+                    staged = taken.path;
+                    wanted = full.with_file_name(self.rules.numbered(path.name(), number));
+                }
+                Err(other) => return Err(fail(other.error)),
+            }
+        }
+        Err(fail(io::ErrorKind::AlreadyExists.into()))
+    }
+
+    fn link(
+        &mut self,
+        path: &RelPath,
+        replaces: bool,
+        target: &LinkTarget,
+        is_folder: bool,
+    ) -> Result<(), TransferError> {
+        self.make_parent(path)?;
+        let full = under(self.folder, path);
+        let fail = |cause| TransferError::file("can't make the link", &full, cause);
+        if !replaces {
+            return platform::make_link(target.as_str(), &full, is_folder).map_err(fail);
+        }
+        let staged = self.staging.folder().join("link");
+        platform::make_link(target.as_str(), &staged, is_folder).map_err(fail)?;
+        fs::rename(&staged, &full).map_err(fail)
+    }
+
+    fn make_parent(&mut self, path: &RelPath) -> Result<(), TransferError> {
+        match path.parent() {
+            Some(parent) => self.make_folder(&parent).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes sure that `path` and all above it are real folders; says whether `path` was made here.
+    fn make_folder(&mut self, path: &RelPath) -> Result<bool, TransferError> {
+        if self.real_folders.contains(path) {
+            return Ok(false);
+        }
+        self.make_parent(path)?;
+        let full = under(self.folder, path);
+        let fail = |cause| TransferError::file("can't make the folder", &full, cause);
+        let is_new = match fs::create_dir(&full) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if !fs::symlink_metadata(&full).map_err(fail)?.is_dir() {
+                    return Err(fail(io::ErrorKind::NotADirectory.into()));
+                }
+                false
+            }
+            Err(error) => return Err(fail(error)),
+        };
+        self.real_folders.insert(path.clone());
+        Ok(is_new)
+    }
+
+    fn set_folder_times(&self) {
+        // Last made first: setting what is inside would change the time of what is around it.
+        for (path, modified) in self.folder_times.iter().rev() {
+            if let Err(error) = platform::set_modified(path, *modified) {
+                tracing::debug!(%error, "a folder keeps the time of its making");
+            }
+        }
+    }
+}
+
+/// Whether a link leads to a folder of the same offer, as far as the text tells.
+fn points_to_folder(entries: &[Entry], link: u32, target: &LinkTarget) -> bool {
+    let mut at = entries.get(link as usize).and_then(|entry| entry.path.parent());
+    for name in target.as_str().split('/') {
+        at = match (name, &at) {
+            ("" | ".", _) => continue,
+            ("..", Some(here)) => here.parent(),
+            ("..", None) => return false,
+            (name, Some(here)) => here.join(name).ok(),
+            (name, None) => RelPath::new(name).ok(),
+        };
+    }
+    at.is_some_and(|path| {
+        entries.iter().any(|entry| entry.path == path && matches!(entry.kind, EntryKind::Folder { .. }))
+    })
+}

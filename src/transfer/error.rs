@@ -1,0 +1,227 @@
+//! Why a transfer ended early: one variant for each thing that a person would do something different about.
+//!
+//! `Display` says what happened; [`TransferError::advice`] says what is lost and what to do next. The headless commands
+//! show both, one below the other.
+
+use std::{io, path::PathBuf};
+
+use super::show::Shown;
+use crate::{
+    net::client::{RelayAddress, RelayClientError},
+    platform,
+    protocol::{
+        frame::FrameError,
+        manifest::ManifestError,
+        peer::Trouble,
+        relay::Refusal,
+    },
+};
+
+/// Why a transfer ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// The codes of the two sides differ. On the sending side, every try that was allowed is used up.
+    #[error("the code is wrong")]
+    WrongCode {
+        /// How many more tries the sender allows.
+        tries_left: u8,
+    },
+    /// The sender has retired the code after too many wrong ones.
+    #[error("this code was retired after too many wrong tries")]
+    Retired,
+    /// No sender waits under this code.
+    #[error("nobody is sending with this code on {relay}")]
+    NobodyThere {
+        /// The relay that was asked.
+        relay: RelayAddress,
+    },
+    /// Every code that was drawn is in use, or the one that was asked for.
+    #[error("somebody is already using this code on the relay")]
+    CodeTaken,
+    /// The receiver said no.
+    #[error("the other side declined")]
+    PeerDeclined,
+    /// The person on the other side cancelled.
+    #[error("the other side cancelled")]
+    PeerCancelled,
+    /// The person on this side cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// This side said no to the offer.
+    #[error("declined")]
+    Declined,
+    /// The other side's connections broke.
+    #[error("the connection to the other side was lost")]
+    PeerLost,
+    /// Nothing was heard from the other side for too long.
+    #[error("the other side has not answered for {seconds} seconds")]
+    PeerSilent {
+        /// How long nothing was heard.
+        seconds: u64,
+    },
+    /// The other side can't go on.
+    #[error("the other side stopped: {0}")]
+    PeerFailed(Trouble),
+    /// The other side broke the protocol.
+    #[error("the other side sent something that it must not: {0}")]
+    PeerMisbehaved(#[from] Misbehaviour),
+    /// The other side speaks another version.
+    #[error("the other side has {} version of Caiman", if *theirs < crate::protocol::VERSION { "an older" } else { "a newer" })]
+    PeerVersion {
+        /// The version that the other side speaks.
+        theirs: u16,
+    },
+    /// The relay, or the way to it.
+    #[error(transparent)]
+    Relay(#[from] RelayClientError),
+    /// Something on this machine's disk.
+    #[error("{action} {path}: {cause}", path = Shown(&path.to_string_lossy()))]
+    File {
+        /// What was being tried: "can't read", "can't write", …
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The receiver's disk has less room than the offer takes.
+    #[error("not enough space: {} needed, {} free", super::show::bytes(*needed), super::show::bytes(*free))]
+    NoSpace {
+        /// Bytes that the accepted files take.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// Files arrived damaged, were sent again and arrived damaged again.
+    #[error("{} arrived damaged twice", Shown(path))]
+    Damaged {
+        /// The first of the damaged files.
+        path: String,
+    },
+    /// What is to be sent, or how, doesn't make sense.
+    #[error("{0}")]
+    Unsuited(String),
+}
+
+/// What a peer did that no honest peer does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Misbehaviour {
+    /// Bytes that are no message.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// An offer that doesn't hold together.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A record that was forged, damaged, replayed or moved.
+    #[error("a record that was forged or damaged on the way")]
+    Record,
+    /// A message at a point where it makes no sense.
+    #[error("'{0}' at the wrong moment")]
+    OutOfTurn(&'static str),
+    /// A block that doesn't exist, wasn't asked for, or has the wrong length.
+    #[error("a block that was not asked for")]
+    UnknownBlock,
+    /// The same block twice.
+    #[error("the same block twice")]
+    BlockTwice,
+    /// An entry number past the end of the offer.
+    #[error("something about a file that is not in the offer")]
+    UnknownEntry,
+    /// Key derivation parameters out of bounds.
+    #[error("a number of key derivation rounds that is out of bounds")]
+    Iterations,
+    /// More or fewer lanes than were agreed.
+    #[error("a number of connections that was not agreed")]
+    Lanes,
+    /// The transfer was called done with blocks or hashes missing.
+    #[error("the end before everything was sent")]
+    DoneTooEarly,
+}
+
+impl TransferError {
+    /// Wraps a disk error, told apart by whether it is a full disk.
+    pub fn file(action: &'static str, path: impl Into<PathBuf>, cause: io::Error) -> Self {
+        Self::File { action, path: path.into(), cause }
+    }
+
+    /// What the other side needs to know about this, if it is still there to hear it.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::NoSpace { .. } => Some(Trouble::NoSpace),
+            Self::File { cause, .. } if platform::is_disk_full(cause) => Some(Trouble::NoSpace),
+            Self::File { .. } => Some(Trouble::Files),
+            Self::PeerMisbehaved(_) => Some(Trouble::Misbehaved),
+            Self::Damaged { .. } => Some(Trouble::Damaged),
+            Self::Relay(_) | Self::PeerLost | Self::PeerSilent { .. } => Some(Trouble::Network),
+            Self::Unsuited(_) => Some(Trouble::Unsuited),
+            _ => None,
+        }
+    }
+
+    /// Whether a person's own decision ended it, which is no error.
+    pub fn is_decision(&self) -> bool {
+        matches!(self, Self::Cancelled | Self::Declined)
+    }
+
+    /// What to do next, in a sentence or two; empty where nothing helps.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::WrongCode { tries_left: 0 } => {
+                "The sender has retired the code now. Ask for a new one; nothing was sent."
+            }
+            Self::WrongCode { .. } => "Compare it with the sender's, word by word, and try again; nothing was sent.",
+            Self::Retired => "Ask the sender to send again, under a new code.",
+            Self::NobodyThere { .. } => {
+                "Check the first two words, ask whether the sender is still waiting, and that both use the same relay."
+            }
+            Self::CodeTaken => "Choose another code, or leave it out to have one drawn.",
+            Self::PeerDeclined | Self::PeerCancelled => "Nothing under its real name is incomplete.",
+            Self::PeerLost | Self::PeerSilent { .. } => {
+                "Check both networks, and that the other program still runs; then start again with a new code."
+            }
+            Self::PeerFailed(Trouble::NoSpace) => "Room has to be made there, then send again.",
+            Self::PeerFailed(_) => "The other side says more about it.",
+            Self::PeerMisbehaved(_) => {
+                "Nothing outside the chosen folder was touched. If this happens again, the other program is broken or not Caiman."
+            }
+            Self::PeerVersion { theirs } if *theirs < crate::protocol::VERSION => {
+                "Ask the other side to update Caiman."
+            }
+            Self::PeerVersion { .. } => "Update Caiman on this machine.",
+            Self::Relay(error) => relay_advice(error),
+            Self::File { cause, .. } if platform::is_disk_full(cause) => "Make room on the disk, then start again.",
+            Self::File { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
+                "Choose a place that you may use, or change its permissions."
+            }
+            Self::NoSpace { .. } => "Make room, choose another folder, or take only some of the files.",
+            Self::Damaged { .. } => "The memory or the disk of one of the machines may be faulty; try again.",
+            Self::Cancelled | Self::Declined | Self::File { .. } | Self::Unsuited(_) => "",
+        }
+    }
+}
+
+fn relay_advice(error: &RelayClientError) -> &'static str {
+    match error {
+        RelayClientError::Unreachable { .. } => {
+            "Check the relay's address and this machine's network, and that nothing blocks the port."
+        }
+        RelayClientError::NotARelay(_) => "Check the address and the port.",
+        RelayClientError::Lost => "Check the network, and that the relay still runs; then start again.",
+        RelayClientError::Refused(refusal) => match refusal {
+            Refusal::PasswordRequired | Refusal::PasswordWrong => {
+                "Ask the relay's owner for its password and give it with --password."
+            }
+            Refusal::Version(version) if *version < crate::protocol::VERSION => {
+                "The relay has to be updated by whoever runs it."
+            }
+            Refusal::Version(_) => "Update Caiman on this machine.",
+            Refusal::NoSuchRoom => "Check the first two words of the code.",
+            Refusal::RoleTaken => "Somebody else is using this code right now. Wait a moment, then try again.",
+            Refusal::TooManyJoins => "Wait a minute, then try again.",
+            Refusal::TooManyConnections | Refusal::TooManyRooms | Refusal::OutOfMemory | Refusal::Draining => {
+                "Try again later, or use another relay."
+            }
+            Refusal::TooSlow | Refusal::Malformed | Refusal::NoSuchLane => "Try again.",
+        },
+    }
+}

@@ -1,0 +1,300 @@
+//! What is being sent: the paths a person chose become a manifest, and a note of where each file is and how it looked.
+
+use std::{
+    fs::{self, File, Metadata},
+    io,
+    path::{Path, PathBuf},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{error::TransferError, show::Shown};
+use crate::{
+    platform::{self, Rules},
+    protocol::{
+        RelPath,
+        manifest::{Entry, EntryKind, Manifest, ManifestBuilder, ManifestError, Modified, OfferKind},
+        path::LinkTarget,
+    },
+};
+
+/// A manifest and where its files are.
+#[derive(Debug)]
+pub struct Scanned {
+    /// What is offered.
+    pub manifest: Manifest,
+    /// By entry: where it is; empty for what isn't read from a file.
+    pub origins: Vec<Origin>,
+    /// What is not offered, and why, in words.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Where a file is and how it looked when it was listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Its path on this machine.
+    pub path: PathBuf,
+    /// Its size, time and identity.
+    pub look: Look,
+}
+
+/// What would be different if a file had been changed or replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Look {
+    size: u64,
+    modified: Option<Modified>,
+    id: Option<(u64, u64)>,
+}
+
+impl Look {
+    /// How a file looks now.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.len(),
+            modified: platform::modified(metadata),
+            id: platform::file_id(metadata),
+        }
+    }
+}
+
+/// Something below the chosen paths that can't be offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its path on this machine.
+    pub path: PathBuf,
+    /// Why, as the end of a sentence.
+    pub reason: String,
+}
+
+/// Checks what a person named, at once and without looking into folders: everything exists and files can be opened.
+pub fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
+    if paths.is_empty() {
+        return Err(TransferError::Unsuited("there is nothing to send; name a file or a folder".to_owned()));
+    }
+    paths.iter().try_for_each(|path| {
+        let fail = |cause| TransferError::file("can't read", path, cause);
+        let metadata = fs::metadata(path).map_err(fail)?;
+        if metadata.is_dir() {
+            fs::read_dir(path).map_err(fail)?;
+        } else if metadata.is_file() {
+            File::open(path).map_err(fail)?;
+        } else {
+            let shown = Shown(&path.to_string_lossy()).to_string();
+            return Err(TransferError::Unsuited(format!("{shown} is neither a file nor a folder")));
+        }
+        Ok(())
+    })
+}
+
+/// Lists everything at and below `paths`. Blocks on the disk; looks at `cancel` now and then.
+pub fn scan(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Scanned, TransferError> {
+    let mut scan = Scan {
+        builder: ManifestBuilder::new(OfferKind::Files),
+        origins: Vec::new(),
+        left_out: Vec::new(),
+        folders: Vec::new(),
+    };
+    for path in paths {
+        let fail = |cause| TransferError::file("can't read", path, cause);
+        let metadata = fs::metadata(path).map_err(fail)?;
+        let name = scan.free_name(&top_name(path).map_err(fail)?)?;
+        // A link that a person names means what it points to; only links below are kept as links.
+        scan.add(path.clone(), name, &metadata)?;
+        while let Some((folder, below)) = scan.folders.pop() {
+            if cancel.is_cancelled() {
+                return Err(TransferError::Cancelled);
+            }
+            scan.list(&folder, &below)?;
+        }
+    }
+    let manifest = scan.builder.finish().map_err(unsuited)?;
+    Ok(Scanned { manifest, origins: scan.origins, left_out: scan.left_out })
+}
+
+struct Scan {
+    builder: ManifestBuilder,
+    origins: Vec<Origin>,
+    left_out: Vec<LeftOut>,
+    /// Folders whose contents are not listed yet.
+    folders: Vec<(PathBuf, RelPath)>,
+}
+
+impl Scan {
+    fn list(&mut self, folder: &Path, below: &RelPath) -> Result<(), TransferError> {
+        let read = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut children = match read {
+            Ok(children) => children,
+            Err(error) => {
+                self.leave_out(folder, error.to_string());
+                return Ok(());
+            }
+        };
+        // The same folder gives the same list, so that an interrupted transfer can be recognised.
+        children.sort_by_key(fs::DirEntry::file_name);
+        let first_folder = self.folders.len();
+        for child in children {
+            let path = child.path();
+            let metadata = match child.metadata() {
+                Ok(metadata) => metadata,
+                Err(error) => {
+                    self.leave_out(&path, error.to_string());
+                    continue;
+                }
+            };
+            match below.join(&child.file_name().to_string_lossy()) {
+                Ok(name) => {
+                    let name = self.free_name(&name)?;
+                    self.add(path, name, &metadata)?;
+                }
+                Err(error) => self.leave_out(&path, format!("{error} can't be sent")),
+            }
+        }
+        // The stack is taken from its end; listed the other way round, folders come out in order.
+        self.folders[first_folder..].reverse();
+        Ok(())
+    }
+
+    fn add(&mut self, path: PathBuf, name: RelPath, metadata: &Metadata) -> Result<(), TransferError> {
+        let modified = platform::modified(metadata);
+        let kind = if metadata.is_dir() {
+            EntryKind::Folder { modified }
+        } else if metadata.is_file() {
+            let executable = platform::is_executable(metadata);
+            EntryKind::File { size: metadata.len(), modified, executable }
+        } else if metadata.is_symlink() {
+            match read_link(&path, &name) {
+                Ok(target) => EntryKind::Link(target),
+                Err(reason) => {
+                    self.leave_out(&path, reason);
+                    return Ok(());
+                }
+            }
+        } else {
+            self.leave_out(&path, "is neither a file, a folder nor a link".to_owned());
+            return Ok(());
+        };
+        if metadata.is_dir() {
+            self.folders.push((path.clone(), name.clone()));
+        }
+        self.builder.push_entry(Entry { path: name, kind }).map_err(unsuited)?;
+        let look = Look::of(metadata);
+        self.origins.push(if metadata.is_file() { Origin { path, look } } else { Origin::default() });
+        Ok(())
+    }
+
+    /// `name`, or the same with a number: two chosen paths may end alike, and so may two names that aren't Unicode.
+    fn free_name(&self, name: &RelPath) -> Result<RelPath, TransferError> {
+        let rules = Rules { windows: false, folds_case: false, limit: platform::NameLimit::Utf8 };
+        let mut free = name.clone();
+        for number in 2.. {
+            if !self.builder.contains(&free) {
+                break;
+            }
+            free = name.with_name(&rules.numbered(name.name(), number)).map_err(|error| unsuited(error.into()))?;
+        }
+        Ok(free)
+    }
+
+    fn leave_out(&mut self, path: &Path, reason: String) {
+        self.left_out.push(LeftOut { path: path.to_owned(), reason });
+    }
+}
+
+fn top_name(path: &Path) -> io::Result<RelPath> {
+    let named = match path.file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        // `.`, `..` and the like: the name is known only to the disk, and a root has none.
+        None => match path.canonicalize()?.file_name() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => "files".to_owned(),
+        },
+    };
+    RelPath::new(&named).map_err(|error| io::Error::new(io::ErrorKind::InvalidFilename, error.to_string()))
+}
+
+fn read_link(path: &Path, name: &RelPath) -> Result<LinkTarget, String> {
+    let target = fs::read_link(path).map_err(|error| error.to_string())?;
+    let text = platform::link_text(&target).ok_or("is a link to a name that isn't Unicode")?;
+    LinkTarget::new(name, &text).map_err(|error| format!("is {error}"))
+}
+
+fn unsuited(error: ManifestError) -> TransferError {
+    TransferError::Unsuited(match error {
+        ManifestError::TooMany(_) => {
+            "more than a million entries can't be sent at once; pack them into an archive, or send them in parts"
+                .to_owned()
+        }
+        other => format!("this can't be sent: {other}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(scanned: &Scanned) -> Vec<&str> {
+        scanned.manifest.entries().iter().map(|entry| entry.path.as_str()).collect()
+    }
+
+    fn scan_now(paths: &[PathBuf]) -> Scanned {
+        scan(paths, &CancellationToken::new()).unwrap()
+    }
+
+    #[test]
+    fn folders_come_before_what_is_in_them_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("top");
+        fs::create_dir_all(top.join("b/c")).unwrap();
+        fs::create_dir_all(top.join("a")).unwrap();
+        for file in ["z", "b/c/y", "a/x", "b/w"] {
+            fs::write(top.join(file), file).unwrap();
+        }
+        let scanned = scan_now(&[top]);
+        assert_eq!(
+            names(&scanned),
+            ["top", "top/a", "top/b", "top/z", "top/a/x", "top/b/c", "top/b/w", "top/b/c/y"]
+        );
+    }
+
+    #[test]
+    fn chosen_paths_that_end_alike_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths: Vec<_> = ["1/x.txt", "2/x.txt"].map(|path| folder.path().join(path)).into();
+        for path in &paths {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        assert_eq!(names(&scan_now(&paths)), ["x.txt", "x (2).txt"]);
+    }
+
+    #[test]
+    fn a_folder_named_by_dots_gets_its_real_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("real/inner");
+        fs::create_dir_all(&inner).unwrap();
+        assert_eq!(names(&scan_now(&[inner.join("..")])), ["real", "real/inner"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_kept_and_those_that_lead_out_are_named() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("top");
+        fs::create_dir(&top).unwrap();
+        symlink("nowhere", top.join("dangling")).unwrap();
+        symlink("/etc/passwd", top.join("absolute")).unwrap();
+        symlink("../../out", top.join("up")).unwrap();
+        let scanned = scan_now(&[top]);
+        assert_eq!(names(&scanned), ["top", "top/dangling"]);
+        assert_eq!(scanned.left_out.len(), 2);
+        assert!(scanned.left_out[0].reason.contains("points outside"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_before_anything_starts() {
+        let missing = PathBuf::from("/nowhere/at/all");
+        assert!(matches!(check(&[missing]), Err(TransferError::File { .. })));
+        assert!(matches!(check(&[]), Err(TransferError::Unsuited(_))));
+    }
+}

@@ -1,0 +1,300 @@
+//! The receiver's folder while a transfer runs: bytes land in `.caiman-<id>/` inside it, and everything gets its real
+//! name only at the end, when it has been checked and flushed.
+//!
+//! All calls block on the disk; lanes make them on blocking threads. Several may store blocks at once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use super::{
+    blocks::BlockSet,
+    error::TransferError,
+    journal::{self, Heading},
+    names::STAGING_PREFIX,
+    placement::{Found, Look},
+    plan::{Block, Plan, Segment},
+    tree_hash::{BlockHash, FileHash, TreeHash, hash_whole},
+};
+use crate::{
+    platform,
+    protocol::{
+        RelPath,
+        manifest::{Entry, EntryKind, Manifest},
+    },
+};
+
+/// See the module.
+pub struct Staging {
+    folder: PathBuf,
+    manifest: Arc<Manifest>,
+    plan: Arc<Plan>,
+    heading: Heading,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    trees: HashMap<u32, TreeHash>,
+    hashes: HashMap<u32, FileHash>,
+    dropped: HashSet<u32>,
+    /// Files whose blocks are being sent a second time; only these are written then.
+    repairing: Option<HashSet<u32>>,
+}
+
+impl Staging {
+    /// Makes the staging folder inside `chosen`, which must exist. `id` is random.
+    pub fn create(
+        chosen: &Path,
+        id: [u8; 8],
+        manifest: Arc<Manifest>,
+        plan: Arc<Plan>,
+        heading: Heading,
+    ) -> Result<Self, TransferError> {
+        let folder = chosen.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
+        fs::create_dir(&folder).map_err(|cause| TransferError::file("can't write in", chosen, cause))?;
+        let staging = Self { folder, manifest, plan, heading, state: Mutex::default() };
+        staging.save_journal(&BlockSet::default())?;
+        Ok(staging)
+    }
+
+    /// Where the bytes are until they have their real names.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Stores the bytes of block `index`, whose length the caller has checked against the plan.
+    pub fn store(&self, index: u64, bytes: &[u8]) -> Result<(), TransferError> {
+        match self.plan.block(index) {
+            Some(Block::Part(segment)) => self.store_part(segment, bytes),
+            Some(Block::Pack(files)) => self.store_pack(files, bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets a file that the sender withdrew.
+    pub fn drop_entry(&self, entry: u32) {
+        let mut state = self.lock();
+        state.dropped.insert(entry);
+        state.trees.remove(&entry);
+        state.hashes.remove(&entry);
+        drop(state);
+        // A lane may be writing the file at this moment; what it leaves goes with the staging folder.
+        let _ = fs::remove_file(self.path_of(entry));
+    }
+
+    /// Whether the sender withdrew this file.
+    pub fn is_dropped(&self, entry: u32) -> bool {
+        self.lock().dropped.contains(&entry)
+    }
+
+    /// Ends a stream after `blocks` blocks: only now is its hash known.
+    pub fn end_stream(&self, entry: u32, blocks: u64) {
+        let mut state = self.lock();
+        if let Some(hash) = state.trees.remove(&entry).unwrap_or_default().finish(blocks) {
+            state.hashes.insert(entry, hash);
+        }
+    }
+
+    /// The hash of a file as it is stored, once all of it is there.
+    pub fn hash(&self, entry: u32) -> Option<FileHash> {
+        if self.entry(entry).is_some_and(|entry| entry.size() == 0) && self.plan.stream().is_none() {
+            return Some(hash_whole(&[]));
+        }
+        self.lock().hashes.get(&entry).copied()
+    }
+
+    /// From now on, only blocks of these files are written, over what is there.
+    pub fn start_repair(&self, entries: impl IntoIterator<Item = u32>) {
+        self.lock().repairing = Some(entries.into_iter().collect());
+    }
+
+    /// Reads a file back and gives the hash of each of its blocks, and of the whole.
+    pub fn read_back(&self, entry: u32) -> Result<(Vec<FileHash>, FileHash), TransferError> {
+        let path = self.path_of(entry);
+        let fail = |cause| TransferError::file("can't read back", &path, cause);
+        let mut file = File::open(&path).map_err(fail)?;
+        let mut whole = blake3::Hasher::new();
+        let mut hashes = Vec::new();
+        let mut block = vec![0; self.plan.block_size() as usize];
+        loop {
+            let len = read_up_to(&mut file, &mut block).map_err(fail)?;
+            if len == 0 {
+                return Ok((hashes, *whole.finalize().as_bytes()));
+            }
+            whole.update(&block[..len]);
+            hashes.push(hash_whole(&block[..len]));
+        }
+    }
+
+    /// Writes down which blocks are there.
+    pub fn save_journal(&self, held: &BlockSet) -> Result<(), TransferError> {
+        journal::save(&self.folder, &self.heading, held)
+            .map_err(|cause| TransferError::file("can't write in", &self.folder, cause))
+    }
+
+    /// Brings everything that was stored to the disk, so that a crash after the renames finds whole files.
+    pub fn flush(&self) -> Result<(), TransferError> {
+        // Past this many files, one flush of the whole file system beats a flush for each.
+        const MANY: u64 = 64;
+        let fail = |cause| TransferError::file("can't write in", &self.folder, cause);
+        if self.plan.wanted_files() > MANY && platform::flush_everything(&self.folder).map_err(fail)? {
+            return Ok(());
+        }
+        for (index, entry) in self.manifest.entries().iter().enumerate() {
+            let path = self.path_of(index as u32);
+            if !entry.is_file() || self.plan.blocks_of(index as u32).is_empty() {
+                continue;
+            }
+            match OpenOptions::new().write(true).open(&path).and_then(|file| file.sync_all()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The staged file of `entry`; made here if the entry has no bytes.
+    pub fn take(&self, entry: u32) -> Result<PathBuf, TransferError> {
+        let path = self.path_of(entry);
+        let is_empty = self.plan.blocks_of(entry).is_empty() || self.plan.stream() == Some(entry);
+        if is_empty {
+            let file = self.open(&path)?;
+            self.set_attributes(&file, entry, &path)?;
+        }
+        Ok(path)
+    }
+
+    /// Removes the staging folder and all that is in it.
+    pub fn discard(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.folder)
+    }
+
+    fn store_part(&self, segment: Segment, bytes: &[u8]) -> Result<(), TransferError> {
+        if !self.is_wanted(segment.entry) {
+            return Ok(());
+        }
+        let hash = BlockHash::of(bytes, segment.offset);
+        let path = self.path_of(segment.entry);
+        let file = self.open(&path)?;
+        platform::write_all_at(&file, bytes, segment.offset)
+            .map_err(|cause| TransferError::file("can't write", &path, cause))?;
+        let mut state = self.lock();
+        if state.repairing.is_some() {
+            return Ok(());
+        }
+        let blocks = self.plan.blocks_of(segment.entry);
+        let tree = state.trees.entry(segment.entry).or_default();
+        tree.add(segment.offset / u64::from(self.plan.block_size()), hash);
+        if tree.blocks() == blocks.end - blocks.start {
+            let tree = state.trees.remove(&segment.entry).unwrap_or_default();
+            let hash = tree.finish(blocks.end - blocks.start);
+            state.hashes.extend(hash.map(|hash| (segment.entry, hash)));
+            drop(state);
+            self.set_attributes(&file, segment.entry, &path)?;
+        }
+        Ok(())
+    }
+
+    fn store_pack(&self, files: &[(u32, u32)], mut bytes: &[u8]) -> Result<(), TransferError> {
+        let mut hashes = Vec::with_capacity(files.len());
+        for (entry, size) in files {
+            let Some((content, rest)) = bytes.split_at_checked(*size as usize) else { break };
+            bytes = rest;
+            if !self.is_wanted(*entry) {
+                continue;
+            }
+            let path = self.path_of(*entry);
+            let file = self.open(&path)?;
+            platform::write_all_at(&file, content, 0)
+                .map_err(|cause| TransferError::file("can't write", &path, cause))?;
+            self.set_attributes(&file, *entry, &path)?;
+            hashes.push((*entry, hash_whole(content)));
+        }
+        let mut state = self.lock();
+        let dropped = std::mem::take(&mut state.dropped);
+        state.hashes.extend(hashes.into_iter().filter(|(entry, _)| !dropped.contains(entry)));
+        state.dropped = dropped;
+        Ok(())
+    }
+
+    fn is_wanted(&self, entry: u32) -> bool {
+        let state = self.lock();
+        !state.dropped.contains(&entry) && state.repairing.as_ref().is_none_or(|files| files.contains(&entry))
+    }
+
+    fn set_attributes(&self, file: &File, entry: u32, path: &Path) -> Result<(), TransferError> {
+        let Some(EntryKind::File { modified, executable, .. }) = self.entry(entry).map(|entry| &entry.kind) else {
+            return Ok(());
+        };
+        let fail = |cause| TransferError::file("can't set the attributes of", path, cause);
+        if *executable {
+            platform::make_executable(file).map_err(fail)?;
+        }
+        if let Some(modified) = modified {
+            platform::set_file_modified(file, *modified).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, path: &Path) -> Result<File, TransferError> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|cause| TransferError::file("can't write", path, cause))
+    }
+
+    fn entry(&self, entry: u32) -> Option<&Entry> {
+        self.manifest.entries().get(entry as usize)
+    }
+
+    fn path_of(&self, entry: u32) -> PathBuf {
+        self.folder.join(entry.to_string())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no code panics while it holds this lock")
+    }
+}
+
+/// Reads until `buffer` is full or the file ends.
+pub fn read_up_to(file: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// A path of an offer below `folder`. Names were repaired for this system, so none of them is more than a name here.
+pub fn under(folder: &Path, path: &RelPath) -> PathBuf {
+    let mut joined = folder.to_owned();
+    joined.extend(path.names());
+    joined
+}
+
+/// The receiver's real folder.
+pub struct Disk<'a>(pub &'a Path);
+
+impl Look for Disk<'_> {
+    fn at(&self, path: &RelPath) -> Found {
+        match fs::symlink_metadata(under(self.0, path)) {
+            Ok(metadata) if metadata.is_dir() => Found::Folder,
+            Ok(_) => Found::Other,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
+            // What can't be looked at is there, as far as anybody can tell.
+            Err(_) => Found::Other,
+        }
+    }
+}
