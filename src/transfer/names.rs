@@ -15,14 +15,19 @@ const MAX_EXTENSION_BYTES: usize = 32;
 impl Rules {
     /// The nearest name that can be stored; `name` itself if it can.
     pub fn repair(self, name: &str, is_top: bool) -> String {
-        let mut repaired = name.to_owned();
-        if self.windows {
-            repaired = repair_for_windows(&repaired);
-        }
+        let mut repaired = self.shorten(name, "");
         if is_top && self.fold(&repaired).starts_with(STAGING_PREFIX) {
             repaired.replace_range(..1, "_");
         }
-        self.shorten(&repaired, "")
+        // A repair may make a name too long, and a cut may leave a dot at its end: until neither finds anything to do.
+        while self.windows {
+            let again = self.shorten(&repair_for_windows(&repaired), "");
+            if again == repaired {
+                break;
+            }
+            repaired = again;
+        }
+        repaired
     }
 
     /// `name` with a number before its ending: `photo (2).jpg`.

@@ -1,0 +1,271 @@
+//! The sender's bytes: reads blocks from files, from a text or from a stream, hashes them as they pass, and notices when
+//! a file is no longer what was offered.
+//!
+//! All calls block on the disk; lanes make them on blocking threads, several at once.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Read},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use super::{
+    error::TransferError,
+    plan::{Block, Plan, Segment},
+    scan::{Look, Origin},
+    staging::read_up_to,
+    tree_hash::{BlockHash, FileHash, TreeHash, hash_whole},
+};
+use crate::{
+    platform,
+    protocol::{manifest::Manifest, peer::Withdrawal},
+};
+
+/// Where the bytes come from.
+pub enum Content {
+    /// Files on this machine, by entry.
+    Files(Vec<Origin>),
+    /// A text in memory.
+    Text(Vec<u8>),
+    /// Something that can be read only once, from front to back.
+    Stream(Mutex<Stream>),
+}
+
+/// A stream and how far it has been read.
+pub struct Stream {
+    reader: Box<dyn Read + Send>,
+    next_block: u64,
+    bytes: u64,
+    has_ended: bool,
+}
+
+impl Stream {
+    /// A stream at its start.
+    pub fn new(reader: Box<dyn Read + Send>) -> Self {
+        Self { reader, next_block: 0, bytes: 0, has_ended: false }
+    }
+}
+
+/// See the module.
+pub struct Outgoing {
+    manifest: Arc<Manifest>,
+    plan: Arc<Plan>,
+    content: Content,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    trees: HashMap<u32, TreeHash>,
+    hashes: Vec<(u32, FileHash)>,
+    withdrawn: HashMap<u32, Withdrawal>,
+    news: Vec<(u32, Withdrawal)>,
+}
+
+/// What became of a request for a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filled {
+    /// Its bytes are in the buffer.
+    Block(u64),
+    /// It belongs to a file that was withdrawn, so there is nothing to send.
+    Nothing,
+    /// The stream has ended.
+    End,
+}
+
+impl Outgoing {
+    /// For sending the planned part of `manifest`.
+    pub fn new(manifest: Arc<Manifest>, plan: Arc<Plan>, content: Content) -> Self {
+        Self { manifest, plan, content, state: Mutex::default() }
+    }
+
+    /// Appends the bytes of block `index` to `buffer`. A stream ignores `index` and gives its next block instead.
+    pub fn fill(&self, index: u64, buffer: &mut Vec<u8>) -> Result<Filled, TransferError> {
+        if let Content::Stream(stream) = &self.content {
+            return self.fill_from_stream(stream, buffer);
+        }
+        match self.plan.block(index) {
+            Some(Block::Part(segment)) => Ok(self.fill_part(index, segment, buffer)),
+            Some(Block::Pack(files)) => {
+                self.fill_pack(files, buffer);
+                Ok(Filled::Block(index))
+            }
+            None => Ok(Filled::Nothing),
+        }
+    }
+
+    /// Bytes of the stream, once it has ended; `None` before, and where there is no stream.
+    pub fn stream_end(&self) -> Option<u64> {
+        let Content::Stream(stream) = &self.content else { return None };
+        let stream = stream.lock().expect("no code panics while it holds this lock");
+        stream.has_ended.then_some(stream.bytes)
+    }
+
+    /// Files withdrawn since the last call.
+    pub fn take_withdrawn(&self) -> Vec<(u32, Withdrawal)> {
+        std::mem::take(&mut self.lock().news)
+    }
+
+    /// Hashes of files that were read to their end since the last call.
+    pub fn take_hashes(&self) -> Vec<(u32, FileHash)> {
+        let mut state = self.lock();
+        if let Some(entry) = self.plan.stream()
+            && let Some(tree) = state.trees.remove(&entry)
+        {
+            let blocks = tree.blocks();
+            state.hashes.extend(tree.finish(blocks).map(|hash| (entry, hash)));
+        }
+        let hashes = std::mem::take(&mut state.hashes);
+        hashes.into_iter().filter(|(entry, _)| !state.withdrawn.contains_key(entry)).collect()
+    }
+
+    /// Where an entry is on this machine, for telling a person.
+    pub fn path_of(&self, entry: u32) -> PathBuf {
+        let origin = match &self.content {
+            Content::Files(origins) => origins.get(entry as usize).map(|origin| origin.path.clone()),
+            Content::Text(_) | Content::Stream(_) => None,
+        };
+        origin.unwrap_or_default()
+    }
+
+    /// Compares a receiver's hashes of a file's blocks, from the first on, with the file as it is now: gives the blocks
+    /// that differ, and the file's hash.
+    pub fn compare(&self, entry: u32, theirs: &[FileHash]) -> Option<(Vec<u64>, FileHash)> {
+        let blocks = self.plan.blocks_of(entry);
+        let size = self.manifest.entries().get(entry as usize)?.size();
+        let mut whole = blake3::Hasher::new();
+        let mut differing = Vec::new();
+        let mut offset = 0;
+        for (number, block) in blocks.enumerate() {
+            let len = u64::from(self.plan.block_size()).min(size - offset) as u32;
+            let mut bytes = Vec::new();
+            if let Err(reason) = self.read(Segment { entry, offset, len }, &mut bytes) {
+                self.withdraw(entry, reason);
+                return None;
+            }
+            whole.update(&bytes);
+            if theirs.get(number) != Some(&hash_whole(&bytes)) {
+                differing.push(block);
+            }
+            offset += u64::from(len);
+        }
+        Some((differing, *whole.finalize().as_bytes()))
+    }
+
+    fn fill_part(&self, index: u64, segment: Segment, buffer: &mut Vec<u8>) -> Filled {
+        if self.lock().withdrawn.contains_key(&segment.entry) {
+            return Filled::Nothing;
+        }
+        let start = buffer.len();
+        if let Err(reason) = self.read(segment, buffer) {
+            buffer.truncate(start);
+            self.withdraw(segment.entry, reason);
+            return Filled::Nothing;
+        }
+        let hash = BlockHash::of(&buffer[start..], segment.offset);
+        let mut state = self.lock();
+        let blocks = self.plan.blocks_of(segment.entry);
+        let tree = state.trees.entry(segment.entry).or_default();
+        tree.add(segment.offset / u64::from(self.plan.block_size()), hash);
+        if tree.blocks() == blocks.end - blocks.start {
+            let tree = state.trees.remove(&segment.entry).unwrap_or_default();
+            let hash = tree.finish(blocks.end - blocks.start);
+            state.hashes.extend(hash.map(|hash| (segment.entry, hash)));
+        }
+        Filled::Block(index)
+    }
+
+    fn fill_pack(&self, files: &[(u32, u32)], buffer: &mut Vec<u8>) {
+        let mut hashes = Vec::with_capacity(files.len());
+        for (entry, len) in files {
+            let start = buffer.len();
+            match self.read(Segment { entry: *entry, offset: 0, len: *len }, buffer) {
+                Ok(()) => hashes.push((*entry, hash_whole(&buffer[start..]))),
+                Err(reason) => {
+                    // The others in the pack keep their places; the receiver drops these bytes.
+                    buffer.truncate(start);
+                    buffer.resize(start + *len as usize, 0);
+                    self.withdraw(*entry, reason);
+                }
+            }
+        }
+        self.lock().hashes.extend(hashes);
+    }
+
+    fn fill_from_stream(
+        &self,
+        stream: &Mutex<Stream>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Filled, TransferError> {
+        let mut stream = stream.lock().expect("no code panics while it holds this lock");
+        if stream.has_ended {
+            return Ok(Filled::End);
+        }
+        let (start, block_size) = (buffer.len(), self.plan.block_size() as usize);
+        buffer.resize(start + block_size, 0);
+        let read = read_up_to(&mut stream.reader, &mut buffer[start..])
+            .map_err(|cause| TransferError::file("can't read", "standard input", cause))?;
+        buffer.truncate(start + read);
+        stream.has_ended = read < block_size;
+        if read == 0 {
+            return Ok(Filled::End);
+        }
+        let index = stream.next_block;
+        stream.next_block += 1;
+        let offset = stream.bytes;
+        stream.bytes += read as u64;
+        drop(stream);
+        let hash = BlockHash::of(&buffer[start..], offset);
+        if let Some(entry) = self.plan.stream() {
+            self.lock().trees.entry(entry).or_default().add(index, hash);
+        }
+        Ok(Filled::Block(index))
+    }
+
+    fn read(&self, segment: Segment, buffer: &mut Vec<u8>) -> Result<(), Withdrawal> {
+        let (offset, len) = (segment.offset, segment.len as usize);
+        let origin = match &self.content {
+            Content::Files(origins) => origins.get(segment.entry as usize).ok_or(Withdrawal::Unreadable)?,
+            Content::Text(text) => {
+                let part = usize::try_from(offset).ok().and_then(|from| text.get(from..from + len));
+                buffer.extend_from_slice(part.ok_or(Withdrawal::Unreadable)?);
+                return Ok(());
+            }
+            Content::Stream(_) => return Err(Withdrawal::Unreadable),
+        };
+        let file = File::open(&origin.path).map_err(|error| withdrawal(&error))?;
+        check_look(&file, origin.look)?;
+        let start = buffer.len();
+        buffer.resize(start + len, 0);
+        platform::read_exact_at(&file, &mut buffer[start..], offset).map_err(|error| withdrawal(&error))?;
+        // Looked at again, because it may have been changed while it was being read.
+        check_look(&file, origin.look)
+    }
+
+    fn withdraw(&self, entry: u32, reason: Withdrawal) {
+        let mut state = self.lock();
+        if state.withdrawn.insert(entry, reason).is_none() {
+            state.trees.remove(&entry);
+            state.news.push((entry, reason));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no code panics while it holds this lock")
+    }
+}
+
+fn check_look(file: &File, look: Look) -> Result<(), Withdrawal> {
+    let metadata = file.metadata().map_err(|error| withdrawal(&error))?;
+    if Look::of(&metadata) == look { Ok(()) } else { Err(Withdrawal::Changed) }
+}
+
+fn withdrawal(error: &io::Error) -> Withdrawal {
+    match error.kind() {
+        io::ErrorKind::NotFound => Withdrawal::Vanished,
+        io::ErrorKind::UnexpectedEof => Withdrawal::Changed,
+        _ => Withdrawal::Unreadable,
+    }
+}
