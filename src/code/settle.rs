@@ -1,0 +1,95 @@
+//! The one decision that sender and receiver share: whether parts are a listed code, a mistyped one, or a sender's
+//! own. A change here changes which codes two versions agree on.
+
+use super::parts::count_letters;
+use super::{CodeError, CodePhrase, MAX_CODE_BYTES, MIN_PART_CHARS, MIN_PARTS, Typed, words};
+
+/// Decides what these parts are, for sender and receiver alike:
+///
+/// 1. Every part is a listed word or the beginning of one: the listed code, words written out.
+/// 2. Every part is listed or one slip from it; or at least half are listed, and each of the others is one slip
+///    from a word or of plain letters a to z only: a mistyped listed code, an error that carries the repair.
+/// 3. Anything else is an own code, taken as it stands: it has a part with a digit or another script's letter, or
+///    hardly any listed word.
+pub(super) fn settle(parts: &[&str]) -> Result<CodePhrase, CodeError> {
+    if parts.len() < MIN_PARTS {
+        return Err(CodeError::TooFewParts { found: parts.len() });
+    }
+    if parts.iter().map(|part| part.len() + 1).sum::<usize>() > MAX_CODE_BYTES + 1 {
+        return Err(CodeError::CodeTooLong);
+    }
+    let guesses: Vec<Guess<'_>> = parts.iter().map(|part| Guess::of(part)).collect();
+    let unknown: Vec<_> = guesses.iter().filter(|guess| guess.kind == Kind::Mistyped).collect();
+    let Some(first) = unknown.first() else {
+        let code = join(&guesses);
+        return if code.as_bytes().len() > MAX_CODE_BYTES { Err(CodeError::CodeTooLong) } else { Ok(code) };
+    };
+    let has_repair = guesses.iter().all(|guess| guess.word.is_some());
+    let is_half_listed = unknown.len() * 2 <= parts.len();
+    let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
+    if has_repair
+        || is_half_listed && unknown.iter().all(|guess| guess.word.is_some() || is_plain(guess.part))
+    {
+        let suggestion = has_repair.then(|| join(&guesses));
+        return Err(CodeError::Unknown { word: Typed::new(first.part), suggestion });
+    }
+    match parts.iter().find(|part| count_letters(part) < MIN_PART_CHARS) {
+        Some(part) => Err(CodeError::PartTooShort { part: Typed::new(part) }),
+        None => Ok(CodePhrase::from_parts(parts)),
+    }
+}
+
+/// What a part may mean as a code word.
+pub(super) struct Guess<'a> {
+    pub(super) part: &'a str,
+    pub(super) word: Option<&'static str>,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    WrittenOut,
+    Abbreviated,
+    Mistyped,
+}
+
+impl<'a> Guess<'a> {
+    pub(super) fn of(part: &'a str) -> Self {
+        let (word, kind) = match words::find(part) {
+            Some(word) if word == part => (Some(word), Kind::WrittenOut),
+            Some(word) => (Some(word), Kind::Abbreviated),
+            None => (words::nearest(part), Kind::Mistyped),
+        };
+        Self { part, word, kind }
+    }
+
+    /// Whether a sentence may mean it as a code word. Two letters are a slip from too much.
+    pub(super) fn is_plausible(&self) -> bool {
+        self.word.is_some() && self.part.len() >= words::PREFIX_LETTERS
+    }
+}
+
+/// The code that the guesses make together.
+pub(super) fn join(guesses: &[Guess<'_>]) -> CodePhrase {
+    CodePhrase::from_parts(&guesses.iter().filter_map(|guess| guess.word).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_listed_words_and_plain_letters_make_a_mistyped_code_and_less_or_a_digit_an_own_one() {
+        let is_own = |parts: [&str; 4]| match settle(&parts) {
+            Ok(code) => code.to_string() == parts.join("-"),
+            Err(CodeError::Unknown { .. }) => false,
+            Err(other) => panic!("{other}"),
+        };
+        assert!(!is_own(["acid", "coyote", "mmmmmm", "nnnnnn"]));
+        assert!(is_own(["acid", "mmmmmm", "nnnnnn", "oooooo"]));
+        assert!(is_own(["acid", "coyote", "mmmmmm", "7731"]));
+        assert!(is_own(["acid", "coyote", "mmmmmm", "grün"]));
+        assert!(!is_own(["acdi", "coyoe", "mustarrd", "tulpi"]));
+        assert!(is_own(["acdi", "coyoe", "mustarrd", "mmmmmm"]));
+    }
+}
