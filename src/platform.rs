@@ -85,7 +85,8 @@ pub fn link_text(target: &Path) -> Option<String> {
 }
 
 pub use system::{
-    file_id, flush_everything, is_disk_full, is_executable, make_executable, make_link, read_exact_at, write_all_at,
+    file_id, flush_everything, is_disk_full, is_executable, make_executable, make_link, read_exact_at,
+    write_all_at,
 };
 
 #[cfg(unix)]

@@ -1,14 +1,30 @@
-//! One transfer.
+//! One transfer, from either side. `send` and `receive` are the two state machines; everything else is a part that one or
+//! both of them use.
+//!
+//! Pure parts: [`plan`], [`placement`], [`names`], [`blocks`], [`tree_hash`], [`show`]. Parts that touch the disk:
+//! [`scan`], [`outgoing`] (sender), [`staging`], [`delivery`], [`journal`] (receiver). Parts that touch the network:
+//! [`rendezvous`], [`handshake`], [`control`], [`lanes`].
 
 pub mod blocks;
+pub mod control;
 pub mod delivery;
 pub mod error;
+pub mod handshake;
 pub mod journal;
+pub mod lanes;
 pub mod names;
+pub mod offer;
 pub mod ordered;
+pub mod outgoing;
 pub mod placement;
 pub mod plan;
+pub mod progress;
+pub mod queue;
+pub mod receive;
+pub mod rendezvous;
 pub mod scan;
+pub mod send;
 pub mod show;
 pub mod staging;
+pub mod throttle;
 pub mod tree_hash;

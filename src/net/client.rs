@@ -159,8 +159,14 @@ pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
         let welcome: Welcome = frames::read(&mut stream, MAX_FRAME).await?;
         if welcome.version == VERSION && !(welcome.password_required && join.password.is_none()) {
             let proof = join.password.map(|password| access::prove(password, &welcome.nonce));
-            let hello =
-                Hello { version: VERSION, features: 0, role: join.role, room: join.room, proof, first: join.first };
+            let hello = Hello {
+                version: VERSION,
+                features: 0,
+                role: join.role,
+                room: join.room,
+                proof,
+                first: join.first,
+            };
             frames::write(&mut stream, &hello).await?;
             let reply: Reply = frames::read(&mut stream, MAX_FRAME).await?;
             return Ok::<_, frames::ReadError>((welcome, Some(reply)));
@@ -253,7 +259,8 @@ async fn connect(address: &RelayAddress) -> Result<TcpStream, RelayClientError> 
 async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = timeout(CONNECT_LIMIT, TcpStream::connect(address)).await??;
     stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
     SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
     Ok(stream)
 }
@@ -278,7 +285,9 @@ mod tests {
 
     #[test]
     fn what_is_no_relay_address_is_said_to_be_none() {
-        for text in ["", ":27001", "host:0", "host:99999", "host:x", "[::1", "[::1]x", "a b", "a/b", "user@host"] {
+        for text in
+            ["", ":27001", "host:0", "host:99999", "host:x", "[::1", "[::1]x", "a b", "a/b", "user@host"]
+        {
             assert!(text.parse::<RelayAddress>().is_err(), "{text}");
         }
     }

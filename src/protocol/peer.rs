@@ -144,11 +144,9 @@ pub enum FromReceiver {
     Damaged {
         /// Index of the entry.
         entry: u32,
-        /// Number of the first block within the file that this message speaks of.
-        first: u64,
-        /// BLAKE3 of each block.
+        /// BLAKE3 of each block, from where the last message about this file ended.
         hashes: Vec<[u8; 32]>,
-        /// Whether this is the last message about this file.
+        /// Whether this is the last message about damaged files.
         last: bool,
     },
     /// Everything that could be stored is under its real name.

@@ -123,7 +123,9 @@ impl Control {
 
     fn say_bytes(&mut self, message: &[u8]) -> Result<(), TransferError> {
         let record = self.sealer.seal_message(message).map_err(|_| {
-            TransferError::Unsuited("this system gives no random numbers; nothing can be encrypted".to_owned())
+            TransferError::Unsuited(
+                "this system gives no random numbers; nothing can be encrypted".to_owned(),
+            )
         })?;
         self.outgoing.extend_from_slice(&record);
         self.said = Instant::now();
@@ -131,7 +133,9 @@ impl Control {
     }
 
     fn open_next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
-        let Some((header, rest)) = self.incoming.split_first_chunk_mut::<HEADER_LEN>() else { return Ok(None) };
+        let Some((header, rest)) = self.incoming.split_first_chunk_mut::<HEADER_LEN>() else {
+            return Ok(None);
+        };
         let header = *header;
         let due = self.opener.begin(&header).map_err(|_| Misbehaviour::Record)?;
         let Some(record) = rest.get_mut(..due.rest) else {

@@ -12,7 +12,7 @@ use crate::{
     protocol::{
         frame::FrameError,
         manifest::ManifestError,
-        peer::Trouble,
+        peer::{Trouble, Withdrawal},
         relay::Refusal,
     },
 };
@@ -20,12 +20,15 @@ use crate::{
 /// Why a transfer ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
-    /// The codes of the two sides differ. On the sending side, every try that was allowed is used up.
+    /// The codes of the two sides differ.
     #[error("the code is wrong")]
     WrongCode {
-        /// How many more tries the sender allows.
-        tries_left: u8,
+        /// How many more tries the sender allows, where it said so.
+        tries_left: Option<u8>,
     },
+    /// So many wrong codes were tried that this side retired its own.
+    #[error("three wrong codes were tried, so this code is retired")]
+    GuessedAt,
     /// The sender has retired the code after too many wrong ones.
     #[error("this code was retired after too many wrong tries")]
     Retired,
@@ -98,6 +101,14 @@ pub enum TransferError {
         /// The first of the damaged files.
         path: String,
     },
+    /// The only file of the offer was withdrawn by its sender.
+    #[error("{} {reason}", Shown(path))]
+    Withdrawn {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: Withdrawal,
+    },
     /// What is to be sent, or how, doesn't make sense.
     #[error("{0}")]
     Unsuited(String),
@@ -158,6 +169,15 @@ impl TransferError {
         }
     }
 
+    /// Whether the transfer broke off through nobody's will, so that it may be worth going on with later.
+    pub fn is_interruption(&self) -> bool {
+        match self {
+            Self::PeerLost | Self::PeerSilent { .. } | Self::Relay(_) | Self::File { .. } => true,
+            Self::PeerFailed(trouble) => !matches!(trouble, Trouble::Misbehaved | Trouble::Damaged),
+            _ => false,
+        }
+    }
+
     /// Whether a person's own decision ended it, which is no error.
     pub fn is_decision(&self) -> bool {
         matches!(self, Self::Cancelled | Self::Declined)
@@ -166,10 +186,15 @@ impl TransferError {
     /// What to do next, in a sentence or two; empty where nothing helps.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::WrongCode { tries_left: 0 } => {
+            Self::WrongCode { tries_left: Some(0) } => {
                 "The sender has retired the code now. Ask for a new one; nothing was sent."
             }
-            Self::WrongCode { .. } => "Compare it with the sender's, word by word, and try again; nothing was sent.",
+            Self::WrongCode { .. } => {
+                "Compare it with the sender's, word by word, and try again; nothing was sent."
+            }
+            Self::GuessedAt => {
+                "Nothing was sent. Send again to get a new code, and make sure that only the right person hears it."
+            }
             Self::Retired => "Ask the sender to send again, under a new code.",
             Self::NobodyThere { .. } => {
                 "Check the first two words, ask whether the sender is still waiting, and that both use the same relay."
@@ -189,12 +214,15 @@ impl TransferError {
             }
             Self::PeerVersion { .. } => "Update Caiman on this machine.",
             Self::Relay(error) => relay_advice(error),
-            Self::File { cause, .. } if platform::is_disk_full(cause) => "Make room on the disk, then start again.",
+            Self::File { cause, .. } if platform::is_disk_full(cause) => {
+                "Make room on the disk, then start again."
+            }
             Self::File { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
                 "Choose a place that you may use, or change its permissions."
             }
             Self::NoSpace { .. } => "Make room, choose another folder, or take only some of the files.",
             Self::Damaged { .. } => "The memory or the disk of one of the machines may be faulty; try again.",
+            Self::Withdrawn { .. } => "Nothing of it is complete. Ask for it to be sent again.",
             Self::Cancelled | Self::Declined | Self::File { .. } | Self::Unsuited(_) => "",
         }
     }
@@ -216,11 +244,14 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
             }
             Refusal::Version(_) => "Update Caiman on this machine.",
             Refusal::NoSuchRoom => "Check the first two words of the code.",
-            Refusal::RoleTaken => "Somebody else is using this code right now. Wait a moment, then try again.",
-            Refusal::TooManyJoins => "Wait a minute, then try again.",
-            Refusal::TooManyConnections | Refusal::TooManyRooms | Refusal::OutOfMemory | Refusal::Draining => {
-                "Try again later, or use another relay."
+            Refusal::RoleTaken => {
+                "Somebody else is using this code right now. Wait a moment, then try again."
             }
+            Refusal::TooManyJoins => "Wait a minute, then try again.",
+            Refusal::TooManyConnections
+            | Refusal::TooManyRooms
+            | Refusal::OutOfMemory
+            | Refusal::Draining => "Try again later, or use another relay.",
             Refusal::TooSlow | Refusal::Malformed | Refusal::NoSuchLane => "Try again.",
         },
     }

@@ -91,7 +91,11 @@ impl Greeting {
 }
 
 /// The whole handshake on the receiver's side, given the sender's first message.
-pub async fn greet(code: &Arc<CodePhrase>, stream: &mut TcpStream, first: &[u8]) -> Result<Keys, TransferError> {
+pub async fn greet(
+    code: &Arc<CodePhrase>,
+    stream: &mut TcpStream,
+    first: &[u8],
+) -> Result<Keys, TransferError> {
     let theirs = match frame::from_bytes(first).map_err(Misbehaviour::Frame)? {
         First::Hello(hello) => hello,
         First::Retired => return Err(TransferError::Retired),

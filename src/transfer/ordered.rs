@@ -48,11 +48,14 @@ impl Ordered {
         Ok(())
     }
 
-    /// Flushes the writer; gives the hash of all that was written.
-    pub fn finish(&self) -> std::io::Result<FileHash> {
-        let mut output = self.lock();
-        output.writer.flush()?;
-        Ok(*output.hasher.finalize().as_bytes())
+    /// The hash of all that was written.
+    pub fn hash(&self) -> FileHash {
+        *self.lock().hasher.finalize().as_bytes()
+    }
+
+    /// Flushes the writer. Blocks on it.
+    pub fn flush(&self) -> std::io::Result<()> {
+        self.lock().writer.flush()
     }
 
     fn lock(&self) -> MutexGuard<'_, Output> {

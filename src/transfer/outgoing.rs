@@ -108,6 +108,14 @@ impl Outgoing {
         std::mem::take(&mut self.lock().news)
     }
 
+    /// Whether `block` belongs to a withdrawn file alone.
+    pub fn is_withdrawn_block(&self, block: u64) -> bool {
+        match self.plan.block(block) {
+            Some(Block::Part(segment)) => self.lock().withdrawn.contains_key(&segment.entry),
+            Some(Block::Pack(_)) | None => false,
+        }
+    }
+
     /// Hashes of files that were read to their end since the last call.
     pub fn take_hashes(&self) -> Vec<(u32, FileHash)> {
         let mut state = self.lock();

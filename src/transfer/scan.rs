@@ -49,11 +49,7 @@ pub struct Look {
 impl Look {
     /// How a file looks now.
     pub fn of(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.len(),
-            modified: platform::modified(metadata),
-            id: platform::file_id(metadata),
-        }
+        Self { size: metadata.len(), modified: platform::modified(metadata), id: platform::file_id(metadata) }
     }
 }
 
@@ -190,7 +186,9 @@ impl Scan {
             if !self.builder.contains(&free) {
                 break;
             }
-            free = name.with_name(&rules.numbered(name.name(), number)).map_err(|error| unsuited(error.into()))?;
+            free = name
+                .with_name(&rules.numbered(name.name(), number))
+                .map_err(|error| unsuited(error.into()))?;
         }
         Ok(free)
     }

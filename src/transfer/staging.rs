@@ -8,7 +8,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, RwLock},
 };
 
 use super::{
@@ -28,6 +28,8 @@ use crate::{
     },
 };
 
+const NO_PANIC: &str = "no code panics while it holds this lock";
+
 /// See the module.
 pub struct Staging {
     folder: PathBuf,
@@ -35,6 +37,8 @@ pub struct Staging {
     plan: Arc<Plan>,
     heading: Heading,
     state: Mutex<State>,
+    /// Held for reading by whoever writes, for writing by whoever removes the folder; true once it is removed.
+    is_discarded: RwLock<bool>,
 }
 
 #[derive(Default)]
@@ -57,7 +61,14 @@ impl Staging {
     ) -> Result<Self, TransferError> {
         let folder = chosen.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
         fs::create_dir(&folder).map_err(|cause| TransferError::file("can't write in", chosen, cause))?;
-        let staging = Self { folder, manifest, plan, heading, state: Mutex::default() };
+        let staging = Self {
+            folder,
+            manifest,
+            plan,
+            heading,
+            state: Mutex::default(),
+            is_discarded: RwLock::new(false),
+        };
         staging.save_journal(&BlockSet::default())?;
         Ok(staging)
     }
@@ -69,6 +80,10 @@ impl Staging {
 
     /// Stores the bytes of block `index`, whose length the caller has checked against the plan.
     pub fn store(&self, index: u64, bytes: &[u8]) -> Result<(), TransferError> {
+        let is_discarded = self.is_discarded.read().expect(NO_PANIC);
+        if *is_discarded {
+            return Ok(());
+        }
         match self.plan.block(index) {
             Some(Block::Part(segment)) => self.store_part(segment, bytes),
             Some(Block::Pack(files)) => self.store_pack(files, bytes),
@@ -171,6 +186,8 @@ impl Staging {
 
     /// Removes the staging folder and all that is in it.
     pub fn discard(&self) -> io::Result<()> {
+        let mut is_discarded = self.is_discarded.write().expect(NO_PANIC);
+        *is_discarded = true;
         fs::remove_dir_all(&self.folder)
     }
 
@@ -228,7 +245,8 @@ impl Staging {
     }
 
     fn set_attributes(&self, file: &File, entry: u32, path: &Path) -> Result<(), TransferError> {
-        let Some(EntryKind::File { modified, executable, .. }) = self.entry(entry).map(|entry| &entry.kind) else {
+        let Some(EntryKind::File { modified, executable, .. }) = self.entry(entry).map(|entry| &entry.kind)
+        else {
             return Ok(());
         };
         let fail = |cause| TransferError::file("can't set the attributes of", path, cause);
@@ -259,7 +277,7 @@ impl Staging {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no code panics while it holds this lock")
+        self.state.lock().expect(NO_PANIC)
     }
 }
 

@@ -98,9 +98,10 @@ impl TreeHash {
             edge.extend(self.subtrees.remove(&(level, start >> level)));
             start += 1 << level;
         }
-        let right = edge.into_iter().rev().reduce(|right, left| {
-            merge_subtrees_non_root(&left, &right, Mode::Hash)
-        })?;
+        let right = edge
+            .into_iter()
+            .rev()
+            .reduce(|right, left| merge_subtrees_non_root(&left, &right, Mode::Hash))?;
         Some(*merge_subtrees_root(&left, &right, Mode::Hash).as_bytes())
     }
 }

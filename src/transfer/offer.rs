@@ -1,0 +1,107 @@
+//! The offer as a receiver sees it, and the answer to it.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    error::TransferError,
+    placement::{OnConflict, Target, place},
+    staging::Disk,
+};
+use crate::{
+    platform::Rules,
+    protocol::manifest::{Manifest, OfferKind},
+};
+
+/// What is offered, held against the folder where it would go.
+#[derive(Debug)]
+pub struct Offer {
+    /// The entries.
+    pub manifest: Arc<Manifest>,
+    /// Where it would go; `None` for what goes to a writer.
+    pub folder: Option<PathBuf>,
+    /// By entry: where it would go if both are kept wherever a name is taken. Empty without a folder.
+    pub targets: Vec<Target>,
+    /// Bytes that are free there.
+    pub free: Option<u64>,
+}
+
+impl Offer {
+    /// Looks at `folder`; blocks on the disk.
+    pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>) -> Result<Self, TransferError> {
+        let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else {
+            return Ok(Self { manifest, folder: None, targets: Vec::new(), free: None });
+        };
+        let targets = place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth);
+        let free = free_space(&folder)?;
+        Ok(Self { manifest, folder: Some(folder), targets, free: Some(free) })
+    }
+
+    /// How many entries stand there already under the same name.
+    pub fn conflicts(&self) -> usize {
+        self.targets.iter().filter(|target| target.conflicts).count()
+    }
+
+    /// Entries whose names this system can't store, with the names that they get instead.
+    pub fn repaired(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.manifest.entries();
+        self.targets
+            .iter()
+            .zip(entries)
+            .filter(|(target, _)| target.is_repaired)
+            .filter_map(|(target, entry)| Some((entry.path.as_str(), target.path.as_ref()?.as_str())))
+    }
+}
+
+/// What the receiver makes of an offer.
+#[derive(Debug)]
+pub enum Answer {
+    /// No.
+    Decline,
+    /// Yes, with these choices.
+    Accept(Choices),
+}
+
+/// How an offer is taken.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// Another folder than the one that was looked at.
+    pub folder: Option<PathBuf>,
+    /// Entries that are not wanted, by index, sorted. What is in an unwanted folder is named one by one.
+    pub unwanted: Vec<u32>,
+    /// What to do where a name is taken.
+    pub on_conflict: OnConflict,
+    /// Entries for which something else is to be done.
+    pub exceptions: HashMap<u32, OnConflict>,
+}
+
+impl Choices {
+    /// Whether entry `index` was left ticked.
+    pub fn wants(&self, index: usize) -> bool {
+        u32::try_from(index).is_ok_and(|index| self.unwanted.binary_search(&index).is_err())
+    }
+
+    /// What to do where the name of entry `index` is taken.
+    pub fn on_conflict(&self, index: usize) -> OnConflict {
+        let exception = u32::try_from(index).ok().and_then(|index| self.exceptions.get(&index));
+        exception.copied().unwrap_or(self.on_conflict)
+    }
+}
+
+/// Places an offer's entries in a real folder; blocks on the disk.
+pub fn place_in(
+    folder: &Path,
+    manifest: &Manifest,
+    wanted: impl Fn(usize) -> bool,
+    on_conflict: impl Fn(usize) -> OnConflict,
+) -> Vec<Target> {
+    place(manifest, wanted, Rules::of(folder), &Disk(folder), on_conflict)
+}
+
+/// Bytes that are free in `folder` for this person.
+pub fn free_space(folder: &Path) -> Result<u64, TransferError> {
+    fs4::available_space(folder).map_err(|cause| TransferError::file("can't use the folder", folder, cause))
+}

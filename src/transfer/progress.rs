@@ -1,0 +1,167 @@
+//! What a transfer tells while it runs: snapshots of which only the latest matters, and notices none of which is lost.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{offer::Offer, scan::LeftOut};
+use crate::{code::CodePhrase, net::client::RelayAddress, protocol::peer::Withdrawal};
+
+/// What a transfer is doing. Every wait has one of these names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Phase {
+    /// Reaching the relay.
+    #[default]
+    Connecting,
+    /// The sender's code is out; nobody has come yet.
+    WaitingForPeer,
+    /// Agreeing on keys.
+    Handshake,
+    /// The sender is still listing what it offers, or the list is on its way.
+    Listing,
+    /// The receiver has not answered the offer yet.
+    WaitingForAnswer,
+    /// Opening lanes.
+    OpeningLanes,
+    /// Bytes are moving.
+    Moving,
+    /// Everything is there; it is being checked, flushed to the receiver's disk and given its real name.
+    Storing,
+    /// Damaged blocks are being sent again.
+    Repairing,
+    /// The code is retired; whoever still tries it is told so.
+    Retired,
+}
+
+/// A snapshot. Bytes count when the receiver has stored them, on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// What is going on.
+    pub phase: Phase,
+    /// Bytes stored by the receiver.
+    pub bytes: u64,
+    /// Bytes in all; `None` while unknown, as for a stream.
+    pub total_bytes: Option<u64>,
+    /// Connections that carry data.
+    pub lanes: u16,
+}
+
+/// Something that a person should learn of. None is ever dropped.
+#[derive(Debug)]
+pub enum Notice {
+    /// The sender's code is good from now on.
+    Code {
+        /// The code.
+        code: CodePhrase,
+        /// The relay that the other side must use as well.
+        relay: RelayAddress,
+    },
+    /// Somebody tried a wrong code.
+    WrongTry {
+        /// How many more are allowed.
+        tries_left: u8,
+    },
+    /// The code is retired; for a while, whoever tries it is told so.
+    Retired,
+    /// Somebody came whose Caiman speaks another version of the protocol.
+    OtherVersion {
+        /// That version.
+        theirs: u16,
+    },
+    /// Some of what was chosen can't be offered.
+    LeftOut(Vec<LeftOut>),
+    /// The receiver's question: what is offered. An answer is due.
+    Offer(Arc<Offer>),
+    /// The other side took the offer, or this side did.
+    Accepted {
+        /// Files that will move.
+        files: u64,
+        /// Their bytes; `None` for a stream.
+        bytes: Option<u64>,
+    },
+    /// A file will not arrive.
+    Withdrawn {
+        /// The file: a path on this machine for a sender, one of the offer for a receiver.
+        path: PathBuf,
+        /// Why.
+        reason: Withdrawal,
+    },
+    /// A file arrived but could not get its place.
+    NotStored {
+        /// Its path in the offer.
+        path: PathBuf,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A text arrived.
+    Text(String),
+    /// The transfer broke off; what had arrived is in this folder.
+    Kept(PathBuf),
+}
+
+/// What came of a transfer that reached its end.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// Files, folders and links that are in place on the receiver's side.
+    pub stored: u64,
+    /// Bytes of the files that moved.
+    pub bytes: u64,
+    /// Entries that were to move and didn't arrive; each was named in a notice.
+    pub missing: u64,
+    /// Those among the missing that arrived but could not get their place on the receiver's side.
+    pub not_stored: u64,
+    /// How long the data took, from the first lane on.
+    pub seconds: f64,
+    /// Where everything is, on the receiver's side.
+    pub folder: Option<PathBuf>,
+}
+
+/// A transfer's line to whoever started it.
+pub struct Context {
+    notices: mpsc::Sender<Notice>,
+    progress: watch::Sender<Progress>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+    /// Cancelled when a person no longer wants the transfer.
+    pub cancel: CancellationToken,
+}
+
+impl Context {
+    /// `wake` is called after every change.
+    pub fn new(
+        notices: mpsc::Sender<Notice>,
+        progress: watch::Sender<Progress>,
+        wake: Arc<dyn Fn() + Send + Sync>,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self { notices, progress, wake, cancel }
+    }
+
+    /// Tells something; waits if nobody has listened for a while.
+    pub async fn tell(&self, notice: Notice) {
+        // Whoever started the transfer may be gone; it then ends by its cancellation.
+        let _ = self.notices.send(notice).await;
+        (self.wake)();
+    }
+
+    /// Enters a phase.
+    pub fn enter(&self, phase: Phase) {
+        self.update(|progress| progress.phase = phase);
+    }
+
+    /// Changes the snapshot.
+    pub fn update(&self, change: impl FnOnce(&mut Progress)) {
+        self.progress.send_if_modified(|progress| {
+            let before = *progress;
+            change(progress);
+            *progress != before
+        });
+        (self.wake)();
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,100 @@
+//! The sender's blocks, handed out in order to whichever lane is free.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard},
+};
+
+use tokio::sync::Notify;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Queue {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    next: u64,
+    end: u64,
+    again: VecDeque<u64>,
+    is_closed: bool,
+}
+
+impl Queue {
+    /// Blocks 0 to `end`, exclusive.
+    pub fn new(end: u64) -> Self {
+        let state = State { next: 0, end, again: VecDeque::new(), is_closed: false };
+        Self { state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// The next block; waits while there is none. `None` once the queue is closed.
+    pub async fn take(&self) -> Option<u64> {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut state = self.lock();
+                if state.is_closed {
+                    return None;
+                }
+                if let Some(block) = state.again.pop_front() {
+                    return Some(block);
+                }
+                if state.next < state.end {
+                    state.next += 1;
+                    return Some(state.next - 1);
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Blocks below this have been handed out at least once.
+    pub fn handed_out(&self) -> u64 {
+        self.lock().next
+    }
+
+    /// Ends a stream: nothing past `end` is handed out any more.
+    pub fn end_at(&self, end: u64) {
+        let mut state = self.lock();
+        state.end = state.end.min(end);
+        state.next = state.next.min(end);
+    }
+
+    /// Hands out blocks once more.
+    pub fn again(&self, blocks: impl IntoIterator<Item = u64>) {
+        self.lock().again.extend(blocks);
+        self.changed.notify_waiters();
+    }
+
+    /// Sends every lane home.
+    pub fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no code panics while it holds this lock")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn blocks_come_in_order_then_again_then_the_end() {
+        let queue = Queue::new(2);
+        assert_eq!(queue.take().await, Some(0));
+        assert_eq!(queue.take().await, Some(1));
+        assert_eq!(queue.handed_out(), 2);
+        let waiting = async { (queue.take().await, queue.take().await) };
+        let feeding = async {
+            queue.again([0]);
+            tokio::task::yield_now().await;
+            queue.close();
+        };
+        assert_eq!(tokio::join!(waiting, feeding).0, (Some(0), None));
+    }
+}

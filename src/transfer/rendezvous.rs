@@ -1,0 +1,189 @@
+//! How a sender and a receiver find each other: the code, the room, the handshake, and the end of a code that was guessed
+//! at too often.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    error::TransferError,
+    handshake::{self, Greeting, Keys},
+    progress::{Context, Notice, Phase},
+};
+use crate::{
+    code::CodePhrase,
+    net::client::{self, Join, LaneAddress, Paired, RelayAddress, RelayClientError},
+    protocol::{
+        Role,
+        relay::{LaneToken, Refusal, RoomId},
+    },
+};
+
+/// After this many wrong codes a sender retires its own.
+const MAX_TRIES: u8 = 3;
+/// How long a sender stays to tell others that its code is retired.
+const RETIRED_NOTICE: Duration = Duration::from_secs(60);
+/// How often a taken room makes a sender draw again.
+const MAX_DRAWS: u32 = 20;
+/// How often a sender comes back to its own room that the relay has not cleared yet.
+const MAX_RETURNS: u32 = 20;
+const RETURN_PAUSE: Duration = Duration::from_millis(100);
+
+/// A relay and the way into it.
+#[derive(Clone)]
+pub struct RelayChoice {
+    /// Where it is.
+    pub address: RelayAddress,
+    /// Its access password, if it has one.
+    pub password: Option<String>,
+}
+
+/// Which code a sender uses.
+pub enum CodeChoice {
+    /// One drawn from the word list, of this many words.
+    Drawn {
+        /// Four to six.
+        words: usize,
+    },
+    /// The person's own.
+    Own(CodePhrase),
+}
+
+/// Two peers that know each other's keys.
+pub struct Meeting {
+    /// The pipe between them.
+    pub stream: tokio::net::TcpStream,
+    /// Where lanes are opened.
+    pub lanes: LaneAddress,
+    /// Their name.
+    pub token: LaneToken,
+    /// Both channels' keys.
+    pub keys: Keys,
+}
+
+/// Puts up a code and waits for somebody who knows it.
+pub async fn wait_for_receiver(
+    relay: &RelayChoice,
+    choice: CodeChoice,
+    context: &Context,
+) -> Result<Meeting, TransferError> {
+    let may_draw = if let CodeChoice::Drawn { words } = choice { Some(words) } else { None };
+    let mut code = Arc::new(match choice {
+        CodeChoice::Drawn { words } => draw(words)?,
+        CodeChoice::Own(code) => code,
+    });
+    let mut tries_left = MAX_TRIES;
+    let mut draws = 1;
+    let mut is_shown = false;
+    loop {
+        let greeting = Greeting::new(&code)?;
+        let joined = match join_as_sender(relay, &code, greeting.first(), is_shown).await {
+            Err(TransferError::CodeTaken) if !is_shown && draws < MAX_DRAWS && may_draw.is_some() => {
+                code = Arc::new(draw(may_draw.unwrap_or_default())?);
+                draws += 1;
+                continue;
+            }
+            other => other?,
+        };
+        if !is_shown {
+            context.tell(Notice::Code { code: (*code).clone(), relay: relay.address.clone() }).await;
+            is_shown = true;
+        }
+        context.enter(Phase::WaitingForPeer);
+        let mut paired = joined.paired().await?;
+        context.enter(Phase::Handshake);
+        match greeting.answer(&code, &mut paired.stream, tries_left - 1).await {
+            Ok(keys) => return Ok(meeting(paired, keys)),
+            Err(TransferError::WrongCode { .. }) => {
+                tries_left -= 1;
+                context.tell(Notice::WrongTry { tries_left }).await;
+                if tries_left == 0 {
+                    drop(paired);
+                    tell_retired(relay, &code, context).await;
+                    return Err(TransferError::GuessedAt);
+                }
+            }
+            Err(TransferError::PeerVersion { theirs }) => context.tell(Notice::OtherVersion { theirs }).await,
+            // Somebody came and went, or talked nonsense, without ever trying a code. The next one may be the right one.
+            Err(
+                TransferError::PeerLost | TransferError::PeerSilent { .. } | TransferError::PeerMisbehaved(_),
+            ) => {}
+            Err(other) => return Err(other),
+        }
+    }
+}
+
+/// Joins the sender who waits under `code`.
+pub async fn meet_sender(
+    relay: &RelayChoice,
+    code: &Arc<CodePhrase>,
+    context: &Context,
+) -> Result<Meeting, TransferError> {
+    let paired = join(relay, code, Role::Receiver, Vec::new()).await;
+    let joined = paired.map_err(|error| match error {
+        RelayClientError::Refused(Refusal::NoSuchRoom) => {
+            TransferError::NobodyThere { relay: relay.address.clone() }
+        }
+        other => other.into(),
+    })?;
+    let mut paired = joined.paired().await?;
+    context.enter(Phase::Handshake);
+    let keys = handshake::greet(code, &mut paired.stream, &paired.first).await?;
+    Ok(meeting(paired, keys))
+}
+
+async fn join_as_sender(
+    relay: &RelayChoice,
+    code: &CodePhrase,
+    first: &[u8],
+    is_return: bool,
+) -> Result<client::Joined, TransferError> {
+    let mut returns = 0;
+    loop {
+        match join(relay, code, Role::Sender, first.to_vec()).await {
+            // Our own last connection may not be cleared away yet.
+            Err(RelayClientError::Refused(Refusal::RoleTaken)) if is_return && returns < MAX_RETURNS => {
+                returns += 1;
+                sleep(RETURN_PAUSE).await;
+            }
+            Err(RelayClientError::Refused(Refusal::RoleTaken)) => return Err(TransferError::CodeTaken),
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// For a minute, tells everybody who comes that the code is retired, so that the right person doesn't stand before a
+/// closed door without a word.
+async fn tell_retired(relay: &RelayChoice, code: &CodePhrase, context: &Context) {
+    context.tell(Notice::Retired).await;
+    context.enter(Phase::Retired);
+    let end = Instant::now() + RETIRED_NOTICE;
+    let tell_all = async {
+        let first = handshake::retired();
+        while let Ok(joined) = join_as_sender(relay, code, &first, true).await {
+            if joined.paired().await.is_err() {
+                break;
+            }
+        }
+    };
+    // Its end is the clock's, or the relay's.
+    let _ = timeout_at(end, tell_all).await;
+}
+
+async fn join(
+    relay: &RelayChoice,
+    code: &CodePhrase,
+    role: Role,
+    first: Vec<u8>,
+) -> Result<client::Joined, RelayClientError> {
+    let (address, password) = (&relay.address, relay.password.as_deref());
+    client::join(Join { address, password, role, room: RoomId(code.room()), first }).await
+}
+
+fn meeting(paired: Paired, keys: Keys) -> Meeting {
+    Meeting { stream: paired.stream, lanes: paired.lanes, token: paired.token, keys }
+}
+
+fn draw(words: usize) -> Result<CodePhrase, TransferError> {
+    CodePhrase::generate(words).map_err(|error| TransferError::Unsuited(error.to_string()))
+}
