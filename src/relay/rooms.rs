@@ -1,0 +1,287 @@
+//! The table of rooms and lanes: who waits for whom. Pure: no sockets, no clock, no randomness.
+//!
+//! `W` is whatever reaches a connection that waits; dropping it tells that connection that its wait is over. `S` is
+//! what the connections of a paired room share. A room lives exactly as long as its sender's connection keeps it:
+//! [`Rooms::close`] wipes the room, its token and its lanes.
+
+use std::collections::HashMap;
+
+use crate::protocol::{
+    Role,
+    relay::{LaneHello, LaneToken, MAX_LANES, Refusal, RoomId},
+};
+
+/// Every room of a relay.
+pub(super) struct Rooms<W, S> {
+    max_rooms: usize,
+    draining: bool,
+    rooms: HashMap<RoomId, Room<W>>,
+    transfers: HashMap<LaneToken, Transfer<W, S>>,
+}
+
+enum Room<W> {
+    Waiting { first: Vec<u8>, sender: W },
+    Paired(LaneToken),
+}
+
+struct Transfer<W, S> {
+    shared: S,
+    lanes: HashMap<u16, Lane<W>>,
+}
+
+enum Lane<W> {
+    Waiting { role: Role, first_comer: W },
+    Paired,
+}
+
+/// What a receiver finds in a room.
+#[derive(Debug)]
+pub(super) struct Joined<W> {
+    /// Reaches the waiting sender.
+    pub(super) sender: W,
+    /// The sender's first message.
+    pub(super) first: Vec<u8>,
+}
+
+/// Where a lane's end stands.
+#[derive(Debug)]
+pub(super) enum Seat<W, S> {
+    /// The other end isn't there yet; it will use the waiter that was passed in.
+    First(S),
+    /// The other end waits, and is reached by this.
+    Second(W),
+}
+
+impl<W, S: Clone> Rooms<W, S> {
+    /// No rooms yet, and never more than `max_rooms`.
+    pub(super) fn new(max_rooms: usize) -> Self {
+        Self { max_rooms, draining: false, rooms: HashMap::new(), transfers: HashMap::new() }
+    }
+
+    /// A sender opens a room and waits in it.
+    pub(super) fn open(&mut self, id: RoomId, first: Vec<u8>, sender: W) -> Result<(), Refusal> {
+        if self.draining {
+            return Err(Refusal::Draining);
+        }
+        if self.rooms.contains_key(&id) {
+            return Err(Refusal::RoleTaken);
+        }
+        if self.rooms.len() >= self.max_rooms {
+            return Err(Refusal::TooManyRooms);
+        }
+        self.rooms.insert(id, Room::Waiting { first, sender });
+        Ok(())
+    }
+
+    /// A receiver joins a room. `token` must be fresh random bytes, `shared` is kept for the room's lanes.
+    pub(super) fn join(&mut self, id: RoomId, token: LaneToken, shared: S) -> Result<Joined<W>, Refusal> {
+        if self.draining {
+            return Err(Refusal::Draining);
+        }
+        let room = self.rooms.get_mut(&id).ok_or(Refusal::NoSuchRoom)?;
+        match std::mem::replace(room, Room::Paired(token)) {
+            Room::Waiting { first, sender } => {
+                self.transfers.insert(token, Transfer { shared, lanes: HashMap::new() });
+                Ok(Joined { sender, first })
+            }
+            paired @ Room::Paired(_) => {
+                *room = paired;
+                Err(Refusal::RoleTaken)
+            }
+        }
+    }
+
+    /// One end of a lane arrives. As the first it waits, and `waiter` is kept for the second.
+    pub(super) fn seat_lane(&mut self, hello: &LaneHello, waiter: W) -> Result<Seat<W, S>, Refusal> {
+        let transfer = self.transfers.get_mut(&hello.token).ok_or(Refusal::NoSuchLane)?;
+        if hello.lane >= MAX_LANES {
+            return Err(Refusal::NoSuchLane);
+        }
+        match transfer.lanes.remove(&hello.lane) {
+            None => {
+                let waiting = Lane::Waiting { role: hello.role, first_comer: waiter };
+                transfer.lanes.insert(hello.lane, waiting);
+                Ok(Seat::First(transfer.shared.clone()))
+            }
+            Some(Lane::Waiting { role, first_comer }) if role != hello.role => {
+                transfer.lanes.insert(hello.lane, Lane::Paired);
+                Ok(Seat::Second(first_comer))
+            }
+            Some(taken) => {
+                transfer.lanes.insert(hello.lane, taken);
+                Err(Refusal::NoSuchLane)
+            }
+        }
+    }
+
+    /// A lane's first comer ends it, paired or not; its number may be used again.
+    pub(super) fn free_lane(&mut self, token: LaneToken, lane: u16) {
+        if let Some(transfer) = self.transfers.get_mut(&token) {
+            transfer.lanes.remove(&lane);
+        }
+    }
+
+    /// Wipes a room and everything about it. Lanes that wait learn of it by their waiter's end; for those that copy,
+    /// what their room shared is handed back.
+    pub(super) fn close(&mut self, id: RoomId) -> Option<S> {
+        match self.rooms.remove(&id) {
+            Some(Room::Paired(token)) => self.transfers.remove(&token).map(|transfer| transfer.shared),
+            Some(Room::Waiting { .. }) | None => None,
+        }
+    }
+
+    /// Refuses new rooms and joins from now on, and wipes the rooms that wait. Paired rooms stay, and may open lanes.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+        self.rooms.retain(|_, room| matches!(room, Room::Paired(_)));
+    }
+
+    /// Whether new rooms are refused.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Rooms now, waiting and paired.
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Lanes now, waiting and paired. Looks at every room.
+    pub(super) fn lanes(&self) -> usize {
+        self.transfers.values().map(|transfer| transfer.lanes.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: RoomId = RoomId([1; 16]);
+    const OTHER: RoomId = RoomId([2; 16]);
+    const TOKEN: LaneToken = LaneToken([9; 16]);
+
+    type Table = Rooms<&'static str, u8>;
+
+    fn table() -> Table {
+        Rooms::new(10)
+    }
+
+    fn paired() -> Table {
+        let mut rooms = table();
+        rooms.open(ROOM, b"hi".to_vec(), "sender").unwrap();
+        rooms.join(ROOM, TOKEN, 7).unwrap();
+        rooms
+    }
+
+    fn lane(lane: u16, role: Role) -> LaneHello {
+        LaneHello { token: TOKEN, lane, role }
+    }
+
+    #[test]
+    fn a_receiver_finds_the_sender_and_its_first_message() {
+        let mut rooms = table();
+        rooms.open(ROOM, b"hi".to_vec(), "sender").unwrap();
+        let joined = rooms.join(ROOM, TOKEN, 7).unwrap();
+        assert_eq!((joined.sender, joined.first), ("sender", b"hi".to_vec()));
+    }
+
+    #[test]
+    fn a_second_sender_is_refused_before_and_after_pairing() {
+        let mut rooms = table();
+        rooms.open(ROOM, Vec::new(), "sender").unwrap();
+        assert_eq!(rooms.open(ROOM, Vec::new(), "second"), Err(Refusal::RoleTaken));
+        assert_eq!(paired().open(ROOM, Vec::new(), "second"), Err(Refusal::RoleTaken));
+    }
+
+    #[test]
+    fn a_second_receiver_is_refused_and_the_room_stays() {
+        let mut rooms = paired();
+        assert_eq!(rooms.join(ROOM, LaneToken([3; 16]), 8).unwrap_err(), Refusal::RoleTaken);
+        assert!(matches!(rooms.seat_lane(&lane(0, Role::Sender), "a"), Ok(Seat::First(7))));
+    }
+
+    #[test]
+    fn a_receiver_without_a_sender_is_refused() {
+        let mut rooms = table();
+        rooms.open(ROOM, Vec::new(), "sender").unwrap();
+        assert_eq!(rooms.join(OTHER, TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
+    }
+
+    #[test]
+    fn rooms_are_limited_and_closing_makes_place() {
+        let mut rooms = Table::new(1);
+        rooms.open(ROOM, Vec::new(), "one").unwrap();
+        assert_eq!(rooms.open(OTHER, Vec::new(), "two"), Err(Refusal::TooManyRooms));
+        rooms.close(ROOM);
+        assert_eq!(rooms.open(OTHER, Vec::new(), "two"), Ok(()));
+    }
+
+    #[test]
+    fn a_lane_pairs_two_roles_whoever_comes_first() {
+        for (first, second) in [(Role::Sender, Role::Receiver), (Role::Receiver, Role::Sender)] {
+            let mut rooms = paired();
+            assert!(matches!(rooms.seat_lane(&lane(31, first), "first"), Ok(Seat::First(7))));
+            assert!(matches!(rooms.seat_lane(&lane(31, second), "second"), Ok(Seat::Second("first"))));
+            assert_eq!(rooms.lanes(), 1);
+        }
+    }
+
+    #[test]
+    fn lanes_of_different_numbers_do_not_meet() {
+        let mut rooms = paired();
+        rooms.seat_lane(&lane(0, Role::Sender), "zero").unwrap();
+        assert!(matches!(rooms.seat_lane(&lane(1, Role::Receiver), "one"), Ok(Seat::First(7))));
+    }
+
+    #[test]
+    fn a_lane_end_that_is_taken_is_refused_and_its_holder_keeps_it() {
+        let mut rooms = paired();
+        rooms.seat_lane(&lane(0, Role::Sender), "first").unwrap();
+        assert_eq!(rooms.seat_lane(&lane(0, Role::Sender), "again").unwrap_err(), Refusal::NoSuchLane);
+        assert!(matches!(rooms.seat_lane(&lane(0, Role::Receiver), "second"), Ok(Seat::Second("first"))));
+        for role in [Role::Sender, Role::Receiver] {
+            assert_eq!(rooms.seat_lane(&lane(0, role), "third").unwrap_err(), Refusal::NoSuchLane);
+        }
+    }
+
+    #[test]
+    fn a_lane_of_an_unknown_token_or_number_is_refused() {
+        let mut rooms = paired();
+        let stray = LaneHello { token: LaneToken([8; 16]), ..lane(0, Role::Sender) };
+        assert_eq!(rooms.seat_lane(&stray, "stray").unwrap_err(), Refusal::NoSuchLane);
+        let beyond = lane(MAX_LANES, Role::Sender);
+        assert_eq!(rooms.seat_lane(&beyond, "beyond").unwrap_err(), Refusal::NoSuchLane);
+    }
+
+    #[test]
+    fn a_lane_that_ended_may_be_opened_again() {
+        let mut rooms = paired();
+        rooms.seat_lane(&lane(0, Role::Sender), "first").unwrap();
+        rooms.free_lane(TOKEN, 0);
+        assert!(matches!(rooms.seat_lane(&lane(0, Role::Sender), "anew"), Ok(Seat::First(7))));
+    }
+
+    #[test]
+    fn closing_a_room_wipes_its_id_its_token_and_its_lanes() {
+        let mut rooms = paired();
+        rooms.seat_lane(&lane(0, Role::Sender), "waits").unwrap();
+        assert_eq!(rooms.close(ROOM), Some(7));
+        assert_eq!((rooms.len(), rooms.lanes()), (0, 0));
+        assert!(rooms.transfers.is_empty());
+        assert_eq!(rooms.join(ROOM, TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
+        assert_eq!(rooms.seat_lane(&lane(0, Role::Receiver), "late").unwrap_err(), Refusal::NoSuchLane);
+        assert_eq!(rooms.close(ROOM), None);
+    }
+
+    #[test]
+    fn draining_wipes_waiting_rooms_refuses_new_ones_and_lets_paired_ones_open_lanes() {
+        let mut rooms = paired();
+        rooms.open(OTHER, Vec::new(), "waits").unwrap();
+        rooms.drain();
+        assert!(rooms.is_draining());
+        assert_eq!(rooms.len(), 1);
+        assert_eq!(rooms.open(OTHER, Vec::new(), "new"), Err(Refusal::Draining));
+        assert_eq!(rooms.join(OTHER, TOKEN, 7).unwrap_err(), Refusal::Draining);
+        assert!(matches!(rooms.seat_lane(&lane(0, Role::Sender), "lane"), Ok(Seat::First(7))));
+    }
+}
