@@ -21,7 +21,7 @@ impl TokenBucket {
     /// Takes `cost` if it is there.
     pub(super) fn try_take(&mut self, now: Duration, cost: Duration) -> bool {
         let full_at = self.full_at.max(now) + cost;
-        let granted = full_at - now <= self.burst;
+        let granted = full_at.saturating_sub(now) <= self.burst;
         if granted {
             self.full_at = full_at;
         }
@@ -31,7 +31,7 @@ impl TokenBucket {
     /// Takes `cost` for something that has already happened, and says how long to pause until the debt is paid.
     pub(super) fn take_with_debt(&mut self, now: Duration, cost: Duration) -> Duration {
         self.full_at = self.full_at.max(now) + cost;
-        (self.full_at - now).saturating_sub(self.burst)
+        self.full_at.saturating_sub(now).saturating_sub(self.burst)
     }
 
     /// Whether nothing is missing, so that a new bucket would be the same.

@@ -12,7 +12,7 @@ use crate::protocol::relay::Refusal;
 
 /// Addresses without a connection whose recent joins are remembered, at most.
 const REMEMBERED_ADDRESSES: usize = 16_384;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Whose limits a client counts against: an IPv4 address, or the first 64 bits of an IPv6 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,10 +117,8 @@ impl Quota {
     /// Counts a try to join a room, or a wrong password, from a connected address.
     pub(super) fn join(&mut self, address: AddressKey, now: Duration) -> Result<(), Refusal> {
         let cost = MINUTE.checked_div(self.joins_per_minute).ok_or(Refusal::TooManyJoins)?;
-        match self.addresses.get_mut(&address).is_some_and(|usage| usage.joins.try_take(now, cost)) {
-            true => Ok(()),
-            false => Err(Refusal::TooManyJoins),
-        }
+        let usage = self.addresses.get_mut(&address).ok_or(Refusal::TooManyJoins)?;
+        if usage.joins.try_take(now, cost) { Ok(()) } else { Err(Refusal::TooManyJoins) }
     }
 
     /// Counts `bytes` of memory. Every success is followed by one [`Quota::release`] of as much.

@@ -1,8 +1,8 @@
 //! The table of rooms and lanes: who waits for whom. Pure: no sockets, no clock, no randomness.
 //!
-//! `W` is whatever reaches a connection that waits; dropping it tells that connection that its wait is over. `S` is
-//! what the connections of a paired room share. A room lives exactly as long as its sender's connection keeps it:
-//! [`Rooms::close`] wipes the room, its token and its lanes.
+//! `W` is whatever reaches a sender that waits, `L` whatever reaches a lane's first comer; dropping it tells that
+//! connection that its wait is over. `S` is what the connections of a paired room share. A room lives exactly as long
+//! as its sender's connection keeps it: [`Rooms::close`] wipes the room, its token and its lanes.
 
 use std::collections::HashMap;
 
@@ -12,11 +12,11 @@ use crate::protocol::{
 };
 
 /// Every room of a relay.
-pub(super) struct Rooms<W, S> {
-    max_rooms: usize,
+pub(super) struct Rooms<W, L, S> {
+    capacity: usize,
     draining: bool,
-    rooms: HashMap<RoomId, Room<W>>,
-    transfers: HashMap<LaneToken, Transfer<W, S>>,
+    by_id: HashMap<RoomId, Room<W>>,
+    transfers: HashMap<LaneToken, Transfer<L, S>>,
 }
 
 enum Room<W> {
@@ -24,13 +24,13 @@ enum Room<W> {
     Paired(LaneToken),
 }
 
-struct Transfer<W, S> {
+struct Transfer<L, S> {
     shared: S,
-    lanes: HashMap<u16, Lane<W>>,
+    lanes: HashMap<u16, Lane<L>>,
 }
 
-enum Lane<W> {
-    Waiting { role: Role, first_comer: W },
+enum Lane<L> {
+    Waiting { role: Role, first_comer: L },
     Paired,
 }
 
@@ -45,17 +45,17 @@ pub(super) struct Joined<W> {
 
 /// Where a lane's end stands.
 #[derive(Debug)]
-pub(super) enum Seat<W, S> {
+pub(super) enum Seat<L, S> {
     /// The other end isn't there yet; it will use the waiter that was passed in.
     First(S),
     /// The other end waits, and is reached by this.
-    Second(W),
+    Second(L),
 }
 
-impl<W, S: Clone> Rooms<W, S> {
-    /// No rooms yet, and never more than `max_rooms`.
-    pub(super) fn new(max_rooms: usize) -> Self {
-        Self { max_rooms, draining: false, rooms: HashMap::new(), transfers: HashMap::new() }
+impl<W, L, S: Clone> Rooms<W, L, S> {
+    /// No rooms yet, and never more than `capacity`.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { capacity, draining: false, by_id: HashMap::new(), transfers: HashMap::new() }
     }
 
     /// A sender opens a room and waits in it.
@@ -63,13 +63,13 @@ impl<W, S: Clone> Rooms<W, S> {
         if self.draining {
             return Err(Refusal::Draining);
         }
-        if self.rooms.contains_key(&id) {
+        if self.by_id.contains_key(&id) {
             return Err(Refusal::RoleTaken);
         }
-        if self.rooms.len() >= self.max_rooms {
+        if self.by_id.len() >= self.capacity {
             return Err(Refusal::TooManyRooms);
         }
-        self.rooms.insert(id, Room::Waiting { first, sender });
+        self.by_id.insert(id, Room::Waiting { first, sender });
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl<W, S: Clone> Rooms<W, S> {
         if self.draining {
             return Err(Refusal::Draining);
         }
-        let room = self.rooms.get_mut(&id).ok_or(Refusal::NoSuchRoom)?;
+        let room = self.by_id.get_mut(&id).ok_or(Refusal::NoSuchRoom)?;
         match std::mem::replace(room, Room::Paired(token)) {
             Room::Waiting { first, sender } => {
                 self.transfers.insert(token, Transfer { shared, lanes: HashMap::new() });
@@ -92,7 +92,7 @@ impl<W, S: Clone> Rooms<W, S> {
     }
 
     /// One end of a lane arrives. As the first it waits, and `waiter` is kept for the second.
-    pub(super) fn seat_lane(&mut self, hello: &LaneHello, waiter: W) -> Result<Seat<W, S>, Refusal> {
+    pub(super) fn seat_lane(&mut self, hello: &LaneHello, waiter: L) -> Result<Seat<L, S>, Refusal> {
         let transfer = self.transfers.get_mut(&hello.token).ok_or(Refusal::NoSuchLane)?;
         if hello.lane >= MAX_LANES {
             return Err(Refusal::NoSuchLane);
@@ -124,7 +124,7 @@ impl<W, S: Clone> Rooms<W, S> {
     /// Wipes a room and everything about it. Lanes that wait learn of it by their waiter's end; for those that copy,
     /// what their room shared is handed back.
     pub(super) fn close(&mut self, id: RoomId) -> Option<S> {
-        match self.rooms.remove(&id) {
+        match self.by_id.remove(&id) {
             Some(Room::Paired(token)) => self.transfers.remove(&token).map(|transfer| transfer.shared),
             Some(Room::Waiting { .. }) | None => None,
         }
@@ -133,7 +133,7 @@ impl<W, S: Clone> Rooms<W, S> {
     /// Refuses new rooms and joins from now on, and wipes the rooms that wait. Paired rooms stay, and may open lanes.
     pub(super) fn drain(&mut self) {
         self.draining = true;
-        self.rooms.retain(|_, room| matches!(room, Room::Paired(_)));
+        self.by_id.retain(|_, room| matches!(room, Room::Paired(_)));
     }
 
     /// Whether new rooms are refused.
@@ -143,7 +143,7 @@ impl<W, S: Clone> Rooms<W, S> {
 
     /// Rooms now, waiting and paired.
     pub(super) fn len(&self) -> usize {
-        self.rooms.len()
+        self.by_id.len()
     }
 
     /// Lanes now, waiting and paired. Looks at every room.
@@ -160,7 +160,7 @@ mod tests {
     const OTHER: RoomId = RoomId([2; 16]);
     const TOKEN: LaneToken = LaneToken([9; 16]);
 
-    type Table = Rooms<&'static str, u8>;
+    type Table = Rooms<&'static str, &'static str, u8>;
 
     fn table() -> Table {
         Rooms::new(10)

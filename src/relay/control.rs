@@ -1,0 +1,212 @@
+//! A control connection after its opening: welcome, hello, then a sender hosts a room in this task, and a receiver's
+//! connection is handed to the task of the sender it joins.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpStream,
+    sync::oneshot,
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{
+    connection::{Stop, answer, refuse, wait_for},
+    copy::{self, End, Kind},
+    shared::{Link, Receiver, RoomGuard, Shared},
+};
+use crate::{
+    net,
+    protocol::{
+        Role, VERSION, frame,
+        relay::{Hello, LaneToken, MAX_FIRST, Opening, Refusal, Reply, Welcome},
+    },
+};
+
+/// No hello is longer: its first message, and a hundred bytes.
+const MAX_HELLO: usize = 2 * MAX_FIRST;
+
+/// Serves a control connection whose hello is due at `deadline`.
+pub(super) async fn serve(shared: Arc<Shared>, mut link: Link, deadline: Instant) {
+    // Boxed, so that the many connections that only wait don't carry the room for greeting and for copying.
+    let greeted = timeout_at(deadline, Box::pin(greet(&shared, &mut link))).await;
+    let outcome = match greeted {
+        Ok(Ok(hello)) if hello.role == Role::Sender => host(&shared, &mut link, hello).await,
+        Ok(Ok(hello)) => match join(&shared, link, &hello) {
+            Ok(()) => return,
+            Err((back, refusal)) => {
+                link = back;
+                Err(refusal.into())
+            }
+        },
+        Ok(Err(stop)) => Err(stop),
+        Err(_) => Err(Refusal::TooSlow.into()),
+    };
+    let refusal = match outcome {
+        Ok(()) | Err(Stop::Gone) => {
+            tracing::debug!(connection = link.number, "control connection closed");
+            return;
+        }
+        // Only draining wipes a room that its sender still holds.
+        Err(Stop::Wiped) => Refusal::Draining,
+        Err(Stop::Refused(refusal)) => refusal,
+    };
+    Box::pin(refuse(&shared, link, Opening::Control, refusal)).await;
+}
+
+/// Sends the welcome and returns its nonce.
+pub(super) async fn welcome(
+    shared: &Shared,
+    stream: &mut TcpStream,
+    peer: SocketAddr,
+) -> io::Result<[u8; 32]> {
+    let nonce = random()?;
+    let welcome = Welcome {
+        version: VERSION,
+        features: 0,
+        nonce,
+        password_required: shared.password.is_some(),
+        data_ports: shared.data_ports.clone(),
+        observed: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
+    };
+    answer(stream, &frame::encode(&welcome)).await?;
+    Ok(nonce)
+}
+
+/// Tells a client no.
+pub(super) async fn tell(stream: &mut TcpStream, refusal: Refusal) -> io::Result<()> {
+    net::io::write(stream, &Reply::Refused(refusal)).await
+}
+
+async fn greet(shared: &Shared, link: &mut Link) -> Result<Hello, Stop> {
+    let peer = link.stream.peer_addr()?;
+    let nonce = welcome(shared, &mut link.stream, peer).await?;
+    let payload = net::io::read_bytes(&mut link.stream, MAX_HELLO).await?;
+    // The version stands first in every version's hello, whatever follows.
+    match postcard::take_from_bytes::<u16>(&payload) {
+        Ok((VERSION, _)) => {}
+        Ok(_) => return Err(Refusal::Version(VERSION).into()),
+        Err(_) => return Err(Refusal::Malformed.into()),
+    }
+    let hello: Hello = frame::from_bytes(&payload).map_err(|_| Refusal::Malformed)?;
+    let longest = if hello.role == Role::Sender { MAX_FIRST } else { 0 };
+    if hello.first.len() > longest {
+        return Err(Refusal::Malformed.into());
+    }
+    check_password(shared, link, &nonce, hello.proof.as_ref())?;
+    Ok(hello)
+}
+
+/// A wrong password counts as a try to join, so that guessing at it is as slow as guessing at rooms.
+fn check_password(
+    shared: &Shared,
+    link: &Link,
+    nonce: &[u8; 32],
+    proof: Option<&[u8; 32]>,
+) -> Result<(), Refusal> {
+    let Some(password) = &shared.password else { return Ok(()) };
+    let proof = proof.ok_or(Refusal::PasswordRequired)?;
+    if password.is_proven_by(proof, nonce) {
+        return Ok(());
+    }
+    shared.count_join(link)?;
+    Err(Refusal::PasswordWrong)
+}
+
+/// Hands a receiver's connection to the sender that waits, or gives it back with the reason.
+fn join(shared: &Arc<Shared>, link: Link, hello: &Hello) -> Result<(), (Link, Refusal)> {
+    let joined = shared.count_join(&link).and_then(|()| {
+        let token = LaneToken(random().map_err(|_| Refusal::OutOfMemory)?);
+        let transfer = Arc::new(shared.new_transfer());
+        let joined = shared.rooms().join(hello.room, token, Arc::clone(&transfer))?;
+        Ok((joined, token, transfer))
+    });
+    match joined {
+        Ok((joined, token, transfer)) => joined
+            .sender
+            .send(Receiver { link, token, transfer, first: joined.first })
+            .map_err(|receiver| (receiver.link, Refusal::NoSuchRoom)),
+        Err(refusal) => Err((link, refusal)),
+    }
+}
+
+/// Opens a room, waits in it, and once a receiver is there copies until either leaves.
+async fn host(shared: &Arc<Shared>, link: &mut Link, hello: Hello) -> Result<(), Stop> {
+    let (mailbox, mut arrivals) = oneshot::channel();
+    let mut room = shared.open_room(link, hello.room, hello.first, mailbox)?;
+    match wait_in_room(shared, link, &mut arrivals).await {
+        Ok(receiver) => Box::pin(pair(shared, link, receiver, room)).await,
+        Err(stop) => {
+            room.wipe();
+            // A receiver may have joined in the same instant.
+            if let Ok(receiver) = arrivals.try_recv() {
+                Box::pin(refuse(shared, receiver.link, Opening::Control, Refusal::NoSuchRoom)).await;
+            }
+            Err(stop)
+        }
+    }
+}
+
+async fn wait_in_room(
+    shared: &Shared,
+    link: &mut Link,
+    arrivals: &mut oneshot::Receiver<Receiver>,
+) -> Result<Receiver, Stop> {
+    let waiting = frame::encode(&Reply::Waiting);
+    Box::pin(answer(&mut link.stream, &waiting)).await?;
+    tracing::debug!(connection = link.number, "sender waits");
+    let limit = Duration::from_secs(shared.limits.wait_secs);
+    timeout(limit, wait_for(&link.stream, arrivals)).await.unwrap_or(Err(Refusal::TooSlow.into()))
+}
+
+async fn pair(
+    shared: &Arc<Shared>,
+    link: &mut Link,
+    receiver: Receiver,
+    mut room: RoomGuard,
+) -> Result<(), Stop> {
+    let Receiver { link: mut other, token, transfer, first } = receiver;
+    let told = match shared.reserve(Kind::Control.pair_bytes()) {
+        Ok(memory) => {
+            let paired = frame::encode(&Reply::Paired { token, first: Vec::new() });
+            answer(&mut link.stream, &paired).await.map(|()| memory).map_err(|_| Refusal::NoSuchRoom)
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let _memory = match told {
+        Ok(memory) => memory,
+        Err(refusal) => {
+            room.wipe();
+            refuse(shared, other, Opening::Control, refusal).await;
+            return Err(if refusal == Refusal::NoSuchRoom { Stop::Gone } else { refusal.into() });
+        }
+    };
+    answer(&mut other.stream, &frame::encode(&Reply::Paired { token, first })).await?;
+    shared.counters.pairings.fetch_add(1, Ordering::Relaxed);
+    tracing::debug!(connection = link.number, other = other.number, "paired");
+    let end =
+        copy::both_ways(shared, &transfer, Kind::Control, &link.stream, &other.stream, || room.wipe()).await;
+    if end == End::Idle {
+        shared.counters.idle_closes.fetch_add(1, Ordering::Relaxed);
+    }
+    tracing::debug!(connection = link.number, other = other.number, ?end, "pair ended");
+    // Before the connections close, so that whoever sees the end finds the room gone.
+    drop(room);
+    Ok(())
+}
+
+/// Bytes from the operating system's generator.
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) => {
+            tracing::error!(%error, "the system gives no random bytes");
+            Err(io::Error::other(error.to_string()))
+        }
+    }
+}

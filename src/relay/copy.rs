@@ -1,0 +1,236 @@
+//! Two paired connections become one: every byte goes over, both ways, until both ends are done, one breaks, the room
+//! closes or nothing moves any more. Memory is bounded by one pipe or buffer a direction, taken when bytes come.
+
+use std::{
+    future::Future,
+    io,
+    net::Shutdown,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use socket2::SockRef;
+use tokio::{net::TcpStream, sync::Semaphore, task::coop::consume_budget, time::timeout};
+
+use super::{
+    shared::{Shared, Transfer},
+    splice::Pipe,
+};
+
+/// How long the other direction may go on when a control connection's one end has left, or after an error.
+pub(super) const LEAVE_GRACE: Duration = Duration::from_secs(5);
+
+const CONTROL_BUFFER_BYTES: usize = 16 * 1024;
+const LANE_BUFFER_BYTES: usize = 256 * 1024;
+/// Bytes at once when a rate is kept, so that the pace is even.
+const PACED_BYTES: usize = 64 * 1024;
+
+/// What is copied, which decides about buffers, pace and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Small messages; when one end closes its side, it has left.
+    Control,
+    /// Bulk; either end may close its side and go on reading.
+    Lane,
+}
+
+impl Kind {
+    /// Estimated memory of a pair, both directions.
+    pub(super) fn pair_bytes(self) -> u64 {
+        2 * self.buffer_bytes() as u64
+    }
+
+    fn buffer_bytes(self) -> usize {
+        match self {
+            Self::Control => CONTROL_BUFFER_BYTES,
+            Self::Lane => LANE_BUFFER_BYTES,
+        }
+    }
+}
+
+/// How a pair's copying ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// One end, or both, closed or broke.
+    Left,
+    /// The room's control connections are gone.
+    RoomClosed,
+    /// Nothing moved in the whole room for too long.
+    Idle,
+}
+
+/// Copies both ways between `one` and `other`. `left` is called as soon as the first direction has ended.
+pub(super) async fn both_ways(
+    shared: &Shared,
+    transfer: &Transfer,
+    kind: Kind,
+    one: &TcpStream,
+    other: &TcpStream,
+    left: impl FnOnce(),
+) -> End {
+    let way = |from, to| one_way(Way { from, to, kind, transfer, shared });
+    tokio::select! {
+        () = until_both_end(kind, way(one, other), way(other, one), left) => End::Left,
+        () = transfer.closed() => End::RoomClosed,
+        () = transfer.idle() => End::Idle,
+    }
+}
+
+async fn until_both_end(
+    kind: Kind,
+    there: impl Future<Output = io::Result<()>>,
+    back: impl Future<Output = io::Result<()>>,
+    left: impl FnOnce(),
+) {
+    let (mut there, mut back) = (pin!(there), pin!(back));
+    let (first, is_there) = tokio::select! {
+        result = &mut there => (result, true),
+        result = &mut back => (result, false),
+    };
+    left();
+    let rest = async { if is_there { back.await } else { there.await } };
+    // Which error ended the second way changes nothing any more.
+    if kind == Kind::Control || first.is_err() {
+        let _ = timeout(LEAVE_GRACE, rest).await;
+    } else {
+        let _ = rest.await;
+    }
+}
+
+struct Way<'a> {
+    from: &'a TcpStream,
+    to: &'a TcpStream,
+    kind: Kind,
+    transfer: &'a Transfer,
+    shared: &'a Shared,
+}
+
+async fn one_way(Way { from, to, kind, transfer, shared }: Way<'_>) -> io::Result<()> {
+    let counter: &AtomicU64 = match kind {
+        Kind::Control => &shared.counters.control_bytes,
+        Kind::Lane => &shared.counters.lane_bytes,
+    };
+    let paced = kind == Kind::Lane && transfer.is_paced();
+    let mut hold = Hold::new(kind, paced);
+    loop {
+        consume_budget().await;
+        let filled = match hold.fill(from, &shared.pipes) {
+            Ok(0) => break,
+            Ok(filled) => filled,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                hold.release();
+                from.readable().await?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        transfer.touch();
+        while hold.held() > 0 {
+            match hold.empty(to) {
+                Ok(moved) => {
+                    counter.fetch_add(moved as u64, Ordering::Relaxed);
+                    transfer.touch();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => to.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        if paced {
+            tokio::time::sleep(transfer.pause_after(filled)).await;
+        }
+    }
+    SockRef::from(to).shutdown(Shutdown::Write)
+}
+
+/// Where the bytes of one direction are between two sockets.
+struct Hold {
+    at: Place,
+    limit: usize,
+    /// Whether a pipe is worth trying.
+    pipe_wanted: bool,
+    /// Whether anything ever came.
+    used: bool,
+}
+
+enum Place {
+    Nowhere,
+    Pipe(Pipe),
+    Buffer { bytes: Vec<u8>, sent: usize },
+}
+
+impl Hold {
+    fn new(kind: Kind, paced: bool) -> Self {
+        let limit = if paced { PACED_BYTES } else { kind.buffer_bytes() };
+        // Control messages are small and many: two system calls for each, where a read and a write do as well, and
+        // two open files for each room, would be a bad trade.
+        Self { at: Place::Nowhere, limit, pipe_wanted: kind == Kind::Lane, used: false }
+    }
+
+    /// Takes bytes from the socket; called only when nothing is held. 0 is the stream's end.
+    fn fill(&mut self, from: &TcpStream, pipes: &Arc<Semaphore>) -> io::Result<usize> {
+        if matches!(self.at, Place::Nowhere) {
+            self.at = match self.pipe_wanted.then(|| Pipe::open(pipes)).flatten() {
+                Some(pipe) => Place::Pipe(pipe),
+                None => Place::Buffer { bytes: Vec::with_capacity(self.limit), sent: 0 },
+            };
+        }
+        let result = match &mut self.at {
+            Place::Pipe(pipe) => pipe.fill(from, self.limit),
+            Place::Buffer { bytes, sent } => {
+                bytes.clear();
+                *sent = 0;
+                from.try_read_buf(bytes)
+            }
+            Place::Nowhere => Ok(0),
+        };
+        match result {
+            Err(error) if self.pipe_wanted && is_unsupported(&error) => {
+                self.pipe_wanted = false;
+                self.at = Place::Nowhere;
+                self.fill(from, pipes)
+            }
+            result => {
+                self.used |= result.is_ok();
+                result
+            }
+        }
+    }
+
+    /// Gives held bytes to the socket, as far as it takes them.
+    fn empty(&mut self, to: &TcpStream) -> io::Result<usize> {
+        match &mut self.at {
+            Place::Pipe(pipe) => pipe.empty(to),
+            Place::Buffer { bytes, sent } => {
+                let moved = to.try_write(bytes.get(*sent..).unwrap_or_default())?;
+                *sent += moved;
+                Ok(moved)
+            }
+            Place::Nowhere => Ok(0),
+        }
+    }
+
+    fn held(&self) -> usize {
+        match &self.at {
+            Place::Pipe(pipe) => pipe.held(),
+            Place::Buffer { bytes, sent } => bytes.len() - sent,
+            Place::Nowhere => 0,
+        }
+    }
+
+    /// Gives back, while nothing comes, what waiting doesn't need: a buffer, and a pipe that was opened on a false
+    /// alarm. A pipe in use stays; empty, it takes no memory.
+    fn release(&mut self) {
+        if matches!(self.at, Place::Buffer { .. }) || !self.used {
+            self.at = Place::Nowhere;
+        }
+    }
+}
+
+/// Whether the kernel can't splice these sockets at all.
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}

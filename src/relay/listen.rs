@@ -1,0 +1,105 @@
+//! Listening sockets: how they are bound, and how one task accepts from all of them in turn.
+
+use std::{
+    future::poll_fn,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    task::Poll,
+    time::Duration,
+};
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+const BACKLOG: i32 = 1024;
+/// How long to leave the system alone when it has no more open files or memory for a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Several listening sockets as one.
+pub(super) struct Listeners {
+    sockets: Vec<TcpListener>,
+    next: usize,
+}
+
+impl Listeners {
+    pub(super) fn new(sockets: Vec<TcpListener>) -> Self {
+        Self { sockets, next: 0 }
+    }
+
+    /// The next connection on any of the sockets, each having its turn. Safe to cancel.
+    pub(super) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match poll_fn(|context| self.poll_accept(context)).await {
+                Ok((stream, peer)) => {
+                    prepare(&stream);
+                    return (stream, peer);
+                }
+                // The client gave up before it was its turn.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    tracing::warn!(%error, "connection not accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn poll_accept(
+        &mut self,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let count = self.sockets.len();
+        for turn in 0..count {
+            let index = (self.next + turn) % count;
+            if let Some(Poll::Ready(result)) =
+                self.sockets.get(index).map(|socket| socket.poll_accept(context))
+            {
+                self.next = index + 1;
+                return Poll::Ready(result);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// Listens on `host`, or on every address: IPv6 and IPv4 on one socket, IPv4 alone where there is no IPv6.
+pub(super) fn bind(host: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
+    if let Some(host) = host {
+        return bind_to(SocketAddr::new(host, port));
+    }
+    match bind_to((Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            bind_to((Ipv4Addr::UNSPECIFIED, port).into())
+        }
+        result => result,
+    }
+}
+
+fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+        socket.set_only_v6(false)?;
+    }
+    // Elsewhere than on Windows this only lets a restarted relay have its port back at once; there it would let two
+    // programs share it.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Small messages go out at once, and a peer that vanished without a word is noticed within a minute.
+fn prepare(stream: &TcpStream) {
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
+    #[cfg(not(windows))]
+    let keepalive = keepalive.with_retries(3);
+    let prepared =
+        stream.set_nodelay(true).and_then(|()| SockRef::from(stream).set_tcp_keepalive(&keepalive));
+    // A connection that died in the backlog can't be prepared; reading from it will say so.
+    if let Err(error) = prepared {
+        tracing::debug!(%error, "socket options not set");
+    }
+}

@@ -1,0 +1,265 @@
+//! A relay's life: bind, accept, drain, join.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    config::RelayConfig,
+    connection,
+    copy::LEAVE_GRACE,
+    exporter,
+    listen::{self, Listeners},
+    shared::{Link, Shared},
+};
+use crate::protocol::relay::MAX_DATA_PORTS;
+
+/// Connections over the limits that are told so at the same time; the others are closed without a word.
+const MAX_TURNED_AWAY: usize = 64;
+/// Pipes, where the system puts no limit on open files.
+const MAX_PIPES: usize = 16_384;
+/// How long tasks get to end once they are told to, before they are aborted.
+const ABORT_AFTER: Duration = Duration::from_secs(2);
+
+/// Why a relay could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// Another program listens there.
+    #[error("port {} is taken by another program; stop that program or choose another port", .0.port())]
+    PortTaken(SocketAddr),
+    /// Low ports are the system's own.
+    #[error("port {} is not allowed for this user; choose a port from 1024 on", .0.port())]
+    PortForbidden(SocketAddr),
+    /// The address isn't one of this machine's.
+    #[error("this machine has no address {}; choose one of its own, or none for all of them", .0.ip())]
+    NoSuchAddress(SocketAddr),
+    /// More data ports than a welcome may name.
+    #[error("{0} data ports are too many; at most {MAX_DATA_PORTS} can be used")]
+    TooManyDataPorts(usize),
+    /// Anything else that the system objects to.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A relay that listens, and serves once [`Relay::serve`] is called.
+pub struct Relay {
+    shared: Arc<Shared>,
+    listeners: Vec<TcpListener>,
+    exporter: Option<TcpListener>,
+    local_addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
+    kill: CancellationToken,
+}
+
+impl Relay {
+    /// Listens on every port of `config`. Raises the process's limit on open files as far as it may.
+    #[expect(clippy::unused_async, reason = "needs a runtime to register its sockets with, which async says")]
+    pub async fn bind(config: RelayConfig) -> Result<Self, RelayError> {
+        if config.data_ports.len() > MAX_DATA_PORTS {
+            return Err(RelayError::TooManyDataPorts(config.data_ports.len()));
+        }
+        let open_files = raise_open_files();
+        let (control, local_addr) = bind(config.host, config.port)?;
+        let mut listeners = vec![control];
+        let mut data_ports = Vec::new();
+        for port in config.data_ports {
+            let (listener, address) = bind(config.host, port)?;
+            listeners.push(listener);
+            data_ports.push(address.port());
+        }
+        let exporter = config.metrics.map(|address| bind(Some(address.ip()), address.port())).transpose()?;
+        let (exporter, metrics_addr) = exporter.unzip();
+        let limits = config.limits.fitted_to(open_files);
+        let pipes = open_files.map_or(MAX_PIPES, |files| MAX_PIPES.min(files as usize / 16));
+        let shared = Arc::new(Shared::new(config.password, limits, data_ports, pipes));
+        Ok(Self { shared, listeners, exporter, local_addr, metrics_addr, kill: CancellationToken::new() })
+    }
+
+    /// The control port.
+    pub fn port(&self) -> u16 {
+        self.local_addr.port()
+    }
+
+    /// The ports that take lanes; empty where lanes share the control port.
+    pub fn data_ports(&self) -> &[u16] {
+        &self.shared.data_ports
+    }
+
+    /// The control port's address, as it was bound.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Where `/metrics` is served.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
+    }
+
+    /// Cancelling this ends [`Relay::serve`] at once, transfers and all, draining or not.
+    pub fn kill_token(&self) -> CancellationToken {
+        self.kill.clone()
+    }
+
+    /// Serves until `shutdown` is cancelled, then drains: rooms that wait are wiped and their senders told, new ones
+    /// are refused by name, paired rooms get [`Limits::drain_secs`](super::Limits::drain_secs) to finish and may
+    /// still open lanes. Every task has ended when this returns.
+    pub async fn serve(self, shutdown: CancellationToken) {
+        tracing::info!(address = %self.local_addr, data_ports = ?self.shared.data_ports, "relay listens");
+        let stop_exporter = CancellationToken::new();
+        let server = Server {
+            shared: Arc::clone(&self.shared),
+            listeners: Listeners::new(self.listeners),
+            tasks: JoinSet::new(),
+            turned_away: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),
+            kill: self.kill,
+        };
+        let serving = async {
+            server.run(shutdown).await;
+            stop_exporter.cancel();
+        };
+        match self.exporter {
+            Some(listener) => {
+                tokio::join!(serving, exporter::serve(listener, self.shared, stop_exporter.clone()));
+            }
+            None => serving.await,
+        }
+        tracing::info!("relay stopped");
+    }
+}
+
+struct Server {
+    shared: Arc<Shared>,
+    listeners: Listeners,
+    tasks: JoinSet<()>,
+    turned_away: Arc<Semaphore>,
+    kill: CancellationToken,
+}
+
+impl Server {
+    async fn run(mut self, shutdown: CancellationToken) {
+        self.accept_until(shutdown.cancelled(), |_| false).await;
+        self.shared.rooms().drain();
+        tracing::info!(rooms = self.shared.rooms().len(), "relay drains");
+        let drain = Duration::from_secs(self.shared.limits.drain_secs);
+        self.accept_until(sleep(drain), |shared| shared.rooms().len() == 0).await;
+        let Self { listeners, mut tasks, kill, .. } = self;
+        drop(listeners);
+        // Without rooms, what still runs are goodbyes; each has its own short limit.
+        tokio::select! {
+            () = kill.cancelled() => {}
+            _ = timeout(LEAVE_GRACE.min(drain), join_all(&mut tasks)) => {}
+        }
+        kill.cancel();
+        if timeout(ABORT_AFTER, join_all(&mut tasks)).await.is_err() {
+            tracing::warn!(tasks = tasks.len(), "tasks had to be aborted");
+        }
+        tasks.shutdown().await;
+    }
+
+    /// Accepts connections until `end`, the kill token, or, checked whenever a task ends, `is_done`.
+    async fn accept_until(&mut self, end: impl Future<Output = ()>, is_done: impl Fn(&Shared) -> bool) {
+        let kill = self.kill.clone();
+        let end = async {
+            tokio::select! {
+                () = end => {}
+                () = kill.cancelled() => {}
+            }
+        };
+        tokio::pin!(end);
+        while !is_done(&self.shared) {
+            tokio::select! {
+                biased;
+                () = &mut end => break,
+                Some(ended) = self.tasks.join_next() => report(ended),
+                (stream, peer) = self.listeners.accept() => self.take(stream, peer),
+            }
+        }
+    }
+
+    /// Starts a connection's task.
+    fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let number = self.shared.counters.connections.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(connection = number, %peer, "accepted");
+        let (shared, kill) = (Arc::clone(&self.shared), self.kill.clone());
+        match shared.admit(peer.ip().into()) {
+            Ok(permit) => {
+                let link = Link { permit, number, stream };
+                self.tasks.spawn(async move {
+                    kill.run_until_cancelled(connection::serve(shared, link)).await;
+                });
+            }
+            Err(refusal) => match Arc::clone(&self.turned_away).try_acquire_owned() {
+                Ok(place) => {
+                    self.tasks.spawn(async move {
+                        let told = connection::turn_away(shared, stream, peer, number, refusal);
+                        kill.run_until_cancelled(told).await;
+                        drop(place);
+                    });
+                }
+                Err(_) => {
+                    shared.counters.refuse(refusal);
+                }
+            },
+        }
+    }
+}
+
+async fn join_all(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        report(ended);
+    }
+}
+
+/// A task that panicked has given back what it held; the others go on.
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a connection's task panicked");
+    }
+}
+
+fn bind(host: Option<IpAddr>, port: u16) -> Result<(TcpListener, SocketAddr), RelayError> {
+    let wanted = SocketAddr::new(host.unwrap_or(std::net::Ipv6Addr::UNSPECIFIED.into()), port);
+    listen::bind(host, port)
+        .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => RelayError::PortTaken(wanted),
+            io::ErrorKind::PermissionDenied => RelayError::PortForbidden(wanted),
+            io::ErrorKind::AddrNotAvailable => RelayError::NoSuchAddress(wanted),
+            _ => RelayError::Listen { address: wanted, source },
+        })
+}
+
+/// Lifts the soft limit on open files to the hard one; each connection takes one. Returns what now holds.
+#[cfg(unix)]
+fn raise_open_files() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok() {
+        return maximum;
+    }
+    current
+}
+
+#[cfg(not(unix))]
+fn raise_open_files() -> Option<u64> {
+    None
+}

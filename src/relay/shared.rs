@@ -1,0 +1,297 @@
+//! What every connection of one relay shares: the tables behind their locks, the counters, and the guards that give
+//! back what they hold when dropped. Never takes two locks at once.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpStream,
+    sync::{Semaphore, oneshot},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    bucket::TokenBucket,
+    config::{AccessPassword, Limits},
+    metrics::Counters,
+    quota::{AddressKey, Quota},
+    rooms::Rooms,
+};
+use crate::protocol::relay::{LaneToken, Refusal, RoomId};
+
+/// What one connection takes in user space, by measurement of ten thousand waiting senders, rounded up.
+const CONNECTION_BYTES: u64 = 4 * 1024;
+/// What a room takes besides its sender's connection and first message.
+const ROOM_BYTES: u64 = 512;
+/// How much a transfer may send at once before its rate limit holds it back.
+const RATE_BURST: Duration = Duration::from_millis(250);
+
+/// The state of one relay.
+pub(super) struct Shared {
+    pub(super) password: Option<AccessPassword>,
+    pub(super) limits: Limits,
+    pub(super) data_ports: Vec<u16>,
+    pub(super) counters: Counters,
+    /// How many pipes may be open at once, so that copying can't use up the process's open files.
+    pub(super) pipes: Arc<Semaphore>,
+    rooms: Mutex<Table>,
+    quota: Mutex<Quota>,
+    started: Instant,
+}
+
+type Table = Rooms<oneshot::Sender<Receiver>, oneshot::Sender<Link>, Arc<Transfer>>;
+
+/// A connection within the limits.
+pub(super) struct Link {
+    // Before the stream, so that the place is free by the time the client sees the end.
+    pub(super) permit: Permit,
+    /// Counted from the relay's start; what logs call this connection.
+    pub(super) number: u64,
+    pub(super) stream: TcpStream,
+}
+
+/// A receiver that joined, on its way to the sender's task.
+pub(super) struct Receiver {
+    pub(super) link: Link,
+    pub(super) token: LaneToken,
+    pub(super) transfer: Arc<Transfer>,
+    /// The sender's first message.
+    pub(super) first: Vec<u8>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        password: Option<AccessPassword>,
+        limits: Limits,
+        data_ports: Vec<u16>,
+        pipes: usize,
+    ) -> Self {
+        Self {
+            password,
+            data_ports,
+            counters: Counters::default(),
+            pipes: Arc::new(Semaphore::new(pipes)),
+            rooms: Mutex::new(Rooms::new(limits.max_rooms)),
+            quota: Mutex::new(Quota::new(&limits)),
+            limits,
+            started: Instant::now(),
+        }
+    }
+
+    /// A place for one connection, if the limits leave one.
+    pub(super) fn admit(self: &Arc<Self>, address: AddressKey) -> Result<Permit, Refusal> {
+        let now = self.now();
+        let mut quota = self.quota();
+        quota.reserve(CONNECTION_BYTES)?;
+        if let Err(refusal) = quota.connect(address, now) {
+            quota.release(CONNECTION_BYTES);
+            return Err(refusal);
+        }
+        Ok(self.permit(Use::Connection(address), CONNECTION_BYTES))
+    }
+
+    /// Memory for `bytes` of buffers.
+    pub(super) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Permit, Refusal> {
+        self.quota().reserve(bytes)?;
+        Ok(self.permit(Use::Memory, bytes))
+    }
+
+    /// Opens a room for a sender's connection, which is reached by `mailbox`.
+    pub(super) fn open_room(
+        self: &Arc<Self>,
+        link: &Link,
+        id: RoomId,
+        first: Vec<u8>,
+        mailbox: oneshot::Sender<Receiver>,
+    ) -> Result<RoomGuard, Refusal> {
+        let permit = self.permit_room(link.permit.address()?, ROOM_BYTES + first.len() as u64)?;
+        self.rooms().open(id, first, mailbox)?;
+        self.counters.rooms.fetch_add(1, Ordering::Relaxed);
+        Ok(RoomGuard { shared: Arc::clone(self), id, permit: Some(permit), transfer: None })
+    }
+
+    /// Counts a try to join from this address.
+    pub(super) fn count_join(&self, link: &Link) -> Result<(), Refusal> {
+        self.counters.joins.fetch_add(1, Ordering::Relaxed);
+        let address = link.permit.address()?;
+        let now = self.now();
+        self.quota().join(address, now)
+    }
+
+    /// What the connections of one room share.
+    pub(super) fn new_transfer(&self) -> Transfer {
+        Transfer {
+            closed: CancellationToken::new(),
+            started: Instant::now(),
+            moved_at_millis: AtomicU64::new(0),
+            idle: Duration::from_secs(self.limits.idle_secs),
+            rate: self
+                .limits
+                .rate_bytes_per_sec
+                .map(|rate| (rate.get(), Mutex::new(TokenBucket::new(RATE_BURST)))),
+        }
+    }
+
+    /// The table of rooms.
+    pub(super) fn rooms(&self) -> MutexGuard<'_, Table> {
+        // No table is left half changed by anything that can panic.
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connections open and bytes of memory in use.
+    pub(super) fn usage(&self) -> (usize, u64) {
+        let quota = self.quota();
+        (quota.connections(), quota.memory_bytes())
+    }
+
+    fn permit_room(self: &Arc<Self>, address: AddressKey, bytes: u64) -> Result<Permit, Refusal> {
+        let mut quota = self.quota();
+        quota.reserve(bytes)?;
+        if let Err(refusal) = quota.open_room(address) {
+            quota.release(bytes);
+            return Err(refusal);
+        }
+        Ok(self.permit(Use::Room(address), bytes))
+    }
+
+    fn permit(self: &Arc<Self>, held: Use, bytes: u64) -> Permit {
+        Permit { shared: Arc::clone(self), held, bytes }
+    }
+
+    fn quota(&self) -> MutexGuard<'_, Quota> {
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// Something counted against the limits, given back when dropped.
+pub(super) struct Permit {
+    shared: Arc<Shared>,
+    held: Use,
+    bytes: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Use {
+    Connection(AddressKey),
+    Room(AddressKey),
+    Memory,
+}
+
+impl Permit {
+    fn address(&self) -> Result<AddressKey, Refusal> {
+        match self.held {
+            Use::Connection(address) | Use::Room(address) => Ok(address),
+            Use::Memory => Err(Refusal::Malformed),
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let now = self.shared.now();
+        let mut quota = self.shared.quota();
+        quota.release(self.bytes);
+        match self.held {
+            Use::Connection(address) => quota.disconnect(address, now),
+            Use::Room(address) => quota.close_room(address),
+            Use::Memory => {}
+        }
+    }
+}
+
+/// A sender's hold on its room. Dropped, it wipes the room and closes the lanes.
+pub(super) struct RoomGuard {
+    shared: Arc<Shared>,
+    id: RoomId,
+    permit: Option<Permit>,
+    transfer: Option<Arc<Transfer>>,
+}
+
+impl RoomGuard {
+    /// Takes the room out of the table, so that its id is free and no lane can be opened. Lanes that copy go on until
+    /// the guard is dropped.
+    pub(super) fn wipe(&mut self) {
+        if self.permit.take().is_some() {
+            self.transfer = self.shared.rooms().close(self.id);
+        }
+    }
+}
+
+impl Drop for RoomGuard {
+    fn drop(&mut self) {
+        self.wipe();
+        if let Some(transfer) = self.transfer.take() {
+            transfer.closed.cancel();
+        }
+    }
+}
+
+/// A first comer's hold on its lane. Dropped, it frees the lane's number.
+pub(super) struct LaneGuard {
+    pub(super) shared: Arc<Shared>,
+    pub(super) token: LaneToken,
+    pub(super) lane: u16,
+}
+
+impl Drop for LaneGuard {
+    fn drop(&mut self) {
+        self.shared.rooms().free_lane(self.token, self.lane);
+    }
+}
+
+/// What the connections of one paired room share: their end, their activity and their rate.
+pub(super) struct Transfer {
+    closed: CancellationToken,
+    started: Instant,
+    moved_at_millis: AtomicU64,
+    idle: Duration,
+    rate: Option<(u64, Mutex<TokenBucket>)>,
+}
+
+impl Transfer {
+    /// Notes that bytes moved.
+    pub(super) fn touch(&self) {
+        self.moved_at_millis.fetch_max(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// How long to pause after `bytes` moved on a lane, to keep to the transfer's rate.
+    pub(super) fn pause_after(&self, bytes: usize) -> Duration {
+        let Some((rate, bucket)) = &self.rate else { return Duration::ZERO };
+        let nanos = bytes as u128 * 1_000_000_000 / u128::from(*rate);
+        let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let now = self.started.elapsed();
+        bucket.lock().unwrap_or_else(PoisonError::into_inner).take_with_debt(now, cost)
+    }
+
+    /// Whether a rate is set, so that bytes should move in small portions.
+    pub(super) fn is_paced(&self) -> bool {
+        self.rate.is_some()
+    }
+
+    /// Ends when the room is closed.
+    pub(super) async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    /// Ends when none of the room's connections has moved a byte for as long as the limits allow.
+    pub(super) async fn idle(&self) {
+        loop {
+            let moved_at = Duration::from_millis(self.moved_at_millis.load(Ordering::Relaxed));
+            let deadline = self.started + moved_at + self.idle;
+            if Instant::now() >= deadline {
+                return;
+            }
+            tokio::time::sleep_until(deadline).await;
+        }
+    }
+}

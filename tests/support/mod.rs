@@ -1,0 +1,243 @@
+//! A relay on ports that the system hands out, and clients that speak to it over raw sockets, byte by byte as the
+//! protocol says, so that what the production client does right can be done wrong on purpose.
+
+#![allow(dead_code, reason = "each test program uses another part")]
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use caiman::{
+    net::{self, access},
+    protocol::{
+        Role, VERSION, frame,
+        relay::{
+            Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_FRAME, Opening, Refusal, Reply, RoomId, Welcome,
+        },
+    },
+    relay::{Relay, RelayConfig},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+pub const ROOM: RoomId = RoomId([1; 16]);
+pub const OTHER_ROOM: RoomId = RoomId([2; 16]);
+pub const FIRST: &[u8] = b"what the sender says first";
+
+/// Far longer than anything here takes: a test that hangs fails instead.
+const GUARD: Duration = Duration::from_secs(30);
+
+/// Runs a test's body, or a part that must not hang.
+pub async fn within<T>(body: impl Future<Output = T>) -> T {
+    timeout(GUARD, body).await.expect("nothing here may hang")
+}
+
+/// A relay that serves in this process.
+pub struct TestRelay {
+    pub addr: SocketAddr,
+    pub data_ports: Vec<u16>,
+    pub metrics_addr: SocketAddr,
+    pub shutdown: CancellationToken,
+    pub kill: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+impl TestRelay {
+    /// On 127.0.0.1, all on one port, with metrics, and with whatever `change` makes of the defaults.
+    pub async fn start(change: impl FnOnce(&mut RelayConfig)) -> Self {
+        let mut config = RelayConfig {
+            host: Some(Ipv4Addr::LOCALHOST.into()),
+            port: 0,
+            data_ports: Vec::new(),
+            metrics: Some((Ipv4Addr::LOCALHOST, 0).into()),
+            ..RelayConfig::default()
+        };
+        change(&mut config);
+        let relay = Relay::bind(config).await.unwrap();
+        let shutdown = CancellationToken::new();
+        Self {
+            addr: relay.local_addr(),
+            data_ports: relay.data_ports().to_vec(),
+            metrics_addr: relay.metrics_addr().unwrap(),
+            kill: relay.kill_token(),
+            shutdown: shutdown.clone(),
+            serving: tokio::spawn(relay.serve(shutdown)),
+        }
+    }
+
+    /// Waits until the relay has ended by itself.
+    pub async fn ended(self) {
+        within(self.serving).await.unwrap();
+    }
+
+    /// Ends the relay at once, with every task joined.
+    pub async fn stop(self) {
+        self.kill.cancel();
+        self.ended().await;
+    }
+
+    /// The value of one sample of `/metrics`, named without its prefix.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let text = http_get(self.metrics_addr, "/metrics").await;
+        let prefix = format!("caiman_relay_{name} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&prefix));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).trim().parse().unwrap()
+    }
+}
+
+/// The whole answer to one request.
+pub async fn http_get(addr: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: relay\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within(stream.read_to_string(&mut answer)).await.unwrap();
+    answer
+}
+
+/// A control connection.
+pub struct Client {
+    pub stream: TcpStream,
+    pub welcome: Welcome,
+}
+
+impl Client {
+    /// Connects, says the opening and reads the welcome.
+    pub async fn connect(addr: SocketAddr) -> Self {
+        Self::greet(TcpStream::connect(addr).await.unwrap()).await
+    }
+
+    /// The same, from a loopback address of choice.
+    pub async fn connect_from(from: [u8; 4], addr: SocketAddr) -> Self {
+        Self::greet(connect_from(from, addr).await.unwrap()).await
+    }
+
+    /// Sends a hello that has nothing wrong with it.
+    pub async fn hello(&mut self, role: Role, room: RoomId) {
+        let first = if role == Role::Sender { FIRST.to_vec() } else { Vec::new() };
+        let hello = Hello { version: VERSION, features: 0, role, room, proof: None, first };
+        self.send(&frame::encode(&hello)).await;
+    }
+
+    /// The same with a proof of `password`.
+    pub async fn hello_with(&mut self, role: Role, room: RoomId, password: &str) {
+        let proof = Some(access::prove(password, &self.welcome.nonce));
+        let first = Vec::new();
+        let hello = Hello { version: VERSION, features: 0, role, room, proof, first };
+        self.send(&frame::encode(&hello)).await;
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// The next reply.
+    pub async fn reply(&mut self) -> Reply {
+        within(net::io::read(&mut self.stream, MAX_FRAME)).await.unwrap()
+    }
+
+    /// The refusal that must come next, and after it a clean end.
+    pub async fn refusal(mut self) -> Refusal {
+        let Reply::Refused(refusal) = self.reply().await else { panic!("a refusal was due") };
+        assert_eq!(read_to_end(&mut self.stream).await.unwrap(), b"", "something followed a refusal");
+        refusal
+    }
+
+    /// The token that must come next, with the sender's first message.
+    pub async fn paired(&mut self) -> (LaneToken, Vec<u8>) {
+        match self.reply().await {
+            Reply::Paired { token, first } => (token, first),
+            other => panic!("{other:?} came where two should have been paired"),
+        }
+    }
+
+    async fn greet(mut stream: TcpStream) -> Self {
+        stream.write_all(&Opening::Control.to_bytes()).await.unwrap();
+        let welcome = within(net::io::read(&mut stream, MAX_FRAME)).await.unwrap();
+        Self { stream, welcome }
+    }
+}
+
+/// A sender that waits in `room`.
+pub async fn waiting_sender(addr: SocketAddr, room: RoomId) -> Client {
+    let mut sender = Client::connect(addr).await;
+    sender.hello(Role::Sender, room).await;
+    assert_eq!(sender.reply().await, Reply::Waiting);
+    sender
+}
+
+/// A sender and a receiver that met in `room`.
+pub async fn pair(addr: SocketAddr, room: RoomId) -> (Client, Client, LaneToken) {
+    let mut sender = waiting_sender(addr, room).await;
+    let mut receiver = Client::connect(addr).await;
+    receiver.hello(Role::Receiver, room).await;
+    let (token, first) = receiver.paired().await;
+    assert_eq!(first, FIRST);
+    assert_eq!(sender.paired().await, (token, Vec::new()));
+    (sender, receiver, token)
+}
+
+/// A lane that has said its hello and nothing more.
+pub async fn lane(addr: SocketAddr, token: LaneToken, lane: u16, role: Role) -> TcpStream {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    stream.write_all(&LaneHello { token, lane, role }.to_bytes()).await.unwrap();
+    stream
+}
+
+/// Both ends of a lane that is ready.
+pub async fn paired_lane(addr: SocketAddr, token: LaneToken, number: u16) -> (TcpStream, TcpStream) {
+    let mut sender = lane(addr, token, number, Role::Sender).await;
+    let mut receiver = lane(addr, token, number, Role::Receiver).await;
+    for end in [&mut sender, &mut receiver] {
+        assert_eq!(within(end.read_u8()).await.unwrap(), LANE_PAIRED);
+    }
+    (sender, receiver)
+}
+
+/// The refusal that must come on a lane, and after it a clean end.
+pub async fn lane_refusal(mut lane: TcpStream) -> Refusal {
+    let answer = read_to_end(&mut lane).await.unwrap();
+    assert_eq!(answer.len(), 1, "one byte refuses a lane");
+    assert_ne!(answer[0], LANE_PAIRED);
+    Refusal::from_lane_byte(answer[0])
+}
+
+/// Connects from a loopback address of choice.
+pub async fn connect_from(from: [u8; 4], addr: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(IpAddr::from(from), 0))?;
+    socket.connect(addr).await
+}
+
+/// Everything until the other side's end.
+pub async fn read_to_end(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    within(stream.read_to_end(&mut bytes)).await?;
+    Ok(bytes)
+}
+
+/// Waits for the other side's end, clean or not, with nothing said before it.
+pub async fn closed_in_silence(stream: &mut TcpStream) {
+    if let Ok(bytes) = read_to_end(stream).await {
+        assert_eq!(bytes, b"");
+    }
+}
+
+/// Bytes without a pattern that a copying mistake could keep, the same for the same seed.
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..length).map(|_| next()).collect()
+}
