@@ -85,7 +85,8 @@ pub struct Limits {
     /// Bytes per second that one transfer's lanes may carry together, both directions counted.
     pub rate_bytes_per_sec: Option<NonZeroU64>,
     /// Bytes of memory, by the relay's own estimate: connections, rooms, first messages and copy buffers, not the
-    /// system's socket buffers.
+    /// system's socket buffers. A paired lane counts with 512 KiB, so a gibibyte is good for about 250 transfers of
+    /// eight lanes at the same time, or for some 200,000 rooms that wait.
     pub max_memory_bytes: u64,
 }
 

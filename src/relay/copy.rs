@@ -234,3 +234,51 @@ impl Hold {
 fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::relay::Limits;
+
+    /// What a client and the relay hold of one connection.
+    async fn connection() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    async fn send_and_receive(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
+        let (mut reader, mut writer) = stream.split();
+        let mut received = Vec::new();
+        let send = async {
+            writer.write_all(bytes).await.unwrap();
+            writer.shutdown().await.unwrap();
+        };
+        tokio::join!(send, reader.read_to_end(&mut received)).1.unwrap();
+        received
+    }
+
+    #[tokio::test]
+    async fn the_buffer_that_stands_in_for_a_pipe_copies_the_same() {
+        for pipes in [0, 1, 2] {
+            let shared = Shared::new(None, Limits::default(), Vec::new(), pipes);
+            let transfer = shared.new_transfer();
+            let ((mut one, its_end), (mut other, other_end)) = (connection().await, connection().await);
+            let (forward, back) = (vec![1; 3_000_001], vec![2; 2_000_003]);
+            let copying = both_ways(&shared, &transfer, Kind::Lane, &its_end, &other_end, || ());
+            let (at_one, at_other, end) = tokio::join!(
+                send_and_receive(&mut one, &forward),
+                send_and_receive(&mut other, &back),
+                copying
+            );
+            assert!(at_one == back && at_other == forward);
+            assert_eq!(end, End::Left);
+            assert_eq!(shared.pipes.available_permits(), pipes);
+        }
+    }
+}

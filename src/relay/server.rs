@@ -247,14 +247,19 @@ fn bind(host: Option<IpAddr>, port: u16) -> Result<(TcpListener, SocketAddr), Re
         })
 }
 
-/// Lifts the soft limit on open files to the hard one; each connection takes one. Returns what now holds.
+/// Lifts the soft limit on open files towards the hard one; each connection takes one. Returns what now holds.
 #[cfg(unix)]
 fn raise_open_files() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok() {
-        return maximum;
+    // macOS calls its hard limit infinite and then takes no more than this.
+    let wanted =
+        [maximum, Some(10_240)].into_iter().filter(|limit| limit.is_none_or(|limit| current < Some(limit)));
+    for limit in wanted {
+        if current.is_some() && setrlimit(Resource::Nofile, Rlimit { current: limit, maximum }).is_ok() {
+            return limit;
+        }
     }
     current
 }

@@ -295,3 +295,51 @@ impl Transfer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn shared(change: impl FnOnce(&mut Limits)) -> Arc<Shared> {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        Arc::new(Shared::new(None, limits, Vec::new(), 0))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_is_idle_only_when_none_of_its_connections_has_moved_a_byte() {
+        let transfer = Arc::new(shared(|limits| limits.idle_secs = 10).new_transfer());
+        let start = Instant::now();
+        let lane = async {
+            for _ in 0..5 {
+                tokio::time::sleep(6 * SECOND).await;
+                transfer.touch();
+            }
+        };
+        // The control connection's view: silent itself, kept by the lane.
+        tokio::join!(lane, transfer.idle());
+        assert_eq!(start.elapsed().as_secs(), 40);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transfer_that_never_moves_a_byte_is_idle_in_time() {
+        let transfer = shared(|limits| limits.idle_secs = 10).new_transfer();
+        let start = Instant::now();
+        transfer.idle().await;
+        assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test]
+    async fn what_a_connection_held_is_given_back_when_it_ends() {
+        let shared = shared(|limits| limits.connections_per_address = 1);
+        let address = AddressKey::V6([1, 2, 3, 4]);
+        let permit = shared.admit(address).unwrap_or_else(|refusal| panic!("{refusal}"));
+        assert!(shared.admit(address).is_err());
+        assert_eq!(shared.usage(), (1, CONNECTION_BYTES));
+        drop(permit);
+        assert_eq!(shared.usage(), (0, 0));
+        assert!(shared.admit(address).is_ok());
+    }
+}

@@ -18,7 +18,7 @@ mod linux {
     };
 
     /// Asked for each pipe.
-    const WANTED_BYTES: usize = 512 * 1024;
+    const WANTED_BYTES: usize = 256 * 1024;
     /// What a pipe must hold to be worth its system calls. A user over the system's allowance for pipes gets tiny
     /// ones (`/proc/sys/fs/pipe-user-pages-soft`).
     const USEFUL_BYTES: usize = 64 * 1024;

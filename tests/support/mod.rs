@@ -209,6 +209,25 @@ pub async fn lane_refusal(mut lane: TcpStream) -> Refusal {
     Refusal::from_lane_byte(answer[0])
 }
 
+/// Sends `bytes`, ends that side, and returns what came from the other.
+pub async fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
+    let (mut reader, mut writer) = stream.split();
+    let mut received = Vec::new();
+    let send = async {
+        writer.write_all(bytes).await.unwrap();
+        writer.shutdown().await.unwrap();
+    };
+    within(async { tokio::join!(send, reader.read_to_end(&mut received)).1 }).await.unwrap();
+    received
+}
+
+/// Why a client that does nothing wrong is not let into [`ROOM`].
+pub async fn refused(addr: SocketAddr, role: Role) -> Refusal {
+    let mut client = Client::connect(addr).await;
+    client.hello(role, ROOM).await;
+    client.refusal().await
+}
+
 /// Connects from a loopback address of choice.
 pub async fn connect_from(from: [u8; 4], addr: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
