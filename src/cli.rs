@@ -1,1 +1,70 @@
-//! Stub.
+//! The headless commands: `send`, `receive`, `relay`. They drive the engine through commands and events, as the window
+//! does, and know nothing below it. Standard output holds only data; everything said to a person goes to standard error.
+
+mod args;
+mod exit;
+mod interrupts;
+mod relay;
+mod report;
+mod session;
+mod units;
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, Parser};
+
+use args::{Args, Command};
+use exit::Exit;
+use interrupts::Interrupts;
+
+/// Runs the program that the arguments ask for.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    start_logging(matches!(args.command, Some(Command::Relay(_))));
+    let exit = match args.command {
+        Some(Command::Send(args)) => with_runtime(async |interrupts| session::send(args, interrupts).await),
+        Some(Command::Receive(args)) => {
+            with_runtime(async |interrupts| session::receive(args, interrupts).await)
+        }
+        Some(Command::Relay(args)) => with_runtime(async |interrupts| relay::run(*args, interrupts).await),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Args::command(), "caiman", &mut io::stdout());
+            Exit::Done
+        }
+        None => {
+            eprintln!("The window is not part of this version yet. What there is:\n");
+            eprintln!("{}", Args::command().render_help());
+            Exit::Usage
+        }
+    };
+    exit.into()
+}
+
+/// The commands wait for events, signals and a person at once; the engine has its own threads.
+fn with_runtime(command: impl AsyncFnOnce(&mut Interrupts) -> Exit) -> Exit {
+    let started = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = started.and_then(|runtime| {
+        let exit = runtime.block_on(async { Ok(command(&mut Interrupts::listen()?).await) });
+        // A thread may still wait for a line that nobody will type.
+        runtime.shutdown_background();
+        exit
+    });
+    ended.unwrap_or_else(|error: io::Error| {
+        eprintln!("caiman can't start: {error}");
+        Exit::Failed
+    })
+}
+
+/// A relay tells what it does; transfers speak through events, and log only what `CAIMAN_LOG` asks for.
+fn start_logging(is_relay: bool) {
+    let default = if is_relay { "info" } else { "error" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CAIMAN_LOG").unwrap_or_else(|_| default.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}

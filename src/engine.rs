@@ -1,1 +1,184 @@
-//! Stub.
+//! The engine: commands in, events out. Owned by whoever shows it to a person, the headless commands or the window.
+//!
+//! It lives on a thread of its own with a tokio runtime, so that a window never waits for it. Commands go in over a bounded
+//! channel; events, none of which is ever lost, come out over another; progress comes over a `watch` for each transfer,
+//! where the latest snapshot wins. After each change the waker is called: the thing is sent first, then the other side
+//! is woken.
+//!
+//! Every transfer and every relay is a task that the engine owns and joins. Dropping [`Engine`] cancels them all, tells
+//! the peers, and waits a little.
+
+mod tasks;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, watch};
+
+use crate::{code::CodePhrase, net::client::RelayAddress};
+pub use crate::{
+    relay::{AccessPassword, Limits, RelayConfig, RelayError},
+    transfer::{
+        error::TransferError,
+        offer::{Answer, Choices, Offer},
+        placement::OnConflict,
+        progress::{Notice, Phase, Progress, Report},
+        receive::Output,
+        rendezvous::{CodeChoice, RelayChoice},
+        send::What,
+    },
+};
+
+/// Commands that may wait to be taken.
+const COMMANDS: usize = 64;
+/// Events that may wait to be taken; after that, transfers wait as well.
+const EVENTS: usize = 256;
+/// How long threads that hang in a system call, such as reading a terminal, may delay the end.
+const LAST_THREADS: Duration = Duration::from_millis(200);
+
+/// Names a transfer or a relay of one engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId(u64);
+
+/// What to send, and how.
+pub struct SendOrder {
+    /// What is to be sent.
+    pub what: What,
+    /// Under which code.
+    pub code: CodeChoice,
+    /// Through which relay; `None` hosts one in this process, for as long as the transfer takes.
+    pub relay: Option<RelayChoice>,
+    /// Over how many connections at most.
+    pub lanes: u16,
+    /// How fast at most, in bytes a second.
+    pub bytes_per_sec: Option<u64>,
+}
+
+/// What to receive, and how.
+pub struct ReceiveOrder {
+    /// The sender's code.
+    pub code: CodePhrase,
+    /// Through which relay.
+    pub relay: RelayChoice,
+    /// Where what arrives goes.
+    pub output: Output,
+    /// Over how many connections at most.
+    pub lanes: u16,
+}
+
+/// What a person wants.
+pub enum Command {
+    /// Start sending.
+    Send(TaskId, Box<SendOrder>),
+    /// Start receiving.
+    Receive(TaskId, Box<ReceiveOrder>),
+    /// Answer an offer.
+    Answer(TaskId, Answer),
+    /// Run a relay until it is cancelled.
+    Relay(TaskId, Box<RelayConfig>),
+    /// End a transfer; let a relay finish what it carries. A relay that is cancelled twice ends at once.
+    Cancel(TaskId),
+}
+
+/// What a person should see.
+#[derive(Debug)]
+pub enum Event {
+    /// A transfer has begun; its snapshots come here.
+    Started(TaskId, watch::Receiver<Progress>),
+    /// A relay listens: one of its own, or one that was asked for.
+    Listening {
+        /// The relay, or the transfer that it was started for.
+        id: TaskId,
+        /// Where it listens.
+        local: SocketAddr,
+        /// Ports for lanes; empty if they share the first.
+        data_ports: Vec<u16>,
+        /// Where its metrics are.
+        metrics: Option<SocketAddr>,
+        /// Under which addresses others can reach it; empty if this machine is on no network.
+        reachable: Vec<RelayAddress>,
+    },
+    /// Something that a transfer tells.
+    Notice(TaskId, Notice),
+    /// A transfer is over.
+    Ended(TaskId, Result<Report, TransferError>),
+    /// A relay is over.
+    RelayEnded(TaskId, Result<(), RelayError>),
+}
+
+/// The handle; see the module.
+pub struct Engine {
+    commands: Option<mpsc::Sender<Command>>,
+    thread: Option<thread::JoinHandle<()>>,
+    next_id: AtomicU64,
+}
+
+/// The engine's events, for one listener.
+pub struct Events(mpsc::Receiver<Event>);
+
+/// The command could not be taken: too many are waiting, or the engine has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the engine takes no commands at the moment")]
+pub struct Busy;
+
+impl Engine {
+    /// Starts the engine. `wake` is called from its thread after every event and snapshot, and must return at once.
+    pub fn start(wake: impl Fn() + Send + Sync + 'static) -> io::Result<(Self, Events)> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().thread_name("engine").enable_all().build()?;
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let (outbox, events) = mpsc::channel(EVENTS);
+        let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            runtime.block_on(tasks::run(inbox, outbox, Arc::new(wake)));
+            runtime.shutdown_timeout(LAST_THREADS);
+        })?;
+        let engine = Self { commands: Some(commands), thread: Some(thread), next_id: AtomicU64::new(1) };
+        Ok((engine, Events(events)))
+    }
+
+    /// A name for a new transfer or relay.
+    pub fn new_id(&self) -> TaskId {
+        TaskId(self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Hands in a command; never waits.
+    pub fn command(&self, command: Command) -> Result<(), Busy> {
+        self.commands.as_ref().ok_or(Busy)?.try_send(command).map_err(|_| Busy)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic over there was reported by its own thread already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Events {
+    /// The next event; `None` once the engine has ended.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.0.recv().await
+    }
+
+    /// The next event, if there is one now.
+    pub fn try_next(&mut self) -> Option<Event> {
+        self.0.try_recv().ok()
+    }
+}
+
+/// Checks what a person named, before anything is started: it exists and can be opened.
+pub fn check_paths(paths: &[PathBuf]) -> Result<(), TransferError> {
+    crate::transfer::scan::check(paths)
+}

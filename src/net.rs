@@ -1,5 +1,6 @@
 //! Sockets that speak the protocol's frames. Called by `relay` and `transfer`; knows no keys and no files.
 
 pub mod access;
+pub mod addresses;
 pub mod client;
 pub mod io;

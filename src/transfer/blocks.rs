@@ -9,6 +9,14 @@ pub struct BlockSet {
     contiguous: u64,
 }
 
+impl Extend<u64> for BlockSet {
+    fn extend<T: IntoIterator<Item = u64>>(&mut self, numbers: T) {
+        for number in numbers {
+            self.insert(number);
+        }
+    }
+}
+
 /// How far ahead of the first missing block a stream may run; bounds the bitmap against a hostile sender.
 pub const MAX_GAP: u64 = 4096;
 

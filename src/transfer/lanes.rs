@@ -132,8 +132,7 @@ impl ReceiveLanes {
             let this = Arc::clone(&self);
             let stored;
             (record, opener, stored) = spawn_blocking(move || {
-                let opened = opener.open(&header, &mut record);
-                let stored = match opened {
+                let stored = match opener.open(&header, &mut record) {
                     Ok(plaintext) => this.store(due.block, plaintext),
                     Err(_) => Err(Misbehaviour::Record.into()),
                 };

@@ -20,14 +20,14 @@ impl Rules {
             repaired.replace_range(..1, "_");
         }
         // A repair may make a name too long, and a cut may leave a dot at its end: until neither finds anything to do.
-        while self.windows {
-            let again = self.shorten(&repair_for_windows(&repaired), "");
+        loop {
+            let again = if self.windows { repair_for_windows(&repaired) } else { repaired.clone() };
+            let again = self.shorten(&again, "");
             if again == repaired {
-                break;
+                return repaired;
             }
             repaired = again;
         }
-        repaired
     }
 
     /// `name` with a number before its ending: `photo (2).jpg`.
@@ -61,8 +61,10 @@ fn split_ending(name: &str) -> (&str, &str) {
         Some(dot) if dot > 0 && name.len() - dot <= MAX_EXTENSION_BYTES => dot,
         _ => return (name, ""),
     };
-    let at = if name[..at].len() > 4 && name[..at].ends_with(".tar") { at - 4 } else { at };
-    name.split_at(at)
+    match name[..at].strip_suffix(".tar") {
+        Some(stem) if !stem.is_empty() => name.split_at(stem.len()),
+        _ => name.split_at(at),
+    }
 }
 
 /// Microsoft, "Naming Files, Paths, and Namespaces".

@@ -183,6 +183,7 @@ mod tests {
     const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
     const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
 
+    #[derive(Clone, Copy)]
     struct Disk(&'static [(&'static str, Found)]);
 
     impl Look for Disk {

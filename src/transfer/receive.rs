@@ -175,7 +175,11 @@ async fn run(
 ) -> Result<Checked, TransferError> {
     context.enter(Phase::Listing);
     let (manifest, digest, their_lanes) = read_offer(control).await?;
-    let choices = ask(control, &manifest, &output, answer, context).await?;
+    let folder = match &output {
+        Output::Folder(folder) => Some(folder.clone()),
+        Output::Writer(_) => None,
+    };
+    let choices = ask(control, &manifest, folder, answer, context).await?;
     let decided = spawn_blocking(move || Accepted::decide(manifest, &choices, output, digest));
     let accepted = decided.await.expect("preparing a folder doesn't panic")?;
     let held = Arc::new(Mutex::new(BlockSet::default()));
@@ -322,11 +326,7 @@ impl Receiving<'_> {
         let staging = Arc::clone(staging);
         spawn_blocking(move || staging.drop_entry(entry)).await.expect("removing a file doesn't panic");
         self.hashes.remove(&entry);
-        let mut held = lock(&self.held);
-        for block in own_blocks(&self.accepted.plan, entry) {
-            held.insert(block);
-        }
-        drop(held);
+        lock(&self.held).extend(own_blocks(&self.accepted.plan, entry));
         self.context.tell(Notice::Withdrawn { path: path.into(), reason }).await;
         Ok(())
     }
@@ -623,14 +623,10 @@ async fn read_offer(control: &mut Control) -> Result<(Arc<Manifest>, [u8; 32], u
 async fn ask(
     control: &mut Control,
     manifest: &Arc<Manifest>,
-    output: &Output,
+    folder: Option<PathBuf>,
     mut answer: oneshot::Receiver<Answer>,
     context: &Context,
 ) -> Result<Choices, TransferError> {
-    let folder = match output {
-        Output::Folder(folder) => Some(folder.clone()),
-        Output::Writer(_) => None,
-    };
     let manifest = Arc::clone(manifest);
     let looking = spawn_blocking(move || Offer::look(manifest, folder));
     let offer = meanwhile_checked(control, looking).await??;

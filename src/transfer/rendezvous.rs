@@ -22,7 +22,7 @@ use crate::{
 /// After this many wrong codes a sender retires its own.
 const MAX_TRIES: u8 = 3;
 /// How long a sender stays to tell others that its code is retired.
-const RETIRED_NOTICE: Duration = Duration::from_secs(60);
+const RETIRED_NOTICE: Duration = Duration::from_mins(1);
 /// How often a taken room makes a sender draw again.
 const MAX_DRAWS: u32 = 20;
 /// How often a sender comes back to its own room that the relay has not cleared yet.

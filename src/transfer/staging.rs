@@ -178,7 +178,7 @@ impl Staging {
         let path = self.path_of(entry);
         let is_empty = self.plan.blocks_of(entry).is_empty() || self.plan.stream() == Some(entry);
         if is_empty {
-            let file = self.open(&path)?;
+            let file = open(&path)?;
             self.set_attributes(&file, entry, &path)?;
         }
         Ok(path)
@@ -197,7 +197,7 @@ impl Staging {
         }
         let hash = BlockHash::of(bytes, segment.offset);
         let path = self.path_of(segment.entry);
-        let file = self.open(&path)?;
+        let file = open(&path)?;
         platform::write_all_at(&file, bytes, segment.offset)
             .map_err(|cause| TransferError::file("can't write", &path, cause))?;
         let mut state = self.lock();
@@ -226,7 +226,7 @@ impl Staging {
                 continue;
             }
             let path = self.path_of(*entry);
-            let file = self.open(&path)?;
+            let file = open(&path)?;
             platform::write_all_at(&file, content, 0)
                 .map_err(|cause| TransferError::file("can't write", &path, cause))?;
             self.set_attributes(&file, *entry, &path)?;
@@ -259,15 +259,6 @@ impl Staging {
         Ok(())
     }
 
-    fn open(&self, path: &Path) -> Result<File, TransferError> {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(|cause| TransferError::file("can't write", path, cause))
-    }
-
     fn entry(&self, entry: u32) -> Option<&Entry> {
         self.manifest.entries().get(entry as usize)
     }
@@ -279,6 +270,15 @@ impl Staging {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect(NO_PANIC)
     }
+}
+
+fn open(path: &Path) -> Result<File, TransferError> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|cause| TransferError::file("can't write", path, cause))
 }
 
 /// Reads until `buffer` is full or the file ends.
@@ -309,10 +309,9 @@ impl Look for Disk<'_> {
     fn at(&self, path: &RelPath) -> Found {
         match fs::symlink_metadata(under(self.0, path)) {
             Ok(metadata) if metadata.is_dir() => Found::Folder,
-            Ok(_) => Found::Other,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
             // What can't be looked at is there, as far as anybody can tell.
-            Err(_) => Found::Other,
+            Ok(_) | Err(_) => Found::Other,
         }
     }
 }

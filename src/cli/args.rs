@@ -1,0 +1,212 @@
+//! The command line, as clap reads it. What `--help` prints stands here.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU64,
+    path::PathBuf,
+};
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::{exit, units};
+use crate::{engine::Limits, net::client::RelayAddress, protocol::relay::MAX_LANES};
+
+/// Sends files and folders from one computer to another: end-to-end encrypted, over parallel connections.
+#[derive(Parser)]
+#[command(version, about, after_help = exit::HELP, max_term_width = 100)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Send files, folders, text or standard input; prints the code that the other side needs.
+    #[command(after_help = SEND_HELP)]
+    Send(SendArgs),
+    /// Receive what somebody sends; asks for the code where none is given.
+    #[command(after_help = RECEIVE_HELP, visible_alias = "recv")]
+    Receive(ReceiveArgs),
+    /// Run a relay, which lets two computers meet that can't reach each other. It sees neither names nor contents.
+    #[command(after_help = RELAY_HELP)]
+    Relay(Box<RelayArgs>),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+const SEND_HELP: &str = "Examples:
+  caiman send holiday.mov photos/          through a relay that runs inside this command
+  caiman send --server relay.example.org report.pdf
+  tar c project | caiman send -            the other side: caiman receive --stdout | tar x
+  caiman send --text 'the door code is 4711'
+
+Without --server, a relay runs inside this command, on port 27001 if that is free. The other side then has to reach
+this machine; the lines that are printed say how.
+
+Exit codes: see caiman --help.";
+
+const RECEIVE_HELP: &str = "Examples:
+  caiman receive acid-coyote-mustard-tulip --server relay.example.org
+  caiman receive 'caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001' --out ~/Downloads
+  CAIMAN_CODE=acid-coyote-mustard-tulip caiman receive --yes --server relay.example.org
+
+A code on the command line can be seen by every user of this machine in the list of processes; CAIMAN_CODE and the
+question that is asked without a code can't.
+
+Files that are already there are kept: what arrives gets a number in its name, unless --overwrite or --skip says
+otherwise. Nothing gets its real name before all of it has been checked.
+
+Exit codes: see caiman --help.";
+
+const RELAY_HELP: &str = "Ports: 27001 for control connections, 27002-27009 for data, all TCP. With --data-ports none everything goes over
+the one port. Stops on SIGTERM or Ctrl-C once running transfers are through, at the latest after --drain seconds; a
+second signal ends it at once. CAIMAN_LOG sets what is logged (error, warn, info, debug); codes, names, keys and room
+ids never are.";
+
+#[derive(ClapArgs)]
+pub(super) struct SendArgs {
+    /// Files and folders; `-` reads standard input.
+    #[arg(required_unless_present = "text", conflicts_with = "text")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Send this text instead of files; the other side sees it, and nothing is saved.
+    #[arg(long)]
+    pub(super) text: Option<String>,
+    /// Use this code instead of a drawn one: at least four parts of three or more characters.
+    #[arg(long, env = "CAIMAN_CODE", hide_env_values = true)]
+    pub(super) code: Option<String>,
+    /// How many words a drawn code has; more are harder to guess.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=6))]
+    pub(super) words: u8,
+    /// The name that standard input gets on the other side.
+    #[arg(long, default_value = "stdin", value_name = "NAME")]
+    pub(super) name: String,
+    /// At most this many bytes a second, such as 200MB or 1.5GiB.
+    #[arg(long, value_parser = units::bytes)]
+    pub(super) rate: Option<NonZeroU64>,
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+}
+
+#[derive(ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
+pub(super) struct ReceiveArgs {
+    /// The code, or an invite link.
+    #[arg(env = "CAIMAN_CODE", hide_env_values = true)]
+    pub(super) code: Option<String>,
+    /// The folder to receive into.
+    #[arg(long, short, default_value = ".", value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// Accept whatever is offered.
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// Write a single file's bytes to standard output; implies --yes. They are checked while they pass: only an exit
+    /// code of 0 says that all of them were right.
+    #[arg(long, conflicts_with_all = ["out", "overwrite", "rename", "skip", "exclude"])]
+    pub(super) stdout: bool,
+    /// Replace files that are already there.
+    #[arg(long, group = "conflict")]
+    pub(super) overwrite: bool,
+    /// Keep files that are already there and give new ones a number (the default).
+    #[arg(long, group = "conflict")]
+    pub(super) rename: bool,
+    /// Leave out files that are already there.
+    #[arg(long, group = "conflict")]
+    pub(super) skip: bool,
+    /// Leave out this path of the offer and everything below it; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    pub(super) exclude: Vec<String>,
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct CommonArgs {
+    /// The relay.
+    #[arg(long, short, env = "CAIMAN_SERVER", value_name = "HOST[:PORT]")]
+    pub(super) server: Option<RelayAddress>,
+    /// The relay's access password.
+    #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
+    pub(super) password: Option<String>,
+    /// At most this many connections at once.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LANES)))]
+    pub(super) lanes: u16,
+    /// Print what happens as one JSON object a line: to standard output, or to standard error with --stdout.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct RelayArgs {
+    /// The address to listen on; every address of this machine if left out.
+    #[arg(long)]
+    pub(super) host: Option<IpAddr>,
+    /// The control port; 0 lets the system choose.
+    #[arg(long, default_value_t = 27001)]
+    pub(super) port: u16,
+    /// Ports for data, such as 27002-27009; `none` uses the control port.
+    #[arg(long, default_value = "27002-27009", value_parser = units::ports)]
+    pub(super) data_ports: units::Ports,
+    /// A password that every client must know.
+    #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
+    pub(super) password: Option<String>,
+    /// Serve Prometheus metrics on this address, at /metrics.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) metrics: Option<SocketAddr>,
+    /// Connections in all.
+    #[arg(long, default_value_t = Limits::default().max_connections, help_heading = "Limits")]
+    pub(super) max_connections: usize,
+    /// Connections from one address.
+    #[arg(long, default_value_t = Limits::default().connections_per_address, help_heading = "Limits")]
+    pub(super) connections_per_address: usize,
+    /// Rooms in all.
+    #[arg(long, default_value_t = Limits::default().max_rooms, help_heading = "Limits")]
+    pub(super) max_rooms: usize,
+    /// Rooms opened from one address.
+    #[arg(long, default_value_t = Limits::default().rooms_per_address, help_heading = "Limits")]
+    pub(super) rooms_per_address: usize,
+    /// Tries to join a room from one address in a minute.
+    #[arg(long, default_value_t = Limits::default().joins_per_minute, help_heading = "Limits")]
+    pub(super) joins_per_minute: u32,
+    /// Seconds that a client may take to say hello.
+    #[arg(long, default_value_t = Limits::default().hello_secs, value_name = "SECONDS", help_heading = "Limits")]
+    pub(super) hello: u64,
+    /// Seconds that a sender may wait for a receiver.
+    #[arg(long, default_value_t = Limits::default().wait_secs, value_name = "SECONDS", help_heading = "Limits")]
+    pub(super) wait: u64,
+    /// Seconds without a byte after which a transfer is closed.
+    #[arg(long, default_value_t = Limits::default().idle_secs, value_name = "SECONDS", help_heading = "Limits")]
+    pub(super) idle: u64,
+    /// Seconds that running transfers get once the relay is told to stop.
+    #[arg(long, default_value_t = Limits::default().drain_secs, value_name = "SECONDS", help_heading = "Limits")]
+    pub(super) drain: u64,
+    /// Bytes a second for one transfer, such as 200MB.
+    #[arg(long, value_parser = units::bytes, help_heading = "Limits")]
+    pub(super) rate: Option<NonZeroU64>,
+    /// Memory for rooms and connections, such as 512MiB.
+    #[arg(long, value_parser = units::bytes, default_value = "1GiB", value_name = "BYTES", help_heading = "Limits")]
+    pub(super) max_memory: NonZeroU64,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_sender_needs_something_to_send() {
+        assert!(Args::try_parse_from(["caiman", "send"]).is_err());
+        assert!(Args::try_parse_from(["caiman", "send", "--text", "x"]).is_ok());
+        assert!(Args::try_parse_from(["caiman", "send", "--text", "x", "file"]).is_err());
+        assert!(Args::try_parse_from(["caiman", "receive", "--skip", "--overwrite"]).is_err());
+    }
+}

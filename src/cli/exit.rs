@@ -1,0 +1,71 @@
+//! Exit codes: one for each thing that a script would do something different about. `--help` and the README list them.
+
+use std::process::ExitCode;
+
+use crate::engine::TransferError;
+
+/// How the program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Everything arrived.
+    Done = 0,
+    /// Something else went wrong.
+    Failed = 1,
+    /// The arguments make no sense.
+    Usage = 2,
+    /// The code is wrong or retired, or nobody is there under it.
+    Code = 3,
+    /// The other side declined, cancelled, broke off, or broke the protocol.
+    Peer = 4,
+    /// The relay can't be reached or said no.
+    Relay = 5,
+    /// Files on this machine: not there, not readable, not writable, not enough space.
+    Files = 6,
+    /// Everything ended well except for some entries, each of which was named.
+    Partial = 7,
+    /// Cancelled or declined here.
+    Cancelled = 130,
+}
+
+/// What `--help` says about exit codes.
+pub(super) const HELP: &str = "Exit codes:
+  0    everything arrived
+  1    something went wrong that has no code of its own
+  2    the arguments make no sense
+  3    the code is wrong or retired, or nobody is there under it
+  4    the other side declined, cancelled, was lost or misbehaved
+  5    the relay can't be reached or refused
+  6    files here: missing, unreadable, not writable, no space
+  7    finished, but some entries are missing; each was named
+  130  cancelled or declined here";
+
+impl Exit {
+    /// The code for a transfer that ended early.
+    pub(super) fn of(error: &TransferError) -> Self {
+        match error {
+            TransferError::WrongCode { .. }
+            | TransferError::GuessedAt
+            | TransferError::Retired
+            | TransferError::NobodyThere { .. }
+            | TransferError::CodeTaken => Self::Code,
+            TransferError::PeerDeclined
+            | TransferError::PeerCancelled
+            | TransferError::PeerLost
+            | TransferError::PeerSilent { .. }
+            | TransferError::PeerFailed(_)
+            | TransferError::PeerMisbehaved(_)
+            | TransferError::PeerVersion { .. }
+            | TransferError::Withdrawn { .. } => Self::Peer,
+            TransferError::Relay(_) => Self::Relay,
+            TransferError::File { .. } | TransferError::NoSpace { .. } => Self::Files,
+            TransferError::Cancelled | TransferError::Declined => Self::Cancelled,
+            TransferError::Damaged { .. } | TransferError::Unsuited(_) => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,76 @@
+//! `caiman relay`: runs until a signal, then drains.
+
+use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts};
+use crate::engine::{AccessPassword, Command, Engine, Event, Limits, RelayConfig};
+
+/// Runs a relay until it is told to stop.
+pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
+    let (engine, mut events) = match Engine::start(|| {}) {
+        Ok(started) => started,
+        Err(error) => {
+            eprintln!("The relay can't start: {error}");
+            return Exit::Failed;
+        }
+    };
+    let id = engine.new_id();
+    let order = Command::Relay(id, Box::new(config(args)));
+    engine.command(order).expect("a new engine takes a command");
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::Listening { local, data_ports, metrics, .. }) => {
+                    eprintln!("Relay listening on {local}, data ports {}", shown(&data_ports));
+                    if let Some(metrics) = metrics {
+                        eprintln!("Metrics on http://{metrics}/metrics");
+                    }
+                }
+                Some(Event::RelayEnded(_, Ok(()))) => return Exit::Done,
+                Some(Event::RelayEnded(_, Err(error))) => {
+                    eprintln!("{error}");
+                    return Exit::Relay;
+                }
+                Some(_) => {}
+                None => return Exit::Failed,
+            },
+            () = interrupts.next() => {
+                eprintln!("Stopping once running transfers are through; a second signal stops at once");
+                // An engine that takes no command has ended, and its last event is on its way.
+                let _ = engine.command(Command::Cancel(id));
+            }
+        }
+    }
+}
+
+fn shown(ports: &[u16]) -> String {
+    match ports {
+        [] => "none (data shares the control port)".to_owned(),
+        [only] => only.to_string(),
+        [first, .., last] if usize::from(last.abs_diff(*first)) + 1 == ports.len() => {
+            format!("{first}-{last}")
+        }
+        ports => ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn config(args: RelayArgs) -> RelayConfig {
+    RelayConfig {
+        host: args.host,
+        port: args.port,
+        data_ports: args.data_ports.0,
+        password: args.password.map(AccessPassword::from),
+        metrics: args.metrics,
+        limits: Limits {
+            max_connections: args.max_connections,
+            connections_per_address: args.connections_per_address,
+            max_rooms: args.max_rooms,
+            rooms_per_address: args.rooms_per_address,
+            joins_per_minute: args.joins_per_minute,
+            hello_secs: args.hello,
+            wait_secs: args.wait,
+            idle_secs: args.idle,
+            drain_secs: args.drain,
+            rate_bytes_per_sec: args.rate,
+            max_memory_bytes: args.max_memory.get(),
+        },
+    }
+}

@@ -1,0 +1,186 @@
+//! How the headless commands speak: lines and a progress bar for a person, or one JSON object a line for a script.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use crate::{
+    engine::{Phase, Progress, TransferError},
+    transfer::show,
+};
+
+/// How often a line of progress is printed where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// How often a JSON object of progress is printed.
+const JSON_EVERY: Duration = Duration::from_millis(500);
+
+/// See the module.
+pub(super) struct Reporter {
+    voice: Voice,
+    bar: Option<ProgressBar>,
+    last_progress: Option<Instant>,
+    last_phase: Option<Phase>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Voice {
+    Lines,
+    JsonToOutput,
+    JsonToError,
+}
+
+impl Reporter {
+    /// `output_is_data`: standard output carries a file, so nothing else may go there.
+    pub(super) fn new(json: bool, output_is_data: bool) -> Self {
+        let voice = match (json, output_is_data) {
+            (false, _) => Voice::Lines,
+            (true, false) => Voice::JsonToOutput,
+            (true, true) => Voice::JsonToError,
+        };
+        Self { voice, bar: None, last_progress: None, last_phase: None }
+    }
+
+    /// Whether a script is listening.
+    pub(super) fn is_json(&self) -> bool {
+        self.voice != Voice::Lines
+    }
+
+    /// Says the same thing to whoever listens: a line to a person, an object to a script.
+    pub(super) fn say(&self, line: &str, event: &str, mut fields: Value) {
+        if !self.is_json() {
+            self.line(line);
+            return;
+        }
+        fields["event"] = event.into();
+        // A script that has stopped listening is no reason to stop the transfer.
+        let _ = if self.voice == Voice::JsonToError {
+            writeln!(io::stderr().lock(), "{fields}")
+        } else {
+            let mut output = io::stdout().lock();
+            writeln!(output, "{fields}").and_then(|()| output.flush())
+        };
+    }
+
+    /// Says something to a person only.
+    pub(super) fn line(&self, line: &str) {
+        if self.is_json() {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    /// Shows a snapshot.
+    pub(super) fn progress(&mut self, progress: Progress) {
+        if self.last_phase.replace(progress.phase) != Some(progress.phase) {
+            self.enter(progress);
+        }
+        if !matches!(progress.phase, Phase::Moving | Phase::Repairing) {
+            return;
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(progress.bytes);
+            return;
+        }
+        let pause = if self.is_json() { JSON_EVERY } else { LINE_EVERY };
+        let is_due = self.last_progress.is_none_or(|last| last.elapsed() >= pause);
+        if is_due {
+            self.last_progress = Some(Instant::now());
+            let line = match progress.total_bytes {
+                Some(total) => format!(
+                    "{} of {} ({} %)",
+                    show::bytes(progress.bytes),
+                    show::bytes(total),
+                    progress.bytes.saturating_mul(100).checked_div(total).unwrap_or(100)
+                ),
+                None => show::bytes(progress.bytes),
+            };
+            let fields =
+                json!({ "bytes": progress.bytes, "total": progress.total_bytes, "lanes": progress.lanes });
+            self.say(&line, "progress", fields);
+        }
+    }
+
+    /// Takes the bar away; nothing moves any more.
+    pub(super) fn end_progress(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Says why a transfer ended early.
+    pub(super) fn error(&mut self, error: &TransferError) -> Exit {
+        self.end_progress();
+        let exit = Exit::of(error);
+        let mut line = sentence(&error.to_string());
+        if !error.advice().is_empty() {
+            line = format!("{line}\n{}", error.advice());
+        }
+        let fields = json!({
+            "message": error.to_string(),
+            "advice": error.advice(),
+            "kind": format!("{exit:?}").to_lowercase(),
+            "exit": exit as u8,
+        });
+        self.say(&line, "error", fields);
+        exit
+    }
+
+    fn enter(&mut self, progress: Progress) {
+        let name = match progress.phase {
+            Phase::Connecting => "connecting",
+            Phase::WaitingForPeer => "waiting for the other side",
+            Phase::Handshake => "agreeing on keys",
+            Phase::Listing => "listing files",
+            Phase::WaitingForAnswer => "waiting for an answer",
+            Phase::OpeningLanes => "opening connections",
+            Phase::Moving => "moving",
+            Phase::Storing => "checking and storing",
+            Phase::Repairing => "sending damaged parts again",
+            Phase::Retired => "retired",
+        };
+        if self.is_json() {
+            self.say("", "phase", json!({ "phase": name }));
+            return;
+        }
+        match progress.phase {
+            Phase::WaitingForPeer => self.line("Waiting for the other side…"),
+            Phase::WaitingForAnswer => self.line("Connected. Waiting for an answer…"),
+            Phase::Moving if self.bar.is_none() && io::stderr().is_terminal() => self.show_bar(progress),
+            Phase::Storing => {
+                if let Some(bar) = &self.bar {
+                    bar.set_position(progress.bytes);
+                    bar.set_message("checking and storing");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn show_bar(&mut self, progress: Progress) {
+        let (bar, template) = match progress.total_bytes {
+            Some(total) => (
+                ProgressBar::new(total),
+                "{wide_bar} {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left  {msg}",
+            ),
+            None => (ProgressBar::no_length(), "{spinner} {binary_bytes}  {binary_bytes_per_sec}  {msg}"),
+        };
+        let style = ProgressStyle::with_template(template).expect("the template is a constant");
+        self.bar = Some(bar.with_style(style));
+    }
+}
+
+/// Upper-case at the start, a full stop at the end.
+pub(super) fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{stop}", chars.as_str())
+}

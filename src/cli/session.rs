@@ -1,0 +1,490 @@
+//! `caiman send` and `caiman receive`: one transfer from the first line to the exit code.
+
+use std::{
+    collections::HashMap,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, spawn_blocking},
+};
+
+use super::{
+    args::{CommonArgs, ReceiveArgs, SendArgs},
+    exit::Exit,
+    interrupts::Interrupts,
+    report::{Reporter, sentence},
+};
+use crate::{
+    code::{self, CodeError, CodePhrase, Invite},
+    engine::{
+        Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Offer, OnConflict, Output,
+        Progress, ReceiveOrder, RelayChoice, Report, SendOrder, TaskId, TransferError, What, check_paths,
+    },
+    net::client::RelayAddress,
+    protocol::manifest::{EntryKind, OfferKind},
+    transfer::show::{self, Shown},
+};
+
+/// Entries of an offer that are shown before it is accepted.
+const SHOWN_ENTRIES: usize = 20;
+
+/// Runs `caiman send`.
+pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
+    let reporter = Reporter::new(args.common.json, false);
+    let common = args.common;
+    let what = match what(args.paths, args.text, args.name) {
+        Ok(what) => what,
+        Err(error) => return usage(reporter, &error),
+    };
+    let code = match args.code.map(|text| CodePhrase::own(&text)).transpose() {
+        Ok(Some(own)) => CodeChoice::Own(own),
+        Ok(None) => CodeChoice::Drawn { words: usize::from(args.words) },
+        Err(error) => return unusable_code(&reporter, &error),
+    };
+    let relay =
+        common.server.clone().map(|address| RelayChoice { address, password: common.password.clone() });
+    let order =
+        SendOrder { what, code, relay, lanes: common.lanes, bytes_per_sec: args.rate.map(Into::into) };
+    let plan = Plan::Send { password: common.password };
+    run(reporter, plan, interrupts, |id| Command::Send(id, Box::new(order))).await
+}
+
+/// Runs `caiman receive`.
+pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> Exit {
+    let reporter = Reporter::new(args.common.json, args.stdout);
+    let ReceiveArgs { code, out, yes, stdout, overwrite, skip, exclude, common, .. } = args;
+    let invite = match code {
+        Some(text) => code::parse_any(&text),
+        None => ask_code(interrupts).await,
+    };
+    let invite = match invite {
+        Ok(invite) => invite,
+        Err(error) => return unusable_code(&reporter, &error),
+    };
+    let relay = match relay_for(&invite, &common) {
+        Ok(relay) => relay,
+        Err(error) => return usage(reporter, &TransferError::Unsuited(error)),
+    };
+    let output = if stdout {
+        Output::Writer(Box::new(io::stdout()))
+    } else {
+        match folder(&out) {
+            Ok(folder) => Output::Folder(folder),
+            Err(error) => return usage(reporter, &error),
+        }
+    };
+    let on_conflict = match (overwrite, skip) {
+        (true, _) => OnConflict::Replace,
+        (_, true) => OnConflict::Skip,
+        _ => OnConflict::KeepBoth,
+    };
+    let (code, _) = invite.into_parts();
+    let order = ReceiveOrder { code, relay, output, lanes: common.lanes };
+    let plan = Plan::Receive { accepts: yes || stdout, on_conflict, exclude };
+    run(reporter, plan, interrupts, |id| Command::Receive(id, Box::new(order))).await
+}
+
+/// What this program does with the transfer's questions.
+enum Plan {
+    Send { password: Option<String> },
+    Receive { accepts: bool, on_conflict: OnConflict, exclude: Vec<String> },
+}
+
+struct Session {
+    engine: Engine,
+    id: TaskId,
+    reporter: Reporter,
+    plan: Plan,
+    /// Addresses of the relay that runs inside this program.
+    hosted: Option<Vec<RelayAddress>>,
+    question: Option<(JoinHandle<bool>, Choices)>,
+    troubles: u64,
+}
+
+async fn run(
+    reporter: Reporter,
+    plan: Plan,
+    interrupts: &mut Interrupts,
+    command: impl FnOnce(TaskId) -> Command,
+) -> Exit {
+    let (engine, mut events) = match Engine::start(|| {}) {
+        Ok(started) => started,
+        Err(error) => {
+            return usage(reporter, &TransferError::Unsuited(format!("caiman can't start: {error}")));
+        }
+    };
+    let id = engine.new_id();
+    engine.command(command(id)).expect("a new engine takes a command");
+    let mut session = Session { engine, id, reporter, plan, hosted: None, question: None, troubles: 0 };
+    let ended = session.follow(&mut events, interrupts).await;
+    session.reporter.end_progress();
+    match ended {
+        Some(Ok(report)) => session.done(&report),
+        Some(Err(error)) => session.reporter.error(&error),
+        None => Exit::Cancelled,
+    }
+}
+
+impl Session {
+    /// Until the transfer is over; `None` if a person wouldn't even wait for its goodbye.
+    async fn follow(
+        &mut self,
+        events: &mut Events,
+        interrupts: &mut Interrupts,
+    ) -> Option<Result<Report, TransferError>> {
+        let mut snapshots: Option<watch::Receiver<Progress>> = None;
+        let mut is_cancelled = false;
+        loop {
+            tokio::select! {
+                biased;
+                event = events.next() => match event? {
+                    Event::Started(_, progress) => snapshots = Some(progress),
+                    Event::Listening { local, reachable, .. } => {
+                        let loopback = RelayAddress::from_socket(([127, 0, 0, 1], local.port()).into());
+                        let nobody_else = reachable.is_empty();
+                        self.hosted = Some(if nobody_else { vec![loopback] } else { reachable });
+                    }
+                    Event::Notice(_, notice) => self.notice(notice),
+                    Event::Ended(_, ended) => return Some(ended),
+                    Event::RelayEnded(..) => {}
+                },
+                accepted = answered(&mut self.question) => self.answer(accepted),
+                progress = changed(&mut snapshots) => match progress {
+                    Some(progress) => self.reporter.progress(progress),
+                    None => snapshots = None,
+                },
+                () = interrupts.next() => {
+                    if is_cancelled {
+                        return None;
+                    }
+                    is_cancelled = true;
+                    self.command(Command::Cancel(self.id));
+                }
+            }
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Code { code, relay } => self.show_code(&code, relay),
+            Notice::WrongTry { tries_left } => {
+                let left = show::count(u64::from(tries_left), "more try", "more tries");
+                let line = match tries_left {
+                    0 => "Somebody tried a wrong code, for the third time.".to_owned(),
+                    _ => format!("Somebody tried a wrong code. {left} and this code is retired."),
+                };
+                self.reporter.say(&line, "wrong_try", json!({ "tries_left": tries_left }));
+            }
+            Notice::Retired => {
+                let line =
+                    "This code is retired. For a minute, whoever tries it is told so; Ctrl-C ends that.";
+                self.reporter.say(line, "retired", json!({}));
+            }
+            Notice::OtherVersion { theirs } => {
+                let line = "Somebody came with another version of Caiman. Both sides need the same.";
+                self.reporter.say(line, "other_version", json!({ "theirs": theirs }));
+            }
+            Notice::LeftOut(left_out) => {
+                for item in left_out {
+                    let path = item.path.to_string_lossy();
+                    let line = format!("Not sent: {} {}.", Shown(&path), item.reason);
+                    self.trouble(&line, "left_out", &path, &item.reason);
+                }
+            }
+            Notice::Offer(offer) => self.consider(&offer),
+            Notice::Accepted { files, bytes } => {
+                let size = bytes.map_or_else(String::new, |bytes| format!(", {}", show::bytes(bytes)));
+                let line = format!("Moving {}{size}.", show::count(files, "file", "files"));
+                self.reporter.say(&line, "accepted", json!({ "files": files, "bytes": bytes }));
+            }
+            Notice::Withdrawn { path, reason } => {
+                let path = path.to_string_lossy();
+                let line = format!("Missing: {} {reason}.", Shown(&path));
+                self.trouble(&line, "withdrawn", &path, &reason.to_string());
+            }
+            Notice::NotStored { path, reason } => {
+                self.trouble(&sentence(&reason), "not_stored", &path.to_string_lossy(), &reason);
+            }
+            Notice::Text(text) => self.show_text(&text),
+            Notice::Kept(folder) => {
+                let path = folder.to_string_lossy();
+                let line = format!(
+                    "What arrived is kept in {}. This version can't go on from there yet; delete it to free the space.",
+                    Shown(&path)
+                );
+                self.reporter.say(&line, "kept", json!({ "folder": path }));
+            }
+        }
+    }
+
+    fn trouble(&mut self, line: &str, event: &str, path: &str, reason: &str) {
+        self.troubles += 1;
+        self.reporter.say(line, event, json!({ "path": path, "reason": reason }));
+    }
+
+    fn show_code(&self, code: &CodePhrase, relay: RelayAddress) {
+        let is_hosted = self.hosted.is_some();
+        let servers = self.hosted.clone().unwrap_or_else(|| vec![relay]);
+        let links: Vec<String> = servers
+            .iter()
+            .filter_map(|server| Invite::new(code.clone(), Some(&server.to_string())).ok())
+            .map(|invite| invite.to_string())
+            .collect();
+        let mut text = vec![format!("Code:  {code}"), String::new(), "On the other computer:".to_owned()];
+        let needs_password = matches!(&self.plan, Plan::Send { password: Some(_) }) && !is_hosted;
+        let password = if needs_password { " --password …" } else { "" };
+        for (server, link) in servers.iter().zip(&links) {
+            text.push(format!("  caiman receive {code} --server {server}{password}"));
+            text.push(format!("  {link}"));
+        }
+        if is_hosted {
+            text.push(String::new());
+            text.push(
+                "No relay was given, so one runs here: the other computer has to be able to reach this one."
+                    .to_owned(),
+            );
+        }
+        let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        let fields = json!({
+            "code": code.to_string(), "servers": servers, "links": links, "hosted": is_hosted,
+        });
+        self.reporter.say(&text.join("\n"), "code", fields);
+    }
+
+    /// Shows an offer and decides, or asks.
+    fn consider(&mut self, offer: &Offer) {
+        let Plan::Receive { accepts, on_conflict, exclude } = &self.plan else { return };
+        let entries = offer.manifest.entries();
+        let is_excluded = |path: &str| {
+            exclude.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
+                path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        let unwanted = entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| is_excluded(entry.path.as_str()))
+            .filter_map(|(index, _)| u32::try_from(index).ok())
+            .collect();
+        let choices =
+            Choices { folder: None, unwanted, on_conflict: *on_conflict, exceptions: HashMap::new() };
+        let repaired: Vec<_> =
+            offer.repaired().map(|(theirs, here)| json!({ "from": theirs, "to": here })).collect();
+        let fields = json!({
+            "kind": format!("{:?}", offer.manifest.kind()).to_lowercase(),
+            "entries": entries.len(),
+            "files": offer.manifest.files(),
+            "bytes": offer.manifest.bytes(),
+            "free": offer.free,
+            "conflicts": offer.conflicts(),
+            "repaired": repaired,
+        });
+        let lines = describe(offer, *on_conflict);
+        self.reporter.say(&lines.join("\n"), "offer", fields);
+        let is_text = offer.manifest.kind() == OfferKind::Text;
+        if *accepts || is_text {
+            self.command(Command::Answer(self.id, Answer::Accept(choices)));
+        } else if io::stdin().is_terminal() {
+            self.question = Some((spawn_blocking(|| confirm("Receive this? [y/N] ")), choices));
+        } else {
+            self.reporter.line("Nobody can be asked here; add --yes to accept.");
+            self.command(Command::Answer(self.id, Answer::Decline));
+        }
+    }
+
+    fn answer(&mut self, accepted: bool) {
+        if let Some((_, choices)) = self.question.take() {
+            let answer = if accepted { Answer::Accept(choices) } else { Answer::Decline };
+            self.command(Command::Answer(self.id, answer));
+        }
+    }
+
+    fn show_text(&self, text: &str) {
+        if self.reporter.is_json() {
+            self.reporter.say("", "text", json!({ "text": text }));
+            return;
+        }
+        let mut output = io::stdout().lock();
+        // On a terminal, a stranger's text must not be able to steer it.
+        let written = if output.is_terminal() {
+            text.lines().try_for_each(|line| writeln!(output, "{}", Shown(line)))
+        } else {
+            output.write_all(text.as_bytes())
+        };
+        // Whoever closed the output doesn't want the text.
+        let _ = written.and_then(|()| output.flush());
+    }
+
+    fn done(&self, report: &Report) -> Exit {
+        let average = report.bytes as f64 / report.seconds.max(0.001);
+        let place = report
+            .folder
+            .as_ref()
+            .map_or_else(String::new, |folder| format!(" in {}", Shown(&folder.to_string_lossy())));
+        let mut line = format!(
+            "Done: {}{place}, {} in {:.1} s ({}/s).",
+            show::count(report.stored, "entry", "entries"),
+            show::bytes(report.bytes),
+            report.seconds,
+            show::bytes(average as u64),
+        );
+        let missing = report.missing.max(self.troubles);
+        if missing > 0 {
+            line = format!(
+                "{line}\n{} missing; see above.",
+                sentence(&show::count(missing, "entry is", "entries are")).trim_end_matches('.')
+            );
+        }
+        let fields = json!({
+            "stored": report.stored, "bytes": report.bytes, "missing": missing, "seconds": report.seconds,
+            "folder": report.folder,
+        });
+        self.reporter.say(&line, "done", fields);
+        if missing > 0 { Exit::Partial } else { Exit::Done }
+    }
+
+    fn command(&self, command: Command) {
+        // An engine that takes no command has ended, and its last event is on its way.
+        let _ = self.engine.command(command);
+    }
+}
+
+fn describe(offer: &Offer, on_conflict: OnConflict) -> Vec<String> {
+    let manifest = &offer.manifest;
+    let mut lines = match manifest.kind() {
+        OfferKind::Text => return vec!["A text:".to_owned()],
+        OfferKind::Stream => vec!["Offered: a file whose size is not known yet".to_owned()],
+        OfferKind::Files => vec![format!(
+            "Offered: {}, {}",
+            show::count(manifest.files(), "file", "files"),
+            show::bytes(manifest.bytes())
+        )],
+    };
+    for entry in manifest.entries().iter().take(SHOWN_ENTRIES) {
+        let path = Shown(entry.path.as_str());
+        lines.push(match &entry.kind {
+            EntryKind::File { size, .. } => format!("  {path}  {}", show::bytes(*size)),
+            EntryKind::Folder { .. } => format!("  {path}/"),
+            EntryKind::Link(target) => format!("  {path} -> {}", Shown(target.as_str())),
+        });
+    }
+    if let Some(more @ 1..) = manifest.entries().len().checked_sub(SHOWN_ENTRIES) {
+        lines.push(format!("  … and {more} more"));
+    }
+    if let (Some(folder), Some(free)) = (&offer.folder, offer.free) {
+        lines.push(format!("Into {} ({} free)", Shown(&folder.to_string_lossy()), show::bytes(free)));
+    }
+    let conflicts = offer.conflicts() as u64;
+    if conflicts > 0 {
+        let what = match on_conflict {
+            OnConflict::Skip => "left out",
+            OnConflict::Replace => "replaced",
+            OnConflict::KeepBoth => "kept; what arrives gets a number in its name",
+        };
+        lines.push(format!("{} already there: {what}", show::count(conflicts, "name is", "names are")));
+    }
+    for (theirs, here) in offer.repaired().take(SHOWN_ENTRIES) {
+        lines.push(format!("Can't be named {} here: it becomes {}", Shown(theirs), Shown(here)));
+    }
+    lines
+}
+
+fn what(mut paths: Vec<PathBuf>, text: Option<String>, name: String) -> Result<What, TransferError> {
+    if let Some(text) = text {
+        return Ok(What::Text(text));
+    }
+    let input = Path::new("-");
+    if paths.iter().any(|path| path == input) {
+        if paths.len() > 1 {
+            let advice = "'-' stands for standard input and can't be sent together with files";
+            return Err(TransferError::Unsuited(advice.to_owned()));
+        }
+        return Ok(What::Stream { name, reader: Box::new(io::stdin()) });
+    }
+    paths.dedup();
+    check_paths(&paths)?;
+    Ok(What::Paths(paths))
+}
+
+fn folder(out: &Path) -> Result<PathBuf, TransferError> {
+    let fail = |cause| TransferError::file("can't use the folder", out, cause);
+    if !out.metadata().map_err(fail)?.is_dir() {
+        return Err(fail(io::ErrorKind::NotADirectory.into()));
+    }
+    Ok(out.to_owned())
+}
+
+fn relay_for(invite: &Invite, common: &CommonArgs) -> Result<RelayChoice, String> {
+    let address = match (&common.server, invite.server()) {
+        (Some(server), _) => server.clone(),
+        (None, Some(server)) => server.parse().map_err(|error| format!("{error}"))?,
+        (None, None) => {
+            return Err("no relay is known; give --server as the sender shows it, or the whole invite link"
+                .to_owned());
+        }
+    };
+    Ok(RelayChoice { address, password: common.password.clone() })
+}
+
+async fn ask_code(interrupts: &mut Interrupts) -> Result<Invite, CodeError> {
+    let asking = spawn_blocking(|| {
+        if io::stdin().is_terminal() {
+            eprint!("Code: ");
+        }
+        let mut line = String::new();
+        // What can't be read is an empty code, which is refused in words.
+        let _ = io::stdin().read_line(&mut line);
+        line
+    });
+    tokio::select! {
+        line = asking => code::parse_any(&line.unwrap_or_default()),
+        () = interrupts.next() => Err(CodeError::Empty),
+    }
+}
+
+fn confirm(question: &str) -> bool {
+    eprint!("{question}");
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes" | "Yes" | "YES")
+}
+
+fn usage(mut reporter: Reporter, error: &TransferError) -> Exit {
+    match reporter.error(error) {
+        Exit::Failed => Exit::Usage,
+        other => other,
+    }
+}
+
+fn unusable_code(reporter: &Reporter, error: &CodeError) -> Exit {
+    let mut line = sentence(&error.to_string());
+    if let CodeError::Unknown { suggestion: Some(suggestion), .. } = error {
+        line = format!("{line}\nDid you mean {suggestion}?");
+    }
+    let exit = Exit::Code;
+    let fields = json!({ "message": error.to_string(), "kind": "code", "exit": exit as u8 });
+    reporter.say(&line, "error", fields);
+    exit
+}
+
+/// Waits for the answer to a question that may not have been asked.
+async fn answered(question: &mut Option<(JoinHandle<bool>, Choices)>) -> bool {
+    match question {
+        Some((asking, _)) => asking.await.unwrap_or(false),
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for the next snapshot; `None` once there will be no more.
+async fn changed(snapshots: &mut Option<watch::Receiver<Progress>>) -> Option<Progress> {
+    match snapshots {
+        Some(snapshots) => {
+            snapshots.changed().await.ok()?;
+            Some(*snapshots.borrow_and_update())
+        }
+        None => std::future::pending().await,
+    }
+}

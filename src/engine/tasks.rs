@@ -1,0 +1,238 @@
+//! The engine's own loop: takes commands, owns the tasks, joins them.
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Command, Event, ReceiveOrder, SendOrder, TaskId};
+use crate::{
+    net::{addresses, client::DEFAULT_PORT, client::RelayAddress},
+    relay::{Relay, RelayConfig, RelayError},
+    transfer::{
+        error::TransferError,
+        offer::Answer,
+        progress::{Context, Progress, Report},
+        receive::{ReceiveRequest, receive},
+        rendezvous::RelayChoice,
+        send::{SendRequest, send},
+    },
+};
+
+/// How long tasks get to say goodbye to their peers when the engine ends.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// Notices of one transfer that may wait to become events.
+const NOTICES: usize = 16;
+
+/// Runs until the handle is dropped.
+pub(super) async fn run(
+    mut commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<Event>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+) {
+    let out = Out { events, wake };
+    let mut tasks = JoinSet::new();
+    let mut running: HashMap<TaskId, Running> = HashMap::new();
+    loop {
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(command) => obey(command, &out, &mut tasks, &mut running),
+                None => break,
+            },
+            Some(ended) = tasks.join_next() => {
+                running.remove(&ended.expect("a transfer doesn't panic"));
+            }
+        }
+    }
+    for task in running.values() {
+        task.cancel.cancel();
+        task.kill.cancel();
+    }
+    // Nobody listens to events any more; tasks that wait for a place in the channel must not wait for ever.
+    drop(out);
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if timeout(GOODBYE, all).await.is_err() {
+        tasks.shutdown().await;
+    }
+}
+
+struct Running {
+    cancel: CancellationToken,
+    kill: CancellationToken,
+    answer: Option<oneshot::Sender<Answer>>,
+}
+
+#[derive(Clone)]
+struct Out {
+    events: mpsc::Sender<Event>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Out {
+    async fn send(&self, event: Event) {
+        // Whoever listened may be gone; the engine is about to end then.
+        let _ = self.events.send(event).await;
+        (self.wake)();
+    }
+}
+
+fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut HashMap<TaskId, Running>) {
+    let (cancel, kill) = (CancellationToken::new(), CancellationToken::new());
+    let out = out.clone();
+    let (id, answer) = match command {
+        Command::Send(id, order) => {
+            tasks.spawn(send_task(id, *order, cancel.clone(), out));
+            (id, None)
+        }
+        Command::Receive(id, order) => {
+            let (answer, answered) = oneshot::channel();
+            tasks.spawn(receive_task(id, *order, answered, cancel.clone(), out));
+            (id, Some(answer))
+        }
+        Command::Relay(id, config) => {
+            tasks.spawn(relay_task(id, *config, cancel.clone(), kill.clone(), out));
+            (id, None)
+        }
+        Command::Answer(id, answer) => {
+            if let Some(waiting) = running.get_mut(&id).and_then(|task| task.answer.take()) {
+                // The transfer may have ended a moment ago; its end tells why.
+                let _ = waiting.send(answer);
+            }
+            return;
+        }
+        Command::Cancel(id) => {
+            if let Some(task) = running.get(&id) {
+                if task.cancel.is_cancelled() {
+                    task.kill.cancel();
+                }
+                task.cancel.cancel();
+            }
+            return;
+        }
+    };
+    running.insert(id, Running { cancel, kill, answer });
+}
+
+async fn send_task(id: TaskId, order: SendOrder, cancel: CancellationToken, out: Out) -> TaskId {
+    let SendOrder { what, code, relay, lanes, bytes_per_sec } = order;
+    let with_relay = |relay| SendRequest { what, code, relay, lanes, bytes_per_sec };
+    let ended = match relay {
+        Some(relay) => {
+            let request = with_relay(relay);
+            transfer(id, &out, cancel, async |context: &Context| send(request, context).await).await
+        }
+        None => match host().await {
+            Ok(relay) => {
+                out.send(listening(id, &relay)).await;
+                let address = RelayAddress::from_socket((IpAddr::from([127, 0, 0, 1]), relay.port()).into());
+                let request = with_relay(RelayChoice { address, password: None });
+                let (end, kill) = (CancellationToken::new(), relay.kill_token());
+                let sending = async {
+                    let ended =
+                        transfer(id, &out, cancel, async |context: &Context| send(request, context).await)
+                            .await;
+                    end.cancel();
+                    kill.cancel();
+                    ended
+                };
+                tokio::join!(sending, relay.serve(end.clone())).0
+            }
+            Err(error) => {
+                let (_, progress) = watch::channel(Progress::default());
+                out.send(Event::Started(id, progress)).await;
+                Err(TransferError::Unsuited(format!("no relay could be started here: {error}")))
+            }
+        },
+    };
+    out.send(Event::Ended(id, ended)).await;
+    id
+}
+
+async fn receive_task(
+    id: TaskId,
+    order: ReceiveOrder,
+    answer: oneshot::Receiver<Answer>,
+    cancel: CancellationToken,
+    out: Out,
+) -> TaskId {
+    let ReceiveOrder { code, relay, output, lanes } = order;
+    let request = ReceiveRequest { code, relay, output, lanes };
+    let work = async |context: &Context| receive(request, answer, context).await;
+    let ended = transfer(id, &out, cancel, work).await;
+    out.send(Event::Ended(id, ended)).await;
+    id
+}
+
+async fn relay_task(
+    id: TaskId,
+    config: RelayConfig,
+    cancel: CancellationToken,
+    kill: CancellationToken,
+    out: Out,
+) -> TaskId {
+    let ended = match Relay::bind(config).await {
+        Ok(relay) => {
+            out.send(listening(id, &relay)).await;
+            let relay_kill = relay.kill_token();
+            let serving = relay.serve(cancel);
+            tokio::pin!(serving);
+            tokio::select! {
+                () = &mut serving => {}
+                () = kill.cancelled() => {
+                    relay_kill.cancel();
+                    serving.await;
+                }
+            }
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    out.send(Event::RelayEnded(id, ended)).await;
+    id
+}
+
+/// Runs one side of a transfer and passes on what it tells.
+async fn transfer(
+    id: TaskId,
+    out: &Out,
+    cancel: CancellationToken,
+    work: impl AsyncFnOnce(&Context) -> Result<Report, TransferError>,
+) -> Result<Report, TransferError> {
+    let (progress, snapshots) = watch::channel(Progress::default());
+    out.send(Event::Started(id, snapshots)).await;
+    let (notices, mut inbox) = mpsc::channel(NOTICES);
+    let context = Context::new(notices, progress, Arc::clone(&out.wake), cancel);
+    let working = async {
+        let ended = work(&context).await;
+        drop(context);
+        ended
+    };
+    let telling = async {
+        while let Some(notice) = inbox.recv().await {
+            out.send(Event::Notice(id, notice)).await;
+        }
+    };
+    tokio::join!(working, telling).0
+}
+
+/// A relay for one transfer, on the usual port if that is free. One port for everything: fewer to open in a firewall.
+async fn host() -> Result<Relay, RelayError> {
+    let on = |port| RelayConfig { port, data_ports: Vec::new(), ..RelayConfig::default() };
+    match Relay::bind(on(DEFAULT_PORT)).await {
+        Err(RelayError::PortTaken(_)) => Relay::bind(on(0)).await,
+        other => other,
+    }
+}
+
+fn listening(id: TaskId, relay: &Relay) -> Event {
+    let local = relay.local_addr();
+    let hosts = if local.ip().is_unspecified() { addresses::reachable() } else { vec![local.ip()] };
+    let reachable =
+        hosts.into_iter().map(|ip| RelayAddress::from_socket((ip, local.port()).into())).collect();
+    let (data_ports, metrics) = (relay.data_ports().to_vec(), relay.metrics_addr());
+    Event::Listening { id, local, data_ports, metrics, reachable }
+}
