@@ -37,6 +37,8 @@ pub struct Staging {
     plan: Arc<Plan>,
     heading: Heading,
     state: Mutex<State>,
+    /// Systems let one thread at a time write into a file; waiting here sleeps, waiting there burns a core.
+    writing: Mutex<()>,
     /// Held for reading by whoever writes, for writing by whoever removes the folder; true once it is removed.
     is_discarded: RwLock<bool>,
 }
@@ -67,6 +69,7 @@ impl Staging {
             plan,
             heading,
             state: Mutex::default(),
+            writing: Mutex::default(),
             is_discarded: RwLock::new(false),
         };
         staging.save_journal(&BlockSet::default())?;
@@ -198,8 +201,11 @@ impl Staging {
         let hash = BlockHash::of(bytes, segment.offset);
         let path = self.path_of(segment.entry);
         let file = open(&path)?;
-        platform::write_all_at(&file, bytes, segment.offset)
-            .map_err(|cause| TransferError::file("can't write", &path, cause))?;
+        {
+            let _writing = self.writing.lock().expect(NO_PANIC);
+            platform::write_all_at(&file, bytes, segment.offset)
+                .map_err(|cause| TransferError::file("can't write", &path, cause))?;
+        }
         let mut state = self.lock();
         if state.repairing.is_some() {
             return Ok(());
