@@ -369,7 +369,7 @@ fn describe(offer: &Offer, on_conflict: OnConflict) -> Vec<String> {
         lines.push(match &entry.kind {
             EntryKind::File { size, .. } => format!("  {path}  {}", show::bytes(*size)),
             EntryKind::Folder { .. } => format!("  {path}/"),
-            EntryKind::Link(target) => format!("  {path} -> {}", Shown(target.as_str())),
+            EntryKind::Link { target, .. } => format!("  {path} -> {}", Shown(target.as_str())),
         });
     }
     if let Some(more @ 1..) = manifest.entries().len().checked_sub(SHOWN_ENTRIES) {

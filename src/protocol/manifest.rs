@@ -56,6 +56,8 @@ pub enum RawKind {
     Link {
         /// Where it points.
         target: String,
+        /// When it was last changed.
+        modified: Option<Modified>,
     },
 }
 
@@ -97,7 +99,12 @@ pub enum EntryKind {
         modified: Option<Modified>,
     },
     /// A symbolic link that stays inside.
-    Link(LinkTarget),
+    Link {
+        /// Where it points.
+        target: LinkTarget,
+        /// When it was last changed.
+        modified: Option<Modified>,
+    },
 }
 
 impl Entry {
@@ -105,7 +112,7 @@ impl Entry {
     pub fn size(&self) -> u64 {
         match self.kind {
             EntryKind::File { size, .. } => size,
-            EntryKind::Folder { .. } | EntryKind::Link(_) => 0,
+            EntryKind::Folder { .. } | EntryKind::Link { .. } => 0,
         }
     }
 
@@ -121,7 +128,9 @@ impl Entry {
                 RawKind::File { size: *size, modified: *modified, executable: *executable }
             }
             EntryKind::Folder { modified } => RawKind::Folder { modified: *modified },
-            EntryKind::Link(target) => RawKind::Link { target: target.as_str().to_owned() },
+            EntryKind::Link { target, modified } => {
+                RawKind::Link { target: target.as_str().to_owned(), modified: *modified }
+            }
         };
         RawEntry { path: self.path.as_str().to_owned(), kind }
     }
@@ -241,7 +250,9 @@ impl ManifestBuilder {
                 EntryKind::File { size, modified: checked(modified)?, executable }
             }
             RawKind::Folder { modified } => EntryKind::Folder { modified: checked(modified)? },
-            RawKind::Link { target } => EntryKind::Link(LinkTarget::new(&path, &target)?),
+            RawKind::Link { target, modified } => {
+                EntryKind::Link { target: LinkTarget::new(&path, &target)?, modified: checked(modified)? }
+            }
         };
         self.push_entry(Entry { path, kind })
     }
@@ -310,7 +321,7 @@ mod tests {
     }
 
     fn link(path: &str, target: &str) -> RawEntry {
-        RawEntry { path: path.to_owned(), kind: RawKind::Link { target: target.to_owned() } }
+        RawEntry { path: path.to_owned(), kind: RawKind::Link { target: target.to_owned(), modified: None } }
     }
 
     fn build(entries: &[RawEntry]) -> Result<Manifest, ManifestError> {

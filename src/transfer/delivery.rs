@@ -73,16 +73,20 @@ pub fn deliver(
             EntryKind::Folder { modified } => delivery.folder(path, target.replaces, *modified),
             EntryKind::File { .. } if staging.is_dropped(number) => continue,
             EntryKind::File { .. } => delivery.file(path, target.replaces, number),
-            EntryKind::Link(link) => {
-                links.push((number, path, target.replaces, link));
+            EntryKind::Link { target: link, modified } => {
+                links.push((number, path, target.replaces, link, *modified));
                 continue;
             }
         };
         delivered.count(number, done);
     }
-    for (number, path, replaces, link) in links {
+    for (number, path, replaces, link, modified) in links {
         let is_folder = points_to_folder(manifest.entries(), number, link);
-        delivered.count(number, delivery.link(path, replaces, link, is_folder));
+        let made = delivery.link(path, replaces, link, is_folder);
+        if let (Ok(full), Some(modified)) = (&made, modified) {
+            set_time(full, modified);
+        }
+        delivered.count(number, made.map(drop));
     }
     delivery.set_folder_times();
     delivered
@@ -152,16 +156,18 @@ impl Delivery<'_> {
         replaces: bool,
         target: &LinkTarget,
         is_folder: bool,
-    ) -> Result<(), TransferError> {
+    ) -> Result<PathBuf, TransferError> {
         self.make_parent(path)?;
         let full = under(self.folder, path);
         let fail = |cause| TransferError::file("can't make the link", &full, cause);
         if !replaces {
-            return platform::make_link(target.as_str(), &full, is_folder).map_err(fail);
+            platform::make_link(target.as_str(), &full, is_folder).map_err(fail)?;
+            return Ok(full);
         }
         let staged = self.staging.folder().join("link");
         platform::make_link(target.as_str(), &staged, is_folder).map_err(fail)?;
-        fs::rename(&staged, &full).map_err(fail)
+        fs::rename(&staged, &full).map_err(fail)?;
+        Ok(full)
     }
 
     fn make_parent(&mut self, path: &RelPath) -> Result<(), TransferError> {
@@ -196,10 +202,15 @@ impl Delivery<'_> {
     fn set_folder_times(&self) {
         // Last made first: setting what is inside would change the time of what is around it.
         for (path, modified) in self.folder_times.iter().rev() {
-            if let Err(error) = platform::set_modified(path, *modified) {
-                tracing::debug!(%error, "a folder keeps the time of its making");
-            }
+            set_time(path, *modified);
         }
+    }
+}
+
+/// A folder or a link that keeps the time of its making is no reason to call it missing.
+fn set_time(path: &Path, modified: Modified) {
+    if let Err(error) = platform::set_modified(path, modified) {
+        tracing::debug!(%error, "the time of a folder or a link could not be set");
     }
 }
 

@@ -159,7 +159,7 @@ impl Scan {
             EntryKind::File { size: metadata.len(), modified, executable }
         } else if metadata.is_symlink() {
             match read_link(&path, &name) {
-                Ok(target) => EntryKind::Link(target),
+                Ok(target) => EntryKind::Link { target, modified },
                 Err(reason) => {
                     self.leave_out(&path, reason);
                     return Ok(());
