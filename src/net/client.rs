@@ -194,6 +194,11 @@ pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
     }
 }
 
+/// Whether a relay still takes connections; what it would say isn't asked.
+pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
+    connect(address).await.map(drop)
+}
+
 impl Joined {
     /// Waits until the other one is there.
     pub async fn paired(mut self) -> Result<Paired, RelayClientError> {

@@ -5,7 +5,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::show::Shown;
+use super::show::{self, Shown};
 use crate::{
     net::client::{RelayAddress, RelayClientError},
     platform,
@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The codes of the two sides differ.
-    #[error("the code is wrong")]
+    #[error("the code is wrong{}", tries(*tries_left))]
     WrongCode {
         /// How many more tries the sender allows, where it said so.
         tries_left: Option<u8>,
@@ -88,7 +88,7 @@ pub enum TransferError {
         cause: io::Error,
     },
     /// The receiver's disk has less room than the offer takes.
-    #[error("not enough space: {} needed, {} free", super::show::bytes(*needed), super::show::bytes(*free))]
+    #[error("not enough space: {} needed, {} free", show::bytes(*needed), show::bytes(*free))]
     NoSpace {
         /// Bytes that the accepted files take.
         needed: u64,
@@ -225,6 +225,15 @@ impl TransferError {
             Self::Withdrawn { .. } => "Nothing of it is complete. Ask for it to be sent again.",
             Self::Cancelled | Self::Declined | Self::File { .. } | Self::Unsuited(_) => "",
         }
+    }
+}
+
+fn tries(left: Option<u8>) -> String {
+    match left {
+        Some(left @ 1..) => {
+            format!("; the sender allows {}", show::count(u64::from(left), "more try", "more tries"))
+        }
+        Some(0) | None => String::new(),
     }
 }
 

@@ -149,6 +149,11 @@ impl Context {
         self.update(|progress| progress.phase = phase);
     }
 
+    /// What is going on.
+    pub fn phase(&self) -> Phase {
+        self.progress.borrow().phase
+    }
+
     /// Changes the snapshot.
     pub fn update(&self, change: impl FnOnce(&mut Progress)) {
         self.progress.send_if_modified(|progress| {

@@ -27,7 +27,7 @@ use super::{
     placement::Target,
     plan::{Plan, Wanted},
     progress::{Context, Notice, Phase, Report},
-    rendezvous::{Meeting, RelayChoice, meet_sender},
+    rendezvous::{Meeting, RelayChoice, explain_loss, meet_sender},
     staging::Staging,
     tree_hash::FileHash,
 };
@@ -109,7 +109,10 @@ pub async fn receive(
     if let Some((staging, held)) = staging {
         leave(staging, held, &ended, context).await;
     }
-    ended
+    match ended {
+        Ok(report) => Ok(report),
+        Err(error) => Err(explain_loss(error, &request.relay).await),
+    }
 }
 
 /// Removes the staging folder, unless a transfer broke off and what arrived is worth keeping.

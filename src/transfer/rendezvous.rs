@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
     error::TransferError,
@@ -28,6 +28,8 @@ const MAX_DRAWS: u32 = 20;
 /// How often a sender comes back to its own room that the relay has not cleared yet.
 const MAX_RETURNS: u32 = 20;
 const RETURN_PAUSE: Duration = Duration::from_millis(100);
+/// How long a relay may take to show that it is still there.
+const CHECK_LIMIT: Duration = Duration::from_secs(2);
 
 /// A relay and the way into it.
 #[derive(Clone)]
@@ -130,6 +132,17 @@ pub async fn meet_sender(
     context.enter(Phase::Handshake);
     let keys = handshake::greet(code, &mut paired.stream, &paired.first).await?;
     Ok(meeting(paired, keys))
+}
+
+/// Tells a lost peer from a lost relay: when every connection breaks at once, only the relay can say whose end it was.
+pub async fn explain_loss(error: TransferError, relay: &RelayChoice) -> TransferError {
+    match error {
+        TransferError::PeerLost => match timeout(CHECK_LIMIT, client::check(&relay.address)).await {
+            Ok(Err(gone)) => gone.into(),
+            Ok(Ok(())) | Err(_) => TransferError::PeerLost,
+        },
+        other => other,
+    }
 }
 
 async fn join_as_sender(

@@ -17,7 +17,7 @@ use super::{
     plan::{Plan, Wanted},
     progress::{Context, Notice, Phase, Report},
     queue::Queue,
-    rendezvous::{CodeChoice, Meeting, RelayChoice, wait_for_receiver},
+    rendezvous::{CodeChoice, Meeting, RelayChoice, explain_loss, wait_for_receiver},
     scan::{self, Scanned},
     throttle::Throttle,
     tree_hash::FileHash,
@@ -80,7 +80,11 @@ pub async fn send(request: SendRequest, context: &Context) -> Result<Report, Tra
     let listing = start_listing(what, stop_listing)?;
     let Meeting { stream, lanes: lane_address, token, keys } = tokio::select! {
         meeting = wait_for_receiver(&relay, code, context) => meeting?,
-        () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
+        () = context.cancel.cancelled() => {
+            // Whoever no longer wants to tell others about a retired code hasn't cancelled anything else.
+            let is_retired = context.phase() == Phase::Retired;
+            return Err(if is_retired { TransferError::GuessedAt } else { TransferError::Cancelled });
+        }
     };
     let mut control = Control::new(stream, &keys.metadata, Side::Sender, &FromSender::Alive);
     let max_lanes = lanes.clamp(1, MAX_LANES);
@@ -98,7 +102,10 @@ pub async fn send(request: SendRequest, context: &Context) -> Result<Report, Tra
         control.say(&last_word)?;
     }
     control.finish().await;
-    ended
+    match ended {
+        Ok(report) => Ok(report),
+        Err(error) => Err(explain_loss(error, &relay).await),
+    }
 }
 
 /// Where lanes are opened, and the name that the relay knows them by.
