@@ -79,7 +79,7 @@ impl SendLanes {
                     stream.write_all(&buffer).await.map_err(|_| TransferError::PeerLost)?;
                 }
                 Filled::Nothing => {}
-                Filled::End => self.queue.end_at(0),
+                Filled::End => self.queue.end_stream(),
             }
         }
         // The receiver has everything by now; whether it hears this makes no difference.

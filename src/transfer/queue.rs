@@ -55,11 +55,10 @@ impl Queue {
         self.lock().next
     }
 
-    /// Ends a stream: nothing past `end` is handed out any more.
-    pub fn end_at(&self, end: u64) {
+    /// Ends a stream: nothing new is handed out any more.
+    pub fn end_stream(&self) {
         let mut state = self.lock();
-        state.end = state.end.min(end);
-        state.next = state.next.min(end);
+        state.end = state.next;
     }
 
     /// Hands out blocks once more.

@@ -181,8 +181,8 @@ impl Staging {
         let path = self.path_of(entry);
         let is_empty = self.plan.blocks_of(entry).is_empty() || self.plan.stream() == Some(entry);
         if is_empty {
-            let file = open(&path)?;
-            self.set_attributes(&file, entry, &path)?;
+            let file = open(&path).map_err(|cause| self.cannot_write(entry, cause))?;
+            self.set_attributes(&file, entry)?;
         }
         Ok(path)
     }
@@ -200,11 +200,11 @@ impl Staging {
         }
         let hash = BlockHash::of(bytes, segment.offset);
         let path = self.path_of(segment.entry);
-        let file = open(&path)?;
+        let file = open(&path).map_err(|cause| self.cannot_write(segment.entry, cause))?;
         {
             let _writing = self.writing.lock().expect(NO_PANIC);
             platform::write_all_at(&file, bytes, segment.offset)
-                .map_err(|cause| TransferError::file("can't write", &path, cause))?;
+                .map_err(|cause| self.cannot_write(segment.entry, cause))?;
         }
         let mut state = self.lock();
         if state.repairing.is_some() {
@@ -218,7 +218,7 @@ impl Staging {
             let hash = tree.finish(blocks.end - blocks.start);
             state.hashes.extend(hash.map(|hash| (segment.entry, hash)));
             drop(state);
-            self.set_attributes(&file, segment.entry, &path)?;
+            self.set_attributes(&file, segment.entry)?;
         }
         Ok(())
     }
@@ -232,10 +232,9 @@ impl Staging {
                 continue;
             }
             let path = self.path_of(*entry);
-            let file = open(&path)?;
-            platform::write_all_at(&file, content, 0)
-                .map_err(|cause| TransferError::file("can't write", &path, cause))?;
-            self.set_attributes(&file, *entry, &path)?;
+            let file = open(&path).map_err(|cause| self.cannot_write(*entry, cause))?;
+            platform::write_all_at(&file, content, 0).map_err(|cause| self.cannot_write(*entry, cause))?;
+            self.set_attributes(&file, *entry)?;
             hashes.push((*entry, hash_whole(content)));
         }
         let mut state = self.lock();
@@ -250,12 +249,12 @@ impl Staging {
         !state.dropped.contains(&entry) && state.repairing.as_ref().is_none_or(|files| files.contains(&entry))
     }
 
-    fn set_attributes(&self, file: &File, entry: u32, path: &Path) -> Result<(), TransferError> {
+    fn set_attributes(&self, file: &File, entry: u32) -> Result<(), TransferError> {
         let Some(EntryKind::File { modified, executable, .. }) = self.entry(entry).map(|entry| &entry.kind)
         else {
             return Ok(());
         };
-        let fail = |cause| TransferError::file("can't set the attributes of", path, cause);
+        let fail = |cause| self.cannot_write(entry, cause);
         if *executable {
             platform::make_executable(file).map_err(fail)?;
         }
@@ -263,6 +262,12 @@ impl Staging {
             platform::set_file_modified(file, *modified).map_err(fail)?;
         }
         Ok(())
+    }
+
+    /// Names the file as the person knows it, not as it is called in here.
+    fn cannot_write(&self, entry: u32, cause: io::Error) -> TransferError {
+        let path = self.entry(entry).map(|entry| PathBuf::from(entry.path.as_str()));
+        TransferError::file("can't write", path.unwrap_or_default(), cause)
     }
 
     fn entry(&self, entry: u32) -> Option<&Entry> {
@@ -278,13 +283,8 @@ impl Staging {
     }
 }
 
-fn open(path: &Path) -> Result<File, TransferError> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(|cause| TransferError::file("can't write", path, cause))
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).open(path)
 }
 
 /// Reads until `buffer` is full or the file ends.
