@@ -1,4 +1,83 @@
 //! The protocol, message by message: plain data, limits and codecs. No sockets, no clock, no cryptography.
+//!
+//! # Participants
+//!
+//! A *sender* (side A) offers files and draws the code; a *receiver* (side B) types the code; a *relay* lets them meet and
+//! copies bytes. The relay and everything between is hostile. So is the other peer, until it has proven the code, and
+//! with respect to the receiver's disk and the sender's memory it stays so.
+//!
+//! # Goals
+//!
+//! The relay learns a room id, addresses, sizes and times, nothing else. A guess at the code costs one live handshake,
+//! and a sender allows three. What arrives is exactly what was sent, or is refused. No count, length or path of a peer
+//! is believed before it is checked.
+//!
+//! # Not goals
+//!
+//! Hiding that two addresses talk, or how much; anonymity between the peers; deniability; protection against somebody
+//! who can read either person's screen or disk.
+//!
+//! # Message by message
+//!
+//! All integers in fixed layouts are big-endian; messages are `postcard` (1.x wire format). "Frame" means a `u32` length
+//! and that many bytes ([`frame`]).
+//!
+//! *Finding each other* ([`relay`]), on a TCP connection to the relay from each side:
+//!
+//! 1. client → relay: `"caiman\0C"`, eight bytes.
+//! 2. relay → client: [`relay::Welcome`]: version, a nonce, whether a password is asked for, data ports.
+//! 3. client → relay: [`relay::Hello`]: version, role, room, proof of the password. A sender's carries its first message
+//!    to the receiver, a [`peer::First`]; the relay keeps it.
+//! 4. relay → sender: [`relay::Reply::Waiting`]. Once the receiver is there, relay → both: [`relay::Reply::Paired`] with a
+//!    token for lanes; the receiver's carries the sender's first message. From here on the connection is a pipe.
+//!    Anything else is [`relay::Reply::Refused`].
+//!
+//! *Handshake* ([`peer`]), in the clear, frames of at most [`peer::MAX_HANDSHAKE`] bytes:
+//!
+//! 5. A → B: [`peer::SenderHello`] (it came with step 4): version, features, SPAKE2 message, PBKDF2 iterations, both salts.
+//! 6. B → A: [`peer::ReceiverFirst`]: B's hello (version, features, SPAKE2 message) and B's confirmation tag.
+//! 7. A → B: [`peer::SenderVerdict`]: A's tag, or "wrong code" with the number of tries left, or "other version".
+//!
+//! SPAKE2 gives K. The tags are HMAC-SHA-256 under K over a label for the side and the transcript, which is A's whole first
+//! message and B's whole hello, each with its length. Both hellos are covered by both tags, so versions, features, salts
+//! and iterations can't be changed on the way. B tags first: a sender who does not know the code learns one guess's worth,
+//! and gives nothing; a receiver who doesn't gets a verdict and a count. Only a wrong tag counts as a try.
+//!
+//! *Keys.* For the metadata and the data channel each: PBKDF2-HMAC-SHA-256 over `code ‖ 0x00 ‖ K` with the channel's
+//! salt, then HKDF-Expand to an AES-256 key and a MAC key for each direction (`crypto::kdf`).
+//!
+//! *Records* (`crypto::record`). Everything from here on is a record: `header (24) ‖ IV (16) ‖ ciphertext ‖ tag (32)`. The
+//! header says channel, direction, lane, plaintext length, sequence number and block number; the tag covers all of it. A
+//! receiver knows every field of the next header in advance, except for the length and the block number. Each connection
+//! and direction counts its own records from 0.
+//!
+//! *Control* (on the connection of step 1, metadata channel, lane 0), one message a record, at most
+//! [`peer::MAX_CONTROL`] bytes:
+//!
+//! 8. A → B: [`peer::FromSender::Offer`] (sums), [`peer::FromSender::Page`]… (entries, folders before what is in them),
+//!    [`peer::FromSender::OfferEnd`] (digest of the entries).
+//! 9. B → A: [`peer::FromReceiver::Accept`] (how many lanes, which entries) or [`peer::FromReceiver::Decline`].
+//! 10. Both compute the same plan of blocks from the entries and the selection, and open the lanes.
+//! 11. B → A, again and again: [`peer::FromReceiver::Stored`]: blocks that are on B's disk. A → B where it applies:
+//!     [`peer::FromSender::Withdrawn`] (a file that changed, vanished or can't be read).
+//! 12. Once every block is stored or withdrawn, A → B: [`peer::FromSender::StreamEnd`] for a stream,
+//!     [`peer::FromSender::Hashes`]…, [`peer::FromSender::Done`].
+//! 13. B compares. If a file is damaged, B → A: [`peer::FromReceiver::Damaged`]…; A sends the differing blocks and step 12
+//!     once more. A second mismatch ends the transfer.
+//! 14. B flushes, gives everything its real name, and B → A: [`peer::FromReceiver::Complete`]. Both close.
+//!
+//! At any point: `Alive` from whoever has said nothing for three seconds (twelve seconds of silence end the transfer),
+//! `Cancel` when a person cancels, `Failed` with a reason when a side can't go on.
+//!
+//! *Lanes* ([`relay::LaneHello`], data channel). Each lane is a TCP connection of its own from both sides: 32 bytes with the
+//! token, the lane's number and the role; one byte back when the other end is there; then data records from A to B, each
+//! one block. A lane takes the next block when it is free. A closes its lanes when B is complete.
+//!
+//! # Room for what comes
+//!
+//! Versions and feature bits are exchanged and confirmed in the handshake, and [`relay::Welcome::observed`] tells each
+//! side its own address: resuming, reconnecting and direct paths need new control messages behind feature bits, and
+//! nothing that is here has to change for them.
 
 pub mod frame;
 pub mod manifest;
