@@ -13,7 +13,7 @@
 //! - [`relay`]: the server that pairs two strangers and copies bytes between them
 //! - [`transfer`]: the sending and the receiving side of one transfer
 //! - [`engine`]: commands in, events out, on a thread of its own
-//! - [`cli`]: the headless commands, which use the engine and nothing below it
+//! - [`cli`]: the headless commands, which use the engine, and below it only plain data
 
 pub mod cli;
 pub mod code;

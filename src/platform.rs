@@ -4,6 +4,7 @@ use std::{
     fs::{File, Metadata},
     io,
     path::Path,
+    time::{Duration, SystemTime},
 };
 
 use crate::protocol::manifest::Modified;
@@ -66,16 +67,29 @@ pub fn modified(metadata: &Metadata) -> Option<Modified> {
     Some(Modified { secs: time.unix_seconds(), nanos: time.nanoseconds() })
 }
 
-/// Sets when `path` was last changed, without following a link.
+/// Sets when `path` was last changed, without following a link; a time that this system can't hold is left out.
 pub fn set_modified(path: &Path, modified: Modified) -> io::Result<()> {
+    if system_time(modified).is_none() {
+        return Ok(());
+    }
     let time = filetime::FileTime::from_unix_time(modified.secs, modified.nanos);
     filetime::set_symlink_file_times(path, time, time)
 }
 
-/// Sets when an open file was last changed.
+/// Sets when an open file was last changed; a time that this system can't hold is left out.
 pub fn set_file_modified(file: &File, modified: Modified) -> io::Result<()> {
-    let time = filetime::FileTime::from_unix_time(modified.secs, modified.nanos);
-    filetime::set_file_handle_times(file, None, Some(time))
+    system_time(modified).map_or(Ok(()), |time| file.set_modified(time))
+}
+
+/// A time as this system counts it; `None` for one that it can't hold. Any number of seconds may come from a peer, and
+/// the libraries' own conversions panic where it doesn't fit.
+fn system_time(modified: Modified) -> Option<SystemTime> {
+    let whole = Duration::from_secs(modified.secs.unsigned_abs());
+    let second = match modified.secs {
+        0.. => SystemTime::UNIX_EPOCH.checked_add(whole),
+        _ => SystemTime::UNIX_EPOCH.checked_sub(whole),
+    };
+    second?.checked_add(Duration::from_nanos(modified.nanos.into()))
 }
 
 /// The text of a link's target with `/` between names.

@@ -1,8 +1,8 @@
 //! The server that pairs two strangers and copies bytes between them. It learns room ids, addresses, sizes and times,
 //! never a code, a name or a byte of content, and it writes nothing to disk.
 //!
-//! Called by `cli` (`caiman relay`) and by `engine`, which runs one inside a sender's process. Signals are theirs: a
-//! relay is stopped through [`CancellationToken`]s. It knows the wire (`protocol::relay`, `net`) and no cryptography
+//! Called by `engine`, which also runs one inside a sender's process. Signals are not its business: a relay is stopped
+//! through [`CancellationToken`](tokio_util::sync::CancellationToken)s. It knows the wire (`protocol::relay`, `net`) and no cryptography
 //! but the password's proof.
 //!
 //! One task serves one connection. When two are paired, the connection that came second moves into the first one's

@@ -104,8 +104,8 @@ pub struct ReceiveLanes {
     pub sink: Sink,
     /// Which of them have come.
     pub claims: Claims,
-    /// Tells which blocks are stored now.
-    pub stored: mpsc::Sender<u64>,
+    /// Tells which blocks are stored now, with their bytes: a stream's last is shorter than the plan can know.
+    pub stored: mpsc::Sender<(u64, u32)>,
 }
 
 impl ReceiveLanes {
@@ -142,7 +142,7 @@ impl ReceiveLanes {
             .expect("opening and storing a block doesn't panic");
             stored?;
             // Nobody listens any more only when the transfer is over.
-            let _ = self.stored.send(due.block).await;
+            let _ = self.stored.send((due.block, due.length)).await;
         }
     }
 

@@ -39,8 +39,20 @@ pub struct Staging {
     state: Mutex<State>,
     /// Systems let one thread at a time write into a file; waiting here sleeps, waiting there burns a core.
     writing: Mutex<()>,
-    /// Held for reading by whoever writes, for writing by whoever removes the folder; true once it is removed.
-    is_discarded: RwLock<bool>,
+    writing_journal: Mutex<()>,
+    /// Held for reading by whoever writes, for writing by whoever decides what becomes of the folder.
+    fate: RwLock<Fate>,
+}
+
+/// What becomes of a staging folder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Bytes may still come.
+    Open,
+    /// It stays.
+    Kept,
+    /// It is gone.
+    Discarded,
 }
 
 #[derive(Default)]
@@ -70,7 +82,8 @@ impl Staging {
             heading,
             state: Mutex::default(),
             writing: Mutex::default(),
-            is_discarded: RwLock::new(false),
+            writing_journal: Mutex::default(),
+            fate: RwLock::new(Fate::Open),
         };
         staging.save_journal(&BlockSet::default())?;
         Ok(staging)
@@ -83,8 +96,8 @@ impl Staging {
 
     /// Stores the bytes of block `index`, whose length the caller has checked against the plan.
     pub fn store(&self, index: u64, bytes: &[u8]) -> Result<(), TransferError> {
-        let is_discarded = self.is_discarded.read().expect(NO_PANIC);
-        if *is_discarded {
+        let fate = self.fate.read().expect(NO_PANIC);
+        if *fate != Fate::Open {
             return Ok(());
         }
         match self.plan.block(index) {
@@ -151,8 +164,14 @@ impl Staging {
 
     /// Writes down which blocks are there.
     pub fn save_journal(&self, held: &BlockSet) -> Result<(), TransferError> {
-        journal::save(&self.folder, &self.heading, held)
-            .map_err(|cause| TransferError::file("can't write in", &self.folder, cause))
+        let fate = self.fate.read().expect(NO_PANIC);
+        // One writer at a time: both would use the same temporary name.
+        let _writing = self.writing_journal.lock().expect(NO_PANIC);
+        match *fate {
+            Fate::Open => journal::save(&self.folder, &self.heading, held)
+                .map_err(|cause| TransferError::file("can't write in", &self.folder, cause)),
+            Fate::Kept | Fate::Discarded => Ok(()),
+        }
     }
 
     /// Brings everything that was stored to the disk, so that a crash after the renames finds whole files.
@@ -188,10 +207,18 @@ impl Staging {
     }
 
     /// Removes the staging folder and all that is in it.
-    pub fn discard(&self) -> io::Result<()> {
-        let mut is_discarded = self.is_discarded.write().expect(NO_PANIC);
-        *is_discarded = true;
+    pub fn discard(&self) -> Result<(), TransferError> {
+        let mut fate = self.fate.write().expect(NO_PANIC);
+        *fate = Fate::Discarded;
         fs::remove_dir_all(&self.folder)
+            .map_err(|cause| TransferError::file("can't remove", &self.folder, cause))
+    }
+
+    /// Leaves the staging folder where it is, with a journal of what it holds.
+    pub fn keep(&self, held: &BlockSet) -> Result<(), TransferError> {
+        self.save_journal(held)?;
+        *self.fate.write().expect(NO_PANIC) = Fate::Kept;
+        Ok(())
     }
 
     fn store_part(&self, segment: Segment, bytes: &[u8]) -> Result<(), TransferError> {
@@ -285,6 +312,18 @@ impl Staging {
 
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(false).open(path)
+}
+
+impl Drop for Staging {
+    /// A transfer that was dropped half-way, before it could decide, leaves nothing behind.
+    fn drop(&mut self) {
+        let fate = self.fate.get_mut().expect(NO_PANIC);
+        if *fate == Fate::Open
+            && let Err(error) = fs::remove_dir_all(&self.folder)
+        {
+            tracing::warn!(%error, "a staging folder could not be removed");
+        }
+    }
 }
 
 /// Reads until `buffer` is full or the file ends.

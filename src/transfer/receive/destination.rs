@@ -1,0 +1,160 @@
+//! What the person took of an offer, where it goes, and how it gets its name at the end.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use tokio::{task::spawn_blocking, time::Instant};
+
+use super::{Output, lock, meanwhile};
+use crate::{
+    protocol::manifest::{Manifest, OfferKind},
+    transfer::{
+        control::Control,
+        delivery::{Delivered, deliver},
+        error::TransferError,
+        journal::Heading,
+        lanes::Sink,
+        offer::{Choices, free_space, place_in},
+        ordered::Ordered,
+        placement::Target,
+        plan::{Plan, Wanted},
+        progress::{Context, Notice, Report},
+        staging::Staging,
+    },
+};
+
+/// What the person took, and where it goes.
+pub(super) struct Accepted {
+    pub(super) manifest: Arc<Manifest>,
+    pub(super) wanted: Wanted,
+    pub(super) plan: Arc<Plan>,
+    pub(super) targets: Vec<Target>,
+    pub(super) destination: Destination,
+}
+
+/// Where it goes.
+pub(super) enum Destination {
+    /// A folder, by way of its staging folder.
+    Folder(PathBuf, Arc<Staging>),
+    /// A writer, in order.
+    Writer(Arc<Ordered>),
+    /// Memory.
+    Text(Arc<Ordered>, Memory),
+}
+
+impl Accepted {
+    /// Makes what the choices say, up to the staging folder. Blocks on the disk.
+    pub(super) fn decide(
+        manifest: Arc<Manifest>,
+        choices: &Choices,
+        output: Output,
+        digest: [u8; 32],
+    ) -> Result<Self, TransferError> {
+        let whole = |manifest: &Arc<Manifest>| (Wanted::all(), Arc::new(Plan::new(manifest, |_| true)));
+        if manifest.kind() == OfferKind::Text {
+            let memory = Memory::default();
+            let ordered = Arc::new(Ordered::new(Box::new(memory.clone())));
+            let (wanted, plan) = whole(&manifest);
+            let destination = Destination::Text(ordered, memory);
+            return Ok(Self { manifest, wanted, plan, targets: Vec::new(), destination });
+        }
+        let folder = match output {
+            Output::Folder(folder) => choices.folder.clone().unwrap_or(folder),
+            Output::Writer(writer) => {
+                if manifest.entries().len() != 1 || manifest.files() != 1 {
+                    let entries = manifest.entries().len();
+                    return Err(TransferError::Unsuited(format!(
+                        "the offer holds {entries} entries, and standard output takes exactly one file; \
+                         leave out --stdout to receive them into a folder"
+                    )));
+                }
+                let (wanted, plan) = whole(&manifest);
+                let destination = Destination::Writer(Arc::new(Ordered::new(writer)));
+                return Ok(Self { manifest, wanted, plan, targets: Vec::new(), destination });
+            }
+        };
+        let targets =
+            place_in(&folder, &manifest, |index| choices.wants(index), |index| choices.on_conflict(index));
+        let wanted = Wanted::pick(manifest.entries(), |index| {
+            choices.wants(index) && targets.get(index).is_some_and(|target| target.path.is_some())
+        });
+        let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
+        let free = free_space(&folder)?;
+        if plan.bytes() > free {
+            return Err(TransferError::NoSpace { needed: plan.bytes(), free });
+        }
+        let mut id = [0; 8];
+        getrandom::fill(&mut id)
+            .map_err(|_| TransferError::Unsuited("this system gives no random numbers".to_owned()))?;
+        let heading = Heading::new(digest, plan.block_size(), wanted.to_wire());
+        let staging = Staging::create(&folder, id, Arc::clone(&manifest), Arc::clone(&plan), heading)?;
+        let destination = Destination::Folder(folder, Arc::new(staging));
+        Ok(Self { manifest, wanted, plan, targets, destination })
+    }
+}
+
+impl Destination {
+    pub(super) fn sink(&self) -> Sink {
+        match self {
+            Self::Folder(_, staging) => Sink::Folder(Arc::clone(staging)),
+            Self::Writer(ordered) | Self::Text(ordered, _) => Sink::Ordered(Arc::clone(ordered)),
+        }
+    }
+}
+
+/// Everything is here and checked; only the names are missing.
+pub(super) struct Checked {
+    pub(super) accepted: Accepted,
+    pub(super) bytes: u64,
+    pub(super) withdrawn: u64,
+    pub(super) started: Instant,
+}
+
+impl Checked {
+    pub(super) async fn deliver(self, control: &mut Control, context: &Context) -> Report {
+        let Self { accepted, bytes, withdrawn, started } = self;
+        let Accepted { manifest, wanted, targets, destination, .. } = accepted;
+        let mut report = Report { stored: 1, bytes, missing: withdrawn, ..Report::default() };
+        match destination {
+            Destination::Folder(folder, staging) => {
+                report.folder = Some(folder.clone());
+                let entries = Arc::clone(&manifest);
+                let delivered =
+                    spawn_blocking(move || deliver(&folder, &entries, &wanted, &targets, &staging));
+                let Delivered { stored, failures } = meanwhile(control, delivered).await;
+                report.not_stored = failures.len() as u64;
+                (report.stored, report.missing) = (stored, withdrawn + report.not_stored);
+                for failure in failures {
+                    let entry = manifest.entries().get(failure.entry as usize);
+                    let path = entry.map(|entry| entry.path.as_str().into()).unwrap_or_default();
+                    context.tell(Notice::NotStored { path, reason: failure.error.to_string() }).await;
+                }
+            }
+            Destination::Writer(_) => {}
+            Destination::Text(_, memory) => {
+                let text = String::from_utf8_lossy(&std::mem::take(&mut *lock(&memory.0))).into_owned();
+                context.tell(Notice::Text(text)).await;
+            }
+        }
+        report.seconds = started.elapsed().as_secs_f64();
+        report
+    }
+}
+
+/// A text on its way; the manifest bounds its length.
+#[derive(Clone, Default)]
+pub(super) struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        lock(&self.0).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,290 @@
+//! The receiver's state machine while lanes bring blocks: what is stored, what the sender says of it, whether it is right.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, JoinSet, spawn_blocking},
+    time::{Instant, interval},
+};
+
+use super::{
+    check_common,
+    destination::{Accepted, Destination},
+    lock, meanwhile_checked,
+};
+use crate::{
+    protocol::{
+        manifest::Entry,
+        peer::{FromReceiver, FromSender, Withdrawal},
+    },
+    transfer::{
+        blocks::{BlockSet, to_ranges},
+        control::Control,
+        error::{Misbehaviour, TransferError},
+        lanes::{ReceiveLanes, own_blocks},
+        progress::{Context, Notice, Phase},
+        staging::Staging,
+        tree_hash::FileHash,
+    },
+};
+
+/// How often stored blocks are acknowledged.
+const TICK: Duration = Duration::from_millis(40);
+/// How long the control connection may take to explain a broken lane.
+const GRACE: Duration = Duration::from_secs(3);
+/// How often the journal is written while bytes move.
+const JOURNAL_EVERY: Duration = Duration::from_secs(10);
+/// Hashes in one message.
+const HASHES_AT_ONCE: usize = 4096;
+
+/// The transfer's state once lanes are open.
+pub(super) struct Receiving<'a> {
+    pub(super) control: &'a mut Control,
+    pub(super) context: &'a Context,
+    pub(super) accepted: &'a Accepted,
+    pub(super) lanes: Arc<ReceiveLanes>,
+    pub(super) news: mpsc::Receiver<(u64, u32)>,
+    pub(super) held: Arc<Mutex<BlockSet>>,
+    /// Stored blocks that the sender has not been told of.
+    pub(super) unsaid: Vec<u64>,
+    pub(super) bytes: u64,
+    pub(super) withdrawn: BTreeSet<u32>,
+    pub(super) hashes: BTreeMap<u32, FileHash>,
+    pub(super) stream_bytes: Option<u64>,
+    /// Files that were damaged and are sent again.
+    pub(super) repaired: Option<BTreeSet<u32>>,
+}
+
+pub(super) type Lanes = JoinSet<Result<(), TransferError>>;
+type JournalTask = JoinHandle<Result<(), TransferError>>;
+
+impl Receiving<'_> {
+    /// Until everything is here and its hashes are right.
+    pub(super) async fn run(&mut self, tasks: &mut Lanes) -> Result<(), TransferError> {
+        let mut tick = interval(TICK);
+        let mut broken: Option<Instant> = None;
+        let mut journal: Option<JournalTask> = None;
+        let mut journal_due = Instant::now() + JOURNAL_EVERY;
+        loop {
+            tokio::select! {
+                message = self.control.next() => {
+                    if self.hear(message?).await? && self.check().await? {
+                        return Ok(());
+                    }
+                }
+                Some((block, bytes)) = self.news.recv() => self.note_stored(block, bytes),
+                Some(ended) = tasks.join_next(), if broken.is_none() => {
+                    match ended.expect("a lane doesn't panic") {
+                        Err(TransferError::PeerLost) | Ok(()) => broken = Some(Instant::now() + GRACE),
+                        Err(other) => return Err(other),
+                    }
+                }
+                saved = finish_journal(&mut journal) => {
+                    journal = None;
+                    saved?;
+                }
+                _ = tick.tick() => self.say_stored()?,
+            }
+            if broken.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(TransferError::PeerLost);
+            }
+            if journal.is_none() && Instant::now() >= journal_due {
+                journal = self.save_journal();
+                journal_due = Instant::now() + JOURNAL_EVERY;
+            }
+        }
+    }
+
+    /// Takes in one message; says whether it was the sender's last.
+    async fn hear(&mut self, message: FromSender) -> Result<bool, TransferError> {
+        match message {
+            FromSender::Withdrawn { entry, reason } => self.withdraw(entry, reason).await?,
+            FromSender::StreamEnd { bytes } => {
+                if self.accepted.plan.stream().is_none() || self.stream_bytes.replace(bytes).is_some() {
+                    return Err(Misbehaviour::OutOfTurn("stream end").into());
+                }
+            }
+            FromSender::Hashes(hashes) => {
+                for (entry, hash) in hashes {
+                    let is_due = self.is_wanted_file(entry)
+                        && self.repaired.as_ref().is_none_or(|files| files.contains(&entry));
+                    if !is_due {
+                        return Err(Misbehaviour::UnknownEntry.into());
+                    }
+                    if self.hashes.insert(entry, hash).is_some() && self.repaired.is_none() {
+                        return Err(Misbehaviour::OutOfTurn("hashes").into());
+                    }
+                }
+            }
+            FromSender::Done => return Ok(true),
+            other => check_common(&other)?,
+        }
+        Ok(false)
+    }
+
+    async fn withdraw(&mut self, entry: u32, reason: Withdrawal) -> Result<(), TransferError> {
+        if !self.is_wanted_file(entry) || !self.withdrawn.insert(entry) {
+            return Err(Misbehaviour::UnknownEntry.into());
+        }
+        let path = self.path_of(entry);
+        let Destination::Folder(_, staging) = &self.accepted.destination else {
+            return Err(TransferError::Withdrawn { path, reason });
+        };
+        let staging = Arc::clone(staging);
+        spawn_blocking(move || staging.drop_entry(entry)).await.expect("removing a file doesn't panic");
+        self.hashes.remove(&entry);
+        lock(&self.held).extend(own_blocks(&self.accepted.plan, entry));
+        self.context.tell(Notice::Withdrawn { path: path.into(), reason }).await;
+        Ok(())
+    }
+
+    fn note_stored(&mut self, block: u64, bytes: u32) {
+        self.unsaid.push(block);
+        if lock(&self.held).insert(block) {
+            self.bytes += u64::from(bytes);
+        }
+    }
+
+    fn say_stored(&mut self) -> Result<(), TransferError> {
+        if self.unsaid.is_empty() {
+            return Ok(());
+        }
+        self.control.say(&FromReceiver::Stored(to_ranges(std::mem::take(&mut self.unsaid))))?;
+        let bytes = self.bytes;
+        self.context.update(|progress| (progress.phase, progress.bytes) = (Phase::Moving, bytes));
+        Ok(())
+    }
+
+    fn save_journal(&self) -> Option<JournalTask> {
+        let Destination::Folder(_, staging) = &self.accepted.destination else { return None };
+        let (staging, held) = (Arc::clone(staging), lock(&self.held).clone());
+        Some(spawn_blocking(move || staging.save_journal(&held)))
+    }
+
+    /// Holds what is here against the sender's hashes. Says whether all is well; if not, the damaged blocks are on their
+    /// way again.
+    async fn check(&mut self) -> Result<bool, TransferError> {
+        if let Some(bytes) = self.stream_bytes {
+            self.end_stream(bytes)?;
+        } else if lock(&self.held).len() != self.accepted.plan.blocks() {
+            return Err(Misbehaviour::DoneTooEarly.into());
+        }
+        let damaged = match self.repaired.take() {
+            None => self.damaged()?,
+            Some(repaired) => {
+                let again = self.still_damaged(repaired).await?;
+                return match again {
+                    None => Ok(true),
+                    Some(entry) => Err(TransferError::Damaged { path: self.path_of(entry) }),
+                };
+            }
+        };
+        let Some(first) = damaged.first() else { return Ok(true) };
+        let Destination::Folder(_, staging) = &self.accepted.destination else {
+            return Err(TransferError::Damaged { path: self.path_of(*first) });
+        };
+        let staging = Arc::clone(staging);
+        self.ask_again(staging, damaged).await?;
+        Ok(false)
+    }
+
+    fn end_stream(&mut self, bytes: u64) -> Result<(), TransferError> {
+        let plan = &self.accepted.plan;
+        if !self.lanes.claims.is_whole_stream(plan, bytes) {
+            return Err(Misbehaviour::DoneTooEarly.into());
+        }
+        if let (Destination::Folder(_, staging), Some(entry)) = (&self.accepted.destination, plan.stream()) {
+            staging.end_stream(entry, bytes.div_ceil(u64::from(plan.block_size())));
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Files whose hash is not the sender's.
+    fn damaged(&self) -> Result<BTreeSet<u32>, TransferError> {
+        let mut damaged = BTreeSet::new();
+        for (index, entry) in self.accepted.manifest.entries().iter().enumerate() {
+            let number = index as u32;
+            let is_empty = match self.stream_bytes {
+                Some(bytes) => bytes == 0,
+                None => entry.size() == 0,
+            };
+            if is_empty || !self.is_wanted_file(number) || self.withdrawn.contains(&number) {
+                continue;
+            }
+            let theirs = self.hashes.get(&number).ok_or(Misbehaviour::DoneTooEarly)?;
+            let ours = match &self.accepted.destination {
+                Destination::Folder(_, staging) => staging.hash(number),
+                Destination::Writer(ordered) | Destination::Text(ordered, _) => Some(ordered.hash()),
+            };
+            if ours != Some(*theirs) {
+                damaged.insert(number);
+            }
+        }
+        Ok(damaged)
+    }
+
+    async fn ask_again(
+        &mut self,
+        staging: Arc<Staging>,
+        damaged: BTreeSet<u32>,
+    ) -> Result<(), TransferError> {
+        self.context.enter(Phase::Repairing);
+        let plan = &self.accepted.plan;
+        staging.start_repair(damaged.iter().copied());
+        self.lanes.claims.allow_repairs(damaged.iter().flat_map(|entry| plan.blocks_of(*entry)));
+        let last = damaged.last().copied();
+        for entry in &damaged {
+            let (staging, entry) = (Arc::clone(&staging), *entry);
+            let reading = spawn_blocking(move || staging.read_back(entry));
+            let (hashes, _) = meanwhile_checked(self.control, reading).await??;
+            let pages = hashes.chunks(HASHES_AT_ONCE).count();
+            for (number, page) in hashes.chunks(HASHES_AT_ONCE).enumerate() {
+                let last = Some(entry) == last && number + 1 == pages;
+                self.control.say(&FromReceiver::Damaged { entry, hashes: page.to_vec(), last })?;
+            }
+        }
+        self.repaired = Some(damaged);
+        Ok(())
+    }
+
+    /// Reads the repaired files back; gives the first that is still not the sender's.
+    async fn still_damaged(&mut self, repaired: BTreeSet<u32>) -> Result<Option<u32>, TransferError> {
+        let Destination::Folder(_, staging) = &self.accepted.destination else { return Ok(None) };
+        for entry in repaired {
+            if self.withdrawn.contains(&entry) {
+                continue;
+            }
+            let staging = Arc::clone(staging);
+            let reading = spawn_blocking(move || staging.read_back(entry));
+            let (_, hash) = meanwhile_checked(self.control, reading).await??;
+            if self.hashes.get(&entry) != Some(&hash) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_wanted_file(&self, entry: u32) -> bool {
+        let index = entry as usize;
+        self.accepted.manifest.entries().get(index).is_some_and(Entry::is_file)
+            && self.accepted.wanted.contains(index)
+    }
+
+    fn path_of(&self, entry: u32) -> String {
+        let entry = self.accepted.manifest.entries().get(entry as usize);
+        entry.map(|entry| entry.path.as_str().to_owned()).unwrap_or_default()
+    }
+}
+
+async fn finish_journal(journal: &mut Option<JournalTask>) -> Result<(), TransferError> {
+    match journal {
+        Some(task) => task.await.expect("writing the journal doesn't panic"),
+        None => std::future::pending().await,
+    }
+}
