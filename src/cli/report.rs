@@ -22,6 +22,7 @@ const JSON_EVERY: Duration = Duration::from_millis(500);
 /// See the module.
 pub(super) struct Reporter {
     voice: Voice,
+    is_sender: bool,
     bar: Option<ProgressBar>,
     last_progress: Option<Instant>,
     last_phase: Option<Phase>,
@@ -35,14 +36,19 @@ enum Voice {
 }
 
 impl Reporter {
-    /// `output_is_data`: standard output carries a file, so nothing else may go there.
-    pub(super) fn new(json: bool, output_is_data: bool) -> Self {
+    /// For a sender.
+    pub(super) fn for_sender(json: bool) -> Self {
+        Self { is_sender: true, ..Self::for_receiver(json, false) }
+    }
+
+    /// For a receiver. `output_is_data`: standard output carries a file, so nothing else may go there.
+    pub(super) fn for_receiver(json: bool, output_is_data: bool) -> Self {
         let voice = match (json, output_is_data) {
             (false, _) => Voice::Lines,
             (true, false) => Voice::JsonToOutput,
             (true, true) => Voice::JsonToError,
         };
-        Self { voice, bar: None, last_progress: None, last_phase: None }
+        Self { voice, is_sender: false, bar: None, last_progress: None, last_phase: None }
     }
 
     /// Whether a script is listening.
@@ -90,9 +96,12 @@ impl Reporter {
             return;
         }
         let pause = if self.is_json() { JSON_EVERY } else { LINE_EVERY };
-        let is_due = self.last_progress.is_none_or(|last| last.elapsed() >= pause);
-        if is_due {
+        // A person needs no line at the very start; a script may wait for the first sign of movement.
+        let is_due = self.last_progress.map_or(self.is_json(), |last| last.elapsed() >= pause);
+        if is_due || self.last_progress.is_none() {
             self.last_progress = Some(Instant::now());
+        }
+        if is_due {
             let line = match progress.total_bytes {
                 Some(total) => format!(
                     "{} of {} ({} %)",
@@ -151,8 +160,7 @@ impl Reporter {
             return;
         }
         match progress.phase {
-            Phase::WaitingForPeer => self.line("Waiting for the other side…"),
-            Phase::WaitingForAnswer => self.line("Connected. Waiting for an answer…"),
+            Phase::WaitingForAnswer if self.is_sender => self.line("Connected. Waiting for an answer…"),
             Phase::Moving if self.bar.is_none() && io::stderr().is_terminal() => self.show_bar(progress),
             Phase::Storing => {
                 if let Some(bar) = &self.bar {

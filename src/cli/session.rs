@@ -34,7 +34,7 @@ const SHOWN_ENTRIES: usize = 20;
 
 /// Runs `caiman send`.
 pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
-    let reporter = Reporter::new(args.common.json, false);
+    let reporter = Reporter::for_sender(args.common.json);
     let common = args.common;
     let what = match what(args.paths, args.text, args.name) {
         Ok(what) => what,
@@ -55,7 +55,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
 
 /// Runs `caiman receive`.
 pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> Exit {
-    let reporter = Reporter::new(args.common.json, args.stdout);
+    let reporter = Reporter::for_receiver(args.common.json, args.stdout);
     let ReceiveArgs { code, out, yes, stdout, overwrite, skip, exclude, common, .. } = args;
     let invite = match code {
         Some(text) => code::parse_any(&text),
@@ -248,6 +248,7 @@ impl Session {
                     .to_owned(),
             );
         }
+        text.push("Waiting for the other side…".to_owned());
         let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
         let fields = json!({
             "code": code.to_string(), "servers": servers, "links": links, "hosted": is_hosted,
