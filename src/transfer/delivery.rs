@@ -80,8 +80,11 @@ pub fn deliver(
         };
         delivered.count(number, done);
     }
+    let is_folder = |entry: &&Entry| matches!(entry.kind, EntryKind::Folder { .. });
+    let folders: HashSet<_> = manifest.entries().iter().filter(is_folder).map(|entry| &entry.path).collect();
     for (number, path, replaces, link, modified) in links {
-        let is_folder = points_to_folder(manifest.entries(), number, link);
+        let own_path = manifest.entries().get(number as usize).map(|entry| &entry.path);
+        let is_folder = own_path.is_some_and(|own_path| points_to_folder(&folders, own_path, link));
         let made = delivery.link(path, replaces, link, is_folder);
         if let (Ok(full), Some(modified)) = (&made, modified) {
             set_time(full, modified);
@@ -215,8 +218,8 @@ fn set_time(path: &Path, modified: Modified) {
 }
 
 /// Whether a link leads to a folder of the same offer, as far as the text tells.
-fn points_to_folder(entries: &[Entry], link: u32, target: &LinkTarget) -> bool {
-    let mut at = entries.get(link as usize).and_then(|entry| entry.path.parent());
+fn points_to_folder(folders: &HashSet<&RelPath>, link: &RelPath, target: &LinkTarget) -> bool {
+    let mut at = link.parent();
     for name in target.as_str().split('/') {
         at = match (name, &at) {
             ("" | ".", _) => continue,
@@ -226,7 +229,23 @@ fn points_to_folder(entries: &[Entry], link: u32, target: &LinkTarget) -> bool {
             (name, None) => RelPath::new(name).ok(),
         };
     }
-    at.is_some_and(|path| {
-        entries.iter().any(|entry| entry.path == path && matches!(entry.kind, EntryKind::Folder { .. }))
-    })
+    at.is_some_and(|path| folders.contains(&path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_to_a_folder_of_the_offer_is_known_as_one() {
+        let path = |text| RelPath::new(text).unwrap();
+        let (top, sub, link) = (path("top"), path("top/sub"), path("top/sub/link"));
+        let folders = HashSet::from([&top, &sub]);
+        for (target, is_folder) in
+            [("..", true), ("../sub/", true), ("../../top", true), ("x", false), ("../..", false)]
+        {
+            let target = LinkTarget::new(&link, target).unwrap();
+            assert_eq!(points_to_folder(&folders, &link, &target), is_folder, "{target:?}");
+        }
+    }
 }

@@ -132,10 +132,10 @@ impl Receiving<'_> {
             return Err(Misbehaviour::UnknownEntry.into());
         }
         let path = self.path_of(entry);
-        let Destination::Folder(_, staging) = &self.accepted.destination else {
-            return Err(TransferError::Withdrawn { path, reason });
+        let staging = match &self.accepted.destination {
+            Destination::Folder(_, staging) if self.accepted.plan.stream().is_none() => Arc::clone(staging),
+            _ => return Err(TransferError::Withdrawn { path, reason }),
         };
-        let staging = Arc::clone(staging);
         spawn_blocking(move || staging.drop_entry(entry)).await.expect("removing a file doesn't panic");
         self.hashes.remove(&entry);
         lock(&self.held).extend(own_blocks(&self.accepted.plan, entry));
@@ -185,10 +185,11 @@ impl Receiving<'_> {
             }
         };
         let Some(first) = damaged.first() else { return Ok(true) };
-        let Destination::Folder(_, staging) = &self.accepted.destination else {
-            return Err(TransferError::Damaged { path: self.path_of(*first) });
+        let staging = match &self.accepted.destination {
+            Destination::Folder(_, staging) if self.accepted.plan.stream().is_none() => Arc::clone(staging),
+            // What was read or written only once can't be sent or stored again.
+            _ => return Err(TransferError::Damaged { path: self.path_of(*first) }),
         };
-        let staging = Arc::clone(staging);
         self.ask_again(staging, damaged).await?;
         Ok(false)
     }
