@@ -16,7 +16,7 @@ use super::{
     plan::{Block, Plan, Segment},
     scan::{Look, Origin},
     staging::read_up_to,
-    tree_hash::{BlockHash, FileHash, TreeHash, hash_whole},
+    tree_hash::{BlockHash, FileHash, Forest, hash_whole},
 };
 use crate::{
     platform,
@@ -58,7 +58,7 @@ pub struct Outgoing {
 
 #[derive(Default)]
 struct State {
-    trees: HashMap<u32, TreeHash>,
+    trees: Forest,
     hashes: Vec<(u32, FileHash)>,
     withdrawn: HashMap<u32, Withdrawal>,
     news: Vec<(u32, Withdrawal)>,
@@ -119,11 +119,9 @@ impl Outgoing {
     /// Hashes of files that were read to their end since the last call.
     pub fn take_hashes(&self) -> Vec<(u32, FileHash)> {
         let mut state = self.lock();
-        if let Some(entry) = self.plan.stream()
-            && let Some(tree) = state.trees.remove(&entry)
-        {
-            let blocks = tree.blocks();
-            state.hashes.extend(tree.finish(blocks).map(|hash| (entry, hash)));
+        if let Some(entry) = self.plan.stream() {
+            let hash = state.trees.finish(entry);
+            state.hashes.extend(hash.map(|hash| (entry, hash)));
         }
         let hashes = std::mem::take(&mut state.hashes);
         hashes.into_iter().filter(|(entry, _)| !state.withdrawn.contains_key(entry)).collect()
@@ -175,13 +173,9 @@ impl Outgoing {
         let hash = BlockHash::of(&buffer[start..], segment.offset);
         let mut state = self.lock();
         let blocks = self.plan.blocks_of(segment.entry);
-        let tree = state.trees.entry(segment.entry).or_default();
-        tree.add(segment.offset / u64::from(self.plan.block_size()), hash);
-        if tree.blocks() == blocks.end - blocks.start {
-            let tree = state.trees.remove(&segment.entry).unwrap_or_default();
-            let hash = tree.finish(blocks.end - blocks.start);
-            state.hashes.extend(hash.map(|hash| (segment.entry, hash)));
-        }
+        let number = segment.offset / u64::from(self.plan.block_size());
+        let whole = state.trees.add(segment.entry, number, hash, blocks.end - blocks.start);
+        state.hashes.extend(whole.map(|hash| (segment.entry, hash)));
         Filled::Block(index)
     }
 
@@ -227,7 +221,8 @@ impl Outgoing {
         drop(stream);
         let hash = BlockHash::of(&buffer[start..], offset);
         if let Some(entry) = self.plan.stream() {
-            self.lock().trees.entry(entry).or_default().add(index, hash);
+            // A stream's end is not known here.
+            self.lock().trees.add(entry, index, hash, u64::MAX);
         }
         Ok(Filled::Block(index))
     }
@@ -255,7 +250,7 @@ impl Outgoing {
     fn withdraw(&self, entry: u32, reason: Withdrawal) {
         let mut state = self.lock();
         if state.withdrawn.insert(entry, reason).is_none() {
-            state.trees.remove(&entry);
+            state.trees.remove(entry);
             state.news.push((entry, reason));
         }
     }

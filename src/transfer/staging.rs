@@ -18,7 +18,7 @@ use super::{
     names::STAGING_PREFIX,
     placement::{Found, Look},
     plan::{Block, Plan, Segment},
-    tree_hash::{BlockHash, FileHash, TreeHash, hash_whole},
+    tree_hash::{BlockHash, FileHash, Forest, hash_whole},
 };
 use crate::{
     platform,
@@ -57,7 +57,7 @@ enum Fate {
 
 #[derive(Default)]
 struct State {
-    trees: HashMap<u32, TreeHash>,
+    trees: Forest,
     hashes: HashMap<u32, FileHash>,
     dropped: HashSet<u32>,
     /// Files whose blocks are being sent a second time; only these are written then.
@@ -111,7 +111,7 @@ impl Staging {
     pub fn drop_entry(&self, entry: u32) {
         let mut state = self.lock();
         state.dropped.insert(entry);
-        state.trees.remove(&entry);
+        state.trees.remove(entry);
         state.hashes.remove(&entry);
         drop(state);
         // A lane may be writing the file at this moment; what it leaves goes with the staging folder.
@@ -123,10 +123,10 @@ impl Staging {
         self.lock().dropped.contains(&entry)
     }
 
-    /// Ends a stream after `blocks` blocks: only now is its hash known.
-    pub fn end_stream(&self, entry: u32, blocks: u64) {
+    /// Ends a stream, all of which is here: only now is its hash known.
+    pub fn end_stream(&self, entry: u32) {
         let mut state = self.lock();
-        if let Some(hash) = state.trees.remove(&entry).unwrap_or_default().finish(blocks) {
+        if let Some(hash) = state.trees.finish(entry) {
             state.hashes.insert(entry, hash);
         }
     }
@@ -238,12 +238,9 @@ impl Staging {
             return Ok(());
         }
         let blocks = self.plan.blocks_of(segment.entry);
-        let tree = state.trees.entry(segment.entry).or_default();
-        tree.add(segment.offset / u64::from(self.plan.block_size()), hash);
-        if tree.blocks() == blocks.end - blocks.start {
-            let tree = state.trees.remove(&segment.entry).unwrap_or_default();
-            let hash = tree.finish(blocks.end - blocks.start);
-            state.hashes.extend(hash.map(|hash| (segment.entry, hash)));
+        let number = segment.offset / u64::from(self.plan.block_size());
+        if let Some(whole) = state.trees.add(segment.entry, number, hash, blocks.end - blocks.start) {
+            state.hashes.insert(segment.entry, whole);
             drop(state);
             self.set_attributes(&file, segment.entry)?;
         }

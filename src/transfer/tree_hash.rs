@@ -106,6 +106,31 @@ impl TreeHash {
     }
 }
 
+/// The trees of all files that are on their way, by entry.
+#[derive(Debug, Default)]
+pub struct Forest(HashMap<u32, TreeHash>);
+
+impl Forest {
+    /// Adds block `index` of `entry`, a file of `blocks` blocks; gives the file's hash with the last one.
+    pub fn add(&mut self, entry: u32, index: u64, hash: BlockHash, blocks: u64) -> Option<FileHash> {
+        let tree = self.0.entry(entry).or_default();
+        tree.add(index, hash);
+        if tree.blocks() == blocks { self.finish(entry) } else { None }
+    }
+
+    /// The hash of what was added of `entry`, as a whole file; for a stream, whose end is known only afterwards.
+    pub fn finish(&mut self, entry: u32) -> Option<FileHash> {
+        let tree = self.0.remove(&entry).unwrap_or_default();
+        let blocks = tree.blocks();
+        tree.finish(blocks)
+    }
+
+    /// Forgets `entry`.
+    pub fn remove(&mut self, entry: u32) {
+        self.0.remove(&entry);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

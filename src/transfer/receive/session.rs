@@ -200,7 +200,7 @@ impl Receiving<'_> {
             return Err(Misbehaviour::DoneTooEarly.into());
         }
         if let (Destination::Folder(_, staging), Some(entry)) = (&self.accepted.destination, plan.stream()) {
-            staging.end_stream(entry, bytes.div_ceil(u64::from(plan.block_size())));
+            staging.end_stream(entry);
         }
         self.bytes = bytes;
         Ok(())
