@@ -163,6 +163,11 @@ impl Delivery<'_> {
         self.make_parent(path)?;
         let full = under(self.folder, path);
         let fail = |cause| TransferError::file("can't make the link", &full, cause);
+        // A name that is harmless where it comes from may be a path here: `..\..\x` on Windows.
+        let is_name = |name: &str| matches!(name, "" | "." | "..") || self.rules.repair(name, false) == name;
+        if !target.as_str().split('/').all(is_name) {
+            return Err(fail(io::ErrorKind::InvalidFilename.into()));
+        }
         if !replaces {
             platform::make_link(target.as_str(), &full, is_folder).map_err(fail)?;
             return Ok(full);

@@ -158,8 +158,12 @@ impl ReceiveLanes {
 
 /// Which blocks have come: each may come once, with the length that the plan gives it, and a second time only when it is
 /// repaired.
-#[derive(Debug, Default)]
-pub struct Claims(Mutex<ClaimState>);
+#[derive(Debug)]
+pub struct Claims {
+    /// Blocks go out in order, so none may run far ahead of the others.
+    is_in_order: bool,
+    state: Mutex<ClaimState>,
+}
 
 #[derive(Debug, Default)]
 struct ClaimState {
@@ -171,12 +175,22 @@ struct ClaimState {
 }
 
 impl Claims {
+    /// For blocks that go to `sink`.
+    pub fn new(sink: &Sink) -> Self {
+        Self { is_in_order: matches!(sink, Sink::Ordered(_)), state: Mutex::default() }
+    }
+
     /// Takes block `index` of `length` bytes, or refuses it by name.
     pub fn claim(&self, plan: &Plan, index: u64, length: u32) -> Result<(), Misbehaviour> {
         let full = plan.block_len(index).ok_or(Misbehaviour::UnknownBlock)?;
         let mut state = self.lock();
+        // Where the plan or the disk doesn't bound how many blocks there can be, this bounds the memory for them.
+        let is_bounded = plan.stream().is_some() || self.is_in_order;
+        if is_bounded && index > state.claimed.first_missing() + MAX_GAP {
+            return Err(Misbehaviour::UnknownBlock);
+        }
         if plan.stream().is_some() {
-            if index > state.claimed.first_missing() + MAX_GAP || length == 0 || length > full {
+            if length == 0 || length > full {
                 return Err(Misbehaviour::UnknownBlock);
             }
             if length < full && state.short.replace((index, length)).is_some() {
@@ -208,7 +222,7 @@ impl Claims {
     }
 
     fn lock(&self) -> MutexGuard<'_, ClaimState> {
-        self.0.lock().expect("no code panics while it holds this lock")
+        self.state.lock().expect("no code panics while it holds this lock")
     }
 }
 

@@ -102,6 +102,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::protocol::RelPath;
 
     const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
     const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
@@ -169,6 +170,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_path_leaves_its_folder_once_it_is_repaired_for_this_system(text in "[a./\\\\:\0é]{0,12}") {
+            if let Ok(path) = RelPath::new(&text) {
+                let rules = Rules { windows: cfg!(windows), ..WINDOWS };
+                let root = std::path::Path::new("root");
+                let mut joined = root.to_owned();
+                joined.extend(path.names().map(|name| rules.repair(name, false)));
+                prop_assert!(joined.starts_with(root));
+                prop_assert_eq!(joined.components().count(), path.names().count() + 1);
+                prop_assert!(joined.components().all(|part| matches!(part, std::path::Component::Normal(_))));
+            }
+        }
+
         #[test]
         fn a_repaired_name_needs_no_repair(name in "[a-c.: *日\u{301}\u{1}CON1]{1,300}", top: bool) {
             for rules in [LINUX, WINDOWS] {

@@ -8,7 +8,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
 };
 
 use super::{
@@ -38,13 +38,12 @@ pub struct Stream {
     reader: Box<dyn Read + Send>,
     next_block: u64,
     bytes: u64,
-    has_ended: bool,
 }
 
 impl Stream {
     /// A stream at its start.
     pub fn new(reader: Box<dyn Read + Send>) -> Self {
-        Self { reader, next_block: 0, bytes: 0, has_ended: false }
+        Self { reader, next_block: 0, bytes: 0 }
     }
 }
 
@@ -53,6 +52,8 @@ pub struct Outgoing {
     manifest: Arc<Manifest>,
     plan: Arc<Plan>,
     content: Content,
+    /// Bytes of the stream once it has ended; apart from the stream, whose lock is held while a pipe lets us wait.
+    stream_end: OnceLock<u64>,
     state: Mutex<State>,
 }
 
@@ -78,7 +79,7 @@ pub enum Filled {
 impl Outgoing {
     /// For sending the planned part of `manifest`.
     pub fn new(manifest: Arc<Manifest>, plan: Arc<Plan>, content: Content) -> Self {
-        Self { manifest, plan, content, state: Mutex::default() }
+        Self { manifest, plan, content, stream_end: OnceLock::new(), state: Mutex::default() }
     }
 
     /// Appends the bytes of block `index` to `buffer`. A stream ignores `index` and gives its next block instead.
@@ -96,11 +97,9 @@ impl Outgoing {
         }
     }
 
-    /// Bytes of the stream, once it has ended; `None` before, and where there is no stream.
+    /// Bytes of the stream, once it has ended; `None` before, and where there is no stream. Never waits for the stream.
     pub fn stream_end(&self) -> Option<u64> {
-        let Content::Stream(stream) = &self.content else { return None };
-        let stream = stream.lock().expect("no code panics while it holds this lock");
-        stream.has_ended.then_some(stream.bytes)
+        self.stream_end.get().copied()
     }
 
     /// Files withdrawn since the last call.
@@ -202,7 +201,7 @@ impl Outgoing {
         buffer: &mut Vec<u8>,
     ) -> Result<Filled, TransferError> {
         let mut stream = stream.lock().expect("no code panics while it holds this lock");
-        if stream.has_ended {
+        if self.stream_end.get().is_some() {
             return Ok(Filled::End);
         }
         let (start, block_size) = (buffer.len(), self.plan.block_size() as usize);
@@ -210,14 +209,16 @@ impl Outgoing {
         let read = read_up_to(&mut stream.reader, &mut buffer[start..])
             .map_err(|cause| TransferError::file("can't read", "standard input", cause))?;
         buffer.truncate(start + read);
-        stream.has_ended = read < block_size;
+        let offset = stream.bytes;
+        stream.bytes += read as u64;
+        if read < block_size {
+            self.stream_end.get_or_init(|| stream.bytes);
+        }
         if read == 0 {
             return Ok(Filled::End);
         }
         let index = stream.next_block;
         stream.next_block += 1;
-        let offset = stream.bytes;
-        stream.bytes += read as u64;
         drop(stream);
         let hash = BlockHash::of(&buffer[start..], offset);
         if let Some(entry) = self.plan.stream() {

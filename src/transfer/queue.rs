@@ -55,7 +55,8 @@ impl Queue {
         self.lock().next
     }
 
-    /// Ends a stream: nothing new is handed out any more.
+    /// Ends a stream: nothing is handed out any more. What was handed out before stays so, because the receiver has yet
+    /// to say that it is stored.
     pub fn end_stream(&self) {
         let mut state = self.lock();
         state.end = state.next;
@@ -90,6 +91,15 @@ mod tests {
         assert_eq!(queue.handed_out(), 2);
         // A lane that waits already is woken by either.
         assert_eq!(tokio::join!(queue.take(), async { queue.again([0]) }).0, Some(0));
+        assert_eq!(tokio::join!(queue.take(), async { queue.close() }).0, None);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_stream_takes_nothing_back() {
+        let queue = Queue::new(u64::MAX);
+        assert_eq!((queue.take().await, queue.take().await), (Some(0), Some(1)));
+        queue.end_stream();
+        assert_eq!(queue.handed_out(), 2);
         assert_eq!(tokio::join!(queue.take(), async { queue.close() }).0, None);
     }
 }

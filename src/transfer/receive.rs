@@ -75,11 +75,12 @@ pub async fn receive(
     let Meeting { stream, lanes: address, token, keys } = meeting;
     let mut control = Control::new(stream, &keys.metadata, Side::Receiver, &FromReceiver::Alive);
     let door = Door { address, token, keys: keys.data, max_lanes: request.lanes.clamp(1, MAX_LANES) };
-    let mut staging = None;
+    let mut kept = Kept::default();
     let checked = tokio::select! {
-        checked = run(&mut control, door, request.output, answer, &mut staging, context) => checked,
+        checked = run(&mut control, door, request.output, answer, &mut kept, context) => checked,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
     };
+    kept.settle().await;
     // From here on a cancellation comes too late: everything is here, checked, and about to get its name.
     let ended = match checked {
         Ok(checked) => Ok(checked.deliver(&mut control, context).await),
@@ -95,7 +96,7 @@ pub async fn receive(
         control.say(&last_word)?;
     }
     control.finish().await;
-    if let Some((staging, held)) = staging {
+    if let Some((staging, held)) = kept.staging {
         leave(staging, held, &ended, context).await;
     }
     match ended {
@@ -134,7 +135,32 @@ struct Door {
     max_lanes: u16,
 }
 
-type Kept = Option<(Arc<Staging>, Arc<Mutex<BlockSet>>)>;
+/// What a cancelled transfer has on the disk.
+#[derive(Default)]
+struct Kept {
+    /// The disk is being prepared; what that makes has to be known before anything can be left in order.
+    deciding: Option<JoinHandle<Result<Accepted, TransferError>>>,
+    staging: Option<(Arc<Staging>, Arc<Mutex<BlockSet>>)>,
+}
+
+impl Kept {
+    /// Waits for what a cancellation came in between of.
+    async fn settle(&mut self) {
+        if let Some(deciding) = self.deciding.take()
+            && let Ok(accepted) = deciding.await.expect("work on the disk doesn't panic")
+        {
+            self.note(&accepted);
+        }
+    }
+
+    fn note(&mut self, accepted: &Accepted) -> Arc<Mutex<BlockSet>> {
+        let held = Arc::new(Mutex::new(BlockSet::default()));
+        if let Destination::Folder(_, staging) = &accepted.destination {
+            self.staging = Some((Arc::clone(staging), Arc::clone(&held)));
+        }
+        held
+    }
+}
 
 async fn run(
     control: &mut Control,
@@ -152,11 +178,10 @@ async fn run(
     };
     let choices = ask(control, &manifest, folder, answer, context).await?;
     let deciding = spawn_blocking(move || Accepted::decide(manifest, &choices, output, digest));
-    let accepted = meanwhile_checked(control, deciding).await??;
-    let held = Arc::new(Mutex::new(BlockSet::default()));
-    if let Destination::Folder(_, staging) = &accepted.destination {
-        *kept = Some((Arc::clone(staging), Arc::clone(&held)));
-    }
+    let decided = meanwhile_checked(control, kept.deciding.insert(deciding)).await?;
+    kept.deciding = None;
+    let accepted = decided?;
+    let held = kept.note(&accepted);
     let plan = Arc::clone(&accepted.plan);
     let needed = u16::try_from(plan.blocks()).unwrap_or(u16::MAX);
     let lanes = door.max_lanes.min(their_lanes).min(needed);
@@ -169,7 +194,7 @@ async fn run(
     let keys = door.keys.await.expect("deriving a key doesn't panic");
     let (stored, news) = mpsc::channel(256);
     let sink = accepted.destination.sink();
-    let shared = Arc::new(ReceiveLanes { plan: Arc::clone(&plan), sink, claims: Claims::default(), stored });
+    let shared = Arc::new(ReceiveLanes { plan: Arc::clone(&plan), claims: Claims::new(&sink), sink, stored });
     let mut tasks = JoinSet::new();
     for lane in 0..lanes {
         let (shared, address) = (Arc::clone(&shared), door.address.clone());
@@ -249,8 +274,8 @@ async fn ask(
     context: &Context,
 ) -> Result<Choices, TransferError> {
     let manifest = Arc::clone(manifest);
-    let looking = spawn_blocking(move || Offer::look(manifest, folder));
-    let offer = meanwhile_checked(control, looking).await??;
+    let mut looking = spawn_blocking(move || Offer::look(manifest, folder));
+    let offer = meanwhile_checked(control, &mut looking).await??;
     context.enter(Phase::WaitingForAnswer);
     context.tell(Notice::Offer(Arc::new(offer))).await;
     loop {
@@ -270,21 +295,21 @@ async fn flush(control: &mut Control, accepted: &Accepted) -> Result<(), Transfe
     match &accepted.destination {
         Destination::Folder(_, staging) => {
             let staging = Arc::clone(staging);
-            meanwhile_checked(control, spawn_blocking(move || staging.flush())).await?
+            meanwhile_checked(control, &mut spawn_blocking(move || staging.flush())).await?
         }
         Destination::Writer(ordered) | Destination::Text(ordered, _) => {
             let ordered = Arc::clone(ordered);
-            let flushed = meanwhile_checked(control, spawn_blocking(move || ordered.flush())).await?;
+            let flushed = meanwhile_checked(control, &mut spawn_blocking(move || ordered.flush())).await?;
             flushed.map_err(|cause| TransferError::file("can't write to", "standard output", cause))
         }
     }
 }
 
 /// Waits for a task while the other side is kept informed that this one lives; ends early if the other side does.
-async fn meanwhile_checked<T>(control: &mut Control, mut task: JoinHandle<T>) -> Result<T, TransferError> {
+async fn meanwhile_checked<T>(control: &mut Control, task: &mut JoinHandle<T>) -> Result<T, TransferError> {
     loop {
         tokio::select! {
-            done = &mut task => return Ok(done.expect("work on the disk doesn't panic")),
+            done = &mut *task => return Ok(done.expect("work on the disk doesn't panic")),
             message = control.next() => check_common(&message?)?,
         }
     }

@@ -235,7 +235,9 @@ impl Staging {
         }
         let mut state = self.lock();
         if state.repairing.is_some() {
-            return Ok(());
+            drop(state);
+            // Writing changed the time; which block is the last to be repaired isn't known here.
+            return self.set_attributes(&file, segment.entry);
         }
         let blocks = self.plan.blocks_of(segment.entry);
         let number = segment.offset / u64::from(self.plan.block_size());

@@ -128,12 +128,17 @@ impl Receiving<'_> {
     }
 
     async fn withdraw(&mut self, entry: u32, reason: Withdrawal) -> Result<(), TransferError> {
+        // A stream is sent as it is read, so it can't have changed; and its blocks, which are without number, can't be
+        // settled one by one.
+        if self.accepted.plan.stream().is_some() {
+            return Err(Misbehaviour::OutOfTurn("withdrawn").into());
+        }
         if !self.is_wanted_file(entry) || !self.withdrawn.insert(entry) {
             return Err(Misbehaviour::UnknownEntry.into());
         }
         let path = self.path_of(entry);
         let staging = match &self.accepted.destination {
-            Destination::Folder(_, staging) if self.accepted.plan.stream().is_none() => Arc::clone(staging),
+            Destination::Folder(_, staging) => Arc::clone(staging),
             _ => return Err(TransferError::Withdrawn { path, reason }),
         };
         spawn_blocking(move || staging.drop_entry(entry)).await.expect("removing a file doesn't panic");
@@ -242,8 +247,8 @@ impl Receiving<'_> {
         let last = damaged.last().copied();
         for entry in &damaged {
             let (staging, entry) = (Arc::clone(&staging), *entry);
-            let reading = spawn_blocking(move || staging.read_back(entry));
-            let (hashes, _) = meanwhile_checked(self.control, reading).await??;
+            let mut reading = spawn_blocking(move || staging.read_back(entry));
+            let (hashes, _) = meanwhile_checked(self.control, &mut reading).await??;
             let pages = hashes.chunks(HASHES_AT_ONCE).count();
             for (number, page) in hashes.chunks(HASHES_AT_ONCE).enumerate() {
                 let last = Some(entry) == last && number + 1 == pages;
@@ -262,8 +267,8 @@ impl Receiving<'_> {
                 continue;
             }
             let staging = Arc::clone(staging);
-            let reading = spawn_blocking(move || staging.read_back(entry));
-            let (_, hash) = meanwhile_checked(self.control, reading).await??;
+            let mut reading = spawn_blocking(move || staging.read_back(entry));
+            let (_, hash) = meanwhile_checked(self.control, &mut reading).await??;
             if self.hashes.get(&entry) != Some(&hash) {
                 return Ok(Some(entry));
             }
