@@ -59,7 +59,10 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     let ReceiveArgs { code, out, yes, stdout, overwrite, skip, exclude, common, .. } = args;
     let invite = match code {
         Some(text) => code::parse_any(&text),
-        None => ask_code(interrupts).await,
+        None => match ask_code(interrupts).await {
+            Some(read) => read,
+            None => return Exit::Cancelled,
+        },
     };
     let invite = match invite {
         Ok(invite) => invite,
@@ -431,7 +434,8 @@ fn relay_for(invite: &Invite, common: &CommonArgs) -> Result<RelayChoice, String
     Ok(RelayChoice { address, password: common.password.clone() })
 }
 
-async fn ask_code(interrupts: &mut Interrupts) -> Result<Invite, CodeError> {
+/// `None` if a person interrupted instead of answering.
+async fn ask_code(interrupts: &mut Interrupts) -> Option<Result<Invite, CodeError>> {
     let asking = spawn_blocking(|| {
         if io::stdin().is_terminal() {
             eprint!("Code: ");
@@ -442,8 +446,8 @@ async fn ask_code(interrupts: &mut Interrupts) -> Result<Invite, CodeError> {
         line
     });
     tokio::select! {
-        line = asking => code::parse_any(&line.unwrap_or_default()),
-        () = interrupts.next() => Err(CodeError::Empty),
+        line = asking => Some(code::parse_any(&line.unwrap_or_default())),
+        () = interrupts.next() => None,
     }
 }
 

@@ -4,6 +4,10 @@
 #![allow(dead_code, reason = "each test program uses another part")]
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+pub mod engine;
+pub mod process;
+pub mod tree;
+
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},

@@ -1,0 +1,221 @@
+//! Who ends a transfer, when, and what the other side learns: nothing is left behind but what was asked for.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::{
+    fs,
+    io::{self, Read},
+    sync::mpsc,
+};
+
+use caiman::engine::{Answer, Choices, Notice, Phase, ReceiveOrder, SendOrder, TransferError, What};
+use support::{
+    engine::{BLOCK, Party, World, names_in},
+    noise,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_cancels_while_it_waits_leaves_nobody_under_the_code() {
+    let world = World::new().await;
+    fs::write(world.from("x"), "x").unwrap();
+    let mut sending = world.sender.send(world.send_order(world.paths(&["x"])));
+    let code = sending.code().await;
+    sending.enters(Phase::WaitingForPeer).await;
+    world.sender.cancel(&sending);
+    assert!(matches!(sending.error().await, TransferError::Cancelled));
+    // The relay may notice a moment later; until then it pairs the receiver with a closed connection.
+    let mut receiving = world.receiver.receive(world.receive_order(code));
+    let error = receiving.error().await;
+    assert!(
+        matches!(
+            error,
+            TransferError::NobodyThere { .. } | TransferError::PeerLost | TransferError::Relay(_)
+        ),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_at_the_question_reaches_the_other_side() {
+    for sender_cancels in [true, false] {
+        let world = World::new().await;
+        fs::write(world.from("x"), "x").unwrap();
+        let (mut sending, mut receiving, _) = world.offer(world.send_order(world.paths(&["x"]))).await;
+        let (here, there) = if sender_cancels {
+            world.sender.cancel(&sending);
+            (&mut sending, &mut receiving)
+        } else {
+            world.receiver.cancel(&receiving);
+            (&mut receiving, &mut sending)
+        };
+        let (here, there) = tokio::join!(here.error(), there.error());
+        assert!(matches!(here, TransferError::Cancelled), "{here:?}");
+        assert!(matches!(there, TransferError::PeerCancelled), "{there:?}");
+        assert!(names_in(world.target.path()).is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_declines_says_so() {
+    let world = World::new().await;
+    fs::write(world.from("x"), "x").unwrap();
+    let (mut sending, mut receiving, _) = world.offer(world.send_order(world.paths(&["x"]))).await;
+    world.receiver.answer(&receiving, Answer::Decline);
+    let (here, there) = tokio::join!(receiving.error(), sending.error());
+    assert!(matches!(here, TransferError::Declined), "{here:?}");
+    assert!(matches!(there, TransferError::PeerDeclined), "{there:?}");
+    assert!(names_in(world.target.path()).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_while_bytes_move_reaches_the_other_side_and_leaves_nothing() {
+    for sender_cancels in [true, false] {
+        let world = World::new().await;
+        let (mut sending, mut receiving) = world.crawl("large").await;
+        assert_eq!(names_in(world.target.path()).len(), 1, "only the staging folder is there");
+        let (here, there) = if sender_cancels {
+            world.sender.cancel(&sending);
+            (&mut sending, &mut receiving)
+        } else {
+            world.receiver.cancel(&receiving);
+            (&mut receiving, &mut sending)
+        };
+        let (here, there) = tokio::join!(here.error(), there.error());
+        assert!(matches!(here, TransferError::Cancelled), "{here:?}");
+        assert!(matches!(there, TransferError::PeerCancelled), "{there:?}");
+        assert!(names_in(world.target.path()).is_empty());
+    }
+}
+
+/// The folder for what arrives is being made at that moment; a cancellation must wait for that, or it stays behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_right_after_the_answer_leaves_nothing() {
+    let world = World::new().await;
+    fs::write(world.from("x"), noise(1, 3 * BLOCK)).unwrap();
+    for _ in 0..8 {
+        let order =
+            SendOrder { bytes_per_sec: support::engine::CRAWL, ..world.send_order(world.paths(&["x"])) };
+        let (mut sending, mut receiving, _) = world.offer(order).await;
+        world.receiver.accept(&receiving, Choices::default());
+        world.receiver.cancel(&receiving);
+        let (here, there) = tokio::join!(receiving.error(), sending.error());
+        assert!(matches!(here, TransferError::Cancelled), "{here:?}");
+        assert!(matches!(there, TransferError::PeerCancelled), "{there:?}");
+        assert!(names_in(world.target.path()).is_empty());
+    }
+}
+
+/// A pipe that gives what it is told to, and otherwise lets its reader wait.
+struct Pipe(mpsc::Receiver<Vec<u8>>, io::Cursor<Vec<u8>>);
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.1.read(buffer)? {
+                0 => match self.0.recv() {
+                    Ok(bytes) => self.1 = io::Cursor::new(bytes),
+                    Err(_) => return Ok(0),
+                },
+                read => return Ok(read),
+            }
+        }
+    }
+}
+
+fn pipe() -> (mpsc::Sender<Vec<u8>>, What) {
+    let (input, output) = mpsc::channel();
+    let reader = Box::new(Pipe(output, io::Cursor::new(Vec::new())));
+    (input, What::Stream { name: "stream".to_owned(), reader })
+}
+
+/// Nothing comes from the pipe, so a thread hangs in reading it; the transfer itself must not hang with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_stalls_can_be_cancelled_from_either_side() {
+    for sender_cancels in [true, false] {
+        let world = World::new().await;
+        let (input, what) = pipe();
+        let (mut sending, mut receiving, _) = world.offer(world.send_order(what)).await;
+        world.receiver.accept(&receiving, Choices::default());
+        input.send(noise(1, BLOCK)).unwrap();
+        tokio::join!(sending.moving(), receiving.moving());
+        let (here, there) = if sender_cancels {
+            world.sender.cancel(&sending);
+            (&mut sending, &mut receiving)
+        } else {
+            world.receiver.cancel(&receiving);
+            (&mut receiving, &mut sending)
+        };
+        let (here, there) = tokio::join!(here.error(), there.error());
+        assert!(matches!(here, TransferError::Cancelled), "{here:?}");
+        assert!(matches!(there, TransferError::PeerCancelled), "{there:?}");
+        assert!(names_in(world.target.path()).is_empty());
+        drop(input);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_stalls_and_goes_on_arrives() {
+    let world = World::new().await;
+    let (input, what) = pipe();
+    let (mut sending, mut receiving, _) = world.offer(world.send_order(what)).await;
+    world.receiver.accept(&receiving, Choices::default());
+    let bytes = noise(2, 2 * BLOCK + 3);
+    let (first, rest) = bytes.split_at(BLOCK);
+    input.send(first.to_vec()).unwrap();
+    tokio::join!(sending.moving(), receiving.moving());
+    input.send(rest.to_vec()).unwrap();
+    drop(input);
+    tokio::join!(sending.report(), receiving.report());
+    assert_eq!(fs::read(world.to("stream")).unwrap(), bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_is_closed_tells_the_other_side() {
+    for sender_closes in [true, false] {
+        let world = World::new().await;
+        let (mut sending, mut receiving) = world.crawl("large").await;
+        let World { sender, receiver, target, relay: _relay, source: _source } = world;
+        let (closed, other, there) =
+            if sender_closes { (sender, receiver, &mut receiving) } else { (receiver, sender, &mut sending) };
+        closed.close().await;
+        let error = there.error().await;
+        assert!(matches!(error, TransferError::PeerCancelled), "{error:?}");
+        assert!(names_in(target.path()).is_empty());
+        other.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hosted_relay_ends_when_its_transfer_is_cancelled() {
+    let world = World::new().await;
+    fs::write(world.from("x"), "x").unwrap();
+    let mut sending = world.sender.send(SendOrder { relay: None, ..world.send_order(world.paths(&["x"])) });
+    let code = sending.code().await;
+    let address = sending.listening.clone().unwrap();
+    world.sender.cancel(&sending);
+    assert!(matches!(sending.error().await, TransferError::Cancelled));
+    let relay = caiman::engine::RelayChoice { address, password: None };
+    let late = Party::start();
+    let mut receiving = late.receive(ReceiveOrder { relay, ..world.receive_order(code) });
+    // Another test may have got the port in the meantime; then its relay knows nothing of this code.
+    let error = receiving.error().await;
+    assert!(matches!(error, TransferError::Relay(_) | TransferError::NobodyThere { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_relay_is_gone_both_sides_say_so_and_what_arrived_is_kept() {
+    let world = World::new().await;
+    let (mut sending, mut receiving) = world.crawl("large").await;
+    world.relay.kill.cancel();
+    let (here, there) = tokio::join!(sending.error(), receiving.error());
+    assert!(matches!(here, TransferError::PeerLost | TransferError::Relay(_)), "{here:?}");
+    assert!(matches!(there, TransferError::PeerLost | TransferError::Relay(_)), "{there:?}");
+    let kept = receiving.notices.iter().find_map(|notice| match notice {
+        Notice::Kept(folder) => Some(folder.clone()),
+        _ => None,
+    });
+    let kept = kept.expect("what arrived is named");
+    assert_eq!(names_in(world.target.path()), [kept.file_name().unwrap().to_str().unwrap()]);
+}

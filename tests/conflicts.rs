@@ -1,0 +1,226 @@
+//! Names that are taken on the receiver's side: nothing there is lost without the word for it, and nothing is ever
+//! written through a link.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::{collections::HashMap, fs};
+
+use caiman::engine::{Choices, Notice, OnConflict, Report, SendOrder};
+use support::{
+    engine::{BLOCK, World, entry, names_in},
+    noise,
+};
+
+fn policy(on_conflict: OnConflict) -> Choices {
+    Choices { on_conflict, ..Choices::default() }
+}
+
+/// Sends `top` with `file`, `other` and `new`, where `file` and `other` are there already.
+async fn world_with_conflicts() -> World {
+    let world = World::new().await;
+    for (folder, text) in [(world.from("top"), "theirs"), (world.to("top"), "ours")] {
+        fs::create_dir(&folder).unwrap();
+        for name in ["file", "other.tar.gz"] {
+            fs::write(folder.join(name), text).unwrap();
+        }
+    }
+    fs::write(world.from("top/new"), "theirs").unwrap();
+    fs::write(world.to("top/mine"), "ours").unwrap();
+    world
+}
+
+fn contents(world: &World) -> Vec<(String, String)> {
+    let read = |name: String| (fs::read_to_string(world.to("top").join(&name)).unwrap(), name);
+    names_in(&world.to("top")).into_iter().map(read).map(|(text, name)| (name, text)).collect()
+}
+
+fn expected(contents: &[(&str, &str)]) -> Vec<(String, String)> {
+    contents.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_policy_does_what_it_says() {
+    for (on_conflict, bytes, stored, result) in [
+        (
+            OnConflict::Skip,
+            6,
+            2,
+            &[("file", "ours"), ("mine", "ours"), ("new", "theirs"), ("other.tar.gz", "ours")][..],
+        ),
+        (
+            OnConflict::Replace,
+            18,
+            4,
+            &[("file", "theirs"), ("mine", "ours"), ("new", "theirs"), ("other.tar.gz", "theirs")],
+        ),
+        (
+            OnConflict::KeepBoth,
+            18,
+            4,
+            &[
+                ("file", "ours"),
+                ("file (2)", "theirs"),
+                ("mine", "ours"),
+                ("new", "theirs"),
+                ("other (2).tar.gz", "theirs"),
+                ("other.tar.gz", "ours"),
+            ],
+        ),
+    ] {
+        let world = world_with_conflicts().await;
+        let order = world.send_order(world.paths(&["top"]));
+        let (mut sending, mut receiving, offer) = world.offer(order).await;
+        assert_eq!(offer.conflicts(), 2);
+        world.receiver.accept(&receiving, policy(on_conflict));
+        let (sent, received) = tokio::join!(sending.report(), receiving.report());
+        assert_eq!(contents(&world), expected(result), "{on_conflict:?}");
+        assert_eq!(
+            (sent.bytes, sent.stored, sent.missing),
+            (bytes, stored, 0),
+            "what is skipped is not sent"
+        );
+        assert_eq!((received.bytes, received.stored, received.missing), (bytes, stored, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_goes_before_the_policy() {
+    let world = world_with_conflicts().await;
+    let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["top"]))).await;
+    let exceptions = HashMap::from([(entry(&offer, "top/file"), OnConflict::Replace)]);
+    world.receiver.accept(&receiving, Choices { exceptions, ..policy(OnConflict::Skip) });
+    tokio::join!(sending.report(), receiving.report());
+    let result = [("file", "theirs"), ("mine", "ours"), ("new", "theirs"), ("other.tar.gz", "ours")];
+    assert_eq!(contents(&world), expected(&result));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_in_the_way_of_a_file_always_stays() {
+    for (on_conflict, names) in [
+        (OnConflict::Skip, &["name"][..]),
+        (OnConflict::Replace, &["name", "name (2)"]),
+        (OnConflict::KeepBoth, &["name", "name (2)"]),
+    ] {
+        let world = World::new().await;
+        fs::write(world.from("name"), "theirs").unwrap();
+        fs::create_dir(world.to("name")).unwrap();
+        fs::write(world.to("name/inside"), "ours").unwrap();
+        world.exchange_with(world.send_order(world.paths(&["name"])), policy(on_conflict)).await;
+        assert_eq!(names_in(world.target.path()), names, "{on_conflict:?}");
+        assert_eq!(fs::read_to_string(world.to("name/inside")).unwrap(), "ours");
+    }
+}
+
+async fn send_folder_onto(plant: impl Fn(&World), on_conflict: OnConflict) -> (World, Report) {
+    let world = World::new().await;
+    fs::create_dir_all(world.from("name/sub")).unwrap();
+    fs::write(world.from("name/sub/inside"), "theirs").unwrap();
+    plant(&world);
+    let order = world.send_order(world.paths(&["name"]));
+    let (sent, received) = world.exchange_with(order, policy(on_conflict)).await;
+    assert_eq!((sent.stored, sent.missing), (received.stored, received.missing));
+    (world, received)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_in_the_way_of_a_folder_is_dealt_with_as_asked() {
+    let plant = |world: &World| fs::write(world.to("name"), "ours").unwrap();
+    let (world, report) = send_folder_onto(plant, OnConflict::Skip).await;
+    assert_eq!((report.stored, report.bytes), (0, 0), "nothing of the folder is fetched");
+    assert_eq!(fs::read_to_string(world.to("name")).unwrap(), "ours");
+    let (world, _) = send_folder_onto(plant, OnConflict::Replace).await;
+    assert_eq!(names_in(world.target.path()), ["name"]);
+    assert_eq!(fs::read_to_string(world.to("name/sub/inside")).unwrap(), "theirs");
+    let (world, _) = send_folder_onto(plant, OnConflict::KeepBoth).await;
+    assert_eq!(fs::read_to_string(world.to("name")).unwrap(), "ours");
+    assert_eq!(fs::read_to_string(world.to("name (2)/sub/inside")).unwrap(), "theirs");
+}
+
+/// On Windows only administrators may make links; `transfer::placement` tests the decision there.
+#[cfg(unix)]
+mod links {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A link under the name that a folder of the offer has, to a folder that nothing may be written into.
+    fn plant(world: &World) {
+        fs::create_dir_all(world.from("outside/sub")).unwrap();
+        symlink(world.from("outside"), world.to("name")).unwrap();
+    }
+
+    fn assert_nothing_came_through(world: &World) {
+        assert_eq!(names_in(&world.from("outside")), ["sub"]);
+        assert!(names_in(&world.from("outside/sub")).is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_written_through_a_link_to_a_folder() {
+        for on_conflict in [OnConflict::Skip, OnConflict::Replace, OnConflict::KeepBoth] {
+            let (world, _) = send_folder_onto(plant, on_conflict).await;
+            assert_nothing_came_through(&world);
+            let place = match on_conflict {
+                OnConflict::Skip => {
+                    assert_eq!(names_in(world.target.path()), ["name"]);
+                    continue;
+                }
+                OnConflict::Replace => "name",
+                OnConflict::KeepBoth => "name (2)",
+            };
+            assert!(!world.to(place).is_symlink());
+            assert_eq!(fs::read_to_string(world.to(place).join("sub/inside")).unwrap(), "theirs");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_written_through_a_link_to_a_file() {
+        for (on_conflict, place) in [(OnConflict::Replace, "name"), (OnConflict::KeepBoth, "name (2)")] {
+            for target in ["file", "nothing"] {
+                let world = World::new().await;
+                fs::write(world.from("name"), "theirs").unwrap();
+                fs::write(world.from("file"), "ours").unwrap();
+                symlink(world.from(target), world.to("name")).unwrap();
+                let order = world.send_order(world.paths(&["name"]));
+                world.exchange_with(order, policy(on_conflict)).await;
+                assert_eq!(fs::read_to_string(world.from("file")).unwrap(), "ours");
+                assert!(!world.from("nothing").exists());
+                assert!(!world.to(place).is_symlink());
+                assert_eq!(fs::read_to_string(world.to(place)).unwrap(), "theirs");
+            }
+        }
+    }
+
+    /// The folder was looked at before the first byte moved; it is looked at again when names are given.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_written_through_a_link_that_appears_while_bytes_move() {
+        let world = World::new().await;
+        fs::create_dir(world.from("name")).unwrap();
+        fs::write(world.from("name/inside"), noise(1, 8 * BLOCK)).unwrap();
+        fs::write(world.from("beside"), "theirs").unwrap();
+        let bytes_per_sec = Some(BLOCK as u64);
+        let what = world.paths(&["name", "beside"]);
+        let order = SendOrder { bytes_per_sec, ..world.send_order(what) };
+        let (mut sending, mut receiving, _) = world.offer(order).await;
+        world.receiver.accept(&receiving, policy(OnConflict::Replace));
+        tokio::join!(sending.moving(), receiving.moving());
+        plant(&world);
+        fs::write(world.to("beside"), "ours").unwrap();
+        let (sent, received) = tokio::join!(sending.report(), receiving.report());
+        assert_nothing_came_through(&world);
+        assert_eq!((sent.missing, received.missing, received.not_stored), (2, 2, 2));
+        let not_stored = receiving.notices.iter().filter(|notice| matches!(notice, Notice::NotStored { .. }));
+        assert_eq!(not_stored.count(), 2, "the folder and the file in it are named");
+        assert!(
+            receiving.notices.iter().any(|notice| matches!(notice, Notice::Kept(_))),
+            "what arrived is kept"
+        );
+        assert_eq!(
+            fs::read_to_string(world.to("beside")).unwrap(),
+            "ours",
+            "nobody said that this may be replaced"
+        );
+        assert_eq!(fs::read_to_string(world.to("beside (2)")).unwrap(), "theirs");
+    }
+}

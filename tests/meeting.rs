@@ -1,0 +1,156 @@
+//! How two sides find each other, or don't: codes, passwords, and the relay in between.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+
+use caiman::{
+    code::CodePhrase,
+    engine::{
+        AccessPassword, Choices, CodeChoice, Notice, Phase, ReceiveOrder, RelayChoice, SendOrder,
+        TransferError,
+    },
+    net::client::{RelayAddress, RelayClientError},
+    protocol::relay::Refusal,
+};
+use support::{TestRelay, engine::World};
+
+fn own(text: &str) -> CodePhrase {
+    CodePhrase::own(text).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_nobody_waits_under_is_named_as_that() {
+    let world = World::new().await;
+    let mut receiving = world.receiver.receive(world.receive_order(own("blue-horse-7731-kitchen")));
+    let error = receiving.error().await;
+    assert!(
+        matches!(error, TransferError::NobodyThere { relay } if *relay == world.relay().address),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_wrong_codes_retire_the_right_one() {
+    let world = World::new().await;
+    fs::write(world.from("x"), "x").unwrap();
+    let right = own("blue-horse-7731-kitchen");
+    let code = CodeChoice::Own(right.clone());
+    let mut sending = world.sender.send(SendOrder { code, ..world.send_order(world.paths(&["x"])) });
+    sending.code().await;
+    for left in [2, 1, 0] {
+        sending.enters(Phase::WaitingForPeer).await;
+        let wrong = own("blue-horse-1377-kitchen");
+        let mut receiving = world.receiver.receive(world.receive_order(wrong));
+        let error = receiving.error().await;
+        assert!(
+            matches!(error, TransferError::WrongCode { tries_left: Some(tries) } if *tries == left),
+            "{error:?}"
+        );
+        let told = sending.told("the wrong try", |notice| match notice {
+            Notice::WrongTry { tries_left } => (*tries_left == left).then_some(()),
+            _ => None,
+        });
+        told.await;
+    }
+    sending.told("the end of the code", |notice| matches!(notice, Notice::Retired).then_some(())).await;
+    sending.enters(Phase::Retired).await;
+    // The sender is on its way back into the room in which it tells so.
+    loop {
+        let mut receiving = world.receiver.receive(world.receive_order(right.clone()));
+        match receiving.error().await {
+            TransferError::NobodyThere { .. } => {}
+            TransferError::Retired => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    world.sender.cancel(&sending);
+    sending.error().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_code_does_not_keep_the_right_one_out() {
+    let world = World::new().await;
+    fs::write(world.from("x"), "x").unwrap();
+    let right = own("blue-horse-7731-kitchen");
+    let code = CodeChoice::Own(right.clone());
+    let mut sending = world.sender.send(SendOrder { code, ..world.send_order(world.paths(&["x"])) });
+    sending.code().await;
+    let mut wrong = world.receiver.receive(world.receive_order(own("blue-horse-7731-cellar")));
+    assert!(matches!(wrong.error().await, TransferError::WrongCode { .. }));
+    sending.told("the wrong try", |notice| matches!(notice, Notice::WrongTry { .. }).then_some(())).await;
+    sending.enters(Phase::WaitingForPeer).await;
+    let mut receiving = world.receiver.receive(world.receive_order(right));
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    tokio::join!(sending.report(), receiving.report());
+    assert_eq!(fs::read_to_string(world.to("x")).unwrap(), "x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_with_a_password_takes_only_those_who_know_it() {
+    let world = World::new().await;
+    let relay =
+        TestRelay::start(|config| config.password = Some(AccessPassword::from("lagoon".to_owned()))).await;
+    fs::write(world.from("x"), "x").unwrap();
+    let with = |password: Option<&str>| RelayChoice {
+        address: RelayAddress::from_socket(relay.addr),
+        password: password.map(str::to_owned),
+    };
+    for (password, refusal) in [(None, Refusal::PasswordRequired), (Some("swamp"), Refusal::PasswordWrong)] {
+        let order = SendOrder { relay: Some(with(password)), ..world.send_order(world.paths(&["x"])) };
+        let mut sending = world.sender.send(order);
+        let code = own("blue-horse-7731-kitchen");
+        let order = ReceiveOrder { relay: with(password), ..world.receive_order(code) };
+        let mut receiving = world.receiver.receive(order);
+        for error in [sending.error().await, receiving.error().await] {
+            let is_due =
+                matches!(error, TransferError::Relay(RelayClientError::Refused(why)) if *why == refusal);
+            assert!(is_due, "{error:?}");
+        }
+    }
+    let order = SendOrder { relay: Some(with(Some("lagoon"))), ..world.send_order(world.paths(&["x"])) };
+    let mut sending = world.sender.send(order);
+    let code = sending.code().await;
+    let order = ReceiveOrder { relay: with(Some("lagoon")), ..world.receive_order(code) };
+    let mut receiving = world.receiver.receive(order);
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    tokio::join!(sending.report(), receiving.report());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_is_not_there_is_named_as_that() {
+    let world = World::new().await;
+    fs::write(world.from("x"), "x").unwrap();
+    // Bound but not listening: nobody else gets the port, and nobody answers.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = RelayAddress::from_socket(closed.local_addr().unwrap());
+    let relay = RelayChoice { address, password: None };
+    let order = SendOrder { relay: Some(relay.clone()), ..world.send_order(world.paths(&["x"])) };
+    let mut sending = world.sender.send(order);
+    let code = own("blue-horse-7731-kitchen");
+    let mut receiving = world.receiver.receive(ReceiveOrder { relay, ..world.receive_order(code) });
+    for error in [sending.error().await, receiving.error().await] {
+        assert!(matches!(error, TransferError::Relay(RelayClientError::Unreachable { .. })), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_whose_relay_goes_while_it_waits_learns_it() {
+    let world = World::new().await;
+    fs::write(world.from("x"), "x").unwrap();
+    let mut sending = world.sender.send(world.send_order(world.paths(&["x"])));
+    sending.code().await;
+    world.relay.kill.cancel();
+    let error = sending.error().await;
+    // A relay that still can says why it closes.
+    let is_due = matches!(
+        error,
+        TransferError::Relay(RelayClientError::Lost | RelayClientError::Refused(Refusal::Draining))
+    );
+    assert!(is_due, "{error:?}");
+}

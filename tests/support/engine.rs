@@ -1,0 +1,366 @@
+//! Two engines and a relay between them, and what a test needs to follow a transfer from its code to its report. Every
+//! wait here is for an event; the limit only turns a hang into a failure.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use caiman::{
+    code::CodePhrase,
+    engine::{
+        Answer, Choices, CodeChoice, Command, Engine, Event, Notice, Offer, Output, Phase, Progress,
+        ReceiveOrder, RelayChoice, Report, SendOrder, TaskId, TransferError, What,
+    },
+    net::client::RelayAddress,
+};
+use tempfile::TempDir;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::TestRelay;
+
+/// Far longer than anything here takes, even on a machine that is busy with something else.
+const GUARD: Duration = Duration::from_mins(2);
+/// So slow that a transfer of several blocks stays on its way until something is done about it: the first block goes at
+/// once, the next a minute later.
+pub const CRAWL: Option<u64> = Some(4 * 1024);
+/// Bytes of a block.
+pub const BLOCK: usize = caiman::transfer::plan::MIN_BLOCK as usize;
+
+/// Runs a part of a test that must not hang.
+pub async fn within<T>(what: &str, body: impl Future<Output = T>) -> T {
+    timeout(GUARD, body).await.unwrap_or_else(|_| panic!("waited too long for {what}"))
+}
+
+type Inboxes = Arc<Mutex<HashMap<TaskId, mpsc::UnboundedSender<Event>>>>;
+
+/// One side: an engine whose events are sorted by transfer.
+pub struct Party {
+    engine: Option<Engine>,
+    inboxes: Inboxes,
+}
+
+impl Party {
+    pub fn start() -> Self {
+        let (engine, mut events) = Engine::start(|| {}).unwrap();
+        let inboxes = Inboxes::default();
+        let sorted = Arc::clone(&inboxes);
+        // Ends with the engine.
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                let inbox = lock(&sorted).get(&id_of(&event)).cloned();
+                // A test that has seen enough has dropped its end.
+                let _ = inbox.expect("every transfer has an inbox").send(event);
+            }
+        });
+        Self { engine: Some(engine), inboxes }
+    }
+
+    pub fn send(&self, order: SendOrder) -> Transfer {
+        self.begin(|id| Command::Send(id, Box::new(order)))
+    }
+
+    pub fn receive(&self, order: ReceiveOrder) -> Transfer {
+        self.begin(|id| Command::Receive(id, Box::new(order)))
+    }
+
+    pub fn answer(&self, transfer: &Transfer, answer: Answer) {
+        self.command(Command::Answer(transfer.id, answer));
+    }
+
+    pub fn accept(&self, transfer: &Transfer, choices: Choices) {
+        self.answer(transfer, Answer::Accept(choices));
+    }
+
+    pub fn cancel(&self, transfer: &Transfer) {
+        self.command(Command::Cancel(transfer.id));
+    }
+
+    /// Drops the engine, as a window does that is closed; gives back once it has ended.
+    pub async fn close(mut self) {
+        let engine = self.engine.take();
+        within("the engine's end", tokio::task::spawn_blocking(move || drop(engine))).await.unwrap();
+    }
+
+    fn begin(&self, command: impl FnOnce(TaskId) -> Command) -> Transfer {
+        let id = self.engine.as_ref().unwrap().new_id();
+        let (outbox, inbox) = mpsc::unbounded_channel();
+        lock(&self.inboxes).insert(id, outbox);
+        self.command(command(id));
+        Transfer {
+            id,
+            inbox,
+            notices: Vec::new(),
+            listening: None,
+            snapshots: None,
+            history: None,
+            ended: None,
+        }
+    }
+
+    fn command(&self, command: Command) {
+        self.engine.as_ref().unwrap().command(command).unwrap();
+    }
+}
+
+/// One transfer as one side sees it.
+pub struct Transfer {
+    id: TaskId,
+    inbox: mpsc::UnboundedReceiver<Event>,
+    /// What was told so far, but for what a method below has given out.
+    pub notices: Vec<Notice>,
+    /// Where the transfer's own relay listens.
+    pub listening: Option<RelayAddress>,
+    snapshots: Option<watch::Receiver<Progress>>,
+    history: Option<JoinHandle<Vec<Progress>>>,
+    ended: Option<Result<Report, TransferError>>,
+}
+
+impl Transfer {
+    /// Waits for the code that the sender shows.
+    pub async fn code(&mut self) -> CodePhrase {
+        self.told("the code", |notice| match notice {
+            Notice::Code { code, .. } => Some(code.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits for the question that the receiver is asked.
+    pub async fn offer(&mut self) -> Arc<Offer> {
+        self.told("the offer", |notice| match notice {
+            Notice::Offer(offer) => Some(Arc::clone(offer)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits for a notice, told already or yet to come, in which `find` finds something.
+    pub async fn told<T>(&mut self, what: &str, find: impl Fn(&Notice) -> Option<T>) -> T {
+        let mut looked_at = 0;
+        loop {
+            if let Some(found) = self.notices[looked_at..].iter().find_map(&find) {
+                return found;
+            }
+            looked_at = self.notices.len();
+            assert!(self.ended.is_none(), "ended before {what}: {:?}", self.ended);
+            within(what, self.step()).await;
+        }
+    }
+
+    /// Waits until some bytes are stored on the receiver's side.
+    pub async fn moving(&mut self) -> Progress {
+        self.reach("bytes that move", |progress| progress.bytes > 0).await
+    }
+
+    /// Waits until the transfer is in `phase`.
+    pub async fn enters(&mut self, phase: Phase) {
+        self.reach("a phase", |progress| progress.phase == phase).await;
+    }
+
+    /// Waits for a snapshot.
+    pub async fn reach(&mut self, what: &str, is_there: impl FnMut(&Progress) -> bool) -> Progress {
+        while self.snapshots.is_none() {
+            within(what, self.step()).await;
+        }
+        let mut snapshots = self.snapshots.clone().unwrap();
+        if let Ok(progress) = within(what, snapshots.wait_for(is_there)).await {
+            return *progress;
+        }
+        let ended = self.end().await;
+        panic!("ended before {what}: {ended:?}")
+    }
+
+    /// Waits for the end.
+    pub async fn end(&mut self) -> &Result<Report, TransferError> {
+        while self.ended.is_none() {
+            within("the end", self.step()).await;
+        }
+        self.ended.as_ref().unwrap()
+    }
+
+    /// Waits for an end that must be a good one.
+    pub async fn report(&mut self) -> Report {
+        match self.end().await {
+            Ok(report) => report.clone(),
+            Err(error) => panic!("{error:?} where a good end was due"),
+        }
+    }
+
+    /// Waits for an end that must be a bad one.
+    pub async fn error(&mut self) -> &TransferError {
+        match self.end().await {
+            Err(error) => error,
+            Ok(report) => panic!("{report:?} where a failure was due"),
+        }
+    }
+
+    /// Waits for the end and gives every snapshot that was seen until then.
+    pub async fn history(&mut self) -> Vec<Progress> {
+        self.end().await.as_ref().unwrap();
+        within("the last snapshot", self.history.take().unwrap()).await.unwrap()
+    }
+
+    /// Waits for the end; gives the files that were withdrawn, by their last names.
+    pub async fn withdrawn(&mut self) -> Vec<String> {
+        // Whatever came of it, the notices are complete then.
+        let _ = self.end().await;
+        let paths = self.notices.iter().filter_map(|notice| match notice {
+            Notice::Withdrawn { path, .. } => Some(path),
+            _ => None,
+        });
+        let mut names: Vec<_> =
+            paths.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    async fn step(&mut self) {
+        match self.inbox.recv().await.expect("a transfer ends before its engine does") {
+            Event::Started(_, snapshots) => {
+                self.history = Some(tokio::spawn(collect(snapshots.clone())));
+                self.snapshots = Some(snapshots);
+            }
+            Event::Listening { local, .. } => {
+                self.listening = Some(RelayAddress::from_socket(([127, 0, 0, 1], local.port()).into()));
+            }
+            Event::Notice(_, notice) => self.notices.push(notice),
+            Event::Ended(_, ended) => self.ended = Some(ended),
+            Event::RelayEnded(..) => {}
+        }
+    }
+}
+
+async fn collect(mut snapshots: watch::Receiver<Progress>) -> Vec<Progress> {
+    let mut seen = vec![*snapshots.borrow_and_update()];
+    while snapshots.changed().await.is_ok() {
+        seen.push(*snapshots.borrow_and_update());
+    }
+    let last = *snapshots.borrow();
+    seen.push(last);
+    seen
+}
+
+/// A relay, two engines, a folder with what is sent and a folder where it goes.
+pub struct World {
+    pub relay: TestRelay,
+    pub sender: Party,
+    pub receiver: Party,
+    pub source: TempDir,
+    pub target: TempDir,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self {
+            relay: TestRelay::start(|_| {}).await,
+            sender: Party::start(),
+            receiver: Party::start(),
+            source: tempfile::tempdir().unwrap(),
+            target: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub fn relay(&self) -> RelayChoice {
+        RelayChoice { address: RelayAddress::from_socket(self.relay.addr), password: None }
+    }
+
+    /// A path in the folder with what is sent.
+    pub fn from(&self, path: &str) -> PathBuf {
+        self.source.path().join(path)
+    }
+
+    /// A path in the folder where it goes.
+    pub fn to(&self, path: &str) -> PathBuf {
+        self.target.path().join(path)
+    }
+
+    /// These paths of the folder with what is sent.
+    pub fn paths(&self, paths: &[&str]) -> What {
+        What::Paths(paths.iter().map(|path| self.from(path)).collect())
+    }
+
+    pub fn send_order(&self, what: What) -> SendOrder {
+        let code = CodeChoice::Drawn { words: 4 };
+        SendOrder { what, code, relay: Some(self.relay()), lanes: 8, bytes_per_sec: None }
+    }
+
+    pub fn receive_order(&self, code: CodePhrase) -> ReceiveOrder {
+        let output = Output::Folder(self.target.path().to_owned());
+        ReceiveOrder { code, relay: self.relay(), output, lanes: 8 }
+    }
+
+    /// Starts a transfer and takes it to the question that the receiver is asked.
+    pub async fn offer(&self, order: SendOrder) -> (Transfer, Transfer, Arc<Offer>) {
+        let mut sending = self.sender.send(order);
+        let code = sending.code().await;
+        let mut receiving = self.receiver.receive(self.receive_order(code));
+        let offer = receiving.offer().await;
+        (sending, receiving, offer)
+    }
+
+    /// A transfer that is accepted, with both sides' reports.
+    pub async fn exchange_with(&self, order: SendOrder, choices: Choices) -> (Report, Report) {
+        let (mut sending, mut receiving, _) = self.offer(order).await;
+        self.receiver.accept(&receiving, choices);
+        tokio::join!(sending.report(), receiving.report())
+    }
+
+    /// The same with nothing special about it.
+    pub async fn exchange(&self, what: What) -> (Report, Report) {
+        self.exchange_with(self.send_order(what), Choices::default()).await
+    }
+
+    /// A transfer of several blocks in `file`, which crawls and has stored something on the receiver's side already.
+    pub async fn crawl(&self, file: &str) -> (Transfer, Transfer) {
+        std::fs::write(self.from(file), super::noise(7, 5 * BLOCK)).unwrap();
+        let order = SendOrder { bytes_per_sec: CRAWL, ..self.send_order(self.paths(&[file])) };
+        let (mut sending, mut receiving, _) = self.offer(order).await;
+        self.receiver.accept(&receiving, Choices::default());
+        tokio::join!(sending.moving(), receiving.moving());
+        (sending, receiving)
+    }
+}
+
+/// The choices of a person who takes everything but these paths.
+pub fn all_but(offer: &Offer, paths: &[&str]) -> Choices {
+    let unwanted = paths.iter().map(|path| entry(offer, path)).collect::<std::collections::BTreeSet<_>>();
+    Choices { unwanted: unwanted.into_iter().collect(), ..Choices::default() }
+}
+
+/// The number of an entry of an offer.
+pub fn entry(offer: &Offer, path: &str) -> u32 {
+    let mut entries = offer.manifest.entries().iter();
+    entries.position(|entry| entry.path.as_str() == path).unwrap_or_else(|| panic!("{path} is not offered"))
+        as u32
+}
+
+/// What is in a folder, hidden entries included.
+pub fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn id_of(event: &Event) -> TaskId {
+    match event {
+        Event::Started(id, _)
+        | Event::Listening { id, .. }
+        | Event::Notice(id, _)
+        | Event::Ended(id, _)
+        | Event::RelayEnded(id, _) => *id,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap()
+}

@@ -1,0 +1,353 @@
+//! The real program in processes of its own: started, listened to, signalled, and never left behind.
+
+use std::{
+    ffi::OsStr,
+    io::{Read, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{Arc, Condvar, Mutex},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Far longer than anything here takes, even on a machine that is busy with something else.
+const GUARD: Duration = Duration::from_mins(2);
+/// How often a process is asked whether it has ended; the system has no event for that which std knows.
+const POLL: Duration = Duration::from_millis(5);
+
+/// A command that knows nothing of the environment's codes and relays.
+pub fn caiman(args: &[impl AsRef<OsStr>]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_caiman"));
+    command.args(args);
+    clean(&mut command);
+    command
+}
+
+/// Keeps the settings of whoever runs the tests out of a command.
+pub fn clean(command: &mut Command) {
+    for name in ["CAIMAN_CODE", "CAIMAN_SERVER", "CAIMAN_PASSWORD", "CAIMAN_LOG", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
+}
+
+/// A running process. Killed and waited for when it is dropped.
+pub struct Running {
+    process: Child,
+    output: Pipe,
+    errors: Pipe,
+}
+
+/// How a process ended and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// `None` if a signal ended it.
+    pub code: Option<i32>,
+    pub output: Vec<u8>,
+    pub errors: String,
+}
+
+impl Running {
+    pub fn start(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = Pipe::drain(process.stdout.take().unwrap());
+        let errors = Pipe::drain(process.stderr.take().unwrap());
+        Self { process, output, errors }
+    }
+
+    /// Starts a process whose standard input the test fills.
+    pub fn start_asking(mut command: Command) -> (Self, ChildStdin) {
+        command.stdin(Stdio::piped());
+        let mut running = Self::start(command);
+        let input = running.process.stdin.take().unwrap();
+        (running, input)
+    }
+
+    /// Waits for a line on standard error, told already or yet to come, in which `find` finds something.
+    pub fn says<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        self.errors.wait_for(what, find).unwrap_or_else(|| self.never_said(what))
+    }
+
+    /// Waits for an event of this name among the JSON lines on standard output.
+    pub fn event(&mut self, name: &str) -> Value {
+        self.event_where(name, |_| true)
+    }
+
+    /// The same for an event about which `is_it` is right.
+    pub fn event_where(&mut self, name: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let find = |line: &str| {
+            let event: Value = serde_json::from_str(line).unwrap();
+            (event["event"] == name && is_it(&event)).then_some(event)
+        };
+        self.output.wait_for(name, find).unwrap_or_else(|| self.never_said(name))
+    }
+
+    /// Waits for the code that a sender with `--json` shows.
+    pub fn code(&mut self) -> String {
+        self.event("code")["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until bytes have been stored, as seen by a side with `--json`.
+    pub fn moving(&mut self) {
+        self.event_where("progress", |event| event["bytes"].as_u64().unwrap() > 0);
+    }
+
+    /// Waits for the end.
+    pub fn end(mut self) -> Ended {
+        let deadline = Instant::now() + GUARD;
+        let status = loop {
+            match self.process.try_wait().unwrap() {
+                Some(status) => break status,
+                None if Instant::now() > deadline => panic!("never ended; said {}", self.errors.text()),
+                None => thread::sleep(POLL),
+            }
+        };
+        let (output, errors) = (self.output.rest(), self.errors.rest());
+        Ended { code: status.code(), output, errors: String::from_utf8(errors).unwrap() }
+    }
+
+    /// Ends the process without letting it say another word.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    #[cfg(unix)]
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    /// Waits until the process has said that it wants to hear of `SIGINT`, which ends it without a word before.
+    #[cfg(target_os = "linux")]
+    pub fn listens_for_signals(&self) {
+        let deadline = Instant::now() + GUARD;
+        loop {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            if u64::from_str_radix(caught.trim(), 16).unwrap() & 0b10 != 0 {
+                return;
+            }
+            assert!(Instant::now() < deadline, "never listened for signals");
+            thread::sleep(POLL);
+        }
+    }
+
+    fn never_said(&self, what: &str) -> ! {
+        let (output, errors) = (self.output.text(), self.errors.text());
+        panic!("never came to {what}; said on standard output:\n{output}\non standard error:\n{errors}");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Ended {
+    /// The JSON lines on standard output.
+    pub fn events(&self) -> Vec<Value> {
+        json_lines(std::str::from_utf8(&self.output).unwrap())
+    }
+
+    /// The one event of this name on standard output.
+    pub fn event(&self, name: &str) -> Value {
+        let found = self.events().into_iter().filter(|event| event["event"] == name).collect::<Vec<_>>();
+        assert_eq!(found.len(), 1, "{name} in {:?}", self.events());
+        found.into_iter().next().unwrap()
+    }
+
+    /// Checks the code; says what the program said if it is another.
+    #[track_caller]
+    pub fn exits(&self, code: i32) -> &Self {
+        let output = String::from_utf8_lossy(&self.output);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "said on standard output:\n{output}\non standard error:\n{}",
+            self.errors
+        );
+        self
+    }
+}
+
+/// Lines, each of which must be a JSON object that names its event.
+pub fn json_lines(text: &str) -> Vec<Value> {
+    let parse = |line: &str| {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?}"));
+        assert!(value["event"].is_string(), "{line}");
+        value
+    };
+    text.lines().map(parse).collect()
+}
+
+/// Starts a program and waits for its end.
+pub fn run(command: Command) -> Ended {
+    Running::start(command).end()
+}
+
+/// What a process writes, kept as it comes, so that it never waits for the test.
+struct Pipe {
+    written: Arc<(Mutex<Written>, Condvar)>,
+    reader: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Written {
+    bytes: Vec<u8>,
+    has_ended: bool,
+}
+
+impl Pipe {
+    fn drain(mut source: impl Read + Send + 'static) -> Self {
+        let written = Arc::new((Mutex::new(Written::default()), Condvar::new()));
+        let shared = Arc::clone(&written);
+        let reader = thread::spawn(move || {
+            let (written, changed) = &*shared;
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let read = source.read(&mut buffer).unwrap_or(0);
+                let mut written = written.lock().unwrap();
+                written.bytes.extend_from_slice(&buffer[..read]);
+                written.has_ended = read == 0;
+                changed.notify_all();
+                if read == 0 {
+                    return;
+                }
+            }
+        });
+        Self { written, reader: Some(reader) }
+    }
+
+    /// `None` if the process closes the pipe, or says nothing of the kind for too long.
+    fn wait_for<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let (written, changed) = &*self.written;
+        let deadline = Instant::now() + GUARD;
+        let mut written = written.lock().unwrap();
+        let mut looked_at = 0;
+        loop {
+            while let Some(end) = written.bytes[looked_at..].iter().position(|byte| *byte == b'\n') {
+                let line = std::str::from_utf8(&written.bytes[looked_at..looked_at + end]).unwrap();
+                if let Some(found) = find(line) {
+                    return Some(found);
+                }
+                looked_at += end + 1;
+            }
+            if written.has_ended {
+                return None;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "waited too long for {what}");
+            written = changed.wait_timeout(written, left).unwrap().0;
+        }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.written.0.lock().unwrap().bytes).into_owned()
+    }
+
+    /// Everything; waits for the other end to be closed.
+    fn rest(&mut self) -> Vec<u8> {
+        self.reader.take().unwrap().join().unwrap();
+        std::mem::take(&mut self.written.0.lock().unwrap().bytes)
+    }
+}
+
+/// A relay in a process, a folder with what is sent and a folder where it goes.
+pub struct Site {
+    pub relay: Running,
+    pub server: String,
+    pub source: TempDir,
+    pub target: TempDir,
+}
+
+impl Site {
+    pub fn new() -> Self {
+        Self::with_relay(&["--data-ports", "none"])
+    }
+
+    /// With a relay on a port that the system chooses, and more arguments for it.
+    pub fn with_relay(args: &[&str]) -> Self {
+        let fixed = ["relay", "--host", "127.0.0.1", "--port", "0"];
+        let mut relay = Running::start(caiman(&[&fixed, args].concat()));
+        let address: SocketAddr = relay.says("the relay's address", |line| {
+            line.strip_prefix("Relay listening on ")?.split(',').next()?.parse().ok()
+        });
+        let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Self { relay, server: address.to_string(), source, target }
+    }
+
+    /// A file in the folder with what is sent.
+    pub fn plant(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.source.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// A path in the folder where it goes.
+    pub fn to(&self, name: &str) -> PathBuf {
+        self.target.path().join(name)
+    }
+
+    /// `caiman send --json --server …` with more arguments.
+    pub fn send_command(&self, args: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = caiman(&["send", "--json", "--server", &self.server]);
+        command.args(args);
+        command
+    }
+
+    pub fn send(&self, args: &[impl AsRef<OsStr>]) -> Running {
+        Running::start(self.send_command(args))
+    }
+
+    /// `caiman receive --server … --out …` with more arguments, without an answer to any question.
+    pub fn receive_command(&self, args: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = caiman(&["receive", "--server", &self.server, "--out"]);
+        command.arg(self.target.path()).args(args);
+        command
+    }
+
+    pub fn receive(&self, args: &[impl AsRef<OsStr>]) -> Running {
+        Running::start(self.receive_command(args))
+    }
+
+    /// A transfer of several blocks in `large`, at least one of which is stored; the next comes a minute later. Both
+    /// sides speak JSON.
+    pub fn crawl(&self) -> (Running, Running) {
+        let path = self.plant("large", super::noise(7, 5 * super::engine::BLOCK));
+        let mut sending = self.send(&["--rate".as_ref(), "4KiB".as_ref(), path.as_os_str()]);
+        let code = sending.code();
+        let mut receiving = self.receive(&[&code, "--yes", "--json"]);
+        receiving.moving();
+        sending.moving();
+        (sending, receiving)
+    }
+
+    /// Whether nothing has arrived under a real name.
+    pub fn has_only_staging(&self) -> bool {
+        let names = super::engine::names_in(self.target.path());
+        names.iter().all(|name| name.starts_with(".caiman-"))
+    }
+}
+
+/// Writes all of `bytes` and closes the pipe.
+pub fn feed(mut input: ChildStdin, bytes: &[u8]) {
+    input.write_all(bytes).unwrap();
+}
+
+/// A path as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
