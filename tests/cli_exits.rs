@@ -76,7 +76,7 @@ fn three_wrong_codes_exit_with_3_and_so_does_the_right_one_after_them() {
         }
     };
     for left in [2, 1, 0] {
-        assert_eq!(try_code("blue-horse-1377-kitchen"), "the code is wrong");
+        assert!(try_code("blue-horse-1377-kitchen").starts_with("the code is wrong"));
         sending.event_where("wrong_try", |event| event["tries_left"] == left);
     }
     sending.event("retired");
@@ -171,7 +171,7 @@ fn a_relay_that_is_killed_while_the_sender_waits_exits_with_5() {
     sending.end().exits(5);
 }
 
-/// A dead relay and a dead peer look the same from here: one connection that closes. Both sides end, and soon.
+/// A dead relay and a dead peer look the same at first: every connection closes. Asking the relay tells them apart.
 #[test]
 fn a_relay_that_is_killed_while_bytes_move_ends_both_sides() {
     let mut site = Site::new();
@@ -180,8 +180,8 @@ fn a_relay_that_is_killed_while_bytes_move_ends_both_sides() {
     let killed = Instant::now();
     for side in [sending, receiving] {
         let ended = side.end();
-        assert!(matches!(ended.code, Some(4 | 5)), "{ended:?}");
-        assert!(ended.event("error")["message"].as_str().unwrap().contains("lost"));
+        let message = ended.exits(5).event("error")["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("can't be reached"), "{message}");
     }
     assert!(killed.elapsed() < NOTICED, "took {:?}", killed.elapsed());
     assert!(site.has_only_staging());
