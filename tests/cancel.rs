@@ -107,6 +107,34 @@ async fn a_cancellation_right_after_the_answer_leaves_nothing() {
     }
 }
 
+/// The relay clears the room away at that moment, and says of lanes that come after it that it doesn't know them; what
+/// counts is why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_while_connections_are_opened_reaches_the_other_side() {
+    let world = World::new().await;
+    fs::write(world.from("x"), noise(1, 9 * BLOCK)).unwrap();
+    for sender_cancels in [true, false].repeat(4) {
+        let order =
+            SendOrder { bytes_per_sec: support::engine::CRAWL, ..world.send_order(world.paths(&["x"])) };
+        let (mut sending, mut receiving, _) = world.offer(order).await;
+        world.receiver.accept(&receiving, Choices::default());
+        let accepted = |notice: &Notice| matches!(notice, Notice::Accepted { .. }).then_some(());
+        let (here, there) = if sender_cancels {
+            sending.told("the answer", accepted).await;
+            world.sender.cancel(&sending);
+            (&mut sending, &mut receiving)
+        } else {
+            receiving.told("the answer", accepted).await;
+            world.receiver.cancel(&receiving);
+            (&mut receiving, &mut sending)
+        };
+        let (here, there) = tokio::join!(here.error(), there.error());
+        assert!(matches!(here, TransferError::Cancelled), "{here:?}");
+        assert!(matches!(there, TransferError::PeerCancelled), "{there:?}");
+        assert!(names_in(world.target.path()).is_empty());
+    }
+}
+
 /// A pipe that gives what it is told to, and otherwise lets its reader wait.
 struct Pipe(mpsc::Receiver<Vec<u8>>, io::Cursor<Vec<u8>>);
 

@@ -139,11 +139,14 @@ async fn a_room_in_which_nothing_moves_is_closed_with_its_lanes() {
 
 #[tokio::test]
 async fn silent_connections_by_the_thousand_do_not_stop_a_transfer() {
-    let relay = TestRelay::start(|_| ()).await;
+    // Under wine, where these tests stand in for Windows, a thousand sockets in one process take longer than anybody
+    // waits: a tenth of the crowd meets a tenth of the limit there.
+    let (crowd_size, limit): (u64, u32) = if cfg!(windows) { (200, 50) } else { (2000, 500) };
+    let relay = TestRelay::start(|config| config.limits.connections_per_address = limit as usize).await;
     let (_sender, _receiver, token) = pair(relay.addr, ROOM).await;
     let (mut there, mut back) = paired_lane(relay.addr, token, 0).await;
     let mut crowd = Vec::new();
-    for _ in 0..2000 {
+    for _ in 0..crowd_size {
         crowd.push(TcpStream::connect(relay.addr).await.unwrap());
     }
     // The crowd's own address: what was there before goes on.
@@ -157,8 +160,8 @@ async fn silent_connections_by_the_thousand_do_not_stop_a_transfer() {
     let mut receiver = Client::connect_from([127, 0, 0, 3], relay.addr).await;
     receiver.hello(Role::Receiver, OTHER_ROOM).await;
     receiver.paired().await;
-    assert!(relay.metric("connections").await < 600);
-    assert!(relay.metric("refusals_total{reason=\"too_many_connections\"}").await > 1000);
+    assert!(relay.metric("connections").await < u64::from(limit) + 100);
+    assert!(relay.metric("refusals_total{reason=\"too_many_connections\"}").await > crowd_size / 2);
     relay.stop().await;
 }
 

@@ -26,13 +26,14 @@ use crate::{
         record::{HEADER_LEN, PLAINTEXT_OFFSET, sealed_len},
     },
     net::client::{LaneAddress, RelayClientError},
-    protocol::relay::LaneHello,
+    protocol::relay::{LaneHello, Refusal},
 };
 
 /// Opens a lane through the relay.
 pub async fn open(address: LaneAddress, hello: LaneHello) -> Result<TcpStream, TransferError> {
     address.open(hello).await.map_err(|error| match error {
-        RelayClientError::Lost => TransferError::PeerLost,
+        // A relay forgets a transfer as soon as one side has left it; why that one left, the control channel tells.
+        RelayClientError::Lost | RelayClientError::Refused(Refusal::NoSuchLane) => TransferError::PeerLost,
         other => other.into(),
     })
 }
