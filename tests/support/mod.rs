@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 pub mod engine;
+pub mod peer;
 pub mod process;
+pub mod stage;
 pub mod tree;
 
 use std::{

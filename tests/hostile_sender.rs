@@ -1,0 +1,467 @@
+//! An honest receiver against senders that have the right code and true keys, and break every other rule: what they
+//! offer. Each is refused by name, and the receiver's folder is left as it was.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+
+use caiman::{
+    engine::{Answer, Choices, Notice, OnConflict, TransferError},
+    protocol::{
+        frame::FrameError,
+        manifest::{
+            MAX_ENTRIES, MAX_TEXT_BYTES, MAX_TOTAL_BYTES, ManifestError, Modified, OfferKind, RawEntry,
+            RawKind,
+        },
+        path::PathError,
+        peer::{FromReceiver, FromSender, Trouble, Withdrawal},
+    },
+    transfer::error::Misbehaviour,
+};
+use support::{peer::*, stage::*};
+
+/// Says `messages` to a receiver that takes whatever it is offered; it must refuse them as `expected` and be left as it
+/// was.
+async fn refused(stage: &mut Stage, name: &str, messages: &[FromSender], expected: Misbehaviour) {
+    let before = stage.tree();
+    let code = code();
+    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let attack = async {
+        let mut peer = waiting.meet().await;
+        for message in messages {
+            peer.say(message).await;
+        }
+        assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved), "{name}");
+    };
+    let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), attack);
+    assert_misbehaved(name, ended, &expected);
+    assert_eq!(stage.tree(), before, "{name} left something behind");
+}
+
+fn assert_misbehaved(name: &str, ended: Ended, expected: &Misbehaviour) {
+    match ended.result {
+        Err(TransferError::PeerMisbehaved(found)) => assert_eq!(found, *expected, "{name}"),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// Delivers `entries` honestly, each file filled from `noise`; gives what became of it and every file's bytes.
+async fn delivered(stage: &mut Stage, entries: &[RawEntry], choices: Choices) -> Ended {
+    let code = code();
+    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let sending = async {
+        let mut peer = waiting.meet().await;
+        for message in offer(OfferKind::Files, entries) {
+            peer.say(&message).await;
+        }
+        let FromReceiver::Accept { lanes: 0, .. } = peer.hear().await.unwrap() else {
+            panic!("only empty files are delivered here");
+        };
+        peer.say(&FromSender::Done).await;
+        assert_eq!(peer.last_word().await, None);
+    };
+    let accept = |notice: &Notice| accept_with(notice, choices.clone());
+    tokio::join!(stage.receive(&code, None, accept), sending).0
+}
+
+#[tokio::test]
+async fn paths_that_lead_out_or_hold_no_name_are_refused() {
+    let mut stage = Stage::new().await;
+    let inside = format!("{}/x", stage.outer().display());
+    let long = "x".repeat(100_000);
+    let deep = ["d"; 3000].join("/");
+    let cases = [
+        ("../x", PathError::Dots),
+        ("..", PathError::Dots),
+        (".", PathError::Dots),
+        ("./x", PathError::Dots),
+        ("a/../../x", PathError::Dots),
+        ("a/..", PathError::Dots),
+        ("a/./x", PathError::Dots),
+        ("/etc/x", PathError::Absolute),
+        ("//host/x", PathError::Absolute),
+        ("/", PathError::Absolute),
+        (&inside, PathError::Absolute),
+        ("a\0b", PathError::Nul),
+        ("", PathError::Empty),
+        ("a/", PathError::Empty),
+        ("a//x", PathError::Empty),
+        (&long, PathError::TooLong),
+        (&deep, PathError::TooLong),
+    ];
+    for (path, expected) in cases {
+        for entry in [file(path, 0), folder(path), link(path, "a")] {
+            let messages = offer(OfferKind::Files, &[folder("a"), entry]);
+            let shown: String = path.chars().take(40).collect();
+            refused(&mut stage, &shown, &messages, ManifestError::Path(expected).into()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn trees_that_do_not_hold_together_are_refused() {
+    let mut stage = Stage::new().await;
+    let cases = [
+        (
+            "a path through a link",
+            vec![folder("b"), link("a", "b"), file("a/x", 0)],
+            ManifestError::NotBelowFolder,
+        ),
+        (
+            "a folder below a link",
+            vec![folder("b"), link("a", "b"), folder("a/x")],
+            ManifestError::NotBelowFolder,
+        ),
+        ("a file below a file", vec![file("a", 0), file("a/x", 0)], ManifestError::NotBelowFolder),
+        ("a file below nothing", vec![file("a/x", 0)], ManifestError::NotBelowFolder),
+        ("a folder after what is in it", vec![file("a/x", 0), folder("a")], ManifestError::NotBelowFolder),
+        (
+            "a journal in a folder of nobody",
+            vec![file(".caiman-0000000000000000/journal", 0)],
+            ManifestError::NotBelowFolder,
+        ),
+        ("a file twice", vec![file("a", 0), file("a", 0)], ManifestError::Duplicate),
+        ("a link over a folder", vec![folder("a"), link("a", "b")], ManifestError::Duplicate),
+        (
+            "a folder over a link, and through it",
+            vec![link("a", "b"), folder("a"), file("a/x", 0)],
+            ManifestError::Duplicate,
+        ),
+    ];
+    for (name, entries, expected) in cases {
+        refused(&mut stage, name, &offer(OfferKind::Files, &entries), expected.into()).await;
+    }
+}
+
+#[tokio::test]
+async fn links_that_lead_out_are_refused() {
+    let mut stage = Stage::new().await;
+    let outside = stage.outer().display().to_string();
+    let cases = [
+        ("l", "/etc", PathError::Escapes),
+        ("l", &outside, PathError::Escapes),
+        ("l", "//host/share", PathError::Escapes),
+        ("l", "..", PathError::Escapes),
+        ("l", "../..", PathError::Escapes),
+        ("l", "./../x", PathError::Escapes),
+        ("d/l", "../..", PathError::Escapes),
+        ("d/l", "../../x", PathError::Escapes),
+        ("l", "d/..", PathError::Escapes),
+        ("l", "d/../../x", PathError::Escapes),
+        ("l", "", PathError::Empty),
+        ("l", "d//x", PathError::Empty),
+        ("l", "a\0b", PathError::Nul),
+    ];
+    for (path, target, expected) in cases {
+        let messages = offer(OfferKind::Files, &[folder("d"), link(path, target)]);
+        let name = format!("{path} -> {target}");
+        refused(&mut stage, &name, &messages, ManifestError::Path(expected).into()).await;
+    }
+}
+
+#[tokio::test]
+async fn offers_that_lie_about_themselves_are_refused() {
+    let mut stage = Stage::new().await;
+    let opening = |kind, entries, bytes| vec![FromSender::Offer { kind, entries, bytes, lanes: 2 }];
+    let files = |entries, bytes| opening(OfferKind::Files, entries, bytes);
+    let with_page = |mut messages: Vec<FromSender>, entries: &[RawEntry]| {
+        messages.extend(offer(OfferKind::Files, entries).into_iter().skip(1));
+        messages
+    };
+    let two = [file("a", 3), file("b", 4)];
+    let late = RawKind::File {
+        size: 0,
+        modified: Some(Modified { secs: 0, nanos: 2_000_000_000 }),
+        executable: false,
+    };
+    let late = RawEntry { path: "a".to_owned(), kind: late };
+    let mut wrong_digest = offer(OfferKind::Files, &two);
+    wrong_digest[2] = FromSender::OfferEnd { digest: [0; 32] };
+    let sizes: Misbehaviour = ManifestError::Sizes.into();
+    let kind: Misbehaviour = ManifestError::Kind.into();
+    let cases = [
+        ("every entry there is", files(u64::MAX, 0), ManifestError::TooMany(u64::MAX).into()),
+        ("one entry too many", files(MAX_ENTRIES + 1, 0), ManifestError::TooMany(MAX_ENTRIES + 1).into()),
+        ("every byte there is", files(1, u64::MAX), sizes.clone()),
+        ("one byte too many", files(1, MAX_TOTAL_BYTES + 1), sizes.clone()),
+        ("a sum that is too small", with_page(files(2, 6), &two), sizes.clone()),
+        ("a sum that is too large", with_page(files(2, 8), &two), sizes.clone()),
+        (
+            "a sum that overflows",
+            with_page(files(2, 6), &[file("a", 4), file("b", u64::MAX - 1)]),
+            sizes.clone(),
+        ),
+        ("more than announced", with_page(files(1, 7), &two), ManifestError::TooMany(2).into()),
+        (
+            "less than announced",
+            with_page(files(3, 7), &two),
+            ManifestError::TooFew { held: 2, announced: 3 }.into(),
+        ),
+        ("a time that doesn't exist", offer(OfferKind::Files, &[late]), ManifestError::Time.into()),
+        ("the digest of another offer", wrong_digest, Misbehaviour::Record),
+        ("a text that is too long", opening(OfferKind::Text, 1, MAX_TEXT_BYTES + 1), sizes.clone()),
+        (
+            "a text that grows",
+            with_page(opening(OfferKind::Text, 1, 3), &[file("text", MAX_TEXT_BYTES + 1)]),
+            sizes,
+        ),
+        ("a text of two files", offer(OfferKind::Text, &two), kind.clone()),
+        ("a text that is a folder", offer(OfferKind::Text, &[folder("a")]), kind.clone()),
+        ("a stream of two files", offer(OfferKind::Stream, &[file("a", 0), file("b", 0)]), kind.clone()),
+        ("a stream with a size", offer(OfferKind::Stream, &[file("a", 5)]), kind.clone()),
+        ("a stream that is a link", offer(OfferKind::Stream, &[link("a", "b")]), kind.clone()),
+        ("a stream of nothing", offer(OfferKind::Stream, &[]), kind),
+    ];
+    for (name, messages, expected) in cases {
+        refused(&mut stage, name, &messages, expected).await;
+    }
+    let no_lanes = [FromSender::Offer { kind: OfferKind::Files, entries: 1, bytes: 3, lanes: 0 }];
+    let messages: Vec<_> =
+        no_lanes.into_iter().chain(offer(OfferKind::Files, &[file("a", 3)]).into_iter().skip(1)).collect();
+    refused(&mut stage, "no lanes for three bytes", &messages, Misbehaviour::Lanes).await;
+}
+
+/// Catches a receiver that collects what it was never promised, or that can be kept busy with nothing.
+#[tokio::test]
+async fn pages_that_never_end_are_refused_before_they_fill_the_memory() {
+    const ENOUGH: u64 = 32 << 20;
+    let mut stage = Stage::new().await;
+    let page: Vec<_> = (0..2000).map(|number| file(&format!("file {number}"), 0)).collect();
+    let cases = [
+        ("more than announced", page, ManifestError::TooMany(11).into()),
+        ("empty ones", Vec::new(), Misbehaviour::OutOfTurn("empty page")),
+    ];
+    for (name, page, expected) in cases {
+        let code = code();
+        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+        let attack = async {
+            let mut peer = waiting.meet().await;
+            peer.say(&FromSender::Offer { kind: OfferKind::Files, entries: 10, bytes: 0, lanes: 2 }).await;
+            while peer.is_quiet().await {
+                peer.say(&FromSender::Page(page.clone())).await;
+                assert!(peer.said < ENOUGH, "{name}: the receiver takes {ENOUGH} bytes and more");
+            }
+            assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved), "{name}");
+        };
+        let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), attack);
+        assert_misbehaved(name, ended, &expected);
+    }
+    assert_eq!(stage.tree(), ["inbox/"]);
+}
+
+#[tokio::test]
+async fn control_records_that_are_no_honest_ones_are_refused() {
+    let mut stage = Stage::new().await;
+    let too_long = {
+        let mut header = [0; 24];
+        header[..8].copy_from_slice(&[1, 1, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+        header.to_vec()
+    };
+    let one_over = {
+        let mut header = too_long.clone();
+        header[4..8].copy_from_slice(&(256 * 1024 + 1u32).to_be_bytes());
+        header
+    };
+    type Attack<'a> = Box<dyn Fn(&mut HostilePeer) -> Vec<u8> + 'a>;
+    let flip = |at: usize| -> Attack<'_> {
+        Box::new(move |peer| {
+            let mut record = peer.seal(&FromSender::Alive);
+            record[at] ^= 1;
+            record
+        })
+    };
+    let plain = |bytes: &'static [u8]| -> Attack<'_> { Box::new(move |peer| peer.seal_bytes(bytes)) };
+    let cases: Vec<(&str, Attack<'_>, Misbehaviour)> = vec![
+        ("a changed channel", flip(0), Misbehaviour::Record),
+        ("a changed author", flip(1), Misbehaviour::Record),
+        ("a changed lane", flip(3), Misbehaviour::Record),
+        ("a changed sequence number", flip(15), Misbehaviour::Record),
+        ("a changed block", flip(23), Misbehaviour::Record),
+        ("a changed vector", flip(24), Misbehaviour::Record),
+        ("a changed content", flip(40), Misbehaviour::Record),
+        ("a changed tag", flip(56 + 31), Misbehaviour::Record),
+        ("4 GiB announced", Box::new(|_| too_long.clone()), Misbehaviour::Record),
+        ("a byte too much announced", Box::new(|_| one_over.clone()), Misbehaviour::Record),
+        (
+            "the same record twice",
+            Box::new(|peer| peer.seal(&FromSender::Alive).repeat(2)),
+            Misbehaviour::Record,
+        ),
+        (
+            "a record left out",
+            Box::new(|peer| {
+                peer.seal(&FromSender::Alive);
+                peer.seal(&FromSender::Alive)
+            }),
+            Misbehaviour::Record,
+        ),
+        (
+            "the receiver's own words",
+            Box::new(|peer| {
+                let mut record = peer.seal(&FromSender::Alive);
+                record[1] = 2;
+                record
+            }),
+            Misbehaviour::Record,
+        ),
+        ("an empty message", plain(b""), FrameError::Malformed.into()),
+        ("an unknown message", plain(b"\xff\xff\xff"), FrameError::Malformed.into()),
+        ("a message and more", plain(b"\x07\x00"), FrameError::Trailing.into()),
+        ("a list of 2^32 entries", plain(b"\x01\xff\xff\xff\xff\x0f"), FrameError::Malformed.into()),
+    ];
+    for (name, attack, expected) in cases {
+        let code = code();
+        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+        let attack = async {
+            let mut peer = waiting.meet().await;
+            let bytes = attack(&mut peer);
+            peer.send(&bytes).await;
+            assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved), "{name}");
+        };
+        let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), attack);
+        assert_misbehaved(name, ended, &expected);
+    }
+    assert_eq!(stage.tree(), ["inbox/"]);
+}
+
+#[tokio::test]
+async fn messages_at_the_wrong_moment_are_refused() {
+    let mut stage = Stage::new().await;
+    let offered = offer(OfferKind::Files, &[file("a", 3)]);
+    let never = |_: &Notice| None;
+    let messages = [
+        ("offer", offered[0].clone()),
+        ("page", offered[1].clone()),
+        ("offer end", offered[2].clone()),
+        ("withdrawn", FromSender::Withdrawn { entry: 0, reason: Withdrawal::Changed }),
+        ("stream end", FromSender::StreamEnd { bytes: 0 }),
+        ("hashes", FromSender::Hashes(vec![(0, [0; 32])])),
+        ("done", FromSender::Done),
+    ];
+    let moments = [
+        ("before the offer", 0, vec!["offer"]),
+        ("between the pages", 1, vec!["page", "offer end"]),
+        ("before the answer", 3, vec![]),
+    ];
+    for (moment, said_before, in_turn) in moments {
+        for (name, message) in messages.iter().filter(|(name, _)| !in_turn.contains(name)) {
+            let code = code();
+            let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+            let attack = async {
+                let mut peer = waiting.meet().await;
+                for honest in &offered[..said_before] {
+                    peer.say(honest).await;
+                }
+                peer.say(message).await;
+                assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved), "{name} {moment}");
+            };
+            let (ended, ()) = tokio::join!(stage.receive(&code, None, never), attack);
+            assert_misbehaved(moment, ended, &Misbehaviour::OutOfTurn(name));
+        }
+    }
+    assert_eq!(stage.tree(), ["inbox/"]);
+}
+
+/// Names that mean something only elsewhere, or to this program, are names like any other; on Windows they are repaired.
+#[tokio::test]
+async fn names_that_mean_more_on_another_system_land_inside() {
+    let mut stage = Stage::new().await;
+    let long = format!("{}.txt", "n".repeat(1000));
+    let cases = [
+        (r"C:\evil", r"C:\evil", "C__evil"),
+        (r"..\x", r"..\x", ".._x"),
+        (r"\\host\share", r"\\host\share", "__host_share"),
+        ("NUL", "NUL", "NUL_"),
+        ("...", "...", ".._"),
+        ("-rf", "-rf", "-rf"),
+        (".caiman-0000000000000000", "_caiman-0000000000000000", "_caiman-0000000000000000"),
+    ];
+    for (name, on_unix, on_windows) in cases {
+        let inner = format!("{name}/journal");
+        let ended = delivered(&mut stage, &[folder(name), file(&inner, 0)], Choices::default()).await;
+        assert_eq!(ended.result.unwrap().stored, 2);
+        let kept = if cfg!(windows) { on_windows } else { on_unix };
+        let journal = stage.inbox().join(kept).join("journal");
+        assert!(journal.is_file(), "{name} is not at {}", journal.display());
+        fs::remove_dir_all(journal.parent().unwrap()).unwrap();
+        assert_eq!(stage.tree(), ["inbox/"], "{name} left something elsewhere");
+    }
+    delivered(&mut stage, &[file(&long, 0)], Choices::default()).await.result.unwrap();
+    let kept = format!("inbox/{}.txt", "n".repeat(251));
+    assert!(stage.tree()[1].starts_with(&kept), "{:?}", stage.tree());
+}
+
+/// Times that no calendar knows must neither stop nor crash a receiver.
+#[tokio::test]
+async fn times_at_the_ends_of_the_world_are_taken() {
+    let mut stage = Stage::new().await;
+    for secs in [i64::MIN, -1, i64::MAX] {
+        let modified = Some(Modified { secs, nanos: 999_999_999 });
+        let entries = [
+            RawEntry { path: "d".to_owned(), kind: RawKind::Folder { modified } },
+            RawEntry { path: "d/f".to_owned(), kind: RawKind::File { size: 0, modified, executable: true } },
+            RawEntry { path: "l".to_owned(), kind: RawKind::Link { target: "d".to_owned(), modified } },
+        ];
+        let entries = if cfg!(windows) { &entries[..2] } else { &entries[..] };
+        let ended = delivered(&mut stage, entries, Choices::default()).await;
+        assert_eq!(ended.result.unwrap().not_stored, 0, "{secs}");
+    }
+}
+
+/// What stands in the folder is never written through: not a link to elsewhere, not a folder in a link's place.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_stands_in_the_folder_is_not_written_through() {
+    use std::os::unix::fs::symlink;
+    for on_conflict in [OnConflict::KeepBoth, OnConflict::Replace, OnConflict::Skip] {
+        let mut stage = Stage::new().await;
+        let (inbox, elsewhere) = (stage.inbox(), stage.outer().join("elsewhere"));
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join("precious"), "kept").unwrap();
+        fs::create_dir(inbox.join("folder")).unwrap();
+        fs::write(inbox.join("folder/precious"), "kept").unwrap();
+        symlink("../elsewhere", inbox.join("out")).unwrap();
+        symlink("../elsewhere/precious", inbox.join("leaf")).unwrap();
+        symlink("../elsewhere/new", inbox.join("dangling")).unwrap();
+        let entries = [
+            folder("out"),
+            file("out/precious", 0),
+            file("leaf", 0),
+            file("dangling", 0),
+            folder("evil"),
+            link("folder", "evil"),
+        ];
+        let choices = Choices { on_conflict, ..Choices::default() };
+        delivered(&mut stage, &entries, choices).await.result.unwrap();
+        let kept = fs::read_to_string(elsewhere.join("precious")).unwrap();
+        assert_eq!(
+            (kept.as_str(), fs::read_dir(&elsewhere).unwrap().count()),
+            ("kept", 1),
+            "{on_conflict:?}"
+        );
+        assert_eq!(fs::read_to_string(inbox.join("folder/precious")).unwrap(), "kept", "{on_conflict:?}");
+        assert!(!stage.tree().iter().any(|path| path.contains(".caiman")), "{on_conflict:?}");
+    }
+}
+
+/// A person's no, or none at all, is not overruled by a sender that goes on regardless.
+#[tokio::test]
+async fn a_declined_offer_stays_declined() {
+    let mut stage = Stage::new().await;
+    let code = code();
+    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let attack = async {
+        let mut peer = waiting.meet().await;
+        for message in offer(OfferKind::Files, &[file("a", 0)]) {
+            peer.say(&message).await;
+        }
+        assert_eq!(peer.hear().await, Some(FromReceiver::Decline));
+        peer.say(&FromSender::Done).await;
+        assert_eq!(peer.last_word().await, None);
+    };
+    let decline = |notice: &Notice| matches!(notice, Notice::Offer(_)).then_some(Answer::Decline);
+    let (ended, ()) = tokio::join!(stage.receive(&code, None, decline), attack);
+    assert!(matches!(ended.result, Err(TransferError::Declined)), "{ended:?}");
+    assert_eq!(stage.tree(), ["inbox/"]);
+}

@@ -1,0 +1,404 @@
+//! [`HostilePeer`]: the other end of a transfer, with true keys and no manners. It meets the honest end through a real
+//! relay, and then says, seals and sends whatever a test wants, byte by byte as the protocol does it.
+//!
+//! What it writes may meet a closed connection: the honest end is free to leave at the first wrong byte, so writing
+//! never fails here. What counts is what the honest end says last and how it ends.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use caiman::{
+    code::CodePhrase,
+    crypto::{
+        Channel, ChannelKeys, Opener, Pake, Sealer, SharedKey, Side, Stretch, Transcript, derive,
+        record::{HEADER_LEN, PLAINTEXT_OFFSET},
+    },
+    net,
+    protocol::{
+        Role, VERSION, frame,
+        manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
+        peer::{
+            First, FromReceiver, FromSender, MAX_CONTROL, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello,
+            SenderHello, SenderVerdict, Trouble,
+        },
+        relay::{Hello, LANE_PAIRED, LaneToken, Reply, RoomId},
+    },
+    transfer::plan::Plan,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::spawn_blocking,
+    time::timeout,
+};
+
+use super::{Client, lane, within};
+
+/// As few as an honest receiver accepts: tests are many.
+pub const ITERATIONS: u32 = 100_000;
+
+/// A code that no other test uses.
+pub fn code() -> CodePhrase {
+    CodePhrase::generate(4).unwrap()
+}
+
+/// Another code for the same room.
+pub fn wrong_code(right: &CodePhrase) -> CodePhrase {
+    let room: Vec<&str> = right.words().take(2).collect();
+    loop {
+        let secret = code();
+        let words: Vec<&str> = room.iter().copied().chain(secret.words().skip(2)).collect();
+        let wrong = CodePhrase::parse(&words.join("-")).unwrap();
+        if wrong != *right {
+            return wrong;
+        }
+    }
+}
+
+/// Says a hello to the relay with `first`, whatever that is.
+pub async fn enter(relay: SocketAddr, role: Role, code: &CodePhrase, first: Vec<u8>) -> Client {
+    let mut client = Client::connect(relay).await;
+    let room = RoomId(code.room());
+    client
+        .send(&frame::encode(&Hello { version: VERSION, features: 0, role, room, proof: None, first }))
+        .await;
+    client
+}
+
+/// A sender that has put up its code.
+pub struct WaitingSender {
+    client: Client,
+    relay: SocketAddr,
+    code: CodePhrase,
+    pake: Pake,
+    first: Vec<u8>,
+}
+
+impl WaitingSender {
+    pub async fn new(relay: SocketAddr, code: &CodePhrase) -> Self {
+        Self::with(relay, code, |_| ()).await
+    }
+
+    /// With a hello that `change` has been at.
+    pub async fn with(relay: SocketAddr, code: &CodePhrase, change: impl FnOnce(&mut SenderHello)) -> Self {
+        let (pake, message) = Pake::start(Side::Sender, code.as_bytes(), &code.room(), VERSION);
+        let mut hello = SenderHello {
+            version: VERSION,
+            features: 0,
+            pake: message,
+            iterations: ITERATIONS,
+            metadata_salt: [1; 8],
+            data_salt: [2; 8],
+        };
+        change(&mut hello);
+        let first = frame::to_bytes(&First::Hello(hello));
+        let mut client = enter(relay, Role::Sender, code, first.clone()).await;
+        assert_eq!(client.reply().await, Reply::Waiting);
+        Self { client, relay, code: code.clone(), pake, first }
+    }
+
+    /// Waits for the receiver and its proof, and proves itself.
+    pub async fn meet(self) -> HostilePeer {
+        let mut greeted = self.greeted().await;
+        let verdict = SenderVerdict::Confirmed { tag: greeted.tag };
+        greeted.client.send(&frame::encode(&verdict)).await;
+        let Greeted { client, token, key, relay, code, .. } = greeted;
+        HostilePeer::new(client, token, relay, code, key, Side::Sender, [ITERATIONS; 2], [[1; 8], [2; 8]])
+            .await
+    }
+
+    /// Waits for the receiver and its proof, and says nothing yet.
+    pub async fn greeted(mut self) -> Greeted {
+        let (token, _) = self.client.paired().await;
+        let theirs: ReceiverFirst =
+            within(net::io::read(&mut self.client.stream, MAX_HANDSHAKE)).await.unwrap();
+        let hello: ReceiverHello = frame::from_bytes(&theirs.hello).unwrap();
+        let transcript = Transcript::new(&self.first, &theirs.hello);
+        let key = self.pake.finish(&hello.pake).unwrap();
+        key.check(Side::Receiver, &transcript, &theirs.tag).unwrap();
+        let tag = key.confirm(Side::Sender, &transcript);
+        Greeted { client: self.client, token, key, tag, relay: self.relay, code: self.code }
+    }
+}
+
+/// A sender whose verdict is due.
+pub struct Greeted {
+    pub client: Client,
+    /// What would prove this end.
+    pub tag: [u8; 32],
+    token: LaneToken,
+    key: SharedKey,
+    relay: SocketAddr,
+    code: CodePhrase,
+}
+
+/// A receiver that has joined an honest sender and said nothing yet.
+pub struct JoinedReceiver {
+    pub client: Client,
+    /// What the sender said first, as it came.
+    pub first: Vec<u8>,
+    token: LaneToken,
+    relay: SocketAddr,
+}
+
+impl JoinedReceiver {
+    /// Joins as soon as the sender is back in its room.
+    pub async fn new(relay: SocketAddr, code: &CodePhrase) -> Self {
+        within(async {
+            loop {
+                let mut client = enter(relay, Role::Receiver, code, Vec::new()).await;
+                match client.reply().await {
+                    Reply::Paired { token, first } => return Self { client, first, token, relay },
+                    other => assert!(matches!(other, Reply::Refused(_)), "{other:?} came to a receiver"),
+                }
+            }
+        })
+        .await
+    }
+
+    /// What the sender said first.
+    pub fn sender_hello(&self) -> SenderHello {
+        match frame::from_bytes(&self.first).unwrap() {
+            First::Hello(hello) => hello,
+            First::Retired => panic!("the code is retired"),
+        }
+    }
+
+    /// The honest answer to the sender's first message, and what comes of it. With a wrong code it is still the
+    /// honest answer of somebody who mistyped.
+    pub fn answer(&self, code: &CodePhrase) -> (ReceiverFirst, SharedKey, Transcript) {
+        let (pake, message) = Pake::start(Side::Receiver, code.as_bytes(), &code.room(), VERSION);
+        let key = pake.finish(&self.sender_hello().pake).unwrap();
+        let hello = frame::to_bytes(&ReceiverHello { version: VERSION, features: 0, pake: message });
+        let transcript = Transcript::new(&self.first, &hello);
+        let tag = key.confirm(Side::Receiver, &transcript);
+        (ReceiverFirst { hello, tag }, key, transcript)
+    }
+
+    /// Says `answer` and reads the verdict.
+    pub async fn try_answer(&mut self, answer: &ReceiverFirst) -> SenderVerdict {
+        self.client.send(&frame::encode(answer)).await;
+        within(net::io::read(&mut self.client.stream, MAX_HANDSHAKE)).await.unwrap()
+    }
+
+    /// Proves itself with the right code.
+    pub async fn meet(mut self, code: &CodePhrase) -> HostilePeer {
+        let hello = self.sender_hello();
+        let (answer, key, transcript) = self.answer(code);
+        let SenderVerdict::Confirmed { tag } = self.try_answer(&answer).await else {
+            panic!("the sender refused a right code");
+        };
+        key.check(Side::Sender, &transcript, &tag).unwrap();
+        let Self { client, token, relay, .. } = self;
+        let salts = [hello.metadata_salt, hello.data_salt];
+        let iterations = [hello.iterations; 2];
+        HostilePeer::new(client, token, relay, code.clone(), key, Side::Receiver, iterations, salts).await
+    }
+}
+
+/// See the module.
+pub struct HostilePeer {
+    stream: TcpStream,
+    side: Side,
+    relay: SocketAddr,
+    token: LaneToken,
+    sealer: Sealer,
+    opener: Opener,
+    data: Option<ChannelKeys>,
+    secret: Arc<(CodePhrase, SharedKey)>,
+    stretch: Stretch,
+    /// Bytes written on the control connection.
+    pub said: u64,
+}
+
+impl HostilePeer {
+    #[allow(clippy::too_many_arguments, reason = "called from the two handshakes alone")]
+    async fn new(
+        client: Client,
+        token: LaneToken,
+        relay: SocketAddr,
+        code: CodePhrase,
+        key: SharedKey,
+        side: Side,
+        iterations: [u32; 2],
+        salts: [[u8; 8]; 2],
+    ) -> Self {
+        let secret = Arc::new((code, key));
+        let [metadata, stretch] = [0, 1].map(|at| Stretch::checked(iterations[at], salts[at]).unwrap());
+        let keys = keys(Channel::Metadata, &secret, metadata).await;
+        Self {
+            stream: client.stream,
+            side,
+            relay,
+            token,
+            sealer: Sealer::new(keys.sent_by(side), 0),
+            opener: Opener::new(keys.sent_by(side.other()), 0, MAX_CONTROL),
+            data: None,
+            secret,
+            stretch,
+            said: 0,
+        }
+    }
+
+    /// A control message as a record, to be sent, changed or kept.
+    pub fn seal(&mut self, message: &impl Serialize) -> Vec<u8> {
+        self.seal_bytes(&frame::to_bytes(message))
+    }
+
+    /// Any plaintext as a control record.
+    pub fn seal_bytes(&mut self, plaintext: &[u8]) -> Vec<u8> {
+        self.sealer.seal_message(plaintext).unwrap()
+    }
+
+    /// Says a control message.
+    pub async fn say(&mut self, message: &impl Serialize) {
+        let record = self.seal(message);
+        self.send(&record).await;
+    }
+
+    /// Writes bytes on the control connection as they are; says whether the connection still took them.
+    pub async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.said += bytes.len() as u64;
+        within(self.stream.write_all(bytes)).await.is_ok()
+    }
+
+    /// Whether the other end has said nothing that was not heard yet.
+    pub async fn is_quiet(&mut self) -> bool {
+        timeout(Duration::ZERO, self.stream.peek(&mut [0])).await.is_err()
+    }
+
+    /// The next control message; `None` once the other end has left.
+    pub async fn hear<T: DeserializeOwned>(&mut self) -> Option<T> {
+        within(async {
+            let mut header = [0; HEADER_LEN];
+            self.stream.read_exact(&mut header).await.ok()?;
+            let due = self.opener.begin(&header).unwrap();
+            let mut rest = vec![0; due.rest];
+            self.stream.read_exact(&mut rest).await.ok()?;
+            Some(frame::from_bytes(self.opener.open(&header, &mut rest).unwrap()).unwrap())
+        })
+        .await
+    }
+
+    /// Why the other end gave up, in its last words; `None` if it left without any.
+    pub async fn last_word(&mut self) -> Option<Trouble> {
+        loop {
+            match self.side {
+                Side::Sender => match self.hear::<FromReceiver>().await? {
+                    FromReceiver::Failed(trouble) => return Some(trouble),
+                    FromReceiver::Complete { .. } => return None,
+                    _ => {}
+                },
+                Side::Receiver => {
+                    if let FromSender::Failed(trouble) = self.hear::<FromSender>().await? {
+                        return Some(trouble);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Opens lanes 0 to `count`, exclusive, of which the other end opens its ends now.
+    pub async fn open_lanes(&mut self, count: u16) -> Vec<Lane> {
+        if self.data.is_none() {
+            self.data = Some(keys(Channel::Data, &self.secret, self.stretch).await);
+        }
+        let keys = self.data.as_ref().unwrap().sent_by(Side::Sender);
+        let role = if self.side == Side::Sender { Role::Sender } else { Role::Receiver };
+        let mut lanes = Vec::new();
+        for number in 0..count {
+            let mut stream = lane(self.relay, self.token, number, role).await;
+            assert_eq!(within(stream.read_u8()).await.unwrap(), LANE_PAIRED);
+            let sealer = Sealer::new(keys, number);
+            lanes.push(Lane { stream, sealer, opener: Opener::new(keys, number, 2 << 20) });
+        }
+        lanes
+    }
+
+    /// A sealer of blocks for a lane that may not even exist.
+    pub async fn block_sealer(&mut self, lane: u16) -> Sealer {
+        if self.data.is_none() {
+            self.data = Some(keys(Channel::Data, &self.secret, self.stretch).await);
+        }
+        Sealer::new(self.data.as_ref().unwrap().sent_by(Side::Sender), lane)
+    }
+}
+
+async fn keys(channel: Channel, secret: &Arc<(CodePhrase, SharedKey)>, stretch: Stretch) -> ChannelKeys {
+    let secret = Arc::clone(secret);
+    spawn_blocking(move || derive(channel, secret.0.as_bytes(), &secret.1, &stretch)).await.unwrap()
+}
+
+/// One end of a lane.
+pub struct Lane {
+    pub stream: TcpStream,
+    sealer: Sealer,
+    opener: Opener,
+}
+
+impl Lane {
+    /// A block as a record, the next in this lane's order.
+    pub fn seal(&mut self, index: u64, bytes: &[u8]) -> Vec<u8> {
+        seal_block(&mut self.sealer, index, bytes)
+    }
+
+    /// Writes bytes as they are.
+    pub async fn send(&mut self, bytes: &[u8]) {
+        // The other end may have left; see the module.
+        let _ = within(self.stream.write_all(bytes)).await;
+    }
+
+    /// The next block and its index.
+    pub async fn take(&mut self) -> Option<(u64, Vec<u8>)> {
+        within(async {
+            let mut header = [0; HEADER_LEN];
+            self.stream.read_exact(&mut header).await.ok()?;
+            let due = self.opener.begin(&header).unwrap();
+            let mut rest = vec![0; due.rest];
+            self.stream.read_exact(&mut rest).await.ok()?;
+            Some((due.block, self.opener.open(&header, &mut rest).unwrap().to_vec()))
+        })
+        .await
+    }
+}
+
+/// A block as a record of whatever lane `sealer` is for.
+pub fn seal_block(sealer: &mut Sealer, index: u64, bytes: &[u8]) -> Vec<u8> {
+    let mut record = vec![0; PLAINTEXT_OFFSET];
+    record.extend_from_slice(bytes);
+    sealer.seal(index, &mut record).unwrap();
+    record
+}
+
+pub fn file(path: &str, size: u64) -> RawEntry {
+    RawEntry { path: path.to_owned(), kind: RawKind::File { size, modified: None, executable: false } }
+}
+
+pub fn folder(path: &str) -> RawEntry {
+    RawEntry { path: path.to_owned(), kind: RawKind::Folder { modified: None } }
+}
+
+pub fn link(path: &str, target: &str) -> RawEntry {
+    RawEntry { path: path.to_owned(), kind: RawKind::Link { target: target.to_owned(), modified: None } }
+}
+
+/// The messages that offer `entries`, with sums that are true as far as they can be.
+pub fn offer(kind: OfferKind, entries: &[RawEntry]) -> Vec<FromSender> {
+    let size = |entry: &RawEntry| if let RawKind::File { size, .. } = entry.kind { size } else { 0 };
+    let bytes = entries.iter().map(size).fold(0, u64::saturating_add);
+    let opening = FromSender::Offer { kind, entries: entries.len() as u64, bytes, lanes: 2 };
+    let mut digest = blake3::Hasher::new();
+    entries.iter().for_each(|entry| {
+        digest.update(&frame::to_bytes(entry));
+    });
+    let end = FromSender::OfferEnd { digest: *digest.finalize().as_bytes() };
+    let pages = entries.chunks(1000).map(|page| FromSender::Page(page.to_vec()));
+    [opening].into_iter().chain(pages).chain([end]).collect()
+}
+
+/// The plan that an honest receiver makes of sound `entries` if it wants all of them.
+pub fn plan(kind: OfferKind, entries: &[RawEntry]) -> Plan {
+    let mut builder = ManifestBuilder::new(kind);
+    entries.iter().for_each(|entry| builder.push(entry.clone()).unwrap());
+    Plan::new(&builder.finish().unwrap(), |_| true)
+}

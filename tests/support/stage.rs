@@ -1,0 +1,154 @@
+//! [`Stage`]: the honest end. A relay, a production engine, and a folder inside a folder, so that whatever escapes from
+//! the inner one can be seen.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use caiman::{
+    code::CodePhrase,
+    engine::{
+        Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Output, ReceiveOrder,
+        RelayChoice, Report, SendOrder, TaskId, TransferError, What,
+    },
+    net::client::RelayAddress,
+};
+use tempfile::TempDir;
+use tokio::sync::{Notify, oneshot};
+
+use super::{TestRelay, within};
+
+/// See the module.
+pub struct Stage {
+    pub relay: TestRelay,
+    /// Told, the honest end's person cancels the transfer that is running.
+    pub cancel: Arc<Notify>,
+    engine: Engine,
+    events: Events,
+    outer: TempDir,
+}
+
+/// How the honest end's transfer went.
+#[derive(Debug)]
+pub struct Ended {
+    pub notices: Vec<Notice>,
+    pub result: Result<Report, TransferError>,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        let relay = TestRelay::start(|config| config.limits.joins_per_minute = 100_000).await;
+        let (engine, events) = Engine::start(|| ()).unwrap();
+        let outer = tempfile::tempdir().unwrap();
+        fs::create_dir(outer.path().join("inbox")).unwrap();
+        Self { relay, cancel: Arc::default(), engine, events, outer }
+    }
+
+    /// The folder that nothing but the inbox may be in.
+    pub fn outer(&self) -> &Path {
+        self.outer.path()
+    }
+
+    /// The folder that the honest end chose.
+    pub fn inbox(&self) -> PathBuf {
+        self.outer.path().join("inbox")
+    }
+
+    /// Everything below the outer folder, with what files hold and where links point.
+    pub fn tree(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        list(self.outer.path(), "", &mut found);
+        found.sort();
+        found
+    }
+
+    pub fn relay_choice(&self) -> RelayChoice {
+        RelayChoice { address: RelayAddress::from_socket(self.relay.addr), password: None }
+    }
+
+    /// Receives into the inbox, or to `output` instead; `decide` answers what is told, if that needs an answer.
+    pub async fn receive(
+        &mut self,
+        code: &CodePhrase,
+        output: Option<Output>,
+        decide: impl FnMut(&Notice) -> Option<Answer>,
+    ) -> Ended {
+        let id = self.engine.new_id();
+        let output = output.unwrap_or_else(|| Output::Folder(self.inbox()));
+        let order = ReceiveOrder { code: code.clone(), relay: self.relay_choice(), output, lanes: 4 };
+        self.drive(id, Command::Receive(id, Box::new(order)), decide).await
+    }
+
+    /// Sends `what` under `code`; `ready` is told once the code is up.
+    pub async fn send(&mut self, code: &CodePhrase, what: What, ready: oneshot::Sender<()>) -> Ended {
+        let id = self.engine.new_id();
+        let (relay, code) = (Some(self.relay_choice()), CodeChoice::Own(code.clone()));
+        let order = SendOrder { what, code, relay, lanes: 4, bytes_per_sec: None };
+        let mut ready = Some(ready);
+        let decide = |notice: &Notice| {
+            if let (Notice::Code { .. }, Some(ready)) = (notice, ready.take()) {
+                // Whoever waited for it has failed, and says so.
+                let _ = ready.send(());
+            }
+            None
+        };
+        self.drive(id, Command::Send(id, Box::new(order)), decide).await
+    }
+
+    async fn drive(
+        &mut self,
+        id: TaskId,
+        command: Command,
+        mut decide: impl FnMut(&Notice) -> Option<Answer>,
+    ) -> Ended {
+        let mut notices = Vec::new();
+        self.engine.command(command).unwrap();
+        loop {
+            let event = tokio::select! {
+                event = within(self.events.next()) => event.expect("the engine runs"),
+                () = self.cancel.notified() => {
+                    self.engine.command(Command::Cancel(id)).unwrap();
+                    continue;
+                }
+            };
+            match event {
+                Event::Notice(from, notice) if from == id => {
+                    if let Some(answer) = decide(&notice) {
+                        self.engine.command(Command::Answer(id, answer)).unwrap();
+                    }
+                    notices.push(notice);
+                }
+                Event::Ended(from, result) if from == id => return Ended { notices, result },
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Takes all of an offer.
+pub fn accept(notice: &Notice) -> Option<Answer> {
+    accept_with(notice, Choices::default())
+}
+
+/// Takes an offer with `choices`.
+pub fn accept_with(notice: &Notice, choices: Choices) -> Option<Answer> {
+    matches!(notice, Notice::Offer(_)).then_some(Answer::Accept(choices))
+}
+
+fn list(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let kind = entry.file_type().unwrap();
+        if kind.is_symlink() {
+            found.push(format!("{name} -> {}", fs::read_link(entry.path()).unwrap().to_string_lossy()));
+        } else if kind.is_dir() {
+            list(&entry.path(), &format!("{name}/"), found);
+            found.push(format!("{name}/"));
+        } else {
+            let content = fs::read(entry.path()).unwrap();
+            found.push(format!("{name} = {} {}", content.len(), blake3::hash(&content).to_hex()));
+        }
+    }
+}
