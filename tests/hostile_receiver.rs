@@ -1,0 +1,454 @@
+//! An honest sender against receivers that break the rules: guessing at the code, lying about what they hold, asking for
+//! what isn't theirs to ask. Each is refused by name, and learns nothing before it has proven the code.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::{fs, io, io::Read, net::SocketAddr, sync::mpsc};
+
+use caiman::{
+    code::CodePhrase,
+    engine::{Notice, TransferError, What},
+    protocol::{
+        VERSION, frame,
+        frame::FrameError,
+        peer::{First, FromReceiver, FromSender, ReceiverFirst, ReceiverHello, SenderVerdict, Trouble},
+    },
+    transfer::{error::Misbehaviour, plan::MIN_BLOCK},
+};
+use support::{peer::*, stage::*, *};
+use tokio::{io::AsyncWriteExt, sync::oneshot};
+
+const BLOCK: usize = MIN_BLOCK as usize;
+/// Blocks of [`goods`].
+const BLOCKS: u64 = 4;
+
+/// Two blocks and a byte, and two small files in a pack: entries 0, 1 and 2 behind the folder that they stand in.
+fn goods(stage: &Stage) -> What {
+    let folder = stage.outer().join("goods");
+    if !folder.exists() {
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("large"), noise(1, 2 * BLOCK + 1)).unwrap();
+        fs::write(folder.join("small"), noise(2, 10)).unwrap();
+        fs::write(folder.join("tiny"), noise(3, 20)).unwrap();
+    }
+    What::Paths(vec![folder])
+}
+
+/// Runs an honest sender of `what`, and `attack` once its code is up.
+async fn against<T>(
+    stage: &mut Stage,
+    what: What,
+    attack: impl AsyncFnOnce(SocketAddr, CodePhrase) -> T,
+) -> (Ended, T) {
+    let (code, relay) = (code(), stage.relay.addr);
+    let (ready, is_ready) = oneshot::channel();
+    let attack = async {
+        is_ready.await.unwrap();
+        attack(relay, code.clone()).await
+    };
+    tokio::join!(stage.send(&code, what, ready), attack)
+}
+
+/// The entries of an offer, in order, heard to its end.
+async fn hear_offer(peer: &mut HostilePeer) -> Vec<String> {
+    let mut paths = Vec::new();
+    loop {
+        match peer.hear().await.expect("the sender offers") {
+            FromSender::Page(entries) => paths.extend(entries.into_iter().map(|entry| entry.path)),
+            FromSender::OfferEnd { .. } => return paths,
+            FromSender::Offer { .. } | FromSender::Alive => {}
+            other => panic!("{other:?} in an offer"),
+        }
+    }
+}
+
+/// The number of the large file's entry, which starts with block 0.
+const LARGE: &str = "goods/large";
+
+/// What the hostile receiver does, the offer heard.
+#[derive(Clone)]
+enum Act {
+    Say(FromReceiver),
+    /// Takes the offer over one lane, and all blocks.
+    TakeAll,
+    /// Waits for the sender's last word about the data.
+    Done,
+    /// Says that a file's blocks don't match, by its path, with so many wrong hashes.
+    Damaged(&'static str, usize, bool),
+}
+use Act::*;
+
+fn take_over(lanes: u16) -> Act {
+    Say(FromReceiver::Accept { lanes, wanted: None })
+}
+
+fn stored(first: u64, count: u64) -> Act {
+    Say(FromReceiver::Stored(vec![(first, count)]))
+}
+
+fn complete() -> Act {
+    Say(complete_message())
+}
+
+fn complete_message() -> FromReceiver {
+    FromReceiver::Complete { stored: 4, failed: 0 }
+}
+
+/// Everything taken and acknowledged, and the sender's word that this is all.
+fn all_taken() -> Vec<Act> {
+    vec![TakeAll, stored(0, BLOCKS), Done]
+}
+
+async fn perform(peer: &mut HostilePeer, paths: &[String], acts: &[Act]) -> Vec<Lane> {
+    let mut lanes = Vec::new();
+    for act in acts {
+        match act {
+            Say(message) => peer.say(message).await,
+            TakeAll => {
+                peer.say(&FromReceiver::Accept { lanes: 1, wanted: None }).await;
+                lanes = peer.open_lanes(1).await;
+                for _ in 0..BLOCKS {
+                    lanes[0].take().await.unwrap();
+                }
+            }
+            Done => while peer.hear::<FromSender>().await.expect("the sender ends") != FromSender::Done {},
+            Damaged(path, hashes, last) => {
+                let entry = paths.iter().position(|found| found == path).unwrap_or(99) as u32;
+                let (hashes, last) = (vec![[7; 32]; *hashes], *last);
+                peer.say(&FromReceiver::Damaged { entry, hashes, last }).await;
+            }
+        }
+    }
+    lanes
+}
+
+async fn refused(stage: &mut Stage, name: &str, acts: &[Act], expected: Misbehaviour) {
+    let what = goods(stage);
+    let (ended, ()) = against(stage, what, async |relay, code| {
+        let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
+        let paths = hear_offer(&mut peer).await;
+        let _lanes = perform(&mut peer, &paths, acts).await;
+        assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved), "{name}");
+    })
+    .await;
+    assert_misbehaved(name, &ended, &expected);
+}
+
+fn assert_misbehaved(name: &str, ended: &Ended, expected: &Misbehaviour) {
+    match &ended.result {
+        Err(TransferError::PeerMisbehaved(found)) => assert_eq!(found, expected, "{name}"),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn acceptances_that_were_never_offered_are_refused() {
+    let mut stage = Stage::new().await;
+    let wanting = |bits: Vec<u8>| vec![Say(FromReceiver::Accept { lanes: 1, wanted: Some(bits) })];
+    let cases = [
+        ("more lanes than offered", vec![take_over(5)], Misbehaviour::Lanes),
+        ("all lanes there could be", vec![take_over(u16::MAX)], Misbehaviour::Lanes),
+        ("no lanes", vec![take_over(0)], Misbehaviour::Lanes),
+        ("a selection of nothing at all", wanting(Vec::new()), Misbehaviour::UnknownEntry),
+        ("a selection that is too long", wanting(vec![0xff; 2]), Misbehaviour::UnknownEntry),
+        ("a selection without end", wanting(vec![0xff; 200_000]), Misbehaviour::UnknownEntry),
+        ("taken twice", vec![take_over(1), take_over(1)], Misbehaviour::OutOfTurn("accept")),
+    ];
+    for (name, acts, expected) in cases {
+        refused(&mut stage, name, &acts, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn acknowledgements_of_what_was_not_sent_are_refused() {
+    let mut stage = Stage::new().await;
+    let then = |more: &[Act]| [&[TakeAll], more].concat();
+    let unknown = Misbehaviour::UnknownBlock;
+    let cases = [
+        ("one more than there is", then(&[stored(0, BLOCKS + 1)]), unknown.clone()),
+        ("everything there could be", then(&[stored(0, u64::MAX)]), unknown.clone()),
+        ("more than there could be", then(&[stored(u64::MAX, 2)]), unknown.clone()),
+        ("nothing, behind everything", then(&[stored(u64::MAX, 0)]), unknown.clone()),
+        ("before a lane is open", vec![take_over(1), stored(0, 1)], unknown),
+        ("a block twice", then(&[stored(0, 1), stored(0, 1)]), Misbehaviour::BlockTwice),
+        ("ranges that overlap", then(&[stored(0, 3), stored(2, 2)]), Misbehaviour::BlockTwice),
+    ];
+    for (name, acts, expected) in cases {
+        refused(&mut stage, name, &acts, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn complaints_that_are_not_due_are_refused() {
+    let mut stage = Stage::new().await;
+    let then = |more: &[Act]| [all_taken(), more.to_vec()].concat();
+    let damaged = |path, hashes, last| Damaged(path, hashes, last);
+    let out_of_turn = Misbehaviour::OutOfTurn;
+    let cases = [
+        ("damage before the end", vec![TakeAll, damaged(LARGE, 3, true)], out_of_turn("damaged")),
+        ("completion before the end", vec![TakeAll, complete()], out_of_turn("complete")),
+        (
+            "damage of nothing that was offered",
+            then(&[damaged("nothing", 1, true)]),
+            Misbehaviour::UnknownEntry,
+        ),
+        ("damage of a folder", then(&[damaged("goods", 1, true)]), Misbehaviour::UnknownEntry),
+        ("too many hashes at once", then(&[damaged(LARGE, 4, true)]), Misbehaviour::UnknownEntry),
+        (
+            "too many hashes in the end",
+            then(&[damaged(LARGE, 2, false), damaged(LARGE, 2, true)]),
+            Misbehaviour::UnknownEntry,
+        ),
+        (
+            "a file named twice",
+            then(&[damaged(LARGE, 3, false), damaged("goods/small", 1, false), damaged(LARGE, 3, false)]),
+            Misbehaviour::UnknownEntry,
+        ),
+        (
+            "completion while it is repaired",
+            then(&[damaged(LARGE, 3, true), complete()]),
+            out_of_turn("complete"),
+        ),
+        ("damage twice", then(&[damaged(LARGE, 3, true), damaged(LARGE, 3, true)]), out_of_turn("damaged")),
+        (
+            "damage once more after the repair",
+            then(&[damaged(LARGE, 0, false), damaged(LARGE, 3, true), damaged("goods/tiny", 1, true)]),
+            out_of_turn("damaged"),
+        ),
+    ];
+    for (name, acts, expected) in cases {
+        refused(&mut stage, name, &acts, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn messages_at_the_wrong_moment_are_refused() {
+    let mut stage = Stage::new().await;
+    let out_of_turn = Misbehaviour::OutOfTurn;
+    let cases = [
+        ("stored before the answer", vec![stored(0, 1)], out_of_turn("stored")),
+        ("damaged before the answer", vec![Damaged(LARGE, 1, true)], out_of_turn("damaged")),
+        ("complete before the answer", vec![complete()], out_of_turn("complete")),
+    ];
+    for (name, acts, expected) in cases {
+        refused(&mut stage, name, &acts, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn control_records_that_are_no_honest_ones_are_refused() {
+    let mut stage = Stage::new().await;
+    type Attack = fn(&mut HostilePeer) -> Vec<u8>;
+    let turned: Attack = |peer| {
+        let mut record = peer.seal(&FromReceiver::Alive);
+        record[45] ^= 4;
+        record
+    };
+    let reflected: Attack = |peer| {
+        let mut record = peer.seal(&FromReceiver::Alive);
+        record[1] = 1;
+        record
+    };
+    let endless: Attack = |_| [&[1, 2, 0, 0, 0xff, 0xff, 0xff, 0xff][..], &[0; 16]].concat();
+    let cases: [(&str, Attack, Misbehaviour); 5] = [
+        ("a turned bit", turned, Misbehaviour::Record),
+        ("the sender's direction", reflected, Misbehaviour::Record),
+        ("4 GiB announced", endless, Misbehaviour::Record),
+        ("the same record twice", |peer| peer.seal(&FromReceiver::Alive).repeat(2), Misbehaviour::Record),
+        ("an unknown message", |peer| peer.seal_bytes(b"\xff"), FrameError::Malformed.into()),
+    ];
+    for (name, attack, expected) in cases {
+        let what = goods(&stage);
+        let (ended, ()) = against(&mut stage, what, async |relay, code| {
+            let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
+            let bytes = attack(&mut peer);
+            peer.send(&bytes).await;
+            assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved), "{name}");
+        })
+        .await;
+        assert_misbehaved(name, &ended, &expected);
+    }
+}
+
+/// Catches a sender whose books on a stream are wrong: it learns only while sending how long it is.
+#[tokio::test]
+async fn a_stream_is_acknowledged_like_anything_else() {
+    let mut stage = Stage::new().await;
+    let stream =
+        || What::Stream { name: "stream".to_owned(), reader: Box::new(io::repeat(7).take(BLOCK as u64 + 5)) };
+    let cases = [
+        ("honestly", (0, 2), None),
+        ("one block too many", (0, 3), Some(Misbehaviour::UnknownBlock)),
+        ("blocks without number", (0, u64::MAX), Some(Misbehaviour::UnknownBlock)),
+    ];
+    for (name, range, refused_as) in cases {
+        let (ended, ()) = against(&mut stage, stream(), async |relay, code| {
+            let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
+            hear_offer(&mut peer).await;
+            peer.say(&FromReceiver::Accept { lanes: 1, wanted: None }).await;
+            let mut lanes = peer.open_lanes(1).await;
+            assert_eq!(lanes[0].take().await.unwrap().1.len(), BLOCK);
+            assert_eq!(lanes[0].take().await.unwrap(), (1, vec![7; 5]));
+            peer.say(&FromReceiver::Stored(vec![range])).await;
+            if refused_as.is_none() {
+                while peer.hear::<FromSender>().await.expect("the sender ends") != FromSender::Done {}
+                peer.say(&FromReceiver::Complete { stored: 1, failed: 0 }).await;
+            }
+            peer.last_word().await;
+        })
+        .await;
+        match &refused_as {
+            Some(expected) => assert_misbehaved(name, &ended, expected),
+            None => assert_eq!(ended.result.unwrap().bytes, BLOCK as u64 + 5),
+        }
+    }
+}
+
+/// A reader that gives what it is sent, and waits for more for as long as there may be some.
+struct Pipe(mpsc::Receiver<Vec<u8>>);
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.0.recv().unwrap_or_default();
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+/// Catches a sender that waits for its own input where it should listen to its peer.
+#[tokio::test]
+async fn a_stream_that_pauses_keeps_the_sender_listening() {
+    let mut stage = Stage::new().await;
+    let (writer, reader) = mpsc::channel();
+    let what = What::Stream { name: "stream".to_owned(), reader: Box::new(Pipe(reader)) };
+    let (ended, ()) = against(&mut stage, what, async |relay, code| {
+        let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
+        hear_offer(&mut peer).await;
+        writer.send(vec![7; BLOCK]).unwrap();
+        peer.say(&FromReceiver::Accept { lanes: 1, wanted: None }).await;
+        let mut lanes = peer.open_lanes(1).await;
+        assert_eq!(lanes[0].take().await.unwrap().0, 0);
+        assert_eq!(peer.hear().await, Some(FromSender::Alive));
+        peer.say(&complete_message()).await;
+        assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved));
+    })
+    .await;
+    assert_misbehaved("a completion", &ended, &Misbehaviour::OutOfTurn("complete"));
+    drop(writer);
+}
+
+/// A frame of the handshake, as raw bytes.
+fn answer_of(change: impl FnOnce(&mut ReceiverHello)) -> Vec<u8> {
+    let mut hello = ReceiverHello { version: VERSION, features: 0, pake: vec![0x42; 33] };
+    change(&mut hello);
+    frame::encode(&ReceiverFirst { hello: frame::to_bytes(&hello), tag: [0; 32] })
+}
+
+/// What never amounts to a try at the code costs no try: else anybody could retire it. After all of it, the right
+/// receiver is still welcome.
+#[tokio::test]
+async fn contacts_that_try_no_code_cost_no_try() {
+    let mut stage = Stage::new().await;
+    let nonsense: [(&str, Vec<u8>); 6] = [
+        ("nothing", Vec::new()),
+        ("half a frame", vec![0, 0, 0, 40, 1, 2, 3]),
+        ("another protocol", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
+        ("a frame that is too large", 1025u32.to_be_bytes().to_vec()),
+        ("a frame of noise", frame::wrap(&noise(5, 200))),
+        ("a hello of noise", frame::encode(&ReceiverFirst { hello: noise(6, 40), tag: [0; 32] })),
+    ];
+    let what = goods(&stage);
+    let (ended, ()) = against(&mut stage, what, async |relay, code| {
+        for (name, bytes) in nonsense {
+            let mut visitor = JoinedReceiver::new(relay, &code).await;
+            visitor.client.send(&bytes).await;
+            visitor.client.stream.shutdown().await.unwrap();
+            assert_eq!(read_to_end(&mut visitor.client.stream).await.unwrap_or_default(), b"", "{name}");
+        }
+        let mut newer = JoinedReceiver::new(relay, &code).await;
+        newer.client.send(&answer_of(|hello| hello.version = VERSION + 1)).await;
+        let verdict = net_read(&mut newer).await;
+        assert_eq!(verdict, SenderVerdict::Version { version: VERSION });
+        drop(newer);
+        let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
+        hear_offer(&mut peer).await;
+        peer.say(&FromReceiver::Decline).await;
+        peer.last_word().await;
+    })
+    .await;
+    assert!(matches!(ended.result, Err(TransferError::PeerDeclined)), "{ended:?}");
+    assert!(!ended.notices.iter().any(|notice| matches!(notice, Notice::WrongTry { .. })), "{ended:?}");
+    assert!(ended.notices.iter().any(|notice| matches!(notice, Notice::OtherVersion { theirs: 2 })));
+}
+
+async fn net_read(visitor: &mut JoinedReceiver) -> SenderVerdict {
+    within(caiman::net::io::read(&mut visitor.client.stream, 1024)).await.unwrap()
+}
+
+/// Each way to be wrong costs a try and is told so, and nothing else; the third retires the code, for the right
+/// receiver as well.
+#[tokio::test]
+async fn three_wrong_codes_retire_the_code_and_learn_nothing() {
+    for way in 0..3 {
+        let mut stage = Stage::new().await;
+        let what = goods(&stage);
+        let cancel = std::sync::Arc::clone(&stage.cancel);
+        let (ended, ()) = against(&mut stage, what, async |relay, code| {
+            for tries_left in [2, 1, 0] {
+                let mut guesser = JoinedReceiver::new(relay, &code).await;
+                let hello = guesser.sender_hello();
+                let bytes = match way {
+                    // The right code with a turned bit in the proof, …
+                    0 => {
+                        let (mut answer, ..) = guesser.answer(&code);
+                        answer.tag[31] ^= 1;
+                        frame::encode(&answer)
+                    }
+                    // … another code, …
+                    1 => frame::encode(&guesser.answer(&wrong_code(&code)).0),
+                    // … or the sender's own words thrown back.
+                    _ => answer_of(|answer| answer.pake = hello.pake),
+                };
+                guesser.client.send(&bytes).await;
+                let said = read_to_end(&mut guesser.client.stream).await.unwrap();
+                assert_eq!(said, frame::encode(&SenderVerdict::WrongCode { tries_left }), "way {way}");
+            }
+            let late = JoinedReceiver::new(relay, &code).await;
+            assert_eq!(frame::from_bytes::<First>(&late.first).unwrap(), First::Retired);
+            cancel.notify_one();
+        })
+        .await;
+        assert!(matches!(ended.result, Err(TransferError::GuessedAt)), "{ended:?}");
+        let tries: Vec<_> = ended
+            .notices
+            .iter()
+            .filter_map(|notice| match notice {
+                Notice::WrongTry { tries_left } => Some(*tries_left),
+                Notice::Retired => Some(99),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(tries, [2, 1, 0, 99]);
+    }
+}
+
+/// A proof is good for one handshake: said again in the next one, it is a wrong code like any other.
+#[tokio::test]
+async fn a_recorded_handshake_is_of_no_use() {
+    let mut stage = Stage::new().await;
+    let what = goods(&stage);
+    let cancel = std::sync::Arc::clone(&stage.cancel);
+    let (ended, ()) = against(&mut stage, what, async |relay, code| {
+        let mut first = JoinedReceiver::new(relay, &code).await;
+        let (recorded, ..) = first.answer(&code);
+        first.client.send(&frame::encode(&recorded)[..50]).await;
+        drop(first);
+        let mut second = JoinedReceiver::new(relay, &code).await;
+        let verdict = second.try_answer(&recorded).await;
+        assert_eq!(verdict, SenderVerdict::WrongCode { tries_left: 2 });
+        cancel.notify_one();
+    })
+    .await;
+    assert!(matches!(ended.result, Err(TransferError::Cancelled)), "{ended:?}");
+}
