@@ -297,14 +297,13 @@ impl Sending<'_> {
         let blocks = self.plan.blocks_of(entry);
         match self.damaged.last_mut() {
             Some((last, held)) if *last == entry => held.extend(hashes),
+            // Files come in the offer's order; one that came again would cost its hashes and its comparison again.
+            Some((last, _)) if *last > entry => return Err(Misbehaviour::UnknownEntry.into()),
             _ => self.damaged.push((entry, hashes)),
         }
         let held = self.damaged.last().map_or(0, |(_, held)| held.len() as u64);
         let is_file = blocks.start < blocks.end && self.plan.stream().is_none();
-        if !is_file
-            || held > blocks.end - blocks.start
-            || self.damaged.len() as u64 > self.plan.wanted_files()
-        {
+        if !is_file || held > blocks.end - blocks.start {
             return Err(Misbehaviour::UnknownEntry.into());
         }
         Ok(())
