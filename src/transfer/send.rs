@@ -262,18 +262,21 @@ impl Sending<'_> {
     }
 
     fn settle_stored(&mut self, ranges: &[(u64, u64)]) -> Result<(), TransferError> {
-        let handed_out = self.queue.handed_out();
+        // At a stream's end lanes take numbers that no block comes for.
+        let stream_blocks = self.outgoing.stream_end().map(|end| end.div_ceil(self.plan.block_size().into()));
+        let handed_out = self.queue.handed_out().min(stream_blocks.unwrap_or(u64::MAX));
         for (first, count) in ranges {
             let end = first.checked_add(*count).filter(|end| *end <= handed_out);
             let end = end.ok_or(Misbehaviour::UnknownBlock)?;
+            // A withdrawn file's blocks count as settled, and may have been on their way.
             for block in *first..end {
                 if let Some(left) = &mut self.repairs_left {
-                    if !left.remove(&block) {
+                    if !left.remove(&block) && !self.outgoing.is_withdrawn_block(block) {
                         return Err(Misbehaviour::BlockTwice.into());
                     }
                 } else if self.settled.insert(block) {
                     self.bytes += u64::from(self.plan.block_len(block).unwrap_or_default());
-                } else if !self.is_withdrawn(block) {
+                } else if !self.outgoing.is_withdrawn_block(block) {
                     return Err(Misbehaviour::BlockTwice.into());
                 }
             }
@@ -283,11 +286,6 @@ impl Sending<'_> {
         self.bytes = bytes;
         self.context.update(|progress| (progress.phase, progress.bytes) = (Phase::Moving, bytes));
         Ok(())
-    }
-
-    /// Whether `block` counts as settled because its file was withdrawn; it may have been on its way.
-    fn is_withdrawn(&self, block: u64) -> bool {
-        self.outgoing.is_withdrawn_block(block)
     }
 
     fn note_damage(&mut self, entry: u32, hashes: Vec<FileHash>) -> Result<(), TransferError> {
