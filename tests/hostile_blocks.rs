@@ -312,8 +312,11 @@ async fn a_stream_is_neither_withdrawn_nor_repaired() {
     let stream =
         Attack { kind: OfferKind::Stream, entries: &entries, unwanted: Vec::new(), to_writer: false };
     let withdrawn = Say(FromSender::Withdrawn { entry: 0, reason: Withdrawal::Changed });
-    let ended = stream.run(&mut stage, "withdrawn", &[withdrawn], None).await;
-    assert!(matches!(&ended, TransferError::Withdrawn { path, .. } if path == "stream"), "{ended:?}");
+    let ended = stream.run(&mut stage, "withdrawn", &[withdrawn], Some(Trouble::Misbehaved)).await;
+    assert!(
+        matches!(ended, TransferError::PeerMisbehaved(Misbehaviour::OutOfTurn("withdrawn"))),
+        "{ended:?}"
+    );
     let wrong = [
         Block(0, 0, 5),
         Stored(1),

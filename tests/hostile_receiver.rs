@@ -238,8 +238,8 @@ async fn messages_at_the_wrong_moment_are_refused() {
 
 #[tokio::test]
 async fn control_records_that_are_no_honest_ones_are_refused() {
-    let mut stage = Stage::new().await;
     type Attack = fn(&mut HostilePeer) -> Vec<u8>;
+    let mut stage = Stage::new().await;
     let turned: Attack = |peer| {
         let mut record = peer.seal(&FromReceiver::Alive);
         record[45] ^= 4;

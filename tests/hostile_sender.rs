@@ -9,17 +9,20 @@ use std::fs;
 use caiman::{
     engine::{Answer, Choices, Notice, OnConflict, TransferError},
     protocol::{
-        frame::FrameError,
+        Role,
+        frame::{self, FrameError},
         manifest::{
             MAX_ENTRIES, MAX_TEXT_BYTES, MAX_TOTAL_BYTES, ManifestError, Modified, OfferKind, RawEntry,
             RawKind,
         },
         path::PathError,
-        peer::{FromReceiver, FromSender, Trouble, Withdrawal},
+        peer::{
+            First, FromReceiver, FromSender, MAX_HANDSHAKE, SenderHello, SenderVerdict, Trouble, Withdrawal,
+        },
     },
     transfer::error::Misbehaviour,
 };
-use support::{peer::*, stage::*};
+use support::{peer::*, read_to_end, stage::*};
 
 /// Says `messages` to a receiver that takes whatever it is offered; it must refuse them as `expected` and be left as it
 /// was.
@@ -46,7 +49,7 @@ fn assert_misbehaved(name: &str, ended: Ended, expected: &Misbehaviour) {
     }
 }
 
-/// Delivers `entries` honestly, each file filled from `noise`; gives what became of it and every file's bytes.
+/// Delivers `entries`, whose files are empty, honestly.
 async fn delivered(stage: &mut Stage, entries: &[RawEntry], choices: Choices) -> Ended {
     let code = code();
     let waiting = WaitingSender::new(stage.relay.addr, &code).await;
@@ -70,7 +73,7 @@ async fn paths_that_lead_out_or_hold_no_name_are_refused() {
     let mut stage = Stage::new().await;
     let inside = format!("{}/x", stage.outer().display());
     let long = "x".repeat(100_000);
-    let deep = ["d"; 3000].join("/");
+    let deep = format!("{}d", "d/".repeat(3000));
     let cases = [
         ("../x", PathError::Dots),
         ("..", PathError::Dots),
@@ -252,6 +255,7 @@ async fn pages_that_never_end_are_refused_before_they_fill_the_memory() {
 
 #[tokio::test]
 async fn control_records_that_are_no_honest_ones_are_refused() {
+    type Attack<'a> = Box<dyn Fn(&mut HostilePeer) -> Vec<u8> + 'a>;
     let mut stage = Stage::new().await;
     let too_long = {
         let mut header = [0; 24];
@@ -263,7 +267,6 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
         header[4..8].copy_from_slice(&(256 * 1024 + 1u32).to_be_bytes());
         header
     };
-    type Attack<'a> = Box<dyn Fn(&mut HostilePeer) -> Vec<u8> + 'a>;
     let flip = |at: usize| -> Attack<'_> {
         Box::new(move |peer| {
             let mut record = peer.seal(&FromSender::Alive);
@@ -443,6 +446,85 @@ async fn what_stands_in_the_folder_is_not_written_through() {
         assert_eq!(fs::read_to_string(inbox.join("folder/precious")).unwrap(), "kept", "{on_conflict:?}");
         assert!(!stage.tree().iter().any(|path| path.contains(".caiman")), "{on_conflict:?}");
     }
+}
+
+/// What is wrong before there are keys ends the receiver by name, and it says nothing more.
+#[tokio::test]
+async fn handshakes_that_are_no_honest_ones_are_refused() {
+    type Verdict = fn(&Greeted) -> Vec<u8>;
+    type Change = fn(&mut SenderHello);
+    let mut stage = Stage::new().await;
+    let iterations = TransferError::from(Misbehaviour::Iterations).to_string();
+    let wrong_code = TransferError::WrongCode { tries_left: None }.to_string();
+    let hellos: [(&str, Change, String); 7] = [
+        ("one iteration too few", |hello| hello.iterations = 99_999, iterations.clone()),
+        ("no iterations", |hello| hello.iterations = 0, iterations.clone()),
+        ("one iteration too many", |hello| hello.iterations = 5_000_001, iterations.clone()),
+        ("iterations for ever", |hello| hello.iterations = u32::MAX, iterations),
+        ("another version", |hello| hello.version = 2, TransferError::PeerVersion { theirs: 2 }.to_string()),
+        ("a key message that is too short", |hello| hello.pake.truncate(32), wrong_code.clone()),
+        ("a key message of the other role", |hello| hello.pake[0] = b'B', wrong_code.clone()),
+    ];
+    for (name, change, expected) in hellos {
+        let code = code();
+        let waiting = WaitingSender::with(stage.relay.addr, &code, change).await;
+        let attack = async { assert_eq!(waiting.abandoned().await, b"", "{name}") };
+        let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), attack);
+        assert_eq!(ended.result.unwrap_err().to_string(), expected, "{name}");
+    }
+    let malformed = |error: FrameError| TransferError::from(Misbehaviour::Frame(error)).to_string();
+    for (name, first, error) in [
+        ("noise", vec![0xff; 40], FrameError::Malformed),
+        ("nothing", Vec::new(), FrameError::Malformed),
+        ("more than a hello", frame::to_bytes(&(First::Retired, 0u8)), FrameError::Trailing),
+    ] {
+        let code = code();
+        let mut client = enter(stage.relay.addr, Role::Sender, &code, first).await;
+        client.reply().await;
+        let attack = async {
+            client.paired().await;
+            read_to_end(&mut client.stream).await.unwrap_or_default()
+        };
+        let (ended, said) = tokio::join!(stage.receive(&code, None, accept), attack);
+        assert_eq!((ended.result.unwrap_err().to_string(), said), (malformed(error), Vec::new()), "{name}");
+    }
+    let verdicts: [(&str, Verdict, String); 6] = [
+        ("a forged proof", |_| frame::encode(&SenderVerdict::Confirmed { tag: [7; 32] }), wrong_code.clone()),
+        (
+            "the receiver's own proof",
+            |peer| frame::encode(&SenderVerdict::Confirmed { tag: peer.their_tag }),
+            wrong_code,
+        ),
+        ("noise", |_| frame::wrap(&[0xff; 10]), malformed(FrameError::Malformed)),
+        (
+            "a byte too many",
+            |peer| frame::encode(&(SenderVerdict::Confirmed { tag: peer.tag }, 0u8)),
+            malformed(FrameError::Trailing),
+        ),
+        (
+            "4 GiB announced",
+            |_| vec![0xff; 4],
+            malformed(FrameError::TooLong { length: u32::MAX, limit: MAX_HANDSHAKE }),
+        ),
+        (
+            "tries without number",
+            |_| frame::encode(&SenderVerdict::WrongCode { tries_left: 255 }),
+            TransferError::WrongCode { tries_left: Some(255) }.to_string(),
+        ),
+    ];
+    for (name, verdict, expected) in verdicts {
+        let code = code();
+        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+        let attack = async {
+            let mut greeted = waiting.greeted().await;
+            let bytes = verdict(&greeted);
+            greeted.client.send(&bytes).await;
+            read_to_end(&mut greeted.client.stream).await.unwrap_or_default()
+        };
+        let (ended, said) = tokio::join!(stage.receive(&code, None, accept), attack);
+        assert_eq!((ended.result.unwrap_err().to_string(), said), (expected, Vec::new()), "{name}");
+    }
+    assert_eq!(stage.tree(), ["inbox/"]);
 }
 
 /// A person's no, or none at all, is not overruled by a sender that goes on regardless.

@@ -15,14 +15,13 @@ use caiman::{
     net,
     protocol::{
         Role, VERSION, frame,
-        manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
+        manifest::{OfferKind, RawEntry, RawKind},
         peer::{
             First, FromReceiver, FromSender, MAX_CONTROL, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello,
             SenderHello, SenderVerdict, Trouble,
         },
         relay::{Hello, LANE_PAIRED, LaneToken, Reply, RoomId},
     },
-    transfer::plan::Plan,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -32,7 +31,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Client, lane, within};
+use super::{Client, lane, read_to_end, within};
 
 /// As few as an honest receiver accepts: tests are many.
 pub const ITERATIONS: u32 = 100_000;
@@ -117,7 +116,15 @@ impl WaitingSender {
         let key = self.pake.finish(&hello.pake).unwrap();
         key.check(Side::Receiver, &transcript, &theirs.tag).unwrap();
         let tag = key.confirm(Side::Sender, &transcript);
-        Greeted { client: self.client, token, key, tag, relay: self.relay, code: self.code }
+        let their_tag = theirs.tag;
+        Greeted { client: self.client, token, key, tag, their_tag, relay: self.relay, code: self.code }
+    }
+
+    /// Waits until a receiver has come and gone again; gives what it said.
+    pub async fn abandoned(mut self) -> Vec<u8> {
+        self.client.paired().await;
+        // It may have broken off rather than closed; it has said nothing then.
+        read_to_end(&mut self.client.stream).await.unwrap_or_default()
     }
 }
 
@@ -126,6 +133,8 @@ pub struct Greeted {
     pub client: Client,
     /// What would prove this end.
     pub tag: [u8; 32],
+    /// What proved the receiver.
+    pub their_tag: [u8; 32],
     token: LaneToken,
     key: SharedKey,
     relay: SocketAddr,
@@ -388,17 +397,10 @@ pub fn offer(kind: OfferKind, entries: &[RawEntry]) -> Vec<FromSender> {
     let bytes = entries.iter().map(size).fold(0, u64::saturating_add);
     let opening = FromSender::Offer { kind, entries: entries.len() as u64, bytes, lanes: 2 };
     let mut digest = blake3::Hasher::new();
-    entries.iter().for_each(|entry| {
+    for entry in entries {
         digest.update(&frame::to_bytes(entry));
-    });
+    }
     let end = FromSender::OfferEnd { digest: *digest.finalize().as_bytes() };
     let pages = entries.chunks(1000).map(|page| FromSender::Page(page.to_vec()));
     [opening].into_iter().chain(pages).chain([end]).collect()
-}
-
-/// The plan that an honest receiver makes of sound `entries` if it wants all of them.
-pub fn plan(kind: OfferKind, entries: &[RawEntry]) -> Plan {
-    let mut builder = ManifestBuilder::new(kind);
-    entries.iter().for_each(|entry| builder.push(entry.clone()).unwrap());
-    Plan::new(&builder.finish().unwrap(), |_| true)
 }
