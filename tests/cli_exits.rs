@@ -63,7 +63,7 @@ fn a_code_that_nobody_waits_under_exits_with_3() {
 
 #[test]
 fn three_wrong_codes_exit_with_3_and_so_does_the_right_one_after_them() {
-    let site = Site::new();
+    let site = Site::with_relay(&["--data-ports", "none", "--joins-per-minute", "1000"]);
     let path = site.plant("x", "x");
     let mut sending = site.send(&["--code", "blue-horse-7731-kitchen", text(&path)]);
     sending.code();

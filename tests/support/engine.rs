@@ -12,7 +12,7 @@ use caiman::{
     code::CodePhrase,
     engine::{
         Answer, Choices, CodeChoice, Command, Engine, Event, Notice, Offer, Output, Phase, Progress,
-        ReceiveOrder, RelayChoice, Report, SendOrder, TaskId, TransferError, What,
+        ReceiveOrder, RelayChoice, RelayConfig, Report, SendOrder, TaskId, TransferError, What,
     },
     net::client::RelayAddress,
 };
@@ -258,8 +258,13 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with_relay(|_| {}).await
+    }
+
+    /// With whatever `change` makes of the relay's settings.
+    pub async fn with_relay(change: impl FnOnce(&mut RelayConfig)) -> Self {
         Self {
-            relay: TestRelay::start(|_| {}).await,
+            relay: TestRelay::start(change).await,
             sender: Party::start(),
             receiver: Party::start(),
             source: tempfile::tempdir().unwrap(),
