@@ -23,7 +23,7 @@ const BLOCK: usize = MIN_BLOCK as usize;
 /// Blocks of [`goods`].
 const BLOCKS: u64 = 4;
 
-/// Two blocks and a byte, and two small files in a pack: entries 0, 1 and 2 behind the folder that they stand in.
+/// A folder with a file of two blocks and a byte, and two small ones that share a block.
 fn goods(stage: &Stage) -> What {
     let folder = stage.outer().join("goods");
     if !folder.exists() {
@@ -63,7 +63,7 @@ async fn hear_offer(peer: &mut HostilePeer) -> Vec<String> {
     }
 }
 
-/// The number of the large file's entry, which starts with block 0.
+/// The path of the file with blocks of its own.
 const LARGE: &str = "goods/large";
 
 /// What the hostile receiver does, the offer heard.
@@ -368,8 +368,7 @@ async fn contacts_that_try_no_code_cost_no_try() {
         }
         let mut newer = JoinedReceiver::new(relay, &code).await;
         newer.client.send(&answer_of(|hello| hello.version = VERSION + 1)).await;
-        let verdict = net_read(&mut newer).await;
-        assert_eq!(verdict, SenderVerdict::Version { version: VERSION });
+        assert_eq!(newer.verdict().await, SenderVerdict::Version { version: VERSION });
         drop(newer);
         let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
         hear_offer(&mut peer).await;
@@ -380,10 +379,6 @@ async fn contacts_that_try_no_code_cost_no_try() {
     assert!(matches!(ended.result, Err(TransferError::PeerDeclined)), "{ended:?}");
     assert!(!ended.notices.iter().any(|notice| matches!(notice, Notice::WrongTry { .. })), "{ended:?}");
     assert!(ended.notices.iter().any(|notice| matches!(notice, Notice::OtherVersion { theirs: 2 })));
-}
-
-async fn net_read(visitor: &mut JoinedReceiver) -> SenderVerdict {
-    within(caiman::net::io::read(&mut visitor.client.stream, 1024)).await.unwrap()
 }
 
 /// Each way to be wrong costs a try and is told so, and nothing else; the third retires the code, for the right

@@ -187,6 +187,11 @@ impl JoinedReceiver {
     /// Says `answer` and reads the verdict.
     pub async fn try_answer(&mut self, answer: &ReceiverFirst) -> SenderVerdict {
         self.client.send(&frame::encode(answer)).await;
+        self.verdict().await
+    }
+
+    /// The sender's verdict, which must come next.
+    pub async fn verdict(&mut self) -> SenderVerdict {
         within(net::io::read(&mut self.client.stream, MAX_HANDSHAKE)).await.unwrap()
     }
 
