@@ -14,6 +14,8 @@ use super::path::{LinkTarget, PathError, RelPath};
 pub const MAX_ENTRIES: u64 = 1_000_000;
 /// Largest offer in bytes: 2^53, so that sums of sizes stay exact everywhere, including in JSON.
 pub const MAX_TOTAL_BYTES: u64 = 1 << 53;
+/// Most bytes that all paths and link targets of an offer may take together; bounds what an offer costs in memory.
+pub const MAX_NAMES_BYTES: usize = 256 * 1024 * 1024;
 /// Longest text snippet in bytes; more is better sent as a file.
 pub const MAX_TEXT_BYTES: u64 = 1024 * 1024;
 
@@ -116,6 +118,15 @@ impl Entry {
         }
     }
 
+    /// Bytes of its path and, for a link, of its target.
+    fn names_bytes(&self) -> usize {
+        let target = match &self.kind {
+            EntryKind::Link { target, .. } => target.as_str().len(),
+            EntryKind::File { .. } | EntryKind::Folder { .. } => 0,
+        };
+        self.path.as_str().len() + target
+    }
+
     /// Whether it is a regular file.
     pub fn is_file(&self) -> bool {
         matches!(self.kind, EntryKind::File { .. })
@@ -153,6 +164,9 @@ pub enum ManifestError {
         /// Entries that were announced.
         announced: u64,
     },
+    /// Paths and link targets take more than [`MAX_NAMES_BYTES`].
+    #[error("the names in the offer take too much room")]
+    TooMuchText,
     /// The same path twice.
     #[error("the offer names the same path twice")]
     Duplicate,
@@ -207,13 +221,14 @@ pub struct ManifestBuilder {
     manifest: Manifest,
     announced: Option<(u64, u64)>,
     is_folder: HashMap<RelPath, bool>,
+    names_bytes: usize,
 }
 
 impl ManifestBuilder {
     /// For a list that is still being made: nothing was announced.
     pub fn new(kind: OfferKind) -> Self {
         let manifest = Manifest { kind, entries: Vec::new(), bytes: 0, files: 0 };
-        Self { manifest, announced: None, is_folder: HashMap::new() }
+        Self { manifest, announced: None, is_folder: HashMap::new(), names_bytes: 0 }
     }
 
     /// For a peer's offer of this many entries and bytes.
@@ -265,6 +280,10 @@ impl ManifestBuilder {
         }
         if entry.path.parent().is_some_and(|parent| self.is_folder.get(&parent) != Some(&true)) {
             return Err(ManifestError::NotBelowFolder);
+        }
+        self.names_bytes += entry.names_bytes();
+        if self.names_bytes > MAX_NAMES_BYTES {
+            return Err(ManifestError::TooMuchText);
         }
         let bytes_limit = self.announced.map_or(MAX_TOTAL_BYTES, |(_, bytes)| bytes);
         let bytes = self.manifest.bytes.checked_add(entry.size()).filter(|sum| *sum <= bytes_limit);
@@ -373,6 +392,15 @@ mod tests {
         assert_eq!(builder.push(file("b", 1)), Err(ManifestError::TooMany(2)));
         let builder = ManifestBuilder::announced(OfferKind::Files, 1, 0).unwrap();
         assert_eq!(builder.finish(), Err(ManifestError::TooFew { held: 0, announced: 1 }));
+    }
+
+    #[test]
+    fn names_may_not_fill_the_memory() {
+        let nearly_full =
+            ManifestBuilder { names_bytes: MAX_NAMES_BYTES - 3, ..ManifestBuilder::new(OfferKind::Files) };
+        let mut builder = nearly_full;
+        assert_eq!(builder.push(folder("abc")), Ok(()));
+        assert_eq!(builder.push(folder("d")), Err(ManifestError::TooMuchText));
     }
 
     #[test]

@@ -196,6 +196,9 @@ pub enum Trouble {
     /// A file arrived damaged twice.
     #[error("a file arrived damaged twice")]
     Damaged,
+    /// The only file that it takes was withdrawn.
+    #[error("it takes nothing but the file that could not be sent")]
+    Withdrawn,
     /// It has no way to take this kind of offer.
     #[error("it can't take this kind of offer")]
     Unsuited,

@@ -164,6 +164,7 @@ impl TransferError {
             Self::PeerMisbehaved(_) => Some(Trouble::Misbehaved),
             Self::Damaged { .. } => Some(Trouble::Damaged),
             Self::Relay(_) | Self::PeerLost | Self::PeerSilent { .. } => Some(Trouble::Network),
+            Self::Withdrawn { .. } => Some(Trouble::Withdrawn),
             Self::Unsuited(_) => Some(Trouble::Unsuited),
             _ => None,
         }
@@ -205,6 +206,7 @@ impl TransferError {
                 "Check both networks, and that the other program still runs; then start again with a new code."
             }
             Self::PeerFailed(Trouble::NoSpace) => "Room has to be made there, then send again.",
+            Self::PeerFailed(Trouble::Withdrawn) => "Send it again once nothing changes it any more.",
             Self::PeerFailed(_) => "The other side says more about it.",
             Self::PeerMisbehaved(_) => {
                 "Nothing outside the chosen folder was touched. If this happens again, the other program is broken or not Caiman."

@@ -222,6 +222,9 @@ fn unsuited(error: ManifestError) -> TransferError {
             "more than a million entries can't be sent at once; pack them into an archive, or send them in parts"
                 .to_owned()
         }
+        ManifestError::TooMuchText => {
+            "the names take too much room; pack everything into an archive, or send it in parts".to_owned()
+        }
         other => format!("this can't be sent: {other}"),
     })
 }

@@ -49,6 +49,8 @@ pub struct Staging {
 enum Fate {
     /// Bytes may still come.
     Open,
+    /// What is here is being checked; bytes that still come are dropped.
+    Closed,
     /// It stays.
     Kept,
     /// It is gone.
@@ -139,9 +141,15 @@ impl Staging {
         self.lock().hashes.get(&entry).copied()
     }
 
-    /// From now on, only blocks of these files are written, over what is there.
+    /// Waits for blocks that are being stored and takes no more: what is checked afterwards is what gets its name.
+    pub fn close(&self) {
+        *self.fate.write().expect(NO_PANIC) = Fate::Closed;
+    }
+
+    /// Opens again, for blocks of these files only, which are written over what is there.
     pub fn start_repair(&self, entries: impl IntoIterator<Item = u32>) {
         self.lock().repairing = Some(entries.into_iter().collect());
+        *self.fate.write().expect(NO_PANIC) = Fate::Open;
     }
 
     /// Reads a file back and gives the hash of each of its blocks, and of the whole.
@@ -168,7 +176,7 @@ impl Staging {
         // One writer at a time: both would use the same temporary name.
         let _writing = self.writing_journal.lock().expect(NO_PANIC);
         match *fate {
-            Fate::Open => journal::save(&self.folder, &self.heading, held)
+            Fate::Open | Fate::Closed => journal::save(&self.folder, &self.heading, held)
                 .map_err(|cause| TransferError::file("can't write in", &self.folder, cause)),
             Fate::Kept | Fate::Discarded => Ok(()),
         }
@@ -317,7 +325,7 @@ impl Drop for Staging {
     /// A transfer that was dropped half-way, before it could decide, leaves nothing behind.
     fn drop(&mut self) {
         let fate = self.fate.get_mut().expect(NO_PANIC);
-        if *fate == Fate::Open
+        if matches!(*fate, Fate::Open | Fate::Closed)
             && let Err(error) = fs::remove_dir_all(&self.folder)
         {
             tracing::warn!(%error, "a staging folder could not be removed");
@@ -357,5 +365,46 @@ impl Look for Disk<'_> {
             // What can't be looked at is there, as far as anybody can tell.
             Ok(_) | Err(_) => Found::Other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind};
+
+    fn staging(chosen: &Path, size: u64) -> Staging {
+        let mut builder = ManifestBuilder::new(OfferKind::Files);
+        let kind = RawKind::File { size, modified: None, executable: false };
+        builder.push(RawEntry { path: "file".to_owned(), kind }).unwrap();
+        let manifest = Arc::new(builder.finish().unwrap());
+        let plan = Arc::new(Plan::new(&manifest, |_| true));
+        let heading = Heading::new([0; 32], plan.block_size(), None);
+        Staging::create(chosen, [1; 8], manifest, plan, heading).unwrap()
+    }
+
+    /// Catches a sender that goes on after it said that it was done, with bytes that nobody checks any more.
+    #[test]
+    fn what_comes_while_files_are_checked_is_dropped() {
+        let chosen = tempfile::tempdir().unwrap();
+        let staging = staging(chosen.path(), 4);
+        staging.store(0, b"good").unwrap();
+        staging.close();
+        staging.store(0, b"evil").unwrap();
+        assert_eq!(fs::read(staging.folder().join("0")).unwrap(), b"good");
+        staging.start_repair([0]);
+        staging.store(0, b"mend").unwrap();
+        assert_eq!(staging.read_back(0).unwrap().1, hash_whole(b"mend"));
+    }
+
+    #[test]
+    fn a_staging_folder_goes_with_its_transfer_unless_it_is_kept() {
+        let chosen = tempfile::tempdir().unwrap();
+        drop(staging(chosen.path(), 4));
+        assert_eq!(fs::read_dir(chosen.path()).unwrap().count(), 0);
+        let kept = staging(chosen.path(), 4);
+        kept.keep(&BlockSet::default()).unwrap();
+        drop(kept);
+        assert_eq!(fs::read_dir(chosen.path()).unwrap().count(), 1);
     }
 }

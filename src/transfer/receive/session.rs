@@ -174,6 +174,10 @@ impl Receiving<'_> {
     /// Holds what is here against the sender's hashes. Says whether all is well; if not, the damaged blocks are on their
     /// way again.
     async fn check(&mut self) -> Result<bool, TransferError> {
+        if let Destination::Folder(_, staging) = &self.accepted.destination {
+            let staging = Arc::clone(staging);
+            meanwhile_checked(self.control, &mut spawn_blocking(move || staging.close())).await?;
+        }
         if let Some(bytes) = self.stream_bytes {
             self.end_stream(bytes)?;
         } else if lock(&self.held).len() != self.accepted.plan.blocks() {
@@ -226,7 +230,7 @@ impl Receiving<'_> {
             let theirs = self.hashes.get(&number).ok_or(Misbehaviour::DoneTooEarly)?;
             let ours = match &self.accepted.destination {
                 Destination::Folder(_, staging) => staging.hash(number),
-                Destination::Writer(ordered) | Destination::Text(ordered, _) => Some(ordered.hash()),
+                Destination::Writer(ordered) | Destination::Text(ordered, _) => Some(ordered.close()),
             };
             if ours != Some(*theirs) {
                 damaged.insert(number);
