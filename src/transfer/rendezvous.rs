@@ -1,9 +1,13 @@
 //! How a sender and a receiver find each other: the code, the room, the handshake, and the end of a code that was guessed
 //! at too often.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, sleep, timeout, timeout_at},
+};
 
 use super::{
     error::TransferError,
@@ -27,7 +31,9 @@ const RETIRED_NOTICE: Duration = Duration::from_mins(1);
 const MAX_DRAWS: u32 = 20;
 /// How often a sender comes back to its own room that the relay has not cleared yet.
 const MAX_RETURNS: u32 = 20;
-const RETURN_PAUSE: Duration = Duration::from_millis(100);
+const RETURN_PAUSE: Duration = Duration::from_millis(50);
+/// How long the relay may take to end a pair.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 /// How long a relay may take to show that it is still there.
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
 
@@ -54,7 +60,7 @@ pub enum CodeChoice {
 /// Two peers that know each other's keys.
 pub struct Meeting {
     /// The pipe between them.
-    pub stream: tokio::net::TcpStream,
+    pub stream: TcpStream,
     /// Where lanes are opened.
     pub lanes: LaneAddress,
     /// Their name.
@@ -94,13 +100,16 @@ pub async fn wait_for_receiver(
         context.enter(Phase::WaitingForPeer);
         let mut paired = joined.paired().await?;
         context.enter(Phase::Handshake);
-        match greeting.answer(&code, &mut paired.stream, tries_left - 1).await {
+        let answered = greeting.answer(&code, &mut paired.stream, tries_left - 1).await;
+        if answered.is_err() {
+            leave(&mut paired.stream).await;
+        }
+        match answered {
             Ok(keys) => return Ok(meeting(paired, keys)),
             Err(TransferError::WrongCode { .. }) => {
                 tries_left -= 1;
                 context.tell(Notice::WrongTry { tries_left }).await;
                 if tries_left == 0 {
-                    drop(paired);
                     tell_retired(relay, &code, context).await;
                     return Err(TransferError::GuessedAt);
                 }
@@ -113,6 +122,19 @@ pub async fn wait_for_receiver(
             Err(other) => return Err(other),
         }
     }
+}
+
+/// Ends a pair and waits until the relay has: it wipes the room before it closes the connection, so whoever comes to the
+/// same room next finds neither the old one nor nothing for long.
+async fn leave(stream: &mut TcpStream) {
+    let leaving = async {
+        stream.shutdown().await?;
+        let mut sink = [0; 1024];
+        while stream.read(&mut sink).await? > 0 {}
+        Ok::<_, io::Error>(())
+    };
+    // A relay that takes its time is dealt with when the room turns out to be taken still.
+    let _ = timeout(LEAVE_LIMIT, leaving).await;
 }
 
 /// Joins the sender who waits under `code`.
