@@ -43,8 +43,3 @@ pub async fn read<T: DeserializeOwned>(
 pub async fn write<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> io::Result<()> {
     stream.write_all(&frame::encode(message)).await
 }
-
-/// Writes an already encoded message.
-pub async fn write_bytes(stream: &mut (impl AsyncWrite + Unpin), payload: &[u8]) -> io::Result<()> {
-    stream.write_all(&frame::wrap(payload)).await
-}

@@ -179,11 +179,6 @@ impl TransferError {
         }
     }
 
-    /// Whether a person's own decision ended it, which is no error.
-    pub fn is_decision(&self) -> bool {
-        matches!(self, Self::Cancelled | Self::Declined)
-    }
-
     /// What to do next, in a sentence or two; empty where nothing helps.
     pub fn advice(&self) -> &'static str {
         match self {

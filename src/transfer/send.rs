@@ -206,7 +206,7 @@ type Comparison = JoinHandle<(Vec<u64>, Vec<(u32, FileHash)>)>;
 impl Sending<'_> {
     async fn run(&mut self, tasks: &mut Lanes) -> Result<(u64, u64), TransferError> {
         let mut tick = interval(TICK);
-        let mut broken: Option<(Instant, TransferError)> = None;
+        let mut broken: Option<Instant> = None;
         let mut comparison: Option<Comparison> = None;
         loop {
             tokio::select! {
@@ -223,7 +223,7 @@ impl Sending<'_> {
                         if !matches!(error, TransferError::PeerLost) {
                             return Err(error);
                         }
-                        broken = Some((Instant::now() + GRACE, error));
+                        broken = Some(Instant::now() + GRACE);
                     }
                 }
                 compared = join(&mut comparison) => {
@@ -232,7 +232,7 @@ impl Sending<'_> {
                 }
                 _ = tick.tick() => {}
             }
-            if broken.as_ref().is_some_and(|(deadline, _)| Instant::now() >= *deadline) {
+            if broken.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(TransferError::PeerLost);
             }
             self.tell_news().await?;
