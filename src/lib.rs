@@ -13,8 +13,11 @@
 //! - [`relay`]: the server that pairs two strangers and copies bytes between them
 //! - [`transfer`]: the sending and the receiving side of one transfer
 //! - [`engine`]: commands in, events out, on a thread of its own
+//! - `app`: the window, with the feature `gui`
 //! - [`cli`]: the headless commands, which use the engine, and below it only plain data
 
+#[cfg(feature = "gui")]
+pub mod app;
 pub mod cli;
 pub mod code;
 pub mod crypto;
