@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{fs, time::Duration};
+use std::{fs, io, time::Duration};
 
 use caiman::{
     code::CodePhrase,
@@ -14,8 +14,10 @@ use caiman::{
     },
     net::client::{RelayAddress, RelayClientError},
     protocol::relay::Refusal,
+    transfer::rendezvous::explain_loss,
 };
 use support::{TestRelay, engine::World};
+use tokio::net::TcpListener;
 
 fn own(text: &str) -> CodePhrase {
     CodePhrase::own(text).unwrap()
@@ -154,4 +156,42 @@ async fn a_sender_whose_relay_goes_while_it_waits_learns_it() {
         TransferError::Relay(RelayClientError::Lost | RelayClientError::Refused(Refusal::Draining))
     );
     assert!(is_due, "{error:?}");
+}
+
+/// While a process is being killed its socket may still take connections, though all that it had are closed: taking that
+/// for a relay that is there blamed the other side.
+#[tokio::test]
+async fn a_relay_that_drops_who_comes_is_gone() {
+    for (takes, cause) in
+        [(1, io::ErrorKind::ConnectionRefused), (usize::MAX, io::ErrorKind::ConnectionReset)]
+    {
+        let dying = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = RelayAddress::from_socket(dying.local_addr().unwrap());
+        let relay = RelayChoice { address, password: None };
+        let die = async move {
+            for _ in 0..takes {
+                drop(dying.accept().await.unwrap());
+            }
+            drop(dying);
+            std::future::pending::<()>().await;
+        };
+        let error = tokio::select! {
+            error = explain_loss(TransferError::PeerLost, &relay) => error,
+            () = die => unreachable!("it never ends"),
+        };
+        match error {
+            TransferError::Relay(RelayClientError::Unreachable { cause: said, .. }) => {
+                assert_eq!(said.kind(), cause);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_peer_is_not_blamed_on_a_relay_that_is_there() {
+    let relay = TestRelay::start(|config| config.password = Some(AccessPassword::from("x".to_owned()))).await;
+    let choice = RelayChoice { address: RelayAddress::from_socket(relay.addr), password: None };
+    let error = explain_loss(TransferError::PeerLost, &choice).await;
+    assert!(matches!(error, TransferError::PeerLost), "{error:?}");
 }

@@ -6,7 +6,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, lookup_host},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{access, io as frames};
@@ -24,6 +24,9 @@ pub const DEFAULT_PORT: u16 = 27001;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a relay may take to say its part of the opening.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
+/// How often a relay that breaks the connection before its welcome is asked until it counts as gone.
+const CHECKS: u32 = 3;
+const CHECK_PAUSE: Duration = Duration::from_millis(50);
 /// How long a lane waits for its other end.
 const LANE_LIMIT: Duration = Duration::from_secs(15);
 
@@ -152,39 +155,23 @@ pub struct LaneAddress {
 
 /// Connects and says hello. A sender gets here once its room is made, a receiver once the relay has answered.
 pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
-    let address = join.address;
-    let mut stream = connect(address).await?;
+    let (mut stream, welcome) = greet(join.address).await?;
+    if welcome.version != VERSION {
+        return Err(Refusal::Version(welcome.version).into());
+    }
+    if welcome.password_required && join.password.is_none() {
+        return Err(Refusal::PasswordRequired.into());
+    }
+    let proof = join.password.map(|password| access::prove(password, &welcome.nonce));
+    let Join { role, room, first, .. } = join;
+    let hello = Hello { version: VERSION, features: 0, role, room, proof, first };
     let exchange = async {
-        stream.write_all(&Opening::Control.to_bytes()).await?;
-        let welcome: Welcome = frames::read(&mut stream, MAX_FRAME).await?;
-        if welcome.version == VERSION && !(welcome.password_required && join.password.is_none()) {
-            let proof = join.password.map(|password| access::prove(password, &welcome.nonce));
-            let hello = Hello {
-                version: VERSION,
-                features: 0,
-                role: join.role,
-                room: join.room,
-                proof,
-                first: join.first,
-            };
-            frames::write(&mut stream, &hello).await?;
-            let reply: Reply = frames::read(&mut stream, MAX_FRAME).await?;
-            return Ok::<_, frames::ReadError>((welcome, Some(reply)));
-        }
-        Ok((welcome, None))
+        frames::write(&mut stream, &hello).await?;
+        frames::read(&mut stream, MAX_FRAME).await
     };
-    let (welcome, reply) = match timeout(HELLO_LIMIT, exchange).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(frames::ReadError::Io(_))) => return Err(RelayClientError::Lost),
-        Ok(Err(frames::ReadError::Frame(_))) | Err(_) => {
-            return Err(RelayClientError::NotARelay(address.clone()));
-        }
-    };
-    match reply {
-        None if welcome.version != VERSION => Err(Refusal::Version(welcome.version).into()),
-        None => Err(Refusal::PasswordRequired.into()),
-        Some(Reply::Refused(refusal)) => Err(refusal.into()),
-        Some(reply) => {
+    match in_time(join.address, exchange).await? {
+        Reply::Refused(refusal) => Err(refusal.into()),
+        reply => {
             let control = stream.peer_addr().map_err(|_| RelayClientError::Lost)?;
             let mut data_ports = welcome.data_ports;
             data_ports.truncate(MAX_DATA_PORTS);
@@ -194,9 +181,20 @@ pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
     }
 }
 
-/// Whether a relay still takes connections; what it would say isn't asked.
+/// Whether a relay is still there. It has to say its welcome: while a process is being killed, its socket may still take
+/// connections that nobody serves any more.
 pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
-    connect(address).await.map(drop)
+    for _ in 0..CHECKS {
+        match greet(address).await {
+            // Trying again finds the door closed, which says more.
+            Err(RelayClientError::Lost) => sleep(CHECK_PAUSE).await,
+            other => return other.map(drop),
+        }
+    }
+    Err(RelayClientError::Unreachable {
+        address: address.clone(),
+        cause: io::ErrorKind::ConnectionReset.into(),
+    })
 }
 
 impl Joined {
@@ -244,6 +242,29 @@ impl LaneAddress {
             Ok(Ok(byte)) => Err(Refusal::from_lane_byte(byte).into()),
             Ok(Err(_)) | Err(_) => Err(RelayClientError::Lost),
         }
+    }
+}
+
+/// Connects, says what the connection is for and reads the welcome.
+async fn greet(address: &RelayAddress) -> Result<(TcpStream, Welcome), RelayClientError> {
+    let mut stream = connect(address).await?;
+    let exchange = async {
+        stream.write_all(&Opening::Control.to_bytes()).await?;
+        frames::read(&mut stream, MAX_FRAME).await
+    };
+    let welcome = in_time(address, exchange).await?;
+    Ok((stream, welcome))
+}
+
+/// Waits for the relay's part of the opening.
+async fn in_time<T>(
+    address: &RelayAddress,
+    exchange: impl Future<Output = Result<T, frames::ReadError>>,
+) -> Result<T, RelayClientError> {
+    match timeout(HELLO_LIMIT, exchange).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(frames::ReadError::Io(_))) => Err(RelayClientError::Lost),
+        Ok(Err(frames::ReadError::Frame(_))) | Err(_) => Err(RelayClientError::NotARelay(address.clone())),
     }
 }
 

@@ -35,7 +35,7 @@ const RETURN_PAUSE: Duration = Duration::from_millis(50);
 /// How long the relay may take to end a pair.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 /// How long a relay may take to show that it is still there.
-const CHECK_LIMIT: Duration = Duration::from_secs(2);
+const CHECK_LIMIT: Duration = Duration::from_secs(5);
 
 /// A relay and the way into it.
 #[derive(Clone)]
