@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{code::CodePhrase, net::client::RelayAddress};
 pub use crate::{
-    relay::{AccessPassword, Limits, RelayConfig, RelayError},
+    relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
         error::TransferError,
         offer::{Answer, Choices, Offer},

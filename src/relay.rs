@@ -22,6 +22,7 @@ mod exporter;
 mod lane;
 mod listen;
 mod metrics;
+mod ports;
 mod quota;
 mod rooms;
 mod server;
@@ -29,4 +30,5 @@ mod shared;
 mod splice;
 
 pub use config::{AccessPassword, Limits, RelayConfig};
+pub use ports::{BadPorts, Ports};
 pub use server::{Relay, RelayError};

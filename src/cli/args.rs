@@ -10,7 +10,11 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::{exit, units};
-use crate::{engine::Limits, net::client::RelayAddress, protocol::relay::MAX_LANES};
+use crate::{
+    engine::{Limits, Ports},
+    net::client::RelayAddress,
+    protocol::relay::MAX_LANES,
+};
 
 /// Sends files and folders from one computer to another: end-to-end encrypted, over parallel connections.
 #[derive(Parser)]
@@ -148,8 +152,8 @@ pub(super) struct RelayArgs {
     #[arg(long, default_value_t = 27001)]
     pub(super) port: u16,
     /// Ports for data, such as 27002-27009; `none` uses the control port.
-    #[arg(long, default_value = "27002-27009", value_parser = units::ports)]
-    pub(super) data_ports: units::Ports,
+    #[arg(long, default_value = "27002-27009")]
+    pub(super) data_ports: Ports,
     /// A password that every client must know.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
     pub(super) password: Option<String>,

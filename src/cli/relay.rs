@@ -1,7 +1,7 @@
 //! `caiman relay`: runs until a signal, then drains.
 
 use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts};
-use crate::engine::{AccessPassword, Command, Engine, Event, Limits, RelayConfig};
+use crate::engine::{AccessPassword, Command, Engine, Event, Limits, Ports, RelayConfig};
 
 /// Runs a relay until it is told to stop.
 pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
@@ -19,7 +19,8 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
         tokio::select! {
             event = events.next() => match event {
                 Some(Event::Listening { local, data_ports, metrics, .. }) => {
-                    eprintln!("Relay listening on {local}, data ports {}", shown(&data_ports));
+                    let shared = if data_ports.is_empty() { " (data shares the control port)" } else { "" };
+                    eprintln!("Relay listening on {local}, data ports {}{shared}", Ports(data_ports));
                     if let Some(metrics) = metrics {
                         eprintln!("Metrics on http://{metrics}/metrics");
                     }
@@ -38,17 +39,6 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
                 let _ = engine.command(Command::Cancel(id));
             }
         }
-    }
-}
-
-fn shown(ports: &[u16]) -> String {
-    match ports {
-        [] => "none (data shares the control port)".to_owned(),
-        [only] => only.to_string(),
-        [first, .., last] if usize::from(last.abs_diff(*first)) + 1 == ports.len() => {
-            format!("{first}-{last}")
-        }
-        ports => ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 

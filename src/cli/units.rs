@@ -1,4 +1,4 @@
-//! Sizes, rates and port lists as people write them.
+//! Sizes and rates as people write them.
 
 use std::num::NonZeroU64;
 
@@ -30,30 +30,6 @@ pub(super) fn bytes(text: &str) -> Result<NonZeroU64, String> {
     }
 }
 
-/// A list of ports from what an operator writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ports(pub(super) Vec<u16>);
-
-/// `27002-27009`, `27002,27005-27006`, or `none`.
-pub(super) fn ports(text: &str) -> Result<Ports, String> {
-    if text.trim().eq_ignore_ascii_case("none") {
-        return Ok(Ports(Vec::new()));
-    }
-    let wrong =
-        || format!("'{text}' is no list of ports; write for instance 27002-27009, 27002,27003 or none");
-    let mut ports = Vec::new();
-    for part in text.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let first: u16 = first.trim().parse().map_err(|_| wrong())?;
-        let last: u16 = last.trim().parse().map_err(|_| wrong())?;
-        if last < first || usize::from(last - first) + ports.len() >= 64 {
-            return Err(format!("'{text}' names no ports, or more than 64"));
-        }
-        ports.extend(first..=last);
-    }
-    Ok(Ports(ports))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,15 +48,6 @@ mod tests {
         }
         for text in ["", "MB", "-5", "5 apples", "0", "1e5", "99999999999TB", "1.2.3"] {
             assert!(bytes(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn port_lists_are_read() {
-        assert_eq!(ports("27002-27004, 9").unwrap().0, [27002, 27003, 27004, 9]);
-        assert!(ports("none").unwrap().0.is_empty());
-        for text in ["", "x", "5-3", "1-65535", "70000"] {
-            assert!(ports(text).is_err(), "{text}");
         }
     }
 }
