@@ -29,6 +29,7 @@ pub use crate::{
     relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
         error::TransferError,
+        listing::NotAdded,
         offer::{Answer, Choices, Offer},
         placement::OnConflict,
         progress::{Notice, Phase, Progress, Report},
@@ -81,6 +82,13 @@ pub enum Command {
     Send(TaskId, Box<SendOrder>),
     /// Start receiving.
     Receive(TaskId, Box<ReceiveOrder>),
+    /// Add paths to what a send of files will offer; answered by [`Notice::Listed`], and by [`Notice::NotAdded`] for what
+    /// can't be added. Possible until the other side is there; a send that has ended says nothing more.
+    Add(TaskId, Vec<PathBuf>),
+    /// Hold an offer that waits for its answer against another folder; answered by [`Notice::Offer`] or
+    /// [`Notice::CantUse`]. Of several that come at once only the last counts. What is accepted goes into the folder
+    /// that [`Choices`] name, whatever was looked at.
+    Look(TaskId, PathBuf),
     /// Answer an offer.
     Answer(TaskId, Answer),
     /// Run a relay until it is cancelled.

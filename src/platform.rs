@@ -99,8 +99,8 @@ pub fn link_text(target: &Path) -> Option<String> {
 }
 
 pub use system::{
-    file_id, flush_everything, is_disk_full, is_executable, make_executable, make_link, read_exact_at,
-    write_all_at,
+    check_writable, file_id, flush_everything, is_disk_full, is_executable, make_executable, make_link,
+    read_exact_at, write_all_at,
 };
 
 #[cfg(unix)]
@@ -110,7 +110,14 @@ mod system {
         os::unix::fs::{FileExt, MetadataExt, PermissionsExt},
     };
 
+    use rustix::fs::{Access, access};
+
     use super::{File, Metadata, Path, io};
+
+    /// Whether this person may make files in `folder`, as far as the system says without making one.
+    pub fn check_writable(folder: &Path) -> io::Result<()> {
+        Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+    }
 
     /// What tells one file from any other on this machine, where the system has such a thing.
     pub fn file_id(metadata: &Metadata) -> Option<(u64, u64)> {
@@ -167,6 +174,12 @@ mod system {
     use std::os::windows::fs::FileExt;
 
     use super::{File, Metadata, Path, io};
+
+    /// Windows tells only whoever tries.
+    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
+    pub fn check_writable(_folder: &Path) -> io::Result<()> {
+        Ok(())
+    }
 
     /// What tells one file from any other on this machine, where the system has such a thing.
     pub fn file_id(_metadata: &Metadata) -> Option<(u64, u64)> {

@@ -2,7 +2,7 @@
 //! both of them use.
 //!
 //! Pure parts: [`plan`], [`placement`], [`names`], [`blocks`], [`tree_hash`], [`show`]. Parts that touch the disk:
-//! [`scan`], [`outgoing`] (sender), [`staging`], [`delivery`], [`journal`] (receiver). Parts that touch the network:
+//! [`scan`], [`listing`], [`outgoing`] (sender), [`staging`], [`delivery`], [`journal`] (receiver). Parts that touch the network:
 //! [`rendezvous`], [`handshake`], [`control`], [`lanes`].
 
 pub mod blocks;
@@ -12,6 +12,7 @@ pub mod error;
 pub mod handshake;
 pub mod journal;
 pub mod lanes;
+pub mod listing;
 pub mod names;
 pub mod offer;
 pub mod ordered;

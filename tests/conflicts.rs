@@ -5,9 +5,9 @@
 
 mod support;
 
-use std::{collections::HashMap, fs};
+use std::{collections::HashMap, fs, io, sync::Arc};
 
-use caiman::engine::{Choices, Notice, OnConflict, Report, SendOrder};
+use caiman::engine::{Choices, Notice, OnConflict, Report, SendOrder, TransferError};
 use support::{
     engine::{BLOCK, World, entry, names_in},
     noise,
@@ -223,4 +223,42 @@ mod links {
         );
         assert_eq!(fs::read_to_string(world.to("beside (2)")).unwrap(), "theirs");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_can_be_held_against_other_folders_before_it_is_answered() {
+    let world = world_with_conflicts().await;
+    let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["top"]))).await;
+    assert_eq!(offer.conflicts(), 2);
+
+    for (folder, kind) in
+        [(world.to("missing"), io::ErrorKind::NotFound), (world.to("top/mine"), io::ErrorKind::NotADirectory)]
+    {
+        world.receiver.look(&receiving, &folder);
+        let told = receiving.told("that the folder is no use", |notice| match notice {
+            Notice::CantUse(TransferError::File { path, cause, .. }) if *path == folder => Some(cause.kind()),
+            _ => None,
+        });
+        assert_eq!(told.await, kind);
+    }
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::create_dir(elsewhere.path().join("top")).unwrap();
+    fs::write(elsewhere.path().join("top/new"), "ours").unwrap();
+    world.receiver.look(&receiving, elsewhere.path());
+    let again = receiving.told("the offer for that folder", |notice| match notice {
+        Notice::Offer(offer) if offer.folder.as_deref() == Some(elsewhere.path()) => Some(Arc::clone(offer)),
+        _ => None,
+    });
+    let again = again.await;
+    assert!(Arc::ptr_eq(&offer.manifest, &again.manifest));
+    let target = &again.targets[entry(&again, "top/new") as usize];
+    assert!(target.conflicts && target.path.as_ref().unwrap().as_str() == "top/new (2)");
+    assert_eq!((again.conflicts(), again.free.is_some()), (1, true));
+
+    let folder = Some(elsewhere.path().to_owned());
+    world.receiver.accept(&receiving, Choices { folder, ..Choices::default() });
+    let (_, received) = tokio::join!(sending.report(), receiving.report());
+    assert_eq!(received.folder.as_deref(), Some(elsewhere.path()));
+    assert_eq!(names_in(&elsewhere.path().join("top")), ["file", "new", "new (2)", "other.tar.gz"]);
 }

@@ -198,6 +198,8 @@ impl Session {
                     self.trouble(&line, "left_out", &path, &item.reason);
                 }
             }
+            // Nothing here adds paths or looks at another folder.
+            Notice::Listed(_) | Notice::NotAdded { .. } | Notice::CantUse(_) => {}
             Notice::Offer(offer) => self.consider(&offer),
             Notice::Accepted { files, bytes } => {
                 let size = bytes.map_or_else(String::new, |bytes| format!(", {}", show::bytes(bytes)));

@@ -1,6 +1,6 @@
 //! The engine's own loop: takes commands, owns the tasks, joins them.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -17,7 +17,7 @@ use crate::{
         error::TransferError,
         offer::Answer,
         progress::{Context, Progress, Report},
-        receive::{ReceiveRequest, receive},
+        receive::{Person, ReceiveRequest, receive},
         rendezvous::RelayChoice,
         send::{SendRequest, send},
     },
@@ -63,7 +63,19 @@ pub(super) async fn run(
 struct Running {
     cancel: CancellationToken,
     kill: CancellationToken,
-    answer: Option<oneshot::Sender<Answer>>,
+    wishes: Wishes,
+}
+
+/// The ways in which a person's later words reach a task.
+enum Wishes {
+    /// A sender: every path that was ever added.
+    Send(watch::Sender<Vec<PathBuf>>),
+    /// A receiver.
+    Receive {
+        answer: Option<oneshot::Sender<Answer>>,
+        look: watch::Sender<Option<PathBuf>>,
+    },
+    None,
 }
 
 #[derive(Clone)]
@@ -83,22 +95,39 @@ impl Out {
 fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut HashMap<TaskId, Running>) {
     let (cancel, kill) = (CancellationToken::new(), CancellationToken::new());
     let out = out.clone();
-    let (id, answer) = match command {
+    let (id, wishes) = match command {
         Command::Send(id, order) => {
-            tasks.spawn(send_task(id, *order, cancel.clone(), out));
-            (id, None)
+            let (add, additions) = watch::channel(Vec::new());
+            tasks.spawn(send_task(id, *order, additions, cancel.clone(), out));
+            (id, Wishes::Send(add))
         }
         Command::Receive(id, order) => {
-            let (answer, answered) = oneshot::channel();
-            tasks.spawn(receive_task(id, *order, answered, cancel.clone(), out));
-            (id, Some(answer))
+            let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
+            let person = Person { answer: answered, look: looks };
+            tasks.spawn(receive_task(id, *order, person, cancel.clone(), out));
+            (id, Wishes::Receive { answer: Some(answer), look })
         }
         Command::Relay(id, config) => {
             tasks.spawn(relay_task(id, *config, cancel.clone(), kill.clone(), out));
-            (id, None)
+            (id, Wishes::None)
+        }
+        Command::Add(id, paths) => {
+            if let Some(Wishes::Send(add)) = running.get(&id).map(|task| &task.wishes) {
+                add.send_modify(|additions| additions.extend(paths));
+            }
+            return;
+        }
+        Command::Look(id, folder) => {
+            if let Some(Wishes::Receive { look, .. }) = running.get(&id).map(|task| &task.wishes) {
+                look.send_replace(Some(folder));
+            }
+            return;
         }
         Command::Answer(id, answer) => {
-            if let Some(waiting) = running.get_mut(&id).and_then(|task| task.answer.take()) {
+            if let Some(Wishes::Receive { answer: waiting, .. }) =
+                running.get_mut(&id).map(|task| &mut task.wishes)
+                && let Some(waiting) = waiting.take()
+            {
                 // The transfer may have ended a moment ago; its end tells why.
                 let _ = waiting.send(answer);
             }
@@ -114,16 +143,23 @@ fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut 
             return;
         }
     };
-    running.insert(id, Running { cancel, kill, answer });
+    running.insert(id, Running { cancel, kill, wishes });
 }
 
-async fn send_task(id: TaskId, order: SendOrder, cancel: CancellationToken, out: Out) -> TaskId {
+async fn send_task(
+    id: TaskId,
+    order: SendOrder,
+    additions: watch::Receiver<Vec<PathBuf>>,
+    cancel: CancellationToken,
+    out: Out,
+) -> TaskId {
     let SendOrder { what, code, relay, lanes, bytes_per_sec } = order;
     let with_relay = |relay| SendRequest { what, code, relay, lanes, bytes_per_sec };
     let ended = match relay {
         Some(relay) => {
             let request = with_relay(relay);
-            transfer(id, &out, cancel, async |context: &Context| send(request, context).await).await
+            let work = async |context: &Context| send(request, additions, context).await;
+            transfer(id, &out, cancel, work).await
         }
         None => match host().await {
             Ok(relay) => {
@@ -131,10 +167,9 @@ async fn send_task(id: TaskId, order: SendOrder, cancel: CancellationToken, out:
                 let address = RelayAddress::from_socket((IpAddr::from([127, 0, 0, 1]), relay.port()).into());
                 let request = with_relay(RelayChoice { address, password: None });
                 let (end, kill) = (CancellationToken::new(), relay.kill_token());
+                let work = async |context: &Context| send(request, additions, context).await;
                 let sending = async {
-                    let ended =
-                        transfer(id, &out, cancel, async |context: &Context| send(request, context).await)
-                            .await;
+                    let ended = transfer(id, &out, cancel, work).await;
                     end.cancel();
                     kill.cancel();
                     ended
@@ -155,13 +190,13 @@ async fn send_task(id: TaskId, order: SendOrder, cancel: CancellationToken, out:
 async fn receive_task(
     id: TaskId,
     order: ReceiveOrder,
-    answer: oneshot::Receiver<Answer>,
+    person: Person,
     cancel: CancellationToken,
     out: Out,
 ) -> TaskId {
     let ReceiveOrder { code, relay, output, lanes } = order;
     let request = ReceiveRequest { code, relay, output, lanes };
-    let work = async |context: &Context| receive(request, answer, context).await;
+    let work = async |context: &Context| receive(request, person, context).await;
     let ended = transfer(id, &out, cancel, work).await;
     out.send(Event::Ended(id, ended)).await;
     id

@@ -231,6 +231,19 @@ impl ManifestBuilder {
         Self { manifest, announced: None, is_folder: HashMap::new(), names_bytes: 0 }
     }
 
+    /// For a list that was finished once and is to grow.
+    pub fn growing(manifest: Manifest) -> Self {
+        let paths = manifest.entries.iter();
+        Self {
+            announced: None,
+            is_folder: paths
+                .map(|entry| (entry.path.clone(), matches!(entry.kind, EntryKind::Folder { .. })))
+                .collect(),
+            names_bytes: manifest.entries.iter().map(Entry::names_bytes).sum(),
+            manifest,
+        }
+    }
+
     /// For a peer's offer of this many entries and bytes.
     pub fn announced(kind: OfferKind, entries: u64, bytes: u64) -> Result<Self, ManifestError> {
         if entries > MAX_ENTRIES {
@@ -281,8 +294,8 @@ impl ManifestBuilder {
         if entry.path.parent().is_some_and(|parent| self.is_folder.get(&parent) != Some(&true)) {
             return Err(ManifestError::NotBelowFolder);
         }
-        self.names_bytes += entry.names_bytes();
-        if self.names_bytes > MAX_NAMES_BYTES {
+        let names_bytes = self.names_bytes + entry.names_bytes();
+        if names_bytes > MAX_NAMES_BYTES {
             return Err(ManifestError::TooMuchText);
         }
         let bytes_limit = self.announced.map_or(MAX_TOTAL_BYTES, |(_, bytes)| bytes);
@@ -292,10 +305,22 @@ impl ManifestBuilder {
         if self.is_folder.insert(entry.path.clone(), is_folder).is_some() {
             return Err(ManifestError::Duplicate);
         }
+        self.names_bytes = names_bytes;
         self.manifest.bytes = bytes;
         self.manifest.files += u64::from(entry.is_file());
         self.manifest.entries.push(entry);
         Ok(())
+    }
+
+    /// Takes back every entry but the first `count`.
+    pub fn truncate(&mut self, count: usize) {
+        let count = count.min(self.manifest.entries.len());
+        for entry in self.manifest.entries.drain(count..) {
+            self.names_bytes -= entry.names_bytes();
+            self.manifest.bytes -= entry.size();
+            self.manifest.files -= u64::from(entry.is_file());
+            self.is_folder.remove(&entry.path);
+        }
     }
 
     /// The manifest, once everything that was announced is there.
@@ -401,6 +426,22 @@ mod tests {
         let mut builder = nearly_full;
         assert_eq!(builder.push(folder("abc")), Ok(()));
         assert_eq!(builder.push(folder("d")), Err(ManifestError::TooMuchText));
+    }
+
+    #[test]
+    fn entries_that_are_taken_back_leave_no_trace() {
+        let kept = build(&[folder("a"), file("a/b", 3)]).unwrap();
+        let mut builder = ManifestBuilder::growing(kept.clone());
+        let names_bytes = builder.names_bytes;
+        for entry in [folder("a/c"), file("a/c/d", 4), link("l", "a")] {
+            builder.push(entry).unwrap();
+        }
+        builder.truncate(2);
+        assert_eq!(builder.names_bytes, names_bytes);
+        assert_eq!(builder.push(file("a/c/d", 4)), Err(ManifestError::NotBelowFolder));
+        builder.push(file("l", 4)).unwrap();
+        builder.truncate(2);
+        assert_eq!(builder.finish(), Ok(kept));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +13,7 @@ use super::{
     staging::Disk,
 };
 use crate::{
-    platform::Rules,
+    platform::{self, Rules},
     protocol::manifest::{Manifest, OfferKind},
 };
 
@@ -38,6 +39,21 @@ impl Offer {
         let targets = place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth);
         let free = free_space(&folder)?;
         Ok(Self { manifest, folder: Some(folder), targets, free: Some(free) })
+    }
+
+    /// The same for a folder that a person has only just thought of; it must be one that can be written in.
+    pub fn look_elsewhere(manifest: Arc<Manifest>, folder: Option<PathBuf>) -> Result<Self, TransferError> {
+        if let Some(folder) = &folder {
+            let usable = fs::metadata(folder).and_then(|metadata| {
+                if metadata.is_dir() {
+                    platform::check_writable(folder)
+                } else {
+                    Err(io::ErrorKind::NotADirectory.into())
+                }
+            });
+            usable.map_err(|cause| TransferError::file("can't use the folder", folder, cause))?;
+        }
+        Self::look(manifest, folder)
     }
 
     /// How many entries stand there already under the same name.

@@ -1,12 +1,16 @@
 //! What a transfer tells while it runs: snapshots of which only the latest matters, and notices none of which is lost.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{collections::VecDeque, fmt, path::PathBuf, sync::Arc};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{offer::Offer, scan::LeftOut};
-use crate::{code::CodePhrase, net::client::RelayAddress, protocol::peer::Withdrawal};
+use super::{error::TransferError, listing::NotAdded, offer::Offer, scan::LeftOut};
+use crate::{
+    code::CodePhrase,
+    net::client::RelayAddress,
+    protocol::{manifest::Manifest, peer::Withdrawal},
+};
 
 /// What a transfer is doing. Every wait has one of these names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -69,10 +73,23 @@ pub enum Notice {
         /// That version.
         theirs: u16,
     },
-    /// Some of what was chosen can't be offered.
+    /// Some of what was chosen, or was added, can't be offered.
     LeftOut(Vec<LeftOut>),
-    /// The receiver's question: what is offered. An answer is due.
+    /// Everything that will be offered, as far as it is known: told to the sender once it is listed, and again after
+    /// each addition.
+    Listed(Arc<Manifest>),
+    /// Paths that were to be added to a send are not part of it.
+    NotAdded {
+        /// The paths.
+        paths: Vec<PathBuf>,
+        /// Why.
+        reason: NotAdded,
+    },
+    /// The receiver's question: what is offered. An answer is due. The same offer comes again, held against another
+    /// folder, when that is asked for.
     Offer(Arc<Offer>),
+    /// Another folder was to be looked at for the offer, and it can't be used. The offer goes on waiting.
+    CantUse(TransferError),
     /// The other side took the offer, or this side did.
     Accepted {
         /// Files that will move.
@@ -142,6 +159,17 @@ impl Context {
         // Whoever started the transfer may be gone; it then ends by its cancellation.
         let _ = self.notices.send(notice).await;
         (self.wake)();
+    }
+
+    /// Tells all of `notices`, the first one first. Safe to drop and call again: what is no longer there was told.
+    pub async fn tell_all(&self, notices: &mut VecDeque<Notice>) {
+        while !notices.is_empty() {
+            let Ok(place) = self.notices.reserve().await else { return notices.clear() };
+            if let Some(notice) = notices.pop_front() {
+                place.send(notice);
+                (self.wake)();
+            }
+        }
     }
 
     /// Enters a phase.

@@ -6,13 +6,14 @@ mod session;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future,
     io::Write,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::{JoinHandle, JoinSet, spawn_blocking},
     time::Instant,
 };
@@ -61,10 +62,18 @@ pub enum Output {
     Writer(Box<dyn Write + Send>),
 }
 
-/// Runs one transfer to its end. `answer` brings the person's answer to [`Notice::Offer`].
+/// What a person has to say to an offer.
+pub struct Person {
+    /// The answer to [`Notice::Offer`].
+    pub answer: oneshot::Receiver<Answer>,
+    /// The folder that the offer is to be held against while it waits, if it is another one.
+    pub look: watch::Receiver<Option<PathBuf>>,
+}
+
+/// Runs one transfer to its end.
 pub async fn receive(
     request: ReceiveRequest,
-    answer: oneshot::Receiver<Answer>,
+    person: Person,
     context: &Context,
 ) -> Result<Report, TransferError> {
     let code = Arc::new(request.code);
@@ -77,7 +86,7 @@ pub async fn receive(
     let door = Door { address, token, keys: keys.data, max_lanes: request.lanes.clamp(1, MAX_LANES) };
     let mut kept = Kept::default();
     let checked = tokio::select! {
-        checked = run(&mut control, door, request.output, answer, &mut kept, context) => checked,
+        checked = run(&mut control, door, request.output, person, &mut kept, context) => checked,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
     };
     kept.settle().await;
@@ -166,7 +175,7 @@ async fn run(
     control: &mut Control,
     door: Door,
     output: Output,
-    answer: oneshot::Receiver<Answer>,
+    person: Person,
     kept: &mut Kept,
     context: &Context,
 ) -> Result<Checked, TransferError> {
@@ -176,7 +185,7 @@ async fn run(
         Output::Folder(folder) => Some(folder.clone()),
         Output::Writer(_) => None,
     };
-    let choices = ask(control, &manifest, folder, answer, context).await?;
+    let choices = ask(control, &manifest, folder, person, context).await?;
     let deciding = spawn_blocking(move || Accepted::decide(manifest, &choices, output, digest));
     let decided = meanwhile_checked(control, kept.deciding.insert(deciding)).await?;
     kept.deciding = None;
@@ -270,14 +279,17 @@ async fn ask(
     control: &mut Control,
     manifest: &Arc<Manifest>,
     folder: Option<PathBuf>,
-    mut answer: oneshot::Receiver<Answer>,
+    person: Person,
     context: &Context,
 ) -> Result<Choices, TransferError> {
-    let manifest = Arc::clone(manifest);
-    let mut looking = spawn_blocking(move || Offer::look(manifest, folder));
+    let Person { mut answer, mut look } = person;
+    let has_folder = folder.is_some();
+    let offered = Arc::clone(manifest);
+    let mut looking = spawn_blocking(move || Offer::look(offered, folder));
     let offer = meanwhile_checked(control, &mut looking).await??;
     context.enter(Phase::WaitingForAnswer);
     context.tell(Notice::Offer(Arc::new(offer))).await;
+    let mut looking = None;
     loop {
         tokio::select! {
             answer = &mut answer => return match answer {
@@ -285,8 +297,28 @@ async fn ask(
                 Ok(Answer::Decline) => Err(TransferError::Declined),
                 Err(_) => Err(TransferError::Cancelled),
             },
+            Ok(()) = look.changed(), if looking.is_none() => {
+                // What goes to a writer has no folder to be held against.
+                let folder = look.borrow_and_update().clone().filter(|_| has_folder);
+                let offered = Arc::clone(manifest);
+                looking = Some(spawn_blocking(move || Offer::look_elsewhere(offered, folder)));
+            }
+            looked = finished(&mut looking) => {
+                looking = None;
+                context.tell(looked.map_or_else(Notice::CantUse, |offer| Notice::Offer(Arc::new(offer)))).await;
+            }
             message = control.next() => check_common(&message?)?,
         }
+    }
+}
+
+/// Waits for a look at a folder, if there is one.
+async fn finished(
+    looking: &mut Option<JoinHandle<Result<Offer, TransferError>>>,
+) -> Result<Offer, TransferError> {
+    match looking {
+        Some(task) => task.await.expect("work on the disk doesn't panic"),
+        None => future::pending().await,
     }
 }
 

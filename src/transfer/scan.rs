@@ -1,9 +1,12 @@
 //! What is being sent: the paths a person chose become a manifest, and a note of where each file is and how it looked.
 
 use std::{
+    collections::HashSet,
     fs::{self, File, Metadata},
     io,
     path::{Path, PathBuf},
+    slice,
+    sync::Arc,
 };
 
 use tokio_util::sync::CancellationToken;
@@ -22,11 +25,13 @@ use crate::{
 #[derive(Debug)]
 pub struct Scanned {
     /// What is offered.
-    pub manifest: Manifest,
+    pub manifest: Arc<Manifest>,
     /// By entry: where it is; empty for what isn't read from a file.
     pub origins: Vec<Origin>,
     /// What is not offered, and why, in words.
     pub left_out: Vec<LeftOut>,
+    /// The paths that a person chose.
+    chosen: HashSet<PathBuf>,
 }
 
 /// Where a file is and how it looked when it was listed.
@@ -82,40 +87,97 @@ pub fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
     })
 }
 
-/// Lists everything at and below `paths`. Blocks on the disk; looks at `cancel` now and then.
+/// Lists everything at and below `paths`; the same path a second time adds nothing. Blocks on the disk; looks at `cancel`
+/// now and then.
 pub fn scan(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Scanned, TransferError> {
     let mut scan = Scan {
         builder: ManifestBuilder::new(OfferKind::Files),
         origins: Vec::new(),
         left_out: Vec::new(),
+        chosen: HashSet::new(),
         folders: Vec::new(),
     };
-    for path in paths {
-        let fail = |cause| TransferError::file("can't read", path, cause);
-        let metadata = fs::metadata(path).map_err(fail)?;
-        let name = scan.free_name(&top_name(path).map_err(fail)?)?;
-        // A link that a person names means what it points to; only links below are kept as links.
-        scan.add(path.clone(), name, &metadata)?;
-        while let Some((folder, below)) = scan.folders.pop() {
-            if cancel.is_cancelled() {
-                return Err(TransferError::Cancelled);
+    paths.iter().try_for_each(|path| scan.choose(path, cancel))?;
+    scan.finish()
+}
+
+/// Paths that could not be added to a list, each with the reason.
+pub type Failures = Vec<(PathBuf, TransferError)>;
+
+impl Scanned {
+    /// The same with more paths, without looking at the old ones again. Each path is added as a whole or not at all.
+    pub fn extended(
+        self,
+        paths: Vec<PathBuf>,
+        cancel: &CancellationToken,
+    ) -> Result<(Self, Failures), TransferError> {
+        let mut scan = Scan {
+            builder: ManifestBuilder::growing(Arc::unwrap_or_clone(self.manifest)),
+            origins: self.origins,
+            left_out: self.left_out,
+            chosen: self.chosen,
+            folders: Vec::new(),
+        };
+        let mut failures = Vec::new();
+        for path in paths {
+            match check(slice::from_ref(&path)).and_then(|()| scan.choose(&path, cancel)) {
+                Ok(()) => {}
+                Err(TransferError::Cancelled) => return Err(TransferError::Cancelled),
+                Err(error) => failures.push((path, error)),
             }
-            scan.list(&folder, &below)?;
         }
+        Ok((scan.finish()?, failures))
     }
-    let manifest = scan.builder.finish().map_err(unsuited)?;
-    Ok(Scanned { manifest, origins: scan.origins, left_out: scan.left_out })
 }
 
 struct Scan {
     builder: ManifestBuilder,
     origins: Vec<Origin>,
     left_out: Vec<LeftOut>,
+    chosen: HashSet<PathBuf>,
     /// Folders whose contents are not listed yet.
     folders: Vec<(PathBuf, RelPath)>,
 }
 
 impl Scan {
+    /// Lists a path that a person chose. If that fails, everything is as it was before.
+    fn choose(&mut self, path: &Path, cancel: &CancellationToken) -> Result<(), TransferError> {
+        let place = real_place(path);
+        if !self.chosen.insert(place.clone()) {
+            return Ok(());
+        }
+        let (entries, left_out) = (self.origins.len(), self.left_out.len());
+        let listed = self.list_chosen(path, cancel);
+        if listed.is_err() {
+            self.builder.truncate(entries);
+            self.origins.truncate(entries);
+            self.left_out.truncate(left_out);
+            self.chosen.remove(&place);
+            self.folders.clear();
+        }
+        listed
+    }
+
+    fn list_chosen(&mut self, path: &Path, cancel: &CancellationToken) -> Result<(), TransferError> {
+        let fail = |cause| TransferError::file("can't read", path, cause);
+        let metadata = fs::metadata(path).map_err(fail)?;
+        let name = self.free_name(&top_name(path).map_err(fail)?)?;
+        // A link that a person names means what it points to; only links below are kept as links.
+        self.add(path.to_owned(), name, &metadata)?;
+        while let Some((folder, below)) = self.folders.pop() {
+            if cancel.is_cancelled() {
+                return Err(TransferError::Cancelled);
+            }
+            self.list(&folder, &below)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Scanned, TransferError> {
+        let Self { builder, origins, left_out, chosen, .. } = self;
+        Ok(Scanned { manifest: Arc::new(builder.finish().map_err(unsuited)?), origins, left_out, chosen })
+    }
+
     fn list(&mut self, folder: &Path, below: &RelPath) -> Result<(), TransferError> {
         let read = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut children = match read {
@@ -198,6 +260,19 @@ impl Scan {
     }
 }
 
+/// Tells whether two paths are the same one, spelled in two ways. A link that a path ends in is not followed: it has a
+/// name of its own.
+fn real_place(path: &Path) -> PathBuf {
+    let place = match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            parent.canonicalize().map(|parent| parent.join(name))
+        }
+        _ => path.canonicalize(),
+    };
+    place.unwrap_or_else(|_| path.to_owned())
+}
+
 fn top_name(path: &Path) -> io::Result<RelPath> {
     let named = match path.file_name() {
         Some(name) => name.to_string_lossy().into_owned(),
@@ -266,6 +341,39 @@ mod tests {
             fs::write(path, "").unwrap();
         }
         assert_eq!(names(&scan_now(&paths)), ["x.txt", "x (2).txt"]);
+    }
+
+    #[test]
+    fn the_same_path_spelled_in_two_ways_is_listed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inner/x");
+        fs::create_dir(folder.path().join("inner")).unwrap();
+        fs::write(&path, "").unwrap();
+        let again = folder.path().join("inner/../inner/./x");
+        assert_eq!(names(&scan_now(&[path, again])), ["x"]);
+    }
+
+    #[test]
+    fn a_list_grows_by_what_can_be_read_and_keeps_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["a", "b"] {
+            fs::create_dir(path(name)).unwrap();
+            fs::write(path(name).join("x"), name).unwrap();
+        }
+        let first = scan_now(&[path("a"), path("a/x")]);
+        let held = Arc::clone(&first.manifest);
+        // Gone, so that looking again would show.
+        fs::remove_file(path("a/x")).unwrap();
+        let added = ["a", "b/x", "missing", "b"].map(path).into();
+        let (grown, failures) = first.extended(added, &CancellationToken::new()).unwrap();
+        assert_eq!(names(&grown), ["a", "a/x", "x", "x (2)", "b", "b/x"]);
+        assert_eq!(grown.origins.len(), 6);
+        assert_eq!(grown.origins[3].path, path("b/x"));
+        assert_eq!((grown.manifest.files(), grown.manifest.bytes()), (4, 4));
+        assert_eq!(held.entries().len(), 3);
+        assert_eq!(failures.len(), 1);
+        assert!(matches!(&failures[0], (failed, TransferError::File { .. }) if *failed == path("missing")));
     }
 
     #[test]

@@ -3,22 +3,22 @@
 use std::{io::Read, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
+    sync::watch,
     task::{JoinHandle, JoinSet, spawn_blocking},
     time::{Instant, interval, sleep},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     blocks::BlockSet,
     control::Control,
     error::{Misbehaviour, TransferError},
     lanes::{self, SendLanes, own_blocks},
-    outgoing::{Content, Outgoing, Stream},
+    listing::Listing,
+    outgoing::{Content, Outgoing},
     plan::{Plan, Wanted},
     progress::{Context, Notice, Phase, Report},
     queue::Queue,
     rendezvous::{CodeChoice, Meeting, RelayChoice, explain_loss, wait_for_receiver},
-    scan::{self, Scanned},
     throttle::Throttle,
     tree_hash::FileHash,
 };
@@ -27,8 +27,7 @@ use crate::{
     net::client::LaneAddress,
     protocol::{
         Role, frame,
-        manifest::{Entry, EntryKind, MAX_TEXT_BYTES, Manifest, ManifestBuilder, OfferKind},
-        path::RelPath,
+        manifest::Manifest,
         peer::{FromReceiver, FromSender, PAGE_BYTES},
         relay::{LaneHello, LaneToken, MAX_LANES},
     },
@@ -72,14 +71,17 @@ const MAX_BACKLOG: usize = 4 * PAGE_BYTES;
 /// Hashes in one message.
 const HASHES_AT_ONCE: usize = 4096;
 
-/// Runs one transfer to its end.
-pub async fn send(request: SendRequest, context: &Context) -> Result<Report, TransferError> {
+/// Runs one transfer to its end. `additions` grows by the paths that a person adds to those of the request.
+pub async fn send(
+    request: SendRequest,
+    additions: watch::Receiver<Vec<PathBuf>>,
+    context: &Context,
+) -> Result<Report, TransferError> {
     let SendRequest { what, code, relay, lanes, bytes_per_sec } = request;
-    let stop_listing = context.cancel.child_token();
-    let _stops_listing = stop_listing.clone().drop_guard();
-    let listing = start_listing(what, stop_listing)?;
+    let mut listing = Listing::start(what, additions, &context.cancel)?;
     let Meeting { stream, lanes: lane_address, token, keys } = tokio::select! {
         meeting = wait_for_receiver(&relay, code, context) => meeting?,
+        error = listing.grow(context) => return Err(error),
         () = context.cancel.cancelled() => {
             // Whoever no longer wants to tell others about a retired code hasn't cancelled anything else.
             let is_retired = context.phase() == Phase::Retired;
@@ -89,8 +91,16 @@ pub async fn send(request: SendRequest, context: &Context) -> Result<Report, Tra
     let mut control = Control::new(stream, &keys.metadata, Side::Sender, &FromSender::Alive);
     let max_lanes = lanes.clamp(1, MAX_LANES);
     let door = Door { address: lane_address, token };
+    let work = async {
+        context.enter(Phase::Listing);
+        let offered = finish_listing(&mut control, &mut listing, context).await?;
+        tokio::select! {
+            ended = run(&mut control, offered, keys.data, door, max_lanes, bytes_per_sec, context) => ended,
+            never = listing.refuse(context) => match never {},
+        }
+    };
     let ended = tokio::select! {
-        ended = run(&mut control, listing, keys.data, door, max_lanes, bytes_per_sec, context) => ended,
+        ended = work => ended,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
     };
     let last_word = match &ended {
@@ -116,19 +126,13 @@ struct Door {
 
 async fn run(
     control: &mut Control,
-    listing: JoinHandle<Result<Listed, TransferError>>,
+    (manifest, source): (Arc<Manifest>, Content),
     data_keys: JoinHandle<ChannelKeys>,
     door: Door,
     max_lanes: u16,
     bytes_per_sec: Option<u64>,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    context.enter(Phase::Listing);
-    let listed = finish_listing(control, listing).await?;
-    if !listed.left_out.is_empty() {
-        context.tell(Notice::LeftOut(listed.left_out)).await;
-    }
-    let manifest = Arc::new(listed.manifest);
     offer(control, &manifest, max_lanes).await?;
     context.enter(Phase::WaitingForAnswer);
     let (lanes, wanted) = answer(control, &manifest, max_lanes).await?;
@@ -142,7 +146,7 @@ async fn run(
     context.update(|progress| {
         (progress.phase, progress.total_bytes, progress.lanes) = (Phase::OpeningLanes, total, lanes);
     });
-    let outgoing = Arc::new(Outgoing::new(Arc::clone(&manifest), Arc::clone(&plan), listed.content));
+    let outgoing = Arc::new(Outgoing::new(Arc::clone(&manifest), Arc::clone(&plan), source));
     let data_keys = data_keys.await.expect("deriving a key doesn't panic");
     let queue = Arc::new(Queue::new(plan.blocks()));
     let shared = Arc::new(SendLanes {
@@ -405,13 +409,15 @@ fn check_common(message: &FromReceiver) -> Result<(), TransferError> {
     }
 }
 
+/// Lists what is not listed yet, while the other side waits.
 async fn finish_listing(
     control: &mut Control,
-    mut listing: JoinHandle<Result<Listed, TransferError>>,
-) -> Result<Listed, TransferError> {
+    listing: &mut Listing,
+    context: &Context,
+) -> Result<(Arc<Manifest>, Content), TransferError> {
     loop {
         tokio::select! {
-            listed = &mut listing => return listed.expect("listing files doesn't panic"),
+            settled = listing.settle(context) => return settled.map(|()| listing.take()),
             message = control.next() => check_common(&message?)?,
         }
     }
@@ -469,47 +475,4 @@ async fn answer(
             other => check_common(&other)?,
         }
     }
-}
-
-/// What is offered, once it is known.
-struct Listed {
-    manifest: Manifest,
-    content: Content,
-    left_out: Vec<scan::LeftOut>,
-}
-
-fn start_listing(
-    what: What,
-    cancel: CancellationToken,
-) -> Result<JoinHandle<Result<Listed, TransferError>>, TransferError> {
-    if let What::Text(text) = &what
-        && text.len() as u64 > MAX_TEXT_BYTES
-    {
-        let limit = super::show::bytes(MAX_TEXT_BYTES);
-        return Err(TransferError::Unsuited(format!("a text may have at most {limit}; send it as a file")));
-    }
-    Ok(spawn_blocking(move || match what {
-        What::Paths(paths) => {
-            let Scanned { manifest, origins, left_out } = scan::scan(&paths, &cancel)?;
-            Ok(Listed { manifest, content: Content::Files(origins), left_out })
-        }
-        What::Text(text) => {
-            let manifest = single(OfferKind::Text, "text", text.len() as u64)?;
-            Ok(Listed { manifest, content: Content::Text(text.into_bytes()), left_out: Vec::new() })
-        }
-        What::Stream { name, reader } => {
-            let manifest = single(OfferKind::Stream, &name, 0)?;
-            let content = Content::Stream(std::sync::Mutex::new(Stream::new(reader)));
-            Ok(Listed { manifest, content, left_out: Vec::new() })
-        }
-    }))
-}
-
-fn single(kind: OfferKind, name: &str, size: u64) -> Result<Manifest, TransferError> {
-    let path = RelPath::new(name).ok().filter(|path| path.parent().is_none());
-    let path = path.ok_or_else(|| TransferError::Unsuited("that is no plain file name".to_owned()))?;
-    let mut builder = ManifestBuilder::new(kind);
-    let kind = EntryKind::File { size, modified: None, executable: false };
-    builder.push_entry(Entry { path, kind }).map_err(Misbehaviour::Manifest)?;
-    Ok(builder.finish().map_err(Misbehaviour::Manifest)?)
 }

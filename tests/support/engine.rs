@@ -78,6 +78,14 @@ impl Party {
         self.answer(transfer, Answer::Accept(choices));
     }
 
+    pub fn add(&self, transfer: &Transfer, paths: Vec<PathBuf>) {
+        self.command(Command::Add(transfer.id, paths));
+    }
+
+    pub fn look(&self, transfer: &Transfer, folder: &Path) {
+        self.command(Command::Look(transfer.id, folder.to_owned()));
+    }
+
     pub fn cancel(&self, transfer: &Transfer) {
         self.command(Command::Cancel(transfer.id));
     }

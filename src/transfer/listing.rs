@@ -1,0 +1,228 @@
+//! What a sender offers, until it is offered: listed while nobody has come yet, and longer with every path that a person
+//! adds meanwhile.
+//!
+//! [`Listing`] does nothing by itself: the sender awaits it beside whatever else it waits for, and may drop that wait and
+//! take it up again.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    future,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, spawn_blocking},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    error::{Misbehaviour, TransferError},
+    outgoing::{Content, Stream},
+    progress::{Context, Notice},
+    scan::{self, Scanned},
+    send::What,
+    show,
+};
+use crate::protocol::{
+    manifest::{Entry, EntryKind, MAX_TEXT_BYTES, Manifest, ManifestBuilder, OfferKind},
+    path::RelPath,
+};
+
+/// Why paths are not part of a send to which they were to be added. It goes on without them.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAdded {
+    /// The other side has been told already what is offered.
+    #[error("the offer has been made already")]
+    TooLate,
+    /// A text or a stream is sent by itself.
+    #[error("nothing can be added to a text or a stream")]
+    NotFiles,
+    /// The path can't be read, or the list would grow too long.
+    #[error(transparent)]
+    Unlisted(TransferError),
+}
+
+/// See the module.
+pub struct Listing {
+    /// Every path that was ever added.
+    additions: watch::Receiver<Vec<PathBuf>>,
+    /// How many of them were taken up.
+    taken: usize,
+    stop: CancellationToken,
+    _stops: DropGuard,
+    work: Option<JoinHandle<Result<Round, TransferError>>>,
+    /// What is listed; nothing while there is work.
+    listed: Option<Listed>,
+    untold: VecDeque<Notice>,
+}
+
+/// What one look at the disk gives.
+struct Round {
+    listed: Listed,
+    news: Vec<Notice>,
+}
+
+enum Listed {
+    Paths(Scanned),
+    Single(Arc<Manifest>, Content),
+}
+
+impl Listing {
+    /// Starts listing. `additions` grows by what a person adds; `cancel` ends it, and so does dropping the listing.
+    pub fn start(
+        what: What,
+        additions: watch::Receiver<Vec<PathBuf>>,
+        cancel: &CancellationToken,
+    ) -> Result<Self, TransferError> {
+        if let What::Text(text) = &what
+            && text.len() as u64 > MAX_TEXT_BYTES
+        {
+            let limit = show::bytes(MAX_TEXT_BYTES);
+            return Err(TransferError::Unsuited(format!(
+                "a text may have at most {limit}; send it as a file"
+            )));
+        }
+        let stop = cancel.child_token();
+        let stopped = stop.clone();
+        let work = spawn_blocking(move || {
+            let listed = list(what, &stopped)?;
+            Ok(Round::new(listed, Vec::new()))
+        });
+        Ok(Self {
+            additions,
+            taken: 0,
+            _stops: stop.clone().drop_guard(),
+            stop,
+            work: Some(work),
+            listed: None,
+            untold: VecDeque::new(),
+        })
+    }
+
+    /// Lists until there is nothing left to list and to tell. Safe to drop and call again.
+    pub async fn settle(&mut self, context: &Context) -> Result<(), TransferError> {
+        loop {
+            context.tell_all(&mut self.untold).await;
+            if let Some(work) = &mut self.work {
+                let done = work.await.expect("listing files doesn't panic");
+                self.work = None;
+                let Round { listed, news } = done?;
+                self.listed = Some(listed);
+                self.untold.extend(news);
+            } else {
+                let added = self.take_additions();
+                if added.is_empty() {
+                    return Ok(());
+                }
+                self.extend(added);
+            }
+        }
+    }
+
+    /// Lists whatever is added, for as long as it is awaited; ends only when listing fails. Safe to drop and call again.
+    pub async fn grow(&mut self, context: &Context) -> TransferError {
+        loop {
+            if let Err(error) = self.settle(context).await {
+                return error;
+            }
+            self.news_of_additions().await;
+        }
+    }
+
+    /// What is offered, once all is settled.
+    pub fn take(&mut self) -> (Arc<Manifest>, Content) {
+        match self.listed.take().expect("what is settled is listed") {
+            Listed::Paths(scanned) => (scanned.manifest, Content::Files(scanned.origins)),
+            Listed::Single(manifest, content) => (manifest, content),
+        }
+    }
+
+    /// Says of everything that is still added that it comes too late.
+    pub async fn refuse(&mut self, context: &Context) -> Infallible {
+        loop {
+            let paths = self.take_additions();
+            if !paths.is_empty() {
+                self.untold.push_back(Notice::NotAdded { paths, reason: NotAdded::TooLate });
+            }
+            context.tell_all(&mut self.untold).await;
+            self.news_of_additions().await;
+        }
+    }
+
+    fn take_additions(&mut self) -> Vec<PathBuf> {
+        let additions = self.additions.borrow_and_update();
+        let new = additions.get(self.taken..).unwrap_or_default().to_vec();
+        self.taken = additions.len();
+        new
+    }
+
+    async fn news_of_additions(&mut self) {
+        if self.additions.changed().await.is_err() {
+            // Whoever could add something is gone; the transfer is about to be cancelled.
+            future::pending::<()>().await;
+        }
+    }
+
+    fn extend(&mut self, paths: Vec<PathBuf>) {
+        match self.listed.take() {
+            Some(Listed::Paths(scanned)) => {
+                let stopped = self.stop.clone();
+                self.work = Some(spawn_blocking(move || {
+                    let (scanned, failures) = scanned.extended(paths, &stopped)?;
+                    let failures = failures.into_iter().map(|(path, error)| Notice::NotAdded {
+                        paths: vec![path],
+                        reason: NotAdded::Unlisted(error),
+                    });
+                    Ok(Round::new(Listed::Paths(scanned), failures.collect()))
+                }));
+            }
+            other => {
+                self.listed = other;
+                self.untold.push_back(Notice::NotAdded { paths, reason: NotAdded::NotFiles });
+            }
+        }
+    }
+}
+
+impl Round {
+    fn new(mut listed: Listed, mut news: Vec<Notice>) -> Self {
+        let manifest = match &mut listed {
+            Listed::Paths(scanned) => {
+                let left_out = std::mem::take(&mut scanned.left_out);
+                if !left_out.is_empty() {
+                    news.push(Notice::LeftOut(left_out));
+                }
+                &scanned.manifest
+            }
+            Listed::Single(manifest, _) => manifest,
+        };
+        news.push(Notice::Listed(Arc::clone(manifest)));
+        Self { listed, news }
+    }
+}
+
+fn list(what: What, cancel: &CancellationToken) -> Result<Listed, TransferError> {
+    Ok(match what {
+        What::Paths(paths) => Listed::Paths(scan::scan(&paths, cancel)?),
+        What::Text(text) => {
+            let manifest = single(OfferKind::Text, "text", text.len() as u64)?;
+            Listed::Single(manifest, Content::Text(text.into_bytes()))
+        }
+        What::Stream { name, reader } => {
+            let manifest = single(OfferKind::Stream, &name, 0)?;
+            Listed::Single(manifest, Content::Stream(Mutex::new(Stream::new(reader))))
+        }
+    })
+}
+
+fn single(kind: OfferKind, name: &str, size: u64) -> Result<Arc<Manifest>, TransferError> {
+    let path = RelPath::new(name).ok().filter(|path| path.parent().is_none());
+    let path = path.ok_or_else(|| TransferError::Unsuited("that is no plain file name".to_owned()))?;
+    let mut builder = ManifestBuilder::new(kind);
+    let kind = EntryKind::File { size, modified: None, executable: false };
+    builder.push_entry(Entry { path, kind }).map_err(Misbehaviour::Manifest)?;
+    Ok(Arc::new(builder.finish().map_err(Misbehaviour::Manifest)?))
+}
