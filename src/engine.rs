@@ -26,6 +26,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{code::CodePhrase, net::client::RelayAddress};
 pub use crate::{
+    net::{
+        addresses::Reach,
+        client::{RelayCheck, RelayClientError},
+    },
     relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
         error::TransferError,
@@ -46,7 +50,7 @@ const EVENTS: usize = 256;
 /// How long threads that hang in a system call, such as reading a terminal, may delay the end.
 const LAST_THREADS: Duration = Duration::from_millis(200);
 
-/// Names a transfer or a relay of one engine.
+/// Names a transfer, a relay or a check of one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(u64);
 
@@ -93,7 +97,10 @@ pub enum Command {
     Answer(TaskId, Answer),
     /// Run a relay until it is cancelled.
     Relay(TaskId, Box<RelayConfig>),
-    /// End a transfer; let a relay finish what it carries. A relay that is cancelled twice ends at once.
+    /// Try a relay and its password; answered by [`Event::Checked`] within seconds.
+    Check(TaskId, RelayChoice),
+    /// End a transfer; let a relay finish what it carries. A relay that is cancelled twice ends at once. Of a check that
+    /// is cancelled nothing more is heard.
     Cancel(TaskId),
 }
 
@@ -121,6 +128,8 @@ pub enum Event {
     Ended(TaskId, Result<Report, TransferError>),
     /// A relay is over.
     RelayEnded(TaskId, Result<(), RelayError>),
+    /// A relay was tried: it can be used, or why it can't.
+    Checked(TaskId, Result<RelayCheck, RelayClientError>),
 }
 
 /// The handle; see the module.
@@ -153,7 +162,7 @@ impl Engine {
         Ok((engine, Events(events)))
     }
 
-    /// A name for a new transfer or relay.
+    /// A name for a new transfer, relay or check.
     pub fn new_id(&self) -> TaskId {
         TaskId(self.next_id.fetch_add(1, Ordering::Relaxed))
     }

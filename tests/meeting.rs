@@ -16,8 +16,11 @@ use caiman::{
     protocol::relay::Refusal,
     transfer::rendezvous::explain_loss,
 };
-use support::{TestRelay, engine::World};
-use tokio::net::TcpListener;
+use support::{
+    TestRelay,
+    engine::{Party, World},
+};
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 fn own(text: &str) -> CodePhrase {
     CodePhrase::own(text).unwrap()
@@ -194,4 +197,45 @@ async fn a_lost_peer_is_not_blamed_on_a_relay_that_is_there() {
     let choice = RelayChoice { address: RelayAddress::from_socket(relay.addr), password: None };
     let error = explain_loss(TransferError::PeerLost, &choice).await;
     assert!(matches!(error, TransferError::PeerLost), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trying_a_relay_proves_its_password() {
+    let guarded =
+        TestRelay::start(|config| config.password = Some(AccessPassword::from("lagoon".to_owned()))).await;
+    let open = TestRelay::start(|_| {}).await;
+    let party = Party::start();
+    let check = async |relay: &TestRelay, password: Option<&str>| {
+        let address = RelayAddress::from_socket(relay.addr);
+        party.check(RelayChoice { address, password: password.map(str::to_owned) }).await
+    };
+    for (relay, has_password) in [(&guarded, true), (&open, false)] {
+        let checked = check(relay, Some("lagoon")).await.unwrap();
+        assert_eq!(checked.has_password, has_password);
+        assert!(!checked.latency.is_zero());
+    }
+    assert!(check(&open, None).await.is_ok());
+    for (password, due) in [(None, Refusal::PasswordRequired), (Some("x"), Refusal::PasswordWrong)] {
+        let refused = check(&guarded, password).await;
+        assert!(matches!(&refused, Err(RelayClientError::Refused(why)) if *why == due), "{refused:?}");
+    }
+    assert_eq!((guarded.metric("pairings_total").await, open.metric("pairings_total").await), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trying_what_is_no_relay_says_so() {
+    let party = Party::start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = RelayAddress::from_socket(listener.local_addr().unwrap());
+    let relay = RelayChoice { address, password: None };
+    let answer = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        stream
+    };
+    let (checked, _stream) = tokio::join!(party.check(relay.clone()), answer);
+    assert!(matches!(checked, Err(RelayClientError::NotARelay(_))), "{checked:?}");
+    drop(listener);
+    let checked = party.check(relay).await;
+    assert!(matches!(checked, Err(RelayClientError::Unreachable { .. })), "{checked:?}");
 }

@@ -153,7 +153,7 @@ impl Session {
                     }
                     Event::Notice(_, notice) => self.notice(notice),
                     Event::Ended(_, ended) => return Some(ended),
-                    Event::RelayEnded(..) => {}
+                    Event::RelayEnded(..) | Event::Checked(..) => {}
                 },
                 accepted = answered(&mut self.question) => self.answer(accepted),
                 progress = changed(&mut snapshots) => match progress {

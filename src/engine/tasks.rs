@@ -11,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Command, Event, ReceiveOrder, SendOrder, TaskId};
 use crate::{
-    net::{addresses, client::DEFAULT_PORT, client::RelayAddress},
+    net::{
+        addresses,
+        client::{self, DEFAULT_PORT, RelayAddress},
+    },
     relay::{Relay, RelayConfig, RelayError},
     transfer::{
         error::TransferError,
@@ -109,6 +112,10 @@ fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut 
         }
         Command::Relay(id, config) => {
             tasks.spawn(relay_task(id, *config, cancel.clone(), kill.clone(), out));
+            (id, Wishes::None)
+        }
+        Command::Check(id, relay) => {
+            tasks.spawn(check_task(id, relay, cancel.clone(), out));
             (id, Wishes::None)
         }
         Command::Add(id, paths) => {
@@ -227,6 +234,16 @@ async fn relay_task(
         Err(error) => Err(error),
     };
     out.send(Event::RelayEnded(id, ended)).await;
+    id
+}
+
+async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, out: Out) -> TaskId {
+    tokio::select! {
+        checked = client::probe(&relay.address, relay.password.as_deref()) => {
+            out.send(Event::Checked(id, checked)).await;
+        }
+        () = cancel.cancelled() => {}
+    }
     id
 }
 

@@ -1,6 +1,36 @@
-//! Under which addresses other computers can reach this one.
+//! Under which addresses other computers can reach this one, and which computers those are.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// From where an address can be reached, as far as it tells by itself: a firewall may say otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// From this computer alone.
+    ThisComputer,
+    /// From the same network: a private address, or one that the provider shares among its customers.
+    LocalNetwork,
+    /// From everywhere.
+    Anywhere,
+}
+
+impl Reach {
+    /// Of `address`.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) if v4.is_loopback() || v4.is_unspecified() => Self::ThisComputer,
+            IpAddr::V6(v6) if v6.is_loopback() || v6.is_unspecified() => Self::ThisComputer,
+            IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() || is_shared(v4) => Self::LocalNetwork,
+            IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() => Self::LocalNetwork,
+            IpAddr::V4(_) | IpAddr::V6(_) => Self::Anywhere,
+        }
+    }
+}
+
+/// RFC 6598: between a provider and its customers, 100.64.0.0/10.
+fn is_shared(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    first == 100 && second & 0xc0 == 64
+}
 
 /// This machine's addresses, those of the local network first: IPv4, then IPv6. Loopback and link-local ones are left
 /// out, since nobody else can use them; empty if there is nothing else.
@@ -14,4 +44,53 @@ pub fn reachable() -> Vec<IpAddr> {
     addresses.sort();
     addresses.dedup();
     addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_known_by_their_networks() {
+        for (reach, addresses) in [
+            (
+                Reach::ThisComputer,
+                &["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::"][..],
+            ),
+            (
+                Reach::LocalNetwork,
+                &[
+                    "10.0.0.1",
+                    "172.16.0.1",
+                    "172.31.255.255",
+                    "192.168.0.1",
+                    "169.254.1.1",
+                    "100.64.0.0",
+                    "100.127.255.255",
+                    "fc00::1",
+                    "fdff::1",
+                    "fe80::1",
+                    "febf::1",
+                    "::ffff:10.0.0.1",
+                ],
+            ),
+            (
+                Reach::Anywhere,
+                &[
+                    "8.8.8.8",
+                    "172.15.0.1",
+                    "172.32.0.1",
+                    "100.63.255.255",
+                    "100.128.0.0",
+                    "2001:db8::1",
+                    "fec0::1",
+                    "::ffff:8.8.8.8",
+                ],
+            ),
+        ] {
+            for address in addresses {
+                assert_eq!(Reach::of(address.parse().unwrap()), reach, "{address}");
+            }
+        }
+    }
 }

@@ -6,10 +6,10 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, lookup_host},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
-use super::{access, io as frames};
+use super::{access, addresses::Reach, io as frames};
 use crate::protocol::{
     Role, VERSION,
     relay::{
@@ -27,6 +27,8 @@ const HELLO_LIMIT: Duration = Duration::from_secs(10);
 /// How often a relay that breaks the connection before its welcome is asked until it counts as gone.
 const CHECKS: u32 = 3;
 const CHECK_PAUSE: Duration = Duration::from_millis(50);
+/// How long trying a relay may take in all.
+const PROBE_LIMIT: Duration = Duration::from_secs(15);
 /// How long a lane waits for its other end.
 const LANE_LIMIT: Duration = Duration::from_secs(15);
 
@@ -51,6 +53,18 @@ impl RelayAddress {
     /// The host's name or address, without brackets.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The port of control connections.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// From where it can be reached, as far as the address tells; `None` for a host's name.
+    pub fn reach(&self) -> Option<Reach> {
+        // An IPv6 address of the local network may name the interface behind a `%`.
+        let ip = self.host.split_once('%').map_or(self.host.as_str(), |(ip, _)| ip);
+        ip.parse().ok().map(Reach::of)
     }
 }
 
@@ -153,9 +167,23 @@ pub struct LaneAddress {
     data_ports: Vec<u16>,
 }
 
+/// What trying a relay shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayCheck {
+    /// How long the relay took to answer the first bytes with its welcome.
+    pub latency: Duration,
+    /// Whether it asks for a password.
+    pub has_password: bool,
+}
+
 /// Connects and says hello. A sender gets here once its room is made, a receiver once the relay has answered.
 pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
-    let (mut stream, welcome) = greet(join.address).await?;
+    let Greeted { stream, welcome, .. } = greet(join.address).await?;
+    enter(stream, welcome, join).await
+}
+
+/// Says hello to a relay that has said its welcome.
+async fn enter(mut stream: TcpStream, welcome: Welcome, join: Join<'_>) -> Result<Joined, RelayClientError> {
     if welcome.version != VERSION {
         return Err(Refusal::Version(welcome.version).into());
     }
@@ -194,6 +222,25 @@ pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
     Err(RelayClientError::Unreachable {
         address: address.clone(),
         cause: io::ErrorKind::ConnectionReset.into(),
+    })
+}
+
+/// Tries a relay as far as that goes without a peer: reaches it, measures it, and has the password checked by asking for a
+/// room that nobody has.
+pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<RelayCheck, RelayClientError> {
+    let probe = async {
+        let Greeted { stream, welcome, latency } = greet(address).await?;
+        let check = RelayCheck { latency, has_password: welcome.password_required };
+        // Fresh and random, so nobody is there.
+        let room = RoomId(std::array::from_fn(|at| welcome.nonce[at]));
+        let join = Join { address, password, role: Role::Receiver, room, first: Vec::new() };
+        match enter(stream, welcome, join).await {
+            Ok(_) | Err(RelayClientError::Refused(Refusal::NoSuchRoom)) => Ok(check),
+            Err(error) => Err(error),
+        }
+    };
+    timeout(PROBE_LIMIT, probe).await.unwrap_or_else(|_| {
+        Err(RelayClientError::Unreachable { address: address.clone(), cause: io::ErrorKind::TimedOut.into() })
     })
 }
 
@@ -245,15 +292,23 @@ impl LaneAddress {
     }
 }
 
+/// A relay that has said its welcome.
+struct Greeted {
+    stream: TcpStream,
+    welcome: Welcome,
+    latency: Duration,
+}
+
 /// Connects, says what the connection is for and reads the welcome.
-async fn greet(address: &RelayAddress) -> Result<(TcpStream, Welcome), RelayClientError> {
+async fn greet(address: &RelayAddress) -> Result<Greeted, RelayClientError> {
     let mut stream = connect(address).await?;
+    let started = Instant::now();
     let exchange = async {
         stream.write_all(&Opening::Control.to_bytes()).await?;
         frames::read(&mut stream, MAX_FRAME).await
     };
     let welcome = in_time(address, exchange).await?;
-    Ok((stream, welcome))
+    Ok(Greeted { stream, welcome, latency: started.elapsed() })
 }
 
 /// Waits for the relay's part of the opening.
@@ -306,6 +361,18 @@ mod tests {
             ("[2001:db8::1]", "[2001:db8::1]:27001"),
         ] {
             assert_eq!(text.parse::<RelayAddress>().unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn an_address_tells_from_where_it_can_be_reached_and_a_name_does_not() {
+        for (text, reach) in [
+            ("192.168.1.5:9", Some(Reach::LocalNetwork)),
+            ("[fe80::1%eth0]:9", Some(Reach::LocalNetwork)),
+            ("[2001:db8::1]", Some(Reach::Anywhere)),
+            ("relay.example.org", None),
+        ] {
+            assert_eq!(text.parse::<RelayAddress>().unwrap().reach(), reach, "{text}");
         }
     }
 

@@ -12,7 +12,8 @@ use caiman::{
     code::CodePhrase,
     engine::{
         Answer, Choices, CodeChoice, Command, Engine, Event, Notice, Offer, Output, Phase, Progress,
-        ReceiveOrder, RelayChoice, RelayConfig, Report, SendOrder, TaskId, TransferError, What,
+        ReceiveOrder, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder, TaskId,
+        TransferError, What,
     },
     net::client::RelayAddress,
 };
@@ -70,6 +71,15 @@ impl Party {
         self.begin(|id| Command::Receive(id, Box::new(order)))
     }
 
+    /// Tries a relay.
+    pub async fn check(&self, relay: RelayChoice) -> Result<RelayCheck, RelayClientError> {
+        let mut checking = self.begin(|id| Command::Check(id, relay));
+        while checking.checked.is_none() {
+            within("what a relay is worth", checking.step()).await;
+        }
+        checking.checked.unwrap()
+    }
+
     pub fn answer(&self, transfer: &Transfer, answer: Answer) {
         self.command(Command::Answer(transfer.id, answer));
     }
@@ -106,6 +116,7 @@ impl Party {
             inbox,
             notices: Vec::new(),
             listening: None,
+            checked: None,
             snapshots: None,
             history: None,
             ended: None,
@@ -125,6 +136,8 @@ pub struct Transfer {
     pub notices: Vec<Notice>,
     /// Where the transfer's own relay listens.
     pub listening: Option<RelayAddress>,
+    /// What came of trying a relay.
+    checked: Option<Result<RelayCheck, RelayClientError>>,
     snapshots: Option<watch::Receiver<Progress>>,
     history: Option<JoinHandle<Vec<Progress>>>,
     ended: Option<Result<Report, TransferError>>,
@@ -240,6 +253,7 @@ impl Transfer {
             }
             Event::Notice(_, notice) => self.notices.push(notice),
             Event::Ended(_, ended) => self.ended = Some(ended),
+            Event::Checked(_, checked) => self.checked = Some(checked),
             Event::RelayEnded(..) => {}
         }
     }
@@ -370,6 +384,7 @@ fn id_of(event: &Event) -> TaskId {
         | Event::Listening { id, .. }
         | Event::Notice(id, _)
         | Event::Ended(id, _)
+        | Event::Checked(id, _)
         | Event::RelayEnded(id, _) => *id,
     }
 }
