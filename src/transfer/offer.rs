@@ -24,7 +24,8 @@ pub struct Offer {
     pub manifest: Arc<Manifest>,
     /// Where it would go; `None` for what goes to a writer.
     pub folder: Option<PathBuf>,
-    /// By entry: where it would go if both are kept wherever a name is taken. Empty without a folder.
+    /// By entry: where it would go if both are kept wherever a name is taken; [`Target::under`] tells the rest. Empty
+    /// without a folder.
     pub targets: Vec<Target>,
     /// Bytes that are free there.
     pub free: Option<u64>,

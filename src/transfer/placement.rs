@@ -24,9 +24,10 @@ pub enum OnConflict {
 }
 
 /// What stands under a name in the receiver's folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Found {
     /// Nothing.
+    #[default]
     Nothing,
     /// A real folder, not a link to one.
     Folder,
@@ -47,10 +48,29 @@ pub struct Target {
     pub path: Option<RelPath>,
     /// The name was taken when the decision was made.
     pub conflicts: bool,
+    /// What had it: [`Found::Folder`] for a file or a link whose name a folder has, which always stays.
+    pub found: Found,
+    /// Where the entry would go if it replaced what has its name; `None` if nothing has it, or if that always stays.
+    pub in_place: Option<RelPath>,
     /// The word to replace what stands there was given.
     pub replaces: bool,
     /// The name is not the sender's, because this system can't store that one or can't tell it from another.
     pub is_repaired: bool,
+}
+
+impl Target {
+    /// Where the entry would go under another policy than [`OnConflict::KeepBoth`], which this target was made with:
+    /// asks no disk, so that it can be shown while a person decides. `None` if it would be skipped.
+    ///
+    /// Only the last name is told for sure. What is above it follows from the folders' own targets: nothing is stored in a
+    /// folder that is skipped, and what is in one goes where that one goes.
+    pub fn under(&self, on_conflict: OnConflict) -> Option<&RelPath> {
+        match on_conflict {
+            OnConflict::Skip if self.conflicts => None,
+            OnConflict::Replace => self.in_place.as_ref().or(self.path.as_ref()),
+            OnConflict::Skip | OnConflict::KeepBoth => self.path.as_ref(),
+        }
+    }
 }
 
 /// Places every entry of `manifest` that `wanted` picks.
@@ -116,6 +136,7 @@ impl<L: Look> Placer<'_, L> {
         let mut target = Target { is_repaired: repaired != name, ..Target::default() };
         let Some(path) = below(above, &repaired) else { return (target, false) };
         let found = self.look(above, &path);
+        target.found = found;
         target.conflicts = match found {
             Found::Nothing => false,
             Found::Folder => !is_folder,
@@ -125,9 +146,10 @@ impl<L: Look> Placer<'_, L> {
         let mut needs_number = !self.is_free(&path);
         target.is_repaired |= needs_number;
         if target.conflicts {
+            target.in_place = (found == Found::Other && !needs_number).then(|| path.clone());
             match on_conflict() {
                 OnConflict::Skip => return (target, false),
-                OnConflict::Replace if found == Found::Other => target.replaces = !needs_number,
+                OnConflict::Replace if target.in_place.is_some() => target.replaces = true,
                 OnConflict::Replace | OnConflict::KeepBoth => needs_number = true,
             }
         }
@@ -194,7 +216,7 @@ mod tests {
     }
 
     /// Paths ending in `/` are folders.
-    fn paths(entries: &[&str], rules: Rules, disk: Disk, policy: OnConflict) -> Vec<Option<String>> {
+    fn manifest(entries: &[&str]) -> Manifest {
         let mut builder = ManifestBuilder::new(OfferKind::Files);
         for entry in entries {
             let kind = match entry.strip_suffix('/') {
@@ -203,8 +225,11 @@ mod tests {
             };
             builder.push(RawEntry { path: entry.trim_end_matches('/').into(), kind }).unwrap();
         }
-        let manifest = builder.finish().unwrap();
-        let targets = place(&manifest, |_| true, rules, &disk, |_| policy);
+        builder.finish().unwrap()
+    }
+
+    fn paths(entries: &[&str], rules: Rules, disk: Disk, policy: OnConflict) -> Vec<Option<String>> {
+        let targets = place(&manifest(entries), |_| true, rules, &disk, |_| policy);
         targets.into_iter().map(|target| target.path.map(|path| path.as_str().to_owned())).collect()
     }
 
@@ -227,6 +252,26 @@ mod tests {
         assert_eq!(paths(&entries, LINUX, disk(), OnConflict::Skip), skipped);
         assert_eq!(paths(&entries, LINUX, disk(), OnConflict::Replace), some(&["a", "a/x", "a/y"]));
         assert_eq!(paths(&entries, LINUX, disk(), OnConflict::KeepBoth), some(&["a", "a/x (3)", "a/y"]));
+    }
+
+    /// What a window shows for a policy must be what the policy then does.
+    #[test]
+    fn a_target_tells_the_names_of_the_other_policies() {
+        let found =
+            [("a", Found::Folder), ("a/b", Found::Folder), ("a/f", Found::Other), ("d", Found::Other)];
+        let disk = || Disk(Box::leak(Box::new(found)));
+        let entries = ["a/", "a/b", "a/f", "a/n", "d/", "A/", "A/f"];
+        for rules in [LINUX, WINDOWS] {
+            let manifest = manifest(&entries);
+            let targets = place(&manifest, |_| true, rules, &disk(), |_| OnConflict::KeepBoth);
+            for policy in [OnConflict::Skip, OnConflict::Replace, OnConflict::KeepBoth] {
+                let told =
+                    targets.iter().map(|target| target.under(policy).map(|path| path.as_str().to_owned()));
+                assert_eq!(told.collect::<Vec<_>>(), paths(&entries, rules, disk(), policy), "{policy:?}");
+            }
+            assert_eq!((targets[1].found, targets[1].in_place.is_some()), (Found::Folder, false));
+            assert_eq!((targets[2].found, targets[2].in_place.is_some()), (Found::Other, true));
+        }
     }
 
     #[test]
