@@ -34,6 +34,8 @@ async fn what_changed_before_it_was_read_is_named_and_the_others_arrive() {
         ("all/shorter", 100),
         ("all/same size", 100),
         ("all/gone", 100),
+        ("all/kept empty", 0),
+        ("all/no longer empty", 0),
         ("all/replaced", 100),
         ("all/became a folder", 100),
         ("all/large longer", 2 * BLOCK),
@@ -46,7 +48,7 @@ async fn what_changed_before_it_was_read_is_named_and_the_others_arrive() {
     }
     let (mut sending, mut receiving, _) = world.offer(world.send_order(world.paths(&["all"]))).await;
 
-    for name in ["all/longer", "all/large longer"] {
+    for name in ["all/longer", "all/large longer", "all/no longer empty"] {
         let mut longer = fs::OpenOptions::new().append(true).open(world.from(name)).unwrap();
         io::Write::write_all(&mut longer, b"more").unwrap();
     }
@@ -69,6 +71,7 @@ async fn what_changed_before_it_was_read_is_named_and_the_others_arrive() {
         "large gone",
         "large longer",
         "longer",
+        "no longer empty",
         "out of reach",
         "replaced",
         "same size",
@@ -76,8 +79,10 @@ async fn what_changed_before_it_was_read_is_named_and_the_others_arrive() {
     ];
     assert_eq!(sending.withdrawn().await, named);
     assert_eq!(receiving.withdrawn().await, named);
-    assert_eq!((sent.missing, received.missing, received.not_stored), (9, 9, 0));
-    assert_eq!((sent.stored, received.stored), (4, 4));
+    assert_eq!((sent.missing, received.missing, received.not_stored), (10, 10, 0));
+    assert_eq!((sent.stored, received.stored), (5, 5));
+    let bytes = (200 + 3 * BLOCK + 1) as u64;
+    assert_eq!((sent.bytes, received.bytes), (bytes, bytes));
     for side in [&sending, &receiving] {
         assert_eq!(reason(side, "gone"), Some(Withdrawal::Vanished));
         assert_eq!(reason(side, "same size"), Some(Withdrawal::Changed));
@@ -85,9 +90,9 @@ async fn what_changed_before_it_was_read_is_named_and_the_others_arrive() {
             assert_eq!(reason(side, "out of reach"), Some(Withdrawal::Unreadable));
         }
     }
-    assert_eq!(names_in(&world.to("all")), ["kept", "kept large", "sub"]);
+    assert_eq!(names_in(&world.to("all")), ["kept", "kept empty", "kept large", "sub"]);
     assert_eq!(names_in(&world.to("all/sub")), Vec::<String>::new());
-    for name in ["all/kept", "all/kept large"] {
+    for name in ["all/kept", "all/kept empty", "all/kept large"] {
         assert_eq!(tree(&world.to(name)), tree(&world.from(name)));
     }
     assert_eq!(names_in(world.target.path()), ["all"], "the staging folder stayed behind");

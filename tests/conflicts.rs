@@ -260,5 +260,26 @@ async fn an_offer_can_be_held_against_other_folders_before_it_is_answered() {
     world.receiver.accept(&receiving, Choices { folder, ..Choices::default() });
     let (_, received) = tokio::join!(sending.report(), receiving.report());
     assert_eq!(received.folder.as_deref(), Some(elsewhere.path()));
+    assert_eq!(received.placed, [elsewhere.path().join("top")]);
     assert_eq!(names_in(&elsewhere.path().join("top")), ["file", "new", "new (2)", "other.tar.gz"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_says_under_which_names_things_lie_now() {
+    let world = World::new().await;
+    fs::create_dir_all(world.from("top/inner")).unwrap();
+    fs::create_dir(world.to("top")).unwrap();
+    for path in [world.from("top/inner/x"), world.from("a.txt"), world.from("b.txt"), world.to("a.txt")] {
+        fs::write(path, "x").unwrap();
+    }
+    let many: Vec<_> = (0..70).map(|number| format!("many {number}")).collect();
+    for name in &many {
+        fs::write(world.from(name), "x").unwrap();
+    }
+    let (sent, received) = world.exchange(world.paths(&["top", "a.txt", "b.txt"])).await;
+    assert!(sent.placed.is_empty());
+    assert_eq!(received.placed, ["top", "a (2).txt", "b.txt"].map(|name| world.to(name)));
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let (_, received) = world.exchange(world.paths(&many)).await;
+    assert_eq!((received.stored, received.placed.len()), (70, 64));
 }

@@ -16,6 +16,7 @@ use super::{
     error::TransferError,
     placement::Target,
     plan::Wanted,
+    progress::MAX_PLACED,
     staging::{Staging, under},
 };
 use crate::{
@@ -44,6 +45,8 @@ pub struct Failure {
 pub struct Delivered {
     /// Files, folders and links that are in place.
     pub stored: u64,
+    /// What of that is at the top of the folder, or holds some of it: the first [`MAX_PLACED`].
+    pub placed: Vec<PathBuf>,
     /// What is not.
     pub failures: Vec<Failure>,
 }
@@ -78,7 +81,7 @@ pub fn deliver(
                 continue;
             }
         };
-        delivered.count(number, done);
+        delivered.count(number, folder, done);
     }
     let is_folder = |entry: &&Entry| matches!(entry.kind, EntryKind::Folder { .. });
     let folders: HashSet<_> = manifest.entries().iter().filter(is_folder).map(|entry| &entry.path).collect();
@@ -89,16 +92,30 @@ pub fn deliver(
         if let (Ok(full), Some(modified)) = (&made, modified) {
             set_time(full, modified);
         }
-        delivered.count(number, made.map(drop));
+        delivered.count(number, folder, made);
     }
     delivery.set_folder_times();
     delivered
 }
 
 impl Delivered {
-    fn count(&mut self, entry: u32, done: Result<(), TransferError>) {
+    /// Counts what stands at `done` below `folder` now.
+    fn count(&mut self, entry: u32, folder: &Path, done: Result<PathBuf, TransferError>) {
         match done {
-            Ok(()) => self.stored += 1,
+            Ok(full) => {
+                self.stored += 1;
+                if self.placed.len() == MAX_PLACED {
+                    return;
+                }
+                let top = full.strip_prefix(folder).ok().and_then(|below| below.iter().next());
+                // What is in one folder mostly comes in a row.
+                if let Some(top) = top.map(|top| folder.join(top))
+                    && self.placed.last() != Some(&top)
+                    && !self.placed.contains(&top)
+                {
+                    self.placed.push(top);
+                }
+            }
             Err(error) => self.failures.push(Failure { entry, error }),
         }
     }
@@ -118,31 +135,32 @@ impl Delivery<'_> {
         path: &RelPath,
         replaces: bool,
         modified: Option<Modified>,
-    ) -> Result<(), TransferError> {
+    ) -> Result<PathBuf, TransferError> {
         let full = under(self.folder, path);
         if replaces && fs::symlink_metadata(&full).is_ok_and(|found| !found.is_dir()) {
             fs::remove_file(&full).map_err(|cause| TransferError::file("can't replace", &full, cause))?;
         }
         if self.make_folder(path)? {
-            self.folder_times.extend(modified.map(|time| (full, time)));
+            self.folder_times.extend(modified.map(|time| (full.clone(), time)));
         }
-        Ok(())
+        Ok(full)
     }
 
-    fn file(&mut self, path: &RelPath, replaces: bool, entry: u32) -> Result<(), TransferError> {
+    fn file(&mut self, path: &RelPath, replaces: bool, entry: u32) -> Result<PathBuf, TransferError> {
         self.make_parent(path)?;
         let staged = self.staging.take(entry)?;
         let full = under(self.folder, path);
         let fail = |cause| TransferError::file("can't store", &full, cause);
         if replaces {
-            return fs::rename(&staged, &full).map_err(fail);
+            fs::rename(&staged, &full).map_err(fail)?;
+            return Ok(full);
         }
         let mut staged = TempPath::try_from_path(staged).map_err(fail)?;
         staged.disable_cleanup(true);
         let mut wanted = full.clone();
         for number in 2..=MAX_NUMBER {
             match staged.persist_noclobber(&wanted) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(wanted),
                 Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
                     staged = taken.path;
                     wanted = full.with_file_name(self.rules.numbered(path.name(), number));

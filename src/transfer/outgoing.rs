@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
+    fs::{self, File, Metadata},
     io::{self, Read},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock},
@@ -13,14 +13,17 @@ use std::{
 
 use super::{
     error::TransferError,
-    plan::{Block, Plan, Segment},
+    plan::{Block, Plan, Segment, Wanted},
     scan::{Look, Origin},
     staging::read_up_to,
     tree_hash::{BlockHash, FileHash, Forest, hash_whole},
 };
 use crate::{
     platform,
-    protocol::{manifest::Manifest, peer::Withdrawal},
+    protocol::{
+        manifest::{Entry, Manifest},
+        peer::Withdrawal,
+    },
 };
 
 /// Where the bytes come from.
@@ -97,6 +100,20 @@ impl Outgoing {
         }
     }
 
+    /// Looks once more at the wanted files that were empty when they were listed: no block leads to them.
+    pub fn check_empty_files(&self, wanted: &Wanted) {
+        let Content::Files(origins) = &self.content else { return };
+        for (index, (entry, origin)) in self.manifest.entries().iter().zip(origins).enumerate() {
+            if !entry.is_file() || entry.size() > 0 || !wanted.contains(index) {
+                continue;
+            }
+            let looked = fs::metadata(&origin.path).map_err(|error| withdrawal(&error));
+            if let Err(reason) = looked.and_then(|metadata| compare_looks(&metadata, origin.look)) {
+                self.withdraw(index as u32, reason);
+            }
+        }
+    }
+
     /// Bytes of the stream, once it has ended; `None` before, and where there is no stream. Never waits for the stream.
     pub fn stream_end(&self) -> Option<u64> {
         self.stream_end.get().copied()
@@ -126,6 +143,11 @@ impl Outgoing {
         hashes.into_iter().filter(|(entry, _)| !state.withdrawn.contains_key(entry)).collect()
     }
 
+    /// Bytes of an entry, as it was listed.
+    pub fn size_of(&self, entry: u32) -> u64 {
+        self.manifest.entries().get(entry as usize).map_or(0, Entry::size)
+    }
+
     /// Where an entry is on this machine, for telling a person.
     pub fn path_of(&self, entry: u32) -> PathBuf {
         let origin = match &self.content {
@@ -139,7 +161,7 @@ impl Outgoing {
     /// that differ, and the file's hash.
     pub fn compare(&self, entry: u32, theirs: &[FileHash]) -> Option<(Vec<u64>, FileHash)> {
         let blocks = self.plan.blocks_of(entry);
-        let size = self.manifest.entries().get(entry as usize)?.size();
+        let size = self.size_of(entry);
         let mut whole = blake3::Hasher::new();
         let mut differing = Vec::new();
         let mut offset = 0;
@@ -263,7 +285,11 @@ impl Outgoing {
 
 fn check_look(file: &File, look: Look) -> Result<(), Withdrawal> {
     let metadata = file.metadata().map_err(|error| withdrawal(&error))?;
-    if Look::of(&metadata) == look { Ok(()) } else { Err(Withdrawal::Changed) }
+    compare_looks(&metadata, look)
+}
+
+fn compare_looks(metadata: &Metadata, look: Look) -> Result<(), Withdrawal> {
+    if Look::of(metadata) == look { Ok(()) } else { Err(Withdrawal::Changed) }
 }
 
 fn withdrawal(error: &io::Error) -> Withdrawal {

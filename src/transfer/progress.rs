@@ -122,7 +122,7 @@ pub enum Notice {
 pub struct Report {
     /// Files, folders and links that are in place on the receiver's side.
     pub stored: u64,
-    /// Bytes of the files that moved.
+    /// Bytes of the files that arrived, without those that were withdrawn.
     pub bytes: u64,
     /// Entries that were to move and didn't arrive; each was named in a notice.
     pub missing: u64,
@@ -132,7 +132,12 @@ pub struct Report {
     pub seconds: f64,
     /// Where everything is, on the receiver's side.
     pub folder: Option<PathBuf>,
+    /// What lies there now at the top, under the names that it really got: the first [`MAX_PLACED`] of it.
+    pub placed: Vec<PathBuf>,
 }
+
+/// Most paths that a report names.
+pub const MAX_PLACED: usize = 64;
 
 /// A transfer's line to whoever started it.
 pub struct Context {

@@ -229,7 +229,7 @@ async fn run(
     let checked = receiving.run(&mut tasks).await;
     lanes::stop(tasks).await;
     checked?;
-    let (bytes, withdrawn) = (receiving.bytes, receiving.withdrawn.len() as u64);
+    let (bytes, withdrawn) = (receiving.arrived_bytes(), receiving.withdrawn.len() as u64);
     context.enter(Phase::Storing);
     flush(control, &accepted).await?;
     Ok(Checked { accepted, bytes, withdrawn, started })

@@ -173,12 +173,14 @@ async fn run(
         damaged: Vec::new(),
         bytes: 0,
         missing: 0,
+        withdrawn_bytes: 0,
+        is_checked: false,
         is_done: false,
         has_repaired: false,
     };
     let started = Instant::now();
-    let ended = sending.run(&mut tasks).await;
-    let bytes = sending.bytes;
+    let ended = sending.run(&mut tasks, wanted).await;
+    let bytes = if is_stream { sending.bytes } else { sending.plan.bytes() - sending.withdrawn_bytes };
     lanes::stop(tasks).await;
     let (stored, missing) = ended?;
     let seconds = started.elapsed().as_secs_f64();
@@ -200,6 +202,10 @@ struct Sending<'a> {
     damaged: Vec<(u32, Vec<FileHash>)>,
     bytes: u64,
     missing: u64,
+    /// Bytes of withdrawn files, whether or not they were sent.
+    withdrawn_bytes: u64,
+    /// Empty files were looked at once more.
+    is_checked: bool,
     is_done: bool,
     has_repaired: bool,
 }
@@ -208,7 +214,9 @@ type Lanes = JoinSet<Result<(), TransferError>>;
 type Comparison = JoinHandle<(Vec<u64>, Vec<(u32, FileHash)>)>;
 
 impl Sending<'_> {
-    async fn run(&mut self, tasks: &mut Lanes) -> Result<(u64, u64), TransferError> {
+    async fn run(&mut self, tasks: &mut Lanes, wanted: Wanted) -> Result<(u64, u64), TransferError> {
+        let outgoing = Arc::clone(&self.outgoing);
+        let mut check = Some(spawn_blocking(move || outgoing.check_empty_files(&wanted)));
         let mut tick = interval(TICK);
         let mut broken: Option<Instant> = None;
         let mut comparison: Option<Comparison> = None;
@@ -229,6 +237,10 @@ impl Sending<'_> {
                         }
                         broken = Some(Instant::now() + GRACE);
                     }
+                }
+                () = join(&mut check) => {
+                    check = None;
+                    self.is_checked = true;
                 }
                 compared = join(&mut comparison) => {
                     comparison = None;
@@ -288,7 +300,8 @@ impl Sending<'_> {
         // A stream's last block is shorter than the plan can know.
         let bytes = self.outgoing.stream_end().map_or(self.bytes, |end| self.bytes.min(end));
         self.bytes = bytes;
-        self.context.update(|progress| (progress.phase, progress.bytes) = (Phase::Moving, bytes));
+        let phase = if self.has_repaired { Phase::Repairing } else { Phase::Moving };
+        self.context.update(|progress| (progress.phase, progress.bytes) = (phase, bytes));
         Ok(())
     }
 
@@ -342,6 +355,7 @@ impl Sending<'_> {
     async fn tell_news(&mut self) -> Result<(), TransferError> {
         for (entry, reason) in self.outgoing.take_withdrawn() {
             self.missing += 1;
+            self.withdrawn_bytes += self.outgoing.size_of(entry);
             self.control.say(&FromSender::Withdrawn { entry, reason })?;
             for block in own_blocks(&self.plan, entry) {
                 self.settled.insert(block);
@@ -358,7 +372,7 @@ impl Sending<'_> {
             Some(left) => left.is_empty(),
             None => self.settled.len() >= blocks && !self.has_repaired,
         };
-        if self.is_done || !nothing_left {
+        if self.is_done || !self.is_checked || !nothing_left {
             return Ok(());
         }
         self.is_done = true;
@@ -388,9 +402,9 @@ enum Heard {
 }
 
 /// Waits for a task that may not be there.
-async fn join(task: &mut Option<Comparison>) -> (Vec<u64>, Vec<(u32, FileHash)>) {
+async fn join<T>(task: &mut Option<JoinHandle<T>>) -> T {
     match task {
-        Some(task) => task.await.expect("comparing files doesn't panic"),
+        Some(task) => task.await.expect("work on the disk doesn't panic"),
         None => std::future::pending().await,
     }
 }

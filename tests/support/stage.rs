@@ -88,7 +88,9 @@ impl Stage {
         let order = SendOrder { what, code, relay, lanes: 4, bytes_per_sec: None };
         let mut ready = Some(ready);
         let decide = |notice: &Notice| {
-            if let (Notice::Code { .. }, Some(ready)) = (notice, ready.take()) {
+            if matches!(notice, Notice::Code { .. })
+                && let Some(ready) = ready.take()
+            {
                 // Whoever waited for it has failed, and says so.
                 let _ = ready.send(());
             }

@@ -108,6 +108,7 @@ impl Destination {
 /// Everything is here and checked; only the names are missing.
 pub(super) struct Checked {
     pub(super) accepted: Accepted,
+    /// Bytes of the files that are here.
     pub(super) bytes: u64,
     pub(super) withdrawn: u64,
     pub(super) started: Instant,
@@ -124,7 +125,8 @@ impl Checked {
                 let entries = Arc::clone(&manifest);
                 let delivered =
                     spawn_blocking(move || deliver(&folder, &entries, &wanted, &targets, &staging));
-                let Delivered { stored, failures } = meanwhile(control, delivered).await;
+                let Delivered { stored, placed, failures } = meanwhile(control, delivered).await;
+                report.placed = placed;
                 report.not_stored = failures.len() as u64;
                 (report.stored, report.missing) = (stored, withdrawn + report.not_stored);
                 for failure in failures {

@@ -161,7 +161,8 @@ impl Receiving<'_> {
         }
         self.control.say(&FromReceiver::Stored(to_ranges(std::mem::take(&mut self.unsaid))))?;
         let bytes = self.bytes;
-        self.context.update(|progress| (progress.phase, progress.bytes) = (Phase::Moving, bytes));
+        let phase = if self.repaired.is_some() { Phase::Repairing } else { Phase::Moving };
+        self.context.update(|progress| (progress.phase, progress.bytes) = (phase, bytes));
         Ok(())
     }
 
@@ -278,6 +279,15 @@ impl Receiving<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Bytes of the files that came and were not withdrawn.
+    pub(super) fn arrived_bytes(&self) -> u64 {
+        self.stream_bytes.unwrap_or_else(|| {
+            let entries = self.accepted.manifest.entries();
+            let withdrawn = self.withdrawn.iter().filter_map(|entry| entries.get(*entry as usize));
+            self.accepted.plan.bytes() - withdrawn.map(Entry::size).sum::<u64>()
+        })
     }
 
     fn is_wanted_file(&self, entry: u32) -> bool {
