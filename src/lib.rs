@@ -13,6 +13,9 @@
 //! - [`relay`]: the server that pairs two strangers and copies bytes between them
 //! - [`transfer`]: the sending and the receiving side of one transfer
 //! - [`engine`]: commands in, events out, on a thread of its own
+//! - [`store`]: the small files that the program keeps for itself
+//! - [`settings`]: what a person has chosen
+//! - [`history`]: the transfers of the past
 //! - `app`: the window, with the feature `gui`
 //! - [`cli`]: the headless commands, which use the engine, and below it only plain data
 
@@ -22,9 +25,12 @@ pub mod cli;
 pub mod code;
 pub mod crypto;
 pub mod engine;
+pub mod history;
 pub mod labels;
 pub mod net;
 pub mod platform;
 pub mod protocol;
 pub mod relay;
+pub mod settings;
+pub mod store;
 pub mod transfer;

@@ -10,7 +10,7 @@ use std::{
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// What the faces of the program may name besides what is their own: the engine, and plain data that it doesn't hand on.
-const FACE: &str = "engine code net::client::RelayAddress \
+const FACE: &str = "engine settings history store code net::client::RelayAddress \
     protocol::RelPath protocol::manifest protocol::path protocol::peer::Withdrawal protocol::relay::MAX_LANES \
     transfer::error transfer::offer transfer::placement transfer::progress transfer::scan::LeftOut transfer::show";
 
@@ -20,6 +20,9 @@ const LAYERS: &[(&str, &str)] = &[
     ("lib", ""),
     ("app", FACE),
     ("cli", FACE),
+    ("settings", "code net::client protocol::relay relay store"),
+    ("history", "store"),
+    ("store", ""),
     ("engine", "code net protocol relay transfer"),
     ("transfer", "code crypto labels net platform protocol"),
     ("relay", "labels net protocol"),

@@ -1,0 +1,340 @@
+//! What a person has chosen, kept in `settings.toml`. Used by the window, which changes it, and by the headless commands,
+//! which only look for a relay.
+//!
+//! Every value is read by itself: one that can't be used gives way to its default and is named, and costs nothing else.
+//! Keys that this version doesn't know are written back as they were, so that an older program doesn't undo a newer
+//! one's settings.
+
+mod fields;
+
+use std::{fmt, path::PathBuf};
+
+use directories::UserDirs;
+use serde::{Deserialize, Serialize, Serializer};
+use toml::Table;
+
+use crate::{
+    code::{MAX_DRAWN_WORDS, MIN_PARTS},
+    net::client::RelayAddress,
+    protocol::relay::MAX_LANES,
+    relay::{Ports, RelayConfig},
+    store::{self, Problem, SaveError, Store},
+};
+use fields::{Fields, typed};
+
+/// The file's name in its folder.
+pub const FILE_NAME: &str = "settings.toml";
+/// How much larger or smaller everything in the window may be.
+pub const MIN_SCALE: f32 = 0.75;
+/// See [`MIN_SCALE`].
+pub const MAX_SCALE: f32 = 2.0;
+/// Points that a window may be wide or high; anything else is a slip.
+const WINDOW_POINTS: std::ops::RangeInclusive<u32> = 100..=20_000;
+const HEADER: &str = "\
+# Caiman's settings. A key that is missing has its usual value.
+# The window writes this file anew whenever a setting changes; comments are not kept.
+# It may hold passwords: don't pass it on.
+
+";
+
+/// Everything that can be set. All values are within their bounds when they come from a file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Settings {
+    /// In the order of preference; the first is used where nobody names another.
+    #[serde(rename = "relay", skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<Relay>,
+    /// The relay that the window can run.
+    pub host: HostRelay,
+    /// Where received files go; `None` is the system's folder for downloads. One whose name is no Unicode holds until
+    /// the program ends.
+    #[serde(skip_serializing_if = "store::is_left_out")]
+    pub save_folder: Option<PathBuf>,
+    /// Connections for one transfer at most, 1 to [`MAX_LANES`].
+    pub lanes: u16,
+    /// How fast to send at most; at least 1.
+    pub bytes_per_sec: Option<u64>,
+    /// Words of a drawn code, [`MIN_PARTS`] to [`MAX_DRAWN_WORDS`].
+    pub code_words: u8,
+    /// Light or dark.
+    pub appearance: Appearance,
+    /// Size of everything in the window, [`MIN_SCALE`] to [`MAX_SCALE`].
+    pub scale: f32,
+    /// A language's tag, such as `de`; `None` is the system's.
+    pub language: Option<String>,
+    /// Whether to tell the desktop what happens while the window is in the background.
+    pub notifications: bool,
+    /// Whether the computer stays awake while bytes move.
+    pub keep_awake: bool,
+    /// How the window reaches the screen on Linux.
+    pub window_system: WindowSystem,
+    /// Whether things move as little as possible.
+    pub reduce_motion: ReduceMotion,
+    /// The window's size when it was last closed.
+    pub window: Option<WindowSize>,
+    /// Keys that this version doesn't know.
+    #[serde(flatten)]
+    other: Table,
+}
+
+/// A relay that a person has added.
+#[derive(Clone, PartialEq, Serialize)]
+pub struct Relay {
+    /// Where it is.
+    #[serde(serialize_with = "as_text")]
+    pub address: RelayAddress,
+    /// Its access password, if it has one.
+    pub password: Option<String>,
+    /// What the person calls it.
+    pub name: Option<String>,
+    #[serde(flatten)]
+    other: Table,
+}
+
+/// The relay that the window can run.
+#[derive(Clone, PartialEq, Serialize)]
+pub struct HostRelay {
+    /// The control port; 0 lets the system choose.
+    pub port: u16,
+    /// Ports for data.
+    #[serde(serialize_with = "as_text")]
+    pub data_ports: Ports,
+    /// Asked of everybody who uses it.
+    pub password: Option<String>,
+    /// Whether it runs from the start.
+    pub start_with_window: bool,
+    #[serde(flatten)]
+    other: Table,
+}
+
+/// Light or dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Appearance {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Dark text on a light page.
+    Light,
+    /// Light text on a dark page.
+    Dark,
+}
+
+/// How the window reaches the screen on Linux; other systems don't ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WindowSystem {
+    /// Whatever the session runs.
+    #[default]
+    Automatic,
+    /// X11, also in a Wayland session.
+    X11,
+}
+
+/// Whether things move as little as possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReduceMotion {
+    /// As the system has it.
+    #[default]
+    Automatic,
+    /// Nothing moves that needn't.
+    On,
+    /// Things move, whatever the system asks for.
+    Off,
+}
+
+/// A window's size in points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct WindowSize {
+    /// From left to right.
+    pub width: u32,
+    /// From top to bottom.
+    pub height: u32,
+}
+
+/// What came of reading the settings.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings: the person's as far as they could be read.
+    pub settings: Settings,
+    /// What could not be read. A person should be told.
+    pub problem: Option<Problem>,
+}
+
+impl Settings {
+    /// Reads the settings for somebody who will save them again: a file in which nothing can be understood is moved aside.
+    pub fn load(store: &Store) -> Loaded {
+        let mut loaded = Self::look(store);
+        if let Some(problem) = &mut loaded.problem {
+            store.set_aside(FILE_NAME, problem);
+        }
+        loaded
+    }
+
+    /// Reads the settings and touches nothing.
+    pub fn look(store: &Store) -> Loaded {
+        match store.read(FILE_NAME) {
+            Ok(table) => {
+                let mut bad = Vec::new();
+                let settings = Self::read(Fields::of(table, &mut bad));
+                Loaded { settings, problem: store.judge(FILE_NAME, bad) }
+            }
+            Err(problem) => Loaded { settings: Self::default(), problem: Some(problem) },
+        }
+    }
+
+    /// Replaces the file. What stands there and can't be read whole is kept aside first; what can't be read at all is
+    /// not replaced.
+    pub fn save(&self, store: &Store) -> Result<(), SaveError> {
+        let body = toml::to_string_pretty(self).expect("settings are keys with text, numbers and tables");
+        store.write(FILE_NAME, &format!("{HEADER}{body}"), Self::look(store).problem)
+    }
+
+    /// The relay to use where nobody names another.
+    pub fn default_relay(&self) -> Option<&Relay> {
+        self.relays.first()
+    }
+
+    /// The password of the relay at this address, if it is one of the person's.
+    pub fn password_for(&self, address: &RelayAddress) -> Option<&str> {
+        // A host's name is the same in any case.
+        let address = address.to_string();
+        let found = self.relays.iter().find(|relay| relay.address.to_string().eq_ignore_ascii_case(&address));
+        found?.password.as_deref()
+    }
+
+    /// Where received files go: the chosen folder, or the system's for downloads, or the home folder, or the one that
+    /// the program was started in.
+    pub fn save_folder(&self) -> PathBuf {
+        let usual = || {
+            let folders = UserDirs::new()?;
+            let downloads = folders.download_dir().filter(|folder| folder.is_dir());
+            Some(downloads.unwrap_or(folders.home_dir()).to_owned())
+        };
+        self.save_folder.clone().or_else(usual).unwrap_or_else(|| PathBuf::from("."))
+    }
+
+    fn read(mut fields: Fields<'_>) -> Self {
+        let usual = Self::default();
+        let words = MIN_PARTS as u8..=MAX_DRAWN_WORDS as u8;
+        Self {
+            relays: fields.each("relay", Relay::read),
+            host: fields.inner("host").map_or(usual.host, HostRelay::read),
+            save_folder: fields.text("save_folder").map(PathBuf::from),
+            lanes: fields.number("lanes", 1..=MAX_LANES).unwrap_or(usual.lanes),
+            bytes_per_sec: fields.number("bytes_per_sec", 1..=i64::MAX as u64),
+            code_words: fields.number("code_words", words).unwrap_or(usual.code_words),
+            appearance: fields
+                .take("appearance", "must be “system”, “light” or “dark”", typed)
+                .unwrap_or_default(),
+            scale: fields.number("scale", MIN_SCALE..=MAX_SCALE).unwrap_or(usual.scale),
+            language: fields.text("language"),
+            notifications: fields.switch("notifications").unwrap_or(usual.notifications),
+            keep_awake: fields.switch("keep_awake").unwrap_or(usual.keep_awake),
+            window_system: fields
+                .take("window_system", "must be “automatic” or “x11”", typed)
+                .unwrap_or_default(),
+            reduce_motion: fields
+                .take("reduce_motion", "must be “automatic”, “on” or “off”", typed)
+                .unwrap_or_default(),
+            window: fields.inner("window").and_then(WindowSize::read),
+            other: fields.rest(),
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            relays: Vec::new(),
+            host: HostRelay::default(),
+            save_folder: None,
+            lanes: 8,
+            bytes_per_sec: None,
+            code_words: MIN_PARTS as u8,
+            appearance: Appearance::default(),
+            scale: 1.0,
+            language: None,
+            notifications: true,
+            keep_awake: true,
+            window_system: WindowSystem::default(),
+            reduce_motion: ReduceMotion::default(),
+            window: None,
+            other: Table::new(),
+        }
+    }
+}
+
+impl Relay {
+    /// A relay without a password or a name.
+    pub fn new(address: RelayAddress) -> Self {
+        Self { address, password: None, name: None, other: Table::new() }
+    }
+
+    fn read(mut fields: Fields<'_>) -> Option<Self> {
+        const EXPECTED: &str = "must be a host or host:port in quotation marks";
+        let address = fields.required("address", EXPECTED)?;
+        let (password, name) = (fields.text("password"), fields.text("name"));
+        Some(Self { address, password, name, other: fields.rest() })
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay")
+            .field("address", &self.address)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HostRelay {
+    fn read(mut fields: Fields<'_>) -> Self {
+        const EXPECTED: &str = "must be ports such as “27002-27009”, or “none”";
+        let usual = Self::default();
+        Self {
+            port: fields.number("port", 0..=u16::MAX).unwrap_or(usual.port),
+            data_ports: fields.parsed("data_ports", EXPECTED).unwrap_or(usual.data_ports),
+            password: fields.text("password"),
+            start_with_window: fields.switch("start_with_window").unwrap_or(usual.start_with_window),
+            other: fields.rest(),
+        }
+    }
+}
+
+impl Default for HostRelay {
+    fn default() -> Self {
+        let RelayConfig { port, data_ports, .. } = RelayConfig::default();
+        Self {
+            port,
+            data_ports: Ports(data_ports),
+            password: None,
+            start_with_window: false,
+            other: Table::new(),
+        }
+    }
+}
+
+impl fmt::Debug for HostRelay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostRelay")
+            .field("port", &self.port)
+            .field("data_ports", &self.data_ports)
+            .field("start_with_window", &self.start_with_window)
+            .finish_non_exhaustive()
+    }
+}
+
+impl WindowSize {
+    fn read(mut fields: Fields<'_>) -> Option<Self> {
+        let (width, height) = (fields.number("width", WINDOW_POINTS), fields.number("height", WINDOW_POINTS));
+        Some(Self { width: width?, height: height? })
+    }
+}
+
+fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+#[cfg(test)]
+mod tests;

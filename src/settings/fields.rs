@@ -1,0 +1,104 @@
+//! Reads a table key by key, so that one bad value costs that value only. What is not asked for is left, for a newer
+//! program that knows it.
+
+use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use crate::store::BadEntry;
+
+/// A table that is being read.
+pub(super) struct Fields<'a> {
+    table: Table,
+    /// Stands before the keys in messages: `relay 2: `.
+    place: String,
+    bad: &'a mut Vec<BadEntry>,
+}
+
+impl<'a> Fields<'a> {
+    /// The whole file; what can't be used goes to `bad`.
+    pub(super) fn of(table: Table, bad: &'a mut Vec<BadEntry>) -> Self {
+        Self { table, place: String::new(), bad }
+    }
+
+    /// What `read` makes of a key's value; `None` if the key is missing or its value is bad. `expected` goes on after the
+    /// key.
+    pub(super) fn take<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        read: impl FnOnce(Value) -> Option<T>,
+    ) -> Option<T> {
+        let found = read(self.table.remove(key)?);
+        if found.is_none() {
+            self.reject(key, expected);
+        }
+        found
+    }
+
+    /// A number within bounds.
+    pub(super) fn number<T>(&mut self, key: &str, range: RangeInclusive<T>) -> Option<T>
+    where
+        T: DeserializeOwned + PartialOrd + Display,
+    {
+        let expected = format!("must be a number from {} to {}", range.start(), range.end());
+        self.take(key, &expected, |value| typed(value).filter(|number| range.contains(number)))
+    }
+
+    /// `true` or `false`.
+    pub(super) fn switch(&mut self, key: &str) -> Option<bool> {
+        self.take(key, "must be true or false", typed)
+    }
+
+    /// Text; an empty one is none.
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        self.take(key, "must be text in quotation marks", typed::<String>).filter(|text| !text.is_empty())
+    }
+
+    /// Text that means something.
+    pub(super) fn parsed<T: FromStr>(&mut self, key: &str, expected: &str) -> Option<T> {
+        self.take(key, expected, |value| value.as_str()?.parse().ok())
+    }
+
+    /// The same for a key that must be there.
+    pub(super) fn required<T: FromStr>(&mut self, key: &str, expected: &str) -> Option<T> {
+        if !self.table.contains_key(key) {
+            self.reject(key, expected);
+        }
+        self.parsed(key, expected)
+    }
+
+    /// The table under a key.
+    pub(super) fn inner(&mut self, key: &str) -> Option<Fields<'_>> {
+        let table = self.take(key, "must be a table", typed)?;
+        Some(Fields { table, place: format!("{}{key}: ", self.place), bad: self.bad })
+    }
+
+    /// What `read` makes of each table of an array; it gets an empty one where something else stands.
+    pub(super) fn each<T>(&mut self, key: &str, mut read: impl FnMut(Fields<'_>) -> Option<T>) -> Vec<T> {
+        let values: Vec<Value> = self.take(key, "must be an array of tables", typed).unwrap_or_default();
+        let mut items = Vec::new();
+        for (index, value) in values.into_iter().enumerate() {
+            let place = format!("{}{key} {}: ", self.place, index + 1);
+            let table = typed(value).unwrap_or_default();
+            items.extend(read(Fields { table, place, bad: self.bad }));
+        }
+        items
+    }
+
+    /// What nobody asked for.
+    pub(super) fn rest(self) -> Table {
+        self.table
+    }
+
+    fn reject(&mut self, key: &str, expected: &str) {
+        let key = format!("{}{key}", self.place);
+        self.bad.push(BadEntry { key, expected: expected.to_owned() });
+    }
+}
+
+/// A value of this type, or nothing.
+pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Option<T> {
+    value.try_into().ok()
+}
