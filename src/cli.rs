@@ -6,6 +6,7 @@ mod exit;
 mod interrupts;
 mod relay;
 mod report;
+mod server;
 mod session;
 mod units;
 

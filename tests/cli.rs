@@ -98,6 +98,67 @@ fn without_a_server_the_sender_is_its_own_relay() {
 }
 
 #[test]
+fn without_a_server_both_sides_use_the_first_relay_of_the_settings_and_its_password() {
+    let site = Site::with_relay(&["--data-ports", "none", "--password", "lagoon"]);
+    let path = site.plant("x", "x");
+    let settings = tempfile::tempdir().unwrap();
+    let relay = |address: &str, password: &str| {
+        format!("[[relay]]\naddress = \"{address}\"\npassword = \"{password}\"\n")
+    };
+    let relays = relay(&site.server, "lagoon") + &relay("127.0.0.1:9", "other");
+    fs::write(settings.path().join("settings.toml"), relays).unwrap();
+    let with_settings = |args: &[&str]| {
+        let mut command = caiman(args);
+        command.env("CAIMAN_CONFIG_DIR", settings.path());
+        command
+    };
+    for invited in [false, true] {
+        let mut sending = Running::start(with_settings(&["send", "--json", text(&path)]));
+        let event = sending.event("code");
+        assert_eq!((&event["hosted"], &event["servers"][0]), (&false.into(), &site.server.clone().into()));
+        let code = if invited { &event["links"][0] } else { &event["code"] };
+        let mut command =
+            with_settings(&["receive", code.as_str().unwrap(), "--yes", "--overwrite", "--out"]);
+        command.arg(site.target.path());
+        let received = run(command);
+        received.exits(0);
+        sending.end().exits(0);
+    }
+    // What is said on the command line comes first.
+    let server = ["--server", &site.server, "--password", "wrong"];
+    run(with_settings(&[&["send", text(&path)], &server[..]].concat())).exits(5);
+    let mut sending = Running::start(with_settings(&["send", "--json", "--server", "none", text(&path)]));
+    assert_eq!(sending.event("code")["hosted"], true);
+    run(with_settings(&["receive", "acid-coyote-mustard-tulip", "--server", "none"])).exits(2);
+}
+
+#[test]
+fn broken_settings_are_said_left_alone_and_stop_nothing() {
+    let site = Site::new();
+    let path = site.plant("x", "x");
+    let settings = tempfile::tempdir().unwrap();
+    let file = settings.path().join("settings.toml");
+    for broken in ["lanes = \n", "lanes = 99\n"] {
+        fs::write(&file, broken).unwrap();
+        let mut sending = Running::start({
+            let mut command = site.send_command(&[&path]);
+            command.env("CAIMAN_CONFIG_DIR", settings.path());
+            command
+        });
+        let warning = sending.event("warning")["message"].as_str().unwrap().to_owned();
+        assert!(warning.contains(text(&file)), "{warning}");
+        let code = sending.code();
+        let mut command = site.receive_command(&[&code, "--yes", "--overwrite"]);
+        command.env("CAIMAN_CONFIG_DIR", settings.path());
+        let received = run(command);
+        assert!(received.exits(0).errors.contains(text(&file)), "{}", received.errors);
+        sending.end().exits(0);
+        assert_eq!(fs::read_to_string(&file).unwrap(), broken);
+    }
+    assert_eq!(names_in(settings.path()), ["settings.toml"]);
+}
+
+#[test]
 fn a_code_comes_from_the_environment_or_from_standard_input() {
     let site = Site::new();
     let path = site.plant("x", "x");

@@ -4,6 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU64,
     path::PathBuf,
+    str::FromStr,
 };
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -43,13 +44,14 @@ pub(super) enum Command {
 }
 
 const SEND_HELP: &str = "Examples:
-  caiman send holiday.mov photos/          through a relay that runs inside this command
+  caiman send holiday.mov photos/
   caiman send --server relay.example.org report.pdf
   tar c project | caiman send -            the other side: caiman receive --stdout | tar x
   caiman send --text 'the door code is 4711'
 
-Without --server, a relay runs inside this command, on port 27001 if that is free. The other side then has to reach
-this machine; the lines that are printed say how.
+Without --server, the first relay in the window's settings is used. Where there is none, or with
+--server none, a relay runs inside this command, on port 27001 if that is free. The other side
+then has to reach this machine; the lines that are printed say how.
 
 Exit codes: see caiman --help.";
 
@@ -129,10 +131,11 @@ pub(super) struct ReceiveArgs {
 
 #[derive(ClapArgs)]
 pub(super) struct CommonArgs {
-    /// The relay.
+    /// The relay. Left out: the first one in the window's settings, with its password. `none`: not that one either.
+    /// Nothing else is taken from the settings.
     #[arg(long, short, env = "CAIMAN_SERVER", value_name = "HOST[:PORT]")]
-    pub(super) server: Option<RelayAddress>,
-    /// The relay's access password.
+    pub(super) server: Option<Server>,
+    /// The relay's access password; left out, the one that the settings hold for this relay.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
     pub(super) password: Option<String>,
     /// At most this many connections at once.
@@ -141,6 +144,23 @@ pub(super) struct CommonArgs {
     /// Print what happens as one JSON object a line: to standard output, or to standard error with --stdout.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Which relay a person asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Server {
+    /// This one.
+    At(RelayAddress),
+    /// None, not even one that is set.
+    None,
+}
+
+impl FromStr for Server {
+    type Err = <RelayAddress as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim().eq_ignore_ascii_case("none") { Ok(Self::None) } else { text.parse().map(Self::At) }
+    }
 }
 
 #[derive(ClapArgs)]
@@ -204,6 +224,13 @@ mod tests {
     #[test]
     fn the_command_line_holds_together() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_server_is_an_address_or_none() {
+        assert_eq!("none".parse(), Ok(Server::None));
+        assert_eq!("none:9".parse(), Ok(Server::At("none:9".parse().unwrap())));
+        assert!("not a host".parse::<Server>().is_err());
     }
 
     #[test]

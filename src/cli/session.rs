@@ -13,16 +13,17 @@ use tokio::{
 };
 
 use super::{
-    args::{CommonArgs, ReceiveArgs, SendArgs},
+    args::{ReceiveArgs, SendArgs},
     exit::Exit,
     interrupts::Interrupts,
     report::{Reporter, sentence},
+    server,
 };
 use crate::{
     code::{self, CodeError, CodePhrase, Invite},
     engine::{
         Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Offer, OnConflict, Output,
-        Progress, ReceiveOrder, RelayChoice, Report, SendOrder, TaskId, TransferError, What, check_paths,
+        Progress, ReceiveOrder, Report, SendOrder, TaskId, TransferError, What, check_paths,
     },
     net::client::RelayAddress,
     protocol::manifest::{EntryKind, OfferKind},
@@ -45,11 +46,14 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         Ok(None) => CodeChoice::Drawn { words: usize::from(args.words) },
         Err(error) => return unusable_code(&reporter, &error),
     };
-    let relay =
-        common.server.clone().map(|address| RelayChoice { address, password: common.password.clone() });
+    let relay = match server::choose(&common, None, &reporter) {
+        Ok(relay) => relay,
+        Err(error) => return usage(reporter, &TransferError::Unsuited(error)),
+    };
+    let needs_password = relay.as_ref().is_some_and(|relay| relay.password.is_some());
     let order =
         SendOrder { what, code, relay, lanes: common.lanes, bytes_per_sec: args.rate.map(Into::into) };
-    let plan = Plan::Send { password: common.password };
+    let plan = Plan::Send { needs_password };
     run(reporter, plan, interrupts, |id| Command::Send(id, Box::new(order))).await
 }
 
@@ -68,8 +72,13 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(invite) => invite,
         Err(error) => return unusable_code(&reporter, &error),
     };
-    let relay = match relay_for(&invite, &common) {
-        Ok(relay) => relay,
+    let relay = match server::choose(&common, invite.server(), &reporter) {
+        Ok(Some(relay)) => relay,
+        Ok(None) => {
+            let advice = "no relay is known; give --server as the sender shows it, or the whole invite link"
+                .to_owned();
+            return usage(reporter, &TransferError::Unsuited(advice));
+        }
         Err(error) => return usage(reporter, &TransferError::Unsuited(error)),
     };
     let output = if stdout {
@@ -93,7 +102,7 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
 
 /// What this program does with the transfer's questions.
 enum Plan {
-    Send { password: Option<String> },
+    Send { needs_password: bool },
     Receive { accepts: bool, on_conflict: OnConflict, exclude: Vec<String> },
 }
 
@@ -240,7 +249,7 @@ impl Session {
             .map(|invite| invite.to_string())
             .collect();
         let mut text = vec![format!("Code:  {code}"), String::new(), "On the other computer:".to_owned()];
-        let needs_password = matches!(&self.plan, Plan::Send { password: Some(_) }) && !is_hosted;
+        let needs_password = matches!(self.plan, Plan::Send { needs_password: true });
         let password = if needs_password { " --password …" } else { "" };
         for (server, link) in servers.iter().zip(&links) {
             text.push(format!("  caiman receive {code} --server {server}{password}"));
@@ -422,18 +431,6 @@ fn folder(out: &Path) -> Result<PathBuf, TransferError> {
         return Err(fail(io::ErrorKind::NotADirectory.into()));
     }
     Ok(out.to_owned())
-}
-
-fn relay_for(invite: &Invite, common: &CommonArgs) -> Result<RelayChoice, String> {
-    let address = match (&common.server, invite.server()) {
-        (Some(server), _) => server.clone(),
-        (None, Some(server)) => server.parse().map_err(|error| format!("{error}"))?,
-        (None, None) => {
-            return Err("no relay is known; give --server as the sender shows it, or the whole invite link"
-                .to_owned());
-        }
-    };
-    Ok(RelayChoice { address, password: common.password.clone() })
 }
 
 /// `None` if a person interrupted instead of answering.

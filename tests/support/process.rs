@@ -32,6 +32,8 @@ pub fn clean(command: &mut Command) {
     for name in ["CAIMAN_CODE", "CAIMAN_SERVER", "CAIMAN_PASSWORD", "CAIMAN_LOG", "RUST_LOG"] {
         command.env_remove(name);
     }
+    let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nobody");
+    command.env("CAIMAN_CONFIG_DIR", &nowhere).env("CAIMAN_DATA_DIR", &nowhere);
     command.stdin(Stdio::null());
 }
 
