@@ -36,8 +36,7 @@ pub fn main() -> ExitCode {
             Exit::Done
         }
         None => {
-            eprintln!("The window is not part of this version yet. What there is:\n");
-            eprintln!("{}", Args::command().render_help());
+            if let Err(e) = crate::app::run() { eprintln!("{e}"); }
             Exit::Usage
         }
     };

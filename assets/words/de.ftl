@@ -1,0 +1,387 @@
+# Was das Fenster sagt, auf Deutsch. Kurz und klar: was ist geschehen, ist etwas verloren, was nun.
+
+## Größen, Zeiten, Anzahlen
+
+bytes = { $count ->
+    [one] { $count } Byte
+   *[other] { $count } Bytes
+}
+files = { $count ->
+    [one] { $shown } Datei
+   *[other] { $shown } Dateien
+}
+per-second = { $size }/s
+hours = { $count } h
+minutes = { $count } min
+seconds = { $count } s
+and-more = { $names } und { $count } weitere
+and-others = und weitere
+
+## Kopfzeile
+
+history = Verlauf
+settings = Einstellungen
+relay = Relay
+relay-none = Nur dieser Computer
+relay-none-hint = Kein Relay eingetragen: Wer von Ihnen empfängt, muss diesen Computer erreichen. Klicken, um ein Relay hinzuzufügen.
+relay-checking = Relay wird gefragt…
+relay-good-hint = Das Relay antwortet. Klicken, um noch einmal zu fragen.
+relay-bad = nicht erreichbar
+
+## Senden
+
+send = Senden
+drop-here = Dateien oder Ordner ablegen
+drop-hint = Verschlüsselt von hier bis zum anderen Computer
+drop-hint-local = Verschlüsselt, an jeden Computer, der diesen erreicht
+choose-files = Dateien wählen
+choose-folder = Ordner wählen
+paste = Einfügen
+drop-to-send = Ablegen, um zu senden
+drop-to-add = Ablegen, um hier hinzuzufügen
+pick-files = Dateien zum Senden wählen
+pick-folder = Ordner zum Senden wählen
+nothing-to-paste = In der Zwischenablage sind weder Dateien noch Text.
+no-file-dialog = Hier kann kein Dateidialog gezeigt werden: Installieren Sie „zenity“ oder ein Desktop-Portal (xdg-desktop-portal). Bis dahin können Sie Dateien auf das Fenster ziehen.
+engine-busy = Es geschieht zu viel auf einmal. Warten Sie einen Moment und versuchen Sie es noch einmal.
+receive-needs-relay = Dieser Code allein sagt nicht, wo der Sender ist. Fügen Sie stattdessen den Einladungslink ein, oder tragen Sie das Relay des Senders in den Einstellungen ein.
+
+## Empfangen
+
+receive = Empfangen
+receive-hint = Geben Sie die vier Wörter des Senders ein
+receive-button = Empfangen
+code = Code
+code-example = vier-wörter-wie-diese
+key-tab = Tab
+completion = Zu { $word } ergänzen
+save-to = Sichern in
+save-to-change = Woanders sichern
+pick-destination = Wählen, wo gesichert wird
+slip = „{ $word }“ ist keines der Wörter.
+slip-take = { $code } verwenden
+clipboard-code = In der Zwischenablage ist ein Code: { $code }
+clipboard-take = Verwenden
+code-too-short = Ein Code hat mindestens vier Wörter; hier sind es { $found }.
+code-unknown-word = „{ $word }“ ist keines der Wörter. Vergleichen Sie es mit dem des Senders.
+code-several = Hier stehen mehrere Codes. Fügen Sie nur den gewünschten ein.
+code-bad-link = Dieser Einladungslink ist beschädigt. Bitten Sie noch einmal darum, oder tippen Sie die Wörter.
+code-none = Hier steht kein Code. Geben Sie die Wörter des Senders ein.
+
+## Übertragungen
+
+transfers = Übertragungen
+clear-finished = Fertige entfernen
+a-text = Ein Text
+a-transfer = Übertragung
+cancel-named = { $name } abbrechen
+dismiss-named = { $name } aus der Liste entfernen
+progress-named = Fortschritt von { $name }
+graph = Geschwindigkeit der letzten Minute
+close = Schließen
+copied = Kopiert
+
+## Ein Sender, der wartet
+
+code-coming = Code wird gezogen…
+copy-code = Code kopieren
+copy-link = Einladungslink kopieren
+show-qr = QR-Code
+hide-qr = QR-Code ausblenden
+qr-name = QR-Code des Einladungslinks
+add-files = Dateien hinzufügen
+show-list = Liste zeigen
+hide-list = Liste ausblenden
+pass-on = Lesen Sie der anderen Person die vier Wörter vor, oder schicken Sie ihr den Einladungslink. Der Code gilt einmal.
+pass-on-link = Schicken Sie der anderen Person den Einladungslink: Er sagt, wo dieser Computer ist. Der Code gilt einmal.
+wrong-try = Jemand hat einen falschen Code versucht. { $left ->
+    [one] Noch ein falscher Versuch, und dieser Code ist ungültig.
+   *[other] Noch { $left } falsche Versuche, und dieser Code ist ungültig.
+}
+code-retired = Drei falsche Codes wurden versucht, also ist dieser Code ungültig. Nichts wurde gesendet.
+came-older = Jemand kam mit einem älteren Caiman. Bitten Sie darum, es zu aktualisieren.
+came-newer = Jemand kam mit einem neueren Caiman. Aktualisieren Sie Ihres.
+reach-local = Läuft über diesen Computer: Alle in Ihrem Netz können empfangen.
+reach-public = Läuft über diesen Computer: Alle, die ihn erreichen, können empfangen, wenn keine Firewall dazwischen ist.
+reach-nobody = Dieser Computer ist in keinem Netz: Nur Programme auf diesem Computer können empfangen.
+add-relay-for-all = Ein Relay hinzufügen, um alle anderen zu erreichen
+troubles = { $count ->
+    [one] Etwas fehlt
+   *[other] { $count } Dinge fehlen
+}
+
+## Was eine Übertragung tut
+
+phase-connecting = Relay wird erreicht…
+phase-waiting = Wartet auf die andere Seite
+phase-handshake = Schlüssel werden vereinbart…
+phase-listing = Dateien werden aufgelistet…
+phase-offer-coming = Angebot wird gelesen…
+phase-answer = Die andere Seite sieht sich das Angebot an
+phase-lanes = Verbindungen werden geöffnet…
+phase-moving = Läuft
+phase-storing = Wird geprüft und gesichert…
+phase-repairing = Beschädigte Teile werden noch einmal gesendet…
+phase-retired = Wer den alten Code versucht, erfährt, dass er ungültig ist
+phase-cancelling = Wird beendet…
+done-of = { $done } von { $total } · { $percent } %
+left = noch { $time }
+stall-network = Seit { $time } kommt nichts durch. Prüfen Sie das Netz auf beiden Seiten; es geht von selbst weiter, sobald es kann.
+stall-disk-here = Die Festplatte dieses Computers ist seit { $time } beschäftigt. Es geht von selbst weiter.
+stall-disk-there = Die Festplatte des anderen Computers ist seit { $time } beschäftigt. Es geht von selbst weiter.
+path-relay = Über das Relay { $relay } · { $lanes ->
+    [one] eine Verbindung
+   *[other] { $lanes } Verbindungen
+}
+path-hosted = Über das Relay auf diesem Computer · { $lanes ->
+    [one] eine Verbindung
+   *[other] { $lanes } Verbindungen
+}
+path-lanes = { $lanes ->
+    [one] Eine Verbindung
+   *[other] { $lanes } Verbindungen
+}
+
+## Das Angebot
+
+offered = Ihnen wird { $name } angeboten
+reading-offer = Liste wird gelesen…
+search = Suchen
+tick-all = Alle
+tick-none = Keine
+nothing-found = Nichts gefunden
+open-named = { $name } aufklappen
+close-named = { $name } zuklappen
+taken = schon da
+free-there = { $size } frei
+no-room = Nicht genug Platz: { $needed } nötig, { $free } frei.
+conflicts = { $count ->
+    [one] Ein Name ist dort schon vergeben:
+   *[other] { $count } Namen sind dort schon vergeben:
+}
+conflict-named = Was mit { $name } geschieht
+keep-both = Beide behalten
+replace = Ersetzen
+skip = Auslassen
+keep-both-means = Was ankommt, bekommt eine Nummer in den Namen.
+replace-means = Was da ist, wird ersetzt, sobald das Neue vollständig ist.
+skip-means = Was da ist, bleibt; das Neue wird nicht empfangen.
+repaired = Diese Namen können hier nicht gesichert werden. Sie werden zu:
+accept = { $amount } empfangen
+decline = Ablehnen
+
+## Das Ende
+
+sent = Gesendet
+received = Empfangen
+text-sent = Text gesendet
+text-received = Text empfangen
+missing = { $count } fehlen
+open = Öffnen
+open-folder = Ordner öffnen
+show-in-folder = Im Ordner zeigen
+saved-in = In { $folder }
+copy-report = Bericht kopieren
+copy-text = Text kopieren
+show-more = Alles zeigen
+show-less = Weniger zeigen
+not-sent = Nicht gesendet
+not-received = Nicht empfangen
+stopped = Beendet
+try-again = Noch einmal versuchen
+send-again = Noch einmal senden
+kept-in = Was angekommen ist, liegt in { $folder }.
+not-opened = { $path } kann nicht geöffnet werden: { $detail }
+
+## Fehler: was geschehen ist
+
+err-wrong-code = Der Code ist falsch.
+err-guessed = Drei falsche Codes wurden versucht, also ist dieser Code ungültig geworden.
+err-retired = Dieser Code ist nach zu vielen falschen Versuchen ungültig geworden.
+err-nobody = Bei { $relay } sendet niemand mit diesem Code.
+err-code-taken = Jemand verwendet diesen Code bereits.
+err-declined = Die andere Seite hat abgelehnt.
+err-peer-cancelled = Die andere Seite hat die Übertragung beendet.
+err-cancelled = Sie haben es beendet.
+err-you-declined = Sie haben abgelehnt.
+err-peer-lost = Die Verbindung zur anderen Seite ist abgerissen.
+err-peer-silent = Die andere Seite hat seit { $seconds } Sekunden nicht geantwortet.
+err-peer-no-space = Die Festplatte der anderen Seite ist voll.
+err-peer-files = Die andere Seite kann ihre Dateien nicht benutzen.
+err-peer-complains = Die andere Seite hat wegen dessen, was dort ankam, aufgehört.
+err-peer-damaged = Dateien kamen auf der anderen Seite zweimal beschädigt an.
+err-peer-network = Die andere Seite hat die Verbindung verloren.
+err-peer-withdrawn = Die Datei kann nicht mehr gesendet werden.
+err-peer-unsuited = Die andere Seite kann das nicht annehmen.
+err-misbehaved = Die Übertragung wurde zur Sicherheit beendet: { $detail }.
+err-peer-older = Die andere Seite hat ein älteres Caiman.
+err-peer-newer = Die andere Seite hat ein neueres Caiman.
+err-read = { $path } kann nicht gelesen werden:
+err-write = { $path } kann nicht geschrieben werden:
+err-damaged = { $name } kam zweimal beschädigt an.
+err-withdrawn = { $name } kann nicht gesendet werden: { $reason }.
+err-unsuited = Das geht nicht: { $detail }.
+cause-full = Die Festplatte ist voll.
+cause-denied = Ihnen fehlt die Berechtigung.
+cause-read-only = Dort kann nur gelesen werden.
+cause-gone = Es ist nicht mehr da.
+cause-other = { $detail }.
+cause-refused = Dort antwortet nichts
+cause-silent = Es antwortet nicht
+cause-no-such-host = Es gibt keinen solchen Computer
+
+## Fehler: ist etwas verloren
+
+lost-nothing-sent = Nichts wurde gesendet.
+lost-nothing-received = Nichts wurde empfangen und nichts hier verändert.
+lost-nothing-here = Ihre Dateien sind, wie sie waren.
+lost-arrived-kept = Keine Datei ist unter ihrem richtigen Namen unvollständig.
+lost-folder-safe = Nichts außerhalb des gewählten Ordners wurde berührt.
+lost-damaged = Die beschädigte Datei wurde nicht gesichert.
+
+## Fehler: was nun
+
+next-wrong-code = Vergleichen Sie ihn Wort für Wort mit dem des Senders und versuchen Sie es noch einmal. { $left ->
+    [one] Ein Versuch bleibt.
+   *[other] { $left } Versuche bleiben.
+}
+next-compare-code = Vergleichen Sie ihn Wort für Wort mit dem des Senders und versuchen Sie es noch einmal.
+next-ask-new-code = Bitten Sie den Sender um einen neuen.
+next-send-again-safely = Senden Sie noch einmal, um einen neuen Code zu bekommen, und achten Sie darauf, dass nur die richtige Person ihn hört.
+next-nobody = Prüfen Sie die ersten beiden Wörter, und fragen Sie, ob der Sender noch wartet und dasselbe Relay verwendet.
+next-code-taken = Warten Sie einen Moment und versuchen Sie es noch einmal.
+next-declined = Fragen Sie die andere Person, dann senden Sie noch einmal.
+next-check-both = Prüfen Sie das Netz auf beiden Seiten und beginnen Sie mit einem neuen Code von vorn.
+next-peer-no-space = Bitten Sie die andere Person, Platz zu schaffen, dann senden Sie noch einmal.
+next-peer-says-more = Das Fenster der anderen Person sagt mehr darüber.
+next-misbehaved = Geschieht das wieder, ist das andere Programm defekt oder nicht Caiman.
+next-update-peer = Bitten Sie die andere Person, es zu aktualisieren.
+next-update-here = Aktualisieren Sie Ihres.
+next-no-space = Schaffen Sie Platz, wählen Sie einen anderen Ordner, oder empfangen Sie nur einige der Dateien.
+next-damaged = Speicher oder Festplatte eines der Computer könnten defekt sein. Versuchen Sie es noch einmal.
+next-withdrawn = Senden Sie noch einmal, wenn nichts sie mehr verändert.
+next-make-room = Schaffen Sie Platz und beginnen Sie von vorn.
+next-permission = Wählen Sie etwas, das Sie benutzen dürfen, oder ändern Sie die Berechtigungen.
+next-other-folder = Wählen Sie einen anderen Ordner.
+next-gone = Wählen Sie die Dateien noch einmal.
+next-disk = Prüfen Sie die Festplatte und beginnen Sie von vorn.
+next-relay-unreachable = Prüfen Sie das Netz und die Adresse des Relays in den Einstellungen.
+next-relay-address = Prüfen Sie die Adresse des Relays in den Einstellungen.
+next-relay-lost = Prüfen Sie das Netz und beginnen Sie von vorn.
+next-relay-password = Fragen Sie den Betreiber des Relays nach dem Passwort und tragen Sie es in den Einstellungen ein.
+next-relay-older = Bitten Sie den Betreiber des Relays, es zu aktualisieren.
+next-wait-a-minute = Warten Sie eine Minute und versuchen Sie es noch einmal.
+next-other-relay = Versuchen Sie es später noch einmal, oder nehmen Sie ein anderes Relay.
+
+## Was mit einem Relay ist
+
+relay-unreachable = Das Relay { $relay } ist nicht erreichbar: { $reason }.
+relay-not-one = Was bei { $relay } antwortet, ist kein Caiman-Relay.
+relay-lost = Die Verbindung zum Relay ist abgerissen.
+relay-password-required = Das Relay verlangt ein Passwort.
+relay-password-wrong = Das Passwort des Relays ist falsch.
+relay-older = Auf dem Relay läuft ein älteres Caiman.
+relay-newer = Auf dem Relay läuft ein neueres Caiman.
+relay-no-room = Mit diesem Code sendet niemand.
+relay-code-busy = Jemand anders verwendet diesen Code gerade.
+relay-too-many-joins = Von hier wurden in der letzten Minute zu viele Codes versucht.
+relay-full = Das Relay ist voll.
+relay-stopping = Das Relay wird gerade beendet.
+relay-confused = Das Relay hat dieses Programm nicht verstanden.
+host-port-taken = Port { $port } wird von einem anderen Programm benutzt. Wählen Sie einen anderen.
+host-failed = Das Relay kann nicht laufen: { $detail }.
+
+## Das Programm selbst
+
+notify-asked = Ihnen wird { $name } angeboten
+notify-asked-body = Öffnen Sie Caiman, um es anzusehen.
+notify-done = { $name }: fertig
+notify-trouble = { $name }: etwas ging schief
+quit-question = Es sind noch Dateien unterwegs
+quit-means = Wenn Sie Caiman jetzt schließen, enden die Übertragungen. Was angekommen ist, bleibt, aber sie müssen neu begonnen werden.
+quit-stay = Weiterlaufen lassen
+quit-anyway = Trotzdem schließen
+settings-problem = Einige Einstellungen konnten nicht gelesen werden: { $detail }
+history-problem = Der Verlauf konnte nicht gelesen werden: { $detail }
+not-saved = Das kann nicht gesichert werden: { $detail }
+interrupted-receive = Caiman wurde geschlossen, während { $name } empfangen wurde. Keine Datei ist unter ihrem richtigen Namen unvollständig; was angekommen war, liegt in { $folder }. Bitten Sie darum, es noch einmal zu senden.
+interrupted-send = Caiman wurde geschlossen, während { $name } gesendet wurde. Ihre Dateien sind, wie sie waren. Senden Sie es noch einmal.
+
+## Einstellungen
+
+set-relays = Relays
+set-host = Relay auf diesem Computer
+set-transfers = Übertragungen
+set-window = Fenster
+set-relays-hint = Ein Relay bringt zwei Computer zusammen, die einander nicht erreichen. Es sieht weder Namen noch Inhalte. Das erste der Liste wird verwendet.
+set-add-relay = Relay hinzufügen
+set-new-relay = Neues Relay
+set-raise = { $name } nach oben
+set-edit = { $name } bearbeiten
+set-remove = { $name } entfernen
+set-test = Testen
+set-test-named = { $name } testen
+set-in-use = wird verwendet
+set-good = Erreichbar, { $latency } ms
+set-good-password = Erreichbar, { $latency } ms, Passwort stimmt
+set-address = Adresse
+set-address-hint = Host oder Host:Port
+set-bad-address = Schreiben Sie Host oder Host:Port, zum Beispiel relay.example.org:27001.
+set-name = Name
+set-optional = nicht nötig
+set-password = Passwort
+set-show-passwords = Passwörter zeigen
+set-host-hint = Lassen Sie hier ein Relay laufen, damit andere Dateien über diesen Computer bewegen können. Es sieht weder Namen noch Inhalte und schreibt nichts auf die Festplatte.
+set-host-start = Relay starten
+set-host-stop = Relay beenden
+set-host-runs = Das Relay läuft auf Port { $ports }.
+set-host-stopping = Das Relay lässt laufende Übertragungen enden, dann hört es auf.
+set-host-at-start = Mit dem Fenster starten
+set-host-restart = Beenden und starten Sie das Relay, damit das gilt.
+set-host-local = Andere in Ihrem Netz erreichen es unter diesen Adressen.
+set-host-public = Andere erreichen es unter diesen Adressen, wenn keine Firewall dazwischen ist.
+set-host-nobody = Dieser Computer ist in keinem Netz: Niemand sonst kann es jetzt erreichen.
+set-copy-address = { $address } kopieren
+set-port = Port
+set-bad-port = Ein Port ist eine Zahl von 1 bis 65535.
+set-data-ports = Datenports
+set-bad-ports = Schreiben Sie Ports wie 27002-27009, oder none.
+set-words = Wörter im Code
+set-words-hint = Vier sind sicher: Ein Code gilt einmal und erlaubt drei Versuche.
+set-lanes = Verbindungen
+set-lanes-hint = Höchstens so viele zugleich für eine Übertragung. Acht passen für die meisten Netze.
+set-rate = Tempolimit
+set-no-limit = keins, oder etwa 5 MB/s
+set-bad-rate = Schreiben Sie ein Tempo wie 5 MB/s oder 500 kB/s, oder nichts.
+set-keep-awake = Computer wach halten, solange Dateien unterwegs sind
+set-look = Aussehen
+set-look-system = Wie das System
+set-look-light = Hell
+set-look-dark = Dunkel
+set-scale = Größe
+set-language = Sprache
+set-language-system = Wie das System
+set-motion = Bewegung
+set-motion-system = Wie das System
+set-motion-less = Weniger
+set-motion-full = Alle
+set-notifications = Melden, wenn im Hintergrund etwas geschieht
+set-system = Fenstersystem
+set-system-automatic = Automatisch
+set-system-hint = X11 hilft, wo das Ablegen von Dateien auf dem Fenster nicht geht. Es gilt ab dem nächsten Start.
+
+## Verlauf
+
+history-empty = Was Sie senden und empfangen, steht hier, sobald es durch ist.
+history-clear = Verlauf leeren
+history-forget = { $name } aus dem Verlauf entfernen
+history-sent = Gesendet
+history-received = Empfangen
+history-done = Vollständig
+history-partial = { $count } fehlen
+history-cancelled = Beendet
+history-declined = Abgelehnt
+history-interrupted = Unterbrochen
+history-running = Läuft
+history-today = Heute, { $time }
+history-on = { $date }, { $time }

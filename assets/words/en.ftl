@@ -1,0 +1,388 @@
+# What the window says, in English. Short and plain: what happened, is anything lost, what next.
+# Project Fluent; how to add a language stands in assets/README.md.
+
+## Sizes, times, counts
+
+bytes = { $count ->
+    [one] { $count } byte
+   *[other] { $count } bytes
+}
+files = { $count ->
+    [one] { $shown } file
+   *[other] { $shown } files
+}
+per-second = { $size }/s
+hours = { $count } h
+minutes = { $count } min
+seconds = { $count } s
+and-more = { $names } and { $count } more
+and-others = and others
+
+## Header
+
+history = History
+settings = Settings
+relay = Relay
+relay-none = This computer only
+relay-none-hint = No relay is set: whoever receives from you has to reach this computer. Click to add a relay.
+relay-checking = Asking the relay…
+relay-good-hint = The relay answers. Click to ask again.
+relay-bad = not reachable
+
+## Send
+
+send = Send
+drop-here = Drop files or folders
+drop-hint = Encrypted from here to the other computer
+drop-hint-local = Encrypted, to any computer that can reach this one
+choose-files = Choose files
+choose-folder = Choose folder
+paste = Paste
+drop-to-send = Drop to send
+drop-to-add = Drop to add to this send
+pick-files = Choose files to send
+pick-folder = Choose a folder to send
+nothing-to-paste = The clipboard holds no files and no text.
+no-file-dialog = No file dialog can be shown here: install “zenity” or a desktop portal (xdg-desktop-portal). Until then, drop files onto the window.
+engine-busy = Too much is going on at once. Wait a moment, then try again.
+receive-needs-relay = This code alone doesn't say where the sender is. Paste the invite link instead, or add the sender's relay in the settings.
+
+## Receive
+
+receive = Receive
+receive-hint = Type the four words from the sender
+receive-button = Receive
+code = Code
+code-example = four-words-like-these
+key-tab = Tab
+completion = Complete to { $word }
+save-to = Save to
+save-to-change = Save somewhere else
+pick-destination = Choose where to save
+slip = “{ $word }” is not one of the words.
+slip-take = Use { $code }
+clipboard-code = There is a code on the clipboard: { $code }
+clipboard-take = Use it
+code-too-short = A code has at least four words; this has { $found }.
+code-unknown-word = “{ $word }” is not one of the words. Compare it with the sender's.
+code-several = There are several codes in this. Paste only the one you want.
+code-bad-link = This invite link is damaged. Ask for it again, or type the words.
+code-none = There is no code in this. Type the words from the sender.
+
+## Transfers
+
+transfers = Transfers
+clear-finished = Clear finished
+a-text = A text
+a-transfer = Transfer
+cancel-named = Cancel { $name }
+dismiss-named = Remove { $name } from the list
+progress-named = Progress of { $name }
+graph = Speed in the last minute
+close = Close
+copied = Copied
+
+## A send that waits
+
+code-coming = Getting a code…
+copy-code = Copy code
+copy-link = Copy invite link
+show-qr = QR code
+hide-qr = Hide QR code
+qr-name = QR code of the invite link
+add-files = Add files
+show-list = Show list
+hide-list = Hide list
+pass-on = Read the four words to the other person, or send them the invite link. The code works once.
+pass-on-link = Send the invite link to the other person: it says where this computer is. The code works once.
+wrong-try = Somebody tried a wrong code. { $left ->
+    [one] One more wrong try and this code is retired.
+   *[other] { $left } more wrong tries and this code is retired.
+}
+code-retired = Three wrong codes were tried, so this code is retired. Nothing was sent.
+came-older = Somebody came with an older Caiman. Ask them to update it.
+came-newer = Somebody came with a newer Caiman. Update yours.
+reach-local = Runs over this computer: everybody on your network can receive.
+reach-public = Runs over this computer: everybody who can reach it can receive, unless a firewall is in between.
+reach-nobody = This computer is on no network: only programs on this computer can receive.
+add-relay-for-all = Add a relay, to reach everybody else
+troubles = { $count ->
+    [one] One thing is left out
+   *[other] { $count } things are left out
+}
+
+## What a transfer is doing
+
+phase-connecting = Reaching the relay…
+phase-waiting = Waiting for the other side
+phase-handshake = Agreeing on keys…
+phase-listing = Listing files…
+phase-offer-coming = Reading what is offered…
+phase-answer = The other side is looking at the offer
+phase-lanes = Opening connections…
+phase-moving = Moving
+phase-storing = Checking and saving…
+phase-repairing = Sending damaged parts again…
+phase-retired = Telling whoever tries the old code that it is retired
+phase-cancelling = Stopping…
+done-of = { $done } of { $total } · { $percent } %
+left = { $time } left
+stall-network = Nothing has come through for { $time }. Check the network on both sides; it goes on by itself as soon as it can.
+stall-disk-here = This computer's disk has been busy for { $time }. It goes on by itself.
+stall-disk-there = The other computer's disk has been busy for { $time }. It goes on by itself.
+path-relay = Through the relay { $relay } · { $lanes ->
+    [one] one connection
+   *[other] { $lanes } connections
+}
+path-hosted = Through the relay on this computer · { $lanes ->
+    [one] one connection
+   *[other] { $lanes } connections
+}
+path-lanes = { $lanes ->
+    [one] One connection
+   *[other] { $lanes } connections
+}
+
+## The offer
+
+offered = You are offered { $name }
+reading-offer = Reading the list…
+search = Search
+tick-all = All
+tick-none = None
+nothing-found = Nothing found
+open-named = Open { $name }
+close-named = Close { $name }
+taken = already there
+free-there = { $size } free
+no-room = Not enough room: { $needed } needed, { $free } free.
+conflicts = { $count ->
+    [one] One name is already taken there:
+   *[other] { $count } names are already taken there:
+}
+conflict-named = What to do with { $name }
+keep-both = Keep both
+replace = Replace
+skip = Skip
+keep-both-means = What arrives gets a number in its name.
+replace-means = What is there is replaced once the new one is complete.
+skip-means = What is there stays; its new version is not received.
+repaired = These names can't be stored here. They become:
+accept = Receive { $amount }
+decline = Decline
+
+## The end
+
+sent = Sent
+received = Received
+text-sent = Text sent
+text-received = Text received
+missing = { $count } missing
+open = Open
+open-folder = Open folder
+show-in-folder = Show in folder
+saved-in = In { $folder }
+copy-report = Copy report
+copy-text = Copy text
+show-more = Show all
+show-less = Show less
+not-sent = Not sent
+not-received = Not received
+stopped = Stopped
+try-again = Try again
+send-again = Send again
+kept-in = What arrived is kept in { $folder }.
+not-opened = { $path } can't be opened: { $detail }
+
+## Errors: what happened
+
+err-wrong-code = The code is wrong.
+err-guessed = Three wrong codes were tried, so this code was retired.
+err-retired = This code was retired after too many wrong tries.
+err-nobody = Nobody is sending with this code at { $relay }.
+err-code-taken = Somebody is already using this code.
+err-declined = The other side declined.
+err-peer-cancelled = The other side stopped the transfer.
+err-cancelled = You stopped it.
+err-you-declined = You declined it.
+err-peer-lost = The connection to the other side was lost.
+err-peer-silent = The other side has not answered for { $seconds } seconds.
+err-peer-no-space = The other side's disk is full.
+err-peer-files = The other side can't use its files.
+err-peer-complains = The other side stopped because of what arrived there.
+err-peer-damaged = Files arrived damaged on the other side, twice.
+err-peer-network = The other side lost the connection.
+err-peer-withdrawn = The file can no longer be sent.
+err-peer-unsuited = The other side can't take this.
+err-misbehaved = The transfer was stopped for safety: { $detail }.
+err-peer-older = The other side has an older Caiman.
+err-peer-newer = The other side has a newer Caiman.
+err-read = { $path } can't be read:
+err-write = { $path } can't be written:
+err-damaged = { $name } arrived damaged, twice.
+err-withdrawn = { $name } can't be sent: it { $reason }.
+err-unsuited = This can't be done: { $detail }.
+cause-full = the disk is full.
+cause-denied = you have no permission.
+cause-read-only = the disk can only be read.
+cause-gone = it is no longer there.
+cause-other = { $detail }.
+cause-refused = nothing answers there
+cause-silent = it doesn't answer
+cause-no-such-host = there is no such computer
+
+## Errors: is anything lost
+
+lost-nothing-sent = Nothing was sent.
+lost-nothing-received = Nothing was received and nothing here was changed.
+lost-nothing-here = Your files are as they were.
+lost-arrived-kept = No file is incomplete under its real name.
+lost-folder-safe = Nothing outside the chosen folder was touched.
+lost-damaged = The damaged file was not saved.
+
+## Errors: what next
+
+next-wrong-code = Compare it with the sender's, word by word, and try again. { $left ->
+    [one] One try is left.
+   *[other] { $left } tries are left.
+}
+next-compare-code = Compare it with the sender's, word by word, and try again.
+next-ask-new-code = Ask the sender for a new one.
+next-send-again-safely = Send again to get a new code, and make sure that only the right person hears it.
+next-nobody = Check the first two words, and ask whether the sender is still waiting and uses the same relay.
+next-code-taken = Wait a moment, then try again.
+next-declined = Ask the other person, then send again.
+next-check-both = Check the network on both sides, then start again with a new code.
+next-peer-no-space = Ask the other person to make room, then send again.
+next-peer-says-more = The other person's window says more.
+next-misbehaved = If this happens again, the other program is broken or not Caiman.
+next-update-peer = Ask the other person to update it.
+next-update-here = Update yours.
+next-no-space = Make room, choose another folder, or receive only some of the files.
+next-damaged = The memory or disk of one of the computers may be faulty. Try again.
+next-withdrawn = Send it again once nothing changes it any more.
+next-make-room = Make room, then start again.
+next-permission = Choose something that you may use, or change its permissions.
+next-other-folder = Choose another folder.
+next-gone = Choose the files again.
+next-disk = Check the disk, then start again.
+next-relay-unreachable = Check the network and the relay's address in the settings.
+next-relay-address = Check the relay's address in the settings.
+next-relay-lost = Check the network, then start again.
+next-relay-password = Ask the relay's owner for the password and enter it in the settings.
+next-relay-older = Ask the relay's owner to update it.
+next-wait-a-minute = Wait a minute, then try again.
+next-other-relay = Try again later, or use another relay.
+
+## What is the matter with a relay
+
+relay-unreachable = The relay { $relay } can't be reached: { $reason }.
+relay-not-one = What answers at { $relay } is not a Caiman relay.
+relay-lost = The connection to the relay was lost.
+relay-password-required = The relay wants a password.
+relay-password-wrong = The relay's password is wrong.
+relay-older = The relay runs an older Caiman.
+relay-newer = The relay runs a newer Caiman.
+relay-no-room = Nobody is sending with this code.
+relay-code-busy = Somebody else is using this code right now.
+relay-too-many-joins = Too many codes were tried from here in the last minute.
+relay-full = The relay is full.
+relay-stopping = The relay is shutting down.
+relay-confused = The relay didn't understand this program.
+host-port-taken = Port { $port } is in use by another program. Choose another one.
+host-failed = The relay can't run: { $detail }.
+
+## The program itself
+
+notify-asked = You are offered { $name }
+notify-asked-body = Open Caiman to look at it.
+notify-done = { $name }: done
+notify-trouble = { $name }: something went wrong
+quit-question = Files are still moving
+quit-means = If you close Caiman now, the transfers stop. What has arrived is kept, but has to be started again.
+quit-stay = Keep going
+quit-anyway = Close anyway
+settings-problem = Some settings could not be read: { $detail }
+history-problem = The history could not be read: { $detail }
+not-saved = This can't be saved: { $detail }
+interrupted-receive = Caiman was closed while { $name } was being received. No file is incomplete under its real name; what had arrived is kept in { $folder }. Ask for it to be sent again.
+interrupted-send = Caiman was closed while { $name } was being sent. Your files are as they were. Send it again.
+
+## Settings
+
+set-relays = Relays
+set-host = Relay on this computer
+set-transfers = Transfers
+set-window = Window
+set-relays-hint = A relay brings two computers together that can't reach each other. It sees neither names nor contents. The first of the list is the one in use.
+set-add-relay = Add relay
+set-new-relay = New relay
+set-raise = Move { $name } up
+set-edit = Edit { $name }
+set-remove = Remove { $name }
+set-test = Test
+set-test-named = Test { $name }
+set-in-use = in use
+set-good = Reachable, { $latency } ms
+set-good-password = Reachable, { $latency } ms, password accepted
+set-address = Address
+set-address-hint = host or host:port
+set-bad-address = Write it as host or host:port, for instance relay.example.org:27001.
+set-name = Name
+set-optional = optional
+set-password = Password
+set-show-passwords = Show passwords
+set-host-hint = Run a relay here, so that others can move files through this computer. It sees neither names nor contents, and writes nothing to disk.
+set-host-start = Start relay
+set-host-stop = Stop relay
+set-host-runs = The relay runs on port { $ports }.
+set-host-stopping = The relay lets running transfers finish, then stops.
+set-host-at-start = Start it with the window
+set-host-restart = Stop and start the relay for this to hold.
+set-host-local = Others on your network reach it at these addresses.
+set-host-public = Others reach it at these addresses, unless a firewall is in between.
+set-host-nobody = This computer is on no network: nobody else can reach it now.
+set-copy-address = Copy { $address }
+set-port = Port
+set-bad-port = A port is a number from 1 to 65535.
+set-data-ports = Data ports
+set-bad-ports = Write ports such as 27002-27009, or none.
+set-words = Words in a code
+set-words-hint = Four are safe: a code works once and allows three tries.
+set-lanes = Connections
+set-lanes-hint = At most so many at once for one transfer. Eight suit most networks.
+set-rate = Speed limit
+set-no-limit = no limit, or such as 5 MB/s
+set-bad-rate = Write a speed such as 5 MB/s or 500 kB/s, or nothing.
+set-keep-awake = Keep the computer awake while files move
+set-look = Appearance
+set-look-system = As the system
+set-look-light = Light
+set-look-dark = Dark
+set-scale = Size
+set-language = Language
+set-language-system = As the system
+set-motion = Motion
+set-motion-system = As the system
+set-motion-less = Less
+set-motion-full = All
+set-notifications = Notify when something happens in the background
+set-system = Window system
+set-system-automatic = Automatic
+set-system-hint = X11 helps where dropping files on the window fails. It holds from the next start.
+
+## History
+
+history-empty = What you send and receive is listed here once it is through.
+history-clear = Clear history
+history-forget = Remove { $name } from the history
+history-sent = Sent
+history-received = Received
+history-done = Complete
+history-partial = { $count } missing
+history-cancelled = Stopped
+history-declined = Declined
+history-interrupted = Interrupted
+history-running = Running
+history-today = Today, { $time }
+history-on = { $date }, { $time }

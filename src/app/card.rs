@@ -1,0 +1,424 @@
+//! One transfer as the window knows it. Pure: it is changed by events and by what the person does, and draws nothing.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use tokio::sync::watch;
+
+use super::{action::SheetAction, meter::Meter, tree::Tree};
+use crate::{
+    code::{CodePhrase, Invite},
+    engine::{Choices, Notice, Offer, OnConflict, Phase, Progress, Report, TaskId, TransferError},
+    net::client::RelayAddress,
+    protocol::manifest::{Manifest, OfferKind},
+};
+
+/// Troubles of one transfer that are listed by name; the rest is counted.
+const MAX_TROUBLES: usize = 500;
+
+/// Which end of the transfer this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Sending,
+    Receiving,
+}
+
+/// What a transfer was started with, so that it can be started again.
+#[derive(Clone)]
+pub(super) enum Origin {
+    /// Files and folders.
+    Paths(Vec<PathBuf>),
+    /// A text.
+    Text(String),
+    /// A code, and the relay that an invite link named.
+    Code { code: CodePhrase, server: Option<RelayAddress> },
+}
+
+/// A file that doesn't arrive, or was not offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// It was chosen and can't be offered.
+    LeftOut { path: PathBuf, reason: String },
+    /// It was offered and then couldn't be sent.
+    Withdrawn { path: PathBuf, reason: String },
+    /// It arrived and could not get its place.
+    NotStored { reason: String },
+    /// It was to be added to a waiting send.
+    NotAdded { reason: String },
+}
+
+/// The offer that waits for an answer.
+pub(super) struct Sheet {
+    /// What is offered, held against the folder.
+    pub(super) offer: Arc<Offer>,
+    /// Its entries; `None` while it is being built.
+    pub(super) tree: Option<Tree>,
+    /// The search field's text.
+    pub(super) search: String,
+    /// What happens to names that are taken.
+    pub(super) on_conflict: OnConflict,
+    /// Entries for which something else was chosen.
+    pub(super) exceptions: HashMap<u32, OnConflict>,
+    /// Why another folder can't be used.
+    pub(super) unusable: Option<TransferError>,
+    /// The conflicts, by entry.
+    pub(super) conflicts: Vec<u32>,
+    /// Another folder is being looked at.
+    pub(super) is_looking: bool,
+    /// The answer is given.
+    pub(super) is_answered: bool,
+}
+
+impl Sheet {
+    fn new(offer: Arc<Offer>) -> Self {
+        let taken = |(index, conflicts): (usize, bool)| conflicts.then_some(index as u32);
+        let conflicts =
+            offer.targets.iter().map(|target| target.conflicts).enumerate().filter_map(taken).collect();
+        Self {
+            offer,
+            tree: None,
+            search: String::new(),
+            on_conflict: OnConflict::KeepBoth,
+            exceptions: HashMap::new(),
+            unusable: None,
+            conflicts,
+            is_looking: false,
+            is_answered: false,
+        }
+    }
+
+    /// Takes a change of the person's.
+    pub(super) fn perform(&mut self, action: SheetAction) {
+        match (action, &mut self.tree) {
+            (SheetAction::Tick(node, is_ticked), Some(tree)) => tree.set_tick(node, is_ticked),
+            (SheetAction::TickAll(is_ticked), Some(tree)) => tree.set_all(is_ticked),
+            (SheetAction::Open(node), Some(tree)) => tree.toggle_open(node),
+            (SheetAction::Search(text), Some(tree)) => {
+                tree.search(&text);
+                self.search = text;
+            }
+            (SheetAction::OnConflict(policy), _) => {
+                self.on_conflict = policy;
+                self.exceptions.clear();
+            }
+            (SheetAction::Exception(entry, policy), _) => {
+                self.exceptions.insert(entry, policy);
+            }
+            (_, None) => {}
+        }
+    }
+
+    /// What the person chose.
+    pub(super) fn choices(&self) -> Choices {
+        Choices {
+            folder: self.offer.folder.clone(),
+            unwanted: self.tree.as_ref().map(Tree::unwanted).unwrap_or_default(),
+            on_conflict: self.on_conflict,
+            exceptions: self.exceptions.clone(),
+        }
+    }
+
+    /// What happens to the name of an entry if it is taken.
+    pub(super) fn policy(&self, entry: u32) -> OnConflict {
+        self.exceptions.get(&entry).copied().unwrap_or(self.on_conflict)
+    }
+
+    /// Bytes that accepting now would bring.
+    pub(super) fn wanted_bytes(&self) -> u64 {
+        self.tree.as_ref().map_or_else(|| self.offer.manifest.bytes(), Tree::wanted_bytes)
+    }
+
+    /// Whether the disk has room for what is ticked.
+    pub(super) fn fits(&self) -> bool {
+        self.offer.free.is_none_or(|free| self.wanted_bytes() <= free)
+    }
+
+    /// Whether Accept makes sense now.
+    pub(super) fn can_accept(&self) -> bool {
+        !self.is_looking && self.fits() && self.tree.as_ref().is_some_and(Tree::wants_anything)
+    }
+}
+
+/// How a transfer ended.
+pub(super) enum End {
+    /// With everything, or nearly everything, in place.
+    Done(Report),
+    /// Early.
+    Failed(TransferError),
+}
+
+/// Parts of a card that are opened and closed by the person.
+#[derive(Default)]
+pub(super) struct Folds {
+    /// The QR code of the invite link, row by row, while it is shown.
+    pub(super) qr: Option<Vec<Vec<bool>>>,
+    /// What is being sent.
+    pub(super) list: bool,
+    /// The received text, in full.
+    pub(super) text: bool,
+    /// What doesn't arrive.
+    pub(super) troubles: bool,
+    /// The card is new or asks something: its first control takes the keyboard.
+    pub(super) wants_focus: bool,
+}
+
+/// Which text of a card was copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copied {
+    Code,
+    Link,
+    Text,
+    Report,
+}
+
+/// One transfer.
+pub(super) struct Card {
+    pub(super) id: TaskId,
+    pub(super) direction: Direction,
+    pub(super) origin: Origin,
+    /// Where what arrives goes.
+    pub(super) folder: Option<PathBuf>,
+    /// The code, once it is good.
+    pub(super) code: Option<CodePhrase>,
+    /// The relay in use.
+    pub(super) relay: Option<RelayAddress>,
+    /// Where others reach the relay that was started for this transfer.
+    pub(super) hosted: Option<Vec<RelayAddress>>,
+    /// What is being sent, or received, once known.
+    pub(super) manifest: Option<Arc<Manifest>>,
+    pub(super) sheet: Option<Sheet>,
+    /// Wrong codes that may still be tried; `None` before the first wrong one.
+    pub(super) tries_left: Option<u8>,
+    /// Somebody came with another version.
+    pub(super) other_version: Option<u16>,
+    pub(super) troubles: Vec<Trouble>,
+    /// Troubles in all, listed or not.
+    pub(super) trouble_count: usize,
+    /// Files and bytes that move, once accepted.
+    pub(super) accepted: Option<(u64, Option<u64>)>,
+    pub(super) progress: Progress,
+    pub(super) meter: Meter,
+    /// The text that arrived.
+    pub(super) text: Option<String>,
+    /// Where what arrived of a broken transfer is.
+    pub(super) kept: Option<PathBuf>,
+    pub(super) end: Option<End>,
+    /// Its place in the history.
+    pub(super) history: Option<u64>,
+    pub(super) folds: Folds,
+    /// What was copied last, and when, so that the button can say so.
+    pub(super) copied: Option<(Copied, Instant)>,
+    pub(super) is_cancelling: bool,
+    snapshots: Option<watch::Receiver<Progress>>,
+}
+
+/// What a card's news ask of the window.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing beyond a new picture.
+    None,
+    /// An offer waits for an answer; its tree is to be built.
+    Asked,
+    /// Bytes begin to move.
+    Began,
+}
+
+impl Card {
+    pub(super) fn new(id: TaskId, direction: Direction, origin: Origin) -> Self {
+        Self {
+            id,
+            direction,
+            origin,
+            folder: None,
+            code: None,
+            relay: None,
+            hosted: None,
+            manifest: None,
+            sheet: None,
+            tries_left: None,
+            other_version: None,
+            troubles: Vec::new(),
+            trouble_count: 0,
+            accepted: None,
+            progress: Progress::default(),
+            meter: Meter::new(),
+            text: None,
+            kept: None,
+            end: None,
+            history: None,
+            folds: Folds::default(),
+            copied: None,
+            is_cancelling: false,
+            snapshots: None,
+        }
+    }
+
+    /// The transfer has begun.
+    pub(super) fn follow(&mut self, snapshots: watch::Receiver<Progress>) {
+        self.snapshots = Some(snapshots);
+    }
+
+    /// Takes the latest snapshot.
+    pub(super) fn tick(&mut self, now: Instant) {
+        if let Some(snapshots) = &mut self.snapshots {
+            self.progress = *snapshots.borrow_and_update();
+        }
+        if self.is_moving() {
+            self.meter.note(self.progress.bytes, self.progress.total_bytes, now);
+        }
+    }
+
+    /// Something that the transfer tells.
+    pub(super) fn notice(&mut self, notice: Notice) -> News {
+        match notice {
+            Notice::Code { code, relay } => {
+                self.code = Some(code);
+                self.relay = Some(relay);
+            }
+            Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),
+            Notice::Retired => self.tries_left = Some(0),
+            Notice::OtherVersion { theirs } => self.other_version = Some(theirs),
+            Notice::Listed(manifest) => self.manifest = Some(manifest),
+            Notice::LeftOut(items) => {
+                for item in items {
+                    self.trouble(Trouble::LeftOut { path: item.path, reason: item.reason.clone() });
+                }
+            }
+            Notice::NotAdded { paths: _, reason } => {
+                self.trouble(Trouble::NotAdded { reason: reason.to_string() });
+            }
+            Notice::Offer(offer) => {
+                self.manifest = Some(Arc::clone(&offer.manifest));
+                self.folder.clone_from(&offer.folder);
+                // Another folder was looked at: the ticks stay, the conflicts are new.
+                let tree = self.sheet.take().and_then(|sheet| sheet.tree);
+                let is_new = tree.is_none();
+                self.sheet = Some(Sheet { tree, ..Sheet::new(offer) });
+                return if is_new { News::Asked } else { News::None };
+            }
+            Notice::CantUse(error) => {
+                if let Some(sheet) = &mut self.sheet {
+                    (sheet.unusable, sheet.is_looking) = (Some(error), false);
+                }
+            }
+            Notice::Accepted { files, bytes } => {
+                self.sheet = None;
+                self.accepted = Some((files, bytes));
+                return News::Began;
+            }
+            Notice::Withdrawn { path, reason } => {
+                self.trouble(Trouble::Withdrawn { path, reason: reason.to_string() });
+            }
+            Notice::NotStored { path: _, reason } => self.trouble(Trouble::NotStored { reason }),
+            Notice::Text(text) => self.text = Some(text),
+            Notice::Kept(folder) => self.kept = Some(folder),
+        }
+        News::None
+    }
+
+    fn trouble(&mut self, trouble: Trouble) {
+        self.trouble_count += 1;
+        if self.troubles.len() < MAX_TROUBLES {
+            self.troubles.push(trouble);
+        }
+    }
+
+    /// The transfer is over.
+    pub(super) fn ended(&mut self, ended: Result<Report, TransferError>, now: Instant) {
+        self.tick(now);
+        self.sheet = None;
+        self.snapshots = None;
+        self.end = Some(match ended {
+            Ok(report) => End::Done(report),
+            Err(error) => End::Failed(error),
+        });
+    }
+
+    /// Whether a sender still waits for somebody to come, so that things can be added.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.end.is_none()
+            && self.direction == Direction::Sending
+            && matches!(self.progress.phase, Phase::Connecting | Phase::WaitingForPeer)
+    }
+
+    /// Whether bytes move, or are about to, or are being put in place.
+    pub(super) fn is_moving(&self) -> bool {
+        let phase = self.progress.phase;
+        self.end.is_none()
+            && matches!(phase, Phase::OpeningLanes | Phase::Moving | Phase::Storing | Phase::Repairing)
+    }
+
+    /// Whether an offer waits for an answer.
+    pub(super) fn is_asking(&self) -> bool {
+        self.sheet.as_ref().is_some_and(|sheet| !sheet.is_answered)
+    }
+
+    /// From 0 to 1; `None` for a stream.
+    pub(super) fn fraction(&self) -> Option<f32> {
+        let total = self.progress.total_bytes?;
+        Some(if total == 0 { 1.0 } else { (self.progress.bytes as f64 / total as f64) as f32 })
+    }
+
+    /// What is on the way is a text.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.origin, Origin::Text(_))
+            || self.text.is_some()
+            || self.manifest.as_ref().is_some_and(|manifest| manifest.kind() == OfferKind::Text)
+    }
+
+    /// The names at the top of what is sent or received, and how many there are in all.
+    pub(super) fn names(&self) -> (Vec<String>, usize) {
+        const SHOWN: usize = 3;
+        if let Some(manifest) = &self.manifest {
+            let top = || manifest.entries().iter().filter(|entry| entry.path.parent().is_none());
+            return (top().take(SHOWN).map(|entry| entry.path.name().to_owned()).collect(), top().count());
+        }
+        match &self.origin {
+            Origin::Paths(paths) => {
+                let name = |path: &PathBuf| {
+                    path.file_name()
+                        .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into())
+                };
+                (paths.iter().take(SHOWN).map(name).collect(), paths.len())
+            }
+            Origin::Text(_) | Origin::Code { .. } => (Vec::new(), 0),
+        }
+    }
+
+    /// Links that carry the code and the relay, the likeliest address first.
+    pub(super) fn invites(&self) -> Vec<Invite> {
+        let Some(code) = &self.code else { return Vec::new() };
+        let servers: Vec<&RelayAddress> = match &self.hosted {
+            Some(hosted) => hosted.iter().collect(),
+            None => self.relay.iter().collect(),
+        };
+        let invite = |server: &RelayAddress| Invite::new(code.clone(), Some(&server.to_string())).ok();
+        servers.into_iter().filter_map(invite).collect()
+    }
+
+    /// Shows or hides the QR code.
+    pub(super) fn fold_qr(&mut self) {
+        let link = self.invites().first().map(ToString::to_string);
+        self.folds.qr = match (self.folds.qr.take(), link) {
+            (None, Some(link)) => fast_qr::QRBuilder::new(link).build().ok().map(|code| {
+                let row = |y: usize| (0..code.size).map(|x| code[y][x].value()).collect();
+                (0..code.size).map(row).collect()
+            }),
+            _ => None,
+        };
+    }
+
+    /// What a person would open or show: what arrived, or the folder it is in.
+    pub(super) fn placed(&self) -> Option<(&Path, &[PathBuf])> {
+        match &self.end {
+            Some(End::Done(report)) => {
+                report.folder.as_deref().map(|folder| (folder, report.placed.as_slice()))
+            }
+            _ => None,
+        }
+    }
+}

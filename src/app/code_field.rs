@@ -1,0 +1,173 @@
+//! What the code field knows: the word being typed, its completions, slips. Pure; the view is `views::receive`.
+
+use crate::code::{self, CodeError, CodePhrase, Invite, MIN_PARTS, words};
+
+/// Completions that are offered at once.
+const MAX_OFFERED: usize = 5;
+
+/// The field's text and which completion is chosen.
+#[derive(Debug, Default)]
+pub(super) struct CodeField {
+    /// What was typed.
+    pub(super) text: String,
+    /// The chosen one of the completions.
+    pub(super) chosen: usize,
+    /// The list was closed for this word with Escape.
+    pub(super) is_closed: bool,
+    /// What is wrong with the text is told only after Enter, not while it is still being typed.
+    pub(super) was_tried: bool,
+}
+
+/// What the text is so far.
+pub(super) enum Reading {
+    /// Nothing.
+    Empty,
+    /// Not a code yet.
+    Typing,
+    /// A code, perhaps with the relay to find its sender on.
+    Code(Invite),
+    /// A code with a slip in it, and what it would be without.
+    Slip {
+        /// The word that isn't one.
+        word: String,
+        /// The repaired code, to be confirmed.
+        repaired: CodePhrase,
+    },
+    /// No code can come of it.
+    Wrong(CodeError),
+}
+
+impl CodeField {
+    /// Reads the text.
+    pub(super) fn read(&self) -> Reading {
+        if self.text.trim().is_empty() {
+            return Reading::Empty;
+        }
+        match code::parse_any(&self.text) {
+            Ok(invite) => Reading::Code(invite),
+            Err(CodeError::Unknown { word, suggestion: Some(repaired) }) => {
+                Reading::Slip { word: word.to_string(), repaired }
+            }
+            Err(CodeError::Empty | CodeError::TooFewParts { .. } | CodeError::Unknown { .. })
+                if !self.was_tried =>
+            {
+                Reading::Typing
+            }
+            Err(error) => Reading::Wrong(error),
+        }
+    }
+
+    /// The beginning of the word that is being typed.
+    fn prefix(&self) -> &str {
+        self.text.rsplit(is_gap).next().unwrap_or_default()
+    }
+
+    fn finished_words(&self) -> usize {
+        self.text.split(is_gap).filter(|word| !word.is_empty()).count()
+            - usize::from(!self.prefix().is_empty())
+    }
+
+    /// Words that what is being typed may become, the likeliest first; none once it is a whole word.
+    pub(super) fn completions(&self) -> Vec<&'static str> {
+        let prefix = self.prefix().to_lowercase();
+        let is_link = self.text.contains(':');
+        if self.is_closed || is_link || prefix.is_empty() || words::contains(&prefix) {
+            return Vec::new();
+        }
+        words::completions(&prefix).take(MAX_OFFERED).collect()
+    }
+
+    /// How many letters of a completion are typed already.
+    pub(super) fn typed_letters(&self) -> usize {
+        self.prefix().chars().count()
+    }
+
+    /// Moves the choice by one.
+    pub(super) fn choose_next(&mut self, is_up: bool) {
+        let count = self.completions().len().max(1);
+        self.chosen = if is_up { self.chosen + count - 1 } else { self.chosen + 1 } % count;
+    }
+
+    /// Takes a completion, and goes on to the next word if one is missing.
+    pub(super) fn take(&mut self, word: &str) {
+        let keep = self.text.len() - self.prefix().len();
+        let is_last = self.finished_words() + 1 >= MIN_PARTS;
+        self.text.truncate(keep);
+        self.text.push_str(word);
+        if !is_last {
+            self.text.push('-');
+        }
+        self.edited();
+    }
+
+    /// To be called when the text has changed.
+    pub(super) fn edited(&mut self) {
+        (self.chosen, self.is_closed, self.was_tried) = (0, false, false);
+    }
+
+    /// Replaces the text.
+    pub(super) fn set(&mut self, text: String) {
+        self.text = text;
+        self.edited();
+    }
+}
+
+fn is_gap(c: char) -> bool {
+    c == '-' || c.is_whitespace()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(text: &str) -> CodeField {
+        CodeField { text: text.to_owned(), ..CodeField::default() }
+    }
+
+    #[test]
+    fn words_are_completed_and_a_dash_follows_until_the_last() {
+        let mut field = field("ac");
+        assert!(field.completions().contains(&"acid"));
+        field.take("acid");
+        assert_eq!(field.text, "acid-");
+        field.text.push_str("coyote mustard tul");
+        assert_eq!(field.completions(), ["tulip"]);
+        field.take("tulip");
+        assert_eq!(field.text, "acid-coyote mustard tulip");
+        assert!(field.completions().is_empty());
+        assert!(matches!(field.read(), Reading::Code(_)));
+    }
+
+    #[test]
+    fn a_slip_is_offered_for_repair_and_never_repaired_silently() {
+        let Reading::Slip { word, repaired } = field("acid-coyote-mustrad-tulip").read() else {
+            panic!("no slip was seen");
+        };
+        assert_eq!((word.as_str(), repaired.to_string().as_str()), ("mustrad", "acid-coyote-mustard-tulip"));
+    }
+
+    #[test]
+    fn nothing_is_called_wrong_while_it_is_being_typed() {
+        let mut field = field("acid coyote");
+        assert!(matches!(field.read(), Reading::Typing));
+        field.was_tried = true;
+        assert!(matches!(field.read(), Reading::Wrong(CodeError::TooFewParts { .. })));
+    }
+
+    #[test]
+    fn an_invite_link_is_read_and_not_completed() {
+        let field = field("caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001");
+        assert!(field.completions().is_empty());
+        let Reading::Code(invite) = field.read() else { panic!("the link was not read") };
+        assert_eq!(invite.server(), Some("192.0.2.7:27001"));
+    }
+
+    #[test]
+    fn arrows_go_round() {
+        let mut field = field("a");
+        field.choose_next(true);
+        assert_eq!(field.chosen, MAX_OFFERED - 1);
+        field.choose_next(false);
+        assert_eq!(field.chosen, 0);
+    }
+}

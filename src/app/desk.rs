@@ -1,0 +1,268 @@
+//! Everything slow that the window needs done: files written, the clipboard read, an offer sorted, a folder opened. One
+//! thread takes it in order, so that no frame waits. Dropping [`Desk`] finishes what was asked and joins the thread.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use super::{
+    dialogs::{self, Picked, Question},
+    tree::Tree,
+};
+use crate::{
+    engine::TaskId,
+    history::History,
+    protocol::manifest::Manifest,
+    settings::Settings,
+    store::{SaveError, Store},
+};
+
+/// Jobs that may wait. A person can't ask faster than they are done; past this, they are dropped.
+const JOBS: usize = 64;
+
+/// Why the clipboard is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The person wants to send what is there.
+    Paste,
+    /// A code may be there that the person is about to type.
+    Look,
+}
+
+/// What was picked is for this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Send it.
+    Send,
+    /// Add it to a waiting send.
+    Add(TaskId),
+    /// Save an offer there.
+    SaveOffer(TaskId),
+    /// Save everything there from now on.
+    SaveAlways,
+}
+
+/// Something slow.
+pub(super) enum Job {
+    SaveSettings(Box<Settings>),
+    SaveHistory(History),
+    Clipboard(Why),
+    BuildTree(TaskId, Arc<Manifest>),
+    Open(PathBuf),
+    Reveal(PathBuf),
+    /// Keep the machine awake, or let it sleep again.
+    Awake(bool),
+    /// Tell the person, who is looking elsewhere.
+    Notify {
+        title: String,
+        body: String,
+    },
+    /// Files were dropped; where the pointer is on the screen says on what.
+    Dropped(Vec<PathBuf>),
+}
+
+/// What came of it.
+pub(super) enum Outcome {
+    NotSaved(SaveError),
+    Clipboard {
+        why: Why,
+        files: Vec<PathBuf>,
+        text: Option<String>,
+    },
+    Tree(TaskId, Tree),
+    /// A file or folder couldn't be opened.
+    NotOpened {
+        path: PathBuf,
+        detail: String,
+    },
+    Picked(Purpose, Picked),
+    /// A notification was clicked.
+    Called,
+    /// Files were dropped, with the pointer at this place of the screen, in pixels, where the system tells it.
+    Dropped {
+        paths: Vec<PathBuf>,
+        at: Option<(f32, f32)>,
+    },
+}
+
+/// The thread's handle.
+pub(super) struct Desk {
+    jobs: Option<SyncSender<Job>>,
+    outcomes: Receiver<Outcome>,
+    reply: Reply,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Clone)]
+struct Reply {
+    outcomes: Sender<Outcome>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Reply {
+    fn send(&self, outcome: Outcome) {
+        // The window may have closed meanwhile.
+        let _ = self.outcomes.send(outcome);
+        (self.wake)();
+    }
+}
+
+impl Desk {
+    /// Starts the thread; `wake` is called after each outcome.
+    pub(super) fn start(wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+        let (jobs, inbox) = sync_channel(JOBS);
+        let (outbox, outcomes) = channel();
+        let reply = Reply { outcomes: outbox, wake: Arc::new(wake) };
+        let worker = Worker { reply: reply.clone(), awake: None };
+        let thread = thread::Builder::new().name("desk".to_owned()).spawn(move || worker.run(&inbox))?;
+        Ok(Self { jobs: Some(jobs), outcomes, reply, thread: Some(thread) })
+    }
+
+    /// Hands in a job; never waits.
+    pub(super) fn ask(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            // Full only if the disk hangs; what is lost then is asked for again by hand.
+            let _ = jobs.try_send(job);
+        }
+    }
+
+    /// Asks the person for files or a folder.
+    pub(super) fn pick(&self, question: Question, title: String, start: Option<PathBuf>, purpose: Purpose) {
+        let reply = self.reply.clone();
+        let asked =
+            dialogs::ask(question, title, start, move |picked| reply.send(Outcome::Picked(purpose, picked)));
+        if asked.is_err() {
+            self.reply.send(Outcome::Picked(purpose, Picked::NoDialog));
+        }
+    }
+
+    /// The next outcome, if there is one.
+    pub(super) fn next(&self) -> Option<Outcome> {
+        self.outcomes.try_recv().ok()
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic over there was reported by its own thread already.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    reply: Reply,
+    awake: Option<keepawake::KeepAwake>,
+}
+
+impl Worker {
+    fn run(mut self, inbox: &Receiver<Job>) {
+        while let Ok(job) = inbox.recv() {
+            self.work(job);
+        }
+    }
+
+    fn work(&mut self, job: Job) {
+        match job {
+            Job::SaveSettings(settings) => self.saved(settings.save(&Store::of_settings())),
+            Job::SaveHistory(history) => self.saved(history.save(&Store::of_history())),
+            Job::Clipboard(why) => {
+                let (files, text) = read_clipboard();
+                self.reply.send(Outcome::Clipboard { why, files, text });
+            }
+            Job::BuildTree(id, manifest) => self.reply.send(Outcome::Tree(id, Tree::new(manifest))),
+            Job::Open(path) => self.opened(opener::open(&path), path),
+            Job::Reveal(path) => {
+                self.opened(opener::reveal(&path).or_else(|_| opener::open(folder_of(&path))), path)
+            }
+            Job::Awake(true) => {
+                let wish = keepawake::Builder::default()
+                    .idle(true)
+                    .sleep(true)
+                    .reason("Files are moving")
+                    .app_name("Caiman")
+                    .create();
+                // Where the system knows no such wish, it sleeps when it likes.
+                self.awake = wish.ok();
+            }
+            Job::Awake(false) => self.awake = None,
+            Job::Notify { title, body } => self.notify(&title, &body),
+            Job::Dropped(paths) => {
+                let at = pointer_on_screen();
+                self.reply.send(Outcome::Dropped { paths, at });
+            }
+        }
+    }
+
+    fn saved(&self, saved: Result<(), SaveError>) {
+        if let Err(error) = saved {
+            self.reply.send(Outcome::NotSaved(error));
+        }
+    }
+
+    fn opened(&self, opened: Result<(), opener::OpenError>, path: PathBuf) {
+        if let Err(error) = opened {
+            self.reply.send(Outcome::NotOpened { path, detail: error.to_string() });
+        }
+    }
+
+    fn notify(&self, title: &str, body: &str) {
+        let mut notification = notify_rust::Notification::new();
+        notification.appname("Caiman").summary(title).body(body).icon("caiman");
+        #[cfg(all(unix, not(target_os = "macos")))]
+        {
+            notification.action("default", "Caiman");
+            // Without a notification service there is nobody to tell.
+            if let Ok(shown) = notification.show() {
+                let reply = self.reply.clone();
+                let wait = move || {
+                    shown.wait_for_action(|action| {
+                        if action != "__closed" {
+                            reply.send(Outcome::Called);
+                        }
+                    });
+                };
+                // It ends with the notification; nobody waits for it.
+                let _ = thread::Builder::new().name("notification".to_owned()).spawn(wait);
+            }
+        }
+        #[cfg(not(all(unix, not(target_os = "macos"))))]
+        {
+            let _ = notification.show();
+        }
+    }
+}
+
+fn folder_of(path: &std::path::Path) -> &std::path::Path {
+    if path.is_dir() { path } else { path.parent().unwrap_or(path) }
+}
+
+fn read_clipboard() -> (Vec<PathBuf>, Option<String>) {
+    let Ok(mut clipboard) = arboard::Clipboard::new() else { return (Vec::new(), None) };
+    let files = clipboard.get().file_list().unwrap_or_default();
+    let text = clipboard.get().text().ok();
+    (files, text)
+}
+
+/// Where the pointer is on the screen, in pixels. X11 says nothing of it while files are held over a window, so it is
+/// asked when they have been dropped.
+#[cfg(target_os = "linux")]
+fn pointer_on_screen() -> Option<(f32, f32)> {
+    use x11rb::{connection::Connection, protocol::xproto::ConnectionExt};
+    let (connection, screen) = x11rb::connect(None).ok()?;
+    let root = connection.setup().roots.get(screen)?.root;
+    let pointer = connection.query_pointer(root).ok()?.reply().ok()?;
+    Some((f32::from(pointer.root_x), f32::from(pointer.root_y)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pointer_on_screen() -> Option<(f32, f32)> {
+    None
+}

@@ -1,0 +1,81 @@
+//! Asks the system for files and folders. Each question stands on a thread of its own for as long as the person takes; it
+//! can't be withdrawn, so nobody waits for it when the window closes.
+
+use std::{io, path::PathBuf, thread};
+
+use rfd::FileDialog;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// Any number of files.
+    Files,
+    /// One folder to send, or to save in.
+    Folder,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Picked {
+    /// These; empty if the person cancelled.
+    Paths(Vec<PathBuf>),
+    /// No dialog can be shown on this system.
+    NoDialog,
+}
+
+/// Asks, and calls back from another thread.
+pub(super) fn ask(
+    question: Question,
+    title: String,
+    start: Option<PathBuf>,
+    then: impl FnOnce(Picked) + Send + 'static,
+) -> io::Result<()> {
+    let work = move || {
+        if !can_ask() {
+            return then(Picked::NoDialog);
+        }
+        let mut dialog = FileDialog::new().set_title(title);
+        if let Some(start) = start {
+            dialog = dialog.set_directory(start);
+        }
+        let picked = match question {
+            Question::Files => dialog.pick_files(),
+            Question::Folder => dialog.pick_folder().map(|folder| vec![folder]),
+        };
+        then(Picked::Paths(picked.unwrap_or_default()));
+    };
+    thread::Builder::new().name("file dialog".to_owned()).spawn(work).map(drop)
+}
+
+/// Whether anything would answer. On Linux that is a portal on the session bus, or `zenity`; without both the library
+/// answers as if the person had cancelled, and nobody would know why nothing happens.
+#[cfg(target_os = "linux")]
+fn can_ask() -> bool {
+    has_zenity() || has_portal()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn can_ask() -> bool {
+    true
+}
+
+#[cfg(target_os = "linux")]
+fn has_zenity() -> bool {
+    let Some(path) = std::env::var_os("PATH") else { return false };
+    std::env::split_paths(&path).any(|folder| folder.join("zenity").is_file())
+}
+
+#[cfg(target_os = "linux")]
+fn has_portal() -> bool {
+    const PORTAL: &str = "org.freedesktop.portal.Desktop";
+    let ask = || -> zbus::Result<bool> {
+        let bus = zbus::blocking::connection::Builder::session()?
+            .method_timeout(std::time::Duration::from_secs(3))
+            .build()?;
+        let names = zbus::blocking::fdo::DBusProxy::new(&bus)?;
+        let name = PORTAL.try_into().map_err(zbus::Error::from)?;
+        let is_running = names.name_has_owner(name)?;
+        Ok(is_running || names.list_activatable_names()?.iter().any(|name| name.as_str() == PORTAL))
+    };
+    ask().unwrap_or(false)
+}

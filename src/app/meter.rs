@@ -1,0 +1,206 @@
+//! Speed, its last minute, and the time that is left. Pure: it is told what was acknowledged and when.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+/// One bar of the graph.
+const SLOT: Duration = Duration::from_secs(1);
+/// A minute of them.
+const SLOTS: usize = 60;
+/// The speed that is shown looks this far back, so that it neither jumps nor lags.
+const WINDOW: Duration = Duration::from_secs(5);
+/// No time left is told before there is this much to judge by.
+const LEAST: Duration = Duration::from_secs(2);
+/// Without a byte for this long, the transfer stands still.
+const STALL: Duration = Duration::from_secs(10);
+
+/// Measures one transfer.
+#[derive(Debug, Clone)]
+pub(super) struct Meter {
+    started: Option<Instant>,
+    last_change: Option<Instant>,
+    bytes: u64,
+    /// Moments and cumulative bytes, about four a second, as far back as [`WINDOW`].
+    recent: VecDeque<(Instant, u64)>,
+    slots: Vec<f32>,
+    slot_start: Option<(Instant, u64)>,
+    /// The moment at which the end was last expected; moved gently.
+    end: Option<Instant>,
+}
+
+impl Meter {
+    /// A meter that has seen nothing.
+    pub(super) fn new() -> Self {
+        Self {
+            started: None,
+            last_change: None,
+            bytes: 0,
+            recent: VecDeque::new(),
+            slots: Vec::new(),
+            slot_start: None,
+            end: None,
+        }
+    }
+
+    /// `bytes` of `total` are acknowledged at `now`.
+    pub(super) fn note(&mut self, bytes: u64, total: Option<u64>, now: Instant) {
+        let started = *self.started.get_or_insert(now);
+        if bytes != self.bytes || self.last_change.is_none() {
+            self.last_change = Some(now);
+        }
+        self.bytes = bytes;
+        if self.recent.back().is_none_or(|(then, _)| now - *then >= Duration::from_millis(250)) {
+            self.recent.push_back((now, bytes));
+        }
+        while self.recent.len() > 2 && now - self.recent[1].0 >= WINDOW {
+            self.recent.pop_front();
+        }
+        let (mut slot, mut at_start) = *self.slot_start.get_or_insert((now, bytes));
+        while now - slot >= SLOT {
+            // What came in a pause longer than a slot is spread over its slots.
+            let slots = ((now - slot).as_secs_f32() / SLOT.as_secs_f32()).floor().max(1.0);
+            let share = (bytes.saturating_sub(at_start) as f32 / slots) as u64;
+            self.slots.push(share as f32 / SLOT.as_secs_f32());
+            if self.slots.len() > SLOTS {
+                self.slots.remove(0);
+            }
+            slot += SLOT;
+            at_start += share;
+        }
+        self.slot_start = Some((slot, at_start));
+        self.expect_end(total, now, started);
+    }
+
+    fn expect_end(&mut self, total: Option<u64>, now: Instant, started: Instant) {
+        let speed = self.speed(now);
+        let fresh = match total {
+            Some(total) if speed > 0.0 && now - started >= LEAST => {
+                let secs = total.saturating_sub(self.bytes) as f64 / speed;
+                (secs < 1e7).then(|| now + Duration::from_secs_f64(secs))
+            }
+            _ => None,
+        };
+        self.end = match (self.end, fresh) {
+            (Some(old), Some(fresh)) => {
+                // Far from the end a wrong guess may take its time to mend; near it, none is left.
+                let left = fresh.saturating_duration_since(now).as_secs_f64();
+                let weight = (1.0 / left.max(1.0)).clamp(0.02, 0.5);
+                let (old_left, fresh_left) = (old.saturating_duration_since(now).as_secs_f64(), left);
+                let blended = if (old_left - fresh_left).abs() > fresh_left.max(10.0) {
+                    fresh_left
+                } else {
+                    old_left + (fresh_left - old_left) * weight
+                };
+                Some(now + Duration::from_secs_f64(blended))
+            }
+            (_, fresh) => fresh,
+        };
+    }
+
+    /// Bytes a second, over the last few seconds.
+    pub(super) fn speed(&self, now: Instant) -> f64 {
+        match self.recent.front() {
+            Some((then, before)) if now > *then => {
+                self.bytes.saturating_sub(*before) as f64 / (now - *then).as_secs_f64().max(0.25)
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// Bytes a second for each second of the last minute, the oldest first.
+    pub(super) fn last_minute(&self) -> &[f32] {
+        &self.slots
+    }
+
+    /// The time left, in steps that a person can follow; `None` while nobody can tell.
+    pub(super) fn time_left(&self, now: Instant) -> Option<Duration> {
+        let left = self.end?.saturating_duration_since(now).as_secs();
+        let step = match left {
+            0..=9 => 1,
+            10..=59 => 5,
+            60..=599 => 15,
+            600..=3599 => 60,
+            _ => 300,
+        };
+        Some(Duration::from_secs(left.div_ceil(step).max(1) * step))
+    }
+
+    /// How long nothing has come, once that is long enough to be worth a word.
+    pub(super) fn stalled(&self, now: Instant) -> Option<Duration> {
+        let since = now.checked_duration_since(self.last_change?)?;
+        (since >= STALL).then_some(since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: u64 = 1_000_000;
+
+    fn run(
+        meter: &mut Meter,
+        from: Instant,
+        secs: u64,
+        start: u64,
+        per_sec: u64,
+        total: u64,
+    ) -> (Instant, u64) {
+        let (mut now, mut bytes) = (from, start);
+        for _ in 0..secs * 10 {
+            now += Duration::from_millis(100);
+            bytes += per_sec / 10;
+            meter.note(bytes, Some(total), now);
+        }
+        (now, bytes)
+    }
+
+    #[test]
+    fn a_steady_speed_is_shown_as_it_is() {
+        let mut meter = Meter::new();
+        let start = Instant::now();
+        meter.note(0, Some(1000 * MB), start);
+        let (now, _) = run(&mut meter, start, 20, 0, 10 * MB, 1000 * MB);
+        assert!((meter.speed(now) / (10.0 * MB as f64) - 1.0).abs() < 0.05, "{}", meter.speed(now));
+        let left = meter.time_left(now).unwrap().as_secs();
+        assert!((75..=90).contains(&left), "{left}");
+        assert!(meter.last_minute().len() >= 19 && meter.last_minute().len() <= 20);
+        assert!(meter.last_minute().iter().all(|speed| (speed / (10.0 * MB as f32) - 1.0).abs() < 0.15));
+    }
+
+    #[test]
+    fn the_time_left_does_not_jump_with_a_hiccup() {
+        let mut meter = Meter::new();
+        let start = Instant::now();
+        meter.note(0, Some(1000 * MB), start);
+        let (now, bytes) = run(&mut meter, start, 20, 0, 10 * MB, 1000 * MB);
+        let before = meter.time_left(now).unwrap().as_secs_f64();
+        let (now, _) = run(&mut meter, now, 1, bytes, 0, 1000 * MB);
+        let after = meter.time_left(now).unwrap().as_secs_f64();
+        assert!((after - before).abs() <= 15.0, "{before} {after}");
+    }
+
+    #[test]
+    fn standing_still_is_noticed_after_ten_seconds() {
+        let mut meter = Meter::new();
+        let start = Instant::now();
+        meter.note(5, Some(10), start);
+        assert_eq!(meter.stalled(start + Duration::from_secs(9)), None);
+        meter.note(5, Some(10), start + Duration::from_secs(11));
+        assert_eq!(meter.stalled(start + Duration::from_secs(11)), Some(Duration::from_secs(11)));
+        meter.note(6, Some(10), start + Duration::from_secs(12));
+        assert_eq!(meter.stalled(start + Duration::from_secs(13)), None);
+    }
+
+    #[test]
+    fn the_graph_holds_a_minute_and_a_pause_is_spread() {
+        let mut meter = Meter::new();
+        let start = Instant::now();
+        meter.note(0, None, start);
+        meter.note(100 * MB, None, start + Duration::from_secs(100));
+        assert_eq!(meter.last_minute().len(), 60);
+        assert!(meter.last_minute().iter().all(|speed| (speed - MB as f32).abs() < 10.0));
+    }
+}

@@ -1,0 +1,245 @@
+//! Everything that the window shows. Pure: events and the person's doings change it, views read it, and what must happen
+//! outside comes back as [`Effect`]s.
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
+
+use super::{
+    card::{Card, Direction, End, News, Origin},
+    code_field::CodeField,
+    settings_form::SettingsForm,
+    tree::Tree,
+    widgets::Tone,
+};
+use crate::{
+    engine::{Event, RelayCheck, RelayError, TaskId, TransferError},
+    history::History,
+    net::client::{RelayAddress, RelayClientError},
+    protocol::manifest::Manifest,
+    settings::Settings,
+};
+
+/// Names a banner.
+pub(super) type BannerId = u64;
+
+/// A sentence at the top of the page that belongs to no card.
+#[derive(Debug)]
+pub(super) struct Banner {
+    pub(super) id: BannerId,
+    pub(super) tone: Tone,
+    pub(super) text: String,
+}
+
+/// What lies over the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialog {
+    Settings,
+    History,
+    /// Bytes move and the window was asked to close.
+    Quit,
+}
+
+/// The relay that this window runs for others.
+pub(super) struct Host {
+    pub(super) id: TaskId,
+    /// Where others reach it, once it listens.
+    pub(super) reachable: Option<Vec<RelayAddress>>,
+    /// Its ports: the first, then those for data.
+    pub(super) ports: Vec<u16>,
+    pub(super) is_stopping: bool,
+}
+
+/// What is known of a relay.
+pub(super) enum Checked {
+    /// An answer is awaited.
+    Pending,
+    /// It answered.
+    Good(RelayCheck),
+    /// It can't be used.
+    Bad(RelayClientError),
+}
+
+/// See the module.
+pub(super) struct State {
+    /// The newest first.
+    pub(super) cards: Vec<Card>,
+    pub(super) field: CodeField,
+    /// A code that was found on the clipboard and may be the one to type.
+    pub(super) offered_code: Option<String>,
+    pub(super) banners: Vec<Banner>,
+    pub(super) dialog: Option<Dialog>,
+    pub(super) settings: Settings,
+    pub(super) form: SettingsForm,
+    /// Where received files go.
+    pub(super) save_folder: PathBuf,
+    pub(super) history: History,
+    pub(super) host: Option<Host>,
+    /// Why the hosted relay isn't running although it was started.
+    pub(super) host_error: Option<RelayError>,
+    /// What is known of each relay of the list, and of any that was in use before.
+    pub(super) checked: HashMap<RelayAddress, Checked>,
+    /// Relays that are being asked.
+    pub(super) checks: HashMap<TaskId, RelayAddress>,
+    /// Where things are that are held over the window, before they are dropped.
+    pub(super) hovering: Vec<PathBuf>,
+    next_banner: BannerId,
+}
+
+/// What an event asks of the world outside the window.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// Build the tree of an offer.
+    BuildTree(TaskId, Arc<Manifest>),
+    /// Somebody has to answer an offer.
+    TellAsked(TaskId),
+    /// A transfer is over.
+    TellEnded(TaskId),
+    /// A transfer goes into the history.
+    Begin(TaskId),
+    /// The history knows how it ended.
+    Finish(TaskId),
+}
+
+impl State {
+    pub(super) fn new(settings: Settings, history: History) -> Self {
+        Self {
+            cards: Vec::new(),
+            field: CodeField::default(),
+            offered_code: None,
+            banners: Vec::new(),
+            dialog: None,
+            form: SettingsForm::new(&settings),
+            save_folder: settings.save_folder(),
+            settings,
+            history,
+            host: None,
+            host_error: None,
+            checked: HashMap::new(),
+            checks: HashMap::new(),
+            hovering: Vec::new(),
+            next_banner: 0,
+        }
+    }
+
+    /// A new transfer, before its first event.
+    pub(super) fn add(&mut self, id: TaskId, direction: Direction, origin: Origin) {
+        self.cards.insert(0, Card::new(id, direction, origin));
+    }
+
+    /// The card of a transfer.
+    pub(super) fn card(&mut self, id: TaskId) -> Option<&mut Card> {
+        self.cards.iter_mut().find(|card| card.id == id)
+    }
+
+    /// Shows a sentence at the top.
+    pub(super) fn tell(&mut self, tone: Tone, text: String) {
+        // The same trouble twice is one banner.
+        self.banners.retain(|banner| banner.text != text);
+        self.next_banner += 1;
+        self.banners.push(Banner { id: self.next_banner, tone, text });
+    }
+
+    /// Takes an event of the engine.
+    pub(super) fn apply(&mut self, event: Event, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Started(id, snapshots) => {
+                if let Some(card) = self.card(id) {
+                    card.follow(snapshots);
+                }
+            }
+            Event::Listening { id, local, data_ports, reachable, .. } => {
+                if let Some(host) = self.host.as_mut().filter(|host| host.id == id) {
+                    host.ports = std::iter::once(local.port()).chain(data_ports).collect();
+                    host.reachable = Some(reachable);
+                } else if let Some(card) = self.card(id) {
+                    let loopback = RelayAddress::from_socket(([127, 0, 0, 1], local.port()).into());
+                    card.hosted = Some(if reachable.is_empty() { vec![loopback] } else { reachable });
+                }
+            }
+            Event::Notice(id, notice) => {
+                let Some(card) = self.card(id) else { return effects };
+                match card.notice(notice) {
+                    News::None => {}
+                    News::Asked => {
+                        if let Some(manifest) = card.manifest.clone() {
+                            effects.push(Effect::BuildTree(id, manifest));
+                        }
+                        effects.push(Effect::TellAsked(id));
+                    }
+                    News::Began => effects.push(Effect::Begin(id)),
+                }
+            }
+            Event::Ended(id, ended) => {
+                let is_own_wish = matches!(ended, Err(TransferError::Cancelled | TransferError::Declined));
+                let Some(card) = self.card(id) else { return effects };
+                card.ended(ended, now);
+                effects.push(Effect::Finish(id));
+                if !is_own_wish {
+                    effects.push(Effect::TellEnded(id));
+                } else if card.accepted.is_none() {
+                    // Nothing came of it and nobody wants to read about it.
+                    self.cards.retain(|card| card.id != id);
+                }
+            }
+            Event::RelayEnded(id, ended) => {
+                if self.host.as_ref().is_some_and(|host| host.id == id) {
+                    self.host = None;
+                    self.host_error = ended.err();
+                }
+            }
+            Event::Checked(id, answer) => {
+                if let Some(relay) = self.checks.remove(&id) {
+                    let checked = match answer {
+                        Ok(check) => Checked::Good(check),
+                        Err(error) => Checked::Bad(error),
+                    };
+                    self.checked.insert(relay, checked);
+                }
+            }
+        }
+        effects
+    }
+
+    /// Takes the latest snapshots.
+    pub(super) fn tick(&mut self, now: Instant) {
+        for card in self.cards.iter_mut().filter(|card| card.end.is_none()) {
+            card.tick(now);
+        }
+    }
+
+    /// An offer's tree is built.
+    pub(super) fn built(&mut self, id: TaskId, tree: Tree) {
+        if let Some(sheet) = self.card(id).and_then(|card| card.sheet.as_mut()) {
+            sheet.tree = Some(tree);
+        }
+    }
+
+    /// Whether bytes move in any transfer.
+    pub(super) fn is_moving(&self) -> bool {
+        self.cards.iter().any(Card::is_moving)
+    }
+
+    /// How far all that moves has come, from 0 to 1; `None` while nothing moves.
+    pub(super) fn fraction(&self) -> Option<f32> {
+        let moving = || self.cards.iter().filter(|card| card.is_moving());
+        let total: u64 = moving().filter_map(|card| card.progress.total_bytes).sum();
+        let bytes: u64 =
+            moving().filter(|card| card.progress.total_bytes.is_some()).map(|c| c.progress.bytes).sum();
+        (total > 0).then(|| (bytes as f64 / total as f64) as f32)
+    }
+
+    /// Whether this is a code that a card of this window shows.
+    pub(super) fn is_own_code(&self, text: &str) -> bool {
+        self.cards.iter().filter_map(|card| card.code.as_ref()).any(|code| text.contains(&code.to_string()))
+    }
+
+    /// Whether a card has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.cards.iter().any(|card| card.end.is_some())
+    }
+}
+
+/// Whether a transfer ended with everything in place.
+pub(super) fn is_whole(end: &End) -> bool {
+    matches!(end, End::Done(report) if report.missing == 0)
+}

@@ -1,0 +1,344 @@
+//! Every colour, size and font of the window. Views name roles from here; nothing else holds a number that a designer
+//! would want to change.
+
+use std::sync::Arc;
+
+use eframe::egui::{
+    self, Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, FontTweak, Margin, Shadow,
+    Stroke, Style, TextStyle, Theme, Ui, Visuals, epaint::text::VariationCoords, style::WidgetVisuals, vec2,
+};
+
+/// The colours of one appearance, by role.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Palette {
+    /// Behind everything.
+    pub(super) page: Color32,
+    /// Cards, dialogs, menus.
+    pub(super) card: Color32,
+    /// Fields and drop zones, set into a card.
+    pub(super) sunken: Color32,
+    /// What the pointer is over.
+    pub(super) hover: Color32,
+    /// Hairlines.
+    pub(super) line: Color32,
+    /// Edges of controls; 3:1 against the card, so that a control can be made out (WCAG 1.4.11).
+    pub(super) edge: Color32,
+    /// Text.
+    pub(super) text: Color32,
+    /// Text of less weight.
+    pub(super) muted: Color32,
+    /// What can be acted on; fills and text.
+    pub(super) accent: Color32,
+    /// Text on `accent`.
+    pub(super) on_accent: Color32,
+    /// A tint behind accent text.
+    pub(super) accent_soft: Color32,
+    /// Went well.
+    pub(super) ok: Color32,
+    /// A tint behind `ok` text.
+    pub(super) ok_soft: Color32,
+    /// Needs attention.
+    pub(super) warn: Color32,
+    /// A tint behind `warn` text.
+    pub(super) warn_soft: Color32,
+    /// Went wrong.
+    pub(super) bad: Color32,
+    /// A tint behind `bad` text.
+    pub(super) bad_soft: Color32,
+}
+
+const LIGHT: Palette = Palette {
+    page: Color32::from_rgb(246, 246, 248),
+    card: Color32::WHITE,
+    sunken: Color32::from_rgb(248, 248, 251),
+    hover: Color32::from_rgb(240, 240, 245),
+    line: Color32::from_rgb(231, 231, 236),
+    edge: Color32::from_rgb(140, 142, 156),
+    text: Color32::from_rgb(24, 25, 31),
+    muted: Color32::from_rgb(90, 93, 107),
+    accent: Color32::from_rgb(79, 70, 229),
+    on_accent: Color32::WHITE,
+    accent_soft: Color32::from_rgb(238, 238, 254),
+    ok: Color32::from_rgb(11, 113, 71),
+    ok_soft: Color32::from_rgb(228, 246, 237),
+    warn: Color32::from_rgb(140, 78, 3),
+    warn_soft: Color32::from_rgb(254, 244, 224),
+    bad: Color32::from_rgb(184, 28, 44),
+    bad_soft: Color32::from_rgb(254, 236, 238),
+};
+
+const DARK: Palette = Palette {
+    page: Color32::from_rgb(17, 18, 23),
+    card: Color32::from_rgb(26, 27, 34),
+    sunken: Color32::from_rgb(20, 21, 27),
+    hover: Color32::from_rgb(37, 39, 49),
+    line: Color32::from_rgb(42, 44, 54),
+    edge: Color32::from_rgb(108, 111, 128),
+    text: Color32::from_rgb(237, 238, 243),
+    muted: Color32::from_rgb(160, 163, 178),
+    accent: Color32::from_rgb(148, 142, 255),
+    on_accent: Color32::from_rgb(17, 16, 40),
+    accent_soft: Color32::from_rgb(38, 37, 66),
+    ok: Color32::from_rgb(62, 207, 142),
+    ok_soft: Color32::from_rgb(22, 49, 41),
+    warn: Color32::from_rgb(240, 180, 80),
+    warn_soft: Color32::from_rgb(54, 43, 24),
+    bad: Color32::from_rgb(255, 133, 140),
+    bad_soft: Color32::from_rgb(62, 30, 36),
+};
+
+/// The colours that `ui` is drawn in.
+pub(super) fn palette(ui: &Ui) -> &'static Palette {
+    if ui.visuals().dark_mode { &DARK } else { &LIGHT }
+}
+
+/// The spacing scale, in points.
+pub(super) mod space {
+    /// Between an icon and its word.
+    pub(crate) const XS: f32 = 4.0;
+    /// Between lines that belong together.
+    pub(crate) const S: f32 = 8.0;
+    /// Between controls.
+    pub(crate) const M: f32 = 12.0;
+    /// Between groups, and between cards.
+    pub(crate) const L: f32 = 16.0;
+    /// Inside a card.
+    pub(crate) const CARD: f32 = 20.0;
+    /// Around the page.
+    pub(crate) const PAGE: f32 = 24.0;
+}
+
+/// How high a control is.
+pub(super) const CONTROL_HEIGHT: f32 = 36.0;
+/// Corners of controls.
+pub(super) const CONTROL_RADIUS: u8 = 9;
+/// Corners of cards.
+pub(super) const CARD_RADIUS: u8 = 14;
+/// Progress bars.
+pub(super) const BAR_HEIGHT: f32 = 6.0;
+/// The longest that anything moves by itself, in seconds.
+const MOTION_SECS: f32 = 0.12;
+
+/// Weights of the text font.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    Regular,
+    Medium,
+    SemiBold,
+}
+
+const MEDIUM: &str = "medium";
+const SEMIBOLD: &str = "semibold";
+const ICONS: &str = "icons";
+
+/// The text font in a weight and a size.
+pub(super) fn font(weight: Weight, size: f32) -> FontId {
+    let family = match weight {
+        Weight::Regular => FontFamily::Proportional,
+        Weight::Medium => FontFamily::Name(MEDIUM.into()),
+        Weight::SemiBold => FontFamily::Name(SEMIBOLD.into()),
+    };
+    FontId::new(size, family)
+}
+
+/// The font of codes.
+pub(super) fn mono(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Monospace)
+}
+
+/// The icon font.
+pub(super) fn icons(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Name(ICONS.into()))
+}
+
+/// The type scale, in points.
+pub(super) mod size {
+    /// Labels below labels.
+    pub(crate) const SMALL: f32 = 12.5;
+    /// Text.
+    pub(crate) const BODY: f32 = 14.0;
+    /// A card's name.
+    pub(crate) const TITLE: f32 = 15.5;
+    /// A section's name.
+    pub(crate) const HEADING: f32 = 18.0;
+    /// What the page is about.
+    pub(crate) const DISPLAY: f32 = 21.0;
+    /// A code in a field.
+    pub(crate) const FIELD: f32 = 17.0;
+    /// A code to be read aloud; it shrinks to fit its box.
+    pub(crate) const CODE: f32 = 30.0;
+    /// Icons beside text.
+    pub(crate) const ICON: f32 = 17.0;
+}
+
+/// Sets fonts and both styles; once, at the start.
+pub(super) fn install(ctx: &egui::Context) {
+    ctx.set_fonts(fonts());
+    for theme in [Theme::Light, Theme::Dark] {
+        ctx.set_style_of(theme, style(theme));
+    }
+}
+
+/// Turns motion off, or on again.
+pub(super) fn set_motion(ctx: &egui::Context, moves: bool) {
+    ctx.all_styles_mut(|style| {
+        style.animation_time = if moves { MOTION_SECS } else { 0.0 };
+        style.scroll_animation = if moves {
+            egui::style::ScrollAnimation::default()
+        } else {
+            egui::style::ScrollAnimation::none()
+        };
+        style.visuals.text_cursor.blink = false;
+    });
+}
+
+fn fonts() -> FontDefinitions {
+    const INTER: &[u8] = include_bytes!("../../assets/fonts/InterVariable.ttf");
+    const MONO: &[u8] = include_bytes!("../../assets/fonts/JetBrainsMono-Regular.ttf");
+    let mut fonts = FontDefinitions::empty();
+    let mut add = |name: &str, bytes: &'static [u8], tweak: FontTweak| {
+        fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes).tweak(tweak)));
+    };
+    let weighing =
+        |weight: f32| FontTweak { coords: VariationCoords::new([(b"wght", weight)]), ..FontTweak::default() };
+    add("inter", INTER, weighing(400.0));
+    add("inter-medium", INTER, weighing(500.0));
+    add("inter-semibold", INTER, weighing(600.0));
+    add("mono", MONO, FontTweak::default());
+    // The icons' em box stands a little above the text's.
+    let icons = FontTweak { y_offset_factor: 0.11, ..FontTweak::default() };
+    add("lucide", lucide_icons::LUCIDE_FONT_BYTES, icons);
+    let mut family = |family: FontFamily, names: &[&str]| {
+        fonts.families.insert(family, names.iter().map(|&name| name.to_owned()).collect());
+    };
+    family(FontFamily::Proportional, &["inter"]);
+    family(FontFamily::Name(MEDIUM.into()), &["inter-medium"]);
+    family(FontFamily::Name(SEMIBOLD.into()), &["inter-semibold"]);
+    family(FontFamily::Monospace, &["mono", "inter"]);
+    family(FontFamily::Name(ICONS.into()), &["lucide"]);
+    fonts
+}
+
+fn style(theme: Theme) -> Style {
+    let (colours, mut visuals) = match theme {
+        Theme::Light => (&LIGHT, Visuals::light()),
+        Theme::Dark => (&DARK, Visuals::dark()),
+    };
+    let state = |fill: Color32, edge: Color32, text: Color32| WidgetVisuals {
+        bg_fill: fill,
+        weak_bg_fill: fill,
+        bg_stroke: Stroke::new(1.0, edge),
+        corner_radius: CornerRadius::same(CONTROL_RADIUS),
+        fg_stroke: Stroke::new(1.0, text),
+        expansion: 0.0,
+    };
+    visuals.widgets.noninteractive = state(colours.card, colours.line, colours.text);
+    visuals.widgets.inactive = state(colours.card, colours.edge, colours.text);
+    visuals.widgets.hovered = state(colours.hover, colours.edge, colours.text);
+    visuals.widgets.active = state(colours.accent_soft, colours.accent, colours.text);
+    visuals.widgets.open = state(colours.hover, colours.edge, colours.text);
+    visuals.selection.bg_fill = colours.accent.gamma_multiply(0.3);
+    visuals.selection.stroke = Stroke::new(2.0, colours.accent);
+    visuals.hyperlink_color = colours.accent;
+    visuals.panel_fill = colours.page;
+    visuals.window_fill = colours.card;
+    visuals.window_stroke = Stroke::new(1.0, colours.line);
+    visuals.window_corner_radius = CornerRadius::same(CARD_RADIUS);
+    visuals.menu_corner_radius = CornerRadius::same(CONTROL_RADIUS);
+    visuals.window_shadow = shadow(theme, 28, 48);
+    visuals.popup_shadow = shadow(theme, 16, 28);
+    visuals.extreme_bg_color = colours.sunken;
+    visuals.text_edit_bg_color = Some(colours.sunken);
+    visuals.faint_bg_color = colours.sunken;
+    visuals.weak_text_color = Some(colours.muted);
+    visuals.warn_fg_color = colours.warn;
+    visuals.error_fg_color = colours.bad;
+    visuals.text_cursor.stroke = Stroke::new(2.0, colours.accent);
+    visuals.text_cursor.blink = false;
+
+    let mut style = Style { visuals, animation_time: MOTION_SECS, ..Style::default() };
+    style.text_styles = [
+        (TextStyle::Small, font(Weight::Regular, size::SMALL)),
+        (TextStyle::Body, font(Weight::Regular, size::BODY)),
+        (TextStyle::Button, font(Weight::Medium, size::BODY)),
+        (TextStyle::Heading, font(Weight::SemiBold, size::HEADING)),
+        (TextStyle::Monospace, mono(size::BODY)),
+    ]
+    .into();
+    style.spacing.item_spacing = vec2(space::S, space::S);
+    style.spacing.button_padding = vec2(14.0, 8.0);
+    style.spacing.interact_size = vec2(CONTROL_HEIGHT, 24.0);
+    style.spacing.icon_width = 18.0;
+    style.spacing.icon_width_inner = 10.0;
+    style.spacing.menu_margin = Margin::same(6);
+    style.spacing.window_margin = Margin::same(space::CARD as i8);
+    style.spacing.tooltip_width = 360.0;
+    style.spacing.scroll.floating = true;
+    style.interaction.selectable_labels = false;
+    style.interaction.tooltip_delay = 0.4;
+    style
+}
+
+fn shadow(theme: Theme, blur: u8, alpha: u8) -> Shadow {
+    let alpha = if theme == Theme::Dark { alpha.saturating_mul(3) } else { alpha };
+    Shadow { offset: [0, 4], blur, spread: 0, color: Color32::from_black_alpha(alpha) }
+}
+
+/// A card's shadow.
+pub(super) fn card_shadow(ui: &Ui) -> Shadow {
+    if ui.visuals().dark_mode {
+        Shadow::NONE
+    } else {
+        Shadow { offset: [0, 2], blur: 12, spread: 0, color: Color32::from_black_alpha(16) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance, WCAG 2.2.
+    fn luminance(colour: Color32) -> f32 {
+        let [r, g, b, _] = colour.to_array().map(|channel| {
+            let value = f32::from(channel) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        });
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+
+    fn contrast(one: Color32, other: Color32) -> f32 {
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn text_passes_wcag_aa_on_everything_that_it_stands_on() {
+        for (name, p) in [("light", &LIGHT), ("dark", &DARK)] {
+            let pairs = [
+                ("text", p.text, vec![p.page, p.card, p.sunken, p.hover, p.accent_soft]),
+                ("muted", p.muted, vec![p.page, p.card, p.sunken, p.hover]),
+                ("accent", p.accent, vec![p.page, p.card, p.sunken, p.hover, p.accent_soft]),
+                ("on_accent", p.on_accent, vec![p.accent]),
+                ("ok", p.ok, vec![p.card, p.ok_soft]),
+                ("warn", p.warn, vec![p.card, p.warn_soft]),
+                ("bad", p.bad, vec![p.card, p.bad_soft]),
+                ("text on tints", p.text, vec![p.ok_soft, p.warn_soft, p.bad_soft]),
+            ];
+            for (role, text, grounds) in pairs {
+                for ground in grounds {
+                    let ratio = contrast(text, ground);
+                    assert!(ratio >= 4.5, "{name} {role} on {ground:?}: {ratio:.2}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn edges_of_controls_can_be_made_out() {
+        for p in [&LIGHT, &DARK] {
+            for ground in [p.card, p.sunken] {
+                assert!(contrast(p.edge, ground) >= 3.0, "{:.2}", contrast(p.edge, ground));
+            }
+        }
+    }
+}

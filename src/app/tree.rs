@@ -1,0 +1,359 @@
+//! An offer as a tree with ticks: what is open, what is searched for, what is wanted. Pure, and quick enough for a
+//! hundred thousand entries in a frame.
+
+use std::sync::Arc;
+
+use crate::protocol::manifest::{EntryKind, Manifest};
+
+/// Whether an entry is wanted; a folder may be wanted in part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tick {
+    /// All of it.
+    On,
+    /// Nothing of it.
+    Off,
+    /// Some of what is in it.
+    Partly,
+}
+
+/// One entry, in the order in which it is shown: a folder, then what is in it.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    /// Its place in the manifest.
+    pub(super) entry: u32,
+    /// How deep it stands; 0 at the top.
+    pub(super) depth: u16,
+    /// Whether it is a folder.
+    pub(super) is_folder: bool,
+    /// Bytes of it and of what is in it.
+    pub(super) bytes: u64,
+    /// Files in it; 1 for a file.
+    pub(super) files: u64,
+    /// The node behind the last one that is in it.
+    end: u32,
+    parent: u32,
+    /// Files and links in it that are wanted, itself included, and all of them.
+    wanted: u32,
+    leaves: u32,
+    is_open: bool,
+    /// Whether it is wanted itself; for a folder, whether it is made even if nothing in it is.
+    is_ticked: bool,
+}
+
+const NO_PARENT: u32 = u32::MAX;
+
+/// The tree of one offer.
+#[derive(Debug, Clone)]
+pub(super) struct Tree {
+    manifest: Arc<Manifest>,
+    nodes: Vec<Node>,
+    /// Paths in lower case, for the search, by entry.
+    folded: Vec<Box<str>>,
+    search: String,
+    /// The nodes that are shown now.
+    rows: Vec<u32>,
+    wanted_bytes: u64,
+    wanted_files: u64,
+}
+
+impl Tree {
+    /// Everything ticked; folders closed, unless there is only one at the top.
+    pub(super) fn new(manifest: Arc<Manifest>) -> Self {
+        let entries = manifest.entries();
+        let mut order: Vec<u32> = (0..entries.len() as u32).collect();
+        // By parts of the path, so that a folder stands directly before what is in it.
+        order.sort_unstable_by(|a, b| {
+            let (a, b) = (&entries[*a as usize].path, &entries[*b as usize].path);
+            a.names().cmp(b.names())
+        });
+        let mut nodes: Vec<Node> = Vec::with_capacity(order.len());
+        let mut open: Vec<u32> = Vec::new();
+        for entry in order {
+            let Some(listed) = entries.get(entry as usize) else { continue };
+            let depth = listed.path.names().count() - 1;
+            for closed in open.drain(depth.min(open.len())..) {
+                nodes[closed as usize].end = nodes.len() as u32;
+            }
+            let is_folder = matches!(listed.kind, EntryKind::Folder { .. });
+            let node = Node {
+                entry,
+                depth: depth.try_into().unwrap_or(u16::MAX),
+                is_folder,
+                bytes: listed.size(),
+                files: u64::from(listed.is_file()),
+                end: nodes.len() as u32 + 1,
+                parent: open.last().copied().unwrap_or(NO_PARENT),
+                wanted: u32::from(!is_folder),
+                leaves: u32::from(!is_folder),
+                is_open: false,
+                is_ticked: true,
+            };
+            if is_folder {
+                open.push(nodes.len() as u32);
+            }
+            nodes.push(node);
+        }
+        for closed in open {
+            nodes[closed as usize].end = nodes.len() as u32;
+        }
+        for index in (0..nodes.len()).rev() {
+            let (parent, bytes, files) = (nodes[index].parent, nodes[index].bytes, nodes[index].files);
+            let (wanted, leaves) = (nodes[index].wanted, nodes[index].leaves);
+            if let Some(parent) = nodes.get_mut(parent as usize) {
+                parent.bytes += bytes;
+                parent.files += files;
+                parent.wanted += wanted;
+                parent.leaves += leaves;
+            }
+        }
+        if nodes.iter().filter(|node| node.depth == 0).count() == 1 {
+            nodes[0].is_open = true;
+        }
+        let folded = entries.iter().map(|entry| entry.path.as_str().to_lowercase().into()).collect();
+        let (wanted_bytes, wanted_files) = (manifest.bytes(), manifest.files());
+        let mut tree = Self {
+            manifest,
+            nodes,
+            folded,
+            search: String::new(),
+            rows: Vec::new(),
+            wanted_bytes,
+            wanted_files,
+        };
+        tree.lay_out();
+        tree
+    }
+
+    /// The nodes to show, by number.
+    pub(super) fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// The node of a row.
+    pub(super) fn node(&self, node: u32) -> &Node {
+        &self.nodes[node as usize]
+    }
+
+    /// The name of a node; its whole path while searching.
+    pub(super) fn name(&self, node: u32) -> &str {
+        let entry = &self.manifest.entries()[self.node(node).entry as usize];
+        if self.search.is_empty() { entry.path.name() } else { entry.path.as_str() }
+    }
+
+    /// Whether what is in this folder is shown.
+    pub(super) fn is_open(&self, node: u32) -> bool {
+        self.node(node).is_open
+    }
+
+    /// Opens or closes a folder.
+    pub(super) fn toggle_open(&mut self, node: u32) {
+        let node = &mut self.nodes[node as usize];
+        node.is_open = !node.is_open;
+        self.lay_out();
+    }
+
+    /// Shows only entries with `text` in their path, whatever its case; all of them for an empty one.
+    pub(super) fn search(&mut self, text: &str) {
+        let text = text.trim().to_lowercase();
+        if text != self.search {
+            self.search = text;
+            self.lay_out();
+        }
+    }
+
+    /// Whether only some entries are shown, flat.
+    pub(super) fn is_searched(&self) -> bool {
+        !self.search.is_empty()
+    }
+
+    fn lay_out(&mut self) {
+        self.rows.clear();
+        if !self.search.is_empty() {
+            let fits = |node: &Node| self.folded[node.entry as usize].contains(&self.search);
+            let found = self.nodes.iter().enumerate().filter(|(_, node)| fits(node));
+            self.rows.extend(found.map(|(index, _)| index as u32));
+            return;
+        }
+        let mut index = 0;
+        while let Some(node) = self.nodes.get(index as usize) {
+            self.rows.push(index);
+            index = if node.is_folder && !node.is_open { node.end } else { index + 1 };
+        }
+    }
+
+    /// Whether a node is wanted.
+    pub(super) fn tick(&self, node: u32) -> Tick {
+        let node = self.node(node);
+        match (node.leaves, node.wanted) {
+            (0, _) if node.is_ticked => Tick::On,
+            (0, _) | (_, 0) => Tick::Off,
+            (all, wanted) if all == wanted => Tick::On,
+            _ => Tick::Partly,
+        }
+    }
+
+    /// Ticks a node and what is in it, or takes the ticks away.
+    pub(super) fn set_tick(&mut self, node: u32, is_ticked: bool) {
+        let Node { end, parent, wanted: before, .. } = *self.node(node);
+        for index in node..end {
+            let inner = &mut self.nodes[index as usize];
+            inner.is_ticked = is_ticked;
+            inner.wanted = if is_ticked { inner.leaves } else { 0 };
+        }
+        let after = self.node(node).wanted;
+        let mut above = parent;
+        while let Some(folder) = self.nodes.get_mut(above as usize) {
+            folder.wanted = folder.wanted + after - before;
+            folder.is_ticked |= is_ticked;
+            above = folder.parent;
+        }
+        self.count();
+    }
+
+    /// Ticks everything, or nothing.
+    pub(super) fn set_all(&mut self, is_ticked: bool) {
+        for node in &mut self.nodes {
+            node.is_ticked = is_ticked;
+            node.wanted = if is_ticked { node.leaves } else { 0 };
+        }
+        self.count();
+    }
+
+    fn count(&mut self) {
+        (self.wanted_bytes, self.wanted_files) = (0, 0);
+        for node in self.nodes.iter().filter(|node| !node.is_folder && node.wanted > 0) {
+            self.wanted_bytes += node.bytes;
+            self.wanted_files += node.files;
+        }
+    }
+
+    /// Bytes of what is ticked.
+    pub(super) fn wanted_bytes(&self) -> u64 {
+        self.wanted_bytes
+    }
+
+    /// Files that are ticked.
+    pub(super) fn wanted_files(&self) -> u64 {
+        self.wanted_files
+    }
+
+    /// Whether anything at all is ticked.
+    pub(super) fn wants_anything(&self) -> bool {
+        self.nodes.iter().any(|node| node.wanted > 0 || (node.leaves == 0 && node.is_ticked))
+    }
+
+    /// Entries that are not wanted, sorted: what an answer needs. A folder is wanted if something in it is.
+    pub(super) fn unwanted(&self) -> Vec<u32> {
+        let is_wanted =
+            |node: &Node| node.wanted > 0 || (node.is_folder && node.leaves == 0 && node.is_ticked);
+        // A folder without files is wanted by its own tick, and then so is what it stands in.
+        let mut keeps = vec![false; self.nodes.len()];
+        for index in (0..self.nodes.len()).rev() {
+            if is_wanted(&self.nodes[index]) {
+                keeps[index] = true;
+            }
+            if keeps[index]
+                && let Some(above) = keeps.get_mut(self.nodes[index].parent as usize)
+            {
+                *above = true;
+            }
+        }
+        let unwanted =
+            self.nodes.iter().zip(&keeps).filter(|(_, keeps)| !**keeps).map(|(node, _)| node.entry);
+        let mut unwanted: Vec<u32> = unwanted.collect();
+        unwanted.sort_unstable();
+        unwanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{
+        RelPath,
+        manifest::{Entry, ManifestBuilder, OfferKind},
+    };
+
+    fn tree(paths: &[(&str, Option<u64>)]) -> Tree {
+        let mut builder = ManifestBuilder::new(OfferKind::Paths);
+        for (path, size) in paths {
+            let kind = match size {
+                Some(size) => EntryKind::File { size: *size, modified: None, executable: false },
+                None => EntryKind::Folder { modified: None },
+            };
+            builder.push_entry(Entry { path: RelPath::new(path).unwrap(), kind }).unwrap();
+        }
+        Tree::new(Arc::new(builder.finish().unwrap()))
+    }
+
+    fn sample() -> Tree {
+        tree(&[
+            ("photos", None),
+            ("z.txt", Some(1)),
+            ("photos/2025", None),
+            ("photos/a.jpg", Some(10)),
+            ("photos/2025/b.jpg", Some(100)),
+            ("photos/empty", None),
+            ("photos 2", None),
+            ("photos 2/c.jpg", Some(1000)),
+        ])
+    }
+
+    fn shown(tree: &Tree) -> Vec<&str> {
+        tree.rows().iter().map(|row| tree.name(*row)).collect()
+    }
+
+    fn row(tree: &Tree, name: &str) -> u32 {
+        (0..tree.nodes.len() as u32).find(|node| tree.name(*node) == name).unwrap()
+    }
+
+    #[test]
+    fn folders_stand_before_what_is_in_them_and_start_closed() {
+        let mut tree = sample();
+        assert_eq!(shown(&tree), ["photos", "photos 2", "z.txt"]);
+        tree.toggle_open(row(&tree, "photos"));
+        assert_eq!(shown(&tree), ["photos", "2025", "a.jpg", "empty", "photos 2", "z.txt"]);
+        assert_eq!(tree.node(row(&tree, "photos")).bytes, 110);
+        assert_eq!(tree.node(row(&tree, "photos")).files, 2);
+    }
+
+    #[test]
+    fn a_folder_alone_is_open() {
+        assert_eq!(shown(&tree(&[("a", None), ("a/b", Some(1))])), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_search_finds_paths_in_any_case_and_goes_back() {
+        let mut tree = sample();
+        tree.search(" JPG ");
+        assert_eq!(shown(&tree), ["photos/2025/b.jpg", "photos/a.jpg", "photos 2/c.jpg"]);
+        tree.search("");
+        assert_eq!(shown(&tree), ["photos", "photos 2", "z.txt"]);
+    }
+
+    #[test]
+    fn ticks_go_down_and_show_above() {
+        let mut tree = sample();
+        assert_eq!((tree.wanted_files(), tree.wanted_bytes()), (4, 1111));
+        let deep = row(&tree, "b.jpg");
+        tree.set_tick(deep, false);
+        assert_eq!(tree.tick(row(&tree, "2025")), Tick::Off);
+        assert_eq!(tree.tick(row(&tree, "photos")), Tick::Partly);
+        assert_eq!((tree.wanted_files(), tree.wanted_bytes()), (3, 1011));
+        // 2025 and what is in it.
+        assert_eq!(tree.unwanted(), [2, 4]);
+        tree.set_tick(row(&tree, "photos"), false);
+        assert_eq!(tree.unwanted(), [0, 2, 3, 4, 5]);
+        tree.set_tick(deep, true);
+        // The folders above a wanted file are wanted.
+        assert_eq!(tree.unwanted(), [3, 5]);
+        tree.set_all(false);
+        assert!(!tree.wants_anything());
+        assert_eq!(tree.unwanted().len(), 8);
+        tree.set_tick(row(&tree, "empty"), true);
+        assert!(tree.wants_anything());
+        assert_eq!(tree.unwanted(), [1, 2, 3, 4, 6, 7]);
+        tree.set_all(true);
+        assert_eq!(tree.unwanted(), [] as [u32; 0]);
+    }
+}

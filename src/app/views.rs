@@ -1,0 +1,36 @@
+//! What is drawn. A view reads the state and returns what the person did as [`Action`]s; only the text of a field is
+//! changed in place. Nothing here waits, and nothing here touches a disk or a socket.
+
+pub(super) mod drop_zone;
+pub(super) mod header;
+pub(super) mod history;
+pub(super) mod offer;
+pub(super) mod page;
+pub(super) mod quit;
+pub(super) mod receive;
+pub(super) mod send_card;
+pub(super) mod settings;
+pub(super) mod transfer;
+
+use std::time::Instant;
+
+use super::{action::Action, words::Words};
+
+/// What every view needs.
+pub(super) struct View<'a> {
+    pub(super) words: &'a Words,
+    pub(super) now: Instant,
+    pub(super) actions: &'a mut Vec<Action>,
+}
+
+impl View<'_> {
+    /// The person did this.
+    pub(super) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    /// Words without arguments.
+    pub(super) fn say(&self, key: &str) -> String {
+        self.words.say(key)
+    }
+}

@@ -1,0 +1,130 @@
+//! Send: the drop zone with its buttons, and the sheet over the window while something is held over it.
+
+use std::path::PathBuf;
+
+use eframe::egui::{
+    Align, Align2, Color32, CornerRadius, Id, LayerId, Layout, Order, Pos2, Rect, RichText, Sense, Shape,
+    Stroke, Ui, UiBuilder, vec2,
+};
+
+use super::{View, page::CardRects};
+use crate::{
+    app::{
+        action::Action,
+        state::State,
+        theme::{self, Weight, palette, size, space},
+        widgets::{Button, Icon, Kind, heading, muted, paint_icon},
+    },
+    transfer::show::Shown,
+};
+
+/// Draws the left side.
+pub(crate) fn send_side_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+    heading(ui, &view.say("send"));
+    let rect = ui.available_rect_before_wrap();
+    let p = palette(ui);
+    ui.painter().rect_filled(rect, CornerRadius::same(theme::CARD_RADIUS), p.sunken);
+    ui.painter().extend(dashes(rect.shrink(0.5), Stroke::new(1.2, p.edge)));
+    let is_roomy = rect.height() > 220.0;
+    ui.scope_builder(UiBuilder::new().max_rect(rect.shrink(space::M)), |ui| {
+        ui.with_layout(Layout::top_down(Align::Center), |ui| {
+            let content = if is_roomy { 196.0 } else { 118.0 };
+            ui.add_space(((ui.available_height() - content) / 2.0).max(0.0));
+            if is_roomy {
+                let (disc, _) = ui.allocate_exact_size(vec2(64.0, 64.0), Sense::hover());
+                ui.painter().circle_filled(disc.center(), 32.0, p.accent_soft);
+                paint_icon(ui, Icon::FilePlus, disc.center(), 28.0, p.accent);
+                ui.add_space(space::XS);
+            }
+            let font = theme::font(Weight::SemiBold, size::DISPLAY);
+            ui.label(RichText::new(view.say("drop-here")).font(font).color(p.text));
+            let hint = if state.settings.relays.is_empty() { "drop-hint-local" } else { "drop-hint" };
+            muted(ui, &view.say(hint));
+            ui.add_space(space::XS);
+            buttons_ui(ui, view);
+        });
+    });
+}
+
+fn buttons_ui(ui: &mut Ui, view: &mut View<'_>) {
+    let (files, folder, paste) = (view.say("choose-files"), view.say("choose-folder"), view.say("paste"));
+    // Measured with the words of this language, so that the row stands in the middle.
+    let width_of = |text: &String| {
+        let font = theme::font(Weight::Medium, size::BODY);
+        ui.painter().layout_no_wrap(text.clone(), font, Color32::WHITE).size().x + 28.0 + size::ICON + 6.0
+    };
+    let width: f32 = [&files, &folder, &paste].into_iter().map(width_of).sum::<f32>() + 2.0 * space::S;
+    let room = vec2(width.min(ui.available_width()), theme::CONTROL_HEIGHT);
+    ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
+        if Button::new(Kind::Primary, &files).icon(Icon::File).ui(ui).clicked() {
+            view.act(Action::PickFiles);
+        }
+        if Button::new(Kind::Secondary, &folder).icon(Icon::Folder).ui(ui).clicked() {
+            view.act(Action::PickFolder);
+        }
+        if Button::new(Kind::Secondary, &paste).icon(Icon::Clipboard).ui(ui).clicked() {
+            view.act(Action::Paste);
+        }
+    });
+}
+
+/// Covers the window while something is held over it, and says what a drop would do.
+pub(crate) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &CardRects) {
+    let p = palette(ui);
+    let window = ui.ctx().content_rect();
+    let painter = ui.ctx().layer_painter(LayerId::new(Order::Foreground, Id::unique("drop overlay")));
+    let pointer = ui.input(|input| input.pointer.latest_pos());
+    let target = pointer.and_then(|at| rects.iter().find(|(_, rect)| rect.contains(at)));
+    let (area, key) = match target {
+        Some((_, rect)) => (*rect, "drop-to-add"),
+        None => (window.shrink(space::S), "drop-to-send"),
+    };
+    painter.rect_filled(window, 0.0, p.page.gamma_multiply(if target.is_some() { 0.55 } else { 0.92 }));
+    painter.rect_filled(area, CornerRadius::same(theme::CARD_RADIUS), p.accent_soft);
+    painter.extend(dashes(area.shrink(1.0), Stroke::new(2.0, p.accent)));
+    let centre = area.center();
+    let is_low = area.height() < 150.0;
+    if !is_low {
+        let glyph = char::from(Icon::FilePlus);
+        painter.text(centre - vec2(0.0, 46.0), Align2::CENTER_CENTER, glyph, theme::icons(40.0), p.accent);
+    }
+    let display = theme::font(Weight::SemiBold, size::DISPLAY);
+    let at = if is_low { centre - vec2(0.0, 12.0) } else { centre };
+    painter.text(at, Align2::CENTER_CENTER, view.say(key), display, p.text);
+    let font = theme::font(Weight::Regular, size::BODY);
+    let galley =
+        painter.layout(describe(&state.hovering, view), font, p.muted, area.width() - 2.0 * space::PAGE);
+    painter.galley(Pos2::new(centre.x - galley.size().x / 2.0, at.y + 20.0), galley, p.muted);
+}
+
+/// The first names, and how many more there are.
+fn describe(paths: &[PathBuf], view: &View<'_>) -> String {
+    const NAMED: usize = 3;
+    let names = paths.iter().filter_map(|path| path.file_name()).take(NAMED);
+    let names: Vec<String> = names.map(|name| Shown(&name.to_string_lossy()).to_string()).collect();
+    let names = names.join(", ");
+    match paths.len().saturating_sub(NAMED) {
+        0 => names,
+        more => view.words.tell("and-more", &[("names", names.into()), ("count", more.into())]),
+    }
+}
+
+/// A dashed line around `rect`, with a card's corners.
+fn dashes(rect: Rect, stroke: Stroke) -> Vec<Shape> {
+    let radius = f32::from(theme::CARD_RADIUS);
+    let corners = [
+        (rect.right_top() + vec2(-radius, radius), -90.0_f32),
+        (rect.right_bottom() + vec2(-radius, -radius), 0.0),
+        (rect.left_bottom() + vec2(radius, -radius), 90.0),
+        (rect.left_top() + vec2(radius, radius), 180.0),
+    ];
+    let mut points = Vec::new();
+    for (centre, from) in corners {
+        for step in 0..=6_u8 {
+            let angle = (from + 15.0 * f32::from(step)).to_radians();
+            points.push(centre + radius * vec2(angle.cos(), angle.sin()));
+        }
+    }
+    points.extend(points.first().copied());
+    Shape::dashed_line(&points, stroke, 6.0, 4.0)
+}

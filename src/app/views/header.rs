@@ -1,0 +1,83 @@
+//! The top of the page: the name, the relay in use, history and settings.
+
+use eframe::egui::{
+    Color32, CornerRadius, Label, Margin, RichText, Role, Sense, Stroke, StrokeKind, TextWrapMode, Ui,
+    WidgetInfo, WidgetText, pos2, vec2,
+};
+
+use super::View;
+use crate::app::{
+    action::Action,
+    explain,
+    state::{Checked, Dialog, State},
+    theme::{self, Weight, palette, size, space},
+    widgets::{Icon, focus_ring, icon_button, paint_icon, row},
+};
+
+/// The program's name, as people read it.
+pub(crate) const NAME: &str = "Caiman";
+
+/// Draws the header.
+pub(crate) fn header_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+    let (history, settings) = (view.say("history"), view.say("settings"));
+    let right = |ui: &mut Ui| {
+        if icon_button(ui, Icon::Settings, &settings).clicked() {
+            view.act(Action::Show(Some(Dialog::Settings)));
+        }
+        if icon_button(ui, Icon::History, &history).clicked() {
+            view.act(Action::Show(Some(Dialog::History)));
+        }
+        relay_pill(ui, state, view);
+    };
+    row(ui, 40.0, right, |ui| {
+        let (tile, _) = ui.allocate_exact_size(vec2(34.0, 34.0), Sense::hover());
+        let p = palette(ui);
+        ui.painter().rect_filled(tile, CornerRadius::same(9), p.accent);
+        paint_icon(ui, Icon::Send, tile.center(), 18.0, p.on_accent);
+        ui.add_space(space::XS);
+        let font = theme::font(Weight::SemiBold, size::HEADING);
+        ui.add(Label::new(RichText::new(NAME).font(font).color(p.text)));
+    });
+}
+
+/// Which relay is used, and how it is. A click asks it again.
+fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+    let p = palette(ui);
+    let (dot, text, hint) = match state.settings.relays.first() {
+        None => (p.muted, view.say("relay-none"), view.say("relay-none-hint")),
+        Some(relay) => {
+            let name = relay.name.clone().unwrap_or_else(|| relay.address.host().to_owned());
+            match state.checked.get(&relay.address) {
+                None | Some(Checked::Pending) => (p.muted, name, view.say("relay-checking")),
+                Some(Checked::Good(check)) => {
+                    (p.ok, format!("{name} · {} ms", check.latency.as_millis()), view.say("relay-good-hint"))
+                }
+                Some(Checked::Bad(error)) => {
+                    (p.bad, format!("{name} · {}", view.say("relay-bad")), explain::relay(view.words, error))
+                }
+            }
+        }
+    };
+    let font = theme::font(Weight::Regular, size::SMALL);
+    let room = (ui.available_width() - 190.0).max(60.0);
+    let text_ui = WidgetText::from(RichText::new(&text).font(font.clone()).color(p.text));
+    let galley = text_ui.into_galley(ui, Some(TextWrapMode::Truncate), room, font);
+    let margin = Margin::symmetric(12, 8);
+    let dot_room = 16.0;
+    let wanted = vec2(galley.size().x + dot_room, galley.size().y.max(18.0)) + margin.sum();
+    let (rect, response) = ui.allocate_exact_size(wanted, Sense::click());
+    let name = format!("{}: {text}", view.say("relay"));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+    let fill = if response.hovered() { p.hover } else { p.card };
+    let radius = (rect.height() / 2.0) as u8;
+    ui.painter().rect(rect, CornerRadius::same(radius), fill, Stroke::new(1.0, p.line), StrokeKind::Inside);
+    let left = rect.left() + f32::from(margin.left);
+    ui.painter().circle_filled(pos2(left + 4.0, rect.center().y), 4.0, dot);
+    let at = pos2(left + dot_room, rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, Color32::PLACEHOLDER);
+    focus_ring(ui, &response, rect, radius);
+    if response.on_hover_text(hint).clicked() {
+        let has_relay = !state.settings.relays.is_empty();
+        view.act(if has_relay { Action::CheckRelay } else { Action::Show(Some(Dialog::Settings)) });
+    }
+}

@@ -1,0 +1,128 @@
+//! The history: what was sent and received, with a way back to it.
+
+use eframe::egui::{Context, Id, Label, Modal, RichText, ScrollArea, Ui, vec2};
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{View, receive::home_relative, transfer::sign_of};
+use crate::{
+    app::{
+        action::Action,
+        explain,
+        state::State,
+        theme::{palette, size, space},
+        widgets::{Button, Icon, Kind, heading, icon_button, muted, row, small, tile},
+    },
+    history::{Direction, Entry, Outcome},
+    transfer::show::Shown,
+};
+
+const ROW: f32 = 58.0;
+
+/// Draws the dialog.
+pub(crate) fn history_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
+    let room = ctx.content_rect().size();
+    let size = vec2((room.x - 64.0).min(720.0), (room.y - 96.0).min(560.0));
+    let shown = Modal::new(Id::unique("history")).show(ctx, |ui| {
+        ui.set_min_size(size);
+        ui.set_max_size(size);
+        let (name, close, clear) = (view.say("history"), view.say("close"), view.say("history-clear"));
+        let entries = state.history.entries();
+        let mut closes = false;
+        let right = |ui: &mut Ui| {
+            closes = icon_button(ui, Icon::X, &close).clicked();
+            if !entries.is_empty() && Button::new(Kind::Quiet, &clear).icon(Icon::Trash2).ui(ui).clicked() {
+                view.act(Action::ClearHistory);
+            }
+        };
+        row(ui, 36.0, right, |ui| heading(ui, &name));
+        ui.add_space(space::XS);
+        if entries.is_empty() {
+            muted(ui, &view.say("history-empty"));
+            return closes;
+        }
+        ScrollArea::vertical().auto_shrink(false).show_rows(ui, ROW, entries.len(), |ui, range| {
+            ui.set_max_width(ui.available_width() - space::M);
+            for entry in entries.get(range).unwrap_or_default() {
+                ui.push_id(entry.id, |ui| entry_ui(ui, entry, view));
+            }
+        });
+        closes
+    });
+    if shown.inner || shown.should_close() {
+        view.act(Action::Show(None));
+    }
+}
+
+fn entry_ui(ui: &mut Ui, entry: &Entry, view: &mut View<'_>) {
+    let p = palette(ui);
+    let what = Shown(&entry.what).to_string();
+    let forget = view.words.tell("history-forget", &[("name", what.as_str().into())]);
+    let (open, show) = (view.say("open"), view.say("show-in-folder"));
+    let target = entry.paths.first().or(entry.kept.as_ref()).or(entry.folder.as_ref());
+    let mut did = None;
+    let right = |ui: &mut Ui| {
+        if icon_button(ui, Icon::X, &forget).clicked() {
+            did = Some(Action::ForgetHistory(entry.id));
+        }
+        let Some(target) = target else { return };
+        if icon_button(ui, Icon::FolderOpen, &format!("{show}: {what}")).clicked() {
+            did = Some(Action::Reveal(target.clone()));
+        }
+        if icon_button(ui, Icon::ExternalLink, &format!("{open}: {what}")).clicked() {
+            did = Some(Action::OpenPath(target.clone()));
+        }
+    };
+    let (sign, ink) = match &entry.outcome {
+        Outcome::Done => (Icon::Check, p.ok),
+        Outcome::Partial { .. } | Outcome::Interrupted => (Icon::TriangleAlert, p.warn),
+        Outcome::Failed { .. } => (Icon::X, p.bad),
+        Outcome::Running | Outcome::Cancelled | Outcome::Declined => (Icon::Minus, p.muted),
+    };
+    row(ui, ROW - space::S, right, |ui| {
+        tile(ui, sign_of(&entry.what), Some((sign, ink)));
+        ui.add_space(space::XS);
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 4.0;
+            ui.add(Label::new(RichText::new(&what).size(size::BODY)).truncate());
+            let way = view.say(match entry.direction {
+                Direction::Sent => "history-sent",
+                Direction::Received => "history-received",
+            });
+            let amount = explain::amount(view.words, entry.files, Some(entry.bytes));
+            let mut line =
+                format!("{way} · {} · {amount} · {}", moment(entry.started, view), outcome(entry, view));
+            if let Some(folder) = &entry.folder {
+                line = format!("{line} · {}", Shown(&home_relative(folder)));
+            }
+            small(ui, &line);
+        });
+    });
+    view.actions.extend(did);
+}
+
+fn outcome(entry: &Entry, view: &View<'_>) -> String {
+    match &entry.outcome {
+        Outcome::Running => view.say("history-running"),
+        Outcome::Done => view.say("history-done"),
+        Outcome::Partial { missing } => view.words.tell("history-partial", &[("count", (*missing).into())]),
+        Outcome::Cancelled => view.say("history-cancelled"),
+        Outcome::Declined => view.say("history-declined"),
+        Outcome::Failed { reason } => Shown(reason).to_string(),
+        Outcome::Interrupted => view.say("history-interrupted"),
+    }
+}
+
+/// A moment as people say it: the time alone while it is today's.
+fn moment(secs: u64, view: &View<'_>) -> String {
+    let Ok(stamp) = Timestamp::from_second(i64::try_from(secs).unwrap_or_default()) else {
+        return String::new();
+    };
+    let there = stamp.to_zoned_datetime(TimeZone::system());
+    let time = there.strftime("%H:%M").to_string();
+    if there.date() == Timestamp::now().to_zoned_datetime(TimeZone::system()).date() {
+        view.words.tell("history-today", &[("time", time.into())])
+    } else {
+        let date = there.strftime("%Y-%m-%d").to_string();
+        view.words.tell("history-on", &[("date", date.into()), ("time", time.into())])
+    }
+}

@@ -1,0 +1,333 @@
+//! The offer: what is offered as a tree with ticks, where it goes, what is in the way, and yes or no.
+
+use eframe::egui::{
+    Align, ComboBox, CornerRadius, FontSelection, Label, Layout, Margin, Rect, RichText, Role, ScrollArea,
+    Sense, Stroke, StrokeKind, TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+};
+
+use super::{
+    View,
+    receive::home_relative,
+    transfer::{self, sign_of},
+};
+use crate::{
+    app::{
+        action::{Action, SheetAction},
+        card::{Card, Sheet},
+        explain,
+        theme::{self, CONTROL_RADIUS, palette, size},
+        tree::{Tick, Tree},
+        widgets::{
+            Button, Icon, Kind, Tone, focus_ring, icon, link, muted, note, paint_icon, row, small, title,
+        },
+    },
+    engine::OnConflict,
+    transfer::show::Shown,
+};
+
+const ROW: f32 = 28.0;
+const TREE_HEIGHT: f32 = 232.0;
+const CONFLICTS_HEIGHT: f32 = 120.0;
+/// Below as many entries there is nothing to search.
+const WORTH_SEARCHING: usize = 12;
+
+const POLICIES: [(OnConflict, &str); 3] =
+    [(OnConflict::KeepBoth, "keep-both"), (OnConflict::Replace, "replace"), (OnConflict::Skip, "skip")];
+
+/// Draws the sheet.
+pub(crate) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    let Some(sheet) = &card.sheet else { return };
+    let p = palette(ui);
+    let manifest = &sheet.offer.manifest;
+    let name = transfer::name(card, view);
+    ui.horizontal(|ui| {
+        icon(ui, Icon::Inbox, 20.0, p.accent);
+        title(ui, &view.words.tell("offered", &[("name", name.into())]));
+    });
+    small(ui, &explain::amount(view.words, manifest.files(), Some(manifest.bytes())));
+    match &sheet.tree {
+        Some(tree) => tree_ui(ui, card, sheet, tree, view),
+        None => {
+            muted(ui, &view.say("reading-offer"));
+        }
+    }
+    destination_ui(ui, card, sheet, view);
+    conflicts_ui(ui, card, sheet, view);
+    repaired_ui(ui, sheet, view);
+    answer_ui(ui, card, sheet, view);
+}
+
+fn tree_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View<'_>) {
+    if sheet.offer.manifest.entries().len() >= WORTH_SEARCHING {
+        let (all, none) = (view.say("tick-all"), view.say("tick-none"));
+        let mut did = None;
+        let right = |ui: &mut Ui| {
+            if link(ui, &none).clicked() {
+                did = Some(Action::Sheet(card.id, SheetAction::TickAll(false)));
+            }
+            if link(ui, &all).clicked() {
+                did = Some(Action::Sheet(card.id, SheetAction::TickAll(true)));
+            }
+        };
+        row(ui, theme::CONTROL_HEIGHT, right, |ui| search_ui(ui, card, sheet, view));
+        view.actions.extend(did);
+    }
+    let frame = eframe::egui::Frame::new()
+        .fill(palette(ui).sunken)
+        .stroke(Stroke::new(1.0, palette(ui).line))
+        .corner_radius(CornerRadius::same(CONTROL_RADIUS))
+        .inner_margin(Margin::symmetric(6, 4));
+    frame.show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let rows = tree.rows();
+        if rows.is_empty() {
+            ui.set_width(ui.available_width());
+            muted(ui, &view.say("nothing-found"));
+            return;
+        }
+        let area = ScrollArea::vertical().id_salt("tree").max_height(TREE_HEIGHT).auto_shrink([false, true]);
+        area.show_rows(ui, ROW, rows.len(), |ui, range| {
+            for node in rows.get(range).unwrap_or_default() {
+                node_ui(ui, card, sheet, tree, *node, view);
+            }
+        });
+    });
+}
+
+fn search_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
+    let mut text = sheet.search.clone();
+    let p = palette(ui);
+    let frame = eframe::egui::Frame::new()
+        .fill(p.sunken)
+        .stroke(Stroke::new(1.0, p.edge))
+        .corner_radius(CornerRadius::same(CONTROL_RADIUS))
+        .inner_margin(Margin::symmetric(10, 8));
+    let hint = view.say("search");
+    let edit = TextEdit::singleline(&mut text)
+        .font(FontSelection::FontId(theme::font(theme::Weight::Regular, size::BODY)))
+        .hint_text(RichText::new(&hint).color(p.muted))
+        .desired_width((ui.available_width() - 24.0).min(320.0))
+        .char_limit(200)
+        .frame(frame)
+        .show(ui)
+        .response
+        .response;
+    edit.widget_info(|| WidgetInfo {
+        label: Some(hint.clone()),
+        ..WidgetInfo::text_edit(true, &text, &text, "")
+    });
+    if edit.changed() {
+        view.act(Action::Sheet(card.id, SheetAction::Search(text)));
+    }
+}
+
+fn node_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, number: u32, view: &mut View<'_>) {
+    let p = palette(ui);
+    let node = tree.node(number);
+    let name = Shown(tree.name(number)).to_string();
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+    if ui.rect_contains_pointer(rect) {
+        ui.painter().rect_filled(rect, CornerRadius::same(6), p.hover);
+    }
+    let depth = if tree.is_searched() { 0.0 } else { f32::from(node.depth.min(24)) };
+    let mut left = rect.left() + 4.0 + depth * 20.0;
+    let id = ui.scope_id().with(("node", node.entry));
+    if node.is_folder && !tree.is_searched() {
+        let area = Rect::from_min_size(pos2(left, rect.top()), vec2(20.0, ROW));
+        let response = ui.interact(area, id.with("fold"), Sense::click());
+        let is_open = tree.is_open(number);
+        let key = if is_open { "close-named" } else { "open-named" };
+        let label = view.words.tell(key, &[("name", name.as_str().into())]);
+        response.widget_info(|| WidgetInfo::labeled(Role::DisclosureTriangle, true, &label));
+        let sign = if is_open { Icon::ChevronDown } else { Icon::ChevronRight };
+        paint_icon(ui, sign, area.center(), 15.0, p.muted);
+        focus_ring(ui, &response, area.shrink(3.0), 4);
+        if response.clicked() {
+            view.act(Action::Sheet(card.id, SheetAction::Open(number)));
+        }
+    }
+    left += 22.0;
+    let tick = tree.tick(number);
+    let area = Rect::from_min_size(pos2(left, rect.top()), vec2(22.0, ROW));
+    let response = ui.interact(area, id, Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, tick != Tick::Off, &name));
+    checkbox(ui, area, tick, response.hovered());
+    focus_ring(ui, &response, area.shrink(4.0), 4);
+    if response.clicked() {
+        view.act(Action::Sheet(card.id, SheetAction::Tick(number, tick != Tick::On)));
+    }
+    left += 28.0;
+    let sign = if node.is_folder { Icon::Folder } else { sign_of(&name) };
+    paint_icon(ui, sign, pos2(left + 8.0, rect.center().y), 16.0, p.muted);
+    left += 24.0;
+    let size = view.words.bytes(node.bytes);
+    let is_taken = sheet.offer.targets.get(node.entry as usize).is_some_and(|target| target.conflicts);
+    let rest = Rect::from_min_max(pos2(left, rect.top()), rect.right_bottom() - vec2(10.0, 0.0));
+    ui.scope_builder(UiBuilder::new().max_rect(rest).layout(Layout::right_to_left(Align::Center)), |ui| {
+        small(ui, &size);
+        if is_taken {
+            ui.label(RichText::new(view.say("taken")).size(size::SMALL).color(p.warn));
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            let ink = if tick == Tick::Off { p.muted } else { p.text };
+            ui.add(Label::new(RichText::new(name).color(ink)).truncate());
+        });
+    });
+}
+
+fn checkbox(ui: &Ui, area: Rect, tick: Tick, is_over: bool) {
+    let p = palette(ui);
+    let square = Rect::from_center_size(area.center(), vec2(17.0, 17.0));
+    let (fill, edge) = if tick == Tick::Off {
+        (if is_over { p.hover } else { p.card }, p.edge)
+    } else {
+        (p.accent, p.accent)
+    };
+    ui.painter().rect(square, CornerRadius::same(5), fill, Stroke::new(1.2, edge), StrokeKind::Inside);
+    match tick {
+        Tick::On => paint_icon(ui, Icon::Check, square.center(), 13.0, p.on_accent),
+        Tick::Partly => paint_icon(ui, Icon::Minus, square.center(), 13.0, p.on_accent),
+        Tick::Off => {}
+    }
+}
+
+fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
+    let Some(folder) = &sheet.offer.folder else { return };
+    ui.horizontal(|ui| {
+        icon(ui, Icon::FolderDown, 16.0, palette(ui).muted);
+        small(ui, &view.say("save-to"));
+        let shown = Shown(&home_relative(folder)).to_string();
+        if link(ui, &shown).on_hover_text(view.say("save-to-change")).clicked() {
+            view.act(Action::PickDestination(Some(card.id)));
+        }
+        if let Some(free) = sheet.offer.free {
+            small(ui, &view.words.tell("free-there", &[("size", view.words.bytes(free).into())]));
+        }
+    });
+    if let Some(error) = &sheet.unusable {
+        let words = explain::error(view.words, error, card.direction);
+        note(ui, Tone::Bad, &format!("{} {}", words.happened, words.next));
+    }
+    if !sheet.fits() {
+        let free = sheet.offer.free.unwrap_or_default();
+        let needed = view.words.bytes(sheet.wanted_bytes());
+        let args = [("needed", needed.into()), ("free", view.words.bytes(free).into())];
+        note(ui, Tone::Bad, &view.words.tell("no-room", &args));
+    }
+}
+
+fn conflicts_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
+    if sheet.conflicts.is_empty() {
+        return;
+    }
+    let p = palette(ui);
+    crate::app::widgets::tinted(ui, p.warn_soft, |ui| {
+        ui.set_width(ui.available_width());
+        let text = view.words.tell("conflicts", &[("count", sheet.conflicts.len().into())]);
+        ui.horizontal_wrapped(|ui| {
+            icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
+            ui.label(text);
+            for (policy, key) in POLICIES {
+                if choice(ui, sheet.on_conflict == policy, &view.say(key)) {
+                    view.act(Action::Sheet(card.id, SheetAction::OnConflict(policy)));
+                }
+            }
+        });
+        let explained = match sheet.on_conflict {
+            OnConflict::KeepBoth => "keep-both-means",
+            OnConflict::Replace => "replace-means",
+            OnConflict::Skip => "skip-means",
+        };
+        small(ui, &view.say(explained));
+        let area = ScrollArea::vertical()
+            .id_salt("conflicts")
+            .max_height(CONFLICTS_HEIGHT)
+            .auto_shrink([false, true]);
+        area.show_rows(ui, ROW, sheet.conflicts.len(), |ui, range| {
+            for entry in sheet.conflicts.get(range).unwrap_or_default() {
+                conflict_ui(ui, card, sheet, *entry, view);
+            }
+        });
+    });
+}
+
+/// One name that is taken, and what happens to it.
+fn conflict_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, entry: u32, view: &mut View<'_>) {
+    let Some(listed) = sheet.offer.manifest.entries().get(entry as usize) else { return };
+    let target = sheet.offer.targets.get(entry as usize).and_then(|target| target.path.as_ref());
+    let name = Shown(listed.path.as_str()).to_string();
+    let policy = sheet.policy(entry);
+    let right = |ui: &mut Ui| {
+        let of = |policy| POLICIES.iter().find(|(known, _)| *known == policy).map_or("skip", |(_, key)| *key);
+        let label = view.words.tell("conflict-named", &[("name", name.as_str().into())]);
+        let combo =
+            ComboBox::from_id_salt(("policy", entry)).selected_text(view.say(of(policy))).width(120.0);
+        let shown = combo.show_ui(ui, |ui| {
+            for (choice, key) in POLICIES {
+                if ui.selectable_label(choice == policy, view.say(key)).clicked() {
+                    view.act(Action::Sheet(card.id, SheetAction::Exception(entry, choice)));
+                }
+            }
+        });
+        shown.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, &label));
+    };
+    row(ui, ROW, right, |ui| {
+        let becomes = target.filter(|_| policy == OnConflict::KeepBoth);
+        let text = match becomes {
+            Some(path) => format!("{name}  →  {}", Shown(path.name())),
+            None => name.clone(),
+        };
+        ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());
+    });
+}
+
+/// One of several choices of which one holds.
+fn choice(ui: &mut Ui, is_on: bool, text: &str) -> bool {
+    let response = ui.add(eframe::egui::Button::selectable(is_on, text).corner_radius(CONTROL_RADIUS));
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, text));
+    focus_ring(ui, &response, response.rect, CONTROL_RADIUS);
+    response.clicked()
+}
+
+/// Names that this system can't store, and what they become.
+fn repaired_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
+    const SHOWN: usize = 5;
+    let repaired: Vec<(&str, &str)> = sheet.offer.repaired().take(SHOWN + 1).collect();
+    if repaired.is_empty() {
+        return;
+    }
+    let p = palette(ui);
+    crate::app::widgets::tinted(ui, p.accent_soft, |ui| {
+        ui.set_width(ui.available_width());
+        ui.label(view.say("repaired"));
+        for (theirs, here) in repaired.iter().take(SHOWN) {
+            small(ui, &format!("{}  →  {}", Shown(theirs), Shown(here)));
+        }
+        if repaired.len() > SHOWN {
+            small(ui, &view.say("and-others"));
+        }
+    });
+}
+
+fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
+    ui.horizontal(|ui| {
+        let amount = explain::amount(
+            view.words,
+            sheet.tree.as_ref().map_or(0, Tree::wanted_files),
+            Some(sheet.wanted_bytes()),
+        );
+        let accept = view.words.tell("accept", &[("amount", amount.into())]);
+        let can = sheet.can_accept();
+        let button = Button::new(Kind::Primary, &accept).icon(Icon::Check).enabled(can).ui(ui);
+        if card.folds.wants_focus && can {
+            button.request_focus();
+            view.act(Action::Focused(card.id));
+        }
+        if can && button.clicked() {
+            view.act(Action::Accept(card.id));
+        }
+        if Button::new(Kind::Secondary, &view.say("decline")).ui(ui).clicked() {
+            view.act(Action::Decline(card.id));
+        }
+    });
+}

@@ -1,0 +1,175 @@
+//! The main page: header, banners, Send and Receive side by side, the transfers below; and the drop target over all of it.
+
+use eframe::egui::{
+    Align, CentralPanel, Frame, Id, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
+};
+
+use super::{View, drop_zone, header, offer, receive, send_card, transfer};
+use crate::{
+    app::{
+        action::Action,
+        card::Direction,
+        state::{BannerId, State},
+        theme::{palette, space},
+        widgets::{self, Icon, Tone, heading, icon, icon_button, link, row},
+    },
+    engine::TaskId,
+};
+
+/// Below this width Send and Receive stand one above the other.
+const NARROW: f32 = 700.0;
+/// The page grows no wider than this.
+const WIDEST: f32 = 1240.0;
+/// How high Send and Receive are while there are no transfers, and while there are some.
+const ROOMY: f32 = 330.0;
+const COMPACT: f32 = 250.0;
+
+/// Where the cards of waiting sends are on the screen, so that a drop can find its card.
+pub(crate) type CardRects = Vec<(TaskId, Rect)>;
+
+/// Draws the page.
+pub(crate) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> CardRects {
+    let mut rects = Vec::new();
+    let frame = Frame::new().fill(palette(ui).page);
+    CentralPanel::default().frame(frame).show(ui, |ui| {
+        let inset = Margin::symmetric(space::PAGE as i8, 0);
+        ScrollArea::vertical().auto_shrink(false).content_margin(inset).show(ui, |ui| {
+            let width = ui.available_width().min(WIDEST);
+            let aside = ((ui.available_width() - width) / 2.0).floor().max(0.0);
+            let column = Rect::from_min_size(ui.cursor().min + vec2(aside, 0.0), vec2(width, f32::INFINITY));
+            ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
+                ui.add_space(space::L);
+                header::header_ui(ui, state, view);
+                ui.add_space(space::S);
+                banners_ui(ui, state, view);
+                sides_ui(ui, state, view);
+                ui.add_space(space::L);
+                transfers_ui(ui, state, view, &mut rects);
+                ui.add_space(space::PAGE);
+            });
+        });
+        if !state.hovering.is_empty() {
+            drop_zone::overlay_ui(ui, state, view, &rects);
+        }
+    });
+    rects
+}
+
+fn banners_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+    let mut closed: Option<BannerId> = None;
+    let close = view.say("close");
+    for banner in &state.banners {
+        let (ground, ink, sign) = banner.tone.look(palette(ui));
+        widgets::tinted(ui, ground, |ui| {
+            let right = |ui: &mut Ui| {
+                if icon_button(ui, Icon::X, &close).clicked() {
+                    closed = Some(banner.id);
+                }
+            };
+            row(ui, 28.0, right, |ui| {
+                icon(ui, sign, 18.0, ink);
+                ui.add(Label::new(&banner.text).wrap());
+            });
+        });
+        ui.add_space(space::S);
+    }
+    if let Some(id) = closed {
+        view.act(Action::CloseBanner(id));
+    }
+    offered_code_ui(ui, state, view);
+}
+
+/// A code on the clipboard, offered once.
+fn offered_code_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+    let Some(code) = &state.offered_code else { return };
+    let (ground, ink, _) = Tone::Plain.look(palette(ui));
+    let text = view.words.tell("clipboard-code", &[("code", short(code).into())]);
+    let (take, close) = (view.say("clipboard-take"), view.say("close"));
+    let mut did = None;
+    widgets::tinted(ui, ground, |ui| {
+        let right = |ui: &mut Ui| {
+            if icon_button(ui, Icon::X, &close).clicked() {
+                did = Some(Action::ForgetOffered);
+            }
+            if link(ui, &take).clicked() {
+                did = Some(Action::FillCode(code.clone()));
+            }
+        };
+        row(ui, 28.0, right, |ui| {
+            icon(ui, Icon::ClipboardList, 18.0, ink);
+            ui.add(Label::new(&text).truncate());
+        });
+    });
+    ui.add_space(space::S);
+    view.actions.extend(did);
+}
+
+/// The words of a code without the scheme and the server of an invite link.
+fn short(code: &str) -> String {
+    let bare = code.strip_prefix(crate::code::SCHEME).unwrap_or(code);
+    bare.split('?').next().unwrap_or(bare).to_owned()
+}
+
+fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+    let height = if state.cards.is_empty() { ROOMY } else { COMPACT };
+    let width = ui.available_width();
+    if width < NARROW {
+        side(ui, vec2(width, height), |ui| drop_zone::send_side_ui(ui, state, view));
+        ui.add_space(space::L);
+        side(ui, vec2(width, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
+        return;
+    }
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = space::L;
+        let right = (width * 0.37).clamp(300.0, 420.0).floor();
+        side(ui, vec2(width - right - space::L, height), |ui| drop_zone::send_side_ui(ui, state, view));
+        side(ui, vec2(right, height), |ui| receive::receive_side_ui(ui, state, view));
+    });
+}
+
+/// A card of exactly this size.
+fn side(ui: &mut Ui, size: Vec2, add: impl FnOnce(&mut Ui)) {
+    ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
+        ui.set_max_size(size);
+        widgets::card(ui, |ui| {
+            let inner = size - Vec2::splat(2.0 * space::CARD + 2.0);
+            ui.set_min_size(inner);
+            ui.set_max_size(inner);
+            add(ui);
+        });
+    });
+}
+
+fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut CardRects) {
+    if state.cards.is_empty() {
+        return;
+    }
+    let (name, clear) = (view.say("transfers"), view.say("clear-finished"));
+    let mut clears = false;
+    let right = |ui: &mut Ui| clears = state.has_ended() && link(ui, &clear).clicked();
+    row(ui, 28.0, right, |ui| heading(ui, &name));
+    if clears {
+        view.act(Action::DismissEnded);
+    }
+    for card in &state.cards {
+        ui.push_id(Id::unique(card.id), |ui| {
+            let drawn = widgets::card(ui, |ui| {
+                ui.set_width(ui.available_width());
+                if card.is_asking() {
+                    offer::offer_ui(ui, card, view);
+                } else if card.direction == Direction::Sending
+                    && card.end.is_none()
+                    && card.accepted.is_none()
+                {
+                    send_card::send_card_ui(ui, card, state, view);
+                } else {
+                    transfer::transfer_ui(ui, card, view);
+                }
+            });
+            if card.is_waiting() {
+                rects.push((card.id, drawn.response.rect));
+            }
+        });
+        ui.add_space(space::XS);
+    }
+}

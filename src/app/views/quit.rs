@@ -1,0 +1,35 @@
+//! The question before the window closes while bytes move.
+
+use eframe::egui::{Context, Id, Modal};
+
+use super::View;
+use crate::app::{
+    action::Action,
+    theme::space,
+    widgets::{Button, Kind, heading, muted},
+};
+
+/// Draws the question.
+pub(crate) fn quit_ui(ctx: &Context, view: &mut View<'_>) {
+    let shown = Modal::new(Id::unique("quit")).show(ctx, |ui| {
+        ui.set_width(380.0);
+        heading(ui, &view.say("quit-question"));
+        muted(ui, &view.say("quit-means"));
+        ui.add_space(space::S);
+        ui.horizontal(|ui| {
+            let stay = Button::new(Kind::Primary, &view.say("quit-stay")).ui(ui);
+            if ui.memory(|memory| memory.focused().is_none()) {
+                stay.request_focus();
+            }
+            if stay.clicked() {
+                view.act(Action::Show(None));
+            }
+            if Button::new(Kind::Secondary, &view.say("quit-anyway")).ui(ui).clicked() {
+                view.act(Action::Quit);
+            }
+        });
+    });
+    if shown.should_close() {
+        view.act(Action::Show(None));
+    }
+}

@@ -1,0 +1,221 @@
+//! Receive: the code field with its completions, the repair of a slip, and where things go.
+
+use std::{
+    path::{MAIN_SEPARATOR, Path, PathBuf},
+    sync::LazyLock,
+};
+
+use eframe::egui::{
+    Align2, Area, Color32, CornerRadius, EventFilter, FontSelection, Frame, Id, Key, Label, Margin,
+    Modifiers, Order, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, TextEdit, Ui, WidgetInfo,
+    pos2, text::CCursor, text_selection::CCursorRange, vec2,
+};
+
+use super::View;
+use crate::{
+    app::{
+        action::Action,
+        code_field::{CodeField, Reading},
+        explain,
+        state::State,
+        theme::{self, Weight, palette, size, space},
+        widgets::{Button, Icon, Kind, heading, icon, link, muted, small},
+    },
+    transfer::show::Shown,
+};
+
+/// The code field's id, so that the window can put the keyboard there.
+pub(crate) fn field_id() -> Id {
+    Id::unique("code field")
+}
+
+/// Draws the right side.
+pub(crate) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+    heading(ui, &view.say("receive"));
+    muted(ui, &view.say("receive-hint"));
+    let edit = field_ui(ui, &mut state.field, view);
+    let reading = state.field.read();
+    let enter = edit.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    let mut wants = enter;
+    match &reading {
+        Reading::Slip { word, repaired } => slip_ui(ui, word, &repaired.to_string(), view),
+        Reading::Wrong(error) => {
+            ui.add(Label::new(RichText::new(explain::code(view.words, error)).color(palette(ui).bad)).wrap());
+        }
+        _ => {
+            ui.add_space(space::XS);
+        }
+    }
+    let text = view.say("receive-button");
+    let can = matches!(reading, Reading::Code(_));
+    wants |= Button::new(Kind::Primary, &text).icon(Icon::Download).wide().enabled(can).ui(ui).clicked();
+    if wants {
+        match reading {
+            Reading::Code(_) => view.act(Action::Receive),
+            // Enter on a slip repairs it; a second Enter receives.
+            Reading::Slip { repaired, .. } => view.act(Action::FillCode(repaired.to_string())),
+            Reading::Empty => {}
+            Reading::Typing | Reading::Wrong(_) => state.field.was_tried = true,
+        }
+    }
+    destination_ui(ui, state, view);
+}
+
+fn slip_ui(ui: &mut Ui, word: &str, repaired: &str, view: &mut View<'_>) {
+    let text = view.words.tell("slip", &[("word", word.into())]);
+    ui.add(Label::new(RichText::new(text).color(palette(ui).warn)).truncate());
+    let offer = view.words.tell("slip-take", &[("code", repaired.into())]);
+    if link(ui, &offer).clicked() {
+        view.act(Action::FillCode(repaired.to_owned()));
+    }
+}
+
+fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+    ui.horizontal(|ui| {
+        icon(ui, Icon::FolderDown, 16.0, palette(ui).muted);
+        small(ui, &view.say("save-to"));
+        let shown = Shown(&home_relative(&state.save_folder)).to_string();
+        if link(ui, &shown).on_hover_text(view.say("save-to-change")).clicked() {
+            view.act(Action::PickDestination(None));
+        }
+    });
+}
+
+/// A path as people say it.
+pub(crate) fn home_relative(path: &Path) -> String {
+    static HOME: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| directories::UserDirs::new().map(|dirs| dirs.home_dir().to_owned()));
+    match HOME.as_ref().and_then(|home| path.strip_prefix(home).ok()) {
+        Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+        Some(rest) => format!("~{}{}", MAIN_SEPARATOR, rest.display()),
+        None => path.display().to_string(),
+    }
+}
+
+fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
+    let id = field_id();
+    let has_focus = ui.memory(|memory| memory.has_focus(id));
+    let offered = if has_focus { field.completions() } else { Vec::new() };
+    let mut taken: Option<&'static str> = None;
+    if !offered.is_empty() {
+        ui.input_mut(|input| {
+            if input.consume_key(Modifiers::NONE, Key::Tab) {
+                taken = offered.get(field.chosen).copied();
+            }
+            if input.consume_key(Modifiers::NONE, Key::ArrowDown) {
+                field.choose_next(false);
+            }
+            if input.consume_key(Modifiers::NONE, Key::ArrowUp) {
+                field.choose_next(true);
+            }
+            if input.consume_key(Modifiers::NONE, Key::Escape) {
+                field.is_closed = true;
+            }
+        });
+    }
+    let p = palette(ui);
+    let font = theme::mono(theme::size::FIELD);
+    let filter = EventFilter {
+        tab: !offered.is_empty(),
+        horizontal_arrows: true,
+        vertical_arrows: !offered.is_empty(),
+        escape: !offered.is_empty(),
+    };
+    let edge = if has_focus { Stroke::new(1.5, p.accent) } else { Stroke::new(1.0, p.edge) };
+    let frame = Frame::new()
+        .fill(p.sunken)
+        .stroke(edge)
+        .corner_radius(CornerRadius::same(theme::CONTROL_RADIUS))
+        .inner_margin(Margin::symmetric(13, 11));
+    let name = view.say("code");
+    let output = TextEdit::singleline(&mut field.text)
+        .id(id)
+        .font(FontSelection::FontId(font.clone()))
+        .hint_text(
+            RichText::new(view.say("code-example")).font(font.clone()).color(p.muted.gamma_multiply(0.75)),
+        )
+        .desired_width(f32::INFINITY)
+        .char_limit(crate::code::MAX_INPUT_BYTES)
+        .event_filter(filter)
+        .frame(frame)
+        .show(ui);
+    let response = output.response.response.clone();
+    let text = field.text.clone();
+    response.widget_info(|| WidgetInfo {
+        label: Some(name.clone()),
+        ..WidgetInfo::text_edit(true, &text, &text, "")
+    });
+    if response.changed() {
+        field.edited();
+    }
+    // What Tab would add stands behind what is typed.
+    if let Some(word) = offered.get(field.chosen).filter(|_| taken.is_none()) {
+        let rest: String = word.chars().skip(field.typed_letters()).collect();
+        let end = output.galley_pos + vec2(output.galley.size().x, 0.0);
+        let room = Rect::from_min_max(end, pos2(response.rect.right() - 12.0, response.rect.bottom()));
+        ui.painter().with_clip_rect(room).text(end, Align2::LEFT_TOP, rest, font, p.muted);
+    }
+    let clicked = completions_ui(ui, field, &offered, response.rect, view);
+    if let Some(word) = clicked.or(taken) {
+        field.take(word);
+        let end = CCursorRange::one(CCursor::new(field.text.chars().count()));
+        let mut state = output.state;
+        state.cursor.set_char_range(Some(end));
+        state.store(ui.ctx(), id);
+        response.request_focus();
+    }
+    response
+}
+
+/// The list below the field; the word that was clicked.
+fn completions_ui(
+    ui: &Ui,
+    field: &CodeField,
+    offered: &[&'static str],
+    below: Rect,
+    view: &View<'_>,
+) -> Option<&'static str> {
+    if offered.is_empty() {
+        return None;
+    }
+    let p = palette(ui);
+    let mut clicked = None;
+    let area = Area::new(Id::unique("completions"))
+        .order(Order::Foreground)
+        .fixed_pos(below.left_bottom() + vec2(0.0, 6.0));
+    area.show(ui.ctx(), |ui| {
+        Frame::popup(ui.style()).inner_margin(Margin::same(6)).fill(p.card).show(ui, |ui| {
+            ui.set_width(below.width() - 14.0);
+            ui.spacing_mut().item_spacing.y = 2.0;
+            for (index, word) in offered.iter().enumerate() {
+                let is_chosen = index == field.chosen;
+                let (rect, response) =
+                    ui.allocate_exact_size(vec2(ui.available_width(), 30.0), Sense::click());
+                let name = view.words.tell("completion", &[("word", (*word).into())]);
+                response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, is_chosen, &name));
+                if is_chosen || response.hovered() {
+                    let fill = if is_chosen { p.accent_soft } else { p.hover };
+                    ui.painter().rect(rect, CornerRadius::same(7), fill, Stroke::NONE, StrokeKind::Inside);
+                }
+                let left = rect.left_center() + vec2(10.0, 0.0);
+                let typed = field.typed_letters().min(word.len());
+                let font = theme::mono(15.0);
+                let head = ui.painter().layout_no_wrap(word[..typed].to_owned(), font.clone(), p.accent);
+                let tail = ui.painter().layout_no_wrap(word[typed..].to_owned(), font, p.text);
+                let at = left - vec2(0.0, head.size().y / 2.0);
+                let tail_at = at + vec2(head.size().x, 0.0);
+                ui.painter().galley(at, head, Color32::PLACEHOLDER);
+                ui.painter().galley(tail_at, tail, Color32::PLACEHOLDER);
+                if is_chosen {
+                    let font = theme::font(Weight::Medium, size::SMALL);
+                    let at = rect.right_center() - vec2(10.0, 0.0);
+                    ui.painter().text(at, Align2::RIGHT_CENTER, view.say("key-tab"), font, p.muted);
+                }
+                if response.clicked() {
+                    clicked = Some(*word);
+                }
+            }
+        });
+    });
+    clicked
+}

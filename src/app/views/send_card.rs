@@ -1,0 +1,215 @@
+//! A send before its bytes move: the code in large type, how to pass it on, what is being sent, and the wait.
+
+use eframe::egui::{CornerRadius, Frame, Label, Margin, RichText, Role, ScrollArea, Ui, WidgetInfo};
+
+use super::{View, transfer};
+use crate::{
+    app::{
+        action::Action,
+        card::{Card, Copied},
+        explain,
+        state::{Dialog, State},
+        theme::{self, palette, size, space},
+        widgets::{
+            self, Button, Icon, Kind, Tone, fitting, icon, icon_button, link, muted, note, row, small, title,
+        },
+    },
+    engine::Phase,
+    protocol::manifest::EntryKind,
+    transfer::show::Shown,
+};
+
+/// How wide a card must be for the QR code to stand beside the rest.
+const ROOM_FOR_QR: f32 = 620.0;
+const QR_SIDE: f32 = 190.0;
+const LIST_HEIGHT: f32 = 160.0;
+const LIST_ROW: f32 = 26.0;
+
+/// Draws the card.
+pub(crate) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+    let name = transfer::name(card, view);
+    let cancel = view.words.tell("cancel-named", &[("name", name.as_str().into())]);
+    let mut cancels = false;
+    row(
+        ui,
+        30.0,
+        |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked(),
+        |ui| {
+            icon(ui, transfer::sign(card), 20.0, palette(ui).muted);
+            title(ui, &name);
+            small(ui, &contents(card, view));
+        },
+    );
+    if cancels {
+        view.act(Action::Cancel(card.id));
+    }
+    let has_room = ui.available_width() >= ROOM_FOR_QR;
+    if card.folds.qr.is_some() && has_room {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = space::L;
+            let width = ui.available_width() - QR_SIDE - space::L;
+            ui.vertical(|ui| {
+                ui.set_width(width);
+                body_ui(ui, card, state, view);
+            });
+            qr_ui(ui, card, view);
+        });
+    } else {
+        body_ui(ui, card, state, view);
+        qr_ui(ui, card, view);
+    }
+}
+
+fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+    code_ui(ui, card, view);
+    match card.tries_left {
+        Some(0) => note(ui, Tone::Bad, &view.say("code-retired")),
+        Some(left) => note(ui, Tone::Warning, &view.words.tell("wrong-try", &[("left", left.into())])),
+        None => {}
+    }
+    if let Some(theirs) = card.other_version {
+        let is_older = theirs < crate::protocol::VERSION;
+        note(ui, Tone::Warning, &view.say(if is_older { "came-older" } else { "came-newer" }));
+    }
+    if card.code.is_some() && card.tries_left != Some(0) && card.progress.phase == Phase::WaitingForPeer {
+        passing_on_ui(ui, card, view);
+        reach_ui(ui, card, state, view);
+    }
+    if card.folds.list {
+        list_ui(ui, card, view);
+    }
+    transfer::troubles_ui(ui, card, view);
+    ui.horizontal(|ui| {
+        icon(ui, Icon::Hourglass, 15.0, palette(ui).muted);
+        small(ui, &explain::phase(view.words, card));
+    });
+}
+
+fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    let p = palette(ui);
+    let frame = Frame::new()
+        .fill(p.accent_soft)
+        .corner_radius(CornerRadius::same(theme::CONTROL_RADIUS + 2))
+        .inner_margin(Margin::symmetric(16, 12));
+    frame.show(ui, |ui| {
+        let Some(code) = &card.code else {
+            ui.set_min_height(44.0);
+            muted(ui, &view.say("code-coming"));
+            return;
+        };
+        let code = code.to_string();
+        let is_copied = is_fresh(card, Copied::Code, view);
+        let text = view.say(if is_copied { "copied" } else { "copy-code" });
+        let sign = if is_copied { Icon::Check } else { Icon::Copy };
+        let right = |ui: &mut Ui| {
+            let button = Button::new(Kind::Primary, &text).icon(sign).ui(ui);
+            if card.folds.wants_focus {
+                button.request_focus();
+                view.act(Action::Focused(card.id));
+            }
+            if button.clicked() {
+                view.act(Action::Copy(card.id, Copied::Code));
+            }
+        };
+        row(ui, 44.0, right, |ui| {
+            let size = fitting(ui, &code, theme::mono, size::CODE, ui.available_width() - space::S);
+            let font = theme::mono(size);
+            let label = Label::new(RichText::new(&code).font(font).color(p.text)).selectable(true).extend();
+            ui.add(label).widget_info(|| WidgetInfo::labeled(Role::Label, true, &code));
+        });
+    });
+}
+
+/// How the other person gets the code.
+fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        let is_copied = is_fresh(card, Copied::Link, view);
+        let text = view.say(if is_copied { "copied" } else { "copy-link" });
+        let sign = if is_copied { Icon::Check } else { Icon::Link };
+        if Button::new(Kind::Secondary, &text).icon(sign).ui(ui).clicked() {
+            view.act(Action::Copy(card.id, Copied::Link));
+        }
+        let qr = view.say(if card.folds.qr.is_some() { "hide-qr" } else { "show-qr" });
+        if Button::new(Kind::Secondary, &qr).icon(Icon::QrCode).ui(ui).clicked() {
+            view.act(Action::FoldQr(card.id));
+        }
+        if card.is_text() {
+            return;
+        }
+        let add = view.say("add-files");
+        if Button::new(Kind::Secondary, &add).icon(Icon::Plus).ui(ui).clicked() {
+            view.act(Action::PickFilesFor(card.id));
+        }
+        let list = view.say(if card.folds.list { "hide-list" } else { "show-list" });
+        let sign = if card.folds.list { Icon::ChevronUp } else { Icon::ChevronDown };
+        if Button::new(Kind::Quiet, &list).icon(sign).ui(ui).clicked() {
+            view.act(Action::FoldList(card.id));
+        }
+    });
+    muted(ui, &view.say(if card.hosted.is_some() { "pass-on-link" } else { "pass-on" }));
+}
+
+/// Who can reach a relay that runs here, and what would let the rest of the world in.
+fn reach_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+    let Some(hosted) = &card.hosted else { return };
+    let (tone, key) = explain::reach(hosted);
+    let (ground, ink, _) = tone.look(palette(ui));
+    widgets::tinted(ui, ground, |ui| {
+        ui.horizontal_top(|ui| {
+            icon(ui, Icon::Network, size::ICON, ink);
+            ui.vertical(|ui| {
+                ui.add(Label::new(RichText::new(view.say(key)).color(palette(ui).text)).wrap());
+                if state.settings.relays.is_empty() && link(ui, &view.say("add-relay-for-all")).clicked() {
+                    view.act(Action::Show(Some(Dialog::Settings)));
+                }
+            });
+        });
+    });
+}
+
+fn qr_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
+    if let Some(modules) = &card.folds.qr {
+        widgets::qr(ui, modules, QR_SIDE, &view.say("qr-name"));
+    }
+}
+
+/// Everything that is being sent.
+fn list_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
+    let Some(manifest) = &card.manifest else {
+        muted(ui, &view.say("phase-listing"));
+        return;
+    };
+    let entries = manifest.entries();
+    let area = ScrollArea::vertical().id_salt("contents").max_height(LIST_HEIGHT).auto_shrink([false, true]);
+    area.show_rows(ui, LIST_ROW, entries.len(), |ui, range| {
+        for entry in entries.get(range).unwrap_or_default() {
+            let (sign, size) = match &entry.kind {
+                EntryKind::Folder { .. } => (Icon::Folder, String::new()),
+                EntryKind::File { size, .. } => (Icon::File, view.words.bytes(*size)),
+                EntryKind::Link { .. } => (Icon::Link2, String::new()),
+            };
+            let right = |ui: &mut Ui| {
+                small(ui, &size);
+            };
+            row(ui, LIST_ROW - space::S, right, |ui| {
+                icon(ui, sign, 15.0, palette(ui).muted);
+                ui.add(Label::new(Shown(entry.path.as_str()).to_string()).truncate());
+            });
+        }
+    });
+}
+
+/// How much is being sent.
+fn contents(card: &Card, view: &View<'_>) -> String {
+    match &card.manifest {
+        Some(_) if card.is_text() => String::new(),
+        Some(manifest) => explain::amount(view.words, manifest.files(), Some(manifest.bytes())),
+        None => view.say("phase-listing"),
+    }
+}
+
+/// Whether this was copied a moment ago.
+pub(crate) fn is_fresh(card: &Card, what: Copied, view: &View<'_>) -> bool {
+    const SHOWN: std::time::Duration = std::time::Duration::from_secs(2);
+    card.copied.is_some_and(|(copied, when)| copied == what && view.now.duration_since(when) < SHOWN)
+}

@@ -1,0 +1,462 @@
+//! The settings dialog. Every change holds at once and is saved; there is nothing to confirm.
+
+use eframe::egui::{
+    Align, ComboBox, Context, CornerRadius, Frame, Id, Label, Layout, Margin, Modal, RichText, Role,
+    ScrollArea, Slider, Stroke, TextEdit, Ui, WidgetInfo, vec2,
+};
+
+use super::{View, receive::home_relative};
+use crate::{
+    app::{
+        action::{Action, SettingsAction},
+        explain,
+        settings_form::{Page, RelayDraft},
+        state::{Checked, State},
+        theme::{self, CONTROL_RADIUS, Weight, palette, size, space},
+        widgets::{
+            self, Button, Icon, Kind, Tone, focus_ring, heading, icon, icon_button, link, muted, note, row,
+            small, tinted,
+        },
+        words::Words,
+    },
+    code::MAX_DRAWN_WORDS,
+    protocol::relay::MAX_LANES,
+    settings::{Appearance, ReduceMotion, WindowSystem},
+    transfer::show::Shown,
+};
+
+const NAV: f32 = 170.0;
+const PAGES: [(Page, &str, Icon); 4] = [
+    (Page::Relays, "set-relays", Icon::Server),
+    (Page::Host, "set-host", Icon::Radio),
+    (Page::Transfers, "set-transfers", Icon::ArrowDownUp),
+    (Page::Window, "set-window", Icon::AppWindow),
+];
+
+/// Draws the dialog.
+pub(crate) fn settings_ui(ctx: &Context, state: &mut State, view: &mut View<'_>) {
+    let room = ctx.content_rect().size();
+    let size = vec2((room.x - 64.0).min(760.0), (room.y - 96.0).min(560.0));
+    let shown = Modal::new(Id::unique("settings")).show(ctx, |ui| {
+        ui.set_min_size(size);
+        ui.set_max_size(size);
+        let (name, close) = (view.say("settings"), view.say("close"));
+        let mut closes = false;
+        let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
+        row(ui, theme::CONTROL_HEIGHT, right, |ui| heading(ui, &name));
+        ui.add_space(space::XS);
+        let is_wide = size.x >= 560.0;
+        if is_wide {
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::CARD;
+                ui.allocate_ui_with_layout(
+                    vec2(NAV, ui.available_height()),
+                    Layout::top_down(Align::Min),
+                    |ui| {
+                        ui.set_width(NAV);
+                        pages_ui(ui, state, view, true);
+                    },
+                );
+                ui.vertical(|ui| page_ui(ui, state, view));
+            });
+        } else {
+            ui.horizontal_wrapped(|ui| pages_ui(ui, state, view, false));
+            page_ui(ui, state, view);
+        }
+        closes
+    });
+    if shown.inner || shown.should_close() {
+        view.act(Action::Show(None));
+    }
+}
+
+fn pages_ui(ui: &mut Ui, state: &mut State, view: &View<'_>, is_wide: bool) {
+    for (page, key, sign) in PAGES {
+        let text = view.say(key);
+        let is_on = state.form.page == page;
+        let p = palette(ui);
+        let button = Button::new(if is_on { Kind::Secondary } else { Kind::Quiet }, &text).icon(sign);
+        let response = if is_wide { button.wide().ui(ui) } else { button.ui(ui) };
+        response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, &text));
+        if is_on {
+            let edge = Stroke::new(1.5, p.accent);
+            ui.painter().rect_stroke(
+                response.rect,
+                CornerRadius::same(CONTROL_RADIUS),
+                edge,
+                eframe::egui::StrokeKind::Inside,
+            );
+        }
+        if response.clicked() {
+            state.form.page = page;
+        }
+    }
+}
+
+fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        // The scroll bar floats over the right edge.
+        ui.set_max_width(ui.available_width() - space::M);
+        ui.spacing_mut().item_spacing.y = space::M;
+        match state.form.page {
+            Page::Relays => relays_ui(ui, state, view),
+            Page::Host => host_ui(ui, state, view),
+            Page::Transfers => transfers_ui(ui, state, view),
+            Page::Window => window_ui(ui, state, view),
+        }
+    });
+}
+
+fn changed(view: &mut View<'_>) {
+    view.act(Action::Settings(SettingsAction::Changed));
+}
+
+fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+    muted(ui, &view.say("set-relays-hint"));
+    let mut moved = None;
+    let mut removed = None;
+    for index in 0..state.form.relays.len() {
+        ui.push_id(index, |ui| {
+            let frame = Frame::new()
+                .stroke(Stroke::new(1.0, palette(ui).line))
+                .corner_radius(CornerRadius::same(CONTROL_RADIUS + 2))
+                .inner_margin(Margin::same(12));
+            frame.show(ui, |ui| {
+                relay_head_ui(ui, state, index, view, &mut moved, &mut removed);
+                if state.form.editing == Some(index)
+                    && let Some(draft) = state.form.relays.get_mut(index)
+                    && relay_fields_ui(ui, draft, &mut state.form.shows_passwords, view)
+                {
+                    changed(view);
+                }
+            });
+        });
+    }
+    if let Some(index) = moved {
+        state.form.raise_relay(index);
+        changed(view);
+    }
+    if let Some(index) = removed {
+        state.form.remove_relay(index);
+        changed(view);
+    }
+    if Button::new(Kind::Secondary, &view.say("set-add-relay")).icon(Icon::Plus).ui(ui).clicked() {
+        state.form.add_relay();
+    }
+}
+
+fn relay_head_ui(
+    ui: &mut Ui,
+    state: &mut State,
+    index: usize,
+    view: &mut View<'_>,
+    moved: &mut Option<usize>,
+    removed: &mut Option<usize>,
+) {
+    let Some(draft) = state.form.relays.get(index).cloned() else { return };
+    let title = if draft.name.trim().is_empty() { draft.address.clone() } else { draft.name.clone() };
+    let title = if title.is_empty() { view.say("set-new-relay") } else { title };
+    let named = |key: &str| view.words.tell(key, &[("name", title.as_str().into())]);
+    let (raise, edit, remove) = (named("set-raise"), named("set-edit"), named("set-remove"));
+    let test = view.say("set-test");
+    let mut edits = false;
+    let mut tests = false;
+    let right = |ui: &mut Ui| {
+        if icon_button(ui, Icon::Trash2, &remove).clicked() {
+            *removed = Some(index);
+        }
+        edits = icon_button(ui, Icon::Pencil, &edit).clicked();
+        if index > 0 && icon_button(ui, Icon::ArrowUp, &raise).clicked() {
+            *moved = Some(index);
+        }
+        let can = draft.parsed().is_some();
+        tests =
+            Button::new(Kind::Secondary, &test).name(&named("set-test-named")).enabled(can).ui(ui).clicked()
+                && can;
+    };
+    row(ui, theme::CONTROL_HEIGHT, right, |ui| {
+        let font = theme::font(Weight::Medium, size::BODY);
+        ui.add(Label::new(RichText::new(&title).font(font)).truncate());
+        if index == 0 {
+            let p = palette(ui);
+            ui.label(RichText::new(view.say("set-in-use")).size(size::SMALL).color(p.ok));
+        }
+    });
+    if edits {
+        state.form.editing = (state.form.editing != Some(index)).then_some(index);
+    }
+    if tests && let Some(address) = draft.parsed() {
+        view.act(Action::Settings(SettingsAction::Test(address)));
+    }
+    if let Some(address) = draft.parsed() {
+        checked_ui(ui, state.checked.get(&address), view);
+    }
+}
+
+fn checked_ui(ui: &mut Ui, checked: Option<&Checked>, view: &View<'_>) {
+    let p = palette(ui);
+    let (sign, ink, text) = match checked {
+        None => return,
+        Some(Checked::Pending) => (Icon::Hourglass, p.muted, view.say("relay-checking")),
+        Some(Checked::Good(check)) => {
+            let key = if check.has_password { "set-good-password" } else { "set-good" };
+            let latency = (check.latency.as_millis() as u64).into();
+            (Icon::CircleCheck, p.ok, view.words.tell(key, &[("latency", latency)]))
+        }
+        Some(Checked::Bad(error)) => (Icon::CircleAlert, p.bad, explain::relay(view.words, error)),
+    };
+    ui.horizontal_top(|ui| {
+        icon(ui, sign, 16.0, ink);
+        ui.add(Label::new(RichText::new(text).color(ink)).wrap());
+    });
+}
+
+/// The fields of one relay; whether any has changed.
+fn relay_fields_ui(ui: &mut Ui, draft: &mut RelayDraft, shows: &mut bool, view: &View<'_>) -> bool {
+    let mut has_changed = false;
+    has_changed |=
+        field(ui, &view.say("set-address"), &mut draft.address, &view.say("set-address-hint"), false);
+    if !draft.address.trim().is_empty() && draft.parsed().is_none() {
+        wrong(ui, &view.say("set-bad-address"));
+    }
+    has_changed |= field(ui, &view.say("set-name"), &mut draft.name, &view.say("set-optional"), false);
+    has_changed |=
+        field(ui, &view.say("set-password"), &mut draft.password, &view.say("set-optional"), !*shows);
+    switch(ui, shows, &view.say("set-show-passwords"));
+    has_changed
+}
+
+fn wrong(ui: &mut Ui, text: &str) {
+    ui.add(Label::new(RichText::new(text).size(size::SMALL).color(palette(ui).bad)).wrap());
+}
+
+/// A labelled text field; whether its text has changed.
+fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: bool) -> bool {
+    let p = palette(ui);
+    let frame = Frame::new()
+        .fill(p.sunken)
+        .stroke(Stroke::new(1.0, p.edge))
+        .corner_radius(CornerRadius::same(CONTROL_RADIUS))
+        .inner_margin(Margin::symmetric(10, 8));
+    let mut has_changed = false;
+    ui.horizontal(|ui| {
+        let (rect, _) =
+            ui.allocate_exact_size(vec2(130.0, theme::CONTROL_HEIGHT), eframe::egui::Sense::hover());
+        let font = theme::font(Weight::Regular, size::BODY);
+        ui.painter().text(rect.left_center(), eframe::egui::Align2::LEFT_CENTER, label, font, p.text);
+        let edit = TextEdit::singleline(text)
+            .hint_text(RichText::new(hint).color(p.muted))
+            .password(is_secret)
+            .char_limit(300)
+            .desired_width(ui.available_width().min(340.0))
+            .frame(frame)
+            .show(ui)
+            .response
+            .response;
+        edit.widget_info(|| WidgetInfo {
+            label: Some(label.to_owned()),
+            ..WidgetInfo::text_edit(true, "", "", hint)
+        });
+        has_changed = edit.changed();
+        focus_ring(ui, &edit, edit.rect, CONTROL_RADIUS);
+    });
+    has_changed
+}
+
+/// A switch with its label; whether it was flipped.
+fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool {
+    let response = ui.checkbox(is_on, label);
+    focus_ring(ui, &response, response.rect, 4);
+    response.changed()
+}
+
+/// A labelled choice; whether another was made.
+fn choose<T: PartialEq + Copy>(ui: &mut Ui, label: &str, value: &mut T, choices: &[(T, String)]) -> bool {
+    let mut has_changed = false;
+    ui.horizontal(|ui| {
+        let (rect, _) =
+            ui.allocate_exact_size(vec2(130.0, theme::CONTROL_HEIGHT), eframe::egui::Sense::hover());
+        let font = theme::font(Weight::Regular, size::BODY);
+        ui.painter().text(
+            rect.left_center(),
+            eframe::egui::Align2::LEFT_CENTER,
+            label,
+            font,
+            palette(ui).text,
+        );
+        let text = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, text)| text);
+        let shown = ComboBox::from_id_salt(label).selected_text(text).width(200.0).show_ui(ui, |ui| {
+            for (choice, text) in choices {
+                has_changed |= ui.selectable_value(value, *choice, text).changed();
+            }
+        });
+        shown.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, label));
+    });
+    has_changed
+}
+
+fn slider<N: eframe::emath::Numeric>(
+    ui: &mut Ui,
+    label: &str,
+    value: &mut N,
+    range: std::ops::RangeInclusive<N>,
+    step: f64,
+) -> eframe::egui::Response {
+    ui.horizontal(|ui| {
+        let (rect, _) =
+            ui.allocate_exact_size(vec2(130.0, theme::CONTROL_HEIGHT), eframe::egui::Sense::hover());
+        let font = theme::font(Weight::Regular, size::BODY);
+        ui.painter().text(
+            rect.left_center(),
+            eframe::egui::Align2::LEFT_CENTER,
+            label,
+            font,
+            palette(ui).text,
+        );
+        ui.spacing_mut().slider_width = 180.0;
+        let response = ui.add(Slider::new(value, range).step_by(step));
+        response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, label));
+        response
+    })
+    .inner
+}
+
+fn host_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+    muted(ui, &view.say("set-host-hint"));
+    host_status_ui(ui, state, view);
+    let form = &mut state.form;
+    let mut has_changed = field(ui, &view.say("set-port"), &mut form.host_port, "27001", false);
+    if form.parsed_port().is_none() {
+        wrong(ui, &view.say("set-bad-port"));
+    }
+    has_changed |= field(ui, &view.say("set-data-ports"), &mut form.data_ports, "27002-27009", false);
+    if form.parsed_data_ports().is_none() {
+        wrong(ui, &view.say("set-bad-ports"));
+    }
+    let hint = view.say("set-optional");
+    let is_secret = !form.shows_passwords;
+    has_changed |= field(ui, &view.say("set-password"), &mut form.host_password, &hint, is_secret);
+    switch(ui, &mut form.shows_passwords, &view.say("set-show-passwords"));
+    has_changed |= switch(ui, &mut state.settings.host.start_with_window, &view.say("set-host-at-start"));
+    if has_changed {
+        changed(view);
+    }
+    if state.host.is_some() && has_changed {
+        small(ui, &view.say("set-host-restart"));
+    }
+}
+
+fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+    match &state.host {
+        None => {
+            if let Some(error) = &state.host_error {
+                note(ui, Tone::Bad, &explain::host(view.words, error));
+            }
+            if Button::new(Kind::Primary, &view.say("set-host-start")).icon(Icon::Play).ui(ui).clicked() {
+                view.act(Action::Settings(SettingsAction::StartRelay));
+            }
+        }
+        Some(host) => {
+            let (ground, ink, sign) = Tone::Good.look(palette(ui));
+            tinted(ui, ground, |ui| {
+                ui.set_width(ui.available_width());
+                let ports: Vec<String> = host.ports.iter().map(ToString::to_string).collect();
+                let args = [("ports", ports.join(", ").into())];
+                ui.horizontal_top(|ui| {
+                    icon(ui, sign, size::ICON, ink);
+                    let key = if host.is_stopping { "set-host-stopping" } else { "set-host-runs" };
+                    ui.add(Label::new(view.words.tell(key, &args)).wrap());
+                });
+                for address in host.reachable.iter().flatten() {
+                    let text = address.to_string();
+                    let copy = view.words.tell("set-copy-address", &[("address", text.as_str().into())]);
+                    let mut copies = false;
+                    let right = |ui: &mut Ui| copies = icon_button(ui, Icon::Copy, &copy).clicked();
+                    row(ui, 30.0, right, |ui| {
+                        ui.add(Label::new(RichText::new(&text).font(theme::mono(size::BODY))).truncate());
+                    });
+                    if copies {
+                        view.act(Action::CopyText(text));
+                    }
+                }
+                if let Some(reachable) = &host.reachable {
+                    small(ui, &view.say(explain::host_reach(reachable)));
+                }
+            });
+            let text = view.say("set-host-stop");
+            let stop = Button::new(Kind::Secondary, &text).icon(Icon::Square);
+            if stop.enabled(!host.is_stopping).ui(ui).clicked() {
+                view.act(Action::Settings(SettingsAction::StopRelay));
+            }
+        }
+    }
+}
+
+fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+    let folder = Shown(&home_relative(&state.save_folder)).to_string();
+    ui.horizontal(|ui| {
+        ui.label(view.say("save-to"));
+        if link(ui, &folder).on_hover_text(view.say("save-to-change")).clicked() {
+            view.act(Action::PickDestination(None));
+        }
+    });
+    let settings = &mut state.settings;
+    let mut has_changed =
+        slider(ui, &view.say("set-words"), &mut settings.code_words, 4..=MAX_DRAWN_WORDS as u8, 1.0)
+            .changed();
+    small(ui, &view.say("set-words-hint"));
+    has_changed |= slider(ui, &view.say("set-lanes"), &mut settings.lanes, 1..=MAX_LANES, 1.0).changed();
+    small(ui, &view.say("set-lanes-hint"));
+    has_changed |= field(ui, &view.say("set-rate"), &mut state.form.rate, &view.say("set-no-limit"), false);
+    if state.form.parsed_rate().is_none() {
+        wrong(ui, &view.say("set-bad-rate"));
+    }
+    has_changed |= switch(ui, &mut state.settings.keep_awake, &view.say("set-keep-awake"));
+    if has_changed {
+        changed(view);
+    }
+}
+
+fn window_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+    let settings = &mut state.settings;
+    let looks = [
+        (Appearance::System, view.say("set-look-system")),
+        (Appearance::Light, view.say("set-look-light")),
+        (Appearance::Dark, view.say("set-look-dark")),
+    ];
+    let mut has_changed = choose(ui, &view.say("set-look"), &mut settings.appearance, &looks);
+    let scale = slider(ui, &view.say("set-scale"), &mut state.form.scale, 0.75..=2.0, 0.05);
+    // While it is dragged, the slider would move away under the pointer.
+    if scale.drag_stopped() || (scale.changed() && !scale.dragged()) {
+        state.settings.scale = state.form.scale;
+        has_changed = true;
+    }
+    let settings = &mut state.settings;
+    let mut languages = vec![(None, view.say("set-language-system"))];
+    languages.extend(Words::languages().map(|(tag, name)| (Some(tag), name.to_owned())));
+    let mut language =
+        Words::languages().map(|(tag, _)| tag).find(|tag| settings.language.as_deref() == Some(tag));
+    if choose(ui, &view.say("set-language"), &mut language, &languages) {
+        settings.language = language.map(str::to_owned);
+        has_changed = true;
+    }
+    let motion = [
+        (ReduceMotion::Automatic, view.say("set-motion-system")),
+        (ReduceMotion::On, view.say("set-motion-less")),
+        (ReduceMotion::Off, view.say("set-motion-full")),
+    ];
+    has_changed |= choose(ui, &view.say("set-motion"), &mut settings.reduce_motion, &motion);
+    has_changed |= switch(ui, &mut settings.notifications, &view.say("set-notifications"));
+    if cfg!(target_os = "linux") {
+        let systems = [
+            (WindowSystem::Automatic, view.say("set-system-automatic")),
+            (WindowSystem::X11, "X11".to_owned()),
+        ];
+        has_changed |= choose(ui, &view.say("set-system"), &mut settings.window_system, &systems);
+        small(ui, &view.say("set-system-hint"));
+    }
+    if has_changed {
+        changed(view);
+    }
+    widgets::small(ui, &format!("Caiman {}", env!("CARGO_PKG_VERSION")));
+}

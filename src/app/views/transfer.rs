@@ -1,0 +1,335 @@
+//! A transfer whose bytes move, or that has ended: progress, result, error.
+
+use std::path::Path;
+
+use eframe::egui::{Color32, Label, RichText, ScrollArea, TextWrapMode, Ui, vec2};
+
+use super::{View, receive::home_relative, send_card::is_fresh};
+use crate::{
+    app::{
+        action::Action,
+        card::{Card, Copied, Direction, End, Origin, Trouble},
+        explain,
+        theme::{self, Weight, palette, size, space},
+        widgets::{
+            self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, note, row, small, tile, title,
+        },
+    },
+    engine::{Report, TransferError},
+    transfer::show::Shown,
+};
+
+/// How wide a card must be for the graph.
+const ROOM_FOR_GRAPH: f32 = 560.0;
+const TROUBLE_ROW: f32 = 24.0;
+const TEXT_HEIGHT: f32 = 140.0;
+
+/// Draws the card.
+pub(crate) fn transfer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    match &card.end {
+        None => moving_ui(ui, card, view),
+        Some(End::Done(report)) => done_ui(ui, card, report, view),
+        Some(End::Failed(error)) => failed_ui(ui, card, error, view),
+    }
+}
+
+/// What a card is called: the names at the top of what it moves.
+pub(crate) fn name(card: &Card, view: &View<'_>) -> String {
+    let (names, count) = card.names();
+    name_of(card.is_text(), &names, count, view)
+}
+
+fn name_of(is_text: bool, names: &[String], count: usize, view: &View<'_>) -> String {
+    if is_text {
+        return view.say("a-text");
+    }
+    let shown: Vec<String> = names.iter().map(|name| Shown(name).to_string()).collect();
+    let names = shown.join(", ");
+    match count.saturating_sub(shown.len()) {
+        _ if count == 0 => view.say("a-transfer"),
+        0 => names,
+        more => view.words.tell("and-more", &[("names", names.into()), ("count", more.into())]),
+    }
+}
+
+/// The icon of what a card moves.
+pub(crate) fn sign(card: &Card) -> Icon {
+    if card.is_text() {
+        return Icon::Text;
+    }
+    let (names, count) = card.names();
+    if count > 1 {
+        return Icon::Files;
+    }
+    let is_folder = card
+        .manifest
+        .as_ref()
+        .is_some_and(|manifest| manifest.entries().first().is_some_and(|entry| !entry.is_file()));
+    if is_folder { Icon::Folder } else { sign_of(names.first().map_or("", String::as_str)) }
+}
+
+/// The icon of a file, by the end of its name.
+pub(crate) fn sign_of(name: &str) -> Icon {
+    let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default();
+    match end.as_str() {
+        "jpg" | "jpeg" | "png" | "gif" | "webp" | "heic" | "svg" | "tif" | "tiff" | "bmp" | "raw" => {
+            Icon::Image
+        }
+        "mov" | "mp4" | "mkv" | "avi" | "webm" | "m4v" => Icon::Film,
+        "mp3" | "flac" | "wav" | "ogg" | "m4a" | "opus" => Icon::Music,
+        "zip" | "gz" | "xz" | "zst" | "7z" | "rar" | "tar" | "bz2" => Icon::FileArchive,
+        "txt" | "md" | "odt" | "doc" | "docx" | "pdf" | "rtf" => Icon::FileText,
+        _ => Icon::File,
+    }
+}
+
+fn head_ui(
+    ui: &mut Ui,
+    card: &Card,
+    badge: (Icon, Color32),
+    right: impl FnOnce(&mut Ui),
+    left: impl FnOnce(&mut Ui),
+) {
+    row(ui, 46.0, right, |ui| {
+        tile(ui, sign(card), Some(badge));
+        ui.add_space(space::XS);
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 5.0;
+            left(ui);
+        });
+    });
+}
+
+fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    let p = palette(ui);
+    let name = name(card, view);
+    let cancel = view.words.tell("cancel-named", &[("name", name.as_str().into())]);
+    let arrow = if card.direction == Direction::Sending { Icon::ArrowUp } else { Icon::ArrowDown };
+    let stalled = card.meter.stalled(view.now).filter(|_| card.is_moving());
+    let is_moving = card.is_moving();
+    let has_graph = is_moving && ui.available_width() >= ROOM_FOR_GRAPH;
+    let mut cancels = false;
+    let right = |ui: &mut Ui| {
+        cancels = icon_button(ui, Icon::X, &cancel).clicked();
+        if is_moving {
+            let speed = view
+                .words
+                .tell("per-second", &[("size", view.words.bytes(card.meter.speed(view.now) as u64).into())]);
+            ui.allocate_ui(vec2(92.0, 20.0), |ui| {
+                let font = theme::font(Weight::Medium, size::BODY);
+                ui.add(Label::new(RichText::new(speed).font(font).color(p.text)).extend());
+            });
+        }
+        if has_graph {
+            graph(ui, card.meter.last_minute(), vec2(120.0, 34.0), &view.say("graph"));
+        }
+    };
+    head_ui(ui, card, (arrow, p.accent), right, |ui| {
+        title(ui, &name);
+        let fraction = if is_moving { card.fraction() } else { Some(0.0) };
+        let ink = if stalled.is_some() { p.warn } else { p.accent };
+        bar(ui, fraction, ink, &view.words.tell("progress-named", &[("name", name.as_str().into())]));
+        small(ui, &explain::progress(view.words, card, view.now));
+    });
+    if cancels {
+        view.act(Action::Cancel(card.id));
+    }
+    if let Some(since) = stalled {
+        note(ui, Tone::Warning, &explain::stall(view.words, card, since));
+    }
+    if is_moving {
+        let path = explain::path(view.words, card);
+        small(ui, &path);
+    }
+    troubles_ui(ui, card, view);
+}
+
+fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {
+    let p = palette(ui);
+    let name = name(card, view);
+    let is_whole = report.missing == 0;
+    let badge = if is_whole { (Icon::Check, p.ok) } else { (Icon::TriangleAlert, p.warn) };
+    let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
+    let mut closes = false;
+    let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
+    head_ui(ui, card, badge, right, |ui| {
+        title(ui, &name);
+        let (text, ink) = explain::done(view.words, card, report);
+        let ink = if ink == Tone::Good { p.ok } else { p.warn };
+        ui.add(Label::new(RichText::new(text).size(size::SMALL).color(ink)).truncate());
+    });
+    if closes {
+        view.act(Action::Dismiss(card.id));
+    }
+    if let Some(text) = &card.text {
+        text_ui(ui, card, text, view);
+    }
+    troubles_ui(ui, card, view);
+    done_buttons_ui(ui, card, view);
+}
+
+fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        if let Some((folder, placed)) = card.placed() {
+            let single = match placed {
+                [one] => Some(one.as_path()),
+                _ => None,
+            };
+            let target: &Path = single.unwrap_or(folder);
+            let open = view.say(if single.is_some() { "open" } else { "open-folder" });
+            if Button::new(Kind::Secondary, &open).icon(Icon::ExternalLink).ui(ui).clicked() {
+                view.act(Action::OpenPath(target.to_owned()));
+            }
+            if let Some(first) = placed.first() {
+                let show = view.say("show-in-folder");
+                if Button::new(Kind::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
+                    view.act(Action::Reveal(first.clone()));
+                }
+            }
+        }
+        copy_report_ui(ui, card, view);
+    });
+    if let Some((folder, _)) = card.placed() {
+        let folder = Shown(&home_relative(folder)).to_string();
+        small(ui, &view.words.tell("saved-in", &[("folder", folder.into())]));
+    }
+}
+
+fn copy_report_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    let is_copied = is_fresh(card, Copied::Report, view);
+    let text = view.say(if is_copied { "copied" } else { "copy-report" });
+    let sign = if is_copied { Icon::Check } else { Icon::Copy };
+    if Button::new(Kind::Quiet, &text).icon(sign).ui(ui).clicked() {
+        view.act(Action::Copy(card.id, Copied::Report));
+    }
+}
+
+/// A text that arrived.
+fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
+    widgets::tinted(ui, palette(ui).sunken, |ui| {
+        ui.set_width(ui.available_width());
+        let area = ScrollArea::vertical().id_salt("text").max_height(if card.folds.text {
+            480.0
+        } else {
+            TEXT_HEIGHT
+        });
+        area.auto_shrink([false, true]).show(ui, |ui| {
+            // Lines stay lines; what could turn or hide the text is escaped.
+            for line in text.lines().take(if card.folds.text { 5000 } else { 200 }) {
+                let line = RichText::new(Shown(line).to_string()).font(theme::mono(size::BODY));
+                ui.add(Label::new(line).selectable(true).wrap_mode(TextWrapMode::Wrap));
+            }
+        });
+    });
+    ui.horizontal(|ui| {
+        let is_copied = is_fresh(card, Copied::Text, view);
+        let copy = view.say(if is_copied { "copied" } else { "copy-text" });
+        let sign = if is_copied { Icon::Check } else { Icon::Copy };
+        if Button::new(Kind::Primary, &copy).icon(sign).ui(ui).clicked() {
+            view.act(Action::Copy(card.id, Copied::Text));
+        }
+        if text.lines().count() > 6 {
+            let fold = view.say(if card.folds.text { "show-less" } else { "show-more" });
+            if Button::new(Kind::Quiet, &fold).ui(ui).clicked() {
+                view.act(Action::FoldText(card.id));
+            }
+        }
+    });
+}
+
+fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_>) {
+    let p = palette(ui);
+    let name = name(card, view);
+    let is_wish = matches!(error, TransferError::Cancelled | TransferError::Declined);
+    let badge = if is_wish { (Icon::Minus, p.muted) } else { (Icon::X, p.bad) };
+    let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
+    let words = explain::error(view.words, error, card.direction);
+    let mut closes = false;
+    let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
+    head_ui(ui, card, badge, right, |ui| {
+        title(ui, &name);
+        let key = if card.direction == Direction::Sending { "not-sent" } else { "not-received" };
+        small(ui, &view.say(if is_wish { "stopped" } else { key }));
+    });
+    if closes {
+        view.act(Action::Dismiss(card.id));
+    }
+    let tone = if is_wish { Tone::Plain } else { Tone::Bad };
+    let (ground, ink, sign) = tone.look(p);
+    widgets::tinted(ui, ground, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_top(|ui| {
+            widgets::icon(ui, sign, size::ICON, ink);
+            ui.vertical(|ui| {
+                let font = theme::font(Weight::Medium, size::BODY);
+                ui.add(Label::new(RichText::new(&words.happened).font(font).color(p.text)).wrap());
+                for line in [&words.lost, &words.next].into_iter().filter(|line| !line.is_empty()) {
+                    ui.add(Label::new(RichText::new(line).color(p.text)).wrap());
+                }
+                if let Some(kept) = &card.kept {
+                    let folder = Shown(&home_relative(kept)).to_string();
+                    let text = view.words.tell("kept-in", &[("folder", folder.into())]);
+                    ui.add(Label::new(RichText::new(text).color(p.text)).wrap());
+                }
+            });
+        });
+    });
+    troubles_ui(ui, card, view);
+    ui.horizontal_wrapped(|ui| {
+        let again = match card.origin {
+            Origin::Code { .. } => view.say("try-again"),
+            _ => view.say("send-again"),
+        };
+        if Button::new(Kind::Secondary, &again).icon(Icon::RotateCw).ui(ui).clicked() {
+            view.act(Action::Again(card.id));
+        }
+        if let Some(kept) = &card.kept {
+            let show = view.say("show-in-folder");
+            if Button::new(Kind::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
+                view.act(Action::Reveal(kept.clone()));
+            }
+        }
+        copy_report_ui(ui, card, view);
+    });
+}
+
+/// What doesn't arrive, by name, folded away until somebody asks.
+pub(crate) fn troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    if card.troubles.is_empty() {
+        return;
+    }
+    let p = palette(ui);
+    let text = view.words.tell("troubles", &[("count", card.trouble_count.into())]);
+    widgets::tinted(ui, p.warn_soft, |ui| {
+        ui.set_width(ui.available_width());
+        let fold = view.say(if card.folds.troubles { "hide-list" } else { "show-list" });
+        let mut folds = false;
+        let right = |ui: &mut Ui| folds = link(ui, &fold).clicked();
+        row(ui, 24.0, right, |ui| {
+            widgets::icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
+            ui.add(Label::new(RichText::new(&text).color(p.text)).truncate());
+        });
+        if folds {
+            view.act(Action::FoldTroubles(card.id));
+        }
+        if !card.folds.troubles {
+            return;
+        }
+        let area = ScrollArea::vertical().id_salt("troubles").max_height(150.0).auto_shrink([false, true]);
+        area.show_rows(ui, TROUBLE_ROW, card.troubles.len(), |ui, range| {
+            for trouble in card.troubles.get(range).unwrap_or_default() {
+                ui.add(Label::new(RichText::new(trouble_text(trouble)).size(size::SMALL)).truncate());
+            }
+        });
+    });
+}
+
+/// A trouble in one line.
+pub(crate) fn trouble_text(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::LeftOut { path, reason } | Trouble::Withdrawn { path, reason } => {
+            format!("{} {reason}", Shown(&path.to_string_lossy()))
+        }
+        Trouble::NotStored { reason } | Trouble::NotAdded { reason } => Shown(reason).to_string(),
+    }
+}

@@ -1,0 +1,180 @@
+//! What the window says, in the person's language. All of it stands in `assets/words/*.ftl` (Project Fluent); the
+//! source names messages by their keys. English is complete by test, and what another language lacks is said in English.
+
+use std::borrow::Cow;
+
+use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
+use unic_langid::LanguageIdentifier;
+
+const ENGLISH: &str = include_str!("../../assets/words/en.ftl");
+const GERMAN: &str = include_str!("../../assets/words/de.ftl");
+
+/// The languages that there are: their tags, their own names, their messages.
+const LANGUAGES: [(&str, &str, &str); 2] = [("en", "English", ENGLISH), ("de", "Deutsch", GERMAN)];
+
+/// The words of one language.
+pub(super) struct Words {
+    tag: &'static str,
+    bundle: FluentBundle<FluentResource>,
+    english: FluentBundle<FluentResource>,
+}
+
+impl Words {
+    /// The language of this tag (`de`, `de-AT`); the system's without one; English if there is none of them.
+    pub(super) fn of(tag: Option<&str>) -> Self {
+        let wished = match tag {
+            Some(tag) => vec![tag.to_owned()],
+            None => sys_locale::get_locales().collect(),
+        };
+        let language = |tag: &String| {
+            let tag = tag.to_lowercase();
+            LANGUAGES.iter().find(|(known, ..)| tag.split(['-', '_']).next() == Some(known))
+        };
+        let (tag, _, messages) = wished.iter().find_map(language).unwrap_or(&LANGUAGES[0]);
+        Self { tag, bundle: bundle(tag, messages), english: bundle("en", ENGLISH) }
+    }
+
+    /// Tags and own names of all languages.
+    pub(super) fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
+        LANGUAGES.iter().map(|(tag, name, _)| (*tag, *name))
+    }
+
+    /// A message without numbers or names in it.
+    pub(super) fn say(&self, key: &str) -> String {
+        self.format(key, None)
+    }
+
+    /// A message with numbers or names in it.
+    pub(super) fn tell<'a>(&self, key: &str, args: &[(&'a str, FluentValue<'a>)]) -> String {
+        let args = args.iter().map(|(name, value)| (*name, value.clone())).collect();
+        self.format(key, Some(&args))
+    }
+
+    fn format(&self, key: &str, args: Option<&FluentArgs<'_>>) -> String {
+        let pattern = |bundle: &FluentBundle<FluentResource>| {
+            let pattern = bundle.get_message(key)?.value()?;
+            Some(bundle.format_pattern(pattern, args, &mut Vec::new()).into_owned())
+        };
+        pattern(&self.bundle).or_else(|| pattern(&self.english)).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// A number of bytes, in units of 1,024 with a decimal where it helps.
+    pub(super) fn bytes(&self, count: u64) -> String {
+        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        if count < 1024 {
+            return self.tell("bytes", &[("count", count.into())]);
+        }
+        let mut value = count as f64 / 1024.0;
+        let mut unit = 0;
+        while value >= 1023.95 && unit + 1 < UNITS.len() {
+            value /= 1024.0;
+            unit += 1;
+        }
+        let number = if value >= 99.95 { format!("{value:.0}") } else { format!("{value:.1}") };
+        format!("{} {}", self.decimal(&number), UNITS[unit])
+    }
+
+    /// `number`, which has a point, as this language writes it.
+    fn decimal<'a>(&self, number: &'a str) -> Cow<'a, str> {
+        if self.tag == "de" { number.replace('.', ",").into() } else { number.into() }
+    }
+
+    /// A count with its thousands set apart.
+    pub(super) fn number(&self, count: u64) -> String {
+        let digits = count.to_string();
+        let separator = if self.tag == "de" { '.' } else { ',' };
+        let mut text = String::new();
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                text.push(separator);
+            }
+            text.push(digit);
+        }
+        text
+    }
+}
+
+fn bundle(tag: &str, messages: &str) -> FluentBundle<FluentResource> {
+    let language: LanguageIdentifier = tag.parse().expect("the tags above are well formed");
+    let mut bundle = FluentBundle::new(vec![language]);
+    // Marks around inserted values steer the writing direction; the font would show them as boxes.
+    bundle.set_use_isolating(false);
+    // A message that can't be read is missing then, which a test finds.
+    let resource = FluentResource::try_new(messages.to_owned()).unwrap_or_else(|(readable, _)| readable);
+    bundle.add_resource_overriding(resource);
+    bundle
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::*;
+
+    /// The keys of a file, each with the names of its arguments.
+    fn keys(messages: &str) -> BTreeSet<(String, BTreeSet<String>)> {
+        let mut all: Vec<(String, BTreeSet<String>)> = Vec::new();
+        for line in messages.lines() {
+            if let Some((key, _)) = line.split_once(" =").filter(|_| !line.starts_with([' ', '#', '[', '*']))
+            {
+                all.push((key.to_owned(), BTreeSet::new()));
+            }
+            for name in line.split('$').skip(1) {
+                let name = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                all.last_mut().expect("an argument stands below a key").1.insert(name);
+            }
+        }
+        all.into_iter().collect()
+    }
+
+    #[test]
+    fn every_language_says_everything_with_the_same_arguments() {
+        let english = keys(ENGLISH);
+        assert!(english.len() > 100);
+        for (tag, _, messages) in LANGUAGES {
+            assert!(FluentResource::try_new(messages.to_owned()).is_ok(), "{tag} can't be read");
+            let here = keys(messages);
+            let differing: Vec<_> = english.symmetric_difference(&here).collect();
+            assert!(differing.is_empty(), "{tag} and English differ in {differing:#?}");
+        }
+    }
+
+    /// Every text in the source that has the form of a key, in quotes, must be one; every key must be used.
+    #[test]
+    fn every_key_is_used_and_every_used_key_is_there() {
+        fn collect(folder: &Path, texts: &mut String) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    collect(&path, texts);
+                } else {
+                    texts.push_str(&fs::read_to_string(path).unwrap());
+                }
+            }
+        }
+        let mut source = String::new();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        collect(&root.join("app"), &mut source);
+        source.push_str(&fs::read_to_string(root.join("app.rs")).unwrap());
+        let known: BTreeSet<String> = keys(ENGLISH).into_iter().map(|(key, _)| key).collect();
+        let unused: Vec<_> = known.iter().filter(|key| !source.contains(&format!("\"{key}\""))).collect();
+        assert!(unused.is_empty(), "nobody says {unused:?}");
+        let asked =
+            source.split(".say(\"").chain(source.split(".tell(\"")).filter_map(|rest| rest.split('"').next());
+        let is_key =
+            |text: &&str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        let missing: BTreeSet<_> =
+            asked.filter(|key| !key.is_empty()).filter(is_key).filter(|key| !known.contains(*key)).collect();
+        assert!(missing.is_empty(), "no words for {missing:?}");
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_language_does() {
+        let (english, german) = (Words::of(Some("en")), Words::of(Some("de-AT")));
+        assert_eq!(english.bytes(1536 * 1024), "1.5 MiB");
+        assert_eq!(german.bytes(1536 * 1024), "1,5 MiB");
+        assert_eq!(english.bytes(1), "1 byte");
+        assert_eq!((english.number(1_234_567), german.number(999)), ("1,234,567".into(), "999".into()));
+        assert_eq!(Words::of(Some("xx")).tag, "en");
+    }
+}
