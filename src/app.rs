@@ -50,7 +50,11 @@ const TICK: Duration = Duration::from_millis(500);
 /// Opens the window and runs it until it is closed.
 pub fn run() -> eframe::Result {
     let options = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default().with_app_id("caiman").with_title("Caiman").with_inner_size([1040.0, 720.0]).with_min_inner_size([480.0, 420.0]),
+        viewport: egui::ViewportBuilder::default()
+            .with_app_id("caiman")
+            .with_title("Caiman")
+            .with_inner_size([1040.0, 720.0])
+            .with_min_inner_size([480.0, 420.0]),
         renderer: eframe::Renderer::Glow,
         ..Default::default()
     };
@@ -90,7 +94,7 @@ impl Window {
         let (engine, events) = Engine::start(wake(ctx))?;
         let desk = Desk::start(wake(ctx))?;
         theme::install(ctx);
-        let mut state = State::new(loaded.settings, past.history);
+        let mut state = State::new(loaded.settings, past.history, theme::icon(ctx));
         if let Some(problem) = loaded.problem {
             let args = [("detail", problem.to_string().into())];
             state.tell(Tone::Warning, words.tell("settings-problem", &args));

@@ -36,7 +36,9 @@ pub fn main() -> ExitCode {
             Exit::Done
         }
         None => {
-            if let Err(e) = crate::app::run() { eprintln!("{e}"); }
+            if let Err(e) = crate::app::run() {
+                eprintln!("{e}");
+            }
             Exit::Usage
         }
     };

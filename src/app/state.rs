@@ -3,6 +3,8 @@
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
 
+use eframe::egui::TextureHandle;
+
 use super::{
     card::{Card, Direction, End, News, Origin},
     code_field::CodeField,
@@ -81,6 +83,8 @@ pub(super) struct State {
     pub(super) checks: HashMap<TaskId, RelayAddress>,
     /// Where things are that are held over the window, before they are dropped.
     pub(super) hovering: Vec<PathBuf>,
+    /// The program's icon.
+    pub(super) icon: TextureHandle,
     next_banner: BannerId,
 }
 
@@ -100,7 +104,7 @@ pub(super) enum Effect {
 }
 
 impl State {
-    pub(super) fn new(settings: Settings, history: History) -> Self {
+    pub(super) fn new(settings: Settings, history: History, icon: TextureHandle) -> Self {
         Self {
             cards: Vec::new(),
             field: CodeField::default(),
@@ -116,6 +120,7 @@ impl State {
             checked: HashMap::new(),
             checks: HashMap::new(),
             hovering: Vec::new(),
+            icon,
             next_banner: 0,
         }
     }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use eframe::egui::{
-    self, Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, FontTweak, Margin, Shadow,
-    Stroke, Style, TextStyle, Theme, Ui, Visuals, epaint::text::VariationCoords, style::WidgetVisuals, vec2,
+    self, Color32, ColorImage, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, FontTweak,
+    Margin, Shadow, Stroke, Style, TextStyle, TextureFilter, TextureHandle, TextureOptions, Theme, Ui,
+    Visuals, epaint::text::VariationCoords, style::WidgetVisuals, vec2,
 };
 
 /// The colours of one appearance, by role.
@@ -177,6 +178,15 @@ pub(super) fn install(ctx: &egui::Context) {
     for theme in [Theme::Light, Theme::Dark] {
         ctx.set_style_of(theme, style(theme));
     }
+}
+
+/// The program's icon, as a picture to draw.
+pub(super) fn icon(ctx: &egui::Context) -> TextureHandle {
+    const PNG: &[u8] = include_bytes!("../../assets/icon/caiman-128.png");
+    let data = eframe::icon_data::from_png_bytes(PNG).unwrap_or_default();
+    let size = [data.width as usize, data.height as usize];
+    let image = ColorImage::from_rgba_unmultiplied(size, &data.rgba);
+    ctx.load_texture("icon", image, TextureOptions::LINEAR.with_mipmap_mode(Some(TextureFilter::Linear)))
 }
 
 /// Turns motion off, or on again.

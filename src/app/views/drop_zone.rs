@@ -51,9 +51,13 @@ fn buttons_ui(ui: &mut Ui, view: &mut View<'_>) {
     // Measured with the words of this language, so that the row stands in the middle.
     let width_of = |text: &String| {
         let font = theme::font(Weight::Medium, size::BODY);
-        ui.painter().layout_no_wrap(text.clone(), font, Color32::WHITE).size().x + 28.0 + size::ICON + 6.0
+        ui.painter().layout_no_wrap(text.clone(), font, Color32::WHITE).size().x
+            + 28.0
+            + size::ICON
+            + space::XS
+            + 2.0
     };
-    let width: f32 = [&files, &folder, &paste].into_iter().map(width_of).sum::<f32>() + 2.0 * space::S;
+    let width: f32 = [&files, &folder, &paste].into_iter().map(width_of).sum::<f32>() + 2.0 * space::S + 1.0;
     let room = vec2(width.min(ui.available_width()), theme::CONTROL_HEIGHT);
     ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
         if Button::new(Kind::Primary, &files).icon(Icon::File).ui(ui).clicked() {

@@ -1,8 +1,8 @@
 //! The top of the page: the name, the relay in use, history and settings.
 
 use eframe::egui::{
-    Color32, CornerRadius, Label, Margin, RichText, Role, Sense, Stroke, StrokeKind, TextWrapMode, Ui,
-    WidgetInfo, WidgetText, pos2, vec2,
+    Color32, CornerRadius, Image, Label, Margin, RichText, Role, Sense, Stroke, StrokeKind, TextWrapMode, Ui,
+    WidgetInfo, WidgetText, load::SizedTexture, pos2, vec2,
 };
 
 use super::View;
@@ -11,7 +11,7 @@ use crate::app::{
     explain,
     state::{Checked, Dialog, State},
     theme::{self, Weight, palette, size, space},
-    widgets::{Icon, focus_ring, icon_button, paint_icon, row},
+    widgets::{Icon, focus_ring, icon_button, row},
 };
 
 /// The program's name, as people read it.
@@ -30,10 +30,9 @@ pub(crate) fn header_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
         relay_pill(ui, state, view);
     };
     row(ui, 40.0, right, |ui| {
-        let (tile, _) = ui.allocate_exact_size(vec2(34.0, 34.0), Sense::hover());
         let p = palette(ui);
-        ui.painter().rect_filled(tile, CornerRadius::same(9), p.accent);
-        paint_icon(ui, Icon::Send, tile.center(), 18.0, p.on_accent);
+        let texture = SizedTexture::new(state.icon.id(), vec2(34.0, 34.0));
+        ui.add(Image::from_texture(texture).alt_text(NAME));
         ui.add_space(space::XS);
         let font = theme::font(Weight::SemiBold, size::HEADING);
         ui.add(Label::new(RichText::new(NAME).font(font).color(p.text)));

@@ -22,6 +22,7 @@ const NARROW: f32 = 700.0;
 const WIDEST: f32 = 1240.0;
 /// How high Send and Receive are while there are no transfers, and while there are some.
 const ROOMY: f32 = 330.0;
+const ROOMIEST: f32 = 460.0;
 const COMPACT: f32 = 250.0;
 
 /// Where the cards of waiting sends are on the screen, so that a drop can find its card.
@@ -111,7 +112,8 @@ fn short(code: &str) -> String {
 }
 
 fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
-    let height = if state.cards.is_empty() { ROOMY } else { COMPACT };
+    let room = ui.ctx().content_rect().bottom() - ui.cursor().top() - space::PAGE;
+    let height = if state.cards.is_empty() { room.clamp(ROOMY, ROOMIEST) } else { COMPACT };
     let width = ui.available_width();
     if width < NARROW {
         side(ui, vec2(width, height), |ui| drop_zone::send_side_ui(ui, state, view));
@@ -120,9 +122,9 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
         return;
     }
     ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = space::L;
         let right = (width * 0.37).clamp(300.0, 420.0).floor();
         side(ui, vec2(width - right - space::L, height), |ui| drop_zone::send_side_ui(ui, state, view));
+        ui.add_space(space::L - ui.spacing().item_spacing.x);
         side(ui, vec2(right, height), |ui| receive::receive_side_ui(ui, state, view));
     });
 }
