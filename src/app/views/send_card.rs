@@ -102,8 +102,10 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         let text = view.say(if is_copied { "copied" } else { "copy-code" });
         let sign = if is_copied { Icon::Check } else { Icon::Copy };
         let right = |ui: &mut Ui| {
-            let button = Button::new(Kind::Primary, &text).icon(sign).ui(ui);
-            if card.folds.wants_focus {
+            // Where the relay runs here, the code alone doesn't say where that is: the link is what to pass on.
+            let kind = if card.hosted.is_some() { Kind::Secondary } else { Kind::Primary };
+            let button = Button::new(kind, &text).icon(sign).ui(ui);
+            if card.folds.wants_focus && card.hosted.is_none() {
                 button.request_focus();
                 view.act(Action::Focused(card.id));
             }
@@ -126,7 +128,14 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         let is_copied = is_fresh(card, Copied::Link, view);
         let text = view.say(if is_copied { "copied" } else { "copy-link" });
         let sign = if is_copied { Icon::Check } else { Icon::Link };
-        if Button::new(Kind::Secondary, &text).icon(sign).ui(ui).clicked() {
+        let is_hosted = card.hosted.is_some();
+        let kind = if is_hosted { Kind::Primary } else { Kind::Secondary };
+        let button = Button::new(kind, &text).icon(sign).ui(ui);
+        if card.folds.wants_focus && is_hosted {
+            button.request_focus();
+            view.act(Action::Focused(card.id));
+        }
+        if button.clicked() {
             view.act(Action::Copy(card.id, Copied::Link));
         }
         let qr = view.say(if card.folds.qr.is_some() { "hide-qr" } else { "show-qr" });
@@ -155,6 +164,7 @@ fn reach_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     let (tone, key) = explain::reach(hosted);
     let (ground, ink, _) = tone.look(palette(ui));
     widgets::tinted(ui, ground, |ui| {
+        ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
             icon(ui, Icon::Network, size::ICON, ink);
             ui.vertical(|ui| {
