@@ -194,6 +194,7 @@ impl Window {
                 card.folds.wants_focus = true;
             });
             self.state.field.set(String::new());
+            self.state.offered_code = None;
         }
     }
 

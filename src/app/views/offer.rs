@@ -321,6 +321,7 @@ fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
         let button = Button::new(Kind::Primary, &accept).icon(Icon::Check).enabled(can).ui(ui);
         if card.folds.wants_focus && can {
             button.request_focus();
+            button.scroll_to_me(None);
             view.act(Action::Focused(card.id));
         }
         if can && button.clicked() {

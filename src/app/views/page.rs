@@ -22,7 +22,7 @@ const NARROW: f32 = 700.0;
 const WIDEST: f32 = 1240.0;
 /// How high Send and Receive are while there are no transfers, and while there are some.
 const ROOMY: f32 = 330.0;
-const ROOMIEST: f32 = 460.0;
+const ROOMIEST: f32 = 560.0;
 const COMPACT: f32 = 250.0;
 
 /// Where the cards of waiting sends are on the screen, so that a drop can find its card.

@@ -107,6 +107,7 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             let button = Button::new(kind, &text).icon(sign).ui(ui);
             if card.folds.wants_focus && card.hosted.is_none() {
                 button.request_focus();
+                button.scroll_to_me(None);
                 view.act(Action::Focused(card.id));
             }
             if button.clicked() {
@@ -133,6 +134,7 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         let button = Button::new(kind, &text).icon(sign).ui(ui);
         if card.folds.wants_focus && is_hosted {
             button.request_focus();
+            button.scroll_to_me(None);
             view.act(Action::Focused(card.id));
         }
         if button.clicked() {
