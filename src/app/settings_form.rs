@@ -199,7 +199,8 @@ mod tests {
 
     #[test]
     fn what_is_half_typed_changes_nothing() {
-        let mut settings = Settings { bytes_per_sec: Some(7), ..Settings::default() };
+        let mut settings = Settings::default();
+        settings.bytes_per_sec = Some(7);
         let mut form = SettingsForm::new(&settings);
         form.host_port = "7000000".to_owned();
         form.data_ports = "27002-".to_owned();

@@ -275,7 +275,7 @@ mod tests {
     };
 
     fn tree(paths: &[(&str, Option<u64>)]) -> Tree {
-        let mut builder = ManifestBuilder::new(OfferKind::Paths);
+        let mut builder = ManifestBuilder::new(OfferKind::Files);
         for (path, size) in paths {
             let kind = match size {
                 Some(size) => EntryKind::File { size: *size, modified: None, executable: false },
