@@ -5,23 +5,33 @@
 //! actions. Nothing on this thread waits: transfers run in the engine, everything slow of the window's own on the desk.
 
 mod action;
+mod arrival;
 mod card;
 mod code_field;
 mod desk;
 mod dialogs;
 mod explain;
+mod instance;
+mod launch;
 mod meter;
 mod perform;
 mod settings_form;
 mod state;
+mod system;
 mod theme;
 mod tree;
+mod uri;
 mod views;
+#[cfg(target_os = "linux")]
+mod wayland;
 mod widgets;
 mod words;
 
 use std::{
+    env,
+    ffi::OsString,
     path::PathBuf,
+    sync::mpsc::Receiver,
     time::{Duration, Instant},
 };
 
@@ -30,12 +40,18 @@ use eframe::egui::{self, Context, Key, KeyboardShortcut, Modifiers, ViewportComm
 use crate::{
     engine::{Command, Engine, Events, TaskId},
     history::History,
-    settings::{Appearance, Settings},
-    store::Store,
+    settings::{Appearance, Loaded, ReduceMotion, Settings, WindowSize, WindowSystem},
 };
 use action::Action;
-use desk::{Desk, Job, Why};
+use arrival::Arrival;
+pub use arrival::ArrivalError;
+use desk::{Desk, Job, Stores, Why};
+pub use instance::InstanceError;
+use instance::{Claim, Listener};
+use launch::Look;
+pub use launch::StartError;
 use state::{Dialog, Effect, State};
+use system::Desktop;
 use views::{View, page::CardRects};
 use widgets::Tone;
 use words::Words;
@@ -47,19 +63,62 @@ const PICTURE_PAUSE: Duration = Duration::from_millis(50);
 /// While bytes move, speed and time are shown anew at least so often.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Opens the window and runs it until it is closed.
-pub fn run() -> eframe::Result {
-    let options = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default()
-            .with_app_id("caiman")
-            .with_title("Caiman")
-            .with_inner_size([1040.0, 720.0])
-            .with_min_inner_size([480.0, 420.0]),
-        renderer: eframe::Renderer::Glow,
-        ..Default::default()
-    };
-    eframe::run_native("caiman", options, Box::new(|cc| Ok(Box::new(Window::new(&cc.egui_ctx)?))))
+/// Why the window was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The program was started with something that it can't use.
+    #[error(transparent)]
+    Arguments(#[from] ArrivalError),
+    /// Another window runs and can't be reached.
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    /// There is no screen, or nothing to draw on it with.
+    #[error(transparent)]
+    Start(#[from] StartError),
 }
+
+/// Opens the window, with the files or the code that stand in `args`, and runs it until it is closed. Where a window of
+/// this person's runs already, that one gets them.
+pub fn run(args: Vec<OsString>) -> Result<(), RunError> {
+    let folder = env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let arrival = Arrival::from_args(&folder, args)?;
+    let listener = match instance::claim(&arrival) {
+        Ok(Claim::First(listener)) => Some(listener),
+        Ok(Claim::HandedOver) => return Ok(()),
+        Err(error @ InstanceError::NoPlace(_)) => {
+            tracing::warn!("{error}");
+            None
+        }
+        Err(error) => return Err(tell(error.into())),
+    };
+    let stores = Stores::of_person();
+    let loaded = Settings::load(&stores.settings);
+    let size = loaded.settings.window.map(|size| (size.width as f32, size.height as f32));
+    let look = Look {
+        title: views::header::NAME.to_owned(),
+        size,
+        force_x11: loaded.settings.window_system == WindowSystem::X11,
+        icon: eframe::icon_data::from_png_bytes(ICON).ok(),
+    };
+    let mut brought = Some((loaded, stores, listener));
+    let arrival = &arrival;
+    launch::launch(&look, |context| {
+        let (loaded, stores, listener) = brought.take().expect("a window is created once");
+        let mut window = Window::new(&context.egui_ctx, loaded, stores)?;
+        window.listen(context, listener);
+        window.arrived(&context.egui_ctx, arrival.clone());
+        Ok(Box::new(window))
+    })
+    .map_err(|error| tell(error.into()))
+}
+
+/// Shows why there is no window to whoever started the program from a menu.
+fn tell(error: RunError) -> RunError {
+    launch::notify(&error.to_string());
+    error
+}
+
+const ICON: &[u8] = include_bytes!("../assets/icon/caiman-256.png");
 
 /// The window's application; see the module.
 pub struct Window {
@@ -79,20 +138,27 @@ pub struct Window {
     /// The last text of the clipboard that was offered, so that it is offered once.
     last_offered: Option<String>,
     frames: FrameTimes,
+    /// Hears of later starts of the program.
+    listener: Option<Listener>,
+    #[cfg(target_os = "linux")]
+    drops: Option<wayland::FileDrops>,
+    /// What the desktop says of itself, once it has.
+    desktop: Receiver<Desktop>,
+    wants_less_motion: bool,
+    size: Option<WindowSize>,
 }
 
 impl Window {
-    /// Reads settings and history, and starts the engine.
-    pub fn new(ctx: &Context) -> std::io::Result<Self> {
-        let loaded = Settings::load(&Store::of_settings());
+    /// Reads the history from `stores`, where it and the settings are kept from then on, and starts the engine.
+    fn new(ctx: &Context, loaded: Loaded, stores: Stores) -> std::io::Result<Self> {
         let words = Words::of(loaded.settings.language.as_deref());
-        let past = History::load(&Store::of_history());
+        let past = History::load(&stores.history);
         let wake = |ctx: &Context| {
             let ctx = ctx.clone();
             move || ctx.request_repaint_after(PICTURE_PAUSE)
         };
         let (engine, events) = Engine::start(wake(ctx))?;
-        let desk = Desk::start(wake(ctx))?;
+        let desk = Desk::start(stores, wake(ctx))?;
         theme::install(ctx);
         let mut state = State::new(loaded.settings, past.history, theme::icon(ctx));
         if let Some(problem) = loaded.problem {
@@ -122,6 +188,15 @@ impl Window {
             may_close: false,
             last_offered: None,
             frames: FrameTimes::default(),
+            listener: None,
+            #[cfg(target_os = "linux")]
+            drops: None,
+            desktop: system::ask({
+                let ctx = ctx.clone();
+                move || ctx.request_repaint()
+            }),
+            wants_less_motion: false,
+            size: None,
         };
         window.apply_appearance(ctx);
         if !past.interrupted.is_empty() {
@@ -134,6 +209,46 @@ impl Window {
         Ok(window)
     }
 
+    /// Hears of later starts, and of files that are dragged over the window where the toolkit doesn't.
+    fn listen(&mut self, context: &eframe::CreationContext<'_>, listener: Option<Listener>) {
+        let wake = || {
+            let ctx = context.egui_ctx.clone();
+            move || ctx.request_repaint()
+        };
+        if let Some(listener) = &listener {
+            listener.wake_with(wake());
+        }
+        self.listener = listener;
+        #[cfg(target_os = "linux")]
+        {
+            self.drops = wayland::FileDrops::new(context, wake());
+        }
+    }
+
+    /// What came with a start of the program: files are sent, a code waits in its field for a word from the person.
+    fn arrived(&mut self, ctx: &Context, arrival: Arrival) {
+        let (paths, invite) = arrival.into_parts();
+        self.arrive(paths, None);
+        if let Some(invite) = invite {
+            self.perform(ctx, Action::FillCode(invite.to_string()));
+        }
+    }
+
+    /// What other programs tell: later starts, and the desktop's own settings.
+    fn take_outside(&mut self, ctx: &Context) {
+        while let Some(arrival) = self.listener.as_ref().and_then(Listener::next) {
+            self.arrived(ctx, arrival);
+            ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
+            ctx.send_viewport_cmd(ViewportCommand::Focus);
+        }
+        if let Ok(desktop) = self.desktop.try_recv() {
+            let theme = if desktop.is_dark == Some(true) { egui::Theme::Dark } else { egui::Theme::Light };
+            ctx.options_mut(|options| options.fallback_theme = theme);
+            self.wants_less_motion = desktop.wants_less_motion;
+            self.apply_appearance(ctx);
+        }
+    }
+
     /// Appearance, scale and motion, as the settings say.
     fn apply_appearance(&mut self, ctx: &Context) {
         ctx.set_theme(match self.state.settings.appearance {
@@ -142,7 +257,12 @@ impl Window {
             Appearance::Dark => egui::ThemePreference::Dark,
         });
         ctx.set_zoom_factor(self.state.settings.scale);
-        theme::set_motion(ctx, self.state.settings.reduce_motion != crate::settings::ReduceMotion::On);
+        let is_calm = match self.state.settings.reduce_motion {
+            ReduceMotion::Automatic => self.wants_less_motion,
+            ReduceMotion::On => true,
+            ReduceMotion::Off => false,
+        };
+        theme::set_motion(ctx, !is_calm);
     }
 
     /// Takes what has happened since the last frame.
@@ -202,6 +322,11 @@ impl Window {
             let key_paste = input.key_released(Key::V) && input.modifiers.command;
             (dropped, hovering, pastes, input.viewport().close_requested(), input.focused, key_paste)
         });
+        self.state.hover_count = ctx.input(|input| input.raw.hovered_files.len());
+        #[cfg(target_os = "linux")]
+        if let Some(count) = self.drops.as_ref().and_then(wayland::FileDrops::hovering) {
+            self.state.hover_count = count;
+        }
         self.state.hovering = hovering;
         if !dropped.is_empty() {
             let pointer = ctx.input(|input| input.pointer.latest_pos());
@@ -244,6 +369,19 @@ impl Window {
         }
     }
 
+    /// The size to open with next time.
+    fn note_size(&mut self, ctx: &Context) {
+        let (is_large, size) = ctx.input(|input| {
+            let viewport = input.viewport();
+            let is_large = viewport.maximized == Some(true) || viewport.fullscreen == Some(true);
+            (is_large, viewport.inner_rect.map(|rect| rect.size() * ctx.zoom_factor()))
+        });
+        if let Some(size) = size.filter(|_| !is_large) {
+            let (width, height) = (size.x.round() as u32, size.y.round() as u32);
+            self.size = Some(WindowSize { width, height });
+        }
+    }
+
     fn card_at(&self, at: egui::Pos2) -> Option<TaskId> {
         self.rects.iter().find(|(_, rect)| rect.contains(at)).map(|(id, _)| *id)
     }
@@ -273,6 +411,7 @@ impl Window {
 impl eframe::App for Window {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         self.take_events(ctx);
+        self.take_outside(ctx);
         self.keep_up_appearances(ctx);
     }
 
@@ -280,6 +419,7 @@ impl eframe::App for Window {
         let ctx = ui.ctx().clone();
         self.frames.note(frame.info().cpu_usage);
         self.take_input(&ctx);
+        self.note_size(&ctx);
         let mut view = View { words: &self.words, now: Instant::now(), actions: &mut self.actions };
         self.rects = views::page::page_ui(ui, &mut self.state, &mut view);
         match self.state.dialog {
@@ -291,6 +431,20 @@ impl eframe::App for Window {
         for action in std::mem::take(&mut self.actions) {
             self.perform(&ctx, action);
             ctx.request_repaint();
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn raw_input_hook(&mut self, ctx: &Context, input: &mut egui::RawInput) {
+        let Some(drops) = &mut self.drops else { return };
+        if let Some(trouble) = drops.feed(ctx, input) {
+            let text = match trouble {
+                wayland::DropTrouble::NotFiles(count) => {
+                    self.words.tell("drop-not-files", &[("count", count.into())])
+                }
+                wayland::DropTrouble::Unreadable => self.words.say("drop-unreadable"),
+            };
+            self.state.tell(Tone::Warning, text);
         }
     }
 

@@ -36,13 +36,30 @@ pub fn main() -> ExitCode {
             Exit::Done
         }
         None => {
-            if let Err(e) = crate::app::run() {
-                eprintln!("{e}");
-            }
-            Exit::Usage
+            #[cfg(feature = "gui")]
+            let exit = open_window(args.items);
+            #[cfg(not(feature = "gui"))]
+            let exit = {
+                eprintln!("This Caiman was built without its window. What there is:\n");
+                eprintln!("{}", Args::command().render_help());
+                Exit::Usage
+            };
+            exit
         }
     };
     exit.into()
+}
+
+#[cfg(feature = "gui")]
+fn open_window(items: Vec<std::ffi::OsString>) -> Exit {
+    use crate::app::{RunError, run};
+    match run(items) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            eprintln!("caiman: {error}");
+            if matches!(error, RunError::Arguments(_)) { Exit::Usage } else { Exit::Failed }
+        }
+    }
 }
 
 /// The commands wait for events, signals and a person at once; the engine has its own threads.

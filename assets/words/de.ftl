@@ -39,6 +39,11 @@ choose-folder = Ordner wählen
 paste = Einfügen
 drop-to-send = Ablegen, um zu senden
 drop-to-add = Ablegen, um hier hinzuzufügen
+drop-not-files = { $count ->
+    [one] Eines der abgelegten Dinge ist keine Datei dieses Computers und wurde ausgelassen.
+   *[other] { $count } der abgelegten Dinge sind keine Dateien dieses Computers und wurden ausgelassen.
+}
+drop-unreadable = Das andere Programm hat nicht gesagt, welche Dateien das sind. Nehmen Sie stattdessen „Dateien wählen“.
 pick-files = Dateien zum Senden wählen
 pick-folder = Ordner zum Senden wählen
 nothing-to-paste = In der Zwischenablage sind weder Dateien noch Text.

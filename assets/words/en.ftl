@@ -40,6 +40,11 @@ choose-folder = Choose folder
 paste = Paste
 drop-to-send = Drop to send
 drop-to-add = Drop to add to this send
+drop-not-files = { $count ->
+    [one] One of the dropped things is no file of this computer and was left out.
+   *[other] { $count } of the dropped things are no files of this computer and were left out.
+}
+drop-unreadable = The other program didn't say which files these are. Use “Choose files” instead.
 pick-files = Choose files to send
 pick-folder = Choose a folder to send
 nothing-to-paste = The clipboard holds no files and no text.

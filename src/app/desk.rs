@@ -22,6 +22,19 @@ use crate::{
     store::{SaveError, Store},
 };
 
+/// Where the window keeps its files.
+pub(super) struct Stores {
+    pub(super) settings: Store,
+    pub(super) history: Store,
+}
+
+impl Stores {
+    /// Those of the person who runs the program.
+    pub(super) fn of_person() -> Self {
+        Self { settings: Store::of_settings(), history: Store::of_history() }
+    }
+}
+
 /// Jobs that may wait. A person can't ask faster than they are done; past this, they are dropped.
 const JOBS: usize = 64;
 
@@ -113,12 +126,12 @@ impl Reply {
 }
 
 impl Desk {
-    /// Starts the thread; `wake` is called after each outcome.
-    pub(super) fn start(wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+    /// Starts the thread, which keeps files in `stores`; `wake` is called after each outcome.
+    pub(super) fn start(stores: Stores, wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
         let (jobs, inbox) = sync_channel(JOBS);
         let (outbox, outcomes) = channel();
         let reply = Reply { outcomes: outbox, wake: Arc::new(wake) };
-        let worker = Worker { reply: reply.clone(), awake: None };
+        let worker = Worker { stores, reply: reply.clone(), awake: None };
         let thread = thread::Builder::new().name("desk".to_owned()).spawn(move || worker.run(&inbox))?;
         Ok(Self { jobs: Some(jobs), outcomes, reply, thread: Some(thread) })
     }
@@ -158,6 +171,7 @@ impl Drop for Desk {
 }
 
 struct Worker {
+    stores: Stores,
     reply: Reply,
     awake: Option<keepawake::KeepAwake>,
 }
@@ -171,8 +185,8 @@ impl Worker {
 
     fn work(&mut self, job: Job) {
         match job {
-            Job::SaveSettings(settings) => self.saved(settings.save(&Store::of_settings())),
-            Job::SaveHistory(history) => self.saved(history.save(&Store::of_history())),
+            Job::SaveSettings(settings) => self.saved(settings.save(&self.stores.settings)),
+            Job::SaveHistory(history) => self.saved(history.save(&self.stores.history)),
             Job::Clipboard(why) => {
                 let (files, text) = read_clipboard();
                 self.reply.send(Outcome::Clipboard { why, files, text });

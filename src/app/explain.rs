@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     code::CodeError,
-    engine::{Phase, Reach, RelayError, Report, TransferError},
-    net::client::{RelayAddress, RelayClientError},
+    engine::{Phase, Reach, RelayClientError, RelayError, Report, TransferError},
+    net::client::RelayAddress,
     protocol::{
         VERSION,
         peer::{Trouble, Withdrawal},

@@ -23,7 +23,7 @@ use crate::{
         TransferError, What,
     },
     history::{Direction as Way, Ending, Entry, Outcome as Past, unix_secs},
-    net::client::{DEFAULT_PORT, RelayAddress},
+    net::client::RelayAddress,
     transfer::show::Shown,
 };
 
@@ -367,8 +367,7 @@ impl Window {
         let id = self.engine.new_id();
         if self.command(Command::Relay(id, Box::new(config))) {
             self.state.host_error = None;
-            self.state.host =
-                Some(Host { id, reachable: None, ports: vec![DEFAULT_PORT], is_stopping: false });
+            self.state.host = Some(Host { id, reachable: None, ports: Vec::new(), is_stopping: false });
         }
     }
 
@@ -440,6 +439,10 @@ impl Window {
     /// The window closes: its size is kept, and so is the history of what is cut off.
     pub(super) fn remember_running(&mut self) {
         self.save_history();
+        if self.size.is_some() && self.size != self.state.settings.window {
+            self.state.settings.window = self.size;
+            self.save_settings();
+        }
     }
 }
 

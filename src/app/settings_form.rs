@@ -2,8 +2,8 @@
 //! isn't is marked where it stands and leaves the settings as they were.
 
 use crate::{
+    engine::Ports,
     net::client::RelayAddress,
-    relay::Ports,
     settings::{Relay, Settings},
 };
 

@@ -13,9 +13,9 @@ use super::{
     widgets::Tone,
 };
 use crate::{
-    engine::{Event, RelayCheck, RelayError, TaskId, TransferError},
+    engine::{Event, RelayCheck, RelayClientError, RelayError, TaskId, TransferError},
     history::History,
-    net::client::{RelayAddress, RelayClientError},
+    net::client::RelayAddress,
     protocol::manifest::Manifest,
     settings::Settings,
 };
@@ -81,8 +81,10 @@ pub(super) struct State {
     pub(super) checked: HashMap<RelayAddress, Checked>,
     /// Relays that are being asked.
     pub(super) checks: HashMap<TaskId, RelayAddress>,
-    /// Where things are that are held over the window, before they are dropped.
+    /// The first of the things that are held over the window before they are dropped, where the system names them.
     pub(super) hovering: Vec<PathBuf>,
+    /// How many there are.
+    pub(super) hover_count: usize,
     /// The program's icon.
     pub(super) icon: TextureHandle,
     next_banner: BannerId,
@@ -120,6 +122,7 @@ impl State {
             checked: HashMap::new(),
             checks: HashMap::new(),
             hovering: Vec::new(),
+            hover_count: 0,
             icon,
             next_banner: 0,
         }

@@ -19,8 +19,12 @@ use crate::{
 
 /// Sends files and folders from one computer to another: end-to-end encrypted, over parallel connections.
 #[derive(Parser)]
-#[command(version, about, after_help = exit::HELP, max_term_width = 100)]
+#[command(version, about, after_help = exit::HELP, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
+    /// Files and folders to send, or a code or invite link to receive, in the window. Without anything, the window opens.
+    #[cfg(feature = "gui")]
+    #[arg(value_name = "PATH|CODE")]
+    pub(super) items: Vec<std::ffi::OsString>,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
 }

@@ -96,20 +96,24 @@ pub(crate) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &CardRe
     let at = if is_low { centre - vec2(0.0, 12.0) } else { centre };
     painter.text(at, Align2::CENTER_CENTER, view.say(key), display, p.text);
     let font = theme::font(Weight::Regular, size::BODY);
-    let galley =
-        painter.layout(describe(&state.hovering, view), font, p.muted, area.width() - 2.0 * space::PAGE);
+    let galley = painter.layout(
+        describe(&state.hovering, state.hover_count, view),
+        font,
+        p.muted,
+        area.width() - 2.0 * space::PAGE,
+    );
     painter.galley(Pos2::new(centre.x - galley.size().x / 2.0, at.y + 20.0), galley, p.muted);
 }
 
 /// The first names, and how many more there are.
-fn describe(paths: &[PathBuf], view: &View<'_>) -> String {
+fn describe(paths: &[PathBuf], count: usize, view: &View<'_>) -> String {
     const NAMED: usize = 3;
     let names = paths.iter().filter_map(|path| path.file_name()).take(NAMED);
     let names: Vec<String> = names.map(|name| Shown(&name.to_string_lossy()).to_string()).collect();
-    let names = names.join(", ");
-    match paths.len().saturating_sub(NAMED) {
-        0 => names,
-        more => view.words.tell("and-more", &[("names", names.into()), ("count", more.into())]),
+    match count.saturating_sub(names.len()) {
+        0 => names.join(", "),
+        _ if names.is_empty() => String::new(),
+        more => view.words.tell("and-more", &[("names", names.join(", ").into()), ("count", more.into())]),
     }
 }
 

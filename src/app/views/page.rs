@@ -49,7 +49,7 @@ pub(crate) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> Ca
                 ui.add_space(space::PAGE);
             });
         });
-        if !state.hovering.is_empty() {
+        if state.hover_count > 0 {
             drop_zone::overlay_ui(ui, state, view, &rects);
         }
     });

@@ -1,0 +1,261 @@
+//! What comes along with a start of the program, files to send or an invite to take, read from the arguments. `instance`
+//! carries it to a window that runs already. Looks whether files are there; opens none.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::uri;
+use crate::{
+    code::{self, CodeError, Invite, SCHEME},
+    transfer::show::Shown,
+};
+
+/// Files, an invite, both, or nothing: then the person only wants the window.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Wire", into = "Wire")]
+pub(super) struct Arrival {
+    paths: Vec<PathBuf>,
+    invite: Option<Invite>,
+}
+
+/// Why the arguments make no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum ArrivalError {
+    /// Neither a file nor a code. The source says what is wrong with it as a code.
+    #[error("“{}” is no file and no code", Shown(argument))]
+    Neither {
+        /// The argument.
+        argument: String,
+        /// What is wrong with it as a code.
+        source: CodeError,
+    },
+    /// The address or the name of a file that isn't there.
+    #[error("“{}” is not there; nothing can be sent from it", Shown(argument))]
+    Missing {
+        /// The argument.
+        argument: String,
+    },
+    /// An invite link that can't be read, or a code with a slip in it.
+    #[error(transparent)]
+    BadCode(#[from] CodeError),
+    /// A code and a link, or two of either.
+    #[error("there are several codes; give only the one you want")]
+    SeveralCodes,
+}
+
+impl Arrival {
+    /// Reads the program's arguments. Relative paths start at `folder`, which is absolute; links stay links.
+    pub(super) fn from_args(
+        folder: &Path,
+        args: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, ArrivalError> {
+        let mut arrival = Self::default();
+        for argument in args {
+            match Piece::read(folder, &argument)? {
+                Piece::Path(path) => arrival.paths.push(path),
+                Piece::Invite(_) if arrival.invite.is_some() => return Err(ArrivalError::SeveralCodes),
+                Piece::Invite(invite) => arrival.invite = Some(invite),
+            }
+        }
+        Ok(arrival)
+    }
+
+    /// The paths and the invite.
+    pub(super) fn into_parts(self) -> (Vec<PathBuf>, Option<Invite>) {
+        (self.paths, self.invite)
+    }
+}
+
+/// What one argument is.
+enum Piece {
+    Path(PathBuf),
+    Invite(Invite),
+}
+
+impl Piece {
+    fn read(folder: &Path, argument: &OsString) -> Result<Self, ArrivalError> {
+        let path = folder.join(argument);
+        if !argument.is_empty() && is_there(&path) {
+            return Ok(Self::Path(path));
+        }
+        let text = argument.to_string_lossy();
+        let missing = || ArrivalError::Missing { argument: text.clone().into_owned() };
+        if has_scheme(&text, SCHEME) {
+            return Ok(Self::Invite(code::parse_any(&text)?));
+        }
+        if has_scheme(&text, "file:") {
+            let path = uri::path_of(argument.as_encoded_bytes()).filter(|path| is_there(path));
+            return path.map(Self::Path).ok_or_else(missing);
+        }
+        // Four parts of a missing file's name could be taken for somebody's own code.
+        if text.contains(['/', '\\', '.']) {
+            return Err(missing());
+        }
+        match code::parse_any(&text) {
+            Ok(invite) => Ok(Self::Invite(invite)),
+            Err(slip @ CodeError::Unknown { suggestion: Some(_), .. }) => Err(slip.into()),
+            Err(source) => Err(ArrivalError::Neither { argument: text.into_owned(), source }),
+        }
+    }
+}
+
+/// A link that leads nowhere is there.
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn has_scheme(text: &str, scheme: &str) -> bool {
+    text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
+/// How an arrival is handed over. Paths go as the system writes them, which need not be UTF-8.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    paths: Vec<OsString>,
+    invite: Option<String>,
+}
+
+impl From<Arrival> for Wire {
+    fn from(arrival: Arrival) -> Self {
+        Self {
+            paths: arrival.paths.into_iter().map(PathBuf::into_os_string).collect(),
+            invite: arrival.invite.map(|invite| invite.to_string()),
+        }
+    }
+}
+
+/// What makes a handed-over arrival unusable.
+#[derive(Debug, thiserror::Error)]
+enum WireError {
+    #[error("a path is not absolute")]
+    Relative,
+    #[error(transparent)]
+    Code(#[from] CodeError),
+}
+
+impl TryFrom<Wire> for Arrival {
+    type Error = WireError;
+
+    fn try_from(wire: Wire) -> Result<Self, WireError> {
+        let paths: Vec<PathBuf> = wire.paths.into_iter().map(PathBuf::from).collect();
+        if !paths.iter().all(|path| path.is_absolute()) {
+            return Err(WireError::Relative);
+        }
+        let invite = wire.invite.map(|invite| code::parse_any(&Zeroizing::new(invite))).transpose()?;
+        Ok(Self { paths, invite })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CODE: &str = "acid-coyote-mustard-tulip";
+
+    fn read(folder: &Path, args: &[&str]) -> Result<Arrival, ArrivalError> {
+        Arrival::from_args(folder, args.iter().map(OsString::from))
+    }
+
+    fn folder_with(name: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(name), "x").unwrap();
+        folder
+    }
+
+    #[test]
+    fn files_codes_and_links_are_told_apart() {
+        let folder = folder_with("a b.txt");
+        let file = folder.path().join("a b.txt");
+        let arrival = read(folder.path(), &["a b.txt", file.to_str().unwrap(), CODE]).unwrap();
+        assert_eq!(arrival.paths(), [file.clone(), file]);
+        assert_eq!(arrival.invite().unwrap().code().to_string(), CODE);
+        let link = format!("CAIMAN:{CODE}?server=relay.example:27001");
+        let arrival = read(folder.path(), &[&link]).unwrap();
+        assert_eq!(arrival.invite().unwrap().server(), Some("relay.example:27001"));
+        let (paths, invite) = read(folder.path(), &["blue-horse-7731-kitchen"]).unwrap().into_parts();
+        assert!(paths.is_empty());
+        assert_eq!(invite.unwrap().code().to_string(), "blue-horse-7731-kitchen");
+        assert!(read(folder.path(), &[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_named_like_a_code_is_a_file() {
+        let folder = folder_with(CODE);
+        assert_eq!(read(folder.path(), &[CODE]).unwrap().paths(), [folder.path().join(CODE)]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn file_addresses_are_paths_and_dangling_links_are_there() {
+        let folder = folder_with("a b");
+        let uri = format!("file://{}/a%20b", folder.path().display());
+        assert_eq!(read(folder.path(), &[&uri]).unwrap().paths(), [folder.path().join("a b")]);
+        std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
+        assert_eq!(read(folder.path(), &["link"]).unwrap().paths(), [folder.path().join("link")]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        for (argument, said) in [
+            ("nothing", "“nothing” is no file and no code"),
+            ("", "“” is no file and no code"),
+            ("a\u{1b}[2J", "“a\\u{1b}[2J” is no file and no code"),
+            (
+                "our-holiday-photos-2024.zip",
+                "“our-holiday-photos-2024.zip” is not there; nothing can be sent from it",
+            ),
+            ("file:///no/such", "“file:///no/such” is not there; nothing can be sent from it"),
+            ("caiman:%ff", "this invite link is damaged; ask for it again, or type the code"),
+            (
+                "acid-coyote-mustrad-tulip",
+                "“mustrad” is not one of the code words; did you mean acid-coyote-mustard-tulip?",
+            ),
+        ] {
+            assert_eq!(read(folder.path(), &[argument]).unwrap_err().to_string(), said);
+        }
+        let twice = read(folder.path(), &[CODE, CODE]);
+        assert!(matches!(twice, Err(ArrivalError::SeveralCodes)));
+    }
+
+    #[test]
+    fn an_arrival_survives_being_handed_over() {
+        let folder = folder_with("a");
+        let link = format!("caiman:{CODE}?server=relay.example");
+        for args in [&["a", link.as_str()][..], &["a"], &[CODE], &[]] {
+            let arrival = read(folder.path(), args).unwrap();
+            let bytes = postcard::to_stdvec(&arrival).unwrap();
+            assert_eq!(postcard::from_bytes::<Arrival>(&bytes).unwrap(), arrival);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_text_survive_it_too() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let name = OsString::from_vec(b"\xff\xfe".to_vec());
+        fs::write(folder.path().join(&name), "x").unwrap();
+        let arrival = Arrival::from_args(folder.path(), [name]).unwrap();
+        let bytes = postcard::to_stdvec(&arrival).unwrap();
+        assert_eq!(postcard::from_bytes::<Arrival>(&bytes).unwrap(), arrival);
+    }
+
+    #[test]
+    fn a_handed_over_arrival_is_checked() {
+        for wire in [
+            Wire { paths: vec!["relative".into()], invite: None },
+            Wire { paths: vec![], invite: Some("no code".to_owned()) },
+        ] {
+            let bytes = postcard::to_stdvec(&wire).unwrap();
+            assert!(postcard::from_bytes::<Arrival>(&bytes).is_err());
+        }
+    }
+}

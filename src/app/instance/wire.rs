@@ -1,0 +1,153 @@
+//! Messages between two starts of the program. Every read and write has a deadline; neither side trusts the other.
+
+use std::{
+    io::{self, Read, Write},
+    thread,
+    time::{Duration, Instant},
+};
+
+use interprocess::{
+    ConnectWaitMode,
+    local_socket::{Stream, traits::Stream as _},
+};
+use zeroize::Zeroizing;
+
+use super::{super::arrival::Arrival, place::Place};
+
+/// The longest message, its length left out.
+const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+/// Both starts may be of different versions, after an update.
+const VERSION: u8 = 1;
+/// How long a stream that isn't ready is left alone.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// What the window says to an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It has it.
+    Taken,
+    /// It can't take it, and won't soon.
+    Refused,
+}
+
+/// Hands an arrival to the window and waits for its answer. Too much for one message is [`io::ErrorKind::FileTooLarge`].
+pub(super) fn hand_over(place: &Place, arrival: &Arrival, deadline: Instant) -> io::Result<Answer> {
+    let message = message(arrival)?;
+    let stream = connect(place, deadline)?;
+    write_by(&stream, &message, deadline)?;
+    let mut answer = [0];
+    read_by(&stream, &mut answer, deadline)?;
+    Ok(if answer == [1] { Answer::Taken } else { Answer::Refused })
+}
+
+fn message(arrival: &Arrival) -> io::Result<Zeroizing<Vec<u8>>> {
+    let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
+    let body = postcard::to_stdvec(arrival).map(Zeroizing::new).map_err(io::Error::other)?;
+    let length = body.len() + 1;
+    let prefix = u32::try_from(length).ok().filter(|_| length <= MAX_MESSAGE_BYTES).ok_or_else(too_large)?;
+    let mut message = Zeroizing::new(Vec::with_capacity(length + 4));
+    message.extend_from_slice(&prefix.to_le_bytes());
+    message.push(VERSION);
+    message.extend_from_slice(&body);
+    Ok(message)
+}
+
+/// Connects and says nothing.
+pub(super) fn knock(place: &Place) -> io::Result<()> {
+    connect(place, Instant::now() + Duration::from_millis(200)).map(drop)
+}
+
+fn connect(place: &Place, deadline: Instant) -> io::Result<Stream> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let stream = place.connection()?.wait_mode(ConnectWaitMode::Timeout(left)).connect_sync()?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
+}
+
+/// Reads one message from a stream that may hold anything.
+pub(super) fn read(stream: &Stream, deadline: Instant) -> io::Result<Arrival> {
+    stream.set_nonblocking(true)?;
+    let mut length = [0; 4];
+    read_by(stream, &mut length, deadline)?;
+    let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+    if length == 0 || length > MAX_MESSAGE_BYTES {
+        return Err(invalid("the length is out of range"));
+    }
+    let mut message = Zeroizing::new(vec![0; length]);
+    read_by(stream, &mut message, deadline)?;
+    let Some((&VERSION, body)) = message.split_first() else {
+        answer(stream, Answer::Refused, deadline)?;
+        return Err(invalid("another version"));
+    };
+    match postcard::take_from_bytes(body) {
+        Ok((arrival, [])) => Ok(arrival),
+        _ => Err(invalid("no arrival")),
+    }
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Answers a message.
+pub(super) fn answer(stream: &Stream, answer: Answer, deadline: Instant) -> io::Result<()> {
+    write_by(stream, &[u8::from(answer == Answer::Taken)], deadline)
+}
+
+/// Named pipes know no timeouts, so both kinds of stream are asked again and again, for a short time.
+fn read_by(mut stream: &Stream, mut into: &mut [u8], deadline: Instant) -> io::Result<()> {
+    while !into.is_empty() {
+        match stream.read(into) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => into = &mut into[count..],
+            Err(error) if is_not_ready(&error) => pause(deadline)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn write_by(mut stream: &Stream, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match stream.write(bytes) {
+            // A full pipe on Windows.
+            Ok(0) => pause(deadline)?,
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if is_not_ready(&error) => pause(deadline)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn is_not_ready(error: &io::Error) -> bool {
+    // What Windows says of an empty pipe, `ERROR_NO_DATA`, std takes for a broken one.
+    const NO_DATA: i32 = 232;
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+        || cfg!(windows) && error.raw_os_error() == Some(NO_DATA)
+}
+
+fn pause(deadline: Instant) -> io::Result<()> {
+    if Instant::now() >= deadline {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    thread::sleep(PAUSE);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_a_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = "a".repeat(200);
+        std::fs::write(folder.path().join(&name), "x").unwrap();
+        let arrival = |count: usize| {
+            Arrival::from_args(folder.path(), std::iter::repeat_n(name.clone().into(), count)).unwrap()
+        };
+        assert!(message(&arrival(1000)).unwrap().len() < MAX_MESSAGE_BYTES);
+        assert_eq!(message(&arrival(6000)).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+}

@@ -1,0 +1,176 @@
+//! Why there is no window, in words for the person who wanted one. The libraries' own words are for the log.
+
+use std::fmt;
+
+use eframe::Renderer;
+
+use super::{Cause, System};
+
+/// Why the window could not be opened, or is gone. Each message says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Nothing to open a window on.
+    #[error("there is no screen to open the window on ({why}){WITHOUT}")]
+    NoDisplay {
+        /// What was tried.
+        why: String,
+    },
+    /// The X server answers and refuses.
+    #[error(
+        "the screen doesn't let Caiman open a window; start it as the person who is logged in there{WITHOUT}"
+    )]
+    Refused,
+    /// A library that every window needs is missing.
+    #[error(
+        "the window can't be opened: something that it needs of this system is missing or broken{0}{LOG}{WITHOUT}"
+    )]
+    Toolkit(Advice),
+    /// Nothing draws.
+    #[error("the window can't be opened: {what} here{advice}{LOG}{WITHOUT}")]
+    NoGraphics {
+        /// What doesn't work.
+        what: &'static str,
+        /// What to do.
+        advice: Advice,
+    },
+    /// The app refused, in its own words.
+    #[error("{0}")]
+    App(#[source] Cause),
+    /// The screen went away under the open window.
+    #[error("the window is gone because the connection to the screen was lost; start Caiman again")]
+    Lost,
+}
+
+const WITHOUT: &str =
+    "\nWithout a window, “caiman send FILE…” and “caiman receive” do the same work in a terminal.";
+const LOG: &str = "\nWith CAIMAN_LOG=info in its environment, Caiman says what exactly failed.";
+
+impl StartError {
+    /// The toolkit failed before there was anything to draw on.
+    pub(super) fn of_toolkit(system: System, said: &str) -> Self {
+        if said.contains("open connection to X server") {
+            return Self::Refused;
+        }
+        Self::Toolkit(Advice::for_toolkit(system, said))
+    }
+
+    /// None of these draws.
+    pub(super) fn of_graphics(system: System, tried: &[Renderer]) -> Self {
+        let what = match tried {
+            [Renderer::Glow] => "OpenGL doesn't work",
+            [Renderer::Wgpu] => "Vulkan doesn't work",
+            _ => "neither OpenGL nor Vulkan works",
+        };
+        Self::NoGraphics { what, advice: Advice::for_graphics(system) }
+    }
+}
+
+/// What to install.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Advice {
+    packages: Vec<Package>,
+}
+
+/// A package under its names in Debian and in Fedora, with their kin.
+type Package = (&'static str, &'static str);
+
+/// What the toolkit opens at run time, and the packages that it comes in.
+#[cfg(target_os = "linux")]
+const X11: &[(&str, Package)] = &[
+    ("libX11.so", ("libx11-6", "libX11")),
+    ("libX11-xcb.so", ("libx11-xcb1", "libX11-xcb")),
+    ("libXcursor.so", ("libxcursor1", "libXcursor")),
+    ("libXi.so", ("libxi6", "libXi")),
+    ("libxkbcommon-x11.so", ("libxkbcommon-x11-0", "libxkbcommon-x11")),
+];
+#[cfg(target_os = "linux")]
+const WAYLAND: &[(&str, Package)] = &[
+    ("libwayland-client.so", ("libwayland-client0", "libwayland-client")),
+    ("libwayland-egl.so", ("libwayland-egl1", "libwayland-egl")),
+    ("libxkbcommon.so", ("libxkbcommon0", "libxkbcommon")),
+];
+
+/// What draws, on a graphics card or without one.
+#[cfg(target_os = "linux")]
+const DRIVERS: &[Package] =
+    &[("libegl1", "libglvnd-egl"), ("libgl1", "libglvnd-glx"), ("libgl1-mesa-dri", "mesa-dri-drivers")];
+
+#[cfg(target_os = "linux")]
+impl Advice {
+    /// The library that is named, or all of them, which does no harm.
+    fn for_toolkit(system: System, said: &str) -> Self {
+        let libraries = if system == System::Wayland { WAYLAND } else { X11 };
+        let is_named = |library: &&(&str, Package)| said.contains(library.0);
+        let named: Vec<Package> = libraries.iter().filter(is_named).map(|library| library.1).collect();
+        let all = || libraries.iter().map(|library| library.1).collect();
+        Self { packages: if named.is_empty() { all() } else { named } }
+    }
+
+    fn for_graphics(system: System) -> Self {
+        let mut packages = DRIVERS.to_vec();
+        if system == System::Wayland {
+            packages.push(("libwayland-egl1", "libwayland-egl"));
+        }
+        Self { packages }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Advice {
+    fn for_toolkit(_system: System, _said: &str) -> Self {
+        Self { packages: Vec::new() }
+    }
+
+    fn for_graphics(_system: System) -> Self {
+        Self { packages: Vec::new() }
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.packages.is_empty() {
+            return f.write_str("\nA newer driver for the graphics card may help.");
+        }
+        let list =
+            |name: fn(&Package) -> &'static str| self.packages.iter().map(name).collect::<Vec<_>>().join(" ");
+        f.write_str("\nThis installs what may be missing:")?;
+        write!(f, "\n  Debian, Ubuntu: sudo apt install {}", list(|package| package.0))?;
+        write!(f, "\n  Fedora: sudo dnf install {}", list(|package| package.1))
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words are those of winit 0.30 and of what it is built on, provoked by hiding the libraries.
+    #[test]
+    fn a_missing_library_is_named_by_its_package() {
+        let said = |system, words| StartError::of_toolkit(system, words).to_string();
+        let panic = said(System::X11, "Library libxkbcommon-x11.so could not be loaded.");
+        assert!(panic.contains("\n  Debian, Ubuntu: sudo apt install libxkbcommon-x11-0\n"), "{panic}");
+        assert!(panic.contains("\n  Fedora: sudo dnf install libxkbcommon-x11\n"), "{panic}");
+        let unnamed = said(System::X11, "os error at x.rs:1: Failed to load one of xlib's shared libraries");
+        assert!(
+            unnamed.contains(" libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0\n"),
+            "{unnamed}"
+        );
+        assert!(!unnamed.contains("x.rs"), "{unnamed}");
+        let panic = said(System::Wayland, "Library libwayland-egl.so could not be loaded.");
+        assert!(panic.contains("apt install libwayland-egl1\n"), "{panic}");
+    }
+
+    #[test]
+    fn a_screen_that_refuses_and_graphics_that_fail_are_told_apart() {
+        let refused = StartError::of_toolkit(System::X11, "Failed to open connection to X server");
+        assert!(matches!(refused, StartError::Refused));
+        let said = StartError::of_graphics(System::X11, &[Renderer::Glow, Renderer::Wgpu]).to_string();
+        assert!(
+            said.starts_with("the window can't be opened: neither OpenGL nor Vulkan works here\n"),
+            "{said}"
+        );
+        assert!(said.contains("sudo apt install libegl1 libgl1 libgl1-mesa-dri\n"), "{said}");
+        assert!(said.ends_with(WITHOUT), "{said}");
+    }
+}

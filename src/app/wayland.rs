@@ -1,0 +1,256 @@
+//! Files dropped on the window under Wayland, which winit 0.30 doesn't hear of: a second listener for drags on the
+//! connection that winit opened, on a thread of its own, told to egui in the words that it uses on other systems.
+//!
+//! Where anything is missing there is simply nothing to drop on: the window has its buttons. `CAIMAN_NO_WAYLAND_DROPS=1`
+//! turns it off. Once winit brings drops itself (0.31), this module goes.
+
+mod foreign;
+mod list;
+mod listener;
+mod uri_list;
+
+use std::{
+    env,
+    marker::PhantomData,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
+    thread::JoinHandle,
+};
+
+use eframe::{CreationContext, egui};
+use raw_window_handle::{HasWindowHandle, RawWindowHandle};
+use rustix::event::{EventfdFlags, eventfd};
+
+/// Turns this off.
+const OFF_VARIABLE: &str = "CAIMAN_NO_WAYLAND_DROPS";
+/// Events that wait for the window.
+const QUEUE: usize = 64;
+/// As many hovering files are told to egui, which copies them for every frame. [`FileDrops::hovering`] counts all.
+const MAX_SHOWN: usize = 1000;
+
+/// What a drag over the window does. Positions are in the compositor's logical pixels from the window's corner.
+#[derive(Debug, Clone, PartialEq)]
+enum Event {
+    /// It came in, or it became known what it holds: nothing yet at first.
+    Hover {
+        paths: Vec<PathBuf>,
+        position: (f64, f64),
+    },
+    Moved {
+        position: (f64, f64),
+    },
+    /// It went away, or it can't be dropped here.
+    Left,
+    /// It was dropped. `others` counts what is no file of this machine.
+    Dropped {
+        paths: Vec<PathBuf>,
+        others: usize,
+        position: (f64, f64),
+    },
+    /// It was dropped and can't be read. It has left.
+    Unreadable,
+}
+
+/// What a person should be told about a drop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DropTrouble {
+    /// So many of the dropped things are no files of this machine, such as web pages. The others were taken.
+    NotFiles(usize),
+    /// The program that the files come from didn't say which they are.
+    Unreadable,
+}
+
+/// Hears of drags until dropped. Stays on the window's thread.
+#[derive(Debug)]
+pub(super) struct FileDrops {
+    events: Receiver<Event>,
+    hover: Option<Hover>,
+    stop: OwnedFd,
+    thread: Option<JoinHandle<()>>,
+    /// [`foreign::backend`] relies on it.
+    _not_send: PhantomData<*const ()>,
+}
+
+#[derive(Debug)]
+struct Hover {
+    count: usize,
+    shown: Vec<egui::HoveredFile>,
+}
+
+impl FileDrops {
+    /// Listens to the connection of the window that is being created; nothing if it isn't one of Wayland's.
+    /// `wake` is called on another thread whenever [`feed`](Self::feed) has something to tell.
+    pub(super) fn new(window: &CreationContext<'_>, wake: impl Fn() + Send + 'static) -> Option<Self> {
+        if env::var_os(OFF_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0") {
+            return None;
+        }
+        let RawWindowHandle::Wayland(handle) = window.window_handle().ok()?.as_raw() else { return None };
+        let backend = foreign::backend(window)?;
+        let (sender, events) = mpsc::sync_channel(QUEUE);
+        let started = eventfd(0, EventfdFlags::CLOEXEC).map_err(Into::into).and_then(|stop| {
+            let surface = handle.surface.as_ptr() as usize;
+            let thread = listener::start(backend, surface, stop.try_clone()?, sender, Box::new(wake))?;
+            Ok::<_, std::io::Error>((stop, thread))
+        });
+        match started {
+            Ok((stop, thread)) => {
+                Some(Self { events, hover: None, stop, thread: Some(thread), _not_send: PhantomData })
+            }
+            Err(error) => {
+                tracing::warn!(%error, "files can't be dropped on the window");
+                None
+            }
+        }
+    }
+
+    /// How many files hover over the window; nothing while none do, or while it isn't known yet.
+    pub(super) fn hovering(&self) -> Option<usize> {
+        self.hover.as_ref().map(|hover| hover.count).filter(|count| *count > 0)
+    }
+
+    /// Adds what happened to the input of the next frame, as winit would on other systems, and the pointer's place, which
+    /// it couldn't. For [`eframe::App::raw_input_hook`].
+    pub(super) fn feed(
+        &mut self,
+        context: &egui::Context,
+        input: &mut egui::RawInput,
+    ) -> Option<DropTrouble> {
+        feed(&mut self.hover, self.events.try_iter(), context.zoom_factor(), input)
+    }
+}
+
+impl Drop for FileDrops {
+    fn drop(&mut self) {
+        // Nobody takes events any more, so the thread can't be stuck on a full queue.
+        self.events = mpsc::sync_channel(1).1;
+        let rung = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        debug_assert!(rung.is_ok(), "a counter at zero takes a one");
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that hears of drags panicked");
+        }
+    }
+}
+
+fn feed(
+    hover: &mut Option<Hover>,
+    events: impl Iterator<Item = Event>,
+    zoom: f32,
+    input: &mut egui::RawInput,
+) -> Option<DropTrouble> {
+    let point = |(x, y): (f64, f64)| egui::pos2(x as f32 / zoom, y as f32 / zoom);
+    let mut trouble = None;
+    for event in events {
+        match event {
+            Event::Hover { paths, position } => {
+                *hover = Some(Hover::new(paths));
+                input.events.push(egui::Event::PointerMoved(point(position)));
+            }
+            Event::Moved { position } => input.events.push(egui::Event::PointerMoved(point(position))),
+            Event::Left => {
+                *hover = None;
+                input.events.push(egui::Event::PointerGone);
+            }
+            Event::Dropped { paths, others, position } => {
+                *hover = None;
+                input.events.push(egui::Event::PointerMoved(point(position)));
+                input.dropped_files.extend(paths.into_iter().map(|path| Arc::new(Dropped(path)) as _));
+                if others > 0 {
+                    trouble = Some(DropTrouble::NotFiles(others));
+                }
+            }
+            Event::Unreadable => trouble = Some(DropTrouble::Unreadable),
+        }
+    }
+    // winit never says that files hover here, and egui may ask twice with the same input.
+    input.hovered_files = hover.as_ref().map(|hover| hover.shown.clone()).unwrap_or_default();
+    trouble
+}
+
+impl Hover {
+    fn new(paths: Vec<PathBuf>) -> Self {
+        let count = paths.len();
+        let file = |path| egui::HoveredFile { path, ..Default::default() };
+        let shown = if paths.is_empty() {
+            // Something hovers, and what it is will be known in a moment.
+            vec![file(None)]
+        } else {
+            paths.into_iter().take(MAX_SHOWN).map(|path| file(Some(path))).collect()
+        };
+        Self { count, shown }
+    }
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(count: usize) -> Vec<PathBuf> {
+        (0..count).map(|number| format!("/{number}").into()).collect()
+    }
+
+    fn fed(hover: &mut Option<Hover>, events: &[Event]) -> (egui::RawInput, Option<DropTrouble>) {
+        let mut input = egui::RawInput::default();
+        let trouble = feed(hover, events.iter().cloned(), 2.0, &mut input);
+        (input, trouble)
+    }
+
+    #[test]
+    fn files_hover_from_frame_to_frame_until_they_are_dropped() {
+        let mut hover = None;
+        let coming = Event::Hover { paths: vec![], position: (10.0, 20.0) };
+        let (input, _) = fed(&mut hover, &[coming]);
+        assert_eq!(input.hovered_files, [egui::HoveredFile::default()]);
+        assert_eq!(input.events, [egui::Event::PointerMoved(egui::pos2(5.0, 10.0))]);
+        let known = Event::Hover { paths: paths(2), position: (10.0, 20.0) };
+        let (input, _) = fed(&mut hover, &[known, Event::Moved { position: (0.0, 2.0) }]);
+        assert_eq!(input.hovered_files[1].path, Some("/1".into()));
+        assert_eq!(input.events[1], egui::Event::PointerMoved(egui::pos2(0.0, 1.0)));
+        assert_eq!(fed(&mut hover, &[]).0.hovered_files.len(), 2);
+        let dropped = Event::Dropped { paths: paths(2), others: 0, position: (4.0, 4.0) };
+        let (input, trouble) = fed(&mut hover, &[dropped]);
+        assert!(input.hovered_files.is_empty());
+        let dropped: Vec<_> = input.dropped_files.iter().map(|file| file.path().to_owned()).collect();
+        assert_eq!((dropped, trouble), (paths(2), None));
+        assert!(fed(&mut hover, &[]).0.dropped_files.is_empty());
+    }
+
+    #[test]
+    fn files_that_go_away_leave_nothing_and_trouble_is_told() {
+        let mut hover = None;
+        let known = Event::Hover { paths: paths(1), position: (0.0, 0.0) };
+        let (input, trouble) = fed(&mut hover, &[known.clone(), Event::Left]);
+        assert!(input.hovered_files.is_empty() && input.dropped_files.is_empty() && trouble.is_none());
+        assert_eq!(input.events.last(), Some(&egui::Event::PointerGone));
+        let (_, trouble) = fed(&mut hover, &[known, Event::Left, Event::Unreadable]);
+        assert_eq!(trouble, Some(DropTrouble::Unreadable));
+        let dropped = Event::Dropped { paths: paths(1), others: 3, position: (0.0, 0.0) };
+        assert_eq!(fed(&mut hover, &[dropped]).1, Some(DropTrouble::NotFiles(3)));
+    }
+
+    #[test]
+    fn a_frame_copies_a_bounded_number_of_hovering_files() {
+        let mut hover = None;
+        let (input, _) = fed(&mut hover, &[Event::Hover { paths: paths(5000), position: (0.0, 0.0) }]);
+        assert_eq!(input.hovered_files.len(), MAX_SHOWN);
+        assert_eq!(hover.unwrap().count, 5000);
+    }
+}

@@ -1,0 +1,134 @@
+//! Reading the list of dragged files from the program that they come from, which may be slow, hang, or never end.
+
+use std::{
+    io::{self, Read},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+/// The longest list: some hundred thousand files.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// How long the source may say nothing.
+const SILENCE_LIMIT: Duration = Duration::from_secs(5);
+/// How long it may take for everything.
+const TOTAL_LIMIT: Duration = Duration::from_secs(30);
+
+/// A list that is being read, piece by piece.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pipe: std::fs::File,
+    text: Vec<u8>,
+    end: Instant,
+    next: Instant,
+}
+
+/// How far it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There is more to come.
+    More,
+    /// This is all.
+    Whole(Vec<u8>),
+}
+
+impl Reading {
+    /// A pipe: the end for the source to write to, and the list that comes out of it.
+    pub(super) fn start(now: Instant) -> io::Result<(Self, OwnedFd)> {
+        let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+        let reading =
+            Self { pipe: ours.into(), text: Vec::new(), end: now + TOTAL_LIMIT, next: now + SILENCE_LIMIT };
+        Ok((reading, theirs))
+    }
+
+    /// What to wait at until [`advance`](Self::advance) has something to read.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+
+    /// When [`check`](Self::check) gives up.
+    pub(super) fn deadline(&self) -> Instant {
+        self.end.min(self.next)
+    }
+
+    /// Whether the source still has time.
+    pub(super) fn check(&self, now: Instant) -> io::Result<()> {
+        if now < self.deadline() { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+    }
+
+    /// Reads what is there. Blocks unless something is, or the source is done.
+    pub(super) fn advance(&mut self, now: Instant) -> io::Result<Progress> {
+        let mut piece = [0; 16 * 1024];
+        let count = match self.pipe.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Progress::More),
+            count => count?,
+        };
+        if count == 0 {
+            return Ok(Progress::Whole(std::mem::take(&mut self.text)));
+        }
+        if self.text.len() + count > MAX_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.text.extend_from_slice(&piece[..count]);
+        self.next = now + SILENCE_LIMIT;
+        Ok(Progress::More)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io::Write};
+
+    use super::*;
+
+    #[test]
+    fn a_list_comes_in_pieces() {
+        let now = Instant::now();
+        let (mut reading, theirs) = Reading::start(now).unwrap();
+        let mut theirs = File::from(theirs);
+        theirs.write_all(b"file:///a\r\n").unwrap();
+        assert_eq!(reading.advance(now).unwrap(), Progress::More);
+        theirs.write_all(b"file:///b\r\n").unwrap();
+        assert_eq!(reading.advance(now).unwrap(), Progress::More);
+        drop(theirs);
+        assert_eq!(reading.advance(now).unwrap(), Progress::Whole(b"file:///a\r\nfile:///b\r\n".to_vec()));
+    }
+
+    #[test]
+    fn a_source_that_says_nothing_or_never_ends_is_given_up() {
+        let start = Instant::now();
+        let (mut reading, theirs) = Reading::start(start).unwrap();
+        let mut theirs = File::from(theirs);
+        assert!(reading.check(start).is_ok());
+        assert!(reading.check(start + SILENCE_LIMIT).is_err());
+        let mut now = start;
+        while now < start + TOTAL_LIMIT {
+            assert!(reading.check(now).is_ok());
+            theirs.write_all(b"x").unwrap();
+            reading.advance(now).unwrap();
+            now += SILENCE_LIMIT / 2;
+        }
+        assert!(reading.check(now).is_err());
+    }
+
+    #[test]
+    fn a_list_has_a_bound() {
+        let now = Instant::now();
+        let (mut reading, theirs) = Reading::start(now).unwrap();
+        let writer = std::thread::spawn(move || {
+            let mut theirs = File::from(theirs);
+            while theirs.write_all(&[b'x'; 4096]).is_ok() {}
+        });
+        let error = loop {
+            match reading.advance(now) {
+                Ok(Progress::More) => {}
+                Ok(Progress::Whole(_)) => panic!("it never ends"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        drop(reading);
+        writer.join().unwrap();
+    }
+}

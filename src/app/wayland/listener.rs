@@ -1,0 +1,428 @@
+//! The thread that talks to the compositor: a data device for each seat, and at most one drag at a time.
+//!
+//! A mistake in the protocol would cost the whole connection, and the window with it. So an offer lives until its drag has
+//! left, whatever it holds (some compositors end the drag with it), and is only called finished once a copy was agreed on.
+
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{SyncSender, TrySendError},
+    },
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use wayland_backend::client::{Backend, WaylandError};
+use wayland_client::{
+    Connection, Dispatch, EventQueue, Proxy, QueueHandle, event_created_child,
+    protocol::{
+        wl_data_device::{self, WlDataDevice},
+        wl_data_device_manager::{self, DndAction, WlDataDeviceManager},
+        wl_data_offer::{self, WlDataOffer},
+        wl_registry::{self, WlRegistry},
+        wl_seat::{self, WlSeat},
+    },
+};
+
+use super::{
+    Event,
+    list::{Progress, Reading},
+    uri_list::UriList,
+};
+
+const FILES: &str = "text/uri-list";
+
+/// Starts listening for drags over `surface`, until `stop` can be read.
+pub(super) fn start(
+    backend: Backend,
+    surface: usize,
+    stop: OwnedFd,
+    events: SyncSender<Event>,
+    wake: Box<dyn Fn() + Send>,
+) -> io::Result<JoinHandle<()>> {
+    let connection = Connection::from_backend(backend);
+    thread::Builder::new().name("file drops".to_owned()).spawn(move || {
+        let mut queue = connection.new_event_queue();
+        connection.display().get_registry(&queue.handle(), ());
+        let mut state =
+            State { surface, events, wake, manager: None, seats: HashMap::new(), drag: None, is_over: false };
+        if let Err(error) = run(&mut queue, &mut state, &stop) {
+            tracing::warn!(%error, "files can't be dropped on the window any more");
+        }
+        state.clear();
+        // The window may have lost its connection, and then there is nobody to tell.
+        drop(queue.flush());
+    })
+}
+
+fn run(queue: &mut EventQueue<State>, state: &mut State, stop: &OwnedFd) -> io::Result<()> {
+    loop {
+        queue.dispatch_pending(state).map_err(io::Error::other)?;
+        match queue.flush() {
+            Err(WaylandError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+            flushed => flushed.map_err(io::Error::other)?,
+        }
+        if state.is_over {
+            return Ok(());
+        }
+        let Some(guard) = queue.prepare_read() else { continue };
+        let reading = state.drag.as_ref().and_then(Drag::reading);
+        let timeout = reading.map(|reading| time_until(reading.deadline()));
+        let connection = guard.connection_fd();
+        let mut waits = vec![PollFd::new(&connection, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
+        let pipe = reading.map(Reading::as_fd);
+        waits.extend(pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        match poll(&mut waits, timeout.as_ref()) {
+            Err(rustix::io::Errno::INTR) => continue,
+            polled => polled?,
+        };
+        let ready: Vec<bool> = waits.iter().map(|wait| !wait.revents().is_empty()).collect();
+        drop(waits);
+        if ready[1] {
+            return Ok(());
+        }
+        if ready[0] {
+            match guard.read() {
+                Err(WaylandError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => {
+                    read.map_err(io::Error::other)?;
+                }
+            }
+        }
+        state.read_list(ready.get(2) == Some(&true));
+    }
+}
+
+fn time_until(deadline: Instant) -> Timespec {
+    let left = deadline.saturating_duration_since(Instant::now());
+    Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() }
+}
+
+struct State {
+    /// The window's, as an address to compare with.
+    surface: usize,
+    events: SyncSender<Event>,
+    wake: Box<dyn Fn() + Send>,
+    manager: Option<WlDataDeviceManager>,
+    /// By the names that the registry gives them.
+    seats: HashMap<u32, Seat>,
+    drag: Option<Drag>,
+    /// Nobody listens any more.
+    is_over: bool,
+}
+
+struct Seat {
+    seat: WlSeat,
+    device: Option<WlDataDevice>,
+}
+
+/// What a drag's source said of it.
+#[derive(Debug, Default)]
+struct OfferFacts {
+    has_files: AtomicBool,
+    is_copy: AtomicBool,
+}
+
+struct Drag {
+    device: WlDataDevice,
+    serial: u32,
+    offer: WlDataOffer,
+    position: (f64, f64),
+    list: List,
+    /// It was dropped before its list was whole.
+    is_dropped: bool,
+}
+
+enum List {
+    Reading(Reading),
+    Known(UriList),
+    /// It holds no files, or they can't be known, or it isn't over this window.
+    Refused,
+}
+
+impl Drag {
+    fn reading(&self) -> Option<&Reading> {
+        match &self.list {
+            List::Reading(reading) => Some(reading),
+            _ => None,
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(self.list, List::Refused)
+    }
+
+    /// Says that nothing can be dropped.
+    fn refuse(&mut self) {
+        self.list = List::Refused;
+        if !self.is_dropped {
+            self.offer.accept(self.serial, None);
+        }
+    }
+}
+
+impl State {
+    fn tell(&mut self, event: Event) {
+        self.is_over |= self.events.send(event).is_err();
+        (self.wake)();
+    }
+
+    /// A later move tells the truth where a full queue swallows this one.
+    fn moved(&mut self, position: (f64, f64)) {
+        let Some(drag) = &mut self.drag else { return };
+        drag.position = position;
+        if drag.is_refused() {
+            return;
+        }
+        match self.events.try_send(Event::Moved { position }) {
+            Ok(()) => (self.wake)(),
+            Err(TrySendError::Full(_)) => {}
+            Err(TrySendError::Disconnected(_)) => self.is_over = true,
+        }
+    }
+
+    fn enter(&mut self, connection: &Connection, mut drag: Drag, is_over_window: bool) {
+        self.leave();
+        let facts = drag.offer.data::<OfferFacts>();
+        if !is_over_window || !facts.is_some_and(|facts| facts.has_files.load(Ordering::Relaxed)) {
+            drag.refuse();
+            self.drag = Some(drag);
+            return;
+        }
+        match Reading::start(Instant::now()) {
+            Ok((reading, pipe)) => {
+                drag.offer.accept(drag.serial, Some(FILES.to_owned()));
+                // Never a move: its source would delete the files once they have been taken.
+                if drag.offer.version() >= wl_data_offer::REQ_SET_ACTIONS_SINCE {
+                    drag.offer.set_actions(DndAction::Copy, DndAction::Copy);
+                }
+                drag.offer.receive(FILES.to_owned(), pipe.as_fd());
+                // The request holds a copy of the pipe's end until it is sent, and the list has no end before.
+                drop(connection.flush());
+                drag.list = List::Reading(reading);
+                self.tell(Event::Hover { paths: Vec::new(), position: drag.position });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no pipe for a list of files");
+                drag.refuse();
+            }
+        }
+        self.drag = Some(drag);
+    }
+
+    /// Ends the drag without a drop, if there is one.
+    fn leave(&mut self) {
+        if let Some(drag) = self.drag.take() {
+            drag.offer.destroy();
+            if !drag.is_refused() {
+                self.tell(Event::Left);
+            }
+        }
+    }
+
+    fn dropped(&mut self) {
+        let Some(drag) = &mut self.drag else { return };
+        match drag.list {
+            List::Reading(_) => drag.is_dropped = true,
+            List::Refused => self.leave(),
+            List::Known(_) => self.finish(),
+        }
+    }
+
+    /// Takes the files of a drag that was dropped.
+    fn finish(&mut self) {
+        let Some(drag) = self.drag.take() else { return };
+        let List::Known(list) = drag.list else { return };
+        let has_actions = drag.offer.version() >= wl_data_offer::REQ_FINISH_SINCE;
+        let facts = drag.offer.data::<OfferFacts>();
+        let is_agreed = !has_actions || facts.is_some_and(|facts| facts.is_copy.load(Ordering::Relaxed));
+        if has_actions && is_agreed {
+            drag.offer.finish();
+        }
+        drag.offer.destroy();
+        if is_agreed {
+            let UriList { paths, others } = list;
+            self.tell(Event::Dropped { paths, others, position: drag.position });
+        } else {
+            self.tell(Event::Left);
+        }
+    }
+
+    /// Goes on with the list of the current drag.
+    fn read_list(&mut self, is_ready: bool) {
+        let Some(drag) = &mut self.drag else { return };
+        let List::Reading(reading) = &mut drag.list else { return };
+        let now = Instant::now();
+        let progress = reading
+            .check(now)
+            .and_then(|()| if is_ready { reading.advance(now) } else { Ok(Progress::More) })
+            .map(|progress| match progress {
+                Progress::More => None,
+                Progress::Whole(text) => Some(UriList::read(&text)),
+            });
+        let (is_dropped, position) = (drag.is_dropped, drag.position);
+        match progress {
+            Ok(None) => {}
+            Ok(Some(list)) if list.paths.is_empty() && !is_dropped => {
+                drag.refuse();
+                self.tell(Event::Left);
+            }
+            Ok(Some(list)) => {
+                let paths = if is_dropped { Vec::new() } else { list.paths.clone() };
+                drag.list = List::Known(list);
+                if is_dropped {
+                    self.finish();
+                } else {
+                    self.tell(Event::Hover { paths, position });
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the list of dragged files can't be read");
+                drag.refuse();
+                self.tell(Event::Left);
+                if is_dropped {
+                    self.leave();
+                    self.tell(Event::Unreadable);
+                }
+            }
+        }
+    }
+
+    /// Gives every seat a device, once there is something to make them.
+    fn add_devices(&mut self, queue: &QueueHandle<Self>) {
+        let Some(manager) = &self.manager else { return };
+        for seat in self.seats.values_mut() {
+            seat.device.get_or_insert_with(|| manager.get_data_device(&seat.seat, queue, ()));
+        }
+    }
+
+    fn remove_seat(&mut self, name: u32) {
+        let Some(seat) = self.seats.remove(&name) else { return };
+        if self.drag.as_ref().is_some_and(|drag| Some(&drag.device) == seat.device.as_ref()) {
+            self.leave();
+        }
+        if let Some(device) = seat.device
+            && device.version() >= wl_data_device::REQ_RELEASE_SINCE
+        {
+            device.release();
+        }
+        if seat.seat.version() >= wl_seat::REQ_RELEASE_SINCE {
+            seat.seat.release();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.leave();
+        for name in self.seats.keys().copied().collect::<Vec<_>>() {
+            self.remove_seat(name);
+        }
+    }
+}
+
+impl Dispatch<WlRegistry, ()> for State {
+    fn event(
+        state: &mut Self,
+        registry: &WlRegistry,
+        event: wl_registry::Event,
+        (): &(),
+        _: &Connection,
+        queue: &QueueHandle<Self>,
+    ) {
+        match event {
+            wl_registry::Event::Global { name, interface, version } => {
+                if interface == WlSeat::interface().name {
+                    let version = version.min(wl_seat::REQ_RELEASE_SINCE);
+                    let seat = registry.bind(name, version, queue, ());
+                    state.seats.insert(name, Seat { seat, device: None });
+                } else if interface == WlDataDeviceManager::interface().name && state.manager.is_none() {
+                    let version = version.min(wl_data_offer::REQ_FINISH_SINCE);
+                    state.manager = Some(registry.bind(name, version, queue, ()));
+                }
+                state.add_devices(queue);
+            }
+            wl_registry::Event::GlobalRemove { name } => state.remove_seat(name),
+            _ => {}
+        }
+    }
+}
+
+impl Dispatch<WlDataDevice, ()> for State {
+    fn event(
+        state: &mut Self,
+        device: &WlDataDevice,
+        event: wl_data_device::Event,
+        (): &(),
+        connection: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        let is_current = state.drag.as_ref().is_some_and(|drag| drag.device == *device);
+        let is_dropped = state.drag.as_ref().is_some_and(|drag| drag.is_dropped);
+        match event {
+            wl_data_device::Event::Enter { serial, surface, x, y, id: Some(offer) } => {
+                let is_over_window = surface.id().as_ptr() as usize == state.surface;
+                let drag = Drag {
+                    device: device.clone(),
+                    serial,
+                    offer,
+                    position: (x, y),
+                    list: List::Refused,
+                    is_dropped: false,
+                };
+                state.enter(connection, drag, is_over_window);
+            }
+            wl_data_device::Event::Motion { x, y, .. } if is_current && !is_dropped => state.moved((x, y)),
+            wl_data_device::Event::Leave if is_current && !is_dropped => state.leave(),
+            wl_data_device::Event::Drop if is_current => state.dropped(),
+            // The clipboard is the toolkit's business.
+            wl_data_device::Event::Selection { id: Some(offer) } => offer.destroy(),
+            _ => {}
+        }
+    }
+
+    event_created_child!(State, WlDataDevice, [
+        wl_data_device::EVT_DATA_OFFER_OPCODE => (WlDataOffer, OfferFacts::default()),
+    ]);
+}
+
+impl Dispatch<WlDataOffer, OfferFacts> for State {
+    fn event(
+        _: &mut Self,
+        _: &WlDataOffer,
+        event: wl_data_offer::Event,
+        facts: &OfferFacts,
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        match event {
+            wl_data_offer::Event::Offer { mime_type } if mime_type == FILES => {
+                facts.has_files.store(true, Ordering::Relaxed);
+            }
+            wl_data_offer::Event::Action { dnd_action } => {
+                facts
+                    .is_copy
+                    .store(matches!(dnd_action.into_result(), Ok(DndAction::Copy)), Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Dispatch<WlSeat, ()> for State {
+    fn event(_: &mut Self, _: &WlSeat, _: wl_seat::Event, (): &(), _: &Connection, _: &QueueHandle<Self>) {}
+}
+
+impl Dispatch<WlDataDeviceManager, ()> for State {
+    fn event(
+        _: &mut Self,
+        _: &WlDataDeviceManager,
+        _: wl_data_device_manager::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+    }
+}
