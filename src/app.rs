@@ -371,10 +371,11 @@ impl Window {
 
     /// The size to open with next time.
     fn note_size(&mut self, ctx: &Context) {
+        let zoom = ctx.zoom_factor();
         let (is_large, size) = ctx.input(|input| {
             let viewport = input.viewport();
             let is_large = viewport.maximized == Some(true) || viewport.fullscreen == Some(true);
-            (is_large, viewport.inner_rect.map(|rect| rect.size() * ctx.zoom_factor()))
+            (is_large, viewport.inner_rect.map(|rect| rect.size() * zoom))
         });
         if let Some(size) = size.filter(|_| !is_large) {
             let (width, height) = (size.x.round() as u32, size.y.round() as u32);

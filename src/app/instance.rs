@@ -190,7 +190,7 @@ fn serve(socket: &local_socket::Listener, arrivals: &SyncSender<Offered>, shared
             }
             let arrival = wire::read(&stream, Instant::now() + READ_LIMIT)?;
             match offer(arrival, arrivals, shared) {
-                Some(answer) => wire::answer(&stream, answer, Instant::now() + READ_LIMIT),
+                Some(answer) => wire::answer(&stream, answer),
                 None => Ok(()),
             }
         });

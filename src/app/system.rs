@@ -1,10 +1,13 @@
 //! What the person has set for their whole desktop: dark or light, and whether things may move. The toolkit tells it only
 //! on some systems, so it is asked for here; which may wait for other programs, so not on the window's thread.
 
+#[cfg(not(any(windows, target_vendor = "apple")))]
 use std::{
     env, fs,
-    io::Read,
     path::{Path, PathBuf},
+};
+use std::{
+    io::Read,
     process::{Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -23,16 +26,20 @@ pub(super) struct Desktop {
     pub wants_less_motion: bool,
 }
 
-/// Asks the desktop on a thread of its own, which calls `wake` when the answer can be received. It may never come: then the
-/// bus hangs, and the thread with it, until the program ends.
-pub(super) fn ask(wake: impl FnOnce() + Send + 'static) -> Receiver<Desktop> {
-    let (sender, answer) = mpsc::sync_channel(1);
+/// Asks the desktop on a thread of its own, which calls `wake` when there is something to receive: at first without the
+/// colours, as a bus that hangs never tells them. Then the thread stays behind until the program ends.
+pub(super) fn ask(wake: impl Fn() + Send + 'static) -> Receiver<Desktop> {
+    let (sender, answer) = mpsc::sync_channel(2);
     let asking = thread::Builder::new().name("desktop settings".to_owned()).spawn(move || {
-        let desktop = Desktop { is_dark: is_dark(), wants_less_motion: wants_less_motion() };
-        // The window may be closed by now.
-        if sender.try_send(desktop).is_ok() {
-            wake();
-        }
+        let tell = |desktop| {
+            // The window may be closed by now.
+            if sender.try_send(desktop).is_ok() {
+                wake();
+            }
+        };
+        let desktop = Desktop { is_dark: None, wants_less_motion: wants_less_motion() };
+        tell(desktop);
+        tell(Desktop { is_dark: is_dark(), ..desktop });
     });
     if let Err(error) = asking {
         tracing::warn!(%error, "the desktop's settings can't be asked for");

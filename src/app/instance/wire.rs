@@ -1,14 +1,15 @@
-//! Messages between two starts of the program. Every read and write has a deadline; neither side trusts the other.
+//! Messages between two starts of the program. Every wait has a deadline; neither side trusts the other.
 
 use std::{
     io::{self, Read, Write},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 
 use interprocess::{
     ConnectWaitMode,
-    local_socket::{Stream, traits::Stream as _},
+    local_socket::{ConnectOptions, Stream, traits::Stream as _},
 };
 use zeroize::Zeroizing;
 
@@ -33,10 +34,22 @@ pub(super) enum Answer {
 /// Hands an arrival to the window and waits for its answer. Too much for one message is [`io::ErrorKind::FileTooLarge`].
 pub(super) fn hand_over(place: &Place, arrival: &Arrival, deadline: Instant) -> io::Result<Answer> {
     let message = message(arrival)?;
-    let stream = connect(place, deadline)?;
-    write_by(&stream, &message, deadline)?;
+    let connection = place.connection()?;
+    let (sender, answer) = mpsc::sync_channel(1);
+    // Named pipes know no timeouts. A thread that waits for a window that hangs ends with this start of the program, which
+    // has nothing else to do.
+    thread::Builder::new().name("handing over".to_owned()).spawn(move || {
+        let _ = sender.try_send(converse(&connection, &message));
+    })?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    answer.recv_timeout(left).map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+fn converse(connection: &ConnectOptions<'_>, message: &[u8]) -> io::Result<Answer> {
+    let mut stream = connection.connect_sync()?;
+    stream.write_all(message)?;
     let mut answer = [0];
-    read_by(&stream, &mut answer, deadline)?;
+    stream.read_exact(&mut answer)?;
     Ok(if answer == [1] { Answer::Taken } else { Answer::Refused })
 }
 
@@ -54,14 +67,8 @@ fn message(arrival: &Arrival) -> io::Result<Zeroizing<Vec<u8>>> {
 
 /// Connects and says nothing.
 pub(super) fn knock(place: &Place) -> io::Result<()> {
-    connect(place, Instant::now() + Duration::from_millis(200)).map(drop)
-}
-
-fn connect(place: &Place, deadline: Instant) -> io::Result<Stream> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let stream = place.connection()?.wait_mode(ConnectWaitMode::Timeout(left)).connect_sync()?;
-    stream.set_nonblocking(true)?;
-    Ok(stream)
+    let limit = ConnectWaitMode::Timeout(Duration::from_millis(200));
+    place.connection()?.wait_mode(limit).connect_sync().map(drop)
 }
 
 /// Reads one message from a stream that may hold anything.
@@ -76,7 +83,7 @@ pub(super) fn read(stream: &Stream, deadline: Instant) -> io::Result<Arrival> {
     let mut message = Zeroizing::new(vec![0; length]);
     read_by(stream, &mut message, deadline)?;
     let Some((&VERSION, body)) = message.split_first() else {
-        answer(stream, Answer::Refused, deadline)?;
+        answer(stream, Answer::Refused)?;
         return Err(invalid("another version"));
     };
     match postcard::take_from_bytes(body) {
@@ -89,49 +96,30 @@ fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Answers a message.
-pub(super) fn answer(stream: &Stream, answer: Answer, deadline: Instant) -> io::Result<()> {
-    write_by(stream, &[u8::from(answer == Answer::Taken)], deadline)
+/// Answers a message. One byte always has room.
+pub(super) fn answer(mut stream: &Stream, answer: Answer) -> io::Result<()> {
+    stream.write_all(&[u8::from(answer == Answer::Taken)])
 }
 
-/// Named pipes know no timeouts, so both kinds of stream are asked again and again, for a short time.
+/// Asks again and again for a short time, as named pipes know no timeouts.
 fn read_by(mut stream: &Stream, mut into: &mut [u8], deadline: Instant) -> io::Result<()> {
     while !into.is_empty() {
         match stream.read(into) {
+            // An empty pipe looks like one that has ended.
+            Ok(0) if cfg!(windows) => {}
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => into = &mut into[count..],
-            Err(error) if is_not_ready(&error) => pause(deadline)?,
+            Ok(count) => {
+                into = &mut into[count..];
+                continue;
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(error) => return Err(error),
         }
-    }
-    Ok(())
-}
-
-fn write_by(mut stream: &Stream, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match stream.write(bytes) {
-            // A full pipe on Windows.
-            Ok(0) => pause(deadline)?,
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if is_not_ready(&error) => pause(deadline)?,
-            Err(error) => return Err(error),
+        if Instant::now() >= deadline {
+            return Err(io::ErrorKind::TimedOut.into());
         }
+        thread::sleep(PAUSE);
     }
-    Ok(())
-}
-
-fn is_not_ready(error: &io::Error) -> bool {
-    // What Windows says of an empty pipe, `ERROR_NO_DATA`, std takes for a broken one.
-    const NO_DATA: i32 = 232;
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-        || cfg!(windows) && error.raw_os_error() == Some(NO_DATA)
-}
-
-fn pause(deadline: Instant) -> io::Result<()> {
-    if Instant::now() >= deadline {
-        return Err(io::ErrorKind::TimedOut.into());
-    }
-    thread::sleep(PAUSE);
     Ok(())
 }
 
