@@ -315,7 +315,7 @@ interrupted-send = Caiman wurde geschlossen, während { $name } gesendet wurde. 
 ## Einstellungen
 
 set-relays = Relays
-set-host = Relay auf diesem Computer
+set-host = Relay anbieten
 set-transfers = Übertragungen
 set-window = Fenster
 set-relays-hint = Ein Relay bringt zwei Computer zusammen, die einander nicht erreichen. Es sieht weder Namen noch Inhalte. Das erste der Liste wird verwendet.

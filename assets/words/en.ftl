@@ -316,7 +316,7 @@ interrupted-send = Caiman was closed while { $name } was being sent. Your files 
 ## Settings
 
 set-relays = Relays
-set-host = Relay on this computer
+set-host = Host a relay
 set-transfers = Transfers
 set-window = Window
 set-relays-hint = A relay brings two computers together that can't reach each other. It sees neither names nor contents. The first of the list is the one in use.

@@ -3,8 +3,8 @@
 
 use eframe::egui::{
     Align, Align2, Color32, CornerRadius, CursorIcon, FontId, Frame, InnerResponse, Label, Layout, Margin,
-    Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, TextWrapMode, Ui, Vec2,
-    WidgetInfo, WidgetText, pos2, vec2,
+    Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Style, TextWrapMode, Ui,
+    Vec2, WidgetInfo, WidgetText, pos2, vec2,
 };
 pub(super) use lucide_icons::Icon;
 
@@ -29,12 +29,13 @@ pub(super) struct Button<'a> {
     /// What it is called where the text alone doesn't say it.
     name: Option<&'a str>,
     is_wide: bool,
+    is_left: bool,
     is_enabled: bool,
 }
 
 impl<'a> Button<'a> {
     pub(super) fn new(kind: Kind, text: &'a str) -> Self {
-        Self { kind, icon: None, text, name: None, is_wide: false, is_enabled: true }
+        Self { kind, icon: None, text, name: None, is_wide: false, is_left: false, is_enabled: true }
     }
 
     pub(super) fn icon(mut self, icon: Icon) -> Self {
@@ -51,6 +52,12 @@ impl<'a> Button<'a> {
     /// Takes the width that there is.
     pub(super) fn wide(mut self) -> Self {
         self.is_wide = true;
+        self
+    }
+
+    /// Its text stands at the left, as in a list.
+    pub(super) fn left(mut self) -> Self {
+        self.is_left = true;
         self
     }
 
@@ -92,7 +99,7 @@ impl<'a> Button<'a> {
             let radius = CornerRadius::same(CONTROL_RADIUS);
             ui.painter().rect(rect, radius, fill, Stroke::new(1.0, edge), StrokeKind::Inside);
             focus_ring(ui, &response, rect, CONTROL_RADIUS);
-            let mut left = rect.center().x - content / 2.0;
+            let mut left = if self.is_left { rect.left() + padding } else { rect.center().x - content / 2.0 };
             if let Some(icon) = self.icon {
                 let centre = pos2(left + size::ICON / 2.0, rect.center().y);
                 paint_icon(ui, icon, centre, size::ICON, text);
@@ -193,6 +200,16 @@ pub(super) fn card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> InnerRespo
         .inner_margin(Margin::same(space::CARD as i8))
         .shadow(theme::card_shadow(ui))
         .show(ui, add)
+}
+
+/// The sheet of a dialog.
+pub(super) fn dialog_frame(style: &Style) -> Frame {
+    Frame::new()
+        .fill(style.visuals.window_fill)
+        .stroke(style.visuals.window_stroke)
+        .corner_radius(style.visuals.window_corner_radius)
+        .inner_margin(style.spacing.window_margin)
+        .shadow(style.visuals.window_shadow)
 }
 
 /// A tinted box for a word that must not be missed.

@@ -10,7 +10,7 @@ use crate::{
         explain,
         state::State,
         theme::{palette, size, space},
-        widgets::{Button, Icon, Kind, heading, icon_button, muted, row, small, tile},
+        widgets::{Button, Icon, Kind, dialog_frame, heading, icon_button, muted, row, small, tile},
     },
     history::{Direction, Entry, Outcome},
     transfer::show::Shown,
@@ -22,7 +22,7 @@ const ROW: f32 = 58.0;
 pub(crate) fn history_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
     let room = ctx.content_rect().size();
     let size = vec2((room.x - 64.0).min(720.0), (room.y - 96.0).min(560.0));
-    let shown = Modal::new(Id::unique("history")).show(ctx, |ui| {
+    let shown = Modal::new(Id::unique("history")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
         ui.set_min_size(size);
         ui.set_max_size(size);
         let (name, close, clear) = (view.say("history"), view.say("close"), view.say("history-clear"));

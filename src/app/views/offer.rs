@@ -22,6 +22,7 @@ use crate::{
         },
     },
     engine::OnConflict,
+    protocol::RelPath,
     transfer::show::Shown,
 };
 
@@ -254,7 +255,7 @@ fn conflicts_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
 /// One name that is taken, and what happens to it.
 fn conflict_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, entry: u32, view: &mut View<'_>) {
     let Some(listed) = sheet.offer.manifest.entries().get(entry as usize) else { return };
-    let target = sheet.offer.targets.get(entry as usize).and_then(|target| target.path.as_ref());
+    let target = sheet.offer.targets.get(entry as usize);
     let name = Shown(listed.path.as_str()).to_string();
     let policy = sheet.policy(entry);
     let right = |ui: &mut Ui| {
@@ -272,9 +273,9 @@ fn conflict_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, entry: u32, view: &mut V
         shown.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, &label));
     };
     row(ui, ROW, right, |ui| {
-        let becomes = target.filter(|_| policy == OnConflict::KeepBoth);
-        let text = match becomes {
-            Some(path) => format!("{name}  →  {}", Shown(path.name())),
+        let becomes = target.and_then(|target| target.under(policy)).map(RelPath::name);
+        let text = match becomes.filter(|becomes| *becomes != listed.path.name()) {
+            Some(becomes) => format!("{name}  →  {}", Shown(becomes)),
             None => name.clone(),
         };
         ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());

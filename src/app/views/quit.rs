@@ -6,12 +6,12 @@ use super::View;
 use crate::app::{
     action::Action,
     theme::space,
-    widgets::{Button, Kind, heading, muted},
+    widgets::{Button, Kind, dialog_frame, heading, muted},
 };
 
 /// Draws the question.
 pub(crate) fn quit_ui(ctx: &Context, view: &mut View<'_>) {
-    let shown = Modal::new(Id::unique("quit")).show(ctx, |ui| {
+    let shown = Modal::new(Id::unique("quit")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
         ui.set_width(380.0);
         heading(ui, &view.say("quit-question"));
         muted(ui, &view.say("quit-means"));

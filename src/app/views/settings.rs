@@ -25,7 +25,7 @@ use crate::{
     transfer::show::Shown,
 };
 
-const NAV: f32 = 170.0;
+const NAV: f32 = 190.0;
 const PAGES: [(Page, &str, Icon); 4] = [
     (Page::Relays, "set-relays", Icon::Server),
     (Page::Host, "set-host", Icon::Radio),
@@ -37,34 +37,40 @@ const PAGES: [(Page, &str, Icon); 4] = [
 pub(crate) fn settings_ui(ctx: &Context, state: &mut State, view: &mut View<'_>) {
     let room = ctx.content_rect().size();
     let size = vec2((room.x - 64.0).min(760.0), (room.y - 96.0).min(560.0));
-    let shown = Modal::new(Id::unique("settings")).show(ctx, |ui| {
-        ui.set_min_size(size);
-        ui.set_max_size(size);
-        let (name, close) = (view.say("settings"), view.say("close"));
-        let mut closes = false;
-        let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
-        row(ui, theme::CONTROL_HEIGHT, right, |ui| heading(ui, &name));
-        ui.add_space(space::XS);
-        let is_wide = size.x >= 560.0;
-        if is_wide {
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = space::CARD;
-                ui.allocate_ui_with_layout(
-                    vec2(NAV, ui.available_height()),
-                    Layout::top_down(Align::Min),
-                    |ui| {
-                        ui.set_width(NAV);
-                        pages_ui(ui, state, view, true);
-                    },
-                );
-                ui.vertical(|ui| page_ui(ui, state, view));
-            });
-        } else {
-            ui.horizontal_wrapped(|ui| pages_ui(ui, state, view, false));
-            page_ui(ui, state, view);
-        }
-        closes
-    });
+    let shown = Modal::new(Id::unique("settings")).frame(widgets::dialog_frame(&ctx.global_style())).show(
+        ctx,
+        |ui| {
+            ui.set_min_size(size);
+            ui.set_max_size(size);
+            let (name, close) = (view.say("settings"), view.say("close"));
+            let mut closes = false;
+            let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
+            row(ui, theme::CONTROL_HEIGHT, right, |ui| heading(ui, &name));
+            ui.add_space(space::XS);
+            let is_wide = size.x >= 560.0;
+            if is_wide {
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::CARD;
+                    ui.allocate_ui_with_layout(
+                        vec2(NAV, ui.available_height()),
+                        Layout::top_down(Align::Min),
+                        |ui| {
+                            ui.set_width(NAV);
+                            pages_ui(ui, state, view, true);
+                        },
+                    );
+                    ui.vertical(|ui| {
+                        ui.spacing_mut().item_spacing.x = space::S;
+                        page_ui(ui, state, view);
+                    });
+                });
+            } else {
+                ui.horizontal_wrapped(|ui| pages_ui(ui, state, view, false));
+                page_ui(ui, state, view);
+            }
+            closes
+        },
+    );
     if shown.inner || shown.should_close() {
         view.act(Action::Show(None));
     }
@@ -76,7 +82,7 @@ fn pages_ui(ui: &mut Ui, state: &mut State, view: &View<'_>, is_wide: bool) {
         let is_on = state.form.page == page;
         let p = palette(ui);
         let button = Button::new(if is_on { Kind::Secondary } else { Kind::Quiet }, &text).icon(sign);
-        let response = if is_wide { button.wide().ui(ui) } else { button.ui(ui) };
+        let response = if is_wide { button.wide().left().ui(ui) } else { button.ui(ui) };
         response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, &text));
         if is_on {
             let edge = Stroke::new(1.5, p.accent);
