@@ -247,6 +247,10 @@ fn style(theme: Theme) -> Style {
     visuals.widgets.hovered = state(colours.hover, colours.edge, colours.text);
     visuals.widgets.active = state(colours.accent_soft, colours.accent, colours.text);
     visuals.widgets.open = state(colours.hover, colours.edge, colours.text);
+    // Rails of sliders, and boxes to tick.
+    visuals.widgets.inactive.bg_fill = colours.line;
+    visuals.widgets.hovered.bg_fill = colours.line;
+    visuals.slider_trailing_fill = true;
     visuals.selection.bg_fill = colours.accent.gamma_multiply(0.3);
     visuals.selection.stroke = Stroke::new(2.0, colours.accent);
     visuals.hyperlink_color = colours.accent;
