@@ -143,7 +143,7 @@ pub struct Window {
     #[cfg(target_os = "linux")]
     drops: Option<wayland::FileDrops>,
     /// What the desktop says of itself, once it has.
-    desktop: Receiver<Desktop>,
+    desktop: Option<Receiver<Desktop>>,
     wants_less_motion: bool,
     size: Option<WindowSize>,
 }
@@ -191,10 +191,7 @@ impl Window {
             listener: None,
             #[cfg(target_os = "linux")]
             drops: None,
-            desktop: system::ask({
-                let ctx = ctx.clone();
-                move || ctx.request_repaint()
-            }),
+            desktop: None,
             wants_less_motion: false,
             size: None,
         };
@@ -209,7 +206,8 @@ impl Window {
         Ok(window)
     }
 
-    /// Hears of later starts, and of files that are dragged over the window where the toolkit doesn't.
+    /// Hears of later starts, of what the person has set for the desktop, and of files that are dragged over the window
+    /// where the toolkit doesn't.
     fn listen(&mut self, context: &eframe::CreationContext<'_>, listener: Option<Listener>) {
         let wake = || {
             let ctx = context.egui_ctx.clone();
@@ -219,6 +217,7 @@ impl Window {
             listener.wake_with(wake());
         }
         self.listener = listener;
+        self.desktop = Some(system::ask(wake()));
         #[cfg(target_os = "linux")]
         {
             self.drops = wayland::FileDrops::new(context, wake());
@@ -241,7 +240,7 @@ impl Window {
             ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
             ctx.send_viewport_cmd(ViewportCommand::Focus);
         }
-        if let Ok(desktop) = self.desktop.try_recv() {
+        if let Some(desktop) = self.desktop.as_ref().and_then(|desktop| desktop.try_recv().ok()) {
             let theme = if desktop.is_dark == Some(true) { egui::Theme::Dark } else { egui::Theme::Light };
             ctx.options_mut(|options| options.fallback_theme = theme);
             self.wants_less_motion = desktop.wants_less_motion;
