@@ -18,6 +18,8 @@ mod perform;
 mod settings_form;
 mod state;
 mod system;
+#[cfg(test)]
+mod tests;
 mod theme;
 mod tree;
 mod uri;

@@ -54,6 +54,14 @@ const LAST_THREADS: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(u64);
 
+#[cfg(test)]
+impl TaskId {
+    /// A name that no engine gave.
+    pub(crate) const fn made_up(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// What to send, and how.
 pub struct SendOrder {
     /// What is to be sent.

@@ -114,6 +114,8 @@ troubles = { $count ->
     [one] Etwas fehlt
    *[other] { $count } Dinge fehlen
 }
+not-added-late = { $name } kann nicht dazu: Die andere Seite hat das Angebot schon.
+not-added-no-files = { $name } kann nicht dazu: Ein Text wird für sich gesendet.
 
 ## Was eine Übertragung tut
 
@@ -123,6 +125,7 @@ phase-handshake = Schlüssel werden vereinbart…
 phase-listing = Dateien werden aufgelistet…
 phase-offer-coming = Angebot wird gelesen…
 phase-answer = Die andere Seite sieht sich das Angebot an
+phase-answered = Es geht los…
 phase-lanes = Verbindungen werden geöffnet…
 phase-moving = Läuft
 phase-storing = Wird geprüft und gesichert…
@@ -225,6 +228,9 @@ err-read = { $path } kann nicht gelesen werden:
 err-write = { $path } kann nicht geschrieben werden:
 err-damaged = { $name } kam zweimal beschädigt an.
 err-withdrawn = { $name } kann nicht gesendet werden: { $reason }.
+withdrawn-changed = wurde während des Sendens geändert
+withdrawn-vanished = ist während des Sendens verschwunden
+withdrawn-unreadable = ließ sich nicht lesen
 err-unsuited = Das geht nicht: { $detail }.
 cause-full = Die Festplatte ist voll.
 cause-denied = Ihnen fehlt die Berechtigung.

@@ -115,6 +115,8 @@ troubles = { $count ->
     [one] One thing is left out
    *[other] { $count } things are left out
 }
+not-added-late = { $name } can't be added: the other side has the offer already.
+not-added-no-files = { $name } can't be added: a text is sent by itself.
 
 ## What a transfer is doing
 
@@ -124,6 +126,7 @@ phase-handshake = Agreeing on keys…
 phase-listing = Listing files…
 phase-offer-coming = Reading what is offered…
 phase-answer = The other side is looking at the offer
+phase-answered = Starting…
 phase-lanes = Opening connections…
 phase-moving = Moving
 phase-storing = Checking and saving…
@@ -226,6 +229,9 @@ err-read = { $path } can't be read:
 err-write = { $path } can't be written:
 err-damaged = { $name } arrived damaged, twice.
 err-withdrawn = { $name } can't be sent: it { $reason }.
+withdrawn-changed = changed while it was being sent
+withdrawn-vanished = vanished while it was being sent
+withdrawn-unreadable = could not be read
 err-unsuited = This can't be done: { $detail }.
 cause-full = the disk is full.
 cause-denied = you have no permission.

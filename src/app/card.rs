@@ -12,9 +12,12 @@ use tokio::sync::watch;
 use super::{action::SheetAction, meter::Meter, tree::Tree};
 use crate::{
     code::{CodePhrase, Invite},
-    engine::{Choices, Notice, Offer, OnConflict, Phase, Progress, Report, TaskId, TransferError},
+    engine::{Choices, NotAdded, Notice, Offer, OnConflict, Phase, Progress, Report, TaskId, TransferError},
     net::client::RelayAddress,
-    protocol::manifest::{Manifest, OfferKind},
+    protocol::{
+        manifest::{Manifest, OfferKind},
+        peer::Withdrawal,
+    },
 };
 
 /// Troubles of one transfer that are listed by name; the rest is counted.
@@ -39,16 +42,16 @@ pub(super) enum Origin {
 }
 
 /// A file that doesn't arrive, or was not offered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Trouble {
     /// It was chosen and can't be offered.
     LeftOut { path: PathBuf, reason: String },
     /// It was offered and then couldn't be sent.
-    Withdrawn { path: PathBuf, reason: String },
+    Withdrawn { path: PathBuf, reason: Withdrawal },
     /// It arrived and could not get its place.
     NotStored { reason: String },
-    /// It was to be added to a waiting send.
-    NotAdded { reason: String },
+    /// They were to be added to a waiting send.
+    NotAdded { paths: Vec<PathBuf>, reason: NotAdded },
 }
 
 /// The offer that waits for an answer.
@@ -285,20 +288,21 @@ impl Card {
             Notice::Listed(manifest) => self.manifest = Some(manifest),
             Notice::LeftOut(items) => {
                 for item in items {
-                    self.trouble(Trouble::LeftOut { path: item.path, reason: item.reason.clone() });
+                    self.trouble(1, Trouble::LeftOut { path: item.path, reason: item.reason });
                 }
             }
-            Notice::NotAdded { paths: _, reason } => {
-                self.trouble(Trouble::NotAdded { reason: reason.to_string() });
+            Notice::NotAdded { paths, reason } => {
+                self.trouble(paths.len(), Trouble::NotAdded { paths, reason });
             }
             Notice::Offer(offer) => {
                 self.manifest = Some(Arc::clone(&offer.manifest));
                 self.folder.clone_from(&offer.folder);
-                // Another folder was looked at: the ticks stay, the conflicts are new.
-                let tree = self.sheet.take().and_then(|sheet| sheet.tree);
-                let is_new = tree.is_none();
-                self.sheet = Some(Sheet { tree, ..Sheet::new(offer) });
-                return if is_new { News::Asked } else { News::None };
+                // Another folder was looked at: the conflicts are new, the rest stays.
+                let Some(Sheet { tree, search, on_conflict, .. }) = self.sheet.take() else {
+                    self.sheet = Some(Sheet::new(offer));
+                    return News::Asked;
+                };
+                self.sheet = Some(Sheet { tree, search, on_conflict, ..Sheet::new(offer) });
             }
             Notice::CantUse(error) => {
                 if let Some(sheet) = &mut self.sheet {
@@ -311,17 +315,17 @@ impl Card {
                 return News::Began;
             }
             Notice::Withdrawn { path, reason } => {
-                self.trouble(Trouble::Withdrawn { path, reason: reason.to_string() });
+                self.trouble(1, Trouble::Withdrawn { path, reason });
             }
-            Notice::NotStored { path: _, reason } => self.trouble(Trouble::NotStored { reason }),
+            Notice::NotStored { path: _, reason } => self.trouble(1, Trouble::NotStored { reason }),
             Notice::Text(text) => self.text = Some(text),
             Notice::Kept(folder) => self.kept = Some(folder),
         }
         News::None
     }
 
-    fn trouble(&mut self, trouble: Trouble) {
-        self.trouble_count += 1;
+    fn trouble(&mut self, count: usize, trouble: Trouble) {
+        self.trouble_count += count;
         if self.troubles.len() < MAX_TROUBLES {
             self.troubles.push(trouble);
         }

@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     code::CodeError,
-    engine::{Phase, Reach, RelayClientError, RelayError, Report, TransferError},
+    engine::{NotAdded, Phase, Reach, RelayClientError, RelayError, Report, TransferError},
     net::client::RelayAddress,
     protocol::{
         VERSION,
@@ -142,11 +143,28 @@ fn file(words: &Words, action: &str, path: &str, cause: &io::Error, lost: String
     Explained { happened: format!("{happened} {reason}"), lost, next: words.say(next) }
 }
 
+/// Why paths are not part of a send to which they were to be added.
+pub(super) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAdded) -> String {
+    let key = match reason {
+        NotAdded::TooLate => "not-added-late",
+        NotAdded::NotFiles => "not-added-no-files",
+        NotAdded::Unlisted(cause) => return error(words, cause, Direction::Sending).happened,
+    };
+    let first = paths.first().map(|path| Shown(&path.to_string_lossy()).to_string()).unwrap_or_default();
+    let name = match paths.len() {
+        0 | 1 => first,
+        count => words.tell("and-more", &[("names", first.into()), ("count", (count - 1).into())]),
+    };
+    words.tell(key, &[("name", name.into())])
+}
+
 /// Why a file doesn't arrive.
-fn withdrawal(words: &Words, reason: Withdrawal) -> String {
-    // The engine's own words serve until there are more languages in it.
-    let _ = words;
-    reason.to_string()
+pub(super) fn withdrawal(words: &Words, reason: Withdrawal) -> String {
+    words.say(match reason {
+        Withdrawal::Changed => "withdrawn-changed",
+        Withdrawal::Vanished => "withdrawn-vanished",
+        Withdrawal::Unreadable => "withdrawn-unreadable",
+    })
 }
 
 /// What is the matter with a relay.
@@ -157,7 +175,7 @@ pub(super) fn relay(words: &Words, error: &RelayClientError) -> String {
                 io::ErrorKind::ConnectionRefused => words.say("cause-refused"),
                 io::ErrorKind::TimedOut => words.say("cause-silent"),
                 _ if cause.to_string().contains("lookup") => words.say("cause-no-such-host"),
-                _ => words.tell("cause-other", &[("detail", Shown(&cause.to_string()).to_string().into())]),
+                _ => Shown(&cause.to_string()).to_string(),
             };
             words.tell(
                 "relay-unreachable",
@@ -227,6 +245,7 @@ pub(super) fn code(words: &Words, error: &CodeError) -> String {
 pub(super) fn phase(words: &Words, card: &Card) -> String {
     words.say(match card.progress.phase {
         _ if card.is_cancelling => "phase-cancelling",
+        Phase::WaitingForAnswer if card.direction == Direction::Receiving => "phase-answered",
         Phase::Connecting => "phase-connecting",
         Phase::WaitingForPeer => "phase-waiting",
         Phase::Handshake => "phase-handshake",
@@ -356,7 +375,11 @@ pub(super) fn report(words: &Words, card: &Card, name: &str) -> String {
         }
         None => lines.push(phase(words, card)),
     }
-    lines.extend(card.troubles.iter().map(super::views::transfer::trouble_text));
+    let troubles = card.troubles.iter();
+    lines.extend(troubles.map(|trouble| super::views::transfer::trouble_text(words, trouble)));
     lines.push(format!("Caiman {}", env!("CARGO_PKG_VERSION")));
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests;

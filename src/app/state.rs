@@ -13,6 +13,7 @@ use super::{
     widgets::Tone,
 };
 use crate::{
+    code,
     engine::{Event, RelayCheck, RelayClientError, RelayError, TaskId, TransferError},
     history::History,
     net::client::RelayAddress,
@@ -236,9 +237,10 @@ impl State {
         (total > 0).then(|| (bytes as f64 / total as f64) as f32)
     }
 
-    /// Whether this is a code that a card of this window shows.
+    /// Whether this is a code that a card of this window shows, or an invite link with one.
     pub(super) fn is_own_code(&self, text: &str) -> bool {
-        self.cards.iter().filter_map(|card| card.code.as_ref()).any(|code| text.contains(&code.to_string()))
+        let Ok(invite) = code::parse_any(text) else { return false };
+        self.cards.iter().any(|card| card.code.as_ref() == Some(invite.code()))
     }
 
     /// Whether a card has ended.
@@ -251,3 +253,6 @@ impl State {
 pub(super) fn is_whole(end: &End) -> bool {
     matches!(end, End::Done(report) if report.missing == 0)
 }
+
+#[cfg(test)]
+mod tests;

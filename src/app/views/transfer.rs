@@ -14,6 +14,7 @@ use crate::{
         widgets::{
             self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, note, row, small, tile, title,
         },
+        words::Words,
     },
     engine::{Report, TransferError},
     transfer::show::Shown,
@@ -318,18 +319,21 @@ pub(crate) fn troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         let area = ScrollArea::vertical().id_salt("troubles").max_height(150.0).auto_shrink([false, true]);
         area.show_rows(ui, TROUBLE_ROW, card.troubles.len(), |ui, range| {
             for trouble in card.troubles.get(range).unwrap_or_default() {
-                ui.add(Label::new(RichText::new(trouble_text(trouble)).size(size::SMALL)).truncate());
+                let text = trouble_text(view.words, trouble);
+                ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());
             }
         });
     });
 }
 
 /// A trouble in one line.
-pub(crate) fn trouble_text(trouble: &Trouble) -> String {
+pub(crate) fn trouble_text(words: &Words, trouble: &Trouble) -> String {
     match trouble {
-        Trouble::LeftOut { path, reason } | Trouble::Withdrawn { path, reason } => {
-            format!("{} {reason}", Shown(&path.to_string_lossy()))
+        Trouble::LeftOut { path, reason } => format!("{} {reason}", Shown(&path.to_string_lossy())),
+        Trouble::Withdrawn { path, reason } => {
+            format!("{} {}", Shown(&path.to_string_lossy()), explain::withdrawal(words, *reason))
         }
-        Trouble::NotStored { reason } | Trouble::NotAdded { reason } => Shown(reason).to_string(),
+        Trouble::NotStored { reason } => Shown(reason).to_string(),
+        Trouble::NotAdded { paths, reason } => explain::not_added(words, paths, reason),
     }
 }

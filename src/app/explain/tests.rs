@@ -1,0 +1,357 @@
+//! Everything that can go wrong is said, in every language, in whole sentences.
+
+use std::{collections::BTreeSet, iter::successors, net::SocketAddr};
+
+use super::*;
+use crate::{
+    app::{
+        card::Origin,
+        tests::made_up::{self, failed, progress},
+    },
+    code::{self as codes, CodePhrase},
+    engine::{Notice, TaskId},
+    transfer::error::Misbehaviour,
+};
+
+const ENGLISH: &str = include_str!("../../../assets/words/en.ftl");
+
+/// All values of an enumeration, each leading to the next. The `match` in `next` forgets none.
+fn all<T>(first: T, next: impl Fn(&T) -> Option<T>) -> Vec<T> {
+    successors(Some(first), next).collect()
+}
+
+fn troubles() -> Vec<Trouble> {
+    use Trouble as T;
+    all(T::NoSpace, |trouble| {
+        Some(match trouble {
+            T::NoSpace => T::Files,
+            T::Files => T::Misbehaved,
+            T::Misbehaved => T::Network,
+            T::Network => T::Damaged,
+            T::Damaged => T::Withdrawn,
+            T::Withdrawn => T::Unsuited,
+            T::Unsuited => return None,
+        })
+    })
+}
+
+fn withdrawals() -> Vec<Withdrawal> {
+    use Withdrawal as W;
+    all(W::Changed, |reason| {
+        Some(match reason {
+            W::Changed => W::Vanished,
+            W::Vanished => W::Unreadable,
+            W::Unreadable => return None,
+        })
+    })
+}
+
+fn refusals() -> Vec<Refusal> {
+    use Refusal as R;
+    all(R::Version(VERSION - 1), |refusal| {
+        Some(match refusal {
+            R::Version(version) if *version < VERSION => R::Version(VERSION + 1),
+            R::Version(_) => R::PasswordRequired,
+            R::PasswordRequired => R::PasswordWrong,
+            R::PasswordWrong => R::NoSuchRoom,
+            R::NoSuchRoom => R::RoleTaken,
+            R::RoleTaken => R::TooManyConnections,
+            R::TooManyConnections => R::TooManyRooms,
+            R::TooManyRooms => R::TooManyJoins,
+            R::TooManyJoins => R::OutOfMemory,
+            R::OutOfMemory => R::TooSlow,
+            R::TooSlow => R::Malformed,
+            R::Malformed => R::NoSuchLane,
+            R::NoSuchLane => R::Draining,
+            R::Draining => return None,
+        })
+    })
+}
+
+/// Kinds that are told apart, and one that isn't.
+fn causes() -> impl Iterator<Item = io::Error> {
+    use io::ErrorKind as K;
+    let kinds = [
+        K::StorageFull,
+        K::QuotaExceeded,
+        K::PermissionDenied,
+        K::ReadOnlyFilesystem,
+        K::NotFound,
+        K::ConnectionRefused,
+        K::TimedOut,
+        K::NotADirectory,
+    ];
+    kinds.into_iter().map(io::Error::from).chain([io::Error::other("failed to lookup address information")])
+}
+
+fn relay_errors() -> Vec<RelayClientError> {
+    use RelayClientError as R;
+    let mut errors: Vec<R> = Vec::new();
+    for one in all(R::Lost, |error| {
+        Some(match error {
+            R::Lost => R::NotARelay(made_up::relay()),
+            R::NotARelay(_) => R::Refused(Refusal::Draining),
+            R::Refused(_) => {
+                R::Unreachable { address: made_up::relay(), cause: io::ErrorKind::TimedOut.into() }
+            }
+            R::Unreachable { .. } => return None,
+        })
+    }) {
+        match one {
+            R::Refused(_) => errors.extend(refusals().into_iter().map(R::Refused)),
+            R::Unreachable { .. } => {
+                errors.extend(causes().map(|cause| R::Unreachable { address: made_up::relay(), cause }));
+            }
+            one => errors.push(one),
+        }
+    }
+    errors
+}
+
+/// Every way for a transfer to end early; each kind once, then spread out into all that is inside of it.
+fn errors() -> Vec<TransferError> {
+    use TransferError as E;
+    let name = || "report.pdf".to_owned();
+    let kinds = all(E::GuessedAt, |error| {
+        Some(match error {
+            E::GuessedAt => E::WrongCode { tries_left: None },
+            E::WrongCode { .. } => E::Retired,
+            E::Retired => E::NobodyThere { relay: made_up::relay() },
+            E::NobodyThere { .. } => E::CodeTaken,
+            E::CodeTaken => E::PeerDeclined,
+            E::PeerDeclined => E::PeerCancelled,
+            E::PeerCancelled => E::Cancelled,
+            E::Cancelled => E::Declined,
+            E::Declined => E::PeerLost,
+            E::PeerLost => E::PeerSilent { seconds: 12 },
+            E::PeerSilent { .. } => E::PeerFailed(Trouble::NoSpace),
+            E::PeerFailed(_) => E::PeerMisbehaved(Misbehaviour::Record),
+            E::PeerMisbehaved(_) => E::PeerVersion { theirs: VERSION },
+            E::PeerVersion { .. } => E::Relay(RelayClientError::Lost),
+            E::Relay(_) => E::file("can't read", "/home/ada/a", io::ErrorKind::Other.into()),
+            E::File { .. } => E::NoSpace { needed: 1 << 30, free: 1 },
+            E::NoSpace { .. } => E::Damaged { path: name() },
+            E::Damaged { .. } => E::Withdrawn { path: name(), reason: Withdrawal::Changed },
+            E::Withdrawn { .. } => E::Unsuited("there is nothing to send".to_owned()),
+            E::Unsuited(_) => return None,
+        })
+    });
+    let spread = |kind: TransferError| -> Vec<TransferError> {
+        match kind {
+            E::WrongCode { .. } => {
+                [None, Some(0), Some(1), Some(2)].map(|tries_left| E::WrongCode { tries_left }).into()
+            }
+            E::PeerFailed(_) => troubles().into_iter().map(E::PeerFailed).collect(),
+            E::PeerVersion { .. } => {
+                [VERSION - 1, VERSION + 1].map(|theirs| E::PeerVersion { theirs }).into()
+            }
+            E::Relay(_) => relay_errors().into_iter().map(E::Relay).collect(),
+            E::File { path, .. } => {
+                let with = |action| {
+                    let path = path.clone();
+                    causes().map(move |cause| TransferError::file(action, path.clone(), cause))
+                };
+                ["can't read", "can't write", "can't use the folder"].into_iter().flat_map(with).collect()
+            }
+            E::Withdrawn { .. } => {
+                withdrawals().into_iter().map(|reason| E::Withdrawn { path: name(), reason }).collect()
+            }
+            one => vec![one],
+        }
+    };
+    kinds.into_iter().flat_map(spread).collect()
+}
+
+fn languages() -> impl Iterator<Item = Words> {
+    Words::languages().map(|(tag, _)| Words::of(Some(tag)))
+}
+
+fn keys() -> BTreeSet<&'static str> {
+    ENGLISH.lines().filter_map(|line| line.split_once(" =")).map(|(key, _)| key.trim()).collect()
+}
+
+#[test]
+fn what_is_not_added_is_named_with_its_reason() {
+    let paths = [PathBuf::from("/home/ada/a.txt"), PathBuf::from("/home/ada/b.txt")];
+    for words in languages() {
+        for reason in all(NotAdded::TooLate, |reason| {
+            Some(match reason {
+                NotAdded::TooLate => NotAdded::NotFiles,
+                NotAdded::NotFiles => {
+                    let cause = io::ErrorKind::NotFound.into();
+                    NotAdded::Unlisted(TransferError::file("can't read", &paths[0], cause))
+                }
+                NotAdded::Unlisted(_) => return None,
+            })
+        }) {
+            let text = not_added(&words, &paths, &reason);
+            check_sentence(&text, &reason);
+            assert!(text.contains("/home/ada/a.txt"), "{text}");
+        }
+    }
+}
+
+/// Whole words, no message's key, no place that was not filled.
+fn check(text: &str, of: &dyn std::fmt::Debug) {
+    let keys = keys();
+    assert!(!text.trim().is_empty(), "nothing is said of {of:?}");
+    assert!(!text.contains(['{', '}', '$']), "{of:?}: {text}");
+    assert!(!keys.contains(text), "{of:?}: {text}");
+    let of_a_key = |word: &&str| word.contains('-') && keys.contains(word.trim_matches(['.', ':', ',']));
+    assert_eq!(text.split_whitespace().find(of_a_key), None, "{of:?}: {text}");
+}
+
+/// The same, and it ends as a sentence does.
+fn check_sentence(text: &str, of: &dyn std::fmt::Debug) {
+    check(text, of);
+    assert!(text.ends_with(['.', '!', '?']), "{of:?}: {text}");
+    assert!(!text.contains("..") && !text.contains("  "), "{of:?}: {text}");
+}
+
+#[test]
+fn every_end_of_a_transfer_is_told_in_whole_sentences() {
+    let errors = errors();
+    assert!(errors.len() > 60, "{}", errors.len());
+    for words in languages() {
+        for error in &errors {
+            for direction in [Direction::Sending, Direction::Receiving] {
+                let explained = super::error(&words, error, direction);
+                check_sentence(&explained.happened, error);
+                for line in [explained.lost, explained.next].iter().filter(|line| !line.is_empty()) {
+                    check_sentence(line, error);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_person_did_not_wish_for_has_a_way_on() {
+    let words = Words::of(Some("en"));
+    for error in errors() {
+        let is_a_wish = matches!(
+            error,
+            TransferError::Cancelled | TransferError::Declined | TransferError::PeerCancelled
+        );
+        let says_it_all = matches!(error, TransferError::Unsuited(_));
+        let next = super::error(&words, &error, Direction::Receiving).next;
+        assert!(is_a_wish || says_it_all || !next.is_empty(), "{error:?}");
+    }
+}
+
+#[test]
+fn no_language_falls_back_to_the_engines_english() {
+    let (english, german) = (Words::of(Some("en")), Words::of(Some("de")));
+    for error in errors() {
+        let of = |words| super::error(words, &error, Direction::Receiving).happened;
+        assert_ne!(of(&english), of(&german), "{error:?}");
+    }
+    for reason in withdrawals() {
+        let theirs = withdrawal(&german, reason);
+        assert_ne!(withdrawal(&english, reason), theirs);
+        assert!(!theirs.contains(&reason.to_string()), "{theirs}");
+    }
+}
+
+#[test]
+fn every_trouble_with_a_relay_is_told() {
+    for words in languages() {
+        for error in relay_errors() {
+            check_sentence(&relay(&words, &error), &error);
+            check_sentence(&relay_next(&words, &error), &error);
+        }
+        let at = SocketAddr::from(([0, 0, 0, 0], 27001));
+        for error in all(RelayError::PortTaken(at), |error| {
+            Some(match error {
+                RelayError::PortTaken(_) => RelayError::PortForbidden(at),
+                RelayError::PortForbidden(_) => RelayError::NoSuchAddress(at),
+                RelayError::NoSuchAddress(_) => RelayError::TooManyDataPorts(99),
+                RelayError::TooManyDataPorts(_) => {
+                    RelayError::Listen { address: at, source: io::ErrorKind::Other.into() }
+                }
+                RelayError::Listen { .. } => return None,
+            })
+        }) {
+            check_sentence(&host(&words, &error), &error);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_code_is_told() {
+    let long = "acid ".repeat(2000);
+    let texts =
+        ["", "...", "hello", "acid coyote", "acid-coyote-mustard-xyzzyplugh", "caiman:%zz", long.as_str()];
+    for words in languages() {
+        for text in texts {
+            let error = codes::parse_any(text).expect_err("it is no code");
+            check_sentence(&code(&words, &error), &error);
+        }
+    }
+}
+
+#[test]
+fn every_phase_has_a_name_and_every_stall_a_guess() {
+    let id = TaskId::made_up(1);
+    let phases = all(Phase::Connecting, |phase| {
+        Some(match phase {
+            Phase::Connecting => Phase::WaitingForPeer,
+            Phase::WaitingForPeer => Phase::Handshake,
+            Phase::Handshake => Phase::Listing,
+            Phase::Listing => Phase::WaitingForAnswer,
+            Phase::WaitingForAnswer => Phase::OpeningLanes,
+            Phase::OpeningLanes => Phase::Moving,
+            Phase::Moving => Phase::Storing,
+            Phase::Storing => Phase::Repairing,
+            Phase::Repairing => Phase::Retired,
+            Phase::Retired => return None,
+        })
+    });
+    for words in languages() {
+        for way in [Direction::Sending, Direction::Receiving] {
+            let mut card = Card::new(id, way, Origin::Text(String::new()));
+            for named in &phases {
+                card.progress = progress(*named, 10, 100);
+                check(&phase(&words, &card), named);
+                check(&super::progress(&words, &card, Instant::now()), named);
+                check_sentence(&stall(&words, &card, Duration::from_secs(75)), named);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_receiver_is_not_told_that_the_other_side_looks_at_the_offer() {
+    let words = Words::of(Some("en"));
+    let mut card = Card::new(TaskId::made_up(1), Direction::Receiving, Origin::Text(String::new()));
+    card.progress = progress(Phase::WaitingForAnswer, 0, 100);
+    assert_ne!(phase(&words, &card), words.say("phase-answer"));
+}
+
+#[test]
+fn a_report_says_what_the_card_says_and_never_the_code() {
+    let words = Words::of(Some("en"));
+    let secret: CodePhrase = made_up::code();
+    for error in errors() {
+        let id = TaskId::made_up(1);
+        let origin = Origin::Code { code: secret.clone(), server: None };
+        let mut card = Card::new(id, Direction::Receiving, origin);
+        card.code = Some(secret.clone());
+        card.notice(Notice::NotStored { path: "b.txt".into(), reason: "b.txt has no place".to_owned() });
+        let crate::engine::Event::Ended(_, ended) = failed(id, error) else { unreachable!() };
+        card.ended(ended, Instant::now());
+        let report = report(&words, &card, "notes.txt");
+        assert!(report.starts_with("notes.txt\n") && report.contains("b.txt has no place"), "{report}");
+        assert!(!report.contains(&secret.to_string()), "{report}");
+    }
+}
+
+#[test]
+fn durations_are_read_as_people_say_them() {
+    let words = Words::of(Some("en"));
+    for (secs, text) in
+        [(0, "0 s"), (59, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (3600, "1 h"), (3725, "1 h 2 min")]
+    {
+        assert_eq!(duration(&words, Duration::from_secs(secs)), text);
+    }
+}

@@ -1,0 +1,390 @@
+//! What events make of the state, and what they ask of the world outside.
+
+use std::{path::PathBuf, time::Duration};
+
+use eframe::egui::Context;
+use tokio::sync::watch;
+
+use super::*;
+use crate::{
+    app::{
+        action::SheetAction,
+        card::Trouble,
+        tests::made_up::{self, code, code_of, failed, manifest, offer, progress, relay},
+        theme,
+        tree::Tick,
+    },
+    engine::{Notice, OnConflict, Phase, Progress, RelayCheck, Report},
+    protocol::peer::Withdrawal,
+    transfer::{listing::NotAdded, scan::LeftOut},
+};
+
+const ID: TaskId = TaskId::made_up(1);
+const OTHER: TaskId = TaskId::made_up(2);
+
+/// A state that events come to.
+struct Told {
+    state: State,
+    now: Instant,
+}
+
+impl Told {
+    fn new() -> Self {
+        let icon = theme::icon(&Context::default());
+        Self { state: State::new(Settings::default(), History::default(), icon), now: Instant::now() }
+    }
+
+    /// A send, or a receive under [`made_up::CODE`], that has just been asked for.
+    fn with(direction: Direction) -> Self {
+        let mut told = Self::new();
+        told.add(ID, direction);
+        told
+    }
+
+    fn add(&mut self, id: TaskId, direction: Direction) {
+        let origin = match direction {
+            Direction::Sending => Origin::Paths(vec![PathBuf::from("/home/ada/notes.txt")]),
+            Direction::Receiving => Origin::Code { code: code(), server: None },
+        };
+        self.state.add(id, direction, origin);
+    }
+
+    /// Takes an event and names the effects in order.
+    fn apply(&mut self, event: Event) -> Vec<&'static str> {
+        let name = |effect: &Effect| match effect {
+            Effect::BuildTree(..) => "build tree",
+            Effect::TellAsked(_) => "tell asked",
+            Effect::TellEnded(_) => "tell ended",
+            Effect::Begin(_) => "begin",
+            Effect::Finish(_) => "finish",
+        };
+        self.state.apply(event, self.now).iter().map(name).collect()
+    }
+
+    fn notice(&mut self, notice: Notice) -> Vec<&'static str> {
+        self.apply(Event::Notice(ID, notice))
+    }
+
+    /// The transfer begins, and its snapshots come from here.
+    fn start(&mut self, id: TaskId) -> watch::Sender<Progress> {
+        let (sender, snapshots) = watch::channel(Progress::default());
+        assert!(self.apply(Event::Started(id, snapshots)).is_empty());
+        sender
+    }
+
+    fn tick(&mut self) {
+        self.now += Duration::from_millis(500);
+        self.state.tick(self.now);
+    }
+
+    fn card(&mut self) -> &mut Card {
+        self.state.card(ID).expect("the card is there")
+    }
+
+    /// An offer of two files, the first of which is taken, with its tree.
+    fn offered(&mut self) -> Arc<Manifest> {
+        let manifest = manifest(&[("a.txt", 10), ("b.txt", 20)]);
+        let offer = offer(&manifest, "/home/ada".as_ref(), &["a.txt"]);
+        assert_eq!(self.notice(Notice::Offer(offer)), ["build tree", "tell asked"]);
+        self.state.built(ID, Tree::new(Arc::clone(&manifest)));
+        manifest
+    }
+}
+
+#[test]
+fn a_send_lives_from_its_code_to_its_report() {
+    let mut told = Told::with(Direction::Sending);
+    let snapshots = told.start(ID);
+    assert!(told.card().is_waiting() && told.card().code.is_none());
+    assert_eq!(told.card().names(), (vec!["notes.txt".to_owned()], 1));
+
+    assert!(told.apply(code_of(ID)).is_empty());
+    assert_eq!(told.card().code.as_ref(), Some(&code()));
+    assert_eq!(told.card().relay, Some(relay()));
+    assert!(told.notice(Notice::Listed(manifest(&[("pictures/", 0), ("pictures/a.jpg", 100)]))).is_empty());
+    assert_eq!(told.card().names(), (vec!["pictures".to_owned()], 1));
+    snapshots.send_replace(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
+    told.tick();
+    assert!(told.card().is_waiting() && !told.state.is_moving());
+
+    assert_eq!(told.notice(Notice::Accepted { files: 1, bytes: Some(100) }), ["begin"]);
+    snapshots.send_replace(progress(Phase::Moving, 25, 100));
+    told.tick();
+    assert!(!told.card().is_waiting() && told.state.is_moving());
+    assert_eq!(told.state.fraction(), Some(0.25));
+
+    snapshots.send_replace(progress(Phase::Storing, 100, 100));
+    let report = Report { stored: 1, bytes: 100, ..Report::default() };
+    assert_eq!(told.apply(Event::Ended(ID, Ok(report))), ["finish", "tell ended"]);
+    // The last snapshot counts, even if no frame came between.
+    assert_eq!(told.card().progress.bytes, 100);
+    assert!(told.card().end.as_ref().is_some_and(is_whole));
+    assert!(told.state.has_ended() && !told.state.is_moving());
+    assert_eq!(told.state.fraction(), None);
+}
+
+#[test]
+fn a_receive_asks_once_and_then_moves() {
+    let mut told = Told::with(Direction::Receiving);
+    let snapshots = told.start(ID);
+    assert!(!told.card().is_waiting() && !told.card().is_asking());
+    told.offered();
+    assert!(told.card().is_asking());
+    assert_eq!(told.card().sheet.as_ref().map(|sheet| sheet.conflicts.clone()), Some(vec![0]));
+    assert_eq!(told.card().folder, Some(PathBuf::from("/home/ada")));
+
+    assert_eq!(told.notice(Notice::Accepted { files: 2, bytes: Some(30) }), ["begin"]);
+    assert!(told.card().sheet.is_none());
+    snapshots.send_replace(progress(Phase::OpeningLanes, 0, 30));
+    told.tick();
+    assert!(told.state.is_moving());
+    let report = Report { stored: 1, missing: 1, bytes: 10, ..Report::default() };
+    assert_eq!(told.apply(Event::Ended(ID, Ok(report))), ["finish", "tell ended"]);
+    assert!(!told.card().end.as_ref().is_some_and(is_whole));
+}
+
+#[test]
+fn another_folder_changes_the_conflicts_and_nothing_that_was_chosen() {
+    let mut told = Told::with(Direction::Receiving);
+    let manifest = told.offered();
+    let sheet = told.card().sheet.as_mut().unwrap();
+    sheet.perform(SheetAction::Tick(1, false));
+    sheet.perform(SheetAction::OnConflict(OnConflict::Skip));
+    sheet.perform(SheetAction::Exception(0, OnConflict::Replace));
+    sheet.perform(SheetAction::Search("txt".to_owned()));
+    sheet.is_looking = true;
+
+    let elsewhere = offer(&manifest, "/media/disk".as_ref(), &["b.txt"]);
+    assert!(told.notice(Notice::Offer(elsewhere)).is_empty(), "the person was asked already");
+    let sheet = told.card().sheet.as_ref().unwrap();
+    let tree = sheet.tree.as_ref().unwrap();
+    assert_eq!((tree.tick(0), tree.tick(1)), (Tick::On, Tick::Off));
+    assert_eq!(sheet.conflicts, [1]);
+    assert!(!sheet.is_looking);
+    assert_eq!((sheet.search.as_str(), tree.is_searched()), ("txt", true));
+    let choices = sheet.choices();
+    assert_eq!(choices.folder, Some(PathBuf::from("/media/disk")));
+    assert_eq!((choices.unwanted, choices.on_conflict), (vec![1], OnConflict::Skip));
+    // What was said of a name that is free here would surprise if it held.
+    assert!(choices.exceptions.is_empty());
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_leaves_the_offer_as_it_was() {
+    let mut told = Told::with(Direction::Receiving);
+    told.offered();
+    told.card().sheet.as_mut().unwrap().is_looking = true;
+    assert!(told.notice(Notice::CantUse(TransferError::PeerLost)).is_empty());
+    let sheet = told.card().sheet.as_ref().unwrap();
+    assert!(sheet.unusable.is_some() && !sheet.is_looking && sheet.can_accept());
+    assert_eq!(sheet.choices().folder, Some(PathBuf::from("/home/ada")));
+}
+
+#[test]
+fn wrong_tries_are_counted_down_until_the_code_is_retired() {
+    let mut told = Told::with(Direction::Sending);
+    let snapshots = told.start(ID);
+    told.apply(code_of(ID));
+    assert!(told.notice(Notice::WrongTry { tries_left: 2 }).is_empty());
+    assert_eq!(told.card().tries_left, Some(2));
+    told.notice(Notice::WrongTry { tries_left: 1 });
+    told.notice(Notice::Retired);
+    snapshots.send_replace(Progress { phase: Phase::Retired, ..Progress::default() });
+    told.tick();
+    assert_eq!(told.card().tries_left, Some(0));
+    assert!(!told.card().is_waiting(), "nothing can be added to a retired code");
+    told.notice(Notice::OtherVersion { theirs: 99 });
+    assert_eq!(told.card().other_version, Some(99));
+    assert_eq!(told.apply(failed(ID, TransferError::GuessedAt)), ["finish", "tell ended"]);
+}
+
+#[test]
+fn troubles_are_all_counted_and_some_named() {
+    let mut told = Told::with(Direction::Sending);
+    let left_out =
+        |n: u32| LeftOut { path: format!("/home/ada/{n}").into(), reason: "is a socket".to_owned() };
+    told.notice(Notice::LeftOut((0..2000).map(left_out).collect()));
+    let path = PathBuf::from("/home/ada/b");
+    told.notice(Notice::Withdrawn { path: path.clone(), reason: Withdrawal::Changed });
+    told.notice(Notice::NotStored { path, reason: "b has no place".to_owned() });
+    assert_eq!(told.card().trouble_count, 2002);
+    assert_eq!(told.card().troubles.len(), 500);
+    let Some(Trouble::LeftOut { path, reason }) = told.card().troubles.first() else {
+        panic!("none is named")
+    };
+    assert_eq!((path.as_path(), reason.as_str()), ("/home/ada/0".as_ref(), "is a socket"));
+}
+
+#[test]
+fn what_could_not_be_added_is_named() {
+    let mut told = Told::with(Direction::Sending);
+    let paths = vec![PathBuf::from("/home/ada/c"), PathBuf::from("/home/ada/d")];
+    told.notice(Notice::NotAdded { paths, reason: NotAdded::TooLate });
+    let Some(Trouble::NotAdded { paths, .. }) = told.card().troubles.first() else { panic!("none is named") };
+    assert_eq!(paths.len(), 2);
+    assert_eq!(told.card().trouble_count, 2);
+}
+
+#[test]
+fn an_own_cancel_before_the_answer_leaves_nothing_behind() {
+    for (direction, error) in [
+        (Direction::Sending, TransferError::Cancelled),
+        (Direction::Receiving, TransferError::Cancelled),
+        (Direction::Receiving, TransferError::Declined),
+    ] {
+        let mut told = Told::with(direction);
+        told.add(OTHER, Direction::Sending);
+        assert_eq!(told.apply(failed(ID, error)), ["finish"]);
+        assert!(told.state.card(ID).is_none() && told.state.card(OTHER).is_some());
+    }
+}
+
+#[test]
+fn an_own_cancel_later_stays_to_be_read() {
+    let mut told = Told::with(Direction::Sending);
+    told.notice(Notice::Accepted { files: 1, bytes: Some(100) });
+    assert_eq!(told.apply(failed(ID, TransferError::Cancelled)), ["finish"]);
+    assert!(matches!(told.card().end, Some(End::Failed(TransferError::Cancelled))));
+}
+
+#[test]
+fn the_other_sides_cancel_is_told_at_any_time() {
+    let mut told = Told::with(Direction::Receiving);
+    told.offered();
+    assert_eq!(told.apply(failed(ID, TransferError::PeerCancelled)), ["finish", "tell ended"]);
+    assert!(!told.card().is_asking(), "there is nothing to answer any more");
+}
+
+#[test]
+fn what_had_arrived_of_a_broken_transfer_is_known() {
+    let mut told = Told::with(Direction::Receiving);
+    told.notice(Notice::Accepted { files: 1, bytes: Some(100) });
+    told.notice(Notice::Kept("/home/ada/.caiman-1".into()));
+    told.apply(failed(ID, TransferError::PeerLost));
+    assert_eq!(told.card().kept, Some(PathBuf::from("/home/ada/.caiman-1")));
+    assert_eq!(told.card().placed(), None);
+}
+
+#[test]
+fn a_relay_of_the_window_comes_and_goes() {
+    let mut told = Told::new();
+    let host = || Host { id: ID, reachable: None, ports: vec![27001], is_stopping: false };
+    told.state.host = Some(host());
+    let listening = |id| Event::Listening {
+        id,
+        local: ([0, 0, 0, 0], 4001).into(),
+        data_ports: vec![4002, 4003],
+        metrics: None,
+        reachable: vec![relay()],
+    };
+    told.apply(listening(ID));
+    let running = told.state.host.as_ref().unwrap();
+    assert_eq!((&running.ports, &running.reachable), (&vec![4001, 4002, 4003], &Some(vec![relay()])));
+    told.apply(Event::RelayEnded(ID, Ok(())));
+    assert!(told.state.host.is_none() && told.state.host_error.is_none());
+
+    told.state.host = Some(host());
+    let taken = RelayError::PortTaken(([0, 0, 0, 0], 27001).into());
+    told.apply(Event::RelayEnded(ID, Err(taken)));
+    assert!(told.state.host.is_none());
+    assert!(matches!(told.state.host_error, Some(RelayError::PortTaken(_))));
+}
+
+#[test]
+fn a_send_without_a_relay_invites_to_its_own() {
+    let mut told = Told::with(Direction::Sending);
+    let listening = |reachable| Event::Listening {
+        id: ID,
+        local: ([0, 0, 0, 0], 4001).into(),
+        data_ports: Vec::new(),
+        metrics: None,
+        reachable,
+    };
+    told.apply(code_of(ID));
+    told.apply(listening(vec!["192.0.2.7:4001".parse().unwrap(), "198.51.100.7:4001".parse().unwrap()]));
+    assert!(told.state.host.is_none());
+    let links: Vec<String> = told.card().invites().iter().map(ToString::to_string).collect();
+    assert_eq!(links.len(), 2);
+    assert!(links[0].contains(made_up::CODE) && links[0].contains("192.0.2.7:4001"), "{links:?}");
+    // On no network there is still this computer.
+    told.apply(listening(Vec::new()));
+    assert!(told.card().invites()[0].to_string().contains("127.0.0.1:4001"));
+}
+
+#[test]
+fn what_a_relay_answered_stands_under_its_address() {
+    let mut told = Told::new();
+    let good: RelayAddress = "good.example.org".parse().unwrap();
+    told.state.checks.insert(ID, good.clone());
+    told.state.checks.insert(OTHER, relay());
+    let check = RelayCheck { latency: Duration::from_millis(20), has_password: false };
+    told.apply(Event::Checked(ID, Ok(check)));
+    told.apply(Event::Checked(OTHER, Err(RelayClientError::Lost)));
+    assert!(matches!(told.state.checked.get(&good), Some(Checked::Good(_))));
+    assert!(matches!(told.state.checked.get(&relay()), Some(Checked::Bad(_))));
+    assert!(told.state.checks.is_empty());
+    // Nobody asked.
+    told.apply(Event::Checked(ID, Err(RelayClientError::Lost)));
+    assert!(matches!(told.state.checked.get(&good), Some(Checked::Good(_))));
+}
+
+#[test]
+fn own_codes_are_known_however_they_are_dressed() {
+    let mut told = Told::with(Direction::Sending);
+    told.apply(code_of(ID));
+    assert!(told.state.is_own_code(made_up::CODE));
+    let link = told.card().invites()[0].to_string();
+    assert!(told.state.is_own_code(&link));
+    assert!(told.state.is_own_code(&made_up::CODE.replace('-', " ").to_uppercase()));
+    assert!(!told.state.is_own_code("acid-coyote-mustard-zebra"));
+}
+
+#[test]
+fn the_title_counts_everything_that_moves_and_whose_size_is_known() {
+    let mut told = Told::with(Direction::Sending);
+    let (one, two) = (told.start(ID), {
+        told.add(OTHER, Direction::Receiving);
+        told.start(OTHER)
+    });
+    let third = TaskId::made_up(3);
+    told.add(third, Direction::Sending);
+    let three = told.start(third);
+    assert_eq!(told.state.fraction(), None);
+    one.send_replace(progress(Phase::Moving, 10, 100));
+    two.send_replace(progress(Phase::Moving, 200, 300));
+    three.send_replace(Progress { phase: Phase::Moving, bytes: 7, total_bytes: None, lanes: 1 });
+    told.tick();
+    assert_eq!(told.state.fraction(), Some(210.0 / 400.0));
+    told.apply(Event::Ended(OTHER, Ok(Report::default())));
+    assert_eq!(told.state.fraction(), Some(0.1));
+}
+
+#[test]
+fn events_of_transfers_that_are_gone_do_nothing() {
+    let mut told = Told::new();
+    let (_sender, snapshots) = watch::channel(Progress::default());
+    assert!(told.apply(Event::Started(ID, snapshots)).is_empty());
+    assert!(told.apply(code_of(ID)).is_empty());
+    assert!(told.apply(failed(ID, TransferError::PeerLost)).is_empty());
+    assert!(told.apply(Event::RelayEnded(ID, Ok(()))).is_empty());
+}
+
+#[test]
+fn the_same_sentence_stands_at_the_top_once() {
+    let mut told = Told::new();
+    told.state.tell(Tone::Warning, "one".to_owned());
+    told.state.tell(Tone::Warning, "two".to_owned());
+    told.state.tell(Tone::Warning, "one".to_owned());
+    let texts: Vec<&str> = told.state.banners.iter().map(|banner| banner.text.as_str()).collect();
+    assert_eq!(texts, ["two", "one"]);
+}
+
+#[test]
+fn a_text_is_one_by_its_offer_or_by_its_arrival() {
+    let mut told = Told::with(Direction::Receiving);
+    assert!(!told.card().is_text());
+    told.notice(Notice::Offer(offer(&made_up::text_manifest(), "/".as_ref(), &[])));
+    assert!(told.card().is_text());
+    told.notice(Notice::Text("see you at eight".to_owned()));
+    assert_eq!(told.card().text.as_deref(), Some("see you at eight"));
+}

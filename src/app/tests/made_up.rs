@@ -1,0 +1,82 @@
+//! What the engine would have told, made up.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    code::CodePhrase,
+    engine::{Event, Notice, Offer, Phase, Progress, TaskId, TransferError},
+    net::client::RelayAddress,
+    protocol::{
+        RelPath,
+        manifest::{Entry, EntryKind, Manifest, ManifestBuilder, OfferKind},
+    },
+    transfer::placement::Target,
+};
+
+/// The code of every made-up transfer.
+pub(in crate::app) const CODE: &str = "acid-coyote-mustard-tulip";
+
+/// Files with their sizes, and folders, which end in a slash and stand before what is in them.
+pub(in crate::app) fn manifest(entries: &[(&str, u64)]) -> Arc<Manifest> {
+    let mut builder = ManifestBuilder::new(OfferKind::Files);
+    for (path, size) in entries {
+        let kind = match path.strip_suffix('/') {
+            Some(_) => EntryKind::Folder { modified: None },
+            None => EntryKind::File { size: *size, modified: None, executable: false },
+        };
+        let path = RelPath::new(path.trim_end_matches('/')).unwrap();
+        builder.push_entry(Entry { path, kind }).unwrap();
+    }
+    Arc::new(builder.finish().unwrap())
+}
+
+/// The offer of a text.
+pub(in crate::app) fn text_manifest() -> Arc<Manifest> {
+    let mut builder = ManifestBuilder::new(OfferKind::Text);
+    let kind = EntryKind::File { size: 12, modified: None, executable: false };
+    builder.push_entry(Entry { path: RelPath::new("text").unwrap(), kind }).unwrap();
+    Arc::new(builder.finish().unwrap())
+}
+
+/// `manifest` held against `folder`, where `taken` are taken.
+pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&str]) -> Arc<Offer> {
+    let target = |entry: &Entry| {
+        let conflicts = taken.contains(&entry.path.as_str());
+        let beside = entry.path.with_name(&format!("{} (2)", entry.path.name())).unwrap();
+        Target {
+            path: Some(if conflicts { beside } else { entry.path.clone() }),
+            conflicts,
+            in_place: conflicts.then(|| entry.path.clone()),
+            ..Target::default()
+        }
+    };
+    Arc::new(Offer {
+        manifest: Arc::clone(manifest),
+        folder: Some(folder.to_owned()),
+        targets: manifest.entries().iter().map(target).collect(),
+        free: Some(1 << 40),
+    })
+}
+
+pub(in crate::app) fn code() -> CodePhrase {
+    CODE.parse().unwrap()
+}
+
+pub(in crate::app) fn relay() -> RelayAddress {
+    "relay.example.org".parse().unwrap()
+}
+
+/// The transfer has its code.
+pub(in crate::app) fn code_of(id: TaskId) -> Event {
+    Event::Notice(id, Notice::Code { code: code(), relay: relay() })
+}
+
+/// A snapshot.
+pub(in crate::app) fn progress(phase: Phase, bytes: u64, total: u64) -> Progress {
+    Progress { phase, bytes, total_bytes: Some(total), lanes: 4 }
+}
+
+/// It ended early.
+pub(in crate::app) fn failed(id: TaskId, error: TransferError) -> Event {
+    Event::Ended(id, Err(error))
+}
