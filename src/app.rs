@@ -123,6 +123,7 @@ fn tell(error: RunError) -> RunError {
 const ICON: &[u8] = include_bytes!("../assets/icon/caiman-256.png");
 
 /// The window's application; see the module.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Window {
     state: State,
     words: Words,
@@ -242,7 +243,8 @@ impl Window {
             ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
             ctx.send_viewport_cmd(ViewportCommand::Focus);
         }
-        if let Some(desktop) = self.desktop.as_ref().and_then(|desktop| desktop.try_recv().ok()) {
+        // It tells twice, perhaps before one frame, and the first time without the colours.
+        if let Some(desktop) = self.desktop.as_ref().and_then(|desktop| desktop.try_iter().last()) {
             let theme = if desktop.is_dark == Some(true) { egui::Theme::Dark } else { egui::Theme::Light };
             ctx.options_mut(|options| options.fallback_theme = theme);
             self.wants_less_motion = desktop.wants_less_motion;

@@ -79,7 +79,8 @@ fn with_runtime(command: impl AsyncFnOnce(&mut Interrupts) -> Exit) -> Exit {
 
 /// A relay tells what it does; transfers speak through events, and log only what `CAIMAN_LOG` asks for.
 fn start_logging(is_relay: bool) {
-    let default = if is_relay { "info" } else { "error" };
+    // Toolkits log what fails before something else works.
+    let default = if is_relay { "info" } else { "caiman=error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("CAIMAN_LOG").unwrap_or_else(|_| default.into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -155,6 +155,7 @@ pub(super) enum End {
 }
 
 /// Parts of a card that are opened and closed by the person.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Default)]
 pub(super) struct Folds {
     /// The QR code of the invite link, row by row, while it is shown.

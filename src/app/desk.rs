@@ -194,7 +194,7 @@ impl Worker {
             Job::BuildTree(id, manifest) => self.reply.send(Outcome::Tree(id, Tree::new(manifest))),
             Job::Open(path) => self.opened(opener::open(&path), path),
             Job::Reveal(path) => {
-                self.opened(opener::reveal(&path).or_else(|_| opener::open(folder_of(&path))), path)
+                self.opened(opener::reveal(&path).or_else(|_| opener::open(folder_of(&path))), path);
             }
             Job::Awake(true) => {
                 let wish = keepawake::Builder::default()

@@ -77,8 +77,8 @@ pub(crate) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &CardRe
     let p = palette(ui);
     let window = ui.ctx().content_rect();
     let painter = ui.ctx().layer_painter(LayerId::new(Order::Foreground, Id::unique("drop overlay")));
-    let pointer = ui.input(|input| input.pointer.latest_pos());
-    let target = pointer.and_then(|at| rects.iter().find(|(_, rect)| rect.contains(at)));
+    let held_at = ui.input(|input| input.pointer.latest_pos());
+    let target = held_at.and_then(|at| rects.iter().find(|(_, rect)| rect.contains(at)));
     let (area, key) = match target {
         Some((_, rect)) => (*rect, "drop-to-add"),
         None => (window.shrink(space::S), "drop-to-send"),

@@ -163,17 +163,20 @@ fn node_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, number: u32, vi
     left += 24.0;
     let size = view.words.bytes(node.bytes);
     let is_taken = sheet.offer.targets.get(node.entry as usize).is_some_and(|target| target.conflicts);
-    let rest = Rect::from_min_max(pos2(left, rect.top()), rect.right_bottom() - vec2(10.0, 0.0));
-    ui.scope_builder(UiBuilder::new().max_rect(rest).layout(Layout::right_to_left(Align::Center)), |ui| {
-        small(ui, &size);
-        if is_taken {
-            ui.label(RichText::new(view.say("taken")).size(size::SMALL).color(p.warn));
-        }
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            let ink = if tick == Tick::Off { p.muted } else { p.text };
-            ui.add(Label::new(RichText::new(name).color(ink)).truncate());
-        });
-    });
+    let remainder = Rect::from_min_max(pos2(left, rect.top()), rect.right_bottom() - vec2(10.0, 0.0));
+    ui.scope_builder(
+        UiBuilder::new().max_rect(remainder).layout(Layout::right_to_left(Align::Center)),
+        |ui| {
+            small(ui, &size);
+            if is_taken {
+                ui.label(RichText::new(view.say("taken")).size(size::SMALL).color(p.warn));
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let ink = if tick == Tick::Off { p.muted } else { p.text };
+                ui.add(Label::new(RichText::new(name).color(ink)).truncate());
+            });
+        },
+    );
 }
 
 fn checkbox(ui: &Ui, area: Rect, tick: Tick, is_over: bool) {
