@@ -54,7 +54,7 @@ const LAST_THREADS: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(u64);
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gui"))]
 impl TaskId {
     /// A name that no engine gave.
     pub(crate) const fn made_up(number: u64) -> Self {
