@@ -25,8 +25,7 @@ fn arguments_that_make_no_sense_exit_with_2() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let file = text(file.path());
     for args in [
-        &[][..],
-        &["send"],
+        &["send"][..],
         &["send", "--text", "x", file],
         &["send", "-", file],
         &["send", "--words", "3", file],
@@ -43,6 +42,16 @@ fn arguments_that_make_no_sense_exit_with_2() {
         assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.errors);
         assert!(ended.output.is_empty() && !ended.errors.is_empty(), "{args:?}");
     }
+}
+
+#[test]
+fn without_arguments_it_is_said_why_there_is_no_window() {
+    let mut command = caiman(&[] as &[&str]);
+    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    let ended = run(command);
+    let (code, words) =
+        if cfg!(feature = "gui") { (1, "no screen") } else { (2, "built without its window") };
+    assert!(ended.exits(code).errors.contains(words), "{}", ended.errors);
 }
 
 #[test]
