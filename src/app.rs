@@ -14,6 +14,7 @@ mod explain;
 mod instance;
 mod launch;
 mod meter;
+mod paste;
 mod perform;
 mod settings_form;
 mod state;
@@ -52,6 +53,7 @@ pub use instance::InstanceError;
 use instance::{Claim, Listener};
 use launch::Look;
 pub use launch::StartError;
+use paste::PasteKeys;
 use state::{Dialog, Effect, State};
 use system::Desktop;
 use views::{View, page::CardRects};
@@ -136,6 +138,7 @@ pub struct Window {
     /// What the window's title says now.
     title: String,
     had_focus: bool,
+    paste_keys: PasteKeys,
     is_awake: bool,
     may_close: bool,
     /// The last text of the clipboard that was offered, so that it is offered once.
@@ -187,6 +190,7 @@ impl Window {
             actions: Vec::new(),
             title: String::new(),
             had_focus: false,
+            paste_keys: PasteKeys::default(),
             is_awake: false,
             may_close: false,
             last_offered: None,
@@ -315,15 +319,14 @@ impl Window {
 
     /// Drops, pastes, shortcuts and the close button.
     fn take_input(&mut self, ctx: &Context) {
-        let (dropped, hovering, pastes, closes, has_focus, key_paste) = ctx.input(|input| {
+        let paste_keys = &mut self.paste_keys;
+        let (dropped, hovering, pastes, closes, has_focus) = ctx.input(|input| {
             let dropped: Vec<PathBuf> =
                 input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect();
             let hovering: Vec<PathBuf> =
                 input.raw.hovered_files.iter().filter_map(|file| file.path.clone()).collect();
-            let pastes = input.raw.events.iter().any(|event| matches!(event, egui::Event::Paste(_)));
-            // A clipboard that holds files only makes no paste event.
-            let key_paste = input.key_released(Key::V) && input.modifiers.command;
-            (dropped, hovering, pastes, input.viewport().close_requested(), input.focused, key_paste)
+            let pastes = paste_keys.take(&input.raw.events);
+            (dropped, hovering, pastes, input.viewport().close_requested(), input.focused)
         });
         self.state.hover_count = ctx.input(|input| input.raw.hovered_files.len());
         #[cfg(target_os = "linux")]
@@ -340,7 +343,7 @@ impl Window {
             }
         }
         let types = ctx.text_edit_focused();
-        if (pastes || key_paste) && !types {
+        if pastes && !types {
             self.desk.ask(Job::Clipboard(Why::Paste));
         }
         if has_focus && !self.had_focus {
