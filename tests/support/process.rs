@@ -100,6 +100,11 @@ impl Running {
 
     /// Waits for the end.
     pub fn end(mut self) -> Ended {
+        self.wait()
+    }
+
+    /// The same, once, where the process has an owner.
+    pub fn wait(&mut self) -> Ended {
         let deadline = Instant::now() + GUARD;
         let status = loop {
             match self.process.try_wait().unwrap() {
@@ -110,6 +115,15 @@ impl Running {
         };
         let (output, errors) = (self.output.rest(), self.errors.rest());
         Ended { code: status.code(), output, errors: String::from_utf8(errors).unwrap() }
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
+    }
+
+    /// What it has said on standard error so far.
+    pub fn said(&self) -> String {
+        self.errors.text()
     }
 
     /// Ends the process without letting it say another word.

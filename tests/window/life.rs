@@ -1,0 +1,102 @@
+//! The window itself: killed, closed, left alone.
+
+use std::{fs, thread, time::Duration};
+
+use crate::{
+    client::{ESCAPE, RETURN, TAB},
+    display::Display,
+    program::Program,
+    support::{
+        engine::{BLOCK, names_in},
+        noise,
+        process::{Running, Site},
+    },
+    until,
+};
+
+/// A window into which a transfer has begun to trickle, with most of it to come in the next minutes.
+fn receiving<'d>(display: &'d Display, site: &Site) -> (Program<'d>, Running) {
+    let window = Program::start(display, &site.server);
+    let path = site.plant("large", noise(5, 5 * BLOCK));
+    let mut sending = site.send(&["--rate".as_ref(), "4KiB".as_ref(), path.as_os_str()]);
+    window.type_code(&sending.code());
+    window.accept();
+    sending.moving();
+    until("a title that tells how far it is", || window.title().contains('%').then_some(()));
+    (window, sending)
+}
+
+#[test]
+fn a_window_that_was_killed_in_a_transfer_left_nothing_half_done_and_says_so_when_it_is_back() {
+    let (display, site) = (Display::start(), Site::new());
+    let (mut window, _sending) = receiving(&display, &site);
+    assert_eq!(window.outcome().as_deref(), Some("running"));
+    window.kill_and_start_again();
+    let names = names_in(&window.received());
+    assert!(names.iter().all(|name| name.starts_with(".caiman-")), "{names:?}");
+    until("an honest history", || (window.outcome()? == "interrupted").then_some(()));
+}
+
+#[test]
+fn closing_asks_first_while_bytes_move() {
+    let (display, site) = (Display::start(), Site::new());
+    let (mut window, _sending) = receiving(&display, &site);
+    let ground = window.picture().corner();
+    window.close();
+    until("the question, with the page behind it dimmed", || {
+        (window.picture().corner() != ground).then_some(())
+    });
+    assert!(window.is_running());
+    window.press(ESCAPE);
+    until("the page", || (window.picture().corner() == ground).then_some(()));
+    assert!(window.is_running());
+    assert_eq!(window.outcome().as_deref(), Some("running"), "the transfer goes on");
+    // The second button closes all the same.
+    window.close();
+    until("the question again", || (window.picture().corner() != ground).then_some(()));
+    window.press(TAB);
+    window.press(RETURN);
+    let received = window.received();
+    window.ended().exits(0);
+    assert!(!received.join("large").exists());
+}
+
+#[test]
+fn closing_asks_nothing_while_nothing_moves() {
+    let (display, site) = (Display::start(), Site::new());
+    let window = Program::start(&display, &site.server);
+    window.drop_files(&[site.plant("waits for somebody", "x")]);
+    window.code();
+    window.close();
+    window.ended().exits(0);
+}
+
+#[test]
+fn a_window_in_which_nothing_happens_costs_no_processor_time() {
+    const SPAN: Duration = Duration::from_secs(5);
+    const TICKS: u64 = 2;
+    let (display, site) = (Display::start(), Site::new());
+    let window = Program::start(&display, &site.server);
+    // A send that waits is nothing that happens.
+    window.drop_files(&[site.plant("waits for somebody", "x")]);
+    window.code();
+    window.settled();
+    // What was begun may end first; something that paints again and again never does.
+    let spans: Vec<u64> = (0..4)
+        .map(|_| {
+            let before = ticks(window.id());
+            thread::sleep(SPAN);
+            ticks(window.id()) - before
+        })
+        .collect();
+    assert!(spans.iter().any(|ticks| *ticks <= TICKS), "ticks in {SPAN:?}: {spans:?}");
+}
+
+/// The processor time that a process has had, in hundredths of a second.
+fn ticks(process: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The name, in brackets, may hold anything.
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let (user, system) = (fields[11], fields[12]);
+    user.parse::<u64>().unwrap() + system.parse::<u64>().unwrap()
+}

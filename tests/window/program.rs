@@ -1,0 +1,234 @@
+//! `caiman` with its window, in a folder of its own, and what a person does with it.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use crate::{
+    client::{Key, RETURN, TAB},
+    clipboard,
+    display::Display,
+    picture::Picture,
+    support::process::{Ended, Running, caiman},
+    until, within, xdnd,
+};
+
+/// A picture that stays the same for so long is no step of something that moves. Shorter than the text cursor blinks.
+const STILL: Duration = Duration::from_millis(200);
+/// How long a key may take to be answered before it is pressed once more.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// The middle of the window.
+const MIDDLE: (f32, f32) = (0.5, 0.5);
+
+/// A running window. Killed when dropped.
+pub struct Program<'d> {
+    display: &'d Display,
+    home: TempDir,
+    running: Running,
+    window: u32,
+}
+
+impl<'d> Program<'d> {
+    /// Opens the window of a person whose settings have one relay.
+    pub fn start(display: &'d Display, server: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["config", "data", "received", "run"] {
+            fs::create_dir(home.path().join(name)).unwrap();
+        }
+        fs::set_permissions(home.path().join("run"), fs::Permissions::from_mode(0o700)).unwrap();
+        let settings = format!(
+            "appearance = \"light\"\nlanguage = \"en\"\nsave_folder = \"{}\"\n[[relay]]\naddress = \"{server}\"\n",
+            home.path().join("received").display()
+        );
+        fs::write(home.path().join("config/settings.toml"), settings).unwrap();
+        let (running, window) = open(display, command(display, home.path()));
+        Self { display, home, running, window }
+    }
+
+    /// Ends it without a warning and starts it again.
+    pub fn kill_and_start_again(&mut self) {
+        self.running.kill();
+        (self.running, self.window) = open(self.display, command(self.display, self.home.path()));
+    }
+
+    /// The same person starts the program once more.
+    pub fn second_start(&self, args: &[impl AsRef<OsStr>]) -> Running {
+        let mut command = command(self.display, self.home.path());
+        command.args(args);
+        Running::start(command)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.running.id()
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.running.is_running()
+    }
+
+    /// Waits until the program has ended.
+    pub fn ended(mut self) -> Ended {
+        self.running.wait()
+    }
+
+    pub fn title(&self) -> String {
+        self.display.client.title(self.window)
+    }
+
+    pub fn picture(&self) -> Picture {
+        self.display.client.picture_of(self.window)
+    }
+
+    /// Waits until nothing moves in the window.
+    pub fn settled(&self) -> Picture {
+        until("a window in which nothing moves", || {
+            let before = self.picture();
+            thread::sleep(STILL);
+            (self.picture() == before).then_some(before)
+        })
+    }
+
+    /// Does something to which the window answers with another look, and waits for that.
+    fn and_wait(&self, what: &str, act: impl FnOnce()) {
+        let before = self.settled();
+        act();
+        until(what, || (self.picture() != before).then_some(()));
+        self.settled();
+    }
+
+    /// Puts the window in front, with the keyboard.
+    pub fn activate(&self) {
+        let client = &self.display.client;
+        client.activate(self.window);
+        until("the keyboard", || client.has_keyboard(self.window).then_some(()));
+        self.settled();
+    }
+
+    /// Asks the window to close, as the button in its title bar does.
+    pub fn close(&self) {
+        self.display.client.close(self.window);
+    }
+
+    /// Drags files from another program over the window and lets go.
+    pub fn drop_files(&self, paths: &[PathBuf]) {
+        xdnd::drop_files(self.display, self.window, MIDDLE, paths);
+    }
+
+    pub fn press(&self, key: Key) {
+        self.display.client.press(key);
+    }
+
+    pub fn control(&self, character: char) {
+        self.display.client.control(character);
+    }
+
+    /// Reads the code of the newest send: the keyboard is on its button, which copies.
+    pub fn code(&self) -> String {
+        let before = clipboard::text(self.display);
+        until("a code on the clipboard", || {
+            // Nothing happens as long as there is no code.
+            self.press(RETURN);
+            within(PATIENCE, || {
+                let text = clipboard::text(self.display).filter(|text| before.as_ref() != Some(text))?;
+                (text.split('-').count() >= 4).then_some(text)
+            })
+        })
+    }
+
+    /// Types a code into its field, the last word by its first three letters, and begins to receive.
+    pub fn type_code(&self, code: &str) {
+        const LETTERS: usize = 3;
+        let client = &self.display.client;
+        self.and_wait("the keyboard in the code field", || client.control('r'));
+        let left = code.rsplit('-').next().unwrap().len().saturating_sub(LETTERS);
+        self.and_wait("letters in the code field", || client.type_text(&code[..code.len() - left]));
+        if left > 0 {
+            self.and_wait("the rest of the word", || client.press(TAB));
+        }
+        // The field says by itself what is in it.
+        client.control('a');
+        client.control('c');
+        until("the code in its field", || (clipboard::text(self.display)? == code).then_some(()));
+        client.press(RETURN);
+    }
+
+    /// Accepts what is offered: the keyboard is on the button that does.
+    pub fn accept(&self) {
+        until("an accepted offer", || {
+            // Nothing happens as long as there is no offer, or after it was accepted.
+            self.press(RETURN);
+            within(PATIENCE, || self.outcome())
+        });
+    }
+
+    /// What the program remembers of its newest transfer.
+    pub fn outcome(&self) -> Option<String> {
+        // There is no file before the first transfer.
+        let text = fs::read_to_string(self.home.path().join("data/history.toml")).ok()?;
+        let history: Table = text.parse().unwrap();
+        let newest = history.get("transfer")?.as_array()?.first()?;
+        newest.get("outcome").and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// Waits until the newest transfer has ended well.
+    pub fn done(&self) {
+        let outcome =
+            until("the end of a transfer", || self.outcome().filter(|outcome| outcome != "running"));
+        assert_eq!(outcome, "done");
+    }
+
+    /// Where received files go.
+    pub fn received(&self) -> PathBuf {
+        self.home.path().join("received")
+    }
+}
+
+impl Drop for Program<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.display.keep_picture();
+            eprintln!("the window said:\n{}", self.running.said());
+        }
+    }
+}
+
+/// A command that sees nothing of the machine but the display.
+fn command(display: &Display, home: &Path) -> Command {
+    let mut command = caiman(&[] as &[&str]);
+    command.env_clear();
+    command.envs(["PATH", "RUST_BACKTRACE"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    let bus = format!("unix:path={}", home.join("no-bus").display());
+    command
+        .env("DISPLAY", &display.name)
+        .env("LANG", "C.UTF-8")
+        .env("HOME", home)
+        .env("XDG_RUNTIME_DIR", home.join("run"))
+        .env("DBUS_SESSION_BUS_ADDRESS", &bus)
+        .env("DBUS_SYSTEM_BUS_ADDRESS", &bus)
+        .env("CAIMAN_INSTANCE", "test")
+        .env("CAIMAN_CONFIG_DIR", home.join("config"))
+        .env("CAIMAN_DATA_DIR", home.join("data"));
+    command
+}
+
+/// Waits until the window is there, painted, and has the keyboard.
+fn open(display: &Display, command: Command) -> (Running, u32) {
+    let mut running = Running::start(command);
+    let client = &display.client;
+    let window = until("a window", || {
+        assert!(running.is_running(), "the program ended: {}", running.said());
+        client.window_of(running.id()).filter(|window| client.takes_drops(*window))
+    });
+    until("a picture in the window", || client.picture_of(window).is_painted().then_some(()));
+    until("the keyboard", || client.has_keyboard(window).then_some(()));
+    (running, window)
+}
