@@ -16,7 +16,7 @@ pub(super) struct PasteKeys {
 impl PasteKeys {
     /// Whether there is a paste among the events of a frame.
     pub(super) fn take(&mut self, events: &[Event]) -> bool {
-        events.iter().fold(false, |is_paste, event| self.is_paste(event) || is_paste)
+        events.iter().filter(|event| self.is_paste(event)).count() > 0
     }
 
     fn is_paste(&mut self, event: &Event) -> bool {
