@@ -65,10 +65,10 @@ mod tests {
 
     #[test]
     fn a_clipboard_with_text_is_pasted_once_however_long_the_key_is_down() {
-        let released = key(Key::V, false, Modifiers::COMMAND);
-        assert_eq!(pastes(&[&[text(), released.clone()]]), 1);
-        assert_eq!(pastes(&[&[text()], &[text()], &[text(), released.clone()]]), 1);
-        assert_eq!(pastes(&[&[text()], &[released.clone()], &[text()], &[released]]), 2);
+        let released = [key(Key::V, false, Modifiers::COMMAND)];
+        assert_eq!(pastes(&[&[text(), released[0].clone()]]), 1);
+        assert_eq!(pastes(&[&[text()], &[text()], &[text(), released[0].clone()]]), 1);
+        assert_eq!(pastes(&[&[text()], &released, &[text()], &released]), 2);
     }
 
     #[test]
@@ -89,15 +89,18 @@ mod tests {
 
     #[test]
     fn other_keys_that_paste_are_told_of_too() {
-        let released = key(Key::Insert, false, Modifiers::SHIFT);
-        assert_eq!(pastes(&[&[text()], &[released.clone()], &[text()], &[released]]), 2);
+        let released = [key(Key::Insert, false, Modifiers::SHIFT)];
+        assert_eq!(pastes(&[&[text()], &released, &[text()], &released]), 2);
     }
 
     #[test]
     fn a_key_that_is_let_go_elsewhere_leaves_nothing_behind() {
         let (pressed, released) =
             (key(Key::V, true, Modifiers::NONE), key(Key::V, false, Modifiers::COMMAND));
-        assert_eq!(pastes(&[&[pressed, Event::WindowFocused(false)], &[released.clone()]]), 1);
-        assert_eq!(pastes(&[&[text(), Event::WindowFocused(false)], &[text()], &[released]]), 2);
+        assert_eq!(pastes(&[&[pressed, Event::WindowFocused(false)], std::slice::from_ref(&released)]), 1);
+        assert_eq!(
+            pastes(&[&[text(), Event::WindowFocused(false)], &[text()], std::slice::from_ref(&released)]),
+            2
+        );
     }
 }
