@@ -14,24 +14,28 @@ use crate::{
     until,
 };
 
-/// A window into which a transfer has begun to trickle, with most of it to come in the next minutes.
-fn receiving<'d>(display: &'d Display, site: &Site) -> (Program<'d>, Running) {
-    let window = Program::start(display, &site.server);
+/// Begins a transfer that trickles into the window, with most of it to come in the next minutes.
+fn begin_to_receive(window: &Program<'_>, site: &Site) -> Running {
     let path = site.plant("large", noise(5, 5 * BLOCK));
     let mut sending = site.send(&["--rate".as_ref(), "4KiB".as_ref(), path.as_os_str()]);
     window.type_code(&sending.code());
     window.accept();
     sending.moving();
     until("a title that tells how far it is", || window.title().contains('%').then_some(()));
-    (window, sending)
+    sending
 }
 
 #[test]
 fn a_window_that_was_killed_in_a_transfer_left_nothing_half_done_and_says_so_when_it_is_back() {
     let (display, site) = (Display::start(), Site::new());
-    let (mut window, _sending) = receiving(&display, &site);
+    let mut window = Program::start(&display, &site.server);
+    let usual = window.settled();
+    window.kill_and_start_again();
+    assert!(window.settled().page() == usual.page(), "a kill while nothing moves is nothing to tell");
+    let _sending = begin_to_receive(&window, &site);
     assert_eq!(window.outcome().as_deref(), Some("running"));
     window.kill_and_start_again();
+    until("something told", || (window.settled().page() != usual.page()).then_some(()));
     let names = names_in(&window.received());
     assert!(names.iter().all(|name| name.starts_with(".caiman-")), "{names:?}");
     until("an honest history", || (window.outcome()? == "interrupted").then_some(()));
@@ -40,7 +44,8 @@ fn a_window_that_was_killed_in_a_transfer_left_nothing_half_done_and_says_so_whe
 #[test]
 fn closing_asks_first_while_bytes_move() {
     let (display, site) = (Display::start(), Site::new());
-    let (mut window, _sending) = receiving(&display, &site);
+    let mut window = Program::start(&display, &site.server);
+    let _sending = begin_to_receive(&window, &site);
     let ground = window.picture().corner();
     window.close();
     until("the question, with the page behind it dimmed", || {

@@ -30,6 +30,11 @@ impl Picture {
         self.pixel(2, self.height - 3)
     }
 
+    /// The pixels below the header, which tells how fast the relay answers.
+    pub fn page(&self) -> &[u8] {
+        &self.pixels[self.width * 3 * (self.height / 8)..]
+    }
+
     /// Whether there is more than a blank ground.
     pub fn is_painted(&self) -> bool {
         const ENOUGH: usize = 32;

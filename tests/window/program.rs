@@ -26,8 +26,6 @@ use crate::{
 const STILL: Duration = Duration::from_millis(200);
 /// How long a key may take to be answered before it is pressed once more.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// The middle of the window.
-const MIDDLE: (f32, f32) = (0.5, 0.5);
 
 /// A running window. Killed when dropped.
 pub struct Program<'d> {
@@ -40,13 +38,22 @@ pub struct Program<'d> {
 impl<'d> Program<'d> {
     /// Opens the window of a person whose settings have one relay.
     pub fn start(display: &'d Display, server: &str) -> Self {
+        Self::with_settings(display, &format!("[[relay]]\naddress = \"{server}\"\n"))
+    }
+
+    /// Opens the window of a person who has never set anything.
+    pub fn start_without_relay(display: &'d Display) -> Self {
+        Self::with_settings(display, "")
+    }
+
+    fn with_settings(display: &'d Display, settings: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
         for name in ["config", "data", "received", "run"] {
             fs::create_dir(home.path().join(name)).unwrap();
         }
         fs::set_permissions(home.path().join("run"), fs::Permissions::from_mode(0o700)).unwrap();
         let settings = format!(
-            "appearance = \"light\"\nlanguage = \"en\"\nsave_folder = \"{}\"\n[[relay]]\naddress = \"{server}\"\n",
+            "appearance = \"light\"\nlanguage = \"en\"\nsave_folder = \"{}\"\n{settings}",
             home.path().join("received").display()
         );
         fs::write(home.path().join("config/settings.toml"), settings).unwrap();
@@ -97,12 +104,16 @@ impl<'d> Program<'d> {
         })
     }
 
+    /// Waits until nothing moves in the window and it doesn't look like this any more.
+    pub fn looks_other_than(&self, before: &Picture) -> Picture {
+        until("another look of the window", || Some(self.settled()).filter(|now| now != before))
+    }
+
     /// Does something to which the window answers with another look, and waits for that.
-    fn and_wait(&self, what: &str, act: impl FnOnce()) {
+    fn and_wait(&self, act: impl FnOnce()) {
         let before = self.settled();
         act();
-        until(what, || (self.picture() != before).then_some(()));
-        self.settled();
+        self.looks_other_than(&before);
     }
 
     /// Puts the window in front, with the keyboard.
@@ -118,9 +129,14 @@ impl<'d> Program<'d> {
         self.display.client.close(self.window);
     }
 
-    /// Drags files from another program over the window and lets go.
+    /// Drags files from another program over the middle of the window and lets go.
     pub fn drop_files(&self, paths: &[PathBuf]) {
-        xdnd::drop_files(self.display, self.window, MIDDLE, paths);
+        self.drop_files_at((0.5, 0.5), paths);
+    }
+
+    /// The same elsewhere; the place is given as parts of the window's width and height.
+    pub fn drop_files_at(&self, place: (f32, f32), paths: &[PathBuf]) {
+        xdnd::drop_files(self.display, self.window, place, paths);
     }
 
     pub fn press(&self, key: Key) {
@@ -131,16 +147,14 @@ impl<'d> Program<'d> {
         self.display.client.control(character);
     }
 
-    /// Reads the code of the newest send: the keyboard is on its button, which copies.
+    /// Reads the code of the newest send, or its invite link where only that leads to the relay: the keyboard is on the
+    /// button that copies it.
     pub fn code(&self) -> String {
         let before = clipboard::text(self.display);
         until("a code on the clipboard", || {
             // Nothing happens as long as there is no code.
             self.press(RETURN);
-            within(PATIENCE, || {
-                let text = clipboard::text(self.display).filter(|text| before.as_ref() != Some(text))?;
-                (text.split('-').count() >= 4).then_some(text)
-            })
+            within(PATIENCE, || clipboard::text(self.display).filter(|text| before.as_ref() != Some(text)))
         })
     }
 
@@ -148,11 +162,11 @@ impl<'d> Program<'d> {
     pub fn type_code(&self, code: &str) {
         const LETTERS: usize = 3;
         let client = &self.display.client;
-        self.and_wait("the keyboard in the code field", || client.control('r'));
+        self.and_wait(|| client.control('r'));
         let left = code.rsplit('-').next().unwrap().len().saturating_sub(LETTERS);
-        self.and_wait("letters in the code field", || client.type_text(&code[..code.len() - left]));
+        self.and_wait(|| client.type_text(&code[..code.len() - left]));
         if left > 0 {
-            self.and_wait("the rest of the word", || client.press(TAB));
+            self.and_wait(|| client.press(TAB));
         }
         // The field says by itself what is in it.
         client.control('a');

@@ -9,7 +9,7 @@ use crate::{
     support::{
         engine::{BLOCK, names_in},
         noise,
-        process::Site,
+        process::{Site, caiman, run},
         tree::tree,
     },
     xdnd,
@@ -77,6 +77,34 @@ fn a_folder_and_files_with_awkward_names_arrive_equal_when_dropped_at_once() {
     for name in names {
         assert_eq!(tree(&site.to(&name)), tree(&site.source.path().join(&name)), "{name}");
     }
+}
+
+#[test]
+fn files_that_are_dropped_on_a_send_that_waits_go_with_it() {
+    /// Send cards are below; the newest is the first.
+    const ON_THE_CARD: (f32, f32) = (0.5, 0.75);
+    let (display, site) = (Display::start(), Site::new());
+    let window = Program::start(&display, &site.server);
+    let empty = window.settled();
+    window.drop_files(&[site.plant("first", "1")]);
+    let one = window.looks_other_than(&empty);
+    window.drop_files_at(ON_THE_CARD, &[site.plant("added", "2")]);
+    window.looks_other_than(&one);
+    site.receive(&[window.code().as_str(), "--yes"]).end().exits(0);
+    assert_eq!(names_in(site.target.path()), ["added", "first"]);
+}
+
+#[test]
+fn without_a_relay_the_window_is_one_and_the_invite_link_is_enough() {
+    let (display, site) = (Display::start(), Site::new());
+    let window = Program::start_without_relay(&display);
+    window.drop_files(&[site.plant("for whoever has the link", "x")]);
+    let link = window.code();
+    let mut command = caiman(&["receive", &link, "--yes", "--out"]);
+    command.arg(site.target.path());
+    run(command).exits(0);
+    assert_eq!(fs::read(site.to("for whoever has the link")).unwrap(), b"x");
+    window.done();
 }
 
 #[test]
