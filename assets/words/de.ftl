@@ -197,6 +197,7 @@ not-sent = Nicht gesendet
 not-received = Nicht empfangen
 stopped = Beendet
 try-again = Noch einmal versuchen
+correct-code = Code berichtigen
 send-again = Noch einmal senden
 kept-in = Was angekommen ist, liegt in { $folder }.
 not-opened = { $path } kann nicht geöffnet werden: { $detail }

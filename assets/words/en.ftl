@@ -198,6 +198,7 @@ not-sent = Not sent
 not-received = Not received
 stopped = Stopped
 try-again = Try again
+correct-code = Correct the code
 send-again = Send again
 kept-in = What arrived is kept in { $folder }.
 not-opened = { $path } can't be opened: { $detail }

@@ -277,12 +277,20 @@ fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_
     });
     troubles_ui(ui, card, view);
     ui.horizontal_wrapped(|ui| {
-        let again = match card.origin {
-            Origin::Code { .. } => view.say("try-again"),
-            _ => view.say("send-again"),
-        };
-        if Button::new(Kind::Secondary, &again).icon(Icon::RotateCw).ui(ui).clicked() {
-            view.act(Action::Again(card.id));
+        match (&card.origin, error) {
+            // A code that was tried and is not spent may have had a slip in it.
+            (Origin::Code { code, .. }, TransferError::WrongCode { tries_left: None | Some(1..) }) => {
+                if Button::new(Kind::Secondary, &view.say("correct-code")).icon(Icon::Pencil).ui(ui).clicked()
+                {
+                    view.act(Action::FillCode(code.to_string()));
+                }
+            }
+            // Any other code is good for one meeting.
+            (Origin::Code { .. }, TransferError::NobodyThere { .. } | TransferError::Relay(_)) => {
+                again_ui(ui, card, &view.say("try-again"), view);
+            }
+            (Origin::Code { .. }, _) => {}
+            _ => again_ui(ui, card, &view.say("send-again"), view),
         }
         if let Some(kept) = &card.kept {
             let show = view.say("show-in-folder");
@@ -292,6 +300,12 @@ fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_
         }
         copy_report_ui(ui, card, view);
     });
+}
+
+fn again_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
+    if Button::new(Kind::Secondary, text).icon(Icon::RotateCw).ui(ui).clicked() {
+        view.act(Action::Again(card.id));
+    }
 }
 
 /// What doesn't arrive, by name, folded away until somebody asks.
