@@ -128,6 +128,8 @@ const ICON: &[u8] = include_bytes!("../assets/icon/caiman-256.png");
 #[allow(clippy::struct_excessive_bools)]
 pub struct Window {
     state: State,
+    /// The settings that hold; the state's may be a change ahead of them.
+    in_force: Settings,
     words: Words,
     engine: Engine,
     events: Events,
@@ -181,6 +183,7 @@ impl Window {
             state.tell(Tone::Warning, words.tell(key, &args));
         }
         let mut window = Self {
+            in_force: state.settings.clone(),
             state,
             words,
             engine,

@@ -100,7 +100,7 @@ pub(super) enum SheetAction {
 /// What a person did in the settings.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum SettingsAction {
-    /// The draft is valid and differs from what is in force: take it over.
+    /// Something may have changed: take over what is valid.
     Changed,
     /// Ask whether this relay of the list is there.
     Test(RelayAddress),

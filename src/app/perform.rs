@@ -71,7 +71,7 @@ impl Window {
             Action::OpenPath(path) => self.desk.ask(Job::Open(path)),
             Action::Reveal(path) => self.desk.ask(Job::Reveal(path)),
             Action::CloseBanner(id) => self.state.banners.retain(|banner| banner.id != id),
-            Action::Show(dialog) => self.show(dialog),
+            Action::Show(dialog) => self.show(ctx, dialog),
             Action::CheckRelay => self.check_relay(),
             Action::Quit => {
                 self.may_close = true;
@@ -100,7 +100,11 @@ impl Window {
         }
     }
 
-    fn show(&mut self, dialog: Option<Dialog>) {
+    fn show(&mut self, ctx: &Context, dialog: Option<Dialog>) {
+        if self.state.dialog == Some(Dialog::Settings) {
+            // What was typed last.
+            self.take_settings(ctx);
+        }
         if dialog == Some(Dialog::Settings) {
             self.state.form.fill(&self.state.settings);
         }
@@ -292,7 +296,8 @@ impl Window {
         }
         match text.filter(|text| !text.trim().is_empty()) {
             None => self.state.tell(Tone::Plain, self.words.say("nothing-to-paste")),
-            Some(text) if is_listed_code(&text) && !self.state.is_own_code(&text) => {
+            // Also an own one: nobody wants to send it, and somebody may try things out alone.
+            Some(text) if is_listed_code(&text) => {
                 self.state.field.set(text.trim().to_owned());
             }
             Some(text) => self.send(Origin::Text(text)),
@@ -325,19 +330,9 @@ impl Window {
     }
 
     fn perform_settings(&mut self, ctx: &Context, action: SettingsAction) {
+        self.take_settings(ctx);
         match action {
-            SettingsAction::Changed => {
-                let before = self.state.settings.clone();
-                self.state.form.apply_to(&mut self.state.settings);
-                if self.state.settings.language != before.language {
-                    self.words = super::Words::of(self.state.settings.language.as_deref());
-                }
-                self.apply_appearance(ctx);
-                if self.state.settings.relays.first() != before.relays.first() {
-                    self.check_relay();
-                }
-                self.save_settings();
-            }
+            SettingsAction::Changed => {}
             SettingsAction::Test(address) => {
                 let password = self.state.settings.password_for(&address).map(str::to_owned);
                 self.check(address, password);
@@ -353,11 +348,28 @@ impl Window {
         }
     }
 
+    /// Puts into force what has changed in the settings or in their form.
+    fn take_settings(&mut self, ctx: &Context) {
+        self.state.form.apply_to(&mut self.state.settings);
+        let before = std::mem::replace(&mut self.in_force, self.state.settings.clone());
+        if before == self.in_force {
+            return;
+        }
+        if before.language != self.in_force.language {
+            self.words = super::Words::of(self.in_force.language.as_deref());
+        }
+        self.apply_appearance(ctx);
+        if before.relays.first() != self.in_force.relays.first() {
+            self.check_relay();
+        }
+        self.save_settings();
+    }
+
     pub(super) fn start_relay(&mut self) {
         if self.state.host.is_some() {
             return;
         }
-        let host = &self.state.settings.host;
+        let host = self.state.settings.host.clone();
         let config = RelayConfig {
             port: host.port,
             data_ports: host.data_ports.0.clone(),
@@ -367,7 +379,8 @@ impl Window {
         let id = self.engine.new_id();
         if self.command(Command::Relay(id, Box::new(config))) {
             self.state.host_error = None;
-            self.state.host = Some(Host { id, reachable: None, ports: Vec::new(), is_stopping: false });
+            self.state.host =
+                Some(Host { id, reachable: None, ports: Vec::new(), is_stopping: false, as_set: host });
         }
     }
 

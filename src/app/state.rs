@@ -18,7 +18,7 @@ use crate::{
     history::History,
     net::client::RelayAddress,
     protocol::manifest::Manifest,
-    settings::Settings,
+    settings::{HostRelay, Settings},
 };
 
 /// Names a banner.
@@ -49,6 +49,8 @@ pub(super) struct Host {
     /// Its ports: the first, then those for data.
     pub(super) ports: Vec<u16>,
     pub(super) is_stopping: bool,
+    /// What it was started with.
+    pub(super) as_set: HostRelay,
 }
 
 /// What is known of a relay.

@@ -268,7 +268,13 @@ fn what_had_arrived_of_a_broken_transfer_is_known() {
 #[test]
 fn a_relay_of_the_window_comes_and_goes() {
     let mut told = Told::new();
-    let host = || Host { id: ID, reachable: None, ports: vec![27001], is_stopping: false };
+    let host = || Host {
+        id: ID,
+        reachable: None,
+        ports: vec![27001],
+        is_stopping: false,
+        as_set: HostRelay::default(),
+    };
     told.state.host = Some(host());
     let listening = |id| Event::Listening {
         id,

@@ -151,7 +151,10 @@ fn node_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, number: u32, vi
     let tick = tree.tick(number);
     let area = Rect::from_min_size(pos2(left, rect.top()), vec2(22.0, ROW));
     let response = ui.interact(area, id, Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, tick != Tick::Off, &name));
+    response.widget_info(|| WidgetInfo {
+        selected: (tick != Tick::Partly).then_some(tick == Tick::On),
+        ..WidgetInfo::selected(Role::CheckBox, true, false, &name)
+    });
     checkbox(ui, area, tick, response.hovered());
     focus_ring(ui, &response, area.shrink(4.0), 4);
     if response.clicked() {

@@ -102,6 +102,10 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         let text = view.say(if is_copied { "copied" } else { "copy-code" });
         let sign = if is_copied { Icon::Check } else { Icon::Copy };
         let right = |ui: &mut Ui| {
+            if card.tries_left == Some(0) {
+                // It opens nothing any more.
+                return;
+            }
             // Where the relay runs here, the code alone doesn't say where that is: the link is what to pass on.
             let kind = if card.hosted.is_some() { Kind::Secondary } else { Kind::Primary };
             let button = Button::new(kind, &text).icon(sign).ui(ui);

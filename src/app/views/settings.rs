@@ -11,7 +11,7 @@ use crate::{
         action::{Action, SettingsAction},
         explain,
         settings_form::{Page, RelayDraft},
-        state::{Checked, State},
+        state::{Checked, Host, State},
         theme::{self, CONTROL_RADIUS, Weight, palette, size, space},
         widgets::{
             self, Button, Icon, Kind, Tone, focus_ring, heading, icon, icon_button, link, muted, note, row,
@@ -21,7 +21,7 @@ use crate::{
     },
     code::MAX_DRAWN_WORDS,
     protocol::relay::MAX_LANES,
-    settings::{Appearance, ReduceMotion, WindowSystem},
+    settings::{Appearance, HostRelay, ReduceMotion, WindowSystem},
     transfer::show::Shown,
 };
 
@@ -217,7 +217,7 @@ fn checked_ui(ui: &mut Ui, checked: Option<&Checked>, view: &View<'_>) {
     });
 }
 
-/// The fields of one relay; whether any has changed.
+/// The fields of one relay; whether the keyboard has left any.
 fn relay_fields_ui(ui: &mut Ui, draft: &mut RelayDraft, shows: &mut bool, view: &View<'_>) -> bool {
     let mut has_changed = false;
     has_changed |=
@@ -236,7 +236,7 @@ fn wrong(ui: &mut Ui, text: &str) {
     ui.add(Label::new(RichText::new(text).size(size::SMALL).color(palette(ui).bad)).wrap());
 }
 
-/// A labelled text field; whether its text has changed.
+/// A labelled text field; whether the keyboard has left it, so that what stands there may be taken over.
 fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: bool) -> bool {
     let p = palette(ui);
     let frame = Frame::new()
@@ -244,13 +244,16 @@ fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: boo
         .stroke(Stroke::new(1.0, p.edge))
         .corner_radius(CornerRadius::same(CONTROL_RADIUS))
         .inner_margin(Margin::symmetric(10, 8));
-    let mut has_changed = false;
+    let mut is_left = false;
+    // Hints come and go around it while it is being edited.
+    let id = ui.scope_id().with(label);
     ui.horizontal(|ui| {
         let (rect, _) =
             ui.allocate_exact_size(vec2(130.0, theme::CONTROL_HEIGHT), eframe::egui::Sense::hover());
         let font = theme::font(Weight::Regular, size::BODY);
         ui.painter().text(rect.left_center(), eframe::egui::Align2::LEFT_CENTER, label, font, p.text);
         let edit = TextEdit::singleline(text)
+            .id(id)
             .hint_text(RichText::new(hint).color(p.muted))
             .password(is_secret)
             .char_limit(300)
@@ -259,14 +262,15 @@ fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: boo
             .show(ui)
             .response
             .response;
+        let value = if is_secret { "•".repeat(text.chars().count()) } else { text.clone() };
         edit.widget_info(|| WidgetInfo {
             label: Some(label.to_owned()),
-            ..WidgetInfo::text_edit(true, "", "", hint)
+            ..WidgetInfo::text_edit(true, &value, &value, hint)
         });
-        has_changed = edit.changed();
+        is_left = edit.lost_focus();
         focus_ring(ui, &edit, edit.rect, CONTROL_RADIUS);
     });
-    has_changed
+    is_left
 }
 
 /// A switch with its label; whether it was flipped.
@@ -347,7 +351,12 @@ fn host_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     if has_changed {
         changed(view);
     }
-    if state.host.is_some() && has_changed {
+    let set = &state.settings.host;
+    let differs = |host: &Host| {
+        let HostRelay { port, data_ports, password, .. } = &host.as_set;
+        (port, data_ports, password) != (&set.port, &set.data_ports, &set.password)
+    };
+    if state.host.as_ref().is_some_and(differs) {
         small(ui, &view.say("set-host-restart"));
     }
 }
