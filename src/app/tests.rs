@@ -1,3 +1,14 @@
-//! The window without a display: made-up events against its state and its views, and whole transfers between two of them.
+//! The window without a display: events that nobody sent, against its state and its views; then whole transfers between
+//! two windows. [`Screen`] stands for the display, the person in front of it, and the toolkit around the window.
 
+mod dialogs;
+mod endings;
+mod keyboard;
 pub(super) mod made_up;
+mod offering;
+mod receiving;
+mod screen;
+mod sending;
+mod transfers;
+
+use screen::{Screen, both};

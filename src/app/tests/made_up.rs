@@ -1,6 +1,6 @@
 //! What the engine would have told, made up.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 use crate::{
     code::CodePhrase,
@@ -40,8 +40,9 @@ pub(in crate::app) fn text_manifest() -> Arc<Manifest> {
 
 /// `manifest` held against `folder`, where `taken` are taken.
 pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&str]) -> Arc<Offer> {
+    let taken: HashSet<&str> = taken.iter().copied().collect();
     let target = |entry: &Entry| {
-        let conflicts = taken.contains(&entry.path.as_str());
+        let conflicts = taken.contains(entry.path.as_str());
         let beside = entry.path.with_name(&format!("{} (2)", entry.path.name())).unwrap();
         Target {
             path: Some(if conflicts { beside } else { entry.path.clone() }),

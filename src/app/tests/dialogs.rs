@@ -1,0 +1,316 @@
+//! Settings, history, and the question before closing.
+
+use eframe::egui::{Key, Modifiers, ViewportCommand};
+
+use super::{Screen, made_up::progress};
+use crate::{
+    app::{card::Direction, settings_form::Page, state::Dialog},
+    engine::{Notice, Phase},
+    history::{Direction as Way, Ending, Entry, Outcome},
+    relay::Ports,
+    settings::{Relay, Settings},
+    store::Store,
+};
+
+/// Two relays that refuse at once.
+const ONE: &str = "127.0.0.1:1";
+const TWO: &str = "127.0.0.2:1";
+
+fn with_two_relays() -> Screen {
+    Screen::with(|settings| {
+        settings.relays = [ONE, TWO].map(|address| Relay::new(address.parse().unwrap())).into()
+    })
+}
+
+fn addresses(screen: &mut Screen) -> Vec<String> {
+    screen.window().state.settings.relays.iter().map(|relay| relay.address.to_string()).collect()
+}
+
+fn kept(screen: &Screen) -> Settings {
+    Settings::look(&Store::at(screen.folder())).settings
+}
+
+#[test]
+fn dialogs_open_by_shortcut_and_close_by_escape() {
+    let mut screen = Screen::new();
+    for (key, dialog) in [(Key::Comma, Dialog::Settings), (Key::H, Dialog::History)] {
+        screen.press_with(Modifiers::COMMAND, key);
+        assert_eq!(screen.window().state.dialog, Some(dialog));
+        screen.press(Key::Escape);
+        assert_eq!(screen.window().state.dialog, None);
+    }
+    screen.click_key("settings");
+    assert_eq!(screen.window().state.dialog, Some(Dialog::Settings));
+    screen.click_key("close");
+    assert_eq!(screen.window().state.dialog, None);
+}
+
+#[test]
+fn a_relay_is_added_tested_and_survives_a_restart() {
+    let mut screen = Screen::new();
+    assert!(screen.shows(&screen.say("relay-none")));
+    screen.click_key("settings");
+    screen.click_key("set-add-relay");
+    let (address, name) = (screen.say("set-address"), screen.say("set-name"));
+    screen.fill(&address, ONE);
+    screen.fill(&name, "Office");
+    assert_eq!(addresses(&mut screen), [ONE]);
+    assert_eq!(screen.value(&address), ONE);
+    let test = screen.say_named("set-test-named", "Office");
+    screen.click(&test);
+    let refused = screen.say("cause-refused");
+    screen.until_shown(&refused);
+    screen.press(Key::Escape);
+    let mut screen = screen.reopened();
+    assert_eq!(addresses(&mut screen), [ONE]);
+    assert!(screen.shows("Office"));
+}
+
+#[test]
+fn half_an_address_is_not_asked_for() {
+    let mut screen = Screen::new();
+    screen.click_key("settings");
+    screen.click_key("set-add-relay");
+    let address = screen.say("set-address");
+    screen.fill(&address, ONE);
+    assert!(screen.window().state.checked.is_empty(), "a relay was asked while its address was being typed");
+    assert!(kept(&screen).relays.is_empty(), "a half address was kept");
+    screen.press(Key::Tab);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("set-name")));
+    let asked: Vec<String> = screen.window().state.checked.keys().map(ToString::to_string).collect();
+    assert_eq!(asked, [ONE], "the new relay is looked at once it is there");
+}
+
+#[test]
+fn what_was_typed_last_holds_when_the_dialog_closes_or_a_relay_is_tested() {
+    let mut screen = with_two_relays();
+    screen.click_key("settings");
+    let edit = screen.say_named("set-edit", ONE);
+    screen.click(&edit);
+    let password = screen.say("set-password");
+    screen.fill(&password, "one");
+    let test = screen.say_named("set-test-named", ONE);
+    screen.click(&test);
+    assert_eq!(screen.window().state.settings.relays[0].password.as_deref(), Some("one"));
+    screen.fill(&password, "two");
+    screen.press(Key::Escape);
+    assert_eq!(screen.window().state.dialog, None);
+    assert_eq!(screen.window().state.settings.relays[0].password.as_deref(), Some("two"));
+    let screen = screen.reopened();
+    assert_eq!(kept(&screen).relays[0].password.as_deref(), Some("two"));
+}
+
+#[test]
+fn a_running_relay_says_when_a_change_needs_a_restart() {
+    let mut screen = Screen::with(|settings| {
+        settings.host.port = 0;
+        settings.host.data_ports = Ports(Vec::new());
+    });
+    screen.click_key("settings");
+    screen.click_key("set-host");
+    screen.click_key("set-host-start");
+    screen.until("the relay", |screen| screen.window().state.host.as_ref()?.reachable.clone());
+    let hint = screen.say("set-host-restart");
+    assert!(!screen.shows(&hint));
+    let password = screen.say("set-password");
+    screen.fill(&password, "secret");
+    screen.press(Key::Enter);
+    assert!(screen.shows(&hint));
+    screen.fill(&password, "");
+    screen.press(Key::Enter);
+    assert!(!screen.shows(&hint), "it is as it was");
+}
+
+#[test]
+fn what_is_no_address_is_marked_and_not_kept() {
+    let mut screen = with_two_relays();
+    screen.click_key("settings");
+    screen.click_key("set-add-relay");
+    let address = screen.say("set-address");
+    screen.fill(&address, "not an address");
+    assert!(screen.shows(&screen.say("set-bad-address")));
+    assert_eq!(addresses(&mut screen), [ONE, TWO]);
+    let test = screen.say_named("set-test-named", "not an address");
+    assert!(screen.control(&test).is_none());
+    screen.press(Key::Escape);
+    screen.click_key("settings");
+    assert!(!screen.shows("not an address"), "it is forgotten with the dialog");
+    assert_eq!(addresses(&mut screen), [ONE, TWO]);
+}
+
+#[test]
+fn relays_are_ordered_and_removed() {
+    let mut screen = with_two_relays();
+    screen.click_key("settings");
+    let raise = screen.say_named("set-raise", TWO);
+    screen.click(&raise);
+    assert_eq!(addresses(&mut screen), [TWO, ONE]);
+    let remove = screen.say_named("set-remove", TWO);
+    screen.click(&remove);
+    assert_eq!(addresses(&mut screen), [ONE]);
+    screen.press(Key::Escape);
+    let mut screen = screen.reopened();
+    assert_eq!(addresses(&mut screen), [ONE]);
+}
+
+#[test]
+fn a_password_is_hidden_until_it_is_asked_for() {
+    let mut screen = with_two_relays();
+    screen.click_key("settings");
+    let edit = screen.say_named("set-edit", ONE);
+    screen.click(&edit);
+    let password = screen.say("set-password");
+    screen.fill(&password, "tops3cret");
+    screen.press(Key::Enter);
+    assert_eq!(screen.window().state.settings.relays[0].password.as_deref(), Some("tops3cret"));
+    assert!(!screen.texts().iter().any(|text| text.contains("tops3cret")));
+    assert!(!screen.value(&password).contains("tops3cret") && !screen.paints("tops3cret"));
+    screen.click_key("set-show-passwords");
+    assert!(screen.paints("tops3cret"));
+}
+
+#[test]
+fn a_relay_runs_in_the_window_until_it_is_stopped() {
+    let mut screen = Screen::with(|settings| {
+        settings.host.port = 0;
+        settings.host.data_ports = Ports(Vec::new());
+    });
+    screen.click_key("settings");
+    screen.click_key("set-host");
+    screen.click_key("set-host-start");
+    screen.until("the relay", |screen| screen.window().state.host.as_ref()?.reachable.clone());
+    let port = screen.window().state.host.as_ref().unwrap().ports[0].to_string();
+    let runs = screen.words().tell("set-host-runs", &[("ports", port.into())]);
+    assert!(screen.shows(&runs), "{:#?}", screen.texts());
+    screen.click_key("set-host-stop");
+    screen.until("its end", |screen| screen.window().state.host.is_none().then_some(()));
+    assert!(screen.control(&screen.say("set-host-start")).is_some());
+}
+
+#[test]
+fn numbers_that_are_none_are_marked_and_change_nothing() {
+    let mut screen = Screen::new();
+    let before = screen.window().state.settings.clone();
+    screen.click_key("settings");
+    screen.click_key("set-host");
+    for (field, bad, text) in [
+        ("set-port", "set-bad-port", "70000"),
+        ("set-port", "set-bad-port", "port"),
+        ("set-data-ports", "set-bad-ports", "27002-"),
+    ] {
+        let field = screen.say(field);
+        screen.fill(&field, text);
+        assert!(screen.shows(&screen.say(bad)), "{text}");
+    }
+    screen.window().state.form.page = Page::Transfers;
+    screen.settle();
+    let rate = screen.say("set-rate");
+    screen.fill(&rate, "12 parsecs");
+    assert!(screen.shows(&screen.say("set-bad-rate")));
+    assert_eq!(screen.window().state.settings, before);
+    screen.fill(&rate, "5 MB/s");
+    screen.press(Key::Enter);
+    assert_eq!(screen.window().state.settings.bytes_per_sec, Some(5_000_000));
+}
+
+#[test]
+fn another_language_holds_at_once_and_is_kept() {
+    let mut screen = Screen::with(|settings| settings.language = Some("en".to_owned()));
+    screen.click_key("settings");
+    screen.click_key("set-window");
+    screen.click_key("set-language");
+    screen.click("Deutsch");
+    assert_eq!(screen.window().state.settings.language.as_deref(), Some("de"));
+    assert_eq!(screen.say("settings"), "Einstellungen");
+    assert!(screen.shows("Einstellungen"));
+    screen.press(Key::Escape);
+    if screen.window().state.dialog.is_some() {
+        screen.press(Key::Escape);
+    }
+    let screen = screen.reopened();
+    assert_eq!(kept(&screen).language.as_deref(), Some("de"));
+    assert!(screen.shows(&screen.say("drop-here")));
+}
+
+/// Something that was sent, and is over.
+fn past(screen: &mut Screen, name: &str) {
+    let history = &mut screen.window().state.history;
+    let id = history.begin(Entry::now(Way::Sent, name));
+    let ending = Ending {
+        outcome: Outcome::Done,
+        ended: 1_700_000_000,
+        files: 1,
+        bytes: 1,
+        paths: vec![format!("/home/ada/{name}").into()],
+        kept: None,
+    };
+    history.finish(id, ending);
+}
+
+#[test]
+fn the_past_is_forgotten_one_by_one_or_as_a_whole() {
+    let mut screen = Screen::new();
+    screen.click_key("history");
+    assert!(screen.shows(&screen.say("history-empty")));
+    screen.press(Key::Escape);
+    for name in ["one.txt", "two.txt", "three.txt"] {
+        past(&mut screen, name);
+    }
+    screen.press_with(Modifiers::COMMAND, Key::H);
+    let forget = screen.say_named("history-forget", "two.txt");
+    screen.click(&forget);
+    assert!(!screen.shows("two.txt") && screen.shows("one.txt") && screen.shows("three.txt"));
+    screen.press(Key::Escape);
+    let mut screen = screen.reopened();
+    assert_eq!(screen.window().state.history.entries().len(), 2);
+    screen.press_with(Modifiers::COMMAND, Key::H);
+    screen.click_key("history-clear");
+    assert!(screen.shows(&screen.say("history-empty")));
+    screen.press(Key::Escape);
+    assert!(screen.reopened().window().state.history.entries().is_empty());
+}
+
+#[test]
+fn a_long_past_is_drawn_as_far_as_it_is_in_sight() {
+    let mut screen = Screen::new();
+    for number in 0..500 {
+        past(&mut screen, &format!("{number}.txt"));
+    }
+    screen.press_with(Modifiers::COMMAND, Key::H);
+    assert!(screen.shows("499.txt") && !screen.shows("100.txt"));
+    assert!(screen.node_count() < 250, "{}", screen.node_count());
+}
+
+#[test]
+fn closing_while_bytes_move_asks_first() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Sending);
+    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(100) });
+    screen.progress(progress(Phase::Moving, 1, 100));
+    let closes = |screen: &Screen| screen.asked.iter().any(|asked| matches!(asked, ViewportCommand::Close));
+    screen.close();
+    assert!(screen.asked.iter().any(|asked| matches!(asked, ViewportCommand::CancelClose)));
+    assert!(screen.shows(&screen.say("quit-question")) && !closes(&screen));
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("quit-stay")), "Enter must not quit");
+    screen.press(Key::Escape);
+    assert_eq!(screen.window().state.dialog, None);
+    screen.close();
+    screen.press(Key::Enter);
+    assert_eq!(screen.window().state.dialog, None);
+    assert!(!closes(&screen));
+    screen.close();
+    screen.click_key("quit-anyway");
+    assert!(closes(&screen));
+    screen.asked.clear();
+    screen.close();
+    assert!(screen.asked.is_empty(), "the second time nothing holds it: {:?}", screen.asked);
+}
+
+#[test]
+fn closing_while_nothing_moves_asks_nothing() {
+    let mut screen = Screen::new();
+    screen.made_up(Direction::Sending);
+    screen.close();
+    assert!(screen.asked.iter().all(|asked| !matches!(asked, ViewportCommand::CancelClose)));
+    assert_eq!(screen.window().state.dialog, None);
+}

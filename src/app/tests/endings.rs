@@ -1,0 +1,226 @@
+//! A transfer that moves, and every way for it to end.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use eframe::egui::ViewportCommand;
+
+use super::{
+    Screen,
+    made_up::{self, failed, manifest, progress},
+};
+use crate::{
+    app::{card::Direction, explain, meter::Meter},
+    engine::{Event, Notice, Phase, Report, TaskId, TransferError},
+    protocol::peer::Withdrawal,
+};
+
+const MIB: u64 = 1 << 20;
+
+/// A transfer of 8 MiB whose bytes move.
+fn moving(screen: &mut Screen, direction: Direction) -> TaskId {
+    let id = screen.made_up(direction);
+    screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
+    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });
+    screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
+    id
+}
+
+fn report(screen: &Screen, placed: &[&str], missing: u64) -> Report {
+    let folder = screen.inbox();
+    Report {
+        stored: placed.len() as u64,
+        bytes: 8 * MIB,
+        missing,
+        seconds: 2.0,
+        placed: placed.iter().map(|name| folder.join(name)).collect(),
+        folder: Some(folder),
+        ..Report::default()
+    }
+}
+
+#[test]
+fn what_moves_says_how_far_it_is() {
+    let mut screen = Screen::new();
+    moving(&mut screen, Direction::Sending);
+    let words = screen.words();
+    let args = [
+        ("done", words.bytes(2 * MIB).into()),
+        ("total", words.bytes(8 * MIB).into()),
+        ("percent", 25.into()),
+    ];
+    let done = words.tell("done-of", &args);
+    assert!(screen.shows(&done), "{:#?}", screen.texts());
+    let name = screen.say_named("progress-named", "notes.txt");
+    assert_eq!(screen.number(&name), Some(25.0));
+    let title = |command: &ViewportCommand| matches!(command, ViewportCommand::Title(title) if title.starts_with("25 %"));
+    assert!(screen.asked.iter().any(title), "{:?}", screen.asked);
+    screen.progress(progress(Phase::Storing, 8 * MIB, 8 * MIB));
+    assert!(screen.shows(&screen.say("phase-storing")));
+    let cancel = screen.say_named("cancel-named", "notes.txt");
+    screen.click(&cancel);
+    assert!(screen.shows(&screen.say("phase-cancelling")));
+}
+
+#[test]
+fn a_pause_is_told_with_a_guess_at_its_reason() {
+    let mut screen = Screen::new();
+    moving(&mut screen, Direction::Receiving);
+    let before = Instant::now().checked_sub(Duration::from_secs(20)).expect("the machine runs for longer");
+    let mut meter = Meter::new();
+    meter.note(2 * MIB, Some(8 * MIB), before);
+    screen.card().meter = meter;
+    screen.settle();
+    let since = Duration::from_secs(20);
+    let stall = {
+        let window = screen.window();
+        explain::stall(&window.words, &window.state.cards[0], since)
+    };
+    assert!(screen.shows(&stall), "{:#?}", screen.texts());
+}
+
+#[test]
+fn a_receive_that_is_done_shows_where_things_are() {
+    let mut screen = Screen::new();
+    let id = moving(&mut screen, Direction::Receiving);
+    let report = report(&screen, &["notes.txt"], 0);
+    screen.feed(Event::Ended(id, Ok(report)));
+    assert!(screen.shows(&screen.say("received")));
+    for key in ["open", "show-in-folder", "copy-report"] {
+        assert!(screen.control(&screen.say(key)).is_some(), "{key}");
+    }
+    screen.click_key("copy-report");
+    assert!(screen.copied[0].starts_with("notes.txt\n"), "{:?}", screen.copied);
+    assert!(screen.control(&screen.say("copied")).is_some());
+    assert_eq!(screen.window().state.history.entries().len(), 1);
+    let dismiss = screen.say_named("dismiss-named", "notes.txt");
+    screen.click(&dismiss);
+    assert!(screen.window().state.cards.is_empty());
+    assert_eq!(screen.window().state.history.entries().len(), 1);
+}
+
+#[test]
+fn several_things_open_as_their_folder() {
+    let mut screen = Screen::new();
+    let id = moving(&mut screen, Direction::Receiving);
+    let report = report(&screen, &["notes.txt", "more.txt"], 0);
+    screen.feed(Event::Ended(id, Ok(report)));
+    assert!(screen.control(&screen.say("open-folder")).is_some());
+    assert!(screen.control(&screen.say("open")).is_none());
+}
+
+#[test]
+fn what_is_missing_is_counted_and_named() {
+    let mut screen = Screen::new();
+    let id = moving(&mut screen, Direction::Receiving);
+    let path = PathBuf::from("notes.txt");
+    screen.notice(id, Notice::Withdrawn { path, reason: Withdrawal::Changed });
+    let report = report(&screen, &[], 1);
+    screen.feed(Event::Ended(id, Ok(report)));
+    let missing = screen.words().tell("missing", &[("count", 1.into())]);
+    assert!(screen.shows(&missing), "{:#?}", screen.texts());
+    let reason = screen.say("withdrawn-changed");
+    assert!(!screen.shows(&reason));
+    screen.click_key("show-list");
+    assert!(screen.shows(&format!("notes.txt {reason}")));
+    screen.click_key("hide-list");
+    assert!(!screen.shows(&reason));
+}
+
+#[test]
+fn a_text_that_arrived_is_shown_and_copied_as_it_is() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Receiving);
+    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(12) });
+    let text = "see you\nat eight\t\u{202e}!\n".repeat(5);
+    screen.notice(id, Notice::Text(text.clone()));
+    screen.feed(Event::Ended(id, Ok(Report { stored: 1, bytes: 12, ..Report::default() })));
+    assert!(screen.shows(&screen.say("text-received")) && screen.shows("see you"));
+    assert!(
+        !screen.texts().iter().any(|text| text.contains('\u{202e}')),
+        "it could turn what stands around it"
+    );
+    screen.click_key("copy-text");
+    assert_eq!(screen.copied, [text]);
+    screen.click_key("show-more");
+    screen.click_key("show-less");
+    let entry = screen.window().state.history.entries()[0].clone();
+    assert!(!format!("{entry:?}").contains("eight"), "the words of a text are kept");
+}
+
+#[test]
+fn what_went_wrong_stands_on_its_card_with_a_way_on() {
+    let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
+    let errors: Vec<Box<dyn Fn() -> TransferError>> = vec![
+        Box::new(|| TransferError::PeerLost),
+        Box::new(|| TransferError::GuessedAt),
+        Box::new(|| TransferError::WrongCode { tries_left: Some(2) }),
+        Box::new(|| TransferError::NobodyThere { relay: made_up::relay() }),
+        Box::new(|| TransferError::NoSpace { needed: 1 << 30, free: 17 }),
+        Box::new(|| TransferError::PeerVersion { theirs: 99 }),
+        Box::new(move || TransferError::file("can't read", "/home/ada/notes.txt", gone())),
+    ];
+    for direction in [Direction::Sending, Direction::Receiving] {
+        let mut screen = Screen::new();
+        for error in &errors {
+            let id = screen.made_up(direction);
+            screen.feed(failed(id, error()));
+            let told = screen.explained(&error(), direction);
+            for line in [told.happened, told.lost, told.next] {
+                assert!(line.is_empty() || screen.shows(&line), "{line}: {:#?}", screen.texts());
+            }
+            let again = screen.say(if direction == Direction::Sending { "send-again" } else { "try-again" });
+            assert!(screen.control(&again).is_some());
+            screen.click_key("copy-report");
+            assert!(!screen.copied.pop().unwrap().contains(made_up::CODE));
+            screen.click_key("clear-finished");
+            assert!(screen.window().state.cards.is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_of_a_broken_receive_can_be_found() {
+    let mut screen = Screen::new();
+    let id = moving(&mut screen, Direction::Receiving);
+    let kept = screen.inbox().join(".caiman-1");
+    screen.notice(id, Notice::Kept(kept.clone()));
+    screen.feed(failed(id, TransferError::PeerLost));
+    assert!(screen.shows(&kept.display().to_string()), "{:#?}", screen.texts());
+    assert!(screen.control(&screen.say("show-in-folder")).is_some());
+    assert_eq!(screen.window().state.history.entries()[0].kept, Some(kept));
+}
+
+#[test]
+fn an_own_cancel_is_no_error() {
+    let mut screen = Screen::new();
+    let id = moving(&mut screen, Direction::Sending);
+    screen.feed(failed(id, TransferError::Cancelled));
+    assert!(screen.shows(&screen.say("stopped")) && !screen.shows(&screen.say("not-sent")));
+}
+
+#[test]
+fn only_what_has_ended_is_cleared_away() {
+    let mut screen = Screen::new();
+    let first = moving(&mut screen, Direction::Sending);
+    let second = moving(&mut screen, Direction::Receiving);
+    assert!(screen.control(&screen.say("clear-finished")).is_none());
+    screen.feed(failed(first, TransferError::PeerLost));
+    screen.click_key("clear-finished");
+    let left: Vec<TaskId> = screen.window().state.cards.iter().map(|card| card.id).collect();
+    assert_eq!(left, [second]);
+}
+
+#[test]
+fn a_restart_tells_what_it_cut_off() {
+    let mut screen = Screen::new();
+    moving(&mut screen, Direction::Sending);
+    let mut screen = screen.reopened();
+    let told = screen.say_named("interrupted-send", "notes.txt");
+    assert!(screen.shows(&told), "{:#?}", screen.texts());
+    // Once.
+    screen.click_key("close");
+    assert!(!screen.reopened().shows(&told));
+}

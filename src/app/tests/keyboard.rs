@@ -1,0 +1,162 @@
+//! The keyboard alone: Tab comes to every control, in every state, and leaves it again. That each of them has a name is
+//! checked after every step of every test, in [`Screen::settle`].
+
+use std::collections::BTreeMap;
+
+use eframe::egui::{Key, Modifiers, accesskit::NodeId};
+use egui_kittest::kittest::NodeT;
+
+use super::{
+    Screen,
+    made_up::{self, failed, manifest, progress},
+};
+use crate::{
+    app::{card::Direction, settings_form::Page},
+    engine::{Event, Notice, Phase, Progress, Report, TransferError},
+    history::{Direction as Way, Entry},
+    protocol::peer::Withdrawal,
+    settings::Relay,
+};
+
+type Names = BTreeMap<NodeId, String>;
+
+fn names(screen: &Screen) -> Names {
+    let controls = screen.controls();
+    controls.iter().map(|node| (node.accesskit_node().locate().0, Screen::name(node))).collect()
+}
+
+/// Presses Tab until it comes round, and holds what it came to against what there is, but for what lies `below` a dialog.
+#[track_caller]
+fn check_reach(screen: &mut Screen, below: &Names) {
+    const MOST: usize = 200;
+    let (mut reached, mut seen) = (Names::new(), names(screen));
+    for _ in 0..MOST {
+        screen.press(Key::Tab);
+        let Some((id, name)) = screen.focused() else { continue };
+        // What is scrolled into sight on the way counts as well.
+        seen.extend(names(screen));
+        seen.retain(|id, _| !below.contains_key(id));
+        if reached.insert(id, name).is_some() && reached.len() >= seen.len() {
+            break;
+        }
+    }
+    let missed = seen.iter().filter(|(id, _)| !reached.contains_key(id));
+    let missed: Vec<&String> = missed.map(|(_, name)| name).collect();
+    assert!(missed.is_empty(), "Tab never comes to {missed:?}; it comes to {:?}", reached.values());
+    assert!(reached.keys().all(|id| !below.contains_key(id)), "Tab goes below the dialog");
+}
+
+#[test]
+fn an_empty_window() {
+    check_reach(&mut Screen::new(), &Names::new());
+}
+
+#[test]
+fn a_small_window() {
+    let mut screen = Screen::sized(480.0, 420.0, |_| {});
+    screen.state_of_everything();
+    check_reach(&mut screen, &Names::new());
+}
+
+#[test]
+fn a_waiting_send() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Sending);
+    screen.feed(made_up::code_of(id));
+    screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 1)])));
+    screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("copy-code")));
+    screen.click_key("show-qr");
+    screen.click_key("show-list");
+    check_reach(&mut screen, &Names::new());
+}
+
+#[test]
+fn an_offer() {
+    let mut screen = Screen::new();
+    let names: Vec<String> = (0..20).map(|n| format!("pictures/{n}.jpg")).collect();
+    let mut entries = vec![("pictures/", 0)];
+    entries.extend(names.iter().map(|name| (name.as_str(), 100)));
+    screen.offered(&manifest(&entries), &["pictures/1.jpg", "pictures/2.jpg"]);
+    check_reach(&mut screen, &Names::new());
+}
+
+#[test]
+fn what_moves_and_what_has_ended() {
+    let mut screen = Screen::new();
+    screen.state_of_everything();
+    check_reach(&mut screen, &Names::new());
+}
+
+#[test]
+fn the_pages_of_the_settings() {
+    let mut screen = Screen::with(|settings| {
+        settings.relays =
+            ["127.0.0.1:1", "127.0.0.2:1"].map(|address| Relay::new(address.parse().unwrap())).into();
+    });
+    let below = names(&screen);
+    screen.press_with(Modifiers::COMMAND, Key::Comma);
+    for page in [Page::Relays, Page::Host, Page::Transfers, Page::Window] {
+        screen.window().state.form.page = page;
+        screen.window().state.form.editing = Some(0);
+        screen.settle();
+        check_reach(&mut screen, &below);
+    }
+}
+
+#[test]
+fn the_history() {
+    let mut screen = Screen::new();
+    for name in ["one.txt", "two.txt"] {
+        let mut entry = Entry::now(Way::Sent, name);
+        entry.paths.push(format!("/home/ada/{name}").into());
+        screen.window().state.history.begin(entry);
+    }
+    let below = names(&screen);
+    screen.press_with(Modifiers::COMMAND, Key::H);
+    check_reach(&mut screen, &below);
+}
+
+#[test]
+fn backwards_as_well() {
+    let mut screen = Screen::new();
+    screen.press(Key::Tab);
+    let first = screen.focused();
+    screen.press(Key::Tab);
+    assert_ne!(screen.focused(), first);
+    screen.press_with(Modifiers::SHIFT, Key::Tab);
+    assert_eq!(screen.focused(), first);
+}
+
+#[test]
+fn a_shortcut_leads_to_the_code_field() {
+    let mut screen = Screen::new();
+    screen.press_with(Modifiers::COMMAND, Key::R);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("code")));
+}
+
+impl Screen {
+    /// One transfer that moves, one that is done with something missing, one that failed, and a banner.
+    fn state_of_everything(&mut self) {
+        let done = self.made_up(Direction::Receiving);
+        self.notice(done, Notice::Listed(manifest(&[("done.txt", 1)])));
+        self.notice(done, Notice::Accepted { files: 1, bytes: Some(100) });
+        self.notice(done, Notice::Withdrawn { path: "gone.txt".into(), reason: Withdrawal::Vanished });
+        let folder = self.inbox();
+        let placed = vec![folder.join("done.txt")];
+        let report = Report { stored: 1, missing: 1, folder: Some(folder), placed, ..Report::default() };
+        self.feed(Event::Ended(done, Ok(report)));
+        let text = self.made_up(Direction::Receiving);
+        self.notice(text, Notice::Text("a line\n".repeat(20)));
+        self.feed(Event::Ended(text, Ok(Report { stored: 1, ..Report::default() })));
+        let lost = self.made_up(Direction::Sending);
+        self.notice(lost, Notice::Listed(manifest(&[("lost.txt", 1)])));
+        self.feed(failed(lost, TransferError::PeerLost));
+        let moving = self.made_up(Direction::Sending);
+        self.notice(moving, Notice::Listed(manifest(&[("moving.txt", 1)])));
+        self.notice(moving, Notice::Accepted { files: 1, bytes: Some(100) });
+        self.progress(progress(Phase::Moving, 25, 100));
+        self.window().state.offered_code = Some(made_up::CODE.to_owned());
+        self.settle();
+    }
+}

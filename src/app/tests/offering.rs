@@ -1,0 +1,234 @@
+//! The offer: ticks, search, what is in the way, yes and no.
+
+use std::sync::Arc;
+
+use eframe::egui::Key;
+
+use super::{Screen, made_up};
+use crate::{
+    app::{
+        card::Direction,
+        desk::{Outcome, Purpose},
+        dialogs::Picked,
+    },
+    engine::{Choices, Notice, Offer, OnConflict, TransferError},
+    protocol::{RelPath, manifest::Manifest},
+    transfer::placement::Target,
+};
+
+/// Ten pictures in a folder, and three files beside it: enough to be searched.
+fn pictures() -> Arc<Manifest> {
+    let names: Vec<String> = (0..10).map(|n| format!("pictures/{n}.jpg")).collect();
+    let mut entries = vec![("pictures/", 0)];
+    entries.extend(names.iter().map(|name| (name.as_str(), 100)));
+    entries.extend([("a.txt", 1), ("b.txt", 2), ("c.txt", 3)]);
+    made_up::manifest(&entries)
+}
+
+fn choices(screen: &mut Screen) -> Choices {
+    let sheet = screen.card().sheet.as_ref().expect("the answer is on its way");
+    assert!(sheet.is_answered);
+    sheet.choices()
+}
+
+#[test]
+fn ticks_searches_and_policies_become_the_answer() {
+    let mut screen = Screen::new();
+    screen.offered(&pictures(), &["a.txt", "b.txt"]);
+    assert!(screen.shows(&screen.say("taken")));
+    let open = screen.say_named("open-named", "pictures");
+    assert_eq!(screen.control("3.jpg").map(|_| ()), None, "the folder is closed");
+    screen.click(&open);
+    screen.click("3.jpg");
+    assert_eq!(screen.is_on("3.jpg"), Some(false));
+    assert_eq!(screen.is_on("pictures"), None, "some of it is wanted, and that is told");
+
+    let search = screen.say("search");
+    screen.fill(&search, "2.JPG");
+    assert!(screen.control("a.txt").is_none());
+    screen.click("pictures/2.jpg");
+    screen.fill(&search, "nothing is called like this");
+    assert!(screen.shows(&screen.say("nothing-found")));
+    screen.fill(&search, "");
+    assert_eq!((screen.is_on("2.jpg"), screen.is_on("1.jpg")), (Some(false), Some(true)));
+
+    screen.click_key("skip");
+    assert!(screen.shows(&screen.say("skip-means")));
+    let of_a = screen.say_named("conflict-named", "a.txt");
+    screen.click(&of_a);
+    let replace = screen.say("replace");
+    screen.click_last(&replace);
+    let accept = screen.say_accept(11, 806);
+    screen.click(&accept);
+    let choices = choices(&mut screen);
+    assert_eq!(choices.folder, Some(screen.inbox()));
+    assert_eq!(choices.unwanted, [3, 4]);
+    assert_eq!(choices.on_conflict, OnConflict::Skip);
+    assert_eq!(choices.exceptions, [(11, OnConflict::Replace)].into());
+}
+
+#[test]
+fn enter_accepts_at_once() {
+    let mut screen = Screen::new();
+    screen.offered(&pictures(), &[]);
+    let accept = screen.say_accept(13, 1006);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(accept));
+    screen.press(Key::Enter);
+    let choices = choices(&mut screen);
+    assert_eq!((choices.unwanted.len(), choices.exceptions.len()), (0, 0));
+    assert_eq!(choices.on_conflict, OnConflict::KeepBoth, "nothing is replaced without a word");
+    assert!(!screen.shows(&screen.say("phase-answer")), "the other side looks at nothing");
+}
+
+#[test]
+fn an_offer_can_be_declined_by_the_keyboard() {
+    let mut screen = Screen::new();
+    screen.offered(&pictures(), &[]);
+    screen.press(Key::Tab);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("decline")));
+    screen.press(Key::Space);
+    assert!(!screen.card().is_asking());
+    assert!(screen.control(&screen.say("decline")).is_none());
+}
+
+#[test]
+fn nothing_ticked_cannot_be_accepted() {
+    let mut screen = Screen::new();
+    screen.offered(&pictures(), &[]);
+    screen.click_key("tick-none");
+    let nothing = screen.say_accept(0, 0);
+    assert!(screen.shows(&nothing) && screen.control(&nothing).is_none());
+    screen.press(Key::Enter);
+    assert!(screen.card().is_asking());
+    screen.click_key("tick-all");
+    let all = screen.say_accept(13, 1006);
+    assert!(screen.control(&all).is_some());
+}
+
+#[test]
+fn what_does_not_fit_cannot_be_accepted_until_less_is_ticked() {
+    let mut screen = Screen::new();
+    let id = screen.offered(&pictures(), &[]);
+    let offer = made_up::offer(&pictures(), &screen.inbox(), &[]);
+    let cramped = Offer {
+        manifest: Arc::clone(&offer.manifest),
+        folder: offer.folder.clone(),
+        targets: offer.targets.clone(),
+        free: Some(500),
+    };
+    screen.notice(id, Notice::Offer(Arc::new(cramped)));
+    let words = screen.words();
+    let args = [("needed", words.bytes(1006).into()), ("free", words.bytes(500).into())];
+    let no_room = words.tell("no-room", &args);
+    let all = screen.say_accept(13, 1006);
+    assert!(screen.shows(&no_room) && screen.control(&all).is_none());
+    screen.click("pictures");
+    let few = screen.say_accept(3, 6);
+    assert!(!screen.shows(&no_room) && screen.control(&few).is_some());
+}
+
+#[test]
+fn another_folder_is_looked_at_before_it_is_used() {
+    let mut screen = Screen::new();
+    let id = screen.offered(&pictures(), &["a.txt"]);
+    screen.click("c.txt");
+    let elsewhere = screen.folder().join("elsewhere");
+    let picked = Picked::Paths(vec![elsewhere.clone()]);
+    screen.outcome(Outcome::Picked(Purpose::SaveOffer(id), picked));
+    let accept = screen.say_accept(12, 1003);
+    assert!(screen.control(&accept).is_none(), "nobody knows yet what is there");
+    screen.notice(id, Notice::CantUse(TransferError::file("can't use the folder", &elsewhere, denied())));
+    let told = screen
+        .explained(&TransferError::file("can't use the folder", &elsewhere, denied()), Direction::Receiving);
+    assert!(screen.shows(&told.happened), "{:#?}", screen.texts());
+    assert!(screen.control(&accept).is_some(), "the old folder is still there");
+
+    screen.outcome(Outcome::Picked(Purpose::SaveOffer(id), Picked::Paths(vec![elsewhere.clone()])));
+    screen.notice(id, Notice::Offer(made_up::offer(&pictures(), &elsewhere, &["b.txt"])));
+    assert!(!screen.shows(&told.happened));
+    assert!(screen.control(&screen.say_named("conflict-named", "b.txt")).is_some());
+    assert!(screen.control(&screen.say_named("conflict-named", "a.txt")).is_none());
+    screen.click(&accept);
+    let choices = choices(&mut screen);
+    assert_eq!((choices.folder, choices.unwanted), (Some(elsewhere), vec![13]));
+}
+
+fn denied() -> std::io::Error {
+    std::io::ErrorKind::PermissionDenied.into()
+}
+
+#[test]
+fn what_a_name_becomes_is_shown() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Receiving);
+    let manifest = made_up::manifest(&[("what?.txt", 1), ("a.txt", 1)]);
+    let target = |name: &str, conflicts, is_repaired| Target {
+        path: Some(RelPath::new(name).unwrap()),
+        conflicts,
+        in_place: conflicts.then(|| RelPath::new("a.txt").unwrap()),
+        is_repaired,
+        ..Target::default()
+    };
+    let targets = vec![target("what_.txt", false, true), target("a (2).txt", true, false)];
+    let offer = Offer { manifest, folder: Some(screen.inbox()), targets, free: Some(1000) };
+    screen.notice(id, Notice::Offer(Arc::new(offer)));
+    assert!(screen.shows(&screen.say("repaired")) && screen.shows("what_.txt"), "{:#?}", screen.texts());
+    assert!(screen.shows("a (2).txt"));
+    screen.click_key("replace");
+    assert!(!screen.shows("a (2).txt"), "it is replaced then");
+}
+
+#[test]
+fn a_text_is_offered_without_a_folder() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Receiving);
+    let offer = Offer { manifest: made_up::text_manifest(), folder: None, targets: Vec::new(), free: None };
+    screen.notice(id, Notice::Offer(Arc::new(offer)));
+    screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
+    assert!(screen.shows(&screen.say("a-text")));
+    screen.press(Key::Enter);
+    assert_eq!(choices(&mut screen).folder, None);
+}
+
+#[test]
+fn a_name_cannot_forge_what_stands_around_it() {
+    let mut screen = Screen::new();
+    screen.offered(&made_up::manifest(&[("\u{202e}gpj.exe", 1)]), &[]);
+    assert!(screen.shows("\\u{202e}gpj.exe"));
+    assert!(!screen.texts().iter().any(|text| text.contains('\u{202e}')));
+}
+
+/// Most nodes that a window with an offer may have, whatever the offer: those of the rows in sight, and of the rest.
+const MOST_NODES: usize = 250;
+
+#[test]
+fn of_a_hundred_thousand_entries_only_those_in_sight_are_drawn() {
+    let names: Vec<String> = (0..100_000).map(|n| format!("archive/{n:05}.dat")).collect();
+    let mut entries = vec![("archive/", 0)];
+    entries.extend(names.iter().map(|name| (name.as_str(), 1)));
+    let manifest = made_up::manifest(&entries);
+    let mut screen = Screen::new();
+    // Half of them are there already: the list of conflicts is as long.
+    let taken: Vec<&str> = names.iter().step_by(2).map(String::as_str).collect();
+    let id = screen.offered(&manifest, &taken);
+    assert!(screen.control("00000.dat").is_some() && screen.control("50000.dat").is_none());
+    assert!(screen.node_count() < MOST_NODES, "{}", screen.node_count());
+
+    let search = screen.say("search");
+    screen.fill(&search, "77777");
+    screen.click("archive/77777.dat");
+    assert!(screen.control("archive/77778.dat").is_none());
+    screen.fill(&search, "");
+    let accept = screen.say_accept(99_999, 99_999);
+    screen.click(&accept);
+    assert_eq!(choices(&mut screen).unwanted, [77_778]);
+
+    // Sending as many is as light.
+    screen.feed(crate::engine::Event::Ended(id, Err(TransferError::Declined)));
+    let id = screen.made_up(Direction::Sending);
+    screen.feed(made_up::code_of(id));
+    screen.notice(id, Notice::Listed(manifest));
+    screen.card().folds.list = true;
+    screen.settle();
+    assert!(screen.shows("00000.dat") && screen.node_count() < MOST_NODES, "{}", screen.node_count());
+}

@@ -1,0 +1,534 @@
+//! A window on no screen, and the hands of a person in front of it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use eframe::egui::{
+    DroppedFile, Event, HoveredFile, Key, Modifiers, OutputCommand, Pos2, Role, Shape, ViewportCommand,
+    ViewportId,
+    accesskit::{Action as Deed, NodeId},
+};
+use egui_kittest::{Harness, Node, kittest::NodeT};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use super::made_up;
+use crate::{
+    app::{
+        Stores, Window,
+        card::{Card, Direction, Origin},
+        explain,
+        words::Words,
+    },
+    engine::{Event as EngineEvent, Notice, Progress, TaskId, TransferError},
+    protocol::manifest::Manifest,
+    settings::{Relay, Settings},
+    store::Store,
+};
+
+/// Far longer than anything here takes, even on a machine that is busy with something else.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Frames that a window may ask for at once before it counts as restless.
+const MAX_FRAMES: usize = 30;
+
+/// See the module.
+pub(super) struct Screen {
+    harness: Harness<'static, Window>,
+    /// Delays after which another thread wants a frame.
+    wakes: mpsc::Receiver<Duration>,
+    /// What was put on the clipboard.
+    pub(super) copied: Vec<String>,
+    /// What the window asked of the desktop.
+    pub(super) asked: Vec<ViewportCommand>,
+    /// Where made-up transfers' snapshots come from.
+    pub(super) snapshots: watch::Sender<Progress>,
+    folder: TempDir,
+}
+
+/// How a wait between two frames ends.
+pub(super) enum Pause {
+    /// When the window wants a frame.
+    Wanted,
+    /// The same, but at last after this long: another window has frames to draw.
+    AtMost(Duration),
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("the window sends paths".to_owned())
+    }
+}
+
+impl Screen {
+    /// A window as at its first start: no relay, no history.
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A window whose relay is this one.
+    pub(super) fn with_relay(address: &str) -> Self {
+        Self::with(|settings| settings.relays = vec![Relay::new(address.parse().unwrap())])
+    }
+
+    /// A window with these settings.
+    pub(super) fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::sized(1000.0, 1400.0, change)
+    }
+
+    pub(super) fn sized(width: f32, height: f32, change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let inbox = folder.path().join("inbox");
+        fs::create_dir(&inbox).unwrap();
+        let mut settings = Settings::default();
+        settings.save_folder = Some(inbox);
+        change(&mut settings);
+        settings.save(&Store::at(folder.path())).unwrap();
+        Self::open(folder, width, height)
+    }
+
+    fn open(folder: TempDir, width: f32, height: f32) -> Self {
+        let (wake, wakes) = mpsc::channel();
+        let store = Store::at(folder.path());
+        let harness = Harness::builder()
+            .with_size([width, height])
+            .with_max_steps(MAX_FRAMES as u64)
+            .build_eframe(|cc| {
+                cc.egui_ctx.set_request_repaint_callback(move |wish| {
+                    // The test may have seen enough.
+                    let _ = wake.send(wish.delay);
+                });
+                let stores = Stores { settings: store.clone(), history: store.clone() };
+                Window::new(&cc.egui_ctx, Settings::load(&store), stores).unwrap()
+            });
+        let (snapshots, _) = watch::channel(Progress::default());
+        let (copied, asked) = (Vec::new(), Vec::new());
+        let mut screen = Self { harness, wakes, copied, asked, snapshots, folder };
+        screen.settle();
+        screen
+    }
+
+    /// Closes the window and opens it again.
+    pub(super) fn reopened(self) -> Self {
+        let Self { harness, folder, .. } = self;
+        drop(harness);
+        Self::open(folder, 1000.0, 1400.0)
+    }
+
+    pub(super) fn window(&mut self) -> &mut Window {
+        self.harness.state_mut()
+    }
+
+    /// Where the window keeps its files, and where the test may.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn inbox(&self) -> PathBuf {
+        self.folder.path().join("inbox")
+    }
+
+    /// A new file outside of the inbox.
+    pub(super) fn file(&self, name: &str, contents: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    pub(super) fn words(&self) -> &Words {
+        &self.harness.state().words
+    }
+
+    pub(super) fn say(&self, key: &str) -> String {
+        self.words().say(key)
+    }
+
+    pub(super) fn say_named(&self, key: &str, name: &str) -> String {
+        self.words().tell(key, &[("name", name.into())])
+    }
+
+    /// The button that accepts so much.
+    pub(super) fn say_accept(&self, files: u64, bytes: u64) -> String {
+        let amount = explain::amount(self.words(), files, Some(bytes));
+        self.words().tell("accept", &[("amount", amount.into())])
+    }
+
+    /// What the newest card is about.
+    pub(super) fn card(&mut self) -> &mut Card {
+        self.window().state.cards.first_mut().expect("there is a card")
+    }
+
+    // Frames.
+
+    /// Draws one frame for each thing that was done, or one if nothing was, and keeps what they asked for.
+    fn frame(&mut self) {
+        while self.wakes.try_recv().is_ok() {}
+        self.harness.step();
+        let output = self.harness.output();
+        for command in &output.platform_output.commands {
+            if let OutputCommand::CopyText(text) = command {
+                self.copied.push(text.clone());
+            }
+        }
+        self.asked.extend(output.viewport_output[&ViewportId::ROOT].commands.iter().cloned());
+    }
+
+    fn wanted_after(&self) -> Duration {
+        self.harness.output().viewport_output[&ViewportId::ROOT].repaint_delay
+    }
+
+    /// Draws until the window rests; then every control has to have a name.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..MAX_FRAMES {
+            self.frame();
+            if self.wanted_after() > Duration::ZERO {
+                return self.check_names();
+            }
+        }
+        panic!("the window never rests: {:?}", self.harness.ctx.repaint_causes());
+    }
+
+    /// Waits for the next frame as the toolkit does: until a thread or the window itself wants one.
+    pub(super) fn pause(&mut self, pause: &Pause) {
+        let now = Instant::now();
+        let mut wanted = now + self.wanted_after().min(LIMIT);
+        if let Pause::AtMost(most) = pause {
+            wanted = wanted.min(now + *most);
+        }
+        while let Some(left) = wanted.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            match self.wakes.recv_timeout(left) {
+                Ok(delay) => wanted = wanted.min(Instant::now() + delay),
+                Err(_) => break,
+            }
+        }
+        self.frame();
+    }
+
+    /// Draws frames as they are wanted until something has come about.
+    pub(super) fn until<T>(&mut self, what: &str, mut seen: impl FnMut(&mut Self) -> Option<T>) -> T {
+        let end = Instant::now() + LIMIT;
+        loop {
+            if let Some(found) = seen(self) {
+                self.settle();
+                return found;
+            }
+            assert!(Instant::now() < end, "waited too long for {what}; there is {:#?}", self.texts());
+            self.pause(&Pause::Wanted);
+        }
+    }
+
+    /// The same for what the newest card knows.
+    pub(super) fn until_card(&mut self, what: &str, seen: impl Fn(&Card) -> bool) {
+        self.until(what, |screen| {
+            let card = screen.window().state.cards.first();
+            card.is_some_and(&seen).then_some(())
+        });
+    }
+
+    /// The same for a text to read.
+    pub(super) fn until_shown(&mut self, text: &str) {
+        self.until(text, |screen| screen.shows(text).then_some(()));
+    }
+
+    // Eyes.
+
+    fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        self.harness.root().children_recursive().filter(|node| !node.accesskit_node().is_hidden())
+    }
+
+    /// How much there is for a screen reader.
+    pub(super) fn node_count(&self) -> usize {
+        self.nodes().count()
+    }
+
+    /// Everything there is to read, in order.
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.nodes().map(|node| name_of(&node)).filter(|text| !text.is_empty()).collect()
+    }
+
+    /// Whether there is a text with this in it.
+    pub(super) fn shows(&self, part: &str) -> bool {
+        self.nodes().any(|node| name_of(&node).contains(part))
+    }
+
+    /// Whether this was painted, such as what lies over the window while files are held over it.
+    pub(super) fn paints(&self, part: &str) -> bool {
+        fn paints(shape: &Shape, part: &str) -> bool {
+            match shape {
+                Shape::Text(text) => text.galley.text().contains(part),
+                Shape::Vec(shapes) => shapes.iter().any(|shape| paints(shape, part)),
+                _ => false,
+            }
+        }
+        self.harness.output().shapes.iter().any(|clipped| paints(&clipped.shape, part))
+    }
+
+    /// The control of this name, if there is one.
+    pub(super) fn control(&self, name: &str) -> Option<Node<'_>> {
+        let mut found = self.controls().into_iter().filter(|node| name_of(node) == name);
+        let first = found.next();
+        assert!(found.next().is_none(), "two controls are called {name:?}");
+        first
+    }
+
+    /// Everything that the keyboard can act on.
+    pub(super) fn controls(&self) -> Vec<Node<'_>> {
+        let is_control = |node: &Node<'_>| {
+            let node = node.accesskit_node();
+            node.data().supports_action(Deed::Focus) && !node.is_disabled()
+        };
+        self.nodes().filter(is_control).collect()
+    }
+
+    #[track_caller]
+    fn expect(&self, name: &str) -> Node<'_> {
+        self.control(name).unwrap_or_else(|| panic!("no control is called {name:?}: {:#?}", self.texts()))
+    }
+
+    /// Whether the control of this name is on.
+    #[track_caller]
+    pub(super) fn is_on(&self, name: &str) -> Option<bool> {
+        use eframe::egui::accesskit::Toggled;
+        match self.expect(name).accesskit_node().toggled()? {
+            Toggled::True => Some(true),
+            Toggled::False => Some(false),
+            Toggled::Mixed => None,
+        }
+    }
+
+    /// The number that the thing of this name stands at.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        let mut nodes = self.nodes();
+        nodes.find(|node| name_of(node) == name)?.accesskit_node().numeric_value()
+    }
+
+    /// What stands in the text field of this name.
+    #[track_caller]
+    pub(super) fn value(&self, name: &str) -> String {
+        self.expect(name).value().unwrap_or_default()
+    }
+
+    /// The control that has the keyboard, and its name.
+    pub(super) fn focused(&self) -> Option<(NodeId, String)> {
+        self.nodes().find(Node::is_focused).map(|node| (node.accesskit_node().locate().0, name_of(&node)))
+    }
+
+    /// Everything that a person can act on says what it is.
+    #[track_caller]
+    pub(super) fn check_names(&self) {
+        let nameless: Vec<String> = self
+            .nodes()
+            .filter(|node| can_act(node) && name_of(node).trim().is_empty())
+            .map(|node| format!("{:?} at {:?}", node.accesskit_node().role(), node.rect()))
+            .collect();
+        assert!(nameless.is_empty(), "without a name: {nameless:#?}");
+    }
+
+    // Hands.
+
+    /// Clicks the control of this name with the pointer.
+    #[track_caller]
+    pub(super) fn click(&mut self, name: &str) {
+        self.expect(name).click();
+        self.frame();
+        self.settle();
+    }
+
+    /// Of several controls of this name, such as a choice and the same one in a menu, clicks the one on top.
+    #[track_caller]
+    pub(super) fn click_last(&mut self, name: &str) {
+        let controls = self.controls();
+        let last = controls.iter().rev().find(|node| name_of(node) == name);
+        last.unwrap_or_else(|| panic!("no control is called {name:?}")).click();
+        self.frame();
+        self.settle();
+    }
+
+    /// Clicks what `key` says.
+    #[track_caller]
+    pub(super) fn click_key(&mut self, key: &str) {
+        let name = self.say(key);
+        self.click(&name);
+    }
+
+    /// Puts the keyboard on the control of this name.
+    #[track_caller]
+    pub(super) fn focus(&mut self, name: &str) {
+        self.expect(name).focus();
+        self.frame();
+        self.settle();
+    }
+
+    pub(super) fn press(&mut self, key: Key) {
+        self.press_with(Modifiers::NONE, key);
+    }
+
+    pub(super) fn press_with(&mut self, modifiers: Modifiers, key: Key) {
+        for pressed in [true, false] {
+            self.harness.event(Event::Key { key, physical_key: None, pressed, repeat: false, modifiers });
+            self.frame();
+        }
+        self.settle();
+    }
+
+    /// Types where the keyboard is.
+    pub(super) fn type_text(&mut self, text: &str) {
+        for c in text.chars() {
+            self.harness.event(Event::Text(c.to_string()));
+            self.frame();
+        }
+        self.settle();
+    }
+
+    /// Puts the keyboard into the text field of this name and replaces what stands there.
+    #[track_caller]
+    pub(super) fn fill(&mut self, name: &str, text: &str) {
+        self.click(name);
+        self.press_with(Modifiers::COMMAND, Key::A);
+        self.press(Key::Backspace);
+        self.type_text(text);
+    }
+
+    pub(super) fn point_at(&mut self, at: Pos2) {
+        self.harness.hover_at(at);
+        self.frame();
+        self.settle();
+    }
+
+    /// Holds files over the window.
+    pub(super) fn hold(&mut self, paths: &[&Path]) {
+        let held = |path: &&Path| HoveredFile { path: Some(path.to_path_buf()), ..HoveredFile::default() };
+        self.harness.input_mut().hovered_files = paths.iter().map(held).collect();
+        // As long as they are there, every frame wants another one.
+        self.frame();
+        self.frame();
+    }
+
+    /// Drops files where the pointer is.
+    pub(super) fn drop_files(&mut self, paths: &[&Path]) {
+        let input = self.harness.input_mut();
+        input.hovered_files.clear();
+        for path in paths {
+            input.dropped_files.push(Arc::new(Dropped(path.to_path_buf())));
+        }
+        self.settle();
+    }
+
+    /// The window's close button.
+    pub(super) fn close(&mut self) {
+        let viewports = &mut self.harness.input_mut().viewports;
+        viewports.get_mut(&ViewportId::ROOT).unwrap().events.push(eframe::egui::ViewportEvent::Close);
+        self.settle();
+    }
+
+    // What the engine would have told.
+
+    /// A transfer that the engine knows nothing of.
+    pub(super) fn made_up(&mut self, direction: Direction) -> TaskId {
+        let origin = match direction {
+            Direction::Sending => Origin::Paths(vec![self.folder.path().join("notes.txt")]),
+            Direction::Receiving => Origin::Code { code: made_up::code(), server: None },
+        };
+        let snapshots = self.snapshots.subscribe();
+        let window = self.window();
+        let id = window.engine.new_id();
+        window.state.add(id, direction, origin);
+        window.state.card(id).unwrap().folds.wants_focus = true;
+        self.feed(EngineEvent::Started(id, snapshots));
+        id
+    }
+
+    /// Takes an event as if it came from the engine.
+    pub(super) fn feed(&mut self, event: EngineEvent) {
+        let ctx = self.harness.ctx.clone();
+        let window = self.window();
+        for effect in window.state.apply(event, Instant::now()) {
+            window.effect(&ctx, effect);
+        }
+        self.settle();
+    }
+
+    pub(super) fn notice(&mut self, id: TaskId, notice: Notice) {
+        self.feed(EngineEvent::Notice(id, notice));
+    }
+
+    pub(super) fn progress(&mut self, progress: Progress) {
+        self.snapshots.send_replace(progress);
+        self.settle();
+    }
+
+    /// A receive that has been offered this, of which `taken` are there already.
+    pub(super) fn offered(&mut self, manifest: &Arc<Manifest>, taken: &[&str]) -> TaskId {
+        let id = self.made_up(Direction::Receiving);
+        let offer = made_up::offer(manifest, &self.inbox(), taken);
+        self.notice(id, Notice::Offer(offer));
+        self.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
+        id
+    }
+
+    /// What the desk has done, made up.
+    pub(super) fn outcome(&mut self, outcome: crate::app::desk::Outcome) {
+        let ctx = self.harness.ctx.clone();
+        self.window().outcome(&ctx, outcome);
+        self.settle();
+    }
+
+    /// The sentence about an error.
+    pub(super) fn explained(&self, error: &TransferError, direction: Direction) -> explain::Explained {
+        explain::error(self.words(), error, direction)
+    }
+}
+
+/// Draws frames of two windows until something has come about in one of them.
+pub(super) fn both(
+    one: &mut Screen,
+    other: &mut Screen,
+    what: &str,
+    mut seen: impl FnMut(&mut Screen, &mut Screen) -> bool,
+) {
+    const TURN: Pause = Pause::AtMost(Duration::from_millis(10));
+    let end = Instant::now() + LIMIT;
+    while !seen(one, other) {
+        assert!(
+            Instant::now() < end,
+            "waited too long for {what}; there is {:#?} and {:#?}",
+            one.texts(),
+            other.texts()
+        );
+        one.pause(&TURN);
+        other.pause(&TURN);
+    }
+    one.settle();
+    other.settle();
+}
+
+impl Screen {
+    /// What a screen reader says of it.
+    pub(super) fn name(node: &Node<'_>) -> String {
+        name_of(node)
+    }
+}
+
+fn can_act(node: &Node<'_>) -> bool {
+    let node = node.accesskit_node();
+    let does = |deed| node.data().supports_action(deed);
+    // The toolkit's own, whose role says it all.
+    node.role() != Role::ScrollBar && (does(Deed::Focus) || does(Deed::Click))
+}
+
+/// What a screen reader says of it.
+fn name_of(node: &Node<'_>) -> String {
+    let node = node.accesskit_node();
+    let name = if node.role() == Role::Label { node.value() } else { node.label() };
+    name.unwrap_or_default()
+}

@@ -1,0 +1,242 @@
+//! From a drop to a code, and what can be done with a send that waits.
+
+use std::{fs, time::Duration};
+
+use super::{Screen, made_up};
+use crate::{
+    app::{
+        card::Direction,
+        desk::{Outcome, Why},
+        widgets::Tone,
+    },
+    engine::{NotAdded, Notice, Phase, Progress, TransferError},
+};
+
+/// Drops a new file and waits until somebody could receive it. The send hosts its own relay.
+fn waiting(screen: &mut Screen) -> String {
+    let file = screen.file("notes.txt", b"one two three");
+    screen.drop_files(&[&file]);
+    screen.until_card("the code", |card| {
+        card.code.is_some() && card.manifest.is_some() && card.progress.phase == Phase::WaitingForPeer
+    });
+    screen.card().code.as_ref().unwrap().to_string()
+}
+
+#[test]
+fn what_is_dropped_gets_a_code() {
+    let mut screen = Screen::new();
+    let code = waiting(&mut screen);
+    assert!(screen.shows(&code) && screen.shows("notes.txt"), "{:#?}", screen.texts());
+    assert!(screen.shows(&screen.say("phase-waiting")));
+    assert!(screen.card().hosted.is_some());
+    // Who can reach this computer is said in one way or the other.
+    let reach = ["reach-local", "reach-public", "reach-nobody"].map(|key| screen.say(key));
+    assert!(reach.iter().any(|text| screen.shows(text)));
+}
+
+#[test]
+fn copying_is_acknowledged_and_the_button_comes_back() {
+    let mut screen = Screen::new();
+    let code = waiting(&mut screen);
+    screen.click_key("copy-code");
+    assert_eq!(screen.copied, [code.clone()]);
+    assert!(screen.control(&screen.say("copied")).is_some());
+    assert!(screen.control(&screen.say("copy-code")).is_none());
+    screen.click_key("copy-link");
+    let link = screen.copied.pop().unwrap();
+    assert!(link.starts_with("caiman:") && link.contains(&code) && link.contains("server="), "{link}");
+    // Two seconds later.
+    let card = screen.card();
+    card.copied = card.copied.map(|(what, when)| (what, when - Duration::from_secs(2)));
+    screen.settle();
+    assert!(screen.control(&screen.say("copy-code")).is_some());
+    assert!(screen.control(&screen.say("copied")).is_none());
+}
+
+#[test]
+fn a_drop_on_a_waiting_send_adds_to_it() {
+    let mut screen = Screen::new();
+    waiting(&mut screen);
+    let (_, rect) = screen.window().rects[0];
+    screen.point_at(rect.center());
+    let more = screen.file("more.txt", b"four");
+    screen.hold(&[&more]);
+    assert!(screen.paints(&screen.say("drop-to-add")) && screen.paints("more.txt"));
+    screen.drop_files(&[&more]);
+    screen.until_card("the second file", |card| {
+        card.manifest.as_ref().is_some_and(|manifest| manifest.files() == 2)
+    });
+    assert_eq!(screen.window().state.cards.len(), 1);
+    assert!(screen.shows("notes.txt, more.txt"), "{:#?}", screen.texts());
+}
+
+#[test]
+fn a_drop_elsewhere_is_another_send() {
+    let mut screen = Screen::new();
+    waiting(&mut screen);
+    let zone = screen.control(&screen.say("choose-files")).unwrap().rect();
+    screen.point_at(zone.center_top());
+    let more = screen.file("more.txt", b"four");
+    screen.hold(&[&more]);
+    assert!(screen.paints(&screen.say("drop-to-send")));
+    screen.drop_files(&[&more]);
+    screen.until("the second card", |screen| (screen.window().state.cards.len() == 2).then_some(()));
+    assert!(!screen.paints(&screen.say("drop-to-send")));
+}
+
+#[test]
+fn a_long_list_in_the_hand_is_counted() {
+    let mut screen = Screen::new();
+    let paths: Vec<_> = (0..5).map(|n| screen.folder().join(format!("{n}.txt"))).collect();
+    screen.hold(&paths.iter().map(std::path::PathBuf::as_path).collect::<Vec<_>>());
+    let text = screen
+        .window()
+        .words
+        .tell("and-more", &[("names", "0.txt, 1.txt, 2.txt".into()), ("count", 2.into())]);
+    assert!(screen.paints(&text));
+}
+
+#[test]
+fn a_waiting_send_can_be_cancelled_and_leaves_nothing() {
+    let mut screen = Screen::new();
+    waiting(&mut screen);
+    let cancel = screen.say_named("cancel-named", "notes.txt");
+    screen.click(&cancel);
+    screen.until("the end", |screen| screen.window().state.cards.is_empty().then_some(()));
+    assert!(screen.window().state.history.entries().is_empty());
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_and_can_be_tried_again() {
+    let mut screen = Screen::new();
+    let gone = screen.folder().join("gone.txt");
+    screen.drop_files(&[&gone]);
+    screen.until_card("the end", |card| card.end.is_some());
+    let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
+    let told = screen.explained(&TransferError::file("can't read", &gone, cause), Direction::Sending);
+    assert!(screen.shows(&told.happened) && screen.shows(&told.next), "{:#?}", screen.texts());
+    fs::write(&gone, b"back").unwrap();
+    screen.click_key("send-again");
+    screen.until_card("the code", |card| card.code.is_some());
+    assert_eq!(screen.window().state.cards.len(), 1);
+}
+
+#[test]
+fn the_qr_code_and_the_list_fold_out_and_in() {
+    let mut screen = Screen::new();
+    waiting(&mut screen);
+    screen.click_key("show-qr");
+    assert!(screen.shows(&screen.say("qr-name")));
+    screen.click_key("hide-qr");
+    assert!(!screen.shows(&screen.say("qr-name")));
+    let size = screen.words().bytes(13);
+    screen.click_key("show-list");
+    assert!(screen.texts().iter().filter(|text| **text == size).count() == 1, "{:#?}", screen.texts());
+    screen.click_key("hide-list");
+    assert!(!screen.texts().contains(&size));
+}
+
+#[test]
+fn wrong_tries_are_told_until_the_code_is_retired() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Sending);
+    screen.feed(made_up::code_of(id));
+    screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
+    let tries = |screen: &mut Screen, left: u8| screen.words().tell("wrong-try", &[("left", left.into())]);
+    for left in [2, 1] {
+        screen.notice(id, Notice::WrongTry { tries_left: left });
+        let text = tries(&mut screen, left);
+        assert!(screen.shows(&text), "{:#?}", screen.texts());
+    }
+    screen.notice(id, Notice::OtherVersion { theirs: 99 });
+    assert!(screen.shows(&screen.say("came-newer")));
+    screen.notice(id, Notice::Retired);
+    screen.progress(Progress { phase: Phase::Retired, ..Progress::default() });
+    assert!(screen.shows(&screen.say("code-retired")));
+    // A code that is good for nothing must not be passed on.
+    assert!(screen.control(&screen.say("copy-link")).is_none());
+    assert!(screen.control(&screen.say("copy-code")).is_none());
+}
+
+#[test]
+fn files_a_text_or_a_code_can_be_pasted() {
+    let mut screen = Screen::new();
+    let paste = |files, text: Option<&str>| Outcome::Clipboard {
+        why: Why::Paste,
+        files,
+        text: text.map(str::to_owned),
+    };
+    screen.outcome(paste(Vec::new(), Some("  \n")));
+    assert!(screen.shows(&screen.say("nothing-to-paste")));
+    let file = screen.file("notes.txt", b"one");
+    screen.outcome(paste(vec![file], None));
+    assert_eq!(screen.card().names().0, ["notes.txt"]);
+    screen.outcome(paste(Vec::new(), Some("see you at eight")));
+    assert!(screen.card().is_text() && screen.shows(&screen.say("a-text")));
+    screen.outcome(paste(Vec::new(), Some(made_up::CODE)));
+    assert_eq!(screen.window().state.cards.len(), 2);
+    assert_eq!(screen.value(&screen.say("code")), made_up::CODE);
+}
+
+#[test]
+fn an_own_code_that_is_pasted_is_not_sent_to_anybody() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Sending);
+    screen.feed(made_up::code_of(id));
+    let text = Some(made_up::CODE.to_owned());
+    screen.outcome(Outcome::Clipboard { why: Why::Paste, files: Vec::new(), text });
+    assert_eq!(screen.window().state.cards.len(), 1);
+}
+
+#[test]
+fn a_code_on_the_clipboard_is_offered_once_and_an_own_one_never() {
+    let mut screen = Screen::new();
+    let look =
+        |text: &str| Outcome::Clipboard { why: Why::Look, files: Vec::new(), text: Some(text.to_owned()) };
+    screen.outcome(look("four words that are no code"));
+    assert!(screen.window().state.offered_code.is_none());
+    screen.outcome(look(made_up::CODE));
+    assert!(screen.shows(made_up::CODE));
+    screen.click_key("close");
+    assert!(!screen.shows(made_up::CODE));
+    screen.outcome(look(made_up::CODE));
+    assert!(!screen.shows(made_up::CODE), "it was offered twice");
+
+    let link = "caiman:tulip-acid-coyote-mustard?server=192.0.2.7:27001";
+    screen.outcome(look(link));
+    screen.click_key("clipboard-take");
+    assert_eq!(screen.value(&screen.say("code")), link);
+
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Sending);
+    screen.feed(made_up::code_of(id));
+    screen.outcome(look(made_up::CODE));
+    screen.outcome(look(&made_up::CODE.replace('-', " ")));
+    assert!(screen.window().state.offered_code.is_none());
+}
+
+#[test]
+fn what_is_left_out_is_counted_and_named_on_demand() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Sending);
+    screen.feed(made_up::code_of(id));
+    let paths = vec!["/home/ada/late.txt".into()];
+    screen.notice(id, Notice::NotAdded { paths, reason: NotAdded::TooLate });
+    let count = screen.words().tell("troubles", &[("count", 1.into())]);
+    assert!(screen.shows(&count) && !screen.shows("late.txt"));
+    screen.window().state.cards[0].folds.troubles = true;
+    screen.settle();
+    assert!(screen.shows("late.txt"), "{:#?}", screen.texts());
+}
+
+#[test]
+fn banners_go_when_they_are_closed() {
+    let mut screen = Screen::new();
+    let text = screen.say("engine-busy");
+    screen.window().state.tell(Tone::Bad, text.clone());
+    screen.settle();
+    assert!(screen.shows(&text));
+    screen.click_key("close");
+    assert!(!screen.shows(&text));
+    assert!(screen.window().state.banners.is_empty());
+}

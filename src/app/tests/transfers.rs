@@ -1,0 +1,229 @@
+//! Whole transfers between two windows: real engines, a real relay on loopback, real files.
+
+use std::{fs, path::Path, sync::mpsc, time::Duration};
+
+use eframe::egui::Key;
+
+use super::{Screen, both};
+use crate::{
+    app::{
+        card::{Card, Direction, End},
+        desk::{Outcome, Why},
+        state,
+    },
+    code::words,
+    engine::{Command, Engine, Event, Phase, RelayConfig, TransferError},
+};
+
+/// A relay of its own for each test, which ends with it.
+struct Relay {
+    address: String,
+    _engine: Engine,
+}
+
+impl Relay {
+    fn start() -> Self {
+        let (wake, woken) = mpsc::channel();
+        let wake = move || {
+            // Nobody waits for the relay's end.
+            let _ = wake.send(());
+        };
+        let (engine, mut events) = Engine::start(wake).unwrap();
+        let config = RelayConfig {
+            host: Some([127, 0, 0, 1].into()),
+            port: 0,
+            data_ports: Vec::new(),
+            ..RelayConfig::default()
+        };
+        engine.command(Command::Relay(engine.new_id(), Box::new(config))).unwrap();
+        loop {
+            woken.recv_timeout(Duration::from_secs(60)).expect("the relay starts");
+            if let Some(Event::Listening { local, .. }) = events.try_next() {
+                return Self { address: local.to_string(), _engine: engine };
+            }
+        }
+    }
+
+    fn screen(&self) -> Screen {
+        Screen::with_relay(&self.address)
+    }
+}
+
+fn first(screen: &mut Screen, seen: impl Fn(&Card) -> bool) -> bool {
+    screen.window().state.cards.first().is_some_and(seen)
+}
+
+/// Waits until the sender's code can be passed on.
+fn code(sender: &mut Screen) -> String {
+    sender.until_card("the code", |card| {
+        card.progress.phase == Phase::WaitingForPeer && card.manifest.is_some()
+    });
+    sender.card().code.as_ref().unwrap().to_string()
+}
+
+/// Types a code and waits for the offer.
+fn ask(receiver: &mut Screen, sender: &mut Screen, text: &str) {
+    let field = receiver.say("code");
+    receiver.click(&field);
+    receiver.type_text(text);
+    receiver.press(Key::Enter);
+    both(receiver, sender, "the offer", |receiver, _| {
+        first(receiver, |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()))
+    });
+}
+
+/// Waits until both have everything in place.
+fn done(one: &mut Screen, other: &mut Screen) {
+    let is_done = |screen: &mut Screen| first(screen, |card| card.end.is_some());
+    both(one, other, "the end", |one, other| is_done(one) && is_done(other));
+    for screen in [one, other] {
+        assert!(screen.card().end.as_ref().is_some_and(state::is_whole), "{:#?}", screen.texts());
+    }
+}
+
+fn read(folder: &Path, name: &str) -> Vec<u8> {
+    fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn dropped_typed_accepted_there() {
+    let relay = Relay::start();
+    let (mut sender, mut receiver) = (relay.screen(), relay.screen());
+    let folder = sender.folder().join("album");
+    fs::create_dir(&folder).unwrap();
+    let picture: Vec<u8> = (0..3_000_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
+    fs::write(folder.join("one.jpg"), &picture).unwrap();
+    fs::write(folder.join("two.txt"), b"two").unwrap();
+    sender.drop_files(&[&folder]);
+    let code = code(&mut sender);
+    assert!(sender.shows(&code));
+    // By three letters a word, as the list allows.
+    let short: Vec<&str> = code.split('-').map(|word| &word[..3]).collect();
+    ask(&mut receiver, &mut sender, &short.join(" "));
+    assert!(receiver.shows("album"));
+    receiver.press(Key::Enter);
+    done(&mut sender, &mut receiver);
+    assert_eq!(read(&receiver.inbox(), "album/one.jpg"), picture);
+    assert_eq!(read(&receiver.inbox(), "album/two.txt"), b"two");
+    assert!(sender.shows(&sender.say("sent")) && receiver.shows(&receiver.say("received")));
+    for screen in [&mut sender, &mut receiver] {
+        assert_eq!(screen.window().state.history.entries().len(), 1);
+    }
+}
+
+#[test]
+fn without_a_relay_the_link_is_enough() {
+    let (mut sender, mut receiver) = (Screen::new(), Screen::new());
+    let file = sender.file("notes.txt", b"one two three");
+    sender.drop_files(&[&file]);
+    code(&mut sender);
+    sender.click_key("copy-link");
+    let link = sender.copied.pop().unwrap();
+    ask(&mut receiver, &mut sender, &link);
+    receiver.press(Key::Enter);
+    done(&mut sender, &mut receiver);
+    assert_eq!(read(&receiver.inbox(), "notes.txt"), b"one two three");
+}
+
+#[test]
+fn what_was_chosen_in_the_offer_happens_on_the_disk() {
+    let relay = Relay::start();
+    let (mut sender, mut receiver) = (relay.screen(), relay.screen());
+    for name in ["keep.txt", "replace.txt"] {
+        fs::write(receiver.inbox().join(name), b"old").unwrap();
+    }
+    let files = ["keep.txt", "replace.txt", "unwanted.txt"].map(|name| sender.file(name, b"new"));
+    sender.drop_files(&files.each_ref().map(std::path::PathBuf::as_path));
+    let code = code(&mut sender);
+    ask(&mut receiver, &mut sender, &code);
+    receiver.click("unwanted.txt");
+    let of_one = receiver.say_named("conflict-named", "replace.txt");
+    receiver.click(&of_one);
+    let replace = receiver.say("replace");
+    receiver.click_last(&replace);
+    let accept = receiver.say_accept(2, 6);
+    receiver.click(&accept);
+    done(&mut sender, &mut receiver);
+    let inbox = receiver.inbox();
+    assert_eq!((read(&inbox, "keep.txt"), read(&inbox, "replace.txt")), (b"old".to_vec(), b"new".to_vec()));
+    assert!(!inbox.join("unwanted.txt").exists());
+    let names = fs::read_dir(&inbox).unwrap().count();
+    assert_eq!(names, 3, "the second keep.txt lies beside the first");
+}
+
+#[test]
+fn a_no_is_told_to_the_other_side() {
+    let relay = Relay::start();
+    let (mut sender, mut receiver) = (relay.screen(), relay.screen());
+    let file = sender.file("notes.txt", b"one");
+    sender.drop_files(&[&file]);
+    let code = code(&mut sender);
+    ask(&mut receiver, &mut sender, &code);
+    receiver.click_key("decline");
+    both(&mut sender, &mut receiver, "the end", |sender, receiver| {
+        first(sender, |card| card.end.is_some()) && receiver.window().state.cards.is_empty()
+    });
+    let told = sender.explained(&TransferError::PeerDeclined, Direction::Sending);
+    assert!(sender.shows(&told.happened) && sender.shows(&told.next), "{:#?}", sender.texts());
+    assert_eq!(fs::read_dir(receiver.inbox()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_wrong_code_is_told_on_both_sides() {
+    let relay = Relay::start();
+    let (mut sender, mut receiver) = (relay.screen(), relay.screen());
+    let file = sender.file("notes.txt", b"one");
+    sender.drop_files(&[&file]);
+    let right = code(&mut sender);
+    let mut parts: Vec<&str> = right.split('-').collect();
+    let other = words::completions("a").find(|word| *word != parts[3]).unwrap();
+    parts[3] = other;
+    let field = receiver.say("code");
+    receiver.click(&field);
+    receiver.type_text(&parts.join("-"));
+    receiver.press(Key::Enter);
+    both(&mut sender, &mut receiver, "the wrong try", |sender, receiver| {
+        first(receiver, |card| card.end.is_some()) && first(sender, |card| card.tries_left.is_some())
+    });
+    let told = receiver.explained(&TransferError::WrongCode { tries_left: Some(2) }, Direction::Receiving);
+    assert!(receiver.shows(&told.happened) && receiver.shows(&told.next), "{:#?}", receiver.texts());
+    let warned = sender.words().tell("wrong-try", &[("left", 2.into())]);
+    assert!(sender.shows(&warned), "{:#?}", sender.texts());
+    // The right one still works.
+    sender.until_card("the return", |card| card.progress.phase == Phase::WaitingForPeer);
+    ask(&mut receiver, &mut sender, &right);
+}
+
+#[test]
+fn a_sender_who_changes_their_mind_is_understood() {
+    let relay = Relay::start();
+    let (mut sender, mut receiver) = (relay.screen(), relay.screen());
+    let file = sender.file("notes.txt", b"one");
+    sender.drop_files(&[&file]);
+    let code = code(&mut sender);
+    ask(&mut receiver, &mut sender, &code);
+    let cancel = sender.say_named("cancel-named", "notes.txt");
+    sender.click(&cancel);
+    both(&mut sender, &mut receiver, "the end", |sender, receiver| {
+        sender.window().state.cards.is_empty() && first(receiver, |card| card.end.is_some())
+    });
+    assert!(matches!(receiver.card().end, Some(End::Failed(TransferError::PeerCancelled))));
+    let told = receiver.explained(&TransferError::PeerCancelled, Direction::Receiving);
+    assert!(receiver.shows(&told.happened));
+}
+
+#[test]
+fn a_pasted_text_arrives_to_be_read() {
+    let relay = Relay::start();
+    let (mut sender, mut receiver) = (relay.screen(), relay.screen());
+    let text = Some("see you\nat eight".to_owned());
+    sender.outcome(Outcome::Clipboard { why: Why::Paste, files: Vec::new(), text });
+    let code = code(&mut sender);
+    ask(&mut receiver, &mut sender, &code);
+    receiver.press(Key::Enter);
+    done(&mut sender, &mut receiver);
+    assert!(receiver.shows("see you") && receiver.shows(&receiver.say("text-received")));
+    receiver.click_key("copy-text");
+    assert_eq!(receiver.copied, ["see you\nat eight"]);
+    assert!(sender.shows(&sender.say("text-sent")));
+}
