@@ -18,7 +18,7 @@ const TWO: &str = "127.0.0.2:1";
 
 fn with_two_relays() -> Screen {
     Screen::with(|settings| {
-        settings.relays = [ONE, TWO].map(|address| Relay::new(address.parse().unwrap())).into()
+        settings.relays = [ONE, TWO].map(|address| Relay::new(address.parse().unwrap())).into();
     })
 }
 

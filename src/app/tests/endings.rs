@@ -171,8 +171,21 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
             for line in [told.happened, told.lost, told.next] {
                 assert!(line.is_empty() || screen.shows(&line), "{line}: {:#?}", screen.texts());
             }
-            let again = screen.say(if direction == Direction::Sending { "send-again" } else { "try-again" });
-            assert!(screen.control(&again).is_some());
+            let way_on = match (direction, error()) {
+                (Direction::Sending, _) => Some("send-again"),
+                (Direction::Receiving, TransferError::WrongCode { .. }) => Some("correct-code"),
+                (Direction::Receiving, TransferError::NobodyThere { .. }) => Some("try-again"),
+                // The code is spent: what to do next is not to be done here.
+                (Direction::Receiving, _) => None,
+            };
+            for key in ["send-again", "correct-code", "try-again"] {
+                assert_eq!(
+                    screen.control(&screen.say(key)).is_some(),
+                    way_on == Some(key),
+                    "{key}: {}",
+                    error()
+                );
+            }
             screen.click_key("copy-report");
             assert!(!screen.copied.pop().unwrap().contains(made_up::CODE));
             screen.click_key("clear-finished");

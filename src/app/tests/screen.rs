@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Far longer than anything here takes, even on a machine that is busy with something else.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// Frames that a window may ask for at once before it counts as restless.
 const MAX_FRAMES: usize = 30;
 
@@ -359,14 +359,6 @@ impl Screen {
     pub(super) fn click_key(&mut self, key: &str) {
         let name = self.say(key);
         self.click(&name);
-    }
-
-    /// Puts the keyboard on the control of this name.
-    #[track_caller]
-    pub(super) fn focus(&mut self, name: &str) {
-        self.expect(name).focus();
-        self.frame();
-        self.settle();
     }
 
     pub(super) fn press(&mut self, key: Key) {
