@@ -40,7 +40,10 @@ impl Display {
         for name in ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"] {
             command.env(name, home.path());
         }
-        let manager = silent(&mut command).stdout(Stdio::null()).spawn().unwrap();
+        let manager = silent(&mut command)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("these tests need openbox; see .ci/run");
         let display = Self { name, client, manager, server, is_kept: Cell::new(false), _home: home };
         until("the window manager", || display.client.has_window_manager().then_some(()));
         // Out of the way: what the pointer is over looks different.
