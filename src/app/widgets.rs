@@ -2,9 +2,9 @@
 //! accessible name and shows the keyboard's focus.
 
 use eframe::egui::{
-    Align, Align2, Color32, CornerRadius, CursorIcon, FontId, Frame, InnerResponse, Label, Layout, Margin,
-    Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Style, TextWrapMode, Ui,
-    Vec2, WidgetInfo, WidgetText, pos2, vec2,
+    Align, Align2, AsIdSalt, Color32, CornerRadius, CursorIcon, FontId, Frame, InnerResponse, Label, Layout,
+    Margin, Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Style,
+    TextWrapMode, Ui, UiBuilder, Vec2, WidgetInfo, WidgetText, pos2, vec2,
 };
 pub(super) use lucide_icons::Icon;
 
@@ -168,6 +168,12 @@ pub(super) fn link(ui: &mut Ui, text: &str) -> Response {
     response.on_hover_cursor(CursorIcon::PointingHand)
 }
 
+/// Gives a button another accessible name than its text.
+pub(super) fn named(button: Response, name: &str) -> Response {
+    button.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+    button
+}
+
 /// Shows which control the keyboard acts on.
 pub(super) fn focus_ring(ui: &Ui, response: &Response, rect: Rect, radius: u8) {
     if response.has_focus() {
@@ -188,6 +194,13 @@ pub(super) fn icon(ui: &mut Ui, icon: Icon, points: f32, colour: Color32) -> Res
 pub(super) fn paint_icon(ui: &Ui, icon: Icon, centre: Pos2, points: f32, colour: Color32) {
     let glyph = char::from(icon);
     ui.painter().text(centre, Align2::CENTER_CENTER, glyph, theme::icons(points), colour);
+}
+
+/// A part whose controls stay themselves, with the keyboard on them, whatever comes and goes before it. `salt` is its own
+/// among its neighbours.
+pub(super) fn part<R>(ui: &mut Ui, salt: impl AsIdSalt, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let id = ui.scope_id().with(salt);
+    ui.scope_builder(UiBuilder::new().scope_id(id), add).inner
 }
 
 /// A white sheet with a hairline.

@@ -171,20 +171,14 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
             for line in [told.happened, told.lost, told.next] {
                 assert!(line.is_empty() || screen.shows(&line), "{line}: {:#?}", screen.texts());
             }
-            let way_on = match (direction, error()) {
+            let again = match (direction, error()) {
                 (Direction::Sending, _) => Some("send-again"),
-                (Direction::Receiving, TransferError::WrongCode { .. }) => Some("correct-code"),
-                (Direction::Receiving, TransferError::NobodyThere { .. }) => Some("try-again"),
-                // The code is spent: what to do next is not to be done here.
-                (Direction::Receiving, _) => None,
+                (_, TransferError::NobodyThere { .. }) => Some("try-again"),
+                (_, TransferError::WrongCode { .. }) => Some("correct-code"),
+                _ => None,
             };
-            for key in ["send-again", "correct-code", "try-again"] {
-                assert_eq!(
-                    screen.control(&screen.say(key)).is_some(),
-                    way_on == Some(key),
-                    "{key}: {}",
-                    error()
-                );
+            for key in ["send-again", "try-again", "correct-code"] {
+                assert_eq!(screen.control(&screen.say(key)).is_some(), again == Some(key), "{key}");
             }
             screen.click_key("copy-report");
             assert!(!screen.copied.pop().unwrap().contains(made_up::CODE));
@@ -192,6 +186,17 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
             assert!(screen.window().state.cards.is_empty());
         }
     }
+}
+
+#[test]
+fn a_wrong_code_comes_back_to_be_corrected() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Receiving);
+    screen.feed(failed(id, TransferError::WrongCode { tries_left: Some(2) }));
+    screen.click_key("correct-code");
+    let code = screen.say("code");
+    assert_eq!(screen.value(&code), made_up::CODE);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(code));
 }
 
 #[test]

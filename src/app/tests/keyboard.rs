@@ -9,10 +9,11 @@ use egui_kittest::kittest::NodeT;
 use super::{
     Screen,
     made_up::{self, failed, manifest, progress},
+    screen::name_of,
 };
 use crate::{
-    app::{card::Direction, settings_form::Page},
-    engine::{Event, Notice, Phase, Progress, Report, TransferError},
+    app::{card::Direction, settings_form::Page, state::Checked, widgets::Tone},
+    engine::{Event, NotAdded, Notice, Phase, Progress, RelayError, Report, TransferError},
     history::{Direction as Way, Entry},
     protocol::peer::Withdrawal,
     settings::Relay,
@@ -22,7 +23,7 @@ type Names = BTreeMap<NodeId, String>;
 
 fn names(screen: &Screen) -> Names {
     let controls = screen.controls();
-    controls.iter().map(|node| (node.accesskit_node().locate().0, Screen::name(node))).collect()
+    controls.iter().map(|node| (node.accesskit_node().locate().0, name_of(node))).collect()
 }
 
 /// Presses Tab until it comes round, and holds what it came to against what there is, but for what lies `below` a dialog.
@@ -133,6 +134,83 @@ fn a_shortcut_leads_to_the_code_field() {
     let mut screen = Screen::new();
     screen.press_with(Modifiers::COMMAND, Key::R);
     assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("code")));
+}
+
+/// What comes by itself takes the keyboard from nothing.
+#[test]
+fn whatever_comes_the_keyboard_stays_where_it_is() {
+    let mut screen = Screen::new();
+    let offered = screen.offered(&manifest(&[("a.txt", 1), ("b.txt", 2)]), &["a.txt"]);
+    let waiting = screen.made_up(Direction::Sending);
+    screen.feed(made_up::code_of(waiting));
+    screen.notice(waiting, Notice::Listed(manifest(&[("notes.txt", 1)])));
+    screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
+    let controls = names(&screen);
+    assert!(controls.len() > 12, "{controls:?}");
+    for (control, name) in controls {
+        screen.window().state.banners.clear();
+        let card = screen.window().state.card(waiting).unwrap();
+        (card.tries_left, card.trouble_count, card.other_version) = (None, 0, None);
+        card.troubles.clear();
+        screen.settle();
+        screen.focus_node(control);
+        let stays = |screen: &Screen, what: &str| {
+            assert_eq!(screen.focused(), Some((control, name.clone())), "{what}");
+        };
+        stays(&screen, "nothing");
+        screen.window().state.tell(Tone::Warning, "Something has happened.".to_owned());
+        screen.settle();
+        stays(&screen, "a banner");
+        screen.notice(waiting, Notice::WrongTry { tries_left: 2 });
+        screen.notice(waiting, Notice::OtherVersion { theirs: 99 });
+        stays(&screen, "a wrong try");
+        let (paths, reason) = (vec!["/home/ada/late.txt".into()], NotAdded::TooLate);
+        screen.notice(waiting, Notice::NotAdded { paths, reason });
+        stays(&screen, "something left out");
+        screen.notice(offered, Notice::CantUse(TransferError::PeerLost));
+        stays(&screen, "a folder that can't be used");
+        let new = screen.made_up(Direction::Receiving);
+        screen.window().state.card(new).unwrap().folds.wants_focus = false;
+        screen.settle();
+        stays(&screen, "a new card");
+        screen.feed(failed(new, TransferError::Cancelled));
+        stays(&screen, "a card that went");
+    }
+}
+
+#[test]
+fn the_settings_keep_the_keyboard_too() {
+    let mut screen = Screen::with(|settings| {
+        settings.relays =
+            ["127.0.0.1:1", "127.0.0.2:1"].map(|address| Relay::new(address.parse().unwrap())).into();
+    });
+    let below = names(&screen);
+    screen.press_with(Modifiers::COMMAND, Key::Comma);
+    for page in [Page::Relays, Page::Host, Page::Transfers] {
+        let plain = |screen: &mut Screen| {
+            let form = &mut screen.window().state.form;
+            (form.page, form.editing) = (page, Some(1));
+            (form.host_port, form.rate) = ("27001".to_owned(), String::new());
+            screen.window().state.checked.clear();
+            screen.window().state.host_error = None;
+            screen.settle();
+        };
+        plain(&mut screen);
+        let controls: Vec<NodeId> = names(&screen).into_keys().filter(|id| !below.contains_key(id)).collect();
+        for control in controls {
+            plain(&mut screen);
+            screen.focus_node(control);
+            let before = screen.focused();
+            let state = &mut screen.window().state;
+            for relay in &state.settings.relays {
+                state.checked.insert(relay.address.clone(), Checked::Pending);
+            }
+            state.host_error = Some(RelayError::TooManyDataPorts(99));
+            (state.form.host_port, state.form.rate) = ("none".to_owned(), "none".to_owned());
+            screen.settle();
+            assert_eq!(screen.focused(), before);
+        }
+    }
 }
 
 impl Screen {

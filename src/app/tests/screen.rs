@@ -361,6 +361,14 @@ impl Screen {
         self.click(&name);
     }
 
+    /// Puts the keyboard on a control.
+    pub(super) fn focus_node(&mut self, id: NodeId) {
+        let found = self.nodes().find(|node| node.accesskit_node().locate().0 == id);
+        found.expect("it is there").focus();
+        self.frame();
+        self.settle();
+    }
+
     pub(super) fn press(&mut self, key: Key) {
         self.press_with(Modifiers::NONE, key);
     }
@@ -504,13 +512,6 @@ pub(super) fn both(
     other.settle();
 }
 
-impl Screen {
-    /// What a screen reader says of it.
-    pub(super) fn name(node: &Node<'_>) -> String {
-        name_of(node)
-    }
-}
-
 fn can_act(node: &Node<'_>) -> bool {
     let node = node.accesskit_node();
     let does = |deed| node.data().supports_action(deed);
@@ -519,7 +520,7 @@ fn can_act(node: &Node<'_>) -> bool {
 }
 
 /// What a screen reader says of it.
-fn name_of(node: &Node<'_>) -> String {
+pub(super) fn name_of(node: &Node<'_>) -> String {
     let node = node.accesskit_node();
     let name = if node.role() == Role::Label { node.value() } else { node.label() };
     name.unwrap_or_default()

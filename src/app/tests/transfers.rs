@@ -37,7 +37,7 @@ impl Relay {
         };
         engine.command(Command::Relay(engine.new_id(), Box::new(config))).unwrap();
         loop {
-            woken.recv_timeout(Duration::from_secs(60)).expect("the relay starts");
+            woken.recv_timeout(Duration::from_mins(1)).expect("the relay starts");
             if let Some(Event::Listening { local, .. }) = events.try_next() {
                 return Self { address: local.to_string(), _engine: engine };
             }

@@ -1,5 +1,7 @@
 //! The offer: what is offered as a tree with ticks, where it goes, what is in the way, and yes or no.
 
+use std::path::Path;
+
 use eframe::egui::{
     Align, ComboBox, CornerRadius, FontSelection, Label, Layout, Margin, Rect, RichText, Role, ScrollArea,
     Sense, Stroke, StrokeKind, TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
@@ -18,7 +20,8 @@ use crate::{
         theme::{self, CONTROL_RADIUS, palette, size},
         tree::{Tick, Tree},
         widgets::{
-            Button, Icon, Kind, Tone, focus_ring, icon, link, muted, note, paint_icon, row, small, title,
+            Button, Icon, Kind, Tone, focus_ring, icon, link, muted, named, note, paint_icon, part, row,
+            small, title,
         },
     },
     engine::OnConflict,
@@ -47,15 +50,19 @@ pub(crate) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     });
     small(ui, &explain::amount(view.words, manifest.files(), Some(manifest.bytes())));
     match &sheet.tree {
-        Some(tree) => tree_ui(ui, card, sheet, tree, view),
+        Some(tree) => part(ui, "tree", |ui| tree_ui(ui, card, sheet, tree, view)),
         None => {
             muted(ui, &view.say("reading-offer"));
         }
     }
-    destination_ui(ui, card, sheet, view);
-    conflicts_ui(ui, card, sheet, view);
+    if let Some(folder) = &sheet.offer.folder {
+        part(ui, "destination", |ui| destination_ui(ui, card, sheet, folder, view));
+    }
+    if !sheet.conflicts.is_empty() {
+        part(ui, "conflicts", |ui| conflicts_ui(ui, card, sheet, view));
+    }
     repaired_ui(ui, sheet, view);
-    answer_ui(ui, card, sheet, view);
+    part(ui, "answer", |ui| answer_ui(ui, card, sheet, view));
 }
 
 fn tree_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View<'_>) {
@@ -198,13 +205,13 @@ fn checkbox(ui: &Ui, area: Rect, tick: Tick, is_over: bool) {
     }
 }
 
-fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
-    let Some(folder) = &sheet.offer.folder else { return };
+fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: &mut View<'_>) {
     ui.horizontal(|ui| {
         icon(ui, Icon::FolderDown, 16.0, palette(ui).muted);
         small(ui, &view.say("save-to"));
         let shown = Shown(&home_relative(folder)).to_string();
-        if link(ui, &shown).on_hover_text(view.say("save-to-change")).clicked() {
+        let name = format!("{}: {shown}", view.say("save-to-change"));
+        if named(link(ui, &shown), &name).on_hover_text(view.say("save-to-change")).clicked() {
             view.act(Action::PickDestination(Some(card.id)));
         }
         if let Some(free) = sheet.offer.free {
@@ -224,9 +231,6 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) 
 }
 
 fn conflicts_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
-    if sheet.conflicts.is_empty() {
-        return;
-    }
     let p = palette(ui);
     crate::app::widgets::tinted(ui, p.warn_soft, |ui| {
         ui.set_width(ui.available_width());

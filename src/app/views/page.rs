@@ -1,7 +1,7 @@
 //! The main page: header, banners, Send and Receive side by side, the transfers below; and the drop target over all of it.
 
 use eframe::egui::{
-    Align, CentralPanel, Frame, Id, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
+    Align, CentralPanel, Frame, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
 };
 
 use super::{View, drop_zone, header, offer, receive, send_card, transfer};
@@ -11,7 +11,7 @@ use crate::{
         card::Direction,
         state::{BannerId, State},
         theme::{palette, space},
-        widgets::{self, Icon, Tone, heading, icon, icon_button, link, row},
+        widgets::{self, Icon, Tone, heading, icon, icon_button, link, part, row},
     },
     engine::TaskId,
 };
@@ -40,7 +40,7 @@ pub(crate) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> Ca
             let column = Rect::from_min_size(ui.cursor().min + vec2(aside, 0.0), vec2(width, f32::INFINITY));
             ui.scope_builder(UiBuilder::new().max_rect(column), |ui| {
                 ui.add_space(space::L);
-                header::header_ui(ui, state, view);
+                part(ui, "header", |ui| header::header_ui(ui, state, view));
                 ui.add_space(space::S);
                 banners_ui(ui, state, view);
                 sides_ui(ui, state, view);
@@ -61,15 +61,17 @@ fn banners_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let close = view.say("close");
     for banner in &state.banners {
         let (ground, ink, sign) = banner.tone.look(palette(ui));
-        widgets::tinted(ui, ground, |ui| {
-            let right = |ui: &mut Ui| {
-                if icon_button(ui, Icon::X, &close).clicked() {
-                    closed = Some(banner.id);
-                }
-            };
-            row(ui, 28.0, right, |ui| {
-                icon(ui, sign, 18.0, ink);
-                ui.add(Label::new(&banner.text).wrap());
+        let right = |ui: &mut Ui| {
+            if icon_button(ui, Icon::X, &close).clicked() {
+                closed = Some(banner.id);
+            }
+        };
+        part(ui, ("banner", banner.id), |ui| {
+            widgets::tinted(ui, ground, |ui| {
+                row(ui, 28.0, right, |ui| {
+                    icon(ui, sign, 18.0, ink);
+                    ui.add(Label::new(&banner.text).wrap());
+                });
             });
         });
         ui.add_space(space::S);
@@ -87,18 +89,20 @@ fn offered_code_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let text = view.words.tell("clipboard-code", &[("code", short(code).into())]);
     let (take, close) = (view.say("clipboard-take"), view.say("close"));
     let mut did = None;
-    widgets::tinted(ui, ground, |ui| {
-        let right = |ui: &mut Ui| {
-            if icon_button(ui, Icon::X, &close).clicked() {
-                did = Some(Action::ForgetOffered);
-            }
-            if link(ui, &take).clicked() {
-                did = Some(Action::FillCode(code.clone()));
-            }
-        };
-        row(ui, 28.0, right, |ui| {
-            icon(ui, Icon::ClipboardList, 18.0, ink);
-            ui.add(Label::new(&text).truncate());
+    let right = |ui: &mut Ui| {
+        if icon_button(ui, Icon::X, &close).clicked() {
+            did = Some(Action::ForgetOffered);
+        }
+        if link(ui, &take).clicked() {
+            did = Some(Action::FillCode(code.clone()));
+        }
+    };
+    part(ui, "offered code", |ui| {
+        widgets::tinted(ui, ground, |ui| {
+            row(ui, 28.0, right, |ui| {
+                icon(ui, Icon::ClipboardList, 18.0, ink);
+                ui.add(Label::new(&text).truncate());
+            });
         });
     });
     ui.add_space(space::S);
@@ -116,28 +120,30 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let height = if state.cards.is_empty() { room.clamp(ROOMY, ROOMIEST) } else { COMPACT };
     let width = ui.available_width();
     if width < NARROW {
-        side(ui, vec2(width, height), |ui| drop_zone::send_side_ui(ui, state, view));
+        side(ui, "send", vec2(width, height), |ui| drop_zone::send_side_ui(ui, state, view));
         ui.add_space(space::L);
-        side(ui, vec2(width, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
+        side(ui, "receive", vec2(width, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
         return;
     }
     ui.horizontal_top(|ui| {
         let right = (width * 0.37).clamp(300.0, 420.0).floor();
-        side(ui, vec2(width - right - space::L, height), |ui| drop_zone::send_side_ui(ui, state, view));
+        side(ui, "send", vec2(width - right - space::L, height), |ui| {
+            drop_zone::send_side_ui(ui, state, view);
+        });
         ui.add_space(space::L - ui.spacing().item_spacing.x);
-        side(ui, vec2(right, height), |ui| receive::receive_side_ui(ui, state, view));
+        side(ui, "receive", vec2(right, height), |ui| receive::receive_side_ui(ui, state, view));
     });
 }
 
 /// A card of exactly this size.
-fn side(ui: &mut Ui, size: Vec2, add: impl FnOnce(&mut Ui)) {
+fn side(ui: &mut Ui, name: &str, size: Vec2, add: impl FnOnce(&mut Ui)) {
     ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
         ui.set_max_size(size);
         widgets::card(ui, |ui| {
             let inner = size - Vec2::splat(2.0 * space::CARD + 2.0);
             ui.set_min_size(inner);
             ui.set_max_size(inner);
-            add(ui);
+            part(ui, name, add);
         });
     });
 }
@@ -149,12 +155,12 @@ fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut Car
     let (name, clear) = (view.say("transfers"), view.say("clear-finished"));
     let mut clears = false;
     let right = |ui: &mut Ui| clears = state.has_ended() && link(ui, &clear).clicked();
-    row(ui, 28.0, right, |ui| heading(ui, &name));
+    part(ui, "transfers", |ui| row(ui, 28.0, right, |ui| heading(ui, &name)));
     if clears {
         view.act(Action::DismissEnded);
     }
     for card in &state.cards {
-        ui.push_id(Id::unique(card.id), |ui| {
+        part(ui, card.id, |ui| {
             let drawn = widgets::card(ui, |ui| {
                 ui.set_width(ui.available_width());
                 if card.is_asking() {

@@ -19,7 +19,7 @@ use crate::{
         explain,
         state::State,
         theme::{self, Weight, palette, size, space},
-        widgets::{Button, Icon, Kind, heading, icon, link, muted, small},
+        widgets::{Button, Icon, Kind, heading, icon, link, muted, named, small},
     },
     transfer::show::Shown,
 };
@@ -75,7 +75,8 @@ fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
         icon(ui, Icon::FolderDown, 16.0, palette(ui).muted);
         small(ui, &view.say("save-to"));
         let shown = Shown(&home_relative(&state.save_folder)).to_string();
-        if link(ui, &shown).on_hover_text(view.say("save-to-change")).clicked() {
+        let name = format!("{}: {shown}", view.say("save-to-change"));
+        if named(link(ui, &shown), &name).on_hover_text(view.say("save-to-change")).clicked() {
             view.act(Action::PickDestination(None));
         }
     });

@@ -11,10 +11,12 @@ use crate::{
         state::{Dialog, State},
         theme::{self, palette, size, space},
         widgets::{
-            self, Button, Icon, Kind, Tone, fitting, icon, icon_button, link, muted, note, row, small, title,
+            self, Button, Icon, Kind, Tone, fitting, icon, icon_button, link, muted, note, part, row, small,
+            title,
         },
     },
     engine::Phase,
+    net::client::RelayAddress,
     protocol::manifest::EntryKind,
     transfer::show::Shown,
 };
@@ -61,7 +63,7 @@ pub(crate) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
 }
 
 fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
-    code_ui(ui, card, view);
+    part(ui, "code", |ui| code_ui(ui, card, view));
     match card.tries_left {
         Some(0) => note(ui, Tone::Bad, &view.say("code-retired")),
         Some(left) => note(ui, Tone::Warning, &view.words.tell("wrong-try", &[("left", left.into())])),
@@ -72,8 +74,10 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         note(ui, Tone::Warning, &view.say(if is_older { "came-older" } else { "came-newer" }));
     }
     if card.code.is_some() && card.tries_left != Some(0) && card.progress.phase == Phase::WaitingForPeer {
-        passing_on_ui(ui, card, view);
-        reach_ui(ui, card, state, view);
+        part(ui, "passing on", |ui| passing_on_ui(ui, card, view));
+        if let Some(hosted) = &card.hosted {
+            part(ui, "reach", |ui| reach_ui(ui, hosted, state, view));
+        }
     }
     if card.folds.list {
         list_ui(ui, card, view);
@@ -165,8 +169,7 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
 }
 
 /// Who can reach a relay that runs here, and what would let the rest of the world in.
-fn reach_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
-    let Some(hosted) = &card.hosted else { return };
+fn reach_ui(ui: &mut Ui, hosted: &[RelayAddress], state: &State, view: &mut View<'_>) {
     let (tone, key) = explain::reach(hosted);
     let (ground, ink, _) = tone.look(palette(ui));
     widgets::tinted(ui, ground, |ui| {

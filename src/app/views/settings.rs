@@ -14,8 +14,8 @@ use crate::{
         state::{Checked, Host, State},
         theme::{self, CONTROL_RADIUS, Weight, palette, size, space},
         widgets::{
-            self, Button, Icon, Kind, Tone, focus_ring, heading, icon, icon_button, link, muted, note, row,
-            small, tinted,
+            self, Button, Icon, Kind, Tone, focus_ring, heading, icon, icon_button, link, muted, named, note,
+            part, row, small, tinted,
         },
         words::Words,
     },
@@ -122,13 +122,13 @@ fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let mut moved = None;
     let mut removed = None;
     for index in 0..state.form.relays.len() {
-        ui.push_id(index, |ui| {
+        part(ui, ("relay", index), |ui| {
             let frame = Frame::new()
                 .stroke(Stroke::new(1.0, palette(ui).line))
                 .corner_radius(CornerRadius::same(CONTROL_RADIUS + 2))
                 .inner_margin(Margin::same(12));
             frame.show(ui, |ui| {
-                relay_head_ui(ui, state, index, view, &mut moved, &mut removed);
+                part(ui, "head", |ui| relay_head_ui(ui, state, index, view, &mut moved, &mut removed));
                 if state.form.editing == Some(index)
                     && let Some(draft) = state.form.relays.get_mut(index)
                     && relay_fields_ui(ui, draft, &mut state.form.shows_passwords, view)
@@ -146,7 +146,8 @@ fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
         state.form.remove_relay(index);
         changed(view);
     }
-    if Button::new(Kind::Secondary, &view.say("set-add-relay")).icon(Icon::Plus).ui(ui).clicked() {
+    let add = view.say("set-add-relay");
+    if part(ui, "add", |ui| Button::new(Kind::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()) {
         state.form.add_relay();
     }
 }
@@ -275,7 +276,7 @@ fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: boo
 
 /// A switch with its label; whether it was flipped.
 fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool {
-    let response = ui.checkbox(is_on, label);
+    let response = part(ui, label, |ui| ui.checkbox(is_on, label));
     focus_ring(ui, &response, response.rect, 4);
     response.changed()
 }
@@ -324,7 +325,7 @@ fn slider<N: eframe::emath::Numeric>(
             palette(ui).text,
         );
         ui.spacing_mut().slider_width = 180.0;
-        let response = ui.add(Slider::new(value, range).step_by(step));
+        let response = part(ui, label, |ui| ui.add(Slider::new(value, range).step_by(step)));
         response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, label));
         response
     })
@@ -367,7 +368,8 @@ fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
             if let Some(error) = &state.host_error {
                 note(ui, Tone::Bad, &explain::host(view.words, error));
             }
-            if Button::new(Kind::Primary, &view.say("set-host-start")).icon(Icon::Play).ui(ui).clicked() {
+            let text = view.say("set-host-start");
+            if part(ui, "start", |ui| Button::new(Kind::Primary, &text).icon(Icon::Play).ui(ui).clicked()) {
                 view.act(Action::Settings(SettingsAction::StartRelay));
             }
         }
@@ -400,7 +402,7 @@ fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
             });
             let text = view.say("set-host-stop");
             let stop = Button::new(Kind::Secondary, &text).icon(Icon::Square);
-            if stop.enabled(!host.is_stopping).ui(ui).clicked() {
+            if part(ui, "stop", |ui| stop.enabled(!host.is_stopping).ui(ui).clicked()) {
                 view.act(Action::Settings(SettingsAction::StopRelay));
             }
         }
@@ -411,7 +413,8 @@ fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let folder = Shown(&home_relative(&state.save_folder)).to_string();
     ui.horizontal(|ui| {
         ui.label(view.say("save-to"));
-        if link(ui, &folder).on_hover_text(view.say("save-to-change")).clicked() {
+        let name = format!("{}: {folder}", view.say("save-to-change"));
+        if named(link(ui, &folder), &name).on_hover_text(view.say("save-to-change")).clicked() {
             view.act(Action::PickDestination(None));
         }
     });

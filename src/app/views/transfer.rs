@@ -12,7 +12,8 @@ use crate::{
         explain,
         theme::{self, Weight, palette, size, space},
         widgets::{
-            self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, note, row, small, tile, title,
+            self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, note, part, row, small, tile,
+            title,
         },
         words::Words,
     },
@@ -163,10 +164,10 @@ fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {
         view.act(Action::Dismiss(card.id));
     }
     if let Some(text) = &card.text {
-        text_ui(ui, card, text, view);
+        part(ui, "text", |ui| text_ui(ui, card, text, view));
     }
     troubles_ui(ui, card, view);
-    done_buttons_ui(ui, card, view);
+    part(ui, "buttons", |ui| done_buttons_ui(ui, card, view));
 }
 
 fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
@@ -276,6 +277,10 @@ fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_
         });
     });
     troubles_ui(ui, card, view);
+    part(ui, "buttons", |ui| failed_buttons_ui(ui, card, error, view));
+}
+
+fn failed_buttons_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_>) {
     ui.horizontal_wrapped(|ui| {
         match (&card.origin, error) {
             // A code that was tried and is not spent may have had a slip in it.
@@ -313,6 +318,10 @@ pub(crate) fn troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     if card.troubles.is_empty() {
         return;
     }
+    part(ui, "troubles", |ui| some_troubles_ui(ui, card, view));
+}
+
+fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let p = palette(ui);
     let text = view.words.tell("troubles", &[("count", card.trouble_count.into())]);
     widgets::tinted(ui, p.warn_soft, |ui| {
