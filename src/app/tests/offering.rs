@@ -92,6 +92,21 @@ fn an_offer_can_be_declined_by_the_keyboard() {
 }
 
 #[test]
+fn a_second_offer_does_not_take_the_keyboard_from_the_first() {
+    let mut screen = Screen::new();
+    screen.offered(&pictures(), &[]);
+    screen.press(Key::Tab);
+    let decline = screen.focused();
+    assert_eq!(decline.as_ref().map(|(_, name)| name.clone()), Some(screen.say("decline")));
+    screen.offered(&made_up::manifest(&[("a.txt", 1)]), &[]);
+    assert_eq!(screen.focused(), decline);
+    screen.press(Key::Space);
+    let asking: Vec<bool> =
+        screen.window().state.cards.iter().map(crate::app::card::Card::is_asking).collect();
+    assert_eq!(asking, [true, false]);
+}
+
+#[test]
 fn nothing_ticked_cannot_be_accepted() {
     let mut screen = Screen::new();
     screen.offered(&pictures(), &[]);

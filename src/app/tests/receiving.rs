@@ -1,9 +1,12 @@
 //! The code field: completions, slips, and what Enter does.
 
-use eframe::egui::Key;
+use eframe::egui::{Key, Modifiers};
 
 use super::{Screen, made_up};
-use crate::{app::card::Direction, engine::TransferError};
+use crate::{
+    app::card::Direction,
+    engine::{Notice, TransferError},
+};
 
 /// A relay that isn't there: nothing listens on this port of this machine.
 const NO_RELAY: &str = "127.0.0.1:1";
@@ -69,6 +72,34 @@ fn escape_closes_the_list_for_this_word_and_tab_goes_on() {
     screen.click(&code);
     screen.type_text("i");
     assert!(screen.control(&acid).is_some(), "the next letter opens it again");
+}
+
+#[test]
+fn shift_tab_goes_back_and_takes_nothing() {
+    let mut screen = Screen::new();
+    let code = typing(&mut screen, "ac");
+    screen.press_with(Modifiers::SHIFT, Key::Tab);
+    assert_eq!(screen.value(&code), "ac");
+    assert_ne!(screen.focused().map(|(_, name)| name), Some(code));
+}
+
+#[test]
+fn who_is_typing_is_not_interrupted() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Receiving);
+    let sending = screen.made_up(Direction::Sending);
+    let code = typing(&mut screen, "acid");
+    let manifest = made_up::manifest(&[("a.txt", 1)]);
+    screen.notice(id, Notice::Offer(made_up::offer(&manifest, &screen.inbox(), &[])));
+    screen.feed(made_up::code_of(sending));
+    screen.until("the tree", |screen| {
+        screen.window().state.card(id)?.sheet.as_ref()?.tree.as_ref().map(|_| ())
+    });
+    // What was meant for the field must not accept anything.
+    screen.type_text("-coyote");
+    screen.press(Key::Enter);
+    assert_eq!(screen.value(&code), "acid-coyote");
+    assert!(screen.window().state.card(id).unwrap().is_asking());
 }
 
 #[test]

@@ -374,8 +374,10 @@ impl Screen {
     }
 
     pub(super) fn press_with(&mut self, modifiers: Modifiers, key: Key) {
-        for pressed in [true, false] {
-            self.harness.event(Event::Key { key, physical_key: None, pressed, repeat: false, modifiers });
+        let event = |pressed| Event::Key { key, physical_key: None, pressed, repeat: false, modifiers };
+        let held = |modifiers| Event::ModifiersChanged(modifiers);
+        for event in [held(modifiers), event(true), event(false), held(Modifiers::NONE)] {
+            self.harness.event(event);
             self.frame();
         }
         self.settle();

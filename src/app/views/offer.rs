@@ -331,8 +331,11 @@ fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
         let can = sheet.can_accept();
         let button = Button::new(Kind::Primary, &accept).icon(Icon::Check).enabled(can).ui(ui);
         if card.folds.wants_focus && can {
-            button.request_focus();
-            button.scroll_to_me(None);
+            // A key that was meant for something else must not accept.
+            if ui.memory(|memory| memory.focused().is_none()) {
+                button.request_focus();
+                button.scroll_to_me(None);
+            }
             view.act(Action::Focused(card.id));
         }
         if can && button.clicked() {

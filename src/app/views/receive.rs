@@ -100,7 +100,7 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
     let mut taken: Option<&'static str> = None;
     if !offered.is_empty() {
         ui.input_mut(|input| {
-            if input.consume_key(Modifiers::NONE, Key::Tab) {
+            if !input.modifiers.shift && input.consume_key(Modifiers::NONE, Key::Tab) {
                 taken = offered.get(field.chosen).copied();
             }
             if input.consume_key(Modifiers::NONE, Key::ArrowDown) {
@@ -117,7 +117,8 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
     let p = palette(ui);
     let font = theme::mono(theme::size::FIELD);
     let filter = EventFilter {
-        tab: !offered.is_empty(),
+        // With Shift it leads back, as everywhere.
+        tab: !offered.is_empty() && !ui.input(|input| input.modifiers.shift),
         horizontal_arrows: true,
         vertical_arrows: !offered.is_empty(),
         escape: !offered.is_empty(),

@@ -1,6 +1,8 @@
 //! A send before its bytes move: the code in large type, how to pass it on, what is being sent, and the wait.
 
-use eframe::egui::{CornerRadius, Frame, Label, Margin, RichText, Role, ScrollArea, Ui, WidgetInfo};
+use eframe::egui::{
+    CornerRadius, Frame, Label, Margin, Response, RichText, Role, ScrollArea, Ui, WidgetInfo,
+};
 
 use super::{View, transfer};
 use crate::{
@@ -114,8 +116,7 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             let kind = if card.hosted.is_some() { Kind::Secondary } else { Kind::Primary };
             let button = Button::new(kind, &text).icon(sign).ui(ui);
             if card.folds.wants_focus && card.hosted.is_none() {
-                button.request_focus();
-                button.scroll_to_me(None);
+                take_keyboard(ui, &button);
                 view.act(Action::Focused(card.id));
             }
             if button.clicked() {
@@ -141,8 +142,7 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         let kind = if is_hosted { Kind::Primary } else { Kind::Secondary };
         let button = Button::new(kind, &text).icon(sign).ui(ui);
         if card.folds.wants_focus && is_hosted {
-            button.request_focus();
-            button.scroll_to_me(None);
+            take_keyboard(ui, &button);
             view.act(Action::Focused(card.id));
         }
         if button.clicked() {
@@ -224,6 +224,14 @@ fn contents(card: &Card, view: &View<'_>) -> String {
         Some(_) if card.is_text() => String::new(),
         Some(manifest) => explain::amount(view.words, manifest.files(), Some(manifest.bytes())),
         None => view.say("phase-listing"),
+    }
+}
+
+/// Gives the keyboard to a control that is new, unless somebody is typing.
+fn take_keyboard(ui: &Ui, control: &Response) {
+    if !ui.ctx().text_edit_focused() {
+        control.request_focus();
+        control.scroll_to_me(None);
     }
 }
 
