@@ -235,10 +235,10 @@ fn another_language_holds_at_once_and_is_kept() {
 #[test]
 fn broken_files_are_told_and_kept_aside() {
     let mut screen = Screen::new();
-    std::fs::write(screen.folder().join("settings.toml"), "lanes = \"many\"\nscale = 1.5\n").unwrap();
+    std::fs::write(screen.folder().join("settings.toml"), "lanes = \"many\"\ncode_words = 5\n").unwrap();
     std::fs::write(screen.folder().join("history.toml"), "no toml at all").unwrap();
     screen = screen.reopened();
-    assert_eq!(screen.window().state.settings.scale, 1.5, "one bad value costs nothing else");
+    assert_eq!(screen.window().state.settings.code_words, 5, "one bad value costs nothing else");
     assert_eq!(screen.window().state.banners.len(), 2);
     assert!(screen.shows("settings.toml") && screen.shows("history.toml"), "{:#?}", screen.texts());
 }
