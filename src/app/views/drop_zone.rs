@@ -57,7 +57,10 @@ fn buttons_ui(ui: &mut Ui, view: &mut View<'_>) {
             + space::XS
             + 2.0
     };
-    let width: f32 = [&files, &folder, &paste].into_iter().map(width_of).sum::<f32>() + 2.0 * space::S + 1.0;
+    let gaps = 2.0 * space::S + 1.0;
+    let two = width_of(&files) + width_of(&folder) + gaps;
+    let is_tight = two + width_of(&paste) > ui.available_width();
+    let width = two + if is_tight { theme::CONTROL_HEIGHT } else { width_of(&paste) };
     let room = vec2(width.min(ui.available_width()), theme::CONTROL_HEIGHT);
     ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
         if Button::new(Kind::Primary, &files).icon(Icon::File).ui(ui).clicked() {
@@ -66,7 +69,12 @@ fn buttons_ui(ui: &mut Ui, view: &mut View<'_>) {
         if Button::new(Kind::Secondary, &folder).icon(Icon::Folder).ui(ui).clicked() {
             view.act(Action::PickFolder);
         }
-        if Button::new(Kind::Secondary, &paste).icon(Icon::Clipboard).ui(ui).clicked() {
+        if Button::new(Kind::Secondary, if is_tight { "" } else { &paste })
+            .name(&paste)
+            .icon(Icon::Clipboard)
+            .ui(ui)
+            .clicked()
+        {
             view.act(Action::Paste);
         }
     });
