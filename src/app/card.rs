@@ -20,6 +20,8 @@ use crate::{
     },
 };
 
+/// Names that a card is called by.
+const NAMES_SHOWN: usize = 3;
 /// Troubles of one transfer that are listed by name; the rest is counted.
 const MAX_TROUBLES: usize = 500;
 
@@ -194,6 +196,8 @@ pub(super) struct Card {
     pub(super) hosted: Option<Vec<RelayAddress>>,
     /// What is being sent, or received, once known.
     pub(super) manifest: Option<Arc<Manifest>>,
+    /// The names at its top, and how many there are.
+    top: Option<(Vec<String>, usize)>,
     pub(super) sheet: Option<Sheet>,
     /// Wrong codes that may still be tried; `None` before the first wrong one.
     pub(super) tries_left: Option<u8>,
@@ -242,6 +246,7 @@ impl Card {
             relay: None,
             hosted: None,
             manifest: None,
+            top: None,
             sheet: None,
             tries_left: None,
             other_version: None,
@@ -286,7 +291,7 @@ impl Card {
             Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),
             Notice::Retired => self.tries_left = Some(0),
             Notice::OtherVersion { theirs } => self.other_version = Some(theirs),
-            Notice::Listed(manifest) => self.manifest = Some(manifest),
+            Notice::Listed(manifest) => self.know(manifest),
             Notice::LeftOut(items) => {
                 for item in items {
                     self.trouble(1, Trouble::LeftOut { path: item.path, reason: item.reason });
@@ -296,7 +301,7 @@ impl Card {
                 self.trouble(paths.len(), Trouble::NotAdded { paths, reason });
             }
             Notice::Offer(offer) => {
-                self.manifest = Some(Arc::clone(&offer.manifest));
+                self.know(Arc::clone(&offer.manifest));
                 self.folder.clone_from(&offer.folder);
                 // Another folder was looked at: the conflicts are new, the rest stays.
                 let Some(Sheet { tree, search, on_conflict, .. }) = self.sheet.take() else {
@@ -375,12 +380,18 @@ impl Card {
             || self.manifest.as_ref().is_some_and(|manifest| manifest.kind() == OfferKind::Text)
     }
 
+    /// What moves is known. Its top is looked for once: a view would do it again in every frame.
+    fn know(&mut self, manifest: Arc<Manifest>) {
+        let top = || manifest.entries().iter().filter(|entry| entry.path.names().nth(1).is_none());
+        let names = top().take(NAMES_SHOWN).map(|entry| entry.path.name().to_owned()).collect();
+        self.top = Some((names, top().count()));
+        self.manifest = Some(manifest);
+    }
+
     /// The names at the top of what is sent or received, and how many there are in all.
     pub(super) fn names(&self) -> (Vec<String>, usize) {
-        const SHOWN: usize = 3;
-        if let Some(manifest) = &self.manifest {
-            let top = || manifest.entries().iter().filter(|entry| entry.path.parent().is_none());
-            return (top().take(SHOWN).map(|entry| entry.path.name().to_owned()).collect(), top().count());
+        if let Some(top) = &self.top {
+            return top.clone();
         }
         match &self.origin {
             Origin::Paths(paths) => {
@@ -388,7 +399,7 @@ impl Card {
                     path.file_name()
                         .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into())
                 };
-                (paths.iter().take(SHOWN).map(name).collect(), paths.len())
+                (paths.iter().take(NAMES_SHOWN).map(name).collect(), paths.len())
             }
             Origin::Text(_) | Origin::Code { .. } => (Vec::new(), 0),
         }
