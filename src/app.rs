@@ -365,8 +365,9 @@ impl Window {
             return;
         }
         let shortcuts = [
-            (KeyboardShortcut::new(Modifiers::COMMAND, Key::O), Action::PickFiles),
+            // The longer one first: the toolkit takes the shorter one with Shift held as well.
             (KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::O), Action::PickFolder),
+            (KeyboardShortcut::new(Modifiers::COMMAND, Key::O), Action::PickFiles),
             (KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma), Action::Show(Some(Dialog::Settings))),
             (KeyboardShortcut::new(Modifiers::COMMAND, Key::H), Action::Show(Some(Dialog::History))),
             (KeyboardShortcut::new(Modifiers::COMMAND, Key::R), Action::FocusCode),

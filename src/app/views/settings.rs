@@ -1,8 +1,8 @@
 //! The settings dialog. Every change holds at once and is saved; there is nothing to confirm.
 
 use eframe::egui::{
-    Align, ComboBox, Context, CornerRadius, Frame, Id, Label, Layout, Margin, Modal, RichText, Role,
-    ScrollArea, Slider, Stroke, TextEdit, Ui, WidgetInfo, vec2,
+    Align, Align2, ComboBox, Context, CornerRadius, Frame, Id, Label, Layout, Margin, Modal, RichText, Role,
+    ScrollArea, Sense, Slider, Stroke, TextEdit, Ui, WidgetInfo, vec2,
 };
 
 use super::{View, receive::home_relative};
@@ -237,6 +237,14 @@ fn wrong(ui: &mut Ui, text: &str) {
     ui.add(Label::new(RichText::new(text).size(size::SMALL).color(palette(ui).bad)).wrap());
 }
 
+/// What stands before a control, all of the same width.
+fn label_ui(ui: &mut Ui, label: &str) {
+    const WIDTH: f32 = 130.0;
+    let (rect, _) = ui.allocate_exact_size(vec2(WIDTH, theme::CONTROL_HEIGHT), Sense::hover());
+    let font = theme::font(Weight::Regular, size::BODY);
+    ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, label, font, palette(ui).text);
+}
+
 /// A labelled text field; whether the keyboard has left it, so that what stands there may be taken over.
 fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: bool) -> bool {
     let p = palette(ui);
@@ -249,10 +257,7 @@ fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: boo
     // Hints come and go around it while it is being edited.
     let id = ui.scope_id().with(label);
     ui.horizontal(|ui| {
-        let (rect, _) =
-            ui.allocate_exact_size(vec2(130.0, theme::CONTROL_HEIGHT), eframe::egui::Sense::hover());
-        let font = theme::font(Weight::Regular, size::BODY);
-        ui.painter().text(rect.left_center(), eframe::egui::Align2::LEFT_CENTER, label, font, p.text);
+        label_ui(ui, label);
         let edit = TextEdit::singleline(text)
             .id(id)
             .hint_text(RichText::new(hint).color(p.muted))
@@ -285,16 +290,7 @@ fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool {
 fn choose<T: PartialEq + Copy>(ui: &mut Ui, label: &str, value: &mut T, choices: &[(T, String)]) -> bool {
     let mut has_changed = false;
     ui.horizontal(|ui| {
-        let (rect, _) =
-            ui.allocate_exact_size(vec2(130.0, theme::CONTROL_HEIGHT), eframe::egui::Sense::hover());
-        let font = theme::font(Weight::Regular, size::BODY);
-        ui.painter().text(
-            rect.left_center(),
-            eframe::egui::Align2::LEFT_CENTER,
-            label,
-            font,
-            palette(ui).text,
-        );
+        label_ui(ui, label);
         let text = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, text)| text);
         let shown = ComboBox::from_id_salt(label).selected_text(text).width(200.0).show_ui(ui, |ui| {
             for (choice, text) in choices {
@@ -314,16 +310,7 @@ fn slider<N: eframe::emath::Numeric>(
     step: f64,
 ) -> eframe::egui::Response {
     ui.horizontal(|ui| {
-        let (rect, _) =
-            ui.allocate_exact_size(vec2(130.0, theme::CONTROL_HEIGHT), eframe::egui::Sense::hover());
-        let font = theme::font(Weight::Regular, size::BODY);
-        ui.painter().text(
-            rect.left_center(),
-            eframe::egui::Align2::LEFT_CENTER,
-            label,
-            font,
-            palette(ui).text,
-        );
+        label_ui(ui, label);
         ui.spacing_mut().slider_width = 180.0;
         let response = part(ui, label, |ui| ui.add(Slider::new(value, range).step_by(step)));
         response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, label));
