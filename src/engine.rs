@@ -36,13 +36,15 @@ pub use crate::{
         listing::NotAdded,
         offer::{Answer, Choices, Offer},
         placement::OnConflict,
-        progress::{Notice, Phase, Progress, Report},
+        progress::{Connection, Notice, Paused, Phase, Progress, Report},
         receive::Output,
         rendezvous::{CodeChoice, RelayChoice},
         send::What,
     },
 };
 
+/// How long another side that was lost is looked for: long enough for a closed laptop's night.
+pub const PATIENCE: Duration = Duration::from_hours(24);
 /// Commands that may wait to be taken.
 const COMMANDS: usize = 64;
 /// Events that may wait to be taken; after that, transfers wait as well.
@@ -74,6 +76,8 @@ pub struct SendOrder {
     pub lanes: u16,
     /// How fast at most, in bytes a second.
     pub bytes_per_sec: Option<u64>,
+    /// How long a lost relay, or another side that was lost, is looked for; [`PATIENCE`] unless there is a reason.
+    pub patience: Duration,
 }
 
 /// What to receive, and how.
@@ -86,6 +90,8 @@ pub struct ReceiveOrder {
     pub output: Output,
     /// Over how many connections at most.
     pub lanes: u16,
+    /// How long another side that was lost is looked for; [`PATIENCE`] unless there is a reason.
+    pub patience: Duration,
 }
 
 /// What a person wants.
@@ -103,6 +109,8 @@ pub enum Command {
     Look(TaskId, PathBuf),
     /// Answer an offer.
     Answer(TaskId, Answer),
+    /// Let a transfer rest, on both sides, or go on; what either side's person wants is shown on both.
+    Pause(TaskId, bool),
     /// Run a relay until it is cancelled.
     Relay(TaskId, Box<RelayConfig>),
     /// Try a relay and its password; answered by [`Event::Checked`] within seconds.

@@ -3,7 +3,7 @@
 //!
 //! Pure parts: [`plan`], [`placement`], [`names`], [`blocks`], [`tree_hash`], [`show`]. Parts that touch the disk:
 //! [`scan`], [`listing`], [`outgoing`] (sender), [`staging`], [`delivery`], [`journal`] (receiver). Parts that touch the network:
-//! [`rendezvous`], [`handshake`], [`control`], [`lanes`].
+//! [`rendezvous`], [`handshake`], [`rejoin`], [`control`], [`lanes`].
 
 pub mod blocks;
 pub mod control;
@@ -22,6 +22,7 @@ pub mod plan;
 pub mod progress;
 pub mod queue;
 pub mod receive;
+pub mod rejoin;
 pub mod rendezvous;
 pub mod scan;
 pub mod send;

@@ -69,15 +69,12 @@ async fn accepted(waiting: WaitingSender, kind: OfferKind, entries: &[RawEntry])
     for message in offer(kind, entries) {
         peer.say(&message).await;
     }
-    loop {
-        match peer.hear().await {
-            Some(FromReceiver::Accept { lanes, .. }) => {
-                let lanes = peer.open_lanes(lanes).await;
-                return (peer, lanes);
-            }
-            Some(FromReceiver::Alive) => {}
-            other => panic!("{other:?} where the offer should have been taken"),
+    match peer.hear().await {
+        Some(FromReceiver::Accept { lanes, .. }) => {
+            let lanes = peer.open_lanes(lanes).await;
+            (peer, lanes)
         }
+        other => panic!("{other:?} where the offer should have been taken"),
     }
 }
 
@@ -366,7 +363,6 @@ async fn damage(peer: &mut HostilePeer) -> Vec<(u32, Vec<[u8; 32]>)> {
                     return damaged;
                 }
             }
-            FromReceiver::Alive => {}
             other => panic!("{other:?} where damage should have been reported"),
         }
     }
@@ -505,16 +501,11 @@ async fn a_sender_that_is_only_alive_can_be_cancelled() {
         let (mut peer, mut lanes) = accepted(waiting, OfferKind::Files, &files()).await;
         perform(&mut peer, &mut lanes, &[Block(0, 0, BLOCK), Stored(1)]).await;
         for _ in 0..5 {
-            peer.say(&FromSender::Alive).await;
+            let heartbeat = peer.heartbeat();
+            peer.send(&heartbeat).await;
         }
         cancel.notify_one();
-        loop {
-            match peer.hear().await {
-                Some(FromReceiver::Cancel) => break,
-                Some(FromReceiver::Alive) => {}
-                other => panic!("{other:?} where the receiver should have cancelled"),
-            }
-        }
+        assert_eq!(peer.hear().await, Some(FromReceiver::Cancel));
     };
     let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), attack);
     assert!(matches!(ended.result, Err(TransferError::Cancelled)), "{ended:?}");

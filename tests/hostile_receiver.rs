@@ -57,7 +57,7 @@ async fn hear_offer(peer: &mut HostilePeer) -> Vec<String> {
         match peer.hear().await.expect("the sender offers") {
             FromSender::Page(entries) => paths.extend(entries.into_iter().map(|entry| entry.path)),
             FromSender::OfferEnd { .. } => return paths,
-            FromSender::Offer { .. } | FromSender::Alive => {}
+            FromSender::Offer { .. } => {}
             other => panic!("{other:?} in an offer"),
         }
     }
@@ -241,12 +241,12 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
     type Attack = fn(&mut HostilePeer) -> Vec<u8>;
     let mut stage = Stage::new().await;
     let turned: Attack = |peer| {
-        let mut record = peer.seal(&FromReceiver::Alive);
+        let mut record = peer.heartbeat();
         record[45] ^= 4;
         record
     };
     let reflected: Attack = |peer| {
-        let mut record = peer.seal(&FromReceiver::Alive);
+        let mut record = peer.heartbeat();
         record[1] = 1;
         record
     };
@@ -255,7 +255,7 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
         ("a turned bit", turned, Misbehaviour::Record),
         ("the sender's direction", reflected, Misbehaviour::Record),
         ("4 GiB announced", endless, Misbehaviour::Record),
-        ("the same record twice", |peer| peer.seal(&FromReceiver::Alive).repeat(2), Misbehaviour::Record),
+        ("the same record twice", |peer| peer.heartbeat().repeat(2), Misbehaviour::Record),
         ("an unknown message", |peer| peer.seal_bytes(b"\xff"), FrameError::Malformed.into()),
     ];
     for (name, attack, expected) in cases {
@@ -329,7 +329,7 @@ async fn a_stream_that_pauses_keeps_the_sender_listening() {
         peer.say(&FromReceiver::Accept { lanes: 1, wanted: None }).await;
         let mut lanes = peer.open_lanes(1).await;
         assert_eq!(lanes[0].take().await.unwrap().0, 0);
-        assert_eq!(peer.hear().await, Some(FromSender::Alive));
+        assert_eq!(within(peer.hear_record()).await, Some(vec![1]), "no heartbeat");
         peer.say(&complete_message()).await;
         assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved));
     })

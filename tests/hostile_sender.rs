@@ -271,7 +271,7 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
     };
     let flip = |at: usize| -> Attack<'_> {
         Box::new(move |peer| {
-            let mut record = peer.seal(&FromSender::Alive);
+            let mut record = peer.heartbeat();
             record[at] ^= 1;
             record
         })
@@ -288,32 +288,29 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
         ("a changed tag", flip(56 + 31), Misbehaviour::Record),
         ("4 GiB announced", Box::new(|_| too_long.clone()), Misbehaviour::Record),
         ("a byte too much announced", Box::new(|_| one_over.clone()), Misbehaviour::Record),
-        (
-            "the same record twice",
-            Box::new(|peer| peer.seal(&FromSender::Alive).repeat(2)),
-            Misbehaviour::Record,
-        ),
+        ("the same record twice", Box::new(|peer| peer.heartbeat().repeat(2)), Misbehaviour::Record),
         (
             "a record left out",
             Box::new(|peer| {
-                peer.seal(&FromSender::Alive);
-                peer.seal(&FromSender::Alive)
+                peer.heartbeat();
+                peer.heartbeat()
             }),
             Misbehaviour::Record,
         ),
         (
             "the receiver's own words",
             Box::new(|peer| {
-                let mut record = peer.seal(&FromSender::Alive);
+                let mut record = peer.heartbeat();
                 record[1] = 2;
                 record
             }),
             Misbehaviour::Record,
         ),
         ("an empty message", plain(b""), FrameError::Malformed.into()),
-        ("an unknown message", plain(b"\xff\xff\xff"), FrameError::Malformed.into()),
-        ("a message and more", plain(b"\x07\x00"), FrameError::Trailing.into()),
-        ("a list of 2^32 entries", plain(b"\x01\xff\xff\xff\xff\x0f"), FrameError::Malformed.into()),
+        ("a count of heard messages that can't be", plain(b"\x01\x09"), Misbehaviour::Heard),
+        ("an unknown message", plain(b"\x00\xff\xff\xff"), FrameError::Malformed.into()),
+        ("a message and more", plain(b"\x00\x09\x00"), FrameError::Trailing.into()),
+        ("a list of 2^32 entries", plain(b"\x00\x01\xff\xff\xff\xff\x0f"), FrameError::Malformed.into()),
     ];
     for (name, attack, expected) in cases {
         let code = code();

@@ -6,8 +6,7 @@ mod support;
 
 use std::{
     fs,
-    io::{self, Read, Write},
-    sync::{Arc, Mutex},
+    io::{self, Read},
 };
 
 use caiman::{
@@ -15,7 +14,7 @@ use caiman::{
     engine::{Choices, CodeChoice, Notice, Output, Progress, ReceiveOrder, SendOrder, TransferError, What},
 };
 use support::{
-    engine::{BLOCK, Party, World, all_but, names_in},
+    engine::{BLOCK, Memory, Party, World, all_but, memory, names_in},
     noise,
     tree::{touch, tree},
 };
@@ -272,25 +271,6 @@ async fn a_single_file_arrives_in_a_writer_and_several_are_refused() {
     world.receiver.accept(&receiving, Choices::default());
     assert!(matches!(receiving.error().await, TransferError::Unsuited(_)));
     assert!(matches!(sending.error().await, TransferError::PeerFailed(_)));
-}
-
-/// A writer and what was written to it.
-fn memory() -> (Memory, Arc<Mutex<Vec<u8>>>) {
-    let written = Arc::new(Mutex::new(Vec::new()));
-    (Memory(Arc::clone(&written)), written)
-}
-
-struct Memory(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Memory {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 async fn receive_into(world: &World, what: What, writer: Memory) -> caiman::engine::Report {

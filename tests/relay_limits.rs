@@ -56,8 +56,16 @@ async fn only_clients_with_the_password_get_in() {
 async fn a_client_of_another_version_is_told_the_relays_whatever_its_hello_looks_like() {
     let relay = TestRelay::start(|_| ()).await;
     let mut same_shape = Client::connect(relay.addr).await;
-    let hello =
-        Hello { version: 7, features: 0, role: Role::Sender, room: ROOM, proof: None, first: Vec::new() };
+    let hello = Hello {
+        version: 7,
+        features: 0,
+        role: Role::Sender,
+        room: ROOM,
+        place: place(),
+        waits: false,
+        proof: None,
+        first: Vec::new(),
+    };
     same_shape.send(&frame::encode(&hello)).await;
     assert_eq!(same_shape.refusal().await, Refusal::Version(VERSION));
     let mut other_shape = Client::connect(relay.addr).await;
@@ -89,7 +97,16 @@ async fn what_is_not_the_protocol_is_refused_by_name_or_closed() {
     for (role, length) in [(Role::Sender, MAX_FIRST + 1), (Role::Receiver, 1)] {
         let mut talkative = Client::connect(relay.addr).await;
         let first = vec![0; length];
-        let hello = Hello { version: VERSION, features: 0, role, room: ROOM, proof: None, first };
+        let hello = Hello {
+            version: VERSION,
+            features: 0,
+            role,
+            room: ROOM,
+            place: place(),
+            waits: false,
+            proof: None,
+            first,
+        };
         talkative.send(&frame::encode(&hello)).await;
         assert_eq!(talkative.refusal().await, Refusal::Malformed);
     }

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     code::{self, CodePhrase},
     engine::{
-        Answer, CodeChoice, Command, Output, ReceiveOrder, RelayChoice, RelayConfig, SendOrder, TaskId,
-        TransferError, What,
+        Answer, CodeChoice, Command, Output, PATIENCE, ReceiveOrder, RelayChoice, RelayConfig, SendOrder,
+        TaskId, TransferError, What,
     },
     history::{Direction as Way, Ending, Entry, Outcome as Past, unix_secs},
     net::client::RelayAddress,
@@ -151,6 +151,7 @@ impl Window {
             }),
             lanes: settings.lanes,
             bytes_per_sec: settings.bytes_per_sec,
+            patience: PATIENCE,
         };
         let id = self.engine.new_id();
         if self.command(Command::Send(id, Box::new(order))) {
@@ -189,6 +190,7 @@ impl Window {
             relay: relay.clone(),
             output: Output::Folder(self.state.save_folder.clone()),
             lanes: settings.lanes,
+            patience: PATIENCE,
         };
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {

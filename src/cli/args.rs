@@ -12,7 +12,7 @@ use clap_complete::Shell;
 
 use super::{exit, units};
 use crate::{
-    engine::{Limits, Ports},
+    engine::{Limits, PATIENCE, Ports},
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
 };
@@ -145,6 +145,9 @@ pub(super) struct CommonArgs {
     /// At most this many connections at once.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LANES)))]
     pub(super) lanes: u16,
+    /// How many seconds to look for a lost relay, or for the other side when its connection is lost.
+    #[arg(long, default_value_t = PATIENCE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
+    pub(super) patience: u64,
     /// Print what happens as one JSON object a line: to standard output, or to standard error with --stdout.
     #[arg(long)]
     pub(super) json: bool,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use crate::{
-    engine::{Phase, Progress, TransferError},
+    engine::{Connection, Paused, Phase, Progress, TransferError},
     transfer::show,
 };
 
@@ -26,6 +26,8 @@ pub(super) struct Reporter {
     bar: Option<ProgressBar>,
     last_progress: Option<Instant>,
     last_phase: Option<Phase>,
+    connection: Connection,
+    paused: Paused,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,15 @@ impl Reporter {
             (true, false) => Voice::JsonToOutput,
             (true, true) => Voice::JsonToError,
         };
-        Self { voice, is_sender: false, bar: None, last_progress: None, last_phase: None }
+        Self {
+            voice,
+            is_sender: false,
+            bar: None,
+            last_progress: None,
+            last_phase: None,
+            connection: Connection::Up,
+            paused: Paused::default(),
+        }
     }
 
     /// Whether a script is listening.
@@ -87,6 +97,12 @@ impl Reporter {
     pub(super) fn progress(&mut self, progress: Progress) {
         if self.last_phase.replace(progress.phase) != Some(progress.phase) {
             self.enter(progress);
+        }
+        if std::mem::replace(&mut self.connection, progress.connection) != progress.connection {
+            self.tell_connection(progress.connection);
+        }
+        if std::mem::replace(&mut self.paused, progress.paused) != progress.paused {
+            self.tell_pause(progress.paused);
         }
         if !matches!(progress.phase, Phase::Moving | Phase::Repairing) {
             return;
@@ -170,6 +186,30 @@ impl Reporter {
             }
             _ => {}
         }
+    }
+
+    fn tell_connection(&self, connection: Connection) {
+        let (line, name) = match connection {
+            Connection::Up => ("Connected again.", "up"),
+            Connection::LookingForRelay => (
+                "The connection is lost, and the relay can't be reached. Trying again; nothing is lost.",
+                "looking for the relay",
+            ),
+            Connection::LookingForPeer => (
+                "The connection is lost. Looking for the other side; nothing is lost.",
+                "looking for the other side",
+            ),
+        };
+        self.say(line, "connection", json!({ "connection": name }));
+    }
+
+    fn tell_pause(&self, paused: Paused) {
+        let line = match (paused.here, paused.there) {
+            (false, false) => "Going on.",
+            (true, _) => "Paused.",
+            (false, true) => "The other side has paused the transfer.",
+        };
+        self.say(line, "pause", json!({ "here": paused.here, "there": paused.there }));
     }
 
     fn show_bar(&mut self, progress: Progress) {

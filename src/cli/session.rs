@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -51,8 +52,14 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         Err(error) => return usage(reporter, &TransferError::Unsuited(error)),
     };
     let needs_password = relay.as_ref().is_some_and(|relay| relay.password.is_some());
-    let order =
-        SendOrder { what, code, relay, lanes: common.lanes, bytes_per_sec: args.rate.map(Into::into) };
+    let order = SendOrder {
+        what,
+        code,
+        relay,
+        lanes: common.lanes,
+        bytes_per_sec: args.rate.map(Into::into),
+        patience: Duration::from_secs(common.patience),
+    };
     let plan = Plan::Send { needs_password };
     run(reporter, plan, interrupts, |id| Command::Send(id, Box::new(order))).await
 }
@@ -95,7 +102,8 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         _ => OnConflict::KeepBoth,
     };
     let (code, _) = invite.into_parts();
-    let order = ReceiveOrder { code, relay, output, lanes: common.lanes };
+    let patience = Duration::from_secs(common.patience);
+    let order = ReceiveOrder { code, relay, output, lanes: common.lanes, patience };
     let plan = Plan::Receive { accepts: yes || stdout, on_conflict, exclude };
     run(reporter, plan, interrupts, |id| Command::Receive(id, Box::new(order))).await
 }

@@ -5,7 +5,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{CryptoError, SharedKey, Side};
+use super::{CryptoError, RejoinKey, SharedKey, Side};
 use crate::labels;
 
 /// PBKDF2 iterations that a sender asks for.
@@ -60,6 +60,36 @@ pub enum Channel {
     Data,
 }
 
+/// What PBKDF2 made of the code and K for one channel: the root of all its keys. Wiped on drop; can't be printed.
+pub struct Root(Zeroizing<[u8; 32]>);
+
+impl Root {
+    /// PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K. Slow by design; see [`derive()`].
+    #[must_use]
+    pub fn stretch(code: &[u8], key: &SharedKey, params: &Stretch) -> Self {
+        // Sized once, so that no reallocation leaves an unwiped copy behind.
+        let mut passphrase = Zeroizing::new(Vec::with_capacity(code.len() + 1 + key.bytes().len()));
+        passphrase.extend_from_slice(code);
+        passphrase.push(0);
+        passphrase.extend_from_slice(key.bytes());
+        Self(stretch(&passphrase, &params.salt, params.iterations))
+    }
+
+    /// A channel's keys: HKDF-Expand (RFC 5869) with one label per end and purpose.
+    #[must_use]
+    pub fn keys(&self, channel: Channel) -> ChannelKeys {
+        channel_keys(&self.0, channel)
+    }
+
+    /// What lets both ends of this session find each other again; see [`super::rejoin`].
+    #[must_use]
+    pub fn rejoin_key(&self) -> RejoinKey {
+        let mut key = [0; 32];
+        expand(&self.0, labels::REJOIN, &mut key);
+        RejoinKey::new(key)
+    }
+}
+
 /// Derives a channel's keys: PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K, then HKDF-Expand (RFC 5869) with
 /// one label per end and purpose. K has full entropy, so no guess can be tried against a recording even if PBKDF2
 /// were free; the stretched code is the second wall.
@@ -67,18 +97,16 @@ pub enum Channel {
 /// Slow by design, a tenth of a second and more by the processor: call it off the async threads.
 #[must_use]
 pub fn derive(channel: Channel, code: &[u8], key: &SharedKey, params: &Stretch) -> ChannelKeys {
-    // Sized once, so that no reallocation leaves an unwiped copy behind.
-    let mut passphrase = Zeroizing::new(Vec::with_capacity(code.len() + 1 + key.bytes().len()));
-    passphrase.extend_from_slice(code);
-    passphrase.push(0);
-    passphrase.extend_from_slice(key.bytes());
-    let master = stretch(&passphrase, &params.salt, params.iterations);
+    Root::stretch(code, key, params).keys(channel)
+}
 
+/// A channel's keys from a root of 32 uniform bytes.
+pub(super) fn channel_keys(root: &[u8; 32], channel: Channel) -> ChannelKeys {
     let record_keys = |author| {
         let (encrypt_label, mac_label) = record_labels(channel, author);
         let mut keys = RecordKeys { channel, author, encrypt: [0; 32], mac: [0; 32] };
-        expand(&master, encrypt_label, &mut keys.encrypt);
-        expand(&master, mac_label, &mut keys.mac);
+        expand(root, encrypt_label, &mut keys.encrypt);
+        expand(root, mac_label, &mut keys.mac);
         keys
     };
     ChannelKeys { forward: record_keys(Side::Sender), back: record_keys(Side::Receiver) }
@@ -128,7 +156,7 @@ fn stretch(passphrase: &[u8], salt: &[u8], iterations: u32) -> Zeroizing<[u8; 32
     master
 }
 
-fn expand(master: &[u8; 32], label: &[u8], key: &mut [u8]) {
+pub(super) fn expand(master: &[u8; 32], label: &[u8], key: &mut [u8]) {
     Hkdf::<Sha256>::from_prk(master)
         .expect("32 bytes are a pseudorandom key for SHA-256")
         .expand(label, key)

@@ -254,6 +254,12 @@ fn labels_are_distinct_and_none_begins_another() {
         labels::DATA_BACK_ENCRYPT,
         labels::DATA_BACK_MAC,
         labels::RELAY_ACCESS,
+        labels::REJOIN,
+        labels::REJOIN_ROOM,
+        labels::REJOIN_SENDER,
+        labels::REJOIN_RECEIVER,
+        labels::REJOIN_METADATA,
+        labels::REJOIN_DATA,
     ];
     let declared = include_str!("../labels.rs").matches("pub const").count();
     assert_eq!(all.len(), declared, "a label is missing from this test");

@@ -20,9 +20,9 @@ use crate::{
         error::TransferError,
         offer::Answer,
         progress::{Context, Progress, Report},
-        receive::{Person, ReceiveRequest, receive},
+        receive::{self, ReceiveRequest, receive},
         rendezvous::RelayChoice,
-        send::{SendRequest, send},
+        send::{self, SendRequest, send},
     },
 };
 
@@ -71,12 +71,15 @@ struct Running {
 
 /// The ways in which a person's later words reach a task.
 enum Wishes {
-    /// A sender: every path that was ever added.
-    Send(watch::Sender<Vec<PathBuf>>),
-    /// A receiver.
+    Send {
+        /// Every path that was ever added.
+        add: watch::Sender<Vec<PathBuf>>,
+        pause: watch::Sender<bool>,
+    },
     Receive {
         answer: Option<oneshot::Sender<Answer>>,
         look: watch::Sender<Option<PathBuf>>,
+        pause: watch::Sender<bool>,
     },
     None,
 }
@@ -100,15 +103,17 @@ fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut 
     let out = out.clone();
     let (id, wishes) = match command {
         Command::Send(id, order) => {
-            let (add, additions) = watch::channel(Vec::new());
-            tasks.spawn(send_task(id, *order, additions, cancel.clone(), out));
-            (id, Wishes::Send(add))
+            let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(false));
+            let person = send::Person { additions, pause: pauses };
+            tasks.spawn(send_task(id, *order, person, cancel.clone(), out));
+            (id, Wishes::Send { add, pause })
         }
         Command::Receive(id, order) => {
             let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
-            let person = Person { answer: answered, look: looks };
+            let (pause, pauses) = watch::channel(false);
+            let person = receive::Person { answer: answered, look: looks, pause: pauses };
             tasks.spawn(receive_task(id, *order, person, cancel.clone(), out));
-            (id, Wishes::Receive { answer: Some(answer), look })
+            (id, Wishes::Receive { answer: Some(answer), look, pause })
         }
         Command::Relay(id, config) => {
             tasks.spawn(relay_task(id, *config, cancel.clone(), kill.clone(), out));
@@ -119,7 +124,7 @@ fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut 
             (id, Wishes::None)
         }
         Command::Add(id, paths) => {
-            if let Some(Wishes::Send(add)) = running.get(&id).map(|task| &task.wishes) {
+            if let Some(Wishes::Send { add, .. }) = running.get(&id).map(|task| &task.wishes) {
                 add.send_modify(|additions| additions.extend(paths));
             }
             return;
@@ -127,6 +132,14 @@ fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut 
         Command::Look(id, folder) => {
             if let Some(Wishes::Receive { look, .. }) = running.get(&id).map(|task| &task.wishes) {
                 look.send_replace(Some(folder));
+            }
+            return;
+        }
+        Command::Pause(id, is_paused) => {
+            if let Some(Wishes::Send { pause, .. } | Wishes::Receive { pause, .. }) =
+                running.get(&id).map(|task| &task.wishes)
+            {
+                pause.send_replace(is_paused);
             }
             return;
         }
@@ -156,16 +169,16 @@ fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut 
 async fn send_task(
     id: TaskId,
     order: SendOrder,
-    additions: watch::Receiver<Vec<PathBuf>>,
+    person: send::Person,
     cancel: CancellationToken,
     out: Out,
 ) -> TaskId {
-    let SendOrder { what, code, relay, lanes, bytes_per_sec } = order;
-    let with_relay = |relay| SendRequest { what, code, relay, lanes, bytes_per_sec };
+    let SendOrder { what, code, relay, lanes, bytes_per_sec, patience } = order;
+    let with_relay = |relay| SendRequest { what, code, relay, lanes, bytes_per_sec, patience };
     let ended = match relay {
         Some(relay) => {
             let request = with_relay(relay);
-            let work = async |context: &Context| send(request, additions, context).await;
+            let work = async |context: &Context| send(request, person, context).await;
             transfer(id, &out, cancel, work).await
         }
         None => match host().await {
@@ -174,7 +187,7 @@ async fn send_task(
                 let address = RelayAddress::from_socket((IpAddr::from([127, 0, 0, 1]), relay.port()).into());
                 let request = with_relay(RelayChoice { address, password: None });
                 let (end, kill) = (CancellationToken::new(), relay.kill_token());
-                let work = async |context: &Context| send(request, additions, context).await;
+                let work = async |context: &Context| send(request, person, context).await;
                 let sending = async {
                     let ended = transfer(id, &out, cancel, work).await;
                     end.cancel();
@@ -197,12 +210,12 @@ async fn send_task(
 async fn receive_task(
     id: TaskId,
     order: ReceiveOrder,
-    person: Person,
+    person: receive::Person,
     cancel: CancellationToken,
     out: Out,
 ) -> TaskId {
-    let ReceiveOrder { code, relay, output, lanes } = order;
-    let request = ReceiveRequest { code, relay, output, lanes };
+    let ReceiveOrder { code, relay, output, lanes, patience } = order;
+    let request = ReceiveRequest { code, relay, output, lanes, patience };
     let work = async |context: &Context| receive(request, person, context).await;
     let ended = transfer(id, &out, cancel, work).await;
     out.send(Event::Ended(id, ended)).await;

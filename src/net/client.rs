@@ -13,15 +13,15 @@ use super::{access, addresses::Reach, io as frames};
 use crate::protocol::{
     Role, VERSION,
     relay::{
-        Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME, Opening, Refusal, Reply, RoomId,
-        Welcome,
+        Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME, Opening, Place, Refusal, Reply,
+        RoomId, Welcome,
     },
 };
 
 /// The port of a relay's control connections where none is named.
 pub const DEFAULT_PORT: u16 = 27001;
 /// How long one address of a relay may take to answer a connection.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a relay may take to say its part of the opening.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
 /// How often a relay that breaks the connection before its welcome is asked until it counts as gone.
@@ -29,6 +29,9 @@ const CHECKS: u32 = 3;
 const CHECK_PAUSE: Duration = Duration::from_millis(50);
 /// How long trying a relay may take in all.
 const PROBE_LIMIT: Duration = Duration::from_secs(15);
+/// Silence on a connection after which the system asks whether the other end is there.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+const QUICK_KEEPALIVE: Duration = Duration::from_secs(2);
 /// How long a lane waits for its other end.
 const LANE_LIMIT: Duration = Duration::from_secs(15);
 
@@ -130,12 +133,18 @@ pub enum RelayClientError {
 pub struct Join<'a> {
     /// The relay.
     pub address: &'a RelayAddress,
+    /// How long one address of it may take to answer a connection.
+    pub connect_limit: Duration,
     /// Its access password, if it has one.
     pub password: Option<&'a str>,
     /// Which place in the room.
     pub role: Role,
     /// The room.
     pub room: RoomId,
+    /// This client's own place there; the same as before where it comes back.
+    pub place: Place,
+    /// Whether to wait for the other one even as a receiver.
+    pub waits: bool,
     /// The sender's first message; empty from a receiver.
     pub first: Vec<u8>,
 }
@@ -144,7 +153,7 @@ pub struct Join<'a> {
 pub struct Joined {
     stream: TcpStream,
     lanes: LaneAddress,
-    /// The relay's answer, if it came at once: a receiver is paired or refused, a sender waits.
+    /// The relay's answer, if it came at once: paired or refused, rather than waiting.
     reply: Option<Reply>,
 }
 
@@ -176,9 +185,16 @@ pub struct RelayCheck {
     pub has_password: bool,
 }
 
-/// Connects and says hello. A sender gets here once its room is made, a receiver once the relay has answered.
+/// Draws a place in a room.
+pub fn draw_place() -> io::Result<Place> {
+    let mut place = [0; 16];
+    getrandom::fill(&mut place).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(Place(place))
+}
+
+/// Connects and says hello. Who comes first gets here once the room is made, the second once the relay has answered.
 pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
-    let Greeted { stream, welcome, .. } = greet(join.address).await?;
+    let Greeted { stream, welcome, .. } = greet(join.address, join.connect_limit).await?;
     enter(stream, welcome, join).await
 }
 
@@ -191,8 +207,12 @@ async fn enter(mut stream: TcpStream, welcome: Welcome, join: Join<'_>) -> Resul
         return Err(Refusal::PasswordRequired.into());
     }
     let proof = join.password.map(|password| access::prove(password, &welcome.nonce));
-    let Join { role, room, first, .. } = join;
-    let hello = Hello { version: VERSION, features: 0, role, room, proof, first };
+    let Join { role, room, place, waits, first, .. } = join;
+    if waits {
+        // Who looks for somebody that was lost may lose the relay as well while waiting there.
+        keep_alive(&stream, QUICK_KEEPALIVE).map_err(|_| RelayClientError::Lost)?;
+    }
+    let hello = Hello { version: VERSION, features: 0, role, room, place, waits, proof, first };
     let exchange = async {
         frames::write(&mut stream, &hello).await?;
         frames::read(&mut stream, MAX_FRAME).await
@@ -213,7 +233,7 @@ async fn enter(mut stream: TcpStream, welcome: Welcome, join: Join<'_>) -> Resul
 /// connections that nobody serves any more.
 pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
     for _ in 0..CHECKS {
-        match greet(address).await {
+        match greet(address, CONNECT_LIMIT).await {
             // Trying again finds the door closed, which says more.
             Err(RelayClientError::Lost) => sleep(CHECK_PAUSE).await,
             other => return other.map(drop),
@@ -229,11 +249,22 @@ pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
 /// room that nobody has.
 pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<RelayCheck, RelayClientError> {
     let probe = async {
-        let Greeted { stream, welcome, latency } = greet(address).await?;
+        let Greeted { stream, welcome, latency } = greet(address, CONNECT_LIMIT).await?;
         let check = RelayCheck { latency, has_password: welcome.password_required };
         // Fresh and random, so nobody is there.
         let room = RoomId(std::array::from_fn(|at| welcome.nonce[at]));
-        let join = Join { address, password, role: Role::Receiver, room, first: Vec::new() };
+        let place = Place(std::array::from_fn(|at| welcome.nonce[at + 16]));
+        let first = Vec::new();
+        let join = Join {
+            address,
+            password,
+            role: Role::Receiver,
+            room,
+            place,
+            waits: false,
+            first,
+            connect_limit: CONNECT_LIMIT,
+        };
         match enter(stream, welcome, join).await {
             Ok(_) | Err(RelayClientError::Refused(Refusal::NoSuchRoom)) => Ok(check),
             Err(error) => Err(error),
@@ -267,6 +298,11 @@ impl Joined {
 }
 
 impl LaneAddress {
+    /// The relay, by the address at which it was found.
+    pub fn relay(&self) -> RelayAddress {
+        RelayAddress::from_socket(self.control)
+    }
+
     /// Opens a lane and waits for its other end. Lanes are spread over the data ports; one whose port can't be reached
     /// goes through the control port instead, because a firewall that lets one through often stops the others.
     pub async fn open(&self, hello: LaneHello) -> Result<TcpStream, RelayClientError> {
@@ -275,8 +311,8 @@ impl LaneAddress {
             ports => self.data_ports[usize::from(hello.lane) % ports],
         };
         let data = SocketAddr::new(self.control.ip(), data_port);
-        let mut stream = match connect_to(data).await {
-            Err(_) if data != self.control => connect_to(self.control).await,
+        let mut stream = match connect_to(data, CONNECT_LIMIT).await {
+            Err(_) if data != self.control => connect_to(self.control, CONNECT_LIMIT).await,
             tried => tried,
         }
         .map_err(|_| RelayClientError::Lost)?;
@@ -300,8 +336,8 @@ struct Greeted {
 }
 
 /// Connects, says what the connection is for and reads the welcome.
-async fn greet(address: &RelayAddress) -> Result<Greeted, RelayClientError> {
-    let mut stream = connect(address).await?;
+async fn greet(address: &RelayAddress, limit: Duration) -> Result<Greeted, RelayClientError> {
+    let mut stream = connect(address, limit).await?;
     let started = Instant::now();
     let exchange = async {
         stream.write_all(&Opening::Control.to_bytes()).await?;
@@ -323,13 +359,13 @@ async fn in_time<T>(
     }
 }
 
-async fn connect(address: &RelayAddress) -> Result<TcpStream, RelayClientError> {
+async fn connect(address: &RelayAddress, limit: Duration) -> Result<TcpStream, RelayClientError> {
     let unreachable = |cause| RelayClientError::Unreachable { address: address.clone(), cause };
-    let looked_up = timeout(CONNECT_LIMIT, lookup_host((address.host.as_str(), address.port))).await;
+    let looked_up = timeout(limit, lookup_host((address.host.as_str(), address.port))).await;
     let addresses = looked_up.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(unreachable)?;
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for socket in addresses {
-        match connect_to(socket).await {
+        match connect_to(socket, limit).await {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = error,
         }
@@ -337,13 +373,20 @@ async fn connect(address: &RelayAddress) -> Result<TcpStream, RelayClientError> 
     Err(unreachable(failure))
 }
 
-async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = timeout(CONNECT_LIMIT, TcpStream::connect(address)).await??;
+async fn connect_to(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+    let stream = timeout(limit, TcpStream::connect(address)).await??;
     stream.set_nodelay(true)?;
-    let keepalive =
-        TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
-    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    keep_alive(&stream, KEEPALIVE)?;
     Ok(stream)
+}
+
+/// Has the system notice that the other end is gone without a word: after `time` of silence, and about as long again.
+fn keep_alive(stream: &TcpStream, time: Duration) -> io::Result<()> {
+    let keepalive =
+        TcpKeepalive::new().with_time(time).with_interval(time.div_f32(2.0).max(Duration::from_secs(1)));
+    #[cfg(any(target_os = "linux", target_os = "macos", windows))]
+    let keepalive = keepalive.with_retries(3);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
 #[cfg(test)]

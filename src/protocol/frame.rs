@@ -65,6 +65,11 @@ pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
     }
 }
 
+/// Decodes the first value in `bytes`; gives what stands behind it as well.
+pub fn split<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), FrameError> {
+    postcard::take_from_bytes(bytes).map_err(|_| FrameError::Malformed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

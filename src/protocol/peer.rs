@@ -80,6 +80,29 @@ pub enum SenderVerdict {
     },
 }
 
+/// The sender's first words on a new connection of a session whose last one was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejoinHello {
+    /// Fresh random bytes.
+    pub nonce: [u8; 32],
+}
+
+/// The receiver's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejoinAnswer {
+    /// Fresh random bytes.
+    pub nonce: [u8; 32],
+    /// Proof that it holds the session's secret, over both nonces.
+    pub tag: [u8; 32],
+}
+
+/// The sender's proof. After it everything is sealed under new keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejoinProof {
+    /// Proof that it holds the session's secret, over both nonces.
+    pub tag: [u8; 32],
+}
+
 /// Control messages from sender to receiver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromSender {
@@ -101,6 +124,24 @@ pub enum FromSender {
         /// BLAKE3 over all pages' entries; names this offer when it is resumed.
         digest: [u8; 32],
     },
+    /// This lane is opened now, and the other side is to do the same. Its number is a slot below
+    /// [`super::relay::MAX_LANES`], by which the relay knows it, plus a multiple of that for each time that the slot is
+    /// used again, so that no two lanes of a connection share a number.
+    OpenLane {
+        /// Which connection is meant.
+        link: u64,
+        /// The lane.
+        lane: u16,
+    },
+    /// This end of a lane is over.
+    LaneOver {
+        /// Which connection is meant.
+        link: u64,
+        /// The lane.
+        lane: u16,
+    },
+    /// A person paused the transfer, or lets it go on.
+    Pause(bool),
     /// A file of the offer will not arrive; what came of it is to be dropped.
     Withdrawn {
         /// Index of the entry.
@@ -117,8 +158,6 @@ pub enum FromSender {
     Hashes(Vec<(u32, [u8; 32])>),
     /// Every wanted file was sent or withdrawn, and every hash was said.
     Done,
-    /// Nothing to say, but still there.
-    Alive,
     /// The person on the sending side cancelled.
     Cancel,
     /// The sending side can't go on.
@@ -135,8 +174,25 @@ pub enum FromReceiver {
         /// One bit an entry, lowest bit first: which entries are wanted. `None` means all.
         wanted: Option<Vec<u8>>,
     },
+    /// Before [`FromReceiver::Accept`]: blocks that are here already, as (first, count), of the plan that follows from the
+    /// acceptance.
+    Held(Vec<(u64, u64)>),
     /// The offer is declined.
     Decline,
+    /// On a new connection: whatever the last one's lanes brought was said, and the lanes of this one are opened.
+    Reopen {
+        /// Which connection is meant.
+        link: u64,
+    },
+    /// This end of a lane is over, and whatever the lane brought was said.
+    LaneOver {
+        /// Which connection is meant.
+        link: u64,
+        /// The lane.
+        lane: u16,
+    },
+    /// A person paused the transfer, or lets it go on.
+    Pause(bool),
     /// Blocks that are stored now, as (first, count).
     Stored(Vec<(u64, u64)>),
     /// A file's hash didn't match. These are the hashes of its blocks as they are stored here, from the first on;
@@ -156,8 +212,6 @@ pub enum FromReceiver {
         /// Entries that could not be stored, although they were sent.
         failed: u64,
     },
-    /// Nothing to say, but still there.
-    Alive,
     /// The person on the receiving side cancelled.
     Cancel,
     /// The receiving side can't go on.

@@ -57,6 +57,11 @@ impl Opening {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RoomId(pub [u8; 16]);
 
+/// Names a client's place in a room: random, and the same whenever that client comes back. Whoever knows it may take the
+/// place again from a connection that is dead without the relay having noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Place(pub [u8; 16]);
+
 /// Ties a lane to its room. Drawn by the relay and told to both ends when they are paired, so that a lane that belongs
 /// to no room is refused, and a password holds for lanes as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,6 +95,10 @@ pub struct Hello {
     pub role: Role,
     /// The room.
     pub room: RoomId,
+    /// This client's own place there.
+    pub place: Place,
+    /// Whether to wait for the other one, whoever of the two comes first. Without it a receiver has to find a sender.
+    pub waits: bool,
     /// Proof of the relay's password over [`Welcome::nonce`]; see `net::access`.
     pub proof: Option<[u8; 32]>,
     /// A sender's first message to the receiver, at most [`MAX_FIRST`] bytes; empty from a receiver.
@@ -99,13 +108,13 @@ pub struct Hello {
 /// What the relay says after a hello.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
-    /// A sender's room is made; a further reply follows when somebody joins.
+    /// The room is made; a further reply follows when the other one joins.
     Waiting,
-    /// Both are there. To the receiver it carries the sender's first message, to the sender an empty one.
+    /// Both are there.
     Paired {
         /// For this room's lanes.
         token: LaneToken,
-        /// The sender's [`Hello::first`].
+        /// The other one's [`Hello::first`].
         first: Vec<u8>,
     },
     /// No; the relay closes after this.

@@ -1,5 +1,5 @@
-//! A control connection after its opening: welcome, hello, then a sender hosts a room in this task, and a receiver's
-//! connection is handed to the task of the sender it joins.
+//! A control connection after its opening: welcome, hello, then whoever comes first hosts a room in this task, and the
+//! second one's connection is handed to that task. A sender comes first, unless both have said that they wait.
 
 use std::{
     io,
@@ -17,7 +17,8 @@ use tokio::{
 use super::{
     connection::{Stop, answer, refuse, wait_for},
     copy::{self, End, Kind},
-    shared::{Link, Receiver, RoomGuard, Shared},
+    rooms::Guest,
+    shared::{Joiner, Link, RoomGuard, Shared},
 };
 use crate::{
     net,
@@ -35,12 +36,16 @@ pub(super) async fn serve(shared: Arc<Shared>, mut link: Link, deadline: Instant
     // Boxed, so that the many connections that only wait don't carry the room for greeting and for copying.
     let greeted = timeout_at(deadline, Box::pin(greet(&shared, &mut link))).await;
     let outcome = match greeted {
-        Ok(Ok(hello)) if hello.role == Role::Sender => host(&shared, &mut link, hello).await,
+        Ok(Ok(hello)) if hello.role == Role::Sender && !hello.waits => host(&shared, &mut link, hello).await,
         Ok(Ok(hello)) => match join(&shared, link, &hello) {
             Ok(()) => return,
             Err((back, refusal)) => {
                 link = back;
-                Err(refusal.into())
+                if hello.waits && matches!(refusal, Refusal::NoSuchRoom | Refusal::RoleTaken) {
+                    host(&shared, &mut link, hello).await
+                } else {
+                    Err(refusal.into())
+                }
             }
         },
         Ok(Err(stop)) => Err(stop),
@@ -51,8 +56,9 @@ pub(super) async fn serve(shared: Arc<Shared>, mut link: Link, deadline: Instant
             tracing::debug!(connection = link.number, "control connection closed");
             return;
         }
-        // Only draining wipes a room that its sender still holds.
-        Err(Stop::Wiped) => Refusal::Draining,
+        // Either draining wipes a room that its first comer still holds, or that one itself has come back to it.
+        Err(Stop::Wiped) if shared.rooms().is_draining() => Refusal::Draining,
+        Err(Stop::Wiped) => Refusal::RoleTaken,
         Err(Stop::Refused(refusal)) => refusal,
     };
     Box::pin(refuse(&shared, link, Opening::Control, refusal)).await;
@@ -117,34 +123,38 @@ fn check_password(
     Err(Refusal::PasswordWrong)
 }
 
-/// Hands a receiver's connection to the sender that waits, or gives it back with the reason.
+/// Hands a connection to the task of the one that waits, or gives it back with the reason.
 fn join(shared: &Arc<Shared>, link: Link, hello: &Hello) -> Result<(), (Link, Refusal)> {
     let joined = shared.count_join(&link).and_then(|()| {
         let token = LaneToken(random().map_err(|_| Refusal::OutOfMemory)?);
         let transfer = Arc::new(shared.new_transfer());
-        let joined = shared.rooms().join(hello.room, token, Arc::clone(&transfer))?;
+        let joined = shared.rooms().join(guest(hello), token, Arc::clone(&transfer))?;
         Ok((joined, token, transfer))
     });
     match joined {
         Ok((joined, token, transfer)) => joined
-            .sender
-            .send(Receiver { link, token, transfer, first: joined.first })
-            .map_err(|receiver| (receiver.link, Refusal::NoSuchRoom)),
+            .mailbox
+            .send(Joiner { link, token, transfer, firsts: (joined.first, hello.first.clone()) })
+            .map_err(|joiner| (joiner.link, Refusal::NoSuchRoom)),
         Err(refusal) => Err((link, refusal)),
     }
 }
 
-/// Opens a room, waits in it, and once a receiver is there copies until either leaves.
+fn guest(hello: &Hello) -> Guest {
+    Guest { room: hello.room, role: hello.role, place: hello.place }
+}
+
+/// Opens a room, waits in it, and once the other one is there copies until either leaves.
 async fn host(shared: &Arc<Shared>, link: &mut Link, hello: Hello) -> Result<(), Stop> {
     let (mailbox, mut arrivals) = oneshot::channel();
-    let mut room = shared.open_room(link, hello.room, hello.first, mailbox)?;
+    let mut room = shared.open_room(link, guest(&hello), hello.first, mailbox)?;
     match wait_in_room(shared, link, &mut arrivals).await {
-        Ok(receiver) => Box::pin(pair(shared, link, receiver, room)).await,
+        Ok(joiner) => Box::pin(pair(shared, link, joiner, room)).await,
         Err(stop) => {
             room.wipe();
-            // A receiver may have joined in the same instant.
-            if let Ok(receiver) = arrivals.try_recv() {
-                Box::pin(refuse(shared, receiver.link, Opening::Control, Refusal::NoSuchRoom)).await;
+            // Somebody may have joined in the same instant.
+            if let Ok(joiner) = arrivals.try_recv() {
+                Box::pin(refuse(shared, joiner.link, Opening::Control, Refusal::NoSuchRoom)).await;
             }
             Err(stop)
         }
@@ -154,11 +164,11 @@ async fn host(shared: &Arc<Shared>, link: &mut Link, hello: Hello) -> Result<(),
 async fn wait_in_room(
     shared: &Shared,
     link: &mut Link,
-    arrivals: &mut oneshot::Receiver<Receiver>,
-) -> Result<Receiver, Stop> {
+    arrivals: &mut oneshot::Receiver<Joiner>,
+) -> Result<Joiner, Stop> {
     let waiting = frame::encode(&Reply::Waiting);
     Box::pin(answer(&mut link.stream, &waiting)).await?;
-    tracing::debug!(connection = link.number, "sender waits");
+    tracing::debug!(connection = link.number, "waits");
     let limit = Duration::from_secs(shared.limits.wait_secs);
     timeout(limit, wait_for(&link.stream, arrivals)).await.unwrap_or(Err(Refusal::TooSlow.into()))
 }
@@ -166,13 +176,13 @@ async fn wait_in_room(
 async fn pair(
     shared: &Arc<Shared>,
     link: &mut Link,
-    receiver: Receiver,
+    joiner: Joiner,
     mut room: RoomGuard,
 ) -> Result<(), Stop> {
-    let Receiver { link: mut other, token, transfer, first } = receiver;
+    let Joiner { link: mut other, token, transfer, firsts: (first, joiners) } = joiner;
     let told = match shared.reserve(Kind::Control.pair_bytes()) {
         Ok(memory) => {
-            let paired = frame::encode(&Reply::Paired { token, first: Vec::new() });
+            let paired = frame::encode(&Reply::Paired { token, first: joiners });
             answer(&mut link.stream, &paired).await.map(|()| memory).map_err(|_| Refusal::NoSuchRoom)
         }
         Err(refusal) => Err(refusal),

@@ -1,27 +1,44 @@
 //! The table of rooms and lanes: who waits for whom. Pure: no sockets, no clock, no randomness.
 //!
-//! `W` is whatever reaches a sender that waits, `L` whatever reaches a lane's first comer; dropping it tells that
+//! `W` is whatever reaches the one who waits in a room, `L` whatever reaches a lane's first comer; dropping it tells that
 //! connection that its wait is over. `S` is what the connections of a paired room share. A room lives exactly as long
-//! as its sender's connection keeps it: [`Rooms::close`] wipes the room, its token and its lanes.
+//! as its first comer's connection keeps it: [`Rooms::close`] wipes the room, its token and its lanes. Only who holds a
+//! place in it can take it over before that.
 
 use std::collections::HashMap;
 
 use crate::protocol::{
     Role,
-    relay::{LaneHello, LaneToken, MAX_LANES, Refusal, RoomId},
+    relay::{LaneHello, LaneToken, MAX_LANES, Place, Refusal, RoomId},
 };
 
 /// Every room of a relay.
 pub(super) struct Rooms<W, L, S> {
     capacity: usize,
     draining: bool,
+    opened: u64,
     by_id: HashMap<RoomId, Room<W>>,
     transfers: HashMap<LaneToken, Transfer<L, S>>,
 }
 
-enum Room<W> {
-    Waiting { first: Vec<u8>, sender: W },
-    Paired(LaneToken),
+/// Whose place in which room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Guest {
+    pub(super) room: RoomId,
+    pub(super) role: Role,
+    pub(super) place: Place,
+}
+
+struct Room<W> {
+    /// Tells this room from an earlier one of the same id.
+    number: u64,
+    host: Guest,
+    state: State<W>,
+}
+
+enum State<W> {
+    Waiting { first: Vec<u8>, mailbox: W },
+    Paired { token: LaneToken, joiner: Guest },
 }
 
 struct Transfer<L, S> {
@@ -34,12 +51,21 @@ enum Lane<L> {
     Paired,
 }
 
-/// What a receiver finds in a room.
+/// A room that was opened.
+#[derive(Debug)]
+pub(super) struct Opened<S> {
+    /// For [`Rooms::close`].
+    pub(super) number: u64,
+    /// What the pair shared whose room this was until now; it has to be ended.
+    pub(super) displaced: Option<S>,
+}
+
+/// What a second comer finds in a room.
 #[derive(Debug)]
 pub(super) struct Joined<W> {
-    /// Reaches the waiting sender.
-    pub(super) sender: W,
-    /// The sender's first message.
+    /// Reaches the one who waits.
+    pub(super) mailbox: W,
+    /// The first message of the one who waits.
     pub(super) first: Vec<u8>,
 }
 
@@ -52,40 +78,53 @@ pub(super) enum Seat<L, S> {
     Second(L),
 }
 
+impl<W> Room<W> {
+    /// Whether this is a place of the room that `guest` holds already.
+    fn is_held_by(&self, guest: Guest) -> bool {
+        let joiner = if let State::Paired { joiner, .. } = &self.state { Some(*joiner) } else { None };
+        self.host == guest || joiner == Some(guest)
+    }
+}
+
 impl<W, L, S: Clone> Rooms<W, L, S> {
     /// No rooms yet, and never more than `capacity`.
     pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity, draining: false, by_id: HashMap::new(), transfers: HashMap::new() }
+        Self { capacity, draining: false, opened: 0, by_id: HashMap::new(), transfers: HashMap::new() }
     }
 
-    /// A sender opens a room and waits in it.
-    pub(super) fn open(&mut self, id: RoomId, first: Vec<u8>, sender: W) -> Result<(), Refusal> {
+    /// The first comer opens a room and waits in it, or comes back to a room of its own, which begins anew.
+    pub(super) fn open(&mut self, guest: Guest, first: Vec<u8>, mailbox: W) -> Result<Opened<S>, Refusal> {
         if self.draining {
             return Err(Refusal::Draining);
         }
-        if self.by_id.contains_key(&id) {
+        match self.by_id.get(&guest.room) {
+            Some(room) if !room.is_held_by(guest) => return Err(Refusal::RoleTaken),
+            None if self.by_id.len() >= self.capacity => return Err(Refusal::TooManyRooms),
+            _ => {}
+        }
+        self.opened += 1;
+        let number = self.opened;
+        let room = Room { number, host: guest, state: State::Waiting { first, mailbox } };
+        let before = self.by_id.insert(guest.room, room);
+        Ok(Opened { number, displaced: before.and_then(|room| self.end(&room)) })
+    }
+
+    /// The second comer joins a room. `token` must be fresh random bytes, `shared` is kept for the room's lanes.
+    pub(super) fn join(&mut self, guest: Guest, token: LaneToken, shared: S) -> Result<Joined<W>, Refusal> {
+        if self.draining {
+            return Err(Refusal::Draining);
+        }
+        let room = self.by_id.get_mut(&guest.room).ok_or(Refusal::NoSuchRoom)?;
+        if room.host.role == guest.role {
             return Err(Refusal::RoleTaken);
         }
-        if self.by_id.len() >= self.capacity {
-            return Err(Refusal::TooManyRooms);
-        }
-        self.by_id.insert(id, Room::Waiting { first, sender });
-        Ok(())
-    }
-
-    /// A receiver joins a room. `token` must be fresh random bytes, `shared` is kept for the room's lanes.
-    pub(super) fn join(&mut self, id: RoomId, token: LaneToken, shared: S) -> Result<Joined<W>, Refusal> {
-        if self.draining {
-            return Err(Refusal::Draining);
-        }
-        let room = self.by_id.get_mut(&id).ok_or(Refusal::NoSuchRoom)?;
-        match std::mem::replace(room, Room::Paired(token)) {
-            Room::Waiting { first, sender } => {
+        match std::mem::replace(&mut room.state, State::Paired { token, joiner: guest }) {
+            State::Waiting { first, mailbox } => {
                 self.transfers.insert(token, Transfer { shared, lanes: HashMap::new() });
-                Ok(Joined { sender, first })
+                Ok(Joined { mailbox, first })
             }
-            paired @ Room::Paired(_) => {
-                *room = paired;
+            paired @ State::Paired { .. } => {
+                room.state = paired;
                 Err(Refusal::RoleTaken)
             }
         }
@@ -121,19 +160,25 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         }
     }
 
-    /// Wipes a room and everything about it. Lanes that wait learn of it by their waiter's end; for those that copy,
-    /// what their room shared is handed back.
-    pub(super) fn close(&mut self, id: RoomId) -> Option<S> {
-        match self.by_id.remove(&id) {
-            Some(Room::Paired(token)) => self.transfers.remove(&token).map(|transfer| transfer.shared),
-            Some(Room::Waiting { .. }) | None => None,
+    /// Wipes a room and everything about it, unless its first comer has opened it anew since. Lanes that wait learn of it by
+    /// their waiter's end; for those that copy, what their room shared is handed back.
+    pub(super) fn close(&mut self, id: RoomId, number: u64) -> Option<S> {
+        self.by_id.get(&id).filter(|room| room.number == number)?;
+        let room = self.by_id.remove(&id)?;
+        self.end(&room)
+    }
+
+    fn end(&mut self, room: &Room<W>) -> Option<S> {
+        match &room.state {
+            State::Paired { token, .. } => self.transfers.remove(token).map(|transfer| transfer.shared),
+            State::Waiting { .. } => None,
         }
     }
 
     /// Refuses new rooms and joins from now on, and wipes the rooms that wait. Paired rooms stay, and may open lanes.
     pub(super) fn drain(&mut self) {
         self.draining = true;
-        self.by_id.retain(|_, room| matches!(room, Room::Paired(_)));
+        self.by_id.retain(|_, room| matches!(room.state, State::Paired { .. }));
     }
 
     /// Whether new rooms are refused.
@@ -162,14 +207,21 @@ mod tests {
 
     type Table = Rooms<&'static str, &'static str, u8>;
 
+    fn guest(room: RoomId, role: Role, place: u8) -> Guest {
+        Guest { room, role, place: Place([place; 16]) }
+    }
+
+    const SENDER: Guest = Guest { room: ROOM, role: Role::Sender, place: Place([1; 16]) };
+    const RECEIVER: Guest = Guest { room: ROOM, role: Role::Receiver, place: Place([2; 16]) };
+
     fn table() -> Table {
         Rooms::new(10)
     }
 
     fn paired() -> Table {
         let mut rooms = table();
-        rooms.open(ROOM, b"hi".to_vec(), "sender").unwrap();
-        rooms.join(ROOM, TOKEN, 7).unwrap();
+        rooms.open(SENDER, b"hi".to_vec(), "sender").unwrap();
+        rooms.join(RECEIVER, TOKEN, 7).unwrap();
         rooms
     }
 
@@ -180,40 +232,45 @@ mod tests {
     #[test]
     fn a_receiver_finds_the_sender_and_its_first_message() {
         let mut rooms = table();
-        rooms.open(ROOM, b"hi".to_vec(), "sender").unwrap();
-        let joined = rooms.join(ROOM, TOKEN, 7).unwrap();
-        assert_eq!((joined.sender, joined.first), ("sender", b"hi".to_vec()));
+        rooms.open(SENDER, b"hi".to_vec(), "sender").unwrap();
+        let joined = rooms.join(RECEIVER, TOKEN, 7).unwrap();
+        assert_eq!((joined.mailbox, joined.first), ("sender", b"hi".to_vec()));
     }
 
     #[test]
     fn a_second_sender_is_refused_before_and_after_pairing() {
         let mut rooms = table();
-        rooms.open(ROOM, Vec::new(), "sender").unwrap();
-        assert_eq!(rooms.open(ROOM, Vec::new(), "second"), Err(Refusal::RoleTaken));
-        assert_eq!(paired().open(ROOM, Vec::new(), "second"), Err(Refusal::RoleTaken));
+        let stranger = guest(ROOM, Role::Sender, 9);
+        rooms.open(SENDER, Vec::new(), "sender").unwrap();
+        assert_eq!(rooms.open(stranger, Vec::new(), "second").unwrap_err(), Refusal::RoleTaken);
+        assert_eq!(paired().open(stranger, Vec::new(), "second").unwrap_err(), Refusal::RoleTaken);
     }
 
     #[test]
     fn a_second_receiver_is_refused_and_the_room_stays() {
         let mut rooms = paired();
-        assert_eq!(rooms.join(ROOM, LaneToken([3; 16]), 8).unwrap_err(), Refusal::RoleTaken);
+        assert_eq!(
+            rooms.join(guest(ROOM, Role::Receiver, 9), LaneToken([3; 16]), 8).unwrap_err(),
+            Refusal::RoleTaken
+        );
         assert!(matches!(rooms.seat_lane(&lane(0, Role::Sender), "a"), Ok(Seat::First(7))));
     }
 
     #[test]
     fn a_receiver_without_a_sender_is_refused() {
         let mut rooms = table();
-        rooms.open(ROOM, Vec::new(), "sender").unwrap();
-        assert_eq!(rooms.join(OTHER, TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
+        rooms.open(SENDER, Vec::new(), "sender").unwrap();
+        assert_eq!(rooms.join(guest(OTHER, Role::Receiver, 2), TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
     }
 
     #[test]
     fn rooms_are_limited_and_closing_makes_place() {
         let mut rooms = Table::new(1);
-        rooms.open(ROOM, Vec::new(), "one").unwrap();
-        assert_eq!(rooms.open(OTHER, Vec::new(), "two"), Err(Refusal::TooManyRooms));
-        rooms.close(ROOM);
-        assert_eq!(rooms.open(OTHER, Vec::new(), "two"), Ok(()));
+        let other = guest(OTHER, Role::Sender, 3);
+        let Opened { number, .. } = rooms.open(SENDER, Vec::new(), "one").unwrap();
+        assert_eq!(rooms.open(other, Vec::new(), "two").unwrap_err(), Refusal::TooManyRooms);
+        rooms.close(ROOM, number);
+        assert!(rooms.open(other, Vec::new(), "two").is_ok());
     }
 
     #[test]
@@ -265,23 +322,52 @@ mod tests {
     fn closing_a_room_wipes_its_id_its_token_and_its_lanes() {
         let mut rooms = paired();
         rooms.seat_lane(&lane(0, Role::Sender), "waits").unwrap();
-        assert_eq!(rooms.close(ROOM), Some(7));
+        assert_eq!(rooms.close(ROOM, 1), Some(7));
         assert_eq!((rooms.len(), rooms.lanes()), (0, 0));
         assert!(rooms.transfers.is_empty());
-        assert_eq!(rooms.join(ROOM, TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
+        assert_eq!(rooms.join(RECEIVER, TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
         assert_eq!(rooms.seat_lane(&lane(0, Role::Receiver), "late").unwrap_err(), Refusal::NoSuchLane);
-        assert_eq!(rooms.close(ROOM), None);
+        assert_eq!(rooms.close(ROOM, 1), None);
     }
 
     #[test]
     fn draining_wipes_waiting_rooms_refuses_new_ones_and_lets_paired_ones_open_lanes() {
         let mut rooms = paired();
-        rooms.open(OTHER, Vec::new(), "waits").unwrap();
+        rooms.open(guest(OTHER, Role::Sender, 3), Vec::new(), "waits").unwrap();
         rooms.drain();
         assert!(rooms.is_draining());
         assert_eq!(rooms.len(), 1);
-        assert_eq!(rooms.open(OTHER, Vec::new(), "new"), Err(Refusal::Draining));
-        assert_eq!(rooms.join(OTHER, TOKEN, 7).unwrap_err(), Refusal::Draining);
+        assert_eq!(
+            rooms.open(guest(OTHER, Role::Sender, 3), Vec::new(), "new").unwrap_err(),
+            Refusal::Draining
+        );
+        assert_eq!(rooms.join(guest(OTHER, Role::Receiver, 2), TOKEN, 7).unwrap_err(), Refusal::Draining);
         assert!(matches!(rooms.seat_lane(&lane(0, Role::Sender), "lane"), Ok(Seat::First(7))));
+    }
+
+    #[test]
+    fn a_receiver_may_wait_for_its_sender() {
+        let mut rooms = table();
+        rooms.open(RECEIVER, Vec::new(), "receiver").unwrap();
+        assert_eq!(rooms.join(RECEIVER, TOKEN, 7).unwrap_err(), Refusal::RoleTaken);
+        assert_eq!(rooms.join(SENDER, TOKEN, 7).unwrap().mailbox, "receiver");
+    }
+
+    #[test]
+    fn who_comes_back_takes_its_room_over_and_the_old_connection_wipes_nothing() {
+        for back in [SENDER, RECEIVER] {
+            let mut rooms = paired();
+            let Opened { number, displaced } = rooms.open(back, Vec::new(), "back").unwrap();
+            assert_eq!((displaced, rooms.lanes()), (Some(7), 0));
+            assert_eq!(rooms.close(ROOM, 1), None);
+            assert_eq!(rooms.len(), 1);
+            let other = if back == SENDER { RECEIVER } else { SENDER };
+            assert_eq!(rooms.join(other, LaneToken([4; 16]), 8).unwrap().mailbox, "back");
+            assert_eq!(rooms.close(ROOM, number), Some(8));
+        }
+        let mut rooms = table();
+        rooms.open(SENDER, Vec::new(), "dead").unwrap();
+        assert!(rooms.open(SENDER, Vec::new(), "back").unwrap().displaced.is_none());
+        assert_eq!(rooms.join(RECEIVER, TOKEN, 7).unwrap().mailbox, "back");
     }
 }

@@ -21,7 +21,7 @@ use super::{
     config::{AccessPassword, Limits},
     metrics::Counters,
     quota::{AddressKey, Quota},
-    rooms::Rooms,
+    rooms::{Guest, Opened, Rooms},
 };
 use crate::protocol::relay::{LaneToken, Refusal, RoomId};
 
@@ -45,7 +45,7 @@ pub(super) struct Shared {
     started: Instant,
 }
 
-type Table = Rooms<oneshot::Sender<Receiver>, oneshot::Sender<Link>, Arc<Transfer>>;
+type Table = Rooms<oneshot::Sender<Joiner>, oneshot::Sender<Link>, Arc<Transfer>>;
 
 /// A connection within the limits.
 pub(super) struct Link {
@@ -56,13 +56,13 @@ pub(super) struct Link {
     pub(super) stream: TcpStream,
 }
 
-/// A receiver that joined, on its way to the sender's task.
-pub(super) struct Receiver {
+/// A second comer, on its way to the task of the first.
+pub(super) struct Joiner {
     pub(super) link: Link,
     pub(super) token: LaneToken,
     pub(super) transfer: Arc<Transfer>,
-    /// The sender's first message.
-    pub(super) first: Vec<u8>,
+    /// What the first comer said first, and what this one did.
+    pub(super) firsts: (Vec<u8>, Vec<u8>),
 }
 
 impl Shared {
@@ -102,18 +102,22 @@ impl Shared {
         Ok(self.permit(Use::Memory, bytes))
     }
 
-    /// Opens a room for a sender's connection, which is reached by `mailbox`.
+    /// Opens a room for a first comer's connection, which is reached by `mailbox`. A pair whose room it was ends.
     pub(super) fn open_room(
         self: &Arc<Self>,
         link: &Link,
-        id: RoomId,
+        guest: Guest,
         first: Vec<u8>,
-        mailbox: oneshot::Sender<Receiver>,
+        mailbox: oneshot::Sender<Joiner>,
     ) -> Result<RoomGuard, Refusal> {
         let permit = self.permit_room(link.permit.address()?, ROOM_BYTES + first.len() as u64)?;
-        self.rooms().open(id, first, mailbox)?;
+        let Opened { number, displaced } = self.rooms().open(guest, first, mailbox)?;
+        if let Some(displaced) = displaced {
+            displaced.closed.cancel();
+        }
         self.counters.rooms.fetch_add(1, Ordering::Relaxed);
-        Ok(RoomGuard { shared: Arc::clone(self), id, permit: Some(permit), transfer: None })
+        let room = (guest.room, number);
+        Ok(RoomGuard { shared: Arc::clone(self), room, permit: Some(permit), transfer: None })
     }
 
     /// Counts a try to join from this address.
@@ -209,10 +213,10 @@ impl Drop for Permit {
     }
 }
 
-/// A sender's hold on its room. Dropped, it wipes the room and closes the lanes.
+/// A first comer's hold on its room. Dropped, it wipes the room and closes the lanes.
 pub(super) struct RoomGuard {
     shared: Arc<Shared>,
-    id: RoomId,
+    room: (RoomId, u64),
     permit: Option<Permit>,
     transfer: Option<Arc<Transfer>>,
 }
@@ -222,7 +226,8 @@ impl RoomGuard {
     /// the guard is dropped.
     pub(super) fn wipe(&mut self) {
         if self.permit.take().is_some() {
-            self.transfer = self.shared.rooms().close(self.id);
+            let (id, number) = self.room;
+            self.transfer = self.shared.rooms().close(id, number);
         }
     }
 }

@@ -38,6 +38,15 @@ impl BlockSet {
         true
     }
 
+    /// Takes `index` out.
+    pub fn remove(&mut self, index: u64) {
+        if self.contains(index) {
+            self.words[(index / 64) as usize] &= !(1 << (index % 64));
+            self.len -= 1;
+            self.contiguous = self.contiguous.min(index);
+        }
+    }
+
     /// Whether `index` is in.
     pub fn contains(&self, index: u64) -> bool {
         self.words.get((index / 64) as usize).is_some_and(|word| word >> (index % 64) & 1 == 1)
@@ -88,6 +97,11 @@ mod tests {
         assert!(set.contains(100) && !set.contains(99) && !set.contains(1 << 40));
         assert_eq!((set.len(), set.first_missing()), (1, 0));
         assert!(set.insert(0) && set.insert(1));
+        assert_eq!(set.first_missing(), 2);
+        set.remove(0);
+        set.remove(7);
+        assert_eq!((set.len(), set.first_missing()), (2, 0));
+        assert!(set.insert(0));
         assert_eq!(set.first_missing(), 2);
     }
 

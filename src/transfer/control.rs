@@ -1,36 +1,101 @@
-//! The sealed control channel of a session: messages in, messages out, and proof that the other side still lives.
+//! The sealed control channel of a session: messages in, messages out, in order and each exactly once, whatever becomes of
+//! the connection below.
+//!
+//! Every record says how many messages its author has heard. What the other side has not confirmed is kept, and said
+//! again on the next connection; so a lost connection loses no message, and nobody above needs to know of it but for the
+//! lanes, which went with it ([`Control::link`]). A side that has heard nothing for a while starts to come back
+//! ([`super::rejoin`]) while it still listens, and gives the old connection up later.
 //!
 //! [`Control::next`] writes what is queued while it waits, says that this side is alive when it has nothing else to say,
-//! and gives up on a peer that has been silent for too long. It may be dropped at any await and called again, so it can
-//! stand in a `select!` beside lanes and a person's decisions.
+//! and gives up when the other side stays away for longer than this side's patience. It may be dropped at any await and
+//! called again, so it can stand in a `select!` beside lanes and a person's decisions.
 
-use std::time::Duration;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::{JoinHandle, JoinSet},
     time::{Instant, sleep_until, timeout},
 };
 
-use super::error::{Misbehaviour, TransferError};
+use super::{
+    error::{Misbehaviour, TransferError},
+    handshake::Keys,
+    progress::{Connection, Context},
+    rejoin::{Home, Return},
+    rendezvous::{Meeting, RelayChoice, place},
+};
 use crate::{
     crypto::{
         ChannelKeys, Opener, Sealer, Side,
         record::{HEADER_LEN, sealed_len},
     },
-    protocol::{frame, peer::MAX_CONTROL},
+    net::client::LaneAddress,
+    protocol::{frame, peer::MAX_CONTROL, relay::LaneToken},
 };
 
 /// A side that has said nothing for this long says that it is alive.
-const HEARTBEAT: Duration = Duration::from_secs(3);
-/// A peer that has said nothing for this long is given up: four heartbeats.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// A connection that has brought nothing for this long is doubted: coming back begins.
+const DOUBT: Duration = Duration::from_secs(3);
+/// A connection that has brought nothing for this long is given up.
 const SILENCE: Duration = Duration::from_secs(12);
+/// What a side says when it has nothing to say.
+const HEARTBEAT_MESSAGE: &[u8] = &[];
 /// How long a last word may take to leave.
 const LAST_WORD: Duration = Duration::from_secs(3);
+/// How long a side whose last word counts tries to have it confirmed.
+const FAREWELL: Duration = Duration::from_secs(20);
+/// Bytes heard after which they are confirmed at once, so that the other side need not keep them for long.
+const CONFIRM_AFTER: usize = 64 * 1024;
 
 /// See the module.
 pub struct Control {
+    /// `None` while the connection is lost.
+    wire: Option<Wire>,
+    talk: Talk,
+    home: Arc<Home>,
+    /// Finds the way back, while it is being looked for.
+    returning: JoinSet<Return>,
+    /// Since when nothing works.
+    lost_at: Option<Instant>,
+    link: u64,
+    door: Door,
+}
+
+/// Where and under which keys the lanes of this connection are opened.
+#[derive(Clone)]
+pub struct LaneDoor {
+    /// Where.
+    pub address: LaneAddress,
+    /// The name that the relay knows them by.
+    pub token: LaneToken,
+    /// Keys of the data channel.
+    pub keys: Arc<ChannelKeys>,
+}
+
+enum Door {
+    /// The keys are still being derived.
+    Deriving(LaneAddress, LaneToken, JoinHandle<ChannelKeys>),
+    Open(LaneDoor),
+}
+
+/// What was said and heard, over all connections.
+#[derive(Default)]
+struct Talk {
+    /// Messages that the other side has not confirmed, the oldest first.
+    unconfirmed: VecDeque<Vec<u8>>,
+    unconfirmed_bytes: usize,
+    /// How many before those it has.
+    confirmed: u64,
+    heard: u64,
+    heard_since_told: usize,
+}
+
+/// One connection.
+struct Wire {
     stream: TcpStream,
     opener: Opener,
     sealer: Sealer,
@@ -40,89 +105,277 @@ pub struct Control {
     written: usize,
     heard: Instant,
     said: Instant,
-    alive: Vec<u8>,
+    /// Whether the other side has told on this connection what it has heard on those before.
+    is_in_step: bool,
 }
 
 impl Control {
-    /// Over a stream whose handshake is done. `alive` is what this side says when it has nothing to say.
-    pub fn new(stream: TcpStream, keys: &ChannelKeys, side: Side, alive: &impl Serialize) -> Self {
-        let now = Instant::now();
-        Self {
-            stream,
-            opener: Opener::new(keys.sent_by(side.other()), 0, MAX_CONTROL),
-            sealer: Sealer::new(keys.sent_by(side), 0),
-            incoming: Vec::new(),
-            outgoing: Vec::new(),
-            written: 0,
-            heard: now,
-            said: now,
-            alive: frame::to_bytes(alive),
+    /// Over a stream whose handshake is done; who is lost is looked for through `relay` for as long as `patience` allows.
+    pub fn new(
+        meeting: Meeting,
+        side: Side,
+        relay: &RelayChoice,
+        patience: Duration,
+        context: &Context,
+    ) -> Result<Self, TransferError> {
+        let Meeting { stream, lanes, token, keys: Keys { metadata, data, rejoin } } = meeting;
+        let home = Home {
+            relay: relay.clone(),
+            known: lanes.relay(),
+            side,
+            key: rejoin,
+            place: place()?,
+            patience,
+            context: context.clone(),
+        };
+        let mut wire = Wire::new(stream, &metadata, &home);
+        // There were no connections before.
+        wire.is_in_step = true;
+        Ok(Self {
+            wire: Some(wire),
+            talk: Talk::default(),
+            home: Arc::new(home),
+            returning: JoinSet::new(),
+            lost_at: None,
+            link: 0,
+            door: Door::Deriving(lanes, token, data),
+        })
+    }
+
+    /// Names the connection; another one means that the lanes of the last are gone. The same on both sides.
+    pub fn link(&self) -> u64 {
+        self.link
+    }
+
+    /// The way to this connection's lanes.
+    pub async fn lane_door(&mut self) -> LaneDoor {
+        if let Door::Deriving(address, token, keys) = &mut self.door {
+            let keys = Arc::new(keys.await.expect("deriving a key doesn't panic"));
+            self.door = Door::Open(LaneDoor { address: address.clone(), token: *token, keys });
+        }
+        match &self.door {
+            Door::Open(door) => door.clone(),
+            Door::Deriving(..) => unreachable!("the keys were just waited for"),
         }
     }
 
     /// Queues a message; [`Control::next`] and [`Control::finish`] write it.
     pub fn say<T: Serialize>(&mut self, message: &T) -> Result<(), TransferError> {
-        self.say_bytes(&frame::to_bytes(message))
+        let bytes = frame::to_bytes(message);
+        if let Some(wire) = self.wire.as_mut().filter(|wire| wire.is_in_step) {
+            wire.say(self.talk.heard, &bytes)?;
+            self.talk.heard_since_told = 0;
+        }
+        self.talk.unconfirmed_bytes += bytes.len();
+        self.talk.unconfirmed.push_back(bytes);
+        Ok(())
     }
 
-    /// Bytes that are queued and not written yet.
+    /// Bytes that the other side may not have heard yet.
     pub fn backlog(&self) -> usize {
-        self.outgoing.len() - self.written
+        self.talk.unconfirmed_bytes
     }
 
     /// The next message. Safe to drop and call again.
     pub async fn next<T: DeserializeOwned>(&mut self) -> Result<T, TransferError> {
         loop {
-            if let Some(message) = self.open_next()? {
+            if let Some(message) = self.step().await? {
                 return Ok(message);
-            }
-            let now = Instant::now();
-            if now >= self.heard + SILENCE {
-                return Err(TransferError::PeerSilent { seconds: SILENCE.as_secs() });
-            }
-            if now >= self.said + HEARTBEAT {
-                let alive = self.alive.clone();
-                self.say_bytes(&alive)?;
-            }
-            let has_backlog = self.backlog() > 0;
-            let wake = (self.heard + SILENCE).min(self.said + HEARTBEAT);
-            let (mut read, mut write) = self.stream.split();
-            tokio::select! {
-                read = read.read_buf(&mut self.incoming) => match read {
-                    Ok(0) | Err(_) => return Err(TransferError::PeerLost),
-                    Ok(_) => self.heard = Instant::now(),
-                },
-                written = write.write(&self.outgoing[self.written..]), if has_backlog => match written {
-                    Ok(0) | Err(_) => return Err(TransferError::PeerLost),
-                    Ok(written) => {
-                        self.written += written;
-                        if self.written == self.outgoing.len() {
-                            self.outgoing.clear();
-                            self.written = 0;
-                        }
-                    }
-                },
-                () = sleep_until(wake) => {}
             }
         }
     }
 
-    /// Writes what is queued, says that nothing more comes, and waits a little for the other side to close as well, so
-    /// that closing doesn't destroy the last words on their way.
-    pub async fn finish(mut self) {
+    /// Has the last words confirmed if `must_arrive`, writes them in any case, says that nothing more comes, and waits a
+    /// little for the other side to close as well, so that closing doesn't destroy them on their way.
+    pub async fn finish<T: DeserializeOwned>(mut self, must_arrive: bool) {
+        if must_arrive {
+            let confirmed =
+                async { while !self.talk.unconfirmed.is_empty() && self.step::<T>().await.is_ok() {} };
+            let _ = timeout(FAREWELL, confirmed).await;
+            // Who confirmed and left is not lost.
+            self.home.context.update(|progress| progress.connection = Connection::Up);
+        }
+        self.returning.shutdown().await;
+        let Self { wire: Some(mut wire), talk, .. } = self else { return };
         let last_words = async {
-            self.stream.write_all(&self.outgoing[self.written..]).await?;
-            self.stream.shutdown().await?;
+            if talk.heard_since_told > 0 {
+                wire.say(talk.heard, HEARTBEAT_MESSAGE)?;
+            }
+            wire.stream
+                .write_all(&wire.outgoing[wire.written..])
+                .await
+                .map_err(|_| TransferError::PeerLost)?;
+            wire.stream.shutdown().await.map_err(|_| TransferError::PeerLost)?;
             let mut sink = [0; 4096];
-            while self.stream.read(&mut sink).await? > 0 {}
-            Ok::<_, std::io::Error>(())
+            while wire.stream.read(&mut sink).await.is_ok_and(|read| read > 0) {}
+            Ok::<_, TransferError>(())
         };
         // Whoever doesn't hear them learns from the closed connection.
         let _ = timeout(LAST_WORD, last_words).await;
     }
 
-    fn say_bytes(&mut self, message: &[u8]) -> Result<(), TransferError> {
-        let record = self.sealer.seal_message(message).map_err(|_| {
+    /// One thing that happens: a message, bytes moved, a connection lost or found.
+    async fn step<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
+        if let Some(message) = self.read_next()? {
+            return Ok(Some(message));
+        }
+        let now = Instant::now();
+        let silent_for = self.wire.as_ref().map_or(Duration::ZERO, |wire| now - wire.heard);
+        if silent_for >= SILENCE {
+            self.lose(TransferError::PeerSilent { seconds: SILENCE.as_secs() })?;
+        }
+        if self.lost_at.is_some_and(|lost_at| now >= lost_at + self.home.patience) {
+            return Err(TransferError::PeerLost);
+        }
+        if (self.wire.is_none() || silent_for >= DOUBT) && self.home.patience > Duration::ZERO {
+            self.come_back();
+        }
+        let Some(wire) = &mut self.wire else {
+            let give_up = self.lost_at.unwrap_or(now) + self.home.patience;
+            tokio::select! {
+                Some(returned) = self.returning.join_next() => self.go_on(returned)?,
+                () = sleep_until(give_up) => {}
+            }
+            return Ok(None);
+        };
+        if now >= wire.said + HEARTBEAT || self.talk.heard_since_told >= CONFIRM_AFTER {
+            wire.say(self.talk.heard, HEARTBEAT_MESSAGE)?;
+            self.talk.heard_since_told = 0;
+        }
+        let has_backlog = wire.written < wire.outgoing.len();
+        let next_doubt = if silent_for >= DOUBT { SILENCE } else { DOUBT };
+        let wake = (wire.heard + next_doubt).min(wire.said + HEARTBEAT);
+        let (mut read, mut write) = wire.stream.split();
+        let moved = tokio::select! {
+            read = read.read_buf(&mut wire.incoming) => match read {
+                Ok(0) | Err(_) => Err(TransferError::PeerLost),
+                Ok(_) => {
+                    wire.heard = Instant::now();
+                    Ok(())
+                }
+            },
+            written = write.write(&wire.outgoing[wire.written..]), if has_backlog => match written {
+                Ok(0) | Err(_) => Err(TransferError::PeerLost),
+                Ok(written) => {
+                    wire.written += written;
+                    if wire.written == wire.outgoing.len() {
+                        wire.outgoing.clear();
+                        wire.written = 0;
+                    }
+                    Ok(())
+                }
+            },
+            Some(returned) = self.returning.join_next() => return self.go_on(returned).map(|()| None),
+            () = sleep_until(wake) => Ok(()),
+        };
+        match moved {
+            Err(lost) => self.lose(lost)?,
+            Ok(()) if silent_for >= DOUBT && self.is_heard_again() => self.stop_doubting(),
+            Ok(()) => {}
+        }
+        Ok(None)
+    }
+
+    fn is_heard_again(&self) -> bool {
+        self.wire.as_ref().is_some_and(|wire| wire.heard.elapsed() < DOUBT)
+    }
+
+    /// The old connection has spoken after all.
+    fn stop_doubting(&mut self) {
+        self.returning = JoinSet::new();
+        self.home.context.update(|progress| progress.connection = Connection::Up);
+    }
+
+    /// Looks for the way back, if nobody does yet.
+    fn come_back(&mut self) {
+        if self.returning.is_empty() {
+            let home = Arc::clone(&self.home);
+            self.returning.spawn(async move { home.come_back().await });
+        }
+    }
+
+    /// The connection is gone; `reason` is what is told if that is the end.
+    fn lose(&mut self, reason: TransferError) -> Result<(), TransferError> {
+        if self.home.patience == Duration::ZERO {
+            return Err(reason);
+        }
+        self.wire = None;
+        self.lost_at = Some(Instant::now());
+        self.home.context.update(|progress| progress.connection = Connection::LookingForPeer);
+        Ok(())
+    }
+
+    /// On a new connection with the same other side.
+    fn go_on(&mut self, returned: Result<Return, tokio::task::JoinError>) -> Result<(), TransferError> {
+        let Return { stream, metadata, data, lanes, token, link } =
+            returned.expect("coming back doesn't panic");
+        let mut wire = Wire::new(stream, &metadata, &self.home);
+        wire.say(self.talk.heard, HEARTBEAT_MESSAGE)?;
+        self.talk.heard_since_told = 0;
+        self.wire = Some(wire);
+        self.lost_at = None;
+        self.link = link;
+        self.door = Door::Open(LaneDoor { address: lanes, token, keys: Arc::new(data) });
+        self.returning = JoinSet::new();
+        self.home.context.update(|progress| progress.connection = Connection::Up);
+        Ok(())
+    }
+
+    /// The next message among the bytes that are here already.
+    fn read_next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
+        let Some(wire) = &mut self.wire else { return Ok(None) };
+        while let Some((heard, message, len)) = wire.open_next::<T>()? {
+            self.talk.confirm(heard)?;
+            if !wire.is_in_step {
+                wire.is_in_step = true;
+                for bytes in &self.talk.unconfirmed {
+                    wire.say(self.talk.heard, bytes)?;
+                }
+            }
+            if let Some(message) = message {
+                self.talk.heard += 1;
+                self.talk.heard_since_told += len;
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Talk {
+    /// The other side has so many of this side's messages.
+    fn confirm(&mut self, heard: u64) -> Result<(), Misbehaviour> {
+        let news = heard.checked_sub(self.confirmed).and_then(|news| usize::try_from(news).ok());
+        let news = news.filter(|news| *news <= self.unconfirmed.len()).ok_or(Misbehaviour::Heard)?;
+        for bytes in self.unconfirmed.drain(..news) {
+            self.unconfirmed_bytes -= bytes.len();
+        }
+        self.confirmed = heard;
+        Ok(())
+    }
+}
+
+impl Wire {
+    fn new(stream: TcpStream, keys: &ChannelKeys, home: &Home) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            opener: Opener::new(keys.sent_by(home.side.other()), 0, MAX_CONTROL),
+            sealer: Sealer::new(keys.sent_by(home.side), 0),
+            incoming: Vec::new(),
+            outgoing: Vec::new(),
+            written: 0,
+            heard: now,
+            said: now,
+            is_in_step: false,
+        }
+    }
+
+    /// Queues a record: how much was heard, then the message.
+    fn say(&mut self, heard: u64, message: &[u8]) -> Result<(), TransferError> {
+        let mut plaintext = frame::to_bytes(&heard);
+        plaintext.extend_from_slice(message);
+        let record = self.sealer.seal_message(&plaintext).map_err(|_| {
             TransferError::Unsuited(
                 "this system gives no random numbers; nothing can be encrypted".to_owned(),
             )
@@ -132,7 +385,8 @@ impl Control {
         Ok(())
     }
 
-    fn open_next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
+    /// What the next record says was heard, and its message and length, unless it is a heartbeat.
+    fn open_next<T: DeserializeOwned>(&mut self) -> Result<Option<(u64, Option<T>, usize)>, TransferError> {
         let Some((header, rest)) = self.incoming.split_first_chunk_mut::<HEADER_LEN>() else {
             return Ok(None);
         };
@@ -144,8 +398,13 @@ impl Control {
             return Ok(None);
         };
         let plaintext = self.opener.open(&header, record).map_err(|_| Misbehaviour::Record)?;
-        let message = frame::from_bytes(plaintext).map_err(Misbehaviour::Frame)?;
+        let (heard, message) = frame::split::<u64>(plaintext).map_err(Misbehaviour::Frame)?;
+        let opened = if message == HEARTBEAT_MESSAGE {
+            (heard, None, 0)
+        } else {
+            (heard, Some(frame::from_bytes(message).map_err(Misbehaviour::Frame)?), message.len())
+        };
         self.incoming.drain(..HEADER_LEN + due.rest);
-        Ok(Some(message))
+        Ok(Some(opened))
     }
 }

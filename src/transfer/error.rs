@@ -123,6 +123,9 @@ pub enum Misbehaviour {
     /// An offer that doesn't hold together.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A count of heard messages that can't be.
+    #[error("a confirmation of what was never said")]
+    Heard,
     /// A record that was forged, damaged, replayed or moved.
     #[error("a record that was forged or damaged on the way")]
     Record,

@@ -3,12 +3,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpStream,
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
 
 use super::error::{Misbehaviour, TransferError};
 use crate::{
     code::CodePhrase,
-    crypto::{Channel, ChannelKeys, CryptoError, Pake, SharedKey, Side, Stretch, Transcript, derive},
+    crypto::{
+        Channel, ChannelKeys, CryptoError, Pake, RejoinKey, Root, SharedKey, Side, Stretch, Transcript,
+        derive,
+    },
     net::io as frames,
     protocol::{
         VERSION,
@@ -34,6 +41,8 @@ pub struct Keys {
     pub metadata: ChannelKeys,
     /// For the lanes; derived on another thread while the offer is being read.
     pub data: JoinHandle<ChannelKeys>,
+    /// For coming back when the connection is lost.
+    pub rejoin: RejoinKey,
 }
 
 /// What a sender says when its code is retired.
@@ -135,16 +144,15 @@ fn draw() -> Result<Stretch, TransferError> {
 
 async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, data: Stretch) -> Keys {
     let key = Arc::new(key);
-    let spawn = |channel, stretch: Stretch| {
-        let (code, key) = (Arc::clone(code), Arc::clone(&key));
-        tokio::task::spawn_blocking(move || derive(channel, code.as_bytes(), &key, &stretch))
-    };
-    let data = spawn(Channel::Data, data);
-    let metadata = spawn(Channel::Metadata, metadata).await.expect("deriving a key doesn't panic");
-    Keys { metadata, data }
+    let (codes, keys) = (Arc::clone(code), Arc::clone(&key));
+    let data = spawn_blocking(move || derive(Channel::Data, codes.as_bytes(), &keys, &data));
+    let code = Arc::clone(code);
+    let root = spawn_blocking(move || Root::stretch(code.as_bytes(), &key, &metadata));
+    let root = root.await.expect("deriving a key doesn't panic");
+    Keys { metadata: root.keys(Channel::Metadata), data, rejoin: root.rejoin_key() }
 }
 
-async fn read<T: serde::de::DeserializeOwned>(stream: &mut TcpStream) -> Result<T, TransferError> {
+pub(super) async fn read<T: serde::de::DeserializeOwned>(stream: &mut TcpStream) -> Result<T, TransferError> {
     match timeout(LIMIT, frames::read(stream, MAX_HANDSHAKE)).await {
         Ok(Ok(message)) => Ok(message),
         Ok(Err(frames::ReadError::Io(_))) => Err(TransferError::PeerLost),
@@ -153,7 +161,10 @@ async fn read<T: serde::de::DeserializeOwned>(stream: &mut TcpStream) -> Result<
     }
 }
 
-async fn write<T: serde::Serialize>(stream: &mut TcpStream, message: &T) -> Result<(), TransferError> {
+pub(super) async fn write<T: serde::Serialize>(
+    stream: &mut TcpStream,
+    message: &T,
+) -> Result<(), TransferError> {
     match timeout(LIMIT, frames::write(stream, message)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(TransferError::PeerLost),

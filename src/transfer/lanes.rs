@@ -1,17 +1,22 @@
 //! Lanes: the connections that carry blocks. Each is a task of its own that takes the next block when it is free, so a slow
 //! lane slows only itself. Nothing here decides how a transfer ends; a lane that breaks reports it and goes.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::mpsc,
-    task::{JoinSet, spawn_blocking},
+    task::spawn_blocking,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     blocks::{BlockSet, MAX_GAP},
+    control::LaneDoor,
     error::{Misbehaviour, TransferError},
     ordered::Ordered,
     outgoing::{Filled, Outgoing},
@@ -22,16 +27,20 @@ use super::{
 };
 use crate::{
     crypto::{
-        Opener, Sealer,
+        Opener, Sealer, Side,
         record::{HEADER_LEN, PLAINTEXT_OFFSET, sealed_len},
     },
-    net::client::{LaneAddress, RelayClientError},
-    protocol::relay::{LaneHello, Refusal},
+    net::client::RelayClientError,
+    protocol::{
+        Role,
+        relay::{LaneHello, MAX_LANES, Refusal},
+    },
 };
 
-/// Opens a lane through the relay.
-pub async fn open(address: LaneAddress, hello: LaneHello) -> Result<TcpStream, TransferError> {
-    address.open(hello).await.map_err(|error| match error {
+/// Opens a lane through the relay, which knows it by its slot.
+async fn open(door: &LaneDoor, lane: u16, role: Role) -> Result<TcpStream, TransferError> {
+    let hello = LaneHello { token: door.token, lane: lane % MAX_LANES, role };
+    door.address.open(hello).await.map_err(|error| match error {
         // A relay forgets a transfer as soon as one side has left it; why that one left, the control channel tells.
         RelayClientError::Lost | RelayClientError::Refused(Refusal::NoSuchLane) => TransferError::PeerLost,
         other => other.into(),
@@ -48,23 +57,33 @@ pub struct SendLanes {
     pub throttle: Arc<Throttle>,
     /// Bytes of a full block.
     pub block_size: u32,
+    /// Whether any lane was ever open.
+    pub has_opened: AtomicBool,
 }
 
 impl SendLanes {
-    /// Sends blocks until the queue is closed.
+    /// Opens lane `lane` and sends blocks over it until the queue has no more for it, or `end` is cancelled. A block that
+    /// was begun to be read is read to its end whatever happens, so that the queue knows of it.
     pub async fn run(
         self: Arc<Self>,
-        mut stream: TcpStream,
-        mut sealer: Sealer,
+        door: LaneDoor,
+        lane: u16,
+        end: CancellationToken,
     ) -> Result<(), TransferError> {
+        let Some(opened) = end.run_until_cancelled(open(&door, lane, Role::Sender)).await else {
+            return Ok(());
+        };
+        let mut stream = opened?;
+        self.has_opened.store(true, Ordering::Relaxed);
+        let mut sealer = Sealer::new(door.keys.sent_by(Side::Sender), lane);
         let mut buffer = Vec::with_capacity(sealed_len(self.block_size as usize));
-        while let Some(index) = self.queue.take().await {
+        while let Some(Some(taken)) = end.run_until_cancelled(self.queue.take(lane)).await {
             let this = Arc::clone(&self);
             let filled;
             (buffer, sealer, filled) = spawn_blocking(move || {
                 buffer.clear();
                 buffer.resize(PLAINTEXT_OFFSET, 0);
-                let filled = this.outgoing.fill(index, &mut buffer).and_then(|filled| {
+                let filled = this.outgoing.fill(taken, &mut buffer).and_then(|filled| {
                     if let Filled::Block(block) = filled {
                         sealer.seal(block, &mut buffer).map_err(|_| no_randomness())?;
                     }
@@ -75,15 +94,21 @@ impl SendLanes {
             .await
             .expect("reading and sealing a block doesn't panic");
             match filled? {
-                Filled::Block(_) => {
-                    self.throttle.take(buffer.len()).await;
-                    stream.write_all(&buffer).await.map_err(|_| TransferError::PeerLost)?;
+                Filled::Block(block) => {
+                    if self.outgoing.is_stream() {
+                        self.queue.read_from_stream(block, lane);
+                    }
+                    let going = async {
+                        self.throttle.take(buffer.len()).await;
+                        stream.write_all(&buffer).await.map_err(lost)
+                    };
+                    end.run_until_cancelled(going).await.unwrap_or(Ok(()))?;
                 }
-                Filled::Nothing => {}
+                Filled::Nothing => self.queue.settle(taken.block),
                 Filled::End => self.queue.end_stream(),
             }
         }
-        // The receiver has everything by now; whether it hears this makes no difference.
+        // Whether the receiver hears this makes no difference.
         let _ = stream.shutdown().await;
         Ok(())
     }
@@ -107,28 +132,48 @@ pub struct ReceiveLanes {
     pub claims: Claims,
     /// Tells which blocks are stored now, with their bytes: a stream's last is shorter than the plan can know.
     pub stored: mpsc::Sender<(u64, u32)>,
+    /// Whether any lane was ever open.
+    pub has_opened: AtomicBool,
 }
 
 impl ReceiveLanes {
-    /// Stores blocks until the sender closes the lane.
+    /// Opens lane `lane` and stores blocks until the sender closes it or `end` is cancelled. A block that is being stored is
+    /// stored to its end whatever happens, so that it is told of.
     pub async fn run(
         self: Arc<Self>,
-        mut stream: TcpStream,
-        mut opener: Opener,
+        door: LaneDoor,
+        lane: u16,
+        end: CancellationToken,
     ) -> Result<(), TransferError> {
+        let Some(opening) = end.run_until_cancelled(open(&door, lane, Role::Receiver)).await else {
+            return Ok(());
+        };
+        let mut stream = opening?;
+        self.has_opened.store(true, Ordering::Relaxed);
+        let keys = door.keys.sent_by(Side::Sender);
+        let mut opener = Opener::new(keys, lane, self.plan.block_size() as usize);
         let mut record = Vec::new();
         loop {
             let mut header = [0; HEADER_LEN];
-            if stream.read(&mut header[..1]).await.map_err(lost)? == 0 {
-                return Ok(());
+            match end.run_until_cancelled(read_header(&mut stream, &mut header)).await {
+                Some(Ok(true)) => {}
+                Some(Ok(false)) | None => return Ok(()),
+                Some(Err(error)) => return Err(error),
             }
-            stream.read_exact(&mut header[1..]).await.map_err(lost)?;
             let due = opener.begin(&header).map_err(|_| Misbehaviour::Record)?;
             self.claims.claim(&self.plan, due.block, due.length)?;
             record.resize(due.rest, 0);
-            stream.read_exact(&mut record).await.map_err(lost)?;
-            if let Sink::Ordered(ordered) = &self.sink {
-                ordered.turn(due.block).await;
+            let arriving = async {
+                stream.read_exact(&mut record).await.map_err(lost)?;
+                if let Sink::Ordered(ordered) = &self.sink {
+                    ordered.turn(due.block).await;
+                }
+                Ok(())
+            };
+            let arrived = end.run_until_cancelled(arriving).await.unwrap_or(Err(TransferError::PeerLost));
+            if let Err(error) = arrived {
+                self.claims.release(due.block);
+                return Err(error);
             }
             let this = Arc::clone(&self);
             let stored;
@@ -207,6 +252,19 @@ impl Claims {
         if is_new { Ok(()) } else { Err(Misbehaviour::BlockTwice) }
     }
 
+    /// A block that was claimed has not come, and may come again.
+    pub fn release(&self, index: u64) {
+        let mut state = self.lock();
+        if let Some(repairs) = &mut state.repairs {
+            repairs.insert(index);
+        } else {
+            state.claimed.remove(index);
+        }
+        if state.short.is_some_and(|(short, _)| short == index) {
+            state.short = None;
+        }
+    }
+
     /// Lets these blocks come once more, and no others.
     pub fn allow_repairs(&self, blocks: impl IntoIterator<Item = u64>) {
         self.lock().repairs = Some(blocks.into_iter().collect());
@@ -238,9 +296,13 @@ pub fn own_blocks(plan: &Plan, entry: u32) -> std::ops::Range<u64> {
     }
 }
 
-/// Ends all lanes and waits until they are gone.
-pub async fn stop(mut lanes: JoinSet<Result<(), TransferError>>) {
-    lanes.shutdown().await;
+/// Reads a record's header; `false` if the sender closed the lane before one.
+async fn read_header(stream: &mut TcpStream, header: &mut [u8; HEADER_LEN]) -> Result<bool, TransferError> {
+    if stream.read(&mut header[..1]).await.map_err(lost)? == 0 {
+        return Ok(false);
+    }
+    stream.read_exact(&mut header[1..]).await.map_err(lost)?;
+    Ok(true)
 }
 
 fn lost(_: std::io::Error) -> TransferError {

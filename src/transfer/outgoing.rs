@@ -14,6 +14,7 @@ use std::{
 use super::{
     error::TransferError,
     plan::{Block, Plan, Segment, Wanted},
+    queue::Taken,
     scan::{Look, Origin},
     staging::read_up_to,
     tree_hash::{BlockHash, FileHash, Forest, hash_whole},
@@ -66,6 +67,8 @@ struct State {
     hashes: Vec<(u32, FileHash)>,
     withdrawn: HashMap<u32, Withdrawal>,
     news: Vec<(u32, Withdrawal)>,
+    /// A stream's blocks that the receiver has not stored yet.
+    kept: HashMap<u64, Vec<u8>>,
 }
 
 /// What became of a request for a block.
@@ -85,16 +88,31 @@ impl Outgoing {
         Self { manifest, plan, content, stream_end: OnceLock::new(), state: Mutex::default() }
     }
 
-    /// Appends the bytes of block `index` to `buffer`. A stream ignores `index` and gives its next block instead.
-    pub fn fill(&self, index: u64, buffer: &mut Vec<u8>) -> Result<Filled, TransferError> {
+    /// Whether the bytes can be read only once.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.content, Content::Stream(_))
+    }
+
+    /// Appends the bytes of a block to `buffer`. For a new block of a stream the number that was taken means nothing: it
+    /// gives the next block, whichever that is.
+    pub fn fill(&self, taken: Taken, buffer: &mut Vec<u8>) -> Result<Filled, TransferError> {
         if let Content::Stream(stream) = &self.content {
-            return self.fill_from_stream(stream, buffer);
+            if taken.is_new {
+                return self.fill_from_stream(stream, buffer);
+            }
+            return Ok(match self.lock().kept.get(&taken.block) {
+                Some(bytes) => {
+                    buffer.extend_from_slice(bytes);
+                    Filled::Block(taken.block)
+                }
+                None => Filled::Nothing,
+            });
         }
-        match self.plan.block(index) {
-            Some(Block::Part(segment)) => Ok(self.fill_part(index, segment, buffer)),
+        match self.plan.block(taken.block) {
+            Some(Block::Part(segment)) => Ok(self.fill_part(taken, segment, buffer)),
             Some(Block::Pack(files)) => {
-                self.fill_pack(files, buffer);
-                Ok(Filled::Block(index))
+                self.fill_pack(taken, files, buffer);
+                Ok(Filled::Block(taken.block))
             }
             None => Ok(Filled::Nothing),
         }
@@ -117,6 +135,11 @@ impl Outgoing {
     /// Bytes of the stream, once it has ended; `None` before, and where there is no stream. Never waits for the stream.
     pub fn stream_end(&self) -> Option<u64> {
         self.stream_end.get().copied()
+    }
+
+    /// The receiver has a stream's block.
+    pub fn forget(&self, block: u64) {
+        self.lock().kept.remove(&block);
     }
 
     /// Files withdrawn since the last call.
@@ -181,7 +204,7 @@ impl Outgoing {
         Some((differing, *whole.finalize().as_bytes()))
     }
 
-    fn fill_part(&self, index: u64, segment: Segment, buffer: &mut Vec<u8>) -> Filled {
+    fn fill_part(&self, taken: Taken, segment: Segment, buffer: &mut Vec<u8>) -> Filled {
         if self.lock().withdrawn.contains_key(&segment.entry) {
             return Filled::Nothing;
         }
@@ -191,16 +214,18 @@ impl Outgoing {
             self.withdraw(segment.entry, reason);
             return Filled::Nothing;
         }
-        let hash = BlockHash::of(&buffer[start..], segment.offset);
-        let mut state = self.lock();
-        let blocks = self.plan.blocks_of(segment.entry);
-        let number = segment.offset / u64::from(self.plan.block_size());
-        let whole = state.trees.add(segment.entry, number, hash, blocks.end - blocks.start);
-        state.hashes.extend(whole.map(|hash| (segment.entry, hash)));
-        Filled::Block(index)
+        if taken.is_new {
+            let hash = BlockHash::of(&buffer[start..], segment.offset);
+            let mut state = self.lock();
+            let blocks = self.plan.blocks_of(segment.entry);
+            let number = segment.offset / u64::from(self.plan.block_size());
+            let whole = state.trees.add(segment.entry, number, hash, blocks.end - blocks.start);
+            state.hashes.extend(whole.map(|hash| (segment.entry, hash)));
+        }
+        Filled::Block(taken.block)
     }
 
-    fn fill_pack(&self, files: &[(u32, u32)], buffer: &mut Vec<u8>) {
+    fn fill_pack(&self, taken: Taken, files: &[(u32, u32)], buffer: &mut Vec<u8>) {
         let mut hashes = Vec::with_capacity(files.len());
         for (entry, len) in files {
             let start = buffer.len();
@@ -214,7 +239,9 @@ impl Outgoing {
                 }
             }
         }
-        self.lock().hashes.extend(hashes);
+        if taken.is_new {
+            self.lock().hashes.extend(hashes);
+        }
     }
 
     fn fill_from_stream(
@@ -244,8 +271,10 @@ impl Outgoing {
         drop(stream);
         let hash = BlockHash::of(&buffer[start..], offset);
         if let Some(entry) = self.plan.stream() {
+            let mut state = self.lock();
             // A stream's end is not known here.
-            self.lock().trees.add(entry, index, hash, u64::MAX);
+            state.trees.add(entry, index, hash, u64::MAX);
+            state.kept.insert(index, buffer[start..].to_vec());
         }
         Ok(Filled::Block(index))
     }

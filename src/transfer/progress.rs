@@ -38,6 +38,27 @@ pub enum Phase {
     Retired,
 }
 
+/// How it stands with the connection to the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Connection {
+    /// It works, or there has been none yet.
+    #[default]
+    Up,
+    /// It is lost, and the relay can't be reached either.
+    LookingForRelay,
+    /// It is lost; the relay is there, and the other side isn't yet.
+    LookingForPeer,
+}
+
+/// Who wants the transfer to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Paused {
+    /// The person on this side.
+    pub here: bool,
+    /// The person on the other side.
+    pub there: bool,
+}
+
 /// A snapshot. Bytes count when the receiver has stored them, on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
@@ -49,6 +70,10 @@ pub struct Progress {
     pub total_bytes: Option<u64>,
     /// Connections that carry data.
     pub lanes: u16,
+    /// How it stands with the connection to the other side. While it is lost, the phase is what will go on after.
+    pub connection: Connection,
+    /// Who wants it to rest.
+    pub paused: Paused,
 }
 
 /// Something that a person should learn of. None is ever dropped.
@@ -140,6 +165,7 @@ pub struct Report {
 pub const MAX_PLACED: usize = 64;
 
 /// A transfer's line to whoever started it.
+#[derive(Clone)]
 pub struct Context {
     notices: mpsc::Sender<Notice>,
     progress: watch::Sender<Progress>,

@@ -1,7 +1,8 @@
-//! The sender's blocks, handed out in order to whichever lane is free.
+//! The sender's blocks, handed out in order to whichever lane is free, and which lane has each of those that the receiver
+//! has not stored yet: when a lane is over, they go out again over another.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard},
 };
 
@@ -10,6 +11,7 @@ use tokio::sync::Notify;
 /// See the module.
 #[derive(Debug)]
 pub struct Queue {
+    is_stream: bool,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -19,35 +21,103 @@ struct State {
     next: u64,
     end: u64,
     again: VecDeque<u64>,
+    /// Blocks that are on their way, and over which lane.
+    out: HashMap<u64, u16>,
+    is_paused: bool,
     is_closed: bool,
 }
+
+/// A block to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Which.
+    pub block: u64,
+    /// Whether it is handed out for the first time.
+    pub is_new: bool,
+}
+
+/// Blocks of a stream that may be on their way: they are kept in memory, because they can't be read again.
+const MAX_STREAM_OUT: usize = 64;
 
 impl Queue {
     /// Blocks 0 to `end`, exclusive.
     pub fn new(end: u64) -> Self {
-        let state = State { next: 0, end, again: VecDeque::new(), is_closed: false };
-        Self { state: Mutex::new(state), changed: Notify::new() }
+        Self::with(end, false)
     }
 
-    /// The next block; waits while there is none. `None` once the queue is closed.
-    pub async fn take(&self) -> Option<u64> {
+    /// Blocks without end, whose numbers are known only when they have been read.
+    pub fn stream() -> Self {
+        Self::with(u64::MAX, true)
+    }
+
+    fn with(end: u64, is_stream: bool) -> Self {
+        let state = State {
+            next: 0,
+            end,
+            again: VecDeque::new(),
+            out: HashMap::new(),
+            is_paused: false,
+            is_closed: false,
+        };
+        Self { is_stream, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// The next block for `lane`; waits while there is none. `None` once the queue is closed or paused.
+    pub async fn take(&self, lane: u16) -> Option<Taken> {
         loop {
             let changed = self.changed.notified();
             {
                 let mut state = self.lock();
-                if state.is_closed {
+                if state.is_closed || state.is_paused {
                     return None;
                 }
                 if let Some(block) = state.again.pop_front() {
-                    return Some(block);
+                    state.out.insert(block, lane);
+                    return Some(Taken { block, is_new: false });
                 }
-                if state.next < state.end {
+                let is_full = self.is_stream && state.out.len() >= MAX_STREAM_OUT;
+                if state.next < state.end && !is_full {
+                    let block = state.next;
                     state.next += 1;
-                    return Some(state.next - 1);
+                    if !self.is_stream {
+                        state.out.insert(block, lane);
+                    }
+                    return Some(Taken { block, is_new: true });
                 }
             }
             changed.await;
         }
+    }
+
+    /// A stream's block has been read by `lane` and is about to go.
+    pub fn read_from_stream(&self, block: u64, lane: u16) {
+        self.lock().out.insert(block, lane);
+    }
+
+    /// The receiver has the block, or it need not be sent any more.
+    pub fn settle(&self, block: u64) {
+        self.lock().out.remove(&block);
+        if self.is_stream {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// What was on its way over a lane that is over goes out again; `None` means every lane.
+    pub fn requeue(&self, lane: Option<u16>) {
+        let mut state = self.lock();
+        let mut lost: Vec<u64> = state
+            .out
+            .iter()
+            .filter(|(_, over)| lane.is_none_or(|lane| lane == **over))
+            .map(|(block, _)| *block)
+            .collect();
+        lost.sort_unstable();
+        state.out.retain(|block, _| lost.binary_search(block).is_err());
+        for block in lost.into_iter().rev() {
+            state.again.push_front(block);
+        }
+        drop(state);
+        self.changed.notify_waiters();
     }
 
     /// Blocks below this have been handed out at least once.
@@ -55,8 +125,8 @@ impl Queue {
         self.lock().next
     }
 
-    /// Ends a stream: nothing is handed out any more. What was handed out before stays so, because the receiver has yet
-    /// to say that it is stored.
+    /// Ends a stream: nothing new is handed out any more. What was handed out before stays so, because the receiver has
+    /// yet to say that it is stored.
     pub fn end_stream(&self) {
         let mut state = self.lock();
         state.end = state.next;
@@ -65,6 +135,12 @@ impl Queue {
     /// Hands out blocks once more.
     pub fn again(&self, blocks: impl IntoIterator<Item = u64>) {
         self.lock().again.extend(blocks);
+        self.changed.notify_waiters();
+    }
+
+    /// Sends every lane home for now, or lets them take blocks again.
+    pub fn pause(&self, is_paused: bool) {
+        self.lock().is_paused = is_paused;
         self.changed.notify_waiters();
     }
 
@@ -83,23 +159,66 @@ impl Queue {
 mod tests {
     use super::*;
 
+    async fn take(queue: &Queue, lane: u16) -> Option<u64> {
+        queue.take(lane).await.map(|taken| taken.block)
+    }
+
     #[tokio::test]
     async fn blocks_come_in_order_then_again_then_the_end() {
         let queue = Queue::new(2);
-        assert_eq!(queue.take().await, Some(0));
-        assert_eq!(queue.take().await, Some(1));
+        assert_eq!(queue.take(0).await, Some(Taken { block: 0, is_new: true }));
+        assert_eq!(take(&queue, 0).await, Some(1));
         assert_eq!(queue.handed_out(), 2);
         // A lane that waits already is woken by either.
-        assert_eq!(tokio::join!(queue.take(), async { queue.again([0]) }).0, Some(0));
-        assert_eq!(tokio::join!(queue.take(), async { queue.close() }).0, None);
+        let again = tokio::join!(queue.take(0), async { queue.again([0]) }).0;
+        assert_eq!(again, Some(Taken { block: 0, is_new: false }));
+        assert_eq!(tokio::join!(take(&queue, 0), async { queue.close() }).0, None);
+    }
+
+    #[tokio::test]
+    async fn what_a_lost_lane_had_goes_out_again_but_for_what_was_stored() {
+        let queue = Queue::new(6);
+        for lane in [0, 1, 0, 1, 0] {
+            take(&queue, lane).await;
+        }
+        queue.settle(2);
+        queue.requeue(Some(0));
+        assert_eq!([take(&queue, 1).await, take(&queue, 1).await], [Some(0), Some(4)]);
+        assert_eq!(queue.take(1).await, Some(Taken { block: 5, is_new: true }));
+        queue.requeue(None);
+        let mut all = Vec::new();
+        for _ in 0..5 {
+            all.extend(take(&queue, 2).await);
+        }
+        assert_eq!(all, [0, 1, 3, 4, 5]);
+    }
+
+    #[tokio::test]
+    async fn a_pause_sends_lanes_home_and_takes_nothing_away() {
+        let queue = Queue::new(2);
+        queue.pause(true);
+        assert_eq!(take(&queue, 0).await, None);
+        queue.pause(false);
+        assert_eq!(take(&queue, 0).await, Some(0));
     }
 
     #[tokio::test]
     async fn the_end_of_a_stream_takes_nothing_back() {
-        let queue = Queue::new(u64::MAX);
-        assert_eq!((queue.take().await, queue.take().await), (Some(0), Some(1)));
+        let queue = Queue::stream();
+        assert_eq!((take(&queue, 0).await, take(&queue, 0).await), (Some(0), Some(1)));
         queue.end_stream();
         assert_eq!(queue.handed_out(), 2);
-        assert_eq!(tokio::join!(queue.take(), async { queue.close() }).0, None);
+        assert_eq!(tokio::join!(take(&queue, 0), async { queue.close() }).0, None);
+    }
+
+    #[tokio::test]
+    async fn a_stream_runs_only_so_far_ahead_of_what_is_stored() {
+        let queue = Queue::stream();
+        for block in 0..MAX_STREAM_OUT as u64 {
+            take(&queue, 0).await;
+            queue.read_from_stream(block, 0);
+        }
+        let next = tokio::join!(take(&queue, 0), async { queue.settle(5) }).0;
+        assert_eq!(next, Some(MAX_STREAM_OUT as u64));
     }
 }

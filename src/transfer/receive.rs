@@ -2,6 +2,7 @@
 //! everything its real name.
 
 mod destination;
+mod fleet;
 mod session;
 
 use std::{
@@ -9,12 +10,13 @@ use std::{
     future,
     io::Write,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool},
+    time::Duration,
 };
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::{JoinHandle, JoinSet, spawn_blocking},
+    task::{JoinHandle, spawn_blocking},
     time::Instant,
 };
 
@@ -22,24 +24,24 @@ use super::{
     blocks::BlockSet,
     control::Control,
     error::{Misbehaviour, TransferError},
-    lanes::{self, Claims, ReceiveLanes},
+    lanes::{Claims, ReceiveLanes},
     offer::{Answer, Choices, Offer},
-    progress::{Context, Notice, Phase, Report},
-    rendezvous::{Meeting, RelayChoice, explain_loss, meet_sender},
+    progress::{Context, Notice, Paused, Phase, Report},
+    rendezvous::{RelayChoice, explain_loss, meet_sender},
     staging::Staging,
 };
 use crate::{
     code::CodePhrase,
-    crypto::{ChannelKeys, Opener, Side},
-    net::client::LaneAddress,
+    crypto::Side,
     protocol::{
-        Role, frame,
+        frame,
         manifest::{Manifest, ManifestBuilder},
         peer::{FromReceiver, FromSender},
-        relay::{LaneHello, LaneToken, MAX_LANES},
+        relay::MAX_LANES,
     },
 };
 use destination::{Accepted, Checked, Destination};
+use fleet::Fleet;
 use session::Receiving;
 
 /// Everything that a receiver needs to know before there is an offer.
@@ -52,6 +54,8 @@ pub struct ReceiveRequest {
     pub output: Output,
     /// Over how many lanes at most, from 1 to [`MAX_LANES`].
     pub lanes: u16,
+    /// How long another side that was lost is looked for. With none, the loss is the end.
+    pub patience: Duration,
 }
 
 /// Where what arrives goes.
@@ -68,6 +72,8 @@ pub struct Person {
     pub answer: oneshot::Receiver<Answer>,
     /// The folder that the offer is to be held against while it waits, if it is another one.
     pub look: watch::Receiver<Option<PathBuf>>,
+    /// Whether the transfer is to rest.
+    pub pause: watch::Receiver<bool>,
 }
 
 /// Runs one transfer to its end.
@@ -81,12 +87,11 @@ pub async fn receive(
         meeting = meet_sender(&request.relay, &code, context) => meeting?,
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
-    let Meeting { stream, lanes: address, token, keys } = meeting;
-    let mut control = Control::new(stream, &keys.metadata, Side::Receiver, &FromReceiver::Alive);
-    let door = Door { address, token, keys: keys.data, max_lanes: request.lanes.clamp(1, MAX_LANES) };
+    let mut control = Control::new(meeting, Side::Receiver, &request.relay, request.patience, context)?;
+    let max_lanes = request.lanes.clamp(1, MAX_LANES);
     let mut kept = Kept::default();
     let checked = tokio::select! {
-        checked = run(&mut control, door, request.output, person, &mut kept, context) => checked,
+        checked = run(&mut control, max_lanes, request.output, person, &mut kept, context) => checked,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
     };
     kept.settle().await;
@@ -104,7 +109,8 @@ pub async fn receive(
     if let Some(last_word) = last_word {
         control.say(&last_word)?;
     }
-    control.finish().await;
+    // The sender can't know that all is in place unless it hears of it.
+    control.finish::<FromSender>(ended.is_ok()).await;
     if let Some((staging, held)) = kept.staging {
         leave(staging, held, &ended, context).await;
     }
@@ -136,14 +142,6 @@ async fn leave(
     }
 }
 
-/// What it takes to open lanes.
-struct Door {
-    address: LaneAddress,
-    token: LaneToken,
-    keys: JoinHandle<ChannelKeys>,
-    max_lanes: u16,
-}
-
 /// What a cancelled transfer has on the disk.
 #[derive(Default)]
 struct Kept {
@@ -173,7 +171,7 @@ impl Kept {
 
 async fn run(
     control: &mut Control,
-    door: Door,
+    max_lanes: u16,
     output: Output,
     person: Person,
     kept: &mut Kept,
@@ -185,7 +183,8 @@ async fn run(
         Output::Folder(folder) => Some(folder.clone()),
         Output::Writer(_) => None,
     };
-    let choices = ask(control, &manifest, folder, person, context).await?;
+    let Person { answer, look, pause } = person;
+    let choices = ask(control, &manifest, folder, (answer, look), context).await?;
     let deciding = spawn_blocking(move || Accepted::decide(manifest, &choices, output, digest));
     let decided = meanwhile_checked(control, kept.deciding.insert(deciding)).await?;
     kept.deciding = None;
@@ -193,24 +192,23 @@ async fn run(
     let held = kept.note(&accepted);
     let plan = Arc::clone(&accepted.plan);
     let needed = u16::try_from(plan.blocks()).unwrap_or(u16::MAX);
-    let lanes = door.max_lanes.min(their_lanes).min(needed);
+    let lanes = max_lanes.min(their_lanes).min(needed);
     control.say(&FromReceiver::Accept { lanes, wanted: accepted.wanted.to_wire() })?;
     let total = plan.stream().is_none().then(|| plan.bytes());
     context.tell(Notice::Accepted { files: plan.wanted_files(), bytes: total }).await;
     context.update(|progress| {
         (progress.phase, progress.total_bytes, progress.lanes) = (Phase::OpeningLanes, total, lanes);
     });
-    let keys = door.keys.await.expect("deriving a key doesn't panic");
     let (stored, news) = mpsc::channel(256);
     let sink = accepted.destination.sink();
-    let shared = Arc::new(ReceiveLanes { plan: Arc::clone(&plan), claims: Claims::new(&sink), sink, stored });
-    let mut tasks = JoinSet::new();
-    for lane in 0..lanes {
-        let (shared, address) = (Arc::clone(&shared), door.address.clone());
-        let opener = Opener::new(keys.sent_by(Side::Sender), lane, plan.block_size() as usize);
-        let hello = LaneHello { token: door.token, lane, role: Role::Receiver };
-        tasks.spawn(async move { shared.run(lanes::open(address, hello).await?, opener).await });
-    }
+    let shared = Arc::new(ReceiveLanes {
+        plan: Arc::clone(&plan),
+        claims: Claims::new(&sink),
+        sink,
+        stored,
+        has_opened: AtomicBool::new(false),
+    });
+    let mut fleet = Fleet::new(Arc::clone(&shared), lanes);
     let started = Instant::now();
     let mut receiving = Receiving {
         control,
@@ -218,6 +216,8 @@ async fn run(
         accepted: &accepted,
         lanes: shared,
         news,
+        pause,
+        paused: Paused::default(),
         held,
         unsaid: Vec::new(),
         bytes: 0,
@@ -226,8 +226,8 @@ async fn run(
         stream_bytes: None,
         repaired: None,
     };
-    let checked = receiving.run(&mut tasks).await;
-    lanes::stop(tasks).await;
+    let checked = receiving.run(&mut fleet).await;
+    fleet.stop().await;
     checked?;
     let (bytes, withdrawn) = (receiving.arrived_bytes(), receiving.withdrawn.len() as u64);
     context.enter(Phase::Storing);
@@ -279,10 +279,9 @@ async fn ask(
     control: &mut Control,
     manifest: &Arc<Manifest>,
     folder: Option<PathBuf>,
-    person: Person,
+    (mut answer, mut look): (oneshot::Receiver<Answer>, watch::Receiver<Option<PathBuf>>),
     context: &Context,
 ) -> Result<Choices, TransferError> {
-    let Person { mut answer, mut look } = person;
     let has_folder = folder.is_some();
     let offered = Arc::clone(manifest);
     let mut looking = spawn_blocking(move || Offer::look(offered, folder));
@@ -361,7 +360,8 @@ async fn meanwhile<T>(control: &mut Control, mut task: JoinHandle<T>) -> T {
 /// Messages that mean the same at every point.
 fn check_common(message: &FromSender) -> Result<(), TransferError> {
     match message {
-        FromSender::Alive => Ok(()),
+        // Lanes of a connection that is lost, or of a transfer that hasn't begun.
+        FromSender::OpenLane { .. } | FromSender::LaneOver { .. } | FromSender::Pause(_) => Ok(()),
         FromSender::Cancel => Err(TransferError::PeerCancelled),
         FromSender::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
         FromSender::Offer { .. } => Err(Misbehaviour::OutOfTurn("offer").into()),

@@ -12,14 +12,16 @@ use tokio::{
 use super::{
     error::TransferError,
     handshake::{self, Greeting, Keys},
-    progress::{Context, Notice, Phase},
+    progress::{Connection, Context, Notice, Phase},
 };
 use crate::{
     code::CodePhrase,
-    net::client::{self, Join, LaneAddress, Paired, RelayAddress, RelayClientError},
+    net::client::{
+        self, CONNECT_LIMIT, Join, LaneAddress, Paired, RelayAddress, RelayClientError, draw_place,
+    },
     protocol::{
         Role,
-        relay::{LaneToken, Refusal, RoomId},
+        relay::{LaneToken, Place, Refusal, RoomId},
     },
 };
 
@@ -29,9 +31,9 @@ const MAX_TRIES: u8 = 3;
 const RETIRED_NOTICE: Duration = Duration::from_mins(1);
 /// How often a taken room makes a sender draw again.
 const MAX_DRAWS: u32 = 20;
-/// How often a sender comes back to its own room that the relay has not cleared yet.
-const MAX_RETURNS: u32 = 20;
-const RETURN_PAUSE: Duration = Duration::from_millis(50);
+/// How soon a relay that was lost is asked again, and how rarely at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long the relay may take to end a pair.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 /// How long a relay may take to show that it is still there.
@@ -69,10 +71,12 @@ pub struct Meeting {
     pub keys: Keys,
 }
 
-/// Puts up a code and waits for somebody who knows it.
+/// Puts up a code and waits for somebody who knows it. A relay that is lost meanwhile is asked again for as long as
+/// `patience` allows.
 pub async fn wait_for_receiver(
     relay: &RelayChoice,
     choice: CodeChoice,
+    patience: Duration,
     context: &Context,
 ) -> Result<Meeting, TransferError> {
     let may_draw = if let CodeChoice::Drawn { words } = choice { Some(words) } else { None };
@@ -80,25 +84,38 @@ pub async fn wait_for_receiver(
         CodeChoice::Drawn { words } => draw(words)?,
         CodeChoice::Own(code) => code,
     });
+    let place = place()?;
     let mut tries_left = MAX_TRIES;
     let mut draws = 1;
     let mut is_shown = false;
+    let mut outage = Outage::new(patience, context);
     loop {
         let greeting = Greeting::new(&code)?;
-        let joined = match join_as_sender(relay, &code, greeting.first(), is_shown).await {
+        let joined = match join_as_sender(relay, &code, place, greeting.first()).await {
             Err(TransferError::CodeTaken) if !is_shown && draws < MAX_DRAWS && may_draw.is_some() => {
                 code = Arc::new(draw(may_draw.unwrap_or_default())?);
                 draws += 1;
                 continue;
             }
+            Err(error) if is_shown => {
+                outage.sit_out(error).await?;
+                continue;
+            }
             other => other?,
         };
+        outage.end();
         if !is_shown {
             context.tell(Notice::Code { code: (*code).clone(), relay: relay.address.clone() }).await;
             is_shown = true;
         }
         context.enter(Phase::WaitingForPeer);
-        let mut paired = joined.paired().await?;
+        let mut paired = match joined.paired().await {
+            Ok(paired) => paired,
+            Err(error) => {
+                outage.sit_out(error.into()).await?;
+                continue;
+            }
+        };
         context.enter(Phase::Handshake);
         let answered = greeting.answer(&code, &mut paired.stream, tries_left - 1).await;
         if answered.is_err() {
@@ -110,7 +127,7 @@ pub async fn wait_for_receiver(
                 tries_left -= 1;
                 context.tell(Notice::WrongTry { tries_left }).await;
                 if tries_left == 0 {
-                    tell_retired(relay, &code, context).await;
+                    tell_retired(relay, &code, place, context).await;
                     return Err(TransferError::GuessedAt);
                 }
             }
@@ -121,6 +138,45 @@ pub async fn wait_for_receiver(
             ) => {}
             Err(other) => return Err(other),
         }
+    }
+}
+
+/// The time in which a relay that was there is not.
+struct Outage<'a> {
+    patience: Duration,
+    context: &'a Context,
+    since: Option<Instant>,
+    pause: Duration,
+}
+
+impl<'a> Outage<'a> {
+    fn new(patience: Duration, context: &'a Context) -> Self {
+        Self { patience, context, since: None, pause: FIRST_PAUSE }
+    }
+
+    /// Waits a little longer each time; gives the error back once it is of another kind, or patience is at its end.
+    async fn sit_out(&mut self, error: TransferError) -> Result<(), TransferError> {
+        let is_outage = matches!(
+            error,
+            TransferError::Relay(
+                RelayClientError::Lost
+                    | RelayClientError::Unreachable { .. }
+                    | RelayClientError::Refused(Refusal::Draining | Refusal::TooSlow)
+            )
+        );
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if !is_outage || since.elapsed() >= self.patience {
+            return Err(error);
+        }
+        self.context.update(|progress| progress.connection = Connection::LookingForRelay);
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        (self.since, self.pause) = (None, FIRST_PAUSE);
+        self.context.update(|progress| progress.connection = Connection::Up);
     }
 }
 
@@ -143,7 +199,7 @@ pub async fn meet_sender(
     code: &Arc<CodePhrase>,
     context: &Context,
 ) -> Result<Meeting, TransferError> {
-    let paired = join(relay, code, Role::Receiver, Vec::new()).await;
+    let paired = join(relay, code, Role::Receiver, place()?, Vec::new()).await;
     let joined = paired.map_err(|error| match error {
         RelayClientError::Refused(Refusal::NoSuchRoom) => {
             TransferError::NobodyThere { relay: relay.address.clone() }
@@ -170,32 +226,24 @@ pub async fn explain_loss(error: TransferError, relay: &RelayChoice) -> Transfer
 async fn join_as_sender(
     relay: &RelayChoice,
     code: &CodePhrase,
+    place: Place,
     first: &[u8],
-    is_return: bool,
 ) -> Result<client::Joined, TransferError> {
-    let mut returns = 0;
-    loop {
-        match join(relay, code, Role::Sender, first.to_vec()).await {
-            // Our own last connection may not be cleared away yet.
-            Err(RelayClientError::Refused(Refusal::RoleTaken)) if is_return && returns < MAX_RETURNS => {
-                returns += 1;
-                sleep(RETURN_PAUSE).await;
-            }
-            Err(RelayClientError::Refused(Refusal::RoleTaken)) => return Err(TransferError::CodeTaken),
-            other => return Ok(other?),
-        }
+    match join(relay, code, Role::Sender, place, first.to_vec()).await {
+        Err(RelayClientError::Refused(Refusal::RoleTaken)) => Err(TransferError::CodeTaken),
+        other => Ok(other?),
     }
 }
 
 /// For a minute, tells everybody who comes that the code is retired, so that the right person doesn't stand before a
 /// closed door without a word.
-async fn tell_retired(relay: &RelayChoice, code: &CodePhrase, context: &Context) {
+async fn tell_retired(relay: &RelayChoice, code: &CodePhrase, place: Place, context: &Context) {
     context.tell(Notice::Retired).await;
     context.enter(Phase::Retired);
     let end = Instant::now() + RETIRED_NOTICE;
     let tell_all = async {
         let first = handshake::retired();
-        while let Ok(joined) = join_as_sender(relay, code, &first, true).await {
+        while let Ok(joined) = join_as_sender(relay, code, place, &first).await {
             if joined.paired().await.is_err() {
                 break;
             }
@@ -209,10 +257,18 @@ async fn join(
     relay: &RelayChoice,
     code: &CodePhrase,
     role: Role,
+    place: Place,
     first: Vec<u8>,
 ) -> Result<client::Joined, RelayClientError> {
     let (address, password) = (&relay.address, relay.password.as_deref());
-    client::join(Join { address, password, role, room: RoomId(code.room()), first }).await
+    let room = RoomId(code.room());
+    let connect_limit = CONNECT_LIMIT;
+    client::join(Join { address, connect_limit, password, role, room, place, waits: false, first }).await
+}
+
+/// Draws this side's place in a room.
+pub(super) fn place() -> Result<Place, TransferError> {
+    draw_place().map_err(|error| TransferError::Unsuited(error.to_string()))
 }
 
 fn meeting(paired: Paired, keys: Keys) -> Meeting {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -94,6 +95,10 @@ impl Party {
 
     pub fn look(&self, transfer: &Transfer, folder: &Path) {
         self.command(Command::Look(transfer.id, folder.to_owned()));
+    }
+
+    pub fn pause(&self, transfer: &Transfer, is_paused: bool) {
+        self.command(Command::Pause(transfer.id, is_paused));
     }
 
     pub fn cancel(&self, transfer: &Transfer) {
@@ -315,12 +320,19 @@ impl World {
 
     pub fn send_order(&self, what: What) -> SendOrder {
         let code = CodeChoice::Drawn { words: 4 };
-        SendOrder { what, code, relay: Some(self.relay()), lanes: 8, bytes_per_sec: None }
+        SendOrder {
+            what,
+            code,
+            relay: Some(self.relay()),
+            lanes: 8,
+            bytes_per_sec: None,
+            patience: Duration::ZERO,
+        }
     }
 
     pub fn receive_order(&self, code: CodePhrase) -> ReceiveOrder {
         let output = Output::Folder(self.target.path().to_owned());
-        ReceiveOrder { code, relay: self.relay(), output, lanes: 8 }
+        ReceiveOrder { code, relay: self.relay(), output, lanes: 8, patience: Duration::ZERO }
     }
 
     /// Starts a transfer and takes it to the question that the receiver is asked.
@@ -352,6 +364,25 @@ impl World {
         self.receiver.accept(&receiving, Choices::default());
         tokio::join!(sending.moving(), receiving.moving());
         (sending, receiving)
+    }
+}
+
+/// A writer and what was written to it.
+pub fn memory() -> (Memory, Arc<Mutex<Vec<u8>>>) {
+    let written = Arc::new(Mutex::new(Vec::new()));
+    (Memory(Arc::clone(&written)), written)
+}
+
+pub struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

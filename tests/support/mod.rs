@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test program uses another part")]
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+pub mod cutter;
 pub mod engine;
 pub mod peer;
 pub mod process;
@@ -21,7 +22,8 @@ use caiman::{
     protocol::{
         Role, VERSION, frame,
         relay::{
-            Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_FRAME, Opening, Refusal, Reply, RoomId, Welcome,
+            Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_FRAME, Opening, Place, Refusal, Reply, RoomId,
+            Welcome,
         },
     },
     relay::{Relay, RelayConfig},
@@ -128,7 +130,16 @@ impl Client {
     /// Sends a hello that has nothing wrong with it.
     pub async fn hello(&mut self, role: Role, room: RoomId) {
         let first = if role == Role::Sender { FIRST.to_vec() } else { Vec::new() };
-        let hello = Hello { version: VERSION, features: 0, role, room, proof: None, first };
+        let hello = Hello {
+            version: VERSION,
+            features: 0,
+            role,
+            room,
+            place: place(),
+            waits: false,
+            proof: None,
+            first,
+        };
         self.send(&frame::encode(&hello)).await;
     }
 
@@ -136,7 +147,8 @@ impl Client {
     pub async fn hello_with(&mut self, role: Role, room: RoomId, password: &str) {
         let proof = Some(access::prove(password, &self.welcome.nonce));
         let first = Vec::new();
-        let hello = Hello { version: VERSION, features: 0, role, room, proof, first };
+        let hello =
+            Hello { version: VERSION, features: 0, role, room, place: place(), waits: false, proof, first };
         self.send(&frame::encode(&hello)).await;
     }
 
@@ -169,6 +181,13 @@ impl Client {
         let welcome = within(net::io::read(&mut stream, MAX_FRAME)).await.unwrap();
         Self { stream, welcome }
     }
+}
+
+/// A place that nobody else holds.
+pub fn place() -> Place {
+    let mut place = [0; 16];
+    getrandom::fill(&mut place).unwrap();
+    Place(place)
 }
 
 /// A sender that waits in `room`.

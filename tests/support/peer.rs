@@ -31,7 +31,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Client, lane, read_to_end, within};
+use super::{Client, lane, place, read_to_end, within};
 
 /// As few as an honest receiver accepts: tests are many.
 pub const ITERATIONS: u32 = 100_000;
@@ -59,7 +59,16 @@ pub async fn enter(relay: SocketAddr, role: Role, code: &CodePhrase, first: Vec<
     let mut client = Client::connect(relay).await;
     let room = RoomId(code.room());
     client
-        .send(&frame::encode(&Hello { version: VERSION, features: 0, role, room, proof: None, first }))
+        .send(&frame::encode(&Hello {
+            version: VERSION,
+            features: 0,
+            role,
+            room,
+            place: place(),
+            waits: false,
+            proof: None,
+            first,
+        }))
         .await;
     client
 }
@@ -256,7 +265,13 @@ impl HostilePeer {
 
     /// A control message as a record, to be sent, changed or kept.
     pub fn seal(&mut self, message: &impl Serialize) -> Vec<u8> {
-        self.seal_bytes(&frame::to_bytes(message))
+        // Says that nothing was heard: the other end then keeps all that it said, and that is its own business.
+        self.seal_bytes(&frame::to_bytes(&(0u64, message)))
+    }
+
+    /// A record without a message.
+    pub fn heartbeat(&mut self) -> Vec<u8> {
+        self.seal_bytes(&frame::to_bytes(&0u64))
     }
 
     /// Any plaintext as a control record.
@@ -281,17 +296,25 @@ impl HostilePeer {
         timeout(Duration::ZERO, self.stream.peek(&mut [0])).await.is_err()
     }
 
-    /// The next control message; `None` once the other end has left.
+    /// The next control message that is no heartbeat; `None` once the other end has left.
     pub async fn hear<T: DeserializeOwned>(&mut self) -> Option<T> {
-        within(async {
-            let mut header = [0; HEADER_LEN];
-            self.stream.read_exact(&mut header).await.ok()?;
-            let due = self.opener.begin(&header).unwrap();
-            let mut rest = vec![0; due.rest];
-            self.stream.read_exact(&mut rest).await.ok()?;
-            Some(frame::from_bytes(self.opener.open(&header, &mut rest).unwrap()).unwrap())
-        })
-        .await
+        loop {
+            let heard = within(self.hear_record()).await?;
+            let (_, message) = frame::split::<u64>(&heard).unwrap();
+            if !message.is_empty() {
+                return Some(frame::from_bytes(message).unwrap());
+            }
+        }
+    }
+
+    /// The next control record, whatever it says.
+    pub async fn hear_record(&mut self) -> Option<Vec<u8>> {
+        let mut header = [0; HEADER_LEN];
+        self.stream.read_exact(&mut header).await.ok()?;
+        let due = self.opener.begin(&header).unwrap();
+        let mut rest = vec![0; due.rest];
+        self.stream.read_exact(&mut rest).await.ok()?;
+        Some(self.opener.open(&header, &mut rest).unwrap().to_vec())
     }
 
     /// Why the other end gave up, in its last words; `None` if it left without any.

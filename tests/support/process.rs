@@ -319,7 +319,7 @@ impl Site {
 
     /// `caiman send --json --server …` with more arguments.
     pub fn send_command(&self, args: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = caiman(&["send", "--json", "--server", &self.server]);
+        let mut command = caiman(&["send", "--json", "--patience", "0", "--server", &self.server]);
         command.args(args);
         command
     }
@@ -330,7 +330,7 @@ impl Site {
 
     /// `caiman receive --server … --out …` with more arguments, without an answer to any question.
     pub fn receive_command(&self, args: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = caiman(&["receive", "--server", &self.server, "--out"]);
+        let mut command = caiman(&["receive", "--server", &self.server, "--patience", "0", "--out"]);
         command.arg(self.target.path()).args(args);
         command
     }

@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use caiman::{
@@ -77,7 +78,13 @@ impl Stage {
     ) -> Ended {
         let id = self.engine.new_id();
         let output = output.unwrap_or_else(|| Output::Folder(self.inbox()));
-        let order = ReceiveOrder { code: code.clone(), relay: self.relay_choice(), output, lanes: 4 };
+        let order = ReceiveOrder {
+            code: code.clone(),
+            relay: self.relay_choice(),
+            output,
+            lanes: 4,
+            patience: Duration::ZERO,
+        };
         self.drive(id, Command::Receive(id, Box::new(order)), decide).await
     }
 
@@ -85,7 +92,7 @@ impl Stage {
     pub async fn send(&mut self, code: &CodePhrase, what: What, ready: oneshot::Sender<()>) -> Ended {
         let id = self.engine.new_id();
         let (relay, code) = (Some(self.relay_choice()), CodeChoice::Own(code.clone()));
-        let order = SendOrder { what, code, relay, lanes: 4, bytes_per_sec: None };
+        let order = SendOrder { what, code, relay, lanes: 4, bytes_per_sec: None, patience: Duration::ZERO };
         let mut ready = Some(ready);
         let decide = |notice: &Notice| {
             if matches!(notice, Notice::Code { .. })

@@ -358,7 +358,13 @@ fn the_title_counts_everything_that_moves_and_whose_size_is_known() {
     assert_eq!(told.state.fraction(), None);
     one.send_replace(progress(Phase::Moving, 10, 100));
     two.send_replace(progress(Phase::Moving, 200, 300));
-    three.send_replace(Progress { phase: Phase::Moving, bytes: 7, total_bytes: None, lanes: 1 });
+    three.send_replace(Progress {
+        phase: Phase::Moving,
+        bytes: 7,
+        total_bytes: None,
+        lanes: 1,
+        ..Progress::default()
+    });
     told.tick();
     assert_eq!(told.state.fraction(), Some(210.0 / 400.0));
     told.apply(Event::Ended(OTHER, Ok(Report::default())));

@@ -74,7 +74,7 @@ pub(in crate::app) fn code_of(id: TaskId) -> Event {
 
 /// A snapshot.
 pub(in crate::app) fn progress(phase: Phase, bytes: u64, total: u64) -> Progress {
-    Progress { phase, bytes, total_bytes: Some(total), lanes: 4 }
+    Progress { phase, bytes, total_bytes: Some(total), lanes: 4, ..Progress::default() }
 }
 
 /// It ended early.

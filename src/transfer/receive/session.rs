@@ -7,14 +7,15 @@ use std::{
 };
 
 use tokio::{
-    sync::mpsc,
-    task::{JoinHandle, JoinSet, spawn_blocking},
+    sync::{mpsc, watch},
+    task::{JoinHandle, spawn_blocking},
     time::{Instant, interval},
 };
 
 use super::{
     check_common,
     destination::{Accepted, Destination},
+    fleet::{Ended, Fleet},
     lock, meanwhile_checked,
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
         control::Control,
         error::{Misbehaviour, TransferError},
         lanes::{ReceiveLanes, own_blocks},
-        progress::{Context, Notice, Phase},
+        progress::{Context, Notice, Paused, Phase},
         staging::Staging,
         tree_hash::FileHash,
     },
@@ -35,8 +36,6 @@ use crate::{
 
 /// How often stored blocks are acknowledged.
 const TICK: Duration = Duration::from_millis(40);
-/// How long the control connection may take to explain a broken lane.
-const GRACE: Duration = Duration::from_secs(3);
 /// How often the journal is written while bytes move.
 const JOURNAL_EVERY: Duration = Duration::from_secs(10);
 /// Hashes in one message.
@@ -49,6 +48,9 @@ pub(super) struct Receiving<'a> {
     pub(super) accepted: &'a Accepted,
     pub(super) lanes: Arc<ReceiveLanes>,
     pub(super) news: mpsc::Receiver<(u64, u32)>,
+    /// Whether the person on this side wants a pause.
+    pub(super) pause: watch::Receiver<bool>,
+    pub(super) paused: Paused,
     pub(super) held: Arc<Mutex<BlockSet>>,
     /// Stored blocks that the sender has not been told of.
     pub(super) unsaid: Vec<u64>,
@@ -60,29 +62,32 @@ pub(super) struct Receiving<'a> {
     pub(super) repaired: Option<BTreeSet<u32>>,
 }
 
-pub(super) type Lanes = JoinSet<Result<(), TransferError>>;
 type JournalTask = JoinHandle<Result<(), TransferError>>;
 
 impl Receiving<'_> {
     /// Until everything is here and its hashes are right.
-    pub(super) async fn run(&mut self, tasks: &mut Lanes) -> Result<(), TransferError> {
+    pub(super) async fn run(&mut self, fleet: &mut Fleet) -> Result<(), TransferError> {
         let mut tick = interval(TICK);
-        let mut broken: Option<Instant> = None;
+        if *self.pause.borrow() {
+            self.pause.mark_changed();
+        }
         let mut journal: Option<JournalTask> = None;
         let mut journal_due = Instant::now() + JOURNAL_EVERY;
+        let (link, door) = (self.control.link(), self.control.lane_door().await);
+        fleet.open_all(link, door);
         loop {
             tokio::select! {
                 message = self.control.next() => {
-                    if self.hear(message?).await? && self.check().await? {
+                    if self.hear(fleet, message?).await? && self.check().await? {
                         return Ok(());
                     }
                 }
                 Some((block, bytes)) = self.news.recv() => self.note_stored(block, bytes),
-                Some(ended) = tasks.join_next(), if broken.is_none() => {
-                    match ended.expect("a lane doesn't panic") {
-                        Err(TransferError::PeerLost) | Ok(()) => broken = Some(Instant::now() + GRACE),
-                        Err(other) => return Err(other),
-                    }
+                Some(ended) = fleet.next() => self.lane_ended(fleet, ended)?,
+                Ok(()) = self.pause.changed() => {
+                    self.paused.here = *self.pause.borrow_and_update();
+                    self.control.say(&FromReceiver::Pause(self.paused.here))?;
+                    self.tell_pause();
                 }
                 saved = finish_journal(&mut journal) => {
                     journal = None;
@@ -90,9 +95,7 @@ impl Receiving<'_> {
                 }
                 _ = tick.tick() => self.say_stored()?,
             }
-            if broken.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Err(TransferError::PeerLost);
-            }
+            self.keep_lanes(fleet).await?;
             if journal.is_none() && Instant::now() >= journal_due {
                 journal = self.save_journal();
                 journal_due = Instant::now() + JOURNAL_EVERY;
@@ -100,9 +103,55 @@ impl Receiving<'_> {
         }
     }
 
+    /// What a lane brought is told before its end is.
+    fn lane_ended(&mut self, fleet: &mut Fleet, ended: Ended) -> Result<(), TransferError> {
+        if let Some((link, lane)) = fleet.ended(ended)? {
+            self.note_news();
+            self.say_stored()?;
+            self.control.say(&FromReceiver::LaneOver { link, lane })?;
+        }
+        Ok(())
+    }
+
+    /// Follows the control channel to a new connection, once the lanes of the old one are at rest and what they brought
+    /// is told.
+    async fn keep_lanes(&mut self, fleet: &mut Fleet) -> Result<(), TransferError> {
+        let link = self.control.link();
+        if fleet.is_at_home() && fleet.link() != link {
+            fleet.leave();
+        }
+        if fleet.has_left() {
+            self.note_news();
+            self.say_stored()?;
+            self.control.say(&FromReceiver::Reopen { link })?;
+            let door = self.control.lane_door().await;
+            fleet.open_all(link, door);
+        }
+        let lanes = fleet.open_lanes();
+        self.context.update(|progress| progress.lanes = lanes);
+        Ok(())
+    }
+
+    fn note_news(&mut self) {
+        while let Ok((block, bytes)) = self.news.try_recv() {
+            self.note_stored(block, bytes);
+        }
+    }
+
+    fn tell_pause(&self) {
+        let paused = self.paused;
+        self.context.update(|progress| progress.paused = paused);
+    }
+
     /// Takes in one message; says whether it was the sender's last.
-    async fn hear(&mut self, message: FromSender) -> Result<bool, TransferError> {
+    async fn hear(&mut self, fleet: &mut Fleet, message: FromSender) -> Result<bool, TransferError> {
         match message {
+            FromSender::OpenLane { link, lane } => fleet.open(link, lane)?,
+            FromSender::LaneOver { link, lane } => fleet.end(link, lane),
+            FromSender::Pause(is_paused) => {
+                self.paused.there = is_paused;
+                self.tell_pause();
+            }
             FromSender::Withdrawn { entry, reason } => self.withdraw(entry, reason).await?,
             FromSender::StreamEnd { bytes } => {
                 if self.accepted.plan.stream().is_none() || self.stream_bytes.replace(bytes).is_some() {

@@ -1,0 +1,138 @@
+//! The way back into a session whose connections were lost: both ends prove, over fresh nonces, that they still hold a
+//! secret of that session, and get new keys. Nothing of this can be had from the code alone.
+//!
+//! The secret comes from the stretched root of the session ([`Root::rejoin_key`](super::Root::rejoin_key)), so PBKDF2
+//! stays the second wall here as well. Both ends give a nonce, so neither proof nor keys ever come again, and a recorded
+//! return is worth nothing.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
+
+use super::{Channel, ChannelKeys, CryptoError, Side, kdf};
+use crate::labels;
+
+/// Length of a nonce.
+pub const NONCE_LEN: usize = 32;
+
+/// See the module. Wiped on drop; can't be printed.
+#[derive(ZeroizeOnDrop)]
+pub struct RejoinKey([u8; 32]);
+
+/// Both ends' nonces for one return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nonces {
+    /// The sending side's.
+    pub sender: [u8; NONCE_LEN],
+    /// The receiving side's.
+    pub receiver: [u8; NONCE_LEN],
+}
+
+impl RejoinKey {
+    pub(super) fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    /// A fresh nonce for this end.
+    pub fn nonce() -> Result<[u8; NONCE_LEN], CryptoError> {
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(|_| CryptoError::NoRandomness)?;
+        Ok(nonce)
+    }
+
+    /// The room in which the two meet again. Not a secret, and tells nothing of the code.
+    #[must_use]
+    pub fn room(&self) -> [u8; 16] {
+        let mut room = [0; 16];
+        kdf::expand(&self.0, labels::REJOIN_ROOM, &mut room);
+        room
+    }
+
+    /// The tag with which the end `by` proves that it holds this key: HMAC-SHA-256 (RFC 2104) over the end's label and
+    /// both nonces.
+    #[must_use]
+    pub fn prove(&self, by: Side, nonces: &Nonces) -> [u8; 32] {
+        self.proof(by, nonces).finalize().into_bytes().into()
+    }
+
+    /// Checks the tag that the end `by` sent, in constant time.
+    pub fn check(&self, by: Side, nonces: &Nonces, tag: &[u8; 32]) -> Result<(), CryptoError> {
+        self.proof(by, nonces).verify(tag.into()).map_err(|_| CryptoError::WrongCode)
+    }
+
+    /// A channel's keys from here on.
+    #[must_use]
+    pub fn keys(&self, channel: Channel, nonces: &Nonces) -> ChannelKeys {
+        let label = match channel {
+            Channel::Metadata => labels::REJOIN_METADATA,
+            Channel::Data => labels::REJOIN_DATA,
+        };
+        let root = Zeroizing::new(self.mac(label, nonces).finalize().into_bytes().into());
+        kdf::channel_keys(&root, channel)
+    }
+
+    fn proof(&self, by: Side, nonces: &Nonces) -> Hmac<Sha256> {
+        let label = match by {
+            Side::Sender => labels::REJOIN_SENDER,
+            Side::Receiver => labels::REJOIN_RECEIVER,
+        };
+        self.mac(label, nonces)
+    }
+
+    fn mac(&self, label: &[u8], nonces: &Nonces) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.update(label);
+        mac.update(&nonces.sender);
+        mac.update(&nonces.receiver);
+        mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{Opener, Sealer};
+
+    const NONCES: Nonces = Nonces { sender: [1; 32], receiver: [2; 32] };
+
+    #[test]
+    fn only_the_same_secret_the_same_end_and_the_same_nonces_pass() {
+        let key = RejoinKey::new([9; 32]);
+        let tag = key.prove(Side::Sender, &NONCES);
+        assert_eq!(key.check(Side::Sender, &NONCES, &tag), Ok(()));
+        let swapped = Nonces { sender: NONCES.receiver, receiver: NONCES.sender };
+        for refused in [
+            RejoinKey::new([8; 32]).check(Side::Sender, &NONCES, &tag),
+            key.check(Side::Receiver, &NONCES, &tag),
+            key.check(Side::Sender, &swapped, &tag),
+            key.check(Side::Sender, &Nonces { receiver: [3; 32], ..NONCES }, &tag),
+        ] {
+            assert_eq!(refused, Err(CryptoError::WrongCode));
+        }
+    }
+
+    #[test]
+    fn every_return_has_keys_of_its_own() {
+        let key = RejoinKey::new([9; 32]);
+        let open = |nonces: &Nonces, channel| {
+            let record = Sealer::new(key.keys(Channel::Metadata, &NONCES).sent_by(Side::Sender), 0)
+                .seal_message(b"still here")
+                .unwrap();
+            let keys = key.keys(channel, nonces);
+            let mut opener = Opener::new(keys.sent_by(Side::Sender), 0, 64);
+            let (header, rest) = record.split_first_chunk().unwrap();
+            opener.begin(header)?;
+            opener.open(header, &mut rest.to_vec()).map(|bytes| bytes.to_vec())
+        };
+        assert_eq!(open(&NONCES, Channel::Metadata), Ok(b"still here".to_vec()));
+        assert!(open(&Nonces { sender: [4; 32], ..NONCES }, Channel::Metadata).is_err());
+        assert!(open(&NONCES, Channel::Data).is_err());
+    }
+
+    #[test]
+    fn the_room_says_nothing_of_the_secret_and_is_the_same_for_both() {
+        let room = RejoinKey::new([9; 32]).room();
+        assert_eq!(room, RejoinKey::new([9; 32]).room());
+        assert_ne!(room, RejoinKey::new([8; 32]).room());
+    }
+}

@@ -1,0 +1,188 @@
+//! The way back to the other side after the connection was lost: through the relay, into a room that only these two know,
+//! with a proof of the session's secret before anything else. Whoever comes first waits for the other.
+
+use std::time::Duration;
+
+use tokio::{net::TcpStream, time::sleep};
+
+use super::{
+    error::TransferError,
+    handshake::{read, write},
+    progress::{Connection, Context},
+    rendezvous::RelayChoice,
+};
+use crate::{
+    crypto::{Channel, ChannelKeys, Nonces, RejoinKey, Side},
+    net::client::{self, Join, LaneAddress, Paired, RelayAddress, RelayClientError},
+    protocol::{
+        Role,
+        peer::{RejoinAnswer, RejoinHello, RejoinProof},
+        relay::{LaneToken, Place, Refusal, RoomId},
+    },
+};
+
+/// How long the relay may take to answer a connection, most of the time: short, because the network may come back in
+/// between and the system asks again ever more rarely.
+const QUICK: Duration = Duration::from_secs(2);
+/// The same every [`PATIENT_EVERY`]th time, for networks that are that slow.
+const PATIENT: Duration = Duration::from_secs(8);
+const PATIENT_EVERY: u32 = 5;
+/// The pause after a failure, doubled with each that follows, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Below what a person would call "at once" when the network is back.
+const LONGEST_PAUSE: Duration = Duration::from_millis(1500);
+/// The pause after a relay has refused: it is there, and asks for less.
+const REFUSED_PAUSE: Duration = Duration::from_secs(10);
+
+/// Where a session can be found again, and what proves it.
+pub struct Home {
+    /// The relay that brought the two together.
+    pub relay: RelayChoice,
+    /// The same by the address that its name had.
+    pub known: RelayAddress,
+    /// Which of the two this is.
+    pub side: Side,
+    /// The session's secret.
+    pub key: RejoinKey,
+    /// This side's place in the room.
+    pub place: Place,
+    /// How long to look for the other side.
+    pub patience: Duration,
+    /// Where to tell how it goes.
+    pub context: Context,
+}
+
+/// The same two peers on a new connection.
+pub struct Return {
+    /// The pipe between them.
+    pub stream: TcpStream,
+    /// New keys of the control channel.
+    pub metadata: ChannelKeys,
+    /// New keys of the lanes.
+    pub data: ChannelKeys,
+    /// Where lanes are opened.
+    pub lanes: LaneAddress,
+    /// Their name.
+    pub token: LaneToken,
+    /// Names this connection, the same on both sides.
+    pub link: u64,
+}
+
+impl Home {
+    /// Tries until the other side is found.
+    pub async fn come_back(&self) -> Return {
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1u32.. {
+            let limit = if attempt.is_multiple_of(PATIENT_EVERY) { PATIENT } else { QUICK };
+            // A name may lead somewhere else by now; asking for it may also take long where the network is gone.
+            let address = if attempt % 2 == 1 { &self.known } else { &self.relay.address };
+            match self.try_once(address, limit).await {
+                Ok(back) => return back,
+                Err(error) => {
+                    tracing::debug!(%error, attempt, "not back yet");
+                    sleep(jittered(self.pause_after(&error, pause))).await;
+                }
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        unreachable!("attempts are not counted that far")
+    }
+
+    /// How long to wait; tells what is missing on the way.
+    fn pause_after(&self, error: &TransferError, pause: Duration) -> Duration {
+        let (connection, pause) = match error {
+            TransferError::Relay(RelayClientError::Refused(Refusal::RoleTaken)) => {
+                (Connection::LookingForPeer, pause)
+            }
+            TransferError::Relay(RelayClientError::Refused(_)) => {
+                (Connection::LookingForRelay, REFUSED_PAUSE)
+            }
+            TransferError::Relay(_) => (Connection::LookingForRelay, pause),
+            _ => (Connection::LookingForPeer, pause),
+        };
+        self.tell(connection);
+        pause
+    }
+
+    /// While the old connection is only doubted, nothing is told yet.
+    fn tell(&self, connection: Connection) {
+        self.context.update(|progress| {
+            if progress.connection != Connection::Up {
+                progress.connection = connection;
+            }
+        });
+    }
+
+    async fn try_once(
+        &self,
+        address: &RelayAddress,
+        connect_limit: Duration,
+    ) -> Result<Return, TransferError> {
+        let role = match self.side {
+            Side::Sender => Role::Sender,
+            Side::Receiver => Role::Receiver,
+        };
+        let joined = client::join(Join {
+            address,
+            connect_limit,
+            password: self.relay.password.as_deref(),
+            role,
+            room: RoomId(self.key.room()),
+            place: self.place,
+            waits: true,
+            first: Vec::new(),
+        });
+        let joined = joined.await?;
+        self.tell(Connection::LookingForPeer);
+        let Paired { mut stream, lanes, token, .. } = joined.paired().await?;
+        let nonces = self.prove(&mut stream).await?;
+        let [link, ..] = nonces.sender.as_chunks().0 else {
+            unreachable!("a nonce has more than eight bytes")
+        };
+        Ok(Return {
+            stream,
+            metadata: self.key.keys(Channel::Metadata, &nonces),
+            data: self.key.keys(Channel::Data, &nonces),
+            lanes,
+            token,
+            link: u64::from_be_bytes(*link),
+        })
+    }
+
+    /// Nothing is said or believed before both have proven the session's secret.
+    async fn prove(&self, stream: &mut TcpStream) -> Result<Nonces, TransferError> {
+        let ours = RejoinKey::nonce().map_err(|_| {
+            TransferError::Unsuited(
+                "this system gives no random numbers; nothing can be encrypted".to_owned(),
+            )
+        })?;
+        let stranger = |_| TransferError::WrongCode { tries_left: None };
+        match self.side {
+            Side::Sender => {
+                write(stream, &RejoinHello { nonce: ours }).await?;
+                let RejoinAnswer { nonce, tag } = read(stream).await?;
+                let nonces = Nonces { sender: ours, receiver: nonce };
+                self.key.check(Side::Receiver, &nonces, &tag).map_err(stranger)?;
+                write(stream, &RejoinProof { tag: self.key.prove(Side::Sender, &nonces) }).await?;
+                Ok(nonces)
+            }
+            Side::Receiver => {
+                let RejoinHello { nonce } = read(stream).await?;
+                let nonces = Nonces { sender: nonce, receiver: ours };
+                let tag = self.key.prove(Side::Receiver, &nonces);
+                write(stream, &RejoinAnswer { nonce: ours, tag }).await?;
+                let RejoinProof { tag } = read(stream).await?;
+                self.key.check(Side::Sender, &nonces, &tag).map_err(stranger)?;
+                Ok(nonces)
+            }
+        }
+    }
+}
+
+/// Up to half as long again, so that many that were cut off at once don't come back at once.
+fn jittered(pause: Duration) -> Duration {
+    let mut random = [0; 1];
+    // Without randomness there is no jitter, and no harm.
+    let _ = getrandom::fill(&mut random);
+    pause + pause * u32::from(random[0]) / 512
+}

@@ -1,0 +1,220 @@
+//! The sender's lanes: which are open, which are over on which side, and when those that were lost are opened again.
+//!
+//! The sender leads: it says which lane opens. A lane is over when both ends are: only then is it known which of its blocks
+//! arrived, and the others go out again over another.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    net::client::RelayClientError,
+    protocol::{peer::FromSender, relay::MAX_LANES},
+    transfer::{
+        control::{Control, LaneDoor},
+        error::TransferError,
+        lanes::SendLanes,
+    },
+};
+
+/// The pause before a lost lane is opened again, doubled each time, up to the longest; from the start again once it worked.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A lane that lived this long worked.
+const WORKED: Duration = Duration::from_secs(10);
+
+/// A lane that ended on this side.
+pub(super) type Ended = (u64, u16, Result<(), TransferError>);
+
+/// See the module.
+pub(super) struct Fleet {
+    shared: Arc<SendLanes>,
+    slots: u16,
+    tasks: JoinSet<Ended>,
+    /// The connection that the lanes belong to, and the way to them.
+    link: u64,
+    door: Option<LaneDoor>,
+    lanes: BTreeMap<u16, Lane>,
+    /// Slots without a lane: which lane comes next, and when.
+    due: BTreeMap<u16, (Instant, Duration)>,
+    is_paused: bool,
+}
+
+struct Lane {
+    end: CancellationToken,
+    opened: Instant,
+    pause: Duration,
+    ours_is_over: bool,
+    theirs_is_over: bool,
+}
+
+impl Fleet {
+    pub(super) fn new(shared: Arc<SendLanes>, slots: u16) -> Self {
+        Self {
+            shared,
+            slots,
+            tasks: JoinSet::new(),
+            link: 0,
+            door: None,
+            lanes: BTreeMap::new(),
+            due: BTreeMap::new(),
+            is_paused: false,
+        }
+    }
+
+    /// The connection that the lanes belong to.
+    pub(super) fn link(&self) -> u64 {
+        self.link
+    }
+
+    /// How many lanes carry data, or are about to.
+    pub(super) fn open_lanes(&self) -> u16 {
+        self.lanes.values().filter(|lane| !lane.ours_is_over).count() as u16
+    }
+
+    /// Opens every lane of a connection; the other side does the same without being told.
+    pub(super) fn open_all(
+        &mut self,
+        control: &mut Control,
+        link: u64,
+        door: LaneDoor,
+    ) -> Result<(), TransferError> {
+        (self.link, self.door) = (link, Some(door));
+        for lane in 0..self.slots {
+            self.open(lane, FIRST_PAUSE);
+            if self.is_paused {
+                self.end_ours(lane);
+                control.say(&FromSender::LaneOver { link, lane })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection is gone, and all its lanes with it.
+    pub(super) fn leave(&mut self) {
+        for lane in self.lanes.values() {
+            lane.end.cancel();
+        }
+        self.lanes.clear();
+        self.due.clear();
+        self.door = None;
+    }
+
+    /// Whether the lanes of a lost connection have come to rest.
+    pub(super) fn has_left(&self) -> bool {
+        self.door.is_none() && self.tasks.is_empty()
+    }
+
+    /// Whether the lanes' connection is one that counts.
+    pub(super) fn is_at_home(&self) -> bool {
+        self.door.is_some()
+    }
+
+    /// The next lane that ends on this side; `None` while there are none.
+    pub(super) async fn next(&mut self) -> Option<Ended> {
+        self.tasks.join_next().await.map(|ended| ended.expect("a lane doesn't panic"))
+    }
+
+    /// A lane has ended on this side.
+    pub(super) fn ended(&mut self, control: &mut Control, ended: Ended) -> Result<(), TransferError> {
+        let (link, lane, result) = ended;
+        match result {
+            Ok(()) | Err(TransferError::PeerLost) => {}
+            // A relay that let nobody in from the start has a reason that a person should hear.
+            Err(TransferError::Relay(RelayClientError::Refused(_)))
+                if self.shared.has_opened.load(Ordering::Relaxed) => {}
+            Err(other) => return Err(other),
+        }
+        if link != self.link {
+            return Ok(());
+        }
+        let Some(state) = self.lanes.get_mut(&lane) else { return Ok(()) };
+        let was_over = std::mem::replace(&mut state.ours_is_over, true);
+        if state.theirs_is_over {
+            self.settle(lane);
+        }
+        if was_over || !self.lanes.contains_key(&lane) {
+            return Ok(());
+        }
+        control.say(&FromSender::LaneOver { link, lane })
+    }
+
+    /// A lane has ended on the other side, and what it brought was said.
+    pub(super) fn other_end_is_over(&mut self, link: u64, lane: u16) {
+        if link != self.link {
+            return;
+        }
+        // A lane that was never opened is none of ours to end.
+        let Some(state) = self.lanes.get_mut(&lane) else { return };
+        state.theirs_is_over = true;
+        state.end.cancel();
+        if state.ours_is_over {
+            self.settle(lane);
+        }
+    }
+
+    /// Sends every lane home, or brings them back.
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+        self.shared.queue.pause(is_paused);
+        if !is_paused {
+            let now = Instant::now();
+            for due in self.due.values_mut() {
+                *due = (now, FIRST_PAUSE);
+            }
+        }
+    }
+
+    /// Opens what is due.
+    pub(super) fn open_due(&mut self, control: &mut Control) -> Result<(), TransferError> {
+        if self.door.is_none() || self.is_paused {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let due: Vec<_> =
+            self.due.iter().filter(|(_, (at, _))| *at <= now).map(|(l, (_, p))| (*l, *p)).collect();
+        for (lane, pause) in due {
+            self.due.remove(&lane);
+            control.say(&FromSender::OpenLane { link: self.link, lane })?;
+            self.open(lane, pause);
+        }
+        Ok(())
+    }
+
+    /// Ends all lanes and waits until they are gone.
+    pub(super) async fn stop(mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    fn end_ours(&mut self, lane: u16) {
+        if let Some(state) = self.lanes.get_mut(&lane) {
+            state.ours_is_over = true;
+            state.end.cancel();
+        }
+    }
+
+    fn open(&mut self, lane: u16, pause: Duration) {
+        let Some(door) = self.door.clone() else { return };
+        let (end, link) = (CancellationToken::new(), self.link);
+        let (shared, token) = (Arc::clone(&self.shared), end.clone());
+        self.tasks.spawn(async move { (link, lane, shared.run(door, lane, token).await) });
+        let state = Lane { end, opened: Instant::now(), pause, ours_is_over: false, theirs_is_over: false };
+        self.lanes.insert(lane, state);
+    }
+
+    /// Both ends of a lane are over.
+    fn settle(&mut self, lane: u16) {
+        let Some(state) = self.lanes.remove(&lane) else { return };
+        self.shared.queue.requeue(Some(lane));
+        let pause = if state.opened.elapsed() >= WORKED { FIRST_PAUSE } else { state.pause };
+        // A slot that was used so often that its numbers are used up stays empty until the next connection.
+        if let Some(next) = lane.checked_add(MAX_LANES) {
+            self.due.insert(next, (Instant::now() + pause, (pause * 2).min(LONGEST_PAUSE)));
+        }
+    }
+}

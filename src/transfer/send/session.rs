@@ -1,0 +1,327 @@
+//! The sender's state machine while lanes carry blocks: what is stored, what is withdrawn, what has to go once more.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, spawn_blocking},
+    time::interval,
+};
+
+use super::{check_common, fleet::Fleet};
+use crate::{
+    protocol::peer::{FromReceiver, FromSender},
+    transfer::{
+        blocks::BlockSet,
+        control::Control,
+        error::{Misbehaviour, TransferError},
+        lanes::own_blocks,
+        outgoing::Outgoing,
+        plan::{Plan, Wanted},
+        progress::{Context, Notice, Paused, Phase},
+        queue::Queue,
+        tree_hash::FileHash,
+    },
+};
+
+/// How often news is looked for that no event brings.
+const TICK: Duration = Duration::from_millis(50);
+/// Hashes in one message.
+const HASHES_AT_ONCE: usize = 4096;
+
+/// The transfer's state once lanes are open.
+pub(super) struct Sending<'a> {
+    control: &'a mut Control,
+    context: &'a Context,
+    plan: Arc<Plan>,
+    outgoing: Arc<Outgoing>,
+    queue: Arc<Queue>,
+    /// Whether the person on this side wants a pause.
+    pause: watch::Receiver<bool>,
+    paused: Paused,
+    /// The connection for which the receiver is ready.
+    ready: u64,
+    /// Blocks that the receiver has stored, or that belong to withdrawn files.
+    settled: BlockSet,
+    /// Blocks that are being sent a second time and are not stored yet.
+    repairs_left: Option<HashSet<u64>>,
+    /// What the receiver says of damaged files: entry, and the hashes of the blocks that it holds.
+    damaged: Vec<(u32, Vec<FileHash>)>,
+    bytes: u64,
+    missing: u64,
+    /// Bytes of withdrawn files, whether or not they were sent.
+    withdrawn_bytes: u64,
+    /// Empty files were looked at once more.
+    is_checked: bool,
+    is_done: bool,
+    has_repaired: bool,
+}
+
+type Comparison = JoinHandle<(Vec<u64>, Vec<(u32, FileHash)>)>;
+
+impl<'a> Sending<'a> {
+    pub(super) fn new(
+        control: &'a mut Control,
+        context: &'a Context,
+        plan: Arc<Plan>,
+        outgoing: Arc<Outgoing>,
+        queue: Arc<Queue>,
+        pause: watch::Receiver<bool>,
+    ) -> Self {
+        let ready = control.link();
+        Self {
+            control,
+            context,
+            plan,
+            outgoing,
+            queue,
+            pause,
+            paused: Paused::default(),
+            ready,
+            settled: BlockSet::default(),
+            repairs_left: None,
+            damaged: Vec::new(),
+            bytes: 0,
+            missing: 0,
+            withdrawn_bytes: 0,
+            is_checked: false,
+            is_done: false,
+            has_repaired: false,
+        }
+    }
+
+    /// Until the receiver has everything. Gives how much it stored, and how much is missing there.
+    pub(super) async fn run(
+        &mut self,
+        fleet: &mut Fleet,
+        wanted: Wanted,
+    ) -> Result<(u64, u64), TransferError> {
+        let outgoing = Arc::clone(&self.outgoing);
+        let mut check = Some(spawn_blocking(move || outgoing.check_empty_files(&wanted)));
+        let mut tick = interval(TICK);
+        if *self.pause.borrow() {
+            self.pause.mark_changed();
+        }
+        let mut comparison: Option<Comparison> = None;
+        self.keep_lanes(fleet).await?;
+        loop {
+            tokio::select! {
+                message = self.control.next() => match self.hear(fleet, message?)? {
+                    Heard::Nothing => {}
+                    Heard::AllDamage => comparison = Some(self.compare()),
+                    Heard::Complete { stored, failed } => {
+                        self.queue.close();
+                        return Ok((stored, self.missing + failed));
+                    }
+                },
+                Some(ended) = fleet.next() => fleet.ended(self.control, ended)?,
+                () = join(&mut check) => {
+                    check = None;
+                    self.is_checked = true;
+                }
+                compared = join(&mut comparison) => {
+                    comparison = None;
+                    self.send_again(compared)?;
+                }
+                Ok(()) = self.pause.changed() => {
+                    self.paused.here = *self.pause.borrow_and_update();
+                    self.control.say(&FromSender::Pause(self.paused.here))?;
+                    self.pause_lanes(fleet);
+                }
+                _ = tick.tick() => {}
+            }
+            self.keep_lanes(fleet).await?;
+            self.tell_news().await?;
+        }
+    }
+
+    /// Bytes that the receiver has, of the files that were not withdrawn.
+    pub(super) fn arrived_bytes(&self) -> u64 {
+        if self.plan.stream().is_some() { self.bytes } else { self.plan.bytes() - self.withdrawn_bytes }
+    }
+
+    /// Opens lanes on the connection as it is now: all of them on a new one, once the old ones are at rest on both sides,
+    /// and single ones that were lost.
+    async fn keep_lanes(&mut self, fleet: &mut Fleet) -> Result<(), TransferError> {
+        let link = self.control.link();
+        if fleet.is_at_home() && fleet.link() != link {
+            fleet.leave();
+        }
+        if fleet.has_left() && self.ready == link {
+            self.queue.requeue(None);
+            let door = self.control.lane_door().await;
+            fleet.open_all(self.control, link, door)?;
+        }
+        fleet.open_due(self.control)?;
+        let lanes = fleet.open_lanes();
+        self.context.update(|progress| progress.lanes = lanes);
+        Ok(())
+    }
+
+    fn pause_lanes(&mut self, fleet: &mut Fleet) {
+        let paused = self.paused;
+        fleet.pause(paused.here || paused.there);
+        self.context.update(|progress| progress.paused = paused);
+    }
+
+    fn hear(&mut self, fleet: &mut Fleet, message: FromReceiver) -> Result<Heard, TransferError> {
+        match message {
+            FromReceiver::Reopen { link } => self.ready = link,
+            FromReceiver::LaneOver { link, lane } => fleet.other_end_is_over(link, lane),
+            FromReceiver::Pause(is_paused) => {
+                self.paused.there = is_paused;
+                self.pause_lanes(fleet);
+            }
+            FromReceiver::Stored(ranges) => self.settle_stored(&ranges)?,
+            FromReceiver::Damaged { entry, hashes, last } => {
+                self.note_damage(entry, hashes)?;
+                if last {
+                    return Ok(Heard::AllDamage);
+                }
+            }
+            FromReceiver::Complete { stored, failed } => {
+                if !self.is_done {
+                    return Err(Misbehaviour::OutOfTurn("complete").into());
+                }
+                return Ok(Heard::Complete { stored, failed });
+            }
+            FromReceiver::Accept { .. } => return Err(Misbehaviour::OutOfTurn("accept").into()),
+            FromReceiver::Decline => return Err(TransferError::PeerDeclined),
+            other => check_common(&other)?,
+        }
+        Ok(Heard::Nothing)
+    }
+
+    fn settle_stored(&mut self, ranges: &[(u64, u64)]) -> Result<(), TransferError> {
+        // At a stream's end lanes take numbers that no block comes for.
+        let stream_blocks = self.outgoing.stream_end().map(|end| end.div_ceil(self.plan.block_size().into()));
+        let handed_out = self.queue.handed_out().min(stream_blocks.unwrap_or(u64::MAX));
+        for (first, count) in ranges {
+            let end = first.checked_add(*count).filter(|end| *end <= handed_out);
+            let end = end.ok_or(Misbehaviour::UnknownBlock)?;
+            // A withdrawn file's blocks count as settled, and may have been on their way.
+            for block in *first..end {
+                self.queue.settle(block);
+                self.outgoing.forget(block);
+                if let Some(left) = &mut self.repairs_left {
+                    if !left.remove(&block) && !self.outgoing.is_withdrawn_block(block) {
+                        return Err(Misbehaviour::BlockTwice.into());
+                    }
+                } else if self.settled.insert(block) {
+                    self.bytes += u64::from(self.plan.block_len(block).unwrap_or_default());
+                } else if !self.outgoing.is_withdrawn_block(block) {
+                    return Err(Misbehaviour::BlockTwice.into());
+                }
+            }
+        }
+        // A stream's last block is shorter than the plan can know.
+        let bytes = self.outgoing.stream_end().map_or(self.bytes, |end| self.bytes.min(end));
+        self.bytes = bytes;
+        let phase = if self.has_repaired { Phase::Repairing } else { Phase::Moving };
+        self.context.update(|progress| (progress.phase, progress.bytes) = (phase, bytes));
+        Ok(())
+    }
+
+    fn note_damage(&mut self, entry: u32, hashes: Vec<FileHash>) -> Result<(), TransferError> {
+        if !self.is_done || self.has_repaired {
+            return Err(Misbehaviour::OutOfTurn("damaged").into());
+        }
+        let blocks = self.plan.blocks_of(entry);
+        match self.damaged.last_mut() {
+            Some((last, held)) if *last == entry => held.extend(hashes),
+            // Files come in the offer's order; one that came again would cost its hashes and its comparison again.
+            Some((last, _)) if *last > entry => return Err(Misbehaviour::UnknownEntry.into()),
+            _ => self.damaged.push((entry, hashes)),
+        }
+        let held = self.damaged.last().map_or(0, |(_, held)| held.len() as u64);
+        let is_file = blocks.start < blocks.end && self.plan.stream().is_none();
+        if !is_file || held > blocks.end - blocks.start {
+            return Err(Misbehaviour::UnknownEntry.into());
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self) -> Comparison {
+        self.context.enter(Phase::Repairing);
+        (self.is_done, self.has_repaired) = (false, true);
+        let (outgoing, damaged) = (Arc::clone(&self.outgoing), std::mem::take(&mut self.damaged));
+        spawn_blocking(move || {
+            let mut blocks = Vec::new();
+            let mut hashes = Vec::new();
+            for (entry, theirs) in damaged {
+                if let Some((differing, hash)) = outgoing.compare(entry, &theirs) {
+                    blocks.extend(differing);
+                    hashes.push((entry, hash));
+                }
+            }
+            blocks.sort_unstable();
+            blocks.dedup();
+            (blocks, hashes)
+        })
+    }
+
+    fn send_again(&mut self, compared: (Vec<u64>, Vec<(u32, FileHash)>)) -> Result<(), TransferError> {
+        let (blocks, hashes) = compared;
+        self.say_hashes(&hashes)?;
+        self.repairs_left = Some(blocks.iter().copied().collect());
+        self.queue.again(blocks);
+        Ok(())
+    }
+
+    /// Tells the receiver what has changed on this side; says that all is done once it is.
+    async fn tell_news(&mut self) -> Result<(), TransferError> {
+        for (entry, reason) in self.outgoing.take_withdrawn() {
+            self.missing += 1;
+            self.withdrawn_bytes += self.outgoing.size_of(entry);
+            self.control.say(&FromSender::Withdrawn { entry, reason })?;
+            for block in own_blocks(&self.plan, entry) {
+                self.settled.insert(block);
+                if let Some(left) = &mut self.repairs_left {
+                    left.remove(&block);
+                }
+            }
+            self.context.tell(Notice::Withdrawn { path: self.outgoing.path_of(entry), reason }).await;
+        }
+        let stream_end = self.outgoing.stream_end();
+        let blocks =
+            stream_end.map_or(self.plan.blocks(), |bytes| bytes.div_ceil(u64::from(self.plan.block_size())));
+        let nothing_left = match &self.repairs_left {
+            Some(left) => left.is_empty(),
+            None => self.settled.len() >= blocks && !self.has_repaired,
+        };
+        if self.is_done || !self.is_checked || !nothing_left {
+            return Ok(());
+        }
+        self.is_done = true;
+        if !self.has_repaired {
+            if let Some(bytes) = stream_end {
+                self.control.say(&FromSender::StreamEnd { bytes })?;
+            }
+            let hashes = self.outgoing.take_hashes();
+            self.say_hashes(&hashes)?;
+        }
+        self.control.say(&FromSender::Done)?;
+        self.context.enter(Phase::Storing);
+        Ok(())
+    }
+
+    fn say_hashes(&mut self, hashes: &[(u32, FileHash)]) -> Result<(), TransferError> {
+        hashes
+            .chunks(HASHES_AT_ONCE)
+            .try_for_each(|page| self.control.say(&FromSender::Hashes(page.to_vec())))
+    }
+}
+
+enum Heard {
+    Nothing,
+    AllDamage,
+    Complete { stored: u64, failed: u64 },
+}
+
+/// Waits for a task that may not be there.
+async fn join<T>(task: &mut Option<JoinHandle<T>>) -> T {
+    match task {
+        Some(task) => task.await.expect("work on the disk doesn't panic"),
+        None => std::future::pending().await,
+    }
+}

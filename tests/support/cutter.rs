@@ -1,0 +1,137 @@
+//! [`Cutter`]: a piece of network between a client and a relay, which a test can cut, freeze and mend.
+
+use std::{net::SocketAddr, time::Duration};
+
+use caiman::{engine::RelayChoice, net::client::RelayAddress};
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::engine::within;
+
+/// How it stands with a cutter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Open,
+    /// Nothing passes, and nobody is told.
+    Frozen,
+}
+
+/// See the module. It stands between its clients and the relay until it is dropped.
+pub struct Cutter {
+    addr: SocketAddr,
+    way: watch::Sender<Way>,
+    /// Cut connections break at once; the token that follows is for those that come later.
+    cut: watch::Sender<CancellationToken>,
+    /// Connections in the order in which they came, each with the token that breaks it alone.
+    each: watch::Sender<Vec<CancellationToken>>,
+    accepting: JoinHandle<()>,
+}
+
+impl Cutter {
+    /// Before the relay at `relay`.
+    pub async fn before(relay: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (way, ways) = watch::channel(Way::Open);
+        let (cut, cuts) = watch::channel(CancellationToken::new());
+        let each = watch::Sender::new(Vec::new());
+        let known = each.clone();
+        let accepting = tokio::spawn(async move {
+            let mut pipes = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let token = cuts.borrow().child_token();
+                known.send_modify(|each: &mut Vec<_>| each.push(token.clone()));
+                pipes.spawn(pipe(client, relay, ways.clone(), token));
+            }
+        });
+        Self { addr, way, cut, each, accepting }
+    }
+
+    /// The relay as it is seen from behind this.
+    pub fn relay(&self) -> RelayChoice {
+        RelayChoice { address: RelayAddress::from_socket(self.addr), password: None }
+    }
+
+    /// Breaks every connection; new ones pass.
+    pub fn cut(&self) {
+        self.cut.send_replace(CancellationToken::new()).cancel();
+    }
+
+    /// Breaks one connection: 0 is the control connection, the lanes follow.
+    pub fn cut_one(&self, number: usize) {
+        self.each.borrow()[number].cancel();
+    }
+
+    /// How many connections there were.
+    pub fn connections(&self) -> usize {
+        self.each.borrow().len()
+    }
+
+    /// Waits until there were more than so many.
+    pub async fn has_more_than(&self, number: usize) {
+        let mut each = self.each.subscribe();
+        within("another connection", each.wait_for(|each| each.len() > number)).await.unwrap();
+    }
+
+    /// Lets nothing pass, old or new, and tells nobody.
+    pub fn freeze(&self) {
+        self.way.send_replace(Way::Frozen);
+    }
+
+    /// Lets everything pass again; what came meanwhile is lost with its connections, as with a network that was gone for
+    /// long.
+    pub fn mend(&self) {
+        self.cut();
+        self.way.send_replace(Way::Open);
+    }
+}
+
+impl Drop for Cutter {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn pipe(client: TcpStream, relay: SocketAddr, ways: watch::Receiver<Way>, cut: CancellationToken) {
+    let mut ready = ways.clone();
+    let carrying = async {
+        if ready.wait_for(|way| *way == Way::Open).await.is_err() {
+            return;
+        }
+        let Ok(server) = TcpStream::connect(relay).await else { return };
+        for stream in [&client, &server] {
+            // Closed abruptly, as a lost connection is.
+            SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+        let (from_client, to_client) = client.into_split();
+        let (from_server, to_server) = server.into_split();
+        tokio::join!(copy(from_client, to_server, ways.clone()), copy(from_server, to_client, ways));
+    };
+    cut.run_until_cancelled(carrying).await;
+}
+
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut ways: watch::Receiver<Way>) {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let Ok(read) = from.read(&mut buffer).await else { return };
+        if ways.wait_for(|way| *way == Way::Open).await.is_err() {
+            return;
+        }
+        if read == 0 {
+            let _ = to.shutdown().await;
+            return;
+        }
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}
