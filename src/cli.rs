@@ -8,6 +8,7 @@ mod relay;
 mod report;
 mod server;
 mod session;
+mod unfinished;
 mod units;
 
 use std::{
@@ -31,6 +32,7 @@ pub fn main() -> ExitCode {
             with_runtime(async |interrupts| session::receive(args, interrupts).await)
         }
         Some(Command::Relay(args)) => with_runtime(async |interrupts| relay::run(*args, interrupts).await),
+        Some(Command::Unfinished { discard, json }) => unfinished::run(discard.as_deref(), json),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Args::command(), "caiman", &mut io::stdout());
             Exit::Done

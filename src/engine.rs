@@ -40,6 +40,7 @@ pub use crate::{
         receive::Output,
         rendezvous::{CodeChoice, RelayChoice},
         send::What,
+        unfinished::{Registry, Unfinished},
     },
 };
 
@@ -92,6 +93,8 @@ pub struct ReceiveOrder {
     pub lanes: u16,
     /// How long another side that was lost is looked for; [`PATIENCE`] unless there is a reason.
     pub patience: Duration,
+    /// Where it is written down that there is something to go on with.
+    pub unfinished: Registry,
 }
 
 /// What a person wants.
@@ -115,6 +118,8 @@ pub enum Command {
     Relay(TaskId, Box<RelayConfig>),
     /// Try a relay and its password; answered by [`Event::Checked`] within seconds.
     Check(TaskId, RelayChoice),
+    /// End a transfer as the engine's end does: what a receiver has is kept, to be gone on with.
+    Stop(TaskId),
     /// End a transfer; let a relay finish what it carries. A relay that is cancelled twice ends at once. Of a check that
     /// is cancelled nothing more is heard.
     Cancel(TaskId),

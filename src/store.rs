@@ -132,6 +132,11 @@ impl Store {
         Self::of_person("CAIMAN_DATA_DIR", ProjectDirs::data_local_dir)
     }
 
+    /// The folder for the list of interrupted transfers, beside the history.
+    pub fn unfinished_folder() -> Option<PathBuf> {
+        Self::of_history().folder.map(|folder| folder.join("unfinished"))
+    }
+
     /// The folder, if there is one to speak of.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()

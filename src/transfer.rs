@@ -2,7 +2,8 @@
 //! both of them use.
 //!
 //! Pure parts: [`plan`], [`placement`], [`names`], [`blocks`], [`tree_hash`], [`show`]. Parts that touch the disk:
-//! [`scan`], [`listing`], [`outgoing`] (sender), [`staging`], [`delivery`], [`journal`] (receiver). Parts that touch the network:
+//! [`scan`], [`listing`], [`outgoing`] (sender), [`staging`], [`delivery`], [`journal`],
+//! [`leftovers`], [`unfinished`] (receiver). Parts that touch the network:
 //! [`rendezvous`], [`handshake`], [`rejoin`], [`control`], [`lanes`].
 
 pub mod blocks;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod handshake;
 pub mod journal;
 pub mod lanes;
+pub mod leftovers;
 pub mod listing;
 pub mod names;
 pub mod offer;
@@ -30,3 +32,4 @@ pub mod show;
 pub mod staging;
 pub mod throttle;
 pub mod tree_hash;
+pub mod unfinished;

@@ -348,3 +348,28 @@ fn an_access_password_opens_the_relay() {
     site.receive(&[&code, "--yes", "--password", "lagoon"]).end().exits(0);
     sending.end().exits(0);
 }
+
+#[test]
+fn an_interrupted_transfer_is_listed_and_can_be_discarded() {
+    let site = Site::new();
+    let (mut sending, mut receiving) = site.crawl();
+    receiving.kill();
+    sending.kill();
+    let unfinished = |args: &[&str]| {
+        let mut command = caiman(&[&["unfinished"], args].concat());
+        command.env("CAIMAN_DATA_DIR", site.data.path());
+        run(command)
+    };
+    let listed = unfinished(&["--json"]);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.exits(0).output).unwrap();
+    assert_eq!((&listed["names"][0], &listed["bytes"]), (&"large".into(), &(5 * BLOCK).into()));
+    assert!(listed["held"].as_u64().unwrap() >= BLOCK as u64, "{listed}");
+    let id = listed["id"].as_str().unwrap();
+    let said = unfinished(&[]);
+    let line = String::from_utf8(said.exits(0).output.clone()).unwrap();
+    assert!(line.starts_with(id) && line.contains("large") && line.contains("1.2 MiB"), "{line}");
+    unfinished(&["--discard", "nothing"]).exits(2);
+    unfinished(&["--discard", id]).exits(0);
+    assert_eq!(std::fs::read_dir(site.target.path()).unwrap().count(), 0);
+    assert!(unfinished(&[]).exits(0).errors.contains("Nothing was interrupted"));
+}

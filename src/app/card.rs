@@ -120,6 +120,7 @@ impl Sheet {
     /// What the person chose.
     pub(super) fn choices(&self) -> Choices {
         Choices {
+            resumes: true,
             folder: self.offer.folder.clone(),
             unwanted: self.tree.as_ref().map(Tree::unwanted).unwrap_or_default(),
             on_conflict: self.on_conflict,

@@ -19,11 +19,12 @@ use super::{
 use crate::{
     code::{self, CodePhrase},
     engine::{
-        Answer, CodeChoice, Command, Output, PATIENCE, ReceiveOrder, RelayChoice, RelayConfig, SendOrder,
-        TaskId, TransferError, What,
+        Answer, CodeChoice, Command, Output, PATIENCE, ReceiveOrder, Registry, RelayChoice, RelayConfig,
+        SendOrder, TaskId, TransferError, What,
     },
     history::{Direction as Way, Ending, Entry, Outcome as Past, unix_secs},
     net::client::RelayAddress,
+    store::Store,
     transfer::show::Shown,
 };
 
@@ -191,6 +192,7 @@ impl Window {
             output: Output::Folder(self.state.save_folder.clone()),
             lanes: settings.lanes,
             patience: PATIENCE,
+            unfinished: Registry::at(Store::unfinished_folder()),
         };
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {

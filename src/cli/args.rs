@@ -40,6 +40,16 @@ pub(super) enum Command {
     /// Run a relay, which lets two computers meet that can't reach each other. It sees neither names nor contents.
     #[command(after_help = RELAY_HELP)]
     Relay(Box<RelayArgs>),
+    /// List transfers to this machine that were interrupted, or remove what is here of one. They go on when the same things
+    /// are sent again and received into the same folder.
+    Unfinished {
+        /// Remove what is here of this one.
+        #[arg(long, value_name = "ID")]
+        discard: Option<String>,
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -129,6 +139,12 @@ pub(super) struct ReceiveArgs {
     /// Leave out this path of the offer and everything below it; may be given several times.
     #[arg(long, value_name = "PATH")]
     pub(super) exclude: Vec<String>,
+    /// Use what an interrupted transfer left in the folder (the default).
+    #[arg(long, overrides_with = "no_resume")]
+    pub(super) resume: bool,
+    /// Have everything sent again, whatever an interrupted transfer left in the folder.
+    #[arg(long, overrides_with = "resume")]
+    pub(super) no_resume: bool,
     #[command(flatten)]
     pub(super) common: CommonArgs,
 }

@@ -1,7 +1,6 @@
 //! `caiman send` and `caiman receive`: one transfer from the first line to the exit code.
 
 use std::{
-    collections::HashMap,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     time::Duration,
@@ -24,10 +23,11 @@ use crate::{
     code::{self, CodeError, CodePhrase, Invite},
     engine::{
         Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Offer, OnConflict, Output,
-        Progress, ReceiveOrder, Report, SendOrder, TaskId, TransferError, What, check_paths,
+        Progress, ReceiveOrder, Registry, Report, SendOrder, TaskId, TransferError, What, check_paths,
     },
     net::client::RelayAddress,
     protocol::manifest::{EntryKind, OfferKind},
+    store::Store,
     transfer::show::{self, Shown},
 };
 
@@ -67,7 +67,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
 /// Runs `caiman receive`.
 pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> Exit {
     let reporter = Reporter::for_receiver(args.common.json, args.stdout);
-    let ReceiveArgs { code, out, yes, stdout, overwrite, skip, exclude, common, .. } = args;
+    let ReceiveArgs { code, out, yes, stdout, overwrite, skip, exclude, no_resume, common, .. } = args;
     let invite = match code {
         Some(text) => code::parse_any(&text),
         None => match ask_code(interrupts).await {
@@ -103,15 +103,16 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     };
     let (code, _) = invite.into_parts();
     let patience = Duration::from_secs(common.patience);
-    let order = ReceiveOrder { code, relay, output, lanes: common.lanes, patience };
-    let plan = Plan::Receive { accepts: yes || stdout, on_conflict, exclude };
+    let unfinished = Registry::at(Store::unfinished_folder());
+    let order = ReceiveOrder { code, relay, output, lanes: common.lanes, patience, unfinished };
+    let plan = Plan::Receive { accepts: yes || stdout, on_conflict, exclude, resumes: !no_resume };
     run(reporter, plan, interrupts, |id| Command::Receive(id, Box::new(order))).await
 }
 
 /// What this program does with the transfer's questions.
 enum Plan {
     Send { needs_password: bool },
-    Receive { accepts: bool, on_conflict: OnConflict, exclude: Vec<String> },
+    Receive { accepts: bool, on_conflict: OnConflict, exclude: Vec<String>, resumes: bool },
 }
 
 struct Session {
@@ -182,7 +183,7 @@ impl Session {
                         return None;
                     }
                     is_cancelled = true;
-                    self.command(Command::Cancel(self.id));
+                    self.command(Command::Stop(self.id));
                 }
             }
         }
@@ -235,7 +236,8 @@ impl Session {
             Notice::Kept(folder) => {
                 let path = folder.to_string_lossy();
                 let line = format!(
-                    "What arrived is kept in {}. This version can't go on from there yet; delete it to free the space.",
+                    "What arrived is kept in {}. To go on, have the same things sent again and receive them into the same \
+                     folder; caiman unfinished --discard frees the space.",
                     Shown(&path)
                 );
                 self.reporter.say(&line, "kept", json!({ "folder": path }));
@@ -280,7 +282,7 @@ impl Session {
 
     /// Shows an offer and decides, or asks.
     fn consider(&mut self, offer: &Offer) {
-        let Plan::Receive { accepts, on_conflict, exclude } = &self.plan else { return };
+        let Plan::Receive { accepts, on_conflict, exclude, resumes } = &self.plan else { return };
         let entries = offer.manifest.entries();
         let is_excluded = |path: &str| {
             exclude.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
@@ -294,7 +296,7 @@ impl Session {
             .filter_map(|(index, _)| u32::try_from(index).ok())
             .collect();
         let choices =
-            Choices { folder: None, unwanted, on_conflict: *on_conflict, exceptions: HashMap::new() };
+            Choices { resumes: *resumes, unwanted, on_conflict: *on_conflict, ..Choices::default() };
         let repaired: Vec<_> =
             offer.repaired().map(|(theirs, here)| json!({ "from": theirs, "to": here })).collect();
         let fields = json!({
@@ -303,6 +305,7 @@ impl Session {
             "files": offer.manifest.files(),
             "bytes": offer.manifest.bytes(),
             "free": offer.free,
+            "resumable": if *resumes { offer.resumable } else { 0 },
             "conflicts": offer.conflicts(),
             "repaired": repaired,
         });
@@ -400,6 +403,10 @@ fn describe(offer: &Offer, on_conflict: OnConflict) -> Vec<String> {
     }
     if let (Some(folder), Some(free)) = (&offer.folder, offer.free) {
         lines.push(format!("Into {} ({} free)", Shown(&folder.to_string_lossy()), show::bytes(free)));
+    }
+    if offer.resumable > 0 {
+        let line = "of it is here already from an interrupted transfer and is not sent again";
+        lines.push(format!("{} {line}", show::bytes(offer.resumable)));
     }
     let conflicts = offer.conflicts() as u64;
     if conflicts > 0 {

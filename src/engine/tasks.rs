@@ -1,6 +1,15 @@
 //! The engine's own loop: takes commands, owns the tasks, joins them.
 
-use std::{collections::HashMap, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -52,6 +61,7 @@ pub(super) async fn run(
         }
     }
     for task in running.values() {
+        task.closing.store(true, Ordering::Relaxed);
         task.cancel.cancel();
         task.kill.cancel();
     }
@@ -65,6 +75,8 @@ pub(super) async fn run(
 
 struct Running {
     cancel: CancellationToken,
+    /// Whether the cancellation is a program's end rather than a person's wish.
+    closing: Arc<AtomicBool>,
     kill: CancellationToken,
     wishes: Wishes,
 }
@@ -100,6 +112,7 @@ impl Out {
 
 fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut HashMap<TaskId, Running>) {
     let (cancel, kill) = (CancellationToken::new(), CancellationToken::new());
+    let closing = Arc::<AtomicBool>::default();
     let out = out.clone();
     let (id, wishes) = match command {
         Command::Send(id, order) => {
@@ -112,7 +125,7 @@ fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut 
             let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
             let (pause, pauses) = watch::channel(false);
             let person = receive::Person { answer: answered, look: looks, pause: pauses };
-            tasks.spawn(receive_task(id, *order, person, cancel.clone(), out));
+            tasks.spawn(receive_task(id, *order, person, (cancel.clone(), Arc::clone(&closing)), out));
             (id, Wishes::Receive { answer: Some(answer), look, pause })
         }
         Command::Relay(id, config) => {
@@ -153,6 +166,13 @@ fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut 
             }
             return;
         }
+        Command::Stop(id) => {
+            if let Some(task) = running.get(&id) {
+                task.closing.store(true, Ordering::Relaxed);
+                task.cancel.cancel();
+            }
+            return;
+        }
         Command::Cancel(id) => {
             if let Some(task) = running.get(&id) {
                 if task.cancel.is_cancelled() {
@@ -163,7 +183,7 @@ fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut 
             return;
         }
     };
-    running.insert(id, Running { cancel, kill, wishes });
+    running.insert(id, Running { cancel, closing, kill, wishes });
 }
 
 async fn send_task(
@@ -179,7 +199,7 @@ async fn send_task(
         Some(relay) => {
             let request = with_relay(relay);
             let work = async |context: &Context| send(request, person, context).await;
-            transfer(id, &out, cancel, work).await
+            transfer(id, &out, (cancel, Arc::default()), work).await
         }
         None => match host().await {
             Ok(relay) => {
@@ -189,7 +209,7 @@ async fn send_task(
                 let (end, kill) = (CancellationToken::new(), relay.kill_token());
                 let work = async |context: &Context| send(request, person, context).await;
                 let sending = async {
-                    let ended = transfer(id, &out, cancel, work).await;
+                    let ended = transfer(id, &out, (cancel, Arc::default()), work).await;
                     end.cancel();
                     kill.cancel();
                     ended
@@ -211,13 +231,13 @@ async fn receive_task(
     id: TaskId,
     order: ReceiveOrder,
     person: receive::Person,
-    cancel: CancellationToken,
+    end: (CancellationToken, Arc<AtomicBool>),
     out: Out,
 ) -> TaskId {
-    let ReceiveOrder { code, relay, output, lanes, patience } = order;
-    let request = ReceiveRequest { code, relay, output, lanes, patience };
+    let ReceiveOrder { code, relay, output, lanes, patience, unfinished } = order;
+    let request = ReceiveRequest { code, relay, output, lanes, patience, unfinished };
     let work = async |context: &Context| receive(request, person, context).await;
-    let ended = transfer(id, &out, cancel, work).await;
+    let ended = transfer(id, &out, end, work).await;
     out.send(Event::Ended(id, ended)).await;
     id
 }
@@ -264,13 +284,13 @@ async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, o
 async fn transfer(
     id: TaskId,
     out: &Out,
-    cancel: CancellationToken,
+    (cancel, closing): (CancellationToken, Arc<AtomicBool>),
     work: impl AsyncFnOnce(&Context) -> Result<Report, TransferError>,
 ) -> Result<Report, TransferError> {
     let (progress, snapshots) = watch::channel(Progress::default());
     out.send(Event::Started(id, snapshots)).await;
     let (notices, mut inbox) = mpsc::channel(NOTICES);
-    let context = Context::new(notices, progress, Arc::clone(&out.wake), cancel);
+    let context = Context::new(notices, progress, Arc::clone(&out.wake), cancel, closing);
     let working = async {
         let ended = work(&context).await;
         drop(context);

@@ -67,15 +67,18 @@ impl BlockSet {
         self.contiguous
     }
 
-    /// The bitmap as bytes, lowest number first.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    /// All that is in, as (first, count), sorted.
+    pub fn ranges(&self) -> Vec<(u64, u64)> {
+        let bits = self.words.iter().enumerate().filter(|(_, word)| **word != 0);
+        let numbers = bits.flat_map(|(at, word)| {
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at as u64 * 64 + bit)
+        });
+        to_ranges(numbers)
     }
 }
 
-/// Folds block numbers into (first, count) pairs, sorted.
-pub fn to_ranges(mut numbers: Vec<u64>) -> Vec<(u64, u64)> {
-    numbers.sort_unstable();
+/// Folds sorted block numbers into (first, count) pairs.
+pub fn to_ranges(numbers: impl IntoIterator<Item = u64>) -> Vec<(u64, u64)> {
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     for number in numbers {
         match ranges.last_mut() {
@@ -107,7 +110,10 @@ mod tests {
 
     #[test]
     fn neighbours_share_a_range() {
-        assert_eq!(to_ranges(vec![5, 1, 2, 0, 7, 6]), vec![(0, 3), (5, 3)]);
-        assert_eq!(to_ranges(vec![]), vec![]);
+        assert_eq!(to_ranges([0, 1, 2, 5, 6, 7]), vec![(0, 3), (5, 3)]);
+        let mut set = BlockSet::default();
+        set.extend([64, 63, 200, 0]);
+        assert_eq!(set.ranges(), vec![(0, 1), (63, 2), (200, 1)]);
+        assert_eq!(to_ranges([]), vec![]);
     }
 }

@@ -176,7 +176,12 @@ impl TransferError {
     /// Whether the transfer broke off through nobody's will, so that it may be worth going on with later.
     pub fn is_interruption(&self) -> bool {
         match self {
-            Self::PeerLost | Self::PeerSilent { .. } | Self::Relay(_) | Self::File { .. } => true,
+            // Whoever cancels there may only have closed the program.
+            Self::PeerLost
+            | Self::PeerSilent { .. }
+            | Self::PeerCancelled
+            | Self::Relay(_)
+            | Self::File { .. } => true,
             Self::PeerFailed(trouble) => !matches!(trouble, Trouble::Misbehaved | Trouble::Damaged),
             _ => false,
         }

@@ -221,9 +221,10 @@ struct ClaimState {
 }
 
 impl Claims {
-    /// For blocks that go to `sink`.
-    pub fn new(sink: &Sink) -> Self {
-        Self { is_in_order: matches!(sink, Sink::Ordered(_)), state: Mutex::default() }
+    /// For blocks that go to `sink`, all but those that are `held` already.
+    pub fn new(sink: &Sink, held: BlockSet) -> Self {
+        let state = ClaimState { claimed: held, ..ClaimState::default() };
+        Self { is_in_order: matches!(sink, Sink::Ordered(_)), state: Mutex::new(state) }
     }
 
     /// Takes block `index` of `length` bytes, or refuses it by name.

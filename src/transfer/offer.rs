@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     error::TransferError,
+    leftovers::Leftovers,
     placement::{OnConflict, Target, place},
     staging::Disk,
 };
@@ -29,17 +30,23 @@ pub struct Offer {
     pub targets: Vec<Target>,
     /// Bytes that are free there.
     pub free: Option<u64>,
+    /// Bytes of the offer that interrupted transfers left there, and that need not be sent again.
+    pub resumable: u64,
 }
 
 impl Offer {
     /// Looks at `folder`; blocks on the disk.
     pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>) -> Result<Self, TransferError> {
         let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else {
-            return Ok(Self { manifest, folder: None, targets: Vec::new(), free: None });
+            return Ok(Self { manifest, folder: None, targets: Vec::new(), free: None, resumable: 0 });
         };
         let targets = place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth);
         let free = free_space(&folder)?;
-        Ok(Self { manifest, folder: Some(folder), targets, free: Some(free) })
+        let resumable = match manifest.kind() {
+            OfferKind::Files => Leftovers::find(&folder).bytes_of(&manifest),
+            OfferKind::Text | OfferKind::Stream => 0,
+        };
+        Ok(Self { manifest, folder: Some(folder), targets, free: Some(free), resumable })
     }
 
     /// The same for a folder that a person has only just thought of; it must be one that can be written in.
@@ -83,8 +90,10 @@ pub enum Answer {
 }
 
 /// How an offer is taken.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Choices {
+    /// Whether what an interrupted transfer left in the folder is used.
+    pub resumes: bool,
     /// Another folder than the one that was looked at.
     pub folder: Option<PathBuf>,
     /// Entries that are not wanted, by index, sorted. What is in an unwanted folder is named one by one.
@@ -93,6 +102,19 @@ pub struct Choices {
     pub on_conflict: OnConflict,
     /// Entries for which something else is to be done.
     pub exceptions: HashMap<u32, OnConflict>,
+}
+
+impl Default for Choices {
+    /// Everything, kept beside what is there, without sending again what is here already.
+    fn default() -> Self {
+        Self {
+            resumes: true,
+            folder: None,
+            unwanted: Vec::new(),
+            on_conflict: OnConflict::default(),
+            exceptions: HashMap::new(),
+        }
+    }
 }
 
 impl Choices {

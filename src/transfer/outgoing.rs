@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::{
+    blocks::BlockSet,
     error::TransferError,
     plan::{Block, Plan, Segment, Wanted},
     queue::Taken,
@@ -128,6 +129,18 @@ impl Outgoing {
             let looked = fs::metadata(&origin.path).map_err(|error| withdrawal(&error));
             if let Err(reason) = looked.and_then(|metadata| compare_looks(&metadata, origin.look)) {
                 self.withdraw(index as u32, reason);
+            }
+        }
+    }
+
+    /// Reads blocks that need not be sent, for the hashes of their files.
+    pub fn hash_unsent(&self, blocks: &BlockSet) {
+        let mut buffer = Vec::new();
+        for (first, count) in blocks.ranges() {
+            for block in first..first + count {
+                buffer.clear();
+                // Only a stream fails, and none of it was sent before.
+                let _ = self.fill(Taken { block, is_new: true }, &mut buffer);
             }
         }
     }

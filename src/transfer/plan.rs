@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::blocks::BlockSet;
 use crate::protocol::manifest::{Entry, Manifest, OfferKind};
 
 /// Smallest block in bytes. A power of two of at least 1,024, so that a block of a file is a subtree of its BLAKE3.
@@ -155,6 +156,12 @@ impl Plan {
             Block::Part(segment) => segment.len,
             Block::Pack(files) => files.iter().map(|(_, size)| size).sum(),
         })
+    }
+
+    /// Bytes of these blocks.
+    pub fn bytes_in(&self, blocks: &BlockSet) -> u64 {
+        let each = blocks.ranges().into_iter().flat_map(|(first, count)| first..first + count);
+        each.filter_map(|block| self.block_len(block)).map(u64::from).sum()
     }
 
     /// The blocks that hold bytes of `entry`: a pack's one block for a small file, nothing for what has no bytes.

@@ -1,6 +1,14 @@
 //! What a transfer tells while it runs: snapshots of which only the latest matters, and notices none of which is lost.
 
-use std::{collections::VecDeque, fmt, path::PathBuf, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -170,8 +178,10 @@ pub struct Context {
     notices: mpsc::Sender<Notice>,
     progress: watch::Sender<Progress>,
     wake: Arc<dyn Fn() + Send + Sync>,
-    /// Cancelled when a person no longer wants the transfer.
+    /// Cancelled when a person no longer wants the transfer, or when the program ends.
     pub cancel: CancellationToken,
+    /// Whether it is the program that ends.
+    closing: Arc<AtomicBool>,
 }
 
 impl Context {
@@ -181,8 +191,14 @@ impl Context {
         progress: watch::Sender<Progress>,
         wake: Arc<dyn Fn() + Send + Sync>,
         cancel: CancellationToken,
+        closing: Arc<AtomicBool>,
     ) -> Self {
-        Self { notices, progress, wake, cancel }
+        Self { notices, progress, wake, cancel, closing }
+    }
+
+    /// Whether a cancellation is the program's end rather than a person's wish.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// Tells something; waits if nobody has listened for a while.
@@ -206,6 +222,11 @@ impl Context {
     /// Enters a phase.
     pub fn enter(&self, phase: Phase) {
         self.update(|progress| progress.phase = phase);
+    }
+
+    /// Whether the other side is being looked for.
+    pub fn is_lost(&self) -> bool {
+        self.progress.borrow().connection != Connection::Up
     }
 
     /// What is going on.

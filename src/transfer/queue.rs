@@ -8,6 +8,8 @@ use std::{
 
 use tokio::sync::Notify;
 
+use super::blocks::BlockSet;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Queue {
@@ -20,6 +22,8 @@ pub struct Queue {
 struct State {
     next: u64,
     end: u64,
+    /// Blocks that the receiver has from an earlier transfer.
+    held: BlockSet,
     again: VecDeque<u64>,
     /// Blocks that are on their way, and over which lane.
     out: HashMap<u64, u16>,
@@ -40,20 +44,21 @@ pub struct Taken {
 const MAX_STREAM_OUT: usize = 64;
 
 impl Queue {
-    /// Blocks 0 to `end`, exclusive.
-    pub fn new(end: u64) -> Self {
-        Self::with(end, false)
+    /// Blocks 0 to `end`, exclusive, but for those that are held already.
+    pub fn new(end: u64, held: BlockSet) -> Self {
+        Self::with(end, held, false)
     }
 
     /// Blocks without end, whose numbers are known only when they have been read.
     pub fn stream() -> Self {
-        Self::with(u64::MAX, true)
+        Self::with(u64::MAX, BlockSet::default(), true)
     }
 
-    fn with(end: u64, is_stream: bool) -> Self {
+    fn with(end: u64, held: BlockSet, is_stream: bool) -> Self {
         let state = State {
             next: 0,
             end,
+            held,
             again: VecDeque::new(),
             out: HashMap::new(),
             is_paused: false,
@@ -74,6 +79,9 @@ impl Queue {
                 if let Some(block) = state.again.pop_front() {
                     state.out.insert(block, lane);
                     return Some(Taken { block, is_new: false });
+                }
+                while state.held.contains(state.next) {
+                    state.next += 1;
                 }
                 let is_full = self.is_stream && state.out.len() >= MAX_STREAM_OUT;
                 if state.next < state.end && !is_full {
@@ -159,13 +167,17 @@ impl Queue {
 mod tests {
     use super::*;
 
+    fn queue(end: u64) -> Queue {
+        Queue::new(end, BlockSet::default())
+    }
+
     async fn take(queue: &Queue, lane: u16) -> Option<u64> {
         queue.take(lane).await.map(|taken| taken.block)
     }
 
     #[tokio::test]
     async fn blocks_come_in_order_then_again_then_the_end() {
-        let queue = Queue::new(2);
+        let queue = queue(2);
         assert_eq!(queue.take(0).await, Some(Taken { block: 0, is_new: true }));
         assert_eq!(take(&queue, 0).await, Some(1));
         assert_eq!(queue.handed_out(), 2);
@@ -177,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_lost_lane_had_goes_out_again_but_for_what_was_stored() {
-        let queue = Queue::new(6);
+        let queue = queue(6);
         for lane in [0, 1, 0, 1, 0] {
             take(&queue, lane).await;
         }
@@ -194,8 +206,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_the_receiver_has_already_is_left_out() {
+        let mut held = BlockSet::default();
+        held.extend([0, 1, 3]);
+        let queue = Queue::new(5, held);
+        assert_eq!([take(&queue, 0).await, take(&queue, 0).await], [Some(2), Some(4)]);
+    }
+
+    #[tokio::test]
     async fn a_pause_sends_lanes_home_and_takes_nothing_away() {
-        let queue = Queue::new(2);
+        let queue = queue(2);
         queue.pause(true);
         assert_eq!(take(&queue, 0).await, None);
         queue.pause(false);

@@ -29,6 +29,7 @@ use super::{
     progress::{Context, Notice, Paused, Phase, Report},
     rendezvous::{RelayChoice, explain_loss, meet_sender},
     staging::Staging,
+    unfinished::Registry,
 };
 use crate::{
     code::CodePhrase,
@@ -44,6 +45,9 @@ use destination::{Accepted, Checked, Destination};
 use fleet::Fleet;
 use session::Receiving;
 
+/// Ranges of blocks in one message.
+const RANGES_AT_ONCE: usize = 4096;
+
 /// Everything that a receiver needs to know before there is an offer.
 pub struct ReceiveRequest {
     /// The sender's code.
@@ -56,6 +60,8 @@ pub struct ReceiveRequest {
     pub lanes: u16,
     /// How long another side that was lost is looked for. With none, the loss is the end.
     pub patience: Duration,
+    /// Where it is written down that there is something to go on with.
+    pub unfinished: Registry,
 }
 
 /// Where what arrives goes.
@@ -91,7 +97,7 @@ pub async fn receive(
     let max_lanes = request.lanes.clamp(1, MAX_LANES);
     let mut kept = Kept::default();
     let checked = tokio::select! {
-        checked = run(&mut control, max_lanes, request.output, person, &mut kept, context) => checked,
+        checked = run(&mut control, max_lanes, request.output, person, &request.unfinished, &mut kept, context) => checked,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
     };
     kept.settle().await;
@@ -112,7 +118,7 @@ pub async fn receive(
     // The sender can't know that all is in place unless it hears of it.
     control.finish::<FromSender>(ended.is_ok()).await;
     if let Some((staging, held)) = kept.staging {
-        leave(staging, held, &ended, context).await;
+        leave(staging, held, &ended, &request.unfinished, context).await;
     }
     match ended {
         Ok(report) => Ok(report),
@@ -125,15 +131,26 @@ async fn leave(
     staging: Arc<Staging>,
     held: Arc<Mutex<BlockSet>>,
     ended: &Result<Report, TransferError>,
+    unfinished: &Registry,
     context: &Context,
 ) {
-    let held = held.lock().expect("no code panics while it holds this lock").clone();
+    let is_empty = lock(&held).is_empty();
     let is_worth_keeping = match ended {
         Ok(report) => report.not_stored > 0,
-        Err(error) => error.is_interruption() && !held.is_empty(),
+        Err(_) if !staging.is_resumable() => false,
+        // Whoever no longer waits for somebody who is lost has not said that what is here isn't wanted.
+        Err(error) => !is_empty && (error.is_interruption() || context.is_closing() || context.is_lost()),
     };
     let folder = staging.folder().to_owned();
-    let left = spawn_blocking(move || if is_worth_keeping { staging.keep(&held) } else { staging.discard() });
+    let unfinished = unfinished.clone();
+    let left = spawn_blocking(move || {
+        if is_worth_keeping {
+            staging.keep();
+            return Ok(());
+        }
+        unfinished.forget(staging.folder());
+        staging.discard()
+    });
     if let Err(error) = left.await.expect("leaving the staging folder doesn't panic") {
         tracing::warn!(%error, "the staging folder could not be left in order");
     }
@@ -161,7 +178,7 @@ impl Kept {
     }
 
     fn note(&mut self, accepted: &Accepted) -> Arc<Mutex<BlockSet>> {
-        let held = Arc::new(Mutex::new(BlockSet::default()));
+        let held = Arc::new(Mutex::new(accepted.destination.held()));
         if let Destination::Folder(_, staging) = &accepted.destination {
             self.staging = Some((Arc::clone(staging), Arc::clone(&held)));
         }
@@ -174,18 +191,20 @@ async fn run(
     max_lanes: u16,
     output: Output,
     person: Person,
+    unfinished: &Registry,
     kept: &mut Kept,
     context: &Context,
 ) -> Result<Checked, TransferError> {
     context.enter(Phase::Listing);
-    let (manifest, digest, their_lanes) = read_offer(control).await?;
+    let (manifest, their_lanes) = read_offer(control).await?;
     let folder = match &output {
         Output::Folder(folder) => Some(folder.clone()),
         Output::Writer(_) => None,
     };
     let Person { answer, look, pause } = person;
     let choices = ask(control, &manifest, folder, (answer, look), context).await?;
-    let deciding = spawn_blocking(move || Accepted::decide(manifest, &choices, output, digest));
+    let unfinished = unfinished.clone();
+    let deciding = spawn_blocking(move || Accepted::decide(manifest, &choices, output, &unfinished));
     let decided = meanwhile_checked(control, kept.deciding.insert(deciding)).await?;
     kept.deciding = None;
     let accepted = decided?;
@@ -193,6 +212,10 @@ async fn run(
     let plan = Arc::clone(&accepted.plan);
     let needed = u16::try_from(plan.blocks()).unwrap_or(u16::MAX);
     let lanes = max_lanes.min(their_lanes).min(needed);
+    let here = accepted.destination.held();
+    for ranges in here.ranges().chunks(RANGES_AT_ONCE) {
+        control.say(&FromReceiver::Held(ranges.to_vec()))?;
+    }
     control.say(&FromReceiver::Accept { lanes, wanted: accepted.wanted.to_wire() })?;
     let total = plan.stream().is_none().then(|| plan.bytes());
     context.tell(Notice::Accepted { files: plan.wanted_files(), bytes: total }).await;
@@ -203,7 +226,7 @@ async fn run(
     let sink = accepted.destination.sink();
     let shared = Arc::new(ReceiveLanes {
         plan: Arc::clone(&plan),
-        claims: Claims::new(&sink),
+        claims: Claims::new(&sink, here.clone()),
         sink,
         stored,
         has_opened: AtomicBool::new(false),
@@ -220,7 +243,9 @@ async fn run(
         paused: Paused::default(),
         held,
         unsaid: Vec::new(),
-        bytes: 0,
+        writing: None,
+        hashing: accepted.destination.hash_held(),
+        bytes: plan.bytes_in(&here),
         withdrawn: BTreeSet::new(),
         hashes: BTreeMap::new(),
         stream_bytes: None,
@@ -235,7 +260,7 @@ async fn run(
     Ok(Checked { accepted, bytes, withdrawn, started })
 }
 
-async fn read_offer(control: &mut Control) -> Result<(Arc<Manifest>, [u8; 32], u16), TransferError> {
+async fn read_offer(control: &mut Control) -> Result<(Arc<Manifest>, u16), TransferError> {
     let (mut builder, lanes) = loop {
         match control.next().await? {
             FromSender::Offer { kind, entries, bytes, lanes } => {
@@ -268,7 +293,7 @@ async fn read_offer(control: &mut Control) -> Result<(Arc<Manifest>, [u8; 32], u
                 if *digest.finalize().as_bytes() != theirs {
                     return Err(Misbehaviour::Record.into());
                 }
-                return Ok((Arc::new(manifest), theirs, lanes));
+                return Ok((Arc::new(manifest), lanes));
             }
             other => check_common(&other)?,
         }

@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use super::{
+    blocks::BlockSet,
     control::Control,
     error::{Misbehaviour, TransferError},
     lanes::SendLanes,
@@ -38,6 +39,9 @@ use crate::{
 };
 use fleet::Fleet;
 use session::Sending;
+
+/// Most ranges of blocks that a receiver may say it has: no plan that fits in memory needs more.
+const MAX_RANGES: usize = 1 << 20;
 
 /// What is to be sent.
 pub enum What {
@@ -139,8 +143,9 @@ async fn run(
 ) -> Result<Report, TransferError> {
     offer(control, &manifest, limits.lanes).await?;
     context.enter(Phase::WaitingForAnswer);
-    let (lanes, wanted) = answer(control, &manifest, limits.lanes).await?;
+    let Accepted { lanes, wanted, held } = answer(control, &manifest, limits.lanes).await?;
     let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
+    let held = check_held(&held, &plan)?;
     if lanes == 0 && plan.blocks() > 0 {
         return Err(Misbehaviour::Lanes.into());
     }
@@ -151,7 +156,7 @@ async fn run(
         (progress.phase, progress.total_bytes, progress.lanes) = (Phase::OpeningLanes, total, lanes);
     });
     let outgoing = Arc::new(Outgoing::new(Arc::clone(&manifest), Arc::clone(&plan), source));
-    let queue = Arc::new(if is_stream { Queue::stream() } else { Queue::new(plan.blocks()) });
+    let queue = Arc::new(if is_stream { Queue::stream() } else { Queue::new(plan.blocks(), held.clone()) });
     let shared = Arc::new(SendLanes {
         outgoing: Arc::clone(&outgoing),
         queue: Arc::clone(&queue),
@@ -161,7 +166,7 @@ async fn run(
     });
     let mut fleet = Fleet::new(shared, lanes);
     let started = Instant::now();
-    let mut sending = Sending::new(control, context, plan, outgoing, queue, pause);
+    let mut sending = Sending::new(control, context, plan, outgoing, queue, held, pause);
     let ended = sending.run(&mut fleet, wanted).await;
     let bytes = sending.arrived_bytes();
     fleet.stop().await;
@@ -234,22 +239,51 @@ async fn offer(control: &mut Control, manifest: &Manifest, lanes: u16) -> Result
     control.say(&FromSender::OfferEnd { digest: *digest.finalize().as_bytes() })
 }
 
+/// What a receiver takes.
+struct Accepted {
+    lanes: u16,
+    wanted: Wanted,
+    /// Blocks that it has already, as (first, count).
+    held: Vec<(u64, u64)>,
+}
+
 async fn answer(
     control: &mut Control,
     manifest: &Manifest,
     max_lanes: u16,
-) -> Result<(u16, Wanted), TransferError> {
+) -> Result<Accepted, TransferError> {
+    let mut held = Vec::new();
     loop {
         match control.next().await? {
+            FromReceiver::Held(ranges) => {
+                held.extend(ranges);
+                if held.len() > MAX_RANGES {
+                    return Err(Misbehaviour::UnknownBlock.into());
+                }
+            }
             FromReceiver::Accept { lanes, wanted } => {
                 if lanes > max_lanes {
                     return Err(Misbehaviour::Lanes.into());
                 }
                 let wanted = Wanted::from_wire(wanted, manifest.entries().len());
-                return Ok((lanes, wanted.ok_or(Misbehaviour::UnknownEntry)?));
+                return Ok(Accepted { lanes, wanted: wanted.ok_or(Misbehaviour::UnknownEntry)?, held });
             }
             FromReceiver::Decline => return Err(TransferError::PeerDeclined),
             other => check_common(&other)?,
         }
     }
+}
+
+/// The blocks that a receiver says it has: sorted, and all of them in the plan.
+fn check_held(ranges: &[(u64, u64)], plan: &Plan) -> Result<BlockSet, Misbehaviour> {
+    let mut held = BlockSet::default();
+    let mut after = 0;
+    // A stream is read only once, so nobody can have any of it.
+    let blocks = if plan.stream().is_some() { 0 } else { plan.blocks() };
+    for (first, count) in ranges {
+        let end = first.checked_add(*count).filter(|end| *first >= after && *end <= blocks);
+        after = end.ok_or(Misbehaviour::UnknownBlock)?;
+        held.extend(*first..after);
+    }
+    Ok(held)
 }

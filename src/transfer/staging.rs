@@ -14,10 +14,11 @@ use std::{
 use super::{
     blocks::BlockSet,
     error::TransferError,
-    journal::{self, Heading},
+    journal::Journal,
+    leftovers::{LOCK, Leftovers},
     names::STAGING_PREFIX,
     placement::{Found, Look},
-    plan::{Block, Plan, Segment},
+    plan::{Block, Plan, Segment, Wanted},
     tree_hash::{BlockHash, FileHash, Forest, hash_whole},
 };
 use crate::{
@@ -35,11 +36,14 @@ pub struct Staging {
     folder: PathBuf,
     manifest: Arc<Manifest>,
     plan: Arc<Plan>,
-    heading: Heading,
+    journal: Journal,
+    /// Tells others that this folder is in use.
+    _lock: File,
+    /// Blocks that an earlier transfer left.
+    held: BlockSet,
     state: Mutex<State>,
     /// Systems let one thread at a time write into a file; waiting here sleeps, waiting there burns a core.
     writing: Mutex<()>,
-    writing_journal: Mutex<()>,
     /// Held for reading by whoever writes, for writing by whoever decides what becomes of the folder.
     fate: RwLock<Fate>,
 }
@@ -67,28 +71,80 @@ struct State {
 }
 
 impl Staging {
-    /// Makes the staging folder inside `chosen`, which must exist. `id` is random.
+    /// Makes the staging folder inside `chosen`, which must exist, and moves into it what `leftovers` has of this offer.
+    /// `id` is random.
     pub fn create(
         chosen: &Path,
         id: [u8; 8],
         manifest: Arc<Manifest>,
         plan: Arc<Plan>,
-        heading: Heading,
+        wanted: &Wanted,
+        leftovers: Leftovers,
     ) -> Result<Self, TransferError> {
         let folder = chosen.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
-        fs::create_dir(&folder).map_err(|cause| TransferError::file("can't write in", chosen, cause))?;
-        let staging = Self {
+        let fail = |cause| TransferError::file("can't write in", chosen, cause);
+        fs::create_dir(&folder).map_err(fail)?;
+        let begin = || {
+            let lock = File::create(folder.join(LOCK))?;
+            // The name is random and the folder new: whoever else holds it can only be about to give it back.
+            lock.lock()?;
+            // Written down first: a crash in between leaves each file in one of two folders that both name it.
+            let held = leftovers.blocks_of(&manifest, &plan);
+            let journal = Journal::create(&folder, &manifest, wanted, &held)?;
+            leftovers.move_into(&folder, &manifest, &plan)?;
+            Ok((lock, held, journal))
+        };
+        let (lock, held, journal) = begin().map_err(fail)?;
+        Ok(Self {
             folder,
             manifest,
             plan,
-            heading,
+            journal,
+            _lock: lock,
+            held,
             state: Mutex::default(),
             writing: Mutex::default(),
-            writing_journal: Mutex::default(),
             fate: RwLock::new(Fate::Open),
-        };
-        staging.save_journal(&BlockSet::default())?;
-        Ok(staging)
+        })
+    }
+
+    /// Whether another transfer could go on from here: not from a stream, which is read only once.
+    pub fn is_resumable(&self) -> bool {
+        self.plan.stream().is_none()
+    }
+
+    /// Blocks that were here from the start.
+    pub fn held(&self) -> &BlockSet {
+        &self.held
+    }
+
+    /// Reads the blocks that were here from the start, so that the hashes of their files become whole.
+    pub fn hash_held(&self) -> Result<(), TransferError> {
+        let mut bytes = Vec::new();
+        for (first, count) in self.held.ranges() {
+            for block in first..first + count {
+                match self.plan.block(block) {
+                    Some(Block::Part(segment)) => self.hash_part(segment, &mut bytes)?,
+                    Some(Block::Pack(files)) => {
+                        for (entry, size) in files {
+                            self.hash_part(Segment { entry: *entry, offset: 0, len: *size }, &mut bytes)?;
+                        }
+                    }
+                    None => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hash_part(&self, segment: Segment, bytes: &mut Vec<u8>) -> Result<(), TransferError> {
+        let path = self.path_of(segment.entry);
+        bytes.clear();
+        bytes.resize(segment.len as usize, 0);
+        let file = OpenOptions::new().read(true).write(true).open(&path);
+        let read = file.and_then(|file| platform::read_exact_at(&file, bytes, segment.offset).map(|()| file));
+        let file = read.map_err(|cause| TransferError::file("can't read back", &path, cause))?;
+        self.note_hash(&file, segment, BlockHash::of(bytes, segment.offset))
     }
 
     /// Where the bytes are until they have their real names.
@@ -170,13 +226,12 @@ impl Staging {
         }
     }
 
-    /// Writes down which blocks are there.
-    pub fn save_journal(&self, held: &BlockSet) -> Result<(), TransferError> {
-        let fate = self.fate.read().expect(NO_PANIC);
-        // One writer at a time: both would use the same temporary name.
-        let _writing = self.writing_journal.lock().expect(NO_PANIC);
-        match *fate {
-            Fate::Open | Fate::Closed => journal::save(&self.folder, &self.heading, held)
+    /// Writes down blocks, as (first, count), that are there now.
+    pub fn note_stored(&self, ranges: &[(u64, u64)]) -> Result<(), TransferError> {
+        match *self.fate.read().expect(NO_PANIC) {
+            Fate::Open | Fate::Closed => self
+                .journal
+                .append(ranges)
                 .map_err(|cause| TransferError::file("can't write in", &self.folder, cause)),
             Fate::Kept | Fate::Discarded => Ok(()),
         }
@@ -222,11 +277,9 @@ impl Staging {
             .map_err(|cause| TransferError::file("can't remove", &self.folder, cause))
     }
 
-    /// Leaves the staging folder where it is, with a journal of what it holds.
-    pub fn keep(&self, held: &BlockSet) -> Result<(), TransferError> {
-        self.save_journal(held)?;
+    /// Leaves the staging folder where it is.
+    pub fn keep(&self) {
         *self.fate.write().expect(NO_PANIC) = Fate::Kept;
-        Ok(())
     }
 
     fn store_part(&self, segment: Segment, bytes: &[u8]) -> Result<(), TransferError> {
@@ -241,18 +294,25 @@ impl Staging {
             platform::write_all_at(&file, bytes, segment.offset)
                 .map_err(|cause| self.cannot_write(segment.entry, cause))?;
         }
-        let mut state = self.lock();
+        let state = self.lock();
         if state.repairing.is_some() {
             drop(state);
             // Writing changed the time; which block is the last to be repaired isn't known here.
             return self.set_attributes(&file, segment.entry);
         }
+        drop(state);
+        self.note_hash(&file, segment, hash)
+    }
+
+    /// One more block of a file is here; with the last one its hash is known and it gets its attributes.
+    fn note_hash(&self, file: &File, segment: Segment, hash: BlockHash) -> Result<(), TransferError> {
         let blocks = self.plan.blocks_of(segment.entry);
         let number = segment.offset / u64::from(self.plan.block_size());
+        let mut state = self.lock();
         if let Some(whole) = state.trees.add(segment.entry, number, hash, blocks.end - blocks.start) {
             state.hashes.insert(segment.entry, whole);
             drop(state);
-            self.set_attributes(&file, segment.entry)?;
+            self.set_attributes(file, segment.entry)?;
         }
         Ok(())
     }
@@ -379,8 +439,7 @@ mod tests {
         builder.push(RawEntry { path: "file".to_owned(), kind }).unwrap();
         let manifest = Arc::new(builder.finish().unwrap());
         let plan = Arc::new(Plan::new(&manifest, |_| true));
-        let heading = Heading::new([0; 32], plan.block_size(), None);
-        Staging::create(chosen, [1; 8], manifest, plan, heading).unwrap()
+        Staging::create(chosen, [1; 8], manifest, plan, &Wanted::all(), Leftovers::default()).unwrap()
     }
 
     /// Catches a sender that goes on after it said that it was done, with bytes that nobody checks any more.
@@ -403,7 +462,7 @@ mod tests {
         drop(staging(chosen.path(), 4));
         assert_eq!(fs::read_dir(chosen.path()).unwrap().count(), 0);
         let kept = staging(chosen.path(), 4);
-        kept.keep(&BlockSet::default()).unwrap();
+        kept.keep();
         drop(kept);
         assert_eq!(fs::read_dir(chosen.path()).unwrap().count(), 1);
     }

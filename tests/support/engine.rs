@@ -13,8 +13,8 @@ use caiman::{
     code::CodePhrase,
     engine::{
         Answer, Choices, CodeChoice, Command, Engine, Event, Notice, Offer, Output, Phase, Progress,
-        ReceiveOrder, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder, TaskId,
-        TransferError, What,
+        ReceiveOrder, Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder,
+        TaskId, TransferError, What,
     },
     net::client::RelayAddress,
 };
@@ -332,7 +332,14 @@ impl World {
 
     pub fn receive_order(&self, code: CodePhrase) -> ReceiveOrder {
         let output = Output::Folder(self.target.path().to_owned());
-        ReceiveOrder { code, relay: self.relay(), output, lanes: 8, patience: Duration::ZERO }
+        ReceiveOrder {
+            code,
+            relay: self.relay(),
+            output,
+            lanes: 8,
+            patience: Duration::ZERO,
+            unfinished: Registry::default(),
+        }
     }
 
     /// Starts a transfer and takes it to the question that the receiver is asked.

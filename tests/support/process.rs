@@ -286,6 +286,8 @@ pub struct Site {
     pub server: String,
     pub source: TempDir,
     pub target: TempDir,
+    /// Where the receiver keeps its list of interrupted transfers.
+    pub data: TempDir,
 }
 
 impl Site {
@@ -301,7 +303,7 @@ impl Site {
             line.strip_prefix("Relay listening on ")?.split(',').next()?.parse().ok()
         });
         let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        Self { relay, server: address.to_string(), source, target }
+        Self { relay, server: address.to_string(), source, target, data: tempfile::tempdir().unwrap() }
     }
 
     /// A file in the folder with what is sent.
@@ -331,7 +333,7 @@ impl Site {
     /// `caiman receive --server … --out …` with more arguments, without an answer to any question.
     pub fn receive_command(&self, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = caiman(&["receive", "--server", &self.server, "--patience", "0", "--out"]);
-        command.arg(self.target.path()).args(args);
+        command.arg(self.target.path()).args(args).env("CAIMAN_DATA_DIR", self.data.path());
         command
     }
 

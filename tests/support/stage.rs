@@ -84,6 +84,7 @@ impl Stage {
             output,
             lanes: 4,
             patience: Duration::ZERO,
+            unfinished: caiman::engine::Registry::default(),
         };
         self.drive(id, Command::Receive(id, Box::new(order)), decide).await
     }

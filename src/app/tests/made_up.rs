@@ -52,6 +52,7 @@ pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&s
         }
     };
     Arc::new(Offer {
+        resumable: 0,
         manifest: Arc::clone(manifest),
         folder: Some(folder.to_owned()),
         targets: manifest.entries().iter().map(target).collect(),

@@ -126,6 +126,7 @@ fn what_does_not_fit_cannot_be_accepted_until_less_is_ticked() {
     let id = screen.offered(&pictures(), &[]);
     let offer = made_up::offer(&pictures(), &screen.inbox(), &[]);
     let cramped = Offer {
+        resumable: 0,
         manifest: Arc::clone(&offer.manifest),
         folder: offer.folder.clone(),
         targets: offer.targets.clone(),
@@ -185,7 +186,7 @@ fn what_a_name_becomes_is_shown() {
         ..Target::default()
     };
     let targets = vec![target("what_.txt", false, true), target("a (2).txt", true, false)];
-    let offer = Offer { manifest, folder: Some(screen.inbox()), targets, free: Some(1000) };
+    let offer = Offer { manifest, folder: Some(screen.inbox()), targets, free: Some(1000), resumable: 0 };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     assert!(screen.shows(&screen.say("repaired")) && screen.shows("what_.txt"), "{:#?}", screen.texts());
     assert!(screen.shows("a (2).txt"));
@@ -197,7 +198,13 @@ fn what_a_name_becomes_is_shown() {
 fn a_text_is_offered_without_a_folder() {
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Receiving);
-    let offer = Offer { manifest: made_up::text_manifest(), folder: None, targets: Vec::new(), free: None };
+    let offer = Offer {
+        manifest: made_up::text_manifest(),
+        folder: None,
+        targets: Vec::new(),
+        free: None,
+        resumable: 0,
+    };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
     assert!(screen.shows(&screen.say("a-text")));

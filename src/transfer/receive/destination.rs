@@ -6,23 +6,28 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::Instant,
+};
 
 use super::{Output, lock, meanwhile};
 use crate::{
     protocol::manifest::{Manifest, OfferKind},
     transfer::{
+        blocks::BlockSet,
         control::Control,
         delivery::{Delivered, deliver},
         error::TransferError,
-        journal::Heading,
         lanes::Sink,
+        leftovers::Leftovers,
         offer::{Choices, free_space, place_in},
         ordered::Ordered,
         placement::Target,
         plan::{Plan, Wanted},
         progress::{Context, Notice, Report},
         staging::Staging,
+        unfinished::Registry,
     },
 };
 
@@ -51,7 +56,7 @@ impl Accepted {
         manifest: Arc<Manifest>,
         choices: &Choices,
         output: Output,
-        digest: [u8; 32],
+        unfinished: &Registry,
     ) -> Result<Self, TransferError> {
         let whole = |manifest: &Arc<Manifest>| (Wanted::all(), Arc::new(Plan::new(manifest, |_| true)));
         if manifest.kind() == OfferKind::Text {
@@ -82,21 +87,44 @@ impl Accepted {
             choices.wants(index) && targets.get(index).is_some_and(|target| target.path.is_some())
         });
         let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
-        let free = free_space(&folder)?;
-        if plan.bytes() > free {
-            return Err(TransferError::NoSpace { needed: plan.bytes(), free });
+        // A stream has no blocks that could be named beforehand.
+        let is_resumable = plan.stream().is_none();
+        let leftovers =
+            if is_resumable && choices.resumes { Leftovers::find(&folder) } else { Leftovers::default() };
+        let held = plan.bytes_in(&leftovers.blocks_of(&manifest, &plan));
+        let (needed, free) = (plan.bytes() - held, free_space(&folder)?);
+        if needed > free {
+            return Err(TransferError::NoSpace { needed, free });
         }
         let mut id = [0; 8];
         getrandom::fill(&mut id)
             .map_err(|_| TransferError::Unsuited("this system gives no random numbers".to_owned()))?;
-        let heading = Heading::new(digest, plan.block_size(), wanted.to_wire());
-        let staging = Staging::create(&folder, id, Arc::clone(&manifest), Arc::clone(&plan), heading)?;
+        let (manifests, plans) = (Arc::clone(&manifest), Arc::clone(&plan));
+        let staging = Staging::create(&folder, id, manifests, plans, &wanted, leftovers)?;
+        if is_resumable && let Err(error) = unfinished.note(staging.folder()) {
+            tracing::warn!(%error, "an interruption of this transfer could not be listed");
+        }
         let destination = Destination::Folder(folder, Arc::new(staging));
         Ok(Self { manifest, wanted, plan, targets, destination })
     }
 }
 
 impl Destination {
+    /// Starts to read what was here from the start, for the hashes of its files.
+    pub(super) fn hash_held(&self) -> Option<JoinHandle<Result<(), TransferError>>> {
+        let Self::Folder(_, staging) = self else { return None };
+        let staging = Arc::clone(staging);
+        (!staging.held().is_empty()).then(|| spawn_blocking(move || staging.hash_held()))
+    }
+
+    /// Blocks that were here from the start.
+    pub(super) fn held(&self) -> BlockSet {
+        match self {
+            Self::Folder(_, staging) => staging.held().clone(),
+            Self::Writer(_) | Self::Text(..) => BlockSet::default(),
+        }
+    }
+
     pub(super) fn sink(&self) -> Sink {
         match self {
             Self::Folder(_, staging) => Sink::Folder(Arc::clone(staging)),

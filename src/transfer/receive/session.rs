@@ -9,7 +9,7 @@ use std::{
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, spawn_blocking},
-    time::{Instant, interval},
+    time::interval,
 };
 
 use super::{
@@ -36,8 +36,6 @@ use crate::{
 
 /// How often stored blocks are acknowledged.
 const TICK: Duration = Duration::from_millis(40);
-/// How often the journal is written while bytes move.
-const JOURNAL_EVERY: Duration = Duration::from_secs(10);
 /// Hashes in one message.
 const HASHES_AT_ONCE: usize = 4096;
 
@@ -52,8 +50,12 @@ pub(super) struct Receiving<'a> {
     pub(super) pause: watch::Receiver<bool>,
     pub(super) paused: Paused,
     pub(super) held: Arc<Mutex<BlockSet>>,
-    /// Stored blocks that the sender has not been told of.
+    /// Stored blocks that are not written down yet.
     pub(super) unsaid: Vec<u64>,
+    /// The journal while it is being written; the sender is told of these next.
+    pub(super) writing: Option<JournalTask>,
+    /// What was here from the start, while it is being read.
+    pub(super) hashing: Option<JoinHandle<Result<(), TransferError>>>,
     pub(super) bytes: u64,
     pub(super) withdrawn: BTreeSet<u32>,
     pub(super) hashes: BTreeMap<u32, FileHash>,
@@ -62,7 +64,7 @@ pub(super) struct Receiving<'a> {
     pub(super) repaired: Option<BTreeSet<u32>>,
 }
 
-type JournalTask = JoinHandle<Result<(), TransferError>>;
+pub(super) type JournalTask = JoinHandle<Result<Vec<(u64, u64)>, TransferError>>;
 
 impl Receiving<'_> {
     /// Until everything is here and its hashes are right.
@@ -71,8 +73,6 @@ impl Receiving<'_> {
         if *self.pause.borrow() {
             self.pause.mark_changed();
         }
-        let mut journal: Option<JournalTask> = None;
-        let mut journal_due = Instant::now() + JOURNAL_EVERY;
         let (link, door) = (self.control.link(), self.control.lane_door().await);
         fleet.open_all(link, door);
         loop {
@@ -83,31 +83,24 @@ impl Receiving<'_> {
                     }
                 }
                 Some((block, bytes)) = self.news.recv() => self.note_stored(block, bytes),
-                Some(ended) = fleet.next() => self.lane_ended(fleet, ended)?,
+                Some(ended) = fleet.next() => self.lane_ended(fleet, ended).await?,
                 Ok(()) = self.pause.changed() => {
                     self.paused.here = *self.pause.borrow_and_update();
                     self.control.say(&FromReceiver::Pause(self.paused.here))?;
                     self.tell_pause();
                 }
-                saved = finish_journal(&mut journal) => {
-                    journal = None;
-                    saved?;
-                }
-                _ = tick.tick() => self.say_stored()?,
+                ranges = written(&mut self.writing) => self.say_stored(ranges?)?,
+                _ = tick.tick() => self.write_journal()?,
             }
             self.keep_lanes(fleet).await?;
-            if journal.is_none() && Instant::now() >= journal_due {
-                journal = self.save_journal();
-                journal_due = Instant::now() + JOURNAL_EVERY;
-            }
         }
     }
 
     /// What a lane brought is told before its end is.
-    fn lane_ended(&mut self, fleet: &mut Fleet, ended: Ended) -> Result<(), TransferError> {
+    async fn lane_ended(&mut self, fleet: &mut Fleet, ended: Ended) -> Result<(), TransferError> {
         if let Some((link, lane)) = fleet.ended(ended)? {
             self.note_news();
-            self.say_stored()?;
+            self.say_all_stored().await?;
             self.control.say(&FromReceiver::LaneOver { link, lane })?;
         }
         Ok(())
@@ -122,7 +115,7 @@ impl Receiving<'_> {
         }
         if fleet.has_left() {
             self.note_news();
-            self.say_stored()?;
+            self.say_all_stored().await?;
             self.control.say(&FromReceiver::Reopen { link })?;
             let door = self.control.lane_door().await;
             fleet.open_all(link, door);
@@ -204,26 +197,47 @@ impl Receiving<'_> {
         }
     }
 
-    fn say_stored(&mut self) -> Result<(), TransferError> {
-        if self.unsaid.is_empty() {
+    /// Writes down what was stored since the last time, unless that is being done; the sender hears of it after that.
+    fn write_journal(&mut self) -> Result<(), TransferError> {
+        if self.writing.is_some() || self.unsaid.is_empty() {
             return Ok(());
         }
-        self.control.say(&FromReceiver::Stored(to_ranges(std::mem::take(&mut self.unsaid))))?;
+        self.unsaid.sort_unstable();
+        let ranges = to_ranges(std::mem::take(&mut self.unsaid));
+        let Destination::Folder(_, staging) = &self.accepted.destination else {
+            return self.say_stored(ranges);
+        };
+        let staging = Arc::clone(staging);
+        self.writing = Some(spawn_blocking(move || staging.note_stored(&ranges).map(|()| ranges)));
+        Ok(())
+    }
+
+    /// The same, now, and all of it.
+    async fn say_all_stored(&mut self) -> Result<(), TransferError> {
+        while self.writing.is_some() || !self.unsaid.is_empty() {
+            self.write_journal()?;
+            if self.writing.is_some() {
+                let ranges = written(&mut self.writing).await?;
+                self.say_stored(ranges)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn say_stored(&mut self, ranges: Vec<(u64, u64)>) -> Result<(), TransferError> {
+        self.control.say(&FromReceiver::Stored(ranges))?;
         let bytes = self.bytes;
         let phase = if self.repaired.is_some() { Phase::Repairing } else { Phase::Moving };
         self.context.update(|progress| (progress.phase, progress.bytes) = (phase, bytes));
         Ok(())
     }
 
-    fn save_journal(&self) -> Option<JournalTask> {
-        let Destination::Folder(_, staging) = &self.accepted.destination else { return None };
-        let (staging, held) = (Arc::clone(staging), lock(&self.held).clone());
-        Some(spawn_blocking(move || staging.save_journal(&held)))
-    }
-
     /// Holds what is here against the sender's hashes. Says whether all is well; if not, the damaged blocks are on their
     /// way again.
     async fn check(&mut self) -> Result<bool, TransferError> {
+        if let Some(mut hashing) = self.hashing.take() {
+            meanwhile_checked(self.control, &mut hashing).await??;
+        }
         if let Destination::Folder(_, staging) = &self.accepted.destination {
             let staging = Arc::clone(staging);
             meanwhile_checked(self.control, &mut spawn_blocking(move || staging.close())).await?;
@@ -351,9 +365,10 @@ impl Receiving<'_> {
     }
 }
 
-async fn finish_journal(journal: &mut Option<JournalTask>) -> Result<(), TransferError> {
-    match journal {
-        Some(task) => task.await.expect("writing the journal doesn't panic"),
-        None => std::future::pending().await,
-    }
+/// Waits until what is being written down is; gives what that is.
+async fn written(writing: &mut Option<JournalTask>) -> Result<Vec<(u64, u64)>, TransferError> {
+    let Some(task) = writing else { return std::future::pending().await };
+    let written = task.await.expect("writing the journal doesn't panic");
+    *writing = None;
+    written
 }

@@ -51,7 +51,7 @@ pub(super) struct Sending<'a> {
     missing: u64,
     /// Bytes of withdrawn files, whether or not they were sent.
     withdrawn_bytes: u64,
-    /// Empty files were looked at once more.
+    /// Empty files were looked at once more, and what the receiver had already was hashed.
     is_checked: bool,
     is_done: bool,
     has_repaired: bool,
@@ -66,9 +66,11 @@ impl<'a> Sending<'a> {
         plan: Arc<Plan>,
         outgoing: Arc<Outgoing>,
         queue: Arc<Queue>,
+        held: BlockSet,
         pause: watch::Receiver<bool>,
     ) -> Self {
         let ready = control.link();
+        let bytes = plan.bytes_in(&held);
         Self {
             control,
             context,
@@ -78,10 +80,10 @@ impl<'a> Sending<'a> {
             pause,
             paused: Paused::default(),
             ready,
-            settled: BlockSet::default(),
+            settled: held,
             repairs_left: None,
             damaged: Vec::new(),
-            bytes: 0,
+            bytes,
             missing: 0,
             withdrawn_bytes: 0,
             is_checked: false,
@@ -96,8 +98,11 @@ impl<'a> Sending<'a> {
         fleet: &mut Fleet,
         wanted: Wanted,
     ) -> Result<(u64, u64), TransferError> {
-        let outgoing = Arc::clone(&self.outgoing);
-        let mut check = Some(spawn_blocking(move || outgoing.check_empty_files(&wanted)));
+        let (outgoing, held) = (Arc::clone(&self.outgoing), self.settled.clone());
+        let mut check = Some(spawn_blocking(move || {
+            outgoing.check_empty_files(&wanted);
+            outgoing.hash_unsent(&held);
+        }));
         let mut tick = interval(TICK);
         if *self.pause.borrow() {
             self.pause.mark_changed();

@@ -1,0 +1,63 @@
+//! `caiman unfinished`: what interrupted transfers left on this machine.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::exit::Exit;
+use crate::{
+    engine::{Registry, Unfinished},
+    store::Store,
+    transfer::show::{self, Shown},
+};
+
+/// Lists them, or removes one.
+pub(super) fn run(discard: Option<&str>, json: bool) -> Exit {
+    let registry = Registry::at(Store::unfinished_folder());
+    let Some(id) = discard else {
+        let list = registry.list();
+        if list.is_empty() && !json {
+            eprintln!("Nothing was interrupted.");
+        }
+        let mut output = io::stdout().lock();
+        for unfinished in &list {
+            let line = if json { as_json(unfinished) } else { as_line(unfinished) };
+            if writeln!(output, "{line}").is_err() {
+                return Exit::Failed;
+            }
+        }
+        if !list.is_empty() && !json {
+            eprintln!("To go on, have the same things sent again and receive them into the same folder.");
+        }
+        return Exit::Done;
+    };
+    match registry.discard(id) {
+        Ok(true) => Exit::Done,
+        Ok(false) => {
+            eprintln!("There is no interrupted transfer '{}' that nobody goes on with.", Shown(id));
+            eprintln!("caiman unfinished lists them.");
+            Exit::Usage
+        }
+        Err(error) => {
+            eprintln!("It could not be removed: {error}");
+            Exit::Failed
+        }
+    }
+}
+
+fn as_line(unfinished: &Unfinished) -> String {
+    let Unfinished { id, folder, names, count, bytes, held, .. } = unfinished;
+    let more = count - names.len();
+    let mut what = Shown(&names.join(", ")).to_string();
+    if more > 0 {
+        what = format!("{what} and {more} more");
+    }
+    let folder = folder.to_string_lossy();
+    format!("{id}  {} of {}  {what}  in {}", show::bytes(*held), show::bytes(*bytes), Shown(&folder))
+}
+
+fn as_json(unfinished: &Unfinished) -> String {
+    let Unfinished { id, folder, names, count, bytes, held, .. } = unfinished;
+    json!({ "id": id, "folder": folder.to_string_lossy(), "names": names, "count": count, "bytes": bytes, "held": held })
+        .to_string()
+}

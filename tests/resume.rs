@@ -1,0 +1,266 @@
+//! Transfers whose program ended: the same things are sent again under a new code, and only what is missing moves.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use caiman::engine::{Choices, ReceiveOrder, Registry, SendOrder, TransferError};
+use support::{
+    engine::{BLOCK, Party, World, names_in},
+    noise,
+};
+
+/// Blocks of the large file.
+const BLOCKS: usize = 64;
+const PACE: Option<u64> = Some(16 * 1024 * 1024);
+/// The relay's count of what it carried.
+const CARRIED: &str = "relayed_bytes_total{kind=\"lane\"}";
+/// What framing, padding and what was on its way may add to the bytes that a relay carries.
+const SLACK: u64 = 24 * BLOCK as u64;
+
+/// A large file, small ones, an empty one and a folder.
+fn plant(world: &World) {
+    fs::create_dir_all(world.from("all/deep")).unwrap();
+    fs::write(world.from("all/large"), noise(7, BLOCKS * BLOCK + 1)).unwrap();
+    fs::write(world.from("all/empty"), b"").unwrap();
+    for number in 0..100u32 {
+        fs::write(world.from(&format!("all/deep/{number}")), noise(u64::from(number), 999)).unwrap();
+    }
+}
+
+fn order(world: &World) -> SendOrder {
+    SendOrder { bytes_per_sec: PACE, ..world.send_order(world.paths(&["all"])) }
+}
+
+/// Runs a transfer of `all` until so many bytes are stored, then ends the receiver's program as closing its window does.
+async fn interrupt(world: &mut World, at: u64) {
+    let (mut sending, receiving, _) = world.offer(order(world)).await;
+    world.receiver.accept(&receiving, Choices::default());
+    sending.reach("enough bytes", |progress| progress.bytes >= at).await;
+    std::mem::replace(&mut world.receiver, Party::start()).close().await;
+    assert!(matches!(sending.error().await, TransferError::PeerCancelled), "{:?}", sending.end().await);
+}
+
+fn staging(world: &World) -> Vec<PathBuf> {
+    let names = names_in(world.target.path());
+    names.iter().filter(|name| name.starts_with(".caiman-")).map(|name| world.to(name)).collect()
+}
+
+fn assert_same(world: &World, paths: &[&str]) {
+    for path in paths {
+        let (sent, arrived) = (fs::read(world.from(path)).unwrap(), fs::read(world.to(path)).unwrap());
+        assert!(sent == arrived, "{path} differs");
+    }
+    assert_eq!(staging(world), Vec::<PathBuf>::new());
+}
+
+/// Sends `all` again; gives how much the offer said is here, and how many bytes the relay carried for it.
+async fn go_on(world: &World) -> (u64, u64) {
+    let before = world.relay.metric(CARRIED).await;
+    let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["all"]))).await;
+    world.receiver.accept(&receiving, Choices::default());
+    let (sent, received) = tokio::join!(sending.report(), receiving.report());
+    assert_eq!((sent.bytes, sent.missing), (received.bytes, received.missing));
+    (offer.resumable, world.relay.metric(CARRIED).await - before)
+}
+
+#[tokio::test]
+async fn what_is_here_is_not_sent_again() {
+    let mut world = World::new().await;
+    plant(&world);
+    let half = (BLOCKS / 2 * BLOCK) as u64;
+    interrupt(&mut world, half).await;
+    assert_eq!(staging(&world).len(), 1);
+    let (here, carried) = go_on(&world).await;
+    assert!(here >= half, "{here} of {half} are said to be here");
+    assert!(
+        carried <= (BLOCKS * BLOCK) as u64 - here + SLACK,
+        "{carried} bytes moved although {here} were here"
+    );
+    assert_same(&world, &["all/large", "all/empty", "all/deep/0", "all/deep/99"]);
+}
+
+#[tokio::test]
+async fn a_changed_file_is_sent_as_it_is_now_and_a_new_one_with_it() {
+    let mut world = World::new().await;
+    plant(&world);
+    fs::write(world.from("all/other"), noise(8, 3 * BLOCK)).unwrap();
+    interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
+    // Of the same size, and later.
+    fs::write(world.from("all/deep/7"), noise(70, 999)).unwrap();
+    fs::write(world.from("all/other"), noise(80, 3 * BLOCK)).unwrap();
+    fs::write(world.from("all/a new one"), noise(90, 2 * BLOCK)).unwrap();
+    let (here, _) = go_on(&world).await;
+    assert!(here > 0);
+    assert_same(&world, &["all/large", "all/other", "all/a new one", "all/deep/7", "all/deep/8"]);
+}
+
+/// A power cut may leave a journal that is ahead of the data, or data that is ahead of the journal.
+#[tokio::test]
+async fn what_a_power_cut_spoilt_is_found_by_its_hash_and_mended_block_by_block() {
+    let mut world = World::new().await;
+    plant(&world);
+    interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
+    let folder = staging(&world).remove(0);
+    let largest = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let largest = largest.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    let mut bytes = fs::read(&largest).unwrap();
+    bytes[3 * BLOCK..4 * BLOCK].fill(0);
+    fs::write(&largest, bytes).unwrap();
+    let (here, carried) = go_on(&world).await;
+    assert!(
+        carried <= (BLOCKS * BLOCK) as u64 - here + SLACK,
+        "{carried} bytes moved although {here} were here"
+    );
+    assert_same(&world, &["all/large", "all/deep/0"]);
+
+    // The journal is lost, and with it the knowledge of what is here.
+    interrupt_again(&mut world).await;
+    let folder = staging(&world).remove(0);
+    fs::write(folder.join("journal"), b"").unwrap();
+    assert_eq!(go_on(&world).await.0, 0);
+}
+
+async fn interrupt_again(world: &mut World) {
+    fs::remove_dir_all(world.to("all")).unwrap();
+    interrupt(world, (BLOCKS / 2 * BLOCK) as u64).await;
+}
+
+#[tokio::test]
+async fn files_that_vanished_from_the_staging_folder_are_sent_again() {
+    let mut world = World::new().await;
+    plant(&world);
+    interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
+    let folder = staging(&world).remove(0);
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().parse::<u32>().is_ok() {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let (here, _) = go_on(&world).await;
+    assert_eq!(here, 0);
+    fs::remove_dir_all(&folder).unwrap();
+    assert_same(&world, &["all/large", "all/deep/0"]);
+}
+
+#[tokio::test]
+async fn a_smaller_offer_takes_its_part_and_leaves_the_rest_for_later() {
+    let mut world = World::new().await;
+    plant(&world);
+    interrupt(&mut world, ((BLOCKS - 8) * BLOCK) as u64).await;
+    let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["all"]))).await;
+    let unwanted = support::engine::all_but(&offer, &["all/large"]);
+    world.receiver.accept(&receiving, unwanted);
+    tokio::join!(sending.report(), receiving.report());
+    assert_eq!(fs::read(world.to("all/deep/5")).unwrap(), fs::read(world.from("all/deep/5")).unwrap());
+    assert_eq!(staging(&world).len(), 1, "the large file's blocks are gone");
+    fs::remove_dir_all(world.to("all")).unwrap();
+    assert!(go_on(&world).await.0 >= ((BLOCKS - 16) * BLOCK) as u64);
+    assert_same(&world, &["all/large", "all/deep/0"]);
+}
+
+#[tokio::test]
+async fn a_person_may_want_none_of_it() {
+    let mut world = World::new().await;
+    plant(&world);
+    interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
+    let before = world.relay.metric(CARRIED).await;
+    let (mut sending, mut receiving, _) = world.offer(world.send_order(world.paths(&["all"]))).await;
+    world.receiver.accept(&receiving, Choices { resumes: false, ..Choices::default() });
+    tokio::join!(sending.report(), receiving.report());
+    let carried = world.relay.metric(CARRIED).await - before;
+    assert!(carried >= (BLOCKS * BLOCK) as u64, "{carried}");
+}
+
+#[tokio::test]
+async fn an_interrupted_transfer_is_listed_until_it_is_gone_on_with_or_discarded() {
+    let data = tempfile::tempdir().unwrap();
+    let registry = Registry::at(Some(data.path().join("unfinished")));
+    let mut world = World::new().await;
+    plant(&world);
+    for discards in [true, false] {
+        let (mut sending, mut receiving) = begin(&world, &registry).await;
+        assert_eq!(registry.list(), [], "a transfer that runs is not unfinished");
+        sending.reach("some bytes", |progress| progress.bytes >= 8 * BLOCK as u64).await;
+        std::mem::replace(&mut world.receiver, Party::start()).close().await;
+        let _ = (sending.end().await, &mut receiving);
+        let list = registry.list();
+        assert_eq!(list.len(), 1);
+        assert_eq!((list[0].names.clone(), list[0].count), (vec!["all".to_owned()], 1));
+        assert_eq!(list[0].folder, world.target.path());
+        assert!(list[0].held >= 8 * BLOCK as u64 && list[0].held < list[0].bytes, "{list:?}");
+        if discards {
+            assert!(!registry.discard("0000000000000000").unwrap());
+            assert!(registry.discard(&list[0].id).unwrap());
+            assert_eq!(names_in(world.target.path()), Vec::<String>::new());
+        } else {
+            let (mut sending, mut receiving) = begin(&world, &registry).await;
+            tokio::join!(sending.report(), receiving.report());
+        }
+        assert_eq!(registry.list(), []);
+    }
+}
+
+async fn begin(world: &World, registry: &Registry) -> (support::engine::Transfer, support::engine::Transfer) {
+    let mut sending = world.sender.send(order(world));
+    let code = sending.code().await;
+    let order = ReceiveOrder { unfinished: registry.clone(), ..world.receive_order(code) };
+    let mut receiving = world.receiver.receive(order);
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    sending.moving().await;
+    (sending, receiving)
+}
+
+/// Entries of the list are files that anybody may have written: they must not lead anywhere else.
+#[test]
+fn the_list_leads_to_staging_folders_and_nowhere_else() {
+    let data = tempfile::tempdir().unwrap();
+    let precious = data.path().join("precious");
+    fs::create_dir(&precious).unwrap();
+    let list = data.path().join("unfinished");
+    fs::create_dir(&list).unwrap();
+    fs::write(list.join("precious"), precious.to_str().unwrap()).unwrap();
+    fs::write(list.join("0123456789abcdef"), precious.to_str().unwrap()).unwrap();
+    fs::write(list.join("relative"), ".caiman-relative").unwrap();
+    let registry = Registry::at(Some(list));
+    for id in ["precious", "0123456789abcdef", "relative", "../precious"] {
+        assert!(!registry.discard(id).unwrap(), "{id}");
+    }
+    assert_eq!(registry.list(), []);
+    assert!(precious.is_dir());
+}
+
+/// The journal is good at every moment, so a receiver that is killed again and again still gets through.
+#[test]
+fn a_receiver_that_is_killed_again_and_again_loses_nothing_that_was_stored() {
+    let site = support::process::Site::new();
+    let path = site.plant("large", noise(7, BLOCKS * BLOCK + 5));
+    let mut kills = 0;
+    let mut last = 0;
+    loop {
+        let mut sending = site.send(&["--rate".as_ref(), "8MB".as_ref(), path.as_os_str()]);
+        let code = sending.code();
+        let mut receiving = site.receive(&[&code, "--yes", "--json"]);
+        let here = receiving.event("offer")["resumable"].as_u64().unwrap();
+        assert!(here >= last, "{here} bytes are here, after {last} were stored");
+        if here > (BLOCKS * BLOCK / 2) as u64 || kills > 20 {
+            assert_eq!((sending.wait().code, receiving.wait().code), (Some(0), Some(0)));
+            break;
+        }
+        receiving.moving();
+        std::thread::sleep(Duration::from_millis(100 + 70 * kills));
+        receiving.kill();
+        // What the sender has counted as stored is written down.
+        let ended = sending.wait();
+        let counted = ended.events().into_iter().filter(|event| event["event"] == "progress");
+        last = counted.map(|event| event["bytes"].as_u64().unwrap()).max().unwrap_or(0);
+        kills += 1;
+    }
+    assert!(kills >= 2, "killed {kills} times");
+    assert_eq!(fs::read(site.target.path().join("large")).unwrap(), fs::read(&path).unwrap());
+    assert_eq!(names_in(site.target.path()), ["large"]);
+}
