@@ -216,6 +216,10 @@ impl State {
         for card in self.cards.iter_mut().filter(|card| card.end.is_none()) {
             card.tick(now);
         }
+        // The question has answered itself.
+        if self.dialog == Some(Dialog::Quit) && !self.is_moving() {
+            self.dialog = None;
+        }
     }
 
     /// An offer's tree is built.

@@ -2,10 +2,13 @@
 
 use eframe::egui::{Key, Modifiers, ViewportCommand};
 
-use super::{Screen, made_up::progress};
+use super::{
+    Screen,
+    made_up::{failed, progress},
+};
 use crate::{
     app::{card::Direction, settings_form::Page, state::Dialog},
-    engine::{Notice, Phase},
+    engine::{Notice, Phase, TransferError},
     history::{Direction as Way, Ending, Entry, Outcome},
     relay::Ports,
     settings::{Relay, Settings},
@@ -315,6 +318,18 @@ fn closing_while_bytes_move_asks_first() {
     screen.asked.clear();
     screen.close();
     assert!(screen.asked.is_empty(), "the second time nothing holds it: {:?}", screen.asked);
+}
+
+#[test]
+fn the_question_goes_when_everything_has_arrived() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Sending);
+    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(100) });
+    screen.progress(progress(Phase::Moving, 1, 100));
+    screen.close();
+    assert!(screen.shows(&screen.say("quit-question")));
+    screen.feed(failed(id, TransferError::Cancelled));
+    assert!(!screen.shows(&screen.say("quit-question")), "nothing moves any more");
 }
 
 #[test]
