@@ -296,7 +296,7 @@ impl Window {
     fn effect(&mut self, ctx: &Context, effect: Effect) {
         match effect {
             Effect::BuildTree(id, manifest) => self.desk.ask(Job::BuildTree(id, manifest)),
-            Effect::TellAsked(id) => self.tell_elsewhere(ctx, id, "notify-asked"),
+            Effect::TellAsked(id) => self.tell_elsewhere(ctx, id, "offered"),
             Effect::TellEnded(id) => {
                 let is_whole =
                     self.state.card(id).and_then(|card| card.end.as_ref()).is_some_and(state::is_whole);

@@ -72,6 +72,9 @@ code-unknown-word = „{ $word }“ ist keines der Wörter. Vergleichen Sie es m
 code-several = Hier stehen mehrere Codes. Fügen Sie nur den gewünschten ein.
 code-bad-link = Dieser Einladungslink ist beschädigt. Bitten Sie noch einmal darum, oder tippen Sie die Wörter.
 code-none = Hier steht kein Code. Geben Sie die Wörter des Senders ein.
+step-code = Der Sender legt Dateien ab und bekommt vier Wörter.
+step-type = Er sagt Ihnen die Wörter; Sie geben sie hier ein.
+step-accept = Sie sehen, was angeboten wird, und nehmen es an oder nicht.
 
 ## Übertragungen
 
@@ -153,6 +156,7 @@ path-lanes = { $lanes ->
 ## Das Angebot
 
 offered = Ihnen wird { $name } angeboten
+offered-text = Ihnen wird ein Text angeboten
 reading-offer = Liste wird gelesen…
 search = Suchen
 tick-all = Alle
@@ -305,7 +309,6 @@ host-failed = Das Relay kann nicht laufen: { $detail }.
 
 ## Das Programm selbst
 
-notify-asked = Ihnen wird { $name } angeboten
 notify-asked-body = Öffnen Sie Caiman, um es anzusehen.
 notify-done = { $name }: fertig
 notify-trouble = { $name }: etwas ging schief

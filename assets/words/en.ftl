@@ -73,6 +73,9 @@ code-unknown-word = “{ $word }” is not one of the words. Compare it with the
 code-several = There are several codes in this. Paste only the one you want.
 code-bad-link = This invite link is damaged. Ask for it again, or type the words.
 code-none = There is no code in this. Type the words from the sender.
+step-code = The sender drops files and gets four words.
+step-type = They tell you the words; you type them here.
+step-accept = You see what is offered, and accept it or not.
 
 ## Transfers
 
@@ -154,6 +157,7 @@ path-lanes = { $lanes ->
 ## The offer
 
 offered = You are offered { $name }
+offered-text = You are offered a text
 reading-offer = Reading the list…
 search = Search
 tick-all = All
@@ -306,7 +310,6 @@ host-failed = The relay can't run: { $detail }.
 
 ## The program itself
 
-notify-asked = You are offered { $name }
 notify-asked-body = Open Caiman to look at it.
 notify-done = { $name }: done
 notify-trouble = { $name }: something went wrong

@@ -442,13 +442,15 @@ impl Window {
         }
         let view = View { words: &self.words, now: Instant::now(), actions: &mut Vec::new() };
         let Some(card) = self.state.cards.iter().find(|card| card.id == id) else { return };
-        let name = views::transfer::name(card, &view);
+        let title = match card.end {
+            Some(_) => self.words.tell(key, &[("name", views::transfer::name(card, &view).into())]),
+            None => views::transfer::offered(card, &view),
+        };
         let body = match &card.end {
             Some(End::Done(report)) => explain::done(&self.words, card, report).0,
             Some(End::Failed(error)) => explain::error(&self.words, error, card.direction).happened,
             None => self.words.say("notify-asked-body"),
         };
-        let title = self.words.tell(key, &[("name", name.into())]);
         self.desk.ask(Job::Notify { title, body });
         ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Informational));
     }

@@ -4,6 +4,7 @@
 mod dialogs;
 mod endings;
 mod keyboard;
+mod looks;
 pub(super) mod made_up;
 mod offering;
 mod receiving;

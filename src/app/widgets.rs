@@ -1,6 +1,8 @@
 //! The small things that views are made of: buttons, cards, bars, the speed graph, the QR code. Each control has an
 //! accessible name and shows the keyboard's focus.
 
+pub(super) mod form;
+
 use eframe::egui::{
     Align, Align2, AsIdSalt, Color32, CornerRadius, CursorIcon, FontId, Frame, InnerResponse, Label, Layout,
     Margin, Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Style,
@@ -196,6 +198,14 @@ pub(super) fn paint_icon(ui: &Ui, icon: Icon, centre: Pos2, points: f32, colour:
     ui.painter().text(centre, Align2::CENTER_CENTER, glyph, theme::icons(points), colour);
 }
 
+/// A large sign on a tinted disc, over a few words in the middle of an empty place.
+pub(super) fn disc(ui: &mut Ui, sign: Icon) {
+    let p = palette(ui);
+    let (rect, _) = ui.allocate_exact_size(Vec2::splat(64.0), Sense::hover());
+    ui.painter().circle_filled(rect.center(), 32.0, p.accent_soft);
+    paint_icon(ui, sign, rect.center(), 28.0, p.accent);
+}
+
 /// A part whose controls stay themselves, with the keyboard on them, whatever comes and goes before it. `salt` is its own
 /// among its neighbours.
 pub(super) fn part<R>(ui: &mut Ui, salt: impl AsIdSalt, add: impl FnOnce(&mut Ui) -> R) -> R {
@@ -259,6 +269,7 @@ impl Tone {
 pub(super) fn note(ui: &mut Ui, tone: Tone, text: &str) {
     let (ground, ink, sign) = tone.look(palette(ui));
     tinted(ui, ground, |ui| {
+        ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
             icon(ui, sign, size::ICON, ink);
             ui.add(Label::new(RichText::new(text).color(palette(ui).text)).wrap());
@@ -270,6 +281,18 @@ pub(super) fn note(ui: &mut Ui, tone: Tone, text: &str) {
 pub(super) fn title(ui: &mut Ui, text: &str) -> Response {
     let font = theme::font(Weight::SemiBold, size::TITLE);
     ui.add(Label::new(RichText::new(text).font(font).color(palette(ui).text)).truncate())
+}
+
+/// A card's name with less important words after it, which keep their room when the name is long.
+pub(super) fn title_with(ui: &mut Ui, text: &str, aside: &str) {
+    let font = theme::font(Weight::Regular, size::SMALL);
+    let aside_width = ui.painter().layout_no_wrap(aside.to_owned(), font, Color32::WHITE).size().x;
+    let room = ui.available_width() - aside_width - 2.0 * ui.spacing().item_spacing.x;
+    ui.scope(|ui| {
+        ui.set_max_width(room.max(60.0));
+        title(ui, text);
+    });
+    small(ui, aside);
 }
 
 /// A section's name.
@@ -326,8 +349,9 @@ pub(super) fn graph(ui: &mut Ui, samples: &[f32], desired: Vec2, name: &str) -> 
         pos2(x, rect.bottom() - 2.0 - (rect.height() - 6.0) * sample / top)
     };
     let line: Vec<Pos2> = samples.iter().enumerate().map(at).collect();
+    // The ground that the minute stands on, also where nothing has been measured yet.
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, p.line));
     if line.len() < 2 {
-        ui.painter().hline(rect.x_range(), rect.bottom() - 2.0, Stroke::new(1.0, p.line));
         return response;
     }
     let mut area = Mesh::default();
@@ -347,16 +371,30 @@ pub(super) fn graph(ui: &mut Ui, samples: &[f32], desired: Vec2, name: &str) -> 
     response
 }
 
+/// How wide and high a QR code is with its quiet zone: as near to `most` as whole pixels for each module allow, so that
+/// no seams show between them.
+pub(super) fn qr_side(ui: &Ui, modules: &[Vec<bool>], most: f32) -> f32 {
+    qr_module(ui, modules, most) * (modules.len() + 2 * QR_QUIET) as f32
+}
+
+/// The white modules around a QR code that readers ask for.
+const QR_QUIET: usize = 4;
+
+fn qr_module(ui: &Ui, modules: &[Vec<bool>], most: f32) -> f32 {
+    let scale = ui.pixels_per_point();
+    (most * scale / (modules.len() + 2 * QR_QUIET) as f32).floor().max(1.0) / scale
+}
+
 /// A QR code, black on white whatever the appearance, so that every reader takes it. `modules` are its rows.
-pub(super) fn qr(ui: &mut Ui, modules: &[Vec<bool>], side: f32, name: &str) -> Response {
-    const QUIET: usize = 4;
+pub(super) fn qr(ui: &mut Ui, modules: &[Vec<bool>], most: f32, name: &str) -> Response {
+    let side = qr_side(ui, modules, most);
     let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
     let painter = ui.painter();
-    painter.rect_filled(rect, CornerRadius::same(CONTROL_RADIUS), Color32::WHITE);
+    let edge = Stroke::new(1.0, palette(ui).line);
+    painter.rect(rect, CornerRadius::same(CONTROL_RADIUS), Color32::WHITE, edge, StrokeKind::Inside);
     let scale = ui.pixels_per_point();
-    // Whole pixels, so that no seams show between the modules.
-    let module = (side * scale / (modules.len() + 2 * QUIET) as f32).floor().max(1.0) / scale;
+    let module = qr_module(ui, modules, most);
     let from = rect.center() - Vec2::splat(module * modules.len() as f32 / 2.0);
     let from = (from.to_vec2() * scale).round() / scale;
     let mut mesh = Mesh::default();

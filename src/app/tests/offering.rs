@@ -207,7 +207,7 @@ fn a_text_is_offered_without_a_folder() {
     };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
-    assert!(screen.shows(&screen.say("a-text")));
+    assert!(screen.shows(&screen.say("offered-text")));
     screen.press(Key::Enter);
     assert_eq!(choices(&mut screen).folder, None);
 }

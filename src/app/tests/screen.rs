@@ -8,9 +8,10 @@ use std::{
 };
 
 use eframe::egui::{
-    DroppedFile, Event, HoveredFile, Key, Modifiers, OutputCommand, Pos2, Role, Shape, ViewportCommand,
-    ViewportId,
+    DroppedFile, Event, HoveredFile, Key, Modifiers, MouseWheelSource, MouseWheelUnit, OutputCommand, Pos2,
+    Rect, Role, Shape, TouchPhase, ViewportCommand, ViewportId,
     accesskit::{Action as Deed, NodeId},
+    vec2,
 };
 use egui_kittest::{Harness, Node, kittest::NodeT};
 use tempfile::TempDir;
@@ -261,6 +262,11 @@ impl Screen {
         self.nodes().any(|node| name_of(&node).contains(part))
     }
 
+    /// Where the first thing of this name is.
+    pub(super) fn place(&self, name: &str) -> Option<Rect> {
+        self.nodes().find(|node| name_of(node) == name).map(|node| node.rect())
+    }
+
     /// Whether this was painted, such as what lies over the window while files are held over it.
     pub(super) fn paints(&self, part: &str) -> bool {
         fn paints(shape: &Shape, part: &str) -> bool {
@@ -403,6 +409,15 @@ impl Screen {
 
     pub(super) fn point_at(&mut self, at: Pos2) {
         self.harness.hover_at(at);
+        self.frame();
+        self.settle();
+    }
+
+    /// Turns the wheel; what lies below comes up with a `delta` below 0.
+    pub(super) fn scroll(&mut self, delta: f32) {
+        let (unit, phase, source) = (MouseWheelUnit::Point, TouchPhase::Move, MouseWheelSource::Wheel);
+        let delta = vec2(0.0, delta);
+        self.harness.event(Event::MouseWheel { unit, delta, phase, source, modifiers: Modifiers::NONE });
         self.frame();
         self.settle();
     }

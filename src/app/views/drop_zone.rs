@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use eframe::egui::{
-    Align, Align2, Color32, CornerRadius, Id, LayerId, Layout, Order, Pos2, Rect, RichText, Sense, Shape,
-    Stroke, Ui, UiBuilder, vec2,
+    Align, Align2, Color32, CornerRadius, Id, LayerId, Layout, Order, Pos2, Rect, RichText, Shape, Stroke,
+    Ui, UiBuilder, vec2,
 };
 
 use super::{View, page::CardRects};
@@ -13,10 +13,14 @@ use crate::{
         action::Action,
         state::State,
         theme::{self, Weight, palette, size, space},
-        widgets::{Button, Icon, Kind, heading, muted, paint_icon},
+        widgets::{Button, Icon, Kind, disc, heading, muted},
     },
     transfer::show::Shown,
 };
+
+/// How high the zone's words and buttons are, without the sign and with it.
+const CONTENT: f32 = 103.0;
+const ROOMY_CONTENT: f32 = 187.0;
 
 /// Draws the left side.
 pub(crate) fn send_side_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
@@ -28,12 +32,10 @@ pub(crate) fn send_side_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let is_roomy = rect.height() > 220.0;
     ui.scope_builder(UiBuilder::new().max_rect(rect.shrink(space::M)), |ui| {
         ui.with_layout(Layout::top_down(Align::Center), |ui| {
-            let content = if is_roomy { 196.0 } else { 118.0 };
+            let content = if is_roomy { ROOMY_CONTENT } else { CONTENT };
             ui.add_space(((ui.available_height() - content) / 2.0).max(0.0));
             if is_roomy {
-                let (disc, _) = ui.allocate_exact_size(vec2(64.0, 64.0), Sense::hover());
-                ui.painter().circle_filled(disc.center(), 32.0, p.accent_soft);
-                paint_icon(ui, Icon::FilePlus, disc.center(), 28.0, p.accent);
+                disc(ui, Icon::FilePlus);
                 ui.add_space(space::XS);
             }
             let font = theme::font(Weight::SemiBold, size::DISPLAY);

@@ -10,7 +10,7 @@ use crate::{
         explain,
         state::State,
         theme::{palette, size, space},
-        widgets::{Button, Icon, Kind, dialog_frame, heading, icon_button, muted, row, small, tile},
+        widgets::{Button, Icon, Kind, dialog_frame, disc, heading, icon_button, muted, row, small, tile},
     },
     history::{Direction, Entry, Outcome},
     transfer::show::Shown,
@@ -37,9 +37,10 @@ pub(crate) fn history_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
         row(ui, 36.0, right, |ui| heading(ui, &name));
         ui.add_space(space::XS);
         if entries.is_empty() {
-            muted(ui, &view.say("history-empty"));
+            empty_ui(ui, &view.say("history-empty"));
             return closes;
         }
+        ui.spacing_mut().item_spacing.y = 0.0;
         ScrollArea::vertical().auto_shrink(false).show_rows(ui, ROW, entries.len(), |ui, range| {
             ui.set_max_width(ui.available_width() - space::M);
             for entry in entries.get(range).unwrap_or_default() {
@@ -51,6 +52,15 @@ pub(crate) fn history_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
     if shown.inner || shown.should_close() {
         view.act(Action::Show(None));
     }
+}
+
+/// What stands there before there is anything to list.
+fn empty_ui(ui: &mut Ui, text: &str) {
+    ui.vertical_centered(|ui| {
+        ui.add_space((ui.available_height() / 2.0 - 72.0).max(0.0));
+        disc(ui, Icon::History);
+        muted(ui, text);
+    });
 }
 
 fn entry_ui(ui: &mut Ui, entry: &Entry, view: &mut View<'_>) {
@@ -78,11 +88,13 @@ fn entry_ui(ui: &mut Ui, entry: &Entry, view: &mut View<'_>) {
         Outcome::Failed { .. } => (Icon::X, p.bad),
         Outcome::Running | Outcome::Cancelled | Outcome::Declined => (Icon::Minus, p.muted),
     };
-    row(ui, ROW - space::S, right, |ui| {
+    row(ui, ROW, right, |ui| {
         tile(ui, sign_of(&entry.what), Some((sign, ink)));
         ui.add_space(space::XS);
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
+            // Two lines in the middle of the row.
+            ui.add_space(10.0);
             ui.add(Label::new(RichText::new(&what).size(size::BODY)).truncate());
             let way = view.say(match entry.direction {
                 Direction::Sent => "history-sent",

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use eframe::egui::{
-    Align, ComboBox, CornerRadius, FontSelection, Label, Layout, Margin, Rect, RichText, Role, ScrollArea,
-    Sense, Stroke, StrokeKind, TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    Align, CornerRadius, FontSelection, Label, Layout, Margin, Rect, RichText, Role, ScrollArea, Sense,
+    Stroke, TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use super::{
@@ -17,11 +17,12 @@ use crate::{
         action::{Action, SheetAction},
         card::{Card, Sheet},
         explain,
-        theme::{self, CONTROL_RADIUS, palette, size},
+        theme::{self, CONTROL_RADIUS, palette, size, space},
         tree::{Tick, Tree},
         widgets::{
-            Button, Icon, Kind, Tone, focus_ring, icon, link, muted, named, note, paint_icon, part, row,
-            small, title,
+            Button, Icon, Kind, Tone, focus_ring,
+            form::{self, Mark},
+            icon, link, muted, named, note, paint_icon, part, row, small, title,
         },
     },
     engine::OnConflict,
@@ -31,7 +32,9 @@ use crate::{
 
 const ROW: f32 = 28.0;
 const TREE_HEIGHT: f32 = 232.0;
-const CONFLICTS_HEIGHT: f32 = 120.0;
+/// Three rows and a bit, so that one sees that there is more.
+const CONFLICTS_HEIGHT: f32 = 150.0;
+const CONFLICT_ROW: f32 = 42.0;
 /// Below as many entries there is nothing to search.
 const WORTH_SEARCHING: usize = 12;
 
@@ -43,13 +46,15 @@ pub(crate) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let Some(sheet) = &card.sheet else { return };
     let p = palette(ui);
     let manifest = &sheet.offer.manifest;
-    let name = transfer::name(card, view);
+    let offered = transfer::offered(card, view);
     ui.horizontal(|ui| {
         icon(ui, Icon::Inbox, 20.0, p.accent);
-        title(ui, &view.words.tell("offered", &[("name", name.into())]));
+        title(ui, &offered);
     });
-    small(ui, &explain::amount(view.words, manifest.files(), Some(manifest.bytes())));
+    small(ui, &amount(card, manifest.files(), manifest.bytes(), view));
     match &sheet.tree {
+        // It is one text, whatever its entry is called.
+        _ if card.is_text() => {}
         Some(tree) => part(ui, "tree", |ui| tree_ui(ui, card, sheet, tree, view)),
         None => {
             muted(ui, &view.say("reading-offer"));
@@ -65,6 +70,11 @@ pub(crate) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     part(ui, "answer", |ui| answer_ui(ui, card, sheet, view));
 }
 
+/// How much this is. A text is no file to the person who reads it.
+fn amount(card: &Card, files: u64, bytes: u64, view: &View<'_>) -> String {
+    if card.is_text() { view.words.bytes(bytes) } else { explain::amount(view.words, files, Some(bytes)) }
+}
+
 fn tree_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View<'_>) {
     if sheet.offer.manifest.entries().len() >= WORTH_SEARCHING {
         let (all, none) = (view.say("tick-all"), view.say("tick-none"));
@@ -73,6 +83,7 @@ fn tree_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View
             if link(ui, &none).clicked() {
                 did = Some(Action::Sheet(card.id, SheetAction::TickAll(false)));
             }
+            ui.add_space(space::XS);
             if link(ui, &all).clicked() {
                 did = Some(Action::Sheet(card.id, SheetAction::TickAll(true)));
             }
@@ -162,7 +173,12 @@ fn node_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, number: u32, vi
         selected: (tick != Tick::Partly).then_some(tick == Tick::On),
         ..WidgetInfo::selected(Role::CheckBox, true, false, &name)
     });
-    checkbox(ui, area, tick, response.hovered());
+    let mark = match tick {
+        Tick::Off => Mark::Off,
+        Tick::Partly => Mark::Partly,
+        Tick::On => Mark::On,
+    };
+    form::tick_box(ui, area, mark, response.hovered());
     focus_ring(ui, &response, area.shrink(4.0), 4);
     if response.clicked() {
         view.act(Action::Sheet(card.id, SheetAction::Tick(number, tick != Tick::On)));
@@ -187,22 +203,6 @@ fn node_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, number: u32, vi
             });
         },
     );
-}
-
-fn checkbox(ui: &Ui, area: Rect, tick: Tick, is_over: bool) {
-    let p = palette(ui);
-    let square = Rect::from_center_size(area.center(), vec2(17.0, 17.0));
-    let (fill, edge) = if tick == Tick::Off {
-        (if is_over { p.hover } else { p.card }, p.edge)
-    } else {
-        (p.accent, p.accent)
-    };
-    ui.painter().rect(square, CornerRadius::same(5), fill, Stroke::new(1.2, edge), StrokeKind::Inside);
-    match tick {
-        Tick::On => paint_icon(ui, Icon::Check, square.center(), 13.0, p.on_accent),
-        Tick::Partly => paint_icon(ui, Icon::Minus, square.center(), 13.0, p.on_accent),
-        Tick::Off => {}
-    }
 }
 
 fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: &mut View<'_>) {
@@ -235,11 +235,13 @@ fn conflicts_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     crate::app::widgets::tinted(ui, p.warn_soft, |ui| {
         ui.set_width(ui.available_width());
         let text = view.words.tell("conflicts", &[("count", sheet.conflicts.len().into())]);
+        // As high as its buttons from the start, so that the words stand in their middle.
+        ui.spacing_mut().interact_size.y = theme::CONTROL_HEIGHT;
         ui.horizontal_wrapped(|ui| {
             icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
             ui.label(text);
             for (policy, key) in POLICIES {
-                if choice(ui, sheet.on_conflict == policy, &view.say(key)) {
+                if form::option(ui, sheet.on_conflict == policy, &view.say(key)) {
                     view.act(Action::Sheet(card.id, SheetAction::OnConflict(policy)));
                 }
             }
@@ -254,7 +256,10 @@ fn conflicts_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
             .id_salt("conflicts")
             .max_height(CONFLICTS_HEIGHT)
             .auto_shrink([false, true]);
-        area.show_rows(ui, ROW, sheet.conflicts.len(), |ui, range| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        area.show_rows(ui, CONFLICT_ROW, sheet.conflicts.len(), |ui, range| {
+            // The scroll bar floats over the right edge.
+            ui.set_max_width(ui.available_width() - space::M);
             for entry in sheet.conflicts.get(range).unwrap_or_default() {
                 conflict_ui(ui, card, sheet, *entry, view);
             }
@@ -271,18 +276,16 @@ fn conflict_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, entry: u32, view: &mut V
     let right = |ui: &mut Ui| {
         let of = |policy| POLICIES.iter().find(|(known, _)| *known == policy).map_or("skip", |(_, key)| *key);
         let label = view.words.tell("conflict-named", &[("name", name.as_str().into())]);
-        let combo =
-            ComboBox::from_id_salt(("policy", entry)).selected_text(view.say(of(policy))).width(120.0);
-        let shown = combo.show_ui(ui, |ui| {
+        let chosen = view.say(of(policy));
+        form::list(ui, ("policy", entry), &label, &chosen, 120.0, |ui| {
             for (choice, key) in POLICIES {
                 if ui.selectable_label(choice == policy, view.say(key)).clicked() {
                     view.act(Action::Sheet(card.id, SheetAction::Exception(entry, choice)));
                 }
             }
         });
-        shown.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, &label));
     };
-    row(ui, ROW, right, |ui| {
+    row(ui, CONFLICT_ROW, right, |ui| {
         let becomes = target.and_then(|target| target.under(policy)).map(RelPath::name);
         let text = match becomes.filter(|becomes| *becomes != listed.path.name()) {
             Some(becomes) => format!("{name}  →  {}", Shown(becomes)),
@@ -290,14 +293,6 @@ fn conflict_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, entry: u32, view: &mut V
         };
         ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());
     });
-}
-
-/// One of several choices of which one holds.
-fn choice(ui: &mut Ui, is_on: bool, text: &str) -> bool {
-    let response = ui.add(eframe::egui::Button::selectable(is_on, text).corner_radius(CONTROL_RADIUS));
-    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, text));
-    focus_ring(ui, &response, response.rect, CONTROL_RADIUS);
-    response.clicked()
 }
 
 /// Names that this system can't store, and what they become.
@@ -322,11 +317,8 @@ fn repaired_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
 
 fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     ui.horizontal(|ui| {
-        let amount = explain::amount(
-            view.words,
-            sheet.tree.as_ref().map_or(0, Tree::wanted_files),
-            Some(sheet.wanted_bytes()),
-        );
+        let files = sheet.tree.as_ref().map_or(0, Tree::wanted_files);
+        let amount = amount(card, files, sheet.wanted_bytes(), view);
         let accept = view.words.tell("accept", &[("amount", amount.into())]);
         let can = sheet.can_accept();
         let button = Button::new(Kind::Primary, &accept).icon(Icon::Check).enabled(can).ui(ui);

@@ -1,7 +1,7 @@
 //! The main page: header, banners, Send and Receive side by side, the transfers below; and the drop target over all of it.
 
 use eframe::egui::{
-    Align, CentralPanel, Frame, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
+    Align, CentralPanel, Frame, Id, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
 };
 
 use super::{View, drop_zone, header, offer, receive, send_card, transfer};
@@ -125,18 +125,25 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
         side(ui, "receive", vec2(width, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
         return;
     }
+    // The right side grows with what it has to say; the left one goes along.
+    let grown = Id::unique("height of receive");
+    let before = ui.data(|data| data.get_temp::<f32>(grown)).unwrap_or(height);
     ui.horizontal_top(|ui| {
         let right = (width * 0.37).clamp(300.0, 420.0).floor();
-        side(ui, "send", vec2(width - right - space::L, height), |ui| {
+        side(ui, "send", vec2(width - right - space::L, before.max(height)), |ui| {
             drop_zone::send_side_ui(ui, state, view);
         });
         ui.add_space(space::L - ui.spacing().item_spacing.x);
-        side(ui, "receive", vec2(right, height), |ui| receive::receive_side_ui(ui, state, view));
+        let now = side(ui, "receive", vec2(right, height), |ui| receive::receive_side_ui(ui, state, view));
+        if (now - before).abs() > 0.5 {
+            ui.data_mut(|data| data.insert_temp(grown, now));
+            ui.ctx().request_discard("the two sides are of different heights");
+        }
     });
 }
 
-/// A card of exactly this size.
-fn side(ui: &mut Ui, name: &str, size: Vec2, add: impl FnOnce(&mut Ui)) {
+/// A card of this size, unless it needs more height; how high it is.
+fn side(ui: &mut Ui, name: &str, size: Vec2, add: impl FnOnce(&mut Ui)) -> f32 {
     ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
         ui.set_max_size(size);
         widgets::card(ui, |ui| {
@@ -144,8 +151,12 @@ fn side(ui: &mut Ui, name: &str, size: Vec2, add: impl FnOnce(&mut Ui)) {
             ui.set_min_size(inner);
             ui.set_max_size(inner);
             part(ui, name, add);
-        });
-    });
+        })
+    })
+    .inner
+    .response
+    .rect
+    .height()
 }
 
 fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut CardRects) {

@@ -19,7 +19,7 @@ use crate::{
         explain,
         state::State,
         theme::{self, Weight, palette, size, space},
-        widgets::{Button, Icon, Kind, heading, icon, link, muted, named, small},
+        widgets::{Button, Icon, Kind, fitting, heading, icon, link, muted, named, small},
     },
     transfer::show::Shown,
 };
@@ -55,10 +55,42 @@ pub(crate) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
             // Enter on a slip repairs it; a second Enter receives.
             Reading::Slip { repaired, .. } => view.act(Action::FillCode(repaired.to_string())),
             Reading::Empty => {}
-            Reading::Typing | Reading::Wrong(_) => state.field.was_tried = true,
+            Reading::Typing | Reading::Wrong(_) => {
+                state.field.was_tried = true;
+                // Enter took it away, and there is something to mend.
+                edit.request_focus();
+            }
         }
     }
     destination_ui(ui, state, view);
+    steps_ui(ui, view);
+}
+
+/// How it goes, in the room that is left while there are no transfers.
+fn steps_ui(ui: &mut Ui, view: &View<'_>) {
+    const ROOM: f32 = 190.0;
+    const DISC: f32 = 22.0;
+    if ui.available_height() < ROOM {
+        return;
+    }
+    let p = palette(ui);
+    ui.add_space(space::S);
+    let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 1.0), Sense::hover());
+    ui.painter().hline(line.x_range(), line.center().y, Stroke::new(1.0, p.line));
+    ui.add_space(space::S);
+    for (number, key) in ["step-code", "step-type", "step-accept"].into_iter().enumerate() {
+        ui.horizontal_top(|ui| {
+            let (disc, _) = ui.allocate_exact_size(vec2(DISC, DISC), Sense::hover());
+            ui.painter().circle_filled(disc.center(), DISC / 2.0, p.accent_soft);
+            let font = theme::font(Weight::SemiBold, size::SMALL);
+            let digit = (number + 1).to_string();
+            ui.painter().text(disc.center(), Align2::CENTER_CENTER, digit, font, p.accent);
+            ui.vertical(|ui| {
+                ui.add_space(2.0);
+                muted(ui, &view.say(key));
+            });
+        });
+    }
 }
 
 fn slip_ui(ui: &mut Ui, word: &str, repaired: &str, view: &mut View<'_>) {
@@ -93,6 +125,9 @@ pub(crate) fn home_relative(path: &Path) -> String {
     }
 }
 
+/// Between the code field's edge and its text.
+const FIELD_INSET: f32 = 13.0;
+
 fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
     let id = field_id();
     let has_focus = ui.memory(|memory| memory.has_focus(id));
@@ -115,7 +150,10 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
         });
     }
     let p = palette(ui);
-    let font = theme::mono(theme::size::FIELD);
+    // A long code shrinks a little before it no longer shows whole.
+    let room = ui.available_width() - 2.0 * FIELD_INSET - 4.0;
+    let points = fitting(ui, &field.text, theme::mono, size::FIELD, room).max(size::BODY);
+    let font = theme::mono(points);
     let filter = EventFilter {
         // With Shift it leads back, as everywhere.
         tab: !offered.is_empty() && !ui.input(|input| input.modifiers.shift),
@@ -128,7 +166,7 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
         .fill(p.sunken)
         .stroke(edge)
         .corner_radius(CornerRadius::same(theme::CONTROL_RADIUS))
-        .inner_margin(Margin::symmetric(13, 11));
+        .inner_margin(Margin::symmetric(FIELD_INSET as i8, 11));
     let name = view.say("code");
     let output = TextEdit::singleline(&mut field.text)
         .id(id)

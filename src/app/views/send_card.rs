@@ -14,7 +14,7 @@ use crate::{
         theme::{self, palette, size, space},
         widgets::{
             self, Button, Icon, Kind, Tone, fitting, icon, icon_button, link, muted, note, part, row, small,
-            title,
+            title_with,
         },
     },
     engine::Phase,
@@ -25,7 +25,8 @@ use crate::{
 
 /// How wide a card must be for the QR code to stand beside the rest.
 const ROOM_FOR_QR: f32 = 620.0;
-const QR_SIDE: f32 = 190.0;
+/// At most; the QR code takes what its modules fill.
+const QR_SIDE: f32 = 212.0;
 const LIST_HEIGHT: f32 = 160.0;
 const LIST_ROW: f32 = 26.0;
 
@@ -40,32 +41,34 @@ pub(crate) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
         |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked(),
         |ui| {
             icon(ui, transfer::sign(card), 20.0, palette(ui).muted);
-            title(ui, &name);
-            small(ui, &contents(card, view));
+            title_with(ui, &name, &contents(card, view));
         },
     );
     if cancels {
         view.act(Action::Cancel(card.id));
     }
-    let has_room = ui.available_width() >= ROOM_FOR_QR;
-    if card.folds.qr.is_some() && has_room {
-        ui.horizontal_top(|ui| {
-            ui.spacing_mut().item_spacing.x = space::L;
-            let width = ui.available_width() - QR_SIDE - space::L;
-            ui.vertical(|ui| {
-                ui.set_width(width);
-                body_ui(ui, card, state, view);
-            });
-            qr_ui(ui, card, view);
-        });
-    } else {
+    part(ui, "code", |ui| code_ui(ui, card, view));
+    if ui.available_width() < ROOM_FOR_QR {
         body_ui(ui, card, state, view);
         qr_ui(ui, card, view);
+        return;
     }
+    // The row is there without a QR code too: its controls stay themselves, with the keyboard on them, when one comes.
+    ui.horizontal_top(|ui| {
+        let side = card.folds.qr.as_ref().map(|modules| widgets::qr_side(ui, modules, QR_SIDE));
+        let width = ui.available_width() - side.map_or(0.0, |side| side + space::L);
+        ui.vertical(|ui| {
+            ui.set_width(width);
+            body_ui(ui, card, state, view);
+        });
+        if side.is_some() {
+            ui.add_space(space::L - ui.spacing().item_spacing.x);
+            qr_ui(ui, card, view);
+        }
+    });
 }
 
 fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
-    part(ui, "code", |ui| code_ui(ui, card, view));
     match card.tries_left {
         Some(0) => note(ui, Tone::Bad, &view.say("code-retired")),
         Some(left) => note(ui, Tone::Warning, &view.words.tell("wrong-try", &[("left", left.into())])),
@@ -200,7 +203,10 @@ fn list_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     };
     let entries = manifest.entries();
     let area = ScrollArea::vertical().id_salt("contents").max_height(LIST_HEIGHT).auto_shrink([false, true]);
+    ui.spacing_mut().item_spacing.y = 0.0;
     area.show_rows(ui, LIST_ROW, entries.len(), |ui, range| {
+        // The scroll bar floats over the right edge.
+        ui.set_max_width(ui.available_width() - space::M);
         for entry in entries.get(range).unwrap_or_default() {
             let (sign, size) = match &entry.kind {
                 EntryKind::Folder { .. } => (Icon::Folder, String::new()),
@@ -210,7 +216,7 @@ fn list_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
             let right = |ui: &mut Ui| {
                 small(ui, &size);
             };
-            row(ui, LIST_ROW - space::S, right, |ui| {
+            row(ui, LIST_ROW, right, |ui| {
                 icon(ui, sign, 15.0, palette(ui).muted);
                 ui.add(Label::new(Shown(entry.path.as_str()).to_string()).truncate());
             });

@@ -1,8 +1,8 @@
 //! The settings dialog. Every change holds at once and is saved; there is nothing to confirm.
 
 use eframe::egui::{
-    Align, Align2, ComboBox, Context, CornerRadius, Frame, Id, Label, Layout, Margin, Modal, RichText, Role,
-    ScrollArea, Sense, Slider, Stroke, TextEdit, Ui, WidgetInfo, vec2,
+    Align, Align2, Context, CornerRadius, Frame, Id, Label, Layout, Margin, Modal, RichText, Role,
+    ScrollArea, Sense, Stroke, TextEdit, Ui, WidgetInfo, vec2,
 };
 
 use super::{View, receive::home_relative};
@@ -14,8 +14,8 @@ use crate::{
         state::{Checked, Host, State},
         theme::{self, CONTROL_RADIUS, Weight, palette, size, space},
         widgets::{
-            self, Button, Icon, Kind, Tone, focus_ring, heading, icon, icon_button, link, muted, named, note,
-            part, row, small, tinted,
+            self, Button, Icon, Kind, Tone, focus_ring, form, heading, icon, icon_button, link, muted, named,
+            note, part, row, small, tinted,
         },
         words::Words,
     },
@@ -26,6 +26,7 @@ use crate::{
 };
 
 const NAV: f32 = 190.0;
+const LABEL_WIDTH: f32 = 130.0;
 const PAGES: [(Page, &str, Icon); 4] = [
     (Page::Relays, "set-relays", Icon::Server),
     (Page::Host, "set-host", Icon::Radio),
@@ -80,18 +81,11 @@ fn pages_ui(ui: &mut Ui, state: &mut State, view: &View<'_>, is_wide: bool) {
     for (page, key, sign) in PAGES {
         let text = view.say(key);
         let is_on = state.form.page == page;
-        let p = palette(ui);
         let button = Button::new(if is_on { Kind::Secondary } else { Kind::Quiet }, &text).icon(sign);
         let response = if is_wide { button.wide().left().ui(ui) } else { button.ui(ui) };
         response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, &text));
         if is_on {
-            let edge = Stroke::new(1.5, p.accent);
-            ui.painter().rect_stroke(
-                response.rect,
-                CornerRadius::same(CONTROL_RADIUS),
-                edge,
-                eframe::egui::StrokeKind::Inside,
-            );
+            form::chosen_edge(ui, response.rect);
         }
         if response.clicked() {
             state.form.page = page;
@@ -229,7 +223,7 @@ fn relay_fields_ui(ui: &mut Ui, draft: &mut RelayDraft, shows: &mut bool, view: 
     has_changed |= field(ui, &view.say("set-name"), &mut draft.name, &view.say("set-optional"), false);
     has_changed |=
         field(ui, &view.say("set-password"), &mut draft.password, &view.say("set-optional"), !*shows);
-    switch(ui, shows, &view.say("set-show-passwords"));
+    form::switch(ui, shows, &view.say("set-show-passwords"));
     has_changed
 }
 
@@ -239,8 +233,7 @@ fn wrong(ui: &mut Ui, text: &str) {
 
 /// What stands before a control, all of the same width.
 fn label_ui(ui: &mut Ui, label: &str) {
-    const WIDTH: f32 = 130.0;
-    let (rect, _) = ui.allocate_exact_size(vec2(WIDTH, theme::CONTROL_HEIGHT), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(LABEL_WIDTH, theme::CONTROL_HEIGHT), Sense::hover());
     let font = theme::font(Weight::Regular, size::BODY);
     ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, label, font, palette(ui).text);
 }
@@ -279,11 +272,15 @@ fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: boo
     is_left
 }
 
-/// A switch with its label; whether it was flipped.
-fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool {
-    let response = part(ui, label, |ui| ui.checkbox(is_on, label));
-    focus_ring(ui, &response, response.rect, 4);
-    response.changed()
+/// What a setting means, below its control.
+fn hint_ui(ui: &mut Ui, text: &str) {
+    // Nearer to its own control than to the next one.
+    ui.add_space(-space::S);
+    ui.horizontal_top(|ui| {
+        ui.add_space(LABEL_WIDTH + ui.spacing().item_spacing.x);
+        let text = RichText::new(text).size(size::SMALL).color(palette(ui).muted);
+        ui.add(Label::new(text).wrap());
+    });
 }
 
 /// A labelled choice; whether another was made.
@@ -292,29 +289,27 @@ fn choose<T: PartialEq + Copy>(ui: &mut Ui, label: &str, value: &mut T, choices:
     ui.horizontal(|ui| {
         label_ui(ui, label);
         let text = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, text)| text);
-        let shown = ComboBox::from_id_salt(label).selected_text(text).width(200.0).show_ui(ui, |ui| {
+        form::list(ui, label, label, text, 200.0, |ui| {
             for (choice, text) in choices {
                 has_changed |= ui.selectable_value(value, *choice, text).changed();
             }
         });
-        shown.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, label));
     });
     has_changed
 }
 
+/// A labelled slider.
 fn slider<N: eframe::emath::Numeric>(
     ui: &mut Ui,
     label: &str,
     value: &mut N,
     range: std::ops::RangeInclusive<N>,
     step: f64,
+    words: impl Fn(&N) -> String,
 ) -> eframe::egui::Response {
     ui.horizontal(|ui| {
         label_ui(ui, label);
-        ui.spacing_mut().slider_width = 180.0;
-        let response = part(ui, label, |ui| ui.add(Slider::new(value, range).step_by(step)));
-        response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, label));
-        response
+        form::slider(ui, label, value, range, step, words)
     })
     .inner
 }
@@ -334,8 +329,9 @@ fn host_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let hint = view.say("set-optional");
     let is_secret = !form.shows_passwords;
     has_changed |= field(ui, &view.say("set-password"), &mut form.host_password, &hint, is_secret);
-    switch(ui, &mut form.shows_passwords, &view.say("set-show-passwords"));
-    has_changed |= switch(ui, &mut state.settings.host.start_with_window, &view.say("set-host-at-start"));
+    form::switch(ui, &mut form.shows_passwords, &view.say("set-show-passwords"));
+    has_changed |=
+        form::switch(ui, &mut state.settings.host.start_with_window, &view.say("set-host-at-start"));
     if has_changed {
         changed(view);
     }
@@ -399,24 +395,31 @@ fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
 fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let folder = Shown(&home_relative(&state.save_folder)).to_string();
     ui.horizontal(|ui| {
-        ui.label(view.say("save-to"));
+        label_ui(ui, &view.say("save-to"));
         let name = format!("{}: {folder}", view.say("save-to-change"));
         if named(link(ui, &folder), &name).on_hover_text(view.say("save-to-change")).clicked() {
             view.act(Action::PickDestination(None));
         }
     });
     let settings = &mut state.settings;
-    let mut has_changed =
-        slider(ui, &view.say("set-words"), &mut settings.code_words, 4..=MAX_DRAWN_WORDS as u8, 1.0)
-            .changed();
-    small(ui, &view.say("set-words-hint"));
-    has_changed |= slider(ui, &view.say("set-lanes"), &mut settings.lanes, 1..=MAX_LANES, 1.0).changed();
-    small(ui, &view.say("set-lanes-hint"));
+    let mut has_changed = slider(
+        ui,
+        &view.say("set-words"),
+        &mut settings.code_words,
+        4..=MAX_DRAWN_WORDS as u8,
+        1.0,
+        u8::to_string,
+    )
+    .changed();
+    hint_ui(ui, &view.say("set-words-hint"));
+    has_changed |=
+        slider(ui, &view.say("set-lanes"), &mut settings.lanes, 1..=MAX_LANES, 1.0, u16::to_string).changed();
+    hint_ui(ui, &view.say("set-lanes-hint"));
     has_changed |= field(ui, &view.say("set-rate"), &mut state.form.rate, &view.say("set-no-limit"), false);
     if state.form.parsed_rate().is_none() {
         wrong(ui, &view.say("set-bad-rate"));
     }
-    has_changed |= switch(ui, &mut state.settings.keep_awake, &view.say("set-keep-awake"));
+    has_changed |= form::switch(ui, &mut state.settings.keep_awake, &view.say("set-keep-awake"));
     if has_changed {
         changed(view);
     }
@@ -430,7 +433,9 @@ fn window_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
         (Appearance::Dark, view.say("set-look-dark")),
     ];
     let mut has_changed = choose(ui, &view.say("set-look"), &mut settings.appearance, &looks);
-    let scale = slider(ui, &view.say("set-scale"), &mut state.form.scale, 0.75..=2.0, 0.05);
+    let scale = slider(ui, &view.say("set-scale"), &mut state.form.scale, 0.75..=2.0, 0.05, |scale| {
+        format!("{:.0} %", scale * 100.0)
+    });
     // While it is dragged, the slider would move away under the pointer.
     if scale.drag_stopped() || (scale.changed() && !scale.dragged()) {
         state.settings.scale = state.form.scale;
@@ -451,14 +456,14 @@ fn window_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
         (ReduceMotion::Off, view.say("set-motion-full")),
     ];
     has_changed |= choose(ui, &view.say("set-motion"), &mut settings.reduce_motion, &motion);
-    has_changed |= switch(ui, &mut settings.notifications, &view.say("set-notifications"));
+    has_changed |= form::switch(ui, &mut settings.notifications, &view.say("set-notifications"));
     if cfg!(target_os = "linux") {
         let systems = [
             (WindowSystem::Automatic, view.say("set-system-automatic")),
             (WindowSystem::X11, "X11".to_owned()),
         ];
         has_changed |= choose(ui, &view.say("set-system"), &mut settings.window_system, &systems);
-        small(ui, &view.say("set-system-hint"));
+        hint_ui(ui, &view.say("set-system-hint"));
     }
     if has_changed {
         changed(view);

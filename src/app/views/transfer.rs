@@ -41,6 +41,14 @@ pub(crate) fn name(card: &Card, view: &View<'_>) -> String {
     name_of(card.is_text(), &names, count, view)
 }
 
+/// What a card asks about.
+pub(crate) fn offered(card: &Card, view: &View<'_>) -> String {
+    if card.is_text() {
+        return view.say("offered-text");
+    }
+    view.words.tell("offered", &[("name", name(card, view).into())])
+}
+
 fn name_of(is_text: bool, names: &[String], count: usize, view: &View<'_>) -> String {
     if is_text {
         return view.say("a-text");
@@ -124,6 +132,7 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         }
         if has_graph {
             graph(ui, card.meter.last_minute(), vec2(120.0, 34.0), &view.say("graph"));
+            ui.add_space(space::XS);
         }
     };
     head_ui(ui, card, (arrow, p.accent), right, |ui| {
@@ -167,7 +176,9 @@ fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {
         part(ui, "text", |ui| text_ui(ui, card, text, view));
     }
     troubles_ui(ui, card, view);
-    part(ui, "buttons", |ui| done_buttons_ui(ui, card, view));
+    if card.text.is_none() {
+        part(ui, "buttons", |ui| done_buttons_ui(ui, card, view));
+    }
 }
 
 fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
@@ -201,7 +212,10 @@ fn copy_report_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let is_copied = is_fresh(card, Copied::Report, view);
     let text = view.say(if is_copied { "copied" } else { "copy-report" });
     let sign = if is_copied { Icon::Check } else { Icon::Copy };
-    if Button::new(Kind::Quiet, &text).icon(sign).ui(ui).clicked() {
+    // Without a frame it would stand away from the edge that everything else keeps to.
+    let is_first = ui.min_rect().width() < 1.0;
+    let kind = if is_first { Kind::Secondary } else { Kind::Quiet };
+    if Button::new(kind, &text).icon(sign).ui(ui).clicked() {
         view.act(Action::Copy(card.id, Copied::Report));
     }
 }
@@ -216,6 +230,7 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
             TEXT_HEIGHT
         });
         area.auto_shrink([false, true]).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
             // Lines stay lines; what could turn or hide the text is escaped.
             for line in text.lines().take(if card.folds.text { 5000 } else { 200 }) {
                 let line = RichText::new(Shown(line).to_string()).font(theme::mono(size::BODY));
@@ -236,6 +251,7 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
                 view.act(Action::FoldText(card.id));
             }
         }
+        copy_report_ui(ui, card, view);
     });
 }
 
@@ -340,10 +356,18 @@ fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             return;
         }
         let area = ScrollArea::vertical().id_salt("troubles").max_height(150.0).auto_shrink([false, true]);
+        ui.spacing_mut().item_spacing.y = 0.0;
         area.show_rows(ui, TROUBLE_ROW, card.troubles.len(), |ui, range| {
             for trouble in card.troubles.get(range).unwrap_or_default() {
                 let text = trouble_text(view.words, trouble);
-                ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());
+                row(
+                    ui,
+                    TROUBLE_ROW,
+                    |_| (),
+                    |ui| {
+                        ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());
+                    },
+                );
             }
         });
     });

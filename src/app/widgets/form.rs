@@ -1,0 +1,119 @@
+//! What is filled in or chosen from: boxes to tick, lists, sliders, one of several. The views lay them out and name them.
+
+use eframe::egui::{
+    AsIdSalt, ComboBox, CornerRadius, Label, Rect, Response, RichText, Role, Sense, Slider, Stroke,
+    StrokeKind, Ui, WidgetInfo, emath::Numeric, pos2, style::HandleShape, vec2,
+};
+
+use super::{Button, Icon, Kind, focus_ring, paint_icon, part};
+use crate::app::theme::{self, CONTROL_RADIUS, Weight, palette, size, space};
+
+/// What a box to tick shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Off,
+    Partly,
+    On,
+}
+
+/// Paints a box to tick in the middle of `area`.
+pub(crate) fn tick_box(ui: &Ui, area: Rect, mark: Mark, is_over: bool) {
+    let p = palette(ui);
+    let square = Rect::from_center_size(area.center(), vec2(17.0, 17.0));
+    let (fill, edge) = if mark == Mark::Off {
+        (if is_over { p.hover } else { p.card }, p.edge)
+    } else {
+        (p.accent, p.accent)
+    };
+    ui.painter().rect(square, CornerRadius::same(5), fill, Stroke::new(1.2, edge), StrokeKind::Inside);
+    match mark {
+        Mark::On => paint_icon(ui, Icon::Check, square.center(), 13.0, p.on_accent),
+        Mark::Partly => paint_icon(ui, Icon::Minus, square.center(), 13.0, p.on_accent),
+        Mark::Off => {}
+    }
+}
+
+/// A box to tick with its words; whether it was flipped.
+pub(crate) fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool {
+    const BOX: f32 = 20.0;
+    let font = theme::font(Weight::Regular, size::BODY);
+    let room = (ui.available_width() - BOX - space::S).max(24.0);
+    let galley = ui.painter().layout(label.to_owned(), font, palette(ui).text, room);
+    let wanted = vec2(BOX + space::S + galley.size().x, galley.size().y.max(24.0));
+    let (rect, mut response) = part(ui, label, |ui| ui.allocate_exact_size(wanted, Sense::click()));
+    if response.clicked() {
+        *is_on = !*is_on;
+        response.mark_changed();
+    }
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, *is_on, label));
+    let area = Rect::from_min_size(rect.min, vec2(BOX, rect.height()));
+    tick_box(ui, area, if *is_on { Mark::On } else { Mark::Off }, response.hovered());
+    let at = pos2(area.right() + space::S, rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, palette(ui).text);
+    focus_ring(ui, &response, rect, 4);
+    response.changed()
+}
+
+/// One of several choices that stand beside each other; whether it was clicked.
+pub(crate) fn option(ui: &mut Ui, is_on: bool, text: &str) -> bool {
+    let kind = if is_on { Kind::Secondary } else { Kind::Quiet };
+    let response = Button::new(kind, text).ui(ui);
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, text));
+    if is_on {
+        chosen_edge(ui, response.rect);
+    }
+    response.clicked()
+}
+
+/// The edge of the one that is chosen.
+pub(crate) fn chosen_edge(ui: &Ui, rect: Rect) {
+    let edge = Stroke::new(1.5, palette(ui).accent);
+    ui.painter().rect_stroke(rect, CornerRadius::same(CONTROL_RADIUS), edge, StrokeKind::Inside);
+}
+
+/// A list that opens; `chosen` is what it shows while it is closed, `add` draws what is in it.
+pub(crate) fn list(
+    ui: &mut Ui,
+    salt: impl AsIdSalt,
+    name: &str,
+    chosen: &str,
+    width: f32,
+    add: impl FnOnce(&mut Ui),
+) {
+    let combo = ComboBox::from_id_salt(salt).selected_text(chosen).width(width);
+    let combo = combo.icon(|ui, rect, visuals, _| {
+        paint_icon(ui, Icon::ChevronDown, rect.center(), 15.0, visuals.fg_stroke.color);
+    });
+    let response = combo.show_ui(ui, add).response;
+    response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, name));
+    focus_ring(ui, &response, response.rect, CONTROL_RADIUS);
+}
+
+/// A slider with its value as words.
+pub(crate) fn slider<N: Numeric>(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut N,
+    range: std::ops::RangeInclusive<N>,
+    step: f64,
+    words: impl Fn(&N) -> String,
+) -> Response {
+    let response = part(ui, name, |ui| {
+        let p = palette(ui);
+        let spacing = ui.spacing_mut();
+        spacing.slider_width = 200.0;
+        let visuals = ui.visuals_mut();
+        visuals.selection.bg_fill = p.accent;
+        let states = &mut visuals.widgets;
+        for state in [&mut states.inactive, &mut states.hovered, &mut states.active] {
+            state.fg_stroke = Stroke::new(2.0, p.accent);
+        }
+        let slider = Slider::new(value, range).step_by(step).show_value(false);
+        ui.add(slider.handle_shape(HandleShape::Circle))
+    });
+    response.widget_info(|| WidgetInfo::slider(true, value.to_f64(), name));
+    focus_ring(ui, &response, response.rect, 10);
+    let font = theme::font(Weight::Medium, size::BODY);
+    ui.add(Label::new(RichText::new(words(value)).font(font)));
+    response
+}
