@@ -85,7 +85,7 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         }
     }
     if card.folds.list {
-        list_ui(ui, card, view);
+        part(ui, "list", |ui| list_ui(ui, card, view));
     }
     transfer::troubles_ui(ui, card, view);
     ui.horizontal(|ui| {
