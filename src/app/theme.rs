@@ -215,8 +215,8 @@ fn fonts() -> FontDefinitions {
     add("inter-medium", INTER, weighing(500.0));
     add("inter-semibold", INTER, weighing(600.0));
     add("mono", MONO, FontTweak::default());
-    // So that their middle is where they are painted.
-    let icons = FontTweak { y_offset_factor: 0.02, ..FontTweak::default() };
+    // The icons' em box stands a little above the text's.
+    let icons = FontTweak { y_offset_factor: 0.11, ..FontTweak::default() };
     add("lucide", lucide_icons::LUCIDE_FONT_BYTES, icons);
     let mut family = |family: FontFamily, names: &[&str]| {
         fonts.families.insert(family, names.iter().map(|&name| name.to_owned()).collect());

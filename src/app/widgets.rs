@@ -4,9 +4,9 @@
 pub(super) mod form;
 
 use eframe::egui::{
-    Align, Align2, AsIdSalt, Color32, CornerRadius, CursorIcon, FontId, Frame, InnerResponse, Label, Layout,
-    Margin, Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Style,
-    TextWrapMode, Ui, UiBuilder, Vec2, WidgetInfo, WidgetText, pos2, vec2,
+    Align, AsIdSalt, Color32, CornerRadius, CursorIcon, FontId, Frame, InnerResponse, Label, Layout, Margin,
+    Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Style, TextWrapMode, Ui,
+    UiBuilder, Vec2, WidgetInfo, WidgetText, pos2, vec2,
 };
 pub(super) use lucide_icons::Icon;
 
@@ -194,8 +194,10 @@ pub(super) fn icon(ui: &mut Ui, icon: Icon, points: f32, colour: Color32) -> Res
 
 /// Paints an icon around `centre`.
 pub(super) fn paint_icon(ui: &Ui, icon: Icon, centre: Pos2, points: f32, colour: Color32) {
-    let glyph = char::from(icon);
-    ui.painter().text(centre, Align2::CENTER_CENTER, glyph, theme::icons(points), colour);
+    let galley = ui.painter().layout_no_wrap(char::from(icon).to_string(), theme::icons(points), colour);
+    // By what is drawn: the font's own lines fall on other pixels at every size.
+    let at = centre - galley.mesh_bounds.center().to_vec2();
+    ui.painter().galley(at, galley, colour);
 }
 
 /// A large sign on a tinted disc, over a few words in the middle of an empty place.
