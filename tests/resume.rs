@@ -264,3 +264,45 @@ fn a_receiver_that_is_killed_again_and_again_loses_nothing_that_was_stored() {
     assert_eq!(fs::read(site.target.path().join("large")).unwrap(), fs::read(&path).unwrap());
     assert_eq!(names_in(site.target.path()), ["large"]);
 }
+
+/// In a mount namespace of the receiver's own, whose disk somebody else fills while bytes move. Where a system allows no
+/// such namespaces, there is nothing to see.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_rests_the_transfer_until_there_is_room() {
+    use std::{io::Write, process::Command};
+
+    use support::process::Running;
+
+    const SCRIPT: &str = "mount -t tmpfs -o size=32m none \"$1\" || exit 77
+        folder=$1 file=$2; shift 2
+        \"$@\" </dev/null & receiver=$!
+        read -r _; cat /dev/zero >\"$folder/hog\" 2>/dev/null
+        read -r _; rm \"$folder/hog\"
+        wait $receiver && cmp \"$folder/large\" \"$file\"";
+    let mut probe = Command::new("unshare");
+    probe.args(["--user", "--map-root-user", "--mount", "true"]);
+    if !probe.status().is_ok_and(|status| status.success()) {
+        eprintln!("no mount namespaces here: a full disk could not be tried");
+        return;
+    }
+    let site = support::process::Site::new();
+    let path = site.plant("large", noise(7, BLOCKS * BLOCK));
+    let mut sending = site.send(&["--rate".as_ref(), "8MB".as_ref(), path.as_os_str()]);
+    let code = sending.code();
+    let receive = site.receive_command(&[&code, "--yes", "--json"]);
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", SCRIPT, "sh"]);
+    command.arg(site.target.path()).arg(&path).arg(receive.get_program()).args(receive.get_args());
+    command.envs(receive.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let (mut receiving, mut tell) = Running::start_asking(command);
+    sending.moving();
+    tell.write_all(b"fill\n").unwrap();
+    for side in [&mut sending, &mut receiving] {
+        side.event_where("room", |event| event["lacks"] == true);
+    }
+    tell.write_all(b"make room\n").unwrap();
+    receiving.event_where("room", |event| event["lacks"] == false);
+    sending.wait().exits(0);
+    receiving.wait().exits(0);
+}

@@ -28,6 +28,7 @@ pub(super) struct Reporter {
     last_phase: Option<Phase>,
     connection: Connection,
     paused: Paused,
+    lacks_room: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,7 @@ impl Reporter {
             last_phase: None,
             connection: Connection::Up,
             paused: Paused::default(),
+            lacks_room: false,
         }
     }
 
@@ -103,6 +105,9 @@ impl Reporter {
         }
         if std::mem::replace(&mut self.paused, progress.paused) != progress.paused {
             self.tell_pause(progress.paused);
+        }
+        if std::mem::replace(&mut self.lacks_room, progress.lacks_room) != progress.lacks_room {
+            self.tell_room(progress.lacks_room);
         }
         if !matches!(progress.phase, Phase::Moving | Phase::Repairing) {
             return;
@@ -210,6 +215,15 @@ impl Reporter {
             (false, true) => "The other side has paused the transfer.",
         };
         self.say(line, "pause", json!({ "here": paused.here, "there": paused.there }));
+    }
+
+    fn tell_room(&self, lacks_room: bool) {
+        let line = match (lacks_room, self.is_sender) {
+            (true, true) => "The other side's disk is full. It goes on by itself when there is room again.",
+            (true, false) => "The disk is full. Make room, and it goes on by itself; nothing is lost.",
+            (false, _) => "There is room again. Going on.",
+        };
+        self.say(line, "room", json!({ "lacks": lacks_room }));
     }
 
     fn show_bar(&mut self, progress: Progress) {

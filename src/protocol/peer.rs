@@ -177,6 +177,8 @@ pub enum FromReceiver {
     /// Before [`FromReceiver::Accept`]: blocks that are here already, as (first, count), of the plan that follows from the
     /// acceptance.
     Held(Vec<(u64, u64)>),
+    /// The disk is full, or no longer is: what comes is not stored until it has room again.
+    LacksRoom(bool),
     /// The offer is declined.
     Decline,
     /// On a new connection: whatever the last one's lanes brought was said, and the lanes of this one are opened.

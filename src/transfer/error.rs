@@ -158,6 +158,11 @@ impl TransferError {
         Self::File { action, path: path.into(), cause }
     }
 
+    /// Whether this is a disk without room, which may have some later.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::File { cause, .. } if platform::is_disk_full(cause))
+    }
+
     /// What the other side needs to know about this, if it is still there to hear it.
     pub fn trouble(&self) -> Option<Trouble> {
         match self {

@@ -40,7 +40,8 @@ type OfferFile = (u16, Option<Vec<u8>>, Vec<RawEntry>);
 
 /// The open journal of a staging folder.
 pub struct Journal {
-    file: Mutex<File>,
+    /// The file, and how much of it holds whole records.
+    file: Mutex<(File, u64)>,
     offer: [u8; HASH_LEN],
 }
 
@@ -67,7 +68,7 @@ impl Journal {
         drop(file);
         fs::rename(temporary, folder.join(OFFER))?;
         let file = OpenOptions::new().create(true).append(true).open(folder.join(JOURNAL))?;
-        let journal = Self { file: Mutex::new(file), offer };
+        let journal = Self { file: Mutex::new((file, 0)), offer };
         journal.append(&held.ranges())?;
         Ok(journal)
     }
@@ -75,7 +76,19 @@ impl Journal {
     /// Writes down blocks, as (first, count), that are there now.
     pub fn append(&self, ranges: &[(u64, u64)]) -> io::Result<()> {
         let records: Vec<u8> = ranges.iter().flat_map(|range| record(&self.offer, *range)).collect();
-        self.file.lock().expect("no code panics while it holds this lock").write_all(&records)
+        let mut locked = self.file.lock().expect("no code panics while it holds this lock");
+        let (file, len) = &mut *locked;
+        match file.write_all(&records) {
+            Ok(()) => {
+                *len += records.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // A record that is there in part would hide all that follow.
+                file.set_len(*len)?;
+                Err(error)
+            }
+        }
     }
 }
 

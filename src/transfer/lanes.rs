@@ -3,14 +3,16 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
+use std::time::Duration;
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::mpsc,
     task::spawn_blocking,
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +38,9 @@ use crate::{
         relay::{LaneHello, MAX_LANES, Refusal},
     },
 };
+
+/// How often a full disk is tried again.
+const ROOM_RETRY: Duration = Duration::from_secs(1);
 
 /// Opens a lane through the relay, which knows it by its slot.
 async fn open(door: &LaneDoor, lane: u16, role: Role) -> Result<TcpStream, TransferError> {
@@ -132,6 +137,8 @@ pub struct ReceiveLanes {
     pub claims: Claims,
     /// Tells which blocks are stored now, with their bytes: a stream's last is shorter than the plan can know.
     pub stored: mpsc::Sender<(u64, u32)>,
+    /// Lanes that can't store what they hold, because the disk is full.
+    pub without_room: WithoutRoom,
     /// Whether any lane was ever open.
     pub has_opened: AtomicBool,
 }
@@ -179,17 +186,55 @@ impl ReceiveLanes {
             let stored;
             (record, opener, stored) = spawn_blocking(move || {
                 let stored = match opener.open(&header, &mut record) {
-                    Ok(plaintext) => this.store(due.block, plaintext),
+                    Ok(plaintext) => {
+                        let stored = this.store(due.block, plaintext);
+                        let has_no_room = stored.as_ref().is_err_and(TransferError::is_disk_full);
+                        // Opened in place, it is kept apart for as long as there is no room for it.
+                        let homeless = has_no_room.then(|| plaintext.to_vec());
+                        homeless.map_or(stored.map(|()| None), |bytes| Ok(Some(bytes)))
+                    }
                     Err(_) => Err(Misbehaviour::Record.into()),
                 };
                 (record, opener, stored)
             })
             .await
             .expect("opening and storing a block doesn't panic");
-            stored?;
+            if let Some(homeless) = stored?
+                && !self.store_when_there_is_room(due.block, homeless, &end).await?
+            {
+                self.claims.release(due.block);
+                return Ok(());
+            }
             // Nobody listens any more only when the transfer is over.
             let _ = self.stored.send((due.block, due.length)).await;
         }
+    }
+
+    /// Tries again and again, until it works or `end` is cancelled; says which. Meanwhile the lane takes nothing in, so the
+    /// sender comes to rest as well.
+    async fn store_when_there_is_room(
+        self: &Arc<Self>,
+        block: u64,
+        mut bytes: Vec<u8>,
+        end: &CancellationToken,
+    ) -> Result<bool, TransferError> {
+        let _waiting = self.without_room.enter();
+        while end.run_until_cancelled(sleep(ROOM_RETRY)).await.is_some() {
+            let this = Arc::clone(self);
+            let stored;
+            (bytes, stored) = spawn_blocking(move || {
+                let stored = this.store(block, &bytes);
+                (bytes, stored)
+            })
+            .await
+            .expect("storing a block doesn't panic");
+            match stored {
+                Ok(()) => return Ok(true),
+                Err(error) if error.is_disk_full() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     fn store(&self, block: u64, bytes: &[u8]) -> Result<(), TransferError> {
@@ -199,6 +244,32 @@ impl ReceiveLanes {
                 .write(block, bytes)
                 .map_err(|cause| TransferError::file("can't write to", "standard output", cause)),
         }
+    }
+}
+
+/// How many wait for room on the disk.
+#[derive(Debug, Default)]
+pub struct WithoutRoom(AtomicUsize);
+
+/// One that waits; no longer once it is dropped.
+pub struct Waiting<'a>(&'a WithoutRoom);
+
+impl WithoutRoom {
+    /// One more waits.
+    pub fn enter(&self) -> Waiting<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Waiting(self)
+    }
+
+    /// Whether any does.
+    pub fn is_any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

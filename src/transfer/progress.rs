@@ -82,6 +82,8 @@ pub struct Progress {
     pub connection: Connection,
     /// Who wants it to rest.
     pub paused: Paused,
+    /// Whether the receiver's disk is full: it goes on by itself when there is room again.
+    pub lacks_room: bool,
 }
 
 /// Something that a person should learn of. None is ever dropped.

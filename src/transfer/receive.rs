@@ -24,7 +24,7 @@ use super::{
     blocks::BlockSet,
     control::Control,
     error::{Misbehaviour, TransferError},
-    lanes::{Claims, ReceiveLanes},
+    lanes::{Claims, ReceiveLanes, WithoutRoom},
     offer::{Answer, Choices, Offer},
     progress::{Context, Notice, Paused, Phase, Report},
     rendezvous::{RelayChoice, explain_loss, meet_sender},
@@ -229,6 +229,7 @@ async fn run(
         claims: Claims::new(&sink, here.clone()),
         sink,
         stored,
+        without_room: WithoutRoom::default(),
         has_opened: AtomicBool::new(false),
     });
     let mut fleet = Fleet::new(Arc::clone(&shared), lanes);
@@ -241,6 +242,8 @@ async fn run(
         news,
         pause,
         paused: Paused::default(),
+        journal_lacks_room: false,
+        lacks_room: false,
         held,
         unsaid: Vec::new(),
         writing: None,

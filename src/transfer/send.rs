@@ -182,6 +182,7 @@ fn check_common(message: &FromReceiver) -> Result<(), TransferError> {
         FromReceiver::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
         // Lanes of a connection that is lost, or of a transfer that hasn't begun.
         FromReceiver::Reopen { .. } | FromReceiver::LaneOver { .. } | FromReceiver::Pause(_) => Ok(()),
+        FromReceiver::LacksRoom(_) => Err(Misbehaviour::OutOfTurn("lacks room").into()),
         FromReceiver::Held(_) => Err(Misbehaviour::OutOfTurn("held").into()),
         FromReceiver::Decline => Err(Misbehaviour::OutOfTurn("decline").into()),
         FromReceiver::Accept { .. } => Err(Misbehaviour::OutOfTurn("accept").into()),

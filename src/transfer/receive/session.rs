@@ -9,7 +9,7 @@ use std::{
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, spawn_blocking},
-    time::interval,
+    time::{interval, sleep},
 };
 
 use super::{
@@ -49,6 +49,10 @@ pub(super) struct Receiving<'a> {
     /// Whether the person on this side wants a pause.
     pub(super) pause: watch::Receiver<bool>,
     pub(super) paused: Paused,
+    /// The journal can't be written because the disk is full.
+    pub(super) journal_lacks_room: bool,
+    /// What both sides were told of the disk.
+    pub(super) lacks_room: bool,
     pub(super) held: Arc<Mutex<BlockSet>>,
     /// Stored blocks that are not written down yet.
     pub(super) unsaid: Vec<u64>,
@@ -64,7 +68,9 @@ pub(super) struct Receiving<'a> {
     pub(super) repaired: Option<BTreeSet<u32>>,
 }
 
-pub(super) type JournalTask = JoinHandle<Result<Vec<(u64, u64)>, TransferError>>;
+/// Ranges of blocks, and whether they could be written down.
+type Written = (Vec<(u64, u64)>, Result<(), TransferError>);
+pub(super) type JournalTask = JoinHandle<Written>;
 
 impl Receiving<'_> {
     /// Until everything is here and its hashes are right.
@@ -89,8 +95,11 @@ impl Receiving<'_> {
                     self.control.say(&FromReceiver::Pause(self.paused.here))?;
                     self.tell_pause();
                 }
-                ranges = written(&mut self.writing) => self.say_stored(ranges?)?,
-                _ = tick.tick() => self.write_journal()?,
+                written = written(&mut self.writing) => self.note_written(written)?,
+                _ = tick.tick() => {
+                    self.tell_room()?;
+                    self.write_journal()?;
+                }
             }
             self.keep_lanes(fleet).await?;
         }
@@ -208,7 +217,32 @@ impl Receiving<'_> {
             return self.say_stored(ranges);
         };
         let staging = Arc::clone(staging);
-        self.writing = Some(spawn_blocking(move || staging.note_stored(&ranges).map(|()| ranges)));
+        self.writing = Some(spawn_blocking(move || {
+            let written = staging.note_stored(&ranges);
+            (ranges, written)
+        }));
+        Ok(())
+    }
+
+    /// What is not written down for want of room is kept for the next time.
+    fn note_written(&mut self, (ranges, written): Written) -> Result<(), TransferError> {
+        self.journal_lacks_room = written.as_ref().is_err_and(TransferError::is_disk_full);
+        if self.journal_lacks_room {
+            self.unsaid.extend(ranges.into_iter().flat_map(|(first, count)| first..first + count));
+            return Ok(());
+        }
+        written?;
+        self.say_stored(ranges)
+    }
+
+    /// Tells both sides when the disk is full, and when it no longer is.
+    fn tell_room(&mut self) -> Result<(), TransferError> {
+        let lacks_room = self.journal_lacks_room || self.lanes.without_room.is_any();
+        if self.lacks_room != lacks_room {
+            self.lacks_room = lacks_room;
+            self.control.say(&FromReceiver::LacksRoom(lacks_room))?;
+            self.context.update(|progress| progress.lacks_room = lacks_room);
+        }
         Ok(())
     }
 
@@ -217,8 +251,11 @@ impl Receiving<'_> {
         while self.writing.is_some() || !self.unsaid.is_empty() {
             self.write_journal()?;
             if self.writing.is_some() {
-                let ranges = written(&mut self.writing).await?;
-                self.say_stored(ranges)?;
+                let written = written(&mut self.writing).await;
+                self.note_written(written)?;
+                if self.journal_lacks_room {
+                    sleep(TICK).await;
+                }
             }
         }
         Ok(())
@@ -366,7 +403,7 @@ impl Receiving<'_> {
 }
 
 /// Waits until what is being written down is; gives what that is.
-async fn written(writing: &mut Option<JournalTask>) -> Result<Vec<(u64, u64)>, TransferError> {
+async fn written(writing: &mut Option<JournalTask>) -> Written {
     let Some(task) = writing else { return std::future::pending().await };
     let written = task.await.expect("writing the journal doesn't panic");
     *writing = None;

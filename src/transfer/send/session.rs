@@ -178,6 +178,9 @@ impl<'a> Sending<'a> {
                 self.pause_lanes(fleet);
             }
             FromReceiver::Stored(ranges) => self.settle_stored(&ranges)?,
+            FromReceiver::LacksRoom(lacks_room) => {
+                self.context.update(|progress| progress.lacks_room = lacks_room);
+            }
             FromReceiver::Damaged { entry, hashes, last } => {
                 self.note_damage(entry, hashes)?;
                 if last {
