@@ -40,6 +40,9 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A connection that has brought nothing for this long is doubted: coming back begins.
 const DOUBT: Duration = Duration::from_secs(3);
+/// A doubted connection that has worked again for this long is doubted no more. Until then the way back is taken if the other
+/// side takes it too: the lanes of the old connection may need much longer to recover than new ones need to open.
+const RECOVERY: Duration = Duration::from_secs(5);
 /// A connection that has brought nothing for this long is given up.
 const SILENCE: Duration = Duration::from_secs(12);
 /// What a side says when it has nothing to say.
@@ -61,6 +64,8 @@ pub struct Control {
     returning: JoinSet<Return>,
     /// Since when nothing works.
     lost_at: Option<Instant>,
+    /// Since when a doubted connection works again.
+    recovered_at: Option<Instant>,
     link: u64,
     door: Door,
 }
@@ -137,6 +142,7 @@ impl Control {
             home: Arc::new(home),
             returning: JoinSet::new(),
             lost_at: None,
+            recovered_at: None,
             link: 0,
             door: Door::Deriving(lanes, token, data),
         })
@@ -270,20 +276,19 @@ impl Control {
         };
         match moved {
             Err(lost) => self.lose(lost)?,
-            Ok(()) if silent_for >= DOUBT && self.is_heard_again() => self.stop_doubting(),
-            Ok(()) => {}
+            Ok(()) => self.consider_doubt(),
         }
         Ok(None)
     }
 
-    fn is_heard_again(&self) -> bool {
-        self.wire.as_ref().is_some_and(|wire| wire.heard.elapsed() < DOUBT)
-    }
-
-    /// The old connection has spoken after all.
-    fn stop_doubting(&mut self) {
-        self.returning = JoinSet::new();
-        self.home.context.update(|progress| progress.connection = Connection::Up);
+    /// Whether a doubted connection has worked again for long enough.
+    fn consider_doubt(&mut self) {
+        let works = self.wire.as_ref().is_some_and(|wire| wire.heard.elapsed() < DOUBT);
+        if self.returning.is_empty() || !works {
+            self.recovered_at = None;
+        } else if self.recovered_at.get_or_insert_with(Instant::now).elapsed() >= RECOVERY {
+            self.returning = JoinSet::new();
+        }
     }
 
     /// Looks for the way back, if nobody does yet.
