@@ -429,6 +429,9 @@ impl eframe::App for Window {
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
         let started = Instant::now();
+        ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| {
+            window.set_label(views::header::NAME);
+        });
         self.take_input(&ctx);
         self.note_size(&ctx);
         let mut view = View { words: &self.words, now: Instant::now(), actions: &mut self.actions };

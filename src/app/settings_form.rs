@@ -39,6 +39,8 @@ pub(super) struct SettingsForm {
     pub(super) relays: Vec<RelayDraft>,
     /// Which relay is open for editing.
     pub(super) editing: Option<usize>,
+    /// It has just been added: its first field takes the keyboard.
+    pub(super) wants_focus: bool,
     pub(super) host_port: String,
     pub(super) data_ports: String,
     pub(super) host_password: String,
@@ -142,6 +144,12 @@ impl SettingsForm {
     pub(super) fn add_relay(&mut self) {
         self.relays.push(RelayDraft::default());
         self.editing = Some(self.relays.len() - 1);
+        self.wants_focus = true;
+    }
+
+    /// The relay that is in use: the first one that has an address.
+    pub(super) fn in_use(&self) -> Option<usize> {
+        self.relays.iter().position(|draft| draft.parsed().is_some())
     }
 
     /// Takes a relay away.

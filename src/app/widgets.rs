@@ -6,7 +6,7 @@ pub(super) mod form;
 use eframe::egui::{
     Align, AsIdSalt, Color32, CornerRadius, CursorIcon, FontId, Frame, InnerResponse, Label, Layout, Margin,
     Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Style, TextWrapMode, Ui,
-    UiBuilder, Vec2, WidgetInfo, WidgetText, pos2, vec2,
+    UiBuilder, Vec2, WidgetInfo, WidgetText, pos2, vec2, Align2, UiKind, UiStack,
 };
 pub(super) use lucide_icons::Icon;
 
@@ -235,6 +235,14 @@ pub(super) fn dialog_frame(style: &Style) -> Frame {
         .corner_radius(style.visuals.window_corner_radius)
         .inner_margin(style.spacing.window_margin)
         .shadow(style.visuals.window_shadow)
+}
+
+/// Says what the dialog around `ui` is called: the toolkit can't know.
+pub(super) fn name_dialog(ui: &Ui, name: &str) {
+    let is_dialog = |part: &&UiStack| part.info.kind == Some(UiKind::Modal);
+    if let Some(dialog) = ui.stack().iter().find(is_dialog) {
+        ui.ctx().accesskit_node_builder(dialog.unique_id, |node| node.set_label(name));
+    }
 }
 
 /// A tinted box for a word that must not be missed.

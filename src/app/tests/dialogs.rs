@@ -70,6 +70,40 @@ fn a_relay_is_added_tested_and_survives_a_restart() {
 }
 
 #[test]
+fn a_new_relay_waits_for_its_address() {
+    let mut screen = with_two_relays();
+    screen.press_with(Modifiers::COMMAND, Key::Comma);
+    let in_use = screen.say("set-in-use");
+    for address in [ONE, TWO] {
+        let remove = screen.say_named("set-remove", address);
+        screen.click(&remove);
+    }
+    screen.click_key("set-add-relay");
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("set-address")));
+    assert!(!screen.texts().contains(&in_use), "it has no address yet");
+    screen.type_text(TWO);
+    assert!(screen.texts().contains(&in_use));
+    screen.click_key("set-add-relay");
+    screen.type_text(ONE);
+    let raise = screen.say_named("set-raise", ONE);
+    screen.click(&raise);
+    assert_eq!(addresses(&mut screen), [ONE, TWO]);
+}
+
+#[test]
+fn the_window_and_its_dialogs_say_what_they_are() {
+    let mut screen = Screen::new();
+    assert_eq!(screen.root_name().as_deref(), Some(crate::app::views::header::NAME));
+    for (dialog, key) in
+        [(Dialog::Settings, "settings"), (Dialog::History, "history"), (Dialog::Quit, "quit-question")]
+    {
+        screen.window().state.dialog = Some(dialog);
+        screen.settle();
+        assert_eq!(screen.dialog_name(), Some(screen.say(key)));
+    }
+}
+
+#[test]
 fn half_an_address_is_not_asked_for() {
     let mut screen = Screen::new();
     screen.click_key("settings");

@@ -324,6 +324,17 @@ impl Screen {
         self.expect(name).value().unwrap_or_default()
     }
 
+    /// What the window is called.
+    pub(super) fn root_name(&self) -> Option<String> {
+        self.harness.root().accesskit_node().label()
+    }
+
+    /// What the dialog is called.
+    pub(super) fn dialog_name(&self) -> Option<String> {
+        let mut nodes = self.nodes();
+        nodes.find(|node| node.accesskit_node().role() == Role::Dialog)?.accesskit_node().label()
+    }
+
     /// The control that has the keyboard, and its name.
     pub(super) fn focused(&self) -> Option<(NodeId, String)> {
         self.nodes().find(Node::is_focused).map(|node| (node.accesskit_node().locate().0, name_of(&node)))

@@ -10,7 +10,7 @@ use crate::{
         explain,
         state::State,
         theme::{palette, size, space},
-        widgets::{Button, Icon, Kind, dialog_frame, disc, heading, icon_button, muted, row, small, tile},
+        widgets::{Button, Icon, Kind, dialog_frame, disc, heading, icon_button, muted, row, small, tile, name_dialog},
     },
     history::{Direction, Entry, Outcome},
     transfer::show::Shown,
@@ -26,6 +26,7 @@ pub(crate) fn history_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
         ui.set_min_size(size);
         ui.set_max_size(size);
         let (name, close, clear) = (view.say("history"), view.say("close"), view.say("history-clear"));
+        name_dialog(ui, &name);
         let entries = state.history.entries();
         let mut closes = false;
         let right = |ui: &mut Ui| {

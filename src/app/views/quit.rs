@@ -6,14 +6,16 @@ use super::View;
 use crate::app::{
     action::Action,
     theme::space,
-    widgets::{Button, Kind, dialog_frame, heading, muted},
+    widgets::{Button, Kind, dialog_frame, heading, muted, name_dialog},
 };
 
 /// Draws the question.
 pub(crate) fn quit_ui(ctx: &Context, view: &mut View<'_>) {
     let shown = Modal::new(Id::unique("quit")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
         ui.set_width(380.0);
-        heading(ui, &view.say("quit-question"));
+        let question = view.say("quit-question");
+        name_dialog(ui, &question);
+        heading(ui, &question);
         muted(ui, &view.say("quit-means"));
         ui.add_space(space::S);
         ui.horizontal(|ui| {

@@ -10,7 +10,7 @@ use crate::{
     app::{
         action::{Action, SettingsAction},
         explain,
-        settings_form::{Page, RelayDraft},
+        settings_form::{Page, SettingsForm},
         state::{Checked, Host, State},
         theme::{self, CONTROL_RADIUS, Weight, palette, size, space},
         widgets::{
@@ -44,6 +44,7 @@ pub(crate) fn settings_ui(ctx: &Context, state: &mut State, view: &mut View<'_>)
             ui.set_min_size(size);
             ui.set_max_size(size);
             let (name, close) = (view.say("settings"), view.say("close"));
+            widgets::name_dialog(ui, &name);
             let mut closes = false;
             let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
             row(ui, theme::CONTROL_HEIGHT, right, |ui| heading(ui, &name));
@@ -123,10 +124,7 @@ fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
                 .inner_margin(Margin::same(12));
             frame.show(ui, |ui| {
                 part(ui, "head", |ui| relay_head_ui(ui, state, index, view, &mut moved, &mut removed));
-                if state.form.editing == Some(index)
-                    && let Some(draft) = state.form.relays.get_mut(index)
-                    && relay_fields_ui(ui, draft, &mut state.form.shows_passwords, view)
-                {
+                if state.form.editing == Some(index) && relay_fields_ui(ui, &mut state.form, index, view) {
                     changed(view);
                 }
             });
@@ -178,7 +176,7 @@ fn relay_head_ui(
     row(ui, theme::CONTROL_HEIGHT, right, |ui| {
         let font = theme::font(Weight::Medium, size::BODY);
         ui.add(Label::new(RichText::new(&title).font(font)).truncate());
-        if index == 0 {
+        if state.form.in_use() == Some(index) {
             let p = palette(ui);
             ui.label(RichText::new(view.say("set-in-use")).size(size::SMALL).color(p.ok));
         }
@@ -213,10 +211,15 @@ fn checked_ui(ui: &mut Ui, checked: Option<&Checked>, view: &View<'_>) {
 }
 
 /// The fields of one relay; whether the keyboard has left any.
-fn relay_fields_ui(ui: &mut Ui, draft: &mut RelayDraft, shows: &mut bool, view: &View<'_>) -> bool {
+fn relay_fields_ui(ui: &mut Ui, form: &mut SettingsForm, index: usize, view: &View<'_>) -> bool {
+    let SettingsForm { relays, shows_passwords: shows, wants_focus, .. } = form;
+    let Some(draft) = relays.get_mut(index) else { return false };
     let mut has_changed = false;
-    has_changed |=
-        field(ui, &view.say("set-address"), &mut draft.address, &view.say("set-address-hint"), false);
+    let address = view.say("set-address");
+    if std::mem::take(wants_focus) {
+        ui.memory_mut(|memory| memory.request_focus(field_id(ui, &address)));
+    }
+    has_changed |= field(ui, &address, &mut draft.address, &view.say("set-address-hint"), false);
     if !draft.address.trim().is_empty() && draft.parsed().is_none() {
         wrong(ui, &view.say("set-bad-address"));
     }
@@ -238,6 +241,11 @@ fn label_ui(ui: &mut Ui, label: &str) {
     ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, label, font, palette(ui).text);
 }
 
+/// The name that the toolkit knows a field by. Hints come and go around it while it is being edited.
+fn field_id(ui: &Ui, label: &str) -> Id {
+    ui.scope_id().with(label)
+}
+
 /// A labelled text field; whether the keyboard has left it, so that what stands there may be taken over.
 fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: bool) -> bool {
     let p = palette(ui);
@@ -247,8 +255,7 @@ fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: boo
         .corner_radius(CornerRadius::same(CONTROL_RADIUS))
         .inner_margin(Margin::symmetric(10, 8));
     let mut is_left = false;
-    // Hints come and go around it while it is being edited.
-    let id = ui.scope_id().with(label);
+    let id = field_id(ui, label);
     ui.horizontal(|ui| {
         label_ui(ui, label);
         let edit = TextEdit::singleline(text)
