@@ -99,8 +99,8 @@ pub fn link_text(target: &Path) -> Option<String> {
 }
 
 pub use system::{
-    check_writable, file_id, flush_everything, is_disk_full, is_executable, make_executable, make_link,
-    read_exact_at, write_all_at,
+    check_readable, check_writable, file_id, flush_everything, is_disk_full, is_executable, make_executable,
+    make_link, read_exact_at, write_all_at,
 };
 
 #[cfg(unix)]
@@ -113,6 +113,11 @@ mod system {
     use rustix::fs::{Access, access};
 
     use super::{File, Metadata, Path, io};
+
+    /// Whether this person may read `file`, as far as the system says without opening it.
+    pub fn check_readable(file: &Path) -> io::Result<()> {
+        Ok(access(file, Access::READ_OK)?)
+    }
 
     /// Whether this person may make files in `folder`, as far as the system says without making one.
     pub fn check_writable(folder: &Path) -> io::Result<()> {
@@ -174,6 +179,12 @@ mod system {
     use std::os::windows::fs::FileExt;
 
     use super::{File, Metadata, Path, io};
+
+    /// Windows tells only whoever tries.
+    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
+    pub fn check_readable(_file: &Path) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Windows tells only whoever tries.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]

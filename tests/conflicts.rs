@@ -264,6 +264,29 @@ async fn an_offer_can_be_held_against_other_folders_before_it_is_answered() {
     assert_eq!(names_in(&elsewhere.path().join("top")), ["file", "new", "new (2)", "other.tar.gz"]);
 }
 
+/// Catches a code that is spent on a folder that can't be used.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_for_a_folder_of_no_use_waits_for_another_one() {
+    let world = World::new().await;
+    fs::write(world.from("x"), "x").unwrap();
+    fs::remove_dir(world.to("")).unwrap();
+    let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["x"]))).await;
+    let Some(TransferError::File { path, cause, .. }) = &offer.unusable else {
+        panic!("nothing is said of the folder: {offer:?}")
+    };
+    assert_eq!((path, cause.kind()), (offer.folder.as_ref().unwrap(), io::ErrorKind::NotFound));
+    let elsewhere = tempfile::tempdir().unwrap();
+    world.receiver.look(&receiving, elsewhere.path());
+    let usable = receiving.told("the offer for that folder", |notice| match notice {
+        Notice::Offer(offer) if offer.unusable.is_none() => offer.folder.clone(),
+        _ => None,
+    });
+    let folder = Some(usable.await);
+    world.receiver.accept(&receiving, Choices { folder, ..Choices::default() });
+    tokio::join!(sending.report(), receiving.report());
+    assert_eq!(names_in(elsewhere.path()), ["x"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_says_under_which_names_things_lie_now() {
     let world = World::new().await;

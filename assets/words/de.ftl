@@ -27,6 +27,7 @@ relay-none-hint = Kein Relay eingetragen: Wer von Ihnen empfängt, muss diesen C
 relay-checking = Relay wird gefragt…
 relay-good-hint = Das Relay antwortet. Klicken, um noch einmal zu fragen.
 relay-bad = nicht erreichbar
+relay-unusable = nicht nutzbar
 
 ## Senden
 
@@ -107,8 +108,8 @@ wrong-try = Jemand hat einen falschen Code versucht. { $left ->
    *[other] Noch { $left } falsche Versuche, und dieser Code ist ungültig.
 }
 code-retired = Drei falsche Codes wurden versucht, also ist dieser Code ungültig. Nichts wurde gesendet.
-came-older = Jemand kam mit einem älteren Caiman. Bitten Sie darum, es zu aktualisieren.
-came-newer = Jemand kam mit einem neueren Caiman. Aktualisieren Sie Ihres.
+came-older = Jemand kam mit einem älteren Caiman. Bitten Sie darum, es zu aktualisieren; der Code gilt weiter.
+came-newer = Jemand kam mit einem neueren Caiman. Aktualisieren Sie Caiman auf diesem Computer und senden Sie noch einmal.
 reach-local = Läuft über diesen Computer: Alle in Ihrem Netz können empfangen.
 reach-public = Läuft über diesen Computer: Alle, die ihn erreichen, können empfangen, wenn keine Firewall dazwischen ist.
 reach-nobody = Dieser Computer ist in keinem Netz: Nur Programme auf diesem Computer können empfangen.
@@ -188,7 +189,10 @@ sent = Gesendet
 received = Empfangen
 text-sent = Text gesendet
 text-received = Text empfangen
-missing = { $count } fehlen
+missing = { $count ->
+    [one] 1 fehlt
+   *[other] { $count } fehlen
+}
 open = Öffnen
 open-folder = Ordner öffnen
 show-in-folder = Im Ordner zeigen
@@ -203,6 +207,7 @@ stopped = Beendet
 try-again = Noch einmal versuchen
 correct-code = Code berichtigen
 send-again = Noch einmal senden
+send-missing = Fehlendes senden
 kept-in = Was angekommen ist, liegt in { $folder }.
 not-opened = { $path } kann nicht geöffnet werden: { $detail }
 
@@ -220,27 +225,40 @@ err-you-declined = Sie haben abgelehnt.
 err-peer-lost = Die Verbindung zur anderen Seite ist abgerissen.
 err-peer-silent = Die andere Seite hat seit { $seconds } Sekunden nicht geantwortet.
 err-peer-no-space = Die Festplatte der anderen Seite ist voll.
-err-peer-files = Die andere Seite kann ihre Dateien nicht benutzen.
-err-peer-complains = Die andere Seite hat wegen dessen, was dort ankam, aufgehört.
-err-peer-damaged = Dateien kamen auf der anderen Seite zweimal beschädigt an.
+err-peer-cant-save = Die andere Seite kann die Dateien nicht sichern.
+err-peer-cant-read = Die andere Seite kann ihre Dateien nicht lesen.
+err-peer-complains = Die andere Seite hat zur Sicherheit aufgehört: Was dort ankam, war beschädigt oder ergab keinen Sinn.
+err-peer-damaged = Dateien kamen auf der anderen Seite beschädigt an, auch beim zweiten Mal.
 err-peer-network = Die andere Seite hat die Verbindung verloren.
 err-peer-withdrawn = Die Datei kann nicht mehr gesendet werden.
 err-peer-unsuited = Die andere Seite kann das nicht annehmen.
-err-misbehaved = Die Übertragung wurde zur Sicherheit beendet: { $detail }.
+err-misbehaved = Zur Sicherheit beendet: Die andere Seite hat etwas gesendet, das keinen Sinn ergibt.
+err-forged = Was ankam, war unterwegs beschädigt oder gefälscht worden.
 err-peer-older = Die andere Seite hat ein älteres Caiman.
 err-peer-newer = Die andere Seite hat ein neueres Caiman.
 err-read = { $path } kann nicht gelesen werden:
-err-write = { $path } kann nicht geschrieben werden:
-err-damaged = { $name } kam zweimal beschädigt an.
+err-write = { $path } kann nicht gesichert werden:
+err-save-in = In { $path } kann nichts gesichert werden:
+err-damaged = { $name } kam beschädigt an, auch beim zweiten Mal.
 err-withdrawn = { $name } kann nicht gesendet werden: { $reason }.
 withdrawn-changed = wurde während des Sendens geändert
-withdrawn-vanished = ist während des Sendens verschwunden
+withdrawn-vanished = ist nicht mehr da
 withdrawn-unreadable = ließ sich nicht lesen
+unfit-denied = kann nicht gelesen werden: Ihnen fehlt die Berechtigung
+unfit-gone = ist nicht mehr da
+unfit-unreadable = kann nicht gelesen werden
+unfit-name = hat einen Namen, der nicht gesendet werden kann
+unfit-link-out = ist ein Link, der aus dem Gesendeten hinausführt
+unfit-link = ist ein Link auf etwas ohne brauchbaren Namen
+unfit-special = ist weder Datei noch Ordner noch Link
 err-unsuited = Das geht nicht: { $detail }.
 cause-full = Die Festplatte ist voll.
 cause-denied = Ihnen fehlt die Berechtigung.
 cause-read-only = Dort kann nur gelesen werden.
-cause-gone = Es ist nicht mehr da.
+cause-gone = Es ist nicht da.
+cause-no-folder = Es ist kein Ordner.
+cause-in-the-way = Dort ist etwas anderes im Weg.
+cause-name = Dieser Computer kann den Namen nicht sichern.
 cause-other = { $detail }.
 cause-refused = Dort antwortet nichts
 cause-silent = Es antwortet nicht
@@ -252,8 +270,8 @@ lost-nothing-sent = Nichts wurde gesendet.
 lost-nothing-received = Nichts wurde empfangen und nichts hier verändert.
 lost-nothing-here = Ihre Dateien sind, wie sie waren.
 lost-arrived-kept = Keine Datei ist unter ihrem richtigen Namen unvollständig.
-lost-folder-safe = Nichts außerhalb des gewählten Ordners wurde berührt.
-lost-damaged = Die beschädigte Datei wurde nicht gesichert.
+lost-removed = Nichts davon wurde gesichert.
+lost-folder-safe = Nichts davon wurde gesichert, und sonst wurde nichts auf diesem Computer berührt.
 
 ## Fehler: was nun
 
@@ -267,23 +285,33 @@ next-send-again-safely = Senden Sie noch einmal, um einen neuen Code zu bekommen
 next-nobody = Prüfen Sie die ersten beiden Wörter, und fragen Sie, ob der Sender noch wartet und dasselbe Relay verwendet.
 next-code-taken = Warten Sie einen Moment und versuchen Sie es noch einmal.
 next-declined = Fragen Sie die andere Person, dann senden Sie noch einmal.
-next-check-both = Prüfen Sie das Netz auf beiden Seiten und beginnen Sie mit einem neuen Code von vorn.
+next-ask-again = Bitten Sie darum, es noch einmal zu senden.
+next-ask-if-wanted = Wenn Sie es noch haben möchten, bitten Sie darum, es noch einmal zu senden.
+next-check-send = Prüfen Sie das Netz auf beiden Seiten, dann senden Sie noch einmal.
+next-check-ask = Prüfen Sie das Netz auf beiden Seiten, dann bitten Sie darum, es noch einmal zu senden.
+next-forged-send = Senden Sie noch einmal, am besten über ein anderes Relay oder Netz.
+next-forged-ask = Bitten Sie darum, es noch einmal zu senden, am besten über ein anderes Relay oder Netz.
+next-misbehaved-send = Senden Sie noch einmal. Geschieht das wieder, ist eines der beiden Programme defekt.
+next-misbehaved-ask = Bitten Sie darum, es noch einmal zu senden. Geschieht das wieder, ist das andere Programm defekt oder nicht Caiman.
 next-peer-no-space = Bitten Sie die andere Person, Platz zu schaffen, dann senden Sie noch einmal.
 next-peer-says-more = Das Fenster der anderen Person sagt mehr darüber.
-next-misbehaved = Geschieht das wieder, ist das andere Programm defekt oder nicht Caiman.
-next-update-peer = Bitten Sie die andere Person, es zu aktualisieren.
-next-update-here = Aktualisieren Sie Ihres.
-next-no-space = Schaffen Sie Platz, wählen Sie einen anderen Ordner, oder empfangen Sie nur einige der Dateien.
-next-damaged = Speicher oder Festplatte eines der Computer könnten defekt sein. Versuchen Sie es noch einmal.
+next-update-peer = Bitten Sie die andere Person, Caiman zu aktualisieren und noch einmal zu senden.
+next-update-here = Aktualisieren Sie Caiman auf diesem Computer, dann versuchen Sie es noch einmal.
+next-no-space = Schaffen Sie Platz oder wählen Sie einen anderen Ordner, dann bitten Sie darum, es noch einmal zu senden.
+next-damaged-send = Senden Sie noch einmal. Geschieht das wieder, könnten Speicher oder Festplatte eines der Computer defekt sein.
+next-damaged-ask = Bitten Sie darum, es noch einmal zu senden. Geschieht das wieder, könnten Speicher oder Festplatte eines der Computer defekt sein.
 next-withdrawn = Senden Sie noch einmal, wenn nichts sie mehr verändert.
-next-make-room = Schaffen Sie Platz und beginnen Sie von vorn.
+next-make-room = Schaffen Sie Platz, dann bitten Sie darum, es noch einmal zu senden.
 next-permission = Wählen Sie etwas, das Sie benutzen dürfen, oder ändern Sie die Berechtigungen.
-next-other-folder = Wählen Sie einen anderen Ordner.
+next-folder-permission = Wählen Sie einen anderen Ordner oder ändern Sie seine Berechtigungen, dann bitten Sie darum, es noch einmal zu senden.
+next-other-folder = Wählen Sie einen anderen Ordner, dann bitten Sie darum, es noch einmal zu senden.
+next-disk-send = Prüfen Sie die Festplatte, dann senden Sie noch einmal.
+next-disk-ask = Prüfen Sie die Festplatte, dann bitten Sie darum, es noch einmal zu senden.
 next-gone = Wählen Sie die Dateien noch einmal.
-next-disk = Prüfen Sie die Festplatte und beginnen Sie von vorn.
 next-relay-unreachable = Prüfen Sie das Netz und die Adresse des Relays in den Einstellungen.
 next-relay-address = Prüfen Sie die Adresse des Relays in den Einstellungen.
-next-relay-lost = Prüfen Sie das Netz und beginnen Sie von vorn.
+next-relay-lost = Prüfen Sie das Netz und versuchen Sie es noch einmal.
+next-relay-lost-ask = Prüfen Sie das Netz, dann bitten Sie darum, es noch einmal zu senden.
 next-relay-password = Fragen Sie den Betreiber des Relays nach dem Passwort und tragen Sie es in den Einstellungen ein.
 next-relay-older = Bitten Sie den Betreiber des Relays, es zu aktualisieren.
 next-wait-a-minute = Warten Sie eine Minute und versuchen Sie es noch einmal.
@@ -393,7 +421,10 @@ history-forget = { $name } aus dem Verlauf entfernen
 history-sent = Gesendet
 history-received = Empfangen
 history-done = Vollständig
-history-partial = { $count } fehlen
+history-partial = { $count ->
+    [one] 1 fehlt
+   *[other] { $count } fehlen
+}
 history-cancelled = Beendet
 history-declined = Abgelehnt
 history-interrupted = Unterbrochen

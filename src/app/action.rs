@@ -56,6 +56,8 @@ pub(super) enum Action {
     Cancel(TaskId),
     /// Start a failed transfer again.
     Again(TaskId),
+    /// Send these.
+    Send(Vec<PathBuf>),
     /// Take an ended card away.
     Dismiss(TaskId),
     /// Take all ended cards away.

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{action::SheetAction, meter::Meter, tree::Tree};
+use super::{action::SheetAction, explain::Standpoint, meter::Meter, tree::Tree};
 use crate::{
     code::{CodePhrase, Invite},
     engine::{Choices, NotAdded, Notice, Offer, OnConflict, Phase, Progress, Report, TaskId, TransferError},
@@ -18,6 +18,7 @@ use crate::{
         manifest::{Manifest, OfferKind},
         peer::Withdrawal,
     },
+    transfer::scan::Unfit,
 };
 
 /// Names that a card is called by.
@@ -47,11 +48,11 @@ pub(super) enum Origin {
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// It was chosen and can't be offered.
-    LeftOut { path: PathBuf, reason: String },
+    LeftOut { path: PathBuf, reason: Unfit },
     /// It was offered and then couldn't be sent.
     Withdrawn { path: PathBuf, reason: Withdrawal },
     /// It arrived and could not get its place.
-    NotStored { reason: String },
+    NotStored { error: TransferError },
     /// They were to be added to a waiting send.
     NotAdded { paths: Vec<PathBuf>, reason: NotAdded },
 }
@@ -145,7 +146,10 @@ impl Sheet {
 
     /// Whether Accept makes sense now.
     pub(super) fn can_accept(&self) -> bool {
-        !self.is_looking && self.fits() && self.tree.as_ref().is_some_and(Tree::wants_anything)
+        !self.is_looking
+            && self.offer.unusable.is_none()
+            && self.fits()
+            && self.tree.as_ref().is_some_and(Tree::wants_anything)
     }
 }
 
@@ -305,10 +309,12 @@ impl Card {
                 self.know(Arc::clone(&offer.manifest));
                 self.folder.clone_from(&offer.folder);
                 // Another folder was looked at: the conflicts are new, the rest stays.
-                let Some(Sheet { tree, search, on_conflict, .. }) = self.sheet.take() else {
+                let Some(Sheet { tree, search, on_conflict, offer: before, .. }) = self.sheet.take() else {
                     self.sheet = Some(Sheet::new(offer));
                     return News::Asked;
                 };
+                // The button that had it is gone.
+                self.folds.wants_focus |= before.unusable.is_some();
                 self.sheet = Some(Sheet { tree, search, on_conflict, ..Sheet::new(offer) });
             }
             Notice::CantUse(error) => {
@@ -324,7 +330,7 @@ impl Card {
             Notice::Withdrawn { path, reason } => {
                 self.trouble(1, Trouble::Withdrawn { path, reason });
             }
-            Notice::NotStored { path: _, reason } => self.trouble(1, Trouble::NotStored { reason }),
+            Notice::NotStored { path: _, error } => self.trouble(1, Trouble::NotStored { error }),
             Notice::Text(text) => self.text = Some(text),
             Notice::Kept(folder) => self.kept = Some(folder),
         }
@@ -372,6 +378,11 @@ impl Card {
     pub(super) fn fraction(&self) -> Option<f32> {
         let total = self.progress.total_bytes?;
         Some(if total == 0 { 1.0 } else { (self.progress.bytes as f64 / total as f64) as f32 })
+    }
+
+    /// From where its errors are looked at.
+    pub(super) fn standpoint(&self) -> Standpoint {
+        Standpoint { direction: self.direction, has_begun: self.accepted.is_some() }
     }
 
     /// What is on the way is a text.
@@ -427,6 +438,19 @@ impl Card {
             }),
             _ => None,
         };
+    }
+
+    /// What was to be sent and didn't leave, as far as it is listed.
+    pub(super) fn missing(&self) -> Vec<PathBuf> {
+        let path = |trouble: &Trouble| match trouble {
+            Trouble::Withdrawn { path, .. } => Some(path.clone()),
+            _ => None,
+        };
+        let is_whole = self.troubles.len() == self.trouble_count;
+        if self.direction == Direction::Receiving || !is_whole {
+            return Vec::new();
+        }
+        self.troubles.iter().filter_map(path).collect()
     }
 
     /// What a person would open or show: what arrived, or the folder it is in.

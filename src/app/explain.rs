@@ -1,11 +1,9 @@
 //! Puts what happened into words for a person: what happened, whether anything is lost, what to do next. No detail of
 //! the system's own wording is hidden, but it never stands alone.
 
-use std::{
-    io,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+mod failures;
+
+use std::time::{Duration, Instant};
 
 use fluent_bundle::FluentValue;
 
@@ -16,217 +14,13 @@ use super::{
 };
 use crate::{
     code::CodeError,
-    engine::{NotAdded, Phase, Reach, RelayClientError, RelayError, Report, TransferError},
+    engine::{Phase, Reach, Report},
     net::client::RelayAddress,
-    protocol::{
-        VERSION,
-        peer::{Trouble, Withdrawal},
-        relay::Refusal,
-    },
     transfer::show::Shown,
 };
-
-/// An error as a person reads it. Empty sentences are left out.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Explained {
-    pub(super) happened: String,
-    pub(super) lost: String,
-    pub(super) next: String,
-}
-
-/// Why a transfer ended early.
-pub(super) fn error(words: &Words, error: &TransferError, direction: Direction) -> Explained {
-    use TransferError as E;
-    let is_sender = direction == Direction::Sending;
-    let nothing_moved = || words.say(if is_sender { "lost-nothing-sent" } else { "lost-nothing-received" });
-    let arrived_kept = || words.say(if is_sender { "lost-nothing-here" } else { "lost-arrived-kept" });
-    let explained = |happened: String, lost: String, next: &str| {
-        let next = if next.is_empty() { String::new() } else { words.say(next) };
-        Explained { happened, lost, next }
-    };
-    match error {
-        E::WrongCode { tries_left: Some(left @ 1..) } => {
-            let next = words.tell("next-wrong-code", &[("left", (*left).into())]);
-            Explained { happened: words.say("err-wrong-code"), lost: nothing_moved(), next }
-        }
-        E::WrongCode { tries_left: Some(0) } => {
-            explained(words.say("err-wrong-code"), nothing_moved(), "next-ask-new-code")
-        }
-        E::WrongCode { tries_left: None } => {
-            explained(words.say("err-wrong-code"), nothing_moved(), "next-compare-code")
-        }
-        E::GuessedAt => explained(words.say("err-guessed"), nothing_moved(), "next-send-again-safely"),
-        E::Retired => explained(words.say("err-retired"), nothing_moved(), "next-ask-new-code"),
-        E::NobodyThere { relay } => {
-            let args = [("relay", relay.to_string().into())];
-            explained(words.tell("err-nobody", &args), nothing_moved(), "next-nobody")
-        }
-        E::CodeTaken => explained(words.say("err-code-taken"), nothing_moved(), "next-code-taken"),
-        E::PeerDeclined => explained(words.say("err-declined"), nothing_moved(), "next-declined"),
-        E::PeerCancelled => explained(words.say("err-peer-cancelled"), arrived_kept(), ""),
-        E::Cancelled => explained(words.say("err-cancelled"), String::new(), ""),
-        E::Declined => explained(words.say("err-you-declined"), String::new(), ""),
-        E::PeerLost => explained(words.say("err-peer-lost"), arrived_kept(), "next-check-both"),
-        E::PeerSilent { seconds } => {
-            let args = [("seconds", (*seconds).into())];
-            explained(words.tell("err-peer-silent", &args), arrived_kept(), "next-check-both")
-        }
-        E::PeerFailed(trouble) => peer_failed(words, *trouble, arrived_kept()),
-        E::PeerMisbehaved(_) => {
-            let args = [("detail", Shown(&error.to_string()).to_string().into())];
-            explained(words.tell("err-misbehaved", &args), words.say("lost-folder-safe"), "next-misbehaved")
-        }
-        E::PeerVersion { theirs } => {
-            let is_older = *theirs < VERSION;
-            let happened = words.say(if is_older { "err-peer-older" } else { "err-peer-newer" });
-            explained(
-                happened,
-                nothing_moved(),
-                if is_older { "next-update-peer" } else { "next-update-here" },
-            )
-        }
-        E::Relay(cause) => {
-            Explained { happened: relay(words, cause), lost: String::new(), next: relay_next(words, cause) }
-        }
-        E::File { action, path, cause } => {
-            file(words, action, &path.to_string_lossy(), cause, arrived_kept())
-        }
-        E::NoSpace { needed, free } => {
-            let args = [("needed", words.bytes(*needed).into()), ("free", words.bytes(*free).into())];
-            explained(words.tell("no-room", &args), nothing_moved(), "next-no-space")
-        }
-        E::Damaged { path } => {
-            let args = [("name", Shown(path).to_string().into())];
-            explained(words.tell("err-damaged", &args), words.say("lost-damaged"), "next-damaged")
-        }
-        E::Withdrawn { path, reason } => {
-            let args =
-                [("name", Shown(path).to_string().into()), ("reason", withdrawal(words, *reason).into())];
-            explained(words.tell("err-withdrawn", &args), String::new(), "next-withdrawn")
-        }
-        E::Unsuited(text) => {
-            let args = [("detail", Shown(text).to_string().into())];
-            explained(words.tell("err-unsuited", &args), nothing_moved(), "")
-        }
-    }
-}
-
-fn peer_failed(words: &Words, trouble: Trouble, lost: String) -> Explained {
-    let (happened, next) = match trouble {
-        Trouble::NoSpace => ("err-peer-no-space", "next-peer-no-space"),
-        Trouble::Files => ("err-peer-files", "next-peer-says-more"),
-        Trouble::Misbehaved => ("err-peer-complains", "next-misbehaved"),
-        Trouble::Damaged => ("err-peer-damaged", "next-damaged"),
-        Trouble::Network => ("err-peer-network", "next-check-both"),
-        Trouble::Withdrawn => ("err-peer-withdrawn", "next-withdrawn"),
-        Trouble::Unsuited => ("err-peer-unsuited", "next-peer-says-more"),
-    };
-    Explained { happened: words.say(happened), lost, next: words.say(next) }
-}
-
-fn file(words: &Words, action: &str, path: &str, cause: &io::Error, lost: String) -> Explained {
-    let path = Shown(path).to_string();
-    let is_read = action.contains("read") || action.contains("open") || action.contains("list");
-    let happened = words.tell(if is_read { "err-read" } else { "err-write" }, &[("path", path.into())]);
-    let (reason, next) = match cause.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            (words.say("cause-full"), "next-make-room")
-        }
-        io::ErrorKind::PermissionDenied => (words.say("cause-denied"), "next-permission"),
-        io::ErrorKind::ReadOnlyFilesystem => (words.say("cause-read-only"), "next-other-folder"),
-        io::ErrorKind::NotFound => (words.say("cause-gone"), "next-gone"),
-        _ => (
-            words.tell("cause-other", &[("detail", Shown(&cause.to_string()).to_string().into())]),
-            "next-disk",
-        ),
-    };
-    Explained { happened: format!("{happened} {reason}"), lost, next: words.say(next) }
-}
-
-/// Why paths are not part of a send to which they were to be added.
-pub(super) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAdded) -> String {
-    let key = match reason {
-        NotAdded::TooLate => "not-added-late",
-        NotAdded::NotFiles => "not-added-no-files",
-        NotAdded::Unlisted(cause) => return error(words, cause, Direction::Sending).happened,
-    };
-    let first = paths.first().map(|path| Shown(&path.to_string_lossy()).to_string()).unwrap_or_default();
-    let name = match paths.len() {
-        0 | 1 => first,
-        count => words.tell("and-more", &[("names", first.into()), ("count", (count - 1).into())]),
-    };
-    words.tell(key, &[("name", name.into())])
-}
-
-/// Why a file doesn't arrive.
-pub(super) fn withdrawal(words: &Words, reason: Withdrawal) -> String {
-    words.say(match reason {
-        Withdrawal::Changed => "withdrawn-changed",
-        Withdrawal::Vanished => "withdrawn-vanished",
-        Withdrawal::Unreadable => "withdrawn-unreadable",
-    })
-}
-
-/// What is the matter with a relay.
-pub(super) fn relay(words: &Words, error: &RelayClientError) -> String {
-    match error {
-        RelayClientError::Unreachable { address, cause } => {
-            let reason = match cause.kind() {
-                io::ErrorKind::ConnectionRefused => words.say("cause-refused"),
-                io::ErrorKind::TimedOut => words.say("cause-silent"),
-                _ if cause.to_string().contains("lookup") => words.say("cause-no-such-host"),
-                _ => Shown(&cause.to_string()).to_string(),
-            };
-            words.tell(
-                "relay-unreachable",
-                &[("relay", address.to_string().into()), ("reason", reason.into())],
-            )
-        }
-        RelayClientError::NotARelay(address) => {
-            words.tell("relay-not-one", &[("relay", address.to_string().into())])
-        }
-        RelayClientError::Lost => words.say("relay-lost"),
-        RelayClientError::Refused(refusal) => words.say(match refusal {
-            Refusal::PasswordRequired => "relay-password-required",
-            Refusal::PasswordWrong => "relay-password-wrong",
-            Refusal::Version(version) if *version < VERSION => "relay-older",
-            Refusal::Version(_) => "relay-newer",
-            Refusal::NoSuchRoom => "relay-no-room",
-            Refusal::RoleTaken => "relay-code-busy",
-            Refusal::TooManyJoins => "relay-too-many-joins",
-            Refusal::TooManyConnections | Refusal::TooManyRooms | Refusal::OutOfMemory => "relay-full",
-            Refusal::Draining => "relay-stopping",
-            Refusal::TooSlow | Refusal::Malformed | Refusal::NoSuchLane => "relay-confused",
-        }),
-    }
-}
-
-fn relay_next(words: &Words, error: &RelayClientError) -> String {
-    words.say(match error {
-        RelayClientError::Unreachable { .. } => "next-relay-unreachable",
-        RelayClientError::NotARelay(_) => "next-relay-address",
-        RelayClientError::Lost => "next-relay-lost",
-        RelayClientError::Refused(refusal) => match refusal {
-            Refusal::PasswordRequired | Refusal::PasswordWrong => "next-relay-password",
-            Refusal::Version(version) if *version < VERSION => "next-relay-older",
-            Refusal::Version(_) => "next-update-here",
-            Refusal::NoSuchRoom => "next-nobody",
-            Refusal::RoleTaken => "next-code-taken",
-            Refusal::TooManyJoins => "next-wait-a-minute",
-            _ => "next-other-relay",
-        },
-    })
-}
-
-/// Why a relay of this window isn't running.
-pub(super) fn host(words: &Words, error: &RelayError) -> String {
-    match error {
-        RelayError::PortTaken(address) => {
-            words.tell("host-port-taken", &[("port", address.port().to_string().into())])
-        }
-        other => words.tell("host-failed", &[("detail", Shown(&other.to_string()).to_string().into())]),
-    }
-}
+pub(super) use failures::{
+    Explained, Standpoint, error, host, leads_to_settings, not_added, not_stored, relay, unfit, withdrawal,
+};
 
 /// Why a typed code is none.
 pub(super) fn code(words: &Words, error: &CodeError) -> String {
@@ -332,7 +126,10 @@ pub(super) fn done(words: &Words, card: &Card, report: &Report) -> (String, Tone
     };
     let files = card.accepted.map_or(report.stored, |(files, _)| files.saturating_sub(report.missing));
     let mut text = words.say(key);
-    if !card.is_text() {
+    if files == 0 && report.missing > 0 {
+        // All of it is missing.
+        text = words.say(if card.direction == Direction::Sending { "not-sent" } else { "not-received" });
+    } else if !card.is_text() {
         let time = duration(words, Duration::from_secs(report.seconds.round().max(1.0) as u64));
         text = format!("{text} · {} · {time}", amount(words, files, Some(report.bytes)));
     }
@@ -369,7 +166,7 @@ pub(super) fn report(words: &Words, card: &Card, name: &str) -> String {
     match &card.end {
         Some(super::card::End::Done(report)) => lines.push(done(words, card, report).0),
         Some(super::card::End::Failed(cause)) => {
-            let Explained { happened, lost, next } = error(words, cause, card.direction);
+            let Explained { happened, lost, next } = error(words, cause, card.standpoint());
             lines.extend([happened, lost, next].into_iter().filter(|line| !line.is_empty()));
             lines.push(cause.to_string());
         }

@@ -67,6 +67,7 @@ impl Window {
                     other => self.send(other),
                 }
             }
+            Action::Send(paths) => self.send_paths(paths),
             Action::Dismiss(id) => self.state.cards.retain(|card| card.id != id || card.end.is_none()),
             Action::DismissEnded => self.state.cards.retain(|card| card.end.is_none()),
             Action::OpenPath(path) => self.desk.ask(Job::Open(path)),
@@ -424,7 +425,7 @@ impl Window {
             End::Failed(TransferError::Cancelled | TransferError::PeerCancelled) => Past::Cancelled,
             End::Failed(TransferError::Declined | TransferError::PeerDeclined) => Past::Declined,
             End::Failed(error) => {
-                Past::Failed { reason: explain::error(&self.words, error, card.direction).happened }
+                Past::Failed { reason: explain::error(&self.words, error, card.standpoint()).happened }
             }
         };
         let paths = card.placed().map(|(_, placed)| placed.to_vec()).unwrap_or_default();
@@ -448,7 +449,7 @@ impl Window {
         };
         let body = match &card.end {
             Some(End::Done(report)) => explain::done(&self.words, card, report).0,
-            Some(End::Failed(error)) => explain::error(&self.words, error, card.direction).happened,
+            Some(End::Failed(error)) => explain::error(&self.words, error, card.standpoint()).happened,
             None => self.words.say("notify-asked-body"),
         };
         self.desk.ask(Job::Notify { title, body });

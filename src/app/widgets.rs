@@ -6,7 +6,7 @@ pub(super) mod form;
 use eframe::egui::{
     Align, AsIdSalt, Color32, CornerRadius, CursorIcon, FontId, Frame, InnerResponse, Label, Layout, Margin,
     Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Style, TextWrapMode, Ui,
-    UiBuilder, Vec2, WidgetInfo, WidgetText, pos2, vec2, Align2, UiKind, UiStack,
+    UiBuilder, UiKind, UiStack, Vec2, WidgetInfo, WidgetText, pos2, vec2,
 };
 pub(super) use lucide_icons::Icon;
 

@@ -213,7 +213,7 @@ impl Session {
                 for item in left_out {
                     let path = item.path.to_string_lossy();
                     let line = format!("Not sent: {} {}.", Shown(&path), item.reason);
-                    self.trouble(&line, "left_out", &path, &item.reason);
+                    self.trouble(&line, "left_out", &path, &item.reason.to_string());
                 }
             }
             // Nothing here adds paths or looks at another folder.
@@ -229,7 +229,8 @@ impl Session {
                 let line = format!("Missing: {} {reason}.", Shown(&path));
                 self.trouble(&line, "withdrawn", &path, &reason.to_string());
             }
-            Notice::NotStored { path, reason } => {
+            Notice::NotStored { path, error } => {
+                let reason = error.to_string();
                 self.trouble(&sentence(&reason), "not_stored", &path.to_string_lossy(), &reason);
             }
             Notice::Text(text) => self.show_text(&text),
@@ -407,6 +408,9 @@ fn describe(offer: &Offer, on_conflict: OnConflict) -> Vec<String> {
     if offer.resumable > 0 {
         let line = "of it is here already from an interrupted transfer and is not sent again";
         lines.push(format!("{} {line}", show::bytes(offer.resumable)));
+    }
+    if let Some(error) = &offer.unusable {
+        lines.push(sentence(&error.to_string()));
     }
     let conflicts = offer.conflicts() as u64;
     if conflicts > 0 {

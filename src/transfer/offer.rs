@@ -32,36 +32,37 @@ pub struct Offer {
     pub free: Option<u64>,
     /// Bytes of the offer that interrupted transfers left there, and that need not be sent again.
     pub resumable: u64,
+    /// Why nothing can be stored there: another folder is needed. Nothing is known of this one then.
+    pub unusable: Option<TransferError>,
 }
 
 impl Offer {
-    /// Looks at `folder`; blocks on the disk.
-    pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>) -> Result<Self, TransferError> {
+    /// Looks at `folder`, which may turn out to be of no use; blocks on the disk.
+    pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>) -> Self {
         let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else {
-            return Ok(Self { manifest, folder: None, targets: Vec::new(), free: None, resumable: 0 });
+            return Self {
+                manifest,
+                folder: None,
+                targets: Vec::new(),
+                free: None,
+                resumable: 0,
+                unusable: None,
+            };
         };
-        let targets = place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth);
-        let free = free_space(&folder)?;
-        let resumable = match manifest.kind() {
-            OfferKind::Files => Leftovers::find(&folder).bytes_of(&manifest),
-            OfferKind::Text | OfferKind::Stream => 0,
-        };
-        Ok(Self { manifest, folder: Some(folder), targets, free: Some(free), resumable })
-    }
-
-    /// The same for a folder that a person has only just thought of; it must be one that can be written in.
-    pub fn look_elsewhere(manifest: Arc<Manifest>, folder: Option<PathBuf>) -> Result<Self, TransferError> {
-        if let Some(folder) = &folder {
-            let usable = fs::metadata(folder).and_then(|metadata| {
-                if metadata.is_dir() {
-                    platform::check_writable(folder)
-                } else {
-                    Err(io::ErrorKind::NotADirectory.into())
-                }
-            });
-            usable.map_err(|cause| TransferError::file("can't use the folder", folder, cause))?;
+        match usable_space(&folder) {
+            Ok(free) => {
+                let targets = place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth);
+                let resumable = match manifest.kind() {
+                    OfferKind::Files => Leftovers::find(&folder).bytes_of(&manifest),
+                    OfferKind::Text | OfferKind::Stream => 0,
+                };
+                Self { manifest, folder: Some(folder), targets, free: Some(free), resumable, unusable: None }
+            }
+            Err(error) => {
+                let (targets, unusable) = (Vec::new(), Some(error));
+                Self { manifest, folder: Some(folder), targets, free: None, resumable: 0, unusable }
+            }
         }
-        Self::look(manifest, folder)
     }
 
     /// How many entries stand there already under the same name.
@@ -138,6 +139,19 @@ pub fn place_in(
     on_conflict: impl Fn(usize) -> OnConflict,
 ) -> Vec<Target> {
     place(manifest, wanted, Rules::of(folder), &Disk(folder), on_conflict)
+}
+
+/// Bytes that are free in `folder`, if it is one that can be written in.
+fn usable_space(folder: &Path) -> Result<u64, TransferError> {
+    let usable = fs::metadata(folder).and_then(|metadata| {
+        if metadata.is_dir() {
+            platform::check_writable(folder)
+        } else {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
+    });
+    usable.map_err(|cause| TransferError::file("can't use the folder", folder, cause))?;
+    free_space(folder)
 }
 
 /// Bytes that are free in `folder` for this person.

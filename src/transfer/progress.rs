@@ -121,7 +121,7 @@ pub enum Notice {
         reason: NotAdded,
     },
     /// The receiver's question: what is offered. An answer is due. The same offer comes again, held against another
-    /// folder, when that is asked for.
+    /// folder, when that is asked for. The first folder may be of no use: [`Offer::unusable`].
     Offer(Arc<Offer>),
     /// Another folder was to be looked at for the offer, and it can't be used. The offer goes on waiting.
     CantUse(TransferError),
@@ -143,8 +143,8 @@ pub enum Notice {
     NotStored {
         /// Its path in the offer.
         path: PathBuf,
-        /// Why, in words.
-        reason: String,
+        /// Why.
+        error: TransferError,
     },
     /// A text arrived.
     Text(String),

@@ -313,7 +313,7 @@ async fn ask(
     let has_folder = folder.is_some();
     let offered = Arc::clone(manifest);
     let mut looking = spawn_blocking(move || Offer::look(offered, folder));
-    let offer = meanwhile_checked(control, &mut looking).await??;
+    let offer = meanwhile_checked(control, &mut looking).await?;
     context.enter(Phase::WaitingForAnswer);
     context.tell(Notice::Offer(Arc::new(offer))).await;
     let mut looking = None;
@@ -328,11 +328,14 @@ async fn ask(
                 // What goes to a writer has no folder to be held against.
                 let folder = look.borrow_and_update().clone().filter(|_| has_folder);
                 let offered = Arc::clone(manifest);
-                looking = Some(spawn_blocking(move || Offer::look_elsewhere(offered, folder)));
+                looking = Some(spawn_blocking(move || Offer::look(offered, folder)));
             }
             looked = finished(&mut looking) => {
                 looking = None;
-                context.tell(looked.map_or_else(Notice::CantUse, |offer| Notice::Offer(Arc::new(offer)))).await;
+                context.tell(match looked {
+                    Offer { unusable: Some(error), .. } => Notice::CantUse(error),
+                    offer => Notice::Offer(Arc::new(offer)),
+                }).await;
             }
             message = control.next() => check_common(&message?)?,
         }
@@ -340,9 +343,7 @@ async fn ask(
 }
 
 /// Waits for a look at a folder, if there is one.
-async fn finished(
-    looking: &mut Option<JoinHandle<Result<Offer, TransferError>>>,
-) -> Result<Offer, TransferError> {
+async fn finished(looking: &mut Option<JoinHandle<Offer>>) -> Offer {
     match looking {
         Some(task) => task.await.expect("work on the disk doesn't panic"),
         None => future::pending().await,

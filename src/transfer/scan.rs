@@ -17,7 +17,7 @@ use crate::{
     protocol::{
         RelPath,
         manifest::{Entry, EntryKind, Manifest, ManifestBuilder, ManifestError, Modified, OfferKind},
-        path::LinkTarget,
+        path::{LinkTarget, PathError},
     },
 };
 
@@ -28,7 +28,7 @@ pub struct Scanned {
     pub manifest: Arc<Manifest>,
     /// By entry: where it is; empty for what isn't read from a file.
     pub origins: Vec<Origin>,
-    /// What is not offered, and why, in words.
+    /// What is not offered, and why.
     pub left_out: Vec<LeftOut>,
     /// The paths that a person chose.
     chosen: HashSet<PathBuf>,
@@ -63,8 +63,28 @@ impl Look {
 pub struct LeftOut {
     /// Its path on this machine.
     pub path: PathBuf,
-    /// Why, as the end of a sentence.
-    pub reason: String,
+    /// Why.
+    pub reason: Unfit,
+}
+
+/// Why something can't be offered, as the end of a sentence that begins with its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// The system doesn't let this person read it.
+    #[error("can't be read: {0}")]
+    Unreadable(io::ErrorKind),
+    /// No system could store its name.
+    #[error("can't be sent: it has {0}")]
+    Name(PathError),
+    /// A link that leads out of what is sent, or to no name at all.
+    #[error("is {0}")]
+    Link(PathError),
+    /// A link to a name that isn't Unicode.
+    #[error("is a link to a name that isn't Unicode")]
+    LinkName,
+    /// A device, a pipe or the like.
+    #[error("is neither a file, a folder nor a link")]
+    Special,
 }
 
 /// Checks what a person named, at once and without looking into folders: everything exists and files can be opened.
@@ -97,7 +117,10 @@ pub fn scan(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Scanned, Tr
         chosen: HashSet::new(),
         folders: Vec::new(),
     };
-    paths.iter().try_for_each(|path| scan.choose(path, cancel))?;
+    for path in paths {
+        check(slice::from_ref(path))?;
+        scan.choose(path, cancel)?;
+    }
     scan.finish()
 }
 
@@ -183,7 +206,7 @@ impl Scan {
         let mut children = match read {
             Ok(children) => children,
             Err(error) => {
-                self.leave_out(folder, error.to_string());
+                self.leave_out(folder, Unfit::Unreadable(error.kind()));
                 return Ok(());
             }
         };
@@ -195,7 +218,7 @@ impl Scan {
             let metadata = match child.metadata() {
                 Ok(metadata) => metadata,
                 Err(error) => {
-                    self.leave_out(&path, error.to_string());
+                    self.leave_out(&path, Unfit::Unreadable(error.kind()));
                     continue;
                 }
             };
@@ -204,7 +227,7 @@ impl Scan {
                     let name = self.free_name(&name)?;
                     self.add(path, name, &metadata)?;
                 }
-                Err(error) => self.leave_out(&path, format!("{error} can't be sent")),
+                Err(error) => self.leave_out(&path, Unfit::Name(error)),
             }
         }
         // The stack is taken from its end; listed the other way round, folders come out in order.
@@ -217,6 +240,11 @@ impl Scan {
         let kind = if metadata.is_dir() {
             EntryKind::Folder { modified }
         } else if metadata.is_file() {
+            // Somebody would wait for the other side in vain.
+            if let Err(error) = platform::check_readable(&path) {
+                self.leave_out(&path, Unfit::Unreadable(error.kind()));
+                return Ok(());
+            }
             let executable = platform::is_executable(metadata);
             EntryKind::File { size: metadata.len(), modified, executable }
         } else if metadata.is_symlink() {
@@ -228,7 +256,7 @@ impl Scan {
                 }
             }
         } else {
-            self.leave_out(&path, "is neither a file, a folder nor a link".to_owned());
+            self.leave_out(&path, Unfit::Special);
             return Ok(());
         };
         if metadata.is_dir() {
@@ -255,7 +283,7 @@ impl Scan {
         Ok(free)
     }
 
-    fn leave_out(&mut self, path: &Path, reason: String) {
+    fn leave_out(&mut self, path: &Path, reason: Unfit) {
         self.left_out.push(LeftOut { path: path.to_owned(), reason });
     }
 }
@@ -285,10 +313,10 @@ fn top_name(path: &Path) -> io::Result<RelPath> {
     RelPath::new(&named).map_err(|error| io::Error::new(io::ErrorKind::InvalidFilename, error.to_string()))
 }
 
-fn read_link(path: &Path, name: &RelPath) -> Result<LinkTarget, String> {
-    let target = fs::read_link(path).map_err(|error| error.to_string())?;
-    let text = platform::link_text(&target).ok_or("is a link to a name that isn't Unicode")?;
-    LinkTarget::new(name, &text).map_err(|error| format!("is {error}"))
+fn read_link(path: &Path, name: &RelPath) -> Result<LinkTarget, Unfit> {
+    let target = fs::read_link(path).map_err(|error| Unfit::Unreadable(error.kind()))?;
+    let text = platform::link_text(&target).ok_or(Unfit::LinkName)?;
+    LinkTarget::new(name, &text).map_err(Unfit::Link)
 }
 
 fn unsuited(error: ManifestError) -> TransferError {
@@ -397,7 +425,32 @@ mod tests {
         let scanned = scan_now(&[top]);
         assert_eq!(names(&scanned), ["top", "top/dangling"]);
         assert_eq!(scanned.left_out.len(), 2);
-        assert!(scanned.left_out[0].reason.contains("points outside"));
+        assert_eq!(scanned.left_out[0].reason, Unfit::Link(PathError::Escapes));
+    }
+
+    /// Catches a code that is shown and passed on for something that never leaves.
+    #[cfg(unix)]
+    #[test]
+    fn what_cannot_be_read_is_told_while_it_is_listed() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("top");
+        fs::create_dir(&top).unwrap();
+        for name in ["open", "secret"] {
+            fs::write(top.join(name), name).unwrap();
+        }
+        let secret = top.join("secret");
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o0)).unwrap();
+        if File::open(&secret).is_ok() {
+            // The system's administrator may read everything.
+            return;
+        }
+        let scanned = scan_now(&[top]);
+        assert_eq!(names(&scanned), ["top", "top/open"]);
+        let reason = Unfit::Unreadable(io::ErrorKind::PermissionDenied);
+        assert_eq!(scanned.left_out, [LeftOut { path: secret.clone(), reason }]);
+        let chosen = scan(&[secret], &CancellationToken::new());
+        assert!(matches!(chosen, Err(TransferError::File { .. })), "{chosen:?}");
     }
 
     #[test]

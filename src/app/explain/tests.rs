@@ -1,16 +1,24 @@
 //! Everything that can go wrong is said, in every language, in whole sentences.
 
-use std::{collections::BTreeSet, iter::successors, net::SocketAddr};
+use std::{collections::BTreeSet, io, iter::successors, net::SocketAddr, path::PathBuf};
 
-use super::*;
+use super::{failures::relay_next, *};
 use crate::{
     app::{
         card::Origin,
         tests::made_up::{self, failed, progress},
     },
     code::{self as codes, CodePhrase},
-    engine::{Notice, TaskId},
-    transfer::error::Misbehaviour,
+    engine::{NotAdded, Notice, RelayClientError, RelayError, TaskId, TransferError},
+    protocol::{
+        VERSION,
+        frame::FrameError,
+        manifest::ManifestError,
+        path::PathError,
+        peer::{Trouble, Withdrawal},
+        relay::Refusal,
+    },
+    transfer::{error::Misbehaviour, scan::Unfit},
 };
 
 const ENGLISH: &str = include_str!("../../../assets/words/en.ftl");
@@ -80,6 +88,8 @@ fn causes() -> impl Iterator<Item = io::Error> {
         K::ConnectionRefused,
         K::TimedOut,
         K::NotADirectory,
+        K::AlreadyExists,
+        K::InvalidFilename,
     ];
     kinds.into_iter().map(io::Error::from).chain([io::Error::other("failed to lookup address information")])
 }
@@ -141,6 +151,7 @@ fn errors() -> Vec<TransferError> {
             E::WrongCode { .. } => {
                 [None, Some(0), Some(1), Some(2)].map(|tries_left| E::WrongCode { tries_left }).into()
             }
+            E::PeerMisbehaved(_) => misbehaviours().into_iter().map(E::PeerMisbehaved).collect(),
             E::PeerFailed(_) => troubles().into_iter().map(E::PeerFailed).collect(),
             E::PeerVersion { .. } => {
                 [VERSION - 1, VERSION + 1].map(|theirs| E::PeerVersion { theirs }).into()
@@ -151,7 +162,9 @@ fn errors() -> Vec<TransferError> {
                     let path = path.clone();
                     causes().map(move |cause| TransferError::file(action, path.clone(), cause))
                 };
-                ["can't read", "can't write", "can't use the folder"].into_iter().flat_map(with).collect()
+                let actions =
+                    ["can't read", "can't write", "can't write in", "can't use the folder", "can't store"];
+                actions.into_iter().flat_map(with).collect()
             }
             E::Withdrawn { .. } => {
                 withdrawals().into_iter().map(|reason| E::Withdrawn { path: name(), reason }).collect()
@@ -160,6 +173,52 @@ fn errors() -> Vec<TransferError> {
         }
     };
     kinds.into_iter().flat_map(spread).collect()
+}
+
+fn misbehaviours() -> Vec<Misbehaviour> {
+    use Misbehaviour as M;
+    all(M::Record, |misbehaviour| {
+        Some(match misbehaviour {
+            M::Record => M::Frame(FrameError::TooLong { length: 1 << 30, limit: 1024 }),
+            M::Frame(_) => M::Manifest(ManifestError::NotBelowFolder),
+            M::Manifest(_) => M::OutOfTurn("done"),
+            M::OutOfTurn(_) => M::UnknownBlock,
+            M::UnknownBlock => M::BlockTwice,
+            M::BlockTwice => M::UnknownEntry,
+            M::UnknownEntry => M::Iterations,
+            M::Iterations => M::Lanes,
+            M::Lanes => M::DoneTooEarly,
+            M::DoneTooEarly => M::Heard,
+            M::Heard => return None,
+        })
+    })
+}
+
+fn unfits() -> Vec<Unfit> {
+    use Unfit as U;
+    all(U::Special, |reason| {
+        Some(match reason {
+            U::Special => U::LinkName,
+            U::LinkName => U::Link(PathError::Escapes),
+            U::Link(PathError::Escapes) => U::Link(PathError::Empty),
+            U::Link(_) => U::Name(PathError::TooLong),
+            U::Name(_) => U::Unreadable(io::ErrorKind::PermissionDenied),
+            U::Unreadable(io::ErrorKind::PermissionDenied) => U::Unreadable(io::ErrorKind::NotFound),
+            U::Unreadable(io::ErrorKind::NotFound) => U::Unreadable(io::ErrorKind::Other),
+            U::Unreadable(_) => return None,
+        })
+    })
+}
+
+/// Both sides, before and after bytes moved.
+fn standpoints() -> [Standpoint; 4] {
+    [
+        (Direction::Sending, false),
+        (Direction::Sending, true),
+        (Direction::Receiving, false),
+        (Direction::Receiving, true),
+    ]
+    .map(|(direction, has_begun)| Standpoint { direction, has_begun })
 }
 
 fn languages() -> impl Iterator<Item = Words> {
@@ -214,11 +273,12 @@ fn every_end_of_a_transfer_is_told_in_whole_sentences() {
     assert!(errors.len() > 60, "{}", errors.len());
     for words in languages() {
         for error in &errors {
-            for direction in [Direction::Sending, Direction::Receiving] {
-                let explained = super::error(&words, error, direction);
+            for at in standpoints() {
+                let explained = super::error(&words, error, at);
                 check_sentence(&explained.happened, error);
-                for line in [explained.lost, explained.next].iter().filter(|line| !line.is_empty()) {
-                    check_sentence(line, error);
+                check_sentence(&explained.lost, error);
+                if !explained.next.is_empty() {
+                    check_sentence(&explained.next, error);
                 }
             }
         }
@@ -229,13 +289,38 @@ fn every_end_of_a_transfer_is_told_in_whole_sentences() {
 fn what_a_person_did_not_wish_for_has_a_way_on() {
     let words = Words::of(Some("en"));
     for error in errors() {
-        let is_a_wish = matches!(
-            error,
-            TransferError::Cancelled | TransferError::Declined | TransferError::PeerCancelled
-        );
+        let is_a_wish = matches!(error, TransferError::Cancelled | TransferError::Declined);
         let says_it_all = matches!(error, TransferError::Unsuited(_));
-        let next = super::error(&words, &error, Direction::Receiving).next;
-        assert!(is_a_wish || says_it_all || !next.is_empty(), "{error:?}");
+        for at in standpoints() {
+            let next = super::error(&words, &error, at).next;
+            assert!(is_a_wish || says_it_all || !next.is_empty(), "{error:?}");
+        }
+    }
+}
+
+/// Catches a receiver that is told to send, and a sender that is told to ask for it.
+#[test]
+fn each_side_is_told_what_it_can_do() {
+    let words = Words::of(Some("en"));
+    for error in errors() {
+        for at in standpoints() {
+            let Explained { lost, next, .. } = super::error(&words, &error, at);
+            match at.direction {
+                Direction::Sending => {
+                    assert!(!lost.contains("received") && !lost.contains("saved"), "{error:?}: {lost}");
+                }
+                Direction::Receiving => assert!(!lost.contains("sent"), "{error:?}: {lost}"),
+            }
+            let is_of_both = !matches!(
+                error,
+                TransferError::PeerLost
+                    | TransferError::PeerSilent { .. }
+                    | TransferError::PeerCancelled
+                    | TransferError::PeerMisbehaved(_)
+            );
+            let asks = next.contains("sk for it to be sent again");
+            assert!(is_of_both || asks == (at.direction == Direction::Receiving), "{error:?}: {next}");
+        }
     }
 }
 
@@ -243,8 +328,16 @@ fn what_a_person_did_not_wish_for_has_a_way_on() {
 fn no_language_falls_back_to_the_engines_english() {
     let (english, german) = (Words::of(Some("en")), Words::of(Some("de")));
     for error in errors() {
-        let of = |words| super::error(words, &error, Direction::Receiving).happened;
-        assert_ne!(of(&english), of(&german), "{error:?}");
+        for at in standpoints() {
+            let of = |words| super::error(words, &error, at).happened;
+            assert_ne!(of(&english), of(&german), "{error:?}");
+            let is_own = matches!(error, TransferError::PeerMisbehaved(_));
+            assert!(!is_own || !of(&english).contains(&error.to_string()), "{}", of(&english));
+        }
+    }
+    for reason in unfits() {
+        check(&unfit(&english, reason), &reason);
+        assert_ne!(unfit(&english, reason), unfit(&german, reason));
     }
     for reason in withdrawals() {
         let theirs = withdrawal(&german, reason);
@@ -258,7 +351,9 @@ fn every_trouble_with_a_relay_is_told() {
     for words in languages() {
         for error in relay_errors() {
             check_sentence(&relay(&words, &error), &error);
-            check_sentence(&relay_next(&words, &error), &error);
+            for at in standpoints() {
+                check_sentence(&words.say(relay_next(&error, at)), &error);
+            }
         }
         let at = SocketAddr::from(([0, 0, 0, 0], 27001));
         for error in all(RelayError::PortTaken(at), |error| {
@@ -337,11 +432,12 @@ fn a_report_says_what_the_card_says_and_never_the_code() {
         let origin = Origin::Code { code: secret.clone(), server: None };
         let mut card = Card::new(id, Direction::Receiving, origin);
         card.code = Some(secret.clone());
-        card.notice(Notice::NotStored { path: "b.txt".into(), reason: "b.txt has no place".to_owned() });
+        let taken = TransferError::file("can't store", "b.txt", io::ErrorKind::AlreadyExists.into());
+        card.notice(Notice::NotStored { path: "b.txt".into(), error: taken });
         let crate::engine::Event::Ended(_, ended) = failed(id, error) else { unreachable!() };
         card.ended(ended, Instant::now());
         let report = report(&words, &card, "notes.txt");
-        assert!(report.starts_with("notes.txt\n") && report.contains("b.txt has no place"), "{report}");
+        assert!(report.starts_with("notes.txt\n") && report.contains("b.txt can't be saved"), "{report}");
         assert!(!report.contains(&secret.to_string()), "{report}");
     }
 }

@@ -16,7 +16,10 @@ use crate::{
     },
     engine::{Notice, OnConflict, Phase, Progress, RelayCheck, Report},
     protocol::peer::Withdrawal,
-    transfer::{listing::NotAdded, scan::LeftOut},
+    transfer::{
+        listing::NotAdded,
+        scan::{LeftOut, Unfit},
+    },
 };
 
 const ID: TaskId = TaskId::made_up(1);
@@ -201,18 +204,17 @@ fn wrong_tries_are_counted_down_until_the_code_is_retired() {
 #[test]
 fn troubles_are_all_counted_and_some_named() {
     let mut told = Told::with(Direction::Sending);
-    let left_out =
-        |n: u32| LeftOut { path: format!("/home/ada/{n}").into(), reason: "is a socket".to_owned() };
+    let left_out = |n: u32| LeftOut { path: format!("/home/ada/{n}").into(), reason: Unfit::Special };
     told.notice(Notice::LeftOut((0..2000).map(left_out).collect()));
     let path = PathBuf::from("/home/ada/b");
     told.notice(Notice::Withdrawn { path: path.clone(), reason: Withdrawal::Changed });
-    told.notice(Notice::NotStored { path, reason: "b has no place".to_owned() });
+    told.notice(Notice::NotStored { path, error: TransferError::PeerLost });
     assert_eq!(told.card().trouble_count, 2002);
     assert_eq!(told.card().troubles.len(), 500);
     let Some(Trouble::LeftOut { path, reason }) = told.card().troubles.first() else {
         panic!("none is named")
     };
-    assert_eq!((path.as_path(), reason.as_str()), ("/home/ada/0".as_ref(), "is a socket"));
+    assert_eq!((path.as_path(), *reason), ("/home/ada/0".as_ref(), Unfit::Special));
 }
 
 #[test]

@@ -1,9 +1,6 @@
 //! A transfer that moves, and every way for it to end.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use eframe::egui::ViewportCommand;
 
@@ -12,8 +9,13 @@ use super::{
     made_up::{self, failed, manifest, progress},
 };
 use crate::{
-    app::{card::Direction, explain, meter::Meter},
-    engine::{Event, Notice, Phase, Report, TaskId, TransferError},
+    app::{
+        card::{Direction, Origin},
+        explain,
+        meter::Meter,
+        state::Dialog,
+    },
+    engine::{Event, Notice, Phase, RelayClientError, Report, TaskId, TransferError},
     protocol::peer::Withdrawal,
 };
 
@@ -115,18 +117,54 @@ fn several_things_open_as_their_folder() {
 fn what_is_missing_is_counted_and_named() {
     let mut screen = Screen::new();
     let id = moving(&mut screen, Direction::Receiving);
-    let path = PathBuf::from("notes.txt");
-    screen.notice(id, Notice::Withdrawn { path, reason: Withdrawal::Changed });
-    let report = report(&screen, &[], 1);
-    screen.feed(Event::Ended(id, Ok(report)));
-    let missing = screen.words().tell("missing", &[("count", 1.into())]);
-    assert!(screen.shows(&missing), "{:#?}", screen.texts());
+    let withdrawn = |name: &str| Notice::Withdrawn { path: name.into(), reason: Withdrawal::Changed };
+    screen.notice(id, withdrawn("a.txt"));
     let reason = screen.say("withdrawn-changed");
+    assert!(screen.shows(&format!("a.txt {reason}")), "a single one is named at once");
+    for name in ["b.txt", "c.txt", "d.txt"] {
+        screen.notice(id, withdrawn(name));
+    }
+    let report = report(&screen, &["notes.txt"], 4);
+    screen.notice(id, Notice::Accepted { files: 5, bytes: Some(8 * MIB) });
+    screen.feed(Event::Ended(id, Ok(report)));
+    let missing = screen.words().tell("missing", &[("count", 4.into())]);
+    assert!(screen.shows(&missing), "{:#?}", screen.texts());
     assert!(!screen.shows(&reason));
     screen.click_key("show-list");
-    assert!(screen.shows(&format!("notes.txt {reason}")));
+    assert!(screen.shows(&format!("d.txt {reason}")));
     screen.click_key("hide-list");
     assert!(!screen.shows(&reason));
+    assert!(screen.control(&screen.say("send-missing")).is_none(), "it isn't here");
+}
+
+#[test]
+fn where_all_is_missing_nothing_is_called_sent() {
+    for (direction, word, wrong) in
+        [(Direction::Sending, "not-sent", "sent"), (Direction::Receiving, "not-received", "received")]
+    {
+        let mut screen = Screen::new();
+        let id = moving(&mut screen, direction);
+        screen.notice(id, Notice::Withdrawn { path: "notes.txt".into(), reason: Withdrawal::Vanished });
+        let report = report(&screen, &[], 1);
+        screen.feed(Event::Ended(id, Ok(report)));
+        assert!(screen.shows(&screen.say(word)), "{:#?}", screen.texts());
+        let begins = format!("{} ·", screen.say(wrong));
+        assert!(!screen.texts().iter().any(|text| text.starts_with(&begins)), "{:#?}", screen.texts());
+        assert!(screen.control(&screen.say("open-folder")).is_none(), "nothing is there");
+    }
+}
+
+#[test]
+fn what_did_not_leave_is_sent_by_itself() {
+    let mut screen = Screen::new();
+    let id = moving(&mut screen, Direction::Sending);
+    let path = screen.file("changed.txt", b"it is still here");
+    screen.notice(id, Notice::Withdrawn { path: path.clone(), reason: Withdrawal::Changed });
+    let report = report(&screen, &[], 1);
+    screen.feed(Event::Ended(id, Ok(report)));
+    screen.click_key("send-missing");
+    assert_eq!(screen.window().state.cards.len(), 2);
+    assert!(matches!(&screen.card().origin, Origin::Paths(paths) if *paths == [path]));
 }
 
 #[test]
@@ -197,6 +235,25 @@ fn a_wrong_code_comes_back_to_be_corrected() {
     let code = screen.say("code");
     assert_eq!(screen.value(&code), made_up::CODE);
     assert_eq!(screen.focused().map(|(_, name)| name), Some(code));
+}
+
+#[test]
+fn trouble_with_the_relay_leads_to_its_settings() {
+    let mut screen = Screen::new();
+    let lost = |cause: RelayClientError| TransferError::Relay(cause);
+    let id = screen.made_up(Direction::Receiving);
+    screen.feed(failed(id, lost(RelayClientError::NotARelay(made_up::relay()))));
+    assert!(screen.control(&screen.say("try-again")).is_some());
+    let settings = format!("{}: {}", screen.say("settings"), screen.say("relay"));
+    screen.click(&settings);
+    assert_eq!(screen.window().state.dialog, Some(Dialog::Settings));
+    // The code is spent once bytes have moved.
+    screen.press(eframe::egui::Key::Escape);
+    screen.click_key("clear-finished");
+    let id = moving(&mut screen, Direction::Receiving);
+    screen.feed(failed(id, lost(RelayClientError::Lost)));
+    assert!(screen.control(&screen.say("try-again")).is_none());
+    assert!(screen.shows(&screen.say("next-relay-lost-ask")), "{:#?}", screen.texts());
 }
 
 #[test]

@@ -57,7 +57,16 @@ pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&s
         folder: Some(folder.to_owned()),
         targets: manifest.entries().iter().map(target).collect(),
         free: Some(1 << 40),
+        unusable: None,
     })
+}
+
+/// `manifest` for a `folder` that can't be used.
+pub(in crate::app) fn offer_for_nowhere(manifest: &Arc<Manifest>, folder: &Path) -> Arc<Offer> {
+    let cause = std::io::ErrorKind::PermissionDenied.into();
+    let unusable = Some(TransferError::file("can't use the folder", folder, cause));
+    let (manifest, folder) = (Arc::clone(manifest), Some(folder.to_owned()));
+    Arc::new(Offer { manifest, folder, targets: Vec::new(), free: None, resumable: 0, unusable })
 }
 
 pub(in crate::app) fn code() -> CodePhrase {

@@ -131,6 +131,7 @@ fn what_does_not_fit_cannot_be_accepted_until_less_is_ticked() {
         folder: offer.folder.clone(),
         targets: offer.targets.clone(),
         free: Some(500),
+        unusable: None,
     };
     screen.notice(id, Notice::Offer(Arc::new(cramped)));
     let words = screen.words();
@@ -169,6 +170,31 @@ fn another_folder_is_looked_at_before_it_is_used() {
     assert_eq!((choices.folder, choices.unwanted), (Some(elsewhere), vec![13]));
 }
 
+/// Catches a code that is spent on a folder that has been removed, or can only be read.
+#[test]
+fn a_folder_of_no_use_waits_for_another_one() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Receiving);
+    let gone = screen.folder().join("gone");
+    screen.notice(id, Notice::Offer(made_up::offer_for_nowhere(&pictures(), &gone)));
+    screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
+    let error = TransferError::file("can't use the folder", &gone, denied());
+    let told = screen.explained(&error, Direction::Receiving).happened;
+    assert!(screen.shows(&told), "{:#?}", screen.texts());
+    let accept = screen.say_accept(13, 1006);
+    assert!(screen.control(&accept).is_none(), "nothing can be stored there");
+    assert!(screen.control(&screen.say("decline")).is_some());
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("save-to-change")));
+
+    let elsewhere = screen.folder().join("elsewhere");
+    screen.outcome(Outcome::Picked(Purpose::SaveOffer(id), Picked::Paths(vec![elsewhere.clone()])));
+    screen.notice(id, Notice::Offer(made_up::offer(&pictures(), &elsewhere, &[])));
+    assert!(!screen.shows(&told));
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(accept));
+    screen.press(Key::Enter);
+    assert_eq!(choices(&mut screen).folder, Some(elsewhere));
+}
+
 fn denied() -> std::io::Error {
     std::io::ErrorKind::PermissionDenied.into()
 }
@@ -186,7 +212,8 @@ fn what_a_name_becomes_is_shown() {
         ..Target::default()
     };
     let targets = vec![target("what_.txt", false, true), target("a (2).txt", true, false)];
-    let offer = Offer { manifest, folder: Some(screen.inbox()), targets, free: Some(1000), resumable: 0 };
+    let folder = Some(screen.inbox());
+    let offer = Offer { manifest, folder, targets, free: Some(1000), unusable: None, resumable: 0 };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     assert!(screen.shows(&screen.say("repaired")) && screen.shows("what_.txt"), "{:#?}", screen.texts());
     assert!(screen.shows("a (2).txt"));
@@ -198,13 +225,9 @@ fn what_a_name_becomes_is_shown() {
 fn a_text_is_offered_without_a_folder() {
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Receiving);
-    let offer = Offer {
-        manifest: made_up::text_manifest(),
-        folder: None,
-        targets: Vec::new(),
-        free: None,
-        resumable: 0,
-    };
+    let manifest = made_up::text_manifest();
+    let offer =
+        Offer { manifest, folder: None, targets: Vec::new(), free: None, unusable: None, resumable: 0 };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
     assert!(screen.shows(&screen.say("offered-text")));

@@ -511,9 +511,10 @@ impl Screen {
         self.settle();
     }
 
-    /// The sentence about an error.
+    /// The sentences about an error of the newest card.
     pub(super) fn explained(&self, error: &TransferError, direction: Direction) -> explain::Explained {
-        explain::error(self.words(), error, direction)
+        let has_begun = self.harness.state().state.cards.first().is_some_and(|card| card.accepted.is_some());
+        explain::error(self.words(), error, explain::Standpoint { direction, has_begun })
     }
 }
 

@@ -221,12 +221,15 @@ fn what_is_left_out_is_counted_and_named_on_demand() {
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Sending);
     screen.feed(made_up::code_of(id));
-    let paths = vec!["/home/ada/late.txt".into()];
-    screen.notice(id, Notice::NotAdded { paths, reason: NotAdded::TooLate });
-    let count = screen.words().tell("troubles", &[("count", 1.into())]);
+    let late = |name: &str| Notice::NotAdded { paths: vec![name.into()], reason: NotAdded::TooLate };
+    screen.notice(id, late("/home/ada/late.txt"));
+    assert!(screen.shows("late.txt"), "a single one is named at once");
+    for name in ["b", "c", "d"] {
+        screen.notice(id, late(name));
+    }
+    let count = screen.words().tell("troubles", &[("count", 4.into())]);
     assert!(screen.shows(&count) && !screen.shows("late.txt"));
-    screen.window().state.cards[0].folds.troubles = true;
-    screen.settle();
+    screen.click_key("show-list");
     assert!(screen.shows("late.txt"), "{:#?}", screen.texts());
 }
 

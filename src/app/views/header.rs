@@ -6,12 +6,15 @@ use eframe::egui::{
 };
 
 use super::View;
-use crate::app::{
-    action::Action,
-    explain,
-    state::{Checked, Dialog, State},
-    theme::{self, Weight, palette, size, space},
-    widgets::{Icon, focus_ring, icon_button, row},
+use crate::{
+    app::{
+        action::Action,
+        explain,
+        state::{Checked, Dialog, State},
+        theme::{self, Weight, palette, size, space},
+        widgets::{Icon, focus_ring, icon_button, row},
+    },
+    engine::RelayClientError,
 };
 
 /// The program's name, as people read it.
@@ -52,7 +55,9 @@ fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
                     (p.ok, format!("{name} · {} ms", check.latency.as_millis()), view.say("relay-good-hint"))
                 }
                 Some(Checked::Bad(error)) => {
-                    (p.bad, format!("{name} · {}", view.say("relay-bad")), explain::relay(view.words, error))
+                    let is_there = matches!(error, RelayClientError::Refused(_));
+                    let text = view.say(if is_there { "relay-unusable" } else { "relay-bad" });
+                    (p.bad, format!("{name} · {text}"), explain::relay(view.words, error))
                 }
             }
         }

@@ -10,7 +10,10 @@ use crate::{
         explain,
         state::State,
         theme::{palette, size, space},
-        widgets::{Button, Icon, Kind, dialog_frame, disc, heading, icon_button, muted, row, small, tile, name_dialog},
+        widgets::{
+            Button, Icon, Kind, dialog_frame, disc, heading, icon_button, muted, name_dialog, row, small,
+            tile,
+        },
     },
     history::{Direction, Entry, Outcome},
     transfer::show::Shown,

@@ -218,9 +218,23 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
             small(ui, &view.words.tell("free-there", &[("size", view.words.bytes(free).into())]));
         }
     });
-    if let Some(error) = &sheet.unusable {
-        let words = explain::error(view.words, error, card.direction);
-        note(ui, Tone::Bad, &format!("{} {}", words.happened, words.next));
+    // What is to be done about it is to choose another one.
+    for error in sheet.offer.unusable.iter().chain(&sheet.unusable) {
+        note(ui, Tone::Bad, &explain::error(view.words, error, card.standpoint()).happened);
+    }
+    if sheet.offer.unusable.is_some() {
+        let text = view.say("save-to-change");
+        let button = part(ui, "elsewhere", |ui| {
+            Button::new(Kind::Primary, &text).icon(Icon::FolderOpen).enabled(!sheet.is_looking).ui(ui)
+        });
+        if card.folds.wants_focus && ui.memory(|memory| memory.focused().is_none()) {
+            button.request_focus();
+            button.scroll_to_me(None);
+            view.act(Action::Focused(card.id));
+        }
+        if button.clicked() {
+            view.act(Action::PickDestination(Some(card.id)));
+        }
     }
     if !sheet.fits() {
         let free = sheet.offer.free.unwrap_or_default();

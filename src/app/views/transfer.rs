@@ -10,6 +10,7 @@ use crate::{
         action::Action,
         card::{Card, Copied, Direction, End, Origin, Trouble},
         explain,
+        state::Dialog,
         theme::{self, Weight, palette, size, space},
         widgets::{
             self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, note, part, row, small, tile,
@@ -24,6 +25,8 @@ use crate::{
 /// How wide a card must be for the graph.
 const ROOM_FOR_GRAPH: f32 = 560.0;
 const TROUBLE_ROW: f32 = 24.0;
+/// As many troubles are named at once.
+const FEW_TROUBLES: usize = 3;
 const TEXT_HEIGHT: f32 = 140.0;
 
 /// Draws the card.
@@ -183,7 +186,9 @@ fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {
 
 fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     ui.horizontal_wrapped(|ui| {
-        if let Some((folder, placed)) = card.placed() {
+        if let Some((folder, placed)) = card.placed()
+            && !placed.is_empty()
+        {
             let single = match placed {
                 [one] => Some(one.as_path()),
                 _ => None,
@@ -200,9 +205,18 @@ fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
                 }
             }
         }
+        let missing = card.missing();
+        if !missing.is_empty() {
+            let text = view.say("send-missing");
+            if Button::new(Kind::Secondary, &text).icon(Icon::RotateCw).ui(ui).clicked() {
+                view.act(Action::Send(missing));
+            }
+        }
         copy_report_ui(ui, card, view);
     });
-    if let Some((folder, _)) = card.placed() {
+    if let Some((folder, placed)) = card.placed()
+        && !placed.is_empty()
+    {
         let folder = Shown(&home_relative(folder)).to_string();
         small(ui, &view.words.tell("saved-in", &[("folder", folder.into())]));
     }
@@ -261,7 +275,7 @@ fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_
     let is_wish = matches!(error, TransferError::Cancelled | TransferError::Declined);
     let badge = if is_wish { (Icon::Minus, p.muted) } else { (Icon::X, p.bad) };
     let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
-    let words = explain::error(view.words, error, card.direction);
+    let words = explain::error(view.words, error, card.standpoint());
     let mut closes = false;
     let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
     head_ui(ui, card, badge, right, |ui| {
@@ -307,11 +321,21 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut
                 }
             }
             // Any other code is good for one meeting.
-            (Origin::Code { .. }, TransferError::NobodyThere { .. } | TransferError::Relay(_)) => {
+            (Origin::Code { .. }, TransferError::NobodyThere { .. } | TransferError::Relay(_))
+                if card.accepted.is_none() =>
+            {
                 again_ui(ui, card, &view.say("try-again"), view);
             }
             (Origin::Code { .. }, _) => {}
             _ => again_ui(ui, card, &view.say("send-again"), view),
+        }
+        if explain::leads_to_settings(error) {
+            let settings = view.say("settings");
+            let name = format!("{settings}: {}", view.say("relay"));
+            let button = Button::new(Kind::Secondary, &settings).name(&name).icon(Icon::Settings);
+            if button.ui(ui).clicked() {
+                view.act(Action::Show(Some(Dialog::Settings)));
+            }
         }
         if let Some(kept) = &card.kept {
             let show = view.say("show-in-folder");
@@ -329,7 +353,7 @@ fn again_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
     }
 }
 
-/// What doesn't arrive, by name, folded away until somebody asks.
+/// What doesn't arrive, by name; where that is much, folded away until somebody asks.
 pub(crate) fn troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     if card.troubles.is_empty() {
         return;
@@ -342,15 +366,23 @@ fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let text = view.words.tell("troubles", &[("count", card.trouble_count.into())]);
     widgets::tinted(ui, p.warn_soft, |ui| {
         ui.set_width(ui.available_width());
+        let is_short = card.trouble_count <= FEW_TROUBLES;
         let fold = view.say(if card.folds.troubles { "hide-list" } else { "show-list" });
         let mut folds = false;
-        let right = |ui: &mut Ui| folds = link(ui, &fold).clicked();
+        let right = |ui: &mut Ui| folds = !is_short && link(ui, &fold).clicked();
         row(ui, 24.0, right, |ui| {
             widgets::icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
             ui.add(Label::new(RichText::new(&text).color(p.text)).truncate());
         });
         if folds {
             view.act(Action::FoldTroubles(card.id));
+        }
+        if is_short {
+            for trouble in &card.troubles {
+                let text = trouble_text(view.words, trouble);
+                ui.add(Label::new(RichText::new(text).size(size::SMALL)).wrap());
+            }
+            return;
         }
         if !card.folds.troubles {
             return;
@@ -376,11 +408,13 @@ fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
 /// A trouble in one line.
 pub(crate) fn trouble_text(words: &Words, trouble: &Trouble) -> String {
     match trouble {
-        Trouble::LeftOut { path, reason } => format!("{} {reason}", Shown(&path.to_string_lossy())),
-        Trouble::Withdrawn { path, reason } => {
-            format!("{} {}", Shown(&path.to_string_lossy()), explain::withdrawal(words, *reason))
+        Trouble::LeftOut { path, reason } => {
+            format!("{} {}", Shown(&home_relative(path)), explain::unfit(words, *reason))
         }
-        Trouble::NotStored { reason } => Shown(reason).to_string(),
+        Trouble::Withdrawn { path, reason } => {
+            format!("{} {}", Shown(&home_relative(path)), explain::withdrawal(words, *reason))
+        }
+        Trouble::NotStored { error } => explain::not_stored(words, error),
         Trouble::NotAdded { paths, reason } => explain::not_added(words, paths, reason),
     }
 }

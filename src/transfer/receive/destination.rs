@@ -160,7 +160,7 @@ impl Checked {
                 for failure in failures {
                     let entry = manifest.entries().get(failure.entry as usize);
                     let path = entry.map(|entry| entry.path.as_str().into()).unwrap_or_default();
-                    context.tell(Notice::NotStored { path, reason: failure.error.to_string() }).await;
+                    context.tell(Notice::NotStored { path, error: failure.error }).await;
                 }
             }
             Destination::Writer(_) => {}

@@ -1,0 +1,343 @@
+//! Why something didn't work: how a transfer ended early, which files were left behind, what is the matter with a relay.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    app::{card::Direction, views::receive::home_relative, words::Words},
+    engine::{NotAdded, RelayClientError, RelayError, TransferError},
+    protocol::{
+        VERSION,
+        path::PathError,
+        peer::{Trouble, Withdrawal},
+        relay::Refusal,
+    },
+    transfer::{error::Misbehaviour, scan::Unfit, show::Shown},
+};
+
+/// An error as a person reads it. Empty sentences are left out.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::app) struct Explained {
+    pub(in crate::app) happened: String,
+    pub(in crate::app) lost: String,
+    pub(in crate::app) next: String,
+}
+
+/// From where an error is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) struct Standpoint {
+    /// Which end this is.
+    pub(in crate::app) direction: Direction,
+    /// The offer had been accepted.
+    pub(in crate::app) has_begun: bool,
+}
+
+impl Standpoint {
+    /// What is lost where nothing had moved.
+    fn nothing_moved(self, words: &Words) -> String {
+        words.say(self.either("lost-nothing-sent", "lost-nothing-received"))
+    }
+
+    /// What is lost where it broke off, through nobody's will.
+    fn broken_off(self, words: &Words) -> String {
+        if self.has_begun {
+            words.say(self.either("lost-nothing-here", "lost-arrived-kept"))
+        } else {
+            self.nothing_moved(words)
+        }
+    }
+
+    /// What is lost where what had arrived was removed.
+    fn removed(self, words: &Words) -> String {
+        if self.has_begun {
+            words.say(self.either("lost-nothing-here", "lost-removed"))
+        } else {
+            self.nothing_moved(words)
+        }
+    }
+
+    fn either<'a>(self, sending: &'a str, receiving: &'a str) -> &'a str {
+        match self.direction {
+            Direction::Sending => sending,
+            Direction::Receiving => receiving,
+        }
+    }
+}
+
+/// Why a transfer ended early.
+pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint) -> Explained {
+    use TransferError as E;
+    let nothing_moved = || at.nothing_moved(words);
+    let explained =
+        |happened: String, lost: String, next: &str| Explained { happened, lost, next: words.say(next) };
+    match error {
+        E::WrongCode { tries_left: Some(left @ 1..) } => {
+            let next = words.tell("next-wrong-code", &[("left", (*left).into())]);
+            Explained { happened: words.say("err-wrong-code"), lost: nothing_moved(), next }
+        }
+        E::WrongCode { tries_left: Some(0) } => {
+            explained(words.say("err-wrong-code"), nothing_moved(), "next-ask-new-code")
+        }
+        E::WrongCode { tries_left: None } => {
+            explained(words.say("err-wrong-code"), nothing_moved(), "next-compare-code")
+        }
+        E::GuessedAt => explained(words.say("err-guessed"), nothing_moved(), "next-send-again-safely"),
+        E::Retired => explained(words.say("err-retired"), nothing_moved(), "next-ask-new-code"),
+        E::NobodyThere { relay } => {
+            let args = [("relay", relay.to_string().into())];
+            explained(words.tell("err-nobody", &args), nothing_moved(), "next-nobody")
+        }
+        E::CodeTaken => explained(words.say("err-code-taken"), nothing_moved(), "next-code-taken"),
+        E::PeerDeclined => explained(words.say("err-declined"), nothing_moved(), "next-declined"),
+        E::PeerCancelled => {
+            let next = at.either("next-declined", "next-ask-if-wanted");
+            explained(words.say("err-peer-cancelled"), at.removed(words), next)
+        }
+        // A person's own wish needs no advice.
+        E::Cancelled | E::Declined => Explained {
+            happened: words.say(if matches!(error, E::Declined) {
+                "err-you-declined"
+            } else {
+                "err-cancelled"
+            }),
+            lost: at.removed(words),
+            next: String::new(),
+        },
+        E::PeerLost => {
+            let next = at.either("next-check-send", "next-check-ask");
+            explained(words.say("err-peer-lost"), at.broken_off(words), next)
+        }
+        E::PeerSilent { seconds } => {
+            let args = [("seconds", (*seconds).into())];
+            let next = at.either("next-check-send", "next-check-ask");
+            explained(words.tell("err-peer-silent", &args), at.broken_off(words), next)
+        }
+        E::PeerFailed(trouble) => peer_failed(words, *trouble, at),
+        E::PeerMisbehaved(Misbehaviour::Record) => {
+            let next = at.either("next-forged-send", "next-forged-ask");
+            explained(words.say("err-forged"), at.removed(words), next)
+        }
+        // In what way is for the report.
+        E::PeerMisbehaved(_) => {
+            let next = at.either("next-misbehaved-send", "next-misbehaved-ask");
+            let lost = words.say(at.either("lost-nothing-here", "lost-folder-safe"));
+            explained(words.say("err-misbehaved"), lost, next)
+        }
+        E::PeerVersion { theirs } => {
+            let (happened, next) = if *theirs < VERSION {
+                ("err-peer-older", "next-update-peer")
+            } else {
+                ("err-peer-newer", "next-update-here")
+            };
+            explained(words.say(happened), nothing_moved(), next)
+        }
+        E::Relay(cause) => explained(relay(words, cause), at.broken_off(words), relay_next(cause, at)),
+        E::File { action, path, cause } => {
+            let (happened, next) = file(words, action, path, cause, at);
+            explained(happened, at.broken_off(words), next)
+        }
+        E::NoSpace { needed, free } => {
+            let args = [("needed", words.bytes(*needed).into()), ("free", words.bytes(*free).into())];
+            explained(words.tell("no-room", &args), nothing_moved(), "next-no-space")
+        }
+        E::Damaged { path } => {
+            let args = [("name", Shown(path).to_string().into())];
+            explained(words.tell("err-damaged", &args), at.removed(words), "next-damaged-ask")
+        }
+        E::Withdrawn { path, reason } => {
+            let args =
+                [("name", Shown(path).to_string().into()), ("reason", withdrawal(words, *reason).into())];
+            let next = at.either("next-withdrawn", "next-ask-again");
+            explained(words.tell("err-withdrawn", &args), at.removed(words), next)
+        }
+        E::Unsuited(text) => {
+            let args = [("detail", Shown(text).to_string().into())];
+            Explained {
+                happened: words.tell("err-unsuited", &args),
+                lost: nothing_moved(),
+                next: String::new(),
+            }
+        }
+    }
+}
+
+fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint) -> Explained {
+    let (happened, next) = match trouble {
+        Trouble::NoSpace => ("err-peer-no-space", "next-peer-no-space"),
+        Trouble::Files => (at.either("err-peer-cant-save", "err-peer-cant-read"), "next-peer-says-more"),
+        Trouble::Misbehaved => {
+            ("err-peer-complains", at.either("next-misbehaved-send", "next-misbehaved-ask"))
+        }
+        Trouble::Damaged => ("err-peer-damaged", "next-damaged-send"),
+        Trouble::Network => ("err-peer-network", at.either("next-check-send", "next-check-ask")),
+        Trouble::Withdrawn => ("err-peer-withdrawn", "next-withdrawn"),
+        Trouble::Unsuited => ("err-peer-unsuited", "next-peer-says-more"),
+    };
+    let is_kept = !matches!(trouble, Trouble::Misbehaved | Trouble::Damaged);
+    let lost = if is_kept { at.broken_off(words) } else { at.removed(words) };
+    Explained { happened: words.say(happened), lost, next: words.say(next) }
+}
+
+/// What is the matter with a file or a folder of this machine, and the key of what to do about it.
+fn file(
+    words: &Words,
+    action: &str,
+    path: &Path,
+    cause: &io::Error,
+    at: Standpoint,
+) -> (String, &'static str) {
+    use io::ErrorKind as K;
+    let is_read = action.contains("read") || action.contains("open") || action.contains("list");
+    let is_folder = action.contains("use the folder") || action.contains("write in");
+    let key = match (is_read, is_folder) {
+        (true, _) => "err-read",
+        (_, true) => "err-save-in",
+        _ => "err-write",
+    };
+    let happened = words.tell(key, &[("path", Shown(&home_relative(path)).to_string().into())]);
+    let (reason, next) = match cause.kind() {
+        K::StorageFull | K::QuotaExceeded => ("cause-full", "next-make-room"),
+        K::PermissionDenied if is_read => ("cause-denied", "next-permission"),
+        K::PermissionDenied => ("cause-denied", "next-folder-permission"),
+        K::ReadOnlyFilesystem => ("cause-read-only", "next-other-folder"),
+        K::NotFound if at.direction == Direction::Sending => ("cause-gone", "next-gone"),
+        K::NotFound => ("cause-gone", "next-other-folder"),
+        K::NotADirectory if is_folder => ("cause-no-folder", "next-other-folder"),
+        K::AlreadyExists | K::NotADirectory | K::IsADirectory => ("cause-in-the-way", "next-other-folder"),
+        K::InvalidFilename => ("cause-name", "next-other-folder"),
+        _ => ("", if at.direction == Direction::Sending { "next-disk-send" } else { "next-disk-ask" }),
+    };
+    let reason = if reason.is_empty() {
+        words.tell("cause-other", &[("detail", Shown(&cause.to_string()).to_string().into())])
+    } else {
+        words.say(reason)
+    };
+    (format!("{happened} {reason}"), next)
+}
+
+/// Why something that arrived didn't get its place, or was not to be had in the first place.
+pub(in crate::app) fn not_stored(words: &Words, error: &TransferError) -> String {
+    let at = Standpoint { direction: Direction::Receiving, has_begun: true };
+    self::error(words, error, at).happened
+}
+
+/// Why something that was chosen is not offered, to go on after its path.
+pub(in crate::app) fn unfit(words: &Words, reason: Unfit) -> String {
+    words.say(match reason {
+        Unfit::Unreadable(io::ErrorKind::PermissionDenied) => "unfit-denied",
+        Unfit::Unreadable(io::ErrorKind::NotFound) => "unfit-gone",
+        Unfit::Unreadable(_) => "unfit-unreadable",
+        Unfit::Name(_) => "unfit-name",
+        Unfit::Link(PathError::Escapes) => "unfit-link-out",
+        Unfit::Link(_) | Unfit::LinkName => "unfit-link",
+        Unfit::Special => "unfit-special",
+    })
+}
+
+/// Why paths are not part of a send to which they were to be added.
+pub(in crate::app) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAdded) -> String {
+    let key = match reason {
+        NotAdded::TooLate => "not-added-late",
+        NotAdded::NotFiles => "not-added-no-files",
+        NotAdded::Unlisted(cause) => {
+            let at = Standpoint { direction: Direction::Sending, has_begun: false };
+            return error(words, cause, at).happened;
+        }
+    };
+    let first = paths.first().map(|path| Shown(&path.to_string_lossy()).to_string()).unwrap_or_default();
+    let name = match paths.len() {
+        0 | 1 => first,
+        count => words.tell("and-more", &[("names", first.into()), ("count", (count - 1).into())]),
+    };
+    words.tell(key, &[("name", name.into())])
+}
+
+/// Why a file doesn't arrive.
+pub(in crate::app) fn withdrawal(words: &Words, reason: Withdrawal) -> String {
+    words.say(match reason {
+        Withdrawal::Changed => "withdrawn-changed",
+        Withdrawal::Vanished => "withdrawn-vanished",
+        Withdrawal::Unreadable => "withdrawn-unreadable",
+    })
+}
+
+/// What is the matter with a relay.
+pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
+    match error {
+        RelayClientError::Unreachable { address, cause } => {
+            let reason = match cause.kind() {
+                io::ErrorKind::ConnectionRefused => words.say("cause-refused"),
+                io::ErrorKind::TimedOut => words.say("cause-silent"),
+                _ if cause.to_string().contains("lookup") => words.say("cause-no-such-host"),
+                _ => Shown(&cause.to_string()).to_string(),
+            };
+            words.tell(
+                "relay-unreachable",
+                &[("relay", address.to_string().into()), ("reason", reason.into())],
+            )
+        }
+        RelayClientError::NotARelay(address) => {
+            words.tell("relay-not-one", &[("relay", address.to_string().into())])
+        }
+        RelayClientError::Lost => words.say("relay-lost"),
+        RelayClientError::Refused(refusal) => words.say(match refusal {
+            Refusal::PasswordRequired => "relay-password-required",
+            Refusal::PasswordWrong => "relay-password-wrong",
+            Refusal::Version(version) if *version < VERSION => "relay-older",
+            Refusal::Version(_) => "relay-newer",
+            Refusal::NoSuchRoom => "relay-no-room",
+            Refusal::RoleTaken => "relay-code-busy",
+            Refusal::TooManyJoins => "relay-too-many-joins",
+            Refusal::TooManyConnections | Refusal::TooManyRooms | Refusal::OutOfMemory => "relay-full",
+            Refusal::Draining => "relay-stopping",
+            Refusal::TooSlow | Refusal::Malformed | Refusal::NoSuchLane => "relay-confused",
+        }),
+    }
+}
+
+/// The key of what to do about it.
+pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static str {
+    match error {
+        // It was there a moment ago, so its address is right.
+        RelayClientError::Unreachable { .. } | RelayClientError::Lost if at.has_begun => {
+            at.either("next-relay-lost", "next-relay-lost-ask")
+        }
+        RelayClientError::Unreachable { .. } => "next-relay-unreachable",
+        RelayClientError::NotARelay(_) => "next-relay-address",
+        RelayClientError::Lost => "next-relay-lost",
+        RelayClientError::Refused(refusal) => match refusal {
+            Refusal::PasswordRequired | Refusal::PasswordWrong => "next-relay-password",
+            Refusal::Version(version) if *version < VERSION => "next-relay-older",
+            Refusal::Version(_) => "next-update-here",
+            Refusal::NoSuchRoom => "next-nobody",
+            Refusal::RoleTaken => "next-code-taken",
+            Refusal::TooManyJoins => "next-wait-a-minute",
+            _ => "next-other-relay",
+        },
+    }
+}
+
+/// Whether something in the settings helps.
+pub(in crate::app) fn leads_to_settings(error: &TransferError) -> bool {
+    let TransferError::Relay(cause) = error else { return false };
+    match cause {
+        RelayClientError::Unreachable { .. } | RelayClientError::NotARelay(_) => true,
+        RelayClientError::Lost => false,
+        RelayClientError::Refused(refusal) => !matches!(
+            refusal,
+            Refusal::NoSuchRoom | Refusal::RoleTaken | Refusal::TooManyJoins | Refusal::Version(_)
+        ),
+    }
+}
+
+/// Why a relay of this window isn't running.
+pub(in crate::app) fn host(words: &Words, error: &RelayError) -> String {
+    match error {
+        RelayError::PortTaken(address) => {
+            words.tell("host-port-taken", &[("port", address.port().to_string().into())])
+        }
+        other => words.tell("host-failed", &[("detail", Shown(&other.to_string()).to_string().into())]),
+    }
+}
