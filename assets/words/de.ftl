@@ -313,7 +313,7 @@ next-relay-address = Prüfen Sie die Adresse des Relays in den Einstellungen.
 next-relay-lost = Prüfen Sie das Netz und versuchen Sie es noch einmal.
 next-relay-lost-ask = Prüfen Sie das Netz, dann bitten Sie darum, es noch einmal zu senden.
 next-relay-password = Fragen Sie den Betreiber des Relays nach dem Passwort und tragen Sie es in den Einstellungen ein.
-next-relay-older = Bitten Sie den Betreiber des Relays, es zu aktualisieren.
+next-relay-older = Bitten Sie den Betreiber des Relays, es zu aktualisieren, oder nehmen Sie ein anderes.
 next-wait-a-minute = Warten Sie eine Minute und versuchen Sie es noch einmal.
 next-other-relay = Versuchen Sie es später noch einmal, oder nehmen Sie ein anderes Relay.
 
@@ -347,7 +347,7 @@ quit-anyway = Trotzdem schließen
 settings-problem = Einige Einstellungen konnten nicht gelesen werden: { $detail }
 history-problem = Der Verlauf konnte nicht gelesen werden: { $detail }
 not-saved = Das kann nicht gesichert werden: { $detail }
-interrupted-receive = Caiman wurde geschlossen, während { $name } empfangen wurde. Keine Datei ist unter ihrem richtigen Namen unvollständig; was angekommen war, liegt in { $folder }. Bitten Sie darum, es noch einmal zu senden.
+interrupted-receive = Caiman wurde geschlossen, während { $name } empfangen wurde. Keine Datei ist unter ihrem richtigen Namen unvollständig; was angekommen war, liegt in einem versteckten Ordner in { $folder }. Bitten Sie darum, es noch einmal zu senden.
 interrupted-send = Caiman wurde geschlossen, während { $name } gesendet wurde. Ihre Dateien sind, wie sie waren. Senden Sie es noch einmal.
 
 ## Einstellungen

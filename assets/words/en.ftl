@@ -311,7 +311,7 @@ next-relay-address = Check the relay's address in the settings.
 next-relay-lost = Check the network, then try again.
 next-relay-lost-ask = Check the network, then ask for it to be sent again.
 next-relay-password = Ask the relay's owner for the password and enter it in the settings.
-next-relay-older = Ask the relay's owner to update it.
+next-relay-older = Ask the relay's owner to update it, or use another relay.
 next-wait-a-minute = Wait a minute, then try again.
 next-other-relay = Try again later, or use another relay.
 
@@ -345,7 +345,7 @@ quit-anyway = Close anyway
 settings-problem = Some settings could not be read: { $detail }
 history-problem = The history could not be read: { $detail }
 not-saved = This can't be saved: { $detail }
-interrupted-receive = Caiman was closed while { $name } was being received. No file is incomplete under its real name; what had arrived is kept in { $folder }. Ask for it to be sent again.
+interrupted-receive = Caiman was closed while { $name } was being received. No file is incomplete under its real name; what had arrived is kept in a hidden folder in { $folder }. Ask for it to be sent again.
 interrupted-send = Caiman was closed while { $name } was being sent. Your files are as they were. Send it again.
 
 ## Settings

@@ -6,6 +6,7 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
 use eframe::egui::TextureHandle;
 
 use super::{
+    action::Action,
     card::{Card, Direction, End, News, Origin},
     code_field::CodeField,
     settings_form::SettingsForm,
@@ -30,6 +31,8 @@ pub(super) struct Banner {
     pub(super) id: BannerId,
     pub(super) tone: Tone,
     pub(super) text: String,
+    /// What can be done about it, and what that is called.
+    pub(super) way_on: Option<(String, Action)>,
 }
 
 /// What lies over the page.
@@ -143,10 +146,15 @@ impl State {
 
     /// Shows a sentence at the top.
     pub(super) fn tell(&mut self, tone: Tone, text: String) {
+        self.tell_with(tone, text, None);
+    }
+
+    /// Shows a sentence at the top, perhaps with a way on.
+    pub(super) fn tell_with(&mut self, tone: Tone, text: String, way_on: Option<(String, Action)>) {
         // The same trouble twice is one banner.
         self.banners.retain(|banner| banner.text != text);
         self.next_banner += 1;
-        self.banners.push(Banner { id: self.next_banner, tone, text });
+        self.banners.push(Banner { id: self.next_banner, tone, text, way_on });
     }
 
     /// Takes an event of the engine.

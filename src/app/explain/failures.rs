@@ -325,10 +325,11 @@ pub(in crate::app) fn leads_to_settings(error: &TransferError) -> bool {
     match cause {
         RelayClientError::Unreachable { .. } | RelayClientError::NotARelay(_) => true,
         RelayClientError::Lost => false,
-        RelayClientError::Refused(refusal) => !matches!(
-            refusal,
-            Refusal::NoSuchRoom | Refusal::RoleTaken | Refusal::TooManyJoins | Refusal::Version(_)
-        ),
+        RelayClientError::Refused(refusal) => match refusal {
+            Refusal::Version(version) => *version < VERSION,
+            Refusal::NoSuchRoom | Refusal::RoleTaken | Refusal::TooManyJoins => false,
+            _ => true,
+        },
     }
 }
 

@@ -297,5 +297,12 @@ fn a_restart_tells_what_it_cut_off() {
     assert!(screen.shows(&told), "{:#?}", screen.texts());
     // Once.
     screen.click_key("close");
-    assert!(!screen.reopened().shows(&told));
+    let mut screen = screen.reopened();
+    assert!(!screen.shows(&told));
+    moving(&mut screen, Direction::Sending);
+    let mut screen = screen.reopened();
+    screen.click_key("send-again");
+    assert!(!screen.shows(&told) && screen.window().state.banners.is_empty());
+    let sent = screen.folder().join("notes.txt");
+    assert!(matches!(&screen.card().origin, Origin::Paths(paths) if *paths == [sent]));
 }

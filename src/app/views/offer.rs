@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use eframe::egui::{
-    Align, CornerRadius, FontSelection, Label, Layout, Margin, Rect, RichText, Role, ScrollArea, Sense,
-    Stroke, TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    Align, ComboBox, CornerRadius, FontSelection, Label, Layout, Margin, Rect, Response, RichText, Role,
+    ScrollArea, Sense, Stroke, StrokeKind, TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use super::{
@@ -222,20 +222,6 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
     for error in sheet.offer.unusable.iter().chain(&sheet.unusable) {
         note(ui, Tone::Bad, &explain::error(view.words, error, card.standpoint()).happened);
     }
-    if sheet.offer.unusable.is_some() {
-        let text = view.say("save-to-change");
-        let button = part(ui, "elsewhere", |ui| {
-            Button::new(Kind::Primary, &text).icon(Icon::FolderOpen).enabled(!sheet.is_looking).ui(ui)
-        });
-        if card.folds.wants_focus && ui.memory(|memory| memory.focused().is_none()) {
-            button.request_focus();
-            button.scroll_to_me(None);
-            view.act(Action::Focused(card.id));
-        }
-        if button.clicked() {
-            view.act(Action::PickDestination(Some(card.id)));
-        }
-    }
     if !sheet.fits() {
         let free = sheet.offer.free.unwrap_or_default();
         let needed = view.words.bytes(sheet.wanted_bytes());
@@ -331,24 +317,49 @@ fn repaired_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
 
 fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     ui.horizontal(|ui| {
-        let files = sheet.tree.as_ref().map_or(0, Tree::wanted_files);
-        let amount = amount(card, files, sheet.wanted_bytes(), view);
-        let accept = view.words.tell("accept", &[("amount", amount.into())]);
-        let can = sheet.can_accept();
-        let button = Button::new(Kind::Primary, &accept).icon(Icon::Check).enabled(can).ui(ui);
-        if card.folds.wants_focus && can {
-            // A key that was meant for something else must not accept.
-            if ui.memory(|memory| memory.focused().is_none()) {
-                button.request_focus();
-                button.scroll_to_me(None);
-            }
-            view.act(Action::Focused(card.id));
-        }
-        if can && button.clicked() {
-            view.act(Action::Accept(card.id));
+        if sheet.offer.unusable.is_some() {
+            elsewhere_ui(ui, card, sheet, view);
+        } else {
+            accept_ui(ui, card, sheet, view);
         }
         if Button::new(Kind::Secondary, &view.say("decline")).ui(ui).clicked() {
             view.act(Action::Decline(card.id));
         }
     });
+}
+
+fn accept_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
+    let files = sheet.tree.as_ref().map_or(0, Tree::wanted_files);
+    let amount = amount(card, files, sheet.wanted_bytes(), view);
+    let accept = view.words.tell("accept", &[("amount", amount.into())]);
+    let can = sheet.can_accept();
+    let button = Button::new(Kind::Primary, &accept).icon(Icon::Check).enabled(can).ui(ui);
+    if can {
+        take_keyboard(ui, card, &button, view);
+    }
+    if can && button.clicked() {
+        view.act(Action::Accept(card.id));
+    }
+}
+
+/// Nothing can be stored in this folder: the way to another one stands where Accept would.
+fn elsewhere_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
+    let text = view.say("save-to-change");
+    let can = !sheet.is_looking;
+    let button = Button::new(Kind::Primary, &text).icon(Icon::FolderOpen).enabled(can).ui(ui);
+    take_keyboard(ui, card, &button, view);
+    if can && button.clicked() {
+        view.act(Action::PickDestination(Some(card.id)));
+    }
+}
+
+/// Gives the keyboard to the answer of a new offer. A key that was meant for something else must not answer.
+fn take_keyboard(ui: &Ui, card: &Card, button: &Response, view: &mut View<'_>) {
+    if card.folds.wants_focus {
+        if ui.memory(|memory| memory.focused().is_none()) {
+            button.request_focus();
+            button.scroll_to_me(None);
+        }
+        view.act(Action::Focused(card.id));
+    }
 }

@@ -58,12 +58,19 @@ pub(crate) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> Ca
 
 fn banners_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let mut closed: Option<BannerId> = None;
+    let mut did = None;
     let close = view.say("close");
     for banner in &state.banners {
         let (ground, ink, sign) = banner.tone.look(palette(ui));
         let right = |ui: &mut Ui| {
             if icon_button(ui, Icon::X, &close).clicked() {
                 closed = Some(banner.id);
+            }
+            if let Some((text, action)) = &banner.way_on
+                && link(ui, text).clicked()
+            {
+                closed = Some(banner.id);
+                did = Some(action.clone());
             }
         };
         part(ui, ("banner", banner.id), |ui| {
@@ -79,6 +86,7 @@ fn banners_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     if let Some(id) = closed {
         view.act(Action::CloseBanner(id));
     }
+    view.actions.extend(did);
     offered_code_ui(ui, state, view);
 }
 
