@@ -41,6 +41,8 @@ pub(super) struct SettingsForm {
     pub(super) editing: Option<usize>,
     /// It has just been added: its first field takes the keyboard.
     pub(super) wants_focus: bool,
+    /// Where the relay is that has just been moved: the keyboard goes with it.
+    pub(super) raised: Option<usize>,
     pub(super) host_port: String,
     pub(super) data_ports: String,
     pub(super) host_password: String,
@@ -164,6 +166,7 @@ impl SettingsForm {
     pub(super) fn raise_relay(&mut self, index: usize) {
         if index > 0 && index < self.relays.len() {
             self.relays.swap(index, index - 1);
+            self.raised = Some(index - 1);
             self.editing = self.editing.map(|editing| match editing {
                 editing if editing == index => index - 1,
                 editing if editing + 1 == index => index,

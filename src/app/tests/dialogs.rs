@@ -90,6 +90,26 @@ fn a_new_relay_waits_for_its_address() {
     assert_eq!(addresses(&mut screen), [ONE, TWO]);
 }
 
+/// Catches a second press that undoes the first one: another relay stands at the keyboard's place.
+#[test]
+fn the_keyboard_goes_with_a_relay_that_is_moved() {
+    const THREE: &str = "127.0.0.3:1";
+    let mut screen = Screen::with(|settings| {
+        settings.relays = [ONE, TWO, THREE].map(|address| Relay::new(address.parse().unwrap())).into();
+    });
+    screen.press_with(Modifiers::COMMAND, Key::Comma);
+    let raise = screen.say_named("set-raise", THREE);
+    while screen.focused().is_none_or(|(_, name)| name != raise) {
+        screen.press(Key::Tab);
+    }
+    screen.press(Key::Space);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(raise));
+    screen.press(Key::Space);
+    assert_eq!(addresses(&mut screen), [THREE, ONE, TWO]);
+    let test = screen.say_named("set-test-named", THREE);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(test));
+}
+
 #[test]
 fn the_window_and_its_dialogs_say_what_they_are() {
     let mut screen = Screen::new();

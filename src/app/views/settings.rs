@@ -160,18 +160,30 @@ fn relay_head_ui(
     let test = view.say("set-test");
     let mut edits = false;
     let mut tests = false;
+    let is_raised = state.form.raised.take_if(|raised| *raised == index).is_some();
     let right = |ui: &mut Ui| {
         if icon_button(ui, Icon::Trash2, &remove).clicked() {
             *removed = Some(index);
         }
         edits = icon_button(ui, Icon::Pencil, &edit).clicked();
-        if index > 0 && icon_button(ui, Icon::ArrowUp, &raise).clicked() {
-            *moved = Some(index);
+        let mut follows = is_raised;
+        if index > 0 {
+            let button = icon_button(ui, Icon::ArrowUp, &raise);
+            if std::mem::take(&mut follows) {
+                button.request_focus();
+            }
+            if button.clicked() {
+                *moved = Some(index);
+            }
         }
         let can = draft.parsed().is_some();
-        tests =
-            Button::new(Kind::Secondary, &test).name(&named("set-test-named")).enabled(can).ui(ui).clicked()
-                && can;
+        let name = named("set-test-named");
+        let button = Button::new(Kind::Secondary, &test).name(&name).enabled(can).ui(ui);
+        if follows {
+            // It is at the top and can't be moved any further.
+            button.request_focus();
+        }
+        tests = button.clicked() && can;
     };
     row(ui, theme::CONTROL_HEIGHT, right, |ui| {
         let font = theme::font(Weight::Medium, size::BODY);
