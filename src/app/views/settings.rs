@@ -365,13 +365,15 @@ fn host_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
 }
 
 fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+    // Start becomes Stop, and keeps the keyboard.
+    const SWITCH: &str = "switch";
     match &state.host {
         None => {
             if let Some(error) = &state.host_error {
                 note(ui, Tone::Bad, &explain::host(view.words, error));
             }
             let text = view.say("set-host-start");
-            if part(ui, "start", |ui| Button::new(Kind::Primary, &text).icon(Icon::Play).ui(ui).clicked()) {
+            if part(ui, SWITCH, |ui| Button::new(Kind::Primary, &text).icon(Icon::Play).ui(ui).clicked()) {
                 view.act(Action::Settings(SettingsAction::StartRelay));
             }
         }
@@ -404,7 +406,7 @@ fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
             });
             let text = view.say("set-host-stop");
             let stop = Button::new(Kind::Secondary, &text).icon(Icon::Square);
-            if part(ui, "stop", |ui| stop.enabled(!host.is_stopping).ui(ui).clicked()) {
+            if part(ui, SWITCH, |ui| stop.enabled(!host.is_stopping).ui(ui).clicked()) {
                 view.act(Action::Settings(SettingsAction::StopRelay));
             }
         }
