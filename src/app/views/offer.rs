@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use eframe::egui::{
-    Align, ComboBox, CornerRadius, FontSelection, Label, Layout, Margin, Rect, Response, RichText, Role,
-    ScrollArea, Sense, Stroke, StrokeKind, TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    Align, CornerRadius, FontSelection, Label, Layout, Margin, Rect, Response, RichText, Role, ScrollArea,
+    Sense, Stroke, TextEdit, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use super::{
