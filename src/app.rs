@@ -64,7 +64,7 @@ use words::Words;
 const EVENT_BUDGET: Duration = Duration::from_millis(3);
 /// Progress is shown at most so often: what comes between is in the next picture.
 const PICTURE_PAUSE: Duration = Duration::from_millis(100);
-/// While bytes move, speed and time are shown anew at least so often.
+/// While bytes move, or a connection is looked for, speed and time are shown anew at least so often.
 const TICK: Duration = Duration::from_millis(500);
 
 /// Why the window was not opened.
@@ -356,7 +356,7 @@ impl Window {
             self.desk.ask(Job::Clipboard(Why::Look));
         }
         self.had_focus = has_focus;
-        if closes && self.state.is_moving() && !self.may_close {
+        if closes && self.state.is_under_way() && !self.may_close {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             self.state.dialog = Some(Dialog::Quit);
         }
@@ -402,6 +402,7 @@ impl Window {
 
     /// The title tells how far things are; the machine stays awake while bytes move.
     fn keep_up_appearances(&mut self, ctx: &Context) {
+        let now = Instant::now();
         let title = match self.state.fraction() {
             Some(fraction) => format!("{} % – {}", (fraction * 100.0).floor(), views::header::NAME),
             None => views::header::NAME.to_owned(),
@@ -410,13 +411,12 @@ impl Window {
             ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
             self.title = title;
         }
-        let is_moving = self.state.is_moving();
-        let wants_awake = is_moving && self.state.settings.keep_awake;
+        let wants_awake = self.state.settings.keep_awake && self.state.wants_awake(now);
         if wants_awake != self.is_awake {
             self.desk.ask(Job::Awake(wants_awake));
             self.is_awake = wants_awake;
         }
-        if is_moving {
+        if self.state.has_clock(now) {
             ctx.request_repaint_after(TICK);
         }
     }
@@ -442,7 +442,7 @@ impl eframe::App for Window {
         match self.state.dialog {
             Some(Dialog::Settings) => views::settings::settings_ui(&ctx, &mut self.state, &mut view),
             Some(Dialog::History) => views::history::history_ui(&ctx, &self.state, &mut view),
-            Some(Dialog::Quit) => views::quit::quit_ui(&ctx, &mut view),
+            Some(Dialog::Quit) => views::quit::quit_ui(&ctx, &self.state, &mut view),
             None => {}
         }
         for action in std::mem::take(&mut self.actions) {

@@ -83,6 +83,8 @@ transfers = Übertragungen
 clear-finished = Fertige entfernen
 a-text = Ein Text
 a-transfer = Übertragung
+pause-named = { $name } anhalten
+resume-named = { $name } fortsetzen
 cancel-named = { $name } abbrechen
 dismiss-named = { $name } aus der Liste entfernen
 progress-named = Fortschritt von { $name }
@@ -138,6 +140,14 @@ phase-retired = Wer den alten Code versucht, erfährt, dass er ungültig ist
 phase-cancelling = Wird beendet…
 done-of = { $done } von { $total } · { $percent } %
 left = noch { $time }
+paused-here = Angehalten
+paused-there = Von der anderen Seite angehalten
+paused-both = Von beiden Seiten angehalten
+paused-there-means = Die andere Seite hat das angehalten. Es geht weiter, sobald sie es fortsetzt.
+paused-both-means = Auch die andere Seite hat das angehalten. Es geht weiter, sobald beide es fortsetzen.
+away-relay = Verbindung vor { $time } verloren. Das Relay wird wieder gesucht… Nichts ist verloren: Es geht von selbst da weiter, wo es stehen blieb, sobald das Relay wieder da ist.
+away-peer = Verbindung vor { $time } verloren. Die andere Seite wird gesucht… Nichts ist verloren: Es geht von selbst da weiter, wo es stehen blieb, sobald die andere Seite wieder da ist.
+away-code = Das Relay ging vor { $time } verloren. Es wird wieder gesucht… Der Code bleibt derselbe und gilt wieder, sobald das Relay da ist.
 stall-network = Seit { $time } kommt nichts durch. Prüfen Sie das Netz auf beiden Seiten; es geht von selbst weiter, sobald es kann.
 stall-disk-here = Die Festplatte dieses Computers ist seit { $time } beschäftigt. Es geht von selbst weiter.
 stall-disk-there = Die Festplatte des anderen Computers ist seit { $time } beschäftigt. Es geht von selbst weiter.
@@ -149,6 +159,7 @@ path-hosted = Über das Relay auf diesem Computer · { $lanes ->
     [one] eine Verbindung
    *[other] { $lanes } Verbindungen
 }
+path-resting = Die Verbindungen ruhen, bis es weitergeht
 path-lanes = { $lanes ->
     [one] Eine Verbindung
    *[other] { $lanes } Verbindungen
@@ -341,6 +352,7 @@ notify-asked-body = Öffnen Sie Caiman, um es anzusehen.
 notify-done = { $name }: fertig
 notify-trouble = { $name }: etwas ging schief
 quit-question = Es sind noch Dateien unterwegs
+quit-question-resting = Übertragungen sind noch nicht fertig
 quit-means = Wenn Sie Caiman jetzt schließen, enden die Übertragungen. Was angekommen ist, bleibt, aber sie müssen neu begonnen werden.
 quit-stay = Weiterlaufen lassen
 quit-anyway = Trotzdem schließen

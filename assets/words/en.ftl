@@ -84,6 +84,8 @@ transfers = Transfers
 clear-finished = Clear finished
 a-text = A text
 a-transfer = Transfer
+pause-named = Pause { $name }
+resume-named = Resume { $name }
 cancel-named = Cancel { $name }
 dismiss-named = Remove { $name } from the list
 progress-named = Progress of { $name }
@@ -139,6 +141,14 @@ phase-retired = Telling whoever tries the old code that it is retired
 phase-cancelling = Stopping…
 done-of = { $done } of { $total } · { $percent } %
 left = { $time } left
+paused-here = Paused
+paused-there = Paused by the other side
+paused-both = Paused by both sides
+paused-there-means = The other side has paused this. It goes on as soon as they resume.
+paused-both-means = The other side has paused this as well. It goes on once both have resumed.
+away-relay = Connection lost { $time } ago. Looking for the relay again… Nothing is lost: it goes on by itself, from where it stopped, as soon as the relay is back.
+away-peer = Connection lost { $time } ago. Looking for the other side… Nothing is lost: it goes on by itself, from where it stopped, as soon as the other side is back.
+away-code = The relay was lost { $time } ago. Looking for it again… The code stays the same and works again as soon as the relay is back.
 stall-network = Nothing has come through for { $time }. Check the network on both sides; it goes on by itself as soon as it can.
 stall-disk-here = This computer's disk has been busy for { $time }. It goes on by itself.
 stall-disk-there = The other computer's disk has been busy for { $time }. It goes on by itself.
@@ -150,6 +160,7 @@ path-hosted = Through the relay on this computer · { $lanes ->
     [one] one connection
    *[other] { $lanes } connections
 }
+path-resting = Its connections rest until it goes on
 path-lanes = { $lanes ->
     [one] One connection
    *[other] { $lanes } connections
@@ -339,6 +350,7 @@ notify-asked-body = Open Caiman to look at it.
 notify-done = { $name }: done
 notify-trouble = { $name }: something went wrong
 quit-question = Files are still moving
+quit-question-resting = Transfers are not finished yet
 quit-means = If you close Caiman now, the transfers stop. What has arrived is kept, but has to be started again.
 quit-stay = Keep going
 quit-anyway = Close anyway

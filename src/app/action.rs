@@ -52,6 +52,8 @@ pub(super) enum Action {
     Accept(TaskId),
     /// Don't take it.
     Decline(TaskId),
+    /// Let a transfer rest, or go on as far as this side is concerned.
+    Pause(TaskId, bool),
     /// End a transfer.
     Cancel(TaskId),
     /// Start a failed transfer again.
@@ -72,7 +74,7 @@ pub(super) enum Action {
     Show(Option<Dialog>),
     /// Ask the relay in use whether it is there.
     CheckRelay,
-    /// Close the window although bytes move.
+    /// Close the window although transfers are under way.
     Quit,
     /// Forget a finished transfer.
     ForgetHistory(u64),

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
@@ -12,7 +12,10 @@ use tokio::sync::watch;
 use super::{action::SheetAction, explain::Standpoint, meter::Meter, tree::Tree};
 use crate::{
     code::{CodePhrase, Invite},
-    engine::{Choices, NotAdded, Notice, Offer, OnConflict, Phase, Progress, Report, TaskId, TransferError},
+    engine::{
+        Choices, Connection, NotAdded, Notice, Offer, OnConflict, Paused, Phase, Progress, Report, TaskId,
+        TransferError,
+    },
     net::client::RelayAddress,
     protocol::{
         manifest::{Manifest, OfferKind},
@@ -177,6 +180,24 @@ pub(super) struct Folds {
     pub(super) wants_focus: bool,
 }
 
+/// What a transfer waits for that has begun, or is about to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standstill {
+    /// For a person.
+    Paused(Paused),
+    /// For the connection, which was lost so long ago.
+    Lost(Lost, Duration),
+    /// Nothing has come for so long, and this side can't tell why.
+    Stalled(Duration),
+}
+
+/// What is being looked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    Relay,
+    Peer,
+}
+
 /// Which text of a card was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Copied {
@@ -214,6 +235,8 @@ pub(super) struct Card {
     /// Files and bytes that move, once accepted.
     pub(super) accepted: Option<(u64, Option<u64>)>,
     pub(super) progress: Progress,
+    /// Since when the connection is lost.
+    pub(super) lost_since: Option<Instant>,
     pub(super) meter: Meter,
     /// The text that arrived.
     pub(super) text: Option<String>,
@@ -259,6 +282,7 @@ impl Card {
             trouble_count: 0,
             accepted: None,
             progress: Progress::default(),
+            lost_since: None,
             meter: Meter::new(),
             text: None,
             kept: None,
@@ -281,8 +305,14 @@ impl Card {
         if let Some(snapshots) = &mut self.snapshots {
             self.progress = *snapshots.borrow_and_update();
         }
+        self.lost_since = match self.progress.connection {
+            Connection::Up => None,
+            Connection::LookingForRelay | Connection::LookingForPeer => Some(self.lost_since.unwrap_or(now)),
+        };
         if self.is_moving() {
             self.meter.note(self.progress.bytes, self.progress.total_bytes, now);
+        } else {
+            self.meter.rest();
         }
     }
 
@@ -362,11 +392,52 @@ impl Card {
             && matches!(self.progress.phase, Phase::Connecting | Phase::WaitingForPeer)
     }
 
-    /// Whether bytes move, or are about to, or are being put in place.
-    pub(super) fn is_moving(&self) -> bool {
+    /// Whether the transfer has begun and is not over, at rest or not.
+    pub(super) fn is_under_way(&self) -> bool {
         let phase = self.progress.phase;
         self.end.is_none()
             && matches!(phase, Phase::OpeningLanes | Phase::Moving | Phase::Storing | Phase::Repairing)
+    }
+
+    /// Whether bytes move, or are about to, or are being put in place.
+    pub(super) fn is_moving(&self) -> bool {
+        self.is_under_way() && self.paused().is_none() && self.lost_since.is_none()
+    }
+
+    /// Whether a pause would change anything: what has arrived is put in place all the same.
+    pub(super) fn can_pause(&self) -> bool {
+        self.is_under_way() && self.progress.phase != Phase::Storing && !self.is_cancelling
+    }
+
+    /// Who lets the transfer rest, if anybody does.
+    pub(super) fn paused(&self) -> Option<Paused> {
+        let paused = self.progress.paused;
+        (self.can_pause() && (paused.here || paused.there)).then_some(paused)
+    }
+
+    /// How long the connection is lost.
+    pub(super) fn lost(&self, now: Instant) -> Option<(Lost, Duration)> {
+        let lost = match self.progress.connection {
+            _ if self.end.is_some() => return None,
+            Connection::Up => return None,
+            Connection::LookingForRelay => Lost::Relay,
+            Connection::LookingForPeer => Lost::Peer,
+        };
+        Some((lost, now.saturating_duration_since(self.lost_since?)))
+    }
+
+    /// Why nothing goes on, if this is worth a word: of several reasons the one that comes first for a person.
+    pub(super) fn standstill(&self, now: Instant) -> Option<Standstill> {
+        if self.is_cancelling {
+            return None;
+        }
+        if let Some(paused) = self.paused() {
+            return Some(Standstill::Paused(paused));
+        }
+        if let Some((lost, since)) = self.lost(now) {
+            return Some(Standstill::Lost(lost, since));
+        }
+        self.meter.stalled(now).filter(|_| self.is_moving()).map(Standstill::Stalled)
     }
 
     /// Whether an offer waits for an answer.

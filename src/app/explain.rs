@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use fluent_bundle::FluentValue;
 
 use super::{
-    card::{Card, Direction},
-    widgets::Tone,
+    card::{Card, Direction, Lost, Standstill},
+    widgets::{Icon, Tone},
     words::Words,
 };
 use crate::{
     code::CodeError,
-    engine::{Phase, Reach, Report},
+    engine::{Paused, Phase, Reach, Report},
     net::client::RelayAddress,
     transfer::show::Shown,
 };
@@ -65,19 +65,39 @@ pub(super) fn amount(words: &Words, files: u64, bytes: Option<u64>) -> String {
 
 /// The line below a progress bar.
 pub(super) fn progress(words: &Words, card: &Card, now: Instant) -> String {
-    if !card.is_moving() || card.progress.phase != Phase::Moving {
-        return phase(words, card);
+    match card.standstill(now) {
+        Some(Standstill::Paused(paused)) => {
+            format!("{} · {}", words.say(who_paused(paused)), done_of(words, card))
+        }
+        Some(Standstill::Lost(..)) if card.is_under_way() => done_of(words, card),
+        _ if !card.is_moving() || card.is_cancelling || card.progress.phase != Phase::Moving => {
+            phase(words, card)
+        }
+        _ => match card.meter.time_left(now) {
+            Some(left) if card.progress.total_bytes.is_some() => {
+                let left = words.tell("left", &[("time", duration(words, left).into())]);
+                format!("{} · {left}", done_of(words, card))
+            }
+            _ => done_of(words, card),
+        },
     }
+}
+
+fn who_paused(paused: Paused) -> &'static str {
+    match (paused.here, paused.there) {
+        (true, true) => "paused-both",
+        (false, true) => "paused-there",
+        (_, false) => "paused-here",
+    }
+}
+
+/// `12.5 MiB of 100 MiB · 12 %`.
+fn done_of(words: &Words, card: &Card) -> String {
     let done = words.bytes(card.progress.bytes);
     let Some(total) = card.progress.total_bytes else { return done };
     let percent = (card.fraction().unwrap_or_default() * 100.0).floor() as u64;
     let args = [("done", done.into()), ("total", words.bytes(total).into()), ("percent", percent.into())];
-    let mut text = words.tell("done-of", &args);
-    if let Some(left) = card.meter.time_left(now) {
-        text.push_str(" · ");
-        text.push_str(&words.tell("left", &[("time", duration(words, left).into())]));
-    }
-    text
+    words.tell("done-of", &args)
 }
 
 /// `3 min 20 s`.
@@ -94,6 +114,30 @@ pub(super) fn duration(words: &Words, time: Duration) -> String {
     }
 }
 
+/// Why a transfer stands still, what becomes of it, and its sign; `None` where the line below the bar says it all.
+pub(super) fn standstill(words: &Words, card: &Card, standstill: Standstill) -> Option<(Tone, Icon, String)> {
+    let (tone, sign, text) = match standstill {
+        Standstill::Paused(Paused { there: false, .. }) => return None,
+        Standstill::Paused(Paused { here: false, .. }) => {
+            (Tone::Plain, Icon::Pause, words.say("paused-there-means"))
+        }
+        Standstill::Paused(_) => (Tone::Plain, Icon::Pause, words.say("paused-both-means")),
+        Standstill::Lost(lost, since) => (Tone::Warning, Icon::Unplug, connection(words, card, lost, since)),
+        Standstill::Stalled(since) => (Tone::Warning, Icon::TriangleAlert, stall(words, card, since)),
+    };
+    Some((tone, sign, text))
+}
+
+/// What became of the connection, and how it goes on.
+fn connection(words: &Words, card: &Card, lost: Lost, since: Duration) -> String {
+    let key = match lost {
+        Lost::Relay if card.is_waiting() => "away-code",
+        Lost::Relay => "away-relay",
+        Lost::Peer => "away-peer",
+    };
+    words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())])
+}
+
 /// Why nothing moves, as far as this side can tell.
 pub(super) fn stall(words: &Words, card: &Card, since: Duration) -> String {
     let key = match (card.progress.phase, card.direction) {
@@ -106,6 +150,10 @@ pub(super) fn stall(words: &Words, card: &Card, since: Duration) -> String {
 
 /// Which way the bytes take.
 pub(super) fn path(words: &Words, card: &Card) -> String {
+    if card.paused().is_some() {
+        // Its connections are closed for as long as that takes.
+        return words.say("path-resting");
+    }
     let lanes: FluentValue<'_> = card.progress.lanes.into();
     match (&card.hosted, &card.relay) {
         (Some(_), _) => words.tell("path-hosted", &[("lanes", lanes)]),

@@ -99,6 +99,12 @@ impl Meter {
         };
     }
 
+    /// Nothing is to be expected for a while. Speed and time left begin anew after it; the graph stays as it is.
+    pub(super) fn rest(&mut self) {
+        (self.started, self.last_change, self.slot_start, self.end) = (None, None, None, None);
+        self.recent.clear();
+    }
+
     /// Bytes a second, over the last few seconds.
     pub(super) fn speed(&self, now: Instant) -> f64 {
         match self.recent.front() {
@@ -192,6 +198,24 @@ mod tests {
         assert_eq!(meter.stalled(start + Duration::from_secs(11)), Some(Duration::from_secs(11)));
         meter.note(6, Some(10), start + Duration::from_secs(12));
         assert_eq!(meter.stalled(start + Duration::from_secs(13)), None);
+    }
+
+    #[test]
+    fn a_rest_leaves_the_graph_alone_and_everything_else_begins_anew() {
+        let mut meter = Meter::new();
+        let start = Instant::now();
+        meter.note(0, Some(1000 * MB), start);
+        let (now, bytes) = run(&mut meter, start, 20, 0, 10 * MB, 1000 * MB);
+        let graph = meter.last_minute().to_vec();
+        meter.rest();
+        assert_eq!((meter.speed(now), meter.time_left(now), meter.stalled(now)), (0.0, None, None));
+        let later = now + Duration::from_mins(10);
+        meter.note(bytes, Some(1000 * MB), later);
+        assert_eq!(meter.last_minute(), graph);
+        assert_eq!((meter.time_left(later), meter.stalled(later + Duration::from_secs(9))), (None, None));
+        let (now, _) = run(&mut meter, later, 5, bytes, 10 * MB, 1000 * MB);
+        assert!((meter.speed(now) / (10.0 * MB as f64) - 1.0).abs() < 0.05, "{}", meter.speed(now));
+        assert!(meter.last_minute().iter().all(|speed| *speed > 8.0 * MB as f32));
     }
 
     #[test]

@@ -54,6 +54,9 @@ impl Window {
             Action::Focused(id) => self.change(id, |card| card.folds.wants_focus = false),
             Action::Accept(id) => self.answer(id, true),
             Action::Decline(id) => self.answer(id, false),
+            Action::Pause(id, is_paused) => {
+                self.command(Command::Pause(id, is_paused));
+            }
             Action::Cancel(id) => {
                 self.change(id, |card| card.is_cancelling = true);
                 self.command(Command::Cancel(id));

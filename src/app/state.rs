@@ -1,7 +1,12 @@
 //! Everything that the window shows. Pure: events and the person's doings change it, views read it, and what must happen
 //! outside comes back as [`Effect`]s.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use eframe::egui::TextureHandle;
 
@@ -22,6 +27,9 @@ use crate::{
     settings::{HostRelay, Settings},
 };
 
+/// A machine that falls asleep can't find its way back; one that has looked for this long may.
+const AWAKE_WHILE_LOST: Duration = Duration::from_mins(10);
+
 /// Names a banner.
 pub(super) type BannerId = u64;
 
@@ -40,7 +48,7 @@ pub(super) struct Banner {
 pub(super) enum Dialog {
     Settings,
     History,
-    /// Bytes move and the window was asked to close.
+    /// Transfers are under way and the window was asked to close.
     Quit,
 }
 
@@ -242,9 +250,30 @@ impl State {
         self.cards.iter().any(Card::is_moving)
     }
 
-    /// How far all that moves has come, from 0 to 1; `None` while nothing moves.
+    /// Whether any transfer has begun and is not over, at rest or not.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.cards.iter().any(Card::is_under_way)
+    }
+
+    /// Whether a transfer that is under way should keep the machine awake: one that moves, or whose connection was lost
+    /// a moment ago.
+    pub(super) fn wants_awake(&self, now: Instant) -> bool {
+        let is_lost = |card: &Card| {
+            card.is_under_way()
+                && card.paused().is_none()
+                && card.lost(now).is_some_and(|(_, since)| since < AWAKE_WHILE_LOST)
+        };
+        self.cards.iter().any(|card| card.is_moving() || is_lost(card))
+    }
+
+    /// Whether something is shown that changes with the clock alone.
+    pub(super) fn has_clock(&self, now: Instant) -> bool {
+        self.cards.iter().any(|card| card.is_moving() || card.lost(now).is_some())
+    }
+
+    /// How far all that has begun has come, from 0 to 1; `None` while there is no such thing.
     pub(super) fn fraction(&self) -> Option<f32> {
-        let moving = || self.cards.iter().filter(|card| card.is_moving());
+        let moving = || self.cards.iter().filter(|card| card.is_under_way());
         let total: u64 = moving().filter_map(|card| card.progress.total_bytes).sum();
         let bytes: u64 =
             moving().filter(|card| card.progress.total_bytes.is_some()).map(|c| c.progress.bytes).sum();

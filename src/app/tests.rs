@@ -8,6 +8,7 @@ mod looks;
 pub(super) mod made_up;
 mod offering;
 mod receiving;
+mod resting;
 mod screen;
 mod sending;
 mod transfers;

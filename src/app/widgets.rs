@@ -277,7 +277,13 @@ impl Tone {
 
 /// A sentence that must not be missed, with its sign.
 pub(super) fn note(ui: &mut Ui, tone: Tone, text: &str) {
-    let (ground, ink, sign) = tone.look(palette(ui));
+    let (_, _, sign) = tone.look(palette(ui));
+    signed_note(ui, tone, sign, text);
+}
+
+/// The same with another sign.
+pub(super) fn signed_note(ui: &mut Ui, tone: Tone, sign: Icon, text: &str) {
+    let (ground, ink, _) = tone.look(palette(ui));
     tinted(ui, ground, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {

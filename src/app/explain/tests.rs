@@ -416,6 +416,46 @@ fn every_phase_has_a_name_and_every_stall_a_guess() {
 }
 
 #[test]
+fn every_standstill_is_told_and_says_how_it_goes_on() {
+    let (here, there) = (true, true);
+    let since = Duration::from_secs(75);
+    let standstills = [
+        Standstill::Paused(Paused { here: false, there }),
+        Standstill::Paused(Paused { here, there }),
+        Standstill::Lost(Lost::Relay, since),
+        Standstill::Lost(Lost::Peer, since),
+        Standstill::Stalled(since),
+    ];
+    for words in languages() {
+        let mut seen = BTreeSet::new();
+        for phase in [Phase::WaitingForPeer, Phase::Moving] {
+            let mut card = Card::new(TaskId::made_up(1), Direction::Sending, Origin::Text(String::new()));
+            card.progress = progress(phase, 10, 100);
+            for reason in standstills {
+                let (tone, _, text) = standstill(&words, &card, reason).expect("there is something to say");
+                check_sentence(&text, &reason);
+                assert_ne!(tone, Tone::Bad, "{reason:?} is no error");
+                seen.insert(text);
+            }
+            let own = Standstill::Paused(Paused { here, there: false });
+            assert!(standstill(&words, &card, own).is_none(), "the person knows");
+        }
+        assert_eq!(seen.len(), 6, "a waiting code has its own words: {seen:#?}");
+        let mut card = Card::new(TaskId::made_up(1), Direction::Sending, Origin::Text(String::new()));
+        card.progress = progress(Phase::Moving, 10, 100);
+        let mut said = BTreeSet::from([super::progress(&words, &card, Instant::now())]);
+        for (here, there) in [(true, false), (false, true), (true, true)] {
+            card.progress.paused = Paused { here, there };
+            let text = super::progress(&words, &card, Instant::now());
+            check(&text, &card.progress.paused);
+            said.insert(text);
+            check(&path(&words, &card), &card.progress.paused);
+        }
+        assert_eq!(said.len(), 4, "{said:#?}");
+    }
+}
+
+#[test]
 fn a_receiver_is_not_told_that_the_other_side_looks_at_the_offer() {
     let words = Words::of(Some("en"));
     let mut card = Card::new(TaskId::made_up(1), Direction::Receiving, Origin::Text(String::new()));

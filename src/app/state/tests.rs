@@ -9,12 +9,12 @@ use super::*;
 use crate::{
     app::{
         action::SheetAction,
-        card::Trouble,
+        card::{Lost, Standstill, Trouble},
         tests::made_up::{self, code, code_of, failed, manifest, offer, progress, relay},
         theme,
         tree::Tick,
     },
-    engine::{Notice, OnConflict, Phase, Progress, RelayCheck, Report},
+    engine::{Connection, Notice, OnConflict, Paused, Phase, Progress, RelayCheck, Report},
     protocol::peer::Withdrawal,
     transfer::{
         listing::NotAdded,
@@ -401,4 +401,114 @@ fn a_text_is_one_by_its_offer_or_by_its_arrival() {
     assert!(told.card().is_text());
     told.notice(Notice::Text("see you at eight".to_owned()));
     assert_eq!(told.card().text.as_deref(), Some("see you at eight"));
+}
+
+/// A send whose bytes move, and where its snapshots come from.
+fn moving() -> (Told, watch::Sender<Progress>) {
+    let mut told = Told::with(Direction::Sending);
+    let snapshots = told.start(ID);
+    told.notice(Notice::Accepted { files: 1, bytes: Some(100) });
+    snapshots.send_replace(progress(Phase::Moving, 25, 100));
+    told.tick();
+    assert!(told.state.is_moving());
+    (told, snapshots)
+}
+
+const PAUSES: [Paused; 3] = [
+    Paused { here: true, there: false },
+    Paused { here: false, there: true },
+    Paused { here: true, there: true },
+];
+
+#[test]
+fn what_is_paused_does_not_move_and_is_not_finished() {
+    for paused in PAUSES {
+        let (mut told, snapshots) = moving();
+        snapshots.send_modify(|progress| progress.paused = paused);
+        told.tick();
+        assert_eq!(told.card().paused(), Some(paused));
+        assert!(!told.state.is_moving() && told.state.is_under_way());
+        let now = told.now;
+        assert!(!told.state.wants_awake(now) && !told.state.has_clock(now));
+        assert_eq!(told.state.fraction(), Some(0.25));
+        // An hour later nobody calls it a stall, not even in the first moments of going on.
+        told.now += Duration::from_hours(1);
+        told.tick();
+        let now = told.now;
+        assert_eq!(told.card().standstill(now), Some(Standstill::Paused(paused)));
+        snapshots.send_modify(|progress| progress.paused = Paused::default());
+        told.tick();
+        let now = told.now;
+        assert!(told.state.is_moving());
+        assert_eq!(told.card().standstill(now), None);
+    }
+}
+
+#[test]
+fn what_is_being_put_in_place_takes_no_notice_of_a_pause() {
+    let (mut told, snapshots) = moving();
+    snapshots.send_modify(|progress| {
+        (progress.phase, progress.paused) = (Phase::Storing, PAUSES[0]);
+    });
+    told.tick();
+    assert!(!told.card().can_pause() && told.card().paused().is_none() && told.state.is_moving());
+}
+
+#[test]
+fn a_lost_connection_counts_from_its_loss_whatever_is_looked_for() {
+    let (mut told, snapshots) = moving();
+    snapshots.send_modify(|progress| progress.connection = Connection::LookingForPeer);
+    told.tick();
+    let now = told.now;
+    assert_eq!(told.card().standstill(now), Some(Standstill::Lost(Lost::Peer, Duration::ZERO)));
+    snapshots.send_modify(|progress| progress.connection = Connection::LookingForRelay);
+    told.tick();
+    let now = told.now;
+    let since = Duration::from_millis(500);
+    assert_eq!(told.card().standstill(now), Some(Standstill::Lost(Lost::Relay, since)));
+    assert!(!told.state.is_moving() && told.state.is_under_way());
+    assert!(told.state.has_clock(now) && told.state.wants_awake(now));
+    let later = told.now + Duration::from_mins(10);
+    assert!(!told.state.wants_awake(later), "nobody is kept awake for a day");
+    snapshots.send_modify(|progress| progress.connection = Connection::Up);
+    told.tick();
+    let now = told.now;
+    assert!(told.state.is_moving());
+    assert_eq!(told.card().standstill(now), None);
+}
+
+#[test]
+fn of_several_reasons_to_stand_still_one_is_told() {
+    let (mut told, snapshots) = moving();
+    told.now += Duration::from_secs(11);
+    told.tick();
+    let now = told.now;
+    assert!(matches!(told.card().standstill(now), Some(Standstill::Stalled(_))));
+    snapshots.send_modify(|progress| progress.connection = Connection::LookingForPeer);
+    told.tick();
+    let now = told.now;
+    assert!(matches!(told.card().standstill(now), Some(Standstill::Lost(..))));
+    snapshots.send_modify(|progress| progress.paused = PAUSES[1]);
+    told.tick();
+    let now = told.now;
+    assert_eq!(told.card().standstill(now), Some(Standstill::Paused(PAUSES[1])));
+    told.card().is_cancelling = true;
+    assert_eq!(told.card().standstill(now), None);
+    assert!(!told.card().can_pause());
+}
+
+#[test]
+fn a_waiting_send_that_lost_its_relay_says_so_and_nothing_moves() {
+    let mut told = Told::with(Direction::Sending);
+    let snapshots = told.start(ID);
+    told.apply(code_of(ID));
+    let connection = Connection::LookingForRelay;
+    snapshots.send_replace(Progress { phase: Phase::WaitingForPeer, connection, ..Progress::default() });
+    told.tick();
+    let now = told.now;
+    assert_eq!(told.card().standstill(now), Some(Standstill::Lost(Lost::Relay, Duration::ZERO)));
+    assert!(told.card().is_waiting() && !told.state.is_under_way());
+    assert!(told.state.has_clock(now) && !told.state.wants_awake(now));
+    told.apply(failed(ID, TransferError::PeerLost));
+    assert_eq!(told.card().standstill(now), None);
 }

@@ -114,9 +114,7 @@ fn the_keyboard_goes_with_a_relay_that_is_moved() {
 fn the_window_and_its_dialogs_say_what_they_are() {
     let mut screen = Screen::new();
     assert_eq!(screen.root_name().as_deref(), Some(crate::app::views::header::NAME));
-    for (dialog, key) in
-        [(Dialog::Settings, "settings"), (Dialog::History, "history"), (Dialog::Quit, "quit-question")]
-    {
+    for (dialog, key) in [(Dialog::Settings, "settings"), (Dialog::History, "history")] {
         screen.window().state.dialog = Some(dialog);
         screen.settle();
         assert_eq!(screen.dialog_name(), Some(screen.say(key)));
@@ -243,9 +241,11 @@ fn a_relay_runs_in_the_window_until_it_is_stopped() {
     let port = screen.window().state.host.as_ref().unwrap().ports[0].to_string();
     let runs = screen.words().tell("set-host-runs", &[("ports", port.into())]);
     assert!(screen.shows(&runs), "{:#?}", screen.texts());
+    screen.settle();
     assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("set-host-stop")));
     screen.press(Key::Space);
     screen.until("its end", |screen| screen.window().state.host.is_none().then_some(()));
+    screen.settle();
     assert_eq!(screen.focused().map(|(_, name)| name), Some(start));
 }
 
@@ -364,6 +364,7 @@ fn closing_while_bytes_move_asks_first() {
     screen.close();
     assert!(screen.asked.iter().any(|asked| matches!(asked, ViewportCommand::CancelClose)));
     assert!(screen.shows(&screen.say("quit-question")) && !closes(&screen));
+    assert_eq!(screen.dialog_name(), Some(screen.say("quit-question")));
     assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("quit-stay")), "Enter must not quit");
     screen.press(Key::Escape);
     assert_eq!(screen.window().state.dialog, None);

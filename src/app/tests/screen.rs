@@ -184,7 +184,8 @@ impl Screen {
         self.asked.extend(output.viewport_output[&ViewportId::ROOT].commands.iter().cloned());
     }
 
-    fn wanted_after(&self) -> Duration {
+    /// When the window wants its next frame.
+    pub(super) fn wanted_after(&self) -> Duration {
         self.harness.output().viewport_output[&ViewportId::ROOT].repaint_delay
     }
 

@@ -13,6 +13,7 @@ use crate::{
     },
     code::words,
     engine::{Command, Engine, Event, Phase, RelayConfig, TransferError},
+    settings::{self, Settings},
 };
 
 /// A relay of its own for each test, which ends with it.
@@ -226,4 +227,45 @@ fn a_pasted_text_arrives_to_be_read() {
     receiver.click_key("copy-text");
     assert_eq!(receiver.copied, ["see you\nat eight"]);
     assert!(sender.shows(&sender.say("text-sent")));
+}
+
+#[test]
+fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
+    const SIZE: usize = 6_000_000;
+    let relay = Relay::start();
+    let slow = |settings: &mut Settings| {
+        settings.relays = vec![settings::Relay::new(relay.address.parse().unwrap())];
+        settings.bytes_per_sec = Some(2_000_000);
+    };
+    let (mut sender, mut receiver) = (Screen::with(slow), relay.screen());
+    let bytes: Vec<u8> = (0..SIZE).map(|n| (n * n >> 9) as u8).collect();
+    let file = sender.file("film.mov", &bytes);
+    sender.drop_files(&[&file]);
+    let code = code(&mut sender);
+    ask(&mut receiver, &mut sender, &code);
+    receiver.press(Key::Enter);
+    both(&mut sender, &mut receiver, "the first bytes", |sender, receiver| {
+        let has_some = |card: &Card| card.progress.phase == Phase::Moving && card.progress.bytes > 0;
+        first(sender, has_some) && first(receiver, has_some)
+    });
+    let [pause, resume] = ["pause-named", "resume-named"].map(|key| sender.say_named(key, "film.mov"));
+    let [here, there] = ["paused-here", "paused-there-means"].map(|key| sender.say(key));
+    let both_means = sender.say("paused-both-means");
+
+    sender.click(&pause);
+    both(&mut sender, &mut receiver, "the sender's pause", |sender, receiver| {
+        sender.shows(&here) && receiver.shows(&there)
+    });
+    receiver.click(&pause);
+    both(&mut sender, &mut receiver, "both pauses", |sender, receiver| {
+        sender.shows(&both_means) && receiver.shows(&both_means)
+    });
+    sender.click(&resume);
+    both(&mut sender, &mut receiver, "the receiver's pause alone", |sender, receiver| {
+        sender.shows(&there) && receiver.shows(&here) && !receiver.shows(&both_means)
+    });
+    assert!([&mut sender, &mut receiver].into_iter().all(|screen| screen.card().end.is_none()));
+    receiver.click(&resume);
+    done(&mut sender, &mut receiver);
+    assert_eq!(read(&receiver.inbox(), "film.mov"), bytes);
 }

@@ -67,6 +67,7 @@ pub(crate) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         part(ui, "conflicts", |ui| conflicts_ui(ui, card, sheet, view));
     }
     repaired_ui(ui, sheet, view);
+    transfer::standstill_ui(ui, card, view);
     part(ui, "answer", |ui| answer_ui(ui, card, sheet, view));
 }
 

@@ -1,19 +1,21 @@
-//! The question before the window closes while bytes move.
+//! The question before the window closes while transfers are under way.
 
 use eframe::egui::{Context, Id, Modal};
 
 use super::View;
 use crate::app::{
     action::Action,
+    state::State,
     theme::space,
     widgets::{Button, Kind, dialog_frame, heading, muted, name_dialog},
 };
 
 /// Draws the question.
-pub(crate) fn quit_ui(ctx: &Context, view: &mut View<'_>) {
+pub(crate) fn quit_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
+    let question = if state.is_moving() { "quit-question" } else { "quit-question-resting" };
     let shown = Modal::new(Id::unique("quit")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
         ui.set_width(380.0);
-        let question = view.say("quit-question");
+        let question = view.say(question);
         name_dialog(ui, &question);
         heading(ui, &question);
         muted(ui, &view.say("quit-means"));

@@ -88,6 +88,7 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         part(ui, "list", |ui| list_ui(ui, card, view));
     }
     transfer::troubles_ui(ui, card, view);
+    transfer::standstill_ui(ui, card, view);
     ui.horizontal(|ui| {
         icon(ui, Icon::Hourglass, 15.0, palette(ui).muted);
         small(ui, &explain::phase(view.words, card));

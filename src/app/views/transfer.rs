@@ -8,13 +8,13 @@ use super::{View, receive::home_relative, send_card::is_fresh};
 use crate::{
     app::{
         action::Action,
-        card::{Card, Copied, Direction, End, Origin, Trouble},
+        card::{Card, Copied, Direction, End, Origin, Standstill, Trouble},
         explain,
         state::Dialog,
         theme::{self, Weight, palette, size, space},
         widgets::{
-            self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, note, part, row, small, tile,
-            title,
+            self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, part, row, signed_note, small,
+            tile, title,
         },
         words::Words,
     },
@@ -117,13 +117,19 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let p = palette(ui);
     let name = name(card, view);
     let cancel = view.words.tell("cancel-named", &[("name", name.as_str().into())]);
-    let arrow = if card.direction == Direction::Sending { Icon::ArrowUp } else { Icon::ArrowDown };
-    let stalled = card.meter.stalled(view.now).filter(|_| card.is_moving());
-    let is_moving = card.is_moving();
-    let has_graph = is_moving && ui.available_width() >= ROOM_FOR_GRAPH;
-    let mut cancels = false;
+    let standstill = card.standstill(view.now);
+    let (badge, ink) = match standstill {
+        Some(Standstill::Paused(_)) => (Icon::Pause, p.muted),
+        Some(Standstill::Lost(..)) => (Icon::Unplug, p.warn),
+        _ if card.direction == Direction::Sending => (Icon::ArrowUp, p.accent),
+        _ => (Icon::ArrowDown, p.accent),
+    };
+    let (is_moving, is_under_way) = (card.is_moving(), card.is_under_way());
+    let has_graph = is_under_way && ui.available_width() >= ROOM_FOR_GRAPH;
+    let (mut cancels, mut pauses) = (false, None);
     let right = |ui: &mut Ui| {
         cancels = icon_button(ui, Icon::X, &cancel).clicked();
+        part(ui, "pause", |ui| pauses = pause_ui(ui, card, &name, view));
         if is_moving {
             let speed = view
                 .words
@@ -138,24 +144,46 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             ui.add_space(space::XS);
         }
     };
-    head_ui(ui, card, (arrow, p.accent), right, |ui| {
+    head_ui(ui, card, (badge, ink), right, |ui| {
         title(ui, &name);
-        let fraction = if is_moving { card.fraction() } else { Some(0.0) };
-        let ink = if stalled.is_some() { p.warn } else { p.accent };
+        let fraction = if is_under_way { card.fraction() } else { Some(0.0) };
+        let ink = if matches!(standstill, Some(Standstill::Stalled(_))) { p.warn } else { ink };
         bar(ui, fraction, ink, &view.words.tell("progress-named", &[("name", name.as_str().into())]));
         small(ui, &explain::progress(view.words, card, view.now));
     });
     if cancels {
         view.act(Action::Cancel(card.id));
     }
-    if let Some(since) = stalled {
-        note(ui, Tone::Warning, &explain::stall(view.words, card, since));
+    if let Some(is_paused) = pauses {
+        view.act(Action::Pause(card.id, is_paused));
     }
-    if is_moving {
-        let path = explain::path(view.words, card);
-        small(ui, &path);
+    standstill_ui(ui, card, view);
+    if is_under_way && card.lost(view.now).is_none() {
+        small(ui, &explain::path(view.words, card));
     }
     troubles_ui(ui, card, view);
+}
+
+/// Lets the transfer rest or go on; gives what the person wants.
+fn pause_ui(ui: &mut Ui, card: &Card, name: &str, view: &View<'_>) -> Option<bool> {
+    if !card.can_pause() {
+        return None;
+    }
+    // Only one's own pause can be lifted.
+    let wants_pause = !card.progress.paused.here;
+    let (sign, key) = if wants_pause { (Icon::Pause, "pause-named") } else { (Icon::Play, "resume-named") };
+    let name = view.words.tell(key, &[("name", name.into())]);
+    icon_button(ui, sign, &name).clicked().then_some(wants_pause)
+}
+
+/// Why a transfer stands still, where that needs more than the line below the bar.
+pub(crate) fn standstill_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
+    let standstill = card.standstill(view.now);
+    if let Some((tone, sign, text)) =
+        standstill.and_then(|standstill| explain::standstill(view.words, card, standstill))
+    {
+        signed_note(ui, tone, sign, &text);
+    }
 }
 
 fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {

@@ -1,0 +1,182 @@
+//! A transfer that rests: paused by a person, or without its connection.
+
+use std::time::Duration;
+
+use eframe::egui::{Key, ViewportCommand};
+
+use super::{
+    Screen,
+    made_up::{self, manifest, progress},
+};
+use crate::{
+    app::{
+        card::{Direction, Lost, Standstill},
+        explain,
+    },
+    engine::{Connection, Notice, Paused, Phase, Progress, TaskId},
+};
+
+const MIB: u64 = 1 << 20;
+
+/// A transfer of 8 MiB whose bytes move.
+fn moving(screen: &mut Screen, direction: Direction) -> TaskId {
+    let id = screen.made_up(direction);
+    screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
+    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });
+    screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
+    id
+}
+
+fn paused(here: bool, there: bool) -> Progress {
+    let paused = Paused { here, there };
+    Progress { paused, lanes: 0, ..progress(Phase::Moving, 2 * MIB, 8 * MIB) }
+}
+
+fn lost(connection: Connection) -> Progress {
+    Progress { connection, lanes: 0, ..progress(Phase::Moving, 2 * MIB, 8 * MIB) }
+}
+
+/// What the newest card says of what it waits for.
+fn told(screen: &mut Screen, standstill: Standstill) -> String {
+    let window = screen.window();
+    let card = &window.state.cards[0];
+    explain::standstill(&window.words, card, standstill).expect("there is something to say").2
+}
+
+#[test]
+fn a_pause_is_a_button_on_both_sides_and_says_who_wants_it() {
+    for direction in [Direction::Sending, Direction::Receiving] {
+        let mut screen = Screen::new();
+        moving(&mut screen, direction);
+        let [pause, resume] = ["pause-named", "resume-named"].map(|key| screen.say_named(key, "notes.txt"));
+        let cancel = screen.say_named("cancel-named", "notes.txt");
+        let shown = |screen: &Screen, name: &str| screen.control(name).is_some();
+        assert!(shown(&screen, &pause) && !shown(&screen, &resume));
+
+        screen.progress(paused(true, false));
+        assert!(shown(&screen, &resume) && !shown(&screen, &pause) && shown(&screen, &cancel));
+        let line = format!("{} · ", screen.say("paused-here"));
+        assert!(screen.shows(&line), "{:#?}", screen.texts());
+
+        // The other side's pause is theirs: a button of this side's can't lift it.
+        screen.progress(paused(false, true));
+        assert!(shown(&screen, &pause) && !shown(&screen, &resume));
+        assert!(screen.shows(&screen.say("paused-there")) && screen.shows(&screen.say("paused-there-means")));
+
+        screen.progress(paused(true, true));
+        assert!(shown(&screen, &resume));
+        assert!(screen.shows(&screen.say("paused-both")) && screen.shows(&screen.say("paused-both-means")));
+
+        screen.progress(progress(Phase::Storing, 8 * MIB, 8 * MIB));
+        assert!(!shown(&screen, &pause) && !shown(&screen, &resume), "there is nothing to pause any more");
+    }
+}
+
+#[test]
+fn what_is_paused_shows_no_speed_and_no_time_and_draws_nothing_by_itself() {
+    let mut screen = Screen::new();
+    moving(&mut screen, Direction::Receiving);
+    let speed = {
+        let words = screen.words();
+        words.tell("per-second", &[("size", words.bytes(0).into())])
+    };
+    assert!(screen.shows(&speed), "{:#?}", screen.texts());
+    screen.progress(paused(true, false));
+    assert!(!screen.shows(&speed) && screen.shows(&screen.say("graph")));
+    let name = screen.say_named("progress-named", "notes.txt");
+    assert_eq!(screen.number(&name), Some(25.0), "how far it came stays in sight");
+    assert!(screen.wanted_after() > Duration::from_mins(1), "{:?}", screen.wanted_after());
+    screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
+    assert!(screen.shows(&speed));
+    assert!(screen.wanted_after() < Duration::from_secs(1));
+}
+
+#[test]
+fn closing_asks_for_the_sake_of_what_is_paused() {
+    let mut screen = Screen::new();
+    moving(&mut screen, Direction::Sending);
+    screen.progress(paused(false, true));
+    screen.close();
+    assert!(screen.shows(&screen.say("quit-question-resting")), "{:#?}", screen.texts());
+    assert!(screen.asked.contains(&ViewportCommand::CancelClose));
+}
+
+#[test]
+fn a_lost_connection_is_told_calmly_with_the_way_on() {
+    for (connection, what) in
+        [(Connection::LookingForRelay, Lost::Relay), (Connection::LookingForPeer, Lost::Peer)]
+    {
+        let mut screen = Screen::new();
+        moving(&mut screen, Direction::Sending);
+        screen.progress(lost(connection));
+        let since = Duration::from_secs(192);
+        let card = screen.card();
+        card.lost_since = card.lost_since.and_then(|then| then.checked_sub(since));
+        screen.settle();
+        let text = told(&mut screen, Standstill::Lost(what, since));
+        assert!(screen.shows(&text), "{text}: {:#?}", screen.texts());
+        assert!(text.contains("3 min 12 s"), "{text}");
+        for key in ["pause-named", "cancel-named"] {
+            assert!(screen.control(&screen.say_named(key, "notes.txt")).is_some(), "{key}");
+        }
+        assert!(screen.wanted_after() < Duration::from_secs(1), "its clock goes on");
+        // Whoever pauses meanwhile reads that, and nothing else.
+        screen.progress(Progress { connection, ..paused(true, false) });
+        assert!(screen.shows(&screen.say("paused-here")) && !screen.shows(&text));
+        let cancel = screen.say_named("cancel-named", "notes.txt");
+        screen.click(&cancel);
+        assert!(screen.shows(&screen.say("phase-cancelling")) && !screen.shows(&screen.say("paused-here")));
+    }
+}
+
+#[test]
+fn stopping_is_told_whatever_went_before() {
+    let mut screen = Screen::new();
+    moving(&mut screen, Direction::Sending);
+    let cancel = screen.say_named("cancel-named", "notes.txt");
+    screen.click(&cancel);
+    assert!(screen.shows(&screen.say("phase-cancelling")), "{:#?}", screen.texts());
+    assert!(screen.control(&screen.say_named("pause-named", "notes.txt")).is_none());
+}
+
+#[test]
+fn a_code_whose_relay_is_lost_stays_in_sight() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Sending);
+    screen.feed(made_up::code_of(id));
+    let connection = Connection::LookingForRelay;
+    screen.progress(Progress { phase: Phase::WaitingForPeer, connection, ..Progress::default() });
+    let text = told(&mut screen, Standstill::Lost(Lost::Relay, Duration::ZERO));
+    assert!(screen.shows(&text) && screen.shows(made_up::CODE), "{text}: {:#?}", screen.texts());
+    screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
+    assert!(!screen.shows(&text));
+}
+
+#[test]
+fn an_offer_whose_sender_is_lost_says_so() {
+    let mut screen = Screen::new();
+    screen.offered(&manifest(&[("notes.txt", 8 * MIB)]), &[]);
+    let connection = Connection::LookingForPeer;
+    screen.progress(Progress { phase: Phase::WaitingForAnswer, connection, ..Progress::default() });
+    let text = told(&mut screen, Standstill::Lost(Lost::Peer, Duration::ZERO));
+    assert!(screen.shows(&text), "{text}: {:#?}", screen.texts());
+    assert!(screen.control(&screen.say("decline")).is_some());
+}
+
+#[test]
+fn the_keyboard_pauses_and_resumes_without_looking_for_the_button_again() {
+    let mut screen = Screen::new();
+    moving(&mut screen, Direction::Sending);
+    let [pause, resume] = ["pause-named", "resume-named"].map(|key| screen.say_named(key, "notes.txt"));
+    for _ in 0..40 {
+        if screen.focused().is_some_and(|(_, name)| name == pause) {
+            break;
+        }
+        screen.press(Key::Tab);
+    }
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(pause));
+    // The engine knows nothing of a made-up transfer; its answer is made up as well.
+    screen.press(Key::Space);
+    screen.progress(paused(true, false));
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(resume), "the keyboard stays where it was");
+}
