@@ -148,6 +148,8 @@ paused-both-means = Auch die andere Seite hat das angehalten. Es geht weiter, so
 away-relay = Verbindung vor { $time } verloren. Das Relay wird wieder gesucht… Nichts ist verloren: Es geht von selbst da weiter, wo es stehen blieb, sobald das Relay wieder da ist.
 away-peer = Verbindung vor { $time } verloren. Die andere Seite wird gesucht… Nichts ist verloren: Es geht von selbst da weiter, wo es stehen blieb, sobald die andere Seite wieder da ist.
 away-code = Das Relay ging vor { $time } verloren. Es wird wieder gesucht… Der Code bleibt derselbe und gilt wieder, sobald das Relay da ist.
+no-room-here = Die Festplatte ist voll. Schaffen Sie Platz, dann geht es von selbst weiter; nichts ist verloren.
+no-room-there = Die Festplatte des anderen Computers ist voll. Es geht von selbst weiter, sobald dort Platz ist; nichts ist verloren.
 stall-network = Seit { $time } kommt nichts durch. Prüfen Sie das Netz auf beiden Seiten; es geht von selbst weiter, sobald es kann.
 stall-disk-here = Die Festplatte dieses Computers ist seit { $time } beschäftigt. Es geht von selbst weiter.
 stall-disk-there = Die Festplatte des anderen Computers ist seit { $time } beschäftigt. Es geht von selbst weiter.
@@ -177,6 +179,7 @@ nothing-found = Nichts gefunden
 open-named = { $name } aufklappen
 close-named = { $name } zuklappen
 taken = schon da
+here-already = { $size } davon sind aus einer unterbrochenen Übertragung schon hier und werden nicht noch einmal gesendet.
 free-there = { $size } frei
 no-room = Nicht genug Platz: { $needed } nötig, { $free } frei.
 conflicts = { $count ->
@@ -219,7 +222,7 @@ try-again = Noch einmal versuchen
 correct-code = Code berichtigen
 send-again = Noch einmal senden
 send-missing = Fehlendes senden
-kept-in = Was angekommen ist, liegt in { $folder }.
+kept-in = Was angekommen ist, liegt in { $folder }. Lassen Sie es noch einmal senden und empfangen Sie es in denselben Ordner: Dann kommt nur, was fehlt.
 not-opened = { $path } kann nicht geöffnet werden: { $detail }
 
 ## Fehler: was geschehen ist
@@ -353,13 +356,13 @@ notify-done = { $name }: fertig
 notify-trouble = { $name }: etwas ging schief
 quit-question = Es sind noch Dateien unterwegs
 quit-question-resting = Übertragungen sind noch nicht fertig
-quit-means = Wenn Sie Caiman jetzt schließen, enden die Übertragungen. Was angekommen ist, bleibt, aber sie müssen neu begonnen werden.
+quit-means = Wenn Sie Caiman jetzt schließen, brechen die Übertragungen ab. Was angekommen ist, bleibt: Noch einmal gesendet, kommt nur, was fehlt.
 quit-stay = Weiterlaufen lassen
 quit-anyway = Trotzdem schließen
 settings-problem = Einige Einstellungen konnten nicht gelesen werden: { $detail }
 history-problem = Der Verlauf konnte nicht gelesen werden: { $detail }
 not-saved = Das kann nicht gesichert werden: { $detail }
-interrupted-receive = Caiman wurde geschlossen, während { $name } empfangen wurde. Keine Datei ist unter ihrem richtigen Namen unvollständig; was angekommen war, liegt in einem versteckten Ordner in { $folder }. Bitten Sie darum, es noch einmal zu senden.
+interrupted-receive = Caiman wurde geschlossen, während { $name } empfangen wurde. Keine Datei ist unter ihrem richtigen Namen unvollständig; was angekommen war, liegt in { $folder }. Lassen Sie es noch einmal senden: Dann kommt nur, was fehlt.
 interrupted-send = Caiman wurde geschlossen, während { $name } gesendet wurde. Ihre Dateien sind, wie sie waren. Senden Sie es noch einmal.
 
 ## Einstellungen

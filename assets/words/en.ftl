@@ -149,6 +149,8 @@ paused-both-means = The other side has paused this as well. It goes on once both
 away-relay = Connection lost { $time } ago. Looking for the relay again… Nothing is lost: it goes on by itself, from where it stopped, as soon as the relay is back.
 away-peer = Connection lost { $time } ago. Looking for the other side… Nothing is lost: it goes on by itself, from where it stopped, as soon as the other side is back.
 away-code = The relay was lost { $time } ago. Looking for it again… The code stays the same and works again as soon as the relay is back.
+no-room-here = The disk is full. Make room, and it goes on by itself; nothing is lost.
+no-room-there = The other computer's disk is full. It goes on by itself as soon as there is room; nothing is lost.
 stall-network = Nothing has come through for { $time }. Check the network on both sides; it goes on by itself as soon as it can.
 stall-disk-here = This computer's disk has been busy for { $time }. It goes on by itself.
 stall-disk-there = The other computer's disk has been busy for { $time }. It goes on by itself.
@@ -178,6 +180,7 @@ nothing-found = Nothing found
 open-named = Open { $name }
 close-named = Close { $name }
 taken = already there
+here-already = { $size } of it is here already from an interrupted transfer and is not sent again.
 free-there = { $size } free
 no-room = Not enough room: { $needed } needed, { $free } free.
 conflicts = { $count ->
@@ -217,7 +220,7 @@ try-again = Try again
 correct-code = Correct the code
 send-again = Send again
 send-missing = Send what is missing
-kept-in = What arrived is kept in { $folder }.
+kept-in = What arrived is kept in { $folder }. Have it sent again and receive it into the same folder: only what is missing comes.
 not-opened = { $path } can't be opened: { $detail }
 
 ## Errors: what happened
@@ -351,13 +354,13 @@ notify-done = { $name }: done
 notify-trouble = { $name }: something went wrong
 quit-question = Files are still moving
 quit-question-resting = Transfers are not finished yet
-quit-means = If you close Caiman now, the transfers stop. What has arrived is kept, but has to be started again.
+quit-means = If you close Caiman now, the transfers stop. What has arrived is kept: sent again, only what is missing moves.
 quit-stay = Keep going
 quit-anyway = Close anyway
 settings-problem = Some settings could not be read: { $detail }
 history-problem = The history could not be read: { $detail }
 not-saved = This can't be saved: { $detail }
-interrupted-receive = Caiman was closed while { $name } was being received. No file is incomplete under its real name; what had arrived is kept in a hidden folder in { $folder }. Ask for it to be sent again.
+interrupted-receive = Caiman was closed while { $name } was being received. No file is incomplete under its real name; what had arrived is kept in { $folder }. Ask for it to be sent again: only what is missing comes.
 interrupted-send = Caiman was closed while { $name } was being sent. Your files are as they were. Send it again.
 
 ## Settings

@@ -144,7 +144,8 @@ impl Sheet {
 
     /// Whether the disk has room for what is ticked.
     pub(super) fn fits(&self) -> bool {
-        self.offer.free.is_none_or(|free| self.wanted_bytes() <= free)
+        let needed = self.wanted_bytes().saturating_sub(self.offer.resumable);
+        self.offer.free.is_none_or(|free| needed <= free)
     }
 
     /// Whether Accept makes sense now.
@@ -187,6 +188,8 @@ pub(super) enum Standstill {
     Paused(Paused),
     /// For the connection, which was lost so long ago.
     Lost(Lost, Duration),
+    /// For room on the receiver's disk.
+    NoRoom,
     /// Nothing has come for so long, and this side can't tell why.
     Stalled(Duration),
 }
@@ -436,6 +439,9 @@ impl Card {
         }
         if let Some((lost, since)) = self.lost(now) {
             return Some(Standstill::Lost(lost, since));
+        }
+        if self.is_moving() && self.progress.lacks_room {
+            return Some(Standstill::NoRoom);
         }
         self.meter.stalled(now).filter(|_| self.is_moving()).map(Standstill::Stalled)
     }

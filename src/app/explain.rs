@@ -123,6 +123,13 @@ pub(super) fn standstill(words: &Words, card: &Card, standstill: Standstill) -> 
         }
         Standstill::Paused(_) => (Tone::Plain, Icon::Pause, words.say("paused-both-means")),
         Standstill::Lost(lost, since) => (Tone::Warning, Icon::Unplug, connection(words, card, lost, since)),
+        Standstill::NoRoom => {
+            let key = match card.direction {
+                Direction::Sending => "no-room-there",
+                Direction::Receiving => "no-room-here",
+            };
+            (Tone::Warning, Icon::HardDrive, words.say(key))
+        }
         Standstill::Stalled(since) => (Tone::Warning, Icon::TriangleAlert, stall(words, card, since)),
     };
     Some((tone, sign, text))

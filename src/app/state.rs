@@ -233,7 +233,7 @@ impl State {
             card.tick(now);
         }
         // The question has answered itself.
-        if self.dialog == Some(Dialog::Quit) && !self.is_moving() {
+        if self.dialog == Some(Dialog::Quit) && !self.is_under_way() {
             self.dialog = None;
         }
     }

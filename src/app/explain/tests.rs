@@ -424,6 +424,7 @@ fn every_standstill_is_told_and_says_how_it_goes_on() {
         Standstill::Paused(Paused { here, there }),
         Standstill::Lost(Lost::Relay, since),
         Standstill::Lost(Lost::Peer, since),
+        Standstill::NoRoom,
         Standstill::Stalled(since),
     ];
     for words in languages() {
@@ -440,7 +441,7 @@ fn every_standstill_is_told_and_says_how_it_goes_on() {
             let own = Standstill::Paused(Paused { here, there: false });
             assert!(standstill(&words, &card, own).is_none(), "the person knows");
         }
-        assert_eq!(seen.len(), 6, "a waiting code has its own words: {seen:#?}");
+        assert_eq!(seen.len(), 7, "a waiting code has its own words: {seen:#?}");
         let mut card = Card::new(TaskId::made_up(1), Direction::Sending, Origin::Text(String::new()));
         card.progress = progress(Phase::Moving, 10, 100);
         let mut said = BTreeSet::from([super::progress(&words, &card, Instant::now())]);

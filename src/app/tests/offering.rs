@@ -277,3 +277,24 @@ fn of_a_hundred_thousand_entries_only_those_in_sight_are_drawn() {
     screen.settle();
     assert!(screen.shows("00000.dat") && screen.node_count() < MOST_NODES, "{}", screen.node_count());
 }
+
+#[test]
+fn what_an_interrupted_transfer_left_is_told_and_needs_no_room() {
+    let mut screen = Screen::new();
+    let id = screen.offered(&pictures(), &[]);
+    let offer = made_up::offer(&pictures(), &screen.inbox(), &[]);
+    let begun = Offer {
+        manifest: Arc::clone(&offer.manifest),
+        folder: offer.folder.clone(),
+        targets: offer.targets.clone(),
+        free: Some(500),
+        resumable: 1000,
+        unusable: None,
+    };
+    screen.notice(id, Notice::Offer(Arc::new(begun)));
+    let size = screen.words().bytes(1000);
+    let told = screen.words().tell("here-already", &[("size", size.into())]);
+    assert!(screen.shows(&told), "{:#?}", screen.texts());
+    screen
+        .until_card("the tree", |card| card.sheet.as_ref().is_some_and(crate::app::card::Sheet::can_accept));
+}

@@ -238,7 +238,7 @@ fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
         settings.bytes_per_sec = Some(2_000_000);
     };
     let (mut sender, mut receiver) = (Screen::with(slow), relay.screen());
-    let bytes: Vec<u8> = (0..SIZE).map(|n| (n * n >> 9) as u8).collect();
+    let bytes: Vec<u8> = (0..SIZE).map(|n| ((n * n) >> 9) as u8).collect();
     let file = sender.file("film.mov", &bytes);
     sender.drop_files(&[&file]);
     let code = code(&mut sender);

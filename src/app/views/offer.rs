@@ -219,6 +219,10 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
             small(ui, &view.words.tell("free-there", &[("size", view.words.bytes(free).into())]));
         }
     });
+    if sheet.offer.resumable > 0 {
+        let size = view.words.bytes(sheet.offer.resumable);
+        note(ui, Tone::Good, &view.words.tell("here-already", &[("size", size.into())]));
+    }
     // What is to be done about it is to choose another one.
     for error in sheet.offer.unusable.iter().chain(&sheet.unusable) {
         note(ui, Tone::Bad, &explain::error(view.words, error, card.standpoint()).happened);

@@ -405,8 +405,9 @@ fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
                 }
             });
             let text = view.say("set-host-stop");
+            // A second time, it doesn't wait for what the relay still carries. Never disabled: that would lose the keyboard.
             let stop = Button::new(Kind::Secondary, &text).icon(Icon::Square);
-            if part(ui, SWITCH, |ui| stop.enabled(!host.is_stopping).ui(ui).clicked()) {
+            if part(ui, SWITCH, |ui| stop.ui(ui).clicked()) {
                 view.act(Action::Settings(SettingsAction::StopRelay));
             }
         }

@@ -147,7 +147,11 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     head_ui(ui, card, (badge, ink), right, |ui| {
         title(ui, &name);
         let fraction = if is_under_way { card.fraction() } else { Some(0.0) };
-        let ink = if matches!(standstill, Some(Standstill::Stalled(_))) { p.warn } else { ink };
+        let ink = if matches!(standstill, Some(Standstill::Stalled(_) | Standstill::NoRoom)) {
+            p.warn
+        } else {
+            ink
+        };
         bar(ui, fraction, ink, &view.words.tell("progress-named", &[("name", name.as_str().into())]));
         small(ui, &explain::progress(view.words, card, view.now));
     });
