@@ -7,11 +7,8 @@ mod support;
 
 use std::{collections::HashMap, fs, io, sync::Arc};
 
-use caiman::engine::{Choices, Notice, OnConflict, Report, SendOrder, TransferError};
-use support::{
-    engine::{BLOCK, World, entry, names_in},
-    noise,
-};
+use caiman::engine::{Choices, Notice, OnConflict, Report, TransferError};
+use support::engine::{World, entry, names_in};
 
 fn policy(on_conflict: OnConflict) -> Choices {
     Choices { on_conflict, ..Choices::default() }
@@ -143,7 +140,12 @@ async fn a_file_in_the_way_of_a_folder_is_dealt_with_as_asked() {
 mod links {
     use std::os::unix::fs::symlink;
 
-    use super::*;
+    use caiman::engine::SendOrder;
+
+    use super::{
+        support::{engine::BLOCK, noise},
+        *,
+    };
 
     /// A link under the name that a folder of the offer has, to a folder that nothing may be written into.
     fn plant(world: &World) {

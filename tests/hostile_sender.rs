@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 
 use caiman::{
-    engine::{Answer, Choices, Notice, OnConflict, TransferError},
+    engine::{Answer, Choices, Notice, TransferError},
     protocol::{
         Role,
         frame::{self, FrameError},
@@ -416,6 +416,9 @@ async fn times_at_the_ends_of_the_world_are_taken() {
 #[tokio::test]
 async fn what_stands_in_the_folder_is_not_written_through() {
     use std::os::unix::fs::symlink;
+
+    use caiman::engine::OnConflict;
+
     for on_conflict in [OnConflict::KeepBoth, OnConflict::Replace, OnConflict::Skip] {
         let mut stage = Stage::new().await;
         let (inbox, elsewhere) = (stage.inbox(), stage.outer().join("elsewhere"));
