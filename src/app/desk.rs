@@ -95,6 +95,7 @@ pub(super) enum Outcome {
     },
     Picked(Purpose, Picked),
     /// A notification was clicked.
+    #[cfg(all(unix, not(target_os = "macos")))]
     Called,
     /// Files were dropped, with the pointer at this place of the screen, in pixels, where the system tells it.
     Dropped {
@@ -258,11 +259,18 @@ fn folder_of(path: &std::path::Path) -> &std::path::Path {
     if path.is_dir() { path } else { path.parent().unwrap_or(path) }
 }
 
+#[cfg(not(test))]
 fn read_clipboard() -> (Vec<PathBuf>, Option<String>) {
     let Ok(mut clipboard) = arboard::Clipboard::new() else { return (Vec::new(), None) };
     let files = clipboard.get().file_list().unwrap_or_default();
     let text = clipboard.get().text().ok();
     (files, text)
+}
+
+/// Tests say what is on the clipboard; what whoever runs them has there is none of their business.
+#[cfg(test)]
+fn read_clipboard() -> (Vec<PathBuf>, Option<String>) {
+    (Vec::new(), None)
 }
 
 /// Where the pointer is on the screen, in pixels. X11 says nothing of it while files are held over a window, so it is

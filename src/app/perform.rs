@@ -263,6 +263,7 @@ impl Window {
                 self.state.tell(Tone::Warning, self.words.say("no-file-dialog"));
             }
             Outcome::Picked(purpose, Picked::Paths(paths)) => self.picked(purpose, paths),
+            #[cfg(all(unix, not(target_os = "macos")))]
             Outcome::Called => {
                 ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
                 ctx.send_viewport_cmd(ViewportCommand::Focus);
