@@ -141,6 +141,8 @@ pub struct Window {
     title: String,
     had_focus: bool,
     paste_keys: PasteKeys,
+    /// Files that were dropped where the system doesn't tell, and until when the pointer may still show the place.
+    late_drop: Option<(Vec<PathBuf>, Instant)>,
     is_awake: bool,
     may_close: bool,
     /// The last text of the clipboard that was offered, so that it is offered once.
@@ -197,6 +199,7 @@ impl Window {
             title: String::new(),
             had_focus: false,
             paste_keys: PasteKeys::default(),
+            late_drop: None,
             is_awake: false,
             may_close: false,
             last_offered: None,
@@ -348,6 +351,7 @@ impl Window {
                 onto => self.arrive(dropped, onto),
             }
         }
+        self.place_late_drop(ctx);
         let types = ctx.text_edit_focused();
         if pastes && !types {
             self.desk.ask(Job::Clipboard(Why::Paste));
@@ -361,6 +365,19 @@ impl Window {
             self.state.dialog = Some(Dialog::Quit);
         }
         self.take_shortcuts(ctx);
+    }
+
+    /// Gives up on a place that nobody tells: then it is another send.
+    fn place_late_drop(&mut self, ctx: &Context) {
+        let Some((_, until)) = &self.late_drop else { return };
+        let pointer = ctx.input(|input| input.pointer.latest_pos());
+        let left = until.saturating_duration_since(Instant::now());
+        if pointer.is_none() && !left.is_zero() {
+            return ctx.request_repaint_after(left);
+        }
+        if let Some((paths, _)) = self.late_drop.take() {
+            self.arrive(paths, pointer.and_then(|at| self.card_at(at)));
+        }
     }
 
     fn take_shortcuts(&mut self, ctx: &Context) {

@@ -1,6 +1,9 @@
 //! Carries out what the person did, and what events ask of the world outside the window.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use eframe::egui::{Context, Pos2, UserAttentionType, ViewportCommand};
 
@@ -27,6 +30,9 @@ use crate::{
     store::Store,
     transfer::show::Shown,
 };
+
+/// Windows and macOS say nothing of the pointer while files are held over a window; it shows itself once they are dropped.
+const LATE_POINTER: Duration = Duration::from_millis(250);
 
 impl Window {
     pub(super) fn perform(&mut self, ctx: &Context, action: Action) {
@@ -268,13 +274,19 @@ impl Window {
                 ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
                 ctx.send_viewport_cmd(ViewportCommand::Focus);
             }
-            Outcome::Dropped { paths, at } => {
+            Outcome::Dropped { paths, at: Some((x, y)) } => {
                 let scale = ctx.pixels_per_point();
                 let corner = ctx.input(|input| input.viewport().inner_rect.map(|rect| rect.min));
-                let onto = at.zip(corner).and_then(|((x, y), corner)| {
-                    self.card_at(Pos2::new(x / scale - corner.x, y / scale - corner.y))
-                });
+                let onto = corner
+                    .and_then(|corner| self.card_at(Pos2::new(x / scale - corner.x, y / scale - corner.y)));
                 self.arrive(paths, onto);
+            }
+            Outcome::Dropped { paths, at: None } => {
+                let earlier = self.late_drop.replace((paths, Instant::now() + LATE_POINTER));
+                if let Some((paths, _)) = earlier {
+                    self.arrive(paths, None);
+                }
+                ctx.request_repaint();
             }
         }
     }

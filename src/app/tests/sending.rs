@@ -85,6 +85,32 @@ fn a_drop_elsewhere_is_another_send() {
     assert!(!screen.paints(&screen.say("drop-to-send")));
 }
 
+/// Windows and macOS tell where the pointer is only once it moves over the window again.
+#[test]
+fn a_drop_whose_place_is_told_late_adds_all_the_same() {
+    let mut screen = Screen::new();
+    waiting(&mut screen);
+    let (_, rect) = screen.window().rects[0];
+    let more = screen.file("more.txt", b"four");
+    screen.outcome(Outcome::Dropped { paths: vec![more], at: None });
+    screen.point_at(rect.center());
+    screen.until_card("the second file", |card| {
+        card.manifest.as_ref().is_some_and(|manifest| manifest.files() == 2)
+    });
+    assert_eq!(screen.window().state.cards.len(), 1);
+}
+
+#[test]
+fn drops_whose_places_are_never_told_are_other_sends() {
+    let mut screen = Screen::new();
+    waiting(&mut screen);
+    for name in ["more.txt", "most.txt"] {
+        let paths = vec![screen.file(name, b"four")];
+        screen.outcome(Outcome::Dropped { paths, at: None });
+    }
+    screen.until("the other cards", |screen| (screen.window().state.cards.len() == 3).then_some(()));
+}
+
 #[test]
 fn a_long_list_in_the_hand_is_counted() {
     let mut screen = Screen::new();
