@@ -236,19 +236,44 @@ impl Context {
         self.progress.borrow().phase
     }
 
-    /// Changes the snapshot.
+    /// Changes the snapshot. Whoever looks at it is woken if it is another one.
     pub fn update(&self, change: impl FnOnce(&mut Progress)) {
-        self.progress.send_if_modified(|progress| {
+        let has_changed = self.progress.send_if_modified(|progress| {
             let before = *progress;
             change(progress);
             *progress != before
         });
-        (self.wake)();
+        if has_changed {
+            (self.wake)();
+        }
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_stays_the_same_wakes_nobody() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&wakes);
+        let wake = move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        let (notices, _heard) = mpsc::channel(1);
+        let (progress, _seen) = watch::channel(Progress::default());
+        let context = Context::new(notices, progress, Arc::new(wake), CancellationToken::new());
+        context.update(|progress| progress.lanes = 4);
+        context.update(|progress| progress.lanes = 4);
+        context.enter(Phase::Connecting);
+        assert_eq!(wakes.load(Ordering::Relaxed), 1);
     }
 }
