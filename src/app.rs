@@ -296,7 +296,10 @@ impl Window {
         while let Some(outcome) = self.desk.next() {
             self.outcome(ctx, outcome);
         }
-        self.state.tick(start);
+        if self.state.tick(start) {
+            // What the page says of the relay in use may be old.
+            self.check_relay();
+        }
     }
 
     fn effect(&mut self, ctx: &Context, effect: Effect) {

@@ -143,10 +143,11 @@ left = noch { $time }
 paused-here = Angehalten
 paused-there = Von der anderen Seite angehalten
 paused-both = Von beiden Seiten angehalten
+paused-here-means = Es geht da weiter, wo es stehen blieb, sobald Sie es fortsetzen.
 paused-there-means = Die andere Seite hat das angehalten. Es geht weiter, sobald sie es fortsetzt.
 paused-both-means = Auch die andere Seite hat das angehalten. Es geht weiter, sobald beide es fortsetzen.
-away-relay = Verbindung vor { $time } verloren. Das Relay wird wieder gesucht… Nichts ist verloren: Es geht von selbst da weiter, wo es stehen blieb, sobald das Relay wieder da ist.
-away-peer = Verbindung vor { $time } verloren. Die andere Seite wird gesucht… Nichts ist verloren: Es geht von selbst da weiter, wo es stehen blieb, sobald die andere Seite wieder da ist.
+away-relay = Verbindung vor { $time } verloren. Das Relay wird wieder gesucht… Nichts ist verloren; es geht von selbst da weiter, wo es stehen blieb.
+away-peer = Verbindung vor { $time } verloren. Die andere Seite wird gesucht… Nichts ist verloren; es geht von selbst da weiter, wo es stehen blieb.
 away-code = Das Relay ging vor { $time } verloren. Es wird wieder gesucht… Der Code bleibt derselbe und gilt wieder, sobald das Relay da ist.
 no-room-here = Die Festplatte ist voll. Schaffen Sie Platz, dann geht es von selbst weiter; nichts ist verloren.
 no-room-there = Die Festplatte des anderen Computers ist voll. Es geht von selbst weiter, sobald dort Platz ist; nichts ist verloren.
@@ -161,7 +162,6 @@ path-hosted = Über das Relay auf diesem Computer · { $lanes ->
     [one] eine Verbindung
    *[other] { $lanes } Verbindungen
 }
-path-resting = Die Verbindungen ruhen, bis es weitergeht
 path-lanes = { $lanes ->
     [one] Eine Verbindung
    *[other] { $lanes } Verbindungen

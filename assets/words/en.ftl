@@ -144,10 +144,11 @@ left = { $time } left
 paused-here = Paused
 paused-there = Paused by the other side
 paused-both = Paused by both sides
+paused-here-means = It goes on where it stopped, once you resume.
 paused-there-means = The other side has paused this. It goes on as soon as they resume.
 paused-both-means = The other side has paused this as well. It goes on once both have resumed.
-away-relay = Connection lost { $time } ago. Looking for the relay again… Nothing is lost: it goes on by itself, from where it stopped, as soon as the relay is back.
-away-peer = Connection lost { $time } ago. Looking for the other side… Nothing is lost: it goes on by itself, from where it stopped, as soon as the other side is back.
+away-relay = Connection lost { $time } ago. Looking for the relay again… Nothing is lost; it goes on by itself where it stopped.
+away-peer = Connection lost { $time } ago. Looking for the other side… Nothing is lost; it goes on by itself where it stopped.
 away-code = The relay was lost { $time } ago. Looking for it again… The code stays the same and works again as soon as the relay is back.
 no-room-here = The disk is full. Make room, and it goes on by itself; nothing is lost.
 no-room-there = The other computer's disk is full. It goes on by itself as soon as there is room; nothing is lost.
@@ -162,7 +163,6 @@ path-hosted = Through the relay on this computer · { $lanes ->
     [one] one connection
    *[other] { $lanes } connections
 }
-path-resting = Its connections rest until it goes on
 path-lanes = { $lanes ->
     [one] One connection
    *[other] { $lanes } connections

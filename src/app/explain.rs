@@ -157,10 +157,6 @@ pub(super) fn stall(words: &Words, card: &Card, since: Duration) -> String {
 
 /// Which way the bytes take.
 pub(super) fn path(words: &Words, card: &Card) -> String {
-    if card.paused().is_some() {
-        // Its connections are closed for as long as that takes.
-        return words.say("path-resting");
-    }
     let lanes: FluentValue<'_> = card.progress.lanes.into();
     match (&card.hosted, &card.relay) {
         (Some(_), _) => words.tell("path-hosted", &[("lanes", lanes)]),

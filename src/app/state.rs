@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     code,
-    engine::{Event, RelayCheck, RelayClientError, RelayError, TaskId, TransferError},
+    engine::{Connection, Event, RelayCheck, RelayClientError, RelayError, TaskId, TransferError},
     history::History,
     net::client::RelayAddress,
     protocol::manifest::Manifest,
@@ -227,15 +227,20 @@ impl State {
         effects
     }
 
-    /// Takes the latest snapshots.
-    pub(super) fn tick(&mut self, now: Instant) {
+    /// Takes the latest snapshots. Gives whether a transfer has lost its relay or found it again.
+    pub(super) fn tick(&mut self, now: Instant) -> bool {
+        let mut has_changed = false;
         for card in self.cards.iter_mut().filter(|card| card.end.is_none()) {
+            let before = card.progress.connection;
             card.tick(now);
+            let after = card.progress.connection;
+            has_changed |= (before == Connection::LookingForRelay) != (after == Connection::LookingForRelay);
         }
         // The question has answered itself.
         if self.dialog == Some(Dialog::Quit) && !self.is_under_way() {
             self.dialog = None;
         }
+        has_changed
     }
 
     /// An offer's tree is built.

@@ -450,7 +450,6 @@ fn every_standstill_is_told_and_says_how_it_goes_on() {
             let text = super::progress(&words, &card, Instant::now());
             check(&text, &card.progress.paused);
             said.insert(text);
-            check(&path(&words, &card), &card.progress.paused);
         }
         assert_eq!(said.len(), 4, "{said:#?}");
     }

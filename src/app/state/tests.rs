@@ -75,9 +75,9 @@ impl Told {
         sender
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self) -> bool {
         self.now += Duration::from_millis(500);
-        self.state.tick(self.now);
+        self.state.tick(self.now)
     }
 
     fn card(&mut self) -> &mut Card {
@@ -458,11 +458,11 @@ fn what_is_being_put_in_place_takes_no_notice_of_a_pause() {
 fn a_lost_connection_counts_from_its_loss_whatever_is_looked_for() {
     let (mut told, snapshots) = moving();
     snapshots.send_modify(|progress| progress.connection = Connection::LookingForPeer);
-    told.tick();
+    assert!(!told.tick(), "the relay is where it was");
     let now = told.now;
     assert_eq!(told.card().standstill(now), Some(Standstill::Lost(Lost::Peer, Duration::ZERO)));
     snapshots.send_modify(|progress| progress.connection = Connection::LookingForRelay);
-    told.tick();
+    assert!(told.tick(), "the relay is to be looked at");
     let now = told.now;
     let since = Duration::from_millis(500);
     assert_eq!(told.card().standstill(now), Some(Standstill::Lost(Lost::Relay, since)));
@@ -471,7 +471,7 @@ fn a_lost_connection_counts_from_its_loss_whatever_is_looked_for() {
     let later = told.now + Duration::from_mins(10);
     assert!(!told.state.wants_awake(later), "nobody is kept awake for a day");
     snapshots.send_modify(|progress| progress.connection = Connection::Up);
-    told.tick();
+    assert!(told.tick() && !told.tick());
     let now = told.now;
     assert!(told.state.is_moving());
     assert_eq!(told.card().standstill(now), None);

@@ -81,7 +81,13 @@ fn what_is_paused_shows_no_speed_and_no_time_and_draws_nothing_by_itself() {
         words.tell("per-second", &[("size", words.bytes(0).into())])
     };
     assert!(screen.shows(&speed), "{:#?}", screen.texts());
+    let button = |screen: &Screen, key| {
+        screen.control(&screen.say_named(key, "notes.txt")).map(|button| button.rect())
+    };
+    let bar = |screen: &Screen| screen.rect_of(&screen.say_named("progress-named", "notes.txt"));
+    let (before, long) = (button(&screen, "pause-named"), bar(&screen));
     screen.progress(paused(true, false));
+    assert!(before.is_some() && before == button(&screen, "resume-named") && long == bar(&screen));
     assert!(!screen.shows(&speed) && screen.shows(&screen.say("graph")));
     let name = screen.say_named("progress-named", "notes.txt");
     assert_eq!(screen.number(&name), Some(25.0), "how far it came stays in sight");

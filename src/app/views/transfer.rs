@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eframe::egui::{Color32, Label, RichText, ScrollArea, TextWrapMode, Ui, vec2};
+use eframe::egui::{Align, Color32, Label, Layout, RichText, ScrollArea, TextWrapMode, Ui, vec2};
 
 use super::{View, receive::home_relative, send_card::is_fresh};
 use crate::{
@@ -18,12 +18,13 @@ use crate::{
         },
         words::Words,
     },
-    engine::{Report, TransferError},
+    engine::{Paused, Report, TransferError},
     transfer::show::Shown,
 };
 
 /// How wide a card must be for the graph.
 const ROOM_FOR_GRAPH: f32 = 560.0;
+const SPEED_WIDTH: f32 = 92.0;
 const TROUBLE_ROW: f32 = 24.0;
 /// As many troubles are named at once.
 const FEW_TROUBLES: usize = 3;
@@ -124,20 +125,14 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         _ if card.direction == Direction::Sending => (Icon::ArrowUp, p.accent),
         _ => (Icon::ArrowDown, p.accent),
     };
-    let (is_moving, is_under_way) = (card.is_moving(), card.is_under_way());
+    let is_under_way = card.is_under_way();
     let has_graph = is_under_way && ui.available_width() >= ROOM_FOR_GRAPH;
     let (mut cancels, mut pauses) = (false, None);
     let right = |ui: &mut Ui| {
         cancels = icon_button(ui, Icon::X, &cancel).clicked();
         part(ui, "pause", |ui| pauses = pause_ui(ui, card, &name, view));
-        if is_moving {
-            let speed = view
-                .words
-                .tell("per-second", &[("size", view.words.bytes(card.meter.speed(view.now) as u64).into())]);
-            ui.allocate_ui(vec2(92.0, 20.0), |ui| {
-                let font = theme::font(Weight::Medium, size::BODY);
-                ui.add(Label::new(RichText::new(speed).font(font).color(p.text)).extend());
-            });
+        if is_under_way {
+            part(ui, "speed", |ui| speed_ui(ui, card, view));
         }
         if has_graph {
             graph(ui, card.meter.last_minute(), vec2(120.0, 34.0), &view.say("graph"));
@@ -162,10 +157,31 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         view.act(Action::Pause(card.id, is_paused));
     }
     standstill_ui(ui, card, view);
-    if is_under_way && card.lost(view.now).is_none() {
-        small(ui, &explain::path(view.words, card));
+    match standstill {
+        Some(Standstill::Paused(Paused { there: false, .. })) => {
+            small(ui, &view.say("paused-here-means"));
+        }
+        Some(Standstill::Stalled(_)) | None if is_under_way => {
+            small(ui, &explain::path(view.words, card));
+        }
+        // There is none at the moment.
+        _ => {}
     }
     troubles_ui(ui, card, view);
+}
+
+/// How fast it is. Its place stays while it rests, so that nothing beside it moves.
+fn speed_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
+    let place = vec2(SPEED_WIDTH, 20.0);
+    ui.allocate_ui_with_layout(place, Layout::right_to_left(Align::Center), |ui| {
+        ui.set_min_size(place);
+        if card.is_moving() {
+            let speed = view.words.bytes(card.meter.speed(view.now) as u64);
+            let speed = view.words.tell("per-second", &[("size", speed.into())]);
+            let font = theme::font(Weight::Medium, size::BODY);
+            ui.add(Label::new(RichText::new(speed).font(font).color(palette(ui).text)).extend());
+        }
+    });
 }
 
 /// Lets the transfer rest or go on; gives what the person wants.
