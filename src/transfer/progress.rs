@@ -270,7 +270,8 @@ mod tests {
         };
         let (notices, _heard) = mpsc::channel(1);
         let (progress, _seen) = watch::channel(Progress::default());
-        let context = Context::new(notices, progress, Arc::new(wake), CancellationToken::new());
+        let context =
+            Context::new(notices, progress, Arc::new(wake), CancellationToken::new(), Arc::default());
         context.update(|progress| progress.lanes = 4);
         context.update(|progress| progress.lanes = 4);
         context.enter(Phase::Connecting);
