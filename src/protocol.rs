@@ -26,8 +26,9 @@
 //!
 //! 1. client → relay: `"caiman\0C"`, eight bytes.
 //! 2. relay → client: [`relay::Welcome`]: version, a nonce, whether a password is asked for, data ports.
-//! 3. client → relay: [`relay::Hello`]: version, role, room, proof of the password. A sender's carries its first message
-//!    to the receiver, a [`peer::First`]; the relay keeps it.
+//! 3. client → relay: [`relay::Hello`]: version, role, room, the client's own place there, proof of the password. A sender's
+//!    carries its first message to the receiver, a [`peer::First`]; the relay keeps it. Whoever comes back with the same
+//!    place takes the room over from a connection that is dead without the relay having noticed.
 //! 4. relay → sender: [`relay::Reply::Waiting`]. Once the receiver is there, relay → both: [`relay::Reply::Paired`] with a
 //!    token for lanes; the receiver's carries the sender's first message. From here on the connection is a pipe.
 //!    Anything else is [`relay::Reply::Refused`].
@@ -51,33 +52,48 @@
 //! receiver knows every field of the next header in advance, except for the length and the block number. Each connection
 //! and direction counts its own records from 0.
 //!
-//! *Control* (on the connection of step 1, metadata channel, lane 0), one message a record, at most
-//! [`peer::MAX_CONTROL`] bytes:
+//! *Control* (on the connection of step 1, metadata channel, lane 0), records of at most [`peer::MAX_CONTROL`] bytes, each of
+//! them the number of messages that its author has heard so far, as `postcard`, and then a message, or none as a heartbeat:
 //!
 //! 8. A → B: [`peer::FromSender::Offer`] (sums), [`peer::FromSender::Page`]… (entries, folders before what is in them),
 //!    [`peer::FromSender::OfferEnd`] (digest of the entries).
-//! 9. B → A: [`peer::FromReceiver::Accept`] (how many lanes, which entries) or [`peer::FromReceiver::Decline`].
+//! 9. B → A: [`peer::FromReceiver::Held`]… (blocks that an interrupted transfer left), [`peer::FromReceiver::Accept`] (how many
+//!    lanes, which entries) or [`peer::FromReceiver::Decline`].
 //! 10. Both compute the same plan of blocks from the entries and the selection, and open the lanes.
-//! 11. B → A, again and again: [`peer::FromReceiver::Stored`]: blocks that are on B's disk. A → B where it applies:
-//!     [`peer::FromSender::Withdrawn`] (a file that changed, vanished or can't be read).
+//! 11. B → A, again and again: [`peer::FromReceiver::Stored`]: blocks that are on B's disk and in its journal. A → B where it
+//!     applies: [`peer::FromSender::Withdrawn`] (a file that changed, vanished or can't be read).
 //! 12. Once every block is stored or withdrawn, A → B: [`peer::FromSender::StreamEnd`] for a stream,
 //!     [`peer::FromSender::Hashes`]…, [`peer::FromSender::Done`].
 //! 13. B compares. If a file is damaged, B → A: [`peer::FromReceiver::Damaged`]…; A sends the differing blocks and step 12
 //!     once more. A second mismatch ends the transfer.
 //! 14. B flushes, gives everything its real name, and B → A: [`peer::FromReceiver::Complete`]. Both close.
 //!
-//! At any point: `Alive` from whoever has said nothing for three seconds (twelve seconds of silence end the transfer),
-//! `Cancel` when a person cancels, `Failed` with a reason when a side can't go on.
+//! At any point: a heartbeat from whoever has said nothing for a second, `Pause` from either side, `LacksRoom` from a receiver
+//! whose disk is full, `Cancel` when a person cancels, `Failed` with a reason when a side can't go on.
 //!
 //! *Lanes* ([`relay::LaneHello`], data channel). Each lane is a TCP connection of its own from both sides: 32 bytes with the
 //! token, the lane's number and the role; one byte back when the other end is there; then data records from A to B, each
 //! one block. A lane takes the next block when it is free. A closes its lanes when B is complete.
 //!
+//! A lane that breaks is over when both ends have said [`peer::FromSender::LaneOver`] and [`peer::FromReceiver::LaneOver`], B only
+//! after it has said what the lane brought. What A has no receipt for goes out again over another lane, and
+//! [`peer::FromSender::OpenLane`] opens a new one under a number that this connection has not seen, since sequence numbers
+//! begin anew with each lane.
+//!
+//! *Coming back* (`crypto::rejoin`). When the control connection breaks, or brings nothing for three seconds, both ends enter a
+//! room whose id follows from the root of the metadata keys, with [`relay::Hello::waits`], so that whoever comes first waits:
+//!
+//! - A → B: [`peer::RejoinHello`], a nonce. B → A: [`peer::RejoinAnswer`], a nonce and a tag. A → B: [`peer::RejoinProof`], a tag.
+//!   Both tags are HMAC-SHA-256 over a label for the side and both nonces. Whoever fails is left, and the search goes on.
+//! - New keys for both channels follow from the same secret and both nonces; so no key and no sequence number comes twice.
+//! - Each says how many messages it has heard, and both say again what the other one lacks. All lanes of the old connection are
+//!   over; B says what they brought, then [`peer::FromReceiver::Reopen`], and both open lanes anew.
+//!
 //! # Room for what comes
 //!
 //! Versions and feature bits are exchanged and confirmed in the handshake, and [`relay::Welcome::observed`] tells each
-//! side its own address: resuming, reconnecting and direct paths need new control messages behind feature bits, and
-//! nothing that is here has to change for them.
+//! side its own address: direct paths need new control messages behind feature bits, and nothing that is here has to change
+//! for them.
 
 pub mod frame;
 pub mod manifest;
