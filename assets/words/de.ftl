@@ -146,9 +146,15 @@ paused-both = Von beiden Seiten angehalten
 paused-here-means = Es geht da weiter, wo es stehen blieb, sobald Sie es fortsetzen.
 paused-there-means = Die andere Seite hat das angehalten. Es geht weiter, sobald sie es fortsetzt.
 paused-both-means = Auch die andere Seite hat das angehalten. Es geht weiter, sobald beide es fortsetzen.
-away-relay = Verbindung vor { $time } verloren. Das Relay wird wieder gesucht… Nichts ist verloren; es geht von selbst da weiter, wo es stehen blieb.
-away-peer = Verbindung vor { $time } verloren. Die andere Seite wird gesucht… Nichts ist verloren; es geht von selbst da weiter, wo es stehen blieb.
-away-code = Das Relay ging vor { $time } verloren. Es wird wieder gesucht… Der Code bleibt derselbe und gilt wieder, sobald das Relay da ist.
+away-relay =
+    Verbindung vor { $time } verloren. Das Relay wird wieder gesucht…
+    Nichts ist verloren; es geht von selbst da weiter, wo es stehen blieb.
+away-peer =
+    Verbindung vor { $time } verloren. Die andere Seite wird gesucht…
+    Nichts ist verloren; es geht von selbst da weiter, wo es stehen blieb.
+away-code =
+    Das Relay ging vor { $time } verloren. Es wird wieder gesucht…
+    Der Code bleibt derselbe und gilt wieder, sobald das Relay da ist.
 no-room-here = Die Festplatte ist voll. Schaffen Sie Platz, dann geht es von selbst weiter; nichts ist verloren.
 no-room-there = Die Festplatte des anderen Computers ist voll. Es geht von selbst weiter, sobald dort Platz ist; nichts ist verloren.
 stall-network = Seit { $time } kommt nichts durch. Prüfen Sie das Netz auf beiden Seiten; es geht von selbst weiter, sobald es kann.

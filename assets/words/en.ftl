@@ -147,9 +147,15 @@ paused-both = Paused by both sides
 paused-here-means = It goes on where it stopped, once you resume.
 paused-there-means = The other side has paused this. It goes on as soon as they resume.
 paused-both-means = The other side has paused this as well. It goes on once both have resumed.
-away-relay = Connection lost { $time } ago. Looking for the relay again… Nothing is lost; it goes on by itself where it stopped.
-away-peer = Connection lost { $time } ago. Looking for the other side… Nothing is lost; it goes on by itself where it stopped.
-away-code = The relay was lost { $time } ago. Looking for it again… The code stays the same and works again as soon as the relay is back.
+away-relay =
+    Connection lost { $time } ago. Looking for the relay again…
+    Nothing is lost; it goes on by itself where it stopped.
+away-peer =
+    Connection lost { $time } ago. Looking for the other side…
+    Nothing is lost; it goes on by itself where it stopped.
+away-code =
+    The relay was lost { $time } ago. Looking for it again…
+    The code stays the same and works again as soon as the relay is back.
 no-room-here = The disk is full. Make room, and it goes on by itself; nothing is lost.
 no-room-there = The other computer's disk is full. It goes on by itself as soon as there is room; nothing is lost.
 stall-network = Nothing has come through for { $time }. Check the network on both sides; it goes on by itself as soon as it can.

@@ -9,7 +9,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use caiman::{
     code::CodePhrase,
     crypto::{
-        Channel, ChannelKeys, Opener, Pake, Sealer, SharedKey, Side, Stretch, Transcript, derive,
+        Channel, ChannelKeys, Opener, Pake, RejoinKey, Root, Sealer, SharedKey, Side, Stretch, Transcript,
+        derive,
         record::{HEADER_LEN, PLAINTEXT_OFFSET},
     },
     net,
@@ -230,6 +231,8 @@ pub struct HostilePeer {
     data: Option<ChannelKeys>,
     secret: Arc<(CodePhrase, SharedKey)>,
     stretch: Stretch,
+    /// What leads back into the session.
+    rejoin: RejoinKey,
     /// Bytes written on the control connection.
     pub said: u64,
 }
@@ -248,7 +251,10 @@ impl HostilePeer {
     ) -> Self {
         let secret = Arc::new((code, key));
         let [metadata, stretch] = [0, 1].map(|at| Stretch::checked(iterations[at], salts[at]).unwrap());
-        let keys = keys(Channel::Metadata, &secret, metadata).await;
+        let shared = Arc::clone(&secret);
+        let root = spawn_blocking(move || Root::stretch(shared.0.as_bytes(), &shared.1, &metadata));
+        let root = root.await.unwrap();
+        let keys = root.keys(Channel::Metadata);
         Self {
             stream: client.stream,
             side,
@@ -259,8 +265,14 @@ impl HostilePeer {
             data: None,
             secret,
             stretch,
+            rejoin: root.rejoin_key(),
             said: 0,
         }
+    }
+
+    /// Lets the connection break; gives what leads back into the session.
+    pub fn leave(self) -> RejoinKey {
+        self.rejoin
     }
 
     /// A control message as a record, to be sent, changed or kept.

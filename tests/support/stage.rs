@@ -24,6 +24,8 @@ use super::{TestRelay, within};
 /// See the module.
 pub struct Stage {
     pub relay: TestRelay,
+    /// How long a lost peer is looked for.
+    pub patience: Duration,
     /// Told, the honest end's person cancels the transfer that is running.
     pub cancel: Arc<Notify>,
     engine: Engine,
@@ -44,7 +46,7 @@ impl Stage {
         let (engine, events) = Engine::start(|| ()).unwrap();
         let outer = tempfile::tempdir().unwrap();
         fs::create_dir(outer.path().join("inbox")).unwrap();
-        Self { relay, cancel: Arc::default(), engine, events, outer }
+        Self { relay, patience: Duration::ZERO, cancel: Arc::default(), engine, events, outer }
     }
 
     /// The folder that nothing but the inbox may be in.
@@ -83,7 +85,7 @@ impl Stage {
             relay: self.relay_choice(),
             output,
             lanes: 4,
-            patience: Duration::ZERO,
+            patience: self.patience,
             unfinished: caiman::engine::Registry::default(),
         };
         self.drive(id, Command::Receive(id, Box::new(order)), decide).await
@@ -93,7 +95,7 @@ impl Stage {
     pub async fn send(&mut self, code: &CodePhrase, what: What, ready: oneshot::Sender<()>) -> Ended {
         let id = self.engine.new_id();
         let (relay, code) = (Some(self.relay_choice()), CodeChoice::Own(code.clone()));
-        let order = SendOrder { what, code, relay, lanes: 4, bytes_per_sec: None, patience: Duration::ZERO };
+        let order = SendOrder { what, code, relay, lanes: 4, bytes_per_sec: None, patience: self.patience };
         let mut ready = Some(ready);
         let decide = |notice: &Notice| {
             if matches!(notice, Notice::Code { .. })

@@ -154,6 +154,8 @@ fn a_code_whose_relay_is_lost_stays_in_sight() {
     screen.progress(Progress { phase: Phase::WaitingForPeer, connection, ..Progress::default() });
     let text = told(&mut screen, Standstill::Lost(Lost::Relay, Duration::ZERO));
     assert!(screen.shows(&text) && screen.shows(made_up::CODE), "{text}: {:#?}", screen.texts());
+    let (what, how) = (screen.rect_of(&text).unwrap(), screen.rect_of(&screen.say("pass-on")).unwrap());
+    assert!(what.bottom() <= how.top(), "it stands below the code, not below everything");
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
     assert!(!screen.shows(&text));
 }

@@ -69,6 +69,7 @@ pub(crate) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
 }
 
 fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+    transfer::standstill_ui(ui, card, view);
     match card.tries_left {
         Some(0) => note(ui, Tone::Bad, &view.say("code-retired")),
         Some(left) => note(ui, Tone::Warning, &view.words.tell("wrong-try", &[("left", left.into())])),
@@ -88,7 +89,6 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         part(ui, "list", |ui| list_ui(ui, card, view));
     }
     transfer::troubles_ui(ui, card, view);
-    transfer::standstill_ui(ui, card, view);
     ui.horizontal(|ui| {
         icon(ui, Icon::Hourglass, 15.0, palette(ui).muted);
         small(ui, &explain::phase(view.words, card));

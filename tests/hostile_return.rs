@@ -1,0 +1,156 @@
+//! An honest end that has lost its peer, and strangers in the room where it looks for it. The relay and the network know
+//! that room: whoever comes there has to prove the session's secret before anything else, and is left if that fails.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Duration;
+
+use caiman::{
+    crypto::{Channel, Nonces, Opener, RejoinKey, Sealer, Side, record::HEADER_LEN},
+    engine::{TransferError, What},
+    net,
+    protocol::{
+        Role, VERSION, frame,
+        manifest::OfferKind,
+        peer::{
+            FromReceiver, FromSender, MAX_CONTROL, MAX_HANDSHAKE, RejoinAnswer, RejoinHello, RejoinProof,
+        },
+        relay::{Hello, Reply, RoomId},
+    },
+};
+use support::{Client, peer::*, place, read_to_end, stage::*, within};
+use tokio::{io::AsyncWriteExt, sync::oneshot};
+
+/// Meets whoever waits in the room of a return.
+async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16]) -> Client {
+    within(async {
+        loop {
+            let mut client = Client::connect(stage_relay).await;
+            let (room, first) = (RoomId(room), Vec::new());
+            let hello = Hello {
+                version: VERSION,
+                features: 0,
+                role,
+                room,
+                place: place(),
+                waits: true,
+                proof: None,
+                first,
+            };
+            client.send(&frame::encode(&hello)).await;
+            loop {
+                match client.reply().await {
+                    Reply::Waiting => {}
+                    Reply::Paired { .. } => return client,
+                    // The one before was not cleared away yet.
+                    Reply::Refused(_) => break,
+                }
+            }
+        }
+    })
+    .await
+}
+
+async fn hear<T: serde::de::DeserializeOwned>(client: &mut Client) -> T {
+    within(net::io::read(&mut client.stream, MAX_HANDSHAKE)).await.unwrap()
+}
+
+async fn say<T: serde::Serialize>(client: &mut Client, message: &T) {
+    client.send(&frame::encode(message)).await;
+}
+
+/// The wrong proofs of strangers, given what the honest end has proven with.
+fn wrong_tags(key: &RejoinKey, nonces: &Nonces, theirs: [u8; 32], ours: Side) -> Vec<[u8; 32]> {
+    let old = Nonces { sender: [7; 32], receiver: [8; 32] };
+    vec![[0; 32], theirs, key.prove(ours.other(), nonces), key.prove(ours, &old)]
+}
+
+#[tokio::test]
+async fn a_receiver_goes_on_with_nobody_but_its_sender() {
+    let mut stage = Stage::new().await;
+    stage.patience = Duration::from_mins(5);
+    let (relay, code) = (stage.relay.addr, code());
+    let waiting = WaitingSender::new(relay, &code).await;
+    let attack = async {
+        let mut peer = waiting.meet().await;
+        for message in offer(OfferKind::Files, &[file("x", 9)]) {
+            peer.say(&message).await;
+        }
+        assert!(matches!(peer.hear().await, Some(FromReceiver::Accept { .. })));
+        let key = peer.leave();
+        let mut proofs = Vec::new();
+        for attempt in 0..4 {
+            let mut client = enter_room(relay, Role::Sender, key.room()).await;
+            say(&mut client, &RejoinHello { nonce: [1; 32] }).await;
+            let RejoinAnswer { nonce, tag } = hear(&mut client).await;
+            let nonces = Nonces { sender: [1; 32], receiver: nonce };
+            key.check(Side::Receiver, &nonces, &tag).unwrap();
+            proofs.push(tag);
+            let tag = wrong_tags(&key, &nonces, tag, Side::Sender)[attempt];
+            say(&mut client, &RejoinProof { tag }).await;
+            assert_eq!(read_to_end(&mut client.stream).await.unwrap_or_default(), b"", "it said more");
+        }
+        proofs.dedup();
+        assert_eq!(proofs.len(), 4, "the same nonce gave the same proof");
+        let mut client = enter_room(relay, Role::Sender, key.room()).await;
+        let _ = client.stream.write_all(b"\xff\xff\xff\xff no frame").await;
+        assert_eq!(read_to_end(&mut client.stream).await.unwrap_or_default(), b"", "it said more");
+
+        let mut client = enter_room(relay, Role::Sender, key.room()).await;
+        say(&mut client, &RejoinHello { nonce: [1; 32] }).await;
+        let RejoinAnswer { nonce, .. } = hear(&mut client).await;
+        let nonces = Nonces { sender: [1; 32], receiver: nonce };
+        say(&mut client, &RejoinProof { tag: key.prove(Side::Sender, &nonces) }).await;
+        let keys = key.keys(Channel::Metadata, &nonces);
+        let mut sealer = Sealer::new(keys.sent_by(Side::Sender), 0);
+        let cancel = sealer.seal_message(&frame::to_bytes(&(1u64, FromSender::Cancel))).unwrap();
+        client.send(&cancel).await;
+        read_to_end(&mut client.stream).await.unwrap_or_default();
+    };
+    let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), attack);
+    assert!(matches!(ended.result, Err(TransferError::PeerCancelled)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_sender_goes_on_with_nobody_but_its_receiver() {
+    let mut stage = Stage::new().await;
+    stage.patience = Duration::from_mins(5);
+    let (relay, code) = (stage.relay.addr, code());
+    let (ready, is_ready) = oneshot::channel();
+    let attack = async {
+        is_ready.await.unwrap();
+        let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
+        assert!(matches!(peer.hear().await, Some(FromSender::Offer { .. })));
+        let key = peer.leave();
+        for attempt in 0..4 {
+            let mut client = enter_room(relay, Role::Receiver, key.room()).await;
+            let RejoinHello { nonce } = hear(&mut client).await;
+            let nonces = Nonces { sender: nonce, receiver: [2; 32] };
+            let tag = wrong_tags(&key, &nonces, [9; 32], Side::Receiver)[attempt];
+            say(&mut client, &RejoinAnswer { nonce: [2; 32], tag }).await;
+            assert_eq!(read_to_end(&mut client.stream).await.unwrap_or_default(), b"", "it proved itself");
+        }
+        let mut client = enter_room(relay, Role::Receiver, key.room()).await;
+        let RejoinHello { nonce } = hear(&mut client).await;
+        let nonces = Nonces { sender: nonce, receiver: [2; 32] };
+        let tag = key.prove(Side::Receiver, &nonces);
+        say(&mut client, &RejoinAnswer { nonce: [2; 32], tag }).await;
+        let RejoinProof { tag } = hear(&mut client).await;
+        key.check(Side::Sender, &nonces, &tag).unwrap();
+        let keys = key.keys(Channel::Metadata, &nonces);
+        // It says again what was not confirmed, under the new keys.
+        let mut sealer = Sealer::new(keys.sent_by(Side::Receiver), 0);
+        let decline = sealer.seal_message(&frame::to_bytes(&(1u64, FromReceiver::Decline))).unwrap();
+        client.send(&decline).await;
+        let said = read_to_end(&mut client.stream).await.unwrap();
+        let mut opener = Opener::new(keys.sent_by(Side::Sender), 0, MAX_CONTROL);
+        let (header, rest) = said.split_first_chunk::<HEADER_LEN>().unwrap();
+        let due = opener.begin(header).unwrap();
+        assert!(opener.open(header, &mut rest[..due.rest].to_vec()).is_ok());
+    };
+    let what = What::Text("hello".to_owned());
+    let (ended, ()) = tokio::join!(stage.send(&code, what, ready), attack);
+    assert!(matches!(ended.result, Err(TransferError::PeerDeclined)), "{ended:?}");
+}
