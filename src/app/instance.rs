@@ -138,8 +138,9 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::Release);
         // Only a connection wakes a thread that waits for one. If the socket is gone, so is the only way to reach it, and
-        // the thread ends with the program.
-        if wire::knock(&self.place).is_ok()
+        // the thread ends with the program. The connection stays open until then: a named pipe passes over one that is
+        // closed before it is accepted.
+        if let Ok(_knocking) = wire::knock(&self.place)
             && let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

@@ -128,6 +128,16 @@ fn a_window_that_closes_makes_room_for_the_next() {
     assert!(matches!(starting.join().unwrap(), Ok(Claim::First(_))));
 }
 
+/// A connection that is closed again before it is accepted is nothing to a listener on a named pipe, which then went on
+/// waiting while the window waited for it.
+#[test]
+fn a_window_that_closes_at_once_closes() {
+    let setting = Setting::new();
+    for _ in 0..200 {
+        drop(setting.first());
+    }
+}
+
 #[test]
 fn nonsense_is_not_taken_and_harms_nobody() {
     let setting = Setting::new();

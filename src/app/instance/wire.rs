@@ -66,9 +66,9 @@ fn message(arrival: &Arrival) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Connects and says nothing.
-pub(super) fn knock(place: &Place) -> io::Result<()> {
+pub(super) fn knock(place: &Place) -> io::Result<Stream> {
     let limit = ConnectWaitMode::Timeout(Duration::from_millis(200));
-    place.connection()?.wait_mode(limit).connect_sync().map(drop)
+    place.connection()?.wait_mode(limit).connect_sync()
 }
 
 /// Reads one message from a stream that may hold anything.
