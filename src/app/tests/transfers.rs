@@ -57,7 +57,7 @@ fn first(screen: &mut Screen, seen: impl Fn(&Card) -> bool) -> bool {
 /// Waits until the sender's code can be passed on.
 fn code(sender: &mut Screen) -> String {
     sender.until_card("the code", |card| {
-        card.progress.phase == Phase::WaitingForPeer && card.manifest.is_some()
+        card.progress.phase == Phase::WaitingForPeer && card.manifest.is_some() && card.code.is_some()
     });
     sender.card().code.as_ref().unwrap().to_string()
 }
