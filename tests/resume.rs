@@ -14,7 +14,7 @@ use support::{
 
 /// Blocks of the large file.
 const BLOCKS: usize = 64;
-const PACE: Option<u64> = Some(16 * 1024 * 1024);
+const PACE: Option<u64> = Some(8 * 1024 * 1024);
 /// The relay's count of what it carried.
 const CARRIED: &str = "relayed_bytes_total{kind=\"lane\"}";
 /// What framing, padding and what was on its way may add to the bytes that a relay carries.
@@ -150,7 +150,7 @@ async fn files_that_vanished_from_the_staging_folder_are_sent_again() {
 async fn a_smaller_offer_takes_its_part_and_leaves_the_rest_for_later() {
     let mut world = World::new().await;
     plant(&world);
-    interrupt(&mut world, ((BLOCKS - 8) * BLOCK) as u64).await;
+    interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["all"]))).await;
     let unwanted = support::engine::all_but(&offer, &["all/large"]);
     world.receiver.accept(&receiving, unwanted);
@@ -158,7 +158,7 @@ async fn a_smaller_offer_takes_its_part_and_leaves_the_rest_for_later() {
     assert_eq!(fs::read(world.to("all/deep/5")).unwrap(), fs::read(world.from("all/deep/5")).unwrap());
     assert_eq!(staging(&world).len(), 1, "the large file's blocks are gone");
     fs::remove_dir_all(world.to("all")).unwrap();
-    assert!(go_on(&world).await.0 >= ((BLOCKS - 16) * BLOCK) as u64);
+    assert!(go_on(&world).await.0 >= ((BLOCKS / 2 - 1) * BLOCK) as u64);
     assert_same(&world, &["all/large", "all/deep/0"]);
 }
 
