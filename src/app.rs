@@ -313,6 +313,7 @@ impl Window {
             }
             Effect::Begin(id) => self.begin_history(id),
             Effect::Finish(id) => self.finish_history(id),
+            Effect::Drop(sheet) => self.desk.ask(Job::Drop(sheet)),
         }
     }
 

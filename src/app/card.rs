@@ -356,7 +356,6 @@ impl Card {
                 }
             }
             Notice::Accepted { files, bytes } => {
-                self.sheet = None;
                 self.accepted = Some((files, bytes));
                 return News::Began;
             }
@@ -380,7 +379,6 @@ impl Card {
     /// The transfer is over.
     pub(super) fn ended(&mut self, ended: Result<Report, TransferError>, now: Instant) {
         self.tick(now);
-        self.sheet = None;
         self.snapshots = None;
         self.end = Some(match ended {
             Ok(report) => End::Done(report),
@@ -471,9 +469,11 @@ impl Card {
 
     /// What moves is known. Its top is looked for once: a view would do it again in every frame.
     fn know(&mut self, manifest: Arc<Manifest>) {
-        let top = || manifest.entries().iter().filter(|entry| entry.path.names().nth(1).is_none());
-        let names = top().take(NAMES_SHOWN).map(|entry| entry.path.name().to_owned()).collect();
-        self.top = Some((names, top().count()));
+        let mut top = manifest.entries().iter().filter(|entry| entry.path.names().nth(1).is_none());
+        let names: Vec<String> =
+            top.by_ref().take(NAMES_SHOWN).map(|entry| entry.path.name().to_owned()).collect();
+        let count = names.len() + top.count();
+        self.top = Some((names, count));
         self.manifest = Some(manifest);
     }
 

@@ -2,6 +2,7 @@
 //! thread takes it in order, so that no frame waits. Dropping [`Desk`] finishes what was asked and joins the thread.
 
 use std::{
+    any::Any,
     path::PathBuf,
     sync::{
         Arc,
@@ -75,6 +76,8 @@ pub(super) enum Job {
         title: String,
         body: String,
     },
+    /// Nobody needs this any more, and letting go of it takes a while.
+    Drop(Box<dyn Any + Send>),
     /// Files were dropped; where the pointer is on the screen says on what.
     Dropped(Vec<PathBuf>),
 }
@@ -209,6 +212,7 @@ impl Worker {
             }
             Job::Awake(false) => self.awake = None,
             Job::Notify { title, body } => self.notify(&title, &body),
+            Job::Drop(what) => drop(what),
             Job::Dropped(paths) => {
                 let at = pointer_on_screen();
                 self.reply.send(Outcome::Dropped { paths, at });

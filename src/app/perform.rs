@@ -77,8 +77,8 @@ impl Window {
                 }
             }
             Action::Send(paths) => self.send_paths(paths),
-            Action::Dismiss(id) => self.state.cards.retain(|card| card.id != id || card.end.is_none()),
-            Action::DismissEnded => self.state.cards.retain(|card| card.end.is_none()),
+            Action::Dismiss(id) => self.dismiss(|card| card.id == id),
+            Action::DismissEnded => self.dismiss(|_| true),
             Action::OpenPath(path) => self.desk.ask(Job::Open(path)),
             Action::Reveal(path) => self.desk.ask(Job::Reveal(path)),
             Action::CloseBanner(id) => self.state.banners.retain(|banner| banner.id != id),
@@ -109,6 +109,13 @@ impl Window {
         if let Some(card) = self.state.card(id) {
             change(card);
         }
+    }
+
+    /// Takes those of the cards that have ended from the page.
+    fn dismiss(&mut self, which: impl Fn(&Card) -> bool) {
+        let dismissed = self.state.cards.extract_if(.., |card| card.end.is_some() && which(card));
+        let dismissed: Vec<Card> = dismissed.collect();
+        self.desk.ask(Job::Drop(Box::new(dismissed)));
     }
 
     fn show(&mut self, ctx: &Context, dialog: Option<Dialog>) {

@@ -12,7 +12,7 @@ use eframe::egui::TextureHandle;
 
 use super::{
     action::Action,
-    card::{Card, Direction, End, News, Origin},
+    card::{Card, Direction, End, News, Origin, Sheet},
     code_field::CodeField,
     settings_form::SettingsForm,
     tree::Tree,
@@ -105,7 +105,6 @@ pub(super) struct State {
 }
 
 /// What an event asks of the world outside the window.
-#[derive(Debug)]
 pub(super) enum Effect {
     /// Build the tree of an offer.
     BuildTree(TaskId, Arc<Manifest>),
@@ -117,6 +116,8 @@ pub(super) enum Effect {
     Begin(TaskId),
     /// The history knows how it ended.
     Finish(TaskId),
+    /// An offer is no longer needed. A hundred thousand names take longer to drop than a frame has.
+    Drop(Box<Sheet>),
 }
 
 impl State {
@@ -193,13 +194,17 @@ impl State {
                         }
                         effects.push(Effect::TellAsked(id));
                     }
-                    News::Began => effects.push(Effect::Begin(id)),
+                    News::Began => {
+                        effects.extend(card.sheet.take().map(|sheet| Effect::Drop(Box::new(sheet))));
+                        effects.push(Effect::Begin(id));
+                    }
                 }
             }
             Event::Ended(id, ended) => {
                 let is_own_wish = matches!(ended, Err(TransferError::Cancelled | TransferError::Declined));
                 let Some(card) = self.card(id) else { return effects };
                 card.ended(ended, now);
+                effects.extend(card.sheet.take().map(|sheet| Effect::Drop(Box::new(sheet))));
                 effects.push(Effect::Finish(id));
                 if !is_own_wish {
                     effects.push(Effect::TellEnded(id));

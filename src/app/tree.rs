@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
+
 use crate::protocol::manifest::{EntryKind, Manifest};
 
 /// Whether an entry is wanted; a folder may be wanted in part.
@@ -41,14 +43,18 @@ pub(super) struct Node {
 }
 
 const NO_PARENT: u32 = u32::MAX;
+/// No path has one.
+const BETWEEN_PATHS: char = '\0';
 
 /// The tree of one offer.
 #[derive(Debug, Clone)]
 pub(super) struct Tree {
     manifest: Arc<Manifest>,
     nodes: Vec<Node>,
-    /// Paths in lower case, for the search, by entry.
-    folded: Vec<Box<str>>,
+    /// The nodes' paths in lower case, one after the other, for the search.
+    folded: String,
+    /// Where each of them begins.
+    starts: Vec<usize>,
     search: String,
     /// The nodes that are shown now.
     rows: Vec<u32>,
@@ -109,12 +115,18 @@ impl Tree {
         if nodes.iter().filter(|node| node.depth == 0).count() == 1 {
             nodes[0].is_open = true;
         }
-        let folded = entries.iter().map(|entry| entry.path.as_str().to_lowercase().into()).collect();
+        let (mut folded, mut starts) = (String::new(), Vec::with_capacity(nodes.len()));
+        for node in &nodes {
+            starts.push(folded.len());
+            folded.push_str(&entries[node.entry as usize].path.as_str().to_lowercase());
+            folded.push(BETWEEN_PATHS);
+        }
         let (wanted_bytes, wanted_files) = (manifest.bytes(), manifest.files());
         let mut tree = Self {
             manifest,
             nodes,
             folded,
+            starts,
             search: String::new(),
             rows: Vec::new(),
             wanted_bytes,
@@ -169,15 +181,25 @@ impl Tree {
     fn lay_out(&mut self) {
         self.rows.clear();
         if !self.search.is_empty() {
-            let fits = |node: &Node| self.folded[node.entry as usize].contains(&self.search);
-            let found = self.nodes.iter().enumerate().filter(|(_, node)| fits(node));
-            self.rows.extend(found.map(|(index, _)| index as u32));
-            return;
+            return self.lay_out_found();
         }
         let mut index = 0;
         while let Some(node) = self.nodes.get(index as usize) {
             self.rows.push(index);
             index = if node.is_folder && !node.is_open { node.end } else { index + 1 };
+        }
+    }
+
+    fn lay_out_found(&mut self) {
+        let finder = Finder::new(&self.search);
+        let (mut node, mut from) = (0, 0);
+        while let Some(place) = self.folded.as_bytes().get(from..).and_then(|rest| finder.find(rest)) {
+            let behind = |node: usize| self.starts.get(node + 1).copied().unwrap_or(self.folded.len());
+            while behind(node) <= from + place {
+                node += 1;
+            }
+            self.rows.push(node as u32);
+            from = behind(node);
         }
     }
 
@@ -327,6 +349,8 @@ mod tests {
         let mut tree = sample();
         tree.search(" JPG ");
         assert_eq!(shown(&tree), ["photos/2025/b.jpg", "photos/a.jpg", "photos 2/c.jpg"]);
+        tree.search("t");
+        assert_eq!(shown(&tree).len(), 8);
         tree.search("");
         assert_eq!(shown(&tree), ["photos", "photos 2", "z.txt"]);
     }

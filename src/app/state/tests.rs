@@ -60,6 +60,7 @@ impl Told {
             Effect::TellEnded(_) => "tell ended",
             Effect::Begin(_) => "begin",
             Effect::Finish(_) => "finish",
+            Effect::Drop(_) => "drop",
         };
         self.state.apply(event, self.now).iter().map(name).collect()
     }
@@ -136,7 +137,7 @@ fn a_receive_asks_once_and_then_moves() {
     assert_eq!(told.card().sheet.as_ref().map(|sheet| sheet.conflicts.clone()), Some(vec![0]));
     assert_eq!(told.card().folder, Some(PathBuf::from("/home/ada")));
 
-    assert_eq!(told.notice(Notice::Accepted { files: 2, bytes: Some(30) }), ["begin"]);
+    assert_eq!(told.notice(Notice::Accepted { files: 2, bytes: Some(30) }), ["drop", "begin"]);
     assert!(told.card().sheet.is_none());
     snapshots.send_replace(progress(Phase::OpeningLanes, 0, 30));
     told.tick();
@@ -253,7 +254,7 @@ fn an_own_cancel_later_stays_to_be_read() {
 fn the_other_sides_cancel_is_told_at_any_time() {
     let mut told = Told::with(Direction::Receiving);
     told.offered();
-    assert_eq!(told.apply(failed(ID, TransferError::PeerCancelled)), ["finish", "tell ended"]);
+    assert_eq!(told.apply(failed(ID, TransferError::PeerCancelled)), ["drop", "finish", "tell ended"]);
     assert!(!told.card().is_asking(), "there is nothing to answer any more");
 }
 
