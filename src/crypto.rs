@@ -1,7 +1,8 @@
 //! Cryptography: bytes in, bytes out. Owns key agreement from a code ([`pake`]), the keys of the two encrypted
-//! channels ([`kdf`]), the sealing and opening of one record ([`record`]) and the way back into a session ([`rejoin`]). Called by `transfer`, which joins it to
-//! the protocol's messages. It knows no message, no socket and no clock, and does no arithmetic of its own: every
-//! primitive comes from a reviewed crate, and each module's tests hold it against published answers.
+//! channels ([`kdf`]), the sealing and opening of one record ([`record`]), the way back into a session ([`rejoin`]) and the
+//! proof that a direct connection belongs to one ([`direct`]). Called by `transfer`, which joins it to the protocol's
+//! messages. It knows no message, no socket and no clock, and does no arithmetic of its own: every primitive comes from
+//! a reviewed crate, and each module's tests hold it against published answers.
 //!
 //! The order of use, on both ends:
 //!
@@ -9,13 +10,16 @@
 //! 2. [`SharedKey::confirm`] and [`SharedKey::check`] prove it over the [`Transcript`]; nothing else is said before.
 //! 3. [`derive()`] makes [`ChannelKeys`] for each [`Channel`] from the sender's [`Stretch`].
 //! 4. A [`Sealer`] and an [`Opener`] per lane turn plaintext into records and back.
-//! 5. When the connections are lost, a [`RejoinKey`] proves on new ones that it is still the same two, and gives new keys.
+//! 5. When the connections are lost, a [`RejoinKey`] proves on new ones that it is still the same two, and gives new keys; a
+//!    [`DirectKey`] proves it on connections that go around the relay.
 
+pub mod direct;
 pub mod kdf;
 pub mod pake;
 pub mod record;
 pub mod rejoin;
 
+pub use direct::DirectKey;
 pub use kdf::{Channel, ChannelKeys, RecordKeys, Root, Stretch, derive};
 pub use pake::{Pake, SharedKey, Transcript};
 pub use record::{Due, Opener, Sealer, sealed_len};

@@ -35,6 +35,7 @@ pub use crate::{
         error::TransferError,
         listing::NotAdded,
         offer::{Answer, Choices, Offer},
+        path_mode::PathMode,
         placement::OnConflict,
         progress::{Connection, Notice, Paused, Phase, Progress, Report},
         receive::Output,
@@ -79,6 +80,8 @@ pub struct SendOrder {
     pub bytes_per_sec: Option<u64>,
     /// How long a lost relay, or another side that was lost, is looked for; [`PATIENCE`] unless there is a reason.
     pub patience: Duration,
+    /// Which ways bytes may take.
+    pub path_mode: PathMode,
 }
 
 /// What to receive, and how.
@@ -93,6 +96,8 @@ pub struct ReceiveOrder {
     pub lanes: u16,
     /// How long another side that was lost is looked for; [`PATIENCE`] unless there is a reason.
     pub patience: Duration,
+    /// Which ways bytes may take.
+    pub path_mode: PathMode,
     /// Where it is written down that there is something to go on with.
     pub unfinished: Registry,
 }

@@ -44,5 +44,12 @@ pub const REJOIN_METADATA: &[u8] = b"caiman rejoin metadata v1";
 /// Root of the data keys of a session that was rejoined, over both nonces.
 pub const REJOIN_DATA: &[u8] = b"caiman rejoin data v1";
 
+/// The key that proves direct connections of a session.
+pub const DIRECT: &[u8] = b"caiman direct v1";
+/// The sending side's proof on a direct connection, over both nonces and what the connection is for.
+pub const DIRECT_SENDER: &[u8] = b"caiman direct sender v1";
+/// The receiving side's proof on a direct connection, over both nonces and what the connection is for.
+pub const DIRECT_RECEIVER: &[u8] = b"caiman direct receiver v1";
+
 /// A relay's access password, proven over the relay's nonce.
 pub const RELAY_ACCESS: &[u8] = b"caiman relay access v1";

@@ -4,3 +4,4 @@ pub mod access;
 pub mod addresses;
 pub mod client;
 pub mod io;
+pub mod socket;

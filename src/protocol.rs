@@ -80,6 +80,15 @@
 //! [`peer::FromSender::OpenLane`] opens a new one under a number that this connection has not seen, since sequence numbers
 //! begin anew with each lane.
 //!
+//! *Direct ways* ([`peer::DirectHello`]). Unless one side wants the relay alone, A says before its offer where its machine
+//! listens ([`peer::FromSender::Addresses`]), B answers in kind, and both try all that they were told:
+//!
+//! - The caller: [`peer::DirectHello`], what the connection is for and a nonce. The called: [`peer::DirectAnswer`], a nonce and a
+//!   tag. The caller: [`peer::DirectProof`], a tag. Both tags are HMAC-SHA-256, under a key of the session, over a label for
+//!   the side, both nonces and the purpose. Then a lane's records follow; a probe is closed.
+//! - B says in its acceptance how the first lanes are opened ([`peer::Way`]): directly if a probe has come through, or comes
+//!   within 1.5 s. A decides for every later lane, and moves lanes from the relay to a direct way that is found later.
+//!
 //! *Coming back* (`crypto::rejoin`). When the control connection breaks, or brings nothing for three seconds, both ends enter a
 //! room whose id follows from the root of the metadata keys, with [`relay::Hello::waits`], so that whoever comes first waits:
 //!
@@ -91,9 +100,7 @@
 //!
 //! # Room for what comes
 //!
-//! Versions and feature bits are exchanged and confirmed in the handshake, and [`relay::Welcome::observed`] tells each
-//! side its own address: direct paths need new control messages behind feature bits, and nothing that is here has to change
-//! for them.
+//! Versions and feature bits are exchanged and confirmed in the handshake: what comes can stand behind them.
 
 pub mod frame;
 pub mod manifest;

@@ -19,6 +19,7 @@ use crate::{
     protocol::relay::MAX_LANES,
     relay::{Ports, RelayConfig},
     store::{self, Problem, SaveError, Store},
+    transfer::path_mode::PathMode,
 };
 use fields::{Fields, typed};
 
@@ -51,6 +52,8 @@ pub struct Settings {
     pub save_folder: Option<PathBuf>,
     /// Connections for one transfer at most, 1 to [`MAX_LANES`].
     pub lanes: u16,
+    /// Which ways bytes may take.
+    pub path_mode: PathMode,
     /// How fast to send at most; at least 1.
     pub bytes_per_sec: Option<u64>,
     /// Words of a drawn code, [`MIN_PARTS`] to [`MAX_DRAWN_WORDS`].
@@ -222,6 +225,9 @@ impl Settings {
             host: fields.inner("host").map_or(usual.host, HostRelay::read),
             save_folder: fields.text("save_folder").map(PathBuf::from),
             lanes: fields.number("lanes", 1..=MAX_LANES).unwrap_or(usual.lanes),
+            path_mode: fields
+                .take("path_mode", "must be “automatic”, “local-only” or “relay-only”", typed)
+                .unwrap_or_default(),
             bytes_per_sec: fields.number("bytes_per_sec", 1..=i64::MAX as u64),
             code_words: fields.number("code_words", words).unwrap_or(usual.code_words),
             appearance: fields
@@ -250,6 +256,7 @@ impl Default for Settings {
             host: HostRelay::default(),
             save_folder: None,
             lanes: 8,
+            path_mode: PathMode::default(),
             bytes_per_sec: None,
             code_words: MIN_PARTS as u8,
             appearance: Appearance::default(),

@@ -9,6 +9,7 @@
 pub mod blocks;
 pub mod control;
 pub mod delivery;
+pub mod direct;
 pub mod error;
 pub mod handshake;
 pub mod journal;
@@ -19,6 +20,7 @@ pub mod names;
 pub mod offer;
 pub mod ordered;
 pub mod outgoing;
+pub mod path_mode;
 pub mod placement;
 pub mod plan;
 pub mod progress;

@@ -12,7 +12,7 @@ use caiman::{
     protocol::{
         VERSION, frame,
         frame::FrameError,
-        peer::{First, FromReceiver, FromSender, ReceiverFirst, ReceiverHello, SenderVerdict, Trouble},
+        peer::{First, FromReceiver, FromSender, ReceiverFirst, ReceiverHello, SenderVerdict, Trouble, Way},
     },
     transfer::{error::Misbehaviour, plan::MIN_BLOCK},
 };
@@ -80,7 +80,7 @@ enum Act {
 use Act::*;
 
 fn take_over(lanes: u16) -> Act {
-    Say(FromReceiver::Accept { lanes, wanted: None })
+    Say(FromReceiver::Accept { lanes, way: Way::Relay, wanted: None })
 }
 
 fn stored(first: u64, count: u64) -> Act {
@@ -106,7 +106,7 @@ async fn perform(peer: &mut HostilePeer, paths: &[String], acts: &[Act]) -> Vec<
         match act {
             Say(message) => peer.say(message).await,
             TakeAll => {
-                peer.say(&FromReceiver::Accept { lanes: 1, wanted: None }).await;
+                peer.say(&FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None }).await;
                 lanes = peer.open_lanes(1).await;
                 for _ in 0..BLOCKS {
                     lanes[0].take().await.unwrap();
@@ -145,7 +145,8 @@ fn assert_misbehaved(name: &str, ended: &Ended, expected: &Misbehaviour) {
 #[tokio::test]
 async fn acceptances_that_were_never_offered_are_refused() {
     let mut stage = Stage::new().await;
-    let wanting = |bits: Vec<u8>| vec![Say(FromReceiver::Accept { lanes: 1, wanted: Some(bits) })];
+    let wanting =
+        |bits: Vec<u8>| vec![Say(FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: Some(bits) })];
     let cases = [
         ("more lanes than offered", vec![take_over(5)], Misbehaviour::Lanes),
         ("all lanes there could be", vec![take_over(u16::MAX)], Misbehaviour::Lanes),
@@ -286,7 +287,7 @@ async fn a_stream_is_acknowledged_like_anything_else() {
         let (ended, ()) = against(&mut stage, stream(), async |relay, code| {
             let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
             hear_offer(&mut peer).await;
-            peer.say(&FromReceiver::Accept { lanes: 1, wanted: None }).await;
+            peer.say(&FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None }).await;
             let mut lanes = peer.open_lanes(1).await;
             assert_eq!(lanes[0].take().await.unwrap().1.len(), BLOCK);
             assert_eq!(lanes[0].take().await.unwrap(), (1, vec![7; 5]));
@@ -326,7 +327,7 @@ async fn a_stream_that_pauses_keeps_the_sender_listening() {
         let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
         hear_offer(&mut peer).await;
         writer.send(vec![7; BLOCK]).unwrap();
-        peer.say(&FromReceiver::Accept { lanes: 1, wanted: None }).await;
+        peer.say(&FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None }).await;
         let mut lanes = peer.open_lanes(1).await;
         assert_eq!(lanes[0].take().await.unwrap().0, 0);
         assert_eq!(within(peer.hear_record()).await, Some(vec![1]), "no heartbeat");

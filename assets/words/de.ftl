@@ -160,6 +160,10 @@ no-room-there = Die Festplatte des anderen Computers ist voll. Es geht von selbs
 stall-network = Seit { $time } kommt nichts durch. Prüfen Sie das Netz auf beiden Seiten; es geht von selbst weiter, sobald es kann.
 stall-disk-here = Die Festplatte dieses Computers ist seit { $time } beschäftigt. Es geht von selbst weiter.
 stall-disk-there = Die Festplatte des anderen Computers ist seit { $time } beschäftigt. Es geht von selbst weiter.
+path-direct = Direkt zwischen den beiden Computern · { $lanes ->
+    [one] eine Verbindung
+   *[other] { $lanes } Verbindungen
+}
 path-relay = Über das Relay { $relay } · { $lanes ->
     [one] eine Verbindung
    *[other] { $lanes } Verbindungen
@@ -414,6 +418,13 @@ set-words = Wörter im Code
 set-words-hint = Vier sind sicher: Ein Code gilt einmal und erlaubt drei Versuche.
 set-lanes = Verbindungen
 set-lanes-hint = Höchstens so viele zugleich für eine Übertragung. Acht passen für die meisten Netze.
+set-path = Wege
+set-path-automatic = Automatisch
+set-path-local = Lokales Netz
+set-path-relay = Relay
+set-path-automatic-hint = Direkt, wo die beiden Computer einander erreichen, sonst über das Relay.
+set-path-local-hint = Die Daten bleiben im lokalen Netz.
+set-path-relay-hint = Immer über das Relay: Die andere Seite erfährt die Adressen dieses Computers nicht.
 set-rate = Tempolimit
 set-no-limit = keins, oder etwa 5 MB/s
 set-bad-rate = Schreiben Sie ein Tempo wie 5 MB/s oder 500 kB/s, oder nichts.

@@ -161,6 +161,10 @@ no-room-there = The other computer's disk is full. It goes on by itself as soon 
 stall-network = Nothing has come through for { $time }. Check the network on both sides; it goes on by itself as soon as it can.
 stall-disk-here = This computer's disk has been busy for { $time }. It goes on by itself.
 stall-disk-there = The other computer's disk has been busy for { $time }. It goes on by itself.
+path-direct = Directly between the two computers · { $lanes ->
+    [one] one connection
+   *[other] { $lanes } connections
+}
 path-relay = Through the relay { $relay } · { $lanes ->
     [one] one connection
    *[other] { $lanes } connections
@@ -412,6 +416,13 @@ set-words = Words in a code
 set-words-hint = Four are safe: a code works once and allows three tries.
 set-lanes = Connections
 set-lanes-hint = At most so many at once for one transfer. Eight suit most networks.
+set-path = Ways
+set-path-automatic = Automatic
+set-path-local = Local network
+set-path-relay = Relay
+set-path-automatic-hint = Directly where the two computers can reach each other, else through the relay.
+set-path-local-hint = Bytes stay within the local network.
+set-path-relay-hint = Always through the relay: the other side doesn't learn this computer's addresses.
 set-rate = Speed limit
 set-no-limit = no limit, or such as 5 MB/s
 set-bad-rate = Write a speed such as 5 MB/s or 500 kB/s, or nothing.

@@ -158,6 +158,9 @@ pub(super) fn stall(words: &Words, card: &Card, since: Duration) -> String {
 /// Which way the bytes take.
 pub(super) fn path(words: &Words, card: &Card) -> String {
     let lanes: FluentValue<'_> = card.progress.lanes.into();
+    if card.progress.is_direct {
+        return words.tell("path-direct", &[("lanes", lanes)]);
+    }
     match (&card.hosted, &card.relay) {
         (Some(_), _) => words.tell("path-hosted", &[("lanes", lanes)]),
         (None, Some(relay)) => {

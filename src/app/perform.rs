@@ -170,6 +170,7 @@ impl Window {
             lanes: settings.lanes,
             bytes_per_sec: settings.bytes_per_sec,
             patience: PATIENCE,
+            path_mode: settings.path_mode,
         };
         let id = self.engine.new_id();
         if self.command(Command::Send(id, Box::new(order))) {
@@ -209,6 +210,7 @@ impl Window {
             output: Output::Folder(self.state.save_folder.clone()),
             lanes: settings.lanes,
             patience: PATIENCE,
+            path_mode: settings.path_mode,
             unfinished: Registry::at(Store::unfinished_folder()),
         };
         let id = self.engine.new_id();

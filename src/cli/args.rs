@@ -7,12 +7,12 @@ use std::{
     str::FromStr,
 };
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::{exit, units};
 use crate::{
-    engine::{Limits, PATIENCE, Ports},
+    engine::{Limits, PATIENCE, PathMode, Ports},
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
 };
@@ -161,12 +161,37 @@ pub(super) struct CommonArgs {
     /// At most this many connections at once.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LANES)))]
     pub(super) lanes: u16,
+    /// Which ways bytes may take: directly where the two machines can reach each other, only within the local network, or
+    /// only through the relay, which hides this machine's addresses from the other side.
+    #[arg(long, value_enum, default_value_t = PathArg::Auto, value_name = "WAYS")]
+    pub(super) path: PathArg,
     /// How many seconds to look for a lost relay, or for the other side when its connection is lost.
     #[arg(long, default_value_t = PATIENCE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub(super) patience: u64,
     /// Print what happens as one JSON object a line: to standard output, or to standard error with --stdout.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Which ways bytes may take, as the command line names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PathArg {
+    /// Directly where that works, else through the relay.
+    Auto,
+    /// Only within the local network.
+    Local,
+    /// Only through the relay.
+    Relay,
+}
+
+impl From<PathArg> for PathMode {
+    fn from(path: PathArg) -> Self {
+        match path {
+            PathArg::Auto => Self::Automatic,
+            PathArg::Local => Self::LocalOnly,
+            PathArg::Relay => Self::RelayOnly,
+        }
+    }
 }
 
 /// Which relay a person asks for.

@@ -132,8 +132,12 @@ impl Reporter {
                 ),
                 None => show::bytes(progress.bytes),
             };
-            let fields =
-                json!({ "bytes": progress.bytes, "total": progress.total_bytes, "lanes": progress.lanes });
+            let fields = json!({
+                "bytes": progress.bytes,
+                "total": progress.total_bytes,
+                "lanes": progress.lanes,
+                "direct": progress.is_direct,
+            });
             self.say(&line, "progress", fields);
         }
     }

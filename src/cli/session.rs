@@ -59,6 +59,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         lanes: common.lanes,
         bytes_per_sec: args.rate.map(Into::into),
         patience: Duration::from_secs(common.patience),
+        path_mode: common.path.into(),
     };
     let plan = Plan::Send { needs_password };
     run(reporter, plan, interrupts, |id| Command::Send(id, Box::new(order))).await
@@ -104,7 +105,8 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     let (code, _) = invite.into_parts();
     let patience = Duration::from_secs(common.patience);
     let unfinished = Registry::at(Store::unfinished_folder());
-    let order = ReceiveOrder { code, relay, output, lanes: common.lanes, patience, unfinished };
+    let (lanes, path_mode) = (common.lanes, common.path.into());
+    let order = ReceiveOrder { code, relay, output, lanes, patience, path_mode, unfinished };
     let plan = Plan::Receive { accepts: yes || stdout, on_conflict, exclude, resumes: !no_resume };
     run(reporter, plan, interrupts, |id| Command::Receive(id, Box::new(order))).await
 }

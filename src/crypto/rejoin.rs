@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::{Channel, ChannelKeys, CryptoError, Side, kdf};
+use super::{Channel, ChannelKeys, CryptoError, DirectKey, Side, kdf};
 use crate::labels;
 
 /// Length of a nonce.
@@ -46,6 +46,14 @@ impl RejoinKey {
         let mut room = [0; 16];
         kdf::expand(&self.0, labels::REJOIN_ROOM, &mut room);
         room
+    }
+
+    /// What proves that a direct connection is one of this session's.
+    #[must_use]
+    pub fn direct(&self) -> DirectKey {
+        let mut key = Zeroizing::new([0; 32]);
+        kdf::expand(&self.0, labels::DIRECT, key.as_mut());
+        DirectKey::new(*key)
     }
 
     /// The tag with which the end `by` proves that it holds this key: HMAC-SHA-256 (RFC 2104) over the end's label and

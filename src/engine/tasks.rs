@@ -193,8 +193,8 @@ async fn send_task(
     cancel: CancellationToken,
     out: Out,
 ) -> TaskId {
-    let SendOrder { what, code, relay, lanes, bytes_per_sec, patience } = order;
-    let with_relay = |relay| SendRequest { what, code, relay, lanes, bytes_per_sec, patience };
+    let SendOrder { what, code, relay, lanes, bytes_per_sec, patience, path_mode } = order;
+    let with_relay = |relay| SendRequest { what, code, relay, lanes, bytes_per_sec, patience, path_mode };
     let ended = match relay {
         Some(relay) => {
             let request = with_relay(relay);
@@ -234,8 +234,8 @@ async fn receive_task(
     end: (CancellationToken, Arc<AtomicBool>),
     out: Out,
 ) -> TaskId {
-    let ReceiveOrder { code, relay, output, lanes, patience, unfinished } = order;
-    let request = ReceiveRequest { code, relay, output, lanes, patience, unfinished };
+    let ReceiveOrder { code, relay, output, lanes, patience, path_mode, unfinished } = order;
+    let request = ReceiveRequest { code, relay, output, lanes, patience, path_mode, unfinished };
     let work = async |context: &Context| receive(request, person, context).await;
     let ended = transfer(id, &out, end, work).await;
     out.send(Event::Ended(id, ended)).await;

@@ -2,14 +2,13 @@
 
 use std::{fmt, io, net::SocketAddr, str::FromStr, time::Duration};
 
-use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, lookup_host},
     time::{Instant, sleep, timeout},
 };
 
-use super::{access, addresses::Reach, io as frames};
+use super::{access, addresses::Reach, io as frames, socket};
 use crate::protocol::{
     Role, VERSION,
     relay::{
@@ -29,8 +28,7 @@ const CHECKS: u32 = 3;
 const CHECK_PAUSE: Duration = Duration::from_millis(50);
 /// How long trying a relay may take in all.
 const PROBE_LIMIT: Duration = Duration::from_secs(15);
-/// Silence on a connection after which the system asks whether the other end is there.
-const KEEPALIVE: Duration = Duration::from_secs(10);
+/// Silence after which the system asks whether the relay is there, while somebody lost is waited for.
 const QUICK_KEEPALIVE: Duration = Duration::from_secs(2);
 /// How long a lane waits for its other end.
 const LANE_LIMIT: Duration = Duration::from_secs(15);
@@ -210,7 +208,7 @@ async fn enter(mut stream: TcpStream, welcome: Welcome, join: Join<'_>) -> Resul
     let Join { role, room, place, waits, first, .. } = join;
     if waits {
         // Who looks for somebody that was lost may lose the relay as well while waiting there.
-        keep_alive(&stream, QUICK_KEEPALIVE).map_err(|_| RelayClientError::Lost)?;
+        socket::keep_alive(&stream, QUICK_KEEPALIVE).map_err(|_| RelayClientError::Lost)?;
     }
     let hello = Hello { version: VERSION, features: 0, role, room, place, waits, proof, first };
     let exchange = async {
@@ -311,8 +309,8 @@ impl LaneAddress {
             ports => self.data_ports[usize::from(hello.lane) % ports],
         };
         let data = SocketAddr::new(self.control.ip(), data_port);
-        let mut stream = match connect_to(data, CONNECT_LIMIT).await {
-            Err(_) if data != self.control => connect_to(self.control, CONNECT_LIMIT).await,
+        let mut stream = match socket::connect(data, CONNECT_LIMIT).await {
+            Err(_) if data != self.control => socket::connect(self.control, CONNECT_LIMIT).await,
             tried => tried,
         }
         .map_err(|_| RelayClientError::Lost)?;
@@ -364,29 +362,13 @@ async fn connect(address: &RelayAddress, limit: Duration) -> Result<TcpStream, R
     let looked_up = timeout(limit, lookup_host((address.host.as_str(), address.port))).await;
     let addresses = looked_up.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(unreachable)?;
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for socket in addresses {
-        match connect_to(socket, limit).await {
+    for address in addresses {
+        match socket::connect(address, limit).await {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = error,
         }
     }
     Err(unreachable(failure))
-}
-
-async fn connect_to(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
-    let stream = timeout(limit, TcpStream::connect(address)).await??;
-    stream.set_nodelay(true)?;
-    keep_alive(&stream, KEEPALIVE)?;
-    Ok(stream)
-}
-
-/// Has the system notice that the other end is gone without a word: after `time` of silence, and about as long again.
-fn keep_alive(stream: &TcpStream, time: Duration) -> io::Result<()> {
-    let keepalive =
-        TcpKeepalive::new().with_time(time).with_interval(time.div_f32(2.0).max(Duration::from_secs(1)));
-    #[cfg(any(target_os = "linux", target_os = "macos", windows))]
-    let keepalive = keepalive.with_retries(3);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The order of the messages is told in [`crate::protocol`]. Every list is bounded by the record that carries it,
 //! [`MAX_CONTROL`] bytes of plaintext.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{OfferKind, RawEntry};
@@ -103,6 +105,61 @@ pub struct RejoinProof {
     pub tag: [u8; 32],
 }
 
+/// How the two ends of a lane come together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Way {
+    /// Both go to the relay.
+    Relay,
+    /// The sending side's machine connects to the receiving side's.
+    FromSender,
+    /// The receiving side's machine connects to the sending side's.
+    FromReceiver,
+}
+
+/// Most addresses that a side may name.
+pub const MAX_ADDRESSES: usize = 16;
+
+/// What a direct connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Purpose {
+    /// To see whether it can be made at all.
+    Probe,
+    /// To come back to each other after the control connection was lost.
+    Return,
+    /// It is a lane.
+    Lane {
+        /// Of which connection.
+        link: u64,
+        /// Which one.
+        lane: u16,
+    },
+}
+
+/// The first words on a direct connection, by whoever made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectHello {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Fresh random bytes.
+    pub nonce: [u8; 32],
+}
+
+/// The answer of whoever was called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectAnswer {
+    /// Fresh random bytes.
+    pub nonce: [u8; 32],
+    /// Proof that it is the other side of the session.
+    pub tag: [u8; 32],
+}
+
+/// The proof of whoever called. After it the connection is what it was made for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectProof {
+    /// Proof that it is the other side of the session.
+    pub tag: [u8; 32],
+}
+
 /// Control messages from sender to receiver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromSender {
@@ -124,6 +181,9 @@ pub enum FromSender {
         /// BLAKE3 over all pages' entries; names this offer when it is resumed.
         digest: [u8; 32],
     },
+    /// Where this machine may be reached directly, at most [`MAX_ADDRESSES`]: said before the offer and again on each new
+    /// connection. Answered in kind. Without it the other side doesn't look for a direct way.
+    Addresses(Vec<SocketAddr>),
     /// This lane is opened now, and the other side is to do the same. Its number is a slot below
     /// [`super::relay::MAX_LANES`], by which the relay knows it, plus a multiple of that for each time that the slot is
     /// used again, so that no two lanes of a connection share a number.
@@ -132,6 +192,8 @@ pub enum FromSender {
         link: u64,
         /// The lane.
         lane: u16,
+        /// How its ends come together.
+        way: Way,
     },
     /// This end of a lane is over.
     LaneOver {
@@ -171,9 +233,13 @@ pub enum FromReceiver {
     Accept {
         /// How many lanes both open.
         lanes: u16,
+        /// How their ends come together.
+        way: Way,
         /// One bit an entry, lowest bit first: which entries are wanted. `None` means all.
         wanted: Option<Vec<u8>>,
     },
+    /// The answer to [`FromSender::Addresses`]: where this machine may be reached directly. None means that it is not to be.
+    Addresses(Vec<SocketAddr>),
     /// Before [`FromReceiver::Accept`]: blocks that are here already, as (first, count), of the plan that follows from the
     /// acceptance.
     Held(Vec<(u64, u64)>),
@@ -185,6 +251,8 @@ pub enum FromReceiver {
     Reopen {
         /// Which connection is meant.
         link: u64,
+        /// How the ends of its lanes come together.
+        way: Way,
     },
     /// This end of a lane is over, and whatever the lane brought was said.
     LaneOver {

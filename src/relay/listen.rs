@@ -1,17 +1,10 @@
-//! Listening sockets: how they are bound, and how one task accepts from all of them in turn.
+//! Listening sockets: how one task accepts from all of them in turn.
 
-use std::{
-    future::poll_fn,
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, io, net::SocketAddr, task::Poll, time::Duration};
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
-const BACKLOG: i32 = 1024;
 /// How long to leave the system alone when it has no more open files or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -60,34 +53,6 @@ impl Listeners {
         }
         Poll::Pending
     }
-}
-
-/// Listens on `host`, or on every address: IPv6 and IPv4 on one socket, IPv4 alone where there is no IPv6.
-pub(super) fn bind(host: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
-    if let Some(host) = host {
-        return bind_to(SocketAddr::new(host, port));
-    }
-    match bind_to((Ipv6Addr::UNSPECIFIED, port).into()) {
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            bind_to((Ipv4Addr::UNSPECIFIED, port).into())
-        }
-        result => result,
-    }
-}
-
-fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
-        socket.set_only_v6(false)?;
-    }
-    // Elsewhere than on Windows this only lets a restarted relay have its port back at once; there it would let two
-    // programs share it.
-    #[cfg(not(windows))]
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
 }
 
 /// Small messages go out at once, and a peer that vanished without a word is noticed within a minute.

@@ -20,10 +20,10 @@ use super::{
     connection,
     copy::LEAVE_GRACE,
     exporter,
-    listen::{self, Listeners},
+    listen::Listeners,
     shared::{Link, Shared},
 };
-use crate::protocol::relay::MAX_DATA_PORTS;
+use crate::{net::socket, protocol::relay::MAX_DATA_PORTS};
 
 /// Connections over the limits that are told so at the same time; the others are closed without a word.
 const MAX_TURNED_AWAY: usize = 64;
@@ -237,7 +237,7 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 fn bind(host: Option<IpAddr>, port: u16) -> Result<(TcpListener, SocketAddr), RelayError> {
     let wanted = SocketAddr::new(host.unwrap_or(std::net::Ipv6Addr::UNSPECIFIED.into()), port);
-    listen::bind(host, port)
+    socket::bind(host, port)
         .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
         .map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => RelayError::PortTaken(wanted),

@@ -41,6 +41,7 @@ fn everything_set() -> Settings {
         relays: vec![first, Relay::new("[2001:db8::1]:9".parse().unwrap())],
         host,
         save_folder: Some(PathBuf::from("C:\\Users\\x\\Übertragung")),
+        path_mode: PathMode::RelayOnly,
         lanes: 3,
         bytes_per_sec: Some(20_000_000),
         code_words: 6,

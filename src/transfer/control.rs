@@ -10,7 +10,7 @@
 //! and gives up when the other side stays away for longer than this side's patience. It may be dropped at any await and
 //! called again, so it can stand in a `select!` beside lanes and a person's decisions.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -21,8 +21,10 @@ use tokio::{
 };
 
 use super::{
+    direct::{Direct, Paths},
     error::{Misbehaviour, TransferError},
     handshake::Keys,
+    path_mode::PathMode,
     progress::{Connection, Context},
     rejoin::{Home, Return},
     rendezvous::{Meeting, RelayChoice, place},
@@ -32,8 +34,12 @@ use crate::{
         ChannelKeys, Opener, Sealer, Side,
         record::{HEADER_LEN, sealed_len},
     },
-    net::client::LaneAddress,
-    protocol::{frame, peer::MAX_CONTROL, relay::LaneToken},
+    net::{addresses::Reach, client::LaneAddress},
+    protocol::{
+        frame,
+        peer::{MAX_CONTROL, Way},
+        relay::LaneToken,
+    },
 };
 
 /// A side that has said nothing for this long says that it is alive.
@@ -68,17 +74,23 @@ pub struct Control {
     recovered_at: Option<Instant>,
     link: u64,
     door: Door,
+    /// Ways around the relay, unless a person wants none.
+    paths: Option<Paths>,
+    /// The connection on which the other side's addresses came.
+    addresses_came: Option<u64>,
 }
 
 /// Where and under which keys the lanes of this connection are opened.
 #[derive(Clone)]
 pub struct LaneDoor {
-    /// Where.
-    pub address: LaneAddress,
-    /// The name that the relay knows them by.
-    pub token: LaneToken,
+    /// Where the relay takes them, and the name that it knows them by; `None` where it was gone around.
+    pub relay: Option<(LaneAddress, LaneToken)>,
     /// Keys of the data channel.
     pub keys: Arc<ChannelKeys>,
+    /// Names the connection.
+    pub link: u64,
+    /// The way around the relay.
+    pub direct: Option<Arc<Direct>>,
 }
 
 enum Door {
@@ -114,6 +126,13 @@ struct Wire {
     is_in_step: bool,
 }
 
+impl LaneDoor {
+    /// How lanes are best opened now.
+    pub fn way(&self) -> Way {
+        self.direct.as_ref().map_or(Way::Relay, |direct| direct.way())
+    }
+}
+
 impl Control {
     /// Over a stream whose handshake is done; who is lost is looked for through `relay` for as long as `patience` allows.
     pub fn new(
@@ -121,15 +140,20 @@ impl Control {
         side: Side,
         relay: &RelayChoice,
         patience: Duration,
+        mode: PathMode,
         context: &Context,
     ) -> Result<Self, TransferError> {
         let Meeting { stream, lanes, token, keys: Keys { metadata, data, rejoin } } = meeting;
+        let known = lanes.relay();
+        let met_here = known.reach() == Some(Reach::ThisComputer);
+        let paths = Paths::open(side, &rejoin, mode, met_here);
         let home = Home {
             relay: relay.clone(),
-            known: lanes.relay(),
+            known,
             side,
             key: rejoin,
             place: place()?,
+            direct: paths.as_ref().map(|paths| Arc::clone(paths.direct())),
             patience,
             context: context.clone(),
         };
@@ -145,6 +169,8 @@ impl Control {
             recovered_at: None,
             link: 0,
             door: Door::Deriving(lanes, token, data),
+            paths,
+            addresses_came: None,
         })
     }
 
@@ -157,11 +183,37 @@ impl Control {
     pub async fn lane_door(&mut self) -> LaneDoor {
         if let Door::Deriving(address, token, keys) = &mut self.door {
             let keys = Arc::new(keys.await.expect("deriving a key doesn't panic"));
-            self.door = Door::Open(LaneDoor { address: address.clone(), token: *token, keys });
+            let direct = self.home.direct.clone();
+            let (relay, link) = (Some((address.clone(), *token)), self.link);
+            self.door = Door::Open(LaneDoor { relay, keys, link, direct });
         }
         match &self.door {
             Door::Open(door) => door.clone(),
             Door::Deriving(..) => unreachable!("the keys were just waited for"),
+        }
+    }
+
+    /// Where the other side may reach this machine directly; empty if it is not to know.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.paths.as_ref().map(Paths::addresses).unwrap_or_default()
+    }
+
+    /// The other side has said where it may be reached directly, which it does once on each connection.
+    pub fn try_directly(&mut self, theirs: &[SocketAddr]) -> Result<(), TransferError> {
+        if self.addresses_came.replace(self.link) == Some(self.link) {
+            return Err(Misbehaviour::OutOfTurn("addresses").into());
+        }
+        if let Some(paths) = &mut self.paths {
+            paths.try_all(theirs);
+        }
+        Ok(())
+    }
+
+    /// Waits for a direct way as long as that makes sense; says how lanes are best opened then.
+    pub async fn way(&self) -> Way {
+        match &self.paths {
+            Some(paths) => paths.settled().await,
+            None => Way::Relay,
         }
     }
 
@@ -312,15 +364,20 @@ impl Control {
 
     /// On a new connection with the same other side.
     fn go_on(&mut self, returned: Result<Return, tokio::task::JoinError>) -> Result<(), TransferError> {
-        let Return { stream, metadata, data, lanes, token, link } =
-            returned.expect("coming back doesn't panic");
+        let Return { stream, metadata, data, relay, link } = returned.expect("coming back doesn't panic");
         let mut wire = Wire::new(stream, &metadata, &self.home);
         wire.say(self.talk.heard, HEARTBEAT_MESSAGE)?;
         self.talk.heard_since_told = 0;
         self.wire = Some(wire);
         self.lost_at = None;
         self.link = link;
-        self.door = Door::Open(LaneDoor { address: lanes, token, keys: Arc::new(data) });
+        if relay.is_some()
+            && let Some(paths) = &self.paths
+        {
+            paths.start_over();
+        }
+        let (keys, direct) = (Arc::new(data), self.home.direct.clone());
+        self.door = Door::Open(LaneDoor { relay, keys, link, direct });
         self.returning = JoinSet::new();
         self.home.context.update(|progress| progress.connection = Connection::Up);
         Ok(())

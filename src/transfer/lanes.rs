@@ -1,11 +1,13 @@
 //! Lanes: the connections that carry blocks. Each is a task of its own that takes the next block when it is free, so a slow
 //! lane slows only itself. Nothing here decides how a transfer ends; a lane that breaks reports it and goes.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
-use std::time::Duration;
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -35,6 +37,7 @@ use crate::{
     net::client::RelayClientError,
     protocol::{
         Role,
+        peer::Way,
         relay::{LaneHello, MAX_LANES, Refusal},
     },
 };
@@ -42,10 +45,34 @@ use crate::{
 /// How often a full disk is tried again.
 const ROOM_RETRY: Duration = Duration::from_secs(1);
 
-/// Opens a lane through the relay, which knows it by its slot.
-async fn open(door: &LaneDoor, lane: u16, role: Role) -> Result<TcpStream, TransferError> {
-    let hello = LaneHello { token: door.token, lane: lane % MAX_LANES, role };
-    door.address.open(hello).await.map_err(|error| match error {
+/// One lane: its number, and how its ends come together.
+#[derive(Debug, Clone, Copy)]
+pub struct Lane {
+    /// Its number.
+    pub number: u16,
+    /// How its ends come together.
+    pub way: Way,
+}
+
+/// The ways to stop a sending lane.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// At once; what is on its way may be lost.
+    pub now: CancellationToken,
+    /// Once the block that it has is sent.
+    pub after_block: CancellationToken,
+}
+
+/// Opens one end of a lane.
+async fn open(door: &LaneDoor, lane: Lane, role: Role) -> Result<TcpStream, TransferError> {
+    if lane.way != Way::Relay {
+        let direct = door.direct.as_ref().ok_or(Misbehaviour::Lanes)?;
+        return direct.lane(lane.way, door.link, lane.number).await;
+    }
+    // The relay knows it by its slot.
+    let (address, token) = door.relay.as_ref().ok_or(TransferError::PeerLost)?;
+    let hello = LaneHello { token: *token, lane: lane.number % MAX_LANES, role };
+    address.open(hello).await.map_err(|error| match error {
         // A relay forgets a transfer as soon as one side has left it; why that one left, the control channel tells.
         RelayClientError::Lost | RelayClientError::Refused(Refusal::NoSuchLane) => TransferError::PeerLost,
         other => other.into(),
@@ -67,22 +94,20 @@ pub struct SendLanes {
 }
 
 impl SendLanes {
-    /// Opens lane `lane` and sends blocks over it until the queue has no more for it, or `end` is cancelled. A block that
-    /// was begun to be read is read to its end whatever happens, so that the queue knows of it.
-    pub async fn run(
-        self: Arc<Self>,
-        door: LaneDoor,
-        lane: u16,
-        end: CancellationToken,
-    ) -> Result<(), TransferError> {
+    /// Opens a lane and sends blocks over it until the queue has no more for it, or it is stopped. A block that was begun to
+    /// be read is read to its end whatever happens, so that the queue knows of it.
+    pub async fn run(self: Arc<Self>, door: LaneDoor, lane: Lane, stop: Stop) -> Result<(), TransferError> {
+        let Stop { now: end, after_block } = stop;
         let Some(opened) = end.run_until_cancelled(open(&door, lane, Role::Sender)).await else {
             return Ok(());
         };
         let mut stream = opened?;
         self.has_opened.store(true, Ordering::Relaxed);
+        let lane = lane.number;
         let mut sealer = Sealer::new(door.keys.sent_by(Side::Sender), lane);
         let mut buffer = Vec::with_capacity(sealed_len(self.block_size as usize));
-        while let Some(Some(taken)) = end.run_until_cancelled(self.queue.take(lane)).await {
+        let next = || async { after_block.run_until_cancelled(self.queue.take(lane)).await.flatten() };
+        while let Some(Some(taken)) = end.run_until_cancelled(next()).await {
             let this = Arc::clone(&self);
             let filled;
             (buffer, sealer, filled) = spawn_blocking(move || {
@@ -144,12 +169,12 @@ pub struct ReceiveLanes {
 }
 
 impl ReceiveLanes {
-    /// Opens lane `lane` and stores blocks until the sender closes it or `end` is cancelled. A block that is being stored is
-    /// stored to its end whatever happens, so that it is told of.
+    /// Opens a lane and stores blocks until the sender closes it or `end` is cancelled. A block that is being stored is stored
+    /// to its end whatever happens, so that it is told of.
     pub async fn run(
         self: Arc<Self>,
         door: LaneDoor,
-        lane: u16,
+        lane: Lane,
         end: CancellationToken,
     ) -> Result<(), TransferError> {
         let Some(opening) = end.run_until_cancelled(open(&door, lane, Role::Receiver)).await else {
@@ -158,7 +183,7 @@ impl ReceiveLanes {
         let mut stream = opening?;
         self.has_opened.store(true, Ordering::Relaxed);
         let keys = door.keys.sent_by(Side::Sender);
-        let mut opener = Opener::new(keys, lane, self.plan.block_size() as usize);
+        let mut opener = Opener::new(keys, lane.number, self.plan.block_size() as usize);
         let mut record = Vec::new();
         loop {
             let mut header = [0; HEADER_LEN];

@@ -78,6 +78,8 @@ pub struct Progress {
     pub total_bytes: Option<u64>,
     /// Connections that carry data.
     pub lanes: u16,
+    /// Whether they go straight from one machine to the other.
+    pub is_direct: bool,
     /// How it stands with the connection to the other side. While it is lost, the phase is what will go on after.
     pub connection: Connection,
     /// Who wants it to rest.

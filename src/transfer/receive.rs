@@ -26,6 +26,7 @@ use super::{
     error::{Misbehaviour, TransferError},
     lanes::{Claims, ReceiveLanes, WithoutRoom},
     offer::{Answer, Choices, Offer},
+    path_mode::PathMode,
     progress::{Context, Notice, Paused, Phase, Report},
     rendezvous::{RelayChoice, explain_loss, meet_sender},
     staging::Staging,
@@ -37,7 +38,7 @@ use crate::{
     protocol::{
         frame,
         manifest::{Manifest, ManifestBuilder},
-        peer::{FromReceiver, FromSender},
+        peer::{FromReceiver, FromSender, Way},
         relay::MAX_LANES,
     },
 };
@@ -60,6 +61,8 @@ pub struct ReceiveRequest {
     pub lanes: u16,
     /// How long another side that was lost is looked for. With none, the loss is the end.
     pub patience: Duration,
+    /// Which ways bytes may take.
+    pub path_mode: PathMode,
     /// Where it is written down that there is something to go on with.
     pub unfinished: Registry,
 }
@@ -93,7 +96,8 @@ pub async fn receive(
         meeting = meet_sender(&request.relay, &code, context) => meeting?,
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
-    let mut control = Control::new(meeting, Side::Receiver, &request.relay, request.patience, context)?;
+    let mut control =
+        Control::new(meeting, Side::Receiver, &request.relay, request.patience, request.path_mode, context)?;
     let max_lanes = request.lanes.clamp(1, MAX_LANES);
     let mut kept = Kept::default();
     let checked = tokio::select! {
@@ -216,7 +220,8 @@ async fn run(
     for ranges in here.ranges().chunks(RANGES_AT_ONCE) {
         control.say(&FromReceiver::Held(ranges.to_vec()))?;
     }
-    control.say(&FromReceiver::Accept { lanes, wanted: accepted.wanted.to_wire() })?;
+    let way = if lanes > 0 { control.way().await } else { Way::Relay };
+    control.say(&FromReceiver::Accept { lanes, way, wanted: accepted.wanted.to_wire() })?;
     let total = plan.stream().is_none().then(|| plan.bytes());
     context.tell(Notice::Accepted { files: plan.wanted_files(), bytes: total }).await;
     context.update(|progress| {
@@ -239,6 +244,7 @@ async fn run(
         context,
         accepted: &accepted,
         lanes: shared,
+        way,
         news,
         pause,
         paused: Paused::default(),
@@ -275,7 +281,7 @@ async fn read_offer(control: &mut Control) -> Result<(Arc<Manifest>, u16), Trans
                 }
                 break (builder, lanes);
             }
-            other => check_common(&other)?,
+            other => check_common(control, &other)?,
         }
     };
     let mut digest = blake3::Hasher::new();
@@ -298,7 +304,7 @@ async fn read_offer(control: &mut Control) -> Result<(Arc<Manifest>, u16), Trans
                 }
                 return Ok((Arc::new(manifest), lanes));
             }
-            other => check_common(&other)?,
+            other => check_common(control, &other)?,
         }
     }
 }
@@ -337,7 +343,10 @@ async fn ask(
                     offer => Notice::Offer(Arc::new(offer)),
                 }).await;
             }
-            message = control.next() => check_common(&message?)?,
+            message = control.next() => {
+                let message = message?;
+                check_common(control, &message)?;
+            }
         }
     }
 }
@@ -370,7 +379,10 @@ async fn meanwhile_checked<T>(control: &mut Control, task: &mut JoinHandle<T>) -
     loop {
         tokio::select! {
             done = &mut *task => return Ok(done.expect("work on the disk doesn't panic")),
-            message = control.next() => check_common(&message?)?,
+            message = control.next() => {
+                let message = message?;
+                check_common(control, &message)?;
+            }
         }
     }
 }
@@ -387,8 +399,12 @@ async fn meanwhile<T>(control: &mut Control, mut task: JoinHandle<T>) -> T {
 }
 
 /// Messages that mean the same at every point.
-fn check_common(message: &FromSender) -> Result<(), TransferError> {
+fn check_common(control: &mut Control, message: &FromSender) -> Result<(), TransferError> {
     match message {
+        FromSender::Addresses(theirs) => {
+            control.say(&FromReceiver::Addresses(control.addresses()))?;
+            control.try_directly(theirs)
+        }
         // Lanes of a connection that is lost, or of a transfer that hasn't begun.
         FromSender::OpenLane { .. } | FromSender::LaneOver { .. } | FromSender::Pause(_) => Ok(()),
         FromSender::Cancel => Err(TransferError::PeerCancelled),

@@ -1,11 +1,13 @@
 //! The way back to the other side after the connection was lost: through the relay, into a room that only these two know,
-//! with a proof of the session's secret before anything else. Whoever comes first waits for the other.
+//! or directly where that is known to work; with a proof of the session's secret before anything else. Whoever comes
+//! first waits for the other.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{net::TcpStream, time::sleep};
 
 use super::{
+    direct::Direct,
     error::TransferError,
     handshake::{read, write},
     progress::{Connection, Context},
@@ -46,6 +48,8 @@ pub struct Home {
     pub key: RejoinKey,
     /// This side's place in the room.
     pub place: Place,
+    /// The way around the relay.
+    pub direct: Option<Arc<Direct>>,
     /// How long to look for the other side.
     pub patience: Duration,
     /// Where to tell how it goes.
@@ -60,10 +64,8 @@ pub struct Return {
     pub metadata: ChannelKeys,
     /// New keys of the lanes.
     pub data: ChannelKeys,
-    /// Where lanes are opened.
-    pub lanes: LaneAddress,
-    /// Their name.
-    pub token: LaneToken,
+    /// Where lanes are opened at the relay, and their name there; `None` if it was gone around.
+    pub relay: Option<(LaneAddress, LaneToken)>,
     /// Names this connection, the same on both sides.
     pub link: u64,
 }
@@ -71,6 +73,27 @@ pub struct Return {
 impl Home {
     /// Tries until the other side is found.
     pub async fn come_back(&self) -> Return {
+        tokio::select! {
+            back = self.through_relay() => back,
+            back = self.directly() => back,
+        }
+    }
+
+    async fn directly(&self) -> Return {
+        let Some(direct) = &self.direct else { return std::future::pending().await };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if let Some(stream) = direct.come_back().await
+                && let Ok(back) = self.meet_again(stream, None).await
+            {
+                return back;
+            }
+            sleep(jittered(pause)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn through_relay(&self) -> Return {
         let mut pause = FIRST_PAUSE;
         for attempt in 1u32.. {
             let limit = if attempt.is_multiple_of(PATIENT_EVERY) { PATIENT } else { QUICK };
@@ -134,7 +157,15 @@ impl Home {
         });
         let joined = joined.await?;
         self.tell(Connection::LookingForPeer);
-        let Paired { mut stream, lanes, token, .. } = joined.paired().await?;
+        let Paired { stream, lanes, token, .. } = joined.paired().await?;
+        self.meet_again(stream, Some((lanes, token))).await
+    }
+
+    async fn meet_again(
+        &self,
+        mut stream: TcpStream,
+        relay: Option<(LaneAddress, LaneToken)>,
+    ) -> Result<Return, TransferError> {
         let nonces = self.prove(&mut stream).await?;
         let [link, ..] = nonces.sender.as_chunks().0 else {
             unreachable!("a nonce has more than eight bytes")
@@ -143,8 +174,7 @@ impl Home {
             stream,
             metadata: self.key.keys(Channel::Metadata, &nonces),
             data: self.key.keys(Channel::Data, &nonces),
-            lanes,
-            token,
+            relay,
             link: u64::from_be_bytes(*link),
         })
     }

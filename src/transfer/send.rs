@@ -22,6 +22,7 @@ use super::{
     lanes::SendLanes,
     listing::Listing,
     outgoing::{Content, Outgoing},
+    path_mode::PathMode,
     plan::{Plan, Wanted},
     progress::{Context, Notice, Phase, Report},
     queue::Queue,
@@ -33,7 +34,7 @@ use crate::{
     protocol::{
         frame,
         manifest::Manifest,
-        peer::{FromReceiver, FromSender, PAGE_BYTES},
+        peer::{FromReceiver, FromSender, PAGE_BYTES, Way},
         relay::MAX_LANES,
     },
 };
@@ -72,6 +73,8 @@ pub struct SendRequest {
     pub bytes_per_sec: Option<u64>,
     /// How long a lost relay, or another side that was lost, is looked for. With none, the loss is the end.
     pub patience: Duration,
+    /// Which ways bytes may take.
+    pub path_mode: PathMode,
 }
 
 /// No more pages are queued while the other side may not have heard so many bytes. Bounds the memory for them, and how fast
@@ -87,7 +90,7 @@ pub struct Person {
 
 /// Runs one transfer to its end.
 pub async fn send(request: SendRequest, person: Person, context: &Context) -> Result<Report, TransferError> {
-    let SendRequest { what, code, relay, lanes, bytes_per_sec, patience } = request;
+    let SendRequest { what, code, relay, lanes, bytes_per_sec, patience, path_mode } = request;
     let Person { additions, pause } = person;
     let mut listing = Listing::start(what, additions, &context.cancel)?;
     let meeting = tokio::select! {
@@ -99,10 +102,11 @@ pub async fn send(request: SendRequest, person: Person, context: &Context) -> Re
             return Err(if is_retired { TransferError::GuessedAt } else { TransferError::Cancelled });
         }
     };
-    let mut control = Control::new(meeting, Side::Sender, &relay, patience, context)?;
+    let mut control = Control::new(meeting, Side::Sender, &relay, patience, path_mode, context)?;
     let limits = Limits { lanes: lanes.clamp(1, MAX_LANES), bytes_per_sec };
     let work = async {
         context.enter(Phase::Listing);
+        announce(&mut control)?;
         let offered = finish_listing(&mut control, &mut listing, context).await?;
         tokio::select! {
             ended = run(&mut control, offered, limits, pause, context) => ended,
@@ -143,7 +147,7 @@ async fn run(
 ) -> Result<Report, TransferError> {
     offer(control, &manifest, limits.lanes).await?;
     context.enter(Phase::WaitingForAnswer);
-    let Accepted { lanes, wanted, held } = answer(control, &manifest, limits.lanes).await?;
+    let Accepted { lanes, way, wanted, held } = answer(control, &manifest, limits.lanes).await?;
     let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
     let held = check_held(&held, &plan)?;
     if lanes == 0 && plan.blocks() > 0 {
@@ -166,7 +170,7 @@ async fn run(
     });
     let mut fleet = Fleet::new(shared, lanes);
     let started = Instant::now();
-    let mut sending = Sending::new(control, context, plan, outgoing, queue, held, pause);
+    let mut sending = Sending::new(control, context, plan, outgoing, queue, held, (pause, way));
     let ended = sending.run(&mut fleet, wanted).await;
     let bytes = sending.arrived_bytes();
     fleet.stop().await;
@@ -176,8 +180,9 @@ async fn run(
 }
 
 /// Messages that mean the same at every point.
-fn check_common(message: &FromReceiver) -> Result<(), TransferError> {
+fn check_common(control: &mut Control, message: &FromReceiver) -> Result<(), TransferError> {
     match message {
+        FromReceiver::Addresses(theirs) => control.try_directly(theirs),
         FromReceiver::Cancel => Err(TransferError::PeerCancelled),
         FromReceiver::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
         // Lanes of a connection that is lost, or of a transfer that hasn't begun.
@@ -201,8 +206,19 @@ async fn finish_listing(
     loop {
         tokio::select! {
             settled = listing.settle(context) => return settled.map(|()| listing.take()),
-            message = control.next() => check_common(&message?)?,
+            message = control.next() => {
+                let message = message?;
+                check_common(control, &message)?;
+            }
         }
+    }
+}
+
+/// Says where this machine may be reached directly, if the other side is to know.
+fn announce(control: &mut Control) -> Result<(), TransferError> {
+    match control.addresses() {
+        addresses if addresses.is_empty() => Ok(()),
+        addresses => control.say(&FromSender::Addresses(addresses)),
     }
 }
 
@@ -228,7 +244,10 @@ async fn offer(control: &mut Control, manifest: &Manifest, lanes: u16) -> Result
             page_bytes = 0;
             while control.backlog() > MAX_BACKLOG {
                 tokio::select! {
-                    message = control.next() => check_common(&message?)?,
+                    message = control.next() => {
+                        let message = message?;
+                        check_common(control, &message)?;
+                    }
                     () = sleep(Duration::from_millis(1)) => {}
                 }
             }
@@ -243,6 +262,7 @@ async fn offer(control: &mut Control, manifest: &Manifest, lanes: u16) -> Result
 /// What a receiver takes.
 struct Accepted {
     lanes: u16,
+    way: Way,
     wanted: Wanted,
     /// Blocks that it has already, as (first, count).
     held: Vec<(u64, u64)>,
@@ -262,15 +282,15 @@ async fn answer(
                     return Err(Misbehaviour::UnknownBlock.into());
                 }
             }
-            FromReceiver::Accept { lanes, wanted } => {
+            FromReceiver::Accept { lanes, way, wanted } => {
                 if lanes > max_lanes {
                     return Err(Misbehaviour::Lanes.into());
                 }
                 let wanted = Wanted::from_wire(wanted, manifest.entries().len());
-                return Ok(Accepted { lanes, wanted: wanted.ok_or(Misbehaviour::UnknownEntry)?, held });
+                return Ok(Accepted { lanes, way, wanted: wanted.ok_or(Misbehaviour::UnknownEntry)?, held });
             }
             FromReceiver::Decline => return Err(TransferError::PeerDeclined),
-            other => check_common(&other)?,
+            other => check_common(control, &other)?,
         }
     }
 }

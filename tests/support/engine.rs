@@ -12,9 +12,9 @@ use std::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Event, Notice, Offer, Output, Phase, Progress,
-        ReceiveOrder, Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder,
-        TaskId, TransferError, What,
+        Answer, Choices, CodeChoice, Command, Engine, Event, Notice, Offer, Output, PathMode, Phase,
+        Progress, ReceiveOrder, Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report,
+        SendOrder, TaskId, TransferError, What,
     },
     net::client::RelayAddress,
 };
@@ -327,6 +327,8 @@ impl World {
             lanes: 8,
             bytes_per_sec: None,
             patience: Duration::ZERO,
+            // What goes around the relay can't be counted or cut there.
+            path_mode: PathMode::RelayOnly,
         }
     }
 
@@ -338,6 +340,7 @@ impl World {
             output,
             lanes: 8,
             patience: Duration::ZERO,
+            path_mode: PathMode::RelayOnly,
             unfinished: Registry::default(),
         }
     }

@@ -11,7 +11,7 @@ use std::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Output, ReceiveOrder,
+        Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Output, PathMode, ReceiveOrder,
         RelayChoice, Report, SendOrder, TaskId, TransferError, What,
     },
     net::client::RelayAddress,
@@ -26,6 +26,8 @@ pub struct Stage {
     pub relay: TestRelay,
     /// How long a lost peer is looked for.
     pub patience: Duration,
+    /// Which ways the honest end's bytes may take.
+    pub path_mode: PathMode,
     /// Told, the honest end's person cancels the transfer that is running.
     pub cancel: Arc<Notify>,
     engine: Engine,
@@ -46,7 +48,15 @@ impl Stage {
         let (engine, events) = Engine::start(|| ()).unwrap();
         let outer = tempfile::tempdir().unwrap();
         fs::create_dir(outer.path().join("inbox")).unwrap();
-        Self { relay, patience: Duration::ZERO, cancel: Arc::default(), engine, events, outer }
+        Self {
+            relay,
+            patience: Duration::ZERO,
+            path_mode: PathMode::RelayOnly,
+            cancel: Arc::default(),
+            engine,
+            events,
+            outer,
+        }
     }
 
     /// The folder that nothing but the inbox may be in.
@@ -86,6 +96,7 @@ impl Stage {
             output,
             lanes: 4,
             patience: self.patience,
+            path_mode: self.path_mode,
             unfinished: caiman::engine::Registry::default(),
         };
         self.drive(id, Command::Receive(id, Box::new(order)), decide).await
@@ -95,7 +106,8 @@ impl Stage {
     pub async fn send(&mut self, code: &CodePhrase, what: What, ready: oneshot::Sender<()>) -> Ended {
         let id = self.engine.new_id();
         let (relay, code) = (Some(self.relay_choice()), CodeChoice::Own(code.clone()));
-        let order = SendOrder { what, code, relay, lanes: 4, bytes_per_sec: None, patience: self.patience };
+        let (patience, path_mode) = (self.patience, self.path_mode);
+        let order = SendOrder { what, code, relay, lanes: 4, bytes_per_sec: None, patience, path_mode };
         let mut ready = Some(ready);
         let decide = |notice: &Notice| {
             if matches!(notice, Notice::Code { .. })

@@ -20,6 +20,7 @@ use crate::{
         words::Words,
     },
     code::MAX_DRAWN_WORDS,
+    engine::PathMode,
     protocol::relay::MAX_LANES,
     settings::{Appearance, HostRelay, ReduceMotion, WindowSystem},
     transfer::show::Shown,
@@ -437,6 +438,20 @@ fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     has_changed |=
         slider(ui, &view.say("set-lanes"), &mut settings.lanes, 1..=MAX_LANES, 1.0, u16::to_string).changed();
     hint_ui(ui, &view.say("set-lanes-hint"));
+    let ways = [
+        (PathMode::Automatic, view.say("set-path-automatic")),
+        (PathMode::LocalOnly, view.say("set-path-local")),
+        (PathMode::RelayOnly, view.say("set-path-relay")),
+    ];
+    has_changed |= choose(ui, &view.say("set-path"), &mut settings.path_mode, &ways);
+    hint_ui(
+        ui,
+        &view.say(match settings.path_mode {
+            PathMode::Automatic => "set-path-automatic-hint",
+            PathMode::LocalOnly => "set-path-local-hint",
+            PathMode::RelayOnly => "set-path-relay-hint",
+        }),
+    );
     has_changed |= field(ui, &view.say("set-rate"), &mut state.form.rate, &view.say("set-no-limit"), false);
     if state.form.parsed_rate().is_none() {
         wrong(ui, &view.say("set-bad-rate"));

@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     net::client::RelayClientError,
-    protocol::relay::MAX_LANES,
+    protocol::{peer::Way, relay::MAX_LANES},
     transfer::{
         control::LaneDoor,
         error::{Misbehaviour, TransferError},
-        lanes::ReceiveLanes,
+        lanes::{Lane, ReceiveLanes},
     },
 };
 
@@ -29,7 +29,7 @@ pub(super) struct Fleet {
     link: u64,
     door: Option<LaneDoor>,
     /// By slot: the last lane that used it, and how to end it while it runs.
-    lanes: BTreeMap<u16, (u16, Option<CancellationToken>)>,
+    lanes: BTreeMap<u16, (Lane, Option<CancellationToken>)>,
 }
 
 impl Fleet {
@@ -43,26 +43,28 @@ impl Fleet {
         self.link
     }
 
-    /// How many lanes there are.
-    pub(super) fn open_lanes(&self) -> u16 {
-        self.lanes.values().filter(|(_, end)| end.is_some()).count() as u16
+    /// How many lanes there are, and whether they go around the relay.
+    pub(super) fn open_lanes(&self) -> (u16, bool) {
+        let open = || self.lanes.values().filter(|(_, end)| end.is_some()).map(|(lane, _)| lane);
+        (open().count() as u16, open().any(|lane| lane.way != Way::Relay))
     }
 
     /// Opens every lane of a connection.
-    pub(super) fn open_all(&mut self, link: u64, door: LaneDoor) {
-        (self.link, self.door) = (link, Some(door));
-        for lane in 0..self.slots {
-            self.start(lane);
+    pub(super) fn open_all(&mut self, door: LaneDoor, way: Way) {
+        (self.link, self.door) = (door.link, Some(door));
+        for number in 0..self.slots {
+            self.start(Lane { number, way });
         }
     }
 
     /// Opens one lane, as the sender says: in a free slot, under a number that the slot has not seen.
-    pub(super) fn open(&mut self, link: u64, lane: u16) -> Result<(), Misbehaviour> {
+    pub(super) fn open(&mut self, link: u64, lane: Lane) -> Result<(), Misbehaviour> {
         if link != self.link || self.door.is_none() {
             return Ok(());
         }
-        let slot = lane % MAX_LANES;
-        let is_free = self.lanes.get(&slot).is_none_or(|(last, end)| end.is_none() && lane > *last);
+        let slot = lane.number % MAX_LANES;
+        let is_free =
+            self.lanes.get(&slot).is_none_or(|(last, end)| end.is_none() && lane.number > last.number);
         if slot >= self.slots || !is_free {
             return Err(Misbehaviour::Lanes);
         }
@@ -73,7 +75,7 @@ impl Fleet {
     /// Ends a lane whose other end is over.
     pub(super) fn end(&mut self, link: u64, lane: u16) {
         let running =
-            self.lanes.get(&(lane % MAX_LANES)).filter(|(last, _)| link == self.link && *last == lane);
+            self.lanes.get(&(lane % MAX_LANES)).filter(|(last, _)| link == self.link && last.number == lane);
         if let Some((_, Some(end))) = running {
             end.cancel();
         }
@@ -127,11 +129,11 @@ impl Fleet {
         self.tasks.shutdown().await;
     }
 
-    fn start(&mut self, lane: u16) {
+    fn start(&mut self, lane: Lane) {
         let Some(door) = self.door.clone() else { return };
         let (end, link) = (CancellationToken::new(), self.link);
         let (shared, token) = (Arc::clone(&self.shared), end.clone());
-        self.tasks.spawn(async move { (link, lane, shared.run(door, lane, token).await) });
-        self.lanes.insert(lane % MAX_LANES, (lane, Some(end)));
+        self.tasks.spawn(async move { (link, lane.number, shared.run(door, lane, token).await) });
+        self.lanes.insert(lane.number % MAX_LANES, (lane, Some(end)));
     }
 }

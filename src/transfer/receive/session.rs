@@ -21,13 +21,13 @@ use super::{
 use crate::{
     protocol::{
         manifest::Entry,
-        peer::{FromReceiver, FromSender, Withdrawal},
+        peer::{FromReceiver, FromSender, Way, Withdrawal},
     },
     transfer::{
         blocks::{BlockSet, to_ranges},
         control::Control,
         error::{Misbehaviour, TransferError},
-        lanes::{ReceiveLanes, own_blocks},
+        lanes::{Lane, ReceiveLanes, own_blocks},
         progress::{Context, Notice, Paused, Phase},
         staging::Staging,
         tree_hash::FileHash,
@@ -45,6 +45,8 @@ pub(super) struct Receiving<'a> {
     pub(super) context: &'a Context,
     pub(super) accepted: &'a Accepted,
     pub(super) lanes: Arc<ReceiveLanes>,
+    /// How the first lanes are opened, as the sender was told.
+    pub(super) way: Way,
     pub(super) news: mpsc::Receiver<(u64, u32)>,
     /// Whether the person on this side wants a pause.
     pub(super) pause: watch::Receiver<bool>,
@@ -79,8 +81,7 @@ impl Receiving<'_> {
         if *self.pause.borrow() {
             self.pause.mark_changed();
         }
-        let (link, door) = (self.control.link(), self.control.lane_door().await);
-        fleet.open_all(link, door);
+        fleet.open_all(self.control.lane_door().await, self.way);
         loop {
             tokio::select! {
                 message = self.control.next() => {
@@ -125,12 +126,13 @@ impl Receiving<'_> {
         if fleet.has_left() {
             self.note_news();
             self.say_all_stored().await?;
-            self.control.say(&FromReceiver::Reopen { link })?;
             let door = self.control.lane_door().await;
-            fleet.open_all(link, door);
+            let way = door.way();
+            self.control.say(&FromReceiver::Reopen { link, way })?;
+            fleet.open_all(door, way);
         }
         let lanes = fleet.open_lanes();
-        self.context.update(|progress| progress.lanes = lanes);
+        self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);
         Ok(())
     }
 
@@ -148,7 +150,7 @@ impl Receiving<'_> {
     /// Takes in one message; says whether it was the sender's last.
     async fn hear(&mut self, fleet: &mut Fleet, message: FromSender) -> Result<bool, TransferError> {
         match message {
-            FromSender::OpenLane { link, lane } => fleet.open(link, lane)?,
+            FromSender::OpenLane { link, lane: number, way } => fleet.open(link, Lane { number, way })?,
             FromSender::LaneOver { link, lane } => fleet.end(link, lane),
             FromSender::Pause(is_paused) => {
                 self.paused.there = is_paused;
@@ -173,7 +175,7 @@ impl Receiving<'_> {
                 }
             }
             FromSender::Done => return Ok(true),
-            other => check_common(&other)?,
+            other => check_common(self.control, &other)?,
         }
         Ok(false)
     }

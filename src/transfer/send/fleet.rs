@@ -9,18 +9,19 @@ use std::{
     time::Duration,
 };
 
-use tokio::{task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
-
 use crate::{
     net::client::RelayClientError,
-    protocol::{peer::FromSender, relay::MAX_LANES},
+    protocol::{
+        peer::{FromSender, Way},
+        relay::MAX_LANES,
+    },
     transfer::{
         control::{Control, LaneDoor},
-        error::TransferError,
-        lanes::SendLanes,
+        error::{Misbehaviour, TransferError},
+        lanes::{Lane, SendLanes, Stop},
     },
 };
+use tokio::{task::JoinSet, time::Instant};
 
 /// The pause before a lost lane is opened again, doubled each time, up to the longest; from the start again once it worked.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -39,14 +40,15 @@ pub(super) struct Fleet {
     /// The connection that the lanes belong to, and the way to them.
     link: u64,
     door: Option<LaneDoor>,
-    lanes: BTreeMap<u16, Lane>,
+    lanes: BTreeMap<u16, State>,
     /// Slots without a lane: which lane comes next, and when.
     due: BTreeMap<u16, (Instant, Duration)>,
     is_paused: bool,
 }
 
-struct Lane {
-    end: CancellationToken,
+struct State {
+    way: Way,
+    stop: Stop,
     opened: Instant,
     pause: Duration,
     ours_is_over: bool,
@@ -72,21 +74,26 @@ impl Fleet {
         self.link
     }
 
-    /// How many lanes carry data, or are about to.
-    pub(super) fn open_lanes(&self) -> u16 {
-        self.lanes.values().filter(|lane| !lane.ours_is_over).count() as u16
+    /// How many lanes carry data, or are about to, and whether they go around the relay.
+    pub(super) fn open_lanes(&self) -> (u16, bool) {
+        let open = || self.lanes.values().filter(|lane| !lane.ours_is_over);
+        (open().count() as u16, open().any(|lane| lane.way != Way::Relay))
     }
 
     /// Opens every lane of a connection; the other side does the same without being told.
     pub(super) fn open_all(
         &mut self,
         control: &mut Control,
-        link: u64,
         door: LaneDoor,
+        way: Way,
     ) -> Result<(), TransferError> {
+        if way != Way::Relay && door.direct.is_none() {
+            return Err(Misbehaviour::Lanes.into());
+        }
+        let link = door.link;
         (self.link, self.door) = (link, Some(door));
         for lane in 0..self.slots {
-            self.open(lane, FIRST_PAUSE);
+            self.open(Lane { number: lane, way }, FIRST_PAUSE);
             if self.is_paused {
                 self.end_ours(lane);
                 control.say(&FromSender::LaneOver { link, lane })?;
@@ -98,7 +105,7 @@ impl Fleet {
     /// The connection is gone, and all its lanes with it.
     pub(super) fn leave(&mut self) {
         for lane in self.lanes.values() {
-            lane.end.cancel();
+            lane.stop.now.cancel();
         }
         self.lanes.clear();
         self.due.clear();
@@ -152,7 +159,7 @@ impl Fleet {
         // A lane that was never opened is none of ours to end.
         let Some(state) = self.lanes.get_mut(&lane) else { return };
         state.theirs_is_over = true;
-        state.end.cancel();
+        state.stop.now.cancel();
         if state.ours_is_over {
             self.settle(lane);
         }
@@ -170,18 +177,22 @@ impl Fleet {
         }
     }
 
-    /// Opens what is due.
+    /// Opens what is due; once there is a way around the relay, lanes that go through it make way for others.
     pub(super) fn open_due(&mut self, control: &mut Control) -> Result<(), TransferError> {
-        if self.door.is_none() || self.is_paused {
-            return Ok(());
+        let Some(door) = self.door.as_ref().filter(|_| !self.is_paused) else { return Ok(()) };
+        let way = door.way();
+        if way != Way::Relay {
+            for lane in self.lanes.values().filter(|lane| lane.way == Way::Relay) {
+                lane.stop.after_block.cancel();
+            }
         }
         let now = Instant::now();
         let due: Vec<_> =
             self.due.iter().filter(|(_, (at, _))| *at <= now).map(|(l, (_, p))| (*l, *p)).collect();
         for (lane, pause) in due {
             self.due.remove(&lane);
-            control.say(&FromSender::OpenLane { link: self.link, lane })?;
-            self.open(lane, pause);
+            control.say(&FromSender::OpenLane { link: self.link, lane, way })?;
+            self.open(Lane { number: lane, way }, pause);
         }
         Ok(())
     }
@@ -194,17 +205,18 @@ impl Fleet {
     fn end_ours(&mut self, lane: u16) {
         if let Some(state) = self.lanes.get_mut(&lane) {
             state.ours_is_over = true;
-            state.end.cancel();
+            state.stop.now.cancel();
         }
     }
 
-    fn open(&mut self, lane: u16, pause: Duration) {
+    fn open(&mut self, lane: Lane, pause: Duration) {
         let Some(door) = self.door.clone() else { return };
-        let (end, link) = (CancellationToken::new(), self.link);
-        let (shared, token) = (Arc::clone(&self.shared), end.clone());
-        self.tasks.spawn(async move { (link, lane, shared.run(door, lane, token).await) });
-        let state = Lane { end, opened: Instant::now(), pause, ours_is_over: false, theirs_is_over: false };
-        self.lanes.insert(lane, state);
+        let (stop, link) = (Stop::default(), self.link);
+        let (shared, way, opened) = (Arc::clone(&self.shared), lane.way, Instant::now());
+        let state =
+            State { way, stop: stop.clone(), opened, pause, ours_is_over: false, theirs_is_over: false };
+        self.tasks.spawn(async move { (link, lane.number, shared.run(door, lane, stop).await) });
+        self.lanes.insert(lane.number, state);
     }
 
     /// Both ends of a lane are over.

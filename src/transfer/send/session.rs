@@ -8,9 +8,9 @@ use tokio::{
     time::interval,
 };
 
-use super::{check_common, fleet::Fleet};
+use super::{announce, check_common, fleet::Fleet};
 use crate::{
-    protocol::peer::{FromReceiver, FromSender},
+    protocol::peer::{FromReceiver, FromSender, Way},
     transfer::{
         blocks::BlockSet,
         control::Control,
@@ -39,8 +39,8 @@ pub(super) struct Sending<'a> {
     /// Whether the person on this side wants a pause.
     pause: watch::Receiver<bool>,
     paused: Paused,
-    /// The connection for which the receiver is ready.
-    ready: u64,
+    /// The connection for which the receiver is ready, and how its lanes are opened.
+    ready: (u64, Way),
     /// Blocks that the receiver has stored, or that belong to withdrawn files.
     settled: BlockSet,
     /// Blocks that are being sent a second time and are not stored yet.
@@ -67,9 +67,9 @@ impl<'a> Sending<'a> {
         outgoing: Arc<Outgoing>,
         queue: Arc<Queue>,
         held: BlockSet,
-        pause: watch::Receiver<bool>,
+        (pause, way): (watch::Receiver<bool>, Way),
     ) -> Self {
-        let ready = control.link();
+        let ready = (control.link(), way);
         let bytes = plan.bytes_in(&held);
         Self {
             control,
@@ -151,15 +151,16 @@ impl<'a> Sending<'a> {
         let link = self.control.link();
         if fleet.is_at_home() && fleet.link() != link {
             fleet.leave();
+            announce(self.control)?;
         }
-        if fleet.has_left() && self.ready == link {
+        if fleet.has_left() && self.ready.0 == link {
             self.queue.requeue(None);
             let door = self.control.lane_door().await;
-            fleet.open_all(self.control, link, door)?;
+            fleet.open_all(self.control, door, self.ready.1)?;
         }
         fleet.open_due(self.control)?;
         let lanes = fleet.open_lanes();
-        self.context.update(|progress| progress.lanes = lanes);
+        self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);
         Ok(())
     }
 
@@ -171,7 +172,7 @@ impl<'a> Sending<'a> {
 
     fn hear(&mut self, fleet: &mut Fleet, message: FromReceiver) -> Result<Heard, TransferError> {
         match message {
-            FromReceiver::Reopen { link } => self.ready = link,
+            FromReceiver::Reopen { link, way } => self.ready = (link, way),
             FromReceiver::LaneOver { link, lane } => fleet.other_end_is_over(link, lane),
             FromReceiver::Pause(is_paused) => {
                 self.paused.there = is_paused;
@@ -195,7 +196,7 @@ impl<'a> Sending<'a> {
             }
             FromReceiver::Accept { .. } => return Err(Misbehaviour::OutOfTurn("accept").into()),
             FromReceiver::Decline => return Err(TransferError::PeerDeclined),
-            other => check_common(&other)?,
+            other => check_common(self.control, &other)?,
         }
         Ok(Heard::Nothing)
     }

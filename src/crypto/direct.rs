@@ -1,0 +1,74 @@
+//! Proof, on a connection that one end made straight to the other, that its two ends are those of a session. Whoever
+//! else finds the port learns nothing and gets nowhere: without the session's secret there is no tag to give.
+//!
+//! Both ends give a nonce, and the tags cover what the connection is for, so that a proof is good for one connection and
+//! one purpose.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::ZeroizeOnDrop;
+
+use super::{CryptoError, Nonces, Side};
+use crate::labels;
+
+/// See the module. Wiped on drop; can't be printed.
+#[derive(ZeroizeOnDrop)]
+pub struct DirectKey([u8; 32]);
+
+impl DirectKey {
+    pub(super) fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    /// The tag with which the end `by` proves that it holds this key: HMAC-SHA-256 (RFC 2104) over the end's label, both
+    /// nonces, and the encoded purpose of the connection.
+    #[must_use]
+    pub fn prove(&self, by: Side, nonces: &Nonces, purpose: &[u8]) -> [u8; 32] {
+        self.proof(by, nonces, purpose).finalize().into_bytes().into()
+    }
+
+    /// Checks the tag that the end `by` sent, in constant time.
+    pub fn check(
+        &self,
+        by: Side,
+        nonces: &Nonces,
+        purpose: &[u8],
+        tag: &[u8; 32],
+    ) -> Result<(), CryptoError> {
+        self.proof(by, nonces, purpose).verify(tag.into()).map_err(|_| CryptoError::WrongCode)
+    }
+
+    fn proof(&self, by: Side, nonces: &Nonces, purpose: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.update(match by {
+            Side::Sender => labels::DIRECT_SENDER,
+            Side::Receiver => labels::DIRECT_RECEIVER,
+        });
+        mac.update(&nonces.sender);
+        mac.update(&nonces.receiver);
+        mac.update(purpose);
+        mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_is_good_for_one_end_one_connection_and_one_purpose() {
+        let nonces = Nonces { sender: [1; 32], receiver: [2; 32] };
+        let key = DirectKey::new([9; 32]);
+        let tag = key.prove(Side::Sender, &nonces, b"lane 1");
+        assert_eq!(key.check(Side::Sender, &nonces, b"lane 1", &tag), Ok(()));
+        for refused in [
+            DirectKey::new([8; 32]).check(Side::Sender, &nonces, b"lane 1", &tag),
+            key.check(Side::Receiver, &nonces, b"lane 1", &tag),
+            key.check(Side::Sender, &Nonces { receiver: [3; 32], ..nonces }, b"lane 1", &tag),
+            key.check(Side::Sender, &Nonces { sender: [3; 32], ..nonces }, b"lane 1", &tag),
+            key.check(Side::Sender, &nonces, b"lane 2", &tag),
+        ] {
+            assert_eq!(refused, Err(CryptoError::WrongCode));
+        }
+    }
+}
