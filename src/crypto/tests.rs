@@ -260,6 +260,9 @@ fn labels_are_distinct_and_none_begins_another() {
         labels::REJOIN_RECEIVER,
         labels::REJOIN_METADATA,
         labels::REJOIN_DATA,
+        labels::DIRECT,
+        labels::DIRECT_SENDER,
+        labels::DIRECT_RECEIVER,
     ];
     let declared = include_str!("../labels.rs").matches("pub const").count();
     assert_eq!(all.len(), declared, "a label is missing from this test");
@@ -288,12 +291,16 @@ fn secrets_are_wiped_and_can_not_be_printed() {
         assert!(!Probe::<SharedKey>::PRINTABLE);
         assert!(!Probe::<ChannelKeys>::PRINTABLE);
         assert!(!Probe::<RecordKeys>::PRINTABLE);
+        assert!(!Probe::<RejoinKey>::PRINTABLE);
+        assert!(!Probe::<DirectKey>::PRINTABLE);
         assert!(!Probe::<Sealer>::PRINTABLE);
         assert!(!Probe::<Opener>::PRINTABLE);
     }
     wiped::<SharedKey>();
     wiped::<ChannelKeys>();
     wiped::<RecordKeys>();
+    wiped::<RejoinKey>();
+    wiped::<DirectKey>();
     wiped::<Sealer>();
     wiped::<Opener>();
 }

@@ -193,6 +193,11 @@ impl Control {
         }
     }
 
+    /// Whether the other side was heard a moment ago.
+    pub fn hears(&self) -> bool {
+        self.wire.as_ref().is_some_and(|wire| wire.heard.elapsed() < DOUBT)
+    }
+
     /// Where the other side may reach this machine directly; empty if it is not to know.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.paths.as_ref().map(Paths::addresses).unwrap_or_default()
@@ -335,8 +340,7 @@ impl Control {
 
     /// Whether a doubted connection has worked again for long enough.
     fn consider_doubt(&mut self) {
-        let works = self.wire.as_ref().is_some_and(|wire| wire.heard.elapsed() < DOUBT);
-        if self.returning.is_empty() || !works {
+        if self.returning.is_empty() || !self.hears() {
             self.recovered_at = None;
         } else if self.recovered_at.get_or_insert_with(Instant::now).elapsed() >= RECOVERY {
             self.returning = JoinSet::new();

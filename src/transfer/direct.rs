@@ -121,7 +121,7 @@ impl Paths {
 
     /// The two have met again, perhaps from other networks: what was found is worth nothing any more.
     pub fn start_over(&self) {
-        self.direct.found.send_replace(Found::default());
+        self.direct.forget();
         self.direct.calls().clear();
     }
 
@@ -181,9 +181,14 @@ impl Direct {
     pub async fn lane(&self, way: Way, link: u64, lane: u16) -> Result<TcpStream, TransferError> {
         let opened = self.connect(way, Purpose::Lane { link, lane }).await;
         opened.ok_or_else(|| {
-            self.found.send_replace(Found::default());
+            self.forget();
             TransferError::PeerLost
         })
+    }
+
+    /// What was found works no more.
+    pub fn forget(&self) {
+        self.found.send_replace(Found::default());
     }
 
     async fn connect(&self, way: Way, purpose: Purpose) -> Option<TcpStream> {

@@ -130,6 +130,7 @@ impl SendLanes {
                     }
                     let going = async {
                         self.throttle.take(buffer.len()).await;
+                        self.queue.leaves(block);
                         stream.write_all(&buffer).await.map_err(lost)
                     };
                     end.run_until_cancelled(going).await.unwrap_or(Ok(()))?;

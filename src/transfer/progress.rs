@@ -233,6 +233,11 @@ impl Context {
         self.progress.borrow().connection != Connection::Up
     }
 
+    /// Whether the receiver's disk is full.
+    pub fn lacks_room(&self) -> bool {
+        self.progress.borrow().lacks_room
+    }
+
     /// What is going on.
     pub fn phase(&self) -> Phase {
         self.progress.borrow().phase

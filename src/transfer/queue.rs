@@ -1,12 +1,14 @@
 //! The sender's blocks, handed out in order to whichever lane is free, and which lane has each of those that the receiver
-//! has not stored yet: when a lane is over, they go out again over another.
+//! has not stored yet: when a lane is over, they go out again over another. Which lanes have fallen silent follows from
+//! that as well.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard},
+    time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::blocks::BlockSet;
 
@@ -25,10 +27,41 @@ struct State {
     /// Blocks that the receiver has from an earlier transfer.
     held: BlockSet,
     again: VecDeque<u64>,
-    /// Blocks that are on their way, and over which lane.
-    out: HashMap<u64, u16>,
+    /// Blocks that are on their way.
+    out: HashMap<u64, Out>,
+    /// When the receiver last had something over a lane.
+    heard: HashMap<u16, Heard>,
+    /// How many blocks it has had since the start.
+    settled: u64,
+    /// Until when nothing counts as silence.
+    excused: Instant,
     is_paused: bool,
     is_closed: bool,
+}
+
+/// A block that is on its way.
+#[derive(Debug, Clone, Copy)]
+struct Out {
+    lane: u16,
+    /// When it was given to the network.
+    left: Option<Instant>,
+}
+
+/// The last sign of life of a lane.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    at: Instant,
+    /// How many blocks the receiver had had then, over all lanes.
+    settled: u64,
+}
+
+/// A lane over which something is on its way, and nothing has arrived for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silent {
+    /// Which.
+    pub lane: u16,
+    /// Blocks that arrived over the other lanes since.
+    pub others: u64,
 }
 
 /// A block to be sent.
@@ -61,6 +94,9 @@ impl Queue {
             held,
             again: VecDeque::new(),
             out: HashMap::new(),
+            heard: HashMap::new(),
+            settled: 0,
+            excused: Instant::now(),
             is_paused: false,
             is_closed: false,
         };
@@ -77,7 +113,7 @@ impl Queue {
                     return None;
                 }
                 if let Some(block) = state.again.pop_front() {
-                    state.out.insert(block, lane);
+                    state.out.insert(block, Out { lane, left: None });
                     return Some(Taken { block, is_new: false });
                 }
                 while state.held.contains(state.next) {
@@ -88,7 +124,7 @@ impl Queue {
                     let block = state.next;
                     state.next += 1;
                     if !self.is_stream {
-                        state.out.insert(block, lane);
+                        state.out.insert(block, Out { lane, left: None });
                     }
                     return Some(Taken { block, is_new: true });
                 }
@@ -99,12 +135,25 @@ impl Queue {
 
     /// A stream's block has been read by `lane` and is about to go.
     pub fn read_from_stream(&self, block: u64, lane: u16) {
-        self.lock().out.insert(block, lane);
+        self.lock().out.insert(block, Out { lane, left: None });
+    }
+
+    /// A block is given to the network.
+    pub fn leaves(&self, block: u64) {
+        if let Some(out) = self.lock().out.get_mut(&block) {
+            out.left = Some(Instant::now());
+        }
     }
 
     /// The receiver has the block, or it need not be sent any more.
     pub fn settle(&self, block: u64) {
-        self.lock().out.remove(&block);
+        let mut state = self.lock();
+        state.settled += 1;
+        let (at, settled) = (Instant::now(), state.settled);
+        if let Some(Out { lane, .. }) = state.out.remove(&block) {
+            state.heard.insert(lane, Heard { at, settled });
+        }
+        drop(state);
         if self.is_stream {
             self.changed.notify_waiters();
         }
@@ -116,16 +165,41 @@ impl Queue {
         let mut lost: Vec<u64> = state
             .out
             .iter()
-            .filter(|(_, over)| lane.is_none_or(|lane| lane == **over))
+            .filter(|(_, out)| lane.is_none_or(|lane| lane == out.lane))
             .map(|(block, _)| *block)
             .collect();
         lost.sort_unstable();
         state.out.retain(|block, _| lost.binary_search(block).is_err());
+        state.heard.retain(|over, _| lane.is_some_and(|lane| lane != *over));
         for block in lost.into_iter().rev() {
             state.again.push_front(block);
         }
         drop(state);
         self.changed.notify_waiters();
+    }
+
+    /// Silence until now has a reason that is no lane's fault.
+    pub fn excuse(&self) {
+        self.lock().excused = Instant::now();
+    }
+
+    /// Lanes over which a block has been on its way for `limit`, and nothing has arrived for as long.
+    pub fn silent(&self, limit: Duration) -> Vec<Silent> {
+        let state = self.lock();
+        let now = Instant::now();
+        let is_long_ago = |at: Instant| now.duration_since(at) >= limit;
+        if !is_long_ago(state.excused) {
+            return Vec::new();
+        }
+        let mut lanes: Vec<u16> =
+            state.out.values().filter(|out| out.left.is_some_and(is_long_ago)).map(|out| out.lane).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        let silent = lanes.into_iter().filter_map(|lane| match state.heard.get(&lane) {
+            Some(heard) if !is_long_ago(heard.at) => None,
+            heard => Some(Silent { lane, others: state.settled - heard.map_or(0, |heard| heard.settled) }),
+        });
+        silent.collect()
     }
 
     /// Blocks below this have been handed out at least once.
@@ -165,6 +239,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
+
     use super::*;
 
     fn queue(end: u64) -> Queue {
@@ -220,6 +296,34 @@ mod tests {
         assert_eq!(take(&queue, 0).await, None);
         queue.pause(false);
         assert_eq!(take(&queue, 0).await, Some(0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_is_silent_when_what_it_carries_does_not_arrive() {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let queue = queue(9);
+        for lane in [0, 1, 2] {
+            take(&queue, lane).await;
+        }
+        queue.leaves(0);
+        queue.leaves(1);
+        advance(LIMIT / 2).await;
+        queue.settle(1);
+        for block in [3, 4] {
+            take(&queue, 1).await;
+            queue.leaves(block);
+        }
+        queue.settle(3);
+        advance(LIMIT / 2).await;
+        // Lane 2 has read its block and waits for its turn to send it.
+        assert_eq!(queue.silent(LIMIT), [Silent { lane: 0, others: 2 }]);
+        advance(LIMIT / 2).await;
+        assert_eq!(queue.silent(LIMIT).len(), 2);
+        queue.excuse();
+        assert_eq!(queue.silent(LIMIT), []);
+        queue.requeue(Some(0));
+        advance(LIMIT).await;
+        assert_eq!(queue.silent(LIMIT), [Silent { lane: 1, others: 0 }]);
     }
 
     #[tokio::test]

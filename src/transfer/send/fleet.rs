@@ -26,6 +26,10 @@ use tokio::{task::JoinSet, time::Instant};
 /// The pause before a lost lane is opened again, doubled each time, up to the longest; from the start again once it worked.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A lane over which nothing arrives for so long, while the other side lives, is ended; twice as long after each time.
+const SILENCE: Duration = Duration::from_secs(8);
+/// Unless all lanes are silent, a silent one is ended only after so many blocks for each lane have arrived over others.
+const OVERTAKEN: u64 = 4;
 /// A lane that lived this long worked.
 const WORKED: Duration = Duration::from_secs(10);
 
@@ -44,6 +48,7 @@ pub(super) struct Fleet {
     /// Slots without a lane: which lane comes next, and when.
     due: BTreeMap<u16, (Instant, Duration)>,
     is_paused: bool,
+    silence: Duration,
 }
 
 struct State {
@@ -66,6 +71,7 @@ impl Fleet {
             lanes: BTreeMap::new(),
             due: BTreeMap::new(),
             is_paused: false,
+            silence: SILENCE,
         }
     }
 
@@ -195,6 +201,26 @@ impl Fleet {
             self.open(Lane { number: lane, way }, pause);
         }
         Ok(())
+    }
+
+    /// Ends lanes over which nothing arrives any more, so that what they carry goes out over others. A way around the relay
+    /// on which all of them are silent is left.
+    pub(super) fn end_silent(&mut self) {
+        let silent = self.shared.queue.silent(self.silence);
+        let (open, is_direct) = self.open_lanes();
+        let are_all = silent.len() >= usize::from(open);
+        let is_dead = |others: u64| if are_all { is_direct } else { others >= OVERTAKEN * u64::from(open) };
+        let dead: Vec<u16> = silent.iter().filter(|s| is_dead(s.others)).map(|s| s.lane).collect();
+        if dead.is_empty() {
+            return;
+        }
+        self.silence *= 2;
+        if are_all && let Some(direct) = self.door.as_ref().and_then(|door| door.direct.as_ref()) {
+            direct.forget();
+        }
+        for state in dead.iter().filter_map(|lane| self.lanes.get(lane)) {
+            state.stop.now.cancel();
+        }
     }
 
     /// Ends all lanes and waits until they are gone.

@@ -158,6 +158,10 @@ impl<'a> Sending<'a> {
             let door = self.control.lane_door().await;
             fleet.open_all(self.control, door, self.ready.1)?;
         }
+        if self.context.lacks_room() || !self.control.hears() {
+            self.queue.excuse();
+        }
+        fleet.end_silent();
         fleet.open_due(self.control)?;
         let lanes = fleet.open_lanes();
         self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);
