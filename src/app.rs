@@ -23,6 +23,7 @@ mod system;
 mod tests;
 mod theme;
 mod tree;
+mod unfinished;
 mod uri;
 mod views;
 #[cfg(target_os = "linux")]
@@ -41,7 +42,7 @@ use std::{
 use eframe::egui::{self, Context, Key, KeyboardShortcut, Modifiers, ViewportCommand};
 
 use crate::{
-    engine::{Command, Engine, Events, TaskId},
+    engine::{Command, Engine, Events, Registry, TaskId},
     history::History,
     settings::{Appearance, Loaded, ReduceMotion, Settings, WindowSize, WindowSystem},
 };
@@ -134,6 +135,8 @@ pub struct Window {
     engine: Engine,
     events: Events,
     desk: Desk,
+    /// Where receives are written down, in case they are interrupted.
+    unfinished: Registry,
     /// Where the cards of waiting sends were drawn last.
     rects: CardRects,
     actions: Vec<Action>,
@@ -168,6 +171,7 @@ impl Window {
             move || ctx.request_repaint_after(PICTURE_PAUSE)
         };
         let (engine, events) = Engine::start(wake(ctx))?;
+        let unfinished = stores.unfinished.clone();
         let desk = Desk::start(stores, wake(ctx))?;
         theme::install(ctx);
         let mut state = State::new(loaded.settings, past.history, theme::icon(ctx));
@@ -194,6 +198,7 @@ impl Window {
             engine,
             events,
             desk,
+            unfinished,
             rects: Vec::new(),
             actions: Vec::new(),
             title: String::new(),
@@ -219,6 +224,7 @@ impl Window {
             window.start_relay();
         }
         window.check_relay();
+        window.list_unfinished();
         Ok(window)
     }
 
@@ -305,14 +311,24 @@ impl Window {
     fn effect(&mut self, ctx: &Context, effect: Effect) {
         match effect {
             Effect::BuildTree(id, manifest) => self.desk.ask(Job::BuildTree(id, manifest)),
-            Effect::TellAsked(id) => self.tell_elsewhere(ctx, id, "offered"),
+            Effect::TellAsked(id) => {
+                self.tell_elsewhere(ctx, id, "offered");
+                // What an offer is held against is in use for a moment, and may have been missed by the last look.
+                self.list_unfinished();
+            }
             Effect::TellEnded(id) => {
                 let is_whole =
                     self.state.card(id).and_then(|card| card.end.as_ref()).is_some_and(state::is_whole);
                 self.tell_elsewhere(ctx, id, if is_whole { "notify-done" } else { "notify-trouble" });
             }
-            Effect::Begin(id) => self.begin_history(id),
-            Effect::Finish(id) => self.finish_history(id),
+            Effect::Begin(id) => {
+                self.begin_history(id);
+                self.look_for_unfinished(id);
+            }
+            Effect::Finish(id) => {
+                self.finish_history(id);
+                self.look_for_unfinished(id);
+            }
             Effect::Drop(sheet) => self.desk.ask(Job::Drop(sheet)),
         }
     }
@@ -458,11 +474,13 @@ impl eframe::App for Window {
         });
         self.take_input(&ctx);
         self.note_size(&ctx);
+        self.give_keyboard_back(&ctx);
         let mut view = View { words: &self.words, now: Instant::now(), actions: &mut self.actions };
         self.rects = views::page::page_ui(ui, &mut self.state, &mut view);
         match self.state.dialog {
             Some(Dialog::Settings) => views::settings::settings_ui(&ctx, &mut self.state, &mut view),
             Some(Dialog::History) => views::history::history_ui(&ctx, &self.state, &mut view),
+            Some(Dialog::Discard) => views::unfinished::discard_ui(&ctx, &self.state, &mut view),
             Some(Dialog::Quit) => views::quit::quit_ui(&ctx, &self.state, &mut view),
             None => {}
         }

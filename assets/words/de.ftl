@@ -92,6 +92,23 @@ graph = Geschwindigkeit der letzten Minute
 close = Schließen
 copied = Kopiert
 
+## Unfertige Übertragungen
+
+unfinished = Unfertig
+unfinished-hint = Unterbrochene Übertragungen. Was angekommen ist, bleibt: Noch einmal gesendet, kommt nur, was fehlt.
+held-of = { $held } von { $total } hier
+resume = Fortsetzen
+resume-here = Bitten Sie darum, { $name } noch einmal zu senden; geben Sie hier den neuen Code ein. Was angekommen ist, bleibt und wird nicht zweimal gesendet.
+resume-into = Bitten Sie darum, { $name } noch einmal zu senden; geben Sie hier den neuen Code ein. Es geht wieder nach { $folder }: Was dort angekommen ist, bleibt und wird nicht zweimal gesendet.
+resume-undo = Etwas anderes empfangen
+discard = Verwerfen
+discard-named = { $name } verwerfen
+discard-question = Angekommenes verwerfen?
+discard-means = { $held } von { $name } in { $folder } werden gelöscht. Wird es noch einmal gesendet, kommt alles von vorn.
+discard-keep = Behalten
+not-discarded = Was von { $name } angekommen ist, kann nicht gelöscht werden: { $detail }
+not-discarded-in-use = Was von { $name } angekommen ist, benutzt gerade eine Übertragung, oder es ist schon weg. Nichts wurde gelöscht.
+
 ## Ein Sender, der wartet
 
 code-coming = Code wird gezogen…
@@ -155,6 +172,7 @@ away-peer =
 away-code =
     Das Relay ging vor { $time } verloren. Es wird wieder gesucht…
     Der Code bleibt derselbe und gilt wieder, sobald das Relay da ist.
+away-new-code = Wird es unter einem neuen Code noch einmal gesendet, brechen Sie zuerst diese Übertragung ab; was angekommen ist, bleibt.
 no-room-here = Die Festplatte ist voll. Schaffen Sie Platz, dann geht es von selbst weiter; nichts ist verloren.
 no-room-there = Die Festplatte des anderen Computers ist voll. Es geht von selbst weiter, sobald dort Platz ist; nichts ist verloren.
 stall-network = Seit { $time } kommt nichts durch. Prüfen Sie das Netz auf beiden Seiten; es geht von selbst weiter, sobald es kann.
@@ -232,7 +250,7 @@ try-again = Noch einmal versuchen
 correct-code = Code berichtigen
 send-again = Noch einmal senden
 send-missing = Fehlendes senden
-kept-in = Was angekommen ist, liegt in { $folder }. Lassen Sie es noch einmal senden und empfangen Sie es in denselben Ordner: Dann kommt nur, was fehlt.
+kept-in = Was angekommen ist, liegt in { $folder }. Noch einmal gesendet, kommt nur, was fehlt.
 not-opened = { $path } kann nicht geöffnet werden: { $detail }
 
 ## Fehler: was geschehen ist
@@ -293,6 +311,7 @@ cause-no-such-host = Es gibt keinen solchen Computer
 lost-nothing-sent = Nichts wurde gesendet.
 lost-nothing-received = Nichts wurde empfangen und nichts hier verändert.
 lost-nothing-here = Ihre Dateien sind, wie sie waren.
+lost-only-missing-moves = Ihre Dateien sind, wie sie waren. Noch einmal gesendet, kommt nur hinüber, was fehlt.
 lost-arrived-kept = Keine Datei ist unter ihrem richtigen Namen unvollständig.
 lost-removed = Nichts davon wurde gesichert.
 lost-folder-safe = Nichts davon wurde gesichert, und sonst wurde nichts auf diesem Computer berührt.
@@ -372,8 +391,8 @@ quit-anyway = Trotzdem schließen
 settings-problem = Einige Einstellungen konnten nicht gelesen werden: { $detail }
 history-problem = Der Verlauf konnte nicht gelesen werden: { $detail }
 not-saved = Das kann nicht gesichert werden: { $detail }
-interrupted-receive = Caiman wurde geschlossen, während { $name } empfangen wurde. Keine Datei ist unter ihrem richtigen Namen unvollständig; was angekommen war, liegt in { $folder }. Lassen Sie es noch einmal senden: Dann kommt nur, was fehlt.
-interrupted-send = Caiman wurde geschlossen, während { $name } gesendet wurde. Ihre Dateien sind, wie sie waren. Senden Sie es noch einmal.
+interrupted-receive = Caiman wurde geschlossen, während { $name } nach { $folder } empfangen wurde. Keine Datei ist unter ihrem richtigen Namen unvollständig. Was fortgesetzt werden kann, steht unten unter „Unfertig“.
+interrupted-send = Caiman wurde geschlossen, während { $name } gesendet wurde. Ihre Dateien sind, wie sie waren. Senden Sie es noch einmal: Dann kommt nur hinüber, was fehlt.
 
 ## Einstellungen
 

@@ -93,6 +93,23 @@ graph = Speed in the last minute
 close = Close
 copied = Copied
 
+## Unfinished transfers
+
+unfinished = Unfinished
+unfinished-hint = Interrupted transfers. What has arrived is kept: sent again, only what is missing comes.
+held-of = { $held } of { $total } here
+resume = Resume
+resume-here = Ask for { $name } to be sent again; type the new code here. What has arrived is kept and not sent twice.
+resume-into = Ask for { $name } to be sent again; type the new code here. It goes into { $folder } again: what has arrived there is kept and not sent twice.
+resume-undo = Receive something else
+discard = Discard
+discard-named = Discard { $name }
+discard-question = Discard what has arrived?
+discard-means = { $held } of { $name } in { $folder } are deleted. If it is sent again, all of it comes anew.
+discard-keep = Keep it
+not-discarded = What has arrived of { $name } can't be deleted: { $detail }
+not-discarded-in-use = What has arrived of { $name } is in use by a transfer, or already gone. Nothing was deleted.
+
 ## A send that waits
 
 code-coming = Getting a code…
@@ -156,6 +173,7 @@ away-peer =
 away-code =
     The relay was lost { $time } ago. Looking for it again…
     The code stays the same and works again as soon as the relay is back.
+away-new-code = If it is sent again under a new code, cancel this transfer first; what has arrived is kept.
 no-room-here = The disk is full. Make room, and it goes on by itself; nothing is lost.
 no-room-there = The other computer's disk is full. It goes on by itself as soon as there is room; nothing is lost.
 stall-network = Nothing has come through for { $time }. Check the network on both sides; it goes on by itself as soon as it can.
@@ -230,7 +248,7 @@ try-again = Try again
 correct-code = Correct the code
 send-again = Send again
 send-missing = Send what is missing
-kept-in = What arrived is kept in { $folder }. Have it sent again and receive it into the same folder: only what is missing comes.
+kept-in = What has arrived is kept in { $folder }. Sent again, only what is missing comes.
 not-opened = { $path } can't be opened: { $detail }
 
 ## Errors: what happened
@@ -291,6 +309,7 @@ cause-no-such-host = there is no such computer
 lost-nothing-sent = Nothing was sent.
 lost-nothing-received = Nothing was received and nothing here was changed.
 lost-nothing-here = Your files are as they were.
+lost-only-missing-moves = Your files are as they were. Sent again, only what is missing moves.
 lost-arrived-kept = No file is incomplete under its real name.
 lost-removed = Nothing of it was saved.
 lost-folder-safe = Nothing of it was saved, and nothing else on this computer was touched.
@@ -370,8 +389,8 @@ quit-anyway = Close anyway
 settings-problem = Some settings could not be read: { $detail }
 history-problem = The history could not be read: { $detail }
 not-saved = This can't be saved: { $detail }
-interrupted-receive = Caiman was closed while { $name } was being received. No file is incomplete under its real name; what had arrived is kept in { $folder }. Ask for it to be sent again: only what is missing comes.
-interrupted-send = Caiman was closed while { $name } was being sent. Your files are as they were. Send it again.
+interrupted-receive = Caiman was closed while { $name } was being received into { $folder }. No file is incomplete under its real name. What can be resumed stands below under “Unfinished”.
+interrupted-send = Caiman was closed while { $name } was being sent. Your files are as they were. Send it again: only what is missing moves.
 
 ## Settings
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::{
     card::Copied,
     state::{BannerId, Dialog},
+    unfinished::Resume,
 };
 use crate::{
     engine::{OnConflict, TaskId},
@@ -58,6 +59,14 @@ pub(super) enum Action {
     Cancel(TaskId),
     /// Start a failed transfer again.
     Again(TaskId),
+    /// Go on with what was interrupted, as soon as there is a code for it.
+    Resume(Resume),
+    /// The next receive is for something else.
+    ForgetResume,
+    /// Ask whether what is here of this interrupted transfer may be removed.
+    AskDiscard(String),
+    /// Remove what the question was about; it is called so.
+    Discard(String),
     /// Send these.
     Send(Vec<PathBuf>),
     /// Take an ended card away.

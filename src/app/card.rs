@@ -9,7 +9,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{action::SheetAction, explain::Standpoint, meter::Meter, tree::Tree};
+use super::{action::SheetAction, explain::Standpoint, meter::Meter, tree::Tree, unfinished::Resume};
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
@@ -245,6 +245,8 @@ pub(super) struct Card {
     pub(super) text: Option<String>,
     /// Where what arrived of a broken transfer is.
     pub(super) kept: Option<PathBuf>,
+    /// What it was started to go on with.
+    pub(super) resume: Option<Resume>,
     pub(super) end: Option<End>,
     /// Its place in the history.
     pub(super) history: Option<u64>,
@@ -289,6 +291,7 @@ impl Card {
             meter: Meter::new(),
             text: None,
             kept: None,
+            resume: None,
             end: None,
             history: None,
             folds: Folds::default(),
@@ -457,7 +460,8 @@ impl Card {
 
     /// From where its errors are looked at.
     pub(super) fn standpoint(&self) -> Standpoint {
-        Standpoint { direction: self.direction, has_begun: self.accepted.is_some() }
+        let (has_begun, is_kept) = (self.accepted.is_some(), self.kept.is_some());
+        Standpoint { direction: self.direction, has_begun, is_kept }
     }
 
     /// What is on the way is a text.

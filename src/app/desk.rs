@@ -16,7 +16,7 @@ use super::{
     tree::Tree,
 };
 use crate::{
-    engine::TaskId,
+    engine::{Registry, TaskId, Unfinished},
     history::History,
     protocol::manifest::Manifest,
     settings::Settings,
@@ -27,12 +27,14 @@ use crate::{
 pub(super) struct Stores {
     pub(super) settings: Store,
     pub(super) history: Store,
+    pub(super) unfinished: Registry,
 }
 
 impl Stores {
     /// Those of the person who runs the program.
     pub(super) fn of_person() -> Self {
-        Self { settings: Store::of_settings(), history: Store::of_history() }
+        let unfinished = Registry::at(Store::unfinished_folder());
+        Self { settings: Store::of_settings(), history: Store::of_history(), unfinished }
     }
 }
 
@@ -67,6 +69,15 @@ pub(super) enum Job {
     SaveHistory(History),
     Clipboard(Why),
     BuildTree(TaskId, Arc<Manifest>),
+    /// Read what interrupted transfers left, and look whether what is said to be kept in these folders is there.
+    ListUnfinished {
+        kept: Vec<PathBuf>,
+    },
+    /// Remove what an interrupted transfer left.
+    Discard {
+        id: String,
+        name: String,
+    },
     Open(PathBuf),
     Reveal(PathBuf),
     /// Keep the machine awake, or let it sleep again.
@@ -91,6 +102,16 @@ pub(super) enum Outcome {
         text: Option<String>,
     },
     Tree(TaskId, Tree),
+    /// What interrupted transfers left, and what of the kept is gone.
+    Unfinished {
+        list: Vec<Unfinished>,
+        gone: Vec<PathBuf>,
+    },
+    /// What an interrupted transfer left was removed; `false` if nothing of it is there that no transfer uses.
+    Discarded {
+        name: String,
+        discarded: std::io::Result<bool>,
+    },
     /// A file or folder couldn't be opened.
     NotOpened {
         path: PathBuf,
@@ -196,6 +217,16 @@ impl Worker {
                 self.reply.send(Outcome::Clipboard { why, files, text });
             }
             Job::BuildTree(id, manifest) => self.reply.send(Outcome::Tree(id, Tree::new(manifest))),
+            Job::ListUnfinished { kept } => {
+                let list = self.stores.unfinished.list();
+                let is_gone = |path: &PathBuf| path.try_exists().is_ok_and(|exists| !exists);
+                let gone = kept.into_iter().filter(is_gone).collect();
+                self.reply.send(Outcome::Unfinished { list, gone });
+            }
+            Job::Discard { id, name } => {
+                let discarded = self.stores.unfinished.discard(&id);
+                self.reply.send(Outcome::Discarded { name, discarded });
+            }
             Job::Open(path) => self.opened(opener::open(&path), path),
             Job::Reveal(path) => {
                 self.opened(opener::reveal(&path).or_else(|_| opener::open(folder_of(&path))), path);

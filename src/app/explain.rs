@@ -142,7 +142,12 @@ fn connection(words: &Words, card: &Card, lost: Lost, since: Duration) -> String
         Lost::Relay => "away-relay",
         Lost::Peer => "away-peer",
     };
-    words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())])
+    let text = words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())]);
+    match card.direction {
+        // It holds what arrived; under another code that would not be found.
+        Direction::Receiving if card.is_under_way() => format!("{text} {}", words.say("away-new-code")),
+        _ => text,
+    }
 }
 
 /// Why nothing moves, as far as this side can tell.

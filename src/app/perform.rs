@@ -16,18 +16,18 @@ use super::{
     dialogs::{Picked, Question},
     explain,
     state::{Checked, Dialog, Host},
+    unfinished::Resume,
     views::{self, View, receive::home_relative},
     widgets::Tone,
 };
 use crate::{
     code::{self, CodePhrase},
     engine::{
-        Answer, CodeChoice, Command, Output, PATIENCE, ReceiveOrder, Registry, RelayChoice, RelayConfig,
-        SendOrder, TaskId, TransferError, What,
+        Answer, CodeChoice, Command, Output, PATIENCE, ReceiveOrder, RelayChoice, RelayConfig, SendOrder,
+        TaskId, TransferError, What,
     },
     history::{Direction as Way, Ending, Entry, Outcome as Past, unix_secs},
     net::client::RelayAddress,
-    store::Store,
     transfer::show::Shown,
 };
 
@@ -76,6 +76,14 @@ impl Window {
                     other => self.send(other),
                 }
             }
+            Action::Resume(resume) => self.resume(ctx, resume),
+            Action::ForgetResume => {
+                self.state.unfinished.resume = None;
+                // The button that was pressed is gone.
+                ctx.memory_mut(|memory| memory.request_focus(views::receive::field_id()));
+            }
+            Action::AskDiscard(id) => self.ask_discard(ctx, id),
+            Action::Discard(name) => self.discard(ctx, name),
             Action::Send(paths) => self.send_paths(paths),
             Action::Dismiss(id) => self.dismiss(|card| card.id == id),
             Action::DismissEnded => self.dismiss(|_| true),
@@ -204,19 +212,24 @@ impl Window {
                 },
             },
         };
+        // What is to be gone on with is found where it is.
+        let resume = &self.state.unfinished.resume;
+        let folder = resume.as_ref().map_or(self.state.save_folder.as_path(), Resume::folder);
         let order = ReceiveOrder {
             code: code.clone(),
             relay: relay.clone(),
-            output: Output::Folder(self.state.save_folder.clone()),
+            output: Output::Folder(folder.to_owned()),
             lanes: settings.lanes,
             patience: PATIENCE,
             path_mode: settings.path_mode,
-            unfinished: Registry::at(Store::unfinished_folder()),
+            unfinished: self.unfinished.clone(),
         };
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
             self.state.add(id, Direction::Receiving, Origin::Code { code, server });
+            let resume = self.state.unfinished.resume.take();
             self.change(id, |card| {
+                card.resume = resume;
                 card.relay = Some(relay.address);
                 card.folds.wants_focus = true;
             });
@@ -269,6 +282,8 @@ impl Window {
             Outcome::Clipboard { why: Why::Paste, files, text } => self.paste(files, text),
             Outcome::Clipboard { why: Why::Look, text, .. } => self.look_for_code(text),
             Outcome::Tree(id, tree) => self.state.built(id, tree),
+            Outcome::Unfinished { list, gone } => self.state.listed(list, &gone),
+            Outcome::Discarded { name, discarded } => self.discarded(name, discarded),
             Outcome::NotOpened { path, detail } => {
                 let path = Shown(&home_relative(&path)).to_string();
                 let args = [("path", path.into()), ("detail", Shown(&detail).to_string().into())];

@@ -16,6 +16,7 @@ use super::{
     code_field::CodeField,
     settings_form::SettingsForm,
     tree::Tree,
+    unfinished::UnfinishedList,
     widgets::Tone,
 };
 use crate::{
@@ -48,6 +49,8 @@ pub(super) struct Banner {
 pub(super) enum Dialog {
     Settings,
     History,
+    /// What is here of an interrupted transfer is about to be removed.
+    Discard,
     /// Transfers are under way and the window was asked to close.
     Quit,
 }
@@ -88,6 +91,7 @@ pub(super) struct State {
     /// Where received files go.
     pub(super) save_folder: PathBuf,
     pub(super) history: History,
+    pub(super) unfinished: UnfinishedList,
     pub(super) host: Option<Host>,
     /// Why the hosted relay isn't running although it was started.
     pub(super) host_error: Option<RelayError>,
@@ -132,6 +136,7 @@ impl State {
             save_folder: settings.save_folder(),
             settings,
             history,
+            unfinished: UnfinishedList::default(),
             host: None,
             host_error: None,
             checked: HashMap::new(),
@@ -204,6 +209,8 @@ impl State {
                 let is_own_wish = matches!(ended, Err(TransferError::Cancelled | TransferError::Declined));
                 let Some(card) = self.card(id) else { return effects };
                 card.ended(ended, now);
+                // Nothing was offered yet, so it is still to be gone on with.
+                let resume = card.resume.take().filter(|_| card.manifest.is_none());
                 effects.extend(card.sheet.take().map(|sheet| Effect::Drop(Box::new(sheet))));
                 effects.push(Effect::Finish(id));
                 if !is_own_wish {
@@ -212,6 +219,7 @@ impl State {
                     // Nothing came of it and nobody wants to read about it.
                     self.cards.retain(|card| card.id != id);
                 }
+                self.unfinished.resume = self.unfinished.resume.take().or(resume);
             }
             Event::RelayEnded(id, ended) => {
                 if self.host.as_ref().is_some_and(|host| host.id == id) {

@@ -12,5 +12,6 @@ mod resting;
 mod screen;
 mod sending;
 mod transfers;
+mod unfinished;
 
 use screen::{Screen, both};

@@ -11,6 +11,7 @@ pub(super) mod receive;
 pub(super) mod send_card;
 pub(super) mod settings;
 pub(super) mod transfer;
+pub(super) mod unfinished;
 
 use std::time::Instant;
 

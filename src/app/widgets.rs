@@ -227,6 +227,12 @@ pub(super) fn card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> InnerRespo
         .show(ui, add)
 }
 
+/// A line between things that stand below each other.
+pub(super) fn hairline(ui: &mut Ui) {
+    let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 1.0), Sense::hover());
+    ui.painter().hline(line.x_range(), line.center().y, Stroke::new(1.0, palette(ui).line));
+}
+
 /// The sheet of a dialog.
 pub(super) fn dialog_frame(style: &Style) -> Frame {
     Frame::new()

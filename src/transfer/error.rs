@@ -211,7 +211,7 @@ impl TransferError {
             Self::CodeTaken => "Choose another code, or leave it out to have one drawn.",
             Self::PeerDeclined | Self::PeerCancelled => "Nothing under its real name is incomplete.",
             Self::PeerLost | Self::PeerSilent { .. } => {
-                "Check both networks, and that the other program still runs; then start again with a new code."
+                "Check both networks, and that the other program still runs. Sent again under a new code, only what is missing moves."
             }
             Self::PeerFailed(Trouble::NoSpace) => "Room has to be made there, then send again.",
             Self::PeerFailed(Trouble::Withdrawn) => "Send it again once nothing changes it any more.",
@@ -225,7 +225,7 @@ impl TransferError {
             Self::PeerVersion { .. } => "Update Caiman on this machine.",
             Self::Relay(error) => relay_advice(error),
             Self::File { cause, .. } if platform::is_disk_full(cause) => {
-                "Make room on the disk, then start again."
+                "Make room on the disk. Sent again, only what is missing comes."
             }
             Self::File { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
                 "Choose a place that you may use, or change its permissions."
@@ -253,7 +253,9 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
             "Check the relay's address and this machine's network, and that nothing blocks the port."
         }
         RelayClientError::NotARelay(_) => "Check the address and the port.",
-        RelayClientError::Lost => "Check the network, and that the relay still runs; then start again.",
+        RelayClientError::Lost => {
+            "Check the network, and that the relay still runs. Sent again, only what is missing moves."
+        }
         RelayClientError::Refused(refusal) => match refusal {
             Refusal::PasswordRequired | Refusal::PasswordWrong => {
                 "Ask the relay's owner for its password and give it with --password."

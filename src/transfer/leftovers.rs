@@ -50,34 +50,28 @@ struct Same {
 impl Leftover {
     /// Reads a staging folder that no transfer uses at the moment. `None` if one does, or if it makes no sense.
     pub fn open(folder: PathBuf) -> Option<Self> {
-        let lock = File::options().write(true).open(folder.join(LOCK)).ok()?;
-        lock.try_lock().ok()?;
-        let mut written = journal::load(&folder).ok()?;
-        drop_what_is_missing(&folder, &mut written);
+        let lock = claim(&folder)?;
+        let written = read(&folder)?;
         Some(Self { folder, written, _lock: lock })
-    }
-
-    /// What was being received.
-    pub fn manifest(&self) -> &Manifest {
-        &self.written.manifest
-    }
-
-    /// Bytes that were wanted, and those of them that are here.
-    pub fn bytes(&self) -> (u64, u64) {
-        let Written { plan, held, .. } = &self.written;
-        (plan.bytes(), plan.bytes_in(held))
-    }
-
-    /// When it was last written to, as far as that can be told.
-    pub fn last_change(&self) -> SystemTime {
-        let journal = fs::metadata(self.folder.join(journal::JOURNAL));
-        journal.and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Removes it all.
     pub fn discard(self) -> io::Result<()> {
         fs::remove_dir_all(&self.folder)
     }
+}
+
+/// What a staging folder says of itself that no transfer uses at the moment. It is claimed for no longer than it takes to
+/// know that, so that a transfer that comes for it meanwhile gets it.
+pub fn glance(folder: &Path) -> Option<Written> {
+    drop(claim(folder)?);
+    read(folder)
+}
+
+/// When a staging folder was last written to, as far as that can be told.
+pub fn last_change(folder: &Path) -> SystemTime {
+    let journal = fs::metadata(folder.join(journal::JOURNAL));
+    journal.and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 impl Leftovers {
@@ -184,6 +178,18 @@ impl Leftovers {
         }
         (held, same)
     }
+}
+
+fn claim(folder: &Path) -> Option<File> {
+    let lock = File::options().write(true).open(folder.join(LOCK)).ok()?;
+    lock.try_lock().ok()?;
+    Some(lock)
+}
+
+fn read(folder: &Path) -> Option<Written> {
+    let mut written = journal::load(folder).ok()?;
+    drop_what_is_missing(folder, &mut written);
+    Some(written)
 }
 
 /// What tells one file from another without reading it.

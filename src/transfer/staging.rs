@@ -38,7 +38,7 @@ pub struct Staging {
     plan: Arc<Plan>,
     journal: Journal,
     /// Tells others that this folder is in use.
-    _lock: File,
+    claim: File,
     /// Blocks that an earlier transfer left.
     held: BlockSet,
     state: Mutex<State>,
@@ -100,7 +100,7 @@ impl Staging {
             manifest,
             plan,
             journal,
-            _lock: lock,
+            claim: lock,
             held,
             state: Mutex::default(),
             writing: Mutex::default(),
@@ -277,9 +277,12 @@ impl Staging {
             .map_err(|cause| TransferError::file("can't remove", &self.folder, cause))
     }
 
-    /// Leaves the staging folder where it is.
+    /// Leaves the staging folder where it is, to whoever goes on with it: at once, though blocking work of this transfer,
+    /// which writes nothing any more, may still hold on to it.
     pub fn keep(&self) {
         *self.fate.write().expect(NO_PANIC) = Fate::Kept;
+        // A lock that can't be given back goes with its file.
+        let _ = self.claim.unlock();
     }
 
     fn store_part(&self, segment: Segment, bytes: &[u8]) -> Result<(), TransferError> {

@@ -10,7 +10,11 @@ use std::{
     time::SystemTime,
 };
 
-use super::{leftovers::Leftover, names::STAGING_PREFIX};
+use super::{
+    journal::Written,
+    leftovers::{Leftover, glance, last_change},
+    names::STAGING_PREFIX,
+};
 
 /// Names of an offer that are shown.
 const MAX_NAMES: usize = 3;
@@ -30,12 +34,21 @@ pub struct Unfinished {
     pub names: Vec<String>,
     /// How many names there are at the top of it.
     pub count: usize,
+    /// The first of them is a folder's.
+    pub is_folder: bool,
     /// Bytes that were wanted.
     pub bytes: u64,
     /// Bytes of those that are here.
     pub held: u64,
     /// When the last of them came.
     pub last: SystemTime,
+}
+
+impl Unfinished {
+    /// Where what is here of it lies.
+    pub fn staging(&self) -> PathBuf {
+        self.folder.join(format!("{STAGING_PREFIX}{}", self.id))
+    }
 }
 
 impl Registry {
@@ -103,18 +116,20 @@ fn read(file: &Path) -> Option<Unfinished> {
         return None;
     }
     let staging = staging?;
-    let leftover = Leftover::open(staging.clone())?;
-    let (bytes, held) = leftover.bytes();
-    let tops = leftover.manifest().entries().iter().filter(|entry| entry.path.names().count() == 1);
-    let names: Vec<String> = tops.map(|entry| entry.path.as_str().to_owned()).collect();
+    let Written { manifest, plan, held } = glance(&staging)?;
+    let mut tops = manifest.entries().iter().filter(|entry| entry.path.names().nth(1).is_none()).peekable();
+    let is_folder = tops.peek().is_some_and(|entry| !entry.is_file());
+    let names: Vec<String> =
+        tops.by_ref().take(MAX_NAMES).map(|entry| entry.path.name().to_owned()).collect();
     Some(Unfinished {
         id: file.file_name()?.to_str()?.to_owned(),
         folder: staging.parent()?.to_owned(),
-        count: names.len(),
-        names: names.into_iter().take(MAX_NAMES).collect(),
-        bytes,
-        held,
-        last: leftover.last_change(),
+        count: names.len() + tops.count(),
+        names,
+        is_folder,
+        bytes: plan.bytes(),
+        held: plan.bytes_in(&held),
+        last: last_change(&staging),
     })
 }
 

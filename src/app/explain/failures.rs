@@ -32,6 +32,8 @@ pub(in crate::app) struct Standpoint {
     pub(in crate::app) direction: Direction,
     /// The offer had been accepted.
     pub(in crate::app) has_begun: bool,
+    /// What arrived is kept.
+    pub(in crate::app) is_kept: bool,
 }
 
 impl Standpoint {
@@ -43,15 +45,17 @@ impl Standpoint {
     /// What is lost where it broke off, through nobody's will.
     fn broken_off(self, words: &Words) -> String {
         if self.has_begun {
-            words.say(self.either("lost-nothing-here", "lost-arrived-kept"))
+            words.say(self.either("lost-only-missing-moves", "lost-arrived-kept"))
         } else {
             self.nothing_moved(words)
         }
     }
 
-    /// What is lost where what had arrived was removed.
+    /// What is lost where what had arrived was removed, unless there was a reason to keep it.
     fn removed(self, words: &Words) -> String {
-        if self.has_begun {
+        if self.is_kept {
+            words.say("lost-arrived-kept")
+        } else if self.has_begun {
             words.say(self.either("lost-nothing-here", "lost-removed"))
         } else {
             self.nothing_moved(words)
@@ -219,7 +223,7 @@ fn file(
 
 /// Why something that arrived didn't get its place, or was not to be had in the first place.
 pub(in crate::app) fn not_stored(words: &Words, error: &TransferError) -> String {
-    let at = Standpoint { direction: Direction::Receiving, has_begun: true };
+    let at = Standpoint { direction: Direction::Receiving, has_begun: true, is_kept: false };
     self::error(words, error, at).happened
 }
 
@@ -242,7 +246,7 @@ pub(in crate::app) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAd
         NotAdded::TooLate => "not-added-late",
         NotAdded::NotFiles => "not-added-no-files",
         NotAdded::Unlisted(cause) => {
-            let at = Standpoint { direction: Direction::Sending, has_begun: false };
+            let at = Standpoint { direction: Direction::Sending, has_begun: false, is_kept: false };
             return error(words, cause, at).happened;
         }
     };

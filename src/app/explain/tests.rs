@@ -210,15 +210,16 @@ fn unfits() -> Vec<Unfit> {
     })
 }
 
-/// Both sides, before and after bytes moved.
-fn standpoints() -> [Standpoint; 4] {
+/// Both sides, before and after bytes moved, and with something kept of them.
+fn standpoints() -> [Standpoint; 5] {
     [
-        (Direction::Sending, false),
-        (Direction::Sending, true),
-        (Direction::Receiving, false),
-        (Direction::Receiving, true),
+        (Direction::Sending, false, false),
+        (Direction::Sending, true, false),
+        (Direction::Receiving, false, false),
+        (Direction::Receiving, true, false),
+        (Direction::Receiving, true, true),
     ]
-    .map(|(direction, has_begun)| Standpoint { direction, has_begun })
+    .map(|(direction, has_begun, is_kept)| Standpoint { direction, has_begun, is_kept })
 }
 
 fn languages() -> impl Iterator<Item = Words> {

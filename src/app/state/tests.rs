@@ -1,6 +1,9 @@
 //! What events make of the state, and what they ask of the world outside.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use eframe::egui::Context;
 use tokio::sync::watch;
@@ -13,6 +16,7 @@ use crate::{
         tests::made_up::{self, code, code_of, failed, manifest, offer, progress, relay},
         theme,
         tree::Tick,
+        unfinished::Resume,
     },
     engine::{Connection, Notice, OnConflict, Paused, Phase, Progress, RelayCheck, Report},
     protocol::peer::Withdrawal,
@@ -266,6 +270,27 @@ fn what_had_arrived_of_a_broken_transfer_is_known() {
     told.apply(failed(ID, TransferError::PeerLost));
     assert_eq!(told.card().kept, Some(PathBuf::from("/home/ada/.caiman-1")));
     assert_eq!(told.card().placed(), None);
+}
+
+#[test]
+fn what_was_to_be_resumed_is_so_until_something_is_offered() {
+    let resume = Resume { name: "film.mov".to_owned(), staging: "/home/ada/.caiman-1".into() };
+    assert_eq!(resume.folder(), Path::new("/home/ada"));
+    let mut told = Told::with(Direction::Receiving);
+    told.card().resume = Some(resume.clone());
+    told.apply(failed(ID, TransferError::WrongCode { tries_left: Some(2) }));
+    assert_eq!(told.state.unfinished.resume, Some(resume.clone()));
+    // It is found out that it is gone.
+    told.state.listed(Vec::new(), &["/home/ada/.caiman-2".into()]);
+    assert!(told.state.unfinished.resume.is_some());
+    told.state.listed(Vec::new(), &[resume.staging.clone()]);
+    assert_eq!(told.state.unfinished.resume, None);
+
+    let mut told = Told::with(Direction::Receiving);
+    told.card().resume = Some(resume);
+    told.offered();
+    told.apply(failed(ID, TransferError::PeerCancelled));
+    assert_eq!(told.state.unfinished.resume, None);
 }
 
 #[test]

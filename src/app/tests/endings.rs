@@ -1,6 +1,9 @@
 //! A transfer that moves, and every way for it to end.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use eframe::egui::ViewportCommand;
 
@@ -262,6 +265,7 @@ fn what_is_kept_of_a_broken_receive_can_be_found() {
     let mut screen = Screen::new();
     let id = moving(&mut screen, Direction::Receiving);
     let kept = screen.inbox().join(".caiman-1");
+    fs::create_dir(&kept).unwrap();
     screen.notice(id, Notice::Kept(kept.clone()));
     screen.feed(failed(id, TransferError::PeerLost));
     // Where temporary files are in the home folder, as on Windows, it is shown from there.

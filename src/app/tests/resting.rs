@@ -135,6 +135,19 @@ fn a_lost_connection_is_told_calmly_with_the_way_on() {
     }
 }
 
+/// As long as it looks for the other side it holds what has arrived, and another receive would not find that.
+#[test]
+fn a_lost_receive_says_what_to_do_if_it_is_sent_anew() {
+    for (direction, is_told) in [(Direction::Receiving, true), (Direction::Sending, false)] {
+        let mut screen = Screen::new();
+        moving(&mut screen, direction);
+        for connection in [Connection::LookingForRelay, Connection::LookingForPeer] {
+            screen.progress(lost(connection));
+            assert_eq!(screen.shows(&screen.say("away-new-code")), is_told, "{:#?}", screen.texts());
+        }
+    }
+}
+
 #[test]
 fn stopping_is_told_whatever_went_before() {
     let mut screen = Screen::new();

@@ -25,7 +25,7 @@ use crate::{
         explain,
         words::Words,
     },
-    engine::{Event as EngineEvent, Notice, Progress, TaskId, TransferError},
+    engine::{Event as EngineEvent, Notice, Progress, Registry, TaskId, TransferError},
     protocol::manifest::Manifest,
     settings::{Relay, Settings},
     store::Store,
@@ -101,6 +101,7 @@ impl Screen {
     fn open(folder: TempDir, width: f32, height: f32) -> Self {
         let (wake, wakes) = mpsc::channel();
         let store = Store::at(folder.path());
+        let data = folder.path().join("unfinished");
         let harness = Harness::builder()
             .with_size([width, height])
             .with_max_steps(MAX_FRAMES as u64)
@@ -109,7 +110,8 @@ impl Screen {
                     // The test may have seen enough.
                     let _ = wake.send(wish.delay);
                 });
-                let stores = Stores { settings: store.clone(), history: store.clone() };
+                let unfinished = Registry::at(Some(data.clone()));
+                let stores = Stores { settings: store.clone(), history: store.clone(), unfinished };
                 Window::new(&cc.egui_ctx, Settings::load(&store), stores).unwrap()
             });
         let (snapshots, _) = watch::channel(Progress::default());
@@ -519,8 +521,10 @@ impl Screen {
 
     /// The sentences about an error of the newest card.
     pub(super) fn explained(&self, error: &TransferError, direction: Direction) -> explain::Explained {
-        let has_begun = self.harness.state().state.cards.first().is_some_and(|card| card.accepted.is_some());
-        explain::error(self.words(), error, explain::Standpoint { direction, has_begun })
+        let card = self.harness.state().state.cards.first();
+        let has_begun = card.is_some_and(|card| card.accepted.is_some());
+        let is_kept = card.is_some_and(|card| card.kept.is_some());
+        explain::error(self.words(), error, explain::Standpoint { direction, has_begun, is_kept })
     }
 }
 

@@ -269,3 +269,52 @@ fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
     done(&mut sender, &mut receiver);
     assert_eq!(read(&receiver.inbox(), "film.mov"), bytes);
 }
+
+#[test]
+fn what_a_closed_window_left_is_gone_on_with_in_the_folder_where_it_is() {
+    const SIZE: usize = 6_000_000;
+    let relay = Relay::start();
+    let slow = |settings: &mut Settings| {
+        settings.relays = vec![settings::Relay::new(relay.address.parse().unwrap())];
+        settings.bytes_per_sec = Some(2_000_000);
+    };
+    let (mut sender, mut receiver) = (Screen::with(slow), relay.screen());
+    let bytes: Vec<u8> = (0..SIZE).map(|n| ((n * n) >> 9) as u8).collect();
+    let file = sender.file("film.mov", &bytes);
+    sender.drop_files(&[&file]);
+    let first_code = code(&mut sender);
+    ask(&mut receiver, &mut sender, &first_code);
+    receiver.press(Key::Enter);
+    both(&mut sender, &mut receiver, "the first bytes", |sender, receiver| {
+        let has_some = |card: &Card| card.progress.phase == Phase::Moving && card.progress.bytes > 0;
+        first(sender, has_some) && first(receiver, has_some)
+    });
+    let resume = receiver.say_named("resume-named", "film.mov");
+    assert!(receiver.control(&resume).is_none(), "what runs is not unfinished");
+    let mut receiver = receiver.reopened();
+    sender.until_card("the end", |card| card.end.is_some());
+    sender.click_key("clear-finished");
+
+    // Other things go elsewhere by now.
+    let elsewhere = receiver.folder().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    receiver.window().state.save_folder = elsewhere;
+    receiver.until("the list", |receiver| receiver.control(&resume).is_some().then_some(()));
+    receiver.click(&resume);
+    sender.drop_files(&[&file]);
+    let second_code = code(&mut sender);
+    receiver.type_text(&second_code);
+    receiver.press(Key::Enter);
+    both(&mut receiver, &mut sender, "the offer", |receiver, _| {
+        first(receiver, |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()))
+    });
+    let here = receiver.card().sheet.as_ref().unwrap().offer.resumable;
+    assert!(here > 0);
+    let here = receiver.words().bytes(here);
+    let told = receiver.words().tell("here-already", &[("size", here.into())]);
+    assert!(receiver.shows(&told), "{:#?}", receiver.texts());
+    receiver.press(Key::Enter);
+    done(&mut sender, &mut receiver);
+    assert_eq!(read(&receiver.inbox(), "film.mov"), bytes);
+    receiver.until("the end of the list", |receiver| receiver.control(&resume).is_none().then_some(()));
+}

@@ -129,7 +129,7 @@ fn outcome(entry: &Entry, view: &View<'_>) -> String {
 }
 
 /// A moment as people say it: the time alone while it is today's.
-fn moment(secs: u64, view: &View<'_>) -> String {
+pub(crate) fn moment(secs: u64, view: &View<'_>) -> String {
     let Ok(stamp) = Timestamp::from_second(i64::try_from(secs).unwrap_or_default()) else {
         return String::new();
     };

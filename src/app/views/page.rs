@@ -4,7 +4,7 @@ use eframe::egui::{
     Align, CentralPanel, Frame, Id, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
 };
 
-use super::{View, drop_zone, header, offer, receive, send_card, transfer};
+use super::{View, drop_zone, header, offer, receive, send_card, transfer, unfinished};
 use crate::{
     app::{
         action::Action,
@@ -46,6 +46,7 @@ pub(crate) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> Ca
                 sides_ui(ui, state, view);
                 ui.add_space(space::L);
                 transfers_ui(ui, state, view, &mut rects);
+                part(ui, "unfinished", |ui| unfinished::unfinished_ui(ui, state, view));
                 ui.add_space(space::PAGE);
             });
         });
@@ -125,7 +126,11 @@ fn short(code: &str) -> String {
 
 fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let room = ui.ctx().content_rect().bottom() - ui.cursor().top() - space::PAGE;
-    let height = if state.cards.is_empty() { room.clamp(ROOMY, ROOMIEST) } else { COMPACT };
+    let height = if state.cards.is_empty() && state.unfinished.list.is_empty() {
+        room.clamp(ROOMY, ROOMIEST)
+    } else {
+        COMPACT
+    };
     let width = ui.available_width();
     if width < NARROW {
         side(ui, "send", vec2(width, height), |ui| drop_zone::send_side_ui(ui, state, view));

@@ -11,7 +11,7 @@ use eframe::egui::{
     pos2, text::CCursor, text_selection::CCursorRange, vec2,
 };
 
-use super::View;
+use super::{View, unfinished};
 use crate::{
     app::{
         action::Action,
@@ -19,7 +19,7 @@ use crate::{
         explain,
         state::State,
         theme::{self, Weight, palette, size, space},
-        widgets::{Button, Icon, Kind, fitting, heading, icon, link, muted, named, small},
+        widgets::{Button, Icon, Kind, fitting, hairline, heading, icon, link, muted, named, part, small},
     },
     transfer::show::Shown,
 };
@@ -32,8 +32,17 @@ pub(crate) fn field_id() -> Id {
 /// Draws the right side.
 pub(crate) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     heading(ui, &view.say("receive"));
-    muted(ui, &view.say("receive-hint"));
+    part(ui, "hint", |ui| match &state.unfinished.resume {
+        None => {
+            muted(ui, &view.say("receive-hint"));
+        }
+        Some(resume) => unfinished::resume_ui(ui, resume, &state.save_folder, view),
+    });
     let edit = field_ui(ui, &mut state.field, view);
+    if edit.gained_focus() {
+        // The button that brought the keyboard here may stand far below.
+        edit.scroll_to_me(None);
+    }
     let reading = state.field.read();
     let enter = edit.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let mut wants = enter;
@@ -75,8 +84,7 @@ fn steps_ui(ui: &mut Ui, view: &View<'_>) {
     }
     let p = palette(ui);
     ui.add_space(space::S);
-    let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 1.0), Sense::hover());
-    ui.painter().hline(line.x_range(), line.center().y, Stroke::new(1.0, p.line));
+    hairline(ui);
     ui.add_space(space::S);
     for (number, key) in ["step-code", "step-type", "step-accept"].into_iter().enumerate() {
         ui.horizontal_top(|ui| {
@@ -106,6 +114,11 @@ fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     ui.horizontal(|ui| {
         icon(ui, Icon::FolderDown, 16.0, palette(ui).muted);
         small(ui, &view.say("save-to"));
+        if let Some(resume) = &state.unfinished.resume {
+            // Anywhere else, what is here already would not be found.
+            small(ui, &Shown(&home_relative(resume.folder())).to_string());
+            return;
+        }
         let shown = Shown(&home_relative(&state.save_folder)).to_string();
         let name = format!("{}: {shown}", view.say("save-to-change"));
         if named(link(ui, &shown), &name).on_hover_text(view.say("save-to-change")).clicked() {

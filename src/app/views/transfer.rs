@@ -12,6 +12,7 @@ use crate::{
         explain,
         state::Dialog,
         theme::{self, Weight, palette, size, space},
+        unfinished::Resume,
         widgets::{
             self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, part, row, signed_note, small,
             tile, title,
@@ -53,7 +54,8 @@ pub(crate) fn offered(card: &Card, view: &View<'_>) -> String {
     view.words.tell("offered", &[("name", name(card, view).into())])
 }
 
-fn name_of(is_text: bool, names: &[String], count: usize, view: &View<'_>) -> String {
+/// What this is called that has so many names at its top, the first of which are `names`.
+pub(crate) fn name_of(is_text: bool, names: &[String], count: usize, view: &View<'_>) -> String {
     if is_text {
         return view.say("a-text");
     }
@@ -355,11 +357,17 @@ fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_
         });
     });
     troubles_ui(ui, card, view);
-    part(ui, "buttons", |ui| failed_buttons_ui(ui, card, error, view));
+    part(ui, "buttons", |ui| failed_buttons_ui(ui, card, &name, error, view));
 }
 
-fn failed_buttons_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_>) {
+fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError, view: &mut View<'_>) {
     ui.horizontal_wrapped(|ui| {
+        if let Some(kept) = &card.kept {
+            let resume = view.say("resume");
+            if Button::new(Kind::Secondary, &resume).icon(Icon::Play).ui(ui).clicked() {
+                view.act(Action::Resume(Resume { name: name.to_owned(), staging: kept.clone() }));
+            }
+        }
         match (&card.origin, error) {
             // A code that was tried and is not spent may have had a slip in it.
             (Origin::Code { code, .. }, TransferError::WrongCode { tries_left: None | Some(1..) }) => {

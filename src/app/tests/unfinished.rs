@@ -1,0 +1,247 @@
+//! The list of interrupted transfers: what is in it, going on with one, removing one. The staging folders are real.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
+
+use eframe::egui::Key;
+
+use super::{
+    Screen,
+    made_up::{self, failed, manifest, progress},
+    screen::name_of,
+};
+use crate::{
+    app::{card::Direction, state::Dialog, views::receive::home_relative},
+    engine::{Notice, Phase, Registry, TaskId, TransferError},
+    transfer::{
+        leftovers::Leftovers,
+        plan::{Plan, Wanted},
+        show::Shown,
+        staging::Staging,
+    },
+};
+
+const BLOCK: u64 = 256 << 10;
+
+/// Leaves in `chosen` what an interrupted transfer of `entries` would, one block of it, and gives where.
+fn leave(screen: &Screen, chosen: &Path, id: u8, entries: &[(&str, u64)]) -> PathBuf {
+    fs::create_dir_all(chosen).unwrap();
+    let manifest = manifest(entries);
+    let plan = Plan::new(&manifest, |_| true).into();
+    let (id, leftovers) = ([id; 8], Leftovers::default());
+    let staging = Staging::create(chosen, id, manifest, plan, &Wanted::all(), leftovers).unwrap();
+    staging.store(0, &[7; BLOCK as usize]).unwrap();
+    staging.note_stored(&[(0, 1)]).unwrap();
+    Registry::at(Some(screen.folder().join("unfinished"))).note(staging.folder()).unwrap();
+    staging.keep();
+    staging.folder().to_owned()
+}
+
+/// A window that finds one thing in its save folder, and how to read that.
+fn with_film() -> (Screen, PathBuf) {
+    let screen = Screen::new();
+    let kept = leave(&screen, &screen.inbox(), 1, &[("film.mov", 4 * BLOCK)]);
+    let mut screen = screen.reopened();
+    screen.until_shown("film.mov");
+    (screen, kept)
+}
+
+fn held(screen: &Screen) -> String {
+    let words = screen.words();
+    let args = [("held", words.bytes(BLOCK).into()), ("total", words.bytes(4 * BLOCK).into())];
+    words.tell("held-of", &args)
+}
+
+/// Presses Tab until the keyboard is there.
+fn tab_to(screen: &mut Screen, name: &str) {
+    for _ in 0..60 {
+        if screen.focused().is_some_and(|(_, focused)| focused == name) {
+            return;
+        }
+        screen.press(Key::Tab);
+    }
+    panic!("Tab never comes to {name}: {:#?}", screen.texts());
+}
+
+#[test]
+fn nothing_interrupted_is_not_mentioned() {
+    let screen = Screen::new();
+    assert!(!screen.shows(&screen.say("unfinished")));
+}
+
+#[test]
+fn what_was_interrupted_is_listed_with_how_much_is_here_and_where() {
+    let (screen, _) = with_film();
+    assert!(screen.shows(&screen.say("unfinished")));
+    let line = format!("{} · {}", held(&screen), Shown(&home_relative(&screen.inbox())));
+    assert!(screen.shows(&line), "{line}: {:#?}", screen.texts());
+    for key in ["resume-named", "discard-named"] {
+        assert!(screen.control(&screen.say_named(key, "film.mov")).is_some(), "{key}");
+    }
+    let bar = screen.say_named("progress-named", "film.mov");
+    assert_eq!(screen.number(&bar), Some(25.0));
+}
+
+#[test]
+fn several_things_are_called_by_their_first_names_and_none_can_turn_the_text() {
+    let screen = Screen::new();
+    let names = ["a\u{202e}.txt", "b.txt", "c.txt", "d.txt", "e.txt"];
+    leave(&screen, &screen.inbox(), 1, &names.map(|name| (name, BLOCK)));
+    let mut screen = screen.reopened();
+    let more = [("names", format!("{}, b.txt, c.txt", Shown(names[0])).into()), ("count", 2.into())];
+    let name = screen.words().tell("and-more", &more);
+    screen.until_shown(&name);
+    assert!(!screen.texts().iter().any(|text| text.contains('\u{202e}')));
+}
+
+#[test]
+fn resume_says_what_to_do_and_takes_the_keyboard_to_the_code() {
+    let (mut screen, _) = with_film();
+    let resume = screen.say_named("resume-named", "film.mov");
+    tab_to(&mut screen, &resume);
+    screen.press(Key::Enter);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("code")));
+    let told = screen.say_named("resume-here", "film.mov");
+    assert!(screen.shows(&told), "{:#?}", screen.texts());
+    screen.click_key("resume-undo");
+    assert!(!screen.shows(&told) && screen.shows(&screen.say("receive-hint")));
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("code")));
+}
+
+#[test]
+fn what_lies_in_another_folder_is_received_there() {
+    // Connections are taken, and nothing is ever said.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let screen = Screen::with_relay(&silent.local_addr().unwrap().to_string());
+    let other = screen.folder().join("other");
+    leave(&screen, &other, 1, &[("film.mov", 4 * BLOCK)]);
+    let mut screen = screen.reopened();
+    screen.until_shown("film.mov");
+    let resume = screen.say_named("resume-named", "film.mov");
+    screen.click(&resume);
+    let folder = Shown(&home_relative(&other)).to_string();
+    let args = [("name", "film.mov".into()), ("folder", folder.as_str().into())];
+    let told = screen.words().tell("resume-into", &args);
+    assert!(screen.shows(&told), "{:#?}", screen.texts());
+    let save_to = format!("{}: {}", screen.say("save-to-change"), home_relative(&screen.inbox()));
+    assert!(screen.control(&save_to).is_none(), "it doesn't go there");
+    screen.type_text(made_up::CODE);
+    screen.press(Key::Enter);
+    assert!(!screen.shows(&told) && screen.control(&save_to).is_some(), "it is for one receive only");
+    // Nothing came of it: the wish outlives the try.
+    let cancel = screen.say_named("cancel-named", &screen.say("a-transfer"));
+    screen.click(&cancel);
+    screen.until_shown(&told);
+}
+
+#[test]
+fn discard_asks_first_and_the_keyboard_answers() {
+    let (mut screen, kept) = with_film();
+    let discard = screen.say_named("discard-named", "film.mov");
+    let question = screen.say("discard-question");
+    tab_to(&mut screen, &discard);
+    screen.press(Key::Enter);
+    assert_eq!(screen.dialog_name(), Some(question));
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("discard-keep")), "Enter is harmless");
+    screen.press(Key::Escape);
+    assert_eq!(screen.window().state.dialog, None);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(discard.clone()), "back where it was");
+    assert!(kept.is_dir() && screen.shows("film.mov"));
+
+    screen.press(Key::Enter);
+    let sure = screen.say("discard");
+    tab_to(&mut screen, &sure);
+    screen.press(Key::Enter);
+    assert!(!screen.shows("film.mov") && screen.window().state.dialog.is_none());
+    screen.until("the space", |_| (!kept.exists()).then_some(()));
+    let screen = screen.reopened();
+    assert!(!screen.shows(&screen.say("unfinished")));
+}
+
+#[test]
+fn what_cannot_be_removed_is_told_and_stays() {
+    let (mut screen, kept) = with_film();
+    let discarded = Err(std::io::ErrorKind::PermissionDenied.into());
+    screen.outcome(crate::app::desk::Outcome::Discarded { name: "film.mov".to_owned(), discarded });
+    let cause = std::io::Error::from(std::io::ErrorKind::PermissionDenied).to_string();
+    let args = [("name", "film.mov".into()), ("detail", cause.into())];
+    let told = screen.words().tell("not-discarded", &args);
+    assert!(screen.shows(&told), "{:#?}", screen.texts());
+
+    // Somebody goes on with it between the question and the answer.
+    let claim = fs::File::options().write(true).open(kept.join("lock")).unwrap();
+    claim.lock().unwrap();
+    let discard = screen.say_named("discard-named", "film.mov");
+    screen.click(&discard);
+    screen.click_key("discard");
+    let told = screen.say_named("not-discarded-in-use", "film.mov");
+    screen.until_shown(&told);
+    drop(claim);
+    assert!(kept.is_dir());
+}
+
+#[test]
+fn a_question_about_what_is_gone_goes_as_well() {
+    let (mut screen, kept) = with_film();
+    let discard = screen.say_named("discard-named", "film.mov");
+    screen.click(&discard);
+    assert_eq!(screen.window().state.dialog, Some(Dialog::Discard));
+    fs::remove_dir_all(kept).unwrap();
+    screen.window().list_unfinished();
+    screen.until("the answer", |screen| screen.window().state.dialog.is_none().then_some(()));
+    assert!(!screen.shows("film.mov"));
+}
+
+/// A receive of 8 MiB that broke off, whose bytes are in `kept`.
+fn broken_off(screen: &mut Screen, kept: &Path, error: TransferError) -> TaskId {
+    const MIB: u64 = 1 << 20;
+    let id = screen.made_up(Direction::Receiving);
+    screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
+    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });
+    screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
+    screen.notice(id, Notice::Kept(kept.to_owned()));
+    screen.feed(failed(id, error));
+    id
+}
+
+#[test]
+fn a_broken_receive_is_gone_on_with_from_its_card() {
+    let mut screen = Screen::new();
+    let kept = leave(&screen, &screen.inbox(), 1, &[("notes.txt", 32 * BLOCK)]);
+    broken_off(&mut screen, &kept, TransferError::PeerCancelled);
+    assert!(!screen.shows(&screen.say("lost-removed")), "{:#?}", screen.texts());
+    let listed = screen.say_named("resume-named", "notes.txt");
+    screen.until("the list", |screen| screen.control(&listed).is_some().then_some(()));
+    screen.click_key("resume");
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("code")));
+    let told = screen.say_named("resume-here", "notes.txt");
+    assert!(screen.shows(&told));
+
+    // Once it is removed, no card and no note says that it is here.
+    let discard = screen.say_named("discard-named", "notes.txt");
+    screen.click(&discard);
+    screen.click_key("discard");
+    screen.until("what is no longer kept", |screen| screen.card().kept.is_none().then_some(()));
+    assert!(screen.control(&screen.say("resume")).is_none());
+    assert!(!screen.shows(&told) && screen.shows(&screen.say("lost-removed")), "{:#?}", screen.texts());
+}
+
+#[test]
+fn tab_comes_to_every_one_of_many() {
+    let screen = Screen::new();
+    for number in 0..6 {
+        leave(&screen, &screen.inbox(), number, &[(&format!("film {number}.mov"), 4 * BLOCK)]);
+    }
+    let mut screen = screen.reopened();
+    screen.until_shown("film 5.mov");
+    let controls: Vec<String> = screen.controls().iter().map(name_of).collect();
+    let buttons = controls.into_iter().filter(|name| name.contains("film"));
+    let buttons: Vec<String> = buttons.collect();
+    assert_eq!(buttons.len(), 12, "{buttons:?}");
+    for button in buttons {
+        tab_to(&mut screen, &button);
+    }
+}

@@ -1,0 +1,163 @@
+//! What interrupted transfers left here: the list below the transfers, the note above the code field that one of them is
+//! gone on with, and the question before one is removed.
+
+use std::{path::Path, time::UNIX_EPOCH};
+
+use eframe::egui::{Context, Id, Label, Modal, RichText, Ui};
+
+use super::{View, history::moment, receive::home_relative, transfer};
+use crate::{
+    app::{
+        action::Action,
+        state::State,
+        theme::{palette, space},
+        unfinished::Resume,
+        widgets::{
+            self, Button, Icon, Kind, bar, dialog_frame, hairline, heading, link, muted, name_dialog, part,
+            row, small, tile, title,
+        },
+    },
+    engine::Unfinished,
+    transfer::show::Shown,
+};
+
+const ROW: f32 = 46.0;
+/// Below this width the buttons are icons.
+const ROOM_FOR_WORDS: f32 = 600.0;
+
+/// Draws the list, where there is something in it.
+pub(crate) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+    if state.unfinished.list.is_empty() {
+        return;
+    }
+    heading(ui, &view.say("unfinished"));
+    widgets::card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        muted(ui, &view.say("unfinished-hint"));
+        for unfinished in &state.unfinished.list {
+            ui.add_space(space::XS);
+            hairline(ui);
+            ui.add_space(space::XS);
+            part(ui, &unfinished.id, |ui| row_ui(ui, unfinished, view));
+        }
+    });
+}
+
+fn row_ui(ui: &mut Ui, unfinished: &Unfinished, view: &mut View<'_>) {
+    let p = palette(ui);
+    let name = name(unfinished, view);
+    let has_words = ui.available_width() >= ROOM_FOR_WORDS;
+    let named = |key: &str| view.words.tell(key, &[("name", name.as_str().into())]);
+    let (resume, resume_name) = (view.say("resume"), named("resume-named"));
+    let (discard, discard_name) = (view.say("discard"), named("discard-named"));
+    let mut did = None;
+    let right = |ui: &mut Ui| {
+        let button = |kind, text, icon, name| {
+            Button::new(kind, if has_words { text } else { "" }).icon(icon).name(name)
+        };
+        if button(Kind::Quiet, &discard, Icon::Trash2, &discard_name).ui(ui).clicked() {
+            did = Some(Action::AskDiscard(unfinished.id.clone()));
+        }
+        if button(Kind::Secondary, &resume, Icon::Play, &resume_name).ui(ui).clicked() {
+            let staging = unfinished.staging();
+            did = Some(Action::Resume(Resume { name: name.clone(), staging }));
+        }
+        ui.add_space(space::XS);
+    };
+    row(ui, ROW, right, |ui| {
+        let sign = match unfinished.names.first() {
+            _ if unfinished.count > 1 => Icon::Files,
+            Some(name) if !unfinished.is_folder => transfer::sign_of(name),
+            _ => Icon::Folder,
+        };
+        tile(ui, sign, Some((Icon::Pause, p.muted)));
+        ui.add_space(space::XS);
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 5.0;
+            title(ui, &name);
+            let fraction = unfinished.held as f64 / unfinished.bytes.max(1) as f64;
+            bar(ui, Some(fraction as f32), p.muted, &named("progress-named"));
+            small(ui, &line(unfinished, view));
+        });
+    });
+    view.actions.extend(did);
+}
+
+/// What it is called.
+fn name(unfinished: &Unfinished, view: &View<'_>) -> String {
+    transfer::name_of(false, &unfinished.names, unfinished.count, view)
+}
+
+/// `1.2 GiB of 3.4 GiB here`.
+fn held(unfinished: &Unfinished, view: &View<'_>) -> String {
+    let [held, total] = [unfinished.held, unfinished.bytes].map(|bytes| view.words.bytes(bytes));
+    view.words.tell("held-of", &[("held", held.into()), ("total", total.into())])
+}
+
+/// How much is here, in which folder, and since when.
+fn line(unfinished: &Unfinished, view: &View<'_>) -> String {
+    let mut parts = vec![held(unfinished, view), shown(&unfinished.folder)];
+    if let Some(since) = unfinished.last.duration_since(UNIX_EPOCH).ok().filter(|since| !since.is_zero()) {
+        parts.push(moment(since.as_secs(), view));
+    }
+    parts.join(" · ")
+}
+
+fn shown(path: &Path) -> String {
+    Shown(&home_relative(path)).to_string()
+}
+
+/// What to do so that something goes on, above the code field. `save_folder` is where other things go.
+pub(crate) fn resume_ui(ui: &mut Ui, resume: &Resume, save_folder: &Path, view: &mut View<'_>) {
+    let name = resume.name.as_str().into();
+    let text = if resume.folder() == save_folder {
+        view.words.tell("resume-here", &[("name", name)])
+    } else {
+        view.words.tell("resume-into", &[("name", name), ("folder", shown(resume.folder()).into())])
+    };
+    let undo = view.say("resume-undo");
+    let mut undoes = false;
+    widgets::tinted(ui, palette(ui).accent_soft, |ui| {
+        ui.set_width(ui.available_width());
+        ui.add(Label::new(RichText::new(text).color(palette(ui).text)).wrap());
+        undoes = link(ui, &undo).clicked();
+    });
+    if undoes {
+        view.act(Action::ForgetResume);
+    }
+}
+
+/// Draws the question before what is here of a transfer is removed.
+pub(crate) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
+    let Some(unfinished) = state.unfinished.asked() else { return };
+    let name = name(unfinished, view);
+    let shown = Modal::new(Id::unique("discard")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
+        ui.set_width(400.0);
+        let question = view.say("discard-question");
+        name_dialog(ui, &question);
+        heading(ui, &question);
+        let args = [
+            ("name", name.as_str().into()),
+            ("held", view.words.bytes(unfinished.held).into()),
+            ("folder", shown(&unfinished.folder).into()),
+        ];
+        muted(ui, &view.words.tell("discard-means", &args));
+        ui.add_space(space::S);
+        ui.horizontal(|ui| {
+            let keep = Button::new(Kind::Primary, &view.say("discard-keep")).ui(ui);
+            if ui.memory(|memory| memory.focused().is_none()) {
+                keep.request_focus();
+            }
+            if keep.clicked() {
+                view.act(Action::Show(None));
+            }
+            let discard = view.say("discard");
+            if Button::new(Kind::Secondary, &discard).icon(Icon::Trash2).ui(ui).clicked() {
+                view.act(Action::Discard(name.clone()));
+            }
+        });
+    });
+    if shown.should_close() {
+        view.act(Action::Show(None));
+    }
+}
