@@ -283,7 +283,7 @@ fn what_was_to_be_resumed_is_so_until_something_is_offered() {
     // It is found out that it is gone.
     told.state.listed(Vec::new(), &["/home/ada/.caiman-2".into()]);
     assert!(told.state.unfinished.resume.is_some());
-    told.state.listed(Vec::new(), &[resume.staging.clone()]);
+    told.state.listed(Vec::new(), std::slice::from_ref(&resume.staging));
     assert_eq!(told.state.unfinished.resume, None);
 
     let mut told = Told::with(Direction::Receiving);
