@@ -40,6 +40,7 @@ pub use crate::{
         progress::{Connection, Notice, Paused, Phase, Progress, Report},
         receive::Output,
         rendezvous::{CodeChoice, RelayChoice},
+        same::Here,
         send::What,
         unfinished::{Registry, Unfinished},
     },

@@ -57,8 +57,11 @@
 //!
 //! 8. A → B: [`peer::FromSender::Offer`] (sums), [`peer::FromSender::Page`]… (entries, folders before what is in them),
 //!    [`peer::FromSender::OfferEnd`] (digest of the entries).
-//! 9. B → A: [`peer::FromReceiver::Held`]… (blocks that an interrupted transfer left), [`peer::FromReceiver::Accept`] (how many
-//!    lanes, which entries) or [`peer::FromReceiver::Decline`].
+//!    While B's person reads it, B → A: [`peer::FromReceiver::WhatIs`]… (files for which B has one of the same name and size),
+//!    A → B: [`peer::FromSender::ThisIs`]… (their hashes, as they become known). Nobody waits for that.
+//! 9. B → A: [`peer::FromReceiver::Here`] (how much B has already and doesn't want), [`peer::FromReceiver::Held`]… (blocks that
+//!    an interrupted transfer left), [`peer::FromReceiver::Accept`] (how many lanes, which entries) or
+//!    [`peer::FromReceiver::Decline`].
 //! 10. Both compute the same plan of blocks from the entries and the selection, and open the lanes.
 //! 11. B → A, again and again: [`peer::FromReceiver::Stored`]: blocks that are on B's disk and in its journal. A → B where it
 //!     applies: [`peer::FromSender::Withdrawn`] (a file that changed, vanished or can't be read).

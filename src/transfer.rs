@@ -3,7 +3,7 @@
 //!
 //! Pure parts: [`plan`], [`placement`], [`names`], [`blocks`], [`tree_hash`], [`show`]. Parts that touch the disk:
 //! [`scan`], [`listing`], [`outgoing`] (sender), [`staging`], [`delivery`], [`journal`],
-//! [`leftovers`], [`unfinished`] (receiver). Parts that touch the network:
+//! [`leftovers`], [`unfinished`], [`same`] (receiver; the sender hashes with it too). Parts that touch the network:
 //! [`rendezvous`], [`handshake`], [`rejoin`], [`control`], [`lanes`].
 
 pub mod blocks;
@@ -28,6 +28,7 @@ pub mod queue;
 pub mod receive;
 pub mod rejoin;
 pub mod rendezvous;
+pub mod same;
 pub mod scan;
 pub mod send;
 pub mod show;

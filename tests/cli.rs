@@ -82,6 +82,45 @@ fn scripts_read_json_lines_and_nothing_else() {
 }
 
 #[test]
+fn what_is_here_already_is_said_and_not_sent() {
+    let site = Site::new();
+    site.plant("top/large", noise(3, 3 * BLOCK));
+    site.plant("top/small", "small");
+    let transfer = |args: &[&str]| {
+        let mut sending = site.send(&[site.source.path().join("top")]);
+        let code = sending.code();
+        let received = site.receive(&[&[code.as_str(), "--yes"], args].concat()).end();
+        received.exits(0);
+        (sending.end().exits(0).event("done"), received)
+    };
+    transfer(&[]);
+    fs::write(site.to("top/small"), "Small").unwrap();
+    let (sent, received) = transfer(&["--json", "--overwrite"]);
+    let (offer, done) = (received.event("offer"), received.event("done"));
+    assert_eq!((&offer["here"], &offer["conflicts"], &offer["files"]), (&1.into(), &1.into(), &2.into()));
+    assert_eq!(offer["here_bytes"], 3 * BLOCK);
+    for done in [&sent, &done] {
+        assert_eq!((&done["here"], &done["bytes"]), (&1.into(), &5.into()));
+    }
+    assert_eq!(fs::read_to_string(site.to("top/small")).unwrap(), "small");
+
+    let (sent, received) = transfer(&[]);
+    assert_eq!((&sent["here"], &sent["bytes"], &sent["missing"]), (&2.into(), &0.into(), &0.into()));
+    for told in [
+        "top/large  768.0 KiB, already here",
+        "2 files, 768.0 KiB, are here already and are not sent again.",
+        "Nothing has to move.",
+        "2 files, 768.0 KiB, were here already.",
+    ] {
+        assert!(received.errors.contains(told), "{told} is not in {}", received.errors);
+    }
+    assert_eq!(names_in(&site.to("top")), ["large", "small"]);
+    let (sent, _) = transfer(&["--no-resume"]);
+    assert_eq!((&sent["here"], &sent["bytes"]), (&0.into(), &(3 * BLOCK + 5).into()));
+    assert_eq!(names_in(&site.to("top")), ["large", "large (2)", "small", "small (2)"]);
+}
+
+#[test]
 fn without_a_server_the_sender_is_its_own_relay() {
     let site = Site::new();
     let path = site.plant("x", "x");

@@ -294,9 +294,10 @@ async fn a_report_says_under_which_names_things_lie_now() {
     let world = World::new().await;
     fs::create_dir_all(world.from("top/inner")).unwrap();
     fs::create_dir(world.to("top")).unwrap();
-    for path in [world.from("top/inner/x"), world.from("a.txt"), world.from("b.txt"), world.to("a.txt")] {
+    for path in [world.from("top/inner/x"), world.from("a.txt"), world.from("b.txt")] {
         fs::write(path, "x").unwrap();
     }
+    fs::write(world.to("a.txt"), "ours").unwrap();
     let many: Vec<_> = (0..70).map(|number| format!("many {number}")).collect();
     for name in &many {
         fs::write(world.from(name), "x").unwrap();

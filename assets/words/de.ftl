@@ -206,7 +206,13 @@ tick-none = Keine
 nothing-found = Nichts gefunden
 open-named = { $name } aufklappen
 close-named = { $name } zuklappen
-taken = schon da
+taken = Name vergeben
+already-here = schon hier
+same-here = { $count ->
+    [one] { $amount } ist schon hier, genau gleich, und wird nicht noch einmal gesendet.
+   *[other] { $amount } sind schon hier, genau gleich, und werden nicht noch einmal gesendet.
+}
+comparing = Wird mit dem verglichen, was schon da ist …
 here-already = { $size } davon sind aus einer unterbrochenen Übertragung schon hier und werden nicht noch einmal gesendet.
 free-there = { $size } frei
 no-room = Nicht genug Platz: { $needed } nötig, { $free } frei.
@@ -223,6 +229,7 @@ replace-means = Was da ist, wird ersetzt, sobald das Neue vollständig ist.
 skip-means = Was da ist, bleibt; das Neue wird nicht empfangen.
 repaired = Diese Namen können hier nicht gesichert werden. Sie werden zu:
 accept = { $amount } empfangen
+accept-nothing = Fertig
 decline = Ablehnen
 
 ## Das Ende
@@ -231,6 +238,16 @@ sent = Gesendet
 received = Empfangen
 text-sent = Text gesendet
 text-received = Text empfangen
+all-there = Schon dort
+all-here = Schon hier
+some-there = { $count ->
+    [one] eine war schon dort
+   *[other] { $count } waren schon dort
+}
+some-here = { $count ->
+    [one] eine war schon hier
+   *[other] { $count } waren schon hier
+}
 missing = { $count ->
     [one] 1 fehlt
    *[other] { $count } fehlen

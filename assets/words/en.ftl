@@ -207,7 +207,13 @@ tick-none = None
 nothing-found = Nothing found
 open-named = Open { $name }
 close-named = Close { $name }
-taken = already there
+taken = name taken
+already-here = already here
+same-here = { $count ->
+    [one] { $amount } is here already, exactly the same, and is not sent again.
+   *[other] { $amount } are here already, exactly the same, and are not sent again.
+}
+comparing = Comparing with what is there already…
 here-already = { $size } of it is here already from an interrupted transfer and is not sent again.
 free-there = { $size } free
 no-room = Not enough room: { $needed } needed, { $free } free.
@@ -224,6 +230,7 @@ replace-means = What is there is replaced once the new one is complete.
 skip-means = What is there stays; its new version is not received.
 repaired = These names can't be stored here. They become:
 accept = Receive { $amount }
+accept-nothing = Finish
 decline = Decline
 
 ## The end
@@ -232,6 +239,16 @@ sent = Sent
 received = Received
 text-sent = Text sent
 text-received = Text received
+all-there = Already there
+all-here = Already here
+some-there = { $count ->
+    [one] one was there already
+   *[other] { $count } were there already
+}
+some-here = { $count ->
+    [one] one was here already
+   *[other] { $count } were here already
+}
 missing = { $count } missing
 open = Open
 open-folder = Open folder

@@ -13,8 +13,8 @@ use super::{action::SheetAction, explain::Standpoint, meter::Meter, tree::Tree, 
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        Choices, Connection, NotAdded, Notice, Offer, OnConflict, Paused, Phase, Progress, Report, TaskId,
-        TransferError,
+        Choices, Connection, Here, NotAdded, Notice, Offer, OnConflict, Paused, Phase, Progress, Report,
+        TaskId, TransferError,
     },
     net::client::RelayAddress,
     protocol::{
@@ -74,6 +74,8 @@ pub(super) struct Sheet {
     pub(super) exceptions: HashMap<u32, OnConflict>,
     /// Why another folder can't be used.
     pub(super) unusable: Option<TransferError>,
+    /// What is there already and the same, and need not come.
+    pub(super) here: Here,
     /// The conflicts, by entry.
     pub(super) conflicts: Vec<u32>,
     /// Another folder is being looked at.
@@ -84,24 +86,48 @@ pub(super) struct Sheet {
 
 impl Sheet {
     fn new(offer: Arc<Offer>) -> Self {
-        let taken = |(index, conflicts): (usize, bool)| conflicts.then_some(index as u32);
-        let conflicts =
-            offer.targets.iter().map(|target| target.conflicts).enumerate().filter_map(taken).collect();
-        Self {
+        let mut sheet = Self {
+            here: offer.here.clone(),
             offer,
             tree: None,
             search: String::new(),
             on_conflict: OnConflict::KeepBoth,
             exceptions: HashMap::new(),
             unusable: None,
-            conflicts,
+            conflicts: Vec::new(),
             is_looking: false,
             is_answered: false,
+        };
+        sheet.sort_out();
+        sheet
+    }
+
+    /// The offer's tree is built.
+    pub(super) fn built(&mut self, tree: Tree) {
+        self.tree = Some(tree);
+        self.sort_out();
+    }
+
+    /// More is known of what is there already.
+    fn learn(&mut self, here: Here) {
+        self.here = here;
+        self.sort_out();
+    }
+
+    /// Tells what is there already from names that are taken. A word of the person's for a single one goes before.
+    fn sort_out(&mut self) {
+        let stays = |entry: u32| self.here.contains(entry as usize) && !self.exceptions.contains_key(&entry);
+        let targets = (0..).zip(&self.offer.targets);
+        let taken = targets.filter(|(entry, target)| target.conflicts && !stays(*entry));
+        self.conflicts = taken.map(|(entry, _)| entry).collect();
+        if let Some(tree) = &mut self.tree {
+            tree.mark_here(stays);
         }
     }
 
     /// Takes a change of the person's.
     pub(super) fn perform(&mut self, action: SheetAction) {
+        let is_for_all = matches!(action, SheetAction::OnConflict(_));
         match (action, &mut self.tree) {
             (SheetAction::Tick(node, is_ticked), Some(tree)) => tree.set_tick(node, is_ticked),
             (SheetAction::TickAll(is_ticked), Some(tree)) => tree.set_all(is_ticked),
@@ -118,6 +144,9 @@ impl Sheet {
                 self.exceptions.insert(entry, policy);
             }
             (_, None) => {}
+        }
+        if is_for_all {
+            self.sort_out();
         }
     }
 
@@ -139,7 +168,13 @@ impl Sheet {
 
     /// Bytes that accepting now would bring.
     pub(super) fn wanted_bytes(&self) -> u64 {
-        self.tree.as_ref().map_or_else(|| self.offer.manifest.bytes(), Tree::wanted_bytes)
+        let all = || self.offer.manifest.bytes().saturating_sub(self.here.bytes());
+        self.tree.as_ref().map_or_else(all, Tree::wanted_bytes)
+    }
+
+    /// Files that are ticked and there already, and their bytes.
+    pub(super) fn here(&self) -> (u64, u64) {
+        self.tree.as_ref().map_or_else(|| (self.here.files(), self.here.bytes()), Tree::here)
     }
 
     /// Whether the disk has room for what is ticked.
@@ -351,7 +386,14 @@ impl Card {
                 };
                 // The button that had it is gone.
                 self.folds.wants_focus |= before.unusable.is_some();
-                self.sheet = Some(Sheet { tree, search, on_conflict, ..Sheet::new(offer) });
+                let mut sheet = Sheet { tree, search, on_conflict, ..Sheet::new(offer) };
+                sheet.sort_out();
+                self.sheet = Some(sheet);
+            }
+            Notice::Here(here) => {
+                if let Some(sheet) = &mut self.sheet {
+                    sheet.learn(here);
+                }
             }
             Notice::CantUse(error) => {
                 if let Some(sheet) = &mut self.sheet {

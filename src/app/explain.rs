@@ -185,12 +185,19 @@ pub(super) fn done(words: &Words, card: &Card, report: &Report) -> (String, Tone
     };
     let files = card.accepted.map_or(report.stored, |(files, _)| files.saturating_sub(report.missing));
     let mut text = words.say(key);
-    if files == 0 && report.missing > 0 {
+    if files == 0 && report.missing == 0 && report.here > 0 {
+        text = words.say(if card.direction == Direction::Sending { "all-there" } else { "all-here" });
+        text = format!("{text} · {}", amount(words, report.here, Some(report.here_bytes)));
+    } else if files == 0 && report.missing > 0 {
         // All of it is missing.
         text = words.say(if card.direction == Direction::Sending { "not-sent" } else { "not-received" });
     } else if !card.is_text() {
         let time = duration(words, Duration::from_secs(report.seconds.round().max(1.0) as u64));
         text = format!("{text} · {} · {time}", amount(words, files, Some(report.bytes)));
+    }
+    if files > 0 && report.here > 0 {
+        let key = if card.direction == Direction::Sending { "some-there" } else { "some-here" };
+        text = format!("{text} · {}", words.tell(key, &[("count", report.here.into())]));
     }
     if report.missing == 0 {
         return (text, Tone::Good);

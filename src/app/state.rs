@@ -259,7 +259,7 @@ impl State {
     /// An offer's tree is built.
     pub(super) fn built(&mut self, id: TaskId, tree: Tree) {
         if let Some(sheet) = self.card(id).and_then(|card| card.sheet.as_mut()) {
-            sheet.tree = Some(tree);
+            sheet.built(tree);
         }
     }
 

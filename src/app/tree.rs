@@ -37,6 +37,8 @@ pub(super) struct Node {
     /// Files and links in it that are wanted, itself included, and all of them.
     wanted: u32,
     leaves: u32,
+    /// Files in it, itself included, that are in the receiver's folder already.
+    here: u32,
     is_open: bool,
     /// Whether it is wanted itself; for a folder, whether it is made even if nothing in it is.
     is_ticked: bool,
@@ -60,6 +62,8 @@ pub(super) struct Tree {
     rows: Vec<u32>,
     wanted_bytes: u64,
     wanted_files: u64,
+    here_bytes: u64,
+    here_files: u64,
 }
 
 impl Tree {
@@ -91,6 +95,7 @@ impl Tree {
                 parent: open.last().copied().unwrap_or(NO_PARENT),
                 wanted: u32::from(!is_folder),
                 leaves: u32::from(!is_folder),
+                here: 0,
                 is_open: false,
                 is_ticked: true,
             };
@@ -131,6 +136,8 @@ impl Tree {
             rows: Vec::new(),
             wanted_bytes,
             wanted_files,
+            here_bytes: 0,
+            here_files: 0,
         };
         tree.lay_out();
         tree
@@ -241,20 +248,50 @@ impl Tree {
         self.count();
     }
 
+    /// Says which files are in the receiver's folder already, by entry: ticked or not, they don't move.
+    pub(super) fn mark_here(&mut self, is_here: impl Fn(u32) -> bool) {
+        for node in &mut self.nodes {
+            node.here = u32::from(!node.is_folder && is_here(node.entry));
+        }
+        for index in (0..self.nodes.len()).rev() {
+            let (parent, here) = (self.nodes[index].parent, self.nodes[index].here);
+            if let Some(parent) = self.nodes.get_mut(parent as usize) {
+                parent.here += here;
+            }
+        }
+        self.count();
+    }
+
+    /// Whether a file, or everything in a folder, is there already.
+    pub(super) fn is_here(&self, node: u32) -> bool {
+        let node = self.node(node);
+        node.here > 0 && node.here == node.leaves
+    }
+
     fn count(&mut self) {
         (self.wanted_bytes, self.wanted_files) = (0, 0);
+        (self.here_bytes, self.here_files) = (0, 0);
         for node in self.nodes.iter().filter(|node| !node.is_folder && node.wanted > 0) {
-            self.wanted_bytes += node.bytes;
-            self.wanted_files += node.files;
+            let (bytes, files) = match node.here {
+                0 => (&mut self.wanted_bytes, &mut self.wanted_files),
+                _ => (&mut self.here_bytes, &mut self.here_files),
+            };
+            *bytes += node.bytes;
+            *files += node.files;
         }
     }
 
-    /// Bytes of what is ticked.
+    /// Files that are ticked and there already, and their bytes.
+    pub(super) fn here(&self) -> (u64, u64) {
+        (self.here_files, self.here_bytes)
+    }
+
+    /// Bytes of what is ticked and has to come.
     pub(super) fn wanted_bytes(&self) -> u64 {
         self.wanted_bytes
     }
 
-    /// Files that are ticked.
+    /// Files that are ticked and have to come.
     pub(super) fn wanted_files(&self) -> u64 {
         self.wanted_files
     }
@@ -379,5 +416,21 @@ mod tests {
         assert_eq!(tree.unwanted(), [1, 2, 3, 4, 6, 7]);
         tree.set_all(true);
         assert_eq!(tree.unwanted(), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn what_is_there_already_stays_ticked_and_does_not_count() {
+        let mut tree = sample();
+        // photos/a.jpg and photos/2025/b.jpg.
+        tree.mark_here(|entry| [3, 4].contains(&entry));
+        assert_eq!((tree.wanted_files(), tree.wanted_bytes(), tree.here()), (2, 1001, (2, 110)));
+        assert!(tree.is_here(row(&tree, "photos")) && tree.is_here(row(&tree, "2025")));
+        assert!(!tree.is_here(row(&tree, "z.txt")) && !tree.is_here(row(&tree, "empty")));
+        assert_eq!(tree.unwanted(), [] as [u32; 0]);
+        tree.set_tick(row(&tree, "b.jpg"), false);
+        assert_eq!((tree.wanted_files(), tree.here()), (2, (1, 10)));
+        tree.mark_here(|_| false);
+        assert_eq!((tree.wanted_files(), tree.here()), (3, (0, 0)));
+        assert!(!tree.is_here(row(&tree, "photos")));
     }
 }

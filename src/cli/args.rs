@@ -77,7 +77,8 @@ const RECEIVE_HELP: &str = "Examples:
 A code on the command line can be seen by every user of this machine in the list of processes; CAIMAN_CODE and the
 question that is asked without a code can't.
 
-Files that are already there are kept: what arrives gets a number in its name, unless --overwrite or --skip says
+Files that are the same already (name, size and hash) are not sent and stay as they are; with --yes, that is found out
+first. Others whose names are taken are kept: what arrives gets a number in its name, unless --overwrite or --skip says
 otherwise. Nothing gets its real name before all of it has been checked.
 
 Exit codes: see caiman --help.";
@@ -139,10 +140,10 @@ pub(super) struct ReceiveArgs {
     /// Leave out this path of the offer and everything below it; may be given several times.
     #[arg(long, value_name = "PATH")]
     pub(super) exclude: Vec<String>,
-    /// Use what an interrupted transfer left in the folder (the default).
+    /// Use what is in the folder: what an interrupted transfer left, and files that are the same (the default).
     #[arg(long, overrides_with = "no_resume")]
     pub(super) resume: bool,
-    /// Have everything sent again, whatever an interrupted transfer left in the folder.
+    /// Have everything sent again, whatever is in the folder.
     #[arg(long, overrides_with = "resume")]
     pub(super) no_resume: bool,
     #[command(flatten)]

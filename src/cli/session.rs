@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     code::{self, CodeError, CodePhrase, Invite},
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Offer, OnConflict, Output,
+        Answer, Choices, CodeChoice, Command, Engine, Event, Events, Here, Notice, Offer, OnConflict, Output,
         Progress, ReceiveOrder, Registry, Report, SendOrder, TaskId, TransferError, What, check_paths,
     },
     net::client::RelayAddress,
@@ -33,6 +34,8 @@ use crate::{
 
 /// Entries of an offer that are shown before it is accepted.
 const SHOWN_ENTRIES: usize = 20;
+/// What a person is asked below an offer.
+const QUESTION: &str = "Receive this? [y/N] ";
 
 /// Runs `caiman send`.
 pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
@@ -125,6 +128,8 @@ struct Session {
     /// Addresses of the relay that runs inside this program.
     hosted: Option<Vec<RelayAddress>>,
     question: Option<(JoinHandle<bool>, Choices)>,
+    /// An offer that is taken as soon as it is known what of it is here already.
+    compared: Option<Arc<Offer>>,
     troubles: u64,
 }
 
@@ -142,7 +147,8 @@ async fn run(
     };
     let id = engine.new_id();
     engine.command(command(id)).expect("a new engine takes a command");
-    let mut session = Session { engine, id, reporter, plan, hosted: None, question: None, troubles: 0 };
+    let (hosted, question, compared) = (None, None, None);
+    let mut session = Session { engine, id, reporter, plan, hosted, question, compared, troubles: 0 };
     let ended = session.follow(&mut events, interrupts).await;
     session.reporter.end_progress();
     match ended {
@@ -220,7 +226,11 @@ impl Session {
             }
             // Nothing here adds paths or looks at another folder.
             Notice::Listed(_) | Notice::NotAdded { .. } | Notice::CantUse(_) => {}
-            Notice::Offer(offer) => self.consider(&offer),
+            Notice::Offer(offer) => self.take_in(offer),
+            Notice::Here(here) => self.learn(&here),
+            Notice::Accepted { files: 0, bytes } => {
+                self.reporter.say("Nothing has to move.", "accepted", json!({ "files": 0, "bytes": bytes }));
+            }
             Notice::Accepted { files, bytes } => {
                 let size = bytes.map_or_else(String::new, |bytes| format!(", {}", show::bytes(bytes)));
                 let line = format!("Moving {}{size}.", show::count(files, "file", "files"));
@@ -283,8 +293,37 @@ impl Session {
         self.reporter.say(&text.join("\n"), "code", fields);
     }
 
+    /// Takes an offer, or waits with it: reading what is here takes less time than most networks, and who said yes
+    /// beforehand has nothing else to do.
+    fn take_in(&mut self, offer: Arc<Offer>) {
+        let Plan::Receive { accepts, on_conflict, resumes, .. } = &self.plan else { return };
+        let waits = *accepts && *resumes && *on_conflict != OnConflict::Skip;
+        if waits && offer.here.is_growing() {
+            self.reporter.line("Comparing with what is here already…");
+            self.compared = Some(offer);
+        } else {
+            self.consider(&offer, &offer.here);
+        }
+    }
+
+    /// It is known what of an offer is here already.
+    fn learn(&mut self, here: &Here) {
+        if here.is_growing() {
+            return;
+        }
+        if let Some(offer) = self.compared.take() {
+            return self.consider(&offer, here);
+        }
+        let resumes = matches!(self.plan, Plan::Receive { resumes: true, .. });
+        if resumes && self.question.is_some() && here.files() > 0 {
+            // The question stands on the last line already.
+            let line = format!("\n{}\n{QUESTION}", here_line(here));
+            self.reporter.say(&line, "here", json!({ "here": here.files(), "here_bytes": here.bytes() }));
+        }
+    }
+
     /// Shows an offer and decides, or asks.
-    fn consider(&mut self, offer: &Offer) {
+    fn consider(&mut self, offer: &Offer, here: &Here) {
         let Plan::Receive { accepts, on_conflict, exclude, resumes } = &self.plan else { return };
         let entries = offer.manifest.entries();
         let is_excluded = |path: &str| {
@@ -298,6 +337,7 @@ impl Session {
             .filter(|(_, entry)| is_excluded(entry.path.as_str()))
             .filter_map(|(index, _)| u32::try_from(index).ok())
             .collect();
+        let here = here.only(&offer.manifest, |index| *resumes && !is_excluded(entries[index].path.as_str()));
         let choices =
             Choices { resumes: *resumes, unwanted, on_conflict: *on_conflict, ..Choices::default() };
         let repaired: Vec<_> =
@@ -309,16 +349,18 @@ impl Session {
             "bytes": offer.manifest.bytes(),
             "free": offer.free,
             "resumable": if *resumes { offer.resumable } else { 0 },
-            "conflicts": offer.conflicts(),
+            "here": here.files(),
+            "here_bytes": here.bytes(),
+            "conflicts": offer.conflicts_beside(&here),
             "repaired": repaired,
         });
-        let lines = describe(offer, *on_conflict);
+        let lines = describe(offer, &here, *on_conflict);
         self.reporter.say(&lines.join("\n"), "offer", fields);
         let is_text = offer.manifest.kind() == OfferKind::Text;
         if *accepts || is_text {
             self.command(Command::Answer(self.id, Answer::Accept(choices)));
         } else if io::stdin().is_terminal() {
-            self.question = Some((spawn_blocking(|| confirm("Receive this? [y/N] ")), choices));
+            self.question = Some((spawn_blocking(|| confirm(QUESTION)), choices));
         } else {
             self.reporter.line("Nobody can be asked here; add --yes to accept.");
             self.command(Command::Answer(self.id, Answer::Decline));
@@ -361,6 +403,12 @@ impl Session {
             report.seconds,
             show::bytes(average as u64),
         );
+        if report.here > 0 {
+            let was = if report.here == 1 { "was" } else { "were" };
+            let place = if matches!(self.plan, Plan::Send { .. }) { "there" } else { "here" };
+            let files = show::count(report.here, "file", "files");
+            line = format!("{line}\n{files}, {}, {was} {place} already.", show::bytes(report.here_bytes));
+        }
         let missing = report.missing.max(self.troubles);
         if missing > 0 {
             line = format!(
@@ -370,6 +418,7 @@ impl Session {
         }
         let fields = json!({
             "stored": report.stored, "bytes": report.bytes, "missing": missing, "seconds": report.seconds,
+            "here": report.here, "here_bytes": report.here_bytes,
             "folder": report.folder,
         });
         self.reporter.say(&line, "done", fields);
@@ -382,7 +431,14 @@ impl Session {
     }
 }
 
-fn describe(offer: &Offer, on_conflict: OnConflict) -> Vec<String> {
+/// `3 files, 1.2 GiB, are here already and are not sent again.`
+fn here_line(here: &Here) -> String {
+    let (files, bytes) = (show::count(here.files(), "file", "files"), show::bytes(here.bytes()));
+    let are = if here.files() == 1 { "is" } else { "are" };
+    format!("{files}, {bytes}, {are} here already and {are} not sent again.")
+}
+
+fn describe(offer: &Offer, here: &Here, on_conflict: OnConflict) -> Vec<String> {
     let manifest = &offer.manifest;
     let mut lines = match manifest.kind() {
         OfferKind::Text => return vec!["A text:".to_owned()],
@@ -393,9 +449,12 @@ fn describe(offer: &Offer, on_conflict: OnConflict) -> Vec<String> {
             show::bytes(manifest.bytes())
         )],
     };
-    for entry in manifest.entries().iter().take(SHOWN_ENTRIES) {
+    for (index, entry) in manifest.entries().iter().enumerate().take(SHOWN_ENTRIES) {
         let path = Shown(entry.path.as_str());
         lines.push(match &entry.kind {
+            EntryKind::File { size, .. } if here.contains(index) => {
+                format!("  {path}  {}, already here", show::bytes(*size))
+            }
             EntryKind::File { size, .. } => format!("  {path}  {}", show::bytes(*size)),
             EntryKind::Folder { .. } => format!("  {path}/"),
             EntryKind::Link { target, .. } => format!("  {path} -> {}", Shown(target.as_str())),
@@ -411,10 +470,16 @@ fn describe(offer: &Offer, on_conflict: OnConflict) -> Vec<String> {
         let line = "of it is here already from an interrupted transfer and is not sent again";
         lines.push(format!("{} {line}", show::bytes(offer.resumable)));
     }
+    if here.files() > 0 {
+        lines.push(here_line(here));
+    }
+    if here.is_growing() {
+        lines.push("Comparing with what is here already…".to_owned());
+    }
     if let Some(error) = &offer.unusable {
         lines.push(sentence(&error.to_string()));
     }
-    let conflicts = offer.conflicts() as u64;
+    let conflicts = offer.conflicts_beside(here) as u64;
     if conflicts > 0 {
         let what = match on_conflict {
             OnConflict::Skip => "left out",

@@ -11,6 +11,7 @@ use super::{
     error::TransferError,
     leftovers::Leftovers,
     placement::{OnConflict, Target, place},
+    same::Here,
     staging::Disk,
 };
 use crate::{
@@ -32,6 +33,8 @@ pub struct Offer {
     pub free: Option<u64>,
     /// Bytes of the offer that interrupted transfers left there, and that need not be sent again.
     pub resumable: u64,
+    /// Files that are here already, the same, and need not be sent: as far as that was known when this was told.
+    pub here: Here,
     /// Why nothing can be stored there: another folder is needed. Nothing is known of this one then.
     pub unusable: Option<TransferError>,
 }
@@ -46,6 +49,7 @@ impl Offer {
                 targets: Vec::new(),
                 free: None,
                 resumable: 0,
+                here: Here::default(),
                 unusable: None,
             };
         };
@@ -56,18 +60,25 @@ impl Offer {
                     OfferKind::Files => Leftovers::find(&folder).bytes_of(&manifest),
                     OfferKind::Text | OfferKind::Stream => 0,
                 };
-                Self { manifest, folder: Some(folder), targets, free: Some(free), resumable, unusable: None }
+                let (here, free) = (Here::default(), Some(free));
+                Self { manifest, folder: Some(folder), targets, free, resumable, here, unusable: None }
             }
             Err(error) => {
-                let (targets, unusable) = (Vec::new(), Some(error));
-                Self { manifest, folder: Some(folder), targets, free: None, resumable: 0, unusable }
+                let (targets, here, unusable) = (Vec::new(), Here::default(), Some(error));
+                Self { manifest, folder: Some(folder), targets, free: None, resumable: 0, here, unusable }
             }
         }
     }
 
-    /// How many entries stand there already under the same name.
+    /// How many entries' names are taken, but for what is [`Offer::here`].
     pub fn conflicts(&self) -> usize {
-        self.targets.iter().filter(|target| target.conflicts).count()
+        self.conflicts_beside(&self.here)
+    }
+
+    /// The same where more is known to be here.
+    pub fn conflicts_beside(&self, here: &Here) -> usize {
+        let targets = self.targets.iter().enumerate();
+        targets.filter(|(index, target)| target.conflicts && !here.contains(*index)).count()
     }
 
     /// Entries whose names this system can't store, with the names that they get instead.
@@ -93,7 +104,7 @@ pub enum Answer {
 /// How an offer is taken.
 #[derive(Debug, Clone)]
 pub struct Choices {
-    /// Whether what an interrupted transfer left in the folder is used.
+    /// Whether what is in the folder is used: what an interrupted transfer left, and files that are the same already.
     pub resumes: bool,
     /// Another folder than the one that was looked at.
     pub folder: Option<PathBuf>,

@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{error::TransferError, listing::NotAdded, offer::Offer, scan::LeftOut};
+use super::{error::TransferError, listing::NotAdded, offer::Offer, same::Here, scan::LeftOut};
 use crate::{
     code::CodePhrase,
     net::client::RelayAddress,
@@ -125,6 +125,9 @@ pub enum Notice {
     /// The receiver's question: what is offered. An answer is due. The same offer comes again, held against another
     /// folder, when that is asked for. The first folder may be of no use: [`Offer::unusable`].
     Offer(Arc<Offer>),
+    /// More of the offer that was told last turned out to be here already, or it is known now that nothing more is. Told
+    /// again while [`Here::is_growing`], until the offer is answered.
+    Here(Here),
     /// Another folder was to be looked at for the offer, and it can't be used. The offer goes on waiting.
     CantUse(TransferError),
     /// The other side took the offer, or this side did.
@@ -161,6 +164,10 @@ pub struct Report {
     pub stored: u64,
     /// Bytes of the files that arrived, without those that were withdrawn.
     pub bytes: u64,
+    /// Files that the receiver had already, the same, so that they were not sent.
+    pub here: u64,
+    /// Their bytes.
+    pub here_bytes: u64,
     /// Entries that were to move and didn't arrive; each was named in a notice.
     pub missing: u64,
     /// Those among the missing that arrived but could not get their place on the receiver's side.
@@ -169,7 +176,7 @@ pub struct Report {
     pub seconds: f64,
     /// Where everything is, on the receiver's side.
     pub folder: Option<PathBuf>,
-    /// What lies there now at the top, under the names that it really got: the first [`MAX_PLACED`] of it.
+    /// What lies there now at the top, under the names that it really got, or was there: the first [`MAX_PLACED`] of it.
     pub placed: Vec<PathBuf>,
 }
 

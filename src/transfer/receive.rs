@@ -1,6 +1,7 @@
 //! The receiving side of one transfer: joins, reads the offer, asks, stores what the lanes bring, checks it, and gives
 //! everything its real name.
 
+mod comparing;
 mod destination;
 mod fleet;
 mod session;
@@ -29,6 +30,7 @@ use super::{
     path_mode::PathMode,
     progress::{Context, Notice, Paused, Phase, Report},
     rendezvous::{RelayChoice, explain_loss, meet_sender},
+    same::{Compared, alike},
     staging::Staging,
     unfinished::Registry,
 };
@@ -42,6 +44,7 @@ use crate::{
         relay::MAX_LANES,
     },
 };
+use comparing::Comparing;
 use destination::{Accepted, Checked, Destination};
 use fleet::Fleet;
 use session::Receiving;
@@ -206,9 +209,10 @@ async fn run(
         Output::Writer(_) => None,
     };
     let Person { answer, look, pause } = person;
-    let choices = ask(control, &manifest, folder, (answer, look), context).await?;
+    let (choices, compared) = ask(control, &manifest, folder, (answer, look), context).await?;
     let unfinished = unfinished.clone();
-    let deciding = spawn_blocking(move || Accepted::decide(manifest, &choices, output, &unfinished));
+    let deciding =
+        spawn_blocking(move || Accepted::decide(manifest, &choices, &compared, output, &unfinished));
     let decided = meanwhile_checked(control, kept.deciding.insert(deciding)).await?;
     kept.deciding = None;
     let accepted = decided?;
@@ -216,6 +220,10 @@ async fn run(
     let plan = Arc::clone(&accepted.plan);
     let needed = u16::try_from(plan.blocks()).unwrap_or(u16::MAX);
     let lanes = max_lanes.min(their_lanes).min(needed);
+    let same = &accepted.here;
+    if same.files() > 0 {
+        control.say(&FromReceiver::Here { files: same.files(), bytes: same.bytes() })?;
+    }
     let here = accepted.destination.held();
     for ranges in here.ranges().chunks(RANGES_AT_ONCE) {
         control.say(&FromReceiver::Held(ranges.to_vec()))?;
@@ -304,6 +312,7 @@ async fn read_offer(control: &mut Control) -> Result<(Arc<Manifest>, u16), Trans
                 }
                 return Ok((Arc::new(manifest), lanes));
             }
+            FromSender::ThisIs(_) => return Err(Misbehaviour::OutOfTurn("this is").into()),
             other => check_common(control, &other)?,
         }
     }
@@ -315,18 +324,18 @@ async fn ask(
     folder: Option<PathBuf>,
     (mut answer, mut look): (oneshot::Receiver<Answer>, watch::Receiver<Option<PathBuf>>),
     context: &Context,
-) -> Result<Choices, TransferError> {
+) -> Result<(Choices, Compared), TransferError> {
     let has_folder = folder.is_some();
     let offered = Arc::clone(manifest);
-    let mut looking = spawn_blocking(move || Offer::look(offered, folder));
-    let offer = meanwhile_checked(control, &mut looking).await?;
+    let held = meanwhile_checked(control, &mut spawn_blocking(move || hold_against(offered, folder))).await?;
     context.enter(Phase::WaitingForAnswer);
-    context.tell(Notice::Offer(Arc::new(offer))).await;
+    let mut comparing = Comparing::new(Arc::clone(manifest));
+    comparing.begin(held, control)?;
     let mut looking = None;
     loop {
         tokio::select! {
             answer = &mut answer => return match answer {
-                Ok(Answer::Accept(choices)) => Ok(choices),
+                Ok(Answer::Accept(choices)) => Ok((choices, comparing.end())),
                 Ok(Answer::Decline) => Err(TransferError::Declined),
                 Err(_) => Err(TransferError::Cancelled),
             },
@@ -334,25 +343,36 @@ async fn ask(
                 // What goes to a writer has no folder to be held against.
                 let folder = look.borrow_and_update().clone().filter(|_| has_folder);
                 let offered = Arc::clone(manifest);
-                looking = Some(spawn_blocking(move || Offer::look(offered, folder)));
+                looking = Some(spawn_blocking(move || hold_against(offered, folder)));
             }
-            looked = finished(&mut looking) => {
+            held = finished(&mut looking) => {
                 looking = None;
-                context.tell(match looked {
-                    Offer { unusable: Some(error), .. } => Notice::CantUse(error),
-                    offer => Notice::Offer(Arc::new(offer)),
-                }).await;
+                match held {
+                    (Offer { unusable: Some(error), .. }, _) => context.tell(Notice::CantUse(error)).await,
+                    held => comparing.begin(held, control)?,
+                }
             }
-            message = control.next() => {
-                let message = message?;
-                check_common(control, &message)?;
-            }
+            notice = comparing.next() => context.tell(notice).await,
+            message = control.next() => match message? {
+                FromSender::ThisIs(told) => comparing.hear(told)?,
+                other => check_common(control, &other)?,
+            },
         }
     }
 }
 
+/// An offer held against a folder, and the files that have the same name and size there.
+type HeldAgainst = (Offer, Vec<(u32, PathBuf)>);
+
+/// Looks at a folder. Blocks on the disk.
+fn hold_against(manifest: Arc<Manifest>, folder: Option<PathBuf>) -> HeldAgainst {
+    let offer = Offer::look(manifest, folder);
+    let alike = alike(&offer);
+    (offer, alike)
+}
+
 /// Waits for a look at a folder, if there is one.
-async fn finished(looking: &mut Option<JoinHandle<Offer>>) -> Offer {
+async fn finished(looking: &mut Option<JoinHandle<HeldAgainst>>) -> HeldAgainst {
     match looking {
         Some(task) => task.await.expect("work on the disk doesn't panic"),
         None => future::pending().await,
@@ -407,6 +427,8 @@ fn check_common(control: &mut Control, message: &FromSender) -> Result<(), Trans
         }
         // Lanes of a connection that is lost, or of a transfer that hasn't begun.
         FromSender::OpenLane { .. } | FromSender::LaneOver { .. } | FromSender::Pause(_) => Ok(()),
+        // It crossed the answer.
+        FromSender::ThisIs(_) => Ok(()),
         FromSender::Cancel => Err(TransferError::PeerCancelled),
         FromSender::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
         FromSender::Offer { .. } => Err(Misbehaviour::OutOfTurn("offer").into()),

@@ -1,6 +1,7 @@
 //! The sending side of one transfer: lists, waits, offers, feeds the lanes, and says what the receiver needs to check.
 
 mod fleet;
+mod inquiry;
 mod session;
 
 use std::{
@@ -39,6 +40,7 @@ use crate::{
     },
 };
 use fleet::Fleet;
+use inquiry::Inquiry;
 use session::Sending;
 
 /// Most ranges of blocks that a receiver may say it has: no plan that fits in memory needs more.
@@ -80,6 +82,8 @@ pub struct SendRequest {
 /// No more pages are queued while the other side may not have heard so many bytes. Bounds the memory for them, and how fast
 /// an offer travels far: a MiB each round trip.
 const MAX_BACKLOG: usize = 20 * PAGE_BYTES;
+/// How often is looked whether it has heard them, where nothing else would tell.
+const BACKLOG_LOOK: Duration = Duration::from_millis(20);
 /// What a person may still say to a send that runs.
 pub struct Person {
     /// Every path that was added to those of the request.
@@ -147,8 +151,14 @@ async fn run(
 ) -> Result<Report, TransferError> {
     offer(control, &manifest, limits.lanes).await?;
     context.enter(Phase::WaitingForAnswer);
-    let Accepted { lanes, way, wanted, held } = answer(control, &manifest, limits.lanes).await?;
+    let Accepted { lanes, way, wanted, here, held } =
+        answer(control, &manifest, &source, limits.lanes).await?;
     let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
+    let (here, here_bytes) = here;
+    // What is not wanted can't be more than there is.
+    if here > manifest.files() - plan.wanted_files() || here_bytes > manifest.bytes() - plan.bytes() {
+        return Err(Misbehaviour::UnknownEntry.into());
+    }
     let held = check_held(&held, &plan)?;
     if lanes == 0 && plan.blocks() > 0 {
         return Err(Misbehaviour::Lanes.into());
@@ -176,7 +186,7 @@ async fn run(
     fleet.stop().await;
     let (stored, missing) = ended?;
     let seconds = started.elapsed().as_secs_f64();
-    Ok(Report { stored, bytes, missing, seconds, ..Report::default() })
+    Ok(Report { stored, bytes, here, here_bytes, missing, seconds, ..Report::default() })
 }
 
 /// Messages that mean the same at every point.
@@ -187,6 +197,8 @@ fn check_common(control: &mut Control, message: &FromReceiver) -> Result<(), Tra
         FromReceiver::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
         // Lanes of a connection that is lost, or of a transfer that hasn't begun.
         FromReceiver::Reopen { .. } | FromReceiver::LaneOver { .. } | FromReceiver::Pause(_) => Ok(()),
+        FromReceiver::WhatIs(_) => Err(Misbehaviour::OutOfTurn("what is").into()),
+        FromReceiver::Here { .. } => Err(Misbehaviour::OutOfTurn("here").into()),
         FromReceiver::LacksRoom(_) => Err(Misbehaviour::OutOfTurn("lacks room").into()),
         FromReceiver::Held(_) => Err(Misbehaviour::OutOfTurn("held").into()),
         FromReceiver::Decline => Err(Misbehaviour::OutOfTurn("decline").into()),
@@ -264,6 +276,8 @@ struct Accepted {
     lanes: u16,
     way: Way,
     wanted: Wanted,
+    /// Files that it has already, and their bytes.
+    here: (u64, u64),
     /// Blocks that it has already, as (first, count).
     held: Vec<(u64, u64)>,
 }
@@ -271,11 +285,29 @@ struct Accepted {
 async fn answer(
     control: &mut Control,
     manifest: &Manifest,
+    source: &Content,
     max_lanes: u16,
 ) -> Result<Accepted, TransferError> {
     let mut held = Vec::new();
+    let mut here = None;
+    let mut inquiry = Inquiry::new();
     loop {
-        match control.next().await? {
+        let has_room = control.backlog() <= MAX_BACKLOG;
+        let message = tokio::select! {
+            message = control.next() => message?,
+            hashes = inquiry.next(source), if has_room => {
+                control.say(&FromSender::ThisIs(hashes))?;
+                continue;
+            }
+            () = sleep(BACKLOG_LOOK), if !has_room => continue,
+        };
+        match message {
+            FromReceiver::WhatIs(entries) => inquiry.ask(&entries, manifest)?,
+            FromReceiver::Here { files, bytes } => {
+                if here.replace((files, bytes)).is_some() {
+                    return Err(Misbehaviour::OutOfTurn("here").into());
+                }
+            }
             FromReceiver::Held(ranges) => {
                 held.extend(ranges);
                 if held.len() > MAX_RANGES {
@@ -287,7 +319,8 @@ async fn answer(
                     return Err(Misbehaviour::Lanes.into());
                 }
                 let wanted = Wanted::from_wire(wanted, manifest.entries().len());
-                return Ok(Accepted { lanes, way, wanted: wanted.ok_or(Misbehaviour::UnknownEntry)?, held });
+                let wanted = wanted.ok_or(Misbehaviour::UnknownEntry)?;
+                return Ok(Accepted { lanes, way, wanted, here: here.unwrap_or_default(), held });
             }
             FromReceiver::Decline => return Err(TransferError::PeerDeclined),
             other => check_common(control, &other)?,

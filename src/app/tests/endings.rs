@@ -312,3 +312,24 @@ fn a_restart_tells_what_it_cut_off() {
     let sent = screen.folder().join("notes.txt");
     assert!(matches!(&screen.card().origin, Origin::Paths(paths) if *paths == [sent]));
 }
+
+#[test]
+fn what_was_there_already_is_told_at_the_end() {
+    for (direction, some, all) in
+        [(Direction::Sending, "some-there", "all-there"), (Direction::Receiving, "some-here", "all-here")]
+    {
+        let mut screen = Screen::new();
+        let id = moving(&mut screen, direction);
+        let ended = Report { here: 3, here_bytes: MIB, ..report(&screen, &["notes.txt"], 0) };
+        screen.feed(Event::Ended(id, Ok(ended)));
+        let told = screen.words().tell(some, &[("count", 3.into())]);
+        assert!(screen.shows(&told), "{:#?}", screen.texts());
+
+        let id = screen.made_up(direction);
+        screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
+        screen.notice(id, Notice::Accepted { files: 0, bytes: Some(0) });
+        screen.feed(Event::Ended(id, Ok(Report { here: 1, here_bytes: 8 * MIB, ..Report::default() })));
+        let amount = explain::amount(screen.words(), 1, Some(8 * MIB));
+        assert!(screen.shows(&format!("{} · {amount}", screen.say(all))), "{:#?}", screen.texts());
+    }
+}

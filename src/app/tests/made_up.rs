@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 
 use crate::{
     code::CodePhrase,
-    engine::{Event, Notice, Offer, Phase, Progress, TaskId, TransferError},
+    engine::{Event, Here, Notice, Offer, Phase, Progress, TaskId, TransferError},
     net::client::RelayAddress,
     protocol::{
         RelPath,
@@ -53,6 +53,7 @@ pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&s
     };
     Arc::new(Offer {
         resumable: 0,
+        here: Here::default(),
         manifest: Arc::clone(manifest),
         folder: Some(folder.to_owned()),
         targets: manifest.entries().iter().map(target).collect(),
@@ -66,7 +67,8 @@ pub(in crate::app) fn offer_for_nowhere(manifest: &Arc<Manifest>, folder: &Path)
     let cause = std::io::ErrorKind::PermissionDenied.into();
     let unusable = Some(TransferError::file("can't use the folder", folder, cause));
     let (manifest, folder) = (Arc::clone(manifest), Some(folder.to_owned()));
-    Arc::new(Offer { manifest, folder, targets: Vec::new(), free: None, resumable: 0, unusable })
+    let here = Here::default();
+    Arc::new(Offer { manifest, folder, targets: Vec::new(), free: None, resumable: 0, here, unusable })
 }
 
 pub(in crate::app) fn code() -> CodePhrase {

@@ -11,7 +11,7 @@ use crate::{
         desk::{Outcome, Purpose},
         dialogs::Picked,
     },
-    engine::{Choices, Notice, Offer, OnConflict, TransferError},
+    engine::{Choices, Here, Notice, Offer, OnConflict, TransferError},
     protocol::{RelPath, manifest::Manifest},
     transfer::placement::Target,
 };
@@ -127,6 +127,7 @@ fn what_does_not_fit_cannot_be_accepted_until_less_is_ticked() {
     let offer = made_up::offer(&pictures(), &screen.inbox(), &[]);
     let cramped = Offer {
         resumable: 0,
+        here: Here::default(),
         manifest: Arc::clone(&offer.manifest),
         folder: offer.folder.clone(),
         targets: offer.targets.clone(),
@@ -213,7 +214,15 @@ fn what_a_name_becomes_is_shown() {
     };
     let targets = vec![target("what_.txt", false, true), target("a (2).txt", true, false)];
     let folder = Some(screen.inbox());
-    let offer = Offer { manifest, folder, targets, free: Some(1000), unusable: None, resumable: 0 };
+    let offer = Offer {
+        manifest,
+        folder,
+        targets,
+        free: Some(1000),
+        unusable: None,
+        resumable: 0,
+        here: Here::default(),
+    };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     assert!(screen.shows(&screen.say("repaired")) && screen.shows("what_.txt"), "{:#?}", screen.texts());
     assert!(screen.shows("a (2).txt"));
@@ -226,8 +235,15 @@ fn a_text_is_offered_without_a_folder() {
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Receiving);
     let manifest = made_up::text_manifest();
-    let offer =
-        Offer { manifest, folder: None, targets: Vec::new(), free: None, unusable: None, resumable: 0 };
+    let offer = Offer {
+        manifest,
+        folder: None,
+        targets: Vec::new(),
+        free: None,
+        unusable: None,
+        resumable: 0,
+        here: Here::default(),
+    };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
     assert!(screen.shows(&screen.say("offered-text")));
@@ -289,6 +305,7 @@ fn what_an_interrupted_transfer_left_is_told_and_needs_no_room() {
         targets: offer.targets.clone(),
         free: Some(500),
         resumable: 1000,
+        here: Here::default(),
         unusable: None,
     };
     screen.notice(id, Notice::Offer(Arc::new(begun)));
@@ -297,4 +314,57 @@ fn what_an_interrupted_transfer_left_is_told_and_needs_no_room() {
     assert!(screen.shows(&told), "{:#?}", screen.texts());
     screen
         .until_card("the tree", |card| card.sheet.as_ref().is_some_and(crate::app::card::Sheet::can_accept));
+}
+
+/// Three of the files that stand in the folder are the same as the offered ones; one is not.
+#[test]
+fn what_is_here_already_is_marked_and_does_not_count() {
+    let mut screen = Screen::new();
+    let manifest = pictures();
+    let taken = ["pictures/0.jpg", "a.txt", "b.txt", "c.txt"];
+    let id = screen.offered(&manifest, &taken);
+    screen.notice(id, Notice::Here(Here::of(&manifest, [1]).growing(true)));
+    assert!(screen.shows(&screen.say("comparing")));
+    assert!(!screen.shows(&screen.say("already-here")), "the picture is in a closed folder");
+    screen.notice(id, Notice::Here(Here::of(&manifest, [1, 11, 12])));
+    assert!(screen.shows(&screen.say("already-here")) && !screen.shows(&screen.say("comparing")));
+    let amount = crate::app::explain::amount(screen.words(), 3, Some(103));
+    let args = [("count", 3.into()), ("amount", amount.into())];
+    assert!(screen.shows(&screen.words().tell("same-here", &args)), "{:#?}", screen.texts());
+    assert!(screen.control(&screen.say_named("conflict-named", "a.txt")).is_none());
+    assert!(screen.control(&screen.say_named("conflict-named", "c.txt")).is_some());
+    let accept = screen.say_accept(10, 903);
+    screen.click(&accept);
+    let choices = choices(&mut screen);
+    assert_eq!((choices.unwanted, choices.resumes), (vec![], true));
+}
+
+#[test]
+fn a_word_for_a_single_file_goes_before_its_being_here() {
+    let mut screen = Screen::new();
+    let manifest = pictures();
+    let id = screen.offered(&manifest, &["a.txt", "b.txt"]);
+    let of_a = screen.say_named("conflict-named", "a.txt");
+    screen.click(&of_a);
+    let replace = screen.say("replace");
+    screen.click_last(&replace);
+    screen.notice(id, Notice::Here(Here::of(&manifest, [11, 12])));
+    assert!(screen.control(&of_a).is_some(), "what was decided can be seen and changed");
+    let accept = screen.say_accept(12, 1004);
+    assert!(screen.control(&accept).is_some(), "{:#?}", screen.texts());
+    screen.click_key("skip");
+    assert!(screen.control(&of_a).is_none(), "a word for all takes it back");
+    let accept = screen.say_accept(11, 1003);
+    assert!(screen.control(&accept).is_some(), "{:#?}", screen.texts());
+}
+
+#[test]
+fn where_everything_is_here_already_nothing_has_to_come() {
+    let mut screen = Screen::new();
+    let manifest = made_up::manifest(&[("a.txt", 1), ("b.txt", 2)]);
+    let id = screen.offered(&manifest, &["a.txt", "b.txt"]);
+    screen.notice(id, Notice::Here(Here::of(&manifest, [0, 1])));
+    assert!(!screen.shows(&screen.say("keep-both")), "there are no conflicts");
+    screen.click_key("accept-nothing");
+    assert_eq!(choices(&mut screen).unwanted, [] as [u32; 0]);
 }

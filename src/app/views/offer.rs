@@ -190,13 +190,18 @@ fn node_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, number: u32, vi
     left += 24.0;
     let size = view.words.bytes(node.bytes);
     let is_taken = sheet.offer.targets.get(node.entry as usize).is_some_and(|target| target.conflicts);
+    let mark = if tree.is_here(number) {
+        Some(("already-here", p.ok))
+    } else {
+        is_taken.then_some(("taken", p.warn))
+    };
     let remainder = Rect::from_min_max(pos2(left, rect.top()), rect.right_bottom() - vec2(10.0, 0.0));
     ui.scope_builder(
         UiBuilder::new().max_rect(remainder).layout(Layout::right_to_left(Align::Center)),
         |ui| {
             small(ui, &size);
-            if is_taken {
-                ui.label(RichText::new(view.say("taken")).size(size::SMALL).color(p.warn));
+            if let Some((key, ink)) = mark {
+                ui.label(RichText::new(view.say(key)).size(size::SMALL).color(ink));
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let ink = if tick == Tick::Off { p.muted } else { p.text };
@@ -222,6 +227,15 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
     if sheet.offer.resumable > 0 {
         let size = view.words.bytes(sheet.offer.resumable);
         note(ui, Tone::Good, &view.words.tell("here-already", &[("size", size.into())]));
+    }
+    let (files, bytes) = sheet.here();
+    if files > 0 {
+        let amount = explain::amount(view.words, files, Some(bytes));
+        let args = [("count", files.into()), ("amount", amount.into())];
+        note(ui, Tone::Good, &view.words.tell("same-here", &args));
+    }
+    if sheet.here.is_growing() {
+        muted(ui, &view.say("comparing"));
     }
     // What is to be done about it is to choose another one.
     for error in sheet.offer.unusable.iter().chain(&sheet.unusable) {
@@ -336,7 +350,10 @@ fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
 fn accept_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     let files = sheet.tree.as_ref().map_or(0, Tree::wanted_files);
     let amount = amount(card, files, sheet.wanted_bytes(), view);
-    let accept = view.words.tell("accept", &[("amount", amount.into())]);
+    let accept = match (files, sheet.here()) {
+        (0, (1.., _)) => view.say("accept-nothing"),
+        _ => view.words.tell("accept", &[("amount", amount.into())]),
+    };
     let can = sheet.can_accept();
     let button = Button::new(Kind::Primary, &accept).icon(Icon::Check).enabled(can).ui(ui);
     if can {

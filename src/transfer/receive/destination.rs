@@ -25,7 +25,8 @@ use crate::{
         ordered::Ordered,
         placement::Target,
         plan::{Plan, Wanted},
-        progress::{Context, Notice, Report},
+        progress::{Context, MAX_PLACED, Notice, Report},
+        same::{Compared, Here},
         staging::Staging,
         unfinished::Registry,
     },
@@ -37,6 +38,9 @@ pub(super) struct Accepted {
     pub(super) wanted: Wanted,
     pub(super) plan: Arc<Plan>,
     pub(super) targets: Vec<Target>,
+    /// What is not wanted because it is there already, and what of that lies at the top.
+    pub(super) here: Here,
+    tops: Vec<PathBuf>,
     pub(super) destination: Destination,
 }
 
@@ -55,16 +59,14 @@ impl Accepted {
     pub(super) fn decide(
         manifest: Arc<Manifest>,
         choices: &Choices,
+        compared: &Compared,
         output: Output,
         unfinished: &Registry,
     ) -> Result<Self, TransferError> {
-        let whole = |manifest: &Arc<Manifest>| (Wanted::all(), Arc::new(Plan::new(manifest, |_| true)));
         if manifest.kind() == OfferKind::Text {
             let memory = Memory::default();
             let ordered = Arc::new(Ordered::new(Box::new(memory.clone())));
-            let (wanted, plan) = whole(&manifest);
-            let destination = Destination::Text(ordered, memory);
-            return Ok(Self { manifest, wanted, plan, targets: Vec::new(), destination });
+            return Ok(Self::without_folder(manifest, Destination::Text(ordered, memory)));
         }
         let folder = match output {
             Output::Folder(folder) => choices.folder.clone().unwrap_or(folder),
@@ -76,15 +78,16 @@ impl Accepted {
                          leave out --stdout to receive them into a folder"
                     )));
                 }
-                let (wanted, plan) = whole(&manifest);
-                let destination = Destination::Writer(Arc::new(Ordered::new(writer)));
-                return Ok(Self { manifest, wanted, plan, targets: Vec::new(), destination });
+                let ordered = Arc::new(Ordered::new(writer));
+                return Ok(Self::without_folder(manifest, Destination::Writer(ordered)));
             }
         };
-        let targets =
-            place_in(&folder, &manifest, |index| choices.wants(index), |index| choices.on_conflict(index));
+        let here = compared.here(&folder, &manifest, choices);
+        let tops = compared.tops(&here, MAX_PLACED);
+        let is_wanted = |index| choices.wants(index) && !here.contains(index);
+        let targets = place_in(&folder, &manifest, is_wanted, |index| choices.on_conflict(index));
         let wanted = Wanted::pick(manifest.entries(), |index| {
-            choices.wants(index) && targets.get(index).is_some_and(|target| target.path.is_some())
+            is_wanted(index) && targets.get(index).is_some_and(|target| target.path.is_some())
         });
         let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
         // A stream has no blocks that could be named beforehand.
@@ -105,7 +108,14 @@ impl Accepted {
             tracing::warn!(%error, "an interruption of this transfer could not be listed");
         }
         let destination = Destination::Folder(folder, Arc::new(staging));
-        Ok(Self { manifest, wanted, plan, targets, destination })
+        Ok(Self { manifest, wanted, plan, targets, here, tops, destination })
+    }
+
+    /// All of it, to where no names are.
+    fn without_folder(manifest: Arc<Manifest>, destination: Destination) -> Self {
+        let plan = Arc::new(Plan::new(&manifest, |_| true));
+        let (here, tops, targets) = (Here::default(), Vec::new(), Vec::new());
+        Self { manifest, wanted: Wanted::all(), plan, targets, here, tops, destination }
     }
 }
 
@@ -145,8 +155,9 @@ pub(super) struct Checked {
 impl Checked {
     pub(super) async fn deliver(self, control: &mut Control, context: &Context) -> Report {
         let Self { accepted, bytes, withdrawn, started } = self;
-        let Accepted { manifest, wanted, targets, destination, .. } = accepted;
+        let Accepted { manifest, wanted, targets, here, tops, destination, .. } = accepted;
         let mut report = Report { stored: 1, bytes, missing: withdrawn, ..Report::default() };
+        (report.here, report.here_bytes) = (here.files(), here.bytes());
         match destination {
             Destination::Folder(folder, staging) => {
                 report.folder = Some(folder.clone());
@@ -155,6 +166,10 @@ impl Checked {
                     spawn_blocking(move || deliver(&folder, &entries, &wanted, &targets, &staging));
                 let Delivered { stored, placed, failures } = meanwhile(control, delivered).await;
                 report.placed = placed;
+                let others = tops.into_iter().filter(|top| !report.placed.contains(top));
+                let others: Vec<PathBuf> = others.collect();
+                report.placed.extend(others);
+                report.placed.truncate(MAX_PLACED);
                 report.not_stored = failures.len() as u64;
                 (report.stored, report.missing) = (stored, withdrawn + report.not_stored);
                 for failure in failures {
