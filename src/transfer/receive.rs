@@ -425,10 +425,11 @@ fn check_common(control: &mut Control, message: &FromSender) -> Result<(), Trans
             control.say(&FromReceiver::Addresses(control.addresses()))?;
             control.try_directly(theirs)
         }
-        // Lanes of a connection that is lost, or of a transfer that hasn't begun.
-        FromSender::OpenLane { .. } | FromSender::LaneOver { .. } | FromSender::Pause(_) => Ok(()),
-        // It crossed the answer.
-        FromSender::ThisIs(_) => Ok(()),
+        // Lanes of a connection that is lost, or of a transfer that hasn't begun; a hash that crossed the answer.
+        FromSender::OpenLane { .. }
+        | FromSender::LaneOver { .. }
+        | FromSender::Pause(_)
+        | FromSender::ThisIs(_) => Ok(()),
         FromSender::Cancel => Err(TransferError::PeerCancelled),
         FromSender::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
         FromSender::Offer { .. } => Err(Misbehaviour::OutOfTurn("offer").into()),
