@@ -11,7 +11,7 @@ use caiman::{
     engine::{Choices, Notice, TransferError, What},
     protocol::{
         manifest::OfferKind,
-        peer::{FromReceiver, FromSender, Trouble},
+        peer::{FromReceiver, FromSender, Trouble, Way},
     },
     transfer::error::Misbehaviour,
 };
@@ -52,8 +52,8 @@ async fn questions_that_are_not_due_are_refused() {
     let mut stage = Stage::new().await;
     let unknown = Misbehaviour::UnknownEntry;
     let what_is = Misbehaviour::OutOfTurn("what is");
-    let accept = || FromReceiver::Accept { lanes: 1, wanted: None };
-    let only = |bits: u8| FromReceiver::Accept { lanes: 1, wanted: Some(vec![bits]) };
+    let accept = || FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None };
+    let only = |bits: u8| FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: Some(vec![bits]) };
     let cases = [
         ("what isn't offered", vec![WhatIs(vec![1, 3])], unknown.clone()),
         ("what can't be offered", vec![WhatIs(vec![u32::MAX])], unknown.clone()),
@@ -174,7 +174,7 @@ async fn whoever_does_not_say_what_files_are_sends_them() {
             for message in &messages {
                 peer.say(message).await;
             }
-            let taken = FromReceiver::Accept { lanes: 1, wanted: None };
+            let taken = FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None };
             assert_eq!(peer.hear().await, Some(taken), "{name}");
             // It crosses the answer, and nobody minds.
             if messages.is_empty() {
