@@ -8,6 +8,7 @@
 //! Every transfer and every relay is a task that the engine owns and joins. Dropping [`Engine`] cancels them all, tells
 //! the peers, and waits a little.
 
+mod local;
 mod tasks;
 
 use std::{
@@ -73,32 +74,32 @@ pub struct SendOrder {
     pub what: What,
     /// Under which code.
     pub code: CodeChoice,
-    /// Through which relay; `None` hosts one in this process, for as long as the transfer takes.
-    pub relay: Option<RelayChoice>,
+    /// Relays in the order of preference: the first that can be reached is used.
+    pub relays: Vec<RelayChoice>,
+    /// Which ways there may be. Unless it is a relay alone, and one is named, the sender also waits on a relay in this process.
+    pub path_mode: PathMode,
     /// Over how many connections at most.
     pub lanes: u16,
     /// How fast at most, in bytes a second.
     pub bytes_per_sec: Option<u64>,
     /// How long a lost relay, or another side that was lost, is looked for; [`PATIENCE`] unless there is a reason.
     pub patience: Duration,
-    /// Which ways bytes may take.
-    pub path_mode: PathMode,
 }
 
 /// What to receive, and how.
 pub struct ReceiveOrder {
     /// The sender's code.
     pub code: CodePhrase,
-    /// Through which relay.
-    pub relay: RelayChoice,
+    /// Relays to look on, all at once.
+    pub relays: Vec<RelayChoice>,
+    /// Which ways there may be. Unless it is a relay alone, the local network is searched as well.
+    pub path_mode: PathMode,
     /// Where what arrives goes.
     pub output: Output,
     /// Over how many connections at most.
     pub lanes: u16,
     /// How long another side that was lost is looked for; [`PATIENCE`] unless there is a reason.
     pub patience: Duration,
-    /// Which ways bytes may take.
-    pub path_mode: PathMode,
     /// Where it is written down that there is something to go on with.
     pub unfinished: Registry,
 }
@@ -136,7 +137,7 @@ pub enum Command {
 pub enum Event {
     /// A transfer has begun; its snapshots come here.
     Started(TaskId, watch::Receiver<Progress>),
-    /// A relay listens: one of its own, or one that was asked for.
+    /// A relay listens: a transfer's own, or one that was asked for.
     Listening {
         /// The relay, or the transfer that it was started for.
         id: TaskId,

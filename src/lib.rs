@@ -11,6 +11,7 @@
 //! - [`net`]: sockets that speak the protocol's frames, and the relay's client side
 //! - [`platform`]: what differs between operating systems
 //! - [`relay`]: the server that pairs two strangers and copies bytes between them
+//! - [`discovery`]: what the local network is told, and what is heard there
 //! - [`transfer`]: the sending and the receiving side of one transfer
 //! - [`engine`]: commands in, events out, on a thread of its own
 //! - [`store`]: the small files that the program keeps for itself
@@ -24,6 +25,7 @@ pub mod app;
 pub mod cli;
 pub mod code;
 pub mod crypto;
+pub mod discovery;
 pub mod engine;
 pub mod history;
 pub mod labels;

@@ -41,7 +41,7 @@ const HEADER: &str = "\
 /// Everything that can be set. All values are within their bounds when they come from a file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Settings {
-    /// In the order of preference; the first is used where nobody names another.
+    /// In the order of preference: where nobody names another, the first that can be reached is used.
     #[serde(rename = "relay", skip_serializing_if = "Vec::is_empty")]
     pub relays: Vec<Relay>,
     /// The relay that the window can run.
@@ -50,10 +50,10 @@ pub struct Settings {
     /// the program ends.
     #[serde(skip_serializing_if = "store::is_left_out")]
     pub save_folder: Option<PathBuf>,
+    /// Which ways to the other side may be used.
+    pub path_mode: PathMode,
     /// Connections for one transfer at most, 1 to [`MAX_LANES`].
     pub lanes: u16,
-    /// Which ways bytes may take.
-    pub path_mode: PathMode,
     /// How fast to send at most; at least 1.
     pub bytes_per_sec: Option<u64>,
     /// Words of a drawn code, [`MIN_PARTS`] to [`MAX_DRAWN_WORDS`].

@@ -223,14 +223,15 @@ async fn an_engine_that_is_closed_tells_the_other_side() {
 async fn a_hosted_relay_ends_when_its_transfer_is_cancelled() {
     let world = World::new().await;
     fs::write(world.from("x"), "x").unwrap();
-    let mut sending = world.sender.send(SendOrder { relay: None, ..world.send_order(world.paths(&["x"])) });
+    let mut sending =
+        world.sender.send(SendOrder { relays: Vec::new(), ..world.send_order(world.paths(&["x"])) });
     let code = sending.code().await;
     let address = sending.listening.clone().unwrap();
     world.sender.cancel(&sending);
     assert!(matches!(sending.error().await, TransferError::Cancelled));
     let relay = caiman::engine::RelayChoice { address, password: None };
     let late = Party::start();
-    let mut receiving = late.receive(ReceiveOrder { relay, ..world.receive_order(code) });
+    let mut receiving = late.receive(ReceiveOrder { relays: vec![relay], ..world.receive_order(code) });
     // Another test may have got the port in the meantime; then its relay knows nothing of this code.
     let error = receiving.error().await;
     assert!(matches!(error, TransferError::Relay(_) | TransferError::NobodyThere { .. }), "{error:?}");

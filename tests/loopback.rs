@@ -353,11 +353,12 @@ async fn an_own_code_works_once_at_a_time() {
 async fn without_a_relay_the_sender_hosts_one_that_ends_with_the_transfer() {
     let world = World::new().await;
     fs::write(world.from("x"), noise(4, 2 * BLOCK)).unwrap();
-    let mut sending = world.sender.send(SendOrder { relay: None, ..world.send_order(world.paths(&["x"])) });
+    let mut sending =
+        world.sender.send(SendOrder { relays: Vec::new(), ..world.send_order(world.paths(&["x"])) });
     let code = sending.code().await;
     let address = sending.listening.clone().expect("a relay listens before there is a code");
     let relay = caiman::engine::RelayChoice { address, password: None };
-    let order = |code| ReceiveOrder { relay: relay.clone(), ..world.receive_order(code) };
+    let order = |code| ReceiveOrder { relays: vec![relay.clone()], ..world.receive_order(code) };
     let mut receiving = world.receiver.receive(order(code.clone()));
     receiving.offer().await;
     world.receiver.accept(&receiving, Choices::default());

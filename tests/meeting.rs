@@ -32,7 +32,7 @@ async fn a_code_that_nobody_waits_under_is_named_as_that() {
     let mut receiving = world.receiver.receive(world.receive_order(own("blue-horse-7731-kitchen")));
     let error = receiving.error().await;
     assert!(
-        matches!(error, TransferError::NobodyThere { relay } if *relay == world.relay().address),
+        matches!(error, TransferError::NobodyThere { relays, looked_locally: false } if *relays == [world.relay().address]),
         "{error:?}"
     );
 }
@@ -106,10 +106,10 @@ async fn a_relay_with_a_password_takes_only_those_who_know_it() {
         password: password.map(str::to_owned),
     };
     for (password, refusal) in [(None, Refusal::PasswordRequired), (Some("swamp"), Refusal::PasswordWrong)] {
-        let order = SendOrder { relay: Some(with(password)), ..world.send_order(world.paths(&["x"])) };
+        let order = SendOrder { relays: vec![with(password)], ..world.send_order(world.paths(&["x"])) };
         let mut sending = world.sender.send(order);
         let code = own("blue-horse-7731-kitchen");
-        let order = ReceiveOrder { relay: with(password), ..world.receive_order(code) };
+        let order = ReceiveOrder { relays: vec![with(password)], ..world.receive_order(code) };
         let mut receiving = world.receiver.receive(order);
         for error in [sending.error().await, receiving.error().await] {
             let is_due =
@@ -117,10 +117,10 @@ async fn a_relay_with_a_password_takes_only_those_who_know_it() {
             assert!(is_due, "{error:?}");
         }
     }
-    let order = SendOrder { relay: Some(with(Some("lagoon"))), ..world.send_order(world.paths(&["x"])) };
+    let order = SendOrder { relays: vec![with(Some("lagoon"))], ..world.send_order(world.paths(&["x"])) };
     let mut sending = world.sender.send(order);
     let code = sending.code().await;
-    let order = ReceiveOrder { relay: with(Some("lagoon")), ..world.receive_order(code) };
+    let order = ReceiveOrder { relays: vec![with(Some("lagoon"))], ..world.receive_order(code) };
     let mut receiving = world.receiver.receive(order);
     receiving.offer().await;
     world.receiver.accept(&receiving, Choices::default());
@@ -136,10 +136,11 @@ async fn a_relay_that_is_not_there_is_named_as_that() {
     closed.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = RelayAddress::from_socket(closed.local_addr().unwrap());
     let relay = RelayChoice { address, password: None };
-    let order = SendOrder { relay: Some(relay.clone()), ..world.send_order(world.paths(&["x"])) };
+    let order = SendOrder { relays: vec![relay.clone()], ..world.send_order(world.paths(&["x"])) };
     let mut sending = world.sender.send(order);
     let code = own("blue-horse-7731-kitchen");
-    let mut receiving = world.receiver.receive(ReceiveOrder { relay, ..world.receive_order(code) });
+    let mut receiving =
+        world.receiver.receive(ReceiveOrder { relays: vec![relay], ..world.receive_order(code) });
     for error in [sending.error().await, receiving.error().await] {
         assert!(matches!(error, TransferError::Relay(RelayClientError::Unreachable { .. })), "{error:?}");
     }

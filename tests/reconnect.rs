@@ -47,7 +47,7 @@ impl Trip {
     async fn with(world: World, what: What, lanes: u16) -> Self {
         let (here, there) = tokio::join!(Cutter::before(world.relay.addr), Cutter::before(world.relay.addr));
         let mut sending = world.sender.send(SendOrder {
-            relay: Some(here.relay()),
+            relays: vec![here.relay()],
             lanes,
             bytes_per_sec: PACE,
             patience: PATIENCE,
@@ -55,7 +55,7 @@ impl Trip {
         });
         let code = sending.code().await;
         let mut receiving = world.receiver.receive(ReceiveOrder {
-            relay: there.relay(),
+            relays: vec![there.relay()],
             lanes,
             patience: PATIENCE,
             ..world.receive_order(code)
@@ -186,10 +186,10 @@ async fn an_offer_that_is_being_read_survives_a_cut() {
     fs::write(world.from("file"), b"content").unwrap();
     let (here, there) = tokio::join!(Cutter::before(world.relay.addr), Cutter::before(world.relay.addr));
     let what = world.paths(&["file"]);
-    let order = SendOrder { relay: Some(here.relay()), patience: PATIENCE, ..world.send_order(what) };
+    let order = SendOrder { relays: vec![here.relay()], patience: PATIENCE, ..world.send_order(what) };
     let mut sending = world.sender.send(order);
     let code = sending.code().await;
-    let order = ReceiveOrder { relay: there.relay(), patience: PATIENCE, ..world.receive_order(code) };
+    let order = ReceiveOrder { relays: vec![there.relay()], patience: PATIENCE, ..world.receive_order(code) };
     let mut receiving = world.receiver.receive(order);
     receiving.offer().await;
     here.cut();
@@ -208,7 +208,7 @@ async fn a_stream_survives_cuts_into_a_folder_and_into_a_pipe() {
         let reader = Box::new(std::io::Cursor::new(bytes.clone()));
         let (here, there) = tokio::join!(Cutter::before(world.relay.addr), Cutter::before(world.relay.addr));
         let mut sending = world.sender.send(SendOrder {
-            relay: Some(here.relay()),
+            relays: vec![here.relay()],
             lanes: 3,
             bytes_per_sec: PACE,
             patience: PATIENCE,
@@ -216,7 +216,8 @@ async fn a_stream_survives_cuts_into_a_folder_and_into_a_pipe() {
         });
         let code = sending.code().await;
         let (writer, written) = memory();
-        let order = ReceiveOrder { relay: there.relay(), patience: PATIENCE, ..world.receive_order(code) };
+        let order =
+            ReceiveOrder { relays: vec![there.relay()], patience: PATIENCE, ..world.receive_order(code) };
         let order = if into_pipe {
             ReceiveOrder { output: Output::Writer(Box::new(writer)), ..order }
         } else {
@@ -270,7 +271,7 @@ async fn patience_has_an_end() {
     let there = Cutter::before(world.relay.addr).await;
     // A receiver without any patience, so that it never comes back.
     let mut receiving =
-        world.receiver.receive(ReceiveOrder { relay: there.relay(), ..world.receive_order(code) });
+        world.receiver.receive(ReceiveOrder { relays: vec![there.relay()], ..world.receive_order(code) });
     receiving.offer().await;
     world.receiver.accept(&receiving, Choices::default());
     sending.moving().await;

@@ -23,7 +23,7 @@ history = Verlauf
 settings = Einstellungen
 relay = Relay
 relay-none = Nur dieser Computer
-relay-none-hint = Kein Relay eingetragen: Wer von Ihnen empfängt, muss diesen Computer erreichen. Klicken, um ein Relay hinzuzufügen.
+relay-none-hint = Kein Relay eingetragen: Wer von Ihnen empfängt, muss im selben Netz sein oder diesen Computer erreichen. Klicken, um ein Relay hinzuzufügen.
 relay-checking = Relay wird gefragt…
 relay-good-hint = Das Relay antwortet. Klicken, um noch einmal zu fragen.
 relay-bad = nicht erreichbar
@@ -121,6 +121,7 @@ add-files = Dateien hinzufügen
 show-list = Liste zeigen
 hide-list = Liste ausblenden
 pass-on = Lesen Sie der anderen Person die vier Wörter vor, oder schicken Sie ihr den Einladungslink. Der Code gilt einmal.
+pass-on-local = In Ihrem Netz genügen die vier Wörter. Alle anderen brauchen den Einladungslink: Er sagt, wo dieser Computer ist. Der Code gilt einmal.
 pass-on-link = Schicken Sie der anderen Person den Einladungslink: Er sagt, wo dieser Computer ist. Der Code gilt einmal.
 wrong-try = Jemand hat einen falschen Code versucht. { $left ->
     [one] Noch ein falscher Versuch, und dieser Code ist ungültig.
@@ -131,6 +132,8 @@ came-older = Jemand kam mit einem älteren Caiman. Bitten Sie darum, es zu aktua
 came-newer = Jemand kam mit einem neueren Caiman. Aktualisieren Sie Caiman auf diesem Computer und senden Sie noch einmal.
 reach-local = Läuft über diesen Computer: Alle in Ihrem Netz können empfangen.
 reach-public = Läuft über diesen Computer: Alle, die ihn erreichen, können empfangen, wenn keine Firewall dazwischen ist.
+local-for-now = Vorerst nur im lokalen Netz. { $why } Die Relays werden immer wieder versucht.
+local-looking = Vorerst nur im lokalen Netz. Das Relay wird gesucht…
 reach-nobody = Dieser Computer ist in keinem Netz: Nur Programme auf diesem Computer können empfangen.
 add-relay-for-all = Ein Relay hinzufügen, um alle anderen zu erreichen
 troubles = { $count ->
@@ -186,7 +189,7 @@ path-relay = Über das Relay { $relay } · { $lanes ->
     [one] eine Verbindung
    *[other] { $lanes } Verbindungen
 }
-path-hosted = Über das Relay auf diesem Computer · { $lanes ->
+path-local = Im lokalen Netz · { $lanes ->
     [one] eine Verbindung
    *[other] { $lanes } Verbindungen
 }
@@ -276,6 +279,8 @@ err-wrong-code = Der Code ist falsch.
 err-guessed = Drei falsche Codes wurden versucht, also ist dieser Code ungültig geworden.
 err-retired = Dieser Code ist nach zu vielen falschen Versuchen ungültig geworden.
 err-nobody = Bei { $relay } sendet niemand mit diesem Code.
+err-nobody-local = Im lokalen Netz sendet niemand mit diesem Code.
+err-nobody-either = Weder bei { $relay } noch im lokalen Netz sendet jemand mit diesem Code.
 err-code-taken = Jemand verwendet diesen Code bereits.
 err-declined = Die andere Seite hat abgelehnt.
 err-peer-cancelled = Die andere Seite hat die Übertragung beendet.
@@ -342,7 +347,7 @@ next-wrong-code = Vergleichen Sie ihn Wort für Wort mit dem des Senders und ver
 next-compare-code = Vergleichen Sie ihn Wort für Wort mit dem des Senders und versuchen Sie es noch einmal.
 next-ask-new-code = Bitten Sie den Sender um einen neuen.
 next-send-again-safely = Senden Sie noch einmal, um einen neuen Code zu bekommen, und achten Sie darauf, dass nur die richtige Person ihn hört.
-next-nobody = Prüfen Sie die ersten beiden Wörter, und fragen Sie, ob der Sender noch wartet und dasselbe Relay verwendet.
+next-nobody = Prüfen Sie die ersten beiden Wörter, und fragen Sie, ob der Sender noch wartet und dasselbe Relay verwendet oder im selben Netz ist.
 next-code-taken = Warten Sie einen Moment und versuchen Sie es noch einmal.
 next-declined = Fragen Sie die andere Person, dann senden Sie noch einmal.
 next-ask-again = Bitten Sie darum, es noch einmal zu senden.
@@ -417,7 +422,7 @@ set-relays = Relays
 set-host = Relay anbieten
 set-transfers = Übertragungen
 set-window = Fenster
-set-relays-hint = Ein Relay bringt zwei Computer zusammen, die einander nicht erreichen. Es sieht weder Namen noch Inhalte. Das erste der Liste wird verwendet.
+set-relays-hint = Ein Relay bringt zwei Computer zusammen, die einander nicht erreichen. Es sieht weder Namen noch Inhalte. Verwendet wird das erste der Liste, das erreichbar ist; wer empfängt, fragt alle.
 set-add-relay = Relay hinzufügen
 set-new-relay = Neues Relay
 set-raise = { $name } nach oben

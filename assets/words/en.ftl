@@ -24,7 +24,7 @@ history = History
 settings = Settings
 relay = Relay
 relay-none = This computer only
-relay-none-hint = No relay is set: whoever receives from you has to reach this computer. Click to add a relay.
+relay-none-hint = No relay is set: whoever receives from you has to be on the same network, or to reach this computer. Click to add a relay.
 relay-checking = Asking the relay…
 relay-good-hint = The relay answers. Click to ask again.
 relay-bad = not reachable
@@ -122,6 +122,7 @@ add-files = Add files
 show-list = Show list
 hide-list = Hide list
 pass-on = Read the four words to the other person, or send them the invite link. The code works once.
+pass-on-local = On your network the four words are enough. Anybody else needs the invite link: it says where this computer is. The code works once.
 pass-on-link = Send the invite link to the other person: it says where this computer is. The code works once.
 wrong-try = Somebody tried a wrong code. { $left ->
     [one] One more wrong try and this code is retired.
@@ -132,6 +133,8 @@ came-older = Somebody came with an older Caiman. Ask them to update it; the code
 came-newer = Somebody came with a newer Caiman. Update Caiman on this computer, then send again.
 reach-local = Runs over this computer: everybody on your network can receive.
 reach-public = Runs over this computer: everybody who can reach it can receive, unless a firewall is in between.
+local-for-now = Local network only for now. { $why } The relays are tried again and again.
+local-looking = Local network only for now. Looking for the relay…
 reach-nobody = This computer is on no network: only programs on this computer can receive.
 add-relay-for-all = Add a relay, to reach everybody else
 troubles = { $count ->
@@ -187,7 +190,7 @@ path-relay = Through the relay { $relay } · { $lanes ->
     [one] one connection
    *[other] { $lanes } connections
 }
-path-hosted = Through the relay on this computer · { $lanes ->
+path-local = On the local network · { $lanes ->
     [one] one connection
    *[other] { $lanes } connections
 }
@@ -274,6 +277,8 @@ err-wrong-code = The code is wrong.
 err-guessed = Three wrong codes were tried, so this code was retired.
 err-retired = This code was retired after too many wrong tries.
 err-nobody = Nobody is sending with this code at { $relay }.
+err-nobody-local = Nobody is sending with this code on the local network.
+err-nobody-either = Nobody is sending with this code at { $relay } or on the local network.
 err-code-taken = Somebody is already using this code.
 err-declined = The other side declined.
 err-peer-cancelled = The other side stopped the transfer.
@@ -340,7 +345,7 @@ next-wrong-code = Compare it with the sender's, word by word, and try again. { $
 next-compare-code = Compare it with the sender's, word by word, and try again.
 next-ask-new-code = Ask the sender for a new one.
 next-send-again-safely = Send again to get a new code, and make sure that only the right person hears it.
-next-nobody = Check the first two words, and ask whether the sender is still waiting and uses the same relay.
+next-nobody = Check the first two words, and ask whether the sender is still waiting and uses the same relay or network.
 next-code-taken = Wait a moment, then try again.
 next-declined = Ask the other person, then send again.
 next-ask-again = Ask for it to be sent again.
@@ -415,7 +420,7 @@ set-relays = Relays
 set-host = Host a relay
 set-transfers = Transfers
 set-window = Window
-set-relays-hint = A relay brings two computers together that can't reach each other. It sees neither names nor contents. The first of the list is the one in use.
+set-relays-hint = A relay brings two computers together that can't reach each other. It sees neither names nor contents. The first of the list that can be reached is used; a receiver asks all of them.
 set-add-relay = Add relay
 set-new-relay = New relay
 set-raise = Move { $name } up

@@ -254,10 +254,14 @@ pub(super) struct Card {
     pub(super) folder: Option<PathBuf>,
     /// The code, once it is good.
     pub(super) code: Option<CodePhrase>,
-    /// The relay in use.
+    /// The relay in use; `None` before there is one, and on the local network.
     pub(super) relay: Option<RelayAddress>,
     /// Where others reach the relay that was started for this transfer.
     pub(super) hosted: Option<Vec<RelayAddress>>,
+    /// Why a waiting sender's code is on no relay, if one should be.
+    pub(super) off_relay: Option<TransferError>,
+    /// The two sides have met without any other relay.
+    pub(super) is_local: bool,
     /// What is being sent, or received, once known.
     pub(super) manifest: Option<Arc<Manifest>>,
     /// The names at its top, and how many there are.
@@ -313,6 +317,8 @@ impl Card {
             code: None,
             relay: None,
             hosted: None,
+            off_relay: None,
+            is_local: false,
             manifest: None,
             top: None,
             sheet: None,
@@ -362,7 +368,19 @@ impl Card {
         match notice {
             Notice::Code { code, relay } => {
                 self.code = Some(code);
-                self.relay = Some(relay);
+                self.relay = relay;
+            }
+            Notice::Reach { relay, why } => {
+                (self.relay, self.off_relay) = (relay, why);
+                // It shows the link of before.
+                if self.folds.qr.is_some() {
+                    self.folds.qr = None;
+                    self.fold_qr();
+                }
+            }
+            Notice::Met { relay } => {
+                self.is_local = relay.is_none();
+                (self.relay, self.off_relay) = (relay, None);
             }
             Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),
             Notice::Retired => self.tries_left = Some(0),
@@ -540,10 +558,15 @@ impl Card {
         }
     }
 
+    /// Where others reach this machine, if that is the only way to a sender's code.
+    pub(super) fn only_here(&self) -> Option<&[RelayAddress]> {
+        self.hosted.as_deref().filter(|_| self.relay.is_none())
+    }
+
     /// Links that carry the code and the relay, the likeliest address first.
     pub(super) fn invites(&self) -> Vec<Invite> {
         let Some(code) = &self.code else { return Vec::new() };
-        let servers: Vec<&RelayAddress> = match &self.hosted {
+        let servers: Vec<&RelayAddress> = match self.only_here() {
             Some(hosted) => hosted.iter().collect(),
             None => self.relay.iter().collect(),
         };

@@ -166,12 +166,10 @@ pub(super) fn path(words: &Words, card: &Card) -> String {
     if card.progress.is_direct {
         return words.tell("path-direct", &[("lanes", lanes)]);
     }
-    match (&card.hosted, &card.relay) {
-        (Some(_), _) => words.tell("path-hosted", &[("lanes", lanes)]),
-        (None, Some(relay)) => {
-            words.tell("path-relay", &[("relay", relay.to_string().into()), ("lanes", lanes)])
-        }
-        (None, None) => words.tell("path-lanes", &[("lanes", lanes)]),
+    match &card.relay {
+        Some(relay) => words.tell("path-relay", &[("relay", relay.to_string().into()), ("lanes", lanes)]),
+        None if card.is_local => words.tell("path-local", &[("lanes", lanes)]),
+        None => words.tell("path-lanes", &[("lanes", lanes)]),
     }
 }
 
@@ -204,6 +202,26 @@ pub(super) fn done(words: &Words, card: &Card, report: &Report) -> (String, Tone
     }
     let missing = words.tell("missing", &[("count", report.missing.into())]);
     (format!("{text} · {missing}"), Tone::Warning)
+}
+
+/// Who finds a code that is on no relay but the one on this machine, and what is the matter with others, if there are any.
+pub(super) fn only_here(
+    words: &Words,
+    card: &Card,
+    hosted: &[RelayAddress],
+    has_others: bool,
+) -> (Tone, String) {
+    match &card.off_relay {
+        Some(why) => {
+            let why = error(words, why, card.standpoint()).happened;
+            (Tone::Warning, words.tell("local-for-now", &[("why", why.into())]))
+        }
+        None if has_others => (Tone::Plain, words.say("local-looking")),
+        None => {
+            let (tone, key) = reach(hosted);
+            (tone, words.say(key))
+        }
+    }
 }
 
 /// Who can reach a relay at these addresses.

@@ -23,11 +23,12 @@ use super::{
 use crate::{
     code::{self, CodePhrase},
     engine::{
-        Answer, CodeChoice, Command, Output, PATIENCE, ReceiveOrder, RelayChoice, RelayConfig, SendOrder,
-        TaskId, TransferError, What,
+        Answer, CodeChoice, Command, Output, PATIENCE, PathMode, ReceiveOrder, RelayChoice, RelayConfig,
+        SendOrder, TaskId, TransferError, What,
     },
     history::{Direction as Way, Ending, Entry, Outcome as Past, unix_secs},
     net::client::RelayAddress,
+    settings::Relay,
     transfer::show::Shown,
 };
 
@@ -171,14 +172,11 @@ impl Window {
         let order = SendOrder {
             what,
             code: CodeChoice::Drawn { words: usize::from(settings.code_words) },
-            relay: settings.default_relay().map(|relay| RelayChoice {
-                address: relay.address.clone(),
-                password: relay.password.clone(),
-            }),
+            relays: settings.relays.iter().map(choice).collect(),
+            path_mode: settings.path_mode,
             lanes: settings.lanes,
             bytes_per_sec: settings.bytes_per_sec,
             patience: PATIENCE,
-            path_mode: settings.path_mode,
         };
         let id = self.engine.new_id();
         if self.command(Command::Send(id, Box::new(order))) {
@@ -194,30 +192,30 @@ impl Window {
         self.receive_with(code, server);
     }
 
-    /// Receives under a code, through the relay that its invite link named or else the first of the list.
+    /// Receives under a code, through the relay that its invite link named or else those of the list.
     pub(super) fn receive_with(&mut self, code: CodePhrase, server: Option<RelayAddress>) {
         let settings = &self.state.settings;
-        let relay = match &server {
-            Some(server) => RelayChoice {
+        let relays = match &server {
+            Some(server) => vec![RelayChoice {
                 address: server.clone(),
                 password: settings.password_for(server).map(str::to_owned),
-            },
-            None => match settings.default_relay() {
-                Some(relay) => {
-                    RelayChoice { address: relay.address.clone(), password: relay.password.clone() }
-                }
-                None => match self.own_relay(&code) {
-                    Some(address) => RelayChoice { address, password: None },
-                    None => return self.state.tell(Tone::Warning, self.words.say("receive-needs-relay")),
-                },
-            },
+            }],
+            None => {
+                let own = self.own_relay(&code).map(|address| RelayChoice { address, password: None });
+                own.into_iter().chain(settings.relays.iter().map(choice)).collect()
+            }
         };
+        if relays.is_empty() && settings.path_mode == PathMode::RelayOnly {
+            return self.state.tell(Tone::Warning, self.words.say("receive-needs-relay"));
+        }
+        // Until it is known on which of them the sender is.
+        let likeliest = relays.first().map(|relay| relay.address.clone());
         // What is to be gone on with is found where it is.
         let resume = &self.state.unfinished.resume;
         let folder = resume.as_ref().map_or(self.state.save_folder.as_path(), Resume::folder);
         let order = ReceiveOrder {
             code: code.clone(),
-            relay: relay.clone(),
+            relays,
             output: Output::Folder(folder.to_owned()),
             lanes: settings.lanes,
             patience: PATIENCE,
@@ -230,7 +228,7 @@ impl Window {
             let resume = self.state.unfinished.resume.take();
             self.change(id, |card| {
                 card.resume = resume;
-                card.relay = Some(relay.address);
+                card.relay = likeliest;
                 card.folds.wants_focus = true;
             });
             self.state.field.set(String::new());
@@ -241,7 +239,7 @@ impl Window {
     /// The relay on this very machine under which a code of this window waits: somebody tries things out alone.
     fn own_relay(&self, code: &CodePhrase) -> Option<RelayAddress> {
         let card = self.state.cards.iter().find(|card| card.code.as_ref() == Some(code))?;
-        card.relay.clone()
+        card.only_here()?.first().cloned()
     }
 
     fn answer(&mut self, id: TaskId, is_yes: bool) {
@@ -504,6 +502,11 @@ impl Window {
             self.save_settings();
         }
     }
+}
+
+/// A relay of the settings, with its password.
+fn choice(relay: &Relay) -> RelayChoice {
+    RelayChoice { address: relay.address.clone(), password: relay.password.clone() }
 }
 
 /// Whether a text is a code of listed words, or an invite link. Any four words may be an own code; those are not guessed at.

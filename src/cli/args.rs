@@ -63,13 +63,14 @@ const SEND_HELP: &str = "Examples:
   tar c project | caiman send -            the other side: caiman receive --stdout | tar x
   caiman send --text 'the door code is 4711'
 
-Without --server, the first relay in the window's settings is used. Where there is none, or with
---server none, a relay runs inside this command, on port 27001 if that is free. The other side
-then has to reach this machine; the lines that are printed say how.
+Without --server, the relays in the window's settings are tried in their order. The other side is also found on the
+local network, without any relay. Where no relay is set, or with --server none, one runs inside this command, on port
+27001 if that is free. From elsewhere, the other side then has to reach this machine; the lines that are printed say how.
 
 Exit codes: see caiman --help.";
 
 const RECEIVE_HELP: &str = "Examples:
+  caiman receive acid-coyote-mustard-tulip
   caiman receive acid-coyote-mustard-tulip --server relay.example.org
   caiman receive 'caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001' --out ~/Downloads
   CAIMAN_CODE=acid-coyote-mustard-tulip caiman receive --yes --server relay.example.org
@@ -152,20 +153,21 @@ pub(super) struct ReceiveArgs {
 
 #[derive(ClapArgs)]
 pub(super) struct CommonArgs {
-    /// The relay. Left out: the first one in the window's settings, with its password. `none`: not that one either.
-    /// Nothing else is taken from the settings.
+    /// The relay. Left out: those in the window's settings, with their passwords; a sender takes the first that it can
+    /// reach, a receiver looks on all of them. `none`: not those either. Nothing else is taken from the settings.
     #[arg(long, short, env = "CAIMAN_SERVER", value_name = "HOST[:PORT]")]
     pub(super) server: Option<Server>,
-    /// The relay's access password; left out, the one that the settings hold for this relay.
+    /// The relay's access password; left out, the one that the settings hold for this relay. Without --server, it is for the
+    /// first one.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
     pub(super) password: Option<String>,
+    /// Which ways may be used: directly or through a relay, whatever works; the local network and no relay elsewhere; or a
+    /// relay and nothing else, which hides this machine's addresses from the other side and says nothing to the local network.
+    #[arg(long, env = "CAIMAN_PATH", value_enum, default_value_t = PathArg::Auto, value_name = "WAYS")]
+    pub(super) path: PathArg,
     /// At most this many connections at once.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LANES)))]
     pub(super) lanes: u16,
-    /// Which ways bytes may take: directly where the two machines can reach each other, only within the local network, or
-    /// only through the relay, which hides this machine's addresses from the other side.
-    #[arg(long, value_enum, default_value_t = PathArg::Auto, value_name = "WAYS")]
-    pub(super) path: PathArg,
     /// How many seconds to look for a lost relay, or for the other side when its connection is lost.
     #[arg(long, default_value_t = PATIENCE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub(super) patience: u64,

@@ -1,4 +1,4 @@
-//! Which relay a headless command uses: the one that is named, the invite's, or the first in the window's settings.
+//! Which relays a headless command uses: the one that is named, the invite's, or those in the window's settings.
 
 use serde_json::json;
 
@@ -8,29 +8,34 @@ use super::{
 };
 use crate::{engine::RelayChoice, net::client::RelayAddress, settings::Settings, store::Store};
 
-/// The relay, with the password that is given or that the settings hold for it; `None` if no relay is known. `invited` is
-/// the server of an invite link.
+/// The relays, with the password that is given or those that the settings hold for them. `invited` is the server of an
+/// invite link.
 pub(super) fn choose(
     common: &CommonArgs,
     invited: Option<&str>,
     reporter: &Reporter,
-) -> Result<Option<RelayChoice>, String> {
+) -> Result<Vec<RelayChoice>, String> {
     let named: Option<RelayAddress> = match (&common.server, invited) {
         (Some(Server::At(address)), _) => Some(address.clone()),
         (_, Some(server)) => Some(server.parse().map_err(|error| format!("{error}"))?),
-        (Some(Server::None), None) => return Ok(None),
+        (Some(Server::None), None) => return Ok(Vec::new()),
         (None, None) => None,
     };
     if let (Some(address), Some(_)) = (&named, &common.password) {
-        return Ok(Some(RelayChoice { address: address.clone(), password: common.password.clone() }));
+        return Ok(vec![RelayChoice { address: address.clone(), password: common.password.clone() }]);
     }
     let settings = settings(reporter);
-    let address = named.or_else(|| Some(settings.default_relay()?.address.clone()));
-    Ok(address.map(|address| {
-        let known = || settings.password_for(&address).map(str::to_owned);
-        let password = common.password.clone().or_else(known);
+    let addresses = match named {
+        Some(address) => vec![address],
+        None => settings.relays.iter().map(|relay| relay.address.clone()).collect(),
+    };
+    let choice = |(at, address): (usize, RelayAddress)| {
+        // The other relays of the list are no business of this password's.
+        let given = common.password.clone().filter(|_| at == 0);
+        let password = given.or_else(|| settings.password_for(&address).map(str::to_owned));
         RelayChoice { address, password }
-    }))
+    };
+    Ok(addresses.into_iter().enumerate().map(choice).collect())
 }
 
 /// The settings, as they are: mending or moving a broken file is the window's business.

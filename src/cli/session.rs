@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     sync::watch,
     task::{JoinHandle, spawn_blocking},
 };
 
 use super::{
-    args::{ReceiveArgs, SendArgs},
+    args::{PathArg, ReceiveArgs, SendArgs},
     exit::Exit,
     interrupts::Interrupts,
     report::{Reporter, sentence},
@@ -24,7 +24,8 @@ use crate::{
     code::{self, CodeError, CodePhrase, Invite},
     engine::{
         Answer, Choices, CodeChoice, Command, Engine, Event, Events, Here, Notice, Offer, OnConflict, Output,
-        Progress, ReceiveOrder, Registry, Report, SendOrder, TaskId, TransferError, What, check_paths,
+        PathMode, Progress, ReceiveOrder, Registry, Report, SendOrder, TaskId, TransferError, What,
+        check_paths,
     },
     net::client::RelayAddress,
     protocol::manifest::{EntryKind, OfferKind},
@@ -50,21 +51,34 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         Ok(None) => CodeChoice::Drawn { words: usize::from(args.words) },
         Err(error) => return unusable_code(&reporter, &error),
     };
-    let relay = match server::choose(&common, None, &reporter) {
-        Ok(relay) => relay,
+    let relays = match server::choose(&common, None, &reporter) {
+        Ok(relays) => relays,
         Err(error) => return usage(reporter, &TransferError::Unsuited(error)),
     };
-    let needs_password = relay.as_ref().is_some_and(|relay| relay.password.is_some());
+    let guarded = relays.iter().filter(|relay| relay.password.is_some());
+    let guarded = guarded.map(|relay| relay.address.clone()).collect();
+    let without_relay = match common.path {
+        PathArg::Auto if !relays.is_empty() => {
+            "Local network only for now. The relay is tried again and again."
+        }
+        PathArg::Relay => {
+            "No relay was given, so one runs here: the other computer has to be able to reach this one."
+        }
+        PathArg::Auto | PathArg::Local => {
+            "Without a relay: the code is enough on the local network. From elsewhere, the other computer has to be able to \
+             reach this one."
+        }
+    };
     let order = SendOrder {
         what,
         code,
-        relay,
+        relays,
+        path_mode: common.path.into(),
         lanes: common.lanes,
         bytes_per_sec: args.rate.map(Into::into),
         patience: Duration::from_secs(common.patience),
-        path_mode: common.path.into(),
     };
-    let plan = Plan::Send { needs_password };
+    let plan = Plan::Send { guarded, without_relay };
     run(reporter, plan, interrupts, |id| Command::Send(id, Box::new(order))).await
 }
 
@@ -83,13 +97,14 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(invite) => invite,
         Err(error) => return unusable_code(&reporter, &error),
     };
-    let relay = match server::choose(&common, invite.server(), &reporter) {
-        Ok(Some(relay)) => relay,
-        Ok(None) => {
+    let path_mode = common.path.into();
+    let relays = match server::choose(&common, invite.server(), &reporter) {
+        Ok(relays) if relays.is_empty() && path_mode == PathMode::RelayOnly => {
             let advice = "no relay is known; give --server as the sender shows it, or the whole invite link"
                 .to_owned();
             return usage(reporter, &TransferError::Unsuited(advice));
         }
+        Ok(relays) => relays,
         Err(error) => return usage(reporter, &TransferError::Unsuited(error)),
     };
     let output = if stdout {
@@ -108,16 +123,26 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     let (code, _) = invite.into_parts();
     let patience = Duration::from_secs(common.patience);
     let unfinished = Registry::at(Store::unfinished_folder());
-    let (lanes, path_mode) = (common.lanes, common.path.into());
-    let order = ReceiveOrder { code, relay, output, lanes, patience, path_mode, unfinished };
+    let lanes = common.lanes;
+    let order = ReceiveOrder { code, relays, path_mode, output, lanes, patience, unfinished };
     let plan = Plan::Receive { accepts: yes || stdout, on_conflict, exclude, resumes: !no_resume };
     run(reporter, plan, interrupts, |id| Command::Receive(id, Box::new(order))).await
 }
 
 /// What this program does with the transfer's questions.
 enum Plan {
-    Send { needs_password: bool },
-    Receive { accepts: bool, on_conflict: OnConflict, exclude: Vec<String>, resumes: bool },
+    Send {
+        /// Relays that ask for a password.
+        guarded: Vec<RelayAddress>,
+        /// What is said where no relay is in use.
+        without_relay: &'static str,
+    },
+    Receive {
+        accepts: bool,
+        on_conflict: OnConflict,
+        exclude: Vec<String>,
+        resumes: bool,
+    },
 }
 
 struct Session {
@@ -126,7 +151,9 @@ struct Session {
     reporter: Reporter,
     plan: Plan,
     /// Addresses of the relay that runs inside this program.
-    hosted: Option<Vec<RelayAddress>>,
+    hosted: Vec<RelayAddress>,
+    /// The code, once it is shown.
+    code: Option<CodePhrase>,
     question: Option<(JoinHandle<bool>, Choices)>,
     /// An offer that is taken as soon as it is known what of it is here already.
     compared: Option<Arc<Offer>>,
@@ -147,8 +174,8 @@ async fn run(
     };
     let id = engine.new_id();
     engine.command(command(id)).expect("a new engine takes a command");
-    let (hosted, question, compared) = (None, None, None);
-    let mut session = Session { engine, id, reporter, plan, hosted, question, compared, troubles: 0 };
+    let (hosted, code, question, compared) = (Vec::new(), None, None, None);
+    let mut session = Session { engine, id, reporter, plan, hosted, code, question, compared, troubles: 0 };
     let ended = session.follow(&mut events, interrupts).await;
     session.reporter.end_progress();
     match ended {
@@ -175,7 +202,7 @@ impl Session {
                     Event::Listening { local, reachable, .. } => {
                         let loopback = RelayAddress::from_socket(([127, 0, 0, 1], local.port()).into());
                         let nobody_else = reachable.is_empty();
-                        self.hosted = Some(if nobody_else { vec![loopback] } else { reachable });
+                        self.hosted = if nobody_else { vec![loopback] } else { reachable };
                     }
                     Event::Notice(_, notice) => self.notice(notice),
                     Event::Ended(_, ended) => return Some(ended),
@@ -199,7 +226,19 @@ impl Session {
 
     fn notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Code { code, relay } => self.show_code(&code, relay),
+            Notice::Code { code, relay } => {
+                self.show_code(&code, relay.as_ref());
+                self.code = Some(code);
+            }
+            Notice::Reach { relay, why } => self.show_reach(relay.as_ref(), why.as_ref()),
+            Notice::Met { relay } => {
+                let name = relay.as_ref().map(ToString::to_string);
+                let line = match &name {
+                    Some(relay) => format!("Met through the relay {relay}."),
+                    None => "Met on the local network.".to_owned(),
+                };
+                self.reporter.say(&line, "met", json!({ "relay": name }));
+            }
             Notice::WrongTry { tries_left } => {
                 let left = show::count(u64::from(tries_left), "more try", "more tries");
                 let line = match tries_left {
@@ -263,34 +302,54 @@ impl Session {
         self.reporter.say(line, event, json!({ "path": path, "reason": reason }));
     }
 
-    fn show_code(&self, code: &CodePhrase, relay: RelayAddress) {
-        let is_hosted = self.hosted.is_some();
-        let servers = self.hosted.clone().unwrap_or_else(|| vec![relay]);
+    fn show_code(&self, code: &CodePhrase, relay: Option<&RelayAddress>) {
+        let mut text = vec![format!("Code:  {code}"), String::new()];
+        let (ways, fields) = self.ways(code, relay);
+        text.extend(ways);
+        if let (None, Plan::Send { without_relay, .. }) = (relay, &self.plan) {
+            text.extend([String::new(), (*without_relay).to_owned()]);
+        }
+        text.push("Waiting for the other side…".to_owned());
+        self.reporter.say(&text.join("\n"), "code", fields);
+    }
+
+    /// How the other side gets here from now on, or why only from the local network.
+    fn show_reach(&self, relay: Option<&RelayAddress>, why: Option<&TransferError>) {
+        let Some(code) = &self.code else { return };
+        let (ways, mut fields) = self.ways(code, relay);
+        let why = why.map(ToString::to_string);
+        let lines = match (relay, &why) {
+            (Some(relay), _) => {
+                let first = format!("The code can be found on the relay {relay} now.");
+                [vec![first], ways].concat()
+            }
+            (None, Some(why)) => vec![sentence(why), "Local network only for now.".to_owned()],
+            (None, None) => vec!["Local network only for now.".to_owned()],
+        };
+        fields["why"] = why.into();
+        self.reporter.say(&lines.join("\n"), "reach", fields);
+    }
+
+    /// How the other side gets here: as lines for a person, and for a script.
+    fn ways(&self, code: &CodePhrase, relay: Option<&RelayAddress>) -> (Vec<String>, Value) {
+        let servers = relay.map_or_else(|| self.hosted.clone(), |relay| vec![relay.clone()]);
         let links: Vec<String> = servers
             .iter()
             .filter_map(|server| Invite::new(code.clone(), Some(&server.to_string())).ok())
             .map(|invite| invite.to_string())
             .collect();
-        let mut text = vec![format!("Code:  {code}"), String::new(), "On the other computer:".to_owned()];
-        let needs_password = matches!(self.plan, Plan::Send { needs_password: true });
-        let password = if needs_password { " --password …" } else { "" };
+        let mut lines = vec!["On the other computer:".to_owned()];
+        let Plan::Send { guarded, .. } = &self.plan else { return (Vec::new(), Value::Null) };
         for (server, link) in servers.iter().zip(&links) {
-            text.push(format!("  caiman receive {code} --server {server}{password}"));
-            text.push(format!("  {link}"));
+            let password = if guarded.contains(server) { " --password …" } else { "" };
+            lines.push(format!("  caiman receive {code} --server {server}{password}"));
+            lines.push(format!("  {link}"));
         }
-        if is_hosted {
-            text.push(String::new());
-            text.push(
-                "No relay was given, so one runs here: the other computer has to be able to reach this one."
-                    .to_owned(),
-            );
-        }
-        text.push("Waiting for the other side…".to_owned());
         let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
         let fields = json!({
-            "code": code.to_string(), "servers": servers, "links": links, "hosted": is_hosted,
+            "code": code.to_string(), "servers": servers, "links": links, "hosted": relay.is_none(),
         });
-        self.reporter.say(&text.join("\n"), "code", fields);
+        (lines, fields)
     }
 
     /// Takes an offer, or waits with it: reading what is here takes less time than most networks, and who said yes

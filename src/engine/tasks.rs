@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -18,19 +17,23 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Command, Event, ReceiveOrder, SendOrder, TaskId};
+use super::{
+    Command, Event, PathMode, ReceiveOrder, SendOrder, TaskId,
+    local::{Beside, search},
+};
 use crate::{
     net::{
-        addresses,
-        client::{self, DEFAULT_PORT, RelayAddress},
+        addresses::{self, Reach},
+        client::{self, RelayAddress},
     },
-    relay::{Relay, RelayConfig, RelayError},
+    protocol::relay::RoomId,
+    relay::{Relay, RelayConfig},
     transfer::{
         error::TransferError,
         offer::Answer,
         progress::{Context, Progress, Report},
         receive::{self, ReceiveRequest, receive},
-        rendezvous::RelayChoice,
+        rendezvous::{Places, RelayChoice, Search},
         send::{self, SendRequest, send},
     },
 };
@@ -193,36 +196,43 @@ async fn send_task(
     cancel: CancellationToken,
     out: Out,
 ) -> TaskId {
-    let SendOrder { what, code, relay, lanes, bytes_per_sec, patience, path_mode } = order;
-    let with_relay = |relay| SendRequest { what, code, relay, lanes, bytes_per_sec, patience, path_mode };
-    let ended = match relay {
-        Some(relay) => {
-            let request = with_relay(relay);
-            let work = async |context: &Context| send(request, person, context).await;
-            transfer(id, &out, (cancel, Arc::default()), work).await
+    let SendOrder { what, code, relays, path_mode, lanes, bytes_per_sec, patience } = order;
+    let relays = if path_mode == PathMode::LocalOnly { Vec::new() } else { relays };
+    let wants_own = path_mode != PathMode::RelayOnly || relays.is_empty();
+    let bound = if wants_own { Some(Beside::bind(relays.is_empty()).await) } else { None };
+    let (beside, own) = match bound {
+        Some(Ok((beside, own))) => (Some(beside), Some(own)),
+        Some(Err(error)) if relays.is_empty() => {
+            let (_, progress) = watch::channel(Progress::default());
+            out.send(Event::Started(id, progress)).await;
+            let error = TransferError::Unsuited(format!("no relay could be started here: {error}"));
+            out.send(Event::Ended(id, Err(error))).await;
+            return id;
         }
-        None => match host().await {
-            Ok(relay) => {
-                out.send(listening(id, &relay)).await;
-                let address = RelayAddress::from_socket((IpAddr::from([127, 0, 0, 1]), relay.port()).into());
-                let request = with_relay(RelayChoice { address, password: None });
-                let (end, kill) = (CancellationToken::new(), relay.kill_token());
-                let work = async |context: &Context| send(request, person, context).await;
-                let sending = async {
-                    let ended = transfer(id, &out, (cancel, Arc::default()), work).await;
-                    end.cancel();
-                    kill.cancel();
-                    ended
-                };
-                tokio::join!(sending, relay.serve(end.clone())).0
-            }
-            Err(error) => {
-                let (_, progress) = watch::channel(Progress::default());
-                out.send(Event::Started(id, progress)).await;
-                Err(TransferError::Unsuited(format!("no relay could be started here: {error}")))
-            }
-        },
+        Some(Err(error)) => {
+            tracing::warn!(%error, "this send waits on no relay of its own");
+            (None, None)
+        }
+        None => (None, None),
     };
+    if let Some(beside) = &beside {
+        out.send(listening(id, &beside.relay)).await;
+    }
+    let places = Places { relays, own };
+    let request = SendRequest { what, code, places, lanes, bytes_per_sec, patience, path_mode };
+    let end = CancellationToken::new();
+    let sending = async {
+        let work = async |context: &Context| send(request, person, context).await;
+        let ended = transfer(id, &out, (cancel, Arc::default()), work).await;
+        end.cancel();
+        ended
+    };
+    let running = async {
+        if let Some(beside) = beside {
+            beside.run(path_mode != PathMode::RelayOnly, end.clone()).await;
+        }
+    };
+    let (ended, ()) = tokio::join!(sending, running);
     out.send(Event::Ended(id, ended)).await;
     id
 }
@@ -234,10 +244,30 @@ async fn receive_task(
     end: (CancellationToken, Arc<AtomicBool>),
     out: Out,
 ) -> TaskId {
-    let ReceiveOrder { code, relay, output, lanes, patience, path_mode, unfinished } = order;
-    let request = ReceiveRequest { code, relay, output, lanes, patience, path_mode, unfinished };
-    let work = async |context: &Context| receive(request, person, context).await;
-    let ended = transfer(id, &out, end, work).await;
+    let ReceiveOrder { code, mut relays, path_mode, output, lanes, patience, unfinished } = order;
+    if path_mode == PathMode::LocalOnly {
+        // An invite link may name the sender itself.
+        relays
+            .retain(|relay| matches!(relay.address.reach(), Some(Reach::LocalNetwork | Reach::ThisComputer)));
+    }
+    let (found, searching) = if path_mode == PathMode::RelayOnly {
+        (None, None)
+    } else {
+        let (found, searching) = search(RoomId(code.room()));
+        (Some(found), Some(searching))
+    };
+    let search = Search { relays, found };
+    let request = ReceiveRequest { code, search, output, lanes, patience, path_mode, unfinished };
+    let receiving = async {
+        let work = async |context: &Context| receive(request, person, context).await;
+        transfer(id, &out, end, work).await
+    };
+    let searching = async {
+        if let Some(searching) = searching {
+            searching.await;
+        }
+    };
+    let (ended, ()) = tokio::join!(receiving, searching);
     out.send(Event::Ended(id, ended)).await;
     id
 }
@@ -302,15 +332,6 @@ async fn transfer(
         }
     };
     tokio::join!(working, telling).0
-}
-
-/// A relay for one transfer, on the usual port if that is free. One port for everything: fewer to open in a firewall.
-async fn host() -> Result<Relay, RelayError> {
-    let on = |port| RelayConfig { port, data_ports: Vec::new(), ..RelayConfig::default() };
-    match Relay::bind(on(DEFAULT_PORT)).await {
-        Err(RelayError::PortTaken(_)) => Relay::bind(on(0)).await,
-        other => other,
-    }
 }
 
 fn listening(id: TaskId, relay: &Relay) -> Event {

@@ -48,7 +48,12 @@ pub struct BadRelayAddress(String);
 impl RelayAddress {
     /// A relay at this very address.
     pub fn from_socket(address: SocketAddr) -> Self {
-        Self { host: address.ip().to_string(), port: address.port() }
+        let host = match address {
+            // An address that means something only together with the interface that leads there.
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
+            _ => address.ip().to_string(),
+        };
+        Self { host, port: address.port() }
     }
 
     /// The host's name or address, without brackets.
@@ -308,7 +313,8 @@ impl LaneAddress {
             0 => self.control.port(),
             ports => self.data_ports[usize::from(hello.lane) % ports],
         };
-        let data = SocketAddr::new(self.control.ip(), data_port);
+        let mut data = self.control;
+        data.set_port(data_port);
         let mut stream = match socket::connect(data, CONNECT_LIMIT).await {
             Err(_) if data != self.control => socket::connect(self.control, CONNECT_LIMIT).await,
             tried => tried,
@@ -387,6 +393,16 @@ mod tests {
         ] {
             assert_eq!(text.parse::<RelayAddress>().unwrap().to_string(), shown);
         }
+    }
+
+    #[test]
+    fn an_address_of_one_interface_keeps_it() {
+        let address = SocketAddr::V6(std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), 9, 0, 3));
+        let relay = RelayAddress::from_socket(address);
+        assert_eq!(
+            (relay.to_string(), relay.reach()),
+            ("[fe80::1%3]:9".to_owned(), Some(Reach::LocalNetwork))
+        );
     }
 
     #[test]

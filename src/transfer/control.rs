@@ -143,7 +143,7 @@ impl Control {
         mode: PathMode,
         context: &Context,
     ) -> Result<Self, TransferError> {
-        let Meeting { stream, lanes, token, keys: Keys { metadata, data, rejoin } } = meeting;
+        let Meeting { stream, lanes, token, keys: Keys { metadata, data, rejoin }, .. } = meeting;
         let known = lanes.relay();
         let met_here = known.reach() == Some(Reach::ThisComputer);
         let paths = Paths::open(side, &rejoin, mode, met_here);

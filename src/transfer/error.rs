@@ -33,10 +33,12 @@ pub enum TransferError {
     #[error("this code was retired after too many wrong tries")]
     Retired,
     /// No sender waits under this code.
-    #[error("nobody is sending with this code on {relay}")]
+    #[error("nobody is sending with this code on {}", places(relays, *looked_locally))]
     NobodyThere {
-        /// The relay that was asked.
-        relay: RelayAddress,
+        /// The relays that were asked.
+        relays: Vec<RelayAddress>,
+        /// Whether the local network was listened to as well.
+        looked_locally: bool,
     },
     /// Every code that was drawn is in use, or the one that was asked for.
     #[error("somebody is already using this code on the relay")]
@@ -206,7 +208,7 @@ impl TransferError {
             }
             Self::Retired => "Ask the sender to send again, under a new code.",
             Self::NobodyThere { .. } => {
-                "Check the first two words, ask whether the sender is still waiting, and that both use the same relay."
+                "Check the first two words, ask whether the sender is still waiting, and that both use the same relay or are on the same network."
             }
             Self::CodeTaken => "Choose another code, or leave it out to have one drawn.",
             Self::PeerDeclined | Self::PeerCancelled => "Nothing under its real name is incomplete.",
@@ -236,6 +238,14 @@ impl TransferError {
             Self::Cancelled | Self::Declined | Self::File { .. } | Self::Unsuited(_) => "",
         }
     }
+}
+
+/// "A, B or the local network".
+fn places(relays: &[RelayAddress], looked_locally: bool) -> String {
+    let local = looked_locally.then(|| "the local network".to_owned());
+    let mut names: Vec<String> = relays.iter().map(ToString::to_string).chain(local).collect();
+    let last = names.pop().unwrap_or_default();
+    if names.is_empty() { last } else { format!("{} or {last}", names.join(", ")) }
 }
 
 fn tries(left: Option<u8>) -> String {

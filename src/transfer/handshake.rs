@@ -45,6 +45,20 @@ pub struct Keys {
     pub rejoin: RejoinKey,
 }
 
+/// Two that have proven to each other that they know the code.
+pub struct Agreed {
+    key: SharedKey,
+    metadata: Stretch,
+    data: Stretch,
+}
+
+impl Agreed {
+    /// Makes the keys, which takes a moment.
+    pub async fn keys(self, code: &Arc<CodePhrase>) -> Keys {
+        derive_keys(code, self.key, self.metadata, self.data).await
+    }
+}
+
 /// What a sender says when its code is retired.
 pub fn retired() -> Vec<u8> {
     frame::to_bytes(&First::Retired)
@@ -72,12 +86,7 @@ impl Greeting {
     }
 
     /// The rest of the handshake on the sender's side. `tries_left` is what a receiver with a wrong code is told.
-    pub async fn answer(
-        self,
-        code: &Arc<CodePhrase>,
-        stream: &mut TcpStream,
-        tries_left: u8,
-    ) -> Result<Keys, TransferError> {
+    pub async fn answer(self, stream: &mut TcpStream, tries_left: u8) -> Result<Agreed, TransferError> {
         let theirs: ReceiverFirst = read(stream).await?;
         let hello: ReceiverHello = frame::from_bytes(&theirs.hello).map_err(Misbehaviour::Frame)?;
         if hello.version != VERSION {
@@ -95,16 +104,12 @@ impl Greeting {
         };
         let tag = key.confirm(Side::Sender, &transcript);
         write(stream, &SenderVerdict::Confirmed { tag }).await?;
-        Ok(derive_keys(code, key, self.metadata, self.data).await)
+        Ok(Agreed { key, metadata: self.metadata, data: self.data })
     }
 }
 
 /// The whole handshake on the receiver's side, given the sender's first message.
-pub async fn greet(
-    code: &Arc<CodePhrase>,
-    stream: &mut TcpStream,
-    first: &[u8],
-) -> Result<Keys, TransferError> {
+pub async fn greet(code: &CodePhrase, stream: &mut TcpStream, first: &[u8]) -> Result<Agreed, TransferError> {
     let theirs = match frame::from_bytes(first).map_err(Misbehaviour::Frame)? {
         First::Hello(hello) => hello,
         First::Retired => return Err(TransferError::Retired),
@@ -123,7 +128,7 @@ pub async fn greet(
     match read(stream).await? {
         SenderVerdict::Confirmed { tag } => {
             key.check(Side::Sender, &transcript, &tag).map_err(|_| wrong_code())?;
-            Ok(derive_keys(code, key, metadata, data).await)
+            Ok(Agreed { key, metadata, data })
         }
         SenderVerdict::WrongCode { tries_left } => {
             Err(TransferError::WrongCode { tries_left: Some(tries_left) })

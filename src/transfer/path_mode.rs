@@ -1,16 +1,16 @@
-//! Which ways bytes may take.
+//! Which ways to the other side a person allows.
 
 use serde::{Deserialize, Serialize};
 
-/// Which ways the bytes of a transfer may take.
+/// Which ways to the other side are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathMode {
-    /// Directly where the two machines can reach each other, else through a relay.
+    /// Whatever works.
     #[default]
     Automatic,
-    /// Only within the local network.
+    /// The local network; no relay elsewhere learns anything.
     LocalOnly,
-    /// Only through a relay: the other side learns no address of this machine.
+    /// A relay; nothing is told to the local network, and no address to the other side.
     RelayOnly,
 }

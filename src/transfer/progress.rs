@@ -95,8 +95,20 @@ pub enum Notice {
     Code {
         /// The code.
         code: CodePhrase,
-        /// The relay that the other side must use as well.
-        relay: RelayAddress,
+        /// The relay on which the other side finds it; `None`: the local network only, for now.
+        relay: Option<RelayAddress>,
+    },
+    /// Where a sender's code can be found has changed, or why it is on no relay.
+    Reach {
+        /// The relay on which the other side finds it; `None`: the local network only, for now.
+        relay: Option<RelayAddress>,
+        /// What is the matter with the relays. They are asked again and again.
+        why: Option<TransferError>,
+    },
+    /// The two sides have found each other.
+    Met {
+        /// The relay between them; `None`: the local network.
+        relay: Option<RelayAddress>,
     },
     /// Somebody tried a wrong code.
     WrongTry {

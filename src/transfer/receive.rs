@@ -29,7 +29,7 @@ use super::{
     offer::{Answer, Choices, Offer},
     path_mode::PathMode,
     progress::{Context, Notice, Paused, Phase, Report},
-    rendezvous::{RelayChoice, explain_loss, meet_sender},
+    rendezvous::{Search, explain_loss, meet_sender},
     same::{Compared, alike},
     staging::Staging,
     unfinished::Registry,
@@ -56,8 +56,8 @@ const RANGES_AT_ONCE: usize = 4096;
 pub struct ReceiveRequest {
     /// The sender's code.
     pub code: CodePhrase,
-    /// Through which relay.
-    pub relay: RelayChoice,
+    /// Where to look for the sender.
+    pub search: Search,
     /// Where what arrives goes.
     pub output: Output,
     /// Over how many lanes at most, from 1 to [`MAX_LANES`].
@@ -96,11 +96,12 @@ pub async fn receive(
 ) -> Result<Report, TransferError> {
     let code = Arc::new(request.code);
     let meeting = tokio::select! {
-        meeting = meet_sender(&request.relay, &code, context) => meeting?,
+        meeting = meet_sender(request.search, &code, context) => meeting?,
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
+    let relay = meeting.relay.clone();
     let mut control =
-        Control::new(meeting, Side::Receiver, &request.relay, request.patience, request.path_mode, context)?;
+        Control::new(meeting, Side::Receiver, &relay, request.patience, request.path_mode, context)?;
     let max_lanes = request.lanes.clamp(1, MAX_LANES);
     let mut kept = Kept::default();
     let checked = tokio::select! {
@@ -129,7 +130,7 @@ pub async fn receive(
     }
     match ended {
         Ok(report) => Ok(report),
-        Err(error) => Err(explain_loss(error, &request.relay).await),
+        Err(error) => Err(explain_loss(error, &relay).await),
     }
 }
 

@@ -27,7 +27,7 @@ use super::{
     plan::{Plan, Wanted},
     progress::{Context, Notice, Phase, Report},
     queue::Queue,
-    rendezvous::{CodeChoice, RelayChoice, explain_loss, wait_for_receiver},
+    rendezvous::{CodeChoice, Places, explain_loss, wait_for_receiver},
     throttle::Throttle,
 };
 use crate::{
@@ -67,8 +67,8 @@ pub struct SendRequest {
     pub what: What,
     /// Under which code.
     pub code: CodeChoice,
-    /// Through which relay.
-    pub relay: RelayChoice,
+    /// Where to wait for the other side.
+    pub places: Places,
     /// Over how many lanes at most, from 1 to [`MAX_LANES`].
     pub lanes: u16,
     /// How fast at most, in bytes a second.
@@ -94,11 +94,11 @@ pub struct Person {
 
 /// Runs one transfer to its end.
 pub async fn send(request: SendRequest, person: Person, context: &Context) -> Result<Report, TransferError> {
-    let SendRequest { what, code, relay, lanes, bytes_per_sec, patience, path_mode } = request;
+    let SendRequest { what, code, places, lanes, bytes_per_sec, patience, path_mode } = request;
     let Person { additions, pause } = person;
     let mut listing = Listing::start(what, additions, &context.cancel)?;
     let meeting = tokio::select! {
-        meeting = wait_for_receiver(&relay, code, patience, context) => meeting?,
+        meeting = wait_for_receiver(places, code, patience, context) => meeting?,
         error = listing.grow(context) => return Err(error),
         () = context.cancel.cancelled() => {
             // Whoever no longer wants to tell others about a retired code hasn't cancelled anything else.
@@ -106,6 +106,7 @@ pub async fn send(request: SendRequest, person: Person, context: &Context) -> Re
             return Err(if is_retired { TransferError::GuessedAt } else { TransferError::Cancelled });
         }
     };
+    let relay = meeting.relay.clone();
     let mut control = Control::new(meeting, Side::Sender, &relay, patience, path_mode, context)?;
     let limits = Limits { lanes: lanes.clamp(1, MAX_LANES), bytes_per_sec };
     let work = async {

@@ -323,12 +323,11 @@ impl World {
         SendOrder {
             what,
             code,
-            relay: Some(self.relay()),
+            relays: vec![self.relay()],
+            path_mode: PathMode::RelayOnly,
             lanes: 8,
             bytes_per_sec: None,
             patience: Duration::ZERO,
-            // What goes around the relay can't be counted or cut there.
-            path_mode: PathMode::RelayOnly,
         }
     }
 
@@ -336,7 +335,7 @@ impl World {
         let output = Output::Folder(self.target.path().to_owned());
         ReceiveOrder {
             code,
-            relay: self.relay(),
+            relays: vec![self.relay()],
             output,
             lanes: 8,
             patience: Duration::ZERO,

@@ -92,7 +92,7 @@ impl Stage {
         let output = output.unwrap_or_else(|| Output::Folder(self.inbox()));
         let order = ReceiveOrder {
             code: code.clone(),
-            relay: self.relay_choice(),
+            relays: vec![self.relay_choice()],
             output,
             lanes: 4,
             patience: self.patience,
@@ -105,9 +105,15 @@ impl Stage {
     /// Sends `what` under `code`; `ready` is told once the code is up.
     pub async fn send(&mut self, code: &CodePhrase, what: What, ready: oneshot::Sender<()>) -> Ended {
         let id = self.engine.new_id();
-        let (relay, code) = (Some(self.relay_choice()), CodeChoice::Own(code.clone()));
-        let (patience, path_mode) = (self.patience, self.path_mode);
-        let order = SendOrder { what, code, relay, lanes: 4, bytes_per_sec: None, patience, path_mode };
+        let order = SendOrder {
+            what,
+            code: CodeChoice::Own(code.clone()),
+            relays: vec![self.relay_choice()],
+            path_mode: self.path_mode,
+            lanes: 4,
+            bytes_per_sec: None,
+            patience: self.patience,
+        };
         let mut ready = Some(ready);
         let decide = |notice: &Notice| {
             if matches!(notice, Notice::Code { .. })

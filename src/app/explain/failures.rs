@@ -89,9 +89,15 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
         }
         E::GuessedAt => explained(words.say("err-guessed"), nothing_moved(), "next-send-again-safely"),
         E::Retired => explained(words.say("err-retired"), nothing_moved(), "next-ask-new-code"),
-        E::NobodyThere { relay } => {
-            let args = [("relay", relay.to_string().into())];
-            explained(words.tell("err-nobody", &args), nothing_moved(), "next-nobody")
+        E::NobodyThere { relays, looked_locally } => {
+            let names: Vec<String> = relays.iter().map(ToString::to_string).collect();
+            let key = match (names.is_empty(), looked_locally) {
+                (true, _) => "err-nobody-local",
+                (false, true) => "err-nobody-either",
+                (false, false) => "err-nobody",
+            };
+            let args = [("relay", names.join(", ").into())];
+            explained(words.tell(key, &args), nothing_moved(), "next-nobody")
         }
         E::CodeTaken => explained(words.say("err-code-taken"), nothing_moved(), "next-code-taken"),
         E::PeerDeclined => explained(words.say("err-declined"), nothing_moved(), "next-declined"),

@@ -126,7 +126,7 @@ fn errors() -> Vec<TransferError> {
         Some(match error {
             E::GuessedAt => E::WrongCode { tries_left: None },
             E::WrongCode { .. } => E::Retired,
-            E::Retired => E::NobodyThere { relay: made_up::relay() },
+            E::Retired => E::NobodyThere { relays: vec![made_up::relay()], looked_locally: true },
             E::NobodyThere { .. } => E::CodeTaken,
             E::CodeTaken => E::PeerDeclined,
             E::PeerDeclined => E::PeerCancelled,

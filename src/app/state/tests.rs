@@ -334,7 +334,7 @@ fn a_send_without_a_relay_invites_to_its_own() {
         metrics: None,
         reachable,
     };
-    told.apply(code_of(ID));
+    told.apply(Event::Notice(ID, Notice::Code { code: made_up::code(), relay: None }));
     told.apply(listening(vec!["192.0.2.7:4001".parse().unwrap(), "198.51.100.7:4001".parse().unwrap()]));
     assert!(told.state.host.is_none());
     let links: Vec<String> = told.card().invites().iter().map(ToString::to_string).collect();
@@ -343,6 +343,28 @@ fn a_send_without_a_relay_invites_to_its_own() {
     // On no network there is still this computer.
     told.apply(listening(Vec::new()));
     assert!(told.card().invites()[0].to_string().contains("127.0.0.1:4001"));
+}
+
+#[test]
+fn a_link_follows_the_relay_that_a_code_is_on() {
+    let mut told = Told::with(Direction::Sending);
+    let reachable = vec!["192.0.2.7:4001".parse().unwrap()];
+    let local = ([0, 0, 0, 0], 4001).into();
+    told.apply(Event::Listening { id: ID, local, data_ports: Vec::new(), metrics: None, reachable });
+    told.apply(Event::Notice(ID, Notice::Code { code: made_up::code(), relay: None }));
+    let link = |told: &mut Told| told.card().invites()[0].to_string();
+    assert!(link(&mut told).contains("192.0.2.7:4001"));
+    told.card().fold_qr();
+    let before = told.card().folds.qr.clone();
+    told.apply(Event::Notice(ID, Notice::Reach { relay: Some(relay()), why: None }));
+    assert!(link(&mut told).contains(&relay().to_string()) && told.card().only_here().is_none());
+    assert!(
+        told.card().folds.qr.is_some() && told.card().folds.qr != before,
+        "the QR code is the old link's"
+    );
+    let why = Some(TransferError::CodeTaken);
+    told.apply(Event::Notice(ID, Notice::Reach { relay: None, why }));
+    assert!(link(&mut told).contains("192.0.2.7:4001") && told.card().off_relay.is_some());
 }
 
 #[test]

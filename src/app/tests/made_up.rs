@@ -81,7 +81,7 @@ pub(in crate::app) fn relay() -> RelayAddress {
 
 /// The transfer has its code.
 pub(in crate::app) fn code_of(id: TaskId) -> Event {
-    Event::Notice(id, Notice::Code { code: code(), relay: relay() })
+    Event::Notice(id, Notice::Code { code: code(), relay: Some(relay()) })
 }
 
 /// A snapshot.

@@ -17,7 +17,7 @@ use crate::{
             title_with,
         },
     },
-    engine::Phase,
+    engine::{PathMode, Phase},
     net::client::RelayAddress,
     protocol::manifest::EntryKind,
     transfer::show::Shown,
@@ -80,9 +80,9 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         note(ui, Tone::Warning, &view.say(if is_older { "came-older" } else { "came-newer" }));
     }
     if card.code.is_some() && card.tries_left != Some(0) && card.progress.phase == Phase::WaitingForPeer {
-        part(ui, "passing on", |ui| passing_on_ui(ui, card, view));
-        if let Some(hosted) = &card.hosted {
-            part(ui, "reach", |ui| reach_ui(ui, hosted, state, view));
+        part(ui, "passing on", |ui| passing_on_ui(ui, card, state, view));
+        if let Some(hosted) = card.only_here() {
+            part(ui, "reach", |ui| reach_ui(ui, card, hosted, state, view));
         }
     }
     if card.folds.list {
@@ -117,9 +117,9 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
                 return;
             }
             // Where the relay runs here, the code alone doesn't say where that is: the link is what to pass on.
-            let kind = if card.hosted.is_some() { Kind::Secondary } else { Kind::Primary };
+            let kind = if card.only_here().is_some() { Kind::Secondary } else { Kind::Primary };
             let button = Button::new(kind, &text).icon(sign).ui(ui);
-            if card.folds.wants_focus && card.hosted.is_none() {
+            if card.folds.wants_focus && card.only_here().is_none() {
                 take_keyboard(ui, &button);
                 view.act(Action::Focused(card.id));
             }
@@ -137,12 +137,12 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
 }
 
 /// How the other person gets the code.
-fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     ui.horizontal_wrapped(|ui| {
         let is_copied = is_fresh(card, Copied::Link, view);
         let text = view.say(if is_copied { "copied" } else { "copy-link" });
         let sign = if is_copied { Icon::Check } else { Icon::Link };
-        let is_hosted = card.hosted.is_some();
+        let is_hosted = card.only_here().is_some();
         let kind = if is_hosted { Kind::Primary } else { Kind::Secondary };
         let button = Button::new(kind, &text).icon(sign).ui(ui);
         if card.folds.wants_focus && is_hosted {
@@ -169,19 +169,26 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             view.act(Action::FoldList(card.id));
         }
     });
-    muted(ui, &view.say(if card.hosted.is_some() { "pass-on-link" } else { "pass-on" }));
+    let key = match card.only_here() {
+        None => "pass-on",
+        Some(_) if state.settings.path_mode == PathMode::RelayOnly => "pass-on-link",
+        Some(_) => "pass-on-local",
+    };
+    muted(ui, &view.say(key));
 }
 
 /// Who can reach a relay that runs here, and what would let the rest of the world in.
-fn reach_ui(ui: &mut Ui, hosted: &[RelayAddress], state: &State, view: &mut View<'_>) {
-    let (tone, key) = explain::reach(hosted);
+fn reach_ui(ui: &mut Ui, card: &Card, hosted: &[RelayAddress], state: &State, view: &mut View<'_>) {
+    let settings = &state.settings;
+    let has_others = !settings.relays.is_empty() && settings.path_mode == PathMode::Automatic;
+    let (tone, text) = explain::only_here(view.words, card, hosted, has_others);
     let (ground, ink, _) = tone.look(palette(ui));
     widgets::tinted(ui, ground, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
             icon(ui, Icon::Network, size::ICON, ink);
             ui.vertical(|ui| {
-                ui.add(Label::new(RichText::new(view.say(key)).color(palette(ui).text)).wrap());
+                ui.add(Label::new(RichText::new(text).color(palette(ui).text)).wrap());
                 if state.settings.relays.is_empty() && link(ui, &view.say("add-relay-for-all")).clicked() {
                     view.act(Action::Show(Some(Dialog::Settings)));
                 }

@@ -1,0 +1,159 @@
+//! The local network, by multicast DNS: says that a room is to be found on this machine, and finds the machine that says so.
+//! Called by the engine. It knows no code and no key: what it says is a port and a room id, under names drawn at random; what
+//! it hears from others is an address to try and nothing more.
+//!
+//! Each [`Announcement`] and each [`Search`] has a thread of `mdns-sd`'s for as long as it lasts. Where the network can't be
+//! spoken to, they do nothing, and the log says why.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    net::{IpAddr, SocketAddr, SocketAddrV6},
+    time::Duration,
+};
+
+use mdns_sd::{Receiver, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
+use tokio::time::timeout;
+
+use crate::{net::addresses::Reach, protocol::relay::RoomId};
+
+const SERVICE: &str = "_caiman._tcp.local.";
+/// The only key of the TXT record.
+const ROOM: &str = "room";
+/// Addresses of one search at most; whoever can be heard can make up any number.
+const MAX_ADDRESSES: usize = 64;
+/// How long the end of a thread is waited for. It says goodbye to the network first.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+/// Why the local network can't be spoken to.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoveryError {
+    /// The system, or what speaks multicast DNS.
+    #[error(transparent)]
+    Mdns(#[from] mdns_sd::Error),
+    /// Names are drawn at random.
+    #[error("this system gives no random numbers")]
+    Random,
+}
+
+/// A room that the local network is told of. What goes on until [`Announcement::end`] is the thread's business.
+pub struct Announcement(Daemon);
+
+impl Announcement {
+    /// Says that a room is to be found on this machine, at this port.
+    pub fn start(room: RoomId, port: u16) -> Result<Self, DiscoveryError> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|_| DiscoveryError::Random)?;
+        let name = hex(&random);
+        let host = format!("caiman-{name}.local.");
+        let properties = [(ROOM, hex(&room.0))];
+        let service = ServiceInfo::new(SERVICE, &name, &host, "", port, &properties[..])?.enable_addr_auto();
+        let daemon = Daemon::start()?;
+        daemon.0.register(service)?;
+        Ok(Self(daemon))
+    }
+
+    /// Takes it back.
+    pub async fn end(self) {
+        self.0.end().await;
+    }
+}
+
+/// A room that is looked for.
+pub struct Search {
+    daemon: Daemon,
+    events: Receiver<ServiceEvent>,
+    room: String,
+    known: HashSet<SocketAddr>,
+    found: VecDeque<SocketAddr>,
+}
+
+impl Search {
+    /// Asks the local network for a room.
+    pub fn start(room: RoomId) -> Result<Self, DiscoveryError> {
+        let daemon = Daemon::start()?;
+        let events = daemon.0.browse(SERVICE)?;
+        Ok(Self { daemon, events, room: hex(&room.0), known: HashSet::new(), found: VecDeque::new() })
+    }
+
+    /// The next address that is said to have the room, each once; `None` once there will be no more.
+    pub async fn next(&mut self) -> Option<SocketAddr> {
+        loop {
+            if let Some(address) = self.found.pop_front() {
+                return Some(address);
+            }
+            match self.events.recv_async().await.ok()? {
+                ServiceEvent::ServiceResolved(service) => {
+                    let room = service.txt_properties.get_property_val_str(ROOM).unwrap_or_default();
+                    if room.eq_ignore_ascii_case(&self.room) {
+                        let addresses = service.addresses.iter();
+                        self.note(
+                            addresses.filter_map(|address| believable(address, service.port)).collect(),
+                        );
+                    }
+                }
+                ServiceEvent::SearchStopped(_) => return None,
+                _ => {}
+            }
+        }
+    }
+
+    /// IPv4 goes first: where it works, it needs no interface's number.
+    fn note(&mut self, mut addresses: Vec<SocketAddr>) {
+        addresses.sort_by_key(|address| (address.ip().is_loopback(), address.is_ipv6()));
+        for address in addresses {
+            if self.known.len() < MAX_ADDRESSES && self.known.insert(address) {
+                self.found.push_back(address);
+            }
+        }
+    }
+
+    /// Stops asking.
+    pub async fn end(self) {
+        self.daemon.end().await;
+    }
+}
+
+/// The address if it is one of the local network or of this machine: nothing that is heard here can lead anywhere else.
+fn believable(address: &ScopedIp, port: u16) -> Option<SocketAddr> {
+    let ip = address.to_ip_addr();
+    if port == 0 || ip.is_unspecified() || ip.is_multicast() || Reach::of(ip) == Reach::Anywhere {
+        return None;
+    }
+    match (ip, address) {
+        (IpAddr::V6(ip), ScopedIp::V6(scoped)) if ip.is_unicast_link_local() => {
+            Some(SocketAddrV6::new(ip, port, 0, scoped.scope_id().index).into())
+        }
+        _ => Some(SocketAddr::new(ip, port)),
+    }
+}
+
+/// The thread.
+struct Daemon(ServiceDaemon);
+
+impl Daemon {
+    fn start() -> Result<Self, DiscoveryError> {
+        Ok(Self(ServiceDaemon::new()?))
+    }
+
+    async fn end(self) {
+        let Ok(ended) = self.0.shutdown() else { return };
+        // A thread that takes longer ends by itself.
+        let _ = timeout(END_LIMIT, ended.recv_async()).await;
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // After an orderly end there is nobody left to hear it.
+        let _ = self.0.shutdown();
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
