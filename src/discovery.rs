@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use mdns_sd::{Receiver, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
+use mdns_sd::{DaemonEvent, Receiver, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
 use tokio::time::timeout;
 
 use crate::{net::addresses::Reach, protocol::relay::RoomId};
@@ -21,6 +21,9 @@ const SERVICE: &str = "_caiman._tcp.local.";
 const ROOM: &str = "room";
 /// Addresses of one search at most; whoever can be heard can make up any number.
 const MAX_ADDRESSES: usize = 64;
+/// How long the first announcement may take; it goes out about a second after the start, once nobody has said that the
+/// names are taken.
+const TOLD_LIMIT: Duration = Duration::from_secs(5);
 /// How long the end of a thread is waited for. It says goodbye to the network first.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
@@ -36,7 +39,10 @@ pub enum DiscoveryError {
 }
 
 /// A room that the local network is told of. What goes on until [`Announcement::end`] is the thread's business.
-pub struct Announcement(Daemon);
+pub struct Announcement {
+    daemon: Daemon,
+    events: Receiver<DaemonEvent>,
+}
 
 impl Announcement {
     /// Says that a room is to be found on this machine, at this port.
@@ -48,13 +54,28 @@ impl Announcement {
         let properties = [(ROOM, hex(&room.0))];
         let service = ServiceInfo::new(SERVICE, &name, &host, "", port, &properties[..])?.enable_addr_auto();
         let daemon = Daemon::start()?;
+        let events = daemon.0.monitor()?;
         daemon.0.register(service)?;
-        Ok(Self(daemon))
+        Ok(Self { daemon, events })
+    }
+
+    /// Waits until the network was told for the first time; gives whether that came about. It says nothing of who heard it.
+    pub async fn is_told(&self) -> bool {
+        let told = async {
+            loop {
+                match self.events.recv_async().await {
+                    Ok(DaemonEvent::Announce(..)) => return true,
+                    Ok(_) => {}
+                    Err(_) => return false,
+                }
+            }
+        };
+        timeout(TOLD_LIMIT, told).await.unwrap_or(false)
     }
 
     /// Takes it back.
     pub async fn end(self) {
-        self.0.end().await;
+        self.daemon.end().await;
     }
 }
 

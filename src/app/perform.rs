@@ -195,15 +195,12 @@ impl Window {
     /// Receives under a code, through the relay that its invite link named or else those of the list.
     pub(super) fn receive_with(&mut self, code: CodePhrase, server: Option<RelayAddress>) {
         let settings = &self.state.settings;
-        let relays = match &server {
-            Some(server) => vec![RelayChoice {
-                address: server.clone(),
-                password: settings.password_for(server).map(str::to_owned),
-            }],
-            None => {
-                let own = self.own_relay(&code).map(|address| RelayChoice { address, password: None });
-                own.into_iter().chain(settings.relays.iter().map(choice)).collect()
-            }
+        let relays: Vec<RelayChoice> = if let Some(server) = &server {
+            let password = settings.password_for(server).map(str::to_owned);
+            vec![RelayChoice { address: server.clone(), password }]
+        } else {
+            let own = self.own_relay(&code).map(|address| RelayChoice { address, password: None });
+            own.into_iter().chain(settings.relays.iter().map(choice)).collect()
         };
         if relays.is_empty() && settings.path_mode == PathMode::RelayOnly {
             return self.state.tell(Tone::Warning, self.words.say("receive-needs-relay"));

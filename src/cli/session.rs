@@ -338,18 +338,18 @@ impl Session {
             .filter_map(|server| Invite::new(code.clone(), Some(&server.to_string())).ok())
             .map(|invite| invite.to_string())
             .collect();
-        let mut lines = vec!["On the other computer:".to_owned()];
+        let mut text = vec!["On the other computer:".to_owned()];
         let Plan::Send { guarded, .. } = &self.plan else { return (Vec::new(), Value::Null) };
         for (server, link) in servers.iter().zip(&links) {
             let password = if guarded.contains(server) { " --password …" } else { "" };
-            lines.push(format!("  caiman receive {code} --server {server}{password}"));
-            lines.push(format!("  {link}"));
+            text.push(format!("  caiman receive {code} --server {server}{password}"));
+            text.push(format!("  {link}"));
         }
         let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
         let fields = json!({
             "code": code.to_string(), "servers": servers, "links": links, "hosted": relay.is_none(),
         });
-        (lines, fields)
+        (text, fields)
     }
 
     /// Takes an offer, or waits with it: reading what is here takes less time than most networks, and who said yes

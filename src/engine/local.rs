@@ -84,7 +84,17 @@ async fn announce(mut announced: watch::Receiver<Option<RoomId>>, port: u16) {
     let Some(room) = room else { return };
     match Announcement::start(room, port) {
         Ok(announcement) => {
-            while announced.changed().await.is_ok() {}
+            let over = async { while announced.changed().await.is_ok() {} };
+            tokio::pin!(over);
+            tokio::select! {
+                () = &mut over => {}
+                is_told = announcement.is_told() => {
+                    if !is_told {
+                        tracing::warn!("no network takes the announcement of this send");
+                    }
+                    over.await;
+                }
+            }
             announcement.end().await;
         }
         Err(error) => tracing::warn!(%error, "this send can't be found on the local network"),

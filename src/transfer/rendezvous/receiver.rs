@@ -86,7 +86,8 @@ pub async fn meet_sender(
                 match met {
                     Ok(met) => {
                         let relay = (!is_local).then(|| met.relay.address.clone());
-                        drop(visits);
+                        // Everybody else is left now, before the keys are made.
+                        drop((visits, found));
                         context.tell(Notice::Met { relay }).await;
                         return Ok(met.meeting(code).await);
                     }
