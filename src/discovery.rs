@@ -178,3 +178,37 @@ fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(ip: &str) -> Option<SocketAddr> {
+        believable(&ScopedIp::from(ip.parse::<IpAddr>().unwrap()), 9)
+    }
+
+    #[test]
+    fn only_addresses_of_the_local_network_are_believed() {
+        for ip in ["192.168.1.5", "10.0.0.1", "169.254.7.7", "127.0.0.1", "fd00::1", "::1"] {
+            assert_eq!(heard(ip), Some(SocketAddr::new(ip.parse().unwrap(), 9)), "{ip}");
+        }
+        for ip in [
+            "8.8.8.8",
+            "2001:db8::1",
+            "0.0.0.0",
+            "::",
+            "224.0.0.251",
+            "ff02::fb",
+            "255.255.255.255",
+            "::ffff:8.8.8.8",
+        ] {
+            assert_eq!(heard(ip), None, "{ip}");
+        }
+        assert_eq!(believable(&ScopedIp::from(IpAddr::from([192, 168, 1, 5])), 0), None);
+    }
+
+    #[test]
+    fn a_room_is_written_in_digits_that_all_sides_know() {
+        assert_eq!(hex(&[0x0a, 0xff, 0x00]), "0aff00");
+    }
+}

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     code,
-    engine::{Connection, Event, RelayCheck, RelayClientError, RelayError, TaskId, TransferError},
+    engine::{Connection, Event, Notice, RelayCheck, RelayClientError, RelayError, TaskId, TransferError},
     history::History,
     net::client::RelayAddress,
     protocol::manifest::Manifest,
@@ -92,6 +92,8 @@ pub(super) struct State {
     pub(super) save_folder: PathBuf,
     pub(super) history: History,
     pub(super) unfinished: UnfinishedList,
+    /// A sender has lost its relay or found one.
+    has_relay_news: bool,
     pub(super) host: Option<Host>,
     /// Why the hosted relay isn't running although it was started.
     pub(super) host_error: Option<RelayError>,
@@ -137,6 +139,7 @@ impl State {
             settings,
             history,
             unfinished: UnfinishedList::default(),
+            has_relay_news: false,
             host: None,
             host_error: None,
             checked: HashMap::new(),
@@ -190,6 +193,7 @@ impl State {
                 }
             }
             Event::Notice(id, notice) => {
+                self.has_relay_news |= matches!(notice, Notice::Reach { .. });
                 let Some(card) = self.card(id) else { return effects };
                 match card.notice(notice) {
                     News::None => {}
@@ -242,7 +246,7 @@ impl State {
 
     /// Takes the latest snapshots. Gives whether a transfer has lost its relay or found it again.
     pub(super) fn tick(&mut self, now: Instant) -> bool {
-        let mut has_changed = false;
+        let mut has_changed = std::mem::take(&mut self.has_relay_news);
         for card in self.cards.iter_mut().filter(|card| card.end.is_none()) {
             let before = card.progress.connection;
             card.tick(now);

@@ -117,11 +117,13 @@ pub(super) fn place() -> Result<Place, TransferError> {
 
 /// Of two relays' troubles the one that says more: silence says the least.
 fn graver(one: Option<TransferError>, other: TransferError) -> TransferError {
-    let says_little = |error: &TransferError| {
-        matches!(error, TransferError::Relay(RelayClientError::Unreachable { .. } | RelayClientError::Lost))
-    };
     match one {
-        Some(one) if !says_little(&one) || says_little(&other) => one,
+        Some(one) if !is_silence(&one) || is_silence(&other) => one,
         _ => other,
     }
+}
+
+/// Whether a relay has not said anything.
+fn is_silence(error: &TransferError) -> bool {
+    matches!(error, TransferError::Relay(RelayClientError::Unreachable { .. } | RelayClientError::Lost))
 }

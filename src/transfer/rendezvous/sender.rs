@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{CodeChoice, Entry, Meeting, Met, RelayChoice, graver, join, place};
+use super::{CodeChoice, Entry, Meeting, Met, RelayChoice, graver, is_silence, join, place};
 use crate::{
     code::CodePhrase,
     net::client::{self, CONNECT_LIMIT, RelayAddress, RelayClientError},
@@ -392,9 +392,10 @@ impl<'a> Outage<'a> {
 
     /// Says that only the local network is left, once for each reason.
     async fn tell_gone(&mut self, why: TransferError) {
-        let text = why.to_string();
-        if self.told.as_ref() != Some(&text) {
-            self.told = Some(text);
+        // How a relay can't be reached may change with every try, and means the same.
+        let reason = if is_silence(&why) { String::new() } else { why.to_string() };
+        if self.told.as_ref() != Some(&reason) {
+            self.told = Some(reason);
             self.waiting.context.tell(Notice::Reach { relay: None, why: Some(why) }).await;
         }
     }
