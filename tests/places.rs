@@ -345,3 +345,18 @@ async fn a_silent_liar_on_the_local_network_does_not_bar_the_way_to_the_relay() 
     let (met, found) = tokio::join!(waiting.met(), look(RIGHT, [at(relay.addr)], [liar.addr]));
     assert_eq!((met.1, found.is_ok()), (Some(at(relay.addr).address), true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_local_network_that_says_nothing_is_not_listened_to_for_ever() {
+    let (_named, found) = mpsc::channel(16);
+    let search = Search { relays: Vec::new(), found: Some(found) };
+    let (context, _told, _snapshots) = context();
+    let started = tokio::time::Instant::now();
+    let found = meet_sender(search, &Arc::new(code(RIGHT)), &context).await;
+    assert!(
+        matches!(&found, Err(TransferError::NobodyThere { relays, looked_locally: true }) if relays.is_empty()),
+        "{:?}",
+        found.err()
+    );
+    assert!(started.elapsed() >= Duration::from_secs(3) && started.elapsed() < Duration::from_secs(10));
+}

@@ -22,7 +22,7 @@ and-others = und weitere
 history = Verlauf
 settings = Einstellungen
 relay = Relay
-relay-none = Nur dieser Computer
+relay-none = Nur lokales Netz
 relay-none-hint = Kein Relay eingetragen: Wer von Ihnen empfängt, muss im selben Netz sein oder diesen Computer erreichen. Klicken, um ein Relay hinzuzufügen.
 relay-checking = Relay wird gefragt…
 relay-good-hint = Das Relay antwortet. Klicken, um noch einmal zu fragen.
@@ -190,6 +190,10 @@ path-relay = Über das Relay { $relay } · { $lanes ->
    *[other] { $lanes } Verbindungen
 }
 path-local = Im lokalen Netz · { $lanes ->
+    [one] eine Verbindung
+   *[other] { $lanes } Verbindungen
+}
+path-hosted = Über das Relay auf diesem Computer · { $lanes ->
     [one] eine Verbindung
    *[other] { $lanes } Verbindungen
 }

@@ -23,7 +23,7 @@ and-others = and others
 history = History
 settings = Settings
 relay = Relay
-relay-none = This computer only
+relay-none = Local network only
 relay-none-hint = No relay is set: whoever receives from you has to be on the same network, or to reach this computer. Click to add a relay.
 relay-checking = Asking the relay…
 relay-good-hint = The relay answers. Click to ask again.
@@ -191,6 +191,10 @@ path-relay = Through the relay { $relay } · { $lanes ->
    *[other] { $lanes } connections
 }
 path-local = On the local network · { $lanes ->
+    [one] one connection
+   *[other] { $lanes } connections
+}
+path-hosted = Through the relay on this computer · { $lanes ->
     [one] one connection
    *[other] { $lanes } connections
 }

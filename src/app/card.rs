@@ -260,7 +260,7 @@ pub(super) struct Card {
     pub(super) hosted: Option<Vec<RelayAddress>>,
     /// Why a waiting sender's code is on no relay, if one should be.
     pub(super) off_relay: Option<TransferError>,
-    /// The two sides have met without any other relay.
+    /// The two sides have met on the sender's own relay.
     pub(super) is_local: bool,
     /// What is being sent, or received, once known.
     pub(super) manifest: Option<Arc<Manifest>>,

@@ -168,8 +168,15 @@ pub(super) fn path(words: &Words, card: &Card) -> String {
     }
     match &card.relay {
         Some(relay) => words.tell("path-relay", &[("relay", relay.to_string().into()), ("lanes", lanes)]),
-        None if card.is_local => words.tell("path-local", &[("lanes", lanes)]),
-        None => words.tell("path-lanes", &[("lanes", lanes)]),
+        None => {
+            let key = match card.direction {
+                _ if !card.is_local => "path-lanes",
+                // Who came may be anywhere.
+                Direction::Sending => "path-hosted",
+                Direction::Receiving => "path-local",
+            };
+            words.tell(key, &[("lanes", lanes)])
+        }
     }
 }
 

@@ -235,6 +235,7 @@ impl Session {
                 let name = relay.as_ref().map(ToString::to_string);
                 let line = match &name {
                     Some(relay) => format!("Met through the relay {relay}."),
+                    None if self.code.is_some() => "Met on this computer's own relay.".to_owned(),
                     None => "Met on the local network.".to_owned(),
                 };
                 self.reporter.say(&line, "met", json!({ "relay": name }));

@@ -107,7 +107,7 @@ pub enum Notice {
     },
     /// The two sides have found each other.
     Met {
-        /// The relay between them; `None`: the local network.
+        /// The relay between them; `None`: the sender's own, which a receiver found on the local network.
         relay: Option<RelayAddress>,
     },
     /// Somebody tried a wrong code.
