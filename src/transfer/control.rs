@@ -34,7 +34,7 @@ use crate::{
         ChannelKeys, Opener, Sealer, Side,
         record::{HEADER_LEN, sealed_len},
     },
-    net::{addresses::Reach, client::LaneAddress},
+    net::client::LaneAddress,
     protocol::{
         frame,
         peer::{MAX_CONTROL, Way},
@@ -143,10 +143,9 @@ impl Control {
         mode: PathMode,
         context: &Context,
     ) -> Result<Self, TransferError> {
-        let Meeting { stream, lanes, token, keys: Keys { metadata, data, rejoin }, .. } = meeting;
+        let Meeting { is_here, stream, lanes, token, keys: Keys { metadata, data, rejoin }, .. } = meeting;
         let known = lanes.relay();
-        let met_here = known.reach() == Some(Reach::ThisComputer);
-        let paths = Paths::open(side, &rejoin, mode, met_here);
+        let paths = Paths::open(side, &rejoin, mode, is_here);
         let home = Home {
             relay: relay.clone(),
             known,

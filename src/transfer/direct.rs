@@ -60,7 +60,7 @@ pub struct Paths {
     direct: Arc<Direct>,
     mode: PathMode,
     /// Whether the two met on this very machine, so that the other one may be on it too.
-    met_here: bool,
+    is_here: bool,
     port: u16,
     /// When the other side's addresses came.
     heard_at: Option<Instant>,
@@ -94,7 +94,7 @@ enum Call {
 
 impl Paths {
     /// Listens, if `mode` allows that.
-    pub fn open(side: Side, key: &RejoinKey, mode: PathMode, met_here: bool) -> Option<Self> {
+    pub fn open(side: Side, key: &RejoinKey, mode: PathMode, is_here: bool) -> Option<Self> {
         if mode == PathMode::RelayOnly {
             return None;
         }
@@ -109,12 +109,12 @@ impl Paths {
         });
         let mut listening = JoinSet::new();
         listening.spawn(Arc::clone(&direct).listen(listener));
-        Some(Self { direct, mode, met_here, port, heard_at: None, listening, dialing: JoinSet::new() })
+        Some(Self { direct, mode, is_here, port, heard_at: None, listening, dialing: JoinSet::new() })
     }
 
     /// Where the other side may reach this machine at the moment.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let here = self.met_here.then_some(IpAddr::from(Ipv4Addr::LOCALHOST));
+        let here = self.is_here.then_some(IpAddr::from(Ipv4Addr::LOCALHOST));
         let all = addresses::reachable().into_iter().filter(|ip| may_use(*ip, self.mode)).chain(here);
         all.take(MAX_ADDRESSES).map(|ip| SocketAddr::new(ip, self.port)).collect()
     }
@@ -139,7 +139,7 @@ impl Paths {
             self.listening = JoinSet::new();
         }
         for address in theirs.iter().take(MAX_ADDRESSES) {
-            if is_worth_trying(*address, self.mode, self.met_here) {
+            if is_worth_trying(*address, self.mode, self.is_here) {
                 self.dialing.spawn(Arc::clone(&self.direct).probe(*address));
             }
         }
@@ -348,14 +348,14 @@ fn may_use(ip: IpAddr, mode: PathMode) -> bool {
 
 /// Whether an address that the other side named may be one of its own. It must not make this machine talk to itself, nor to
 /// many at once.
-fn is_worth_trying(address: SocketAddr, mode: PathMode, met_here: bool) -> bool {
+fn is_worth_trying(address: SocketAddr, mode: PathMode, is_here: bool) -> bool {
     let ip = address.ip().to_canonical();
     let is_single = match ip {
         IpAddr::V4(v4) => !v4.is_multicast() && !v4.is_broadcast() && !v4.is_link_local(),
         IpAddr::V6(v6) => !v6.is_multicast() && !v6.is_unicast_link_local(),
     };
     let is_allowed = match Reach::of(ip) {
-        Reach::ThisComputer => met_here && !ip.is_unspecified(),
+        Reach::ThisComputer => is_here && !ip.is_unspecified(),
         _ => may_use(ip, mode),
     };
     is_single && is_allowed && address.port() != 0

@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     code::CodePhrase,
-    net::client::{self, Join, LaneAddress, Paired, RelayAddress, RelayClientError, draw_place},
+    net::{
+        addresses::Reach,
+        client::{self, Join, LaneAddress, Paired, RelayAddress, RelayClientError, draw_place},
+    },
     protocol::{
         Role,
         relay::{LaneToken, Place, RoomId},
@@ -56,6 +59,8 @@ pub enum CodeChoice {
 pub struct Meeting {
     /// The relay that brought them together.
     pub relay: RelayChoice,
+    /// Whether both are on this machine, as far as that relay tells: one of its own that a sender runs tells nothing.
+    pub is_here: bool,
     /// The pipe between them.
     pub stream: TcpStream,
     /// Where lanes are opened.
@@ -74,9 +79,10 @@ struct Met {
 }
 
 impl Met {
-    async fn meeting(self, code: &std::sync::Arc<CodePhrase>) -> Meeting {
+    async fn meeting(self, code: &std::sync::Arc<CodePhrase>, is_own: bool) -> Meeting {
         let Self { relay, paired: Paired { stream, lanes, token, .. }, agreed } = self;
-        Meeting { relay, stream, lanes, token, keys: agreed.keys(code).await }
+        let is_here = !is_own && lanes.relay().reach() == Some(Reach::ThisComputer);
+        Meeting { relay, is_here, stream, lanes, token, keys: agreed.keys(code).await }
     }
 }
 

@@ -89,7 +89,7 @@ pub async fn meet_sender(
                         // Everybody else is left now, before the keys are made.
                         drop((visits, found));
                         context.tell(Notice::Met { relay }).await;
-                        return Ok(met.meeting(code).await);
+                        return Ok(met.meeting(code, false).await);
                     }
                     // The sender may be the same everywhere, and counts.
                     Err(error @ TransferError::WrongCode { .. }) => return Err(error),

@@ -117,7 +117,7 @@ pub async fn wait_for_receiver(
             }
             let relay = (!is_own).then(|| met.relay.address.clone());
             context.tell(Notice::Met { relay }).await;
-            Ok(met.meeting(&waiting.code).await)
+            Ok(met.meeting(&waiting.code, is_own).await)
         }
         Err(TransferError::GuessedAt) => {
             let in_use = *waiting.in_use();
