@@ -477,6 +477,8 @@ impl eframe::App for Window {
         self.give_keyboard_back(&ctx);
         let mut view = View { words: &self.words, now: Instant::now(), actions: &mut self.actions };
         self.rects = views::page::page_ui(ui, &mut self.state, &mut view);
+        // A pass that is laid out again moves nothing.
+        self.state.field.wants_sight &= ctx.will_discard();
         match self.state.dialog {
             Some(Dialog::Settings) => views::settings::settings_ui(&ctx, &mut self.state, &mut view),
             Some(Dialog::History) => views::history::history_ui(&ctx, &self.state, &mut view),

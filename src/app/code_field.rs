@@ -16,6 +16,8 @@ pub(super) struct CodeField {
     pub(super) is_closed: bool,
     /// What is wrong with the text is told only after Enter, not while it is still being typed.
     pub(super) was_tried: bool,
+    /// The page is to scroll so that it can be seen.
+    pub(super) wants_sight: bool,
 }
 
 /// What the text is so far.

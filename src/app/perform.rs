@@ -48,9 +48,9 @@ impl Window {
             Action::FillCode(text) => {
                 self.state.offered_code = None;
                 self.state.field.set(text);
-                ctx.memory_mut(|memory| memory.request_focus(views::receive::field_id()));
+                self.focus_code(ctx);
             }
-            Action::FocusCode => ctx.memory_mut(|memory| memory.request_focus(views::receive::field_id())),
+            Action::FocusCode => self.focus_code(ctx),
             Action::ForgetOffered => self.state.offered_code = None,
             Action::Copy(id, what) => self.copy(ctx, id, what),
             Action::CopyText(text) => ctx.copy_text(text),
@@ -81,7 +81,7 @@ impl Window {
             Action::ForgetResume => {
                 self.state.unfinished.resume = None;
                 // The button that was pressed is gone.
-                ctx.memory_mut(|memory| memory.request_focus(views::receive::field_id()));
+                self.focus_code(ctx);
             }
             Action::AskDiscard(id) => self.ask_discard(ctx, id),
             Action::Discard(name) => self.discard(ctx, name),
@@ -112,6 +112,12 @@ impl Window {
                 }
             }
         }
+    }
+
+    /// Puts the keyboard into the code field, and the field into sight.
+    pub(super) fn focus_code(&mut self, ctx: &Context) {
+        self.state.field.wants_sight = true;
+        ctx.memory_mut(|memory| memory.request_focus(views::receive::field_id()));
     }
 
     fn change(&mut self, id: TaskId, change: impl FnOnce(&mut Card)) {

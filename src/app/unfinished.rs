@@ -11,7 +11,6 @@ use super::{
     card::Direction,
     desk::Job,
     state::{Dialog, State},
-    views::receive,
     widgets::Tone,
 };
 use crate::{
@@ -95,7 +94,7 @@ impl Window {
     /// The next receive goes on with this.
     pub(super) fn resume(&mut self, ctx: &Context, resume: Resume) {
         self.state.unfinished.resume = Some(resume);
-        ctx.memory_mut(|memory| memory.request_focus(receive::field_id()));
+        self.focus_code(ctx);
     }
 
     /// Asks before something is removed.

@@ -6,7 +6,7 @@
 
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     time::SystemTime,
 };
 
@@ -59,7 +59,9 @@ impl Registry {
 
     /// Adds a staging folder. A path that isn't Unicode is left out: it can be gone on with, but not listed.
     pub fn note(&self, staging: &Path) -> io::Result<()> {
-        if let (Some(file), Some(path)) = (self.file_of(staging), staging.to_str()) {
+        // The next program may be started elsewhere.
+        let staging = path::absolute(staging)?;
+        if let (Some(file), Some(path)) = (self.file_of(&staging), staging.to_str()) {
             fs::create_dir_all(file.parent().unwrap_or(Path::new("")))?;
             fs::write(file, path)?;
         }
@@ -138,4 +140,19 @@ fn staging_of(file: &Path) -> Option<PathBuf> {
     let path = PathBuf::from(fs::read_to_string(file).ok()?);
     let name = path.file_name()?.to_str()?.strip_prefix(STAGING_PREFIX)?;
     (path.is_absolute() && file.file_name()?.to_str()? == name).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches `caiman receive`, which receives into `.`, and a list that leads to there from anywhere.
+    #[test]
+    fn a_folder_that_is_named_from_here_is_found_from_elsewhere() {
+        let data = tempfile::tempdir().unwrap();
+        let registry = Registry::at(Some(data.path().to_owned()));
+        registry.note(Path::new("./.caiman-0123")).unwrap();
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(staging_of(&data.path().join("0123")), Some(here.join(".caiman-0123")));
+    }
 }

@@ -76,8 +76,9 @@ fn nothing_interrupted_is_not_mentioned() {
 fn what_was_interrupted_is_listed_with_how_much_is_here_and_where() {
     let (screen, _) = with_film();
     assert!(screen.shows(&screen.say("unfinished")));
-    let line = format!("{} · {}", held(&screen), Shown(&home_relative(&screen.inbox())));
-    assert!(screen.shows(&line), "{line}: {:#?}", screen.texts());
+    let folder = format!(" · {}", Shown(&home_relative(&screen.inbox())));
+    let is_line = |text: &String| text.starts_with(&held(&screen)) && text.ends_with(&folder);
+    assert!(screen.texts().iter().any(is_line), "{folder}: {:#?}", screen.texts());
     for key in ["resume-named", "discard-named"] {
         assert!(screen.control(&screen.say_named(key, "film.mov")).is_some(), "{key}");
     }
@@ -104,7 +105,7 @@ fn resume_says_what_to_do_and_takes_the_keyboard_to_the_code() {
     tab_to(&mut screen, &resume);
     screen.press(Key::Enter);
     assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("code")));
-    let told = screen.say_named("resume-here", "film.mov");
+    let told = screen.say("resume-means");
     assert!(screen.shows(&told), "{:#?}", screen.texts());
     screen.click_key("resume-undo");
     assert!(!screen.shows(&told) && screen.shows(&screen.say("receive-hint")));
@@ -123,7 +124,7 @@ fn what_lies_in_another_folder_is_received_there() {
     let resume = screen.say_named("resume-named", "film.mov");
     screen.click(&resume);
     let folder = Shown(&home_relative(&other)).to_string();
-    let args = [("name", "film.mov".into()), ("folder", folder.as_str().into())];
+    let args = [("folder", folder.as_str().into())];
     let told = screen.words().tell("resume-into", &args);
     assert!(screen.shows(&told), "{:#?}", screen.texts());
     let save_to = format!("{}: {}", screen.say("save-to-change"), home_relative(&screen.inbox()));
@@ -217,7 +218,7 @@ fn a_broken_receive_is_gone_on_with_from_its_card() {
     screen.until("the list", |screen| screen.control(&listed).is_some().then_some(()));
     screen.click_key("resume");
     assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("code")));
-    let told = screen.say_named("resume-here", "notes.txt");
+    let told = screen.say("resume-means");
     assert!(screen.shows(&told));
 
     // Once it is removed, no card and no note says that it is here.
@@ -243,5 +244,26 @@ fn tab_comes_to_every_one_of_many() {
     assert_eq!(buttons.len(), 12, "{buttons:?}");
     for button in buttons {
         tab_to(&mut screen, &button);
+    }
+}
+
+#[test]
+fn the_code_field_comes_into_sight_from_far_below() {
+    let screen = Screen::new();
+    for number in 0..30 {
+        leave(&screen, &screen.inbox(), number, &[(&format!("film {number}.mov"), 4 * BLOCK)]);
+    }
+    let mut screen = screen.reopened();
+    screen.until_shown("film 29.mov");
+    let code = screen.say("code");
+    screen.point_at(screen.place(&code).unwrap().center());
+    screen.scroll(-5000.0);
+    assert!(screen.place(&code).is_none_or(|place| place.bottom() < 0.0), "the field is out of sight");
+    // The oldest stands last.
+    let resume = screen.say_named("resume-named", "film 0.mov");
+    screen.click(&resume);
+    for seen in [screen.say("resume-means"), code] {
+        let place = screen.place(&seen).unwrap();
+        assert!(place.top() > 0.0 && place.bottom() < 1400.0, "{seen}: {place}");
     }
 }

@@ -39,9 +39,9 @@ pub(crate) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
         Some(resume) => unfinished::resume_ui(ui, resume, &state.save_folder, view),
     });
     let edit = field_ui(ui, &mut state.field, view);
-    if edit.gained_focus() {
-        // The button that brought the keyboard here may stand far below.
-        edit.scroll_to_me(None);
+    if state.field.wants_sight {
+        // What brought the keyboard here may stand far below; what is to be typed stands above the field.
+        ui.scroll_to_rect(ui.min_rect(), None);
     }
     let reading = state.field.read();
     let enter = edit.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
@@ -114,7 +114,8 @@ fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     ui.horizontal(|ui| {
         icon(ui, Icon::FolderDown, 16.0, palette(ui).muted);
         small(ui, &view.say("save-to"));
-        if let Some(resume) = &state.unfinished.resume {
+        let resume = state.unfinished.resume.as_ref();
+        if let Some(resume) = resume.filter(|resume| resume.folder() != state.save_folder) {
             // Anywhere else, what is here already would not be found.
             small(ui, &Shown(&home_relative(resume.folder())).to_string());
             return;

@@ -30,7 +30,11 @@ pub(crate) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     if state.unfinished.list.is_empty() {
         return;
     }
-    heading(ui, &view.say("unfinished"));
+    if !state.cards.is_empty() {
+        ui.add_space(space::S);
+    }
+    let name = view.say("unfinished");
+    row(ui, 28.0, |_| (), |ui| heading(ui, &name));
     widgets::card(ui, |ui| {
         ui.set_width(ui.available_width());
         muted(ui, &view.say("unfinished-hint"));
@@ -94,12 +98,13 @@ fn held(unfinished: &Unfinished, view: &View<'_>) -> String {
     view.words.tell("held-of", &[("held", held.into()), ("total", total.into())])
 }
 
-/// How much is here, in which folder, and since when.
+/// How much is here, since when, and in which folder: the longest stands last.
 fn line(unfinished: &Unfinished, view: &View<'_>) -> String {
-    let mut parts = vec![held(unfinished, view), shown(&unfinished.folder)];
+    let mut parts = vec![held(unfinished, view)];
     if let Some(since) = unfinished.last.duration_since(UNIX_EPOCH).ok().filter(|since| !since.is_zero()) {
         parts.push(moment(since.as_secs(), view));
     }
+    parts.push(shown(&unfinished.folder));
     parts.join(" · ")
 }
 
@@ -109,16 +114,16 @@ fn shown(path: &Path) -> String {
 
 /// What to do so that something goes on, above the code field. `save_folder` is where other things go.
 pub(crate) fn resume_ui(ui: &mut Ui, resume: &Resume, save_folder: &Path, view: &mut View<'_>) {
-    let name = resume.name.as_str().into();
-    let text = if resume.folder() == save_folder {
-        view.words.tell("resume-here", &[("name", name)])
-    } else {
-        view.words.tell("resume-into", &[("name", name), ("folder", shown(resume.folder()).into())])
-    };
+    let mut text = view.say("resume-means");
+    if resume.folder() != save_folder {
+        let args = [("folder", shown(resume.folder()).into())];
+        text = format!("{text} {}", view.words.tell("resume-into", &args));
+    }
     let undo = view.say("resume-undo");
     let mut undoes = false;
     widgets::tinted(ui, palette(ui).accent_soft, |ui| {
         ui.set_width(ui.available_width());
+        title(ui, &view.words.tell("resume-named", &[("name", resume.name.as_str().into())]));
         ui.add(Label::new(RichText::new(text).color(palette(ui).text)).wrap());
         undoes = link(ui, &undo).clicked();
     });
@@ -136,11 +141,9 @@ pub(crate) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
         let question = view.say("discard-question");
         name_dialog(ui, &question);
         heading(ui, &question);
-        let args = [
-            ("name", name.as_str().into()),
-            ("held", view.words.bytes(unfinished.held).into()),
-            ("folder", shown(&unfinished.folder).into()),
-        ];
+        title(ui, &name);
+        let held = view.words.bytes(unfinished.held);
+        let args = [("held", held.into()), ("folder", shown(&unfinished.folder).into())];
         muted(ui, &view.words.tell("discard-means", &args));
         ui.add_space(space::S);
         ui.horizontal(|ui| {
