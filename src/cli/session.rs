@@ -463,6 +463,9 @@ impl Session {
             report.seconds,
             show::bytes(average as u64),
         );
+        if report.here > 0 && report.bytes == 0 {
+            line = format!("Done{place}: nothing had to be sent.");
+        }
         if report.here > 0 {
             let was = if report.here == 1 { "was" } else { "were" };
             let place = if matches!(self.plan, Plan::Send { .. }) { "there" } else { "here" };

@@ -184,9 +184,6 @@ pub enum FromSender {
     /// Where this machine may be reached directly, at most [`MAX_ADDRESSES`]: said before the offer and again on each new
     /// connection. Answered in kind. Without it the other side doesn't look for a direct way.
     Addresses(Vec<SocketAddr>),
-    /// Answers to [`FromReceiver::WhatIs`], in any number: BLAKE3 of each file, or nothing for what can't be read. Without any
-    /// answer it says that a large file is being read.
-    ThisIs(Vec<(u32, Option<[u8; 32]>)>),
     /// This lane is opened now, and the other side is to do the same. Its number is a slot below
     /// [`super::relay::MAX_LANES`], by which the relay knows it, plus a multiple of that for each time that the slot is
     /// used again, so that no two lanes of a connection share a number.
@@ -227,21 +224,14 @@ pub enum FromSender {
     Cancel,
     /// The sending side can't go on.
     Failed(Trouble),
+    /// Answers to [`FromReceiver::WhatIs`], in any number: BLAKE3 of each file, or nothing for what can't be read. Without any
+    /// answer it says that a large file is being read.
+    ThisIs(Vec<(u32, Option<[u8; 32]>)>),
 }
 
 /// Control messages from receiver to sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromReceiver {
-    /// Before the answer: what these files of the offer are, each asked for once, because there are files of their names and
-    /// sizes here.
-    WhatIs(Vec<u32>),
-    /// Before [`FromReceiver::Accept`]: files that are not wanted because the same are here already.
-    Here {
-        /// How many.
-        files: u64,
-        /// Their bytes.
-        bytes: u64,
-    },
     /// The offer is taken.
     Accept {
         /// How many lanes both open.
@@ -299,6 +289,16 @@ pub enum FromReceiver {
     Cancel,
     /// The receiving side can't go on.
     Failed(Trouble),
+    /// Before the answer: what these files of the offer are, each asked for once, because there are files of their names and
+    /// sizes here.
+    WhatIs(Vec<u32>),
+    /// Before [`FromReceiver::Accept`]: files that are not wanted because the same are here already.
+    Here {
+        /// How many.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
 }
 
 /// What happened to a file that was offered and can't be sent.
