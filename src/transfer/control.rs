@@ -251,8 +251,12 @@ impl Control {
     /// little for the other side to close as well, so that closing doesn't destroy them on their way.
     pub async fn finish<T: DeserializeOwned>(mut self, must_arrive: bool) {
         if must_arrive {
-            let confirmed =
-                async { while !self.talk.unconfirmed.is_empty() && self.step::<T>().await.is_ok() {} };
+            // What has come may be the confirmation. Whoever has said it leaves, and that is no loss.
+            let is_confirmed = |control: &mut Self| {
+                while matches!(control.read_next::<T>(), Ok(Some(_))) {}
+                control.talk.unconfirmed.is_empty()
+            };
+            let confirmed = async { while !is_confirmed(&mut self) && self.step::<T>().await.is_ok() {} };
             let _ = timeout(FAREWELL, confirmed).await;
             // Who confirmed and left is not lost.
             self.home.context.update(|progress| progress.connection = Connection::Up);
