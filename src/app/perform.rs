@@ -470,7 +470,8 @@ impl Window {
             }
         };
         let paths = card.placed().map(|(_, placed)| placed.to_vec()).unwrap_or_default();
-        let (files, bytes) = (card.accepted.map_or(0, |(files, _)| files), card.progress.bytes);
+        let here = if let End::Done(report) = end { report.here } else { 0 };
+        let (files, bytes) = (card.accepted.map_or(0, |(files, _)| files) + here, card.progress.bytes);
         let ending = Ending { outcome, ended: unix_secs(), files, bytes, paths, kept: card.kept.clone() };
         self.state.history.finish(history, ending);
         self.save_history();
