@@ -72,6 +72,10 @@ fn scripts_read_json_lines_and_nothing_else() {
             ended.events().iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
         assert_eq!(names.last().unwrap(), "done");
         assert!(names.iter().any(|name| name == "phase"), "{names:?}");
+        assert!(
+            names.iter().all(|name| name != "connection"),
+            "the other side's leaving is no loss: {names:?}"
+        );
         assert!(ended.errors.is_empty(), "{}", ended.errors);
     }
     let offer = received.event("offer");
