@@ -166,18 +166,16 @@ pub(super) fn path(words: &Words, card: &Card) -> String {
     if card.progress.is_direct {
         return words.tell("path-direct", &[("lanes", lanes)]);
     }
-    match &card.relay {
-        Some(relay) => words.tell("path-relay", &[("relay", relay.to_string().into()), ("lanes", lanes)]),
-        None => {
-            let key = match card.direction {
-                _ if !card.is_local => "path-lanes",
-                // Who came may be anywhere.
-                Direction::Sending => "path-hosted",
-                Direction::Receiving => "path-local",
-            };
-            words.tell(key, &[("lanes", lanes)])
-        }
+    if let Some(relay) = &card.relay {
+        return words.tell("path-relay", &[("relay", relay.to_string().into()), ("lanes", lanes)]);
     }
+    let key = match card.direction {
+        _ if !card.is_local => "path-lanes",
+        // Who came may be anywhere.
+        Direction::Sending => "path-hosted",
+        Direction::Receiving => "path-local",
+    };
+    words.tell(key, &[("lanes", lanes)])
 }
 
 /// What came of a transfer.
