@@ -31,6 +31,7 @@ pub use crate::{
         addresses::Reach,
         client::{RelayCheck, RelayClientError},
     },
+    protocol::peer::Work,
     relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
         error::TransferError,
@@ -44,6 +45,7 @@ pub use crate::{
         same::Here,
         send::What,
         unfinished::{Registry, Unfinished},
+        watchdog::{Stall, WaitsFor},
     },
 };
 

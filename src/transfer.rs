@@ -1,9 +1,9 @@
 //! One transfer, from either side. `send` and `receive` are the two state machines; everything else is a part that one or
 //! both of them use.
 //!
-//! Pure parts: [`plan`], [`placement`], [`names`], [`blocks`], [`tree_hash`], [`show`]. Parts that touch the disk:
+//! Pure parts: [`plan`], [`placement`], [`names`], [`blocks`], [`tree_hash`], [`watchdog`], [`show`]. Parts that touch the disk:
 //! [`scan`], [`listing`], [`outgoing`] (sender), [`staging`], [`delivery`], [`journal`],
-//! [`leftovers`], [`unfinished`], [`same`] (receiver; the sender hashes with it too). Parts that touch the network:
+//! [`leftovers`], [`holders`], [`unfinished`], [`same`] (receiver; the sender hashes with it too). Parts that touch the network:
 //! [`rendezvous`], [`handshake`], [`rejoin`], [`control`], [`lanes`].
 
 pub mod blocks;
@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod direct;
 pub mod error;
 pub mod handshake;
+pub mod holders;
 pub mod journal;
 pub mod lanes;
 pub mod leftovers;
@@ -36,3 +37,4 @@ pub mod staging;
 pub mod throttle;
 pub mod tree_hash;
 pub mod unfinished;
+pub mod watchdog;

@@ -6,8 +6,11 @@ mod support;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use caiman::engine::{Choices, ReceiveOrder, Registry, SendOrder, TransferError};
+use caiman::engine::{
+    Choices, Connection, Notice, PATIENCE, ReceiveOrder, Registry, SendOrder, TransferError, What,
+};
 use support::{
+    cutter::Cutter,
     engine::{BLOCK, Party, World, names_in},
     noise,
 };
@@ -173,6 +176,48 @@ async fn a_person_may_want_none_of_it() {
     tokio::join!(sending.report(), receiving.report());
     let carried = world.relay.metric(CARRIED).await - before;
     assert!(carried >= (BLOCKS * BLOCK) as u64, "{carried}");
+}
+
+/// The sender's network is gone for good, and its person sends the same from another machine.
+#[tokio::test]
+async fn a_transfer_that_looks_for_its_lost_sender_gives_way_to_one_that_brings_the_same() {
+    let world = World::new().await;
+    plant(&world);
+    fs::write(world.from("another"), noise(9, BLOCK)).unwrap();
+    let cutter = Cutter::before(world.relay.addr).await;
+    let lost = SendOrder { relays: vec![cutter.relay()], patience: PATIENCE, ..order(&world) };
+    let mut sending = world.sender.send(lost);
+    let code = sending.code().await;
+    let mut holder = world.receiver.receive(ReceiveOrder { patience: PATIENCE, ..world.receive_order(code) });
+    holder.offer().await;
+    world.receiver.accept(&holder, Choices::default());
+    let half = (BLOCKS / 2 * BLOCK) as u64;
+    holder.reach("enough bytes", |progress| progress.bytes >= half).await;
+    world.receiver.pause(&holder, true);
+    sending.reach("the pause", |progress| progress.paused.there).await;
+
+    // As long as it hears its sender it keeps what it has.
+    let (mut beside, mut twin, offer) = world.offer(order(&world)).await;
+    assert_eq!(offer.resumable, 0);
+    world.receiver.cancel(&twin);
+    let _ = (beside.end().await, twin.end().await);
+
+    cutter.freeze();
+    cutter.cut();
+    let is_lost = |progress: &caiman::engine::Progress| progress.connection != Connection::Up;
+    holder.reach("the loss", is_lost).await;
+    // Of something else it knows nothing.
+    world.exchange(What::Paths(vec![world.from("another")])).await;
+    assert_eq!(staging(&world).len(), 1);
+    let (here, carried) = go_on(&world).await;
+    assert!(here >= half, "{here} of {half} are said to be here");
+    assert!(
+        carried <= (BLOCKS * BLOCK) as u64 - here + SLACK,
+        "{carried} bytes moved although {here} were here"
+    );
+    assert!(matches!(holder.error().await, TransferError::GaveWay), "{:?}", holder.end().await);
+    assert!(!holder.notices.iter().any(|notice| matches!(notice, Notice::Kept(_))));
+    assert_same(&world, &["all/large", "all/empty", "all/deep/0", "all/deep/99"]);
 }
 
 #[tokio::test]

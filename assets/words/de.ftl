@@ -170,17 +170,27 @@ away-relay =
     Verbindung vor { $time } verloren. Das Relay wird wieder gesucht…
     Nichts ist verloren; es geht von selbst da weiter, wo es stehen blieb.
 away-peer =
-    Verbindung vor { $time } verloren. Die andere Seite wird gesucht…
+    Verbindung vor { $time } verloren. Die andere Seite wird gesucht; vielleicht schläft sie oder ist ohne Netz…
     Nichts ist verloren; es geht von selbst da weiter, wo es stehen blieb.
 away-code =
     Das Relay ging vor { $time } verloren. Es wird wieder gesucht…
     Der Code bleibt derselbe und gilt wieder, sobald das Relay da ist.
-away-new-code = Wird es unter einem neuen Code noch einmal gesendet, brechen Sie zuerst diese Übertragung ab; was angekommen ist, bleibt.
+away-new-code = Wird es unter einem neuen Code noch einmal gesendet, empfangen Sie es in denselben Ordner: Es geht mit dem weiter, was angekommen ist.
 no-room-here = Die Festplatte ist voll. Schaffen Sie Platz, dann geht es von selbst weiter; nichts ist verloren.
 no-room-there = Die Festplatte des anderen Computers ist voll. Es geht von selbst weiter, sobald dort Platz ist; nichts ist verloren.
 stall-network = Seit { $time } kommt nichts durch. Prüfen Sie das Netz auf beiden Seiten; es geht von selbst weiter, sobald es kann.
-stall-disk-here = Die Festplatte dieses Computers ist seit { $time } beschäftigt. Es geht von selbst weiter.
-stall-disk-there = Die Festplatte des anderen Computers ist seit { $time } beschäftigt. Es geht von selbst weiter.
+stall-relay = Seit { $time } kommt nichts durch: Über das Relay lässt sich keine Verbindung für Daten öffnen. Es wird immer wieder versucht und geht von selbst weiter.
+stall-other-side = Seit { $time } kommt nichts durch: Der andere Computer antwortet nicht. Vielleicht schläft er oder ist ohne Netz; es geht von selbst weiter, sobald er wieder da ist.
+stall-disk-here = Seit { $time } bewegt sich nichts: Die Festplatte dieses Computers ist langsam. Es geht von selbst weiter, sobald sie fertig ist.
+stall-disk-there = Seit { $time } bewegt sich nichts: Die Festplatte des anderen Computers ist langsam. Es geht von selbst weiter, sobald sie fertig ist.
+stall-hashing-here = Seit { $time } bewegt sich nichts: Was auf diesem Computer schon da ist, wird gelesen. Danach geht es von selbst weiter.
+stall-hashing-there = Seit { $time } bewegt sich nichts: Was auf dem anderen Computer schon da ist, wird dort gelesen. Danach geht es von selbst weiter.
+stall-input-here = Seit { $time } bewegt sich nichts: Das Programm, dessen Ausgabe gesendet wird, schreibt nichts. Es geht von selbst weiter, sobald es das tut.
+stall-input-there = Seit { $time } bewegt sich nichts: Das Programm auf der anderen Seite, dessen Ausgabe gesendet wird, schreibt nichts. Es geht von selbst weiter, sobald es das tut.
+stall-output-here = Seit { $time } bewegt sich nichts: Das Programm, das bekommt, was ankommt, nimmt nichts an. Es geht von selbst weiter, sobald es das tut.
+stall-output-there = Seit { $time } bewegt sich nichts: Das Programm auf der anderen Seite, das bekommt, was ankommt, nimmt nichts an. Es geht von selbst weiter, sobald es das tut.
+stall-limit-here = Seit { $time } bewegt sich nichts: Die Begrenzung der Geschwindigkeit in den Einstellungen lässt nicht mehr zu. Es geht von selbst weiter.
+stall-limit-there = Seit { $time } bewegt sich nichts: Die andere Seite begrenzt ihre Geschwindigkeit und lässt nicht mehr zu. Es geht von selbst weiter.
 path-direct = Direkt zwischen den beiden Computern · { $lanes ->
     [one] eine Verbindung
    *[other] { $lanes } Verbindungen
@@ -289,6 +299,7 @@ err-code-taken = Jemand verwendet diesen Code bereits.
 err-declined = Die andere Seite hat abgelehnt.
 err-peer-cancelled = Die andere Seite hat die Übertragung beendet.
 err-cancelled = Sie haben es beendet.
+err-gave-way = Dasselbe wird jetzt unter einem anderen Code empfangen.
 err-you-declined = Sie haben abgelehnt.
 err-peer-lost = Die Verbindung zur anderen Seite ist abgerissen.
 err-peer-silent = Die andere Seite hat seit { $seconds } Sekunden nicht geantwortet.
@@ -338,6 +349,7 @@ lost-nothing-sent = Nichts wurde gesendet.
 lost-nothing-received = Nichts wurde empfangen und nichts hier verändert.
 lost-nothing-here = Ihre Dateien sind, wie sie waren.
 lost-only-missing-moves = Ihre Dateien sind, wie sie waren. Noch einmal gesendet, kommt nur hinüber, was fehlt.
+lost-used-there = Was angekommen war, wird dort verwendet.
 lost-arrived-kept = Keine Datei ist unter ihrem richtigen Namen unvollständig.
 lost-removed = Nichts davon wurde gesichert.
 lost-folder-safe = Nichts davon wurde gesichert, und sonst wurde nichts auf diesem Computer berührt.

@@ -171,17 +171,27 @@ away-relay =
     Connection lost { $time } ago. Looking for the relay again…
     Nothing is lost; it goes on by itself where it stopped.
 away-peer =
-    Connection lost { $time } ago. Looking for the other side…
+    Connection lost { $time } ago. Looking for the other side, which may be asleep or without a network…
     Nothing is lost; it goes on by itself where it stopped.
 away-code =
     The relay was lost { $time } ago. Looking for it again…
     The code stays the same and works again as soon as the relay is back.
-away-new-code = If it is sent again under a new code, cancel this transfer first; what has arrived is kept.
+away-new-code = If it is sent again under a new code, receive it into the same folder: it goes on with what has arrived.
 no-room-here = The disk is full. Make room, and it goes on by itself; nothing is lost.
 no-room-there = The other computer's disk is full. It goes on by itself as soon as there is room; nothing is lost.
 stall-network = Nothing has come through for { $time }. Check the network on both sides; it goes on by itself as soon as it can.
-stall-disk-here = This computer's disk has been busy for { $time }. It goes on by itself.
-stall-disk-there = The other computer's disk has been busy for { $time }. It goes on by itself.
+stall-relay = Nothing has come through for { $time }: no connection for data can be made through the relay. Trying again and again; it goes on by itself.
+stall-other-side = Nothing has come through for { $time }: the other computer doesn't answer. It may be asleep or without a network; it goes on by itself once it is back.
+stall-disk-here = Nothing has moved for { $time }: this computer's disk is slow. It goes on by itself as soon as the disk does.
+stall-disk-there = Nothing has moved for { $time }: the other computer's disk is slow. It goes on by itself as soon as the disk does.
+stall-hashing-here = Nothing has moved for { $time }: what is on this computer already is being read. It goes on by itself after that.
+stall-hashing-there = Nothing has moved for { $time }: what is on the other computer already is being read there. It goes on by itself after that.
+stall-input-here = Nothing has moved for { $time }: the program whose output is sent writes nothing. It goes on by itself as soon as that does.
+stall-input-there = Nothing has moved for { $time }: the program on the other side whose output is sent writes nothing. It goes on by itself as soon as that does.
+stall-output-here = Nothing has moved for { $time }: the program that gets what arrives takes nothing. It goes on by itself as soon as that does.
+stall-output-there = Nothing has moved for { $time }: the program on the other side that gets what arrives takes nothing. It goes on by itself as soon as that does.
+stall-limit-here = Nothing has moved for { $time }: the limit on the speed in the settings allows no more. It goes on by itself.
+stall-limit-there = Nothing has moved for { $time }: the other side limits its speed, and allows no more. It goes on by itself.
 path-direct = Directly between the two computers · { $lanes ->
     [one] one connection
    *[other] { $lanes } connections
@@ -287,6 +297,7 @@ err-code-taken = Somebody is already using this code.
 err-declined = The other side declined.
 err-peer-cancelled = The other side stopped the transfer.
 err-cancelled = You stopped it.
+err-gave-way = The same is being received under another code now.
 err-you-declined = You declined it.
 err-peer-lost = The connection to the other side was lost.
 err-peer-silent = The other side has not answered for { $seconds } seconds.
@@ -336,6 +347,7 @@ lost-nothing-sent = Nothing was sent.
 lost-nothing-received = Nothing was received and nothing here was changed.
 lost-nothing-here = Your files are as they were.
 lost-only-missing-moves = Your files are as they were. Sent again, only what is missing moves.
+lost-used-there = What had arrived is used there.
 lost-arrived-kept = No file is incomplete under its real name.
 lost-removed = Nothing of it was saved.
 lost-folder-safe = Nothing of it was saved, and nothing else on this computer was touched.

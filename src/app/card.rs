@@ -14,7 +14,7 @@ use crate::{
     code::{CodePhrase, Invite},
     engine::{
         Choices, Connection, Here, NotAdded, Notice, Offer, OnConflict, Paused, Phase, Progress, Report,
-        TaskId, TransferError,
+        Stall, TaskId, TransferError, WaitsFor,
     },
     net::client::RelayAddress,
     protocol::{
@@ -225,8 +225,8 @@ pub(super) enum Standstill {
     Lost(Lost, Duration),
     /// For room on the receiver's disk.
     NoRoom,
-    /// Nothing has come for so long, and this side can't tell why.
-    Stalled(Duration),
+    /// For something else, and nothing has come for so long.
+    Stalled(WaitsFor, Duration),
 }
 
 /// What is being looked for again.
@@ -504,7 +504,8 @@ impl Card {
         if self.is_moving() && self.progress.lacks_room {
             return Some(Standstill::NoRoom);
         }
-        self.meter.stalled(now).filter(|_| self.is_moving()).map(Standstill::Stalled)
+        let Stall { waits_for, since } = self.progress.stall.filter(|_| self.end.is_none())?;
+        Some(Standstill::Stalled(waits_for, now.saturating_duration_since(since)))
     }
 
     /// Whether an offer waits for an answer.

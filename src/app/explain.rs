@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     code::CodeError,
-    engine::{Paused, Phase, Reach, Report},
+    engine::{Paused, Phase, Reach, Report, WaitsFor, Work},
     net::client::RelayAddress,
     transfer::show::Shown,
 };
@@ -130,7 +130,9 @@ pub(super) fn standstill(words: &Words, card: &Card, standstill: Standstill) -> 
             };
             (Tone::Warning, Icon::HardDrive, words.say(key))
         }
-        Standstill::Stalled(since) => (Tone::Warning, Icon::TriangleAlert, stall(words, card, since)),
+        Standstill::Stalled(waits_for, since) => {
+            (Tone::Warning, Icon::TriangleAlert, stall(words, waits_for, since))
+        }
     };
     Some((tone, sign, text))
 }
@@ -150,12 +152,22 @@ fn connection(words: &Words, card: &Card, lost: Lost, since: Duration) -> String
     }
 }
 
-/// Why nothing moves, as far as this side can tell.
-pub(super) fn stall(words: &Words, card: &Card, since: Duration) -> String {
-    let key = match (card.progress.phase, card.direction) {
-        (Phase::Storing | Phase::Repairing, Direction::Receiving) => "stall-disk-here",
-        (Phase::Storing | Phase::Repairing, Direction::Sending) => "stall-disk-there",
-        _ => "stall-network",
+/// Why nothing moves, and how it goes on.
+pub(super) fn stall(words: &Words, waits_for: WaitsFor, since: Duration) -> String {
+    let key = match waits_for {
+        WaitsFor::Here(Work::Disk) => "stall-disk-here",
+        WaitsFor::Here(Work::Hashing) => "stall-hashing-here",
+        WaitsFor::Here(Work::Input) => "stall-input-here",
+        WaitsFor::Here(Work::Output) => "stall-output-here",
+        WaitsFor::Here(Work::Limit) => "stall-limit-here",
+        WaitsFor::There(Work::Disk) => "stall-disk-there",
+        WaitsFor::There(Work::Hashing) => "stall-hashing-there",
+        WaitsFor::There(Work::Input) => "stall-input-there",
+        WaitsFor::There(Work::Output) => "stall-output-there",
+        WaitsFor::There(Work::Limit) => "stall-limit-there",
+        WaitsFor::OtherSide => "stall-other-side",
+        WaitsFor::Relay => "stall-relay",
+        WaitsFor::Network => "stall-network",
     };
     words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())])
 }

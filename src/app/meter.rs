@@ -13,14 +13,11 @@ const SLOTS: usize = 60;
 const WINDOW: Duration = Duration::from_secs(5);
 /// No time left is told before there is this much to judge by.
 const LEAST: Duration = Duration::from_secs(2);
-/// Without a byte for this long, the transfer stands still.
-const STALL: Duration = Duration::from_secs(10);
 
 /// Measures one transfer.
 #[derive(Debug, Clone)]
 pub(super) struct Meter {
     started: Option<Instant>,
-    last_change: Option<Instant>,
     bytes: u64,
     /// Moments and cumulative bytes, about four a second, as far back as [`WINDOW`].
     recent: VecDeque<(Instant, u64)>,
@@ -35,7 +32,6 @@ impl Meter {
     pub(super) fn new() -> Self {
         Self {
             started: None,
-            last_change: None,
             bytes: 0,
             recent: VecDeque::new(),
             slots: Vec::new(),
@@ -47,9 +43,6 @@ impl Meter {
     /// `bytes` of `total` are acknowledged at `now`.
     pub(super) fn note(&mut self, bytes: u64, total: Option<u64>, now: Instant) {
         let started = *self.started.get_or_insert(now);
-        if bytes != self.bytes || self.last_change.is_none() {
-            self.last_change = Some(now);
-        }
         self.bytes = bytes;
         if self.recent.back().is_none_or(|(then, _)| now - *then >= Duration::from_millis(250)) {
             self.recent.push_back((now, bytes));
@@ -101,7 +94,7 @@ impl Meter {
 
     /// Nothing is to be expected for a while. Speed and time left begin anew after it; the graph stays as it is.
     pub(super) fn rest(&mut self) {
-        (self.started, self.last_change, self.slot_start, self.end) = (None, None, None, None);
+        (self.started, self.slot_start, self.end) = (None, None, None);
         self.recent.clear();
     }
 
@@ -131,12 +124,6 @@ impl Meter {
             _ => 300,
         };
         Some(Duration::from_secs(left.div_ceil(step).max(1) * step))
-    }
-
-    /// How long nothing has come, once that is long enough to be worth a word.
-    pub(super) fn stalled(&self, now: Instant) -> Option<Duration> {
-        let since = now.checked_duration_since(self.last_change?)?;
-        (since >= STALL).then_some(since)
     }
 }
 
@@ -189,18 +176,6 @@ mod tests {
     }
 
     #[test]
-    fn standing_still_is_noticed_after_ten_seconds() {
-        let mut meter = Meter::new();
-        let start = Instant::now();
-        meter.note(5, Some(10), start);
-        assert_eq!(meter.stalled(start + Duration::from_secs(9)), None);
-        meter.note(5, Some(10), start + Duration::from_secs(11));
-        assert_eq!(meter.stalled(start + Duration::from_secs(11)), Some(Duration::from_secs(11)));
-        meter.note(6, Some(10), start + Duration::from_secs(12));
-        assert_eq!(meter.stalled(start + Duration::from_secs(13)), None);
-    }
-
-    #[test]
     fn a_rest_leaves_the_graph_alone_and_everything_else_begins_anew() {
         let mut meter = Meter::new();
         let start = Instant::now();
@@ -208,11 +183,11 @@ mod tests {
         let (now, bytes) = run(&mut meter, start, 20, 0, 10 * MB, 1000 * MB);
         let graph = meter.last_minute().to_vec();
         meter.rest();
-        assert_eq!((meter.speed(now), meter.time_left(now), meter.stalled(now)), (0.0, None, None));
+        assert_eq!((meter.speed(now), meter.time_left(now)), (0.0, None));
         let later = now + Duration::from_mins(10);
         meter.note(bytes, Some(1000 * MB), later);
         assert_eq!(meter.last_minute(), graph);
-        assert_eq!((meter.time_left(later), meter.stalled(later + Duration::from_secs(9))), (None, None));
+        assert_eq!(meter.time_left(later), None);
         let (now, _) = run(&mut meter, later, 5, bytes, 10 * MB, 1000 * MB);
         assert!((meter.speed(now) / (10.0 * MB as f64) - 1.0).abs() < 0.05, "{}", meter.speed(now));
         assert!(meter.last_minute().iter().all(|speed| *speed > 8.0 * MB as f32));

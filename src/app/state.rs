@@ -12,7 +12,7 @@ use eframe::egui::TextureHandle;
 
 use super::{
     action::Action,
-    card::{Card, Direction, End, News, Origin, Sheet},
+    card::{Card, Direction, End, News, Origin, Sheet, Standstill},
     code_field::CodeField,
     settings_form::SettingsForm,
     tree::Tree,
@@ -210,7 +210,10 @@ impl State {
                 }
             }
             Event::Ended(id, ended) => {
-                let is_own_wish = matches!(ended, Err(TransferError::Cancelled | TransferError::Declined));
+                let is_own_wish = matches!(
+                    ended,
+                    Err(TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay)
+                );
                 let Some(card) = self.card(id) else { return effects };
                 card.ended(ended, now);
                 // Nothing was offered yet, so it is still to be gone on with.
@@ -290,7 +293,10 @@ impl State {
 
     /// Whether something is shown that changes with the clock alone.
     pub(super) fn has_clock(&self, now: Instant) -> bool {
-        self.cards.iter().any(|card| card.is_moving() || card.lost(now).is_some())
+        let counts = |standstill| matches!(standstill, Some(Standstill::Lost(..) | Standstill::Stalled(..)));
+        self.cards
+            .iter()
+            .any(|card| card.is_moving() || card.lost(now).is_some() || counts(card.standstill(now)))
     }
 
     /// How far all that has begun has come, from 0 to 1; `None` while there is no such thing.

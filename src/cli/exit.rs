@@ -50,6 +50,7 @@ impl Exit {
             | TransferError::CodeTaken => Self::Code,
             TransferError::PeerDeclined
             | TransferError::PeerCancelled
+            | TransferError::GaveWay
             | TransferError::PeerLost
             | TransferError::PeerSilent { .. }
             | TransferError::PeerFailed(_)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use crate::{
-    engine::{Connection, Paused, Phase, Progress, TransferError},
+    engine::{Connection, Paused, Phase, Progress, Stall, TransferError, WaitsFor, Work},
     transfer::show,
 };
 
@@ -29,6 +29,7 @@ pub(super) struct Reporter {
     connection: Connection,
     paused: Paused,
     lacks_room: bool,
+    waits_for: Option<WaitsFor>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,7 @@ impl Reporter {
             connection: Connection::Up,
             paused: Paused::default(),
             lacks_room: false,
+            waits_for: None,
         }
     }
 
@@ -108,6 +110,10 @@ impl Reporter {
         }
         if std::mem::replace(&mut self.lacks_room, progress.lacks_room) != progress.lacks_room {
             self.tell_room(progress.lacks_room);
+        }
+        let waits_for = progress.stall.map(|stall| stall.waits_for);
+        if std::mem::replace(&mut self.waits_for, waits_for) != waits_for {
+            self.tell_stall(progress);
         }
         if !matches!(progress.phase, Phase::Moving | Phase::Repairing) {
             return;
@@ -230,6 +236,33 @@ impl Reporter {
         self.say(line, "room", json!({ "lacks": lacks_room }));
     }
 
+    fn tell_stall(&self, progress: Progress) {
+        let Some(Stall { waits_for, since }) = progress.stall else {
+            // What is the matter now is told by another line, unless nothing is.
+            let rests = progress.paused.here || progress.paused.there || progress.lacks_room;
+            let line = if rests || progress.connection != Connection::Up { "" } else { "Going on." };
+            return self.tell_stall_as(line, None, 0);
+        };
+        let seconds = since.elapsed().as_secs();
+        let line = format!("Nothing has moved for {seconds} s: {}", reason(waits_for));
+        self.tell_stall_as(&line, Some(waits_for), seconds);
+    }
+
+    fn tell_stall_as(&self, line: &str, waits_for: Option<WaitsFor>, seconds: u64) {
+        let (place, what) = match waits_for {
+            Some(WaitsFor::Here(work)) => (Some("here"), Some(name(work))),
+            Some(WaitsFor::There(work)) => (Some("there"), Some(name(work))),
+            Some(WaitsFor::OtherSide) => (Some("there"), Some("answer")),
+            Some(WaitsFor::Relay) => (None, Some("relay")),
+            Some(WaitsFor::Network) => (None, Some("network")),
+            None => (None, None),
+        };
+        let fields = json!({ "waits_for": what, "where": place, "seconds": seconds });
+        if self.is_json() || !line.is_empty() {
+            self.say(line, "stall", fields);
+        }
+    }
+
     fn show_bar(&mut self, progress: Progress) {
         let (bar, template) = match progress.total_bytes {
             Some(total) => (
@@ -240,6 +273,46 @@ impl Reporter {
         };
         let style = ProgressStyle::with_template(template).expect("the template is a constant");
         self.bar = Some(bar.with_style(style));
+    }
+}
+
+/// What a script calls it.
+fn name(work: Work) -> &'static str {
+    match work {
+        Work::Disk => "disk",
+        Work::Hashing => "hashing",
+        Work::Input => "input",
+        Work::Output => "output",
+        Work::Limit => "limit",
+    }
+}
+
+/// Why nothing moves, and what is being done.
+fn reason(waits_for: WaitsFor) -> &'static str {
+    match waits_for {
+        WaitsFor::Here(Work::Disk) => "the disk on this side is slow. Waiting for it.",
+        WaitsFor::There(Work::Disk) => "the disk on the other side is slow. Waiting for it.",
+        WaitsFor::Here(Work::Hashing) => "what is on this side already is being read. It goes on after that.",
+        WaitsFor::There(Work::Hashing) => {
+            "what is on the other side already is being read there. It goes on after that."
+        }
+        WaitsFor::Here(Work::Input) => "standard input brings nothing. Waiting for it.",
+        WaitsFor::There(Work::Input) => {
+            "the program on the other side whose output is sent writes nothing. Waiting for it."
+        }
+        WaitsFor::Here(Work::Output) => "nobody takes what is on standard output. Waiting for that.",
+        WaitsFor::There(Work::Output) => {
+            "the program on the other side that gets what arrives takes nothing. Waiting for it."
+        }
+        WaitsFor::Here(Work::Limit) => "the limit on this side's speed allows no more.",
+        WaitsFor::There(Work::Limit) => "the other side's limit on its speed allows no more.",
+        WaitsFor::OtherSide => {
+            "the other side doesn't answer. It may be asleep or without a network; waiting for it."
+        }
+        WaitsFor::Relay => "no connection for data can be made through the relay. Trying again.",
+        WaitsFor::Network => {
+            "what is sent doesn't arrive. Check the network on both sides; it goes on as soon as it can."
+        }
     }
 }
 

@@ -30,6 +30,7 @@ use crate::{
     relay::{Relay, RelayConfig},
     transfer::{
         error::TransferError,
+        holders::Holders,
         offer::Answer,
         progress::{Context, Progress, Report},
         receive::{self, ReceiveRequest, receive},
@@ -52,10 +53,11 @@ pub(super) async fn run(
     let out = Out { events, wake };
     let mut tasks = JoinSet::new();
     let mut running: HashMap<TaskId, Running> = HashMap::new();
+    let holders = Holders::default();
     loop {
         tokio::select! {
             command = commands.recv() => match command {
-                Some(command) => obey(command, &out, &mut tasks, &mut running),
+                Some(command) => obey(command, &out, &holders, &mut tasks, &mut running),
                 None => break,
             },
             Some(ended) = tasks.join_next() => {
@@ -113,7 +115,13 @@ impl Out {
     }
 }
 
-fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut HashMap<TaskId, Running>) {
+fn obey(
+    command: Command,
+    out: &Out,
+    holders: &Holders,
+    tasks: &mut JoinSet<TaskId>,
+    running: &mut HashMap<TaskId, Running>,
+) {
     let (cancel, kill) = (CancellationToken::new(), CancellationToken::new());
     let closing = Arc::<AtomicBool>::default();
     let out = out.clone();
@@ -128,7 +136,8 @@ fn obey(command: Command, out: &Out, tasks: &mut JoinSet<TaskId>, running: &mut 
             let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
             let (pause, pauses) = watch::channel(false);
             let person = receive::Person { answer: answered, look: looks, pause: pauses };
-            tasks.spawn(receive_task(id, *order, person, (cancel.clone(), Arc::clone(&closing)), out));
+            let end = (cancel.clone(), Arc::clone(&closing));
+            tasks.spawn(receive_task(id, *order, person, holders.clone(), end, out));
             (id, Wishes::Receive { answer: Some(answer), look, pause })
         }
         Command::Relay(id, config) => {
@@ -241,6 +250,7 @@ async fn receive_task(
     id: TaskId,
     order: ReceiveOrder,
     person: receive::Person,
+    holders: Holders,
     end: (CancellationToken, Arc<AtomicBool>),
     out: Out,
 ) -> TaskId {
@@ -257,7 +267,7 @@ async fn receive_task(
         (Some(found), Some(searching))
     };
     let search = Search { relays, found };
-    let request = ReceiveRequest { code, search, output, lanes, patience, path_mode, unfinished };
+    let request = ReceiveRequest { code, search, output, lanes, patience, path_mode, unfinished, holders };
     let receiving = async {
         let work = async |context: &Context| receive(request, person, context).await;
         transfer(id, &out, end, work).await

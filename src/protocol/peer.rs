@@ -227,6 +227,8 @@ pub enum FromSender {
     /// Answers to [`FromReceiver::WhatIs`], in any number: BLAKE3 of each file, or nothing for what can't be read. Without any
     /// answer it says that a large file is being read.
     ThisIs(Vec<(u32, Option<[u8; 32]>)>),
+    /// What this side is doing that holds both up, or that it no longer does: said when that changes.
+    AtWork(Option<Work>),
 }
 
 /// Control messages from receiver to sender.
@@ -299,6 +301,23 @@ pub enum FromReceiver {
         /// Their bytes.
         bytes: u64,
     },
+    /// What this side is doing that holds both up, or that it no longer does: said when that changes.
+    AtWork(Option<Work>),
+}
+
+/// What a side may be doing for so long that nothing moves meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Work {
+    /// Its disk has yet to read or to write something.
+    Disk,
+    /// It reads what is there already, for its hashes.
+    Hashing,
+    /// The program whose output it sends has yet to write something.
+    Input,
+    /// The program to which it hands what arrives has yet to take something.
+    Output,
+    /// It sends no faster than its person allows.
+    Limit,
 }
 
 /// What happened to a file that was offered and can't be sent.

@@ -28,6 +28,7 @@ use super::{
     progress::{Connection, Context},
     rejoin::{Home, Return},
     rendezvous::{Meeting, RelayChoice, place},
+    watchdog::{Look, Watchdog, Workplace},
 };
 use crate::{
     crypto::{
@@ -37,7 +38,7 @@ use crate::{
     net::client::LaneAddress,
     protocol::{
         frame,
-        peer::{MAX_CONTROL, Way},
+        peer::{FromReceiver, FromSender, MAX_CONTROL, Way, Work},
         relay::LaneToken,
     },
 };
@@ -78,6 +79,8 @@ pub struct Control {
     paths: Option<Paths>,
     /// The connection on which the other side's addresses came.
     addresses_came: Option<u64>,
+    /// Finds out why nothing moves.
+    watchdog: Watchdog,
 }
 
 /// Where and under which keys the lanes of this connection are opened.
@@ -170,6 +173,7 @@ impl Control {
             door: Door::Deriving(lanes, token, data),
             paths,
             addresses_came: None,
+            watchdog: Watchdog::new(Arc::default()),
         })
     }
 
@@ -195,6 +199,21 @@ impl Control {
     /// Whether the other side was heard a moment ago.
     pub fn hears(&self) -> bool {
         self.wire.as_ref().is_some_and(|wire| wire.heard.elapsed() < DOUBT)
+    }
+
+    /// Where what takes long on this side is noted.
+    pub fn work(&self) -> &Arc<Workplace> {
+        self.watchdog.work()
+    }
+
+    /// The other side says what it is doing that holds both up.
+    pub fn other_works(&mut self, work: Option<Work>) -> Result<(), TransferError> {
+        Ok(self.watchdog.hear(work)?)
+    }
+
+    /// Whether the other side is what things wait for, as it says.
+    pub fn other_is_at_work(&self) -> bool {
+        self.watchdog.other_is_at_work()
     }
 
     /// Where the other side may reach this machine directly; empty if it is not to know.
@@ -241,9 +260,22 @@ impl Control {
     /// The next message. Safe to drop and call again.
     pub async fn next<T: DeserializeOwned>(&mut self) -> Result<T, TransferError> {
         loop {
+            self.watch()?;
             if let Some(message) = self.step().await? {
                 return Ok(message);
             }
+        }
+    }
+
+    /// Tells the other side, and the person on this one, why nothing moves.
+    fn watch(&mut self) -> Result<(), TransferError> {
+        let progress = self.home.context.snapshot();
+        let Look { tell, stall } = self.watchdog.look(&progress, self.hears(), Instant::now());
+        self.home.context.update(|progress| progress.stall = stall);
+        match (tell, self.home.side) {
+            (Some(work), Side::Sender) => self.say(&FromSender::AtWork(work)),
+            (Some(work), Side::Receiver) => self.say(&FromReceiver::AtWork(work)),
+            (None, _) => Ok(()),
         }
     }
 
@@ -261,6 +293,7 @@ impl Control {
             // Who confirmed and left is not lost.
             self.home.context.update(|progress| progress.connection = Connection::Up);
         }
+        self.home.context.update(|progress| progress.stall = None);
         self.returning.shutdown().await;
         let Self { wire: Some(mut wire), talk, .. } = self else { return };
         let last_words = async {

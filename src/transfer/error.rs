@@ -55,6 +55,9 @@ pub enum TransferError {
     /// This side said no to the offer.
     #[error("declined")]
     Declined,
+    /// Its sender was lost, and another transfer of this program goes on with what it had.
+    #[error("the same is received under another code now")]
+    GaveWay,
     /// The other side's connections broke.
     #[error("the connection to the other side was lost")]
     PeerLost,
@@ -187,6 +190,7 @@ impl TransferError {
             Self::PeerLost
             | Self::PeerSilent { .. }
             | Self::PeerCancelled
+            | Self::GaveWay
             | Self::Relay(_)
             | Self::File { .. } => true,
             Self::PeerFailed(trouble) => !matches!(trouble, Trouble::Misbehaved | Trouble::Damaged),
@@ -235,6 +239,7 @@ impl TransferError {
             Self::NoSpace { .. } => "Make room, choose another folder, or take only some of the files.",
             Self::Damaged { .. } => "The memory or the disk of one of the machines may be faulty; try again.",
             Self::Withdrawn { .. } => "Nothing of it is complete. Ask for it to be sent again.",
+            Self::GaveWay => "What had arrived is used there.",
             Self::Cancelled | Self::Declined | Self::File { .. } | Self::Unsuited(_) => "",
         }
     }

@@ -28,6 +28,7 @@ use super::{
     queue::Queue,
     staging::Staging,
     throttle::Throttle,
+    watchdog::Workplace,
 };
 use crate::{
     crypto::{
@@ -37,7 +38,7 @@ use crate::{
     net::client::RelayClientError,
     protocol::{
         Role,
-        peer::Way,
+        peer::{Way, Work},
         relay::{LaneHello, MAX_LANES, Refusal},
     },
 };
@@ -89,6 +90,8 @@ pub struct SendLanes {
     pub throttle: Arc<Throttle>,
     /// Bytes of a full block.
     pub block_size: u32,
+    /// Where what takes long is noted.
+    pub work: Arc<Workplace>,
     /// Whether any lane was ever open.
     pub has_opened: AtomicBool,
 }
@@ -103,12 +106,15 @@ impl SendLanes {
         };
         let mut stream = opened?;
         self.has_opened.store(true, Ordering::Relaxed);
+        let _open = self.work.open_lane();
+        let source = if self.outgoing.is_stream() { Work::Input } else { Work::Disk };
         let lane = lane.number;
         let mut sealer = Sealer::new(door.keys.sent_by(Side::Sender), lane);
         let mut buffer = Vec::with_capacity(sealed_len(self.block_size as usize));
         let next = || async { after_block.run_until_cancelled(self.queue.take(lane)).await.flatten() };
         while let Some(Some(taken)) = end.run_until_cancelled(next()).await {
             let this = Arc::clone(&self);
+            let reading = self.work.begin(source);
             let filled;
             (buffer, sealer, filled) = spawn_blocking(move || {
                 buffer.clear();
@@ -123,13 +129,16 @@ impl SendLanes {
             })
             .await
             .expect("reading and sealing a block doesn't panic");
+            drop(reading);
             match filled? {
                 Filled::Block(block) => {
                     if self.outgoing.is_stream() {
                         self.queue.read_from_stream(block, lane);
                     }
                     let going = async {
+                        let limited = self.work.begin(Work::Limit);
                         self.throttle.take(buffer.len()).await;
+                        drop(limited);
                         self.queue.leaves(block);
                         stream.write_all(&buffer).await.map_err(lost)
                     };
@@ -165,6 +174,8 @@ pub struct ReceiveLanes {
     pub stored: mpsc::Sender<(u64, u32)>,
     /// Lanes that can't store what they hold, because the disk is full.
     pub without_room: WithoutRoom,
+    /// Where what takes long is noted.
+    pub work: Arc<Workplace>,
     /// Whether any lane was ever open.
     pub has_opened: AtomicBool,
 }
@@ -183,6 +194,11 @@ impl ReceiveLanes {
         };
         let mut stream = opening?;
         self.has_opened.store(true, Ordering::Relaxed);
+        let _open = self.work.open_lane();
+        let sink = match &self.sink {
+            Sink::Folder(_) => Work::Disk,
+            Sink::Ordered(_) => Work::Output,
+        };
         let keys = door.keys.sent_by(Side::Sender);
         let mut opener = Opener::new(keys, lane.number, self.plan.block_size() as usize);
         let mut record = Vec::new();
@@ -209,6 +225,7 @@ impl ReceiveLanes {
                 return Err(error);
             }
             let this = Arc::clone(&self);
+            let storing = self.work.begin(sink);
             let stored;
             (record, opener, stored) = spawn_blocking(move || {
                 let stored = match opener.open(&header, &mut record) {
@@ -225,6 +242,7 @@ impl ReceiveLanes {
             })
             .await
             .expect("opening and storing a block doesn't panic");
+            drop(storing);
             if let Some(homeless) = stored?
                 && !self.store_when_there_is_room(due.block, homeless, &end).await?
             {

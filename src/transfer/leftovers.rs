@@ -28,12 +28,13 @@ use crate::protocol::{
 /// Held by the transfer that uses a staging folder.
 pub const LOCK: &str = "lock";
 
-/// One interrupted transfer's staging folder, held by this process.
+/// One interrupted transfer's staging folder.
 pub struct Leftover {
     /// The staging folder.
     pub folder: PathBuf,
     written: Written,
-    _lock: File,
+    /// While there is one, no other transfer takes the folder.
+    _lock: Option<File>,
 }
 
 /// See the module.
@@ -52,7 +53,13 @@ impl Leftover {
     pub fn open(folder: PathBuf) -> Option<Self> {
         let lock = claim(&folder)?;
         let written = read(&folder)?;
-        Some(Self { folder, written, _lock: lock })
+        Some(Self { folder, written, _lock: Some(lock) })
+    }
+
+    /// Reads a staging folder that a transfer uses: for looking, because that one may go on.
+    pub fn peek(folder: PathBuf) -> Option<Self> {
+        let written = read(&folder)?;
+        Some(Self { folder, written, _lock: None })
     }
 
     /// Removes it all.
@@ -83,6 +90,13 @@ impl Leftovers {
             path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STAGING_PREFIX))
         };
         Self(folders.filter(is_staging).filter_map(Leftover::open).collect())
+    }
+
+    /// The same, and `others`.
+    #[must_use]
+    pub fn and(mut self, others: Vec<Leftover>) -> Self {
+        self.0.extend(others);
+        self
     }
 
     /// Bytes of an offer that need not be sent again if all of it is wanted.
@@ -177,6 +191,12 @@ impl Leftovers {
             }
         }
         (held, same)
+    }
+}
+
+impl From<Vec<Leftover>> for Leftovers {
+    fn from(leftovers: Vec<Leftover>) -> Self {
+        Self(leftovers)
     }
 }
 

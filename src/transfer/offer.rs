@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     error::TransferError,
+    holders::Holders,
     leftovers::Leftovers,
     placement::{OnConflict, Target, place},
     same::Here,
@@ -40,8 +41,9 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Looks at `folder`, which may turn out to be of no use; blocks on the disk.
-    pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>) -> Self {
+    /// Looks at `folder`, which may turn out to be of no use; blocks on the disk. What lost transfers among `holders` have
+    /// there counts as what interrupted ones left.
+    pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>, holders: &Holders) -> Self {
         let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else {
             return Self {
                 manifest,
@@ -57,7 +59,9 @@ impl Offer {
             Ok(free) => {
                 let targets = place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth);
                 let resumable = match manifest.kind() {
-                    OfferKind::Files => Leftovers::find(&folder).bytes_of(&manifest),
+                    OfferKind::Files => {
+                        Leftovers::find(&folder).and(holders.lost_in(&folder)).bytes_of(&manifest)
+                    }
                     OfferKind::Text | OfferKind::Stream => 0,
                 };
                 let (here, free) = (Here::default(), Some(free));

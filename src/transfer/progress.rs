@@ -13,7 +13,9 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{error::TransferError, listing::NotAdded, offer::Offer, same::Here, scan::LeftOut};
+use super::{
+    error::TransferError, listing::NotAdded, offer::Offer, same::Here, scan::LeftOut, watchdog::Stall,
+};
 use crate::{
     code::CodePhrase,
     net::client::RelayAddress,
@@ -86,6 +88,8 @@ pub struct Progress {
     pub paused: Paused,
     /// Whether the receiver's disk is full: it goes on by itself when there is room again.
     pub lacks_room: bool,
+    /// Nothing has been stored for a while, for no reason that stands above.
+    pub stall: Option<Stall>,
 }
 
 /// Something that a person should learn of. None is ever dropped.
@@ -259,7 +263,12 @@ impl Context {
 
     /// What is going on.
     pub fn phase(&self) -> Phase {
-        self.progress.borrow().phase
+        self.snapshot().phase
+    }
+
+    /// How it stands.
+    pub fn snapshot(&self) -> Progress {
+        *self.progress.borrow()
     }
 
     /// Changes the snapshot. Whoever looks at it is woken if it is another one.

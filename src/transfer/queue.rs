@@ -202,6 +202,13 @@ impl Queue {
         silent.collect()
     }
 
+    /// Whether nothing is left to be done but what is on its way over these lanes.
+    pub fn waits_only_for(&self, lanes: &[u16]) -> bool {
+        let state = self.lock();
+        let is_all_out = !self.is_stream && state.again.is_empty() && state.next >= state.end;
+        is_all_out && state.out.values().all(|out| lanes.contains(&out.lane))
+    }
+
     /// Blocks below this have been handed out at least once.
     pub fn handed_out(&self) -> u64 {
         self.lock().next
@@ -324,6 +331,22 @@ mod tests {
         queue.requeue(Some(0));
         advance(LIMIT).await;
         assert_eq!(queue.silent(LIMIT), [Silent { lane: 1, others: 0 }]);
+    }
+
+    #[tokio::test]
+    async fn what_is_left_may_all_be_on_its_way_over_one_lane() {
+        let queue = queue(3);
+        for lane in [0, 1] {
+            take(&queue, lane).await;
+        }
+        queue.settle(0);
+        assert!(!queue.waits_only_for(&[1]), "the last block has not been handed out");
+        take(&queue, 2).await;
+        assert!(!queue.waits_only_for(&[1]) && queue.waits_only_for(&[1, 2]));
+        queue.settle(2);
+        assert!(queue.waits_only_for(&[1]));
+        queue.requeue(Some(1));
+        assert!(!queue.waits_only_for(&[1]), "anybody may take it");
     }
 
     #[tokio::test]

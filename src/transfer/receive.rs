@@ -20,11 +20,13 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     blocks::BlockSet,
     control::Control,
     error::{Misbehaviour, TransferError},
+    holders::{Hold, Holders},
     lanes::{Claims, ReceiveLanes, WithoutRoom},
     offer::{Answer, Choices, Offer},
     path_mode::PathMode,
@@ -40,7 +42,7 @@ use crate::{
     protocol::{
         frame,
         manifest::{Manifest, ManifestBuilder},
-        peer::{FromReceiver, FromSender, Way},
+        peer::{FromReceiver, FromSender, Way, Work},
         relay::MAX_LANES,
     },
 };
@@ -68,6 +70,8 @@ pub struct ReceiveRequest {
     pub path_mode: PathMode,
     /// Where it is written down that there is something to go on with.
     pub unfinished: Registry,
+    /// Who else receives at the same time, in this engine.
+    pub holders: Holders,
 }
 
 /// Where what arrives goes.
@@ -103,10 +107,12 @@ pub async fn receive(
     let mut control =
         Control::new(meeting, Side::Receiver, &relay, request.patience, request.path_mode, context)?;
     let max_lanes = request.lanes.clamp(1, MAX_LANES);
-    let mut kept = Kept::default();
+    let give_way = CancellationToken::new();
+    let mut kept = Kept::of(request.holders, context, &give_way);
     let checked = tokio::select! {
         checked = run(&mut control, max_lanes, request.output, person, &request.unfinished, &mut kept, context) => checked,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
+        () = give_way.cancelled() => Err(TransferError::GaveWay),
     };
     kept.settle().await;
     // From here on a cancellation comes too late: everything is here, checked, and about to get its name.
@@ -116,7 +122,7 @@ pub async fn receive(
     };
     let last_word = match &ended {
         Ok(report) => Some(FromReceiver::Complete { stored: report.stored, failed: report.not_stored }),
-        Err(TransferError::Cancelled) => Some(FromReceiver::Cancel),
+        Err(TransferError::Cancelled | TransferError::GaveWay) => Some(FromReceiver::Cancel),
         Err(TransferError::Declined) => Some(FromReceiver::Decline),
         Err(error) => error.trouble().map(FromReceiver::Failed),
     };
@@ -128,6 +134,7 @@ pub async fn receive(
     if let Some((staging, held)) = kept.staging {
         leave(staging, held, &ended, &request.unfinished, context).await;
     }
+    drop(kept.hold);
     match ended {
         Ok(report) => Ok(report),
         Err(error) => Err(explain_loss(error, &relay).await),
@@ -162,20 +169,30 @@ async fn leave(
     if let Err(error) = left.await.expect("leaving the staging folder doesn't panic") {
         tracing::warn!(%error, "the staging folder could not be left in order");
     }
-    if is_worth_keeping {
+    // Whoever gave way to another knows where it is gone on with.
+    if is_worth_keeping && !matches!(ended, Err(TransferError::GaveWay)) {
         context.tell(Notice::Kept(folder)).await;
     }
 }
 
 /// What a cancelled transfer has on the disk.
-#[derive(Default)]
-struct Kept {
+struct Kept<'a> {
+    holders: Holders,
+    context: &'a Context,
+    /// Cancelled when another transfer goes on with what this one has.
+    give_way: &'a CancellationToken,
     /// The disk is being prepared; what that makes has to be known before anything can be left in order.
     deciding: Option<JoinHandle<Result<Accepted, TransferError>>>,
     staging: Option<(Arc<Staging>, Arc<Mutex<BlockSet>>)>,
+    /// Tells others of this transfer for as long as it has something on the disk.
+    hold: Option<Hold>,
 }
 
-impl Kept {
+impl<'a> Kept<'a> {
+    fn of(holders: Holders, context: &'a Context, give_way: &'a CancellationToken) -> Self {
+        Self { holders, context, give_way, deciding: None, staging: None, hold: None }
+    }
+
     /// Waits for what a cancellation came in between of.
     async fn settle(&mut self) {
         if let Some(deciding) = self.deciding.take()
@@ -189,6 +206,7 @@ impl Kept {
         let held = Arc::new(Mutex::new(accepted.destination.held()));
         if let Destination::Folder(_, staging) = &accepted.destination {
             self.staging = Some((Arc::clone(staging), Arc::clone(&held)));
+            self.hold = Some(self.holders.hold(staging.folder(), self.context, self.give_way));
         }
         held
     }
@@ -200,7 +218,7 @@ async fn run(
     output: Output,
     person: Person,
     unfinished: &Registry,
-    kept: &mut Kept,
+    kept: &mut Kept<'_>,
     context: &Context,
 ) -> Result<Checked, TransferError> {
     context.enter(Phase::Listing);
@@ -210,11 +228,12 @@ async fn run(
         Output::Writer(_) => None,
     };
     let Person { answer, look, pause } = person;
-    let (choices, compared) = ask(control, &manifest, folder, (answer, look), context).await?;
-    let unfinished = unfinished.clone();
-    let deciding =
-        spawn_blocking(move || Accepted::decide(manifest, &choices, &compared, output, &unfinished));
-    let decided = meanwhile_checked(control, kept.deciding.insert(deciding)).await?;
+    let (choices, compared) = ask(control, &manifest, folder, (answer, look), &kept.holders, context).await?;
+    let (unfinished, holders) = (unfinished.clone(), kept.holders.clone());
+    let deciding = spawn_blocking(move || {
+        Accepted::decide(manifest, &choices, &compared, output, (&unfinished, &holders))
+    });
+    let decided = meanwhile_checked(control, Work::Disk, kept.deciding.insert(deciding)).await?;
     kept.deciding = None;
     let accepted = decided?;
     let held = kept.note(&accepted);
@@ -244,6 +263,7 @@ async fn run(
         sink,
         stored,
         without_room: WithoutRoom::default(),
+        work: Arc::clone(control.work()),
         has_opened: AtomicBool::new(false),
     });
     let mut fleet = Fleet::new(Arc::clone(&shared), lanes);
@@ -324,11 +344,16 @@ async fn ask(
     manifest: &Arc<Manifest>,
     folder: Option<PathBuf>,
     (mut answer, mut look): (oneshot::Receiver<Answer>, watch::Receiver<Option<PathBuf>>),
+    holders: &Holders,
     context: &Context,
 ) -> Result<(Choices, Compared), TransferError> {
     let has_folder = folder.is_some();
-    let offered = Arc::clone(manifest);
-    let held = meanwhile_checked(control, &mut spawn_blocking(move || hold_against(offered, folder))).await?;
+    let hold_against = |folder| {
+        let (offered, holders) = (Arc::clone(manifest), holders.clone());
+        spawn_blocking(move || hold_against(offered, folder, &holders))
+    };
+    let mut holding = hold_against(folder);
+    let held = meanwhile_checked(control, Work::Disk, &mut holding).await?;
     context.enter(Phase::WaitingForAnswer);
     let mut comparing = Comparing::new(Arc::clone(manifest));
     comparing.begin(held, control)?;
@@ -343,8 +368,7 @@ async fn ask(
             Ok(()) = look.changed(), if looking.is_none() => {
                 // What goes to a writer has no folder to be held against.
                 let folder = look.borrow_and_update().clone().filter(|_| has_folder);
-                let offered = Arc::clone(manifest);
-                looking = Some(spawn_blocking(move || hold_against(offered, folder)));
+                looking = Some(hold_against(folder));
             }
             held = finished(&mut looking) => {
                 looking = None;
@@ -366,8 +390,8 @@ async fn ask(
 type HeldAgainst = (Offer, Vec<(u32, PathBuf)>);
 
 /// Looks at a folder. Blocks on the disk.
-fn hold_against(manifest: Arc<Manifest>, folder: Option<PathBuf>) -> HeldAgainst {
-    let offer = Offer::look(manifest, folder);
+fn hold_against(manifest: Arc<Manifest>, folder: Option<PathBuf>, holders: &Holders) -> HeldAgainst {
+    let offer = Offer::look(manifest, folder, holders);
     let alike = alike(&offer);
     (offer, alike)
 }
@@ -385,18 +409,25 @@ async fn flush(control: &mut Control, accepted: &Accepted) -> Result<(), Transfe
     match &accepted.destination {
         Destination::Folder(_, staging) => {
             let staging = Arc::clone(staging);
-            meanwhile_checked(control, &mut spawn_blocking(move || staging.flush())).await?
+            meanwhile_checked(control, Work::Disk, &mut spawn_blocking(move || staging.flush())).await?
         }
         Destination::Writer(ordered) | Destination::Text(ordered, _) => {
             let ordered = Arc::clone(ordered);
-            let flushed = meanwhile_checked(control, &mut spawn_blocking(move || ordered.flush())).await?;
+            let mut flushing = spawn_blocking(move || ordered.flush());
+            let flushed = meanwhile_checked(control, Work::Output, &mut flushing).await?;
             flushed.map_err(|cause| TransferError::file("can't write to", "standard output", cause))
         }
     }
 }
 
-/// Waits for a task while the other side is kept informed that this one lives; ends early if the other side does.
-async fn meanwhile_checked<T>(control: &mut Control, task: &mut JoinHandle<T>) -> Result<T, TransferError> {
+/// Waits for a task while the other side is kept informed that this one lives, and of what it is doing if that takes long;
+/// ends early if the other side does.
+async fn meanwhile_checked<T>(
+    control: &mut Control,
+    work: Work,
+    task: &mut JoinHandle<T>,
+) -> Result<T, TransferError> {
+    let _working = control.work().begin(work);
     loop {
         tokio::select! {
             done = &mut *task => return Ok(done.expect("work on the disk doesn't panic")),
@@ -409,7 +440,8 @@ async fn meanwhile_checked<T>(control: &mut Control, task: &mut JoinHandle<T>) -
 }
 
 /// The same, but whatever becomes of the other side, the task is waited for.
-async fn meanwhile<T>(control: &mut Control, mut task: JoinHandle<T>) -> T {
+async fn meanwhile<T>(control: &mut Control, work: Work, mut task: JoinHandle<T>) -> T {
+    let _working = control.work().begin(work);
     let mut is_there = true;
     loop {
         tokio::select! {
@@ -431,6 +463,7 @@ fn check_common(control: &mut Control, message: &FromSender) -> Result<(), Trans
         | FromSender::LaneOver { .. }
         | FromSender::Pause(_)
         | FromSender::ThisIs(_) => Ok(()),
+        FromSender::AtWork(work) => control.other_works(*work),
         FromSender::Cancel => Err(TransferError::PeerCancelled),
         FromSender::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
         FromSender::Offer { .. } => Err(Misbehaviour::OutOfTurn("offer").into()),

@@ -210,7 +210,7 @@ mod tests {
     use super::*;
     use crate::{
         protocol::manifest::{ManifestBuilder, RawEntry, RawKind},
-        transfer::tree_hash::hash_whole,
+        transfer::{holders::Holders, tree_hash::hash_whole},
     };
 
     /// Paths ending in `/` are folders.
@@ -223,7 +223,7 @@ mod tests {
             };
             builder.push(RawEntry { path: entry.trim_end_matches('/').into(), kind }).unwrap();
         }
-        Offer::look(Arc::new(builder.finish().unwrap()), Some(folder.to_owned()))
+        Offer::look(Arc::new(builder.finish().unwrap()), Some(folder.to_owned()), &Holders::default())
     }
 
     #[test]

@@ -177,6 +177,7 @@ async fn run(
         queue: Arc::clone(&queue),
         throttle: Arc::new(Throttle::new(limits.bytes_per_sec)),
         block_size: plan.block_size(),
+        work: Arc::clone(control.work()),
         has_opened: AtomicBool::new(false),
     });
     let mut fleet = Fleet::new(shared, lanes);
@@ -194,6 +195,7 @@ async fn run(
 fn check_common(control: &mut Control, message: &FromReceiver) -> Result<(), TransferError> {
     match message {
         FromReceiver::Addresses(theirs) => control.try_directly(theirs),
+        FromReceiver::AtWork(work) => control.other_works(*work),
         FromReceiver::Cancel => Err(TransferError::PeerCancelled),
         FromReceiver::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
         // Lanes of a connection that is lost, or of a transfer that hasn't begun.

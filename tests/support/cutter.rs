@@ -25,14 +25,21 @@ enum Way {
     Frozen,
 }
 
+/// The ways to treat one connection alone.
+#[derive(Debug, Clone)]
+struct Single {
+    cut: CancellationToken,
+    way: watch::Sender<Way>,
+}
+
 /// See the module. It stands between its clients and the relay until it is dropped.
 pub struct Cutter {
     addr: SocketAddr,
     way: watch::Sender<Way>,
     /// Cut connections break at once; the token that follows is for those that come later.
     cut: watch::Sender<CancellationToken>,
-    /// Connections in the order in which they came, each with the token that breaks it alone.
-    each: watch::Sender<Vec<CancellationToken>>,
+    /// Connections in the order in which they came.
+    each: watch::Sender<Vec<Single>>,
     accepting: JoinHandle<()>,
 }
 
@@ -48,9 +55,9 @@ impl Cutter {
         let accepting = tokio::spawn(async move {
             let mut pipes = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let token = cuts.borrow().child_token();
-                known.send_modify(|each: &mut Vec<_>| each.push(token.clone()));
-                pipes.spawn(pipe(client, relay, ways.clone(), token));
+                let single = Single { cut: cuts.borrow().child_token(), way: watch::Sender::new(Way::Open) };
+                known.send_modify(|each: &mut Vec<_>| each.push(single.clone()));
+                pipes.spawn(pipe(client, relay, ways.clone(), single));
             }
         });
         Self { addr, way, cut, each, accepting }
@@ -68,7 +75,12 @@ impl Cutter {
 
     /// Breaks one connection: 0 is the control connection, the lanes follow.
     pub fn cut_one(&self, number: usize) {
-        self.each.borrow()[number].cancel();
+        self.each.borrow()[number].cut.cancel();
+    }
+
+    /// Lets nothing pass over one connection from now on, and tells nobody.
+    pub fn freeze_one(&self, number: usize) {
+        self.each.borrow()[number].way.send_replace(Way::Frozen);
     }
 
     /// How many connections there were.
@@ -101,8 +113,9 @@ impl Drop for Cutter {
     }
 }
 
-async fn pipe(client: TcpStream, relay: SocketAddr, ways: watch::Receiver<Way>, cut: CancellationToken) {
+async fn pipe(client: TcpStream, relay: SocketAddr, ways: watch::Receiver<Way>, single: Single) {
     let mut ready = ways.clone();
+    let both = [ways, single.way.subscribe()];
     let carrying = async {
         if ready.wait_for(|way| *way == Way::Open).await.is_err() {
             return;
@@ -114,17 +127,19 @@ async fn pipe(client: TcpStream, relay: SocketAddr, ways: watch::Receiver<Way>, 
         }
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        tokio::join!(copy(from_client, to_server, ways.clone()), copy(from_server, to_client, ways));
+        tokio::join!(copy(from_client, to_server, both.clone()), copy(from_server, to_client, both));
     };
-    cut.run_until_cancelled(carrying).await;
+    single.cut.run_until_cancelled(carrying).await;
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut ways: watch::Receiver<Way>) {
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut ways: [watch::Receiver<Way>; 2]) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let Ok(read) = from.read(&mut buffer).await else { return };
-        if ways.wait_for(|way| *way == Way::Open).await.is_err() {
-            return;
+        for way in &mut ways {
+            if way.wait_for(|way| *way == Way::Open).await.is_err() {
+                return;
+            }
         }
         if read == 0 {
             let _ = to.shutdown().await;

@@ -115,6 +115,12 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             lost: at.removed(words),
             next: String::new(),
         },
+        // What arrived moves on with the other one.
+        E::GaveWay => Explained {
+            happened: words.say("err-gave-way"),
+            lost: words.say("lost-used-there"),
+            next: String::new(),
+        },
         E::PeerLost => {
             let next = at.either("next-check-send", "next-check-ask");
             explained(words.say("err-peer-lost"), at.broken_off(words), next)

@@ -132,7 +132,8 @@ fn errors() -> Vec<TransferError> {
             E::PeerDeclined => E::PeerCancelled,
             E::PeerCancelled => E::Cancelled,
             E::Cancelled => E::Declined,
-            E::Declined => E::PeerLost,
+            E::Declined => E::GaveWay,
+            E::GaveWay => E::PeerLost,
             E::PeerLost => E::PeerSilent { seconds: 12 },
             E::PeerSilent { .. } => E::PeerFailed(Trouble::NoSpace),
             E::PeerFailed(_) => E::PeerMisbehaved(Misbehaviour::Record),
@@ -290,7 +291,8 @@ fn every_end_of_a_transfer_is_told_in_whole_sentences() {
 fn what_a_person_did_not_wish_for_has_a_way_on() {
     let words = Words::of(Some("en"));
     for error in errors() {
-        let is_a_wish = matches!(error, TransferError::Cancelled | TransferError::Declined);
+        let is_a_wish =
+            matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay);
         let says_it_all = matches!(error, TransferError::Unsuited(_));
         for at in standpoints() {
             let next = super::error(&words, &error, at).next;
@@ -387,7 +389,7 @@ fn what_is_no_code_is_told() {
 }
 
 #[test]
-fn every_phase_has_a_name_and_every_stall_a_guess() {
+fn every_phase_has_a_name() {
     let id = TaskId::made_up(1);
     let phases = all(Phase::Connecting, |phase| {
         Some(match phase {
@@ -410,9 +412,34 @@ fn every_phase_has_a_name_and_every_stall_a_guess() {
                 card.progress = progress(*named, 10, 100);
                 check(&phase(&words, &card), named);
                 check(&super::progress(&words, &card, Instant::now()), named);
-                check_sentence(&stall(&words, &card, Duration::from_secs(75)), named);
             }
         }
+    }
+}
+
+#[test]
+fn every_stall_names_what_it_waits_for() {
+    let works = all(Work::Disk, |work| {
+        Some(match work {
+            Work::Disk => Work::Hashing,
+            Work::Hashing => Work::Input,
+            Work::Input => Work::Output,
+            Work::Output => Work::Limit,
+            Work::Limit => return None,
+        })
+    });
+    let elsewhere = [WaitsFor::OtherSide, WaitsFor::Relay, WaitsFor::Network];
+    let both = works.iter().flat_map(|work| [WaitsFor::Here(*work), WaitsFor::There(*work)]);
+    let reasons: Vec<_> = both.chain(elsewhere).collect();
+    for words in languages() {
+        let mut seen = BTreeSet::new();
+        for waits_for in &reasons {
+            let text = stall(&words, *waits_for, Duration::from_secs(75));
+            check_sentence(&text, waits_for);
+            assert!(text.contains("1 min 15 s"), "{text}");
+            seen.insert(text);
+        }
+        assert_eq!(seen.len(), reasons.len(), "{seen:#?}");
     }
 }
 
@@ -426,7 +453,7 @@ fn every_standstill_is_told_and_says_how_it_goes_on() {
         Standstill::Lost(Lost::Relay, since),
         Standstill::Lost(Lost::Peer, since),
         Standstill::NoRoom,
-        Standstill::Stalled(since),
+        Standstill::Stalled(WaitsFor::Network, since),
     ];
     for words in languages() {
         let mut seen = BTreeSet::new();

@@ -12,13 +12,13 @@ use super::*;
 use crate::{
     app::{
         action::SheetAction,
-        card::{Lost, Standstill, Trouble},
+        card::{Lost, Trouble},
         tests::made_up::{self, code, code_of, failed, manifest, offer, progress, relay},
         theme,
         tree::Tick,
         unfinished::Resume,
     },
-    engine::{Connection, Notice, OnConflict, Paused, Phase, Progress, RelayCheck, Report},
+    engine::{Connection, Notice, OnConflict, Paused, Phase, Progress, RelayCheck, Report, Stall, WaitsFor},
     protocol::peer::Withdrawal,
     transfer::{
         listing::NotAdded,
@@ -528,10 +528,12 @@ fn a_lost_connection_counts_from_its_loss_whatever_is_looked_for() {
 #[test]
 fn of_several_reasons_to_stand_still_one_is_told() {
     let (mut told, snapshots) = moving();
+    let (waits_for, since) = (WaitsFor::Network, told.now);
+    snapshots.send_modify(|progress| progress.stall = Some(Stall { waits_for, since }));
     told.now += Duration::from_secs(11);
     told.tick();
     let now = told.now;
-    assert!(matches!(told.card().standstill(now), Some(Standstill::Stalled(_))));
+    assert_eq!(told.card().standstill(now), Some(Standstill::Stalled(waits_for, now - since)));
     snapshots.send_modify(|progress| progress.connection = Connection::LookingForPeer);
     told.tick();
     let now = told.now;

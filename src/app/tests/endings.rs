@@ -15,11 +15,13 @@ use crate::{
     app::{
         card::{Direction, Origin},
         explain,
-        meter::Meter,
         state::Dialog,
         views::receive::home_relative,
     },
-    engine::{Event, Notice, Phase, RelayClientError, Report, TaskId, TransferError},
+    engine::{
+        Event, Notice, Phase, Progress, RelayClientError, Report, Stall, TaskId, TransferError, WaitsFor,
+        Work,
+    },
     protocol::peer::Withdrawal,
 };
 
@@ -71,20 +73,16 @@ fn what_moves_says_how_far_it_is() {
 }
 
 #[test]
-fn a_pause_is_told_with_a_guess_at_its_reason() {
+fn a_stall_is_told_with_its_reason() {
     let mut screen = Screen::new();
     moving(&mut screen, Direction::Receiving);
     let before = Instant::now().checked_sub(Duration::from_secs(20)).expect("the machine runs for longer");
-    let mut meter = Meter::new();
-    meter.note(2 * MIB, Some(8 * MIB), before);
-    screen.card().meter = meter;
-    screen.settle();
-    let since = Duration::from_secs(20);
-    let stall = {
-        let window = screen.window();
-        explain::stall(&window.words, &window.state.cards[0], since)
-    };
-    assert!(screen.shows(&stall), "{:#?}", screen.texts());
+    for waits_for in [WaitsFor::There(Work::Disk), WaitsFor::Network] {
+        let stall = Some(Stall { waits_for, since: before });
+        screen.progress(Progress { stall, ..progress(Phase::Moving, 2 * MIB, 8 * MIB) });
+        let text = explain::stall(&screen.window().words, waits_for, Duration::from_secs(20));
+        assert!(screen.shows(&text), "{:#?}", screen.texts());
+    }
 }
 
 #[test]

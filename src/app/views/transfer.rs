@@ -144,7 +144,7 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     head_ui(ui, card, (badge, ink), right, |ui| {
         title(ui, &name);
         let fraction = if is_under_way { card.fraction() } else { Some(0.0) };
-        let ink = if matches!(standstill, Some(Standstill::Stalled(_) | Standstill::NoRoom)) {
+        let ink = if matches!(standstill, Some(Standstill::Stalled(..) | Standstill::NoRoom)) {
             p.warn
         } else {
             ink
@@ -163,7 +163,7 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         Some(Standstill::Paused(Paused { there: false, .. })) => {
             small(ui, &view.say("paused-here-means"));
         }
-        Some(Standstill::Stalled(_)) | None if is_under_way => {
+        Some(Standstill::Stalled(..)) | None if is_under_way => {
             small(ui, &explain::path(view.words, card));
         }
         // There is none at the moment.
@@ -322,7 +322,8 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
 fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_>) {
     let p = palette(ui);
     let name = name(card, view);
-    let is_wish = matches!(error, TransferError::Cancelled | TransferError::Declined);
+    let is_wish =
+        matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay);
     let badge = if is_wish { (Icon::Minus, p.muted) } else { (Icon::X, p.bad) };
     let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
     let words = explain::error(view.words, error, card.standpoint());

@@ -13,12 +13,16 @@ use tokio::{
 
 use super::{Output, lock, meanwhile};
 use crate::{
-    protocol::manifest::{Manifest, OfferKind},
+    protocol::{
+        manifest::{Manifest, OfferKind},
+        peer::Work,
+    },
     transfer::{
         blocks::BlockSet,
         control::Control,
         delivery::{Delivered, deliver},
         error::TransferError,
+        holders::Holders,
         lanes::Sink,
         leftovers::Leftovers,
         offer::{Choices, free_space, place_in},
@@ -61,7 +65,7 @@ impl Accepted {
         choices: &Choices,
         compared: &Compared,
         output: Output,
-        unfinished: &Registry,
+        (unfinished, holders): (&Registry, &Holders),
     ) -> Result<Self, TransferError> {
         if manifest.kind() == OfferKind::Text {
             let memory = Memory::default();
@@ -92,8 +96,12 @@ impl Accepted {
         let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
         // A stream has no blocks that could be named beforehand.
         let is_resumable = plan.stream().is_none();
-        let leftovers =
-            if is_resumable && choices.resumes { Leftovers::find(&folder) } else { Leftovers::default() };
+        let leftovers = if is_resumable && choices.resumes {
+            holders.make_way(&folder, |held| !held.blocks_of(&manifest, &plan).is_empty());
+            Leftovers::find(&folder)
+        } else {
+            Leftovers::default()
+        };
         let held = plan.bytes_in(&leftovers.blocks_of(&manifest, &plan));
         let (needed, free) = (plan.bytes() - held, free_space(&folder)?);
         if needed > free {
@@ -164,7 +172,7 @@ impl Checked {
                 let entries = Arc::clone(&manifest);
                 let delivered =
                     spawn_blocking(move || deliver(&folder, &entries, &wanted, &targets, &staging));
-                let Delivered { stored, placed, failures } = meanwhile(control, delivered).await;
+                let Delivered { stored, placed, failures } = meanwhile(control, Work::Disk, delivered).await;
                 report.placed = placed;
                 let others = tops.into_iter().filter(|top| !report.placed.contains(top));
                 let others: Vec<PathBuf> = others.collect();

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     protocol::{
         manifest::Entry,
-        peer::{FromReceiver, FromSender, Way, Withdrawal},
+        peer::{FromReceiver, FromSender, Way, Withdrawal, Work},
     },
     transfer::{
         blocks::{BlockSet, to_ranges},
@@ -218,9 +218,10 @@ impl Receiving<'_> {
         let Destination::Folder(_, staging) = &self.accepted.destination else {
             return self.say_stored(ranges);
         };
-        let staging = Arc::clone(staging);
+        let (staging, working) = (Arc::clone(staging), self.control.work().begin(Work::Disk));
         self.writing = Some(spawn_blocking(move || {
             let written = staging.note_stored(&ranges);
+            drop(working);
             (ranges, written)
         }));
         Ok(())
@@ -275,11 +276,11 @@ impl Receiving<'_> {
     /// way again.
     async fn check(&mut self) -> Result<bool, TransferError> {
         if let Some(mut hashing) = self.hashing.take() {
-            meanwhile_checked(self.control, &mut hashing).await??;
+            meanwhile_checked(self.control, Work::Hashing, &mut hashing).await??;
         }
         if let Destination::Folder(_, staging) = &self.accepted.destination {
             let staging = Arc::clone(staging);
-            meanwhile_checked(self.control, &mut spawn_blocking(move || staging.close())).await?;
+            meanwhile_checked(self.control, Work::Disk, &mut spawn_blocking(move || staging.close())).await?;
         }
         if let Some(bytes) = self.stream_bytes {
             self.end_stream(bytes)?;
@@ -355,7 +356,7 @@ impl Receiving<'_> {
         for entry in &damaged {
             let (staging, entry) = (Arc::clone(&staging), *entry);
             let mut reading = spawn_blocking(move || staging.read_back(entry));
-            let (hashes, _) = meanwhile_checked(self.control, &mut reading).await??;
+            let (hashes, _) = meanwhile_checked(self.control, Work::Hashing, &mut reading).await??;
             let pages = hashes.chunks(HASHES_AT_ONCE).count();
             for (number, page) in hashes.chunks(HASHES_AT_ONCE).enumerate() {
                 let last = Some(entry) == last && number + 1 == pages;
@@ -375,7 +376,7 @@ impl Receiving<'_> {
             }
             let staging = Arc::clone(staging);
             let mut reading = spawn_blocking(move || staging.read_back(entry));
-            let (_, hash) = meanwhile_checked(self.control, &mut reading).await??;
+            let (_, hash) = meanwhile_checked(self.control, Work::Hashing, &mut reading).await??;
             if self.hashes.get(&entry) != Some(&hash) {
                 return Ok(Some(entry));
             }

@@ -30,6 +30,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(8);
 /// Unless all lanes are silent, a silent one is ended only after so many blocks for each lane have arrived over others.
 const OVERTAKEN: u64 = 4;
+/// Where nothing tells a slow network from one that is gone, because no lane has anything to be compared with, silence may
+/// last so many times as long.
+const DOUBTFUL: u32 = 3;
 /// A lane that lived this long worked.
 const WORKED: Duration = Duration::from_secs(10);
 
@@ -206,11 +209,19 @@ impl Fleet {
     /// Ends lanes over which nothing arrives any more, so that what they carry goes out over others. A way around the relay
     /// on which all of them are silent is left.
     pub(super) fn end_silent(&mut self) {
-        let silent = self.shared.queue.silent(self.silence);
+        let queue = &self.shared.queue;
+        let silent = queue.silent(self.silence);
         let (open, is_direct) = self.open_lanes();
         let are_all = silent.len() >= usize::from(open);
         let is_dead = |others: u64| if are_all { is_direct } else { others >= OVERTAKEN * u64::from(open) };
-        let dead: Vec<u16> = silent.iter().filter(|s| is_dead(s.others)).map(|s| s.lane).collect();
+        let mut dead: Vec<u16> = silent.iter().filter(|s| is_dead(s.others)).map(|s| s.lane).collect();
+        if dead.is_empty() {
+            let silent = queue.silent(self.silence * DOUBTFUL);
+            let doubtful: Vec<u16> = silent.iter().map(|silent| silent.lane).collect();
+            if doubtful.len() >= usize::from(open) || queue.waits_only_for(&doubtful) {
+                dead = doubtful;
+            }
+        }
         if dead.is_empty() {
             return;
         }

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{announce, check_common, fleet::Fleet};
 use crate::{
-    protocol::peer::{FromReceiver, FromSender, Way},
+    protocol::peer::{FromReceiver, FromSender, Way, Work},
     transfer::{
         blocks::BlockSet,
         control::Control,
@@ -21,11 +21,14 @@ use crate::{
         progress::{Context, Notice, Paused, Phase},
         queue::Queue,
         tree_hash::FileHash,
+        watchdog::Working,
     },
 };
 
 /// How often news is looked for that no event brings.
 const TICK: Duration = Duration::from_millis(50);
+/// A block that has been on its way for so long has more before it than this side's limit.
+const SLOW: Duration = Duration::from_secs(5);
 /// Hashes in one message.
 const HASHES_AT_ONCE: usize = 4096;
 
@@ -55,6 +58,8 @@ pub(super) struct Sending<'a> {
     is_checked: bool,
     is_done: bool,
     has_repaired: bool,
+    /// Nothing is left but to read something for its hashes.
+    hashing: Option<Working>,
 }
 
 type Comparison = JoinHandle<(Vec<u64>, Vec<(u32, FileHash)>)>;
@@ -89,6 +94,7 @@ impl<'a> Sending<'a> {
             is_checked: false,
             is_done: false,
             has_repaired: false,
+            hashing: None,
         }
     }
 
@@ -158,9 +164,10 @@ impl<'a> Sending<'a> {
             let door = self.control.lane_door().await;
             fleet.open_all(self.control, door, self.ready.1)?;
         }
-        if self.context.lacks_room() || !self.control.hears() {
+        if self.context.lacks_room() || self.control.other_is_at_work() || !self.control.hears() {
             self.queue.excuse();
         }
+        self.control.work().set_in_flight(!self.queue.silent(SLOW).is_empty());
         fleet.end_silent();
         fleet.open_due(self.control)?;
         let lanes = fleet.open_lanes();
@@ -257,6 +264,7 @@ impl<'a> Sending<'a> {
     fn compare(&mut self) -> Comparison {
         self.context.enter(Phase::Repairing);
         (self.is_done, self.has_repaired) = (false, true);
+        self.hashing = Some(self.control.work().begin(Work::Hashing));
         let (outgoing, damaged) = (Arc::clone(&self.outgoing), std::mem::take(&mut self.damaged));
         spawn_blocking(move || {
             let mut blocks = Vec::new();
@@ -275,6 +283,7 @@ impl<'a> Sending<'a> {
 
     fn send_again(&mut self, compared: (Vec<u64>, Vec<(u32, FileHash)>)) -> Result<(), TransferError> {
         let (blocks, hashes) = compared;
+        self.hashing = None;
         self.say_hashes(&hashes)?;
         self.repairs_left = Some(blocks.iter().copied().collect());
         self.queue.again(blocks);
@@ -302,9 +311,13 @@ impl<'a> Sending<'a> {
             Some(left) => left.is_empty(),
             None => self.settled.len() >= blocks && !self.has_repaired,
         };
+        if nothing_left && !self.is_checked && self.hashing.is_none() {
+            self.hashing = Some(self.control.work().begin(Work::Hashing));
+        }
         if self.is_done || !self.is_checked || !nothing_left {
             return Ok(());
         }
+        self.hashing = None;
         self.is_done = true;
         if !self.has_repaired {
             if let Some(bytes) = stream_end {
