@@ -277,6 +277,11 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
         })
     };
     let plain = |bytes: &'static [u8]| -> Attack<'_> { Box::new(move |peer| peer.seal_bytes(bytes)) };
+    // Behind a count of heard messages, and before what makes it dishonest.
+    let done = |heard: u8, more: &'static [u8]| -> Attack<'_> {
+        let bytes = [&[heard], frame::to_bytes(&FromSender::Done).as_slice(), more].concat();
+        Box::new(move |peer| peer.seal_bytes(&bytes))
+    };
     let cases: Vec<(&str, Attack<'_>, Misbehaviour)> = vec![
         ("a changed channel", flip(0), Misbehaviour::Record),
         ("a changed author", flip(1), Misbehaviour::Record),
@@ -307,9 +312,9 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
             Misbehaviour::Record,
         ),
         ("an empty message", plain(b""), FrameError::Malformed.into()),
-        ("a count of heard messages that can't be", plain(b"\x01\x09"), Misbehaviour::Heard),
+        ("a count of heard messages that can't be", done(1, b""), Misbehaviour::Heard),
         ("an unknown message", plain(b"\x00\xff\xff\xff"), FrameError::Malformed.into()),
-        ("a message and more", plain(b"\x00\x09\x00"), FrameError::Trailing.into()),
+        ("a message and more", done(0, b"\x00"), FrameError::Trailing.into()),
         ("a list of 2^32 entries", plain(b"\x00\x01\xff\xff\xff\xff\x0f"), FrameError::Malformed.into()),
     ];
     for (name, attack, expected) in cases {
