@@ -37,7 +37,7 @@ pub use crate::{
         error::TransferError,
         listing::NotAdded,
         offer::{Answer, Choices, Offer},
-        path_mode::PathMode,
+        path_mode::{Entrance, PathMode},
         placement::OnConflict,
         progress::{Connection, Notice, Paused, Phase, Progress, Report},
         receive::Output,
@@ -80,6 +80,8 @@ pub struct SendOrder {
     pub relays: Vec<RelayChoice>,
     /// Which ways there may be. Unless it is a relay alone, and one is named, the sender also waits on a relay in this process.
     pub path_mode: PathMode,
+    /// Where this machine is to be reached directly.
+    pub entrance: Entrance,
     /// Over how many connections at most.
     pub lanes: u16,
     /// How fast at most, in bytes a second.
@@ -96,6 +98,8 @@ pub struct ReceiveOrder {
     pub relays: Vec<RelayChoice>,
     /// Which ways there may be. Unless it is a relay alone, the local network is searched as well.
     pub path_mode: PathMode,
+    /// Where this machine is to be reached directly.
+    pub entrance: Entrance,
     /// Where what arrives goes.
     pub output: Output,
     /// Over how many connections at most.

@@ -3,5 +3,6 @@
 pub mod access;
 pub mod addresses;
 pub mod client;
+pub mod gateway;
 pub mod io;
 pub mod socket;

@@ -7,7 +7,7 @@
 
 mod fields;
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, num::NonZeroU16, path::PathBuf};
 
 use directories::UserDirs;
 use serde::{Deserialize, Serialize, Serializer};
@@ -19,7 +19,7 @@ use crate::{
     protocol::relay::MAX_LANES,
     relay::{Ports, RelayConfig},
     store::{self, Problem, SaveError, Store},
-    transfer::path_mode::PathMode,
+    transfer::path_mode::{Entrance, PathMode},
 };
 use fields::{Fields, typed};
 
@@ -52,6 +52,10 @@ pub struct Settings {
     pub save_folder: Option<PathBuf>,
     /// Which ways to the other side may be used.
     pub path_mode: PathMode,
+    /// The port for direct connections; `None` has the system choose one.
+    pub direct_port: Option<NonZeroU16>,
+    /// Whether the router is asked to let direct connections in.
+    pub map_port: bool,
     /// Connections for one transfer at most, 1 to [`MAX_LANES`].
     pub lanes: u16,
     /// How fast to send at most; at least 1.
@@ -206,6 +210,11 @@ impl Settings {
         found?.password.as_deref()
     }
 
+    /// Where the other side may reach this machine directly.
+    pub fn entrance(&self) -> Entrance {
+        Entrance { port: self.direct_port, asks_gateway: self.map_port }
+    }
+
     /// Where received files go: the chosen folder, or the system's for downloads, or the home folder, or the one that
     /// the program was started in.
     pub fn save_folder(&self) -> PathBuf {
@@ -228,6 +237,9 @@ impl Settings {
             path_mode: fields
                 .take("path_mode", "must be “automatic”, “local-only” or “relay-only”", typed)
                 .unwrap_or_default(),
+            // 0 says the same as nothing.
+            direct_port: fields.number("direct_port", 0..=u16::MAX).and_then(NonZeroU16::new),
+            map_port: fields.switch("map_port").unwrap_or(usual.map_port),
             bytes_per_sec: fields.number("bytes_per_sec", 1..=i64::MAX as u64),
             code_words: fields.number("code_words", words).unwrap_or(usual.code_words),
             appearance: fields
@@ -257,6 +269,8 @@ impl Default for Settings {
             save_folder: None,
             lanes: 8,
             path_mode: PathMode::default(),
+            direct_port: None,
+            map_port: false,
             bytes_per_sec: None,
             code_words: MIN_PARTS as u8,
             appearance: Appearance::default(),

@@ -171,14 +171,14 @@ async fn an_address_that_leads_to_somebody_else_costs_that_one_a_greeting() {
 }
 
 #[tokio::test]
-async fn addresses_come_once() {
+async fn addresses_come_once_and_once_more_for_a_gateway() {
     let mut stage = Stage::new().await;
     stage.path_mode = PathMode::Automatic;
     let (relay, code) = (stage.relay.addr, code());
     let waiting = WaitingSender::new(relay, &code).await;
     let attack = async {
         let mut peer = waiting.meet().await;
-        for _ in 0..2 {
+        for _ in 0..3 {
             peer.say(&FromSender::Addresses(Vec::new())).await;
         }
         while peer.hear::<FromReceiver>().await.is_some() {}

@@ -191,6 +191,7 @@ stall-output-here = Seit { $time } bewegt sich nichts: Das Programm, das bekommt
 stall-output-there = Seit { $time } bewegt sich nichts: Das Programm auf der anderen Seite, das bekommt, was ankommt, nimmt nichts an. Es geht von selbst weiter, sobald es das tut.
 stall-limit-here = Seit { $time } bewegt sich nichts: Die Begrenzung der Geschwindigkeit in den Einstellungen lässt nicht mehr zu. Es geht von selbst weiter.
 stall-limit-there = Seit { $time } bewegt sich nichts: Die andere Seite begrenzt ihre Geschwindigkeit und lässt nicht mehr zu. Es geht von selbst weiter.
+port-refused = Port { $wished } kann nicht für direkte Verbindungen verwendet werden, vielleicht weil ihn ein anderes Programm oder eine andere Übertragung hat. Diese Übertragung hört stattdessen auf Port { $used }.
 path-direct = Direkt zwischen den beiden Computern · { $lanes ->
     [one] eine Verbindung
    *[other] { $lanes } Verbindungen
@@ -482,6 +483,10 @@ set-path-relay = Relay
 set-path-automatic-hint = Direkt, wo die beiden Computer einander erreichen, sonst über das Relay.
 set-path-local-hint = Die Daten bleiben im lokalen Netz.
 set-path-relay-hint = Immer über das Relay: Die andere Seite erfährt die Adressen dieses Computers nicht.
+set-direct-port = Port für direkte Verbindungen
+set-any-port = beliebig
+set-map-port = Den Router bitten, direkte Verbindungen hereinzulassen
+set-map-port-hint = Solange eine Übertragung läuft, mit PCP, NAT-PMP oder UPnP, falls der Router das kann. Der Code ist trotzdem nötig.
 set-rate = Tempolimit
 set-no-limit = keins, oder etwa 5 MB/s
 set-bad-rate = Schreiben Sie ein Tempo wie 5 MB/s oder 500 kB/s, oder nichts.

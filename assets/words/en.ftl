@@ -192,6 +192,7 @@ stall-output-here = Nothing has moved for { $time }: the program that gets what 
 stall-output-there = Nothing has moved for { $time }: the program on the other side that gets what arrives takes nothing. It goes on by itself as soon as that does.
 stall-limit-here = Nothing has moved for { $time }: the limit on the speed in the settings allows no more. It goes on by itself.
 stall-limit-there = Nothing has moved for { $time }: the other side limits its speed, and allows no more. It goes on by itself.
+port-refused = Port { $wished } can't be used for direct connections, perhaps because another program or another transfer has it. This transfer listens on port { $used } instead.
 path-direct = Directly between the two computers · { $lanes ->
     [one] one connection
    *[other] { $lanes } connections
@@ -480,6 +481,10 @@ set-path-relay = Relay
 set-path-automatic-hint = Directly where the two computers can reach each other, else through the relay.
 set-path-local-hint = Bytes stay within the local network.
 set-path-relay-hint = Always through the relay: the other side doesn't learn this computer's addresses.
+set-direct-port = Port for direct connections
+set-any-port = any
+set-map-port = Ask the router to let direct connections in
+set-map-port-hint = While a transfer runs, by PCP, NAT-PMP or UPnP, if the router does that. The code is still needed.
 set-rate = Speed limit
 set-no-limit = no limit, or such as 5 MB/s
 set-bad-rate = Write a speed such as 5 MB/s or 500 kB/s, or nothing.

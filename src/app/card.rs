@@ -271,6 +271,8 @@ pub(super) struct Card {
     pub(super) tries_left: Option<u8>,
     /// Somebody came with another version.
     pub(super) other_version: Option<u16>,
+    /// The port for direct connections that could not be had, and the one that is used instead.
+    pub(super) refused_port: Option<(u16, u16)>,
     pub(super) troubles: Vec<Trouble>,
     /// Troubles in all, listed or not.
     pub(super) trouble_count: usize,
@@ -324,6 +326,7 @@ impl Card {
             sheet: None,
             tries_left: None,
             other_version: None,
+            refused_port: None,
             troubles: Vec::new(),
             trouble_count: 0,
             accepted: None,
@@ -385,6 +388,7 @@ impl Card {
             Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),
             Notice::Retired => self.tries_left = Some(0),
             Notice::OtherVersion { theirs } => self.other_version = Some(theirs),
+            Notice::PortRefused { wished, used } => self.refused_port = Some((wished, used)),
             Notice::Listed(manifest) => self.know(manifest),
             Notice::LeftOut(items) => {
                 for item in items {

@@ -172,6 +172,13 @@ pub(super) fn stall(words: &Words, waits_for: WaitsFor, since: Duration) -> Stri
     words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())])
 }
 
+/// A port for direct connections that could not be had.
+pub(super) fn refused_port(words: &Words, wished: u16, used: u16) -> String {
+    // A port is a name, not an amount.
+    let args = [("wished", wished.to_string().into()), ("used", used.to_string().into())];
+    words.tell("port-refused", &args)
+}
+
 /// Which way the bytes take.
 pub(super) fn path(words: &Words, card: &Card) -> String {
     let lanes: FluentValue<'_> = card.progress.lanes.into();

@@ -180,6 +180,7 @@ impl Window {
             code: CodeChoice::Drawn { words: usize::from(settings.code_words) },
             relays: settings.relays.iter().map(choice).collect(),
             path_mode: settings.path_mode,
+            entrance: settings.entrance(),
             lanes: settings.lanes,
             bytes_per_sec: settings.bytes_per_sec,
             patience: PATIENCE,
@@ -223,6 +224,7 @@ impl Window {
             lanes: settings.lanes,
             patience: PATIENCE,
             path_mode: settings.path_mode,
+            entrance: settings.entrance(),
             unfinished: self.unfinished.clone(),
         };
         let id = self.engine.new_id();

@@ -1,6 +1,8 @@
 //! The settings as a person edits them: text that may be half typed. What is valid goes into the settings at once; what
 //! isn't is marked where it stands and leaves the settings as they were.
 
+use std::num::NonZeroU16;
+
 use crate::{
     engine::Ports,
     net::client::RelayAddress,
@@ -48,6 +50,8 @@ pub(super) struct SettingsForm {
     pub(super) host_password: String,
     /// Bytes a second with a unit, or nothing.
     pub(super) rate: String,
+    /// The port for direct connections, or nothing.
+    pub(super) direct_port: String,
     pub(super) shows_passwords: bool,
     /// The scale that the slider shows.
     pub(super) scale: f32,
@@ -78,6 +82,7 @@ impl SettingsForm {
         self.host_password = settings.host.password.clone().unwrap_or_default();
         self.scale = settings.scale;
         self.rate = settings.bytes_per_sec.map(rate_text).unwrap_or_default();
+        self.direct_port = settings.direct_port.map(|port| port.to_string()).unwrap_or_default();
     }
 
     /// Puts what is valid into `settings`.
@@ -105,6 +110,9 @@ impl SettingsForm {
         settings.host.password = (!self.host_password.is_empty()).then(|| self.host_password.clone());
         if let Some(rate) = self.parsed_rate() {
             settings.bytes_per_sec = rate;
+        }
+        if let Some(port) = self.parsed_direct_port() {
+            settings.direct_port = port;
         }
     }
 
@@ -140,6 +148,15 @@ impl SettingsForm {
         };
         let rate = (number * factor).round();
         (1.0..=1e15).contains(&rate).then_some(Some(rate as u64))
+    }
+
+    /// The port for direct connections, if it is one; nothing, or 0, lets the system choose.
+    #[allow(clippy::option_option)]
+    pub(super) fn parsed_direct_port(&self) -> Option<Option<NonZeroU16>> {
+        match self.direct_port.trim() {
+            "" => Some(None),
+            text => text.parse().ok().map(NonZeroU16::new),
+        }
     }
 
     /// Adds an empty relay and opens it.
@@ -203,6 +220,7 @@ mod tests {
         relay.password = Some(" pass word ".to_owned());
         settings.relays = vec![relay];
         settings.bytes_per_sec = Some(1_500_000);
+        settings.direct_port = NonZeroU16::new(27_010);
         let mut again = Settings::default();
         SettingsForm::new(&settings).apply_to(&mut again);
         assert_eq!(settings, again);
@@ -212,10 +230,12 @@ mod tests {
     fn what_is_half_typed_changes_nothing() {
         let mut settings = Settings::default();
         settings.bytes_per_sec = Some(7);
+        settings.direct_port = NonZeroU16::new(7);
         let mut form = SettingsForm::new(&settings);
         form.host_port = "7000000".to_owned();
         form.data_ports = "27002-".to_owned();
         form.rate = "12 parsecs".to_owned();
+        form.direct_port = "70000".to_owned();
         form.add_relay();
         let before = settings.clone();
         form.apply_to(&mut settings);

@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    num::NonZeroU64,
+    num::{NonZeroU16, NonZeroU64},
     path::PathBuf,
     str::FromStr,
 };
@@ -12,7 +12,7 @@ use clap_complete::Shell;
 
 use super::{exit, units};
 use crate::{
-    engine::{Limits, PATIENCE, PathMode, Ports},
+    engine::{Entrance, Limits, PATIENCE, PathMode, Ports},
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
 };
@@ -165,6 +165,12 @@ pub(super) struct CommonArgs {
     /// relay and nothing else, which hides this machine's addresses from the other side and says nothing to the local network.
     #[arg(long, env = "CAIMAN_PATH", value_enum, default_value_t = PathArg::Auto, value_name = "WAYS")]
     pub(super) path: PathArg,
+    /// Listen for direct connections on this port, which a firewall may let through, instead of one that the system chooses.
+    #[arg(long, env = "CAIMAN_PORT", value_name = "PORT")]
+    pub(super) port: Option<NonZeroU16>,
+    /// Ask the router to let direct connections from outside in while the transfer runs (PCP, NAT-PMP or UPnP).
+    #[arg(long)]
+    pub(super) map_port: bool,
     /// At most this many connections at once.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LANES)))]
     pub(super) lanes: u16,
@@ -174,6 +180,13 @@ pub(super) struct CommonArgs {
     /// Print what happens as one JSON object a line: to standard output, or to standard error with --stdout.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+impl CommonArgs {
+    /// Where this machine is to be reached directly.
+    pub(super) fn entrance(&self) -> Entrance {
+        Entrance { port: self.port, asks_gateway: self.map_port }
+    }
 }
 
 /// Which ways bytes may take, as the command line names them.

@@ -74,6 +74,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         code,
         relays,
         path_mode: common.path.into(),
+        entrance: common.entrance(),
         lanes: common.lanes,
         bytes_per_sec: args.rate.map(Into::into),
         patience: Duration::from_secs(common.patience),
@@ -123,8 +124,8 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     let (code, _) = invite.into_parts();
     let patience = Duration::from_secs(common.patience);
     let unfinished = Registry::at(Store::unfinished_folder());
-    let lanes = common.lanes;
-    let order = ReceiveOrder { code, relays, path_mode, output, lanes, patience, unfinished };
+    let (lanes, entrance) = (common.lanes, common.entrance());
+    let order = ReceiveOrder { code, relays, path_mode, entrance, output, lanes, patience, unfinished };
     let plan = Plan::Receive { accepts: yes || stdout, on_conflict, exclude, resumes: !no_resume };
     run(reporter, plan, interrupts, |id| Command::Receive(id, Box::new(order))).await
 }
@@ -239,6 +240,13 @@ impl Session {
                     None => "Met on the local network.".to_owned(),
                 };
                 self.reporter.say(&line, "met", json!({ "relay": name }));
+            }
+            Notice::PortRefused { wished, used } => {
+                let line = format!(
+                    "Port {wished} can't be used for direct connections here, perhaps because another program has it. This \
+                     transfer listens on port {used} instead."
+                );
+                self.reporter.say(&line, "port_refused", json!({ "wished": wished, "used": used }));
             }
             Notice::WrongTry { tries_left } => {
                 let left = show::count(u64::from(tries_left), "more try", "more tries");

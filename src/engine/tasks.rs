@@ -205,7 +205,7 @@ async fn send_task(
     cancel: CancellationToken,
     out: Out,
 ) -> TaskId {
-    let SendOrder { what, code, relays, path_mode, lanes, bytes_per_sec, patience } = order;
+    let SendOrder { what, code, relays, path_mode, entrance, lanes, bytes_per_sec, patience } = order;
     let relays = if path_mode == PathMode::LocalOnly { Vec::new() } else { relays };
     let wants_own = path_mode != PathMode::RelayOnly || relays.is_empty();
     let bound = if wants_own { Some(Beside::bind(relays.is_empty()).await) } else { None };
@@ -228,7 +228,7 @@ async fn send_task(
         out.send(listening(id, &beside.relay)).await;
     }
     let places = Places { relays, own };
-    let request = SendRequest { what, code, places, lanes, bytes_per_sec, patience, path_mode };
+    let request = SendRequest { what, code, places, lanes, bytes_per_sec, patience, path_mode, entrance };
     let end = CancellationToken::new();
     let sending = async {
         let work = async |context: &Context| send(request, person, context).await;
@@ -254,7 +254,7 @@ async fn receive_task(
     end: (CancellationToken, Arc<AtomicBool>),
     out: Out,
 ) -> TaskId {
-    let ReceiveOrder { code, mut relays, path_mode, output, lanes, patience, unfinished } = order;
+    let ReceiveOrder { code, mut relays, path_mode, entrance, output, lanes, patience, unfinished } = order;
     if path_mode == PathMode::LocalOnly {
         // An invite link may name the sender itself.
         relays
@@ -267,7 +267,8 @@ async fn receive_task(
         (Some(found), Some(searching))
     };
     let search = Search { relays, found };
-    let request = ReceiveRequest { code, search, output, lanes, patience, path_mode, unfinished, holders };
+    let request =
+        ReceiveRequest { code, search, output, lanes, patience, path_mode, entrance, unfinished, holders };
     let receiving = async {
         let work = async |context: &Context| receive(request, person, context).await;
         transfer(id, &out, end, work).await

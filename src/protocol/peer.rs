@@ -182,7 +182,8 @@ pub enum FromSender {
         digest: [u8; 32],
     },
     /// Where this machine may be reached directly, at most [`MAX_ADDRESSES`]: said before the offer and again on each new
-    /// connection. Answered in kind. Without it the other side doesn't look for a direct way.
+    /// connection, and once more on each when a gateway has opened a way in meanwhile. The first is answered in kind. Without
+    /// it the other side doesn't look for a direct way.
     Addresses(Vec<SocketAddr>),
     /// This lane is opened now, and the other side is to do the same. Its number is a slot below
     /// [`super::relay::MAX_LANES`], by which the relay knows it, plus a multiple of that for each time that the slot is
@@ -244,6 +245,7 @@ pub enum FromReceiver {
         wanted: Option<Vec<u8>>,
     },
     /// The answer to [`FromSender::Addresses`]: where this machine may be reached directly. None means that it is not to be.
+    /// Said once more on each connection when a gateway has opened a way in meanwhile.
     Addresses(Vec<SocketAddr>),
     /// Before [`FromReceiver::Accept`]: blocks that are here already, as (first, count), of the plan that follows from the
     /// acceptance.

@@ -42,6 +42,8 @@ fn everything_set() -> Settings {
         host,
         save_folder: Some(PathBuf::from("C:\\Users\\x\\Übertragung")),
         path_mode: PathMode::RelayOnly,
+        direct_port: NonZeroU16::new(27_010),
+        map_port: true,
         lanes: 3,
         bytes_per_sec: Some(20_000_000),
         code_words: 6,
@@ -121,6 +123,8 @@ fn keys_of_a_newer_version_survive() {
 #[test]
 fn each_bad_value_gives_way_to_its_default_and_is_named() {
     for (text, key) in [
+        ("direct_port = 65536", "direct_port"),
+        ("map_port = 'yes'", "map_port"),
         ("lanes = 0", "lanes"),
         ("lanes = 33", "lanes"),
         ("lanes = 70000", "lanes"),

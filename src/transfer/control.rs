@@ -24,7 +24,7 @@ use super::{
     direct::{Direct, Paths},
     error::{Misbehaviour, TransferError},
     handshake::Keys,
-    path_mode::PathMode,
+    path_mode::{Entrance, PathMode},
     progress::{Connection, Context},
     rejoin::{Home, Return},
     rendezvous::{Meeting, RelayChoice, place},
@@ -77,8 +77,10 @@ pub struct Control {
     door: Door,
     /// Ways around the relay, unless a person wants none.
     paths: Option<Paths>,
-    /// The connection on which the other side's addresses came.
-    addresses_came: Option<u64>,
+    /// The connection on which the other side's addresses came last, and how often.
+    addresses_came: (u64, u32),
+    /// The connection on which this side's were said last, with what the gateway had opened then.
+    addresses_said: Option<(u64, Option<SocketAddr>)>,
     /// Finds out why nothing moves.
     watchdog: Watchdog,
 }
@@ -143,12 +145,12 @@ impl Control {
         side: Side,
         relay: &RelayChoice,
         patience: Duration,
-        mode: PathMode,
+        (mode, entrance): (PathMode, Entrance),
         context: &Context,
     ) -> Result<Self, TransferError> {
         let Meeting { is_here, stream, lanes, token, keys: Keys { metadata, data, rejoin }, .. } = meeting;
         let known = lanes.relay();
-        let paths = Paths::open(side, &rejoin, mode, is_here);
+        let paths = Paths::open(side, &rejoin, mode, entrance, is_here);
         let home = Home {
             relay: relay.clone(),
             known,
@@ -172,7 +174,8 @@ impl Control {
             link: 0,
             door: Door::Deriving(lanes, token, data),
             paths,
-            addresses_came: None,
+            addresses_came: (0, 0),
+            addresses_said: None,
             watchdog: Watchdog::new(Arc::default()),
         })
     }
@@ -216,16 +219,43 @@ impl Control {
         self.watchdog.other_is_at_work()
     }
 
-    /// Where the other side may reach this machine directly; empty if it is not to know.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.paths.as_ref().map(Paths::addresses).unwrap_or_default()
+    /// Says where the other side may reach this machine directly, unless that was said on this connection. A sender that
+    /// is not to be reached says nothing; a receiver answers in any case.
+    pub fn say_addresses(&mut self) -> Result<(), TransferError> {
+        if self.addresses_said.is_some_and(|(link, _)| link == self.link) {
+            return Ok(());
+        }
+        self.say_addresses_again()
     }
 
-    /// The other side has said where it may be reached directly, which it does once on each connection.
+    fn say_addresses_again(&mut self) -> Result<(), TransferError> {
+        let addresses = self.paths.as_ref().map(Paths::addresses).unwrap_or_default();
+        self.addresses_said = Some((self.link, self.outside()));
+        match self.home.side {
+            Side::Sender if addresses.is_empty() => Ok(()),
+            Side::Sender => self.say(&FromSender::Addresses(addresses)),
+            Side::Receiver => self.say(&FromReceiver::Addresses(addresses)),
+        }
+    }
+
+    /// The port for direct connections that was asked for and could not be had, and the one that is used instead.
+    pub fn refused_port(&self) -> Option<(u16, u16)> {
+        self.paths.as_ref().and_then(Paths::refused_port)
+    }
+
+    /// Where the gateway lets connections from outside in, once it does.
+    fn outside(&self) -> Option<SocketAddr> {
+        self.paths.as_ref().and_then(Paths::outside)
+    }
+
+    /// The other side has said where it may be reached directly, which it does once on each connection, and once more when
+    /// its gateway has opened a way in.
     pub fn try_directly(&mut self, theirs: &[SocketAddr]) -> Result<(), TransferError> {
-        if self.addresses_came.replace(self.link) == Some(self.link) {
+        let times = if self.addresses_came.0 == self.link { self.addresses_came.1 } else { 0 };
+        if times >= 2 {
             return Err(Misbehaviour::OutOfTurn("addresses").into());
         }
+        self.addresses_came = (self.link, times + 1);
         if let Some(paths) = &mut self.paths {
             paths.try_all(theirs);
         }
@@ -267,8 +297,12 @@ impl Control {
         }
     }
 
-    /// Tells the other side, and the person on this one, why nothing moves.
+    /// Tells the other side, and the person on this one, why nothing moves; and the other side of a way in that the gateway
+    /// has opened since its addresses were said.
     fn watch(&mut self) -> Result<(), TransferError> {
+        if self.addresses_said == Some((self.link, None)) && self.outside().is_some() {
+            self.say_addresses_again()?;
+        }
         let progress = self.home.context.snapshot();
         let Look { tell, stall } = self.watchdog.look(&progress, self.hears(), Instant::now());
         self.home.context.update(|progress| progress.stall = stall);
@@ -295,22 +329,13 @@ impl Control {
         }
         self.home.context.update(|progress| progress.stall = None);
         self.returning.shutdown().await;
-        let Self { wire: Some(mut wire), talk, .. } = self else { return };
-        let last_words = async {
-            if talk.heard_since_told > 0 {
-                wire.say(talk.heard, HEARTBEAT_MESSAGE)?;
-            }
-            wire.stream
-                .write_all(&wire.outgoing[wire.written..])
-                .await
-                .map_err(|_| TransferError::PeerLost)?;
-            wire.stream.shutdown().await.map_err(|_| TransferError::PeerLost)?;
-            let mut sink = [0; 4096];
-            while wire.stream.read(&mut sink).await.is_ok_and(|read| read > 0) {}
-            Ok::<_, TransferError>(())
-        };
-        // Whoever doesn't hear them learns from the closed connection.
-        let _ = timeout(LAST_WORD, last_words).await;
+        let Self { wire, talk, paths, .. } = self;
+        if let Some(wire) = wire {
+            wire.close(&talk).await;
+        }
+        if let Some(paths) = paths {
+            paths.close().await;
+        }
     }
 
     /// One thing that happens: a message, bytes moved, a connection lost or found.
@@ -485,6 +510,25 @@ impl Wire {
         self.outgoing.extend_from_slice(&record);
         self.said = Instant::now();
         Ok(())
+    }
+
+    /// Writes what is still to be said, and waits a little for the other side to close as well.
+    async fn close(mut self, talk: &Talk) {
+        let last_words = async {
+            if talk.heard_since_told > 0 {
+                self.say(talk.heard, HEARTBEAT_MESSAGE)?;
+            }
+            self.stream
+                .write_all(&self.outgoing[self.written..])
+                .await
+                .map_err(|_| TransferError::PeerLost)?;
+            self.stream.shutdown().await.map_err(|_| TransferError::PeerLost)?;
+            let mut sink = [0; 4096];
+            while self.stream.read(&mut sink).await.is_ok_and(|read| read > 0) {}
+            Ok::<_, TransferError>(())
+        };
+        // Whoever doesn't hear them learns from the closed connection.
+        let _ = timeout(LAST_WORD, last_words).await;
     }
 
     /// What the next record says was heard, and its message and length, unless it is a heartbeat.

@@ -11,6 +11,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU16,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -25,12 +26,13 @@ use tokio::{
 use super::{
     error::TransferError,
     handshake::{read, write},
-    path_mode::PathMode,
+    path_mode::{Entrance, PathMode},
 };
 use crate::{
     crypto::{DirectKey, Nonces, RejoinKey, Side},
     net::{
         addresses::{self, Reach},
+        gateway::Opening,
         socket,
     },
     protocol::{
@@ -62,6 +64,10 @@ pub struct Paths {
     /// Whether the two met on this very machine, so that the other one may be on it too.
     is_here: bool,
     port: u16,
+    /// The port that was asked for and could not be had.
+    refused: Option<NonZeroU16>,
+    /// The port as the gateway opens it, if that was asked for.
+    opening: Option<Opening>,
     /// When the other side's addresses came.
     heard_at: Option<Instant>,
     listening: JoinSet<()>,
@@ -93,14 +99,25 @@ enum Call {
 }
 
 impl Paths {
-    /// Listens, if `mode` allows that.
-    pub fn open(side: Side, key: &RejoinKey, mode: PathMode, is_here: bool) -> Option<Self> {
+    /// Listens, if `mode` allows that: on the port that `entrance` names, or on another if that can't be had.
+    pub fn open(
+        side: Side,
+        key: &RejoinKey,
+        mode: PathMode,
+        entrance: Entrance,
+        is_here: bool,
+    ) -> Option<Self> {
         if mode == PathMode::RelayOnly {
             return None;
         }
-        let listener = socket::bind(None, 0);
+        let wished = entrance.port.map(|port| socket::bind(None, port.get()));
+        let refused = entrance.port.filter(|_| wished.as_ref().is_some_and(Result::is_err));
+        let listener = wished.and_then(Result::ok).map_or_else(|| socket::bind(None, 0), Ok);
         let listener = listener.map_err(|error| tracing::warn!(%error, "no direct paths")).ok()?;
         let port = listener.local_addr().ok()?.port();
+        // Who stays within the local network wants nobody from outside.
+        let is_asked = entrance.asks_gateway && mode == PathMode::Automatic;
+        let opening = NonZeroU16::new(port).filter(|_| is_asked).map(Opening::ask);
         let direct = Arc::new(Direct {
             side,
             key: key.direct(),
@@ -109,14 +126,33 @@ impl Paths {
         });
         let mut listening = JoinSet::new();
         listening.spawn(Arc::clone(&direct).listen(listener));
-        Some(Self { direct, mode, is_here, port, heard_at: None, listening, dialing: JoinSet::new() })
+        let dialing = JoinSet::new();
+        Some(Self { direct, mode, is_here, port, refused, opening, heard_at: None, listening, dialing })
     }
 
     /// Where the other side may reach this machine at the moment.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let here = self.is_here.then_some(IpAddr::from(Ipv4Addr::LOCALHOST));
-        let all = addresses::reachable().into_iter().filter(|ip| may_use(*ip, self.mode)).chain(here);
-        all.take(MAX_ADDRESSES).map(|ip| SocketAddr::new(ip, self.port)).collect()
+        let own = addresses::reachable().into_iter().filter(|ip| may_use(*ip, self.mode)).chain(here);
+        let own = own.map(|ip| SocketAddr::new(ip, self.port));
+        self.outside().into_iter().chain(own).take(MAX_ADDRESSES).collect()
+    }
+
+    /// Where the gateway lets connections from outside in, once it does.
+    pub fn outside(&self) -> Option<SocketAddr> {
+        self.opening.as_ref().and_then(Opening::outside)
+    }
+
+    /// The port that was asked for and could not be had, and the one that is used instead.
+    pub fn refused_port(&self) -> Option<(u16, u16)> {
+        self.refused.map(|refused| (refused.get(), self.port))
+    }
+
+    /// Ends it all. What the gateway has opened is closed.
+    pub async fn close(self) {
+        if let Some(opening) = self.opening {
+            opening.close().await;
+        }
     }
 
     /// The two have met again, perhaps from other networks: what was found is worth nothing any more.
@@ -376,7 +412,8 @@ mod tests {
     /// The two ends of a session on this machine.
     fn ends() -> (Paths, Paths) {
         let secrets = secrets();
-        let open = |side| Paths::open(side, &secrets[0], PathMode::Automatic, true).unwrap();
+        let open =
+            |side| Paths::open(side, &secrets[0], PathMode::Automatic, Entrance::default(), true).unwrap();
         (open(Side::Sender), open(Side::Receiver))
     }
 
@@ -436,6 +473,26 @@ mod tests {
         let from = sender.direct().lane(Way::FromSender, 0, 3).await.unwrap();
         let to = receiver.direct().lane(Way::FromSender, 0, 3).await.unwrap();
         timeout(GUARD, say(from, to)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_gives_way_to_another_and_is_named() {
+        let [secret, _] = secrets();
+        let listen = |port| {
+            let entrance = Entrance { port: NonZeroU16::new(port), asks_gateway: false };
+            Paths::open(Side::Sender, &secret, PathMode::Automatic, entrance, true).unwrap()
+        };
+        let first = listen(0);
+        assert_eq!(first.refused_port(), None);
+        let second = listen(first.port);
+        assert_eq!(second.refused_port(), Some((first.port, second.port)));
+        assert_ne!(first.port, second.port);
+        let port = first.port;
+        drop((first, second));
+        // The listener goes with its task, a moment later.
+        while listen(port).refused_port().is_some() {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

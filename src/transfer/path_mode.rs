@@ -1,4 +1,6 @@
-//! Which ways to the other side a person allows.
+//! Which ways to the other side a person allows, and where this machine is to be reached.
+
+use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,4 +15,13 @@ pub enum PathMode {
     LocalOnly,
     /// A relay; nothing is told to the local network, and no address to the other side.
     RelayOnly,
+}
+
+/// Where the other side may reach this machine directly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Entrance {
+    /// The port; `None` has the system choose one.
+    pub port: Option<NonZeroU16>,
+    /// Whether the gateway is asked to let connections from outside in.
+    pub asks_gateway: bool,
 }

@@ -114,6 +114,13 @@ pub enum Notice {
         /// The relay between them; `None`: the sender's own, which a receiver found on the local network.
         relay: Option<RelayAddress>,
     },
+    /// The port for direct connections that was asked for can't be had.
+    PortRefused {
+        /// That port.
+        wished: u16,
+        /// The one that is used instead.
+        used: u16,
+    },
     /// Somebody tried a wrong code.
     WrongTry {
         /// How many more are allowed.
@@ -243,6 +250,13 @@ impl Context {
                 place.send(notice);
                 (self.wake)();
             }
+        }
+    }
+
+    /// Tells of a port that could not be had, if there is one, and of the one that is used instead.
+    pub async fn tell_refused_port(&self, refused: Option<(u16, u16)>) {
+        if let Some((wished, used)) = refused {
+            self.tell(Notice::PortRefused { wished, used }).await;
         }
     }
 

@@ -29,7 +29,7 @@ use super::{
     holders::{Hold, Holders},
     lanes::{Claims, ReceiveLanes, WithoutRoom},
     offer::{Answer, Choices, Offer},
-    path_mode::PathMode,
+    path_mode::{Entrance, PathMode},
     progress::{Context, Notice, Paused, Phase, Report},
     rendezvous::{Search, explain_loss, meet_sender},
     same::{Compared, alike},
@@ -68,6 +68,8 @@ pub struct ReceiveRequest {
     pub patience: Duration,
     /// Which ways bytes may take.
     pub path_mode: PathMode,
+    /// Where this machine is to be reached directly.
+    pub entrance: Entrance,
     /// Where it is written down that there is something to go on with.
     pub unfinished: Registry,
     /// Who else receives at the same time, in this engine.
@@ -104,8 +106,9 @@ pub async fn receive(
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
     let relay = meeting.relay.clone();
-    let mut control =
-        Control::new(meeting, Side::Receiver, &relay, request.patience, request.path_mode, context)?;
+    let ways = (request.path_mode, request.entrance);
+    let mut control = Control::new(meeting, Side::Receiver, &relay, request.patience, ways, context)?;
+    context.tell_refused_port(control.refused_port()).await;
     let max_lanes = request.lanes.clamp(1, MAX_LANES);
     let give_way = CancellationToken::new();
     let mut kept = Kept::of(request.holders, context, &give_way);
@@ -455,7 +458,7 @@ async fn meanwhile<T>(control: &mut Control, work: Work, mut task: JoinHandle<T>
 fn check_common(control: &mut Control, message: &FromSender) -> Result<(), TransferError> {
     match message {
         FromSender::Addresses(theirs) => {
-            control.say(&FromReceiver::Addresses(control.addresses()))?;
+            control.say_addresses()?;
             control.try_directly(theirs)
         }
         // Lanes of a connection that is lost, or of a transfer that hasn't begun; a hash that crossed the answer.

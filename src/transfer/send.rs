@@ -23,7 +23,7 @@ use super::{
     lanes::SendLanes,
     listing::Listing,
     outgoing::{Content, Outgoing},
-    path_mode::PathMode,
+    path_mode::{Entrance, PathMode},
     plan::{Plan, Wanted},
     progress::{Context, Notice, Phase, Report},
     queue::Queue,
@@ -77,6 +77,8 @@ pub struct SendRequest {
     pub patience: Duration,
     /// Which ways bytes may take.
     pub path_mode: PathMode,
+    /// Where this machine is to be reached directly.
+    pub entrance: Entrance,
 }
 
 /// No more pages are queued while the other side may not have heard so many bytes. Bounds the memory for them, and how fast
@@ -94,7 +96,7 @@ pub struct Person {
 
 /// Runs one transfer to its end.
 pub async fn send(request: SendRequest, person: Person, context: &Context) -> Result<Report, TransferError> {
-    let SendRequest { what, code, places, lanes, bytes_per_sec, patience, path_mode } = request;
+    let SendRequest { what, code, places, lanes, bytes_per_sec, patience, path_mode, entrance } = request;
     let Person { additions, pause } = person;
     let mut listing = Listing::start(what, additions, &context.cancel)?;
     let meeting = tokio::select! {
@@ -107,11 +109,13 @@ pub async fn send(request: SendRequest, person: Person, context: &Context) -> Re
         }
     };
     let relay = meeting.relay.clone();
-    let mut control = Control::new(meeting, Side::Sender, &relay, patience, path_mode, context)?;
+    let ways = (path_mode, entrance);
+    let mut control = Control::new(meeting, Side::Sender, &relay, patience, ways, context)?;
+    context.tell_refused_port(control.refused_port()).await;
     let limits = Limits { lanes: lanes.clamp(1, MAX_LANES), bytes_per_sec };
     let work = async {
         context.enter(Phase::Listing);
-        announce(&mut control)?;
+        control.say_addresses()?;
         let offered = finish_listing(&mut control, &mut listing, context).await?;
         tokio::select! {
             ended = run(&mut control, offered, limits, pause, context) => ended,
@@ -226,14 +230,6 @@ async fn finish_listing(
                 check_common(control, &message)?;
             }
         }
-    }
-}
-
-/// Says where this machine may be reached directly, if the other side is to know.
-fn announce(control: &mut Control) -> Result<(), TransferError> {
-    match control.addresses() {
-        addresses if addresses.is_empty() => Ok(()),
-        addresses => control.say(&FromSender::Addresses(addresses)),
     }
 }
 

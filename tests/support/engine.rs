@@ -12,9 +12,9 @@ use std::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Event, Notice, Offer, Output, PathMode, Phase,
-        Progress, ReceiveOrder, Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report,
-        SendOrder, TaskId, TransferError, What,
+        Answer, Choices, CodeChoice, Command, Engine, Entrance, Event, Notice, Offer, Output, PathMode,
+        Phase, Progress, ReceiveOrder, Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig,
+        Report, SendOrder, TaskId, TransferError, What,
     },
     net::client::RelayAddress,
 };
@@ -325,6 +325,7 @@ impl World {
             code,
             relays: vec![self.relay()],
             path_mode: PathMode::RelayOnly,
+            entrance: Entrance::default(),
             lanes: 8,
             bytes_per_sec: None,
             patience: Duration::ZERO,
@@ -340,6 +341,7 @@ impl World {
             lanes: 8,
             patience: Duration::ZERO,
             path_mode: PathMode::RelayOnly,
+            entrance: Entrance::default(),
             unfinished: Registry::default(),
         }
     }

@@ -29,7 +29,7 @@ pub fn caiman(args: &[impl AsRef<OsStr>]) -> Command {
 
 /// Keeps the settings of whoever runs the tests out of a command.
 pub fn clean(command: &mut Command) {
-    for name in ["CAIMAN_CODE", "CAIMAN_SERVER", "CAIMAN_PASSWORD", "CAIMAN_LOG", "RUST_LOG"] {
+    for name in ["CAIMAN_CODE", "CAIMAN_SERVER", "CAIMAN_PASSWORD", "CAIMAN_LOG", "CAIMAN_PORT", "RUST_LOG"] {
         command.env_remove(name);
     }
     let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nobody");

@@ -97,6 +97,7 @@ impl Stage {
             lanes: 4,
             patience: self.patience,
             path_mode: self.path_mode,
+            entrance: caiman::engine::Entrance::default(),
             unfinished: caiman::engine::Registry::default(),
         };
         self.drive(id, Command::Receive(id, Box::new(order)), decide).await
@@ -110,6 +111,7 @@ impl Stage {
             code: CodeChoice::Own(code.clone()),
             relays: vec![self.relay_choice()],
             path_mode: self.path_mode,
+            entrance: caiman::engine::Entrance::default(),
             lanes: 4,
             bytes_per_sec: None,
             patience: self.patience,

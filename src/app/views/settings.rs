@@ -452,6 +452,17 @@ fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
             PathMode::RelayOnly => "set-path-relay-hint",
         }),
     );
+    if settings.path_mode != PathMode::RelayOnly {
+        let name = view.say("set-direct-port");
+        has_changed |= field(ui, &name, &mut state.form.direct_port, &view.say("set-any-port"), false);
+        if state.form.parsed_direct_port().is_none() {
+            wrong(ui, &view.say("set-bad-port"));
+        }
+    }
+    if settings.path_mode == PathMode::Automatic {
+        has_changed |= form::switch(ui, &mut settings.map_port, &view.say("set-map-port"));
+        hint_ui(ui, &view.say("set-map-port-hint"));
+    }
     has_changed |= field(ui, &view.say("set-rate"), &mut state.form.rate, &view.say("set-no-limit"), false);
     if state.form.parsed_rate().is_none() {
         wrong(ui, &view.say("set-bad-rate"));

@@ -169,6 +169,9 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         // There is none at the moment.
         _ => {}
     }
+    if let Some((wished, used)) = card.refused_port {
+        small(ui, &explain::refused_port(view.words, wished, used));
+    }
     troubles_ui(ui, card, view);
 }
 

@@ -8,7 +8,7 @@ use tokio::{
     time::interval,
 };
 
-use super::{announce, check_common, fleet::Fleet};
+use super::{check_common, fleet::Fleet};
 use crate::{
     protocol::peer::{FromReceiver, FromSender, Way, Work},
     transfer::{
@@ -157,7 +157,7 @@ impl<'a> Sending<'a> {
         let link = self.control.link();
         if fleet.is_at_home() && fleet.link() != link {
             fleet.leave();
-            announce(self.control)?;
+            self.control.say_addresses()?;
         }
         if fleet.has_left() && self.ready.0 == link {
             self.queue.requeue(None);
