@@ -1,11 +1,12 @@
 @echo off
-rem Run this in the folder that holds caiman.exe; administrator's rights are not needed. For the current user alone it sets up
+rem Run this in the folder that holds caiman.exe and caimanw.exe, which opens its window without a terminal;
+rem administrator's rights are not needed. For the current user alone it sets up
 rem - "Send with Caiman" in Explorer's menu of a file or folder,
 rem - "Caiman" under "Send to" there, which takes any number of them at once,
 rem - invite links (caiman:...).
 rem "register.cmd /remove" takes all of it back. After moving the folder, run it again.
 setlocal
-set "exe=%~dp0caiman.exe"
+set "exe=%~dp0caimanw.exe"
 rem Delayed, so that a folder's name may hold any character.
 setlocal EnableDelayedExpansion
 set "classes=HKCU\Software\Classes"
@@ -51,7 +52,7 @@ echo Removed.
 exit /b 0
 
 :missing
-echo There is no "!exe!": run this in the folder of caiman.exe.
+echo There is no "!exe!": run this in the folder of caiman.exe and caimanw.exe.
 exit /b 1
 
 :failed

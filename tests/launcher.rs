@@ -1,0 +1,43 @@
+//! `caimanw`, which opens the window without a terminal: it hands everything to the program beside it.
+
+#![cfg(unix)]
+
+use std::{
+    fs, os::unix::fs::PermissionsExt, path::Path, process::Command, sync::mpsc, thread, time::Duration,
+};
+
+/// A folder's copy of the launcher.
+fn launcher(folder: &Path) -> Command {
+    let copy = folder.join("caimanw");
+    fs::copy(env!("CARGO_BIN_EXE_caimanw"), &copy).unwrap();
+    Command::new(copy)
+}
+
+/// Waits for a line in a named pipe.
+fn heard(pipe: &Path) -> String {
+    let (tell, told) = mpsc::channel();
+    let pipe = pipe.to_owned();
+    thread::spawn(move || tell.send(fs::read_to_string(pipe)));
+    told.recv_timeout(Duration::from_mins(1)).expect("the program was started").unwrap()
+}
+
+#[test]
+fn the_program_beside_it_gets_the_arguments_and_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("said");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let program = folder.path().join("caiman");
+    // It doesn't end before it is heard.
+    let script = format!("#!/bin/sh\nfor each; do echo \"<$each>\"; done >'{}'\n", pipe.display());
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let status = launcher(folder.path()).args(["two words", "", "ümläut"]).status().unwrap();
+    assert!(status.success());
+    assert_eq!(heard(&pipe), "<two words>\n<>\n<ümläut>\n");
+}
+
+#[test]
+fn without_a_program_beside_it_it_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!launcher(folder.path()).status().unwrap().success());
+}
