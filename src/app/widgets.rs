@@ -4,9 +4,9 @@
 pub(super) mod form;
 
 use eframe::egui::{
-    Align, AsIdSalt, Color32, CornerRadius, CursorIcon, FontId, Frame, InnerResponse, Label, Layout, Margin,
-    Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Style, TextWrapMode, Ui,
-    UiBuilder, UiKind, UiStack, Vec2, WidgetInfo, WidgetText, pos2, vec2,
+    Align, AsIdSalt, Color32, CornerRadius, CursorIcon, FontId, Frame, Id, InnerResponse, Label, Layout,
+    Margin, Mesh, Pos2, Rect, Response, RichText, Role, Sense, Shape, Stroke, StrokeKind, Style,
+    TextWrapMode, Ui, UiBuilder, UiKind, UiStack, Vec2, WidgetInfo, WidgetText, pos2, vec2,
 };
 pub(super) use lucide_icons::Icon;
 
@@ -438,8 +438,47 @@ pub(super) fn qr(ui: &mut Ui, modules: &[Vec<bool>], most: f32, name: &str) -> R
     response
 }
 
-/// Controls at the right end of a row, laid out from the right; the rest of the row comes first.
+/// A row with controls at its right end, which keep their room. The keyboard and a screen reader come to them last and from
+/// left to right, as a person reads. So they are drawn last, where they ended before; where they turn out to be wider or
+/// narrower the page is laid out once more.
 pub(super) fn row<L>(
+    ui: &mut Ui,
+    height: f32,
+    right: impl FnOnce(&mut Ui),
+    left: impl FnOnce(&mut Ui) -> L,
+) -> L {
+    let own = ui.next_auto_id().with("right end");
+    // Rows of one list are alike, so one that is scrolled into sight mostly needs no second layout.
+    let alike = Id::unique(("right end of a row", height.to_bits()));
+    let before = ui.data(|data| data.get_temp(own).or_else(|| data.get_temp(alike))).unwrap_or(0.0_f32);
+    let gap = if before > 0.0 { ui.spacing().item_spacing.x } else { 0.0 };
+    let size = vec2(ui.available_width(), height);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_height(height);
+        let whole = Rect::from_min_size(ui.min_rect().min, size);
+        let room = vec2((size.x - before - gap).max(0.0), height);
+        let done = ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_size(room);
+            left(ui)
+        });
+        // It may be wider this time, so its place is open to the right.
+        let end = whole.translate(vec2(size.x - before, 0.0));
+        let shown = ui.scope_builder(UiBuilder::new().max_rect(end), right);
+        let now = shown.response.rect.width();
+        ui.data_mut(|data| {
+            data.insert_temp(own, now);
+            data.insert_temp(alike, now);
+        });
+        if (now - before).abs() > 0.5 {
+            ui.ctx().request_discard("the right end of a row has another width");
+        }
+        done.inner
+    })
+    .inner
+}
+
+/// A row with words at its right end, which keep their room whatever they are. There is nothing to reach in them.
+pub(super) fn row_of_words<L>(
     ui: &mut Ui,
     height: f32,
     right: impl FnOnce(&mut Ui),

@@ -118,6 +118,39 @@ fn the_history() {
     check_reach(&mut screen, &below);
 }
 
+/// The controls at the right end of a row came in the order in which they were laid out: from the edge.
+#[test]
+fn tab_goes_through_a_row_as_people_read() {
+    let mut screen = Screen::with_relay("127.0.0.1:1");
+    let id = screen.made_up(Direction::Receiving);
+    screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 100)])));
+    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(100) });
+    screen.progress(made_up::progress(Phase::Moving, 10, 100));
+    let names: Vec<String> = ["history", "settings"].map(|key| screen.say(key)).into();
+    let of_card = ["pause-named", "cancel-named"].map(|key| screen.say_named(key, "notes.txt"));
+    let expected: Vec<String> = names.into_iter().chain(of_card).collect();
+    let mut reached = Vec::new();
+    for _ in 0..20 {
+        screen.press(Key::Tab);
+        let name = screen.focused().map(|(_, name)| name).unwrap_or_default();
+        if expected.contains(&name) && !reached.contains(&name) {
+            reached.push(name);
+        }
+    }
+    // Where it starts is of no matter.
+    let first =
+        expected.iter().position(|name| Some(name) == reached.first()).expect("Tab comes to one of them");
+    let round: Vec<String> = expected.iter().cycle().skip(first).take(expected.len()).cloned().collect();
+    assert_eq!(reached, round);
+    // A screen reader goes the same way, from the name to the buttons.
+    let texts = screen.texts();
+    let place = |name: &str| texts.iter().position(|text| text == name).expect("it is there");
+    assert!(
+        place("notes.txt") < place(&expected[2]) && place(&expected[2]) < place(&expected[3]),
+        "{texts:#?}"
+    );
+}
+
 #[test]
 fn backwards_as_well() {
     let mut screen = Screen::new();

@@ -24,13 +24,13 @@ pub(crate) const NAME: &str = "Caiman";
 pub(crate) fn header_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let (history, settings) = (view.say("history"), view.say("settings"));
     let right = |ui: &mut Ui| {
-        if icon_button(ui, Icon::Settings, &settings).clicked() {
-            view.act(Action::Show(Some(Dialog::Settings)));
-        }
+        relay_pill(ui, state, view);
         if icon_button(ui, Icon::History, &history).clicked() {
             view.act(Action::Show(Some(Dialog::History)));
         }
-        relay_pill(ui, state, view);
+        if icon_button(ui, Icon::Settings, &settings).clicked() {
+            view.act(Action::Show(Some(Dialog::Settings)));
+        }
     };
     row(ui, 40.0, right, |ui| {
         let p = palette(ui);
@@ -63,7 +63,7 @@ fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
         }
     };
     let font = theme::font(Weight::Regular, size::SMALL);
-    let room = (ui.available_width() - 190.0).max(60.0);
+    let room = (ui.available_width() - 280.0).max(60.0);
     let text_ui = WidgetText::from(RichText::new(&text).font(font.clone()).color(p.text));
     let galley = text_ui.into_galley(ui, Some(TextWrapMode::Truncate), room, font);
     let margin = Margin::symmetric(12, 8);

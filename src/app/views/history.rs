@@ -33,10 +33,10 @@ pub(crate) fn history_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
         let entries = state.history.entries();
         let mut closes = false;
         let right = |ui: &mut Ui| {
-            closes = icon_button(ui, Icon::X, &close).clicked();
             if !entries.is_empty() && Button::new(Kind::Quiet, &clear).icon(Icon::Trash2).ui(ui).clicked() {
                 view.act(Action::ClearHistory);
             }
+            closes = icon_button(ui, Icon::X, &close).clicked();
         };
         row(ui, 36.0, right, |ui| heading(ui, &name));
         ui.add_space(space::XS);
@@ -75,15 +75,16 @@ fn entry_ui(ui: &mut Ui, entry: &Entry, view: &mut View<'_>) {
     let target = entry.paths.first().or(entry.kept.as_ref()).or(entry.folder.as_ref());
     let mut did = None;
     let right = |ui: &mut Ui| {
+        if let Some(target) = target {
+            if icon_button(ui, Icon::ExternalLink, &format!("{open}: {what}")).clicked() {
+                did = Some(Action::OpenPath(target.clone()));
+            }
+            if icon_button(ui, Icon::FolderOpen, &format!("{show}: {what}")).clicked() {
+                did = Some(Action::Reveal(target.clone()));
+            }
+        }
         if icon_button(ui, Icon::X, &forget).clicked() {
             did = Some(Action::ForgetHistory(entry.id));
-        }
-        let Some(target) = target else { return };
-        if icon_button(ui, Icon::FolderOpen, &format!("{show}: {what}")).clicked() {
-            did = Some(Action::Reveal(target.clone()));
-        }
-        if icon_button(ui, Icon::ExternalLink, &format!("{open}: {what}")).clicked() {
-            did = Some(Action::OpenPath(target.clone()));
         }
     };
     let (sign, ink) = match &entry.outcome {

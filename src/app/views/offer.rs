@@ -81,12 +81,12 @@ fn tree_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View
         let (all, none) = (view.say("tick-all"), view.say("tick-none"));
         let mut did = None;
         let right = |ui: &mut Ui| {
-            if link(ui, &none).clicked() {
-                did = Some(Action::Sheet(card.id, SheetAction::TickAll(false)));
-            }
-            ui.add_space(space::XS);
             if link(ui, &all).clicked() {
                 did = Some(Action::Sheet(card.id, SheetAction::TickAll(true)));
+            }
+            ui.add_space(space::XS);
+            if link(ui, &none).clicked() {
+                did = Some(Action::Sheet(card.id, SheetAction::TickAll(false)));
             }
         };
         row(ui, theme::CONTROL_HEIGHT, right, |ui| search_ui(ui, card, sheet, view));

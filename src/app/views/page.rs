@@ -64,14 +64,14 @@ fn banners_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     for banner in &state.banners {
         let (ground, ink, sign) = banner.tone.look(palette(ui));
         let right = |ui: &mut Ui| {
-            if icon_button(ui, Icon::X, &close).clicked() {
-                closed = Some(banner.id);
-            }
             if let Some((text, action)) = &banner.way_on
                 && link(ui, text).clicked()
             {
                 closed = Some(banner.id);
                 did = Some(action.clone());
+            }
+            if icon_button(ui, Icon::X, &close).clicked() {
+                closed = Some(banner.id);
             }
         };
         part(ui, ("banner", banner.id), |ui| {
@@ -99,11 +99,11 @@ fn offered_code_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let (take, close) = (view.say("clipboard-take"), view.say("close"));
     let mut did = None;
     let right = |ui: &mut Ui| {
-        if icon_button(ui, Icon::X, &close).clicked() {
-            did = Some(Action::ForgetOffered);
-        }
         if link(ui, &take).clicked() {
             did = Some(Action::FillCode(code.clone()));
+        }
+        if icon_button(ui, Icon::X, &close).clicked() {
+            did = Some(Action::ForgetOffered);
         }
     };
     part(ui, "offered code", |ui| {

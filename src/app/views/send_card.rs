@@ -13,8 +13,8 @@ use crate::{
         state::{Dialog, State},
         theme::{self, palette, size, space},
         widgets::{
-            self, Button, Icon, Kind, Tone, fitting, icon, icon_button, link, muted, note, part, row, small,
-            title_with,
+            self, Button, Icon, Kind, Tone, fitting, icon, icon_button, link, muted, note, part, row,
+            row_of_words, small, title_with,
         },
     },
     engine::{PathMode, Phase},
@@ -224,7 +224,7 @@ fn list_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
             let right = |ui: &mut Ui| {
                 small(ui, &size);
             };
-            row(ui, LIST_ROW, right, |ui| {
+            row_of_words(ui, LIST_ROW, right, |ui| {
                 icon(ui, sign, 15.0, palette(ui).muted);
                 ui.add(Label::new(Shown(entry.path.as_str()).to_string()).truncate());
             });

@@ -163,28 +163,27 @@ fn relay_head_ui(
     let mut tests = false;
     let is_raised = state.form.raised.take_if(|raised| *raised == index).is_some();
     let right = |ui: &mut Ui| {
-        if icon_button(ui, Icon::Trash2, &remove).clicked() {
-            *removed = Some(index);
+        let can = draft.parsed().is_some();
+        let name = named("set-test-named");
+        let button = Button::new(Kind::Secondary, &test).name(&name).enabled(can).ui(ui);
+        if is_raised && index == 0 {
+            // It is at the top and can't be moved any further.
+            button.request_focus();
         }
-        edits = icon_button(ui, Icon::Pencil, &edit).clicked();
-        let mut follows = is_raised;
+        tests = button.clicked() && can;
         if index > 0 {
             let button = icon_button(ui, Icon::ArrowUp, &raise);
-            if std::mem::take(&mut follows) {
+            if is_raised {
                 button.request_focus();
             }
             if button.clicked() {
                 *moved = Some(index);
             }
         }
-        let can = draft.parsed().is_some();
-        let name = named("set-test-named");
-        let button = Button::new(Kind::Secondary, &test).name(&name).enabled(can).ui(ui);
-        if follows {
-            // It is at the top and can't be moved any further.
-            button.request_focus();
+        edits = icon_button(ui, Icon::Pencil, &edit).clicked();
+        if icon_button(ui, Icon::Trash2, &remove).clicked() {
+            *removed = Some(index);
         }
-        tests = button.clicked() && can;
     };
     row(ui, theme::CONTROL_HEIGHT, right, |ui| {
         let font = theme::font(Weight::Medium, size::BODY);

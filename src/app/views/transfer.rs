@@ -14,8 +14,8 @@ use crate::{
         theme::{self, Weight, palette, size, space},
         unfinished::Resume,
         widgets::{
-            self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, part, row, signed_note, small,
-            tile, title,
+            self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, part, row, row_of_words,
+            signed_note, small, tile, title,
         },
         words::Words,
     },
@@ -131,15 +131,16 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let has_graph = is_under_way && ui.available_width() >= ROOM_FOR_GRAPH;
     let (mut cancels, mut pauses) = (false, None);
     let right = |ui: &mut Ui| {
-        cancels = icon_button(ui, Icon::X, &cancel).clicked();
-        part(ui, "pause", |ui| pauses = pause_ui(ui, card, &name, view));
+        if has_graph {
+            ui.add_space(space::XS);
+            graph(ui, card.meter.last_minute(), vec2(120.0, 34.0), &view.say("graph"));
+        }
         if is_under_way {
             part(ui, "speed", |ui| speed_ui(ui, card, view));
         }
-        if has_graph {
-            graph(ui, card.meter.last_minute(), vec2(120.0, 34.0), &view.say("graph"));
-            ui.add_space(space::XS);
-        }
+        part(ui, "pause", |ui| pauses = pause_ui(ui, card, &name, view));
+        // What stands before it comes and goes.
+        part(ui, "cancel", |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked());
     };
     head_ui(ui, card, (badge, ink), right, |ui| {
         title(ui, &name);
@@ -452,7 +453,7 @@ fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         area.show_rows(ui, TROUBLE_ROW, card.troubles.len(), |ui, range| {
             for trouble in card.troubles.get(range).unwrap_or_default() {
                 let text = trouble_text(view.words, trouble);
-                row(
+                row_of_words(
                     ui,
                     TROUBLE_ROW,
                     |_| (),

@@ -14,7 +14,7 @@ use crate::{
         unfinished::Resume,
         widgets::{
             self, Button, Icon, Kind, bar, dialog_frame, hairline, heading, link, muted, name_dialog, part,
-            row, small, tile, title,
+            row, row_of_words, small, tile, title,
         },
     },
     engine::Unfinished,
@@ -34,7 +34,7 @@ pub(crate) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
         ui.add_space(space::S);
     }
     let name = view.say("unfinished");
-    row(ui, 28.0, |_| (), |ui| heading(ui, &name));
+    row_of_words(ui, 28.0, |_| (), |ui| heading(ui, &name));
     widgets::card(ui, |ui| {
         ui.set_width(ui.available_width());
         muted(ui, &view.say("unfinished-hint"));
@@ -59,14 +59,14 @@ fn row_ui(ui: &mut Ui, unfinished: &Unfinished, view: &mut View<'_>) {
         let button = |kind, text, icon, name| {
             Button::new(kind, if has_words { text } else { "" }).icon(icon).name(name)
         };
-        if button(Kind::Quiet, &discard, Icon::Trash2, &discard_name).ui(ui).clicked() {
-            did = Some(Action::AskDiscard(unfinished.id.clone()));
-        }
+        ui.add_space(space::XS);
         if button(Kind::Secondary, &resume, Icon::Play, &resume_name).ui(ui).clicked() {
             let staging = unfinished.staging();
             did = Some(Action::Resume(Resume { name: name.clone(), staging }));
         }
-        ui.add_space(space::XS);
+        if button(Kind::Quiet, &discard, Icon::Trash2, &discard_name).ui(ui).clicked() {
+            did = Some(Action::AskDiscard(unfinished.id.clone()));
+        }
     };
     row(ui, ROW, right, |ui| {
         let sign = match unfinished.names.first() {
