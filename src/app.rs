@@ -45,6 +45,7 @@ use crate::{
     engine::{Command, Engine, Events, Registry, TaskId},
     history::History,
     settings::{Appearance, Loaded, ReduceMotion, Settings, WindowSize, WindowSystem},
+    store::Store,
 };
 use action::Action;
 use arrival::Arrival;
@@ -86,7 +87,7 @@ pub enum RunError {
 /// this person's runs already, that one gets them.
 pub fn run(args: Vec<OsString>) -> Result<(), RunError> {
     let folder = env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let arrival = Arrival::from_args(&folder, args)?;
+    let arrival = Arrival::from_args(&folder, args).map_err(|error| tell(error.into()))?;
     let listener = match instance::claim(&arrival) {
         Ok(Claim::First(listener)) => Some(listener),
         Ok(Claim::HandedOver) => return Ok(()),
@@ -119,7 +120,9 @@ pub fn run(args: Vec<OsString>) -> Result<(), RunError> {
 
 /// Shows why there is no window to whoever started the program from a menu.
 fn tell(error: RunError) -> RunError {
-    launch::notify(&error.to_string());
+    let settings = Settings::look(&Store::of_settings()).settings;
+    let words = Words::of(settings.language.as_deref());
+    launch::notify(&words.say("start-no-window"), &explain::start(&words, &error));
     error
 }
 
@@ -176,11 +179,11 @@ impl Window {
         theme::install(ctx);
         let mut state = State::new(loaded.settings, past.history, theme::icon(ctx));
         if let Some(problem) = loaded.problem {
-            let args = [("detail", problem.to_string().into())];
+            let args = [("detail", explain::problem(&words, &problem).into())];
             state.tell(Tone::Warning, words.tell("settings-problem", &args));
         }
         if let Some(problem) = past.problem {
-            let args = [("detail", problem.to_string().into())];
+            let args = [("detail", explain::problem(&words, &problem).into())];
             state.tell(Tone::Warning, words.tell("history-problem", &args));
         }
         for entry in &past.interrupted {
@@ -440,9 +443,12 @@ impl Window {
     /// The title tells how far things are; the machine stays awake while bytes move.
     fn keep_up_appearances(&mut self, ctx: &Context) {
         let now = Instant::now();
-        let title = match self.state.fraction() {
-            Some(fraction) => format!("{} % – {}", (fraction * 100.0).floor(), views::header::NAME),
-            None => views::header::NAME.to_owned(),
+        let done = self.state.fraction().map(|fraction| format!("{} %", (fraction * 100.0).floor()));
+        let paused = self.state.is_paused().then(|| self.words.say("paused-here"));
+        let parts: Vec<String> = [done, paused].into_iter().flatten().collect();
+        let title = match parts.join(" · ") {
+            nothing if nothing.is_empty() => views::header::NAME.to_owned(),
+            state => format!("{state} – {}", views::header::NAME),
         };
         if title != self.title {
             ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
@@ -450,7 +456,8 @@ impl Window {
         }
         let wants_awake = self.state.settings.keep_awake && self.state.wants_awake(now);
         if wants_awake != self.is_awake {
-            self.desk.ask(Job::Awake(wants_awake));
+            let why = || self.words.say("awake-why");
+            self.desk.ask(if wants_awake { Job::StayAwake(why()) } else { Job::MaySleep });
             self.is_awake = wants_awake;
         }
         if self.state.has_clock(now) {

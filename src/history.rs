@@ -12,7 +12,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::store::{self, BadEntry, Problem, SaveError, Store};
+use crate::store::{self, BadEntry, Expected, Problem, SaveError, Store};
 
 /// The file's name in its folder.
 pub const FILE_NAME: &str = "history.toml";
@@ -206,13 +206,12 @@ impl History {
 
     fn read(mut table: Table) -> (Self, Vec<BadEntry>) {
         let (mut history, mut bad) = (Self::default(), Vec::new());
-        let mut reject =
-            |key: String, expected: &str| bad.push(BadEntry { key, expected: expected.to_owned() });
+        let mut reject = |key: String, expected: Expected| bad.push(BadEntry { key, expected });
         let values = match table.remove(KEY) {
             None => Vec::new(),
             Some(Value::Array(values)) => values,
             Some(_) => {
-                reject(KEY.to_owned(), "must be an array of tables");
+                reject(KEY.to_owned(), Expected::Tables);
                 Vec::new()
             }
         };
@@ -222,7 +221,7 @@ impl History {
                     history.last_id += 1;
                     history.entries.push(Entry { id: history.last_id, ..entry.bounded() });
                 }
-                Err(_) => reject(format!("{KEY} {}", index + 1), "is no transfer that this version knows"),
+                Err(_) => reject(format!("{KEY} {}", index + 1), Expected::Transfer),
             }
         }
         (history, bad)

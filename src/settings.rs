@@ -18,7 +18,7 @@ use crate::{
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
     relay::{Ports, RelayConfig},
-    store::{self, Problem, SaveError, Store},
+    store::{self, Expected, Problem, SaveError, Store},
     transfer::path_mode::{Entrance, PathMode},
 };
 use fields::{Fields, typed};
@@ -235,7 +235,7 @@ impl Settings {
             save_folder: fields.text("save_folder").map(PathBuf::from),
             lanes: fields.number("lanes", 1..=MAX_LANES).unwrap_or(usual.lanes),
             path_mode: fields
-                .take("path_mode", "must be “automatic”, “local-only” or “relay-only”", typed)
+                .take("path_mode", Expected::OneOf(&["automatic", "local-only", "relay-only"]), typed)
                 .unwrap_or_default(),
             // 0 says the same as nothing.
             direct_port: fields.number("direct_port", 0..=u16::MAX).and_then(NonZeroU16::new),
@@ -243,17 +243,17 @@ impl Settings {
             bytes_per_sec: fields.number("bytes_per_sec", 1..=i64::MAX as u64),
             code_words: fields.number("code_words", words).unwrap_or(usual.code_words),
             appearance: fields
-                .take("appearance", "must be “system”, “light” or “dark”", typed)
+                .take("appearance", Expected::OneOf(&["system", "light", "dark"]), typed)
                 .unwrap_or_default(),
             scale: fields.number("scale", MIN_SCALE..=MAX_SCALE).unwrap_or(usual.scale),
             language: fields.text("language"),
             notifications: fields.switch("notifications").unwrap_or(usual.notifications),
             keep_awake: fields.switch("keep_awake").unwrap_or(usual.keep_awake),
             window_system: fields
-                .take("window_system", "must be “automatic” or “x11”", typed)
+                .take("window_system", Expected::OneOf(&["automatic", "x11"]), typed)
                 .unwrap_or_default(),
             reduce_motion: fields
-                .take("reduce_motion", "must be “automatic”, “on” or “off”", typed)
+                .take("reduce_motion", Expected::OneOf(&["automatic", "on", "off"]), typed)
                 .unwrap_or_default(),
             window: fields.inner("window").and_then(WindowSize::read),
             other: fields.rest(),
@@ -293,8 +293,7 @@ impl Relay {
     }
 
     fn read(mut fields: Fields<'_>) -> Option<Self> {
-        const EXPECTED: &str = "must be a host or host:port in quotation marks";
-        let address = fields.required("address", EXPECTED)?;
+        let address = fields.required("address", Expected::Address)?;
         let (password, name) = (fields.text("password"), fields.text("name"));
         Some(Self { address, password, name, other: fields.rest() })
     }
@@ -311,11 +310,10 @@ impl fmt::Debug for Relay {
 
 impl HostRelay {
     fn read(mut fields: Fields<'_>) -> Self {
-        const EXPECTED: &str = "must be ports such as “27002-27009”, or “none”";
         let usual = Self::default();
         Self {
             port: fields.number("port", 0..=u16::MAX).unwrap_or(usual.port),
-            data_ports: fields.parsed("data_ports", EXPECTED).unwrap_or(usual.data_ports),
+            data_ports: fields.parsed("data_ports", Expected::Ports).unwrap_or(usual.data_ports),
             password: fields.text("password"),
             start_with_window: fields.switch("start_with_window").unwrap_or(usual.start_with_window),
             other: fields.rest(),

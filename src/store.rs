@@ -91,8 +91,55 @@ pub enum Flaw {
 pub struct BadEntry {
     /// Its key, with those around it: `relay 2: address`.
     pub key: String,
-    /// What should be there, in words that go on after the key: `must be a number from 1 to 32`.
-    pub expected: String,
+    /// What should be there; its words go on after the key: `must be a number from 1 to 32`.
+    pub expected: Expected,
+}
+
+/// What should stand where something can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// A number within bounds, as they are written.
+    Number {
+        /// The smallest.
+        from: String,
+        /// The largest.
+        to: String,
+    },
+    /// `true` or `false`.
+    Switch,
+    /// Any text.
+    Text,
+    /// One of these texts, at least two.
+    OneOf(&'static [&'static str]),
+    /// A relay's address.
+    Address,
+    /// Ports of a relay.
+    Ports,
+    /// A table.
+    Table,
+    /// A list of tables.
+    Tables,
+    /// A transfer of the past.
+    Transfer,
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number { from, to } => write!(f, "must be a number from {from} to {to}"),
+            Self::Switch => f.write_str("must be true or false"),
+            Self::Text => f.write_str("must be text in quotation marks"),
+            Self::OneOf(texts) => {
+                let (last, others) = texts.split_last().expect("there is a choice");
+                write!(f, "must be “{}” or “{last}”", others.join("”, “"))
+            }
+            Self::Address => f.write_str("must be a host or host:port in quotation marks"),
+            Self::Ports => f.write_str("must be ports such as “27002-27009”, or “none”"),
+            Self::Table => f.write_str("must be a table"),
+            Self::Tables => f.write_str("must be an array of tables"),
+            Self::Transfer => f.write_str("is no transfer that this version knows"),
+        }
+    }
 }
 
 /// Why nothing was saved.
@@ -406,12 +453,13 @@ mod tests {
 
     #[test]
     fn a_long_list_of_bad_entries_is_cut() {
-        let entry = |key: usize| BadEntry { key: key.to_string(), expected: "is bad".to_owned() };
+        let entry = |key: usize| BadEntry { key: key.to_string(), expected: Expected::Switch };
         let store = Store::at("somewhere");
         assert!(store.judge(NAME, Vec::new()).is_none());
         let said = store.judge(NAME, (1..=7).map(entry).collect()).unwrap().to_string();
         assert!(
-            said.contains("“1” is bad, “2” is bad") && said.contains("“5” is bad, and 2 more."),
+            said.contains("“1” must be true or false, “2” must")
+                && said.contains("“5” must be true or false, and 2 more."),
             "{said}"
         );
     }

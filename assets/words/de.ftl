@@ -106,7 +106,7 @@ discard-named = { $name } verwerfen
 discard-question = Angekommenes verwerfen?
 discard-means = { $held } in { $folder } werden gelöscht. Wird es noch einmal gesendet, kommt alles von vorn.
 discard-keep = Behalten
-not-discarded = Was von { $name } angekommen ist, kann nicht gelöscht werden: { $detail }
+not-discarded = Was von { $name } angekommen ist, kann nicht gelöscht werden: { $cause }
 not-discarded-in-use = Was von { $name } angekommen ist, benutzt gerade eine Übertragung, oder es ist schon weg. Nichts wurde gelöscht.
 
 ## Ein Sender, der wartet
@@ -175,6 +175,7 @@ away-peer =
 away-code =
     Das Relay ging vor { $time } verloren. Es wird wieder gesucht…
     Der Code bleibt derselbe und gilt wieder, sobald das Relay da ist.
+away-paused = Die Verbindung ist vor { $time } abgerissen und wird gesucht. Die Übertragung bleibt angehalten, wenn sie wieder da ist.
 away-new-code = Wird es unter einem neuen Code noch einmal gesendet, empfangen Sie es in denselben Ordner: Es geht mit dem weiter, was angekommen ist.
 no-room-here = Die Festplatte ist voll. Schaffen Sie Platz, dann geht es von selbst weiter; nichts ist verloren.
 no-room-there = Die Festplatte des anderen Computers ist voll. Es geht von selbst weiter, sobald dort Platz ist; nichts ist verloren.
@@ -286,7 +287,9 @@ correct-code = Code berichtigen
 send-again = Noch einmal senden
 send-missing = Fehlendes senden
 kept-in = Was angekommen ist, liegt in { $folder }. Noch einmal gesendet, kommt nur, was fehlt.
-not-opened = { $path } kann nicht geöffnet werden: { $detail }
+not-opened = { $path } kann nicht geöffnet werden: Kein Programm hier nimmt es.
+not-opened-gone = { $path } kann nicht geöffnet werden: Es ist nicht mehr da.
+report-detail = Für die Fehlersuche: { $detail }
 
 ## Fehler: was geschehen ist
 
@@ -331,7 +334,26 @@ unfit-name = hat einen Namen, der nicht gesendet werden kann
 unfit-link-out = ist ein Link, der aus dem Gesendeten hinausführt
 unfit-link = ist ein Link auf etwas ohne brauchbaren Namen
 unfit-special = ist weder Datei noch Ordner noch Link
-err-unsuited = Das geht nicht: { $detail }.
+err-unsuited = Das geht hier nicht.
+err-no-random = Dieser Computer liefert keine Zufallszahlen, also kann nichts verschlüsselt werden.
+err-nothing = Es gibt nichts zu senden.
+err-special = { $path } ist weder Datei noch Ordner.
+err-too-many = Mehr als eine Million Dateien und Ordner können nicht auf einmal gesendet werden.
+err-too-much-text = Die Namen von alldem sind zu lang, um auf einmal gesendet zu werden.
+err-unsendable = Das kann nicht gesendet werden: Namen oder Größen darin passen in kein Angebot.
+err-long-text = Ein Text darf höchstens { $limit } haben.
+err-no-relay-here = Auf diesem Computer kann kein Relay laufen, und ohne eines findet niemand den Code.
+misbehaved-frame = Sie hat eine Nachricht gesendet, die nicht zu verstehen ist.
+misbehaved-offer = Sie hat ein Angebot gesendet, das in sich nicht stimmt.
+misbehaved-heard = Sie hat bestätigt, was nie gesagt wurde.
+misbehaved-record = Sie hat etwas gesendet, das unterwegs gefälscht oder beschädigt wurde.
+misbehaved-turn = Sie hat eine Nachricht im falschen Augenblick gesendet.
+misbehaved-block = Sie hat etwas gesendet, worum niemand gebeten hat.
+misbehaved-twice = Sie hat denselben Teil einer Datei zweimal gesendet.
+misbehaved-entry = Sie hat von einer Datei gesprochen, die nicht im Angebot ist.
+misbehaved-iterations = Sie hat eine zu schwache oder zu langsame Verschlüsselung verlangt.
+misbehaved-lanes = Sie hat mehr oder weniger Verbindungen geöffnet als vereinbart.
+misbehaved-early = Sie hat gesagt, alles sei gesendet, als es das nicht war.
 cause-full = Die Festplatte ist voll.
 cause-denied = Ihnen fehlt die Berechtigung.
 cause-read-only = Dort kann nur gelesen werden.
@@ -339,9 +361,15 @@ cause-gone = Es ist nicht da.
 cause-no-folder = Es ist kein Ordner.
 cause-in-the-way = Dort ist etwas anderes im Weg.
 cause-name = Dieser Computer kann den Namen nicht sichern.
+cause-too-large = Diese Festplatte fasst keine so großen Dateien.
+cause-busy = Ein anderes Programm benutzt es.
 cause-other = { $detail }.
 cause-refused = Dort antwortet nichts
 cause-silent = Es antwortet nicht
+cause-no-network = Dieser Computer hat kein Netz
+cause-no-way = Kein Weg führt dorthin
+cause-broke-off = Die Verbindung wurde dort abgebrochen
+cause-forbidden = Dieser Computer verbietet es, vielleicht durch eine Firewall
 cause-no-such-host = Es gibt keinen solchen Computer
 
 ## Fehler: ist etwas verloren
@@ -390,6 +418,10 @@ next-other-folder = Wählen Sie einen anderen Ordner, dann bitten Sie darum, es 
 next-disk-send = Prüfen Sie die Festplatte, dann senden Sie noch einmal.
 next-disk-ask = Prüfen Sie die Festplatte, dann bitten Sie darum, es noch einmal zu senden.
 next-gone = Wählen Sie die Dateien noch einmal.
+next-restart = Starten Sie den Computer neu und versuchen Sie es dann noch einmal.
+next-pack = Packen Sie es in ein Archiv oder senden Sie es in Teilen.
+next-as-file = Sichern Sie ihn als Datei und senden Sie diese.
+next-add-relay = Fügen Sie in den Einstellungen ein Relay hinzu und senden Sie dann noch einmal.
 next-relay-unreachable = Prüfen Sie das Netz und die Adresse des Relays in den Einstellungen.
 next-relay-address = Prüfen Sie die Adresse des Relays in den Einstellungen.
 next-relay-lost = Prüfen Sie das Netz und versuchen Sie es noch einmal.
@@ -415,23 +447,67 @@ relay-full = Das Relay ist voll.
 relay-stopping = Das Relay wird gerade beendet.
 relay-confused = Das Relay hat dieses Programm nicht verstanden.
 host-port-taken = Port { $port } wird von einem anderen Programm benutzt. Wählen Sie einen anderen.
-host-failed = Das Relay kann nicht laufen: { $detail }.
+host-port-forbidden = Port { $port } steht Ihnen auf diesem Computer nicht offen. Wählen Sie einen ab 1024.
+host-no-address = Dieser Computer hat die Adresse { $address } nicht. Wählen Sie eine von seinen.
+host-too-many-ports = Das sind zu viele Daten-Ports ({ $count }). Wählen Sie weniger.
+host-cant-listen = Das Relay kann Port { $port } nicht benutzen: { $cause }
 
 ## Das Programm selbst
 
 notify-asked-body = Öffnen Sie Caiman, um es anzusehen.
 notify-done = { $name }: fertig
 notify-trouble = { $name }: etwas ging schief
+awake-why = Dateien sind unterwegs
 quit-question = Es sind noch Dateien unterwegs
 quit-question-resting = Übertragungen sind noch nicht fertig
 quit-means = Wenn Sie Caiman jetzt schließen, brechen die Übertragungen ab. Was angekommen ist, bleibt: Noch einmal gesendet, kommt nur, was fehlt.
 quit-stay = Weiterlaufen lassen
 quit-anyway = Trotzdem schließen
-settings-problem = Einige Einstellungen konnten nicht gelesen werden: { $detail }
-history-problem = Der Verlauf konnte nicht gelesen werden: { $detail }
-not-saved = Das kann nicht gesichert werden: { $detail }
+settings-problem = Die Einstellungen konnten nicht alle gelesen werden. { $detail }
+history-problem = Der Verlauf konnte nicht ganz gelesen werden. { $detail }
+store-unreadable = { $path } kann nicht gelesen werden: { $cause } Die Datei bleibt, wie sie ist, und nichts wird gesichert, bis sie gelesen werden kann.
+store-not-toml = { $path } ist in Zeile { $line } beschädigt.
+store-not-text = { $path } ist kein Text.
+store-too-large = { $path } ist zu groß, um von Caiman zu sein.
+store-kept = Die Datei heißt jetzt { $path }.
+store-in-place = Sie wird beiseitegelegt, sobald etwas gesichert wird.
+store-entries = Das in { $path } wird übergangen: { $entries }. Die Datei wird neben der neuen aufgehoben, sobald etwas gesichert wird.
+expected-number = „{ $key }“ muss eine Zahl von { $from } bis { $to } sein
+expected-switch = „{ $key }“ muss true oder false sein
+expected-text = „{ $key }“ muss Text in Anführungszeichen sein
+expected-one-of = „{ $key }“ muss eines von { $choices } sein
+expected-address = „{ $key }“ muss Host oder Host:Port in Anführungszeichen sein
+expected-ports = „{ $key }“ müssen Ports wie „27002-27009“ oder „none“ sein
+expected-table = „{ $key }“ muss eine Tabelle sein
+expected-transfer = „{ $key }“ ist keine Übertragung, die diese Version kennt
+unsaved-no-folder = Nichts kann gesichert werden: Dieses Konto hat keinen Ordner für das, was Caiman aufhebt. Nennen Sie einen mit CAIMAN_CONFIG_DIR und CAIMAN_DATA_DIR.
+unsaved-disk = { $path } kann nicht gesichert werden: { $cause } Was vorher da war, ist unverändert.
 interrupted-receive = Caiman wurde geschlossen, während { $name } nach { $folder } empfangen wurde. Keine Datei ist unter ihrem richtigen Namen unvollständig. Was fortgesetzt werden kann, steht unten unter „Unfertig“.
 interrupted-send = Caiman wurde geschlossen, während { $name } gesendet wurde. Ihre Dateien sind, wie sie waren. Senden Sie es noch einmal: Dann kommt nur hinüber, was fehlt.
+
+## Ein Fenster, das nicht aufgeht
+
+start-no-window = Caiman kann sein Fenster nicht öffnen
+start-no-display = Es gibt keinen Bildschirm, auf dem das Fenster aufgehen könnte ({ $why }).
+start-refused = Der Bildschirm lässt Caiman kein Fenster öffnen. Starten Sie es als die Person, die dort angemeldet ist.
+start-toolkit = Etwas, das das Fenster von diesem System braucht, fehlt oder ist kaputt.
+start-no-opengl = OpenGL geht hier nicht.
+start-no-vulkan = Vulkan geht hier nicht.
+start-no-graphics = Hier geht weder OpenGL noch Vulkan.
+start-failed = Caiman kann nicht starten: { $detail }.
+start-lost = Die Verbindung zum Bildschirm ist abgerissen. Starten Sie Caiman noch einmal.
+start-install = Das installiert, was vielleicht fehlt:
+start-driver = Ein neuerer Treiber für die Grafikkarte hilft vielleicht.
+start-without = Ohne Fenster tun „caiman send DATEI“ und „caiman receive“ in einem Terminal dasselbe.
+silent-unset = { $variable } ist nicht gesetzt
+silent-no-answer = { $variable } ist { $value }, und dort antwortet nichts
+silent-no-library = Wayland antwortet, aber die Bibliothek libwayland-client.so.0 fehlt
+instance-no-place = Mehrere Starts von Caiman finden einander nicht; jeder öffnet ein eigenes Fenster.
+instance-no-answer = Caiman läuft schon, antwortet aber nicht. Schließen Sie sein Fenster, oder beenden Sie das Programm, falls es hängt, und starten Sie noch einmal.
+instance-refused = Das Fenster von Caiman, das schon läuft, hat das nicht angenommen. Legen Sie die Dateien darauf ab, oder schließen Sie es und starten Sie noch einmal.
+instance-too-much = Das sind zu viele Dateien, um sie dem Fenster auf einmal zu geben. Senden Sie den Ordner, in dem sie sind.
+arrival-neither = „{ $name }“ ist weder eine Datei noch ein Code.
+arrival-missing = „{ $name }“ ist nicht da und kann also nicht gesendet werden.
 
 ## Einstellungen
 

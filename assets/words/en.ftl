@@ -107,7 +107,7 @@ discard-named = Discard { $name }
 discard-question = Discard what has arrived?
 discard-means = { $held } in { $folder } are deleted. If it is sent again, all of it comes anew.
 discard-keep = Keep it
-not-discarded = What has arrived of { $name } can't be deleted: { $detail }
+not-discarded = What has arrived of { $name } can't be deleted: { $cause }
 not-discarded-in-use = What has arrived of { $name } is in use by a transfer, or already gone. Nothing was deleted.
 
 ## A send that waits
@@ -176,6 +176,7 @@ away-peer =
 away-code =
     The relay was lost { $time } ago. Looking for it again…
     The code stays the same and works again as soon as the relay is back.
+away-paused = The connection was lost { $time } ago and is being looked for. The transfer stays paused when it is back.
 away-new-code = If it is sent again under a new code, receive it into the same folder: it goes on with what has arrived.
 no-room-here = The disk is full. Make room, and it goes on by itself; nothing is lost.
 no-room-there = The other computer's disk is full. It goes on by itself as soon as there is room; nothing is lost.
@@ -284,7 +285,9 @@ correct-code = Correct the code
 send-again = Send again
 send-missing = Send what is missing
 kept-in = What has arrived is kept in { $folder }. Sent again, only what is missing comes.
-not-opened = { $path } can't be opened: { $detail }
+not-opened = { $path } can't be opened: no program here takes it.
+not-opened-gone = { $path } can't be opened: it is no longer there.
+report-detail = For troubleshooting: { $detail }
 
 ## Errors: what happened
 
@@ -329,7 +332,26 @@ unfit-name = has a name that can't be sent
 unfit-link-out = is a link that points outside of what is sent
 unfit-link = is a link to something that has no proper name
 unfit-special = is neither a file, a folder nor a link
-err-unsuited = This can't be done: { $detail }.
+err-unsuited = This can't be done here.
+err-no-random = This computer gives no random numbers, so nothing can be encrypted.
+err-nothing = There is nothing to send.
+err-special = { $path } is neither a file nor a folder.
+err-too-many = More than a million files and folders can't be sent at once.
+err-too-much-text = The names of all that take too much room to be sent at once.
+err-unsendable = This can't be sent: names or sizes in it don't fit into an offer.
+err-long-text = A text may have at most { $limit }.
+err-no-relay-here = No relay can run on this computer, and without one nobody finds the code.
+misbehaved-frame = It sent a message that can't be understood.
+misbehaved-offer = It sent an offer that doesn't hold together.
+misbehaved-heard = It confirmed what was never said.
+misbehaved-record = It sent something that was forged or damaged on its way.
+misbehaved-turn = It sent a message at the wrong moment.
+misbehaved-block = It sent something that was not asked for.
+misbehaved-twice = It sent the same part of a file twice.
+misbehaved-entry = It spoke of a file that is not in the offer.
+misbehaved-iterations = It asked for too weak or too slow an encryption.
+misbehaved-lanes = It opened more or fewer connections than agreed.
+misbehaved-early = It said that all was sent when it was not.
 cause-full = the disk is full.
 cause-denied = you have no permission.
 cause-read-only = the disk can only be read.
@@ -337,9 +359,15 @@ cause-gone = it is not there.
 cause-no-folder = it is no folder.
 cause-in-the-way = something else is in the way there.
 cause-name = this computer can't store its name.
+cause-too-large = this disk can't hold files as large as this.
+cause-busy = another program is using it.
 cause-other = { $detail }.
 cause-refused = nothing answers there
 cause-silent = it doesn't answer
+cause-no-network = this computer has no network
+cause-no-way = no way leads there
+cause-broke-off = it broke off the connection
+cause-forbidden = this computer forbids it, perhaps by a firewall
 cause-no-such-host = there is no such computer
 
 ## Errors: is anything lost
@@ -388,6 +416,10 @@ next-other-folder = Choose another folder, then ask for it to be sent again.
 next-disk-send = Check the disk, then send again.
 next-disk-ask = Check the disk, then ask for it to be sent again.
 next-gone = Choose the files again.
+next-restart = Restart the computer, then try again.
+next-pack = Pack it into an archive, or send it in parts.
+next-as-file = Save it as a file and send that.
+next-add-relay = Add a relay in the settings, then send again.
 next-relay-unreachable = Check the network and the relay's address in the settings.
 next-relay-address = Check the relay's address in the settings.
 next-relay-lost = Check the network, then try again.
@@ -413,23 +445,67 @@ relay-full = The relay is full.
 relay-stopping = The relay is shutting down.
 relay-confused = The relay didn't understand this program.
 host-port-taken = Port { $port } is in use by another program. Choose another one.
-host-failed = The relay can't run: { $detail }.
+host-port-forbidden = Port { $port } is not open to you on this computer. Choose a port from 1024 on.
+host-no-address = This computer has no address { $address }. Choose one of its own.
+host-too-many-ports = These are too many data ports ({ $count }). Choose fewer.
+host-cant-listen = The relay can't use port { $port }: { $cause }
 
 ## The program itself
 
 notify-asked-body = Open Caiman to look at it.
 notify-done = { $name }: done
 notify-trouble = { $name }: something went wrong
+awake-why = Files are moving
 quit-question = Files are still moving
 quit-question-resting = Transfers are not finished yet
 quit-means = If you close Caiman now, the transfers stop. What has arrived is kept: sent again, only what is missing moves.
 quit-stay = Keep going
 quit-anyway = Close anyway
-settings-problem = Some settings could not be read: { $detail }
-history-problem = The history could not be read: { $detail }
-not-saved = This can't be saved: { $detail }
+settings-problem = The settings could not all be read. { $detail }
+history-problem = The history could not all be read. { $detail }
+store-unreadable = { $path } can't be read: { $cause } It is left alone, and nothing is saved until it can be read.
+store-not-toml = { $path } is damaged in line { $line }.
+store-not-text = { $path } is no text.
+store-too-large = { $path } is too large to come from Caiman.
+store-kept = It is kept as { $path }.
+store-in-place = It is kept aside as soon as something is saved.
+store-entries = This in { $path } is passed over: { $entries }. The file is kept beside the new one as soon as something is saved.
+expected-number = “{ $key }” must be a number from { $from } to { $to }
+expected-switch = “{ $key }” must be true or false
+expected-text = “{ $key }” must be text in quotation marks
+expected-one-of = “{ $key }” must be one of { $choices }
+expected-address = “{ $key }” must be a host or host:port in quotation marks
+expected-ports = “{ $key }” must be ports such as “27002-27009”, or “none”
+expected-table = “{ $key }” must be a table
+expected-transfer = “{ $key }” is no transfer that this version knows
+unsaved-no-folder = Nothing can be saved: this account has no folder for what Caiman keeps. Name one with CAIMAN_CONFIG_DIR and CAIMAN_DATA_DIR.
+unsaved-disk = { $path } can't be saved: { $cause } What was there before is unchanged.
 interrupted-receive = Caiman was closed while { $name } was being received into { $folder }. No file is incomplete under its real name. What can be resumed stands below under “Unfinished”.
 interrupted-send = Caiman was closed while { $name } was being sent. Your files are as they were. Send it again: only what is missing moves.
+
+## A window that doesn't open
+
+start-no-window = Caiman can't open its window
+start-no-display = There is no screen to open the window on ({ $why }).
+start-refused = The screen doesn't let Caiman open a window. Start it as the person who is logged in there.
+start-toolkit = Something that the window needs of this system is missing or broken.
+start-no-opengl = OpenGL doesn't work here.
+start-no-vulkan = Vulkan doesn't work here.
+start-no-graphics = Neither OpenGL nor Vulkan works here.
+start-failed = Caiman can't start: { $detail }.
+start-lost = The connection to the screen was lost. Start Caiman again.
+start-install = This installs what may be missing:
+start-driver = A newer driver for the graphics card may help.
+start-without = Without a window, “caiman send FILE” and “caiman receive” do the same work in a terminal.
+silent-unset = { $variable } is not set
+silent-no-answer = { $variable } is { $value }, which doesn't answer
+silent-no-library = Wayland answers, but the library libwayland-client.so.0 is missing
+instance-no-place = Starts of Caiman can't find each other; each opens a window of its own.
+instance-no-answer = Caiman is already running but doesn't answer. Close its window, or end the program if it hangs, and start again.
+instance-refused = The window of Caiman that is already running didn't take this. Drop the files on it, or close it and start again.
+instance-too-much = These are too many files to hand to the window at once. Send the folder they are in.
+arrival-neither = “{ $name }” is no file and no code.
+arrival-missing = “{ $name }” is not there, so it can't be sent.
 
 ## Settings
 

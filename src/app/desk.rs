@@ -80,8 +80,10 @@ pub(super) enum Job {
     },
     Open(PathBuf),
     Reveal(PathBuf),
-    /// Keep the machine awake, or let it sleep again.
-    Awake(bool),
+    /// Keep the machine awake; the desktop shows why.
+    StayAwake(String),
+    /// It may sleep again.
+    MaySleep,
     /// Tell the person, who is looking elsewhere.
     Notify {
         title: String,
@@ -115,7 +117,7 @@ pub(super) enum Outcome {
     /// A file or folder couldn't be opened.
     NotOpened {
         path: PathBuf,
-        detail: String,
+        is_there: bool,
     },
     Picked(Purpose, Picked),
     /// A notification was clicked.
@@ -231,17 +233,17 @@ impl Worker {
             Job::Reveal(path) => {
                 self.opened(opener::reveal(&path).or_else(|_| opener::open(folder_of(&path))), path);
             }
-            Job::Awake(true) => {
+            Job::StayAwake(why) => {
                 let wish = keepawake::Builder::default()
                     .idle(true)
                     .sleep(true)
-                    .reason("Files are moving")
+                    .reason(why)
                     .app_name("Caiman")
                     .create();
                 // Where the system knows no such wish, it sleeps when it likes.
                 self.awake = wish.ok();
             }
-            Job::Awake(false) => self.awake = None,
+            Job::MaySleep => self.awake = None,
             Job::Notify { title, body } => self.notify(&title, &body),
             Job::Drop(what) => drop(what),
             Job::Dropped(paths) => {
@@ -259,7 +261,9 @@ impl Worker {
 
     fn opened(&self, opened: Result<(), opener::OpenError>, path: PathBuf) {
         if let Err(error) = opened {
-            self.reply.send(Outcome::NotOpened { path, detail: error.to_string() });
+            tracing::info!(%error, "a file could not be opened");
+            let is_there = path.symlink_metadata().is_ok();
+            self.reply.send(Outcome::NotOpened { path, is_there });
         }
     }
 

@@ -2,6 +2,7 @@
 //! the system's own wording is hidden, but it never stands alone.
 
 mod failures;
+mod program;
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +15,14 @@ use super::{
 };
 use crate::{
     code::CodeError,
-    engine::{Paused, Phase, Reach, Report, WaitsFor, Work},
+    engine::{Paused, Phase, Reach, Report, TransferError, WaitsFor, Work},
     net::client::RelayAddress,
     transfer::show::Shown,
 };
 pub(super) use failures::{
-    Explained, Standpoint, error, host, leads_to_settings, not_added, not_stored, relay, unfit, withdrawal,
+    Explained, Standpoint, error, leads_to_settings, not_added, not_stored, relay, unfit, withdrawal,
 };
+pub(super) use program::{host, not_discarded, not_opened, problem, start, unsaved};
 
 /// Why a typed code is none.
 pub(super) fn code(words: &Words, error: &CodeError) -> String {
@@ -152,6 +154,12 @@ fn connection(words: &Words, card: &Card, lost: Lost, since: Duration) -> String
     }
 }
 
+/// The connection was lost so long ago, of a transfer that is paused anyway.
+pub(super) fn lost_while_paused(words: &Words, since: Duration) -> String {
+    let since = Duration::from_secs(since.as_secs());
+    words.tell("away-paused", &[("time", duration(words, since).into())])
+}
+
 /// Why nothing moves, and how it goes on.
 pub(super) fn stall(words: &Words, waits_for: WaitsFor, since: Duration) -> String {
     let key = match waits_for {
@@ -276,7 +284,11 @@ pub(super) fn report(words: &Words, card: &Card, name: &str) -> String {
         Some(super::card::End::Failed(cause)) => {
             let Explained { happened, lost, next } = error(words, cause, card.standpoint());
             lines.extend([happened, lost, next].into_iter().filter(|line| !line.is_empty()));
-            lines.push(cause.to_string());
+            if let TransferError::PeerMisbehaved(way) = cause {
+                lines.push(failures::misbehaviour(words, way));
+            }
+            // For whoever knows the program from inside; it speaks one language there.
+            lines.push(words.tell("report-detail", &[("detail", cause.to_string().into())]));
         }
         None => lines.push(phase(words, card)),
     }

@@ -23,6 +23,7 @@ use std::{
 use eframe::{CreationContext, NativeOptions, Renderer, egui};
 
 pub use error::StartError;
+pub(super) use error::{Advice, Renderers, Silence};
 use panics::Muffled;
 
 /// By this the desktop finds the name and the icon of the window: `caiman.desktop`.
@@ -77,12 +78,12 @@ pub(super) fn launch(
 
 /// Tells a person who started the program from a menu, and so sees no terminal, why there is no window. Tries only:
 /// where nobody shows notifications, nothing happens.
-pub(super) fn notify(message: &str) {
+pub(super) fn notify(summary: &str, message: &str) {
     if io::stderr().is_terminal() {
         return;
     }
     let mut notification = notify_rust::Notification::new();
-    notification.appname("Caiman").summary("Caiman can't open its window").body(message).icon(APP_ID);
+    notification.appname("Caiman").summary(summary).body(message).icon(APP_ID);
     let (done, is_done) = mpsc::sync_channel(1);
     let shown = thread::Builder::new().name("notification".to_owned()).spawn(move || {
         if let Err(error) = notification.show() {

@@ -279,18 +279,17 @@ impl Window {
     pub(super) fn outcome(&mut self, ctx: &Context, outcome: Outcome) {
         match outcome {
             Outcome::NotSaved(error) => {
-                let args = [("detail", error.to_string().into())];
-                self.state.tell(Tone::Bad, self.words.tell("not-saved", &args));
+                let text = explain::unsaved(&self.words, &error);
+                self.state.tell(Tone::Bad, text);
             }
             Outcome::Clipboard { why: Why::Paste, files, text } => self.paste(files, text),
             Outcome::Clipboard { why: Why::Look, text, .. } => self.look_for_code(text),
             Outcome::Tree(id, tree) => self.state.built(id, tree),
             Outcome::Unfinished { list, gone } => self.state.listed(list, &gone),
             Outcome::Discarded { name, discarded } => self.discarded(name, discarded),
-            Outcome::NotOpened { path, detail } => {
-                let path = Shown(&home_relative(&path)).to_string();
-                let args = [("path", path.into()), ("detail", Shown(&detail).to_string().into())];
-                self.state.tell(Tone::Warning, self.words.tell("not-opened", &args));
+            Outcome::NotOpened { path, is_there } => {
+                let text = explain::not_opened(&self.words, &path, is_there);
+                self.state.tell(Tone::Warning, text);
             }
             Outcome::Picked(_, Picked::NoDialog) => {
                 self.state.tell(Tone::Warning, self.words.say("no-file-dialog"));

@@ -280,6 +280,12 @@ impl State {
         self.cards.iter().any(Card::is_under_way)
     }
 
+    /// Whether all that is under way rests because somebody wants it to.
+    pub(super) fn is_paused(&self) -> bool {
+        let mut under_way = self.cards.iter().filter(|card| card.is_under_way()).peekable();
+        under_way.peek().is_some() && under_way.all(|card| card.paused().is_some())
+    }
+
     /// Whether a transfer that is under way should keep the machine awake: one that moves, or whose connection was lost
     /// a moment ago.
     pub(super) fn wants_awake(&self, now: Instant) -> bool {

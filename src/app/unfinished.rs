@@ -10,13 +10,11 @@ use super::{
     action::Action,
     card::Direction,
     desk::Job,
+    explain,
     state::{Dialog, State},
     widgets::Tone,
 };
-use crate::{
-    engine::{TaskId, Unfinished},
-    transfer::show::Shown,
-};
+use crate::engine::{TaskId, Unfinished};
 
 /// See the module.
 #[derive(Default)]
@@ -139,8 +137,8 @@ impl Window {
                 self.state.tell(Tone::Warning, self.words.tell("not-discarded-in-use", &args));
             }
             Err(error) => {
-                let args = [("name", name.into()), ("detail", Shown(&error.to_string()).to_string().into())];
-                self.state.tell(Tone::Bad, self.words.tell("not-discarded", &args));
+                let text = explain::not_discarded(&self.words, &name, &error);
+                self.state.tell(Tone::Bad, text);
             }
         }
         self.list_unfinished();

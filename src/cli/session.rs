@@ -30,7 +30,10 @@ use crate::{
     net::client::RelayAddress,
     protocol::manifest::{EntryKind, OfferKind},
     store::Store,
-    transfer::show::{self, Shown},
+    transfer::{
+        error::Unsuited,
+        show::{self, Shown},
+    },
 };
 
 /// Entries of an offer that are shown before it is accepted.
@@ -53,7 +56,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     };
     let relays = match server::choose(&common, None, &reporter) {
         Ok(relays) => relays,
-        Err(error) => return usage(reporter, &TransferError::Unsuited(error)),
+        Err(error) => return usage(reporter, &Unsuited::Arguments(error).into()),
     };
     let guarded = relays.iter().filter(|relay| relay.password.is_some());
     let guarded = guarded.map(|relay| relay.address.clone()).collect();
@@ -103,10 +106,10 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(relays) if relays.is_empty() && path_mode == PathMode::RelayOnly => {
             let advice = "no relay is known; give --server as the sender shows it, or the whole invite link"
                 .to_owned();
-            return usage(reporter, &TransferError::Unsuited(advice));
+            return usage(reporter, &Unsuited::Arguments(advice).into());
         }
         Ok(relays) => relays,
-        Err(error) => return usage(reporter, &TransferError::Unsuited(error)),
+        Err(error) => return usage(reporter, &Unsuited::Arguments(error).into()),
     };
     let output = if stdout {
         Output::Writer(Box::new(io::stdout()))
@@ -170,7 +173,7 @@ async fn run(
     let (engine, mut events) = match Engine::start(|| {}) {
         Ok(started) => started,
         Err(error) => {
-            return usage(reporter, &TransferError::Unsuited(format!("caiman can't start: {error}")));
+            return usage(reporter, &Unsuited::Arguments(format!("caiman can't start: {error}")).into());
         }
     };
     let id = engine.new_id();
@@ -573,7 +576,7 @@ fn what(mut paths: Vec<PathBuf>, text: Option<String>, name: String) -> Result<W
     if paths.iter().any(|path| path == input) {
         if paths.len() > 1 {
             let advice = "'-' stands for standard input and can't be sent together with files";
-            return Err(TransferError::Unsuited(advice.to_owned()));
+            return Err(Unsuited::Arguments(advice.to_owned()).into());
         }
         return Ok(What::Stream { name, reader: Box::new(io::stdin()) });
     }

@@ -29,7 +29,7 @@ use crate::{
     protocol::relay::RoomId,
     relay::{Relay, RelayConfig},
     transfer::{
-        error::TransferError,
+        error::{TransferError, Unsuited},
         holders::Holders,
         offer::Answer,
         progress::{Context, Progress, Report},
@@ -214,7 +214,7 @@ async fn send_task(
         Some(Err(error)) if relays.is_empty() => {
             let (_, progress) = watch::channel(Progress::default());
             out.send(Event::Started(id, progress)).await;
-            let error = TransferError::Unsuited(format!("no relay could be started here: {error}"));
+            let error = Unsuited::NoRelayHere(error.to_string()).into();
             out.send(Event::Ended(id, Err(error))).await;
             return id;
         }

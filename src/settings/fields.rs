@@ -6,7 +6,7 @@ use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::store::BadEntry;
+use crate::store::{BadEntry, Expected};
 
 /// A table that is being read.
 pub(super) struct Fields<'a> {
@@ -22,12 +22,11 @@ impl<'a> Fields<'a> {
         Self { table, place: String::new(), bad }
     }
 
-    /// What `read` makes of a key's value; `None` if the key is missing or its value is bad. `expected` goes on after the
-    /// key.
+    /// What `read` makes of a key's value; `None` if the key is missing or its value is bad. What should be there is `expected`.
     pub(super) fn take<T>(
         &mut self,
         key: &str,
-        expected: &str,
+        expected: Expected,
         read: impl FnOnce(Value) -> Option<T>,
     ) -> Option<T> {
         let found = read(self.table.remove(key)?);
@@ -42,42 +41,44 @@ impl<'a> Fields<'a> {
     where
         T: DeserializeOwned + PartialOrd + Display,
     {
-        let expected = format!("must be a number from {} to {}", range.start(), range.end());
-        self.take(key, &expected, |value| typed(value).filter(|number| range.contains(number)))
+        let (from, to) = (range.start().to_string(), range.end().to_string());
+        self.take(key, Expected::Number { from, to }, |value| {
+            typed(value).filter(|number| range.contains(number))
+        })
     }
 
     /// `true` or `false`.
     pub(super) fn switch(&mut self, key: &str) -> Option<bool> {
-        self.take(key, "must be true or false", typed)
+        self.take(key, Expected::Switch, typed)
     }
 
     /// Text; an empty one is none.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
-        self.take(key, "must be text in quotation marks", typed::<String>).filter(|text| !text.is_empty())
+        self.take(key, Expected::Text, typed::<String>).filter(|text| !text.is_empty())
     }
 
     /// Text that means something.
-    pub(super) fn parsed<T: FromStr>(&mut self, key: &str, expected: &str) -> Option<T> {
+    pub(super) fn parsed<T: FromStr>(&mut self, key: &str, expected: Expected) -> Option<T> {
         self.take(key, expected, |value| value.as_str()?.parse().ok())
     }
 
     /// The same for a key that must be there.
-    pub(super) fn required<T: FromStr>(&mut self, key: &str, expected: &str) -> Option<T> {
+    pub(super) fn required<T: FromStr>(&mut self, key: &str, expected: Expected) -> Option<T> {
         if !self.table.contains_key(key) {
-            self.reject(key, expected);
+            self.reject(key, expected.clone());
         }
         self.parsed(key, expected)
     }
 
     /// The table under a key.
     pub(super) fn inner(&mut self, key: &str) -> Option<Fields<'_>> {
-        let table = self.take(key, "must be a table", typed)?;
+        let table = self.take(key, Expected::Table, typed)?;
         Some(Fields { table, place: format!("{}{key}: ", self.place), bad: self.bad })
     }
 
     /// What `read` makes of each table of an array; it gets an empty one where something else stands.
     pub(super) fn each<T>(&mut self, key: &str, mut read: impl FnMut(Fields<'_>) -> Option<T>) -> Vec<T> {
-        let values: Vec<Value> = self.take(key, "must be an array of tables", typed).unwrap_or_default();
+        let values: Vec<Value> = self.take(key, Expected::Tables, typed).unwrap_or_default();
         let mut items = Vec::new();
         for (index, value) in values.into_iter().enumerate() {
             let place = format!("{}{key} {}: ", self.place, index + 1);
@@ -92,9 +93,9 @@ impl<'a> Fields<'a> {
         self.table
     }
 
-    fn reject(&mut self, key: &str, expected: &str) {
+    fn reject(&mut self, key: &str, expected: Expected) {
         let key = format!("{}{key}", self.place);
-        self.bad.push(BadEntry { key, expected: expected.to_owned() });
+        self.bad.push(BadEntry { key, expected });
     }
 }
 

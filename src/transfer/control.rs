@@ -22,7 +22,7 @@ use tokio::{
 
 use super::{
     direct::{Direct, Paths},
-    error::{Misbehaviour, TransferError},
+    error::{Misbehaviour, TransferError, Unsuited},
     handshake::Keys,
     path_mode::{Entrance, PathMode},
     progress::{Connection, Context},
@@ -502,11 +502,7 @@ impl Wire {
     fn say(&mut self, heard: u64, message: &[u8]) -> Result<(), TransferError> {
         let mut plaintext = frame::to_bytes(&heard);
         plaintext.extend_from_slice(message);
-        let record = self.sealer.seal_message(&plaintext).map_err(|_| {
-            TransferError::Unsuited(
-                "this system gives no random numbers; nothing can be encrypted".to_owned(),
-            )
-        })?;
+        let record = self.sealer.seal_message(&plaintext).map_err(|_| Unsuited::NoRandomness)?;
         self.outgoing.extend_from_slice(&record);
         self.said = Instant::now();
         Ok(())

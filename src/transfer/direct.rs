@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use super::{
-    error::TransferError,
+    error::{TransferError, Unsuited},
     handshake::{read, write},
     path_mode::{Entrance, PathMode},
 };
@@ -369,9 +369,7 @@ impl Direct {
 }
 
 fn nonce() -> Result<[u8; 32], TransferError> {
-    RejoinKey::nonce().map_err(|_| {
-        TransferError::Unsuited("this system gives no random numbers; nothing can be encrypted".to_owned())
-    })
+    RejoinKey::nonce().map_err(|_| Unsuited::NoRandomness.into())
 }
 
 fn stranger() -> TransferError {

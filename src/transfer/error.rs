@@ -7,6 +7,7 @@ use std::{io, path::PathBuf};
 
 use super::show::{self, Shown};
 use crate::{
+    code::CodeError,
     net::client::{RelayAddress, RelayClientError},
     platform,
     protocol::{
@@ -114,9 +115,64 @@ pub enum TransferError {
         /// Why.
         reason: Withdrawal,
     },
-    /// What is to be sent, or how, doesn't make sense.
+    /// What is to be sent, or how, doesn't make sense, or this machine can't do it.
+    #[error(transparent)]
+    Unsuited(#[from] Unsuited),
+}
+
+/// What can't be done at all, whoever is on the other side.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsuited {
+    /// The system's random generator fails.
+    #[error("this system gives no random numbers; nothing can be encrypted")]
+    NoRandomness,
+    /// A code can't be drawn.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    /// No path was named.
+    #[error("there is nothing to send; name a file or a folder")]
+    Nothing,
+    /// A device, a socket or the like was named.
+    #[error("{} is neither a file nor a folder", Shown(&path.to_string_lossy()))]
+    Special {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// More entries than an offer may have.
+    #[error(
+        "more than a million entries can't be sent at once; pack them into an archive, or send them in parts"
+    )]
+    TooManyEntries,
+    /// More names than an offer may hold.
+    #[error("the names take too much room; pack everything into an archive, or send it in parts")]
+    TooMuchText,
+    /// Anything else that no offer can hold.
+    #[error("this can't be sent: {0}")]
+    Manifest(ManifestError),
+    /// A text that is too long to be one.
+    #[error("a text may have at most {}; send it as a file", show::bytes(*limit))]
+    LongText {
+        /// Bytes that it may have.
+        limit: u64,
+    },
+    /// A stream's name that no file can have.
+    #[error("that is no plain file name")]
+    StreamName,
+    /// Several entries were offered for one stream.
+    #[error(
+        "the offer holds {entries} entries, and standard output takes exactly one file; leave out --stdout to receive them \
+         into a folder"
+    )]
+    NotOneFile {
+        /// How many there are.
+        entries: usize,
+    },
+    /// Without another relay one has to run here, and can't.
+    #[error("no relay could be started here: {0}")]
+    NoRelayHere(String),
+    /// The arguments of a headless command, which says what is wrong with them.
     #[error("{0}")]
-    Unsuited(String),
+    Arguments(String),
 }
 
 /// What a peer did that no honest peer does.

@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::error::{Misbehaviour, TransferError};
+use super::error::{Misbehaviour, TransferError, Unsuited};
 use crate::{
     code::CodePhrase,
     crypto::{
@@ -142,9 +142,7 @@ fn wrong_code() -> TransferError {
 }
 
 fn draw() -> Result<Stretch, TransferError> {
-    Stretch::draw().map_err(|_: CryptoError| {
-        TransferError::Unsuited("this system gives no random numbers; nothing can be encrypted".to_owned())
-    })
+    Stretch::draw().map_err(|_: CryptoError| Unsuited::NoRandomness.into())
 }
 
 async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, data: Stretch) -> Keys {

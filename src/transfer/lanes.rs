@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     blocks::{BlockSet, MAX_GAP},
     control::LaneDoor,
-    error::{Misbehaviour, TransferError},
+    error::{Misbehaviour, TransferError, Unsuited},
     ordered::Ordered,
     outgoing::{Filled, Outgoing},
     plan::{Block, Plan},
@@ -426,5 +426,5 @@ fn lost(_: std::io::Error) -> TransferError {
 }
 
 fn no_randomness() -> TransferError {
-    TransferError::Unsuited("this system gives no random numbers; nothing can be encrypted".to_owned())
+    Unsuited::NoRandomness.into()
 }

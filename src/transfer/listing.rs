@@ -19,12 +19,11 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    error::{Misbehaviour, TransferError},
+    error::{Misbehaviour, TransferError, Unsuited},
     outgoing::{Content, Stream},
     progress::{Context, Notice},
     scan::{self, Scanned},
     send::What,
-    show,
 };
 use crate::protocol::{
     manifest::{Entry, EntryKind, MAX_TEXT_BYTES, Manifest, ManifestBuilder, OfferKind},
@@ -80,10 +79,7 @@ impl Listing {
         if let What::Text(text) = &what
             && text.len() as u64 > MAX_TEXT_BYTES
         {
-            let limit = show::bytes(MAX_TEXT_BYTES);
-            return Err(TransferError::Unsuited(format!(
-                "a text may have at most {limit}; send it as a file"
-            )));
+            return Err(Unsuited::LongText { limit: MAX_TEXT_BYTES }.into());
         }
         let stop = cancel.child_token();
         let stopped = stop.clone();
@@ -220,7 +216,7 @@ fn list(what: What, cancel: &CancellationToken) -> Result<Listed, TransferError>
 
 fn single(kind: OfferKind, name: &str, size: u64) -> Result<Arc<Manifest>, TransferError> {
     let path = RelPath::new(name).ok().filter(|path| path.parent().is_none());
-    let path = path.ok_or_else(|| TransferError::Unsuited("that is no plain file name".to_owned()))?;
+    let path = path.ok_or_else(|| Unsuited::StreamName)?;
     let mut builder = ManifestBuilder::new(kind);
     let kind = EntryKind::File { size, modified: None, executable: false };
     builder.push_entry(Entry { path, kind }).map_err(Misbehaviour::Manifest)?;

@@ -8,7 +8,7 @@ use tokio::{net::TcpStream, time::sleep};
 
 use super::{
     direct::Direct,
-    error::TransferError,
+    error::{TransferError, Unsuited},
     handshake::{read, write},
     progress::{Connection, Context},
     rendezvous::RelayChoice,
@@ -181,11 +181,7 @@ impl Home {
 
     /// Nothing is said or believed before both have proven the session's secret.
     async fn prove(&self, stream: &mut TcpStream) -> Result<Nonces, TransferError> {
-        let ours = RejoinKey::nonce().map_err(|_| {
-            TransferError::Unsuited(
-                "this system gives no random numbers; nothing can be encrypted".to_owned(),
-            )
-        })?;
+        let ours = RejoinKey::nonce().map_err(|_| Unsuited::NoRandomness)?;
         let stranger = |_| TransferError::WrongCode { tries_left: None };
         match self.side {
             Side::Sender => {

@@ -17,7 +17,7 @@ pub use self::{
     sender::{OwnRelay, Places, wait_for_receiver},
 };
 use super::{
-    error::TransferError,
+    error::{TransferError, Unsuited},
     handshake::{Agreed, Keys},
 };
 use crate::{
@@ -118,7 +118,7 @@ async fn join(
 
 /// Draws this side's place in a room.
 pub(super) fn place() -> Result<Place, TransferError> {
-    draw_place().map_err(|error| TransferError::Unsuited(error.to_string()))
+    draw_place().map_err(|_| Unsuited::NoRandomness.into())
 }
 
 /// Of two relays' troubles the one that says more: silence says the least.

@@ -11,7 +11,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{error::TransferError, show::Shown};
+use super::error::{TransferError, Unsuited};
 use crate::{
     platform::{self, Rules},
     protocol::{
@@ -90,7 +90,7 @@ pub enum Unfit {
 /// Checks what a person named, at once and without looking into folders: everything exists and files can be opened.
 pub fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
     if paths.is_empty() {
-        return Err(TransferError::Unsuited("there is nothing to send; name a file or a folder".to_owned()));
+        return Err(Unsuited::Nothing.into());
     }
     paths.iter().try_for_each(|path| {
         let fail = |cause| TransferError::file("can't read", path, cause);
@@ -100,8 +100,7 @@ pub fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
         } else if metadata.is_file() {
             File::open(path).map_err(fail)?;
         } else {
-            let shown = Shown(&path.to_string_lossy()).to_string();
-            return Err(TransferError::Unsuited(format!("{shown} is neither a file nor a folder")));
+            return Err(Unsuited::Special { path: path.clone() }.into());
         }
         Ok(())
     })
@@ -320,16 +319,12 @@ fn read_link(path: &Path, name: &RelPath) -> Result<LinkTarget, Unfit> {
 }
 
 fn unsuited(error: ManifestError) -> TransferError {
-    TransferError::Unsuited(match error {
-        ManifestError::TooMany(_) => {
-            "more than a million entries can't be sent at once; pack them into an archive, or send them in parts"
-                .to_owned()
-        }
-        ManifestError::TooMuchText => {
-            "the names take too much room; pack everything into an archive, or send it in parts".to_owned()
-        }
-        other => format!("this can't be sent: {other}"),
-    })
+    let unsuited = match error {
+        ManifestError::TooMany(_) => Unsuited::TooManyEntries,
+        ManifestError::TooMuchText => Unsuited::TooMuchText,
+        other => Unsuited::Manifest(other),
+    };
+    unsuited.into()
 }
 
 #[cfg(test)]
@@ -457,6 +452,6 @@ mod tests {
     fn what_is_not_there_is_named_before_anything_starts() {
         let missing = PathBuf::from("/nowhere/at/all");
         assert!(matches!(check(&[missing]), Err(TransferError::File { .. })));
-        assert!(matches!(check(&[]), Err(TransferError::Unsuited(_))));
+        assert!(matches!(check(&[]), Err(TransferError::Unsuited(Unsuited::Nothing))));
     }
 }

@@ -7,14 +7,18 @@ use std::{
 
 use crate::{
     app::{card::Direction, views::receive::home_relative, words::Words},
-    engine::{NotAdded, RelayClientError, RelayError, TransferError},
+    engine::{NotAdded, RelayClientError, TransferError},
     protocol::{
         VERSION,
         path::PathError,
         peer::{Trouble, Withdrawal},
         relay::Refusal,
     },
-    transfer::{error::Misbehaviour, scan::Unfit, show::Shown},
+    transfer::{
+        error::{Misbehaviour, Unsuited},
+        scan::Unfit,
+        show::Shown,
+    },
 };
 
 /// An error as a person reads it. Empty sentences are left out.
@@ -168,15 +172,53 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             let next = at.either("next-withdrawn", "next-ask-again");
             explained(words.tell("err-withdrawn", &args), at.removed(words), next)
         }
-        E::Unsuited(text) => {
-            let args = [("detail", Shown(text).to_string().into())];
-            Explained {
-                happened: words.tell("err-unsuited", &args),
-                lost: nothing_moved(),
-                next: String::new(),
-            }
+        E::Unsuited(reason) => {
+            let (happened, next) = unsuited(words, reason);
+            explained(happened, nothing_moved(), next)
         }
     }
+}
+
+/// What can't be done at all, and the key of what to do instead.
+fn unsuited(words: &Words, reason: &Unsuited) -> (String, &'static str) {
+    match reason {
+        // A code is drawn with a number of words that was checked, so only the generator can be the matter.
+        Unsuited::NoRandomness | Unsuited::Code(_) => (words.say("err-no-random"), "next-restart"),
+        Unsuited::Nothing => (words.say("err-nothing"), "next-gone"),
+        Unsuited::Special { path } => {
+            let args = [("path", Shown(&home_relative(path)).to_string().into())];
+            (words.tell("err-special", &args), "next-gone")
+        }
+        Unsuited::TooManyEntries => (words.say("err-too-many"), "next-pack"),
+        Unsuited::TooMuchText => (words.say("err-too-much-text"), "next-pack"),
+        Unsuited::Manifest(_) => (words.say("err-unsendable"), "next-pack"),
+        Unsuited::LongText { limit } => {
+            (words.tell("err-long-text", &[("limit", words.bytes(*limit).into())]), "next-as-file")
+        }
+        Unsuited::NoRelayHere(_) => (words.say("err-no-relay-here"), "next-add-relay"),
+        // Only the headless commands ask for such things.
+        Unsuited::StreamName | Unsuited::NotOneFile { .. } | Unsuited::Arguments(_) => {
+            (words.say("err-unsuited"), "next-gone")
+        }
+    }
+}
+
+/// In what way the other side broke the rules, for the report: whoever reads that may know what to make of it.
+pub(super) fn misbehaviour(words: &Words, misbehaviour: &Misbehaviour) -> String {
+    use Misbehaviour as M;
+    words.say(match misbehaviour {
+        M::Frame(_) => "misbehaved-frame",
+        M::Manifest(_) => "misbehaved-offer",
+        M::Heard => "misbehaved-heard",
+        M::Record => "misbehaved-record",
+        M::OutOfTurn(_) => "misbehaved-turn",
+        M::UnknownBlock => "misbehaved-block",
+        M::BlockTwice => "misbehaved-twice",
+        M::UnknownEntry => "misbehaved-entry",
+        M::Iterations => "misbehaved-iterations",
+        M::Lanes => "misbehaved-lanes",
+        M::DoneTooEarly => "misbehaved-early",
+    })
 }
 
 fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint) -> Explained {
@@ -213,24 +255,42 @@ fn file(
         _ => "err-write",
     };
     let happened = words.tell(key, &[("path", Shown(&home_relative(path)).to_string().into())]);
-    let (reason, next) = match cause.kind() {
-        K::StorageFull | K::QuotaExceeded => ("cause-full", "next-make-room"),
-        K::PermissionDenied if is_read => ("cause-denied", "next-permission"),
-        K::PermissionDenied => ("cause-denied", "next-folder-permission"),
-        K::ReadOnlyFilesystem => ("cause-read-only", "next-other-folder"),
-        K::NotFound if at.direction == Direction::Sending => ("cause-gone", "next-gone"),
-        K::NotFound => ("cause-gone", "next-other-folder"),
-        K::NotADirectory if is_folder => ("cause-no-folder", "next-other-folder"),
-        K::AlreadyExists | K::NotADirectory | K::IsADirectory => ("cause-in-the-way", "next-other-folder"),
-        K::InvalidFilename => ("cause-name", "next-other-folder"),
-        _ => ("", if at.direction == Direction::Sending { "next-disk-send" } else { "next-disk-ask" }),
+    let next = match cause.kind() {
+        K::StorageFull | K::QuotaExceeded => "next-make-room",
+        K::PermissionDenied if is_read => "next-permission",
+        K::PermissionDenied => "next-folder-permission",
+        K::NotFound if at.direction == Direction::Sending => "next-gone",
+        K::ReadOnlyFilesystem
+        | K::NotFound
+        | K::AlreadyExists
+        | K::NotADirectory
+        | K::IsADirectory
+        | K::InvalidFilename
+        | K::FileTooLarge => "next-other-folder",
+        _ => at.either("next-disk-send", "next-disk-ask"),
     };
-    let reason = if reason.is_empty() {
-        words.tell("cause-other", &[("detail", Shown(&cause.to_string()).to_string().into())])
-    } else {
-        words.say(reason)
+    let reason = match cause.kind() {
+        K::NotADirectory if is_folder => words.say("cause-no-folder"),
+        _ => disk(words, cause),
     };
     (format!("{happened} {reason}"), next)
+}
+
+/// What the disk objects to; a sentence after a colon.
+pub(super) fn disk(words: &Words, cause: &io::Error) -> String {
+    use io::ErrorKind as K;
+    words.say(match cause.kind() {
+        K::StorageFull | K::QuotaExceeded => "cause-full",
+        K::PermissionDenied => "cause-denied",
+        K::ReadOnlyFilesystem => "cause-read-only",
+        K::NotFound => "cause-gone",
+        K::AlreadyExists | K::NotADirectory | K::IsADirectory => "cause-in-the-way",
+        K::InvalidFilename => "cause-name",
+        K::FileTooLarge => "cause-too-large",
+        K::ResourceBusy | K::ExecutableFileBusy => "cause-busy",
+        // Whatever it is, the system has no better words for it.
+        _ => return words.tell("cause-other", &[("detail", Shown(&cause.to_string()).to_string().into())]),
+    })
 }
 
 /// Why something that arrived didn't get its place, or was not to be had in the first place.
@@ -286,6 +346,14 @@ pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
             let reason = match cause.kind() {
                 io::ErrorKind::ConnectionRefused => words.say("cause-refused"),
                 io::ErrorKind::TimedOut => words.say("cause-silent"),
+                io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::NetworkDown
+                | io::ErrorKind::AddrNotAvailable => words.say("cause-no-network"),
+                io::ErrorKind::HostUnreachable => words.say("cause-no-way"),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+                    words.say("cause-broke-off")
+                }
+                io::ErrorKind::PermissionDenied => words.say("cause-forbidden"),
                 _ if cause.to_string().contains("lookup") => words.say("cause-no-such-host"),
                 _ => Shown(&cause.to_string()).to_string(),
             };
@@ -337,7 +405,10 @@ pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static s
 
 /// Whether something in the settings helps.
 pub(in crate::app) fn leads_to_settings(error: &TransferError) -> bool {
-    let TransferError::Relay(cause) = error else { return false };
+    let cause = match error {
+        TransferError::Relay(cause) => cause,
+        error => return matches!(error, TransferError::Unsuited(Unsuited::NoRelayHere(_))),
+    };
     match cause {
         RelayClientError::Unreachable { .. } | RelayClientError::NotARelay(_) => true,
         RelayClientError::Lost => false,
@@ -346,15 +417,5 @@ pub(in crate::app) fn leads_to_settings(error: &TransferError) -> bool {
             Refusal::NoSuchRoom | Refusal::RoleTaken | Refusal::TooManyJoins => false,
             _ => true,
         },
-    }
-}
-
-/// Why a relay of this window isn't running.
-pub(in crate::app) fn host(words: &Words, error: &RelayError) -> String {
-    match error {
-        RelayError::PortTaken(address) => {
-            words.tell("host-port-taken", &[("port", address.port().to_string().into())])
-        }
-        other => words.tell("host-failed", &[("detail", Shown(&other.to_string()).to_string().into())]),
     }
 }

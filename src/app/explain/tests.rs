@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeSet, io, iter::successors, net::SocketAddr, path::PathBuf};
 
-use super::{failures::relay_next, *};
+use super::{
+    failures::{misbehaviour, relay_next},
+    *,
+};
 use crate::{
     app::{
         card::Origin,
         tests::made_up::{self, failed, progress},
     },
-    code::{self as codes, CodePhrase},
+    code::{self as codes, CodeError, CodePhrase},
     engine::{NotAdded, Notice, RelayClientError, RelayError, TaskId, TransferError},
     protocol::{
         VERSION,
@@ -18,7 +21,10 @@ use crate::{
         peer::{Trouble, Withdrawal},
         relay::Refusal,
     },
-    transfer::{error::Misbehaviour, scan::Unfit},
+    transfer::{
+        error::{Misbehaviour, Unsuited},
+        scan::Unfit,
+    },
 };
 
 const ENGLISH: &str = include_str!("../../../assets/words/en.ftl");
@@ -90,6 +96,11 @@ fn causes() -> impl Iterator<Item = io::Error> {
         K::NotADirectory,
         K::AlreadyExists,
         K::InvalidFilename,
+        K::FileTooLarge,
+        K::ResourceBusy,
+        K::NetworkUnreachable,
+        K::HostUnreachable,
+        K::ConnectionReset,
     ];
     kinds.into_iter().map(io::Error::from).chain([io::Error::other("failed to lookup address information")])
 }
@@ -143,7 +154,7 @@ fn errors() -> Vec<TransferError> {
             E::File { .. } => E::NoSpace { needed: 1 << 30, free: 1 },
             E::NoSpace { .. } => E::Damaged { path: name() },
             E::Damaged { .. } => E::Withdrawn { path: name(), reason: Withdrawal::Changed },
-            E::Withdrawn { .. } => E::Unsuited("there is nothing to send".to_owned()),
+            E::Withdrawn { .. } => E::Unsuited(Unsuited::Nothing),
             E::Unsuited(_) => return None,
         })
     });
@@ -170,10 +181,31 @@ fn errors() -> Vec<TransferError> {
             E::Withdrawn { .. } => {
                 withdrawals().into_iter().map(|reason| E::Withdrawn { path: name(), reason }).collect()
             }
+            E::Unsuited(_) => unsuited().into_iter().map(E::Unsuited).collect(),
             one => vec![one],
         }
     };
     kinds.into_iter().flat_map(spread).collect()
+}
+
+fn unsuited() -> Vec<Unsuited> {
+    use Unsuited as U;
+    all(U::Nothing, |reason| {
+        Some(match reason {
+            U::Nothing => U::NoRandomness,
+            U::NoRandomness => U::Code(CodeError::WordCount { asked: 99 }),
+            U::Code(_) => U::Special { path: "/dev/null".into() },
+            U::Special { .. } => U::TooManyEntries,
+            U::TooManyEntries => U::TooMuchText,
+            U::TooMuchText => U::Manifest(ManifestError::Sizes),
+            U::Manifest(_) => U::LongText { limit: 1 << 20 },
+            U::LongText { .. } => U::StreamName,
+            U::StreamName => U::NotOneFile { entries: 2 },
+            U::NotOneFile { .. } => U::NoRelayHere("port 27001 is taken".to_owned()),
+            U::NoRelayHere(_) => U::Arguments("an option is missing".to_owned()),
+            U::Arguments(_) => return None,
+        })
+    })
 }
 
 fn misbehaviours() -> Vec<Misbehaviour> {
@@ -293,10 +325,9 @@ fn what_a_person_did_not_wish_for_has_a_way_on() {
     for error in errors() {
         let is_a_wish =
             matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay);
-        let says_it_all = matches!(error, TransferError::Unsuited(_));
         for at in standpoints() {
             let next = super::error(&words, &error, at).next;
-            assert!(is_a_wish || says_it_all || !next.is_empty(), "{error:?}");
+            assert!(is_a_wish || !next.is_empty(), "{error:?}");
         }
     }
 }
@@ -334,9 +365,14 @@ fn no_language_falls_back_to_the_engines_english() {
         for at in standpoints() {
             let of = |words| super::error(words, &error, at).happened;
             assert_ne!(of(&english), of(&german), "{error:?}");
-            let is_own = matches!(error, TransferError::PeerMisbehaved(_));
-            assert!(!is_own || !of(&english).contains(&error.to_string()), "{}", of(&english));
+            // The system's own words about a file or an address may stand in it, ours may not.
+            let is_own = matches!(error, TransferError::PeerMisbehaved(_) | TransferError::Unsuited(_));
+            assert!(!is_own || !of(&german).contains(&error.to_string()), "{}", of(&german));
         }
+    }
+    for way in misbehaviours() {
+        check_sentence(&misbehaviour(&english, &way), &way);
+        assert_ne!(misbehaviour(&english, &way), misbehaviour(&german, &way));
     }
     for reason in unfits() {
         check(&unfit(&english, reason), &reason);
@@ -371,7 +407,107 @@ fn every_trouble_with_a_relay_is_told() {
             })
         }) {
             check_sentence(&host(&words, &error), &error);
+            let is_english = words.bytes(1).contains("byte");
+            assert!(is_english || !host(&words, &error).contains(&error.to_string()), "{error}");
         }
+    }
+}
+
+#[test]
+fn every_problem_with_the_programs_own_files_is_told() {
+    use crate::store::{BadEntry, Expected, Flaw, Problem, SaveError};
+    let file = || PathBuf::from("/home/ada/settings.toml");
+    let cause = || io::Error::from(io::ErrorKind::PermissionDenied);
+    let expected = all(Expected::Number { from: "1".into(), to: "32".into() }, |expected| {
+        Some(match expected {
+            Expected::Number { .. } => Expected::Switch,
+            Expected::Switch => Expected::Text,
+            Expected::Text => Expected::OneOf(&["x11", "automatic"]),
+            Expected::OneOf(_) => Expected::Address,
+            Expected::Address => Expected::Ports,
+            Expected::Ports => Expected::Table,
+            Expected::Table => Expected::Tables,
+            Expected::Tables => Expected::Transfer,
+            Expected::Transfer => return None,
+        })
+    });
+    let entry = |expected: Expected| BadEntry { key: "relay 2: address".to_owned(), expected };
+    let mut problems = vec![Problem::Unreadable { path: file(), cause: cause() }];
+    for flaw in
+        [Flaw::NotToml { line: 7, message: "duplicate key".to_owned() }, Flaw::NotText, Flaw::TooLarge]
+    {
+        let kept = Some(PathBuf::from("/home/ada/settings.broken-1.toml"));
+        problems.push(Problem::Broken { path: file(), flaw: flaw.clone(), kept });
+        problems.push(Problem::Broken { path: file(), flaw, kept: None });
+    }
+    for expected in expected {
+        problems.push(Problem::BadEntries { path: file(), entries: vec![entry(expected.clone())] });
+        problems.push(Problem::BadEntries { path: file(), entries: vec![entry(expected); 7] });
+    }
+    let (english, german) = (Words::of(Some("en")), Words::of(Some("de")));
+    for of in &problems {
+        for words in [&english, &german] {
+            let text = problem(words, of);
+            check_sentence(&text, of);
+            assert!(text.contains("/home/ada/settings.toml"), "{text}");
+        }
+        assert_ne!(problem(&english, of), problem(&german, of));
+        assert!(!problem(&german, of).contains("must be"), "{}", problem(&german, of));
+    }
+    for error in [
+        SaveError::NoFolder,
+        SaveError::InTheWay(Problem::Unreadable { path: file(), cause: cause() }),
+        SaveError::Disk { path: file(), cause: cause() },
+    ] {
+        check_sentence(&unsaved(&english, &error), &error);
+        check_sentence(&unsaved(&german, &error), &error);
+        assert_ne!(unsaved(&english, &error), unsaved(&german, &error));
+    }
+    for words in [&english, &german] {
+        check_sentence(&not_discarded(words, "notes.txt", &cause()), &"not discarded");
+        check_sentence(&not_opened(words, &file(), true), &"no program");
+        check_sentence(&not_opened(words, &file(), false), &"gone");
+    }
+}
+
+#[test]
+fn whoever_gets_no_window_is_told_why_in_their_language() {
+    use crate::app::{
+        ArrivalError, InstanceError, RunError,
+        launch::{Silence, StartError},
+    };
+    let no_answer = Silence::NoAnswer {
+        variable: "DISPLAY",
+        value: ":7".to_owned(),
+        cause: io::ErrorKind::NotFound.into(),
+    };
+    let silent = vec![Silence::Unset("WAYLAND_DISPLAY"), no_answer, Silence::NoLibrary];
+    let slip = || codes::parse_any("acid-coyote-mustard-xyzzyplugh").expect_err("it is no code");
+    let arguments = [
+        ArrivalError::Neither { argument: "notes".to_owned(), source: slip() },
+        ArrivalError::Missing { argument: "notes.txt".to_owned() },
+        ArrivalError::BadCode(slip()),
+        ArrivalError::SeveralCodes,
+    ];
+    let instances = [
+        InstanceError::NoPlace(io::ErrorKind::NotFound.into()),
+        InstanceError::NoAnswer,
+        InstanceError::Refused,
+        InstanceError::TooMuch,
+    ];
+    let starts = StartError::examples().into_iter().chain([
+        StartError::NoDisplay { silent },
+        StartError::Refused,
+        StartError::App("no threads".into()),
+        StartError::Lost,
+    ]);
+    let (english, german) = (Words::of(Some("en")), Words::of(Some("de")));
+    let errors = arguments.map(RunError::from).into_iter().chain(instances.map(RunError::from));
+    for error in errors.chain(starts.map(RunError::from)) {
+        for words in [&english, &german] {
+            check_sentence(&start(words, &error), &error);
+        }
+        assert_ne!(start(&english, &error), start(&german, &error));
     }
 }
 

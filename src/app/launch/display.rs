@@ -18,7 +18,7 @@ use eframe::NativeOptions;
 use wayland_client::Connection;
 use winit::platform::{wayland::EventLoopBuilderExtWayland, x11::EventLoopBuilderExtX11};
 
-use super::{StartError, System};
+use super::{Silence, StartError, System};
 
 const SYSTEM_VARIABLE: &str = "CAIMAN_WINDOW_SYSTEM";
 /// How long a display on another machine may take.
@@ -46,7 +46,7 @@ impl System {
                 Err(why) => silent.push(why),
             }
         }
-        Err(StartError::NoDisplay { why: silent.join("; ") })
+        Err(StartError::NoDisplay { silent })
     }
 
     /// Keeps the toolkit from finding out by itself.
@@ -65,32 +65,36 @@ fn variable(environment: &impl Fn(&str) -> Option<OsString>, name: &str) -> Opti
     environment(name).filter(|value| !value.is_empty())
 }
 
-fn wayland_answers(environment: impl Fn(&str) -> Option<OsString>) -> Result<(), String> {
+fn wayland_answers(environment: impl Fn(&str) -> Option<OsString>) -> Result<(), Silence> {
     // A connection that was opened for this program. Trying it would use it up.
     if variable(&environment, "WAYLAND_SOCKET").is_some() {
         return Ok(());
     }
-    let name = variable(&environment, "WAYLAND_DISPLAY").ok_or("WAYLAND_DISPLAY is not set")?;
+    const VARIABLE: &str = "WAYLAND_DISPLAY";
+    const FOLDER: &str = "XDG_RUNTIME_DIR";
+    let name = variable(&environment, VARIABLE).ok_or(Silence::Unset(VARIABLE))?;
     let mut path = PathBuf::from(&name);
     if path.is_relative() {
-        let folder = variable(&environment, "XDG_RUNTIME_DIR").ok_or("XDG_RUNTIME_DIR is not set")?;
+        let folder = variable(&environment, FOLDER).ok_or(Silence::Unset(FOLDER))?;
         path = PathBuf::from(folder).join(path);
     }
-    let socket = UnixStream::connect(&path)
-        .map_err(|error| format!("WAYLAND_DISPLAY is {}, which doesn't answer: {error}", name.display()))?;
+    let value = || name.display().to_string();
+    let socket = UnixStream::connect(&path).map_err(|cause| Silence::NoAnswer {
+        variable: VARIABLE,
+        value: value(),
+        cause,
+    })?;
     // Finds out whether the library is there.
-    match Connection::from_socket(socket) {
-        Ok(_) => Ok(()),
-        Err(_) => Err("Wayland answers, but the library libwayland-client.so.0 is missing".to_owned()),
-    }
+    Connection::from_socket(socket).map(drop).map_err(|_| Silence::NoLibrary)
 }
 
-fn x11_answers(environment: impl Fn(&str) -> Option<OsString>) -> Result<OwnedFd, String> {
-    let name = variable(&environment, "DISPLAY").ok_or("DISPLAY is not set")?;
+fn x11_answers(environment: impl Fn(&str) -> Option<OsString>) -> Result<OwnedFd, Silence> {
+    const VARIABLE: &str = "DISPLAY";
+    let name = variable(&environment, VARIABLE).ok_or(Silence::Unset(VARIABLE))?;
     let name = name.to_string_lossy();
-    let said = |error: &dyn std::fmt::Display| format!("DISPLAY is {name}, which doesn't answer: {error}");
-    let display = Display::parse(&name).ok_or_else(|| said(&"it can't be read"))?;
-    display.connect().map_err(|error| said(&error))
+    let said = |cause| Silence::NoAnswer { variable: VARIABLE, value: name.clone().into_owned(), cause };
+    let display = Display::parse(&name).ok_or_else(|| said(io::ErrorKind::InvalidInput.into()))?;
+    display.connect().map_err(said)
 }
 
 /// `HOST:NUMBER` or `:NUMBER`, with the number of a screen or without.
@@ -163,16 +167,15 @@ mod tests {
         let listener = UnixListener::bind(folder.path().join("wayland-7")).unwrap();
         // Where the library is missing, that is said instead.
         if let Err(why) = wayland_answers(&environment) {
-            assert!(why.contains("libwayland-client"), "{why}");
+            assert!(matches!(why, Silence::NoLibrary), "{why}");
         }
         drop(listener);
-        let why = wayland_answers(&environment).unwrap_err();
+        let why = wayland_answers(&environment).unwrap_err().to_string();
         assert!(why.starts_with("WAYLAND_DISPLAY is wayland-7, which doesn't answer"), "{why}");
-        assert_eq!(wayland_answers(with(&[])).unwrap_err(), "WAYLAND_DISPLAY is not set");
-        assert_eq!(
-            wayland_answers(with(&[("WAYLAND_DISPLAY", "")])).unwrap_err(),
-            "WAYLAND_DISPLAY is not set"
-        );
+        for nothing in [&[][..], &[("WAYLAND_DISPLAY", "")]] {
+            let why = wayland_answers(with(nothing)).unwrap_err();
+            assert!(matches!(why, Silence::Unset("WAYLAND_DISPLAY")), "{why}");
+        }
     }
 
     #[test]
@@ -186,7 +189,7 @@ mod tests {
         let environment = with(&[("DISPLAY", &format!("127.0.0.1:{number}.0"))]);
         x11_answers(&environment).unwrap();
         drop(listener);
-        let why = x11_answers(&environment).unwrap_err();
+        let why = x11_answers(&environment).unwrap_err().to_string();
         assert!(why.starts_with(&format!("DISPLAY is 127.0.0.1:{number}.0, which doesn't answer")), "{why}");
     }
 }

@@ -1,6 +1,6 @@
 //! Why there is no window, in words for the person who wanted one. The libraries' own words are for the log.
 
-use std::fmt;
+use std::{fmt, io};
 
 use eframe::Renderer;
 
@@ -10,10 +10,10 @@ use super::{Cause, System};
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Nothing to open a window on.
-    #[error("there is no screen to open the window on ({why}){WITHOUT}")]
+    #[error("there is no screen to open the window on ({}){WITHOUT}", list(silent))]
     NoDisplay {
-        /// What was tried.
-        why: String,
+        /// What was tried, and what came of it.
+        silent: Vec<Silence>,
     },
     /// The X server answers and refuses.
     #[error(
@@ -26,10 +26,10 @@ pub enum StartError {
     )]
     Toolkit(Advice),
     /// Nothing draws.
-    #[error("the window can't be opened: {what} here{advice}{LOG}{WITHOUT}")]
+    #[error("the window can't be opened: {tried} here{advice}{LOG}{WITHOUT}")]
     NoGraphics {
         /// What doesn't work.
-        what: &'static str,
+        tried: Renderers,
         /// What to do.
         advice: Advice,
     },
@@ -39,6 +39,52 @@ pub enum StartError {
     /// The screen went away under the open window.
     #[error("the window is gone because the connection to the screen was lost; start Caiman again")]
     Lost,
+}
+
+/// Why a window system can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Silence {
+    /// Nobody says where it is.
+    #[error("{0} is not set")]
+    Unset(&'static str),
+    /// It was said where it is, and nobody is there.
+    #[error("{variable} is {value}, which doesn't answer: {cause}")]
+    NoAnswer {
+        /// The variable of the environment that says where.
+        variable: &'static str,
+        /// What it says.
+        value: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// It is there and can't be spoken to.
+    #[error("Wayland answers, but the library libwayland-client.so.0 is missing")]
+    NoLibrary,
+}
+
+fn list(silent: &[Silence]) -> String {
+    silent.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What was to draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renderers {
+    /// OpenGL alone.
+    OpenGl,
+    /// Vulkan alone.
+    Vulkan,
+    /// One after the other.
+    Both,
+}
+
+impl fmt::Display for Renderers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OpenGl => "OpenGL doesn't work",
+            Self::Vulkan => "Vulkan doesn't work",
+            Self::Both => "neither OpenGL nor Vulkan works",
+        })
+    }
 }
 
 const WITHOUT: &str =
@@ -54,14 +100,22 @@ impl StartError {
         Self::Toolkit(Advice::for_toolkit(system, said))
     }
 
+    /// Those whose parts are this module's own.
+    #[cfg(test)]
+    pub(in crate::app) fn examples() -> Vec<Self> {
+        let undrawn = |tried| Self::NoGraphics { tried, advice: Advice { packages: Vec::new() } };
+        let missing = Self::Toolkit(Advice { packages: vec![("libx11-6", "libX11")] });
+        vec![undrawn(Renderers::OpenGl), undrawn(Renderers::Vulkan), undrawn(Renderers::Both), missing]
+    }
+
     /// None of these draws.
     pub(super) fn of_graphics(system: System, tried: &[Renderer]) -> Self {
-        let what = match tried {
-            [Renderer::Glow] => "OpenGL doesn't work",
-            [Renderer::Wgpu] => "Vulkan doesn't work",
-            _ => "neither OpenGL nor Vulkan works",
+        let tried = match tried {
+            [Renderer::Glow] => Renderers::OpenGl,
+            [Renderer::Wgpu] => Renderers::Vulkan,
+            _ => Renderers::Both,
         };
-        Self::NoGraphics { what, advice: Advice::for_graphics(system) }
+        Self::NoGraphics { tried, advice: Advice::for_graphics(system) }
     }
 }
 
@@ -128,14 +182,28 @@ impl Advice {
 
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.packages.is_empty() {
+        if self.is_empty() {
             return f.write_str("\nA newer driver for the graphics card may help.");
         }
-        let list =
-            |name: fn(&Package) -> &'static str| self.packages.iter().map(name).collect::<Vec<_>>().join(" ");
         f.write_str("\nThis installs what may be missing:")?;
-        write!(f, "\n  Debian, Ubuntu: sudo apt install {}", list(|package| package.0))?;
-        write!(f, "\n  Fedora: sudo dnf install {}", list(|package| package.1))
+        self.commands().try_for_each(|(system, command)| write!(f, "\n  {system}: {command}"))
+    }
+}
+
+impl Advice {
+    /// Whether nothing can be named.
+    pub(in crate::app) fn is_empty(&self) -> bool {
+        self.packages.is_empty()
+    }
+
+    /// What to type, by system.
+    pub(in crate::app) fn commands(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let list = |command: &str, name: fn(&Package) -> &'static str| {
+            let names: Vec<&str> = self.packages.iter().map(name).collect();
+            format!("{command} {}", names.join(" "))
+        };
+        let debian = ("Debian, Ubuntu", list("sudo apt install", |package| package.0));
+        [debian, ("Fedora", list("sudo dnf install", |package| package.1))].into_iter()
     }
 }
 

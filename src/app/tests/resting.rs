@@ -97,6 +97,36 @@ fn what_is_paused_shows_no_speed_and_no_time_and_draws_nothing_by_itself() {
     assert!(screen.wanted_after() < Duration::from_secs(1));
 }
 
+/// Once the person resumes, nothing would go on, and nobody would have said why.
+#[test]
+fn a_pause_does_not_hide_that_the_connection_is_lost_as_well() {
+    for (here, there) in [(true, false), (false, true), (true, true)] {
+        let mut screen = Screen::new();
+        moving(&mut screen, Direction::Receiving);
+        screen.progress(paused(here, there));
+        let lost = {
+            let window = screen.window();
+            explain::lost_while_paused(&window.words, Duration::ZERO)
+        };
+        assert!(!screen.shows(&lost), "{:#?}", screen.texts());
+        screen.progress(Progress { connection: Connection::LookingForPeer, ..paused(here, there) });
+        assert!(screen.shows(&lost), "{:#?}", screen.texts());
+        let who = ["paused-here", "paused-there", "paused-both"].map(|key| screen.say(key));
+        assert!(who.iter().any(|who| screen.shows(who)), "{:#?}", screen.texts());
+    }
+}
+
+#[test]
+fn the_title_says_when_all_that_is_under_way_is_paused() {
+    let mut screen = Screen::new();
+    moving(&mut screen, Direction::Sending);
+    screen.progress(paused(false, true));
+    let title = format!("25 % · {} – Caiman", screen.say("paused-here"));
+    assert_eq!(screen.window().title, title);
+    screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
+    assert_eq!(screen.window().title, "25 % – Caiman");
+}
+
 #[test]
 fn closing_asks_for_the_sake_of_what_is_paused() {
     let mut screen = Screen::new();

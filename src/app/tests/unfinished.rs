@@ -167,8 +167,7 @@ fn what_cannot_be_removed_is_told_and_stays() {
     let (mut screen, kept) = with_film();
     let discarded = Err(std::io::ErrorKind::PermissionDenied.into());
     screen.outcome(crate::app::desk::Outcome::Discarded { name: "film.mov".to_owned(), discarded });
-    let cause = std::io::Error::from(std::io::ErrorKind::PermissionDenied).to_string();
-    let args = [("name", "film.mov".into()), ("detail", cause.into())];
+    let args = [("name", "film.mov".into()), ("cause", screen.say("cause-denied").into())];
     let told = screen.words().tell("not-discarded", &args);
     assert!(screen.shows(&told), "{:#?}", screen.texts());
 

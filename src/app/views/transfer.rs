@@ -210,6 +210,11 @@ pub(crate) fn standstill_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     {
         signed_note(ui, tone, sign, &text);
     }
+    // Resuming would not be enough then.
+    if let (Some(Standstill::Paused(_)), Some((_, since))) = (standstill, card.lost(view.now)) {
+        let text = explain::lost_while_paused(view.words, since);
+        signed_note(ui, Tone::Warning, Icon::Unplug, &text);
+    }
 }
 
 fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {

@@ -21,7 +21,7 @@ use crate::{
         blocks::BlockSet,
         control::Control,
         delivery::{Delivered, deliver},
-        error::TransferError,
+        error::{TransferError, Unsuited},
         holders::Holders,
         lanes::Sink,
         leftovers::Leftovers,
@@ -77,10 +77,7 @@ impl Accepted {
             Output::Writer(writer) => {
                 if manifest.entries().len() != 1 || manifest.files() != 1 {
                     let entries = manifest.entries().len();
-                    return Err(TransferError::Unsuited(format!(
-                        "the offer holds {entries} entries, and standard output takes exactly one file; \
-                         leave out --stdout to receive them into a folder"
-                    )));
+                    return Err(Unsuited::NotOneFile { entries }.into());
                 }
                 let ordered = Arc::new(Ordered::new(writer));
                 return Ok(Self::without_folder(manifest, Destination::Writer(ordered)));
@@ -108,8 +105,7 @@ impl Accepted {
             return Err(TransferError::NoSpace { needed, free });
         }
         let mut id = [0; 8];
-        getrandom::fill(&mut id)
-            .map_err(|_| TransferError::Unsuited("this system gives no random numbers".to_owned()))?;
+        getrandom::fill(&mut id).map_err(|_| Unsuited::NoRandomness)?;
         let (manifests, plans) = (Arc::clone(&manifest), Arc::clone(&plan));
         let staging = Staging::create(&folder, id, manifests, plans, &wanted, leftovers)?;
         if is_resumable && let Err(error) = unfinished.note(staging.folder()) {

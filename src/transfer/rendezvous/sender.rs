@@ -27,7 +27,7 @@ use crate::{
         relay::{Place, Refusal, RoomId},
     },
     transfer::{
-        error::TransferError,
+        error::{TransferError, Unsuited},
         handshake::{self, Greeting},
         progress::{Connection, Context, Notice, Phase},
     },
@@ -432,5 +432,5 @@ async fn leave(stream: &mut TcpStream) {
 }
 
 fn draw(words: usize) -> Result<CodePhrase, TransferError> {
-    CodePhrase::generate(words).map_err(|error| TransferError::Unsuited(error.to_string()))
+    Ok(CodePhrase::generate(words).map_err(Unsuited::Code)?)
 }

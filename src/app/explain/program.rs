@@ -1,0 +1,200 @@
+//! What is the matter with the program itself: its files, its own relay, what it was started with, the window that it
+//! can't open.
+
+use std::{io, path::Path};
+
+use super::failures::disk;
+use crate::{
+    app::{
+        ArrivalError, InstanceError, RunError,
+        launch::{Advice, Renderers, Silence, StartError},
+        views::receive::home_relative,
+        words::Words,
+    },
+    engine::RelayError,
+    store::{BadEntry, Expected, Flaw, Problem, SaveError},
+    transfer::show::Shown,
+};
+
+/// Entries of a file that a message names.
+const SHOWN_ENTRIES: usize = 5;
+
+fn shown(path: &Path) -> String {
+    Shown(&home_relative(path)).to_string()
+}
+
+/// What stood in the way of reading a file of the program's own.
+pub(in crate::app) fn problem(words: &Words, problem: &Problem) -> String {
+    match problem {
+        Problem::Unreadable { path, cause } => {
+            let args = [("path", shown(path).into()), ("cause", disk(words, cause).into())];
+            words.tell("store-unreadable", &args)
+        }
+        Problem::Broken { path, flaw, kept } => {
+            let path = shown(path);
+            let flaw = match flaw {
+                Flaw::NotToml { line, .. } => {
+                    words.tell("store-not-toml", &[("path", path.into()), ("line", (*line).into())])
+                }
+                Flaw::NotText => words.tell("store-not-text", &[("path", path.into())]),
+                Flaw::TooLarge => words.tell("store-too-large", &[("path", path.into())]),
+            };
+            let fate = match kept {
+                Some(kept) => words.tell("store-kept", &[("path", shown(kept).into())]),
+                None => words.say("store-in-place"),
+            };
+            format!("{flaw} {fate}")
+        }
+        Problem::BadEntries { path, entries } => {
+            let named: Vec<String> =
+                entries.iter().take(SHOWN_ENTRIES).map(|bad| entry(words, bad)).collect();
+            let named = named.join(", ");
+            let entries = match entries.len().saturating_sub(SHOWN_ENTRIES) {
+                0 => named,
+                more => words.tell("and-more", &[("names", named.into()), ("count", more.into())]),
+            };
+            words.tell("store-entries", &[("path", shown(path).into()), ("entries", entries.into())])
+        }
+    }
+}
+
+/// An entry of a file, and what should stand there.
+fn entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
+    let key = ("key", Shown(key).to_string().into());
+    match expected {
+        Expected::Number { from, to } => {
+            let bounds = [key, ("from", from.as_str().into()), ("to", to.as_str().into())];
+            words.tell("expected-number", &bounds)
+        }
+        Expected::OneOf(choices) => {
+            let choices: Vec<String> = choices.iter().map(|choice| format!("“{choice}”")).collect();
+            words.tell("expected-one-of", &[key, ("choices", choices.join(", ").into())])
+        }
+        Expected::Switch => words.tell("expected-switch", &[key]),
+        Expected::Text => words.tell("expected-text", &[key]),
+        Expected::Address => words.tell("expected-address", &[key]),
+        Expected::Ports => words.tell("expected-ports", &[key]),
+        Expected::Table | Expected::Tables => words.tell("expected-table", &[key]),
+        Expected::Transfer => words.tell("expected-transfer", &[key]),
+    }
+}
+
+/// Why something was not saved.
+pub(in crate::app) fn unsaved(words: &Words, error: &SaveError) -> String {
+    match error {
+        SaveError::NoFolder => words.say("unsaved-no-folder"),
+        SaveError::InTheWay(way) => problem(words, way),
+        SaveError::Disk { path, cause } => {
+            let args = [("path", shown(path).into()), ("cause", disk(words, cause).into())];
+            words.tell("unsaved-disk", &args)
+        }
+    }
+}
+
+/// Why what is here of an interrupted transfer was not removed.
+pub(in crate::app) fn not_discarded(words: &Words, name: &str, cause: &io::Error) -> String {
+    words.tell("not-discarded", &[("name", name.into()), ("cause", disk(words, cause).into())])
+}
+
+/// Why a file or a folder was not opened.
+pub(in crate::app) fn not_opened(words: &Words, path: &Path, is_there: bool) -> String {
+    let key = if is_there { "not-opened" } else { "not-opened-gone" };
+    words.tell(key, &[("path", shown(path).into())])
+}
+
+/// Why a relay of this window isn't running.
+pub(in crate::app) fn host(words: &Words, error: &RelayError) -> String {
+    match error {
+        RelayError::PortTaken(address) => {
+            words.tell("host-port-taken", &[("port", address.port().to_string().into())])
+        }
+        RelayError::PortForbidden(address) => {
+            words.tell("host-port-forbidden", &[("port", address.port().to_string().into())])
+        }
+        RelayError::NoSuchAddress(address) => {
+            words.tell("host-no-address", &[("address", address.ip().to_string().into())])
+        }
+        RelayError::TooManyDataPorts(count) => {
+            words.tell("host-too-many-ports", &[("count", (*count).into())])
+        }
+        RelayError::Listen { address, source } => {
+            let port = ("port", address.port().to_string().into());
+            words.tell("host-cant-listen", &[port, ("cause", disk(words, source).into())])
+        }
+    }
+}
+
+/// Why there is no window.
+pub(in crate::app) fn start(words: &Words, error: &RunError) -> String {
+    match error {
+        RunError::Arguments(error) => arguments(words, error),
+        RunError::Instance(error) => words.say(match error {
+            InstanceError::NoPlace(_) => "instance-no-place",
+            InstanceError::NoAnswer => "instance-no-answer",
+            InstanceError::Refused => "instance-refused",
+            InstanceError::TooMuch => "instance-too-much",
+        }),
+        RunError::Start(error) => no_window(words, error),
+    }
+}
+
+fn arguments(words: &Words, error: &ArrivalError) -> String {
+    let named =
+        |key: &str, argument: &String| words.tell(key, &[("name", Shown(argument).to_string().into())]);
+    match error {
+        ArrivalError::Neither { argument, .. } => named("arrival-neither", argument),
+        ArrivalError::Missing { argument } => named("arrival-missing", argument),
+        ArrivalError::BadCode(error) => super::code(words, error),
+        ArrivalError::SeveralCodes => words.say("code-several"),
+    }
+}
+
+fn no_window(words: &Words, error: &StartError) -> String {
+    let (happened, advice) = match error {
+        StartError::NoDisplay { silent } => {
+            let why: Vec<String> = silent.iter().map(|silence| self::silence(words, silence)).collect();
+            (words.tell("start-no-display", &[("why", why.join("; ").into())]), None)
+        }
+        StartError::Refused => (words.say("start-refused"), None),
+        StartError::Toolkit(advice) => (words.say("start-toolkit"), Some(advice)),
+        StartError::NoGraphics { tried, advice } => {
+            let key = match tried {
+                Renderers::OpenGl => "start-no-opengl",
+                Renderers::Vulkan => "start-no-vulkan",
+                Renderers::Both => "start-no-graphics",
+            };
+            (words.say(key), Some(advice))
+        }
+        StartError::App(cause) => {
+            let args = [("detail", Shown(&cause.to_string()).to_string().into())];
+            return words.tell("start-failed", &args);
+        }
+        StartError::Lost => return words.say("start-lost"),
+    };
+    let advice = advice.map(|advice| self::advice(words, advice));
+    [Some(happened), advice, Some(words.say("start-without"))]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Why a window system can't be used.
+fn silence(words: &Words, silence: &Silence) -> String {
+    match silence {
+        Silence::Unset(variable) => words.tell("silent-unset", &[("variable", (*variable).into())]),
+        Silence::NoAnswer { variable, value, .. } => {
+            let args = [("variable", (*variable).into()), ("value", Shown(value).to_string().into())];
+            words.tell("silent-no-answer", &args)
+        }
+        Silence::NoLibrary => words.say("silent-no-library"),
+    }
+}
+
+fn advice(words: &Words, advice: &Advice) -> String {
+    if advice.is_empty() {
+        return words.say("start-driver");
+    }
+    let lines = advice.commands().map(|(system, command)| format!("{system}: {command}"));
+    std::iter::once(words.say("start-install")).chain(lines).collect::<Vec<_>>().join("\n")
+}
