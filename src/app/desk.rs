@@ -234,14 +234,13 @@ impl Worker {
                 self.opened(opener::reveal(&path).or_else(|_| opener::open(folder_of(&path))), path);
             }
             Job::StayAwake(why) => {
-                let wish = keepawake::Builder::default()
-                    .idle(true)
-                    .sleep(true)
-                    .reason(why)
-                    .app_name("Caiman")
-                    .create();
-                // Where the system knows no such wish, it sleeps when it likes.
-                self.awake = wish.ok();
+                let wish = |sleep| {
+                    let mut builder = keepawake::Builder::default();
+                    builder.idle(true).sleep(sleep).reason(&why).app_name("Caiman").create()
+                };
+                // Not everybody may put off a sleep that somebody asks for. Where the system knows no such wish at all, it
+                // sleeps when it likes.
+                self.awake = wish(true).or_else(|_| wish(false)).ok();
             }
             Job::MaySleep => self.awake = None,
             Job::Notify { title, body } => self.notify(&title, &body),

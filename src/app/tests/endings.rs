@@ -174,7 +174,7 @@ fn a_text_that_arrived_is_shown_and_copied_as_it_is() {
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Receiving);
     screen.notice(id, Notice::Accepted { files: 1, bytes: Some(12) });
-    let text = "see you\nat eight\t\u{202e}!\n".repeat(5);
+    let text = "see you\n\nat eight\t\u{202e}!\n".repeat(5);
     screen.notice(id, Notice::Text(text.clone()));
     screen.feed(Event::Ended(id, Ok(Report { stored: 1, bytes: 12, ..Report::default() })));
     assert!(screen.shows(&screen.say("text-received")) && screen.shows("see you"));

@@ -140,9 +140,12 @@ fn what_does_not_fit_cannot_be_accepted_until_less_is_ticked() {
     let no_room = words.tell("no-room", &args);
     let all = screen.say_accept(13, 1006);
     assert!(screen.shows(&no_room) && screen.control(&all).is_none());
+    let elsewhere = screen.say("save-to-change");
+    assert!(screen.control(&elsewhere).is_some(), "the way on stands where Accept would");
     screen.click("pictures");
     let few = screen.say_accept(3, 6);
     assert!(!screen.shows(&no_room) && screen.control(&few).is_some());
+    assert!(screen.control(&elsewhere).is_none());
 }
 
 #[test]

@@ -336,7 +336,8 @@ fn repaired_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
 
 fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     ui.horizontal(|ui| {
-        if sheet.offer.unusable.is_some() {
+        // Another folder helps then.
+        if sheet.offer.unusable.is_some() || !sheet.fits() {
             elsewhere_ui(ui, card, sheet, view);
         } else {
             accept_ui(ui, card, sheet, view);
@@ -348,7 +349,8 @@ fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
 }
 
 fn accept_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
-    let files = sheet.tree.as_ref().map_or(0, Tree::wanted_files);
+    let all = || sheet.offer.manifest.files().saturating_sub(sheet.here.files());
+    let files = sheet.tree.as_ref().map_or_else(all, Tree::wanted_files);
     let amount = amount(card, files, sheet.wanted_bytes(), view);
     let accept = match (files, sheet.here()) {
         (0, (1.., _)) => view.say("accept-nothing"),
@@ -364,7 +366,7 @@ fn accept_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     }
 }
 
-/// Nothing can be stored in this folder: the way to another one stands where Accept would.
+/// This can't be stored in this folder: the way to another one stands where Accept would.
 fn elsewhere_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     let text = view.say("save-to-change");
     let can = !sheet.is_looking;

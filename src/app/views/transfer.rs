@@ -303,12 +303,11 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
             TEXT_HEIGHT
         });
         area.auto_shrink([false, true]).show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 2.0;
             // Lines stay lines; what could turn or hide the text is escaped.
-            for line in text.lines().take(if card.folds.text { 5000 } else { 200 }) {
-                let line = RichText::new(Shown(line).to_string()).font(theme::mono(size::BODY));
-                ui.add(Label::new(line).selectable(true).wrap_mode(TextWrapMode::Wrap));
-            }
+            let lines = text.lines().take(if card.folds.text { 5000 } else { 200 });
+            let lines: Vec<String> = lines.map(|line| Shown(line).to_string()).collect();
+            let text = RichText::new(lines.join("\n")).font(theme::mono(size::BODY));
+            ui.add(Label::new(text).selectable(true).wrap_mode(TextWrapMode::Wrap));
         });
     });
     ui.horizontal(|ui| {
