@@ -21,6 +21,10 @@ use winit::platform::{wayland::EventLoopBuilderExtWayland, x11::EventLoopBuilder
 use super::{Silence, StartError, System};
 
 const SYSTEM_VARIABLE: &str = "CAIMAN_WINDOW_SYSTEM";
+/// Where the two window systems are.
+const WAYLAND_VARIABLE: &str = "WAYLAND_DISPLAY";
+const RUNTIME_VARIABLE: &str = "XDG_RUNTIME_DIR";
+const X11_VARIABLE: &str = "DISPLAY";
 /// How long a display on another machine may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
@@ -70,17 +74,15 @@ fn wayland_answers(environment: impl Fn(&str) -> Option<OsString>) -> Result<(),
     if variable(&environment, "WAYLAND_SOCKET").is_some() {
         return Ok(());
     }
-    const VARIABLE: &str = "WAYLAND_DISPLAY";
-    const FOLDER: &str = "XDG_RUNTIME_DIR";
-    let name = variable(&environment, VARIABLE).ok_or(Silence::Unset(VARIABLE))?;
+    let name = variable(&environment, WAYLAND_VARIABLE).ok_or(Silence::Unset(WAYLAND_VARIABLE))?;
     let mut path = PathBuf::from(&name);
     if path.is_relative() {
-        let folder = variable(&environment, FOLDER).ok_or(Silence::Unset(FOLDER))?;
+        let folder = variable(&environment, RUNTIME_VARIABLE).ok_or(Silence::Unset(RUNTIME_VARIABLE))?;
         path = PathBuf::from(folder).join(path);
     }
     let value = || name.display().to_string();
     let socket = UnixStream::connect(&path).map_err(|cause| Silence::NoAnswer {
-        variable: VARIABLE,
+        variable: WAYLAND_VARIABLE,
         value: value(),
         cause,
     })?;
@@ -89,10 +91,9 @@ fn wayland_answers(environment: impl Fn(&str) -> Option<OsString>) -> Result<(),
 }
 
 fn x11_answers(environment: impl Fn(&str) -> Option<OsString>) -> Result<OwnedFd, Silence> {
-    const VARIABLE: &str = "DISPLAY";
-    let name = variable(&environment, VARIABLE).ok_or(Silence::Unset(VARIABLE))?;
+    let name = variable(&environment, X11_VARIABLE).ok_or(Silence::Unset(X11_VARIABLE))?;
     let name = name.to_string_lossy();
-    let said = |cause| Silence::NoAnswer { variable: VARIABLE, value: name.clone().into_owned(), cause };
+    let said = |cause| Silence::NoAnswer { variable: X11_VARIABLE, value: name.clone().into_owned(), cause };
     let display = Display::parse(&name).ok_or_else(|| said(io::ErrorKind::InvalidInput.into()))?;
     display.connect().map_err(said)
 }
