@@ -93,7 +93,9 @@
 //!   within 1.5 s. A decides for every later lane, and moves lanes from the relay to a direct way that is found later.
 //!
 //! *Coming back* (`crypto::rejoin`). When the control connection breaks, or brings nothing for three seconds, both ends enter a
-//! room whose id follows from the root of the metadata keys, with [`relay::Hello::waits`], so that whoever comes first waits:
+//! room whose id follows from the root of the metadata keys, with [`relay::Hello::waits`], so that whoever comes first waits.
+//! Whoever knows alone that the connection is dead, because its address is gone, also takes its old place at the relay again for
+//! a moment: the relay ends the old pair, and so the other one knows it too. Then:
 //!
 //! - A → B: [`peer::RejoinHello`], a nonce. B → A: [`peer::RejoinAnswer`], a nonce and a tag. A → B: [`peer::RejoinProof`], a tag.
 //!   Both tags are HMAC-SHA-256 over a label for the side and both nonces. Whoever fails is left, and the search goes on.

@@ -1,6 +1,11 @@
 //! Under which addresses other computers can reach this one, and which computers those are.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+use socket2::{Domain, Socket, Type};
 
 /// From where an address can be reached, as far as it tells by itself: a firewall may say otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,9 +51,32 @@ pub fn reachable() -> Vec<IpAddr> {
     addresses
 }
 
+/// Whether this machine still has the address of one end of a connection. The system doesn't tell a connection that its
+/// address is gone: it goes silent. But nothing can be bound to such an address any more.
+pub fn is_ours(mut end: SocketAddr) -> bool {
+    end.set_port(0);
+    if let (IpAddr::V4(v4), true) = (end.ip().to_canonical(), end.is_ipv6()) {
+        end = (v4, 0).into();
+    }
+    let bound = Socket::new(Domain::for_address(end), Type::STREAM, None).and_then(|s| s.bind(&end.into()));
+    // Whatever else may be the matter says nothing of the address.
+    !bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_ours_as_long_as_the_machine_has_it() {
+        for ours in ["127.0.0.1:1", "[::ffff:127.0.0.1]:1", "0.0.0.0:0"] {
+            assert!(is_ours(ours.parse().unwrap()), "{ours}");
+        }
+        // Kept for documents: no machine has them.
+        for gone in ["192.0.2.1:1", "[::ffff:192.0.2.1]:1"] {
+            assert!(!is_ours(gone.parse().unwrap()), "{gone}");
+        }
+    }
 
     #[test]
     fn addresses_are_known_by_their_networks() {

@@ -136,6 +136,8 @@ pub enum RelayClientError {
 pub struct Join<'a> {
     /// The relay.
     pub address: &'a RelayAddress,
+    /// An address that its name had, to be tried beside what it has now.
+    pub known: Option<SocketAddr>,
     /// How long one address of it may take to answer a connection.
     pub connect_limit: Duration,
     /// Its access password, if it has one.
@@ -197,7 +199,7 @@ pub fn draw_place() -> io::Result<Place> {
 
 /// Connects and says hello. Who comes first gets here once the room is made, the second once the relay has answered.
 pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
-    let Greeted { stream, welcome, .. } = greet(join.address, join.connect_limit).await?;
+    let Greeted { stream, welcome, .. } = greet(join.address, join.known, join.connect_limit).await?;
     enter(stream, welcome, join).await
 }
 
@@ -236,7 +238,7 @@ async fn enter(mut stream: TcpStream, welcome: Welcome, join: Join<'_>) -> Resul
 /// connections that nobody serves any more.
 pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
     for _ in 0..CHECKS {
-        match greet(address, CONNECT_LIMIT).await {
+        match greet(address, None, CONNECT_LIMIT).await {
             // Trying again finds the door closed, which says more.
             Err(RelayClientError::Lost) => sleep(CHECK_PAUSE).await,
             other => return other.map(drop),
@@ -252,7 +254,7 @@ pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
 /// room that nobody has.
 pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<RelayCheck, RelayClientError> {
     let probe = async {
-        let Greeted { stream, welcome, latency } = greet(address, CONNECT_LIMIT).await?;
+        let Greeted { stream, welcome, latency } = greet(address, None, CONNECT_LIMIT).await?;
         let check = RelayCheck { latency, has_password: welcome.password_required };
         // Fresh and random, so nobody is there.
         let room = RoomId(std::array::from_fn(|at| welcome.nonce[at]));
@@ -260,6 +262,7 @@ pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<Rel
         let first = Vec::new();
         let join = Join {
             address,
+            known: None,
             password,
             role: Role::Receiver,
             room,
@@ -306,6 +309,11 @@ impl LaneAddress {
         RelayAddress::from_socket(self.control)
     }
 
+    /// The same as the system knows it.
+    pub fn socket(&self) -> SocketAddr {
+        self.control
+    }
+
     /// Opens a lane and waits for its other end. Lanes are spread over the data ports; one whose port can't be reached
     /// goes through the control port instead, because a firewall that lets one through often stops the others.
     pub async fn open(&self, hello: LaneHello) -> Result<TcpStream, RelayClientError> {
@@ -340,8 +348,12 @@ struct Greeted {
 }
 
 /// Connects, says what the connection is for and reads the welcome.
-async fn greet(address: &RelayAddress, limit: Duration) -> Result<Greeted, RelayClientError> {
-    let mut stream = connect(address, limit).await?;
+async fn greet(
+    address: &RelayAddress,
+    known: Option<SocketAddr>,
+    limit: Duration,
+) -> Result<Greeted, RelayClientError> {
+    let mut stream = connect(address, known, limit).await?;
     let started = Instant::now();
     let exchange = async {
         stream.write_all(&Opening::Control.to_bytes()).await?;
@@ -363,18 +375,14 @@ async fn in_time<T>(
     }
 }
 
-async fn connect(address: &RelayAddress, limit: Duration) -> Result<TcpStream, RelayClientError> {
+async fn connect(
+    address: &RelayAddress,
+    known: Option<SocketAddr>,
+    limit: Duration,
+) -> Result<TcpStream, RelayClientError> {
     let unreachable = |cause| RelayClientError::Unreachable { address: address.clone(), cause };
-    let looked_up = timeout(limit, lookup_host((address.host.as_str(), address.port))).await;
-    let addresses = looked_up.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(unreachable)?;
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match socket::connect(address, limit).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = error,
-        }
-    }
-    Err(unreachable(failure))
+    let looked_up = async { Ok(lookup_host((address.host.as_str(), address.port)).await?.collect()) };
+    socket::connect_to_any(known, looked_up, limit).await.map_err(unreachable)
 }
 
 #[cfg(test)]

@@ -2,20 +2,28 @@
 //! whether the other end is still there.
 
 use std::{
+    collections::VecDeque,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::pin,
     time::Duration,
 };
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::timeout,
+    task::JoinSet,
+    time::{sleep, timeout},
 };
 
 const BACKLOG: i32 = 1024;
 /// Silence on a connection after which the system asks whether the other end is there.
 const KEEPALIVE: Duration = Duration::from_secs(10);
+/// How long an address may take to answer before it is asked once more, beside: the system itself asks ever more rarely,
+/// and a network that comes back in between would have to wait for it.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How long one of several addresses may take to answer before the next is asked as well (RFC 8305).
+const STAGGER: Duration = Duration::from_millis(250);
 
 /// Listens on `host`, or on every address: IPv6 and IPv4 on one socket, IPv4 alone where there is no IPv6.
 pub fn bind(host: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
@@ -45,11 +53,52 @@ fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Connects, within `limit`.
+/// Connects, within `limit`; the first answer counts.
 pub async fn connect(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
-    let stream = timeout(limit, TcpStream::connect(address)).await??;
+    let trying = async {
+        let mut tries = JoinSet::new();
+        loop {
+            tries.spawn(TcpStream::connect(address));
+            if let Ok(Some(tried)) = timeout(AGAIN, tries.join_next()).await {
+                return tried.expect("connecting doesn't panic");
+            }
+        }
+    };
+    let stream = timeout(limit, trying).await??;
     prepare(&stream)?;
     Ok(stream)
+}
+
+/// Connects to whichever answers first, `known` or one that `looked_up` brings: an address that works no more must not hold up
+/// one that does, nor must a name service that is silent hold up a known address.
+pub async fn connect_to_any(
+    known: Option<SocketAddr>,
+    looked_up: impl Future<Output = io::Result<Vec<SocketAddr>>>,
+    limit: Duration,
+) -> io::Result<TcpStream> {
+    let (mut waiting, mut tries) = (VecDeque::from_iter(known), JoinSet::new());
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let (mut looked_up, mut is_looked_up) = (pin!(timeout(limit, looked_up)), false);
+    loop {
+        if let Some(address) = waiting.pop_front() {
+            tries.spawn(connect(address, limit));
+        }
+        tokio::select! {
+            found = &mut looked_up, if !is_looked_up => {
+                is_looked_up = true;
+                match found.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                    Ok(found) => waiting.extend(found.into_iter().filter(|found| Some(*found) != known)),
+                    Err(error) => failure = error,
+                }
+            }
+            Some(tried) = tries.join_next() => match tried.expect("connecting doesn't panic") {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failure = error,
+            },
+            () = sleep(STAGGER), if !waiting.is_empty() => {}
+            else => return Err(failure),
+        }
+    }
 }
 
 /// Small messages go out at once, and the system notices an end that is gone without a word.
@@ -65,4 +114,33 @@ pub fn keep_alive(stream: &TcpStream, time: Duration) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "macos", windows))]
     let keepalive = keepalive.with_retries(3);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far longer than anything here takes.
+    const GUARD: Duration = Duration::from_mins(1);
+
+    #[tokio::test]
+    async fn neither_a_dead_address_nor_a_silent_name_service_holds_up_an_address_that_answers() {
+        let listener = bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
+        let alive = listener.local_addr().unwrap();
+        // Kept for documents; at best nobody answers, and so it may be refused at once.
+        let dead = SocketAddr::from(([192, 0, 2, 1], 9));
+        let silent = std::future::pending();
+        assert!(connect_to_any(Some(alive), silent, GUARD).await.is_ok());
+        let both = async { Ok(vec![dead, alive]) };
+        assert!(connect_to_any(Some(dead), both, GUARD).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn where_nobody_answers_the_last_failure_is_told() {
+        let closed = bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap().local_addr().unwrap();
+        let refused = connect_to_any(None, async { Ok(vec![closed]) }, GUARD).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        let nobody = connect_to_any(None, async { Ok(Vec::new()) }, GUARD).await.unwrap_err();
+        assert_eq!(nobody.kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -4,7 +4,7 @@
 //! Every record says how many messages its author has heard. What the other side has not confirmed is kept, and said
 //! again on the next connection; so a lost connection loses no message, and nobody above needs to know of it but for the
 //! lanes, which went with it ([`Control::link`]). A side that has heard nothing for a while starts to come back
-//! ([`super::rejoin`]) while it still listens, and gives the old connection up later.
+//! ([`super::rejoin`]) while it still listens, and gives the old connection up later; at once if its own address is gone.
 //!
 //! [`Control::next`] writes what is queued while it waits, says that this side is alive when it has nothing else to say,
 //! and gives up when the other side stays away for longer than this side's patience. It may be dropped at any await and
@@ -27,7 +27,7 @@ use super::{
     path_mode::{Entrance, PathMode},
     progress::{Connection, Context},
     rejoin::{Home, Return},
-    rendezvous::{Meeting, RelayChoice, place},
+    rendezvous::{Meeting, RelayChoice, Seat, place},
     watchdog::{Look, Watchdog, Workplace},
 };
 use crate::{
@@ -35,7 +35,7 @@ use crate::{
         ChannelKeys, Opener, Sealer, Side,
         record::{HEADER_LEN, sealed_len},
     },
-    net::client::LaneAddress,
+    net::{addresses, client::LaneAddress},
     protocol::{
         frame,
         peer::{FromReceiver, FromSender, MAX_CONTROL, Way, Work},
@@ -52,6 +52,8 @@ const DOUBT: Duration = Duration::from_secs(3);
 const RECOVERY: Duration = Duration::from_secs(5);
 /// A connection that has brought nothing for this long is given up.
 const SILENCE: Duration = Duration::from_secs(12);
+/// How often a side looks whether it still has the address that a connection began with.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// What a side says when it has nothing to say.
 const HEARTBEAT_MESSAGE: &[u8] = &[];
 /// How long a last word may take to leave.
@@ -74,6 +76,10 @@ pub struct Control {
     /// Since when a doubted connection works again.
     recovered_at: Option<Instant>,
     link: u64,
+    /// Where this side sits at the relay, as long as the first connection lasts.
+    seat: Option<Seat>,
+    /// The seat of a connection that only this side knows to be dead.
+    left: Option<Seat>,
     door: Door,
     /// Ways around the relay, unless a person wants none.
     paths: Option<Paths>,
@@ -119,6 +125,10 @@ struct Talk {
 /// One connection.
 struct Wire {
     stream: TcpStream,
+    /// Its end on this machine.
+    local: Option<SocketAddr>,
+    /// When that was last looked for.
+    looked: Instant,
     opener: Opener,
     sealer: Sealer,
     /// The start of the record that is being read.
@@ -148,8 +158,9 @@ impl Control {
         (mode, entrance): (PathMode, Entrance),
         context: &Context,
     ) -> Result<Self, TransferError> {
-        let Meeting { is_here, stream, lanes, token, keys: Keys { metadata, data, rejoin }, .. } = meeting;
-        let known = lanes.relay();
+        let Meeting { is_here, stream, lanes, token, seat, keys: Keys { metadata, data, rejoin }, .. } =
+            meeting;
+        let known = lanes.socket();
         let paths = Paths::open(side, &rejoin, mode, entrance, is_here);
         let home = Home {
             relay: relay.clone(),
@@ -172,6 +183,8 @@ impl Control {
             lost_at: None,
             recovered_at: None,
             link: 0,
+            seat: Some(seat),
+            left: None,
             door: Door::Deriving(lanes, token, data),
             paths,
             addresses_came: (0, 0),
@@ -344,6 +357,12 @@ impl Control {
             return Ok(Some(message));
         }
         let now = Instant::now();
+        if self.wire.as_mut().is_some_and(|wire| wire.has_lost_its_address(now)) {
+            self.left = self.seat.take();
+            self.lose(TransferError::PeerLost)?;
+            // What has been tried from there waits for answers that can't come.
+            self.returning = JoinSet::new();
+        }
         let silent_for = self.wire.as_ref().map_or(Duration::ZERO, |wire| now - wire.heard);
         if silent_for >= SILENCE {
             self.lose(TransferError::PeerSilent { seconds: SILENCE.as_secs() })?;
@@ -368,7 +387,7 @@ impl Control {
         }
         let has_backlog = wire.written < wire.outgoing.len();
         let next_doubt = if silent_for >= DOUBT { SILENCE } else { DOUBT };
-        let wake = (wire.heard + next_doubt).min(wire.said + HEARTBEAT);
+        let wake = (wire.heard + next_doubt).min(wire.said + HEARTBEAT).min(wire.looked + LOOK_EVERY);
         let (mut read, mut write) = wire.stream.split();
         let moved = tokio::select! {
             read = read.read_buf(&mut wire.incoming) => match read {
@@ -411,8 +430,8 @@ impl Control {
     /// Looks for the way back, if nobody does yet.
     fn come_back(&mut self) {
         if self.returning.is_empty() {
-            let home = Arc::clone(&self.home);
-            self.returning.spawn(async move { home.come_back().await });
+            let (home, left) = (Arc::clone(&self.home), self.left);
+            self.returning.spawn(async move { home.come_back(left).await });
         }
     }
 
@@ -436,6 +455,7 @@ impl Control {
         self.wire = Some(wire);
         self.lost_at = None;
         self.link = link;
+        (self.seat, self.left) = (None, None);
         if relay.is_some()
             && let Some(paths) = &self.paths
         {
@@ -486,6 +506,8 @@ impl Wire {
     fn new(stream: TcpStream, keys: &ChannelKeys, home: &Home) -> Self {
         let now = Instant::now();
         Self {
+            local: stream.local_addr().ok(),
+            looked: now,
             stream,
             opener: Opener::new(keys.sent_by(home.side.other()), 0, MAX_CONTROL),
             sealer: Sealer::new(keys.sent_by(home.side), 0),
@@ -496,6 +518,15 @@ impl Wire {
             said: now,
             is_in_step: false,
         }
+    }
+
+    /// Whether this machine has no longer the address that this connection began with; looked at now and then.
+    fn has_lost_its_address(&mut self, now: Instant) -> bool {
+        if now < self.looked + LOOK_EVERY {
+            return false;
+        }
+        self.looked = now;
+        self.local.is_some_and(|local| !addresses::is_ours(local))
     }
 
     /// Queues a record: how much was heard, then the message.

@@ -2,20 +2,23 @@
 //! or directly where that is known to work; with a proof of the session's secret before anything else. Whoever comes
 //! first waits for the other.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpStream, time::sleep};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep, sleep_until},
+};
 
 use super::{
     direct::Direct,
     error::{TransferError, Unsuited},
     handshake::{read, write},
     progress::{Connection, Context},
-    rendezvous::RelayChoice,
+    rendezvous::{RelayChoice, Seat},
 };
 use crate::{
     crypto::{Channel, ChannelKeys, Nonces, RejoinKey, Side},
-    net::client::{self, Join, LaneAddress, Paired, RelayAddress, RelayClientError},
+    net::client::{self, Join, Joined, LaneAddress, Paired, RelayClientError},
     protocol::{
         Role,
         peer::{RejoinAnswer, RejoinHello, RejoinProof},
@@ -23,16 +26,12 @@ use crate::{
     },
 };
 
-/// How long the relay may take to answer a connection, most of the time: short, because the network may come back in
-/// between and the system asks again ever more rarely.
-const QUICK: Duration = Duration::from_secs(2);
-/// The same every [`PATIENT_EVERY`]th time, for networks that are that slow.
-const PATIENT: Duration = Duration::from_secs(8);
-const PATIENT_EVERY: u32 = 5;
-/// The pause after a failure, doubled with each that follows, up to the longest.
+/// How long the relay may take to answer a connection, before its name is looked up again.
+const CONNECT_LIMIT: Duration = Duration::from_secs(8);
+/// How soon after its start an attempt that failed is followed by the next, doubled with each, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Below what a person would call "at once" when the network is back.
-const LONGEST_PAUSE: Duration = Duration::from_millis(1500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The pause after a relay has refused: it is there, and asks for less.
 const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 
@@ -40,8 +39,8 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 pub struct Home {
     /// The relay that brought the two together.
     pub relay: RelayChoice,
-    /// The same by the address that its name had.
-    pub known: RelayAddress,
+    /// The address that its name had.
+    pub known: SocketAddr,
     /// Which of the two this is.
     pub side: Side,
     /// The session's secret.
@@ -71,16 +70,32 @@ pub struct Return {
 }
 
 impl Home {
-    /// Tries until the other side is found.
-    pub async fn come_back(&self) -> Return {
+    /// Tries until the other side is found. A connection that only this side knows to be dead is given up for the other one
+    /// as well: `left` is the seat that it had, unless it was in the room of a return, where taking the seat again does that.
+    pub async fn come_back(&self, left: Option<Seat>) -> Return {
         tokio::select! {
             back = self.through_relay() => back,
             back = self.directly() => back,
+            never = self.vacate(left) => match never {},
         }
     }
 
+    /// Takes a seat again, which makes the relay end the pair that it belonged to, and leaves it.
+    async fn vacate(&self, left: Option<Seat>) -> Infallible {
+        let Some(Seat { room, place }) = left else { return pending().await };
+        let mut pause = FIRST_PAUSE;
+        // A relay that answers otherwise knows of no such pair any more.
+        while let Err(RelayClientError::Unreachable { .. } | RelayClientError::Lost) =
+            self.enter(room, place).await
+        {
+            sleep(jittered(pause)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        pending().await
+    }
+
     async fn directly(&self) -> Return {
-        let Some(direct) = &self.direct else { return std::future::pending().await };
+        let Some(direct) = &self.direct else { return pending().await };
         let mut pause = FIRST_PAUSE;
         loop {
             if let Some(stream) = direct.come_back().await
@@ -95,20 +110,17 @@ impl Home {
 
     async fn through_relay(&self) -> Return {
         let mut pause = FIRST_PAUSE;
-        for attempt in 1u32.. {
-            let limit = if attempt.is_multiple_of(PATIENT_EVERY) { PATIENT } else { QUICK };
-            // A name may lead somewhere else by now; asking for it may also take long where the network is gone.
-            let address = if attempt % 2 == 1 { &self.known } else { &self.relay.address };
-            match self.try_once(address, limit).await {
+        loop {
+            let started = Instant::now();
+            match self.try_once().await {
                 Ok(back) => return back,
                 Err(error) => {
-                    tracing::debug!(%error, attempt, "not back yet");
-                    sleep(jittered(self.pause_after(&error, pause))).await;
+                    tracing::debug!(%error, "not back yet");
+                    sleep_until(started + jittered(self.pause_after(&error, pause))).await;
                 }
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        unreachable!("attempts are not counted that far")
     }
 
     /// How long to wait; tells what is missing on the way.
@@ -136,29 +148,31 @@ impl Home {
         });
     }
 
-    async fn try_once(
-        &self,
-        address: &RelayAddress,
-        connect_limit: Duration,
-    ) -> Result<Return, TransferError> {
+    async fn try_once(&self) -> Result<Return, TransferError> {
+        let joined = self.enter(RoomId(self.key.room()), self.place).await?;
+        self.tell(Connection::LookingForPeer);
+        let Paired { stream, lanes, token, .. } = joined.paired().await?;
+        self.meet_again(stream, Some((lanes, token))).await
+    }
+
+    async fn enter(&self, room: RoomId, place: Place) -> Result<Joined, RelayClientError> {
         let role = match self.side {
             Side::Sender => Role::Sender,
             Side::Receiver => Role::Receiver,
         };
         let joined = client::join(Join {
-            address,
-            connect_limit,
+            address: &self.relay.address,
+            // The name may lead somewhere else by now; asking for it may also take long where the network is gone.
+            known: Some(self.known),
+            connect_limit: CONNECT_LIMIT,
             password: self.relay.password.as_deref(),
             role,
-            room: RoomId(self.key.room()),
-            place: self.place,
+            room,
+            place,
             waits: true,
             first: Vec::new(),
         });
-        let joined = joined.await?;
-        self.tell(Connection::LookingForPeer);
-        let Paired { stream, lanes, token, .. } = joined.paired().await?;
-        self.meet_again(stream, Some((lanes, token))).await
+        joined.await
     }
 
     async fn meet_again(

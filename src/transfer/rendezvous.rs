@@ -67,22 +67,35 @@ pub struct Meeting {
     pub lanes: LaneAddress,
     /// Their name.
     pub token: LaneToken,
+    /// Where this side sits there.
+    pub seat: Seat,
     /// Both channels' keys.
     pub keys: Keys,
+}
+
+/// A place in a room of a relay.
+#[derive(Debug, Clone, Copy)]
+pub struct Seat {
+    /// The room.
+    pub room: RoomId,
+    /// Whoever knows it may take it.
+    pub place: Place,
 }
 
 /// Two peers that have just proven the code to each other, and where.
 struct Met {
     relay: RelayChoice,
+    place: Place,
     paired: Paired,
     agreed: Agreed,
 }
 
 impl Met {
     async fn meeting(self, code: &std::sync::Arc<CodePhrase>, is_own: bool) -> Meeting {
-        let Self { relay, paired: Paired { stream, lanes, token, .. }, agreed } = self;
+        let Self { relay, place, paired: Paired { stream, lanes, token, .. }, agreed } = self;
         let is_here = !is_own && lanes.relay().reach() == Some(Reach::ThisComputer);
-        Meeting { relay, is_here, stream, lanes, token, keys: agreed.keys(code).await }
+        let seat = Seat { room: RoomId(code.room()), place };
+        Meeting { relay, is_here, stream, lanes, token, seat, keys: agreed.keys(code).await }
     }
 }
 
@@ -113,7 +126,8 @@ async fn join(
     let (address, password) = (&relay.address, relay.password.as_deref());
     let room = RoomId(code.room());
     let Entry { role, place, connect_limit, first } = entry;
-    client::join(Join { address, connect_limit, password, role, room, place, waits: false, first }).await
+    let (known, waits) = (None, false);
+    client::join(Join { address, known, connect_limit, password, role, room, place, waits, first }).await
 }
 
 /// Draws this side's place in a room.

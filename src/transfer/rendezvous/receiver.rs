@@ -145,7 +145,8 @@ async fn visit(
 ) -> Result<Met, TransferError> {
     let connect_limit = if is_local { LOCAL_CONNECT_LIMIT } else { CONNECT_LIMIT };
     // A place of its own for every visit: two that lead into the same room must not push each other out.
-    let entry = Entry { role: Role::Receiver, place: place()?, connect_limit, first: Vec::new() };
+    let place = place()?;
+    let entry = Entry { role: Role::Receiver, place, connect_limit, first: Vec::new() };
     let mut paired = join(&relay, code, entry).await?.paired().await?;
     let mut turn = timeout(TURN, turns.lock()).await;
     if turn.as_ref().is_ok_and(|verdict| **verdict == Verdict::Wrong) {
@@ -157,5 +158,5 @@ async fn visit(
     if let (Err(TransferError::WrongCode { .. }), Ok(verdict)) = (&agreed, &mut turn) {
         **verdict = Verdict::Wrong;
     }
-    Ok(Met { relay, paired, agreed: agreed? })
+    Ok(Met { relay, place, paired, agreed: agreed? })
 }

@@ -297,7 +297,9 @@ impl Waiting<'_> {
                 leave(&mut paired.stream).await;
             }
             match answered {
-                Ok(agreed) => return Ok(Met { relay: room.relay.clone(), paired, agreed }),
+                Ok(agreed) => {
+                    return Ok(Met { relay: room.relay.clone(), place: room.place, paired, agreed });
+                }
                 Err(TransferError::WrongCode { .. }) => {
                     let tries_left = self.tries_left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
                     self.context.tell(Notice::WrongTry { tries_left }).await;

@@ -1,0 +1,93 @@
+//! A machine whose address changes while bytes move: in a network namespace of its own, because no test may take an address
+//! from whoever runs it. Where a system allows none, there is nothing to see.
+
+#![allow(clippy::unwrap_used)]
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::{
+    fs,
+    io::Write,
+    process::{ChildStdin, Command},
+};
+
+use support::{
+    engine::BLOCK,
+    noise,
+    process::{Running, caiman},
+};
+
+/// Three addresses of one machine: the relay's is reached from `10.9.9.1` until that is taken away, then from `10.9.9.2`.
+/// Connections of before are told nothing; what they send and what is sent to them is lost.
+const NETWORK: &str = "ip link set lo up && ip address add 10.9.9.1/32 dev lo && ip address add 10.9.9.3/32 dev lo \
+    && ip route replace local 10.9.9.3 dev lo table local src 10.9.9.1 && echo ready >&2 && read -r _ \
+    && ip address add 10.9.9.2/32 dev lo && ip address delete 10.9.9.1/32 dev lo \
+    && ip route replace local 10.9.9.3 dev lo table local src 10.9.9.2 && read -r _";
+
+/// The namespace, for as long as its holder lives.
+struct Network {
+    holder: Running,
+    tell: ChildStdin,
+}
+
+impl Network {
+    /// `None` where that isn't allowed, or `ip` is missing.
+    fn new() -> Option<Self> {
+        let script = |script| {
+            let mut command = Command::new("unshare");
+            command.args(["--user", "--map-root-user", "--net", "sh", "-c", script]);
+            command
+        };
+        let probe = script("ip link set lo up").output();
+        if !probe.is_ok_and(|probe| probe.status.success()) {
+            eprintln!("no network namespaces here: a change of address could not be tried");
+            return None;
+        }
+        let (mut holder, tell) = Running::start_asking(script(NETWORK));
+        holder.says("its addresses", |line| (line == "ready").then_some(()));
+        Some(Self { holder, tell })
+    }
+
+    /// The same command, in there.
+    fn enter(&self, command: &Command) -> Running {
+        let mut entering = Command::new("nsenter");
+        entering.args(["--user", "--net", "--preserve-credentials", "--target"]);
+        entering.arg(self.holder.id().to_string()).arg(command.get_program()).args(command.get_args());
+        entering.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Running::start(entering)
+    }
+
+    fn change_address(&mut self) {
+        self.tell.write_all(b"now\n").unwrap();
+    }
+}
+
+#[test]
+fn an_address_that_is_gone_is_noticed_without_a_silence_and_told_to_the_other_side() {
+    let Some(mut network) = Network::new() else { return };
+    let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = source.path().join("large");
+    fs::write(&path, noise(7, 128 * BLOCK)).unwrap();
+    let mut relay = network.enter(&caiman(&["relay", "--port", "0", "--data-ports", "none"]));
+    let port: u16 = relay.says("the relay's port", |line| {
+        line.strip_prefix("Relay listening on ")?.split(',').next()?.rsplit(':').next()?.parse().ok()
+    });
+    let mut sender = caiman(&["send", "--json", "--rate", "8MB", "--server"]);
+    sender.arg(format!("127.0.0.1:{port}")).arg(&path);
+    let mut sending = network.enter(&sender);
+    let code = sending.code();
+    let mut receiver = caiman(&["receive", "--json", "--yes", &code, "--server"]);
+    receiver.arg(format!("10.9.9.3:{port}")).arg("--out").arg(target.path());
+    let mut receiving = network.enter(&receiver);
+    receiving.moving();
+    network.change_address();
+    // A side that only doubts a silent connection says nothing of the kind until it is back on another.
+    for side in [&mut receiving, &mut sending] {
+        side.event_where("connection", |event| event["connection"] == "looking for the other side");
+        side.event_where("connection", |event| event["connection"] == "up");
+    }
+    sending.wait().exits(0);
+    receiving.wait().exits(0);
+    assert!(fs::read(target.path().join("large")).unwrap() == fs::read(&path).unwrap());
+}
