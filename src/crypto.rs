@@ -13,6 +13,7 @@
 //! 5. When the connections are lost, a [`RejoinKey`] proves on new ones that it is still the same two, and gives new keys; a
 //!    [`DirectKey`] proves it on connections that go around the relay.
 
+mod chains;
 pub mod direct;
 pub mod kdf;
 pub mod pake;

@@ -203,9 +203,11 @@ async fn records_out_of_their_place_are_refused() {
         ("a turned bit in the direction", vec![Turned(0, 1, 3)]),
         ("a turned bit in the sequence", vec![Turned(0, 15, 1)]),
         ("a turned bit in the block", vec![Turned(0, 23, 1)]),
-        ("a turned bit in the vector", vec![Turned(0, 24, 1)]),
+        ("a turned bit in the first vector", vec![Turned(0, 24, 1)]),
+        ("a turned bit in the last vector", vec![Turned(0, 24 + 8 * 16 - 1, 1)]),
         ("a turned bit in the content", vec![Turned(0, 1000, 128)]),
-        ("a turned bit in the tag", vec![Turned(0, BLOCK + 24 + 16 + 16 + 31, 1)]),
+        ("a turned bit in the padding", vec![Turned(0, 24 + 8 * 16 + BLOCK + 15, 1)]),
+        ("a turned bit in the tag", vec![Turned(0, 24 + 8 * 16 + BLOCK + 16 + 31, 1)]),
         ("4 GiB announced", vec![Raw(0, huge)]),
         ("what isn't Caiman at all", vec![Raw(0, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec())]),
     ];

@@ -1,8 +1,9 @@
-//! One record, sealed or opened in place: `header ‖ IV ‖ ciphertext ‖ tag`. Called by `transfer` for every control
+//! One record, sealed or opened in place: `header ‖ IVs ‖ ciphertext ‖ tag`. Called by `transfer` for every control
 //! message and every block of a file. It reads and writes no socket: the caller reads the header, asks
 //! [`Opener::begin`] how much follows, and hands that over whole.
 //!
-//! The plaintext is AES-256-CBC with PKCS#7 under a fresh random IV (NIST SP 800-38A, appendix C). A keyed BLAKE3
+//! The plaintext is AES-256-CBC with PKCS#7 under fresh random IVs (NIST SP 800-38A, appendix C): one chain in a record of
+//! metadata, eight side by side in one of data, each under an IV of its own ([`super::chains`] says why). A keyed BLAKE3
 //! tag over everything before it is checked in constant time before anything is decrypted, so a forger learns
 //! nothing from padding.
 //!
@@ -10,27 +11,29 @@
 //! so back), lane `u16`, plaintext length `u32`, sequence `u64`, block `u64`. Metadata uses lane 0 and block 0.
 
 use aes::{Aes256Dec, Aes256Enc};
-use cbc::cipher::block_padding::Pkcs7;
-use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
+use cbc::cipher::KeyInit;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::chains::{self, Iv, MAX_CHAINS, padded_len};
 use super::{Channel, CryptoError, RecordKeys, Side};
 
 /// Length of a record's header.
 pub const HEADER_LEN: usize = 24;
-/// Length of a record's initialisation vector.
-pub const IV_LEN: usize = 16;
+/// Length of an initialisation vector.
+pub const IV_LEN: usize = chains::BLOCK_LEN;
 /// Length of a record's tag.
 pub const TAG_LEN: usize = 32;
-/// Where [`Sealer::seal`] expects the plaintext to begin.
-pub const PLAINTEXT_OFFSET: usize = HEADER_LEN + IV_LEN;
 
-/// Length of the record that holds so many bytes of plaintext.
+/// Where in a record of this channel the ciphertext begins, and where [`Sealer::seal`] expects the plaintext.
 #[must_use]
-pub const fn sealed_len(plaintext: usize) -> usize {
-    // PKCS#7 pads a whole block where the plaintext fills its last one.
-    let padded = (plaintext / AES_BLOCK_LEN + 1) * AES_BLOCK_LEN;
-    PLAINTEXT_OFFSET + padded + TAG_LEN
+pub const fn plaintext_offset(channel: Channel) -> usize {
+    HEADER_LEN + chains::count(channel) * IV_LEN
+}
+
+/// Length of the record of this channel that holds so many bytes of plaintext.
+#[must_use]
+pub const fn sealed_len(channel: Channel, plaintext: usize) -> usize {
+    plaintext_offset(channel) + padded_len(plaintext) + TAG_LEN
 }
 
 /// Seals the records of one lane in order. Wiped on drop; can't be printed.
@@ -56,40 +59,44 @@ impl Sealer {
         }
     }
 
-    /// Turns `buffer`, which holds plaintext from [`PLAINTEXT_OFFSET`] on, into a record, in place. What stands before
+    /// Turns `buffer`, which holds plaintext from [`plaintext_offset`] on, into a record, in place. What stands before
     /// the plaintext is overwritten. With [`sealed_len`] bytes of capacity nothing is allocated or copied.
     /// After an error the buffer is as it was and the sequence number is still free.
     ///
     /// # Panics
-    /// When the buffer is shorter than [`PLAINTEXT_OFFSET`].
+    /// When the buffer is shorter than [`plaintext_offset`].
     pub fn seal(&mut self, block: u64, buffer: &mut Vec<u8>) -> Result<(), CryptoError> {
-        let mut iv = [0; IV_LEN];
-        getrandom::fill(&mut iv).map_err(|_| CryptoError::NoRandomness)?;
-        self.seal_under(&iv, block, buffer)
+        let mut ivs = [[0; IV_LEN]; MAX_CHAINS];
+        let ivs = &mut ivs[..chains::count(self.place.channel)];
+        getrandom::fill(ivs.as_flattened_mut()).map_err(|_| CryptoError::NoRandomness)?;
+        self.seal_under(ivs, block, buffer)
     }
 
     /// Seals a copy of a metadata message.
     pub fn seal_message(&mut self, plaintext: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let mut buffer = Vec::with_capacity(sealed_len(plaintext.len()));
-        buffer.resize(PLAINTEXT_OFFSET, 0);
+        let channel = self.place.channel;
+        let mut buffer = Vec::with_capacity(sealed_len(channel, plaintext.len()));
+        buffer.resize(plaintext_offset(channel), 0);
         buffer.extend_from_slice(plaintext);
         self.seal(0, &mut buffer)?;
         Ok(buffer)
     }
 
-    fn seal_under(&mut self, iv: &[u8; IV_LEN], block: u64, buffer: &mut Vec<u8>) -> Result<(), CryptoError> {
-        assert!(buffer.len() >= PLAINTEXT_OFFSET, "the plaintext begins at PLAINTEXT_OFFSET");
-        let plaintext_len = buffer.len() - PLAINTEXT_OFFSET;
+    /// `ivs` are as many as the channel's records have.
+    fn seal_under(&mut self, ivs: &[Iv], block: u64, buffer: &mut Vec<u8>) -> Result<(), CryptoError> {
+        let offset = plaintext_offset(self.place.channel);
+        assert!(buffer.len() >= offset, "the plaintext begins at plaintext_offset");
+        let plaintext_len = buffer.len() - offset;
         let length = u32::try_from(plaintext_len)
             .map_err(|_| CryptoError::TooLong { length: plaintext_len, limit: u32::MAX as usize })?;
         let header = self.place.header(length, block)?;
 
-        let record_len = sealed_len(plaintext_len);
+        let record_len = sealed_len(self.place.channel, plaintext_len);
         buffer.resize(record_len, 0);
         let (rest, tag) = buffer.split_at_mut(record_len - TAG_LEN);
         rest[..HEADER_LEN].copy_from_slice(&header);
-        rest[HEADER_LEN..PLAINTEXT_OFFSET].copy_from_slice(iv);
-        encrypt(&self.cipher, iv, &mut rest[PLAINTEXT_OFFSET..], plaintext_len);
+        rest[HEADER_LEN..offset].copy_from_slice(ivs.as_flattened());
+        chains::encrypt(&self.cipher, ivs, &mut rest[offset..], plaintext_len);
         tag.copy_from_slice(authenticate(&self.mac, &header, &rest[HEADER_LEN..]).as_bytes());
         self.place.advance();
         Ok(())
@@ -145,7 +152,7 @@ impl Opener {
         if plaintext_len > self.max_plaintext {
             return Err(CryptoError::TooLong { length: plaintext_len, limit: self.max_plaintext });
         }
-        Ok(Due { block, length, rest: sealed_len(plaintext_len) - HEADER_LEN })
+        Ok(Due { block, length, rest: sealed_len(self.place.channel, plaintext_len) - HEADER_LEN })
     }
 
     /// Opens the record whose header is `header` and whose other bytes are `rest`, in place, and returns the
@@ -166,8 +173,10 @@ impl Opener {
         if authenticate(&self.mac, header, body) != blake3::Hash::from_bytes(*tag) {
             return Err(CryptoError::Forged);
         }
-        let (iv, ciphertext) = body.split_first_chunk_mut::<IV_LEN>().ok_or(CryptoError::Forged)?;
-        let plaintext_len = decrypt(&self.cipher, iv, ciphertext)?;
+        let ivs_len = chains::count(self.place.channel) * IV_LEN;
+        let (ivs, ciphertext) = body.split_at_mut_checked(ivs_len).ok_or(CryptoError::Forged)?;
+        let (ivs, _) = ivs.as_chunks();
+        let plaintext_len = chains::decrypt(&self.cipher, ivs, ciphertext)?;
         if plaintext_len != due.length as usize {
             return Err(CryptoError::Padding);
         }
@@ -175,8 +184,6 @@ impl Opener {
         Ok(&mut ciphertext[..plaintext_len])
     }
 }
-
-const AES_BLOCK_LEN: usize = 16;
 
 /// Which record comes next: what sealer and opener must agree on without saying it.
 #[derive(Clone, Copy)]
@@ -225,21 +232,6 @@ fn claims(header: &[u8; HEADER_LEN]) -> (u32, u64) {
     (u32::from_be_bytes(length), u64::from_be_bytes(block))
 }
 
-/// Pads and encrypts the first `plaintext_len` bytes of `buffer` so that they fill it.
-fn encrypt(cipher: &Aes256Enc, iv: &[u8; IV_LEN], buffer: &mut [u8], plaintext_len: usize) {
-    cbc::Encryptor::inner_iv_init(cipher, iv.into())
-        .encrypt_padded::<Pkcs7>(buffer, plaintext_len)
-        .expect("the buffer has room for the padding");
-}
-
-/// Decrypts in place and returns the length without padding.
-fn decrypt(cipher: &Aes256Dec, iv: &[u8; IV_LEN], buffer: &mut [u8]) -> Result<usize, CryptoError> {
-    cbc::Decryptor::inner_iv_init(cipher, iv.into())
-        .decrypt_padded::<Pkcs7>(buffer)
-        .map(<[u8]>::len)
-        .map_err(|_| CryptoError::Padding)
-}
-
 /// Keyed BLAKE3 (BLAKE3 specification, section 2.3) over header and body. The header's length is fixed, so no two
 /// pairs give the same input.
 fn authenticate(key: &[u8; 32], header: &[u8], body: &[u8]) -> blake3::Hash {
@@ -253,27 +245,6 @@ fn authenticate(key: &[u8; 32], header: &[u8], body: &[u8]) -> blake3::Hash {
 mod tests {
     use super::*;
     use crate::crypto::tests::{record_keys, unhex};
-
-    // NIST SP 800-38A, F.2.5 and F.2.6; the last block of the ciphertext is the padding, as OpenSSL writes it.
-    const KEY: &str = "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4";
-    const IV: &str = "000102030405060708090a0b0c0d0e0f";
-    const PLAINTEXT: &str = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51\
-                             30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710";
-    const CIPHERTEXT: &str = "f58c4c04d6e5f1ba779eabfb5f7bfbd69cfc4e967edb808d679f777bc6702c7d\
-                              39f23369a9d9bacfa530e26304231461b2eb05e2c39be9fcda6c19078c6a9d1b\
-                              3f461796d6b0d6b2e0c2a72b4d80e644";
-
-    #[test]
-    fn encryption_is_the_cbc_of_sp_800_38a() {
-        let key: [u8; 32] = unhex(KEY).try_into().unwrap();
-        let iv: [u8; IV_LEN] = unhex(IV).try_into().unwrap();
-        let mut buffer = unhex(PLAINTEXT);
-        buffer.resize(80, 0);
-        encrypt(&Aes256Enc::new((&key).into()), &iv, &mut buffer, 64);
-        assert_eq!(buffer, unhex(CIPHERTEXT));
-        assert_eq!(decrypt(&Aes256Dec::new((&key).into()), &iv, &mut buffer), Ok(64));
-        assert_eq!(buffer[..64], unhex(PLAINTEXT));
-    }
 
     #[test]
     fn authentication_is_the_keyed_blake3_of_the_official_vectors() {
@@ -297,41 +268,64 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_laid_out_as_documented() {
+    fn a_record_of_data_is_laid_out_as_documented() {
         let keys = record_keys(Channel::Data, Side::Receiver);
+        let offset = plaintext_offset(Channel::Data);
+        assert_eq!(offset, 24 + 8 * 16);
         let mut sealer = Sealer::new(&keys, 0x0102);
-        sealer.seal(0, &mut vec![0; PLAINTEXT_OFFSET]).unwrap();
-        let mut record = [&[0xee; PLAINTEXT_OFFSET][..], b"seventeen letters"].concat();
-        sealer.seal_under(&[0x55; IV_LEN], 0x0304, &mut record).unwrap();
+        sealer.seal(0, &mut vec![0; offset]).unwrap();
+        let ivs: [Iv; MAX_CHAINS] = std::array::from_fn(|at| [0x51 + at as u8; IV_LEN]);
+        let mut record = [&vec![0xee; offset][..], b"seventeen letters"].concat();
+        sealer.seal_under(&ivs, 0x0304, &mut record).unwrap();
 
-        assert_eq!(record.len(), sealed_len(17));
+        assert_eq!(record.len(), sealed_len(Channel::Data, 17));
         assert_eq!(record[..HEADER_LEN], unhex("020201020000001100000000000000010000000000000304"));
-        assert_eq!(record[HEADER_LEN..PLAINTEXT_OFFSET], [0x55; IV_LEN]);
+        assert_eq!(record[HEADER_LEN..offset], *ivs.as_flattened());
         let mut ciphertext = [b"seventeen letters", &[0; 15][..]].concat();
-        encrypt(&Aes256Enc::new((&keys.encrypt).into()), &[0x55; IV_LEN], &mut ciphertext, 17);
-        assert_eq!(record[PLAINTEXT_OFFSET..PLAINTEXT_OFFSET + 32], ciphertext);
+        chains::encrypt(&sealer.cipher, &ivs, &mut ciphertext, 17);
+        assert_eq!(record[offset..offset + 32], ciphertext);
+        let tagged = record.len() - TAG_LEN;
+        assert_eq!(record[tagged..], *blake3::keyed_hash(&keys.mac, &record[..tagged]).as_bytes());
+    }
+
+    #[test]
+    fn a_record_of_metadata_is_laid_out_as_documented() {
+        let keys = record_keys(Channel::Metadata, Side::Sender);
+        let mut record = [&[0xee; HEADER_LEN + IV_LEN][..], b"seventeen letters"].concat();
+        let mut sealer = Sealer::new(&keys, 0);
+        sealer.seal_under(&[[0x55; IV_LEN]], 0, &mut record).unwrap();
+
+        assert_eq!(record.len(), sealed_len(Channel::Metadata, 17));
+        assert_eq!(record[..HEADER_LEN], unhex("010100000000001100000000000000000000000000000000"));
+        assert_eq!(record[HEADER_LEN..HEADER_LEN + IV_LEN], [0x55; IV_LEN]);
+        let mut ciphertext = [b"seventeen letters", &[0; 15][..]].concat();
+        chains::encrypt(&sealer.cipher, &[[0x55; IV_LEN]], &mut ciphertext, 17);
+        assert_eq!(record[HEADER_LEN + IV_LEN..][..32], ciphertext);
         let tagged = record.len() - TAG_LEN;
         assert_eq!(record[tagged..], *blake3::keyed_hash(&keys.mac, &record[..tagged]).as_bytes());
     }
 
     #[test]
     fn an_authentic_record_whose_padding_disagrees_with_its_header_is_refused() {
-        let keys = record_keys(Channel::Data, Side::Sender);
-        let sealer = Sealer::new(&keys, 0);
-        let header = sealer.place.header(5, 0).unwrap();
-        // Six bytes where five are announced, then padding that is none.
-        let longer = |body: &mut [u8]| encrypt(&sealer.cipher, &[0; IV_LEN], body, 6);
-        let unpadded = |body: &mut [u8]| {
-            let mut blocks = [0; 2 * AES_BLOCK_LEN];
-            encrypt(&sealer.cipher, &[0; IV_LEN], &mut blocks, AES_BLOCK_LEN);
-            body.copy_from_slice(&blocks[..AES_BLOCK_LEN]);
-        };
-        for fill in [&longer as &dyn Fn(&mut [u8]), &unpadded] {
-            let mut rest = vec![0; sealed_len(5) - HEADER_LEN];
-            let (body, tag) = rest.split_last_chunk_mut::<TAG_LEN>().unwrap();
-            fill(&mut body[IV_LEN..]);
-            *tag = *authenticate(&keys.mac, &header, body).as_bytes();
-            assert_eq!(Opener::new(&keys, 0, 16).open(&header, &mut rest), Err(CryptoError::Padding));
+        for (channel, chains) in [(Channel::Metadata, 1), (Channel::Data, MAX_CHAINS)] {
+            let keys = record_keys(channel, Side::Sender);
+            let sealer = Sealer::new(&keys, 0);
+            let header = sealer.place.header(5, 0).unwrap();
+            let ivs = vec![[0; IV_LEN]; chains];
+            // Six bytes where five are announced, then padding that is none.
+            let longer = |body: &mut [u8]| chains::encrypt(&sealer.cipher, &ivs, body, 6);
+            let unpadded = |body: &mut [u8]| {
+                let mut blocks = [0; 2 * IV_LEN];
+                chains::encrypt(&sealer.cipher, &ivs, &mut blocks, IV_LEN);
+                body.copy_from_slice(&blocks[..IV_LEN]);
+            };
+            for fill in [&longer as &dyn Fn(&mut [u8]), &unpadded] {
+                let mut rest = vec![0; sealed_len(channel, 5) - HEADER_LEN];
+                let (body, tag) = rest.split_last_chunk_mut::<TAG_LEN>().unwrap();
+                fill(&mut body[chains * IV_LEN..]);
+                *tag = *authenticate(&keys.mac, &header, body).as_bytes();
+                assert_eq!(Opener::new(&keys, 0, 16).open(&header, &mut rest), Err(CryptoError::Padding));
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     crypto::{
-        ChannelKeys, Opener, Sealer, Side,
+        Channel, ChannelKeys, Opener, Sealer, Side,
         record::{HEADER_LEN, sealed_len},
     },
     net::{addresses, client::LaneAddress},
@@ -567,7 +567,7 @@ impl Wire {
         let due = self.opener.begin(&header).map_err(|_| Misbehaviour::Record)?;
         let Some(record) = rest.get_mut(..due.rest) else {
             let missing = due.rest - rest.len();
-            self.incoming.reserve(missing.min(sealed_len(MAX_CONTROL)));
+            self.incoming.reserve(missing.min(sealed_len(Channel::Metadata, MAX_CONTROL)));
             return Ok(None);
         };
         let plaintext = self.opener.open(&header, record).map_err(|_| Misbehaviour::Record)?;

@@ -32,8 +32,8 @@ use super::{
 };
 use crate::{
     crypto::{
-        Opener, Sealer, Side,
-        record::{HEADER_LEN, PLAINTEXT_OFFSET, sealed_len},
+        Channel, Opener, Sealer, Side,
+        record::{HEADER_LEN, plaintext_offset, sealed_len},
     },
     net::client::RelayClientError,
     protocol::{
@@ -110,7 +110,7 @@ impl SendLanes {
         let source = if self.outgoing.is_stream() { Work::Input } else { Work::Disk };
         let lane = lane.number;
         let mut sealer = Sealer::new(door.keys.sent_by(Side::Sender), lane);
-        let mut buffer = Vec::with_capacity(sealed_len(self.block_size as usize));
+        let mut buffer = Vec::with_capacity(sealed_len(Channel::Data, self.block_size as usize));
         let next = || async { after_block.run_until_cancelled(self.queue.take(lane)).await.flatten() };
         while let Some(Some(taken)) = end.run_until_cancelled(next()).await {
             let this = Arc::clone(&self);
@@ -118,7 +118,7 @@ impl SendLanes {
             let filled;
             (buffer, sealer, filled) = spawn_blocking(move || {
                 buffer.clear();
-                buffer.resize(PLAINTEXT_OFFSET, 0);
+                buffer.resize(plaintext_offset(Channel::Data), 0);
                 let filled = this.outgoing.fill(taken, &mut buffer).and_then(|filled| {
                     if let Filled::Block(block) = filled {
                         sealer.seal(block, &mut buffer).map_err(|_| no_randomness())?;

@@ -11,7 +11,7 @@ use caiman::{
     crypto::{
         Channel, ChannelKeys, Opener, Pake, RejoinKey, Root, Sealer, SharedKey, Side, Stretch, Transcript,
         derive,
-        record::{HEADER_LEN, PLAINTEXT_OFFSET},
+        record::{HEADER_LEN, plaintext_offset},
     },
     net,
     protocol::{
@@ -413,7 +413,7 @@ impl Lane {
 
 /// A block as a record of whatever lane `sealer` is for.
 pub fn seal_block(sealer: &mut Sealer, index: u64, bytes: &[u8]) -> Vec<u8> {
-    let mut record = vec![0; PLAINTEXT_OFFSET];
+    let mut record = vec![0; plaintext_offset(Channel::Data)];
     record.extend_from_slice(bytes);
     sealer.seal(index, &mut record).unwrap();
     record
