@@ -2,12 +2,14 @@
 //! does, and know nothing below it. Standard output holds only data; everything said to a person goes to standard error.
 
 mod args;
+mod conversation;
 mod exit;
 mod interrupts;
 mod relay;
 mod report;
 mod server;
 mod session;
+mod transfer;
 mod unfinished;
 mod units;
 

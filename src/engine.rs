@@ -9,6 +9,7 @@
 //! the peers, and waits a little.
 
 mod local;
+mod sending;
 mod tasks;
 
 use std::{
@@ -51,6 +52,8 @@ pub use crate::{
 
 /// How long another side that was lost is looked for: long enough for a closed laptop's night.
 pub const PATIENCE: Duration = Duration::from_hours(24);
+/// Most receivers of one code.
+pub const MAX_RECEIVERS: u16 = 16;
 /// Commands that may wait to be taken.
 const COMMANDS: usize = 64;
 /// Events that may wait to be taken; after that, transfers wait as well.
@@ -88,6 +91,13 @@ pub struct SendOrder {
     pub bytes_per_sec: Option<u64>,
     /// How long a lost relay, or another side that was lost, is looked for; [`PATIENCE`] unless there is a reason.
     pub patience: Duration,
+    /// Offer it to the receiver of that send of this engine, which has met it and runs. No code is shown then, and `code` and
+    /// `relays` count for nothing: the two meet where they have met before. If the receiver can't be told any more, or
+    /// doesn't come, that is [`TransferError::PeerGone`].
+    pub after: Option<TaskId>,
+    /// To how many receivers the code leads, one after the other, from 1 to [`MAX_RECEIVERS`]. With more than one, each gets
+    /// a transfer of its own: [`Event::Branch`].
+    pub receivers: u16,
 }
 
 /// What to receive, and how.
@@ -143,6 +153,15 @@ pub enum Command {
 pub enum Event {
     /// A transfer has begun; its snapshots come here.
     Started(TaskId, watch::Receiver<Progress>),
+    /// A receiver has come to a send for several, and this is the transfer with it. It is told of like any other from its
+    /// start to its end, can be paused and cancelled by itself, and may be followed by others; a pause and a cancellation of
+    /// the send reach all its branches.
+    Branch {
+        /// The send.
+        of: TaskId,
+        /// The transfer with this receiver.
+        id: TaskId,
+    },
     /// A relay listens: a transfer's own, or one that was asked for.
     Listening {
         /// The relay, or the transfer that it was started for.
@@ -170,7 +189,17 @@ pub enum Event {
 pub struct Engine {
     commands: Option<mpsc::Sender<Command>>,
     thread: Option<thread::JoinHandle<()>>,
-    next_id: AtomicU64,
+    ids: Ids,
+}
+
+/// Names tasks. Shared with the engine's thread, which names those that nobody asked for.
+#[derive(Clone)]
+struct Ids(Arc<AtomicU64>);
+
+impl Ids {
+    fn draw(&self) -> TaskId {
+        TaskId(self.0.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// The engine's events, for one listener.
@@ -188,17 +217,19 @@ impl Engine {
             tokio::runtime::Builder::new_multi_thread().thread_name("engine").enable_all().build()?;
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (outbox, events) = mpsc::channel(EVENTS);
+        let ids = Ids(Arc::new(AtomicU64::new(1)));
+        let branch_ids = ids.clone();
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
-            runtime.block_on(tasks::run(inbox, outbox, Arc::new(wake)));
+            runtime.block_on(tasks::run(inbox, outbox, branch_ids, Arc::new(wake)));
             runtime.shutdown_timeout(LAST_THREADS);
         })?;
-        let engine = Self { commands: Some(commands), thread: Some(thread), next_id: AtomicU64::new(1) };
+        let engine = Self { commands: Some(commands), thread: Some(thread), ids };
         Ok((engine, Events(events)))
     }
 
     /// A name for a new transfer, relay or check.
     pub fn new_id(&self) -> TaskId {
-        TaskId(self.next_id.fetch_add(1, Ordering::Relaxed))
+        self.ids.draw()
     }
 
     /// Hands in a command; never waits.

@@ -73,6 +73,11 @@
 //!     once more. A second mismatch ends the transfer.
 //! 14. B flushes, gives everything its real name, and B → A: [`peer::FromReceiver::Complete`]. Both close.
 //!
+//! At any point after step 7, A → B: [`peer::FromSender::Invitation`]: A waits at the same relay under another code, which it has
+//! drawn for B alone, and has more to offer there. B comes when it likes, and steps 1 to 14 follow once more, with keys of
+//! their own; nothing of one session is used in the other. Said before the offer and in place of it, the invitation leads
+//! to what this session was for: so one code can serve several receivers, each of which goes on under a code of its own.
+//!
 //! At any point: a heartbeat from whoever has said nothing for a second, `Pause` from either side, `LacksRoom` from a receiver
 //! whose disk is full, `Cancel` when a person cancels, `Failed` with a reason when a side can't go on.
 //!

@@ -4,7 +4,7 @@
 //! Pure parts: [`plan`], [`placement`], [`names`], [`blocks`], [`tree_hash`], [`watchdog`], [`show`]. Parts that touch the disk:
 //! [`scan`], [`listing`], [`outgoing`] (sender), [`staging`], [`delivery`], [`journal`],
 //! [`leftovers`], [`holders`], [`unfinished`], [`same`] (receiver; the sender hashes with it too). Parts that touch the network:
-//! [`rendezvous`], [`handshake`], [`rejoin`], [`control`], [`lanes`].
+//! [`rendezvous`], [`handshake`], [`invitation`], [`rejoin`], [`control`], [`lanes`].
 
 pub mod blocks;
 pub mod control;
@@ -13,6 +13,7 @@ pub mod direct;
 pub mod error;
 pub mod handshake;
 pub mod holders;
+pub mod invitation;
 pub mod journal;
 pub mod lanes;
 pub mod leftovers;

@@ -157,6 +157,7 @@ phase-moving = Läuft
 phase-storing = Wird geprüft und gesichert…
 phase-repairing = Beschädigte Teile werden noch einmal gesendet…
 phase-retired = Wer den alten Code versucht, erfährt, dass er ungültig ist
+phase-branches = Jede Gegenstelle hat eine eigene Übertragung
 phase-cancelling = Wird beendet…
 done-of = { $done } von { $total } · { $percent } %
 left = noch { $time }
@@ -306,6 +307,12 @@ err-cancelled = Sie haben es beendet.
 err-gave-way = Dasselbe wird jetzt unter einem anderen Code empfangen.
 err-you-declined = Sie haben abgelehnt.
 err-peer-lost = Die Verbindung zur anderen Seite ist abgerissen.
+err-peer-gone = Die andere Seite ist nicht da, um noch etwas zu nehmen.
+err-nobody-got-it = { $came ->
+    [0] Niemand kam.
+    [one] Wer kam, hat es nicht bekommen.
+   *[other] Keine der { $came } Gegenstellen hat es bekommen.
+}
 err-peer-silent = Die andere Seite hat seit { $seconds } Sekunden nicht geantwortet.
 err-peer-no-space = Die Festplatte der anderen Seite ist voll.
 err-peer-cant-save = Die andere Seite kann die Dateien nicht sichern.
@@ -351,6 +358,7 @@ misbehaved-turn = Sie hat eine Nachricht im falschen Augenblick gesendet.
 misbehaved-block = Sie hat etwas gesendet, worum niemand gebeten hat.
 misbehaved-twice = Sie hat denselben Teil einer Datei zweimal gesendet.
 misbehaved-entry = Sie hat von einer Datei gesprochen, die nicht im Angebot ist.
+misbehaved-invitation = Sie hat auf unsinnige Weise zu etwas anderem eingeladen.
 misbehaved-iterations = Sie hat eine zu schwache oder zu langsame Verschlüsselung verlangt.
 misbehaved-lanes = Sie hat mehr oder weniger Verbindungen geöffnet als vereinbart.
 misbehaved-early = Sie hat gesagt, alles sei gesendet, als es das nicht war.
@@ -399,6 +407,8 @@ next-ask-again = Bitten Sie darum, es noch einmal zu senden.
 next-ask-if-wanted = Wenn Sie es noch haben möchten, bitten Sie darum, es noch einmal zu senden.
 next-check-send = Prüfen Sie das Netz auf beiden Seiten, dann senden Sie noch einmal.
 next-check-ask = Prüfen Sie das Netz auf beiden Seiten, dann bitten Sie darum, es noch einmal zu senden.
+next-peer-gone = Senden Sie es noch einmal, unter einem eigenen Code.
+next-nobody-got-it = Senden Sie es noch einmal, dann gibt es einen neuen Code.
 next-forged-send = Senden Sie noch einmal, am besten über ein anderes Relay oder Netz.
 next-forged-ask = Bitten Sie darum, es noch einmal zu senden, am besten über ein anderes Relay oder Netz.
 next-misbehaved-send = Senden Sie noch einmal. Geschieht das wieder, ist eines der beiden Programme defekt.

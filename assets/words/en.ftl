@@ -158,6 +158,7 @@ phase-moving = Moving
 phase-storing = Checking and saving…
 phase-repairing = Sending damaged parts again…
 phase-retired = Telling whoever tries the old code that it is retired
+phase-branches = Each receiver has a transfer of its own
 phase-cancelling = Stopping…
 done-of = { $done } of { $total } · { $percent } %
 left = { $time } left
@@ -304,6 +305,12 @@ err-cancelled = You stopped it.
 err-gave-way = The same is being received under another code now.
 err-you-declined = You declined it.
 err-peer-lost = The connection to the other side was lost.
+err-peer-gone = The other side is not there to take more.
+err-nobody-got-it = { $came ->
+    [0] Nobody came.
+    [one] The only one who came did not get it.
+   *[other] None of the { $came } who came got it.
+}
 err-peer-silent = The other side has not answered for { $seconds } seconds.
 err-peer-no-space = The other side's disk is full.
 err-peer-cant-save = The other side can't save the files.
@@ -349,6 +356,7 @@ misbehaved-turn = It sent a message at the wrong moment.
 misbehaved-block = It sent something that was not asked for.
 misbehaved-twice = It sent the same part of a file twice.
 misbehaved-entry = It spoke of a file that is not in the offer.
+misbehaved-invitation = It invited to something else in a way that makes no sense.
 misbehaved-iterations = It asked for too weak or too slow an encryption.
 misbehaved-lanes = It opened more or fewer connections than agreed.
 misbehaved-early = It said that all was sent when it was not.
@@ -397,6 +405,8 @@ next-ask-again = Ask for it to be sent again.
 next-ask-if-wanted = If you still want it, ask for it to be sent again.
 next-check-send = Check the network on both sides, then send again.
 next-check-ask = Check the network on both sides, then ask for it to be sent again.
+next-peer-gone = Send it again, under a code of its own.
+next-nobody-got-it = Send it again to get a new code.
 next-forged-send = Send it again, best through another relay or network.
 next-forged-ask = Ask for it to be sent again, best through another relay or network.
 next-misbehaved-send = Send it again. If this happens once more, one of the two programs is broken.

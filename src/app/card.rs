@@ -385,6 +385,7 @@ impl Card {
                 self.is_local = relay.is_none();
                 (self.relay, self.off_relay) = (relay, None);
             }
+            Notice::Closed(why) => (self.relay, self.off_relay) = (None, Some(why)),
             Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),
             Notice::Retired => self.tries_left = Some(0),
             Notice::OtherVersion { theirs } => self.other_version = Some(theirs),
@@ -432,6 +433,8 @@ impl Card {
             Notice::NotStored { path: _, error } => self.trouble(1, Trouble::NotStored { error }),
             Notice::Text(text) => self.text = Some(text),
             Notice::Kept(folder) => self.kept = Some(folder),
+            // The sender learns from nobody's coming that it isn't taken.
+            Notice::Invited { .. } => {}
         }
         News::None
     }

@@ -53,6 +53,7 @@ pub(super) fn phase(words: &Words, card: &Card) -> String {
         Phase::Storing => "phase-storing",
         Phase::Repairing => "phase-repairing",
         Phase::Retired => "phase-retired",
+        Phase::Branches => "phase-branches",
     })
 }
 

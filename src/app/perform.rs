@@ -184,6 +184,8 @@ impl Window {
             lanes: settings.lanes,
             bytes_per_sec: settings.bytes_per_sec,
             patience: PATIENCE,
+            after: None,
+            receivers: 1,
         };
         let id = self.engine.new_id();
         if self.command(Command::Send(id, Box::new(order))) {

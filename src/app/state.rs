@@ -228,6 +228,8 @@ impl State {
                 }
                 self.unfinished.resume = self.unfinished.resume.take().or(resume);
             }
+            // No send of this window is for several.
+            Event::Branch { .. } => {}
             Event::RelayEnded(id, ended) => {
                 if self.host.as_ref().is_some_and(|host| host.id == id) {
                     self.host = None;

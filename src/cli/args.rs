@@ -12,7 +12,7 @@ use clap_complete::Shell;
 
 use super::{exit, units};
 use crate::{
-    engine::{Entrance, Limits, PATIENCE, PathMode, Ports},
+    engine::{Entrance, Limits, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
 };
@@ -103,6 +103,10 @@ pub(super) struct SendArgs {
     /// How many words a drawn code has; more are harder to guess.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=6))]
     pub(super) words: u8,
+    /// To how many receivers the code leads, one after the other; each gets a transfer of its own. What is sent stands fast once
+    /// the first has come, and the exit code is 0 only if all of them got all of it.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_RECEIVERS)), value_name = "N")]
+    pub(super) receivers: u16,
     /// The name that standard input gets on the other side.
     #[arg(long, default_value = "stdin", value_name = "NAME")]
     pub(super) name: String,

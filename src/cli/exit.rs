@@ -40,6 +40,15 @@ pub(super) const HELP: &str = "Exit codes:
   130  cancelled or declined here";
 
 impl Exit {
+    /// Of two ends in one call the one that a script has to know of: the first that was neither complete nor nearly so.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Done, other) => other,
+            (Self::Partial, other) if other != Self::Done => other,
+            (first, _) => first,
+        }
+    }
+
     /// The code for a transfer that ended early.
     pub(super) fn of(error: &TransferError) -> Self {
         match error {
@@ -52,6 +61,8 @@ impl Exit {
             | TransferError::PeerCancelled
             | TransferError::GaveWay
             | TransferError::PeerLost
+            | TransferError::PeerGone
+            | TransferError::NobodyGotIt { .. }
             | TransferError::PeerSilent { .. }
             | TransferError::PeerFailed(_)
             | TransferError::PeerMisbehaved(_)

@@ -23,6 +23,8 @@ const JSON_EVERY: Duration = Duration::from_millis(500);
 pub(super) struct Reporter {
     voice: Voice,
     is_sender: bool,
+    /// Which of how many receivers it speaks of.
+    receiver: Option<(u16, u16)>,
     bar: Option<ProgressBar>,
     last_progress: Option<Instant>,
     last_phase: Option<Phase>,
@@ -55,6 +57,7 @@ impl Reporter {
         Self {
             voice,
             is_sender: false,
+            receiver: None,
             bar: None,
             last_progress: None,
             last_phase: None,
@@ -63,6 +66,17 @@ impl Reporter {
             lacks_room: false,
             waits_for: None,
         }
+    }
+
+    /// For another transfer of the same call.
+    pub(super) fn another(&self) -> Self {
+        let (voice, is_sender) = (self.voice, self.is_sender);
+        Self { voice, is_sender, ..Self::for_receiver(false, false) }
+    }
+
+    /// For the transfer with one of several receivers.
+    pub(super) fn of_receiver(&self, number: u16, of: u16) -> Self {
+        Self { receiver: Some((number, of)), ..self.another() }
     }
 
     /// Whether a script is listening.
@@ -77,6 +91,9 @@ impl Reporter {
             return;
         }
         fields["event"] = event.into();
+        if let Some((number, _)) = self.receiver {
+            fields["receiver"] = number.into();
+        }
         // A script that has stopped listening is no reason to stop the transfer.
         let _ = if self.voice == Voice::JsonToError {
             writeln!(io::stderr().lock(), "{fields}")
@@ -91,9 +108,17 @@ impl Reporter {
         if self.is_json() {
             return;
         }
+        let text = match self.receiver {
+            Some((number, of)) => {
+                let lines: Vec<_> =
+                    line.lines().map(|line| format!("Receiver {number} of {of}: {line}")).collect();
+                lines.join("\n")
+            }
+            None => line.to_owned(),
+        };
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
         }
     }
 
@@ -185,6 +210,7 @@ impl Reporter {
             Phase::Storing => "checking and storing",
             Phase::Repairing => "sending damaged parts again",
             Phase::Retired => "retired",
+            Phase::Branches => "sending to those who came",
         };
         if self.is_json() {
             self.say("", "phase", json!({ "phase": name }));
@@ -192,7 +218,10 @@ impl Reporter {
         }
         match progress.phase {
             Phase::WaitingForAnswer if self.is_sender => self.line("Connected. Waiting for an answer…"),
-            Phase::Moving if self.bar.is_none() && io::stderr().is_terminal() => self.show_bar(progress),
+            // Bars of several receivers would write over each other.
+            Phase::Moving if self.bar.is_none() && self.receiver.is_none() && io::stderr().is_terminal() => {
+                self.show_bar(progress);
+            }
             Phase::Storing => {
                 if let Some(bar) = &self.bar {
                     bar.set_position(progress.bytes);

@@ -1,9 +1,12 @@
 //! A send's own relay, and what the local network is told of it; and the other way round, what a receive hears there.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     discovery::{Announcement, Search},
@@ -15,6 +18,10 @@ use crate::{
 
 /// Addresses that may wait to be tried.
 const FOUND: usize = 16;
+
+/// Keeps a send's own relay up: the send holds it, and so does whatever else goes over that relay. The last one to go lets
+/// the relay end.
+pub(super) type Lease = Arc<DropGuard>;
 
 /// What runs beside a send.
 pub(super) struct Beside {
@@ -63,13 +70,14 @@ impl Beside {
     }
 }
 
-/// Enough for one transfer and for those who come to the wrong place.
+/// Enough for as many transfers as may go over it at a time, with a room for each and one to come back to, and for those
+/// who come to the wrong place.
 fn limits() -> Limits {
     Limits {
-        max_connections: 512,
-        connections_per_address: 128,
-        max_rooms: 32,
-        rooms_per_address: 8,
+        max_connections: 2048,
+        connections_per_address: 1024,
+        max_rooms: 256,
+        rooms_per_address: 192,
         max_memory_bytes: 64 << 20,
         ..Limits::default()
     }

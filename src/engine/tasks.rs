@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -15,11 +15,12 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Command, Event, PathMode, ReceiveOrder, SendOrder, TaskId,
-    local::{Beside, search},
+    Command, Event, Ids, PathMode, ReceiveOrder, TaskId,
+    local::search,
+    sending::{Birth, Place, branch_task, send_task},
 };
 use crate::{
     net::{
@@ -29,18 +30,21 @@ use crate::{
     protocol::relay::RoomId,
     relay::{Relay, RelayConfig},
     transfer::{
-        error::{TransferError, Unsuited},
+        error::TransferError,
         holders::Holders,
+        invitation::{self, Follower},
         offer::Answer,
         progress::{Context, Progress, Report},
         receive::{self, ReceiveRequest, receive},
-        rendezvous::{Places, RelayChoice, Search},
-        send::{self, SendRequest, send},
+        rendezvous::{RelayChoice, Search},
+        send,
     },
 };
 
 /// How long tasks get to say goodbye to their peers when the engine ends.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// Branches that may wait to be begun.
+const BIRTHS: usize = 8;
 /// Notices of one transfer that may wait to become events.
 const NOTICES: usize = 16;
 
@@ -48,9 +52,11 @@ const NOTICES: usize = 16;
 pub(super) async fn run(
     mut commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
+    ids: Ids,
     wake: Arc<dyn Fn() + Send + Sync>,
 ) {
-    let out = Out { events, wake };
+    let (births, mut born) = mpsc::channel(BIRTHS);
+    let out = Out { events, wake, births };
     let mut tasks = JoinSet::new();
     let mut running: HashMap<TaskId, Running> = HashMap::new();
     let holders = Holders::default();
@@ -60,6 +66,7 @@ pub(super) async fn run(
                 Some(command) => obey(command, &out, &holders, &mut tasks, &mut running),
                 None => break,
             },
+            Some(birth) = born.recv() => begin(birth, ids.draw(), &out, &mut tasks, &mut running),
             Some(ended) = tasks.join_next() => {
                 running.remove(&ended.expect("a transfer doesn't panic"));
             }
@@ -71,7 +78,7 @@ pub(super) async fn run(
         task.kill.cancel();
     }
     // Nobody listens to events any more; tasks that wait for a place in the channel must not wait for ever.
-    drop(out);
+    drop((out, born));
     let all = async { while tasks.join_next().await.is_some() {} };
     if timeout(GOODBYE, all).await.is_err() {
         tasks.shutdown().await;
@@ -79,6 +86,8 @@ pub(super) async fn run(
 }
 
 struct Running {
+    /// The send whose branch it is.
+    of: Option<TaskId>,
     cancel: CancellationToken,
     /// Whether the cancellation is a program's end rather than a person's wish.
     closing: Arc<AtomicBool>,
@@ -92,6 +101,10 @@ enum Wishes {
         /// Every path that was ever added.
         add: watch::Sender<Vec<PathBuf>>,
         pause: watch::Sender<bool>,
+        /// For what is to go to the same receiver.
+        follower: Follower,
+        /// Its own relay, for the same.
+        lease: Weak<DropGuard>,
     },
     Receive {
         answer: Option<oneshot::Sender<Answer>>,
@@ -101,18 +114,49 @@ enum Wishes {
     None,
 }
 
+/// The engine's events, whoever is to be woken for them, and the way to the loop.
 #[derive(Clone)]
-struct Out {
+pub(super) struct Out {
     events: mpsc::Sender<Event>,
     wake: Arc<dyn Fn() + Send + Sync>,
+    births: mpsc::Sender<Birth>,
 }
 
 impl Out {
-    async fn send(&self, event: Event) {
+    pub(super) async fn send(&self, event: Event) {
         // Whoever listened may be gone; the engine is about to end then.
         let _ = self.events.send(event).await;
         (self.wake)();
     }
+
+    /// Has a branch run like any other task.
+    pub(super) async fn begin(&self, birth: Birth) {
+        // The engine is about to end, and so is whatever has branches.
+        let _ = self.births.send(birth).await;
+    }
+}
+
+/// Begins a branch, which rests if its siblings do.
+fn begin(
+    birth: Birth,
+    id: TaskId,
+    out: &Out,
+    tasks: &mut JoinSet<TaskId>,
+    running: &mut HashMap<TaskId, Running>,
+) {
+    let (of, cancel) = (birth.of, birth.cancel.clone());
+    let is_paused = match running.get(&of).map(|task| &task.wishes) {
+        Some(Wishes::Send { pause, .. }) => *pause.borrow(),
+        _ => false,
+    };
+    let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(is_paused));
+    let (line, follower) = invitation::line();
+    let person = send::Person { additions, pause: pauses, line };
+    let lease = birth.lease();
+    tasks.spawn(branch_task(id, birth, person, out.clone()));
+    let (closing, kill) = (Arc::default(), CancellationToken::new());
+    let wishes = Wishes::Send { add, pause, follower, lease };
+    running.insert(id, Running { of: Some(of), cancel, closing, kill, wishes });
 }
 
 fn obey(
@@ -128,9 +172,16 @@ fn obey(
     let (id, wishes) = match command {
         Command::Send(id, order) => {
             let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(false));
-            let person = send::Person { additions, pause: pauses };
-            tasks.spawn(send_task(id, *order, person, cancel.clone(), out));
-            (id, Wishes::Send { add, pause })
+            let (line, follower) = invitation::line();
+            let person = send::Person { additions, pause: pauses, line };
+            let place = match order.after.map(|other| running.get(&other).map(|task| &task.wishes)) {
+                None => Some(Place::open()),
+                Some(Some(Wishes::Send { follower, lease, .. })) => Place::beside(lease, follower),
+                Some(_) => None,
+            };
+            let lease = place.as_ref().map(Place::lease).unwrap_or_default();
+            tasks.spawn(send_task(id, *order, person, place, cancel.clone(), out));
+            (id, Wishes::Send { add, pause, follower, lease })
         }
         Command::Receive(id, order) => {
             let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
@@ -161,10 +212,11 @@ fn obey(
             return;
         }
         Command::Pause(id, is_paused) => {
-            if let Some(Wishes::Send { pause, .. } | Wishes::Receive { pause, .. }) =
-                running.get(&id).map(|task| &task.wishes)
-            {
-                pause.send_replace(is_paused);
+            let its_own = |(at, task): &(&TaskId, &Running)| **at == id || task.of == Some(id);
+            for (_, task) in running.iter().filter(its_own) {
+                if let Wishes::Send { pause, .. } | Wishes::Receive { pause, .. } = &task.wishes {
+                    pause.send_replace(is_paused);
+                }
             }
             return;
         }
@@ -195,55 +247,7 @@ fn obey(
             return;
         }
     };
-    running.insert(id, Running { cancel, closing, kill, wishes });
-}
-
-async fn send_task(
-    id: TaskId,
-    order: SendOrder,
-    person: send::Person,
-    cancel: CancellationToken,
-    out: Out,
-) -> TaskId {
-    let SendOrder { what, code, relays, path_mode, entrance, lanes, bytes_per_sec, patience } = order;
-    let relays = if path_mode == PathMode::LocalOnly { Vec::new() } else { relays };
-    let wants_own = path_mode != PathMode::RelayOnly || relays.is_empty();
-    let bound = if wants_own { Some(Beside::bind(relays.is_empty()).await) } else { None };
-    let (beside, own) = match bound {
-        Some(Ok((beside, own))) => (Some(beside), Some(own)),
-        Some(Err(error)) if relays.is_empty() => {
-            let (_, progress) = watch::channel(Progress::default());
-            out.send(Event::Started(id, progress)).await;
-            let error = Unsuited::NoRelayHere(error.to_string()).into();
-            out.send(Event::Ended(id, Err(error))).await;
-            return id;
-        }
-        Some(Err(error)) => {
-            tracing::warn!(%error, "this send waits on no relay of its own");
-            (None, None)
-        }
-        None => (None, None),
-    };
-    if let Some(beside) = &beside {
-        out.send(listening(id, &beside.relay)).await;
-    }
-    let places = Places { relays, own };
-    let request = SendRequest { what, code, places, lanes, bytes_per_sec, patience, path_mode, entrance };
-    let end = CancellationToken::new();
-    let sending = async {
-        let work = async |context: &Context| send(request, person, context).await;
-        let ended = transfer(id, &out, (cancel, Arc::default()), work).await;
-        end.cancel();
-        ended
-    };
-    let running = async {
-        if let Some(beside) = beside {
-            beside.run(path_mode != PathMode::RelayOnly, end.clone()).await;
-        }
-    };
-    let (ended, ()) = tokio::join!(sending, running);
-    out.send(Event::Ended(id, ended)).await;
-    id
+    running.insert(id, Running { of: None, cancel, closing, kill, wishes });
 }
 
 async fn receive_task(
@@ -322,7 +326,7 @@ async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, o
 }
 
 /// Runs one side of a transfer and passes on what it tells.
-async fn transfer(
+pub(super) async fn transfer(
     id: TaskId,
     out: &Out,
     (cancel, closing): (CancellationToken, Arc<AtomicBool>),
@@ -345,7 +349,7 @@ async fn transfer(
     tokio::join!(working, telling).0
 }
 
-fn listening(id: TaskId, relay: &Relay) -> Event {
+pub(super) fn listening(id: TaskId, relay: &Relay) -> Event {
     let local = relay.local_addr();
     let hosts = if local.ip().is_unspecified() { addresses::reachable() } else { vec![local.ip()] };
     let reachable =

@@ -16,6 +16,11 @@ pub const MAX_CONTROL: usize = 256 * 1024;
 /// A sender starts a new manifest page once the current one holds this many bytes.
 pub const PAGE_BYTES: usize = 48 * 1024;
 
+/// Words of a code that one peer names to the other. Nobody has to read it out, so it is as long as codes get.
+pub const INVITATION_WORDS: usize = 6;
+/// Most invitations in one session.
+pub const MAX_INVITATIONS: u32 = 64;
+
 /// A sender's first message: kept by the relay, handed to whoever joins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum First {
@@ -230,6 +235,14 @@ pub enum FromSender {
     ThisIs(Vec<(u32, Option<[u8; 32]>)>),
     /// What this side is doing that holds both up, or that it no longer does: said when that changes.
     AtWork(Option<Work>),
+    /// The sender waits under this code as well, at the relay where the two met, for whoever hears of it here.
+    Invitation {
+        /// A code of [`INVITATION_WORDS`] drawn words.
+        code: String,
+        /// What this session was for is offered there, and nothing here: said before the offer and in place of it, once.
+        /// Otherwise there is something more to be had.
+        instead: bool,
+    },
 }
 
 /// Control messages from receiver to sender.

@@ -10,7 +10,7 @@
 //! and gives up when the other side stays away for longer than this side's patience. It may be dropped at any await and
 //! called again, so it can stand in a `select!` beside lanes and a person's decisions.
 
-use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future, net::SocketAddr, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -24,8 +24,9 @@ use super::{
     direct::{Direct, Paths},
     error::{Misbehaviour, TransferError, Unsuited},
     handshake::Keys,
+    invitation::{self, Invitation, Line},
     path_mode::{Entrance, PathMode},
-    progress::{Connection, Context},
+    progress::{Connection, Context, Notice},
     rejoin::{Home, Return},
     rendezvous::{Meeting, RelayChoice, Seat, place},
     watchdog::{Look, Watchdog, Workplace},
@@ -38,7 +39,7 @@ use crate::{
     net::{addresses, client::LaneAddress},
     protocol::{
         frame,
-        peer::{FromReceiver, FromSender, MAX_CONTROL, Way, Work},
+        peer::{FromReceiver, FromSender, MAX_CONTROL, MAX_INVITATIONS, Way, Work},
         relay::LaneToken,
     },
 };
@@ -89,6 +90,10 @@ pub struct Control {
     addresses_said: Option<(u64, Option<SocketAddr>)>,
     /// Finds out why nothing moves.
     watchdog: Watchdog,
+    /// Brings the codes under which a sender has more to offer.
+    line: Option<Line>,
+    /// Invitations that came.
+    invitations: u32,
 }
 
 /// Where and under which keys the lanes of this connection are opened.
@@ -190,7 +195,25 @@ impl Control {
             addresses_came: (0, 0),
             addresses_said: None,
             watchdog: Watchdog::new(Arc::default()),
+            line: None,
+            invitations: 0,
         })
+    }
+
+    /// Says whatever comes over `line` as well, at any point.
+    pub fn invite_over(&mut self, line: Line) {
+        self.line = Some(line);
+    }
+
+    /// The other side has named a code under which it has more to offer.
+    pub async fn invited(&mut self, code: &str) -> Result<(), TransferError> {
+        self.invitations += 1;
+        if self.invitations > MAX_INVITATIONS {
+            return Err(Misbehaviour::Invitation.into());
+        }
+        let (code, relay) = (invitation::read(code)?, self.home.relay.clone());
+        self.home.context.tell(Notice::Invited { code, relay }).await;
+        Ok(())
     }
 
     /// Names the connection; another one means that the lanes of the last are gone. The same on both sides.
@@ -326,27 +349,42 @@ impl Control {
         }
     }
 
-    /// Has the last words confirmed if `must_arrive`, writes them in any case, says that nothing more comes, and waits a
-    /// little for the other side to close as well, so that closing doesn't destroy them on their way.
+    /// The next message; `None` as soon as the other side has heard all that was said. Safe to drop and call again.
+    pub async fn next_or_heard<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
+        loop {
+            if let Some(message) = self.read_next()? {
+                return Ok(Some(message));
+            }
+            if self.talk.unconfirmed.is_empty() {
+                return Ok(None);
+            }
+            if let Some(message) = self.step().await? {
+                return Ok(Some(message));
+            }
+        }
+    }
+
+    /// Has the last words confirmed if `must_arrive`, and parts: closing at once could destroy them on their way.
     pub async fn finish<T: DeserializeOwned>(mut self, must_arrive: bool) {
         if must_arrive {
-            // What has come may be the confirmation. Whoever has said it leaves, and that is no loss.
-            let is_confirmed = |control: &mut Self| {
-                while matches!(control.read_next::<T>(), Ok(Some(_))) {}
-                control.talk.unconfirmed.is_empty()
-            };
-            let confirmed = async { while !is_confirmed(&mut self) && self.step::<T>().await.is_ok() {} };
+            // Whoever has confirmed them leaves, and that is no loss.
+            let confirmed = async { while let Ok(Some(_)) = self.next_or_heard::<T>().await {} };
             let _ = timeout(FAREWELL, confirmed).await;
             // Who confirmed and left is not lost.
             self.home.context.update(|progress| progress.connection = Connection::Up);
         }
+        self.part().await;
+    }
+
+    /// Writes what is still to be said, says that nothing more comes, and waits a little for the other side to close as well.
+    /// The session is over then.
+    pub async fn part(&mut self) {
         self.home.context.update(|progress| progress.stall = None);
         self.returning.shutdown().await;
-        let Self { wire, talk, paths, .. } = self;
-        if let Some(wire) = wire {
-            wire.close(&talk).await;
+        if let Some(wire) = self.wire.take() {
+            wire.close(&self.talk).await;
         }
-        if let Some(paths) = paths {
+        if let Some(paths) = self.paths.take() {
             paths.close().await;
         }
     }
@@ -377,6 +415,7 @@ impl Control {
             let give_up = self.lost_at.unwrap_or(now) + self.home.patience;
             tokio::select! {
                 Some(returned) = self.returning.join_next() => self.go_on(returned)?,
+                invitation = invitation(&mut self.line) => self.invite(invitation)?,
                 () = sleep_until(give_up) => {}
             }
             return Ok(None);
@@ -409,6 +448,7 @@ impl Control {
                 }
             },
             Some(returned) = self.returning.join_next() => return self.go_on(returned).map(|()| None),
+            invitation = invitation(&mut self.line) => return self.invite(invitation).map(|()| None),
             () = sleep_until(wake) => Ok(()),
         };
         match moved {
@@ -416,6 +456,10 @@ impl Control {
             Ok(()) => self.consider_doubt(),
         }
         Ok(None)
+    }
+
+    fn invite(&mut self, invitation: Invitation) -> Result<(), TransferError> {
+        self.say(&FromSender::Invitation { code: invitation.say(), instead: false })
     }
 
     /// Whether a doubted connection has worked again for long enough.
@@ -579,5 +623,16 @@ impl Wire {
         };
         self.incoming.drain(..HEADER_LEN + due.rest);
         Ok(Some(opened))
+    }
+}
+
+/// Waits for a code to be said, if any is to come.
+async fn invitation(line: &mut Option<Line>) -> Invitation {
+    match line {
+        Some(line) => match line.next().await {
+            Some(invitation) => invitation,
+            None => future::pending().await,
+        },
+        None => future::pending().await,
     }
 }

@@ -115,6 +115,16 @@ pub enum TransferError {
         /// Why.
         reason: Withdrawal,
     },
+    /// A send that was to follow another one to the same receiver: that one has ended, has not met anybody yet, or can't
+    /// take any more with it; or the receiver has not come for it.
+    #[error("the other side is not there to take more")]
+    PeerGone,
+    /// Of several receivers none got what was sent.
+    #[error("{}", nobody_got_it(*came))]
+    NobodyGotIt {
+        /// How many came.
+        came: u16,
+    },
     /// What is to be sent, or how, doesn't make sense, or this machine can't do it.
     #[error(transparent)]
     Unsuited(#[from] Unsuited),
@@ -202,6 +212,9 @@ pub enum Misbehaviour {
     /// An entry number past the end of the offer.
     #[error("something about a file that is not in the offer")]
     UnknownEntry,
+    /// An invitation to something else under what is no code for it, or one too many.
+    #[error("an invitation that makes no sense")]
+    Invitation,
     /// Key derivation parameters out of bounds.
     #[error("a number of key derivation rounds that is out of bounds")]
     Iterations,
@@ -296,6 +309,10 @@ impl TransferError {
             Self::Damaged { .. } => "The memory or the disk of one of the machines may be faulty; try again.",
             Self::Withdrawn { .. } => "Nothing of it is complete. Ask for it to be sent again.",
             Self::GaveWay => "What had arrived is used there.",
+            Self::PeerGone => {
+                "Nothing of it was sent, and nothing is lost. Send it again, under a code of its own."
+            }
+            Self::NobodyGotIt { .. } => "What happened to each is said above. Send again to get a new code.",
             Self::Cancelled | Self::Declined | Self::File { .. } | Self::Unsuited(_) => "",
         }
     }
@@ -307,6 +324,14 @@ fn places(relays: &[RelayAddress], looked_locally: bool) -> String {
     let mut names: Vec<String> = relays.iter().map(ToString::to_string).chain(local).collect();
     let last = names.pop().unwrap_or_default();
     if names.is_empty() { last } else { format!("{} or {last}", names.join(", ")) }
+}
+
+fn nobody_got_it(came: u16) -> String {
+    match came {
+        0 => "nobody came".to_owned(),
+        1 => "the only receiver who came did not get it".to_owned(),
+        came => format!("none of the {came} receivers got it"),
+    }
 }
 
 fn tries(left: Option<u8>) -> String {

@@ -66,7 +66,24 @@ struct Round {
 
 enum Listed {
     Paths(Scanned),
-    Single(Arc<Manifest>, Content),
+    Single(Offered),
+    /// Somebody else has been offered the same.
+    Settled(Offered),
+}
+
+/// What is offered, and where it comes from.
+pub struct Offered {
+    /// What the other side is told of it.
+    pub manifest: Arc<Manifest>,
+    /// Its bytes.
+    pub content: Content,
+}
+
+impl Offered {
+    /// The same for somebody else; `None` for what can be read only once.
+    pub fn again(&self) -> Option<Self> {
+        Some(Self { manifest: Arc::clone(&self.manifest), content: self.content.again()? })
+    }
 }
 
 impl Listing {
@@ -96,6 +113,25 @@ impl Listing {
             listed: None,
             untold: VecDeque::new(),
         })
+    }
+
+    /// What is listed already, and offered to somebody else as well: nothing can be added.
+    pub fn of(
+        offered: Offered,
+        additions: watch::Receiver<Vec<PathBuf>>,
+        cancel: &CancellationToken,
+    ) -> Self {
+        let stop = cancel.child_token();
+        let untold = VecDeque::from([Notice::Listed(Arc::clone(&offered.manifest))]);
+        Self {
+            additions,
+            taken: 0,
+            _stops: stop.clone().drop_guard(),
+            stop,
+            work: None,
+            listed: Some(Listed::Settled(offered)),
+            untold,
+        }
     }
 
     /// Lists until there is nothing left to list and to tell. Safe to drop and call again.
@@ -129,10 +165,12 @@ impl Listing {
     }
 
     /// What is offered, once all is settled.
-    pub fn take(&mut self) -> (Arc<Manifest>, Content) {
+    pub fn take(&mut self) -> Offered {
         match self.listed.take().expect("what is settled is listed") {
-            Listed::Paths(scanned) => (scanned.manifest, Content::Files(scanned.origins)),
-            Listed::Single(manifest, content) => (manifest, content),
+            Listed::Paths(Scanned { manifest, origins, .. }) => {
+                Offered { manifest, content: Content::Files(Arc::new(origins)) }
+            }
+            Listed::Single(offered) | Listed::Settled(offered) => offered,
         }
     }
 
@@ -176,8 +214,10 @@ impl Listing {
                 }));
             }
             other => {
+                let is_settled = matches!(other, Some(Listed::Settled(_)));
                 self.listed = other;
-                self.untold.push_back(Notice::NotAdded { paths, reason: NotAdded::NotFiles });
+                let reason = if is_settled { NotAdded::TooLate } else { NotAdded::NotFiles };
+                self.untold.push_back(Notice::NotAdded { paths, reason });
             }
         }
     }
@@ -193,7 +233,7 @@ impl Round {
                 }
                 &scanned.manifest
             }
-            Listed::Single(manifest, _) => manifest,
+            Listed::Single(offered) | Listed::Settled(offered) => &mut offered.manifest,
         };
         news.push(Notice::Listed(Arc::clone(manifest)));
         Self { listed, news }
@@ -205,11 +245,11 @@ fn list(what: What, cancel: &CancellationToken) -> Result<Listed, TransferError>
         What::Paths(paths) => Listed::Paths(scan::scan(&paths, cancel)?),
         What::Text(text) => {
             let manifest = single(OfferKind::Text, "text", text.len() as u64)?;
-            Listed::Single(manifest, Content::Text(text.into_bytes()))
+            Listed::Single(Offered { manifest, content: Content::Text(Arc::new(text.into_bytes())) })
         }
         What::Stream { name, reader } => {
             let manifest = single(OfferKind::Stream, &name, 0)?;
-            Listed::Single(manifest, Content::Stream(Mutex::new(Stream::new(reader))))
+            Listed::Single(Offered { manifest, content: Content::Stream(Mutex::new(Stream::new(reader))) })
         }
     })
 }

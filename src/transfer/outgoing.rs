@@ -31,11 +31,22 @@ use crate::{
 /// Where the bytes come from.
 pub enum Content {
     /// Files on this machine, by entry.
-    Files(Vec<Origin>),
+    Files(Arc<Vec<Origin>>),
     /// A text in memory.
-    Text(Vec<u8>),
+    Text(Arc<Vec<u8>>),
     /// Something that can be read only once, from front to back.
     Stream(Mutex<Stream>),
+}
+
+impl Content {
+    /// The same for somebody else; `None` for what can be read only once.
+    pub fn again(&self) -> Option<Self> {
+        match self {
+            Self::Files(origins) => Some(Self::Files(Arc::clone(origins))),
+            Self::Text(text) => Some(Self::Text(Arc::clone(text))),
+            Self::Stream(_) => None,
+        }
+    }
 }
 
 /// A stream and how far it has been read.
@@ -122,7 +133,7 @@ impl Outgoing {
     /// Looks once more at the wanted files that were empty when they were listed: no block leads to them.
     pub fn check_empty_files(&self, wanted: &Wanted) {
         let Content::Files(origins) = &self.content else { return };
-        for (index, (entry, origin)) in self.manifest.entries().iter().zip(origins).enumerate() {
+        for (index, (entry, origin)) in self.manifest.entries().iter().zip(origins.iter()).enumerate() {
             if !entry.is_file() || entry.size() > 0 || !wanted.contains(index) {
                 continue;
             }

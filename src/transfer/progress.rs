@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    error::TransferError, listing::NotAdded, offer::Offer, same::Here, scan::LeftOut, watchdog::Stall,
+    error::TransferError, listing::NotAdded, offer::Offer, rendezvous::RelayChoice, same::Here,
+    scan::LeftOut, watchdog::Stall,
 };
 use crate::{
     code::CodePhrase,
@@ -46,6 +47,8 @@ pub enum Phase {
     Repairing,
     /// The code is retired; whoever still tries it is told so.
     Retired,
+    /// Nobody else comes to a send for several receivers; the transfers with those who came go on.
+    Branches,
 }
 
 /// How it stands with the connection to the other side.
@@ -133,6 +136,8 @@ pub enum Notice {
         /// That version.
         theirs: u16,
     },
+    /// Nobody else can come to a send for several receivers, for this reason; with those who have come it goes on.
+    Closed(TransferError),
     /// Some of what was chosen, or was added, can't be offered.
     LeftOut(Vec<LeftOut>),
     /// Everything that will be offered, as far as it is known: told to the sender once it is listed, and again after
@@ -178,6 +183,14 @@ pub enum Notice {
     Text(String),
     /// The transfer broke off; what had arrived is in this folder.
     Kept(PathBuf),
+    /// The sender has something more for this receiver, who is to look under this code on this relay and nowhere else. It waits
+    /// there until a little after the end of this transfer.
+    Invited {
+        /// A code that nobody else knows.
+        code: CodePhrase,
+        /// The relay on which the two have met, and its password.
+        relay: RelayChoice,
+    },
 }
 
 /// What came of a transfer that reached its end.
@@ -195,12 +208,28 @@ pub struct Report {
     pub missing: u64,
     /// Those among the missing that arrived but could not get their place on the receiver's side.
     pub not_stored: u64,
-    /// How long the data took, from the first lane on.
+    /// Who got it: one, or of a send for several those whose transfer reached its end. The sums are over all of them.
+    pub receivers: u16,
+    /// How long the data took, from the first lane on; of several, with the slowest.
     pub seconds: f64,
     /// Where everything is, on the receiver's side.
     pub folder: Option<PathBuf>,
     /// What lies there now at the top, under the names that it really got, or was there: the first [`MAX_PLACED`] of it.
     pub placed: Vec<PathBuf>,
+}
+
+impl Report {
+    /// Counts what another receiver of the same got.
+    pub fn add(&mut self, other: &Self) {
+        self.stored += other.stored;
+        self.bytes += other.bytes;
+        self.here += other.here;
+        self.here_bytes += other.here_bytes;
+        self.missing += other.missing;
+        self.not_stored += other.not_stored;
+        self.receivers += other.receivers;
+        self.seconds = self.seconds.max(other.seconds);
+    }
 }
 
 /// Most paths that a report names.
@@ -228,6 +257,19 @@ impl Context {
         closing: Arc<AtomicBool>,
     ) -> Self {
         Self { notices, progress, wake, cancel, closing }
+    }
+
+    /// For a part of the transfer that nobody is told of. It ends when the transfer is cancelled.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        let ((notices, _), progress) = (mpsc::channel(1), watch::Sender::default());
+        Self {
+            notices,
+            progress,
+            wake: Arc::new(|| {}),
+            cancel: self.cancel.clone(),
+            closing: Arc::clone(&self.closing),
+        }
     }
 
     /// Whether a cancellation is the program's end rather than a person's wish.

@@ -27,11 +27,12 @@ use super::{
     control::Control,
     error::{Misbehaviour, TransferError},
     holders::{Hold, Holders},
+    invitation,
     lanes::{Claims, ReceiveLanes, WithoutRoom},
     offer::{Answer, Choices, Offer},
     path_mode::{Entrance, PathMode},
     progress::{Context, Notice, Paused, Phase, Report},
-    rendezvous::{Search, explain_loss, meet_sender},
+    rendezvous::{Search, explain_loss, meet_again, meet_sender},
     same::{Compared, alike},
     staging::Staging,
     unfinished::Registry,
@@ -106,14 +107,32 @@ pub async fn receive(
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
     let relay = meeting.relay.clone();
-    let ways = (request.path_mode, request.entrance);
-    let mut control = Control::new(meeting, Side::Receiver, &relay, request.patience, ways, context)?;
+    let (patience, ways) = (request.patience, (request.path_mode, request.entrance));
+    let arrive = |meeting| Control::new(meeting, Side::Receiver, &relay, patience, ways, context);
+    let mut control = arrive(meeting)?;
     context.tell_refused_port(control.refused_port()).await;
     let max_lanes = request.lanes.clamp(1, MAX_LANES);
     let give_way = CancellationToken::new();
     let mut kept = Kept::of(request.holders, context, &give_way);
+    let work = async {
+        context.enter(Phase::Listing);
+        let announced = match begin(&mut control, max_lanes).await? {
+            Beginning::Offer(announced) => announced,
+            Beginning::Elsewhere(code) => {
+                let ((), meeting) = tokio::join!(control.part(), meet_again(&relay, code, context));
+                control = arrive(meeting?)?;
+                context.enter(Phase::Listing);
+                match begin(&mut control, max_lanes).await? {
+                    Beginning::Offer(announced) => announced,
+                    // Without end, it would keep us on the way for ever.
+                    Beginning::Elsewhere(_) => return Err(Misbehaviour::OutOfTurn("invitation").into()),
+                }
+            }
+        };
+        run(&mut control, announced, request.output, person, &request.unfinished, &mut kept, context).await
+    };
     let checked = tokio::select! {
-        checked = run(&mut control, max_lanes, request.output, person, &request.unfinished, &mut kept, context) => checked,
+        checked = work => checked,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
         () = give_way.cancelled() => Err(TransferError::GaveWay),
     };
@@ -217,15 +236,14 @@ impl<'a> Kept<'a> {
 
 async fn run(
     control: &mut Control,
-    max_lanes: u16,
+    announced: Announced,
     output: Output,
     person: Person,
     unfinished: &Registry,
     kept: &mut Kept<'_>,
     context: &Context,
 ) -> Result<Checked, TransferError> {
-    context.enter(Phase::Listing);
-    let (manifest, their_lanes) = read_offer(control).await?;
+    let (manifest, lanes) = read_offer(control, announced).await?;
     let folder = match &output {
         Output::Folder(folder) => Some(folder.clone()),
         Output::Writer(_) => None,
@@ -242,7 +260,7 @@ async fn run(
     let held = kept.note(&accepted);
     let plan = Arc::clone(&accepted.plan);
     let needed = u16::try_from(plan.blocks()).unwrap_or(u16::MAX);
-    let lanes = max_lanes.min(their_lanes).min(needed);
+    let lanes = lanes.min(needed);
     let same = &accepted.here;
     if same.files() > 0 {
         control.say(&FromReceiver::Here { files: same.files(), bytes: same.bytes() })?;
@@ -301,8 +319,23 @@ async fn run(
     Ok(Checked { accepted, bytes, withdrawn, started })
 }
 
-async fn read_offer(control: &mut Control) -> Result<(Arc<Manifest>, u16), TransferError> {
-    let (mut builder, lanes) = loop {
+/// What a sender says first.
+enum Beginning {
+    Offer(Announced),
+    /// It offers the same under this code, and nothing here.
+    Elsewhere(CodePhrase),
+}
+
+/// An offer of which only the sums are known.
+struct Announced {
+    builder: ManifestBuilder,
+    /// As many as both sides allow.
+    lanes: u16,
+}
+
+/// Waits until it is clear where the offer is.
+async fn begin(control: &mut Control, max_lanes: u16) -> Result<Beginning, TransferError> {
+    loop {
         match control.next().await? {
             FromSender::Offer { kind, entries, bytes, lanes } => {
                 let builder =
@@ -311,11 +344,20 @@ async fn read_offer(control: &mut Control) -> Result<(Arc<Manifest>, u16), Trans
                 if lanes == 0 {
                     return Err(Misbehaviour::Lanes.into());
                 }
-                break (builder, lanes);
+                return Ok(Beginning::Offer(Announced { builder, lanes: lanes.min(max_lanes) }));
             }
-            other => check_common(control, &other)?,
+            FromSender::Invitation { code, instead: true } => {
+                return Ok(Beginning::Elsewhere(invitation::read(&code)?));
+            }
+            other => check_common(control, &other).await?,
         }
-    };
+    }
+}
+
+async fn read_offer(
+    control: &mut Control,
+    Announced { mut builder, lanes }: Announced,
+) -> Result<(Arc<Manifest>, u16), TransferError> {
     let mut digest = blake3::Hasher::new();
     loop {
         match control.next().await? {
@@ -337,7 +379,7 @@ async fn read_offer(control: &mut Control) -> Result<(Arc<Manifest>, u16), Trans
                 return Ok((Arc::new(manifest), lanes));
             }
             FromSender::ThisIs(_) => return Err(Misbehaviour::OutOfTurn("this is").into()),
-            other => check_common(control, &other)?,
+            other => check_common(control, &other).await?,
         }
     }
 }
@@ -383,7 +425,7 @@ async fn ask(
             notice = comparing.next() => context.tell(notice).await,
             message = control.next() => match message? {
                 FromSender::ThisIs(told) => comparing.hear(told)?,
-                other => check_common(control, &other)?,
+                other => check_common(control, &other).await?,
             },
         }
     }
@@ -436,7 +478,7 @@ async fn meanwhile_checked<T>(
             done = &mut *task => return Ok(done.expect("work on the disk doesn't panic")),
             message = control.next() => {
                 let message = message?;
-                check_common(control, &message)?;
+                check_common(control, &message).await?;
             }
         }
     }
@@ -449,13 +491,16 @@ async fn meanwhile<T>(control: &mut Control, work: Work, mut task: JoinHandle<T>
     loop {
         tokio::select! {
             done = &mut task => return done.expect("work on the disk doesn't panic"),
-            message = control.next::<FromSender>(), if is_there => is_there = message.is_ok(),
+            message = control.next::<FromSender>(), if is_there => is_there = match message {
+                Ok(FromSender::Invitation { code, instead: false }) => control.invited(&code).await.is_ok(),
+                other => other.is_ok(),
+            },
         }
     }
 }
 
 /// Messages that mean the same at every point.
-fn check_common(control: &mut Control, message: &FromSender) -> Result<(), TransferError> {
+async fn check_common(control: &mut Control, message: &FromSender) -> Result<(), TransferError> {
     match message {
         FromSender::Addresses(theirs) => {
             control.say_addresses()?;
@@ -467,6 +512,8 @@ fn check_common(control: &mut Control, message: &FromSender) -> Result<(), Trans
         | FromSender::Pause(_)
         | FromSender::ThisIs(_) => Ok(()),
         FromSender::AtWork(work) => control.other_works(*work),
+        FromSender::Invitation { code, instead: false } => control.invited(code).await,
+        FromSender::Invitation { instead: true, .. } => Err(Misbehaviour::OutOfTurn("invitation").into()),
         FromSender::Cancel => Err(TransferError::PeerCancelled),
         FromSender::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
         FromSender::Offer { .. } => Err(Misbehaviour::OutOfTurn("offer").into()),

@@ -8,17 +8,18 @@
 mod receiver;
 mod sender;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use tokio::{net::TcpStream, time::timeout};
 
 pub use self::{
-    receiver::{Search, meet_sender},
-    sender::{OwnRelay, Places, wait_for_receiver},
+    receiver::{Search, meet_again, meet_sender},
+    sender::{Guest, OwnRelay, Places, Threshold, wait_for_receiver, wait_for_several},
 };
 use super::{
     error::{TransferError, Unsuited},
     handshake::{Agreed, Keys},
+    invitation::Follower,
 };
 use crate::{
     code::CodePhrase,
@@ -42,6 +43,20 @@ pub struct RelayChoice {
     pub address: RelayAddress,
     /// Its access password, if it has one.
     pub password: Option<String>,
+}
+
+impl fmt::Debug for RelayChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayChoice").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// How the other side learns where to come.
+pub enum Call {
+    /// Under a code that a person passes on.
+    Code(CodeChoice, Places),
+    /// Under one that nobody sees: a send that runs says it to its receiver.
+    Invitation(Follower),
 }
 
 /// Which code a sender uses.

@@ -3,6 +3,7 @@
 mod fleet;
 mod inquiry;
 mod session;
+mod several;
 
 use std::{
     io::Read,
@@ -20,14 +21,15 @@ use super::{
     blocks::BlockSet,
     control::Control,
     error::{Misbehaviour, TransferError},
+    invitation::Line,
     lanes::SendLanes,
-    listing::Listing,
+    listing::{Listing, Offered},
     outgoing::{Content, Outgoing},
     path_mode::{Entrance, PathMode},
     plan::{Plan, Wanted},
     progress::{Context, Notice, Phase, Report},
     queue::Queue,
-    rendezvous::{CodeChoice, Places, explain_loss, wait_for_receiver},
+    rendezvous::{Call, explain_loss, wait_for_receiver},
     throttle::Throttle,
 };
 use crate::{
@@ -42,6 +44,7 @@ use crate::{
 use fleet::Fleet;
 use inquiry::Inquiry;
 use session::Sending;
+pub use several::{Branch, Seat, send_to_several};
 
 /// Most ranges of blocks that a receiver may say it has: no plan that fits in memory needs more.
 const MAX_RANGES: usize = 1 << 20;
@@ -61,18 +64,13 @@ pub enum What {
     },
 }
 
-/// Everything that a sender needs to know.
-pub struct SendRequest {
-    /// What is to be sent.
-    pub what: What,
-    /// Under which code.
-    pub code: CodeChoice,
-    /// Where to wait for the other side.
-    pub places: Places,
+/// How a send goes, whatever it sends and to whom. Several that share them share the rate.
+#[derive(Clone)]
+pub struct Terms {
     /// Over how many lanes at most, from 1 to [`MAX_LANES`].
     pub lanes: u16,
-    /// How fast at most, in bytes a second.
-    pub bytes_per_sec: Option<u64>,
+    /// How fast at most.
+    pub throttle: Arc<Throttle>,
     /// How long a lost relay, or another side that was lost, is looked for. With none, the loss is the end.
     pub patience: Duration,
     /// Which ways bytes may take.
@@ -92,33 +90,48 @@ pub struct Person {
     pub additions: watch::Receiver<Vec<PathBuf>>,
     /// Whether it is to rest.
     pub pause: watch::Receiver<bool>,
+    /// Other sends to the same receiver.
+    pub line: Line,
 }
 
 /// Runs one transfer to its end.
-pub async fn send(request: SendRequest, person: Person, context: &Context) -> Result<Report, TransferError> {
-    let SendRequest { what, code, places, lanes, bytes_per_sec, patience, path_mode, entrance } = request;
-    let Person { additions, pause } = person;
-    let mut listing = Listing::start(what, additions, &context.cancel)?;
+pub async fn send(
+    what: What,
+    call: Call,
+    terms: Terms,
+    person: Person,
+    context: &Context,
+) -> Result<Report, TransferError> {
+    let Person { additions, pause, line } = person;
+    let listing = Listing::start(what, additions, &context.cancel)?;
+    offer_under(call, listing, terms, (pause, line), context).await
+}
+
+/// Waits for the other side while things are listed, and offers them.
+async fn offer_under(
+    call: Call,
+    mut listing: Listing,
+    terms: Terms,
+    (pause, line): (watch::Receiver<bool>, Line),
+    context: &Context,
+) -> Result<Report, TransferError> {
+    let Terms { patience, path_mode, entrance, .. } = terms;
     let meeting = tokio::select! {
-        meeting = wait_for_receiver(places, code, patience, context) => meeting?,
+        meeting = wait_for_receiver(call, &line, patience, context) => meeting?,
         error = listing.grow(context) => return Err(error),
-        () = context.cancel.cancelled() => {
-            // Whoever no longer wants to tell others about a retired code hasn't cancelled anything else.
-            let is_retired = context.phase() == Phase::Retired;
-            return Err(if is_retired { TransferError::GuessedAt } else { TransferError::Cancelled });
-        }
+        () = context.cancel.cancelled() => return Err(cancelled(context)),
     };
     let relay = meeting.relay.clone();
     let ways = (path_mode, entrance);
     let mut control = Control::new(meeting, Side::Sender, &relay, patience, ways, context)?;
     context.tell_refused_port(control.refused_port()).await;
-    let limits = Limits { lanes: lanes.clamp(1, MAX_LANES), bytes_per_sec };
+    control.invite_over(line);
     let work = async {
         context.enter(Phase::Listing);
         control.say_addresses()?;
         let offered = finish_listing(&mut control, &mut listing, context).await?;
         tokio::select! {
-            ended = run(&mut control, offered, limits, pause, context) => ended,
+            ended = run(&mut control, offered, &terms, pause, context) => ended,
             never = listing.refuse(context) => match never {},
         }
     };
@@ -126,12 +139,7 @@ pub async fn send(request: SendRequest, person: Person, context: &Context) -> Re
         ended = work => ended,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
     };
-    let last_word = match &ended {
-        Err(TransferError::Cancelled) => Some(FromSender::Cancel),
-        Err(error) => error.trouble().map(FromSender::Failed),
-        Ok(_) => None,
-    };
-    if let Some(last_word) = last_word {
+    if let Some(last_word) = last_word(&ended) {
         control.say(&last_word)?;
     }
     control.finish::<FromReceiver>(false).await;
@@ -141,23 +149,32 @@ pub async fn send(request: SendRequest, person: Person, context: &Context) -> Re
     }
 }
 
-/// How much of the network a transfer may take.
-struct Limits {
-    lanes: u16,
-    bytes_per_sec: Option<u64>,
+/// What it means that a person cancels while a code waits.
+fn cancelled(context: &Context) -> TransferError {
+    // Whoever no longer wants to tell others about a retired code hasn't cancelled anything else.
+    if context.phase() == Phase::Retired { TransferError::GuessedAt } else { TransferError::Cancelled }
+}
+
+/// What the receiver has to hear of an end.
+fn last_word<T>(ended: &Result<T, TransferError>) -> Option<FromSender> {
+    match ended {
+        Err(TransferError::Cancelled) => Some(FromSender::Cancel),
+        Err(error) => error.trouble().map(FromSender::Failed),
+        Ok(_) => None,
+    }
 }
 
 async fn run(
     control: &mut Control,
-    (manifest, source): (Arc<Manifest>, Content),
-    limits: Limits,
+    Offered { manifest, content }: Offered,
+    terms: &Terms,
     pause: watch::Receiver<bool>,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    offer(control, &manifest, limits.lanes).await?;
+    let max_lanes = terms.lanes.clamp(1, MAX_LANES);
+    offer(control, &manifest, max_lanes).await?;
     context.enter(Phase::WaitingForAnswer);
-    let Accepted { lanes, way, wanted, here, held } =
-        answer(control, &manifest, &source, limits.lanes).await?;
+    let Accepted { lanes, way, wanted, here, held } = answer(control, &manifest, &content, max_lanes).await?;
     let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
     let (here, here_bytes) = here;
     // What is not wanted can't be more than there is.
@@ -174,12 +191,12 @@ async fn run(
     context.update(|progress| {
         (progress.phase, progress.total_bytes, progress.lanes) = (Phase::OpeningLanes, total, lanes);
     });
-    let outgoing = Arc::new(Outgoing::new(Arc::clone(&manifest), Arc::clone(&plan), source));
+    let outgoing = Arc::new(Outgoing::new(Arc::clone(&manifest), Arc::clone(&plan), content));
     let queue = Arc::new(if is_stream { Queue::stream() } else { Queue::new(plan.blocks(), held.clone()) });
     let shared = Arc::new(SendLanes {
         outgoing: Arc::clone(&outgoing),
         queue: Arc::clone(&queue),
-        throttle: Arc::new(Throttle::new(limits.bytes_per_sec)),
+        throttle: Arc::clone(&terms.throttle),
         block_size: plan.block_size(),
         work: Arc::clone(control.work()),
         has_opened: AtomicBool::new(false),
@@ -192,7 +209,7 @@ async fn run(
     fleet.stop().await;
     let (stored, missing) = ended?;
     let seconds = started.elapsed().as_secs_f64();
-    Ok(Report { stored, bytes, here, here_bytes, missing, seconds, ..Report::default() })
+    Ok(Report { stored, bytes, here, here_bytes, missing, receivers: 1, seconds, ..Report::default() })
 }
 
 /// Messages that mean the same at every point.
@@ -221,7 +238,7 @@ async fn finish_listing(
     control: &mut Control,
     listing: &mut Listing,
     context: &Context,
-) -> Result<(Arc<Manifest>, Content), TransferError> {
+) -> Result<Offered, TransferError> {
     loop {
         tokio::select! {
             settled = listing.settle(context) => return settled.map(|()| listing.take()),

@@ -2,7 +2,7 @@
 //! wait here is for an event; the limit only turns a hang into a failure.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
@@ -42,26 +42,46 @@ pub async fn within<T>(what: &str, body: impl Future<Output = T>) -> T {
 
 type Inboxes = Arc<Mutex<HashMap<TaskId, mpsc::UnboundedSender<Event>>>>;
 
+/// Inboxes of transfers that nobody asked for: the branches of a send for several.
+type Foundlings = Arc<Mutex<HashMap<TaskId, mpsc::UnboundedReceiver<Event>>>>;
+
 /// One side: an engine whose events are sorted by transfer.
 pub struct Party {
     engine: Option<Engine>,
     inboxes: Inboxes,
+    branches: Foundlings,
 }
 
 impl Party {
     pub fn start() -> Self {
         let (engine, mut events) = Engine::start(|| {}).unwrap();
         let inboxes = Inboxes::default();
-        let sorted = Arc::clone(&inboxes);
+        let (sorted, branches) = (Arc::clone(&inboxes), Foundlings::default());
+        let born = Arc::clone(&branches);
         // Ends with the engine.
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
+                if let Event::Branch { id, .. } = &event {
+                    let (outbox, inbox) = mpsc::unbounded_channel();
+                    lock(&sorted).insert(*id, outbox);
+                    lock(&born).insert(*id, inbox);
+                }
                 let inbox = lock(&sorted).get(&id_of(&event)).cloned();
                 // A test that has seen enough has dropped its end.
                 let _ = inbox.expect("every transfer has an inbox").send(event);
             }
         });
-        Self { engine: Some(engine), inboxes }
+        Self { engine: Some(engine), inboxes, branches }
+    }
+
+    /// Waits for the next receiver of a send for several; gives the transfer with it.
+    pub async fn branch(&self, sending: &mut Transfer) -> Transfer {
+        while sending.branches.is_empty() {
+            assert!(sending.ended.is_none(), "ended before somebody came: {:?}", sending.ended);
+            within("a receiver", sending.step()).await;
+        }
+        let id = sending.branches.pop_front().unwrap();
+        Transfer::new(id, lock(&self.branches).remove(&id).unwrap())
     }
 
     pub fn send(&self, order: SendOrder) -> Transfer {
@@ -116,16 +136,7 @@ impl Party {
         let (outbox, inbox) = mpsc::unbounded_channel();
         lock(&self.inboxes).insert(id, outbox);
         self.command(command(id));
-        Transfer {
-            id,
-            inbox,
-            notices: Vec::new(),
-            listening: None,
-            checked: None,
-            snapshots: None,
-            history: None,
-            ended: None,
-        }
+        Transfer::new(id, inbox)
     }
 
     fn command(&self, command: Command) {
@@ -135,7 +146,7 @@ impl Party {
 
 /// One transfer as one side sees it.
 pub struct Transfer {
-    id: TaskId,
+    pub id: TaskId,
     inbox: mpsc::UnboundedReceiver<Event>,
     /// What was told so far, but for what a method below has given out.
     pub notices: Vec<Notice>,
@@ -146,9 +157,25 @@ pub struct Transfer {
     snapshots: Option<watch::Receiver<Progress>>,
     history: Option<JoinHandle<Vec<Progress>>>,
     ended: Option<Result<Report, TransferError>>,
+    /// Those who have come to a send for several.
+    branches: VecDeque<TaskId>,
 }
 
 impl Transfer {
+    fn new(id: TaskId, inbox: mpsc::UnboundedReceiver<Event>) -> Self {
+        Self {
+            id,
+            inbox,
+            notices: Vec::new(),
+            listening: None,
+            checked: None,
+            snapshots: None,
+            history: None,
+            ended: None,
+            branches: VecDeque::new(),
+        }
+    }
+
     /// Waits for the code that the sender shows.
     pub async fn code(&mut self) -> CodePhrase {
         self.told("the code", |notice| match notice {
@@ -162,6 +189,15 @@ impl Transfer {
     pub async fn offer(&mut self) -> Arc<Offer> {
         self.told("the offer", |notice| match notice {
             Notice::Offer(offer) => Some(Arc::clone(offer)),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until the sender has something more to offer; gives where that is to be had.
+    pub async fn invitation(&mut self) -> (CodePhrase, RelayChoice) {
+        self.told("an invitation", |notice| match notice {
+            Notice::Invited { code, relay } => Some((code.clone(), relay.clone())),
             _ => None,
         })
         .await
@@ -259,6 +295,7 @@ impl Transfer {
             Event::Notice(_, notice) => self.notices.push(notice),
             Event::Ended(_, ended) => self.ended = Some(ended),
             Event::Checked(_, checked) => self.checked = Some(checked),
+            Event::Branch { id, .. } => self.branches.push_back(id),
             Event::RelayEnded(..) => {}
         }
     }
@@ -329,6 +366,8 @@ impl World {
             lanes: 8,
             bytes_per_sec: None,
             patience: Duration::ZERO,
+            after: None,
+            receivers: 1,
         }
     }
 
@@ -427,6 +466,7 @@ fn id_of(event: &Event) -> TaskId {
         | Event::Notice(id, _)
         | Event::Ended(id, _)
         | Event::Checked(id, _)
+        | Event::Branch { of: id, .. }
         | Event::RelayEnded(id, _) => *id,
     }
 }

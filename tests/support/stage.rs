@@ -115,6 +115,8 @@ impl Stage {
             lanes: 4,
             bytes_per_sec: None,
             patience: self.patience,
+            after: None,
+            receivers: 1,
         };
         let mut ready = Some(ready);
         let decide = |notice: &Notice| {

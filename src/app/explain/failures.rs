@@ -172,6 +172,15 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             let next = at.either("next-withdrawn", "next-ask-again");
             explained(words.tell("err-withdrawn", &args), at.removed(words), next)
         }
+        E::PeerGone => explained(words.say("err-peer-gone"), nothing_moved(), "next-peer-gone"),
+        E::NobodyGotIt { came } => {
+            let args = [("came", (*came).into())];
+            explained(
+                words.tell("err-nobody-got-it", &args),
+                words.say("lost-nothing-here"),
+                "next-nobody-got-it",
+            )
+        }
         E::Unsuited(reason) => {
             let (happened, next) = unsuited(words, reason);
             explained(happened, nothing_moved(), next)
@@ -215,6 +224,7 @@ pub(super) fn misbehaviour(words: &Words, misbehaviour: &Misbehaviour) -> String
         M::UnknownBlock => "misbehaved-block",
         M::BlockTwice => "misbehaved-twice",
         M::UnknownEntry => "misbehaved-entry",
+        M::Invitation => "misbehaved-invitation",
         M::Iterations => "misbehaved-iterations",
         M::Lanes => "misbehaved-lanes",
         M::DoneTooEarly => "misbehaved-early",

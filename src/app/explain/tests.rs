@@ -154,7 +154,9 @@ fn errors() -> Vec<TransferError> {
             E::File { .. } => E::NoSpace { needed: 1 << 30, free: 1 },
             E::NoSpace { .. } => E::Damaged { path: name() },
             E::Damaged { .. } => E::Withdrawn { path: name(), reason: Withdrawal::Changed },
-            E::Withdrawn { .. } => E::Unsuited(Unsuited::Nothing),
+            E::Withdrawn { .. } => E::PeerGone,
+            E::PeerGone => E::NobodyGotIt { came: 2 },
+            E::NobodyGotIt { .. } => E::Unsuited(Unsuited::Nothing),
             E::Unsuited(_) => return None,
         })
     });
@@ -182,6 +184,7 @@ fn errors() -> Vec<TransferError> {
                 withdrawals().into_iter().map(|reason| E::Withdrawn { path: name(), reason }).collect()
             }
             E::Unsuited(_) => unsuited().into_iter().map(E::Unsuited).collect(),
+            E::NobodyGotIt { .. } => [0, 1, 2].map(|came| E::NobodyGotIt { came }).into(),
             one => vec![one],
         }
     };
@@ -222,7 +225,8 @@ fn misbehaviours() -> Vec<Misbehaviour> {
             M::Iterations => M::Lanes,
             M::Lanes => M::DoneTooEarly,
             M::DoneTooEarly => M::Heard,
-            M::Heard => return None,
+            M::Heard => M::Invitation,
+            M::Invitation => return None,
         })
     })
 }
@@ -538,7 +542,8 @@ fn every_phase_has_a_name() {
             Phase::Moving => Phase::Storing,
             Phase::Storing => Phase::Repairing,
             Phase::Repairing => Phase::Retired,
-            Phase::Retired => return None,
+            Phase::Retired => Phase::Branches,
+            Phase::Branches => return None,
         })
     });
     for words in languages() {

@@ -160,7 +160,7 @@ impl Checked {
     pub(super) async fn deliver(self, control: &mut Control, context: &Context) -> Report {
         let Self { accepted, bytes, withdrawn, started } = self;
         let Accepted { manifest, wanted, targets, here, tops, destination, .. } = accepted;
-        let mut report = Report { stored: 1, bytes, missing: withdrawn, ..Report::default() };
+        let mut report = Report { stored: 1, bytes, missing: withdrawn, receivers: 1, ..Report::default() };
         (report.here, report.here_bytes) = (here.files(), here.bytes());
         match destination {
             Destination::Folder(folder, staging) => {

@@ -175,7 +175,7 @@ impl Receiving<'_> {
                 }
             }
             FromSender::Done => return Ok(true),
-            other => check_common(self.control, &other)?,
+            other => check_common(self.control, &other).await?,
         }
         Ok(false)
     }

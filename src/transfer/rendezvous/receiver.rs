@@ -12,8 +12,11 @@ use tokio::{
 use super::{Entry, Meeting, Met, RelayChoice, graver, join, place};
 use crate::{
     code::CodePhrase,
-    net::client::{CONNECT_LIMIT, RelayAddress, RelayClientError},
-    protocol::{Role, relay::Refusal},
+    net::client::{CONNECT_LIMIT, Paired, RelayAddress, RelayClientError},
+    protocol::{
+        Role,
+        relay::{Place, Refusal},
+    },
     transfer::{
         error::TransferError,
         handshake,
@@ -32,6 +35,15 @@ const LOCAL_LIMIT: Duration = Duration::from_secs(3);
 /// How long a sender that answers keeps the others from being asked for their proof. An honest one needs a round trip; a
 /// silent one must not bar the way to it.
 const TURN: Duration = Duration::from_secs(3);
+
+/// How long a sender that is there is waited for while it is busy with somebody else: it may serve several, one after the
+/// other, and each may take its time for the handshake.
+const BUSY_LIMIT: Duration = Duration::from_secs(30);
+/// The same where the other side has just said that it waits, and something may have come in between.
+const INVITED_LIMIT: Duration = Duration::from_secs(15);
+/// How soon it is asked again, and how rarely at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(150);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1200);
 
 /// Where a receiver looks.
 pub struct Search {
@@ -135,6 +147,61 @@ async fn next(found: &mut Option<mpsc::Receiver<SocketAddr>>) -> Option<SocketAd
     found.as_mut()?.recv().await
 }
 
+/// Joins a sender that has named `code` where the two had met before.
+pub async fn meet_again(
+    relay: &RelayChoice,
+    code: CodePhrase,
+    context: &Context,
+) -> Result<Meeting, TransferError> {
+    let code = Arc::new(code);
+    let end = Instant::now() + INVITED_LIMIT;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match visit(relay.clone(), false, &code, &Mutex::default(), context).await {
+            Ok(met) => return Ok(met.meeting(&code, false).await),
+            Err(error) => error,
+        };
+        // The relay may be gone for a moment, and everybody's rooms with it.
+        let goes_by = matches!(error, TransferError::Relay(_) | TransferError::PeerLost);
+        if !goes_by || Instant::now() >= end {
+            let is_gone = matches!(
+                error,
+                TransferError::Relay(RelayClientError::Refused(Refusal::NoSuchRoom | Refusal::RoleTaken))
+            );
+            return Err(if is_gone { TransferError::PeerLost } else { error });
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Enters the code's room, as soon as nobody else is in it with the sender.
+async fn enter(
+    relay: &RelayChoice,
+    is_local: bool,
+    code: &CodePhrase,
+) -> Result<(Place, Paired), TransferError> {
+    let connect_limit = if is_local { LOCAL_CONNECT_LIMIT } else { CONNECT_LIMIT };
+    let end = Instant::now() + BUSY_LIMIT;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        // A place of its own for every visit: two that lead into the same room must not push each other out.
+        let place = place()?;
+        let entry = Entry { role: Role::Receiver, place, connect_limit, first: Vec::new() };
+        let entered = match join(relay, code, entry).await {
+            Ok(joined) => joined.paired().await,
+            Err(error) => Err(error),
+        };
+        match entered {
+            Err(RelayClientError::Refused(Refusal::RoleTaken)) if Instant::now() < end => {
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            entered => return Ok((place, entered?)),
+        }
+    }
+}
+
 /// Looks in one place.
 async fn visit(
     relay: RelayChoice,
@@ -143,11 +210,7 @@ async fn visit(
     turns: &Mutex<Verdict>,
     context: &Context,
 ) -> Result<Met, TransferError> {
-    let connect_limit = if is_local { LOCAL_CONNECT_LIMIT } else { CONNECT_LIMIT };
-    // A place of its own for every visit: two that lead into the same room must not push each other out.
-    let place = place()?;
-    let entry = Entry { role: Role::Receiver, place, connect_limit, first: Vec::new() };
-    let mut paired = join(&relay, code, entry).await?.paired().await?;
+    let (place, mut paired) = enter(&relay, is_local, code).await?;
     let mut turn = timeout(TURN, turns.lock()).await;
     if turn.as_ref().is_ok_and(|verdict| **verdict == Verdict::Wrong) {
         // Whoever waits for all visits is about to learn it; until then nobody else may be asked.

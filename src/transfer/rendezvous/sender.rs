@@ -1,6 +1,9 @@
 //! The sender's part: puts up a code, in several places at once, and waits for somebody who knows it. Tries at the code are
 //! counted over all places together. Whatever becomes of one place, the others go on.
 
+mod outage;
+mod threshold;
+
 use std::{
     future, io,
     sync::{
@@ -14,24 +17,29 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::{Semaphore, watch},
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{CodeChoice, Entry, Meeting, Met, RelayChoice, graver, is_silence, join, place};
+use super::{Call, CodeChoice, Entry, Meeting, Met, RelayChoice, graver, join, place};
 use crate::{
     code::CodePhrase,
     net::client::{self, CONNECT_LIMIT, RelayAddress, RelayClientError},
     protocol::{
         Role,
+        peer::INVITATION_WORDS,
         relay::{Place, Refusal, RoomId},
     },
     transfer::{
         error::{TransferError, Unsuited},
         handshake::{self, Greeting},
-        progress::{Connection, Context, Notice, Phase},
+        invitation::{Line, MeetingPlace},
+        progress::{Context, Notice, Phase},
     },
 };
+
+use outage::Outage;
+pub use threshold::{Guest, Threshold};
 
 /// After this many wrong codes a sender retires its own.
 const MAX_TRIES: u8 = 3;
@@ -44,13 +52,6 @@ const MAX_DRAWS: u32 = 20;
 const HEAD_START: Duration = Duration::from_millis(500);
 /// How long one address of a relay may take to answer a connection while others of the list wait for their turn.
 const CONNECT_LIMIT_OF_SEVERAL: Duration = Duration::from_secs(2);
-/// How soon a relay that was lost is asked again, and how rarely at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How soon a relay is asked again that has refused.
-const REFUSED_PAUSE: Duration = Duration::from_secs(10);
-/// How long only the relay is asked that the other side was told of, before another one of the list takes its place.
-const LOYALTY: Duration = Duration::from_secs(10);
 /// How long the relay may take to end a pair.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -73,58 +74,156 @@ pub struct OwnRelay {
 }
 
 /// Puts up a code and waits for somebody who knows it. Without a relay of its own, a relay that is lost meanwhile is asked
-/// again for as long as `patience` allows; with one, for as long as nobody has come.
+/// again for as long as `patience` allows; with one, for as long as nobody has come. Where it has met them, `line` is told.
 pub async fn wait_for_receiver(
-    places: Places,
-    choice: CodeChoice,
+    call: Call,
+    line: &Line,
     patience: Duration,
     context: &Context,
 ) -> Result<Meeting, TransferError> {
-    let Places { relays, own } = places;
-    let rooms = relays.into_iter().map(Room::at).collect::<Result<Vec<_>, _>>()?;
-    let own_room = match &own {
-        Some(own) => vec![Room::at(RelayChoice { address: own.address.clone(), password: None })?],
-        None => Vec::new(),
+    let (choice, places, follower) = match call {
+        Call::Code(choice, places) => (choice, places, None),
+        Call::Invitation(follower) => {
+            let place = follower.place().ok_or(TransferError::PeerGone)?;
+            (CodeChoice::Drawn { words: INVITATION_WORDS }, Places::only(place), Some(follower))
+        }
     };
-    let Settled { code, at_own, at_relay } = settle(&rooms, &own_room, choice).await?;
-    let in_use = match &at_relay {
-        Some(Ok((at, _))) => Some(*at),
-        _ => None,
+    let mut posted = Posted::put_up(choice, places, patience, context).await?;
+    let code = Arc::clone(&posted.waiting.code);
+    let gone = async {
+        match &follower {
+            Some(follower) => follower.invite((*code).clone()).await,
+            None => future::pending().await,
+        }
     };
-    if let Some(own) = &own {
-        own.announced.send_replace(Some(RoomId(code.room())));
+    if follower.is_none() {
+        posted.tell().await;
     }
-    let relay = in_use.map(|at| rooms[at].relay.address.clone());
-    context.tell(Notice::Code { code: (*code).clone(), relay }).await;
-    let waiting = Waiting {
-        code,
-        tries: Semaphore::new(usize::from(MAX_TRIES)),
-        tries_left: AtomicU8::new(MAX_TRIES),
-        in_use: Mutex::new(in_use),
-        patience,
-        context,
-    };
-    let has_own = at_own.is_some();
+    let (at_own, at_relay) = std::mem::take(&mut posted.entered);
+    let (own, list) = posted.scopes;
     let met = tokio::select! {
-        met = waiting.wait_at(&own_room, at_own.map(Ok), Scope { is_own: true, is_alone: rooms.is_empty() }) => met,
-        met = waiting.wait_at(&rooms, at_relay, Scope { is_own: false, is_alone: !has_own }) => met,
+        met = posted.waiting.wait_at(&posted.own_room, at_own, own) => met,
+        met = posted.waiting.wait_at(&posted.rooms, at_relay, list) => met,
+        gone = gone => Err(gone),
     };
-    match met {
-        Ok(met) => {
-            let is_own = own_room.iter().any(|room| room.relay.address == met.relay.address);
-            if let Some(own) = own.filter(|_| !is_own) {
-                own.unneeded.cancel();
-            }
-            let relay = (!is_own).then(|| met.relay.address.clone());
-            context.tell(Notice::Met { relay }).await;
-            Ok(met.meeting(&waiting.code, is_own).await)
+    let (_, met) = match met {
+        Ok(met) => met,
+        Err(error) => return Err(posted.end(error).await),
+    };
+    let is_own = posted.is_own(&met.relay);
+    if let Some(own) = posted.own.filter(|_| !is_own) {
+        own.unneeded.cancel();
+    }
+    line.meet(MeetingPlace { relay: met.relay.clone(), is_own });
+    let relay = (!is_own).then(|| met.relay.address.clone());
+    context.tell(Notice::Met { relay }).await;
+    Ok(met.meeting(&code, is_own).await)
+}
+
+/// Puts up a code that leads to several receivers, one after the other, and stays up until the last one has come. What
+/// ends it earlier is an error; tries are counted over its whole life.
+pub async fn wait_for_several(
+    choice: CodeChoice,
+    places: Places,
+    threshold: Threshold,
+    patience: Duration,
+    context: &Context,
+) -> Result<(), TransferError> {
+    let mut posted = Posted::put_up(choice, places, patience, context).await?;
+    posted.tell().await;
+    let (at_own, at_relay) = std::mem::take(&mut posted.entered);
+    let (own, list) = posted.scopes;
+    let over = tokio::select! {
+        error = posted.waiting.admit_at(&posted.own_room, at_own, own, &threshold) => Err(error),
+        error = posted.waiting.admit_at(&posted.rooms, at_relay, list, &threshold) => Err(error),
+        () = threshold.all_have_gone() => Ok(()),
+    };
+    match over {
+        Ok(()) => Ok(()),
+        Err(error) => Err(posted.end(error).await),
+    }
+}
+
+/// A code that is up, and where.
+struct Posted<'a> {
+    rooms: Vec<Room>,
+    own_room: Vec<Room>,
+    own: Option<OwnRelay>,
+    /// The rooms that it has been brought to so far.
+    entered: (Option<Tried>, Option<Tried>),
+    /// What the own relay and those of the list are to the sender.
+    scopes: (Scope, Scope),
+    waiting: Waiting<'a>,
+}
+
+impl<'a> Posted<'a> {
+    async fn put_up(
+        choice: CodeChoice,
+        places: Places,
+        patience: Duration,
+        context: &'a Context,
+    ) -> Result<Self, TransferError> {
+        let Places { relays, own } = places;
+        let rooms = relays.into_iter().map(Room::at).collect::<Result<Vec<_>, _>>()?;
+        let own_room = match &own {
+            Some(own) => vec![Room::at(RelayChoice { address: own.address.clone(), password: None })?],
+            None => Vec::new(),
+        };
+        let Settled { code, at_own, at_relay } = settle(&rooms, &own_room, choice).await?;
+        let in_use = match &at_relay {
+            Some(Ok((at, _))) => Some(*at),
+            _ => None,
+        };
+        if let Some(own) = &own {
+            own.announced.send_replace(Some(RoomId(code.room())));
         }
-        Err(TransferError::GuessedAt) => {
-            let in_use = *waiting.in_use();
-            waiting.tell_retired(own_room.first(), in_use.map(|at| &rooms[at])).await;
-            Err(TransferError::GuessedAt)
+        let waiting = Waiting {
+            code,
+            tries: Semaphore::new(usize::from(MAX_TRIES)),
+            tries_left: AtomicU8::new(MAX_TRIES),
+            in_use: Mutex::new(in_use),
+            patience,
+            context,
+        };
+        let scopes = (
+            Scope { is_own: true, is_alone: rooms.is_empty() },
+            Scope { is_own: false, is_alone: at_own.is_none() },
+        );
+        Ok(Self { rooms, own_room, own, entered: (at_own.map(Ok), at_relay), scopes, waiting })
+    }
+
+    /// Shows the code to this side's person.
+    async fn tell(&self) {
+        let relay = self.relay_in_use().map(|room| room.relay.address.clone());
+        self.waiting.context.tell(Notice::Code { code: (*self.waiting.code).clone(), relay }).await;
+    }
+
+    fn is_own(&self, relay: &RelayChoice) -> bool {
+        self.own_room.iter().any(|room| room.relay.address == relay.address)
+    }
+
+    fn relay_in_use(&self) -> Option<&Room> {
+        let in_use = *self.waiting.in_use();
+        in_use.map(|at| &self.rooms[at])
+    }
+
+    /// The code is no longer good. If it was guessed at, others are told for a while.
+    async fn end(&self, error: TransferError) -> TransferError {
+        if matches!(error, TransferError::GuessedAt) {
+            self.waiting.tell_retired(self.own_room.first(), self.relay_in_use()).await;
         }
-        Err(error) => Err(error),
+        error
+    }
+}
+
+impl Places {
+    /// This one. Nothing is announced there, and nobody waits anywhere else.
+    fn only(MeetingPlace { relay, is_own }: MeetingPlace) -> Self {
+        if !is_own {
+            return Self { relays: vec![relay], own: None };
+        }
+        let (announced, unneeded) = (watch::Sender::new(None), CancellationToken::new());
+        Self { relays: Vec::new(), own: Some(OwnRelay { address: relay.address, announced, unneeded }) }
     }
 }
 
@@ -248,13 +347,45 @@ struct Scope {
 }
 
 impl Waiting<'_> {
+    /// Lets one after the other pass from one of `rooms`. Comes back only if this can't go on.
+    async fn admit_at(
+        &self,
+        rooms: &[Room],
+        settled: Option<Tried>,
+        scope: Scope,
+        threshold: &Threshold,
+    ) -> TransferError {
+        let mut settled = settled;
+        loop {
+            let (at, mut met) = match self.wait_at(rooms, settled.take(), scope).await {
+                Ok(met) => met,
+                Err(error) => return error,
+            };
+            if !threshold.admits() {
+                // The last one came somewhere else a moment ago.
+                leave(&mut met.paired.stream).await;
+                return future::pending().await;
+            }
+            let place = MeetingPlace { relay: met.relay.clone(), is_own: scope.is_own };
+            let meeting = met.meeting(&self.code, scope.is_own).await;
+            let holds = threshold.pass(meeting, place).await;
+            if threshold.is_full() {
+                return future::pending().await;
+            }
+            // Whoever has the code goes where the last one went.
+            let entered = rooms[at].enter(&self.code, CONNECT_LIMIT).await;
+            settled = Some(entered.map(|entered| (at, entered)));
+            drop(holds);
+        }
+    }
+
     /// Waits on one of `rooms`, for ever if there are none. Comes back without anybody only if this can't go on.
     async fn wait_at(
         &self,
         rooms: &[Room],
         settled: Option<Tried>,
         scope: Scope,
-    ) -> Result<Met, TransferError> {
+    ) -> Result<(usize, Met), TransferError> {
         if rooms.is_empty() {
             return future::pending().await;
         }
@@ -269,7 +400,7 @@ impl Waiting<'_> {
                 Ok((at, entered)) => {
                     outage.end(at).await;
                     match self.serve(&rooms[at], entered).await {
-                        Ok(met) => return Ok(met),
+                        Ok(met) => return Ok((at, met)),
                         Err(error) => error,
                     }
                 }
@@ -343,80 +474,6 @@ impl Waiting<'_> {
 
     fn in_use(&self) -> std::sync::MutexGuard<'_, Option<usize>> {
         self.in_use.lock().expect("no code panics while it holds this lock")
-    }
-}
-
-/// The time in which a relay is not there.
-struct Outage<'a> {
-    waiting: &'a Waiting<'a>,
-    rooms: &'a [Room],
-    scope: Scope,
-    since: Option<Instant>,
-    pause: Duration,
-    /// What was said of it last.
-    told: Option<String>,
-}
-
-impl<'a> Outage<'a> {
-    fn new(waiting: &'a Waiting<'a>, rooms: &'a [Room], scope: Scope) -> Self {
-        Self { waiting, rooms, scope, since: None, pause: FIRST_PAUSE, told: None }
-    }
-
-    /// The only relay that is asked now: who has the link goes there.
-    fn loyal_to(&self) -> Option<usize> {
-        let is_fresh = self.since.is_some_and(|since| since.elapsed() < LOYALTY);
-        (*self.waiting.in_use()).filter(|_| is_fresh && !self.scope.is_own)
-    }
-
-    /// Waits a little longer each time; gives the error back if it is none that goes by, or, where the sender waits nowhere
-    /// else, once it is of another kind or patience is at its end.
-    async fn sit_out(&mut self, error: TransferError) -> Result<(), TransferError> {
-        let is_refused = match &error {
-            TransferError::Relay(RelayClientError::Refused(Refusal::Draining | Refusal::TooSlow)) => false,
-            TransferError::Relay(RelayClientError::Refused(_) | RelayClientError::NotARelay(_))
-            | TransferError::CodeTaken => true,
-            TransferError::Relay(_) => false,
-            _ => return Err(error),
-        };
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if self.scope.is_alone {
-            if is_refused || since.elapsed() >= self.waiting.patience {
-                return Err(error);
-            }
-            self.waiting.context.update(|progress| progress.connection = Connection::LookingForRelay);
-        } else if !self.scope.is_own {
-            self.tell_gone(error).await;
-        }
-        sleep(if is_refused { REFUSED_PAUSE } else { self.pause }).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        Ok(())
-    }
-
-    /// Says that only the local network is left, once for each reason.
-    async fn tell_gone(&mut self, why: TransferError) {
-        // How a relay can't be reached may change with every try, and means the same.
-        let reason = if is_silence(&why) { String::new() } else { why.to_string() };
-        if self.told.as_ref() != Some(&reason) {
-            self.told = Some(reason);
-            self.waiting.context.tell(Notice::Reach { relay: None, why: Some(why) }).await;
-        }
-    }
-
-    /// A relay has taken the room.
-    async fn end(&mut self, at: usize) {
-        let was_told_gone = self.told.take().is_some();
-        (self.since, self.pause) = (None, FIRST_PAUSE);
-        if self.scope.is_alone {
-            self.waiting.context.update(|progress| progress.connection = Connection::Up);
-        }
-        if self.scope.is_own {
-            return;
-        }
-        let is_news = self.waiting.in_use().replace(at) != Some(at);
-        if is_news || was_told_gone {
-            let relay = Some(self.rooms[at].relay.address.clone());
-            self.waiting.context.tell(Notice::Reach { relay, why: None }).await;
-        }
     }
 }
 

@@ -1,0 +1,201 @@
+//! What `caiman send` and `caiman receive` do once they know what is wanted: run the transfer, those that belong to it and
+//! those that follow it, and come to one exit code for all of them.
+
+use std::{collections::VecDeque, rc::Rc, sync::Arc};
+
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::{
+    exit::Exit,
+    interrupts::Interrupts,
+    report::Reporter,
+    transfer::{Plan, Transfer},
+};
+use crate::{
+    code::CodePhrase,
+    engine::{
+        Command, Engine, Event, Events, Notice, ReceiveOrder, RelayChoice, Report, TaskId, TransferError,
+    },
+    transfer::error::Unsuited,
+};
+
+/// How what a sender has more is received.
+pub(super) type Again = Box<dyn Fn(CodePhrase, RelayChoice) -> ReceiveOrder>;
+
+/// See the module.
+struct Conversation {
+    engine: Rc<Engine>,
+    reporter: Reporter,
+    plan: Rc<Plan>,
+    /// The transfer that was asked for, or the one that followed; then, of a send for several, those with each receiver.
+    transfers: Vec<Transfer>,
+    /// How many receivers have come.
+    came: u16,
+    /// Where the sender has more to offer.
+    invitations: VecDeque<(CodePhrase, RelayChoice)>,
+    again: Option<Again>,
+    is_cancelled: bool,
+    worst: Exit,
+}
+
+/// Runs what `command` begins, and all that comes of it.
+pub(super) async fn run(
+    reporter: Reporter,
+    plan: Plan,
+    again: Option<Again>,
+    interrupts: &mut Interrupts,
+    command: impl FnOnce(TaskId) -> Command,
+) -> Exit {
+    // Told whenever there is a new snapshot.
+    let news = Arc::new(Notify::new());
+    let wake = Arc::clone(&news);
+    let (engine, mut events) = match Engine::start(move || wake.notify_one()) {
+        Ok(started) => started,
+        Err(error) => {
+            let mut reporter = reporter;
+            reporter.error(&Unsuited::Arguments(format!("caiman can't start: {error}")).into());
+            return Exit::Usage;
+        }
+    };
+    let mut conversation = Conversation {
+        engine: Rc::new(engine),
+        reporter,
+        plan: Rc::new(plan),
+        transfers: Vec::new(),
+        came: 0,
+        invitations: VecDeque::new(),
+        again,
+        is_cancelled: false,
+        worst: Exit::Done,
+    };
+    conversation.begin(command);
+    conversation.follow(&mut events, &news, interrupts).await
+}
+
+impl Conversation {
+    fn begin(&mut self, command: impl FnOnce(TaskId) -> Command) {
+        let id = self.engine.new_id();
+        let reporter = self.reporter.another();
+        self.transfers = vec![Transfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.plan))];
+        // An engine that takes no command has ended, and its last event is on its way.
+        let _ = self.engine.command(command(id));
+    }
+
+    /// Until everything is over, or a person wouldn't even wait for the goodbyes.
+    async fn follow(&mut self, events: &mut Events, news: &Notify, interrupts: &mut Interrupts) -> Exit {
+        loop {
+            tokio::select! {
+                biased;
+                event = events.next() => {
+                    let Some(event) = event else { return Exit::Cancelled };
+                    if self.apply(event) {
+                        return self.worst;
+                    }
+                }
+                accepted = answered(&mut self.transfers) => {
+                    if let Some(transfer) = self.transfers.first_mut() {
+                        transfer.answer(accepted);
+                    }
+                }
+                () = news.notified() => self.transfers.iter_mut().for_each(Transfer::tick),
+                () = interrupts.next() => {
+                    if self.is_cancelled {
+                        return Exit::Cancelled;
+                    }
+                    self.is_cancelled = true;
+                    if let Some(transfer) = self.transfers.first() {
+                        transfer.stop();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes an event; says whether it was the last.
+    fn apply(&mut self, event: Event) -> bool {
+        match event {
+            Event::Branch { id, .. } => self.greet(id),
+            Event::Started(id, snapshots) => {
+                if let Some(transfer) = self.transfer(id) {
+                    transfer.follow(snapshots);
+                }
+            }
+            Event::Listening { id, local, reachable, .. } => {
+                if let Some(transfer) = self.transfer(id) {
+                    transfer.hosts(local.port(), reachable);
+                }
+            }
+            Event::Notice(_, Notice::Invited { code, relay }) => self.note_invitation(code, relay),
+            Event::Notice(id, notice) => {
+                if let Some(transfer) = self.transfer(id) {
+                    transfer.notice(notice);
+                }
+            }
+            Event::Ended(id, ended) => return self.end(id, &ended),
+            Event::RelayEnded(..) | Event::Checked(..) => {}
+        }
+        false
+    }
+
+    /// A receiver has come to a send for several.
+    fn greet(&mut self, id: TaskId) {
+        self.came += 1;
+        let reporter = self.reporter.of_receiver(self.came, self.plan.receivers());
+        reporter.say("has come.", "receiver", json!({ "receivers": self.plan.receivers() }));
+        self.transfers.push(Transfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.plan)));
+    }
+
+    fn note_invitation(&mut self, code: CodePhrase, relay: RelayChoice) {
+        let is_taken = self.again.is_some();
+        let line = if is_taken {
+            "The other side has more to send. It comes next."
+        } else {
+            "The other side has more to send, which is not taken: standard output holds one thing only."
+        };
+        if let Some(transfer) = self.transfers.first() {
+            transfer.say(line, "invited", json!({ "taken": is_taken }));
+        }
+        if is_taken {
+            self.invitations.push_back((code, relay));
+        }
+    }
+
+    fn end(&mut self, id: TaskId, ended: &Result<Report, TransferError>) -> bool {
+        let Some(at) = self.transfers.iter().position(|transfer| transfer.id() == id) else { return false };
+        let receivers = self.plan.receivers();
+        let exit = match ended {
+            Err(error) => self.transfers[at].fail(error),
+            // The send for all of them.
+            Ok(report) if at == 0 && receivers > 1 => {
+                let exit = self.transfers[0].done_with_all(report, self.came);
+                if report.receivers < receivers && self.is_cancelled { Exit::Cancelled } else { exit }
+            }
+            Ok(report) => self.transfers[at].done(report),
+        };
+        self.worst = self.worst.or(exit);
+        if at > 0 {
+            return false;
+        }
+        match (self.invitations.pop_front(), &self.again) {
+            (Some((code, relay)), Some(again)) if !self.is_cancelled => {
+                let order = again(code, relay);
+                self.begin(|id| Command::Receive(id, Box::new(order)));
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn transfer(&mut self, id: TaskId) -> Option<&mut Transfer> {
+        self.transfers.iter_mut().find(|transfer| transfer.id() == id)
+    }
+}
+
+/// Waits for the answer to a question that may not have been asked. Only the first transfer asks: a receiver has no other.
+async fn answered(transfers: &mut [Transfer]) -> bool {
+    match transfers.first_mut() {
+        Some(transfer) => transfer.answered().await,
+        None => std::future::pending().await,
+    }
+}

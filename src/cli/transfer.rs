@@ -1,0 +1,525 @@
+//! One transfer of a headless command, as it is told to whoever called it: its lines, its questions and its end.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    rc::Rc,
+    sync::Arc,
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, spawn_blocking},
+};
+
+use super::{
+    exit::Exit,
+    report::{Reporter, sentence},
+};
+use crate::{
+    code::{CodePhrase, Invite},
+    engine::{
+        Answer, Choices, Command, Engine, Here, Notice, Offer, OnConflict, Progress, Report, TaskId,
+        TransferError,
+    },
+    net::client::RelayAddress,
+    protocol::manifest::{EntryKind, OfferKind},
+    transfer::show::{self, Shown},
+};
+
+/// Entries of an offer that are shown before it is accepted.
+const SHOWN_ENTRIES: usize = 20;
+/// What a person is asked below an offer.
+const QUESTION: &str = "Receive this? [y/N] ";
+
+/// What this program does with the transfer's questions.
+pub(super) enum Plan {
+    Send {
+        /// Relays that ask for a password.
+        guarded: Vec<RelayAddress>,
+        /// What is said where no relay is in use.
+        without_relay: &'static str,
+        /// To how many the code leads.
+        receivers: u16,
+    },
+    Receive {
+        accepts: bool,
+        on_conflict: OnConflict,
+        exclude: Vec<String>,
+        resumes: bool,
+    },
+}
+
+impl Plan {
+    /// To how many the code leads.
+    pub(super) fn receivers(&self) -> u16 {
+        if let Self::Send { receivers, .. } = self { *receivers } else { 1 }
+    }
+}
+
+/// See the module.
+pub(super) struct Transfer {
+    engine: Rc<Engine>,
+    id: TaskId,
+    reporter: Reporter,
+    plan: Rc<Plan>,
+    snapshots: Option<watch::Receiver<Progress>>,
+    /// Addresses of the relay that runs inside this program.
+    hosted: Vec<RelayAddress>,
+    /// The code, once it is shown.
+    code: Option<CodePhrase>,
+    question: Option<(JoinHandle<bool>, Choices)>,
+    /// An offer that is taken as soon as it is known what of it is here already.
+    compared: Option<Arc<Offer>>,
+    troubles: u64,
+    /// Why nobody can come any more, if that is so.
+    gone: Option<Exit>,
+}
+
+impl Transfer {
+    pub(super) fn new(engine: Rc<Engine>, id: TaskId, reporter: Reporter, plan: Rc<Plan>) -> Self {
+        Self {
+            engine,
+            id,
+            reporter,
+            plan,
+            snapshots: None,
+            hosted: Vec::new(),
+            code: None,
+            question: None,
+            compared: None,
+            troubles: 0,
+            gone: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// Says something that has to do with it.
+    pub(super) fn say(&self, line: &str, event: &str, fields: Value) {
+        self.reporter.say(line, event, fields);
+    }
+
+    /// It has begun.
+    pub(super) fn follow(&mut self, snapshots: watch::Receiver<Progress>) {
+        self.snapshots = Some(snapshots);
+    }
+
+    /// Its own relay listens.
+    pub(super) fn hosts(&mut self, port: u16, reachable: Vec<RelayAddress>) {
+        let loopback = RelayAddress::from_socket(([127, 0, 0, 1], port).into());
+        self.hosted = if reachable.is_empty() { vec![loopback] } else { reachable };
+    }
+
+    /// Shows the latest snapshot, if it is a new one.
+    pub(super) fn tick(&mut self) {
+        let Some(snapshots) = &mut self.snapshots else { return };
+        // One that nobody sends any more may be the last of all.
+        if snapshots.has_changed().unwrap_or(false) {
+            let progress = *snapshots.borrow_and_update();
+            self.reporter.progress(progress);
+        }
+    }
+
+    /// Ends it as the program's end does.
+    pub(super) fn stop(&self) {
+        self.command(Command::Stop(self.id));
+    }
+
+    /// Something that it tells.
+    pub(super) fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Code { code, relay } => {
+                self.show_code(&code, relay.as_ref());
+                self.code = Some(code);
+            }
+            Notice::Reach { relay, why } => self.show_reach(relay.as_ref(), why.as_ref()),
+            Notice::Closed(why) => {
+                self.gone = Some(Exit::of(&why));
+                let why = why.to_string();
+                let line =
+                    format!("{} Nobody else can come; with those who came it goes on.", sentence(&why));
+                self.reporter.say(&line, "closed", json!({ "why": why }));
+            }
+            Notice::Met { relay } => {
+                let name = relay.as_ref().map(ToString::to_string);
+                let line = match &name {
+                    Some(relay) => format!("Met through the relay {relay}."),
+                    None if self.is_sending() => "Met on this computer's own relay.".to_owned(),
+                    None => "Met on the local network.".to_owned(),
+                };
+                self.reporter.say(&line, "met", json!({ "relay": name }));
+            }
+            Notice::PortRefused { wished, used } => {
+                let line = format!(
+                    "Port {wished} can't be used for direct connections here, perhaps because another program has it. This \
+                     transfer listens on port {used} instead."
+                );
+                self.reporter.say(&line, "port_refused", json!({ "wished": wished, "used": used }));
+            }
+            Notice::WrongTry { tries_left } => {
+                let left = show::count(u64::from(tries_left), "more try", "more tries");
+                let line = match tries_left {
+                    0 => "Somebody tried a wrong code, for the third time.".to_owned(),
+                    _ => format!("Somebody tried a wrong code. {left} and this code is retired."),
+                };
+                self.reporter.say(&line, "wrong_try", json!({ "tries_left": tries_left }));
+            }
+            Notice::Retired => {
+                self.gone = Some(Exit::Code);
+                let line =
+                    "This code is retired. For a minute, whoever tries it is told so; Ctrl-C ends that.";
+                self.reporter.say(line, "retired", json!({}));
+            }
+            Notice::OtherVersion { theirs } => {
+                let line = "Somebody came with another version of Caiman. Both sides need the same.";
+                self.reporter.say(line, "other_version", json!({ "theirs": theirs }));
+            }
+            Notice::LeftOut(left_out) => {
+                for item in left_out {
+                    let path = item.path.to_string_lossy();
+                    let line = format!("Not sent: {} {}.", Shown(&path), item.reason);
+                    self.trouble(&line, "left_out", &path, &item.reason.to_string());
+                }
+            }
+            // Nothing here adds paths or looks at another folder, and invitations are no transfer's own business.
+            Notice::Listed(_) | Notice::NotAdded { .. } | Notice::CantUse(_) | Notice::Invited { .. } => {}
+            Notice::Offer(offer) => self.take_in(offer),
+            Notice::Here(here) => self.learn(&here),
+            Notice::Accepted { files: 0, bytes } => {
+                self.reporter.say("Nothing has to move.", "accepted", json!({ "files": 0, "bytes": bytes }));
+            }
+            Notice::Accepted { files, bytes } => {
+                let size = bytes.map_or_else(String::new, |bytes| format!(", {}", show::bytes(bytes)));
+                let line = format!("Moving {}{size}.", show::count(files, "file", "files"));
+                self.reporter.say(&line, "accepted", json!({ "files": files, "bytes": bytes }));
+            }
+            Notice::Withdrawn { path, reason } => {
+                let path = path.to_string_lossy();
+                let line = format!("Missing: {} {reason}.", Shown(&path));
+                self.trouble(&line, "withdrawn", &path, &reason.to_string());
+            }
+            Notice::NotStored { path, error } => {
+                let reason = error.to_string();
+                self.trouble(&sentence(&reason), "not_stored", &path.to_string_lossy(), &reason);
+            }
+            Notice::Text(text) => self.show_text(&text),
+            Notice::Kept(folder) => {
+                let path = folder.to_string_lossy();
+                let line = format!(
+                    "What arrived is kept in {}. To go on, have the same things sent again and receive them into the same \
+                     folder; caiman unfinished --discard frees the space.",
+                    Shown(&path)
+                );
+                self.reporter.say(&line, "kept", json!({ "folder": path }));
+            }
+        }
+    }
+
+    fn trouble(&mut self, line: &str, event: &str, path: &str, reason: &str) {
+        self.troubles += 1;
+        self.reporter.say(line, event, json!({ "path": path, "reason": reason }));
+    }
+
+    fn show_code(&self, code: &CodePhrase, relay: Option<&RelayAddress>) {
+        let mut text = vec![format!("Code:  {code}"), String::new()];
+        let (ways, fields) = self.ways(code, relay);
+        text.extend(ways);
+        if let (None, Plan::Send { without_relay, .. }) = (relay, &*self.plan) {
+            text.extend([String::new(), (*without_relay).to_owned()]);
+        }
+        text.push("Waiting for the other side…".to_owned());
+        self.reporter.say(&text.join("\n"), "code", fields);
+    }
+
+    /// How the other side gets here from now on, or why only from the local network.
+    fn show_reach(&self, relay: Option<&RelayAddress>, why: Option<&TransferError>) {
+        let Some(code) = &self.code else { return };
+        let (ways, mut fields) = self.ways(code, relay);
+        let why = why.map(ToString::to_string);
+        let lines = match (relay, &why) {
+            (Some(relay), _) => {
+                let first = format!("The code can be found on the relay {relay} now.");
+                [vec![first], ways].concat()
+            }
+            (None, Some(why)) => vec![sentence(why), "Local network only for now.".to_owned()],
+            (None, None) => vec!["Local network only for now.".to_owned()],
+        };
+        fields["why"] = why.into();
+        self.reporter.say(&lines.join("\n"), "reach", fields);
+    }
+
+    /// How the other side gets here: as lines for a person, and for a script.
+    fn ways(&self, code: &CodePhrase, relay: Option<&RelayAddress>) -> (Vec<String>, Value) {
+        let servers = relay.map_or_else(|| self.hosted.clone(), |relay| vec![relay.clone()]);
+        let links: Vec<String> = servers
+            .iter()
+            .filter_map(|server| Invite::new(code.clone(), Some(&server.to_string())).ok())
+            .map(|invite| invite.to_string())
+            .collect();
+        let mut text = vec!["On the other computer:".to_owned()];
+        let Plan::Send { guarded, .. } = &*self.plan else { return (Vec::new(), Value::Null) };
+        for (server, link) in servers.iter().zip(&links) {
+            let password = if guarded.contains(server) { " --password …" } else { "" };
+            text.push(format!("  caiman receive {code} --server {server}{password}"));
+            text.push(format!("  {link}"));
+        }
+        let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        let fields = json!({
+            "code": code.to_string(), "servers": servers, "links": links, "hosted": relay.is_none(),
+        });
+        (text, fields)
+    }
+
+    /// Takes an offer, or waits with it: reading what is here takes less time than most networks, and who said yes
+    /// beforehand has nothing else to do.
+    fn take_in(&mut self, offer: Arc<Offer>) {
+        let Plan::Receive { accepts, on_conflict, resumes, .. } = &*self.plan else { return };
+        let waits = *accepts && *resumes && *on_conflict != OnConflict::Skip;
+        if waits && offer.here.is_growing() {
+            self.reporter.line("Comparing with what is here already…");
+            self.compared = Some(offer);
+        } else {
+            self.consider(&offer, &offer.here);
+        }
+    }
+
+    /// It is known what of an offer is here already.
+    fn learn(&mut self, here: &Here) {
+        if here.is_growing() {
+            return;
+        }
+        if let Some(offer) = self.compared.take() {
+            return self.consider(&offer, here);
+        }
+        let resumes = matches!(*self.plan, Plan::Receive { resumes: true, .. });
+        if resumes && self.question.is_some() && here.files() > 0 {
+            // The question stands on the last line already.
+            let line = format!("\n{}\n{QUESTION}", here_line(here));
+            self.reporter.say(&line, "here", json!({ "here": here.files(), "here_bytes": here.bytes() }));
+        }
+    }
+
+    /// Shows an offer and decides, or asks.
+    fn consider(&mut self, offer: &Offer, here: &Here) {
+        let Plan::Receive { accepts, on_conflict, exclude, resumes } = &*self.plan else { return };
+        let entries = offer.manifest.entries();
+        let is_excluded = |path: &str| {
+            exclude.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
+                path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        let unwanted = entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| is_excluded(entry.path.as_str()))
+            .filter_map(|(index, _)| u32::try_from(index).ok())
+            .collect();
+        let here = here.only(&offer.manifest, |index| *resumes && !is_excluded(entries[index].path.as_str()));
+        let choices =
+            Choices { resumes: *resumes, unwanted, on_conflict: *on_conflict, ..Choices::default() };
+        let repaired: Vec<_> =
+            offer.repaired().map(|(theirs, here)| json!({ "from": theirs, "to": here })).collect();
+        let fields = json!({
+            "kind": format!("{:?}", offer.manifest.kind()).to_lowercase(),
+            "entries": entries.len(),
+            "files": offer.manifest.files(),
+            "bytes": offer.manifest.bytes(),
+            "free": offer.free,
+            "resumable": if *resumes { offer.resumable } else { 0 },
+            "here": here.files(),
+            "here_bytes": here.bytes(),
+            "conflicts": offer.conflicts_beside(&here),
+            "repaired": repaired,
+        });
+        let lines = describe(offer, &here, *on_conflict);
+        self.reporter.say(&lines.join("\n"), "offer", fields);
+        let is_text = offer.manifest.kind() == OfferKind::Text;
+        if *accepts || is_text {
+            self.command(Command::Answer(self.id, Answer::Accept(choices)));
+        } else if io::stdin().is_terminal() {
+            self.question = Some((spawn_blocking(|| confirm(QUESTION)), choices));
+        } else {
+            self.reporter.line("Nobody can be asked here; add --yes to accept.");
+            self.command(Command::Answer(self.id, Answer::Decline));
+        }
+    }
+
+    /// Waits for the answer to a question that may not have been asked.
+    pub(super) async fn answered(&mut self) -> bool {
+        match &mut self.question {
+            Some((asking, _)) => asking.await.unwrap_or(false),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The person has decided.
+    pub(super) fn answer(&mut self, accepted: bool) {
+        if let Some((_, choices)) = self.question.take() {
+            let answer = if accepted { Answer::Accept(choices) } else { Answer::Decline };
+            self.command(Command::Answer(self.id, answer));
+        }
+    }
+
+    fn show_text(&self, text: &str) {
+        if self.reporter.is_json() {
+            self.reporter.say("", "text", json!({ "text": text }));
+            return;
+        }
+        let mut output = io::stdout().lock();
+        // On a terminal, a stranger's text must not be able to steer it.
+        let written = if output.is_terminal() {
+            text.lines().try_for_each(|line| writeln!(output, "{}", Shown(line)))
+        } else {
+            output.write_all(text.as_bytes())
+        };
+        // Whoever closed the output doesn't want the text.
+        let _ = written.and_then(|()| output.flush());
+    }
+
+    /// It has ended early.
+    pub(super) fn fail(&mut self, error: &TransferError) -> Exit {
+        self.reporter.error(error)
+    }
+
+    /// It has reached its end.
+    pub(super) fn done(&mut self, report: &Report) -> Exit {
+        self.reporter.end_progress();
+        let average = report.bytes as f64 / report.seconds.max(0.001);
+        let place = report
+            .folder
+            .as_ref()
+            .map_or_else(String::new, |folder| format!(" in {}", Shown(&folder.to_string_lossy())));
+        let mut line = format!(
+            "Done: {}{place}, {} in {:.1} s ({}/s).",
+            show::count(report.stored, "entry", "entries"),
+            show::bytes(report.bytes),
+            report.seconds,
+            show::bytes(average as u64),
+        );
+        if report.here > 0 && report.bytes == 0 {
+            line = format!("Done{place}: nothing had to be sent.");
+        }
+        if report.here > 0 {
+            let was = if report.here == 1 { "was" } else { "were" };
+            let place = if self.is_sending() { "there" } else { "here" };
+            let files = show::count(report.here, "file", "files");
+            line = format!("{line}\n{files}, {}, {was} {place} already.", show::bytes(report.here_bytes));
+        }
+        let missing = report.missing.max(self.troubles);
+        if missing > 0 {
+            line = format!(
+                "{line}\n{} missing; see above.",
+                sentence(&show::count(missing, "entry is", "entries are")).trim_end_matches('.')
+            );
+        }
+        let fields = json!({
+            "stored": report.stored, "bytes": report.bytes, "missing": missing, "seconds": report.seconds,
+            "here": report.here, "here_bytes": report.here_bytes,
+            "folder": report.folder,
+        });
+        self.reporter.say(&line, "done", fields);
+        if missing > 0 { Exit::Partial } else { Exit::Done }
+    }
+
+    /// It was for several, so many came, and at least one has got it.
+    pub(super) fn done_with_all(&mut self, report: &Report, came: u16) -> Exit {
+        let receivers = self.plan.receivers();
+        let (got, all) = (report.receivers, show::count(receivers.into(), "receiver", "receivers"));
+        let line = match (got == receivers, came == receivers) {
+            (true, _) => format!("All {all} got it: {} in all.", show::bytes(report.bytes)),
+            (false, true) => format!("{got} of {all} got it; see above."),
+            (false, false) => format!("{got} of {all} got it; {came} came."),
+        };
+        let fields = json!({
+            "receivers": receivers, "came": came, "got": got, "stored": report.stored, "bytes": report.bytes,
+            "missing": report.missing, "here": report.here, "here_bytes": report.here_bytes,
+        });
+        self.reporter.say(&line, "done", fields);
+        if got == receivers {
+            return if report.missing.max(self.troubles) > 0 { Exit::Partial } else { Exit::Done };
+        }
+        // Those who came have said it for themselves.
+        if came == receivers { Exit::Done } else { self.gone.unwrap_or(Exit::Peer) }
+    }
+
+    fn is_sending(&self) -> bool {
+        matches!(*self.plan, Plan::Send { .. })
+    }
+
+    fn command(&self, command: Command) {
+        // An engine that takes no command has ended, and its last event is on its way.
+        let _ = self.engine.command(command);
+    }
+}
+
+/// `3 files, 1.2 GiB, are here already and are not sent again.`
+fn here_line(here: &Here) -> String {
+    let (files, bytes) = (show::count(here.files(), "file", "files"), show::bytes(here.bytes()));
+    let are = if here.files() == 1 { "is" } else { "are" };
+    format!("{files}, {bytes}, {are} here already and {are} not sent again.")
+}
+
+fn describe(offer: &Offer, here: &Here, on_conflict: OnConflict) -> Vec<String> {
+    let manifest = &offer.manifest;
+    let mut lines = match manifest.kind() {
+        OfferKind::Text => return vec!["A text:".to_owned()],
+        OfferKind::Stream => vec!["Offered: a file whose size is not known yet".to_owned()],
+        OfferKind::Files => vec![format!(
+            "Offered: {}, {}",
+            show::count(manifest.files(), "file", "files"),
+            show::bytes(manifest.bytes())
+        )],
+    };
+    for (index, entry) in manifest.entries().iter().enumerate().take(SHOWN_ENTRIES) {
+        let path = Shown(entry.path.as_str());
+        lines.push(match &entry.kind {
+            EntryKind::File { size, .. } if here.contains(index) => {
+                format!("  {path}  {}, already here", show::bytes(*size))
+            }
+            EntryKind::File { size, .. } => format!("  {path}  {}", show::bytes(*size)),
+            EntryKind::Folder { .. } => format!("  {path}/"),
+            EntryKind::Link { target, .. } => format!("  {path} -> {}", Shown(target.as_str())),
+        });
+    }
+    if let Some(more @ 1..) = manifest.entries().len().checked_sub(SHOWN_ENTRIES) {
+        lines.push(format!("  … and {more} more"));
+    }
+    if let (Some(folder), Some(free)) = (&offer.folder, offer.free) {
+        lines.push(format!("Into {} ({} free)", Shown(&folder.to_string_lossy()), show::bytes(free)));
+    }
+    if offer.resumable > 0 {
+        let line = "of it is here already from an interrupted transfer and is not sent again";
+        lines.push(format!("{} {line}", show::bytes(offer.resumable)));
+    }
+    if here.files() > 0 {
+        lines.push(here_line(here));
+    }
+    if here.is_growing() {
+        lines.push("Comparing with what is here already…".to_owned());
+    }
+    if let Some(error) = &offer.unusable {
+        lines.push(sentence(&error.to_string()));
+    }
+    let conflicts = offer.conflicts_beside(here) as u64;
+    if conflicts > 0 {
+        let what = match on_conflict {
+            OnConflict::Skip => "left out",
+            OnConflict::Replace => "replaced",
+            OnConflict::KeepBoth => "kept; what arrives gets a number in its name",
+        };
+        lines.push(format!("{} already there: {what}", show::count(conflicts, "name is", "names are")));
+    }
+    for (theirs, here) in offer.repaired().take(SHOWN_ENTRIES) {
+        lines.push(format!("Can't be named {} here: it becomes {}", Shown(theirs), Shown(here)));
+    }
+    lines
+}
+
+fn confirm(question: &str) -> bool {
+    eprint!("{question}");
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes" | "Yes" | "YES")
+}

@@ -1,0 +1,197 @@
+//! The tasks of sends: those that wait wherever they can, beside a relay of their own; those that go where another send has
+//! met their receiver; and the branches of those that are for several.
+
+use std::sync::{Arc, Weak};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    Event, MAX_RECEIVERS, PathMode, SendOrder, TaskId,
+    local::{Beside, Lease},
+    tasks::{Out, listening, transfer},
+};
+use crate::transfer::{
+    error::{TransferError, Unsuited},
+    invitation::Follower,
+    progress::{Context, Progress},
+    rendezvous::{Call, Places},
+    send::{self, Branch, Terms, What, send, send_to_several},
+    throttle::Throttle,
+};
+
+/// Where a send waits for its receiver.
+pub(super) enum Place {
+    /// Wherever its order allows. Its own relay ends when nobody holds the lease any more, which `end` tells.
+    Open { lease: Lease, end: CancellationToken },
+    /// Where another send has met the receiver.
+    Known { lease: Lease, follower: Follower },
+}
+
+impl Place {
+    /// For a send under a code of its own.
+    pub(super) fn open() -> Self {
+        let end = CancellationToken::new();
+        Self::Open { lease: Arc::new(end.clone().drop_guard()), end }
+    }
+
+    /// For a send that follows the one to which `lease` and `follower` belong, if that hasn't ended.
+    pub(super) fn beside(lease: &Weak<DropGuard>, follower: &Follower) -> Option<Self> {
+        Some(Self::Known { lease: lease.upgrade()?, follower: follower.clone() })
+    }
+
+    /// For those who will follow this send.
+    pub(super) fn lease(&self) -> Weak<DropGuard> {
+        let (Self::Open { lease, .. } | Self::Known { lease, .. }) = self;
+        Arc::downgrade(lease)
+    }
+}
+
+/// A branch that is to be run.
+pub(super) struct Birth {
+    /// The send that it belongs to.
+    pub(super) of: TaskId,
+    pub(super) branch: Branch,
+    /// Cancelled with that send.
+    pub(super) cancel: CancellationToken,
+    lease: Lease,
+}
+
+impl Birth {
+    /// For those who will follow the branch.
+    pub(super) fn lease(&self) -> Weak<DropGuard> {
+        Arc::downgrade(&self.lease)
+    }
+}
+
+/// Runs a branch.
+pub(super) async fn branch_task(id: TaskId, birth: Birth, person: send::Person, out: Out) -> TaskId {
+    let Birth { of, branch, cancel, lease } = birth;
+    out.send(Event::Branch { of, id }).await;
+    let seat = branch.seat();
+    let work = async |context: &Context| branch.run(person, context).await;
+    let ended = transfer(id, &out, (cancel, Arc::default()), work).await;
+    out.send(Event::Ended(id, ended)).await;
+    drop((seat, lease));
+    id
+}
+
+/// Runs a send, `place` being where, if there is any.
+pub(super) async fn send_task(
+    id: TaskId,
+    order: SendOrder,
+    person: send::Person,
+    place: Option<Place>,
+    cancel: CancellationToken,
+    out: Out,
+) -> TaskId {
+    let asked = check(&order);
+    match (asked, place) {
+        (Err(error), _) => refuse(id, error, &out).await,
+        (Ok(()), None) => refuse(id, TransferError::PeerGone, &out).await,
+        (Ok(()), Some(Place::Known { lease, follower })) => {
+            let (terms, what) = (terms(&order), order.what);
+            let work = async |context: &Context| {
+                send(what, Call::Invitation(follower), terms, person, context).await
+            };
+            let ended = transfer(id, &out, (cancel, Arc::default()), work).await;
+            drop(lease);
+            out.send(Event::Ended(id, ended)).await;
+        }
+        (Ok(()), Some(Place::Open { lease, end })) => {
+            Box::pin(open(id, order, person, (lease, end), cancel, &out)).await;
+        }
+    }
+    id
+}
+
+/// Whether the order makes sense.
+fn check(order: &SendOrder) -> Result<(), TransferError> {
+    let why = match order {
+        SendOrder { receivers: 1, .. } => return Ok(()),
+        SendOrder { after: Some(_), .. } => "what follows another send goes to its receiver alone".to_owned(),
+        SendOrder { what: What::Stream { .. }, .. } => {
+            "what can be read only once can't be sent to several receivers".to_owned()
+        }
+        SendOrder { receivers: 2..=MAX_RECEIVERS, .. } => return Ok(()),
+        _ => format!("a code leads to at least one receiver and at most {MAX_RECEIVERS}"),
+    };
+    Err(Unsuited::Arguments(why).into())
+}
+
+/// The end of a send that could not begin.
+async fn refuse(id: TaskId, error: TransferError, out: &Out) {
+    let (_, progress) = watch::channel(Progress::default());
+    out.send(Event::Started(id, progress)).await;
+    out.send(Event::Ended(id, Err(error))).await;
+}
+
+/// How it is sent.
+fn terms(order: &SendOrder) -> Terms {
+    let SendOrder { path_mode, entrance, lanes, bytes_per_sec, patience, .. } = *order;
+    Terms { lanes, throttle: Arc::new(Throttle::new(bytes_per_sec)), patience, path_mode, entrance }
+}
+
+/// Runs a send under a code of its own, and the relay beside it.
+async fn open(
+    id: TaskId,
+    mut order: SendOrder,
+    person: send::Person,
+    (lease, end): (Lease, CancellationToken),
+    cancel: CancellationToken,
+    out: &Out,
+) {
+    let path_mode = order.path_mode;
+    if path_mode == PathMode::LocalOnly {
+        order.relays.clear();
+    }
+    let is_alone = order.relays.is_empty();
+    let wants_own = path_mode != PathMode::RelayOnly || is_alone;
+    let bound = if wants_own { Some(Beside::bind(is_alone).await) } else { None };
+    let (beside, own) = match bound {
+        Some(Ok((beside, own))) => (Some(beside), Some(own)),
+        Some(Err(error)) if is_alone => {
+            let error = Unsuited::NoRelayHere(error.to_string()).into();
+            return refuse(id, error, out).await;
+        }
+        Some(Err(error)) => {
+            tracing::warn!(%error, "this send waits on no relay of its own");
+            (None, None)
+        }
+        None => (None, None),
+    };
+    if let Some(beside) = &beside {
+        out.send(listening(id, &beside.relay)).await;
+    }
+    let (terms, places) = (terms(&order), Places { relays: order.relays, own });
+    let (what, code, receivers) = (order.what, order.code, order.receivers);
+    let is_over = CancellationToken::new();
+    let sending = async {
+        let (branches, mut arrivals) = mpsc::channel(1);
+        let work = async |context: &Context| {
+            if receivers == 1 {
+                return send(what, Call::Code(code, places), terms, person, context).await;
+            }
+            send_to_several(what, (code, places), (receivers, branches), terms, person, context).await
+        };
+        let begin = async {
+            while let Some(branch) = arrivals.recv().await {
+                let (lease, cancel) = (Arc::clone(&lease), cancel.child_token());
+                out.begin(Birth { of: id, branch, lease, cancel }).await;
+            }
+        };
+        let (ended, ()) = tokio::join!(transfer(id, out, (cancel.clone(), Arc::default()), work), begin);
+        // With nobody else on it, the relay ends first: nothing of a transfer is left behind its end.
+        if Arc::into_inner(lease).is_some() {
+            is_over.cancelled().await;
+        }
+        out.send(Event::Ended(id, ended)).await;
+    };
+    let serving = async {
+        if let Some(beside) = beside {
+            beside.run(path_mode != PathMode::RelayOnly, end).await;
+        }
+        is_over.cancel();
+    };
+    tokio::join!(sending, serving);
+}

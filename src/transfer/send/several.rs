@@ -1,0 +1,247 @@
+//! A send for several receivers: one code that stays up until enough have proven it. Each of them is invited at once to
+//! another code, under which a [`Branch`] waits for nobody else; that is a send like any other, and nothing connects it with
+//! its siblings but what is offered, which stands fast once the first receiver has come.
+
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Notify, mpsc, oneshot, watch},
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::{Person, Terms, What, cancelled, check_common, last_word, offer_under};
+use crate::{
+    crypto::Side,
+    protocol::peer::{FromReceiver, FromSender, Trouble},
+    transfer::{
+        control::Control,
+        error::TransferError,
+        invitation::{self, Follower, Line},
+        listing::{Listing, Offered},
+        path_mode::{Entrance, PathMode},
+        progress::{Context, Notice, Phase, Report},
+        rendezvous::{Call, CodeChoice, Guest, Places, Threshold, wait_for_several},
+    },
+};
+
+/// How long the place in the code's room is kept for a receiver that has heard where to go, so that nobody who comes
+/// meanwhile finds no room at all.
+const ROOM_LIMIT: Duration = Duration::from_secs(5);
+
+/// The transfer with one of several receivers. Whoever owns tasks runs it.
+pub struct Branch {
+    offered: Offered,
+    follower: Follower,
+    terms: Terms,
+    seat: Seat,
+}
+
+/// Held for as long as something is told of a branch: the send for several ends after the last of them.
+#[derive(Clone)]
+pub struct Seat(mpsc::Sender<Report>);
+
+impl Branch {
+    /// To be dropped when all is told of it.
+    pub fn seat(&self) -> Seat {
+        self.seat.clone()
+    }
+
+    /// Runs it to its end. What is added to it comes too late.
+    pub async fn run(self, person: Person, context: &Context) -> Result<Report, TransferError> {
+        let Self { offered, follower, terms, seat } = self;
+        let Person { additions, pause, line } = person;
+        let listing = Listing::of(offered, additions, &context.cancel);
+        let ended = offer_under(Call::Invitation(follower), listing, terms, (pause, line), context).await;
+        if let Ok(report) = &ended {
+            // There is a place for each receiver's.
+            let _ = seat.0.try_send(report.clone());
+        }
+        ended
+    }
+}
+
+/// Runs a send for several to its end. Each branch is handed to `branches`, where somebody runs it; those whose owner drops
+/// them have failed.
+pub async fn send_to_several(
+    what: What,
+    (choice, places): (CodeChoice, Places),
+    (receivers, branches): (u16, mpsc::Sender<Branch>),
+    terms: Terms,
+    person: Person,
+    context: &Context,
+) -> Result<Report, TransferError> {
+    let Person { additions, .. } = person;
+    let mut listing = Listing::start(what, additions, &context.cancel)?;
+    let (seat, mut reports) = mpsc::channel(usize::from(receivers));
+    let (listed, offered) = watch::channel(None);
+    let (somebody, patience) = (Notify::new(), terms.patience);
+    let hall = Arc::new(Hall { offered, branches, seat: Seat(seat), terms, context: context.apart() });
+    let (failed, mut failure) = oneshot::channel();
+    let listing = list(&mut listing, listed, &somebody, failed, context);
+    let work = async {
+        let (arriving, mut arrivals) = mpsc::channel(1);
+        let (mut ushers, mut came) = (JoinSet::new(), 0);
+        let over = {
+            let mut reception = pin!(wait_for_several(
+                choice,
+                places,
+                Threshold::new(receivers, arriving),
+                patience,
+                context
+            ));
+            loop {
+                tokio::select! {
+                    Some(guest) = arrivals.recv() => {
+                        came += 1;
+                        somebody.notify_one();
+                        ushers.spawn(usher(guest, Arc::clone(&hall)));
+                    }
+                    over = &mut reception => break over,
+                    Ok(error) = &mut failure => break Err(error),
+                    () = context.cancel.cancelled() => break Err(cancelled(context)),
+                }
+            }
+        };
+        // Whoever has just proven the code is not left without a word.
+        while let Some(guest) = arrivals.recv().await {
+            came += 1;
+            somebody.notify_one();
+            ushers.spawn(usher(guest, Arc::clone(&hall)));
+        }
+        let over = match over {
+            // The branches don't need the relay on which nobody else can come.
+            Err(error @ (TransferError::Relay(_) | TransferError::CodeTaken)) if came > 0 => {
+                context.tell(Notice::Closed(error)).await;
+                Ok(())
+            }
+            over => over,
+        };
+        context.enter(Phase::Branches);
+        while let Some(ushered) = ushers.join_next().await {
+            ushered.expect("an usher doesn't panic");
+        }
+        drop(hall);
+        let mut sum = Report::default();
+        while let Some(report) = reports.recv().await {
+            sum.add(&report);
+        }
+        match (sum.receivers, over, failure.try_recv()) {
+            (1.., ..) => Ok(sum),
+            (0, _, Ok(error)) | (0, Err(error), _) => Err(error),
+            (0, Ok(()), _) => Err(TransferError::NobodyGotIt { came }),
+        }
+    };
+    tokio::select! {
+        ended = work => ended,
+        never = listing => match never {},
+    }
+}
+
+/// Lists until somebody has come, and no longer: what is offered to one is offered to all. After that everything comes too
+/// late.
+async fn list(
+    listing: &mut Listing,
+    listed: watch::Sender<Option<Result<Offered, Trouble>>>,
+    somebody: &Notify,
+    failed: oneshot::Sender<TransferError>,
+    context: &Context,
+) -> Infallible {
+    let grown = tokio::select! {
+        error = listing.grow(context) => Err(error),
+        () = somebody.notified() => listing.settle(context).await,
+    };
+    match grown {
+        Ok(()) => {
+            listed.send_replace(Some(Ok(listing.take())));
+            listing.refuse(context).await
+        }
+        Err(error) => {
+            listed.send_replace(Some(Err(error.trouble().unwrap_or(Trouble::Files))));
+            // Whoever waits for it may have left for another reason.
+            let _ = failed.send(error);
+            std::future::pending().await
+        }
+    }
+}
+
+/// What all ushers need.
+struct Hall {
+    offered: watch::Receiver<Option<Result<Offered, Trouble>>>,
+    branches: mpsc::Sender<Branch>,
+    seat: Seat,
+    terms: Terms,
+    context: Context,
+}
+
+/// Shows one receiver the way to a branch of its own.
+async fn usher(guest: Guest, hall: Arc<Hall>) {
+    let Guest { meeting, place, stays, is_free } = guest;
+    let (mut line, follower) = invitation::line();
+    line.meet(place.clone());
+    let (context, patience) = (&hall.context, hall.terms.patience);
+    // No lane is opened here, so no way to one is looked for.
+    let ways = (PathMode::RelayOnly, Entrance::default());
+    let control = Control::new(meeting, Side::Sender, &place.relay, patience, ways, context);
+    // This system has no random numbers; the receiver learns from the closed connection.
+    let Ok(mut control) = control else { return };
+    let shown = tokio::select! {
+        shown = show_the_way(&mut control, &mut line, follower, &hall) => shown,
+        () = context.cancel.cancelled() => Err(TransferError::Cancelled),
+    };
+    if let Some(last_word) = last_word(&shown)
+        && control.say(&last_word).is_err()
+    {
+        return;
+    }
+    drop(stays);
+    if shown.is_ok() {
+        // Its end is the clock's where nobody waits for the room.
+        let _ = timeout(ROOM_LIMIT, is_free).await;
+    }
+    control.finish::<FromReceiver>(false).await;
+}
+
+/// Comes back when the receiver has heard where to go, or is there already.
+async fn show_the_way(
+    control: &mut Control,
+    line: &mut Line,
+    follower: Follower,
+    hall: &Hall,
+) -> Result<(), TransferError> {
+    let mut listed = hall.offered.clone();
+    let offered = loop {
+        tokio::select! {
+            listed = listed.wait_for(Option::is_some) => match listed.as_deref() {
+                Ok(Some(Ok(offered))) => break offered.again(),
+                Ok(Some(Err(trouble))) => return control.say(&FromSender::Failed(*trouble)),
+                Ok(None) | Err(_) => return Err(TransferError::Cancelled),
+            },
+            message = control.next() => check_common(control, &message?)?,
+        }
+    };
+    let offered = offered.expect("a stream is not sent to several");
+    let branch = Branch { offered, follower, terms: hall.terms.clone(), seat: hall.seat.clone() };
+    // Whoever runs branches is gone only when everything ends.
+    hall.branches.send(branch).await.map_err(|_| TransferError::Cancelled)?;
+    let mut is_said = false;
+    loop {
+        let message =
+            async { if is_said { control.next_or_heard().await } else { control.next().await.map(Some) } };
+        tokio::select! {
+            message = message => match message? {
+                Some(message) => check_common(control, &message)?,
+                None => return Ok(()),
+            },
+            invitation = line.next() => match invitation {
+                Some(invitation) => {
+                    control.say(&FromSender::Invitation { code: invitation.say(), instead: true })?;
+                    is_said = true;
+                }
+                // The branch waits for nobody any more: its receiver is there, or it has ended.
+                None if is_said => return Ok(()),
+                None => return Err(TransferError::Cancelled),
+            },
+        }
+    }
+}

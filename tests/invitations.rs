@@ -1,0 +1,171 @@
+//! More for somebody who is there already: a send that follows another one to the same receiver, without a code that
+//! anybody has to pass on.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::{fs, path::Path};
+
+use caiman::engine::{Choices, CodeChoice, Notice, PathMode, Phase, ReceiveOrder, SendOrder, TransferError};
+use support::engine::{BLOCK, CRAWL, Transfer, World};
+
+/// A send that follows `other` with a small file.
+fn follow(world: &World, other: &Transfer, file: &str) -> SendOrder {
+    fs::write(world.from(file), file).unwrap();
+    // What counts for nothing makes no sense here.
+    let code = CodeChoice::Drawn { words: 4 };
+    SendOrder { code, relays: Vec::new(), after: Some(other.id), ..world.send_order(world.paths(&[file])) }
+}
+
+/// Takes what a transfer's sender has invited to.
+async fn take_more(world: &World, receiving: &mut Transfer) -> Transfer {
+    let (code, relay) = receiving.invitation().await;
+    let order = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
+    let mut more = world.receiver.receive(order);
+    more.offer().await;
+    world.receiver.accept(&more, Choices::default());
+    more
+}
+
+fn is_in(folder: &Path, name: &str) -> bool {
+    fs::read_to_string(folder.join(name)).is_ok_and(|content| content == name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_transfer_that_moves_reaches_the_same_receiver() {
+    let world = World::new().await;
+    let (mut sending, mut receiving) = world.crawl("large").await;
+    let mut following = world.sender.send(follow(&world, &sending, "more"));
+    let mut more = take_more(&world, &mut receiving).await;
+    tokio::join!(following.report(), more.report());
+    assert!(is_in(world.target.path(), "more"));
+    // Its code is nobody's business.
+    assert!(!following.notices.iter().any(|notice| matches!(notice, Notice::Code { .. })));
+    // The other one has not noticed.
+    sending.enters(Phase::Moving).await;
+    world.sender.cancel(&sending);
+    assert!(matches!(sending.error().await, TransferError::Cancelled));
+    assert!(matches!(receiving.error().await, TransferError::PeerCancelled));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_an_offer_that_waits_does_not_wait_for_its_answer() {
+    let world = World::new().await;
+    fs::write(world.from("first"), "first").unwrap();
+    let (mut sending, mut receiving, _) = world.offer(world.send_order(world.paths(&["first"]))).await;
+    let mut following = world.sender.send(follow(&world, &sending, "more"));
+    let mut more = take_more(&world, &mut receiving).await;
+    tokio::join!(following.report(), more.report());
+    assert!(is_in(world.target.path(), "more") && !world.to("first").exists());
+    world.receiver.accept(&receiving, Choices::default());
+    tokio::join!(sending.report(), receiving.report());
+    assert!(is_in(world.target.path(), "first"));
+}
+
+/// Catches a relay of the sender's own that ends with the first transfer on it, and takes those that follow along.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_over_the_senders_own_relay_outlives_the_first() {
+    let world = World::new().await;
+    fs::write(world.from("first"), "first").unwrap();
+    let order = SendOrder { relays: Vec::new(), ..world.send_order(world.paths(&["first"])) };
+    let mut sending = world.sender.send(order);
+    let code = sending.code().await;
+    let address = sending.listening.clone().unwrap();
+    let relay = caiman::engine::RelayChoice { address, password: None };
+    let order = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
+    let mut receiving = world.receiver.receive(order);
+    receiving.offer().await;
+    fs::write(world.from("large"), support::noise(7, 3 * BLOCK)).unwrap();
+    let large = SendOrder {
+        bytes_per_sec: CRAWL,
+        after: Some(sending.id),
+        ..world.send_order(world.paths(&["large"]))
+    };
+    let mut following = world.sender.send(large);
+    let mut more = take_more(&world, &mut receiving).await;
+    tokio::join!(following.moving(), more.moving());
+    world.receiver.accept(&receiving, Choices::default());
+    tokio::join!(sending.report(), receiving.report());
+    // And one more, which goes on when there is nothing left of the first.
+    let mut last = world.sender.send(follow(&world, &following, "last"));
+    let mut taken = take_more(&world, &mut more).await;
+    tokio::join!(last.report(), taken.report());
+    assert!(is_in(world.target.path(), "first") && is_in(world.target.path(), "last"));
+    world.sender.cancel(&following);
+    assert!(matches!(more.error().await, TransferError::PeerCancelled));
+    following.error().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_nobody_says_so_at_once() {
+    let world = World::new().await;
+    fs::write(world.from("first"), "first").unwrap();
+    let mut waiting = world.sender.send(world.send_order(world.paths(&["first"])));
+    let code = waiting.code().await;
+    // Nobody has come yet.
+    let mut following = world.sender.send(follow(&world, &waiting, "more"));
+    assert!(matches!(following.error().await, TransferError::PeerGone));
+    let mut receiving = world.receiver.receive(world.receive_order(code));
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    tokio::join!(waiting.report(), receiving.report());
+    // It has ended; and one that failed can't be followed either.
+    for ended in [&waiting, &following] {
+        let mut following = world.sender.send(follow(&world, ended, "more"));
+        assert!(matches!(following.error().await, TransferError::PeerGone));
+    }
+}
+
+/// The receiver was invited and doesn't come; somebody else may come in its place only with the code, which nobody has.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_ends_when_the_receiver_does_not_come() {
+    let world = World::new().await;
+    let (mut sending, mut receiving) = world.crawl("large").await;
+    let mut following = world.sender.send(follow(&world, &sending, "more"));
+    receiving.invitation().await;
+    following.enters(Phase::WaitingForPeer).await;
+    world.receiver.cancel(&receiving);
+    assert!(matches!(sending.error().await, TransferError::PeerCancelled));
+    assert!(matches!(following.error().await, TransferError::PeerGone));
+    receiving.error().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_can_be_cancelled_while_it_waits() {
+    let world = World::new().await;
+    let (sending, mut receiving) = world.crawl("large").await;
+    let mut following = world.sender.send(follow(&world, &sending, "more"));
+    let (code, relay) = receiving.invitation().await;
+    world.sender.cancel(&following);
+    assert!(matches!(following.error().await, TransferError::Cancelled));
+    let order = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
+    let mut more = world.receiver.receive(order);
+    assert!(matches!(more.error().await, TransferError::NobodyThere { .. }));
+    receiving.enters(Phase::Moving).await;
+}
+
+/// In the way that a window does it: everything allowed, both on this machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_may_go_directly() {
+    let world = World::new().await;
+    fs::write(world.from("first"), "first").unwrap();
+    let path_mode = PathMode::Automatic;
+    let order = SendOrder { path_mode, ..world.send_order(world.paths(&["first"])) };
+    let mut sending = world.sender.send(order);
+    let code = sending.code().await;
+    let order = |order: ReceiveOrder| ReceiveOrder { path_mode, ..order };
+    let mut receiving = world.receiver.receive(order(world.receive_order(code)));
+    receiving.offer().await;
+    let following = SendOrder { path_mode, ..follow(&world, &sending, "more") };
+    let mut following = world.sender.send(following);
+    let (code, relay) = receiving.invitation().await;
+    let mut more = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
+    more.path_mode = path_mode;
+    let mut more = world.receiver.receive(more);
+    more.offer().await;
+    world.receiver.accept(&more, Choices::default());
+    world.receiver.accept(&receiving, Choices::default());
+    tokio::join!(following.report(), more.report(), sending.report(), receiving.report());
+    assert!(is_in(world.target.path(), "more") && is_in(world.target.path(), "first"));
+}
