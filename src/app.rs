@@ -140,7 +140,7 @@ pub struct Window {
     desk: Desk,
     /// Where receives are written down, in case they are interrupted.
     unfinished: Registry,
-    /// Where the cards of waiting sends were drawn last.
+    /// Where the cards were drawn last on which something can be dropped.
     rects: CardRects,
     actions: Vec<Action>,
     /// What the window's title says now.
@@ -332,6 +332,10 @@ impl Window {
                 self.finish_history(id);
                 self.look_for_unfinished(id);
             }
+            Effect::Follow(from, way) => {
+                let (code, relay) = *way;
+                self.follow(from, code, relay);
+            }
             Effect::Drop(sheet) => self.desk.ask(Job::Drop(sheet)),
         }
     }
@@ -344,6 +348,9 @@ impl Window {
         match onto {
             Some(id) if self.state.card(id).is_some_and(|card| card.is_waiting() && !card.is_text()) => {
                 self.command(Command::Add(id, paths));
+            }
+            Some(id) if self.state.card(id).is_some_and(|card| card.takes_more()) => {
+                self.send_after(id, paths)
             }
             _ => self.send_paths(paths),
         }

@@ -62,6 +62,8 @@ pub struct Settings {
     pub bytes_per_sec: Option<u64>,
     /// Words of a drawn code, [`MIN_PARTS`] to [`MAX_DRAWN_WORDS`].
     pub code_words: u8,
+    /// To how many people a code leads.
+    pub receivers: u16,
     /// Light or dark.
     pub appearance: Appearance,
     /// Size of everything in the window, [`MIN_SCALE`] to [`MAX_SCALE`].
@@ -96,6 +98,9 @@ pub struct Relay {
     #[serde(flatten)]
     other: Table,
 }
+
+/// To how many people a code can lead at most.
+pub const MAX_RECEIVERS: u16 = 16;
 
 /// The relay that the window can run.
 #[derive(Clone, PartialEq, Serialize)]
@@ -242,6 +247,7 @@ impl Settings {
             map_port: fields.switch("map_port").unwrap_or(usual.map_port),
             bytes_per_sec: fields.number("bytes_per_sec", 1..=i64::MAX as u64),
             code_words: fields.number("code_words", words).unwrap_or(usual.code_words),
+            receivers: fields.number("receivers", 1..=MAX_RECEIVERS).unwrap_or(usual.receivers),
             appearance: fields
                 .take("appearance", Expected::OneOf(&["system", "light", "dark"]), typed)
                 .unwrap_or_default(),
@@ -273,6 +279,7 @@ impl Default for Settings {
             map_port: false,
             bytes_per_sec: None,
             code_words: MIN_PARTS as u8,
+            receivers: 1,
             appearance: Appearance::default(),
             scale: 1.0,
             language: None,

@@ -39,6 +39,7 @@ choose-files = Dateien wählen
 choose-folder = Ordner wählen
 paste = Einfügen
 drop-to-send = Ablegen, um zu senden
+drop-to-follow = Loslassen, um es derselben Person zu senden
 drop-to-add = Ablegen, um hier hinzuzufügen
 drop-not-files = { $count ->
     [one] Eines der abgelegten Dinge ist keine Datei dieses Computers und wurde ausgelassen.
@@ -82,9 +83,11 @@ step-accept = Sie sehen, was angeboten wird, und nehmen es an oder nicht.
 transfers = Übertragungen
 clear-finished = Fertige entfernen
 a-text = Ein Text
+more-coming = Mehr vom selben Absender
 a-transfer = Übertragung
 pause-named = { $name } anhalten
 resume-named = { $name } fortsetzen
+more-named = Dem Empfänger von { $name } mehr senden
 cancel-named = { $name } abbrechen
 dismiss-named = { $name } aus der Liste entfernen
 progress-named = Fortschritt von { $name }
@@ -123,6 +126,14 @@ hide-list = Liste ausblenden
 pass-on = Lesen Sie der anderen Person die vier Wörter vor, oder schicken Sie ihr den Einladungslink. Der Code gilt einmal.
 pass-on-local = In Ihrem Netz genügen die vier Wörter. Alle anderen brauchen den Einladungslink: Er sagt, wo dieser Computer ist. Der Code gilt einmal.
 pass-on-link = Schicken Sie der anderen Person den Einladungslink: Er sagt, wo dieser Computer ist. Der Code gilt einmal.
+receiver-named = Empfänger { $number }
+for-several = Der Code gilt für { $most } Personen. { $came ->
+    [0] Noch niemand ist gekommen.
+    [one] Eine ist gekommen.
+   *[other] { $came } sind gekommen.
+}
+asked-by-itself = Wer die anderen Dateien bekommt, wird von selbst gefragt. Ein Code ist nicht nötig.
+pass-on-several = Lesen Sie den anderen die vier Wörter vor oder senden Sie ihnen den Einladungslink. Jeder bekommt eine eigene Übertragung.
 wrong-try = Jemand hat einen falschen Code versucht. { $left ->
     [one] Noch ein falscher Versuch, und dieser Code ist ungültig.
    *[other] Noch { $left } falsche Versuche, und dieser Code ist ungültig.
@@ -147,6 +158,8 @@ not-added-no-files = { $name } kann nicht dazu: Ein Text wird für sich gesendet
 
 phase-connecting = Relay wird erreicht…
 phase-waiting = Wartet auf die andere Seite
+phase-asking = Die andere Seite wird gefragt …
+phase-waiting-several = Wartet auf die anderen
 phase-handshake = Schlüssel werden vereinbart…
 phase-listing = Dateien werden aufgelistet…
 phase-offer-coming = Angebot wird gelesen…
@@ -255,6 +268,10 @@ decline = Ablehnen
 ## Das Ende
 
 sent = Gesendet
+sent-to = { $count ->
+    [one] An eine Person gesendet
+   *[other] An { $count } Personen gesendet
+}
 received = Empfangen
 text-sent = Text gesendet
 text-received = Text empfangen
@@ -560,6 +577,8 @@ set-data-ports = Datenports
 set-bad-ports = Schreiben Sie Ports wie 27002-27009, oder none.
 set-words = Wörter im Code
 set-words-hint = Vier sind sicher: Ein Code gilt einmal und erlaubt drei Versuche.
+set-receivers = Empfänger
+set-receivers-hint = Zu wie vielen Personen ein Code führt, jede mit einer eigenen Übertragung. Sonst zu einer.
 set-lanes = Verbindungen
 set-lanes-hint = Höchstens so viele zugleich für eine Übertragung. Acht passen für die meisten Netze.
 set-path = Wege

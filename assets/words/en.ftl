@@ -40,6 +40,7 @@ choose-files = Choose files
 choose-folder = Choose folder
 paste = Paste
 drop-to-send = Drop to send
+drop-to-follow = Drop to send to the same person
 drop-to-add = Drop to add to this send
 drop-not-files = { $count ->
     [one] One of the dropped things is no file of this computer and was left out.
@@ -83,9 +84,11 @@ step-accept = You see what is offered, and accept it or not.
 transfers = Transfers
 clear-finished = Clear finished
 a-text = A text
+more-coming = More from the same sender
 a-transfer = Transfer
 pause-named = Pause { $name }
 resume-named = Resume { $name }
+more-named = Send more to the receiver of { $name }
 cancel-named = Cancel { $name }
 dismiss-named = Remove { $name } from the list
 progress-named = Progress of { $name }
@@ -124,6 +127,14 @@ hide-list = Hide list
 pass-on = Read the four words to the other person, or send them the invite link. The code works once.
 pass-on-local = On your network the four words are enough. Anybody else needs the invite link: it says where this computer is. The code works once.
 pass-on-link = Send the invite link to the other person: it says where this computer is. The code works once.
+receiver-named = Receiver { $number }
+for-several = The code is good for { $most } people. { $came ->
+    [0] Nobody has come yet.
+    [one] One has come.
+   *[other] { $came } have come.
+}
+asked-by-itself = The person who gets the other files is asked by itself. No code is needed.
+pass-on-several = Read the four words to the others, or send them the invite link. Each gets a transfer of their own.
 wrong-try = Somebody tried a wrong code. { $left ->
     [one] One more wrong try and this code is retired.
    *[other] { $left } more wrong tries and this code is retired.
@@ -148,6 +159,8 @@ not-added-no-files = { $name } can't be added: a text is sent by itself.
 
 phase-connecting = Reaching the relay…
 phase-waiting = Waiting for the other side
+phase-asking = Asking the other side…
+phase-waiting-several = Waiting for the others
 phase-handshake = Agreeing on keys…
 phase-listing = Listing files…
 phase-offer-coming = Reading what is offered…
@@ -256,6 +269,10 @@ decline = Decline
 ## The end
 
 sent = Sent
+sent-to = { $count ->
+    [one] Sent to one person
+   *[other] Sent to { $count } people
+}
 received = Received
 text-sent = Text sent
 text-received = Text received
@@ -558,6 +575,8 @@ set-data-ports = Data ports
 set-bad-ports = Write ports such as 27002-27009, or none.
 set-words = Words in a code
 set-words-hint = Four are safe: a code works once and allows three tries.
+set-receivers = Receivers
+set-receivers-hint = To how many people one code leads, each with a transfer of their own. Usually one.
 set-lanes = Connections
 set-lanes-hint = At most so many at once for one transfer. Eight suit most networks.
 set-path = Ways

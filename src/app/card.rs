@@ -45,6 +45,17 @@ pub(super) enum Origin {
     Text(String),
     /// A code, and the relay that an invite link named.
     Code { code: CodePhrase, server: Option<RelayAddress> },
+    /// A sender with whom this window is connected already has something more.
+    Invitation,
+}
+
+/// What a send has to do with another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bond {
+    /// It goes to the receiver of that one, which is asked by itself.
+    After(TaskId),
+    /// It is that one's transfer with one of its receivers, the first, the second and so on of those who came.
+    Branch { of: TaskId, number: usize },
 }
 
 /// A file that doesn't arrive, or was not offered.
@@ -250,6 +261,10 @@ pub(super) struct Card {
     pub(super) id: TaskId,
     pub(super) direction: Direction,
     pub(super) origin: Origin,
+    /// What it has to do with another one; `None` for a transfer by itself.
+    pub(super) bond: Option<Bond>,
+    /// To how many its code leads.
+    pub(super) receivers: u16,
     /// Where what arrives goes.
     pub(super) folder: Option<PathBuf>,
     /// The code, once it is good.
@@ -315,6 +330,8 @@ impl Card {
             id,
             direction,
             origin,
+            bond: None,
+            receivers: 1,
             folder: None,
             code: None,
             relay: None,
@@ -463,6 +480,27 @@ impl Card {
             && matches!(self.progress.phase, Phase::Connecting | Phase::WaitingForPeer)
     }
 
+    /// Whether more can be offered to the same receiver: a sender has met it, and the two are connected.
+    pub(super) fn takes_more(&self) -> bool {
+        let has_met = !matches!(
+            self.progress.phase,
+            Phase::Connecting | Phase::WaitingForPeer | Phase::Handshake | Phase::Retired | Phase::Branches
+        );
+        self.direction == Direction::Sending
+            && self.end.is_none()
+            && has_met
+            && !self.is_cancelling
+            && self.progress.connection == Connection::Up
+    }
+
+    /// The send whose transfer with one receiver this is.
+    pub(super) fn branch_of(&self) -> Option<TaskId> {
+        match self.bond? {
+            Bond::Branch { of, .. } => Some(of),
+            Bond::After(_) => None,
+        }
+    }
+
     /// Whether the transfer has begun and is not over, at rest or not.
     pub(super) fn is_under_way(&self) -> bool {
         let phase = self.progress.phase;
@@ -540,7 +578,7 @@ impl Card {
     }
 
     /// What moves is known. Its top is looked for once: a view would do it again in every frame.
-    fn know(&mut self, manifest: Arc<Manifest>) {
+    pub(super) fn know(&mut self, manifest: Arc<Manifest>) {
         let mut top = manifest.entries().iter().filter(|entry| entry.path.names().nth(1).is_none());
         let names: Vec<String> =
             top.by_ref().take(NAMES_SHOWN).map(|entry| entry.path.name().to_owned()).collect();
@@ -562,7 +600,7 @@ impl Card {
                 };
                 (paths.iter().take(NAMES_SHOWN).map(name).collect(), paths.len())
             }
-            Origin::Text(_) | Origin::Code { .. } => (Vec::new(), 0),
+            Origin::Text(_) | Origin::Code { .. } | Origin::Invitation => (Vec::new(), 0),
         }
     }
 

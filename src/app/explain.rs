@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fluent_bundle::FluentValue;
 
 use super::{
-    card::{Card, Direction, Lost, Standstill},
+    card::{Bond, Card, Direction, Lost, Standstill},
     widgets::{Icon, Tone},
     words::Words,
 };
@@ -37,10 +37,19 @@ pub(super) fn code(words: &Words, error: &CodeError) -> String {
     }
 }
 
+/// Whether a transfer ended early because the person wanted it to.
+pub(super) fn is_wish(error: &TransferError) -> bool {
+    matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay)
+}
+
 /// What a transfer waits for, or does.
 pub(super) fn phase(words: &Words, card: &Card) -> String {
+    // The other side is asked by itself; nobody has to pass on a code.
+    let is_asked = matches!(card.bond, Some(Bond::After(_)));
     words.say(match card.progress.phase {
         _ if card.is_cancelling => "phase-cancelling",
+        Phase::Connecting | Phase::WaitingForPeer if is_asked => "phase-asking",
+        Phase::Connecting | Phase::WaitingForPeer if card.receivers > 1 => "phase-waiting-several",
         Phase::WaitingForAnswer if card.direction == Direction::Receiving => "phase-answered",
         Phase::Connecting => "phase-connecting",
         Phase::WaitingForPeer => "phase-waiting",
@@ -216,7 +225,10 @@ pub(super) fn done(words: &Words, card: &Card, report: &Report) -> (String, Tone
     };
     let files = card.accepted.map_or(report.stored, |(files, _)| files.saturating_sub(report.missing));
     let mut text = words.say(key);
-    if files == 0 && report.missing == 0 && report.here > 0 {
+    if card.receivers > 1 {
+        text = words.tell("sent-to", &[("count", report.receivers.into())]);
+        text = format!("{text} · {}", words.bytes(report.bytes));
+    } else if files == 0 && report.missing == 0 && report.here > 0 {
         text = words.say(if card.direction == Direction::Sending { "all-there" } else { "all-here" });
         text = format!("{text} · {}", amount(words, report.here, Some(report.here_bytes)));
     } else if files == 0 && report.missing > 0 {

@@ -10,7 +10,7 @@ use eframe::egui::{Context, Pos2, UserAttentionType, ViewportCommand};
 use super::{
     Window,
     action::{Action, SettingsAction},
-    card::{Card, Copied, Direction, End, Origin},
+    card::{Bond, Card, Copied, Direction, End, Origin},
     code_field::Reading,
     desk::{Job, Outcome, Purpose, Why},
     dialogs::{Picked, Question},
@@ -74,7 +74,8 @@ impl Window {
                 self.state.cards.retain(|card| card.id != id);
                 match origin {
                     Origin::Code { code, server } => self.receive_with(code, server),
-                    other => self.send(other),
+                    Origin::Invitation => {}
+                    other => self.send(other, None),
                 }
             }
             Action::Resume(resume) => self.resume(ctx, resume),
@@ -129,7 +130,11 @@ impl Window {
     /// Takes those of the cards that have ended from the page.
     fn dismiss(&mut self, which: impl Fn(&Card) -> bool) {
         let dismissed = self.state.cards.extract_if(.., |card| card.end.is_some() && which(card));
-        let dismissed: Vec<Card> = dismissed.collect();
+        let mut dismissed: Vec<Card> = dismissed.collect();
+        // Its receivers go with a send.
+        let gone: Vec<TaskId> = dismissed.iter().map(|card| card.id).collect();
+        let is_of_them = |card: &mut Card| card.branch_of().is_some_and(|of| gone.contains(&of));
+        dismissed.extend(self.state.cards.extract_if(.., is_of_them));
         self.desk.ask(Job::Drop(Box::new(dismissed)));
     }
 
@@ -165,14 +170,19 @@ impl Window {
     }
 
     pub(super) fn send_paths(&mut self, paths: Vec<PathBuf>) {
-        self.send(Origin::Paths(paths));
+        self.send(Origin::Paths(paths), None);
     }
 
-    fn send(&mut self, origin: Origin) {
+    /// Offers more to the receiver of a send that runs.
+    pub(super) fn send_after(&mut self, id: TaskId, paths: Vec<PathBuf>) {
+        self.send(Origin::Paths(paths), Some(id));
+    }
+
+    fn send(&mut self, origin: Origin, after: Option<TaskId>) {
         let what = match &origin {
             Origin::Paths(paths) => What::Paths(paths.clone()),
             Origin::Text(text) => What::Text(text.clone()),
-            Origin::Code { .. } => return,
+            Origin::Code { .. } | Origin::Invitation => return,
         };
         let settings = &self.state.settings;
         let order = SendOrder {
@@ -184,13 +194,16 @@ impl Window {
             lanes: settings.lanes,
             bytes_per_sec: settings.bytes_per_sec,
             patience: PATIENCE,
-            after: None,
-            receivers: 1,
+            after,
+            receivers: if after.is_some() { 1 } else { settings.receivers },
         };
-        let id = self.engine.new_id();
+        let (id, receivers) = (self.engine.new_id(), order.receivers);
         if self.command(Command::Send(id, Box::new(order))) {
             self.state.add(id, Direction::Sending, origin);
-            self.change(id, |card| card.folds.wants_focus = true);
+            self.change(id, |card| {
+                (card.bond, card.receivers) = (after.map(Bond::After), receivers);
+                card.folds.wants_focus = true;
+            });
         }
     }
 
@@ -240,6 +253,26 @@ impl Window {
             });
             self.state.field.set(String::new());
             self.state.offered_code = None;
+        }
+    }
+
+    /// Looks for what the sender of a transfer has besides. It is offered like anything else, and goes to the same folder.
+    pub(super) fn follow(&mut self, from: TaskId, code: CodePhrase, relay: RelayChoice) {
+        let folder = self.state.card(from).and_then(|card| card.folder.clone());
+        let settings = &self.state.settings;
+        let order = ReceiveOrder {
+            code,
+            relays: vec![relay],
+            output: Output::Folder(folder.unwrap_or_else(|| self.state.save_folder.clone())),
+            lanes: settings.lanes,
+            patience: PATIENCE,
+            // Where the two met already is no question of the setting.
+            path_mode: settings.path_mode,
+            unfinished: self.unfinished.clone(),
+        };
+        let id = self.engine.new_id();
+        if self.command(Command::Receive(id, Box::new(order))) {
+            self.state.add(id, Direction::Receiving, Origin::Invitation);
         }
     }
 
@@ -349,7 +382,7 @@ impl Window {
             Some(text) if is_listed_code(&text) => {
                 self.state.field.set(text.trim().to_owned());
             }
-            Some(text) => self.send(Origin::Text(text)),
+            Some(text) => self.send(Origin::Text(text), None),
         }
     }
 
@@ -453,7 +486,9 @@ impl Window {
         (entry.files, entry.bytes) = (files, bytes.unwrap_or_default());
         match &card.origin {
             Origin::Paths(paths) => entry.paths.clone_from(paths),
-            Origin::Code { .. } if !card.is_text() => entry.folder.clone_from(&card.folder),
+            Origin::Code { .. } | Origin::Invitation if !card.is_text() => {
+                entry.folder.clone_from(&card.folder);
+            }
             _ => {}
         }
         card.history = Some(self.state.history.begin(entry));

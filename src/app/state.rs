@@ -12,7 +12,7 @@ use eframe::egui::TextureHandle;
 
 use super::{
     action::Action,
-    card::{Card, Direction, End, News, Origin, Sheet, Standstill},
+    card::{Bond, Card, Direction, End, News, Origin, Sheet, Standstill},
     code_field::CodeField,
     settings_form::SettingsForm,
     tree::Tree,
@@ -20,8 +20,11 @@ use super::{
     widgets::Tone,
 };
 use crate::{
-    code,
-    engine::{Connection, Event, Notice, RelayCheck, RelayClientError, RelayError, TaskId, TransferError},
+    code::{self, CodePhrase},
+    engine::{
+        Connection, Event, Notice, RelayCheck, RelayChoice, RelayClientError, RelayError, TaskId,
+        TransferError,
+    },
     history::History,
     net::client::RelayAddress,
     protocol::manifest::Manifest,
@@ -122,6 +125,8 @@ pub(super) enum Effect {
     Begin(TaskId),
     /// The history knows how it ended.
     Finish(TaskId),
+    /// The sender of a transfer has something more; it waits under this code on this relay.
+    Follow(TaskId, Box<(CodePhrase, RelayChoice)>),
     /// An offer is no longer needed. A hundred thousand names take longer to drop than a frame has.
     Drop(Box<Sheet>),
 }
@@ -154,6 +159,23 @@ impl State {
     /// A new transfer, before its first event.
     pub(super) fn add(&mut self, id: TaskId, direction: Direction, origin: Origin) {
         self.cards.insert(0, Card::new(id, direction, origin));
+    }
+
+    /// One of several receivers of a send has come.
+    fn branch(&mut self, of: TaskId, id: TaskId) {
+        let number = self.branches(of).count() + 1;
+        let Some(send) = self.card(of) else { return };
+        let mut branch = Card::new(id, Direction::Sending, send.origin.clone());
+        branch.bond = Some(Bond::Branch { of, number });
+        if let Some(manifest) = send.manifest.clone() {
+            branch.know(manifest);
+        }
+        self.cards.push(branch);
+    }
+
+    /// The transfers of a send with each of its receivers, as they came.
+    pub(super) fn branches(&self, of: TaskId) -> impl Iterator<Item = &Card> {
+        self.cards.iter().filter(move |card| card.branch_of() == Some(of))
     }
 
     /// The card of a transfer.
@@ -192,6 +214,10 @@ impl State {
                     card.hosted = Some(if reachable.is_empty() { vec![loopback] } else { reachable });
                 }
             }
+            Event::Branch { of, id } => self.branch(of, id),
+            Event::Notice(id, Notice::Invited { code, relay }) => {
+                effects.push(Effect::Follow(id, Box::new((code, relay))));
+            }
             Event::Notice(id, notice) => {
                 self.has_relay_news |= matches!(notice, Notice::Reach { .. });
                 let Some(card) = self.card(id) else { return effects };
@@ -214,22 +240,23 @@ impl State {
                     ended,
                     Err(TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay)
                 );
+                let has_branches = self.branches(id).next().is_some();
                 let Some(card) = self.card(id) else { return effects };
                 card.ended(ended, now);
                 // Nothing was offered yet, so it is still to be gone on with.
                 let resume = card.resume.take().filter(|_| card.manifest.is_none());
                 effects.extend(card.sheet.take().map(|sheet| Effect::Drop(Box::new(sheet))));
                 effects.push(Effect::Finish(id));
-                if !is_own_wish {
+                if has_branches {
+                    // Each of them has told.
+                } else if !is_own_wish {
                     effects.push(Effect::TellEnded(id));
-                } else if card.accepted.is_none() {
+                } else if card.accepted.is_none() && card.branch_of().is_none() {
                     // Nothing came of it and nobody wants to read about it.
                     self.cards.retain(|card| card.id != id);
                 }
                 self.unfinished.resume = self.unfinished.resume.take().or(resume);
             }
-            // No send of this window is for several.
-            Event::Branch { .. } => {}
             Event::RelayEnded(id, ended) => {
                 if self.host.as_ref().is_some_and(|host| host.id == id) {
                     self.host = None;
@@ -322,9 +349,9 @@ impl State {
         self.cards.iter().any(|card| card.code.as_ref() == Some(invite.code()))
     }
 
-    /// Whether a card has ended.
+    /// Whether a card has ended, so that it may be taken away.
     pub(super) fn has_ended(&self) -> bool {
-        self.cards.iter().any(|card| card.end.is_some())
+        self.cards.iter().any(|card| card.end.is_some() && card.branch_of().is_none())
     }
 }
 

@@ -11,6 +11,7 @@ mod receiving;
 mod resting;
 mod screen;
 mod sending;
+mod several;
 mod transfers;
 mod unfinished;
 

@@ -1,6 +1,7 @@
 //! What is drawn. A view reads the state and returns what the person did as [`Action`]s; only the text of a field is
 //! changed in place. Nothing here waits, and nothing here touches a disk or a socket.
 
+pub(super) mod branches;
 pub(super) mod drop_zone;
 pub(super) mod header;
 pub(super) mod history;

@@ -64,6 +64,7 @@ impl Told {
             Effect::TellEnded(_) => "tell ended",
             Effect::Begin(_) => "begin",
             Effect::Finish(_) => "finish",
+            Effect::Follow(..) => "follow",
             Effect::Drop(_) => "drop",
         };
         self.state.apply(event, self.now).iter().map(name).collect()
@@ -561,4 +562,34 @@ fn a_waiting_send_that_lost_its_relay_says_so_and_nothing_moves() {
     assert!(told.state.has_clock(now) && !told.state.wants_awake(now));
     told.apply(failed(ID, TransferError::PeerLost));
     assert_eq!(told.card().standstill(now), None);
+}
+
+#[test]
+fn a_sender_with_more_is_followed_and_told_of_no_card() {
+    let mut told = Told::with(Direction::Receiving);
+    let relay = RelayChoice { address: relay(), password: None };
+    assert_eq!(told.notice(Notice::Invited { code: code(), relay }), ["follow"]);
+}
+
+#[test]
+fn receivers_of_one_code_are_numbered_as_they_came_and_count_as_what_moves() {
+    let mut told = Told::with(Direction::Sending);
+    told.card().receivers = 2;
+    for id in [OTHER, TaskId::made_up(3)] {
+        assert!(told.apply(Event::Branch { of: ID, id }).is_empty());
+    }
+    let bonds: Vec<_> = told.state.branches(ID).map(|card| card.bond).collect();
+    assert_eq!(bonds, [1, 2].map(|number| Some(Bond::Branch { of: ID, number })));
+    let snapshots = told.start(OTHER);
+    snapshots.send_replace(progress(Phase::Moving, 50, 100));
+    told.tick();
+    assert!(told.state.is_under_way() && told.state.fraction() == Some(0.5));
+    // A branch of nothing that is there has no row.
+    assert!(told.apply(Event::Branch { of: TaskId::made_up(9), id: TaskId::made_up(8) }).is_empty());
+    assert_eq!(told.state.cards.len(), 3);
+    // It has told itself; the send as a whole has nothing to add.
+    let done = || Ok(Report { receivers: 1, ..Report::default() });
+    assert_eq!(told.apply(Event::Ended(OTHER, done())), ["finish", "tell ended"]);
+    assert!(!told.state.has_ended(), "the send goes on");
+    assert_eq!(told.apply(Event::Ended(ID, done())), ["finish"]);
 }

@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// A relay of its own for each test, which ends with it.
-struct Relay {
-    address: String,
+pub(super) struct Relay {
+    pub(super) address: String,
     _engine: Engine,
 }
 
 impl Relay {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let (wake, woken) = mpsc::channel();
         let wake = move || {
             // Nobody waits for the relay's end.
@@ -45,7 +45,7 @@ impl Relay {
         }
     }
 
-    fn screen(&self) -> Screen {
+    pub(super) fn screen(&self) -> Screen {
         Screen::with_relay(&self.address)
     }
 }
@@ -55,7 +55,7 @@ fn first(screen: &mut Screen, seen: impl Fn(&Card) -> bool) -> bool {
 }
 
 /// Waits until the sender's code can be passed on.
-fn code(sender: &mut Screen) -> String {
+pub(super) fn code(sender: &mut Screen) -> String {
     sender.until_card("the code", |card| {
         card.progress.phase == Phase::WaitingForPeer && card.manifest.is_some() && card.code.is_some()
     });
@@ -63,7 +63,7 @@ fn code(sender: &mut Screen) -> String {
 }
 
 /// Types a code and waits for the offer.
-fn ask(receiver: &mut Screen, sender: &mut Screen, text: &str) {
+pub(super) fn ask(receiver: &mut Screen, sender: &mut Screen, text: &str) {
     let field = receiver.say("code");
     receiver.click(&field);
     receiver.type_text(text);

@@ -90,6 +90,9 @@ pub(crate) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &CardRe
     let held_at = ui.input(|input| input.pointer.latest_pos());
     let target = held_at.and_then(|at| rects.iter().find(|(_, rect)| rect.contains(at)));
     let (area, key) = match target {
+        Some((id, rect)) if state.cards.iter().any(|card| card.id == *id && card.takes_more()) => {
+            (*rect, "drop-to-follow")
+        }
         Some((_, rect)) => (*rect, "drop-to-add"),
         None => (window.shrink(space::S), "drop-to-send"),
     };

@@ -4,7 +4,7 @@ use eframe::egui::{
     Align, CentralPanel, Frame, Id, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
 };
 
-use super::{View, drop_zone, header, offer, receive, send_card, transfer, unfinished};
+use super::{View, branches, drop_zone, header, offer, receive, send_card, transfer, unfinished};
 use crate::{
     app::{
         action::Action,
@@ -25,7 +25,8 @@ const ROOMY: f32 = 330.0;
 const ROOMIEST: f32 = 560.0;
 const COMPACT: f32 = 250.0;
 
-/// Where the cards of waiting sends are on the screen, so that a drop can find its card.
+/// Where the cards are on the screen on which something can be dropped: those of sends that wait, or whose receiver can be
+/// offered more.
 pub(crate) type CardRects = Vec<(TaskId, Rect)>;
 
 /// Draws the page.
@@ -183,7 +184,7 @@ fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut Car
     if clears {
         view.act(Action::DismissEnded);
     }
-    for card in &state.cards {
+    for card in state.cards.iter().filter(|card| card.branch_of().is_none()) {
         part(ui, card.id, |ui| {
             let drawn = widgets::card(ui, |ui| {
                 ui.set_width(ui.available_width());
@@ -197,8 +198,9 @@ fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut Car
                 } else {
                     transfer::transfer_ui(ui, card, view);
                 }
+                part(ui, "branches", |ui| branches::branches_ui(ui, card, state, view));
             });
-            if card.is_waiting() {
+            if (card.is_waiting() && !card.is_text()) || card.takes_more() {
                 rects.push((card.id, drawn.response.rect));
             }
         });

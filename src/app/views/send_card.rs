@@ -47,7 +47,12 @@ pub(crate) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
     if cancels {
         view.act(Action::Cancel(card.id));
     }
-    part(ui, "code", |ui| code_ui(ui, card, view));
+    match card.bond {
+        // There is no code to pass on.
+        Some(_) => note(ui, Tone::Plain, &view.say("asked-by-itself")),
+        None if card.progress.phase == Phase::Branches => {}
+        None => part(ui, "code", |ui| code_ui(ui, card, view)),
+    }
     if ui.available_width() < ROOM_FOR_QR {
         body_ui(ui, card, state, view);
         qr_ui(ui, card, view);
@@ -70,6 +75,11 @@ pub(crate) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
 
 fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     transfer::standstill_ui(ui, card, view);
+    if card.receivers > 1 {
+        let came = state.branches(card.id).count();
+        let args = [("most", card.receivers.into()), ("came", came.into())];
+        muted(ui, &view.words.tell("for-several", &args));
+    }
     match card.tries_left {
         Some(0) => note(ui, Tone::Bad, &view.say("code-retired")),
         Some(left) => note(ui, Tone::Warning, &view.words.tell("wrong-try", &[("left", left.into())])),
@@ -79,7 +89,11 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         let is_older = theirs < crate::protocol::VERSION;
         note(ui, Tone::Warning, &view.say(if is_older { "came-older" } else { "came-newer" }));
     }
-    if card.code.is_some() && card.tries_left != Some(0) && card.progress.phase == Phase::WaitingForPeer {
+    if card.bond.is_none()
+        && card.code.is_some()
+        && card.tries_left != Some(0)
+        && card.progress.phase == Phase::WaitingForPeer
+    {
         part(ui, "passing on", |ui| passing_on_ui(ui, card, state, view));
         if let Some(hosted) = card.only_here() {
             part(ui, "reach", |ui| reach_ui(ui, card, hosted, state, view));
@@ -170,6 +184,7 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         }
     });
     let key = match card.only_here() {
+        None if card.receivers > 1 => "pass-on-several",
         None => "pass-on",
         Some(_) if state.settings.path_mode == PathMode::RelayOnly => "pass-on-link",
         Some(_) => "pass-on-local",

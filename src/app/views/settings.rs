@@ -22,7 +22,7 @@ use crate::{
     code::MAX_DRAWN_WORDS,
     engine::PathMode,
     protocol::relay::MAX_LANES,
-    settings::{Appearance, HostRelay, ReduceMotion, WindowSystem},
+    settings::{Appearance, HostRelay, MAX_RECEIVERS, ReduceMotion, WindowSystem},
     transfer::show::Shown,
 };
 
@@ -434,6 +434,10 @@ fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     )
     .changed();
     hint_ui(ui, &view.say("set-words-hint"));
+    let most = 1..=MAX_RECEIVERS;
+    has_changed |=
+        slider(ui, &view.say("set-receivers"), &mut settings.receivers, most, 1.0, u16::to_string).changed();
+    hint_ui(ui, &view.say("set-receivers-hint"));
     has_changed |=
         slider(ui, &view.say("set-lanes"), &mut settings.lanes, 1..=MAX_LANES, 1.0, u16::to_string).changed();
     hint_ui(ui, &view.say("set-lanes-hint"));

@@ -42,6 +42,9 @@ pub(crate) fn transfer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
 
 /// What a card is called: the names at the top of what it moves.
 pub(crate) fn name(card: &Card, view: &View<'_>) -> String {
+    if matches!(card.origin, Origin::Invitation) && card.manifest.is_none() {
+        return view.say("more-coming");
+    }
     let (names, count) = card.names();
     name_of(card.is_text(), &names, count, view)
 }
@@ -129,7 +132,8 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     };
     let is_under_way = card.is_under_way();
     let has_graph = is_under_way && ui.available_width() >= ROOM_FOR_GRAPH;
-    let (mut cancels, mut pauses) = (false, None);
+    let more = view.words.tell("more-named", &[("name", name.as_str().into())]);
+    let (mut cancels, mut pauses, mut sends_more) = (false, None, false);
     let right = |ui: &mut Ui| {
         if has_graph {
             ui.add_space(space::XS);
@@ -137,6 +141,9 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         }
         if is_under_way {
             part(ui, "speed", |ui| speed_ui(ui, card, view));
+        }
+        if card.takes_more() {
+            part(ui, "more", |ui| sends_more = icon_button(ui, Icon::Plus, &more).clicked());
         }
         part(ui, "pause", |ui| pauses = pause_ui(ui, card, &name, view));
         // What stands before it comes and goes.
@@ -158,6 +165,9 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     }
     if let Some(is_paused) = pauses {
         view.act(Action::Pause(card.id, is_paused));
+    }
+    if sends_more {
+        view.act(Action::PickFilesFor(card.id));
     }
     standstill_ui(ui, card, view);
     match standstill {
@@ -191,7 +201,7 @@ fn speed_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
 }
 
 /// Lets the transfer rest or go on; gives what the person wants.
-fn pause_ui(ui: &mut Ui, card: &Card, name: &str, view: &View<'_>) -> Option<bool> {
+pub(crate) fn pause_ui(ui: &mut Ui, card: &Card, name: &str, view: &View<'_>) -> Option<bool> {
     if !card.can_pause() {
         return None;
     }
@@ -330,8 +340,7 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
 fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_>) {
     let p = palette(ui);
     let name = name(card, view);
-    let is_wish =
-        matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay);
+    let is_wish = explain::is_wish(error);
     let badge = if is_wish { (Icon::Minus, p.muted) } else { (Icon::X, p.bad) };
     let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
     let words = explain::error(view.words, error, card.standpoint());
@@ -391,7 +400,7 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
             {
                 again_ui(ui, card, &view.say("try-again"), view);
             }
-            (Origin::Code { .. }, _) => {}
+            (Origin::Code { .. } | Origin::Invitation, _) => {}
             _ => again_ui(ui, card, &view.say("send-again"), view),
         }
         if explain::leads_to_settings(error) {

@@ -1,0 +1,100 @@
+//! The receivers of a send for several: a row for each who came, below the code that leads to all of them.
+
+use eframe::egui::{Color32, Label, RichText, Ui};
+
+use super::{View, transfer};
+use crate::app::{
+    action::Action,
+    card::{Bond, Card, End, Standstill},
+    explain,
+    state::State,
+    theme::{palette, size, space},
+    widgets::{Icon, Tone, bar, hairline, icon_button, part, row, small, tile, title},
+};
+
+const ROW: f32 = 46.0;
+
+/// Draws the rows.
+pub(crate) fn branches_ui(ui: &mut Ui, send: &Card, state: &State, view: &mut View<'_>) {
+    for branch in state.branches(send.id) {
+        part(ui, branch.id, |ui| {
+            ui.add_space(space::XS);
+            hairline(ui);
+            ui.add_space(space::XS);
+            branch_ui(ui, branch, view);
+        });
+    }
+}
+
+/// What a receiver is called: nothing is known of it but when it came.
+fn name(branch: &Card, view: &View<'_>) -> String {
+    let number = match branch.bond {
+        Some(Bond::Branch { number, .. }) => number,
+        _ => 0,
+    };
+    view.words.tell("receiver-named", &[("number", number.into())])
+}
+
+fn branch_ui(ui: &mut Ui, branch: &Card, view: &mut View<'_>) {
+    let name = name(branch, view);
+    let of = |key: &str| view.words.tell(key, &[("name", name.as_str().into())]);
+    let (cancel, progress) = (of("cancel-named"), of("progress-named"));
+    let (sign, ink) = look(ui, branch, view);
+    let (mut cancels, mut pauses) = (false, None);
+    let right = |ui: &mut Ui| {
+        if branch.end.is_some() {
+            return;
+        }
+        part(ui, "pause", |ui| pauses = transfer::pause_ui(ui, branch, &name, view));
+        part(ui, "cancel", |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked());
+    };
+    row(ui, ROW, right, |ui| {
+        tile(ui, Icon::User, Some((sign, ink)));
+        ui.add_space(space::XS);
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 5.0;
+            title(ui, &name);
+            match &branch.end {
+                None => {
+                    let fraction = if branch.is_under_way() { branch.fraction() } else { Some(0.0) };
+                    bar(ui, fraction, ink, &progress);
+                    small(ui, &explain::progress(view.words, branch, view.now));
+                }
+                Some(End::Done(report)) => {
+                    let (text, tone) = explain::done(view.words, branch, report);
+                    told_ui(ui, &text, if tone == Tone::Good { palette(ui).ok } else { palette(ui).warn });
+                }
+                Some(End::Failed(error)) => {
+                    let text = explain::error(view.words, error, branch.standpoint()).happened;
+                    told_ui(ui, &text, palette(ui).muted);
+                }
+            }
+        });
+    });
+    if cancels {
+        view.act(Action::Cancel(branch.id));
+    }
+    if let Some(is_paused) = pauses {
+        view.act(Action::Pause(branch.id, is_paused));
+    }
+    transfer::standstill_ui(ui, branch, view);
+    transfer::troubles_ui(ui, branch, view);
+}
+
+fn told_ui(ui: &mut Ui, text: &str, ink: Color32) {
+    ui.add(Label::new(RichText::new(text).size(size::SMALL).color(ink)).truncate());
+}
+
+/// The sign of how it stands with a receiver.
+fn look(ui: &Ui, branch: &Card, view: &View<'_>) -> (Icon, Color32) {
+    let p = palette(ui);
+    match (&branch.end, branch.standstill(view.now)) {
+        (Some(End::Done(report)), _) if report.missing == 0 => (Icon::Check, p.ok),
+        (Some(End::Done(_)), _) => (Icon::TriangleAlert, p.warn),
+        (Some(End::Failed(error)), _) if explain::is_wish(error) => (Icon::Minus, p.muted),
+        (Some(End::Failed(_)), _) => (Icon::X, p.bad),
+        (None, Some(Standstill::Paused(_))) => (Icon::Pause, p.muted),
+        (None, Some(Standstill::Lost(..))) => (Icon::Unplug, p.warn),
+        (None, _) => (Icon::ArrowUp, p.accent),
+    }
+}
