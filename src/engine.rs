@@ -44,7 +44,7 @@ pub use crate::{
         receive::Output,
         rendezvous::{CodeChoice, RelayChoice},
         same::Here,
-        send::What,
+        send::{MAX_RECEIVERS, What},
         unfinished::{Registry, Unfinished},
         watchdog::{Stall, WaitsFor},
     },
@@ -52,8 +52,6 @@ pub use crate::{
 
 /// How long another side that was lost is looked for: long enough for a closed laptop's night.
 pub const PATIENCE: Duration = Duration::from_hours(24);
-/// Most receivers of one code.
-pub const MAX_RECEIVERS: u16 = 16;
 /// Commands that may wait to be taken.
 const COMMANDS: usize = 64;
 /// Events that may wait to be taken; after that, transfers wait as well.

@@ -19,7 +19,10 @@ use crate::{
     protocol::relay::MAX_LANES,
     relay::{Ports, RelayConfig},
     store::{self, Expected, Problem, SaveError, Store},
-    transfer::path_mode::{Entrance, PathMode},
+    transfer::{
+        path_mode::{Entrance, PathMode},
+        send::MAX_RECEIVERS,
+    },
 };
 use fields::{Fields, typed};
 
@@ -98,9 +101,6 @@ pub struct Relay {
     #[serde(flatten)]
     other: Table,
 }
-
-/// To how many people a code can lead at most.
-pub const MAX_RECEIVERS: u16 = 16;
 
 /// The relay that the window can run.
 #[derive(Clone, PartialEq, Serialize)]

@@ -21,7 +21,10 @@ const LAYERS: &[(&str, &str)] = &[
     ("lib", ""),
     ("app", FACE),
     ("cli", FACE),
-    ("settings", "code net::client protocol::relay relay store transfer::path_mode"),
+    (
+        "settings",
+        "code net::client protocol::relay relay store transfer::path_mode transfer::send::MAX_RECEIVERS",
+    ),
     ("history", "store"),
     ("store", ""),
     ("engine", "code discovery net protocol relay transfer"),

@@ -16,8 +16,9 @@ use caiman::{
         relay::{Refusal, Reply, RoomId},
     },
     transfer::{
+        invitation,
         progress::Context,
-        rendezvous::{Meeting, OwnRelay, Places, Search, meet_sender, wait_for_receiver},
+        rendezvous::{Call, Meeting, OwnRelay, Places, Search, meet_sender, wait_for_receiver},
     },
 };
 use support::{Client, TestRelay, engine::within, waiting_sender};
@@ -78,8 +79,10 @@ impl Waiting {
             OwnRelay { address: at(own.addr).address, announced: announce, unneeded: unneeded.clone() };
         let places = Places { relays, own: Some(beside) };
         let (context, told, snapshots) = context();
-        let task =
-            tokio::spawn(async move { wait_for_receiver(places, choice, Duration::ZERO, &context).await });
+        let task = tokio::spawn(async move {
+            let (line, _nobody_follows) = invitation::line();
+            wait_for_receiver(Call::Code(choice, places), &line, Duration::ZERO, &context).await
+        });
         Self { own, unneeded, announced, told, snapshots, task }
     }
 

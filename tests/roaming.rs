@@ -75,18 +75,19 @@ fn an_address_that_is_gone_is_noticed_without_a_silence_and_told_to_the_other_si
     });
     let mut sender = caiman(&["send", "--json", "--rate", "8MB", "--server"]);
     sender.arg(format!("127.0.0.1:{port}")).arg(&path);
+    sender.env("CAIMAN_LOG", "caiman::transfer=debug");
     let mut sending = network.enter(&sender);
     let code = sending.code();
     let mut receiver = caiman(&["receive", "--json", "--yes", &code, "--server"]);
     receiver.arg(format!("10.9.9.3:{port}")).arg("--out").arg(target.path());
+    receiver.env("CAIMAN_LOG", "caiman::transfer=debug");
     let mut receiving = network.enter(&receiver);
     receiving.moving();
     network.change_address();
-    // A side that only doubts a silent connection says nothing of the kind until it is back on another.
-    for side in [&mut receiving, &mut sending] {
-        side.event_where("connection", |event| event["connection"] == "looking for the other side");
-        side.event_where("connection", |event| event["connection"] == "up");
-    }
+    let logs = |line: &'static str| move |logged: &str| logged.contains(line).then_some(());
+    receiving.says("its address's end", logs("this machine has lost the address of a connection"));
+    // A side that only doubts a silent connection keeps it until it is back on another.
+    sending.says("the other side's leaving", logs("a connection is lost"));
     sending.wait().exits(0);
     receiving.wait().exits(0);
     assert!(fs::read(target.path().join("large")).unwrap() == fs::read(&path).unwrap());

@@ -268,6 +268,7 @@ impl Window {
             patience: PATIENCE,
             // Where the two met already is no question of the setting.
             path_mode: settings.path_mode,
+            entrance: settings.entrance(),
             unfinished: self.unfinished.clone(),
         };
         let id = self.engine.new_id();

@@ -47,6 +47,7 @@ fn everything_set() -> Settings {
         lanes: 3,
         bytes_per_sec: Some(20_000_000),
         code_words: 6,
+        receivers: 5,
         appearance: Appearance::Dark,
         scale: 1.1,
         language: Some("de".to_owned()),

@@ -396,6 +396,7 @@ impl Control {
         }
         let now = Instant::now();
         if self.wire.as_mut().is_some_and(|wire| wire.has_lost_its_address(now)) {
+            tracing::debug!("this machine has lost the address of a connection");
             self.left = self.seat.take();
             self.lose(TransferError::PeerLost)?;
             // What has been tried from there waits for answers that can't come.
@@ -484,6 +485,7 @@ impl Control {
         if self.home.patience == Duration::ZERO {
             return Err(reason);
         }
+        tracing::debug!(%reason, "a connection is lost");
         self.wire = None;
         self.lost_at = Some(Instant::now());
         self.home.context.update(|progress| progress.connection = Connection::LookingForPeer);

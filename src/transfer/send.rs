@@ -79,6 +79,8 @@ pub struct Terms {
     pub entrance: Entrance,
 }
 
+/// Most receivers of one code.
+pub const MAX_RECEIVERS: u16 = 16;
 /// No more pages are queued while the other side may not have heard so many bytes. Bounds the memory for them, and how fast
 /// an offer travels far: a MiB each round trip.
 const MAX_BACKLOG: usize = 20 * PAGE_BYTES;

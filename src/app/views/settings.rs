@@ -20,9 +20,9 @@ use crate::{
         words::Words,
     },
     code::MAX_DRAWN_WORDS,
-    engine::PathMode,
+    engine::{MAX_RECEIVERS, PathMode},
     protocol::relay::MAX_LANES,
-    settings::{Appearance, HostRelay, MAX_RECEIVERS, ReduceMotion, WindowSystem},
+    settings::{Appearance, HostRelay, ReduceMotion, WindowSystem},
     transfer::show::Shown,
 };
 
