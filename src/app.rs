@@ -350,7 +350,7 @@ impl Window {
                 self.command(Command::Add(id, paths));
             }
             Some(id) if self.state.card(id).is_some_and(|card| card.takes_more()) => {
-                self.send_after(id, paths)
+                self.send_after(id, paths);
             }
             _ => self.send_paths(paths),
         }

@@ -26,7 +26,7 @@ fn drawn() -> CodePhrase {
     CodePhrase::generate(INVITATION_WORDS).unwrap()
 }
 
-fn invitation(code: impl ToString, instead: bool) -> FromSender {
+fn invitation(code: &impl ToString, instead: bool) -> FromSender {
     FromSender::Invitation { code: code.to_string(), instead }
 }
 
@@ -67,7 +67,7 @@ async fn an_invitation_to_what_is_no_drawn_code_is_refused() {
         ["", "acid", "blue-horse-7731-kitchen-and-more", five.as_str(), &long, &link, "\0\0\0", "-----"];
     for text in none {
         for instead in [false, true] {
-            let (ended, last_word) = receive(&mut stage, &[invitation(text, instead)]).await;
+            let (ended, last_word) = receive(&mut stage, &[invitation(&text, instead)]).await;
             assert!(is_misbehaviour(&ended, &Misbehaviour::Invitation), "{text:?}: {:?}", ended.result);
             assert_eq!(last_word, Some(Trouble::Misbehaved));
             assert!(ended.notices.iter().all(|notice| !matches!(notice, Notice::Invited { .. })));
@@ -81,9 +81,9 @@ async fn what_replaces_the_offer_comes_before_it() {
     let mut stage = Stage::new().await;
     let [offer, end] = empty_offer();
     let out_of_turn = Misbehaviour::OutOfTurn("invitation");
-    let (ended, _) = receive(&mut stage, &[offer.clone(), invitation(drawn(), true)]).await;
+    let (ended, _) = receive(&mut stage, &[offer.clone(), invitation(&drawn(), true)]).await;
     assert!(is_misbehaviour(&ended, &out_of_turn), "{:?}", ended.result);
-    let (ended, _) = receive(&mut stage, &[offer, end, invitation(drawn(), true)]).await;
+    let (ended, _) = receive(&mut stage, &[offer, end, invitation(&drawn(), true)]).await;
     // Whatever it thinks of an empty offer, it goes nowhere.
     assert!(ended.result.is_err(), "{:?}", ended.result);
 }
@@ -98,7 +98,7 @@ async fn nobody_is_sent_on_twice() {
         let mut peer = waiting.meet().await;
         peer.say(&invitation(&second, true)).await;
         let mut peer = again.meet().await;
-        peer.say(&invitation(drawn(), true)).await;
+        peer.say(&invitation(&drawn(), true)).await;
         peer.last_word().await
     };
     let (ended, last_word) = tokio::join!(stage.receive(&first, None, accept), hostile);
@@ -113,7 +113,7 @@ async fn who_is_sent_on_to_nobody_gives_up() {
     let waiting = WaitingSender::new(stage.relay.addr, &code).await;
     let hostile = async {
         let mut peer = waiting.meet().await;
-        peer.say(&invitation(drawn(), true)).await;
+        peer.say(&invitation(&drawn(), true)).await;
         // The receiver has heard it, and leaves.
         while peer.hear::<FromReceiver>().await.is_some() {}
     };
@@ -124,7 +124,7 @@ async fn who_is_sent_on_to_nobody_gives_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn there_are_only_so_many_invitations() {
     let mut stage = Stage::new().await;
-    let invitations: Vec<_> = (0..=MAX_INVITATIONS).map(|_| invitation(drawn(), false)).collect();
+    let invitations: Vec<_> = (0..=MAX_INVITATIONS).map(|_| invitation(&drawn(), false)).collect();
     let (ended, last_word) = receive(&mut stage, &invitations).await;
     assert!(is_misbehaviour(&ended, &Misbehaviour::Invitation), "{:?}", ended.result);
     assert_eq!(last_word, Some(Trouble::Misbehaved));

@@ -1,5 +1,5 @@
 //! `caimanw`, which opens the window without a terminal: it hands everything to the program beside it.
-
+#![allow(clippy::unwrap_used)]
 #![cfg(unix)]
 
 use std::{

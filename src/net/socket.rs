@@ -91,7 +91,7 @@ pub async fn connect_to_any(
                     Err(error) => failure = error,
                 }
             }
-            Some(tried) = tries.join_next() => match tried.expect("connecting doesn't panic") {
+            Some(connected) = tries.join_next() => match connected.expect("connecting doesn't panic") {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failure = error,
             },

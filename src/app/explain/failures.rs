@@ -110,21 +110,10 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             explained(words.say("err-peer-cancelled"), at.removed(words), next)
         }
         // A person's own wish needs no advice.
-        E::Cancelled | E::Declined => Explained {
-            happened: words.say(if matches!(error, E::Declined) {
-                "err-you-declined"
-            } else {
-                "err-cancelled"
-            }),
-            lost: at.removed(words),
-            next: String::new(),
-        },
+        E::Declined => unadvised(words.say("err-you-declined"), at.removed(words)),
+        E::Cancelled => unadvised(words.say("err-cancelled"), at.removed(words)),
         // What arrived moves on with the other one.
-        E::GaveWay => Explained {
-            happened: words.say("err-gave-way"),
-            lost: words.say("lost-used-there"),
-            next: String::new(),
-        },
+        E::GaveWay => unadvised(words.say("err-gave-way"), words.say("lost-used-there")),
         E::PeerLost => {
             let next = at.either("next-check-send", "next-check-ask");
             explained(words.say("err-peer-lost"), at.broken_off(words), next)
@@ -186,6 +175,11 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             explained(happened, nothing_moved(), next)
         }
     }
+}
+
+/// What needs nothing to be done.
+fn unadvised(happened: String, lost: String) -> Explained {
+    Explained { happened, lost, next: String::new() }
 }
 
 /// What can't be done at all, and the key of what to do instead.
