@@ -345,13 +345,12 @@ impl Window {
         if paths.is_empty() {
             return;
         }
-        match onto {
-            Some(id) if self.state.card(id).is_some_and(|card| card.is_waiting() && !card.is_text()) => {
-                self.command(Command::Add(id, paths));
+        let card = self.state.cards.iter().find(|card| Some(card.id) == onto);
+        match card {
+            Some(card) if self.state.takes_additions(card) => {
+                self.command(Command::Add(card.id, paths));
             }
-            Some(id) if self.state.card(id).is_some_and(|card| card.takes_more()) => {
-                self.send_after(id, paths);
-            }
+            Some(card) if card.takes_more() => self.send_after(card.id, paths),
             _ => self.send_paths(paths),
         }
     }

@@ -178,6 +178,11 @@ impl State {
         self.cards.iter().filter(move |card| card.branch_of() == Some(of))
     }
 
+    /// Whether something can still be added to what a send will offer: it is fixed once the first of several has come.
+    pub(super) fn takes_additions(&self, card: &Card) -> bool {
+        card.is_waiting() && !card.is_text() && self.branches(card.id).next().is_none()
+    }
+
     /// The card of a transfer.
     pub(super) fn card(&mut self, id: TaskId) -> Option<&mut Card> {
         self.cards.iter_mut().find(|card| card.id == id)

@@ -3,7 +3,7 @@
 //! [`Opener::begin`] how much follows, and hands that over whole.
 //!
 //! The plaintext is AES-256-CBC with PKCS#7 under fresh random IVs (NIST SP 800-38A, appendix C): one chain in a record of
-//! metadata, eight side by side in one of data, each under an IV of its own ([`super::chains`] says why). A keyed BLAKE3
+//! metadata, eight side by side in one of data, each under an IV of its own (`chains` says why). A keyed BLAKE3
 //! tag over everything before it is checked in constant time before anything is decrypted, so a forger learns
 //! nothing from padding.
 //!

@@ -2,7 +2,7 @@
 //! that was guessed at too often.
 //!
 //! A room can be in several places at once: on a relay that both know, and on one that runs beside the sender, which
-//! the local network is told of. [`sender`] waits in all of them, [`receiver`] looks in all of them, and the first in which
+//! the local network is told of. `sender` waits in all of them, `receiver` looks in all of them, and the first in which
 //! the code is proven wins.
 
 mod receiver;

@@ -108,6 +108,7 @@ fn each_receiver_has_a_row_with_its_own_progress_and_controls() {
     let of = for_three(&mut screen);
     assert!(screen.shows(&came(&screen, 0)) && screen.control(&screen.say("copy-code")).is_some());
     let one = comes(&mut screen, of);
+    assert!(screen.control(&screen.say("add-files")).is_none(), "the first one was offered what there was");
     let two = comes(&mut screen, of);
     assert!(screen.shows(&came(&screen, 2)), "{:#?}", screen.texts());
     screen.notice(one, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });

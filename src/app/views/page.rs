@@ -200,7 +200,7 @@ fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut Car
                 }
                 part(ui, "branches", |ui| branches::branches_ui(ui, card, state, view));
             });
-            if (card.is_waiting() && !card.is_text()) || card.takes_more() {
+            if state.takes_additions(card) || card.takes_more() {
                 rects.push((card.id, drawn.response.rect));
             }
         });

@@ -174,7 +174,8 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
             return;
         }
         let add = view.say("add-files");
-        if Button::new(Kind::Secondary, &add).icon(Icon::Plus).ui(ui).clicked() {
+        if state.takes_additions(card) && Button::new(Kind::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()
+        {
             view.act(Action::PickFilesFor(card.id));
         }
         let list = view.say(if card.folds.list { "hide-list" } else { "show-list" });
