@@ -132,7 +132,7 @@ for-several = Der Code gilt für { $most } Personen. { $came ->
     [one] Eine ist gekommen.
    *[other] { $came } sind gekommen.
 }
-asked-by-itself = Wer die anderen Dateien bekommt, wird von selbst gefragt. Ein Code ist nicht nötig.
+asked-by-itself = Wer die anderen Dateien bekommt, wird gleich gefragt. Ein Code ist nicht nötig.
 pass-on-several = Lesen Sie den anderen die vier Wörter vor oder senden Sie ihnen den Einladungslink. Jeder bekommt eine eigene Übertragung.
 wrong-try = Jemand hat einen falschen Code versucht. { $left ->
     [one] Noch ein falscher Versuch, und dieser Code ist ungültig.

@@ -133,7 +133,7 @@ for-several = The code is good for { $most } people. { $came ->
     [one] One has come.
    *[other] { $came } have come.
 }
-asked-by-itself = The person who gets the other files is asked by itself. No code is needed.
+asked-by-itself = The person who gets the other files is asked right away. No code is needed.
 pass-on-several = Read the four words to the others, or send them the invite link. Each gets a transfer of their own.
 wrong-try = Somebody tried a wrong code. { $left ->
     [one] One more wrong try and this code is retired.
