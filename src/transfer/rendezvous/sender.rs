@@ -418,7 +418,8 @@ impl Waiting<'_> {
             let mut paired = joined.paired().await?;
             let turn = self.tries.acquire().await.expect("nothing closes it");
             self.context.enter(Phase::Handshake);
-            let left = u8::try_from(self.tries.available_permits()).unwrap_or(MAX_TRIES);
+            // Whoever else answers at this moment has not been wrong yet.
+            let left = self.tries_left.load(Ordering::Relaxed).saturating_sub(1);
             let answered = greeting.answer(&mut paired.stream, left).await;
             match &answered {
                 Err(TransferError::WrongCode { .. }) => turn.forget(),
