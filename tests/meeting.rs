@@ -37,6 +37,22 @@ async fn a_code_that_nobody_waits_under_is_named_as_that() {
     );
 }
 
+/// It leaves the room whenever somebody else has tried a code, and comes back at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_is_away_for_a_moment_is_found() {
+    let world = World::new().await;
+    fs::write(world.from("x"), "x").unwrap();
+    let code = own("blue-horse-7731-kitchen");
+    let mut receiving = world.receiver.receive(world.receive_order(code.clone()));
+    while world.relay.metric("joins_total").await == 0 {}
+    let order = world.send_order(world.paths(&["x"]));
+    let mut sending = world.sender.send(SendOrder { code: CodeChoice::Own(code), ..order });
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    receiving.report().await;
+    sending.report().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn three_wrong_codes_retire_the_right_one() {
     // The last part below asks again and again.

@@ -35,10 +35,14 @@ const LOCAL_LIMIT: Duration = Duration::from_secs(3);
 /// How long a sender that answers keeps the others from being asked for their proof. An honest one needs a round trip; a
 /// silent one must not bar the way to it.
 const TURN: Duration = Duration::from_secs(3);
-
 /// How long a sender that is there is waited for while it is busy with somebody else: it may serve several, one after the
 /// other, and each may take its time for the handshake.
 const BUSY_LIMIT: Duration = Duration::from_secs(30);
+/// How long a room is asked for that is not there: its sender leaves it for a moment when somebody else has tried a code or
+/// talked nonsense, and is outside while it looks for a lost relay.
+const AWAY_LIMIT: Duration = Duration::from_secs(1);
+/// How soon such a room is asked for again.
+const AWAY_PAUSE: Duration = Duration::from_millis(500);
 /// The same where the other side has just said that it waits, and something may have come in between.
 const INVITED_LIMIT: Duration = Duration::from_secs(15);
 /// How soon it is asked again, and how rarely at most.
@@ -175,15 +179,15 @@ pub async fn meet_again(
     }
 }
 
-/// Enters the code's room, as soon as nobody else is in it with the sender.
+/// Enters the code's room, as soon as the sender is in it and nobody else.
 async fn enter(
     relay: &RelayChoice,
     is_local: bool,
     code: &CodePhrase,
 ) -> Result<(Place, Paired), TransferError> {
     let connect_limit = if is_local { LOCAL_CONNECT_LIMIT } else { CONNECT_LIMIT };
-    let end = Instant::now() + BUSY_LIMIT;
-    let mut pause = FIRST_PAUSE;
+    let start = Instant::now();
+    let (mut away_since, mut pause) = (None, FIRST_PAUSE);
     loop {
         // A place of its own for every visit: two that lead into the same room must not push each other out.
         let place = place()?;
@@ -192,12 +196,18 @@ async fn enter(
             Ok(joined) => joined.paired().await,
             Err(error) => Err(error),
         };
-        match entered {
-            Err(RelayClientError::Refused(Refusal::RoleTaken)) if Instant::now() < end => {
+        match &entered {
+            Err(RelayClientError::Refused(Refusal::RoleTaken)) if start.elapsed() < BUSY_LIMIT => {
+                away_since = None;
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            entered => return Ok((place, entered?)),
+            Err(RelayClientError::Refused(Refusal::NoSuchRoom))
+                if away_since.get_or_insert_with(Instant::now).elapsed() < AWAY_LIMIT =>
+            {
+                sleep(AWAY_PAUSE).await;
+            }
+            _ => return Ok((place, entered?)),
         }
     }
 }
