@@ -232,16 +232,7 @@ impl Window {
         // What is to be gone on with is found where it is.
         let resume = &self.state.unfinished.resume;
         let folder = resume.as_ref().map_or(self.state.save_folder.as_path(), Resume::folder);
-        let order = ReceiveOrder {
-            code: code.clone(),
-            relays,
-            output: Output::Folder(folder.to_owned()),
-            lanes: settings.lanes,
-            patience: PATIENCE,
-            path_mode: settings.path_mode,
-            entrance: settings.entrance(),
-            unfinished: self.unfinished.clone(),
-        };
+        let order = self.receive_order(code.clone(), relays, folder.to_owned());
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
             self.state.add(id, Direction::Receiving, Origin::Code { code, server });
@@ -259,21 +250,26 @@ impl Window {
     /// Looks for what the sender of a transfer has besides. It is offered like anything else, and goes to the same folder.
     pub(super) fn follow(&mut self, from: TaskId, code: CodePhrase, relay: RelayChoice) {
         let folder = self.state.card(from).and_then(|card| card.folder.clone());
-        let settings = &self.state.settings;
-        let order = ReceiveOrder {
-            code,
-            relays: vec![relay],
-            output: Output::Folder(folder.unwrap_or_else(|| self.state.save_folder.clone())),
-            lanes: settings.lanes,
-            patience: PATIENCE,
-            // Where the two met already is no question of the setting.
-            path_mode: settings.path_mode,
-            entrance: settings.entrance(),
-            unfinished: self.unfinished.clone(),
-        };
+        let folder = folder.unwrap_or_else(|| self.state.save_folder.clone());
+        // Where the two met already is no question of the setting.
+        let order = self.receive_order(code, vec![relay], folder);
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
             self.state.add(id, Direction::Receiving, Origin::Invitation);
+        }
+    }
+
+    fn receive_order(&self, code: CodePhrase, relays: Vec<RelayChoice>, folder: PathBuf) -> ReceiveOrder {
+        let settings = &self.state.settings;
+        ReceiveOrder {
+            code,
+            relays,
+            output: Output::Folder(folder),
+            lanes: settings.lanes,
+            patience: PATIENCE,
+            path_mode: settings.path_mode,
+            entrance: settings.entrance(),
+            unfinished: self.unfinished.clone(),
         }
     }
 
@@ -387,10 +383,11 @@ impl Window {
         }
     }
 
-    /// Offers a code that was found on the clipboard, once, unless it is one of this window's own.
+    /// Offers a code that was found on the clipboard, once, unless it is one of this window's own or taken already.
     fn look_for_code(&mut self, text: Option<String>) {
         let Some(text) = text.map(|text| text.trim().to_owned()) else { return };
-        let is_new = self.last_offered.as_ref() != Some(&text) && !self.state.is_own_code(&text);
+        let is_known = self.state.is_own_code(&text) || self.state.has_taken_code(&text);
+        let is_new = self.last_offered.as_ref() != Some(&text) && !is_known;
         let is_typed = !self.state.field.text.is_empty();
         if is_new && !is_typed && is_listed_code(&text) {
             self.last_offered = Some(text.clone());

@@ -354,6 +354,13 @@ impl State {
         self.cards.iter().any(|card| card.code.as_ref() == Some(invite.code()))
     }
 
+    /// Whether a card of this window receives, or has received, under this code or invite link.
+    pub(super) fn has_taken_code(&self, text: &str) -> bool {
+        let Ok(invite) = code::parse_any(text) else { return false };
+        let is_its = |origin: &Origin| matches!(origin, Origin::Code { code, .. } if code == invite.code());
+        self.cards.iter().any(|card| is_its(&card.origin))
+    }
+
     /// Whether a card has ended, so that it may be taken away.
     pub(super) fn has_ended(&self) -> bool {
         self.cards.iter().any(|card| card.end.is_some() && card.branch_of().is_none())

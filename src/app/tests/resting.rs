@@ -44,6 +44,19 @@ fn told(screen: &mut Screen, standstill: Standstill) -> String {
 }
 
 #[test]
+fn how_far_a_resting_transfer_has_come_is_whole_in_a_small_window() {
+    for language in ["en", "de"] {
+        let mut screen = Screen::sized(800.0, 600.0, |settings| settings.language = Some(language.into()));
+        moving(&mut screen, Direction::Sending);
+        for (here, there) in [(true, false), (false, true), (true, true)] {
+            let far = progress(Phase::Moving, 1234 * MIB, 3456 * MIB);
+            screen.progress(Progress { paused: Paused { here, there }, lanes: 0, ..far });
+            assert!(screen.paints("35 %"), "{language}: {:#?}", screen.texts());
+        }
+    }
+}
+
+#[test]
 fn a_pause_is_a_button_on_both_sides_and_says_who_wants_it() {
     for direction in [Direction::Sending, Direction::Receiving] {
         let mut screen = Screen::new();

@@ -272,11 +272,11 @@ impl Screen {
         self.nodes().find(|node| name_of(node) == name).map(|node| node.rect())
     }
 
-    /// Whether this was painted, such as what lies over the window while files are held over it.
+    /// Whether this was painted and not cut off, such as what lies over the window while files are held over it.
     pub(super) fn paints(&self, part: &str) -> bool {
         fn paints(shape: &Shape, part: &str) -> bool {
             match shape {
-                Shape::Text(text) => text.galley.text().contains(part),
+                Shape::Text(text) => !text.galley.elided && text.galley.text().contains(part),
                 Shape::Vec(shapes) => shapes.iter().any(|shape| paints(shape, part)),
                 _ => false,
             }

@@ -243,6 +243,18 @@ fn a_code_on_the_clipboard_is_offered_once_and_an_own_one_never() {
 }
 
 #[test]
+fn a_code_on_the_clipboard_that_is_received_already_is_not_offered() {
+    let mut screen = Screen::new();
+    screen.made_up(Direction::Receiving);
+    screen.outcome(Outcome::Clipboard {
+        why: Why::Look,
+        files: Vec::new(),
+        text: Some(made_up::CODE.to_owned()),
+    });
+    assert!(screen.window().state.offered_code.is_none());
+}
+
+#[test]
 fn what_is_left_out_is_counted_and_named_on_demand() {
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Sending);

@@ -23,8 +23,9 @@ use crate::{
     transfer::show::Shown,
 };
 
-/// How wide a card must be for the graph.
+/// How wide a card must be for the graph; and at rest, when it has more to say beside it.
 const ROOM_FOR_GRAPH: f32 = 560.0;
+const ROOM_FOR_GRAPH_AT_REST: f32 = 760.0;
 const SPEED_WIDTH: f32 = 92.0;
 const TROUBLE_ROW: f32 = 24.0;
 /// As many troubles are named at once.
@@ -131,7 +132,8 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         _ => (Icon::ArrowDown, p.accent),
     };
     let is_under_way = card.is_under_way();
-    let has_graph = is_under_way && ui.available_width() >= ROOM_FOR_GRAPH;
+    let room = if standstill.is_some() { ROOM_FOR_GRAPH_AT_REST } else { ROOM_FOR_GRAPH };
+    let has_graph = is_under_way && ui.available_width() >= room;
     let more = view.words.tell("more-named", &[("name", name.as_str().into())]);
     let (mut cancels, mut pauses, mut sends_more) = (false, None, false);
     let right = |ui: &mut Ui| {
