@@ -1,0 +1,81 @@
+//! The contestants, in turns.
+
+mod caiman;
+mod others;
+mod plain;
+mod process;
+mod settings;
+mod site;
+mod table;
+mod tar;
+
+use std::io::{self, Write};
+
+use settings::{Settings, Task};
+use site::Site;
+use table::{Row, Table};
+
+/// How one transfer went.
+pub(crate) struct Run {
+    /// From the receiver's start until both sides have ended.
+    pub(crate) seconds: f64,
+    /// The part of that in which bytes moved and were checked, where a contestant tells.
+    pub(crate) moving: Option<f64>,
+    /// What each process took, by its part.
+    pub(crate) processes: Vec<(&'static str, process::Usage)>,
+}
+
+/// Somebody who can do a task.
+pub(crate) struct Contestant {
+    pub(crate) name: String,
+    pub(crate) run: Box<dyn Fn(&Site) -> Run>,
+}
+
+pub(crate) fn main() {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    // Cargo says that this is a benchmark.
+    args.retain(|arg| arg != "--bench");
+    if plain::serves(&args) {
+        return;
+    }
+    let settings = Settings::read(&args);
+    println!("{}", settings.describe());
+    for task in settings.tasks() {
+        compare(&settings, task);
+    }
+}
+
+fn compare(settings: &Settings, task: Task) {
+    let site = Site::new(settings, task);
+    let (contestants, absent) = contestants(settings, task);
+    let mut rows: Vec<Row> = contestants.iter().map(|contestant| Row::new(&contestant.name)).collect();
+    print!("\n{}: ", task.describe(settings));
+    // The first round warms the page cache and counts for nobody.
+    for round in 0..=settings.rounds {
+        for (contestant, row) in contestants.iter().zip(&mut rows) {
+            let run = (contestant.run)(&site);
+            site.check_and_clear();
+            if round > 0 {
+                row.push(run);
+            }
+            print!(".");
+            let _ = io::stdout().flush();
+        }
+    }
+    println!("\n\n{}", Table { rows: &rows, bytes: site.bytes });
+    for name in absent {
+        println!("- {name}: absent");
+    }
+}
+
+/// Who takes part in a task, the one that others are measured by first; and who would if it were here.
+fn contestants(settings: &Settings, task: Task) -> (Vec<Contestant>, Vec<&'static str>) {
+    let mut present = match task {
+        Task::Large => plain::contestants(),
+        Task::Small => tar::contestants(),
+    };
+    present.extend(caiman::contestants(settings));
+    let (others, absent) = others::contestants();
+    present.extend(others);
+    (present, absent)
+}

@@ -1,0 +1,121 @@
+//! The program itself: its relay, and transfers through that or around it.
+
+use std::{
+    io::{Read, Write},
+    iter,
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use super::{Contestant, Run, process::Running, process::Usage, settings::Settings, site::Site};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_caiman");
+
+/// A relay in a process of its own.
+pub(crate) struct Relay {
+    process: Running,
+    pub(crate) address: SocketAddr,
+    metrics: SocketAddr,
+}
+
+impl Relay {
+    /// With eight data ports, as usual.
+    pub(crate) fn start(binary: &Path, home: &Path) -> Self {
+        let first = free_ports(8);
+        let ports = format!("{first}-{}", first + 7);
+        let args =
+            ["relay", "--host", "127.0.0.1", "--port", "0", "--metrics", "127.0.0.1:0", "--data-ports"];
+        let mut command = command(binary, home);
+        let mut process = Running::start("relay", command.args(args).arg(ports));
+        let address = process.says("its address", |line| {
+            line.strip_prefix("Relay listening on ")?.split(',').next()?.parse().ok()
+        });
+        let metrics = process.says("where its metrics are", |line| {
+            line.strip_prefix("Metrics on http://")?.strip_suffix("/metrics")?.parse().ok()
+        });
+        Self { process, address, metrics }
+    }
+
+    /// Stops it. Gives what it took, and how many bytes went over its lanes.
+    pub(crate) fn stop(self) -> (Usage, u64) {
+        let mut connection = TcpStream::connect(self.metrics).unwrap();
+        connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        connection.read_to_string(&mut text).unwrap();
+        let lanes = text.lines().find_map(|line| {
+            line.strip_prefix("caiman_relay_relayed_bytes_total{kind=\"lane\"} ")?.parse().ok()
+        });
+        (self.process.stop(), lanes.expect("the relay counts bytes"))
+    }
+}
+
+/// This build and others, through a relay and around it.
+pub(crate) fn contestants(settings: &Settings) -> Vec<Contestant> {
+    let this = ("caiman".to_owned(), PathBuf::from(BINARY));
+    let others = settings.other_builds.iter().map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        (name.into_owned(), path.clone())
+    });
+    let builds = iter::once(this).chain(others);
+    let both = builds.flat_map(|(name, binary)| {
+        [("relay", true), ("direct", false)].map(|(way, through_relay)| {
+            let binary = binary.clone();
+            let run = move |site: &Site| transfer(&binary, site, through_relay);
+            Contestant { name: format!("{name}, {way}"), run: Box::new(run) }
+        })
+    });
+    both.collect()
+}
+
+fn transfer(binary: &Path, site: &Site, through_relay: bool) -> Run {
+    let relay = Relay::start(binary, &site.home());
+    let server = relay.address.to_string();
+    let path = if through_relay { "relay" } else { "auto" };
+    let common = ["--json", "--server", &server, "--path", path];
+    let mut command = command(binary, &site.home());
+    let mut sender = Running::start("sender", command.arg("send").args(common).arg(site.source()));
+    let code = sender.says("its code", |line| {
+        let event = event(line, "code")?;
+        Some(event["code"].as_str()?.to_owned())
+    });
+    let started = Instant::now();
+    let mut command = self::command(binary, &site.home());
+    command.args(["receive", &code, "--yes", "--out"]).arg(site.target()).args(common);
+    let receiver = Running::start("receiver", &mut command);
+    let (receiver, said) = receiver.end();
+    let (sender, _) = sender.end();
+    let seconds = started.elapsed().as_secs_f64();
+    let at = |name| said.iter().find_map(|(at, line)| event(line, name).map(|_| *at));
+    let moving = at("done").zip(at("accepted")).map(|(end, start)| (end - start).as_secs_f64());
+    let (relay, relayed) = relay.stop();
+    let is_as_told = if through_relay { relayed >= site.bytes } else { relayed < site.bytes / 10 };
+    assert!(is_as_told, "{relayed} of {} bytes went over the relay's lanes", site.bytes);
+    Run { seconds, moving, processes: vec![("sender", sender), ("relay", relay), ("receiver", receiver)] }
+}
+
+fn event(line: &str, name: &str) -> Option<serde_json::Value> {
+    let event: serde_json::Value = serde_json::from_str(line).ok()?;
+    (event["event"] == name).then_some(event)
+}
+
+/// Without the settings of whoever runs this.
+fn command(binary: &Path, home: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for name in
+        ["CAIMAN_CODE", "CAIMAN_SERVER", "CAIMAN_PASSWORD", "CAIMAN_LOG", "CAIMAN_PORT", "CAIMAN_PATH"]
+    {
+        command.env_remove(name);
+    }
+    command.env("CAIMAN_CONFIG_DIR", home).env("CAIMAN_DATA_DIR", home).stdin(Stdio::null());
+    command
+}
+
+/// The first of so many ports in a row that nobody has.
+pub(crate) fn free_ports(count: u16) -> u16 {
+    let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let first =
+        (20_000..30_000).step_by(usize::from(count)).find(|first| (*first..first + count).all(is_free));
+    first.expect("some ports are free")
+}

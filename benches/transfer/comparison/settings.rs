@@ -1,0 +1,81 @@
+//! What is measured, from the environment: `BENCH_MIB` (size of the large file), `BENCH_FILES` (number of small ones),
+//! `BENCH_ROUNDS`, `BENCH_DIR` (where files are; a file system in memory leaves the disk out), `BENCH_TASKS` (`large`,
+//! `small`). `OTHER_CAIMAN` names other builds of the program, as PATH does folders, measured beside this one;
+//! `CROC` and `WORMHOLE_RS` are programs of others.
+
+use std::{env, path::PathBuf};
+
+const MIB: u64 = 1024 * 1024;
+
+/// See the module.
+pub(crate) struct Settings {
+    pub(crate) large_bytes: u64,
+    pub(crate) small_files: usize,
+    pub(crate) rounds: usize,
+    pub(crate) dir: PathBuf,
+    pub(crate) other_builds: Vec<PathBuf>,
+    tasks: Vec<Task>,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// One large file.
+    Large,
+    /// Many files of 0.1 to 8 KB.
+    Small,
+}
+
+impl Settings {
+    /// From the environment; `--quick` stands for small numbers where it says nothing.
+    pub(crate) fn read(args: &[String]) -> Self {
+        let is_quick = args.iter().any(|arg| arg == "--quick");
+        let number = |name: &str, usual: u64, quick: u64| match env::var(name) {
+            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is no number")),
+            Err(_) => {
+                if is_quick {
+                    quick
+                } else {
+                    usual
+                }
+            }
+        };
+        let tasks = env::var("BENCH_TASKS").unwrap_or_else(|_| "large,small".to_owned());
+        let tasks = tasks.split(',').map(|name| match name {
+            "large" => Task::Large,
+            "small" => Task::Small,
+            other => panic!("there is no task {other}"),
+        });
+        Self {
+            large_bytes: number("BENCH_MIB", 1024, 128) * MIB,
+            small_files: number("BENCH_FILES", 10_000, 2_000) as usize,
+            rounds: number("BENCH_ROUNDS", 5, 2) as usize,
+            dir: env::var_os("BENCH_DIR").map_or_else(env::temp_dir, PathBuf::from),
+            other_builds: env::var_os("OTHER_CAIMAN")
+                .map_or_else(Vec::new, |paths| env::split_paths(&paths).collect()),
+            tasks: tasks.collect(),
+        }
+    }
+
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = Task> {
+        self.tasks.iter().copied()
+    }
+
+    /// What this was measured on, for whoever keeps the table.
+    pub(crate) fn describe(&self) -> String {
+        let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        let model = model.map_or("an unknown processor", |(_, name)| name);
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        format!("{model}, {cores} cores; {} rounds, medians", self.rounds)
+    }
+}
+
+impl Task {
+    pub(crate) fn describe(self, settings: &Settings) -> String {
+        match self {
+            Self::Large => format!("One file of {} MiB", settings.large_bytes / MIB),
+            Self::Small => format!("{} files of 0.1 to 8 KB", settings.small_files),
+        }
+    }
+}

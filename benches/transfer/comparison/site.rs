@@ -1,0 +1,106 @@
+//! Where a task happens: what is sent, where it goes, and the check that it arrived.
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use super::settings::{Settings, Task};
+
+/// See the module. Gone when it is dropped.
+pub(crate) struct Site {
+    folder: TempDir,
+    /// Of everything that is sent.
+    pub(crate) bytes: u64,
+    files: usize,
+}
+
+impl Site {
+    pub(crate) fn new(settings: &Settings, task: Task) -> Self {
+        let folder = tempfile::Builder::new().prefix("caiman-bench").tempdir_in(&settings.dir).unwrap();
+        let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
+        fs::create_dir(folder.path().join("target")).unwrap();
+        let source = folder.path().join("source");
+        let (files, bytes) = match task {
+            Task::Large => {
+                noise.write(&source, settings.large_bytes);
+                (1, settings.large_bytes)
+            }
+            Task::Small => {
+                let mut bytes = 0;
+                for number in 0..settings.small_files {
+                    let parent = source.join(format!("folder-{}", number / 100));
+                    if number % 100 == 0 {
+                        fs::create_dir_all(&parent).unwrap();
+                    }
+                    let size = 100 + noise.next() % 7900;
+                    noise.write(&parent.join(format!("file-{number}.txt")), size);
+                    bytes += size;
+                }
+                (settings.small_files, bytes)
+            }
+        };
+        Self { folder, bytes, files }
+    }
+
+    /// The file or the folder that is sent.
+    pub(crate) fn source(&self) -> PathBuf {
+        self.folder.path().join("source")
+    }
+
+    /// The folder into which it goes.
+    pub(crate) fn target(&self) -> PathBuf {
+        self.folder.path().join("target")
+    }
+
+    /// A folder for what a program wants to keep.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// Gives up if not everything has arrived.
+    pub(crate) fn check_and_clear(&self) {
+        let (mut files, mut bytes) = (0, 0);
+        count(&self.target(), &mut files, &mut bytes);
+        assert_eq!((files, bytes), (self.files, self.bytes), "what arrived is not what was sent");
+        fs::remove_dir_all(self.target()).unwrap();
+        fs::create_dir(self.target()).unwrap();
+    }
+}
+
+fn count(folder: &Path, files: &mut usize, bytes: &mut u64) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let metadata = entry.metadata().unwrap();
+        if metadata.is_dir() {
+            count(&entry.path(), files, bytes);
+        } else {
+            *files += 1;
+            *bytes += metadata.len();
+        }
+    }
+}
+
+/// Bytes that nobody can compress (xorshift).
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn write(&mut self, path: &Path, size: u64) {
+        let mut file = BufWriter::new(File::create(path).unwrap());
+        for _ in 0..size / 8 {
+            file.write_all(&self.next().to_le_bytes()).unwrap();
+        }
+        file.write_all(&vec![7; (size % 8) as usize]).unwrap();
+        file.flush().unwrap();
+    }
+}
