@@ -35,7 +35,7 @@ use crate::{
         Channel, Opener, Sealer, Side,
         record::{HEADER_LEN, plaintext_offset, sealed_len},
     },
-    net::client::RelayClientError,
+    net::{client::RelayClientError, socket},
     protocol::{
         Role,
         peer::{Way, Work},
@@ -105,6 +105,7 @@ impl SendLanes {
             return Ok(());
         };
         let mut stream = opened?;
+        socket::prefer_bbr(&stream);
         self.has_opened.store(true, Ordering::Relaxed);
         let _open = self.work.open_lane();
         let source = if self.outgoing.is_stream() { Work::Input } else { Work::Disk };
