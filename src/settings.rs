@@ -273,7 +273,7 @@ impl Default for Settings {
             relays: Vec::new(),
             host: HostRelay::default(),
             save_folder: None,
-            lanes: 8,
+            lanes: MAX_LANES,
             path_mode: PathMode::default(),
             direct_port: None,
             map_port: false,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use support::{
-    engine::{BLOCK, names_in},
+    engine::{BLOCK, CRAWL_BLOCKS, names_in},
     noise,
     process::{Running, Site, caiman, clean, feed, json_lines, run, text},
 };
@@ -405,12 +405,12 @@ fn an_interrupted_transfer_is_listed_and_can_be_discarded() {
     };
     let listed = unfinished(&["--json"]);
     let listed: serde_json::Value = serde_json::from_slice(&listed.exits(0).output).unwrap();
-    assert_eq!((&listed["names"][0], &listed["bytes"]), (&"large".into(), &(5 * BLOCK).into()));
+    assert_eq!((&listed["names"][0], &listed["bytes"]), (&"large".into(), &(CRAWL_BLOCKS * BLOCK).into()));
     assert!(listed["held"].as_u64().unwrap() >= BLOCK as u64, "{listed}");
     let id = listed["id"].as_str().unwrap();
     let said = unfinished(&[]);
     let line = String::from_utf8(said.exits(0).output.clone()).unwrap();
-    assert!(line.starts_with(id) && line.contains("large") && line.contains("1.2 MiB"), "{line}");
+    assert!(line.starts_with(id) && line.contains("large") && line.contains("20.0 MiB"), "{line}");
     unfinished(&["--discard", "nothing"]).exits(2);
     unfinished(&["--discard", id]).exits(0);
     assert_eq!(std::fs::read_dir(site.target.path()).unwrap().count(), 0);

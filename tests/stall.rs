@@ -123,7 +123,13 @@ async fn an_output_that_takes_nothing_is_named_on_both_sides() {
 #[tokio::test]
 async fn a_limit_that_lets_nothing_pass_for_long_is_named_on_both_sides() {
     let world = World::new().await;
-    let (mut sending, mut receiving) = world.crawl("file").await;
+    fs::write(world.from("file"), noise(3, 5 * BLOCK)).unwrap();
+    // A block in sixteen seconds.
+    let bytes_per_sec = Some(BLOCK as u64 / 16);
+    let order = SendOrder { bytes_per_sec, ..world.send_order(world.paths(&["file"])) };
+    let output = Output::Folder(world.target.path().to_owned());
+    let (mut sending, mut receiving) = begin(&world, order, output).await;
+    tokio::join!(sending.moving(), receiving.moving());
     both_wait([(&mut sending, Here(Work::Limit)), (&mut receiving, There(Work::Limit))]).await;
     world.sender.cancel(&sending);
     let _ = (sending.end().await, receiving.end().await);

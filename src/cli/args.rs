@@ -175,8 +175,8 @@ pub(super) struct CommonArgs {
     /// Ask the router to let direct connections from outside in while the transfer runs (PCP, NAT-PMP or UPnP).
     #[arg(long)]
     pub(super) map_port: bool,
-    /// At most this many connections at once.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LANES)))]
+    /// At most this many connections at once. It begins with eight, and takes more where they make it faster.
+    #[arg(long, default_value_t = MAX_LANES, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LANES)))]
     pub(super) lanes: u16,
     /// How many seconds to look for a lost relay, or for the other side when its connection is lost.
     #[arg(long, default_value_t = PATIENCE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]

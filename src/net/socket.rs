@@ -107,6 +107,23 @@ pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     keep_alive(stream, KEEPALIVE)
 }
 
+/// Asks for BBR on a connection that carries much. The usual congestion controls take every lost packet for a full network, and on a
+/// long way that loses some they never get fast. A system that doesn't have it, doesn't allow it or has been told to
+/// use another keeps what it has.
+#[cfg(target_os = "linux")]
+pub fn prefer_bbr(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let is_usual = |name: &[u8]| [&b"cubic"[..], b"reno"].contains(&name);
+    let name = socket.tcp_congestion().unwrap_or_default();
+    if is_usual(name.split(|byte| *byte == 0).next().unwrap_or_default()) {
+        let _ = socket.set_tcp_congestion(b"bbr");
+    }
+}
+
+/// Elsewhere there is no choice.
+#[cfg(not(target_os = "linux"))]
+pub fn prefer_bbr(_stream: &TcpStream) {}
+
 /// Has the system notice that the other end is gone without a word: after `time` of silence, and about as long again.
 pub fn keep_alive(stream: &TcpStream, time: Duration) -> io::Result<()> {
     let keepalive =
@@ -133,6 +150,26 @@ mod tests {
         assert!(connect_to_any(Some(alive), silent, GUARD).await.is_ok());
         let both = async { Ok(vec![dead, alive]) };
         assert!(connect_to_any(Some(dead), both, GUARD).await.is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn bbr_is_used_where_it_may_be_and_nothing_else_is_replaced() {
+        let listener = bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
+        let congestion = |stream: &TcpStream| {
+            let name = SockRef::from(stream).tcp_congestion().unwrap();
+            name.into_iter().take_while(|byte| *byte != 0).collect::<Vec<_>>()
+        };
+        for before in [&b"cubic"[..], b"reno", b"vegas"] {
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let is_allowed = SockRef::from(&stream).set_tcp_congestion(b"bbr").is_ok();
+            if SockRef::from(&stream).set_tcp_congestion(before).is_err() {
+                continue;
+            }
+            prefer_bbr(&stream);
+            let expected = if is_allowed && before != b"vegas" { &b"bbr"[..] } else { before };
+            assert_eq!(congestion(&stream), expected);
+        }
     }
 
     #[tokio::test]

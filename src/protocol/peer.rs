@@ -190,7 +190,8 @@ pub enum FromSender {
     /// connection, and once more on each when a gateway has opened a way in meanwhile. The first is answered in kind. Without
     /// it the other side doesn't look for a direct way.
     Addresses(Vec<SocketAddr>),
-    /// This lane is opened now, and the other side is to do the same. Its number is a slot below
+    /// This lane is opened now, and the other side is to do the same: one beyond [`super::relay::FIRST_LANES`], or in place of
+    /// one that is over. Its number is a slot below
     /// [`super::relay::MAX_LANES`], by which the relay knows it, plus a multiple of that for each time that the slot is
     /// used again, so that no two lanes of a connection share a number.
     OpenLane {
@@ -250,7 +251,7 @@ pub enum FromSender {
 pub enum FromReceiver {
     /// The offer is taken.
     Accept {
-        /// How many lanes both open.
+        /// How many lanes there may be at most. Both open them now, as far as they are [`super::relay::FIRST_LANES`].
         lanes: u16,
         /// How their ends come together.
         way: Way,

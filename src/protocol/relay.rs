@@ -21,6 +21,8 @@ pub const MAX_FIRST: usize = 1024;
 pub const MAX_DATA_PORTS: usize = 64;
 /// Lane numbers run from 0 to this, exclusive.
 pub const MAX_LANES: u16 = 32;
+/// Lanes of a transfer that both ends open at once on a new connection; the sender says which are opened beyond them.
+pub const FIRST_LANES: u16 = 8;
 
 const MAGIC: [u8; 7] = *b"caiman\0";
 /// Bytes of the opening, the same for both kinds of connection.

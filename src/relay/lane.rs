@@ -14,8 +14,9 @@ use super::{
     rooms::Seat,
     shared::{LaneGuard, Link, Shared, Transfer},
 };
-use crate::protocol::relay::{
-    LANE_HELLO_LEN, LANE_PAIRED, LaneHello, MAX_LANES, OPENING_LEN, Opening, Refusal,
+use crate::{
+    net::socket,
+    protocol::relay::{LANE_HELLO_LEN, LANE_PAIRED, LaneHello, MAX_LANES, OPENING_LEN, Opening, Refusal},
 };
 
 /// Serves a lane whose hello is due at `deadline`.
@@ -105,6 +106,7 @@ async fn pair(
         }
     };
     for stream in [&mut link.stream, &mut other.stream] {
+        socket::prefer_bbr(stream);
         // Whoever has left by now is noticed when copying starts.
         let _ = answer(stream, &[LANE_PAIRED]).await;
     }

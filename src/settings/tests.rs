@@ -68,7 +68,7 @@ fn without_a_file_everything_is_as_usual() {
     assert_eq!(loaded.settings, Settings::default());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "looking leaves no trace");
     let settings = loaded.settings;
-    assert_eq!((settings.lanes, settings.code_words, settings.host.port), (8, 4, 27001));
+    assert_eq!((settings.lanes, settings.code_words, settings.host.port), (32, 4, 27001));
     assert_eq!(settings.host.data_ports.to_string(), "27002-27009");
     assert!(settings.notifications && settings.keep_awake && !settings.host.start_with_window);
 }
@@ -171,7 +171,7 @@ fn a_bad_value_costs_nothing_else() {
     assert_eq!(bad, ["relay 1: password", "relay 2: address", "host: port", "lanes"]);
     let addresses: Vec<_> = settings.relays.iter().map(|relay| relay.address.to_string()).collect();
     assert_eq!(addresses, ["a:27001", "c:27001"]);
-    assert_eq!((settings.lanes, settings.scale, settings.appearance), (8, 2.0, Appearance::Light));
+    assert_eq!((settings.lanes, settings.scale, settings.appearance), (32, 2.0, Appearance::Light));
     assert!(settings.host.start_with_window);
     assert_eq!(settings.window, None);
 }

@@ -35,7 +35,7 @@ use crate::{
         Channel, Opener, Sealer, Side,
         record::{HEADER_LEN, plaintext_offset, sealed_len},
     },
-    net::client::RelayClientError,
+    net::{client::RelayClientError, socket},
     protocol::{
         Role,
         peer::{Way, Work},
@@ -105,6 +105,7 @@ impl SendLanes {
             return Ok(());
         };
         let mut stream = opened?;
+        socket::prefer_bbr(&stream);
         self.has_opened.store(true, Ordering::Relaxed);
         let _open = self.work.open_lane();
         let source = if self.outgoing.is_stream() { Work::Input } else { Work::Disk };
@@ -135,13 +136,7 @@ impl SendLanes {
                     if self.outgoing.is_stream() {
                         self.queue.read_from_stream(block, lane);
                     }
-                    let going = async {
-                        let limited = self.work.begin(Work::Limit);
-                        self.throttle.take(buffer.len()).await;
-                        drop(limited);
-                        self.queue.leaves(block);
-                        stream.write_all(&buffer).await.map_err(lost)
-                    };
+                    let going = self.give(block, &buffer, &mut stream);
                     end.run_until_cancelled(going).await.unwrap_or(Ok(()))?;
                 }
                 Filled::Nothing => self.queue.settle(taken.block),
@@ -150,6 +145,25 @@ impl SendLanes {
         }
         // Whether the receiver hears this makes no difference.
         let _ = stream.shutdown().await;
+        Ok(())
+    }
+
+    /// Gives a block's record to the network, no faster than the limit allows.
+    async fn give(&self, block: u64, record: &[u8], stream: &mut TcpStream) -> Result<(), TransferError> {
+        let Some(turn) = self.throttle.turn() else {
+            self.queue.leaves(block);
+            return stream.write_all(record).await.map_err(lost);
+        };
+        // Of the record as a whole: each piece of it waits for too short a time to be the reason of anything.
+        let _limited = self.work.begin(Work::Limit);
+        let mut rest = record;
+        while !rest.is_empty() {
+            self.queue.waits(block);
+            let (piece, after) = rest.split_at(turn.take(rest.len()).await);
+            self.queue.leaves(block);
+            stream.write_all(piece).await.map_err(lost)?;
+            rest = after;
+        }
         Ok(())
     }
 }

@@ -138,11 +138,14 @@ impl Queue {
         self.lock().out.insert(block, Out { lane, left: None });
     }
 
-    /// A block is given to the network.
+    /// A block, or a piece of it, is given to the network.
     pub fn leaves(&self, block: u64) {
-        if let Some(out) = self.lock().out.get_mut(&block) {
-            out.left = Some(Instant::now());
-        }
+        self.set_left(block, Some(Instant::now()));
+    }
+
+    /// The rest of a block waits on this side until it may leave.
+    pub fn waits(&self, block: u64) {
+        self.set_left(block, None);
     }
 
     /// The receiver has the block, or it need not be sent any more.
@@ -239,6 +242,12 @@ impl Queue {
         self.changed.notify_waiters();
     }
 
+    fn set_left(&self, block: u64, left: Option<Instant>) {
+        if let Some(out) = self.lock().out.get_mut(&block) {
+            out.left = left;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no code panics while it holds this lock")
     }
@@ -331,6 +340,23 @@ mod tests {
         queue.requeue(Some(0));
         advance(LIMIT).await;
         assert_eq!(queue.silent(LIMIT), [Silent { lane: 1, others: 0 }]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_block_that_leaves_in_pieces_is_silent_once_a_piece_does_not_get_away() {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let queue = queue(1);
+        take(&queue, 0).await;
+        for _ in 0..3 {
+            queue.leaves(0);
+            advance(LIMIT / 2).await;
+            queue.waits(0);
+            advance(LIMIT).await;
+            assert_eq!(queue.silent(LIMIT), []);
+        }
+        queue.leaves(0);
+        advance(LIMIT).await;
+        assert_eq!(queue.silent(LIMIT), [Silent { lane: 0, others: 0 }]);
     }
 
     #[tokio::test]

@@ -44,7 +44,7 @@ use crate::{
         frame,
         manifest::{Manifest, ManifestBuilder},
         peer::{FromReceiver, FromSender, Way, Work},
-        relay::MAX_LANES,
+        relay::{FIRST_LANES, MAX_LANES},
     },
 };
 use comparing::Comparing;
@@ -274,7 +274,8 @@ async fn run(
     let total = plan.stream().is_none().then(|| plan.bytes());
     context.tell(Notice::Accepted { files: plan.wanted_files(), bytes: total }).await;
     context.update(|progress| {
-        (progress.phase, progress.total_bytes, progress.lanes) = (Phase::OpeningLanes, total, lanes);
+        (progress.phase, progress.total_bytes, progress.lanes) =
+            (Phase::OpeningLanes, total, lanes.min(FIRST_LANES));
     });
     let (stored, news) = mpsc::channel(256);
     let sink = accepted.destination.sink();

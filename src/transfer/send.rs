@@ -1,5 +1,6 @@
 //! The sending side of one transfer: lists, waits, offers, feeds the lanes, and says what the receiver needs to check.
 
+mod climb;
 mod fleet;
 mod inquiry;
 mod session;
@@ -38,9 +39,10 @@ use crate::{
         frame,
         manifest::Manifest,
         peer::{FromReceiver, FromSender, PAGE_BYTES, Way},
-        relay::MAX_LANES,
+        relay::{FIRST_LANES, MAX_LANES},
     },
 };
+use climb::Climb;
 use fleet::Fleet;
 use inquiry::Inquiry;
 use session::Sending;
@@ -84,6 +86,8 @@ pub const MAX_RECEIVERS: u16 = 16;
 /// No more pages are queued while the other side may not have heard so many bytes. Bounds the memory for them, and how fast
 /// an offer travels far: a MiB each round trip.
 const MAX_BACKLOG: usize = 20 * PAGE_BYTES;
+/// Most bytes of blocks that lanes hold, where there are more than the first few.
+const MAX_HELD: u32 = 16 * 1024 * 1024;
 /// How often is looked whether it has heard them, where nothing else would tell.
 const BACKLOG_LOOK: Duration = Duration::from_millis(20);
 /// What a person may still say to a send that runs.
@@ -191,7 +195,8 @@ async fn run(
     let total = (!is_stream).then(|| plan.bytes());
     context.tell(Notice::Accepted { files: plan.wanted_files(), bytes: total }).await;
     context.update(|progress| {
-        (progress.phase, progress.total_bytes, progress.lanes) = (Phase::OpeningLanes, total, lanes);
+        (progress.phase, progress.total_bytes, progress.lanes) =
+            (Phase::OpeningLanes, total, lanes.min(FIRST_LANES));
     });
     let outgoing = Arc::new(Outgoing::new(Arc::clone(&manifest), Arc::clone(&plan), content));
     let queue = Arc::new(if is_stream { Queue::stream() } else { Queue::new(plan.blocks(), held.clone()) });
@@ -203,9 +208,12 @@ async fn run(
         work: Arc::clone(control.work()),
         has_opened: AtomicBool::new(false),
     });
+    // Each holds a block on both sides.
+    let fitting = u16::try_from(MAX_HELD / plan.block_size()).unwrap_or(MAX_LANES).max(FIRST_LANES);
+    let climb = Climb::new(FIRST_LANES, lanes.min(fitting), plan.block_size());
     let mut fleet = Fleet::new(shared, lanes);
     let started = Instant::now();
-    let mut sending = Sending::new(control, context, plan, outgoing, queue, held, (pause, way));
+    let mut sending = Sending::new(control, context, plan, outgoing, queue, held, (pause, way, climb));
     let ended = sending.run(&mut fleet, wanted).await;
     let bytes = sending.arrived_bytes();
     fleet.stop().await;

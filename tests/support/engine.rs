@@ -29,9 +29,10 @@ use super::TestRelay;
 
 /// Far longer than anything here takes, even on a machine that is busy with something else.
 const GUARD: Duration = Duration::from_mins(2);
-/// So slow that a transfer of several blocks stays on its way until something is done about it: the first block goes at
-/// once, the next a minute later.
-pub const CRAWL: Option<u64> = Some(4 * 1024);
+/// So slow that a transfer of [`CRAWL_BLOCKS`] stays on its way until something is done about it: one in two seconds.
+pub const CRAWL: Option<u64> = Some(BLOCK as u64 / 2);
+/// Blocks that take longer than [`GUARD`] at that rate.
+pub const CRAWL_BLOCKS: usize = 80;
 /// Bytes of a block.
 pub const BLOCK: usize = caiman::transfer::plan::MIN_BLOCK as usize;
 
@@ -406,9 +407,9 @@ impl World {
         self.exchange_with(self.send_order(what), Choices::default()).await
     }
 
-    /// A transfer of several blocks in `file`, which crawls and has stored something on the receiver's side already.
+    /// A transfer of [`CRAWL_BLOCKS`] in `file`, which crawls and has stored something on the receiver's side already.
     pub async fn crawl(&self, file: &str) -> (Transfer, Transfer) {
-        std::fs::write(self.from(file), super::noise(7, 5 * BLOCK)).unwrap();
+        std::fs::write(self.from(file), super::noise(7, CRAWL_BLOCKS * BLOCK)).unwrap();
         let order = SendOrder { bytes_per_sec: CRAWL, ..self.send_order(self.paths(&[file])) };
         let (mut sending, mut receiving, _) = self.offer(order).await;
         self.receiver.accept(&receiving, Choices::default());

@@ -343,11 +343,10 @@ impl Site {
         Running::start(self.receive_command(args))
     }
 
-    /// A transfer of several blocks in `large`, at least one of which is stored; the next comes a minute later. Both
-    /// sides speak JSON.
+    /// A transfer of `CRAWL_BLOCKS` in `large`, which crawls, and at least one of which is stored. Both sides speak JSON.
     pub fn crawl(&self) -> (Running, Running) {
-        let path = self.plant("large", super::noise(7, 5 * super::engine::BLOCK));
-        let mut sending = self.send(&["--rate".as_ref(), "4KiB".as_ref(), path.as_os_str()]);
+        let path = self.plant("large", super::noise(7, super::engine::CRAWL_BLOCKS * super::engine::BLOCK));
+        let mut sending = self.send(&["--rate".as_ref(), "128KiB".as_ref(), path.as_os_str()]);
         let code = sending.code();
         let mut receiving = self.receive(&[&code, "--yes", "--json"]);
         receiving.moving();

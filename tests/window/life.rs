@@ -7,7 +7,7 @@ use crate::{
     display::Display,
     program::Program,
     support::{
-        engine::{BLOCK, names_in},
+        engine::{BLOCK, CRAWL_BLOCKS, names_in},
         noise,
         process::{Running, Site},
     },
@@ -16,8 +16,8 @@ use crate::{
 
 /// Begins a transfer that trickles into the window, with most of it to come in the next minutes.
 fn begin_to_receive(window: &Program<'_>, site: &Site) -> Running {
-    let path = site.plant("large", noise(5, 5 * BLOCK));
-    let mut sending = site.send(&["--rate".as_ref(), "4KiB".as_ref(), path.as_os_str()]);
+    let path = site.plant("large", noise(5, CRAWL_BLOCKS * BLOCK));
+    let mut sending = site.send(&["--rate".as_ref(), "128KiB".as_ref(), path.as_os_str()]);
     window.type_code(&sending.code());
     window.accept();
     sending.moving();

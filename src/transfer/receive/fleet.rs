@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     net::client::RelayClientError,
-    protocol::{peer::Way, relay::MAX_LANES},
+    protocol::{
+        peer::Way,
+        relay::{FIRST_LANES, MAX_LANES},
+    },
     transfer::{
         control::LaneDoor,
         error::{Misbehaviour, TransferError},
@@ -49,10 +52,10 @@ impl Fleet {
         (open().count() as u16, open().any(|lane| lane.way != Way::Relay))
     }
 
-    /// Opens every lane of a connection.
+    /// Opens the first lanes of a connection.
     pub(super) fn open_all(&mut self, door: LaneDoor, way: Way) {
         (self.link, self.door) = (door.link, Some(door));
-        for number in 0..self.slots {
+        for number in 0..self.slots.min(FIRST_LANES) {
             self.start(Lane { number, way });
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     net::client::RelayClientError,
     protocol::{
         peer::{FromSender, Way},
-        relay::MAX_LANES,
+        relay::{FIRST_LANES, MAX_LANES},
     },
     transfer::{
         control::{Control, LaneDoor},
@@ -43,6 +43,8 @@ pub(super) type Ended = (u64, u16, Result<(), TransferError>);
 pub(super) struct Fleet {
     shared: Arc<SendLanes>,
     slots: u16,
+    /// How many of them are to be used.
+    wanted: u16,
     tasks: JoinSet<Ended>,
     /// The connection that the lanes belong to, and the way to them.
     link: u64,
@@ -68,6 +70,7 @@ impl Fleet {
         Self {
             shared,
             slots,
+            wanted: slots.min(FIRST_LANES),
             tasks: JoinSet::new(),
             link: 0,
             door: None,
@@ -89,7 +92,7 @@ impl Fleet {
         (open().count() as u16, open().any(|lane| lane.way != Way::Relay))
     }
 
-    /// Opens every lane of a connection; the other side does the same without being told.
+    /// Opens the first lanes of a connection; the other side does the same without being told.
     pub(super) fn open_all(
         &mut self,
         control: &mut Control,
@@ -101,7 +104,9 @@ impl Fleet {
         }
         let link = door.link;
         (self.link, self.door) = (link, Some(door));
-        for lane in 0..self.slots {
+        let first = self.slots.min(FIRST_LANES);
+        self.due.extend((first..self.slots).map(|lane| (lane, (Instant::now(), FIRST_PAUSE))));
+        for lane in 0..first {
             self.open(Lane { number: lane, way }, FIRST_PAUSE);
             if self.is_paused {
                 self.end_ours(lane);
@@ -186,6 +191,16 @@ impl Fleet {
         }
     }
 
+    /// Uses so many lanes from now on.
+    pub(super) fn use_lanes(&mut self, wanted: u16) {
+        self.wanted = wanted.min(self.slots);
+        for (number, lane) in &self.lanes {
+            if number % MAX_LANES >= self.wanted {
+                lane.stop.after_block.cancel();
+            }
+        }
+    }
+
     /// Opens what is due; once there is a way around the relay, lanes that go through it make way for others.
     pub(super) fn open_due(&mut self, control: &mut Control) -> Result<(), TransferError> {
         let Some(door) = self.door.as_ref().filter(|_| !self.is_paused) else { return Ok(()) };
@@ -196,8 +211,9 @@ impl Fleet {
             }
         }
         let now = Instant::now();
+        let is_due = |lane: u16, at: Instant| at <= now && lane % MAX_LANES < self.wanted;
         let due: Vec<_> =
-            self.due.iter().filter(|(_, (at, _))| *at <= now).map(|(l, (_, p))| (*l, *p)).collect();
+            self.due.iter().filter(|(l, (at, _))| is_due(**l, *at)).map(|(l, (_, p))| (*l, *p)).collect();
         for (lane, pause) in due {
             self.due.remove(&lane);
             control.say(&FromSender::OpenLane { link: self.link, lane, way })?;

@@ -5,10 +5,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     task::{JoinHandle, spawn_blocking},
-    time::interval,
+    time::{Instant, interval},
 };
 
-use super::{check_common, fleet::Fleet};
+use super::{check_common, climb::Climb, fleet::Fleet};
 use crate::{
     protocol::peer::{FromReceiver, FromSender, Way, Work},
     transfer::{
@@ -39,6 +39,8 @@ pub(super) struct Sending<'a> {
     plan: Arc<Plan>,
     outgoing: Arc<Outgoing>,
     queue: Arc<Queue>,
+    /// How many lanes are used.
+    climb: Climb,
     /// Whether the person on this side wants a pause.
     pause: watch::Receiver<bool>,
     paused: Paused,
@@ -72,7 +74,7 @@ impl<'a> Sending<'a> {
         outgoing: Arc<Outgoing>,
         queue: Arc<Queue>,
         held: BlockSet,
-        (pause, way): (watch::Receiver<bool>, Way),
+        (pause, way, climb): (watch::Receiver<bool>, Way, Climb),
     ) -> Self {
         let ready = (control.link(), way);
         let bytes = plan.bytes_in(&held);
@@ -82,6 +84,7 @@ impl<'a> Sending<'a> {
             plan,
             outgoing,
             queue,
+            climb,
             pause,
             paused: Paused::default(),
             ready,
@@ -166,6 +169,11 @@ impl<'a> Sending<'a> {
         }
         if self.context.lacks_room() || self.control.other_is_at_work() || !self.control.hears() {
             self.queue.excuse();
+            self.climb.interrupt();
+        } else if self.paused.here || self.paused.there || !fleet.is_at_home() {
+            self.climb.interrupt();
+        } else {
+            fleet.use_lanes(self.climb.look(self.bytes, Instant::now()));
         }
         self.control.work().set_in_flight(!self.queue.silent(SLOW).is_empty());
         fleet.end_silent();

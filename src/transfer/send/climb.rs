@@ -1,0 +1,204 @@
+//! How many lanes help: a hill that is climbed by measuring. Pure; the fleet opens and closes what comes of it.
+//!
+//! Where loss or a long way holds each lane back for itself, twice as many bring about twice as much. Where the network, a
+//! disk or a processor is what is full, more bring nothing and are closed again, and it is long until more are tried.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Nothing is measured for so long after the number has changed: new lanes have to find their speed.
+const SETTLING: Duration = Duration::from_secs(1);
+/// A measurement takes at least so long,
+const LEAST: Duration = Duration::from_secs(1);
+/// until so much has come for each lane, because it comes in blocks,
+const BLOCKS_A_LANE: u64 = 2;
+/// and at most so long.
+const MOST: Duration = Duration::from_secs(15);
+/// Before more are tried, two measurements have to differ by no more than this part: what is still rising or falling, as after
+/// the start, is nothing to compare with. But no more than so many are made.
+const STEADY: f64 = 0.15;
+const TRIES: u32 = 5;
+/// The part that more lanes have to bring of what they would if each brought as much as those before. Not all of it, because a
+/// few may be enough to fill what was left of the network; more than what they take away from other traffic.
+const WORTH: f64 = 0.25;
+/// The pause before more are tried again when they have brought nothing, doubled each time.
+const REST: Duration = Duration::from_secs(30);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Climb {
+    lanes: u16,
+    most: u16,
+    block_bytes: u64,
+    /// While more are tried: how many there were before, and what they brought in bytes a second.
+    fewer: Option<(u16, f64)>,
+    measuring: Option<Measuring>,
+    /// The last measurement of as many lanes, and how many there were.
+    last: Option<(f64, u32)>,
+    rest: Duration,
+    rests_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Measuring {
+    from: Instant,
+    /// What had arrived then, once that is past.
+    before: Option<u64>,
+}
+
+impl Climb {
+    /// Begins with `first` lanes, and ends at `most`.
+    pub(super) fn new(first: u16, most: u16, block_bytes: u32) -> Self {
+        Self {
+            lanes: first.min(most),
+            most,
+            block_bytes: block_bytes.into(),
+            fewer: None,
+            measuring: None,
+            last: None,
+            rest: REST,
+            rests_until: None,
+        }
+    }
+
+    /// Something that has nothing to do with the number of lanes decides how much arrives.
+    pub(super) fn interrupt(&mut self) {
+        (self.measuring, self.last) = (None, None);
+    }
+
+    /// How many lanes are wanted, now that so many bytes have arrived in all.
+    pub(super) fn look(&mut self, arrived: u64, now: Instant) -> u16 {
+        let is_resting = self.rests_until.is_some_and(|until| now < until);
+        // The last step is measured like all others: it may have to be taken back.
+        if self.fewer.is_none() && (is_resting || self.lanes == self.most) {
+            return self.lanes;
+        }
+        if let Some(rate) = self.measure(arrived, now) {
+            self.step(rate, now);
+        }
+        self.lanes
+    }
+
+    /// Bytes a second, once they are known.
+    fn measure(&mut self, arrived: u64, now: Instant) -> Option<f64> {
+        let measuring = self.measuring.get_or_insert(Measuring { from: now + SETTLING, before: None });
+        let time = now.checked_duration_since(measuring.from)?;
+        let bytes = arrived - *measuring.before.get_or_insert(arrived);
+        let is_enough = time >= LEAST && bytes >= BLOCKS_A_LANE * u64::from(self.lanes) * self.block_bytes;
+        if !is_enough && time < MOST {
+            return None;
+        }
+        self.measuring = Some(Measuring { from: now, before: Some(arrived) });
+        Some(bytes as f64 / time.as_secs_f64())
+    }
+
+    fn step(&mut self, rate: f64, now: Instant) {
+        if let Some((fewer, before)) = self.fewer.take() {
+            let growth = f64::from(self.lanes) / f64::from(fewer) - 1.0;
+            if rate < before * (1.0 + growth * WORTH) {
+                self.lanes = fewer;
+                self.interrupt();
+                self.rests_until = Some(now + self.rest);
+                self.rest *= 2;
+                return;
+            }
+        }
+        let (last, tries) = self.last.map_or((0.0, 1), |(last, tries)| (last, tries + 1));
+        self.last = Some((rate, tries));
+        let is_steady = (rate - last).abs() <= STEADY * last;
+        if self.lanes < self.most && (is_steady || tries >= TRIES) {
+            self.interrupt();
+            self.fewer = Some((self.lanes, rate));
+            self.lanes = (self.lanes * 2).min(self.most);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: u32 = 256 * 1024;
+    const MEGABIT: f64 = 125_000.0;
+
+    /// A transfer whose speed follows from the number of lanes and the time in seconds.
+    struct Trip {
+        climb: Climb,
+        now: Instant,
+        seconds: f64,
+        arrived: f64,
+        /// Numbers of lanes, one after the other.
+        taken: Vec<u16>,
+    }
+
+    impl Trip {
+        fn new(most: u16) -> Self {
+            let climb = Climb::new(8, most, BLOCK);
+            Self { climb, now: Instant::now(), seconds: 0.0, arrived: 0.0, taken: vec![8.min(most)] }
+        }
+
+        fn go(&mut self, seconds: f64, megabits: impl Fn(u16, f64) -> f64) -> &[u16] {
+            let end = self.seconds + seconds;
+            while self.seconds < end {
+                let lanes = *self.taken.last().unwrap();
+                self.arrived += megabits(lanes, self.seconds) * MEGABIT * 0.05;
+                self.now += Duration::from_millis(50);
+                self.seconds += 0.05;
+                // It is told of whole blocks.
+                let arrived = (self.arrived as u64 / u64::from(BLOCK)) * u64::from(BLOCK);
+                let wanted = self.climb.look(arrived, self.now);
+                if wanted != lanes {
+                    self.taken.push(wanted);
+                }
+            }
+            &self.taken
+        }
+    }
+
+    #[test]
+    fn lanes_that_are_each_held_back_become_as_many_as_there_may_be() {
+        assert_eq!(Trip::new(32).go(20.0, |lanes, _| f64::from(lanes) * 2.5), [8, 16, 32]);
+        assert_eq!(Trip::new(20).go(20.0, |lanes, _| f64::from(lanes) * 2.5), [8, 16, 20]);
+        assert_eq!(Trip::new(20).go(20.0, |lanes, _| f64::from(lanes.min(16)) * 2.5), [8, 16, 20, 16]);
+        assert_eq!(Trip::new(32).go(10.0, |lanes, _| f64::from(lanes) * 20.0), [8, 16, 32]);
+    }
+
+    #[test]
+    fn a_full_network_keeps_its_lanes_and_is_seldom_asked() {
+        let mut trip = Trip::new(32);
+        assert_eq!(trip.go(3600.0, |_, _| 200.0).iter().max(), Some(&16));
+        let tries = trip.taken.iter().filter(|lanes| **lanes == 16).count();
+        assert!((4..=7).contains(&tries) && trip.taken.last() == Some(&8), "{:?}", trip.taken);
+    }
+
+    #[test]
+    fn what_fills_the_network_is_enough() {
+        let megabits = |lanes, _| (f64::from(lanes) * 10.0).min(170.0);
+        assert_eq!(Trip::new(32).go(30.0, megabits), [8, 16, 32, 16]);
+    }
+
+    /// Half the network is somebody else's, who gives way to more of the same kind.
+    #[test]
+    fn lanes_are_no_way_to_crowd_others_out() {
+        let megabits = |lanes, _| 100.0 * f64::from(lanes) / f64::from(lanes + 2);
+        assert_eq!(Trip::new(32).go(30.0, megabits), [8, 16, 8]);
+    }
+
+    #[test]
+    fn a_person_may_allow_fewer() {
+        for most in [1, 5, 8] {
+            assert_eq!(Trip::new(most).go(60.0, |lanes, _| f64::from(lanes)), [most]);
+        }
+    }
+
+    #[test]
+    fn the_start_and_an_interruption_are_not_measured() {
+        // It takes a second to become as fast as it can, and stands still for ten later.
+        let mut trip = Trip::new(32);
+        trip.go(4.0, |_, seconds| 200.0 * seconds.min(1.0));
+        assert_eq!(trip.taken, [8, 16]);
+        trip.climb.interrupt();
+        assert_eq!(trip.go(10.0, |_, _| 200.0), [8, 16, 8]);
+    }
+}
