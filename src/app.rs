@@ -533,6 +533,7 @@ struct FrameTimes {
     layout: f32,
     longest_layout: f32,
     whole: f32,
+    longest_whole: f32,
 }
 
 impl FrameTimes {
@@ -542,7 +543,9 @@ impl FrameTimes {
         self.count += 1;
         self.layout += layout;
         self.longest_layout = self.longest_layout.max(layout);
-        self.whole += whole.unwrap_or_default();
+        let whole = whole.unwrap_or_default();
+        self.whole += whole;
+        self.longest_whole = self.longest_whole.max(whole);
         if self.count == Self::BATCH {
             let mean_ms = |seconds: f32| seconds * 1e3 / Self::BATCH as f32;
             let (layout_ms, whole_ms) = (mean_ms(self.layout), mean_ms(self.whole));
@@ -550,6 +553,7 @@ impl FrameTimes {
                 layout_ms,
                 longest_layout_ms = self.longest_layout * 1e3,
                 whole_ms,
+                longest_whole_ms = self.longest_whole * 1e3,
                 "{} frames",
                 Self::BATCH
             );

@@ -1,7 +1,7 @@
 //! A relay on ports that the system hands out, and clients that speak to it over raw sockets, byte by byte as the
 //! protocol says, so that what the production client does right can be done wrong on purpose.
 
-#![allow(dead_code, reason = "each test program uses another part")]
+#![allow(dead_code, reason = "the tests of the window use a part of it")]
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 pub mod cutter;

@@ -133,9 +133,8 @@ pub(crate) fn home_relative(path: &Path) -> String {
     static HOME: LazyLock<Option<PathBuf>> =
         LazyLock::new(|| directories::UserDirs::new().map(|dirs| dirs.home_dir().to_owned()));
     match HOME.as_ref().and_then(|home| path.strip_prefix(home).ok()) {
-        Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
-        Some(rest) => format!("~{}{}", MAIN_SEPARATOR, rest.display()),
-        None => path.display().to_string(),
+        Some(rest) if !rest.as_os_str().is_empty() => format!("~{}{}", MAIN_SEPARATOR, rest.display()),
+        _ => path.display().to_string(),
     }
 }
 

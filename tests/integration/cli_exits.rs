@@ -1,17 +1,13 @@
 //! How the real program ends when things go wrong: one exit code for each thing that a script would do something
 //! different about, and the other side is told.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{
     fs,
     net::TcpListener,
     time::{Duration, Instant},
 };
 
-use support::{
+use crate::support::{
     engine::BLOCK,
     noise,
     process::{Site, caiman, run, text},
@@ -116,7 +112,7 @@ fn a_declined_offer_exits_with_130_here_and_4_there() {
     let received = site.receive(&[&code]).end();
     assert!(received.exits(130).errors.contains("--yes"), "{}", received.errors);
     assert!(sending.end().exits(4).event("error")["message"].as_str().unwrap().contains("declined"));
-    assert!(support::engine::names_in(site.target.path()).is_empty());
+    assert!(crate::support::engine::names_in(site.target.path()).is_empty());
 }
 
 #[test]
@@ -230,7 +226,7 @@ fn files_that_went_missing_exit_with_7_on_both_sides() {
         assert!(ended.exits(7).event("withdrawn")["path"].as_str().unwrap().ends_with("2 gone"));
         assert_eq!(ended.event("done")["missing"], 1);
     }
-    assert_eq!(support::engine::names_in(&site.to("top")), ["1 large"]);
+    assert_eq!(crate::support::engine::names_in(&site.to("top")), ["1 large"]);
 }
 
 #[cfg(unix)]
@@ -243,7 +239,7 @@ fn what_cannot_be_sent_exits_with_7_for_the_sender() {
     let code = sending.code();
     site.receive(&[&code, "--yes"]).end().exits(0);
     assert!(sending.end().exits(7).event("left_out")["path"].as_str().unwrap().ends_with("out"));
-    assert_eq!(support::engine::names_in(&site.to("top")), ["x"]);
+    assert_eq!(crate::support::engine::names_in(&site.to("top")), ["x"]);
 }
 
 #[test]
@@ -263,7 +259,8 @@ fn more_than_one_file_does_not_fit_standard_output() {
 mod signals {
     use rustix::process::Signal;
 
-    use super::{support::process::Running, *};
+    use super::*;
+    use crate::support::process::Running;
 
     #[test]
     fn an_interrupt_exits_with_130_and_tells_the_other_side() {
@@ -274,7 +271,7 @@ mod signals {
             here.signal(Signal::INT);
             here.end().exits(130);
             assert!(there.end().exits(4).event("error")["message"].as_str().unwrap().contains("cancelled"));
-            assert_eq!(support::engine::names_in(site.target.path()).len(), 1, "what arrived is kept");
+            assert_eq!(crate::support::engine::names_in(site.target.path()).len(), 1, "what arrived is kept");
         }
     }
 
@@ -336,10 +333,8 @@ mod signals {
 mod full_disk {
     use std::process::Command;
 
-    use super::{
-        support::process::{Running, clean},
-        *,
-    };
+    use super::*;
+    use crate::support::process::{Running, clean};
 
     const MOUNT: &str = r#"mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@""#;
 

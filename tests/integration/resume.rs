@@ -1,18 +1,14 @@
 //! Transfers whose program ended: the same things are sent again under a new code, and only what is missing moves.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{fs, path::PathBuf, time::Duration};
 
-use caiman::engine::{
-    Choices, Connection, Notice, PATIENCE, ReceiveOrder, Registry, SendOrder, TransferError, What,
-};
-use support::{
+use crate::support::{
     cutter::Cutter,
     engine::{BLOCK, Party, World, names_in},
     noise,
+};
+use caiman::engine::{
+    Choices, Connection, Notice, PATIENCE, ReceiveOrder, Registry, SendOrder, TransferError, What,
 };
 
 /// Blocks of the large file.
@@ -155,7 +151,7 @@ async fn a_smaller_offer_takes_its_part_and_leaves_the_rest_for_later() {
     plant(&world);
     interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["all"]))).await;
-    let unwanted = support::engine::all_but(&offer, &["all/large"]);
+    let unwanted = crate::support::engine::all_but(&offer, &["all/large"]);
     world.receiver.accept(&receiving, unwanted);
     tokio::join!(sending.report(), receiving.report());
     assert_eq!(fs::read(world.to("all/deep/5")).unwrap(), fs::read(world.from("all/deep/5")).unwrap());
@@ -249,7 +245,10 @@ async fn an_interrupted_transfer_is_listed_until_it_is_gone_on_with_or_discarded
     }
 }
 
-async fn begin(world: &World, registry: &Registry) -> (support::engine::Transfer, support::engine::Transfer) {
+async fn begin(
+    world: &World,
+    registry: &Registry,
+) -> (crate::support::engine::Transfer, crate::support::engine::Transfer) {
     let mut sending = world.sender.send(order(world));
     let code = sending.code().await;
     let order = ReceiveOrder { unfinished: registry.clone(), ..world.receive_order(code) };
@@ -282,7 +281,7 @@ fn the_list_leads_to_staging_folders_and_nowhere_else() {
 /// The journal is good at every moment, so a receiver that is killed again and again still gets through.
 #[test]
 fn a_receiver_that_is_killed_again_and_again_loses_nothing_that_was_stored() {
-    let site = support::process::Site::new();
+    let site = crate::support::process::Site::new();
     let path = site.plant("large", noise(7, BLOCKS * BLOCK + 5));
     let mut kills = 0;
     let mut last = 0;
@@ -317,7 +316,7 @@ fn a_receiver_that_is_killed_again_and_again_loses_nothing_that_was_stored() {
 fn a_full_disk_rests_the_transfer_until_there_is_room() {
     use std::{io::Write, process::Command};
 
-    use support::process::Running;
+    use crate::support::process::Running;
 
     const SCRIPT: &str = "mount -t tmpfs -o size=32m none \"$1\" || exit 77
         folder=$1 file=$2; shift 2
@@ -331,7 +330,7 @@ fn a_full_disk_rests_the_transfer_until_there_is_room() {
         eprintln!("no mount namespaces here: a full disk could not be tried");
         return;
     }
-    let site = support::process::Site::new();
+    let site = crate::support::process::Site::new();
     let path = site.plant("large", noise(7, BLOCKS * BLOCK));
     let mut sending = site.send(&["--rate".as_ref(), "8MB".as_ref(), path.as_os_str()]);
     let code = sending.code();

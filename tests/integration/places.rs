@@ -1,12 +1,9 @@
 //! A code in several places at once: on a relay of a list, and on the relay beside its sender, which the local network is
 //! told of. What would be heard there is handed in here; no test speaks to a real network.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use crate::support::{Client, TestRelay, engine::within, waiting_sender};
 use caiman::{
     code::CodePhrase,
     engine::{CodeChoice, Notice, Phase, Progress, RelayChoice, TransferError},
@@ -21,7 +18,6 @@ use caiman::{
         rendezvous::{Call, Meeting, OwnRelay, Places, Search, meet_sender, wait_for_receiver},
     },
 };
-use support::{Client, TestRelay, engine::within, waiting_sender};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},

@@ -1,12 +1,9 @@
 //! Direct ways between the two machines: taken where they are, never missed where they aren't, and kept from whoever
 //! wants to stay hidden.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{fs, net::SocketAddr, time::Duration};
 
+use crate::support::{engine::*, noise, peer::*, stage::*};
 use caiman::{
     engine::{Choices, PATIENCE, PathMode, ReceiveOrder, SendOrder, What},
     protocol::{
@@ -14,7 +11,6 @@ use caiman::{
         peer::{FromReceiver, FromSender, Way},
     },
 };
-use support::{engine::*, noise, peer::*, stage::*};
 use tokio::{io::AsyncReadExt, net::TcpListener, sync::oneshot};
 
 /// A transfer between two sides that go these ways. Gives whether it went directly, and how many lanes the relay has seen.
@@ -155,7 +151,7 @@ async fn an_address_that_leads_to_somebody_else_costs_that_one_a_greeting() {
         assert!(!addresses_of(&mut peer).await.is_empty());
         let (mut stream, _) = bystander.accept().await.unwrap();
         let mut greeting = [0; 256];
-        let said = support::within(stream.read(&mut greeting)).await.unwrap();
+        let said = crate::support::within(stream.read(&mut greeting)).await.unwrap();
         assert!(said <= 64, "{said} bytes to a stranger");
         peer.say(&FromSender::Cancel).await;
         drop(stream);

@@ -1,12 +1,9 @@
 //! An honest end that has lost its peer, and strangers in the room where it looks for it. The relay and the network know
 //! that room: whoever comes there has to prove the session's secret before anything else, and is left if that fails.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Client, peer::*, place, read_to_end, stage::*, within};
 use caiman::{
     crypto::{Channel, Nonces, Opener, RejoinKey, Sealer, Side, record::HEADER_LEN},
     engine::{TransferError, What},
@@ -20,7 +17,6 @@ use caiman::{
         relay::{Hello, Reply, RoomId},
     },
 };
-use support::{Client, peer::*, place, read_to_end, stage::*, within};
 use tokio::{io::AsyncWriteExt, sync::oneshot};
 
 /// Meets whoever waits in the room of a return.

@@ -1,11 +1,11 @@
 //! How two sides find each other, or don't: codes, passwords, and the relay in between.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{fs, io, time::Duration};
 
+use crate::support::{
+    TestRelay,
+    engine::{Party, World},
+};
 use caiman::{
     code::CodePhrase,
     engine::{
@@ -15,10 +15,6 @@ use caiman::{
     net::client::{RelayAddress, RelayClientError},
     protocol::relay::Refusal,
     transfer::rendezvous::explain_loss,
-};
-use support::{
-    TestRelay,
-    engine::{Party, World},
 };
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 

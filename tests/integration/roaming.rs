@@ -1,18 +1,13 @@
 //! A machine whose address changes while bytes move: in a network namespace of its own, because no test may take an address
 //! from whoever runs it. Where a system allows none, there is nothing to see.
 
-#![allow(clippy::unwrap_used)]
-#![cfg(target_os = "linux")]
-
-mod support;
-
 use std::{
     fs,
     io::Write,
     process::{ChildStdin, Command},
 };
 
-use support::{
+use crate::support::{
     engine::BLOCK,
     noise,
     process::{Running, caiman},

@@ -1,23 +1,19 @@
 //! One code for several receivers: each proves it by itself and gets a transfer of its own, whatever becomes of the others.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::fs;
 
+use crate::support::{
+    cutter::Cutter,
+    engine::{BLOCK, CRAWL, CRAWL_BLOCKS, Party, Transfer, World},
+    noise,
+    tree::tree,
+};
 use caiman::{
     code::CodePhrase,
     engine::{
         Answer, Choices, CodeChoice, NotAdded, Notice, Phase, ReceiveOrder, RelayChoice, Report, SendOrder,
         TransferError, What,
     },
-};
-use support::{
-    cutter::Cutter,
-    engine::{BLOCK, CRAWL, CRAWL_BLOCKS, Party, Transfer, World},
-    noise,
-    tree::tree,
 };
 use tempfile::TempDir;
 

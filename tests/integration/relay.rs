@@ -1,8 +1,4 @@
 //! The relay's public face over real sockets: how two clients meet, what is copied, what remains, how it stops.
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -10,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use crate::support::*;
 use caiman::{
     protocol::{
         Role,
@@ -17,7 +14,6 @@ use caiman::{
     },
     relay::{AccessPassword, Relay, RelayConfig, RelayError},
 };
-use support::*;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

@@ -1,12 +1,13 @@
 //! A peer that knows the code and uses invitations to harm: senders that invite to nonsense, without end or in circles, and
 //! receivers that sit in a code's room.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{fs, time::Duration};
 
+use crate::support::{
+    engine::World,
+    peer::{HostilePeer, JoinedReceiver, WaitingSender, code},
+    stage::{Ended, Stage, accept},
+};
 use caiman::{
     code::CodePhrase,
     engine::{Answer, Choices, CodeChoice, Notice, TransferError},
@@ -15,11 +16,6 @@ use caiman::{
         peer::{FromReceiver, FromSender, INVITATION_WORDS, MAX_INVITATIONS, Trouble},
     },
     transfer::error::Misbehaviour,
-};
-use support::{
-    engine::World,
-    peer::{HostilePeer, JoinedReceiver, WaitingSender, code},
-    stage::{Ended, Stage, accept},
 };
 
 fn drawn() -> CodePhrase {
@@ -147,7 +143,7 @@ async fn an_invitation_shows_no_secret() {
 }
 
 /// A world whose sender waits for two, and its code.
-async fn for_two(patience: Duration) -> (World, support::engine::Transfer, CodePhrase) {
+async fn for_two(patience: Duration) -> (World, crate::support::engine::Transfer, CodePhrase) {
     let world = World::with_relay(|config| config.limits.joins_per_minute = 100_000).await;
     fs::write(world.from("x"), "x").unwrap();
     let (code, receivers) = (code(), 2);
@@ -208,7 +204,7 @@ async fn a_branch_takes_nobody_without_its_code() {
     assert_eq!(own.words().count(), INVITATION_WORDS);
     let mut tries = 0;
     while tries < 3 {
-        let wrong = support::peer::wrong_code(&own);
+        let wrong = crate::support::peer::wrong_code(&own);
         let mut guest = world.receiver.receive(world.receive_order(wrong));
         match guest.error().await {
             TransferError::WrongCode { .. } => tries += 1,

@@ -1,8 +1,5 @@
 //! What the relay refuses, over real sockets: each limit by its name, hostile clients, and that others go on meanwhile.
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
+use crate::support::*;
 use caiman::{
     protocol::{
         Role, VERSION, frame,
@@ -10,7 +7,6 @@ use caiman::{
     },
     relay::AccessPassword,
 };
-use support::*;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 #[tokio::test]

@@ -1,20 +1,16 @@
 //! Who ends a transfer, when, and what the other side learns: nothing is left behind but what was asked for.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{
     fs,
     io::{self, Read},
     sync::mpsc,
 };
 
-use caiman::engine::{Answer, Choices, Notice, Phase, ReceiveOrder, SendOrder, TransferError, What};
-use support::{
+use crate::support::{
     engine::{BLOCK, Party, World, names_in},
     noise,
 };
+use caiman::engine::{Answer, Choices, Notice, Phase, ReceiveOrder, SendOrder, TransferError, What};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_that_cancels_while_it_waits_leaves_nobody_under_the_code() {
@@ -96,8 +92,10 @@ async fn a_cancellation_right_after_the_answer_leaves_nothing() {
     let world = World::new().await;
     fs::write(world.from("x"), noise(1, 3 * BLOCK)).unwrap();
     for _ in 0..8 {
-        let order =
-            SendOrder { bytes_per_sec: support::engine::CRAWL, ..world.send_order(world.paths(&["x"])) };
+        let order = SendOrder {
+            bytes_per_sec: crate::support::engine::CRAWL,
+            ..world.send_order(world.paths(&["x"]))
+        };
         let (mut sending, mut receiving, _) = world.offer(order).await;
         world.receiver.accept(&receiving, Choices::default());
         world.receiver.cancel(&receiving);
@@ -115,8 +113,10 @@ async fn a_cancellation_while_connections_are_opened_reaches_the_other_side() {
     for sender_cancels in [true, false].repeat(4) {
         let world = World::new().await;
         fs::write(world.from("x"), noise(1, 9 * BLOCK)).unwrap();
-        let order =
-            SendOrder { bytes_per_sec: support::engine::CRAWL, ..world.send_order(world.paths(&["x"])) };
+        let order = SendOrder {
+            bytes_per_sec: crate::support::engine::CRAWL,
+            ..world.send_order(world.paths(&["x"]))
+        };
         let (mut sending, mut receiving, _) = world.offer(order).await;
         world.receiver.accept(&receiving, Choices::default());
         let accepted = |notice: &Notice| matches!(notice, Notice::Accepted { .. }).then_some(());

@@ -1,11 +1,8 @@
 //! An honest sender against receivers that break the rules: guessing at the code, lying about what they hold, asking for
 //! what isn't theirs to ask. Each is refused by name, and learns nothing before it has proven the code.
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{fs, io, io::Read, net::SocketAddr, sync::mpsc};
 
+use crate::support::{peer::*, stage::*, *};
 use caiman::{
     code::CodePhrase,
     engine::{Notice, TransferError, What},
@@ -16,7 +13,6 @@ use caiman::{
     },
     transfer::{error::Misbehaviour, plan::MIN_BLOCK},
 };
-use support::{peer::*, stage::*, *};
 use tokio::{io::AsyncWriteExt, sync::oneshot};
 
 const BLOCK: usize = MIN_BLOCK as usize;

@@ -1,16 +1,12 @@
 //! What a sender learns of its own list, and what a person can do about it, before the other side is there.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{fs, path::PathBuf, sync::Arc};
 
+use crate::support::engine::{Transfer, World, names_in};
 use caiman::{
     engine::{Choices, NotAdded, Notice, TransferError, What},
     protocol::manifest::Manifest,
 };
-use support::engine::{Transfer, World, names_in};
 
 /// Waits for a list of so many entries.
 async fn listed(sending: &mut Transfer, entries: usize) -> Arc<Manifest> {

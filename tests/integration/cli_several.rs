@@ -1,17 +1,13 @@
 //! The real program with more than one other side, or more than one thing for the same: what each is told, and the exit codes.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::fs;
 
-use caiman::engine::{SendOrder, TransferError};
-use support::{
+use crate::support::{
     engine::{BLOCK, Transfer, World},
     noise,
     process::{Running, Site, caiman, run},
 };
+use caiman::engine::{SendOrder, TransferError};
 use tempfile::TempDir;
 
 /// Somebody who receives into a folder of their own.

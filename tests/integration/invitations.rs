@@ -1,14 +1,10 @@
 //! More for somebody who is there already: a send that follows another one to the same receiver, without a code that
 //! anybody has to pass on.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{fs, path::Path};
 
+use crate::support::engine::{BLOCK, CRAWL, CRAWL_BLOCKS, Transfer, World};
 use caiman::engine::{Choices, CodeChoice, Notice, PathMode, Phase, ReceiveOrder, SendOrder, TransferError};
-use support::engine::{BLOCK, CRAWL, CRAWL_BLOCKS, Transfer, World};
 
 /// A send that follows `other` with a small file.
 fn follow(world: &World, other: &Transfer, file: &str) -> SendOrder {
@@ -76,7 +72,7 @@ async fn what_follows_over_the_senders_own_relay_outlives_the_first() {
     let order = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
     let mut receiving = world.receiver.receive(order);
     receiving.offer().await;
-    fs::write(world.from("large"), support::noise(7, CRAWL_BLOCKS * BLOCK)).unwrap();
+    fs::write(world.from("large"), crate::support::noise(7, CRAWL_BLOCKS * BLOCK)).unwrap();
     let large = SendOrder {
         bytes_per_sec: CRAWL,
         after: Some(sending.id),

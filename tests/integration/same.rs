@@ -1,9 +1,5 @@
 //! Files that the receiver has already: they are recognised in the offer and not sent.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{
     collections::HashMap,
     fs, io,
@@ -11,12 +7,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use caiman::engine::{Choices, Here, Notice, OnConflict, Report, SendOrder, What};
-use support::{
+use crate::support::{
     engine::{BLOCK, Party, Transfer, World, entry, names_in},
     noise,
     tree::tree,
 };
+use caiman::engine::{Choices, Here, Notice, OnConflict, Report, SendOrder, What};
 
 /// The relay's count of what it carried.
 const CARRIED: &str = "relayed_bytes_total{kind=\"lane\"}";

@@ -1,11 +1,8 @@
 //! An honest receiver against senders whose offer was taken and who then break the rules: blocks, hashes, the end. Each is
 //! refused by name, nothing gets its real name, and nothing of it stays.
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{fs, io, time::Instant};
 
+use crate::support::{peer::*, stage::*, *};
 use caiman::{
     engine::{Choices, Notice, Output, TransferError},
     protocol::{
@@ -14,7 +11,6 @@ use caiman::{
     },
     transfer::{blocks::MAX_GAP, error::Misbehaviour, plan::MIN_BLOCK},
 };
-use support::{peer::*, stage::*, *};
 
 const BLOCK: usize = MIN_BLOCK as usize;
 

@@ -1,19 +1,15 @@
 //! Files that change or go between being listed and being sent: each is named on both sides, and the others arrive.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{fs, io};
 
-use caiman::{
-    engine::{Choices, Notice, Output, ReceiveOrder, SendOrder, TransferError},
-    protocol::peer::Withdrawal,
-};
-use support::{
+use crate::support::{
     engine::{BLOCK, Transfer, World, names_in},
     noise,
     tree::tree,
+};
+use caiman::{
+    engine::{Choices, Notice, Output, ReceiveOrder, SendOrder, TransferError},
+    protocol::peer::Withdrawal,
 };
 
 /// Why a file was withdrawn, as one side was told.

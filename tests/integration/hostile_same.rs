@@ -1,12 +1,9 @@
 //! Questions and answers about files that the receiver may have already, from peers that break the rules. Each is refused by
 //! name, and nobody is held up by one that says nothing.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::fs;
 
+use crate::support::{peer::*, stage::*};
 use caiman::{
     engine::{Choices, Notice, TransferError, What},
     protocol::{
@@ -15,7 +12,6 @@ use caiman::{
     },
     transfer::error::Misbehaviour,
 };
-use support::{peer::*, stage::*};
 use tokio::sync::oneshot;
 
 fn assert_misbehaved(name: &str, ended: &Ended, expected: &Misbehaviour) {

@@ -1,14 +1,10 @@
 //! Names that are taken on the receiver's side: nothing there is lost without the word for it, and nothing is ever
 //! written through a link.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{collections::HashMap, fs, io, sync::Arc};
 
+use crate::support::engine::{World, entry, names_in};
 use caiman::engine::{Choices, Notice, OnConflict, Report, TransferError};
-use support::engine::{World, entry, names_in};
 
 fn policy(on_conflict: OnConflict) -> Choices {
     Choices { on_conflict, ..Choices::default() }
@@ -142,10 +138,8 @@ mod links {
 
     use caiman::engine::SendOrder;
 
-    use super::{
-        support::{engine::BLOCK, noise},
-        *,
-    };
+    use super::*;
+    use crate::support::{engine::BLOCK, noise};
 
     /// A link under the name that a folder of the offer has, to a folder that nothing may be written into.
     fn plant(world: &World) {

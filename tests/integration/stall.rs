@@ -1,24 +1,20 @@
 //! Transfers that stand still without being cut off: after ten seconds both sides know what they wait for, and they go on by
 //! themselves.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{
     fs,
     io::{self, Read, Write},
     sync::{Mutex, mpsc},
 };
 
-use caiman::engine::{
-    Choices, Output, Progress, ReceiveOrder, SendOrder, WaitsFor, WaitsFor::Here, WaitsFor::Network,
-    WaitsFor::There, What, Work,
-};
-use support::{
+use crate::support::{
     cutter::Cutter,
     engine::{BLOCK, Transfer, World, memory},
     noise,
+};
+use caiman::engine::{
+    Choices, Output, Progress, ReceiveOrder, SendOrder, WaitsFor, WaitsFor::Here, WaitsFor::Network,
+    WaitsFor::There, What, Work,
 };
 
 /// Something that a program writes into and takes from when the test lets it.
@@ -184,8 +180,8 @@ async fn a_single_lane_that_dies_in_silence_near_the_end_holds_nothing_up_for_lo
 #[cfg(unix)]
 #[test]
 fn a_side_that_sleeps_is_named_and_waited_for() {
+    use crate::support::process::{Running, Site, caiman, text};
     use rustix::process::Signal;
-    use support::process::{Running, Site, caiman, text};
 
     let site = Site::new();
     let path = site.plant("large", noise(7, 400 * BLOCK));

@@ -1,11 +1,8 @@
 //! An honest receiver against senders that have the right code and true keys, and break every other rule: what they
 //! offer. Each is refused by name, and the receiver's folder is left as it was.
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::fs;
 
+use crate::support::{peer::*, read_to_end, stage::*};
 use caiman::{
     engine::{Answer, Choices, Notice, TransferError},
     protocol::{
@@ -22,7 +19,6 @@ use caiman::{
     },
     transfer::error::Misbehaviour,
 };
-use support::{peer::*, read_to_end, stage::*};
 
 /// Says `messages` to a receiver that takes whatever it is offered; it must refuse them as `expected` and be left as it
 /// was.

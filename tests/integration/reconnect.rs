@@ -1,20 +1,16 @@
 //! Transfers whose connections are lost: they go on by themselves, and what was stored is not sent again. That no block
 //! comes twice is checked by the receiver itself, which refuses such a sender.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{fs, net::SocketAddr, time::Duration};
 
-use caiman::engine::{
-    Choices, Connection, Output, PATIENCE, Phase, ReceiveOrder, RelayConfig, SendOrder, TransferError, What,
-};
-use support::{
+use crate::support::{
     TestRelay,
     cutter::Cutter,
     engine::{BLOCK, Transfer, World, memory, names_in},
     noise,
+};
+use caiman::engine::{
+    Choices, Connection, Output, PATIENCE, Phase, ReceiveOrder, RelayConfig, SendOrder, TransferError, What,
 };
 
 /// Fast enough to end soon, slow enough to be caught on the way.

@@ -1,22 +1,18 @@
 //! Two engines and a relay in one process: what is sent arrives, identical, whatever it is.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{
     fs,
     io::{self, Read},
 };
 
-use caiman::{
-    code::CodePhrase,
-    engine::{Choices, CodeChoice, Notice, Output, Progress, ReceiveOrder, SendOrder, TransferError, What},
-};
-use support::{
+use crate::support::{
     engine::{BLOCK, Memory, Party, World, all_but, memory, names_in},
     noise,
     tree::{touch, tree},
+};
+use caiman::{
+    code::CodePhrase,
+    engine::{Choices, CodeChoice, Notice, Output, Progress, ReceiveOrder, SendOrder, TransferError, What},
 };
 
 /// A deep tree with names that shells, terminals and other systems have trouble with.

@@ -1,16 +1,12 @@
 //! The real program: what it says, where it says it, and what arrives.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::{
     fs,
     process::{Command, Stdio},
     thread,
 };
 
-use support::{
+use crate::support::{
     engine::{BLOCK, CRAWL_BLOCKS, names_in},
     noise,
     process::{Running, Site, caiman, clean, feed, json_lines, run, text},

@@ -1,0 +1,36 @@
+//! What people rely on, over real sockets and real files: the engine with both its sides and a relay, hostile peers, and the
+//! program itself. One test program for all of it, because each is linked with the whole library: `cargo test --test
+//! integration places` runs the tests of one file.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod cancel;
+mod changes;
+mod cli;
+mod cli_exits;
+mod cli_several;
+mod conflicts;
+mod direct;
+mod hostile_blocks;
+mod hostile_invitations;
+mod hostile_receiver;
+mod hostile_return;
+mod hostile_same;
+mod hostile_sender;
+mod invitations;
+mod listing;
+mod loopback;
+mod meeting;
+mod places;
+mod reconnect;
+mod relay;
+mod relay_limits;
+mod resume;
+#[cfg(target_os = "linux")]
+mod roaming;
+mod same;
+mod several;
+mod stall;
+
+#[path = "../support/mod.rs"]
+mod support;
