@@ -71,6 +71,9 @@ pub(super) enum Trouble {
     NotAdded { paths: Vec<PathBuf>, reason: NotAdded },
 }
 
+/// As many repaired names are shown.
+pub(super) const FEW_REPAIRED: usize = 5;
+
 /// The offer that waits for an answer.
 pub(super) struct Sheet {
     /// What is offered, held against the folder.
@@ -89,6 +92,9 @@ pub(super) struct Sheet {
     pub(super) here: Here,
     /// The conflicts, by entry.
     pub(super) conflicts: Vec<u32>,
+    /// Names that this system can't store and what becomes of them: a few, and one more if there are others. Looked for once,
+    /// because an offer may be long.
+    pub(super) repaired: Vec<(String, String)>,
     /// Another folder is being looked at.
     pub(super) is_looking: bool,
     /// The answer is given.
@@ -97,8 +103,10 @@ pub(super) struct Sheet {
 
 impl Sheet {
     fn new(offer: Arc<Offer>) -> Self {
+        let repaired = offer.repaired().take(FEW_REPAIRED + 1);
         let mut sheet = Self {
             here: offer.here.clone(),
+            repaired: repaired.map(|(theirs, here)| (theirs.to_owned(), here.to_owned())).collect(),
             offer,
             tree: None,
             search: String::new(),

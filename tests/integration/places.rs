@@ -178,6 +178,19 @@ async fn the_first_relay_of_the_list_that_can_be_reached_is_used_and_told() {
     no_room(waiting.own.addr).await;
 }
 
+/// A connection that is taken and then says nothing is worse than none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_relay_does_not_hold_up_the_next_of_the_list_for_long() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let relay = TestRelay::start(|_| {}).await;
+    let started = tokio::time::Instant::now();
+    let mut waiting = Waiting::at(vec![at(silent.local_addr().unwrap()), at(relay.addr)]).await;
+    assert_eq!(waiting.code().await.1, None);
+    assert!(matches!(waiting.reach().await, (Some(address), None) if address == at(relay.addr).address));
+    // The limit for a relay that is the only one is 10 s.
+    assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_met_on_the_local_network_leaves_the_relay_at_once() {
     let relay = TestRelay::start(|_| {}).await;

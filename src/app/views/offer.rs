@@ -15,7 +15,7 @@ use super::{
 use crate::{
     app::{
         action::{Action, SheetAction},
-        card::{Card, Sheet},
+        card::{Card, FEW_REPAIRED, Sheet},
         explain,
         theme::{self, CONTROL_RADIUS, palette, size, space},
         tree::{Tick, Tree},
@@ -316,8 +316,7 @@ fn conflict_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, entry: u32, view: &mut V
 
 /// Names that this system can't store, and what they become.
 fn repaired_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
-    const SHOWN: usize = 5;
-    let repaired: Vec<(&str, &str)> = sheet.offer.repaired().take(SHOWN + 1).collect();
+    let repaired = &sheet.repaired;
     if repaired.is_empty() {
         return;
     }
@@ -325,10 +324,10 @@ fn repaired_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
     crate::app::widgets::tinted(ui, p.accent_soft, |ui| {
         ui.set_width(ui.available_width());
         ui.label(view.say("repaired"));
-        for (theirs, here) in repaired.iter().take(SHOWN) {
+        for (theirs, here) in repaired.iter().take(FEW_REPAIRED) {
             small(ui, &format!("{}  →  {}", Shown(theirs), Shown(here)));
         }
-        if repaired.len() > SHOWN {
+        if repaired.len() > FEW_REPAIRED {
             small(ui, &view.say("and-others"));
         }
     });

@@ -50,8 +50,9 @@ const MAX_DRAWS: u32 = 20;
 /// How long the code waits for a relay where it could be shown without: nearly every relay answers sooner, and then nobody
 /// reads of a local network for half a second.
 const HEAD_START: Duration = Duration::from_millis(500);
-/// How long one address of a relay may take to answer a connection while others of the list wait for their turn.
-const CONNECT_LIMIT_OF_SEVERAL: Duration = Duration::from_secs(2);
+/// How long a relay may take to let the sender in while others of the list wait for their turn: several round trips of a
+/// satellite's.
+const LIMIT_OF_SEVERAL: Duration = Duration::from_secs(4);
 /// How long the relay may take to end a pair.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -244,19 +245,20 @@ impl Room {
         Ok(Self { relay, place: place()? })
     }
 
-    async fn enter(&self, code: &CodePhrase, connect_limit: Duration) -> Result<Entered, TransferError> {
+    /// The relay doesn't answer.
+    fn silence(&self) -> TransferError {
+        let (address, cause) = (self.relay.address.clone(), io::ErrorKind::TimedOut.into());
+        RelayClientError::Unreachable { address, cause }.into()
+    }
+
+    async fn enter(&self, code: &CodePhrase) -> Result<Entered, TransferError> {
         let greeting = Greeting::new(code)?;
-        let joined = self.join(code, greeting.first().to_vec(), connect_limit).await?;
+        let joined = self.join(code, greeting.first().to_vec()).await?;
         Ok(Entered { joined, greeting })
     }
 
-    async fn join(
-        &self,
-        code: &CodePhrase,
-        first: Vec<u8>,
-        connect_limit: Duration,
-    ) -> Result<client::Joined, TransferError> {
-        let entry = Entry { role: Role::Sender, place: self.place, connect_limit, first };
+    async fn join(&self, code: &CodePhrase, first: Vec<u8>) -> Result<client::Joined, TransferError> {
+        let entry = Entry { role: Role::Sender, place: self.place, connect_limit: CONNECT_LIMIT, first };
         match join(&self.relay, code, entry).await {
             Err(RelayClientError::Refused(Refusal::RoleTaken)) => Err(TransferError::CodeTaken),
             other => Ok(other?),
@@ -311,10 +313,15 @@ async fn settle(rooms: &[Room], own: &[Room], choice: CodeChoice) -> Result<Sett
 
 /// Enters the room on the first relay that can be reached, or on `only` one of them.
 async fn first_of(rooms: &[Room], only: Option<usize>, code: &CodePhrase) -> Tried {
-    let limit = if rooms.len() > 1 { CONNECT_LIMIT_OF_SEVERAL } else { CONNECT_LIMIT };
+    let is_the_only_one = rooms.len() == 1 || only.is_some();
     let mut failure = None;
     for (at, room) in rooms.iter().enumerate().filter(|(at, _)| only.is_none_or(|only| only == *at)) {
-        match room.enter(code, limit).await {
+        let entered = if is_the_only_one {
+            room.enter(code).await
+        } else {
+            timeout(LIMIT_OF_SEVERAL, room.enter(code)).await.unwrap_or_else(|_| Err(room.silence()))
+        };
+        match entered {
             Ok(entered) => return Ok((at, entered)),
             // Somebody else has it: another code is needed, not another relay.
             Err(error @ TransferError::CodeTaken) => return Err(error),
@@ -373,7 +380,7 @@ impl Waiting<'_> {
                 return future::pending().await;
             }
             // Whoever has the code goes where the last one went.
-            let entered = rooms[at].enter(&self.code, CONNECT_LIMIT).await;
+            let entered = rooms[at].enter(&self.code).await;
             settled = Some(entered.map(|entered| (at, entered)));
             drop(holds);
         }
@@ -450,7 +457,7 @@ impl Waiting<'_> {
                 ) => {}
                 Err(other) => return Err(other),
             }
-            entered = room.enter(&self.code, CONNECT_LIMIT).await?;
+            entered = room.enter(&self.code).await?;
         }
     }
 
@@ -466,7 +473,7 @@ impl Waiting<'_> {
 
     async fn tell_retired_at(&self, room: Option<&Room>) {
         let Some(room) = room else { return };
-        while let Ok(joined) = room.join(&self.code, handshake::retired(), CONNECT_LIMIT).await {
+        while let Ok(joined) = room.join(&self.code, handshake::retired()).await {
             if joined.paired().await.is_err() {
                 break;
             }
