@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{access, addresses::Reach, io as frames, socket};
 use crate::protocol::{
-    Role, VERSION,
+    Role, VERSION, frame,
     relay::{
         Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME, Opening, Place, Refusal, Reply,
         RoomId, Welcome,
@@ -199,27 +199,31 @@ pub fn draw_place() -> io::Result<Place> {
 
 /// Connects and says hello. Who comes first gets here once the room is made, the second once the relay has answered.
 pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
-    let Greeted { stream, welcome, .. } = greet(join.address, join.known, join.connect_limit).await?;
-    enter(stream, welcome, join).await
+    // Unless a password is to be proven, for which the welcome is needed, the hello is said along with the opening: a round
+    // trip less.
+    let early = join.password.is_none().then(|| join.hello(None));
+    let greeted = greet(join.address, join.known, join.connect_limit, early).await?;
+    enter(greeted, join).await
 }
 
-/// Says hello to a relay that has said its welcome.
-async fn enter(mut stream: TcpStream, welcome: Welcome, join: Join<'_>) -> Result<Joined, RelayClientError> {
+/// Says hello to a relay that has said its welcome, unless that was done, and hears what it says to it.
+async fn enter(greeted: Greeted, join: Join<'_>) -> Result<Joined, RelayClientError> {
+    let Greeted { mut stream, welcome, has_heard_hello, .. } = greeted;
     if welcome.version != VERSION {
         return Err(Refusal::Version(welcome.version).into());
     }
     if welcome.password_required && join.password.is_none() {
         return Err(Refusal::PasswordRequired.into());
     }
-    let proof = join.password.map(|password| access::prove(password, &welcome.nonce));
-    let Join { role, room, place, waits, first, .. } = join;
-    if waits {
+    if join.waits {
         // Who looks for somebody that was lost may lose the relay as well while waiting there.
         socket::keep_alive(&stream, QUICK_KEEPALIVE).map_err(|_| RelayClientError::Lost)?;
     }
-    let hello = Hello { version: VERSION, features: 0, role, room, place, waits, proof, first };
     let exchange = async {
-        frames::write(&mut stream, &hello).await?;
+        if !has_heard_hello {
+            let proof = join.password.map(|password| access::prove(password, &welcome.nonce));
+            frames::write(&mut stream, &join.hello(proof)).await?;
+        }
         frames::read(&mut stream, MAX_FRAME).await
     };
     match in_time(join.address, exchange).await? {
@@ -238,7 +242,7 @@ async fn enter(mut stream: TcpStream, welcome: Welcome, join: Join<'_>) -> Resul
 /// connections that nobody serves any more.
 pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
     for _ in 0..CHECKS {
-        match greet(address, None, CONNECT_LIMIT).await {
+        match greet(address, None, CONNECT_LIMIT, None).await {
             // Trying again finds the door closed, which says more.
             Err(RelayClientError::Lost) => sleep(CHECK_PAUSE).await,
             other => return other.map(drop),
@@ -254,8 +258,9 @@ pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
 /// room that nobody has.
 pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<RelayCheck, RelayClientError> {
     let probe = async {
-        let Greeted { stream, welcome, latency } = greet(address, None, CONNECT_LIMIT).await?;
-        let check = RelayCheck { latency, has_password: welcome.password_required };
+        let greeted = greet(address, None, CONNECT_LIMIT, None).await?;
+        let Greeted { welcome, latency, .. } = &greeted;
+        let check = RelayCheck { latency: *latency, has_password: welcome.password_required };
         // Fresh and random, so nobody is there.
         let room = RoomId(std::array::from_fn(|at| welcome.nonce[at]));
         let place = Place(std::array::from_fn(|at| welcome.nonce[at + 16]));
@@ -271,7 +276,7 @@ pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<Rel
             first,
             connect_limit: CONNECT_LIMIT,
         };
-        match enter(stream, welcome, join).await {
+        match enter(greeted, join).await {
             Ok(_) | Err(RelayClientError::Refused(Refusal::NoSuchRoom)) => Ok(check),
             Err(error) => Err(error),
         }
@@ -279,6 +284,13 @@ pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<Rel
     timeout(PROBE_LIMIT, probe).await.unwrap_or_else(|_| {
         Err(RelayClientError::Unreachable { address: address.clone(), cause: io::ErrorKind::TimedOut.into() })
     })
+}
+
+impl Join<'_> {
+    fn hello(&self, proof: Option<[u8; 32]>) -> Hello {
+        let Self { role, room, place, waits, .. } = *self;
+        Hello { version: VERSION, features: 0, role, room, place, waits, proof, first: self.first.clone() }
+    }
 }
 
 impl Joined {
@@ -345,22 +357,28 @@ struct Greeted {
     stream: TcpStream,
     welcome: Welcome,
     latency: Duration,
+    has_heard_hello: bool,
 }
 
-/// Connects, says what the connection is for and reads the welcome.
+/// Connects, says what the connection is for, and perhaps hello at once, and reads the welcome.
 async fn greet(
     address: &RelayAddress,
     known: Option<SocketAddr>,
     limit: Duration,
+    hello: Option<Hello>,
 ) -> Result<Greeted, RelayClientError> {
     let mut stream = connect(address, known, limit).await?;
     let started = Instant::now();
     let exchange = async {
-        stream.write_all(&Opening::Control.to_bytes()).await?;
+        let mut opening = Opening::Control.to_bytes().to_vec();
+        if let Some(hello) = &hello {
+            opening.extend(frame::encode(hello));
+        }
+        stream.write_all(&opening).await?;
         frames::read(&mut stream, MAX_FRAME).await
     };
     let welcome = in_time(address, exchange).await?;
-    Ok(Greeted { stream, welcome, latency: started.elapsed() })
+    Ok(Greeted { stream, welcome, latency: started.elapsed(), has_heard_hello: hello.is_some() })
 }
 
 /// Waits for the relay's part of the opening.

@@ -22,6 +22,9 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// How long an address may take to answer before it is asked once more, beside: the system itself asks ever more rarely,
 /// and a network that comes back in between would have to wait for it.
 const AGAIN: Duration = Duration::from_secs(1);
+/// What the system may hold of a connection's bytes without sending them.
+#[cfg(target_os = "linux")]
+const NOT_SENT_BYTES: u32 = 128 * 1024;
 /// How long one of several addresses may take to answer before the next is asked as well (RFC 8305).
 const STAGGER: Duration = Duration::from_millis(250);
 
@@ -107,12 +110,19 @@ pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     keep_alive(stream, KEEPALIVE)
 }
 
-/// Asks for BBR on a connection that carries much. The usual congestion controls take every lost packet for a full network, and on a
-/// long way that loses some they never get fast. A system that doesn't have it, doesn't allow it or has been told to
-/// use another keeps what it has.
+/// For a connection that carries much beside others like it.
+///
+/// The system takes no more in advance than it can soon send: what waits in a slow connection could have gone over another,
+/// and at the end all wait for it.
+///
+/// And BBR is asked for. The usual congestion controls take every lost packet for a full network, and on a long way that loses
+/// some they never get fast. A system that doesn't have it, doesn't allow it or has been told to use another keeps what
+/// it has.
 #[cfg(target_os = "linux")]
-pub fn prefer_bbr(stream: &TcpStream) {
+pub fn prepare_for_bulk(stream: &TcpStream) {
     let socket = SockRef::from(stream);
+    // It is as good as before without.
+    let _ = socket.set_tcp_notsent_lowat(NOT_SENT_BYTES);
     let is_usual = |name: &[u8]| [&b"cubic"[..], b"reno"].contains(&name);
     let name = socket.tcp_congestion().unwrap_or_default();
     if is_usual(name.split(|byte| *byte == 0).next().unwrap_or_default()) {
@@ -122,7 +132,7 @@ pub fn prefer_bbr(stream: &TcpStream) {
 
 /// Elsewhere there is no choice.
 #[cfg(not(target_os = "linux"))]
-pub fn prefer_bbr(_stream: &TcpStream) {}
+pub fn prepare_for_bulk(_stream: &TcpStream) {}
 
 /// Has the system notice that the other end is gone without a word: after `time` of silence, and about as long again.
 pub fn keep_alive(stream: &TcpStream, time: Duration) -> io::Result<()> {
@@ -166,7 +176,7 @@ mod tests {
             if SockRef::from(&stream).set_tcp_congestion(before).is_err() {
                 continue;
             }
-            prefer_bbr(&stream);
+            prepare_for_bulk(&stream);
             let expected = if is_allowed && before != b"vegas" { &b"bbr"[..] } else { before };
             assert_eq!(congestion(&stream), expected);
         }

@@ -106,7 +106,7 @@ async fn pair(
         }
     };
     for stream in [&mut link.stream, &mut other.stream] {
-        socket::prefer_bbr(stream);
+        socket::prepare_for_bulk(stream);
         // Whoever has left by now is noticed when copying starts.
         let _ = answer(stream, &[LANE_PAIRED]).await;
     }

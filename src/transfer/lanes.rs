@@ -105,7 +105,7 @@ impl SendLanes {
             return Ok(());
         };
         let mut stream = opened?;
-        socket::prefer_bbr(&stream);
+        socket::prepare_for_bulk(&stream);
         self.has_opened.store(true, Ordering::Relaxed);
         let _open = self.work.open_lane();
         let source = if self.outgoing.is_stream() { Work::Input } else { Work::Disk };

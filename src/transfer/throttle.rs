@@ -13,10 +13,10 @@ use tokio::{
 };
 
 /// Most that goes at once.
-const PIECE: Duration = Duration::from_millis(20);
+const PIECE: Duration = Duration::from_millis(10);
 /// Time that passed unused and may be made up for, so that a timer that is late loses nothing. More is not saved up, so a pause
 /// is followed by no burst; together with a piece it is what a second can exceed the limit by.
-const CREDIT: Duration = Duration::from_millis(10);
+const CREDIT: Duration = Duration::from_millis(20);
 
 /// A limit, or none.
 #[derive(Debug)]

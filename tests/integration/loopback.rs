@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::support::{
+    cutter::Cutter,
     engine::{BLOCK, Memory, Party, World, all_but, memory, names_in},
     noise,
     tree::{touch, tree},
@@ -13,6 +14,7 @@ use crate::support::{
 use caiman::{
     code::CodePhrase,
     engine::{Choices, CodeChoice, Notice, Output, Progress, ReceiveOrder, SendOrder, TransferError, What},
+    protocol::relay::{FIRST_LANES, MAX_LANES},
 };
 
 /// A deep tree with names that shells, terminals and other systems have trouble with.
@@ -120,6 +122,33 @@ async fn files_around_the_size_of_a_block_arrive_over_one_three_and_eight_lanes(
             assert_eq!(history.last().unwrap().lanes, lanes);
         }
     }
+}
+
+/// Where each lane is held back for itself, more of them are opened than both sides begin with.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_lanes_are_opened_where_they_help() {
+    let world = World::new().await;
+    let bytes = noise(3, 400 * BLOCK);
+    fs::write(world.from("file"), &bytes).unwrap();
+    let cutter = Cutter::before(world.relay.addr).await;
+    cutter.narrow(true);
+    let order = SendOrder {
+        lanes: MAX_LANES,
+        relays: vec![cutter.relay()],
+        ..world.send_order(world.paths(&["file"]))
+    };
+    let mut sending = world.sender.send(order);
+    let code = sending.code().await;
+    let order = ReceiveOrder { lanes: MAX_LANES, ..world.receive_order(code) };
+    let mut receiving = world.receiver.receive(order);
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    for side in [&mut sending, &mut receiving] {
+        side.reach("more lanes", |progress| progress.lanes > FIRST_LANES).await;
+    }
+    cutter.narrow(false);
+    tokio::join!(sending.report(), receiving.report());
+    assert!(fs::read(world.to("file")).unwrap() == bytes);
 }
 
 /// Snapshots may be missed, but what is seen never goes back and ends at the total.

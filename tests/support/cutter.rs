@@ -12,15 +12,23 @@ use tokio::{
     },
     sync::watch,
     task::{JoinHandle, JoinSet},
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::engine::within;
 
+/// What is carried at once.
+const CHUNK: usize = 16 * 1024;
+/// The time between two of these where it is narrow.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// How it stands with a cutter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Open,
+    /// Each connection gets a [`CHUNK`] through in [`PAUSE`], however many there are.
+    Narrow,
     /// Nothing passes, and nobody is told.
     Frozen,
 }
@@ -47,6 +55,8 @@ impl Cutter {
     /// Before the relay at `relay`.
     pub async fn before(relay: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // It holds little of what it has yet to carry.
+        SockRef::from(&listener).set_recv_buffer_size(4 * CHUNK).unwrap();
         let addr = listener.local_addr().unwrap();
         let (way, ways) = watch::channel(Way::Open);
         let (cut, cuts) = watch::channel(CancellationToken::new());
@@ -94,6 +104,11 @@ impl Cutter {
         within("another connection", each.wait_for(|each| each.len() > number)).await.unwrap();
     }
 
+    /// Holds each connection back for itself, as a long way does that loses some of what it carries; or does so no more.
+    pub fn narrow(&self, is_narrow: bool) {
+        self.way.send_replace(if is_narrow { Way::Narrow } else { Way::Open });
+    }
+
     /// Lets nothing pass, old or new, and tells nobody.
     pub fn freeze(&self) {
         self.way.send_replace(Way::Frozen);
@@ -117,7 +132,7 @@ async fn pipe(client: TcpStream, relay: SocketAddr, ways: watch::Receiver<Way>, 
     let mut ready = ways.clone();
     let both = [ways, single.way.subscribe()];
     let carrying = async {
-        if ready.wait_for(|way| *way == Way::Open).await.is_err() {
+        if ready.wait_for(|way| *way != Way::Frozen).await.is_err() {
             return;
         }
         let Ok(server) = TcpStream::connect(relay).await else { return };
@@ -133,12 +148,13 @@ async fn pipe(client: TcpStream, relay: SocketAddr, ways: watch::Receiver<Way>, 
 }
 
 async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut ways: [watch::Receiver<Way>; 2]) {
-    let mut buffer = vec![0; 16 * 1024];
+    let mut buffer = vec![0; CHUNK];
     loop {
         let Ok(read) = from.read(&mut buffer).await else { return };
         for way in &mut ways {
-            if way.wait_for(|way| *way == Way::Open).await.is_err() {
-                return;
+            let Ok(way) = way.wait_for(|way| *way != Way::Frozen).await.map(|way| *way) else { return };
+            if way == Way::Narrow {
+                sleep(PAUSE).await;
             }
         }
         if read == 0 {

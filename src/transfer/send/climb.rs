@@ -15,15 +15,16 @@ const LEAST: Duration = Duration::from_secs(1);
 const BLOCKS_A_LANE: u64 = 2;
 /// and at most so long.
 const MOST: Duration = Duration::from_secs(15);
-/// Before more are tried, two measurements have to differ by no more than this part: what is still rising or falling, as after
-/// the start, is nothing to compare with. But no more than so many are made.
+/// Before more are tried, a measurement may be greater than the one before by no more than this part: what is still rising,
+/// as after the start, is nothing to compare with.
 const STEADY: f64 = 0.15;
-const TRIES: u32 = 5;
+/// There has to be enough left for so long.
+const PAYS: Duration = Duration::from_secs(4);
 /// The part that more lanes have to bring of what they would if each brought as much as those before. Not all of it, because a
 /// few may be enough to fill what was left of the network; more than what they take away from other traffic.
 const WORTH: f64 = 0.25;
 /// The pause before more are tried again when they have brought nothing, doubled each time.
-const REST: Duration = Duration::from_secs(30);
+const REST: Duration = Duration::from_secs(10);
 
 /// See the module.
 #[derive(Debug)]
@@ -34,8 +35,8 @@ pub(super) struct Climb {
     /// While more are tried: how many there were before, and what they brought in bytes a second.
     fewer: Option<(u16, f64)>,
     measuring: Option<Measuring>,
-    /// The last measurement of as many lanes, and how many there were.
-    last: Option<(f64, u32)>,
+    /// The last measurement of as many lanes.
+    last: Option<f64>,
     rest: Duration,
     rests_until: Option<Instant>,
 }
@@ -67,15 +68,15 @@ impl Climb {
         (self.measuring, self.last) = (None, None);
     }
 
-    /// How many lanes are wanted, now that so many bytes have arrived in all.
-    pub(super) fn look(&mut self, arrived: u64, now: Instant) -> u16 {
+    /// How many lanes are wanted, now that so many bytes have arrived in all, and so many are left.
+    pub(super) fn look(&mut self, arrived: u64, left: u64, now: Instant) -> u16 {
         let is_resting = self.rests_until.is_some_and(|until| now < until);
         // The last step is measured like all others: it may have to be taken back.
         if self.fewer.is_none() && (is_resting || self.lanes == self.most) {
             return self.lanes;
         }
         if let Some(rate) = self.measure(arrived, now) {
-            self.step(rate, now);
+            self.step(rate, left as f64 / rate, now);
         }
         self.lanes
     }
@@ -84,7 +85,8 @@ impl Climb {
     fn measure(&mut self, arrived: u64, now: Instant) -> Option<f64> {
         let measuring = self.measuring.get_or_insert(Measuring { from: now + SETTLING, before: None });
         let time = now.checked_duration_since(measuring.from)?;
-        let bytes = arrived - *measuring.before.get_or_insert(arrived);
+        // The end of a stream may make it a little less.
+        let bytes = arrived.saturating_sub(*measuring.before.get_or_insert(arrived));
         let is_enough = time >= LEAST && bytes >= BLOCKS_A_LANE * u64::from(self.lanes) * self.block_bytes;
         if !is_enough && time < MOST {
             return None;
@@ -93,7 +95,7 @@ impl Climb {
         Some(bytes as f64 / time.as_secs_f64())
     }
 
-    fn step(&mut self, rate: f64, now: Instant) {
+    fn step(&mut self, rate: f64, seconds_left: f64, now: Instant) {
         if let Some((fewer, before)) = self.fewer.take() {
             let growth = f64::from(self.lanes) / f64::from(fewer) - 1.0;
             if rate < before * (1.0 + growth * WORTH) {
@@ -104,10 +106,8 @@ impl Climb {
                 return;
             }
         }
-        let (last, tries) = self.last.map_or((0.0, 1), |(last, tries)| (last, tries + 1));
-        self.last = Some((rate, tries));
-        let is_steady = (rate - last).abs() <= STEADY * last;
-        if self.lanes < self.most && (is_steady || tries >= TRIES) {
+        let is_steady = self.last.replace(rate).is_some_and(|last| rate <= last * (1.0 + STEADY));
+        if self.lanes < self.most && is_steady && seconds_left >= PAYS.as_secs_f64() {
             self.interrupt();
             self.fewer = Some((self.lanes, rate));
             self.lanes = (self.lanes * 2).min(self.most);
@@ -128,6 +128,7 @@ mod tests {
         now: Instant,
         seconds: f64,
         arrived: f64,
+        left: u64,
         /// Numbers of lanes, one after the other.
         taken: Vec<u16>,
     }
@@ -135,7 +136,14 @@ mod tests {
     impl Trip {
         fn new(most: u16) -> Self {
             let climb = Climb::new(8, most, BLOCK);
-            Self { climb, now: Instant::now(), seconds: 0.0, arrived: 0.0, taken: vec![8.min(most)] }
+            Self {
+                climb,
+                now: Instant::now(),
+                seconds: 0.0,
+                arrived: 0.0,
+                left: u64::MAX,
+                taken: vec![8.min(most)],
+            }
         }
 
         fn go(&mut self, seconds: f64, megabits: impl Fn(u16, f64) -> f64) -> &[u16] {
@@ -147,7 +155,7 @@ mod tests {
                 self.seconds += 0.05;
                 // It is told of whole blocks.
                 let arrived = (self.arrived as u64 / u64::from(BLOCK)) * u64::from(BLOCK);
-                let wanted = self.climb.look(arrived, self.now);
+                let wanted = self.climb.look(arrived, self.left, self.now);
                 if wanted != lanes {
                     self.taken.push(wanted);
                 }
@@ -169,20 +177,20 @@ mod tests {
         let mut trip = Trip::new(32);
         assert_eq!(trip.go(3600.0, |_, _| 200.0).iter().max(), Some(&16));
         let tries = trip.taken.iter().filter(|lanes| **lanes == 16).count();
-        assert!((4..=7).contains(&tries) && trip.taken.last() == Some(&8), "{:?}", trip.taken);
+        assert!((5..=9).contains(&tries) && trip.taken.last() == Some(&8), "{:?}", trip.taken);
     }
 
     #[test]
     fn what_fills_the_network_is_enough() {
         let megabits = |lanes, _| (f64::from(lanes) * 10.0).min(170.0);
-        assert_eq!(Trip::new(32).go(30.0, megabits), [8, 16, 32, 16]);
+        assert_eq!(Trip::new(32).go(15.0, megabits), [8, 16, 32, 16]);
     }
 
     /// Half the network is somebody else's, who gives way to more of the same kind.
     #[test]
     fn lanes_are_no_way_to_crowd_others_out() {
         let megabits = |lanes, _| 100.0 * f64::from(lanes) / f64::from(lanes + 2);
-        assert_eq!(Trip::new(32).go(30.0, megabits), [8, 16, 8]);
+        assert_eq!(Trip::new(32).go(10.0, megabits), [8, 16, 8]);
     }
 
     #[test]
@@ -190,6 +198,14 @@ mod tests {
         for most in [1, 5, 8] {
             assert_eq!(Trip::new(most).go(60.0, |lanes, _| f64::from(lanes)), [most]);
         }
+    }
+
+    #[test]
+    fn near_the_end_nothing_is_tried() {
+        let mut trip = Trip::new(32);
+        trip.left = 10_000_000;
+        assert_eq!(trip.go(60.0, |lanes, _| f64::from(lanes) * 4.0), [8]);
+        assert_eq!(trip.go(60.0, |lanes, _| f64::from(lanes)), [8, 16, 32]);
     }
 
     #[test]

@@ -173,7 +173,9 @@ impl<'a> Sending<'a> {
         } else if self.paused.here || self.paused.there || !fleet.is_at_home() {
             self.climb.interrupt();
         } else {
-            fleet.use_lanes(self.climb.look(self.bytes, Instant::now()));
+            let total = if self.plan.stream().is_some() { u64::MAX } else { self.plan.bytes() };
+            let left = total.saturating_sub(self.bytes);
+            fleet.use_lanes(self.climb.look(self.bytes, left, Instant::now()));
         }
         self.control.work().set_in_flight(!self.queue.silent(SLOW).is_empty());
         fleet.end_silent();
