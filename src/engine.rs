@@ -36,6 +36,7 @@ pub use crate::{
     relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
         error::TransferError,
+        handshake::DEFAULT_ITERATIONS,
         listing::NotAdded,
         offer::{Answer, Choices, Offer},
         path_mode::{Entrance, PathMode},
@@ -89,6 +90,9 @@ pub struct SendOrder {
     pub bytes_per_sec: Option<u64>,
     /// How long a lost relay, or another side that was lost, is looked for; [`PATIENCE`] unless there is a reason.
     pub patience: Duration,
+    /// Iterations of PBKDF2 for each channel's keys, from 100,000 to 5,000,000; [`DEFAULT_ITERATIONS`] unless there is a
+    /// reason.
+    pub iterations: u32,
     /// Offer it to the receiver of that send of this engine, which has met it and runs. No code is shown then, and `code` and
     /// `relays` count for nothing: the two meet where they have met before. If the receiver can't be told any more, or
     /// doesn't come, that is [`TransferError::PeerGone`].

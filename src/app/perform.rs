@@ -23,8 +23,8 @@ use super::{
 use crate::{
     code::{self, CodePhrase},
     engine::{
-        Answer, CodeChoice, Command, Output, PATIENCE, PathMode, ReceiveOrder, RelayChoice, RelayConfig,
-        SendOrder, TaskId, TransferError, What,
+        Answer, CodeChoice, Command, DEFAULT_ITERATIONS, Output, PATIENCE, PathMode, ReceiveOrder,
+        RelayChoice, RelayConfig, SendOrder, TaskId, TransferError, What,
     },
     history::{Direction as Way, Ending, Entry, Outcome as Past, unix_secs},
     net::client::RelayAddress,
@@ -194,6 +194,7 @@ impl Window {
             lanes: settings.lanes,
             bytes_per_sec: settings.bytes_per_sec,
             patience: PATIENCE,
+            iterations: DEFAULT_ITERATIONS,
             after,
             receivers: if after.is_some() { 1 } else { settings.receivers },
         };

@@ -21,8 +21,8 @@ use super::{
 use crate::{
     code::{self, CodeError, CodePhrase, Invite},
     engine::{
-        CodeChoice, Command, OnConflict, Output, PathMode, ReceiveOrder, Registry, SendOrder, TransferError,
-        What, check_paths,
+        CodeChoice, Command, DEFAULT_ITERATIONS, OnConflict, Output, PathMode, ReceiveOrder, Registry,
+        SendOrder, TransferError, What, check_paths,
     },
     store::Store,
     transfer::error::Unsuited,
@@ -72,6 +72,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         lanes: common.lanes,
         bytes_per_sec: args.rate.map(Into::into),
         patience: Duration::from_secs(common.patience),
+        iterations: DEFAULT_ITERATIONS,
         after: None,
         receivers: args.receivers,
     };

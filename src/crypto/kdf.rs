@@ -25,14 +25,14 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// What the sender asks for: [`DEFAULT_ITERATIONS`] and a fresh random salt. Draw one per channel and session.
-    pub fn draw() -> Result<Stretch, CryptoError> {
+    /// What the sender asks for, with a fresh random salt. Draw one per channel and session.
+    pub fn draw(iterations: u32) -> Result<Stretch, CryptoError> {
         let mut salt = [0; SALT_LEN];
         getrandom::fill(&mut salt).map_err(|_| CryptoError::NoRandomness)?;
-        Stretch::checked(DEFAULT_ITERATIONS, salt)
+        Stretch::checked(iterations, salt)
     }
 
-    /// What a peer asks for, if it is within bounds.
+    /// What is asked for, if it is within bounds.
     pub fn checked(iterations: u32, salt: [u8; SALT_LEN]) -> Result<Stretch, CryptoError> {
         if !(MIN_ITERATIONS..=MAX_ITERATIONS).contains(&iterations) {
             return Err(CryptoError::Iterations { asked: iterations });
@@ -270,8 +270,9 @@ mod tests {
     }
 
     #[test]
-    fn every_draw_has_the_default_count_and_its_own_salt() {
-        let (first, second) = (Stretch::draw().unwrap(), Stretch::draw().unwrap());
+    fn every_draw_has_its_own_salt() {
+        let draw = || Stretch::draw(DEFAULT_ITERATIONS).unwrap();
+        let (first, second) = (draw(), draw());
         assert_eq!(first.iterations(), DEFAULT_ITERATIONS);
         assert_ne!(first.salt(), second.salt());
     }

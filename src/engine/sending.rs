@@ -128,8 +128,15 @@ async fn refuse(id: TaskId, error: TransferError, out: &Out) {
 
 /// How it is sent.
 fn terms(order: &SendOrder) -> Terms {
-    let SendOrder { path_mode, entrance, lanes, bytes_per_sec, patience, .. } = *order;
-    Terms { lanes, throttle: Arc::new(Throttle::new(bytes_per_sec)), patience, path_mode, entrance }
+    let SendOrder { path_mode, entrance, lanes, bytes_per_sec, patience, iterations, .. } = *order;
+    Terms {
+        lanes,
+        throttle: Arc::new(Throttle::new(bytes_per_sec)),
+        patience,
+        iterations,
+        path_mode,
+        entrance,
+    }
 }
 
 /// Runs a send under a code of its own, and the relay beside it.

@@ -24,6 +24,8 @@ use crate::{
     },
 };
 
+pub use crate::crypto::kdf::DEFAULT_ITERATIONS;
+
 /// How long the other side may take for one message of the handshake.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -65,10 +67,10 @@ pub fn retired() -> Vec<u8> {
 }
 
 impl Greeting {
-    /// A fresh one.
-    pub fn new(code: &CodePhrase) -> Result<Self, TransferError> {
+    /// A fresh one, whose keys take so many iterations of PBKDF2.
+    pub fn new(code: &CodePhrase, iterations: u32) -> Result<Self, TransferError> {
         let (pake, message) = Pake::start(Side::Sender, code.as_bytes(), &code.room(), VERSION);
-        let (metadata, data) = (draw()?, draw()?);
+        let (metadata, data) = (draw(iterations)?, draw(iterations)?);
         let first = frame::to_bytes(&First::Hello(SenderHello {
             version: VERSION,
             features: 0,
@@ -141,8 +143,11 @@ fn wrong_code() -> TransferError {
     TransferError::WrongCode { tries_left: None }
 }
 
-fn draw() -> Result<Stretch, TransferError> {
-    Stretch::draw().map_err(|_: CryptoError| Unsuited::NoRandomness.into())
+fn draw(iterations: u32) -> Result<Stretch, TransferError> {
+    Stretch::draw(iterations).map_err(|error| match error {
+        CryptoError::Iterations { .. } => Unsuited::Arguments(error.to_string()).into(),
+        _ => Unsuited::NoRandomness.into(),
+    })
 }
 
 async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, data: Stretch) -> Keys {

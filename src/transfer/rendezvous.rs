@@ -14,7 +14,7 @@ use tokio::{net::TcpStream, time::timeout};
 
 pub use self::{
     receiver::{Search, meet_again, meet_sender},
-    sender::{Guest, OwnRelay, Places, Threshold, wait_for_receiver, wait_for_several},
+    sender::{Guest, OwnRelay, Places, Threshold, Waits, wait_for_receiver, wait_for_several},
 };
 use super::{
     error::{TransferError, Unsuited},

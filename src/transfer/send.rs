@@ -30,7 +30,7 @@ use super::{
     plan::{Plan, Wanted},
     progress::{Context, Notice, Phase, Report},
     queue::Queue,
-    rendezvous::{Call, explain_loss, wait_for_receiver},
+    rendezvous::{Call, Waits, explain_loss, wait_for_receiver},
     throttle::Throttle,
 };
 use crate::{
@@ -75,10 +75,19 @@ pub struct Terms {
     pub throttle: Arc<Throttle>,
     /// How long a lost relay, or another side that was lost, is looked for. With none, the loss is the end.
     pub patience: Duration,
+    /// Iterations of PBKDF2 for each channel's keys.
+    pub iterations: u32,
     /// Which ways bytes may take.
     pub path_mode: PathMode,
     /// Where this machine is to be reached directly.
     pub entrance: Entrance,
+}
+
+impl Terms {
+    /// How it waits for its receiver.
+    fn waits(&self) -> Waits {
+        Waits { patience: self.patience, iterations: self.iterations }
+    }
 }
 
 /// Most receivers of one code.
@@ -122,8 +131,9 @@ async fn offer_under(
     context: &Context,
 ) -> Result<Report, TransferError> {
     let Terms { patience, path_mode, entrance, .. } = terms;
+    let waits = terms.waits();
     let meeting = tokio::select! {
-        meeting = wait_for_receiver(call, &line, patience, context) => meeting?,
+        meeting = wait_for_receiver(call, &line, waits, context) => meeting?,
         error = listing.grow(context) => return Err(error),
         () = context.cancel.cancelled() => return Err(cancelled(context)),
     };

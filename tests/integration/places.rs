@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use crate::support::{Client, TestRelay, engine::within, waiting_sender};
+use crate::support::{Client, TestRelay, engine::within, peer::ITERATIONS, waiting_sender};
 use caiman::{
     code::CodePhrase,
     engine::{CodeChoice, Notice, Phase, Progress, RelayChoice, TransferError},
@@ -15,7 +15,7 @@ use caiman::{
     transfer::{
         invitation,
         progress::Context,
-        rendezvous::{Call, Meeting, OwnRelay, Places, Search, meet_sender, wait_for_receiver},
+        rendezvous::{Call, Meeting, OwnRelay, Places, Search, Waits, meet_sender, wait_for_receiver},
     },
 };
 use tokio::{
@@ -77,7 +77,8 @@ impl Waiting {
         let (context, told, snapshots) = context();
         let task = tokio::spawn(async move {
             let (line, _nobody_follows) = invitation::line();
-            wait_for_receiver(Call::Code(choice, places), &line, Duration::ZERO, &context).await
+            let waits = Waits { patience: Duration::ZERO, iterations: ITERATIONS };
+            wait_for_receiver(Call::Code(choice, places), &line, waits, &context).await
         });
         Self { own, unneeded, announced, told, snapshots, task }
     }

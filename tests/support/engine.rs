@@ -25,7 +25,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::TestRelay;
+use super::{TestRelay, peer::ITERATIONS};
 
 /// Far longer than anything here takes, even on a machine that is busy with something else.
 const GUARD: Duration = Duration::from_mins(2);
@@ -367,6 +367,7 @@ impl World {
             lanes: 8,
             bytes_per_sec: None,
             patience: Duration::ZERO,
+            iterations: ITERATIONS,
             after: None,
             receivers: 1,
         }

@@ -19,7 +19,7 @@ use caiman::{
 use tempfile::TempDir;
 use tokio::sync::{Notify, oneshot};
 
-use super::{TestRelay, within};
+use super::{TestRelay, peer::ITERATIONS, within};
 
 /// See the module.
 pub struct Stage {
@@ -115,6 +115,7 @@ impl Stage {
             lanes: 4,
             bytes_per_sec: None,
             patience: self.patience,
+            iterations: ITERATIONS,
             after: None,
             receivers: 1,
         };

@@ -56,6 +56,15 @@ const LIMIT_OF_SEVERAL: Duration = Duration::from_secs(4);
 /// How long the relay may take to end a pair.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
+/// How a sender waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// How long a relay that is lost meanwhile is asked again.
+    pub patience: Duration,
+    /// Of PBKDF2, for each channel's keys.
+    pub iterations: u32,
+}
+
 /// Where a sender waits.
 pub struct Places {
     /// Relays in the order of preference: the first that can be reached is used.
@@ -75,11 +84,11 @@ pub struct OwnRelay {
 }
 
 /// Puts up a code and waits for somebody who knows it. Without a relay of its own, a relay that is lost meanwhile is asked
-/// again for as long as `patience` allows; with one, for as long as nobody has come. Where it has met them, `line` is told.
+/// again for as long as its patience allows; with one, for as long as nobody has come. Where it has met them, `line` is told.
 pub async fn wait_for_receiver(
     call: Call,
     line: &Line,
-    patience: Duration,
+    waits: Waits,
     context: &Context,
 ) -> Result<Meeting, TransferError> {
     let (choice, places, follower) = match call {
@@ -89,7 +98,7 @@ pub async fn wait_for_receiver(
             (CodeChoice::Drawn { words: INVITATION_WORDS }, Places::only(place), Some(follower))
         }
     };
-    let mut posted = Posted::put_up(choice, places, patience, context).await?;
+    let mut posted = Posted::put_up(choice, places, waits, context).await?;
     let code = Arc::clone(&posted.waiting.code);
     let gone = async {
         match &follower {
@@ -127,10 +136,10 @@ pub async fn wait_for_several(
     choice: CodeChoice,
     places: Places,
     threshold: Threshold,
-    patience: Duration,
+    waits: Waits,
     context: &Context,
 ) -> Result<(), TransferError> {
-    let mut posted = Posted::put_up(choice, places, patience, context).await?;
+    let mut posted = Posted::put_up(choice, places, waits, context).await?;
     posted.tell().await;
     let (at_own, at_relay) = std::mem::take(&mut posted.entered);
     let (own, list) = posted.scopes;
@@ -161,13 +170,14 @@ impl<'a> Posted<'a> {
     async fn put_up(
         choice: CodeChoice,
         places: Places,
-        patience: Duration,
+        Waits { patience, iterations }: Waits,
         context: &'a Context,
     ) -> Result<Self, TransferError> {
         let Places { relays, own } = places;
-        let rooms = relays.into_iter().map(Room::at).collect::<Result<Vec<_>, _>>()?;
+        let room = |relay| Ok::<_, TransferError>(Room { relay, place: place()?, iterations });
+        let rooms = relays.into_iter().map(room).collect::<Result<Vec<_>, _>>()?;
         let own_room = match &own {
-            Some(own) => vec![Room::at(RelayChoice { address: own.address.clone(), password: None })?],
+            Some(own) => vec![room(RelayChoice { address: own.address.clone(), password: None })?],
             None => Vec::new(),
         };
         let Settled { code, at_own, at_relay } = settle(&rooms, &own_room, choice).await?;
@@ -232,6 +242,7 @@ impl Places {
 struct Room {
     relay: RelayChoice,
     place: Place,
+    iterations: u32,
 }
 
 /// A room that the sender is in, with what it has said there.
@@ -241,10 +252,6 @@ struct Entered {
 }
 
 impl Room {
-    fn at(relay: RelayChoice) -> Result<Self, TransferError> {
-        Ok(Self { relay, place: place()? })
-    }
-
     /// The relay doesn't answer.
     fn silence(&self) -> TransferError {
         let (address, cause) = (self.relay.address.clone(), io::ErrorKind::TimedOut.into());
@@ -252,7 +259,7 @@ impl Room {
     }
 
     async fn enter(&self, code: &CodePhrase) -> Result<Entered, TransferError> {
-        let greeting = Greeting::new(code)?;
+        let greeting = Greeting::new(code, self.iterations)?;
         let joined = self.join(code, greeting.first().to_vec()).await?;
         Ok(Entered { joined, greeting })
     }

@@ -75,7 +75,7 @@ pub async fn send_to_several(
     let mut listing = Listing::start(what, additions, &context.cancel)?;
     let (seat, mut reports) = mpsc::channel(usize::from(receivers));
     let (listed, offered) = watch::channel(None);
-    let (somebody, patience) = (Notify::new(), terms.patience);
+    let (somebody, waits) = (Notify::new(), terms.waits());
     let hall = Arc::new(Hall { offered, branches, seat: Seat(seat), terms, context: context.apart() });
     let (failed, mut failure) = oneshot::channel();
     let listing = list(&mut listing, listed, &somebody, failed, context);
@@ -83,13 +83,8 @@ pub async fn send_to_several(
         let (arriving, mut arrivals) = mpsc::channel(1);
         let (mut ushers, mut came) = (JoinSet::new(), 0);
         let over = {
-            let mut reception = pin!(wait_for_several(
-                choice,
-                places,
-                Threshold::new(receivers, arriving),
-                patience,
-                context
-            ));
+            let mut reception =
+                pin!(wait_for_several(choice, places, Threshold::new(receivers, arriving), waits, context));
             loop {
                 tokio::select! {
                     Some(guest) = arrivals.recv() => {
