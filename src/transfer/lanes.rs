@@ -2,6 +2,7 @@
 //! lane slows only itself. Nothing here decides how a transfer ends; a lane that breaks reports it and goes.
 
 use std::{
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -14,7 +15,7 @@ use tokio::{
     net::TcpStream,
     sync::mpsc,
     task::spawn_blocking,
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +44,8 @@ use crate::{
     },
 };
 
+/// A network that takes longer for a piece than this is slower than the limit on the speed.
+const TAKEN_AT_ONCE: Duration = Duration::from_millis(500);
 /// How often a full disk is tried again.
 const ROOM_RETRY: Duration = Duration::from_secs(1);
 
@@ -155,15 +158,24 @@ impl SendLanes {
             return stream.write_all(record).await.map_err(lost);
         };
         // Of the record as a whole: each piece of it waits for too short a time to be the reason of anything.
-        let _limited = self.work.begin(Work::Limit);
+        let mut limited = self.work.begin(Work::Limit);
         let mut rest = record;
         while !rest.is_empty() {
             self.queue.waits(block);
             let (piece, after) = rest.split_at(turn.take(rest.len()).await);
             self.queue.leaves(block);
-            stream.write_all(piece).await.map_err(lost)?;
+            let mut leaving = pin!(stream.write_all(piece));
+            if let Ok(left) = timeout(TAKEN_AT_ONCE, &mut leaving).await {
+                left.map_err(lost)?;
+            } else {
+                // It is the network that it waits for.
+                drop(limited);
+                leaving.await.map_err(lost)?;
+                limited = self.work.begin(Work::Limit);
+            }
             rest = after;
         }
+        drop(limited);
         Ok(())
     }
 }

@@ -168,7 +168,7 @@ async fn lanes_whose_path_dies_in_silence_are_told_as_the_network() {
 #[tokio::test]
 async fn a_single_lane_that_dies_in_silence_near_the_end_holds_nothing_up_for_long() {
     let world = World::new().await;
-    let (cutter, mut sending, mut receiving) = behind(&world, 16, 2).await;
+    let (cutter, mut sending, mut receiving) = behind(&world, 8, 2).await;
     sending.reach("blocks on both lanes", |progress| progress.bytes >= 4 * BLOCK as u64).await;
     cutter.freeze_one(2);
     both_wait([(&mut sending, Network), (&mut receiving, Network)]).await;
