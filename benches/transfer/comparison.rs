@@ -1,6 +1,7 @@
 //! The contestants, in turns.
 
 mod caiman;
+mod growth;
 mod others;
 mod plain;
 mod process;
@@ -42,6 +43,11 @@ pub(crate) fn main() {
     println!("{}", settings.describe());
     for task in settings.tasks() {
         compare(&settings, task);
+    }
+    if settings.is_about_growth {
+        growth::sizes(&settings);
+        growth::counts(&settings);
+        growth::rooms(&settings);
     }
 }
 

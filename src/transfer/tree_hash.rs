@@ -23,11 +23,14 @@ pub struct BlockHash {
 impl BlockHash {
     /// Hashes the bytes of a block that stands at `offset`, a multiple of the block size.
     pub fn of(bytes: &[u8], offset: u64) -> Self {
-        let alone = (offset == 0).then(|| hash_whole(bytes));
+        let mut hasher = blake3::Hasher::new();
+        hasher.set_input_offset(offset).update(bytes);
+        // Both come of the same pass over the bytes.
+        let alone = (offset == 0).then(|| *hasher.finalize().as_bytes());
         let subtree = if bytes.is_empty() {
             [0; 32] // Only an empty stream has an empty block, and that one is `alone`.
         } else {
-            blake3::Hasher::new().set_input_offset(offset).update(bytes).finalize_non_root()
+            hasher.finalize_non_root()
         };
         Self { subtree, alone }
     }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{Contestant, Run, process::Running, process::Usage, settings::Settings, site::Site};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_caiman");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_caiman");
 
 /// A relay in a process of its own.
 pub(crate) struct Relay {
@@ -23,12 +23,17 @@ pub(crate) struct Relay {
 impl Relay {
     /// With eight data ports, as usual.
     pub(crate) fn start(binary: &Path, home: &Path) -> Self {
+        Self::start_with(binary, home, &[])
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn start_with(binary: &Path, home: &Path, more: &[&str]) -> Self {
         let first = free_ports(8);
         let ports = format!("{first}-{}", first + 7);
         let args =
             ["relay", "--host", "127.0.0.1", "--port", "0", "--metrics", "127.0.0.1:0", "--data-ports"];
         let mut command = command(binary, home);
-        let mut process = Running::start("relay", command.args(args).arg(ports));
+        let mut process = Running::start("relay", command.args(args).arg(ports).args(more));
         let address = process.says("its address", |line| {
             line.strip_prefix("Relay listening on ")?.split(',').next()?.parse().ok()
         });
@@ -36,6 +41,11 @@ impl Relay {
             line.strip_prefix("Metrics on http://")?.strip_suffix("/metrics")?.parse().ok()
         });
         Self { process, address, metrics }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Stops it. Gives what it took, and how many bytes went over its lanes.
@@ -69,7 +79,8 @@ pub(crate) fn contestants(settings: &Settings) -> Vec<Contestant> {
     both.collect()
 }
 
-fn transfer(binary: &Path, site: &Site, through_relay: bool) -> Run {
+/// One transfer of what is there, with a relay of its own.
+pub(crate) fn transfer(binary: &Path, site: &Site, through_relay: bool) -> Run {
     let relay = Relay::start(binary, &site.home());
     let server = relay.address.to_string();
     let path = if through_relay { "relay" } else { "auto" };

@@ -84,6 +84,11 @@ impl Running {
         (usage, std::mem::take(&mut self.heard))
     }
 
+    /// What the system calls it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) fn stop(self) -> Usage {
         let id = rustix::process::Pid::from_child(self.child.as_ref().unwrap());

@@ -1,6 +1,6 @@
 //! What is measured, from the environment: `BENCH_MIB` (size of the large file), `BENCH_FILES` (number of small ones),
 //! `BENCH_ROUNDS`, `BENCH_DIR` (where files are; a file system in memory leaves the disk out), `BENCH_TASKS` (`large`,
-//! `small`). `OTHER_CAIMAN` names other builds of the program, as PATH does folders, measured beside this one;
+//! `small`, `growth`), `BENCH_SIZES` (MiB), `BENCH_COUNTS` (files) and `BENCH_ROOMS` for the last of these. `OTHER_CAIMAN` names other builds of the program, as PATH does folders, measured beside this one;
 //! `CROC` and `WORMHOLE_RS` are programs of others.
 
 use std::{env, path::PathBuf};
@@ -14,6 +14,10 @@ pub(crate) struct Settings {
     pub(crate) rounds: usize,
     pub(crate) dir: PathBuf,
     pub(crate) other_builds: Vec<PathBuf>,
+    pub(crate) sizes_mib: Vec<u64>,
+    pub(crate) counts: Vec<u64>,
+    pub(crate) rooms: Vec<u64>,
+    pub(crate) is_about_growth: bool,
     tasks: Vec<Task>,
 }
 
@@ -40,20 +44,34 @@ impl Settings {
                 }
             }
         };
-        let tasks = env::var("BENCH_TASKS").unwrap_or_else(|_| "large,small".to_owned());
-        let tasks = tasks.split(',').map(|name| match name {
-            "large" => Task::Large,
-            "small" => Task::Small,
-            other => panic!("there is no task {other}"),
-        });
+        let names = env::var("BENCH_TASKS").unwrap_or_else(|_| "large,small".to_owned());
+        let (mut tasks, mut is_about_growth) = (Vec::new(), false);
+        for name in names.split(',') {
+            match name {
+                "large" => tasks.push(Task::Large),
+                "small" => tasks.push(Task::Small),
+                "growth" => is_about_growth = true,
+                other => panic!("there is no task {other}"),
+            }
+        }
+        let numbers = |name: &str, usual: &str| {
+            let text = env::var(name).unwrap_or_else(|_| usual.to_owned());
+            text.split(',')
+                .map(|number| number.parse().unwrap_or_else(|_| panic!("{name} is no list of numbers")))
+                .collect()
+        };
         Self {
+            sizes_mib: numbers("BENCH_SIZES", "1,16,256,4096"),
+            counts: numbers("BENCH_COUNTS", "1,100,10000,100000"),
+            rooms: numbers("BENCH_ROOMS", "1000,10000"),
             large_bytes: number("BENCH_MIB", 1024, 128) * MIB,
             small_files: number("BENCH_FILES", 10_000, 2_000) as usize,
             rounds: number("BENCH_ROUNDS", 5, 2) as usize,
             dir: env::var_os("BENCH_DIR").map_or_else(env::temp_dir, PathBuf::from),
             other_builds: env::var_os("OTHER_CAIMAN")
                 .map_or_else(Vec::new, |paths| env::split_paths(&paths).collect()),
-            tasks: tasks.collect(),
+            is_about_growth,
+            tasks,
         }
     }
 

@@ -19,11 +19,18 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(settings: &Settings, task: Task) -> Self {
+    /// With nothing to send yet.
+    pub(crate) fn empty(settings: &Settings) -> Self {
         let folder = tempfile::Builder::new().prefix("caiman-bench").tempdir_in(&settings.dir).unwrap();
-        let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
         fs::create_dir(folder.path().join("target")).unwrap();
-        let source = folder.path().join("source");
+        Self { folder, bytes: 0, files: 0 }
+    }
+
+    /// With what the task sends.
+    pub(crate) fn new(settings: &Settings, task: Task) -> Self {
+        let empty = Self::empty(settings);
+        let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
+        let source = empty.source();
         let (files, bytes) = match task {
             Task::Large => {
                 noise.write(&source, settings.large_bytes);
@@ -43,7 +50,7 @@ impl Site {
                 (settings.small_files, bytes)
             }
         };
-        Self { folder, bytes, files }
+        Self { bytes, files, ..empty }
     }
 
     /// The file or the folder that is sent.

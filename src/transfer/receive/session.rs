@@ -89,7 +89,13 @@ impl Receiving<'_> {
                         return Ok(());
                     }
                 }
-                Some((block, bytes)) = self.news.recv() => self.note_stored(block, bytes),
+                Some((block, bytes)) = self.news.recv() => {
+                    self.note_stored(block, bytes);
+                    // The sender waits for nothing but this.
+                    if self.is_all_here() {
+                        self.write_journal()?;
+                    }
+                }
                 Some(ended) = fleet.next() => self.lane_ended(fleet, ended).await?,
                 Ok(()) = self.pause.changed() => {
                     self.paused.here = *self.pause.borrow_and_update();
@@ -201,6 +207,10 @@ impl Receiving<'_> {
         Ok(())
     }
 
+    fn is_all_here(&self) -> bool {
+        lock(&self.held).len() == self.accepted.plan.blocks()
+    }
+
     fn note_stored(&mut self, block: u64, bytes: u32) {
         self.unsaid.push(block);
         if lock(&self.held).insert(block) {
@@ -284,7 +294,7 @@ impl Receiving<'_> {
         }
         if let Some(bytes) = self.stream_bytes {
             self.end_stream(bytes)?;
-        } else if lock(&self.held).len() != self.accepted.plan.blocks() {
+        } else if !self.is_all_here() {
             return Err(Misbehaviour::DoneTooEarly.into());
         }
         let damaged = match self.repaired.take() {

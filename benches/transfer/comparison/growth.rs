@@ -1,0 +1,147 @@
+//! How time and memory grow: with the size of a file, with the number of files, and a relay's memory with rooms in which
+//! somebody waits. Each row says what one unit costs; anything worse than linear shows as a column that climbs.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use ::caiman::{
+    net::client::{Join, RelayAddress, draw_place, join},
+    protocol::{Role, relay::RoomId},
+};
+use tokio::task::JoinSet;
+
+use super::{
+    Run,
+    caiman::{BINARY, Relay, transfer},
+    settings::Settings,
+    site::Site,
+};
+
+const MIB: u64 = 1024 * 1024;
+/// Connections that are being opened at once.
+const AT_ONCE: usize = 64;
+
+/// Files of these sizes, all holes: reading them costs next to nothing and no disk has to hold them twice.
+pub(crate) fn sizes(settings: &Settings) {
+    head("MiB in one file");
+    for mib in &settings.sizes_mib {
+        let site = Site::empty(settings);
+        File::create(site.source()).unwrap().set_len(mib * MIB).unwrap();
+        row(*mib, &through_relay(&site));
+    }
+}
+
+/// So many files of 100 bytes, a thousand in a folder.
+pub(crate) fn counts(settings: &Settings) {
+    head("files");
+    for count in &settings.counts {
+        let site = Site::empty(settings);
+        for number in 0..*count {
+            let folder = site.source().join((number / 1000).to_string());
+            if number % 1000 == 0 {
+                fs::create_dir_all(&folder).unwrap();
+            }
+            fs::write(folder.join(number.to_string()), [7; 100]).unwrap();
+        }
+        row(*count, &through_relay(&site));
+    }
+}
+
+/// A relay with so many rooms in which a sender waits.
+pub(crate) fn rooms(settings: &Settings) {
+    println!(
+        "\n| rooms in which somebody waits | seconds to open | relay's resident MiB | KiB a room |\n| --- | --- | --- | --- |"
+    );
+    for count in &settings.rooms {
+        let site = Site::empty(settings);
+        let limits = [
+            "--max-connections",
+            "--connections-per-address",
+            "--max-rooms",
+            "--rooms-per-address",
+            "--joins-per-minute",
+        ];
+        let limit = (count + 100).to_string();
+        let limits: Vec<&str> = limits.iter().flat_map(|name| [*name, &limit]).collect();
+        let relay = Relay::start_with(Path::new(BINARY), &site.home(), &limits);
+        let before = resident_bytes(relay.id());
+        let started = Instant::now();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let address = RelayAddress::from_socket(relay.address);
+        let waiting = runtime.block_on(wait_in_rooms(&address, *count));
+        let (seconds, after) = (started.elapsed().as_secs_f64(), resident_bytes(relay.id()));
+        println!(
+            "| {count} | {seconds:.2} | {:.1} | {:.1} |",
+            after as f64 / MIB as f64,
+            after.saturating_sub(before) as f64 / 1024.0 / *count as f64
+        );
+        drop(waiting);
+        relay.stop();
+    }
+}
+
+async fn wait_in_rooms(address: &RelayAddress, count: u64) -> Vec<::caiman::net::client::Joined> {
+    let (mut opening, mut waiting) = (JoinSet::new(), Vec::new());
+    for number in 0..count {
+        let address = address.clone();
+        opening.spawn(async move {
+            let room = RoomId((u128::from(number) + 1).to_be_bytes());
+            join(Join {
+                address: &address,
+                known: None,
+                connect_limit: Duration::from_mins(1),
+                password: None,
+                role: Role::Sender,
+                room,
+                place: draw_place().unwrap(),
+                waits: false,
+                // About what a sender says.
+                first: vec![7; 100],
+            })
+            .await
+            .unwrap()
+        });
+        if opening.len() == AT_ONCE {
+            waiting.extend(opening.join_next().await.map(Result::unwrap));
+        }
+    }
+    waiting.extend(opening.join_all().await);
+    waiting
+}
+
+fn through_relay(site: &Site) -> Run {
+    let run = transfer(Path::new(BINARY), site, true);
+    fs::remove_dir_all(site.target()).unwrap();
+    run
+}
+
+fn head(unit: &str) {
+    println!(
+        "\n| {unit} | seconds | of that moving | moving, ms each | CPU s: sender, relay, receiver | peak MiB: the same |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- |");
+}
+
+fn row(units: u64, run: &Run) {
+    let moving = run.moving.unwrap_or(f64::NAN);
+    let of_each = |value: &dyn Fn(&super::process::Usage) -> String| {
+        run.processes.iter().map(|(_, usage)| value(usage)).collect::<Vec<_>>().join(", ")
+    };
+    println!(
+        "| {units} | {:.2} | {moving:.2} | {:.3} | {} | {} |",
+        run.seconds,
+        moving * 1000.0 / units as f64,
+        of_each(&|usage| format!("{:.2}", usage.seconds)),
+        of_each(&|usage| (usage.peak_bytes / MIB).to_string()),
+    );
+}
+
+/// What a process has in memory now; nothing where the system has no `/proc`.
+fn resident_bytes(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    line.and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() * 1024
+}
