@@ -25,8 +25,8 @@ use crate::{
     },
 };
 
-/// How long the place in the code's room is kept for a receiver that has heard where to go, so that nobody who comes
-/// meanwhile finds no room at all.
+/// How long a connection that has come to its end keeps the place in the code's room, so that nobody who comes meanwhile finds
+/// no room at all.
 const ROOM_LIMIT: Duration = Duration::from_secs(5);
 
 /// The transfer with one of several receivers. Whoever owns tasks runs it.
@@ -184,16 +184,16 @@ async fn usher(guest: Guest, hall: Arc<Hall>) {
         shown = show_the_way(&mut control, &mut line, follower, &hall) => shown,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
     };
-    if let Some(last_word) = last_word(&shown)
-        && control.say(&last_word).is_err()
-    {
-        return;
+    if let Some(last_word) = last_word(&shown) {
+        if control.say(&last_word).is_err() {
+            return;
+        }
+        // Before the room is taken again, which ends this connection.
+        control.flush().await;
     }
     drop(stays);
-    if shown.is_ok() {
-        // Its end is the clock's where nobody waits for the room.
-        let _ = timeout(ROOM_LIMIT, is_free).await;
-    }
+    // Its end is the clock's where nobody waits for the room.
+    let _ = timeout(ROOM_LIMIT, is_free).await;
     control.finish::<FromReceiver>(false).await;
 }
 
