@@ -364,14 +364,6 @@ impl Control {
         }
     }
 
-    /// Writes what was said, as far as the connection takes it within the time for a last word.
-    pub async fn flush(&mut self) {
-        if let Some(wire) = &mut self.wire {
-            // Whoever doesn't hear it learns from the closed connection.
-            let _ = timeout(LAST_WORD, wire.flush()).await;
-        }
-    }
-
     /// Has the last words confirmed if `must_arrive`, and parts: closing at once could destroy them on their way.
     pub async fn finish<T: DeserializeOwned>(mut self, must_arrive: bool) {
         if must_arrive {
@@ -593,26 +585,16 @@ impl Wire {
         Ok(())
     }
 
-    /// Writes what is still to be said. May be dropped at any await.
-    async fn flush(&mut self) -> Result<(), TransferError> {
-        while let Some(rest) = self.outgoing.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match self.stream.write(rest).await {
-                Ok(0) | Err(_) => return Err(TransferError::PeerLost),
-                Ok(written) => self.written += written,
-            }
-        }
-        self.outgoing.clear();
-        self.written = 0;
-        Ok(())
-    }
-
     /// Writes what is still to be said, and waits a little for the other side to close as well.
     async fn close(mut self, talk: &Talk) {
         let last_words = async {
             if talk.heard_since_told > 0 {
                 self.say(talk.heard, HEARTBEAT_MESSAGE)?;
             }
-            self.flush().await?;
+            self.stream
+                .write_all(&self.outgoing[self.written..])
+                .await
+                .map_err(|_| TransferError::PeerLost)?;
             self.stream.shutdown().await.map_err(|_| TransferError::PeerLost)?;
             let mut sink = [0; 4096];
             while self.stream.read(&mut sink).await.is_ok_and(|read| read > 0) {}

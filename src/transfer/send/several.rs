@@ -29,6 +29,9 @@ use crate::{
 /// no room at all.
 const ROOM_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a receiver that is left may take to confirm the last word.
+const HEARD_LIMIT: Duration = Duration::from_secs(1);
+
 /// The transfer with one of several receivers. Whoever owns tasks runs it.
 pub struct Branch {
     offered: Offered,
@@ -189,7 +192,8 @@ async fn usher(guest: Guest, hall: Arc<Hall>) {
             return;
         }
         // Before the room is taken again, which ends this connection.
-        control.flush().await;
+        let heard = async { while let Ok(Some(_)) = control.next_or_heard::<FromReceiver>().await {} };
+        let _ = timeout(HEARD_LIMIT, heard).await;
     }
     drop(stays);
     // Its end is the clock's where nobody waits for the room.
