@@ -38,16 +38,16 @@ const TURN: Duration = Duration::from_secs(3);
 /// How long a sender that is there is waited for while it is busy with somebody else: it may serve several, one after the
 /// other, and each may take its time for the handshake.
 const BUSY_LIMIT: Duration = Duration::from_secs(30);
-/// How long a room is asked for that is not there: its sender leaves it for a moment when somebody else has tried a code or
-/// talked nonsense, and is outside while it looks for a lost relay.
-const AWAY_LIMIT: Duration = Duration::from_secs(1);
-/// How soon such a room is asked for again.
-const AWAY_PAUSE: Duration = Duration::from_millis(500);
 /// The same where the other side has just said that it waits, and something may have come in between.
 const INVITED_LIMIT: Duration = Duration::from_secs(15);
 /// How soon it is asked again, and how rarely at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(150);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1200);
+/// How long a room is asked for that is not there: its sender leaves it for a moment when somebody else has tried a code or
+/// talked nonsense, and is outside while it looks for a lost relay.
+const AWAY_LIMIT: Duration = Duration::from_secs(1);
+/// How soon such a room is asked for again.
+const AWAY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where a receiver looks.
 pub struct Search {
