@@ -85,8 +85,10 @@
 //! token, the lane's number and the role; one byte back when the other end is there; then data records from A to B, each
 //! one block. A lane takes the next block when it is free. A closes its lanes when B is complete.
 //!
-//! A lane that breaks is over when both ends have said [`peer::FromSender::LaneOver`] and [`peer::FromReceiver::LaneOver`], B only
-//! after it has said what the lane brought. What A has no receipt for goes out again over another lane, and
+//! A lane is over when both ends are: B says [`peer::FromReceiver::LaneOver`] once it has said what the lane brought. A says
+//! [`peer::FromSender::LaneOver`] of a lane that broke, or that has fallen silent, which ends it at B with all that is on its
+//! way; where A closes a lane, during a pause or because fewer will do, B finds the end behind the last record. What A has no
+//! receipt for then goes out again over another lane, and
 //! [`peer::FromSender::OpenLane`] opens a new one under a number that this connection has not seen, since sequence numbers
 //! begin anew with each lane.
 //!

@@ -202,7 +202,7 @@ pub enum FromSender {
         /// How its ends come together.
         way: Way,
     },
-    /// This end of a lane is over.
+    /// This end of a lane is over, and what is on its way won't be waited for.
     LaneOver {
         /// Which connection is meant.
         link: u64,

@@ -67,6 +67,15 @@ pub struct Stop {
     pub after_block: CancellationToken,
 }
 
+/// How a sending lane ended on this side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All that it took is on its way, with the lane's end behind it.
+    Closed,
+    /// At once.
+    Cut,
+}
+
 /// Opens one end of a lane.
 async fn open(door: &LaneDoor, lane: Lane, role: Role) -> Result<TcpStream, TransferError> {
     if lane.way != Way::Relay {
@@ -102,10 +111,15 @@ pub struct SendLanes {
 impl SendLanes {
     /// Opens a lane and sends blocks over it until the queue has no more for it, or it is stopped. A block that was begun to
     /// be read is read to its end whatever happens, so that the queue knows of it.
-    pub async fn run(self: Arc<Self>, door: LaneDoor, lane: Lane, stop: Stop) -> Result<(), TransferError> {
+    pub async fn run(
+        self: Arc<Self>,
+        door: LaneDoor,
+        lane: Lane,
+        stop: Stop,
+    ) -> Result<Ending, TransferError> {
         let Stop { now: end, after_block } = stop;
         let Some(opened) = end.run_until_cancelled(open(&door, lane, Role::Sender)).await else {
-            return Ok(());
+            return Ok(Ending::Cut);
         };
         let mut stream = opened?;
         socket::prepare_for_bulk(&stream);
@@ -148,7 +162,7 @@ impl SendLanes {
         }
         // Whether the receiver hears this makes no difference.
         let _ = stream.shutdown().await;
-        Ok(())
+        Ok(if end.is_cancelled() { Ending::Cut } else { Ending::Closed })
     }
 
     /// Gives a block's record to the network, no faster than the limit allows.

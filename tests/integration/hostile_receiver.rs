@@ -335,6 +335,27 @@ async fn a_stream_that_pauses_keeps_the_sender_listening() {
     drop(writer);
 }
 
+/// Catches a sender that, when it closes a lane, has the receiver drop what is still on its way there.
+#[tokio::test]
+async fn a_lane_that_is_closed_is_left_to_end_behind_its_last_block() {
+    let mut stage = Stage::new().await;
+    let what = goods(&stage);
+    let (ended, ()) = against(&mut stage, what, async |relay, code| {
+        let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
+        let paths = hear_offer(&mut peer).await;
+        let mut lanes = perform(&mut peer, &paths, &[TakeAll, Say(FromReceiver::Pause(true))]).await;
+        assert!(lanes[0].take().await.is_none(), "a block more than there are");
+        peer.say(&FromReceiver::Stored(vec![(0, BLOCKS)])).await;
+        let hashes = peer.hear().await;
+        assert!(matches!(hashes, Some(FromSender::Hashes(_))), "{hashes:?} after the pause");
+        assert_eq!(peer.hear().await, Some(FromSender::Done));
+        peer.say(&complete_message()).await;
+        assert_eq!(peer.last_word().await, None);
+    })
+    .await;
+    assert_eq!(ended.result.unwrap().stored, 4);
+}
+
 /// A frame of the handshake, as raw bytes.
 fn answer_of(change: impl FnOnce(&mut ReceiverHello)) -> Vec<u8> {
     let mut hello = ReceiverHello { version: VERSION, features: 0, pake: vec![0x42; 33] };

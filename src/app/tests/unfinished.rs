@@ -165,11 +165,14 @@ fn discard_asks_first_and_the_keyboard_answers() {
 #[test]
 fn what_cannot_be_removed_is_told_and_stays() {
     let (mut screen, kept) = with_film();
+    // Found only once the list is read again, which has to be over before the film is locked.
+    leave(&screen, &screen.inbox(), 2, &[("notes.txt", 4 * BLOCK)]);
     let discarded = Err(std::io::ErrorKind::PermissionDenied.into());
     screen.outcome(crate::app::desk::Outcome::Discarded { name: "film.mov".to_owned(), discarded });
     let args = [("name", "film.mov".into()), ("cause", screen.say("cause-denied").into())];
     let told = screen.words().tell("not-discarded", &args);
     assert!(screen.shows(&told), "{:#?}", screen.texts());
+    screen.until_shown("notes.txt");
 
     // Somebody goes on with it between the question and the answer.
     let claim = fs::File::options().write(true).open(kept.join("lock")).unwrap();

@@ -18,7 +18,7 @@ use crate::{
     transfer::{
         control::{Control, LaneDoor},
         error::{Misbehaviour, TransferError},
-        lanes::{Lane, SendLanes, Stop},
+        lanes::{Ending, Lane, SendLanes, Stop},
     },
 };
 use tokio::{task::JoinSet, time::Instant};
@@ -37,7 +37,7 @@ const DOUBTFUL: u32 = 3;
 const WORKED: Duration = Duration::from_secs(10);
 
 /// A lane that ended on this side.
-pub(super) type Ended = (u64, u16, Result<(), TransferError>);
+pub(super) type Ended = (u64, u16, Result<Ending, TransferError>);
 
 /// See the module.
 pub(super) struct Fleet {
@@ -63,6 +63,17 @@ struct State {
     pause: Duration,
     ours_is_over: bool,
     theirs_is_over: bool,
+    /// Whether the receiver was told that ours is.
+    has_told: bool,
+}
+
+impl State {
+    fn tell_over(&mut self, control: &mut Control, link: u64, lane: u16) -> Result<(), TransferError> {
+        if std::mem::replace(&mut self.has_told, true) {
+            return Ok(());
+        }
+        control.say(&FromSender::LaneOver { link, lane })
+    }
 }
 
 impl Fleet {
@@ -109,8 +120,7 @@ impl Fleet {
         for lane in 0..first {
             self.open(Lane { number: lane, way }, FIRST_PAUSE);
             if self.is_paused {
-                self.end_ours(lane);
-                control.say(&FromSender::LaneOver { link, lane })?;
+                self.end_ours(control, lane)?;
             }
         }
         Ok(())
@@ -144,8 +154,9 @@ impl Fleet {
     /// A lane has ended on this side.
     pub(super) fn ended(&mut self, control: &mut Control, ended: Ended) -> Result<(), TransferError> {
         let (link, lane, result) = ended;
+        let is_closed = matches!(result, Ok(Ending::Closed));
         match result {
-            Ok(()) | Err(TransferError::PeerLost) => {}
+            Ok(_) | Err(TransferError::PeerLost) => {}
             // A relay that let nobody in from the start has a reason that a person should hear.
             Err(TransferError::Relay(RelayClientError::Refused(_)))
                 if self.shared.has_opened.load(Ordering::Relaxed) => {}
@@ -155,14 +166,13 @@ impl Fleet {
             return Ok(());
         }
         let Some(state) = self.lanes.get_mut(&lane) else { return Ok(()) };
-        let was_over = std::mem::replace(&mut state.ours_is_over, true);
+        state.ours_is_over = true;
         if state.theirs_is_over {
             self.settle(lane);
-        }
-        if was_over || !self.lanes.contains_key(&lane) {
             return Ok(());
         }
-        control.say(&FromSender::LaneOver { link, lane })
+        // To be told now would cost the receiver what is still on its way. It finds the end behind that.
+        if is_closed { Ok(()) } else { state.tell_over(control, link, lane) }
     }
 
     /// A lane has ended on the other side, and what it brought was said.
@@ -224,7 +234,7 @@ impl Fleet {
 
     /// Ends lanes over which nothing arrives any more, so that what they carry goes out over others. A way around the relay
     /// on which all of them are silent is left.
-    pub(super) fn end_silent(&mut self) {
+    pub(super) fn end_silent(&mut self, control: &mut Control) -> Result<(), TransferError> {
         let queue = &self.shared.queue;
         let silent = queue.silent(self.silence);
         let (open, is_direct) = self.open_lanes();
@@ -239,15 +249,21 @@ impl Fleet {
             }
         }
         if dead.is_empty() {
-            return;
+            return Ok(());
         }
         self.silence *= 2;
         if are_all && let Some(direct) = self.door.as_ref().and_then(|door| door.direct.as_ref()) {
             direct.forget();
         }
-        for state in dead.iter().filter_map(|lane| self.lanes.get(lane)) {
+        for lane in dead {
+            let Some(state) = self.lanes.get_mut(&lane) else { continue };
             state.stop.now.cancel();
+            // One that was closed will not end a second time.
+            if state.ours_is_over {
+                state.tell_over(control, self.link, lane)?;
+            }
         }
+        Ok(())
     }
 
     /// Ends all lanes and waits until they are gone.
@@ -255,19 +271,26 @@ impl Fleet {
         self.tasks.shutdown().await;
     }
 
-    fn end_ours(&mut self, lane: u16) {
-        if let Some(state) = self.lanes.get_mut(&lane) {
-            state.ours_is_over = true;
-            state.stop.now.cancel();
-        }
+    fn end_ours(&mut self, control: &mut Control, lane: u16) -> Result<(), TransferError> {
+        let Some(state) = self.lanes.get_mut(&lane) else { return Ok(()) };
+        state.ours_is_over = true;
+        state.stop.now.cancel();
+        state.tell_over(control, self.link, lane)
     }
 
     fn open(&mut self, lane: Lane, pause: Duration) {
         let Some(door) = self.door.clone() else { return };
         let (stop, link) = (Stop::default(), self.link);
         let (shared, way, opened) = (Arc::clone(&self.shared), lane.way, Instant::now());
-        let state =
-            State { way, stop: stop.clone(), opened, pause, ours_is_over: false, theirs_is_over: false };
+        let state = State {
+            way,
+            stop: stop.clone(),
+            opened,
+            pause,
+            ours_is_over: false,
+            theirs_is_over: false,
+            has_told: false,
+        };
         self.tasks.spawn(async move { (link, lane.number, shared.run(door, lane, stop).await) });
         self.lanes.insert(lane.number, state);
     }

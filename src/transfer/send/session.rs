@@ -178,7 +178,7 @@ impl<'a> Sending<'a> {
             fleet.use_lanes(self.climb.look(self.bytes, left, Instant::now()));
         }
         self.control.work().set_in_flight(!self.queue.silent(SLOW).is_empty());
-        fleet.end_silent();
+        fleet.end_silent(self.control)?;
         fleet.open_due(self.control)?;
         let lanes = fleet.open_lanes();
         self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);
