@@ -18,8 +18,8 @@ const MOST: Duration = Duration::from_secs(15);
 /// Before more are tried, a measurement may be greater than the one before by no more than this part: what is still rising,
 /// as after the start, is nothing to compare with.
 const STEADY: f64 = 0.15;
-/// There has to be enough left for so long.
-const PAYS: Duration = Duration::from_secs(4);
+/// There has to be enough left for so long: a try that brings nothing costs about half a second.
+const PAYS: Duration = Duration::from_secs(8);
 /// The part that more lanes have to bring of what they would if each brought as much as those before. Not all of it, because a
 /// few may be enough to fill what was left of the network; more than what they take away from other traffic.
 const WORTH: f64 = 0.25;
