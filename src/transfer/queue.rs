@@ -1,6 +1,7 @@
 //! The sender's blocks, handed out in order to whichever lane is free, and which lane has each of those that the receiver
 //! has not stored yet: when a lane is over, they go out again over another. Which lanes have fallen silent follows from
-//! that as well.
+//! that as well, and how much one may have on its way: a relay and the systems along the way take in far more than a slow
+//! lane gets rid of, and what stands in a queue there can't go out over a faster one.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -29,8 +30,7 @@ struct State {
     again: VecDeque<u64>,
     /// Blocks that are on their way.
     out: HashMap<u64, Out>,
-    /// When the receiver last had something over a lane.
-    heard: HashMap<u16, Heard>,
+    lanes: HashMap<u16, LaneState>,
     /// How many blocks it has had since the start.
     settled: u64,
     /// Until when nothing counts as silence.
@@ -45,6 +45,15 @@ struct Out {
     lane: u16,
     /// When it was given to the network.
     left: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct LaneState {
+    /// How many blocks are on their way over it.
+    out: usize,
+    /// When the receiver had those that it had of late.
+    stored: VecDeque<Instant>,
+    heard: Option<Heard>,
 }
 
 /// The last sign of life of a lane.
@@ -75,6 +84,13 @@ pub struct Taken {
 
 /// Blocks of a stream that may be on their way: they are kept in memory, because they can't be read again.
 const MAX_STREAM_OUT: usize = 64;
+/// Blocks that any lane may have on its way.
+const LEAST_OUT: usize = 2;
+/// The same at its start, when nothing is known of it.
+const FIRST_OUT: usize = 4;
+/// Beyond that, a lane may have twice as much on its way as arrived over it in so long: more than the longest way holds, and
+/// enough to become faster and faster until the network is full.
+const OF_LATE: Duration = Duration::from_secs(1);
 
 impl Queue {
     /// Blocks 0 to `end`, exclusive, but for those that are held already.
@@ -94,7 +110,7 @@ impl Queue {
             held,
             again: VecDeque::new(),
             out: HashMap::new(),
-            heard: HashMap::new(),
+            lanes: HashMap::new(),
             settled: 0,
             excused: Instant::now(),
             is_paused: false,
@@ -103,7 +119,8 @@ impl Queue {
         Self { is_stream, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// The next block for `lane`; waits while there is none. `None` once the queue is closed or paused.
+    /// The next block for `lane`; waits while there is none, or while enough is on its way over it. `None` once the queue is
+    /// closed or paused.
     pub async fn take(&self, lane: u16) -> Option<Taken> {
         loop {
             let changed = self.changed.notified();
@@ -112,21 +129,8 @@ impl Queue {
                 if state.is_closed || state.is_paused {
                     return None;
                 }
-                if let Some(block) = state.again.pop_front() {
-                    state.out.insert(block, Out { lane, left: None });
-                    return Some(Taken { block, is_new: false });
-                }
-                while state.held.contains(state.next) {
-                    state.next += 1;
-                }
-                let is_full = self.is_stream && state.out.len() >= MAX_STREAM_OUT;
-                if state.next < state.end && !is_full {
-                    let block = state.next;
-                    state.next += 1;
-                    if !self.is_stream {
-                        state.out.insert(block, Out { lane, left: None });
-                    }
-                    return Some(Taken { block, is_new: true });
+                if let Some(taken) = state.next_for(lane, self.is_stream) {
+                    return Some(taken);
                 }
             }
             changed.await;
@@ -135,7 +139,7 @@ impl Queue {
 
     /// A stream's block has been read by `lane` and is about to go.
     pub fn read_from_stream(&self, block: u64, lane: u16) {
-        self.lock().out.insert(block, Out { lane, left: None });
+        self.lock().goes_out(block, lane);
     }
 
     /// A block, or a piece of it, is given to the network.
@@ -153,13 +157,14 @@ impl Queue {
         let mut state = self.lock();
         state.settled += 1;
         let (at, settled) = (Instant::now(), state.settled);
-        if let Some(Out { lane, .. }) = state.out.remove(&block) {
-            state.heard.insert(lane, Heard { at, settled });
+        let out = state.out.remove(&block);
+        if let Some(lane) = out.and_then(|out| state.lanes.get_mut(&out.lane)) {
+            lane.out -= 1;
+            lane.stored.push_back(at);
+            lane.heard = Some(Heard { at, settled });
         }
         drop(state);
-        if self.is_stream {
-            self.changed.notify_waiters();
-        }
+        self.changed.notify_waiters();
     }
 
     /// What was on its way over a lane that is over goes out again; `None` means every lane.
@@ -173,7 +178,7 @@ impl Queue {
             .collect();
         lost.sort_unstable();
         state.out.retain(|block, _| lost.binary_search(block).is_err());
-        state.heard.retain(|over, _| lane.is_some_and(|lane| lane != *over));
+        state.lanes.retain(|over, _| lane.is_some_and(|lane| lane != *over));
         for block in lost.into_iter().rev() {
             state.again.push_front(block);
         }
@@ -198,7 +203,8 @@ impl Queue {
             state.out.values().filter(|out| out.left.is_some_and(is_long_ago)).map(|out| out.lane).collect();
         lanes.sort_unstable();
         lanes.dedup();
-        let silent = lanes.into_iter().filter_map(|lane| match state.heard.get(&lane) {
+        let heard = |lane| state.lanes.get(&lane).and_then(|lane| lane.heard);
+        let silent = lanes.into_iter().filter_map(|lane| match heard(lane) {
             Some(heard) if !is_long_ago(heard.at) => None,
             heard => Some(Silent { lane, others: state.settled - heard.map_or(0, |heard| heard.settled) }),
         });
@@ -253,6 +259,49 @@ impl Queue {
     }
 }
 
+impl State {
+    fn next_for(&mut self, lane: u16, is_stream: bool) -> Option<Taken> {
+        if !self.lanes.entry(lane).or_default().may_have_more() {
+            return None;
+        }
+        if let Some(block) = self.again.pop_front() {
+            self.goes_out(block, lane);
+            return Some(Taken { block, is_new: false });
+        }
+        while self.held.contains(self.next) {
+            self.next += 1;
+        }
+        let is_full = is_stream && self.out.len() >= MAX_STREAM_OUT;
+        if self.next >= self.end || is_full {
+            return None;
+        }
+        let block = self.next;
+        self.next += 1;
+        if !is_stream {
+            self.goes_out(block, lane);
+        }
+        Some(Taken { block, is_new: true })
+    }
+
+    fn goes_out(&mut self, block: u64, lane: u16) {
+        let before = self.out.insert(block, Out { lane, left: None });
+        if let Some(before) = before.and_then(|before| self.lanes.get_mut(&before.lane)) {
+            before.out -= 1;
+        }
+        self.lanes.entry(lane).or_default().out += 1;
+    }
+}
+
+impl LaneState {
+    fn may_have_more(&mut self) -> bool {
+        while self.stored.front().is_some_and(|at| at.elapsed() > OF_LATE) {
+            self.stored.pop_front();
+        }
+        let least = if self.heard.is_some() { LEAST_OUT } else { FIRST_OUT };
+        self.out < least.max(2 * self.stored.len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::time::advance;
@@ -288,11 +337,11 @@ mod tests {
         queue.settle(2);
         queue.requeue(Some(0));
         assert_eq!([take(&queue, 1).await, take(&queue, 1).await], [Some(0), Some(4)]);
-        assert_eq!(queue.take(1).await, Some(Taken { block: 5, is_new: true }));
+        assert_eq!(queue.take(2).await, Some(Taken { block: 5, is_new: true }));
         queue.requeue(None);
         let mut all = Vec::new();
-        for _ in 0..5 {
-            all.extend(take(&queue, 2).await);
+        for lane in [2, 3, 2, 3, 2] {
+            all.extend(take(&queue, lane).await);
         }
         assert_eq!(all, [0, 1, 3, 4, 5]);
     }
@@ -359,6 +408,41 @@ mod tests {
         assert_eq!(queue.silent(LIMIT), [Silent { lane: 0, others: 0 }]);
     }
 
+    /// Catches a lane that fills a relay's buffers with what others could have brought long ago.
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_has_no_more_on_its_way_than_it_soon_gets_rid_of() {
+        let queue = queue(1000);
+        let mut taken = 0;
+        let mut take_all = |lane| {
+            let mut state = queue.lock();
+            let blocks = std::iter::from_fn(|| state.next_for(lane, false)).count();
+            taken += blocks;
+            blocks
+        };
+        assert_eq!(take_all(0), FIRST_OUT);
+        // As much again for each that arrives, and as much more: it is not known yet what the lane can carry.
+        advance(OF_LATE / 10).await;
+        (0..4).for_each(|block| queue.settle(block));
+        assert_eq!(take_all(0), 8);
+        advance(OF_LATE / 10).await;
+        (4..12).for_each(|block| queue.settle(block));
+        assert_eq!(take_all(0), 24);
+        // A slow one.
+        advance(2 * OF_LATE).await;
+        queue.settle(12);
+        assert_eq!(take_all(0), 0);
+        (13..36).for_each(|block| queue.settle(block));
+        advance(2 * OF_LATE).await;
+        assert_eq!(take_all(0), LEAST_OUT);
+        assert_eq!(take_all(1), FIRST_OUT);
+        assert_eq!(queue.handed_out(), taken as u64);
+        // It waits in front of a queue that has more, until something has arrived.
+        queue.settle(36);
+        assert_eq!(take(&queue, 0).await, Some(taken as u64));
+        let next = tokio::join!(take(&queue, 0), async { queue.settle(37) }).0;
+        assert_eq!(next, Some(taken as u64 + 1));
+    }
+
     #[tokio::test]
     async fn what_is_left_may_all_be_on_its_way_over_one_lane() {
         let queue = queue(3);
@@ -388,10 +472,11 @@ mod tests {
     async fn a_stream_runs_only_so_far_ahead_of_what_is_stored() {
         let queue = Queue::stream();
         for block in 0..MAX_STREAM_OUT as u64 {
-            take(&queue, 0).await;
-            queue.read_from_stream(block, 0);
+            let lane = block as u16 % 32;
+            take(&queue, lane).await;
+            queue.read_from_stream(block, lane);
         }
-        let next = tokio::join!(take(&queue, 0), async { queue.settle(5) }).0;
+        let next = tokio::join!(take(&queue, 5), async { queue.settle(5) }).0;
         assert_eq!(next, Some(MAX_STREAM_OUT as u64));
     }
 }
