@@ -98,11 +98,13 @@ fn standard_input_goes_to_one_receiver_only() {
     run(caiman(&["send", "--receivers", "0", "file"])).exits(2);
 }
 
-/// A send that takes two seconds, and `caiman receive` on the other side, with more arguments; then one that follows.
+/// A send that takes two seconds, and `caiman receive` on the other side, with more arguments; then one that follows, while
+/// the first still runs: over one lane its first block arrives long before its last.
 async fn with_more(world: &World, args: &[&str]) -> (Running, Transfer, Transfer) {
     fs::write(world.from("first"), noise(1, 4 * BLOCK)).unwrap();
     fs::write(world.from("more"), "more").unwrap();
-    let order = SendOrder { bytes_per_sec: Some(512 * 1024), ..world.send_order(world.paths(&["first"])) };
+    let order =
+        SendOrder { lanes: 1, bytes_per_sec: Some(512 * 1024), ..world.send_order(world.paths(&["first"])) };
     let mut sending = world.sender.send(order);
     let code = sending.code().await.to_string();
     let server = world.relay.addr.to_string();
