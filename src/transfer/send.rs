@@ -220,7 +220,8 @@ async fn run(
     });
     // Each holds a block on both sides.
     let fitting = u16::try_from(MAX_HELD / plan.block_size()).unwrap_or(MAX_LANES).max(FIRST_LANES);
-    let climb = Climb::new(FIRST_LANES, lanes.min(fitting), plan.block_size());
+    let limit = terms.throttle.bytes_per_sec();
+    let climb = Climb::new(FIRST_LANES, lanes.min(fitting), plan.block_size(), limit);
     let mut fleet = Fleet::new(shared, lanes);
     let started = Instant::now();
     let mut sending = Sending::new(control, context, plan, outgoing, queue, held, (pause, way, climb));

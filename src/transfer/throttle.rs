@@ -53,6 +53,11 @@ impl Throttle {
         }))
     }
 
+    /// The limit, if there is one.
+    pub fn bytes_per_sec(&self) -> Option<u64> {
+        self.0.as_ref().map(|limit| limit.bytes_per_sec)
+    }
+
     /// A place behind all that were given out before; `None` where there is no limit.
     pub fn turn(&self) -> Option<Turn<'_>> {
         let limit = self.0.as_ref()?;

@@ -23,6 +23,8 @@ const PAYS: Duration = Duration::from_secs(6);
 /// The part that more lanes have to bring of what they would if each brought as much as those before. Not all of it, because a
 /// few may be enough to fill what was left of the network; more than what they take away from other traffic.
 const WORTH: f64 = 0.25;
+/// The part of a limit on the speed from which on nothing but the limit holds a transfer back.
+const AT_LIMIT: f64 = 0.9;
 /// The pause before more are tried again when they have brought nothing, doubled each time.
 const REST: Duration = Duration::from_secs(10);
 
@@ -32,6 +34,8 @@ pub(super) struct Climb {
     lanes: u16,
     most: u16,
     block_bytes: u64,
+    /// A person's limit, in bytes a second.
+    limit: Option<u64>,
     /// While more are tried: how many there were before, and what they brought in bytes a second.
     fewer: Option<(u16, f64)>,
     measuring: Option<Measuring>,
@@ -49,12 +53,13 @@ struct Measuring {
 }
 
 impl Climb {
-    /// Begins with `first` lanes, and ends at `most`.
-    pub(super) fn new(first: u16, most: u16, block_bytes: u32) -> Self {
+    /// Begins with `first` lanes, and ends at `most`, or where a limit in bytes a second is reached.
+    pub(super) fn new(first: u16, most: u16, block_bytes: u32, limit: Option<u64>) -> Self {
         Self {
             lanes: first.min(most),
             most,
             block_bytes: block_bytes.into(),
+            limit,
             fewer: None,
             measuring: None,
             last: None,
@@ -107,7 +112,9 @@ impl Climb {
             }
         }
         let is_steady = self.last.replace(rate).is_some_and(|last| rate <= last * (1.0 + STEADY));
-        if self.lanes < self.most && is_steady && seconds_left >= PAYS.as_secs_f64() {
+        let is_at_limit = self.limit.is_some_and(|limit| rate >= limit as f64 * AT_LIMIT);
+        let may_grow = self.lanes < self.most && !is_at_limit;
+        if may_grow && is_steady && seconds_left >= PAYS.as_secs_f64() {
             self.interrupt();
             self.fewer = Some((self.lanes, rate));
             self.lanes = (self.lanes * 2).min(self.most);
@@ -135,7 +142,7 @@ mod tests {
 
     impl Trip {
         fn new(most: u16) -> Self {
-            let climb = Climb::new(8, most, BLOCK);
+            let climb = Climb::new(8, most, BLOCK, None);
             Self {
                 climb,
                 now: Instant::now(),
@@ -197,6 +204,15 @@ mod tests {
     fn a_person_may_allow_fewer() {
         for most in [1, 5, 8] {
             assert_eq!(Trip::new(most).go(60.0, |lanes, _| f64::from(lanes)), [most]);
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_needs_no_more() {
+        for (limit, taken) in [(150.0, &[8, 16][..]), (80.0, &[8]), (40.0, &[8])] {
+            let mut trip = Trip::new(32);
+            trip.climb.limit = Some((limit * MEGABIT) as u64);
+            assert_eq!(trip.go(60.0, |lanes, _| (f64::from(lanes) * 10.0).min(limit)), taken, "{limit}");
         }
     }
 
