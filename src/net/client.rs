@@ -217,7 +217,7 @@ async fn enter(greeted: Greeted, join: Join<'_>) -> Result<Joined, RelayClientEr
     }
     if join.waits {
         // Who looks for somebody that was lost may lose the relay as well while waiting there.
-        socket::keep_alive(&stream, QUICK_KEEPALIVE).map_err(|_| RelayClientError::Lost)?;
+        socket::keep_alive(&stream, QUICK_KEEPALIVE);
     }
     let exchange = async {
         if !has_heard_hello {

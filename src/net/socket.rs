@@ -107,7 +107,8 @@ pub async fn connect_to_any(
 /// Small messages go out at once, and the system notices an end that is gone without a word.
 pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    keep_alive(stream, KEEPALIVE)
+    keep_alive(stream, KEEPALIVE);
+    Ok(())
 }
 
 /// For a connection that carries much beside others like it.
@@ -134,13 +135,18 @@ pub fn prepare_for_bulk(stream: &TcpStream) {
 #[cfg(not(target_os = "linux"))]
 pub fn prepare_for_bulk(_stream: &TcpStream) {}
 
-/// Has the system notice that the other end is gone without a word: after `time` of silence, and about as long again.
-pub fn keep_alive(stream: &TcpStream, time: Duration) -> io::Result<()> {
-    let keepalive =
-        TcpKeepalive::new().with_time(time).with_interval(time.div_f32(2.0).max(Duration::from_secs(1)));
+/// Has the system notice that the other end is gone without a word: after `time` of silence, and about as long again. One that
+/// knows nothing of that leaves it to heartbeats.
+pub fn keep_alive(stream: &TcpStream, time: Duration) {
+    let socket = SockRef::from(stream);
+    let interval = time.div_f32(2.0).max(Duration::from_secs(1));
+    let usual = TcpKeepalive::new().with_time(time).with_interval(interval);
     #[cfg(any(target_os = "linux", target_os = "macos", windows))]
-    let keepalive = keepalive.with_retries(3);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    if socket.set_tcp_keepalive(&usual.clone().with_retries(3)).is_ok() {
+        return;
+    }
+    // Windows has let programs choose the number of tries only since 2017, and wine doesn't.
+    let _ = socket.set_tcp_keepalive(&usual);
 }
 
 #[cfg(test)]
