@@ -81,7 +81,7 @@ fn contestants(settings: &Settings, task: Task) -> (Vec<Contestant>, Vec<&'stati
         Task::Small => tar::contestants(),
     };
     present.extend(caiman::contestants(settings));
-    let (others, absent) = others::contestants();
+    let (others, absent) = others::contestants(task);
     present.extend(others);
     (present, absent)
 }
