@@ -22,6 +22,7 @@ pub mod names;
 pub mod offer;
 pub mod ordered;
 pub mod outgoing;
+mod pace;
 pub mod path_mode;
 pub mod placement;
 pub mod plan;

@@ -160,6 +160,7 @@ impl SendLanes {
                 Filled::End => self.queue.end_stream(),
             }
         }
+        self.queue.takes_no_more(lane);
         // Whether the receiver hears this makes no difference.
         let _ = stream.shutdown().await;
         Ok(if end.is_cancelled() { Ending::Cut } else { Ending::Closed })

@@ -1,7 +1,8 @@
 //! The sender's blocks, handed out in order to whichever lane is free, and which lane has each of those that the receiver
 //! has not stored yet: when a lane is over, they go out again over another. Which lanes have fallen silent follows from
 //! that as well, and how much one may have on its way: a relay and the systems along the way take in far more than a slow
-//! lane gets rid of, and what stands in a queue there can't go out over a faster one.
+//! lane gets rid of, and what stands in a queue there can't go out over a faster one. Towards the end, a block waits for
+//! the lane that will have brought it first.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,9 +10,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
-use super::blocks::BlockSet;
+use super::{blocks::BlockSet, pace::Pace};
 
 /// See the module.
 #[derive(Debug)]
@@ -49,11 +53,9 @@ struct Out {
 
 #[derive(Debug, Default)]
 struct LaneState {
-    /// How many blocks are on their way over it.
-    out: usize,
-    /// When the receiver had those that it had of late.
-    stored: VecDeque<Instant>,
+    pace: Pace,
     heard: Option<Heard>,
+    takes_no_more: bool,
 }
 
 /// The last sign of life of a lane.
@@ -84,13 +86,10 @@ pub struct Taken {
 
 /// Blocks of a stream that may be on their way: they are kept in memory, because they can't be read again.
 const MAX_STREAM_OUT: usize = 64;
-/// Blocks that any lane may have on its way.
-const LEAST_OUT: usize = 2;
-/// The same at its start, when nothing is known of it.
-const FIRST_OUT: usize = 4;
-/// Beyond that, a lane may have twice as much on its way as arrived over it in so long: more than the longest way holds, and
-/// enough to become faster and faster until the network is full.
-const OF_LATE: Duration = Duration::from_secs(1);
+/// How often a lane that left a block to a faster one looks whether that one still is.
+const SECOND_LOOK: Duration = Duration::from_millis(100);
+/// What it costs to end a lane whose blocks another one could have.
+const RESCUE: Duration = Duration::from_secs(1);
 
 impl Queue {
     /// Blocks 0 to `end`, exclusive, but for those that are held already.
@@ -133,8 +132,17 @@ impl Queue {
                     return Some(taken);
                 }
             }
-            changed.await;
+            // Nothing tells when the lane that the next block is left to becomes slow.
+            let _ = timeout(SECOND_LOOK, changed).await;
         }
+    }
+
+    /// The lane only brings what it has.
+    pub fn takes_no_more(&self, lane: u16) {
+        if let Some(lane) = self.lock().lanes.get_mut(&lane) {
+            lane.takes_no_more = true;
+        }
+        self.changed.notify_waiters();
     }
 
     /// A stream's block has been read by `lane` and is about to go.
@@ -157,10 +165,10 @@ impl Queue {
         let mut state = self.lock();
         state.settled += 1;
         let (at, settled) = (Instant::now(), state.settled);
-        let out = state.out.remove(&block);
-        if let Some(lane) = out.and_then(|out| state.lanes.get_mut(&out.lane)) {
-            lane.out -= 1;
-            lane.stored.push_back(at);
+        if let Some(out) = state.out.remove(&block)
+            && let Some(lane) = state.lanes.get_mut(&out.lane)
+        {
+            lane.pace.arrives(out.left.map(|left| at - left), at);
             lane.heard = Some(Heard { at, settled });
         }
         drop(state);
@@ -218,6 +226,28 @@ impl Queue {
         is_all_out && state.out.values().all(|out| lanes.contains(&out.lane))
     }
 
+    /// The lane that everything else waits for, if another one, which has nothing to do, could bring a block so many times
+    /// in the time that this one will still need.
+    pub fn straggler(&self, times: u32) -> Option<u16> {
+        let state = self.lock();
+        let now = Instant::now();
+        let is_all_out = !self.is_stream && state.again.is_empty() && state.next >= state.end;
+        if !is_all_out || now - state.excused < RESCUE {
+            return None;
+        }
+        let is_free = |lane: &&LaneState| lane.heard.is_some() && !lane.takes_no_more && lane.pace.is_idle();
+        let free = state.lanes.values().filter(is_free).map(|lane| lane.pace.one_more(now));
+        let free = free.min_by(f64::total_cmp)?;
+        let has_left = |number: u16| {
+            let left = state.out.values().filter(|out| out.lane == number).filter_map(|out| out.left);
+            left.min().is_some_and(|left| now - left >= RESCUE)
+        };
+        let lanes = state.lanes.iter().filter(|(number, _)| has_left(**number));
+        let (slowest, left) =
+            lanes.map(|(number, lane)| (*number, lane.pace.all(now))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (left > free * f64::from(times) + RESCUE.as_secs_f64()).then_some(slowest)
+    }
+
     /// Blocks below this have been handed out at least once.
     pub fn handed_out(&self) -> u64 {
         self.lock().next
@@ -261,15 +291,17 @@ impl Queue {
 
 impl State {
     fn next_for(&mut self, lane: u16, is_stream: bool) -> Option<Taken> {
-        if !self.lanes.entry(lane).or_default().may_have_more() {
+        while self.held.contains(self.next) {
+            self.next += 1;
+        }
+        let now = Instant::now();
+        self.lanes.entry(lane).or_default();
+        if !self.may_have_more(lane, now) {
             return None;
         }
         if let Some(block) = self.again.pop_front() {
             self.goes_out(block, lane);
             return Some(Taken { block, is_new: false });
-        }
-        while self.held.contains(self.next) {
-            self.next += 1;
         }
         let is_full = is_stream && self.out.len() >= MAX_STREAM_OUT;
         if self.next >= self.end || is_full {
@@ -283,22 +315,35 @@ impl State {
         Some(Taken { block, is_new: true })
     }
 
+    /// Not if there is enough on its way over it; nor, once there is less left than what is on its way, if it would have
+    /// brought the next block after all the others together have brought everything, and another one would have sooner.
+    fn may_have_more(&self, lane: u16, now: Instant) -> bool {
+        let Some(pace) = self.lanes.get(&lane).map(|lane| &lane.pace) else { return false };
+        let waiting = self.again.len() as u64 + self.end.saturating_sub(self.next);
+        let is_near_end = waiting <= self.out.len() as u64;
+        if !pace.has_room(is_near_end, now) {
+            return false;
+        }
+        if !is_near_end {
+            return true;
+        }
+        let others = || {
+            let others = self.lanes.iter().filter(|(number, other)| **number != lane && !other.takes_no_more);
+            others.map(|(_, other)| &other.pace)
+        };
+        let speed: f64 = others().map(|pace| pace.speed(now)).sum();
+        let all = (waiting + self.out.len() as u64) as f64 / (speed + pace.speed(now));
+        let one_more = pace.one_more(now);
+        one_more <= all || others().all(|other| one_more <= other.one_more(now))
+    }
+
     fn goes_out(&mut self, block: u64, lane: u16) {
+        let now = Instant::now();
         let before = self.out.insert(block, Out { lane, left: None });
         if let Some(before) = before.and_then(|before| self.lanes.get_mut(&before.lane)) {
-            before.out -= 1;
+            before.pace.is_gone(now);
         }
-        self.lanes.entry(lane).or_default().out += 1;
-    }
-}
-
-impl LaneState {
-    fn may_have_more(&mut self) -> bool {
-        while self.stored.front().is_some_and(|at| at.elapsed() > OF_LATE) {
-            self.stored.pop_front();
-        }
-        let least = if self.heard.is_some() { LEAST_OUT } else { FIRST_OUT };
-        self.out < least.max(2 * self.stored.len())
+        self.lanes.entry(lane).or_default().pace.goes_out(now);
     }
 }
 
@@ -408,39 +453,87 @@ mod tests {
         assert_eq!(queue.silent(LIMIT), [Silent { lane: 0, others: 0 }]);
     }
 
-    /// Catches a lane that fills a relay's buffers with what others could have brought long ago.
     #[tokio::test(start_paused = true)]
-    async fn a_lane_has_no_more_on_its_way_than_it_soon_gets_rid_of() {
+    async fn a_lane_that_has_enough_on_its_way_waits_until_something_has_arrived() {
         let queue = queue(1000);
         let mut taken = 0;
-        let mut take_all = |lane| {
-            let mut state = queue.lock();
-            let blocks = std::iter::from_fn(|| state.next_for(lane, false)).count();
-            taken += blocks;
-            blocks
+        while queue.lock().next_for(0, false).is_some() {
+            taken += 1;
+        }
+        assert!((2..10).contains(&taken), "{taken}");
+        assert_eq!(take(&queue, 1).await, Some(taken));
+        queue.leaves(0);
+        advance(Duration::from_secs(1)).await;
+        let next =
+            tokio::join!(take(&queue, 0), async { (0..taken).for_each(|block| queue.settle(block)) }).0;
+        assert_eq!(next, Some(taken + 1));
+    }
+
+    /// Lane 0 brings a block a second, lane 1 ten. Of the last five blocks, one and two are on their way.
+    async fn near_the_end() -> Queue {
+        let queue = queue(1000);
+        let out = |lane| {
+            let taken = queue.lock().next_for(lane, false).unwrap().block;
+            queue.leaves(taken);
+            taken
         };
-        assert_eq!(take_all(0), FIRST_OUT);
-        // As much again for each that arrives, and as much more: it is not known yet what the lane can carry.
-        advance(OF_LATE / 10).await;
-        (0..4).for_each(|block| queue.settle(block));
-        assert_eq!(take_all(0), 8);
-        advance(OF_LATE / 10).await;
-        (4..12).for_each(|block| queue.settle(block));
-        assert_eq!(take_all(0), 24);
-        // A slow one.
-        advance(2 * OF_LATE).await;
-        queue.settle(12);
-        assert_eq!(take_all(0), 0);
-        (13..36).for_each(|block| queue.settle(block));
-        advance(2 * OF_LATE).await;
-        assert_eq!(take_all(0), LEAST_OUT);
-        assert_eq!(take_all(1), FIRST_OUT);
-        assert_eq!(queue.handed_out(), taken as u64);
-        // It waits in front of a queue that has more, until something has arrived.
-        queue.settle(36);
-        assert_eq!(take(&queue, 0).await, Some(taken as u64));
-        let next = tokio::join!(take(&queue, 0), async { queue.settle(37) }).0;
-        assert_eq!(next, Some(taken as u64 + 1));
+        let mut on_lane_0: VecDeque<u64> = (0..1).map(|_| out(0)).collect();
+        let mut on_lane_1: VecDeque<u64> = (0..2).map(|_| out(1)).collect();
+        for tenth in 0..100 {
+            advance(Duration::from_millis(100)).await;
+            queue.settle(on_lane_1.pop_front().unwrap());
+            on_lane_1.push_back(out(1));
+            if tenth % 10 == 9 {
+                queue.settle(on_lane_0.pop_front().unwrap());
+                on_lane_0.push_back(out(0));
+            }
+        }
+        let mut state = queue.lock();
+        state.end = state.next + 2;
+        drop(state);
+        queue
+    }
+
+    /// Catches a transfer that stands at 99 % until its slowest lane has brought what others could have brought long ago.
+    #[tokio::test(start_paused = true)]
+    async fn the_last_blocks_wait_for_the_lane_that_brings_them_first() {
+        let queue = near_the_end().await;
+        assert_eq!(queue.lock().next_for(0, false), None);
+        assert!(queue.lock().next_for(1, false).is_some());
+        // A slow lane takes what a fast one can't any more.
+        queue.takes_no_more(1);
+        assert!(queue.lock().next_for(0, false).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_that_holds_up_the_end_is_told_from_one_that_is_about_to_bring_it() {
+        let queue = near_the_end().await;
+        // Lane 1 takes what is left, and brings it; lane 0 has one block.
+        let on_lane_1 = || queue.lock().out.iter().find(|(_, out)| out.lane == 1).map(|(block, _)| *block);
+        let next = || queue.lock().next_for(1, false);
+        while let Some(block) = on_lane_1() {
+            assert_eq!(queue.straggler(3), None, "nobody has nothing to do");
+            queue.settle(block);
+            while let Some(taken) = next() {
+                queue.leaves(taken.block);
+            }
+        }
+        assert_eq!(queue.straggler(3), None, "it is as slow as it was");
+        advance(Duration::from_secs(5)).await;
+        assert_eq!((queue.straggler(3), queue.straggler(1000)), (Some(0), None));
+        queue.excuse();
+        assert_eq!(queue.straggler(3), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_that_was_fast_and_is_stuck_is_waited_for_no_longer() {
+        let queue = near_the_end().await;
+        let slow = queue.lock().out.iter().find(|(_, out)| out.lane == 0).map(|(block, _)| *block);
+        queue.settle(slow.unwrap());
+        let begun = Instant::now();
+        assert!(take(&queue, 0).await.is_some());
+        let waited = begun.elapsed();
+        assert!((Duration::from_millis(300)..Duration::from_secs(2)).contains(&waited), "{waited:?}");
     }
 
     #[tokio::test]

@@ -33,6 +33,8 @@ const OVERTAKEN: u64 = 4;
 /// Where nothing tells a slow network from one that is gone, because no lane has anything to be compared with, silence may
 /// last so many times as long.
 const DOUBTFUL: u32 = 3;
+/// A lane that holds up the end is ended if another could bring so many blocks meanwhile; twice as many after each time.
+const SOONER: u32 = 3;
 /// A lane that lived this long worked.
 const WORKED: Duration = Duration::from_secs(10);
 
@@ -54,6 +56,7 @@ pub(super) struct Fleet {
     due: BTreeMap<u16, (Instant, Duration)>,
     is_paused: bool,
     silence: Duration,
+    sooner: u32,
 }
 
 struct State {
@@ -89,6 +92,7 @@ impl Fleet {
             due: BTreeMap::new(),
             is_paused: false,
             silence: SILENCE,
+            sooner: SOONER,
         }
     }
 
@@ -255,15 +259,21 @@ impl Fleet {
         if are_all && let Some(direct) = self.door.as_ref().and_then(|door| door.direct.as_ref()) {
             direct.forget();
         }
-        for lane in dead {
-            let Some(state) = self.lanes.get_mut(&lane) else { continue };
-            state.stop.now.cancel();
-            // One that was closed will not end a second time.
-            if state.ours_is_over {
-                state.tell_over(control, self.link, lane)?;
-            }
-        }
-        Ok(())
+        dead.into_iter().try_for_each(|lane| self.give_up(control, lane))
+    }
+
+    /// Ends the lane that all others, which have nothing to do any more, wait for.
+    pub(super) fn end_straggler(&mut self, control: &mut Control) -> Result<(), TransferError> {
+        let Some(lane) = self.shared.queue.straggler(self.sooner) else { return Ok(()) };
+        self.sooner = self.sooner.saturating_mul(2);
+        self.give_up(control, lane)
+    }
+
+    fn give_up(&mut self, control: &mut Control, lane: u16) -> Result<(), TransferError> {
+        let Some(state) = self.lanes.get_mut(&lane) else { return Ok(()) };
+        state.stop.now.cancel();
+        // One that was closed will not end a second time.
+        if state.ours_is_over { state.tell_over(control, self.link, lane) } else { Ok(()) }
     }
 
     /// Ends all lanes and waits until they are gone.

@@ -179,6 +179,7 @@ impl<'a> Sending<'a> {
         }
         self.control.work().set_in_flight(!self.queue.silent(SLOW).is_empty());
         fleet.end_silent(self.control)?;
+        fleet.end_straggler(self.control)?;
         fleet.open_due(self.control)?;
         let lanes = fleet.open_lanes();
         self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);
