@@ -105,7 +105,7 @@ impl Leftovers {
             return 0;
         }
         let plan = Plan::new(manifest, |_| true);
-        let (held, _) = self.held(manifest, &plan);
+        let held = self.blocks_of(manifest, &plan);
         plan.bytes_in(&held)
     }
 
@@ -140,6 +140,9 @@ impl Leftovers {
     fn held(&self, manifest: &Manifest, plan: &Plan) -> (BlockSet, Vec<Same>) {
         let mut held = BlockSet::default();
         let mut same = Vec::new();
+        if self.0.is_empty() {
+            return (held, same);
+        }
         let mut whole = HashSet::new();
         let wanted: HashMap<&RelPath, u32> = manifest
             .entries()

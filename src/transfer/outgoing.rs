@@ -315,12 +315,12 @@ impl Outgoing {
             Content::Stream(_) => return Err(Withdrawal::Unreadable),
         };
         let file = File::open(&origin.path).map_err(|error| withdrawal(&error))?;
-        check_look(&file, origin.look)?;
         let start = buffer.len();
         buffer.resize(start + len, 0);
-        platform::read_exact_at(&file, &mut buffer[start..], offset).map_err(|error| withdrawal(&error))?;
-        // Looked at again, because it may have been changed while it was being read.
-        check_look(&file, origin.look)
+        let read = platform::read_exact_at(&file, &mut buffer[start..], offset);
+        // A file that looks now as it did when it was listed has not changed before it was read, nor while it was.
+        check_look(&file, origin.look)?;
+        read.map_err(|error| withdrawal(&error))
     }
 
     fn withdraw(&self, entry: u32, reason: Withdrawal) {
