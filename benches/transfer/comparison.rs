@@ -2,6 +2,7 @@
 
 mod caiman;
 mod growth;
+mod load;
 mod others;
 mod plain;
 mod process;
@@ -48,6 +49,10 @@ pub(crate) fn main() {
         growth::sizes(&settings);
         growth::counts(&settings);
         growth::rooms(&settings);
+    }
+    if settings.is_about_load {
+        load::transfers(&settings);
+        load::messages(&settings);
     }
 }
 

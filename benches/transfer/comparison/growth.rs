@@ -140,7 +140,7 @@ fn row(units: u64, run: &Run) {
 }
 
 /// What a process has in memory now; nothing where the system has no `/proc`.
-fn resident_bytes(process: u32) -> u64 {
+pub(crate) fn resident_bytes(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
     line.and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() * 1024

@@ -1,6 +1,7 @@
 //! What is measured, from the environment: `BENCH_MIB` (size of the large file), `BENCH_FILES` (number of small ones),
 //! `BENCH_ROUNDS`, `BENCH_DIR` (where files are; a file system in memory leaves the disk out), `BENCH_TASKS` (`large`,
-//! `small`, `growth`), `BENCH_SIZES` (MiB), `BENCH_COUNTS` (files) and `BENCH_ROOMS` for the last of these. `OTHER_CAIMAN` names other builds of the program, as PATH does folders, measured beside this one;
+//! `small`, `growth`, `load`), `BENCH_SIZES` (MiB), `BENCH_COUNTS` (files) and `BENCH_ROOMS` for growth, `BENCH_TRANSFERS` and
+//! `BENCH_TALKING` (rooms) for the load of a relay. `OTHER_CAIMAN` names other builds of the program, as PATH does folders, measured beside this one;
 //! `CROC` and `WORMHOLE_RS` are programs of others.
 
 use std::{env, path::PathBuf};
@@ -18,6 +19,9 @@ pub(crate) struct Settings {
     pub(crate) counts: Vec<u64>,
     pub(crate) rooms: Vec<u64>,
     pub(crate) is_about_growth: bool,
+    pub(crate) transfers: Vec<u64>,
+    pub(crate) talking: Vec<u64>,
+    pub(crate) is_about_load: bool,
     tasks: Vec<Task>,
 }
 
@@ -45,12 +49,13 @@ impl Settings {
             }
         };
         let names = env::var("BENCH_TASKS").unwrap_or_else(|_| "large,small".to_owned());
-        let (mut tasks, mut is_about_growth) = (Vec::new(), false);
+        let (mut tasks, mut is_about_growth, mut is_about_load) = (Vec::new(), false, false);
         for name in names.split(',') {
             match name {
                 "large" => tasks.push(Task::Large),
                 "small" => tasks.push(Task::Small),
                 "growth" => is_about_growth = true,
+                "load" => is_about_load = true,
                 other => panic!("there is no task {other}"),
             }
         }
@@ -71,6 +76,9 @@ impl Settings {
             other_builds: env::var_os("OTHER_CAIMAN")
                 .map_or_else(Vec::new, |paths| env::split_paths(&paths).collect()),
             is_about_growth,
+            transfers: numbers("BENCH_TRANSFERS", "1,10,100,500"),
+            talking: numbers("BENCH_TALKING", "1000,9000"),
+            is_about_load,
             tasks,
         }
     }
