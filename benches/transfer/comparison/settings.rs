@@ -77,7 +77,7 @@ impl Settings {
                 .map_or_else(Vec::new, |paths| env::split_paths(&paths).collect()),
             is_about_growth,
             transfers: numbers("BENCH_TRANSFERS", "1,10,100,500"),
-            talking: numbers("BENCH_TALKING", "1000,9000"),
+            talking: numbers("BENCH_TALKING", "1000,7000"),
             is_about_load,
             tasks,
         }
