@@ -92,6 +92,24 @@ fn system_time(modified: Modified) -> Option<SystemTime> {
     second?.checked_add(Duration::from_nanos(modified.nanos.into()))
 }
 
+/// Gives a file or a folder another name on the same disk, if nothing has that name.
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+/// Gives a file or a folder another name on the same disk, if nothing has that name. What comes there in the moment after
+/// the look is replaced by a file, and by a folder if it is an empty one.
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::rename(from, to),
+        Err(error) => Err(error),
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+    }
+}
+
 /// The text of a link's target with `/` between names.
 pub fn link_text(target: &Path) -> Option<String> {
     let text = target.to_str()?;

@@ -2,7 +2,7 @@
 //! both of them use.
 //!
 //! Pure parts: [`plan`], [`placement`], [`names`], [`blocks`], [`tree_hash`], [`watchdog`], [`show`]. Parts that touch the disk:
-//! [`scan`], [`listing`], [`outgoing`] (sender), [`staging`], [`delivery`], [`journal`],
+//! [`scan`], [`listing`], [`outgoing`] (sender), [`staging`], [`layout`], [`delivery`], [`journal`],
 //! [`leftovers`], [`holders`], [`unfinished`], [`same`] (receiver; the sender hashes with it too). Parts that touch the network:
 //! [`rendezvous`], [`handshake`], [`invitation`], [`rejoin`], [`control`], [`lanes`].
 
@@ -16,6 +16,7 @@ pub mod holders;
 pub mod invitation;
 pub mod journal;
 pub mod lanes;
+pub mod layout;
 pub mod leftovers;
 pub mod listing;
 pub mod names;

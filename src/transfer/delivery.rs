@@ -1,8 +1,10 @@
 //! The last step of a receipt: staged files get their real names.
 //!
-//! Folders are made, then files are renamed into them, then links are made, then folders get their times. Every folder on
-//! the way to a name is looked at first and must be a real one, so that nothing is written through a link; links are made
-//! only after everything else, and an offer has nothing below a link. Nothing is replaced without the word for it.
+//! Folders that are new as a whole get their names first, with all the files in them. Other folders are made, then files are
+//! renamed into them, then links are made, then folders get their times. Every folder on the way to a name is looked at
+//! first and must be a real one, so that nothing is written through a link; links are made only after everything else, and
+//! an offer has nothing below a link. Nothing is replaced without the word for it: a new folder whose name was taken
+//! meanwhile is delivered file by file, like any other.
 
 use std::{
     collections::HashSet,
@@ -14,10 +16,11 @@ use tempfile::TempPath;
 
 use super::{
     error::TransferError,
+    layout::{top_of, under},
     placement::Target,
     plan::Wanted,
     progress::MAX_PLACED,
-    staging::{Staging, under},
+    staging::Staging,
 };
 use crate::{
     platform::{self, Rules},
@@ -64,9 +67,11 @@ pub fn deliver(
         folder,
         rules: Rules::of(folder),
         staging,
+        moved: HashSet::new(),
         real_folders: HashSet::new(),
         folder_times: Vec::new(),
     };
+    delivery.move_trees();
     let mut delivered = Delivered::default();
     let mut links = Vec::new();
     for (index, (entry, target)) in manifest.entries().iter().zip(targets).enumerate() {
@@ -75,6 +80,9 @@ pub fn deliver(
         let done = match &entry.kind {
             EntryKind::Folder { modified } => delivery.folder(path, target.replaces, *modified),
             EntryKind::File { .. } if staging.is_dropped(number) => continue,
+            EntryKind::File { .. } if delivery.has_moved(path) && staging.is_in_tree(number) => {
+                Ok(under(folder, path))
+            }
             EntryKind::File { .. } => delivery.file(path, target.replaces, number),
             EntryKind::Link { target: link, modified } => {
                 links.push((number, path, target.replaces, link, *modified));
@@ -125,11 +133,26 @@ struct Delivery<'a> {
     folder: &'a Path,
     rules: Rules,
     staging: &'a Staging,
+    /// Names of the folders that were moved here as a whole.
+    moved: HashSet<String>,
     real_folders: HashSet<RelPath>,
     folder_times: Vec<(PathBuf, Modified)>,
 }
 
 impl Delivery<'_> {
+    fn move_trees(&mut self) {
+        for (top, tree) in self.staging.take_trees() {
+            match platform::rename_new(&tree, &under(self.folder, &top)) {
+                Ok(()) => drop(self.moved.insert(top.as_str().to_owned())),
+                Err(error) => tracing::debug!(%error, "a folder is delivered file by file"),
+            }
+        }
+    }
+
+    fn has_moved(&self, path: &RelPath) -> bool {
+        self.moved.contains(top_of(path))
+    }
+
     fn folder(
         &mut self,
         path: &RelPath,
@@ -140,7 +163,7 @@ impl Delivery<'_> {
         if replaces && fs::symlink_metadata(&full).is_ok_and(|found| !found.is_dir()) {
             fs::remove_file(&full).map_err(|cause| TransferError::file("can't replace", &full, cause))?;
         }
-        if self.make_folder(path)? {
+        if self.make_folder(path)? || self.has_moved(path) {
             self.folder_times.extend(modified.map(|time| (full.clone(), time)));
         }
         Ok(full)
@@ -256,19 +279,4 @@ fn points_to_folder(folders: &HashSet<&RelPath>, link: &RelPath, target: &LinkTa
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_to_a_folder_of_the_offer_is_known_as_one() {
-        let path = |text| RelPath::new(text).unwrap();
-        let (top, sub, link) = (path("top"), path("top/sub"), path("top/sub/link"));
-        let folders = HashSet::from([&top, &sub]);
-        for (target, is_folder) in
-            [("..", true), ("../sub/", true), ("../../top", true), ("x", false), ("../..", false)]
-        {
-            let target = LinkTarget::new(&link, target).unwrap();
-            assert_eq!(points_to_folder(&folders, &link, &target), is_folder, "{target:?}");
-        }
-    }
-}
+mod tests;

@@ -17,6 +17,7 @@ use std::{
 use super::{
     blocks::BlockSet,
     journal::{self, Written},
+    layout::{Finder, Layout},
     names::STAGING_PREFIX,
     plan::{Block, Plan},
 };
@@ -114,13 +115,15 @@ impl Leftovers {
         self.held(manifest, plan).0
     }
 
-    /// Moves the files that are the same into `staging`, under their new numbers, and removes what is empty after that.
-    pub fn move_into(self, staging: &Path, manifest: &Manifest, plan: &Plan) -> io::Result<()> {
+    /// Moves the files that are the same to where `layout` has them, and removes what is empty after that.
+    pub fn move_into(self, layout: &Layout, manifest: &Manifest, plan: &Plan) -> io::Result<()> {
         let (_, same) = self.held(manifest, plan);
         let mut moved: HashMap<usize, HashSet<u32>> = HashMap::new();
+        let mut finders: Vec<_> = self.0.iter().map(|leftover| Finder::new(&leftover.folder)).collect();
         for Same { leftover, old, new } in same {
-            let from = self.0[leftover].folder.join(old.to_string());
-            fs::rename(from, staging.join(new.to_string()))?;
+            let path = &self.0[leftover].written.manifest.entries()[old as usize].path;
+            let (from, _) = finders[leftover].find(old, path).ok_or(io::ErrorKind::NotFound)?;
+            layout.adopt(new, &from)?;
             moved.entry(leftover).or_default().insert(old);
         }
         for (index, leftover) in self.0.into_iter().enumerate() {
@@ -226,12 +229,14 @@ fn look(entry: &Entry) -> Option<(u64, Option<Modified>)> {
 /// A power cut, or somebody's hand, may have taken files that the journal still names.
 fn drop_what_is_missing(folder: &Path, written: &mut Written) {
     let Written { manifest, plan, held } = written;
+    let mut finder = Finder::new(folder);
     for number in 0..manifest.entries().len() as u32 {
         let blocks = plan.blocks_of(number);
         if !blocks.clone().any(|block| held.contains(block)) {
             continue;
         }
-        let len = fs::metadata(folder.join(number.to_string())).map_or(0, |metadata| metadata.len());
+        let path = &manifest.entries()[number as usize].path;
+        let len = finder.find(number, path).map_or(0, |(_, len)| len);
         for block in blocks {
             let end = match plan.block(block) {
                 Some(Block::Part(segment)) => segment.offset + u64::from(segment.len),

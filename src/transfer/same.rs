@@ -18,9 +18,10 @@ use std::{
 
 use super::{
     blocks::BlockSet,
+    layout::under,
     offer::{Choices, Offer},
     scan::Look,
-    staging::{read_up_to, under},
+    staging::read_up_to,
     tree_hash::FileHash,
 };
 use crate::protocol::manifest::{Manifest, OfferKind};

@@ -1,5 +1,5 @@
-//! The receiver's folder while a transfer runs: bytes land in `.caiman-<id>/` inside it, and everything gets its real
-//! name only at the end, when it has been checked and flushed.
+//! The receiver's folder while a transfer runs: bytes land in `.caiman-<id>/` inside it, where [`Layout`] says, and everything
+//! gets its real name only at the end, when it has been checked and flushed.
 //!
 //! All calls block on the disk; lanes make them on blocking threads. Several may store blocks at once.
 
@@ -15,9 +15,10 @@ use super::{
     blocks::BlockSet,
     error::TransferError,
     journal::Journal,
+    layout::{Layout, top_of, under},
     leftovers::{LOCK, Leftovers},
     names::STAGING_PREFIX,
-    placement::{Found, Look},
+    placement::{Found, Look, Target},
     plan::{Block, Plan, Segment, Wanted},
     tree_hash::{BlockHash, FileHash, Forest, hash_whole},
 };
@@ -34,6 +35,7 @@ const NO_PANIC: &str = "no code panics while it holds this lock";
 /// See the module.
 pub struct Staging {
     folder: PathBuf,
+    layout: Layout,
     manifest: Arc<Manifest>,
     plan: Arc<Plan>,
     journal: Journal,
@@ -72,13 +74,13 @@ struct State {
 
 impl Staging {
     /// Makes the staging folder inside `chosen`, which must exist, and moves into it what `leftovers` has of this offer.
-    /// `id` is random.
+    /// `id` is random, and `targets` say where everything goes in the end.
     pub fn create(
         chosen: &Path,
         id: [u8; 8],
         manifest: Arc<Manifest>,
         plan: Arc<Plan>,
-        wanted: &Wanted,
+        (wanted, targets): (&Wanted, &[Target]),
         leftovers: Leftovers,
     ) -> Result<Self, TransferError> {
         let folder = chosen.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
@@ -91,12 +93,14 @@ impl Staging {
             // Written down first: a crash in between leaves each file in one of two folders that both name it.
             let held = leftovers.blocks_of(&manifest, &plan);
             let journal = Journal::create(&folder, &manifest, wanted, &held)?;
-            leftovers.move_into(&folder, &manifest, &plan)?;
-            Ok((lock, held, journal))
+            let layout = Layout::create(&folder, Arc::clone(&manifest), wanted, targets, &Disk(chosen))?;
+            leftovers.move_into(&layout, &manifest, &plan)?;
+            Ok((lock, held, journal, layout))
         };
-        let (lock, held, journal) = begin().map_err(fail)?;
+        let (lock, held, journal, layout) = begin().map_err(fail)?;
         Ok(Self {
             folder,
+            layout,
             manifest,
             plan,
             journal,
@@ -138,7 +142,7 @@ impl Staging {
     }
 
     fn hash_part(&self, segment: Segment, bytes: &mut Vec<u8>) -> Result<(), TransferError> {
-        let path = self.path_of(segment.entry);
+        let path = self.layout.path(segment.entry);
         bytes.clear();
         bytes.resize(segment.len as usize, 0);
         let file = OpenOptions::new().read(true).write(true).open(&path);
@@ -172,8 +176,9 @@ impl Staging {
         state.trees.remove(entry);
         state.hashes.remove(&entry);
         drop(state);
-        // A lane may be writing the file at this moment; what it leaves goes with the staging folder.
-        let _ = fs::remove_file(self.path_of(entry));
+        // A lane may be writing the file at this moment; what it leaves goes with the staging folder, or before a tree is
+        // taken.
+        let _ = self.layout.remove(entry);
     }
 
     /// Whether the sender withdrew this file.
@@ -210,7 +215,7 @@ impl Staging {
 
     /// Reads a file back and gives the hash of each of its blocks, and of the whole.
     pub fn read_back(&self, entry: u32) -> Result<(Vec<FileHash>, FileHash), TransferError> {
-        let path = self.path_of(entry);
+        let path = self.layout.path(entry);
         let fail = |cause| TransferError::file("can't read back", &path, cause);
         let mut file = File::open(&path).map_err(fail)?;
         let mut whole = blake3::Hasher::new();
@@ -246,7 +251,7 @@ impl Staging {
             return Ok(());
         }
         for (index, entry) in self.manifest.entries().iter().enumerate() {
-            let path = self.path_of(index as u32);
+            let path = self.layout.path(index as u32);
             if !entry.is_file() || self.plan.blocks_of(index as u32).is_empty() {
                 continue;
             }
@@ -260,13 +265,41 @@ impl Staging {
 
     /// The staged file of `entry`; made here if the entry has no bytes.
     pub fn take(&self, entry: u32) -> Result<PathBuf, TransferError> {
-        let path = self.path_of(entry);
         let is_empty = self.plan.blocks_of(entry).is_empty() || self.plan.stream() == Some(entry);
         if is_empty {
-            let file = open(&path).map_err(|cause| self.cannot_write(entry, cause))?;
+            let file = self.layout.open(entry).map_err(|cause| self.cannot_write(entry, cause))?;
             self.set_attributes(&file, entry)?;
         }
-        Ok(path)
+        Ok(self.layout.path(entry))
+    }
+
+    /// Whether a file is in a new folder, which is to get its name as a whole.
+    pub fn is_in_tree(&self, entry: u32) -> bool {
+        self.layout.is_in_tree(entry)
+    }
+
+    /// The new folders that are to get their names as a whole, as (name, where it is): empty files are made in them here,
+    /// and what is left of withdrawn ones is removed. To be called when everything is closed.
+    pub fn take_trees(&self) -> Vec<(RelPath, PathBuf)> {
+        let dropped = self.lock().dropped.clone();
+        let mut spoilt = HashSet::new();
+        for (number, entry) in (0..).zip(self.manifest.entries()) {
+            if !self.layout.belongs_in_tree(number) {
+                continue;
+            }
+            if dropped.contains(&number) {
+                // A lane that was writing it when it was withdrawn may have made it again.
+                match self.layout.remove(number) {
+                    Ok(()) => self.layout.prune(number),
+                    Err(_) => drop(spoilt.insert(top_of(&entry.path))),
+                }
+            } else if self.plan.blocks_of(number).is_empty() {
+                // Whoever delivers it singly hears why it could not be made.
+                let _ = self.take(number);
+            }
+        }
+        let tops = self.layout.tops().filter(|(top, _)| !spoilt.contains(top.as_str()));
+        tops.map(|(top, path)| (top.clone(), path)).collect()
     }
 
     /// Removes the staging folder and all that is in it.
@@ -290,8 +323,8 @@ impl Staging {
             return Ok(());
         }
         let hash = BlockHash::of(bytes, segment.offset);
-        let path = self.path_of(segment.entry);
-        let file = open(&path).map_err(|cause| self.cannot_write(segment.entry, cause))?;
+        let file =
+            self.layout.open(segment.entry).map_err(|cause| self.cannot_write(segment.entry, cause))?;
         {
             let _writing = self.writing.lock().expect(NO_PANIC);
             platform::write_all_at(&file, bytes, segment.offset)
@@ -328,8 +361,7 @@ impl Staging {
             if !self.is_wanted(*entry) {
                 continue;
             }
-            let path = self.path_of(*entry);
-            let file = open(&path).map_err(|cause| self.cannot_write(*entry, cause))?;
+            let file = self.layout.open(*entry).map_err(|cause| self.cannot_write(*entry, cause))?;
             platform::write_all_at(&file, content, 0).map_err(|cause| self.cannot_write(*entry, cause))?;
             self.set_attributes(&file, *entry)?;
             hashes.push((*entry, hash_whole(content)));
@@ -371,17 +403,9 @@ impl Staging {
         self.manifest.entries().get(entry as usize)
     }
 
-    fn path_of(&self, entry: u32) -> PathBuf {
-        self.folder.join(entry.to_string())
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect(NO_PANIC)
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).open(path)
 }
 
 impl Drop for Staging {
@@ -410,13 +434,6 @@ pub fn read_up_to(file: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usi
     Ok(filled)
 }
 
-/// A path of an offer below `folder`. Names were repaired for this system, so none of them is more than a name here.
-pub fn under(folder: &Path, path: &RelPath) -> PathBuf {
-    let mut joined = folder.to_owned();
-    joined.extend(path.names());
-    joined
-}
-
 /// The receiver's real folder.
 pub struct Disk<'a>(pub &'a Path);
 
@@ -442,7 +459,7 @@ mod tests {
         builder.push(RawEntry { path: "file".to_owned(), kind }).unwrap();
         let manifest = Arc::new(builder.finish().unwrap());
         let plan = Arc::new(Plan::new(&manifest, |_| true));
-        Staging::create(chosen, [1; 8], manifest, plan, &Wanted::all(), Leftovers::default()).unwrap()
+        Staging::create(chosen, [1; 8], manifest, plan, (&Wanted::all(), &[]), Leftovers::default()).unwrap()
     }
 
     /// Catches a sender that goes on after it said that it was done, with bytes that nobody checks any more.

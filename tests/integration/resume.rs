@@ -103,8 +103,7 @@ async fn what_a_power_cut_spoilt_is_found_by_its_hash_and_mended_block_by_block(
     plant(&world);
     interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
     let folder = staging(&world).remove(0);
-    let largest = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let largest = largest.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    let largest = folder.join("tree/all/large");
     let mut bytes = fs::read(&largest).unwrap();
     bytes[3 * BLOCK..4 * BLOCK].fill(0);
     fs::write(&largest, bytes).unwrap();
@@ -133,12 +132,7 @@ async fn files_that_vanished_from_the_staging_folder_are_sent_again() {
     plant(&world);
     interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
     let folder = staging(&world).remove(0);
-    for entry in fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.file_name().unwrap().to_str().unwrap().parse::<u32>().is_ok() {
-            fs::remove_file(path).unwrap();
-        }
-    }
+    fs::remove_dir_all(folder.join("tree")).unwrap();
     let (here, _) = go_on(&world).await;
     assert_eq!(here, 0);
     fs::remove_dir_all(&folder).unwrap();

@@ -32,7 +32,7 @@ fn leave(screen: &Screen, chosen: &Path, id: u8, entries: &[(&str, u64)]) -> Pat
     let manifest = manifest(entries);
     let plan = Plan::new(&manifest, |_| true).into();
     let (id, leftovers) = ([id; 8], Leftovers::default());
-    let staging = Staging::create(chosen, id, manifest, plan, &Wanted::all(), leftovers).unwrap();
+    let staging = Staging::create(chosen, id, manifest, plan, (&Wanted::all(), &[]), leftovers).unwrap();
     staging.store(0, &vec![7; BLOCK as usize]).unwrap();
     staging.note_stored(&[(0, 1)]).unwrap();
     Registry::at(Some(screen.folder().join("unfinished"))).note(staging.folder()).unwrap();

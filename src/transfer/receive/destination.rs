@@ -107,7 +107,7 @@ impl Accepted {
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|_| Unsuited::NoRandomness)?;
         let (manifests, plans) = (Arc::clone(&manifest), Arc::clone(&plan));
-        let staging = Staging::create(&folder, id, manifests, plans, &wanted, leftovers)?;
+        let staging = Staging::create(&folder, id, manifests, plans, (&wanted, &targets), leftovers)?;
         if is_resumable && let Err(error) = unfinished.note(staging.folder()) {
             tracing::warn!(%error, "an interruption of this transfer could not be listed");
         }
