@@ -48,6 +48,19 @@ pub struct Staging {
     writing: Mutex<()>,
     /// Held for reading by whoever writes, for writing by whoever decides what becomes of the folder.
     fate: RwLock<Fate>,
+    /// Last, because it goes when the files above it are closed.
+    _shell: Shell,
+}
+
+/// A folder that goes once nothing is in it: some systems remove a file that is open only when it is closed, and its folder
+/// can't go before it.
+struct Shell(PathBuf);
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        // It mostly is gone, or keeps what another transfer goes on with.
+        let _ = fs::remove_dir(&self.0);
+    }
 }
 
 /// What becomes of a staging folder.
@@ -99,6 +112,7 @@ impl Staging {
         };
         let (lock, held, journal, layout) = begin().map_err(fail)?;
         Ok(Self {
+            _shell: Shell(folder.clone()),
             folder,
             layout,
             manifest,
