@@ -137,7 +137,10 @@ async fn what_follows_can_be_cancelled_while_it_waits() {
     assert!(matches!(following.error().await, TransferError::Cancelled));
     let order = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
     let mut more = world.receiver.receive(order);
-    assert!(matches!(more.error().await, TransferError::NobodyThere { .. }));
+    // Nobody is there, or is leaving at this moment. That is not asked again on the chance that it was the network: whoever
+    // pretends to be the sender would have another guess at the code.
+    let error = more.error().await;
+    assert!(matches!(error, TransferError::NobodyThere { .. } | TransferError::PeerLost), "{error:?}");
     receiving.enters(Phase::Moving).await;
 }
 
