@@ -268,35 +268,10 @@ fn new_tops(manifest: &Manifest, wanted: &Wanted, targets: &[Target], disk: &imp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        platform::NameLimit,
-        protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
-        transfer::placement::{OnConflict, place},
+    use crate::transfer::placement::{
+        OnConflict, place,
+        tests::{Disk, LINUX, WINDOWS, manifest},
     };
-
-    const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
-    const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
-
-    struct Disk(&'static [(&'static str, Found)]);
-
-    impl Look for Disk {
-        fn at(&self, path: &RelPath) -> Found {
-            self.0.iter().find(|(name, _)| *name == path.as_str()).map_or(Found::Nothing, |(_, found)| *found)
-        }
-    }
-
-    /// Paths ending in `/` are folders.
-    fn manifest(entries: &[&str]) -> Manifest {
-        let mut builder = ManifestBuilder::new(OfferKind::Files);
-        for entry in entries {
-            let kind = match entry.strip_suffix('/') {
-                Some(_) => RawKind::Folder { modified: None },
-                None => RawKind::File { size: 1, modified: None, executable: false },
-            };
-            builder.push(RawEntry { path: entry.trim_end_matches('/').into(), kind }).unwrap();
-        }
-        builder.finish().unwrap()
-    }
 
     /// The new tops of an offer of which `unwanted` is left out.
     fn tops(

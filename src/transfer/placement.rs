@@ -196,18 +196,18 @@ fn below(above: &Folder, name: &str) -> Option<RelPath> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::{
         platform::NameLimit,
         protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
     };
 
-    const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
-    const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
+    pub(crate) const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
+    pub(crate) const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
 
     #[derive(Clone, Copy)]
-    struct Disk(&'static [(&'static str, Found)]);
+    pub(crate) struct Disk(pub(crate) &'static [(&'static str, Found)]);
 
     impl Look for Disk {
         fn at(&self, path: &RelPath) -> Found {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     /// Paths ending in `/` are folders.
-    fn manifest(entries: &[&str]) -> Manifest {
+    pub(crate) fn manifest(entries: &[&str]) -> Manifest {
         let mut builder = ManifestBuilder::new(OfferKind::Files);
         for entry in entries {
             let kind = match entry.strip_suffix('/') {

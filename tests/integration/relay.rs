@@ -251,6 +251,9 @@ async fn logs_name_no_room_no_password_and_no_message() {
         .with_ansi(false)
         .with_writer(move || sink.clone())
         .finish();
+    // While there is only one subscriber, tracing asks that of whichever thread comes by an event first whether it is wanted at
+    // all, and other tests have none.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     // This test's runtime, and with it the relay, stays on this thread.
     let _guard = tracing::subscriber::set_default(subscriber);
     let relay = TestRelay::start(|config| {

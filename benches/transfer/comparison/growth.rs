@@ -8,7 +8,7 @@ use std::{
 };
 
 use ::caiman::{
-    net::client::{Join, RelayAddress, draw_place, join},
+    net::client::{Join, Joined, RelayAddress, draw_place, join},
     protocol::{Role, relay::RoomId},
 };
 use tokio::task::JoinSet;
@@ -83,26 +83,13 @@ pub(crate) fn rooms(settings: &Settings) {
     }
 }
 
-async fn wait_in_rooms(address: &RelayAddress, count: u64) -> Vec<::caiman::net::client::Joined> {
+async fn wait_in_rooms(address: &RelayAddress, count: u64) -> Vec<Joined> {
     let (mut opening, mut waiting) = (JoinSet::new(), Vec::new());
     for number in 0..count {
         let address = address.clone();
         opening.spawn(async move {
-            let room = RoomId((u128::from(number) + 1).to_be_bytes());
-            join(Join {
-                address: &address,
-                known: None,
-                connect_limit: Duration::from_mins(1),
-                password: None,
-                role: Role::Sender,
-                room,
-                place: draw_place().unwrap(),
-                waits: false,
-                // About what a sender says.
-                first: vec![7; 100],
-            })
-            .await
-            .unwrap()
+            // About what a sender says.
+            enter(&address, number, Role::Sender, vec![7; 100]).await
         });
         if opening.len() == AT_ONCE {
             waiting.extend(opening.join_next().await.map(Result::unwrap));
@@ -110,6 +97,22 @@ async fn wait_in_rooms(address: &RelayAddress, count: u64) -> Vec<::caiman::net:
     }
     waiting.extend(opening.join_all().await);
     waiting
+}
+
+/// Joins the room of this number.
+pub(crate) async fn enter(address: &RelayAddress, number: u64, role: Role, first: Vec<u8>) -> Joined {
+    let joined = join(Join {
+        address,
+        known: None,
+        connect_limit: Duration::from_mins(1),
+        password: None,
+        role,
+        room: RoomId((u128::from(number) + 1).to_be_bytes()),
+        place: draw_place().unwrap(),
+        waits: false,
+        first,
+    });
+    joined.await.unwrap()
 }
 
 fn through_relay(site: &Site) -> Run {

@@ -4,16 +4,16 @@
 use std::{
     path::Path,
     process::Command,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use ::caiman::{
-    net::client::{Join, Paired, RelayAddress, draw_place, join},
-    protocol::{
-        Role,
-        relay::{LaneHello, RoomId},
-    },
+    net::client::{Paired, RelayAddress},
+    protocol::{Role, relay::LaneHello},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     caiman::{BINARY, Relay},
-    growth::resident_bytes,
+    growth::{enter, resident_bytes},
     settings::Settings,
     site::Site,
 };
@@ -126,11 +126,12 @@ async fn side_by_side(relay: &Relay, count: u64) -> Vec<f64> {
         });
     }
     let open: Vec<_> = opening.join_all().await;
-    let counters: &'static [AtomicU64] = Vec::leak((0..count).map(|_| AtomicU64::new(0)).collect());
+    let counters: Vec<Arc<AtomicU64>> = (0..count).map(|_| Arc::default()).collect();
     let (mut moving, mut controls) = (JoinSet::new(), Vec::new());
-    for ((lanes, sender, receiver), counter) in open.into_iter().zip(counters) {
+    for ((lanes, sender, receiver), counter) in open.into_iter().zip(&counters) {
         controls.push((sender, receiver));
         for (mut from, mut to) in lanes {
+            let counter = Arc::clone(counter);
             moving.spawn(async move {
                 let chunk = vec![7; CHUNK];
                 while from.write_all(&chunk).await.is_ok() {}
@@ -184,24 +185,8 @@ async fn pairs(relay: &Relay, count: u64) -> Vec<(Paired, Paired)> {
     for number in 0..count {
         let address = address.clone();
         opening.spawn(async move {
-            let address = &address;
-            let meet = |role| async move {
-                join(Join {
-                    address,
-                    known: None,
-                    connect_limit: Duration::from_mins(1),
-                    password: None,
-                    role,
-                    room: RoomId((u128::from(number) + 1).to_be_bytes()),
-                    place: draw_place().unwrap(),
-                    waits: false,
-                    first: Vec::new(),
-                })
-                .await
-                .unwrap()
-            };
-            let sender = meet(Role::Sender).await;
-            let receiver = meet(Role::Receiver).await;
+            let sender = enter(&address, number, Role::Sender, Vec::new()).await;
+            let receiver = enter(&address, number, Role::Receiver, Vec::new()).await;
             let (sender, receiver) = tokio::join!(sender.paired(), receiver.paired());
             (sender.unwrap(), receiver.unwrap())
         });

@@ -18,7 +18,7 @@ const MOST: Duration = Duration::from_secs(8);
 /// Before more are tried, the second half has to be within these parts of the first. What is still rising is nothing to
 /// compare with; nor is what falls because it began faster than loss allows.
 const STEADY: RangeInclusive<f64> = 0.7..=1.15;
-/// There has to be enough left for so long: a try that brings nothing costs about half a second, and the last blocks are no
+/// There has to be enough left for so long: a try that brings nothing costs about a second, and the last blocks are no
 /// measure.
 const PAYS: Duration = Duration::from_secs(4);
 /// The part that more lanes have to bring of what they would if each brought as much as those before. Not all of it, because a
