@@ -22,6 +22,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod theme;
+mod tone;
 mod tree;
 mod unfinished;
 mod uri;
@@ -39,7 +40,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eframe::egui::{self, Context, Key, KeyboardShortcut, Modifiers, ViewportCommand};
+use eframe::egui::{self, Context, Id, Key, KeyboardShortcut, Modifiers, ViewportCommand};
 
 use crate::{
     engine::{Command, Engine, Events, Registry, TaskId},
@@ -47,7 +48,7 @@ use crate::{
     settings::{Appearance, Loaded, ReduceMotion, Settings, WindowSize, WindowSystem},
     store::Store,
 };
-use action::Action;
+use action::{Action, Dialog};
 use arrival::Arrival;
 pub use arrival::ArrivalError;
 use desk::{Desk, Job, Stores, Why};
@@ -56,10 +57,10 @@ use instance::{Claim, Listener};
 use launch::Look;
 pub use launch::StartError;
 use paste::PasteKeys;
-use state::{Dialog, Effect, State};
+use state::{Effect, State};
 use system::Desktop;
+use tone::Tone;
 use views::{View, page::CardRects};
-use widgets::Tone;
 use words::Words;
 
 /// How long one frame may spend on events; what is left comes in the next.
@@ -153,6 +154,8 @@ pub struct Window {
     may_close: bool,
     /// The last text of the clipboard that was offered, so that it is offered once.
     last_offered: Option<String>,
+    /// What had the keyboard before a question about an interrupted transfer was asked.
+    keyboard_before: Option<Id>,
     frames: FrameTimes,
     /// Hears of later starts of the program.
     listener: Option<Listener>,
@@ -211,6 +214,7 @@ impl Window {
             is_awake: false,
             may_close: false,
             last_offered: None,
+            keyboard_before: None,
             frames: FrameTimes::default(),
             listener: None,
             #[cfg(target_os = "linux")]

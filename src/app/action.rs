@@ -1,12 +1,7 @@
 //! What a view asks for. Views read the state and return these; the window carries them out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{
-    card::Copied,
-    state::{BannerId, Dialog},
-    unfinished::Resume,
-};
 use crate::{
     engine::{OnConflict, TaskId},
     net::client::RelayAddress,
@@ -121,4 +116,43 @@ pub(super) enum SettingsAction {
     StartRelay,
     /// Let it finish what it carries.
     StopRelay,
+}
+
+/// Which text of a card was copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copied {
+    Code,
+    Link,
+    Text,
+    Report,
+}
+
+/// Names a banner.
+pub(super) type BannerId = u64;
+
+/// What lies over the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialog {
+    Settings,
+    History,
+    /// What is here of an interrupted transfer is about to be removed.
+    Discard,
+    /// Transfers are under way and the window was asked to close.
+    Quit,
+}
+
+/// Something that a person wants to go on with. The sender has to offer it again, under a new code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Resume {
+    /// What it is called.
+    pub(super) name: String,
+    /// Where what is here of it lies.
+    pub(super) staging: PathBuf,
+}
+
+impl Resume {
+    /// The folder that it has to be received into, so that what is here is found.
+    pub(super) fn folder(&self) -> &Path {
+        self.staging.parent().unwrap_or(&self.staging)
+    }
 }

@@ -9,7 +9,11 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{action::SheetAction, explain::Standpoint, meter::Meter, tree::Tree, unfinished::Resume};
+use super::{
+    action::{Copied, Resume, SheetAction},
+    meter::Meter,
+    tree::Tree,
+};
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
@@ -253,15 +257,6 @@ pub(super) enum Standstill {
 pub(super) enum Lost {
     Relay,
     Peer,
-}
-
-/// Which text of a card was copied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Copied {
-    Code,
-    Link,
-    Text,
-    Report,
 }
 
 /// One transfer.
@@ -570,12 +565,6 @@ impl Card {
     pub(super) fn fraction(&self) -> Option<f32> {
         let total = self.progress.total_bytes?;
         Some(if total == 0 { 1.0 } else { (self.progress.bytes as f64 / total as f64) as f32 })
-    }
-
-    /// From where its errors are looked at.
-    pub(super) fn standpoint(&self) -> Standpoint {
-        let (has_begun, is_kept) = (self.accepted.is_some(), self.kept.is_some());
-        Standpoint { direction: self.direction, has_begun, is_kept }
     }
 
     /// What is on the way is a text.

@@ -10,7 +10,8 @@ use fluent_bundle::FluentValue;
 
 use super::{
     card::{Bond, Card, Direction, Lost, Standstill},
-    widgets::{Icon, Tone},
+    tone::Tone,
+    widgets::Icon,
     words::Words,
 };
 use crate::{
@@ -19,8 +20,10 @@ use crate::{
     net::client::RelayAddress,
     transfer::show::Shown,
 };
+#[cfg(test)]
+pub(super) use failures::Standpoint;
 pub(super) use failures::{
-    Explained, Standpoint, error, leads_to_settings, not_added, not_stored, relay, unfit, withdrawal,
+    Explained, error, leads_to_settings, not_added, not_stored, relay, standpoint, unfit, withdrawal,
 };
 pub(super) use program::{host, not_discarded, not_opened, problem, start, unsaved};
 
@@ -258,7 +261,7 @@ pub(super) fn only_here(
 ) -> (Tone, String) {
     match &card.off_relay {
         Some(why) => {
-            let why = error(words, why, card.standpoint()).happened;
+            let why = error(words, why, standpoint(card)).happened;
             (Tone::Warning, words.tell("local-for-now", &[("why", why.into())]))
         }
         None if has_others => (Tone::Plain, words.say("local-looking")),
@@ -295,7 +298,7 @@ pub(super) fn report(words: &Words, card: &Card, name: &str) -> String {
     match &card.end {
         Some(super::card::End::Done(report)) => lines.push(done(words, card, report).0),
         Some(super::card::End::Failed(cause)) => {
-            let Explained { happened, lost, next } = error(words, cause, card.standpoint());
+            let Explained { happened, lost, next } = error(words, cause, standpoint(card));
             lines.extend([happened, lost, next].into_iter().filter(|line| !line.is_empty()));
             if let TransferError::PeerMisbehaved(way) = cause {
                 lines.push(failures::misbehaviour(words, way));

@@ -1,5 +1,7 @@
 //! Carries out what the person did, and what events ask of the world outside the window.
 
+mod unfinished;
+
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
@@ -9,16 +11,15 @@ use eframe::egui::{Context, Pos2, UserAttentionType, ViewportCommand};
 
 use super::{
     Window,
-    action::{Action, SettingsAction},
-    card::{Bond, Card, Copied, Direction, End, Origin},
+    action::{Action, Copied, Dialog, Resume, SettingsAction},
+    card::{Bond, Card, Direction, End, Origin},
     code_field::Reading,
     desk::{Job, Outcome, Purpose, Why},
     dialogs::{Picked, Question},
     explain,
-    state::{Checked, Dialog, Host},
-    unfinished::Resume,
+    state::{Checked, Host},
+    tone::Tone,
     views::{self, View, receive::home_relative},
-    widgets::Tone,
 };
 use crate::{
     code::{self, CodePhrase},
@@ -502,9 +503,9 @@ impl Window {
             End::Done(report) => Past::Partial { missing: report.missing },
             End::Failed(TransferError::Cancelled | TransferError::PeerCancelled) => Past::Cancelled,
             End::Failed(TransferError::Declined | TransferError::PeerDeclined) => Past::Declined,
-            End::Failed(error) => {
-                Past::Failed { reason: explain::error(&self.words, error, card.standpoint()).happened }
-            }
+            End::Failed(error) => Past::Failed {
+                reason: explain::error(&self.words, error, explain::standpoint(card)).happened,
+            },
         };
         let paths = card.placed().map(|(_, placed)| placed.to_vec()).unwrap_or_default();
         let here = if let End::Done(report) = end { report.here } else { 0 };
@@ -528,7 +529,9 @@ impl Window {
         };
         let body = match &card.end {
             Some(End::Done(report)) => explain::done(&self.words, card, report).0,
-            Some(End::Failed(error)) => explain::error(&self.words, error, card.standpoint()).happened,
+            Some(End::Failed(error)) => {
+                explain::error(&self.words, error, explain::standpoint(card)).happened
+            }
             None => self.words.say("notify-asked-body"),
         };
         self.desk.ask(Job::Notify { title, body });

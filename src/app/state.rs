@@ -11,19 +11,19 @@ use std::{
 use eframe::egui::TextureHandle;
 
 use super::{
-    action::Action,
+    action::{Action, BannerId, Dialog},
     card::{Bond, Card, Direction, End, News, Origin, Sheet, Standstill},
     code_field::CodeField,
     settings_form::SettingsForm,
+    tone::Tone,
     tree::Tree,
     unfinished::UnfinishedList,
-    widgets::Tone,
 };
 use crate::{
     code::{self, CodePhrase},
     engine::{
         Connection, Event, Notice, RelayCheck, RelayChoice, RelayClientError, RelayError, TaskId,
-        TransferError,
+        TransferError, Unfinished,
     },
     history::History,
     net::client::RelayAddress,
@@ -34,9 +34,6 @@ use crate::{
 /// A machine that falls asleep can't find its way back; one that has looked for this long may.
 const AWAKE_WHILE_LOST: Duration = Duration::from_mins(10);
 
-/// Names a banner.
-pub(super) type BannerId = u64;
-
 /// A sentence at the top of the page that belongs to no card.
 #[derive(Debug)]
 pub(super) struct Banner {
@@ -45,17 +42,6 @@ pub(super) struct Banner {
     pub(super) text: String,
     /// What can be done about it, and what that is called.
     pub(super) way_on: Option<(String, Action)>,
-}
-
-/// What lies over the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialog {
-    Settings,
-    History,
-    /// What is here of an interrupted transfer is about to be removed.
-    Discard,
-    /// Transfers are under way and the window was asked to close.
-    Quit,
 }
 
 /// The relay that this window runs for others.
@@ -301,6 +287,18 @@ impl State {
     pub(super) fn built(&mut self, id: TaskId, tree: Tree) {
         if let Some(sheet) = self.card(id).and_then(|card| card.sheet.as_mut()) {
             sheet.built(tree);
+        }
+    }
+
+    /// The list was read; what lay in `gone` is no longer there.
+    pub(super) fn listed(&mut self, list: Vec<Unfinished>, gone: &[PathBuf]) {
+        self.unfinished.list = list;
+        self.unfinished.resume.take_if(|resume| gone.contains(&resume.staging));
+        for card in &mut self.cards {
+            card.kept.take_if(|kept| gone.contains(kept));
+        }
+        if self.dialog == Some(Dialog::Discard) && self.unfinished.asked().is_none() {
+            self.dialog = None;
         }
     }
 

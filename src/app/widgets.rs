@@ -10,7 +10,10 @@ use eframe::egui::{
 };
 pub(super) use lucide_icons::Icon;
 
-use super::theme::{self, CONTROL_HEIGHT, CONTROL_RADIUS, Palette, Weight, palette, size, space};
+use super::{
+    theme::{self, CONTROL_HEIGHT, CONTROL_RADIUS, Palette, Weight, palette, size, space},
+    tone::Tone,
+};
 
 /// How much a button weighs among its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,15 +261,6 @@ pub(super) fn tinted<R>(ui: &mut Ui, fill: Color32, add: impl FnOnce(&mut Ui) ->
         .corner_radius(CornerRadius::same(CONTROL_RADIUS))
         .inner_margin(Margin::symmetric(space::M as i8, 10))
         .show(ui, add)
-}
-
-/// What a tinted box is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
-    Plain,
-    Good,
-    Warning,
-    Bad,
 }
 
 impl Tone {

@@ -6,7 +6,11 @@ use std::{
 };
 
 use crate::{
-    app::{card::Direction, views::receive::home_relative, words::Words},
+    app::{
+        card::{Card, Direction},
+        views::receive::home_relative,
+        words::Words,
+    },
     engine::{NotAdded, RelayClientError, TransferError},
     protocol::{
         VERSION,
@@ -38,6 +42,12 @@ pub(in crate::app) struct Standpoint {
     pub(in crate::app) has_begun: bool,
     /// What arrived is kept.
     pub(in crate::app) is_kept: bool,
+}
+
+/// From where the errors of a card are looked at.
+pub(in crate::app) fn standpoint(card: &Card) -> Standpoint {
+    let (has_begun, is_kept) = (card.accepted.is_some(), card.kept.is_some());
+    Standpoint { direction: card.direction, has_begun, is_kept }
 }
 
 impl Standpoint {

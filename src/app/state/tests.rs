@@ -11,12 +11,11 @@ use tokio::sync::watch;
 use super::*;
 use crate::{
     app::{
-        action::SheetAction,
+        action::{Resume, SheetAction},
         card::{Lost, Trouble},
         tests::made_up::{self, code, code_of, failed, manifest, offer, progress, relay},
         theme,
         tree::Tick,
-        unfinished::Resume,
     },
     engine::{Connection, Notice, OnConflict, Paused, Phase, Progress, RelayCheck, Report, Stall, WaitsFor},
     protocol::peer::Withdrawal,

@@ -7,7 +7,7 @@ use super::{
     made_up::{failed, progress},
 };
 use crate::{
-    app::{card::Direction, settings_form::Page, state::Dialog},
+    app::{action::Dialog, card::Direction, settings_form::Page},
     engine::{Notice, Phase, TransferError},
     history::{Direction as Way, Ending, Entry, Outcome},
     relay::Ports,

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     app::{
+        action::Dialog,
         card::{Direction, Origin},
         explain,
-        state::Dialog,
         views::receive::home_relative,
     },
     engine::{

@@ -7,7 +7,7 @@ use crate::{
     app::{
         card::Direction,
         desk::{Outcome, Why},
-        widgets::Tone,
+        tone::Tone,
     },
     engine::{NotAdded, Notice, Phase, Progress, TransferError},
 };

@@ -14,7 +14,7 @@ use super::{
     screen::name_of,
 };
 use crate::{
-    app::{card::Direction, state::Dialog, views::receive::home_relative},
+    app::{action::Dialog, card::Direction, views::receive::home_relative},
     engine::{Notice, Phase, Registry, TaskId, TransferError},
     transfer::{
         leftovers::Leftovers,

@@ -9,7 +9,8 @@ use crate::app::{
     explain,
     state::State,
     theme::{palette, size, space},
-    widgets::{Icon, Tone, bar, hairline, icon_button, part, row, small, tile, title},
+    tone::Tone,
+    widgets::{Icon, bar, hairline, icon_button, part, row, small, tile, title},
 };
 
 const ROW: f32 = 46.0;
@@ -65,7 +66,7 @@ fn branch_ui(ui: &mut Ui, branch: &Card, view: &mut View<'_>) {
                     told_ui(ui, &text, if tone == Tone::Good { palette(ui).ok } else { palette(ui).warn });
                 }
                 Some(End::Failed(error)) => {
-                    let text = explain::error(view.words, error, branch.standpoint()).happened;
+                    let text = explain::error(view.words, error, explain::standpoint(branch)).happened;
                     told_ui(ui, &text, palette(ui).muted);
                 }
             }

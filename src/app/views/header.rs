@@ -8,9 +8,9 @@ use eframe::egui::{
 use super::View;
 use crate::{
     app::{
-        action::Action,
+        action::{Action, Dialog},
         explain,
-        state::{Checked, Dialog, State},
+        state::{Checked, State},
         theme::{self, Weight, palette, size, space},
         widgets::{Icon, focus_ring, icon_button, row},
     },

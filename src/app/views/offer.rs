@@ -18,9 +18,10 @@ use crate::{
         card::{Card, FEW_REPAIRED, Sheet},
         explain,
         theme::{self, CONTROL_RADIUS, palette, size, space},
+        tone::Tone,
         tree::{Tick, Tree},
         widgets::{
-            Button, Icon, Kind, Tone, focus_ring,
+            Button, Icon, Kind, focus_ring,
             form::{self, Mark},
             icon, link, muted, named, note, paint_icon, part, row, small, title,
         },
@@ -239,7 +240,7 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
     }
     // What is to be done about it is to choose another one.
     for error in sheet.offer.unusable.iter().chain(&sheet.unusable) {
-        note(ui, Tone::Bad, &explain::error(view.words, error, card.standpoint()).happened);
+        note(ui, Tone::Bad, &explain::error(view.words, error, explain::standpoint(card)).happened);
     }
     if !sheet.fits() {
         let free = sheet.offer.free.unwrap_or_default();

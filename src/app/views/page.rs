@@ -7,11 +7,12 @@ use eframe::egui::{
 use super::{View, branches, drop_zone, header, offer, receive, send_card, transfer, unfinished};
 use crate::{
     app::{
-        action::Action,
+        action::{Action, BannerId},
         card::Direction,
-        state::{BannerId, State},
+        state::State,
         theme::{palette, space},
-        widgets::{self, Icon, Tone, heading, icon, icon_button, link, part, row},
+        tone::Tone,
+        widgets::{self, Icon, heading, icon, icon_button, link, part, row},
     },
     engine::TaskId,
 };

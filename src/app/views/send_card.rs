@@ -7,14 +7,15 @@ use eframe::egui::{
 use super::{View, transfer};
 use crate::{
     app::{
-        action::Action,
-        card::{Card, Copied},
+        action::{Action, Copied, Dialog},
+        card::Card,
         explain,
-        state::{Dialog, State},
+        state::State,
         theme::{self, palette, size, space},
+        tone::Tone,
         widgets::{
-            self, Button, Icon, Kind, Tone, fitting, icon, icon_button, link, muted, note, part, row,
-            row_of_words, small, title_with,
+            self, Button, Icon, Kind, fitting, icon, icon_button, link, muted, note, part, row, row_of_words,
+            small, title_with,
         },
     },
     engine::{PathMode, Phase},

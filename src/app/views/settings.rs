@@ -13,9 +13,10 @@ use crate::{
         settings_form::{Page, SettingsForm},
         state::{Checked, Host, State},
         theme::{self, CONTROL_RADIUS, Weight, palette, size, space},
+        tone::Tone,
         widgets::{
-            self, Button, Icon, Kind, Tone, focus_ring, form, heading, icon, icon_button, link, muted, named,
-            note, part, row, small, tinted,
+            self, Button, Icon, Kind, focus_ring, form, heading, icon, icon_button, link, muted, named, note,
+            part, row, small, tinted,
         },
         words::Words,
     },

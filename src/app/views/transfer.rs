@@ -7,15 +7,14 @@ use eframe::egui::{Align, Color32, Label, Layout, RichText, ScrollArea, TextWrap
 use super::{View, receive::home_relative, send_card::is_fresh};
 use crate::{
     app::{
-        action::Action,
-        card::{Card, Copied, Direction, End, Origin, Standstill, Trouble},
+        action::{Action, Copied, Dialog, Resume},
+        card::{Card, Direction, End, Origin, Standstill, Trouble},
         explain,
-        state::Dialog,
         theme::{self, Weight, palette, size, space},
-        unfinished::Resume,
+        tone::Tone,
         widgets::{
-            self, Button, Icon, Kind, Tone, bar, graph, icon_button, link, part, row, row_of_words,
-            signed_note, small, tile, title,
+            self, Button, Icon, Kind, bar, graph, icon_button, link, part, row, row_of_words, signed_note,
+            small, tile, title,
         },
         words::Words,
     },
@@ -345,7 +344,7 @@ fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_
     let is_wish = explain::is_wish(error);
     let badge = if is_wish { (Icon::Minus, p.muted) } else { (Icon::X, p.bad) };
     let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
-    let words = explain::error(view.words, error, card.standpoint());
+    let words = explain::error(view.words, error, explain::standpoint(card));
     let mut closes = false;
     let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
     head_ui(ui, card, badge, right, |ui| {

@@ -8,10 +8,9 @@ use eframe::egui::{Context, Id, Label, Modal, RichText, Ui};
 use super::{View, history::moment, receive::home_relative, transfer};
 use crate::{
     app::{
-        action::Action,
+        action::{Action, Resume},
         state::State,
         theme::{palette, space},
-        unfinished::Resume,
         widgets::{
             self, Button, Icon, Kind, bar, dialog_frame, hairline, heading, link, muted, name_dialog, part,
             row, row_of_words, small, tile, title,

@@ -1,0 +1,90 @@
+//! Has the list of interrupted transfers read, goes on with one, and removes one once the person has said so.
+
+use eframe::egui::Context;
+
+use crate::{
+    app::{
+        Window,
+        action::{Action, Dialog, Resume},
+        card::Direction,
+        desk::Job,
+        explain,
+        tone::Tone,
+    },
+    engine::TaskId,
+};
+
+impl Window {
+    /// Has the list read, and looked whether what cards say that they kept is still there.
+    pub(in crate::app) fn list_unfinished(&self) {
+        let cards = self.state.cards.iter().filter_map(|card| card.kept.clone());
+        let resume = self.state.unfinished.resume.as_ref().map(|resume| resume.staging.clone());
+        self.desk.ask(Job::ListUnfinished { kept: cards.chain(resume).collect() });
+    }
+
+    /// The same, if this transfer brings something here: one that begins takes what it goes on with out of the list, and one
+    /// that breaks off stands in it.
+    pub(in crate::app) fn look_for_unfinished(&mut self, id: TaskId) {
+        if self.state.card(id).is_some_and(|card| card.direction == Direction::Receiving) {
+            self.list_unfinished();
+        }
+    }
+
+    /// The next receive goes on with this.
+    pub(in crate::app) fn resume(&mut self, ctx: &Context, resume: Resume) {
+        self.state.unfinished.resume = Some(resume);
+        self.focus_code(ctx);
+    }
+
+    /// Asks before something is removed.
+    pub(in crate::app) fn ask_discard(&mut self, ctx: &Context, id: String) {
+        // The question's own button takes it.
+        self.keyboard_before = ctx.memory_mut(|memory| {
+            let before = memory.focused();
+            before.inspect(|id| memory.surrender_focus(*id))
+        });
+        self.state.unfinished.asked = Some(id);
+        self.perform(ctx, Action::Show(Some(Dialog::Discard)));
+    }
+
+    /// Once the question is answered, the keyboard goes back to where it was.
+    pub(in crate::app) fn give_keyboard_back(&mut self, ctx: &Context) {
+        if self.state.dialog == Some(Dialog::Discard) || self.state.unfinished.asked.is_none() {
+            return;
+        }
+        // The toolkit keeps the keyboard from the page for one frame more.
+        if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
+            ctx.request_repaint();
+            return;
+        }
+        self.state.unfinished.asked = None;
+        if let Some(before) = self.keyboard_before.take() {
+            ctx.memory_mut(|memory| memory.request_focus(before));
+        }
+    }
+
+    /// Removes what the person was asked about.
+    pub(in crate::app) fn discard(&mut self, ctx: &Context, name: String) {
+        let id = self.state.unfinished.asked().map(|unfinished| unfinished.id.clone());
+        if let Some(discarded) = id.and_then(|id| self.state.unfinished.take(&id)) {
+            self.desk.ask(Job::Discard { id: discarded.id, name });
+        }
+        self.perform(ctx, Action::Show(None));
+    }
+
+    /// Something was removed, or wasn't.
+    pub(in crate::app) fn discarded(&mut self, name: String, discarded: std::io::Result<bool>) {
+        match discarded {
+            Ok(true) => {}
+            Ok(false) => {
+                let args = [("name", name.into())];
+                self.state.tell(Tone::Warning, self.words.tell("not-discarded-in-use", &args));
+            }
+            Err(error) => {
+                let text = explain::not_discarded(&self.words, &name, &error);
+                self.state.tell(Tone::Bad, text);
+            }
+        }
+        self.list_unfinished();
+    }
+}

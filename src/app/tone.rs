@@ -1,0 +1,10 @@
+//! How good or bad a piece of news is.
+
+/// What a tinted box is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Plain,
+    Good,
+    Warning,
+    Bad,
+}
