@@ -190,12 +190,10 @@ impl Window {
             state.tell(Tone::Warning, words.tell("history-problem", &args));
         }
         for entry in &past.interrupted {
-            let args = [("name", entry.what.as_str().into()), ("folder", perform::folder_text(entry).into())];
-            let key = perform::interrupted_key(entry);
             // Of a text nothing is kept that could be sent again.
             let again = (!entry.paths.is_empty())
                 .then(|| (words.say("send-again"), Action::Send(entry.paths.clone())));
-            state.tell_with(Tone::Warning, words.tell(key, &args), again);
+            state.tell_with(Tone::Warning, explain::interrupted(&words, entry), again);
         }
         let mut window = Self {
             in_force: state.settings.clone(),

@@ -2,6 +2,7 @@
 //! the system's own wording is hidden, but it never stands alone.
 
 mod failures;
+mod names;
 mod program;
 
 use std::time::{Duration, Instant};
@@ -22,10 +23,9 @@ use crate::{
 };
 #[cfg(test)]
 pub(super) use failures::Standpoint;
-pub(super) use failures::{
-    Explained, error, leads_to_settings, not_added, not_stored, relay, standpoint, unfit, withdrawal,
-};
-pub(super) use program::{host, not_discarded, not_opened, problem, start, unsaved};
+pub(super) use failures::{Explained, error, leads_to_settings, relay, standpoint};
+pub(super) use names::{name, name_of, offered, trouble};
+pub(super) use program::{host, interrupted, not_discarded, not_opened, problem, start, unsaved};
 
 /// Why a typed code is none.
 pub(super) fn code(words: &Words, error: &CodeError) -> String {
@@ -293,8 +293,8 @@ pub(super) fn host_reach(addresses: &[RelayAddress]) -> &'static str {
 }
 
 /// A transfer in a few lines, to be pasted into a mail.
-pub(super) fn report(words: &Words, card: &Card, name: &str) -> String {
-    let mut lines = vec![name.to_owned()];
+pub(super) fn report(words: &Words, card: &Card) -> String {
+    let mut lines = vec![name(words, card)];
     match &card.end {
         Some(super::card::End::Done(report)) => lines.push(done(words, card, report).0),
         Some(super::card::End::Failed(cause)) => {
@@ -309,7 +309,7 @@ pub(super) fn report(words: &Words, card: &Card, name: &str) -> String {
         None => lines.push(phase(words, card)),
     }
     let troubles = card.troubles.iter();
-    lines.extend(troubles.map(|trouble| super::views::transfer::trouble_text(words, trouble)));
+    lines.extend(troubles.map(|one| trouble(words, one)));
     lines.push(format!("Caiman {}", env!("CARGO_PKG_VERSION")));
     lines.join("\n")
 }

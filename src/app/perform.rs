@@ -19,7 +19,7 @@ use super::{
     explain,
     state::{Checked, Host},
     tone::Tone,
-    views::{self, View, receive::home_relative},
+    views::receive,
 };
 use crate::{
     code::{self, CodePhrase},
@@ -30,7 +30,6 @@ use crate::{
     history::{Direction as Way, Ending, Entry, Outcome as Past, unix_secs},
     net::client::RelayAddress,
     settings::Relay,
-    transfer::show::Shown,
 };
 
 /// Windows and macOS say nothing of the pointer while files are held over a window; it shows itself once they are dropped.
@@ -119,7 +118,7 @@ impl Window {
     /// Puts the keyboard into the code field, and the field into sight.
     pub(super) fn focus_code(&mut self, ctx: &Context) {
         self.state.field.wants_sight = true;
-        ctx.memory_mut(|memory| memory.request_focus(views::receive::field_id()));
+        ctx.memory_mut(|memory| memory.request_focus(receive::field_id()));
     }
 
     fn change(&mut self, id: TaskId, change: impl FnOnce(&mut Card)) {
@@ -289,16 +288,12 @@ impl Window {
     }
 
     fn copy(&mut self, ctx: &Context, id: TaskId, what: Copied) {
-        let view = View { words: &self.words, now: Instant::now(), actions: &mut Vec::new() };
         let Some(card) = self.state.cards.iter_mut().find(|card| card.id == id) else { return };
         let text = match what {
             Copied::Code => card.code.as_ref().map(ToString::to_string),
             Copied::Link => card.invites().first().map(ToString::to_string),
             Copied::Text => card.text.clone(),
-            Copied::Report => {
-                let name = views::transfer::name(card, &view);
-                Some(explain::report(&self.words, card, &name))
-            }
+            Copied::Report => Some(explain::report(&self.words, card)),
         };
         if let Some(text) = text {
             // What this window put there need not be offered to it.
@@ -475,14 +470,13 @@ impl Window {
     }
 
     pub(super) fn begin_history(&mut self, id: TaskId) {
-        let view = View { words: &self.words, now: Instant::now(), actions: &mut Vec::new() };
         let Some(card) = self.state.cards.iter_mut().find(|card| card.id == id) else { return };
         let (files, bytes) = card.accepted.unwrap_or_default();
         let way = match card.direction {
             Direction::Sending => Way::Sent,
             Direction::Receiving => Way::Received,
         };
-        let mut entry = Entry::now(way, views::transfer::name(card, &view));
+        let mut entry = Entry::now(way, explain::name(&self.words, card));
         (entry.files, entry.bytes) = (files, bytes.unwrap_or_default());
         match &card.origin {
             Origin::Paths(paths) => entry.paths.clone_from(paths),
@@ -521,11 +515,10 @@ impl Window {
         if is_here || !self.state.settings.notifications {
             return;
         }
-        let view = View { words: &self.words, now: Instant::now(), actions: &mut Vec::new() };
         let Some(card) = self.state.cards.iter().find(|card| card.id == id) else { return };
         let title = match card.end {
-            Some(_) => self.words.tell(key, &[("name", views::transfer::name(card, &view).into())]),
-            None => views::transfer::offered(card, &view),
+            Some(_) => self.words.tell(key, &[("name", explain::name(&self.words, card).into())]),
+            None => explain::offered(&self.words, card),
         };
         let body = match &card.end {
             Some(End::Done(report)) => explain::done(&self.words, card, report).0,
@@ -560,14 +553,4 @@ fn is_listed_code(text: &str) -> bool {
             invite.code().is_listed()
                 && (text.trim().starts_with(code::SCHEME) || text.split_whitespace().count() <= 6)
         })
-}
-
-/// Where an interrupted transfer was going.
-pub(super) fn folder_text(entry: &Entry) -> String {
-    entry.folder.as_deref().map(|folder| Shown(&home_relative(folder)).to_string()).unwrap_or_default()
-}
-
-/// How an interruption is told.
-pub(super) fn interrupted_key(entry: &Entry) -> &'static str {
-    if entry.folder.is_some() { "interrupted-receive" } else { "interrupted-send" }
 }

@@ -1,10 +1,16 @@
 //! What the window says, in the person's language. All of it stands in `assets/words/*.ftl` (Project Fluent); the
 //! source names messages by their keys. English is complete by test, and what another language lacks is said in English.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    path::{MAIN_SEPARATOR, Path, PathBuf},
+    sync::LazyLock,
+};
 
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
+
+use crate::transfer::show::Shown;
 
 const ENGLISH: &str = include_str!("../../assets/words/en.ftl");
 const GERMAN: &str = include_str!("../../assets/words/de.ftl");
@@ -91,6 +97,22 @@ impl Words {
             text.push(digit);
         }
         text
+    }
+}
+
+/// A path as people say it, from their home folder where it is in there, with nothing in it that could forge what stands
+/// around it.
+pub(super) fn shown_path(path: &Path) -> String {
+    Shown(&home_relative(path)).to_string()
+}
+
+/// A path as people say it.
+fn home_relative(path: &Path) -> String {
+    static HOME: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| directories::UserDirs::new().map(|dirs| dirs.home_dir().to_owned()));
+    match HOME.as_ref().and_then(|home| path.strip_prefix(home).ok()) {
+        Some(rest) if !rest.as_os_str().is_empty() => format!("~{}{}", MAIN_SEPARATOR, rest.display()),
+        _ => path.display().to_string(),
     }
 }
 

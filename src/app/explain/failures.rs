@@ -8,8 +8,7 @@ use std::{
 use crate::{
     app::{
         card::{Card, Direction},
-        views::receive::home_relative,
-        words::Words,
+        words::{Words, shown_path},
     },
     engine::{NotAdded, RelayClientError, TransferError},
     protocol::{
@@ -199,7 +198,7 @@ fn unsuited(words: &Words, reason: &Unsuited) -> (String, &'static str) {
         Unsuited::NoRandomness | Unsuited::Code(_) => (words.say("err-no-random"), "next-restart"),
         Unsuited::Nothing => (words.say("err-nothing"), "next-gone"),
         Unsuited::Special { path } => {
-            let args = [("path", Shown(&home_relative(path)).to_string().into())];
+            let args = [("path", shown_path(path).into())];
             (words.tell("err-special", &args), "next-gone")
         }
         Unsuited::TooManyEntries => (words.say("err-too-many"), "next-pack"),
@@ -268,7 +267,7 @@ fn file(
         (_, true) => "err-save-in",
         _ => "err-write",
     };
-    let happened = words.tell(key, &[("path", Shown(&home_relative(path)).to_string().into())]);
+    let happened = words.tell(key, &[("path", shown_path(path).into())]);
     let next = match cause.kind() {
         K::StorageFull | K::QuotaExceeded => "next-make-room",
         K::PermissionDenied if is_read => "next-permission",

@@ -8,10 +8,10 @@ use crate::{
     app::{
         ArrivalError, InstanceError, RunError,
         launch::{Advice, Renderers, Silence, StartError},
-        views::receive::home_relative,
-        words::Words,
+        words::{Words, shown_path},
     },
     engine::RelayError,
+    history::Entry,
     store::{BadEntry, Expected, Flaw, Problem, SaveError},
     transfer::show::Shown,
 };
@@ -19,19 +19,15 @@ use crate::{
 /// Entries of a file that a message names.
 const SHOWN_ENTRIES: usize = 5;
 
-fn shown(path: &Path) -> String {
-    Shown(&home_relative(path)).to_string()
-}
-
 /// What stood in the way of reading a file of the program's own.
 pub(in crate::app) fn problem(words: &Words, problem: &Problem) -> String {
     match problem {
         Problem::Unreadable { path, cause } => {
-            let args = [("path", shown(path).into()), ("cause", disk(words, cause).into())];
+            let args = [("path", shown_path(path).into()), ("cause", disk(words, cause).into())];
             words.tell("store-unreadable", &args)
         }
         Problem::Broken { path, flaw, kept } => {
-            let path = shown(path);
+            let path = shown_path(path);
             let flaw = match flaw {
                 Flaw::NotToml { line, .. } => {
                     words.tell("store-not-toml", &[("path", path.into()), ("line", (*line).into())])
@@ -40,26 +36,26 @@ pub(in crate::app) fn problem(words: &Words, problem: &Problem) -> String {
                 Flaw::TooLarge => words.tell("store-too-large", &[("path", path.into())]),
             };
             let fate = match kept {
-                Some(kept) => words.tell("store-kept", &[("path", shown(kept).into())]),
+                Some(kept) => words.tell("store-kept", &[("path", shown_path(kept).into())]),
                 None => words.say("store-in-place"),
             };
             format!("{flaw} {fate}")
         }
         Problem::BadEntries { path, entries } => {
             let named: Vec<String> =
-                entries.iter().take(SHOWN_ENTRIES).map(|bad| entry(words, bad)).collect();
+                entries.iter().take(SHOWN_ENTRIES).map(|bad| bad_entry(words, bad)).collect();
             let named = named.join(", ");
             let entries = match entries.len().saturating_sub(SHOWN_ENTRIES) {
                 0 => named,
                 more => words.tell("and-more", &[("names", named.into()), ("count", more.into())]),
             };
-            words.tell("store-entries", &[("path", shown(path).into()), ("entries", entries.into())])
+            words.tell("store-entries", &[("path", shown_path(path).into()), ("entries", entries.into())])
         }
     }
 }
 
 /// An entry of a file, and what should stand there.
-fn entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
+fn bad_entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
     let key = ("key", Shown(key).to_string().into());
     match expected {
         Expected::Number { from, to } => {
@@ -79,13 +75,22 @@ fn entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
     }
 }
 
+/// What was cut off when the program was closed.
+pub(in crate::app) fn interrupted(words: &Words, entry: &Entry) -> String {
+    let name = ("name", entry.what.as_str().into());
+    match &entry.folder {
+        Some(folder) => words.tell("interrupted-receive", &[name, ("folder", shown_path(folder).into())]),
+        None => words.tell("interrupted-send", &[name]),
+    }
+}
+
 /// Why something was not saved.
 pub(in crate::app) fn unsaved(words: &Words, error: &SaveError) -> String {
     match error {
         SaveError::NoFolder => words.say("unsaved-no-folder"),
         SaveError::InTheWay(way) => problem(words, way),
         SaveError::Disk { path, cause } => {
-            let args = [("path", shown(path).into()), ("cause", disk(words, cause).into())];
+            let args = [("path", shown_path(path).into()), ("cause", disk(words, cause).into())];
             words.tell("unsaved-disk", &args)
         }
     }
@@ -99,7 +104,7 @@ pub(in crate::app) fn not_discarded(words: &Words, name: &str, cause: &io::Error
 /// Why a file or a folder was not opened.
 pub(in crate::app) fn not_opened(words: &Words, path: &Path, is_there: bool) -> String {
     let key = if is_there { "not-opened" } else { "not-opened-gone" };
-    words.tell(key, &[("path", shown(path).into())])
+    words.tell(key, &[("path", shown_path(path).into())])
 }
 
 /// Why a relay of this window isn't running.

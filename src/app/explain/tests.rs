@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, io, iter::successors, net::SocketAddr, path::PathBuf};
 
 use super::{
-    failures::{misbehaviour, relay_next},
+    failures::{misbehaviour, not_added, relay_next, unfit, withdrawal},
     *,
 };
 use crate::{
@@ -641,11 +641,12 @@ fn a_report_says_what_the_card_says_and_never_the_code() {
         let origin = Origin::Code { code: secret.clone(), server: None };
         let mut card = Card::new(id, Direction::Receiving, origin);
         card.code = Some(secret.clone());
+        card.know(made_up::manifest(&[("notes.txt", 1)]));
         let taken = TransferError::file("can't store", "b.txt", io::ErrorKind::AlreadyExists.into());
         card.notice(Notice::NotStored { path: "b.txt".into(), error: taken });
         let crate::engine::Event::Ended(_, ended) = failed(id, error) else { unreachable!() };
         card.ended(ended, Instant::now());
-        let report = report(&words, &card, "notes.txt");
+        let report = report(&words, &card);
         assert!(report.starts_with("notes.txt\n") && report.contains("b.txt can't be saved"), "{report}");
         assert!(!report.contains(&secret.to_string()), "{report}");
     }

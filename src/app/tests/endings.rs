@@ -16,7 +16,7 @@ use crate::{
         action::Dialog,
         card::{Direction, Origin},
         explain,
-        views::receive::home_relative,
+        words::shown_path,
     },
     engine::{
         Event, Notice, Phase, Progress, RelayClientError, Report, Stall, TaskId, TransferError, WaitsFor,
@@ -267,7 +267,7 @@ fn what_is_kept_of_a_broken_receive_can_be_found() {
     screen.notice(id, Notice::Kept(kept.clone()));
     screen.feed(failed(id, TransferError::PeerLost));
     // Where temporary files are in the home folder, as on Windows, it is shown from there.
-    assert!(screen.shows(&home_relative(&kept)), "{:#?}", screen.texts());
+    assert!(screen.shows(&shown_path(&kept)), "{:#?}", screen.texts());
     assert!(screen.control(&screen.say("show-in-folder")).is_some());
     assert_eq!(screen.window().state.history.entries()[0].kept, Some(kept));
 }

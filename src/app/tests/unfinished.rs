@@ -14,7 +14,7 @@ use super::{
     screen::name_of,
 };
 use crate::{
-    app::{action::Dialog, card::Direction, views::receive::home_relative},
+    app::{action::Dialog, card::Direction, words::shown_path},
     engine::{Notice, Phase, Registry, TaskId, TransferError},
     transfer::{
         leftovers::Leftovers,
@@ -76,7 +76,7 @@ fn nothing_interrupted_is_not_mentioned() {
 fn what_was_interrupted_is_listed_with_how_much_is_here_and_where() {
     let (screen, _) = with_film();
     assert!(screen.shows(&screen.say("unfinished")));
-    let folder = format!(" · {}", Shown(&home_relative(&screen.inbox())));
+    let folder = format!(" · {}", shown_path(&screen.inbox()));
     let is_line = |text: &String| text.starts_with(&held(&screen)) && text.ends_with(&folder);
     assert!(screen.texts().iter().any(is_line), "{folder}: {:#?}", screen.texts());
     for key in ["resume-named", "discard-named"] {
@@ -123,11 +123,11 @@ fn what_lies_in_another_folder_is_received_there() {
     screen.until_shown("film.mov");
     let resume = screen.say_named("resume-named", "film.mov");
     screen.click(&resume);
-    let folder = Shown(&home_relative(&other)).to_string();
+    let folder = shown_path(&other);
     let args = [("folder", folder.as_str().into())];
     let told = screen.words().tell("resume-into", &args);
     assert!(screen.shows(&told), "{:#?}", screen.texts());
-    let save_to = format!("{}: {}", screen.say("save-to-change"), home_relative(&screen.inbox()));
+    let save_to = format!("{}: {}", screen.say("save-to-change"), shown_path(&screen.inbox()));
     assert!(screen.control(&save_to).is_none(), "it doesn't go there");
     screen.type_text(made_up::CODE);
     screen.press(Key::Enter);

@@ -3,7 +3,7 @@
 use eframe::egui::{Context, Id, Label, Modal, RichText, ScrollArea, Ui, vec2};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{View, receive::home_relative, transfer::sign_of};
+use super::{View, transfer::sign_of};
 use crate::{
     app::{
         action::Action,
@@ -14,6 +14,7 @@ use crate::{
             Button, Icon, Kind, dialog_frame, disc, heading, icon_button, muted, name_dialog, row, small,
             tile,
         },
+        words::shown_path,
     },
     history::{Direction, Entry, Outcome},
     transfer::show::Shown,
@@ -109,7 +110,7 @@ fn entry_ui(ui: &mut Ui, entry: &Entry, view: &mut View<'_>) {
             let mut line =
                 format!("{way} · {} · {amount} · {}", moment(entry.started, view), outcome(entry, view));
             if let Some(folder) = &entry.folder {
-                line = format!("{line} · {}", Shown(&home_relative(folder)));
+                line = format!("{line} · {}", shown_path(folder));
             }
             small(ui, &line);
         });

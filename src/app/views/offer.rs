@@ -9,7 +9,6 @@ use eframe::egui::{
 
 use super::{
     View,
-    receive::home_relative,
     transfer::{self, sign_of},
 };
 use crate::{
@@ -25,6 +24,7 @@ use crate::{
             form::{self, Mark},
             icon, link, muted, named, note, paint_icon, part, row, small, title,
         },
+        words::shown_path,
     },
     engine::OnConflict,
     protocol::RelPath,
@@ -47,7 +47,7 @@ pub(crate) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let Some(sheet) = &card.sheet else { return };
     let p = palette(ui);
     let manifest = &sheet.offer.manifest;
-    let offered = transfer::offered(card, view);
+    let offered = explain::offered(view.words, card);
     ui.horizontal(|ui| {
         icon(ui, Icon::Inbox, 20.0, p.accent);
         title(ui, &offered);
@@ -216,7 +216,7 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
     ui.horizontal(|ui| {
         icon(ui, Icon::FolderDown, 16.0, palette(ui).muted);
         small(ui, &view.say("save-to"));
-        let shown = Shown(&home_relative(folder)).to_string();
+        let shown = shown_path(folder);
         let name = format!("{}: {shown}", view.say("save-to-change"));
         if named(link(ui, &shown), &name).on_hover_text(view.say("save-to-change")).clicked() {
             view.act(Action::PickDestination(Some(card.id)));

@@ -1,10 +1,5 @@
 //! Receive: the code field with its completions, the repair of a slip, and where things go.
 
-use std::{
-    path::{MAIN_SEPARATOR, Path, PathBuf},
-    sync::LazyLock,
-};
-
 use eframe::egui::{
     Align2, Area, Color32, CornerRadius, EventFilter, FontSelection, Frame, Id, Key, Label, Margin,
     Modifiers, Order, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, TextEdit, Ui, WidgetInfo,
@@ -12,16 +7,14 @@ use eframe::egui::{
 };
 
 use super::{View, unfinished};
-use crate::{
-    app::{
-        action::Action,
-        code_field::{CodeField, Reading},
-        explain,
-        state::State,
-        theme::{self, Weight, palette, size, space},
-        widgets::{Button, Icon, Kind, fitting, hairline, heading, icon, link, muted, named, part, small},
-    },
-    transfer::show::Shown,
+use crate::app::{
+    action::Action,
+    code_field::{CodeField, Reading},
+    explain,
+    state::State,
+    theme::{self, Weight, palette, size, space},
+    widgets::{Button, Icon, Kind, fitting, hairline, heading, icon, link, muted, named, part, small},
+    words::shown_path,
 };
 
 /// The code field's id, so that the window can put the keyboard there.
@@ -117,25 +110,15 @@ fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
         let resume = state.unfinished.resume.as_ref();
         if let Some(resume) = resume.filter(|resume| resume.folder() != state.save_folder) {
             // Anywhere else, what is here already would not be found.
-            small(ui, &Shown(&home_relative(resume.folder())).to_string());
+            small(ui, &shown_path(resume.folder()));
             return;
         }
-        let shown = Shown(&home_relative(&state.save_folder)).to_string();
+        let shown = shown_path(&state.save_folder);
         let name = format!("{}: {shown}", view.say("save-to-change"));
         if named(link(ui, &shown), &name).on_hover_text(view.say("save-to-change")).clicked() {
             view.act(Action::PickDestination(None));
         }
     });
-}
-
-/// A path as people say it.
-pub(crate) fn home_relative(path: &Path) -> String {
-    static HOME: LazyLock<Option<PathBuf>> =
-        LazyLock::new(|| directories::UserDirs::new().map(|dirs| dirs.home_dir().to_owned()));
-    match HOME.as_ref().and_then(|home| path.strip_prefix(home).ok()) {
-        Some(rest) if !rest.as_os_str().is_empty() => format!("~{}{}", MAIN_SEPARATOR, rest.display()),
-        _ => path.display().to_string(),
-    }
 }
 
 /// Between the code field's edge and its text.

@@ -33,7 +33,7 @@ const LIST_ROW: f32 = 26.0;
 
 /// Draws the card.
 pub(crate) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
-    let name = transfer::name(card, view);
+    let name = explain::name(view.words, card);
     let cancel = view.words.tell("cancel-named", &[("name", name.as_str().into())]);
     let mut cancels = false;
     row(

@@ -5,7 +5,7 @@ use eframe::egui::{
     ScrollArea, Sense, Stroke, TextEdit, Ui, WidgetInfo, vec2,
 };
 
-use super::{View, receive::home_relative};
+use super::View;
 use crate::{
     app::{
         action::{Action, SettingsAction},
@@ -18,13 +18,12 @@ use crate::{
             self, Button, Icon, Kind, focus_ring, form, heading, icon, icon_button, link, muted, named, note,
             part, row, small, tinted,
         },
-        words::Words,
+        words::{Words, shown_path},
     },
     code::MAX_DRAWN_WORDS,
     engine::{MAX_RECEIVERS, PathMode},
     protocol::relay::MAX_LANES,
     settings::{Appearance, HostRelay, ReduceMotion, WindowSystem},
-    transfer::show::Shown,
 };
 
 const NAV: f32 = 190.0;
@@ -416,7 +415,7 @@ fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
 }
 
 fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
-    let folder = Shown(&home_relative(&state.save_folder)).to_string();
+    let folder = shown_path(&state.save_folder);
     ui.horizontal(|ui| {
         label_ui(ui, &view.say("save-to"));
         let name = format!("{}: {folder}", view.say("save-to-change"));

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use eframe::egui::{Align, Color32, Label, Layout, RichText, ScrollArea, TextWrapMode, Ui, vec2};
 
-use super::{View, receive::home_relative, send_card::is_fresh};
+use super::{View, send_card::is_fresh};
 use crate::{
     app::{
         action::{Action, Copied, Dialog, Resume},
-        card::{Card, Direction, End, Origin, Standstill, Trouble},
+        card::{Card, Direction, End, Origin, Standstill},
         explain,
         theme::{self, Weight, palette, size, space},
         tone::Tone,
@@ -16,7 +16,7 @@ use crate::{
             self, Button, Icon, Kind, bar, graph, icon_button, link, part, row, row_of_words, signed_note,
             small, tile, title,
         },
-        words::Words,
+        words::shown_path,
     },
     engine::{Paused, Report, TransferError},
     transfer::show::Shown,
@@ -37,37 +37,6 @@ pub(crate) fn transfer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         None => moving_ui(ui, card, view),
         Some(End::Done(report)) => done_ui(ui, card, report, view),
         Some(End::Failed(error)) => failed_ui(ui, card, error, view),
-    }
-}
-
-/// What a card is called: the names at the top of what it moves.
-pub(crate) fn name(card: &Card, view: &View<'_>) -> String {
-    if matches!(card.origin, Origin::Invitation) && card.manifest.is_none() {
-        return view.say("more-coming");
-    }
-    let (names, count) = card.names();
-    name_of(card.is_text(), &names, count, view)
-}
-
-/// What a card asks about.
-pub(crate) fn offered(card: &Card, view: &View<'_>) -> String {
-    if card.is_text() {
-        return view.say("offered-text");
-    }
-    view.words.tell("offered", &[("name", name(card, view).into())])
-}
-
-/// What this is called that has so many names at its top, the first of which are `names`.
-pub(crate) fn name_of(is_text: bool, names: &[String], count: usize, view: &View<'_>) -> String {
-    if is_text {
-        return view.say("a-text");
-    }
-    let shown: Vec<String> = names.iter().map(|name| Shown(name).to_string()).collect();
-    let names = shown.join(", ");
-    match count.saturating_sub(shown.len()) {
-        _ if count == 0 => view.say("a-transfer"),
-        0 => names,
-        more => view.words.tell("and-more", &[("names", names.into()), ("count", more.into())]),
     }
 }
 
@@ -121,7 +90,7 @@ fn head_ui(
 
 fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let p = palette(ui);
-    let name = name(card, view);
+    let name = explain::name(view.words, card);
     let cancel = view.words.tell("cancel-named", &[("name", name.as_str().into())]);
     let standstill = card.standstill(view.now);
     let (badge, ink) = match standstill {
@@ -230,7 +199,7 @@ pub(crate) fn standstill_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
 
 fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {
     let p = palette(ui);
-    let name = name(card, view);
+    let name = explain::name(view.words, card);
     let is_whole = report.missing == 0;
     let badge = if is_whole { (Icon::Check, p.ok) } else { (Icon::TriangleAlert, p.warn) };
     let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
@@ -287,7 +256,7 @@ fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     if let Some((folder, placed)) = card.placed()
         && !placed.is_empty()
     {
-        let folder = Shown(&home_relative(folder)).to_string();
+        let folder = shown_path(folder);
         small(ui, &view.words.tell("saved-in", &[("folder", folder.into())]));
     }
 }
@@ -340,7 +309,7 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
 
 fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_>) {
     let p = palette(ui);
-    let name = name(card, view);
+    let name = explain::name(view.words, card);
     let is_wish = explain::is_wish(error);
     let badge = if is_wish { (Icon::Minus, p.muted) } else { (Icon::X, p.bad) };
     let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
@@ -368,7 +337,7 @@ fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_
                     ui.add(Label::new(RichText::new(line).color(p.text)).wrap());
                 }
                 if let Some(kept) = &card.kept {
-                    let folder = Shown(&home_relative(kept)).to_string();
+                    let folder = shown_path(kept);
                     let text = view.words.tell("kept-in", &[("folder", folder.into())]);
                     ui.add(Label::new(RichText::new(text).color(p.text)).wrap());
                 }
@@ -454,7 +423,7 @@ fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         }
         if is_short {
             for trouble in &card.troubles {
-                let text = trouble_text(view.words, trouble);
+                let text = explain::trouble(view.words, trouble);
                 ui.add(Label::new(RichText::new(text).size(size::SMALL)).wrap());
             }
             return;
@@ -466,7 +435,7 @@ fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         ui.spacing_mut().item_spacing.y = 0.0;
         area.show_rows(ui, TROUBLE_ROW, card.troubles.len(), |ui, range| {
             for trouble in card.troubles.get(range).unwrap_or_default() {
-                let text = trouble_text(view.words, trouble);
+                let text = explain::trouble(view.words, trouble);
                 row_of_words(
                     ui,
                     TROUBLE_ROW,
@@ -478,18 +447,4 @@ fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             }
         });
     });
-}
-
-/// A trouble in one line.
-pub(crate) fn trouble_text(words: &Words, trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::LeftOut { path, reason } => {
-            format!("{} {}", Shown(&home_relative(path)), explain::unfit(words, *reason))
-        }
-        Trouble::Withdrawn { path, reason } => {
-            format!("{} {}", Shown(&home_relative(path)), explain::withdrawal(words, *reason))
-        }
-        Trouble::NotStored { error } => explain::not_stored(words, error),
-        Trouble::NotAdded { paths, reason } => explain::not_added(words, paths, reason),
-    }
 }

@@ -5,19 +5,20 @@ use std::{path::Path, time::UNIX_EPOCH};
 
 use eframe::egui::{Context, Id, Label, Modal, RichText, Ui};
 
-use super::{View, history::moment, receive::home_relative, transfer};
+use super::{View, history::moment, transfer};
 use crate::{
     app::{
         action::{Action, Resume},
+        explain,
         state::State,
         theme::{palette, space},
         widgets::{
             self, Button, Icon, Kind, bar, dialog_frame, hairline, heading, link, muted, name_dialog, part,
             row, row_of_words, small, tile, title,
         },
+        words::shown_path,
     },
     engine::Unfinished,
-    transfer::show::Shown,
 };
 
 const ROW: f32 = 46.0;
@@ -88,7 +89,7 @@ fn row_ui(ui: &mut Ui, unfinished: &Unfinished, view: &mut View<'_>) {
 
 /// What it is called.
 fn name(unfinished: &Unfinished, view: &View<'_>) -> String {
-    transfer::name_of(false, &unfinished.names, unfinished.count, view)
+    explain::name_of(view.words, false, &unfinished.names, unfinished.count)
 }
 
 /// `1.2 GiB of 3.4 GiB here`.
@@ -103,19 +104,15 @@ fn line(unfinished: &Unfinished, view: &View<'_>) -> String {
     if let Some(since) = unfinished.last.duration_since(UNIX_EPOCH).ok().filter(|since| !since.is_zero()) {
         parts.push(moment(since.as_secs(), view));
     }
-    parts.push(shown(&unfinished.folder));
+    parts.push(shown_path(&unfinished.folder));
     parts.join(" · ")
-}
-
-fn shown(path: &Path) -> String {
-    Shown(&home_relative(path)).to_string()
 }
 
 /// What to do so that something goes on, above the code field. `save_folder` is where other things go.
 pub(crate) fn resume_ui(ui: &mut Ui, resume: &Resume, save_folder: &Path, view: &mut View<'_>) {
     let mut text = view.say("resume-means");
     if resume.folder() != save_folder {
-        let args = [("folder", shown(resume.folder()).into())];
+        let args = [("folder", shown_path(resume.folder()).into())];
         text = format!("{text} {}", view.words.tell("resume-into", &args));
     }
     let undo = view.say("resume-undo");
@@ -142,7 +139,7 @@ pub(crate) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
         heading(ui, &question);
         title(ui, &name);
         let held = view.words.bytes(unfinished.held);
-        let args = [("held", held.into()), ("folder", shown(&unfinished.folder).into())];
+        let args = [("held", held.into()), ("folder", shown_path(&unfinished.folder).into())];
         muted(ui, &view.words.tell("discard-means", &args));
         ui.add_space(space::S);
         ui.horizontal(|ui| {

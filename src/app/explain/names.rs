@@ -1,0 +1,55 @@
+//! What transfers and their files are called.
+
+use super::failures::{not_added, not_stored, unfit, withdrawal};
+use crate::{
+    app::{
+        card::{Card, Origin, Trouble},
+        words::{Words, shown_path},
+    },
+    transfer::show::Shown,
+};
+
+/// What a card is called: the names at the top of what it moves.
+pub(in crate::app) fn name(words: &Words, card: &Card) -> String {
+    if matches!(card.origin, Origin::Invitation) && card.manifest.is_none() {
+        return words.say("more-coming");
+    }
+    let (names, count) = card.names();
+    name_of(words, card.is_text(), &names, count)
+}
+
+/// What a card asks about.
+pub(in crate::app) fn offered(words: &Words, card: &Card) -> String {
+    if card.is_text() {
+        return words.say("offered-text");
+    }
+    words.tell("offered", &[("name", name(words, card).into())])
+}
+
+/// What this is called that has so many names at its top, the first of which are `names`.
+pub(in crate::app) fn name_of(words: &Words, is_text: bool, names: &[String], count: usize) -> String {
+    if is_text {
+        return words.say("a-text");
+    }
+    let shown: Vec<String> = names.iter().map(|name| Shown(name).to_string()).collect();
+    let names = shown.join(", ");
+    match count.saturating_sub(shown.len()) {
+        _ if count == 0 => words.say("a-transfer"),
+        0 => names,
+        more => words.tell("and-more", &[("names", names.into()), ("count", more.into())]),
+    }
+}
+
+/// A trouble in one line.
+pub(in crate::app) fn trouble(words: &Words, trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::LeftOut { path, reason } => {
+            format!("{} {}", shown_path(path), unfit(words, *reason))
+        }
+        Trouble::Withdrawn { path, reason } => {
+            format!("{} {}", shown_path(path), withdrawal(words, *reason))
+        }
+        Trouble::NotStored { error } => not_stored(words, error),
+        Trouble::NotAdded { paths, reason } => not_added(words, paths, reason),
+    }
+}
