@@ -7,19 +7,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eframe::egui::{Context, Pos2, UserAttentionType, ViewportCommand};
+use eframe::egui::{self, Context, Pos2, UserAttentionType, ViewportCommand};
 
 use super::{
-    Window,
     action::{Action, Copied, Dialog, Resume, SettingsAction},
+    arrival::Arrival,
     card::{Bond, Card, Direction, End, Origin},
     code_field::Reading,
     desk::{Job, Outcome, Purpose, Why},
     dialogs::{Picked, Question},
     explain,
-    state::{Checked, Host},
+    state::{self, Checked, Effect, Host},
+    theme,
     tone::Tone,
     views::receive,
+    window::Window,
 };
 use crate::{
     code::{self, CodePhrase},
@@ -29,7 +31,7 @@ use crate::{
     },
     history::{Direction as Way, Ending, Entry, Outcome as Past, unix_secs},
     net::client::RelayAddress,
-    settings::Relay,
+    settings::{Appearance, ReduceMotion, Relay},
 };
 
 /// Windows and macOS say nothing of the pointer while files are held over a window; it shows itself once they are dropped.
@@ -115,6 +117,35 @@ impl Window {
         }
     }
 
+    pub(super) fn effect(&mut self, ctx: &Context, effect: Effect) {
+        match effect {
+            Effect::BuildTree(id, manifest) => self.desk.ask(Job::BuildTree(id, manifest)),
+            Effect::TellAsked(id) => {
+                self.tell_elsewhere(ctx, id, "offered");
+                // What an offer is held against is in use for a moment, and may have been missed by the last look.
+                self.list_unfinished();
+            }
+            Effect::TellEnded(id) => {
+                let is_whole =
+                    self.state.card(id).and_then(|card| card.end.as_ref()).is_some_and(state::is_whole);
+                self.tell_elsewhere(ctx, id, if is_whole { "notify-done" } else { "notify-trouble" });
+            }
+            Effect::Begin(id) => {
+                self.begin_history(id);
+                self.look_for_unfinished(id);
+            }
+            Effect::Finish(id) => {
+                self.finish_history(id);
+                self.look_for_unfinished(id);
+            }
+            Effect::Follow(from, way) => {
+                let (code, relay) = *way;
+                self.follow(from, code, relay);
+            }
+            Effect::Drop(sheet) => self.desk.ask(Job::Drop(sheet)),
+        }
+    }
+
     /// Puts the keyboard into the code field, and the field into sight.
     pub(super) fn focus_code(&mut self, ctx: &Context) {
         self.state.field.wants_sight = true;
@@ -167,6 +198,30 @@ impl Window {
             self.state.tell(Tone::Bad, self.words.say("engine-busy"));
         }
         is_taken
+    }
+
+    /// What came with a start of the program: files are sent, a code waits in its field for a word from the person.
+    pub(super) fn arrived(&mut self, ctx: &Context, arrival: Arrival) {
+        let (paths, invite) = arrival.into_parts();
+        self.arrive(paths, None);
+        if let Some(invite) = invite {
+            self.perform(ctx, Action::FillCode(invite.to_string()));
+        }
+    }
+
+    /// Files that come with a start of the program, a drop, a paste or a dialog.
+    pub(super) fn arrive(&mut self, paths: Vec<PathBuf>, onto: Option<TaskId>) {
+        if paths.is_empty() {
+            return;
+        }
+        let card = self.state.cards.iter().find(|card| Some(card.id) == onto);
+        match card {
+            Some(card) if self.state.takes_additions(card) => {
+                self.command(Command::Add(card.id, paths));
+            }
+            Some(card) if card.takes_more() => self.send_after(card.id, paths),
+            _ => self.send_paths(paths),
+        }
     }
 
     pub(super) fn send_paths(&mut self, paths: Vec<PathBuf>) {
@@ -440,6 +495,22 @@ impl Window {
             self.check_relay();
         }
         self.save_settings();
+    }
+
+    /// Appearance, scale and motion, as the settings say.
+    pub(super) fn apply_appearance(&mut self, ctx: &Context) {
+        ctx.set_theme(match self.state.settings.appearance {
+            Appearance::System => egui::ThemePreference::System,
+            Appearance::Light => egui::ThemePreference::Light,
+            Appearance::Dark => egui::ThemePreference::Dark,
+        });
+        ctx.set_zoom_factor(self.state.settings.scale);
+        let is_calm = match self.state.settings.reduce_motion {
+            ReduceMotion::Automatic => self.wants_less_motion,
+            ReduceMotion::On => true,
+            ReduceMotion::Off => false,
+        };
+        theme::set_motion(ctx, !is_calm);
     }
 
     pub(super) fn start_relay(&mut self) {

@@ -16,7 +16,14 @@ pub(super) mod unfinished;
 
 use std::time::Instant;
 
+use eframe::egui::Rect;
+
 use super::{action::Action, words::Words};
+use crate::engine::TaskId;
+
+/// Where the cards are on the screen on which something can be dropped: those of sends that wait, or whose receiver can be
+/// offered more.
+pub(super) type CardRects = Vec<(TaskId, Rect)>;
 
 /// What every view needs.
 pub(super) struct View<'a> {

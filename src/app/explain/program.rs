@@ -6,7 +6,9 @@ use std::{io, path::Path};
 use super::failures::disk;
 use crate::{
     app::{
-        ArrivalError, InstanceError, RunError,
+        arrival::ArrivalError,
+        error::RunError,
+        instance::InstanceError,
         launch::{Advice, Renderers, Silence, StartError},
         words::{Words, shown_path},
     },

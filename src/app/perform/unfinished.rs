@@ -4,12 +4,12 @@ use eframe::egui::Context;
 
 use crate::{
     app::{
-        Window,
         action::{Action, Dialog, Resume},
         card::Direction,
         desk::Job,
         explain,
         tone::Tone,
+        window::Window,
     },
     engine::TaskId,
 };

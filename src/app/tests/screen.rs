@@ -20,9 +20,10 @@ use tokio::sync::watch;
 use super::made_up;
 use crate::{
     app::{
-        Stores, Window,
         card::{Card, Direction, Origin},
+        desk::Stores,
         explain,
+        window::Window,
         words::Words,
     },
     engine::{Event as EngineEvent, Notice, PathMode, Progress, Registry, TaskId, TransferError},
@@ -114,7 +115,7 @@ impl Screen {
                 });
                 let unfinished = Registry::at(Some(data.clone()));
                 let stores = Stores { settings: store.clone(), history: store.clone(), unfinished };
-                Window::new(&cc.egui_ctx, Settings::load(&store), stores).unwrap()
+                Window::open(&cc.egui_ctx, Settings::load(&store), stores).unwrap()
             });
         let (snapshots, _) = watch::channel(Progress::default());
         let (copied, asked) = (Vec::new(), Vec::new());

@@ -7,7 +7,7 @@ use eframe::egui::{
     Ui, UiBuilder, vec2,
 };
 
-use super::{View, page::CardRects};
+use super::{CardRects, View};
 use crate::{
     app::{
         action::Action,

@@ -4,17 +4,14 @@ use eframe::egui::{
     Align, CentralPanel, Frame, Id, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
 };
 
-use super::{View, branches, drop_zone, header, offer, receive, send_card, transfer, unfinished};
-use crate::{
-    app::{
-        action::{Action, BannerId},
-        card::Direction,
-        state::State,
-        theme::{palette, space},
-        tone::Tone,
-        widgets::{self, Icon, heading, icon, icon_button, link, part, row},
-    },
-    engine::TaskId,
+use super::{CardRects, View, branches, drop_zone, header, offer, receive, send_card, transfer, unfinished};
+use crate::app::{
+    action::{Action, BannerId},
+    card::Direction,
+    state::State,
+    theme::{palette, space},
+    tone::Tone,
+    widgets::{self, Icon, heading, icon, icon_button, link, part, row},
 };
 
 /// Below this width Send and Receive stand one above the other.
@@ -25,10 +22,6 @@ const WIDEST: f32 = 1240.0;
 const ROOMY: f32 = 330.0;
 const ROOMIEST: f32 = 560.0;
 const COMPACT: f32 = 250.0;
-
-/// Where the cards are on the screen on which something can be dropped: those of sends that wait, or whose receiver can be
-/// offered more.
-pub(crate) type CardRects = Vec<(TaskId, Rect)>;
 
 /// Draws the page.
 pub(crate) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> CardRects {

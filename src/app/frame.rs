@@ -1,0 +1,138 @@
+//! The window's frames. Each first takes what has happened, which goes on while nothing is painted, then draws, then carries
+//! out what the person did. Nothing here waits.
+
+use std::time::{Duration, Instant};
+
+use eframe::egui::{self, Context, ViewportCommand};
+
+use super::{
+    action::Dialog,
+    desk::Job,
+    instance::Listener,
+    views::{self, View},
+    window::Window,
+};
+#[cfg(target_os = "linux")]
+use super::{tone::Tone, wayland};
+
+/// How long one frame may spend on events; what is left comes in the next.
+const EVENT_BUDGET: Duration = Duration::from_millis(3);
+/// While bytes move, or a connection is looked for, speed and time are shown anew at least so often.
+const TICK: Duration = Duration::from_millis(500);
+
+impl eframe::App for Window {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.take_events(ctx);
+        self.take_outside(ctx);
+        self.keep_up_appearances(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        let started = Instant::now();
+        ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| {
+            window.set_label(views::header::NAME);
+        });
+        self.take_input(&ctx);
+        self.note_size(&ctx);
+        self.give_keyboard_back(&ctx);
+        let mut view = View { words: &self.words, now: Instant::now(), actions: &mut self.actions };
+        self.rects = views::page::page_ui(ui, &mut self.state, &mut view);
+        // A pass that is laid out again moves nothing.
+        self.state.field.wants_sight &= ctx.will_discard();
+        match self.state.dialog {
+            Some(Dialog::Settings) => views::settings::settings_ui(&ctx, &mut self.state, &mut view),
+            Some(Dialog::History) => views::history::history_ui(&ctx, &self.state, &mut view),
+            Some(Dialog::Discard) => views::unfinished::discard_ui(&ctx, &self.state, &mut view),
+            Some(Dialog::Quit) => views::quit::quit_ui(&ctx, &self.state, &mut view),
+            None => {}
+        }
+        for action in std::mem::take(&mut self.actions) {
+            self.perform(&ctx, action);
+            ctx.request_repaint();
+        }
+        self.frames.note(started.elapsed().as_secs_f32(), frame.info().cpu_usage);
+    }
+
+    #[cfg(target_os = "linux")]
+    fn raw_input_hook(&mut self, ctx: &Context, input: &mut egui::RawInput) {
+        let Some(drops) = &mut self.drops else { return };
+        if let Some(trouble) = drops.feed(ctx, input) {
+            let text = match trouble {
+                wayland::DropTrouble::NotFiles(count) => {
+                    self.words.tell("drop-not-files", &[("count", count.into())])
+                }
+                wayland::DropTrouble::Unreadable => self.words.say("drop-unreadable"),
+            };
+            self.state.tell(Tone::Warning, text);
+        }
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.remember_running();
+    }
+}
+
+impl Window {
+    /// Takes what has happened since the last frame.
+    fn take_events(&mut self, ctx: &Context) {
+        let start = Instant::now();
+        while let Some(event) = self.events.try_next() {
+            for effect in self.state.apply(event, start) {
+                self.effect(ctx, effect);
+            }
+            if start.elapsed() > EVENT_BUDGET {
+                ctx.request_repaint();
+                break;
+            }
+        }
+        while let Some(outcome) = self.desk.next() {
+            self.outcome(ctx, outcome);
+        }
+        if self.state.tick(start) {
+            // What the page says of the relay in use may be old.
+            self.check_relay();
+        }
+    }
+
+    /// What other programs tell: later starts, and the desktop's own settings.
+    fn take_outside(&mut self, ctx: &Context) {
+        while let Some(arrival) = self.listener.as_ref().and_then(Listener::next) {
+            self.arrived(ctx, arrival);
+            ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
+            ctx.send_viewport_cmd(ViewportCommand::Focus);
+        }
+        // It tells twice, perhaps before one frame, and the first time without the colours.
+        if let Some(desktop) = self.desktop.as_ref().and_then(|desktop| desktop.try_iter().last()) {
+            let theme = if desktop.is_dark == Some(true) { egui::Theme::Dark } else { egui::Theme::Light };
+            ctx.options_mut(|options| options.fallback_theme = theme);
+            self.wants_less_motion = desktop.wants_less_motion;
+            self.apply_appearance(ctx);
+        }
+    }
+
+    /// The title tells how far things are; the machine stays awake while bytes move.
+    fn keep_up_appearances(&mut self, ctx: &Context) {
+        let now = Instant::now();
+        let done = self.state.fraction().map(|fraction| format!("{} %", (fraction * 100.0).floor()));
+        let paused = self.state.is_paused().then(|| self.words.say("paused-here"));
+        let parts: Vec<String> = [done, paused].into_iter().flatten().collect();
+        let title = match parts.join(" · ") {
+            nothing if nothing.is_empty() => views::header::NAME.to_owned(),
+            state => format!("{state} – {}", views::header::NAME),
+        };
+        if title != self.title {
+            ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
+        let wants_awake = self.state.settings.keep_awake && self.state.wants_awake(now);
+        if wants_awake != self.is_awake {
+            let why = || self.words.say("awake-why");
+            self.desk.ask(if wants_awake { Job::StayAwake(why()) } else { Job::MaySleep });
+            self.is_awake = wants_awake;
+        }
+        if self.state.has_clock(now) {
+            ctx.request_repaint_after(TICK);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What the person does with the window itself: drops, pastes, shortcuts, its size and its close button.
+
+use std::{path::PathBuf, time::Instant};
+
+use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Pos2, ViewportCommand};
+
+#[cfg(target_os = "linux")]
+use super::wayland;
+use super::{
+    action::{Action, Dialog},
+    desk::{Job, Why},
+    window::Window,
+};
+use crate::{engine::TaskId, settings::WindowSize};
+
+impl Window {
+    /// Drops, pastes, shortcuts and the close button.
+    pub(super) fn take_input(&mut self, ctx: &Context) {
+        let paste_keys = &mut self.paste_keys;
+        let (dropped, hovering, pastes, closes, has_focus) = ctx.input(|input| {
+            let dropped: Vec<PathBuf> =
+                input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect();
+            let hovering: Vec<PathBuf> =
+                input.raw.hovered_files.iter().filter_map(|file| file.path.clone()).collect();
+            let pastes = paste_keys.take(&input.raw.events);
+            (dropped, hovering, pastes, input.viewport().close_requested(), input.focused)
+        });
+        self.state.hover_count = ctx.input(|input| input.raw.hovered_files.len());
+        #[cfg(target_os = "linux")]
+        if let Some(count) = self.drops.as_ref().and_then(wayland::FileDrops::hovering) {
+            self.state.hover_count = count;
+        }
+        self.state.hovering = hovering;
+        if !dropped.is_empty() {
+            let pointer = ctx.input(|input| input.pointer.latest_pos());
+            let onto = pointer.and_then(|at| self.card_at(at));
+            match onto {
+                None if !self.rects.is_empty() => self.desk.ask(Job::Dropped(dropped)),
+                onto => self.arrive(dropped, onto),
+            }
+        }
+        self.place_late_drop(ctx);
+        let types = ctx.text_edit_focused();
+        if pastes && !types {
+            self.desk.ask(Job::Clipboard(Why::Paste));
+        }
+        if has_focus && !self.had_focus {
+            self.desk.ask(Job::Clipboard(Why::Look));
+        }
+        self.had_focus = has_focus;
+        if closes && self.state.is_under_way() && !self.may_close {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            self.state.dialog = Some(Dialog::Quit);
+        }
+        self.take_shortcuts(ctx);
+    }
+
+    /// Gives up on a place that nobody tells: then it is another send.
+    fn place_late_drop(&mut self, ctx: &Context) {
+        let Some((_, until)) = &self.late_drop else { return };
+        let pointer = ctx.input(|input| input.pointer.latest_pos());
+        let left = until.saturating_duration_since(Instant::now());
+        if pointer.is_none() && !left.is_zero() {
+            return ctx.request_repaint_after(left);
+        }
+        if let Some((paths, _)) = self.late_drop.take() {
+            self.arrive(paths, pointer.and_then(|at| self.card_at(at)));
+        }
+    }
+
+    fn take_shortcuts(&mut self, ctx: &Context) {
+        if self.state.dialog.is_some() {
+            return;
+        }
+        let shortcuts = [
+            // The longer one first: the toolkit takes the shorter one with Shift held as well.
+            (KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::O), Action::PickFolder),
+            (KeyboardShortcut::new(Modifiers::COMMAND, Key::O), Action::PickFiles),
+            (KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma), Action::Show(Some(Dialog::Settings))),
+            (KeyboardShortcut::new(Modifiers::COMMAND, Key::H), Action::Show(Some(Dialog::History))),
+            (KeyboardShortcut::new(Modifiers::COMMAND, Key::R), Action::FocusCode),
+        ];
+        for (shortcut, action) in shortcuts {
+            if ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {
+                self.actions.push(action);
+            }
+        }
+    }
+
+    /// The size to open with next time.
+    pub(super) fn note_size(&mut self, ctx: &Context) {
+        let zoom = ctx.zoom_factor();
+        let (is_large, size) = ctx.input(|input| {
+            let viewport = input.viewport();
+            let is_large = viewport.maximized == Some(true) || viewport.fullscreen == Some(true);
+            (is_large, viewport.inner_rect.map(|rect| rect.size() * zoom))
+        });
+        if let Some(size) = size.filter(|_| !is_large) {
+            let (width, height) = (size.x.round() as u32, size.y.round() as u32);
+            self.size = Some(WindowSize { width, height });
+        }
+    }
+
+    pub(super) fn card_at(&self, at: Pos2) -> Option<TaskId> {
+        self.rects.iter().find(|(_, rect)| rect.contains(at)).map(|(id, _)| *id)
+    }
+}

@@ -1,0 +1,110 @@
+//! Opening the window: what it reads, what it tells of that, and what it sets going.
+
+use std::time::Duration;
+
+use eframe::egui::Context;
+
+#[cfg(target_os = "linux")]
+use super::wayland;
+use super::{
+    action::Action,
+    desk::{Desk, Job, Stores},
+    explain,
+    frame_times::FrameTimes,
+    instance::Listener,
+    paste::PasteKeys,
+    state::State,
+    system, theme,
+    tone::Tone,
+    window::Window,
+    words::Words,
+};
+use crate::{engine::Engine, history::History, settings::Loaded};
+
+/// Progress is shown at most so often: what comes between is in the next picture.
+const PICTURE_PAUSE: Duration = Duration::from_millis(100);
+
+impl Window {
+    /// Reads the history from `stores`, where it and the settings are kept from then on, and starts the engine.
+    pub(super) fn open(ctx: &Context, loaded: Loaded, stores: Stores) -> std::io::Result<Self> {
+        let words = Words::of(loaded.settings.language.as_deref());
+        let past = History::load(&stores.history);
+        let wake = |ctx: &Context| {
+            let ctx = ctx.clone();
+            move || ctx.request_repaint_after(PICTURE_PAUSE)
+        };
+        let (engine, events) = Engine::start(wake(ctx))?;
+        let unfinished = stores.unfinished.clone();
+        let desk = Desk::start(stores, wake(ctx))?;
+        theme::install(ctx);
+        let mut state = State::new(loaded.settings, past.history, theme::icon(ctx));
+        if let Some(problem) = loaded.problem {
+            let args = [("detail", explain::problem(&words, &problem).into())];
+            state.tell(Tone::Warning, words.tell("settings-problem", &args));
+        }
+        if let Some(problem) = past.problem {
+            let args = [("detail", explain::problem(&words, &problem).into())];
+            state.tell(Tone::Warning, words.tell("history-problem", &args));
+        }
+        for entry in &past.interrupted {
+            // Of a text nothing is kept that could be sent again.
+            let again = (!entry.paths.is_empty())
+                .then(|| (words.say("send-again"), Action::Send(entry.paths.clone())));
+            state.tell_with(Tone::Warning, explain::interrupted(&words, entry), again);
+        }
+        let mut window = Self {
+            in_force: state.settings.clone(),
+            state,
+            words,
+            engine,
+            events,
+            desk,
+            unfinished,
+            rects: Vec::new(),
+            actions: Vec::new(),
+            title: String::new(),
+            had_focus: false,
+            paste_keys: PasteKeys::default(),
+            late_drop: None,
+            is_awake: false,
+            may_close: false,
+            last_offered: None,
+            keyboard_before: None,
+            frames: FrameTimes::default(),
+            listener: None,
+            #[cfg(target_os = "linux")]
+            drops: None,
+            desktop: None,
+            wants_less_motion: false,
+            size: None,
+        };
+        window.apply_appearance(ctx);
+        if !past.interrupted.is_empty() {
+            window.desk.ask(Job::SaveHistory(window.state.history.clone()));
+        }
+        if window.state.settings.host.start_with_window {
+            window.start_relay();
+        }
+        window.check_relay();
+        window.list_unfinished();
+        Ok(window)
+    }
+
+    /// Hears of later starts, of what the person has set for the desktop, and of files that are dragged over the window
+    /// where the toolkit doesn't.
+    pub(super) fn listen(&mut self, context: &eframe::CreationContext<'_>, listener: Option<Listener>) {
+        let wake = || {
+            let ctx = context.egui_ctx.clone();
+            move || ctx.request_repaint()
+        };
+        if let Some(listener) = &listener {
+            listener.wake_with(wake());
+        }
+        self.listener = listener;
+        self.desktop = Some(system::ask(wake()));
+        #[cfg(target_os = "linux")]
+        {
+            self.drops = wayland::FileDrops::new(context, wake());
+        }
+    }
+}
