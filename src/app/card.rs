@@ -33,6 +33,9 @@ const NAMES_SHOWN: usize = 3;
 /// Troubles of one transfer that are listed by name; the rest is counted.
 const MAX_TROUBLES: usize = 500;
 
+/// How long a button says that it has copied something.
+pub(super) const SAYS_COPIED: Duration = Duration::from_secs(2);
+
 /// Which end of the transfer this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
@@ -627,6 +630,11 @@ impl Card {
             }),
             _ => None,
         };
+    }
+
+    /// Whether this was copied a moment ago, so that its button says so.
+    pub(super) fn has_copied(&self, what: Copied, now: Instant) -> bool {
+        self.copied.is_some_and(|(copied, when)| copied == what && now.duration_since(when) < SAYS_COPIED)
     }
 
     /// What was to be sent and didn't leave, as far as it is listed.

@@ -8,11 +8,11 @@
 mod display;
 mod error;
 mod panics;
+mod window_system;
 
 use std::{
     cell::Cell,
     env,
-    error::Error,
     io::{self, IsTerminal},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::mpsc,
@@ -22,9 +22,11 @@ use std::{
 
 use eframe::{CreationContext, NativeOptions, Renderer, egui};
 
+use error::Cause;
 pub use error::StartError;
 pub(super) use error::{Advice, Renderers, Silence};
 use panics::Muffled;
+use window_system::System;
 
 /// By this the desktop finds the name and the icon of the window: `caiman.desktop`.
 pub(super) const APP_ID: &str = "caiman";
@@ -47,9 +49,6 @@ pub(super) struct Look {
     /// For systems where the window itself brings its icon.
     pub icon: Option<egui::IconData>,
 }
-
-/// What an app could not be created for.
-type Cause = Box<dyn Error + Send + Sync>;
 
 /// Opens the window and returns once it is closed. `create` is called at most once, as soon as there is a window. On the
 /// program's first thread only.
@@ -165,18 +164,6 @@ fn options(look: &Look, system: System, renderer: Renderer) -> NativeOptions {
     let mut options = NativeOptions { viewport, renderer, run_and_return: true, ..NativeOptions::default() };
     system.decide(&mut options);
     options
-}
-
-/// What windows are opened on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum System {
-    #[cfg(target_os = "linux")]
-    Wayland,
-    #[cfg(target_os = "linux")]
-    X11,
-    /// There is only one.
-    #[cfg(not(target_os = "linux"))]
-    Native,
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -12,7 +12,7 @@ use eframe::egui::{self, Context, Pos2, UserAttentionType, ViewportCommand};
 use super::{
     action::{Action, Copied, Dialog, Resume, SettingsAction},
     arrival::Arrival,
-    card::{Bond, Card, Direction, End, Origin},
+    card::{Bond, Card, Direction, End, Origin, SAYS_COPIED},
     code_field::Reading,
     desk::{Job, Outcome, Purpose, Why},
     dialogs::{Picked, Question},
@@ -355,7 +355,7 @@ impl Window {
             self.last_offered = Some(text.clone());
             ctx.copy_text(text);
             card.copied = Some((what, Instant::now()));
-            ctx.request_repaint_after(std::time::Duration::from_secs(2));
+            ctx.request_repaint_after(SAYS_COPIED);
         }
     }
 

@@ -4,6 +4,7 @@
 //! Where anything is missing there is simply nothing to drop on: the window has its buttons. `CAIMAN_NO_WAYLAND_DROPS=1`
 //! turns it off. Once winit brings drops itself (0.31), this module goes.
 
+mod event;
 mod foreign;
 mod list;
 mod listener;
@@ -25,35 +26,14 @@ use eframe::{CreationContext, egui};
 use raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use rustix::event::{EventfdFlags, eventfd};
 
+use event::Event;
+
 /// Turns this off.
 const OFF_VARIABLE: &str = "CAIMAN_NO_WAYLAND_DROPS";
 /// Events that wait for the window.
 const QUEUE: usize = 64;
 /// As many hovering files are told to egui, which copies them for every frame. [`FileDrops::hovering`] counts all.
 const MAX_SHOWN: usize = 1000;
-
-/// What a drag over the window does. Positions are in the compositor's logical pixels from the window's corner.
-#[derive(Debug, Clone, PartialEq)]
-enum Event {
-    /// It came in, or it became known what it holds: nothing yet at first.
-    Hover {
-        paths: Vec<PathBuf>,
-        position: (f64, f64),
-    },
-    Moved {
-        position: (f64, f64),
-    },
-    /// It went away, or it can't be dropped here.
-    Left,
-    /// It was dropped. `others` counts what is no file of this machine.
-    Dropped {
-        paths: Vec<PathBuf>,
-        others: usize,
-        position: (f64, f64),
-    },
-    /// It was dropped and can't be read. It has left.
-    Unreadable,
-}
 
 /// What a person should be told about a drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,10 @@ use eframe::NativeOptions;
 use wayland_client::Connection;
 use winit::platform::{wayland::EventLoopBuilderExtWayland, x11::EventLoopBuilderExtX11};
 
-use super::{Silence, StartError, System};
+use super::{
+    error::{Silence, StartError},
+    window_system::System,
+};
 
 const SYSTEM_VARIABLE: &str = "CAIMAN_WINDOW_SYSTEM";
 /// Where the two window systems are.

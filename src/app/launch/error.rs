@@ -1,10 +1,13 @@
 //! Why there is no window, in words for the person who wanted one. The libraries' own words are for the log.
 
-use std::{fmt, io};
+use std::{error::Error, fmt, io};
 
 use eframe::Renderer;
 
-use super::{Cause, System};
+use super::window_system::System;
+
+/// Why an app could not be created.
+pub(super) type Cause = Box<dyn Error + Send + Sync>;
 
 /// Why the window could not be opened, or is gone. Each message says what to do next.
 #[derive(Debug, thiserror::Error)]

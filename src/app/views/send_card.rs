@@ -123,7 +123,7 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             return;
         };
         let code = code.to_string();
-        let is_copied = is_fresh(card, Copied::Code, view);
+        let is_copied = card.has_copied(Copied::Code, view.now);
         let text = view.say(if is_copied { "copied" } else { "copy-code" });
         let sign = if is_copied { Icon::Check } else { Icon::Copy };
         let right = |ui: &mut Ui| {
@@ -154,7 +154,7 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
 /// How the other person gets the code.
 fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     ui.horizontal_wrapped(|ui| {
-        let is_copied = is_fresh(card, Copied::Link, view);
+        let is_copied = card.has_copied(Copied::Link, view.now);
         let text = view.say(if is_copied { "copied" } else { "copy-link" });
         let sign = if is_copied { Icon::Check } else { Icon::Link };
         let is_hosted = card.only_here().is_some();
@@ -264,10 +264,4 @@ fn take_keyboard(ui: &Ui, control: &Response) {
         control.request_focus();
         control.scroll_to_me(None);
     }
-}
-
-/// Whether this was copied a moment ago.
-pub(crate) fn is_fresh(card: &Card, what: Copied, view: &View<'_>) -> bool {
-    const SHOWN: std::time::Duration = std::time::Duration::from_secs(2);
-    card.copied.is_some_and(|(copied, when)| copied == what && view.now.duration_since(when) < SHOWN)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use eframe::egui::{Align, Color32, Label, Layout, RichText, ScrollArea, TextWrapMode, Ui, vec2};
 
-use super::{View, send_card::is_fresh};
+use super::View;
 use crate::{
     app::{
         action::{Action, Copied, Dialog, Resume},
@@ -262,7 +262,7 @@ fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
 }
 
 fn copy_report_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
-    let is_copied = is_fresh(card, Copied::Report, view);
+    let is_copied = card.has_copied(Copied::Report, view.now);
     let text = view.say(if is_copied { "copied" } else { "copy-report" });
     let sign = if is_copied { Icon::Check } else { Icon::Copy };
     // Without a frame it would stand away from the edge that everything else keeps to.
@@ -291,7 +291,7 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
         });
     });
     ui.horizontal(|ui| {
-        let is_copied = is_fresh(card, Copied::Text, view);
+        let is_copied = card.has_copied(Copied::Text, view.now);
         let copy = view.say(if is_copied { "copied" } else { "copy-text" });
         let sign = if is_copied { Icon::Check } else { Icon::Copy };
         if Button::new(Kind::Primary, &copy).icon(sign).ui(ui).clicked() {

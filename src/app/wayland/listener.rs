@@ -29,7 +29,7 @@ use wayland_client::{
 };
 
 use super::{
-    Event,
+    event::Event,
     list::{Progress, Reading},
     uri_list::UriList,
 };
