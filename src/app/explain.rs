@@ -12,7 +12,6 @@ use fluent_bundle::FluentValue;
 use super::{
     card::{Bond, Card, Direction, Lost, Standstill},
     tone::Tone,
-    widgets::Icon,
     words::Words,
 };
 use crate::{
@@ -129,27 +128,23 @@ pub(super) fn duration(words: &Words, time: Duration) -> String {
     }
 }
 
-/// Why a transfer stands still, what becomes of it, and its sign; `None` where the line below the bar says it all.
-pub(super) fn standstill(words: &Words, card: &Card, standstill: Standstill) -> Option<(Tone, Icon, String)> {
-    let (tone, sign, text) = match standstill {
+/// Why a transfer stands still, and what becomes of it; `None` where the line below the bar says it all.
+pub(super) fn standstill(words: &Words, card: &Card, standstill: Standstill) -> Option<(Tone, String)> {
+    let (tone, text) = match standstill {
         Standstill::Paused(Paused { there: false, .. }) => return None,
-        Standstill::Paused(Paused { here: false, .. }) => {
-            (Tone::Plain, Icon::Pause, words.say("paused-there-means"))
-        }
-        Standstill::Paused(_) => (Tone::Plain, Icon::Pause, words.say("paused-both-means")),
-        Standstill::Lost(lost, since) => (Tone::Warning, Icon::Unplug, connection(words, card, lost, since)),
+        Standstill::Paused(Paused { here: false, .. }) => (Tone::Plain, words.say("paused-there-means")),
+        Standstill::Paused(_) => (Tone::Plain, words.say("paused-both-means")),
+        Standstill::Lost(lost, since) => (Tone::Warning, connection(words, card, lost, since)),
         Standstill::NoRoom => {
             let key = match card.direction {
                 Direction::Sending => "no-room-there",
                 Direction::Receiving => "no-room-here",
             };
-            (Tone::Warning, Icon::HardDrive, words.say(key))
+            (Tone::Warning, words.say(key))
         }
-        Standstill::Stalled(waits_for, since) => {
-            (Tone::Warning, Icon::TriangleAlert, stall(words, waits_for, since))
-        }
+        Standstill::Stalled(waits_for, since) => (Tone::Warning, stall(words, waits_for, since)),
     };
-    Some((tone, sign, text))
+    Some((tone, text))
 }
 
 /// What became of the connection, and how it goes on.

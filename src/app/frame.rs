@@ -36,7 +36,12 @@ impl eframe::App for Window {
         self.take_input(&ctx);
         self.note_size(&ctx);
         self.give_keyboard_back(&ctx);
-        let mut view = View { words: &self.words, now: Instant::now(), actions: &mut self.actions };
+        let mut view = View {
+            words: &self.words,
+            now: Instant::now(),
+            icon: self.icon.id(),
+            actions: &mut self.actions,
+        };
         self.rects = views::page::page_ui(ui, &mut self.state, &mut view);
         // A pass that is laid out again moves nothing.
         self.state.field.wants_sight &= ctx.will_discard();

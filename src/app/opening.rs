@@ -37,7 +37,8 @@ impl Window {
         let unfinished = stores.unfinished.clone();
         let desk = Desk::start(stores, wake(ctx))?;
         theme::install(ctx);
-        let mut state = State::new(loaded.settings, past.history, theme::icon(ctx));
+        let save_folder = loaded.settings.save_folder();
+        let mut state = State::new(loaded.settings, save_folder, past.history);
         if let Some(problem) = loaded.problem {
             let args = [("detail", explain::problem(&words, &problem).into())];
             state.tell(Tone::Warning, words.tell("settings-problem", &args));
@@ -56,6 +57,7 @@ impl Window {
             in_force: state.settings.clone(),
             state,
             words,
+            icon: theme::icon(ctx),
             engine,
             events,
             desk,

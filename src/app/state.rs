@@ -8,8 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eframe::egui::TextureHandle;
-
 use super::{
     action::{Action, BannerId, Dialog},
     card::{Bond, Card, Direction, End, News, Origin, Sheet, Standstill},
@@ -94,8 +92,6 @@ pub(super) struct State {
     pub(super) hovering: Vec<PathBuf>,
     /// How many there are.
     pub(super) hover_count: usize,
-    /// The program's icon.
-    pub(super) icon: TextureHandle,
     next_banner: BannerId,
 }
 
@@ -118,7 +114,8 @@ pub(super) enum Effect {
 }
 
 impl State {
-    pub(super) fn new(settings: Settings, history: History, icon: TextureHandle) -> Self {
+    /// The state at the start. What is received goes into `save_folder`.
+    pub(super) fn new(settings: Settings, save_folder: PathBuf, history: History) -> Self {
         Self {
             cards: Vec::new(),
             field: CodeField::default(),
@@ -126,7 +123,7 @@ impl State {
             banners: Vec::new(),
             dialog: None,
             form: SettingsForm::new(&settings),
-            save_folder: settings.save_folder(),
+            save_folder,
             settings,
             history,
             unfinished: UnfinishedList::default(),
@@ -137,7 +134,6 @@ impl State {
             checks: HashMap::new(),
             hovering: Vec::new(),
             hover_count: 0,
-            icon,
             next_banner: 0,
         }
     }

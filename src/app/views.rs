@@ -16,7 +16,7 @@ pub(super) mod unfinished;
 
 use std::time::Instant;
 
-use eframe::egui::Rect;
+use eframe::egui::{Rect, TextureId};
 
 use super::{action::Action, words::Words};
 use crate::engine::TaskId;
@@ -29,6 +29,8 @@ pub(super) type CardRects = Vec<(TaskId, Rect)>;
 pub(super) struct View<'a> {
     pub(super) words: &'a Words,
     pub(super) now: Instant,
+    /// The program's icon.
+    pub(super) icon: TextureId,
     pub(super) actions: &'a mut Vec<Action>,
 }
 

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::mpsc::Receiver, time::Instant};
 
-use eframe::egui::Id;
+use eframe::egui::{Id, TextureHandle};
 
 #[cfg(target_os = "linux")]
 use super::wayland;
@@ -23,6 +23,8 @@ pub(super) struct Window {
     /// The settings that hold; the state's may be a change ahead of them.
     pub(super) in_force: Settings,
     pub(super) words: Words,
+    /// The program's icon.
+    pub(super) icon: TextureHandle,
     pub(super) engine: Engine,
     pub(super) events: Events,
     pub(super) desk: Desk,

@@ -602,7 +602,7 @@ fn every_standstill_is_told_and_says_how_it_goes_on() {
             let mut card = Card::new(TaskId::made_up(1), Direction::Sending, Origin::Text(String::new()));
             card.progress = progress(phase, 10, 100);
             for reason in standstills {
-                let (tone, _, text) = standstill(&words, &card, reason).expect("there is something to say");
+                let (tone, text) = standstill(&words, &card, reason).expect("there is something to say");
                 check_sentence(&text, &reason);
                 assert_ne!(tone, Tone::Bad, "{reason:?} is no error");
                 seen.insert(text);

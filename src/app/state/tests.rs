@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use eframe::egui::Context;
 use tokio::sync::watch;
 
 use super::*;
@@ -14,7 +13,6 @@ use crate::{
         action::{Resume, SheetAction},
         card::{Lost, Trouble},
         tests::made_up::{self, code, code_of, failed, manifest, offer, progress, relay},
-        theme,
         tree::Tick,
     },
     engine::{Connection, Notice, OnConflict, Paused, Phase, Progress, RelayCheck, Report, Stall, WaitsFor},
@@ -36,8 +34,8 @@ struct Told {
 
 impl Told {
     fn new() -> Self {
-        let icon = theme::icon(&Context::default());
-        Self { state: State::new(Settings::default(), History::default(), icon), now: Instant::now() }
+        let state = State::new(Settings::default(), PathBuf::from("/home/ada"), History::default());
+        Self { state, now: Instant::now() }
     }
 
     /// A send, or a receive under [`made_up::CODE`], that has just been asked for.

@@ -40,7 +40,7 @@ fn lost(connection: Connection) -> Progress {
 fn told(screen: &mut Screen, standstill: Standstill) -> String {
     let window = screen.window();
     let card = &window.state.cards[0];
-    explain::standstill(&window.words, card, standstill).expect("there is something to say").2
+    explain::standstill(&window.words, card, standstill).expect("there is something to say").1
 }
 
 #[test]

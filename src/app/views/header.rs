@@ -22,7 +22,7 @@ pub(crate) const NAME: &str = "Caiman";
 
 /// Draws the header.
 pub(crate) fn header_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
-    let (history, settings) = (view.say("history"), view.say("settings"));
+    let (history, settings, icon) = (view.say("history"), view.say("settings"), view.icon);
     let right = |ui: &mut Ui| {
         relay_pill(ui, state, view);
         if icon_button(ui, Icon::History, &history).clicked() {
@@ -34,7 +34,7 @@ pub(crate) fn header_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     };
     row(ui, 40.0, right, |ui| {
         let p = palette(ui);
-        let texture = SizedTexture::new(state.icon.id(), vec2(34.0, 34.0));
+        let texture = SizedTexture::new(icon, vec2(34.0, 34.0));
         ui.add(Image::from_texture(texture).alt_text(NAME));
         ui.add_space(space::XS);
         let font = theme::font(Weight::SemiBold, size::HEADING);

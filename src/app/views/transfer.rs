@@ -185,9 +185,15 @@ pub(crate) fn pause_ui(ui: &mut Ui, card: &Card, name: &str, view: &View<'_>) ->
 /// Why a transfer stands still, where that needs more than the line below the bar.
 pub(crate) fn standstill_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     let standstill = card.standstill(view.now);
-    if let Some((tone, sign, text)) =
-        standstill.and_then(|standstill| explain::standstill(view.words, card, standstill))
+    if let Some(reason) = standstill
+        && let Some((tone, text)) = explain::standstill(view.words, card, reason)
     {
+        let sign = match reason {
+            Standstill::Paused(_) => Icon::Pause,
+            Standstill::Lost(..) => Icon::Unplug,
+            Standstill::NoRoom => Icon::HardDrive,
+            Standstill::Stalled(..) => Icon::TriangleAlert,
+        };
         signed_note(ui, tone, sign, &text);
     }
     // Resuming would not be enough then.
