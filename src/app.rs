@@ -4,36 +4,19 @@
 //! while nothing is painted), then draws (`views`, which read the state and return `Action`s), then carries out the
 //! actions. Nothing on this thread waits: transfers run in the engine, everything slow of the window's own on the desk.
 
-mod action;
-mod arrival;
-mod card;
-mod code_field;
-mod desk;
-mod dialogs;
+mod desktop;
 mod error;
 mod explain;
 mod frame;
 mod frame_times;
 mod input;
-mod instance;
-mod launch;
-mod meter;
+mod model;
 mod opening;
-mod paste;
 mod perform;
-mod settings_form;
-mod state;
-mod system;
 #[cfg(test)]
 mod tests;
 mod theme;
-mod tone;
-mod tree;
-mod unfinished;
-mod uri;
 mod views;
-#[cfg(target_os = "linux")]
-mod wayland;
 mod widgets;
 mod window;
 mod words;
@@ -44,13 +27,16 @@ use crate::{
     settings::{Settings, WindowSystem},
     store::Store,
 };
-use arrival::Arrival;
-pub use arrival::ArrivalError;
-use desk::Stores;
+pub use desktop::arrival::ArrivalError;
+pub use desktop::instance::InstanceError;
+pub use desktop::launch::StartError;
+use desktop::{
+    arrival::Arrival,
+    desk::Stores,
+    instance::{self, Claim},
+    launch,
+};
 pub use error::RunError;
-use instance::Claim;
-pub use instance::InstanceError;
-pub use launch::StartError;
 use window::Window;
 use words::Words;
 

@@ -1,6 +1,6 @@
 //! Why the window was not opened.
 
-use super::{arrival::ArrivalError, instance::InstanceError, launch::StartError};
+use super::desktop::{arrival::ArrivalError, instance::InstanceError, launch::StartError};
 
 /// Why the window was not opened.
 #[derive(Debug, thiserror::Error)]

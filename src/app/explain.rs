@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use fluent_bundle::FluentValue;
 
 use super::{
-    card::{Bond, Card, Direction, Lost, Standstill},
-    tone::Tone,
+    model::{
+        card::{Bond, Card, Direction, End, Lost, Standstill},
+        tone::Tone,
+    },
     words::Words,
 };
 use crate::{
@@ -291,8 +293,8 @@ pub(super) fn host_reach(addresses: &[RelayAddress]) -> &'static str {
 pub(super) fn report(words: &Words, card: &Card) -> String {
     let mut lines = vec![name(words, card)];
     match &card.end {
-        Some(super::card::End::Done(report)) => lines.push(done(words, card, report).0),
-        Some(super::card::End::Failed(cause)) => {
+        Some(End::Done(report)) => lines.push(done(words, card, report).0),
+        Some(End::Failed(cause)) => {
             let Explained { happened, lost, next } = error(words, cause, standpoint(card));
             lines.extend([happened, lost, next].into_iter().filter(|line| !line.is_empty()));
             if let TransferError::PeerMisbehaved(way) = cause {

@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::{self, Context, ViewportCommand};
 
+#[cfg(target_os = "linux")]
+use super::{desktop::wayland, model::tone::Tone};
 use super::{
-    action::Dialog,
-    desk::Job,
-    instance::Listener,
+    desktop::{desk::Job, instance::Listener},
+    model::action::Dialog,
     views::{self, View},
     window::Window,
 };
-#[cfg(target_os = "linux")]
-use super::{tone::Tone, wayland};
 
 /// How long one frame may spend on events; what is left comes in the next.
 const EVENT_BUDGET: Duration = Duration::from_millis(3);

@@ -5,10 +5,10 @@ use std::{path::PathBuf, time::Instant};
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Pos2, ViewportCommand};
 
 #[cfg(target_os = "linux")]
-use super::wayland;
+use super::desktop::wayland;
 use super::{
-    action::{Action, Dialog},
-    desk::{Job, Why},
+    desktop::desk::{Job, Why},
+    model::action::{Action, Dialog},
     window::Window,
 };
 use crate::{engine::TaskId, settings::WindowSize};

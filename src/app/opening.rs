@@ -5,17 +5,18 @@ use std::time::Duration;
 use eframe::egui::Context;
 
 #[cfg(target_os = "linux")]
-use super::wayland;
+use super::desktop::wayland;
 use super::{
-    action::Action,
-    desk::{Desk, Job, Stores},
+    desktop::{
+        desk::{Desk, Job, Stores},
+        instance::Listener,
+        paste::PasteKeys,
+        system,
+    },
     explain,
     frame_times::FrameTimes,
-    instance::Listener,
-    paste::PasteKeys,
-    state::State,
-    system, theme,
-    tone::Tone,
+    model::{action::Action, state::State, tone::Tone},
+    theme,
     window::Window,
     words::Words,
 };

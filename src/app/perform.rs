@@ -10,16 +10,20 @@ use std::{
 use eframe::egui::{self, Context, Pos2, UserAttentionType, ViewportCommand};
 
 use super::{
-    action::{Action, Copied, Dialog, Resume, SettingsAction},
-    arrival::Arrival,
-    card::{Bond, Card, Direction, End, Origin, SAYS_COPIED},
-    code_field::Reading,
-    desk::{Job, Outcome, Purpose, Why},
-    dialogs::{Picked, Question},
+    desktop::{
+        arrival::Arrival,
+        desk::{Job, Outcome, Purpose, Why},
+        dialogs::{Picked, Question},
+    },
     explain,
-    state::{self, Checked, Effect, Host},
+    model::{
+        action::{Action, Copied, Dialog, Resume, SettingsAction},
+        card::{Bond, Card, Direction, End, Origin, SAYS_COPIED},
+        code_field::Reading,
+        state::{self, Checked, Effect, Host},
+        tone::Tone,
+    },
     theme,
-    tone::Tone,
     views::receive,
     window::Window,
 };

@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use eframe::egui::{Rect, TextureId};
 
-use super::{action::Action, words::Words};
+use super::{model::action::Action, words::Words};
 use crate::engine::TaskId;
 
 /// Where the cards are on the screen on which something can be dropped: those of sends that wait, or whose receiver can be

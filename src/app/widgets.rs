@@ -11,8 +11,8 @@ use eframe::egui::{
 pub(super) use lucide_icons::Icon;
 
 use super::{
+    model::tone::Tone,
     theme::{self, CONTROL_HEIGHT, CONTROL_RADIUS, Palette, Weight, palette, size, space},
-    tone::Tone,
 };
 
 /// How much a button weighs among its neighbours.

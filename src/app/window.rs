@@ -6,10 +6,13 @@ use std::{path::PathBuf, sync::mpsc::Receiver, time::Instant};
 use eframe::egui::{Id, TextureHandle};
 
 #[cfg(target_os = "linux")]
-use super::wayland;
+use super::desktop::wayland;
 use super::{
-    action::Action, desk::Desk, frame_times::FrameTimes, instance::Listener, paste::PasteKeys, state::State,
-    system::Desktop, views::CardRects, words::Words,
+    desktop::{desk::Desk, instance::Listener, paste::PasteKeys, system::Desktop},
+    frame_times::FrameTimes,
+    model::{action::Action, state::State},
+    views::CardRects,
+    words::Words,
 };
 use crate::{
     engine::{Engine, Events, Registry},

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     app::{
-        card::{Card, Direction},
+        model::card::{Card, Direction},
         words::{Words, shown_path},
     },
     engine::{NotAdded, RelayClientError, TransferError},

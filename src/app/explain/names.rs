@@ -3,7 +3,7 @@
 use super::failures::{not_added, not_stored, unfit, withdrawal};
 use crate::{
     app::{
-        card::{Card, Origin, Trouble},
+        model::card::{Card, Origin, Trouble},
         words::{Words, shown_path},
     },
     transfer::show::Shown,

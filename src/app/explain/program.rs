@@ -6,10 +6,12 @@ use std::{io, path::Path};
 use super::failures::disk;
 use crate::{
     app::{
-        arrival::ArrivalError,
+        desktop::{
+            arrival::ArrivalError,
+            instance::InstanceError,
+            launch::{Advice, Renderers, Silence, StartError},
+        },
         error::RunError,
-        instance::InstanceError,
-        launch::{Advice, Renderers, Silence, StartError},
         words::{Words, shown_path},
     },
     engine::RelayError,

@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     app::{
-        card::Origin,
+        model::card::Origin,
         tests::made_up::{self, failed, progress},
     },
-    code::{self as codes, CodeError, CodePhrase},
+    code as codes,
+    code::{CodeError, CodePhrase},
     engine::{NotAdded, Notice, RelayClientError, RelayError, TaskId, TransferError},
     protocol::{
         VERSION,
@@ -478,7 +479,7 @@ fn every_problem_with_the_programs_own_files_is_told() {
 fn whoever_gets_no_window_is_told_why_in_their_language() {
     use crate::app::{
         ArrivalError, InstanceError, RunError,
-        launch::{Silence, StartError},
+        desktop::launch::{Silence, StartError},
     };
     let no_answer = Silence::NoAnswer {
         variable: "DISPLAY",

@@ -4,11 +4,13 @@ use eframe::egui::Context;
 
 use crate::{
     app::{
-        action::{Action, Dialog, Resume},
-        card::Direction,
-        desk::Job,
+        desktop::desk::Job,
         explain,
-        tone::Tone,
+        model::{
+            action::{Action, Dialog, Resume},
+            card::Direction,
+            tone::Tone,
+        },
         window::Window,
     },
     engine::TaskId,

@@ -7,7 +7,7 @@ use super::{
     made_up::{failed, progress},
 };
 use crate::{
-    app::{action::Dialog, card::Direction, settings_form::Page},
+    app::model::{action::Dialog, card::Direction, settings_form::Page},
     engine::{Notice, Phase, TransferError},
     history::{Direction as Way, Ending, Entry, Outcome},
     relay::Ports,

@@ -13,9 +13,11 @@ use super::{
 };
 use crate::{
     app::{
-        action::Dialog,
-        card::{Direction, Origin},
         explain,
+        model::{
+            action::Dialog,
+            card::{Direction, Origin},
+        },
         words::shown_path,
     },
     engine::{

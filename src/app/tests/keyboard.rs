@@ -12,7 +12,7 @@ use super::{
     screen::name_of,
 };
 use crate::{
-    app::{card::Direction, settings_form::Page, state::Checked, tone::Tone},
+    app::model::{card::Direction, settings_form::Page, state::Checked, tone::Tone},
     engine::{Event, NotAdded, Notice, Phase, Progress, RelayError, Report, TransferError},
     history::{Direction as Way, Entry},
     protocol::peer::Withdrawal,

@@ -7,7 +7,7 @@ use super::{
     made_up::{self, CODE, manifest},
 };
 use crate::{
-    app::card::Direction,
+    app::model::card::Direction,
     engine::{Notice, Phase, Progress},
 };
 

@@ -7,9 +7,11 @@ use eframe::egui::Key;
 use super::{Screen, made_up};
 use crate::{
     app::{
-        card::Direction,
-        desk::{Outcome, Purpose},
-        dialogs::Picked,
+        desktop::{
+            desk::{Outcome, Purpose},
+            dialogs::Picked,
+        },
+        model::card::Direction,
     },
     engine::{Choices, Here, Notice, Offer, OnConflict, TransferError},
     protocol::{RelPath, manifest::Manifest},
@@ -102,7 +104,7 @@ fn a_second_offer_does_not_take_the_keyboard_from_the_first() {
     assert_eq!(screen.focused(), decline);
     screen.press(Key::Space);
     let asking: Vec<bool> =
-        screen.window().state.cards.iter().map(crate::app::card::Card::is_asking).collect();
+        screen.window().state.cards.iter().map(crate::app::model::card::Card::is_asking).collect();
     assert_eq!(asking, [true, false]);
 }
 
@@ -315,8 +317,9 @@ fn what_an_interrupted_transfer_left_is_told_and_needs_no_room() {
     let size = screen.words().bytes(1000);
     let told = screen.words().tell("here-already", &[("size", size.into())]);
     assert!(screen.shows(&told), "{:#?}", screen.texts());
-    screen
-        .until_card("the tree", |card| card.sheet.as_ref().is_some_and(crate::app::card::Sheet::can_accept));
+    screen.until_card("the tree", |card| {
+        card.sheet.as_ref().is_some_and(crate::app::model::card::Sheet::can_accept)
+    });
 }
 
 /// Three of the files that stand in the folder are the same as the offered ones; one is not.

@@ -4,7 +4,7 @@ use eframe::egui::{Key, Modifiers};
 
 use super::{Screen, made_up};
 use crate::{
-    app::card::Direction,
+    app::model::card::Direction,
     engine::{Notice, TransferError},
 };
 

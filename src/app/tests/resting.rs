@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     app::{
-        card::{Direction, Lost, Standstill},
         explain,
+        model::card::{Direction, Lost, Standstill},
     },
     engine::{Connection, Notice, Paused, Phase, Progress, TaskId},
 };

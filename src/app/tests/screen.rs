@@ -20,9 +20,9 @@ use tokio::sync::watch;
 use super::made_up;
 use crate::{
     app::{
-        card::{Card, Direction, Origin},
-        desk::Stores,
+        desktop::desk::Stores,
         explain,
+        model::card::{Card, Direction, Origin},
         window::Window,
         words::Words,
     },
@@ -516,7 +516,7 @@ impl Screen {
     }
 
     /// What the desk has done, made up.
-    pub(super) fn outcome(&mut self, outcome: crate::app::desk::Outcome) {
+    pub(super) fn outcome(&mut self, outcome: crate::app::desktop::desk::Outcome) {
         let ctx = self.harness.ctx.clone();
         self.window().outcome(&ctx, outcome);
         self.settle();

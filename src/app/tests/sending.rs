@@ -5,9 +5,8 @@ use std::{fs, time::Duration};
 use super::{Screen, made_up};
 use crate::{
     app::{
-        card::Direction,
-        desk::{Outcome, Why},
-        tone::Tone,
+        desktop::desk::{Outcome, Why},
+        model::{card::Direction, tone::Tone},
     },
     engine::{NotAdded, Notice, Phase, Progress, TransferError},
 };

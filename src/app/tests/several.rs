@@ -11,7 +11,7 @@ use super::{
     transfers::{Relay, ask, code},
 };
 use crate::{
-    app::card::{Bond, Card, Direction, End},
+    app::model::card::{Bond, Card, Direction, End},
     engine::{Event, Notice, Phase, Progress, Report, TaskId, TransferError},
 };
 

@@ -7,9 +7,11 @@ use eframe::egui::Key;
 use super::{Screen, both};
 use crate::{
     app::{
-        card::{Card, Direction, End},
-        desk::{Outcome, Why},
-        state,
+        desktop::desk::{Outcome, Why},
+        model::{
+            card::{Card, Direction, End},
+            state,
+        },
     },
     code::words,
     engine::{Command, Engine, Event, Phase, RelayConfig, TransferError},

@@ -14,7 +14,10 @@ use super::{
     screen::name_of,
 };
 use crate::{
-    app::{action::Dialog, card::Direction, words::shown_path},
+    app::{
+        model::{action::Dialog, card::Direction},
+        words::shown_path,
+    },
     engine::{Notice, Phase, Registry, TaskId, TransferError},
     transfer::{
         leftovers::Leftovers,
@@ -168,7 +171,7 @@ fn what_cannot_be_removed_is_told_and_stays() {
     // Found only once the list is read again, which has to be over before the film is locked.
     leave(&screen, &screen.inbox(), 2, &[("notes.txt", 4 * BLOCK)]);
     let discarded = Err(std::io::ErrorKind::PermissionDenied.into());
-    screen.outcome(crate::app::desk::Outcome::Discarded { name: "film.mov".to_owned(), discarded });
+    screen.outcome(crate::app::desktop::desk::Outcome::Discarded { name: "film.mov".to_owned(), discarded });
     let args = [("name", "film.mov".into()), ("cause", screen.say("cause-denied").into())];
     let told = screen.words().tell("not-discarded", &args);
     assert!(screen.shows(&told), "{:#?}", screen.texts());

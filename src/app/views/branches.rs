@@ -4,12 +4,14 @@ use eframe::egui::{Color32, Label, RichText, Ui};
 
 use super::{View, transfer};
 use crate::app::{
-    action::Action,
-    card::{Bond, Card, End, Standstill},
     explain,
-    state::State,
+    model::{
+        action::Action,
+        card::{Bond, Card, End, Standstill},
+        state::State,
+        tone::Tone,
+    },
     theme::{palette, size, space},
-    tone::Tone,
     widgets::{Icon, bar, hairline, icon_button, part, row, small, tile, title},
 };
 

@@ -10,8 +10,7 @@ use eframe::egui::{
 use super::{CardRects, View};
 use crate::{
     app::{
-        action::Action,
-        state::State,
+        model::{action::Action, state::State},
         theme::{self, Weight, palette, size, space},
         widgets::{Button, Icon, Kind, disc, heading, muted},
     },

@@ -8,9 +8,11 @@ use eframe::egui::{
 use super::View;
 use crate::{
     app::{
-        action::{Action, Dialog},
         explain,
-        state::{Checked, State},
+        model::{
+            action::{Action, Dialog},
+            state::{Checked, State},
+        },
         theme::{self, Weight, palette, size, space},
         widgets::{Icon, focus_ring, icon_button, row},
     },

@@ -6,9 +6,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{View, transfer::sign_of};
 use crate::{
     app::{
-        action::Action,
         explain,
-        state::State,
+        model::{action::Action, state::State},
         theme::{palette, size, space},
         widgets::{
             Button, Icon, Kind, dialog_frame, disc, heading, icon_button, muted, name_dialog, row, small,

@@ -13,12 +13,14 @@ use super::{
 };
 use crate::{
     app::{
-        action::{Action, SheetAction},
-        card::{Card, FEW_REPAIRED, Sheet},
         explain,
+        model::{
+            action::{Action, SheetAction},
+            card::{Card, FEW_REPAIRED, Sheet},
+            tone::Tone,
+            tree::{Tick, Tree},
+        },
         theme::{self, CONTROL_RADIUS, palette, size, space},
-        tone::Tone,
-        tree::{Tick, Tree},
         widgets::{
             Button, Icon, Kind, focus_ring,
             form::{self, Mark},

@@ -6,11 +6,13 @@ use eframe::egui::{
 
 use super::{CardRects, View, branches, drop_zone, header, offer, receive, send_card, transfer, unfinished};
 use crate::app::{
-    action::{Action, BannerId},
-    card::Direction,
-    state::State,
+    model::{
+        action::{Action, BannerId},
+        card::Direction,
+        state::State,
+        tone::Tone,
+    },
     theme::{palette, space},
-    tone::Tone,
     widgets::{self, Icon, heading, icon, icon_button, link, part, row},
 };
 

@@ -4,8 +4,7 @@ use eframe::egui::{Context, Id, Modal};
 
 use super::View;
 use crate::app::{
-    action::Action,
-    state::State,
+    model::{action::Action, state::State},
     theme::space,
     widgets::{Button, Kind, dialog_frame, heading, muted, name_dialog},
 };

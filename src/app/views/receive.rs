@@ -8,10 +8,12 @@ use eframe::egui::{
 
 use super::{View, unfinished};
 use crate::app::{
-    action::Action,
-    code_field::{CodeField, Reading},
     explain,
-    state::State,
+    model::{
+        action::Action,
+        code_field::{CodeField, Reading},
+        state::State,
+    },
     theme::{self, Weight, palette, size, space},
     widgets::{Button, Icon, Kind, fitting, hairline, heading, icon, link, muted, named, part, small},
     words::shown_path,

@@ -7,12 +7,14 @@ use eframe::egui::{
 use super::{View, transfer};
 use crate::{
     app::{
-        action::{Action, Copied, Dialog},
-        card::Card,
         explain,
-        state::State,
+        model::{
+            action::{Action, Copied, Dialog},
+            card::Card,
+            state::State,
+            tone::Tone,
+        },
         theme::{self, palette, size, space},
-        tone::Tone,
         widgets::{
             self, Button, Icon, Kind, fitting, icon, icon_button, link, muted, note, part, row, row_of_words,
             small, title_with,

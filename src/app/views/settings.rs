@@ -8,12 +8,14 @@ use eframe::egui::{
 use super::View;
 use crate::{
     app::{
-        action::{Action, SettingsAction},
         explain,
-        settings_form::{Page, SettingsForm},
-        state::{Checked, Host, State},
+        model::{
+            action::{Action, SettingsAction},
+            settings_form::{Page, SettingsForm},
+            state::{Checked, Host, State},
+            tone::Tone,
+        },
         theme::{self, CONTROL_RADIUS, Weight, palette, size, space},
-        tone::Tone,
         widgets::{
             self, Button, Icon, Kind, focus_ring, form, heading, icon, icon_button, link, muted, named, note,
             part, row, small, tinted,

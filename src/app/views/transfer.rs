@@ -7,11 +7,13 @@ use eframe::egui::{Align, Color32, Label, Layout, RichText, ScrollArea, TextWrap
 use super::View;
 use crate::{
     app::{
-        action::{Action, Copied, Dialog, Resume},
-        card::{Card, Direction, End, Origin, Standstill},
         explain,
+        model::{
+            action::{Action, Copied, Dialog, Resume},
+            card::{Card, Direction, End, Origin, Standstill},
+            tone::Tone,
+        },
         theme::{self, Weight, palette, size, space},
-        tone::Tone,
         widgets::{
             self, Button, Icon, Kind, bar, graph, icon_button, link, part, row, row_of_words, signed_note,
             small, tile, title,

@@ -8,9 +8,11 @@ use eframe::egui::{Context, Id, Label, Modal, RichText, Ui};
 use super::{View, history::moment, transfer};
 use crate::{
     app::{
-        action::{Action, Resume},
         explain,
-        state::State,
+        model::{
+            action::{Action, Resume},
+            state::State,
+        },
         theme::{palette, space},
         widgets::{
             self, Button, Icon, Kind, bar, dialog_frame, hairline, heading, link, muted, name_dialog, part,

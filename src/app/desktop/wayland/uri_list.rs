@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::uri;
+use crate::app::desktop::uri;
 
 /// A list of the type `text/uri-list` (RFC 2483).
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -181,7 +181,7 @@ fn holds_the_claim_for_another_test() {
 fn a_crash_leaves_nothing_that_hinders_the_next_start() {
     let setting = Setting::new();
     let mut holder = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", "app::instance::tests::holds_the_claim_for_another_test"])
+        .args(["--exact", "--nocapture", "app::desktop::instance::tests::holds_the_claim_for_another_test"])
         .env("CAIMAN_TEST_HOLDER", setting.folder.path())
         .stdout(Stdio::piped())
         .spawn()

@@ -16,7 +16,7 @@ const LEAST: Duration = Duration::from_secs(2);
 
 /// Measures one transfer.
 #[derive(Debug, Clone)]
-pub(super) struct Meter {
+pub(in crate::app) struct Meter {
     started: Option<Instant>,
     bytes: u64,
     /// Moments and cumulative bytes, about four a second, as far back as [`WINDOW`].
@@ -29,7 +29,7 @@ pub(super) struct Meter {
 
 impl Meter {
     /// A meter that has seen nothing.
-    pub(super) fn new() -> Self {
+    pub(in crate::app) fn new() -> Self {
         Self {
             started: None,
             bytes: 0,
@@ -41,7 +41,7 @@ impl Meter {
     }
 
     /// `bytes` of `total` are acknowledged at `now`.
-    pub(super) fn note(&mut self, bytes: u64, total: Option<u64>, now: Instant) {
+    pub(in crate::app) fn note(&mut self, bytes: u64, total: Option<u64>, now: Instant) {
         let started = *self.started.get_or_insert(now);
         self.bytes = bytes;
         if self.recent.back().is_none_or(|(then, _)| now - *then >= Duration::from_millis(250)) {
@@ -93,13 +93,13 @@ impl Meter {
     }
 
     /// Nothing is to be expected for a while. Speed and time left begin anew after it; the graph stays as it is.
-    pub(super) fn rest(&mut self) {
+    pub(in crate::app) fn rest(&mut self) {
         (self.started, self.slot_start, self.end) = (None, None, None);
         self.recent.clear();
     }
 
     /// Bytes a second, over the last few seconds.
-    pub(super) fn speed(&self, now: Instant) -> f64 {
+    pub(in crate::app) fn speed(&self, now: Instant) -> f64 {
         match self.recent.front() {
             Some((then, before)) if now > *then => {
                 self.bytes.saturating_sub(*before) as f64 / (now - *then).as_secs_f64().max(0.25)
@@ -109,12 +109,12 @@ impl Meter {
     }
 
     /// Bytes a second for each second of the last minute, the oldest first.
-    pub(super) fn last_minute(&self) -> &[f32] {
+    pub(in crate::app) fn last_minute(&self) -> &[f32] {
         &self.slots
     }
 
     /// The time left, in steps that a person can follow; `None` while nobody can tell.
-    pub(super) fn time_left(&self, now: Instant) -> Option<Duration> {
+    pub(in crate::app) fn time_left(&self, now: Instant) -> Option<Duration> {
         let left = self.end?.saturating_duration_since(now).as_secs();
         let step = match left {
             0..=9 => 1,

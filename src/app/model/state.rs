@@ -34,28 +34,28 @@ const AWAKE_WHILE_LOST: Duration = Duration::from_mins(10);
 
 /// A sentence at the top of the page that belongs to no card.
 #[derive(Debug)]
-pub(super) struct Banner {
-    pub(super) id: BannerId,
-    pub(super) tone: Tone,
-    pub(super) text: String,
+pub(in crate::app) struct Banner {
+    pub(in crate::app) id: BannerId,
+    pub(in crate::app) tone: Tone,
+    pub(in crate::app) text: String,
     /// What can be done about it, and what that is called.
-    pub(super) way_on: Option<(String, Action)>,
+    pub(in crate::app) way_on: Option<(String, Action)>,
 }
 
 /// The relay that this window runs for others.
-pub(super) struct Host {
-    pub(super) id: TaskId,
+pub(in crate::app) struct Host {
+    pub(in crate::app) id: TaskId,
     /// Where others reach it, once it listens.
-    pub(super) reachable: Option<Vec<RelayAddress>>,
+    pub(in crate::app) reachable: Option<Vec<RelayAddress>>,
     /// Its ports: the first, then those for data.
-    pub(super) ports: Vec<u16>,
-    pub(super) is_stopping: bool,
+    pub(in crate::app) ports: Vec<u16>,
+    pub(in crate::app) is_stopping: bool,
     /// What it was started with.
-    pub(super) as_set: HostRelay,
+    pub(in crate::app) as_set: HostRelay,
 }
 
 /// What is known of a relay.
-pub(super) enum Checked {
+pub(in crate::app) enum Checked {
     /// An answer is awaited.
     Pending,
     /// It answered.
@@ -65,38 +65,38 @@ pub(super) enum Checked {
 }
 
 /// See the module.
-pub(super) struct State {
+pub(in crate::app) struct State {
     /// The newest first.
-    pub(super) cards: Vec<Card>,
-    pub(super) field: CodeField,
+    pub(in crate::app) cards: Vec<Card>,
+    pub(in crate::app) field: CodeField,
     /// A code that was found on the clipboard and may be the one to type.
-    pub(super) offered_code: Option<String>,
-    pub(super) banners: Vec<Banner>,
-    pub(super) dialog: Option<Dialog>,
-    pub(super) settings: Settings,
-    pub(super) form: SettingsForm,
+    pub(in crate::app) offered_code: Option<String>,
+    pub(in crate::app) banners: Vec<Banner>,
+    pub(in crate::app) dialog: Option<Dialog>,
+    pub(in crate::app) settings: Settings,
+    pub(in crate::app) form: SettingsForm,
     /// Where received files go.
-    pub(super) save_folder: PathBuf,
-    pub(super) history: History,
-    pub(super) unfinished: UnfinishedList,
+    pub(in crate::app) save_folder: PathBuf,
+    pub(in crate::app) history: History,
+    pub(in crate::app) unfinished: UnfinishedList,
     /// A sender has lost its relay or found one.
     has_relay_news: bool,
-    pub(super) host: Option<Host>,
+    pub(in crate::app) host: Option<Host>,
     /// Why the hosted relay isn't running although it was started.
-    pub(super) host_error: Option<RelayError>,
+    pub(in crate::app) host_error: Option<RelayError>,
     /// What is known of each relay of the list, and of any that was in use before.
-    pub(super) checked: HashMap<RelayAddress, Checked>,
+    pub(in crate::app) checked: HashMap<RelayAddress, Checked>,
     /// Relays that are being asked.
-    pub(super) checks: HashMap<TaskId, RelayAddress>,
+    pub(in crate::app) checks: HashMap<TaskId, RelayAddress>,
     /// The first of the things that are held over the window before they are dropped, where the system names them.
-    pub(super) hovering: Vec<PathBuf>,
+    pub(in crate::app) hovering: Vec<PathBuf>,
     /// How many there are.
-    pub(super) hover_count: usize,
+    pub(in crate::app) hover_count: usize,
     next_banner: BannerId,
 }
 
 /// What an event asks of the world outside the window.
-pub(super) enum Effect {
+pub(in crate::app) enum Effect {
     /// Build the tree of an offer.
     BuildTree(TaskId, Arc<Manifest>),
     /// Somebody has to answer an offer.
@@ -115,7 +115,7 @@ pub(super) enum Effect {
 
 impl State {
     /// The state at the start. What is received goes into `save_folder`.
-    pub(super) fn new(settings: Settings, save_folder: PathBuf, history: History) -> Self {
+    pub(in crate::app) fn new(settings: Settings, save_folder: PathBuf, history: History) -> Self {
         Self {
             cards: Vec::new(),
             field: CodeField::default(),
@@ -139,7 +139,7 @@ impl State {
     }
 
     /// A new transfer, before its first event.
-    pub(super) fn add(&mut self, id: TaskId, direction: Direction, origin: Origin) {
+    pub(in crate::app) fn add(&mut self, id: TaskId, direction: Direction, origin: Origin) {
         self.cards.insert(0, Card::new(id, direction, origin));
     }
 
@@ -156,27 +156,27 @@ impl State {
     }
 
     /// The transfers of a send with each of its receivers, as they came.
-    pub(super) fn branches(&self, of: TaskId) -> impl Iterator<Item = &Card> {
+    pub(in crate::app) fn branches(&self, of: TaskId) -> impl Iterator<Item = &Card> {
         self.cards.iter().filter(move |card| card.branch_of() == Some(of))
     }
 
     /// Whether something can still be added to what a send will offer: it is fixed once the first of several has come.
-    pub(super) fn takes_additions(&self, card: &Card) -> bool {
+    pub(in crate::app) fn takes_additions(&self, card: &Card) -> bool {
         card.is_waiting() && !card.is_text() && self.branches(card.id).next().is_none()
     }
 
     /// The card of a transfer.
-    pub(super) fn card(&mut self, id: TaskId) -> Option<&mut Card> {
+    pub(in crate::app) fn card(&mut self, id: TaskId) -> Option<&mut Card> {
         self.cards.iter_mut().find(|card| card.id == id)
     }
 
     /// Shows a sentence at the top.
-    pub(super) fn tell(&mut self, tone: Tone, text: String) {
+    pub(in crate::app) fn tell(&mut self, tone: Tone, text: String) {
         self.tell_with(tone, text, None);
     }
 
     /// Shows a sentence at the top, perhaps with a way on.
-    pub(super) fn tell_with(&mut self, tone: Tone, text: String, way_on: Option<(String, Action)>) {
+    pub(in crate::app) fn tell_with(&mut self, tone: Tone, text: String, way_on: Option<(String, Action)>) {
         // The same trouble twice is one banner.
         self.banners.retain(|banner| banner.text != text);
         self.next_banner += 1;
@@ -184,7 +184,7 @@ impl State {
     }
 
     /// Takes an event of the engine.
-    pub(super) fn apply(&mut self, event: Event, now: Instant) -> Vec<Effect> {
+    pub(in crate::app) fn apply(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
             Event::Started(id, snapshots) => {
@@ -264,7 +264,7 @@ impl State {
     }
 
     /// Takes the latest snapshots. Gives whether a transfer has lost its relay or found it again.
-    pub(super) fn tick(&mut self, now: Instant) -> bool {
+    pub(in crate::app) fn tick(&mut self, now: Instant) -> bool {
         let mut has_changed = std::mem::take(&mut self.has_relay_news);
         for card in self.cards.iter_mut().filter(|card| card.end.is_none()) {
             let before = card.progress.connection;
@@ -280,14 +280,14 @@ impl State {
     }
 
     /// An offer's tree is built.
-    pub(super) fn built(&mut self, id: TaskId, tree: Tree) {
+    pub(in crate::app) fn built(&mut self, id: TaskId, tree: Tree) {
         if let Some(sheet) = self.card(id).and_then(|card| card.sheet.as_mut()) {
             sheet.built(tree);
         }
     }
 
     /// The list was read; what lay in `gone` is no longer there.
-    pub(super) fn listed(&mut self, list: Vec<Unfinished>, gone: &[PathBuf]) {
+    pub(in crate::app) fn listed(&mut self, list: Vec<Unfinished>, gone: &[PathBuf]) {
         self.unfinished.list = list;
         self.unfinished.resume.take_if(|resume| gone.contains(&resume.staging));
         for card in &mut self.cards {
@@ -299,24 +299,24 @@ impl State {
     }
 
     /// Whether bytes move in any transfer.
-    pub(super) fn is_moving(&self) -> bool {
+    pub(in crate::app) fn is_moving(&self) -> bool {
         self.cards.iter().any(Card::is_moving)
     }
 
     /// Whether any transfer has begun and is not over, at rest or not.
-    pub(super) fn is_under_way(&self) -> bool {
+    pub(in crate::app) fn is_under_way(&self) -> bool {
         self.cards.iter().any(Card::is_under_way)
     }
 
     /// Whether all that is under way rests because somebody wants it to.
-    pub(super) fn is_paused(&self) -> bool {
+    pub(in crate::app) fn is_paused(&self) -> bool {
         let mut under_way = self.cards.iter().filter(|card| card.is_under_way()).peekable();
         under_way.peek().is_some() && under_way.all(|card| card.paused().is_some())
     }
 
     /// Whether a transfer that is under way should keep the machine awake: one that moves, or whose connection was lost
     /// a moment ago.
-    pub(super) fn wants_awake(&self, now: Instant) -> bool {
+    pub(in crate::app) fn wants_awake(&self, now: Instant) -> bool {
         let is_lost = |card: &Card| {
             card.is_under_way()
                 && card.paused().is_none()
@@ -326,7 +326,7 @@ impl State {
     }
 
     /// Whether something is shown that changes with the clock alone.
-    pub(super) fn has_clock(&self, now: Instant) -> bool {
+    pub(in crate::app) fn has_clock(&self, now: Instant) -> bool {
         let counts = |standstill| matches!(standstill, Some(Standstill::Lost(..) | Standstill::Stalled(..)));
         self.cards
             .iter()
@@ -334,7 +334,7 @@ impl State {
     }
 
     /// How far all that has begun has come, from 0 to 1; `None` while there is no such thing.
-    pub(super) fn fraction(&self) -> Option<f32> {
+    pub(in crate::app) fn fraction(&self) -> Option<f32> {
         let moving = || self.cards.iter().filter(|card| card.is_under_way());
         let total: u64 = moving().filter_map(|card| card.progress.total_bytes).sum();
         let bytes: u64 =
@@ -343,26 +343,26 @@ impl State {
     }
 
     /// Whether this is a code that a card of this window shows, or an invite link with one.
-    pub(super) fn is_own_code(&self, text: &str) -> bool {
+    pub(in crate::app) fn is_own_code(&self, text: &str) -> bool {
         let Ok(invite) = code::parse_any(text) else { return false };
         self.cards.iter().any(|card| card.code.as_ref() == Some(invite.code()))
     }
 
     /// Whether a card of this window receives, or has received, under this code or invite link.
-    pub(super) fn has_taken_code(&self, text: &str) -> bool {
+    pub(in crate::app) fn has_taken_code(&self, text: &str) -> bool {
         let Ok(invite) = code::parse_any(text) else { return false };
         let is_its = |origin: &Origin| matches!(origin, Origin::Code { code, .. } if code == invite.code());
         self.cards.iter().any(|card| is_its(&card.origin))
     }
 
     /// Whether a card has ended, so that it may be taken away.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(in crate::app) fn has_ended(&self) -> bool {
         self.cards.iter().any(|card| card.end.is_some() && card.branch_of().is_none())
     }
 }
 
 /// Whether a transfer ended with everything in place.
-pub(super) fn is_whole(end: &End) -> bool {
+pub(in crate::app) fn is_whole(end: &End) -> bool {
     matches!(end, End::Done(report) if report.missing == 0)
 }
 

@@ -19,7 +19,7 @@ use crate::{
 /// Files, an invite, both, or nothing: then the person only wants the window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
-pub(super) struct Arrival {
+pub(in crate::app) struct Arrival {
     paths: Vec<PathBuf>,
     invite: Option<Invite>,
 }
@@ -51,7 +51,7 @@ pub enum ArrivalError {
 
 impl Arrival {
     /// Reads the program's arguments. Relative paths start at `folder`, which is absolute; links stay links.
-    pub(super) fn from_args(
+    pub(in crate::app) fn from_args(
         folder: &Path,
         args: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ArrivalError> {
@@ -67,7 +67,7 @@ impl Arrival {
     }
 
     /// The paths and the invite.
-    pub(super) fn into_parts(self) -> (Vec<PathBuf>, Option<Invite>) {
+    pub(in crate::app) fn into_parts(self) -> (Vec<PathBuf>, Option<Invite>) {
         (self.paths, self.invite)
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 
 /// A page of the dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Page {
+pub(in crate::app) enum Page {
     #[default]
     Relays,
     Host,
@@ -21,52 +21,52 @@ pub(super) enum Page {
 
 /// A relay of the list, as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct RelayDraft {
-    pub(super) name: String,
-    pub(super) address: String,
-    pub(super) password: String,
+pub(in crate::app) struct RelayDraft {
+    pub(in crate::app) name: String,
+    pub(in crate::app) address: String,
+    pub(in crate::app) password: String,
 }
 
 impl RelayDraft {
     /// The address, if it is one.
-    pub(super) fn parsed(&self) -> Option<RelayAddress> {
+    pub(in crate::app) fn parsed(&self) -> Option<RelayAddress> {
         self.address.trim().parse().ok()
     }
 }
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct SettingsForm {
-    pub(super) page: Page,
-    pub(super) relays: Vec<RelayDraft>,
+pub(in crate::app) struct SettingsForm {
+    pub(in crate::app) page: Page,
+    pub(in crate::app) relays: Vec<RelayDraft>,
     /// Which relay is open for editing.
-    pub(super) editing: Option<usize>,
+    pub(in crate::app) editing: Option<usize>,
     /// It has just been added: its first field takes the keyboard.
-    pub(super) wants_focus: bool,
+    pub(in crate::app) wants_focus: bool,
     /// Where the relay is that has just been moved: the keyboard goes with it.
-    pub(super) raised: Option<usize>,
-    pub(super) host_port: String,
-    pub(super) data_ports: String,
-    pub(super) host_password: String,
+    pub(in crate::app) raised: Option<usize>,
+    pub(in crate::app) host_port: String,
+    pub(in crate::app) data_ports: String,
+    pub(in crate::app) host_password: String,
     /// Bytes a second with a unit, or nothing.
-    pub(super) rate: String,
+    pub(in crate::app) rate: String,
     /// The port for direct connections, or nothing.
-    pub(super) direct_port: String,
-    pub(super) shows_passwords: bool,
+    pub(in crate::app) direct_port: String,
+    pub(in crate::app) shows_passwords: bool,
     /// The scale that the slider shows.
-    pub(super) scale: f32,
+    pub(in crate::app) scale: f32,
 }
 
 impl SettingsForm {
     /// A form that shows `settings`.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(in crate::app) fn new(settings: &Settings) -> Self {
         let mut form = Self::default();
         form.fill(settings);
         form
     }
 
     /// Shows `settings`; what was half typed is forgotten.
-    pub(super) fn fill(&mut self, settings: &Settings) {
+    pub(in crate::app) fn fill(&mut self, settings: &Settings) {
         self.relays = settings
             .relays
             .iter()
@@ -86,7 +86,7 @@ impl SettingsForm {
     }
 
     /// Puts what is valid into `settings`.
-    pub(super) fn apply_to(&self, settings: &mut Settings) {
+    pub(in crate::app) fn apply_to(&self, settings: &mut Settings) {
         let old = std::mem::take(&mut settings.relays);
         settings.relays = self
             .relays
@@ -117,18 +117,18 @@ impl SettingsForm {
     }
 
     /// The hosted relay's port, if it is one.
-    pub(super) fn parsed_port(&self) -> Option<u16> {
+    pub(in crate::app) fn parsed_port(&self) -> Option<u16> {
         self.host_port.trim().parse().ok()
     }
 
     /// The hosted relay's data ports, if they are some.
-    pub(super) fn parsed_data_ports(&self) -> Option<Ports> {
+    pub(in crate::app) fn parsed_data_ports(&self) -> Option<Ports> {
         self.data_ports.trim().parse().ok()
     }
 
     /// The rate, if it is one; nothing means no limit.
     #[allow(clippy::option_option)]
-    pub(super) fn parsed_rate(&self) -> Option<Option<u64>> {
+    pub(in crate::app) fn parsed_rate(&self) -> Option<Option<u64>> {
         let text = self.rate.trim().to_lowercase();
         if text.is_empty() {
             return Some(None);
@@ -152,7 +152,7 @@ impl SettingsForm {
 
     /// The port for direct connections, if it is one; nothing, or 0, lets the system choose.
     #[allow(clippy::option_option)]
-    pub(super) fn parsed_direct_port(&self) -> Option<Option<NonZeroU16>> {
+    pub(in crate::app) fn parsed_direct_port(&self) -> Option<Option<NonZeroU16>> {
         match self.direct_port.trim() {
             "" => Some(None),
             text => text.parse().ok().map(NonZeroU16::new),
@@ -160,19 +160,19 @@ impl SettingsForm {
     }
 
     /// Adds an empty relay and opens it.
-    pub(super) fn add_relay(&mut self) {
+    pub(in crate::app) fn add_relay(&mut self) {
         self.relays.push(RelayDraft::default());
         self.editing = Some(self.relays.len() - 1);
         self.wants_focus = true;
     }
 
     /// The relay that is in use: the first one that has an address.
-    pub(super) fn in_use(&self) -> Option<usize> {
+    pub(in crate::app) fn in_use(&self) -> Option<usize> {
         self.relays.iter().position(|draft| draft.parsed().is_some())
     }
 
     /// Takes a relay away.
-    pub(super) fn remove_relay(&mut self, index: usize) {
+    pub(in crate::app) fn remove_relay(&mut self, index: usize) {
         if index < self.relays.len() {
             self.relays.remove(index);
             self.editing = None;
@@ -180,7 +180,7 @@ impl SettingsForm {
     }
 
     /// Moves a relay up by one; the first is the one in use.
-    pub(super) fn raise_relay(&mut self, index: usize) {
+    pub(in crate::app) fn raise_relay(&mut self, index: usize) {
         if index > 0 && index < self.relays.len() {
             self.relays.swap(index, index - 1);
             self.raised = Some(index - 1);

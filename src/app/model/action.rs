@@ -9,7 +9,7 @@ use crate::{
 
 /// Something that a person did.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Action {
+pub(in crate::app) enum Action {
     /// Ask for files to send.
     PickFiles,
     /// Ask for a folder to send.
@@ -90,7 +90,7 @@ pub(super) enum Action {
 
 /// What a person did to an offer. Entries of its tree go by their node's number.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum SheetAction {
+pub(in crate::app) enum SheetAction {
     /// Tick a node, or take its tick away.
     Tick(u32, bool),
     /// Tick everything or nothing.
@@ -107,7 +107,7 @@ pub(super) enum SheetAction {
 
 /// What a person did in the settings.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum SettingsAction {
+pub(in crate::app) enum SettingsAction {
     /// Something may have changed: take over what is valid.
     Changed,
     /// Ask whether this relay of the list is there.
@@ -120,7 +120,7 @@ pub(super) enum SettingsAction {
 
 /// Which text of a card was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Copied {
+pub(in crate::app) enum Copied {
     Code,
     Link,
     Text,
@@ -128,11 +128,11 @@ pub(super) enum Copied {
 }
 
 /// Names a banner.
-pub(super) type BannerId = u64;
+pub(in crate::app) type BannerId = u64;
 
 /// What lies over the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialog {
+pub(in crate::app) enum Dialog {
     Settings,
     History,
     /// What is here of an interrupted transfer is about to be removed.
@@ -143,16 +143,16 @@ pub(super) enum Dialog {
 
 /// Something that a person wants to go on with. The sender has to offer it again, under a new code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Resume {
+pub(in crate::app) struct Resume {
     /// What it is called.
-    pub(super) name: String,
+    pub(in crate::app) name: String,
     /// Where what is here of it lies.
-    pub(super) staging: PathBuf,
+    pub(in crate::app) staging: PathBuf,
 }
 
 impl Resume {
     /// The folder that it has to be received into, so that what is here is found.
-    pub(super) fn folder(&self) -> &Path {
+    pub(in crate::app) fn folder(&self) -> &Path {
         self.staging.parent().unwrap_or(&self.staging)
     }
 }

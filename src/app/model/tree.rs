@@ -9,7 +9,7 @@ use crate::protocol::manifest::{EntryKind, Manifest};
 
 /// Whether an entry is wanted; a folder may be wanted in part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tick {
+pub(in crate::app) enum Tick {
     /// All of it.
     On,
     /// Nothing of it.
@@ -20,17 +20,17 @@ pub(super) enum Tick {
 
 /// One entry, in the order in which it is shown: a folder, then what is in it.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(in crate::app) struct Node {
     /// Its place in the manifest.
-    pub(super) entry: u32,
+    pub(in crate::app) entry: u32,
     /// How deep it stands; 0 at the top.
-    pub(super) depth: u16,
+    pub(in crate::app) depth: u16,
     /// Whether it is a folder.
-    pub(super) is_folder: bool,
+    pub(in crate::app) is_folder: bool,
     /// Bytes of it and of what is in it.
-    pub(super) bytes: u64,
+    pub(in crate::app) bytes: u64,
     /// Files in it; 1 for a file.
-    pub(super) files: u64,
+    pub(in crate::app) files: u64,
     /// The node behind the last one that is in it.
     end: u32,
     parent: u32,
@@ -50,7 +50,7 @@ const BETWEEN_PATHS: char = '\0';
 
 /// The tree of one offer.
 #[derive(Debug, Clone)]
-pub(super) struct Tree {
+pub(in crate::app) struct Tree {
     manifest: Arc<Manifest>,
     nodes: Vec<Node>,
     /// The nodes' paths in lower case, one after the other, for the search.
@@ -68,7 +68,7 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Everything ticked; folders closed, unless there is only one at the top.
-    pub(super) fn new(manifest: Arc<Manifest>) -> Self {
+    pub(in crate::app) fn new(manifest: Arc<Manifest>) -> Self {
         let entries = manifest.entries();
         let mut order: Vec<u32> = (0..entries.len() as u32).collect();
         // By parts of the path, so that a folder stands directly before what is in it.
@@ -144,35 +144,35 @@ impl Tree {
     }
 
     /// The nodes to show, by number.
-    pub(super) fn rows(&self) -> &[u32] {
+    pub(in crate::app) fn rows(&self) -> &[u32] {
         &self.rows
     }
 
     /// The node of a row.
-    pub(super) fn node(&self, node: u32) -> &Node {
+    pub(in crate::app) fn node(&self, node: u32) -> &Node {
         &self.nodes[node as usize]
     }
 
     /// The name of a node; its whole path while searching.
-    pub(super) fn name(&self, node: u32) -> &str {
+    pub(in crate::app) fn name(&self, node: u32) -> &str {
         let entry = &self.manifest.entries()[self.node(node).entry as usize];
         if self.search.is_empty() { entry.path.name() } else { entry.path.as_str() }
     }
 
     /// Whether what is in this folder is shown.
-    pub(super) fn is_open(&self, node: u32) -> bool {
+    pub(in crate::app) fn is_open(&self, node: u32) -> bool {
         self.node(node).is_open
     }
 
     /// Opens or closes a folder.
-    pub(super) fn toggle_open(&mut self, node: u32) {
+    pub(in crate::app) fn toggle_open(&mut self, node: u32) {
         let node = &mut self.nodes[node as usize];
         node.is_open = !node.is_open;
         self.lay_out();
     }
 
     /// Shows only entries with `text` in their path, whatever its case; all of them for an empty one.
-    pub(super) fn search(&mut self, text: &str) {
+    pub(in crate::app) fn search(&mut self, text: &str) {
         let text = text.trim().to_lowercase();
         if text != self.search {
             self.search = text;
@@ -181,7 +181,7 @@ impl Tree {
     }
 
     /// Whether only some entries are shown, flat.
-    pub(super) fn is_searched(&self) -> bool {
+    pub(in crate::app) fn is_searched(&self) -> bool {
         !self.search.is_empty()
     }
 
@@ -211,7 +211,7 @@ impl Tree {
     }
 
     /// Whether a node is wanted.
-    pub(super) fn tick(&self, node: u32) -> Tick {
+    pub(in crate::app) fn tick(&self, node: u32) -> Tick {
         let node = self.node(node);
         match (node.leaves, node.wanted) {
             (0, _) if node.is_ticked => Tick::On,
@@ -222,7 +222,7 @@ impl Tree {
     }
 
     /// Ticks a node and what is in it, or takes the ticks away.
-    pub(super) fn set_tick(&mut self, node: u32, is_ticked: bool) {
+    pub(in crate::app) fn set_tick(&mut self, node: u32, is_ticked: bool) {
         let Node { end, parent, wanted: before, .. } = *self.node(node);
         for index in node..end {
             let inner = &mut self.nodes[index as usize];
@@ -240,7 +240,7 @@ impl Tree {
     }
 
     /// Ticks everything, or nothing.
-    pub(super) fn set_all(&mut self, is_ticked: bool) {
+    pub(in crate::app) fn set_all(&mut self, is_ticked: bool) {
         for node in &mut self.nodes {
             node.is_ticked = is_ticked;
             node.wanted = if is_ticked { node.leaves } else { 0 };
@@ -249,7 +249,7 @@ impl Tree {
     }
 
     /// Says which files are in the receiver's folder already, by entry: ticked or not, they don't move.
-    pub(super) fn mark_here(&mut self, is_here: impl Fn(u32) -> bool) {
+    pub(in crate::app) fn mark_here(&mut self, is_here: impl Fn(u32) -> bool) {
         for node in &mut self.nodes {
             node.here = u32::from(!node.is_folder && is_here(node.entry));
         }
@@ -263,7 +263,7 @@ impl Tree {
     }
 
     /// Whether a file, or everything in a folder, is there already.
-    pub(super) fn is_here(&self, node: u32) -> bool {
+    pub(in crate::app) fn is_here(&self, node: u32) -> bool {
         let node = self.node(node);
         node.here > 0 && node.here == node.leaves
     }
@@ -282,27 +282,27 @@ impl Tree {
     }
 
     /// Files that are ticked and there already, and their bytes.
-    pub(super) fn here(&self) -> (u64, u64) {
+    pub(in crate::app) fn here(&self) -> (u64, u64) {
         (self.here_files, self.here_bytes)
     }
 
     /// Bytes of what is ticked and has to come.
-    pub(super) fn wanted_bytes(&self) -> u64 {
+    pub(in crate::app) fn wanted_bytes(&self) -> u64 {
         self.wanted_bytes
     }
 
     /// Files that are ticked and have to come.
-    pub(super) fn wanted_files(&self) -> u64 {
+    pub(in crate::app) fn wanted_files(&self) -> u64 {
         self.wanted_files
     }
 
     /// Whether anything at all is ticked.
-    pub(super) fn wants_anything(&self) -> bool {
+    pub(in crate::app) fn wants_anything(&self) -> bool {
         self.nodes.iter().any(|node| node.wanted > 0 || (node.leaves == 0 && node.is_ticked))
     }
 
     /// Entries that are not wanted, sorted: what an answer needs. A folder is wanted if something in it is.
-    pub(super) fn unwanted(&self) -> Vec<u32> {
+    pub(in crate::app) fn unwanted(&self) -> Vec<u32> {
         let is_wanted =
             |node: &Node| node.wanted > 0 || (node.is_folder && node.leaves == 0 && node.is_ticked);
         // A folder without files is wanted by its own tick, and then so is what it stands in.

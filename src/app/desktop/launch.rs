@@ -24,12 +24,12 @@ use eframe::{CreationContext, NativeOptions, Renderer, egui};
 
 use error::Cause;
 pub use error::StartError;
-pub(super) use error::{Advice, Renderers, Silence};
+pub(in crate::app) use error::{Advice, Renderers, Silence};
 use panics::Muffled;
 use window_system::System;
 
 /// By this the desktop finds the name and the icon of the window: `caiman.desktop`.
-pub(super) const APP_ID: &str = "caiman";
+pub(in crate::app) const APP_ID: &str = "caiman";
 
 const DEFAULT_SIZE: (f32, f32) = (1040.0, 720.0);
 const SMALLEST_SIZE: (f32, f32) = (640.0, 480.0);
@@ -39,7 +39,7 @@ const NOTIFICATION_LIMIT: Duration = Duration::from_secs(2);
 
 /// How the window is to be opened.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Look {
+pub(in crate::app) struct Look {
     /// What its title bar says at first.
     pub title: String,
     /// How large it was when it was closed, in points.
@@ -52,7 +52,7 @@ pub(super) struct Look {
 
 /// Opens the window and returns once it is closed. `create` is called at most once, as soon as there is a window. On the
 /// program's first thread only.
-pub(super) fn launch(
+pub(in crate::app) fn launch(
     look: &Look,
     mut create: impl FnMut(&CreationContext<'_>) -> Result<Box<dyn eframe::App>, Cause>,
 ) -> Result<(), StartError> {
@@ -77,7 +77,7 @@ pub(super) fn launch(
 
 /// Tells a person who started the program from a menu, and so sees no terminal, why there is no window. Tries only:
 /// where nobody shows notifications, nothing happens.
-pub(super) fn notify(summary: &str, message: &str) {
+pub(in crate::app) fn notify(summary: &str, message: &str) {
     if io::stderr().is_terminal() {
         return;
     }

@@ -41,7 +41,7 @@ const QUEUE: usize = 16;
 
 /// What a start of the program finds.
 #[derive(Debug)]
-pub(super) enum Claim {
+pub(in crate::app) enum Claim {
     /// No window runs: this start opens it, and hears of later starts.
     First(Listener),
     /// A window runs and has taken what came along.
@@ -70,7 +70,7 @@ pub enum InstanceError {
 }
 
 /// Makes this start the window, or hands `arrival` to the one that runs.
-pub(super) fn claim(arrival: &Arrival) -> Result<Claim, InstanceError> {
+pub(in crate::app) fn claim(arrival: &Arrival) -> Result<Claim, InstanceError> {
     claim_at(&Place::find().map_err(InstanceError::NoPlace)?, arrival, PATIENCE)
 }
 
@@ -99,7 +99,7 @@ fn claim_at(place: &Place, arrival: &Arrival, patience: Duration) -> Result<Clai
 
 /// Hears of later starts, on a thread of its own, until dropped.
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(in crate::app) struct Listener {
     arrivals: Receiver<Offered>,
     shared: Arc<Shared>,
     place: Place,
@@ -122,14 +122,14 @@ impl Listener {
 
     /// Sets what is called, on another thread, whenever [`next`](Self::next) has something to give. Until then the window
     /// is only being opened, and other starts are told at once that theirs was taken.
-    pub(super) fn wake_with(&self, wake: impl Fn() + Send + Sync + 'static) {
+    pub(in crate::app) fn wake_with(&self, wake: impl Fn() + Send + Sync + 'static) {
         wake();
         // A second call would be a mistake of no consequence: the window stays the same.
         drop(self.shared.wake.set(Box::new(wake)));
     }
 
     /// Takes what came with a later start, in order. The window comes to the front for it, even if it is empty.
-    pub(super) fn next(&self) -> Option<Arrival> {
+    pub(in crate::app) fn next(&self) -> Option<Arrival> {
         self.arrivals.try_iter().find_map(|offered| offered.take())
     }
 }

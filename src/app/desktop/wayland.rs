@@ -37,7 +37,7 @@ const MAX_SHOWN: usize = 1000;
 
 /// What a person should be told about a drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DropTrouble {
+pub(in crate::app) enum DropTrouble {
     /// So many of the dropped things are no files of this machine, such as web pages. The others were taken.
     NotFiles(usize),
     /// The program that the files come from didn't say which they are.
@@ -46,7 +46,7 @@ pub(super) enum DropTrouble {
 
 /// Hears of drags until dropped. Stays on the window's thread.
 #[derive(Debug)]
-pub(super) struct FileDrops {
+pub(in crate::app) struct FileDrops {
     events: Receiver<Event>,
     hover: Option<Hover>,
     stop: OwnedFd,
@@ -64,7 +64,10 @@ struct Hover {
 impl FileDrops {
     /// Listens to the connection of the window that is being created; nothing if it isn't one of Wayland's.
     /// `wake` is called on another thread whenever [`feed`](Self::feed) has something to tell.
-    pub(super) fn new(window: &CreationContext<'_>, wake: impl Fn() + Send + 'static) -> Option<Self> {
+    pub(in crate::app) fn new(
+        window: &CreationContext<'_>,
+        wake: impl Fn() + Send + 'static,
+    ) -> Option<Self> {
         if env::var_os(OFF_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0") {
             return None;
         }
@@ -88,13 +91,13 @@ impl FileDrops {
     }
 
     /// How many files hover over the window; nothing while none do, or while it isn't known yet.
-    pub(super) fn hovering(&self) -> Option<usize> {
+    pub(in crate::app) fn hovering(&self) -> Option<usize> {
         self.hover.as_ref().map(|hover| hover.count).filter(|count| *count > 0)
     }
 
     /// Adds what happened to the input of the next frame, as winit would on other systems, and the pointer's place, which
     /// it couldn't. For [`eframe::App::raw_input_hook`].
-    pub(super) fn feed(
+    pub(in crate::app) fn feed(
         &mut self,
         context: &egui::Context,
         input: &mut egui::RawInput,

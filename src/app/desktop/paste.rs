@@ -6,7 +6,7 @@ use eframe::egui::{Event, Key};
 
 /// What is known of the keys that paste; fed with every event, also while something else takes the pastes.
 #[derive(Debug, Default)]
-pub(super) struct PasteKeys {
+pub(in crate::app) struct PasteKeys {
     /// A V is down that is only a letter.
     is_letter: bool,
     /// A paste was told of; more of them come from the same press.
@@ -15,7 +15,7 @@ pub(super) struct PasteKeys {
 
 impl PasteKeys {
     /// Whether there is a paste among the events of a frame.
-    pub(super) fn take(&mut self, events: &[Event]) -> bool {
+    pub(in crate::app) fn take(&mut self, events: &[Event]) -> bool {
         events.iter().filter(|event| self.is_paste(event)).count() > 0
     }
 

@@ -13,7 +13,8 @@ use interprocess::{
 };
 use zeroize::Zeroizing;
 
-use super::{super::arrival::Arrival, place::Place};
+use super::place::Place;
+use crate::app::desktop::arrival::Arrival;
 
 /// The longest message, its length left out.
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;

@@ -7,7 +7,7 @@ use rfd::FileDialog;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Question {
+pub(in crate::app) enum Question {
     /// Any number of files.
     Files,
     /// One folder to send, or to save in.
@@ -16,7 +16,7 @@ pub(super) enum Question {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Picked {
+pub(in crate::app) enum Picked {
     /// These; empty if the person cancelled.
     Paths(Vec<PathBuf>),
     /// No dialog can be shown on this system.
@@ -24,7 +24,7 @@ pub(super) enum Picked {
 }
 
 /// Asks, and calls back from another thread.
-pub(super) fn ask(
+pub(in crate::app) fn ask(
     question: Question,
     title: String,
     start: Option<PathBuf>,

@@ -19,7 +19,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the desktop says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Desktop {
+pub(in crate::app) struct Desktop {
     /// Nothing if it doesn't say. What egui knows ([`eframe::egui::RawInput::system_theme`]) goes before it.
     pub is_dark: Option<bool>,
     /// Whether animations are unwanted.
@@ -28,7 +28,7 @@ pub(super) struct Desktop {
 
 /// Asks the desktop on a thread of its own, which calls `wake` when there is something to receive: at first without the
 /// colours, as a bus that hangs never tells them. Then the thread stays behind until the program ends.
-pub(super) fn ask(wake: impl Fn() + Send + 'static) -> Receiver<Desktop> {
+pub(in crate::app) fn ask(wake: impl Fn() + Send + 'static) -> Receiver<Desktop> {
     let (sender, answer) = mpsc::sync_channel(2);
     let asking = thread::Builder::new().name("desktop settings".to_owned()).spawn(move || {
         let tell = |desktop| {

@@ -34,18 +34,18 @@ const NAMES_SHOWN: usize = 3;
 const MAX_TROUBLES: usize = 500;
 
 /// How long a button says that it has copied something.
-pub(super) const SAYS_COPIED: Duration = Duration::from_secs(2);
+pub(in crate::app) const SAYS_COPIED: Duration = Duration::from_secs(2);
 
 /// Which end of the transfer this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(in crate::app) enum Direction {
     Sending,
     Receiving,
 }
 
 /// What a transfer was started with, so that it can be started again.
 #[derive(Clone)]
-pub(super) enum Origin {
+pub(in crate::app) enum Origin {
     /// Files and folders.
     Paths(Vec<PathBuf>),
     /// A text.
@@ -58,7 +58,7 @@ pub(super) enum Origin {
 
 /// What a send has to do with another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bond {
+pub(in crate::app) enum Bond {
     /// It goes to the receiver of that one, which is asked by itself.
     After(TaskId),
     /// It is that one's transfer with one of its receivers, the first, the second and so on of those who came.
@@ -67,7 +67,7 @@ pub(super) enum Bond {
 
 /// A file that doesn't arrive, or was not offered.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(in crate::app) enum Trouble {
     /// It was chosen and can't be offered.
     LeftOut { path: PathBuf, reason: Unfit },
     /// It was offered and then couldn't be sent.
@@ -79,33 +79,33 @@ pub(super) enum Trouble {
 }
 
 /// As many repaired names are shown.
-pub(super) const FEW_REPAIRED: usize = 5;
+pub(in crate::app) const FEW_REPAIRED: usize = 5;
 
 /// The offer that waits for an answer.
-pub(super) struct Sheet {
+pub(in crate::app) struct Sheet {
     /// What is offered, held against the folder.
-    pub(super) offer: Arc<Offer>,
+    pub(in crate::app) offer: Arc<Offer>,
     /// Its entries; `None` while it is being built.
-    pub(super) tree: Option<Tree>,
+    pub(in crate::app) tree: Option<Tree>,
     /// The search field's text.
-    pub(super) search: String,
+    pub(in crate::app) search: String,
     /// What happens to names that are taken.
-    pub(super) on_conflict: OnConflict,
+    pub(in crate::app) on_conflict: OnConflict,
     /// Entries for which something else was chosen.
-    pub(super) exceptions: HashMap<u32, OnConflict>,
+    pub(in crate::app) exceptions: HashMap<u32, OnConflict>,
     /// Why another folder can't be used.
-    pub(super) unusable: Option<TransferError>,
+    pub(in crate::app) unusable: Option<TransferError>,
     /// What is there already and the same, and need not come.
-    pub(super) here: Here,
+    pub(in crate::app) here: Here,
     /// The conflicts, by entry.
-    pub(super) conflicts: Vec<u32>,
+    pub(in crate::app) conflicts: Vec<u32>,
     /// Names that this system can't store and what becomes of them: a few, and one more if there are others. Looked for once,
     /// because an offer may be long.
-    pub(super) repaired: Vec<(String, String)>,
+    pub(in crate::app) repaired: Vec<(String, String)>,
     /// Another folder is being looked at.
-    pub(super) is_looking: bool,
+    pub(in crate::app) is_looking: bool,
     /// The answer is given.
-    pub(super) is_answered: bool,
+    pub(in crate::app) is_answered: bool,
 }
 
 impl Sheet {
@@ -129,7 +129,7 @@ impl Sheet {
     }
 
     /// The offer's tree is built.
-    pub(super) fn built(&mut self, tree: Tree) {
+    pub(in crate::app) fn built(&mut self, tree: Tree) {
         self.tree = Some(tree);
         self.sort_out();
     }
@@ -152,7 +152,7 @@ impl Sheet {
     }
 
     /// Takes a change of the person's.
-    pub(super) fn perform(&mut self, action: SheetAction) {
+    pub(in crate::app) fn perform(&mut self, action: SheetAction) {
         let is_for_all = matches!(action, SheetAction::OnConflict(_));
         match (action, &mut self.tree) {
             (SheetAction::Tick(node, is_ticked), Some(tree)) => tree.set_tick(node, is_ticked),
@@ -177,7 +177,7 @@ impl Sheet {
     }
 
     /// What the person chose.
-    pub(super) fn choices(&self) -> Choices {
+    pub(in crate::app) fn choices(&self) -> Choices {
         Choices {
             resumes: true,
             folder: self.offer.folder.clone(),
@@ -188,29 +188,29 @@ impl Sheet {
     }
 
     /// What happens to the name of an entry if it is taken.
-    pub(super) fn policy(&self, entry: u32) -> OnConflict {
+    pub(in crate::app) fn policy(&self, entry: u32) -> OnConflict {
         self.exceptions.get(&entry).copied().unwrap_or(self.on_conflict)
     }
 
     /// Bytes that accepting now would bring.
-    pub(super) fn wanted_bytes(&self) -> u64 {
+    pub(in crate::app) fn wanted_bytes(&self) -> u64 {
         let all = || self.offer.manifest.bytes().saturating_sub(self.here.bytes());
         self.tree.as_ref().map_or_else(all, Tree::wanted_bytes)
     }
 
     /// Files that are ticked and there already, and their bytes.
-    pub(super) fn here(&self) -> (u64, u64) {
+    pub(in crate::app) fn here(&self) -> (u64, u64) {
         self.tree.as_ref().map_or_else(|| (self.here.files(), self.here.bytes()), Tree::here)
     }
 
     /// Whether the disk has room for what is ticked.
-    pub(super) fn fits(&self) -> bool {
+    pub(in crate::app) fn fits(&self) -> bool {
         let needed = self.wanted_bytes().saturating_sub(self.offer.resumable);
         self.offer.free.is_none_or(|free| needed <= free)
     }
 
     /// Whether Accept makes sense now.
-    pub(super) fn can_accept(&self) -> bool {
+    pub(in crate::app) fn can_accept(&self) -> bool {
         !self.is_looking
             && self.offer.unusable.is_none()
             && self.fits()
@@ -219,7 +219,7 @@ impl Sheet {
 }
 
 /// How a transfer ended.
-pub(super) enum End {
+pub(in crate::app) enum End {
     /// With everything, or nearly everything, in place.
     Done(Report),
     /// Early.
@@ -229,22 +229,22 @@ pub(super) enum End {
 /// Parts of a card that are opened and closed by the person.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Default)]
-pub(super) struct Folds {
+pub(in crate::app) struct Folds {
     /// The QR code of the invite link, row by row, while it is shown.
-    pub(super) qr: Option<Vec<Vec<bool>>>,
+    pub(in crate::app) qr: Option<Vec<Vec<bool>>>,
     /// What is being sent.
-    pub(super) list: bool,
+    pub(in crate::app) list: bool,
     /// The received text, in full.
-    pub(super) text: bool,
+    pub(in crate::app) text: bool,
     /// What doesn't arrive.
-    pub(super) troubles: bool,
+    pub(in crate::app) troubles: bool,
     /// The card is new or asks something: its first control takes the keyboard.
-    pub(super) wants_focus: bool,
+    pub(in crate::app) wants_focus: bool,
 }
 
 /// What a transfer waits for that has begun, or is about to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standstill {
+pub(in crate::app) enum Standstill {
     /// For a person.
     Paused(Paused),
     /// For the connection, which was lost so long ago.
@@ -257,71 +257,71 @@ pub(super) enum Standstill {
 
 /// What is being looked for again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(in crate::app) enum Lost {
     Relay,
     Peer,
 }
 
 /// One transfer.
-pub(super) struct Card {
-    pub(super) id: TaskId,
-    pub(super) direction: Direction,
-    pub(super) origin: Origin,
+pub(in crate::app) struct Card {
+    pub(in crate::app) id: TaskId,
+    pub(in crate::app) direction: Direction,
+    pub(in crate::app) origin: Origin,
     /// What it has to do with another one; `None` for a transfer by itself.
-    pub(super) bond: Option<Bond>,
+    pub(in crate::app) bond: Option<Bond>,
     /// To how many its code leads.
-    pub(super) receivers: u16,
+    pub(in crate::app) receivers: u16,
     /// Where what arrives goes.
-    pub(super) folder: Option<PathBuf>,
+    pub(in crate::app) folder: Option<PathBuf>,
     /// The code, once it is good.
-    pub(super) code: Option<CodePhrase>,
+    pub(in crate::app) code: Option<CodePhrase>,
     /// The relay in use; `None` before there is one, and on the local network.
-    pub(super) relay: Option<RelayAddress>,
+    pub(in crate::app) relay: Option<RelayAddress>,
     /// Where others reach the relay that was started for this transfer.
-    pub(super) hosted: Option<Vec<RelayAddress>>,
+    pub(in crate::app) hosted: Option<Vec<RelayAddress>>,
     /// Why a waiting sender's code is on no relay, if one should be.
-    pub(super) off_relay: Option<TransferError>,
+    pub(in crate::app) off_relay: Option<TransferError>,
     /// The two sides have met on the sender's own relay.
-    pub(super) is_local: bool,
+    pub(in crate::app) is_local: bool,
     /// What is being sent, or received, once known.
-    pub(super) manifest: Option<Arc<Manifest>>,
+    pub(in crate::app) manifest: Option<Arc<Manifest>>,
     /// The names at its top, and how many there are.
     top: Option<(Vec<String>, usize)>,
-    pub(super) sheet: Option<Sheet>,
+    pub(in crate::app) sheet: Option<Sheet>,
     /// Wrong codes that may still be tried; `None` before the first wrong one.
-    pub(super) tries_left: Option<u8>,
+    pub(in crate::app) tries_left: Option<u8>,
     /// Somebody came with another version.
-    pub(super) other_version: Option<u16>,
+    pub(in crate::app) other_version: Option<u16>,
     /// The port for direct connections that could not be had, and the one that is used instead.
-    pub(super) refused_port: Option<(u16, u16)>,
-    pub(super) troubles: Vec<Trouble>,
+    pub(in crate::app) refused_port: Option<(u16, u16)>,
+    pub(in crate::app) troubles: Vec<Trouble>,
     /// Troubles in all, listed or not.
-    pub(super) trouble_count: usize,
+    pub(in crate::app) trouble_count: usize,
     /// Files and bytes that move, once accepted.
-    pub(super) accepted: Option<(u64, Option<u64>)>,
-    pub(super) progress: Progress,
+    pub(in crate::app) accepted: Option<(u64, Option<u64>)>,
+    pub(in crate::app) progress: Progress,
     /// Since when the connection is lost.
-    pub(super) lost_since: Option<Instant>,
-    pub(super) meter: Meter,
+    pub(in crate::app) lost_since: Option<Instant>,
+    pub(in crate::app) meter: Meter,
     /// The text that arrived.
-    pub(super) text: Option<String>,
+    pub(in crate::app) text: Option<String>,
     /// Where what arrived of a broken transfer is.
-    pub(super) kept: Option<PathBuf>,
+    pub(in crate::app) kept: Option<PathBuf>,
     /// What it was started to go on with.
-    pub(super) resume: Option<Resume>,
-    pub(super) end: Option<End>,
+    pub(in crate::app) resume: Option<Resume>,
+    pub(in crate::app) end: Option<End>,
     /// Its place in the history.
-    pub(super) history: Option<u64>,
-    pub(super) folds: Folds,
+    pub(in crate::app) history: Option<u64>,
+    pub(in crate::app) folds: Folds,
     /// What was copied last, and when, so that the button can say so.
-    pub(super) copied: Option<(Copied, Instant)>,
-    pub(super) is_cancelling: bool,
+    pub(in crate::app) copied: Option<(Copied, Instant)>,
+    pub(in crate::app) is_cancelling: bool,
     snapshots: Option<watch::Receiver<Progress>>,
 }
 
 /// What a card's news ask of the window.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(in crate::app) enum News {
     /// Nothing beyond a new picture.
     None,
     /// An offer waits for an answer; its tree is to be built.
@@ -331,7 +331,7 @@ pub(super) enum News {
 }
 
 impl Card {
-    pub(super) fn new(id: TaskId, direction: Direction, origin: Origin) -> Self {
+    pub(in crate::app) fn new(id: TaskId, direction: Direction, origin: Origin) -> Self {
         Self {
             id,
             direction,
@@ -369,12 +369,12 @@ impl Card {
     }
 
     /// The transfer has begun.
-    pub(super) fn follow(&mut self, snapshots: watch::Receiver<Progress>) {
+    pub(in crate::app) fn follow(&mut self, snapshots: watch::Receiver<Progress>) {
         self.snapshots = Some(snapshots);
     }
 
     /// Takes the latest snapshot.
-    pub(super) fn tick(&mut self, now: Instant) {
+    pub(in crate::app) fn tick(&mut self, now: Instant) {
         if let Some(snapshots) = &mut self.snapshots {
             self.progress = *snapshots.borrow_and_update();
         }
@@ -390,7 +390,7 @@ impl Card {
     }
 
     /// Something that the transfer tells.
-    pub(super) fn notice(&mut self, notice: Notice) -> News {
+    pub(in crate::app) fn notice(&mut self, notice: Notice) -> News {
         match notice {
             Notice::Code { code, relay } => {
                 self.code = Some(code);
@@ -470,7 +470,7 @@ impl Card {
     }
 
     /// The transfer is over.
-    pub(super) fn ended(&mut self, ended: Result<Report, TransferError>, now: Instant) {
+    pub(in crate::app) fn ended(&mut self, ended: Result<Report, TransferError>, now: Instant) {
         self.tick(now);
         self.snapshots = None;
         self.end = Some(match ended {
@@ -480,14 +480,14 @@ impl Card {
     }
 
     /// Whether a sender still waits for somebody to come, so that things can be added.
-    pub(super) fn is_waiting(&self) -> bool {
+    pub(in crate::app) fn is_waiting(&self) -> bool {
         self.end.is_none()
             && self.direction == Direction::Sending
             && matches!(self.progress.phase, Phase::Connecting | Phase::WaitingForPeer)
     }
 
     /// Whether more can be offered to the same receiver: a sender has met it, and the two are connected.
-    pub(super) fn takes_more(&self) -> bool {
+    pub(in crate::app) fn takes_more(&self) -> bool {
         let has_met = !matches!(
             self.progress.phase,
             Phase::Connecting | Phase::WaitingForPeer | Phase::Handshake | Phase::Retired | Phase::Branches
@@ -500,7 +500,7 @@ impl Card {
     }
 
     /// The send whose transfer with one receiver this is.
-    pub(super) fn branch_of(&self) -> Option<TaskId> {
+    pub(in crate::app) fn branch_of(&self) -> Option<TaskId> {
         match self.bond? {
             Bond::Branch { of, .. } => Some(of),
             Bond::After(_) => None,
@@ -508,30 +508,30 @@ impl Card {
     }
 
     /// Whether the transfer has begun and is not over, at rest or not.
-    pub(super) fn is_under_way(&self) -> bool {
+    pub(in crate::app) fn is_under_way(&self) -> bool {
         let phase = self.progress.phase;
         self.end.is_none()
             && matches!(phase, Phase::OpeningLanes | Phase::Moving | Phase::Storing | Phase::Repairing)
     }
 
     /// Whether bytes move, or are about to, or are being put in place.
-    pub(super) fn is_moving(&self) -> bool {
+    pub(in crate::app) fn is_moving(&self) -> bool {
         self.is_under_way() && self.paused().is_none() && self.lost_since.is_none()
     }
 
     /// Whether a pause would change anything: what has arrived is put in place all the same.
-    pub(super) fn can_pause(&self) -> bool {
+    pub(in crate::app) fn can_pause(&self) -> bool {
         self.is_under_way() && self.progress.phase != Phase::Storing && !self.is_cancelling
     }
 
     /// Who lets the transfer rest, if anybody does.
-    pub(super) fn paused(&self) -> Option<Paused> {
+    pub(in crate::app) fn paused(&self) -> Option<Paused> {
         let paused = self.progress.paused;
         (self.can_pause() && (paused.here || paused.there)).then_some(paused)
     }
 
     /// How long the connection is lost.
-    pub(super) fn lost(&self, now: Instant) -> Option<(Lost, Duration)> {
+    pub(in crate::app) fn lost(&self, now: Instant) -> Option<(Lost, Duration)> {
         let lost = match self.progress.connection {
             _ if self.end.is_some() => return None,
             Connection::Up => return None,
@@ -542,7 +542,7 @@ impl Card {
     }
 
     /// Why nothing goes on, if this is worth a word: of several reasons the one that comes first for a person.
-    pub(super) fn standstill(&self, now: Instant) -> Option<Standstill> {
+    pub(in crate::app) fn standstill(&self, now: Instant) -> Option<Standstill> {
         if self.is_cancelling {
             return None;
         }
@@ -560,25 +560,25 @@ impl Card {
     }
 
     /// Whether an offer waits for an answer.
-    pub(super) fn is_asking(&self) -> bool {
+    pub(in crate::app) fn is_asking(&self) -> bool {
         self.sheet.as_ref().is_some_and(|sheet| !sheet.is_answered)
     }
 
     /// From 0 to 1; `None` for a stream.
-    pub(super) fn fraction(&self) -> Option<f32> {
+    pub(in crate::app) fn fraction(&self) -> Option<f32> {
         let total = self.progress.total_bytes?;
         Some(if total == 0 { 1.0 } else { (self.progress.bytes as f64 / total as f64) as f32 })
     }
 
     /// What is on the way is a text.
-    pub(super) fn is_text(&self) -> bool {
+    pub(in crate::app) fn is_text(&self) -> bool {
         matches!(self.origin, Origin::Text(_))
             || self.text.is_some()
             || self.manifest.as_ref().is_some_and(|manifest| manifest.kind() == OfferKind::Text)
     }
 
     /// What moves is known. Its top is looked for once: a view would do it again in every frame.
-    pub(super) fn know(&mut self, manifest: Arc<Manifest>) {
+    pub(in crate::app) fn know(&mut self, manifest: Arc<Manifest>) {
         let mut top = manifest.entries().iter().filter(|entry| entry.path.names().nth(1).is_none());
         let names: Vec<String> =
             top.by_ref().take(NAMES_SHOWN).map(|entry| entry.path.name().to_owned()).collect();
@@ -588,7 +588,7 @@ impl Card {
     }
 
     /// The names at the top of what is sent or received, and how many there are in all.
-    pub(super) fn names(&self) -> (Vec<String>, usize) {
+    pub(in crate::app) fn names(&self) -> (Vec<String>, usize) {
         if let Some(top) = &self.top {
             return top.clone();
         }
@@ -605,12 +605,12 @@ impl Card {
     }
 
     /// Where others reach this machine, if that is the only way to a sender's code.
-    pub(super) fn only_here(&self) -> Option<&[RelayAddress]> {
+    pub(in crate::app) fn only_here(&self) -> Option<&[RelayAddress]> {
         self.hosted.as_deref().filter(|_| self.relay.is_none())
     }
 
     /// Links that carry the code and the relay, the likeliest address first.
-    pub(super) fn invites(&self) -> Vec<Invite> {
+    pub(in crate::app) fn invites(&self) -> Vec<Invite> {
         let Some(code) = &self.code else { return Vec::new() };
         let servers: Vec<&RelayAddress> = match self.only_here() {
             Some(hosted) => hosted.iter().collect(),
@@ -621,7 +621,7 @@ impl Card {
     }
 
     /// Shows or hides the QR code.
-    pub(super) fn fold_qr(&mut self) {
+    pub(in crate::app) fn fold_qr(&mut self) {
         let link = self.invites().first().map(ToString::to_string);
         self.folds.qr = match (self.folds.qr.take(), link) {
             (None, Some(link)) => fast_qr::QRBuilder::new(link).build().ok().map(|code| {
@@ -633,12 +633,12 @@ impl Card {
     }
 
     /// Whether this was copied a moment ago, so that its button says so.
-    pub(super) fn has_copied(&self, what: Copied, now: Instant) -> bool {
+    pub(in crate::app) fn has_copied(&self, what: Copied, now: Instant) -> bool {
         self.copied.is_some_and(|(copied, when)| copied == what && now.duration_since(when) < SAYS_COPIED)
     }
 
     /// What was to be sent and didn't leave, as far as it is listed.
-    pub(super) fn missing(&self) -> Vec<PathBuf> {
+    pub(in crate::app) fn missing(&self) -> Vec<PathBuf> {
         let path = |trouble: &Trouble| match trouble {
             Trouble::Withdrawn { path, .. } => Some(path.clone()),
             _ => None,
@@ -651,7 +651,7 @@ impl Card {
     }
 
     /// What a person would open or show: what arrived, or the folder it is in.
-    pub(super) fn placed(&self) -> Option<(&Path, &[PathBuf])> {
+    pub(in crate::app) fn placed(&self) -> Option<(&Path, &[PathBuf])> {
         match &self.end {
             Some(End::Done(report)) => {
                 report.folder.as_deref().map(|folder| (folder, report.placed.as_slice()))

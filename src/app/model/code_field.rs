@@ -7,21 +7,21 @@ const MAX_OFFERED: usize = 5;
 
 /// The field's text and which completion is chosen.
 #[derive(Debug, Default)]
-pub(super) struct CodeField {
+pub(in crate::app) struct CodeField {
     /// What was typed.
-    pub(super) text: String,
+    pub(in crate::app) text: String,
     /// The chosen one of the completions.
-    pub(super) chosen: usize,
+    pub(in crate::app) chosen: usize,
     /// The list was closed for this word with Escape.
-    pub(super) is_closed: bool,
+    pub(in crate::app) is_closed: bool,
     /// What is wrong with the text is told only after Enter, not while it is still being typed.
-    pub(super) was_tried: bool,
+    pub(in crate::app) was_tried: bool,
     /// The page is to scroll so that it can be seen.
-    pub(super) wants_sight: bool,
+    pub(in crate::app) wants_sight: bool,
 }
 
 /// What the text is so far.
-pub(super) enum Reading {
+pub(in crate::app) enum Reading {
     /// Nothing.
     Empty,
     /// Not a code yet.
@@ -41,7 +41,7 @@ pub(super) enum Reading {
 
 impl CodeField {
     /// Reads the text.
-    pub(super) fn read(&self) -> Reading {
+    pub(in crate::app) fn read(&self) -> Reading {
         if self.text.trim().is_empty() {
             return Reading::Empty;
         }
@@ -70,7 +70,7 @@ impl CodeField {
     }
 
     /// Words that what is being typed may become, the likeliest first; none once it is a whole word.
-    pub(super) fn completions(&self) -> Vec<&'static str> {
+    pub(in crate::app) fn completions(&self) -> Vec<&'static str> {
         let prefix = self.prefix().to_lowercase();
         let is_link = self.text.contains(':');
         if self.is_closed || is_link || prefix.is_empty() || words::contains(&prefix) {
@@ -80,18 +80,18 @@ impl CodeField {
     }
 
     /// How many letters of a completion are typed already.
-    pub(super) fn typed_letters(&self) -> usize {
+    pub(in crate::app) fn typed_letters(&self) -> usize {
         self.prefix().chars().count()
     }
 
     /// Moves the choice by one.
-    pub(super) fn choose_next(&mut self, is_up: bool) {
+    pub(in crate::app) fn choose_next(&mut self, is_up: bool) {
         let count = self.completions().len().max(1);
         self.chosen = if is_up { self.chosen + count - 1 } else { self.chosen + 1 } % count;
     }
 
     /// Takes a completion, and goes on to the next word if one is missing.
-    pub(super) fn take(&mut self, word: &str) {
+    pub(in crate::app) fn take(&mut self, word: &str) {
         let keep = self.text.len() - self.prefix().len();
         let is_last = self.finished_words() + 1 >= MIN_PARTS;
         self.text.truncate(keep);
@@ -103,12 +103,12 @@ impl CodeField {
     }
 
     /// To be called when the text has changed.
-    pub(super) fn edited(&mut self) {
+    pub(in crate::app) fn edited(&mut self) {
         (self.chosen, self.is_closed, self.was_tried) = (0, false, false);
     }
 
     /// Replaces the text.
-    pub(super) fn set(&mut self, text: String) {
+    pub(in crate::app) fn set(&mut self, text: String) {
         self.text = text;
         self.edited();
     }

@@ -2,7 +2,7 @@
 
 /// What a tinted box is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(in crate::app) enum Tone {
     Plain,
     Good,
     Warning,

@@ -11,11 +11,9 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{
-    dialogs::{self, Picked, Question},
-    tree::Tree,
-};
+use super::dialogs::{self, Picked, Question};
 use crate::{
+    app::model::tree::Tree,
     engine::{Registry, TaskId, Unfinished},
     history::History,
     protocol::manifest::Manifest,
@@ -24,15 +22,15 @@ use crate::{
 };
 
 /// Where the window keeps its files.
-pub(super) struct Stores {
-    pub(super) settings: Store,
-    pub(super) history: Store,
-    pub(super) unfinished: Registry,
+pub(in crate::app) struct Stores {
+    pub(in crate::app) settings: Store,
+    pub(in crate::app) history: Store,
+    pub(in crate::app) unfinished: Registry,
 }
 
 impl Stores {
     /// Those of the person who runs the program.
-    pub(super) fn of_person() -> Self {
+    pub(in crate::app) fn of_person() -> Self {
         let unfinished = Registry::at(Store::unfinished_folder());
         Self { settings: Store::of_settings(), history: Store::of_history(), unfinished }
     }
@@ -43,7 +41,7 @@ const JOBS: usize = 64;
 
 /// Why the clipboard is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Why {
+pub(in crate::app) enum Why {
     /// The person wants to send what is there.
     Paste,
     /// A code may be there that the person is about to type.
@@ -52,7 +50,7 @@ pub(super) enum Why {
 
 /// What was picked is for this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(in crate::app) enum Purpose {
     /// Send it.
     Send,
     /// Add it to a waiting send.
@@ -64,7 +62,7 @@ pub(super) enum Purpose {
 }
 
 /// Something slow.
-pub(super) enum Job {
+pub(in crate::app) enum Job {
     SaveSettings(Box<Settings>),
     SaveHistory(History),
     Clipboard(Why),
@@ -96,7 +94,7 @@ pub(super) enum Job {
 }
 
 /// What came of it.
-pub(super) enum Outcome {
+pub(in crate::app) enum Outcome {
     NotSaved(SaveError),
     Clipboard {
         why: Why,
@@ -131,7 +129,7 @@ pub(super) enum Outcome {
 }
 
 /// The thread's handle.
-pub(super) struct Desk {
+pub(in crate::app) struct Desk {
     jobs: Option<SyncSender<Job>>,
     outcomes: Receiver<Outcome>,
     reply: Reply,
@@ -154,7 +152,10 @@ impl Reply {
 
 impl Desk {
     /// Starts the thread, which keeps files in `stores`; `wake` is called after each outcome.
-    pub(super) fn start(stores: Stores, wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+    pub(in crate::app) fn start(
+        stores: Stores,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
         let (jobs, inbox) = sync_channel(JOBS);
         let (outbox, outcomes) = channel();
         let reply = Reply { outcomes: outbox, wake: Arc::new(wake) };
@@ -164,7 +165,7 @@ impl Desk {
     }
 
     /// Hands in a job; never waits.
-    pub(super) fn ask(&self, job: Job) {
+    pub(in crate::app) fn ask(&self, job: Job) {
         if let Some(jobs) = &self.jobs {
             // Full only if the disk hangs; what is lost then is asked for again by hand.
             let _ = jobs.try_send(job);
@@ -172,7 +173,13 @@ impl Desk {
     }
 
     /// Asks the person for files or a folder.
-    pub(super) fn pick(&self, question: Question, title: String, start: Option<PathBuf>, purpose: Purpose) {
+    pub(in crate::app) fn pick(
+        &self,
+        question: Question,
+        title: String,
+        start: Option<PathBuf>,
+        purpose: Purpose,
+    ) {
         let reply = self.reply.clone();
         let asked =
             dialogs::ask(question, title, start, move |picked| reply.send(Outcome::Picked(purpose, picked)));
@@ -182,7 +189,7 @@ impl Desk {
     }
 
     /// The next outcome, if there is one.
-    pub(super) fn next(&self) -> Option<Outcome> {
+    pub(in crate::app) fn next(&self) -> Option<Outcome> {
         self.outcomes.try_recv().ok()
     }
 }

@@ -10,10 +10,12 @@ use tokio::sync::watch;
 use super::*;
 use crate::{
     app::{
-        action::{Resume, SheetAction},
-        card::{Lost, Trouble},
+        model::{
+            action::{Resume, SheetAction},
+            card::{Lost, Trouble},
+            tree::Tick,
+        },
         tests::made_up::{self, code, code_of, failed, manifest, offer, progress, relay},
-        tree::Tick,
     },
     engine::{Connection, Notice, OnConflict, Paused, Phase, Progress, RelayCheck, Report, Stall, WaitsFor},
     protocol::peer::Withdrawal,
