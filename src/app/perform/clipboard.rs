@@ -1,0 +1,73 @@
+//! What goes onto the clipboard, and what comes from it.
+
+use std::{path::PathBuf, time::Instant};
+
+use eframe::egui::Context;
+
+use crate::{
+    app::{
+        explain,
+        model::{
+            action::Copied,
+            card::{Origin, SAYS_COPIED},
+            tone::Tone,
+        },
+        window::Window,
+    },
+    code,
+    engine::TaskId,
+};
+
+impl Window {
+    pub(super) fn copy(&mut self, ctx: &Context, id: TaskId, what: Copied) {
+        let Some(card) = self.state.cards.iter_mut().find(|card| card.id == id) else { return };
+        let text = match what {
+            Copied::Code => card.code.as_ref().map(ToString::to_string),
+            Copied::Link => card.invites().first().map(ToString::to_string),
+            Copied::Text => card.text.clone(),
+            Copied::Report => Some(explain::report(&self.words, card)),
+        };
+        if let Some(text) = text {
+            // What this window put there need not be offered to it.
+            self.last_offered = Some(text.clone());
+            ctx.copy_text(text);
+            card.copied = Some((what, Instant::now()));
+            ctx.request_repaint_after(SAYS_COPIED);
+        }
+    }
+
+    pub(super) fn paste(&mut self, files: Vec<PathBuf>, text: Option<String>) {
+        if !files.is_empty() {
+            return self.arrive(files, None);
+        }
+        match text.filter(|text| !text.trim().is_empty()) {
+            None => self.state.tell(Tone::Plain, self.words.say("nothing-to-paste")),
+            // Also an own one: nobody wants to send it, and somebody may try things out alone.
+            Some(text) if is_listed_code(&text) => {
+                self.state.field.set(text.trim().to_owned());
+            }
+            Some(text) => self.send(Origin::Text(text), None),
+        }
+    }
+
+    /// Offers a code that was found on the clipboard, once, unless it is one of this window's own or taken already.
+    pub(super) fn look_for_code(&mut self, text: Option<String>) {
+        let Some(text) = text.map(|text| text.trim().to_owned()) else { return };
+        let is_known = self.state.is_own_code(&text) || self.state.has_taken_code(&text);
+        let is_new = self.last_offered.as_ref() != Some(&text) && !is_known;
+        let is_typed = !self.state.field.text.is_empty();
+        if is_new && !is_typed && is_listed_code(&text) {
+            self.last_offered = Some(text.clone());
+            self.state.offered_code = Some(text);
+        }
+    }
+}
+
+/// Whether a text is a code of listed words, or an invite link. Any four words may be an own code; those are not guessed at.
+fn is_listed_code(text: &str) -> bool {
+    text.len() <= 512
+        && code::parse_any(text).is_ok_and(|invite| {
+            invite.code().is_listed()
+                && (text.trim().starts_with(code::SCHEME) || text.split_whitespace().count() <= 6)
+        })
+}

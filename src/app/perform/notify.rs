@@ -1,0 +1,32 @@
+//! Tells a person who looks elsewhere.
+
+use eframe::egui::{Context, UserAttentionType, ViewportCommand};
+
+use crate::{
+    app::{desktop::desk::Job, explain, model::card::End, window::Window},
+    engine::TaskId,
+};
+
+impl Window {
+    /// Notifies, and asks for attention, while the window is in the background.
+    pub(super) fn tell_elsewhere(&mut self, ctx: &Context, id: TaskId, key: &str) {
+        let is_here = ctx.input(|input| input.viewport().focused.unwrap_or(true));
+        if is_here || !self.state.settings.notifications {
+            return;
+        }
+        let Some(card) = self.state.cards.iter().find(|card| card.id == id) else { return };
+        let title = match card.end {
+            Some(_) => self.words.tell(key, &[("name", explain::name(&self.words, card).into())]),
+            None => explain::offered(&self.words, card),
+        };
+        let body = match &card.end {
+            Some(End::Done(report)) => explain::done(&self.words, card, report).0,
+            Some(End::Failed(error)) => {
+                explain::error(&self.words, error, explain::standpoint(card)).happened
+            }
+            None => self.words.say("notify-asked-body"),
+        };
+        self.desk.ask(Job::Notify { title, body });
+        ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Informational));
+    }
+}

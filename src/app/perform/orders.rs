@@ -1,0 +1,183 @@
+//! What the engine is told to do: send, receive, answer.
+
+use std::path::PathBuf;
+
+use eframe::egui::Context;
+
+use crate::{
+    app::{
+        desktop::arrival::Arrival,
+        model::{
+            action::{Action, Resume},
+            card::{Bond, Direction, Origin},
+            code_field::Reading,
+            tone::Tone,
+        },
+        window::Window,
+    },
+    code::CodePhrase,
+    engine::{
+        Answer, CodeChoice, Command, DEFAULT_ITERATIONS, Output, PATIENCE, PathMode, ReceiveOrder,
+        RelayChoice, SendOrder, TaskId, What,
+    },
+    net::client::RelayAddress,
+    settings::Relay,
+};
+
+impl Window {
+    /// Hands the engine a command. It refuses only when it is overwhelmed or gone.
+    pub(super) fn command(&mut self, command: Command) -> bool {
+        let is_taken = self.engine.command(command).is_ok();
+        if !is_taken {
+            self.state.tell(Tone::Bad, self.words.say("engine-busy"));
+        }
+        is_taken
+    }
+
+    /// What came with a start of the program: files are sent, a code waits in its field for a word from the person.
+    pub(in crate::app) fn arrived(&mut self, ctx: &Context, arrival: Arrival) {
+        let (paths, invite) = arrival.into_parts();
+        self.arrive(paths, None);
+        if let Some(invite) = invite {
+            self.perform(ctx, Action::FillCode(invite.to_string()));
+        }
+    }
+
+    /// Files that come with a start of the program, a drop, a paste or a dialog.
+    pub(in crate::app) fn arrive(&mut self, paths: Vec<PathBuf>, onto: Option<TaskId>) {
+        if paths.is_empty() {
+            return;
+        }
+        let card = self.state.cards.iter().find(|card| Some(card.id) == onto);
+        match card {
+            Some(card) if self.state.takes_additions(card) => {
+                self.command(Command::Add(card.id, paths));
+            }
+            Some(card) if card.takes_more() => self.send_after(card.id, paths),
+            _ => self.send_paths(paths),
+        }
+    }
+
+    pub(super) fn send_paths(&mut self, paths: Vec<PathBuf>) {
+        self.send(Origin::Paths(paths), None);
+    }
+
+    /// Offers more to the receiver of a send that runs.
+    pub(in crate::app) fn send_after(&mut self, id: TaskId, paths: Vec<PathBuf>) {
+        self.send(Origin::Paths(paths), Some(id));
+    }
+
+    pub(super) fn send(&mut self, origin: Origin, after: Option<TaskId>) {
+        let what = match &origin {
+            Origin::Paths(paths) => What::Paths(paths.clone()),
+            Origin::Text(text) => What::Text(text.clone()),
+            Origin::Code { .. } | Origin::Invitation => return,
+        };
+        let settings = &self.state.settings;
+        let order = SendOrder {
+            what,
+            code: CodeChoice::Drawn { words: usize::from(settings.code_words) },
+            relays: settings.relays.iter().map(choice).collect(),
+            path_mode: settings.path_mode,
+            entrance: settings.entrance(),
+            lanes: settings.lanes,
+            bytes_per_sec: settings.bytes_per_sec,
+            patience: PATIENCE,
+            iterations: DEFAULT_ITERATIONS,
+            after,
+            receivers: if after.is_some() { 1 } else { settings.receivers },
+        };
+        let (id, receivers) = (self.engine.new_id(), order.receivers);
+        if self.command(Command::Send(id, Box::new(order))) {
+            self.state.add(id, Direction::Sending, origin);
+            self.change(id, |card| {
+                (card.bond, card.receivers) = (after.map(Bond::After), receivers);
+                card.folds.wants_focus = true;
+            });
+        }
+    }
+
+    pub(super) fn receive(&mut self) {
+        let Reading::Code(invite) = self.state.field.read() else { return };
+        let (code, server) = invite.into_parts();
+        let server = server.and_then(|server| server.parse().ok());
+        self.receive_with(code, server);
+    }
+
+    /// Receives under a code, through the relay that its invite link named or else those of the list.
+    pub(super) fn receive_with(&mut self, code: CodePhrase, server: Option<RelayAddress>) {
+        let settings = &self.state.settings;
+        let relays: Vec<RelayChoice> = if let Some(server) = &server {
+            let password = settings.password_for(server).map(str::to_owned);
+            vec![RelayChoice { address: server.clone(), password }]
+        } else {
+            let own = self.own_relay(&code).map(|address| RelayChoice { address, password: None });
+            own.into_iter().chain(settings.relays.iter().map(choice)).collect()
+        };
+        if relays.is_empty() && settings.path_mode == PathMode::RelayOnly {
+            return self.state.tell(Tone::Warning, self.words.say("receive-needs-relay"));
+        }
+        // Until it is known on which of them the sender is.
+        let likeliest = relays.first().map(|relay| relay.address.clone());
+        // What is to be gone on with is found where it is.
+        let resume = &self.state.unfinished.resume;
+        let folder = resume.as_ref().map_or(self.state.save_folder.as_path(), Resume::folder);
+        let order = self.receive_order(code.clone(), relays, folder.to_owned());
+        let id = self.engine.new_id();
+        if self.command(Command::Receive(id, Box::new(order))) {
+            self.state.add(id, Direction::Receiving, Origin::Code { code, server });
+            let resume = self.state.unfinished.resume.take();
+            self.change(id, |card| {
+                card.resume = resume;
+                card.relay = likeliest;
+                card.folds.wants_focus = true;
+            });
+            self.state.field.set(String::new());
+            self.state.offered_code = None;
+        }
+    }
+
+    /// Looks for what the sender of a transfer has besides. It is offered like anything else, and goes to the same folder.
+    pub(super) fn follow(&mut self, from: TaskId, code: CodePhrase, relay: RelayChoice) {
+        let folder = self.state.card(from).and_then(|card| card.folder.clone());
+        let folder = folder.unwrap_or_else(|| self.state.save_folder.clone());
+        // Where the two met already is no question of the setting.
+        let order = self.receive_order(code, vec![relay], folder);
+        let id = self.engine.new_id();
+        if self.command(Command::Receive(id, Box::new(order))) {
+            self.state.add(id, Direction::Receiving, Origin::Invitation);
+        }
+    }
+
+    fn receive_order(&self, code: CodePhrase, relays: Vec<RelayChoice>, folder: PathBuf) -> ReceiveOrder {
+        let settings = &self.state.settings;
+        ReceiveOrder {
+            code,
+            relays,
+            output: Output::Folder(folder),
+            lanes: settings.lanes,
+            patience: PATIENCE,
+            path_mode: settings.path_mode,
+            entrance: settings.entrance(),
+            unfinished: self.unfinished.clone(),
+        }
+    }
+
+    /// The relay on this very machine under which a code of this window waits: somebody tries things out alone.
+    fn own_relay(&self, code: &CodePhrase) -> Option<RelayAddress> {
+        let card = self.state.cards.iter().find(|card| card.code.as_ref() == Some(code))?;
+        card.only_here()?.first().cloned()
+    }
+
+    pub(super) fn answer(&mut self, id: TaskId, is_yes: bool) {
+        let Some(sheet) = self.state.card(id).and_then(|card| card.sheet.as_mut()) else { return };
+        let answer = if is_yes { Answer::Accept(sheet.choices()) } else { Answer::Decline };
+        sheet.is_answered = true;
+        self.command(Command::Answer(id, answer));
+    }
+}
+
+/// A relay of the settings, with its password.
+fn choice(relay: &Relay) -> RelayChoice {
+    RelayChoice { address: relay.address.clone(), password: relay.password.clone() }
+}

@@ -1,0 +1,88 @@
+//! What the desk has done, and what follows from it.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use eframe::egui::{Context, Pos2, ViewportCommand};
+
+use crate::{
+    app::{
+        desktop::{
+            desk::{Outcome, Purpose, Why},
+            dialogs::Picked,
+        },
+        explain,
+        model::tone::Tone,
+        window::Window,
+    },
+    engine::Command,
+};
+
+/// Windows and macOS say nothing of the pointer while files are held over a window; it shows itself once they are dropped.
+const LATE_POINTER: Duration = Duration::from_millis(250);
+
+impl Window {
+    /// What the desk has done.
+    pub(in crate::app) fn outcome(&mut self, ctx: &Context, outcome: Outcome) {
+        match outcome {
+            Outcome::NotSaved(error) => {
+                let text = explain::unsaved(&self.words, &error);
+                self.state.tell(Tone::Bad, text);
+            }
+            Outcome::Clipboard { why: Why::Paste, files, text } => self.paste(files, text),
+            Outcome::Clipboard { why: Why::Look, text, .. } => self.look_for_code(text),
+            Outcome::Tree(id, tree) => self.state.built(id, tree),
+            Outcome::Unfinished { list, gone } => self.state.listed(list, &gone),
+            Outcome::Discarded { name, discarded } => self.discarded(name, discarded),
+            Outcome::NotOpened { path, is_there } => {
+                let text = explain::not_opened(&self.words, &path, is_there);
+                self.state.tell(Tone::Warning, text);
+            }
+            Outcome::Picked(_, Picked::NoDialog) => {
+                self.state.tell(Tone::Warning, self.words.say("no-file-dialog"));
+            }
+            Outcome::Picked(purpose, Picked::Paths(paths)) => self.picked(purpose, paths),
+            #[cfg(all(unix, not(target_os = "macos")))]
+            Outcome::Called => {
+                ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
+                ctx.send_viewport_cmd(ViewportCommand::Focus);
+            }
+            Outcome::Dropped { paths, at: Some((x, y)) } => {
+                let scale = ctx.pixels_per_point();
+                let corner = ctx.input(|input| input.viewport().inner_rect.map(|rect| rect.min));
+                let onto = corner
+                    .and_then(|corner| self.card_at(Pos2::new(x / scale - corner.x, y / scale - corner.y)));
+                self.arrive(paths, onto);
+            }
+            Outcome::Dropped { paths, at: None } => {
+                let earlier = self.late_drop.replace((paths, Instant::now() + LATE_POINTER));
+                if let Some((paths, _)) = earlier {
+                    self.arrive(paths, None);
+                }
+                ctx.request_repaint();
+            }
+        }
+    }
+
+    fn picked(&mut self, purpose: Purpose, paths: Vec<PathBuf>) {
+        let first = paths.first().cloned();
+        match (purpose, first) {
+            (_, None) => {}
+            (Purpose::Send, _) => self.arrive(paths, None),
+            (Purpose::Add(id), _) => self.arrive(paths, Some(id)),
+            (Purpose::SaveOffer(id), Some(folder)) => {
+                if let Some(sheet) = self.state.card(id).and_then(|card| card.sheet.as_mut()) {
+                    (sheet.is_looking, sheet.unusable) = (true, None);
+                    self.command(Command::Look(id, folder));
+                }
+            }
+            (Purpose::SaveAlways, Some(folder)) => {
+                self.state.save_folder.clone_from(&folder);
+                self.state.settings.save_folder = Some(folder);
+                self.save_settings();
+            }
+        }
+    }
+}
