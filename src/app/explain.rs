@@ -11,7 +11,8 @@ use fluent_bundle::FluentValue;
 
 use super::{
     model::{
-        card::{Bond, Card, Direction, End, Lost, Standstill},
+        card::{Bond, Card, Direction, End},
+        standing::{Lost, Standstill},
         tone::Tone,
     },
     words::Words,

@@ -6,6 +6,8 @@ pub(super) mod card;
 pub(super) mod code_field;
 pub(super) mod meter;
 pub(super) mod settings_form;
+pub(super) mod sheet;
+pub(super) mod standing;
 pub(super) mod state;
 pub(super) mod tone;
 pub(super) mod tree;

@@ -17,8 +17,8 @@ use super::{
     },
     model::{
         action::{Action, Dialog},
-        card::{Card, Origin},
-        state::{self, Effect},
+        card::{Card, End, Origin},
+        state::Effect,
     },
     views::receive,
     window::Window,
@@ -115,7 +115,7 @@ impl Window {
             }
             Effect::TellEnded(id) => {
                 let is_whole =
-                    self.state.card(id).and_then(|card| card.end.as_ref()).is_some_and(state::is_whole);
+                    self.state.card(id).and_then(|card| card.end.as_ref()).is_some_and(End::is_whole);
                 self.tell_elsewhere(ctx, id, if is_whole { "notify-done" } else { "notify-trouble" });
             }
             Effect::Begin(id) => {

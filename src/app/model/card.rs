@@ -1,7 +1,6 @@
 //! One transfer as the window knows it. Pure: it is changed by events and by what the person does, and draws nothing.
 
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -10,16 +9,13 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    action::{Copied, Resume, SheetAction},
+    action::{Copied, Resume},
     meter::Meter,
-    tree::Tree,
+    sheet::Sheet,
 };
 use crate::{
     code::{CodePhrase, Invite},
-    engine::{
-        Choices, Connection, Here, NotAdded, Notice, Offer, OnConflict, Paused, Phase, Progress, Report,
-        Stall, TaskId, TransferError, WaitsFor,
-    },
+    engine::{Connection, NotAdded, Notice, Progress, Report, TaskId, TransferError},
     net::client::RelayAddress,
     protocol::{
         manifest::{Manifest, OfferKind},
@@ -78,152 +74,19 @@ pub(in crate::app) enum Trouble {
     NotAdded { paths: Vec<PathBuf>, reason: NotAdded },
 }
 
-/// As many repaired names are shown.
-pub(in crate::app) const FEW_REPAIRED: usize = 5;
-
-/// The offer that waits for an answer.
-pub(in crate::app) struct Sheet {
-    /// What is offered, held against the folder.
-    pub(in crate::app) offer: Arc<Offer>,
-    /// Its entries; `None` while it is being built.
-    pub(in crate::app) tree: Option<Tree>,
-    /// The search field's text.
-    pub(in crate::app) search: String,
-    /// What happens to names that are taken.
-    pub(in crate::app) on_conflict: OnConflict,
-    /// Entries for which something else was chosen.
-    pub(in crate::app) exceptions: HashMap<u32, OnConflict>,
-    /// Why another folder can't be used.
-    pub(in crate::app) unusable: Option<TransferError>,
-    /// What is there already and the same, and need not come.
-    pub(in crate::app) here: Here,
-    /// The conflicts, by entry.
-    pub(in crate::app) conflicts: Vec<u32>,
-    /// Names that this system can't store and what becomes of them: a few, and one more if there are others. Looked for once,
-    /// because an offer may be long.
-    pub(in crate::app) repaired: Vec<(String, String)>,
-    /// Another folder is being looked at.
-    pub(in crate::app) is_looking: bool,
-    /// The answer is given.
-    pub(in crate::app) is_answered: bool,
-}
-
-impl Sheet {
-    fn new(offer: Arc<Offer>) -> Self {
-        let repaired = offer.repaired().take(FEW_REPAIRED + 1);
-        let mut sheet = Self {
-            here: offer.here.clone(),
-            repaired: repaired.map(|(theirs, here)| (theirs.to_owned(), here.to_owned())).collect(),
-            offer,
-            tree: None,
-            search: String::new(),
-            on_conflict: OnConflict::KeepBoth,
-            exceptions: HashMap::new(),
-            unusable: None,
-            conflicts: Vec::new(),
-            is_looking: false,
-            is_answered: false,
-        };
-        sheet.sort_out();
-        sheet
-    }
-
-    /// The offer's tree is built.
-    pub(in crate::app) fn built(&mut self, tree: Tree) {
-        self.tree = Some(tree);
-        self.sort_out();
-    }
-
-    /// More is known of what is there already.
-    fn learn(&mut self, here: Here) {
-        self.here = here;
-        self.sort_out();
-    }
-
-    /// Tells what is there already from names that are taken. A word of the person's for a single one goes before.
-    fn sort_out(&mut self) {
-        let stays = |entry: u32| self.here.contains(entry as usize) && !self.exceptions.contains_key(&entry);
-        let targets = (0..).zip(&self.offer.targets);
-        let taken = targets.filter(|(entry, target)| target.conflicts && !stays(*entry));
-        self.conflicts = taken.map(|(entry, _)| entry).collect();
-        if let Some(tree) = &mut self.tree {
-            tree.mark_here(stays);
-        }
-    }
-
-    /// Takes a change of the person's.
-    pub(in crate::app) fn perform(&mut self, action: SheetAction) {
-        let is_for_all = matches!(action, SheetAction::OnConflict(_));
-        match (action, &mut self.tree) {
-            (SheetAction::Tick(node, is_ticked), Some(tree)) => tree.set_tick(node, is_ticked),
-            (SheetAction::TickAll(is_ticked), Some(tree)) => tree.set_all(is_ticked),
-            (SheetAction::Open(node), Some(tree)) => tree.toggle_open(node),
-            (SheetAction::Search(text), Some(tree)) => {
-                tree.search(&text);
-                self.search = text;
-            }
-            (SheetAction::OnConflict(policy), _) => {
-                self.on_conflict = policy;
-                self.exceptions.clear();
-            }
-            (SheetAction::Exception(entry, policy), _) => {
-                self.exceptions.insert(entry, policy);
-            }
-            (_, None) => {}
-        }
-        if is_for_all {
-            self.sort_out();
-        }
-    }
-
-    /// What the person chose.
-    pub(in crate::app) fn choices(&self) -> Choices {
-        Choices {
-            resumes: true,
-            folder: self.offer.folder.clone(),
-            unwanted: self.tree.as_ref().map(Tree::unwanted).unwrap_or_default(),
-            on_conflict: self.on_conflict,
-            exceptions: self.exceptions.clone(),
-        }
-    }
-
-    /// What happens to the name of an entry if it is taken.
-    pub(in crate::app) fn policy(&self, entry: u32) -> OnConflict {
-        self.exceptions.get(&entry).copied().unwrap_or(self.on_conflict)
-    }
-
-    /// Bytes that accepting now would bring.
-    pub(in crate::app) fn wanted_bytes(&self) -> u64 {
-        let all = || self.offer.manifest.bytes().saturating_sub(self.here.bytes());
-        self.tree.as_ref().map_or_else(all, Tree::wanted_bytes)
-    }
-
-    /// Files that are ticked and there already, and their bytes.
-    pub(in crate::app) fn here(&self) -> (u64, u64) {
-        self.tree.as_ref().map_or_else(|| (self.here.files(), self.here.bytes()), Tree::here)
-    }
-
-    /// Whether the disk has room for what is ticked.
-    pub(in crate::app) fn fits(&self) -> bool {
-        let needed = self.wanted_bytes().saturating_sub(self.offer.resumable);
-        self.offer.free.is_none_or(|free| needed <= free)
-    }
-
-    /// Whether Accept makes sense now.
-    pub(in crate::app) fn can_accept(&self) -> bool {
-        !self.is_looking
-            && self.offer.unusable.is_none()
-            && self.fits()
-            && self.tree.as_ref().is_some_and(Tree::wants_anything)
-    }
-}
-
 /// How a transfer ended.
 pub(in crate::app) enum End {
     /// With everything, or nearly everything, in place.
     Done(Report),
     /// Early.
     Failed(TransferError),
+}
+
+impl End {
+    /// Whether everything is in place.
+    pub(in crate::app) fn is_whole(&self) -> bool {
+        matches!(self, Self::Done(report) if report.missing == 0)
+    }
 }
 
 /// Parts of a card that are opened and closed by the person.
@@ -240,26 +103,6 @@ pub(in crate::app) struct Folds {
     pub(in crate::app) troubles: bool,
     /// The card is new or asks something: its first control takes the keyboard.
     pub(in crate::app) wants_focus: bool,
-}
-
-/// What a transfer waits for that has begun, or is about to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) enum Standstill {
-    /// For a person.
-    Paused(Paused),
-    /// For the connection, which was lost so long ago.
-    Lost(Lost, Duration),
-    /// For room on the receiver's disk.
-    NoRoom,
-    /// For something else, and nothing has come for so long.
-    Stalled(WaitsFor, Duration),
-}
-
-/// What is being looked for again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) enum Lost {
-    Relay,
-    Peer,
 }
 
 /// One transfer.
@@ -425,16 +268,13 @@ impl Card {
             Notice::Offer(offer) => {
                 self.know(Arc::clone(&offer.manifest));
                 self.folder.clone_from(&offer.folder);
-                // Another folder was looked at: the conflicts are new, the rest stays.
-                let Some(Sheet { tree, search, on_conflict, offer: before, .. }) = self.sheet.take() else {
+                let Some(before) = self.sheet.take() else {
                     self.sheet = Some(Sheet::new(offer));
                     return News::Asked;
                 };
                 // The button that had it is gone.
-                self.folds.wants_focus |= before.unusable.is_some();
-                let mut sheet = Sheet { tree, search, on_conflict, ..Sheet::new(offer) };
-                sheet.sort_out();
-                self.sheet = Some(sheet);
+                self.folds.wants_focus |= before.offer.unusable.is_some();
+                self.sheet = Some(before.held_against(offer));
             }
             Notice::Here(here) => {
                 if let Some(sheet) = &mut self.sheet {
@@ -479,84 +319,12 @@ impl Card {
         });
     }
 
-    /// Whether a sender still waits for somebody to come, so that things can be added.
-    pub(in crate::app) fn is_waiting(&self) -> bool {
-        self.end.is_none()
-            && self.direction == Direction::Sending
-            && matches!(self.progress.phase, Phase::Connecting | Phase::WaitingForPeer)
-    }
-
-    /// Whether more can be offered to the same receiver: a sender has met it, and the two are connected.
-    pub(in crate::app) fn takes_more(&self) -> bool {
-        let has_met = !matches!(
-            self.progress.phase,
-            Phase::Connecting | Phase::WaitingForPeer | Phase::Handshake | Phase::Retired | Phase::Branches
-        );
-        self.direction == Direction::Sending
-            && self.end.is_none()
-            && has_met
-            && !self.is_cancelling
-            && self.progress.connection == Connection::Up
-    }
-
     /// The send whose transfer with one receiver this is.
     pub(in crate::app) fn branch_of(&self) -> Option<TaskId> {
         match self.bond? {
             Bond::Branch { of, .. } => Some(of),
             Bond::After(_) => None,
         }
-    }
-
-    /// Whether the transfer has begun and is not over, at rest or not.
-    pub(in crate::app) fn is_under_way(&self) -> bool {
-        let phase = self.progress.phase;
-        self.end.is_none()
-            && matches!(phase, Phase::OpeningLanes | Phase::Moving | Phase::Storing | Phase::Repairing)
-    }
-
-    /// Whether bytes move, or are about to, or are being put in place.
-    pub(in crate::app) fn is_moving(&self) -> bool {
-        self.is_under_way() && self.paused().is_none() && self.lost_since.is_none()
-    }
-
-    /// Whether a pause would change anything: what has arrived is put in place all the same.
-    pub(in crate::app) fn can_pause(&self) -> bool {
-        self.is_under_way() && self.progress.phase != Phase::Storing && !self.is_cancelling
-    }
-
-    /// Who lets the transfer rest, if anybody does.
-    pub(in crate::app) fn paused(&self) -> Option<Paused> {
-        let paused = self.progress.paused;
-        (self.can_pause() && (paused.here || paused.there)).then_some(paused)
-    }
-
-    /// How long the connection is lost.
-    pub(in crate::app) fn lost(&self, now: Instant) -> Option<(Lost, Duration)> {
-        let lost = match self.progress.connection {
-            _ if self.end.is_some() => return None,
-            Connection::Up => return None,
-            Connection::LookingForRelay => Lost::Relay,
-            Connection::LookingForPeer => Lost::Peer,
-        };
-        Some((lost, now.saturating_duration_since(self.lost_since?)))
-    }
-
-    /// Why nothing goes on, if this is worth a word: of several reasons the one that comes first for a person.
-    pub(in crate::app) fn standstill(&self, now: Instant) -> Option<Standstill> {
-        if self.is_cancelling {
-            return None;
-        }
-        if let Some(paused) = self.paused() {
-            return Some(Standstill::Paused(paused));
-        }
-        if let Some((lost, since)) = self.lost(now) {
-            return Some(Standstill::Lost(lost, since));
-        }
-        if self.is_moving() && self.progress.lacks_room {
-            return Some(Standstill::NoRoom);
-        }
-        let Stall { waits_for, since } = self.progress.stall.filter(|_| self.end.is_none())?;
-        Some(Standstill::Stalled(waits_for, now.saturating_duration_since(since)))
     }
 
     /// Whether an offer waits for an answer.

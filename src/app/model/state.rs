@@ -10,9 +10,11 @@ use std::{
 
 use super::{
     action::{Action, BannerId, Dialog},
-    card::{Bond, Card, Direction, End, News, Origin, Sheet, Standstill},
+    card::{Bond, Card, Direction, News, Origin},
     code_field::CodeField,
     settings_form::SettingsForm,
+    sheet::Sheet,
+    standing::Standstill,
     tone::Tone,
     tree::Tree,
     unfinished::UnfinishedList,
@@ -359,11 +361,6 @@ impl State {
     pub(in crate::app) fn has_ended(&self) -> bool {
         self.cards.iter().any(|card| card.end.is_some() && card.branch_of().is_none())
     }
-}
-
-/// Whether a transfer ended with everything in place.
-pub(in crate::app) fn is_whole(end: &End) -> bool {
-    matches!(end, End::Done(report) if report.missing == 0)
 }
 
 #[cfg(test)]

@@ -318,7 +318,7 @@ fn what_an_interrupted_transfer_left_is_told_and_needs_no_room() {
     let told = screen.words().tell("here-already", &[("size", size.into())]);
     assert!(screen.shows(&told), "{:#?}", screen.texts());
     screen.until_card("the tree", |card| {
-        card.sheet.as_ref().is_some_and(crate::app::model::card::Sheet::can_accept)
+        card.sheet.as_ref().is_some_and(crate::app::model::sheet::Sheet::can_accept)
     });
 }
 

@@ -11,7 +11,10 @@ use super::{
 use crate::{
     app::{
         explain,
-        model::card::{Direction, Lost, Standstill},
+        model::{
+            card::Direction,
+            standing::{Lost, Standstill},
+        },
     },
     engine::{Connection, Notice, Paused, Phase, Progress, TaskId},
 };

@@ -8,10 +8,7 @@ use super::{Screen, both};
 use crate::{
     app::{
         desktop::desk::{Outcome, Why},
-        model::{
-            card::{Card, Direction, End},
-            state,
-        },
+        model::card::{Card, Direction, End},
     },
     code::words,
     engine::{Command, Engine, Event, Phase, RelayConfig, TransferError},
@@ -80,7 +77,7 @@ fn done(one: &mut Screen, other: &mut Screen) {
     let is_done = |screen: &mut Screen| first(screen, |card| card.end.is_some());
     both(one, other, "the end", |one, other| is_done(one) && is_done(other));
     for screen in [one, other] {
-        assert!(screen.card().end.as_ref().is_some_and(state::is_whole), "{:#?}", screen.texts());
+        assert!(screen.card().end.as_ref().is_some_and(End::is_whole), "{:#?}", screen.texts());
     }
 }
 

@@ -7,7 +7,8 @@ use crate::app::{
     explain,
     model::{
         action::Action,
-        card::{Bond, Card, End, Standstill},
+        card::{Bond, Card, End},
+        standing::Standstill,
         state::State,
         tone::Tone,
     },

@@ -16,7 +16,8 @@ use crate::{
         explain,
         model::{
             action::{Action, SheetAction},
-            card::{Card, FEW_REPAIRED, Sheet},
+            card::Card,
+            sheet::{FEW_REPAIRED, Sheet},
             tone::Tone,
             tree::{Tick, Tree},
         },

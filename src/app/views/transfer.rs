@@ -10,7 +10,8 @@ use crate::{
         explain,
         model::{
             action::{Action, Copied, Dialog, Resume},
-            card::{Card, Direction, End, Origin, Standstill},
+            card::{Card, Direction, End, Origin},
+            standing::Standstill,
             tone::Tone,
         },
         theme::{self, Weight, palette, size, space},

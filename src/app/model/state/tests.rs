@@ -12,7 +12,8 @@ use crate::{
     app::{
         model::{
             action::{Resume, SheetAction},
-            card::{Lost, Trouble},
+            card::{End, Trouble},
+            standing::Lost,
             tree::Tick,
         },
         tests::made_up::{self, code, code_of, failed, manifest, offer, progress, relay},
@@ -126,7 +127,7 @@ fn a_send_lives_from_its_code_to_its_report() {
     assert_eq!(told.apply(Event::Ended(ID, Ok(report))), ["finish", "tell ended"]);
     // The last snapshot counts, even if no frame came between.
     assert_eq!(told.card().progress.bytes, 100);
-    assert!(told.card().end.as_ref().is_some_and(is_whole));
+    assert!(told.card().end.as_ref().is_some_and(End::is_whole));
     assert!(told.state.has_ended() && !told.state.is_moving());
     assert_eq!(told.state.fraction(), None);
 }
@@ -148,7 +149,7 @@ fn a_receive_asks_once_and_then_moves() {
     assert!(told.state.is_moving());
     let report = Report { stored: 1, missing: 1, bytes: 10, ..Report::default() };
     assert_eq!(told.apply(Event::Ended(ID, Ok(report))), ["finish", "tell ended"]);
-    assert!(!told.card().end.as_ref().is_some_and(is_whole));
+    assert!(!told.card().end.as_ref().is_some_and(End::is_whole));
 }
 
 #[test]
