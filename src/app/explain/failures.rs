@@ -10,6 +10,7 @@ use crate::{
         model::card::{Card, Direction},
         words::{Words, shown_path},
     },
+    code::CodeError,
     engine::{NotAdded, RelayClientError, TransferError},
     protocol::{
         VERSION,
@@ -80,6 +81,19 @@ impl Standpoint {
             Direction::Sending => sending,
             Direction::Receiving => receiving,
         }
+    }
+}
+
+/// Why a typed code is none.
+pub(in crate::app) fn code(words: &Words, error: &CodeError) -> String {
+    match error {
+        CodeError::TooFewParts { found } => words.tell("code-too-short", &[("found", (*found).into())]),
+        CodeError::Unknown { word, .. } => {
+            words.tell("code-unknown-word", &[("word", Shown(&word.to_string()).to_string().into())])
+        }
+        CodeError::SeveralCodes => words.say("code-several"),
+        CodeError::BadLink | CodeError::BadServer { .. } => words.say("code-bad-link"),
+        _ => words.say("code-none"),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{io, path::Path};
 
-use super::failures::disk;
+use super::failures::{code, disk};
 use crate::{
     app::{
         desktop::{
@@ -153,7 +153,7 @@ fn arguments(words: &Words, error: &ArrivalError) -> String {
     match error {
         ArrivalError::Neither { argument, .. } => named("arrival-neither", argument),
         ArrivalError::Missing { argument } => named("arrival-missing", argument),
-        ArrivalError::BadCode(error) => super::code(words, error),
+        ArrivalError::BadCode(error) => code(words, error),
         ArrivalError::SeveralCodes => words.say("code-several"),
     }
 }

@@ -1,19 +1,34 @@
 //! Everything that can go wrong is said, in every language, in whole sentences.
 
-use std::{collections::BTreeSet, io, iter::successors, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    io,
+    iter::successors,
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use super::{
+    amounts::duration,
     failures::{misbehaviour, not_added, relay_next, unfit, withdrawal},
     *,
 };
 use crate::{
     app::{
-        model::card::Origin,
+        model::{
+            card::{Card, Direction, Origin},
+            standing::{Lost, Standstill},
+            tone::Tone,
+        },
         tests::made_up::{self, failed, progress},
+        words::Words,
     },
     code as codes,
     code::{CodeError, CodePhrase},
-    engine::{NotAdded, Notice, RelayClientError, RelayError, TaskId, TransferError},
+    engine::{
+        NotAdded, Notice, Paused, Phase, RelayClientError, RelayError, TaskId, TransferError, WaitsFor, Work,
+    },
     protocol::{
         VERSION,
         frame::FrameError,

@@ -403,7 +403,7 @@ fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
                     }
                 }
                 if let Some(reachable) = &host.reachable {
-                    small(ui, &view.say(explain::host_reach(reachable)));
+                    small(ui, &explain::host_reach(view.words, reachable));
                 }
             });
             let text = view.say("set-host-stop");

@@ -1,0 +1,81 @@
+//! How a transfer ended, on its card and in a report.
+
+use std::time::Duration;
+
+use super::{
+    amounts::{amount, duration},
+    failures::{Explained, error, misbehaviour, standpoint},
+    names::{name, trouble},
+    progress::phase,
+};
+use crate::{
+    app::{
+        model::{
+            card::{Card, Direction, End},
+            tone::Tone,
+        },
+        words::Words,
+    },
+    engine::{Report, TransferError},
+};
+
+/// What came of a transfer.
+pub(in crate::app) fn done(words: &Words, card: &Card, report: &Report) -> (String, Tone) {
+    let key = match (card.direction, card.is_text()) {
+        (Direction::Sending, false) => "sent",
+        (Direction::Receiving, false) => "received",
+        (Direction::Sending, true) => "text-sent",
+        (Direction::Receiving, true) => "text-received",
+    };
+    let files = card.accepted.map_or(report.stored, |(files, _)| files.saturating_sub(report.missing));
+    let mut text = words.say(key);
+    if card.receivers > 1 {
+        text = words.tell("sent-to", &[("count", report.receivers.into())]);
+        text = format!("{text} · {}", words.bytes(report.bytes));
+    } else if files == 0 && report.missing == 0 && report.here > 0 {
+        text = words.say(if card.direction == Direction::Sending { "all-there" } else { "all-here" });
+        text = format!("{text} · {}", amount(words, report.here, Some(report.here_bytes)));
+    } else if files == 0 && report.missing > 0 {
+        // All of it is missing.
+        text = words.say(if card.direction == Direction::Sending { "not-sent" } else { "not-received" });
+    } else if !card.is_text() {
+        let time = duration(words, Duration::from_secs(report.seconds.round().max(1.0) as u64));
+        text = format!("{text} · {} · {time}", amount(words, files, Some(report.bytes)));
+    }
+    if files > 0 && report.here > 0 {
+        let key = if card.direction == Direction::Sending { "some-there" } else { "some-here" };
+        text = format!("{text} · {}", words.tell(key, &[("count", report.here.into())]));
+    }
+    if report.missing == 0 {
+        return (text, Tone::Good);
+    }
+    let missing = words.tell("missing", &[("count", report.missing.into())]);
+    (format!("{text} · {missing}"), Tone::Warning)
+}
+
+/// Whether a transfer ended early because the person wanted it to.
+pub(in crate::app) fn is_wish(error: &TransferError) -> bool {
+    matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay)
+}
+
+/// A transfer in a few lines, to be pasted into a mail.
+pub(in crate::app) fn report(words: &Words, card: &Card) -> String {
+    let mut lines = vec![name(words, card)];
+    match &card.end {
+        Some(End::Done(report)) => lines.push(done(words, card, report).0),
+        Some(End::Failed(cause)) => {
+            let Explained { happened, lost, next } = error(words, cause, standpoint(card));
+            lines.extend([happened, lost, next].into_iter().filter(|line| !line.is_empty()));
+            if let TransferError::PeerMisbehaved(way) = cause {
+                lines.push(misbehaviour(words, way));
+            }
+            // For whoever knows the program from inside; it speaks one language there.
+            lines.push(words.tell("report-detail", &[("detail", cause.to_string().into())]));
+        }
+        None => lines.push(phase(words, card)),
+    }
+    let troubles = card.troubles.iter();
+    lines.extend(troubles.map(|one| trouble(words, one)));
+    lines.push(format!("Caiman {}", env!("CARGO_PKG_VERSION")));
+    lines.join("\n")
+}

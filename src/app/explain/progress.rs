@@ -1,0 +1,168 @@
+//! What a transfer does: its phase, how far it has come, the way that its bytes take, and why it stands still.
+
+use std::time::{Duration, Instant};
+
+use fluent_bundle::FluentValue;
+
+use super::amounts::duration;
+use crate::{
+    app::{
+        model::{
+            card::{Bond, Card, Direction},
+            standing::{Lost, Standstill},
+            tone::Tone,
+        },
+        words::Words,
+    },
+    engine::{Paused, Phase, WaitsFor, Work},
+};
+
+/// What a transfer waits for, or does.
+pub(in crate::app) fn phase(words: &Words, card: &Card) -> String {
+    // The other side is asked by itself; nobody has to pass on a code.
+    let is_asked = matches!(card.bond, Some(Bond::After(_)));
+    words.say(match card.progress.phase {
+        _ if card.is_cancelling => "phase-cancelling",
+        Phase::Connecting | Phase::WaitingForPeer if is_asked => "phase-asking",
+        Phase::Connecting | Phase::WaitingForPeer if card.receivers > 1 => "phase-waiting-several",
+        Phase::WaitingForAnswer if card.direction == Direction::Receiving => "phase-answered",
+        Phase::Connecting => "phase-connecting",
+        Phase::WaitingForPeer => "phase-waiting",
+        Phase::Handshake => "phase-handshake",
+        Phase::Listing if card.direction == Direction::Sending => "phase-listing",
+        Phase::Listing => "phase-offer-coming",
+        Phase::WaitingForAnswer => "phase-answer",
+        Phase::OpeningLanes => "phase-lanes",
+        Phase::Moving => "phase-moving",
+        Phase::Storing => "phase-storing",
+        Phase::Repairing => "phase-repairing",
+        Phase::Retired => "phase-retired",
+        Phase::Branches => "phase-branches",
+    })
+}
+
+/// The line below a progress bar.
+pub(in crate::app) fn progress(words: &Words, card: &Card, now: Instant) -> String {
+    match card.standstill(now) {
+        Some(Standstill::Paused(paused)) => {
+            format!("{} · {}", words.say(who_paused(paused)), done_of(words, card))
+        }
+        Some(Standstill::Lost(..)) if card.is_under_way() => done_of(words, card),
+        _ if !card.is_moving() || card.is_cancelling || card.progress.phase != Phase::Moving => {
+            phase(words, card)
+        }
+        _ => match card.meter.time_left(now) {
+            Some(left) if card.progress.total_bytes.is_some() => {
+                let left = words.tell("left", &[("time", duration(words, left).into())]);
+                format!("{} · {left}", done_of(words, card))
+            }
+            _ => done_of(words, card),
+        },
+    }
+}
+
+fn who_paused(paused: Paused) -> &'static str {
+    match (paused.here, paused.there) {
+        (true, true) => "paused-both",
+        (false, true) => "paused-there",
+        (_, false) => "paused-here",
+    }
+}
+
+/// `12.5 MiB of 100 MiB · 12 %`.
+fn done_of(words: &Words, card: &Card) -> String {
+    let done = words.bytes(card.progress.bytes);
+    let Some(total) = card.progress.total_bytes else { return done };
+    let percent = (card.fraction().unwrap_or_default() * 100.0).floor() as u64;
+    let args = [("done", done.into()), ("total", words.bytes(total).into()), ("percent", percent.into())];
+    words.tell("done-of", &args)
+}
+
+/// Why a transfer stands still, and what becomes of it; `None` where the line below the bar says it all.
+pub(in crate::app) fn standstill(
+    words: &Words,
+    card: &Card,
+    standstill: Standstill,
+) -> Option<(Tone, String)> {
+    let (tone, text) = match standstill {
+        Standstill::Paused(Paused { there: false, .. }) => return None,
+        Standstill::Paused(Paused { here: false, .. }) => (Tone::Plain, words.say("paused-there-means")),
+        Standstill::Paused(_) => (Tone::Plain, words.say("paused-both-means")),
+        Standstill::Lost(lost, since) => (Tone::Warning, connection(words, card, lost, since)),
+        Standstill::NoRoom => {
+            let key = match card.direction {
+                Direction::Sending => "no-room-there",
+                Direction::Receiving => "no-room-here",
+            };
+            (Tone::Warning, words.say(key))
+        }
+        Standstill::Stalled(waits_for, since) => (Tone::Warning, stall(words, waits_for, since)),
+    };
+    Some((tone, text))
+}
+
+/// What became of the connection, and how it goes on.
+fn connection(words: &Words, card: &Card, lost: Lost, since: Duration) -> String {
+    let key = match lost {
+        Lost::Relay if card.is_waiting() => "away-code",
+        Lost::Relay => "away-relay",
+        Lost::Peer => "away-peer",
+    };
+    let text = words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())]);
+    match card.direction {
+        // It holds what arrived; under another code that would not be found.
+        Direction::Receiving if card.is_under_way() => format!("{text} {}", words.say("away-new-code")),
+        _ => text,
+    }
+}
+
+/// The connection was lost so long ago, of a transfer that is paused anyway.
+pub(in crate::app) fn lost_while_paused(words: &Words, since: Duration) -> String {
+    let since = Duration::from_secs(since.as_secs());
+    words.tell("away-paused", &[("time", duration(words, since).into())])
+}
+
+/// Why nothing moves, and how it goes on.
+pub(in crate::app) fn stall(words: &Words, waits_for: WaitsFor, since: Duration) -> String {
+    let key = match waits_for {
+        WaitsFor::Here(Work::Disk) => "stall-disk-here",
+        WaitsFor::Here(Work::Hashing) => "stall-hashing-here",
+        WaitsFor::Here(Work::Input) => "stall-input-here",
+        WaitsFor::Here(Work::Output) => "stall-output-here",
+        WaitsFor::Here(Work::Limit) => "stall-limit-here",
+        WaitsFor::There(Work::Disk) => "stall-disk-there",
+        WaitsFor::There(Work::Hashing) => "stall-hashing-there",
+        WaitsFor::There(Work::Input) => "stall-input-there",
+        WaitsFor::There(Work::Output) => "stall-output-there",
+        WaitsFor::There(Work::Limit) => "stall-limit-there",
+        WaitsFor::OtherSide => "stall-other-side",
+        WaitsFor::Relay => "stall-relay",
+        WaitsFor::Network => "stall-network",
+    };
+    words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())])
+}
+
+/// A port for direct connections that could not be had.
+pub(in crate::app) fn refused_port(words: &Words, wished: u16, used: u16) -> String {
+    // A port is a name, not an amount.
+    let args = [("wished", wished.to_string().into()), ("used", used.to_string().into())];
+    words.tell("port-refused", &args)
+}
+
+/// Which way the bytes take.
+pub(in crate::app) fn path(words: &Words, card: &Card) -> String {
+    let lanes: FluentValue<'_> = card.progress.lanes.into();
+    if card.progress.is_direct {
+        return words.tell("path-direct", &[("lanes", lanes)]);
+    }
+    if let Some(relay) = &card.relay {
+        return words.tell("path-relay", &[("relay", relay.to_string().into()), ("lanes", lanes)]);
+    }
+    let key = match card.direction {
+        _ if !card.is_local => "path-lanes",
+        // Who came may be anywhere.
+        Direction::Sending => "path-hosted",
+        Direction::Receiving => "path-local",
+    };
+    words.tell(key, &[("lanes", lanes)])
+}
