@@ -1,0 +1,182 @@
+//! What can be clicked, and the ring around what the keyboard acts on.
+
+use eframe::egui::{
+    Color32, CornerRadius, CursorIcon, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind,
+    TextWrapMode, Ui, WidgetInfo, WidgetText, pos2, vec2,
+};
+
+use super::icons::{Icon, paint_icon};
+use crate::app::theme::{self, CONTROL_HEIGHT, CONTROL_RADIUS, Palette, Weight, palette, size, space};
+
+/// How much a button weighs among its neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum Kind {
+    /// The one thing to do next.
+    Primary,
+    /// Something else to do.
+    Secondary,
+    /// Something on the side: no frame until the pointer is there.
+    Quiet,
+}
+
+/// A button with an optional icon. Its accessible name is its text.
+pub(in crate::app) struct Button<'a> {
+    kind: Kind,
+    icon: Option<Icon>,
+    text: &'a str,
+    /// What it is called where the text alone doesn't say it.
+    name: Option<&'a str>,
+    is_wide: bool,
+    is_left: bool,
+    is_enabled: bool,
+}
+
+impl<'a> Button<'a> {
+    pub(in crate::app) fn new(kind: Kind, text: &'a str) -> Self {
+        Self { kind, icon: None, text, name: None, is_wide: false, is_left: false, is_enabled: true }
+    }
+
+    pub(in crate::app) fn icon(mut self, icon: Icon) -> Self {
+        self.icon = Some(icon);
+        self
+    }
+
+    /// Another accessible name, such as one that says which of many things it acts on.
+    pub(in crate::app) fn name(mut self, name: &'a str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Takes the width that there is.
+    pub(in crate::app) fn wide(mut self) -> Self {
+        self.is_wide = true;
+        self
+    }
+
+    /// Its text stands at the left, as in a list.
+    pub(in crate::app) fn left(mut self) -> Self {
+        self.is_left = true;
+        self
+    }
+
+    pub(in crate::app) fn enabled(mut self, is_enabled: bool) -> Self {
+        self.is_enabled = is_enabled;
+        self
+    }
+
+    pub(in crate::app) fn ui(self, ui: &mut Ui) -> Response {
+        let colours = palette(ui);
+        let font = theme::font(Weight::Medium, size::BODY);
+        let padding = if self.text.is_empty() { 0.0 } else { 14.0 };
+        let icon_width = match (self.icon, self.text.is_empty()) {
+            (None, _) => 0.0,
+            (Some(_), true) => size::ICON,
+            (Some(_), false) => size::ICON + space::XS + 2.0,
+        };
+        let room = (ui.available_width() - 2.0 * padding - icon_width).max(24.0);
+        let galley = WidgetText::from(RichText::new(self.text).font(font)).into_galley(
+            ui,
+            Some(TextWrapMode::Truncate),
+            room,
+            theme::font(Weight::Medium, size::BODY),
+        );
+        let content = icon_width + galley.size().x;
+        let width = if self.text.is_empty() {
+            CONTROL_HEIGHT
+        } else if self.is_wide {
+            ui.available_width()
+        } else {
+            content + 2.0 * padding
+        };
+        let sense = if self.is_enabled { Sense::click() } else { Sense::hover() };
+        let (rect, response) = ui.allocate_exact_size(vec2(width, CONTROL_HEIGHT), sense);
+        let name = self.name.unwrap_or(self.text);
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, self.is_enabled, name));
+        if ui.is_rect_visible(rect) {
+            let (fill, edge, text) = self.colours(colours, &response);
+            let radius = CornerRadius::same(CONTROL_RADIUS);
+            ui.painter().rect(rect, radius, fill, Stroke::new(1.0, edge), StrokeKind::Inside);
+            focus_ring(ui, &response, rect, CONTROL_RADIUS);
+            let mut left = if self.is_left { rect.left() + padding } else { rect.center().x - content / 2.0 };
+            if let Some(icon) = self.icon {
+                let centre = pos2(left + size::ICON / 2.0, rect.center().y);
+                paint_icon(ui, icon, centre, size::ICON, text);
+                left += icon_width;
+            }
+            if !self.text.is_empty() {
+                let at = pos2(left, rect.center().y - galley.size().y / 2.0);
+                ui.painter().galley_with_override_text_color(at, galley, text);
+            }
+        }
+        if self.text.is_empty() {
+            // An icon alone needs its word for those who see it as well.
+            return response.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(name);
+        }
+        response.on_hover_cursor(if self.is_enabled { CursorIcon::PointingHand } else { CursorIcon::Default })
+    }
+
+    fn colours(&self, p: &Palette, response: &Response) -> (Color32, Color32, Color32) {
+        let (is_down, is_over) = (response.is_pointer_button_down_on(), response.hovered());
+        let none = Color32::TRANSPARENT;
+        if !self.is_enabled {
+            return match self.kind {
+                Kind::Quiet => (none, none, p.muted.gamma_multiply(0.6)),
+                _ => (p.hover, none, p.muted.gamma_multiply(0.8)),
+            };
+        }
+        match self.kind {
+            Kind::Primary if is_down => (p.accent.gamma_multiply(0.8), none, p.on_accent),
+            Kind::Primary if is_over => (p.accent.gamma_multiply(0.9), none, p.on_accent),
+            Kind::Primary => (p.accent, none, p.on_accent),
+            Kind::Secondary if is_down => (p.accent_soft, p.accent, p.text),
+            Kind::Secondary if is_over => (p.hover, p.line, p.text),
+            Kind::Secondary => (p.card, p.line, p.text),
+            Kind::Quiet if is_down => (p.accent_soft, none, p.text),
+            Kind::Quiet if is_over => (p.hover, none, p.text),
+            Kind::Quiet => (none, none, p.muted),
+        }
+    }
+}
+
+/// A button that is an icon; `name` is its accessible name and its tooltip.
+pub(in crate::app) fn icon_button(ui: &mut Ui, icon: Icon, name: &str) -> Response {
+    Button::new(Kind::Quiet, "").icon(icon).name(name).ui(ui)
+}
+
+/// A word that can be clicked, in the accent colour.
+pub(in crate::app) fn link(ui: &mut Ui, text: &str) -> Response {
+    let font = theme::font(Weight::Medium, size::BODY - 0.5);
+    let room = ui.available_width();
+    let galley = WidgetText::from(RichText::new(text).font(font.clone())).into_galley(
+        ui,
+        Some(TextWrapMode::Truncate),
+        room,
+        font,
+    );
+    let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(0.0, 6.0), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), text));
+    let colour = palette(ui).accent;
+    let at = rect.min + vec2(0.0, 3.0);
+    let underline = rect.bottom() - 3.0;
+    ui.painter().galley_with_override_text_color(at, galley, colour);
+    if response.hovered() {
+        ui.painter().hline(rect.x_range(), underline, Stroke::new(1.0, colour));
+    }
+    focus_ring(ui, &response, rect, 4);
+    response.on_hover_cursor(CursorIcon::PointingHand)
+}
+
+/// Gives a button another accessible name than its text.
+pub(in crate::app) fn named(button: Response, name: &str) -> Response {
+    button.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+    button
+}
+
+/// Shows which control the keyboard acts on.
+pub(in crate::app) fn focus_ring(ui: &Ui, response: &Response, rect: Rect, radius: u8) {
+    if response.has_focus() {
+        let stroke = Stroke::new(2.0, palette(ui).accent);
+        let radius = CornerRadius::same(radius + 2);
+        ui.painter().rect_stroke(rect.expand(2.0), radius, stroke, StrokeKind::Outside);
+    }
+}
