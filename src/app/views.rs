@@ -2,7 +2,9 @@
 //! changed in place. Nothing here waits, and nothing here touches a disk or a socket.
 
 pub(super) mod branches;
+mod card_parts;
 pub(super) mod drop_zone;
+mod ended;
 pub(super) mod header;
 pub(super) mod history;
 pub(super) mod offer;

@@ -2,7 +2,10 @@
 
 use eframe::egui::{Color32, Label, RichText, Ui};
 
-use super::{View, transfer};
+use super::{
+    View,
+    card_parts::{pause_ui, standstill_ui, troubles_ui},
+};
 use crate::app::{
     explain,
     model::{
@@ -49,7 +52,7 @@ fn branch_ui(ui: &mut Ui, branch: &Card, view: &mut View<'_>) {
         if branch.end.is_some() {
             return;
         }
-        part(ui, "pause", |ui| pauses = transfer::pause_ui(ui, branch, &name, view));
+        part(ui, "pause", |ui| pauses = pause_ui(ui, branch, &name, view));
         part(ui, "cancel", |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked());
     };
     row(ui, ROW, right, |ui| {
@@ -81,8 +84,8 @@ fn branch_ui(ui: &mut Ui, branch: &Card, view: &mut View<'_>) {
     if let Some(is_paused) = pauses {
         view.act(Action::Pause(branch.id, is_paused));
     }
-    transfer::standstill_ui(ui, branch, view);
-    transfer::troubles_ui(ui, branch, view);
+    standstill_ui(ui, branch, view);
+    troubles_ui(ui, branch, view);
 }
 
 fn told_ui(ui: &mut Ui, text: &str, ink: Color32) {

@@ -3,7 +3,7 @@
 use eframe::egui::{Context, Id, Label, Modal, RichText, ScrollArea, Ui, vec2};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{View, transfer::sign_of};
+use super::{View, card_parts::sign_of};
 use crate::{
     app::{
         explain,

@@ -9,7 +9,7 @@ use eframe::egui::{
 
 use super::{
     View,
-    transfer::{self, sign_of},
+    card_parts::{sign_of, standstill_ui},
 };
 use crate::{
     app::{
@@ -71,7 +71,7 @@ pub(crate) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         part(ui, "conflicts", |ui| conflicts_ui(ui, card, sheet, view));
     }
     repaired_ui(ui, sheet, view);
-    transfer::standstill_ui(ui, card, view);
+    standstill_ui(ui, card, view);
     part(ui, "answer", |ui| answer_ui(ui, card, sheet, view));
 }
 

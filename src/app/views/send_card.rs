@@ -4,7 +4,10 @@ use eframe::egui::{
     CornerRadius, Frame, Label, Margin, Response, RichText, Role, ScrollArea, Ui, WidgetInfo,
 };
 
-use super::{View, transfer};
+use super::{
+    View,
+    card_parts::{sign, standstill_ui, troubles_ui},
+};
 use crate::{
     app::{
         explain,
@@ -43,7 +46,7 @@ pub(crate) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
         30.0,
         |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked(),
         |ui| {
-            icon(ui, transfer::sign(card), 20.0, palette(ui).muted);
+            icon(ui, sign(card), 20.0, palette(ui).muted);
             title_with(ui, &name, &contents(card, view));
         },
     );
@@ -77,7 +80,7 @@ pub(crate) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
 }
 
 fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
-    transfer::standstill_ui(ui, card, view);
+    standstill_ui(ui, card, view);
     if card.receivers > 1 {
         let came = state.branches(card.id).count();
         let args = [("most", card.receivers.into()), ("came", came.into())];
@@ -105,7 +108,7 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     if card.folds.list {
         part(ui, "list", |ui| list_ui(ui, card, view));
     }
-    transfer::troubles_ui(ui, card, view);
+    troubles_ui(ui, card, view);
     ui.horizontal(|ui| {
         icon(ui, Icon::Hourglass, 15.0, palette(ui).muted);
         small(ui, &explain::phase(view.words, card));

@@ -5,7 +5,7 @@ use std::{path::Path, time::UNIX_EPOCH};
 
 use eframe::egui::{Context, Id, Label, Modal, RichText, Ui};
 
-use super::{View, history::moment, transfer};
+use super::{View, card_parts::sign_of, history::moment};
 use crate::{
     app::{
         explain,
@@ -73,7 +73,7 @@ fn row_ui(ui: &mut Ui, unfinished: &Unfinished, view: &mut View<'_>) {
     row(ui, ROW, right, |ui| {
         let sign = match unfinished.names.first() {
             _ if unfinished.count > 1 => Icon::Files,
-            Some(name) if !unfinished.is_folder => transfer::sign_of(name),
+            Some(name) if !unfinished.is_folder => sign_of(name),
             _ => Icon::Folder,
         };
         tile(ui, sign, Some((Icon::Pause, p.muted)));

@@ -1,0 +1,149 @@
+//! What several kinds of cards have in common: their icon and name, the button that pauses, why they stand still, what is
+//! left behind.
+
+use eframe::egui::{Color32, Label, RichText, ScrollArea, Ui};
+
+use super::View;
+use crate::app::{
+    explain,
+    model::{action::Action, card::Card, standing::Standstill, tone::Tone},
+    theme::{palette, size, space},
+    widgets::{self, Icon, icon_button, link, part, row, row_of_words, signed_note, tile},
+};
+
+const TROUBLE_ROW: f32 = 24.0;
+/// As many troubles are named at once.
+const FEW_TROUBLES: usize = 3;
+
+/// The icon of what a card moves.
+pub(super) fn sign(card: &Card) -> Icon {
+    if card.is_text() {
+        return Icon::Text;
+    }
+    let (names, count) = card.names();
+    if count > 1 {
+        return Icon::Files;
+    }
+    let is_folder = card
+        .manifest
+        .as_ref()
+        .is_some_and(|manifest| manifest.entries().first().is_some_and(|entry| !entry.is_file()));
+    if is_folder { Icon::Folder } else { sign_of(names.first().map_or("", String::as_str)) }
+}
+
+/// The icon of a file, by the end of its name.
+pub(super) fn sign_of(name: &str) -> Icon {
+    let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default();
+    match end.as_str() {
+        "jpg" | "jpeg" | "png" | "gif" | "webp" | "heic" | "svg" | "tif" | "tiff" | "bmp" | "raw" => {
+            Icon::Image
+        }
+        "mov" | "mp4" | "mkv" | "avi" | "webm" | "m4v" => Icon::Film,
+        "mp3" | "flac" | "wav" | "ogg" | "m4a" | "opus" => Icon::Music,
+        "zip" | "gz" | "xz" | "zst" | "7z" | "rar" | "tar" | "bz2" => Icon::FileArchive,
+        "txt" | "md" | "odt" | "doc" | "docx" | "pdf" | "rtf" => Icon::FileText,
+        _ => Icon::File,
+    }
+}
+
+pub(super) fn head_ui(
+    ui: &mut Ui,
+    card: &Card,
+    badge: (Icon, Color32),
+    right: impl FnOnce(&mut Ui),
+    left: impl FnOnce(&mut Ui),
+) {
+    row(ui, 46.0, right, |ui| {
+        tile(ui, sign(card), Some(badge));
+        ui.add_space(space::XS);
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 5.0;
+            left(ui);
+        });
+    });
+}
+
+/// Lets the transfer rest or go on; gives what the person wants.
+pub(super) fn pause_ui(ui: &mut Ui, card: &Card, name: &str, view: &View<'_>) -> Option<bool> {
+    if !card.can_pause() {
+        return None;
+    }
+    // Only one's own pause can be lifted.
+    let wants_pause = !card.progress.paused.here;
+    let (sign, key) = if wants_pause { (Icon::Pause, "pause-named") } else { (Icon::Play, "resume-named") };
+    let name = view.words.tell(key, &[("name", name.into())]);
+    icon_button(ui, sign, &name).clicked().then_some(wants_pause)
+}
+
+/// Why a transfer stands still, where that needs more than the line below the bar.
+pub(super) fn standstill_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
+    let standstill = card.standstill(view.now);
+    if let Some(reason) = standstill
+        && let Some((tone, text)) = explain::standstill(view.words, card, reason)
+    {
+        let sign = match reason {
+            Standstill::Paused(_) => Icon::Pause,
+            Standstill::Lost(..) => Icon::Unplug,
+            Standstill::NoRoom => Icon::HardDrive,
+            Standstill::Stalled(..) => Icon::TriangleAlert,
+        };
+        signed_note(ui, tone, sign, &text);
+    }
+    // Resuming would not be enough then.
+    if let (Some(Standstill::Paused(_)), Some((_, since))) = (standstill, card.lost(view.now)) {
+        let text = explain::lost_while_paused(view.words, since);
+        signed_note(ui, Tone::Warning, Icon::Unplug, &text);
+    }
+}
+
+/// What doesn't arrive, by name; where that is much, folded away until somebody asks.
+pub(super) fn troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    if card.troubles.is_empty() {
+        return;
+    }
+    part(ui, "troubles", |ui| some_troubles_ui(ui, card, view));
+}
+
+fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    let p = palette(ui);
+    let text = view.words.tell("troubles", &[("count", card.trouble_count.into())]);
+    widgets::tinted(ui, p.warn_soft, |ui| {
+        ui.set_width(ui.available_width());
+        let is_short = card.trouble_count <= FEW_TROUBLES;
+        let fold = view.say(if card.folds.troubles { "hide-list" } else { "show-list" });
+        let mut folds = false;
+        let right = |ui: &mut Ui| folds = !is_short && link(ui, &fold).clicked();
+        row(ui, 24.0, right, |ui| {
+            widgets::icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
+            ui.add(Label::new(RichText::new(&text).color(p.text)).truncate());
+        });
+        if folds {
+            view.act(Action::FoldTroubles(card.id));
+        }
+        if is_short {
+            for trouble in &card.troubles {
+                let text = explain::trouble(view.words, trouble);
+                ui.add(Label::new(RichText::new(text).size(size::SMALL)).wrap());
+            }
+            return;
+        }
+        if !card.folds.troubles {
+            return;
+        }
+        let area = ScrollArea::vertical().id_salt("troubles").max_height(150.0).auto_shrink([false, true]);
+        ui.spacing_mut().item_spacing.y = 0.0;
+        area.show_rows(ui, TROUBLE_ROW, card.troubles.len(), |ui, range| {
+            for trouble in card.troubles.get(range).unwrap_or_default() {
+                let text = explain::trouble(view.words, trouble);
+                row_of_words(
+                    ui,
+                    TROUBLE_ROW,
+                    |_| (),
+                    |ui| {
+                        ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());
+                    },
+                );
+            }
+        });
+    });
+}

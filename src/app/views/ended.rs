@@ -1,0 +1,227 @@
+//! A transfer that has ended: what came of it, or what went wrong, and the ways on.
+
+use std::path::Path;
+
+use eframe::egui::{Label, RichText, ScrollArea, TextWrapMode, Ui};
+
+use super::{
+    View,
+    card_parts::{head_ui, troubles_ui},
+};
+use crate::{
+    app::{
+        explain,
+        model::{
+            action::{Action, Copied, Dialog, Resume},
+            card::{Card, Direction, Origin},
+            tone::Tone,
+        },
+        theme::{self, Weight, palette, size},
+        widgets::{self, Button, Icon, Kind, icon_button, part, small, title},
+        words::shown_path,
+    },
+    engine::{Report, TransferError},
+    transfer::show::Shown,
+};
+
+const TEXT_HEIGHT: f32 = 140.0;
+
+pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {
+    let p = palette(ui);
+    let name = explain::name(view.words, card);
+    let is_whole = report.missing == 0;
+    let badge = if is_whole { (Icon::Check, p.ok) } else { (Icon::TriangleAlert, p.warn) };
+    let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
+    let mut closes = false;
+    let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
+    head_ui(ui, card, badge, right, |ui| {
+        title(ui, &name);
+        let (text, ink) = explain::done(view.words, card, report);
+        let ink = if ink == Tone::Good { p.ok } else { p.warn };
+        ui.add(Label::new(RichText::new(text).size(size::SMALL).color(ink)).truncate());
+    });
+    if closes {
+        view.act(Action::Dismiss(card.id));
+    }
+    if let Some(text) = &card.text {
+        part(ui, "text", |ui| text_ui(ui, card, text, view));
+    }
+    troubles_ui(ui, card, view);
+    if card.text.is_none() {
+        part(ui, "buttons", |ui| done_buttons_ui(ui, card, view));
+    }
+}
+
+fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        if let Some((folder, placed)) = card.placed()
+            && !placed.is_empty()
+        {
+            let single = match placed {
+                [one] => Some(one.as_path()),
+                _ => None,
+            };
+            let target: &Path = single.unwrap_or(folder);
+            let open = view.say(if single.is_some() { "open" } else { "open-folder" });
+            if Button::new(Kind::Secondary, &open).icon(Icon::ExternalLink).ui(ui).clicked() {
+                view.act(Action::OpenPath(target.to_owned()));
+            }
+            if let Some(first) = placed.first() {
+                let show = view.say("show-in-folder");
+                if Button::new(Kind::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
+                    view.act(Action::Reveal(first.clone()));
+                }
+            }
+        }
+        let missing = card.missing();
+        if !missing.is_empty() {
+            let text = view.say("send-missing");
+            if Button::new(Kind::Secondary, &text).icon(Icon::RotateCw).ui(ui).clicked() {
+                view.act(Action::Send(missing));
+            }
+        }
+        copy_report_ui(ui, card, view);
+    });
+    if let Some((folder, placed)) = card.placed()
+        && !placed.is_empty()
+    {
+        let folder = shown_path(folder);
+        small(ui, &view.words.tell("saved-in", &[("folder", folder.into())]));
+    }
+}
+
+fn copy_report_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    let is_copied = card.has_copied(Copied::Report, view.now);
+    let text = view.say(if is_copied { "copied" } else { "copy-report" });
+    let sign = if is_copied { Icon::Check } else { Icon::Copy };
+    // Without a frame it would stand away from the edge that everything else keeps to.
+    let is_first = ui.min_rect().width() < 1.0;
+    let kind = if is_first { Kind::Secondary } else { Kind::Quiet };
+    if Button::new(kind, &text).icon(sign).ui(ui).clicked() {
+        view.act(Action::Copy(card.id, Copied::Report));
+    }
+}
+
+/// A text that arrived.
+fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
+    widgets::tinted(ui, palette(ui).sunken, |ui| {
+        ui.set_width(ui.available_width());
+        let area = ScrollArea::vertical().id_salt("text").max_height(if card.folds.text {
+            480.0
+        } else {
+            TEXT_HEIGHT
+        });
+        area.auto_shrink([false, true]).show(ui, |ui| {
+            // Lines stay lines; what could turn or hide the text is escaped.
+            let lines = text.lines().take(if card.folds.text { 5000 } else { 200 });
+            let lines: Vec<String> = lines.map(|line| Shown(line).to_string()).collect();
+            let text = RichText::new(lines.join("\n")).font(theme::mono(size::BODY));
+            ui.add(Label::new(text).selectable(true).wrap_mode(TextWrapMode::Wrap));
+        });
+    });
+    ui.horizontal(|ui| {
+        let is_copied = card.has_copied(Copied::Text, view.now);
+        let copy = view.say(if is_copied { "copied" } else { "copy-text" });
+        let sign = if is_copied { Icon::Check } else { Icon::Copy };
+        if Button::new(Kind::Primary, &copy).icon(sign).ui(ui).clicked() {
+            view.act(Action::Copy(card.id, Copied::Text));
+        }
+        if text.lines().count() > 6 {
+            let fold = view.say(if card.folds.text { "show-less" } else { "show-more" });
+            if Button::new(Kind::Quiet, &fold).ui(ui).clicked() {
+                view.act(Action::FoldText(card.id));
+            }
+        }
+        copy_report_ui(ui, card, view);
+    });
+}
+
+pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_>) {
+    let p = palette(ui);
+    let name = explain::name(view.words, card);
+    let is_wish = explain::is_wish(error);
+    let badge = if is_wish { (Icon::Minus, p.muted) } else { (Icon::X, p.bad) };
+    let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
+    let words = explain::error(view.words, error, explain::standpoint(card));
+    let mut closes = false;
+    let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
+    head_ui(ui, card, badge, right, |ui| {
+        title(ui, &name);
+        let key = if card.direction == Direction::Sending { "not-sent" } else { "not-received" };
+        small(ui, &view.say(if is_wish { "stopped" } else { key }));
+    });
+    if closes {
+        view.act(Action::Dismiss(card.id));
+    }
+    let tone = if is_wish { Tone::Plain } else { Tone::Bad };
+    let (ground, ink, sign) = tone.look(p);
+    widgets::tinted(ui, ground, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_top(|ui| {
+            widgets::icon(ui, sign, size::ICON, ink);
+            ui.vertical(|ui| {
+                let font = theme::font(Weight::Medium, size::BODY);
+                ui.add(Label::new(RichText::new(&words.happened).font(font).color(p.text)).wrap());
+                for line in [&words.lost, &words.next].into_iter().filter(|line| !line.is_empty()) {
+                    ui.add(Label::new(RichText::new(line).color(p.text)).wrap());
+                }
+                if let Some(kept) = &card.kept {
+                    let folder = shown_path(kept);
+                    let text = view.words.tell("kept-in", &[("folder", folder.into())]);
+                    ui.add(Label::new(RichText::new(text).color(p.text)).wrap());
+                }
+            });
+        });
+    });
+    troubles_ui(ui, card, view);
+    part(ui, "buttons", |ui| failed_buttons_ui(ui, card, &name, error, view));
+}
+
+fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError, view: &mut View<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        if let Some(kept) = &card.kept {
+            let resume = view.say("resume");
+            if Button::new(Kind::Secondary, &resume).icon(Icon::Play).ui(ui).clicked() {
+                view.act(Action::Resume(Resume { name: name.to_owned(), staging: kept.clone() }));
+            }
+        }
+        match (&card.origin, error) {
+            // A code that was tried and is not spent may have had a slip in it.
+            (Origin::Code { code, .. }, TransferError::WrongCode { tries_left: None | Some(1..) }) => {
+                if Button::new(Kind::Secondary, &view.say("correct-code")).icon(Icon::Pencil).ui(ui).clicked()
+                {
+                    view.act(Action::FillCode(code.to_string()));
+                }
+            }
+            // Any other code is good for one meeting.
+            (Origin::Code { .. }, TransferError::NobodyThere { .. } | TransferError::Relay(_))
+                if card.accepted.is_none() =>
+            {
+                again_ui(ui, card, &view.say("try-again"), view);
+            }
+            (Origin::Code { .. } | Origin::Invitation, _) => {}
+            _ => again_ui(ui, card, &view.say("send-again"), view),
+        }
+        if explain::leads_to_settings(error) {
+            let settings = view.say("settings");
+            let name = format!("{settings}: {}", view.say("relay"));
+            let button = Button::new(Kind::Secondary, &settings).name(&name).icon(Icon::Settings);
+            if button.ui(ui).clicked() {
+                view.act(Action::Show(Some(Dialog::Settings)));
+            }
+        }
+        if let Some(kept) = &card.kept {
+            let show = view.say("show-in-folder");
+            if Button::new(Kind::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
+                view.act(Action::Reveal(kept.clone()));
+            }
+        }
+        copy_report_ui(ui, card, view);
+    });
+}
+
+fn again_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
+    if Button::new(Kind::Secondary, text).icon(Icon::RotateCw).ui(ui).clicked() {
+        view.act(Action::Again(card.id));
+    }
+}

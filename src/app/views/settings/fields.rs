@@ -1,0 +1,118 @@
+//! The labelled controls of the dialog's pages, and what is said about them.
+
+use eframe::{
+    egui::{
+        Align2, CornerRadius, Frame, Id, Label, Margin, Response, RichText, Sense, Stroke, TextEdit, Ui,
+        WidgetInfo, vec2,
+    },
+    emath::Numeric,
+};
+
+use crate::app::{
+    model::action::{Action, SettingsAction},
+    theme::{self, CONTROL_RADIUS, Weight, palette, size, space},
+    views::View,
+    widgets::{focus_ring, form},
+};
+
+const LABEL_WIDTH: f32 = 130.0;
+
+pub(super) fn changed(view: &mut View<'_>) {
+    view.act(Action::Settings(SettingsAction::Changed));
+}
+
+pub(super) fn wrong(ui: &mut Ui, text: &str) {
+    ui.add(Label::new(RichText::new(text).size(size::SMALL).color(palette(ui).bad)).wrap());
+}
+
+/// What stands before a control, all of the same width.
+pub(super) fn label_ui(ui: &mut Ui, label: &str) {
+    let (rect, _) = ui.allocate_exact_size(vec2(LABEL_WIDTH, theme::CONTROL_HEIGHT), Sense::hover());
+    let font = theme::font(Weight::Regular, size::BODY);
+    ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, label, font, palette(ui).text);
+}
+
+/// The name that the toolkit knows a field by. Hints come and go around it while it is being edited.
+pub(super) fn field_id(ui: &Ui, label: &str) -> Id {
+    ui.scope_id().with(label)
+}
+
+/// A labelled text field; whether the keyboard has left it, so that what stands there may be taken over.
+pub(super) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: bool) -> bool {
+    let p = palette(ui);
+    let frame = Frame::new()
+        .fill(p.sunken)
+        .stroke(Stroke::new(1.0, p.edge))
+        .corner_radius(CornerRadius::same(CONTROL_RADIUS))
+        .inner_margin(Margin::symmetric(10, 8));
+    let mut is_left = false;
+    let id = field_id(ui, label);
+    ui.horizontal(|ui| {
+        label_ui(ui, label);
+        let edit = TextEdit::singleline(text)
+            .id(id)
+            .hint_text(RichText::new(hint).color(p.muted))
+            .password(is_secret)
+            .char_limit(300)
+            .desired_width(ui.available_width().min(340.0))
+            .frame(frame)
+            .show(ui)
+            .response
+            .response;
+        let value = if is_secret { "•".repeat(text.chars().count()) } else { text.clone() };
+        edit.widget_info(|| WidgetInfo {
+            label: Some(label.to_owned()),
+            ..WidgetInfo::text_edit(true, &value, &value, hint)
+        });
+        is_left = edit.lost_focus();
+        focus_ring(ui, &edit, edit.rect, CONTROL_RADIUS);
+    });
+    is_left
+}
+
+/// What a setting means, below its control.
+pub(super) fn hint_ui(ui: &mut Ui, text: &str) {
+    // Nearer to its own control than to the next one.
+    ui.add_space(-space::S);
+    ui.horizontal_top(|ui| {
+        ui.add_space(LABEL_WIDTH + ui.spacing().item_spacing.x);
+        let text = RichText::new(text).size(size::SMALL).color(palette(ui).muted);
+        ui.add(Label::new(text).wrap());
+    });
+}
+
+/// A labelled choice; whether another was made.
+pub(super) fn choose<T: PartialEq + Copy>(
+    ui: &mut Ui,
+    label: &str,
+    value: &mut T,
+    choices: &[(T, String)],
+) -> bool {
+    let mut has_changed = false;
+    ui.horizontal(|ui| {
+        label_ui(ui, label);
+        let text = choices.iter().find(|(choice, _)| choice == value).map_or("", |(_, text)| text);
+        form::list(ui, label, label, text, 200.0, |ui| {
+            for (choice, text) in choices {
+                has_changed |= ui.selectable_value(value, *choice, text).changed();
+            }
+        });
+    });
+    has_changed
+}
+
+/// A labelled slider.
+pub(super) fn slider<N: Numeric>(
+    ui: &mut Ui,
+    label: &str,
+    value: &mut N,
+    range: std::ops::RangeInclusive<N>,
+    step: f64,
+    words: impl Fn(&N) -> String,
+) -> Response {
+    ui.horizontal(|ui| {
+        label_ui(ui, label);
+        form::slider(ui, label, value, range, step, words)
+    })
+    .inner
+}

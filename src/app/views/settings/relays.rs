@@ -1,0 +1,145 @@
+//! The page of the relays: the list, and what each of them answers.
+
+use eframe::egui::{CornerRadius, Frame, Label, Margin, RichText, Stroke, Ui};
+
+use super::fields::{changed, field, field_id, wrong};
+use crate::app::{
+    explain,
+    model::{
+        action::{Action, SettingsAction},
+        settings_form::SettingsForm,
+        state::{Checked, State},
+    },
+    theme::{self, CONTROL_RADIUS, Weight, palette, size},
+    views::View,
+    widgets::{Button, Icon, Kind, form, icon, icon_button, muted, part, row},
+};
+
+pub(super) fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+    muted(ui, &view.say("set-relays-hint"));
+    let mut moved = None;
+    let mut removed = None;
+    for index in 0..state.form.relays.len() {
+        part(ui, ("relay", index), |ui| {
+            let frame = Frame::new()
+                .stroke(Stroke::new(1.0, palette(ui).line))
+                .corner_radius(CornerRadius::same(CONTROL_RADIUS + 2))
+                .inner_margin(Margin::same(12));
+            frame.show(ui, |ui| {
+                part(ui, "head", |ui| relay_head_ui(ui, state, index, view, &mut moved, &mut removed));
+                if state.form.editing == Some(index) && relay_fields_ui(ui, &mut state.form, index, view) {
+                    changed(view);
+                }
+            });
+        });
+    }
+    if let Some(index) = moved {
+        state.form.raise_relay(index);
+        changed(view);
+    }
+    if let Some(index) = removed {
+        state.form.remove_relay(index);
+        changed(view);
+    }
+    let add = view.say("set-add-relay");
+    if part(ui, "add", |ui| Button::new(Kind::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()) {
+        state.form.add_relay();
+    }
+}
+
+fn relay_head_ui(
+    ui: &mut Ui,
+    state: &mut State,
+    index: usize,
+    view: &mut View<'_>,
+    moved: &mut Option<usize>,
+    removed: &mut Option<usize>,
+) {
+    let Some(draft) = state.form.relays.get(index).cloned() else { return };
+    let title = if draft.name.trim().is_empty() { draft.address.clone() } else { draft.name.clone() };
+    let title = if title.is_empty() { view.say("set-new-relay") } else { title };
+    let named = |key: &str| view.words.tell(key, &[("name", title.as_str().into())]);
+    let (raise, edit, remove) = (named("set-raise"), named("set-edit"), named("set-remove"));
+    let test = view.say("set-test");
+    let mut edits = false;
+    let mut tests = false;
+    let is_raised = state.form.raised.take_if(|raised| *raised == index).is_some();
+    let right = |ui: &mut Ui| {
+        let can = draft.parsed().is_some();
+        let name = named("set-test-named");
+        let button = Button::new(Kind::Secondary, &test).name(&name).enabled(can).ui(ui);
+        if is_raised && index == 0 {
+            // It is at the top and can't be moved any further.
+            button.request_focus();
+        }
+        tests = button.clicked() && can;
+        if index > 0 {
+            let button = icon_button(ui, Icon::ArrowUp, &raise);
+            if is_raised {
+                button.request_focus();
+            }
+            if button.clicked() {
+                *moved = Some(index);
+            }
+        }
+        edits = icon_button(ui, Icon::Pencil, &edit).clicked();
+        if icon_button(ui, Icon::Trash2, &remove).clicked() {
+            *removed = Some(index);
+        }
+    };
+    row(ui, theme::CONTROL_HEIGHT, right, |ui| {
+        let font = theme::font(Weight::Medium, size::BODY);
+        ui.add(Label::new(RichText::new(&title).font(font)).truncate());
+        if state.form.in_use() == Some(index) {
+            let p = palette(ui);
+            ui.label(RichText::new(view.say("set-in-use")).size(size::SMALL).color(p.ok));
+        }
+    });
+    if edits {
+        state.form.editing = (state.form.editing != Some(index)).then_some(index);
+    }
+    if tests && let Some(address) = draft.parsed() {
+        view.act(Action::Settings(SettingsAction::Test(address)));
+    }
+    if let Some(address) = draft.parsed() {
+        checked_ui(ui, state.checked.get(&address), view);
+    }
+}
+
+fn checked_ui(ui: &mut Ui, checked: Option<&Checked>, view: &View<'_>) {
+    let p = palette(ui);
+    let (sign, ink, text) = match checked {
+        None => return,
+        Some(Checked::Pending) => (Icon::Hourglass, p.muted, view.say("relay-checking")),
+        Some(Checked::Good(check)) => {
+            let key = if check.has_password { "set-good-password" } else { "set-good" };
+            let latency = (check.latency.as_millis() as u64).into();
+            (Icon::CircleCheck, p.ok, view.words.tell(key, &[("latency", latency)]))
+        }
+        Some(Checked::Bad(error)) => (Icon::CircleAlert, p.bad, explain::relay(view.words, error)),
+    };
+    ui.horizontal_top(|ui| {
+        icon(ui, sign, 16.0, ink);
+        ui.add(Label::new(RichText::new(text).color(ink)).wrap());
+    });
+}
+
+/// The fields of one relay; whether the keyboard has left any.
+fn relay_fields_ui(ui: &mut Ui, form: &mut SettingsForm, index: usize, view: &View<'_>) -> bool {
+    let SettingsForm { relays, shows_passwords: shows, wants_focus, .. } = form;
+    let Some(draft) = relays.get_mut(index) else { return false };
+    let mut has_changed = false;
+    let address = view.say("set-address");
+    if std::mem::take(wants_focus) {
+        ui.memory_mut(|memory| memory.request_focus(field_id(ui, &address)));
+    }
+    has_changed |= field(ui, &address, &mut draft.address, &view.say("set-address-hint"), false);
+    if !draft.address.trim().is_empty() && draft.parsed().is_none() {
+        wrong(ui, &view.say("set-bad-address"));
+    }
+    has_changed |= field(ui, &view.say("set-name"), &mut draft.name, &view.say("set-optional"), false);
+    has_changed |=
+        field(ui, &view.say("set-password"), &mut draft.password, &view.say("set-optional"), !*shows);
+    form::switch(ui, shows, &view.say("set-show-passwords"));
+    has_changed
+}
