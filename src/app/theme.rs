@@ -96,17 +96,17 @@ pub(super) fn palette(ui: &Ui) -> &'static Palette {
 /// The spacing scale, in points.
 pub(super) mod space {
     /// Between an icon and its word.
-    pub(crate) const XS: f32 = 4.0;
+    pub(in crate::app) const XS: f32 = 4.0;
     /// Between lines that belong together.
-    pub(crate) const S: f32 = 8.0;
+    pub(in crate::app) const S: f32 = 8.0;
     /// Between controls.
-    pub(crate) const M: f32 = 12.0;
+    pub(in crate::app) const M: f32 = 12.0;
     /// Between groups, and between cards.
-    pub(crate) const L: f32 = 16.0;
+    pub(in crate::app) const L: f32 = 16.0;
     /// Inside a card.
-    pub(crate) const CARD: f32 = 20.0;
+    pub(in crate::app) const CARD: f32 = 20.0;
     /// Around the page.
-    pub(crate) const PAGE: f32 = 24.0;
+    pub(in crate::app) const PAGE: f32 = 24.0;
 }
 
 /// How high a control is.
@@ -155,21 +155,21 @@ pub(super) fn icons(size: f32) -> FontId {
 /// The type scale, in points.
 pub(super) mod size {
     /// Labels below labels.
-    pub(crate) const SMALL: f32 = 12.5;
+    pub(in crate::app) const SMALL: f32 = 12.5;
     /// Text.
-    pub(crate) const BODY: f32 = 14.0;
+    pub(in crate::app) const BODY: f32 = 14.0;
     /// A card's name.
-    pub(crate) const TITLE: f32 = 15.5;
+    pub(in crate::app) const TITLE: f32 = 15.5;
     /// A section's name.
-    pub(crate) const HEADING: f32 = 18.0;
+    pub(in crate::app) const HEADING: f32 = 18.0;
     /// What the page is about.
-    pub(crate) const DISPLAY: f32 = 21.0;
+    pub(in crate::app) const DISPLAY: f32 = 21.0;
     /// A code in a field.
-    pub(crate) const FIELD: f32 = 17.0;
+    pub(in crate::app) const FIELD: f32 = 17.0;
     /// A code to be read aloud; it shrinks to fit its box.
-    pub(crate) const CODE: f32 = 30.0;
+    pub(in crate::app) const CODE: f32 = 30.0;
     /// Icons beside text.
-    pub(crate) const ICON: f32 = 17.0;
+    pub(in crate::app) const ICON: f32 = 17.0;
 }
 
 /// Sets fonts and both styles; once, at the start.

@@ -1,19 +1,19 @@
 //! What is drawn. A view reads the state and returns what the person did as [`Action`]s; only the text of a field is
 //! changed in place. Nothing here waits, and nothing here touches a disk or a socket.
 
-pub(super) mod branches;
+mod branches;
 mod card_parts;
-pub(super) mod drop_zone;
+mod drop_zone;
 mod ended;
 pub(super) mod header;
 pub(super) mod history;
-pub(super) mod offer;
+mod offer;
 pub(super) mod page;
 pub(super) mod quit;
 pub(super) mod receive;
-pub(super) mod send_card;
+mod send_card;
 pub(super) mod settings;
-pub(super) mod transfer;
+mod transfer;
 pub(super) mod unfinished;
 
 use std::time::Instant;

@@ -22,7 +22,7 @@ use crate::app::{
 const ROW: f32 = 46.0;
 
 /// Draws the rows.
-pub(crate) fn branches_ui(ui: &mut Ui, send: &Card, state: &State, view: &mut View<'_>) {
+pub(super) fn branches_ui(ui: &mut Ui, send: &Card, state: &State, view: &mut View<'_>) {
     for branch in state.branches(send.id) {
         part(ui, branch.id, |ui| {
             ui.add_space(space::XS);

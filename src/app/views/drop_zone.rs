@@ -22,7 +22,7 @@ const CONTENT: f32 = 103.0;
 const ROOMY_CONTENT: f32 = 187.0;
 
 /// Draws the left side.
-pub(crate) fn send_side_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+pub(super) fn send_side_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     heading(ui, &view.say("send"));
     let rect = ui.available_rect_before_wrap();
     let p = palette(ui);
@@ -82,7 +82,7 @@ fn buttons_ui(ui: &mut Ui, view: &mut View<'_>) {
 }
 
 /// Covers the window while something is held over it, and says what a drop would do.
-pub(crate) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &CardRects) {
+pub(super) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &CardRects) {
     let p = palette(ui);
     let window = ui.ctx().content_rect();
     let painter = ui.ctx().layer_painter(LayerId::new(Order::Foreground, Id::unique("drop overlay")));

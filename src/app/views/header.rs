@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// The program's name, as people read it.
-pub(crate) const NAME: &str = "Caiman";
+pub(in crate::app) const NAME: &str = "Caiman";
 
 /// Draws the header.
-pub(crate) fn header_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+pub(super) fn header_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let (history, settings, icon) = (view.say("history"), view.say("settings"), view.icon);
     let right = |ui: &mut Ui| {
         relay_pill(ui, state, view);

@@ -22,7 +22,7 @@ use crate::{
 const ROW: f32 = 58.0;
 
 /// Draws the dialog.
-pub(crate) fn history_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
+pub(in crate::app) fn history_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
     let room = ctx.content_rect().size();
     let size = vec2((room.x - 64.0).min(720.0), (room.y - 96.0).min(560.0));
     let shown = Modal::new(Id::unique("history")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
@@ -130,7 +130,7 @@ fn outcome(entry: &Entry, view: &View<'_>) -> String {
 }
 
 /// A moment as people say it: the time alone while it is today's.
-pub(crate) fn moment(secs: u64, view: &View<'_>) -> String {
+pub(super) fn moment(secs: u64, view: &View<'_>) -> String {
     let Ok(stamp) = Timestamp::from_second(i64::try_from(secs).unwrap_or_default()) else {
         return String::new();
     };

@@ -46,7 +46,7 @@ const POLICIES: [(OnConflict, &str); 3] =
     [(OnConflict::KeepBoth, "keep-both"), (OnConflict::Replace, "replace"), (OnConflict::Skip, "skip")];
 
 /// Draws the sheet.
-pub(crate) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let Some(sheet) = &card.sheet else { return };
     let p = palette(ui);
     let manifest = &sheet.offer.manifest;

@@ -26,7 +26,7 @@ const ROOMIEST: f32 = 560.0;
 const COMPACT: f32 = 250.0;
 
 /// Draws the page.
-pub(crate) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> CardRects {
+pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> CardRects {
     let mut rects = Vec::new();
     let frame = Frame::new().fill(palette(ui).page);
     CentralPanel::default().frame(frame).show(ui, |ui| {

@@ -10,7 +10,7 @@ use crate::app::{
 };
 
 /// Draws the question.
-pub(crate) fn quit_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
+pub(in crate::app) fn quit_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
     let question = if state.is_moving() { "quit-question" } else { "quit-question-resting" };
     let shown = Modal::new(Id::unique("quit")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
         ui.set_width(380.0);

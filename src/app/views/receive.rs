@@ -20,12 +20,12 @@ use crate::app::{
 };
 
 /// The code field's id, so that the window can put the keyboard there.
-pub(crate) fn field_id() -> Id {
+pub(in crate::app) fn field_id() -> Id {
     Id::unique("code field")
 }
 
 /// Draws the right side.
-pub(crate) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     heading(ui, &view.say("receive"));
     part(ui, "hint", |ui| match &state.unfinished.resume {
         None => {

@@ -37,7 +37,7 @@ const LIST_HEIGHT: f32 = 160.0;
 const LIST_ROW: f32 = 26.0;
 
 /// Draws the card.
-pub(crate) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+pub(super) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     let name = explain::name(view.words, card);
     let cancel = view.words.tell("cancel-named", &[("name", name.as_str().into())]);
     let mut cancels = false;

@@ -28,7 +28,7 @@ const PAGES: [(Page, &str, Icon); 4] = [
 ];
 
 /// Draws the dialog.
-pub(crate) fn settings_ui(ctx: &Context, state: &mut State, view: &mut View<'_>) {
+pub(in crate::app) fn settings_ui(ctx: &Context, state: &mut State, view: &mut View<'_>) {
     let room = ctx.content_rect().size();
     let size = vec2((room.x - 64.0).min(760.0), (room.y - 96.0).min(560.0));
     let shown = Modal::new(Id::unique("settings")).frame(widgets::dialog_frame(&ctx.global_style())).show(

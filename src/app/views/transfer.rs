@@ -27,7 +27,7 @@ const ROOM_FOR_GRAPH_AT_REST: f32 = 760.0;
 const SPEED_WIDTH: f32 = 92.0;
 
 /// Draws the card.
-pub(crate) fn transfer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+pub(super) fn transfer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     match &card.end {
         None => moving_ui(ui, card, view),
         Some(End::Done(report)) => done_ui(ui, card, report, view),

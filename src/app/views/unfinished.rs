@@ -28,7 +28,7 @@ const ROW: f32 = 46.0;
 const ROOM_FOR_WORDS: f32 = 600.0;
 
 /// Draws the list, where there is something in it.
-pub(crate) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+pub(super) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     if state.unfinished.list.is_empty() {
         return;
     }
@@ -111,7 +111,7 @@ fn line(unfinished: &Unfinished, view: &View<'_>) -> String {
 }
 
 /// What to do so that something goes on, above the code field. `save_folder` is where other things go.
-pub(crate) fn resume_ui(ui: &mut Ui, resume: &Resume, save_folder: &Path, view: &mut View<'_>) {
+pub(super) fn resume_ui(ui: &mut Ui, resume: &Resume, save_folder: &Path, view: &mut View<'_>) {
     let mut text = view.say("resume-means");
     if resume.folder() != save_folder {
         let args = [("folder", shown_path(resume.folder()).into())];
@@ -131,7 +131,7 @@ pub(crate) fn resume_ui(ui: &mut Ui, resume: &Resume, save_folder: &Path, view: 
 }
 
 /// Draws the question before what is here of a transfer is removed.
-pub(crate) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
+pub(in crate::app) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
     let Some(unfinished) = state.unfinished.asked() else { return };
     let name = name(unfinished, view);
     let shown = Modal::new(Id::unique("discard")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {

@@ -10,14 +10,14 @@ use crate::app::theme::{self, CONTROL_RADIUS, Weight, palette, size, space};
 
 /// What a box to tick shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mark {
+pub(in crate::app) enum Mark {
     Off,
     Partly,
     On,
 }
 
 /// Paints a box to tick in the middle of `area`.
-pub(crate) fn tick_box(ui: &Ui, area: Rect, mark: Mark, is_over: bool) {
+pub(in crate::app) fn tick_box(ui: &Ui, area: Rect, mark: Mark, is_over: bool) {
     let p = palette(ui);
     let square = Rect::from_center_size(area.center(), vec2(17.0, 17.0));
     let (fill, edge) = if mark == Mark::Off {
@@ -34,7 +34,7 @@ pub(crate) fn tick_box(ui: &Ui, area: Rect, mark: Mark, is_over: bool) {
 }
 
 /// A box to tick with its words; whether it was flipped.
-pub(crate) fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool {
+pub(in crate::app) fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool {
     const BOX: f32 = 20.0;
     let font = theme::font(Weight::Regular, size::BODY);
     let room = (ui.available_width() - BOX - space::S).max(24.0);
@@ -55,7 +55,7 @@ pub(crate) fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool {
 }
 
 /// One of several choices that stand beside each other; whether it was clicked.
-pub(crate) fn option(ui: &mut Ui, is_on: bool, text: &str) -> bool {
+pub(in crate::app) fn option(ui: &mut Ui, is_on: bool, text: &str) -> bool {
     let kind = if is_on { Kind::Secondary } else { Kind::Quiet };
     let response = Button::new(kind, text).ui(ui);
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, text));
@@ -66,13 +66,13 @@ pub(crate) fn option(ui: &mut Ui, is_on: bool, text: &str) -> bool {
 }
 
 /// The edge of the one that is chosen.
-pub(crate) fn chosen_edge(ui: &Ui, rect: Rect) {
+pub(in crate::app) fn chosen_edge(ui: &Ui, rect: Rect) {
     let edge = Stroke::new(1.5, palette(ui).accent);
     ui.painter().rect_stroke(rect, CornerRadius::same(CONTROL_RADIUS), edge, StrokeKind::Inside);
 }
 
 /// A list that opens; `chosen` is what it shows while it is closed, `add` draws what is in it.
-pub(crate) fn list(
+pub(in crate::app) fn list(
     ui: &mut Ui,
     salt: impl AsIdSalt,
     name: &str,
@@ -90,7 +90,7 @@ pub(crate) fn list(
 }
 
 /// A slider with its value as words.
-pub(crate) fn slider<N: Numeric>(
+pub(in crate::app) fn slider<N: Numeric>(
     ui: &mut Ui,
     name: &str,
     value: &mut N,
