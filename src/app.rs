@@ -48,7 +48,7 @@ pub fn run(args: Vec<OsString>) -> Result<(), RunError> {
     let listener = match instance::claim(&arrival) {
         Ok(Claim::First(listener)) => Some(listener),
         Ok(Claim::HandedOver) => return Ok(()),
-        Err(error @ InstanceError::NoPlace(_)) => {
+        Err(error @ InstanceError::NoLocation(_)) => {
             tracing::warn!("{error}");
             None
         }
@@ -57,7 +57,7 @@ pub fn run(args: Vec<OsString>) -> Result<(), RunError> {
     let stores = Stores::of_person();
     let loaded = Settings::load(&stores.settings);
     let size = loaded.settings.window.map(|size| (size.width as f32, size.height as f32));
-    let look = launch::Look {
+    let options = launch::WindowOptions {
         title: views::header::NAME.to_owned(),
         size,
         force_x11: loaded.settings.window_system == WindowSystem::X11,
@@ -65,7 +65,7 @@ pub fn run(args: Vec<OsString>) -> Result<(), RunError> {
     };
     let mut brought = Some((loaded, stores, listener));
     let arrival = &arrival;
-    launch::launch(&look, |context| {
+    launch::launch(&options, |context| {
         let (loaded, stores, listener) = brought.take().expect("a window is created once");
         let mut window = Window::open(&context.egui_ctx, loaded, stores)?;
         window.listen(context, listener);

@@ -147,7 +147,7 @@ local-for-now = Vorerst nur im lokalen Netz. { $why } Die Relays werden immer wi
 local-looking = Vorerst nur im lokalen Netz. Das Relay wird gesucht…
 reach-nobody = Dieser Computer ist in keinem Netz: Nur Programme auf diesem Computer können empfangen.
 add-relay-for-all = Ein Relay hinzufügen, um alle anderen zu erreichen
-troubles = { $count ->
+left-behind = { $count ->
     [one] Etwas fehlt
    *[other] { $count } Dinge fehlen
 }
@@ -529,7 +529,7 @@ start-without = Ohne Fenster tun „caiman send DATEI“ und „caiman receive�
 silent-unset = { $variable } ist nicht gesetzt
 silent-no-answer = { $variable } ist { $value }, und dort antwortet nichts
 silent-no-library = Wayland antwortet, aber die Bibliothek libwayland-client.so.0 fehlt
-instance-no-place = Mehrere Starts von Caiman finden einander nicht; jeder öffnet ein eigenes Fenster.
+instance-no-location = Mehrere Starts von Caiman finden einander nicht; jeder öffnet ein eigenes Fenster.
 instance-no-answer = Caiman läuft schon, antwortet aber nicht. Schließen Sie sein Fenster, oder beenden Sie das Programm, falls es hängt, und starten Sie noch einmal.
 instance-refused = Das Fenster von Caiman, das schon läuft, hat das nicht angenommen. Legen Sie die Dateien darauf ab, oder schließen Sie es und starten Sie noch einmal.
 instance-too-much = Das sind zu viele Dateien, um sie dem Fenster auf einmal zu geben. Senden Sie den Ordner, in dem sie sind.

@@ -148,7 +148,7 @@ local-for-now = Local network only for now. { $why } The relays are tried again 
 local-looking = Local network only for now. Looking for the relay…
 reach-nobody = This computer is on no network: only programs on this computer can receive.
 add-relay-for-all = Add a relay, to reach everybody else
-troubles = { $count ->
+left-behind = { $count ->
     [one] One thing is left out
    *[other] { $count } things are left out
 }
@@ -527,7 +527,7 @@ start-without = Without a window, “caiman send FILE” and “caiman receive�
 silent-unset = { $variable } is not set
 silent-no-answer = { $variable } is { $value }, which doesn't answer
 silent-no-library = Wayland answers, but the library libwayland-client.so.0 is missing
-instance-no-place = Starts of Caiman can't find each other; each opens a window of its own.
+instance-no-location = Starts of Caiman can't find each other; each opens a window of its own.
 instance-no-answer = Caiman is already running but doesn't answer. Close its window, or end the program if it hangs, and start again.
 instance-refused = The window of Caiman that is already running didn't take this. Drop the files on it, or close it and start again.
 instance-too-much = These are too many files to hand to the window at once. Send the folder they are in.

@@ -16,7 +16,7 @@ pub(super) use ends::{done, is_wish, report};
 #[cfg(test)]
 pub(super) use failures::{Explained, Standpoint};
 pub(super) use failures::{code, error, leads_to_settings, relay, standpoint};
-pub(super) use names::{name, name_of, offered, trouble};
+pub(super) use names::{left_behind, name, name_of, offered};
 pub(super) use program::{host, interrupted, not_discarded, not_opened, problem, start, unsaved};
 #[cfg(test)]
 pub(super) use progress::stall;

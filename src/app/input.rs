@@ -7,7 +7,7 @@ use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Pos2, ViewportComm
 #[cfg(target_os = "linux")]
 use super::desktop::wayland;
 use super::{
-    desktop::desk::{Job, Why},
+    desktop::desk::{ClipboardUse, Job},
     model::action::{Action, Dialog},
     window::Window,
 };
@@ -42,10 +42,10 @@ impl Window {
         self.place_late_drop(ctx);
         let types = ctx.text_edit_focused();
         if pastes && !types {
-            self.desk.ask(Job::Clipboard(Why::Paste));
+            self.desk.ask(Job::Clipboard(ClipboardUse::Paste));
         }
         if has_focus && !self.had_focus {
-            self.desk.ask(Job::Clipboard(Why::Look));
+            self.desk.ask(Job::Clipboard(ClipboardUse::Look));
         }
         self.had_focus = has_focus;
         if closes && self.state.is_under_way() && !self.may_close {

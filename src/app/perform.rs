@@ -12,12 +12,12 @@ use eframe::egui::{Context, ViewportCommand};
 
 use super::{
     desktop::{
-        desk::{Job, Purpose, Why},
+        desk::{ClipboardUse, Job, PickPurpose},
         dialogs::Question,
     },
     model::{
         action::{Action, Dialog},
-        card::{Card, End, Origin},
+        card::{Card, CardEnd, StartedWith},
         state::Effect,
     },
     views::receive,
@@ -28,12 +28,12 @@ use crate::engine::{Command, TaskId};
 impl Window {
     pub(super) fn perform(&mut self, ctx: &Context, action: Action) {
         match action {
-            Action::PickFiles => self.pick(Question::Files, Purpose::Send),
-            Action::PickFolder => self.pick(Question::Folder, Purpose::Send),
-            Action::PickFilesFor(id) => self.pick(Question::Files, Purpose::Add(id)),
-            Action::PickDestination(Some(id)) => self.pick(Question::Folder, Purpose::SaveOffer(id)),
-            Action::PickDestination(None) => self.pick(Question::Folder, Purpose::SaveAlways),
-            Action::Paste => self.desk.ask(Job::Clipboard(Why::Paste)),
+            Action::PickFiles => self.pick(Question::Files, PickPurpose::Send),
+            Action::PickFolder => self.pick(Question::Folder, PickPurpose::Send),
+            Action::PickFilesFor(id) => self.pick(Question::Files, PickPurpose::Add(id)),
+            Action::PickDestination(Some(id)) => self.pick(Question::Folder, PickPurpose::SaveOffer(id)),
+            Action::PickDestination(None) => self.pick(Question::Folder, PickPurpose::SaveAlways),
+            Action::Paste => self.desk.ask(Job::Clipboard(ClipboardUse::Paste)),
             Action::Receive => self.receive(),
             Action::FillCode(text) => {
                 self.state.offered_code = None;
@@ -47,7 +47,9 @@ impl Window {
             Action::FoldQr(id) => self.change(id, Card::fold_qr),
             Action::FoldList(id) => self.change(id, |card| card.folds.list = !card.folds.list),
             Action::FoldText(id) => self.change(id, |card| card.folds.text = !card.folds.text),
-            Action::FoldTroubles(id) => self.change(id, |card| card.folds.troubles = !card.folds.troubles),
+            Action::FoldLeftBehind(id) => {
+                self.change(id, |card| card.folds.left_behind = !card.folds.left_behind);
+            }
             Action::Focused(id) => self.change(id, |card| card.folds.wants_focus = false),
             Action::Accept(id) => self.answer(id, true),
             Action::Decline(id) => self.answer(id, false),
@@ -60,11 +62,11 @@ impl Window {
             }
             Action::Again(id) => {
                 let Some(card) = self.state.card(id) else { return };
-                let origin = card.origin.clone();
+                let started_with = card.started_with.clone();
                 self.state.cards.retain(|card| card.id != id);
-                match origin {
-                    Origin::Code { code, server } => self.receive_with(code, server),
-                    Origin::Invitation => {}
+                match started_with {
+                    StartedWith::Code { code, server } => self.receive_with(code, server),
+                    StartedWith::Invitation => {}
                     other => self.send(other, None),
                 }
             }
@@ -115,7 +117,7 @@ impl Window {
             }
             Effect::TellEnded(id) => {
                 let is_whole =
-                    self.state.card(id).and_then(|card| card.end.as_ref()).is_some_and(End::is_whole);
+                    self.state.card(id).and_then(|card| card.end.as_ref()).is_some_and(CardEnd::is_whole);
                 self.tell_elsewhere(ctx, id, if is_whole { "notify-done" } else { "notify-trouble" });
             }
             Effect::Begin(id) => {
@@ -168,11 +170,11 @@ impl Window {
         self.state.dialog = dialog;
     }
 
-    fn pick(&mut self, question: Question, purpose: Purpose) {
+    fn pick(&mut self, question: Question, purpose: PickPurpose) {
         let (key, start) = match purpose {
-            Purpose::Send | Purpose::Add(_) if question == Question::Files => ("pick-files", None),
-            Purpose::Send | Purpose::Add(_) => ("pick-folder", None),
-            Purpose::SaveOffer(_) | Purpose::SaveAlways => {
+            PickPurpose::Send | PickPurpose::Add(_) if question == Question::Files => ("pick-files", None),
+            PickPurpose::Send | PickPurpose::Add(_) => ("pick-folder", None),
+            PickPurpose::SaveOffer(_) | PickPurpose::SaveAlways => {
                 ("pick-destination", Some(self.state.save_folder.clone()))
             }
         };

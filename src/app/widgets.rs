@@ -11,7 +11,7 @@ mod rows;
 mod text;
 
 pub(super) use boxes::{card, dialog_frame, hairline, name_dialog, note, part, signed_note, tinted};
-pub(super) use button::{Button, Kind, focus_ring, icon_button, link, named};
+pub(super) use button::{Button, Emphasis, focus_ring, icon_button, link, named};
 pub(super) use charts::{bar, graph};
 pub(super) use icons::{Icon, disc, icon, paint_icon, tile};
 pub(super) use qr::{qr, qr_side};

@@ -18,7 +18,7 @@ use crate::{
 
 /// Files, an invite, both, or nothing: then the person only wants the window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Wire", into = "Wire")]
+#[serde(try_from = "ArrivalMessage", into = "ArrivalMessage")]
 pub(in crate::app) struct Arrival {
     paths: Vec<PathBuf>,
     invite: Option<Invite>,
@@ -57,10 +57,10 @@ impl Arrival {
     ) -> Result<Self, ArrivalError> {
         let mut arrival = Self::default();
         for argument in args {
-            match Piece::read(folder, &argument)? {
-                Piece::Path(path) => arrival.paths.push(path),
-                Piece::Invite(_) if arrival.invite.is_some() => return Err(ArrivalError::SeveralCodes),
-                Piece::Invite(invite) => arrival.invite = Some(invite),
+            match Argument::read(folder, &argument)? {
+                Argument::Path(path) => arrival.paths.push(path),
+                Argument::Invite(_) if arrival.invite.is_some() => return Err(ArrivalError::SeveralCodes),
+                Argument::Invite(invite) => arrival.invite = Some(invite),
             }
         }
         Ok(arrival)
@@ -73,12 +73,12 @@ impl Arrival {
 }
 
 /// What one argument is.
-enum Piece {
+enum Argument {
     Path(PathBuf),
     Invite(Invite),
 }
 
-impl Piece {
+impl Argument {
     fn read(folder: &Path, argument: &OsString) -> Result<Self, ArrivalError> {
         let path = folder.join(argument);
         if !argument.is_empty() && is_there(&path) {
@@ -116,12 +116,12 @@ fn has_scheme(text: &str, scheme: &str) -> bool {
 
 /// How an arrival is handed over. Paths go as the system writes them, which need not be UTF-8.
 #[derive(Serialize, Deserialize)]
-struct Wire {
+struct ArrivalMessage {
     paths: Vec<OsString>,
     invite: Option<String>,
 }
 
-impl From<Arrival> for Wire {
+impl From<Arrival> for ArrivalMessage {
     fn from(arrival: Arrival) -> Self {
         Self {
             paths: arrival.paths.into_iter().map(PathBuf::into_os_string).collect(),
@@ -132,20 +132,20 @@ impl From<Arrival> for Wire {
 
 /// What makes a handed-over arrival unusable.
 #[derive(Debug, thiserror::Error)]
-enum WireError {
+enum ArrivalMessageError {
     #[error("a path is not absolute")]
     Relative,
     #[error(transparent)]
     Code(#[from] CodeError),
 }
 
-impl TryFrom<Wire> for Arrival {
-    type Error = WireError;
+impl TryFrom<ArrivalMessage> for Arrival {
+    type Error = ArrivalMessageError;
 
-    fn try_from(wire: Wire) -> Result<Self, WireError> {
+    fn try_from(wire: ArrivalMessage) -> Result<Self, ArrivalMessageError> {
         let paths: Vec<PathBuf> = wire.paths.into_iter().map(PathBuf::from).collect();
         if !paths.iter().all(|path| path.is_absolute()) {
-            return Err(WireError::Relative);
+            return Err(ArrivalMessageError::Relative);
         }
         let invite = wire.invite.map(|invite| code::parse_any(&Zeroizing::new(invite))).transpose()?;
         Ok(Self { paths, invite })
@@ -251,8 +251,8 @@ mod tests {
     #[test]
     fn a_handed_over_arrival_is_checked() {
         for wire in [
-            Wire { paths: vec!["relative".into()], invite: None },
-            Wire { paths: vec![], invite: Some("no code".to_owned()) },
+            ArrivalMessage { paths: vec!["relative".into()], invite: None },
+            ArrivalMessage { paths: vec![], invite: Some("no code".to_owned()) },
         ] {
             let bytes = postcard::to_stdvec(&wire).unwrap();
             assert!(postcard::from_bytes::<Arrival>(&bytes).is_err());

@@ -41,7 +41,7 @@ const JOBS: usize = 64;
 
 /// Why the clipboard is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) enum Why {
+pub(in crate::app) enum ClipboardUse {
     /// The person wants to send what is there.
     Paste,
     /// A code may be there that the person is about to type.
@@ -50,7 +50,7 @@ pub(in crate::app) enum Why {
 
 /// What was picked is for this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) enum Purpose {
+pub(in crate::app) enum PickPurpose {
     /// Send it.
     Send,
     /// Add it to a waiting send.
@@ -65,7 +65,7 @@ pub(in crate::app) enum Purpose {
 pub(in crate::app) enum Job {
     SaveSettings(Box<Settings>),
     SaveHistory(History),
-    Clipboard(Why),
+    Clipboard(ClipboardUse),
     BuildTree(TaskId, Arc<Manifest>),
     /// Read what interrupted transfers left, and look whether what is said to be kept in these folders is there.
     ListUnfinished {
@@ -94,10 +94,10 @@ pub(in crate::app) enum Job {
 }
 
 /// What came of it.
-pub(in crate::app) enum Outcome {
+pub(in crate::app) enum DeskOutcome {
     NotSaved(SaveError),
     Clipboard {
-        why: Why,
+        purpose: ClipboardUse,
         files: Vec<PathBuf>,
         text: Option<String>,
     },
@@ -117,7 +117,7 @@ pub(in crate::app) enum Outcome {
         path: PathBuf,
         is_there: bool,
     },
-    Picked(Purpose, Picked),
+    Picked(PickPurpose, Picked),
     /// A notification was clicked.
     #[cfg(all(unix, not(target_os = "macos")))]
     Called,
@@ -131,19 +131,19 @@ pub(in crate::app) enum Outcome {
 /// The thread's handle.
 pub(in crate::app) struct Desk {
     jobs: Option<SyncSender<Job>>,
-    outcomes: Receiver<Outcome>,
-    reply: Reply,
+    outcomes: Receiver<DeskOutcome>,
+    outbox: Outbox,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Clone)]
-struct Reply {
-    outcomes: Sender<Outcome>,
+struct Outbox {
+    outcomes: Sender<DeskOutcome>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
 
-impl Reply {
-    fn send(&self, outcome: Outcome) {
+impl Outbox {
+    fn send(&self, outcome: DeskOutcome) {
         // The window may have closed meanwhile.
         let _ = self.outcomes.send(outcome);
         (self.wake)();
@@ -157,11 +157,11 @@ impl Desk {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let (jobs, inbox) = sync_channel(JOBS);
-        let (outbox, outcomes) = channel();
-        let reply = Reply { outcomes: outbox, wake: Arc::new(wake) };
-        let worker = Worker { stores, reply: reply.clone(), awake: None };
+        let (sender, outcomes) = channel();
+        let outbox = Outbox { outcomes: sender, wake: Arc::new(wake) };
+        let worker = Worker { stores, outbox: outbox.clone(), awake: None };
         let thread = thread::Builder::new().name("desk".to_owned()).spawn(move || worker.run(&inbox))?;
-        Ok(Self { jobs: Some(jobs), outcomes, reply, thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), outcomes, outbox, thread: Some(thread) })
     }
 
     /// Hands in a job; never waits.
@@ -178,18 +178,19 @@ impl Desk {
         question: Question,
         title: String,
         start: Option<PathBuf>,
-        purpose: Purpose,
+        purpose: PickPurpose,
     ) {
-        let reply = self.reply.clone();
-        let asked =
-            dialogs::ask(question, title, start, move |picked| reply.send(Outcome::Picked(purpose, picked)));
+        let outbox = self.outbox.clone();
+        let asked = dialogs::ask(question, title, start, move |picked| {
+            outbox.send(DeskOutcome::Picked(purpose, picked));
+        });
         if asked.is_err() {
-            self.reply.send(Outcome::Picked(purpose, Picked::NoDialog));
+            self.outbox.send(DeskOutcome::Picked(purpose, Picked::NoDialog));
         }
     }
 
     /// The next outcome, if there is one.
-    pub(in crate::app) fn next(&self) -> Option<Outcome> {
+    pub(in crate::app) fn next(&self) -> Option<DeskOutcome> {
         self.outcomes.try_recv().ok()
     }
 }
@@ -206,7 +207,7 @@ impl Drop for Desk {
 
 struct Worker {
     stores: Stores,
-    reply: Reply,
+    outbox: Outbox,
     awake: Option<keepawake::KeepAwake>,
 }
 
@@ -221,20 +222,20 @@ impl Worker {
         match job {
             Job::SaveSettings(settings) => self.saved(settings.save(&self.stores.settings)),
             Job::SaveHistory(history) => self.saved(history.save(&self.stores.history)),
-            Job::Clipboard(why) => {
+            Job::Clipboard(purpose) => {
                 let (files, text) = read_clipboard();
-                self.reply.send(Outcome::Clipboard { why, files, text });
+                self.outbox.send(DeskOutcome::Clipboard { purpose, files, text });
             }
-            Job::BuildTree(id, manifest) => self.reply.send(Outcome::Tree(id, Tree::new(manifest))),
+            Job::BuildTree(id, manifest) => self.outbox.send(DeskOutcome::Tree(id, Tree::new(manifest))),
             Job::ListUnfinished { kept } => {
                 let list = self.stores.unfinished.list();
                 let is_gone = |path: &PathBuf| path.try_exists().is_ok_and(|exists| !exists);
                 let gone = kept.into_iter().filter(is_gone).collect();
-                self.reply.send(Outcome::Unfinished { list, gone });
+                self.outbox.send(DeskOutcome::Unfinished { list, gone });
             }
             Job::Discard { id, name } => {
                 let discarded = self.stores.unfinished.discard(&id);
-                self.reply.send(Outcome::Discarded { name, discarded });
+                self.outbox.send(DeskOutcome::Discarded { name, discarded });
             }
             Job::Open(path) => self.opened(opener::open(&path), path),
             Job::Reveal(path) => {
@@ -254,14 +255,14 @@ impl Worker {
             Job::Drop(what) => drop(what),
             Job::Dropped(paths) => {
                 let at = pointer_on_screen();
-                self.reply.send(Outcome::Dropped { paths, at });
+                self.outbox.send(DeskOutcome::Dropped { paths, at });
             }
         }
     }
 
     fn saved(&self, saved: Result<(), SaveError>) {
         if let Err(error) = saved {
-            self.reply.send(Outcome::NotSaved(error));
+            self.outbox.send(DeskOutcome::NotSaved(error));
         }
     }
 
@@ -269,7 +270,7 @@ impl Worker {
         if let Err(error) = opened {
             tracing::info!(%error, "a file could not be opened");
             let is_there = path.symlink_metadata().is_ok();
-            self.reply.send(Outcome::NotOpened { path, is_there });
+            self.outbox.send(DeskOutcome::NotOpened { path, is_there });
         }
     }
 
@@ -281,11 +282,11 @@ impl Worker {
             notification.action("default", "Caiman");
             // Without a notification service there is nobody to tell.
             if let Ok(shown) = notification.show() {
-                let reply = self.reply.clone();
+                let outbox = self.outbox.clone();
                 let wait = move || {
                     shown.wait_for_action(|action| {
                         if action != "__closed" {
-                            reply.send(Outcome::Called);
+                            outbox.send(DeskOutcome::Called);
                         }
                     });
                 };

@@ -10,7 +10,7 @@
 //!
 //! `CAIMAN_INSTANCE` names another place, so that several windows can run at once, as tests do.
 
-mod place;
+mod location;
 mod wire;
 
 use std::{
@@ -28,7 +28,7 @@ use std::{
 use interprocess::local_socket::{self, traits::Listener as _};
 
 use super::arrival::Arrival;
-use place::Place;
+use location::InstanceLocation;
 
 /// How long a second start tries to reach the window, and how long the window has to take what it brings.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -53,7 +53,7 @@ pub(in crate::app) enum Claim {
 pub enum InstanceError {
     /// There is no place for the lock and the socket. A window can be opened all the same; later starts won't find it.
     #[error("starts of Caiman can't find each other ({0}); each will open a window of its own")]
-    NoPlace(#[source] io::Error),
+    NoLocation(#[source] io::Error),
     /// A window runs but doesn't answer.
     #[error(
         "Caiman is already running but doesn't answer; close its window, or end the program if it hangs, and start again"
@@ -71,22 +71,28 @@ pub enum InstanceError {
 
 /// Makes this start the window, or hands `arrival` to the one that runs.
 pub(in crate::app) fn claim(arrival: &Arrival) -> Result<Claim, InstanceError> {
-    claim_at(&Place::find().map_err(InstanceError::NoPlace)?, arrival, PATIENCE)
+    claim_at(&InstanceLocation::find().map_err(InstanceError::NoLocation)?, arrival, PATIENCE)
 }
 
-fn claim_at(place: &Place, arrival: &Arrival, patience: Duration) -> Result<Claim, InstanceError> {
+fn claim_at(
+    location: &InstanceLocation,
+    arrival: &Arrival,
+    patience: Duration,
+) -> Result<Claim, InstanceError> {
     let deadline = Instant::now() + patience;
-    let lock = place.open_lock().map_err(InstanceError::NoPlace)?;
+    let lock = location.open_lock().map_err(InstanceError::NoLocation)?;
     loop {
         match lock.try_lock() {
-            Ok(()) => return Listener::start(place, lock).map(Claim::First).map_err(InstanceError::NoPlace),
+            Ok(()) => {
+                return Listener::start(location, lock).map(Claim::First).map_err(InstanceError::NoLocation);
+            }
             Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(InstanceError::NoPlace(error)),
+            Err(TryLockError::Error(error)) => return Err(InstanceError::NoLocation(error)),
         }
         // The other program may be about to listen, or about to end and give up the lock; then this goes round again.
-        match wire::hand_over(place, arrival, deadline) {
-            Ok(wire::Answer::Taken) => return Ok(Claim::HandedOver),
-            Ok(wire::Answer::Refused) => return Err(InstanceError::Refused),
+        match wire::hand_over(location, arrival, deadline) {
+            Ok(wire::Reception::Taken) => return Ok(Claim::HandedOver),
+            Ok(wire::Reception::Refused) => return Err(InstanceError::Refused),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Err(InstanceError::TooMuch),
             Err(error) => tracing::debug!(%error, "the running window can't be reached yet"),
         }
@@ -100,24 +106,24 @@ fn claim_at(place: &Place, arrival: &Arrival, patience: Duration) -> Result<Clai
 /// Hears of later starts, on a thread of its own, until dropped.
 #[derive(Debug)]
 pub(in crate::app) struct Listener {
-    arrivals: Receiver<Offered>,
-    shared: Arc<Shared>,
-    place: Place,
+    arrivals: Receiver<PendingArrival>,
+    signals: Arc<ListenerSignals>,
+    location: InstanceLocation,
     thread: Option<JoinHandle<()>>,
     /// Released last, when nobody can reach the old socket any more.
     _lock: File,
 }
 
 impl Listener {
-    fn start(place: &Place, lock: File) -> io::Result<Self> {
-        let socket = place.listen()?;
+    fn start(location: &InstanceLocation, lock: File) -> io::Result<Self> {
+        let socket = location.listen()?;
         let (sender, arrivals) = mpsc::sync_channel(QUEUE);
-        let shared = Arc::new(Shared::default());
+        let signals = Arc::new(ListenerSignals::default());
         let thread = thread::Builder::new().name("later starts".to_owned()).spawn({
-            let shared = shared.clone();
-            move || serve(&socket, &sender, &shared)
+            let signals = signals.clone();
+            move || serve(&socket, &sender, &signals)
         })?;
-        Ok(Self { arrivals, shared, place: place.clone(), thread: Some(thread), _lock: lock })
+        Ok(Self { arrivals, signals, location: location.clone(), thread: Some(thread), _lock: lock })
     }
 
     /// Sets what is called, on another thread, whenever [`next`](Self::next) has something to give. Until then the window
@@ -125,22 +131,22 @@ impl Listener {
     pub(in crate::app) fn wake_with(&self, wake: impl Fn() + Send + Sync + 'static) {
         wake();
         // A second call would be a mistake of no consequence: the window stays the same.
-        drop(self.shared.wake.set(Box::new(wake)));
+        drop(self.signals.wake.set(Box::new(wake)));
     }
 
     /// Takes what came with a later start, in order. The window comes to the front for it, even if it is empty.
     pub(in crate::app) fn next(&self) -> Option<Arrival> {
-        self.arrivals.try_iter().find_map(|offered| offered.take())
+        self.arrivals.try_iter().find_map(|pending| pending.take())
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::Release);
+        self.signals.is_over.store(true, Ordering::Release);
         // Only a connection wakes a thread that waits for one. If the socket is gone, so is the only way to reach it, and
         // the thread ends with the program. The connection stays open until then: a named pipe passes over one that is
         // closed before it is accepted.
-        if let Ok(_knocking) = wire::knock(&self.place)
+        if let Ok(_knocking) = wire::knock(&self.location)
             && let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -151,25 +157,25 @@ impl Drop for Listener {
 
 /// What the thread and the window's side have in common.
 #[derive(Default)]
-struct Shared {
+struct ListenerSignals {
     is_over: AtomicBool,
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for ListenerSignals {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("is_over", &self.is_over).finish_non_exhaustive()
+        f.debug_struct("ListenerSignals").field("is_over", &self.is_over).finish_non_exhaustive()
     }
 }
 
 /// An arrival that either the window takes or the thread takes back.
 #[derive(Debug)]
-struct Offered {
+struct PendingArrival {
     arrival: Arc<Mutex<Option<Arrival>>>,
     taken: SyncSender<()>,
 }
 
-impl Offered {
+impl PendingArrival {
     fn take(&self) -> Option<Arrival> {
         let arrival = take(&self.arrival)?;
         // Who waits may have given up this very moment.
@@ -183,14 +189,14 @@ fn take(slot: &Mutex<Option<Arrival>>) -> Option<Arrival> {
 }
 
 /// Takes one connection after the other: each is over within a moment, and the system keeps the next ones waiting.
-fn serve(socket: &local_socket::Listener, arrivals: &SyncSender<Offered>, shared: &Shared) {
-    while !shared.is_over.load(Ordering::Acquire) {
+fn serve(socket: &local_socket::Listener, arrivals: &SyncSender<PendingArrival>, signals: &ListenerSignals) {
+    while !signals.is_over.load(Ordering::Acquire) {
         let served = socket.accept().and_then(|stream| {
-            if shared.is_over.load(Ordering::Acquire) {
+            if signals.is_over.load(Ordering::Acquire) {
                 return Ok(());
             }
             let arrival = wire::read(&stream, Instant::now() + READ_LIMIT)?;
-            match offer(arrival, arrivals, shared) {
+            match offer(arrival, arrivals, signals) {
                 Some(answer) => wire::answer(&stream, answer),
                 None => Ok(()),
             }
@@ -204,22 +210,26 @@ fn serve(socket: &local_socket::Listener, arrivals: &SyncSender<Offered>, shared
 }
 
 /// Gives an arrival to the window and says whether it took it; says nothing for one that hangs or is about to close.
-fn offer(arrival: Arrival, arrivals: &SyncSender<Offered>, shared: &Shared) -> Option<wire::Answer> {
+fn offer(
+    arrival: Arrival,
+    arrivals: &SyncSender<PendingArrival>,
+    signals: &ListenerSignals,
+) -> Option<wire::Reception> {
     let arrival = Arc::new(Mutex::new(Some(arrival)));
     let (taken, was_taken) = mpsc::sync_channel(1);
-    if arrivals.try_send(Offered { arrival: arrival.clone(), taken }).is_err() {
-        return Some(wire::Answer::Refused);
+    if arrivals.try_send(PendingArrival { arrival: arrival.clone(), taken }).is_err() {
+        return Some(wire::Reception::Refused);
     }
-    let Some(wake) = shared.wake.get() else { return Some(wire::Answer::Taken) };
+    let Some(wake) = signals.wake.get() else { return Some(wire::Reception::Taken) };
     wake();
     let deadline = Instant::now() + TAKE_LIMIT;
-    while !shared.is_over.load(Ordering::Acquire) && Instant::now() < deadline {
+    while !signals.is_over.load(Ordering::Acquire) && Instant::now() < deadline {
         if was_taken.recv_timeout(Duration::from_millis(50)).is_ok() {
-            return Some(wire::Answer::Taken);
+            return Some(wire::Reception::Taken);
         }
     }
     // Taken at the last moment, or taken back.
-    take(&arrival).is_none().then_some(wire::Answer::Taken)
+    take(&arrival).is_none().then_some(wire::Reception::Taken)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ const NOTIFICATION_LIMIT: Duration = Duration::from_secs(2);
 
 /// How the window is to be opened.
 #[derive(Debug, Clone, Default)]
-pub(in crate::app) struct Look {
+pub(in crate::app) struct WindowOptions {
     /// What its title bar says at first.
     pub title: String,
     /// How large it was when it was closed, in points.
@@ -53,17 +53,17 @@ pub(in crate::app) struct Look {
 /// Opens the window and returns once it is closed. `create` is called at most once, as soon as there is a window. On the
 /// program's first thread only.
 pub(in crate::app) fn launch(
-    look: &Look,
+    window: &WindowOptions,
     mut create: impl FnMut(&CreationContext<'_>) -> Result<Box<dyn eframe::App>, Cause>,
 ) -> Result<(), StartError> {
-    let (system, mut tried) = System::choose(look.force_x11)?;
+    let (system, mut tried) = System::choose(window.force_x11)?;
     let mut create = |context: &CreationContext<'_>| {
         tried.take();
         create(context)
     };
     let renderers = renderers(env::var(RENDERER_VARIABLE).ok().as_deref());
     for &renderer in renderers {
-        match attempt(look, system, renderer, &mut create) {
+        match attempt(window, system, renderer, &mut create) {
             Attempt::Ended(result) => return result,
             Attempt::Undrawn(cause) => tracing::info!(%renderer, %cause, "the window can't be drawn"),
             Attempt::Unopened(cause) => {
@@ -116,7 +116,7 @@ enum Attempt {
 }
 
 fn attempt(
-    look: &Look,
+    window: &WindowOptions,
     system: System,
     renderer: Renderer,
     create: &mut impl FnMut(&CreationContext<'_>) -> Result<Box<dyn eframe::App>, Cause>,
@@ -130,7 +130,7 @@ fn attempt(
             muffled.end();
             create(context)
         };
-        eframe::run_native(APP_ID, options(look, system, renderer), Box::new(creator))
+        eframe::run_native(APP_ID, options(window, system, renderer), Box::new(creator))
     }));
     muffled.end();
     match ended {
@@ -151,13 +151,13 @@ fn attempt(
     }
 }
 
-fn options(look: &Look, system: System, renderer: Renderer) -> NativeOptions {
+fn options(window: &WindowOptions, system: System, renderer: Renderer) -> NativeOptions {
     let mut viewport = egui::ViewportBuilder::default()
-        .with_title(&look.title)
+        .with_title(&window.title)
         .with_app_id(APP_ID)
-        .with_inner_size(look.size.unwrap_or(DEFAULT_SIZE))
+        .with_inner_size(window.size.unwrap_or(DEFAULT_SIZE))
         .with_min_inner_size(SMALLEST_SIZE);
-    if let Some(icon) = &look.icon {
+    if let Some(icon) = &window.icon {
         viewport = viewport.with_icon(icon.clone());
     }
     // A second attempt needs to return from the first, and so does `wayland::foreign`.

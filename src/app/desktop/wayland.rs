@@ -26,7 +26,7 @@ use eframe::{CreationContext, egui};
 use raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use rustix::event::{EventfdFlags, eventfd};
 
-use event::Event;
+use event::DragEvent;
 
 /// Turns this off.
 const OFF_VARIABLE: &str = "CAIMAN_NO_WAYLAND_DROPS";
@@ -47,7 +47,7 @@ pub(in crate::app) enum DropTrouble {
 /// Hears of drags until dropped. Stays on the window's thread.
 #[derive(Debug)]
 pub(in crate::app) struct FileDrops {
-    events: Receiver<Event>,
+    events: Receiver<DragEvent>,
     hover: Option<Hover>,
     stop: OwnedFd,
     thread: Option<JoinHandle<()>>,
@@ -122,7 +122,7 @@ impl Drop for FileDrops {
 
 fn feed(
     hover: &mut Option<Hover>,
-    events: impl Iterator<Item = Event>,
+    events: impl Iterator<Item = DragEvent>,
     zoom: f32,
     input: &mut egui::RawInput,
 ) -> Option<DropTrouble> {
@@ -130,24 +130,24 @@ fn feed(
     let mut trouble = None;
     for event in events {
         match event {
-            Event::Hover { paths, position } => {
+            DragEvent::Hover { paths, position } => {
                 *hover = Some(Hover::new(paths));
                 input.events.push(egui::Event::PointerMoved(point(position)));
             }
-            Event::Moved { position } => input.events.push(egui::Event::PointerMoved(point(position))),
-            Event::Left => {
+            DragEvent::Moved { position } => input.events.push(egui::Event::PointerMoved(point(position))),
+            DragEvent::Left => {
                 *hover = None;
                 input.events.push(egui::Event::PointerGone);
             }
-            Event::Dropped { paths, others, position } => {
+            DragEvent::Dropped { paths, others, position } => {
                 *hover = None;
                 input.events.push(egui::Event::PointerMoved(point(position)));
-                input.dropped_files.extend(paths.into_iter().map(|path| Arc::new(Dropped(path)) as _));
+                input.dropped_files.extend(paths.into_iter().map(|path| Arc::new(DroppedPath(path)) as _));
                 if others > 0 {
                     trouble = Some(DropTrouble::NotFiles(others));
                 }
             }
-            Event::Unreadable => trouble = Some(DropTrouble::Unreadable),
+            DragEvent::Unreadable => trouble = Some(DropTrouble::Unreadable),
         }
     }
     // winit never says that files hover here, and egui may ask twice with the same input.
@@ -170,9 +170,9 @@ impl Hover {
 }
 
 #[derive(Debug)]
-struct Dropped(PathBuf);
+struct DroppedPath(PathBuf);
 
-impl egui::DroppedFile for Dropped {
+impl egui::DroppedFile for DroppedPath {
     fn path(&self) -> &Path {
         &self.0
     }
@@ -190,7 +190,7 @@ mod tests {
         (0..count).map(|number| format!("/{number}").into()).collect()
     }
 
-    fn fed(hover: &mut Option<Hover>, events: &[Event]) -> (egui::RawInput, Option<DropTrouble>) {
+    fn fed(hover: &mut Option<Hover>, events: &[DragEvent]) -> (egui::RawInput, Option<DropTrouble>) {
         let mut input = egui::RawInput::default();
         let trouble = feed(hover, events.iter().cloned(), 2.0, &mut input);
         (input, trouble)
@@ -199,16 +199,16 @@ mod tests {
     #[test]
     fn files_hover_from_frame_to_frame_until_they_are_dropped() {
         let mut hover = None;
-        let coming = Event::Hover { paths: vec![], position: (10.0, 20.0) };
+        let coming = DragEvent::Hover { paths: vec![], position: (10.0, 20.0) };
         let (input, _) = fed(&mut hover, &[coming]);
         assert_eq!(input.hovered_files, [egui::HoveredFile::default()]);
         assert_eq!(input.events, [egui::Event::PointerMoved(egui::pos2(5.0, 10.0))]);
-        let known = Event::Hover { paths: paths(2), position: (10.0, 20.0) };
-        let (input, _) = fed(&mut hover, &[known, Event::Moved { position: (0.0, 2.0) }]);
+        let known = DragEvent::Hover { paths: paths(2), position: (10.0, 20.0) };
+        let (input, _) = fed(&mut hover, &[known, DragEvent::Moved { position: (0.0, 2.0) }]);
         assert_eq!(input.hovered_files[1].path, Some("/1".into()));
         assert_eq!(input.events[1], egui::Event::PointerMoved(egui::pos2(0.0, 1.0)));
         assert_eq!(fed(&mut hover, &[]).0.hovered_files.len(), 2);
-        let dropped = Event::Dropped { paths: paths(2), others: 0, position: (4.0, 4.0) };
+        let dropped = DragEvent::Dropped { paths: paths(2), others: 0, position: (4.0, 4.0) };
         let (input, trouble) = fed(&mut hover, &[dropped]);
         assert!(input.hovered_files.is_empty());
         let dropped: Vec<_> = input.dropped_files.iter().map(|file| file.path().to_owned()).collect();
@@ -219,20 +219,20 @@ mod tests {
     #[test]
     fn files_that_go_away_leave_nothing_and_trouble_is_told() {
         let mut hover = None;
-        let known = Event::Hover { paths: paths(1), position: (0.0, 0.0) };
-        let (input, trouble) = fed(&mut hover, &[known.clone(), Event::Left]);
+        let known = DragEvent::Hover { paths: paths(1), position: (0.0, 0.0) };
+        let (input, trouble) = fed(&mut hover, &[known.clone(), DragEvent::Left]);
         assert!(input.hovered_files.is_empty() && input.dropped_files.is_empty() && trouble.is_none());
         assert_eq!(input.events.last(), Some(&egui::Event::PointerGone));
-        let (_, trouble) = fed(&mut hover, &[known, Event::Left, Event::Unreadable]);
+        let (_, trouble) = fed(&mut hover, &[known, DragEvent::Left, DragEvent::Unreadable]);
         assert_eq!(trouble, Some(DropTrouble::Unreadable));
-        let dropped = Event::Dropped { paths: paths(1), others: 3, position: (0.0, 0.0) };
+        let dropped = DragEvent::Dropped { paths: paths(1), others: 3, position: (0.0, 0.0) };
         assert_eq!(fed(&mut hover, &[dropped]).1, Some(DropTrouble::NotFiles(3)));
     }
 
     #[test]
     fn a_frame_copies_a_bounded_number_of_hovering_files() {
         let mut hover = None;
-        let (input, _) = fed(&mut hover, &[Event::Hover { paths: paths(5000), position: (0.0, 0.0) }]);
+        let (input, _) = fed(&mut hover, &[DragEvent::Hover { paths: paths(5000), position: (0.0, 0.0) }]);
         assert_eq!(input.hovered_files.len(), MAX_SHOWN);
         assert_eq!(hover.unwrap().count, 5000);
     }

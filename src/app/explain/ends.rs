@@ -5,27 +5,28 @@ use std::time::Duration;
 use super::{
     amounts::{amount, duration},
     failures::{Explained, error, misbehaviour, standpoint},
-    names::{name, trouble},
+    names::{left_behind, name},
     progress::phase,
 };
 use crate::{
     app::{
         model::{
-            card::{Card, Direction, End},
+            card::{Card, CardEnd},
             tone::Tone,
         },
         words::Words,
     },
     engine::{Report, TransferError},
+    history::Direction,
 };
 
 /// What came of a transfer.
 pub(in crate::app) fn done(words: &Words, card: &Card, report: &Report) -> (String, Tone) {
     let key = match (card.direction, card.is_text()) {
-        (Direction::Sending, false) => "sent",
-        (Direction::Receiving, false) => "received",
-        (Direction::Sending, true) => "text-sent",
-        (Direction::Receiving, true) => "text-received",
+        (Direction::Sent, false) => "sent",
+        (Direction::Received, false) => "received",
+        (Direction::Sent, true) => "text-sent",
+        (Direction::Received, true) => "text-received",
     };
     let files = card.accepted.map_or(report.stored, |(files, _)| files.saturating_sub(report.missing));
     let mut text = words.say(key);
@@ -33,17 +34,17 @@ pub(in crate::app) fn done(words: &Words, card: &Card, report: &Report) -> (Stri
         text = words.tell("sent-to", &[("count", report.receivers.into())]);
         text = format!("{text} · {}", words.bytes(report.bytes));
     } else if files == 0 && report.missing == 0 && report.here > 0 {
-        text = words.say(if card.direction == Direction::Sending { "all-there" } else { "all-here" });
+        text = words.say(if card.direction == Direction::Sent { "all-there" } else { "all-here" });
         text = format!("{text} · {}", amount(words, report.here, Some(report.here_bytes)));
     } else if files == 0 && report.missing > 0 {
         // All of it is missing.
-        text = words.say(if card.direction == Direction::Sending { "not-sent" } else { "not-received" });
+        text = words.say(if card.direction == Direction::Sent { "not-sent" } else { "not-received" });
     } else if !card.is_text() {
         let time = duration(words, Duration::from_secs(report.seconds.round().max(1.0) as u64));
         text = format!("{text} · {} · {time}", amount(words, files, Some(report.bytes)));
     }
     if files > 0 && report.here > 0 {
-        let key = if card.direction == Direction::Sending { "some-there" } else { "some-here" };
+        let key = if card.direction == Direction::Sent { "some-there" } else { "some-here" };
         text = format!("{text} · {}", words.tell(key, &[("count", report.here.into())]));
     }
     if report.missing == 0 {
@@ -62,8 +63,8 @@ pub(in crate::app) fn is_wish(error: &TransferError) -> bool {
 pub(in crate::app) fn report(words: &Words, card: &Card) -> String {
     let mut lines = vec![name(words, card)];
     match &card.end {
-        Some(End::Done(report)) => lines.push(done(words, card, report).0),
-        Some(End::Failed(cause)) => {
+        Some(CardEnd::Done(report)) => lines.push(done(words, card, report).0),
+        Some(CardEnd::Failed(cause)) => {
             let Explained { happened, lost, next } = error(words, cause, standpoint(card));
             lines.extend([happened, lost, next].into_iter().filter(|line| !line.is_empty()));
             if let TransferError::PeerMisbehaved(way) = cause {
@@ -74,8 +75,7 @@ pub(in crate::app) fn report(words: &Words, card: &Card) -> String {
         }
         None => lines.push(phase(words, card)),
     }
-    let troubles = card.troubles.iter();
-    lines.extend(troubles.map(|one| trouble(words, one)));
+    lines.extend(card.left_behind.iter().map(|left| left_behind(words, left)));
     lines.push(format!("Caiman {}", env!("CARGO_PKG_VERSION")));
     lines.join("\n")
 }

@@ -7,11 +7,12 @@ use std::{
 
 use crate::{
     app::{
-        model::card::{Card, Direction},
+        model::card::Card,
         words::{Words, shown_path},
     },
     code::CodeError,
     engine::{NotAdded, RelayClientError, TransferError},
+    history::Direction,
     protocol::{
         VERSION,
         path::PathError,
@@ -78,8 +79,8 @@ impl Standpoint {
 
     fn either<'a>(self, sending: &'a str, receiving: &'a str) -> &'a str {
         match self.direction {
-            Direction::Sending => sending,
-            Direction::Receiving => receiving,
+            Direction::Sent => sending,
+            Direction::Received => receiving,
         }
     }
 }
@@ -286,7 +287,7 @@ fn file(
         K::StorageFull | K::QuotaExceeded => "next-make-room",
         K::PermissionDenied if is_read => "next-permission",
         K::PermissionDenied => "next-folder-permission",
-        K::NotFound if at.direction == Direction::Sending => "next-gone",
+        K::NotFound if at.direction == Direction::Sent => "next-gone",
         K::ReadOnlyFilesystem
         | K::NotFound
         | K::AlreadyExists
@@ -322,7 +323,7 @@ pub(super) fn disk(words: &Words, cause: &io::Error) -> String {
 
 /// Why something that arrived didn't get its place, or was not to be had in the first place.
 pub(in crate::app) fn not_stored(words: &Words, error: &TransferError) -> String {
-    let at = Standpoint { direction: Direction::Receiving, has_begun: true, is_kept: false };
+    let at = Standpoint { direction: Direction::Received, has_begun: true, is_kept: false };
     self::error(words, error, at).happened
 }
 
@@ -345,7 +346,7 @@ pub(in crate::app) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAd
         NotAdded::TooLate => "not-added-late",
         NotAdded::NotFiles => "not-added-no-files",
         NotAdded::Unlisted(cause) => {
-            let at = Standpoint { direction: Direction::Sending, has_begun: false, is_kept: false };
+            let at = Standpoint { direction: Direction::Sent, has_begun: false, is_kept: false };
             return error(words, cause, at).happened;
         }
     };

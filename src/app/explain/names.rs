@@ -3,7 +3,7 @@
 use super::failures::{not_added, not_stored, unfit, withdrawal};
 use crate::{
     app::{
-        model::card::{Card, Origin, Trouble},
+        model::card::{Card, LeftBehind, StartedWith},
         words::{Words, shown_path},
     },
     transfer::show::Shown,
@@ -11,7 +11,7 @@ use crate::{
 
 /// What a card is called: the names at the top of what it moves.
 pub(in crate::app) fn name(words: &Words, card: &Card) -> String {
-    if matches!(card.origin, Origin::Invitation) && card.manifest.is_none() {
+    if matches!(card.started_with, StartedWith::Invitation) && card.manifest.is_none() {
         return words.say("more-coming");
     }
     let (names, count) = card.names();
@@ -40,16 +40,16 @@ pub(in crate::app) fn name_of(words: &Words, is_text: bool, names: &[String], co
     }
 }
 
-/// A trouble in one line.
-pub(in crate::app) fn trouble(words: &Words, trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::LeftOut { path, reason } => {
+/// What was left behind, and why, in one line.
+pub(in crate::app) fn left_behind(words: &Words, left: &LeftBehind) -> String {
+    match left {
+        LeftBehind::LeftOut { path, reason } => {
             format!("{} {}", shown_path(path), unfit(words, *reason))
         }
-        Trouble::Withdrawn { path, reason } => {
+        LeftBehind::Withdrawn { path, reason } => {
             format!("{} {}", shown_path(path), withdrawal(words, *reason))
         }
-        Trouble::NotStored { error } => not_stored(words, error),
-        Trouble::NotAdded { paths, reason } => not_added(words, paths, reason),
+        LeftBehind::NotStored { error } => not_stored(words, error),
+        LeftBehind::NotAdded { paths, reason } => not_added(words, paths, reason),
     }
 }

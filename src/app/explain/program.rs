@@ -138,7 +138,7 @@ pub(in crate::app) fn start(words: &Words, error: &RunError) -> String {
     match error {
         RunError::Arguments(error) => arguments(words, error),
         RunError::Instance(error) => words.say(match error {
-            InstanceError::NoPlace(_) => "instance-no-place",
+            InstanceError::NoLocation(_) => "instance-no-location",
             InstanceError::NoAnswer => "instance-no-answer",
             InstanceError::Refused => "instance-refused",
             InstanceError::TooMuch => "instance-too-much",

@@ -8,13 +8,14 @@ use super::amounts::duration;
 use crate::{
     app::{
         model::{
-            card::{Bond, Card, Direction},
+            card::{Bond, Card},
             standing::{Lost, Standstill},
             tone::Tone,
         },
         words::Words,
     },
     engine::{Paused, Phase, WaitsFor, Work},
+    history::Direction,
 };
 
 /// What a transfer waits for, or does.
@@ -25,11 +26,11 @@ pub(in crate::app) fn phase(words: &Words, card: &Card) -> String {
         _ if card.is_cancelling => "phase-cancelling",
         Phase::Connecting | Phase::WaitingForPeer if is_asked => "phase-asking",
         Phase::Connecting | Phase::WaitingForPeer if card.receivers > 1 => "phase-waiting-several",
-        Phase::WaitingForAnswer if card.direction == Direction::Receiving => "phase-answered",
+        Phase::WaitingForAnswer if card.direction == Direction::Received => "phase-answered",
         Phase::Connecting => "phase-connecting",
         Phase::WaitingForPeer => "phase-waiting",
         Phase::Handshake => "phase-handshake",
-        Phase::Listing if card.direction == Direction::Sending => "phase-listing",
+        Phase::Listing if card.direction == Direction::Sent => "phase-listing",
         Phase::Listing => "phase-offer-coming",
         Phase::WaitingForAnswer => "phase-answer",
         Phase::OpeningLanes => "phase-lanes",
@@ -91,8 +92,8 @@ pub(in crate::app) fn standstill(
         Standstill::Lost(lost, since) => (Tone::Warning, connection(words, card, lost, since)),
         Standstill::NoRoom => {
             let key = match card.direction {
-                Direction::Sending => "no-room-there",
-                Direction::Receiving => "no-room-here",
+                Direction::Sent => "no-room-there",
+                Direction::Received => "no-room-here",
             };
             (Tone::Warning, words.say(key))
         }
@@ -111,7 +112,7 @@ fn connection(words: &Words, card: &Card, lost: Lost, since: Duration) -> String
     let text = words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())]);
     match card.direction {
         // It holds what arrived; under another code that would not be found.
-        Direction::Receiving if card.is_under_way() => format!("{text} {}", words.say("away-new-code")),
+        Direction::Received if card.is_under_way() => format!("{text} {}", words.say("away-new-code")),
         _ => text,
     }
 }
@@ -161,8 +162,8 @@ pub(in crate::app) fn path(words: &Words, card: &Card) -> String {
     let key = match card.direction {
         _ if !card.is_local => "path-lanes",
         // Who came may be anywhere.
-        Direction::Sending => "path-hosted",
-        Direction::Receiving => "path-local",
+        Direction::Sent => "path-hosted",
+        Direction::Received => "path-local",
     };
     words.tell(key, &[("lanes", lanes)])
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::{
         model::{
-            card::{Card, Direction, Origin},
+            card::{Card, StartedWith},
             standing::{Lost, Standstill},
             tone::Tone,
         },
@@ -29,6 +29,7 @@ use crate::{
     engine::{
         NotAdded, Notice, Paused, Phase, RelayClientError, RelayError, TaskId, TransferError, WaitsFor, Work,
     },
+    history::Direction,
     protocol::{
         VERSION,
         frame::FrameError,
@@ -266,11 +267,11 @@ fn unfits() -> Vec<Unfit> {
 /// Both sides, before and after bytes moved, and with something kept of them.
 fn standpoints() -> [Standpoint; 5] {
     [
-        (Direction::Sending, false, false),
-        (Direction::Sending, true, false),
-        (Direction::Receiving, false, false),
-        (Direction::Receiving, true, false),
-        (Direction::Receiving, true, true),
+        (Direction::Sent, false, false),
+        (Direction::Sent, true, false),
+        (Direction::Received, false, false),
+        (Direction::Received, true, false),
+        (Direction::Received, true, true),
     ]
     .map(|(direction, has_begun, is_kept)| Standpoint { direction, has_begun, is_kept })
 }
@@ -360,10 +361,10 @@ fn each_side_is_told_what_it_can_do() {
         for at in standpoints() {
             let Explained { lost, next, .. } = super::error(&words, &error, at);
             match at.direction {
-                Direction::Sending => {
+                Direction::Sent => {
                     assert!(!lost.contains("received") && !lost.contains("saved"), "{error:?}: {lost}");
                 }
-                Direction::Receiving => assert!(!lost.contains("sent"), "{error:?}: {lost}"),
+                Direction::Received => assert!(!lost.contains("sent"), "{error:?}: {lost}"),
             }
             let is_of_both = !matches!(
                 error,
@@ -373,7 +374,7 @@ fn each_side_is_told_what_it_can_do() {
                     | TransferError::PeerMisbehaved(_)
             );
             let asks = next.contains("sk for it to be sent again");
-            assert!(is_of_both || asks == (at.direction == Direction::Receiving), "{error:?}: {next}");
+            assert!(is_of_both || asks == (at.direction == Direction::Received), "{error:?}: {next}");
         }
     }
 }
@@ -510,7 +511,7 @@ fn whoever_gets_no_window_is_told_why_in_their_language() {
         ArrivalError::SeveralCodes,
     ];
     let instances = [
-        InstanceError::NoPlace(io::ErrorKind::NotFound.into()),
+        InstanceError::NoLocation(io::ErrorKind::NotFound.into()),
         InstanceError::NoAnswer,
         InstanceError::Refused,
         InstanceError::TooMuch,
@@ -563,8 +564,8 @@ fn every_phase_has_a_name() {
         })
     });
     for words in languages() {
-        for way in [Direction::Sending, Direction::Receiving] {
-            let mut card = Card::new(id, way, Origin::Text(String::new()));
+        for way in [Direction::Sent, Direction::Received] {
+            let mut card = Card::new(id, way, StartedWith::Text(String::new()));
             for named in &phases {
                 card.progress = progress(*named, 10, 100);
                 check(&phase(&words, &card), named);
@@ -615,7 +616,7 @@ fn every_standstill_is_told_and_says_how_it_goes_on() {
     for words in languages() {
         let mut seen = BTreeSet::new();
         for phase in [Phase::WaitingForPeer, Phase::Moving] {
-            let mut card = Card::new(TaskId::made_up(1), Direction::Sending, Origin::Text(String::new()));
+            let mut card = Card::new(TaskId::made_up(1), Direction::Sent, StartedWith::Text(String::new()));
             card.progress = progress(phase, 10, 100);
             for reason in standstills {
                 let (tone, text) = standstill(&words, &card, reason).expect("there is something to say");
@@ -627,7 +628,7 @@ fn every_standstill_is_told_and_says_how_it_goes_on() {
             assert!(standstill(&words, &card, own).is_none(), "the person knows");
         }
         assert_eq!(seen.len(), 7, "a waiting code has its own words: {seen:#?}");
-        let mut card = Card::new(TaskId::made_up(1), Direction::Sending, Origin::Text(String::new()));
+        let mut card = Card::new(TaskId::made_up(1), Direction::Sent, StartedWith::Text(String::new()));
         card.progress = progress(Phase::Moving, 10, 100);
         let mut said = BTreeSet::from([super::progress(&words, &card, Instant::now())]);
         for (here, there) in [(true, false), (false, true), (true, true)] {
@@ -643,7 +644,7 @@ fn every_standstill_is_told_and_says_how_it_goes_on() {
 #[test]
 fn a_receiver_is_not_told_that_the_other_side_looks_at_the_offer() {
     let words = Words::of(Some("en"));
-    let mut card = Card::new(TaskId::made_up(1), Direction::Receiving, Origin::Text(String::new()));
+    let mut card = Card::new(TaskId::made_up(1), Direction::Received, StartedWith::Text(String::new()));
     card.progress = progress(Phase::WaitingForAnswer, 0, 100);
     assert_ne!(phase(&words, &card), words.say("phase-answer"));
 }
@@ -654,8 +655,8 @@ fn a_report_says_what_the_card_says_and_never_the_code() {
     let secret: CodePhrase = made_up::code();
     for error in errors() {
         let id = TaskId::made_up(1);
-        let origin = Origin::Code { code: secret.clone(), server: None };
-        let mut card = Card::new(id, Direction::Receiving, origin);
+        let started_with = StartedWith::Code { code: secret.clone(), server: None };
+        let mut card = Card::new(id, Direction::Received, started_with);
         card.code = Some(secret.clone());
         card.know(made_up::manifest(&[("notes.txt", 1)]));
         let taken = TransferError::file("can't store", "b.txt", io::ErrorKind::AlreadyExists.into());

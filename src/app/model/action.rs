@@ -39,7 +39,7 @@ pub(in crate::app) enum Action {
     /// Show or hide the rest of a text.
     FoldText(TaskId),
     /// Show or hide what doesn't arrive.
-    FoldTroubles(TaskId),
+    FoldLeftBehind(TaskId),
     /// The control that wanted the keyboard has it.
     Focused(TaskId),
     /// Change how an offer is taken.

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{Connection, NotAdded, Notice, Progress, Report, TaskId, TransferError},
+    history::Direction,
     net::client::RelayAddress,
     protocol::{
         manifest::{Manifest, OfferKind},
@@ -27,21 +28,14 @@ use crate::{
 /// Names that a card is called by.
 const NAMES_SHOWN: usize = 3;
 /// Troubles of one transfer that are listed by name; the rest is counted.
-const MAX_TROUBLES: usize = 500;
+const MAX_LEFT_BEHIND: usize = 500;
 
 /// How long a button says that it has copied something.
 pub(in crate::app) const SAYS_COPIED: Duration = Duration::from_secs(2);
 
-/// Which end of the transfer this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) enum Direction {
-    Sending,
-    Receiving,
-}
-
 /// What a transfer was started with, so that it can be started again.
 #[derive(Clone)]
-pub(in crate::app) enum Origin {
+pub(in crate::app) enum StartedWith {
     /// Files and folders.
     Paths(Vec<PathBuf>),
     /// A text.
@@ -63,7 +57,7 @@ pub(in crate::app) enum Bond {
 
 /// A file that doesn't arrive, or was not offered.
 #[derive(Debug)]
-pub(in crate::app) enum Trouble {
+pub(in crate::app) enum LeftBehind {
     /// It was chosen and can't be offered.
     LeftOut { path: PathBuf, reason: Unfit },
     /// It was offered and then couldn't be sent.
@@ -75,14 +69,14 @@ pub(in crate::app) enum Trouble {
 }
 
 /// How a transfer ended.
-pub(in crate::app) enum End {
+pub(in crate::app) enum CardEnd {
     /// With everything, or nearly everything, in place.
     Done(Report),
     /// Early.
     Failed(TransferError),
 }
 
-impl End {
+impl CardEnd {
     /// Whether everything is in place.
     pub(in crate::app) fn is_whole(&self) -> bool {
         matches!(self, Self::Done(report) if report.missing == 0)
@@ -100,7 +94,7 @@ pub(in crate::app) struct Folds {
     /// The received text, in full.
     pub(in crate::app) text: bool,
     /// What doesn't arrive.
-    pub(in crate::app) troubles: bool,
+    pub(in crate::app) left_behind: bool,
     /// The card is new or asks something: its first control takes the keyboard.
     pub(in crate::app) wants_focus: bool,
 }
@@ -109,7 +103,7 @@ pub(in crate::app) struct Folds {
 pub(in crate::app) struct Card {
     pub(in crate::app) id: TaskId,
     pub(in crate::app) direction: Direction,
-    pub(in crate::app) origin: Origin,
+    pub(in crate::app) started_with: StartedWith,
     /// What it has to do with another one; `None` for a transfer by itself.
     pub(in crate::app) bond: Option<Bond>,
     /// To how many its code leads.
@@ -137,9 +131,9 @@ pub(in crate::app) struct Card {
     pub(in crate::app) other_version: Option<u16>,
     /// The port for direct connections that could not be had, and the one that is used instead.
     pub(in crate::app) refused_port: Option<(u16, u16)>,
-    pub(in crate::app) troubles: Vec<Trouble>,
-    /// Troubles in all, listed or not.
-    pub(in crate::app) trouble_count: usize,
+    pub(in crate::app) left_behind: Vec<LeftBehind>,
+    /// How many things were left behind in all, listed or not.
+    pub(in crate::app) left_behind_count: usize,
     /// Files and bytes that move, once accepted.
     pub(in crate::app) accepted: Option<(u64, Option<u64>)>,
     pub(in crate::app) progress: Progress,
@@ -152,7 +146,7 @@ pub(in crate::app) struct Card {
     pub(in crate::app) kept: Option<PathBuf>,
     /// What it was started to go on with.
     pub(in crate::app) resume: Option<Resume>,
-    pub(in crate::app) end: Option<End>,
+    pub(in crate::app) end: Option<CardEnd>,
     /// Its place in the history.
     pub(in crate::app) history: Option<u64>,
     pub(in crate::app) folds: Folds,
@@ -174,11 +168,11 @@ pub(in crate::app) enum News {
 }
 
 impl Card {
-    pub(in crate::app) fn new(id: TaskId, direction: Direction, origin: Origin) -> Self {
+    pub(in crate::app) fn new(id: TaskId, direction: Direction, started_with: StartedWith) -> Self {
         Self {
             id,
             direction,
-            origin,
+            started_with,
             bond: None,
             receivers: 1,
             folder: None,
@@ -193,8 +187,8 @@ impl Card {
             tries_left: None,
             other_version: None,
             refused_port: None,
-            troubles: Vec::new(),
-            trouble_count: 0,
+            left_behind: Vec::new(),
+            left_behind_count: 0,
             accepted: None,
             progress: Progress::default(),
             lost_since: None,
@@ -259,11 +253,11 @@ impl Card {
             Notice::Listed(manifest) => self.know(manifest),
             Notice::LeftOut(items) => {
                 for item in items {
-                    self.trouble(1, Trouble::LeftOut { path: item.path, reason: item.reason });
+                    self.leave_behind(1, LeftBehind::LeftOut { path: item.path, reason: item.reason });
                 }
             }
             Notice::NotAdded { paths, reason } => {
-                self.trouble(paths.len(), Trouble::NotAdded { paths, reason });
+                self.leave_behind(paths.len(), LeftBehind::NotAdded { paths, reason });
             }
             Notice::Offer(offer) => {
                 self.know(Arc::clone(&offer.manifest));
@@ -291,9 +285,9 @@ impl Card {
                 return News::Began;
             }
             Notice::Withdrawn { path, reason } => {
-                self.trouble(1, Trouble::Withdrawn { path, reason });
+                self.leave_behind(1, LeftBehind::Withdrawn { path, reason });
             }
-            Notice::NotStored { path: _, error } => self.trouble(1, Trouble::NotStored { error }),
+            Notice::NotStored { path: _, error } => self.leave_behind(1, LeftBehind::NotStored { error }),
             Notice::Text(text) => self.text = Some(text),
             Notice::Kept(folder) => self.kept = Some(folder),
             // The sender learns from nobody's coming that it isn't taken.
@@ -302,10 +296,10 @@ impl Card {
         News::None
     }
 
-    fn trouble(&mut self, count: usize, trouble: Trouble) {
-        self.trouble_count += count;
-        if self.troubles.len() < MAX_TROUBLES {
-            self.troubles.push(trouble);
+    fn leave_behind(&mut self, count: usize, left: LeftBehind) {
+        self.left_behind_count += count;
+        if self.left_behind.len() < MAX_LEFT_BEHIND {
+            self.left_behind.push(left);
         }
     }
 
@@ -314,8 +308,8 @@ impl Card {
         self.tick(now);
         self.snapshots = None;
         self.end = Some(match ended {
-            Ok(report) => End::Done(report),
-            Err(error) => End::Failed(error),
+            Ok(report) => CardEnd::Done(report),
+            Err(error) => CardEnd::Failed(error),
         });
     }
 
@@ -340,7 +334,7 @@ impl Card {
 
     /// What is on the way is a text.
     pub(in crate::app) fn is_text(&self) -> bool {
-        matches!(self.origin, Origin::Text(_))
+        matches!(self.started_with, StartedWith::Text(_))
             || self.text.is_some()
             || self.manifest.as_ref().is_some_and(|manifest| manifest.kind() == OfferKind::Text)
     }
@@ -360,15 +354,15 @@ impl Card {
         if let Some(top) = &self.top {
             return top.clone();
         }
-        match &self.origin {
-            Origin::Paths(paths) => {
+        match &self.started_with {
+            StartedWith::Paths(paths) => {
                 let name = |path: &PathBuf| {
                     path.file_name()
                         .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into())
                 };
                 (paths.iter().take(NAMES_SHOWN).map(name).collect(), paths.len())
             }
-            Origin::Text(_) | Origin::Code { .. } | Origin::Invitation => (Vec::new(), 0),
+            StartedWith::Text(_) | StartedWith::Code { .. } | StartedWith::Invitation => (Vec::new(), 0),
         }
     }
 
@@ -407,21 +401,21 @@ impl Card {
 
     /// What was to be sent and didn't leave, as far as it is listed.
     pub(in crate::app) fn missing(&self) -> Vec<PathBuf> {
-        let path = |trouble: &Trouble| match trouble {
-            Trouble::Withdrawn { path, .. } => Some(path.clone()),
+        let path = |left: &LeftBehind| match left {
+            LeftBehind::Withdrawn { path, .. } => Some(path.clone()),
             _ => None,
         };
-        let is_whole = self.troubles.len() == self.trouble_count;
-        if self.direction == Direction::Receiving || !is_whole {
+        let is_whole = self.left_behind.len() == self.left_behind_count;
+        if self.direction == Direction::Received || !is_whole {
             return Vec::new();
         }
-        self.troubles.iter().filter_map(path).collect()
+        self.left_behind.iter().filter_map(path).collect()
     }
 
     /// What a person would open or show: what arrived, or the folder it is in.
     pub(in crate::app) fn placed(&self) -> Option<(&Path, &[PathBuf])> {
         match &self.end {
-            Some(End::Done(report)) => {
+            Some(CardEnd::Done(report)) => {
                 report.folder.as_deref().map(|folder| (folder, report.placed.as_slice()))
             }
             _ => None,

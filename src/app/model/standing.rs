@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::card::{Card, Direction};
-use crate::engine::{Connection, Paused, Phase, Stall, WaitsFor};
+use super::card::Card;
+use crate::{
+    engine::{Connection, Paused, Phase, Stall, WaitsFor},
+    history::Direction,
+};
 
 /// What a transfer waits for that has begun, or is about to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +32,7 @@ impl Card {
     /// Whether a sender still waits for somebody to come, so that things can be added.
     pub(in crate::app) fn is_waiting(&self) -> bool {
         self.end.is_none()
-            && self.direction == Direction::Sending
+            && self.direction == Direction::Sent
             && matches!(self.progress.phase, Phase::Connecting | Phase::WaitingForPeer)
     }
 
@@ -39,7 +42,7 @@ impl Card {
             self.progress.phase,
             Phase::Connecting | Phase::WaitingForPeer | Phase::Handshake | Phase::Retired | Phase::Branches
         );
-        self.direction == Direction::Sending
+        self.direction == Direction::Sent
             && self.end.is_none()
             && has_met
             && !self.is_cancelling

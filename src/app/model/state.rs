@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     action::{Action, BannerId, Dialog},
-    card::{Bond, Card, Direction, News, Origin},
+    card::{Bond, Card, News, StartedWith},
     code_field::CodeField,
     settings_form::SettingsForm,
     sheet::Sheet,
@@ -25,7 +25,7 @@ use crate::{
         Connection, Event, Notice, RelayCheck, RelayChoice, RelayClientError, RelayError, TaskId,
         TransferError, Unfinished,
     },
-    history::History,
+    history::{Direction, History},
     net::client::RelayAddress,
     protocol::manifest::Manifest,
     settings::{HostRelay, Settings},
@@ -57,7 +57,7 @@ pub(in crate::app) struct Host {
 }
 
 /// What is known of a relay.
-pub(in crate::app) enum Checked {
+pub(in crate::app) enum RelayStatus {
     /// An answer is awaited.
     Pending,
     /// It answered.
@@ -87,7 +87,7 @@ pub(in crate::app) struct State {
     /// Why the hosted relay isn't running although it was started.
     pub(in crate::app) host_error: Option<RelayError>,
     /// What is known of each relay of the list, and of any that was in use before.
-    pub(in crate::app) checked: HashMap<RelayAddress, Checked>,
+    pub(in crate::app) checked: HashMap<RelayAddress, RelayStatus>,
     /// Relays that are being asked.
     pub(in crate::app) checks: HashMap<TaskId, RelayAddress>,
     /// The first of the things that are held over the window before they are dropped, where the system names them.
@@ -141,15 +141,15 @@ impl State {
     }
 
     /// A new transfer, before its first event.
-    pub(in crate::app) fn add(&mut self, id: TaskId, direction: Direction, origin: Origin) {
-        self.cards.insert(0, Card::new(id, direction, origin));
+    pub(in crate::app) fn add(&mut self, id: TaskId, direction: Direction, started_with: StartedWith) {
+        self.cards.insert(0, Card::new(id, direction, started_with));
     }
 
     /// One of several receivers of a send has come.
     fn branch(&mut self, of: TaskId, id: TaskId) {
         let number = self.branches(of).count() + 1;
         let Some(send) = self.card(of) else { return };
-        let mut branch = Card::new(id, Direction::Sending, send.origin.clone());
+        let mut branch = Card::new(id, Direction::Sent, send.started_with.clone());
         branch.bond = Some(Bond::Branch { of, number });
         if let Some(manifest) = send.manifest.clone() {
             branch.know(manifest);
@@ -255,8 +255,8 @@ impl State {
             Event::Checked(id, answer) => {
                 if let Some(relay) = self.checks.remove(&id) {
                     let checked = match answer {
-                        Ok(check) => Checked::Good(check),
-                        Err(error) => Checked::Bad(error),
+                        Ok(check) => RelayStatus::Good(check),
+                        Err(error) => RelayStatus::Bad(error),
                     };
                     self.checked.insert(relay, checked);
                 }
@@ -353,8 +353,8 @@ impl State {
     /// Whether a card of this window receives, or has received, under this code or invite link.
     pub(in crate::app) fn has_taken_code(&self, text: &str) -> bool {
         let Ok(invite) = code::parse_any(text) else { return false };
-        let is_its = |origin: &Origin| matches!(origin, Origin::Code { code, .. } if code == invite.code());
-        self.cards.iter().any(|card| is_its(&card.origin))
+        let is_its = |started_with: &StartedWith| matches!(started_with, StartedWith::Code { code, .. } if code == invite.code());
+        self.cards.iter().any(|card| is_its(&card.started_with))
     }
 
     /// Whether a card has ended, so that it may be taken away.

@@ -9,7 +9,7 @@ use crate::{
         explain,
         model::{
             action::Copied,
-            card::{Origin, SAYS_COPIED},
+            card::{SAYS_COPIED, StartedWith},
             tone::Tone,
         },
         window::Window,
@@ -46,7 +46,7 @@ impl Window {
             Some(text) if is_listed_code(&text) => {
                 self.state.field.set(text.trim().to_owned());
             }
-            Some(text) => self.send(Origin::Text(text), None),
+            Some(text) => self.send(StartedWith::Text(text), None),
         }
     }
 

@@ -4,11 +4,11 @@ use crate::{
     app::{
         desktop::desk::Job,
         explain,
-        model::card::{Direction, End, Origin},
+        model::card::{CardEnd, StartedWith},
         window::Window,
     },
     engine::{TaskId, TransferError},
-    history::{Direction as Way, Ending, Entry, Outcome as Past, unix_secs},
+    history::{Ending, Entry, Outcome as Past, unix_secs},
 };
 
 impl Window {
@@ -19,15 +19,11 @@ impl Window {
     pub(super) fn begin_history(&mut self, id: TaskId) {
         let Some(card) = self.state.cards.iter_mut().find(|card| card.id == id) else { return };
         let (files, bytes) = card.accepted.unwrap_or_default();
-        let way = match card.direction {
-            Direction::Sending => Way::Sent,
-            Direction::Receiving => Way::Received,
-        };
-        let mut entry = Entry::now(way, explain::name(&self.words, card));
+        let mut entry = Entry::now(card.direction, explain::name(&self.words, card));
         (entry.files, entry.bytes) = (files, bytes.unwrap_or_default());
-        match &card.origin {
-            Origin::Paths(paths) => entry.paths.clone_from(paths),
-            Origin::Code { .. } | Origin::Invitation if !card.is_text() => {
+        match &card.started_with {
+            StartedWith::Paths(paths) => entry.paths.clone_from(paths),
+            StartedWith::Code { .. } | StartedWith::Invitation if !card.is_text() => {
                 entry.folder.clone_from(&card.folder);
             }
             _ => {}
@@ -40,16 +36,16 @@ impl Window {
         let Some(card) = self.state.cards.iter_mut().find(|card| card.id == id) else { return };
         let (Some(history), Some(end)) = (card.history, &card.end) else { return };
         let outcome = match end {
-            End::Done(report) if report.missing == 0 => Past::Done,
-            End::Done(report) => Past::Partial { missing: report.missing },
-            End::Failed(TransferError::Cancelled | TransferError::PeerCancelled) => Past::Cancelled,
-            End::Failed(TransferError::Declined | TransferError::PeerDeclined) => Past::Declined,
-            End::Failed(error) => Past::Failed {
+            CardEnd::Done(report) if report.missing == 0 => Past::Done,
+            CardEnd::Done(report) => Past::Partial { missing: report.missing },
+            CardEnd::Failed(TransferError::Cancelled | TransferError::PeerCancelled) => Past::Cancelled,
+            CardEnd::Failed(TransferError::Declined | TransferError::PeerDeclined) => Past::Declined,
+            CardEnd::Failed(error) => Past::Failed {
                 reason: explain::error(&self.words, error, explain::standpoint(card)).happened,
             },
         };
         let paths = card.placed().map(|(_, placed)| placed.to_vec()).unwrap_or_default();
-        let here = if let End::Done(report) = end { report.here } else { 0 };
+        let here = if let CardEnd::Done(report) = end { report.here } else { 0 };
         let (files, bytes) = (card.accepted.map_or(0, |(files, _)| files) + here, card.progress.bytes);
         let ending = Ending { outcome, ended: unix_secs(), files, bytes, paths, kept: card.kept.clone() };
         self.state.history.finish(history, ending);

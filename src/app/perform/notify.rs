@@ -3,7 +3,7 @@
 use eframe::egui::{Context, UserAttentionType, ViewportCommand};
 
 use crate::{
-    app::{desktop::desk::Job, explain, model::card::End, window::Window},
+    app::{desktop::desk::Job, explain, model::card::CardEnd, window::Window},
     engine::TaskId,
 };
 
@@ -20,8 +20,8 @@ impl Window {
             None => explain::offered(&self.words, card),
         };
         let body = match &card.end {
-            Some(End::Done(report)) => explain::done(&self.words, card, report).0,
-            Some(End::Failed(error)) => {
+            Some(CardEnd::Done(report)) => explain::done(&self.words, card, report).0,
+            Some(CardEnd::Failed(error)) => {
                 explain::error(&self.words, error, explain::standpoint(card)).happened
             }
             None => self.words.say("notify-asked-body"),

@@ -9,7 +9,7 @@ use crate::{
         desktop::arrival::Arrival,
         model::{
             action::{Action, Resume},
-            card::{Bond, Direction, Origin},
+            card::{Bond, StartedWith},
             code_field::Reading,
             tone::Tone,
         },
@@ -20,6 +20,7 @@ use crate::{
         Answer, CodeChoice, Command, DEFAULT_ITERATIONS, Output, PATIENCE, PathMode, ReceiveOrder,
         RelayChoice, SendOrder, TaskId, What,
     },
+    history::Direction,
     net::client::RelayAddress,
     settings::Relay,
 };
@@ -59,19 +60,19 @@ impl Window {
     }
 
     pub(super) fn send_paths(&mut self, paths: Vec<PathBuf>) {
-        self.send(Origin::Paths(paths), None);
+        self.send(StartedWith::Paths(paths), None);
     }
 
     /// Offers more to the receiver of a send that runs.
     pub(in crate::app) fn send_after(&mut self, id: TaskId, paths: Vec<PathBuf>) {
-        self.send(Origin::Paths(paths), Some(id));
+        self.send(StartedWith::Paths(paths), Some(id));
     }
 
-    pub(super) fn send(&mut self, origin: Origin, after: Option<TaskId>) {
-        let what = match &origin {
-            Origin::Paths(paths) => What::Paths(paths.clone()),
-            Origin::Text(text) => What::Text(text.clone()),
-            Origin::Code { .. } | Origin::Invitation => return,
+    pub(super) fn send(&mut self, started_with: StartedWith, after: Option<TaskId>) {
+        let what = match &started_with {
+            StartedWith::Paths(paths) => What::Paths(paths.clone()),
+            StartedWith::Text(text) => What::Text(text.clone()),
+            StartedWith::Code { .. } | StartedWith::Invitation => return,
         };
         let settings = &self.state.settings;
         let order = SendOrder {
@@ -89,7 +90,7 @@ impl Window {
         };
         let (id, receivers) = (self.engine.new_id(), order.receivers);
         if self.command(Command::Send(id, Box::new(order))) {
-            self.state.add(id, Direction::Sending, origin);
+            self.state.add(id, Direction::Sent, started_with);
             self.change(id, |card| {
                 (card.bond, card.receivers) = (after.map(Bond::After), receivers);
                 card.folds.wants_focus = true;
@@ -125,7 +126,7 @@ impl Window {
         let order = self.receive_order(code.clone(), relays, folder.to_owned());
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
-            self.state.add(id, Direction::Receiving, Origin::Code { code, server });
+            self.state.add(id, Direction::Received, StartedWith::Code { code, server });
             let resume = self.state.unfinished.resume.take();
             self.change(id, |card| {
                 card.resume = resume;
@@ -145,7 +146,7 @@ impl Window {
         let order = self.receive_order(code, vec![relay], folder);
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
-            self.state.add(id, Direction::Receiving, Origin::Invitation);
+            self.state.add(id, Direction::Received, StartedWith::Invitation);
         }
     }
 

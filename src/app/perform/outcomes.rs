@@ -10,7 +10,7 @@ use eframe::egui::{Context, Pos2, ViewportCommand};
 use crate::{
     app::{
         desktop::{
-            desk::{Outcome, Purpose, Why},
+            desk::{ClipboardUse, DeskOutcome, PickPurpose},
             dialogs::Picked,
         },
         explain,
@@ -25,38 +25,38 @@ const LATE_POINTER: Duration = Duration::from_millis(250);
 
 impl Window {
     /// What the desk has done.
-    pub(in crate::app) fn outcome(&mut self, ctx: &Context, outcome: Outcome) {
+    pub(in crate::app) fn outcome(&mut self, ctx: &Context, outcome: DeskOutcome) {
         match outcome {
-            Outcome::NotSaved(error) => {
+            DeskOutcome::NotSaved(error) => {
                 let text = explain::unsaved(&self.words, &error);
                 self.state.tell(Tone::Bad, text);
             }
-            Outcome::Clipboard { why: Why::Paste, files, text } => self.paste(files, text),
-            Outcome::Clipboard { why: Why::Look, text, .. } => self.look_for_code(text),
-            Outcome::Tree(id, tree) => self.state.built(id, tree),
-            Outcome::Unfinished { list, gone } => self.state.listed(list, &gone),
-            Outcome::Discarded { name, discarded } => self.discarded(name, discarded),
-            Outcome::NotOpened { path, is_there } => {
+            DeskOutcome::Clipboard { purpose: ClipboardUse::Paste, files, text } => self.paste(files, text),
+            DeskOutcome::Clipboard { purpose: ClipboardUse::Look, text, .. } => self.look_for_code(text),
+            DeskOutcome::Tree(id, tree) => self.state.built(id, tree),
+            DeskOutcome::Unfinished { list, gone } => self.state.listed(list, &gone),
+            DeskOutcome::Discarded { name, discarded } => self.discarded(name, discarded),
+            DeskOutcome::NotOpened { path, is_there } => {
                 let text = explain::not_opened(&self.words, &path, is_there);
                 self.state.tell(Tone::Warning, text);
             }
-            Outcome::Picked(_, Picked::NoDialog) => {
+            DeskOutcome::Picked(_, Picked::NoDialog) => {
                 self.state.tell(Tone::Warning, self.words.say("no-file-dialog"));
             }
-            Outcome::Picked(purpose, Picked::Paths(paths)) => self.picked(purpose, paths),
+            DeskOutcome::Picked(purpose, Picked::Paths(paths)) => self.picked(purpose, paths),
             #[cfg(all(unix, not(target_os = "macos")))]
-            Outcome::Called => {
+            DeskOutcome::Called => {
                 ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
                 ctx.send_viewport_cmd(ViewportCommand::Focus);
             }
-            Outcome::Dropped { paths, at: Some((x, y)) } => {
+            DeskOutcome::Dropped { paths, at: Some((x, y)) } => {
                 let scale = ctx.pixels_per_point();
                 let corner = ctx.input(|input| input.viewport().inner_rect.map(|rect| rect.min));
                 let onto = corner
                     .and_then(|corner| self.card_at(Pos2::new(x / scale - corner.x, y / scale - corner.y)));
                 self.arrive(paths, onto);
             }
-            Outcome::Dropped { paths, at: None } => {
+            DeskOutcome::Dropped { paths, at: None } => {
                 let earlier = self.late_drop.replace((paths, Instant::now() + LATE_POINTER));
                 if let Some((paths, _)) = earlier {
                     self.arrive(paths, None);
@@ -66,19 +66,19 @@ impl Window {
         }
     }
 
-    fn picked(&mut self, purpose: Purpose, paths: Vec<PathBuf>) {
+    fn picked(&mut self, purpose: PickPurpose, paths: Vec<PathBuf>) {
         let first = paths.first().cloned();
         match (purpose, first) {
             (_, None) => {}
-            (Purpose::Send, _) => self.arrive(paths, None),
-            (Purpose::Add(id), _) => self.arrive(paths, Some(id)),
-            (Purpose::SaveOffer(id), Some(folder)) => {
+            (PickPurpose::Send, _) => self.arrive(paths, None),
+            (PickPurpose::Add(id), _) => self.arrive(paths, Some(id)),
+            (PickPurpose::SaveOffer(id), Some(folder)) => {
                 if let Some(sheet) = self.state.card(id).and_then(|card| card.sheet.as_mut()) {
                     (sheet.is_looking, sheet.unusable) = (true, None);
                     self.command(Command::Look(id, folder));
                 }
             }
-            (Purpose::SaveAlways, Some(folder)) => {
+            (PickPurpose::SaveAlways, Some(folder)) => {
                 self.state.save_folder.clone_from(&folder);
                 self.state.settings.save_folder = Some(folder);
                 self.save_settings();

@@ -7,7 +7,7 @@ use crate::{
         desktop::desk::Job,
         model::{
             action::SettingsAction,
-            state::{Checked, Host},
+            state::{Host, RelayStatus},
         },
         theme,
         window::Window,
@@ -28,7 +28,7 @@ impl Window {
 
     fn check(&mut self, address: RelayAddress, password: Option<String>) {
         let id = self.engine.new_id();
-        self.state.checked.insert(address.clone(), Checked::Pending);
+        self.state.checked.insert(address.clone(), RelayStatus::Pending);
         self.state.checks.insert(id, address.clone());
         self.command(Command::Check(id, RelayChoice { address, password }));
     }

@@ -8,12 +8,12 @@ use crate::{
         explain,
         model::{
             action::{Action, Dialog, Resume},
-            card::Direction,
             tone::Tone,
         },
         window::Window,
     },
     engine::TaskId,
+    history::Direction,
 };
 
 impl Window {
@@ -27,7 +27,7 @@ impl Window {
     /// The same, if this transfer brings something here: one that begins takes what it goes on with out of the list, and one
     /// that breaks off stands in it.
     pub(in crate::app) fn look_for_unfinished(&mut self, id: TaskId) {
-        if self.state.card(id).is_some_and(|card| card.direction == Direction::Receiving) {
+        if self.state.card(id).is_some_and(|card| card.direction == Direction::Received) {
             self.list_unfinished();
         }
     }

@@ -7,9 +7,9 @@ use super::{
     made_up::{failed, progress},
 };
 use crate::{
-    app::model::{action::Dialog, card::Direction, settings_form::Page},
+    app::model::{action::Dialog, settings_form::Page},
     engine::{Notice, Phase, TransferError},
-    history::{Direction as Way, Ending, Entry, Outcome},
+    history::{Direction, Ending, Entry, Outcome},
     relay::Ports,
     settings::{Relay, Settings},
     store::Store,
@@ -308,7 +308,7 @@ fn broken_files_are_told_and_kept_aside() {
 /// Something that was sent, and is over.
 fn past(screen: &mut Screen, name: &str) {
     let history = &mut screen.window().state.history;
-    let id = history.begin(Entry::now(Way::Sent, name));
+    let id = history.begin(Entry::now(Direction::Sent, name));
     let ending = Ending {
         outcome: Outcome::Done,
         ended: 1_700_000_000,
@@ -357,7 +357,7 @@ fn a_long_past_is_drawn_as_far_as_it_is_in_sight() {
 #[test]
 fn closing_while_bytes_move_asks_first() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.notice(id, Notice::Accepted { files: 1, bytes: Some(100) });
     screen.progress(progress(Phase::Moving, 1, 100));
     let closes = |screen: &Screen| screen.asked.iter().any(|asked| matches!(asked, ViewportCommand::Close));
@@ -383,7 +383,7 @@ fn closing_while_bytes_move_asks_first() {
 #[test]
 fn the_question_goes_when_everything_has_arrived() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.notice(id, Notice::Accepted { files: 1, bytes: Some(100) });
     screen.progress(progress(Phase::Moving, 1, 100));
     screen.close();
@@ -395,7 +395,7 @@ fn the_question_goes_when_everything_has_arrived() {
 #[test]
 fn closing_while_nothing_moves_asks_nothing() {
     let mut screen = Screen::new();
-    screen.made_up(Direction::Sending);
+    screen.made_up(Direction::Sent);
     screen.close();
     assert!(screen.asked.iter().all(|asked| !matches!(asked, ViewportCommand::CancelClose)));
     assert_eq!(screen.window().state.dialog, None);

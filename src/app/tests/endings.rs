@@ -14,16 +14,14 @@ use super::{
 use crate::{
     app::{
         explain,
-        model::{
-            action::Dialog,
-            card::{Direction, Origin},
-        },
+        model::{action::Dialog, card::StartedWith},
         words::shown_path,
     },
     engine::{
         Event, Notice, Phase, Progress, RelayClientError, Report, Stall, TaskId, TransferError, WaitsFor,
         Work,
     },
+    history::Direction,
     protocol::peer::Withdrawal,
 };
 
@@ -54,7 +52,7 @@ fn report(screen: &Screen, placed: &[&str], missing: u64) -> Report {
 #[test]
 fn what_moves_says_how_far_it_is() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sending);
+    moving(&mut screen, Direction::Sent);
     let words = screen.words();
     let args = [
         ("done", words.bytes(2 * MIB).into()),
@@ -77,7 +75,7 @@ fn what_moves_says_how_far_it_is() {
 #[test]
 fn a_stall_is_told_with_its_reason() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Receiving);
+    moving(&mut screen, Direction::Received);
     let before = Instant::now().checked_sub(Duration::from_secs(20)).expect("the machine runs for longer");
     for waits_for in [WaitsFor::There(Work::Disk), WaitsFor::Network] {
         let stall = Some(Stall { waits_for, since: before });
@@ -90,7 +88,7 @@ fn a_stall_is_told_with_its_reason() {
 #[test]
 fn a_receive_that_is_done_shows_where_things_are() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Receiving);
+    let id = moving(&mut screen, Direction::Received);
     let report = report(&screen, &["notes.txt"], 0);
     screen.feed(Event::Ended(id, Ok(report)));
     assert!(screen.shows(&screen.say("received")));
@@ -110,7 +108,7 @@ fn a_receive_that_is_done_shows_where_things_are() {
 #[test]
 fn several_things_open_as_their_folder() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Receiving);
+    let id = moving(&mut screen, Direction::Received);
     let report = report(&screen, &["notes.txt", "more.txt"], 0);
     screen.feed(Event::Ended(id, Ok(report)));
     assert!(screen.control(&screen.say("open-folder")).is_some());
@@ -120,7 +118,7 @@ fn several_things_open_as_their_folder() {
 #[test]
 fn what_is_missing_is_counted_and_named() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Receiving);
+    let id = moving(&mut screen, Direction::Received);
     let withdrawn = |name: &str| Notice::Withdrawn { path: name.into(), reason: Withdrawal::Changed };
     screen.notice(id, withdrawn("a.txt"));
     let reason = screen.say("withdrawn-changed");
@@ -144,7 +142,7 @@ fn what_is_missing_is_counted_and_named() {
 #[test]
 fn where_all_is_missing_nothing_is_called_sent() {
     for (direction, word, wrong) in
-        [(Direction::Sending, "not-sent", "sent"), (Direction::Receiving, "not-received", "received")]
+        [(Direction::Sent, "not-sent", "sent"), (Direction::Received, "not-received", "received")]
     {
         let mut screen = Screen::new();
         let id = moving(&mut screen, direction);
@@ -161,20 +159,20 @@ fn where_all_is_missing_nothing_is_called_sent() {
 #[test]
 fn what_did_not_leave_is_sent_by_itself() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Sending);
+    let id = moving(&mut screen, Direction::Sent);
     let path = screen.file("changed.txt", b"it is still here");
     screen.notice(id, Notice::Withdrawn { path: path.clone(), reason: Withdrawal::Changed });
     let report = report(&screen, &[], 1);
     screen.feed(Event::Ended(id, Ok(report)));
     screen.click_key("send-missing");
     assert_eq!(screen.window().state.cards.len(), 2);
-    assert!(matches!(&screen.card().origin, Origin::Paths(paths) if *paths == [path]));
+    assert!(matches!(&screen.card().started_with, StartedWith::Paths(paths) if *paths == [path]));
 }
 
 #[test]
 fn a_text_that_arrived_is_shown_and_copied_as_it_is() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Receiving);
+    let id = screen.made_up(Direction::Received);
     screen.notice(id, Notice::Accepted { files: 1, bytes: Some(12) });
     let text = "see you\n\nat eight\t\u{202e}!\n".repeat(5);
     screen.notice(id, Notice::Text(text.clone()));
@@ -204,7 +202,7 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
         Box::new(|| TransferError::PeerVersion { theirs: 99 }),
         Box::new(move || TransferError::file("can't read", "/home/ada/notes.txt", gone())),
     ];
-    for direction in [Direction::Sending, Direction::Receiving] {
+    for direction in [Direction::Sent, Direction::Received] {
         let mut screen = Screen::new();
         for error in &errors {
             let id = screen.made_up(direction);
@@ -214,7 +212,7 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
                 assert!(line.is_empty() || screen.shows(&line), "{line}: {:#?}", screen.texts());
             }
             let again = match (direction, error()) {
-                (Direction::Sending, _) => Some("send-again"),
+                (Direction::Sent, _) => Some("send-again"),
                 (_, TransferError::NobodyThere { .. }) => Some("try-again"),
                 (_, TransferError::WrongCode { .. }) => Some("correct-code"),
                 _ => None,
@@ -233,7 +231,7 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
 #[test]
 fn a_wrong_code_comes_back_to_be_corrected() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Receiving);
+    let id = screen.made_up(Direction::Received);
     screen.feed(failed(id, TransferError::WrongCode { tries_left: Some(2) }));
     screen.click_key("correct-code");
     let code = screen.say("code");
@@ -245,7 +243,7 @@ fn a_wrong_code_comes_back_to_be_corrected() {
 fn trouble_with_the_relay_leads_to_its_settings() {
     let mut screen = Screen::new();
     let lost = |cause: RelayClientError| TransferError::Relay(cause);
-    let id = screen.made_up(Direction::Receiving);
+    let id = screen.made_up(Direction::Received);
     screen.feed(failed(id, lost(RelayClientError::NotARelay(made_up::relay()))));
     assert!(screen.control(&screen.say("try-again")).is_some());
     let settings = format!("{}: {}", screen.say("settings"), screen.say("relay"));
@@ -254,7 +252,7 @@ fn trouble_with_the_relay_leads_to_its_settings() {
     // The code is spent once bytes have moved.
     screen.press(eframe::egui::Key::Escape);
     screen.click_key("clear-finished");
-    let id = moving(&mut screen, Direction::Receiving);
+    let id = moving(&mut screen, Direction::Received);
     screen.feed(failed(id, lost(RelayClientError::Lost)));
     assert!(screen.control(&screen.say("try-again")).is_none());
     assert!(screen.shows(&screen.say("next-relay-lost-ask")), "{:#?}", screen.texts());
@@ -263,7 +261,7 @@ fn trouble_with_the_relay_leads_to_its_settings() {
 #[test]
 fn what_is_kept_of_a_broken_receive_can_be_found() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Receiving);
+    let id = moving(&mut screen, Direction::Received);
     let kept = screen.inbox().join(".caiman-1");
     fs::create_dir(&kept).unwrap();
     screen.notice(id, Notice::Kept(kept.clone()));
@@ -277,7 +275,7 @@ fn what_is_kept_of_a_broken_receive_can_be_found() {
 #[test]
 fn an_own_cancel_is_no_error() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Sending);
+    let id = moving(&mut screen, Direction::Sent);
     screen.feed(failed(id, TransferError::Cancelled));
     assert!(screen.shows(&screen.say("stopped")) && !screen.shows(&screen.say("not-sent")));
 }
@@ -285,8 +283,8 @@ fn an_own_cancel_is_no_error() {
 #[test]
 fn only_what_has_ended_is_cleared_away() {
     let mut screen = Screen::new();
-    let first = moving(&mut screen, Direction::Sending);
-    let second = moving(&mut screen, Direction::Receiving);
+    let first = moving(&mut screen, Direction::Sent);
+    let second = moving(&mut screen, Direction::Received);
     assert!(screen.control(&screen.say("clear-finished")).is_none());
     screen.feed(failed(first, TransferError::PeerLost));
     screen.click_key("clear-finished");
@@ -297,7 +295,7 @@ fn only_what_has_ended_is_cleared_away() {
 #[test]
 fn a_restart_tells_what_it_cut_off() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sending);
+    moving(&mut screen, Direction::Sent);
     let mut screen = screen.reopened();
     let told = screen.say_named("interrupted-send", "notes.txt");
     assert!(screen.shows(&told), "{:#?}", screen.texts());
@@ -305,18 +303,18 @@ fn a_restart_tells_what_it_cut_off() {
     screen.click_key("close");
     let mut screen = screen.reopened();
     assert!(!screen.shows(&told));
-    moving(&mut screen, Direction::Sending);
+    moving(&mut screen, Direction::Sent);
     let mut screen = screen.reopened();
     screen.click_key("send-again");
     assert!(!screen.shows(&told) && screen.window().state.banners.is_empty());
     let sent = screen.folder().join("notes.txt");
-    assert!(matches!(&screen.card().origin, Origin::Paths(paths) if *paths == [sent]));
+    assert!(matches!(&screen.card().started_with, StartedWith::Paths(paths) if *paths == [sent]));
 }
 
 #[test]
 fn what_was_there_already_is_told_at_the_end() {
     for (direction, some, all) in
-        [(Direction::Sending, "some-there", "all-there"), (Direction::Receiving, "some-here", "all-here")]
+        [(Direction::Sent, "some-there", "all-there"), (Direction::Received, "some-here", "all-here")]
     {
         let mut screen = Screen::new();
         let id = moving(&mut screen, direction);

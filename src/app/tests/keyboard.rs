@@ -12,9 +12,9 @@ use super::{
     screen::name_of,
 };
 use crate::{
-    app::model::{card::Direction, settings_form::Page, state::Checked, tone::Tone},
+    app::model::{settings_form::Page, state::RelayStatus, tone::Tone},
     engine::{Event, NotAdded, Notice, Phase, Progress, RelayError, Report, TransferError},
-    history::{Direction as Way, Entry},
+    history::{Direction, Entry},
     protocol::peer::Withdrawal,
     settings::Relay,
 };
@@ -62,7 +62,7 @@ fn a_small_window() {
 #[test]
 fn a_waiting_send() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
     screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 1)])));
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
@@ -109,7 +109,7 @@ fn the_pages_of_the_settings() {
 fn the_history() {
     let mut screen = Screen::new();
     for name in ["one.txt", "two.txt"] {
-        let mut entry = Entry::now(Way::Sent, name);
+        let mut entry = Entry::now(Direction::Sent, name);
         entry.paths.push(format!("/home/ada/{name}").into());
         screen.window().state.history.begin(entry);
     }
@@ -122,7 +122,7 @@ fn the_history() {
 #[test]
 fn tab_goes_through_a_row_as_people_read() {
     let mut screen = Screen::with_relay("127.0.0.1:1");
-    let id = screen.made_up(Direction::Receiving);
+    let id = screen.made_up(Direction::Received);
     screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 100)])));
     screen.notice(id, Notice::Accepted { files: 1, bytes: Some(100) });
     screen.progress(made_up::progress(Phase::Moving, 10, 100));
@@ -174,7 +174,7 @@ fn a_shortcut_leads_to_the_code_field() {
 fn whatever_comes_the_keyboard_stays_where_it_is() {
     let mut screen = Screen::new();
     let offered = screen.offered(&manifest(&[("a.txt", 1), ("b.txt", 2)]), &["a.txt"]);
-    let waiting = screen.made_up(Direction::Sending);
+    let waiting = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(waiting));
     screen.notice(waiting, Notice::Listed(manifest(&[("notes.txt", 1)])));
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
@@ -183,8 +183,8 @@ fn whatever_comes_the_keyboard_stays_where_it_is() {
     for (control, name) in controls {
         screen.window().state.banners.clear();
         let card = screen.window().state.card(waiting).unwrap();
-        (card.tries_left, card.trouble_count, card.other_version) = (None, 0, None);
-        card.troubles.clear();
+        (card.tries_left, card.left_behind_count, card.other_version) = (None, 0, None);
+        card.left_behind.clear();
         screen.settle();
         screen.focus_node(control);
         let stays = |screen: &Screen, what: &str| {
@@ -202,7 +202,7 @@ fn whatever_comes_the_keyboard_stays_where_it_is() {
         stays(&screen, "something left out");
         screen.notice(offered, Notice::CantUse(TransferError::PeerLost));
         stays(&screen, "a folder that can't be used");
-        let new = screen.made_up(Direction::Receiving);
+        let new = screen.made_up(Direction::Received);
         screen.window().state.card(new).unwrap().folds.wants_focus = false;
         screen.settle();
         stays(&screen, "a new card");
@@ -236,7 +236,7 @@ fn the_settings_keep_the_keyboard_too() {
             let before = screen.focused();
             let state = &mut screen.window().state;
             for relay in &state.settings.relays {
-                state.checked.insert(relay.address.clone(), Checked::Pending);
+                state.checked.insert(relay.address.clone(), RelayStatus::Pending);
             }
             state.host_error = Some(RelayError::TooManyDataPorts(99));
             (state.form.host_port, state.form.rate) = ("none".to_owned(), "none".to_owned());
@@ -249,7 +249,7 @@ fn the_settings_keep_the_keyboard_too() {
 impl Screen {
     /// One transfer that moves, one that is done with something missing, one that failed, and a banner.
     fn state_of_everything(&mut self) {
-        let done = self.made_up(Direction::Receiving);
+        let done = self.made_up(Direction::Received);
         self.notice(done, Notice::Listed(manifest(&[("done.txt", 1)])));
         self.notice(done, Notice::Accepted { files: 1, bytes: Some(100) });
         self.notice(done, Notice::Withdrawn { path: "gone.txt".into(), reason: Withdrawal::Vanished });
@@ -257,13 +257,13 @@ impl Screen {
         let placed = vec![folder.join("done.txt")];
         let report = Report { stored: 1, missing: 1, folder: Some(folder), placed, ..Report::default() };
         self.feed(Event::Ended(done, Ok(report)));
-        let text = self.made_up(Direction::Receiving);
+        let text = self.made_up(Direction::Received);
         self.notice(text, Notice::Text("a line\n".repeat(20)));
         self.feed(Event::Ended(text, Ok(Report { stored: 1, ..Report::default() })));
-        let lost = self.made_up(Direction::Sending);
+        let lost = self.made_up(Direction::Sent);
         self.notice(lost, Notice::Listed(manifest(&[("lost.txt", 1)])));
         self.feed(failed(lost, TransferError::PeerLost));
-        let moving = self.made_up(Direction::Sending);
+        let moving = self.made_up(Direction::Sent);
         self.notice(moving, Notice::Listed(manifest(&[("moving.txt", 1)])));
         self.notice(moving, Notice::Accepted { files: 1, bytes: Some(100) });
         self.progress(progress(Phase::Moving, 25, 100));

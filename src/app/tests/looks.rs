@@ -7,12 +7,12 @@ use super::{
     made_up::{self, CODE, manifest},
 };
 use crate::{
-    app::model::card::Direction,
     engine::{Notice, Phase, Progress},
+    history::Direction,
 };
 
 fn waiting(screen: &mut Screen, name: &str) {
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
     screen.notice(id, Notice::Listed(manifest(&[(name, 1)])));
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
@@ -75,7 +75,7 @@ fn what_is_wrong_with_a_code_is_mended_in_its_field() {
 #[test]
 fn a_list_ends_with_its_last_row() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
     let names: Vec<String> = (0..30).map(|number| format!("{number}.txt")).collect();
     let entries: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();

@@ -6,14 +6,12 @@ use eframe::egui::Key;
 
 use super::{Screen, made_up};
 use crate::{
-    app::{
-        desktop::{
-            desk::{Outcome, Purpose},
-            dialogs::Picked,
-        },
-        model::card::Direction,
+    app::desktop::{
+        desk::{DeskOutcome, PickPurpose},
+        dialogs::Picked,
     },
     engine::{Choices, Here, Notice, Offer, OnConflict, TransferError},
+    history::Direction,
     protocol::{RelPath, manifest::Manifest},
     transfer::placement::Target,
 };
@@ -157,16 +155,16 @@ fn another_folder_is_looked_at_before_it_is_used() {
     screen.click("c.txt");
     let elsewhere = screen.folder().join("elsewhere");
     let picked = Picked::Paths(vec![elsewhere.clone()]);
-    screen.outcome(Outcome::Picked(Purpose::SaveOffer(id), picked));
+    screen.outcome(DeskOutcome::Picked(PickPurpose::SaveOffer(id), picked));
     let accept = screen.say_accept(12, 1003);
     assert!(screen.control(&accept).is_none(), "nobody knows yet what is there");
     screen.notice(id, Notice::CantUse(TransferError::file("can't use the folder", &elsewhere, denied())));
     let told = screen
-        .explained(&TransferError::file("can't use the folder", &elsewhere, denied()), Direction::Receiving);
+        .explained(&TransferError::file("can't use the folder", &elsewhere, denied()), Direction::Received);
     assert!(screen.shows(&told.happened), "{:#?}", screen.texts());
     assert!(screen.control(&accept).is_some(), "the old folder is still there");
 
-    screen.outcome(Outcome::Picked(Purpose::SaveOffer(id), Picked::Paths(vec![elsewhere.clone()])));
+    screen.outcome(DeskOutcome::Picked(PickPurpose::SaveOffer(id), Picked::Paths(vec![elsewhere.clone()])));
     screen.notice(id, Notice::Offer(made_up::offer(&pictures(), &elsewhere, &["b.txt"])));
     assert!(!screen.shows(&told.happened));
     assert!(screen.control(&screen.say_named("conflict-named", "b.txt")).is_some());
@@ -180,12 +178,12 @@ fn another_folder_is_looked_at_before_it_is_used() {
 #[test]
 fn a_folder_of_no_use_waits_for_another_one() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Receiving);
+    let id = screen.made_up(Direction::Received);
     let gone = screen.folder().join("gone");
     screen.notice(id, Notice::Offer(made_up::offer_for_nowhere(&pictures(), &gone)));
     screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
     let error = TransferError::file("can't use the folder", &gone, denied());
-    let told = screen.explained(&error, Direction::Receiving).happened;
+    let told = screen.explained(&error, Direction::Received).happened;
     assert!(screen.shows(&told), "{:#?}", screen.texts());
     let accept = screen.say_accept(13, 1006);
     assert!(screen.control(&accept).is_none(), "nothing can be stored there");
@@ -193,7 +191,7 @@ fn a_folder_of_no_use_waits_for_another_one() {
     assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("save-to-change")));
 
     let elsewhere = screen.folder().join("elsewhere");
-    screen.outcome(Outcome::Picked(Purpose::SaveOffer(id), Picked::Paths(vec![elsewhere.clone()])));
+    screen.outcome(DeskOutcome::Picked(PickPurpose::SaveOffer(id), Picked::Paths(vec![elsewhere.clone()])));
     screen.notice(id, Notice::Offer(made_up::offer(&pictures(), &elsewhere, &[])));
     assert!(!screen.shows(&told));
     assert_eq!(screen.focused().map(|(_, name)| name), Some(accept));
@@ -208,7 +206,7 @@ fn denied() -> std::io::Error {
 #[test]
 fn what_a_name_becomes_is_shown() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Receiving);
+    let id = screen.made_up(Direction::Received);
     let manifest = made_up::manifest(&[("what?.txt", 1), ("a.txt", 1)]);
     let target = |name: &str, conflicts, is_repaired| Target {
         path: Some(RelPath::new(name).unwrap()),
@@ -238,7 +236,7 @@ fn what_a_name_becomes_is_shown() {
 #[test]
 fn a_text_is_offered_without_a_folder() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Receiving);
+    let id = screen.made_up(Direction::Received);
     let manifest = made_up::text_manifest();
     let offer = Offer {
         manifest,
@@ -291,7 +289,7 @@ fn of_a_hundred_thousand_entries_only_those_in_sight_are_drawn() {
 
     // Sending as many is as light.
     screen.feed(crate::engine::Event::Ended(id, Err(TransferError::Declined)));
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
     screen.notice(id, Notice::Listed(manifest));
     screen.card().folds.list = true;

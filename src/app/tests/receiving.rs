@@ -4,8 +4,8 @@ use eframe::egui::{Key, Modifiers};
 
 use super::{Screen, made_up};
 use crate::{
-    app::model::card::Direction,
     engine::{Notice, TransferError},
+    history::Direction,
 };
 
 /// A relay that isn't there: nothing listens on this port of this machine.
@@ -86,8 +86,8 @@ fn shift_tab_goes_back_and_takes_nothing() {
 #[test]
 fn who_is_typing_is_not_interrupted() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Receiving);
-    let sending = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Received);
+    let sending = screen.made_up(Direction::Sent);
     let code = typing(&mut screen, "acid");
     let manifest = made_up::manifest(&[("a.txt", 1)]);
     screen.notice(id, Notice::Offer(made_up::offer(&manifest, &screen.inbox(), &[])));
@@ -121,7 +121,7 @@ fn a_slip_is_repaired_by_one_enter_and_received_by_the_next() {
         let relay = NO_RELAY.parse().unwrap();
         let cause = std::io::ErrorKind::ConnectionRefused.into();
         let error = crate::engine::RelayClientError::Unreachable { address: relay, cause };
-        screen.explained(&TransferError::Relay(error), Direction::Receiving)
+        screen.explained(&TransferError::Relay(error), Direction::Received)
     };
     assert!(screen.shows(&told.happened), "{:#?}", screen.texts());
     screen.click_key("try-again");

@@ -11,12 +11,10 @@ use super::{
 use crate::{
     app::{
         explain,
-        model::{
-            card::Direction,
-            standing::{Lost, Standstill},
-        },
+        model::standing::{Lost, Standstill},
     },
     engine::{Connection, Notice, Paused, Phase, Progress, TaskId},
+    history::Direction,
 };
 
 const MIB: u64 = 1 << 20;
@@ -50,7 +48,7 @@ fn told(screen: &mut Screen, standstill: Standstill) -> String {
 fn how_far_a_resting_transfer_has_come_is_whole_in_a_small_window() {
     for language in ["en", "de"] {
         let mut screen = Screen::sized(800.0, 600.0, |settings| settings.language = Some(language.into()));
-        moving(&mut screen, Direction::Sending);
+        moving(&mut screen, Direction::Sent);
         for (here, there) in [(true, false), (false, true), (true, true)] {
             let far = progress(Phase::Moving, 1234 * MIB, 3456 * MIB);
             screen.progress(Progress { paused: Paused { here, there }, lanes: 0, ..far });
@@ -61,7 +59,7 @@ fn how_far_a_resting_transfer_has_come_is_whole_in_a_small_window() {
 
 #[test]
 fn a_pause_is_a_button_on_both_sides_and_says_who_wants_it() {
-    for direction in [Direction::Sending, Direction::Receiving] {
+    for direction in [Direction::Sent, Direction::Received] {
         let mut screen = Screen::new();
         moving(&mut screen, direction);
         let [pause, resume] = ["pause-named", "resume-named"].map(|key| screen.say_named(key, "notes.txt"));
@@ -91,7 +89,7 @@ fn a_pause_is_a_button_on_both_sides_and_says_who_wants_it() {
 #[test]
 fn what_is_paused_shows_no_speed_and_no_time_and_draws_nothing_by_itself() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Receiving);
+    moving(&mut screen, Direction::Received);
     let speed = {
         let words = screen.words();
         words.tell("per-second", &[("size", words.bytes(0).into())])
@@ -119,7 +117,7 @@ fn what_is_paused_shows_no_speed_and_no_time_and_draws_nothing_by_itself() {
 fn a_pause_does_not_hide_that_the_connection_is_lost_as_well() {
     for (here, there) in [(true, false), (false, true), (true, true)] {
         let mut screen = Screen::new();
-        moving(&mut screen, Direction::Receiving);
+        moving(&mut screen, Direction::Received);
         screen.progress(paused(here, there));
         let lost = {
             let window = screen.window();
@@ -136,7 +134,7 @@ fn a_pause_does_not_hide_that_the_connection_is_lost_as_well() {
 #[test]
 fn the_title_says_when_all_that_is_under_way_is_paused() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sending);
+    moving(&mut screen, Direction::Sent);
     screen.progress(paused(false, true));
     let title = format!("25 % · {} – Caiman", screen.say("paused-here"));
     assert_eq!(screen.window().title, title);
@@ -147,7 +145,7 @@ fn the_title_says_when_all_that_is_under_way_is_paused() {
 #[test]
 fn closing_asks_for_the_sake_of_what_is_paused() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sending);
+    moving(&mut screen, Direction::Sent);
     screen.progress(paused(false, true));
     screen.close();
     assert!(screen.shows(&screen.say("quit-question-resting")), "{:#?}", screen.texts());
@@ -160,7 +158,7 @@ fn a_lost_connection_is_told_calmly_with_the_way_on() {
         [(Connection::LookingForRelay, Lost::Relay), (Connection::LookingForPeer, Lost::Peer)]
     {
         let mut screen = Screen::new();
-        moving(&mut screen, Direction::Sending);
+        moving(&mut screen, Direction::Sent);
         screen.progress(lost(connection));
         let since = Duration::from_secs(192);
         let card = screen.card();
@@ -185,7 +183,7 @@ fn a_lost_connection_is_told_calmly_with_the_way_on() {
 /// As long as it looks for the other side it holds what has arrived, and another receive would not find that.
 #[test]
 fn a_lost_receive_says_what_to_do_if_it_is_sent_anew() {
-    for (direction, is_told) in [(Direction::Receiving, true), (Direction::Sending, false)] {
+    for (direction, is_told) in [(Direction::Received, true), (Direction::Sent, false)] {
         let mut screen = Screen::new();
         moving(&mut screen, direction);
         for connection in [Connection::LookingForRelay, Connection::LookingForPeer] {
@@ -198,7 +196,7 @@ fn a_lost_receive_says_what_to_do_if_it_is_sent_anew() {
 #[test]
 fn stopping_is_told_whatever_went_before() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sending);
+    moving(&mut screen, Direction::Sent);
     let cancel = screen.say_named("cancel-named", "notes.txt");
     screen.click(&cancel);
     assert!(screen.shows(&screen.say("phase-cancelling")), "{:#?}", screen.texts());
@@ -208,7 +206,7 @@ fn stopping_is_told_whatever_went_before() {
 #[test]
 fn a_code_whose_relay_is_lost_stays_in_sight() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
     let connection = Connection::LookingForRelay;
     screen.progress(Progress { phase: Phase::WaitingForPeer, connection, ..Progress::default() });
@@ -234,7 +232,7 @@ fn an_offer_whose_sender_is_lost_says_so() {
 #[test]
 fn the_keyboard_pauses_and_resumes_without_looking_for_the_button_again() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sending);
+    moving(&mut screen, Direction::Sent);
     let [pause, resume] = ["pause-named", "resume-named"].map(|key| screen.say_named(key, "notes.txt"));
     for _ in 0..40 {
         if screen.focused().is_some_and(|(_, name)| name == pause) {

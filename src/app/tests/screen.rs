@@ -22,11 +22,12 @@ use crate::{
     app::{
         desktop::desk::Stores,
         explain,
-        model::card::{Card, Direction, Origin},
+        model::card::{Card, StartedWith},
         window::Window,
         words::Words,
     },
     engine::{Event as EngineEvent, Notice, PathMode, Progress, Registry, TaskId, TransferError},
+    history::Direction,
     protocol::manifest::Manifest,
     settings::{Relay, Settings},
     store::Store,
@@ -60,9 +61,9 @@ pub(super) enum Pause {
 }
 
 #[derive(Debug)]
-struct Dropped(PathBuf);
+struct TestFile(PathBuf);
 
-impl DroppedFile for Dropped {
+impl DroppedFile for TestFile {
     fn path(&self) -> &Path {
         &self.0
     }
@@ -458,7 +459,7 @@ impl Screen {
         let input = self.harness.input_mut();
         input.hovered_files.clear();
         for path in paths {
-            input.dropped_files.push(Arc::new(Dropped(path.to_path_buf())));
+            input.dropped_files.push(Arc::new(TestFile(path.to_path_buf())));
         }
         self.settle();
     }
@@ -474,14 +475,14 @@ impl Screen {
 
     /// A transfer that the engine knows nothing of.
     pub(super) fn made_up(&mut self, direction: Direction) -> TaskId {
-        let origin = match direction {
-            Direction::Sending => Origin::Paths(vec![self.folder.path().join("notes.txt")]),
-            Direction::Receiving => Origin::Code { code: made_up::code(), server: None },
+        let started_with = match direction {
+            Direction::Sent => StartedWith::Paths(vec![self.folder.path().join("notes.txt")]),
+            Direction::Received => StartedWith::Code { code: made_up::code(), server: None },
         };
         let snapshots = self.snapshots.subscribe();
         let window = self.window();
         let id = window.engine.new_id();
-        window.state.add(id, direction, origin);
+        window.state.add(id, direction, started_with);
         window.state.card(id).unwrap().folds.wants_focus = true;
         self.feed(EngineEvent::Started(id, snapshots));
         id
@@ -508,7 +509,7 @@ impl Screen {
 
     /// A receive that has been offered this, of which `taken` are there already.
     pub(super) fn offered(&mut self, manifest: &Arc<Manifest>, taken: &[&str]) -> TaskId {
-        let id = self.made_up(Direction::Receiving);
+        let id = self.made_up(Direction::Received);
         let offer = made_up::offer(manifest, &self.inbox(), taken);
         self.notice(id, Notice::Offer(offer));
         self.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
@@ -516,7 +517,7 @@ impl Screen {
     }
 
     /// What the desk has done, made up.
-    pub(super) fn outcome(&mut self, outcome: crate::app::desktop::desk::Outcome) {
+    pub(super) fn outcome(&mut self, outcome: crate::app::desktop::desk::DeskOutcome) {
         let ctx = self.harness.ctx.clone();
         self.window().outcome(&ctx, outcome);
         self.settle();

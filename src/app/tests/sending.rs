@@ -5,10 +5,11 @@ use std::{fs, time::Duration};
 use super::{Screen, made_up};
 use crate::{
     app::{
-        desktop::desk::{Outcome, Why},
-        model::{card::Direction, tone::Tone},
+        desktop::desk::{ClipboardUse, DeskOutcome},
+        model::tone::Tone,
     },
     engine::{NotAdded, Notice, Phase, Progress, TransferError},
+    history::Direction,
 };
 
 /// Drops a new file and waits until somebody could receive it. The send hosts its own relay.
@@ -91,7 +92,7 @@ fn a_drop_whose_place_is_told_late_adds_all_the_same() {
     waiting(&mut screen);
     let (_, rect) = screen.window().rects[0];
     let more = screen.file("more.txt", b"four");
-    screen.outcome(Outcome::Dropped { paths: vec![more], at: None });
+    screen.outcome(DeskOutcome::Dropped { paths: vec![more], at: None });
     screen.point_at(rect.center());
     screen.until_card("the second file", |card| {
         card.manifest.as_ref().is_some_and(|manifest| manifest.files() == 2)
@@ -105,7 +106,7 @@ fn drops_whose_places_are_never_told_are_other_sends() {
     waiting(&mut screen);
     for name in ["more.txt", "most.txt"] {
         let paths = vec![screen.file(name, b"four")];
-        screen.outcome(Outcome::Dropped { paths, at: None });
+        screen.outcome(DeskOutcome::Dropped { paths, at: None });
     }
     screen.until("the other cards", |screen| (screen.window().state.cards.len() == 3).then_some(()));
 }
@@ -139,7 +140,7 @@ fn a_file_that_is_not_there_is_told_and_can_be_tried_again() {
     screen.drop_files(&[&gone]);
     screen.until_card("the end", |card| card.end.is_some());
     let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
-    let told = screen.explained(&TransferError::file("can't read", &gone, cause), Direction::Sending);
+    let told = screen.explained(&TransferError::file("can't read", &gone, cause), Direction::Sent);
     assert!(screen.shows(&told.happened) && screen.shows(&told.next), "{:#?}", screen.texts());
     fs::write(&gone, b"back").unwrap();
     screen.click_key("send-again");
@@ -165,7 +166,7 @@ fn the_qr_code_and_the_list_fold_out_and_in() {
 #[test]
 fn wrong_tries_are_told_until_the_code_is_retired() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
     let tries = |screen: &mut Screen, left: u8| screen.words().tell("wrong-try", &[("left", left.into())]);
@@ -187,8 +188,8 @@ fn wrong_tries_are_told_until_the_code_is_retired() {
 #[test]
 fn files_a_text_or_a_code_can_be_pasted() {
     let mut screen = Screen::new();
-    let paste = |files, text: Option<&str>| Outcome::Clipboard {
-        why: Why::Paste,
+    let paste = |files, text: Option<&str>| DeskOutcome::Clipboard {
+        purpose: ClipboardUse::Paste,
         files,
         text: text.map(str::to_owned),
     };
@@ -207,18 +208,21 @@ fn files_a_text_or_a_code_can_be_pasted() {
 #[test]
 fn an_own_code_that_is_pasted_is_not_sent_to_anybody() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
     let text = Some(made_up::CODE.to_owned());
-    screen.outcome(Outcome::Clipboard { why: Why::Paste, files: Vec::new(), text });
+    screen.outcome(DeskOutcome::Clipboard { purpose: ClipboardUse::Paste, files: Vec::new(), text });
     assert_eq!(screen.window().state.cards.len(), 1);
 }
 
 #[test]
 fn a_code_on_the_clipboard_is_offered_once_and_an_own_one_never() {
     let mut screen = Screen::new();
-    let look =
-        |text: &str| Outcome::Clipboard { why: Why::Look, files: Vec::new(), text: Some(text.to_owned()) };
+    let look = |text: &str| DeskOutcome::Clipboard {
+        purpose: ClipboardUse::Look,
+        files: Vec::new(),
+        text: Some(text.to_owned()),
+    };
     screen.outcome(look("four words that are no code"));
     assert!(screen.window().state.offered_code.is_none());
     screen.outcome(look(made_up::CODE));
@@ -234,7 +238,7 @@ fn a_code_on_the_clipboard_is_offered_once_and_an_own_one_never() {
     assert_eq!(screen.value(&screen.say("code")), link);
 
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
     screen.outcome(look(made_up::CODE));
     screen.outcome(look(&made_up::CODE.replace('-', " ")));
@@ -244,9 +248,9 @@ fn a_code_on_the_clipboard_is_offered_once_and_an_own_one_never() {
 #[test]
 fn a_code_on_the_clipboard_that_is_received_already_is_not_offered() {
     let mut screen = Screen::new();
-    screen.made_up(Direction::Receiving);
-    screen.outcome(Outcome::Clipboard {
-        why: Why::Look,
+    screen.made_up(Direction::Received);
+    screen.outcome(DeskOutcome::Clipboard {
+        purpose: ClipboardUse::Look,
         files: Vec::new(),
         text: Some(made_up::CODE.to_owned()),
     });
@@ -256,7 +260,7 @@ fn a_code_on_the_clipboard_that_is_received_already_is_not_offered() {
 #[test]
 fn what_is_left_out_is_counted_and_named_on_demand() {
     let mut screen = Screen::new();
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
     let late = |name: &str| Notice::NotAdded { paths: vec![name.into()], reason: NotAdded::TooLate };
     screen.notice(id, late("/home/ada/late.txt"));
@@ -264,7 +268,7 @@ fn what_is_left_out_is_counted_and_named_on_demand() {
     for name in ["b", "c", "d"] {
         screen.notice(id, late(name));
     }
-    let count = screen.words().tell("troubles", &[("count", 4.into())]);
+    let count = screen.words().tell("left-behind", &[("count", 4.into())]);
     assert!(screen.shows(&count) && !screen.shows("late.txt"));
     screen.click_key("show-list");
     assert!(screen.shows("late.txt"), "{:#?}", screen.texts());

@@ -8,18 +8,19 @@ use eframe::egui::Key;
 use super::{
     Screen, both,
     made_up::{self, failed, manifest, progress},
-    transfers::{Relay, ask, code},
+    transfers::{LocalRelay, ask, code},
 };
 use crate::{
-    app::model::card::{Bond, Card, Direction, End},
+    app::model::card::{Bond, Card, CardEnd},
     engine::{Event, Notice, Phase, Progress, Report, TaskId, TransferError},
+    history::Direction,
 };
 
 const MIB: u64 = 1 << 20;
 
 /// A send of 8 MiB whose bytes move.
 fn moving(screen: &mut Screen) -> TaskId {
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
     screen.notice(id, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });
     screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
@@ -28,7 +29,7 @@ fn moving(screen: &mut Screen) -> TaskId {
 
 /// A send for three, to whom the code still leads.
 fn for_three(screen: &mut Screen) -> TaskId {
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.card().receivers = 3;
     screen.feed(made_up::code_of(id));
     screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
@@ -89,10 +90,10 @@ fn more_can_be_sent_with_the_keyboard_as_long_as_the_two_are_connected() {
 fn a_receiver_that_is_gone_can_be_sent_to_again_under_a_code() {
     let mut screen = Screen::new();
     let before = moving(&mut screen);
-    let id = screen.made_up(Direction::Sending);
+    let id = screen.made_up(Direction::Sent);
     screen.card().bond = Some(Bond::After(before));
     screen.feed(failed(id, TransferError::PeerGone));
-    let words = screen.explained(&TransferError::PeerGone, Direction::Sending);
+    let words = screen.explained(&TransferError::PeerGone, Direction::Sent);
     assert!(screen.shows(&words.happened) && screen.shows(&words.next), "{:#?}", screen.texts());
     screen.click_key("send-again");
     assert_eq!(screen.card().bond, None);
@@ -154,7 +155,7 @@ fn cards(screen: &mut Screen) -> Vec<&Card> {
 
 #[test]
 fn what_is_sent_after_is_offered_by_itself_and_arrives() {
-    let relay = Relay::start();
+    let relay = LocalRelay::start();
     let (mut sender, mut receiver) = (relay.screen(), relay.screen());
     let first = sender.file("first.txt", b"first");
     sender.drop_files(&[&first]);
@@ -176,7 +177,7 @@ fn what_is_sent_after_is_offered_by_itself_and_arrives() {
     // The keyboard is still where the person left it, on the first offer.
     receiver.press(Key::Enter);
     let ended = |screen: &mut Screen, count: usize| {
-        cards(screen).iter().filter(|card| matches!(card.end, Some(End::Done(_)))).count() == count
+        cards(screen).iter().filter(|card| matches!(card.end, Some(CardEnd::Done(_)))).count() == count
     };
     both(&mut sender, &mut receiver, "the first", |sender, receiver| ended(sender, 1) && ended(receiver, 1));
     assert_eq!(fs::read(receiver.inbox().join("first.txt")).unwrap(), b"first");
@@ -188,7 +189,7 @@ fn what_is_sent_after_is_offered_by_itself_and_arrives() {
 
 #[test]
 fn two_receivers_take_the_same_code() {
-    let relay = Relay::start();
+    let relay = LocalRelay::start();
     let mut sender = Screen::with(|settings| {
         settings.relays = vec![crate::settings::Relay::new(relay.address.parse().unwrap())];
         settings.receivers = 2;
@@ -201,7 +202,7 @@ fn two_receivers_take_the_same_code() {
         ask(receiver, &mut sender, &text);
         receiver.press(Key::Enter);
         both(receiver, &mut sender, "the file", |receiver, _| {
-            matches!(receiver.card().end, Some(End::Done(_)))
+            matches!(receiver.card().end, Some(CardEnd::Done(_)))
         });
         assert_eq!(fs::read(receiver.inbox().join("for-all.txt")).unwrap(), b"for all");
     }

@@ -7,21 +7,22 @@ use eframe::egui::Key;
 use super::{Screen, both};
 use crate::{
     app::{
-        desktop::desk::{Outcome, Why},
-        model::card::{Card, Direction, End},
+        desktop::desk::{ClipboardUse, DeskOutcome},
+        model::card::{Card, CardEnd},
     },
     code::words,
     engine::{Command, Engine, Event, Phase, RelayConfig, TransferError},
+    history::Direction,
     settings::{self, Settings},
 };
 
 /// A relay of its own for each test, which ends with it.
-pub(super) struct Relay {
+pub(super) struct LocalRelay {
     pub(super) address: String,
     _engine: Engine,
 }
 
-impl Relay {
+impl LocalRelay {
     pub(super) fn start() -> Self {
         let (wake, woken) = mpsc::channel();
         let wake = move || {
@@ -77,7 +78,7 @@ fn done(one: &mut Screen, other: &mut Screen) {
     let is_done = |screen: &mut Screen| first(screen, |card| card.end.is_some());
     both(one, other, "the end", |one, other| is_done(one) && is_done(other));
     for screen in [one, other] {
-        assert!(screen.card().end.as_ref().is_some_and(End::is_whole), "{:#?}", screen.texts());
+        assert!(screen.card().end.as_ref().is_some_and(CardEnd::is_whole), "{:#?}", screen.texts());
     }
 }
 
@@ -87,7 +88,7 @@ fn read(folder: &Path, name: &str) -> Vec<u8> {
 
 #[test]
 fn dropped_typed_accepted_there() {
-    let relay = Relay::start();
+    let relay = LocalRelay::start();
     let (mut sender, mut receiver) = (relay.screen(), relay.screen());
     let folder = sender.folder().join("album");
     fs::create_dir(&folder).unwrap();
@@ -127,7 +128,7 @@ fn without_a_relay_the_link_is_enough() {
 
 #[test]
 fn what_was_chosen_in_the_offer_happens_on_the_disk() {
-    let relay = Relay::start();
+    let relay = LocalRelay::start();
     let (mut sender, mut receiver) = (relay.screen(), relay.screen());
     for name in ["keep.txt", "replace.txt"] {
         fs::write(receiver.inbox().join(name), b"old").unwrap();
@@ -153,7 +154,7 @@ fn what_was_chosen_in_the_offer_happens_on_the_disk() {
 
 #[test]
 fn a_no_is_told_to_the_other_side() {
-    let relay = Relay::start();
+    let relay = LocalRelay::start();
     let (mut sender, mut receiver) = (relay.screen(), relay.screen());
     let file = sender.file("notes.txt", b"one");
     sender.drop_files(&[&file]);
@@ -163,14 +164,14 @@ fn a_no_is_told_to_the_other_side() {
     both(&mut sender, &mut receiver, "the end", |sender, receiver| {
         first(sender, |card| card.end.is_some()) && receiver.window().state.cards.is_empty()
     });
-    let told = sender.explained(&TransferError::PeerDeclined, Direction::Sending);
+    let told = sender.explained(&TransferError::PeerDeclined, Direction::Sent);
     assert!(sender.shows(&told.happened) && sender.shows(&told.next), "{:#?}", sender.texts());
     assert_eq!(fs::read_dir(receiver.inbox()).unwrap().count(), 0);
 }
 
 #[test]
 fn a_wrong_code_is_told_on_both_sides() {
-    let relay = Relay::start();
+    let relay = LocalRelay::start();
     let (mut sender, mut receiver) = (relay.screen(), relay.screen());
     let file = sender.file("notes.txt", b"one");
     sender.drop_files(&[&file]);
@@ -185,7 +186,7 @@ fn a_wrong_code_is_told_on_both_sides() {
     both(&mut sender, &mut receiver, "the wrong try", |sender, receiver| {
         first(receiver, |card| card.end.is_some()) && first(sender, |card| card.tries_left.is_some())
     });
-    let told = receiver.explained(&TransferError::WrongCode { tries_left: Some(2) }, Direction::Receiving);
+    let told = receiver.explained(&TransferError::WrongCode { tries_left: Some(2) }, Direction::Received);
     assert!(receiver.shows(&told.happened) && receiver.shows(&told.next), "{:#?}", receiver.texts());
     let warned = sender.words().tell("wrong-try", &[("left", 2.into())]);
     assert!(sender.shows(&warned), "{:#?}", sender.texts());
@@ -196,7 +197,7 @@ fn a_wrong_code_is_told_on_both_sides() {
 
 #[test]
 fn a_sender_who_changes_their_mind_is_understood() {
-    let relay = Relay::start();
+    let relay = LocalRelay::start();
     let (mut sender, mut receiver) = (relay.screen(), relay.screen());
     let file = sender.file("notes.txt", b"one");
     sender.drop_files(&[&file]);
@@ -207,17 +208,17 @@ fn a_sender_who_changes_their_mind_is_understood() {
     both(&mut sender, &mut receiver, "the end", |sender, receiver| {
         sender.window().state.cards.is_empty() && first(receiver, |card| card.end.is_some())
     });
-    assert!(matches!(receiver.card().end, Some(End::Failed(TransferError::PeerCancelled))));
-    let told = receiver.explained(&TransferError::PeerCancelled, Direction::Receiving);
+    assert!(matches!(receiver.card().end, Some(CardEnd::Failed(TransferError::PeerCancelled))));
+    let told = receiver.explained(&TransferError::PeerCancelled, Direction::Received);
     assert!(receiver.shows(&told.happened));
 }
 
 #[test]
 fn a_pasted_text_arrives_to_be_read() {
-    let relay = Relay::start();
+    let relay = LocalRelay::start();
     let (mut sender, mut receiver) = (relay.screen(), relay.screen());
     let text = Some("see you\nat eight".to_owned());
-    sender.outcome(Outcome::Clipboard { why: Why::Paste, files: Vec::new(), text });
+    sender.outcome(DeskOutcome::Clipboard { purpose: ClipboardUse::Paste, files: Vec::new(), text });
     let code = code(&mut sender);
     ask(&mut receiver, &mut sender, &code);
     receiver.press(Key::Enter);
@@ -231,7 +232,7 @@ fn a_pasted_text_arrives_to_be_read() {
 #[test]
 fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
     const SIZE: usize = 6_000_000;
-    let relay = Relay::start();
+    let relay = LocalRelay::start();
     let slow = |settings: &mut Settings| {
         settings.relays = vec![settings::Relay::new(relay.address.parse().unwrap())];
         settings.bytes_per_sec = Some(2_000_000);
@@ -272,7 +273,7 @@ fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
 #[test]
 fn what_a_closed_window_left_is_gone_on_with_in_the_folder_where_it_is() {
     const SIZE: usize = 6_000_000;
-    let relay = Relay::start();
+    let relay = LocalRelay::start();
     let slow = |settings: &mut Settings| {
         settings.relays = vec![settings::Relay::new(relay.address.parse().unwrap())];
         settings.bytes_per_sec = Some(2_000_000);

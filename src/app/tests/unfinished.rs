@@ -14,11 +14,9 @@ use super::{
     screen::name_of,
 };
 use crate::{
-    app::{
-        model::{action::Dialog, card::Direction},
-        words::shown_path,
-    },
+    app::{model::action::Dialog, words::shown_path},
     engine::{Notice, Phase, Registry, TaskId, TransferError},
+    history::Direction,
     transfer::{
         leftovers::Leftovers,
         plan::{Plan, Wanted},
@@ -171,7 +169,10 @@ fn what_cannot_be_removed_is_told_and_stays() {
     // Found only once the list is read again, which has to be over before the film is locked.
     leave(&screen, &screen.inbox(), 2, &[("notes.txt", 4 * BLOCK)]);
     let discarded = Err(std::io::ErrorKind::PermissionDenied.into());
-    screen.outcome(crate::app::desktop::desk::Outcome::Discarded { name: "film.mov".to_owned(), discarded });
+    screen.outcome(crate::app::desktop::desk::DeskOutcome::Discarded {
+        name: "film.mov".to_owned(),
+        discarded,
+    });
     let args = [("name", "film.mov".into()), ("cause", screen.say("cause-denied").into())];
     let told = screen.words().tell("not-discarded", &args);
     assert!(screen.shows(&told), "{:#?}", screen.texts());
@@ -204,7 +205,7 @@ fn a_question_about_what_is_gone_goes_as_well() {
 /// A receive of 8 MiB that broke off, whose bytes are in `kept`.
 fn broken_off(screen: &mut Screen, kept: &Path, error: TransferError) -> TaskId {
     const MIB: u64 = 1 << 20;
-    let id = screen.made_up(Direction::Receiving);
+    let id = screen.made_up(Direction::Received);
     screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
     screen.notice(id, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });
     screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));

@@ -4,13 +4,13 @@ use eframe::egui::{Color32, Label, RichText, Ui};
 
 use super::{
     View,
-    card_parts::{pause_ui, standstill_ui, troubles_ui},
+    card_parts::{left_behind_ui, pause_ui, standstill_ui},
 };
 use crate::app::{
     explain,
     model::{
         action::Action,
-        card::{Bond, Card, End},
+        card::{Bond, Card, CardEnd},
         standing::Standstill,
         state::State,
         tone::Tone,
@@ -67,11 +67,11 @@ fn branch_ui(ui: &mut Ui, branch: &Card, view: &mut View<'_>) {
                     bar(ui, fraction, ink, &progress);
                     small(ui, &explain::progress(view.words, branch, view.now));
                 }
-                Some(End::Done(report)) => {
+                Some(CardEnd::Done(report)) => {
                     let (text, tone) = explain::done(view.words, branch, report);
                     told_ui(ui, &text, if tone == Tone::Good { palette(ui).ok } else { palette(ui).warn });
                 }
-                Some(End::Failed(error)) => {
+                Some(CardEnd::Failed(error)) => {
                     let text = explain::error(view.words, error, explain::standpoint(branch)).happened;
                     told_ui(ui, &text, palette(ui).muted);
                 }
@@ -85,7 +85,7 @@ fn branch_ui(ui: &mut Ui, branch: &Card, view: &mut View<'_>) {
         view.act(Action::Pause(branch.id, is_paused));
     }
     standstill_ui(ui, branch, view);
-    troubles_ui(ui, branch, view);
+    left_behind_ui(ui, branch, view);
 }
 
 fn told_ui(ui: &mut Ui, text: &str, ink: Color32) {
@@ -96,10 +96,10 @@ fn told_ui(ui: &mut Ui, text: &str, ink: Color32) {
 fn look(ui: &Ui, branch: &Card, view: &View<'_>) -> (Icon, Color32) {
     let p = palette(ui);
     match (&branch.end, branch.standstill(view.now)) {
-        (Some(End::Done(report)), _) if report.missing == 0 => (Icon::Check, p.ok),
-        (Some(End::Done(_)), _) => (Icon::TriangleAlert, p.warn),
-        (Some(End::Failed(error)), _) if explain::is_wish(error) => (Icon::Minus, p.muted),
-        (Some(End::Failed(_)), _) => (Icon::X, p.bad),
+        (Some(CardEnd::Done(report)), _) if report.missing == 0 => (Icon::Check, p.ok),
+        (Some(CardEnd::Done(_)), _) => (Icon::TriangleAlert, p.warn),
+        (Some(CardEnd::Failed(error)), _) if explain::is_wish(error) => (Icon::Minus, p.muted),
+        (Some(CardEnd::Failed(_)), _) => (Icon::X, p.bad),
         (None, Some(Standstill::Paused(_))) => (Icon::Pause, p.muted),
         (None, Some(Standstill::Lost(..))) => (Icon::Unplug, p.warn),
         (None, _) => (Icon::ArrowUp, p.accent),

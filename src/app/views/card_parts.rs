@@ -11,9 +11,9 @@ use crate::app::{
     widgets::{self, Icon, icon_button, link, part, row, row_of_words, signed_note, tile},
 };
 
-const TROUBLE_ROW: f32 = 24.0;
-/// As many troubles are named at once.
-const FEW_TROUBLES: usize = 3;
+const LEFT_BEHIND_ROW: f32 = 24.0;
+/// Up to this many things that were left behind are named at once.
+const FEW_LEFT_BEHIND: usize = 3;
 
 /// The icon of what a card moves.
 pub(super) fn sign(card: &Card) -> Icon {
@@ -97,20 +97,20 @@ pub(super) fn standstill_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
 }
 
 /// What doesn't arrive, by name; where that is much, folded away until somebody asks.
-pub(super) fn troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
-    if card.troubles.is_empty() {
+pub(super) fn left_behind_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    if card.left_behind.is_empty() {
         return;
     }
-    part(ui, "troubles", |ui| some_troubles_ui(ui, card, view));
+    part(ui, "left-behind", |ui| some_left_behind_ui(ui, card, view));
 }
 
-fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+fn some_left_behind_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let p = palette(ui);
-    let text = view.words.tell("troubles", &[("count", card.trouble_count.into())]);
+    let text = view.words.tell("left-behind", &[("count", card.left_behind_count.into())]);
     widgets::tinted(ui, p.warn_soft, |ui| {
         ui.set_width(ui.available_width());
-        let is_short = card.trouble_count <= FEW_TROUBLES;
-        let fold = view.say(if card.folds.troubles { "hide-list" } else { "show-list" });
+        let is_short = card.left_behind_count <= FEW_LEFT_BEHIND;
+        let fold = view.say(if card.folds.left_behind { "hide-list" } else { "show-list" });
         let mut folds = false;
         let right = |ui: &mut Ui| folds = !is_short && link(ui, &fold).clicked();
         row(ui, 24.0, right, |ui| {
@@ -118,26 +118,26 @@ fn some_troubles_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             ui.add(Label::new(RichText::new(&text).color(p.text)).truncate());
         });
         if folds {
-            view.act(Action::FoldTroubles(card.id));
+            view.act(Action::FoldLeftBehind(card.id));
         }
         if is_short {
-            for trouble in &card.troubles {
-                let text = explain::trouble(view.words, trouble);
+            for left in &card.left_behind {
+                let text = explain::left_behind(view.words, left);
                 ui.add(Label::new(RichText::new(text).size(size::SMALL)).wrap());
             }
             return;
         }
-        if !card.folds.troubles {
+        if !card.folds.left_behind {
             return;
         }
-        let area = ScrollArea::vertical().id_salt("troubles").max_height(150.0).auto_shrink([false, true]);
+        let area = ScrollArea::vertical().id_salt("left-behind").max_height(150.0).auto_shrink([false, true]);
         ui.spacing_mut().item_spacing.y = 0.0;
-        area.show_rows(ui, TROUBLE_ROW, card.troubles.len(), |ui, range| {
-            for trouble in card.troubles.get(range).unwrap_or_default() {
-                let text = explain::trouble(view.words, trouble);
+        area.show_rows(ui, LEFT_BEHIND_ROW, card.left_behind.len(), |ui, range| {
+            for left in card.left_behind.get(range).unwrap_or_default() {
+                let text = explain::left_behind(view.words, left);
                 row_of_words(
                     ui,
-                    TROUBLE_ROW,
+                    LEFT_BEHIND_ROW,
                     |_| (),
                     |ui| {
                         ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());

@@ -12,7 +12,7 @@ use crate::{
     app::{
         model::{action::Action, state::State},
         theme::{self, Weight, palette, size, space},
-        widgets::{Button, Icon, Kind, disc, heading, muted},
+        widgets::{Button, Emphasis, Icon, disc, heading, muted},
     },
     transfer::show::Shown,
 };
@@ -64,13 +64,13 @@ fn buttons_ui(ui: &mut Ui, view: &mut View<'_>) {
     let width = two + if is_tight { theme::CONTROL_HEIGHT } else { width_of(&paste) };
     let room = vec2(width.min(ui.available_width()), theme::CONTROL_HEIGHT);
     ui.allocate_ui_with_layout(room, Layout::left_to_right(Align::Center), |ui| {
-        if Button::new(Kind::Primary, &files).icon(Icon::File).ui(ui).clicked() {
+        if Button::new(Emphasis::Primary, &files).icon(Icon::File).ui(ui).clicked() {
             view.act(Action::PickFiles);
         }
-        if Button::new(Kind::Secondary, &folder).icon(Icon::Folder).ui(ui).clicked() {
+        if Button::new(Emphasis::Secondary, &folder).icon(Icon::Folder).ui(ui).clicked() {
             view.act(Action::PickFolder);
         }
-        if Button::new(Kind::Secondary, if is_tight { "" } else { &paste })
+        if Button::new(Emphasis::Secondary, if is_tight { "" } else { &paste })
             .name(&paste)
             .icon(Icon::Clipboard)
             .ui(ui)

@@ -6,21 +6,22 @@ use eframe::egui::{Label, RichText, ScrollArea, TextWrapMode, Ui};
 
 use super::{
     View,
-    card_parts::{head_ui, troubles_ui},
+    card_parts::{head_ui, left_behind_ui},
 };
 use crate::{
     app::{
         explain,
         model::{
             action::{Action, Copied, Dialog, Resume},
-            card::{Card, Direction, Origin},
+            card::{Card, StartedWith},
             tone::Tone,
         },
         theme::{self, Weight, palette, size},
-        widgets::{self, Button, Icon, Kind, icon_button, part, small, title},
+        widgets::{self, Button, Emphasis, Icon, icon_button, part, small, title},
         words::shown_path,
     },
     engine::{Report, TransferError},
+    history::Direction,
     transfer::show::Shown,
 };
 
@@ -46,7 +47,7 @@ pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View
     if let Some(text) = &card.text {
         part(ui, "text", |ui| text_ui(ui, card, text, view));
     }
-    troubles_ui(ui, card, view);
+    left_behind_ui(ui, card, view);
     if card.text.is_none() {
         part(ui, "buttons", |ui| done_buttons_ui(ui, card, view));
     }
@@ -63,12 +64,12 @@ fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             };
             let target: &Path = single.unwrap_or(folder);
             let open = view.say(if single.is_some() { "open" } else { "open-folder" });
-            if Button::new(Kind::Secondary, &open).icon(Icon::ExternalLink).ui(ui).clicked() {
+            if Button::new(Emphasis::Secondary, &open).icon(Icon::ExternalLink).ui(ui).clicked() {
                 view.act(Action::OpenPath(target.to_owned()));
             }
             if let Some(first) = placed.first() {
                 let show = view.say("show-in-folder");
-                if Button::new(Kind::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
+                if Button::new(Emphasis::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
                     view.act(Action::Reveal(first.clone()));
                 }
             }
@@ -76,7 +77,7 @@ fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         let missing = card.missing();
         if !missing.is_empty() {
             let text = view.say("send-missing");
-            if Button::new(Kind::Secondary, &text).icon(Icon::RotateCw).ui(ui).clicked() {
+            if Button::new(Emphasis::Secondary, &text).icon(Icon::RotateCw).ui(ui).clicked() {
                 view.act(Action::Send(missing));
             }
         }
@@ -96,7 +97,7 @@ fn copy_report_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let sign = if is_copied { Icon::Check } else { Icon::Copy };
     // Without a frame it would stand away from the edge that everything else keeps to.
     let is_first = ui.min_rect().width() < 1.0;
-    let kind = if is_first { Kind::Secondary } else { Kind::Quiet };
+    let kind = if is_first { Emphasis::Secondary } else { Emphasis::Quiet };
     if Button::new(kind, &text).icon(sign).ui(ui).clicked() {
         view.act(Action::Copy(card.id, Copied::Report));
     }
@@ -123,12 +124,12 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
         let is_copied = card.has_copied(Copied::Text, view.now);
         let copy = view.say(if is_copied { "copied" } else { "copy-text" });
         let sign = if is_copied { Icon::Check } else { Icon::Copy };
-        if Button::new(Kind::Primary, &copy).icon(sign).ui(ui).clicked() {
+        if Button::new(Emphasis::Primary, &copy).icon(sign).ui(ui).clicked() {
             view.act(Action::Copy(card.id, Copied::Text));
         }
         if text.lines().count() > 6 {
             let fold = view.say(if card.folds.text { "show-less" } else { "show-more" });
-            if Button::new(Kind::Quiet, &fold).ui(ui).clicked() {
+            if Button::new(Emphasis::Quiet, &fold).ui(ui).clicked() {
                 view.act(Action::FoldText(card.id));
             }
         }
@@ -147,7 +148,7 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &
     let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
     head_ui(ui, card, badge, right, |ui| {
         title(ui, &name);
-        let key = if card.direction == Direction::Sending { "not-sent" } else { "not-received" };
+        let key = if card.direction == Direction::Sent { "not-sent" } else { "not-received" };
         small(ui, &view.say(if is_wish { "stopped" } else { key }));
     });
     if closes {
@@ -173,7 +174,7 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &
             });
         });
     });
-    troubles_ui(ui, card, view);
+    left_behind_ui(ui, card, view);
     part(ui, "buttons", |ui| failed_buttons_ui(ui, card, &name, error, view));
 }
 
@@ -181,38 +182,41 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
     ui.horizontal_wrapped(|ui| {
         if let Some(kept) = &card.kept {
             let resume = view.say("resume");
-            if Button::new(Kind::Secondary, &resume).icon(Icon::Play).ui(ui).clicked() {
+            if Button::new(Emphasis::Secondary, &resume).icon(Icon::Play).ui(ui).clicked() {
                 view.act(Action::Resume(Resume { name: name.to_owned(), staging: kept.clone() }));
             }
         }
-        match (&card.origin, error) {
+        match (&card.started_with, error) {
             // A code that was tried and is not spent may have had a slip in it.
-            (Origin::Code { code, .. }, TransferError::WrongCode { tries_left: None | Some(1..) }) => {
-                if Button::new(Kind::Secondary, &view.say("correct-code")).icon(Icon::Pencil).ui(ui).clicked()
+            (StartedWith::Code { code, .. }, TransferError::WrongCode { tries_left: None | Some(1..) }) => {
+                if Button::new(Emphasis::Secondary, &view.say("correct-code"))
+                    .icon(Icon::Pencil)
+                    .ui(ui)
+                    .clicked()
                 {
                     view.act(Action::FillCode(code.to_string()));
                 }
             }
             // Any other code is good for one meeting.
-            (Origin::Code { .. }, TransferError::NobodyThere { .. } | TransferError::Relay(_))
+            (StartedWith::Code { .. }, TransferError::NobodyThere { .. } | TransferError::Relay(_))
                 if card.accepted.is_none() =>
             {
                 again_ui(ui, card, &view.say("try-again"), view);
             }
-            (Origin::Code { .. } | Origin::Invitation, _) => {}
+            (StartedWith::Code { .. } | StartedWith::Invitation, _) => {}
             _ => again_ui(ui, card, &view.say("send-again"), view),
         }
         if explain::leads_to_settings(error) {
             let settings = view.say("settings");
             let name = format!("{settings}: {}", view.say("relay"));
-            let button = Button::new(Kind::Secondary, &settings).name(&name).icon(Icon::Settings);
+            let button = Button::new(Emphasis::Secondary, &settings).name(&name).icon(Icon::Settings);
             if button.ui(ui).clicked() {
                 view.act(Action::Show(Some(Dialog::Settings)));
             }
         }
         if let Some(kept) = &card.kept {
             let show = view.say("show-in-folder");
-            if Button::new(Kind::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
+            if Button::new(Emphasis::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
                 view.act(Action::Reveal(kept.clone()));
             }
         }
@@ -221,7 +225,7 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
 }
 
 fn again_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
-    if Button::new(Kind::Secondary, text).icon(Icon::RotateCw).ui(ui).clicked() {
+    if Button::new(Emphasis::Secondary, text).icon(Icon::RotateCw).ui(ui).clicked() {
         view.act(Action::Again(card.id));
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         explain,
         model::{
             action::{Action, Dialog},
-            state::{Checked, State},
+            state::{RelayStatus, State},
         },
         theme::{self, Weight, palette, size, space},
         widgets::{Icon, focus_ring, icon_button, row},
@@ -52,11 +52,11 @@ fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
         Some(relay) => {
             let name = relay.name.clone().unwrap_or_else(|| relay.address.host().to_owned());
             match state.checked.get(&relay.address) {
-                None | Some(Checked::Pending) => (p.muted, name, view.say("relay-checking")),
-                Some(Checked::Good(check)) => {
+                None | Some(RelayStatus::Pending) => (p.muted, name, view.say("relay-checking")),
+                Some(RelayStatus::Good(check)) => {
                     (p.ok, format!("{name} · {} ms", check.latency.as_millis()), view.say("relay-good-hint"))
                 }
-                Some(Checked::Bad(error)) => {
+                Some(RelayStatus::Bad(error)) => {
                     let is_there = matches!(error, RelayClientError::Refused(_));
                     let text = view.say(if is_there { "relay-unusable" } else { "relay-bad" });
                     (p.bad, format!("{name} · {text}"), explain::relay(view.words, error))

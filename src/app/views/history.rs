@@ -10,7 +10,7 @@ use crate::{
         model::{action::Action, state::State},
         theme::{palette, size, space},
         widgets::{
-            Button, Icon, Kind, dialog_frame, disc, heading, icon_button, muted, name_dialog, row, small,
+            Button, Emphasis, Icon, dialog_frame, disc, heading, icon_button, muted, name_dialog, row, small,
             tile,
         },
         words::shown_path,
@@ -33,7 +33,8 @@ pub(in crate::app) fn history_ui(ctx: &Context, state: &State, view: &mut View<'
         let entries = state.history.entries();
         let mut closes = false;
         let right = |ui: &mut Ui| {
-            if !entries.is_empty() && Button::new(Kind::Quiet, &clear).icon(Icon::Trash2).ui(ui).clicked() {
+            if !entries.is_empty() && Button::new(Emphasis::Quiet, &clear).icon(Icon::Trash2).ui(ui).clicked()
+            {
                 view.act(Action::ClearHistory);
             }
             closes = icon_button(ui, Icon::X, &close).clicked();

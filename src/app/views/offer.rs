@@ -23,7 +23,7 @@ use crate::{
         },
         theme::{self, CONTROL_RADIUS, palette, size, space},
         widgets::{
-            Button, Icon, Kind, focus_ring,
+            Button, Emphasis, Icon, focus_ring,
             form::{self, Mark},
             icon, link, muted, named, note, paint_icon, part, row, small, title,
         },
@@ -345,7 +345,7 @@ fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
         } else {
             accept_ui(ui, card, sheet, view);
         }
-        if Button::new(Kind::Secondary, &view.say("decline")).ui(ui).clicked() {
+        if Button::new(Emphasis::Secondary, &view.say("decline")).ui(ui).clicked() {
             view.act(Action::Decline(card.id));
         }
     });
@@ -360,7 +360,7 @@ fn accept_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
         _ => view.words.tell("accept", &[("amount", amount.into())]),
     };
     let can = sheet.can_accept();
-    let button = Button::new(Kind::Primary, &accept).icon(Icon::Check).enabled(can).ui(ui);
+    let button = Button::new(Emphasis::Primary, &accept).icon(Icon::Check).enabled(can).ui(ui);
     if can {
         take_keyboard(ui, card, &button, view);
     }
@@ -373,7 +373,7 @@ fn accept_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
 fn elsewhere_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     let text = view.say("save-to-change");
     let can = !sheet.is_looking;
-    let button = Button::new(Kind::Primary, &text).icon(Icon::FolderOpen).enabled(can).ui(ui);
+    let button = Button::new(Emphasis::Primary, &text).icon(Icon::FolderOpen).enabled(can).ui(ui);
     take_keyboard(ui, card, &button, view);
     if can && button.clicked() {
         view.act(Action::PickDestination(Some(card.id)));

@@ -5,15 +5,17 @@ use eframe::egui::{
 };
 
 use super::{CardRects, View, branches, drop_zone, header, offer, receive, send_card, transfer, unfinished};
-use crate::app::{
-    model::{
-        action::{Action, BannerId},
-        card::Direction,
-        state::State,
-        tone::Tone,
+use crate::{
+    app::{
+        model::{
+            action::{Action, BannerId},
+            state::State,
+            tone::Tone,
+        },
+        theme::{palette, space},
+        widgets::{self, Icon, heading, icon, icon_button, link, part, row},
     },
-    theme::{palette, space},
-    widgets::{self, Icon, heading, icon, icon_button, link, part, row},
+    history::Direction,
 };
 
 /// Below this width Send and Receive stand one above the other.
@@ -186,10 +188,7 @@ fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut Car
                 ui.set_width(ui.available_width());
                 if card.is_asking() {
                     offer::offer_ui(ui, card, view);
-                } else if card.direction == Direction::Sending
-                    && card.end.is_none()
-                    && card.accepted.is_none()
-                {
+                } else if card.direction == Direction::Sent && card.end.is_none() && card.accepted.is_none() {
                     send_card::send_card_ui(ui, card, state, view);
                 } else {
                     transfer::transfer_ui(ui, card, view);

@@ -6,7 +6,7 @@ use super::View;
 use crate::app::{
     model::{action::Action, state::State},
     theme::space,
-    widgets::{Button, Kind, dialog_frame, heading, muted, name_dialog},
+    widgets::{Button, Emphasis, dialog_frame, heading, muted, name_dialog},
 };
 
 /// Draws the question.
@@ -20,14 +20,14 @@ pub(in crate::app) fn quit_ui(ctx: &Context, state: &State, view: &mut View<'_>)
         muted(ui, &view.say("quit-means"));
         ui.add_space(space::S);
         ui.horizontal(|ui| {
-            let stay = Button::new(Kind::Primary, &view.say("quit-stay")).ui(ui);
+            let stay = Button::new(Emphasis::Primary, &view.say("quit-stay")).ui(ui);
             if ui.memory(|memory| memory.focused().is_none()) {
                 stay.request_focus();
             }
             if stay.clicked() {
                 view.act(Action::Show(None));
             }
-            if Button::new(Kind::Secondary, &view.say("quit-anyway")).ui(ui).clicked() {
+            if Button::new(Emphasis::Secondary, &view.say("quit-anyway")).ui(ui).clicked() {
                 view.act(Action::Quit);
             }
         });

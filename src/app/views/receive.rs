@@ -15,7 +15,7 @@ use crate::app::{
         state::State,
     },
     theme::{self, Weight, palette, size, space},
-    widgets::{Button, Icon, Kind, fitting, hairline, heading, icon, link, muted, named, part, small},
+    widgets::{Button, Emphasis, Icon, fitting, hairline, heading, icon, link, muted, named, part, small},
     words::shown_path,
 };
 
@@ -52,7 +52,7 @@ pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
     }
     let text = view.say("receive-button");
     let can = matches!(reading, Reading::Code(_));
-    wants |= Button::new(Kind::Primary, &text).icon(Icon::Download).wide().enabled(can).ui(ui).clicked();
+    wants |= Button::new(Emphasis::Primary, &text).icon(Icon::Download).wide().enabled(can).ui(ui).clicked();
     if wants {
         match reading {
             Reading::Code(_) => view.act(Action::Receive),

@@ -6,7 +6,7 @@ use eframe::egui::{
 
 use super::{
     View,
-    card_parts::{sign, standstill_ui, troubles_ui},
+    card_parts::{left_behind_ui, sign, standstill_ui},
 };
 use crate::{
     app::{
@@ -19,8 +19,8 @@ use crate::{
         },
         theme::{self, palette, size, space},
         widgets::{
-            self, Button, Icon, Kind, fitting, icon, icon_button, link, muted, note, part, row, row_of_words,
-            small, title_with,
+            self, Button, Emphasis, Icon, fitting, icon, icon_button, link, muted, note, part, row,
+            row_of_words, small, title_with,
         },
     },
     engine::{PathMode, Phase},
@@ -108,7 +108,7 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     if card.folds.list {
         part(ui, "list", |ui| list_ui(ui, card, view));
     }
-    troubles_ui(ui, card, view);
+    left_behind_ui(ui, card, view);
     ui.horizontal(|ui| {
         icon(ui, Icon::Hourglass, 15.0, palette(ui).muted);
         small(ui, &explain::phase(view.words, card));
@@ -137,7 +137,7 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
                 return;
             }
             // Where the relay runs here, the code alone doesn't say where that is: the link is what to pass on.
-            let kind = if card.only_here().is_some() { Kind::Secondary } else { Kind::Primary };
+            let kind = if card.only_here().is_some() { Emphasis::Secondary } else { Emphasis::Primary };
             let button = Button::new(kind, &text).icon(sign).ui(ui);
             if card.folds.wants_focus && card.only_here().is_none() {
                 take_keyboard(ui, &button);
@@ -163,7 +163,7 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         let text = view.say(if is_copied { "copied" } else { "copy-link" });
         let sign = if is_copied { Icon::Check } else { Icon::Link };
         let is_hosted = card.only_here().is_some();
-        let kind = if is_hosted { Kind::Primary } else { Kind::Secondary };
+        let kind = if is_hosted { Emphasis::Primary } else { Emphasis::Secondary };
         let button = Button::new(kind, &text).icon(sign).ui(ui);
         if card.folds.wants_focus && is_hosted {
             take_keyboard(ui, &button);
@@ -173,20 +173,21 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
             view.act(Action::Copy(card.id, Copied::Link));
         }
         let qr = view.say(if card.folds.qr.is_some() { "hide-qr" } else { "show-qr" });
-        if Button::new(Kind::Secondary, &qr).icon(Icon::QrCode).ui(ui).clicked() {
+        if Button::new(Emphasis::Secondary, &qr).icon(Icon::QrCode).ui(ui).clicked() {
             view.act(Action::FoldQr(card.id));
         }
         if card.is_text() {
             return;
         }
         let add = view.say("add-files");
-        if state.takes_additions(card) && Button::new(Kind::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()
+        if state.takes_additions(card)
+            && Button::new(Emphasis::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()
         {
             view.act(Action::PickFilesFor(card.id));
         }
         let list = view.say(if card.folds.list { "hide-list" } else { "show-list" });
         let sign = if card.folds.list { Icon::ChevronUp } else { Icon::ChevronDown };
-        if Button::new(Kind::Quiet, &list).icon(sign).ui(ui).clicked() {
+        if Button::new(Emphasis::Quiet, &list).icon(sign).ui(ui).clicked() {
             view.act(Action::FoldList(card.id));
         }
     });

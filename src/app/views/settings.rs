@@ -12,7 +12,7 @@ use super::View;
 use crate::app::{
     model::{action::Action, settings_form::Page, state::State},
     theme::{self, space},
-    widgets::{self, Button, Icon, Kind, form, heading, icon_button, row},
+    widgets::{self, Button, Emphasis, Icon, form, heading, icon_button, row},
 };
 use host::host_ui;
 use relays::relays_ui;
@@ -75,7 +75,7 @@ fn pages_ui(ui: &mut Ui, state: &mut State, view: &View<'_>, is_wide: bool) {
     for (page, key, sign) in PAGES {
         let text = view.say(key);
         let is_on = state.form.page == page;
-        let button = Button::new(if is_on { Kind::Secondary } else { Kind::Quiet }, &text).icon(sign);
+        let button = Button::new(if is_on { Emphasis::Secondary } else { Emphasis::Quiet }, &text).icon(sign);
         let response = if is_wide { button.wide().left().ui(ui) } else { button.ui(ui) };
         response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, &text));
         if is_on {

@@ -4,7 +4,7 @@ use eframe::egui::{Align, Label, Layout, RichText, Ui, vec2};
 
 use super::{
     View,
-    card_parts::{head_ui, pause_ui, standstill_ui, troubles_ui},
+    card_parts::{head_ui, left_behind_ui, pause_ui, standstill_ui},
     ended::{done_ui, failed_ui},
 };
 use crate::{
@@ -12,13 +12,14 @@ use crate::{
         explain,
         model::{
             action::Action,
-            card::{Card, Direction, End},
+            card::{Card, CardEnd},
             standing::Standstill,
         },
         theme::{self, Weight, palette, size, space},
         widgets::{Icon, bar, graph, icon_button, part, small, title},
     },
     engine::Paused,
+    history::Direction,
 };
 
 /// How wide a card must be for the graph; and at rest, when it has more to say beside it.
@@ -30,8 +31,8 @@ const SPEED_WIDTH: f32 = 92.0;
 pub(super) fn transfer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     match &card.end {
         None => moving_ui(ui, card, view),
-        Some(End::Done(report)) => done_ui(ui, card, report, view),
-        Some(End::Failed(error)) => failed_ui(ui, card, error, view),
+        Some(CardEnd::Done(report)) => done_ui(ui, card, report, view),
+        Some(CardEnd::Failed(error)) => failed_ui(ui, card, error, view),
     }
 }
 
@@ -43,7 +44,7 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let (badge, ink) = match standstill {
         Some(Standstill::Paused(_)) => (Icon::Pause, p.muted),
         Some(Standstill::Lost(..)) => (Icon::Unplug, p.warn),
-        _ if card.direction == Direction::Sending => (Icon::ArrowUp, p.accent),
+        _ if card.direction == Direction::Sent => (Icon::ArrowUp, p.accent),
         _ => (Icon::ArrowDown, p.accent),
     };
     let is_under_way = card.is_under_way();
@@ -100,7 +101,7 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     if let Some((wished, used)) = card.refused_port {
         small(ui, &explain::refused_port(view.words, wished, used));
     }
-    troubles_ui(ui, card, view);
+    left_behind_ui(ui, card, view);
 }
 
 /// How fast it is. Its place stays while it rests, so that nothing beside it moves.

@@ -15,8 +15,8 @@ use crate::{
         },
         theme::{palette, space},
         widgets::{
-            self, Button, Icon, Kind, bar, dialog_frame, hairline, heading, link, muted, name_dialog, part,
-            row, row_of_words, small, tile, title,
+            self, Button, Emphasis, Icon, bar, dialog_frame, hairline, heading, link, muted, name_dialog,
+            part, row, row_of_words, small, tile, title,
         },
         words::shown_path,
     },
@@ -62,11 +62,11 @@ fn row_ui(ui: &mut Ui, unfinished: &Unfinished, view: &mut View<'_>) {
             Button::new(kind, if has_words { text } else { "" }).icon(icon).name(name)
         };
         ui.add_space(space::XS);
-        if button(Kind::Secondary, &resume, Icon::Play, &resume_name).ui(ui).clicked() {
+        if button(Emphasis::Secondary, &resume, Icon::Play, &resume_name).ui(ui).clicked() {
             let staging = unfinished.staging();
             did = Some(Action::Resume(Resume { name: name.clone(), staging }));
         }
-        if button(Kind::Quiet, &discard, Icon::Trash2, &discard_name).ui(ui).clicked() {
+        if button(Emphasis::Quiet, &discard, Icon::Trash2, &discard_name).ui(ui).clicked() {
             did = Some(Action::AskDiscard(unfinished.id.clone()));
         }
     };
@@ -145,7 +145,7 @@ pub(in crate::app) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'
         muted(ui, &view.words.tell("discard-means", &args));
         ui.add_space(space::S);
         ui.horizontal(|ui| {
-            let keep = Button::new(Kind::Primary, &view.say("discard-keep")).ui(ui);
+            let keep = Button::new(Emphasis::Primary, &view.say("discard-keep")).ui(ui);
             if ui.memory(|memory| memory.focused().is_none()) {
                 keep.request_focus();
             }
@@ -153,7 +153,7 @@ pub(in crate::app) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'
                 view.act(Action::Show(None));
             }
             let discard = view.say("discard");
-            if Button::new(Kind::Secondary, &discard).icon(Icon::Trash2).ui(ui).clicked() {
+            if Button::new(Emphasis::Secondary, &discard).icon(Icon::Trash2).ui(ui).clicked() {
                 view.act(Action::Discard(name.clone()));
             }
         });

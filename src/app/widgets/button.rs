@@ -10,7 +10,7 @@ use crate::app::theme::{self, CONTROL_HEIGHT, CONTROL_RADIUS, Palette, Weight, p
 
 /// How much a button weighs among its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) enum Kind {
+pub(in crate::app) enum Emphasis {
     /// The one thing to do next.
     Primary,
     /// Something else to do.
@@ -21,7 +21,7 @@ pub(in crate::app) enum Kind {
 
 /// A button with an optional icon. Its accessible name is its text.
 pub(in crate::app) struct Button<'a> {
-    kind: Kind,
+    kind: Emphasis,
     icon: Option<Icon>,
     text: &'a str,
     /// What it is called where the text alone doesn't say it.
@@ -32,7 +32,7 @@ pub(in crate::app) struct Button<'a> {
 }
 
 impl<'a> Button<'a> {
-    pub(in crate::app) fn new(kind: Kind, text: &'a str) -> Self {
+    pub(in crate::app) fn new(kind: Emphasis, text: &'a str) -> Self {
         Self { kind, icon: None, text, name: None, is_wide: false, is_left: false, is_enabled: true }
     }
 
@@ -120,27 +120,27 @@ impl<'a> Button<'a> {
         let none = Color32::TRANSPARENT;
         if !self.is_enabled {
             return match self.kind {
-                Kind::Quiet => (none, none, p.muted.gamma_multiply(0.6)),
+                Emphasis::Quiet => (none, none, p.muted.gamma_multiply(0.6)),
                 _ => (p.hover, none, p.muted.gamma_multiply(0.8)),
             };
         }
         match self.kind {
-            Kind::Primary if is_down => (p.accent.gamma_multiply(0.8), none, p.on_accent),
-            Kind::Primary if is_over => (p.accent.gamma_multiply(0.9), none, p.on_accent),
-            Kind::Primary => (p.accent, none, p.on_accent),
-            Kind::Secondary if is_down => (p.accent_soft, p.accent, p.text),
-            Kind::Secondary if is_over => (p.hover, p.line, p.text),
-            Kind::Secondary => (p.card, p.line, p.text),
-            Kind::Quiet if is_down => (p.accent_soft, none, p.text),
-            Kind::Quiet if is_over => (p.hover, none, p.text),
-            Kind::Quiet => (none, none, p.muted),
+            Emphasis::Primary if is_down => (p.accent.gamma_multiply(0.8), none, p.on_accent),
+            Emphasis::Primary if is_over => (p.accent.gamma_multiply(0.9), none, p.on_accent),
+            Emphasis::Primary => (p.accent, none, p.on_accent),
+            Emphasis::Secondary if is_down => (p.accent_soft, p.accent, p.text),
+            Emphasis::Secondary if is_over => (p.hover, p.line, p.text),
+            Emphasis::Secondary => (p.card, p.line, p.text),
+            Emphasis::Quiet if is_down => (p.accent_soft, none, p.text),
+            Emphasis::Quiet if is_over => (p.hover, none, p.text),
+            Emphasis::Quiet => (none, none, p.muted),
         }
     }
 }
 
 /// A button that is an icon; `name` is its accessible name and its tooltip.
 pub(in crate::app) fn icon_button(ui: &mut Ui, icon: Icon, name: &str) -> Response {
-    Button::new(Kind::Quiet, "").icon(icon).name(name).ui(ui)
+    Button::new(Emphasis::Quiet, "").icon(icon).name(name).ui(ui)
 }
 
 /// A word that can be clicked, in the accent colour.

@@ -5,7 +5,7 @@ use eframe::egui::{
     StrokeKind, Ui, WidgetInfo, emath::Numeric, pos2, style::HandleShape, vec2,
 };
 
-use super::{Button, Icon, Kind, focus_ring, paint_icon, part};
+use super::{Button, Emphasis, Icon, focus_ring, paint_icon, part};
 use crate::app::theme::{self, CONTROL_RADIUS, Weight, palette, size, space};
 
 /// What a box to tick shows.
@@ -56,7 +56,7 @@ pub(in crate::app) fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool
 
 /// One of several choices that stand beside each other; whether it was clicked.
 pub(in crate::app) fn option(ui: &mut Ui, is_on: bool, text: &str) -> bool {
-    let kind = if is_on { Kind::Secondary } else { Kind::Quiet };
+    let kind = if is_on { Emphasis::Secondary } else { Emphasis::Quiet };
     let response = Button::new(kind, text).ui(ui);
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, is_on, text));
     if is_on {

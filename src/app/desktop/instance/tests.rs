@@ -29,8 +29,8 @@ impl Setting {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    fn place(&self) -> Place {
-        Place::within(self.folder.path(), "test").unwrap()
+    fn location(&self) -> InstanceLocation {
+        InstanceLocation::within(self.folder.path(), "test").unwrap()
     }
 
     fn first(&self) -> Listener {
@@ -41,7 +41,7 @@ impl Setting {
     }
 
     fn start(&self, arrival: &Arrival) -> Result<Claim, InstanceError> {
-        claim_at(&self.place(), arrival, PATIENCE)
+        claim_at(&self.location(), arrival, PATIENCE)
     }
 }
 
@@ -120,8 +120,8 @@ fn a_window_that_closes_makes_room_for_the_next() {
     let listener = setting.first();
     listener.wake_with(|| ());
     let starting = thread::spawn({
-        let place = setting.place();
-        move || claim_at(&place, &code(), PATIENCE)
+        let location = setting.location();
+        move || claim_at(&location, &code(), PATIENCE)
     });
     thread::sleep(Duration::from_millis(300));
     drop(listener);
@@ -142,20 +142,20 @@ fn a_window_that_closes_at_once_closes() {
 fn nonsense_is_not_taken_and_harms_nobody() {
     let setting = Setting::new();
     let listener = setting.first();
-    let place = setting.place();
+    let location = setting.location();
     let huge = u32::MAX.to_le_bytes();
     for bytes in
         [&b""[..], &[0; 4], &huge, &[2, 0, 0, 0, 1, 9], &[4, 0, 0, 0, 1, 0, 0, 0], b"GET / HTTP/1.1\r\n"]
     {
-        let mut stream = place.connection().unwrap().connect_sync().unwrap();
+        let mut stream = location.connection().unwrap().connect_sync().unwrap();
         stream.set_nonblocking(false).unwrap();
         stream.write_all(bytes).unwrap();
         drop(stream);
     }
     // Half a message, and silence.
-    let mut slow = place.connection().unwrap().connect_sync().unwrap();
+    let mut slow = location.connection().unwrap().connect_sync().unwrap();
     slow.write_all(&[200, 0]).unwrap();
-    let mut other_version = place.connection().unwrap().connect_sync().unwrap();
+    let mut other_version = location.connection().unwrap().connect_sync().unwrap();
     other_version.write_all(&[1, 0, 0, 0, 99]).unwrap();
     let mut answer = [9];
     other_version.read_exact(&mut answer).unwrap();
@@ -168,8 +168,8 @@ fn nonsense_is_not_taken_and_harms_nobody() {
 #[test]
 fn holds_the_claim_for_another_test() {
     let Some(folder) = env::var_os("CAIMAN_TEST_HOLDER") else { return };
-    let place = Place::within(&PathBuf::from(folder), "test").unwrap();
-    let claim = claim_at(&place, &Arrival::default(), PATIENCE).unwrap();
+    let location = InstanceLocation::within(&PathBuf::from(folder), "test").unwrap();
+    let claim = claim_at(&location, &Arrival::default(), PATIENCE).unwrap();
     let Claim::First(listener) = claim else { panic!("somebody else holds it") };
     let window = window(listener, 1);
     println!("\nholding");
@@ -208,14 +208,14 @@ fn only_this_person_can_reach_the_socket() {
     let _listener = setting.first();
     assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
     // A symbolic link in its place would be followed, but only this person can have put it there.
-    assert!(Place::within(&setting.folder.path().join("missing"), "test").is_err());
+    assert!(InstanceLocation::within(&setting.folder.path().join("missing"), "test").is_err());
 }
 
 #[test]
 fn names_become_plain_ones() {
     let setting = Setting::new();
-    let place = Place::within(setting.folder.path(), &"../ü ".repeat(20)).unwrap();
-    let lock = place.open_lock().unwrap();
+    let location = InstanceLocation::within(setting.folder.path(), &"../ü ".repeat(20)).unwrap();
+    let lock = location.open_lock().unwrap();
     lock.try_lock().unwrap();
     let folder = setting.folder.path().join("caiman-window");
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);

@@ -13,7 +13,7 @@ use interprocess::{
 };
 use zeroize::Zeroizing;
 
-use super::place::Place;
+use super::location::InstanceLocation;
 use crate::app::desktop::arrival::Arrival;
 
 /// The longest message, its length left out.
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 /// What the window says to an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum Reception {
     /// It has it.
     Taken,
     /// It can't take it, and won't soon.
@@ -33,9 +33,13 @@ pub(super) enum Answer {
 }
 
 /// Hands an arrival to the window and waits for its answer. Too much for one message is [`io::ErrorKind::FileTooLarge`].
-pub(super) fn hand_over(place: &Place, arrival: &Arrival, deadline: Instant) -> io::Result<Answer> {
+pub(super) fn hand_over(
+    location: &InstanceLocation,
+    arrival: &Arrival,
+    deadline: Instant,
+) -> io::Result<Reception> {
     let message = message(arrival)?;
-    let connection = place.connection()?;
+    let connection = location.connection()?;
     let (sender, answer) = mpsc::sync_channel(1);
     // Named pipes know no timeouts. A thread that waits for a window that hangs ends with this start of the program, which
     // has nothing else to do.
@@ -46,12 +50,12 @@ pub(super) fn hand_over(place: &Place, arrival: &Arrival, deadline: Instant) -> 
     answer.recv_timeout(left).map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-fn converse(connection: &ConnectOptions<'_>, message: &[u8]) -> io::Result<Answer> {
+fn converse(connection: &ConnectOptions<'_>, message: &[u8]) -> io::Result<Reception> {
     let mut stream = connection.connect_sync()?;
     stream.write_all(message)?;
     let mut answer = [0];
     stream.read_exact(&mut answer)?;
-    Ok(if answer == [1] { Answer::Taken } else { Answer::Refused })
+    Ok(if answer == [1] { Reception::Taken } else { Reception::Refused })
 }
 
 fn message(arrival: &Arrival) -> io::Result<Zeroizing<Vec<u8>>> {
@@ -67,9 +71,9 @@ fn message(arrival: &Arrival) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Connects and says nothing.
-pub(super) fn knock(place: &Place) -> io::Result<Stream> {
+pub(super) fn knock(location: &InstanceLocation) -> io::Result<Stream> {
     let limit = ConnectWaitMode::Timeout(Duration::from_millis(200));
-    place.connection()?.wait_mode(limit).connect_sync()
+    location.connection()?.wait_mode(limit).connect_sync()
 }
 
 /// Reads one message from a stream that may hold anything.
@@ -84,7 +88,7 @@ pub(super) fn read(stream: &Stream, deadline: Instant) -> io::Result<Arrival> {
     let mut message = Zeroizing::new(vec![0; length]);
     read_by(stream, &mut message, deadline)?;
     let Some((&VERSION, body)) = message.split_first() else {
-        answer(stream, Answer::Refused)?;
+        answer(stream, Reception::Refused)?;
         return Err(invalid("another version"));
     };
     match postcard::take_from_bytes(body) {
@@ -98,8 +102,8 @@ fn invalid(what: &str) -> io::Error {
 }
 
 /// Answers a message. One byte always has room.
-pub(super) fn answer(mut stream: &Stream, answer: Answer) -> io::Result<()> {
-    stream.write_all(&[u8::from(answer == Answer::Taken)])
+pub(super) fn answer(mut stream: &Stream, answer: Reception) -> io::Result<()> {
+    stream.write_all(&[u8::from(answer == Reception::Taken)])
 }
 
 /// Asks again and again for a short time, as named pipes know no timeouts.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// What a drag over the window does. Positions are in the compositor's logical pixels from the window's corner.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Event {
+pub(super) enum DragEvent {
     /// It came in, or it became known what it holds: nothing yet at first.
     Hover {
         paths: Vec<PathBuf>,

@@ -17,23 +17,14 @@ const TOTAL_LIMIT: Duration = Duration::from_secs(30);
 
 /// A list that is being read, piece by piece.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct ListReader {
     pipe: std::fs::File,
     text: Vec<u8>,
     end: Instant,
     next: Instant,
 }
 
-/// How far it is.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// There is more to come.
-    More,
-    /// This is all.
-    Whole(Vec<u8>),
-}
-
-impl Reading {
+impl ListReader {
     /// A pipe: the end for the source to write to, and the list that comes out of it.
     pub(super) fn start(now: Instant) -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -57,22 +48,22 @@ impl Reading {
         if now < self.deadline() { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
-    /// Reads what is there. Blocks unless something is, or the source is done.
-    pub(super) fn advance(&mut self, now: Instant) -> io::Result<Progress> {
+    /// Reads what is there, and gives the list once it is whole. Blocks unless there is something, or the source is done.
+    pub(super) fn advance(&mut self, now: Instant) -> io::Result<Option<Vec<u8>>> {
         let mut piece = [0; 16 * 1024];
         let count = match self.pipe.read(&mut piece) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Progress::More),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(None),
             count => count?,
         };
         if count == 0 {
-            return Ok(Progress::Whole(std::mem::take(&mut self.text)));
+            return Ok(Some(std::mem::take(&mut self.text)));
         }
         if self.text.len() + count > MAX_BYTES {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         self.text.extend_from_slice(&piece[..count]);
         self.next = now + SILENCE_LIMIT;
-        Ok(Progress::More)
+        Ok(None)
     }
 }
 
@@ -85,20 +76,20 @@ mod tests {
     #[test]
     fn a_list_comes_in_pieces() {
         let now = Instant::now();
-        let (mut reading, theirs) = Reading::start(now).unwrap();
+        let (mut reading, theirs) = ListReader::start(now).unwrap();
         let mut theirs = File::from(theirs);
         theirs.write_all(b"file:///a\r\n").unwrap();
-        assert_eq!(reading.advance(now).unwrap(), Progress::More);
+        assert_eq!(reading.advance(now).unwrap(), None);
         theirs.write_all(b"file:///b\r\n").unwrap();
-        assert_eq!(reading.advance(now).unwrap(), Progress::More);
+        assert_eq!(reading.advance(now).unwrap(), None);
         drop(theirs);
-        assert_eq!(reading.advance(now).unwrap(), Progress::Whole(b"file:///a\r\nfile:///b\r\n".to_vec()));
+        assert_eq!(reading.advance(now).unwrap(), Some(b"file:///a\r\nfile:///b\r\n".to_vec()));
     }
 
     #[test]
     fn a_source_that_says_nothing_or_never_ends_is_given_up() {
         let start = Instant::now();
-        let (mut reading, theirs) = Reading::start(start).unwrap();
+        let (mut reading, theirs) = ListReader::start(start).unwrap();
         let mut theirs = File::from(theirs);
         assert!(reading.check(start).is_ok());
         assert!(reading.check(start + SILENCE_LIMIT).is_err());
@@ -115,15 +106,15 @@ mod tests {
     #[test]
     fn a_list_has_a_bound() {
         let now = Instant::now();
-        let (mut reading, theirs) = Reading::start(now).unwrap();
+        let (mut reading, theirs) = ListReader::start(now).unwrap();
         let writer = std::thread::spawn(move || {
             let mut theirs = File::from(theirs);
             while theirs.write_all(&[b'x'; 4096]).is_ok() {}
         });
         let error = loop {
             match reading.advance(now) {
-                Ok(Progress::More) => {}
-                Ok(Progress::Whole(_)) => panic!("it never ends"),
+                Ok(None) => {}
+                Ok(Some(_)) => panic!("it never ends"),
                 Err(error) => break error,
             }
         };

@@ -28,11 +28,7 @@ use wayland_client::{
     },
 };
 
-use super::{
-    event::Event,
-    list::{Progress, Reading},
-    uri_list::UriList,
-};
+use super::{event::DragEvent, list::ListReader, uri_list::UriList};
 
 const FILES: &str = "text/uri-list";
 
@@ -41,15 +37,22 @@ pub(super) fn start(
     backend: Backend,
     surface: usize,
     stop: OwnedFd,
-    events: SyncSender<Event>,
+    events: SyncSender<DragEvent>,
     wake: Box<dyn Fn() + Send>,
 ) -> io::Result<JoinHandle<()>> {
     let connection = Connection::from_backend(backend);
     thread::Builder::new().name("file drops".to_owned()).spawn(move || {
         let mut queue = connection.new_event_queue();
         connection.display().get_registry(&queue.handle(), ());
-        let mut state =
-            State { surface, events, wake, manager: None, seats: HashMap::new(), drag: None, is_over: false };
+        let mut state = DragState {
+            surface,
+            events,
+            wake,
+            manager: None,
+            seats: HashMap::new(),
+            drag: None,
+            is_over: false,
+        };
         if let Err(error) = run(&mut queue, &mut state, &stop) {
             tracing::warn!(%error, "files can't be dropped on the window any more");
         }
@@ -59,7 +62,7 @@ pub(super) fn start(
     })
 }
 
-fn run(queue: &mut EventQueue<State>, state: &mut State, stop: &OwnedFd) -> io::Result<()> {
+fn run(queue: &mut EventQueue<DragState>, state: &mut DragState, stop: &OwnedFd) -> io::Result<()> {
     loop {
         queue.dispatch_pending(state).map_err(io::Error::other)?;
         match queue.flush() {
@@ -74,7 +77,7 @@ fn run(queue: &mut EventQueue<State>, state: &mut State, stop: &OwnedFd) -> io::
         let timeout = reading.map(|reading| time_until(reading.deadline()));
         let connection = guard.connection_fd();
         let mut waits = vec![PollFd::new(&connection, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
-        let pipe = reading.map(Reading::as_fd);
+        let pipe = reading.map(ListReader::as_fd);
         waits.extend(pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         match poll(&mut waits, timeout.as_ref()) {
             Err(rustix::io::Errno::INTR) => continue,
@@ -102,20 +105,20 @@ fn time_until(deadline: Instant) -> Timespec {
     Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() }
 }
 
-struct State {
+struct DragState {
     /// The window's, as an address to compare with.
     surface: usize,
-    events: SyncSender<Event>,
+    events: SyncSender<DragEvent>,
     wake: Box<dyn Fn() + Send>,
     manager: Option<WlDataDeviceManager>,
     /// By the names that the registry gives them.
-    seats: HashMap<u32, Seat>,
+    seats: HashMap<u32, DragSeat>,
     drag: Option<Drag>,
     /// Nobody listens any more.
     is_over: bool,
 }
 
-struct Seat {
+struct DragSeat {
     seat: WlSeat,
     device: Option<WlDataDevice>,
 }
@@ -132,41 +135,41 @@ struct Drag {
     serial: u32,
     offer: WlDataOffer,
     position: (f64, f64),
-    list: List,
+    list: DragFiles,
     /// It was dropped before its list was whole.
     is_dropped: bool,
 }
 
-enum List {
-    Reading(Reading),
+enum DragFiles {
+    Reading(ListReader),
     Known(UriList),
     /// It holds no files, or they can't be known, or it isn't over this window.
     Refused,
 }
 
 impl Drag {
-    fn reading(&self) -> Option<&Reading> {
+    fn reading(&self) -> Option<&ListReader> {
         match &self.list {
-            List::Reading(reading) => Some(reading),
+            DragFiles::Reading(reading) => Some(reading),
             _ => None,
         }
     }
 
     fn is_refused(&self) -> bool {
-        matches!(self.list, List::Refused)
+        matches!(self.list, DragFiles::Refused)
     }
 
     /// Says that nothing can be dropped.
     fn refuse(&mut self) {
-        self.list = List::Refused;
+        self.list = DragFiles::Refused;
         if !self.is_dropped {
             self.offer.accept(self.serial, None);
         }
     }
 }
 
-impl State {
-    fn tell(&mut self, event: Event) {
+impl DragState {
+    fn tell(&mut self, event: DragEvent) {
         self.is_over |= self.events.send(event).is_err();
         (self.wake)();
     }
@@ -178,7 +181,7 @@ impl State {
         if drag.is_refused() {
             return;
         }
-        match self.events.try_send(Event::Moved { position }) {
+        match self.events.try_send(DragEvent::Moved { position }) {
             Ok(()) => (self.wake)(),
             Err(TrySendError::Full(_)) => {}
             Err(TrySendError::Disconnected(_)) => self.is_over = true,
@@ -193,7 +196,7 @@ impl State {
             self.drag = Some(drag);
             return;
         }
-        match Reading::start(Instant::now()) {
+        match ListReader::start(Instant::now()) {
             Ok((reading, pipe)) => {
                 drag.offer.accept(drag.serial, Some(FILES.to_owned()));
                 // Never a move: its source would delete the files once they have been taken.
@@ -203,8 +206,8 @@ impl State {
                 drag.offer.receive(FILES.to_owned(), pipe.as_fd());
                 // The request holds a copy of the pipe's end until it is sent, and the list has no end before.
                 drop(connection.flush());
-                drag.list = List::Reading(reading);
-                self.tell(Event::Hover { paths: Vec::new(), position: drag.position });
+                drag.list = DragFiles::Reading(reading);
+                self.tell(DragEvent::Hover { paths: Vec::new(), position: drag.position });
             }
             Err(error) => {
                 tracing::warn!(%error, "no pipe for a list of files");
@@ -219,7 +222,7 @@ impl State {
         if let Some(drag) = self.drag.take() {
             drag.offer.destroy();
             if !drag.is_refused() {
-                self.tell(Event::Left);
+                self.tell(DragEvent::Left);
             }
         }
     }
@@ -227,16 +230,16 @@ impl State {
     fn dropped(&mut self) {
         let Some(drag) = &mut self.drag else { return };
         match drag.list {
-            List::Reading(_) => drag.is_dropped = true,
-            List::Refused => self.leave(),
-            List::Known(_) => self.finish(),
+            DragFiles::Reading(_) => drag.is_dropped = true,
+            DragFiles::Refused => self.leave(),
+            DragFiles::Known(_) => self.finish(),
         }
     }
 
     /// Takes the files of a drag that was dropped.
     fn finish(&mut self) {
         let Some(drag) = self.drag.take() else { return };
-        let List::Known(list) = drag.list else { return };
+        let DragFiles::Known(list) = drag.list else { return };
         let has_actions = drag.offer.version() >= wl_data_offer::REQ_FINISH_SINCE;
         let facts = drag.offer.data::<OfferFacts>();
         let is_agreed = !has_actions || facts.is_some_and(|facts| facts.is_copy.load(Ordering::Relaxed));
@@ -246,47 +249,41 @@ impl State {
         drag.offer.destroy();
         if is_agreed {
             let UriList { paths, others } = list;
-            self.tell(Event::Dropped { paths, others, position: drag.position });
+            self.tell(DragEvent::Dropped { paths, others, position: drag.position });
         } else {
-            self.tell(Event::Left);
+            self.tell(DragEvent::Left);
         }
     }
 
     /// Goes on with the list of the current drag.
     fn read_list(&mut self, is_ready: bool) {
         let Some(drag) = &mut self.drag else { return };
-        let List::Reading(reading) = &mut drag.list else { return };
+        let DragFiles::Reading(reading) = &mut drag.list else { return };
         let now = Instant::now();
-        let progress = reading
-            .check(now)
-            .and_then(|()| if is_ready { reading.advance(now) } else { Ok(Progress::More) })
-            .map(|progress| match progress {
-                Progress::More => None,
-                Progress::Whole(text) => Some(UriList::read(&text)),
-            });
+        let list = reading.check(now).and_then(|()| if is_ready { reading.advance(now) } else { Ok(None) });
         let (is_dropped, position) = (drag.is_dropped, drag.position);
-        match progress {
+        match list.map(|list| list.map(|text| UriList::read(&text))) {
             Ok(None) => {}
             Ok(Some(list)) if list.paths.is_empty() && !is_dropped => {
                 drag.refuse();
-                self.tell(Event::Left);
+                self.tell(DragEvent::Left);
             }
             Ok(Some(list)) => {
                 let paths = if is_dropped { Vec::new() } else { list.paths.clone() };
-                drag.list = List::Known(list);
+                drag.list = DragFiles::Known(list);
                 if is_dropped {
                     self.finish();
                 } else {
-                    self.tell(Event::Hover { paths, position });
+                    self.tell(DragEvent::Hover { paths, position });
                 }
             }
             Err(error) => {
                 tracing::warn!(%error, "the list of dragged files can't be read");
                 drag.refuse();
-                self.tell(Event::Left);
+                self.tell(DragEvent::Left);
                 if is_dropped {
                     self.leave();
-                    self.tell(Event::Unreadable);
+                    self.tell(DragEvent::Unreadable);
                 }
             }
         }
@@ -323,7 +320,7 @@ impl State {
     }
 }
 
-impl Dispatch<WlRegistry, ()> for State {
+impl Dispatch<WlRegistry, ()> for DragState {
     fn event(
         state: &mut Self,
         registry: &WlRegistry,
@@ -337,7 +334,7 @@ impl Dispatch<WlRegistry, ()> for State {
                 if interface == WlSeat::interface().name {
                     let version = version.min(wl_seat::REQ_RELEASE_SINCE);
                     let seat = registry.bind(name, version, queue, ());
-                    state.seats.insert(name, Seat { seat, device: None });
+                    state.seats.insert(name, DragSeat { seat, device: None });
                 } else if interface == WlDataDeviceManager::interface().name && state.manager.is_none() {
                     let version = version.min(wl_data_offer::REQ_FINISH_SINCE);
                     state.manager = Some(registry.bind(name, version, queue, ()));
@@ -350,7 +347,7 @@ impl Dispatch<WlRegistry, ()> for State {
     }
 }
 
-impl Dispatch<WlDataDevice, ()> for State {
+impl Dispatch<WlDataDevice, ()> for DragState {
     fn event(
         state: &mut Self,
         device: &WlDataDevice,
@@ -369,7 +366,7 @@ impl Dispatch<WlDataDevice, ()> for State {
                     serial,
                     offer,
                     position: (x, y),
-                    list: List::Refused,
+                    list: DragFiles::Refused,
                     is_dropped: false,
                 };
                 state.enter(connection, drag, is_over_window);
@@ -383,12 +380,12 @@ impl Dispatch<WlDataDevice, ()> for State {
         }
     }
 
-    event_created_child!(State, WlDataDevice, [
+    event_created_child!(DragState, WlDataDevice, [
         wl_data_device::EVT_DATA_OFFER_OPCODE => (WlDataOffer, OfferFacts::default()),
     ]);
 }
 
-impl Dispatch<WlDataOffer, OfferFacts> for State {
+impl Dispatch<WlDataOffer, OfferFacts> for DragState {
     fn event(
         _: &mut Self,
         _: &WlDataOffer,
@@ -411,11 +408,11 @@ impl Dispatch<WlDataOffer, OfferFacts> for State {
     }
 }
 
-impl Dispatch<WlSeat, ()> for State {
+impl Dispatch<WlSeat, ()> for DragState {
     fn event(_: &mut Self, _: &WlSeat, _: wl_seat::Event, (): &(), _: &Connection, _: &QueueHandle<Self>) {}
 }
 
-impl Dispatch<WlDataDeviceManager, ()> for State {
+impl Dispatch<WlDataDeviceManager, ()> for DragState {
     fn event(
         _: &mut Self,
         _: &WlDataDeviceManager,

@@ -12,7 +12,7 @@ use crate::{
     app::{
         model::{
             action::{Resume, SheetAction},
-            card::{End, Trouble},
+            card::{CardEnd, LeftBehind},
             standing::Lost,
             tree::Tick,
         },
@@ -49,11 +49,11 @@ impl Told {
     }
 
     fn add(&mut self, id: TaskId, direction: Direction) {
-        let origin = match direction {
-            Direction::Sending => Origin::Paths(vec![PathBuf::from("/home/ada/notes.txt")]),
-            Direction::Receiving => Origin::Code { code: code(), server: None },
+        let started_with = match direction {
+            Direction::Sent => StartedWith::Paths(vec![PathBuf::from("/home/ada/notes.txt")]),
+            Direction::Received => StartedWith::Code { code: code(), server: None },
         };
-        self.state.add(id, direction, origin);
+        self.state.add(id, direction, started_with);
     }
 
     /// Takes an event and names the effects in order.
@@ -102,7 +102,7 @@ impl Told {
 
 #[test]
 fn a_send_lives_from_its_code_to_its_report() {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     let snapshots = told.start(ID);
     assert!(told.card().is_waiting() && told.card().code.is_none());
     assert_eq!(told.card().names(), (vec!["notes.txt".to_owned()], 1));
@@ -127,14 +127,14 @@ fn a_send_lives_from_its_code_to_its_report() {
     assert_eq!(told.apply(Event::Ended(ID, Ok(report))), ["finish", "tell ended"]);
     // The last snapshot counts, even if no frame came between.
     assert_eq!(told.card().progress.bytes, 100);
-    assert!(told.card().end.as_ref().is_some_and(End::is_whole));
+    assert!(told.card().end.as_ref().is_some_and(CardEnd::is_whole));
     assert!(told.state.has_ended() && !told.state.is_moving());
     assert_eq!(told.state.fraction(), None);
 }
 
 #[test]
 fn a_receive_asks_once_and_then_moves() {
-    let mut told = Told::with(Direction::Receiving);
+    let mut told = Told::with(Direction::Received);
     let snapshots = told.start(ID);
     assert!(!told.card().is_waiting() && !told.card().is_asking());
     told.offered();
@@ -149,12 +149,12 @@ fn a_receive_asks_once_and_then_moves() {
     assert!(told.state.is_moving());
     let report = Report { stored: 1, missing: 1, bytes: 10, ..Report::default() };
     assert_eq!(told.apply(Event::Ended(ID, Ok(report))), ["finish", "tell ended"]);
-    assert!(!told.card().end.as_ref().is_some_and(End::is_whole));
+    assert!(!told.card().end.as_ref().is_some_and(CardEnd::is_whole));
 }
 
 #[test]
 fn another_folder_changes_the_conflicts_and_nothing_that_was_chosen() {
-    let mut told = Told::with(Direction::Receiving);
+    let mut told = Told::with(Direction::Received);
     let manifest = told.offered();
     let sheet = told.card().sheet.as_mut().unwrap();
     sheet.perform(SheetAction::Tick(1, false));
@@ -180,7 +180,7 @@ fn another_folder_changes_the_conflicts_and_nothing_that_was_chosen() {
 
 #[test]
 fn a_folder_that_cannot_be_used_leaves_the_offer_as_it_was() {
-    let mut told = Told::with(Direction::Receiving);
+    let mut told = Told::with(Direction::Received);
     told.offered();
     told.card().sheet.as_mut().unwrap().is_looking = true;
     assert!(told.notice(Notice::CantUse(TransferError::PeerLost)).is_empty());
@@ -191,7 +191,7 @@ fn a_folder_that_cannot_be_used_leaves_the_offer_as_it_was() {
 
 #[test]
 fn wrong_tries_are_counted_down_until_the_code_is_retired() {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     let snapshots = told.start(ID);
     told.apply(code_of(ID));
     assert!(told.notice(Notice::WrongTry { tries_left: 2 }).is_empty());
@@ -208,16 +208,16 @@ fn wrong_tries_are_counted_down_until_the_code_is_retired() {
 }
 
 #[test]
-fn troubles_are_all_counted_and_some_named() {
-    let mut told = Told::with(Direction::Sending);
+fn what_is_left_behind_is_all_counted_and_some_named() {
+    let mut told = Told::with(Direction::Sent);
     let left_out = |n: u32| LeftOut { path: format!("/home/ada/{n}").into(), reason: Unfit::Special };
     told.notice(Notice::LeftOut((0..2000).map(left_out).collect()));
     let path = PathBuf::from("/home/ada/b");
     told.notice(Notice::Withdrawn { path: path.clone(), reason: Withdrawal::Changed });
     told.notice(Notice::NotStored { path, error: TransferError::PeerLost });
-    assert_eq!(told.card().trouble_count, 2002);
-    assert_eq!(told.card().troubles.len(), 500);
-    let Some(Trouble::LeftOut { path, reason }) = told.card().troubles.first() else {
+    assert_eq!(told.card().left_behind_count, 2002);
+    assert_eq!(told.card().left_behind.len(), 500);
+    let Some(LeftBehind::LeftOut { path, reason }) = told.card().left_behind.first() else {
         panic!("none is named")
     };
     assert_eq!((path.as_path(), *reason), ("/home/ada/0".as_ref(), Unfit::Special));
@@ -225,23 +225,25 @@ fn troubles_are_all_counted_and_some_named() {
 
 #[test]
 fn what_could_not_be_added_is_named() {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     let paths = vec![PathBuf::from("/home/ada/c"), PathBuf::from("/home/ada/d")];
     told.notice(Notice::NotAdded { paths, reason: NotAdded::TooLate });
-    let Some(Trouble::NotAdded { paths, .. }) = told.card().troubles.first() else { panic!("none is named") };
+    let Some(LeftBehind::NotAdded { paths, .. }) = told.card().left_behind.first() else {
+        panic!("none is named")
+    };
     assert_eq!(paths.len(), 2);
-    assert_eq!(told.card().trouble_count, 2);
+    assert_eq!(told.card().left_behind_count, 2);
 }
 
 #[test]
 fn an_own_cancel_before_the_answer_leaves_nothing_behind() {
     for (direction, error) in [
-        (Direction::Sending, TransferError::Cancelled),
-        (Direction::Receiving, TransferError::Cancelled),
-        (Direction::Receiving, TransferError::Declined),
+        (Direction::Sent, TransferError::Cancelled),
+        (Direction::Received, TransferError::Cancelled),
+        (Direction::Received, TransferError::Declined),
     ] {
         let mut told = Told::with(direction);
-        told.add(OTHER, Direction::Sending);
+        told.add(OTHER, Direction::Sent);
         assert_eq!(told.apply(failed(ID, error)), ["finish"]);
         assert!(told.state.card(ID).is_none() && told.state.card(OTHER).is_some());
     }
@@ -249,15 +251,15 @@ fn an_own_cancel_before_the_answer_leaves_nothing_behind() {
 
 #[test]
 fn an_own_cancel_later_stays_to_be_read() {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     told.notice(Notice::Accepted { files: 1, bytes: Some(100) });
     assert_eq!(told.apply(failed(ID, TransferError::Cancelled)), ["finish"]);
-    assert!(matches!(told.card().end, Some(End::Failed(TransferError::Cancelled))));
+    assert!(matches!(told.card().end, Some(CardEnd::Failed(TransferError::Cancelled))));
 }
 
 #[test]
 fn the_other_sides_cancel_is_told_at_any_time() {
-    let mut told = Told::with(Direction::Receiving);
+    let mut told = Told::with(Direction::Received);
     told.offered();
     assert_eq!(told.apply(failed(ID, TransferError::PeerCancelled)), ["drop", "finish", "tell ended"]);
     assert!(!told.card().is_asking(), "there is nothing to answer any more");
@@ -265,7 +267,7 @@ fn the_other_sides_cancel_is_told_at_any_time() {
 
 #[test]
 fn what_had_arrived_of_a_broken_transfer_is_known() {
-    let mut told = Told::with(Direction::Receiving);
+    let mut told = Told::with(Direction::Received);
     told.notice(Notice::Accepted { files: 1, bytes: Some(100) });
     told.notice(Notice::Kept("/home/ada/.caiman-1".into()));
     told.apply(failed(ID, TransferError::PeerLost));
@@ -277,7 +279,7 @@ fn what_had_arrived_of_a_broken_transfer_is_known() {
 fn what_was_to_be_resumed_is_so_until_something_is_offered() {
     let resume = Resume { name: "film.mov".to_owned(), staging: "/home/ada/.caiman-1".into() };
     assert_eq!(resume.folder(), Path::new("/home/ada"));
-    let mut told = Told::with(Direction::Receiving);
+    let mut told = Told::with(Direction::Received);
     told.card().resume = Some(resume.clone());
     told.apply(failed(ID, TransferError::WrongCode { tries_left: Some(2) }));
     assert_eq!(told.state.unfinished.resume, Some(resume.clone()));
@@ -287,7 +289,7 @@ fn what_was_to_be_resumed_is_so_until_something_is_offered() {
     told.state.listed(Vec::new(), std::slice::from_ref(&resume.staging));
     assert_eq!(told.state.unfinished.resume, None);
 
-    let mut told = Told::with(Direction::Receiving);
+    let mut told = Told::with(Direction::Received);
     told.card().resume = Some(resume);
     told.offered();
     told.apply(failed(ID, TransferError::PeerCancelled));
@@ -327,7 +329,7 @@ fn a_relay_of_the_window_comes_and_goes() {
 
 #[test]
 fn a_send_without_a_relay_invites_to_its_own() {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     let listening = |reachable| Event::Listening {
         id: ID,
         local: ([0, 0, 0, 0], 4001).into(),
@@ -348,7 +350,7 @@ fn a_send_without_a_relay_invites_to_its_own() {
 
 #[test]
 fn a_link_follows_the_relay_that_a_code_is_on() {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     let reachable = vec!["192.0.2.7:4001".parse().unwrap()];
     let local = ([0, 0, 0, 0], 4001).into();
     told.apply(Event::Listening { id: ID, local, data_ports: Vec::new(), metrics: None, reachable });
@@ -377,17 +379,17 @@ fn what_a_relay_answered_stands_under_its_address() {
     let check = RelayCheck { latency: Duration::from_millis(20), has_password: false };
     told.apply(Event::Checked(ID, Ok(check)));
     told.apply(Event::Checked(OTHER, Err(RelayClientError::Lost)));
-    assert!(matches!(told.state.checked.get(&good), Some(Checked::Good(_))));
-    assert!(matches!(told.state.checked.get(&relay()), Some(Checked::Bad(_))));
+    assert!(matches!(told.state.checked.get(&good), Some(RelayStatus::Good(_))));
+    assert!(matches!(told.state.checked.get(&relay()), Some(RelayStatus::Bad(_))));
     assert!(told.state.checks.is_empty());
     // Nobody asked.
     told.apply(Event::Checked(ID, Err(RelayClientError::Lost)));
-    assert!(matches!(told.state.checked.get(&good), Some(Checked::Good(_))));
+    assert!(matches!(told.state.checked.get(&good), Some(RelayStatus::Good(_))));
 }
 
 #[test]
 fn own_codes_are_known_however_they_are_dressed() {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     told.apply(code_of(ID));
     assert!(told.state.is_own_code(made_up::CODE));
     let link = told.card().invites()[0].to_string();
@@ -398,13 +400,13 @@ fn own_codes_are_known_however_they_are_dressed() {
 
 #[test]
 fn the_title_counts_everything_that_moves_and_whose_size_is_known() {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     let (one, two) = (told.start(ID), {
-        told.add(OTHER, Direction::Receiving);
+        told.add(OTHER, Direction::Received);
         told.start(OTHER)
     });
     let third = TaskId::made_up(3);
-    told.add(third, Direction::Sending);
+    told.add(third, Direction::Sent);
     let three = told.start(third);
     assert_eq!(told.state.fraction(), None);
     one.send_replace(progress(Phase::Moving, 10, 100));
@@ -444,7 +446,7 @@ fn the_same_sentence_stands_at_the_top_once() {
 
 #[test]
 fn a_text_is_one_by_its_offer_or_by_its_arrival() {
-    let mut told = Told::with(Direction::Receiving);
+    let mut told = Told::with(Direction::Received);
     assert!(!told.card().is_text());
     told.notice(Notice::Offer(offer(&made_up::text_manifest(), "/".as_ref(), &[])));
     assert!(told.card().is_text());
@@ -454,7 +456,7 @@ fn a_text_is_one_by_its_offer_or_by_its_arrival() {
 
 /// A send whose bytes move, and where its snapshots come from.
 fn moving() -> (Told, watch::Sender<Progress>) {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     let snapshots = told.start(ID);
     told.notice(Notice::Accepted { files: 1, bytes: Some(100) });
     snapshots.send_replace(progress(Phase::Moving, 25, 100));
@@ -550,7 +552,7 @@ fn of_several_reasons_to_stand_still_one_is_told() {
 
 #[test]
 fn a_waiting_send_that_lost_its_relay_says_so_and_nothing_moves() {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     let snapshots = told.start(ID);
     told.apply(code_of(ID));
     let connection = Connection::LookingForRelay;
@@ -566,14 +568,14 @@ fn a_waiting_send_that_lost_its_relay_says_so_and_nothing_moves() {
 
 #[test]
 fn a_sender_with_more_is_followed_and_told_of_no_card() {
-    let mut told = Told::with(Direction::Receiving);
+    let mut told = Told::with(Direction::Received);
     let relay = RelayChoice { address: relay(), password: None };
     assert_eq!(told.notice(Notice::Invited { code: code(), relay }), ["follow"]);
 }
 
 #[test]
 fn receivers_of_one_code_are_numbered_as_they_came_and_count_as_what_moves() {
-    let mut told = Told::with(Direction::Sending);
+    let mut told = Told::with(Direction::Sent);
     told.card().receivers = 2;
     for id in [OTHER, TaskId::made_up(3)] {
         assert!(told.apply(Event::Branch { of: ID, id }).is_empty());

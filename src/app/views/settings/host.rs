@@ -13,7 +13,7 @@ use crate::{
         },
         theme::{self, palette, size},
         views::View,
-        widgets::{Button, Icon, Kind, form, icon, icon_button, muted, note, part, row, small, tinted},
+        widgets::{Button, Emphasis, Icon, form, icon, icon_button, muted, note, part, row, small, tinted},
     },
     settings::HostRelay,
 };
@@ -58,7 +58,8 @@ fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
                 note(ui, Tone::Bad, &explain::host(view.words, error));
             }
             let text = view.say("set-host-start");
-            if part(ui, SWITCH, |ui| Button::new(Kind::Primary, &text).icon(Icon::Play).ui(ui).clicked()) {
+            if part(ui, SWITCH, |ui| Button::new(Emphasis::Primary, &text).icon(Icon::Play).ui(ui).clicked())
+            {
                 view.act(Action::Settings(SettingsAction::StartRelay));
             }
         }
@@ -91,7 +92,7 @@ fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
             });
             let text = view.say("set-host-stop");
             // A second time, it doesn't wait for what the relay still carries. Never disabled: that would lose the keyboard.
-            let stop = Button::new(Kind::Secondary, &text).icon(Icon::Square);
+            let stop = Button::new(Emphasis::Secondary, &text).icon(Icon::Square);
             if part(ui, SWITCH, |ui| stop.ui(ui).clicked()) {
                 view.act(Action::Settings(SettingsAction::StopRelay));
             }

@@ -8,11 +8,11 @@ use crate::app::{
     model::{
         action::{Action, SettingsAction},
         settings_form::SettingsForm,
-        state::{Checked, State},
+        state::{RelayStatus, State},
     },
     theme::{self, CONTROL_RADIUS, Weight, palette, size},
     views::View,
-    widgets::{Button, Icon, Kind, form, icon, icon_button, muted, part, row},
+    widgets::{Button, Emphasis, Icon, form, icon, icon_button, muted, part, row},
 };
 
 pub(super) fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
@@ -42,7 +42,7 @@ pub(super) fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
         changed(view);
     }
     let add = view.say("set-add-relay");
-    if part(ui, "add", |ui| Button::new(Kind::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()) {
+    if part(ui, "add", |ui| Button::new(Emphasis::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()) {
         state.form.add_relay();
     }
 }
@@ -67,7 +67,7 @@ fn relay_head_ui(
     let right = |ui: &mut Ui| {
         let can = draft.parsed().is_some();
         let name = named("set-test-named");
-        let button = Button::new(Kind::Secondary, &test).name(&name).enabled(can).ui(ui);
+        let button = Button::new(Emphasis::Secondary, &test).name(&name).enabled(can).ui(ui);
         if is_raised && index == 0 {
             // It is at the top and can't be moved any further.
             button.request_focus();
@@ -106,17 +106,17 @@ fn relay_head_ui(
     }
 }
 
-fn checked_ui(ui: &mut Ui, checked: Option<&Checked>, view: &View<'_>) {
+fn checked_ui(ui: &mut Ui, checked: Option<&RelayStatus>, view: &View<'_>) {
     let p = palette(ui);
     let (sign, ink, text) = match checked {
         None => return,
-        Some(Checked::Pending) => (Icon::Hourglass, p.muted, view.say("relay-checking")),
-        Some(Checked::Good(check)) => {
+        Some(RelayStatus::Pending) => (Icon::Hourglass, p.muted, view.say("relay-checking")),
+        Some(RelayStatus::Good(check)) => {
             let key = if check.has_password { "set-good-password" } else { "set-good" };
             let latency = (check.latency.as_millis() as u64).into();
             (Icon::CircleCheck, p.ok, view.words.tell(key, &[("latency", latency)]))
         }
-        Some(Checked::Bad(error)) => (Icon::CircleAlert, p.bad, explain::relay(view.words, error)),
+        Some(RelayStatus::Bad(error)) => (Icon::CircleAlert, p.bad, explain::relay(view.words, error)),
     };
     ui.horizontal_top(|ui| {
         icon(ui, sign, 16.0, ink);

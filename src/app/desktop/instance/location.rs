@@ -17,20 +17,20 @@ const MAX_NAME_CHARS: usize = 32;
 
 /// A folder and the name that all starts of one window share.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct InstanceLocation {
     folder: PathBuf,
     name: String,
 }
 
-impl Place {
+impl InstanceLocation {
     /// In `$XDG_RUNTIME_DIR`, which is emptied when the person logs out, or in the program's data folder.
     pub(super) fn find() -> io::Result<Self> {
         let name = env::var(NAME_VARIABLE).ok().filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| USUAL_NAME.to_owned());
         if let Some(runtime) = env::var_os("XDG_RUNTIME_DIR")
-            && let Ok(place) = Self::within(Path::new(&runtime), &name)
+            && let Ok(location) = Self::within(Path::new(&runtime), &name)
         {
-            return Ok(place);
+            return Ok(location);
         }
         let project = directories::ProjectDirs::from("", "", "caiman")
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no home folder"))?;
