@@ -50,6 +50,7 @@ pick-files = Dateien zum Senden wählen
 pick-folder = Ordner zum Senden wählen
 nothing-to-paste = In der Zwischenablage sind weder Dateien noch Text.
 no-file-dialog = Hier kann kein Dateidialog gezeigt werden: Installieren Sie „zenity“ oder ein Desktop-Portal (xdg-desktop-portal). Bis dahin können Sie Dateien auf das Fenster ziehen.
+engine-ended = Caimans Antrieb ist stehen geblieben. Schließen Sie Caiman und starten Sie es neu; was angekommen ist, bleibt erhalten.
 engine-busy = Es geschieht zu viel auf einmal. Warten Sie einen Moment und versuchen Sie es noch einmal.
 receive-needs-relay = Dieser Code allein sagt nicht, wo der Sender ist. Fügen Sie stattdessen den Einladungslink ein, oder tragen Sie das Relay des Senders in den Einstellungen ein.
 
@@ -233,6 +234,7 @@ path-lanes = { $lanes ->
 offered = Ihnen wird { $name } angeboten
 offered-text = Ihnen wird ein Text angeboten
 reading-offer = Liste wird gelesen…
+offer-unlisted = Die Liste kann nicht gezeigt werden. Wenn Sie annehmen, wird alles empfangen.
 search = Suchen
 tick-all = Alle
 tick-none = Keine
@@ -358,6 +360,7 @@ unfit-name = hat einen Namen, der nicht gesendet werden kann
 unfit-link-out = ist ein Link, der aus dem Gesendeten hinausführt
 unfit-link = ist ein Link auf etwas ohne brauchbaren Namen
 unfit-special = ist weder Datei noch Ordner noch Link
+err-internal = In Caiman ist etwas kaputtgegangen, und diese Übertragung mit ihm.
 err-unsuited = Das geht hier nicht.
 err-no-random = Dieser Computer liefert keine Zufallszahlen, also kann nichts verschlüsselt werden.
 err-nothing = Es gibt nichts zu senden.
@@ -445,6 +448,7 @@ next-other-folder = Wählen Sie einen anderen Ordner, dann bitten Sie darum, es 
 next-disk-send = Prüfen Sie die Festplatte, dann senden Sie noch einmal.
 next-disk-ask = Prüfen Sie die Festplatte, dann bitten Sie darum, es noch einmal zu senden.
 next-gone = Wählen Sie die Dateien noch einmal.
+next-start-again = Schließen Sie Caiman und starten Sie es neu.
 next-restart = Starten Sie den Computer neu und versuchen Sie es dann noch einmal.
 next-pack = Packen Sie es in ein Archiv oder senden Sie es in Teilen.
 next-as-file = Sichern Sie ihn als Datei und senden Sie diese.
@@ -481,6 +485,7 @@ host-cant-listen = Das Relay kann Port { $port } nicht benutzen: { $cause }
 
 ## Das Programm selbst
 
+desk-broke = In Caiman ist etwas kaputtgegangen, und ein Schritt wurde nicht ausgeführt. Alles andere geht weiter.
 notify-asked-body = Öffnen Sie Caiman, um es anzusehen.
 notify-done = { $name }: fertig
 notify-trouble = { $name }: etwas ging schief

@@ -51,6 +51,7 @@ pick-files = Choose files to send
 pick-folder = Choose a folder to send
 nothing-to-paste = The clipboard holds no files and no text.
 no-file-dialog = No file dialog can be shown here: install “zenity” or a desktop portal (xdg-desktop-portal). Until then, drop files onto the window.
+engine-ended = Caiman's engine has stopped. Close Caiman and start it again; what has arrived is kept.
 engine-busy = Too much is going on at once. Wait a moment, then try again.
 receive-needs-relay = This code alone doesn't say where the sender is. Paste the invite link instead, or add the sender's relay in the settings.
 
@@ -234,6 +235,7 @@ path-lanes = { $lanes ->
 offered = You are offered { $name }
 offered-text = You are offered a text
 reading-offer = Reading the list…
+offer-unlisted = The list can't be shown. Accepting receives all of it.
 search = Search
 tick-all = All
 tick-none = None
@@ -356,6 +358,7 @@ unfit-name = has a name that can't be sent
 unfit-link-out = is a link that points outside of what is sent
 unfit-link = is a link to something that has no proper name
 unfit-special = is neither a file, a folder nor a link
+err-internal = Something in Caiman broke, and this transfer with it.
 err-unsuited = This can't be done here.
 err-no-random = This computer gives no random numbers, so nothing can be encrypted.
 err-nothing = There is nothing to send.
@@ -443,6 +446,7 @@ next-other-folder = Choose another folder, then ask for it to be sent again.
 next-disk-send = Check the disk, then send again.
 next-disk-ask = Check the disk, then ask for it to be sent again.
 next-gone = Choose the files again.
+next-start-again = Close Caiman and start it again.
 next-restart = Restart the computer, then try again.
 next-pack = Pack it into an archive, or send it in parts.
 next-as-file = Save it as a file and send that.
@@ -479,6 +483,7 @@ host-cant-listen = The relay can't use port { $port }: { $cause }
 
 ## The program itself
 
+desk-broke = Something in Caiman broke, and one step was not done. Everything else goes on.
 notify-asked-body = Open Caiman to look at it.
 notify-done = { $name }: done
 notify-trouble = { $name }: something went wrong

@@ -6,6 +6,7 @@ pub(super) mod desk;
 pub(super) mod dialogs;
 pub(super) mod instance;
 pub(super) mod launch;
+pub(super) mod panics;
 pub(super) mod paste;
 pub(super) mod system;
 mod uri;

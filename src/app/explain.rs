@@ -12,10 +12,10 @@ mod reach;
 mod tests;
 
 pub(super) use amounts::amount;
-pub(super) use ends::{done, is_wish, report};
+pub(super) use ends::{broke, done, is_wish, report};
 #[cfg(test)]
 pub(super) use failures::{Explained, Standpoint};
-pub(super) use failures::{code, error, leads_to_settings, relay, standpoint};
+pub(super) use failures::{code, cut_off, error, leads_to_settings, relay, standpoint};
 pub(super) use names::{left_behind, name, name_of, offered};
 pub(super) use program::{host, interrupted, not_discarded, not_opened, problem, start, unsaved};
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::{
     views::{self, View},
     window::Window,
 };
+use crate::engine::Events;
 
 /// How long one frame may spend on events; what is left comes in the next.
 const EVENT_BUDGET: Duration = Duration::from_millis(3);
@@ -90,6 +91,9 @@ impl Window {
                 break;
             }
         }
+        if self.state.has_engine && has_ended(&self.events) {
+            self.engine_ended(ctx);
+        }
         while let Some(outcome) = self.desk.next() {
             self.outcome(ctx, outcome);
         }
@@ -139,4 +143,10 @@ impl Window {
             ctx.request_repaint_after(TICK);
         }
     }
+}
+
+/// Whether the engine's thread has ended, so that no event will come any more. The only place that has to know: so far
+/// [`Events::try_next`] gives `None` then as well as where nothing has happened, and nobody can tell the two apart.
+fn has_ended(_events: &Events) -> bool {
+    false
 }

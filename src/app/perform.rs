@@ -8,6 +8,8 @@ mod outcomes;
 mod settings;
 mod unfinished;
 
+use std::time::Instant;
+
 use eframe::egui::{Context, ViewportCommand};
 
 use super::{
@@ -19,8 +21,9 @@ use super::{
         action::{Action, Dialog},
         card::{Card, CardEnd, StartedWith},
         state::Effect,
+        tone::Tone,
     },
-    views::receive,
+    views::{header::NAME, receive},
     window::Window,
 };
 use crate::engine::{Command, TaskId};
@@ -134,6 +137,16 @@ impl Window {
             }
             Effect::Drop(sheet) => self.desk.ask(Job::Drop(sheet)),
         }
+    }
+
+    /// The engine has stopped: what was under way is cut off, and the person has to start the program again.
+    pub(super) fn engine_ended(&mut self, ctx: &Context) {
+        for effect in self.state.engine_ended(Instant::now()) {
+            self.effect(ctx, effect);
+        }
+        let text = self.words.say("engine-ended");
+        self.state.tell(Tone::Bad, text.clone());
+        self.notify(ctx, NAME.to_owned(), text);
     }
 
     /// Puts the keyboard into the code field, and the field into sight.

@@ -1,6 +1,7 @@
 //! The window without a display: events that nobody sent, against its state and its views; then whole transfers between
 //! two windows. [`Screen`] stands for the display, the person in front of it, and the toolkit around the window.
 
+mod breaking;
 mod dialogs;
 mod endings;
 mod keyboard;

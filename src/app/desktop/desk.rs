@@ -11,7 +11,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::dialogs::{self, Picked, Question};
+use super::{
+    dialogs::{self, Picked, Question},
+    panics::{PanicReport, caught},
+};
 use crate::{
     app::model::tree::Tree,
     engine::{Registry, TaskId, Unfinished},
@@ -91,6 +94,31 @@ pub(in crate::app) enum Job {
     Drop(Box<dyn Any + Send>),
     /// Files were dropped; where the pointer is on the screen says on what.
     Dropped(Vec<PathBuf>),
+    /// Panics with this message.
+    #[cfg(test)]
+    Break(String),
+}
+
+impl Job {
+    /// What there is to mend if this breaks off.
+    fn broken(&self) -> BrokenJob {
+        match self {
+            Self::BuildTree(id, _) => BrokenJob::Tree(*id),
+            Self::Discard { .. } => BrokenJob::Discard,
+            _ => BrokenJob::Other,
+        }
+    }
+}
+
+/// What a job that broke off with a panic was about, as far as the window has something to mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum BrokenJob {
+    /// The tree of this transfer's offer is not built.
+    Tree(TaskId),
+    /// What an interrupted transfer left may still be there, in part.
+    Discard,
+    /// There is nothing to mend.
+    Other,
 }
 
 /// What came of it.
@@ -118,6 +146,11 @@ pub(in crate::app) enum DeskOutcome {
         is_there: bool,
     },
     Picked(PickPurpose, Picked),
+    /// A job broke off with a panic, and nothing else came of it. The desk goes on with the next one.
+    Broke {
+        job: BrokenJob,
+        report: PanicReport,
+    },
     /// A notification was clicked.
     #[cfg(all(unix, not(target_os = "macos")))]
     Called,
@@ -182,7 +215,10 @@ impl Desk {
     ) {
         let outbox = self.outbox.clone();
         let asked = dialogs::ask(question, title, start, move |picked| {
-            outbox.send(DeskOutcome::Picked(purpose, picked));
+            outbox.send(match picked {
+                Ok(picked) => DeskOutcome::Picked(purpose, picked),
+                Err(report) => DeskOutcome::Broke { job: BrokenJob::Other, report },
+            });
         });
         if asked.is_err() {
             self.outbox.send(DeskOutcome::Picked(purpose, Picked::NoDialog));
@@ -214,7 +250,11 @@ struct Worker {
 impl Worker {
     fn run(mut self, inbox: &Receiver<Job>) {
         while let Ok(job) = inbox.recv() {
-            self.work(job);
+            let broken = job.broken();
+            // The stores only name files, and the wish to stay awake is replaced as a whole: both can be used after a panic.
+            if let Err(report) = caught(|| self.work(job)) {
+                self.outbox.send(DeskOutcome::Broke { job: broken, report });
+            }
         }
     }
 
@@ -253,6 +293,8 @@ impl Worker {
             Job::MaySleep => self.awake = None,
             Job::Notify { title, body } => self.notify(&title, &body),
             Job::Drop(what) => drop(what),
+            #[cfg(test)]
+            Job::Break(message) => panic!("{message}"),
             Job::Dropped(paths) => {
                 let at = pointer_on_screen();
                 self.outbox.send(DeskOutcome::Dropped { paths, at });
@@ -333,4 +375,19 @@ fn pointer_on_screen() -> Option<(f32, f32)> {
 #[cfg(not(target_os = "linux"))]
 fn pointer_on_screen() -> Option<(f32, f32)> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::tests::made_up::manifest;
+
+    #[test]
+    fn what_breaks_off_is_known_where_something_has_to_be_mended() {
+        let id = TaskId::made_up(7);
+        assert_eq!(Job::BuildTree(id, manifest(&[("a.txt", 1)])).broken(), BrokenJob::Tree(id));
+        let discard = Job::Discard { id: "1".to_owned(), name: "a.txt".to_owned() };
+        assert_eq!(discard.broken(), BrokenJob::Discard);
+        assert_eq!(Job::Clipboard(ClipboardUse::Paste).broken(), BrokenJob::Other);
+    }
 }

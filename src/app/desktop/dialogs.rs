@@ -5,6 +5,8 @@ use std::{io, path::PathBuf, thread};
 
 use rfd::FileDialog;
 
+use super::panics::{PanicReport, caught};
+
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Question {
@@ -23,17 +25,17 @@ pub(in crate::app) enum Picked {
     NoDialog,
 }
 
-/// Asks, and calls back from another thread.
+/// Asks, and calls back from another thread, also where the dialog panics.
 pub(in crate::app) fn ask(
     question: Question,
     title: String,
     start: Option<PathBuf>,
-    then: impl FnOnce(Picked) + Send + 'static,
+    then: impl FnOnce(Result<Picked, PanicReport>) + Send + 'static,
 ) -> io::Result<()> {
-    let work = move || {
+    let pick = move || {
         // The windows of tests are on no screen; a dialog would be on that of whoever runs them.
         if cfg!(test) || !can_ask() {
-            return then(Picked::NoDialog);
+            return Picked::NoDialog;
         }
         let mut dialog = FileDialog::new().set_title(title);
         if let Some(start) = start {
@@ -43,9 +45,16 @@ pub(in crate::app) fn ask(
             Question::Files => dialog.pick_files(),
             Question::Folder => dialog.pick_folder().map(|folder| vec![folder]),
         };
-        then(Picked::Paths(picked.unwrap_or_default()));
+        Picked::Paths(picked.unwrap_or_default())
     };
-    thread::Builder::new().name("file dialog".to_owned()).spawn(work).map(drop)
+    on_a_thread(pick, then)
+}
+
+fn on_a_thread(
+    pick: impl FnOnce() -> Picked + Send + 'static,
+    then: impl FnOnce(Result<Picked, PanicReport>) + Send + 'static,
+) -> io::Result<()> {
+    thread::Builder::new().name("file dialog".to_owned()).spawn(move || then(caught(pick))).map(drop)
 }
 
 /// Whether anything would answer. On Linux that is a portal on the session bus, or `zenity`; without both the library
@@ -79,4 +88,19 @@ fn has_portal() -> bool {
         Ok(is_running || names.list_activatable_names()?.iter().any(|name| name.as_str() == PORTAL))
     };
     ask().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn a_dialog_that_panics_says_so() {
+        let (sender, picked) = mpsc::channel();
+        on_a_thread(|| panic!("the portal is gone"), move |picked| sender.send(picked).unwrap()).unwrap();
+        let report = picked.recv_timeout(Duration::from_mins(1)).unwrap().unwrap_err().to_string();
+        assert!(report.starts_with("the portal is gone (src/app/desktop/dialogs.rs:"), "{report}");
+    }
 }

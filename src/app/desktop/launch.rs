@@ -7,7 +7,6 @@
 #[cfg(target_os = "linux")]
 mod display;
 mod error;
-mod panics;
 mod window_system;
 
 use std::{
@@ -22,10 +21,10 @@ use std::{
 
 use eframe::{CreationContext, NativeOptions, Renderer, egui};
 
+use super::panics::Muffled;
 use error::Cause;
 pub use error::StartError;
 pub(in crate::app) use error::{Advice, Renderers, Silence};
-use panics::Muffled;
 use window_system::System;
 
 /// By this the desktop finds the name and the icon of the window: `caiman.desktop`.

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::{
     amounts::{amount, duration},
-    failures::{Explained, error, misbehaviour, standpoint},
+    failures::{Explained, cut_off, error, misbehaviour, standpoint},
     names::{left_behind, name},
     progress::phase,
 };
 use crate::{
     app::{
+        desktop::panics::PanicReport,
         model::{
             card::{Card, CardEnd},
             tone::Tone,
@@ -59,6 +60,12 @@ pub(in crate::app) fn is_wish(error: &TransferError) -> bool {
     matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay)
 }
 
+/// What broke in this program, in a few lines, to be pasted into a mail.
+pub(in crate::app) fn broke(words: &Words, report: &PanicReport) -> String {
+    let detail = words.tell("report-detail", &[("detail", report.to_string().into())]);
+    [words.say("desk-broke"), detail, version()].join("\n")
+}
+
 /// A transfer in a few lines, to be pasted into a mail.
 pub(in crate::app) fn report(words: &Words, card: &Card) -> String {
     let mut lines = vec![name(words, card)];
@@ -73,9 +80,17 @@ pub(in crate::app) fn report(words: &Words, card: &Card) -> String {
             // For whoever knows the program from inside; it speaks one language there.
             lines.push(words.tell("report-detail", &[("detail", cause.to_string().into())]));
         }
+        Some(CardEnd::CutOff) => {
+            let Explained { happened, lost, next } = cut_off(words, standpoint(card));
+            lines.extend([happened, lost, next]);
+        }
         None => lines.push(phase(words, card)),
     }
     lines.extend(card.left_behind.iter().map(|left| left_behind(words, left)));
-    lines.push(format!("Caiman {}", env!("CARGO_PKG_VERSION")));
+    lines.push(version());
     lines.join("\n")
+}
+
+fn version() -> String {
+    format!("Caiman {}", env!("CARGO_PKG_VERSION"))
 }

@@ -201,6 +201,15 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
     }
 }
 
+/// Why a transfer ended with the engine.
+pub(in crate::app) fn cut_off(words: &Words, at: Standpoint) -> Explained {
+    Explained {
+        happened: words.say("err-internal"),
+        lost: at.broken_off(words),
+        next: words.say("next-start-again"),
+    }
+}
+
 /// What needs nothing to be done.
 fn unadvised(happened: String, lost: String) -> Explained {
     Explained { happened, lost, next: String::new() }

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     app::{
+        desktop::panics::PanicReport,
         model::{
             card::{Card, StartedWith},
             standing::{Lost, Standstill},
@@ -96,6 +97,22 @@ fn every_end_of_a_transfer_is_told_in_whole_sentences() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn what_breaks_in_the_program_is_told_in_whole_sentences_too() {
+    let report = PanicReport::made_up("the disk is upside down");
+    for words in languages() {
+        for at in standpoints() {
+            let Explained { happened, lost, next } = cut_off(&words, at);
+            for sentence in [happened, lost, next] {
+                check_sentence(&sentence, &at);
+            }
+        }
+        let text = broke(&words, &report);
+        check(&text, &report);
+        assert!(text.contains("the disk is upside down (src/made_up.rs:7)"), "{text}");
     }
 }
 

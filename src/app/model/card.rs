@@ -74,6 +74,8 @@ pub(in crate::app) enum CardEnd {
     Done(Report),
     /// Early.
     Failed(TransferError),
+    /// With the engine, which has stopped.
+    CutOff,
 }
 
 impl CardEnd {
@@ -301,6 +303,16 @@ impl Card {
         if self.left_behind.len() < MAX_LEFT_BEHIND {
             self.left_behind.push(left);
         }
+    }
+
+    /// The engine has stopped, and with it the transfer, if it was not over yet. Gives an offer that waited for its answer.
+    pub(super) fn cut_off(&mut self, now: Instant) -> Option<Sheet> {
+        if self.end.is_none() {
+            self.tick(now);
+            self.snapshots = None;
+            self.end = Some(CardEnd::CutOff);
+        }
+        self.sheet.take()
     }
 
     /// The transfer is over.

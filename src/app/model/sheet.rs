@@ -14,6 +14,8 @@ pub(in crate::app) struct Sheet {
     pub(in crate::app) offer: Arc<Offer>,
     /// Its entries; `None` while it is being built.
     pub(in crate::app) tree: Option<Tree>,
+    /// The tree can't be built: all of it is received, or nothing.
+    pub(in crate::app) has_no_list: bool,
     /// The search field's text.
     pub(in crate::app) search: String,
     /// What happens to names that are taken.
@@ -43,6 +45,7 @@ impl Sheet {
             repaired: repaired.map(|(theirs, here)| (theirs.to_owned(), here.to_owned())).collect(),
             offer,
             tree: None,
+            has_no_list: false,
             search: String::new(),
             on_conflict: OnConflict::KeepBoth,
             exceptions: HashMap::new(),
@@ -57,8 +60,8 @@ impl Sheet {
 
     /// The same offer, held against another folder: the conflicts are new, the rest stays.
     pub(super) fn held_against(self, offer: Arc<Offer>) -> Self {
-        let Self { tree, search, on_conflict, .. } = self;
-        let mut sheet = Self { tree, search, on_conflict, ..Self::new(offer) };
+        let Self { tree, has_no_list, search, on_conflict, .. } = self;
+        let mut sheet = Self { tree, has_no_list, search, on_conflict, ..Self::new(offer) };
         sheet.sort_out();
         sheet
     }
@@ -149,6 +152,6 @@ impl Sheet {
         !self.is_looking
             && self.offer.unusable.is_none()
             && self.fits()
-            && self.tree.as_ref().is_some_and(Tree::wants_anything)
+            && self.tree.as_ref().map_or(self.has_no_list, Tree::wants_anything)
     }
 }

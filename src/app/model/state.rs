@@ -81,6 +81,8 @@ pub(in crate::app) struct State {
     pub(in crate::app) save_folder: PathBuf,
     pub(in crate::app) history: History,
     pub(in crate::app) unfinished: UnfinishedList,
+    /// The engine runs: what is under way goes on, and commands are taken.
+    pub(in crate::app) has_engine: bool,
     /// A sender has lost its relay or found one.
     has_relay_news: bool,
     pub(in crate::app) host: Option<Host>,
@@ -129,6 +131,7 @@ impl State {
             settings,
             history,
             unfinished: UnfinishedList::default(),
+            has_engine: true,
             has_relay_news: false,
             host: None,
             host_error: None,
@@ -265,6 +268,16 @@ impl State {
         effects
     }
 
+    /// The engine has stopped, and no event comes any more: what was under way is cut off, and what was asked has no answer.
+    pub(in crate::app) fn engine_ended(&mut self, now: Instant) -> Vec<Effect> {
+        self.has_engine = false;
+        (self.host, self.dialog) = (None, self.dialog.filter(|dialog| *dialog != Dialog::Quit));
+        self.checks.clear();
+        self.checked.retain(|_, status| !matches!(status, RelayStatus::Pending));
+        let sheets = self.cards.iter_mut().filter_map(|card| card.cut_off(now));
+        sheets.map(|sheet| Effect::Drop(Box::new(sheet))).collect()
+    }
+
     /// Takes the latest snapshots. Gives whether a transfer has lost its relay or found it again.
     pub(in crate::app) fn tick(&mut self, now: Instant) -> bool {
         let mut has_changed = std::mem::take(&mut self.has_relay_news);
@@ -285,6 +298,13 @@ impl State {
     pub(in crate::app) fn built(&mut self, id: TaskId, tree: Tree) {
         if let Some(sheet) = self.card(id).and_then(|card| card.sheet.as_mut()) {
             sheet.built(tree);
+        }
+    }
+
+    /// An offer's tree can't be built.
+    pub(in crate::app) fn not_built(&mut self, id: TaskId) {
+        if let Some(sheet) = self.card(id).and_then(|card| card.sheet.as_mut()) {
+            sheet.has_no_list = true;
         }
     }
 

@@ -40,6 +40,8 @@ impl Window {
             CardEnd::Done(report) => Past::Partial { missing: report.missing },
             CardEnd::Failed(TransferError::Cancelled | TransferError::PeerCancelled) => Past::Cancelled,
             CardEnd::Failed(TransferError::Declined | TransferError::PeerDeclined) => Past::Declined,
+            // It stays as it is: the next start tells what was cut off.
+            CardEnd::CutOff => return,
             CardEnd::Failed(error) => Past::Failed {
                 reason: explain::error(&self.words, error, explain::standpoint(card)).happened,
             },

@@ -8,12 +8,8 @@ use crate::{
 };
 
 impl Window {
-    /// Notifies, and asks for attention, while the window is in the background.
-    pub(super) fn tell_elsewhere(&mut self, ctx: &Context, id: TaskId, key: &str) {
-        let is_here = ctx.input(|input| input.viewport().focused.unwrap_or(true));
-        if is_here || !self.state.settings.notifications {
-            return;
-        }
+    /// Notifies that an offer waits for its answer, or that a transfer is over.
+    pub(super) fn tell_elsewhere(&self, ctx: &Context, id: TaskId, key: &str) {
         let Some(card) = self.state.cards.iter().find(|card| card.id == id) else { return };
         let title = match card.end {
             Some(_) => self.words.tell(key, &[("name", explain::name(&self.words, card).into())]),
@@ -24,8 +20,18 @@ impl Window {
             Some(CardEnd::Failed(error)) => {
                 explain::error(&self.words, error, explain::standpoint(card)).happened
             }
+            Some(CardEnd::CutOff) => self.words.say("err-internal"),
             None => self.words.say("notify-asked-body"),
         };
+        self.notify(ctx, title, body);
+    }
+
+    /// Notifies, and asks for attention, while the window is in the background.
+    pub(super) fn notify(&self, ctx: &Context, title: String, body: String) {
+        let is_here = ctx.input(|input| input.viewport().focused.unwrap_or(true));
+        if is_here || !self.state.settings.notifications {
+            return;
+        }
         self.desk.ask(Job::Notify { title, body });
         ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Informational));
     }

@@ -26,11 +26,12 @@ use crate::{
 };
 
 impl Window {
-    /// Hands the engine a command. It refuses only when it is overwhelmed or gone.
+    /// Hands the engine a command. It refuses only when it is overwhelmed or has stopped.
     pub(super) fn command(&mut self, command: Command) -> bool {
-        let is_taken = self.engine.command(command).is_ok();
+        let is_taken = self.state.has_engine && self.engine.command(command).is_ok();
         if !is_taken {
-            self.state.tell(Tone::Bad, self.words.say("engine-busy"));
+            let key = if self.state.has_engine { "engine-busy" } else { "engine-ended" };
+            self.state.tell(Tone::Bad, self.words.say(key));
         }
         is_taken
     }

@@ -10,11 +10,12 @@ use eframe::egui::{Context, Pos2, ViewportCommand};
 use crate::{
     app::{
         desktop::{
-            desk::{ClipboardUse, DeskOutcome, PickPurpose},
+            desk::{BrokenJob, ClipboardUse, DeskOutcome, PickPurpose},
             dialogs::Picked,
+            panics::PanicReport,
         },
         explain,
-        model::tone::Tone,
+        model::{action::Action, tone::Tone},
         window::Window,
     },
     engine::Command,
@@ -44,6 +45,7 @@ impl Window {
                 self.state.tell(Tone::Warning, self.words.say("no-file-dialog"));
             }
             DeskOutcome::Picked(purpose, Picked::Paths(paths)) => self.picked(purpose, paths),
+            DeskOutcome::Broke { job, report } => self.broke(job, &report),
             #[cfg(all(unix, not(target_os = "macos")))]
             DeskOutcome::Called => {
                 ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
@@ -63,6 +65,17 @@ impl Window {
                 }
                 ctx.request_repaint();
             }
+        }
+    }
+
+    /// Tells that a step was not done, and mends what would go on waiting for it.
+    fn broke(&mut self, job: BrokenJob, report: &PanicReport) {
+        let copy = (self.words.say("copy-report"), Action::CopyText(explain::broke(&self.words, report)));
+        self.state.tell_with(Tone::Bad, self.words.say("desk-broke"), Some(copy));
+        match job {
+            BrokenJob::Tree(id) => self.state.not_built(id),
+            BrokenJob::Discard => self.list_unfinished(),
+            BrokenJob::Other => {}
         }
     }
 

@@ -516,6 +516,13 @@ impl Screen {
         id
     }
 
+    /// The engine stops, made up.
+    pub(super) fn engine_ends(&mut self) {
+        let ctx = self.harness.ctx.clone();
+        self.window().engine_ended(&ctx);
+        self.settle();
+    }
+
     /// What the desk has done, made up.
     pub(super) fn outcome(&mut self, outcome: crate::app::desktop::desk::DeskOutcome) {
         let ctx = self.harness.ctx.clone();

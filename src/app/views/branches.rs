@@ -75,6 +75,10 @@ fn branch_ui(ui: &mut Ui, branch: &Card, view: &mut View<'_>) {
                     let text = explain::error(view.words, error, explain::standpoint(branch)).happened;
                     told_ui(ui, &text, palette(ui).muted);
                 }
+                Some(CardEnd::CutOff) => {
+                    let text = explain::cut_off(view.words, explain::standpoint(branch)).happened;
+                    told_ui(ui, &text, palette(ui).muted);
+                }
             }
         });
     });
@@ -99,7 +103,7 @@ fn look(ui: &Ui, branch: &Card, view: &View<'_>) -> (Icon, Color32) {
         (Some(CardEnd::Done(report)), _) if report.missing == 0 => (Icon::Check, p.ok),
         (Some(CardEnd::Done(_)), _) => (Icon::TriangleAlert, p.warn),
         (Some(CardEnd::Failed(error)), _) if explain::is_wish(error) => (Icon::Minus, p.muted),
-        (Some(CardEnd::Failed(_)), _) => (Icon::X, p.bad),
+        (Some(CardEnd::Failed(_) | CardEnd::CutOff), _) => (Icon::X, p.bad),
         (None, Some(Standstill::Paused(_))) => (Icon::Pause, p.muted),
         (None, Some(Standstill::Lost(..))) => (Icon::Unplug, p.warn),
         (None, _) => (Icon::ArrowUp, p.accent),

@@ -137,13 +137,18 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
     });
 }
 
-pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &mut View<'_>) {
+/// Draws a transfer that ended early: with an error of its own, or without one because the engine has stopped.
+pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>, view: &mut View<'_>) {
     let p = palette(ui);
     let name = explain::name(view.words, card);
-    let is_wish = explain::is_wish(error);
+    let is_wish = error.is_some_and(explain::is_wish);
     let badge = if is_wish { (Icon::Minus, p.muted) } else { (Icon::X, p.bad) };
     let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
-    let words = explain::error(view.words, error, explain::standpoint(card));
+    let at = explain::standpoint(card);
+    let words = match error {
+        Some(error) => explain::error(view.words, error, at),
+        None => explain::cut_off(view.words, at),
+    };
     let mut closes = false;
     let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
     head_ui(ui, card, badge, right, |ui| {
@@ -175,7 +180,13 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: &TransferError, view: &
         });
     });
     left_behind_ui(ui, card, view);
-    part(ui, "buttons", |ui| failed_buttons_ui(ui, card, &name, error, view));
+    part(ui, "buttons", |ui| match error {
+        Some(error) => failed_buttons_ui(ui, card, &name, error, view),
+        // Nothing can be started again before Caiman is.
+        None => {
+            ui.horizontal(|ui| copy_report_ui(ui, card, view));
+        }
+    });
 }
 
 fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError, view: &mut View<'_>) {

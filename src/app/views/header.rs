@@ -52,6 +52,7 @@ fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
         Some(relay) => {
             let name = relay.name.clone().unwrap_or_else(|| relay.address.host().to_owned());
             match state.checked.get(&relay.address) {
+                None if !state.has_engine => (p.muted, name, view.say("engine-ended")),
                 None | Some(RelayStatus::Pending) => (p.muted, name, view.say("relay-checking")),
                 Some(RelayStatus::Good(check)) => {
                     (p.ok, format!("{name} · {} ms", check.latency.as_millis()), view.say("relay-good-hint"))

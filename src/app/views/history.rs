@@ -49,7 +49,7 @@ pub(in crate::app) fn history_ui(ctx: &Context, state: &State, view: &mut View<'
         ScrollArea::vertical().auto_shrink(false).show_rows(ui, ROW, entries.len(), |ui, range| {
             ui.set_max_width(ui.available_width() - space::M);
             for entry in entries.get(range).unwrap_or_default() {
-                ui.push_id(entry.id, |ui| entry_ui(ui, entry, view));
+                ui.push_id(entry.id, |ui| entry_ui(ui, entry, state, view));
             }
         });
         closes
@@ -68,7 +68,7 @@ fn empty_ui(ui: &mut Ui, text: &str) {
     });
 }
 
-fn entry_ui(ui: &mut Ui, entry: &Entry, view: &mut View<'_>) {
+fn entry_ui(ui: &mut Ui, entry: &Entry, state: &State, view: &mut View<'_>) {
     let p = palette(ui);
     let what = Shown(&entry.what).to_string();
     let forget = view.words.tell("history-forget", &[("name", what.as_str().into())]);
@@ -107,8 +107,11 @@ fn entry_ui(ui: &mut Ui, entry: &Entry, view: &mut View<'_>) {
                 Direction::Received => "history-received",
             });
             let amount = explain::amount(view.words, entry.files, Some(entry.bytes));
-            let mut line =
-                format!("{way} · {} · {amount} · {}", moment(entry.started, view), outcome(entry, view));
+            let mut line = format!(
+                "{way} · {} · {amount} · {}",
+                moment(entry.started, view),
+                outcome(entry, state, view)
+            );
             if let Some(folder) = &entry.folder {
                 line = format!("{line} · {}", shown_path(folder));
             }
@@ -118,8 +121,10 @@ fn entry_ui(ui: &mut Ui, entry: &Entry, view: &mut View<'_>) {
     view.actions.extend(did);
 }
 
-fn outcome(entry: &Entry, view: &View<'_>) -> String {
+fn outcome(entry: &Entry, state: &State, view: &View<'_>) -> String {
     match &entry.outcome {
+        // It is written down as such at the next start, which tells of it.
+        Outcome::Running if !state.has_engine => view.say("history-interrupted"),
         Outcome::Running => view.say("history-running"),
         Outcome::Done => view.say("history-done"),
         Outcome::Partial { missing } => view.words.tell("history-partial", &[("count", (*missing).into())]),

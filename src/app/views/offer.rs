@@ -60,6 +60,7 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         // It is one text, whatever its entry is called.
         _ if card.is_text() => {}
         Some(tree) => part(ui, "tree", |ui| tree_ui(ui, card, sheet, tree, view)),
+        None if sheet.has_no_list => note(ui, Tone::Warning, &view.say("offer-unlisted")),
         None => {
             muted(ui, &view.say("reading-offer"));
         }

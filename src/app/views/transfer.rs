@@ -32,7 +32,8 @@ pub(super) fn transfer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     match &card.end {
         None => moving_ui(ui, card, view),
         Some(CardEnd::Done(report)) => done_ui(ui, card, report, view),
-        Some(CardEnd::Failed(error)) => failed_ui(ui, card, error, view),
+        Some(CardEnd::Failed(error)) => failed_ui(ui, card, Some(error), view),
+        Some(CardEnd::CutOff) => failed_ui(ui, card, None, view),
     }
 }
 

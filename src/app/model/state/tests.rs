@@ -595,3 +595,29 @@ fn receivers_of_one_code_are_numbered_as_they_came_and_count_as_what_moves() {
     assert!(!told.state.has_ended(), "the send goes on");
     assert_eq!(told.apply(Event::Ended(ID, done())), ["finish"]);
 }
+
+#[test]
+fn an_engine_that_stops_cuts_off_what_is_not_over() {
+    let (mut told, _snapshots) = moving();
+    told.add(OTHER, Direction::Received);
+    told.apply(Event::Ended(OTHER, Ok(Report { stored: 1, ..Report::default() })));
+    let asking = TaskId::made_up(3);
+    told.add(asking, Direction::Received);
+    told.apply(Event::Notice(
+        asking,
+        Notice::Offer(offer(&manifest(&[("a.txt", 1)]), "/home/ada".as_ref(), &[])),
+    ));
+    told.state.checks.insert(TaskId::made_up(4), relay());
+    told.state.checked.insert(relay(), RelayStatus::Pending);
+    told.state.dialog = Some(Dialog::Quit);
+
+    let now = told.now;
+    let effects = told.state.engine_ended(now);
+    assert!(matches!(effects[..], [Effect::Drop(_)]), "the offer is let go of");
+    assert!(!told.state.has_engine && told.state.dialog.is_none() && told.state.checked.is_empty());
+    let is_cut_off = |card: &Card| matches!(card.end, Some(CardEnd::CutOff));
+    let cut_off: Vec<TaskId> =
+        told.state.cards.iter().filter(|card| is_cut_off(card)).map(|card| card.id).collect();
+    assert_eq!(cut_off, [asking, ID], "what was over stays as it ended");
+    assert!(!told.state.is_under_way() && !told.state.has_clock(now) && told.state.fraction().is_none());
+}
