@@ -102,6 +102,10 @@ impl FileDrops {
         context: &egui::Context,
         input: &mut egui::RawInput,
     ) -> Option<DropTrouble> {
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
+            // A thread that panicked can't say any more that the drag has left.
+            self.hover = None;
+        }
         feed(&mut self.hover, self.events.try_iter(), context.zoom_factor(), input)
     }
 }
@@ -235,5 +239,23 @@ mod tests {
         let (input, _) = fed(&mut hover, &[DragEvent::Hover { paths: paths(5000), position: (0.0, 0.0) }]);
         assert_eq!(input.hovered_files.len(), MAX_SHOWN);
         assert_eq!(hover.unwrap().count, 5000);
+    }
+
+    #[test]
+    fn nothing_seems_to_hover_once_nobody_hears_of_drags_any_more() {
+        let thread = std::thread::spawn(|| ());
+        while !thread.is_finished() {
+            std::thread::yield_now();
+        }
+        let mut drops = FileDrops {
+            events: mpsc::sync_channel(1).1,
+            hover: Some(Hover::new(paths(2))),
+            stop: eventfd(0, EventfdFlags::CLOEXEC).unwrap(),
+            thread: Some(thread),
+            _not_send: PhantomData,
+        };
+        let mut input = egui::RawInput::default();
+        assert_eq!(drops.feed(&egui::Context::default(), &mut input), None);
+        assert!(input.hovered_files.is_empty() && drops.hovering().is_none());
     }
 }
