@@ -9,7 +9,7 @@ use eframe::egui::ViewportCommand;
 
 use super::{
     Screen,
-    made_up::{self, failed, manifest, progress},
+    made_up::{self, MIB, failed, manifest, progress},
 };
 use crate::{
     app::{
@@ -24,17 +24,6 @@ use crate::{
     history::Direction,
     protocol::peer::Withdrawal,
 };
-
-const MIB: u64 = 1 << 20;
-
-/// A transfer of 8 MiB whose bytes move.
-fn moving(screen: &mut Screen, direction: Direction) -> TaskId {
-    let id = screen.made_up(direction);
-    screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
-    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });
-    screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
-    id
-}
 
 fn report(screen: &Screen, placed: &[&str], missing: u64) -> Report {
     let folder = screen.inbox();
@@ -52,7 +41,7 @@ fn report(screen: &Screen, placed: &[&str], missing: u64) -> Report {
 #[test]
 fn what_moves_says_how_far_it_is() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sent);
+    screen.moving(Direction::Sent);
     let words = screen.words();
     let args = [
         ("done", words.bytes(2 * MIB).into()),
@@ -75,7 +64,7 @@ fn what_moves_says_how_far_it_is() {
 #[test]
 fn a_stall_is_told_with_its_reason() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Received);
+    screen.moving(Direction::Received);
     let before = Instant::now().checked_sub(Duration::from_secs(20)).expect("the machine runs for longer");
     for waits_for in [WaitsFor::There(Work::Disk), WaitsFor::Network] {
         let stall = Some(Stall { waits_for, since: before });
@@ -88,7 +77,7 @@ fn a_stall_is_told_with_its_reason() {
 #[test]
 fn a_receive_that_is_done_shows_where_things_are() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Received);
+    let id = screen.moving(Direction::Received);
     let report = report(&screen, &["notes.txt"], 0);
     screen.feed(Event::Ended(id, Ok(report)));
     assert!(screen.shows(&screen.say("received")));
@@ -108,7 +97,7 @@ fn a_receive_that_is_done_shows_where_things_are() {
 #[test]
 fn several_things_open_as_their_folder() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Received);
+    let id = screen.moving(Direction::Received);
     let report = report(&screen, &["notes.txt", "more.txt"], 0);
     screen.feed(Event::Ended(id, Ok(report)));
     assert!(screen.control(&screen.say("open-folder")).is_some());
@@ -118,7 +107,7 @@ fn several_things_open_as_their_folder() {
 #[test]
 fn what_is_missing_is_counted_and_named() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Received);
+    let id = screen.moving(Direction::Received);
     let withdrawn = |name: &str| Notice::Withdrawn { path: name.into(), reason: Withdrawal::Changed };
     screen.notice(id, withdrawn("a.txt"));
     let reason = screen.say("withdrawn-changed");
@@ -145,7 +134,7 @@ fn where_all_is_missing_nothing_is_called_sent() {
         [(Direction::Sent, "not-sent", "sent"), (Direction::Received, "not-received", "received")]
     {
         let mut screen = Screen::new();
-        let id = moving(&mut screen, direction);
+        let id = screen.moving(direction);
         screen.notice(id, Notice::Withdrawn { path: "notes.txt".into(), reason: Withdrawal::Vanished });
         let report = report(&screen, &[], 1);
         screen.feed(Event::Ended(id, Ok(report)));
@@ -159,7 +148,7 @@ fn where_all_is_missing_nothing_is_called_sent() {
 #[test]
 fn what_did_not_leave_is_sent_by_itself() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Sent);
+    let id = screen.moving(Direction::Sent);
     let path = screen.file("changed.txt", b"it is still here");
     screen.notice(id, Notice::Withdrawn { path: path.clone(), reason: Withdrawal::Changed });
     let report = report(&screen, &[], 1);
@@ -252,7 +241,7 @@ fn trouble_with_the_relay_leads_to_its_settings() {
     // The code is spent once bytes have moved.
     screen.press(eframe::egui::Key::Escape);
     screen.click_key("clear-finished");
-    let id = moving(&mut screen, Direction::Received);
+    let id = screen.moving(Direction::Received);
     screen.feed(failed(id, lost(RelayClientError::Lost)));
     assert!(screen.control(&screen.say("try-again")).is_none());
     assert!(screen.shows(&screen.say("next-relay-lost-ask")), "{:#?}", screen.texts());
@@ -261,7 +250,7 @@ fn trouble_with_the_relay_leads_to_its_settings() {
 #[test]
 fn what_is_kept_of_a_broken_receive_can_be_found() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Received);
+    let id = screen.moving(Direction::Received);
     let kept = screen.inbox().join(".caiman-1");
     fs::create_dir(&kept).unwrap();
     screen.notice(id, Notice::Kept(kept.clone()));
@@ -275,7 +264,7 @@ fn what_is_kept_of_a_broken_receive_can_be_found() {
 #[test]
 fn an_own_cancel_is_no_error() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen, Direction::Sent);
+    let id = screen.moving(Direction::Sent);
     screen.feed(failed(id, TransferError::Cancelled));
     assert!(screen.shows(&screen.say("stopped")) && !screen.shows(&screen.say("not-sent")));
 }
@@ -283,8 +272,8 @@ fn an_own_cancel_is_no_error() {
 #[test]
 fn only_what_has_ended_is_cleared_away() {
     let mut screen = Screen::new();
-    let first = moving(&mut screen, Direction::Sent);
-    let second = moving(&mut screen, Direction::Received);
+    let first = screen.moving(Direction::Sent);
+    let second = screen.moving(Direction::Received);
     assert!(screen.control(&screen.say("clear-finished")).is_none());
     screen.feed(failed(first, TransferError::PeerLost));
     screen.click_key("clear-finished");
@@ -295,7 +284,7 @@ fn only_what_has_ended_is_cleared_away() {
 #[test]
 fn a_restart_tells_what_it_cut_off() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sent);
+    screen.moving(Direction::Sent);
     let mut screen = screen.reopened();
     let told = screen.say_named("interrupted-send", "notes.txt");
     assert!(screen.shows(&told), "{:#?}", screen.texts());
@@ -303,7 +292,7 @@ fn a_restart_tells_what_it_cut_off() {
     screen.click_key("close");
     let mut screen = screen.reopened();
     assert!(!screen.shows(&told));
-    moving(&mut screen, Direction::Sent);
+    screen.moving(Direction::Sent);
     let mut screen = screen.reopened();
     screen.click_key("send-again");
     assert!(!screen.shows(&told) && screen.window().state.banners.is_empty());
@@ -317,7 +306,7 @@ fn what_was_there_already_is_told_at_the_end() {
         [(Direction::Sent, "some-there", "all-there"), (Direction::Received, "some-here", "all-here")]
     {
         let mut screen = Screen::new();
-        let id = moving(&mut screen, direction);
+        let id = screen.moving(direction);
         let ended = Report { here: 3, here_bytes: MIB, ..report(&screen, &["notes.txt"], 0) };
         screen.feed(Event::Ended(id, Ok(ended)));
         let told = screen.words().tell(some, &[("count", 3.into())]);

@@ -16,6 +16,9 @@ use crate::{
 /// The code of every made-up transfer.
 pub(in crate::app) const CODE: &str = "acid-coyote-mustard-tulip";
 
+/// A mebibyte.
+pub(in crate::app) const MIB: u64 = 1 << 20;
+
 /// Files with their sizes, and folders, which end in a slash and stand before what is in them.
 pub(in crate::app) fn manifest(entries: &[(&str, u64)]) -> Arc<Manifest> {
     let mut builder = ManifestBuilder::new(OfferKind::Files);

@@ -6,27 +6,16 @@ use eframe::egui::{Key, ViewportCommand};
 
 use super::{
     Screen,
-    made_up::{self, manifest, progress},
+    made_up::{self, MIB, manifest, progress},
 };
 use crate::{
     app::{
         explain,
         model::standing::{Lost, Standstill},
     },
-    engine::{Connection, Notice, Paused, Phase, Progress, TaskId},
+    engine::{Connection, Paused, Phase, Progress},
     history::Direction,
 };
-
-const MIB: u64 = 1 << 20;
-
-/// A transfer of 8 MiB whose bytes move.
-fn moving(screen: &mut Screen, direction: Direction) -> TaskId {
-    let id = screen.made_up(direction);
-    screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
-    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });
-    screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
-    id
-}
 
 fn paused(here: bool, there: bool) -> Progress {
     let paused = Paused { here, there };
@@ -48,7 +37,7 @@ fn told(screen: &mut Screen, standstill: Standstill) -> String {
 fn how_far_a_resting_transfer_has_come_is_whole_in_a_small_window() {
     for language in ["en", "de"] {
         let mut screen = Screen::sized(800.0, 600.0, |settings| settings.language = Some(language.into()));
-        moving(&mut screen, Direction::Sent);
+        screen.moving(Direction::Sent);
         for (here, there) in [(true, false), (false, true), (true, true)] {
             let far = progress(Phase::Moving, 1234 * MIB, 3456 * MIB);
             screen.progress(Progress { paused: Paused { here, there }, lanes: 0, ..far });
@@ -61,7 +50,7 @@ fn how_far_a_resting_transfer_has_come_is_whole_in_a_small_window() {
 fn a_pause_is_a_button_on_both_sides_and_says_who_wants_it() {
     for direction in [Direction::Sent, Direction::Received] {
         let mut screen = Screen::new();
-        moving(&mut screen, direction);
+        screen.moving(direction);
         let [pause, resume] = ["pause-named", "resume-named"].map(|key| screen.say_named(key, "notes.txt"));
         let cancel = screen.say_named("cancel-named", "notes.txt");
         let shown = |screen: &Screen, name: &str| screen.control(name).is_some();
@@ -89,7 +78,7 @@ fn a_pause_is_a_button_on_both_sides_and_says_who_wants_it() {
 #[test]
 fn what_is_paused_shows_no_speed_and_no_time_and_draws_nothing_by_itself() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Received);
+    screen.moving(Direction::Received);
     let speed = {
         let words = screen.words();
         words.tell("per-second", &[("size", words.bytes(0).into())])
@@ -117,7 +106,7 @@ fn what_is_paused_shows_no_speed_and_no_time_and_draws_nothing_by_itself() {
 fn a_pause_does_not_hide_that_the_connection_is_lost_as_well() {
     for (here, there) in [(true, false), (false, true), (true, true)] {
         let mut screen = Screen::new();
-        moving(&mut screen, Direction::Received);
+        screen.moving(Direction::Received);
         screen.progress(paused(here, there));
         let lost = {
             let window = screen.window();
@@ -134,7 +123,7 @@ fn a_pause_does_not_hide_that_the_connection_is_lost_as_well() {
 #[test]
 fn the_title_says_when_all_that_is_under_way_is_paused() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sent);
+    screen.moving(Direction::Sent);
     screen.progress(paused(false, true));
     let title = format!("25 % · {} – Caiman", screen.say("paused-here"));
     assert_eq!(screen.window().title, title);
@@ -145,7 +134,7 @@ fn the_title_says_when_all_that_is_under_way_is_paused() {
 #[test]
 fn closing_asks_for_the_sake_of_what_is_paused() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sent);
+    screen.moving(Direction::Sent);
     screen.progress(paused(false, true));
     screen.close();
     assert!(screen.shows(&screen.say("quit-question-resting")), "{:#?}", screen.texts());
@@ -158,7 +147,7 @@ fn a_lost_connection_is_told_calmly_with_the_way_on() {
         [(Connection::LookingForRelay, Lost::Relay), (Connection::LookingForPeer, Lost::Peer)]
     {
         let mut screen = Screen::new();
-        moving(&mut screen, Direction::Sent);
+        screen.moving(Direction::Sent);
         screen.progress(lost(connection));
         let since = Duration::from_secs(192);
         let card = screen.card();
@@ -185,7 +174,7 @@ fn a_lost_connection_is_told_calmly_with_the_way_on() {
 fn a_lost_receive_says_what_to_do_if_it_is_sent_anew() {
     for (direction, is_told) in [(Direction::Received, true), (Direction::Sent, false)] {
         let mut screen = Screen::new();
-        moving(&mut screen, direction);
+        screen.moving(direction);
         for connection in [Connection::LookingForRelay, Connection::LookingForPeer] {
             screen.progress(lost(connection));
             assert_eq!(screen.shows(&screen.say("away-new-code")), is_told, "{:#?}", screen.texts());
@@ -196,7 +185,7 @@ fn a_lost_receive_says_what_to_do_if_it_is_sent_anew() {
 #[test]
 fn stopping_is_told_whatever_went_before() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sent);
+    screen.moving(Direction::Sent);
     let cancel = screen.say_named("cancel-named", "notes.txt");
     screen.click(&cancel);
     assert!(screen.shows(&screen.say("phase-cancelling")), "{:#?}", screen.texts());
@@ -232,7 +221,7 @@ fn an_offer_whose_sender_is_lost_says_so() {
 #[test]
 fn the_keyboard_pauses_and_resumes_without_looking_for_the_button_again() {
     let mut screen = Screen::new();
-    moving(&mut screen, Direction::Sent);
+    screen.moving(Direction::Sent);
     let [pause, resume] = ["pause-named", "resume-named"].map(|key| screen.say_named(key, "notes.txt"));
     for _ in 0..40 {
         if screen.focused().is_some_and(|(_, name)| name == pause) {

@@ -17,7 +17,7 @@ use egui_kittest::{Harness, Node, kittest::NodeT};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use super::made_up;
+use super::made_up::{self, MIB};
 use crate::{
     app::{
         desktop::desk::Stores,
@@ -26,7 +26,7 @@ use crate::{
         window::Window,
         words::Words,
     },
-    engine::{Event as EngineEvent, Notice, PathMode, Progress, Registry, TaskId, TransferError},
+    engine::{Event as EngineEvent, Notice, PathMode, Phase, Progress, Registry, TaskId, TransferError},
     history::Direction,
     protocol::manifest::Manifest,
     settings::{Relay, Settings},
@@ -485,6 +485,15 @@ impl Screen {
         window.state.add(id, direction, started_with);
         window.state.card(id).unwrap().folds.wants_focus = true;
         self.feed(EngineEvent::Started(id, snapshots));
+        id
+    }
+
+    /// A transfer of 8 MiB whose bytes move.
+    pub(super) fn moving(&mut self, direction: Direction) -> TaskId {
+        let id = self.made_up(direction);
+        self.notice(id, Notice::Listed(made_up::manifest(&[("notes.txt", 8 * MIB)])));
+        self.notice(id, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });
+        self.progress(made_up::progress(Phase::Moving, 2 * MIB, 8 * MIB));
         id
     }
 

@@ -7,7 +7,7 @@ use eframe::egui::Key;
 
 use super::{
     Screen, both,
-    made_up::{self, failed, manifest, progress},
+    made_up::{self, MIB, failed, manifest, progress},
     transfers::{LocalRelay, ask, code},
 };
 use crate::{
@@ -15,17 +15,6 @@ use crate::{
     engine::{Event, Notice, Phase, Progress, Report, TaskId, TransferError},
     history::Direction,
 };
-
-const MIB: u64 = 1 << 20;
-
-/// A send of 8 MiB whose bytes move.
-fn moving(screen: &mut Screen) -> TaskId {
-    let id = screen.made_up(Direction::Sent);
-    screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
-    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });
-    screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
-    id
-}
 
 /// A send for three, to whom the code still leads.
 fn for_three(screen: &mut Screen) -> TaskId {
@@ -57,7 +46,7 @@ fn came(screen: &Screen, came: u64) -> String {
 #[test]
 fn what_is_dropped_on_a_send_that_runs_goes_to_the_same_receiver_without_a_code() {
     let mut screen = Screen::new();
-    let before = moving(&mut screen);
+    let before = screen.moving(Direction::Sent);
     let place = screen.place("notes.txt").expect("the card is there").center();
     let more = screen.file("more.txt", b"more");
     screen.point_at(place);
@@ -75,7 +64,7 @@ fn what_is_dropped_on_a_send_that_runs_goes_to_the_same_receiver_without_a_code(
 #[test]
 fn more_can_be_sent_with_the_keyboard_as_long_as_the_two_are_connected() {
     let mut screen = Screen::new();
-    let id = moving(&mut screen);
+    let id = screen.moving(Direction::Sent);
     let more = screen.say_named("more-named", "notes.txt");
     assert!(screen.control(&more).is_some());
     let lost = crate::engine::Connection::LookingForPeer;
@@ -89,7 +78,7 @@ fn more_can_be_sent_with_the_keyboard_as_long_as_the_two_are_connected() {
 #[test]
 fn a_receiver_that_is_gone_can_be_sent_to_again_under_a_code() {
     let mut screen = Screen::new();
-    let before = moving(&mut screen);
+    let before = screen.moving(Direction::Sent);
     let id = screen.made_up(Direction::Sent);
     screen.card().bond = Some(Bond::After(before));
     screen.feed(failed(id, TransferError::PeerGone));

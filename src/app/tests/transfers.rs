@@ -1,6 +1,11 @@
 //! Whole transfers between two windows: real engines, a real relay on loopback, real files.
 
-use std::{fs, path::Path, sync::mpsc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::mpsc,
+    time::Duration,
+};
 
 use eframe::egui::Key;
 
@@ -229,10 +234,9 @@ fn a_pasted_text_arrives_to_be_read() {
     assert!(sender.shows(&sender.say("text-sent")));
 }
 
-#[test]
-fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
+/// A sender, a receiver, and a film of which the first bytes have arrived: its path and what is in it.
+fn film_on_its_way(relay: &LocalRelay) -> (Screen, Screen, PathBuf, Vec<u8>) {
     const SIZE: usize = 6_000_000;
-    let relay = LocalRelay::start();
     let slow = |settings: &mut Settings| {
         settings.relays = vec![settings::Relay::new(relay.address.parse().unwrap())];
         settings.bytes_per_sec = Some(2_000_000);
@@ -248,6 +252,13 @@ fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
         let has_some = |card: &Card| card.progress.phase == Phase::Moving && card.progress.bytes > 0;
         first(sender, has_some) && first(receiver, has_some)
     });
+    (sender, receiver, file, bytes)
+}
+
+#[test]
+fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
+    let relay = LocalRelay::start();
+    let (mut sender, mut receiver, _file, bytes) = film_on_its_way(&relay);
     let [pause, resume] = ["pause-named", "resume-named"].map(|key| sender.say_named(key, "film.mov"));
     let [here, there] = ["paused-here", "paused-there-means"].map(|key| sender.say(key));
     let both_means = sender.say("paused-both-means");
@@ -272,23 +283,8 @@ fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
 
 #[test]
 fn what_a_closed_window_left_is_gone_on_with_in_the_folder_where_it_is() {
-    const SIZE: usize = 6_000_000;
     let relay = LocalRelay::start();
-    let slow = |settings: &mut Settings| {
-        settings.relays = vec![settings::Relay::new(relay.address.parse().unwrap())];
-        settings.bytes_per_sec = Some(2_000_000);
-    };
-    let (mut sender, mut receiver) = (Screen::with(slow), relay.screen());
-    let bytes: Vec<u8> = (0..SIZE).map(|n| ((n * n) >> 9) as u8).collect();
-    let file = sender.file("film.mov", &bytes);
-    sender.drop_files(&[&file]);
-    let first_code = code(&mut sender);
-    ask(&mut receiver, &mut sender, &first_code);
-    receiver.press(Key::Enter);
-    both(&mut sender, &mut receiver, "the first bytes", |sender, receiver| {
-        let has_some = |card: &Card| card.progress.phase == Phase::Moving && card.progress.bytes > 0;
-        first(sender, has_some) && first(receiver, has_some)
-    });
+    let (mut sender, receiver, file, bytes) = film_on_its_way(&relay);
     let resume = receiver.say_named("resume-named", "film.mov");
     assert!(receiver.control(&resume).is_none(), "what runs is not unfinished");
     let mut receiver = receiver.reopened();

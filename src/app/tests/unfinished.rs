@@ -10,12 +10,12 @@ use eframe::egui::Key;
 
 use super::{
     Screen,
-    made_up::{self, failed, manifest, progress},
+    made_up::{self, failed, manifest},
     screen::name_of,
 };
 use crate::{
     app::{model::action::Dialog, words::shown_path},
-    engine::{Notice, Phase, Registry, TaskId, TransferError},
+    engine::{Notice, Registry, TaskId, TransferError},
     history::Direction,
     transfer::{
         leftovers::Leftovers,
@@ -204,11 +204,7 @@ fn a_question_about_what_is_gone_goes_as_well() {
 
 /// A receive of 8 MiB that broke off, whose bytes are in `kept`.
 fn broken_off(screen: &mut Screen, kept: &Path, error: TransferError) -> TaskId {
-    const MIB: u64 = 1 << 20;
-    let id = screen.made_up(Direction::Received);
-    screen.notice(id, Notice::Listed(manifest(&[("notes.txt", 8 * MIB)])));
-    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(8 * MIB) });
-    screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
+    let id = screen.moving(Direction::Received);
     screen.notice(id, Notice::Kept(kept.to_owned()));
     screen.feed(failed(id, error));
     id
