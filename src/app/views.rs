@@ -9,6 +9,7 @@ pub(super) mod header;
 pub(super) mod history;
 mod offer;
 pub(super) mod page;
+mod question;
 pub(super) mod quit;
 pub(super) mod receive;
 mod send_card;

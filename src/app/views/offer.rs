@@ -122,18 +122,13 @@ fn tree_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View
 fn search_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     let mut text = sheet.search.clone();
     let p = palette(ui);
-    let frame = eframe::egui::Frame::new()
-        .fill(p.sunken)
-        .stroke(Stroke::new(1.0, p.edge))
-        .corner_radius(CornerRadius::same(CONTROL_RADIUS))
-        .inner_margin(Margin::symmetric(10, 8));
     let hint = view.say("search");
     let edit = TextEdit::singleline(&mut text)
         .font(FontSelection::FontId(theme::font(theme::Weight::Regular, size::BODY)))
         .hint_text(RichText::new(&hint).color(p.muted))
         .desired_width((ui.available_width() - 24.0).min(320.0))
         .char_limit(200)
-        .frame(frame)
+        .frame(form::field_frame(ui))
         .show(ui)
         .response
         .response;

@@ -1,38 +1,19 @@
 //! The question before the window closes while transfers are under way.
 
-use eframe::egui::{Context, Id, Modal};
+use eframe::egui::Context;
 
-use super::View;
+use super::{View, question::Question};
 use crate::app::{
     model::{action::Action, state::State},
-    theme::space,
-    widgets::{Button, Emphasis, dialog_frame, heading, muted, name_dialog},
+    widgets::muted,
 };
 
 /// Draws the question.
 pub(in crate::app) fn quit_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
-    let question = if state.is_moving() { "quit-question" } else { "quit-question-resting" };
-    let shown = Modal::new(Id::unique("quit")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
-        ui.set_width(380.0);
-        let question = view.say(question);
-        name_dialog(ui, &question);
-        heading(ui, &question);
-        muted(ui, &view.say("quit-means"));
-        ui.add_space(space::S);
-        ui.horizontal(|ui| {
-            let stay = Button::new(Emphasis::Primary, &view.say("quit-stay")).ui(ui);
-            if ui.memory(|memory| memory.focused().is_none()) {
-                stay.request_focus();
-            }
-            if stay.clicked() {
-                view.act(Action::Show(None));
-            }
-            if Button::new(Emphasis::Secondary, &view.say("quit-anyway")).ui(ui).clicked() {
-                view.act(Action::Quit);
-            }
-        });
+    let text = view.say(if state.is_moving() { "quit-question" } else { "quit-question-resting" });
+    let (keep, act, means) = (view.say("quit-stay"), view.say("quit-anyway"), view.say("quit-means"));
+    let act = (act.as_str(), None, Action::Quit);
+    Question { id: "quit", width: 380.0, text: &text, keep: &keep, act }.ui(ctx, view, |ui| {
+        muted(ui, &means);
     });
-    if shown.should_close() {
-        view.act(Action::Show(None));
-    }
 }

@@ -3,9 +3,9 @@
 
 use std::{path::Path, time::UNIX_EPOCH};
 
-use eframe::egui::{Context, Id, Label, Modal, RichText, Ui};
+use eframe::egui::{Context, Label, RichText, Ui};
 
-use super::{View, card_parts::sign_of, history::moment};
+use super::{View, card_parts::sign_of, history::moment, question::Question};
 use crate::{
     app::{
         explain,
@@ -15,8 +15,8 @@ use crate::{
         },
         theme::{palette, space},
         widgets::{
-            self, Button, Emphasis, Icon, bar, dialog_frame, hairline, heading, link, muted, name_dialog,
-            part, row, row_of_words, small, tile, title,
+            self, Button, Emphasis, Icon, bar, hairline, heading, link, muted, part, row, row_of_words,
+            small, tile, title,
         },
         words::shown_path,
     },
@@ -134,31 +134,13 @@ pub(super) fn resume_ui(ui: &mut Ui, resume: &Resume, save_folder: &Path, view: 
 pub(in crate::app) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
     let Some(unfinished) = state.unfinished.asked() else { return };
     let name = name(unfinished, view);
-    let shown = Modal::new(Id::unique("discard")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
-        ui.set_width(400.0);
-        let question = view.say("discard-question");
-        name_dialog(ui, &question);
-        heading(ui, &question);
+    let (text, keep, discard) = (view.say("discard-question"), view.say("discard-keep"), view.say("discard"));
+    let held = view.words.bytes(unfinished.held);
+    let args = [("held", held.into()), ("folder", shown_path(&unfinished.folder).into())];
+    let means = view.words.tell("discard-means", &args);
+    let act = (discard.as_str(), Some(Icon::Trash2), Action::Discard(name.clone()));
+    Question { id: "discard", width: 400.0, text: &text, keep: &keep, act }.ui(ctx, view, |ui| {
         title(ui, &name);
-        let held = view.words.bytes(unfinished.held);
-        let args = [("held", held.into()), ("folder", shown_path(&unfinished.folder).into())];
-        muted(ui, &view.words.tell("discard-means", &args));
-        ui.add_space(space::S);
-        ui.horizontal(|ui| {
-            let keep = Button::new(Emphasis::Primary, &view.say("discard-keep")).ui(ui);
-            if ui.memory(|memory| memory.focused().is_none()) {
-                keep.request_focus();
-            }
-            if keep.clicked() {
-                view.act(Action::Show(None));
-            }
-            let discard = view.say("discard");
-            if Button::new(Emphasis::Secondary, &discard).icon(Icon::Trash2).ui(ui).clicked() {
-                view.act(Action::Discard(name.clone()));
-            }
-        });
+        muted(ui, &means);
     });
-    if shown.should_close() {
-        view.act(Action::Show(None));
-    }
 }

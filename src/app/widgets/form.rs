@@ -1,12 +1,22 @@
 //! What is filled in or chosen from: boxes to tick, lists, sliders, one of several. The views lay them out and name them.
 
 use eframe::egui::{
-    AsIdSalt, ComboBox, CornerRadius, Label, Rect, Response, RichText, Role, Sense, Slider, Stroke,
-    StrokeKind, Ui, WidgetInfo, emath::Numeric, pos2, style::HandleShape, vec2,
+    AsIdSalt, ComboBox, CornerRadius, Frame, Label, Margin, Rect, Response, RichText, Role, Sense, Slider,
+    Stroke, StrokeKind, Ui, WidgetInfo, emath::Numeric, pos2, style::HandleShape, vec2,
 };
 
 use super::{Button, Emphasis, Icon, focus_ring, paint_icon, part};
 use crate::app::theme::{self, CONTROL_RADIUS, Weight, palette, size, space};
+
+/// What stands around the text of a field.
+pub(in crate::app) fn field_frame(ui: &Ui) -> Frame {
+    let p = palette(ui);
+    Frame::new()
+        .fill(p.sunken)
+        .stroke(Stroke::new(1.0, p.edge))
+        .corner_radius(CornerRadius::same(CONTROL_RADIUS))
+        .inner_margin(Margin::symmetric(10, 8))
+}
 
 /// What a box to tick shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

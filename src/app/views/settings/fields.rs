@@ -1,10 +1,7 @@
 //! The labelled controls of the dialog's pages, and what is said about them.
 
 use eframe::{
-    egui::{
-        Align2, CornerRadius, Frame, Id, Label, Margin, Response, RichText, Sense, Stroke, TextEdit, Ui,
-        WidgetInfo, vec2,
-    },
+    egui::{Align2, Id, Label, Response, RichText, Sense, TextEdit, Ui, WidgetInfo, vec2},
     emath::Numeric,
 };
 
@@ -40,11 +37,6 @@ pub(super) fn field_id(ui: &Ui, label: &str) -> Id {
 /// A labelled text field; whether the keyboard has left it, so that what stands there may be taken over.
 pub(super) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: bool) -> bool {
     let p = palette(ui);
-    let frame = Frame::new()
-        .fill(p.sunken)
-        .stroke(Stroke::new(1.0, p.edge))
-        .corner_radius(CornerRadius::same(CONTROL_RADIUS))
-        .inner_margin(Margin::symmetric(10, 8));
     let mut is_left = false;
     let id = field_id(ui, label);
     ui.horizontal(|ui| {
@@ -55,7 +47,7 @@ pub(super) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_
             .password(is_secret)
             .char_limit(300)
             .desired_width(ui.available_width().min(340.0))
-            .frame(frame)
+            .frame(form::field_frame(ui))
             .show(ui)
             .response
             .response;
