@@ -28,7 +28,7 @@ pub(in crate::app) use error::{Advice, Renderers, Silence};
 use window_system::System;
 
 /// By this the desktop finds the name and the icon of the window: `caiman.desktop`.
-pub(in crate::app) const APP_ID: &str = "caiman";
+const APP_ID: &str = "caiman";
 
 const DEFAULT_SIZE: (f32, f32) = (1040.0, 720.0);
 const SMALLEST_SIZE: (f32, f32) = (640.0, 480.0);

@@ -70,7 +70,7 @@ impl fmt::Display for PanicReport {
 
 /// Runs `work` and catches a panic in it. The caller answers for it that what `work`
 /// was changing can be used afterwards.
-pub(in crate::app) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, PanicReport> {
+pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, PanicReport> {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(install);
     let before = HEARING.replace(Hearing::Reported);
@@ -117,7 +117,7 @@ fn without_secrets(message: &str) -> String {
 }
 
 /// While it lasts, panics of the thread that started it are kept and not shown. Those of other threads are shown as ever.
-pub(in crate::app) struct Muffled {
+pub(super) struct Muffled {
     /// It is for the thread that started it.
     _not_send: PhantomData<*const ()>,
 }

@@ -331,13 +331,13 @@ pub(super) fn disk(words: &Words, cause: &io::Error) -> String {
 }
 
 /// Why something that arrived didn't get its place, or was not to be had in the first place.
-pub(in crate::app) fn not_stored(words: &Words, error: &TransferError) -> String {
+pub(super) fn not_stored(words: &Words, error: &TransferError) -> String {
     let at = Standpoint { direction: Direction::Received, has_begun: true, is_kept: false };
     self::error(words, error, at).happened
 }
 
 /// Why something that was chosen is not offered, to go on after its path.
-pub(in crate::app) fn unfit(words: &Words, reason: Unfit) -> String {
+pub(super) fn unfit(words: &Words, reason: Unfit) -> String {
     words.say(match reason {
         Unfit::Unreadable(io::ErrorKind::PermissionDenied) => "unfit-denied",
         Unfit::Unreadable(io::ErrorKind::NotFound) => "unfit-gone",
@@ -350,7 +350,7 @@ pub(in crate::app) fn unfit(words: &Words, reason: Unfit) -> String {
 }
 
 /// Why paths are not part of a send to which they were to be added.
-pub(in crate::app) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAdded) -> String {
+pub(super) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAdded) -> String {
     let key = match reason {
         NotAdded::TooLate => "not-added-late",
         NotAdded::NotFiles => "not-added-no-files",
@@ -368,7 +368,7 @@ pub(in crate::app) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAd
 }
 
 /// Why a file doesn't arrive.
-pub(in crate::app) fn withdrawal(words: &Words, reason: Withdrawal) -> String {
+pub(super) fn withdrawal(words: &Words, reason: Withdrawal) -> String {
     words.say(match reason {
         Withdrawal::Changed => "withdrawn-changed",
         Withdrawal::Vanished => "withdrawn-vanished",

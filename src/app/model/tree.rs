@@ -165,7 +165,7 @@ impl Tree {
     }
 
     /// Opens or closes a folder.
-    pub(in crate::app) fn toggle_open(&mut self, node: u32) {
+    pub(super) fn toggle_open(&mut self, node: u32) {
         let node = &mut self.nodes[node as usize];
         node.is_open = !node.is_open;
         self.lay_out();
@@ -222,7 +222,7 @@ impl Tree {
     }
 
     /// Ticks a node and what is in it, or takes the ticks away.
-    pub(in crate::app) fn set_tick(&mut self, node: u32, is_ticked: bool) {
+    pub(super) fn set_tick(&mut self, node: u32, is_ticked: bool) {
         let Node { end, parent, wanted: before, .. } = *self.node(node);
         for index in node..end {
             let inner = &mut self.nodes[index as usize];
@@ -240,7 +240,7 @@ impl Tree {
     }
 
     /// Ticks everything, or nothing.
-    pub(in crate::app) fn set_all(&mut self, is_ticked: bool) {
+    pub(super) fn set_all(&mut self, is_ticked: bool) {
         for node in &mut self.nodes {
             node.is_ticked = is_ticked;
             node.wanted = if is_ticked { node.leaves } else { 0 };
@@ -249,7 +249,7 @@ impl Tree {
     }
 
     /// Says which files are in the receiver's folder already, by entry: ticked or not, they don't move.
-    pub(in crate::app) fn mark_here(&mut self, is_here: impl Fn(u32) -> bool) {
+    pub(super) fn mark_here(&mut self, is_here: impl Fn(u32) -> bool) {
         for node in &mut self.nodes {
             node.here = u32::from(!node.is_folder && is_here(node.entry));
         }
@@ -297,7 +297,7 @@ impl Tree {
     }
 
     /// Whether anything at all is ticked.
-    pub(in crate::app) fn wants_anything(&self) -> bool {
+    pub(super) fn wants_anything(&self) -> bool {
         self.nodes.iter().any(|node| node.wanted > 0 || (node.leaves == 0 && node.is_ticked))
     }
 

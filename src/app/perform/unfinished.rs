@@ -26,7 +26,7 @@ impl Window {
 
     /// The same, if this transfer brings something here: one that begins takes what it goes on with out of the list, and one
     /// that breaks off stands in it.
-    pub(in crate::app) fn look_for_unfinished(&mut self, id: TaskId) {
+    pub(super) fn look_for_unfinished(&mut self, id: TaskId) {
         if self.state.card(id).is_some_and(|card| card.direction == Direction::Received) {
             self.list_unfinished();
         }
@@ -39,7 +39,7 @@ impl Window {
     }
 
     /// Asks before something is removed.
-    pub(in crate::app) fn ask_discard(&mut self, ctx: &Context, id: String) {
+    pub(super) fn ask_discard(&mut self, ctx: &Context, id: String) {
         // The question's own button takes it.
         self.keyboard_before = ctx.memory_mut(|memory| {
             let before = memory.focused();

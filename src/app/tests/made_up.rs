@@ -17,7 +17,7 @@ use crate::{
 pub(in crate::app) const CODE: &str = "acid-coyote-mustard-tulip";
 
 /// A mebibyte.
-pub(in crate::app) const MIB: u64 = 1 << 20;
+pub(super) const MIB: u64 = 1 << 20;
 
 /// Files with their sizes, and folders, which end in a slash and stand before what is in them.
 pub(in crate::app) fn manifest(entries: &[(&str, u64)]) -> Arc<Manifest> {
@@ -66,7 +66,7 @@ pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&s
 }
 
 /// `manifest` for a `folder` that can't be used.
-pub(in crate::app) fn offer_for_nowhere(manifest: &Arc<Manifest>, folder: &Path) -> Arc<Offer> {
+pub(super) fn offer_for_nowhere(manifest: &Arc<Manifest>, folder: &Path) -> Arc<Offer> {
     let cause = std::io::ErrorKind::PermissionDenied.into();
     let unusable = Some(TransferError::file("can't use the folder", folder, cause));
     let (manifest, folder) = (Arc::clone(manifest), Some(folder.to_owned()));
