@@ -54,7 +54,7 @@ pub fn run(args: Vec<OsString>) -> Result<(), RunError> {
         }
         Err(error) => return Err(tell(error.into())),
     };
-    let stores = Stores::of_person();
+    let stores = Stores::of_user();
     let loaded = Settings::load(&stores.settings);
     let size = loaded.settings.window.map(|size| (size.width as f32, size.height as f32));
     let options = launch::WindowOptions {

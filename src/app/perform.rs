@@ -125,11 +125,11 @@ impl Window {
             }
             Effect::Begin(id) => {
                 self.begin_history(id);
-                self.look_for_unfinished(id);
+                self.relist_for(id);
             }
             Effect::Finish(id) => {
                 self.finish_history(id);
-                self.look_for_unfinished(id);
+                self.relist_for(id);
             }
             Effect::Follow(from, way) => {
                 let (code, relay) = *way;

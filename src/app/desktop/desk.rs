@@ -33,7 +33,7 @@ pub(in crate::app) struct Stores {
 
 impl Stores {
     /// Those of the person who runs the program.
-    pub(in crate::app) fn of_person() -> Self {
+    pub(in crate::app) fn of_user() -> Self {
         let unfinished = Registry::at(Store::unfinished_folder());
         Self { settings: Store::of_settings(), history: Store::of_history(), unfinished }
     }

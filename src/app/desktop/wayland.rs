@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_seems_to_hover_once_nobody_hears_of_drags_any_more() {
+    fn nothing_seems_to_hover_once_the_listening_thread_is_gone() {
         let thread = std::thread::spawn(|| ());
         while !thread.is_finished() {
             std::thread::yield_now();

@@ -117,7 +117,7 @@ fn what_breaks_in_the_program_is_told_in_whole_sentences_too() {
 }
 
 #[test]
-fn what_a_person_did_not_wish_for_has_a_way_on() {
+fn an_error_that_the_user_did_not_wish_for_has_a_way_on() {
     let words = Words::of(Some("en"));
     for error in errors() {
         let is_a_wish =
@@ -268,7 +268,7 @@ fn every_problem_with_the_programs_own_files_is_told() {
 }
 
 #[test]
-fn whoever_gets_no_window_is_told_why_in_their_language() {
+fn a_user_without_a_window_is_told_why_in_their_language() {
     use crate::app::{
         ArrivalError, InstanceError, RunError,
         desktop::launch::{Silence, StartError},

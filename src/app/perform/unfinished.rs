@@ -26,7 +26,7 @@ impl Window {
 
     /// The same, if this transfer brings something here: one that begins takes what it goes on with out of the list, and one
     /// that breaks off stands in it.
-    pub(super) fn look_for_unfinished(&mut self, id: TaskId) {
+    pub(super) fn relist_for(&mut self, id: TaskId) {
         if self.state.card(id).is_some_and(|card| card.direction == Direction::Received) {
             self.list_unfinished();
         }

@@ -87,7 +87,7 @@ fn what_is_paused_shows_no_speed_and_no_time_and_draws_nothing_by_itself() {
     let button = |screen: &Screen, key| {
         screen.control(&screen.say_named(key, "notes.txt")).map(|button| button.rect())
     };
-    let bar = |screen: &Screen| screen.rect_of(&screen.say_named("progress-named", "notes.txt"));
+    let bar = |screen: &Screen| screen.place(&screen.say_named("progress-named", "notes.txt"));
     let (before, long) = (button(&screen, "pause-named"), bar(&screen));
     screen.progress(paused(true, false));
     assert!(before.is_some() && before == button(&screen, "resume-named") && long == bar(&screen));
@@ -201,7 +201,7 @@ fn a_code_whose_relay_is_lost_stays_in_sight() {
     screen.progress(Progress { phase: Phase::WaitingForPeer, connection, ..Progress::default() });
     let text = told(&mut screen, Standstill::Lost(Lost::Relay, Duration::ZERO));
     assert!(screen.shows(&text) && screen.shows(made_up::CODE), "{text}: {:#?}", screen.texts());
-    let (what, how) = (screen.rect_of(&text).unwrap(), screen.rect_of(&screen.say("pass-on")).unwrap());
+    let (what, how) = (screen.place(&text).unwrap(), screen.place(&screen.say("pass-on")).unwrap());
     assert!(what.bottom() <= how.top(), "it stands below the code, not below everything");
     screen.progress(Progress { phase: Phase::WaitingForPeer, ..Progress::default() });
     assert!(!screen.shows(&text));

@@ -319,11 +319,6 @@ impl Screen {
         }
     }
 
-    /// Where the thing of this name is.
-    pub(super) fn rect_of(&self, name: &str) -> Option<Rect> {
-        self.nodes().find(|node| name_of(node) == name).map(|node| node.rect())
-    }
-
     /// The number that the thing of this name stands at.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         let mut nodes = self.nodes();

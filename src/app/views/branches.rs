@@ -46,7 +46,7 @@ fn branch_ui(ui: &mut Ui, branch: &Card, view: &mut View<'_>) {
     let name = name(branch, view);
     let of = |key: &str| view.words.tell(key, &[("name", name.as_str().into())]);
     let (cancel, progress) = (of("cancel-named"), of("progress-named"));
-    let (sign, ink) = look(ui, branch, view);
+    let (sign, ink) = badge(ui, branch, view);
     let (mut cancels, mut pauses) = (false, None);
     let right = |ui: &mut Ui| {
         if branch.end.is_some() {
@@ -97,7 +97,7 @@ fn told_ui(ui: &mut Ui, text: &str, ink: Color32) {
 }
 
 /// The sign of how it stands with a receiver.
-fn look(ui: &Ui, branch: &Card, view: &View<'_>) -> (Icon, Color32) {
+fn badge(ui: &Ui, branch: &Card, view: &View<'_>) -> (Icon, Color32) {
     let p = palette(ui);
     match (&branch.end, branch.standstill(view.now)) {
         (Some(CardEnd::Done(report)), _) if report.missing == 0 => (Icon::Check, p.ok),

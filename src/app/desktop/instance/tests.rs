@@ -139,7 +139,7 @@ fn a_window_that_closes_at_once_closes() {
 }
 
 #[test]
-fn nonsense_is_not_taken_and_harms_nobody() {
+fn nonsense_is_not_taken_and_does_no_harm() {
     let setting = Setting::new();
     let listener = setting.first();
     let location = setting.location();
@@ -198,7 +198,7 @@ fn a_crash_leaves_nothing_that_hinders_the_next_start() {
 
 #[cfg(unix)]
 #[test]
-fn only_this_person_can_reach_the_socket() {
+fn only_this_user_can_reach_the_socket() {
     use std::{fs, os::unix::fs::PermissionsExt};
 
     let setting = Setting::new();
