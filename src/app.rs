@@ -1,8 +1,23 @@
-//! The window: what a person sees, on top of the engine's commands and events.
+//! The window: what the user sees, on top of the engine's commands and events.
 //!
-//! [`Window`] owns the state, the engine and the desk. Each frame it first takes what has happened (`logic`, which runs even
-//! while nothing is painted), then draws (`views`, which read the state and return `Action`s), then carries out the
-//! actions. Nothing on this thread waits: transfers run in the engine, everything slow of the window's own on the desk.
+//! Each frame the window first takes what has happened, even while nothing is painted, then draws, then carries out
+//! what the user did. Nothing on its thread waits: transfers run in the engine, and everything slow of the window's
+//! own runs on the desk.
+//!
+//! The modules, each of which imports only from those below it:
+//!
+//! - `opening`, `frame`, `input`: the window's start, one frame, what the user does to the window as a whole
+//! - `perform`: carries out what the user did and what events ask for
+//! - `window`: everything that is kept between two frames
+//! - `views`: the page, its cards and its dialogs, drawn from the state
+//! - `widgets`: the buttons, boxes, rows and fields that views are made of
+//! - `explain`: puts errors, progress and everything else into words
+//! - `error`: why the window was not opened
+//! - `desktop`: the operating system and other programs: starts, window systems, dialogs, the clipboard, the desk
+//! - `model`: what the window knows; pure
+//! - `theme`: every colour, size and font
+//! - `words`: the window's texts, by language
+//! - `frame_times`: how long frames take, for the log
 
 mod desktop;
 mod error;
@@ -40,8 +55,8 @@ pub use error::RunError;
 use window::Window;
 use words::Words;
 
-/// Opens the window, with the files or the code that stand in `args`, and runs it until it is closed. Where a window of
-/// this person's runs already, that one gets them.
+/// Opens the window with the files or the code in `args` and runs it until it is closed. Where a window of this user
+/// already runs, it hands `args` to that window instead.
 pub fn run(args: Vec<OsString>) -> Result<(), RunError> {
     let folder = env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let arrival = Arrival::from_args(&folder, args).map_err(|error| tell(error.into()))?;
@@ -75,7 +90,7 @@ pub fn run(args: Vec<OsString>) -> Result<(), RunError> {
     .map_err(|error| tell(error.into()))
 }
 
-/// Shows why there is no window to whoever started the program from a menu.
+/// Notifies users who started the program from a menu, and so see no terminal, why there is no window.
 fn tell(error: RunError) -> RunError {
     let settings = Settings::look(&Store::of_settings()).settings;
     let words = Words::of(settings.language.as_deref());
@@ -83,5 +98,5 @@ fn tell(error: RunError) -> RunError {
     error
 }
 
-/// The window's icon, where the window itself brings it.
+/// The window's icon, for systems on which the program itself provides it.
 const ICON: &[u8] = include_bytes!("../assets/icon/caiman-256.png");

@@ -1,5 +1,15 @@
-//! The machine around the window: other starts of the program, window systems, file dialogs, the clipboard, what the desktop
-//! says of itself, and a thread for everything slow.
+//! The computer around the window: everything here talks to the operating system or to other programs.
+//!
+//! - `arrival`: the arguments of a start
+//! - `desk`: a thread for everything slow
+//! - `dialogs`: file dialogs
+//! - `instance`: one window for each user
+//! - `launch`: opening the window on a screen
+//! - `panics`: panics, caught and reported
+//! - `paste`: which keys paste
+//! - `system`: the desktop's own settings
+//! - `uri`: `file:` addresses
+//! - `wayland`: drops on Wayland
 
 pub(super) mod arrival;
 pub(super) mod desk;

@@ -1,17 +1,17 @@
-//! Why the window was not opened.
+//! The error of a start that ends without a window.
 
 use super::desktop::{arrival::ArrivalError, instance::InstanceError, launch::StartError};
 
 /// Why the window was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The program was started with something that it can't use.
+    /// The arguments make no sense.
     #[error(transparent)]
     Arguments(#[from] ArrivalError),
-    /// Another window runs and can't be reached.
+    /// Another window is running and can't be reached.
     #[error(transparent)]
     Instance(#[from] InstanceError),
-    /// There is no screen, or nothing to draw on it with.
+    /// There is no screen, or nothing that can draw on it.
     #[error(transparent)]
     Start(#[from] StartError),
 }

@@ -1,5 +1,13 @@
-//! Puts what happened into words for a person: what happened, whether anything is lost, what to do next. No detail of
-//! the system's own wording is hidden, but it never stands alone.
+//! Puts what happened into words for the user: what happened, whether anything is lost, what to do next. The system's
+//! own words about an error are never hidden, and never stand alone.
+//!
+//! - `amounts`: sizes and durations
+//! - `ends`: how a transfer ended, and reports
+//! - `failures`: why something didn't work
+//! - `names`: what transfers and files are called
+//! - `program`: what is wrong with the program itself
+//! - `progress`: what a transfer is doing
+//! - `reach`: who can reach a relay on this computer
 
 mod amounts;
 mod ends;

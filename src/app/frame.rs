@@ -1,5 +1,5 @@
-//! The window's frames. Each first takes what has happened, which goes on while nothing is painted, then draws, then carries
-//! out what the person did. Nothing here waits.
+//! One frame of the window: it takes what has happened, which it does even while nothing is painted, then draws, then
+//! carries out what the user did. Nothing here waits.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,11 @@ use super::{
 };
 use crate::engine::Events;
 
-/// How long one frame may spend on events; what is left comes in the next.
+/// The time that one frame may spend on events; the rest is left to the next frame. Short enough that a flood of
+/// events never makes the window stutter.
 const EVENT_BUDGET: Duration = Duration::from_millis(3);
-/// While bytes move, or a connection is looked for, speed and time are shown anew at least so often.
+/// How often a frame is drawn at least while bytes move or a connection is being looked for. Speed and time left
+/// change with the clock alone, and twice a second is as fast as anyone reads them.
 const TICK: Duration = Duration::from_millis(500);
 
 impl eframe::App for Window {
@@ -43,7 +45,7 @@ impl eframe::App for Window {
             actions: &mut self.actions,
         };
         self.rects = views::page::page_ui(ui, &mut self.state, &mut view);
-        // A pass that is laid out again moves nothing.
+        // When egui discards this pass and lays it out again, nothing has scrolled yet.
         self.state.field.wants_sight &= ctx.will_discard();
         match self.state.dialog {
             Some(Dialog::Settings) => views::settings::settings_ui(&ctx, &mut self.state, &mut view),
@@ -79,7 +81,7 @@ impl eframe::App for Window {
 }
 
 impl Window {
-    /// Takes what has happened since the last frame.
+    /// Takes what the engine and the desk have done since the last frame.
     fn take_events(&mut self, ctx: &Context) {
         let start = Instant::now();
         while let Some(event) = self.events.try_next() {
@@ -98,19 +100,19 @@ impl Window {
             self.outcome(ctx, outcome);
         }
         if self.state.tick(start) {
-            // What the page says of the relay in use may be old.
+            // What the header says about the relay in use may be out of date.
             self.check_relay();
         }
     }
 
-    /// What other programs tell: later starts, and the desktop's own settings.
+    /// Takes what comes from outside: later starts of the program, and the desktop's own settings.
     fn take_outside(&mut self, ctx: &Context) {
         while let Some(arrival) = self.listener.as_ref().and_then(Listener::next) {
             self.arrived(ctx, arrival);
             ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
             ctx.send_viewport_cmd(ViewportCommand::Focus);
         }
-        // It tells twice, perhaps before one frame, and the first time without the colours.
+        // The desktop answers twice, perhaps within one frame, and the first answer doesn't know the colours yet.
         if let Some(desktop) = self.desktop.as_ref().and_then(|desktop| desktop.try_iter().last()) {
             let theme = if desktop.is_dark == Some(true) { egui::Theme::Dark } else { egui::Theme::Light };
             ctx.options_mut(|options| options.fallback_theme = theme);
@@ -119,7 +121,7 @@ impl Window {
         }
     }
 
-    /// The title tells how far things are; the machine stays awake while bytes move.
+    /// Keeps the title and the wish to stay awake in step with the transfers.
     fn keep_up_appearances(&mut self, ctx: &Context) {
         let now = Instant::now();
         let done = self.state.fraction().map(|fraction| format!("{} %", (fraction * 100.0).floor()));
@@ -145,8 +147,9 @@ impl Window {
     }
 }
 
-/// Whether the engine's thread has ended, so that no event will come any more. The only place that has to know: so far
-/// [`Events::try_next`] gives `None` then as well as where nothing has happened, and nobody can tell the two apart.
+/// Whether the engine's thread has ended, so that no further event can come. This is the only place that has to find
+/// that out. It can't yet: [`Events::try_next`] returns `None` both when the engine has ended and when nothing has
+/// happened.
 fn has_ended(_events: &Events) -> bool {
     false
 }

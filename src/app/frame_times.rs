@@ -1,7 +1,7 @@
-//! How long frames take.
+//! Measures frames, for the log.
 
-/// How long frames take, for whoever asks with `CAIMAN_LOG=caiman::app=debug`: laying the page out, and all of it with
-/// the painting, which without a graphics card is this processor's work too.
+/// Collects how long frames take and logs it with `CAIMAN_LOG=caiman::app=debug`: the layout of the page, and the
+/// whole frame. Without a graphics card the whole includes the painting, which is then this processor's work.
 #[derive(Default)]
 pub(super) struct FrameTimes {
     count: u32,
@@ -14,7 +14,7 @@ pub(super) struct FrameTimes {
 impl FrameTimes {
     const BATCH: u32 = 100;
 
-    /// Notes how many seconds the layout and the whole of one frame took.
+    /// Adds one frame: the seconds that its layout took, and the whole of it where that is known.
     pub(super) fn note(&mut self, layout: f32, whole: Option<f32>) {
         self.count += 1;
         self.layout += layout;

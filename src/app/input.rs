@@ -1,4 +1,4 @@
-//! What the person does with the window itself: drops, pastes, shortcuts, its size and its close button.
+//! Takes what the user does to the window as a whole: drops, pastes, shortcuts, resizing and the close button.
 
 use std::{path::PathBuf, time::Instant};
 
@@ -14,7 +14,7 @@ use super::{
 use crate::{engine::TaskId, settings::WindowSize};
 
 impl Window {
-    /// Drops, pastes, shortcuts and the close button.
+    /// Takes drops, pastes, shortcuts and the close button.
     pub(super) fn take_input(&mut self, ctx: &Context) {
         let paste_keys = &mut self.paste_keys;
         let (dropped, hovering, pastes, closes, has_focus) = ctx.input(|input| {
@@ -55,7 +55,8 @@ impl Window {
         self.take_shortcuts(ctx);
     }
 
-    /// Gives up on a place that nobody tells: then it is another send.
+    /// Delivers a drop that waits for the pointer to show where it landed. When the time is up and the pointer has
+    /// not shown itself, the files become a send of their own.
     fn place_late_drop(&mut self, ctx: &Context) {
         let Some((_, until)) = &self.late_drop else { return };
         let pointer = ctx.input(|input| input.pointer.latest_pos());
@@ -73,7 +74,7 @@ impl Window {
             return;
         }
         let shortcuts = [
-            // The longer one first: the toolkit takes the shorter one with Shift held as well.
+            // The longer shortcut stands first, because egui also accepts the shorter one while Shift is held.
             (KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::O), Action::PickFolder),
             (KeyboardShortcut::new(Modifiers::COMMAND, Key::O), Action::PickFiles),
             (KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma), Action::Show(Some(Dialog::Settings))),
@@ -87,7 +88,7 @@ impl Window {
         }
     }
 
-    /// The size to open with next time.
+    /// Remembers the size that the window opens with next time.
     pub(super) fn note_size(&mut self, ctx: &Context) {
         let zoom = ctx.zoom_factor();
         let (is_large, size) = ctx.input(|input| {

@@ -1,5 +1,17 @@
-//! What the window knows, and what is asked of it. Pure: no toolkit, socket, disk or clock. Events and the person's doings
-//! change it, views read it.
+//! What the window knows and what can be asked of it. Everything here is pure: it names no toolkit, socket, disk or
+//! clock. Events and the user's actions change it, and views read it.
+//!
+//! - `action`: what the user can ask for
+//! - `card`: one transfer
+//! - `code_field`: the code being typed
+//! - `meter`: speed and time left
+//! - `settings_form`: the settings being edited
+//! - `sheet`: an offer that waits for its answer
+//! - `standing`: whether a transfer waits, moves or stands still
+//! - `state`: everything together
+//! - `tone`: how good or bad a message is
+//! - `tree`: the entries of an offer
+//! - `unfinished`: what interrupted transfers left
 
 pub(super) mod action;
 pub(super) mod card;

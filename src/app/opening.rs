@@ -1,4 +1,4 @@
-//! Opening the window: what it reads, what it tells of that, and what it sets going.
+//! The start of the window: what it reads, what it reports about that, and what it sets going.
 
 use std::time::Duration;
 
@@ -22,11 +22,13 @@ use super::{
 };
 use crate::{engine::Engine, history::History, settings::Loaded};
 
-/// Progress is shown at most so often: what comes between is in the next picture.
+/// The shortest time between two frames that news of the engine or the desk causes. Everything that comes in between
+/// is in the next frame.
 const PICTURE_PAUSE: Duration = Duration::from_millis(100);
 
 impl Window {
-    /// Reads the history from `stores`, where it and the settings are kept from then on, and starts the engine.
+    /// Reads the history from `stores`, where the history and the settings are kept from then on, and starts the
+    /// engine and the desk.
     pub(super) fn open(ctx: &Context, loaded: Loaded, stores: Stores) -> std::io::Result<Self> {
         let words = Words::of(loaded.settings.language.as_deref());
         let past = History::load(&stores.history);
@@ -49,7 +51,7 @@ impl Window {
             state.tell(Tone::Warning, words.tell("history-problem", &args));
         }
         for entry in &past.interrupted {
-            // Of a text nothing is kept that could be sent again.
+            // The history keeps no text, so a text can't be sent again.
             let again = (!entry.paths.is_empty())
                 .then(|| (words.say("send-again"), Action::Send(entry.paths.clone())));
             state.tell_with(Tone::Warning, explain::interrupted(&words, entry), again);
@@ -93,8 +95,8 @@ impl Window {
         Ok(window)
     }
 
-    /// Hears of later starts, of what the person has set for the desktop, and of files that are dragged over the window
-    /// where the toolkit doesn't.
+    /// Starts listening for later starts of the program, for the desktop's settings, and for files dragged over the
+    /// window where the toolkit doesn't hear of them.
     pub(super) fn listen(&mut self, context: &eframe::CreationContext<'_>, listener: Option<Listener>) {
         let wake = || {
             let ctx = context.egui_ctx.clone();

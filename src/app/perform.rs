@@ -1,4 +1,12 @@
-//! Carries out what the person did, and what events ask of the world outside the window.
+//! Carries out what the user did, and what events ask for outside the state.
+//!
+//! - `orders`: what the engine is told to do
+//! - `outcomes`: what the desk has done
+//! - `clipboard`: copying, pasting, codes on the clipboard
+//! - `settings`: settings and the relays that they name
+//! - `history`: writing down transfers
+//! - `notify`: notifications
+//! - `unfinished`: interrupted transfers
 
 mod clipboard;
 mod history;
@@ -29,6 +37,7 @@ use super::{
 use crate::engine::{Command, TaskId};
 
 impl Window {
+    /// Carries out what the user did.
     pub(super) fn perform(&mut self, ctx: &Context, action: Action) {
         match action {
             Action::PickFiles => self.pick(Question::Files, PickPurpose::Send),
@@ -110,12 +119,14 @@ impl Window {
         }
     }
 
+    /// Carries out what an event asks for.
     pub(super) fn effect(&mut self, ctx: &Context, effect: Effect) {
         match effect {
             Effect::BuildTree(id, manifest) => self.desk.ask(Job::BuildTree(id, manifest)),
             Effect::TellAsked(id) => {
                 self.tell_elsewhere(ctx, id, "offered");
-                // What an offer is held against is in use for a moment, and may have been missed by the last look.
+                // While an offer is checked, what it may resume is in use for a moment, and the last listing may have
+                // missed it.
                 self.list_unfinished();
             }
             Effect::TellEnded(id) => {
@@ -139,7 +150,7 @@ impl Window {
         }
     }
 
-    /// The engine has stopped: what was under way is cut off, and the person has to start the program again.
+    /// Cuts off everything under way after the engine has stopped, and asks the user to start the program again.
     pub(super) fn engine_ended(&mut self, ctx: &Context) {
         for effect in self.state.engine_ended(Instant::now()) {
             self.effect(ctx, effect);
@@ -149,7 +160,7 @@ impl Window {
         self.notify(ctx, NAME.to_owned(), text);
     }
 
-    /// Puts the keyboard into the code field, and the field into sight.
+    /// Puts the keyboard into the code field and brings the field into sight.
     pub(super) fn focus_code(&mut self, ctx: &Context) {
         self.state.field.wants_sight = true;
         ctx.memory_mut(|memory| memory.request_focus(receive::field_id()));
@@ -161,11 +172,11 @@ impl Window {
         }
     }
 
-    /// Takes those of the cards that have ended from the page.
+    /// Removes those of the selected cards that have ended.
     fn dismiss(&mut self, which: impl Fn(&Card) -> bool) {
         let dismissed = self.state.cards.extract_if(.., |card| card.end.is_some() && which(card));
         let mut dismissed: Vec<Card> = dismissed.collect();
-        // Its receivers go with a send.
+        // A send takes its receivers' rows with it.
         let gone: Vec<TaskId> = dismissed.iter().map(|card| card.id).collect();
         let is_of_them = |card: &mut Card| card.branch_of().is_some_and(|of| gone.contains(&of));
         dismissed.extend(self.state.cards.extract_if(.., is_of_them));
@@ -174,7 +185,7 @@ impl Window {
 
     fn show(&mut self, ctx: &Context, dialog: Option<Dialog>) {
         if self.state.dialog == Some(Dialog::Settings) {
-            // What was typed last.
+            // The last field may still be being edited.
             self.take_settings(ctx);
         }
         if dialog == Some(Dialog::Settings) {

@@ -1,5 +1,5 @@
-//! The window without a display: events that nobody sent, against its state and its views; then whole transfers between
-//! two windows. [`Screen`] stands for the display, the person in front of it, and the toolkit around the window.
+//! The window without a display: made-up events against its state and its views, then whole transfers between two
+//! windows. [`Screen`] stands for the display, the user in front of it, and the toolkit around the window.
 
 mod breaking;
 mod dialogs;

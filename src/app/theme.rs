@@ -1,5 +1,5 @@
-//! Every colour, size and font of the window. Views name roles from here; nothing else holds a number that a designer
-//! would want to change.
+//! Every colour, size and font of the window. Views name roles from here, and no other file holds a number that a
+//! designer would want to change.
 
 use std::sync::Arc;
 
@@ -22,27 +22,28 @@ pub(super) struct Palette {
     pub(super) hover: Color32,
     /// Hairlines.
     pub(super) line: Color32,
-    /// Edges of controls; 3:1 against the card, so that a control can be made out (WCAG 1.4.11).
+    /// Edges of controls. Their contrast against the card is at least 3:1, so that a control can be made out (WCAG
+    /// 1.4.11).
     pub(super) edge: Color32,
     /// Text.
     pub(super) text: Color32,
-    /// Text of less weight.
+    /// Secondary text.
     pub(super) muted: Color32,
-    /// What can be acted on; fills and text.
+    /// What can be acted on: fills and text.
     pub(super) accent: Color32,
     /// Text on `accent`.
     pub(super) on_accent: Color32,
     /// A tint behind accent text.
     pub(super) accent_soft: Color32,
-    /// Went well.
+    /// Something went well.
     pub(super) ok: Color32,
     /// A tint behind `ok` text.
     pub(super) ok_soft: Color32,
-    /// Needs attention.
+    /// Something needs attention.
     pub(super) warn: Color32,
     /// A tint behind `warn` text.
     pub(super) warn_soft: Color32,
-    /// Went wrong.
+    /// Something went wrong.
     pub(super) bad: Color32,
     /// A tint behind `bad` text.
     pub(super) bad_soft: Color32,
@@ -88,7 +89,7 @@ const DARK: Palette = Palette {
     bad_soft: Color32::from_rgb(62, 30, 36),
 };
 
-/// The colours that `ui` is drawn in.
+/// The colours that `ui` is drawn in, by its appearance.
 pub(super) fn palette(ui: &Ui) -> &'static Palette {
     if ui.visuals().dark_mode { &DARK } else { &LIGHT }
 }
@@ -109,18 +110,18 @@ pub(super) mod space {
     pub(in crate::app) const PAGE: f32 = 24.0;
 }
 
-/// How high a control is.
+/// Height of a control, in points.
 pub(super) const CONTROL_HEIGHT: f32 = 36.0;
-/// Corners of controls.
+/// Radius of a control's corners, in points.
 pub(super) const CONTROL_RADIUS: u8 = 9;
-/// Corners of cards.
+/// Radius of a card's corners, in points.
 pub(super) const CARD_RADIUS: u8 = 14;
-/// Progress bars.
+/// Height of a progress bar, in points.
 pub(super) const BAR_HEIGHT: f32 = 6.0;
-/// The longest that anything moves by itself, in seconds.
+/// How long an animation takes at most, in seconds: long enough to follow, too short to wait for.
 const MOTION_SECS: f32 = 0.12;
 
-/// Weights of the text font.
+/// The weights of the text font.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
     Regular,
@@ -154,7 +155,7 @@ pub(super) fn icons(size: f32) -> FontId {
 
 /// The type scale, in points.
 pub(super) mod size {
-    /// Labels below labels.
+    /// Text below other text.
     pub(in crate::app) const SMALL: f32 = 12.5;
     /// Text.
     pub(in crate::app) const BODY: f32 = 14.0;
@@ -162,7 +163,7 @@ pub(super) mod size {
     pub(in crate::app) const TITLE: f32 = 15.5;
     /// A section's name.
     pub(in crate::app) const HEADING: f32 = 18.0;
-    /// What the page is about.
+    /// The largest text of the page: what the drop zone is for.
     pub(in crate::app) const DISPLAY: f32 = 21.0;
     /// A code in a field.
     pub(in crate::app) const FIELD: f32 = 17.0;
@@ -172,7 +173,7 @@ pub(super) mod size {
     pub(in crate::app) const ICON: f32 = 17.0;
 }
 
-/// Sets fonts and both styles; once, at the start.
+/// Sets the fonts and the styles of both appearances; called once, at the start.
 pub(super) fn install(ctx: &egui::Context) {
     ctx.set_fonts(fonts());
     for theme in [Theme::Light, Theme::Dark] {
@@ -180,7 +181,7 @@ pub(super) fn install(ctx: &egui::Context) {
     }
 }
 
-/// The program's icon, as a picture to draw.
+/// The program's icon as a texture.
 pub(super) fn icon(ctx: &egui::Context) -> TextureHandle {
     const PNG: &[u8] = include_bytes!("../../assets/icon/caiman-128.png");
     let data = eframe::icon_data::from_png_bytes(PNG).unwrap_or_default();
@@ -189,7 +190,7 @@ pub(super) fn icon(ctx: &egui::Context) -> TextureHandle {
     ctx.load_texture("icon", image, TextureOptions::LINEAR.with_mipmap_mode(Some(TextureFilter::Linear)))
 }
 
-/// Turns motion off, or on again.
+/// Turns animations on or off.
 pub(super) fn set_motion(ctx: &egui::Context, moves: bool) {
     ctx.all_styles_mut(|style| {
         style.animation_time = if moves { MOTION_SECS } else { 0.0 };
@@ -215,7 +216,7 @@ fn fonts() -> FontDefinitions {
     add("inter-medium", INTER, weighing(500.0));
     add("inter-semibold", INTER, weighing(600.0));
     add("mono", MONO, FontTweak::default());
-    // The icons' em box stands a little above the text's.
+    // The em box of the icon font stands a little higher than that of the text font.
     let icons = FontTweak { y_offset_factor: 0.11, ..FontTweak::default() };
     add("lucide", lucide_icons::LUCIDE_FONT_BYTES, icons);
     let mut family = |family: FontFamily, names: &[&str]| {
@@ -247,7 +248,7 @@ fn style(theme: Theme) -> Style {
     visuals.widgets.hovered = state(colours.hover, colours.edge, colours.text);
     visuals.widgets.active = state(colours.accent_soft, colours.accent, colours.text);
     visuals.widgets.open = state(colours.hover, colours.edge, colours.text);
-    // Rails of sliders, and boxes to tick.
+    // Slider rails and tick boxes are filled with these.
     visuals.widgets.inactive.bg_fill = colours.line;
     visuals.widgets.hovered.bg_fill = colours.line;
     visuals.slider_trailing_fill = true;
@@ -298,7 +299,7 @@ fn shadow(theme: Theme, blur: u8, alpha: u8) -> Shadow {
     Shadow { offset: [0, 4], blur, spread: 0, color: Color32::from_black_alpha(alpha) }
 }
 
-/// A card's shadow.
+/// The shadow of a card; none in the dark appearance, where it could not be seen.
 pub(super) fn card_shadow(ui: &Ui) -> Shadow {
     if ui.visuals().dark_mode {
         Shadow::NONE
@@ -311,7 +312,7 @@ pub(super) fn card_shadow(ui: &Ui) -> Shadow {
 mod tests {
     use super::*;
 
-    /// Relative luminance, WCAG 2.2.
+    /// The relative luminance of a colour, as WCAG 2.2 defines it.
     fn luminance(colour: Color32) -> f32 {
         let [r, g, b, _] = colour.to_array().map(|channel| {
             let value = f32::from(channel) / 255.0;

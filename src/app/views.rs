@@ -1,5 +1,5 @@
-//! What is drawn. A view reads the state and returns what the person did as [`Action`]s; only the text of a field is
-//! changed in place. Nothing here waits, and nothing here touches a disk or a socket.
+//! What is drawn. A view reads the state and returns what the user did as [`Action`]s; the only thing it changes in
+//! place is a field's own text. Nothing here waits, and nothing here touches a disk or a socket.
 
 mod branches;
 mod card_parts;
@@ -24,11 +24,11 @@ use eframe::egui::{Rect, TextureId};
 use super::{model::action::Action, words::Words};
 use crate::engine::TaskId;
 
-/// Where the cards are on the screen on which something can be dropped: those of sends that wait, or whose receiver can be
-/// offered more.
+/// Where on the screen the cards are that take a drop: sends that still wait, and sends whose receiver can be offered
+/// more.
 pub(super) type CardRects = Vec<(TaskId, Rect)>;
 
-/// What every view needs.
+/// What every view is given.
 pub(super) struct View<'a> {
     pub(super) words: &'a Words,
     pub(super) now: Instant,
@@ -38,12 +38,12 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// The person did this.
+    /// Records what the user did.
     pub(super) fn act(&mut self, action: Action) {
         self.actions.push(action);
     }
 
-    /// Words without arguments.
+    /// The text of a message without arguments.
     pub(super) fn say(&self, key: &str) -> String {
         self.words.say(key)
     }

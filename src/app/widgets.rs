@@ -1,5 +1,13 @@
-//! The small things that views are made of: buttons, cards, bars, the speed graph, the QR code. Each control has an
-//! accessible name and shows the keyboard's focus.
+//! The small things that views are made of. Each control has an accessible name and shows when it has the keyboard.
+//!
+//! - `boxes`: what stands around other things
+//! - `button`: what can be clicked
+//! - `charts`: progress bars and the speed graph
+//! - `form`: what is filled in or chosen from
+//! - `icons`: icons
+//! - `qr`: QR codes
+//! - `rows`: rows with something at their right end
+//! - `text`: text, by its weight
 
 mod boxes;
 mod button;

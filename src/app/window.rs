@@ -1,5 +1,5 @@
-//! What the window holds. Its parts of the work stand elsewhere: `opening` makes it, `frame` runs it, `input` takes what the
-//! person does with it, `perform` carries out what that and the engine's events ask for.
+//! Everything that the window keeps. `opening` makes it, `frame` runs it, `input` takes what the user does to it, and
+//! `perform` carries out what input and events ask for.
 
 use std::{path::PathBuf, sync::mpsc::Receiver, time::Instant};
 
@@ -19,11 +19,11 @@ use crate::{
     settings::{Settings, WindowSize},
 };
 
-/// Everything that the window holds between two frames.
+/// The application, as it is between two frames.
 #[allow(clippy::struct_excessive_bools)]
 pub(super) struct Window {
     pub(super) state: State,
-    /// The settings that hold; the state's may be a change ahead of them.
+    /// The settings in force. Those of `state` may be one change ahead.
     pub(super) in_force: Settings,
     pub(super) words: Words,
     /// The program's icon.
@@ -31,29 +31,30 @@ pub(super) struct Window {
     pub(super) engine: Engine,
     pub(super) events: Events,
     pub(super) desk: Desk,
-    /// Where receives are written down, in case they are interrupted.
+    /// Where the engine registers receives, so that they can be resumed after an interruption.
     pub(super) unfinished: Registry,
-    /// Where the cards were drawn last on which something can be dropped.
+    /// Where on the screen the last frame drew the cards that take a drop.
     pub(super) rects: CardRects,
     pub(super) actions: Vec<Action>,
-    /// What the window's title says now.
+    /// The window's title as it was last set.
     pub(super) title: String,
     pub(super) had_focus: bool,
     pub(super) paste_keys: PasteKeys,
-    /// Files that were dropped where the system doesn't tell, and until when the pointer may still show the place.
+    /// Files that were dropped on a system that doesn't say where, and the time until which the pointer may still
+    /// show it.
     pub(super) late_drop: Option<(Vec<PathBuf>, Instant)>,
     pub(super) is_awake: bool,
     pub(super) may_close: bool,
-    /// The last text of the clipboard that was offered, so that it is offered once.
+    /// The last text of the clipboard that was offered or copied, so that the window doesn't offer it again.
     pub(super) last_offered: Option<String>,
-    /// What had the keyboard before a question about an interrupted transfer was asked.
+    /// The control that had the keyboard before the question about an interrupted transfer opened.
     pub(super) keyboard_before: Option<Id>,
     pub(super) frames: FrameTimes,
-    /// Hears of later starts of the program.
+    /// Listens for later starts of the program; `None` where there is no place to meet.
     pub(super) listener: Option<Listener>,
     #[cfg(target_os = "linux")]
     pub(super) drops: Option<wayland::FileDrops>,
-    /// What the desktop says of itself, once it has.
+    /// Where the answers of the desktop arrive.
     pub(super) desktop: Option<Receiver<Desktop>>,
     pub(super) wants_less_motion: bool,
     pub(super) size: Option<WindowSize>,

@@ -1,5 +1,6 @@
-//! What the window says, in the person's language. All of it stands in `assets/words/*.ftl` (Project Fluent); the
-//! source names messages by their keys. English is complete by test, and what another language lacks is said in English.
+//! The window's texts, in the user's language. They stand in `assets/words/*.ftl` (Project Fluent), and the source
+//! names them by their keys. A test proves that English has every key; what another language lacks appears in
+//! English.
 
 use std::{
     borrow::Cow,
@@ -15,10 +16,10 @@ use crate::transfer::show::Shown;
 const ENGLISH: &str = include_str!("../../assets/words/en.ftl");
 const GERMAN: &str = include_str!("../../assets/words/de.ftl");
 
-/// The languages that there are: their tags, their own names, their messages.
+/// The available languages: tag, own name, messages.
 const LANGUAGES: [(&str, &str, &str); 2] = [("en", "English", ENGLISH), ("de", "Deutsch", GERMAN)];
 
-/// The words of one language.
+/// The texts of one language.
 pub(super) struct Words {
     tag: &'static str,
     bundle: FluentBundle<FluentResource>,
@@ -26,7 +27,8 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// The language of this tag (`de`, `de-AT`); the system's without one; English if there is none of them.
+    /// The texts in the language of `tag` (`de`, `de-AT`), or in the system's language if there is no tag; in English
+    /// if that language isn't available.
     pub(super) fn of(tag: Option<&str>) -> Self {
         let wished = match tag {
             Some(tag) => vec![tag.to_owned()],
@@ -40,17 +42,17 @@ impl Words {
         Self { tag, bundle: bundle(tag, messages), english: bundle("en", ENGLISH) }
     }
 
-    /// Tags and own names of all languages.
+    /// The tag and own name of every language.
     pub(super) fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
         LANGUAGES.iter().map(|(tag, name, _)| (*tag, *name))
     }
 
-    /// A message without numbers or names in it.
+    /// The text of a message that takes no arguments.
     pub(super) fn say(&self, key: &str) -> String {
         self.format(key, None)
     }
 
-    /// A message with numbers or names in it.
+    /// The text of a message with these arguments.
     pub(super) fn tell<'a>(&self, key: &str, args: &[(&'a str, FluentValue<'a>)]) -> String {
         let args = args.iter().map(|(name, value)| (*name, value.clone())).collect();
         self.format(key, Some(&args))
@@ -64,7 +66,8 @@ impl Words {
         pattern(&self.bundle).or_else(|| pattern(&self.english)).unwrap_or_else(|| key.to_owned())
     }
 
-    /// A number of bytes, in units of 1,024 with a decimal where it helps.
+    /// A number of bytes in units of 1,024, as this language writes it: `1.5 GiB`, and from 100 units on without a
+    /// decimal. What only terminals and logs show is formatted by `transfer::show::bytes`, in English.
     pub(super) fn bytes(&self, count: u64) -> String {
         const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
         if count < 1024 {
@@ -80,12 +83,12 @@ impl Words {
         format!("{} {}", self.decimal(&number), UNITS[unit])
     }
 
-    /// `number`, which has a point, as this language writes it.
+    /// `number` with the decimal mark of this language in place of its point.
     fn decimal<'a>(&self, number: &'a str) -> Cow<'a, str> {
         if self.tag == "de" { number.replace('.', ",").into() } else { number.into() }
     }
 
-    /// A count with its thousands set apart.
+    /// A count with its thousands separated: `1,234,567`.
     pub(super) fn number(&self, count: u64) -> String {
         let digits = count.to_string();
         let separator = if self.tag == "de" { '.' } else { ',' };
@@ -100,13 +103,13 @@ impl Words {
     }
 }
 
-/// A path as people say it, from their home folder where it is in there, with nothing in it that could forge what stands
-/// around it.
+/// A path as the user knows it, from `~` where it is in their home folder, and escaped so that it can't forge the
+/// text around it.
 pub(super) fn shown_path(path: &Path) -> String {
     Shown(&home_relative(path)).to_string()
 }
 
-/// A path as people say it.
+/// A path from `~` where it is in the home folder.
 fn home_relative(path: &Path) -> String {
     static HOME: LazyLock<Option<PathBuf>> =
         LazyLock::new(|| directories::UserDirs::new().map(|dirs| dirs.home_dir().to_owned()));
@@ -119,9 +122,9 @@ fn home_relative(path: &Path) -> String {
 fn bundle(tag: &str, messages: &str) -> FluentBundle<FluentResource> {
     let language: LanguageIdentifier = tag.parse().expect("the tags above are well formed");
     let mut bundle = FluentBundle::new(vec![language]);
-    // Marks around inserted values steer the writing direction; the font would show them as boxes.
+    // Fluent would put direction marks around inserted values, which the font shows as boxes.
     bundle.set_use_isolating(false);
-    // A message that can't be read is missing then, which a test finds.
+    // A message that can't be parsed is left out, and a test notices that.
     let resource = FluentResource::try_new(messages.to_owned()).unwrap_or_else(|(readable, _)| readable);
     bundle.add_resource_overriding(resource);
     bundle
@@ -161,14 +164,14 @@ mod tests {
         }
     }
 
-    /// Every text in the source that has the form of a key, in quotes, must be one; every key must be used.
+    /// Every quoted text in the source that is used as a key must be one, and every key must be used.
     #[test]
     fn every_key_is_used_and_every_used_key_is_there() {
         fn collect(folder: &Path, texts: &mut String) {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.file_stem().is_some_and(|stem| stem == "tests") {
-                    // What only tests say nobody reads.
+                    // Texts that only tests ask for are never shown.
                 } else if path.is_dir() {
                     collect(&path, texts);
                 } else {

@@ -1,5 +1,5 @@
-//! What comes along with a start of the program, files to send or an invite to take, read from the arguments. `instance`
-//! carries it to a window that runs already. Looks whether files are there; opens none.
+//! What a start of the program brings: files to send or an invite to take, read from the arguments. `instance` hands
+//! it to a window that is already running. Files are looked for here and never opened.
 
 use std::{
     ffi::OsString,
@@ -16,7 +16,7 @@ use crate::{
     transfer::show::Shown,
 };
 
-/// Files, an invite, both, or nothing: then the person only wants the window.
+/// Files, an invite, or both; empty if the user only wants the window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "ArrivalMessage", into = "ArrivalMessage")]
 pub(in crate::app) struct Arrival {
@@ -27,7 +27,7 @@ pub(in crate::app) struct Arrival {
 /// Why the arguments make no sense.
 #[derive(Debug, thiserror::Error)]
 pub enum ArrivalError {
-    /// Neither a file nor a code. The source says what is wrong with it as a code.
+    /// An argument is no file and no code. The source says what is wrong with it as a code.
     #[error("“{}” is no file and no code", Shown(argument))]
     Neither {
         /// The argument.
@@ -35,22 +35,23 @@ pub enum ArrivalError {
         /// What is wrong with it as a code.
         source: CodeError,
     },
-    /// The address or the name of a file that isn't there.
+    /// An argument is the address or the name of a file that doesn't exist.
     #[error("“{}” is not there; nothing can be sent from it", Shown(argument))]
     Missing {
         /// The argument.
         argument: String,
     },
-    /// An invite link that can't be read, or a code with a slip in it.
+    /// An argument is an invite link that can't be read, or a code with a slip in it.
     #[error(transparent)]
     BadCode(#[from] CodeError),
-    /// A code and a link, or two of either.
+    /// The arguments hold more than one code or link.
     #[error("there are several codes; give only the one you want")]
     SeveralCodes,
 }
 
 impl Arrival {
-    /// Reads the program's arguments. Relative paths start at `folder`, which is absolute; links stay links.
+    /// Reads the program's arguments. Relative paths start at `folder`, which has to be absolute. Symbolic links are
+    /// not followed.
     pub(in crate::app) fn from_args(
         folder: &Path,
         args: impl IntoIterator<Item = OsString>,
@@ -93,7 +94,7 @@ impl Argument {
             let path = uri::path_of(argument.as_encoded_bytes()).filter(|path| is_there(path));
             return path.map(Self::Path).ok_or_else(missing);
         }
-        // Four parts of a missing file's name could be taken for somebody's own code.
+        // The name of a missing file may have four parts, and so could be taken for a sender's own code.
         if text.contains(['/', '\\', '.']) {
             return Err(missing());
         }
@@ -105,7 +106,7 @@ impl Argument {
     }
 }
 
-/// A link that leads nowhere is there.
+/// Whether there is a file, folder or link at this path. A link counts even if it leads nowhere.
 fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
@@ -114,7 +115,7 @@ fn has_scheme(text: &str, scheme: &str) -> bool {
     text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
-/// How an arrival is handed over. Paths go as the system writes them, which need not be UTF-8.
+/// An arrival as it is handed to another start. Paths are sent as the system writes them, which need not be UTF-8.
 #[derive(Serialize, Deserialize)]
 struct ArrivalMessage {
     paths: Vec<OsString>,
@@ -130,7 +131,7 @@ impl From<Arrival> for ArrivalMessage {
     }
 }
 
-/// What makes a handed-over arrival unusable.
+/// Why a handed-over arrival is refused.
 #[derive(Debug, thiserror::Error)]
 enum ArrivalMessageError {
     #[error("a path is not absolute")]

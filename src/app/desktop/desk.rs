@@ -1,5 +1,6 @@
-//! Everything slow that the window needs done: files written, the clipboard read, an offer sorted, a folder opened. One
-//! thread takes it in order, so that no frame waits. Dropping [`Desk`] finishes what was asked and joins the thread.
+//! Everything slow that the window needs done: writing files, reading the clipboard, sorting an offer into a tree,
+//! opening a folder. One thread does it in order, so that no frame waits. Dropping [`Desk`] waits until everything
+//! that was asked for is done.
 
 use std::{
     any::Any,
@@ -32,75 +33,76 @@ pub(in crate::app) struct Stores {
 }
 
 impl Stores {
-    /// Those of the person who runs the program.
+    /// The stores of the user who runs the program.
     pub(in crate::app) fn of_user() -> Self {
         let unfinished = Registry::at(Store::unfinished_folder());
         Self { settings: Store::of_settings(), history: Store::of_history(), unfinished }
     }
 }
 
-/// Jobs that may wait. A person can't ask faster than they are done; past this, they are dropped.
+/// How many jobs may wait. Users can't ask for things faster than they are done; more wait only if the disk hangs,
+/// and then they are dropped.
 const JOBS: usize = 64;
 
-/// Why the clipboard is read.
+/// What the clipboard is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum ClipboardUse {
-    /// The person wants to send what is there.
+    /// The user wants to send what is on it.
     Paste,
-    /// A code may be there that the person is about to type.
+    /// It may hold a code that the user is about to type.
     Look,
 }
 
-/// What was picked is for this.
+/// What a file or folder is picked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum PickPurpose {
-    /// Send it.
+    /// To send it.
     Send,
-    /// Add it to a waiting send.
+    /// To add it to this waiting send.
     Add(TaskId),
-    /// Save an offer there.
+    /// To save this offer in it.
     SaveOffer(TaskId),
-    /// Save everything there from now on.
+    /// To save everything in it from now on.
     SaveAlways,
 }
 
-/// Something slow.
+/// Something that takes a while.
 pub(in crate::app) enum Job {
     SaveSettings(Box<Settings>),
     SaveHistory(History),
     Clipboard(ClipboardUse),
     BuildTree(TaskId, Arc<Manifest>),
-    /// Read what interrupted transfers left, and look whether what is said to be kept in these folders is there.
+    /// List what interrupted transfers left, and check which of the folders `kept` still exist.
     ListUnfinished {
         kept: Vec<PathBuf>,
     },
-    /// Remove what an interrupted transfer left.
+    /// Delete what an interrupted transfer left.
     Discard {
         id: String,
         name: String,
     },
     Open(PathBuf),
     Reveal(PathBuf),
-    /// Keep the machine awake; the desktop shows why.
+    /// Keep the computer awake; the desktop shows this reason.
     StayAwake(String),
-    /// It may sleep again.
+    /// Let the computer sleep again.
     MaySleep,
-    /// Tell the person, who is looking elsewhere.
+    /// Show a notification.
     Notify {
         title: String,
         body: String,
     },
-    /// Nobody needs this any more, and letting go of it takes a while.
+    /// Drop this, which takes a while.
     Drop(Box<dyn Any + Send>),
-    /// Files were dropped; where the pointer is on the screen says on what.
+    /// Find out where on the screen the pointer is, after these files were dropped.
     Dropped(Vec<PathBuf>),
-    /// Panics with this message.
+    /// Panic with this message.
     #[cfg(test)]
     Break(String),
 }
 
 impl Job {
-    /// What there is to mend if this breaks off.
+    /// What the window has to mend if this job breaks off.
     fn broken(&self) -> BrokenJob {
         match self {
             Self::BuildTree(id, _) => BrokenJob::Tree(*id),
@@ -110,18 +112,18 @@ impl Job {
     }
 }
 
-/// What a job that broke off with a panic was about, as far as the window has something to mend.
+/// What the window has to mend after a job that broke off with a panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum BrokenJob {
     /// The tree of this transfer's offer is not built.
     Tree(TaskId),
-    /// What an interrupted transfer left may still be there, in part.
+    /// What an interrupted transfer left may still be there, at least in part.
     Discard,
-    /// There is nothing to mend.
+    /// Nothing.
     Other,
 }
 
-/// What came of it.
+/// What came of a job.
 pub(in crate::app) enum DeskOutcome {
     NotSaved(SaveError),
     Clipboard {
@@ -130,23 +132,23 @@ pub(in crate::app) enum DeskOutcome {
         text: Option<String>,
     },
     Tree(TaskId, Tree),
-    /// What interrupted transfers left, and what of the kept is gone.
+    /// The interrupted transfers, and the folders of those asked about that no longer exist.
     Unfinished {
         list: Vec<Unfinished>,
         gone: Vec<PathBuf>,
     },
-    /// What an interrupted transfer left was removed; `false` if nothing of it is there that no transfer uses.
+    /// What an interrupted transfer left was deleted; `false` if it is gone already or in use by a transfer.
     Discarded {
         name: String,
         discarded: std::io::Result<bool>,
     },
-    /// A file or folder couldn't be opened.
+    /// A file or folder could not be opened.
     NotOpened {
         path: PathBuf,
         is_there: bool,
     },
     Picked(PickPurpose, Picked),
-    /// A job broke off with a panic, and nothing else came of it. The desk goes on with the next one.
+    /// A job broke off with a panic, and nothing else came of it. The desk goes on with the next job.
     Broke {
         job: BrokenJob,
         report: PanicReport,
@@ -154,14 +156,15 @@ pub(in crate::app) enum DeskOutcome {
     /// A notification was clicked.
     #[cfg(all(unix, not(target_os = "macos")))]
     Called,
-    /// Files were dropped, with the pointer at this place of the screen, in pixels, where the system tells it.
+    /// Files were dropped while the pointer was at this place of the screen, in pixels, if the system says where it
+    /// is.
     Dropped {
         paths: Vec<PathBuf>,
         at: Option<(f32, f32)>,
     },
 }
 
-/// The thread's handle.
+/// The desk's thread, seen from the window. Dropping it waits for the jobs that were asked for.
 pub(in crate::app) struct Desk {
     jobs: Option<SyncSender<Job>>,
     outcomes: Receiver<DeskOutcome>,
@@ -177,14 +180,14 @@ struct Outbox {
 
 impl Outbox {
     fn send(&self, outcome: DeskOutcome) {
-        // The window may have closed meanwhile.
+        // The window may already be closed.
         let _ = self.outcomes.send(outcome);
         (self.wake)();
     }
 }
 
 impl Desk {
-    /// Starts the thread, which keeps files in `stores`; `wake` is called after each outcome.
+    /// Starts the thread, which keeps the window's files in `stores`. `wake` is called after each outcome.
     pub(in crate::app) fn start(
         stores: Stores,
         wake: impl Fn() + Send + Sync + 'static,
@@ -197,15 +200,15 @@ impl Desk {
         Ok(Self { jobs: Some(jobs), outcomes, outbox, thread: Some(thread) })
     }
 
-    /// Hands in a job; never waits.
+    /// Asks for a job. Never waits.
     pub(in crate::app) fn ask(&self, job: Job) {
         if let Some(jobs) = &self.jobs {
-            // Full only if the disk hangs; what is lost then is asked for again by hand.
+            // The queue is full only if the disk hangs. The user then asks again for what was dropped.
             let _ = jobs.try_send(job);
         }
     }
 
-    /// Asks the person for files or a folder.
+    /// Shows a dialog that asks the user for files or a folder.
     pub(in crate::app) fn pick(
         &self,
         question: Question,
@@ -235,7 +238,7 @@ impl Drop for Desk {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // A panic over there was reported by its own thread already.
+            // The thread catches the panics of its jobs, so there is nothing to report here.
             let _ = thread.join();
         }
     }
@@ -251,7 +254,8 @@ impl Worker {
     fn run(mut self, inbox: &Receiver<Job>) {
         while let Ok(job) = inbox.recv() {
             let broken = job.broken();
-            // The stores only name files, and the wish to stay awake is replaced as a whole: both can be used after a panic.
+            // After a panic both the stores, which only name files, and the wish to stay awake, which is replaced as
+            // a whole, are still good.
             if let Err(report) = caught(|| self.work(job)) {
                 self.outbox.send(DeskOutcome::Broke { job: broken, report });
             }
@@ -286,8 +290,8 @@ impl Worker {
                     let mut builder = keepawake::Builder::default();
                     builder.idle(true).sleep(sleep).reason(&why).app_name("Caiman").create()
                 };
-                // Not everybody may put off a sleep that somebody asks for. Where the system knows no such wish at all, it
-                // sleeps when it likes.
+                // Some systems don't let every user put off a sleep that was asked for; then only idle sleep is put
+                // off. A system that knows neither wish sleeps when it likes.
                 self.awake = wish(true).or_else(|_| wish(false)).ok();
             }
             Job::MaySleep => self.awake = None,
@@ -322,7 +326,7 @@ impl Worker {
         #[cfg(all(unix, not(target_os = "macos")))]
         {
             notification.action("default", "Caiman");
-            // Without a notification service there is nobody to tell.
+            // There may be no notification service.
             if let Ok(shown) = notification.show() {
                 let outbox = self.outbox.clone();
                 let wait = move || {
@@ -332,7 +336,7 @@ impl Worker {
                         }
                     });
                 };
-                // It ends with the notification; nobody waits for it.
+                // The thread ends with the notification, and nothing waits for it.
                 let _ = thread::Builder::new().name("notification".to_owned()).spawn(wait);
             }
         }
@@ -355,14 +359,14 @@ fn read_clipboard() -> (Vec<PathBuf>, Option<String>) {
     (files, text)
 }
 
-/// Tests say what is on the clipboard; what whoever runs them has there is none of their business.
+/// Tests make up what is on the clipboard. The real one belongs to the person who runs them.
 #[cfg(test)]
 fn read_clipboard() -> (Vec<PathBuf>, Option<String>) {
     (Vec::new(), None)
 }
 
-/// Where the pointer is on the screen, in pixels. X11 says nothing of it while files are held over a window, so it is
-/// asked when they have been dropped.
+/// Where the pointer is on the screen, in pixels. X11 doesn't tell while files are dragged over a window, so it is
+/// asked once they have been dropped.
 #[cfg(target_os = "linux")]
 fn pointer_on_screen() -> Option<(f32, f32)> {
     use x11rb::{connection::Connection, protocol::xproto::ConnectionExt};

@@ -1,5 +1,5 @@
-//! Asks the system for files and folders. Each question stands on a thread of its own for as long as the person takes; it
-//! can't be withdrawn, so nobody waits for it when the window closes.
+//! Asks the user for files and folders, through the system's own dialogs. Each question has a thread of its own until
+//! it is answered. It can't be withdrawn, so the window doesn't wait for it when it closes.
 
 use std::{io, path::PathBuf, thread};
 
@@ -7,25 +7,25 @@ use rfd::FileDialog;
 
 use super::panics::{PanicReport, caught};
 
-/// What is asked for.
+/// What the user is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Question {
     /// Any number of files.
     Files,
-    /// One folder to send, or to save in.
+    /// One folder, to send or to save in.
     Folder,
 }
 
-/// What came of it.
+/// What came of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::app) enum Picked {
-    /// These; empty if the person cancelled.
+    /// The chosen paths; none if the user cancelled.
     Paths(Vec<PathBuf>),
-    /// No dialog can be shown on this system.
+    /// This system can't show a dialog.
     NoDialog,
 }
 
-/// Asks, and calls back from another thread, also where the dialog panics.
+/// Shows the dialog, and calls `then` on another thread once it is answered, or once it has panicked.
 pub(in crate::app) fn ask(
     question: Question,
     title: String,
@@ -33,7 +33,7 @@ pub(in crate::app) fn ask(
     then: impl FnOnce(Result<Picked, PanicReport>) + Send + 'static,
 ) -> io::Result<()> {
     let pick = move || {
-        // The windows of tests are on no screen; a dialog would be on that of whoever runs them.
+        // Windows under test are on no screen, and a dialog would appear on that of the person who runs the tests.
         if cfg!(test) || !can_ask() {
             return Picked::NoDialog;
         }
@@ -57,8 +57,8 @@ fn on_a_thread(
     thread::Builder::new().name("file dialog".to_owned()).spawn(move || then(caught(pick))).map(drop)
 }
 
-/// Whether anything would answer. On Linux that is a portal on the session bus, or `zenity`; without both the library
-/// answers as if the person had cancelled, and nobody would know why nothing happens.
+/// Whether a dialog can be shown. On Linux that takes a portal on the session bus, or `zenity`. Without both, the
+/// library answers as if the user had cancelled, and nothing would say why no dialog appears.
 #[cfg(target_os = "linux")]
 fn can_ask() -> bool {
     has_zenity() || has_portal()

@@ -1,14 +1,16 @@
-//! One window for each person: a second start hands what came with it to the window that runs already.
+//! One window for each user: a second start hands what it brings to the window that is already running.
 //!
-//! A locked file is the claim: the system releases it whatever becomes of the program, so a crash leaves nothing behind
-//! that a start would have to guess about. The socket beside it only carries messages, and who holds the lock may
-//! replace it. Both live where only this person can reach them. Still, whatever comes over the socket is checked like
-//! anything foreign, and every wait on it is short.
+//! A locked file is the claim. The system releases it whatever happens to the program, so a crash leaves nothing
+//! behind that a later start would have to interpret. The socket beside it only carries messages, and the holder of
+//! the lock may replace it. Both live where only this user can reach them; even so, everything that comes over the
+//! socket is checked like foreign input, and every wait on it is short.
 //!
-//! A message is four bytes of length (little-endian), a version byte and an [`Arrival`]; the answer is one byte. It comes
-//! once the window has taken the arrival, so a window that hangs is noticed, and what it didn't take is withdrawn.
+//! A message is its length in four bytes (little-endian), a version byte and an [`Arrival`]; the answer is one byte.
+//! It is sent once the window has taken the arrival. So a start notices a window that hangs, and what that window
+//! didn't take is withdrawn.
 //!
-//! `CAIMAN_INSTANCE` names another place, so that several windows can run at once, as tests do.
+//! `CAIMAN_INSTANCE` gives the lock and the socket another name, so that several windows can run at once, as they do
+//! in tests.
 
 mod location;
 mod wire;
@@ -30,46 +32,49 @@ use interprocess::local_socket::{self, traits::Listener as _};
 use super::arrival::Arrival;
 use location::InstanceLocation;
 
-/// How long a second start tries to reach the window, and how long the window has to take what it brings.
+/// How long a second start tries to hand over what it brings. A user waits this long for a sign of life, and a window
+/// that runs needs far less.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long one message may take to arrive.
+/// How long one message may take to arrive. It is at most a mebibyte from the same computer.
 const READ_LIMIT: Duration = Duration::from_secs(1);
-/// How long the window may take for one arrival; less than [`PATIENCE`], so that the answer is still heard.
+/// How long the window may take to accept an arrival. It is less than [`PATIENCE`], so that the answer still arrives
+/// in time.
 const TAKE_LIMIT: Duration = Duration::from_millis(1500);
-/// Arrivals that wait for the window. More are refused.
+/// How many arrivals may wait for the window; more are refused. Nobody starts the program more often than that while
+/// its window opens.
 const QUEUE: usize = 16;
 
 /// What a start of the program finds.
 #[derive(Debug)]
 pub(in crate::app) enum Claim {
-    /// No window runs: this start opens it, and hears of later starts.
+    /// No window is running. This start opens one and listens for later starts.
     First(Listener),
-    /// A window runs and has taken what came along.
+    /// A window is running and has taken what this start brought.
     HandedOver,
 }
 
 /// Why a start could neither become the window nor reach it.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
-    /// There is no place for the lock and the socket. A window can be opened all the same; later starts won't find it.
+    /// There is no folder for the lock and the socket. A window can still be opened, but later starts won't find it.
     #[error("starts of Caiman can't find each other ({0}); each will open a window of its own")]
     NoLocation(#[source] io::Error),
-    /// A window runs but doesn't answer.
+    /// A window is running but doesn't answer.
     #[error(
         "Caiman is already running but doesn't answer; close its window, or end the program if it hangs, and start again"
     )]
     NoAnswer,
-    /// A window runs and has too much to do, or is another version.
+    /// A window is running and is too busy, or is of another version.
     #[error(
         "the window of Caiman that is already running didn't take this; close it and start again, or drop the files on it"
     )]
     Refused,
-    /// More than one message holds.
+    /// The arrival doesn't fit into one message.
     #[error("these are too many files to hand to the window at once; send the folder they are in")]
     TooMuch,
 }
 
-/// Makes this start the window, or hands `arrival` to the one that runs.
+/// Makes this start the window, or hands `arrival` to the window that is running.
 pub(in crate::app) fn claim(arrival: &Arrival) -> Result<Claim, InstanceError> {
     claim_at(&InstanceLocation::find().map_err(InstanceError::NoLocation)?, arrival, PATIENCE)
 }
@@ -89,7 +94,7 @@ fn claim_at(
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(InstanceError::NoLocation(error)),
         }
-        // The other program may be about to listen, or about to end and give up the lock; then this goes round again.
+        // The other program may be about to listen, or about to end and release the lock. The next round finds out.
         match wire::hand_over(location, arrival, deadline) {
             Ok(wire::Reception::Taken) => return Ok(Claim::HandedOver),
             Ok(wire::Reception::Refused) => return Err(InstanceError::Refused),
@@ -103,14 +108,14 @@ fn claim_at(
     }
 }
 
-/// Hears of later starts, on a thread of its own, until dropped.
+/// Listens for later starts, on a thread of its own, until it is dropped.
 #[derive(Debug)]
 pub(in crate::app) struct Listener {
     arrivals: Receiver<PendingArrival>,
     signals: Arc<ListenerSignals>,
     location: InstanceLocation,
     thread: Option<JoinHandle<()>>,
-    /// Released last, when nobody can reach the old socket any more.
+    /// Released last, once the old socket can't be reached any more.
     _lock: File,
 }
 
@@ -126,15 +131,15 @@ impl Listener {
         Ok(Self { arrivals, signals, location: location.clone(), thread: Some(thread), _lock: lock })
     }
 
-    /// Sets what is called, on another thread, whenever [`next`](Self::next) has something to give. Until then the window
-    /// is only being opened, and other starts are told at once that theirs was taken.
+    /// Sets what is called, on another thread, whenever [`next`](Self::next) has something to return. Until then the
+    /// window is only being opened, and other starts are told at once that theirs was taken.
     pub(in crate::app) fn wake_with(&self, wake: impl Fn() + Send + Sync + 'static) {
         wake();
-        // A second call would be a mistake of no consequence: the window stays the same.
+        // A second call would change nothing, as the window stays the same.
         drop(self.signals.wake.set(Box::new(wake)));
     }
 
-    /// Takes what came with a later start, in order. The window comes to the front for it, even if it is empty.
+    /// Takes what the next later start has brought. The window comes to the front for it, even if it is empty.
     pub(in crate::app) fn next(&self) -> Option<Arrival> {
         self.arrivals.try_iter().find_map(|pending| pending.take())
     }
@@ -143,8 +148,8 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.signals.is_over.store(true, Ordering::Release);
-        // Only a connection wakes a thread that waits for one. If the socket is gone, so is the only way to reach it, and
-        // the thread ends with the program. The connection stays open until then: a named pipe passes over one that is
+        // Only a connection wakes a thread that waits for one. If the socket is gone, the thread can't be reached and
+        // ends with the program. The connection stays open until then, because a named pipe ignores one that is
         // closed before it is accepted.
         if let Ok(_knocking) = wire::knock(&self.location)
             && let Some(thread) = self.thread.take()
@@ -155,7 +160,7 @@ impl Drop for Listener {
     }
 }
 
-/// What the thread and the window's side have in common.
+/// What the listening thread and the window share.
 #[derive(Default)]
 struct ListenerSignals {
     is_over: AtomicBool,
@@ -168,7 +173,7 @@ impl std::fmt::Debug for ListenerSignals {
     }
 }
 
-/// An arrival that either the window takes or the thread takes back.
+/// An arrival that either the window takes or the thread withdraws.
 #[derive(Debug)]
 struct PendingArrival {
     arrival: Arc<Mutex<Option<Arrival>>>,
@@ -178,7 +183,7 @@ struct PendingArrival {
 impl PendingArrival {
     fn take(&self) -> Option<Arrival> {
         let arrival = take(&self.arrival)?;
-        // Who waits may have given up this very moment.
+        // The thread may have given up at this very moment.
         let _ = self.taken.try_send(());
         Some(arrival)
     }
@@ -188,7 +193,7 @@ fn take(slot: &Mutex<Option<Arrival>>) -> Option<Arrival> {
     slot.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Takes one connection after the other: each is over within a moment, and the system keeps the next ones waiting.
+/// Serves one connection after the other. Each is over within a moment, and the system keeps the next ones waiting.
 fn serve(socket: &local_socket::Listener, arrivals: &SyncSender<PendingArrival>, signals: &ListenerSignals) {
     while !signals.is_over.load(Ordering::Acquire) {
         let served = socket.accept().and_then(|stream| {
@@ -203,13 +208,13 @@ fn serve(socket: &local_socket::Listener, arrivals: &SyncSender<PendingArrival>,
         });
         if let Err(error) = served {
             tracing::debug!(%error, "a later start of Caiman could not be heard");
-            // An error of the listener itself, such as too many open files, would come again at once.
+            // An error of the listener itself, such as too many open files, would occur again at once.
             thread::sleep(Duration::from_millis(10));
         }
     }
 }
 
-/// Gives an arrival to the window and says whether it took it; says nothing for one that hangs or is about to close.
+/// Offers an arrival to the window and returns its answer; `None` for a window that hangs or is about to close.
 fn offer(
     arrival: Arrival,
     arrivals: &SyncSender<PendingArrival>,
@@ -228,7 +233,7 @@ fn offer(
             return Some(wire::Reception::Taken);
         }
     }
-    // Taken at the last moment, or taken back.
+    // It is withdrawn here unless it was taken at the last moment.
     take(&arrival).is_none().then_some(wire::Reception::Taken)
 }
 

@@ -1,8 +1,8 @@
-//! Opening the window: on which window system, with which renderer, and what a person is told when it can't be done.
+//! Opens the window: chooses the window system and the renderer, and says why it can't be done.
 //!
-//! OpenGL is tried first, as it is lighter, then whatever else wgpu finds. `CAIMAN_RENDERER` (`glow` or `wgpu`) leaves only
-//! one. On Linux `CAIMAN_WINDOW_SYSTEM` (`wayland` or `x11`) decides what otherwise is found out: Wayland where it answers,
-//! X11 where it doesn't.
+//! OpenGL is tried first, because it is lighter, then whatever else wgpu finds. `CAIMAN_RENDERER` (`glow` or `wgpu`)
+//! allows only one of them. On Linux `CAIMAN_WINDOW_SYSTEM` (`wayland` or `x11`) replaces the search for a window
+//! system: Wayland where it answers, else X11.
 
 #[cfg(target_os = "linux")]
 mod display;
@@ -27,30 +27,30 @@ pub use error::StartError;
 pub(in crate::app) use error::{Advice, Renderers, Silence};
 use window_system::System;
 
-/// By this the desktop finds the name and the icon of the window: `caiman.desktop`.
+/// The name under which the desktop finds the window's name and icon: `caiman.desktop`.
 const APP_ID: &str = "caiman";
 
 const DEFAULT_SIZE: (f32, f32) = (1040.0, 720.0);
 const SMALLEST_SIZE: (f32, f32) = (640.0, 480.0);
 const RENDERER_VARIABLE: &str = "CAIMAN_RENDERER";
-/// How long a notification may take, when the desktop doesn't answer.
+/// How long a notification may take. A desktop that doesn't answer must not keep the program from ending.
 const NOTIFICATION_LIMIT: Duration = Duration::from_secs(2);
 
 /// How the window is to be opened.
 #[derive(Debug, Clone, Default)]
 pub(in crate::app) struct WindowOptions {
-    /// What its title bar says at first.
+    /// The title that it opens with.
     pub title: String,
-    /// How large it was when it was closed, in points.
+    /// Its size when it was closed the last time, in points.
     pub size: Option<(f32, f32)>,
-    /// A person's setting: X11 even where Wayland answers.
+    /// The user's setting: X11 even where Wayland answers.
     pub force_x11: bool,
-    /// For systems where the window itself brings its icon.
+    /// Its icon, for systems on which the program itself provides it.
     pub icon: Option<egui::IconData>,
 }
 
-/// Opens the window and returns once it is closed. `create` is called at most once, as soon as there is a window. On the
-/// program's first thread only.
+/// Opens the window and returns once it is closed. `create` is called at most once, as soon as there is a window. To
+/// be called on the program's first thread.
 pub(in crate::app) fn launch(
     window: &WindowOptions,
     mut create: impl FnMut(&CreationContext<'_>) -> Result<Box<dyn eframe::App>, Cause>,
@@ -74,8 +74,8 @@ pub(in crate::app) fn launch(
     Err(StartError::of_graphics(system, renderers))
 }
 
-/// Tells a person who started the program from a menu, and so sees no terminal, why there is no window. Tries only:
-/// where nobody shows notifications, nothing happens.
+/// Notifies a user who started the program from a menu, and so sees no terminal, why there is no window. Does nothing
+/// if there is a terminal, or if the desktop shows no notifications.
 pub(in crate::app) fn notify(summary: &str, message: &str) {
     if io::stderr().is_terminal() {
         return;
@@ -87,7 +87,7 @@ pub(in crate::app) fn notify(summary: &str, message: &str) {
         if let Err(error) = notification.show() {
             tracing::debug!(%error, "no notification");
         }
-        // Nobody may be waiting any more.
+        // The caller may have stopped waiting.
         let _ = done.try_send(());
     });
     // A desktop that hangs must not keep the program from ending, so the thread is left behind.
@@ -104,11 +104,11 @@ fn renderers(chosen: Option<&str>) -> &'static [Renderer] {
     }
 }
 
-/// What became of opening the window with one renderer. Causes are in the libraries' words.
+/// What came of opening the window with one renderer. Causes are in the libraries' words.
 enum Attempt {
-    /// The window was there.
+    /// The window was open and has been closed, or `create` has failed.
     Ended(Result<(), StartError>),
-    /// The renderer doesn't work. Another may.
+    /// The renderer doesn't work. Another one may.
     Undrawn(String),
     /// The toolkit doesn't work, and can't be started a second time.
     Unopened(String),
@@ -122,7 +122,7 @@ fn attempt(
 ) -> Attempt {
     let has_window = Cell::new(false);
     let muffled = Muffled::start();
-    // Toolkits panic where a library is missing. Nothing of ours is half done then: the app isn't created yet.
+    // Toolkits panic where a library is missing. Nothing of ours is half done then, as the app isn't created yet.
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let creator = |context: &CreationContext<'_>| {
             has_window.set(true);
@@ -145,7 +145,8 @@ fn attempt(
         }
         Ok(Err(error)) => Attempt::Undrawn(error.to_string()),
         Ok(Ok(())) => Attempt::Unopened("the toolkit returned without a window".to_owned()),
-        // An event loop that was torn down by a panic returns at once when it is started again.
+        // An event loop that a panic has torn down returns at once when it is started again, so no other renderer is
+        // tried.
         Err(_) => Attempt::Unopened(muffled.said()),
     }
 }
@@ -159,7 +160,7 @@ fn options(window: &WindowOptions, system: System, renderer: Renderer) -> Native
     if let Some(icon) = &window.icon {
         viewport = viewport.with_icon(icon.clone());
     }
-    // A second attempt needs to return from the first, and so does `wayland::foreign`.
+    // `run_and_return` lets a second attempt follow the first. `wayland::foreign` relies on it too.
     let mut options = NativeOptions { viewport, renderer, run_and_return: true, ..NativeOptions::default() };
     system.decide(&mut options);
     options

@@ -1,5 +1,6 @@
-//! Panics of the window's threads: caught, so that one ends a piece of work and not everything that its thread would still
-//! have done, and kept off the terminal while libraries open the window. What a panic said goes into a report or an error.
+//! Catches panics of the window's threads, so that a panic ends one piece of work and not everything that its thread
+//! would still have done, and keeps panics off the terminal while libraries open the window. What a panic said goes
+//! into a report or an error.
 
 use std::{
     cell::{Cell, RefCell},
@@ -11,10 +12,10 @@ use std::{
 
 use crate::code::{MIN_PARTS, SCHEME, words};
 
-/// A report's message is cut after this many characters: enough for a sentence and a path.
+/// Where the message of a report is cut: long enough for a sentence and a path.
 const MAX_MESSAGE_CHARS: usize = 300;
 
-/// This many words of codes in a row are taken for a part of a code: two may stand in a sentence by chance.
+/// How many code words in a row are taken for part of a code. Two may stand in a sentence by chance.
 const LISTED_IN_A_ROW: usize = 3;
 
 /// What happens to a panic of the current thread.
@@ -22,7 +23,7 @@ const LISTED_IN_A_ROW: usize = 3;
 enum Hearing {
     /// It is shown on the terminal, as always.
     Usual,
-    /// A report of it is kept and logged. What the panic said itself is not shown: it may hold a secret.
+    /// A report of it is kept and logged. Its own message is not shown, because it may hold a secret.
     Reported,
     /// A report of it is kept, and nothing is shown.
     Muffled,
@@ -33,11 +34,11 @@ thread_local! {
     static HEARD: RefCell<Option<PanicReport>> = const { RefCell::new(None) };
 }
 
-/// What a panic said, and where in the source it happened. It may name paths, and never holds a code.
+/// What a panic said, and where in the source it happened. It may name paths but never holds a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::app) struct PanicReport {
     message: String,
-    /// `file:line`, if it is known.
+    /// The place as `file:line`, if it is known.
     place: Option<String>,
 }
 
@@ -68,8 +69,8 @@ impl fmt::Display for PanicReport {
     }
 }
 
-/// Runs `work` and catches a panic in it. The caller answers for it that what `work`
-/// was changing can be used afterwards.
+/// Runs `work` and catches a panic in it. The caller guarantees that everything that `work` was changing can be used
+/// afterwards.
 pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, PanicReport> {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(install);
@@ -82,7 +83,7 @@ pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, PanicReport> {
     })
 }
 
-/// Puts a hook on top of the others that minds what the current thread wants.
+/// Installs a hook on top of the present one that does what the panicking thread has asked for.
 fn install() {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -98,8 +99,8 @@ fn install() {
     }));
 }
 
-/// The first line of a panic's message without what could be a secret. The standard library quotes a text in backticks where
-/// it was cut at a wrong place, and such a text may be anything that the user typed.
+/// The first line of a panic's message without what could be a secret. Where a text was cut at a wrong place, the
+/// standard library quotes it in backticks, and it may be anything that the user typed.
 fn without_secrets(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     let outside = line.split('`').step_by(2).collect::<Vec<_>>().join("`…`");
@@ -116,22 +117,24 @@ fn without_secrets(message: &str) -> String {
     shown
 }
 
-/// While it lasts, panics of the thread that started it are kept and not shown. Those of other threads are shown as ever.
+/// While it exists, panics of the thread that started it are kept and not shown. Those of other threads are shown as
+/// always.
 pub(super) struct Muffled {
-    /// It is for the thread that started it.
+    /// It only affects the thread that started it.
     _not_send: PhantomData<*const ()>,
 }
 
 impl Muffled {
     pub(in crate::app) fn start() -> Self {
-        // The hook stays, as a later one may have been put on top of it, and only passes on what it gets once this is over.
+        // The hook stays, because a later one may have been installed on top of it. Once this has ended, it only
+        // passes panics on.
         install();
         HEARD.set(None);
         HEARING.set(Hearing::Muffled);
         Self { _not_send: PhantomData }
     }
 
-    /// Ends it, also before this is dropped.
+    /// Ends the muffling before this is dropped.
     #[expect(clippy::unused_self, reason = "there is something to end only where one was started")]
     pub(in crate::app) fn end(&self) {
         HEARING.set(Hearing::Usual);
@@ -191,7 +194,7 @@ mod tests {
             report.starts_with("the disk of /home/ada is upside down (src/app/desktop/panics.rs:"),
             "{report}"
         );
-        // The next one is not mistaken for it, even where nothing is said.
+        // The next panic is not mistaken for this one, even if it says nothing.
         let silent = caught(|| panic::panic_any(7)).unwrap_err().to_string();
         assert!(silent.starts_with("a panic without a message (src/app/desktop/panics.rs:"), "{silent}");
     }
@@ -214,7 +217,7 @@ mod tests {
                 }
             }
         }
-        // The standard library's own words, which quote the text.
+        // The standard library's own message, which quotes the text.
         let end = std::hint::black_box(CODE.len() + 1);
         let report = caught(|| CODE[..end].len()).unwrap_err().to_string();
         assert!(!report.contains("coyote") && report.contains("panics.rs:"), "{report}");

@@ -1,15 +1,15 @@
-//! Which key presses are a paste. The toolkit tells of one, as often as the key repeats, only where the clipboard has text;
-//! of files it says nothing, and all that shows is the release of a V whose press was kept back. Control may be up
-//! again by then.
+//! Which key presses are a paste. The toolkit reports one, as often as the key repeats, only if the clipboard holds
+//! text. Of files it says nothing: all that shows is the release of a V whose press was withheld, and Control may
+//! already be up again.
 
 use eframe::egui::{Event, Key};
 
-/// What is known of the keys that paste; fed with every event, also while something else takes the pastes.
+/// What is known about the keys that paste. It has to see every event, even while something else takes the pastes.
 #[derive(Debug, Default)]
 pub(in crate::app) struct PasteKeys {
     /// A V is down that is only a letter.
     is_letter: bool,
-    /// A paste was told of; more of them come from the same press.
+    /// A paste was reported; the same key press may report it again.
     is_told: bool,
 }
 
@@ -34,7 +34,7 @@ impl PasteKeys {
                 self.is_told = false;
                 false
             }
-            // Releases go elsewhere from here on.
+            // From here on, releases go to another window.
             Event::WindowFocused(false) => {
                 *self = Self::default();
                 false
@@ -83,7 +83,7 @@ mod tests {
         let typed = [key(Key::V, true, Modifiers::NONE), key(Key::V, false, Modifiers::NONE)];
         assert_eq!(pastes(&[&typed]), 0);
         assert_eq!(pastes(&[&typed[..1], &typed[1..]]), 0);
-        // The next one may be.
+        // The next one may be a paste.
         assert_eq!(pastes(&[&typed, &typed[1..]]), 1);
     }
 

@@ -1,5 +1,6 @@
-//! What the person has set for their whole desktop: dark or light, and whether things may move. The toolkit tells it only
-//! on some systems, so it is asked for here; which may wait for other programs, so not on the window's thread.
+//! What the user has set for the whole desktop: dark or light, and whether things may move. The toolkit reports this
+//! only on some systems, so it is asked for here. Other programs may keep the answer waiting, so it is not done on
+//! the window's thread.
 
 #[cfg(not(any(windows, target_vendor = "apple")))]
 use std::{
@@ -14,25 +15,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long another program may take to answer.
+/// How long another program may take to answer. The window has long been open by then.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the desktop says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) struct Desktop {
-    /// Nothing if it doesn't say. What egui knows ([`eframe::egui::RawInput::system_theme`]) goes before it.
+    /// Whether it is dark, if it says so. What egui knows ([`eframe::egui::RawInput::system_theme`]) takes
+    /// precedence.
     pub is_dark: Option<bool>,
     /// Whether animations are unwanted.
     pub wants_less_motion: bool,
 }
 
-/// Asks the desktop on a thread of its own, which calls `wake` when there is something to receive: at first without the
-/// colours, as a bus that hangs never tells them. Then the thread stays behind until the program ends.
+/// Asks the desktop on a thread of its own, which calls `wake` when there is something to receive. The first answer
+/// comes without the colours, because a bus that hangs never tells them; the thread then stays behind until the
+/// program ends.
 pub(in crate::app) fn ask(wake: impl Fn() + Send + 'static) -> Receiver<Desktop> {
     let (sender, answer) = mpsc::sync_channel(2);
     let asking = thread::Builder::new().name("desktop settings".to_owned()).spawn(move || {
         let tell = |desktop| {
-            // The window may be closed by now.
+            // The window may already be closed.
             if sender.try_send(desktop).is_ok() {
                 wake();
             }
@@ -47,7 +50,7 @@ pub(in crate::app) fn ask(wake: impl Fn() + Send + 'static) -> Receiver<Desktop>
     answer
 }
 
-/// Whether the desktop is dark. Waits for the bus.
+/// Whether the desktop is dark. Waits for the session bus.
 fn is_dark() -> Option<bool> {
     match dark_light::detect() {
         Ok(dark_light::Mode::Dark) => Some(true),
@@ -77,7 +80,7 @@ fn wants_less_motion() -> bool {
     said.is_some_and(|said| said.trim() == "false")
 }
 
-/// KDE multiplies the time of all animations.
+/// Whether KDE shows no animations: it multiplies their duration by a factor, which is then 0.
 #[cfg(not(any(windows, target_vendor = "apple")))]
 fn kde_is_still(config: &Path) -> bool {
     let settings = fs::read_to_string(config.join("kdeglobals")).unwrap_or_default();
@@ -103,14 +106,14 @@ fn wants_less_motion() -> bool {
 fn wants_less_motion() -> bool {
     use std::os::windows::process::CommandExt;
 
-    /// Or a terminal would flash up.
+    /// Without this a terminal would flash up.
     const CREATE_NO_WINDOW: u32 = 0x0800_0000;
     let mut asking = Command::new("reg");
     asking.args(["query", r"HKCU\Control Panel\Desktop", "/v", "UserPreferencesMask"]);
     answer_of(asking.creation_flags(CREATE_NO_WINDOW)).is_some_and(|said| windows_is_still(&said))
 }
 
-/// The mask's bit 33 is “Animate controls and elements inside windows”.
+/// Whether Windows shows no animations: bit 33 of the mask is “Animate controls and elements inside windows”.
 #[cfg(any(windows, test))]
 fn windows_is_still(said: &str) -> bool {
     let mask = said.split_once("REG_BINARY").map(|(_, mask)| mask.trim());
@@ -118,7 +121,7 @@ fn windows_is_still(said: &str) -> bool {
     byte.is_some_and(|byte| byte & 0x02 == 0)
 }
 
-/// What a program prints, if it ends well and in time.
+/// What a program prints, if it succeeds in time.
 fn answer_of(command: &mut Command) -> Option<String> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     let deadline = Instant::now() + ANSWER_LIMIT;
@@ -130,7 +133,7 @@ fn answer_of(command: &mut Command) -> Option<String> {
         }
     };
     if status.is_none() {
-        // It may have ended in this moment.
+        // It may have ended at this very moment.
         let _ = child.kill();
         let _ = child.wait();
     }

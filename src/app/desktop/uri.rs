@@ -1,10 +1,11 @@
-//! `file:` addresses of files on this machine, as file managers and browsers write them. Asks nothing of the disk.
+//! Reads `file:` addresses of files on this computer, as file managers and browsers write them. It doesn't touch the
+//! disk.
 
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode;
 
-/// The absolute path that a `file:` address means on this machine; nothing for any other address.
+/// The absolute path of a `file:` address on this computer; `None` for any other address.
 pub(super) fn path_of(uri: &[u8]) -> Option<PathBuf> {
     let (scheme, rest) = uri.split_at_checked(5)?;
     if !scheme.eq_ignore_ascii_case(b"file:") {
@@ -21,7 +22,7 @@ pub(super) fn path_of(uri: &[u8]) -> Option<PathBuf> {
     if path.contains(&0) { None } else { local(host, path) }
 }
 
-/// A path is bytes here, whatever their encoding. Another machine's file is not the one that has its path here.
+/// A path is bytes here, in any encoding. A file of another computer is not the file that has its path here.
 #[cfg(unix)]
 fn local(host: &[u8], path: Vec<u8>) -> Option<PathBuf> {
     use std::{ffi::OsString, os::unix::ffi::OsStringExt};
@@ -33,7 +34,7 @@ fn local(host: &[u8], path: Vec<u8>) -> Option<PathBuf> {
     is_here.then(|| OsString::from_vec(path).into())
 }
 
-/// `file:///C:/x` is a drive's path, `file://server/share/x` a network share's.
+/// `file:///C:/x` is a path on a drive, `file://server/share/x` one on a network share.
 #[cfg(windows)]
 fn local(host: &[u8], path: Vec<u8>) -> Option<PathBuf> {
     let path = String::from_utf8(path).ok()?.replace('/', "\\");
@@ -99,7 +100,7 @@ mod tests {
         fn every_path_survives_its_address(bytes in proptest::collection::vec(1_u8.., 0..40)) {
             let path = [b"/", bytes.as_slice()].concat();
             let uri = format!("file://{}", percent_encoding::percent_encode(&path, percent_encoding::NON_ALPHANUMERIC));
-            // The first slash tells the host from the path and stands unescaped.
+            // The first slash separates the host from the path and is not escaped.
             let uri = uri.replacen("%2F", "/", 1);
             let read = path_of(uri.as_bytes()).unwrap();
             proptest::prop_assert_eq!(read.as_os_str().as_bytes(), path.as_slice());

@@ -1,8 +1,8 @@
-//! Files dropped on the window under Wayland, which winit 0.30 doesn't hear of: a second listener for drags on the
-//! connection that winit opened, on a thread of its own, told to egui in the words that it uses on other systems.
+//! Takes files dropped on the window under Wayland, which winit 0.30 doesn't. A second listener on the connection
+//! that winit opened hears of drags, on a thread of its own, and reports them to egui as winit does on other systems.
 //!
-//! Where anything is missing there is simply nothing to drop on: the window has its buttons. `CAIMAN_NO_WAYLAND_DROPS=1`
-//! turns it off. Once winit brings drops itself (0.31), this module goes.
+//! If anything is missing, files can't be dropped, and the window still has its buttons. `CAIMAN_NO_WAYLAND_DROPS=1`
+//! turns this off. Once winit supports drops itself (0.31), this module goes.
 
 mod event;
 mod foreign;
@@ -28,30 +28,32 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use event::DragEvent;
 
-/// Turns this off.
+/// The environment variable that turns this off.
 const OFF_VARIABLE: &str = "CAIMAN_NO_WAYLAND_DROPS";
-/// Events that wait for the window.
+/// How many events may wait for the window. A full queue loses only moves, of which the last one counts.
 const QUEUE: usize = 64;
-/// As many hovering files are told to egui, which copies them for every frame. [`FileDrops::hovering`] counts all.
+/// How many hovering files egui is told about, because it copies them in every frame. [`FileDrops::hovering`] counts
+/// all of them.
 const MAX_SHOWN: usize = 1000;
 
-/// What a person should be told about a drop.
+/// What the user has to be told about a drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum DropTrouble {
-    /// So many of the dropped things are no files of this machine, such as web pages. The others were taken.
+    /// This many of the dropped things are not files of this computer but, for example, web pages. The others were
+    /// taken.
     NotFiles(usize),
     /// The program that the files come from didn't say which they are.
     Unreadable,
 }
 
-/// Hears of drags until dropped. Stays on the window's thread.
+/// Listens for drags until it is dropped. It stays on the window's thread.
 #[derive(Debug)]
 pub(in crate::app) struct FileDrops {
     events: Receiver<DragEvent>,
     hover: Option<Hover>,
     stop: OwnedFd,
     thread: Option<JoinHandle<()>>,
-    /// [`foreign::backend`] relies on it.
+    /// [`foreign::backend`] relies on this staying on its thread.
     _not_send: PhantomData<*const ()>,
 }
 
@@ -62,8 +64,8 @@ struct Hover {
 }
 
 impl FileDrops {
-    /// Listens to the connection of the window that is being created; nothing if it isn't one of Wayland's.
-    /// `wake` is called on another thread whenever [`feed`](Self::feed) has something to tell.
+    /// Listens on the connection of the window that is being created; `None` if that isn't a Wayland window. `wake`
+    /// is called on another thread whenever [`feed`](Self::feed) has something to report.
     pub(in crate::app) fn new(
         window: &CreationContext<'_>,
         wake: impl Fn() + Send + 'static,
@@ -90,20 +92,20 @@ impl FileDrops {
         }
     }
 
-    /// How many files hover over the window; nothing while none do, or while it isn't known yet.
+    /// How many files hover over the window; `None` if there are none, or if it isn't known yet.
     pub(in crate::app) fn hovering(&self) -> Option<usize> {
         self.hover.as_ref().map(|hover| hover.count).filter(|count| *count > 0)
     }
 
-    /// Adds what happened to the input of the next frame, as winit would on other systems, and the pointer's place, which
-    /// it couldn't. For [`eframe::App::raw_input_hook`].
+    /// Adds what has happened to the input of the next frame, as winit does on other systems, and the pointer's
+    /// position, which winit can't know. For [`eframe::App::raw_input_hook`].
     pub(in crate::app) fn feed(
         &mut self,
         context: &egui::Context,
         input: &mut egui::RawInput,
     ) -> Option<DropTrouble> {
         if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
-            // A thread that panicked can't say any more that the drag has left.
+            // After a panic the thread can't report any more that the drag has left.
             self.hover = None;
         }
         feed(&mut self.hover, self.events.try_iter(), context.zoom_factor(), input)
@@ -112,7 +114,7 @@ impl FileDrops {
 
 impl Drop for FileDrops {
     fn drop(&mut self) {
-        // Nobody takes events any more, so the thread can't be stuck on a full queue.
+        // Nothing takes events any more, so the thread can't be stuck on a full queue.
         self.events = mpsc::sync_channel(1).1;
         let rung = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
         debug_assert!(rung.is_ok(), "a counter at zero takes a one");
@@ -154,7 +156,7 @@ fn feed(
             DragEvent::Unreadable => trouble = Some(DropTrouble::Unreadable),
         }
     }
-    // winit never says that files hover here, and egui may ask twice with the same input.
+    // winit never reports hovering files here, and egui may ask twice with the same input.
     input.hovered_files = hover.as_ref().map(|hover| hover.shown.clone()).unwrap_or_default();
     trouble
 }

@@ -1,10 +1,10 @@
-//! How much, and how long.
+//! Sizes and durations in words.
 
 use std::time::Duration;
 
 use crate::app::words::Words;
 
-/// `12 files, 1.4 GiB`.
+/// An amount: `12 files · 1.4 GiB`.
 pub(in crate::app) fn amount(words: &Words, files: u64, bytes: Option<u64>) -> String {
     let files = words.tell("files", &[("count", files.into()), ("shown", words.number(files).into())]);
     match bytes {
@@ -13,7 +13,7 @@ pub(in crate::app) fn amount(words: &Words, files: u64, bytes: Option<u64>) -> S
     }
 }
 
-/// `3 min 20 s`.
+/// A duration in at most two units: `3 min 20 s`.
 pub(super) fn duration(words: &Words, time: Duration) -> String {
     let secs = time.as_secs();
     let (hours, minutes, seconds) = (secs / 3600, secs / 60 % 60, secs % 60);

@@ -1,4 +1,4 @@
-//! How a transfer ended, on its card and in a report.
+//! How a transfer ended, on its card and in a report; and reports of what broke in the program.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::{
     history::Direction,
 };
 
-/// What came of a transfer.
+/// What came of a transfer that ran to its end.
 pub(in crate::app) fn done(words: &Words, card: &Card, report: &Report) -> (String, Tone) {
     let key = match (card.direction, card.is_text()) {
         (Direction::Sent, false) => "sent",
@@ -55,18 +55,18 @@ pub(in crate::app) fn done(words: &Words, card: &Card, report: &Report) -> (Stri
     (format!("{text} · {missing}"), Tone::Warning)
 }
 
-/// Whether a transfer ended early because the person wanted it to.
+/// Whether a transfer ended early because the user wanted it to.
 pub(in crate::app) fn is_wish(error: &TransferError) -> bool {
     matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay)
 }
 
-/// What broke in this program, in a few lines, to be pasted into a mail.
+/// A report of what broke in this program, in a few lines to be pasted into a mail.
 pub(in crate::app) fn broke(words: &Words, report: &PanicReport) -> String {
     let detail = words.tell("report-detail", &[("detail", report.to_string().into())]);
     [words.say("desk-broke"), detail, version()].join("\n")
 }
 
-/// A transfer in a few lines, to be pasted into a mail.
+/// A report of a transfer, in a few lines to be pasted into a mail. It holds no code.
 pub(in crate::app) fn report(words: &Words, card: &Card) -> String {
     let mut lines = vec![name(words, card)];
     match &card.end {
@@ -77,7 +77,7 @@ pub(in crate::app) fn report(words: &Words, card: &Card) -> String {
             if let TransferError::PeerMisbehaved(way) = cause {
                 lines.push(misbehaviour(words, way));
             }
-            // For whoever knows the program from inside; it speaks one language there.
+            // This line is for developers, so it is in English everywhere.
             lines.push(words.tell("report-detail", &[("detail", cause.to_string().into())]));
         }
         Some(CardEnd::CutOff) => {

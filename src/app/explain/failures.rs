@@ -1,4 +1,4 @@
-//! Why something didn't work: how a transfer ended early, which files were left behind, what is the matter with a relay.
+//! Why something didn't work: how a transfer ended early, what was left behind, what is wrong with a relay.
 
 use std::{
     io,
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// An error as a person reads it. Empty sentences are left out.
+/// An error in three sentences, as the user reads it. A sentence that would say nothing is empty.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::app) struct Explained {
     pub(in crate::app) happened: String,
@@ -34,30 +34,30 @@ pub(in crate::app) struct Explained {
     pub(in crate::app) next: String,
 }
 
-/// From where an error is looked at.
+/// What decides how an error is put into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) struct Standpoint {
-    /// Which end this is.
+    /// Which side of the transfer the user is on.
     pub(in crate::app) direction: Direction,
-    /// The offer had been accepted.
+    /// Whether the offer had been accepted.
     pub(in crate::app) has_begun: bool,
-    /// What arrived is kept.
+    /// Whether what arrived is kept.
     pub(in crate::app) is_kept: bool,
 }
 
-/// From where the errors of a card are looked at.
+/// The standpoint of a card.
 pub(in crate::app) fn standpoint(card: &Card) -> Standpoint {
     let (has_begun, is_kept) = (card.accepted.is_some(), card.kept.is_some());
     Standpoint { direction: card.direction, has_begun, is_kept }
 }
 
 impl Standpoint {
-    /// What is lost where nothing had moved.
+    /// What is lost if nothing had moved.
     fn nothing_moved(self, words: &Words) -> String {
         words.say(self.either("lost-nothing-sent", "lost-nothing-received"))
     }
 
-    /// What is lost where it broke off, through nobody's will.
+    /// What is lost if the transfer broke off against both users' will.
     fn broken_off(self, words: &Words) -> String {
         if self.has_begun {
             words.say(self.either("lost-only-missing-moves", "lost-arrived-kept"))
@@ -66,7 +66,7 @@ impl Standpoint {
         }
     }
 
-    /// What is lost where what had arrived was removed, unless there was a reason to keep it.
+    /// What is lost if what had arrived was deleted, unless there was a reason to keep it.
     fn removed(self, words: &Words) -> String {
         if self.is_kept {
             words.say("lost-arrived-kept")
@@ -85,7 +85,7 @@ impl Standpoint {
     }
 }
 
-/// Why a typed code is none.
+/// Why a text is no code.
 pub(in crate::app) fn code(words: &Words, error: &CodeError) -> String {
     match error {
         CodeError::TooFewParts { found } => words.tell("code-too-short", &[("found", (*found).into())]),
@@ -133,10 +133,10 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             let next = at.either("next-declined", "next-ask-if-wanted");
             explained(words.say("err-peer-cancelled"), at.removed(words), next)
         }
-        // A person's own wish needs no advice.
+        // The user wanted this and needs no advice.
         E::Declined => unadvised(words.say("err-you-declined"), at.removed(words)),
         E::Cancelled => unadvised(words.say("err-cancelled"), at.removed(words)),
-        // What arrived moves on with the other one.
+        // What had arrived goes on in the other transfer.
         E::GaveWay => unadvised(words.say("err-gave-way"), words.say("lost-used-there")),
         E::PeerLost => {
             let next = at.either("next-check-send", "next-check-ask");
@@ -152,7 +152,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             let next = at.either("next-forged-send", "next-forged-ask");
             explained(words.say("err-forged"), at.removed(words), next)
         }
-        // In what way is for the report.
+        // The report says in what way.
         E::PeerMisbehaved(_) => {
             let next = at.either("next-misbehaved-send", "next-misbehaved-ask");
             let lost = words.say(at.either("lost-nothing-here", "lost-folder-safe"));
@@ -201,7 +201,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
     }
 }
 
-/// Why a transfer ended with the engine.
+/// Why a transfer ended together with the engine.
 pub(in crate::app) fn cut_off(words: &Words, at: Standpoint) -> Explained {
     Explained {
         happened: words.say("err-internal"),
@@ -210,15 +210,15 @@ pub(in crate::app) fn cut_off(words: &Words, at: Standpoint) -> Explained {
     }
 }
 
-/// What needs nothing to be done.
+/// An error about which nothing needs to be done.
 fn unadvised(happened: String, lost: String) -> Explained {
     Explained { happened, lost, next: String::new() }
 }
 
-/// What can't be done at all, and the key of what to do instead.
+/// Why something can't be done at all, and the key of what to do instead.
 fn unsuited(words: &Words, reason: &Unsuited) -> (String, &'static str) {
     match reason {
-        // A code is drawn with a number of words that was checked, so only the generator can be the matter.
+        // The number of words in a drawn code is always valid, so only the random generator can have failed.
         Unsuited::NoRandomness | Unsuited::Code(_) => (words.say("err-no-random"), "next-restart"),
         Unsuited::Nothing => (words.say("err-nothing"), "next-gone"),
         Unsuited::Special { path } => {
@@ -232,14 +232,14 @@ fn unsuited(words: &Words, reason: &Unsuited) -> (String, &'static str) {
             (words.tell("err-long-text", &[("limit", words.bytes(*limit).into())]), "next-as-file")
         }
         Unsuited::NoRelayHere(_) => (words.say("err-no-relay-here"), "next-add-relay"),
-        // Only the headless commands ask for such things.
+        // Only the headless commands ask for these.
         Unsuited::StreamName | Unsuited::NotOneFile { .. } | Unsuited::Arguments(_) => {
             (words.say("err-unsuited"), "next-gone")
         }
     }
 }
 
-/// In what way the other side broke the rules, for the report: whoever reads that may know what to make of it.
+/// In what way the other side broke the protocol, for the report.
 pub(super) fn misbehaviour(words: &Words, misbehaviour: &Misbehaviour) -> String {
     use Misbehaviour as M;
     words.say(match misbehaviour {
@@ -275,7 +275,7 @@ fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint) -> Explained {
     Explained { happened: words.say(happened), lost, next: words.say(next) }
 }
 
-/// What is the matter with a file or a folder of this machine, and the key of what to do about it.
+/// What is wrong with a file or folder of this computer, and the key of what to do about it.
 fn file(
     words: &Words,
     action: &str,
@@ -313,7 +313,7 @@ fn file(
     (format!("{happened} {reason}"), next)
 }
 
-/// What the disk objects to; a sentence after a colon.
+/// What the disk objects to, to follow a colon.
 pub(super) fn disk(words: &Words, cause: &io::Error) -> String {
     use io::ErrorKind as K;
     words.say(match cause.kind() {
@@ -325,18 +325,18 @@ pub(super) fn disk(words: &Words, cause: &io::Error) -> String {
         K::InvalidFilename => "cause-name",
         K::FileTooLarge => "cause-too-large",
         K::ResourceBusy | K::ExecutableFileBusy => "cause-busy",
-        // Whatever it is, the system has no better words for it.
+        // There are no better words for it than the system's.
         _ => return words.tell("cause-other", &[("detail", Shown(&cause.to_string()).to_string().into())]),
     })
 }
 
-/// Why something that arrived didn't get its place, or was not to be had in the first place.
+/// Why something that was received could not be stored.
 pub(super) fn not_stored(words: &Words, error: &TransferError) -> String {
     let at = Standpoint { direction: Direction::Received, has_begun: true, is_kept: false };
     self::error(words, error, at).happened
 }
 
-/// Why something that was chosen is not offered, to go on after its path.
+/// Why something that was chosen is not offered, to follow its path.
 pub(super) fn unfit(words: &Words, reason: Unfit) -> String {
     words.say(match reason {
         Unfit::Unreadable(io::ErrorKind::PermissionDenied) => "unfit-denied",
@@ -349,7 +349,7 @@ pub(super) fn unfit(words: &Words, reason: Unfit) -> String {
     })
 }
 
-/// Why paths are not part of a send to which they were to be added.
+/// Why paths could not be added to a send.
 pub(super) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAdded) -> String {
     let key = match reason {
         NotAdded::TooLate => "not-added-late",
@@ -367,7 +367,7 @@ pub(super) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAdded) -> 
     words.tell(key, &[("name", name.into())])
 }
 
-/// Why a file doesn't arrive.
+/// Why a file that was offered doesn't arrive, to follow its path.
 pub(super) fn withdrawal(words: &Words, reason: Withdrawal) -> String {
     words.say(match reason {
         Withdrawal::Changed => "withdrawn-changed",
@@ -376,7 +376,7 @@ pub(super) fn withdrawal(words: &Words, reason: Withdrawal) -> String {
     })
 }
 
-/// What is the matter with a relay.
+/// What is wrong with a relay.
 pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
     match error {
         RelayClientError::Unreachable { address, cause } => {
@@ -418,10 +418,10 @@ pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
     }
 }
 
-/// The key of what to do about it.
+/// The key of what to do about a relay that can't be used.
 pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static str {
     match error {
-        // It was there a moment ago, so its address is right.
+        // It answered a moment ago, so its address is right.
         RelayClientError::Unreachable { .. } | RelayClientError::Lost if at.has_begun => {
             at.either("next-relay-lost", "next-relay-lost-ask")
         }
@@ -440,7 +440,7 @@ pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static s
     }
 }
 
-/// Whether something in the settings helps.
+/// Whether the settings hold a remedy for this error.
 pub(in crate::app) fn leads_to_settings(error: &TransferError) -> bool {
     let cause = match error {
         TransferError::Relay(cause) => cause,

@@ -9,7 +9,7 @@ use crate::{
     transfer::show::Shown,
 };
 
-/// What a card is called: the names at the top of what it moves.
+/// The name of a transfer: the names at the top of what it moves.
 pub(in crate::app) fn name(words: &Words, card: &Card) -> String {
     if matches!(card.started_with, StartedWith::Invitation) && card.manifest.is_none() {
         return words.say("more-coming");
@@ -18,7 +18,7 @@ pub(in crate::app) fn name(words: &Words, card: &Card) -> String {
     name_of(words, card.is_text(), &names, count)
 }
 
-/// What a card asks about.
+/// The question of a card with an offer.
 pub(in crate::app) fn offered(words: &Words, card: &Card) -> String {
     if card.is_text() {
         return words.say("offered-text");
@@ -26,7 +26,7 @@ pub(in crate::app) fn offered(words: &Words, card: &Card) -> String {
     words.tell("offered", &[("name", name(words, card).into())])
 }
 
-/// What this is called that has so many names at its top, the first of which are `names`.
+/// The name of something with `count` names at its top, the first of which are `names`.
 pub(in crate::app) fn name_of(words: &Words, is_text: bool, names: &[String], count: usize) -> String {
     if is_text {
         return words.say("a-text");

@@ -1,5 +1,4 @@
-//! What is the matter with the program itself: its files, its own relay, what it was started with, the window that it
-//! can't open.
+//! What is wrong with the program itself: its files, its own relay, its arguments, the window that it can't open.
 
 use std::{io, path::Path};
 
@@ -20,10 +19,10 @@ use crate::{
     transfer::show::Shown,
 };
 
-/// Entries of a file that a message names.
+/// How many bad entries of a file are named; the rest is counted. More would fill the window.
 const SHOWN_ENTRIES: usize = 5;
 
-/// What stood in the way of reading a file of the program's own.
+/// Why one of the program's own files could not be read.
 pub(in crate::app) fn problem(words: &Words, problem: &Problem) -> String {
     match problem {
         Problem::Unreadable { path, cause } => {
@@ -58,7 +57,7 @@ pub(in crate::app) fn problem(words: &Words, problem: &Problem) -> String {
     }
 }
 
-/// An entry of a file, and what should stand there.
+/// What is wrong with an entry of a file.
 fn bad_entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
     let key = ("key", Shown(key).to_string().into());
     match expected {
@@ -79,7 +78,7 @@ fn bad_entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
     }
 }
 
-/// What was cut off when the program was closed.
+/// What was cut off when the program was last closed.
 pub(in crate::app) fn interrupted(words: &Words, entry: &Entry) -> String {
     let name = ("name", entry.what.as_str().into());
     match &entry.folder {
@@ -88,7 +87,7 @@ pub(in crate::app) fn interrupted(words: &Words, entry: &Entry) -> String {
     }
 }
 
-/// Why something was not saved.
+/// Why something could not be saved.
 pub(in crate::app) fn unsaved(words: &Words, error: &SaveError) -> String {
     match error {
         SaveError::NoFolder => words.say("unsaved-no-folder"),
@@ -100,18 +99,18 @@ pub(in crate::app) fn unsaved(words: &Words, error: &SaveError) -> String {
     }
 }
 
-/// Why what is here of an interrupted transfer was not removed.
+/// Why what has arrived of an interrupted transfer could not be deleted.
 pub(in crate::app) fn not_discarded(words: &Words, name: &str, cause: &io::Error) -> String {
     words.tell("not-discarded", &[("name", name.into()), ("cause", disk(words, cause).into())])
 }
 
-/// Why a file or a folder was not opened.
+/// Why a file or folder could not be opened.
 pub(in crate::app) fn not_opened(words: &Words, path: &Path, is_there: bool) -> String {
     let key = if is_there { "not-opened" } else { "not-opened-gone" };
     words.tell(key, &[("path", shown_path(path).into())])
 }
 
-/// Why a relay of this window isn't running.
+/// Why the window's own relay isn't running.
 pub(in crate::app) fn host(words: &Words, error: &RelayError) -> String {
     match error {
         RelayError::PortTaken(address) => {

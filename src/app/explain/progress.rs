@@ -1,4 +1,4 @@
-//! What a transfer does: its phase, how far it has come, the way that its bytes take, and why it stands still.
+//! What a transfer is doing: its phase, how far it has come, which way its bytes take, and why it stands still.
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,9 @@ use crate::{
     history::Direction,
 };
 
-/// What a transfer waits for, or does.
+/// What a transfer is doing or waiting for.
 pub(in crate::app) fn phase(words: &Words, card: &Card) -> String {
-    // The other side is asked by itself; nobody has to pass on a code.
+    // The receiver of the other send is asked without a code.
     let is_asked = matches!(card.bond, Some(Bond::After(_)));
     words.say(match card.progress.phase {
         _ if card.is_cancelling => "phase-cancelling",
@@ -70,7 +70,7 @@ fn who_paused(paused: Paused) -> &'static str {
     }
 }
 
-/// `12.5 MiB of 100 MiB · 12 %`.
+/// How far a transfer has come: `12.5 MiB of 100 MiB · 12 %`.
 fn done_of(words: &Words, card: &Card) -> String {
     let done = words.bytes(card.progress.bytes);
     let Some(total) = card.progress.total_bytes else { return done };
@@ -79,7 +79,7 @@ fn done_of(words: &Words, card: &Card) -> String {
     words.tell("done-of", &args)
 }
 
-/// Why a transfer stands still, and what becomes of it; `None` where the line below the bar says it all.
+/// Why a transfer stands still and how it will go on; `None` if the line below the bar says it all.
 pub(in crate::app) fn standstill(
     words: &Words,
     card: &Card,
@@ -102,7 +102,7 @@ pub(in crate::app) fn standstill(
     Some((tone, text))
 }
 
-/// What became of the connection, and how it goes on.
+/// What happened to the connection, and how the transfer will go on.
 fn connection(words: &Words, card: &Card, lost: Lost, since: Duration) -> String {
     let key = match lost {
         Lost::Relay if card.is_waiting() => "away-code",
@@ -111,19 +111,19 @@ fn connection(words: &Words, card: &Card, lost: Lost, since: Duration) -> String
     };
     let text = words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())]);
     match card.direction {
-        // It holds what arrived; under another code that would not be found.
+        // This transfer holds what has arrived, so another receive would not find it.
         Direction::Received if card.is_under_way() => format!("{text} {}", words.say("away-new-code")),
         _ => text,
     }
 }
 
-/// The connection was lost so long ago, of a transfer that is paused anyway.
+/// How long ago a paused transfer has also lost its connection.
 pub(in crate::app) fn lost_while_paused(words: &Words, since: Duration) -> String {
     let since = Duration::from_secs(since.as_secs());
     words.tell("away-paused", &[("time", duration(words, since).into())])
 }
 
-/// Why nothing moves, and how it goes on.
+/// Why nothing moves, and how the transfer will go on.
 pub(in crate::app) fn stall(words: &Words, waits_for: WaitsFor, since: Duration) -> String {
     let key = match waits_for {
         WaitsFor::Here(Work::Disk) => "stall-disk-here",
@@ -143,9 +143,9 @@ pub(in crate::app) fn stall(words: &Words, waits_for: WaitsFor, since: Duration)
     words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())])
 }
 
-/// A port for direct connections that could not be had.
+/// Which port for direct connections could not be had, and which is used instead.
 pub(in crate::app) fn refused_port(words: &Words, wished: u16, used: u16) -> String {
-    // A port is a name, not an amount.
+    // A port is written without thousands separators.
     let args = [("wished", wished.to_string().into()), ("used", used.to_string().into())];
     words.tell("port-refused", &args)
 }
@@ -161,7 +161,7 @@ pub(in crate::app) fn path(words: &Words, card: &Card) -> String {
     }
     let key = match card.direction {
         _ if !card.is_local => "path-lanes",
-        // Who came may be anywhere.
+        // The receiver may be anywhere.
         Direction::Sent => "path-hosted",
         Direction::Received => "path-local",
     };

@@ -32,7 +32,8 @@ impl ReachableFrom {
     }
 }
 
-/// Who finds a code that is on no relay but the one on this machine, and what is the matter with others, if there are any.
+/// Who can use a code that is only on the relay of this computer, and what is wrong with the other relays, if there
+/// are any.
 pub(in crate::app) fn only_here(
     words: &Words,
     card: &Card,
@@ -56,7 +57,7 @@ pub(in crate::app) fn only_here(
     }
 }
 
-/// Who can use a relay of this window at these addresses.
+/// Who can use the window's own relay at these addresses.
 pub(in crate::app) fn host_reach(words: &Words, addresses: &[RelayAddress]) -> String {
     words.say(match ReachableFrom::of(addresses) {
         ReachableFrom::Anywhere => "set-host-public",

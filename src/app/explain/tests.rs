@@ -1,4 +1,4 @@
-//! Everything that can go wrong is said, in every language, in whole sentences.
+//! Everything that can go wrong is put into words, in every language and in whole sentences.
 
 mod kinds;
 
@@ -65,7 +65,7 @@ fn what_is_not_added_is_named_with_its_reason() {
     }
 }
 
-/// Whole words, no message's key, no place that was not filled.
+/// The text consists of words: it is not a message's key, and every placeable in it is filled.
 fn check(text: &str, of: &dyn std::fmt::Debug) {
     let keys = keys();
     assert!(!text.trim().is_empty(), "nothing is said of {of:?}");
@@ -75,7 +75,7 @@ fn check(text: &str, of: &dyn std::fmt::Debug) {
     assert_eq!(text.split_whitespace().find(of_a_key), None, "{of:?}: {text}");
 }
 
-/// The same, and it ends as a sentence does.
+/// The text is a whole sentence: it consists of words, and ends as a sentence does.
 fn check_sentence(text: &str, of: &dyn std::fmt::Debug) {
     check(text, of);
     assert!(text.ends_with(['.', '!', '?']), "{of:?}: {text}");
@@ -129,7 +129,7 @@ fn an_error_that_the_user_did_not_wish_for_has_a_way_on() {
     }
 }
 
-/// Catches a receiver that is told to send, and a sender that is told to ask for it.
+/// Catches a receiver who is told to send, and a sender who is told to ask for it.
 #[test]
 fn each_side_is_told_what_it_can_do() {
     let words = Words::of(Some("en"));
@@ -162,7 +162,7 @@ fn no_language_falls_back_to_the_engines_english() {
         for at in standpoints() {
             let of = |words| super::error(words, &error, at).happened;
             assert_ne!(of(&english), of(&german), "{error:?}");
-            // The system's own words about a file or an address may stand in it, ours may not.
+            // The system's own words about a file or an address may be part of it, but ours may not.
             let is_own = matches!(error, TransferError::PeerMisbehaved(_) | TransferError::Unsuited(_));
             assert!(!is_own || !of(&german).contains(&error.to_string()), "{}", of(&german));
         }

@@ -1,4 +1,4 @@
-//! What a view asks for. Views read the state and return these; the window carries them out.
+//! What the user can ask for. Views read the state and return these; `perform` carries them out.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use crate::{
     net::client::RelayAddress,
 };
 
-/// Something that a person did.
+/// Something that the user did.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::app) enum Action {
     /// Ask for files to send.
@@ -18,107 +18,107 @@ pub(in crate::app) enum Action {
     Paste,
     /// Add files to a waiting send.
     PickFilesFor(TaskId),
-    /// Receive with what stands in the code field.
+    /// Receive with the code in the code field.
     Receive,
-    /// Put this into the code field.
+    /// Put this text into the code field.
     FillCode(String),
     /// Put the keyboard into the code field.
     FocusCode,
-    /// Don't offer the code on the clipboard any more.
+    /// Stop offering the code that is on the clipboard.
     ForgetOffered,
-    /// Ask for the folder where an offer goes, or by default everything.
+    /// Ask for the folder to save this offer in, or everything from now on.
     PickDestination(Option<TaskId>),
-    /// Copy something of a card.
+    /// Copy one of a card's texts.
     Copy(TaskId, Copied),
     /// Copy a text.
     CopyText(String),
-    /// Show or hide the QR code.
+    /// Show or hide the QR code of a send.
     FoldQr(TaskId),
-    /// Show or hide the list.
+    /// Show or hide the list of what is being sent.
     FoldList(TaskId),
-    /// Show or hide the rest of a text.
+    /// Show or hide the rest of a received text.
     FoldText(TaskId),
-    /// Show or hide what doesn't arrive.
+    /// Show or hide the list of what is left behind.
     FoldLeftBehind(TaskId),
-    /// The control that wanted the keyboard has it.
+    /// The control of this card that wanted the keyboard has it.
     Focused(TaskId),
-    /// Change how an offer is taken.
+    /// Change the choices about an offer.
     Sheet(TaskId, SheetAction),
-    /// Take the offer.
+    /// Accept an offer.
     Accept(TaskId),
-    /// Don't take it.
+    /// Decline an offer.
     Decline(TaskId),
-    /// Let a transfer rest, or go on as far as this side is concerned.
+    /// Pause a transfer, or resume it as far as this side is concerned.
     Pause(TaskId, bool),
     /// End a transfer.
     Cancel(TaskId),
-    /// Start a failed transfer again.
+    /// Start a failed transfer again, as it was started.
     Again(TaskId),
-    /// Go on with what was interrupted, as soon as there is a code for it.
+    /// Resume an interrupted transfer as soon as there is a code for it.
     Resume(Resume),
-    /// The next receive is for something else.
+    /// Don't resume anything: the next receive is for something else.
     ForgetResume,
-    /// Ask whether what is here of this interrupted transfer may be removed.
+    /// Ask whether what has arrived of this interrupted transfer may be deleted.
     AskDiscard(String),
-    /// Remove what the question was about; it is called so.
+    /// Delete what the question was about. The name is what the transfer is called.
     Discard(String),
-    /// Send these.
+    /// Send these files and folders.
     Send(Vec<PathBuf>),
-    /// Take an ended card away.
+    /// Remove an ended transfer from the page.
     Dismiss(TaskId),
-    /// Take all ended cards away.
+    /// Remove all ended transfers from the page.
     DismissEnded,
     /// Open a file or folder with its program.
     OpenPath(PathBuf),
-    /// Show a file in its folder.
+    /// Show a file in its folder, with the file manager.
     Reveal(PathBuf),
-    /// Take a banner away.
+    /// Close a banner.
     CloseBanner(BannerId),
     /// Open a dialog, or close the one that is open.
     Show(Option<Dialog>),
-    /// Ask the relay in use whether it is there.
+    /// Check the relay in use again.
     CheckRelay,
     /// Close the window although transfers are under way.
     Quit,
-    /// Forget a finished transfer.
+    /// Remove a transfer from the history.
     ForgetHistory(u64),
-    /// Forget all of them.
+    /// Clear the history.
     ClearHistory,
-    /// The settings have changed.
+    /// Something in the settings dialog.
     Settings(SettingsAction),
 }
 
-/// What a person did to an offer. Entries of its tree go by their node's number.
+/// What the user did to an offer. Nodes of its tree go by their number there, entries by their place in the manifest.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::app) enum SheetAction {
-    /// Tick a node, or take its tick away.
+    /// Tick or untick a node and everything in it.
     Tick(u32, bool),
-    /// Tick everything or nothing.
+    /// Tick everything, or nothing.
     TickAll(bool),
     /// Open or close a folder.
     Open(u32),
-    /// Show only what has this in its path.
+    /// Show only entries with this text in their path.
     Search(String),
-    /// What happens to names that are taken.
+    /// How to resolve all name conflicts.
     OnConflict(OnConflict),
-    /// The same for one entry of the manifest.
+    /// How to resolve the name conflict of this entry.
     Exception(u32, OnConflict),
 }
 
-/// What a person did in the settings.
+/// What the user did in the settings dialog.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::app) enum SettingsAction {
-    /// Something may have changed: take over what is valid.
+    /// A setting may have changed; what is valid takes effect.
     Changed,
-    /// Ask whether this relay of the list is there.
+    /// Check this relay.
     Test(RelayAddress),
     /// Run a relay in this window.
     StartRelay,
-    /// Let it finish what it carries.
+    /// Stop the window's relay once it has finished what it carries.
     StopRelay,
 }
 
-/// Which text of a card was copied.
+/// One of the texts that a card offers to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Copied {
     Code,
@@ -127,31 +127,31 @@ pub(in crate::app) enum Copied {
     Report,
 }
 
-/// Names a banner.
+/// Identifies a banner.
 pub(in crate::app) type BannerId = u64;
 
-/// What lies over the page.
+/// A dialog over the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Dialog {
     Settings,
     History,
-    /// What is here of an interrupted transfer is about to be removed.
+    /// The question before what has arrived of an interrupted transfer is deleted.
     Discard,
-    /// Transfers are under way and the window was asked to close.
+    /// The question before the window closes while transfers are under way.
     Quit,
 }
 
-/// Something that a person wants to go on with. The sender has to offer it again, under a new code.
+/// An interrupted transfer that the user wants to resume. The sender has to offer it again, under a new code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::app) struct Resume {
-    /// What it is called.
+    /// The transfer's name.
     pub(in crate::app) name: String,
-    /// Where what is here of it lies.
+    /// The staging folder that holds what has arrived.
     pub(in crate::app) staging: PathBuf,
 }
 
 impl Resume {
-    /// The folder that it has to be received into, so that what is here is found.
+    /// The folder to receive it into. The engine finds what has arrived only there.
     pub(in crate::app) fn folder(&self) -> &Path {
         self.staging.parent().unwrap_or(&self.staging)
     }

@@ -1,4 +1,4 @@
-//! One transfer as the window knows it. Pure: it is changed by events and by what the person does, and draws nothing.
+//! One transfer as the window knows it: the engine's events and the user's actions change it.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,56 +25,58 @@ use crate::{
     transfer::scan::Unfit,
 };
 
-/// Names that a card is called by.
+/// How many names at the top of a transfer its card is called by; the rest is counted. Three fit on a card's line.
 const NAMES_SHOWN: usize = 3;
-/// Troubles of one transfer that are listed by name; the rest is counted.
+/// How many things that one transfer left behind are kept by name; the rest is only counted. Nobody reads more, and a
+/// folder of special files could hold millions.
 const MAX_LEFT_BEHIND: usize = 500;
 
-/// How long a button says that it has copied something.
+/// How long a button says that it has copied something, before it offers to copy again.
 pub(in crate::app) const SAYS_COPIED: Duration = Duration::from_secs(2);
 
-/// What a transfer was started with, so that it can be started again.
+/// What a transfer was started with; enough to start it again.
 #[derive(Clone)]
 pub(in crate::app) enum StartedWith {
     /// Files and folders.
     Paths(Vec<PathBuf>),
     /// A text.
     Text(String),
-    /// A code, and the relay that an invite link named.
+    /// A code, and the relay if an invite link named one.
     Code { code: CodePhrase, server: Option<RelayAddress> },
-    /// A sender with whom this window is connected already has something more.
+    /// The invitation of a sender to whom this window is already connected.
     Invitation,
 }
 
-/// What a send has to do with another one.
+/// How a send is bound to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Bond {
-    /// It goes to the receiver of that one, which is asked by itself.
+    /// It goes to the receiver of that send, who is asked without a code.
     After(TaskId),
-    /// It is that one's transfer with one of its receivers, the first, the second and so on of those who came.
+    /// It is the part of that send that goes to one of its receivers. `number` counts them from 1, in the order in
+    /// which they came.
     Branch { of: TaskId, number: usize },
 }
 
-/// A file that doesn't arrive, or was not offered.
+/// Something that was to be sent and doesn't arrive.
 #[derive(Debug)]
 pub(in crate::app) enum LeftBehind {
     /// It was chosen and can't be offered.
     LeftOut { path: PathBuf, reason: Unfit },
     /// It was offered and then couldn't be sent.
     Withdrawn { path: PathBuf, reason: Withdrawal },
-    /// It arrived and could not get its place.
+    /// It arrived and couldn't be stored under its name.
     NotStored { error: TransferError },
-    /// They were to be added to a waiting send.
+    /// The paths couldn't be added to a waiting send.
     NotAdded { paths: Vec<PathBuf>, reason: NotAdded },
 }
 
 /// How a transfer ended.
 pub(in crate::app) enum CardEnd {
-    /// With everything, or nearly everything, in place.
+    /// It ran to its end, with everything or nearly everything in place.
     Done(Report),
-    /// Early.
+    /// It ended early.
     Failed(TransferError),
-    /// With the engine, which has stopped.
+    /// The engine has stopped, and the transfer with it.
     CutOff,
 }
 
@@ -85,19 +87,19 @@ impl CardEnd {
     }
 }
 
-/// Parts of a card that are opened and closed by the person.
+/// The parts of a card that the user can fold out, and whether they are.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Default)]
 pub(in crate::app) struct Folds {
-    /// The QR code of the invite link, row by row, while it is shown.
+    /// The QR code of the invite link, as rows of dark and light modules, while it is shown.
     pub(in crate::app) qr: Option<Vec<Vec<bool>>>,
-    /// What is being sent.
+    /// The list of what is being sent.
     pub(in crate::app) list: bool,
-    /// The received text, in full.
+    /// The whole of a received text.
     pub(in crate::app) text: bool,
-    /// What doesn't arrive.
+    /// The list of what is left behind.
     pub(in crate::app) left_behind: bool,
-    /// The card is new or asks something: its first control takes the keyboard.
+    /// The card is new or asks something, so its first control takes the keyboard.
     pub(in crate::app) wants_focus: bool,
 }
 
@@ -106,64 +108,64 @@ pub(in crate::app) struct Card {
     pub(in crate::app) id: TaskId,
     pub(in crate::app) direction: Direction,
     pub(in crate::app) started_with: StartedWith,
-    /// What it has to do with another one; `None` for a transfer by itself.
+    /// The send that this one is bound to; `None` for a transfer by itself.
     pub(in crate::app) bond: Option<Bond>,
-    /// To how many its code leads.
+    /// How many receivers its code is good for.
     pub(in crate::app) receivers: u16,
-    /// Where what arrives goes.
+    /// The folder that what arrives goes into.
     pub(in crate::app) folder: Option<PathBuf>,
-    /// The code, once it is good.
+    /// The code, once others can use it.
     pub(in crate::app) code: Option<CodePhrase>,
-    /// The relay in use; `None` before there is one, and on the local network.
+    /// The relay in use; `None` while there is none, and on the local network.
     pub(in crate::app) relay: Option<RelayAddress>,
-    /// Where others reach the relay that was started for this transfer.
+    /// The addresses at which others reach the relay that runs here for this transfer.
     pub(in crate::app) hosted: Option<Vec<RelayAddress>>,
-    /// Why a waiting sender's code is on no relay, if one should be.
+    /// Why the code of a waiting send is on no relay although one is set.
     pub(in crate::app) off_relay: Option<TransferError>,
-    /// The two sides have met on the sender's own relay.
+    /// Whether the two sides met on the sender's own relay.
     pub(in crate::app) is_local: bool,
-    /// What is being sent, or received, once known.
+    /// What is being sent or received, once it is known.
     pub(in crate::app) manifest: Option<Arc<Manifest>>,
-    /// The names at its top, and how many there are.
+    /// The first names at the top of the manifest, and how many there are in all.
     top: Option<(Vec<String>, usize)>,
     pub(in crate::app) sheet: Option<Sheet>,
-    /// Wrong codes that may still be tried; `None` before the first wrong one.
+    /// How many wrong codes may still be tried; `None` before the first one.
     pub(in crate::app) tries_left: Option<u8>,
-    /// Somebody came with another version.
+    /// The version of a peer that came with another one.
     pub(in crate::app) other_version: Option<u16>,
-    /// The port for direct connections that could not be had, and the one that is used instead.
+    /// The wished port for direct connections, if it could not be had, and the port that is used instead.
     pub(in crate::app) refused_port: Option<(u16, u16)>,
     pub(in crate::app) left_behind: Vec<LeftBehind>,
-    /// How many things were left behind in all, listed or not.
+    /// How many things are left behind in all, named or not.
     pub(in crate::app) left_behind_count: usize,
-    /// Files and bytes that move, once accepted.
+    /// How many files and bytes are to move, once the offer is accepted.
     pub(in crate::app) accepted: Option<(u64, Option<u64>)>,
     pub(in crate::app) progress: Progress,
-    /// Since when the connection is lost.
+    /// Since when the connection has been lost.
     pub(in crate::app) lost_since: Option<Instant>,
     pub(in crate::app) meter: Meter,
-    /// The text that arrived.
+    /// The received text.
     pub(in crate::app) text: Option<String>,
-    /// Where what arrived of a broken transfer is.
+    /// The staging folder that keeps what arrived of a transfer that broke off.
     pub(in crate::app) kept: Option<PathBuf>,
-    /// What it was started to go on with.
+    /// What it was started to resume.
     pub(in crate::app) resume: Option<Resume>,
     pub(in crate::app) end: Option<CardEnd>,
-    /// Its place in the history.
+    /// Its entry in the history.
     pub(in crate::app) history: Option<u64>,
     pub(in crate::app) folds: Folds,
-    /// What was copied last, and when, so that the button can say so.
+    /// Which of its texts was copied last, and when.
     pub(in crate::app) copied: Option<(Copied, Instant)>,
     pub(in crate::app) is_cancelling: bool,
     snapshots: Option<watch::Receiver<Progress>>,
 }
 
-/// What a card's news ask of the window.
+/// What has to follow from a notice.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::app) enum News {
-    /// Nothing beyond a new picture.
+    /// Nothing but a new frame.
     None,
-    /// An offer waits for an answer; its tree is to be built.
+    /// An offer waits for an answer, and its tree has to be built.
     Asked,
     /// Bytes begin to move.
     Began,
@@ -207,12 +209,12 @@ impl Card {
         }
     }
 
-    /// The transfer has begun.
+    /// Follows the snapshots of a transfer that has begun.
     pub(in crate::app) fn follow(&mut self, snapshots: watch::Receiver<Progress>) {
         self.snapshots = Some(snapshots);
     }
 
-    /// Takes the latest snapshot.
+    /// Takes the latest snapshot of the progress.
     pub(in crate::app) fn tick(&mut self, now: Instant) {
         if let Some(snapshots) = &mut self.snapshots {
             self.progress = *snapshots.borrow_and_update();
@@ -228,7 +230,7 @@ impl Card {
         }
     }
 
-    /// Something that the transfer tells.
+    /// Takes something that the transfer reports, and says what has to follow.
     pub(in crate::app) fn notice(&mut self, notice: Notice) -> News {
         match notice {
             Notice::Code { code, relay } => {
@@ -237,7 +239,7 @@ impl Card {
             }
             Notice::Reach { relay, why } => {
                 (self.relay, self.off_relay) = (relay, why);
-                // It shows the link of before.
+                // It would show the old link.
                 if self.folds.qr.is_some() {
                     self.folds.qr = None;
                     self.fold_qr();
@@ -268,7 +270,7 @@ impl Card {
                     self.sheet = Some(Sheet::new(offer));
                     return News::Asked;
                 };
-                // The button that had it is gone.
+                // The button that had the keyboard is gone.
                 self.folds.wants_focus |= before.offer.unusable.is_some();
                 self.sheet = Some(before.held_against(offer));
             }
@@ -292,7 +294,7 @@ impl Card {
             Notice::NotStored { path: _, error } => self.leave_behind(1, LeftBehind::NotStored { error }),
             Notice::Text(text) => self.text = Some(text),
             Notice::Kept(folder) => self.kept = Some(folder),
-            // The sender learns from nobody's coming that it isn't taken.
+            // It isn't for this card: the window answers it with a new one.
             Notice::Invited { .. } => {}
         }
         News::None
@@ -305,7 +307,7 @@ impl Card {
         }
     }
 
-    /// The engine has stopped, and with it the transfer, if it was not over yet. Gives an offer that waited for its answer.
+    /// Ends the transfer with the engine, unless it is over already. Returns the offer that waited for an answer.
     pub(super) fn cut_off(&mut self, now: Instant) -> Option<Sheet> {
         if self.end.is_none() {
             self.tick(now);
@@ -315,7 +317,7 @@ impl Card {
         self.sheet.take()
     }
 
-    /// The transfer is over.
+    /// Takes the end of the transfer.
     pub(in crate::app) fn ended(&mut self, ended: Result<Report, TransferError>, now: Instant) {
         self.tick(now);
         self.snapshots = None;
@@ -325,7 +327,7 @@ impl Card {
         });
     }
 
-    /// The send whose transfer with one receiver this is.
+    /// The send that this is a part of, if it goes to one of several receivers.
     pub(in crate::app) fn branch_of(&self) -> Option<TaskId> {
         match self.bond? {
             Bond::Branch { of, .. } => Some(of),
@@ -338,20 +340,20 @@ impl Card {
         self.sheet.as_ref().is_some_and(|sheet| !sheet.is_answered)
     }
 
-    /// From 0 to 1; `None` for a stream.
+    /// How far it has come, from 0 to 1; `None` for a stream, whose size is unknown.
     pub(in crate::app) fn fraction(&self) -> Option<f32> {
         let total = self.progress.total_bytes?;
         Some(if total == 0 { 1.0 } else { (self.progress.bytes as f64 / total as f64) as f32 })
     }
 
-    /// What is on the way is a text.
+    /// Whether it is a text rather than files.
     pub(in crate::app) fn is_text(&self) -> bool {
         matches!(self.started_with, StartedWith::Text(_))
             || self.text.is_some()
             || self.manifest.as_ref().is_some_and(|manifest| manifest.kind() == OfferKind::Text)
     }
 
-    /// What moves is known. Its top is looked for once: a view would do it again in every frame.
+    /// Takes the manifest. The names at its top are found once, because a view would search for them in every frame.
     pub(in crate::app) fn know(&mut self, manifest: Arc<Manifest>) {
         let mut top = manifest.entries().iter().filter(|entry| entry.path.names().nth(1).is_none());
         let names: Vec<String> =
@@ -361,7 +363,7 @@ impl Card {
         self.manifest = Some(manifest);
     }
 
-    /// The names at the top of what is sent or received, and how many there are in all.
+    /// The first names at the top of what is sent or received, and how many there are in all.
     pub(in crate::app) fn names(&self) -> (Vec<String>, usize) {
         if let Some(top) = &self.top {
             return top.clone();
@@ -378,12 +380,12 @@ impl Card {
         }
     }
 
-    /// Where others reach this machine, if that is the only way to a sender's code.
+    /// The addresses at which others reach this computer, if its code is on no other relay.
     pub(in crate::app) fn only_here(&self) -> Option<&[RelayAddress]> {
         self.hosted.as_deref().filter(|_| self.relay.is_none())
     }
 
-    /// Links that carry the code and the relay, the likeliest address first.
+    /// Invite links with the code and a relay, the most likely address first.
     pub(in crate::app) fn invites(&self) -> Vec<Invite> {
         let Some(code) = &self.code else { return Vec::new() };
         let servers: Vec<&RelayAddress> = match self.only_here() {
@@ -394,7 +396,7 @@ impl Card {
         servers.into_iter().filter_map(invite).collect()
     }
 
-    /// Shows or hides the QR code.
+    /// Shows or hides the QR code of the first invite link.
     pub(in crate::app) fn fold_qr(&mut self) {
         let link = self.invites().first().map(ToString::to_string);
         self.folds.qr = match (self.folds.qr.take(), link) {
@@ -406,12 +408,12 @@ impl Card {
         };
     }
 
-    /// Whether this was copied a moment ago, so that its button says so.
+    /// Whether this text was copied a moment ago, so that its button says so.
     pub(in crate::app) fn has_copied(&self, what: Copied, now: Instant) -> bool {
         self.copied.is_some_and(|(copied, when)| copied == what && now.duration_since(when) < SAYS_COPIED)
     }
 
-    /// What was to be sent and didn't leave, as far as it is listed.
+    /// The files that didn't leave, so that they can be sent by themselves; none if some of them are only counted.
     pub(in crate::app) fn missing(&self) -> Vec<PathBuf> {
         let path = |left: &LeftBehind| match left {
             LeftBehind::Withdrawn { path, .. } => Some(path.clone()),
@@ -424,7 +426,7 @@ impl Card {
         self.left_behind.iter().filter_map(path).collect()
     }
 
-    /// What a person would open or show: what arrived, or the folder it is in.
+    /// The folder that files were received into, and what arrived in it, once the transfer is done.
     pub(in crate::app) fn placed(&self) -> Option<(&Path, &[PathBuf])> {
         match &self.end {
             Some(CardEnd::Done(report)) => {

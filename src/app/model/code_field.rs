@@ -1,41 +1,41 @@
-//! What the code field knows: the word being typed, its completions, slips. Pure; the view is `views::receive`.
+//! The code field: the word being typed, its completions, the repair of slips. `views::receive` draws it.
 
 use crate::code::{self, CodeError, CodePhrase, Invite, MIN_PARTS, words};
 
-/// Completions that are offered at once.
+/// How many completions are offered at once: as many as can be read at a glance.
 const MAX_OFFERED: usize = 5;
 
-/// The field's text and which completion is chosen.
+/// The text of the field and the state of its list of completions.
 #[derive(Debug, Default)]
 pub(in crate::app) struct CodeField {
-    /// What was typed.
+    /// What was typed so far.
     pub(in crate::app) text: String,
-    /// The chosen one of the completions.
+    /// Which of the completions is chosen.
     pub(in crate::app) chosen: usize,
-    /// The list was closed for this word with Escape.
+    /// Whether Escape has closed the list for this word.
     pub(in crate::app) is_closed: bool,
-    /// What is wrong with the text is told only after Enter, not while it is still being typed.
+    /// Whether Enter was pressed on this text. Only then is it called wrong: it is not while it is still being typed.
     pub(in crate::app) was_tried: bool,
-    /// The page is to scroll so that it can be seen.
+    /// Whether the page has to scroll so that the field can be seen.
     pub(in crate::app) wants_sight: bool,
 }
 
-/// What the text is so far.
+/// What the text amounts to so far.
 pub(in crate::app) enum Reading {
     /// Nothing.
     Empty,
-    /// Not a code yet.
+    /// It may still become a code.
     Typing,
-    /// A code, perhaps with the relay to find its sender on.
+    /// A code, perhaps with the relay on which its sender is found.
     Code(Invite),
-    /// A code with a slip in it, and what it would be without.
+    /// A code with a slip in it.
     Slip {
-        /// The word that isn't one.
+        /// The word that isn't in the list.
         word: String,
-        /// The repaired code, to be confirmed.
+        /// The repaired code, which the user has to confirm.
         repaired: CodePhrase,
     },
-    /// No code can come of it.
+    /// It can't become a code.
     Wrong(CodeError),
 }
 
@@ -69,7 +69,7 @@ impl CodeField {
             - usize::from(!self.prefix().is_empty())
     }
 
-    /// Words that what is being typed may become, the likeliest first; none once it is a whole word.
+    /// The words that the one being typed may become, the most likely first; none once it is complete.
     pub(in crate::app) fn completions(&self) -> Vec<&'static str> {
         let prefix = self.prefix().to_lowercase();
         let is_link = self.text.contains(':');
@@ -79,18 +79,18 @@ impl CodeField {
         words::completions(&prefix).take(MAX_OFFERED).collect()
     }
 
-    /// How many letters of a completion are typed already.
+    /// How many letters of a completion are already typed.
     pub(in crate::app) fn typed_letters(&self) -> usize {
         self.prefix().chars().count()
     }
 
-    /// Moves the choice by one.
+    /// Moves the choice up or down by one, around the ends.
     pub(in crate::app) fn choose_next(&mut self, is_up: bool) {
         let count = self.completions().len().max(1);
         self.chosen = if is_up { self.chosen + count - 1 } else { self.chosen + 1 } % count;
     }
 
-    /// Takes a completion, and goes on to the next word if one is missing.
+    /// Takes a completion, and begins the next word if one is missing.
     pub(in crate::app) fn take(&mut self, word: &str) {
         let keep = self.text.len() - self.prefix().len();
         let is_last = self.finished_words() + 1 >= MIN_PARTS;
@@ -102,7 +102,7 @@ impl CodeField {
         self.edited();
     }
 
-    /// To be called when the text has changed.
+    /// Starts over with a changed text. Every change has to be followed by this.
     pub(in crate::app) fn edited(&mut self) {
         (self.chosen, self.is_closed, self.was_tried) = (0, false, false);
     }

@@ -1,17 +1,17 @@
-//! Speed, its last minute, and the time that is left. Pure: it is told what was acknowledged and when.
+//! The speed of a transfer, its last minute, and the time left. It is told which bytes were acknowledged and when.
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-/// One bar of the graph.
+/// How much time one point of the graph covers.
 const SLOT: Duration = Duration::from_secs(1);
-/// A minute of them.
+/// How many points the graph has: one minute of them.
 const SLOTS: usize = 60;
-/// The speed that is shown looks this far back, so that it neither jumps nor lags.
+/// How far back the shown speed looks: long enough that it doesn't jump, short enough that it doesn't lag.
 const WINDOW: Duration = Duration::from_secs(5);
-/// No time left is told before there is this much to judge by.
+/// How long a transfer must have run before a time left is shown; an earlier guess would be wild.
 const LEAST: Duration = Duration::from_secs(2);
 
 /// Measures one transfer.
@@ -19,16 +19,16 @@ const LEAST: Duration = Duration::from_secs(2);
 pub(in crate::app) struct Meter {
     started: Option<Instant>,
     bytes: u64,
-    /// Moments and cumulative bytes, about four a second, as far back as [`WINDOW`].
+    /// Moments and the bytes acknowledged by then, about four a second, as far back as [`WINDOW`].
     recent: VecDeque<(Instant, u64)>,
     slots: Vec<f32>,
     slot_start: Option<(Instant, u64)>,
-    /// The moment at which the end was last expected; moved gently.
+    /// When the end is expected. It follows the latest guess smoothly.
     end: Option<Instant>,
 }
 
 impl Meter {
-    /// A meter that has seen nothing.
+    /// A meter that has seen nothing yet.
     pub(in crate::app) fn new() -> Self {
         Self {
             started: None,
@@ -40,7 +40,7 @@ impl Meter {
         }
     }
 
-    /// `bytes` of `total` are acknowledged at `now`.
+    /// Takes the bytes that are acknowledged at `now`, of `total`.
     pub(in crate::app) fn note(&mut self, bytes: u64, total: Option<u64>, now: Instant) {
         let started = *self.started.get_or_insert(now);
         self.bytes = bytes;
@@ -52,7 +52,7 @@ impl Meter {
         }
         let (mut slot, mut at_start) = *self.slot_start.get_or_insert((now, bytes));
         while now - slot >= SLOT {
-            // What came in a pause longer than a slot is spread over its slots.
+            // What came after a pause of several points is spread evenly over them.
             let slots = ((now - slot).as_secs_f32() / SLOT.as_secs_f32()).floor().max(1.0);
             let share = (bytes.saturating_sub(at_start) as f32 / slots) as u64;
             self.slots.push(share as f32 / SLOT.as_secs_f32());
@@ -77,7 +77,7 @@ impl Meter {
         };
         self.end = match (self.end, fresh) {
             (Some(old), Some(fresh)) => {
-                // Far from the end a wrong guess may take its time to mend; near it, none is left.
+                // Far from the end there is time to correct a wrong guess gently; near the end there is none.
                 let left = fresh.saturating_duration_since(now).as_secs_f64();
                 let weight = (1.0 / left.max(1.0)).clamp(0.02, 0.5);
                 let (old_left, fresh_left) = (old.saturating_duration_since(now).as_secs_f64(), left);
@@ -92,13 +92,13 @@ impl Meter {
         };
     }
 
-    /// Nothing is to be expected for a while. Speed and time left begin anew after it; the graph stays as it is.
+    /// Pauses the measurement. Speed and time left start anew afterwards; the graph stays as it is.
     pub(in crate::app) fn rest(&mut self) {
         (self.started, self.slot_start, self.end) = (None, None, None);
         self.recent.clear();
     }
 
-    /// Bytes a second, over the last few seconds.
+    /// The speed in bytes a second, over the last few seconds.
     pub(in crate::app) fn speed(&self, now: Instant) -> f64 {
         match self.recent.front() {
             Some((then, before)) if now > *then => {
@@ -108,12 +108,12 @@ impl Meter {
         }
     }
 
-    /// Bytes a second for each second of the last minute, the oldest first.
+    /// The speed in bytes a second at each second of the last minute, the oldest first.
     pub(in crate::app) fn last_minute(&self) -> &[f32] {
         &self.slots
     }
 
-    /// The time left, in steps that a person can follow; `None` while nobody can tell.
+    /// The time left, in steps that are coarser the longer it is; `None` while it can't be told.
     pub(in crate::app) fn time_left(&self, now: Instant) -> Option<Duration> {
         let left = self.end?.saturating_duration_since(now).as_secs();
         let step = match left {

@@ -1,5 +1,5 @@
-//! The settings as a person edits them: text that may be half typed. What is valid goes into the settings at once; what
-//! isn't is marked where it stands and leaves the settings as they were.
+//! The settings as the user edits them: as text, which may be half typed. What is valid goes into the settings at
+//! once. What isn't is marked where it stands, and leaves the settings as they were.
 
 use std::num::NonZeroU16;
 
@@ -9,7 +9,7 @@ use crate::{
     settings::{Relay, Settings},
 };
 
-/// A page of the dialog.
+/// A page of the settings dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::app) enum Page {
     #[default]
@@ -19,7 +19,7 @@ pub(in crate::app) enum Page {
     Window,
 }
 
-/// A relay of the list, as text.
+/// A relay of the list, as it is being edited.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::app) struct RelayDraft {
     pub(in crate::app) name: String,
@@ -28,32 +28,32 @@ pub(in crate::app) struct RelayDraft {
 }
 
 impl RelayDraft {
-    /// The address, if it is one.
+    /// The address, if it is a valid one.
     pub(in crate::app) fn parsed(&self) -> Option<RelayAddress> {
         self.address.trim().parse().ok()
     }
 }
 
-/// See the module.
+/// The content of the settings dialog.
 #[derive(Debug, Default)]
 pub(in crate::app) struct SettingsForm {
     pub(in crate::app) page: Page,
     pub(in crate::app) relays: Vec<RelayDraft>,
-    /// Which relay is open for editing.
+    /// The relay that is open for editing.
     pub(in crate::app) editing: Option<usize>,
-    /// It has just been added: its first field takes the keyboard.
+    /// A relay has just been added, so its first field takes the keyboard.
     pub(in crate::app) wants_focus: bool,
-    /// Where the relay is that has just been moved: the keyboard goes with it.
+    /// Where the relay stands that has just been moved; the keyboard follows it.
     pub(in crate::app) raised: Option<usize>,
     pub(in crate::app) host_port: String,
     pub(in crate::app) data_ports: String,
     pub(in crate::app) host_password: String,
-    /// Bytes a second with a unit, or nothing.
+    /// The speed limit with its unit; empty for none.
     pub(in crate::app) rate: String,
-    /// The port for direct connections, or nothing.
+    /// The port for direct connections; empty for any.
     pub(in crate::app) direct_port: String,
     pub(in crate::app) shows_passwords: bool,
-    /// The scale that the slider shows.
+    /// The scale that the slider shows. It takes effect when the slider is let go.
     pub(in crate::app) scale: f32,
 }
 
@@ -65,7 +65,7 @@ impl SettingsForm {
         form
     }
 
-    /// Shows `settings`; what was half typed is forgotten.
+    /// Shows `settings`, and forgets what was half typed.
     pub(in crate::app) fn fill(&mut self, settings: &Settings) {
         self.relays = settings
             .relays
@@ -85,7 +85,7 @@ impl SettingsForm {
         self.direct_port = settings.direct_port.map(|port| port.to_string()).unwrap_or_default();
     }
 
-    /// Puts what is valid into `settings`.
+    /// Puts everything that is valid into `settings`.
     pub(in crate::app) fn apply_to(&self, settings: &mut Settings) {
         let old = std::mem::take(&mut settings.relays);
         settings.relays = self
@@ -93,7 +93,7 @@ impl SettingsForm {
             .iter()
             .filter_map(|draft| {
                 let address = draft.parsed()?;
-                // What a newer version wrote about this relay stays.
+                // Fields that a newer version wrote for this relay are kept.
                 let known = old.iter().find(|relay| relay.address == address).cloned();
                 let mut relay = known.unwrap_or_else(|| Relay::new(address));
                 relay.name = filled(&draft.name);
@@ -116,17 +116,17 @@ impl SettingsForm {
         }
     }
 
-    /// The hosted relay's port, if it is one.
+    /// The port of the hosted relay, if it is valid.
     pub(in crate::app) fn parsed_port(&self) -> Option<u16> {
         self.host_port.trim().parse().ok()
     }
 
-    /// The hosted relay's data ports, if they are some.
+    /// The data ports of the hosted relay, if they are valid.
     pub(in crate::app) fn parsed_data_ports(&self) -> Option<Ports> {
         self.data_ports.trim().parse().ok()
     }
 
-    /// The rate, if it is one; nothing means no limit.
+    /// The speed limit in bytes a second, if it is valid; `Some(None)` means no limit.
     #[allow(clippy::option_option)]
     pub(in crate::app) fn parsed_rate(&self) -> Option<Option<u64>> {
         let text = self.rate.trim().to_lowercase();
@@ -150,7 +150,8 @@ impl SettingsForm {
         (1.0..=1e15).contains(&rate).then_some(Some(rate as u64))
     }
 
-    /// The port for direct connections, if it is one; nothing, or 0, lets the system choose.
+    /// The port for direct connections, if it is valid; `Some(None)`, which an empty field and 0 mean, lets the
+    /// system choose.
     #[allow(clippy::option_option)]
     pub(in crate::app) fn parsed_direct_port(&self) -> Option<Option<NonZeroU16>> {
         match self.direct_port.trim() {
@@ -159,19 +160,19 @@ impl SettingsForm {
         }
     }
 
-    /// Adds an empty relay and opens it.
+    /// Adds an empty relay and opens it for editing.
     pub(in crate::app) fn add_relay(&mut self) {
         self.relays.push(RelayDraft::default());
         self.editing = Some(self.relays.len() - 1);
         self.wants_focus = true;
     }
 
-    /// The relay that is in use: the first one that has an address.
+    /// The relay in use: the first one with a valid address.
     pub(in crate::app) fn in_use(&self) -> Option<usize> {
         self.relays.iter().position(|draft| draft.parsed().is_some())
     }
 
-    /// Takes a relay away.
+    /// Removes a relay.
     pub(in crate::app) fn remove_relay(&mut self, index: usize) {
         if index < self.relays.len() {
             self.relays.remove(index);
@@ -179,7 +180,7 @@ impl SettingsForm {
         }
     }
 
-    /// Moves a relay up by one; the first is the one in use.
+    /// Moves a relay up by one. The first valid one is in use.
     pub(in crate::app) fn raise_relay(&mut self, index: usize) {
         if index > 0 && index < self.relays.len() {
             self.relays.swap(index, index - 1);
@@ -198,7 +199,7 @@ fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// A rate in the largest unit that shows it whole.
+/// A rate in the largest unit that shows it without a fraction.
 fn rate_text(rate: u64) -> String {
     match rate {
         rate if rate.is_multiple_of(1_000_000_000) => format!("{} GB/s", rate / 1_000_000_000),

@@ -1,39 +1,39 @@
-//! An offer that waits for its answer: what is offered, and what the person has chosen of it so far.
+//! An offer that waits for its answer: what is offered, and what the user has chosen so far.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::{action::SheetAction, tree::Tree};
 use crate::engine::{Choices, Here, Offer, OnConflict, TransferError};
 
-/// As many repaired names are shown.
+/// How many repaired names are shown; there may be thousands, and a few show what happens to them.
 pub(in crate::app) const FEW_REPAIRED: usize = 5;
 
-/// The offer that waits for an answer.
+/// An offer and the choices about it.
 pub(in crate::app) struct Sheet {
-    /// What is offered, held against the folder.
+    /// What is offered, checked against the destination folder.
     pub(in crate::app) offer: Arc<Offer>,
-    /// Its entries; `None` while it is being built.
+    /// Its entries as a tree; `None` while the tree is being built.
     pub(in crate::app) tree: Option<Tree>,
-    /// The tree can't be built: all of it is received, or nothing.
+    /// Whether the tree can't be built. Then all of the offer is accepted or none of it.
     pub(in crate::app) has_no_list: bool,
-    /// The search field's text.
+    /// The text of the search field.
     pub(in crate::app) search: String,
-    /// What happens to names that are taken.
+    /// How name conflicts are resolved.
     pub(in crate::app) on_conflict: OnConflict,
-    /// Entries for which something else was chosen.
+    /// The entries whose conflict is resolved in another way.
     pub(in crate::app) exceptions: HashMap<u32, OnConflict>,
-    /// Why another folder can't be used.
+    /// Why the folder that was chosen last can't be used.
     pub(in crate::app) unusable: Option<TransferError>,
-    /// What is there already and the same, and need not come.
+    /// The files that the destination already holds unchanged, and that don't have to come.
     pub(in crate::app) here: Here,
-    /// The conflicts, by entry.
+    /// The entries whose name is taken.
     pub(in crate::app) conflicts: Vec<u32>,
-    /// Names that this system can't store and what becomes of them: a few, and one more if there are others. Looked for once,
-    /// because an offer may be long.
+    /// A few of the names that this system can't store, with what becomes of them; one more than is shown if there
+    /// are others. They are found once, because an offer may be long.
     pub(in crate::app) repaired: Vec<(String, String)>,
-    /// Another folder is being looked at.
+    /// Whether another folder is being checked.
     pub(in crate::app) is_looking: bool,
-    /// The answer is given.
+    /// Whether the answer has been given.
     pub(in crate::app) is_answered: bool,
 }
 
@@ -58,7 +58,7 @@ impl Sheet {
         sheet
     }
 
-    /// The same offer, held against another folder: the conflicts are new, the rest stays.
+    /// The offer checked against another folder: the conflicts are new, the choices stay.
     pub(super) fn held_against(self, offer: Arc<Offer>) -> Self {
         let Self { tree, has_no_list, search, on_conflict, .. } = self;
         let mut sheet = Self { tree, has_no_list, search, on_conflict, ..Self::new(offer) };
@@ -66,19 +66,20 @@ impl Sheet {
         sheet
     }
 
-    /// The offer's tree is built.
+    /// Takes the tree, once it is built.
     pub(in crate::app) fn built(&mut self, tree: Tree) {
         self.tree = Some(tree);
         self.sort_out();
     }
 
-    /// More is known of what is there already.
+    /// Takes what is known by now about files that are already there.
     pub(super) fn learn(&mut self, here: Here) {
         self.here = here;
         self.sort_out();
     }
 
-    /// Tells what is there already from names that are taken. A word of the person's for a single one goes before.
+    /// Separates files that are already there from names that are taken. A choice for a single entry takes
+    /// precedence.
     fn sort_out(&mut self) {
         let stays = |entry: u32| self.here.contains(entry as usize) && !self.exceptions.contains_key(&entry);
         let targets = (0..).zip(&self.offer.targets);
@@ -89,7 +90,7 @@ impl Sheet {
         }
     }
 
-    /// Takes a change of the person's.
+    /// Changes a choice.
     pub(in crate::app) fn perform(&mut self, action: SheetAction) {
         let is_for_all = matches!(action, SheetAction::OnConflict(_));
         match (action, &mut self.tree) {
@@ -114,7 +115,7 @@ impl Sheet {
         }
     }
 
-    /// What the person chose.
+    /// The choices, as the engine takes them.
     pub(in crate::app) fn choices(&self) -> Choices {
         Choices {
             resumes: true,
@@ -125,29 +126,29 @@ impl Sheet {
         }
     }
 
-    /// What happens to the name of an entry if it is taken.
+    /// How the conflict of an entry is resolved, if its name is taken.
     pub(in crate::app) fn policy(&self, entry: u32) -> OnConflict {
         self.exceptions.get(&entry).copied().unwrap_or(self.on_conflict)
     }
 
-    /// Bytes that accepting now would bring.
+    /// How many bytes would come if the offer were accepted now.
     pub(in crate::app) fn wanted_bytes(&self) -> u64 {
         let all = || self.offer.manifest.bytes().saturating_sub(self.here.bytes());
         self.tree.as_ref().map_or_else(all, Tree::wanted_bytes)
     }
 
-    /// Files that are ticked and there already, and their bytes.
+    /// How many ticked files are already there, and their bytes.
     pub(in crate::app) fn here(&self) -> (u64, u64) {
         self.tree.as_ref().map_or_else(|| (self.here.files(), self.here.bytes()), Tree::here)
     }
 
-    /// Whether the disk has room for what is ticked.
+    /// Whether what is ticked fits on the disk.
     pub(in crate::app) fn fits(&self) -> bool {
         let needed = self.wanted_bytes().saturating_sub(self.offer.resumable);
         self.offer.free.is_none_or(|free| needed <= free)
     }
 
-    /// Whether Accept makes sense now.
+    /// Whether the offer can be accepted as it is now.
     pub(in crate::app) fn can_accept(&self) -> bool {
         !self.is_looking
             && self.offer.unusable.is_none()

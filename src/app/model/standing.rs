@@ -1,4 +1,4 @@
-//! How it stands with a transfer: whether it waits, moves or rests, and why.
+//! Whether a transfer waits, moves or stands still, and why.
 
 use std::time::{Duration, Instant};
 
@@ -8,20 +8,20 @@ use crate::{
     history::Direction,
 };
 
-/// What a transfer waits for that has begun, or is about to.
+/// Why a transfer stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Standstill {
-    /// For a person.
+    /// It is paused by either side or both.
     Paused(Paused),
-    /// For the connection, which was lost so long ago.
+    /// The connection has been lost for this long.
     Lost(Lost, Duration),
-    /// For room on the receiver's disk.
+    /// There is no room on the receiver's disk.
     NoRoom,
-    /// For something else, and nothing has come for so long.
+    /// Nothing has moved for this long, for this reason.
     Stalled(WaitsFor, Duration),
 }
 
-/// What is being looked for again.
+/// What a transfer has lost and is looking for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Lost {
     Relay,
@@ -29,14 +29,14 @@ pub(in crate::app) enum Lost {
 }
 
 impl Card {
-    /// Whether a sender still waits for somebody to come, so that things can be added.
+    /// Whether this is a send that still waits for its receiver. Files can be added until one comes.
     pub(in crate::app) fn is_waiting(&self) -> bool {
         self.end.is_none()
             && self.direction == Direction::Sent
             && matches!(self.progress.phase, Phase::Connecting | Phase::WaitingForPeer)
     }
 
-    /// Whether more can be offered to the same receiver: a sender has met it, and the two are connected.
+    /// Whether more can be offered to the same receiver: the two have met and are connected.
     pub(in crate::app) fn takes_more(&self) -> bool {
         let has_met = !matches!(
             self.progress.phase,
@@ -49,30 +49,31 @@ impl Card {
             && self.progress.connection == Connection::Up
     }
 
-    /// Whether the transfer has begun and is not over, at rest or not.
+    /// Whether the transfer has begun and is not over, moving or not.
     pub(in crate::app) fn is_under_way(&self) -> bool {
         let phase = self.progress.phase;
         self.end.is_none()
             && matches!(phase, Phase::OpeningLanes | Phase::Moving | Phase::Storing | Phase::Repairing)
     }
 
-    /// Whether bytes move, or are about to, or are being put in place.
+    /// Whether bytes move, are about to, or are being put in place.
     pub(in crate::app) fn is_moving(&self) -> bool {
         self.is_under_way() && self.paused().is_none() && self.lost_since.is_none()
     }
 
-    /// Whether a pause would change anything: what has arrived is put in place all the same.
+    /// Whether a pause would change anything. Once everything has arrived it doesn't: files are put in place all the
+    /// same.
     pub(in crate::app) fn can_pause(&self) -> bool {
         self.is_under_way() && self.progress.phase != Phase::Storing && !self.is_cancelling
     }
 
-    /// Who lets the transfer rest, if anybody does.
+    /// Which sides have paused the transfer, if any has.
     pub(in crate::app) fn paused(&self) -> Option<Paused> {
         let paused = self.progress.paused;
         (self.can_pause() && (paused.here || paused.there)).then_some(paused)
     }
 
-    /// How long the connection is lost.
+    /// What has been lost, and for how long, while the connection is down.
     pub(in crate::app) fn lost(&self, now: Instant) -> Option<(Lost, Duration)> {
         let lost = match self.progress.connection {
             _ if self.end.is_some() => return None,
@@ -83,7 +84,8 @@ impl Card {
         Some((lost, now.saturating_duration_since(self.lost_since?)))
     }
 
-    /// Why nothing goes on, if this is worth a word: of several reasons the one that comes first for a person.
+    /// Why the transfer stands still, if there is a reason to show. Of several reasons it is the one that the user
+    /// can do most about.
     pub(in crate::app) fn standstill(&self, now: Instant) -> Option<Standstill> {
         if self.is_cancelling {
             return None;

@@ -1,5 +1,5 @@
-//! Everything that the window shows. Pure: events and the person's doings change it, views read it, and what must happen
-//! outside comes back as [`Effect`]s.
+//! Everything that the window shows. Events and the user's actions change it, views read it, and what has to happen
+//! outside is returned as [`Effect`]s.
 
 use std::{
     collections::HashMap,
@@ -31,44 +31,45 @@ use crate::{
     settings::{HostRelay, Settings},
 };
 
-/// A machine that falls asleep can't find its way back; one that has looked for this long may.
+/// How long a lost connection keeps the computer awake. A sleeping computer can't reconnect, but one that has tried
+/// for this long may sleep.
 const AWAKE_WHILE_LOST: Duration = Duration::from_mins(10);
 
-/// A sentence at the top of the page that belongs to no card.
+/// A message at the top of the page that belongs to no card.
 #[derive(Debug)]
 pub(in crate::app) struct Banner {
     pub(in crate::app) id: BannerId,
     pub(in crate::app) tone: Tone,
     pub(in crate::app) text: String,
-    /// What can be done about it, and what that is called.
+    /// What can be done about it: a link's text, and what the link does.
     pub(in crate::app) way_on: Option<(String, Action)>,
 }
 
-/// The relay that this window runs for others.
+/// The relay that this window hosts for others.
 pub(in crate::app) struct Host {
     pub(in crate::app) id: TaskId,
-    /// Where others reach it, once it listens.
+    /// The addresses at which others reach it; `None` until it listens.
     pub(in crate::app) reachable: Option<Vec<RelayAddress>>,
-    /// Its ports: the first, then those for data.
+    /// Its ports: the control port first, then the data ports.
     pub(in crate::app) ports: Vec<u16>,
     pub(in crate::app) is_stopping: bool,
-    /// What it was started with.
+    /// The settings that it was started with.
     pub(in crate::app) as_set: HostRelay,
 }
 
-/// What is known of a relay.
+/// What is known about a relay.
 pub(in crate::app) enum RelayStatus {
-    /// An answer is awaited.
+    /// It was asked and hasn't answered yet.
     Pending,
-    /// It answered.
+    /// It answered and can be used.
     Good(RelayCheck),
     /// It can't be used.
     Bad(RelayClientError),
 }
 
-/// See the module.
+/// The state of the window.
 pub(in crate::app) struct State {
-    /// The newest first.
+    /// The transfers on the page, the newest first.
     pub(in crate::app) cards: Vec<Card>,
     pub(in crate::app) field: CodeField,
     /// A code that was found on the clipboard and may be the one to type.
@@ -77,48 +78,48 @@ pub(in crate::app) struct State {
     pub(in crate::app) dialog: Option<Dialog>,
     pub(in crate::app) settings: Settings,
     pub(in crate::app) form: SettingsForm,
-    /// Where received files go.
+    /// The folder that received files go into.
     pub(in crate::app) save_folder: PathBuf,
     pub(in crate::app) history: History,
     pub(in crate::app) unfinished: UnfinishedList,
-    /// The engine runs: what is under way goes on, and commands are taken.
+    /// Whether the engine runs. Once it has stopped, nothing goes on and no command is taken.
     pub(in crate::app) has_engine: bool,
-    /// A sender has lost its relay or found one.
+    /// Whether a sender has lost its relay or found one since the last frame.
     has_relay_news: bool,
     pub(in crate::app) host: Option<Host>,
-    /// Why the hosted relay isn't running although it was started.
+    /// Why the hosted relay stopped, if it did so by itself.
     pub(in crate::app) host_error: Option<RelayError>,
-    /// What is known of each relay of the list, and of any that was in use before.
+    /// What is known about each relay of the list, and about relays that were in use before.
     pub(in crate::app) checked: HashMap<RelayAddress, RelayStatus>,
-    /// Relays that are being asked.
+    /// The checks that wait for an answer, each with its relay.
     pub(in crate::app) checks: HashMap<TaskId, RelayAddress>,
-    /// The first of the things that are held over the window before they are dropped, where the system names them.
+    /// The first of the files that are held over the window before a drop, where the system names them.
     pub(in crate::app) hovering: Vec<PathBuf>,
-    /// How many there are.
+    /// How many files are held over the window.
     pub(in crate::app) hover_count: usize,
     next_banner: BannerId,
 }
 
-/// What an event asks of the world outside the window.
+/// What has to happen outside the state.
 pub(in crate::app) enum Effect {
-    /// Build the tree of an offer.
+    /// Build the tree of this offer.
     BuildTree(TaskId, Arc<Manifest>),
-    /// Somebody has to answer an offer.
+    /// Notify the user of an offer that waits for an answer.
     TellAsked(TaskId),
-    /// A transfer is over.
+    /// Notify the user that a transfer is over.
     TellEnded(TaskId),
-    /// A transfer goes into the history.
+    /// Write a transfer into the history.
     Begin(TaskId),
-    /// The history knows how it ended.
+    /// Write the end of a transfer into the history.
     Finish(TaskId),
-    /// The sender of a transfer has something more; it waits under this code on this relay.
+    /// Receive what the sender of this transfer has besides; it waits under this code on this relay.
     Follow(TaskId, Box<(CodePhrase, RelayChoice)>),
-    /// An offer is no longer needed. A hundred thousand names take longer to drop than a frame has.
+    /// Drop an offer that is no longer needed. Dropping a hundred thousand names takes longer than a frame has.
     Drop(Box<Sheet>),
 }
 
 impl State {
-    /// The state at the start. What is received goes into `save_folder`.
+    /// The state of a window that has just opened. Received files go into `save_folder`.
     pub(in crate::app) fn new(settings: Settings, save_folder: PathBuf, history: History) -> Self {
         Self {
             cards: Vec::new(),
@@ -143,12 +144,12 @@ impl State {
         }
     }
 
-    /// A new transfer, before its first event.
+    /// Adds a transfer, before its first event.
     pub(in crate::app) fn add(&mut self, id: TaskId, direction: Direction, started_with: StartedWith) {
         self.cards.insert(0, Card::new(id, direction, started_with));
     }
 
-    /// One of several receivers of a send has come.
+    /// Adds the part of a send that goes to a receiver who has just come.
     fn branch(&mut self, of: TaskId, id: TaskId) {
         let number = self.branches(of).count() + 1;
         let Some(send) = self.card(of) else { return };
@@ -160,29 +161,29 @@ impl State {
         self.cards.push(branch);
     }
 
-    /// The transfers of a send with each of its receivers, as they came.
+    /// The parts of a send for several receivers, in the order in which they came.
     pub(in crate::app) fn branches(&self, of: TaskId) -> impl Iterator<Item = &Card> {
         self.cards.iter().filter(move |card| card.branch_of() == Some(of))
     }
 
-    /// Whether something can still be added to what a send will offer: it is fixed once the first of several has come.
+    /// Whether files can still be added to a send. The offer is fixed once the first receiver has come.
     pub(in crate::app) fn takes_additions(&self, card: &Card) -> bool {
         card.is_waiting() && !card.is_text() && self.branches(card.id).next().is_none()
     }
 
-    /// The card of a transfer.
+    /// The card of this transfer.
     pub(in crate::app) fn card(&mut self, id: TaskId) -> Option<&mut Card> {
         self.cards.iter_mut().find(|card| card.id == id)
     }
 
-    /// Shows a sentence at the top.
+    /// Shows a message at the top of the page.
     pub(in crate::app) fn tell(&mut self, tone: Tone, text: String) {
         self.tell_with(tone, text, None);
     }
 
-    /// Shows a sentence at the top, perhaps with a way on.
+    /// Shows a message at the top of the page, perhaps with a link. A message that is already there moves to the end
+    /// instead of being shown twice.
     pub(in crate::app) fn tell_with(&mut self, tone: Tone, text: String, way_on: Option<(String, Action)>) {
-        // The same trouble twice is one banner.
         self.banners.retain(|banner| banner.text != text);
         self.next_banner += 1;
         self.banners.push(Banner { id: self.next_banner, tone, text, way_on });
@@ -235,16 +236,16 @@ impl State {
                 let has_branches = self.branches(id).next().is_some();
                 let Some(card) = self.card(id) else { return effects };
                 card.ended(ended, now);
-                // Nothing was offered yet, so it is still to be gone on with.
+                // If nothing was offered, what was to be resumed is still to be resumed.
                 let resume = card.resume.take().filter(|_| card.manifest.is_none());
                 effects.extend(card.sheet.take().map(|sheet| Effect::Drop(Box::new(sheet))));
                 effects.push(Effect::Finish(id));
                 if has_branches {
-                    // Each of them has told.
+                    // Each of its parts has notified the user.
                 } else if !is_own_wish {
                     effects.push(Effect::TellEnded(id));
                 } else if card.accepted.is_none() && card.branch_of().is_none() {
-                    // Nothing came of it and nobody wants to read about it.
+                    // Nothing came of it, and the user knows why.
                     self.cards.retain(|card| card.id != id);
                 }
                 self.unfinished.resume = self.unfinished.resume.take().or(resume);
@@ -268,7 +269,8 @@ impl State {
         effects
     }
 
-    /// The engine has stopped, and no event comes any more: what was under way is cut off, and what was asked has no answer.
+    /// Takes the end of the engine, after which no event comes: what was under way is cut off, and checks stay
+    /// without an answer.
     pub(in crate::app) fn engine_ended(&mut self, now: Instant) -> Vec<Effect> {
         self.has_engine = false;
         (self.host, self.dialog) = (None, self.dialog.filter(|dialog| *dialog != Dialog::Quit));
@@ -278,7 +280,7 @@ impl State {
         sheets.map(|sheet| Effect::Drop(Box::new(sheet))).collect()
     }
 
-    /// Takes the latest snapshots. Gives whether a transfer has lost its relay or found it again.
+    /// Takes the latest snapshots. Returns whether a transfer has lost its relay or found it again.
     pub(in crate::app) fn tick(&mut self, now: Instant) -> bool {
         let mut has_changed = std::mem::take(&mut self.has_relay_news);
         for card in self.cards.iter_mut().filter(|card| card.end.is_none()) {
@@ -287,28 +289,28 @@ impl State {
             let after = card.progress.connection;
             has_changed |= (before == Connection::LookingForRelay) != (after == Connection::LookingForRelay);
         }
-        // The question has answered itself.
+        // There is nothing left to ask about.
         if self.dialog == Some(Dialog::Quit) && !self.is_under_way() {
             self.dialog = None;
         }
         has_changed
     }
 
-    /// An offer's tree is built.
+    /// Takes the tree of an offer.
     pub(in crate::app) fn built(&mut self, id: TaskId, tree: Tree) {
         if let Some(sheet) = self.card(id).and_then(|card| card.sheet.as_mut()) {
             sheet.built(tree);
         }
     }
 
-    /// An offer's tree can't be built.
+    /// Notes that the tree of an offer can't be built.
     pub(in crate::app) fn not_built(&mut self, id: TaskId) {
         if let Some(sheet) = self.card(id).and_then(|card| card.sheet.as_mut()) {
             sheet.has_no_list = true;
         }
     }
 
-    /// The list was read; what lay in `gone` is no longer there.
+    /// Takes the list of unfinished transfers. What lay in the folders `gone` is no longer there.
     pub(in crate::app) fn listed(&mut self, list: Vec<Unfinished>, gone: &[PathBuf]) {
         self.unfinished.list = list;
         self.unfinished.resume.take_if(|resume| gone.contains(&resume.staging));
@@ -325,19 +327,19 @@ impl State {
         self.cards.iter().any(Card::is_moving)
     }
 
-    /// Whether any transfer has begun and is not over, at rest or not.
+    /// Whether any transfer has begun and is not over, moving or not.
     pub(in crate::app) fn is_under_way(&self) -> bool {
         self.cards.iter().any(Card::is_under_way)
     }
 
-    /// Whether all that is under way rests because somebody wants it to.
+    /// Whether everything under way is paused.
     pub(in crate::app) fn is_paused(&self) -> bool {
         let mut under_way = self.cards.iter().filter(|card| card.is_under_way()).peekable();
         under_way.peek().is_some() && under_way.all(|card| card.paused().is_some())
     }
 
-    /// Whether a transfer that is under way should keep the machine awake: one that moves, or whose connection was lost
-    /// a moment ago.
+    /// Whether a transfer should keep the computer awake: one that moves, or one that lost its connection a moment
+    /// ago.
     pub(in crate::app) fn wants_awake(&self, now: Instant) -> bool {
         let is_lost = |card: &Card| {
             card.is_under_way()
@@ -347,7 +349,7 @@ impl State {
         self.cards.iter().any(|card| card.is_moving() || is_lost(card))
     }
 
-    /// Whether something is shown that changes with the clock alone.
+    /// Whether the page shows something that changes with the clock alone.
     pub(in crate::app) fn has_clock(&self, now: Instant) -> bool {
         let counts = |standstill| matches!(standstill, Some(Standstill::Lost(..) | Standstill::Stalled(..)));
         self.cards
@@ -355,7 +357,7 @@ impl State {
             .any(|card| card.is_moving() || card.lost(now).is_some() || counts(card.standstill(now)))
     }
 
-    /// How far all that has begun has come, from 0 to 1; `None` while there is no such thing.
+    /// How far all transfers under way have come together, from 0 to 1; `None` if none has a known size.
     pub(in crate::app) fn fraction(&self) -> Option<f32> {
         let moving = || self.cards.iter().filter(|card| card.is_under_way());
         let total: u64 = moving().filter_map(|card| card.progress.total_bytes).sum();
@@ -364,20 +366,21 @@ impl State {
         (total > 0).then(|| (bytes as f64 / total as f64) as f32)
     }
 
-    /// Whether this is a code that a card of this window shows, or an invite link with one.
+    /// Whether a card of this window shows the code in this text, which may be an invite link.
     pub(in crate::app) fn is_own_code(&self, text: &str) -> bool {
         let Ok(invite) = code::parse_any(text) else { return false };
         self.cards.iter().any(|card| card.code.as_ref() == Some(invite.code()))
     }
 
-    /// Whether a card of this window receives, or has received, under this code or invite link.
+    /// Whether a card of this window receives, or has received, under the code in this text, which may be an invite
+    /// link.
     pub(in crate::app) fn has_taken_code(&self, text: &str) -> bool {
         let Ok(invite) = code::parse_any(text) else { return false };
         let is_its = |started_with: &StartedWith| matches!(started_with, StartedWith::Code { code, .. } if code == invite.code());
         self.cards.iter().any(|card| is_its(&card.started_with))
     }
 
-    /// Whether a card has ended, so that it may be taken away.
+    /// Whether a transfer has ended, so that it can be removed from the page.
     pub(in crate::app) fn has_ended(&self) -> bool {
         self.cards.iter().any(|card| card.end.is_some() && card.branch_of().is_none())
     }

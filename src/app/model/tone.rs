@@ -1,6 +1,6 @@
-//! How good or bad a piece of news is.
+//! How good or bad a message is.
 
-/// What a tinted box is about.
+/// The tone of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Tone {
     Plain,

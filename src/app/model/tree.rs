@@ -1,5 +1,5 @@
-//! An offer as a tree with ticks: what is open, what is searched for, what is wanted. Pure, and quick enough for a
-//! hundred thousand entries in a frame.
+//! An offer as a tree with ticks: what is open, what is searched for, what is wanted. It is fast enough to search a
+//! hundred thousand entries within a frame.
 
 use std::sync::Arc;
 
@@ -18,34 +18,35 @@ pub(in crate::app) enum Tick {
     Partly,
 }
 
-/// One entry, in the order in which it is shown: a folder, then what is in it.
+/// One entry. Nodes stand in the order in which they are shown: a folder, then what is in it.
 #[derive(Debug, Clone)]
 pub(in crate::app) struct Node {
     /// Its place in the manifest.
     pub(in crate::app) entry: u32,
-    /// How deep it stands; 0 at the top.
+    /// How many folders it is in; 0 at the top.
     pub(in crate::app) depth: u16,
     /// Whether it is a folder.
     pub(in crate::app) is_folder: bool,
-    /// Bytes of it and of what is in it.
+    /// Bytes of it and of everything in it.
     pub(in crate::app) bytes: u64,
     /// Files in it; 1 for a file.
     pub(in crate::app) files: u64,
-    /// The node behind the last one that is in it.
+    /// The number of the first node behind everything in it.
     end: u32,
     parent: u32,
-    /// Files and links in it that are wanted, itself included, and all of them.
+    /// How many files and links in it, itself included, are wanted.
     wanted: u32,
+    /// How many files and links are in it, itself included.
     leaves: u32,
-    /// Files in it, itself included, that are in the receiver's folder already.
+    /// How many files in it, itself included, the receiver's folder already holds.
     here: u32,
     is_open: bool,
-    /// Whether it is wanted itself; for a folder, whether it is made even if nothing in it is.
+    /// Whether it is ticked itself. A ticked folder is made even if nothing in it is wanted.
     is_ticked: bool,
 }
 
 const NO_PARENT: u32 = u32::MAX;
-/// No path has one.
+/// Stands between two paths in [`Tree::folded`]; no path contains it.
 const BETWEEN_PATHS: char = '\0';
 
 /// The tree of one offer.
@@ -55,10 +56,10 @@ pub(in crate::app) struct Tree {
     nodes: Vec<Node>,
     /// The nodes' paths in lower case, one after the other, for the search.
     folded: String,
-    /// Where each of them begins.
+    /// Where each node's path begins in `folded`.
     starts: Vec<usize>,
     search: String,
-    /// The nodes that are shown now.
+    /// The nodes that are shown now, from top to bottom.
     rows: Vec<u32>,
     wanted_bytes: u64,
     wanted_files: u64,
@@ -67,11 +68,11 @@ pub(in crate::app) struct Tree {
 }
 
 impl Tree {
-    /// Everything ticked; folders closed, unless there is only one at the top.
+    /// The tree of `manifest` with everything ticked. Folders are closed, except a single one at the top.
     pub(in crate::app) fn new(manifest: Arc<Manifest>) -> Self {
         let entries = manifest.entries();
         let mut order: Vec<u32> = (0..entries.len() as u32).collect();
-        // By parts of the path, so that a folder stands directly before what is in it.
+        // Compared part by part, so that a folder stands directly before what is in it.
         order.sort_unstable_by(|a, b| {
             let (a, b) = (&entries[*a as usize].path, &entries[*b as usize].path);
             a.names().cmp(b.names())
@@ -143,23 +144,23 @@ impl Tree {
         tree
     }
 
-    /// The nodes to show, by number.
+    /// The numbers of the nodes to show, from top to bottom.
     pub(in crate::app) fn rows(&self) -> &[u32] {
         &self.rows
     }
 
-    /// The node of a row.
+    /// The node of this number.
     pub(in crate::app) fn node(&self, node: u32) -> &Node {
         &self.nodes[node as usize]
     }
 
-    /// The name of a node; its whole path while searching.
+    /// The name of a node; its whole path while there is a search.
     pub(in crate::app) fn name(&self, node: u32) -> &str {
         let entry = &self.manifest.entries()[self.node(node).entry as usize];
         if self.search.is_empty() { entry.path.name() } else { entry.path.as_str() }
     }
 
-    /// Whether what is in this folder is shown.
+    /// Whether the content of this folder is shown.
     pub(in crate::app) fn is_open(&self, node: u32) -> bool {
         self.node(node).is_open
     }
@@ -171,7 +172,7 @@ impl Tree {
         self.lay_out();
     }
 
-    /// Shows only entries with `text` in their path, whatever its case; all of them for an empty one.
+    /// Shows only entries with `text` in their path, regardless of case; all of them if it is empty.
     pub(in crate::app) fn search(&mut self, text: &str) {
         let text = text.trim().to_lowercase();
         if text != self.search {
@@ -180,7 +181,7 @@ impl Tree {
         }
     }
 
-    /// Whether only some entries are shown, flat.
+    /// Whether there is a search. Its results are shown as a flat list.
     pub(in crate::app) fn is_searched(&self) -> bool {
         !self.search.is_empty()
     }
@@ -221,7 +222,7 @@ impl Tree {
         }
     }
 
-    /// Ticks a node and what is in it, or takes the ticks away.
+    /// Ticks or unticks a node and everything in it.
     pub(super) fn set_tick(&mut self, node: u32, is_ticked: bool) {
         let Node { end, parent, wanted: before, .. } = *self.node(node);
         for index in node..end {
@@ -248,7 +249,7 @@ impl Tree {
         self.count();
     }
 
-    /// Says which files are in the receiver's folder already, by entry: ticked or not, they don't move.
+    /// Marks the files that the receiver's folder already holds, by entry. Ticked or not, they don't move.
     pub(super) fn mark_here(&mut self, is_here: impl Fn(u32) -> bool) {
         for node in &mut self.nodes {
             node.here = u32::from(!node.is_folder && is_here(node.entry));
@@ -262,7 +263,7 @@ impl Tree {
         self.count();
     }
 
-    /// Whether a file, or everything in a folder, is there already.
+    /// Whether a file, or everything in a folder, is already there.
     pub(in crate::app) fn is_here(&self, node: u32) -> bool {
         let node = self.node(node);
         node.here > 0 && node.here == node.leaves
@@ -281,31 +282,31 @@ impl Tree {
         }
     }
 
-    /// Files that are ticked and there already, and their bytes.
+    /// How many ticked files are already there, and their bytes.
     pub(in crate::app) fn here(&self) -> (u64, u64) {
         (self.here_files, self.here_bytes)
     }
 
-    /// Bytes of what is ticked and has to come.
+    /// The bytes of ticked files that have to come.
     pub(in crate::app) fn wanted_bytes(&self) -> u64 {
         self.wanted_bytes
     }
 
-    /// Files that are ticked and have to come.
+    /// How many ticked files have to come.
     pub(in crate::app) fn wanted_files(&self) -> u64 {
         self.wanted_files
     }
 
-    /// Whether anything at all is ticked.
+    /// Whether anything is ticked.
     pub(super) fn wants_anything(&self) -> bool {
         self.nodes.iter().any(|node| node.wanted > 0 || (node.leaves == 0 && node.is_ticked))
     }
 
-    /// Entries that are not wanted, sorted: what an answer needs. A folder is wanted if something in it is.
+    /// The entries that are not wanted, sorted, as an answer takes them. A folder is wanted if anything in it is.
     pub(in crate::app) fn unwanted(&self) -> Vec<u32> {
         let is_wanted =
             |node: &Node| node.wanted > 0 || (node.is_folder && node.leaves == 0 && node.is_ticked);
-        // A folder without files is wanted by its own tick, and then so is what it stands in.
+        // A folder without files is wanted if it is ticked, and so are the folders that it is in.
         let mut keeps = vec![false; self.nodes.len()];
         for index in (0..self.nodes.len()).rev() {
             if is_wanted(&self.nodes[index]) {

@@ -1,28 +1,28 @@
-//! What interrupted transfers left on this computer: the list of them, the wish to go on with one, the question before one
-//! is removed. The disk is the desk's; here is what the window remembers.
+//! What the window remembers about interrupted transfers: the list of them, the wish to resume one, and the question
+//! before one is deleted. The desk reads and deletes them.
 
 use super::action::Resume;
 use crate::engine::Unfinished;
 
-/// See the module.
+/// The interrupted transfers.
 #[derive(Default)]
 pub(in crate::app) struct UnfinishedList {
-    /// The latest first.
+    /// The interrupted transfers, the latest first.
     pub(in crate::app) list: Vec<Unfinished>,
-    /// What the next receive goes on with.
+    /// What the next receive resumes.
     pub(in crate::app) resume: Option<Resume>,
-    /// The one that a person is about to remove.
+    /// The transfer that the user is asked about before it is deleted.
     pub(in crate::app) asked: Option<String>,
 }
 
 impl UnfinishedList {
-    /// What the person is asked about, if it is still there.
+    /// The transfer that the user is asked about, if it is still there.
     pub(in crate::app) fn asked(&self) -> Option<&Unfinished> {
         let id = self.asked.as_ref()?;
         self.list.iter().find(|unfinished| unfinished.id == *id)
     }
 
-    /// Takes something out that is about to be removed.
+    /// Takes a transfer that is about to be deleted out of the list.
     pub(in crate::app) fn take(&mut self, id: &str) -> Option<Unfinished> {
         let index = self.list.iter().position(|unfinished| unfinished.id == id)?;
         let taken = self.list.remove(index);

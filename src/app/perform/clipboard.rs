@@ -1,4 +1,4 @@
-//! What goes onto the clipboard, and what comes from it.
+//! Puts texts on the clipboard, and takes what is pasted or found there.
 
 use std::{path::PathBuf, time::Instant};
 
@@ -28,7 +28,7 @@ impl Window {
             Copied::Report => Some(explain::report(&self.words, card)),
         };
         if let Some(text) = text {
-            // What this window put there need not be offered to it.
+            // The window doesn't offer what it has put there itself.
             self.last_offered = Some(text.clone());
             ctx.copy_text(text);
             card.copied = Some((what, Instant::now()));
@@ -42,7 +42,8 @@ impl Window {
         }
         match text.filter(|text| !text.trim().is_empty()) {
             None => self.state.tell(Tone::Plain, self.words.say("nothing-to-paste")),
-            // Also an own one: nobody wants to send it, and somebody may try things out alone.
+            // This includes a code of this window: nobody wants to send that as a text, and a user who tries things
+            // out alone pastes it to receive.
             Some(text) if is_listed_code(&text) => {
                 self.state.field.set(text.trim().to_owned());
             }
@@ -50,7 +51,8 @@ impl Window {
         }
     }
 
-    /// Offers a code that was found on the clipboard, once, unless it is one of this window's own or taken already.
+    /// Offers a code that was found on the clipboard, once, unless it is one of this window's own or was taken
+    /// already.
     pub(super) fn look_for_code(&mut self, text: Option<String>) {
         let Some(text) = text.map(|text| text.trim().to_owned()) else { return };
         let is_known = self.state.is_own_code(&text) || self.state.has_taken_code(&text);
@@ -63,7 +65,8 @@ impl Window {
     }
 }
 
-/// Whether a text is a code of listed words, or an invite link. Any four words may be an own code; those are not guessed at.
+/// Whether a text is a code of listed words or an invite link. Any four words could be a sender's own code, so those
+/// are not recognised.
 fn is_listed_code(text: &str) -> bool {
     text.len() <= 512
         && code::parse_any(text).is_ok_and(|invite| {

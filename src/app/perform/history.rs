@@ -1,4 +1,4 @@
-//! Writes down what transfers there were.
+//! Writes transfers into the history.
 
 use crate::{
     app::{
@@ -40,7 +40,7 @@ impl Window {
             CardEnd::Done(report) => Past::Partial { missing: report.missing },
             CardEnd::Failed(TransferError::Cancelled | TransferError::PeerCancelled) => Past::Cancelled,
             CardEnd::Failed(TransferError::Declined | TransferError::PeerDeclined) => Past::Declined,
-            // It stays as it is: the next start tells what was cut off.
+            // The entry stays as it is, and the next start reports what was cut off.
             CardEnd::CutOff => return,
             CardEnd::Failed(error) => Past::Failed {
                 reason: explain::error(&self.words, error, explain::standpoint(card)).happened,
@@ -54,7 +54,8 @@ impl Window {
         self.save_history();
     }
 
-    /// The window closes: its size is kept, and so is the history of what is cut off.
+    /// Saves the window's size and the history before the window closes. The history then still holds what is cut off
+    /// by that.
     pub(in crate::app) fn remember_running(&mut self) {
         self.save_history();
         if self.size.is_some() && self.size != self.state.settings.window {

@@ -1,4 +1,4 @@
-//! Tells a person who looks elsewhere.
+//! Notifies a user who is looking elsewhere.
 
 use eframe::egui::{Context, UserAttentionType, ViewportCommand};
 
@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Window {
-    /// Notifies that an offer waits for its answer, or that a transfer is over.
+    /// Notifies that an offer waits for its answer, or that a transfer is over. `key` is the title of the latter.
     pub(super) fn tell_elsewhere(&self, ctx: &Context, id: TaskId, key: &str) {
         let Some(card) = self.state.cards.iter().find(|card| card.id == id) else { return };
         let title = match card.end {
@@ -26,7 +26,7 @@ impl Window {
         self.notify(ctx, title, body);
     }
 
-    /// Notifies, and asks for attention, while the window is in the background.
+    /// Shows a notification and asks for attention, if the window is in the background and the settings allow it.
     pub(super) fn notify(&self, ctx: &Context, title: String, body: String) {
         let is_here = ctx.input(|input| input.viewport().focused.unwrap_or(true));
         if is_here || !self.state.settings.notifications {

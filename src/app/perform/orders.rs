@@ -1,4 +1,4 @@
-//! What the engine is told to do: send, receive, answer.
+//! Tells the engine what to do: send, receive, answer.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,8 @@ use crate::{
 };
 
 impl Window {
-    /// Hands the engine a command. It refuses only when it is overwhelmed or has stopped.
+    /// Hands a command to the engine and says whether it was taken. The engine refuses commands only while it is
+    /// overwhelmed, or after it has stopped.
     pub(super) fn command(&mut self, command: Command) -> bool {
         let is_taken = self.state.has_engine && self.engine.command(command).is_ok();
         if !is_taken {
@@ -36,7 +37,8 @@ impl Window {
         is_taken
     }
 
-    /// What came with a start of the program: files are sent, a code waits in its field for a word from the person.
+    /// Takes what a start of the program has brought. Files are sent; a code is put into its field and waits for the
+    /// user to confirm it.
     pub(in crate::app) fn arrived(&mut self, ctx: &Context, arrival: Arrival) {
         let (paths, invite) = arrival.into_parts();
         self.arrive(paths, None);
@@ -45,7 +47,8 @@ impl Window {
         }
     }
 
-    /// Files that come with a start of the program, a drop, a paste or a dialog.
+    /// Takes files that a start of the program, a drop, a paste or a dialog brings. `onto` is the transfer that they
+    /// were dropped on or picked for.
     pub(in crate::app) fn arrive(&mut self, paths: Vec<PathBuf>, onto: Option<TaskId>) {
         if paths.is_empty() {
             return;
@@ -64,7 +67,7 @@ impl Window {
         self.send(StartedWith::Paths(paths), None);
     }
 
-    /// Offers more to the receiver of a send that runs.
+    /// Offers more to the receiver of a running send.
     pub(in crate::app) fn send_after(&mut self, id: TaskId, paths: Vec<PathBuf>) {
         self.send(StartedWith::Paths(paths), Some(id));
     }
@@ -106,7 +109,7 @@ impl Window {
         self.receive_with(code, server);
     }
 
-    /// Receives under a code, through the relay that its invite link named or else those of the list.
+    /// Receives under a code, through the relay of its invite link, or else through those of the list.
     pub(super) fn receive_with(&mut self, code: CodePhrase, server: Option<RelayAddress>) {
         let settings = &self.state.settings;
         let relays: Vec<RelayChoice> = if let Some(server) = &server {
@@ -119,9 +122,9 @@ impl Window {
         if relays.is_empty() && settings.path_mode == PathMode::RelayOnly {
             return self.state.tell(Tone::Warning, self.words.say("receive-needs-relay"));
         }
-        // Until it is known on which of them the sender is.
+        // This is shown until it is known on which of them the sender is.
         let likeliest = relays.first().map(|relay| relay.address.clone());
-        // What is to be gone on with is found where it is.
+        // What is to be resumed is found only in the folder where it is.
         let resume = &self.state.unfinished.resume;
         let folder = resume.as_ref().map_or(self.state.save_folder.as_path(), Resume::folder);
         let order = self.receive_order(code.clone(), relays, folder.to_owned());
@@ -139,11 +142,12 @@ impl Window {
         }
     }
 
-    /// Looks for what the sender of a transfer has besides. It is offered like anything else, and goes to the same folder.
+    /// Receives what the sender of a transfer has besides. It is offered like anything else, and goes to the same
+    /// folder by default.
     pub(super) fn follow(&mut self, from: TaskId, code: CodePhrase, relay: RelayChoice) {
         let folder = self.state.card(from).and_then(|card| card.folder.clone());
         let folder = folder.unwrap_or_else(|| self.state.save_folder.clone());
-        // Where the two met already is no question of the setting.
+        // The two have met at this relay already, whatever the settings say.
         let order = self.receive_order(code, vec![relay], folder);
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
@@ -165,7 +169,8 @@ impl Window {
         }
     }
 
-    /// The relay on this very machine under which a code of this window waits: somebody tries things out alone.
+    /// The relay on this computer under which a code of this window waits. A user who tries things out alone receives
+    /// from it.
     fn own_relay(&self, code: &CodePhrase) -> Option<RelayAddress> {
         let card = self.state.cards.iter().find(|card| card.code.as_ref() == Some(code))?;
         card.only_here()?.first().cloned()

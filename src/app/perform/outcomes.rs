@@ -1,4 +1,4 @@
-//! What the desk has done, and what follows from it.
+//! Takes what the desk has done.
 
 use std::{
     path::PathBuf,
@@ -21,11 +21,12 @@ use crate::{
     engine::Command,
 };
 
-/// Windows and macOS say nothing of the pointer while files are held over a window; it shows itself once they are dropped.
+/// How long a drop waits for the pointer. Windows and macOS don't report it while files are dragged over a window,
+/// but it moves over the window again right after the drop.
 const LATE_POINTER: Duration = Duration::from_millis(250);
 
 impl Window {
-    /// What the desk has done.
+    /// Takes one outcome of the desk.
     pub(in crate::app) fn outcome(&mut self, ctx: &Context, outcome: DeskOutcome) {
         match outcome {
             DeskOutcome::NotSaved(error) => {
@@ -68,7 +69,7 @@ impl Window {
         }
     }
 
-    /// Tells that a step was not done, and mends what would go on waiting for it.
+    /// Reports that a step was not done, and mends what would wait for it for ever.
     fn broke(&mut self, job: BrokenJob, report: &PanicReport) {
         let copy = (self.words.say("copy-report"), Action::CopyText(explain::broke(&self.words, report)));
         self.state.tell_with(Tone::Bad, self.words.say("desk-broke"), Some(copy));

@@ -1,4 +1,4 @@
-//! Puts the settings into force, and asks and runs the relays that they name.
+//! Puts settings into force, checks the relays that they name, and runs the window's own relay.
 
 use eframe::egui::{self, Context};
 
@@ -19,6 +19,7 @@ use crate::{
 };
 
 impl Window {
+    /// Checks the relay in use.
     pub(in crate::app) fn check_relay(&mut self) {
         if let Some(relay) = self.state.settings.default_relay() {
             let (address, password) = (relay.address.clone(), relay.password.clone());
@@ -69,7 +70,7 @@ impl Window {
         self.save_settings();
     }
 
-    /// Appearance, scale and motion, as the settings say.
+    /// Applies appearance, scale and motion as the settings say.
     pub(in crate::app) fn apply_appearance(&mut self, ctx: &Context) {
         ctx.set_theme(match self.state.settings.appearance {
             Appearance::System => egui::ThemePreference::System,
@@ -85,6 +86,7 @@ impl Window {
         theme::set_motion(ctx, !is_calm);
     }
 
+    /// Starts the window's own relay, unless it runs.
     pub(in crate::app) fn start_relay(&mut self) {
         if self.state.host.is_some() {
             return;

@@ -1,4 +1,4 @@
-//! Has the list of interrupted transfers read, goes on with one, and removes one once the person has said so.
+//! Lists interrupted transfers, resumes one, and deletes one once the user has confirmed that.
 
 use eframe::egui::Context;
 
@@ -17,30 +17,30 @@ use crate::{
 };
 
 impl Window {
-    /// Has the list read, and looked whether what cards say that they kept is still there.
+    /// Has the interrupted transfers listed, and checks whether the folders that cards name as kept still exist.
     pub(in crate::app) fn list_unfinished(&self) {
         let cards = self.state.cards.iter().filter_map(|card| card.kept.clone());
         let resume = self.state.unfinished.resume.as_ref().map(|resume| resume.staging.clone());
         self.desk.ask(Job::ListUnfinished { kept: cards.chain(resume).collect() });
     }
 
-    /// The same, if this transfer brings something here: one that begins takes what it goes on with out of the list, and one
-    /// that breaks off stands in it.
+    /// Has the interrupted transfers listed again because a receive has begun or ended. One that begins takes what it
+    /// resumes out of the list, and one that breaks off adds itself to it. For a send this does nothing.
     pub(super) fn relist_for(&mut self, id: TaskId) {
         if self.state.card(id).is_some_and(|card| card.direction == Direction::Received) {
             self.list_unfinished();
         }
     }
 
-    /// The next receive goes on with this.
+    /// Lets the next receive resume this transfer.
     pub(in crate::app) fn resume(&mut self, ctx: &Context, resume: Resume) {
         self.state.unfinished.resume = Some(resume);
         self.focus_code(ctx);
     }
 
-    /// Asks before something is removed.
+    /// Asks before an interrupted transfer is deleted.
     pub(super) fn ask_discard(&mut self, ctx: &Context, id: String) {
-        // The question's own button takes it.
+        // The question's own button needs the keyboard.
         self.keyboard_before = ctx.memory_mut(|memory| {
             let before = memory.focused();
             before.inspect(|id| memory.surrender_focus(*id))
@@ -49,12 +49,12 @@ impl Window {
         self.perform(ctx, Action::Show(Some(Dialog::Discard)));
     }
 
-    /// Once the question is answered, the keyboard goes back to where it was.
+    /// Gives the keyboard back to where it was, once the question is answered.
     pub(in crate::app) fn give_keyboard_back(&mut self, ctx: &Context) {
         if self.state.dialog == Some(Dialog::Discard) || self.state.unfinished.asked.is_none() {
             return;
         }
-        // The toolkit keeps the keyboard from the page for one frame more.
+        // The toolkit keeps the keyboard away from the page for one more frame.
         if ctx.memory(|memory| memory.top_modal_layer().is_some()) {
             ctx.request_repaint();
             return;
@@ -65,7 +65,7 @@ impl Window {
         }
     }
 
-    /// Removes what the person was asked about.
+    /// Deletes what the user was asked about.
     pub(in crate::app) fn discard(&mut self, ctx: &Context, name: String) {
         let id = self.state.unfinished.asked().map(|unfinished| unfinished.id.clone());
         if let Some(discarded) = id.and_then(|id| self.state.unfinished.take(&id)) {
@@ -74,7 +74,7 @@ impl Window {
         self.perform(ctx, Action::Show(None));
     }
 
-    /// Something was removed, or wasn't.
+    /// Takes the outcome of a deletion.
     pub(in crate::app) fn discarded(&mut self, name: String, discarded: std::io::Result<bool>) {
         match discarded {
             Ok(true) => {}

@@ -1,4 +1,4 @@
-//! What breaks in the program itself: a step of the desk's that panics, and an engine that stops.
+//! What breaks in the program itself: a job of the desk that panics, and an engine that stops.
 
 use std::time::Instant;
 
@@ -97,7 +97,7 @@ fn an_engine_that_stops_is_told_and_nothing_seems_to_go_on() {
     assert!(!window.state.is_under_way() && !window.state.wants_awake(now) && !window.state.has_clock(now));
     assert_eq!(window.title, "Caiman");
 
-    // Whatever is asked for now is refused with the reason, and not because there is too much to do.
+    // What is asked for now is refused because the engine has stopped, not because it is busy.
     screen.click_key("close");
     assert!(!screen.shows(&told));
     let file = screen.file("more.txt", b"more");
@@ -113,7 +113,7 @@ fn an_engine_that_stops_is_told_and_nothing_seems_to_go_on() {
     screen.press(Key::Escape);
     screen.close();
     assert!(screen.window().state.dialog.is_none(), "there is nothing to wait for");
-    // The next start tells what was cut off, as after any other end in the middle.
+    // The next start reports what was cut off, as after any other interruption.
     let screen = screen.reopened();
     assert!(screen.shows("notes.txt"), "{:#?}", screen.texts());
 }

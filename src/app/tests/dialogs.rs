@@ -1,4 +1,4 @@
-//! Settings, history, and the question before closing.
+//! The dialogs: settings, history, and the question before closing.
 
 use eframe::egui::{Key, Modifiers, ViewportCommand};
 
@@ -15,8 +15,9 @@ use crate::{
     store::Store,
 };
 
-/// Two relays that refuse at once.
+/// The first of two relays that refuse connections at once.
 const ONE: &str = "127.0.0.1:1";
+/// The second of two relays that refuse connections at once.
 const TWO: &str = "127.0.0.2:1";
 
 fn with_two_relays() -> Screen {
@@ -90,7 +91,8 @@ fn a_new_relay_waits_for_its_address() {
     assert_eq!(addresses(&mut screen), [ONE, TWO]);
 }
 
-/// Catches a second press that undoes the first one: another relay stands at the keyboard's place.
+/// Catches a second key press that undoes the first one, because another relay has come to stand where the keyboard
+/// is.
 #[test]
 fn the_keyboard_goes_with_a_relay_that_is_moved() {
     const THREE: &str = "127.0.0.3:1";
@@ -305,7 +307,7 @@ fn broken_files_are_told_and_kept_aside() {
     assert!(screen.shows("settings.toml") && screen.shows("history.toml"), "{:#?}", screen.texts());
 }
 
-/// Something that was sent, and is over.
+/// Adds something that was sent to the history.
 fn past(screen: &mut Screen, name: &str) {
     let history = &mut screen.window().state.history;
     let id = history.begin(Entry::now(Direction::Sent, name));

@@ -238,7 +238,7 @@ fn trouble_with_the_relay_leads_to_its_settings() {
     let settings = format!("{}: {}", screen.say("settings"), screen.say("relay"));
     screen.click(&settings);
     assert_eq!(screen.window().state.dialog, Some(Dialog::Settings));
-    // The code is spent once bytes have moved.
+    // The code is used up once bytes have moved.
     screen.press(eframe::egui::Key::Escape);
     screen.click_key("clear-finished");
     let id = screen.moving(Direction::Received);
@@ -255,7 +255,7 @@ fn what_is_kept_of_a_broken_receive_can_be_found() {
     fs::create_dir(&kept).unwrap();
     screen.notice(id, Notice::Kept(kept.clone()));
     screen.feed(failed(id, TransferError::PeerLost));
-    // Where temporary files are in the home folder, as on Windows, it is shown from there.
+    // If temporary files are in the home folder, as on Windows, the path is shown from there.
     assert!(screen.shows(&shown_path(&kept)), "{:#?}", screen.texts());
     assert!(screen.control(&screen.say("show-in-folder")).is_some());
     assert_eq!(screen.window().state.history.entries()[0].kept, Some(kept));
@@ -288,7 +288,7 @@ fn a_restart_tells_what_it_cut_off() {
     let mut screen = screen.reopened();
     let told = screen.say_named("interrupted-send", "notes.txt");
     assert!(screen.shows(&told), "{:#?}", screen.texts());
-    // Once.
+    // It is reported only once.
     screen.click_key("close");
     let mut screen = screen.reopened();
     assert!(!screen.shows(&told));

@@ -1,5 +1,5 @@
-//! The keyboard alone: Tab comes to every control, in every state, and leaves it again. That each of them has a name is
-//! checked after every step of every test, in [`Screen::settle`].
+//! The keyboard alone: Tab comes to every control in every state, and leaves it again. [`Screen::settle`] checks
+//! after every step of every test that each control has a name.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,8 @@ fn names(screen: &Screen) -> Names {
     controls.iter().map(|node| (node.accesskit_node().locate().0, name_of(node))).collect()
 }
 
-/// Presses Tab until it comes round, and holds what it came to against what there is, but for what lies `below` a dialog.
+/// Presses Tab until it has come round, and compares the controls that it came to with those that exist, except those
+/// `below` a dialog.
 #[track_caller]
 fn check_reach(screen: &mut Screen, below: &Names) {
     const MOST: usize = 200;
@@ -34,7 +35,7 @@ fn check_reach(screen: &mut Screen, below: &Names) {
     for _ in 0..MOST {
         screen.press(Key::Tab);
         let Some((id, name)) = screen.focused() else { continue };
-        // What is scrolled into sight on the way counts as well.
+        // Controls that are scrolled into sight on the way count as well.
         seen.extend(names(screen));
         seen.retain(|id, _| !below.contains_key(id));
         if reached.insert(id, name).is_some() && reached.len() >= seen.len() {
@@ -118,7 +119,8 @@ fn the_history() {
     check_reach(&mut screen, &below);
 }
 
-/// The controls at the right end of a row came in the order in which they were laid out: from the edge.
+/// Catches the controls at the right end of a row coming in the order in which they are laid out, from the edge
+/// inwards.
 #[test]
 fn tab_goes_through_a_row_as_people_read() {
     let mut screen = Screen::with_relay("127.0.0.1:1");
@@ -137,7 +139,7 @@ fn tab_goes_through_a_row_as_people_read() {
             reached.push(name);
         }
     }
-    // Where it starts is of no matter.
+    // Where the round starts doesn't matter.
     let first =
         expected.iter().position(|name| Some(name) == reached.first()).expect("Tab comes to one of them");
     let round: Vec<String> = expected.iter().cycle().skip(first).take(expected.len()).cloned().collect();
@@ -169,7 +171,7 @@ fn a_shortcut_leads_to_the_code_field() {
     assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("code")));
 }
 
-/// What comes by itself takes the keyboard from nothing.
+/// Nothing that appears by itself takes the keyboard from a control.
 #[test]
 fn whatever_comes_the_keyboard_stays_where_it_is() {
     let mut screen = Screen::new();
@@ -247,7 +249,8 @@ fn the_settings_keep_the_keyboard_too() {
 }
 
 impl Screen {
-    /// One transfer that moves, one that is done with something missing, one that failed, and a banner.
+    /// Adds one transfer that moves, one that is done with something missing, a received text, one that failed, and
+    /// an offered code.
     fn state_of_everything(&mut self) {
         let done = self.made_up(Direction::Received);
         self.notice(done, Notice::Listed(manifest(&[("done.txt", 1)])));

@@ -1,4 +1,4 @@
-//! Where things stand and what keeps its place: faults that were seen in the window and mended.
+//! Where things stand and what keeps its place: faults that were seen in the window and corrected.
 
 use eframe::egui::{Key, Rect};
 
@@ -71,7 +71,7 @@ fn what_is_wrong_with_a_code_is_mended_in_its_field() {
     assert_eq!(screen.focused().map(|(_, name)| name), Some(code), "the keyboard has left the field");
 }
 
-/// Rows that were less high than the list took them for left a gap below the last one.
+/// Catches a gap below the last row, which rows left that were lower than the list took them to be.
 #[test]
 fn a_list_ends_with_its_last_row() {
     let mut screen = Screen::new();

@@ -1,4 +1,4 @@
-//! What the engine would have told, made up.
+//! What the engine would have reported, made up.
 
 use std::{collections::HashSet, path::Path, sync::Arc};
 
@@ -19,7 +19,7 @@ pub(in crate::app) const CODE: &str = "acid-coyote-mustard-tulip";
 /// A mebibyte.
 pub(super) const MIB: u64 = 1 << 20;
 
-/// Files with their sizes, and folders, which end in a slash and stand before what is in them.
+/// A manifest of files with their sizes, and of folders, whose names end in a slash and stand before what is in them.
 pub(in crate::app) fn manifest(entries: &[(&str, u64)]) -> Arc<Manifest> {
     let mut builder = ManifestBuilder::new(OfferKind::Files);
     for (path, size) in entries {
@@ -33,7 +33,7 @@ pub(in crate::app) fn manifest(entries: &[(&str, u64)]) -> Arc<Manifest> {
     Arc::new(builder.finish().unwrap())
 }
 
-/// The offer of a text.
+/// The manifest of a text.
 pub(in crate::app) fn text_manifest() -> Arc<Manifest> {
     let mut builder = ManifestBuilder::new(OfferKind::Text);
     let kind = EntryKind::File { size: 12, modified: None, executable: false };
@@ -41,7 +41,7 @@ pub(in crate::app) fn text_manifest() -> Arc<Manifest> {
     Arc::new(builder.finish().unwrap())
 }
 
-/// `manifest` held against `folder`, where `taken` are taken.
+/// The offer of `manifest` in `folder`, where the names `taken` are taken.
 pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&str]) -> Arc<Offer> {
     let taken: HashSet<&str> = taken.iter().copied().collect();
     let target = |entry: &Entry| {
@@ -65,7 +65,7 @@ pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&s
     })
 }
 
-/// `manifest` for a `folder` that can't be used.
+/// The offer of `manifest` in a `folder` that can't be used.
 pub(super) fn offer_for_nowhere(manifest: &Arc<Manifest>, folder: &Path) -> Arc<Offer> {
     let cause = std::io::ErrorKind::PermissionDenied.into();
     let unusable = Some(TransferError::file("can't use the folder", folder, cause));
@@ -82,17 +82,17 @@ pub(in crate::app) fn relay() -> RelayAddress {
     "relay.example.org".parse().unwrap()
 }
 
-/// The transfer has its code.
+/// The event by which a transfer gets its code.
 pub(in crate::app) fn code_of(id: TaskId) -> Event {
     Event::Notice(id, Notice::Code { code: code(), relay: Some(relay()) })
 }
 
-/// A snapshot.
+/// A snapshot of the progress.
 pub(in crate::app) fn progress(phase: Phase, bytes: u64, total: u64) -> Progress {
     Progress { phase, bytes, total_bytes: Some(total), lanes: 4, ..Progress::default() }
 }
 
-/// It ended early.
+/// The event by which a transfer ends early.
 pub(in crate::app) fn failed(id: TaskId, error: TransferError) -> Event {
     Event::Ended(id, Err(error))
 }

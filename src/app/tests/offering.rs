@@ -1,4 +1,4 @@
-//! The offer: ticks, search, what is in the way, yes and no.
+//! The offer: ticks, search, conflicts, destination, and the answer.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     transfer::placement::Target,
 };
 
-/// Ten pictures in a folder, and three files beside it: enough to be searched.
+/// Ten pictures in a folder and three files beside it: enough to be searched.
 fn pictures() -> Arc<Manifest> {
     let names: Vec<String> = (0..10).map(|n| format!("pictures/{n}.jpg")).collect();
     let mut entries = vec![("pictures/", 0)];
@@ -174,7 +174,7 @@ fn another_folder_is_looked_at_before_it_is_used() {
     assert_eq!((choices.folder, choices.unwanted), (Some(elsewhere), vec![13]));
 }
 
-/// Catches a code that is spent on a folder that has been removed, or can only be read.
+/// Catches a code that is used up on a folder that has been removed or is read-only.
 #[test]
 fn a_folder_of_no_use_waits_for_another_one() {
     let mut screen = Screen::new();
@@ -262,7 +262,8 @@ fn a_name_cannot_forge_what_stands_around_it() {
     assert!(!screen.texts().iter().any(|text| text.contains('\u{202e}')));
 }
 
-/// Most nodes that a window with an offer may have, whatever the offer: those of the rows in sight, and of the rest.
+/// How many nodes a window with an offer may have, whatever the size of the offer: those of the rows in sight, and of
+/// everything else.
 const MOST_NODES: usize = 250;
 
 #[test]
@@ -272,7 +273,7 @@ fn of_a_hundred_thousand_entries_only_those_in_sight_are_drawn() {
     entries.extend(names.iter().map(|name| (name.as_str(), 1)));
     let manifest = made_up::manifest(&entries);
     let mut screen = Screen::new();
-    // Half of them are there already: the list of conflicts is as long.
+    // Half of them are there already, so the list of conflicts is half as long as the offer.
     let taken: Vec<&str> = names.iter().step_by(2).map(String::as_str).collect();
     let id = screen.offered(&manifest, &taken);
     assert!(screen.control("00000.dat").is_some() && screen.control("50000.dat").is_none());
@@ -287,7 +288,7 @@ fn of_a_hundred_thousand_entries_only_those_in_sight_are_drawn() {
     screen.click(&accept);
     assert_eq!(choices(&mut screen).unwanted, [77_778]);
 
-    // Sending as many is as light.
+    // Sending that many entries costs as little.
     screen.feed(crate::engine::Event::Ended(id, Err(TransferError::Declined)));
     let id = screen.made_up(Direction::Sent);
     screen.feed(made_up::code_of(id));
@@ -320,7 +321,7 @@ fn what_an_interrupted_transfer_left_is_told_and_needs_no_room() {
     });
 }
 
-/// Three of the files that stand in the folder are the same as the offered ones; one is not.
+/// Of the four names that are taken, three are the same as the offered files.
 #[test]
 fn what_is_here_already_is_marked_and_does_not_count() {
     let mut screen = Screen::new();

@@ -8,7 +8,7 @@ use crate::{
     history::Direction,
 };
 
-/// A relay that isn't there: nothing listens on this port of this machine.
+/// A relay that doesn't exist: nothing listens on this port of this computer.
 const NO_RELAY: &str = "127.0.0.1:1";
 
 fn typing(screen: &mut Screen, text: &str) -> String {
@@ -41,7 +41,7 @@ fn tab_takes_the_completion_that_the_arrows_chose() {
     assert_eq!(screen.is_on(names.last().unwrap()), Some(true));
     screen.press(Key::Tab);
     assert_eq!(screen.value(&code), format!("{}-", offered.last().unwrap()));
-    // The keyboard stays, and stands behind the word.
+    // The keyboard stays in the field, behind the word.
     screen.type_text("coy");
     screen.press(Key::Tab);
     assert_eq!(screen.value(&code), format!("{}-coyote-", offered.last().unwrap()));
@@ -95,7 +95,7 @@ fn who_is_typing_is_not_interrupted() {
     screen.until("the tree", |screen| {
         screen.window().state.card(id)?.sheet.as_ref()?.tree.as_ref().map(|_| ())
     });
-    // What was meant for the field must not accept anything.
+    // A key that was meant for the field must not accept anything.
     screen.type_text("-coyote");
     screen.press(Key::Enter);
     assert_eq!(screen.value(&code), "acid-coyote");

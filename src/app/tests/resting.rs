@@ -1,4 +1,4 @@
-//! A transfer that rests: paused by a person, or without its connection.
+//! A transfer that stands still: paused by a user, or without its connection.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn lost(connection: Connection) -> Progress {
     Progress { connection, lanes: 0, ..progress(Phase::Moving, 2 * MIB, 8 * MIB) }
 }
 
-/// What the newest card says of what it waits for.
+/// What the newest card says about this standstill.
 fn told(screen: &mut Screen, standstill: Standstill) -> String {
     let window = screen.window();
     let card = &window.state.cards[0];
@@ -61,7 +61,7 @@ fn a_pause_is_a_button_on_both_sides_and_says_who_wants_it() {
         let line = format!("{} · ", screen.say("paused-here"));
         assert!(screen.shows(&line), "{:#?}", screen.texts());
 
-        // The other side's pause is theirs: a button of this side's can't lift it.
+        // Only the other side can lift its pause.
         screen.progress(paused(false, true));
         assert!(shown(&screen, &pause) && !shown(&screen, &resume));
         assert!(screen.shows(&screen.say("paused-there")) && screen.shows(&screen.say("paused-there-means")));
@@ -94,14 +94,14 @@ fn what_is_paused_shows_no_speed_and_no_time_and_draws_nothing_by_itself() {
     assert!(!screen.shows(&speed) && screen.shows(&screen.say("graph")));
     let name = screen.say_named("progress-named", "notes.txt");
     assert_eq!(screen.number(&name), Some(25.0), "how far it came stays in sight");
-    // The answer to something that was asked at the start may still come.
+    // The answer to a question that was asked at the start may still arrive.
     screen.until("rest", |screen| (screen.wanted_after() > Duration::from_mins(1)).then_some(()));
     screen.progress(progress(Phase::Moving, 2 * MIB, 8 * MIB));
     assert!(screen.shows(&speed));
     assert!(screen.wanted_after() < Duration::from_secs(1));
 }
 
-/// Once the person resumes, nothing would go on, and nobody would have said why.
+/// Catches a pause that hides the lost connection: after resuming nothing would go on, for no visible reason.
 #[test]
 fn a_pause_does_not_hide_that_the_connection_is_lost_as_well() {
     for (here, there) in [(true, false), (false, true), (true, true)] {
@@ -160,7 +160,7 @@ fn a_lost_connection_is_told_calmly_with_the_way_on() {
             assert!(screen.control(&screen.say_named(key, "notes.txt")).is_some(), "{key}");
         }
         assert!(screen.wanted_after() < Duration::from_secs(1), "its clock goes on");
-        // Whoever pauses meanwhile reads that, and nothing else.
+        // A user who pauses meanwhile reads that the transfer is paused, and nothing else.
         screen.progress(Progress { connection, ..paused(true, false) });
         assert!(screen.shows(&screen.say("paused-here")) && !screen.shows(&text));
         let cancel = screen.say_named("cancel-named", "notes.txt");
@@ -169,7 +169,7 @@ fn a_lost_connection_is_told_calmly_with_the_way_on() {
     }
 }
 
-/// As long as it looks for the other side it holds what has arrived, and another receive would not find that.
+/// While the receive looks for the other side it holds what has arrived, so another receive would not find that.
 #[test]
 fn a_lost_receive_says_what_to_do_if_it_is_sent_anew() {
     for (direction, is_told) in [(Direction::Received, true), (Direction::Sent, false)] {
@@ -230,7 +230,7 @@ fn the_keyboard_pauses_and_resumes_without_looking_for_the_button_again() {
         screen.press(Key::Tab);
     }
     assert_eq!(screen.focused().map(|(_, name)| name), Some(pause));
-    // The engine knows nothing of a made-up transfer; its answer is made up as well.
+    // The engine doesn't know a made-up transfer, so its answer is made up as well.
     screen.press(Key::Space);
     screen.progress(paused(true, false));
     assert_eq!(screen.focused().map(|(_, name)| name), Some(resume), "the keyboard stays where it was");

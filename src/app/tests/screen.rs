@@ -1,4 +1,4 @@
-//! A window on no screen, and the hands of a person in front of it.
+//! A window without a screen, and the hands of a user in front of it.
 
 use std::{
     fs,
@@ -33,30 +33,30 @@ use crate::{
     store::Store,
 };
 
-/// Far longer than anything here takes, even on a machine that is busy with something else.
+/// How long a test waits for something: far longer than anything here takes, even on a busy computer.
 const LIMIT: Duration = Duration::from_mins(1);
-/// Frames that a window may ask for at once before it counts as restless.
+/// How many frames a window may ask for in a row before it counts as restless.
 const MAX_FRAMES: usize = 30;
 
-/// See the module.
+/// A window without a screen.
 pub(super) struct Screen {
     harness: Harness<'static, Window>,
-    /// Delays after which another thread wants a frame.
+    /// The delays after which another thread wants a frame.
     wakes: mpsc::Receiver<Duration>,
-    /// What was put on the clipboard.
+    /// The texts that the window has put on the clipboard.
     pub(super) copied: Vec<String>,
-    /// What the window asked of the desktop.
+    /// What the window has asked of the desktop.
     pub(super) asked: Vec<ViewportCommand>,
-    /// Where made-up transfers' snapshots come from.
+    /// The source of the snapshots of made-up transfers.
     pub(super) snapshots: watch::Sender<Progress>,
     folder: TempDir,
 }
 
-/// How a wait between two frames ends.
+/// How long a wait between two frames may take.
 pub(super) enum Pause {
-    /// When the window wants a frame.
+    /// Until the window wants a frame.
     Wanted,
-    /// The same, but at last after this long: another window has frames to draw.
+    /// Until the window wants a frame, but at most this long: another window has frames to draw.
     AtMost(Duration),
 }
 
@@ -74,17 +74,17 @@ impl DroppedFile for TestFile {
 }
 
 impl Screen {
-    /// A window as at its first start: no relay, no history.
+    /// A window at its first start, without a relay or a history.
     pub(super) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    /// A window whose relay is this one.
+    /// A window with this relay.
     pub(super) fn with_relay(address: &str) -> Self {
         Self::with(|settings| settings.relays = vec![Relay::new(address.parse().unwrap())])
     }
 
-    /// A window with these settings.
+    /// A window with changed settings.
     pub(super) fn with(change: impl FnOnce(&mut Settings)) -> Self {
         Self::sized(1000.0, 1400.0, change)
     }
@@ -95,7 +95,7 @@ impl Screen {
         fs::create_dir(&inbox).unwrap();
         let mut settings = Settings::default();
         settings.save_folder = Some(inbox);
-        // No test speaks to the network of whoever runs it.
+        // No test touches the network of the person who runs it.
         settings.path_mode = PathMode::RelayOnly;
         change(&mut settings);
         settings.save(&Store::at(folder.path())).unwrap();
@@ -111,7 +111,7 @@ impl Screen {
             .with_max_steps(MAX_FRAMES as u64)
             .build_eframe(|cc| {
                 cc.egui_ctx.set_request_repaint_callback(move |wish| {
-                    // The test may have seen enough.
+                    // The test may be over.
                     let _ = wake.send(wish.delay);
                 });
                 let unfinished = Registry::at(Some(data.clone()));
@@ -136,7 +136,7 @@ impl Screen {
         self.harness.state_mut()
     }
 
-    /// Where the window keeps its files, and where the test may.
+    /// The folder in which the window keeps its files, and the test its own.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -145,7 +145,7 @@ impl Screen {
         self.folder.path().join("inbox")
     }
 
-    /// A new file outside of the inbox.
+    /// Creates a file outside of the inbox.
     pub(super) fn file(&self, name: &str, contents: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, contents).unwrap();
@@ -164,13 +164,13 @@ impl Screen {
         self.words().tell(key, &[("name", name.into())])
     }
 
-    /// The button that accepts so much.
+    /// The text of the button that accepts this much.
     pub(super) fn say_accept(&self, files: u64, bytes: u64) -> String {
         let amount = explain::amount(self.words(), files, Some(bytes));
         self.words().tell("accept", &[("amount", amount.into())])
     }
 
-    /// What the newest card is about.
+    /// The newest card.
     pub(super) fn card(&mut self) -> &mut Card {
         self.window().state.cards.first_mut().expect("there is a card")
     }
@@ -190,12 +190,12 @@ impl Screen {
         self.asked.extend(output.viewport_output[&ViewportId::ROOT].commands.iter().cloned());
     }
 
-    /// When the window wants its next frame.
+    /// How long from now the window wants its next frame.
     pub(super) fn wanted_after(&self) -> Duration {
         self.harness.output().viewport_output[&ViewportId::ROOT].repaint_delay
     }
 
-    /// Draws until the window rests; then every control has to have a name.
+    /// Draws until the window rests, and then checks that every control has a name.
     pub(super) fn settle(&mut self) {
         for _ in 0..MAX_FRAMES {
             self.frame();
@@ -206,7 +206,7 @@ impl Screen {
         panic!("the window never rests: {:?}", self.harness.ctx.repaint_causes());
     }
 
-    /// Waits for the next frame as the toolkit does: until a thread or the window itself wants one.
+    /// Waits for the next frame as the toolkit does, until a thread or the window itself wants one, and draws it.
     pub(super) fn pause(&mut self, pause: &Pause) {
         let now = Instant::now();
         let mut wanted = now + self.wanted_after().min(LIMIT);
@@ -222,7 +222,7 @@ impl Screen {
         self.frame();
     }
 
-    /// Draws frames as they are wanted until something has come about.
+    /// Draws frames as they are wanted until `seen` returns something.
     pub(super) fn until<T>(&mut self, what: &str, mut seen: impl FnMut(&mut Self) -> Option<T>) -> T {
         let end = Instant::now() + LIMIT;
         loop {
@@ -235,7 +235,7 @@ impl Screen {
         }
     }
 
-    /// The same for what the newest card knows.
+    /// Draws frames until the newest card is as `seen` wants it.
     pub(super) fn until_card(&mut self, what: &str, seen: impl Fn(&Card) -> bool) {
         self.until(what, |screen| {
             let card = screen.window().state.cards.first();
@@ -243,7 +243,7 @@ impl Screen {
         });
     }
 
-    /// The same for a text to read.
+    /// Draws frames until this text is shown.
     pub(super) fn until_shown(&mut self, text: &str) {
         self.until(text, |screen| screen.shows(text).then_some(()));
     }
@@ -254,27 +254,28 @@ impl Screen {
         self.harness.root().children_recursive().filter(|node| !node.accesskit_node().is_hidden())
     }
 
-    /// How much there is for a screen reader.
+    /// How many nodes a screen reader finds.
     pub(super) fn node_count(&self) -> usize {
         self.nodes().count()
     }
 
-    /// Everything there is to read, in order.
+    /// All texts, in order.
     pub(super) fn texts(&self) -> Vec<String> {
         self.nodes().map(|node| name_of(&node)).filter(|text| !text.is_empty()).collect()
     }
 
-    /// Whether there is a text with this in it.
+    /// Whether a text with this part is shown.
     pub(super) fn shows(&self, part: &str) -> bool {
         self.nodes().any(|node| name_of(&node).contains(part))
     }
 
-    /// Where the first thing of this name is.
+    /// The place of the first thing of this name.
     pub(super) fn place(&self, name: &str) -> Option<Rect> {
         self.nodes().find(|node| name_of(node) == name).map(|node| node.rect())
     }
 
-    /// Whether this was painted and not cut off, such as what lies over the window while files are held over it.
+    /// Whether this was painted and not cut off. This also finds what lies over the window while files are held over
+    /// it.
     pub(super) fn paints(&self, part: &str) -> bool {
         fn paints(shape: &Shape, part: &str) -> bool {
             match shape {
@@ -286,7 +287,7 @@ impl Screen {
         self.harness.output().shapes.iter().any(|clipped| paints(&clipped.shape, part))
     }
 
-    /// The control of this name, if there is one.
+    /// The control of this name, if there is one. It has to be the only one.
     pub(super) fn control(&self, name: &str) -> Option<Node<'_>> {
         let mut found = self.controls().into_iter().filter(|node| name_of(node) == name);
         let first = found.next();
@@ -294,7 +295,7 @@ impl Screen {
         first
     }
 
-    /// Everything that the keyboard can act on.
+    /// Every control that the keyboard can act on.
     pub(super) fn controls(&self) -> Vec<Node<'_>> {
         let is_control = |node: &Node<'_>| {
             let node = node.accesskit_node();
@@ -308,7 +309,7 @@ impl Screen {
         self.control(name).unwrap_or_else(|| panic!("no control is called {name:?}: {:#?}", self.texts()))
     }
 
-    /// Whether the control of this name is on.
+    /// Whether the control of this name is on; `None` if it is partly so.
     #[track_caller]
     pub(super) fn is_on(&self, name: &str) -> Option<bool> {
         use eframe::egui::accesskit::Toggled;
@@ -319,24 +320,24 @@ impl Screen {
         }
     }
 
-    /// The number that the thing of this name stands at.
+    /// The number that the thing of this name shows.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         let mut nodes = self.nodes();
         nodes.find(|node| name_of(node) == name)?.accesskit_node().numeric_value()
     }
 
-    /// What stands in the text field of this name.
+    /// The text in the field of this name.
     #[track_caller]
     pub(super) fn value(&self, name: &str) -> String {
         self.expect(name).value().unwrap_or_default()
     }
 
-    /// What the window is called.
+    /// The accessible name of the window.
     pub(super) fn root_name(&self) -> Option<String> {
         self.harness.root().accesskit_node().label()
     }
 
-    /// What the dialog is called.
+    /// The accessible name of the dialog.
     pub(super) fn dialog_name(&self) -> Option<String> {
         let mut nodes = self.nodes();
         nodes.find(|node| node.accesskit_node().role() == Role::Dialog)?.accesskit_node().label()
@@ -347,7 +348,7 @@ impl Screen {
         self.nodes().find(Node::is_focused).map(|node| (node.accesskit_node().locate().0, name_of(&node)))
     }
 
-    /// Everything that a person can act on says what it is.
+    /// Checks that everything the user can act on has a name.
     #[track_caller]
     pub(super) fn check_names(&self) {
         let nameless: Vec<String> = self
@@ -360,7 +361,7 @@ impl Screen {
 
     // Hands.
 
-    /// Clicks the control of this name with the pointer.
+    /// Clicks the control of this name.
     #[track_caller]
     pub(super) fn click(&mut self, name: &str) {
         self.expect(name).click();
@@ -368,7 +369,7 @@ impl Screen {
         self.settle();
     }
 
-    /// Of several controls of this name, such as a choice and the same one in a menu, clicks the one on top.
+    /// Clicks the topmost control of this name, of several such as a choice and its entry in a menu.
     #[track_caller]
     pub(super) fn click_last(&mut self, name: &str) {
         let controls = self.controls();
@@ -378,14 +379,14 @@ impl Screen {
         self.settle();
     }
 
-    /// Clicks what `key` says.
+    /// Clicks the control whose name is the text of `key`.
     #[track_caller]
     pub(super) fn click_key(&mut self, key: &str) {
         let name = self.say(key);
         self.click(&name);
     }
 
-    /// Puts the keyboard on a control.
+    /// Gives the keyboard to a control.
     pub(super) fn focus_node(&mut self, id: NodeId) {
         let found = self.nodes().find(|node| node.accesskit_node().locate().0 == id);
         found.expect("it is there").focus();
@@ -407,7 +408,7 @@ impl Screen {
         self.settle();
     }
 
-    /// Types where the keyboard is.
+    /// Types a text where the keyboard is.
     pub(super) fn type_text(&mut self, text: &str) {
         for c in text.chars() {
             self.harness.event(Event::Text(c.to_string()));
@@ -416,7 +417,7 @@ impl Screen {
         self.settle();
     }
 
-    /// Puts the keyboard into the text field of this name and replaces what stands there.
+    /// Gives the keyboard to the field of this name and replaces its text.
     #[track_caller]
     pub(super) fn fill(&mut self, name: &str, text: &str) {
         self.click(name);
@@ -431,7 +432,7 @@ impl Screen {
         self.settle();
     }
 
-    /// Turns the wheel; what lies below comes up with a `delta` below 0.
+    /// Turns the wheel. A `delta` below 0 brings up what lies below.
     pub(super) fn scroll(&mut self, delta: f32) {
         let (unit, phase, source) = (MouseWheelUnit::Point, TouchPhase::Move, MouseWheelSource::Wheel);
         let delta = vec2(0.0, delta);
@@ -444,7 +445,7 @@ impl Screen {
     pub(super) fn hold(&mut self, paths: &[&Path]) {
         let held = |path: &&Path| HoveredFile { path: Some(path.to_path_buf()), ..HoveredFile::default() };
         self.harness.input_mut().hovered_files = paths.iter().map(held).collect();
-        // As long as they are there, every frame wants another one.
+        // While they are held, every frame wants another one.
         self.frame();
         self.frame();
     }
@@ -459,16 +460,16 @@ impl Screen {
         self.settle();
     }
 
-    /// The window's close button.
+    /// Presses the window's close button.
     pub(super) fn close(&mut self) {
         let viewports = &mut self.harness.input_mut().viewports;
         viewports.get_mut(&ViewportId::ROOT).unwrap().events.push(eframe::egui::ViewportEvent::Close);
         self.settle();
     }
 
-    // What the engine would have told.
+    // What the engine would have reported.
 
-    /// A transfer that the engine knows nothing of.
+    /// Adds a transfer that the engine doesn't know.
     pub(super) fn made_up(&mut self, direction: Direction) -> TaskId {
         let started_with = match direction {
             Direction::Sent => StartedWith::Paths(vec![self.folder.path().join("notes.txt")]),
@@ -483,7 +484,7 @@ impl Screen {
         id
     }
 
-    /// A transfer of 8 MiB whose bytes move.
+    /// Adds a transfer of 8 MiB whose bytes move.
     pub(super) fn moving(&mut self, direction: Direction) -> TaskId {
         let id = self.made_up(direction);
         self.notice(id, Notice::Listed(made_up::manifest(&[("notes.txt", 8 * MIB)])));
@@ -492,7 +493,7 @@ impl Screen {
         id
     }
 
-    /// Takes an event as if it came from the engine.
+    /// Feeds the window an event as if the engine had sent it.
     pub(super) fn feed(&mut self, event: EngineEvent) {
         let ctx = self.harness.ctx.clone();
         let window = self.window();
@@ -511,7 +512,7 @@ impl Screen {
         self.settle();
     }
 
-    /// A receive that has been offered this, of which `taken` are there already.
+    /// Adds a receive that has been offered this; of its names, `taken` are taken.
     pub(super) fn offered(&mut self, manifest: &Arc<Manifest>, taken: &[&str]) -> TaskId {
         let id = self.made_up(Direction::Received);
         let offer = made_up::offer(manifest, &self.inbox(), taken);
@@ -520,14 +521,14 @@ impl Screen {
         id
     }
 
-    /// The engine stops, made up.
+    /// Lets the window believe that the engine has stopped.
     pub(super) fn engine_ends(&mut self) {
         let ctx = self.harness.ctx.clone();
         self.window().engine_ended(&ctx);
         self.settle();
     }
 
-    /// What the desk has done, made up.
+    /// Feeds the window an outcome as if the desk had sent it.
     pub(super) fn outcome(&mut self, outcome: crate::app::desktop::desk::DeskOutcome) {
         let ctx = self.harness.ctx.clone();
         self.window().outcome(&ctx, outcome);
@@ -543,7 +544,7 @@ impl Screen {
     }
 }
 
-/// Draws frames of two windows until something has come about in one of them.
+/// Draws frames of two windows until `seen` is true.
 pub(super) fn both(
     one: &mut Screen,
     other: &mut Screen,
@@ -569,11 +570,11 @@ pub(super) fn both(
 fn can_act(node: &Node<'_>) -> bool {
     let node = node.accesskit_node();
     let does = |deed| node.data().supports_action(deed);
-    // The toolkit's own, whose role says it all.
+    // Scroll bars belong to the toolkit, and their role says everything.
     node.role() != Role::ScrollBar && (does(Deed::Focus) || does(Deed::Click))
 }
 
-/// What a screen reader says of it.
+/// The name that a screen reader says.
 pub(super) fn name_of(node: &Node<'_>) -> String {
     let node = node.accesskit_node();
     let name = if node.role() == Role::Label { node.value() } else { node.label() };

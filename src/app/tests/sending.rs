@@ -12,7 +12,7 @@ use crate::{
     history::Direction,
 };
 
-/// Drops a new file and waits until somebody could receive it. The send hosts its own relay.
+/// Drops a new file and waits until it could be received. The send hosts its own relay.
 fn waiting(screen: &mut Screen) -> String {
     let file = screen.file("notes.txt", b"one two three");
     screen.drop_files(&[&file]);
@@ -29,7 +29,7 @@ fn what_is_dropped_gets_a_code() {
     assert!(screen.shows(&code) && screen.shows("notes.txt"), "{:#?}", screen.texts());
     assert!(screen.shows(&screen.say("phase-waiting")));
     assert!(screen.card().hosted.is_some());
-    // Who can reach this computer is said in one way or the other.
+    // One of these texts says who can reach this computer.
     let reach = ["reach-local", "reach-public", "reach-nobody"].map(|key| screen.say(key));
     assert!(reach.iter().any(|text| screen.shows(text)));
 }
@@ -45,7 +45,7 @@ fn copying_is_acknowledged_and_the_button_comes_back() {
     screen.click_key("copy-link");
     let link = screen.copied.pop().unwrap();
     assert!(link.starts_with("caiman:") && link.contains(&code) && link.contains("server="), "{link}");
-    // Two seconds later.
+    // This is what it is two seconds later.
     let card = screen.card();
     card.copied =
         card.copied.and_then(|(what, when)| Some((what, when.checked_sub(Duration::from_secs(2))?)));
@@ -85,7 +85,7 @@ fn a_drop_elsewhere_is_another_send() {
     assert!(!screen.paints(&screen.say("drop-to-send")));
 }
 
-/// Windows and macOS tell where the pointer is only once it moves over the window again.
+/// Windows and macOS say where the pointer is only once it moves over the window again.
 #[test]
 fn a_drop_whose_place_is_told_late_adds_all_the_same() {
     let mut screen = Screen::new();
@@ -180,7 +180,7 @@ fn wrong_tries_are_told_until_the_code_is_retired() {
     screen.notice(id, Notice::Retired);
     screen.progress(Progress { phase: Phase::Retired, ..Progress::default() });
     assert!(screen.shows(&screen.say("code-retired")));
-    // A code that is good for nothing must not be passed on.
+    // A retired code must not be passed on.
     assert!(screen.control(&screen.say("copy-link")).is_none());
     assert!(screen.control(&screen.say("copy-code")).is_none());
 }

@@ -1,5 +1,5 @@
 //! More for the same receiver, and several receivers of one code: what the sender's window shows of them, what the
-//! receiver's does by itself, and whole transfers of both kinds.
+//! receiver's window does by itself, and whole transfers of both kinds.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ use crate::{
     history::Direction,
 };
 
-/// A send for three, to whom the code still leads.
+/// Adds a send for three receivers, none of whom has come yet.
 fn for_three(screen: &mut Screen) -> TaskId {
     let id = screen.made_up(Direction::Sent);
     screen.card().receivers = 3;
@@ -26,7 +26,7 @@ fn for_three(screen: &mut Screen) -> TaskId {
     id
 }
 
-/// One of them comes.
+/// Lets a receiver come.
 fn comes(screen: &mut Screen, of: TaskId) -> TaskId {
     let id = screen.window().engine.new_id();
     let snapshots = screen.snapshots.subscribe();
@@ -53,7 +53,7 @@ fn what_is_dropped_on_a_send_that_runs_goes_to_the_same_receiver_without_a_code(
     screen.hold(&[&more]);
     assert!(screen.paints(&screen.say("drop-to-follow")));
     screen.drop_files(&[&more]);
-    // Where the pointer is comes from the desk.
+    // The desk finds out where the pointer is.
     screen.until_card("the send", |card| card.bond == Some(Bond::After(before)));
     assert!(screen.shows("more.txt"), "{:#?}", screen.texts());
     for key in ["copy-code", "copy-link", "code-coming", "show-qr"] {
@@ -105,7 +105,7 @@ fn each_receiver_has_a_row_with_its_own_progress_and_controls() {
     for key in ["pause-named", "cancel-named"] {
         assert!(screen.control(&screen.say_named(key, &first)).is_some(), "{key}");
     }
-    // What has moved is in the history, once for each who got it.
+    // The history has an entry for each receiver to whom bytes have moved.
     assert_eq!(screen.window().state.history.entries().len(), 1);
     screen.feed(failed(two, TransferError::PeerDeclined));
     assert!(screen.shows(&screen.say("err-declined")));
@@ -116,7 +116,7 @@ fn each_receiver_has_a_row_with_its_own_progress_and_controls() {
     screen.feed(Event::Ended(of, Ok(report)));
     let sent = screen.words().tell("sent-to", &[("count", 1.into())]);
     assert!(screen.shows(&sent) && screen.shows(&first) && screen.shows(&second), "{:#?}", screen.texts());
-    // They go with it.
+    // The receivers' rows go with the send.
     let dismiss = screen.say_named("dismiss-named", "notes.txt");
     screen.click(&dismiss);
     assert!(screen.window().state.cards.is_empty());
@@ -137,7 +137,7 @@ fn a_send_for_several_that_is_stopped_stays_with_what_became_of_each() {
     );
 }
 
-/// Cards as the person sees them: the newest first, without the rows of receivers.
+/// The cards without the rows of receivers, the newest first.
 fn cards(screen: &mut Screen) -> Vec<&Card> {
     screen.window().state.cards.iter().filter(|card| card.branch_of().is_none()).collect()
 }
@@ -153,7 +153,7 @@ fn what_is_sent_after_is_offered_by_itself_and_arrives() {
     both(&mut sender, &mut receiver, "the two to have met", |sender, _| {
         sender.window().state.cards[0].takes_more()
     });
-    // On the card that waits for the answer.
+    // It is dropped on the card that waits for the answer.
     let second = sender.file("second.txt", b"second");
     let before = sender.card().id;
     sender.window().send_after(before, vec![second]);
@@ -163,7 +163,7 @@ fn what_is_sent_after_is_offered_by_itself_and_arrives() {
     };
     both(&mut sender, &mut receiver, "the second offer", |_, receiver| is_offered(receiver));
     assert!(receiver.shows("first.txt") && receiver.shows("second.txt"), "{:#?}", receiver.texts());
-    // The keyboard is still where the person left it, on the first offer.
+    // The keyboard is still where the user left it, on the first offer.
     receiver.press(Key::Enter);
     let ended = |screen: &mut Screen, count: usize| {
         cards(screen).iter().filter(|card| matches!(card.end, Some(CardEnd::Done(_)))).count() == count

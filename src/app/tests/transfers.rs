@@ -1,4 +1,4 @@
-//! Whole transfers between two windows: real engines, a real relay on loopback, real files.
+//! Whole transfers between two windows, with real engines, a real relay on loopback, and real files.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ use crate::{
     settings::{self, Settings},
 };
 
-/// A relay of its own for each test, which ends with it.
+/// A relay for one test, which ends with it.
 pub(super) struct LocalRelay {
     pub(super) address: String,
     _engine: Engine,
@@ -31,7 +31,7 @@ impl LocalRelay {
     pub(super) fn start() -> Self {
         let (wake, woken) = mpsc::channel();
         let wake = move || {
-            // Nobody waits for the relay's end.
+            // Nothing waits for the relay's end.
             let _ = wake.send(());
         };
         let (engine, mut events) = Engine::start(wake).unwrap();
@@ -59,7 +59,7 @@ fn first(screen: &mut Screen, seen: impl Fn(&Card) -> bool) -> bool {
     screen.window().state.cards.first().is_some_and(seen)
 }
 
-/// Waits until the sender's code can be passed on.
+/// Waits until the sender's code can be passed on, and returns it.
 pub(super) fn code(sender: &mut Screen) -> String {
     sender.until_card("the code", |card| {
         card.progress.phase == Phase::WaitingForPeer && card.manifest.is_some() && card.code.is_some()
@@ -103,7 +103,7 @@ fn dropped_typed_accepted_there() {
     sender.drop_files(&[&folder]);
     let code = code(&mut sender);
     assert!(sender.shows(&code));
-    // By three letters a word, as the list allows.
+    // Three letters of each word are enough.
     let short: Vec<&str> = code.split('-').map(|word| &word[..3]).collect();
     ask(&mut receiver, &mut sender, &short.join(" "));
     assert!(receiver.shows("album"));
@@ -195,7 +195,7 @@ fn a_wrong_code_is_told_on_both_sides() {
     assert!(receiver.shows(&told.happened) && receiver.shows(&told.next), "{:#?}", receiver.texts());
     let warned = sender.words().tell("wrong-try", &[("left", 2.into())]);
     assert!(sender.shows(&warned), "{:#?}", sender.texts());
-    // The right one still works.
+    // The right code still works.
     sender.until_card("the return", |card| card.progress.phase == Phase::WaitingForPeer);
     ask(&mut receiver, &mut sender, &right);
 }
@@ -234,7 +234,7 @@ fn a_pasted_text_arrives_to_be_read() {
     assert!(sender.shows(&sender.say("text-sent")));
 }
 
-/// A sender, a receiver, and a film of which the first bytes have arrived: its path and what is in it.
+/// A sender and a receiver between whom the first bytes of a film have moved, the film's path, and its bytes.
 fn film_on_its_way(relay: &LocalRelay) -> (Screen, Screen, PathBuf, Vec<u8>) {
     const SIZE: usize = 6_000_000;
     let slow = |settings: &mut Settings| {
@@ -291,7 +291,7 @@ fn what_a_closed_window_left_is_gone_on_with_in_the_folder_where_it_is() {
     sender.until_card("the end", |card| card.end.is_some());
     sender.click_key("clear-finished");
 
-    // Other things go elsewhere by now.
+    // By now everything else is saved in another folder.
     let elsewhere = receiver.folder().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     receiver.window().state.save_folder = elsewhere;

@@ -1,4 +1,4 @@
-//! The list of interrupted transfers: what is in it, going on with one, removing one. The staging folders are real.
+//! The list of interrupted transfers: what is in it, resuming one, deleting one. The staging folders are real.
 
 use std::{
     fs,
@@ -27,7 +27,7 @@ use crate::{
 
 const BLOCK: u64 = 256 << 10;
 
-/// Leaves in `chosen` what an interrupted transfer of `entries` would, one block of it, and gives where.
+/// Leaves one block of `entries` in `chosen`, as an interrupted transfer would, and returns the staging folder.
 fn leave(screen: &Screen, chosen: &Path, id: u8, entries: &[(&str, u64)]) -> PathBuf {
     fs::create_dir_all(chosen).unwrap();
     let manifest = manifest(entries);
@@ -41,7 +41,7 @@ fn leave(screen: &Screen, chosen: &Path, id: u8, entries: &[(&str, u64)]) -> Pat
     staging.folder().to_owned()
 }
 
-/// A window that finds one thing in its save folder, and how to read that.
+/// A window that finds one interrupted transfer in its save folder, and its staging folder.
 fn with_film() -> (Screen, PathBuf) {
     let screen = Screen::new();
     let kept = leave(&screen, &screen.inbox(), 1, &[("film.mov", 4 * BLOCK)]);
@@ -56,7 +56,7 @@ fn held(screen: &Screen) -> String {
     words.tell("held-of", &args)
 }
 
-/// Presses Tab until the keyboard is there.
+/// Presses Tab until the keyboard is on the control of this name.
 fn tab_to(screen: &mut Screen, name: &str) {
     for _ in 0..60 {
         if screen.focused().is_some_and(|(_, focused)| focused == name) {
@@ -115,7 +115,7 @@ fn resume_says_what_to_do_and_takes_the_keyboard_to_the_code() {
 
 #[test]
 fn what_lies_in_another_folder_is_received_there() {
-    // Connections are taken, and nothing is ever said.
+    // This accepts connections and never says anything.
     let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let screen = Screen::with_relay(&silent.local_addr().unwrap().to_string());
     let other = screen.folder().join("other");
@@ -133,7 +133,7 @@ fn what_lies_in_another_folder_is_received_there() {
     screen.type_text(made_up::CODE);
     screen.press(Key::Enter);
     assert!(!screen.shows(&told) && screen.control(&save_to).is_some(), "it is for one receive only");
-    // Nothing came of it: the wish outlives the try.
+    // Nothing came of the receive, so the transfer is still to be resumed.
     let cancel = screen.say_named("cancel-named", &screen.say("a-transfer"));
     screen.click(&cancel);
     screen.until_shown(&told);
@@ -166,7 +166,7 @@ fn discard_asks_first_and_the_keyboard_answers() {
 #[test]
 fn what_cannot_be_removed_is_told_and_stays() {
     let (mut screen, kept) = with_film();
-    // Found only once the list is read again, which has to be over before the film is locked.
+    // This is found only when the list is read again, which has to be over before the film is locked.
     leave(&screen, &screen.inbox(), 2, &[("notes.txt", 4 * BLOCK)]);
     let discarded = Err(std::io::ErrorKind::PermissionDenied.into());
     screen.outcome(crate::app::desktop::desk::DeskOutcome::Discarded {
@@ -178,7 +178,7 @@ fn what_cannot_be_removed_is_told_and_stays() {
     assert!(screen.shows(&told), "{:#?}", screen.texts());
     screen.until_shown("notes.txt");
 
-    // Somebody goes on with it between the question and the answer.
+    // Another transfer resumes it between the question and the answer.
     let claim = fs::File::options().write(true).open(kept.join("lock")).unwrap();
     claim.lock().unwrap();
     let discard = screen.say_named("discard-named", "film.mov");
@@ -202,7 +202,7 @@ fn a_question_about_what_is_gone_goes_as_well() {
     assert!(!screen.shows("film.mov"));
 }
 
-/// A receive of 8 MiB that broke off, whose bytes are in `kept`.
+/// Adds a receive of 8 MiB that broke off and keeps its bytes in `kept`.
 fn broken_off(screen: &mut Screen, kept: &Path, error: TransferError) -> TaskId {
     let id = screen.moving(Direction::Received);
     screen.notice(id, Notice::Kept(kept.to_owned()));
@@ -223,7 +223,7 @@ fn a_broken_receive_is_gone_on_with_from_its_card() {
     let told = screen.say("resume-means");
     assert!(screen.shows(&told));
 
-    // Once it is removed, no card and no note says that it is here.
+    // Once it is deleted, no card and no note says that it is here.
     let discard = screen.say_named("discard-named", "notes.txt");
     screen.click(&discard);
     screen.click_key("discard");
@@ -261,7 +261,7 @@ fn the_code_field_comes_into_sight_from_far_below() {
     screen.point_at(screen.place(&code).unwrap().center());
     screen.scroll(-5000.0);
     assert!(screen.place(&code).is_none_or(|place| place.bottom() < 0.0), "the field is out of sight");
-    // The oldest stands last.
+    // The oldest one is last.
     let resume = screen.say_named("resume-named", "film 0.mov");
     screen.click(&resume);
     for seen in [screen.say("resume-means"), code] {

@@ -1,4 +1,4 @@
-//! The receivers of a send for several: a row for each who came, below the code that leads to all of them.
+//! The receivers of a send for several: a row for each one that has come, below the code that leads to all of them.
 
 use eframe::egui::{Color32, Label, RichText, Ui};
 
@@ -19,6 +19,7 @@ use crate::app::{
     widgets::{Icon, bar, hairline, icon_button, part, row, small, tile, title},
 };
 
+/// Height of a row, in points: a tile and a little room.
 const ROW: f32 = 46.0;
 
 /// Draws the rows.
@@ -33,7 +34,7 @@ pub(super) fn branches_ui(ui: &mut Ui, send: &Card, state: &State, view: &mut Vi
     }
 }
 
-/// What a receiver is called: nothing is known of it but when it came.
+/// The name of a receiver. All that is known of it is when it came.
 fn name(branch: &Card, view: &View<'_>) -> String {
     let number = match branch.bond {
         Some(Bond::Branch { number, .. }) => number,
@@ -96,7 +97,7 @@ fn told_ui(ui: &mut Ui, text: &str, ink: Color32) {
     ui.add(Label::new(RichText::new(text).size(size::SMALL).color(ink)).truncate());
 }
 
-/// The sign of how it stands with a receiver.
+/// The badge of a receiver's row, and its colour.
 fn badge(ui: &Ui, branch: &Card, view: &View<'_>) -> (Icon, Color32) {
     let p = palette(ui);
     match (&branch.end, branch.standstill(view.now)) {

@@ -1,5 +1,5 @@
-//! What several kinds of cards have in common: their icon and name, the button that pauses, why they stand still, what is
-//! left behind.
+//! What several kinds of cards share: the icon and the head, the button that pauses, why a transfer stands still,
+//! what is left behind.
 
 use eframe::egui::{Color32, Label, RichText, ScrollArea, Ui};
 
@@ -11,11 +11,12 @@ use crate::app::{
     widgets::{self, Icon, icon_button, link, part, row, row_of_words, signed_note, tile},
 };
 
+/// Height of a row of the list of what is left behind, in points.
 const LEFT_BEHIND_ROW: f32 = 24.0;
-/// Up to this many things that were left behind are named at once.
+/// How many things that are left behind are named at once; more are folded away, so that they don't fill the card.
 const FEW_LEFT_BEHIND: usize = 3;
 
-/// The icon of what a card moves.
+/// The icon of what a transfer moves.
 pub(super) fn sign(card: &Card) -> Icon {
     if card.is_text() {
         return Icon::Text;
@@ -31,7 +32,7 @@ pub(super) fn sign(card: &Card) -> Icon {
     if is_folder { Icon::Folder } else { sign_of(names.first().map_or("", String::as_str)) }
 }
 
-/// The icon of a file, by the end of its name.
+/// The icon of a file, by its extension.
 pub(super) fn sign_of(name: &str) -> Icon {
     let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase()).unwrap_or_default();
     match end.as_str() {
@@ -46,6 +47,7 @@ pub(super) fn sign_of(name: &str) -> Icon {
     }
 }
 
+/// Draws the head of a card: a tile with a badge, what `left` draws, and controls at the right end.
 pub(super) fn head_ui(
     ui: &mut Ui,
     card: &Card,
@@ -63,19 +65,19 @@ pub(super) fn head_ui(
     });
 }
 
-/// Lets the transfer rest or go on; gives what the person wants.
+/// Draws the button that pauses or resumes; returns which of the two the user wants, if either.
 pub(super) fn pause_ui(ui: &mut Ui, card: &Card, name: &str, view: &View<'_>) -> Option<bool> {
     if !card.can_pause() {
         return None;
     }
-    // Only one's own pause can be lifted.
+    // A side can only lift its own pause.
     let wants_pause = !card.progress.paused.here;
     let (sign, key) = if wants_pause { (Icon::Pause, "pause-named") } else { (Icon::Play, "resume-named") };
     let name = view.words.tell(key, &[("name", name.into())]);
     icon_button(ui, sign, &name).clicked().then_some(wants_pause)
 }
 
-/// Why a transfer stands still, where that needs more than the line below the bar.
+/// Draws why a transfer stands still, if the line below the bar doesn't say it all.
 pub(super) fn standstill_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     let standstill = card.standstill(view.now);
     if let Some(reason) = standstill
@@ -89,14 +91,14 @@ pub(super) fn standstill_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
         };
         signed_note(ui, tone, sign, &text);
     }
-    // Resuming would not be enough then.
+    // Resuming alone would then not be enough.
     if let (Some(Standstill::Paused(_)), Some((_, since))) = (standstill, card.lost(view.now)) {
         let text = explain::lost_while_paused(view.words, since);
         signed_note(ui, Tone::Warning, Icon::Unplug, &text);
     }
 }
 
-/// What doesn't arrive, by name; where that is much, folded away until somebody asks.
+/// Draws what is left behind, by name. A long list is folded away until the user asks for it.
 pub(super) fn left_behind_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     if card.left_behind.is_empty() {
         return;

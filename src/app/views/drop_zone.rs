@@ -1,4 +1,4 @@
-//! Send: the drop zone with its buttons, and the sheet over the window while something is held over it.
+//! The left side, Send: the drop zone with its buttons, and what covers the window while files are held over it.
 
 use std::path::PathBuf;
 
@@ -17,8 +17,9 @@ use crate::{
     transfer::show::Shown,
 };
 
-/// How high the zone's words and buttons are, without the sign and with it.
+/// Height of the zone's words and buttons, in points, without the icon above them.
 const CONTENT: f32 = 103.0;
+/// Height of the zone's words and buttons, in points, with the icon above them.
 const ROOMY_CONTENT: f32 = 187.0;
 
 /// Draws the left side.
@@ -49,7 +50,7 @@ pub(super) fn send_side_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
 
 fn buttons_ui(ui: &mut Ui, view: &mut View<'_>) {
     let (files, folder, paste) = (view.say("choose-files"), view.say("choose-folder"), view.say("paste"));
-    // Measured with the words of this language, so that the row stands in the middle.
+    // The buttons are measured in the language in use, so that the row stands in the middle.
     let width_of = |text: &String| {
         let font = theme::font(Weight::Medium, size::BODY);
         ui.painter().layout_no_wrap(text.clone(), font, Color32::WHITE).size().x
@@ -81,7 +82,7 @@ fn buttons_ui(ui: &mut Ui, view: &mut View<'_>) {
     });
 }
 
-/// Covers the window while something is held over it, and says what a drop would do.
+/// Covers the window while files are held over it, and says what a drop would do.
 pub(super) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &CardRects) {
     let p = palette(ui);
     let window = ui.ctx().content_rect();
@@ -117,7 +118,7 @@ pub(super) fn overlay_ui(ui: &Ui, state: &State, view: &View<'_>, rects: &CardRe
     painter.galley(Pos2::new(centre.x - galley.size().x / 2.0, at.y + 20.0), galley, p.muted);
 }
 
-/// The first names, and how many more there are.
+/// The names of the first files, and how many more there are.
 fn describe(paths: &[PathBuf], count: usize, view: &View<'_>) -> String {
     const NAMED: usize = 3;
     let names = paths.iter().filter_map(|path| path.file_name()).take(NAMED);
@@ -129,7 +130,7 @@ fn describe(paths: &[PathBuf], count: usize, view: &View<'_>) -> String {
     }
 }
 
-/// A dashed line around `rect`, with a card's corners.
+/// A dashed line around `rect`, with the corners of a card.
 fn dashes(rect: Rect, stroke: Stroke) -> Vec<Shape> {
     let radius = f32::from(theme::CARD_RADIUS);
     let corners = [

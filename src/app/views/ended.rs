@@ -1,4 +1,4 @@
-//! A transfer that has ended: what came of it, or what went wrong, and the ways on.
+//! A transfer that has ended: what came of it or what went wrong, and how to go on.
 
 use std::path::Path;
 
@@ -25,8 +25,10 @@ use crate::{
     transfer::show::Shown,
 };
 
+/// Height of a received text that is not shown in full, in points.
 const TEXT_HEIGHT: f32 = 140.0;
 
+/// Draws a transfer that ran to its end.
 pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {
     let p = palette(ui);
     let name = explain::name(view.words, card);
@@ -95,7 +97,7 @@ fn copy_report_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let is_copied = card.has_copied(Copied::Report, view.now);
     let text = view.say(if is_copied { "copied" } else { "copy-report" });
     let sign = if is_copied { Icon::Check } else { Icon::Copy };
-    // Without a frame it would stand away from the edge that everything else keeps to.
+    // A button without a frame would not line up with everything else at the left edge.
     let is_first = ui.min_rect().width() < 1.0;
     let kind = if is_first { Emphasis::Secondary } else { Emphasis::Quiet };
     if Button::new(kind, &text).icon(sign).ui(ui).clicked() {
@@ -103,7 +105,7 @@ fn copy_report_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     }
 }
 
-/// A text that arrived.
+/// Draws a received text.
 fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
     widgets::tinted(ui, palette(ui).sunken, |ui| {
         ui.set_width(ui.available_width());
@@ -113,7 +115,7 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
             TEXT_HEIGHT
         });
         area.auto_shrink([false, true]).show(ui, |ui| {
-            // Lines stay lines; what could turn or hide the text is escaped.
+            // Line breaks are kept. Characters that could turn or hide the text are escaped.
             let lines = text.lines().take(if card.folds.text { 5000 } else { 200 });
             let lines: Vec<String> = lines.map(|line| Shown(line).to_string()).collect();
             let text = RichText::new(lines.join("\n")).font(theme::mono(size::BODY));
@@ -182,7 +184,7 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>,
     left_behind_ui(ui, card, view);
     part(ui, "buttons", |ui| match error {
         Some(error) => failed_buttons_ui(ui, card, &name, error, view),
-        // Nothing can be started again before Caiman is.
+        // Nothing can be started again before Caiman itself is.
         None => {
             ui.horizontal(|ui| copy_report_ui(ui, card, view));
         }
@@ -198,7 +200,7 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
             }
         }
         match (&card.started_with, error) {
-            // A code that was tried and is not spent may have had a slip in it.
+            // The code was wrong and has tries left, so it may have had a slip in it.
             (StartedWith::Code { code, .. }, TransferError::WrongCode { tries_left: None | Some(1..) }) => {
                 if Button::new(Emphasis::Secondary, &view.say("correct-code"))
                     .icon(Icon::Pencil)
@@ -208,7 +210,7 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
                     view.act(Action::FillCode(code.to_string()));
                 }
             }
-            // Any other code is good for one meeting.
+            // Any other code has been used up once the two sides have met.
             (StartedWith::Code { .. }, TransferError::NobodyThere { .. } | TransferError::Relay(_))
                 if card.accepted.is_none() =>
             {

@@ -1,4 +1,4 @@
-//! The top of the page: the name, the relay in use, history and settings.
+//! The top of the page: the program's name, the relay in use, the buttons of history and settings.
 
 use eframe::egui::{
     Color32, CornerRadius, Image, Label, Margin, RichText, Role, Sense, Stroke, StrokeKind, TextWrapMode, Ui,
@@ -19,7 +19,7 @@ use crate::{
     engine::RelayClientError,
 };
 
-/// The program's name, as people read it.
+/// The program's name, as it is shown.
 pub(in crate::app) const NAME: &str = "Caiman";
 
 /// Draws the header.
@@ -44,7 +44,7 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     });
 }
 
-/// Which relay is used, and how it is. A click asks it again.
+/// Draws which relay is in use, and its status. A click checks it again.
 fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let p = palette(ui);
     let (dot, text, hint) = match state.settings.relays.first() {

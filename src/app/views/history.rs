@@ -1,4 +1,4 @@
-//! The history: what was sent and received, with a way back to it.
+//! The dialog of the history: what was sent and received, with a way back to it.
 
 use eframe::egui::{Context, Id, Label, Modal, RichText, ScrollArea, Ui, vec2};
 use jiff::{Timestamp, tz::TimeZone};
@@ -19,6 +19,7 @@ use crate::{
     transfer::show::Shown,
 };
 
+/// Height of a row, in points: two lines and some room.
 const ROW: f32 = 58.0;
 
 /// Draws the dialog.
@@ -59,7 +60,7 @@ pub(in crate::app) fn history_ui(ctx: &Context, state: &State, view: &mut View<'
     }
 }
 
-/// What stands there before there is anything to list.
+/// Draws what is shown while the history is empty.
 fn empty_ui(ui: &mut Ui, text: &str) {
     ui.vertical_centered(|ui| {
         ui.add_space((ui.available_height() / 2.0 - 72.0).max(0.0));
@@ -99,7 +100,7 @@ fn entry_ui(ui: &mut Ui, entry: &Entry, state: &State, view: &mut View<'_>) {
         ui.add_space(space::XS);
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
-            // Two lines in the middle of the row.
+            // This puts the two lines in the middle of the row.
             ui.add_space(10.0);
             ui.add(Label::new(RichText::new(&what).size(size::BODY)).truncate());
             let way = view.say(match entry.direction {
@@ -123,7 +124,7 @@ fn entry_ui(ui: &mut Ui, entry: &Entry, state: &State, view: &mut View<'_>) {
 
 fn outcome(entry: &Entry, state: &State, view: &View<'_>) -> String {
     match &entry.outcome {
-        // It is written down as such at the next start, which tells of it.
+        // The next start writes this into the history and reports it.
         Outcome::Running if !state.has_engine => view.say("history-interrupted"),
         Outcome::Running => view.say("history-running"),
         Outcome::Done => view.say("history-done"),
@@ -135,7 +136,7 @@ fn outcome(entry: &Entry, state: &State, view: &View<'_>) -> String {
     }
 }
 
-/// A moment as people say it: the time alone while it is today's.
+/// A moment in words: only the time if it is today, else the date as well.
 pub(super) fn moment(secs: u64, view: &View<'_>) -> String {
     let Ok(stamp) = Timestamp::from_second(i64::try_from(secs).unwrap_or_default()) else {
         return String::new();

@@ -1,4 +1,4 @@
-//! The offer: what is offered as a tree with ticks, where it goes, what is in the way, and yes or no.
+//! An offer: its entries as a tree with ticks, its destination, what stands in the way, and the answer.
 
 use std::path::Path;
 
@@ -34,18 +34,22 @@ use crate::{
     transfer::show::Shown,
 };
 
+/// Height of a row of the tree, in points.
 const ROW: f32 = 28.0;
+/// Height of the tree, in points: a good eight rows.
 const TREE_HEIGHT: f32 = 232.0;
-/// Three rows and a bit, so that one sees that there is more.
+/// Height of the list of name conflicts, in points: three rows and a bit, which shows that there are more.
 const CONFLICTS_HEIGHT: f32 = 150.0;
+/// Height of a row of the name conflicts, in points: a control and some room.
 const CONFLICT_ROW: f32 = 42.0;
-/// Below as many entries there is nothing to search.
+/// How many entries an offer must have before it can be searched; fewer are all in sight.
 const WORTH_SEARCHING: usize = 12;
 
+/// The ways to resolve a name conflict, and the keys of what they are called.
 const POLICIES: [(OnConflict, &str); 3] =
     [(OnConflict::KeepBoth, "keep-both"), (OnConflict::Replace, "replace"), (OnConflict::Skip, "skip")];
 
-/// Draws the sheet.
+/// Draws the offer that a card asks about.
 pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let Some(sheet) = &card.sheet else { return };
     let p = palette(ui);
@@ -57,7 +61,7 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     });
     small(ui, &amount(card, manifest.files(), manifest.bytes(), view));
     match &sheet.tree {
-        // It is one text, whatever its entry is called.
+        // A text is offered as one entry, whose name says nothing.
         _ if card.is_text() => {}
         Some(tree) => part(ui, "tree", |ui| tree_ui(ui, card, sheet, tree, view)),
         None if sheet.has_no_list => note(ui, Tone::Warning, &view.say("offer-unlisted")),
@@ -76,7 +80,7 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     part(ui, "answer", |ui| answer_ui(ui, card, sheet, view));
 }
 
-/// How much this is. A text is no file to the person who reads it.
+/// How much is offered. A text doesn't count as a file for the user.
 fn amount(card: &Card, files: u64, bytes: u64, view: &View<'_>) -> String {
     if card.is_text() { view.words.bytes(bytes) } else { explain::amount(view.words, files, Some(bytes)) }
 }
@@ -237,7 +241,7 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
     if sheet.here.is_growing() {
         muted(ui, &view.say("comparing"));
     }
-    // What is to be done about it is to choose another one.
+    // What helps is another folder, which stands below as a button.
     for error in sheet.offer.unusable.iter().chain(&sheet.unusable) {
         note(ui, Tone::Bad, &explain::error(view.words, error, explain::standpoint(card)).happened);
     }
@@ -254,7 +258,7 @@ fn conflicts_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     crate::app::widgets::tinted(ui, p.warn_soft, |ui| {
         ui.set_width(ui.available_width());
         let text = view.words.tell("conflicts", &[("count", sheet.conflicts.len().into())]);
-        // As high as its buttons from the start, so that the words stand in their middle.
+        // The row is as high as its buttons from the start, so that the words stand in their middle.
         ui.spacing_mut().interact_size.y = theme::CONTROL_HEIGHT;
         ui.horizontal_wrapped(|ui| {
             icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
@@ -286,7 +290,7 @@ fn conflicts_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     });
 }
 
-/// One name that is taken, and what happens to it.
+/// Draws a name that is taken, and how its conflict is resolved.
 fn conflict_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, entry: u32, view: &mut View<'_>) {
     let Some(listed) = sheet.offer.manifest.entries().get(entry as usize) else { return };
     let target = sheet.offer.targets.get(entry as usize);
@@ -314,7 +318,7 @@ fn conflict_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, entry: u32, view: &mut V
     });
 }
 
-/// Names that this system can't store, and what they become.
+/// Draws names that this system can't store, and what they become.
 fn repaired_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
     let repaired = &sheet.repaired;
     if repaired.is_empty() {
@@ -335,7 +339,7 @@ fn repaired_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
 
 fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     ui.horizontal(|ui| {
-        // Another folder helps then.
+        // Another folder helps here.
         if sheet.offer.unusable.is_some() || !sheet.fits() {
             elsewhere_ui(ui, card, sheet, view);
         } else {
@@ -365,7 +369,7 @@ fn accept_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     }
 }
 
-/// This can't be stored in this folder: the way to another one stands where Accept would.
+/// Draws the button that leads to another folder, where Accept would stand. The offer can't be stored in this one.
 fn elsewhere_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     let text = view.say("save-to-change");
     let can = !sheet.is_looking;
@@ -376,7 +380,8 @@ fn elsewhere_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     }
 }
 
-/// Gives the keyboard to the answer of a new offer. A key that was meant for something else must not answer.
+/// Gives the keyboard to the answer of a new offer, unless another control has it: a key that is meant for that must
+/// not answer.
 fn take_keyboard(ui: &Ui, card: &Card, button: &Response, view: &mut View<'_>) {
     if card.folds.wants_focus {
         if ui.memory(|memory| memory.focused().is_none()) {

@@ -1,4 +1,4 @@
-//! The main page: header, banners, Send and Receive side by side, the transfers below; and the drop target over all of it.
+//! The page: header, banners, Send and Receive side by side, the transfers below; and over all of it the drop target.
 
 use eframe::egui::{
     Align, CentralPanel, Frame, Id, Label, Layout, Margin, Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2,
@@ -18,16 +18,18 @@ use crate::{
     history::Direction,
 };
 
-/// Below this width Send and Receive stand one above the other.
+/// Width of the page, in points, below which Send and Receive stand one above the other.
 const NARROW: f32 = 700.0;
-/// The page grows no wider than this.
+/// The greatest width of the page's content, in points; longer lines would be hard to read.
 const WIDEST: f32 = 1240.0;
-/// How high Send and Receive are while there are no transfers, and while there are some.
+/// Least height of Send and Receive while nothing is below them, in points.
 const ROOMY: f32 = 330.0;
+/// Greatest height of Send and Receive while nothing is below them, in points.
 const ROOMIEST: f32 = 560.0;
+/// Height of Send and Receive while there are transfers below them, in points.
 const COMPACT: f32 = 250.0;
 
-/// Draws the page.
+/// Draws the page and returns where the cards are that take a drop.
 pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> CardRects {
     let mut rects = Vec::new();
     let frame = Frame::new().fill(palette(ui).page);
@@ -90,7 +92,7 @@ fn banners_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     offered_code_ui(ui, state, view);
 }
 
-/// A code on the clipboard, offered once.
+/// Draws a code that was found on the clipboard.
 fn offered_code_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let Some(code) = &state.offered_code else { return };
     let (ground, ink, _) = Tone::Plain.look(palette(ui));
@@ -117,7 +119,7 @@ fn offered_code_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     view.actions.extend(did);
 }
 
-/// The words of a code without the scheme and the server of an invite link.
+/// The words of a code, without the scheme and the server of an invite link.
 fn short(code: &str) -> String {
     let bare = code.strip_prefix(crate::code::SCHEME).unwrap_or(code);
     bare.split('?').next().unwrap_or(bare).to_owned()
@@ -137,7 +139,7 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
         side(ui, "receive", vec2(width, COMPACT), |ui| receive::receive_side_ui(ui, state, view));
         return;
     }
-    // The right side grows with what it has to say; the left one goes along.
+    // The right side grows with its content, and the left side is kept at the same height.
     let grown = Id::unique("height of receive");
     let before = ui.data(|data| data.get_temp::<f32>(grown)).unwrap_or(height);
     ui.horizontal_top(|ui| {
@@ -154,7 +156,7 @@ fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     });
 }
 
-/// A card of this size, unless it needs more height; how high it is.
+/// Draws a card of this size, higher if its content needs that; returns its height.
 fn side(ui: &mut Ui, name: &str, size: Vec2, add: impl FnOnce(&mut Ui)) -> f32 {
     ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
         ui.set_max_size(size);

@@ -1,4 +1,4 @@
-//! A question over the page, with one answer that changes nothing and one that acts.
+//! A question over the page with two answers: one changes nothing, the other acts.
 
 use eframe::egui::{Context, Id, Modal, Ui};
 
@@ -9,22 +9,22 @@ use crate::app::{
     widgets::{Button, Emphasis, Icon, dialog_frame, heading, name_dialog},
 };
 
-/// What is asked.
+/// A question and its answers.
 pub(super) struct Question<'a> {
-    /// Names the dialog to the toolkit.
+    /// The dialog's name for the toolkit.
     pub(super) id: &'a str,
-    /// How wide it is, in points.
+    /// Width of the dialog, in points.
     pub(super) width: f32,
     /// The question itself.
     pub(super) text: &'a str,
-    /// The answer that changes nothing. It takes the keyboard.
+    /// The answer that changes nothing. It has the keyboard.
     pub(super) keep: &'a str,
-    /// The other answer, its icon if it has one, and what it does.
+    /// The answer that acts: its text, its icon if it has one, and what it does.
     pub(super) act: (&'a str, Option<Icon>, Action),
 }
 
 impl Question<'_> {
-    /// Draws the question; `explain` draws what the answers mean.
+    /// Draws the question. `explain` draws what the answers mean.
     pub(super) fn ui(self, ctx: &Context, view: &mut View<'_>, explain: impl FnOnce(&mut Ui)) {
         let Self { id, width, text, keep, act: (act, icon, action) } = self;
         let shown = Modal::new(Id::unique(id)).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {

@@ -1,4 +1,4 @@
-//! Receive: the code field with its completions, the repair of a slip, and where things go.
+//! The right side, Receive: the code field with its completions, the repair of slips, and the folder to save to.
 
 use eframe::egui::{
     Align2, Area, Color32, CornerRadius, EventFilter, FontSelection, Frame, Id, Key, Label, Margin,
@@ -19,7 +19,7 @@ use crate::app::{
     words::shown_path,
 };
 
-/// The code field's id, so that the window can put the keyboard there.
+/// The code field's id, with which the window gives it the keyboard.
 pub(in crate::app) fn field_id() -> Id {
     Id::unique("code field")
 }
@@ -35,7 +35,8 @@ pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
     });
     let edit = field_ui(ui, &mut state.field, view);
     if state.field.wants_sight {
-        // What brought the keyboard here may stand far below; what is to be typed stands above the field.
+        // The keyboard may have come here from far below. What has to be typed is said above the field, so all of it
+        // is brought into sight.
         ui.scroll_to_rect(ui.min_rect(), None);
     }
     let reading = state.field.read();
@@ -56,12 +57,12 @@ pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
     if wants {
         match reading {
             Reading::Code(_) => view.act(Action::Receive),
-            // Enter on a slip repairs it; a second Enter receives.
+            // The first Enter repairs a slip, the second one receives.
             Reading::Slip { repaired, .. } => view.act(Action::FillCode(repaired.to_string())),
             Reading::Empty => {}
             Reading::Typing | Reading::Wrong(_) => {
                 state.field.was_tried = true;
-                // Enter took it away, and there is something to mend.
+                // Enter has taken the keyboard from the field, and the text has to be corrected.
                 edit.request_focus();
             }
         }
@@ -70,7 +71,7 @@ pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
     steps_ui(ui, view);
 }
 
-/// How it goes, in the room that is left while there are no transfers.
+/// Draws how receiving works, in the room that is left while there are no transfers.
 fn steps_ui(ui: &mut Ui, view: &View<'_>) {
     const ROOM: f32 = 190.0;
     const DISC: f32 = 22.0;
@@ -111,7 +112,7 @@ fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
         small(ui, &view.say("save-to"));
         let resume = state.unfinished.resume.as_ref();
         if let Some(resume) = resume.filter(|resume| resume.folder() != state.save_folder) {
-            // Anywhere else, what is here already would not be found.
+            // What has arrived would not be found in another folder, so it can't be changed.
             small(ui, &shown_path(resume.folder()));
             return;
         }
@@ -123,7 +124,7 @@ fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     });
 }
 
-/// Between the code field's edge and its text.
+/// Distance of the code from the edge of its field, in points.
 const FIELD_INSET: f32 = 13.0;
 
 fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
@@ -148,12 +149,12 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
         });
     }
     let p = palette(ui);
-    // A long code shrinks a little before it no longer shows whole.
+    // The font of a long code shrinks a little before the code no longer fits.
     let room = ui.available_width() - 2.0 * FIELD_INSET - 4.0;
     let points = fitting(ui, &field.text, theme::mono, size::FIELD, room).max(size::BODY);
     let font = theme::mono(points);
     let filter = EventFilter {
-        // With Shift it leads back, as everywhere.
+        // Shift and Tab lead back, as everywhere.
         tab: !offered.is_empty() && !ui.input(|input| input.modifiers.shift),
         horizontal_arrows: true,
         vertical_arrows: !offered.is_empty(),
@@ -186,7 +187,7 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
     if response.changed() {
         field.edited();
     }
-    // What Tab would add stands behind what is typed.
+    // What Tab would add is shown behind what is typed.
     if let Some(word) = offered.get(field.chosen).filter(|_| taken.is_none()) {
         let rest: String = word.chars().skip(field.typed_letters()).collect();
         let end = output.galley_pos + vec2(output.galley.size().x, 0.0);
@@ -205,7 +206,7 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
     response
 }
 
-/// The list below the field; the word that was clicked.
+/// Draws the list of completions below the field; returns the word that was clicked.
 fn completions_ui(
     ui: &Ui,
     field: &CodeField,

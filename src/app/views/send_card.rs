@@ -1,4 +1,5 @@
-//! A send before its bytes move: the code in large type, how to pass it on, what is being sent, and the wait.
+//! A send whose bytes don't move yet: the code in large type, how to pass it on, what is being sent, and what it
+//! waits for.
 
 use eframe::egui::{
     CornerRadius, Frame, Label, Margin, Response, RichText, Role, ScrollArea, Ui, WidgetInfo,
@@ -29,11 +30,13 @@ use crate::{
     transfer::show::Shown,
 };
 
-/// How wide a card must be for the QR code to stand beside the rest.
+/// Width that a card needs for the QR code to stand beside the rest, in points.
 const ROOM_FOR_QR: f32 = 620.0;
-/// At most; the QR code takes what its modules fill.
+/// The greatest side of the QR code, in points. The code is as large as whole pixels for each module allow.
 const QR_SIDE: f32 = 212.0;
+/// Height of the list of what is being sent, in points: a good six rows.
 const LIST_HEIGHT: f32 = 160.0;
+/// Height of a row of that list, in points.
 const LIST_ROW: f32 = 26.0;
 
 /// Draws the card.
@@ -54,7 +57,7 @@ pub(super) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
         view.act(Action::Cancel(card.id));
     }
     match card.bond {
-        // There is no code to pass on.
+        // The receiver is asked without a code.
         Some(_) => note(ui, Tone::Plain, &view.say("asked-by-itself")),
         None if card.progress.phase == Phase::Branches => {}
         None => part(ui, "code", |ui| code_ui(ui, card, view)),
@@ -64,7 +67,8 @@ pub(super) fn send_card_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut V
         qr_ui(ui, card, view);
         return;
     }
-    // The row is there without a QR code too: its controls stay themselves, with the keyboard on them, when one comes.
+    // The row exists without a QR code too. So its controls stay the same ones, and keep the keyboard, when the code
+    // appears.
     ui.horizontal_top(|ui| {
         let side = card.folds.qr.as_ref().map(|modules| widgets::qr_side(ui, modules, QR_SIDE));
         let width = ui.available_width() - side.map_or(0.0, |side| side + space::L);
@@ -133,10 +137,11 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         let sign = if is_copied { Icon::Check } else { Icon::Copy };
         let right = |ui: &mut Ui| {
             if card.tries_left == Some(0) {
-                // It opens nothing any more.
+                // A retired code is of no use.
                 return;
             }
-            // Where the relay runs here, the code alone doesn't say where that is: the link is what to pass on.
+            // If the relay runs on this computer, the code alone doesn't say where that is, so the link is what to
+            // pass on.
             let kind = if card.only_here().is_some() { Emphasis::Secondary } else { Emphasis::Primary };
             let button = Button::new(kind, &text).icon(sign).ui(ui);
             if card.folds.wants_focus && card.only_here().is_none() {
@@ -156,7 +161,7 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     });
 }
 
-/// How the other person gets the code.
+/// Draws the ways to pass the code on.
 fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     ui.horizontal_wrapped(|ui| {
         let is_copied = card.has_copied(Copied::Link, view.now);
@@ -200,7 +205,7 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     muted(ui, &view.say(key));
 }
 
-/// Who can reach a relay that runs here, and what would let the rest of the world in.
+/// Draws who can reach the relay on this computer, and how to let others in.
 fn reach_ui(ui: &mut Ui, card: &Card, hosted: &[RelayAddress], state: &State, view: &mut View<'_>) {
     let settings = &state.settings;
     let has_others = !settings.relays.is_empty() && settings.path_mode == PathMode::Automatic;
@@ -226,7 +231,7 @@ fn qr_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     }
 }
 
-/// Everything that is being sent.
+/// Draws the list of everything that is being sent.
 fn list_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     let Some(manifest) = &card.manifest else {
         muted(ui, &view.say("phase-listing"));
@@ -264,7 +269,7 @@ fn contents(card: &Card, view: &View<'_>) -> String {
     }
 }
 
-/// Gives the keyboard to a control that is new, unless somebody is typing.
+/// Gives the keyboard to a new control, unless the user is typing.
 fn take_keyboard(ui: &Ui, control: &Response) {
     if !ui.ctx().text_edit_focused() {
         control.request_focus();

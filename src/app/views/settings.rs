@@ -1,4 +1,4 @@
-//! The settings dialog. Every change holds at once and is saved; there is nothing to confirm.
+//! The settings dialog. Every change takes effect at once and is saved; there is nothing to confirm.
 
 mod fields;
 mod host;
@@ -19,7 +19,9 @@ use relays::relays_ui;
 use transfers::transfers_ui;
 use window::window_ui;
 
+/// Width of the list of pages, in points.
 const NAV: f32 = 190.0;
+/// The pages, the keys of their names, and their icons.
 const PAGES: [(Page, &str, Icon); 4] = [
     (Page::Relays, "set-relays", Icon::Server),
     (Page::Host, "set-host", Icon::Radio),

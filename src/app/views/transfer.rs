@@ -1,4 +1,4 @@
-//! A transfer whose bytes move, or are about to: how far it has come, how fast, which way.
+//! A transfer under way or over. While it is under way: how far it has come, how fast, and which way its bytes take.
 
 use eframe::egui::{Align, Label, Layout, RichText, Ui, vec2};
 
@@ -22,9 +22,11 @@ use crate::{
     history::Direction,
 };
 
-/// How wide a card must be for the graph; and at rest, when it has more to say beside it.
+/// Width that a card needs for the graph, in points.
 const ROOM_FOR_GRAPH: f32 = 560.0;
+/// Width that the card of a resting transfer needs for the graph, in points: its line has more to say.
 const ROOM_FOR_GRAPH_AT_REST: f32 = 760.0;
+/// Width of the speed, in points: enough for `1023.9 MiB/s`.
 const SPEED_WIDTH: f32 = 92.0;
 
 /// Draws the card.
@@ -65,7 +67,7 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             part(ui, "more", |ui| sends_more = icon_button(ui, Icon::Plus, &more).clicked());
         }
         part(ui, "pause", |ui| pauses = pause_ui(ui, card, &name, view));
-        // What stands before it comes and goes.
+        // The controls before it come and go.
         part(ui, "cancel", |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked());
     };
     head_ui(ui, card, (badge, ink), right, |ui| {
@@ -96,7 +98,7 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         Some(Standstill::Stalled(..)) | None if is_under_way => {
             small(ui, &explain::path(view.words, card));
         }
-        // There is none at the moment.
+        // The bytes take no way at the moment.
         _ => {}
     }
     if let Some((wished, used)) = card.refused_port {
@@ -105,7 +107,7 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     left_behind_ui(ui, card, view);
 }
 
-/// How fast it is. Its place stays while it rests, so that nothing beside it moves.
+/// Draws the speed. Its place stays while the transfer rests, so that nothing beside it moves.
 fn speed_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     let place = vec2(SPEED_WIDTH, 20.0);
     ui.allocate_ui_with_layout(place, Layout::right_to_left(Align::Center), |ui| {

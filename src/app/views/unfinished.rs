@@ -1,5 +1,5 @@
-//! What interrupted transfers left here: the list below the transfers, the note above the code field that one of them is
-//! gone on with, and the question before one is removed.
+//! What interrupted transfers left: the list below the transfers, the note above the code field while one of them is
+//! to be resumed, and the question before one is deleted.
 
 use std::{path::Path, time::UNIX_EPOCH};
 
@@ -23,11 +23,12 @@ use crate::{
     engine::Unfinished,
 };
 
+/// Height of a row, in points: a tile and a little room.
 const ROW: f32 = 46.0;
-/// Below this width the buttons are icons.
+/// Width of a row, in points, below which its buttons are icons without words.
 const ROOM_FOR_WORDS: f32 = 600.0;
 
-/// Draws the list, where there is something in it.
+/// Draws the list, unless it is empty.
 pub(super) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     if state.unfinished.list.is_empty() {
         return;
@@ -89,18 +90,18 @@ fn row_ui(ui: &mut Ui, unfinished: &Unfinished, view: &mut View<'_>) {
     view.actions.extend(did);
 }
 
-/// What it is called.
+/// The name of an interrupted transfer.
 fn name(unfinished: &Unfinished, view: &View<'_>) -> String {
     explain::name_of(view.words, false, &unfinished.names, unfinished.count)
 }
 
-/// `1.2 GiB of 3.4 GiB here`.
+/// How much of it is here: `1.2 GiB of 3.4 GiB here`.
 fn held(unfinished: &Unfinished, view: &View<'_>) -> String {
     let [held, total] = [unfinished.held, unfinished.bytes].map(|bytes| view.words.bytes(bytes));
     view.words.tell("held-of", &[("held", held.into()), ("total", total.into())])
 }
 
-/// How much is here, since when, and in which folder: the longest stands last.
+/// The line of a row: how much is here, since when, and in which folder. The longest part stands last.
 fn line(unfinished: &Unfinished, view: &View<'_>) -> String {
     let mut parts = vec![held(unfinished, view)];
     if let Some(since) = unfinished.last.duration_since(UNIX_EPOCH).ok().filter(|since| !since.is_zero()) {
@@ -110,7 +111,7 @@ fn line(unfinished: &Unfinished, view: &View<'_>) -> String {
     parts.join(" · ")
 }
 
-/// What to do so that something goes on, above the code field. `save_folder` is where other things go.
+/// Draws what to do to resume a transfer, above the code field. `save_folder` is where other things go.
 pub(super) fn resume_ui(ui: &mut Ui, resume: &Resume, save_folder: &Path, view: &mut View<'_>) {
     let mut text = view.say("resume-means");
     if resume.folder() != save_folder {
@@ -130,7 +131,7 @@ pub(super) fn resume_ui(ui: &mut Ui, resume: &Resume, save_folder: &Path, view: 
     }
 }
 
-/// Draws the question before what is here of a transfer is removed.
+/// Draws the question before what has arrived of a transfer is deleted.
 pub(in crate::app) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'_>) {
     let Some(unfinished) = state.unfinished.asked() else { return };
     let name = name(unfinished, view);

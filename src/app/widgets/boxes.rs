@@ -11,14 +11,14 @@ use crate::app::{
     theme::{self, CONTROL_RADIUS, Palette, palette, size, space},
 };
 
-/// A part whose controls stay themselves, with the keyboard on them, whatever comes and goes before it. `salt` is its own
-/// among its neighbours.
+/// Draws a part of the page whose controls stay the same ones, and keep the keyboard, whatever comes and goes before
+/// it. `salt` has to be unique among its neighbours.
 pub(in crate::app) fn part<R>(ui: &mut Ui, salt: impl AsIdSalt, add: impl FnOnce(&mut Ui) -> R) -> R {
     let id = ui.scope_id().with(salt);
     ui.scope_builder(UiBuilder::new().scope_id(id), add).inner
 }
 
-/// A white sheet with a hairline.
+/// Draws a card: a white sheet with a thin line around it.
 pub(in crate::app) fn card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
     let p = palette(ui);
     Frame::new()
@@ -30,13 +30,13 @@ pub(in crate::app) fn card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> In
         .show(ui, add)
 }
 
-/// A line between things that stand below each other.
+/// Draws a thin line between things that stand below each other.
 pub(in crate::app) fn hairline(ui: &mut Ui) {
     let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 1.0), Sense::hover());
     ui.painter().hline(line.x_range(), line.center().y, Stroke::new(1.0, palette(ui).line));
 }
 
-/// The sheet of a dialog.
+/// The frame of a dialog.
 pub(in crate::app) fn dialog_frame(style: &Style) -> Frame {
     Frame::new()
         .fill(style.visuals.window_fill)
@@ -46,7 +46,7 @@ pub(in crate::app) fn dialog_frame(style: &Style) -> Frame {
         .shadow(style.visuals.window_shadow)
 }
 
-/// Says what the dialog around `ui` is called: the toolkit can't know.
+/// Gives the dialog around `ui` an accessible name, which the toolkit can't know.
 pub(in crate::app) fn name_dialog(ui: &Ui, name: &str) {
     let is_dialog = |part: &&UiStack| part.info.kind == Some(UiKind::Modal);
     if let Some(dialog) = ui.stack().iter().find(is_dialog) {
@@ -54,7 +54,7 @@ pub(in crate::app) fn name_dialog(ui: &Ui, name: &str) {
     }
 }
 
-/// A tinted box for a word that must not be missed.
+/// Draws a tinted box around something that must not be missed.
 pub(in crate::app) fn tinted<R>(
     ui: &mut Ui,
     fill: Color32,
@@ -68,7 +68,7 @@ pub(in crate::app) fn tinted<R>(
 }
 
 impl Tone {
-    /// Its ground, its ink and its sign.
+    /// The background, the ink and the icon of a message of this tone.
     pub(in crate::app) fn look(self, p: &Palette) -> (Color32, Color32, Icon) {
         match self {
             Self::Plain => (p.accent_soft, p.accent, Icon::Info),
@@ -79,13 +79,13 @@ impl Tone {
     }
 }
 
-/// A sentence that must not be missed, with its sign.
+/// Draws a message of this tone, with the icon of the tone.
 pub(in crate::app) fn note(ui: &mut Ui, tone: Tone, text: &str) {
     let (_, _, sign) = tone.look(palette(ui));
     signed_note(ui, tone, sign, text);
 }
 
-/// The same with another sign.
+/// Draws a message of this tone, with this icon.
 pub(in crate::app) fn signed_note(ui: &mut Ui, tone: Tone, sign: Icon, text: &str) {
     let (ground, ink, _) = tone.look(palette(ui));
     tinted(ui, ground, |ui| {

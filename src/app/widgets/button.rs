@@ -1,4 +1,4 @@
-//! What can be clicked, and the ring around what the keyboard acts on.
+//! What can be clicked, and the ring around the control that has the keyboard.
 
 use eframe::egui::{
     Color32, CornerRadius, CursorIcon, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind,
@@ -8,23 +8,23 @@ use eframe::egui::{
 use super::icons::{Icon, paint_icon};
 use crate::app::theme::{self, CONTROL_HEIGHT, CONTROL_RADIUS, Palette, Weight, palette, size, space};
 
-/// How much a button weighs among its neighbours.
+/// How much a button stands out among its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Emphasis {
     /// The one thing to do next.
     Primary,
-    /// Something else to do.
+    /// Something else that can be done.
     Secondary,
-    /// Something on the side: no frame until the pointer is there.
+    /// Something on the side: it has no frame until the pointer is over it.
     Quiet,
 }
 
-/// A button with an optional icon. Its accessible name is its text.
+/// A button with an optional icon. Its accessible name is its text unless it is given another one.
 pub(in crate::app) struct Button<'a> {
     kind: Emphasis,
     icon: Option<Icon>,
     text: &'a str,
-    /// What it is called where the text alone doesn't say it.
+    /// Its accessible name, if the text alone doesn't say enough.
     name: Option<&'a str>,
     is_wide: bool,
     is_left: bool,
@@ -41,19 +41,19 @@ impl<'a> Button<'a> {
         self
     }
 
-    /// Another accessible name, such as one that says which of many things it acts on.
+    /// Sets the accessible name, for example one that says which of many things the button acts on.
     pub(in crate::app) fn name(mut self, name: &'a str) -> Self {
         self.name = Some(name);
         self
     }
 
-    /// Takes the width that there is.
+    /// Makes it as wide as the room that there is.
     pub(in crate::app) fn wide(mut self) -> Self {
         self.is_wide = true;
         self
     }
 
-    /// Its text stands at the left, as in a list.
+    /// Puts its text at the left, as in a list.
     pub(in crate::app) fn left(mut self) -> Self {
         self.is_left = true;
         self
@@ -109,7 +109,7 @@ impl<'a> Button<'a> {
             }
         }
         if self.text.is_empty() {
-            // An icon alone needs its word for those who see it as well.
+            // An icon alone needs its name as a tooltip too.
             return response.on_hover_cursor(CursorIcon::PointingHand).on_hover_text(name);
         }
         response.on_hover_cursor(if self.is_enabled { CursorIcon::PointingHand } else { CursorIcon::Default })
@@ -138,12 +138,12 @@ impl<'a> Button<'a> {
     }
 }
 
-/// A button that is an icon; `name` is its accessible name and its tooltip.
+/// Draws a button that is only an icon. `name` is its accessible name and its tooltip.
 pub(in crate::app) fn icon_button(ui: &mut Ui, icon: Icon, name: &str) -> Response {
     Button::new(Emphasis::Quiet, "").icon(icon).name(name).ui(ui)
 }
 
-/// A word that can be clicked, in the accent colour.
+/// Draws a word that can be clicked, in the accent colour.
 pub(in crate::app) fn link(ui: &mut Ui, text: &str) -> Response {
     let font = theme::font(Weight::Medium, size::BODY - 0.5);
     let room = ui.available_width();
@@ -166,13 +166,13 @@ pub(in crate::app) fn link(ui: &mut Ui, text: &str) -> Response {
     response.on_hover_cursor(CursorIcon::PointingHand)
 }
 
-/// Gives a button another accessible name than its text.
+/// Gives a button an accessible name other than its text.
 pub(in crate::app) fn named(button: Response, name: &str) -> Response {
     button.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
     button
 }
 
-/// Shows which control the keyboard acts on.
+/// Draws a ring around the control if it has the keyboard.
 pub(in crate::app) fn focus_ring(ui: &Ui, response: &Response, rect: Rect, radius: u8) {
     if response.has_focus() {
         let stroke = Stroke::new(2.0, palette(ui).accent);

@@ -1,4 +1,4 @@
-//! How far something has come, and how fast.
+//! Progress bars and the speed graph.
 
 use eframe::egui::{
     Color32, CornerRadius, Mesh, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo,
@@ -7,7 +7,7 @@ use eframe::egui::{
 
 use crate::app::theme::{self, palette};
 
-/// A progress bar. `fraction` is from 0 to 1; `None` while nobody knows how much there is.
+/// Draws a progress bar. `fraction` is from 0 to 1; `None` while the total is unknown.
 pub(in crate::app) fn bar(ui: &mut Ui, fraction: Option<f32>, ink: Color32, name: &str) -> Response {
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), theme::BAR_HEIGHT), Sense::hover());
@@ -29,7 +29,7 @@ pub(in crate::app) fn bar(ui: &mut Ui, fraction: Option<f32>, ink: Color32, name
     response
 }
 
-/// The last minute's speed: `samples` from oldest to newest, at most 60.
+/// Draws the speed of the last minute. `samples` run from oldest to newest, at most 60 of them.
 pub(in crate::app) fn graph(ui: &mut Ui, samples: &[f32], desired: Vec2, name: &str) -> Response {
     const SLOTS: usize = 60;
     let (rect, response) = ui.allocate_exact_size(desired, Sense::hover());
@@ -42,7 +42,7 @@ pub(in crate::app) fn graph(ui: &mut Ui, samples: &[f32], desired: Vec2, name: &
         pos2(x, rect.bottom() - 2.0 - (rect.height() - 6.0) * sample / top)
     };
     let line: Vec<Pos2> = samples.iter().enumerate().map(at).collect();
-    // The ground that the minute stands on, also where nothing has been measured yet.
+    // The base line of the minute is drawn even where nothing has been measured yet.
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, p.line));
     if line.len() < 2 {
         return response;

@@ -1,4 +1,4 @@
-//! What is filled in or chosen from: boxes to tick, lists, sliders, one of several. The views lay them out and name them.
+//! Fields, tick boxes, lists, sliders, choices. The views lay them out and name them.
 
 use eframe::egui::{
     AsIdSalt, ComboBox, CornerRadius, Frame, Label, Margin, Rect, Response, RichText, Role, Sense, Slider,
@@ -8,7 +8,7 @@ use eframe::egui::{
 use super::{Button, Emphasis, Icon, focus_ring, paint_icon, part};
 use crate::app::theme::{self, CONTROL_RADIUS, Weight, palette, size, space};
 
-/// What stands around the text of a field.
+/// The frame around the text of a field.
 pub(in crate::app) fn field_frame(ui: &Ui) -> Frame {
     let p = palette(ui);
     Frame::new()
@@ -18,7 +18,7 @@ pub(in crate::app) fn field_frame(ui: &Ui) -> Frame {
         .inner_margin(Margin::symmetric(10, 8))
 }
 
-/// What a box to tick shows.
+/// What a tick box shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum Mark {
     Off,
@@ -26,7 +26,7 @@ pub(in crate::app) enum Mark {
     On,
 }
 
-/// Paints a box to tick in the middle of `area`.
+/// Paints a tick box in the middle of `area`.
 pub(in crate::app) fn tick_box(ui: &Ui, area: Rect, mark: Mark, is_over: bool) {
     let p = palette(ui);
     let square = Rect::from_center_size(area.center(), vec2(17.0, 17.0));
@@ -43,7 +43,7 @@ pub(in crate::app) fn tick_box(ui: &Ui, area: Rect, mark: Mark, is_over: bool) {
     }
 }
 
-/// A box to tick with its words; whether it was flipped.
+/// Draws a tick box with its label; returns whether it was flipped.
 pub(in crate::app) fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool {
     const BOX: f32 = 20.0;
     let font = theme::font(Weight::Regular, size::BODY);
@@ -64,7 +64,7 @@ pub(in crate::app) fn switch(ui: &mut Ui, is_on: &mut bool, label: &str) -> bool
     response.changed()
 }
 
-/// One of several choices that stand beside each other; whether it was clicked.
+/// Draws one of several choices that stand beside each other; returns whether it was clicked.
 pub(in crate::app) fn option(ui: &mut Ui, is_on: bool, text: &str) -> bool {
     let kind = if is_on { Emphasis::Secondary } else { Emphasis::Quiet };
     let response = Button::new(kind, text).ui(ui);
@@ -75,13 +75,13 @@ pub(in crate::app) fn option(ui: &mut Ui, is_on: bool, text: &str) -> bool {
     response.clicked()
 }
 
-/// The edge of the one that is chosen.
+/// Draws the edge of the choice that is chosen.
 pub(in crate::app) fn chosen_edge(ui: &Ui, rect: Rect) {
     let edge = Stroke::new(1.5, palette(ui).accent);
     ui.painter().rect_stroke(rect, CornerRadius::same(CONTROL_RADIUS), edge, StrokeKind::Inside);
 }
 
-/// A list that opens; `chosen` is what it shows while it is closed, `add` draws what is in it.
+/// Draws a list that opens. `chosen` is what it shows while it is closed, and `add` draws its content.
 pub(in crate::app) fn list(
     ui: &mut Ui,
     salt: impl AsIdSalt,
@@ -99,7 +99,7 @@ pub(in crate::app) fn list(
     focus_ring(ui, &response, response.rect, CONTROL_RADIUS);
 }
 
-/// A slider with its value as words.
+/// Draws a slider with its value in words.
 pub(in crate::app) fn slider<N: Numeric>(
     ui: &mut Ui,
     name: &str,

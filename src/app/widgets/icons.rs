@@ -5,7 +5,7 @@ pub(in crate::app) use lucide_icons::Icon;
 
 use crate::app::theme::{self, CONTROL_RADIUS, palette};
 
-/// An icon for itself.
+/// Draws an icon.
 pub(in crate::app) fn icon(ui: &mut Ui, icon: Icon, points: f32, colour: Color32) -> Response {
     let (rect, response) = ui.allocate_exact_size(Vec2::splat(points), Sense::hover());
     paint_icon(ui, icon, rect.center(), points, colour);
@@ -15,12 +15,12 @@ pub(in crate::app) fn icon(ui: &mut Ui, icon: Icon, points: f32, colour: Color32
 /// Paints an icon around `centre`.
 pub(in crate::app) fn paint_icon(ui: &Ui, icon: Icon, centre: Pos2, points: f32, colour: Color32) {
     let galley = ui.painter().layout_no_wrap(char::from(icon).to_string(), theme::icons(points), colour);
-    // By what is drawn: the font's own lines fall on other pixels at every size.
+    // Centred by what is drawn, because the font's own lines fall on other pixels at every size.
     let at = centre - galley.mesh_bounds.center().to_vec2();
     ui.painter().galley(at, galley, colour);
 }
 
-/// A large sign on a tinted disc, over a few words in the middle of an empty place.
+/// Draws a large icon on a tinted disc, to stand over a few words in an empty place.
 pub(in crate::app) fn disc(ui: &mut Ui, sign: Icon) {
     let p = palette(ui);
     let (rect, _) = ui.allocate_exact_size(Vec2::splat(64.0), Sense::hover());
@@ -28,7 +28,7 @@ pub(in crate::app) fn disc(ui: &mut Ui, sign: Icon) {
     paint_icon(ui, sign, rect.center(), 28.0, p.accent);
 }
 
-/// A square behind an icon, such as a file's in a list.
+/// Draws an icon on a square, perhaps with a badge at its corner, as for a file in a list.
 pub(in crate::app) fn tile(ui: &mut Ui, sign: Icon, badge: Option<(Icon, Color32)>) {
     const SIDE: f32 = 42.0;
     let p = palette(ui);

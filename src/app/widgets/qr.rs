@@ -7,13 +7,13 @@ use eframe::egui::{
 
 use crate::app::theme::{CONTROL_RADIUS, palette};
 
-/// How wide and high a QR code is with its quiet zone: as near to `most` as whole pixels for each module allow, so that
-/// no seams show between them.
+/// The side of a QR code with its quiet zone: as close to `most` as whole pixels for each module allow, so that no
+/// seams show between them.
 pub(in crate::app) fn qr_side(ui: &Ui, modules: &[Vec<bool>], most: f32) -> f32 {
     qr_module(ui, modules, most) * (modules.len() + 2 * QR_QUIET) as f32
 }
 
-/// The white modules around a QR code that readers ask for.
+/// Width of the white border around a QR code, in modules. ISO 18004 asks for four.
 const QR_QUIET: usize = 4;
 
 fn qr_module(ui: &Ui, modules: &[Vec<bool>], most: f32) -> f32 {
@@ -21,7 +21,7 @@ fn qr_module(ui: &Ui, modules: &[Vec<bool>], most: f32) -> f32 {
     (most * scale / (modules.len() + 2 * QR_QUIET) as f32).floor().max(1.0) / scale
 }
 
-/// A QR code, black on white whatever the appearance, so that every reader takes it. `modules` are its rows.
+/// Draws a QR code, black on white in every appearance so that every reader takes it. `modules` are its rows.
 pub(in crate::app) fn qr(ui: &mut Ui, modules: &[Vec<bool>], most: f32, name: &str) -> Response {
     let side = qr_side(ui, modules, most);
     let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());

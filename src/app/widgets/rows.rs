@@ -2,9 +2,9 @@
 
 use eframe::egui::{Align, Id, Layout, Rect, Ui, UiBuilder, Vec2, vec2};
 
-/// A row with controls at its right end, which keep their room. The keyboard and a screen reader come to them last and from
-/// left to right, as a person reads. So they are drawn last, where they ended before; where they turn out to be wider or
-/// narrower the page is laid out once more.
+/// Draws a row with controls at its right end, which always have room. The keyboard and screen readers come to them
+/// last and from left to right, in reading order. So they are drawn last, where they ended in the last frame; if they
+/// turn out to be wider or narrower, the page is laid out once more.
 pub(in crate::app) fn row<L>(
     ui: &mut Ui,
     height: f32,
@@ -12,11 +12,11 @@ pub(in crate::app) fn row<L>(
     left: impl FnOnce(&mut Ui) -> L,
 ) -> L {
     let own = ui.next_auto_id().with("right end");
-    // Rows of one list are alike, so one that is scrolled into sight mostly needs no second layout.
+    // The rows of one list are alike, so one that is scrolled into sight rarely needs a second layout.
     let alike = Id::unique(("right end of a row", height.to_bits()));
     let before = ui.data(|data| data.get_temp(own).or_else(|| data.get_temp(alike))).unwrap_or(Vec2::ZERO);
     let gap = if before.x > 0.0 { ui.spacing().item_spacing.x } else { 0.0 };
-    // Both ends have one middle, also where the controls are higher than the row was to be.
+    // Both ends are centred on one line, even if the controls are higher than the row was to be.
     let height = height.max(before.y);
     let size = vec2(ui.available_width(), height);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
@@ -27,7 +27,7 @@ pub(in crate::app) fn row<L>(
             ui.set_min_size(room);
             left(ui)
         });
-        // It may be wider this time, so its place is open to the right.
+        // It may be wider this time, so its room is open to the right.
         let end = whole.translate(vec2(size.x - before.x, 0.0));
         let shown = ui.scope_builder(UiBuilder::new().max_rect(end), right);
         let now = shown.response.rect.size();
@@ -43,7 +43,7 @@ pub(in crate::app) fn row<L>(
     .inner
 }
 
-/// A row with words at its right end, which keep their room whatever they are. There is nothing to reach in them.
+/// Draws a row with words at its right end, which always have room. They are not reached by the keyboard.
 pub(in crate::app) fn row_of_words<L>(
     ui: &mut Ui,
     height: f32,

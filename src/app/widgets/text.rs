@@ -4,13 +4,13 @@ use eframe::egui::{Color32, FontId, Label, Response, RichText, Role, Ui, WidgetI
 
 use crate::app::theme::{self, Weight, palette, size};
 
-/// Text in the weight of a card's name.
+/// Draws the name of a card.
 pub(in crate::app) fn title(ui: &mut Ui, text: &str) -> Response {
     let font = theme::font(Weight::SemiBold, size::TITLE);
     ui.add(Label::new(RichText::new(text).font(font).color(palette(ui).text)).truncate())
 }
 
-/// A card's name with less important words after it, which keep their room when the name is long.
+/// Draws the name of a card with secondary words after it, which keep their room if the name is long.
 pub(in crate::app) fn title_with(ui: &mut Ui, text: &str, aside: &str) {
     let font = theme::font(Weight::Regular, size::SMALL);
     let aside_width = ui.painter().layout_no_wrap(aside.to_owned(), font, Color32::WHITE).size().x;
@@ -22,7 +22,7 @@ pub(in crate::app) fn title_with(ui: &mut Ui, text: &str, aside: &str) {
     small(ui, aside);
 }
 
-/// A section's name.
+/// Draws the name of a section.
 pub(in crate::app) fn heading(ui: &mut Ui, text: &str) -> Response {
     let response = ui.add(Label::new(
         RichText::new(text).font(theme::font(Weight::SemiBold, size::HEADING)).color(palette(ui).text),
@@ -31,12 +31,12 @@ pub(in crate::app) fn heading(ui: &mut Ui, text: &str) -> Response {
     response
 }
 
-/// Text of less weight; wraps.
+/// Draws secondary text, which wraps.
 pub(in crate::app) fn muted(ui: &mut Ui, text: &str) -> Response {
     ui.add(Label::new(RichText::new(text).color(palette(ui).muted)).wrap())
 }
 
-/// Small text of less weight, on one line.
+/// Draws small secondary text, on one line.
 pub(in crate::app) fn small(ui: &mut Ui, text: &str) -> Response {
     ui.add(Label::new(RichText::new(text).size(size::SMALL).color(palette(ui).muted)).truncate())
 }

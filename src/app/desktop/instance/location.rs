@@ -1,4 +1,4 @@
-//! Where the lock and the socket are: a folder that is this person's alone.
+//! Where the lock and the socket are: in a folder that only this user can reach.
 
 use std::{
     env, fs,
@@ -9,13 +9,13 @@ use std::{
 
 use interprocess::local_socket::{self, ConnectOptions, ListenerOptions, Name};
 
-/// Another name than the usual one.
+/// The environment variable that gives them another name.
 const NAME_VARIABLE: &str = "CAIMAN_INSTANCE";
 const USUAL_NAME: &str = "window";
-/// A socket's path must fit into about a hundred bytes.
+/// The longest name. The path of a socket has to fit into about a hundred bytes.
 const MAX_NAME_CHARS: usize = 32;
 
-/// A folder and the name that all starts of one window share.
+/// The folder of the lock and the socket, and the name that all starts of one window share.
 #[derive(Debug, Clone)]
 pub(super) struct InstanceLocation {
     folder: PathBuf,
@@ -23,7 +23,8 @@ pub(super) struct InstanceLocation {
 }
 
 impl InstanceLocation {
-    /// In `$XDG_RUNTIME_DIR`, which is emptied when the person logs out, or in the program's data folder.
+    /// The location in `$XDG_RUNTIME_DIR`, which is emptied when the user logs out, or else in the program's data
+    /// folder.
     pub(super) fn find() -> io::Result<Self> {
         let name = env::var(NAME_VARIABLE).ok().filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| USUAL_NAME.to_owned());
@@ -39,7 +40,7 @@ impl InstanceLocation {
         Self::within(data, &name)
     }
 
-    /// In a folder of its own inside `parent`, which must be this person's.
+    /// The location in a folder of its own inside `parent`, which has to belong to this user.
     pub(super) fn within(parent: &Path, name: &str) -> io::Result<Self> {
         if !is_ours(parent)? {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the folder is somebody else's"));
@@ -50,7 +51,8 @@ impl InstanceLocation {
         Ok(Self { folder, name: name.chars().take(MAX_NAME_CHARS).map(plain).collect() })
     }
 
-    /// The file whose lock is the claim. It stays when the program ends: removing it would let two starts lock two files.
+    /// Opens the file whose lock is the claim. The file stays when the program ends: if it were removed, two starts
+    /// could lock two files.
     pub(super) fn open_lock(&self) -> io::Result<File> {
         OpenOptions::new()
             .create(true)
@@ -59,7 +61,7 @@ impl InstanceLocation {
             .open(self.folder.join(format!("{}.lock", self.name)))
     }
 
-    /// Listens, in the place of a listener that is gone. Only for the holder of the lock.
+    /// Listens, in place of any listener that is gone. Only for the holder of the lock.
     pub(super) fn listen(&self) -> io::Result<local_socket::Listener> {
         #[cfg(unix)]
         match fs::remove_file(self.socket()) {
@@ -86,7 +88,7 @@ impl InstanceLocation {
         self.folder.join(format!("{}.socket", self.name))
     }
 
-    /// Pipes have one name space for all who use the machine. The folder tells persons, and tests, apart.
+    /// Named pipes of all users share one name space. The folder tells users, and tests, apart.
     #[cfg(windows)]
     fn address(&self) -> io::Result<Name<'static>> {
         use interprocess::local_socket::{GenericNamespaced, ToNsName};
@@ -115,7 +117,7 @@ fn create_private(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// What is below a person's profile is theirs.
+/// What is below a user's profile is theirs.
 #[cfg(windows)]
 #[expect(clippy::unnecessary_wraps, reason = "as on the other systems")]
 fn is_ours(_folder: &Path) -> io::Result<bool> {

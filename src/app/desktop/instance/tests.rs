@@ -1,4 +1,5 @@
-//! Several starts against one place: as threads, which lock the file as processes do, and as a process that is killed.
+//! Several starts against one location: as threads, which lock the file as processes do, and as a process that is
+//! killed.
 
 use std::{
     env,
@@ -45,7 +46,7 @@ impl Setting {
     }
 }
 
-/// A window that takes what it is woken for.
+/// A window that takes arrivals whenever it is woken, until it has `count` of them.
 fn window(listener: Listener, count: usize) -> JoinHandle<Vec<Arrival>> {
     let (wake, woken) = mpsc::sync_channel(64);
     listener.wake_with(move || {
@@ -109,7 +110,7 @@ fn a_window_that_hangs_is_noticed_and_never_takes_it_later() {
     let began = Instant::now();
     assert!(matches!(setting.start(&code()), Err(InstanceError::NoAnswer)));
     assert!(began.elapsed() < PATIENCE * 3);
-    // A second try came in the rest of the time, and is taken back as well.
+    // A second try was made in the remaining time, and is withdrawn as well.
     thread::sleep(TAKE_LIMIT);
     assert_eq!(listener.next(), None);
 }
@@ -128,8 +129,8 @@ fn a_window_that_closes_makes_room_for_the_next() {
     assert!(matches!(starting.join().unwrap(), Ok(Claim::First(_))));
 }
 
-/// A connection that is closed again before it is accepted is nothing to a listener on a named pipe, which then went on
-/// waiting while the window waited for it.
+/// Catches a listener that waits for ever while the window waits for it: on a named pipe, a connection that is closed
+/// before it is accepted doesn't count.
 #[test]
 fn a_window_that_closes_at_once_closes() {
     let setting = Setting::new();
@@ -152,7 +153,7 @@ fn nonsense_is_not_taken_and_does_no_harm() {
         stream.write_all(bytes).unwrap();
         drop(stream);
     }
-    // Half a message, and silence.
+    // This sends half a message and then nothing.
     let mut slow = location.connection().unwrap().connect_sync().unwrap();
     slow.write_all(&[200, 0]).unwrap();
     let mut other_version = location.connection().unwrap().connect_sync().unwrap();
@@ -164,7 +165,7 @@ fn nonsense_is_not_taken_and_does_no_harm() {
     assert_eq!(window(listener, 1).join().unwrap(), [code()]);
 }
 
-/// Not a test by itself: the first start, in a process that the next test kills.
+/// Not a test by itself, but the first start, in a process that the next test kills.
 #[test]
 fn holds_the_claim_for_another_test() {
     let Some(folder) = env::var_os("CAIMAN_TEST_HOLDER") else { return };
@@ -207,7 +208,7 @@ fn only_this_user_can_reach_the_socket() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
     let _listener = setting.first();
     assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
-    // A symbolic link in its place would be followed, but only this person can have put it there.
+    // A symbolic link in its place would be followed, but only this user can have put it there.
     assert!(InstanceLocation::within(&setting.folder.path().join("missing"), "test").is_err());
 }
 

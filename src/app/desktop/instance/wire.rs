@@ -1,4 +1,4 @@
-//! Messages between two starts of the program. Every wait has a deadline; neither side trusts the other.
+//! Messages between two starts of the program. Every wait has a deadline, and neither side trusts the other.
 
 use std::{
     io::{self, Read, Write},
@@ -16,23 +16,24 @@ use zeroize::Zeroizing;
 use super::location::InstanceLocation;
 use crate::app::desktop::arrival::Arrival;
 
-/// The longest message, its length left out.
+/// The longest message, in bytes, without its length: room for the paths of some ten thousand files.
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
-/// Both starts may be of different versions, after an update.
+/// The version of the messages. The two starts may be of different versions after an update.
 const VERSION: u8 = 1;
-/// How long a stream that isn't ready is left alone.
+/// How long to wait before a stream that wasn't ready is tried again.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// What the window says to an arrival.
+/// How the window receives an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reception {
-    /// It has it.
+    /// It has taken it.
     Taken,
-    /// It can't take it, and won't soon.
+    /// It can't take it, now or soon.
     Refused,
 }
 
-/// Hands an arrival to the window and waits for its answer. Too much for one message is [`io::ErrorKind::FileTooLarge`].
+/// Hands an arrival to the window and returns its answer. One that doesn't fit into a message is
+/// [`io::ErrorKind::FileTooLarge`].
 pub(super) fn hand_over(
     location: &InstanceLocation,
     arrival: &Arrival,
@@ -41,8 +42,8 @@ pub(super) fn hand_over(
     let message = message(arrival)?;
     let connection = location.connection()?;
     let (sender, answer) = mpsc::sync_channel(1);
-    // Named pipes know no timeouts. A thread that waits for a window that hangs ends with this start of the program, which
-    // has nothing else to do.
+    // Named pipes have no timeouts. A thread that waits for a window that hangs ends with this start of the program,
+    // which has nothing else to do.
     thread::Builder::new().name("handing over".to_owned()).spawn(move || {
         let _ = sender.try_send(converse(&connection, &message));
     })?;
@@ -70,13 +71,13 @@ fn message(arrival: &Arrival) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(message)
 }
 
-/// Connects and says nothing.
+/// Connects and sends nothing.
 pub(super) fn knock(location: &InstanceLocation) -> io::Result<Stream> {
     let limit = ConnectWaitMode::Timeout(Duration::from_millis(200));
     location.connection()?.wait_mode(limit).connect_sync()
 }
 
-/// Reads one message from a stream that may hold anything.
+/// Reads one message from a stream that may carry anything.
 pub(super) fn read(stream: &Stream, deadline: Instant) -> io::Result<Arrival> {
     stream.set_nonblocking(true)?;
     let mut length = [0; 4];
@@ -101,12 +102,12 @@ fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Answers a message. One byte always has room.
+/// Answers a message. There is always room for one byte.
 pub(super) fn answer(mut stream: &Stream, answer: Reception) -> io::Result<()> {
     stream.write_all(&[u8::from(answer == Reception::Taken)])
 }
 
-/// Asks again and again for a short time, as named pipes know no timeouts.
+/// Fills `into` by trying again and again for a short time, because named pipes have no timeouts.
 fn read_by(mut stream: &Stream, mut into: &mut [u8], deadline: Instant) -> io::Result<()> {
     while !into.is_empty() {
         match stream.read(into) {

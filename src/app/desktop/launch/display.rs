@@ -1,4 +1,5 @@
-//! Which of Linux's two window systems answers. It must be known before the toolkit starts: it tries only one, once.
+//! Finds out which of Linux's two window systems answers. That has to be known before the toolkit starts, because it
+//! tries only one, and only once.
 
 use std::{
     env,
@@ -24,16 +25,17 @@ use super::{
 };
 
 const SYSTEM_VARIABLE: &str = "CAIMAN_WINDOW_SYSTEM";
-/// Where the two window systems are.
+/// The environment variables that say where the two window systems are.
 const WAYLAND_VARIABLE: &str = "WAYLAND_DISPLAY";
 const RUNTIME_VARIABLE: &str = "XDG_RUNTIME_DIR";
 const X11_VARIABLE: &str = "DISPLAY";
-/// How long a display on another machine may take.
+/// How long a display on another computer may take to answer.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
 impl System {
-    /// The one that answers, Wayland before X11, or the one that was asked for, if it does. The connection that was tried
-    /// must stay open until the window is there: some X servers start afresh when their only client leaves.
+    /// The window system that answers, Wayland before X11; or the one that was asked for, if it answers. The
+    /// connection that was tried has to stay open until the window is there, because some X servers restart when
+    /// their only client leaves.
     pub(super) fn choose(force_x11: bool) -> Result<(Self, Option<OwnedFd>), StartError> {
         let chosen = env::var(SYSTEM_VARIABLE).ok();
         let systems: &[Self] = match chosen.as_deref() {
@@ -56,7 +58,7 @@ impl System {
         Err(StartError::NoDisplay { silent })
     }
 
-    /// Keeps the toolkit from finding out by itself.
+    /// Keeps the toolkit from choosing by itself.
     pub(super) fn decide(self, options: &mut NativeOptions) {
         options.event_loop_builder = Some(Box::new(move |builder| {
             match self {
@@ -67,13 +69,13 @@ impl System {
     }
 }
 
-/// An empty variable is as good as none.
+/// The value of a variable; an empty one counts as unset.
 fn variable(environment: &impl Fn(&str) -> Option<OsString>, name: &str) -> Option<OsString> {
     environment(name).filter(|value| !value.is_empty())
 }
 
 fn wayland_answers(environment: impl Fn(&str) -> Option<OsString>) -> Result<(), Silence> {
-    // A connection that was opened for this program. Trying it would use it up.
+    // This names a connection that was opened for this program. Trying it would use it up.
     if variable(&environment, "WAYLAND_SOCKET").is_some() {
         return Ok(());
     }
@@ -89,7 +91,7 @@ fn wayland_answers(environment: impl Fn(&str) -> Option<OsString>) -> Result<(),
         value: value(),
         cause,
     })?;
-    // Finds out whether the library is there.
+    // This fails if the library is missing.
     Connection::from_socket(socket).map(drop).map_err(|_| Silence::NoLibrary)
 }
 
@@ -101,7 +103,7 @@ fn x11_answers(environment: impl Fn(&str) -> Option<OsString>) -> Result<OwnedFd
     display.connect().map_err(said)
 }
 
-/// `HOST:NUMBER` or `:NUMBER`, with the number of a screen or without.
+/// The name of a display: `HOST:NUMBER` or `:NUMBER`, with or without the number of a screen.
 #[derive(Debug, PartialEq, Eq)]
 struct Display<'a> {
     host: Option<&'a str>,
@@ -169,7 +171,7 @@ mod tests {
         let runtime = folder.path().to_str().unwrap();
         let environment = with(&[("WAYLAND_DISPLAY", "wayland-7"), ("XDG_RUNTIME_DIR", runtime)]);
         let listener = UnixListener::bind(folder.path().join("wayland-7")).unwrap();
-        // Where the library is missing, that is said instead.
+        // If the library is missing, that is reported instead.
         if let Err(why) = wayland_answers(&environment) {
             assert!(matches!(why, Silence::NoLibrary), "{why}");
         }
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_display_over_the_network_is_tried() {
-        // Port 6000 and up may be taken by others.
+        // Ports from 6000 on may be in use.
         let Some((number, listener)) = (500..600)
             .find_map(|number| Some((number, TcpListener::bind(("127.0.0.1", 6000 + number)).ok()?)))
         else {

@@ -1,4 +1,4 @@
-//! Why there is no window, in words for the person who wanted one. The libraries' own words are for the log.
+//! Why there is no window, in words for the user. The libraries' own words are for the log.
 
 use std::{error::Error, fmt, io};
 
@@ -12,10 +12,10 @@ pub(super) type Cause = Box<dyn Error + Send + Sync>;
 /// Why the window could not be opened, or is gone. Each message says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Nothing to open a window on.
+    /// No window system answers.
     #[error("there is no screen to open the window on ({}){WITHOUT}", list(silent))]
     NoDisplay {
-        /// What was tried, and what came of it.
+        /// The window systems that were tried, and why they can't be used.
         silent: Vec<Silence>,
     },
     /// The X server answers and refuses.
@@ -23,23 +23,23 @@ pub enum StartError {
         "the screen doesn't let Caiman open a window; start it as the person who is logged in there{WITHOUT}"
     )]
     Refused,
-    /// A library that every window needs is missing.
+    /// A library that every window needs is missing or broken.
     #[error(
         "the window can't be opened: something that it needs of this system is missing or broken{0}{LOG}{WITHOUT}"
     )]
     Toolkit(Advice),
-    /// Nothing draws.
+    /// No renderer works.
     #[error("the window can't be opened: {tried} here{advice}{LOG}{WITHOUT}")]
     NoGraphics {
-        /// What doesn't work.
+        /// The renderers that don't work.
         tried: Renderers,
-        /// What to do.
+        /// What to do about it.
         advice: Advice,
     },
-    /// The app refused, in its own words.
+    /// The app could not be created; the cause is in its own words.
     #[error("{0}")]
     App(#[source] Cause),
-    /// The screen went away under the open window.
+    /// The connection to the screen was lost while the window was open.
     #[error("the window is gone because the connection to the screen was lost; start Caiman again")]
     Lost,
 }
@@ -47,20 +47,20 @@ pub enum StartError {
 /// Why a window system can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Silence {
-    /// Nobody says where it is.
+    /// The variable that says where it is is not set.
     #[error("{0} is not set")]
     Unset(&'static str),
-    /// It was said where it is, and nobody is there.
+    /// Nothing answers where it should be.
     #[error("{variable} is {value}, which doesn't answer: {cause}")]
     NoAnswer {
-        /// The variable of the environment that says where.
+        /// The environment variable that says where it is.
         variable: &'static str,
-        /// What it says.
+        /// The variable's value.
         value: String,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// It is there and can't be spoken to.
+    /// It answers, but the library to talk to it is missing.
     #[error("Wayland answers, but the library libwayland-client.so.0 is missing")]
     NoLibrary,
 }
@@ -69,14 +69,14 @@ fn list(silent: &[Silence]) -> String {
     silent.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// What was to draw.
+/// The renderers that were tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renderers {
-    /// OpenGL alone.
+    /// Only OpenGL.
     OpenGl,
-    /// Vulkan alone.
+    /// Only Vulkan.
     Vulkan,
-    /// One after the other.
+    /// OpenGL, then Vulkan.
     Both,
 }
 
@@ -95,7 +95,7 @@ const WITHOUT: &str =
 const LOG: &str = "\nWith CAIMAN_LOG=info in its environment, Caiman says what exactly failed.";
 
 impl StartError {
-    /// The toolkit failed before there was anything to draw on.
+    /// The error of a toolkit that failed with these words before there was anything to draw on.
     pub(super) fn of_toolkit(system: System, said: &str) -> Self {
         if said.contains("open connection to X server") {
             return Self::Refused;
@@ -103,7 +103,7 @@ impl StartError {
         Self::Toolkit(Advice::for_toolkit(system, said))
     }
 
-    /// Those whose parts are this module's own.
+    /// Errors whose parts only this module can make.
     #[cfg(test)]
     pub(in crate::app) fn examples() -> Vec<Self> {
         let undrawn = |tried| Self::NoGraphics { tried, advice: Advice { packages: Vec::new() } };
@@ -111,7 +111,7 @@ impl StartError {
         vec![undrawn(Renderers::OpenGl), undrawn(Renderers::Vulkan), undrawn(Renderers::Both), missing]
     }
 
-    /// None of these draws.
+    /// The error where none of these renderers works.
     pub(super) fn of_graphics(system: System, tried: &[Renderer]) -> Self {
         let tried = match tried {
             [Renderer::Glow] => Renderers::OpenGl,
@@ -122,16 +122,16 @@ impl StartError {
     }
 }
 
-/// What to install.
+/// The packages to install.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Advice {
     packages: Vec<Package>,
 }
 
-/// A package under its names in Debian and in Fedora, with their kin.
+/// A package's names in Debian and in Fedora, and in the systems derived from them.
 type Package = (&'static str, &'static str);
 
-/// What the toolkit opens at run time, and the packages that it comes in.
+/// The libraries that the toolkit opens at run time, and the packages that they come in.
 #[cfg(target_os = "linux")]
 const X11: &[(&str, Package)] = &[
     ("libX11.so", ("libx11-6", "libX11")),
@@ -147,14 +147,15 @@ const WAYLAND: &[(&str, Package)] = &[
     ("libxkbcommon.so", ("libxkbcommon0", "libxkbcommon")),
 ];
 
-/// What draws, on a graphics card or without one.
+/// The packages that draw, with a graphics card or without one.
 #[cfg(target_os = "linux")]
 const DRIVERS: &[Package] =
     &[("libegl1", "libglvnd-egl"), ("libgl1", "libglvnd-glx"), ("libgl1-mesa-dri", "mesa-dri-drivers")];
 
 #[cfg(target_os = "linux")]
 impl Advice {
-    /// The library that is named, or all of them, which does no harm.
+    /// The package of the library that the toolkit names, or all of them if it names none: installing them all does
+    /// no harm.
     fn for_toolkit(system: System, said: &str) -> Self {
         let libraries = if system == System::Wayland { WAYLAND } else { X11 };
         let is_named = |library: &&(&str, Package)| said.contains(library.0);
@@ -194,12 +195,12 @@ impl fmt::Display for Advice {
 }
 
 impl Advice {
-    /// Whether nothing can be named.
+    /// Whether there is no package to name.
     pub(in crate::app) fn is_empty(&self) -> bool {
         self.packages.is_empty()
     }
 
-    /// What to type, by system.
+    /// The commands that install the packages, by system.
     pub(in crate::app) fn commands(&self) -> impl Iterator<Item = (&'static str, String)> {
         let list = |command: &str, name: fn(&Package) -> &'static str| {
             let names: Vec<&str> = self.packages.iter().map(name).collect();
@@ -215,7 +216,7 @@ impl Advice {
 mod tests {
     use super::*;
 
-    /// The words are those of winit 0.30 and of what it is built on, provoked by hiding the libraries.
+    /// The messages are those of winit 0.30 and its dependencies, provoked by hiding the libraries.
     #[test]
     fn a_missing_library_is_named_by_its_package() {
         let said = |system, words| StartError::of_toolkit(system, words).to_string();

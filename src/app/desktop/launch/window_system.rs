@@ -1,13 +1,13 @@
-//! What the window is opened on. On Linux there are two systems, and `display` finds out which one answers.
+//! The window system that the window is opened on. On Linux there are two, and `display` finds out which one answers.
 
-/// What windows are opened on.
+/// A window system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum System {
     #[cfg(target_os = "linux")]
     Wayland,
     #[cfg(target_os = "linux")]
     X11,
-    /// There is only one.
+    /// The only one of this operating system.
     #[cfg(not(target_os = "linux"))]
     Native,
 }

@@ -1,11 +1,11 @@
-//! What the thread that hears of drags tells the window.
+//! What the listening thread reports to the window.
 
 use std::path::PathBuf;
 
-/// What a drag over the window does. Positions are in the compositor's logical pixels from the window's corner.
+/// What a drag over the window does. Positions are in the compositor's logical pixels, from the window's corner.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum DragEvent {
-    /// It came in, or it became known what it holds: nothing yet at first.
+    /// It has come in, or it has become known what it holds; at first it isn't.
     Hover {
         paths: Vec<PathBuf>,
         position: (f64, f64),
@@ -13,14 +13,14 @@ pub(super) enum DragEvent {
     Moved {
         position: (f64, f64),
     },
-    /// It went away, or it can't be dropped here.
+    /// It has left, or it can't be dropped here.
     Left,
-    /// It was dropped. `others` counts what is no file of this machine.
+    /// It was dropped. `others` counts what isn't a file of this computer.
     Dropped {
         paths: Vec<PathBuf>,
         others: usize,
         position: (f64, f64),
     },
-    /// It was dropped and can't be read. It has left.
+    /// It was dropped and can't be read. A [`Left`](Self::Left) has been reported before.
     Unreadable,
 }

@@ -1,11 +1,11 @@
-//! The one place with unsafe code: using the connection to the compositor that winit opened.
+//! The only unsafe code: borrowing the connection to the compositor that winit opened.
 
 use eframe::CreationContext;
 use raw_window_handle::{HasDisplayHandle, RawDisplayHandle};
 use wayland_backend::client::Backend;
 
-/// The connection of the window that is being created, if it is one of Wayland's. The caller ends all use of it when
-/// `FileDrops` is dropped, and `FileDrops` is dropped with the window's app, on the window's thread.
+/// The connection of the window that is being created, if it is a Wayland window. The caller stops using it when
+/// `FileDrops` is dropped, which happens together with the window's app, on the window's thread.
 pub(super) fn backend(window: &CreationContext<'_>) -> Option<Backend> {
     let RawDisplayHandle::Wayland(handle) = window.display_handle().ok()?.as_raw() else { return None };
     // SAFETY: `from_foreign_display` wants the address of a live `wl_display` that stays alive as long as the backend.

@@ -1,4 +1,4 @@
-//! Reading the list of dragged files from the program that they come from, which may be slow, hang, or never end.
+//! Reads the list of dragged files from the program that they come from, which may be slow, hang, or never end.
 
 use std::{
     io::{self, Read},
@@ -8,14 +8,14 @@ use std::{
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-/// The longest list: some hundred thousand files.
+/// The longest list, in bytes: some hundred thousand paths.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// How long the source may say nothing.
+/// How long the source may be silent. A file manager answers at once; one that doesn't has hung.
 const SILENCE_LIMIT: Duration = Duration::from_secs(5);
-/// How long it may take for everything.
+/// How long the whole list may take.
 const TOTAL_LIMIT: Duration = Duration::from_secs(30);
 
-/// A list that is being read, piece by piece.
+/// A list that is being read piece by piece.
 #[derive(Debug)]
 pub(super) struct ListReader {
     pipe: std::fs::File,
@@ -25,7 +25,7 @@ pub(super) struct ListReader {
 }
 
 impl ListReader {
-    /// A pipe: the end for the source to write to, and the list that comes out of it.
+    /// A reader, and the end of its pipe that the source writes to.
     pub(super) fn start(now: Instant) -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
         let reading =
@@ -33,22 +33,23 @@ impl ListReader {
         Ok((reading, theirs))
     }
 
-    /// What to wait at until [`advance`](Self::advance) has something to read.
+    /// The descriptor that is readable when [`advance`](Self::advance) has something to read.
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()
     }
 
-    /// When [`check`](Self::check) gives up.
+    /// The moment from which [`check`](Self::check) fails.
     pub(super) fn deadline(&self) -> Instant {
         self.end.min(self.next)
     }
 
-    /// Whether the source still has time.
+    /// Fails if the source has run out of time.
     pub(super) fn check(&self, now: Instant) -> io::Result<()> {
         if now < self.deadline() { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
-    /// Reads what is there, and gives the list once it is whole. Blocks unless there is something, or the source is done.
+    /// Reads what is there, and returns the list once it is whole. Blocks unless there is something to read, or the
+    /// source is done.
     pub(super) fn advance(&mut self, now: Instant) -> io::Result<Option<Vec<u8>>> {
         let mut piece = [0; 16 * 1024];
         let count = match self.pipe.read(&mut piece) {

@@ -1,7 +1,8 @@
-//! The thread that talks to the compositor: a data device for each seat, and at most one drag at a time.
+//! The thread that talks to the compositor. It has a data device for each seat, and at most one drag at a time.
 //!
-//! A mistake in the protocol would cost the whole connection, and the window with it. So an offer lives until its drag has
-//! left, whatever it holds (some compositors end the drag with it), and is only called finished once a copy was agreed on.
+//! A protocol error would cost the whole connection, and the window with it. So an offer lives until its drag has
+//! left, whatever it holds (some compositors end the drag with the offer), and it is finished only after a copy was
+//! agreed on.
 
 use std::{
     collections::HashMap,
@@ -32,7 +33,7 @@ use super::{event::DragEvent, list::ListReader, uri_list::UriList};
 
 const FILES: &str = "text/uri-list";
 
-/// Starts listening for drags over `surface`, until `stop` can be read.
+/// Starts the thread, which listens for drags over `surface` until `stop` is readable.
 pub(super) fn start(
     backend: Backend,
     surface: usize,
@@ -57,7 +58,7 @@ pub(super) fn start(
             tracing::warn!(%error, "files can't be dropped on the window any more");
         }
         state.clear();
-        // The window may have lost its connection, and then there is nobody to tell.
+        // The connection may be lost, and then there is nothing to flush to.
         drop(queue.flush());
     })
 }
@@ -106,15 +107,15 @@ fn time_until(deadline: Instant) -> Timespec {
 }
 
 struct DragState {
-    /// The window's, as an address to compare with.
+    /// The window's surface, as an address to compare with.
     surface: usize,
     events: SyncSender<DragEvent>,
     wake: Box<dyn Fn() + Send>,
     manager: Option<WlDataDeviceManager>,
-    /// By the names that the registry gives them.
+    /// The seats, by the names that the registry gives them.
     seats: HashMap<u32, DragSeat>,
     drag: Option<Drag>,
-    /// Nobody listens any more.
+    /// Whether the window has stopped listening.
     is_over: bool,
 }
 
@@ -123,7 +124,7 @@ struct DragSeat {
     device: Option<WlDataDevice>,
 }
 
-/// What a drag's source said of it.
+/// What the source of a drag has said about it.
 #[derive(Debug, Default)]
 struct OfferFacts {
     has_files: AtomicBool,
@@ -136,14 +137,14 @@ struct Drag {
     offer: WlDataOffer,
     position: (f64, f64),
     list: DragFiles,
-    /// It was dropped before its list was whole.
+    /// Whether it was dropped before its list was whole.
     is_dropped: bool,
 }
 
 enum DragFiles {
     Reading(ListReader),
     Known(UriList),
-    /// It holds no files, or they can't be known, or it isn't over this window.
+    /// The drag holds no files, or they can't be known, or it isn't over this window.
     Refused,
 }
 
@@ -159,7 +160,7 @@ impl Drag {
         matches!(self.list, DragFiles::Refused)
     }
 
-    /// Says that nothing can be dropped.
+    /// Refuses the drag.
     fn refuse(&mut self) {
         self.list = DragFiles::Refused;
         if !self.is_dropped {
@@ -174,7 +175,7 @@ impl DragState {
         (self.wake)();
     }
 
-    /// A later move tells the truth where a full queue swallows this one.
+    /// Reports a move. A full queue may swallow it, because a later one replaces it.
     fn moved(&mut self, position: (f64, f64)) {
         let Some(drag) = &mut self.drag else { return };
         drag.position = position;
@@ -199,12 +200,12 @@ impl DragState {
         match ListReader::start(Instant::now()) {
             Ok((reading, pipe)) => {
                 drag.offer.accept(drag.serial, Some(FILES.to_owned()));
-                // Never a move: its source would delete the files once they have been taken.
+                // Only ever a copy: after a move the source would delete the files.
                 if drag.offer.version() >= wl_data_offer::REQ_SET_ACTIONS_SINCE {
                     drag.offer.set_actions(DndAction::Copy, DndAction::Copy);
                 }
                 drag.offer.receive(FILES.to_owned(), pipe.as_fd());
-                // The request holds a copy of the pipe's end until it is sent, and the list has no end before.
+                // The request holds a copy of the pipe's end until it is sent, and until then the list has no end.
                 drop(connection.flush());
                 drag.list = DragFiles::Reading(reading);
                 self.tell(DragEvent::Hover { paths: Vec::new(), position: drag.position });
@@ -255,7 +256,7 @@ impl DragState {
         }
     }
 
-    /// Goes on with the list of the current drag.
+    /// Continues to read the list of the current drag.
     fn read_list(&mut self, is_ready: bool) {
         let Some(drag) = &mut self.drag else { return };
         let DragFiles::Reading(reading) = &mut drag.list else { return };
@@ -289,7 +290,7 @@ impl DragState {
         }
     }
 
-    /// Gives every seat a device, once there is something to make them.
+    /// Gives every seat a device, once there is a manager to make them.
     fn add_devices(&mut self, queue: &QueueHandle<Self>) {
         let Some(manager) = &self.manager else { return };
         for seat in self.seats.values_mut() {
@@ -374,7 +375,7 @@ impl Dispatch<WlDataDevice, ()> for DragState {
             wl_data_device::Event::Motion { x, y, .. } if is_current && !is_dropped => state.moved((x, y)),
             wl_data_device::Event::Leave if is_current && !is_dropped => state.leave(),
             wl_data_device::Event::Drop if is_current => state.dropped(),
-            // The clipboard is the toolkit's business.
+            // The clipboard is left to the toolkit.
             wl_data_device::Event::Selection { id: Some(offer) } => offer.destroy(),
             _ => {}
         }

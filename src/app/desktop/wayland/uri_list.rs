@@ -1,4 +1,4 @@
-//! Lists of addresses, `text/uri-list`, in which files are dragged.
+//! Reads lists of addresses, `text/uri-list`, the form in which files are dragged.
 
 use std::path::PathBuf;
 
@@ -7,14 +7,15 @@ use crate::app::desktop::uri;
 /// A list of the type `text/uri-list` (RFC 2483).
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct UriList {
-    /// The files of this machine in it, in its order.
+    /// The files of this computer, in the list's order.
     pub(super) paths: Vec<PathBuf>,
-    /// How many of its lines named something else: a web page, a file on another machine.
+    /// How many lines name something else: a web page, or a file on another computer.
     pub(super) others: usize,
 }
 
 impl UriList {
-    /// Reads a list. Lines should end in CR LF, and some sources end them in LF; some end the list with a NUL.
+    /// Reads a list. Its lines should end in CR LF, but some sources end them in LF, and some end the list with a
+    /// NUL.
     pub(super) fn read(text: &[u8]) -> Self {
         let mut list = Self::default();
         for line in text.split(|byte| matches!(byte, b'\n' | 0)) {

@@ -1,4 +1,4 @@
-//! Every kind of what can go wrong.
+//! Every kind of error.
 
 use std::{io, iter::successors};
 
@@ -74,7 +74,7 @@ pub(super) fn refusals() -> Vec<Refusal> {
     })
 }
 
-/// Kinds that are told apart, and one that isn't.
+/// The kinds that are told apart, and one that isn't.
 pub(super) fn causes() -> impl Iterator<Item = io::Error> {
     use io::ErrorKind as K;
     let kinds = [
@@ -121,7 +121,7 @@ pub(super) fn relay_errors() -> Vec<RelayClientError> {
     errors
 }
 
-/// Every way for a transfer to end early; each kind once, then spread out into all that is inside of it.
+/// Every error that a transfer can end with. Each kind is listed once and then spread out into everything inside it.
 pub(super) fn errors() -> Vec<TransferError> {
     use TransferError as E;
     let name = || "report.pdf".to_owned();
@@ -239,7 +239,7 @@ pub(super) fn unfits() -> Vec<Unfit> {
     })
 }
 
-/// Both sides, before and after bytes moved, and with something kept of them.
+/// Both sides, before and after bytes have moved, and with something kept.
 pub(super) fn standpoints() -> [Standpoint; 5] {
     [
         (Direction::Sent, false, false),

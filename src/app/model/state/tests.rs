@@ -1,4 +1,4 @@
-//! What events make of the state, and what they ask of the world outside.
+//! What events change in the state, and what they ask for outside it.
 
 use std::{
     path::{Path, PathBuf},
@@ -29,7 +29,7 @@ use crate::{
 const ID: TaskId = TaskId::made_up(1);
 const OTHER: TaskId = TaskId::made_up(2);
 
-/// A state that events come to.
+/// A state, and the time that passes for it.
 struct Told {
     state: State,
     now: Instant,
@@ -41,7 +41,7 @@ impl Told {
         Self { state, now: Instant::now() }
     }
 
-    /// A send, or a receive under [`made_up::CODE`], that has just been asked for.
+    /// A state with a send, or a receive under [`made_up::CODE`], that has just been started.
     fn with(direction: Direction) -> Self {
         let mut told = Self::new();
         told.add(ID, direction);
@@ -56,7 +56,7 @@ impl Told {
         self.state.add(id, direction, started_with);
     }
 
-    /// Takes an event and names the effects in order.
+    /// Applies an event and returns the names of its effects, in order.
     fn apply(&mut self, event: Event) -> Vec<&'static str> {
         let name = |effect: &Effect| match effect {
             Effect::BuildTree(..) => "build tree",
@@ -74,7 +74,7 @@ impl Told {
         self.apply(Event::Notice(ID, notice))
     }
 
-    /// The transfer begins, and its snapshots come from here.
+    /// Starts a transfer and returns the source of its snapshots.
     fn start(&mut self, id: TaskId) -> watch::Sender<Progress> {
         let (sender, snapshots) = watch::channel(Progress::default());
         assert!(self.apply(Event::Started(id, snapshots)).is_empty());
@@ -90,7 +90,7 @@ impl Told {
         self.state.card(ID).expect("the card is there")
     }
 
-    /// An offer of two files, the first of which is taken, with its tree.
+    /// Takes an offer of two files, whose first name is taken, and its tree.
     fn offered(&mut self) -> Arc<Manifest> {
         let manifest = manifest(&[("a.txt", 10), ("b.txt", 20)]);
         let offer = offer(&manifest, "/home/ada".as_ref(), &["a.txt"]);
@@ -125,7 +125,7 @@ fn a_send_lives_from_its_code_to_its_report() {
     snapshots.send_replace(progress(Phase::Storing, 100, 100));
     let report = Report { stored: 1, bytes: 100, ..Report::default() };
     assert_eq!(told.apply(Event::Ended(ID, Ok(report))), ["finish", "tell ended"]);
-    // The last snapshot counts, even if no frame came between.
+    // The last snapshot counts even if no frame came after it.
     assert_eq!(told.card().progress.bytes, 100);
     assert!(told.card().end.as_ref().is_some_and(CardEnd::is_whole));
     assert!(told.state.has_ended() && !told.state.is_moving());
@@ -174,7 +174,7 @@ fn another_folder_changes_the_conflicts_and_nothing_that_was_chosen() {
     let choices = sheet.choices();
     assert_eq!(choices.folder, Some(PathBuf::from("/media/disk")));
     assert_eq!((choices.unwanted, choices.on_conflict), (vec![1], OnConflict::Skip));
-    // What was said of a name that is free here would surprise if it held.
+    // A choice about a name that is free in this folder must not linger.
     assert!(choices.exceptions.is_empty());
 }
 
@@ -283,7 +283,7 @@ fn what_was_to_be_resumed_is_so_until_something_is_offered() {
     told.card().resume = Some(resume.clone());
     told.apply(failed(ID, TransferError::WrongCode { tries_left: Some(2) }));
     assert_eq!(told.state.unfinished.resume, Some(resume.clone()));
-    // It is found out that it is gone.
+    // What is gone is another transfer's folder at first.
     told.state.listed(Vec::new(), &["/home/ada/.caiman-2".into()]);
     assert!(told.state.unfinished.resume.is_some());
     told.state.listed(Vec::new(), std::slice::from_ref(&resume.staging));
@@ -343,7 +343,7 @@ fn a_send_without_a_relay_invites_to_its_own() {
     let links: Vec<String> = told.card().invites().iter().map(ToString::to_string).collect();
     assert_eq!(links.len(), 2);
     assert!(links[0].contains(made_up::CODE) && links[0].contains("192.0.2.7:4001"), "{links:?}");
-    // On no network there is still this computer.
+    // Without a network there is still this computer.
     told.apply(listening(Vec::new()));
     assert!(told.card().invites()[0].to_string().contains("127.0.0.1:4001"));
 }
@@ -382,7 +382,7 @@ fn what_a_relay_answered_stands_under_its_address() {
     assert!(matches!(told.state.checked.get(&good), Some(RelayStatus::Good(_))));
     assert!(matches!(told.state.checked.get(&relay()), Some(RelayStatus::Bad(_))));
     assert!(told.state.checks.is_empty());
-    // Nobody asked.
+    // Nothing was asked under this number any more.
     told.apply(Event::Checked(ID, Err(RelayClientError::Lost)));
     assert!(matches!(told.state.checked.get(&good), Some(RelayStatus::Good(_))));
 }
@@ -454,7 +454,7 @@ fn a_text_is_one_by_its_offer_or_by_its_arrival() {
     assert_eq!(told.card().text.as_deref(), Some("see you at eight"));
 }
 
-/// A send whose bytes move, and where its snapshots come from.
+/// A state with a send whose bytes move, and the source of its snapshots.
 fn moving() -> (Told, watch::Sender<Progress>) {
     let mut told = Told::with(Direction::Sent);
     let snapshots = told.start(ID);
@@ -482,7 +482,7 @@ fn what_is_paused_does_not_move_and_is_not_finished() {
         let now = told.now;
         assert!(!told.state.wants_awake(now) && !told.state.has_clock(now));
         assert_eq!(told.state.fraction(), Some(0.25));
-        // An hour later nobody calls it a stall, not even in the first moments of going on.
+        // An hour later it doesn't count as a stall, even in the first moments after resuming.
         told.now += Duration::from_hours(1);
         told.tick();
         let now = told.now;
@@ -586,10 +586,10 @@ fn receivers_of_one_code_are_numbered_as_they_came_and_count_as_what_moves() {
     snapshots.send_replace(progress(Phase::Moving, 50, 100));
     told.tick();
     assert!(told.state.is_under_way() && told.state.fraction() == Some(0.5));
-    // A branch of nothing that is there has no row.
+    // A branch of a send that doesn't exist has no row.
     assert!(told.apply(Event::Branch { of: TaskId::made_up(9), id: TaskId::made_up(8) }).is_empty());
     assert_eq!(told.state.cards.len(), 3);
-    // It has told itself; the send as a whole has nothing to add.
+    // The branch has notified the user, and the send as a whole has nothing to add.
     let done = || Ok(Report { receivers: 1, ..Report::default() });
     assert_eq!(told.apply(Event::Ended(OTHER, done())), ["finish", "tell ended"]);
     assert!(!told.state.has_ended(), "the send goes on");

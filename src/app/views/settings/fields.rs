@@ -1,4 +1,4 @@
-//! The labelled controls of the dialog's pages, and what is said about them.
+//! The labelled controls of the dialog's pages, and the hints and errors below them.
 
 use eframe::{
     egui::{Align2, Id, Label, Response, RichText, Sense, TextEdit, Ui, WidgetInfo, vec2},
@@ -12,29 +12,33 @@ use crate::app::{
     widgets::{focus_ring, form},
 };
 
+/// Width of the labels, in points.
 const LABEL_WIDTH: f32 = 130.0;
 
+/// Reports that a setting may have changed.
 pub(super) fn changed(view: &mut View<'_>) {
     view.act(Action::Settings(SettingsAction::Changed));
 }
 
+/// Draws what is wrong with a field, below it.
 pub(super) fn wrong(ui: &mut Ui, text: &str) {
     ui.add(Label::new(RichText::new(text).size(size::SMALL).color(palette(ui).bad)).wrap());
 }
 
-/// What stands before a control, all of the same width.
+/// Draws the label before a control. All labels have the same width.
 pub(super) fn label_ui(ui: &mut Ui, label: &str) {
     let (rect, _) = ui.allocate_exact_size(vec2(LABEL_WIDTH, theme::CONTROL_HEIGHT), Sense::hover());
     let font = theme::font(Weight::Regular, size::BODY);
     ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, label, font, palette(ui).text);
 }
 
-/// The name that the toolkit knows a field by. Hints come and go around it while it is being edited.
+/// The field's id for the toolkit. It doesn't depend on the hints that come and go around the field while it is being
+/// edited.
 pub(super) fn field_id(ui: &Ui, label: &str) -> Id {
     ui.scope_id().with(label)
 }
 
-/// A labelled text field; whether the keyboard has left it, so that what stands there may be taken over.
+/// Draws a labelled text field; returns whether the keyboard has left it, so that its text may take effect.
 pub(super) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: bool) -> bool {
     let p = palette(ui);
     let mut is_left = false;
@@ -62,9 +66,9 @@ pub(super) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_
     is_left
 }
 
-/// What a setting means, below its control.
+/// Draws what a setting means, below its control.
 pub(super) fn hint_ui(ui: &mut Ui, text: &str) {
-    // Nearer to its own control than to the next one.
+    // This puts it nearer to its own control than to the next one.
     ui.add_space(-space::S);
     ui.horizontal_top(|ui| {
         ui.add_space(LABEL_WIDTH + ui.spacing().item_spacing.x);
@@ -73,7 +77,7 @@ pub(super) fn hint_ui(ui: &mut Ui, text: &str) {
     });
 }
 
-/// A labelled choice; whether another was made.
+/// Draws a labelled list of choices; returns whether another one was chosen.
 pub(super) fn choose<T: PartialEq + Copy>(
     ui: &mut Ui,
     label: &str,
@@ -93,7 +97,7 @@ pub(super) fn choose<T: PartialEq + Copy>(
     has_changed
 }
 
-/// A labelled slider.
+/// Draws a labelled slider.
 pub(super) fn slider<N: Numeric>(
     ui: &mut Ui,
     label: &str,

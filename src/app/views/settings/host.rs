@@ -1,4 +1,4 @@
-//! The page of the relay that this window runs for others.
+//! The page of the window's own relay.
 
 use eframe::egui::{Label, RichText, Ui};
 
@@ -18,6 +18,7 @@ use crate::{
     settings::HostRelay,
 };
 
+/// Draws the page.
 pub(super) fn host_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     muted(ui, &view.say("set-host-hint"));
     host_status_ui(ui, state, view);
@@ -50,7 +51,7 @@ pub(super) fn host_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
 }
 
 fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
-    // Start becomes Stop, and keeps the keyboard.
+    // Start and Stop are the same control, so that the one keeps the keyboard of the other.
     const SWITCH: &str = "switch";
     match &state.host {
         None => {
@@ -91,7 +92,8 @@ fn host_status_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
                 }
             });
             let text = view.say("set-host-stop");
-            // A second time, it doesn't wait for what the relay still carries. Never disabled: that would lose the keyboard.
+            // Pressed a second time, it ends the relay at once. It is never disabled, because that would lose the
+            // keyboard.
             let stop = Button::new(Emphasis::Secondary, &text).icon(Icon::Square);
             if part(ui, SWITCH, |ui| stop.ui(ui).clicked()) {
                 view.act(Action::Settings(SettingsAction::StopRelay));

@@ -1,4 +1,4 @@
-//! The page of the relays: the list, and what each of them answers.
+//! The page of the relays: the list, and the status of each.
 
 use eframe::egui::{CornerRadius, Frame, Label, Margin, RichText, Stroke, Ui};
 
@@ -15,6 +15,7 @@ use crate::app::{
     widgets::{Button, Emphasis, Icon, form, icon, icon_button, muted, part, row},
 };
 
+/// Draws the page.
 pub(super) fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     muted(ui, &view.say("set-relays-hint"));
     let mut moved = None;
@@ -69,7 +70,7 @@ fn relay_head_ui(
         let name = named("set-test-named");
         let button = Button::new(Emphasis::Secondary, &test).name(&name).enabled(can).ui(ui);
         if is_raised && index == 0 {
-            // It is at the top and can't be moved any further.
+            // The relay is at the top and can't be moved any further.
             button.request_focus();
         }
         tests = button.clicked() && can;
@@ -124,7 +125,7 @@ fn checked_ui(ui: &mut Ui, checked: Option<&RelayStatus>, view: &View<'_>) {
     });
 }
 
-/// The fields of one relay; whether the keyboard has left any.
+/// Draws the fields of a relay; returns whether the keyboard has left one of them.
 fn relay_fields_ui(ui: &mut Ui, form: &mut SettingsForm, index: usize, view: &View<'_>) -> bool {
     let SettingsForm { relays, shows_passwords: shows, wants_focus, .. } = form;
     let Some(draft) = relays.get_mut(index) else { return false };

@@ -1,4 +1,4 @@
-//! The page of the transfers: where they go, how they move, which ways they take.
+//! The page of the transfers: where they are saved, how they move, which ways they take.
 
 use eframe::egui::Ui;
 
@@ -15,6 +15,7 @@ use crate::{
     protocol::relay::MAX_LANES,
 };
 
+/// Draws the page.
 pub(super) fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let folder = shown_path(&state.save_folder);
     ui.horizontal(|ui| {

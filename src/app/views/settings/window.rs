@@ -1,4 +1,4 @@
-//! The page of the window itself: how it looks, which language it speaks.
+//! The page of the window itself: its appearance, its language, its notifications.
 
 use eframe::egui::Ui;
 
@@ -13,6 +13,7 @@ use crate::{
     settings::{Appearance, ReduceMotion, WindowSystem},
 };
 
+/// Draws the page.
 pub(super) fn window_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let settings = &mut state.settings;
     let looks = [
@@ -24,7 +25,7 @@ pub(super) fn window_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     let scale = slider(ui, &view.say("set-scale"), &mut state.form.scale, 0.75..=2.0, 0.05, |scale| {
         format!("{:.0} %", scale * 100.0)
     });
-    // While it is dragged, the slider would move away under the pointer.
+    // While it is dragged, a change of scale would move the slider away from the pointer.
     if scale.drag_stopped() || (scale.changed() && !scale.dragged()) {
         state.settings.scale = state.form.scale;
         has_changed = true;
