@@ -50,7 +50,7 @@ pick-files = Dateien zum Senden wählen
 pick-folder = Ordner zum Senden wählen
 nothing-to-paste = In der Zwischenablage sind weder Dateien noch Text.
 no-file-dialog = Hier kann kein Dateidialog gezeigt werden: Installieren Sie „zenity“ oder ein Desktop-Portal (xdg-desktop-portal). Bis dahin können Sie Dateien auf das Fenster ziehen.
-engine-ended = Caimans Antrieb ist stehen geblieben. Schließen Sie Caiman und starten Sie es neu; was angekommen ist, bleibt erhalten.
+engine-ended = Caimans Kern ist ausgefallen. Schließen Sie Caiman und starten Sie es neu; was angekommen ist, bleibt erhalten.
 engine-busy = Es geschieht zu viel auf einmal. Warten Sie einen Moment und versuchen Sie es noch einmal.
 receive-needs-relay = Dieser Code allein sagt nicht, wo der Sender ist. Fügen Sie stattdessen den Einladungslink ein, oder tragen Sie das Relay des Senders in den Einstellungen ein.
 

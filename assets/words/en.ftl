@@ -1,5 +1,5 @@
-# What the window says, in English. Short and plain: what happened, is anything lost, what next.
-# Project Fluent; how to add a language stands in assets/README.md.
+# The window's texts in English, in the format of Project Fluent. They are short and plain: what happened, whether
+# anything is lost, what to do next. assets/README.md says how to add a language.
 
 ## Sizes, times, counts
 
@@ -24,9 +24,9 @@ history = History
 settings = Settings
 relay = Relay
 relay-none = Local network only
-relay-none-hint = No relay is set: whoever receives from you has to be on the same network, or to reach this computer. Click to add a relay.
-relay-checking = Asking the relay…
-relay-good-hint = The relay answers. Click to ask again.
+relay-none-hint = No relay is set: receivers have to be on the same network as this computer, or be able to reach it. Click to add a relay.
+relay-checking = Checking the relay…
+relay-good-hint = The relay answers. Click to check it again.
 relay-bad = not reachable
 relay-unusable = can't be used
 
@@ -43,17 +43,17 @@ drop-to-send = Drop to send
 drop-to-follow = Drop to send to the same person
 drop-to-add = Drop to add to this send
 drop-not-files = { $count ->
-    [one] One of the dropped things is no file of this computer and was left out.
-   *[other] { $count } of the dropped things are no files of this computer and were left out.
+    [one] One of the dropped items is not a file on this computer and was left out.
+   *[other] { $count } of the dropped items are not files on this computer and were left out.
 }
 drop-unreadable = The other program didn't say which files these are. Use “Choose files” instead.
 pick-files = Choose files to send
 pick-folder = Choose a folder to send
-nothing-to-paste = The clipboard holds no files and no text.
-no-file-dialog = No file dialog can be shown here: install “zenity” or a desktop portal (xdg-desktop-portal). Until then, drop files onto the window.
+nothing-to-paste = The clipboard holds neither files nor text.
+no-file-dialog = Caiman can't show a file dialog here. Install “zenity” or a desktop portal (xdg-desktop-portal); until then, drop files onto the window.
 engine-ended = Caiman's engine has stopped. Close Caiman and start it again; what has arrived is kept.
 engine-busy = Too much is going on at once. Wait a moment, then try again.
-receive-needs-relay = This code alone doesn't say where the sender is. Paste the invite link instead, or add the sender's relay in the settings.
+receive-needs-relay = The code alone doesn't say where the sender is. Paste the invite link instead, or add the sender's relay in the settings.
 
 ## Receive
 
@@ -71,14 +71,14 @@ slip = “{ $word }” is not one of the words.
 slip-take = Use { $code }
 clipboard-code = There is a code on the clipboard: { $code }
 clipboard-take = Use it
-code-too-short = A code has at least four words; this has { $found }.
-code-unknown-word = “{ $word }” is not one of the words. Compare it with the sender's.
-code-several = There are several codes in this. Paste only the one you want.
+code-too-short = A code has at least four words; this one has { $found }.
+code-unknown-word = “{ $word }” is not one of the words. Compare it with the sender's code.
+code-several = This contains several codes. Paste only the one you want.
 code-bad-link = This invite link is damaged. Ask for it again, or type the words.
-code-none = There is no code in this. Type the words from the sender.
+code-none = This contains no code. Type the words from the sender.
 step-code = The sender drops files and gets four words.
-step-type = They tell you the words; you type them here.
-step-accept = You see what is offered, and accept it or not.
+step-type = The sender tells you the words, and you type them here.
+step-accept = You see what is offered, and accept or decline.
 
 ## Transfers
 
@@ -100,16 +100,16 @@ copied = Copied
 ## Unfinished transfers
 
 unfinished = Unfinished
-unfinished-hint = Interrupted transfers. What has arrived is kept: sent again, only what is missing comes.
+unfinished-hint = Interrupted transfers. What has arrived is kept: when it is sent again, only what is missing is transferred.
 held-of = { $held } of { $total } here
 resume = Resume
-resume-means = Ask for it to be sent again; type the new code here. What has arrived is kept and not sent twice.
-resume-into = The rest goes into { $folder } as well.
+resume-means = Ask the sender to send it again, and type the new code here. What has arrived is kept and not sent twice.
+resume-into = The rest is saved in { $folder } as well.
 resume-undo = Receive something else
 discard = Discard
 discard-named = Discard { $name }
-discard-question = Discard what has arrived?
-discard-means = { $held } in { $folder } are deleted. If it is sent again, all of it comes anew.
+discard-question = Delete what has arrived?
+discard-means = { $held } in { $folder } will be deleted. If it is sent again, all of it has to be transferred.
 discard-keep = Keep it
 not-discarded = What has arrived of { $name } can't be deleted: { $cause }
 not-discarded-in-use = What has arrived of { $name } is in use by a transfer, or already gone. Nothing was deleted.
@@ -126,34 +126,34 @@ add-files = Add files
 show-list = Show list
 hide-list = Hide list
 pass-on = Read the four words to the other person, or send them the invite link. The code works once.
-pass-on-local = On your network the four words are enough. Anybody else needs the invite link: it says where this computer is. The code works once.
-pass-on-link = Send the invite link to the other person: it says where this computer is. The code works once.
+pass-on-local = On your network the four words are enough. Anyone else needs the invite link, which says where this computer is. The code works once.
+pass-on-link = Send the invite link to the other person; it says where this computer is. The code works once.
 receiver-named = Receiver { $number }
-for-several = The code is good for { $most } people. { $came ->
-    [0] Nobody has come yet.
-    [one] One has come.
-   *[other] { $came } have come.
+for-several = The code works for { $most } people. { $came ->
+    [0] Nobody has used it yet.
+    [one] One has used it.
+   *[other] { $came } have used it.
 }
-asked-by-itself = The person who gets the other files is asked right away. No code is needed.
-pass-on-several = Read the four words to the others, or send them the invite link. Each gets a transfer of their own.
-wrong-try = Somebody tried a wrong code. { $left ->
-    [one] One more wrong try and this code is retired.
-   *[other] { $left } more wrong tries and this code is retired.
+asked-by-itself = The person who is getting the other files is asked right away. No code is needed.
+pass-on-several = Read the four words to the others, or send them the invite link. Each of them gets a transfer of their own.
+wrong-try = Someone tried a wrong code. { $left ->
+    [one] One more wrong code and this one is retired.
+   *[other] { $left } more wrong codes and this one is retired.
 }
 code-retired = Three wrong codes were tried, so this code is retired. Nothing was sent.
-came-older = Somebody came with an older Caiman. Ask them to update it; the code still works.
-came-newer = Somebody came with a newer Caiman. Update Caiman on this computer, then send again.
-reach-local = Runs over this computer: everybody on your network can receive.
-reach-public = Runs over this computer: everybody who can reach it can receive, unless a firewall is in between.
-local-for-now = Local network only for now. { $why } The relays are tried again and again.
-local-looking = Local network only for now. Looking for the relay…
-reach-nobody = This computer is on no network: only programs on this computer can receive.
-add-relay-for-all = Add a relay, to reach everybody else
+came-older = Someone tried to receive with an older Caiman. Ask them to update it; the code still works.
+came-newer = Someone tried to receive with a newer Caiman. Update Caiman on this computer, then send again.
+reach-local = Goes through this computer: anyone on your network can receive.
+reach-public = Goes through this computer: anyone who can reach it can receive, unless a firewall blocks them.
+local-for-now = Only on the local network for now. { $why } Caiman keeps trying the relays.
+local-looking = Only on the local network for now. Looking for the relay…
+reach-nobody = This computer is on no network, so only programs on it can receive.
+add-relay-for-all = Add a relay to reach everyone else
 left-behind = { $count ->
-    [one] One thing is left out
-   *[other] { $count } things are left out
+    [one] One item is left out
+   *[other] { $count } items are left out
 }
-not-added-late = { $name } can't be added: the other side has the offer already.
+not-added-late = { $name } can't be added: the other side already has the offer.
 not-added-no-files = { $name } can't be added: a text is sent by itself.
 
 ## What a transfer is doing
@@ -164,14 +164,14 @@ phase-asking = Asking the other side…
 phase-waiting-several = Waiting for the others
 phase-handshake = Agreeing on keys…
 phase-listing = Listing files…
-phase-offer-coming = Reading what is offered…
+phase-offer-coming = Reading the offer…
 phase-answer = The other side is looking at the offer
 phase-answered = Starting…
 phase-lanes = Opening connections…
 phase-moving = Moving
 phase-storing = Checking and saving…
 phase-repairing = Sending damaged parts again…
-phase-retired = Telling whoever tries the old code that it is retired
+phase-retired = Telling anyone who tries the old code that it is retired
 phase-branches = Each receiver has a transfer of its own
 phase-cancelling = Stopping…
 done-of = { $done } of { $total } · { $percent } %
@@ -179,36 +179,36 @@ left = { $time } left
 paused-here = Paused
 paused-there = Paused by the other side
 paused-both = Paused by both sides
-paused-here-means = It goes on where it stopped, once you resume.
-paused-there-means = The other side has paused this. It goes on as soon as they resume.
-paused-both-means = The other side has paused this as well. It goes on once both have resumed.
+paused-here-means = It continues where it stopped once you resume it.
+paused-there-means = The other side has paused this transfer. It continues as soon as they resume it.
+paused-both-means = The other side has paused this transfer as well. It continues once both of you have resumed it.
 away-relay =
     Connection lost { $time } ago. Looking for the relay again…
-    Nothing is lost; it goes on by itself where it stopped.
+    Nothing is lost; the transfer continues by itself where it stopped.
 away-peer =
-    Connection lost { $time } ago. Looking for the other side, which may be asleep or without a network…
-    Nothing is lost; it goes on by itself where it stopped.
+    Connection lost { $time } ago. Looking for the other side, which may be asleep or offline…
+    Nothing is lost; the transfer continues by itself where it stopped.
 away-code =
-    The relay was lost { $time } ago. Looking for it again…
+    Connection to the relay lost { $time } ago. Looking for it again…
     The code stays the same and works again as soon as the relay is back.
-away-paused = The connection was lost { $time } ago and is being looked for. The transfer stays paused when it is back.
-away-new-code = If it is sent again under a new code, receive it into the same folder: it goes on with what has arrived.
-no-room-here = The disk is full. Make room, and it goes on by itself; nothing is lost.
-no-room-there = The other computer's disk is full. It goes on by itself as soon as there is room; nothing is lost.
-stall-network = Nothing has come through for { $time }. Check the network on both sides; it goes on by itself as soon as it can.
-stall-relay = Nothing has come through for { $time }: no connection for data can be made through the relay. Trying again and again; it goes on by itself.
-stall-other-side = Nothing has come through for { $time }: the other computer doesn't answer. It may be asleep or without a network; it goes on by itself once it is back.
-stall-disk-here = Nothing has moved for { $time }: this computer's disk is slow. It goes on by itself as soon as the disk does.
-stall-disk-there = Nothing has moved for { $time }: the other computer's disk is slow. It goes on by itself as soon as the disk does.
-stall-hashing-here = Nothing has moved for { $time }: what is on this computer already is being read. It goes on by itself after that.
-stall-hashing-there = Nothing has moved for { $time }: what is on the other computer already is being read there. It goes on by itself after that.
-stall-input-here = Nothing has moved for { $time }: the program whose output is sent writes nothing. It goes on by itself as soon as that does.
-stall-input-there = Nothing has moved for { $time }: the program on the other side whose output is sent writes nothing. It goes on by itself as soon as that does.
-stall-output-here = Nothing has moved for { $time }: the program that gets what arrives takes nothing. It goes on by itself as soon as that does.
-stall-output-there = Nothing has moved for { $time }: the program on the other side that gets what arrives takes nothing. It goes on by itself as soon as that does.
-stall-limit-here = Nothing has moved for { $time }: the limit on the speed in the settings allows no more. It goes on by itself.
-stall-limit-there = Nothing has moved for { $time }: the other side limits its speed, and allows no more. It goes on by itself.
-port-refused = Port { $wished } can't be used for direct connections, perhaps because another program or another transfer has it. This transfer listens on port { $used } instead.
+away-paused = The connection was lost { $time } ago, and Caiman is trying to restore it. The transfer stays paused afterwards.
+away-new-code = If the sender sends it again under a new code, receive it into the same folder: it continues with what has arrived.
+no-room-here = The disk is full. Free some space, and the transfer continues by itself; nothing is lost.
+no-room-there = The other computer's disk is full. The transfer continues by itself as soon as there is space; nothing is lost.
+stall-network = Nothing has come through for { $time }. Check the network on both sides; the transfer continues by itself as soon as it can.
+stall-relay = Nothing has come through for { $time }: no connection for data can be made through the relay. Caiman keeps trying, and the transfer continues by itself.
+stall-other-side = Nothing has come through for { $time }: the other computer doesn't answer. It may be asleep or offline; the transfer continues by itself once it is back.
+stall-disk-here = Nothing has moved for { $time }: this computer's disk is slow. The transfer continues by itself as soon as the disk catches up.
+stall-disk-there = Nothing has moved for { $time }: the other computer's disk is slow. The transfer continues by itself as soon as the disk catches up.
+stall-hashing-here = Nothing has moved for { $time }: this computer is reading what it already has. The transfer continues by itself after that.
+stall-hashing-there = Nothing has moved for { $time }: the other computer is reading what it already has. The transfer continues by itself after that.
+stall-input-here = Nothing has moved for { $time }: the program whose output is being sent has written nothing. The transfer continues by itself as soon as it writes more.
+stall-input-there = Nothing has moved for { $time }: the program whose output the other side is sending has written nothing. The transfer continues by itself as soon as it writes more.
+stall-output-here = Nothing has moved for { $time }: the program that reads what arrives here has read nothing. The transfer continues by itself as soon as it reads more.
+stall-output-there = Nothing has moved for { $time }: the program that reads what arrives on the other side has read nothing. The transfer continues by itself as soon as it reads more.
+stall-limit-here = Nothing has moved for { $time }: the speed limit in the settings allows no more. The transfer continues by itself.
+stall-limit-there = Nothing has moved for { $time }: the other side's speed limit allows no more. The transfer continues by itself.
+port-refused = Port { $wished } can't be used for direct connections, perhaps because another program or transfer is using it. This transfer uses port { $used } instead.
 path-direct = Directly between the two computers · { $lanes ->
     [one] one connection
    *[other] { $lanes } connections
@@ -248,10 +248,10 @@ same-here = { $count ->
     [one] { $amount } is here already, exactly the same, and is not sent again.
    *[other] { $amount } are here already, exactly the same, and are not sent again.
 }
-comparing = Comparing with what is there already…
-here-already = { $size } of it is here already from an interrupted transfer and is not sent again.
+comparing = Comparing with the files here…
+here-already = { $size } of it is already here from an interrupted transfer and is not sent again.
 free-there = { $size } free
-no-room = Not enough room: { $needed } needed, { $free } free.
+no-room = Not enough space: { $needed } needed, { $free } free.
 conflicts = { $count ->
     [one] One name is already taken there:
    *[other] { $count } names are already taken there:
@@ -260,9 +260,9 @@ conflict-named = What to do with { $name }
 keep-both = Keep both
 replace = Replace
 skip = Skip
-keep-both-means = What arrives gets a number in its name.
-replace-means = What is there is replaced once the new one is complete.
-skip-means = What is there stays; its new version is not received.
+keep-both-means = The file that arrives gets a number in its name.
+replace-means = The existing file is replaced once the new one is complete.
+skip-means = The existing file stays, and the new one is not received.
 repaired = These names can't be stored here. They become:
 accept = Receive { $amount }
 accept-nothing = Finish
@@ -281,12 +281,12 @@ text-received = Text received
 all-there = Already there
 all-here = Already here
 some-there = { $count ->
-    [one] one was there already
-   *[other] { $count } were there already
+    [one] one was already there
+   *[other] { $count } were already there
 }
 some-here = { $count ->
-    [one] one was here already
-   *[other] { $count } were here already
+    [one] one was already here
+   *[other] { $count } were already here
 }
 missing = { $count } missing
 open = Open
@@ -304,9 +304,9 @@ try-again = Try again
 correct-code = Correct the code
 send-again = Send again
 send-missing = Send what is missing
-kept-in = What has arrived is kept in { $folder }. Sent again, only what is missing comes.
-not-opened = { $path } can't be opened: no program here takes it.
-not-opened-gone = { $path } can't be opened: it is no longer there.
+kept-in = What has arrived is kept in { $folder }. When it is sent again, only what is missing is transferred.
+not-opened = { $path } can't be opened: no program on this computer opens it.
+not-opened-gone = { $path } can't be opened: it no longer exists.
 report-detail = For troubleshooting: { $detail }
 
 ## Errors: what happened
@@ -317,105 +317,105 @@ err-retired = This code was retired after too many wrong tries.
 err-nobody = Nobody is sending with this code at { $relay }.
 err-nobody-local = Nobody is sending with this code on the local network.
 err-nobody-either = Nobody is sending with this code at { $relay } or on the local network.
-err-code-taken = Somebody is already using this code.
+err-code-taken = Someone is already using this code.
 err-declined = The other side declined.
 err-peer-cancelled = The other side stopped the transfer.
 err-cancelled = You stopped it.
-err-gave-way = The same is being received under another code now.
+err-gave-way = The same files are now being received under another code.
 err-you-declined = You declined it.
 err-peer-lost = The connection to the other side was lost.
-err-peer-gone = The other side is not there to take more.
+err-peer-gone = The other side can no longer be offered more.
 err-nobody-got-it = { $came ->
-    [0] Nobody came.
-    [one] The only one who came did not get it.
-   *[other] None of the { $came } who came got it.
+    [0] Nobody used the code.
+    [one] The only receiver did not get it.
+   *[other] None of the { $came } receivers got it.
 }
 err-peer-silent = The other side has not answered for { $seconds } seconds.
 err-peer-no-space = The other side's disk is full.
 err-peer-cant-save = The other side can't save the files.
 err-peer-cant-read = The other side can't read its files.
 err-peer-complains = The other side stopped for safety: what arrived there was damaged or made no sense.
-err-peer-damaged = Files arrived damaged on the other side, also when they were sent again.
+err-peer-damaged = Files arrived damaged on the other side, even when they were sent again.
 err-peer-network = The other side lost the connection.
 err-peer-withdrawn = The file can no longer be sent.
 err-peer-unsuited = The other side can't take this.
 err-misbehaved = Stopped for safety: the other side sent something that makes no sense.
-err-forged = What came in was damaged or forged on its way.
+err-forged = What arrived was damaged or forged on the way.
 err-peer-older = The other side has an older Caiman.
 err-peer-newer = The other side has a newer Caiman.
 err-read = { $path } can't be read:
 err-write = { $path } can't be saved:
 err-save-in = Nothing can be saved in { $path }:
-err-damaged = { $name } arrived damaged, also when it was sent again.
+err-damaged = { $name } arrived damaged, even when it was sent again.
 err-withdrawn = { $name } can't be sent: it { $reason }.
 withdrawn-changed = changed while it was being sent
-withdrawn-vanished = is no longer there
+withdrawn-vanished = no longer exists
 withdrawn-unreadable = could not be read
-unfit-denied = can't be read: you have no permission
-unfit-gone = is no longer there
+unfit-denied = can't be read: you don't have permission
+unfit-gone = no longer exists
 unfit-unreadable = can't be read
 unfit-name = has a name that can't be sent
-unfit-link-out = is a link that points outside of what is sent
-unfit-link = is a link to something that has no proper name
-unfit-special = is neither a file, a folder nor a link
+unfit-link-out = is a link that points outside what is being sent
+unfit-link = is a link to something without a usable name
+unfit-special = is not a file, a folder or a link
 err-internal = Something in Caiman broke, and this transfer with it.
 err-unsuited = This can't be done here.
-err-no-random = This computer gives no random numbers, so nothing can be encrypted.
+err-no-random = This computer provides no random numbers, so nothing can be encrypted.
 err-nothing = There is nothing to send.
-err-special = { $path } is neither a file nor a folder.
+err-special = { $path } is not a file or a folder.
 err-too-many = More than a million files and folders can't be sent at once.
-err-too-much-text = The names of all that take too much room to be sent at once.
-err-unsendable = This can't be sent: names or sizes in it don't fit into an offer.
-err-long-text = A text may have at most { $limit }.
-err-no-relay-here = No relay can run on this computer, and without one nobody finds the code.
+err-too-much-text = The names of all these files take too much space to be sent at once.
+err-unsendable = This can't be sent: some names or sizes don't fit into an offer.
+err-long-text = A text may be at most { $limit } long.
+err-no-relay-here = No relay can run on this computer, and without one nobody can find the code.
 misbehaved-frame = It sent a message that can't be understood.
 misbehaved-offer = It sent an offer that doesn't hold together.
-misbehaved-heard = It confirmed what was never said.
+misbehaved-heard = It confirmed something that was never sent.
 misbehaved-record = It sent something that was forged or damaged on its way.
 misbehaved-turn = It sent a message at the wrong moment.
 misbehaved-block = It sent something that was not asked for.
 misbehaved-twice = It sent the same part of a file twice.
-misbehaved-entry = It spoke of a file that is not in the offer.
-misbehaved-invitation = It invited to something else in a way that makes no sense.
-misbehaved-iterations = It asked for too weak or too slow an encryption.
+misbehaved-entry = It mentioned a file that is not in the offer.
+misbehaved-invitation = It sent an invitation that makes no sense.
+misbehaved-iterations = It asked for encryption that is too weak or too slow.
 misbehaved-lanes = It opened more or fewer connections than agreed.
-misbehaved-early = It said that all was sent when it was not.
+misbehaved-early = It said that everything was sent when it was not.
 cause-full = the disk is full.
-cause-denied = you have no permission.
-cause-read-only = the disk can only be read.
-cause-gone = it is not there.
-cause-no-folder = it is no folder.
-cause-in-the-way = something else is in the way there.
+cause-denied = you don't have permission.
+cause-read-only = the disk is read-only.
+cause-gone = it doesn't exist.
+cause-no-folder = it is not a folder.
+cause-in-the-way = something else is in its place.
 cause-name = this computer can't store its name.
-cause-too-large = this disk can't hold files as large as this.
+cause-too-large = this disk can't hold files this large.
 cause-busy = another program is using it.
 cause-other = { $detail }.
 cause-refused = nothing answers there
 cause-silent = it doesn't answer
 cause-no-network = this computer has no network
-cause-no-way = no way leads there
-cause-broke-off = it broke off the connection
-cause-forbidden = this computer forbids it, perhaps by a firewall
+cause-no-way = there is no route to it
+cause-broke-off = it closed the connection
+cause-forbidden = this computer doesn't allow it, perhaps because of a firewall
 cause-no-such-host = there is no such computer
 
 ## Errors: is anything lost
 
 lost-nothing-sent = Nothing was sent.
-lost-nothing-received = Nothing was received and nothing here was changed.
+lost-nothing-received = Nothing was received, and nothing here was changed.
 lost-nothing-here = Your files are as they were.
-lost-only-missing-moves = Your files are as they were. Sent again, only what is missing moves.
+lost-only-missing-moves = Your files are as they were. When you send again, only what is missing is transferred.
 lost-used-there = What had arrived is used there.
-lost-arrived-kept = No file is incomplete under its real name.
-lost-removed = Nothing of it was saved.
-lost-folder-safe = Nothing of it was saved, and nothing else on this computer was touched.
+lost-arrived-kept = No file is left incomplete under its real name.
+lost-removed = None of it was saved.
+lost-folder-safe = None of it was saved, and nothing else on this computer was touched.
 
 ## Errors: what next
 
-next-wrong-code = Compare it with the sender's, word by word, and try again. { $left ->
+next-wrong-code = Compare it with the sender's code, word by word, and try again. { $left ->
     [one] One try is left.
    *[other] { $left } tries are left.
 }
-next-compare-code = Compare it with the sender's, word by word, and try again.
+next-compare-code = Compare it with the sender's code, word by word, and try again.
 next-ask-new-code = Ask the sender for a new one.
 next-send-again-safely = Send again to get a new code, and make sure that only the right person hears it.
 next-nobody = Check the first two words, and ask whether the sender is still waiting and uses the same relay or network.
@@ -425,22 +425,22 @@ next-ask-again = Ask for it to be sent again.
 next-ask-if-wanted = If you still want it, ask for it to be sent again.
 next-check-send = Check the network on both sides, then send again.
 next-check-ask = Check the network on both sides, then ask for it to be sent again.
-next-peer-gone = Send it again, under a code of its own.
+next-peer-gone = Send it again under a code of its own.
 next-nobody-got-it = Send it again to get a new code.
-next-forged-send = Send it again, best through another relay or network.
-next-forged-ask = Ask for it to be sent again, best through another relay or network.
-next-misbehaved-send = Send it again. If this happens once more, one of the two programs is broken.
-next-misbehaved-ask = Ask for it to be sent again. If this happens once more, the other program is broken or not Caiman.
-next-peer-no-space = Ask the other person to make room, then send again.
-next-peer-says-more = The other person's window says more.
-next-update-peer = Ask the other person to update Caiman and to send again.
+next-forged-send = Send it again, preferably through another relay or network.
+next-forged-ask = Ask for it to be sent again, preferably through another relay or network.
+next-misbehaved-send = Send it again. If this happens again, one of the two programs is faulty.
+next-misbehaved-ask = Ask for it to be sent again. If this happens again, the other program is faulty or is not Caiman.
+next-peer-no-space = Ask the other person to free some space, then send again.
+next-peer-says-more = The other person's window has the details.
+next-update-peer = Ask the other person to update Caiman and send again.
 next-update-here = Update Caiman on this computer, then try again.
-next-no-space = Make room or choose another folder, then ask for it to be sent again.
-next-damaged-send = Send it again. If this happens once more, the memory or disk of one of the computers may be faulty.
-next-damaged-ask = Ask for it to be sent again. If this happens once more, the memory or disk of one of the computers may be faulty.
-next-withdrawn = Send it again once nothing changes it any more.
-next-make-room = Make room, then ask for it to be sent again.
-next-permission = Choose something that you may use, or change its permissions.
+next-no-space = Free some space or choose another folder, then ask for it to be sent again.
+next-damaged-send = Send it again. If this happens again, the memory or disk of one of the computers may be faulty.
+next-damaged-ask = Ask for it to be sent again. If this happens again, the memory or disk of one of the computers may be faulty.
+next-withdrawn = Send it again once nothing is changing it any more.
+next-make-room = Free some space, then ask for it to be sent again.
+next-permission = Choose something that you have access to, or change its permissions.
 next-folder-permission = Choose another folder or change its permissions, then ask for it to be sent again.
 next-other-folder = Choose another folder, then ask for it to be sent again.
 next-disk-send = Check the disk, then send again.
@@ -455,53 +455,53 @@ next-relay-unreachable = Check the network and the relay's address in the settin
 next-relay-address = Check the relay's address in the settings.
 next-relay-lost = Check the network, then try again.
 next-relay-lost-ask = Check the network, then ask for it to be sent again.
-next-relay-password = Ask the relay's owner for the password and enter it in the settings.
-next-relay-older = Ask the relay's owner to update it, or use another relay.
+next-relay-password = Ask the relay's operator for the password and enter it in the settings.
+next-relay-older = Ask the relay's operator to update it, or use another relay.
 next-wait-a-minute = Wait a minute, then try again.
 next-other-relay = Try again later, or use another relay.
 
-## What is the matter with a relay
+## What is wrong with a relay
 
 relay-unreachable = The relay { $relay } can't be reached: { $reason }.
 relay-not-one = What answers at { $relay } is not a Caiman relay.
 relay-lost = The connection to the relay was lost.
-relay-password-required = The relay wants a password.
+relay-password-required = The relay requires a password.
 relay-password-wrong = The relay's password is wrong.
 relay-older = The relay runs an older Caiman.
 relay-newer = The relay runs a newer Caiman.
 relay-no-room = Nobody is sending with this code.
-relay-code-busy = Somebody else is using this code right now.
+relay-code-busy = Someone else is using this code right now.
 relay-too-many-joins = Too many codes were tried from here in the last minute.
 relay-full = The relay is full.
 relay-stopping = The relay is shutting down.
 relay-confused = The relay didn't understand this program.
 host-port-taken = Port { $port } is in use by another program. Choose another one.
-host-port-forbidden = Port { $port } is not open to you on this computer. Choose a port from 1024 on.
-host-no-address = This computer has no address { $address }. Choose one of its own.
-host-too-many-ports = These are too many data ports ({ $count }). Choose fewer.
+host-port-forbidden = You may not use port { $port } on this computer. Choose a port from 1024 on.
+host-no-address = This computer doesn't have the address { $address }. Choose one of its own.
+host-too-many-ports = { $count } data ports are too many. Choose fewer.
 host-cant-listen = The relay can't use port { $port }: { $cause }
 
 ## The program itself
 
 desk-broke = Something in Caiman broke, and one step was not done. Everything else goes on.
-notify-asked-body = Open Caiman to look at it.
+notify-asked-body = Open Caiman to see it.
 notify-done = { $name }: done
 notify-trouble = { $name }: something went wrong
 awake-why = Files are moving
 quit-question = Files are still moving
 quit-question-resting = Transfers are not finished yet
-quit-means = If you close Caiman now, the transfers stop. What has arrived is kept: sent again, only what is missing moves.
+quit-means = If you close Caiman now, the transfers stop. What has arrived is kept: when it is sent again, only what is missing is transferred.
 quit-stay = Keep going
 quit-anyway = Close anyway
-settings-problem = The settings could not all be read. { $detail }
-history-problem = The history could not all be read. { $detail }
-store-unreadable = { $path } can't be read: { $cause } It is left alone, and nothing is saved until it can be read.
-store-not-toml = { $path } is damaged in line { $line }.
-store-not-text = { $path } is no text.
+settings-problem = Not all of the settings could be read. { $detail }
+history-problem = Not all of the history could be read. { $detail }
+store-unreadable = { $path } can't be read: { $cause } It is left as it is, and nothing is saved until it can be read.
+store-not-toml = { $path } is damaged at line { $line }.
+store-not-text = { $path } is not a text file.
 store-too-large = { $path } is too large to come from Caiman.
 store-kept = It is kept as { $path }.
-store-in-place = It is kept aside as soon as something is saved.
-store-entries = In { $path } this is passed over: { $entries }. The file is kept beside the new one as soon as something is saved.
+store-in-place = It is moved aside as soon as something is saved.
+store-entries = In { $path } these entries are ignored: { $entries }. The file is kept beside the new one as soon as something is saved.
 expected-number = “{ $key }” must be a number from { $from } to { $to }
 expected-switch = “{ $key }” must be true or false
 expected-text = “{ $key }” must be text in quotation marks
@@ -509,18 +509,18 @@ expected-one-of = “{ $key }” must be one of { $choices }
 expected-address = “{ $key }” must be a host or host:port in quotation marks
 expected-ports = “{ $key }” must be ports such as “27002-27009”, or “none”
 expected-table = “{ $key }” must be a table
-expected-transfer = “{ $key }” is no transfer that this version knows
-unsaved-no-folder = Nothing can be saved: this account has no folder for what Caiman keeps. Name one with CAIMAN_CONFIG_DIR and CAIMAN_DATA_DIR.
+expected-transfer = “{ $key }” is not a transfer that this version knows
+unsaved-no-folder = Nothing can be saved: this account has no folder for Caiman's files. Name one with CAIMAN_CONFIG_DIR and CAIMAN_DATA_DIR.
 unsaved-disk = { $path } can't be saved: { $cause } What was there before is unchanged.
-interrupted-receive = Caiman was closed while { $name } was being received into { $folder }. No file is incomplete under its real name. What can be resumed stands below under “Unfinished”.
-interrupted-send = Caiman was closed while { $name } was being sent. Your files are as they were. Send it again: only what is missing moves.
+interrupted-receive = Caiman was closed while { $name } was being received into { $folder }. No file is left incomplete under its real name. What can be resumed is listed below under “Unfinished”.
+interrupted-send = Caiman was closed while { $name } was being sent. Your files are as they were. Send it again: only what is missing is transferred.
 
-## A window that doesn't open
+## Why the window doesn't open
 
 start-no-window = Caiman can't open its window
-start-no-display = There is no screen to open the window on ({ $why }).
-start-refused = The screen doesn't let Caiman open a window. Start it as the person who is logged in there.
-start-toolkit = Something that the window needs of this system is missing or broken.
+start-no-display = There is no screen on which the window can open ({ $why }).
+start-refused = The screen doesn't allow Caiman to open a window. Start it as the user who is logged in there.
+start-toolkit = Something that the window needs from this system is missing or broken.
 start-no-opengl = OpenGL doesn't work here.
 start-no-vulkan = Vulkan doesn't work here.
 start-no-graphics = Neither OpenGL nor Vulkan works here.
@@ -532,12 +532,12 @@ start-without = Without a window, “caiman send FILE” and “caiman receive�
 silent-unset = { $variable } is not set
 silent-no-answer = { $variable } is { $value }, which doesn't answer
 silent-no-library = Wayland answers, but the library libwayland-client.so.0 is missing
-instance-no-location = Starts of Caiman can't find each other; each opens a window of its own.
-instance-no-answer = Caiman is already running but doesn't answer. Close its window, or end the program if it hangs, and start again.
+instance-no-location = Starts of Caiman can't find each other, so each opens a window of its own.
+instance-no-answer = Caiman is already running but doesn't answer. Close its window, or end the program if it hangs, and start it again.
 instance-refused = The window of Caiman that is already running didn't take this. Drop the files on it, or close it and start again.
-instance-too-much = These are too many files to hand to the window at once. Send the folder they are in.
-arrival-neither = “{ $name }” is no file and no code.
-arrival-missing = “{ $name }” is not there, so it can't be sent.
+instance-too-much = These are too many files to hand to the window at once. Send the folder that they are in.
+arrival-neither = “{ $name }” is neither a file nor a code.
+arrival-missing = “{ $name }” doesn't exist, so it can't be sent.
 
 ## Settings
 
@@ -545,7 +545,7 @@ set-relays = Relays
 set-host = Host a relay
 set-transfers = Transfers
 set-window = Window
-set-relays-hint = A relay brings two computers together that can't reach each other. It sees neither names nor contents. The first of the list that can be reached is used; a receiver asks all of them.
+set-relays-hint = A relay connects two computers that can't reach each other. It sees neither names nor contents. Caiman uses the first relay of the list that can be reached; when receiving, it asks all of them.
 set-add-relay = Add relay
 set-new-relay = New relay
 set-raise = Move { $name } up
@@ -558,66 +558,66 @@ set-good = Reachable, { $latency } ms
 set-good-password = Reachable, { $latency } ms, password accepted
 set-address = Address
 set-address-hint = host or host:port
-set-bad-address = Write it as host or host:port, for instance relay.example.org:27001.
+set-bad-address = Write it as host or host:port, for example relay.example.org:27001.
 set-name = Name
 set-optional = optional
 set-password = Password
 set-show-passwords = Show passwords
-set-host-hint = Run a relay here, so that others can move files through this computer. It sees neither names nor contents, and writes nothing to disk.
+set-host-hint = Run a relay here so that others can transfer files through this computer. It sees neither names nor contents, and writes nothing to disk.
 set-host-start = Start relay
 set-host-stop = Stop relay
-set-host-runs = The relay runs on port { $ports }.
+set-host-runs = The relay is running on port { $ports }.
 set-host-stopping = The relay lets running transfers finish, then stops.
-set-host-at-start = Start it with the window
-set-host-restart = Stop and start the relay for this to hold.
-set-host-local = Others on your network reach it at these addresses.
-set-host-public = Others reach it at these addresses, unless a firewall is in between.
-set-host-nobody = This computer is on no network: nobody else can reach it now.
+set-host-at-start = Start with the window
+set-host-restart = Stop and start the relay for this to take effect.
+set-host-local = Others on your network can reach it at these addresses.
+set-host-public = Others can reach it at these addresses, unless a firewall blocks them.
+set-host-nobody = This computer is on no network, so nobody else can reach it now.
 set-copy-address = Copy { $address }
 set-port = Port
 set-bad-port = A port is a number from 1 to 65535.
 set-data-ports = Data ports
 set-bad-ports = Write ports such as 27002-27009, or none.
 set-words = Words in a code
-set-words-hint = Four are safe: a code works once and allows three tries.
+set-words-hint = Four words are safe: a code works once and allows three tries.
 set-receivers = Receivers
-set-receivers-hint = To how many people one code leads, each with a transfer of their own. Usually one.
+set-receivers-hint = How many people one code works for, each with a transfer of their own. Usually one.
 set-lanes = Connections
-set-lanes-hint = At most so many at once for one transfer. It begins with eight, and takes more where they make it faster.
-set-path = Ways
+set-lanes-hint = The most connections that one transfer uses at once. It begins with eight and takes more where they make it faster.
+set-path = Route
 set-path-automatic = Automatic
 set-path-local = Local network
 set-path-relay = Relay
-set-path-automatic-hint = Directly where the two computers can reach each other, else through the relay.
-set-path-local-hint = Bytes stay within the local network.
-set-path-relay-hint = Always through the relay: the other side doesn't learn this computer's addresses.
+set-path-automatic-hint = Directly where the two computers can reach each other, otherwise through the relay.
+set-path-local-hint = Data stays within the local network.
+set-path-relay-hint = Always through the relay, so the other side doesn't learn this computer's addresses.
 set-direct-port = Port for direct connections
 set-any-port = any
 set-map-port = Ask the router to let direct connections in
-set-map-port-hint = While a transfer runs, by PCP, NAT-PMP or UPnP, if the router does that. The code is still needed.
+set-map-port-hint = While a transfer runs, with PCP, NAT-PMP or UPnP if the router supports it. The code is still needed.
 set-rate = Speed limit
-set-no-limit = no limit, or such as 5 MB/s
-set-bad-rate = Write a speed such as 5 MB/s or 500 kB/s, or nothing.
-set-keep-awake = Keep the computer awake while files move
+set-no-limit = no limit, or for example 5 MB/s
+set-bad-rate = Write a speed such as 5 MB/s or 500 kB/s, or leave this empty.
+set-keep-awake = Keep the computer awake during transfers
 set-look = Appearance
-set-look-system = As the system
+set-look-system = Same as the system
 set-look-light = Light
 set-look-dark = Dark
 set-scale = Size
 set-language = Language
-set-language-system = As the system
+set-language-system = Same as the system
 set-motion = Motion
-set-motion-system = As the system
+set-motion-system = Same as the system
 set-motion-less = Less
 set-motion-full = All
 set-notifications = Notify when something happens in the background
 set-system = Window system
 set-system-automatic = Automatic
-set-system-hint = X11 helps where dropping files on the window fails. It holds from the next start.
+set-system-hint = X11 helps where dropping files on the window doesn't work. It takes effect at the next start.
 
 ## History
 
-history-empty = What you send and receive is listed here once it is through.
+history-empty = What you send and receive is listed here once it is done.
 history-clear = Clear history
 history-forget = Remove { $name } from the history
 history-sent = Sent

@@ -27,8 +27,8 @@ pub(in crate::app) struct Arrival {
 /// Why the arguments make no sense.
 #[derive(Debug, thiserror::Error)]
 pub enum ArrivalError {
-    /// An argument is no file and no code. The source says what is wrong with it as a code.
-    #[error("“{}” is no file and no code", Shown(argument))]
+    /// An argument is neither a file nor a code. The source says what is wrong with it as a code.
+    #[error("“{}” is neither a file nor a code", Shown(argument))]
     Neither {
         /// The argument.
         argument: String,
@@ -36,7 +36,7 @@ pub enum ArrivalError {
         source: CodeError,
     },
     /// An argument is the address or the name of a file that doesn't exist.
-    #[error("“{}” is not there; nothing can be sent from it", Shown(argument))]
+    #[error("“{}” doesn't exist, so it can't be sent", Shown(argument))]
     Missing {
         /// The argument.
         argument: String,
@@ -205,14 +205,14 @@ mod tests {
     fn what_is_wrong_is_said() {
         let folder = tempfile::tempdir().unwrap();
         for (argument, said) in [
-            ("nothing", "“nothing” is no file and no code"),
-            ("", "“” is no file and no code"),
-            ("a\u{1b}[2J", "“a\\u{1b}[2J” is no file and no code"),
+            ("nothing", "“nothing” is neither a file nor a code"),
+            ("", "“” is neither a file nor a code"),
+            ("a\u{1b}[2J", "“a\\u{1b}[2J” is neither a file nor a code"),
             (
                 "our-holiday-photos-2024.zip",
-                "“our-holiday-photos-2024.zip” is not there; nothing can be sent from it",
+                "“our-holiday-photos-2024.zip” doesn't exist, so it can't be sent",
             ),
-            ("file:///no/such", "“file:///no/such” is not there; nothing can be sent from it"),
+            ("file:///no/such", "“file:///no/such” doesn't exist, so it can't be sent"),
             ("caiman:%ff", "this invite link is damaged; ask for it again, or type the code"),
             (
                 "acid-coyote-mustrad-tulip",

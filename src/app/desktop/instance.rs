@@ -70,7 +70,7 @@ pub enum InstanceError {
     )]
     Refused,
     /// The arrival doesn't fit into one message.
-    #[error("these are too many files to hand to the window at once; send the folder they are in")]
+    #[error("these are too many files to hand to the window at once; send the folder that they are in")]
     TooMuch,
 }
 

@@ -43,7 +43,10 @@ impl InstanceLocation {
     /// The location in a folder of its own inside `parent`, which has to belong to this user.
     pub(super) fn within(parent: &Path, name: &str) -> io::Result<Self> {
         if !is_ours(parent)? {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the folder is somebody else's"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the folder belongs to another user",
+            ));
         }
         let folder = parent.join("caiman-window");
         create_private(&folder)?;

@@ -20,12 +20,12 @@ pub enum StartError {
     },
     /// The X server answers and refuses.
     #[error(
-        "the screen doesn't let Caiman open a window; start it as the person who is logged in there{WITHOUT}"
+        "the screen doesn't let Caiman open a window; start it as the user who is logged in there{WITHOUT}"
     )]
     Refused,
     /// A library that every window needs is missing or broken.
     #[error(
-        "the window can't be opened: something that it needs of this system is missing or broken{0}{LOG}{WITHOUT}"
+        "the window can't be opened: something that it needs from this system is missing or broken{0}{LOG}{WITHOUT}"
     )]
     Toolkit(Advice),
     /// No renderer works.
