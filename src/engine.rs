@@ -30,24 +30,23 @@ use crate::{code::CodePhrase, net::client::RelayAddress};
 pub use crate::{
     net::{
         addresses::Reach,
-        client::{RelayCheck, RelayClientError},
+        client::{RelayCheck, RelayChoice, RelayClientError},
     },
     protocol::peer::Work,
     relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
         error::TransferError,
         handshake::DEFAULT_ITERATIONS,
-        listing::NotAdded,
-        offer::{Answer, Choices, Offer},
+        listing::What,
+        notice::{NotAdded, Notice},
+        offer::{Answer, Choices, Here, Offer},
         path_mode::{Entrance, PathMode},
         placement::OnConflict,
-        progress::{Connection, Notice, Paused, Phase, Progress, Report},
+        progress::{Connection, Paused, Phase, Progress, Report, Stall, WaitsFor},
         receive::Output,
-        rendezvous::{CodeChoice, RelayChoice},
-        same::Here,
-        send::{MAX_RECEIVERS, What},
+        rendezvous::CodeChoice,
+        send::MAX_RECEIVERS,
         unfinished::{Registry, Unfinished},
-        watchdog::{Stall, WaitsFor},
     },
 };
 

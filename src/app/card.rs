@@ -21,7 +21,7 @@ use crate::{
         manifest::{Manifest, OfferKind},
         peer::Withdrawal,
     },
-    transfer::scan::Unfit,
+    transfer::notice::Unfit,
 };
 
 /// Names that a card is called by.

@@ -14,9 +14,11 @@ use super::{
 use crate::transfer::{
     error::{TransferError, Unsuited},
     invitation::Follower,
-    progress::{Context, Progress},
+    listing::What,
+    notice::Context,
+    progress::Progress,
     rendezvous::{Call, Places},
-    send::{self, Branch, Terms, What, send, send_to_several},
+    send::{self, Branch, Terms, send, send_to_several},
     throttle::Throttle,
 };
 

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     net::{
         addresses::{self, Reach},
-        client::{self, RelayAddress},
+        client::{self, RelayAddress, RelayChoice},
     },
     protocol::relay::RoomId,
     relay::{Relay, RelayConfig},
@@ -33,10 +33,11 @@ use crate::{
         error::TransferError,
         holders::Holders,
         invitation::{self, Follower},
+        notice::Context,
         offer::Answer,
-        progress::{Context, Progress, Report},
+        progress::{Progress, Report},
         receive::{self, ReceiveRequest, receive},
-        rendezvous::{RelayChoice, Search},
+        rendezvous::Search,
         send,
     },
 };

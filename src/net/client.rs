@@ -403,6 +403,21 @@ async fn connect(
     socket::connect_to_any(known, looked_up, limit).await.map_err(unreachable)
 }
 
+/// A relay and the way into it.
+#[derive(Clone)]
+pub struct RelayChoice {
+    /// Where it is.
+    pub address: RelayAddress,
+    /// Its access password, if it has one.
+    pub password: Option<String>,
+}
+
+impl fmt::Debug for RelayChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayChoice").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,14 +21,16 @@ use tokio::{
 };
 
 use super::{
-    direct::{Direct, Paths},
+    direct::Paths,
+    door::LaneDoor,
     error::{Misbehaviour, TransferError, Unsuited},
     handshake::Keys,
     invitation::{self, Invitation, Line},
+    notice::{Context, Notice},
     path_mode::{Entrance, PathMode},
-    progress::{Connection, Context, Notice},
+    progress::Connection,
     rejoin::{Home, Return},
-    rendezvous::{Meeting, RelayChoice, Seat, place},
+    rendezvous::{Meeting, Seat, place},
     watchdog::{Look, Watchdog, Workplace},
 };
 use crate::{
@@ -36,7 +38,10 @@ use crate::{
         Channel, ChannelKeys, Opener, Sealer, Side,
         record::{HEADER_LEN, sealed_len},
     },
-    net::{addresses, client::LaneAddress},
+    net::{
+        addresses,
+        client::{LaneAddress, RelayChoice},
+    },
     protocol::{
         frame,
         peer::{FromReceiver, FromSender, MAX_CONTROL, MAX_INVITATIONS, Way, Work},
@@ -96,19 +101,6 @@ pub struct Control {
     invitations: u32,
 }
 
-/// Where and under which keys the lanes of this connection are opened.
-#[derive(Clone)]
-pub struct LaneDoor {
-    /// Where the relay takes them, and the name that it knows them by; `None` where it was gone around.
-    pub relay: Option<(LaneAddress, LaneToken)>,
-    /// Keys of the data channel.
-    pub keys: Arc<ChannelKeys>,
-    /// Names the connection.
-    pub link: u64,
-    /// The way around the relay.
-    pub direct: Option<Arc<Direct>>,
-}
-
 enum Door {
     /// The keys are still being derived.
     Deriving(LaneAddress, LaneToken, JoinHandle<ChannelKeys>),
@@ -144,13 +136,6 @@ struct Wire {
     said: Instant,
     /// Whether the other side has told on this connection what it has heard on those before.
     is_in_step: bool,
-}
-
-impl LaneDoor {
-    /// How lanes are best opened now.
-    pub fn way(&self) -> Way {
-        self.direct.as_ref().map_or(Way::Relay, |direct| direct.way())
-    }
 }
 
 impl Control {

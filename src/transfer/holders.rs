@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     leftovers::{Leftover, Leftovers},
-    progress::Context,
+    notice::Context,
 };
 
 /// How long one that gives way may take to leave everything in order; after that, another begins without what it holds.

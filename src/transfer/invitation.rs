@@ -12,12 +12,10 @@ use tokio::{
     time::sleep,
 };
 
-use super::{
-    error::{Misbehaviour, TransferError},
-    rendezvous::RelayChoice,
-};
+use super::error::{Misbehaviour, TransferError};
 use crate::{
     code::{CodePhrase, MAX_CODE_BYTES},
+    net::client::RelayChoice,
     protocol::peer::{INVITATION_WORDS, MAX_INVITATIONS},
 };
 

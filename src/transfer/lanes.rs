@@ -21,13 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     blocks::{BlockSet, MAX_GAP},
-    control::LaneDoor,
+    door::LaneDoor,
     error::{Misbehaviour, TransferError, Unsuited},
-    ordered::Ordered,
     outgoing::{Filled, Outgoing},
-    plan::{Block, Plan},
+    plan::Plan,
     queue::Queue,
-    staging::Staging,
+    sink::Sink,
     throttle::Throttle,
     watchdog::Workplace,
 };
@@ -193,14 +192,6 @@ impl SendLanes {
         drop(limited);
         Ok(())
     }
-}
-
-/// Where a receiver's blocks go.
-pub enum Sink {
-    /// Into files.
-    Folder(Arc<Staging>),
-    /// To a writer, in order.
-    Ordered(Arc<Ordered>),
 }
 
 /// What all receiving lanes share.
@@ -439,17 +430,6 @@ impl Claims {
 
     fn lock(&self) -> MutexGuard<'_, ClaimState> {
         self.state.lock().expect("no code panics while it holds this lock")
-    }
-}
-
-/// All blocks that hold bytes of `entry` alone; a pack's block is shared, so it is none of them. Not for a stream, whose
-/// blocks have no end.
-pub fn own_blocks(plan: &Plan, entry: u32) -> std::ops::Range<u64> {
-    debug_assert!(plan.stream().is_none(), "a stream's blocks have no end");
-    let blocks = plan.blocks_of(entry);
-    match plan.block(blocks.start) {
-        Some(Block::Pack(_)) => 0..0,
-        _ => blocks,
     }
 }
 

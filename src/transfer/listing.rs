@@ -8,6 +8,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     future,
+    io::Read,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -20,28 +21,28 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     error::{Misbehaviour, TransferError, Unsuited},
+    notice::{Context, NotAdded, Notice},
     outgoing::{Content, Stream},
-    progress::{Context, Notice},
     scan::{self, Scanned},
-    send::What,
 };
 use crate::protocol::{
     manifest::{Entry, EntryKind, MAX_TEXT_BYTES, Manifest, ManifestBuilder, OfferKind},
     path::RelPath,
 };
 
-/// Why paths are not part of a send to which they were to be added. It goes on without them.
-#[derive(Debug, thiserror::Error)]
-pub enum NotAdded {
-    /// The other side has been told already what is offered.
-    #[error("the offer has been made already")]
-    TooLate,
-    /// A text or a stream is sent by itself.
-    #[error("nothing can be added to a text or a stream")]
-    NotFiles,
-    /// The path can't be read, or the list would grow too long.
-    #[error(transparent)]
-    Unlisted(TransferError),
+/// What is to be sent.
+pub enum What {
+    /// Files and folders.
+    Paths(Vec<PathBuf>),
+    /// A snippet of text.
+    Text(String),
+    /// Something that is read once, and the name that it gets on the other side.
+    Stream {
+        /// A plain file name.
+        name: String,
+        /// Read on a blocking thread.
+        reader: Box<dyn Read + Send>,
+    },
 }
 
 /// See the module.

@@ -14,10 +14,9 @@ use std::{
 use super::{
     blocks::BlockSet,
     error::TransferError,
-    plan::{Block, Plan, Segment, Wanted},
-    queue::Taken,
-    scan::{Look, Origin},
-    staging::read_up_to,
+    fingerprint::{Look, read_up_to},
+    plan::{Block, Plan, Segment, Taken, Wanted},
+    scan::Origin,
     tree_hash::{BlockHash, FileHash, Forest, hash_whole},
 };
 use crate::{

@@ -253,6 +253,26 @@ impl Wanted {
     }
 }
 
+/// All blocks that hold bytes of `entry` alone; a pack's block is shared, so it is none of them. Not for a stream, whose
+/// blocks have no end.
+pub fn own_blocks(plan: &Plan, entry: u32) -> std::ops::Range<u64> {
+    debug_assert!(plan.stream().is_none(), "a stream's blocks have no end");
+    let blocks = plan.blocks_of(entry);
+    match plan.block(blocks.start) {
+        Some(Block::Pack(_)) => 0..0,
+        _ => blocks,
+    }
+}
+
+/// A block to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Which.
+    pub block: u64,
+    /// Whether it is handed out for the first time.
+    pub is_new: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{blocks::BlockSet, pace::Pace};
+use super::{blocks::BlockSet, pace::Pace, plan::Taken};
 
 /// See the module.
 #[derive(Debug)]
@@ -73,15 +73,6 @@ pub struct Silent {
     pub lane: u16,
     /// Blocks that arrived over the other lanes since.
     pub others: u64,
-}
-
-/// A block to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
-    /// Which.
-    pub block: u64,
-    /// Whether it is handed out for the first time.
-    pub is_new: bool,
 }
 
 /// Blocks of a stream that may be on their way: they are kept in memory, because they can't be read again.

@@ -13,12 +13,13 @@ use super::{
     direct::Direct,
     error::{TransferError, Unsuited},
     handshake::{read, write},
-    progress::{Connection, Context},
-    rendezvous::{RelayChoice, Seat},
+    notice::Context,
+    progress::Connection,
+    rendezvous::Seat,
 };
 use crate::{
     crypto::{Channel, ChannelKeys, Nonces, RejoinKey, Side},
-    net::client::{self, Join, Joined, LaneAddress, Paired, RelayClientError},
+    net::client::{self, Join, Joined, LaneAddress, Paired, RelayChoice, RelayClientError},
     protocol::{
         Role,
         peer::{RejoinAnswer, RejoinHello, RejoinProof},

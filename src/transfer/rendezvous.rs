@@ -8,7 +8,7 @@
 mod receiver;
 mod sender;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use tokio::{net::TcpStream, time::timeout};
 
@@ -25,7 +25,7 @@ use crate::{
     code::CodePhrase,
     net::{
         addresses::Reach,
-        client::{self, Join, LaneAddress, Paired, RelayAddress, RelayClientError, draw_place},
+        client::{self, Join, LaneAddress, Paired, RelayChoice, RelayClientError, draw_place},
     },
     protocol::{
         Role,
@@ -35,21 +35,6 @@ use crate::{
 
 /// How long a relay may take to show that it is still there.
 const CHECK_LIMIT: Duration = Duration::from_secs(5);
-
-/// A relay and the way into it.
-#[derive(Clone)]
-pub struct RelayChoice {
-    /// Where it is.
-    pub address: RelayAddress,
-    /// Its access password, if it has one.
-    pub password: Option<String>,
-}
-
-impl fmt::Debug for RelayChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RelayChoice").field("address", &self.address).finish_non_exhaustive()
-    }
-}
 
 /// How the other side learns where to come.
 pub enum Call {

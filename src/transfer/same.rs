@@ -12,86 +12,19 @@
 use std::{
     cmp::Reverse,
     collections::BTreeMap,
-    fs::{self, File},
+    fs::{self},
     path::{Path, PathBuf},
 };
 
 use super::{
-    blocks::BlockSet,
+    fingerprint::{Look, look_at},
     layout::under,
-    offer::{Choices, Offer},
-    scan::Look,
-    staging::read_up_to,
-    tree_hash::FileHash,
+    offer::{Choices, Here, Offer},
 };
 use crate::protocol::manifest::{Manifest, OfferKind};
 
 /// At most so many files are compared: bounds the memory for them.
 const MAX_ALIKE: usize = 1 << 17;
-/// Bytes that are hashed between two looks at whether it is still wanted.
-const STEP: usize = 1024 * 1024;
-
-/// Files of an offer that are here already.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Here {
-    entries: BlockSet,
-    files: u64,
-    bytes: u64,
-    is_growing: bool,
-}
-
-impl Here {
-    /// These entries of `manifest`.
-    pub fn of(manifest: &Manifest, entries: impl IntoIterator<Item = u32>) -> Self {
-        let mut here = Self::default();
-        entries.into_iter().for_each(|entry| here.add(manifest, entry));
-        here
-    }
-
-    /// Adds an entry, once.
-    pub fn add(&mut self, manifest: &Manifest, entry: u32) {
-        let Some(listed) = manifest.entries().get(entry as usize) else { return };
-        if self.entries.insert(entry.into()) {
-            self.files += 1;
-            self.bytes += listed.size();
-        }
-    }
-
-    /// Says whether more is being found out.
-    #[must_use]
-    pub fn growing(self, is_growing: bool) -> Self {
-        Self { is_growing, ..self }
-    }
-
-    /// Whether entry `index` is here.
-    pub fn contains(&self, index: usize) -> bool {
-        self.entries.contains(index as u64)
-    }
-
-    /// How many files there are.
-    pub fn files(&self) -> u64 {
-        self.files
-    }
-
-    /// Their bytes.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Whether more is being found out, and will be told.
-    pub fn is_growing(&self) -> bool {
-        self.is_growing
-    }
-
-    /// Those of it that `pick` picks.
-    #[must_use]
-    pub fn only(&self, manifest: &Manifest, pick: impl Fn(usize) -> bool) -> Self {
-        let ranges = self.entries.ranges();
-        let entries = ranges.into_iter().flat_map(|(first, count)| first..first + count);
-        let picked = entries.filter(|entry| pick(*entry as usize)).map(|entry| entry as u32);
-        Self::of(manifest, picked).growing(self.is_growing)
-    }
-}
 
 /// Offered files for which the folder has a regular one of the same name and size, and where that is: the smallest first,
 /// so that most is known soon. If there are too many, the largest, which save most. Nothing is looked for through a link.
@@ -115,43 +48,6 @@ pub fn alike(offer: &Offer) -> Vec<(u32, PathBuf)> {
     }
     alike.sort_by_key(|(size, ..)| *size);
     alike.into_iter().map(|(_, entry, path)| (entry, path)).collect()
-}
-
-/// How the regular file at `path` looks, which is no link.
-fn look_at(path: &Path) -> Option<Look> {
-    let found = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Look::of(&found))
-}
-
-/// The hash of the regular file at `path`, which is no link, and how it looks; see [`hash_as`].
-pub fn hash_found(path: &Path, goes_on: impl FnMut(u64) -> bool) -> Option<(FileHash, Look)> {
-    let look = look_at(path)?;
-    Some((hash_as(path, look, goes_on)?, look))
-}
-
-/// The hash of the file at `path` if it looks like `look`, before and after; `None` if it doesn't or can't be read.
-/// `goes_on` hears of the bytes as they are read, and ends it with `false`.
-pub fn hash_as(path: &Path, look: Look, mut goes_on: impl FnMut(u64) -> bool) -> Option<FileHash> {
-    let mut file = File::open(path).ok()?;
-    let as_before = |file: &File| file.metadata().is_ok_and(|metadata| Look::of(&metadata) == look);
-    if !as_before(&file) {
-        return None;
-    }
-    let mut hasher = blake3::Hasher::new();
-    let size = usize::try_from(file.metadata().ok()?.len()).unwrap_or(STEP);
-    // One more than a small file has, so that its end is seen at once.
-    let mut buffer = vec![0; STEP.min(size.saturating_add(1))];
-    loop {
-        let read = read_up_to(&mut file, &mut buffer).ok()?;
-        hasher.update(&buffer[..read]);
-        if !goes_on(read as u64) {
-            return None;
-        }
-        if read < buffer.len() {
-            break;
-        }
-    }
-    as_before(&file).then(|| *hasher.finalize().as_bytes())
 }
 
 /// What was found to be the same in a folder, by entry: where it is, and how it looked.
@@ -211,7 +107,7 @@ mod tests {
     use super::*;
     use crate::{
         protocol::manifest::{ManifestBuilder, RawEntry, RawKind},
-        transfer::{holders::Holders, tree_hash::hash_whole},
+        transfer::{fingerprint::hash_found, holders::Holders},
     };
 
     /// Paths ending in `/` are folders.
@@ -259,26 +155,6 @@ mod tests {
         let found = alike(&offer(folder.path(), &[("a/", 0), ("a/x", 1), ("x", 1)]));
         assert_eq!(found, []);
         assert_eq!(hash_found(&folder.path().join("x"), |_| true), None);
-    }
-
-    #[test]
-    fn a_file_is_hashed_whatever_its_size_and_not_if_it_looks_otherwise() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        for size in [0, 1, STEP - 1, STEP, STEP + 1, 3 * STEP] {
-            let bytes = vec![7; size];
-            fs::write(&path, &bytes).unwrap();
-            let mut read = 0;
-            let found = hash_found(&path, |more| {
-                read += more;
-                true
-            });
-            let (hash, look) = found.unwrap();
-            assert_eq!((hash, read), (hash_whole(&bytes), size as u64));
-            assert_eq!(hash_found(&path, |_| false), None, "nobody wants to know any more");
-            fs::write(&path, vec![7; size + 1]).unwrap();
-            assert_eq!(hash_as(&path, look, |_| true), None);
-        }
     }
 
     #[test]

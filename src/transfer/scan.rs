@@ -11,13 +11,17 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::error::{TransferError, Unsuited};
+use super::{
+    error::{TransferError, Unsuited},
+    fingerprint::Look,
+    notice::{LeftOut, Unfit},
+};
 use crate::{
     platform::{self, Rules},
     protocol::{
         RelPath,
-        manifest::{Entry, EntryKind, Manifest, ManifestBuilder, ManifestError, Modified, OfferKind},
-        path::{LinkTarget, PathError},
+        manifest::{Entry, EntryKind, Manifest, ManifestBuilder, ManifestError, OfferKind},
+        path::LinkTarget,
     },
 };
 
@@ -41,50 +45,6 @@ pub struct Origin {
     pub path: PathBuf,
     /// Its size, time and identity.
     pub look: Look,
-}
-
-/// What would be different if a file had been changed or replaced.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Look {
-    size: u64,
-    modified: Option<Modified>,
-    id: Option<(u64, u64)>,
-}
-
-impl Look {
-    /// How a file looks now.
-    pub fn of(metadata: &Metadata) -> Self {
-        Self { size: metadata.len(), modified: platform::modified(metadata), id: platform::file_id(metadata) }
-    }
-}
-
-/// Something below the chosen paths that can't be offered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
-    /// Its path on this machine.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: Unfit,
-}
-
-/// Why something can't be offered, as the end of a sentence that begins with its path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
-    /// The system doesn't let this person read it.
-    #[error("can't be read: {0}")]
-    Unreadable(io::ErrorKind),
-    /// No system could store its name.
-    #[error("can't be sent: it has {0}")]
-    Name(PathError),
-    /// A link that leads out of what is sent, or to no name at all.
-    #[error("is {0}")]
-    Link(PathError),
-    /// A link to a name that isn't Unicode.
-    #[error("is a link to a name that isn't Unicode")]
-    LinkName,
-    /// A device, a pipe or the like.
-    #[error("is neither a file, a folder nor a link")]
-    Special,
 }
 
 /// Checks what a person named, at once and without looking into folders: everything exists and files can be opened.
@@ -330,6 +290,7 @@ fn unsuited(error: ManifestError) -> TransferError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::path::PathError;
 
     fn names(scanned: &Scanned) -> Vec<&str> {
         scanned.manifest.entries().iter().map(|entry| entry.path.as_str()).collect()

@@ -7,7 +7,6 @@ mod session;
 mod several;
 
 use std::{
-    io::Read,
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -24,11 +23,12 @@ use super::{
     error::{Misbehaviour, TransferError},
     invitation::Line,
     lanes::SendLanes,
-    listing::{Listing, Offered},
+    listing::{Listing, Offered, What},
+    notice::{Context, Notice},
     outgoing::{Content, Outgoing},
     path_mode::{Entrance, PathMode},
     plan::{Plan, Wanted},
-    progress::{Context, Notice, Phase, Report},
+    progress::{Phase, Report},
     queue::Queue,
     rendezvous::{Call, Waits, explain_loss, wait_for_receiver},
     throttle::Throttle,
@@ -50,21 +50,6 @@ pub use several::{Branch, Seat, send_to_several};
 
 /// Most ranges of blocks that a receiver may say it has: no plan that fits in memory needs more.
 const MAX_RANGES: usize = 1 << 20;
-
-/// What is to be sent.
-pub enum What {
-    /// Files and folders.
-    Paths(Vec<PathBuf>),
-    /// A snippet of text.
-    Text(String),
-    /// Something that is read once, and the name that it gets on the other side.
-    Stream {
-        /// A plain file name.
-        name: String,
-        /// Read on a blocking thread.
-        reader: Box<dyn Read + Send>,
-    },
-}
 
 /// How a send goes, whatever it sends and to whom. Several that share them share the rate.
 #[derive(Clone)]

@@ -14,6 +14,7 @@ use std::{
 use super::{
     blocks::BlockSet,
     error::TransferError,
+    fingerprint::read_up_to,
     journal::Journal,
     layout::{Layout, top_of, under},
     leftovers::{LOCK, Leftovers},
@@ -432,20 +433,6 @@ impl Drop for Staging {
             tracing::warn!(%error, "a staging folder could not be removed");
         }
     }
-}
-
-/// Reads until `buffer` is full or the file ends.
-pub fn read_up_to(file: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 /// The receiver's real folder.

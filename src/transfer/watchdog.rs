@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::{
     error::Misbehaviour,
-    progress::{Connection, Phase, Progress},
+    progress::{Connection, Phase, Progress, Stall, WaitsFor},
 };
 use crate::protocol::peer::Work;
 
@@ -25,30 +25,6 @@ const STALL: Duration = Duration::from_secs(10);
 /// So long without a stored byte and in the same piece of work, and the other side is told of it, so that it knows before it
 /// has to say something to its own person.
 const TELL: Duration = Duration::from_secs(5);
-
-/// What a transfer waits for while nothing moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WaitsFor {
-    /// Something that this side is doing.
-    Here(Work),
-    /// Something that the other side is doing, as it says.
-    There(Work),
-    /// The other side, which says nothing: it sleeps, or is gone.
-    OtherSide,
-    /// The relay, through which no lane can be opened although the two hear each other.
-    Relay,
-    /// The network: bytes are on their way, and none arrives.
-    Network,
-}
-
-/// A transfer stands still.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stall {
-    /// What it waits for.
-    pub waits_for: WaitsFor,
-    /// Since when nothing was stored and nothing else that it waited for has ended.
-    pub since: std::time::Instant,
-}
 
 /// What this side is doing at the moment that may take long.
 #[derive(Debug, Default)]

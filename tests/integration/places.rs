@@ -14,7 +14,7 @@ use caiman::{
     },
     transfer::{
         invitation,
-        progress::Context,
+        notice::Context,
         rendezvous::{Call, Meeting, OwnRelay, Places, Search, Waits, meet_sender, wait_for_receiver},
     },
 };

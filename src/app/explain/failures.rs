@@ -16,7 +16,7 @@ use crate::{
     },
     transfer::{
         error::{Misbehaviour, Unsuited},
-        scan::Unfit,
+        notice::Unfit,
         show::Shown,
     },
 };

@@ -11,7 +11,8 @@ use crate::{
         card::Origin,
         tests::made_up::{self, failed, progress},
     },
-    code::{self as codes, CodeError, CodePhrase},
+    code as codes,
+    code::{CodeError, CodePhrase},
     engine::{NotAdded, Notice, RelayClientError, RelayError, TaskId, TransferError},
     protocol::{
         VERSION,
@@ -23,7 +24,7 @@ use crate::{
     },
     transfer::{
         error::{Misbehaviour, Unsuited},
-        scan::Unfit,
+        notice::Unfit,
     },
 };
 

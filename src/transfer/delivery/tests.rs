@@ -7,9 +7,9 @@ use crate::{
     protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
     transfer::{
         leftovers::Leftovers,
-        offer::place_in,
         placement::OnConflict,
         plan::{Block, MIN_BLOCK, Plan},
+        survey::place_in,
     },
 };
 

@@ -29,10 +29,10 @@ use crate::{
     transfer::{
         control::Control,
         error::{Misbehaviour, TransferError},
-        offer::Offer,
-        progress::Notice,
-        same::{Compared, Here, hash_found},
-        scan::Look,
+        fingerprint::{Look, hash_found},
+        notice::Notice,
+        offer::{Here, Offer},
+        same::Compared,
         tree_hash::{FileHash, hash_whole},
     },
 };

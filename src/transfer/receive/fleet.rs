@@ -15,7 +15,7 @@ use crate::{
         relay::{FIRST_LANES, MAX_LANES},
     },
     transfer::{
-        control::LaneDoor,
+        door::LaneDoor,
         error::{Misbehaviour, TransferError},
         lanes::{Lane, ReceiveLanes},
     },

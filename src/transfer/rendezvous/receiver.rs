@@ -9,10 +9,10 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::{Entry, Meeting, Met, RelayChoice, graver, join, place};
+use super::{Entry, Meeting, Met, graver, join, place};
 use crate::{
     code::CodePhrase,
-    net::client::{CONNECT_LIMIT, Paired, RelayAddress, RelayClientError},
+    net::client::{CONNECT_LIMIT, Paired, RelayAddress, RelayChoice, RelayClientError},
     protocol::{
         Role,
         relay::{Place, Refusal},
@@ -20,7 +20,8 @@ use crate::{
     transfer::{
         error::TransferError,
         handshake,
-        progress::{Context, Notice, Phase},
+        notice::{Context, Notice},
+        progress::Phase,
     },
 };
 

@@ -21,10 +21,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Call, CodeChoice, Entry, Meeting, Met, RelayChoice, graver, join, place};
+use super::{Call, CodeChoice, Entry, Meeting, Met, graver, join, place};
 use crate::{
     code::CodePhrase,
-    net::client::{self, CONNECT_LIMIT, RelayAddress, RelayClientError},
+    net::client::{self, CONNECT_LIMIT, RelayAddress, RelayChoice, RelayClientError},
     protocol::{
         Role,
         peer::INVITATION_WORDS,
@@ -34,11 +34,12 @@ use crate::{
         error::{TransferError, Unsuited},
         handshake::{self, Greeting},
         invitation::{Line, MeetingPlace},
-        progress::{Context, Notice, Phase},
+        notice::{Context, Notice},
+        progress::Phase,
     },
 };
-
 use outage::Outage;
+
 pub use threshold::{Guest, Threshold};
 
 /// After this many wrong codes a sender retires its own.

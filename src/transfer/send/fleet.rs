@@ -16,7 +16,8 @@ use crate::{
         relay::{FIRST_LANES, MAX_LANES},
     },
     transfer::{
-        control::{Control, LaneDoor},
+        control::Control,
+        door::LaneDoor,
         error::{Misbehaviour, TransferError},
         lanes::{Ending, Lane, SendLanes, Stop},
     },

@@ -20,7 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     protocol::manifest::{Entry, Manifest, OfferKind},
     transfer::{
-        blocks::BlockSet, error::Misbehaviour, outgoing::Content, same::hash_as, scan::Origin,
+        blocks::BlockSet, error::Misbehaviour, fingerprint::hash_as, outgoing::Content, scan::Origin,
         tree_hash::FileHash,
     },
 };

@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Person, Terms, What, cancelled, check_common, last_word, offer_under};
+use super::{Person, Terms, cancelled, check_common, last_word, offer_under};
 use crate::{
     crypto::Side,
     protocol::peer::{FromReceiver, FromSender, Trouble},
@@ -18,9 +18,10 @@ use crate::{
         control::Control,
         error::TransferError,
         invitation::{self, Follower, Line},
-        listing::{Listing, Offered},
+        listing::{Listing, Offered, What},
+        notice::{Context, Notice},
         path_mode::{Entrance, PathMode},
-        progress::{Context, Notice, Phase, Report},
+        progress::{Phase, Report},
         rendezvous::{Call, CodeChoice, Guest, Places, Threshold, wait_for_several},
     },
 };

@@ -8,11 +8,7 @@ use super::{Room, Scope, Waiting};
 use crate::{
     net::client::RelayClientError,
     protocol::relay::Refusal,
-    transfer::{
-        error::TransferError,
-        progress::{Connection, Notice},
-        rendezvous::is_silence,
-    },
+    transfer::{error::TransferError, notice::Notice, progress::Connection, rendezvous::is_silence},
 };
 
 /// How soon a relay that was lost is asked again, and how rarely at most.
