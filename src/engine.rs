@@ -43,7 +43,7 @@ pub use crate::{
         path_mode::{Entrance, PathMode},
         placement::OnConflict,
         progress::{Connection, Paused, Phase, Progress, Report, Stall, WaitsFor},
-        receive::Output,
+        receive::request::Output,
         rendezvous::CodeChoice,
         send::MAX_RECEIVERS,
         unfinished::{Registry, Unfinished},

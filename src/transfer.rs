@@ -46,3 +46,4 @@ pub mod throttle;
 pub mod tree_hash;
 pub mod unfinished;
 pub mod watchdog;
+mod wire;

@@ -18,7 +18,7 @@ use crate::transfer::{
     notice::Context,
     progress::Progress,
     rendezvous::{Call, Places},
-    send::{self, Branch, Terms, send, send_to_several},
+    send::{self, Branch, options::Terms, send, send_to_several},
     throttle::Throttle,
 };
 

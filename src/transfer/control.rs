@@ -10,12 +10,11 @@
 //! and gives up when the other side stays away for longer than this side's patience. It may be dropped at any await and
 //! called again, so it can stand in a `select!` beside lanes and a person's decisions.
 
-use std::{collections::VecDeque, future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future, net::SocketAddr, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     task::{JoinHandle, JoinSet},
     time::{Instant, sleep_until, timeout},
 };
@@ -23,7 +22,7 @@ use tokio::{
 use super::{
     direct::Paths,
     door::LaneDoor,
-    error::{Misbehaviour, TransferError, Unsuited},
+    error::{Misbehaviour, TransferError},
     handshake::Keys,
     invitation::{self, Invitation, Line},
     notice::{Context, Notice},
@@ -32,19 +31,14 @@ use super::{
     rejoin::{Home, Return},
     rendezvous::{Meeting, Seat, place},
     watchdog::{Look, Watchdog, Workplace},
+    wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
 use crate::{
-    crypto::{
-        Channel, ChannelKeys, Opener, Sealer, Side,
-        record::{HEADER_LEN, sealed_len},
-    },
-    net::{
-        addresses,
-        client::{LaneAddress, RelayChoice},
-    },
+    crypto::{ChannelKeys, Side},
+    net::client::{LaneAddress, RelayChoice},
     protocol::{
         frame,
-        peer::{FromReceiver, FromSender, MAX_CONTROL, MAX_INVITATIONS, Way, Work},
+        peer::{FromReceiver, FromSender, MAX_INVITATIONS, Way, Work},
         relay::LaneToken,
     },
 };
@@ -58,12 +52,7 @@ const DOUBT: Duration = Duration::from_secs(3);
 const RECOVERY: Duration = Duration::from_secs(5);
 /// A connection that has brought nothing for this long is given up.
 const SILENCE: Duration = Duration::from_secs(12);
-/// How often a side looks whether it still has the address that a connection began with.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// What a side says when it has nothing to say.
-const HEARTBEAT_MESSAGE: &[u8] = &[];
-/// How long a last word may take to leave.
-const LAST_WORD: Duration = Duration::from_secs(3);
+
 /// How long a side whose last word counts tries to have it confirmed.
 const FAREWELL: Duration = Duration::from_secs(20);
 /// Bytes heard after which they are confirmed at once, so that the other side need not keep them for long.
@@ -107,37 +96,6 @@ enum Door {
     Open(LaneDoor),
 }
 
-/// What was said and heard, over all connections.
-#[derive(Default)]
-struct Talk {
-    /// Messages that the other side has not confirmed, the oldest first.
-    unconfirmed: VecDeque<Vec<u8>>,
-    unconfirmed_bytes: usize,
-    /// How many before those it has.
-    confirmed: u64,
-    heard: u64,
-    heard_since_told: usize,
-}
-
-/// One connection.
-struct Wire {
-    stream: TcpStream,
-    /// Its end on this machine.
-    local: Option<SocketAddr>,
-    /// When that was last looked for.
-    looked: Instant,
-    opener: Opener,
-    sealer: Sealer,
-    /// The start of the record that is being read.
-    incoming: Vec<u8>,
-    outgoing: Vec<u8>,
-    written: usize,
-    heard: Instant,
-    said: Instant,
-    /// Whether the other side has told on this connection what it has heard on those before.
-    is_in_step: bool,
-}
-
 impl Control {
     /// Over a stream whose handshake is done; who is lost is looked for through `relay` for as long as `patience` allows.
     pub fn new(
@@ -162,7 +120,7 @@ impl Control {
             patience,
             context: context.clone(),
         };
-        let mut wire = Wire::new(stream, &metadata, &home);
+        let mut wire = Wire::new(stream, &metadata, home.side);
         // There were no connections before.
         wire.is_in_step = true;
         Ok(Self {
@@ -480,7 +438,7 @@ impl Control {
     /// On a new connection with the same other side.
     fn go_on(&mut self, returned: Result<Return, tokio::task::JoinError>) -> Result<(), TransferError> {
         let Return { stream, metadata, data, relay, link } = returned.expect("coming back doesn't panic");
-        let mut wire = Wire::new(stream, &metadata, &self.home);
+        let mut wire = Wire::new(stream, &metadata, self.home.side);
         wire.say(self.talk.heard, HEARTBEAT_MESSAGE)?;
         self.talk.heard_since_told = 0;
         self.wire = Some(wire);
@@ -517,99 +475,6 @@ impl Control {
             }
         }
         Ok(None)
-    }
-}
-
-impl Talk {
-    /// The other side has so many of this side's messages.
-    fn confirm(&mut self, heard: u64) -> Result<(), Misbehaviour> {
-        let news = heard.checked_sub(self.confirmed).and_then(|news| usize::try_from(news).ok());
-        let news = news.filter(|news| *news <= self.unconfirmed.len()).ok_or(Misbehaviour::Heard)?;
-        for bytes in self.unconfirmed.drain(..news) {
-            self.unconfirmed_bytes -= bytes.len();
-        }
-        self.confirmed = heard;
-        Ok(())
-    }
-}
-
-impl Wire {
-    fn new(stream: TcpStream, keys: &ChannelKeys, home: &Home) -> Self {
-        let now = Instant::now();
-        Self {
-            local: stream.local_addr().ok(),
-            looked: now,
-            stream,
-            opener: Opener::new(keys.sent_by(home.side.other()), 0, MAX_CONTROL),
-            sealer: Sealer::new(keys.sent_by(home.side), 0),
-            incoming: Vec::new(),
-            outgoing: Vec::new(),
-            written: 0,
-            heard: now,
-            said: now,
-            is_in_step: false,
-        }
-    }
-
-    /// Whether this machine has no longer the address that this connection began with; looked at now and then.
-    fn has_lost_its_address(&mut self, now: Instant) -> bool {
-        if now < self.looked + LOOK_EVERY {
-            return false;
-        }
-        self.looked = now;
-        self.local.is_some_and(|local| !addresses::is_ours(local))
-    }
-
-    /// Queues a record: how much was heard, then the message.
-    fn say(&mut self, heard: u64, message: &[u8]) -> Result<(), TransferError> {
-        let mut plaintext = frame::to_bytes(&heard);
-        plaintext.extend_from_slice(message);
-        let record = self.sealer.seal_message(&plaintext).map_err(|_| Unsuited::NoRandomness)?;
-        self.outgoing.extend_from_slice(&record);
-        self.said = Instant::now();
-        Ok(())
-    }
-
-    /// Writes what is still to be said, and waits a little for the other side to close as well.
-    async fn close(mut self, talk: &Talk) {
-        let last_words = async {
-            if talk.heard_since_told > 0 {
-                self.say(talk.heard, HEARTBEAT_MESSAGE)?;
-            }
-            self.stream
-                .write_all(&self.outgoing[self.written..])
-                .await
-                .map_err(|_| TransferError::PeerLost)?;
-            self.stream.shutdown().await.map_err(|_| TransferError::PeerLost)?;
-            let mut sink = [0; 4096];
-            while self.stream.read(&mut sink).await.is_ok_and(|read| read > 0) {}
-            Ok::<_, TransferError>(())
-        };
-        // Whoever doesn't hear them learns from the closed connection.
-        let _ = timeout(LAST_WORD, last_words).await;
-    }
-
-    /// What the next record says was heard, and its message and length, unless it is a heartbeat.
-    fn open_next<T: DeserializeOwned>(&mut self) -> Result<Option<(u64, Option<T>, usize)>, TransferError> {
-        let Some((header, rest)) = self.incoming.split_first_chunk_mut::<HEADER_LEN>() else {
-            return Ok(None);
-        };
-        let header = *header;
-        let due = self.opener.begin(&header).map_err(|_| Misbehaviour::Record)?;
-        let Some(record) = rest.get_mut(..due.rest) else {
-            let missing = due.rest - rest.len();
-            self.incoming.reserve(missing.min(sealed_len(Channel::Metadata, MAX_CONTROL)));
-            return Ok(None);
-        };
-        let plaintext = self.opener.open(&header, record).map_err(|_| Misbehaviour::Record)?;
-        let (heard, message) = frame::split::<u64>(plaintext).map_err(Misbehaviour::Frame)?;
-        let opened = if message == HEARTBEAT_MESSAGE {
-            (heard, None, 0)
-        } else {
-            (heard, Some(frame::from_bytes(message).map_err(Misbehaviour::Frame)?), message.len())
-        };
-        self.incoming.drain(..HEADER_LEN + due.rest);
-        Ok(Some(opened))
     }
 }
 

@@ -11,7 +11,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Output, lock, meanwhile};
+use super::{
+    common::{lock, meanwhile},
+    request::Output,
+};
 use crate::{
     protocol::{
         manifest::{Manifest, OfferKind},

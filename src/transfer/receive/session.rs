@@ -13,10 +13,9 @@ use tokio::{
 };
 
 use super::{
-    check_common,
+    common::{check_common, lock, meanwhile_checked},
     destination::{Accepted, Destination},
     fleet::{Ended, Fleet},
-    lock, meanwhile_checked,
 };
 use crate::{
     protocol::{

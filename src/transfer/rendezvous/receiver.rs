@@ -9,7 +9,11 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::{Entry, Meeting, Met, graver, join, place};
+use super::{
+    Meeting,
+    meeting::Met,
+    room::{Entry, graver, join, place},
+};
 use crate::{
     code::CodePhrase,
     net::client::{CONNECT_LIMIT, Paired, RelayAddress, RelayChoice, RelayClientError},

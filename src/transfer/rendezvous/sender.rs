@@ -1,6 +1,7 @@
 //! The sender's part: puts up a code, in several places at once, and waits for somebody who knows it. Tries at the code are
 //! counted over all places together. Whatever becomes of one place, the others go on.
 
+mod code_room;
 mod outage;
 mod threshold;
 
@@ -16,29 +17,30 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::{Semaphore, watch},
+    sync::Semaphore,
     time::{Instant, timeout, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
 
-use super::{Call, CodeChoice, Entry, Meeting, Met, graver, join, place};
+use super::{
+    Call, CodeChoice, Meeting,
+    meeting::Met,
+    places::{OwnRelay, Places, Waits},
+    room::place,
+};
 use crate::{
     code::CodePhrase,
-    net::client::{self, CONNECT_LIMIT, RelayAddress, RelayChoice, RelayClientError},
-    protocol::{
-        Role,
-        peer::INVITATION_WORDS,
-        relay::{Place, Refusal, RoomId},
-    },
+    net::client::RelayChoice,
+    protocol::{peer::INVITATION_WORDS, relay::RoomId},
     transfer::{
         error::{TransferError, Unsuited},
-        handshake::{self, Greeting},
+        handshake,
         invitation::{Line, MeetingPlace},
         notice::{Context, Notice},
         progress::Phase,
     },
 };
-use outage::Outage;
+use code_room::{Entered, Room, Tried, first_of};
+use outage::{Outage, Scope};
 
 pub use threshold::{Guest, Threshold};
 
@@ -51,38 +53,9 @@ const MAX_DRAWS: u32 = 20;
 /// How long the code waits for a relay where it could be shown without: nearly every relay answers sooner, and then nobody
 /// reads of a local network for half a second.
 const HEAD_START: Duration = Duration::from_millis(500);
-/// How long a relay may take to let the sender in while others of the list wait for their turn: several round trips of a
-/// satellite's.
-const LIMIT_OF_SEVERAL: Duration = Duration::from_secs(4);
+
 /// How long the relay may take to end a pair.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
-
-/// How a sender waits.
-#[derive(Debug, Clone, Copy)]
-pub struct Waits {
-    /// How long a relay that is lost meanwhile is asked again.
-    pub patience: Duration,
-    /// Of PBKDF2, for each channel's keys.
-    pub iterations: u32,
-}
-
-/// Where a sender waits.
-pub struct Places {
-    /// Relays in the order of preference: the first that can be reached is used.
-    pub relays: Vec<RelayChoice>,
-    /// The one that runs beside this sender.
-    pub own: Option<OwnRelay>,
-}
-
-/// A relay that runs beside a sender, for whoever can reach this machine. Dropped when nobody is to find it any more.
-pub struct OwnRelay {
-    /// Where the sender itself reaches it.
-    pub address: RelayAddress,
-    /// The room that the local network may know of, once there is one.
-    pub announced: watch::Sender<Option<RoomId>>,
-    /// Cancelled when the two have met elsewhere.
-    pub unneeded: CancellationToken,
-}
 
 /// Puts up a code and waits for somebody who knows it. Without a relay of its own, a relay that is lost meanwhile is asked
 /// again for as long as its patience allows; with one, for as long as nobody has come. Where it has met them, `line` is told.
@@ -228,55 +201,6 @@ impl<'a> Posted<'a> {
     }
 }
 
-impl Places {
-    /// This one. Nothing is announced there, and nobody waits anywhere else.
-    fn only(MeetingPlace { relay, is_own }: MeetingPlace) -> Self {
-        if !is_own {
-            return Self { relays: vec![relay], own: None };
-        }
-        let (announced, unneeded) = (watch::Sender::new(None), CancellationToken::new());
-        Self { relays: Vec::new(), own: Some(OwnRelay { address: relay.address, announced, unneeded }) }
-    }
-}
-
-/// The code's room on one relay.
-struct Room {
-    relay: RelayChoice,
-    place: Place,
-    iterations: u32,
-}
-
-/// A room that the sender is in, with what it has said there.
-struct Entered {
-    joined: client::Joined,
-    greeting: Greeting,
-}
-
-impl Room {
-    /// The relay doesn't answer.
-    fn silence(&self) -> TransferError {
-        let (address, cause) = (self.relay.address.clone(), io::ErrorKind::TimedOut.into());
-        RelayClientError::Unreachable { address, cause }.into()
-    }
-
-    async fn enter(&self, code: &CodePhrase) -> Result<Entered, TransferError> {
-        let greeting = Greeting::new(code, self.iterations)?;
-        let joined = self.join(code, greeting.first().to_vec()).await?;
-        Ok(Entered { joined, greeting })
-    }
-
-    async fn join(&self, code: &CodePhrase, first: Vec<u8>) -> Result<client::Joined, TransferError> {
-        let entry = Entry { role: Role::Sender, place: self.place, connect_limit: CONNECT_LIMIT, first };
-        match join(&self.relay, code, entry).await {
-            Err(RelayClientError::Refused(Refusal::RoleTaken)) => Err(TransferError::CodeTaken),
-            other => Ok(other?),
-        }
-    }
-}
-
-/// A relay of a list, by its number, and what came of entering it.
-type Tried = Result<(usize, Entered), TransferError>;
-
 /// A code whose room nobody else has, as far as that is known.
 struct Settled {
     code: Arc<CodePhrase>,
@@ -319,26 +243,6 @@ async fn settle(rooms: &[Room], own: &[Room], choice: CodeChoice) -> Result<Sett
     Err(TransferError::CodeTaken)
 }
 
-/// Enters the room on the first relay that can be reached, or on `only` one of them.
-async fn first_of(rooms: &[Room], only: Option<usize>, code: &CodePhrase) -> Tried {
-    let is_the_only_one = rooms.len() == 1 || only.is_some();
-    let mut failure = None;
-    for (at, room) in rooms.iter().enumerate().filter(|(at, _)| only.is_none_or(|only| only == *at)) {
-        let entered = if is_the_only_one {
-            room.enter(code).await
-        } else {
-            timeout(LIMIT_OF_SEVERAL, room.enter(code)).await.unwrap_or_else(|_| Err(room.silence()))
-        };
-        match entered {
-            Ok(entered) => return Ok((at, entered)),
-            // Somebody else has it: another code is needed, not another relay.
-            Err(error @ TransferError::CodeTaken) => return Err(error),
-            Err(error) => failure = Some(graver(failure, error)),
-        }
-    }
-    Err(failure.unwrap_or(TransferError::Relay(RelayClientError::Lost)))
-}
-
 /// A code that is up.
 struct Waiting<'a> {
     code: Arc<CodePhrase>,
@@ -350,15 +254,6 @@ struct Waiting<'a> {
     in_use: Mutex<Option<usize>>,
     patience: Duration,
     context: &'a Context,
-}
-
-/// What a list of relays is to the sender.
-#[derive(Clone, Copy)]
-struct Scope {
-    /// It is the relay beside the sender.
-    is_own: bool,
-    /// The sender waits nowhere else.
-    is_alone: bool,
 }
 
 impl Waiting<'_> {
@@ -404,7 +299,7 @@ impl Waiting<'_> {
         if rooms.is_empty() {
             return future::pending().await;
         }
-        let mut outage = Outage::new(self, rooms, scope);
+        let mut outage = Outage::new(&self.in_use, rooms, scope, self.patience, self.context);
         let mut settled = settled;
         loop {
             let tried = match settled.take() {

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, interval},
 };
 
-use super::{check_common, climb::Climb, fleet::Fleet};
+use super::{climb::Climb, common::check_common, fleet::Fleet};
 use crate::{
     protocol::peer::{FromReceiver, FromSender, Way, Work},
     transfer::{

@@ -10,7 +10,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Person, Terms, cancelled, check_common, last_word, offer_under};
+use super::{
+    common::{cancelled, check_common, last_word},
+    offering::offer_under,
+    options::{Person, Terms},
+};
 use crate::{
     crypto::Side,
     protocol::peer::{FromReceiver, FromSender, Trouble},

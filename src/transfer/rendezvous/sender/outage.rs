@@ -1,14 +1,22 @@
 //! What a sender does while a relay is not there: asks again ever more rarely, says so, or gives up.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep};
 
-use super::{Room, Scope, Waiting};
+use super::code_room::Room;
 use crate::{
     net::client::RelayClientError,
     protocol::relay::Refusal,
-    transfer::{error::TransferError, notice::Notice, progress::Connection, rendezvous::is_silence},
+    transfer::{
+        error::TransferError,
+        notice::{Context, Notice},
+        progress::Connection,
+        rendezvous::room::is_silence,
+    },
 };
 
 /// How soon a relay that was lost is asked again, and how rarely at most.
@@ -21,9 +29,12 @@ const LOYALTY: Duration = Duration::from_secs(10);
 
 /// The time in which a relay is not there.
 pub(super) struct Outage<'a> {
-    waiting: &'a Waiting<'a>,
+    /// The relay that the other side was told of last.
+    in_use: &'a Mutex<Option<usize>>,
     rooms: &'a [Room],
     scope: Scope,
+    patience: Duration,
+    context: &'a Context,
     since: Option<Instant>,
     pause: Duration,
     /// What was said of it last.
@@ -31,14 +42,20 @@ pub(super) struct Outage<'a> {
 }
 
 impl<'a> Outage<'a> {
-    pub(super) fn new(waiting: &'a Waiting<'a>, rooms: &'a [Room], scope: Scope) -> Self {
-        Self { waiting, rooms, scope, since: None, pause: FIRST_PAUSE, told: None }
+    pub(super) fn new(
+        in_use: &'a Mutex<Option<usize>>,
+        rooms: &'a [Room],
+        scope: Scope,
+        patience: Duration,
+        context: &'a Context,
+    ) -> Self {
+        Self { in_use, rooms, scope, patience, context, since: None, pause: FIRST_PAUSE, told: None }
     }
 
     /// The only relay that is asked now: who has the link goes there.
     pub(super) fn loyal_to(&self) -> Option<usize> {
         let is_fresh = self.since.is_some_and(|since| since.elapsed() < LOYALTY);
-        (*self.waiting.in_use()).filter(|_| is_fresh && !self.scope.is_own)
+        (*self.lock_in_use()).filter(|_| is_fresh && !self.scope.is_own)
     }
 
     /// Waits a little longer each time; gives the error back if it is none that goes by, or, where the sender waits nowhere
@@ -53,10 +70,10 @@ impl<'a> Outage<'a> {
         };
         let since = *self.since.get_or_insert_with(Instant::now);
         if self.scope.is_alone {
-            if is_refused || since.elapsed() >= self.waiting.patience {
+            if is_refused || since.elapsed() >= self.patience {
                 return Err(error);
             }
-            self.waiting.context.update(|progress| progress.connection = Connection::LookingForRelay);
+            self.context.update(|progress| progress.connection = Connection::LookingForRelay);
         } else if !self.scope.is_own {
             self.tell_gone(error).await;
         }
@@ -71,8 +88,12 @@ impl<'a> Outage<'a> {
         let reason = if is_silence(&why) { String::new() } else { why.to_string() };
         if self.told.as_ref() != Some(&reason) {
             self.told = Some(reason);
-            self.waiting.context.tell(Notice::Reach { relay: None, why: Some(why) }).await;
+            self.context.tell(Notice::Reach { relay: None, why: Some(why) }).await;
         }
+    }
+
+    fn lock_in_use(&self) -> MutexGuard<'_, Option<usize>> {
+        self.in_use.lock().expect("no code panics while it holds this lock")
     }
 
     /// A relay has taken the room.
@@ -80,15 +101,24 @@ impl<'a> Outage<'a> {
         let was_told_gone = self.told.take().is_some();
         (self.since, self.pause) = (None, FIRST_PAUSE);
         if self.scope.is_alone {
-            self.waiting.context.update(|progress| progress.connection = Connection::Up);
+            self.context.update(|progress| progress.connection = Connection::Up);
         }
         if self.scope.is_own {
             return;
         }
-        let is_news = self.waiting.in_use().replace(at) != Some(at);
+        let is_news = self.lock_in_use().replace(at) != Some(at);
         if is_news || was_told_gone {
             let relay = Some(self.rooms[at].relay.address.clone());
-            self.waiting.context.tell(Notice::Reach { relay, why: None }).await;
+            self.context.tell(Notice::Reach { relay, why: None }).await;
         }
     }
+}
+
+/// What a list of relays is to the sender.
+#[derive(Clone, Copy)]
+pub(super) struct Scope {
+    /// It is the relay beside the sender.
+    pub(super) is_own: bool,
+    /// The sender waits nowhere else.
+    pub(super) is_alone: bool,
 }
