@@ -16,9 +16,9 @@ use caiman::{
         manifest::{Entry, Manifest, ManifestBuilder, Modified, OfferKind, RawEntry, RawKind},
         peer::{FromSender, PAGE_BYTES},
     },
-    transfer::{
+    transfer::plan::{
+        MAX_BLOCK, MIN_BLOCK, Plan,
         blocks::BlockSet,
-        plan::{MAX_BLOCK, MIN_BLOCK, Plan},
         tree_hash::{BlockHash, TreeHash, hash_whole},
     },
 };

@@ -36,17 +36,16 @@ pub use crate::{
     relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
         error::TransferError,
-        handshake::DEFAULT_ITERATIONS,
-        listing::What,
+        link::{handshake::DEFAULT_ITERATIONS, rendezvous::CodeChoice},
         notice::{NotAdded, Notice},
         offer::{Answer, Choices, Here, Offer},
         path_mode::{Entrance, PathMode},
-        placement::OnConflict,
+        plan::placement::OnConflict,
         progress::{Connection, Paused, Phase, Progress, Report, Stall, WaitsFor},
         receive::request::Output,
-        rendezvous::CodeChoice,
         send::MAX_RECEIVERS,
-        unfinished::{Registry, Unfinished},
+        sink::unfinished::{Registry, Unfinished},
+        source::listing::What,
     },
 };
 
@@ -263,5 +262,5 @@ impl Events {
 
 /// Checks what a person named, before anything is started: it exists and can be opened.
 pub fn check_paths(paths: &[PathBuf]) -> Result<(), TransferError> {
-    crate::transfer::scan::check(paths)
+    crate::transfer::source::scan::check(paths)
 }

@@ -13,7 +13,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const FACE: &str = "app engine settings history store code net::client::RelayAddress \
     protocol::RelPath protocol::manifest protocol::path protocol::VERSION protocol::peer::Trouble \
     protocol::peer::Withdrawal protocol::relay::MAX_LANES protocol::relay::Refusal \
-    transfer::error transfer::offer transfer::path_mode transfer::placement transfer::progress transfer::notice transfer::show";
+    transfer::error transfer::offer transfer::path_mode transfer::plan::placement transfer::progress transfer::notice transfer::show";
 
 /// Invariant 1: who may name what of this crate besides what is its own. Whoever adds a module adds a line.
 const LAYERS: &[(&str, &str)] = &[

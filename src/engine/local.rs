@@ -13,7 +13,7 @@ use crate::{
     net::client::{DEFAULT_PORT, RelayAddress},
     protocol::relay::RoomId,
     relay::{Limits, Relay, RelayConfig, RelayError},
-    transfer::rendezvous::OwnRelay,
+    transfer::link::rendezvous::OwnRelay,
 };
 
 /// Addresses that may wait to be tried.

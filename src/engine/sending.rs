@@ -13,13 +13,15 @@ use super::{
 };
 use crate::transfer::{
     error::{TransferError, Unsuited},
-    invitation::Follower,
-    listing::What,
+    lanes::throttle::Throttle,
+    link::{
+        invitation::Follower,
+        rendezvous::{Call, Places},
+    },
     notice::Context,
     progress::Progress,
-    rendezvous::{Call, Places},
     send::{self, Branch, options::Terms, send, send_to_several},
-    throttle::Throttle,
+    source::listing::What,
 };
 
 /// Where a send waits for its receiver.

@@ -31,14 +31,16 @@ use crate::{
     relay::{Relay, RelayConfig},
     transfer::{
         error::TransferError,
-        holders::Holders,
-        invitation::{self, Follower},
+        link::{
+            invitation::{self, Follower},
+            rendezvous::Search,
+        },
         notice::Context,
         offer::Answer,
         progress::{Progress, Report},
         receive::{self, ReceiveRequest, receive},
-        rendezvous::Search,
         send,
+        sink::holders::Holders,
     },
 };
 

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use super::tree_hash::FileHash;
+use super::plan::tree_hash::FileHash;
 use crate::{platform, protocol::manifest::Modified};
 
 /// Bytes that are hashed between two looks at whether it is still wanted.
@@ -84,7 +84,7 @@ pub fn read_up_to(file: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transfer::tree_hash::hash_whole;
+    use crate::transfer::plan::tree_hash::hash_whole;
 
     #[test]
     fn a_file_is_hashed_whatever_its_size_and_not_if_it_looks_otherwise() {

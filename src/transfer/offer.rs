@@ -3,9 +3,11 @@
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use super::{
-    blocks::BlockSet,
     error::TransferError,
-    placement::{OnConflict, Target},
+    plan::{
+        blocks::BlockSet,
+        placement::{OnConflict, Target},
+    },
 };
 use crate::protocol::manifest::Manifest;
 

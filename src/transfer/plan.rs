@@ -4,11 +4,23 @@
 //! A file of at least a block starts on a block of its own; smaller files are packed together, so that ten thousand of
 //! them cost no more round trips than one file of their size. Empty files take no block. A stream has no known end:
 //! every block of it is full but the last.
+//!
+//! The other pure parts of a transfer are beside it:
+//!
+//! - [`blocks`]: sets of block numbers
+//! - [`tree_hash`]: the BLAKE3 of a file from the hashes of its blocks
+//! - [`names`]: names that this system can't store, and what they become
+//! - [`placement`]: where each entry of an offer goes in the receiver's folder
+
+pub mod blocks;
+pub mod names;
+pub mod placement;
+pub mod tree_hash;
 
 use std::ops::Range;
 
-use super::blocks::BlockSet;
 use crate::protocol::manifest::{Entry, Manifest, OfferKind};
+use blocks::BlockSet;
 
 /// Smallest block in bytes. A power of two of at least 1,024, so that a block of a file is a subtree of its BLAKE3.
 pub const MIN_BLOCK: u32 = 256 * 1024;

@@ -1,5 +1,12 @@
 //! The receiving side of one transfer: joins, reads the offer, asks, stores what the lanes bring, checks it, and gives
 //! everything its real name.
+//!
+//! - [`request`]: what a receive is asked to do
+//! - `asking`: from the first message to the user's answer; `comparing`: what the folder has already, meanwhile
+//! - `destination`: what was accepted, and where it goes
+//! - `session`: the state machine while lanes bring blocks; `fleet`: the lanes
+//! - `kept`: what stays on the disk at the end
+//! - `common`: what all of these share
 
 mod asking;
 mod common;
@@ -19,16 +26,18 @@ use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    control::Control,
     error::{Misbehaviour, TransferError},
     lanes::{
         claims::Claims,
         receiving::{ReceiveLanes, WithoutRoom},
     },
+    link::{
+        control::Control,
+        rendezvous::{explain_loss, meet_again, meet_sender},
+    },
     notice::{Context, Notice},
     progress::{Paused, Phase, Report},
-    rendezvous::{explain_loss, meet_again, meet_sender},
-    unfinished::Registry,
+    sink::unfinished::Registry,
 };
 use crate::{
     crypto::Side,

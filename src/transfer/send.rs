@@ -8,7 +8,6 @@
 //! - `several`: one code for several receivers
 //! - `common`: what all of these share
 
-mod climb;
 mod common;
 mod fleet;
 mod inquiry;

@@ -1,8 +1,28 @@
-//! Where what arrives goes.
+//! Where what arrives lands: in a folder, by way of its staging folder, or in a writer.
+//!
+//! - [`survey`]: an offer held against a folder
+//! - [`same`]: files that the folder has already
+//! - [`staging`]: the folder while bytes arrive; [`layout`]: where each file is in it; [`journal`]: what it says of itself
+//! - [`leftovers`]: staging folders of interrupted transfers; [`unfinished`]: the list of them
+//! - [`holders`]: which receive of this engine uses which staging folder
+//! - [`delivery`]: staged files get their real names
+//! - [`ordered`]: blocks in order, for a writer
+
+pub mod delivery;
+pub mod holders;
+pub mod journal;
+pub mod layout;
+pub mod leftovers;
+pub mod ordered;
+pub mod same;
+pub mod staging;
+pub mod survey;
+pub mod unfinished;
 
 use std::sync::Arc;
 
-use super::{ordered::Ordered, staging::Staging};
+use ordered::Ordered;
+use staging::Staging;
 
 /// Where a receiver's blocks go.
 pub enum Sink {

@@ -9,7 +9,10 @@ use caiman::{
         manifest::{Modified, OfferKind, RawEntry, RawKind},
         peer::{FromReceiver, FromSender, Trouble, Withdrawal},
     },
-    transfer::{blocks::MAX_GAP, error::Misbehaviour, plan::MIN_BLOCK},
+    transfer::{
+        error::Misbehaviour,
+        plan::{MIN_BLOCK, blocks::MAX_GAP},
+    },
 };
 
 const BLOCK: usize = MIN_BLOCK as usize;

@@ -14,7 +14,7 @@ use caiman::{
     },
     net::client::{RelayAddress, RelayClientError},
     protocol::relay::Refusal,
-    transfer::rendezvous::explain_loss,
+    transfer::link::rendezvous::explain_loss,
 };
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 

@@ -13,9 +13,11 @@ use caiman::{
         relay::{Refusal, Reply, RoomId},
     },
     transfer::{
-        invitation,
+        link::{
+            invitation,
+            rendezvous::{Call, Meeting, OwnRelay, Places, Search, Waits, meet_sender, wait_for_receiver},
+        },
         notice::Context,
-        rendezvous::{Call, Meeting, OwnRelay, Places, Search, Waits, meet_sender, wait_for_receiver},
     },
 };
 use tokio::{

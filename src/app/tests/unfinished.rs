@@ -17,10 +17,9 @@ use crate::{
     app::{card::Direction, state::Dialog, views::receive::home_relative},
     engine::{Notice, Phase, Registry, TaskId, TransferError},
     transfer::{
-        leftovers::Leftovers,
         plan::{Plan, Wanted},
         show::Shown,
-        staging::Staging,
+        sink::{leftovers::Leftovers, staging::Staging},
     },
 };
 

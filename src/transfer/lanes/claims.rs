@@ -3,9 +3,11 @@
 use std::sync::{Mutex, MutexGuard};
 
 use crate::transfer::{
-    blocks::{BlockSet, MAX_GAP},
     error::Misbehaviour,
-    plan::Plan,
+    plan::{
+        Plan,
+        blocks::{BlockSet, MAX_GAP},
+    },
     sink::Sink,
 };
 

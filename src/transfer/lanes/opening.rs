@@ -10,8 +10,8 @@ use crate::{
         relay::{LaneHello, MAX_LANES, Refusal},
     },
     transfer::{
-        door::LaneDoor,
         error::{Misbehaviour, TransferError},
+        link::door::LaneDoor,
     },
 };
 

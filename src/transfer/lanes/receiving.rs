@@ -22,11 +22,10 @@ use crate::{
     },
     protocol::{Role, peer::Work},
     transfer::{
-        door::LaneDoor,
         error::{Misbehaviour, TransferError},
+        link::{door::LaneDoor, watchdog::Workplace},
         plan::Plan,
         sink::Sink,
-        watchdog::Workplace,
     },
 };
 

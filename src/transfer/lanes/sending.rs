@@ -12,7 +12,11 @@ use std::{
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::opening::{Lane, lost, open};
+use super::{
+    opening::{Lane, lost, open},
+    queue::Queue,
+    throttle::Throttle,
+};
 use crate::{
     crypto::{
         Side,
@@ -22,12 +26,9 @@ use crate::{
     net::socket,
     protocol::{Role, peer::Work},
     transfer::{
-        door::LaneDoor,
         error::{TransferError, Unsuited},
-        outgoing::{Filled, Outgoing},
-        queue::Queue,
-        throttle::Throttle,
-        watchdog::Workplace,
+        link::{door::LaneDoor, watchdog::Workplace},
+        source::outgoing::{Filled, Outgoing},
     },
 };
 

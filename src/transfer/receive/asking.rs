@@ -19,14 +19,15 @@ use crate::{
         peer::{FromSender, Work},
     },
     transfer::{
-        control::Control,
         error::{Misbehaviour, TransferError},
-        holders::Holders,
-        invitation,
+        link::{control::Control, invitation},
         notice::{Context, Notice},
         offer::{Answer, Choices, Offer},
         progress::Phase,
-        same::{Compared, alike},
+        sink::{
+            holders::Holders,
+            same::{Compared, alike},
+        },
     },
 };
 

@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 use crate::{
     protocol::peer::{FromSender, Work},
     transfer::{
-        control::Control,
         error::{Misbehaviour, TransferError},
+        link::control::Control,
     },
 };
 

@@ -1,4 +1,4 @@
-//! Finds out, while the person reads the offer, which of its files the folder has already ([`crate::transfer::same`]): asks
+//! Finds out, while the person reads the offer, which of its files the folder has already ([`crate::transfer::sink::same`]): asks
 //! the sender for their hashes, takes its own at the same time, and tells what is the same as it becomes known.
 //!
 //! Nobody has to wait for it: whoever answers gets what is known by then. Whoever wants to wait hears when there is
@@ -27,13 +27,13 @@ use crate::{
         peer::FromReceiver,
     },
     transfer::{
-        control::Control,
         error::{Misbehaviour, TransferError},
         fingerprint::{Look, hash_found},
+        link::control::Control,
         notice::Notice,
         offer::{Here, Offer},
-        same::Compared,
-        tree_hash::{FileHash, hash_whole},
+        plan::tree_hash::{FileHash, hash_whole},
+        sink::same::Compared,
     },
 };
 

@@ -15,9 +15,9 @@ use crate::{
         relay::{FIRST_LANES, MAX_LANES},
     },
     transfer::{
-        door::LaneDoor,
         error::{Misbehaviour, TransferError},
         lanes::{Lane, ReceiveLanes},
+        link::door::LaneDoor,
     },
 };
 

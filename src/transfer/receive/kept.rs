@@ -10,13 +10,15 @@ use super::{
     destination::{Accepted, Destination},
 };
 use crate::transfer::{
-    blocks::BlockSet,
     error::TransferError,
-    holders::{Hold, Holders},
     notice::{Context, Notice},
+    plan::blocks::BlockSet,
     progress::Report,
-    staging::Staging,
-    unfinished::Registry,
+    sink::{
+        holders::{Hold, Holders},
+        staging::Staging,
+        unfinished::Registry,
+    },
 };
 
 /// What a cancelled transfer has on the disk.

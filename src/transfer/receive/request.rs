@@ -7,11 +7,10 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     code::CodePhrase,
     transfer::{
-        holders::Holders,
+        link::rendezvous::Search,
         offer::Answer,
         path_mode::{Entrance, PathMode},
-        rendezvous::Search,
-        unfinished::Registry,
+        sink::{holders::Holders, unfinished::Registry},
     },
 };
 

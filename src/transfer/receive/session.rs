@@ -23,15 +23,17 @@ use crate::{
         peer::{FromReceiver, FromSender, Way, Withdrawal, Work},
     },
     transfer::{
-        blocks::{BlockSet, to_ranges},
-        control::Control,
         error::{Misbehaviour, TransferError},
         lanes::{Lane, ReceiveLanes},
+        link::control::Control,
         notice::{Context, Notice},
-        plan::own_blocks,
+        plan::{
+            blocks::{BlockSet, to_ranges},
+            own_blocks,
+            tree_hash::FileHash,
+        },
         progress::{Paused, Phase},
-        staging::Staging,
-        tree_hash::FileHash,
+        sink::staging::Staging,
     },
 };
 

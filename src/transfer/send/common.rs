@@ -3,8 +3,8 @@
 use crate::{
     protocol::peer::{FromReceiver, FromSender},
     transfer::{
-        control::Control,
         error::{Misbehaviour, TransferError},
+        link::control::Control,
         notice::Context,
         progress::Phase,
     },

@@ -16,10 +16,9 @@ use crate::{
         relay::{FIRST_LANES, MAX_LANES},
     },
     transfer::{
-        control::Control,
-        door::LaneDoor,
         error::{Misbehaviour, TransferError},
         lanes::{Ending, Lane, SendLanes, Stop},
+        link::{control::Control, door::LaneDoor},
     },
 };
 use tokio::{task::JoinSet, time::Instant};

@@ -20,8 +20,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     protocol::manifest::{Entry, Manifest, OfferKind},
     transfer::{
-        blocks::BlockSet, error::Misbehaviour, fingerprint::hash_as, outgoing::Content, scan::Origin,
-        tree_hash::FileHash,
+        error::Misbehaviour,
+        fingerprint::hash_as,
+        plan::{blocks::BlockSet, tree_hash::FileHash},
+        source::{outgoing::Content, scan::Origin},
     },
 };
 

@@ -11,7 +11,6 @@ use tokio::{
 };
 
 use super::{
-    climb::Climb,
     common::{cancelled, check_common, last_word},
     fleet::Fleet,
     inquiry::Inquiry,
@@ -27,18 +26,20 @@ use crate::{
         relay::{FIRST_LANES, MAX_LANES},
     },
     transfer::{
-        blocks::BlockSet,
-        control::Control,
         error::{Misbehaviour, TransferError},
-        invitation::Line,
-        lanes::sending::SendLanes,
-        listing::{Listing, Offered, What},
+        lanes::{climb::Climb, queue::Queue, sending::SendLanes},
+        link::{
+            control::Control,
+            invitation::Line,
+            rendezvous::{Call, explain_loss, wait_for_receiver},
+        },
         notice::{Context, Notice},
-        outgoing::{Content, Outgoing},
-        plan::{Plan, Wanted},
+        plan::{Plan, Wanted, blocks::BlockSet},
         progress::{Phase, Report},
-        queue::Queue,
-        rendezvous::{Call, explain_loss, wait_for_receiver},
+        source::{
+            listing::{Listing, Offered, What},
+            outgoing::{Content, Outgoing},
+        },
     },
 };
 

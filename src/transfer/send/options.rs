@@ -5,10 +5,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use crate::transfer::{
-    invitation::Line,
+    lanes::throttle::Throttle,
+    link::{invitation::Line, rendezvous::Waits},
     path_mode::{Entrance, PathMode},
-    rendezvous::Waits,
-    throttle::Throttle,
 };
 
 /// How a send goes, whatever it sends and to whom. Several that share them share the rate.

@@ -8,20 +8,17 @@ use tokio::{
     time::{Instant, interval},
 };
 
-use super::{climb::Climb, common::check_common, fleet::Fleet};
+use super::{common::check_common, fleet::Fleet};
 use crate::{
     protocol::peer::{FromReceiver, FromSender, Way, Work},
     transfer::{
-        blocks::BlockSet,
-        control::Control,
         error::{Misbehaviour, TransferError},
+        lanes::{climb::Climb, queue::Queue},
+        link::{control::Control, watchdog::Working},
         notice::{Context, Notice},
-        outgoing::Outgoing,
-        plan::{Plan, Wanted, own_blocks},
+        plan::{Plan, Wanted, blocks::BlockSet, own_blocks, tree_hash::FileHash},
         progress::{Paused, Phase},
-        queue::Queue,
-        tree_hash::FileHash,
-        watchdog::Working,
+        source::outgoing::Outgoing,
     },
 };
 

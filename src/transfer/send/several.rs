@@ -19,14 +19,16 @@ use crate::{
     crypto::Side,
     protocol::peer::{FromReceiver, FromSender, Trouble},
     transfer::{
-        control::Control,
         error::TransferError,
-        invitation::{self, Follower, Line},
-        listing::{Listing, Offered, What},
+        link::{
+            control::Control,
+            invitation::{self, Follower, Line},
+            rendezvous::{Call, CodeChoice, Guest, Places, Threshold, wait_for_several},
+        },
         notice::{Context, Notice},
         path_mode::{Entrance, PathMode},
         progress::{Phase, Report},
-        rendezvous::{Call, CodeChoice, Guest, Places, Threshold, wait_for_several},
+        source::listing::{Listing, Offered, What},
     },
 };
 

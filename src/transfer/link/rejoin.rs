@@ -1,0 +1,231 @@
+//! The way back to the other side after the connection was lost: through the relay, into a room that only these two know,
+//! or directly where that is known to work; with a proof of the session's secret before anything else. Whoever comes
+//! first waits for the other.
+
+use std::{convert::Infallible, future::pending, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{
+    direct::Direct,
+    handshake::{read, write},
+    rendezvous::Seat,
+};
+use crate::{
+    crypto::{Channel, ChannelKeys, Nonces, RejoinKey, Side},
+    net::client::{self, Join, Joined, LaneAddress, Paired, RelayChoice, RelayClientError},
+    protocol::{
+        Role,
+        peer::{RejoinAnswer, RejoinHello, RejoinProof},
+        relay::{LaneToken, Place, Refusal, RoomId},
+    },
+    transfer::{
+        error::{TransferError, Unsuited},
+        notice::Context,
+        progress::Connection,
+    },
+};
+
+/// How long the relay may take to answer a connection, before its name is looked up again.
+const CONNECT_LIMIT: Duration = Duration::from_secs(8);
+/// How soon after its start an attempt that failed is followed by the next, doubled with each, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Below what a person would call "at once" when the network is back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The pause after a relay has refused: it is there, and asks for less.
+const REFUSED_PAUSE: Duration = Duration::from_secs(10);
+
+/// Where a session can be found again, and what proves it.
+pub struct Home {
+    /// The relay that brought the two together.
+    pub relay: RelayChoice,
+    /// The address that its name had.
+    pub known: SocketAddr,
+    /// Which of the two this is.
+    pub side: Side,
+    /// The session's secret.
+    pub key: RejoinKey,
+    /// This side's place in the room.
+    pub place: Place,
+    /// The way around the relay.
+    pub direct: Option<Arc<Direct>>,
+    /// How long to look for the other side.
+    pub patience: Duration,
+    /// Where to tell how it goes.
+    pub context: Context,
+}
+
+/// The same two peers on a new connection.
+pub struct Return {
+    /// The pipe between them.
+    pub stream: TcpStream,
+    /// New keys of the control channel.
+    pub metadata: ChannelKeys,
+    /// New keys of the lanes.
+    pub data: ChannelKeys,
+    /// Where lanes are opened at the relay, and their name there; `None` if it was gone around.
+    pub relay: Option<(LaneAddress, LaneToken)>,
+    /// Names this connection, the same on both sides.
+    pub link: u64,
+}
+
+impl Home {
+    /// Tries until the other side is found. A connection that only this side knows to be dead is given up for the other one
+    /// as well: `left` is the seat that it had, unless it was in the room of a return, where taking the seat again does that.
+    pub async fn come_back(&self, left: Option<Seat>) -> Return {
+        tokio::select! {
+            back = self.through_relay() => back,
+            back = self.directly() => back,
+            never = self.vacate(left) => match never {},
+        }
+    }
+
+    /// Takes a seat again, which makes the relay end the pair that it belonged to, and leaves it.
+    async fn vacate(&self, left: Option<Seat>) -> Infallible {
+        let Some(Seat { room, place }) = left else { return pending().await };
+        let mut pause = FIRST_PAUSE;
+        // A relay that answers otherwise knows of no such pair any more.
+        while let Err(RelayClientError::Unreachable { .. } | RelayClientError::Lost) =
+            self.enter(room, place).await
+        {
+            sleep(jittered(pause)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        pending().await
+    }
+
+    async fn directly(&self) -> Return {
+        let Some(direct) = &self.direct else { return pending().await };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if let Some(stream) = direct.come_back().await
+                && let Ok(back) = self.meet_again(stream, None).await
+            {
+                return back;
+            }
+            sleep(jittered(pause)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn through_relay(&self) -> Return {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let started = Instant::now();
+            match self.try_once().await {
+                Ok(back) => return back,
+                Err(error) => {
+                    tracing::debug!(%error, "not back yet");
+                    sleep_until(started + jittered(self.pause_after(&error, pause))).await;
+                }
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// How long to wait; tells what is missing on the way.
+    fn pause_after(&self, error: &TransferError, pause: Duration) -> Duration {
+        let (connection, pause) = match error {
+            TransferError::Relay(RelayClientError::Refused(Refusal::RoleTaken)) => {
+                (Connection::LookingForPeer, pause)
+            }
+            TransferError::Relay(RelayClientError::Refused(_)) => {
+                (Connection::LookingForRelay, REFUSED_PAUSE)
+            }
+            TransferError::Relay(_) => (Connection::LookingForRelay, pause),
+            _ => (Connection::LookingForPeer, pause),
+        };
+        self.tell(connection);
+        pause
+    }
+
+    /// While the old connection is only doubted, nothing is told yet.
+    fn tell(&self, connection: Connection) {
+        self.context.update(|progress| {
+            if progress.connection != Connection::Up {
+                progress.connection = connection;
+            }
+        });
+    }
+
+    async fn try_once(&self) -> Result<Return, TransferError> {
+        let joined = self.enter(RoomId(self.key.room()), self.place).await?;
+        self.tell(Connection::LookingForPeer);
+        let Paired { stream, lanes, token, .. } = joined.paired().await?;
+        self.meet_again(stream, Some((lanes, token))).await
+    }
+
+    async fn enter(&self, room: RoomId, place: Place) -> Result<Joined, RelayClientError> {
+        let role = match self.side {
+            Side::Sender => Role::Sender,
+            Side::Receiver => Role::Receiver,
+        };
+        let joined = client::join(Join {
+            address: &self.relay.address,
+            // The name may lead somewhere else by now; asking for it may also take long where the network is gone.
+            known: Some(self.known),
+            connect_limit: CONNECT_LIMIT,
+            password: self.relay.password.as_deref(),
+            role,
+            room,
+            place,
+            waits: true,
+            first: Vec::new(),
+        });
+        joined.await
+    }
+
+    async fn meet_again(
+        &self,
+        mut stream: TcpStream,
+        relay: Option<(LaneAddress, LaneToken)>,
+    ) -> Result<Return, TransferError> {
+        let nonces = self.prove(&mut stream).await?;
+        let [link, ..] = nonces.sender.as_chunks().0 else {
+            unreachable!("a nonce has more than eight bytes")
+        };
+        Ok(Return {
+            stream,
+            metadata: self.key.keys(Channel::Metadata, &nonces),
+            data: self.key.keys(Channel::Data, &nonces),
+            relay,
+            link: u64::from_be_bytes(*link),
+        })
+    }
+
+    /// Nothing is said or believed before both have proven the session's secret.
+    async fn prove(&self, stream: &mut TcpStream) -> Result<Nonces, TransferError> {
+        let ours = RejoinKey::nonce().map_err(|_| Unsuited::NoRandomness)?;
+        let stranger = |_| TransferError::WrongCode { tries_left: None };
+        match self.side {
+            Side::Sender => {
+                write(stream, &RejoinHello { nonce: ours }).await?;
+                let RejoinAnswer { nonce, tag } = read(stream).await?;
+                let nonces = Nonces { sender: ours, receiver: nonce };
+                self.key.check(Side::Receiver, &nonces, &tag).map_err(stranger)?;
+                write(stream, &RejoinProof { tag: self.key.prove(Side::Sender, &nonces) }).await?;
+                Ok(nonces)
+            }
+            Side::Receiver => {
+                let RejoinHello { nonce } = read(stream).await?;
+                let nonces = Nonces { sender: nonce, receiver: ours };
+                let tag = self.key.prove(Side::Receiver, &nonces);
+                write(stream, &RejoinAnswer { nonce: ours, tag }).await?;
+                let RejoinProof { tag } = read(stream).await?;
+                self.key.check(Side::Sender, &nonces, &tag).map_err(stranger)?;
+                Ok(nonces)
+            }
+        }
+    }
+}
+
+/// Up to half as long again, so that many that were cut off at once don't come back at once.
+fn jittered(pause: Duration) -> Duration {
+    let mut random = [0; 1];
+    // Without randomness there is no jitter, and no harm.
+    let _ = getrandom::fill(&mut random);
+    pause + pause * u32::from(random[0]) / 512
+}

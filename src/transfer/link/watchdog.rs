@@ -1,0 +1,316 @@
+//! Why nothing moves. Each side notes what its own work waits for ([`Workplace`]), tells the other when that is what holds
+//! both up, and says to its person what a transfer waits for once nothing has been stored for a while ([`Watchdog`]).
+//!
+//! It knows no socket, no file and no clock: the control channel asks it about once a second, and tells it the time.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    protocol::peer::Work,
+    transfer::{
+        error::Misbehaviour,
+        progress::{Connection, Phase, Progress, Stall, WaitsFor},
+    },
+};
+
+/// So long without a stored byte, and a person is told why.
+const STALL: Duration = Duration::from_secs(10);
+/// So long without a stored byte and in the same piece of work, and the other side is told of it, so that it knows before it
+/// has to say something to its own person.
+const TELL: Duration = Duration::from_secs(5);
+
+/// What this side is doing at the moment that may take long.
+#[derive(Debug, Default)]
+pub struct Workplace {
+    pieces: Mutex<Pieces>,
+    /// Lanes that are open.
+    lanes: AtomicUsize,
+    /// Whether the network has had bytes for long that have not been stored.
+    is_in_flight: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Pieces {
+    next: u64,
+    begun: BTreeMap<u64, (Work, Instant)>,
+}
+
+/// A piece of work that is being done; no longer once it is dropped.
+#[derive(Debug)]
+pub struct Working {
+    place: Arc<Workplace>,
+    piece: u64,
+}
+
+/// A lane that is open; no longer once it is dropped.
+#[derive(Debug)]
+pub struct OpenLane(Arc<Workplace>);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Watchdog {
+    work: Arc<Workplace>,
+    /// How far the transfer was, and since when.
+    seen: (Phase, u64),
+    since: Instant,
+    /// What the other side was told that this one is doing.
+    told: Option<Work>,
+    /// What the other side says that it is doing.
+    heard: Option<Work>,
+    /// The other side has ended what it was doing since the last look.
+    has_ended_there: bool,
+}
+
+/// What came of a look.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Look {
+    /// What the other side is to be told of this one, if that is news.
+    pub tell: Option<Option<Work>>,
+    /// What the person on this side is to know.
+    pub stall: Option<Stall>,
+}
+
+impl Workplace {
+    /// A piece of work begins.
+    pub fn begin(self: &Arc<Self>, work: Work) -> Working {
+        let mut pieces = self.lock();
+        let piece = pieces.next;
+        pieces.next += 1;
+        pieces.begun.insert(piece, (work, Instant::now()));
+        Working { place: Arc::clone(self), piece }
+    }
+
+    /// One more lane is open.
+    pub fn open_lane(self: &Arc<Self>) -> OpenLane {
+        self.lanes.fetch_add(1, Ordering::Relaxed);
+        OpenLane(Arc::clone(self))
+    }
+
+    /// Whether the network has had bytes for long that have not been stored.
+    pub fn set_in_flight(&self, is_in_flight: bool) {
+        self.is_in_flight.store(is_in_flight, Ordering::Relaxed);
+    }
+
+    /// Work that is the reason why nothing moves: a single piece of it has lasted for long.
+    fn reason(&self, now: Instant) -> Option<Work> {
+        let pieces = self.lock();
+        let lasts = |work| {
+            pieces.begun.values().any(|(other, begun)| *other == work && now.duration_since(*begun) >= TELL)
+        };
+        // The limit has nothing to do with what left long ago.
+        let is_in_flight = self.is_in_flight.load(Ordering::Relaxed);
+        let is_reason = |work: &Work| lasts(*work) && !(*work == Work::Limit && is_in_flight);
+        [Work::Disk, Work::Input, Work::Output, Work::Hashing, Work::Limit].into_iter().find(is_reason)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pieces> {
+        self.pieces.lock().expect("no code panics while it holds this lock")
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.place.lock().begun.remove(&self.piece);
+    }
+}
+
+impl Drop for OpenLane {
+    fn drop(&mut self) {
+        self.0.lanes.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Watchdog {
+    /// Over what is done at `work`.
+    pub fn new(work: Arc<Workplace>) -> Self {
+        let (seen, since) = ((Phase::default(), 0), Instant::now());
+        Self { work, seen, since, told: None, heard: None, has_ended_there: false }
+    }
+
+    /// What the watchdog watches over.
+    pub fn work(&self) -> &Arc<Workplace> {
+        &self.work
+    }
+
+    /// The other side says what it is doing, which it does when that changes.
+    pub fn hear(&mut self, work: Option<Work>) -> Result<(), Misbehaviour> {
+        let before = std::mem::replace(&mut self.heard, work);
+        if before == work {
+            return Err(Misbehaviour::OutOfTurn("at work"));
+        }
+        self.has_ended_there |= before.is_some();
+        Ok(())
+    }
+
+    /// Whether the other side says that it is what things wait for.
+    pub fn other_is_at_work(&self) -> bool {
+        self.heard.is_some()
+    }
+
+    /// Looks how it stands. `hears`: the other side was heard a moment ago.
+    pub fn look(&mut self, progress: &Progress, hears: bool, now: Instant) -> Look {
+        let Progress { phase, bytes, connection, paused, lacks_room, .. } = *progress;
+        let has_a_name = connection != Connection::Up || paused.here || paused.there || lacks_room;
+        if has_a_name || (phase, bytes) != self.seen {
+            (self.seen, self.since) = ((phase, bytes), now);
+        }
+        let reason = self.work.reason(now);
+        // What held it up is over, so what comes next gets its own time.
+        let has_ended_here = self.told.is_some() && self.told != reason;
+        if has_ended_here || std::mem::take(&mut self.has_ended_there) {
+            self.since = now;
+        }
+        let still_for = now.duration_since(self.since);
+        let ours = reason.filter(|_| still_for >= TELL);
+        let tell = (std::mem::replace(&mut self.told, ours) != ours).then_some(ours);
+        let waits_for = if still_for >= STALL { self.reason(ours, progress, hears) } else { None };
+        Look { tell, stall: waits_for.map(|waits_for| Stall { waits_for, since: self.since.into_std() }) }
+    }
+
+    fn reason(&self, ours: Option<Work>, progress: &Progress, hears: bool) -> Option<WaitsFor> {
+        let moves = matches!(progress.phase, Phase::OpeningLanes | Phase::Moving | Phase::Repairing);
+        let has_lanes = progress.is_direct || self.work.lanes.load(Ordering::Relaxed) > 0;
+        match (ours, self.heard) {
+            (Some(ours), _) => Some(WaitsFor::Here(ours)),
+            (None, _) if !hears => Some(WaitsFor::OtherSide),
+            (None, Some(theirs)) => Some(WaitsFor::There(theirs)),
+            (None, None) if moves && !has_lanes => Some(WaitsFor::Relay),
+            (None, None) if moves => Some(WaitsFor::Network),
+            // A person may take their time, and what is put in place is work on one of the sides.
+            (None, None) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::transfer::progress::Paused;
+
+    /// A side whose bytes move over a lane.
+    struct Side {
+        dog: Watchdog,
+        progress: Progress,
+        hears: bool,
+        _lane: OpenLane,
+    }
+
+    impl Side {
+        fn new() -> Self {
+            let work = Arc::<Workplace>::default();
+            let lane = work.open_lane();
+            let progress = Progress { phase: Phase::Moving, bytes: 1, ..Progress::default() };
+            Self { dog: Watchdog::new(work), progress, hears: true, _lane: lane }
+        }
+
+        fn look(&mut self) -> Look {
+            self.dog.look(&self.progress, self.hears, Instant::now())
+        }
+
+        async fn waits_after(&mut self, time: Duration) -> Option<WaitsFor> {
+            self.look();
+            advance(time).await;
+            self.look().stall.map(|stall| stall.waits_for)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_seconds_without_a_byte_get_a_name_and_a_byte_ends_them() {
+        let mut side = Side::new();
+        let since = Instant::now();
+        assert_eq!(side.waits_after(STALL.saturating_sub(Duration::from_millis(1))).await, None);
+        advance(Duration::from_millis(1)).await;
+        let stall = Stall { waits_for: WaitsFor::Network, since: since.into_std() };
+        assert_eq!(side.look().stall, Some(stall));
+        side.progress.bytes += 1;
+        assert_eq!(side.look().stall, None);
+        assert_eq!(side.waits_after(STALL).await, Some(WaitsFor::Network));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_piece_of_work_that_lasts_is_told_to_the_other_side_before_its_person_asks() {
+        let (mut here, mut there) = (Side::new(), Side::new());
+        here.look();
+        there.look();
+        let storing = here.dog.work().begin(Work::Disk);
+        advance(TELL).await;
+        assert_eq!(here.look(), Look { tell: Some(Some(Work::Disk)), stall: None });
+        assert_eq!(here.look().tell, None, "it is no news any more");
+        there.dog.hear(Some(Work::Disk)).unwrap();
+        assert!(there.dog.other_is_at_work());
+        advance(STALL.saturating_sub(TELL)).await;
+        let told = [&mut here, &mut there].map(|side| side.look().stall.unwrap().waits_for);
+        assert_eq!(told, [WaitsFor::Here(Work::Disk), WaitsFor::There(Work::Disk)]);
+        drop(storing);
+        assert_eq!(here.look(), Look { tell: Some(None), stall: None });
+        there.dog.hear(None).unwrap();
+        assert_eq!(there.look().stall, None, "what it waits for now has only begun");
+        assert_eq!(there.waits_after(STALL).await, Some(WaitsFor::Network));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_short_pieces_of_work_are_no_reason() {
+        let mut side = Side::new();
+        side.look();
+        for _ in 0..20 {
+            let _storing = side.dog.work().begin(Work::Disk);
+            advance(STALL / 10).await;
+        }
+        assert_eq!(side.look().stall.unwrap().waits_for, WaitsFor::Network);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_is_no_reason_while_bytes_are_lost_on_their_way() {
+        let mut side = Side::new();
+        let _limited = side.dog.work().begin(Work::Limit);
+        assert_eq!(side.waits_after(STALL).await, Some(WaitsFor::Here(Work::Limit)));
+        side.dog.work().set_in_flight(true);
+        assert_eq!(side.waits_after(STALL).await, Some(WaitsFor::Network));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_side_and_a_relay_without_lanes_are_told_from_the_network() {
+        let mut side = Side::new();
+        side.hears = false;
+        assert_eq!(side.waits_after(STALL).await, Some(WaitsFor::OtherSide));
+        let mut side = Side { dog: Watchdog::new(Arc::default()), ..Side::new() };
+        assert_eq!(side.waits_after(STALL).await, Some(WaitsFor::Relay));
+        side.progress.is_direct = true;
+        assert_eq!(side.look().stall.unwrap().waits_for, WaitsFor::Network);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_a_name_already_is_no_stall() {
+        let changes: [fn(&mut Progress); 4] = [
+            |progress| progress.paused = Paused { here: true, there: false },
+            |progress| progress.lacks_room = true,
+            |progress| progress.connection = Connection::LookingForPeer,
+            |progress| progress.phase = Phase::WaitingForAnswer,
+        ];
+        for change in changes {
+            let mut side = Side::new();
+            change(&mut side.progress);
+            assert_eq!(side.waits_after(2 * STALL).await, None, "{:?}", side.progress);
+        }
+    }
+
+    #[test]
+    fn the_same_thing_is_not_said_twice() {
+        let mut dog = Watchdog::new(Arc::default());
+        assert_eq!(dog.hear(None), Err(Misbehaviour::OutOfTurn("at work")));
+        assert_eq!(dog.hear(Some(Work::Disk)), Ok(()));
+        assert_eq!(dog.hear(Some(Work::Hashing)), Ok(()));
+        assert_eq!(dog.hear(Some(Work::Hashing)), Err(Misbehaviour::OutOfTurn("at work")));
+    }
+}
