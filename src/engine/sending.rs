@@ -7,9 +7,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Event, MAX_RECEIVERS, PathMode, SendOrder, TaskId,
+    command::{SendOrder, TaskId},
+    event::Event,
     local::{Beside, Lease},
-    tasks::{Out, listening, transfer},
+    outbox::{Birth, Out, listening, transfer},
 };
 use crate::transfer::{
     error::{TransferError, Unsuited},
@@ -19,8 +20,9 @@ use crate::transfer::{
         rendezvous::{Call, Places},
     },
     notice::Context,
+    path_mode::PathMode,
     progress::Progress,
-    send::{self, Branch, options::Terms, send, send_to_several},
+    send::{self, MAX_RECEIVERS, options::Terms, send, send_to_several},
     source::listing::What,
 };
 
@@ -48,23 +50,6 @@ impl Place {
     pub(super) fn lease(&self) -> Weak<DropGuard> {
         let (Self::Open { lease, .. } | Self::Known { lease, .. }) = self;
         Arc::downgrade(lease)
-    }
-}
-
-/// A branch that is to be run.
-pub(super) struct Birth {
-    /// The send that it belongs to.
-    pub(super) of: TaskId,
-    pub(super) branch: Branch,
-    /// Cancelled with that send.
-    pub(super) cancel: CancellationToken,
-    lease: Lease,
-}
-
-impl Birth {
-    /// For those who will follow the branch.
-    pub(super) fn lease(&self) -> Weak<DropGuard> {
-        Arc::downgrade(&self.lease)
     }
 }
 

@@ -18,26 +18,27 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Command, Event, Ids, PathMode, ReceiveOrder, TaskId,
+    command::{Command, Ids, ReceiveOrder, TaskId},
+    event::Event,
     local::search,
-    sending::{Birth, Place, branch_task, send_task},
+    outbox::{Birth, Out, listening, transfer},
+    sending::{Place, branch_task, send_task},
 };
 use crate::{
     net::{
-        addresses::{self, Reach},
-        client::{self, RelayAddress, RelayChoice},
+        addresses::Reach,
+        client::{self, RelayChoice},
     },
     protocol::relay::RoomId,
     relay::{Relay, RelayConfig},
     transfer::{
-        error::TransferError,
         link::{
             invitation::{self, Follower},
             rendezvous::Search,
         },
         notice::Context,
         offer::Answer,
-        progress::{Progress, Report},
+        path_mode::PathMode,
         receive::{self, ReceiveRequest, receive},
         send,
         sink::holders::Holders,
@@ -48,8 +49,6 @@ use crate::{
 const GOODBYE: Duration = Duration::from_secs(5);
 /// Branches that may wait to be begun.
 const BIRTHS: usize = 8;
-/// Notices of one transfer that may wait to become events.
-const NOTICES: usize = 16;
 
 /// Runs until the handle is dropped.
 pub(super) async fn run(
@@ -115,28 +114,6 @@ enum Wishes {
         pause: watch::Sender<bool>,
     },
     None,
-}
-
-/// The engine's events, whoever is to be woken for them, and the way to the loop.
-#[derive(Clone)]
-pub(super) struct Out {
-    events: mpsc::Sender<Event>,
-    wake: Arc<dyn Fn() + Send + Sync>,
-    births: mpsc::Sender<Birth>,
-}
-
-impl Out {
-    pub(super) async fn send(&self, event: Event) {
-        // Whoever listened may be gone; the engine is about to end then.
-        let _ = self.events.send(event).await;
-        (self.wake)();
-    }
-
-    /// Has a branch run like any other task.
-    pub(super) async fn begin(&self, birth: Birth) {
-        // The engine is about to end, and so is whatever has branches.
-        let _ = self.births.send(birth).await;
-    }
 }
 
 /// Begins a branch, which rests if its siblings do.
@@ -326,37 +303,4 @@ async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, o
         () = cancel.cancelled() => {}
     }
     id
-}
-
-/// Runs one side of a transfer and passes on what it tells.
-pub(super) async fn transfer(
-    id: TaskId,
-    out: &Out,
-    (cancel, closing): (CancellationToken, Arc<AtomicBool>),
-    work: impl AsyncFnOnce(&Context) -> Result<Report, TransferError>,
-) -> Result<Report, TransferError> {
-    let (progress, snapshots) = watch::channel(Progress::default());
-    out.send(Event::Started(id, snapshots)).await;
-    let (notices, mut inbox) = mpsc::channel(NOTICES);
-    let context = Context::new(notices, progress, Arc::clone(&out.wake), cancel, closing);
-    let working = async {
-        let ended = work(&context).await;
-        drop(context);
-        ended
-    };
-    let telling = async {
-        while let Some(notice) = inbox.recv().await {
-            out.send(Event::Notice(id, notice)).await;
-        }
-    };
-    tokio::join!(working, telling).0
-}
-
-pub(super) fn listening(id: TaskId, relay: &Relay) -> Event {
-    let local = relay.local_addr();
-    let hosts = if local.ip().is_unspecified() { addresses::reachable() } else { vec![local.ip()] };
-    let reachable =
-        hosts.into_iter().map(|ip| RelayAddress::from_socket((ip, local.port()).into())).collect();
-    let (data_ports, metrics) = (relay.data_ports().to_vec(), relay.metrics_addr());
-    Event::Listening { id, local, data_ports, metrics, reachable }
 }
