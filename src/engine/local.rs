@@ -24,14 +24,14 @@ const FOUND: usize = 16;
 pub(super) type Lease = Arc<DropGuard>;
 
 /// What runs beside a send.
-pub(super) struct Beside {
+pub(super) struct OwnRelayTask {
     /// The relay.
     pub(super) relay: Relay,
     announced: watch::Receiver<Option<RoomId>>,
     unneeded: CancellationToken,
 }
 
-impl Beside {
+impl OwnRelayTask {
     /// A relay for one transfer, on the usual port if that `is_wanted` and free: somebody may have opened it in a firewall
     /// for sends that know no other relay. One port for everything: fewer to open.
     pub(super) async fn bind(is_wanted: bool) -> Result<(Self, OwnRelay), RelayError> {

@@ -22,13 +22,13 @@ const NOTICES: usize = 16;
 
 /// The engine's events, whoever is to be woken for them, and the way to the loop.
 #[derive(Clone)]
-pub(super) struct Out {
+pub(super) struct Outbox {
     pub(super) events: mpsc::Sender<Event>,
     pub(super) wake: Arc<dyn Fn() + Send + Sync>,
-    pub(super) births: mpsc::Sender<Birth>,
+    pub(super) branches: mpsc::Sender<NewBranch>,
 }
 
-impl Out {
+impl Outbox {
     pub(super) async fn send(&self, event: Event) {
         // Whoever listened may be gone; the engine is about to end then.
         let _ = self.events.send(event).await;
@@ -36,14 +36,14 @@ impl Out {
     }
 
     /// Has a branch run like any other task.
-    pub(super) async fn begin(&self, birth: Birth) {
+    pub(super) async fn begin(&self, branch_order: NewBranch) {
         // The engine is about to end, and so is whatever has branches.
-        let _ = self.births.send(birth).await;
+        let _ = self.branches.send(branch_order).await;
     }
 }
 
 /// A branch that is to be run.
-pub(super) struct Birth {
+pub(super) struct NewBranch {
     /// The send that it belongs to.
     pub(super) of: TaskId,
     pub(super) branch: Branch,
@@ -52,7 +52,7 @@ pub(super) struct Birth {
     pub(super) lease: Lease,
 }
 
-impl Birth {
+impl NewBranch {
     /// For those who will follow the branch.
     pub(super) fn lease(&self) -> Weak<DropGuard> {
         Arc::downgrade(&self.lease)
@@ -62,7 +62,7 @@ impl Birth {
 /// Runs one side of a transfer and passes on what it tells.
 pub(super) async fn transfer(
     id: TaskId,
-    out: &Out,
+    out: &Outbox,
     (cancel, closing): (CancellationToken, Arc<AtomicBool>),
     work: impl AsyncFnOnce(&Context) -> Result<Report, TransferError>,
 ) -> Result<Report, TransferError> {

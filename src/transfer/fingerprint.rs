@@ -17,13 +17,13 @@ const STEP: usize = 1024 * 1024;
 
 /// What would be different if a file had been changed or replaced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct Fingerprint {
     size: u64,
     modified: Option<Modified>,
     id: Option<(u64, u64)>,
 }
 
-impl Look {
+impl Fingerprint {
     /// How a file looks now.
     pub fn of(metadata: &Metadata) -> Self {
         Self { size: metadata.len(), modified: platform::modified(metadata), id: platform::file_id(metadata) }
@@ -31,22 +31,27 @@ impl Look {
 }
 
 /// How the regular file at `path` looks, which is no link.
-pub fn look_at(path: &Path) -> Option<Look> {
+pub fn fingerprint_of(path: &Path) -> Option<Fingerprint> {
     let found = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Look::of(&found))
+    Some(Fingerprint::of(&found))
 }
 
 /// The hash of the regular file at `path`, which is no link, and how it looks; see [`hash_as`].
-pub fn hash_found(path: &Path, goes_on: impl FnMut(u64) -> bool) -> Option<(FileHash, Look)> {
-    let look = look_at(path)?;
-    Some((hash_as(path, look, goes_on)?, look))
+pub fn hash_found(path: &Path, goes_on: impl FnMut(u64) -> bool) -> Option<(FileHash, Fingerprint)> {
+    let fingerprint = fingerprint_of(path)?;
+    Some((hash_as(path, fingerprint, goes_on)?, fingerprint))
 }
 
-/// The hash of the file at `path` if it looks like `look`, before and after; `None` if it doesn't or can't be read.
+/// The hash of the file at `path` if it looks like `fingerprint`, before and after; `None` if it doesn't or can't be read.
 /// `goes_on` hears of the bytes as they are read, and ends it with `false`.
-pub fn hash_as(path: &Path, look: Look, mut goes_on: impl FnMut(u64) -> bool) -> Option<FileHash> {
+pub fn hash_as(
+    path: &Path,
+    fingerprint: Fingerprint,
+    mut goes_on: impl FnMut(u64) -> bool,
+) -> Option<FileHash> {
     let mut file = File::open(path).ok()?;
-    let as_before = |file: &File| file.metadata().is_ok_and(|metadata| Look::of(&metadata) == look);
+    let as_before =
+        |file: &File| file.metadata().is_ok_and(|metadata| Fingerprint::of(&metadata) == fingerprint);
     if !as_before(&file) {
         return None;
     }
@@ -98,11 +103,11 @@ mod tests {
                 read += more;
                 true
             });
-            let (hash, look) = found.unwrap();
+            let (hash, fingerprint) = found.unwrap();
             assert_eq!((hash, read), (hash_whole(&bytes), size as u64));
             assert_eq!(hash_found(&path, |_| false), None, "nobody wants to know any more");
             fs::write(&path, vec![7; size + 1]).unwrap();
-            assert_eq!(hash_as(&path, look, |_| true), None);
+            assert_eq!(hash_as(&path, fingerprint, |_| true), None);
         }
     }
 }

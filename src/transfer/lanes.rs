@@ -3,15 +3,15 @@
 //!
 //! - [`opening`]: a lane, and how its two ends come together
 //! - [`sending`], [`receiving`]: the two ends
-//! - [`queue`]: which block goes over which lane; [`pace`]: how many blocks a lane may have on its way
-//! - [`climb`]: how many lanes help
+//! - [`queue`]: which block goes over which lane; [`in_flight`]: how many blocks a lane may have on its way
+//! - [`lane_count`]: how many lanes help
 //! - [`throttle`]: a limit on the speed of all of them
 //! - [`claims`]: which blocks a receiver takes
 
 pub mod claims;
-pub mod climb;
+pub mod in_flight;
+pub mod lane_count;
 pub mod opening;
-pub mod pace;
 pub mod queue;
 pub mod receiving;
 pub mod sending;
@@ -20,6 +20,6 @@ pub mod throttle;
 pub use self::{
     claims::Claims,
     opening::Lane,
-    receiving::{ReceiveLanes, Waiting, WithoutRoom},
-    sending::{Ending, SendLanes, Stop},
+    receiving::{ReceiveLanes, SpaceWait, SpaceWaits},
+    sending::{LaneEnd, LaneStop, SendLanes},
 };

@@ -4,7 +4,7 @@
 //! - [`rendezvous`]: how the two find each other
 //! - [`invitation`]: a second code that a running session names
 //! - [`direct`]: connections from one machine to the other
-//! - [`rejoin`]: the way back after a lost connection
+//! - [`reconnect`]: the way back after a lost connection
 //! - [`door`]: how lanes are opened
 //! - `wire`: one connection of the control channel; [`control`]: the channel over all of them
 //! - [`watchdog`]: why nothing moves
@@ -14,7 +14,7 @@ pub mod direct;
 pub mod door;
 pub mod handshake;
 pub mod invitation;
-pub mod rejoin;
+pub mod reconnect;
 pub mod rendezvous;
 pub mod watchdog;
 mod wire;

@@ -4,18 +4,18 @@
 //! - [`request`]: what a receive is asked to do
 //! - `asking`: from the first message to the user's answer; `comparing`: what the folder has already, meanwhile
 //! - `destination`: what was accepted, and where it goes
-//! - `session`: the state machine while lanes bring blocks; `fleet`: the lanes
-//! - `kept`: what stays on the disk at the end
+//! - `session`: the state machine while lanes bring blocks; `lane_pool`: the lanes
+//! - `staged`: what stays on the disk at the end
 //! - `common`: what all of these share
 
 mod asking;
 mod common;
 mod comparing;
 mod destination;
-mod fleet;
-mod kept;
+mod lane_pool;
 pub mod request;
 mod session;
+mod staged;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +29,7 @@ use super::{
     error::{Misbehaviour, TransferError},
     lanes::{
         claims::Claims,
-        receiving::{ReceiveLanes, WithoutRoom},
+        receiving::{ReceiveLanes, SpaceWaits},
     },
     link::{
         control::Control,
@@ -46,12 +46,12 @@ use crate::{
         relay::{FIRST_LANES, MAX_LANES},
     },
 };
-use asking::{Announced, Beginning, ask, begin, read_offer};
+use asking::{AnnouncedOffer, FirstMessage, ask, begin, read_offer};
 use common::meanwhile_checked;
-use destination::{Accepted, Checked, Destination};
-use fleet::Fleet;
-use kept::{Kept, leave};
+use destination::{Accepted, Destination, Verified};
+use lane_pool::ReceiveLanePool;
 use session::Receiving;
+use staged::{Staged, leave};
 
 pub use self::request::{Output, Person, ReceiveRequest};
 
@@ -76,30 +76,30 @@ pub async fn receive(
     context.tell_refused_port(control.refused_port()).await;
     let max_lanes = request.lanes.clamp(1, MAX_LANES);
     let give_way = CancellationToken::new();
-    let mut kept = Kept::of(request.holders, context, &give_way);
+    let mut staged = Staged::of(request.active, context, &give_way);
     let work = async {
         context.enter(Phase::Listing);
         let announced = match begin(&mut control, max_lanes).await? {
-            Beginning::Offer(announced) => announced,
-            Beginning::Elsewhere(code) => {
+            FirstMessage::Offer(announced) => announced,
+            FirstMessage::Elsewhere(code) => {
                 let ((), meeting) = tokio::join!(control.part(), meet_again(&relay, code, context));
                 control = arrive(meeting?)?;
                 context.enter(Phase::Listing);
                 match begin(&mut control, max_lanes).await? {
-                    Beginning::Offer(announced) => announced,
+                    FirstMessage::Offer(announced) => announced,
                     // Without end, it would keep us on the way for ever.
-                    Beginning::Elsewhere(_) => return Err(Misbehaviour::OutOfTurn("invitation").into()),
+                    FirstMessage::Elsewhere(_) => return Err(Misbehaviour::OutOfTurn("invitation").into()),
                 }
             }
         };
-        run(&mut control, announced, request.output, person, &request.unfinished, &mut kept, context).await
+        run(&mut control, announced, request.output, person, &request.unfinished, &mut staged, context).await
     };
     let checked = tokio::select! {
         checked = work => checked,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
         () = give_way.cancelled() => Err(TransferError::GaveWay),
     };
-    kept.settle().await;
+    staged.settle().await;
     // From here on a cancellation comes too late: everything is here, checked, and about to get its name.
     let ended = match checked {
         Ok(checked) => Ok(checked.deliver(&mut control, context).await),
@@ -116,10 +116,10 @@ pub async fn receive(
     }
     // The sender can't know that all is in place unless it hears of it.
     control.finish::<FromSender>(ended.is_ok()).await;
-    if let Some((staging, held)) = kept.staging {
+    if let Some((staging, held)) = staged.staging {
         leave(staging, held, &ended, &request.unfinished, context).await;
     }
-    drop(kept.hold);
+    drop(staged.hold);
     match ended {
         Ok(report) => Ok(report),
         Err(error) => Err(explain_loss(error, &relay).await),
@@ -128,28 +128,29 @@ pub async fn receive(
 
 async fn run(
     control: &mut Control,
-    announced: Announced,
+    announced: AnnouncedOffer,
     output: Output,
     person: Person,
     unfinished: &Registry,
-    kept: &mut Kept<'_>,
+    staged: &mut Staged<'_>,
     context: &Context,
-) -> Result<Checked, TransferError> {
+) -> Result<Verified, TransferError> {
     let (manifest, lanes) = read_offer(control, announced).await?;
     let folder = match &output {
         Output::Folder(folder) => Some(folder.clone()),
         Output::Writer(_) => None,
     };
     let Person { answer, look, pause } = person;
-    let (choices, compared) = ask(control, &manifest, folder, (answer, look), &kept.holders, context).await?;
-    let (unfinished, holders) = (unfinished.clone(), kept.holders.clone());
+    let (choices, same_files) =
+        ask(control, &manifest, folder, (answer, look), &staged.active, context).await?;
+    let (unfinished, active) = (unfinished.clone(), staged.active.clone());
     let deciding = spawn_blocking(move || {
-        Accepted::decide(manifest, &choices, &compared, output, (&unfinished, &holders))
+        Accepted::decide(manifest, &choices, &same_files, output, (&unfinished, &active))
     });
-    let decided = meanwhile_checked(control, Work::Disk, kept.deciding.insert(deciding)).await?;
-    kept.deciding = None;
+    let decided = meanwhile_checked(control, Work::Disk, staged.deciding.insert(deciding)).await?;
+    staged.deciding = None;
     let accepted = decided?;
-    let held = kept.note(&accepted);
+    let held = staged.note(&accepted);
     let plan = Arc::clone(&accepted.plan);
     let needed = u16::try_from(plan.blocks()).unwrap_or(u16::MAX);
     let lanes = lanes.min(needed);
@@ -176,11 +177,11 @@ async fn run(
         claims: Claims::new(&sink, here.clone()),
         sink,
         stored,
-        without_room: WithoutRoom::default(),
+        space_waits: SpaceWaits::default(),
         work: Arc::clone(control.work()),
         has_opened: AtomicBool::new(false),
     });
-    let mut fleet = Fleet::new(Arc::clone(&shared), lanes);
+    let mut pool = ReceiveLanePool::new(Arc::clone(&shared), lanes);
     let started = Instant::now();
     let mut receiving = Receiving {
         control,
@@ -203,13 +204,13 @@ async fn run(
         stream_bytes: None,
         repaired: None,
     };
-    let checked = receiving.run(&mut fleet).await;
-    fleet.stop().await;
+    let checked = receiving.run(&mut pool).await;
+    pool.stop().await;
     checked?;
     let (bytes, withdrawn) = (receiving.arrived_bytes(), receiving.withdrawn.len() as u64);
     context.enter(Phase::Storing);
     flush(control, &accepted).await?;
-    Ok(Checked { accepted, bytes, withdrawn, started })
+    Ok(Verified { accepted, bytes, withdrawn, started })
 }
 
 /// Brings everything to the disk, or out of the writer's buffer.

@@ -4,13 +4,13 @@
 //! - `offering`: one transfer from its wait to its end
 //! - `inquiry`: the receiver's questions before it answers
 //! - `session`: the state machine while lanes carry blocks
-//! - `fleet`, `climb`: the lanes, and how many of them help
+//! - `lane_pool`: the lanes, and how many of them help
 //! - `several`: one code for several receivers
 //! - `common`: what all of these share
 
 mod common;
-mod fleet;
 mod inquiry;
+mod lane_pool;
 mod offering;
 pub mod options;
 mod session;
@@ -18,6 +18,6 @@ mod several;
 
 pub use self::{
     offering::send,
-    options::{MAX_RECEIVERS, Person, Terms},
-    several::{Branch, Seat, send_to_several},
+    options::{MAX_RECEIVERS, Person, SendOptions},
+    several::{Branch, BranchGuard, send_to_several},
 };

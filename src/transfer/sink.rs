@@ -4,12 +4,12 @@
 //! - [`same`]: files that the folder has already
 //! - [`staging`]: the folder while bytes arrive; [`layout`]: where each file is in it; [`journal`]: what it says of itself
 //! - [`leftovers`]: staging folders of interrupted transfers; [`unfinished`]: the list of them
-//! - [`holders`]: which receive of this engine uses which staging folder
+//! - [`active`]: which receive of this engine uses which staging folder
 //! - [`delivery`]: staged files get their real names
 //! - [`ordered`]: blocks in order, for a writer
 
+pub mod active;
 pub mod delivery;
-pub mod holders;
 pub mod journal;
 pub mod layout;
 pub mod leftovers;

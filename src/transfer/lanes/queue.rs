@@ -15,26 +15,26 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::pace::Pace;
+use super::in_flight::InFlight;
 use crate::transfer::plan::{Taken, blocks::BlockSet};
 
 /// See the module.
 #[derive(Debug)]
 pub struct Queue {
     is_stream: bool,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct QueueState {
     next: u64,
     end: u64,
     /// Blocks that the receiver has from an earlier transfer.
     held: BlockSet,
-    again: VecDeque<u64>,
+    resend: VecDeque<u64>,
     /// Blocks that are on their way.
-    out: HashMap<u64, Out>,
+    out: HashMap<u64, InFlightBlock>,
     lanes: HashMap<u16, LaneState>,
     /// How many blocks it has had since the start.
     settled: u64,
@@ -46,7 +46,7 @@ struct State {
 
 /// A block that is on its way.
 #[derive(Debug, Clone, Copy)]
-struct Out {
+struct InFlightBlock {
     lane: u16,
     /// When it was given to the network.
     left: Option<Instant>,
@@ -54,14 +54,14 @@ struct Out {
 
 #[derive(Debug, Default)]
 struct LaneState {
-    pace: Pace,
-    heard: Option<Heard>,
+    in_flight: InFlight,
+    heard: Option<LastSign>,
     takes_no_more: bool,
 }
 
 /// The last sign of life of a lane.
 #[derive(Debug, Clone, Copy)]
-struct Heard {
+struct LastSign {
     at: Instant,
     /// How many blocks the receiver had had then, over all lanes.
     settled: u64,
@@ -79,7 +79,7 @@ pub struct Silent {
 /// Blocks of a stream that may be on their way: they are kept in memory, because they can't be read again.
 const MAX_STREAM_OUT: usize = 64;
 /// How often a lane that left a block to a faster one looks whether that one still is.
-const SECOND_LOOK: Duration = Duration::from_millis(100);
+const RECHECK: Duration = Duration::from_millis(100);
 /// What it costs to end a lane whose blocks another one could have.
 const RESCUE: Duration = Duration::from_secs(1);
 
@@ -95,11 +95,11 @@ impl Queue {
     }
 
     fn with(end: u64, held: BlockSet, is_stream: bool) -> Self {
-        let state = State {
+        let state = QueueState {
             next: 0,
             end,
             held,
-            again: VecDeque::new(),
+            resend: VecDeque::new(),
             out: HashMap::new(),
             lanes: HashMap::new(),
             settled: 0,
@@ -125,7 +125,7 @@ impl Queue {
                 }
             }
             // Nothing tells when the lane that the next block is left to becomes slow.
-            let _ = timeout(SECOND_LOOK, changed).await;
+            let _ = timeout(RECHECK, changed).await;
         }
     }
 
@@ -139,16 +139,16 @@ impl Queue {
 
     /// A stream's block has been read by `lane` and is about to go.
     pub fn read_from_stream(&self, block: u64, lane: u16) {
-        self.lock().goes_out(block, lane);
+        self.lock().on_sent(block, lane);
     }
 
     /// A block, or a piece of it, is given to the network.
-    pub fn leaves(&self, block: u64) {
+    pub fn on_leaving(&self, block: u64) {
         self.set_left(block, Some(Instant::now()));
     }
 
     /// The rest of a block waits on this side until it may leave.
-    pub fn waits(&self, block: u64) {
+    pub fn on_waiting(&self, block: u64) {
         self.set_left(block, None);
     }
 
@@ -160,8 +160,8 @@ impl Queue {
         if let Some(out) = state.out.remove(&block)
             && let Some(lane) = state.lanes.get_mut(&out.lane)
         {
-            lane.pace.arrives(out.left.map(|left| at - left), at);
-            lane.heard = Some(Heard { at, settled });
+            lane.in_flight.on_stored(out.left.map(|left| at - left), at);
+            lane.heard = Some(LastSign { at, settled });
         }
         drop(state);
         self.changed.notify_waiters();
@@ -180,7 +180,7 @@ impl Queue {
         state.out.retain(|block, _| lost.binary_search(block).is_err());
         state.lanes.retain(|over, _| lane.is_some_and(|lane| lane != *over));
         for block in lost.into_iter().rev() {
-            state.again.push_front(block);
+            state.resend.push_front(block);
         }
         drop(state);
         self.changed.notify_waiters();
@@ -214,7 +214,7 @@ impl Queue {
     /// Whether nothing is left to be done but what is on its way over these lanes.
     pub fn waits_only_for(&self, lanes: &[u16]) -> bool {
         let state = self.lock();
-        let is_all_out = !self.is_stream && state.again.is_empty() && state.next >= state.end;
+        let is_all_out = !self.is_stream && state.resend.is_empty() && state.next >= state.end;
         is_all_out && state.out.values().all(|out| lanes.contains(&out.lane))
     }
 
@@ -223,20 +223,22 @@ impl Queue {
     pub fn straggler(&self, times: u32) -> Option<u16> {
         let state = self.lock();
         let now = Instant::now();
-        let is_all_out = !self.is_stream && state.again.is_empty() && state.next >= state.end;
+        let is_all_out = !self.is_stream && state.resend.is_empty() && state.next >= state.end;
         if !is_all_out || now - state.excused < RESCUE {
             return None;
         }
-        let is_free = |lane: &&LaneState| lane.heard.is_some() && !lane.takes_no_more && lane.pace.is_idle();
-        let free = state.lanes.values().filter(is_free).map(|lane| lane.pace.one_more(now));
+        let is_free =
+            |lane: &&LaneState| lane.heard.is_some() && !lane.takes_no_more && lane.in_flight.is_idle();
+        let free = state.lanes.values().filter(is_free).map(|lane| lane.in_flight.secs_for_one_more(now));
         let free = free.min_by(f64::total_cmp)?;
         let has_left = |number: u16| {
             let left = state.out.values().filter(|out| out.lane == number).filter_map(|out| out.left);
             left.min().is_some_and(|left| now - left >= RESCUE)
         };
         let lanes = state.lanes.iter().filter(|(number, _)| has_left(**number));
-        let (slowest, left) =
-            lanes.map(|(number, lane)| (*number, lane.pace.all(now))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let (slowest, left) = lanes
+            .map(|(number, lane)| (*number, lane.in_flight.all(now)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))?;
         (left > free * f64::from(times) + RESCUE.as_secs_f64()).then_some(slowest)
     }
 
@@ -253,8 +255,8 @@ impl Queue {
     }
 
     /// Hands out blocks once more.
-    pub fn again(&self, blocks: impl IntoIterator<Item = u64>) {
-        self.lock().again.extend(blocks);
+    pub fn resend(&self, blocks: impl IntoIterator<Item = u64>) {
+        self.lock().resend.extend(blocks);
         self.changed.notify_waiters();
     }
 
@@ -276,12 +278,12 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().expect("no code panics while it holds this lock")
     }
 }
 
-impl State {
+impl QueueState {
     fn next_for(&mut self, lane: u16, is_stream: bool) -> Option<Taken> {
         while self.held.contains(self.next) {
             self.next += 1;
@@ -291,8 +293,8 @@ impl State {
         if !self.may_have_more(lane, now) {
             return None;
         }
-        if let Some(block) = self.again.pop_front() {
-            self.goes_out(block, lane);
+        if let Some(block) = self.resend.pop_front() {
+            self.on_sent(block, lane);
             return Some(Taken { block, is_new: false });
         }
         let is_full = is_stream && self.out.len() >= MAX_STREAM_OUT;
@@ -302,7 +304,7 @@ impl State {
         let block = self.next;
         self.next += 1;
         if !is_stream {
-            self.goes_out(block, lane);
+            self.on_sent(block, lane);
         }
         Some(Taken { block, is_new: true })
     }
@@ -310,10 +312,10 @@ impl State {
     /// Not if there is enough on its way over it; nor, once there is less left than what is on its way, if it would have
     /// brought the next block after all the others together have brought everything, and another one would have sooner.
     fn may_have_more(&self, lane: u16, now: Instant) -> bool {
-        let Some(pace) = self.lanes.get(&lane).map(|lane| &lane.pace) else { return false };
-        let waiting = self.again.len() as u64 + self.end.saturating_sub(self.next);
+        let Some(in_flight) = self.lanes.get(&lane).map(|lane| &lane.in_flight) else { return false };
+        let waiting = self.resend.len() as u64 + self.end.saturating_sub(self.next);
         let is_near_end = waiting <= self.out.len() as u64;
-        if !pace.has_room(is_near_end, now) {
+        if !in_flight.has_room(is_near_end, now) {
             return false;
         }
         if !is_near_end {
@@ -321,21 +323,21 @@ impl State {
         }
         let others = || {
             let others = self.lanes.iter().filter(|(number, other)| **number != lane && !other.takes_no_more);
-            others.map(|(_, other)| &other.pace)
+            others.map(|(_, other)| &other.in_flight)
         };
-        let speed: f64 = others().map(|pace| pace.speed(now)).sum();
-        let all = (waiting + self.out.len() as u64) as f64 / (speed + pace.speed(now));
-        let one_more = pace.one_more(now);
-        one_more <= all || others().all(|other| one_more <= other.one_more(now))
+        let blocks_per_sec: f64 = others().map(|in_flight| in_flight.blocks_per_sec(now)).sum();
+        let all = (waiting + self.out.len() as u64) as f64 / (blocks_per_sec + in_flight.blocks_per_sec(now));
+        let secs_for_one_more = in_flight.secs_for_one_more(now);
+        secs_for_one_more <= all || others().all(|other| secs_for_one_more <= other.secs_for_one_more(now))
     }
 
-    fn goes_out(&mut self, block: u64, lane: u16) {
+    fn on_sent(&mut self, block: u64, lane: u16) {
         let now = Instant::now();
-        let before = self.out.insert(block, Out { lane, left: None });
+        let before = self.out.insert(block, InFlightBlock { lane, left: None });
         if let Some(before) = before.and_then(|before| self.lanes.get_mut(&before.lane)) {
-            before.pace.is_gone(now);
+            before.in_flight.on_lost(now);
         }
-        self.lanes.entry(lane).or_default().pace.goes_out(now);
+        self.lanes.entry(lane).or_default().in_flight.on_sent(now);
     }
 }
 
@@ -360,8 +362,8 @@ mod tests {
         assert_eq!(take(&queue, 0).await, Some(1));
         assert_eq!(queue.handed_out(), 2);
         // A lane that waits already is woken by either.
-        let again = tokio::join!(queue.take(0), async { queue.again([0]) }).0;
-        assert_eq!(again, Some(Taken { block: 0, is_new: false }));
+        let resend = tokio::join!(queue.take(0), async { queue.resend([0]) }).0;
+        assert_eq!(resend, Some(Taken { block: 0, is_new: false }));
         assert_eq!(tokio::join!(take(&queue, 0), async { queue.close() }).0, None);
     }
 
@@ -407,13 +409,13 @@ mod tests {
         for lane in [0, 1, 2] {
             take(&queue, lane).await;
         }
-        queue.leaves(0);
-        queue.leaves(1);
+        queue.on_leaving(0);
+        queue.on_leaving(1);
         advance(LIMIT / 2).await;
         queue.settle(1);
         for block in [3, 4] {
             take(&queue, 1).await;
-            queue.leaves(block);
+            queue.on_leaving(block);
         }
         queue.settle(3);
         advance(LIMIT / 2).await;
@@ -434,13 +436,13 @@ mod tests {
         let queue = queue(1);
         take(&queue, 0).await;
         for _ in 0..3 {
-            queue.leaves(0);
+            queue.on_leaving(0);
             advance(LIMIT / 2).await;
-            queue.waits(0);
+            queue.on_waiting(0);
             advance(LIMIT).await;
             assert_eq!(queue.silent(LIMIT), []);
         }
-        queue.leaves(0);
+        queue.on_leaving(0);
         advance(LIMIT).await;
         assert_eq!(queue.silent(LIMIT), [Silent { lane: 0, others: 0 }]);
     }
@@ -454,7 +456,7 @@ mod tests {
         }
         assert!((2..10).contains(&taken), "{taken}");
         assert_eq!(take(&queue, 1).await, Some(taken));
-        queue.leaves(0);
+        queue.on_leaving(0);
         advance(Duration::from_secs(1)).await;
         let next =
             tokio::join!(take(&queue, 0), async { (0..taken).for_each(|block| queue.settle(block)) }).0;
@@ -466,7 +468,7 @@ mod tests {
         let queue = queue(1000);
         let out = |lane| {
             let taken = queue.lock().next_for(lane, false).unwrap().block;
-            queue.leaves(taken);
+            queue.on_leaving(taken);
             taken
         };
         let mut on_lane_0: VecDeque<u64> = (0..1).map(|_| out(0)).collect();
@@ -507,7 +509,7 @@ mod tests {
             assert_eq!(queue.straggler(3), None, "nobody has nothing to do");
             queue.settle(block);
             while let Some(taken) = next() {
-                queue.leaves(taken.block);
+                queue.on_leaving(taken.block);
             }
         }
         assert_eq!(queue.straggler(3), None, "it is as slow as it was");

@@ -23,14 +23,14 @@ use crate::{
     protocol::{Role, peer::Work},
     transfer::{
         error::{Misbehaviour, TransferError},
-        link::{door::LaneDoor, watchdog::Workplace},
+        link::{door::LaneDoor, watchdog::Activity},
         plan::Plan,
         sink::Sink,
     },
 };
 
 /// How often a full disk is tried again.
-const ROOM_RETRY: Duration = Duration::from_secs(1);
+const SPACE_RETRY: Duration = Duration::from_secs(1);
 
 /// What all receiving lanes share.
 pub struct ReceiveLanes {
@@ -43,9 +43,9 @@ pub struct ReceiveLanes {
     /// Tells which blocks are stored now, with their bytes: a stream's last is shorter than the plan can know.
     pub stored: mpsc::Sender<(u64, u32)>,
     /// Lanes that can't store what they hold, because the disk is full.
-    pub without_room: WithoutRoom,
+    pub space_waits: SpaceWaits,
     /// Where what takes long is noted.
-    pub work: Arc<Workplace>,
+    pub work: Arc<Activity>,
     /// Whether any lane was ever open.
     pub has_opened: AtomicBool,
 }
@@ -101,9 +101,9 @@ impl ReceiveLanes {
                 let stored = match opener.open(&header, &mut record) {
                     Ok(plaintext) => {
                         let stored = this.store(due.block, plaintext);
-                        let has_no_room = stored.as_ref().is_err_and(TransferError::is_disk_full);
+                        let is_full = stored.as_ref().is_err_and(TransferError::is_disk_full);
                         // Opened in place, it is kept apart for as long as there is no room for it.
-                        let homeless = has_no_room.then(|| plaintext.to_vec());
+                        let homeless = is_full.then(|| plaintext.to_vec());
                         homeless.map_or(stored.map(|()| None), |bytes| Ok(Some(bytes)))
                     }
                     Err(_) => Err(Misbehaviour::Record.into()),
@@ -114,7 +114,7 @@ impl ReceiveLanes {
             .expect("opening and storing a block doesn't panic");
             drop(storing);
             if let Some(homeless) = stored?
-                && !self.store_when_there_is_room(due.block, homeless, &end).await?
+                && !self.store_once_there_is_space(due.block, homeless, &end).await?
             {
                 self.claims.release(due.block);
                 return Ok(());
@@ -126,14 +126,14 @@ impl ReceiveLanes {
 
     /// Tries again and again, until it works or `end` is cancelled; says which. Meanwhile the lane takes nothing in, so the
     /// sender comes to rest as well.
-    async fn store_when_there_is_room(
+    async fn store_once_there_is_space(
         self: &Arc<Self>,
         block: u64,
         mut bytes: Vec<u8>,
         end: &CancellationToken,
     ) -> Result<bool, TransferError> {
-        let _waiting = self.without_room.enter();
-        while end.run_until_cancelled(sleep(ROOM_RETRY)).await.is_some() {
+        let _waiting = self.space_waits.enter();
+        while end.run_until_cancelled(sleep(SPACE_RETRY)).await.is_some() {
             let this = Arc::clone(self);
             let stored;
             (bytes, stored) = spawn_blocking(move || {
@@ -163,16 +163,16 @@ impl ReceiveLanes {
 
 /// How many wait for room on the disk.
 #[derive(Debug, Default)]
-pub struct WithoutRoom(AtomicUsize);
+pub struct SpaceWaits(AtomicUsize);
 
 /// One that waits; no longer once it is dropped.
-pub struct Waiting<'a>(&'a WithoutRoom);
+pub struct SpaceWait<'a>(&'a SpaceWaits);
 
-impl WithoutRoom {
+impl SpaceWaits {
     /// One more waits.
-    pub fn enter(&self) -> Waiting<'_> {
+    pub fn enter(&self) -> SpaceWait<'_> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Waiting(self)
+        SpaceWait(self)
     }
 
     /// Whether any does.
@@ -181,7 +181,7 @@ impl WithoutRoom {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for SpaceWait<'_> {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }

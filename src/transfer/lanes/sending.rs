@@ -27,7 +27,7 @@ use crate::{
     protocol::{Role, peer::Work},
     transfer::{
         error::{TransferError, Unsuited},
-        link::{door::LaneDoor, watchdog::Workplace},
+        link::{door::LaneDoor, watchdog::Activity},
         source::outgoing::{Filled, Outgoing},
     },
 };
@@ -37,7 +37,7 @@ const TAKEN_AT_ONCE: Duration = Duration::from_millis(500);
 
 /// The ways to stop a sending lane.
 #[derive(Debug, Clone, Default)]
-pub struct Stop {
+pub struct LaneStop {
     /// At once; what is on its way may be lost.
     pub now: CancellationToken,
     /// Once the block that it has is sent.
@@ -46,7 +46,7 @@ pub struct Stop {
 
 /// How a sending lane ended on this side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum LaneEnd {
     /// All that it took is on its way, with the lane's end behind it.
     Closed,
     /// At once.
@@ -64,7 +64,7 @@ pub struct SendLanes {
     /// Bytes of a full block.
     pub block_size: u32,
     /// Where what takes long is noted.
-    pub work: Arc<Workplace>,
+    pub work: Arc<Activity>,
     /// Whether any lane was ever open.
     pub has_opened: AtomicBool,
 }
@@ -76,11 +76,11 @@ impl SendLanes {
         self: Arc<Self>,
         door: LaneDoor,
         lane: Lane,
-        stop: Stop,
-    ) -> Result<Ending, TransferError> {
-        let Stop { now: end, after_block } = stop;
+        stop: LaneStop,
+    ) -> Result<LaneEnd, TransferError> {
+        let LaneStop { now: end, after_block } = stop;
         let Some(opened) = end.run_until_cancelled(open(&door, lane, Role::Sender)).await else {
-            return Ok(Ending::Cut);
+            return Ok(LaneEnd::Cut);
         };
         let mut stream = opened?;
         socket::prepare_for_bulk(&stream);
@@ -124,22 +124,22 @@ impl SendLanes {
         self.queue.takes_no_more(lane);
         // Whether the receiver hears this makes no difference.
         let _ = stream.shutdown().await;
-        Ok(if end.is_cancelled() { Ending::Cut } else { Ending::Closed })
+        Ok(if end.is_cancelled() { LaneEnd::Cut } else { LaneEnd::Closed })
     }
 
     /// Gives a block's record to the network, no faster than the limit allows.
     async fn give(&self, block: u64, record: &[u8], stream: &mut TcpStream) -> Result<(), TransferError> {
         let Some(turn) = self.throttle.turn() else {
-            self.queue.leaves(block);
+            self.queue.on_leaving(block);
             return stream.write_all(record).await.map_err(lost);
         };
         // Of the record as a whole: each piece of it waits for too short a time to be the reason of anything.
         let mut limited = self.work.begin(Work::Limit);
         let mut rest = record;
         while !rest.is_empty() {
-            self.queue.waits(block);
+            self.queue.on_waiting(block);
             let (piece, after) = rest.split_at(turn.take(rest.len()).await);
-            self.queue.leaves(block);
+            self.queue.on_leaving(block);
             let mut leaving = pin!(stream.write_all(piece));
             if let Ok(left) = timeout(TAKEN_AT_ONCE, &mut leaving).await {
                 left.map_err(lost)?;

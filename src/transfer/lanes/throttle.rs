@@ -25,12 +25,12 @@ pub struct Throttle(Option<Limit>);
 #[derive(Debug)]
 struct Limit {
     bytes_per_sec: u64,
-    line: Mutex<Line>,
+    queue: Mutex<TurnQueue>,
     moved_up: Notify,
 }
 
 #[derive(Debug)]
-struct Line {
+struct TurnQueue {
     /// What was sent has taken up the time until then.
     used_until: Instant,
     next_turn: u64,
@@ -48,8 +48,8 @@ impl Throttle {
     /// `None` is no limit; zero counts as one byte a second.
     pub fn new(bytes_per_sec: Option<u64>) -> Self {
         Self(bytes_per_sec.map(|rate| {
-            let line = Line { used_until: Instant::now(), next_turn: 0, waiting: BTreeSet::new() };
-            Limit { bytes_per_sec: rate.max(1), line: Mutex::new(line), moved_up: Notify::new() }
+            let queue = TurnQueue { used_until: Instant::now(), next_turn: 0, waiting: BTreeSet::new() };
+            Limit { bytes_per_sec: rate.max(1), queue: Mutex::new(queue), moved_up: Notify::new() }
         }))
     }
 
@@ -61,9 +61,9 @@ impl Throttle {
     /// A place behind all that were given out before; `None` where there is no limit.
     pub fn turn(&self) -> Option<Turn<'_>> {
         let limit = self.0.as_ref()?;
-        let mut line = limit.lock();
-        let number = line.next_turn;
-        line.next_turn += 1;
+        let mut queue = limit.lock();
+        let number = queue.next_turn;
+        queue.next_turn += 1;
         Some(Turn { limit, number })
     }
 }
@@ -76,15 +76,15 @@ impl Turn<'_> {
         let rate = limit.bytes_per_sec as f64;
         let bytes = ((rate * PIECE.as_secs_f64()) as usize).clamp(1, wanted.max(1));
         let time = Duration::from_secs_f64(bytes as f64 / rate);
-        let _waiting = Waiting::enter(self);
+        let _waiting = QueuedTurn::enter(self);
         loop {
             let moved_up = limit.moved_up.notified();
             let due = {
-                let mut line = limit.lock();
-                let (now, due) = (Instant::now(), line.used_until + time);
-                let is_first = line.waiting.first() == Some(&number);
+                let mut queue = limit.lock();
+                let (now, due) = (Instant::now(), queue.used_until + time);
+                let is_first = queue.waiting.first() == Some(&number);
                 if is_first && due <= now {
-                    line.used_until = now.checked_sub(CREDIT).map_or(due, |unused| due.max(unused));
+                    queue.used_until = now.checked_sub(CREDIT).map_or(due, |unused| due.max(unused));
                     return bytes;
                 }
                 is_first.then_some(due)
@@ -98,16 +98,16 @@ impl Turn<'_> {
 }
 
 /// Stands in the line; no longer once it is dropped.
-struct Waiting<'a>(&'a Turn<'a>);
+struct QueuedTurn<'a>(&'a Turn<'a>);
 
-impl<'a> Waiting<'a> {
+impl<'a> QueuedTurn<'a> {
     fn enter(turn: &'a Turn<'a>) -> Self {
         turn.limit.lock().waiting.insert(turn.number);
         Self(turn)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for QueuedTurn<'_> {
     fn drop(&mut self) {
         let Turn { limit, number } = self.0;
         limit.lock().waiting.remove(number);
@@ -116,8 +116,8 @@ impl Drop for Waiting<'_> {
 }
 
 impl Limit {
-    fn lock(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().expect("no code panics while it holds this lock")
+    fn lock(&self) -> MutexGuard<'_, TurnQueue> {
+        self.queue.lock().expect("no code panics while it holds this lock")
     }
 }
 

@@ -4,7 +4,7 @@
 //! Every record says how many messages its author has heard. What the other side has not confirmed is kept, and said
 //! again on the next connection; so a lost connection loses no message, and nobody above needs to know of it but for the
 //! lanes, which went with it ([`Control::link`]). A side that has heard nothing for a while starts to come back
-//! ([`super::rejoin`]) while it still listens, and gives the old connection up later; at once if its own address is gone.
+//! ([`super::reconnect`]) while it still listens, and gives the old connection up later; at once if its own address is gone.
 //!
 //! [`Control::next`] writes what is queued while it waits, says that this side is alive when it has nothing else to say,
 //! and gives up when the other side stays away for longer than this side's patience. It may be dropped at any await and
@@ -23,10 +23,10 @@ use super::{
     direct::Paths,
     door::LaneDoor,
     handshake::Keys,
-    invitation::{self, Invitation, Line},
-    rejoin::{Home, Return},
+    invitation::{self, Invitation, Invitations},
+    reconnect::{Reconnect, Reconnected},
     rendezvous::{Meeting, Seat, place},
-    watchdog::{Look, Watchdog, Workplace},
+    watchdog::{Activity, Observation, Watchdog},
     wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
 use crate::{
@@ -65,9 +65,9 @@ pub struct Control {
     /// `None` while the connection is lost.
     wire: Option<Wire>,
     talk: Talk,
-    home: Arc<Home>,
+    home: Arc<Reconnect>,
     /// Finds the way back, while it is being looked for.
-    returning: JoinSet<Return>,
+    returning: JoinSet<Reconnected>,
     /// Since when nothing works.
     lost_at: Option<Instant>,
     /// Since when a doubted connection works again.
@@ -87,7 +87,7 @@ pub struct Control {
     /// Finds out why nothing moves.
     watchdog: Watchdog,
     /// Brings the codes under which a sender has more to offer.
-    line: Option<Line>,
+    line: Option<Invitations>,
     /// Invitations that came.
     invitations: u32,
 }
@@ -112,7 +112,7 @@ impl Control {
             meeting;
         let known = lanes.socket();
         let paths = Paths::open(side, &rejoin, mode, entrance, is_here);
-        let home = Home {
+        let home = Reconnect {
             relay: relay.clone(),
             known,
             side,
@@ -146,7 +146,7 @@ impl Control {
     }
 
     /// Says whatever comes over `line` as well, at any point.
-    pub fn invite_over(&mut self, line: Line) {
+    pub fn invite_over(&mut self, line: Invitations) {
         self.line = Some(line);
     }
 
@@ -186,7 +186,7 @@ impl Control {
     }
 
     /// Where what takes long on this side is noted.
-    pub fn work(&self) -> &Arc<Workplace> {
+    pub fn work(&self) -> &Arc<Activity> {
         self.watchdog.work()
     }
 
@@ -285,7 +285,7 @@ impl Control {
             self.say_addresses_again()?;
         }
         let progress = self.home.context.snapshot();
-        let Look { tell, stall } = self.watchdog.look(&progress, self.hears(), Instant::now());
+        let Observation { tell, stall } = self.watchdog.observe(&progress, self.hears(), Instant::now());
         self.home.context.update(|progress| progress.stall = stall);
         match (tell, self.home.side) {
             (Some(work), Side::Sender) => self.say(&FromSender::AtWork(work)),
@@ -355,7 +355,7 @@ impl Control {
             return Err(TransferError::PeerLost);
         }
         if (self.wire.is_none() || silent_for >= DOUBT) && self.home.patience > Duration::ZERO {
-            self.come_back();
+            self.reconnect();
         }
         let Some(wire) = &mut self.wire else {
             let give_up = self.lost_at.unwrap_or(now) + self.home.patience;
@@ -418,10 +418,10 @@ impl Control {
     }
 
     /// Looks for the way back, if nobody does yet.
-    fn come_back(&mut self) {
+    fn reconnect(&mut self) {
         if self.returning.is_empty() {
             let (home, left) = (Arc::clone(&self.home), self.left);
-            self.returning.spawn(async move { home.come_back(left).await });
+            self.returning.spawn(async move { home.reconnect(left).await });
         }
     }
 
@@ -438,8 +438,9 @@ impl Control {
     }
 
     /// On a new connection with the same other side.
-    fn go_on(&mut self, returned: Result<Return, tokio::task::JoinError>) -> Result<(), TransferError> {
-        let Return { stream, metadata, data, relay, link } = returned.expect("coming back doesn't panic");
+    fn go_on(&mut self, returned: Result<Reconnected, tokio::task::JoinError>) -> Result<(), TransferError> {
+        let Reconnected { stream, metadata, data, relay, link } =
+            returned.expect("coming back doesn't panic");
         let mut wire = Wire::new(stream, &metadata, self.home.side);
         wire.say(self.talk.heard, HEARTBEAT_MESSAGE)?;
         self.talk.heard_since_told = 0;
@@ -481,7 +482,7 @@ impl Control {
 }
 
 /// Waits for a code to be said, if any is to come.
-async fn invitation(line: &mut Option<Line>) -> Invitation {
+async fn invitation(line: &mut Option<Invitations>) -> Invitation {
     match line {
         Some(line) => match line.next().await {
             Some(invitation) => invitation,

@@ -78,13 +78,13 @@ pub struct Paths {
 pub struct Direct {
     side: Side,
     key: DirectKey,
-    found: watch::Sender<Found>,
-    calls: Mutex<HashMap<Purpose, Call>>,
+    found: watch::Sender<KnownWays>,
+    inbound: Mutex<HashMap<Purpose, Inbound>>,
 }
 
 /// Which direct ways are known to work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Found {
+struct KnownWays {
     /// Where this side has reached the other.
     reached: Option<SocketAddr>,
     /// Whether the other side has reached this one.
@@ -92,7 +92,7 @@ struct Found {
 }
 
 /// A lane's connection that the other side makes.
-enum Call {
+enum Inbound {
     Awaited(oneshot::Sender<TcpStream>),
     /// It came before anybody waited for it.
     Early(TcpStream),
@@ -122,7 +122,7 @@ impl Paths {
             side,
             key: key.direct(),
             found: watch::Sender::default(),
-            calls: Mutex::default(),
+            inbound: Mutex::default(),
         });
         let mut listening = JoinSet::new();
         listening.spawn(Arc::clone(&direct).listen(listener));
@@ -158,7 +158,7 @@ impl Paths {
     /// The two have met again, perhaps from other networks: what was found is worth nothing any more.
     pub fn start_over(&self) {
         self.direct.forget();
-        self.direct.calls().clear();
+        self.direct.inbound().clear();
     }
 
     /// What lanes need.
@@ -187,7 +187,8 @@ impl Paths {
         let is_listening = !self.listening.is_empty() || !self.dialing.is_empty();
         if let Some(heard_at) = self.heard_at.filter(|_| is_listening) {
             // Both ends of the search are its end.
-            let _ = timeout_at(heard_at + SEARCH, found.wait_for(|found| *found != Found::default())).await;
+            let _ =
+                timeout_at(heard_at + SEARCH, found.wait_for(|found| *found != KnownWays::default())).await;
         }
         self.direct.way()
     }
@@ -195,13 +196,13 @@ impl Paths {
 
 impl Direct {
     /// A connection to come back over, made by the side that makes lanes; `None` if there is none now.
-    pub async fn come_back(&self) -> Option<TcpStream> {
+    pub async fn reconnect(&self) -> Option<TcpStream> {
         self.connect(self.way(), Purpose::Return).await
     }
 
     /// How lanes go now. Where both sides reach each other, the sender makes the connections, so that both say the same.
     pub fn way(&self) -> Way {
-        let Found { reached, was_reached } = *self.found.borrow();
+        let KnownWays { reached, was_reached } = *self.found.borrow();
         let (by_sender, by_receiver) = match self.side {
             Side::Sender => (reached.is_some(), was_reached),
             Side::Receiver => (was_reached, reached.is_some()),
@@ -224,7 +225,7 @@ impl Direct {
 
     /// What was found works no more.
     pub fn forget(&self) {
-        self.found.send_replace(Found::default());
+        self.found.send_replace(KnownWays::default());
     }
 
     async fn connect(&self, way: Way, purpose: Purpose) -> Option<TcpStream> {
@@ -235,42 +236,42 @@ impl Direct {
                 self.dial(address, purpose).await
             }
             (Way::FromSender, Side::Receiver) | (Way::FromReceiver, Side::Sender) => {
-                self.await_call(purpose).await
+                self.await_inbound(purpose).await
             }
         }
     }
 
-    async fn await_call(&self, purpose: Purpose) -> Option<TcpStream> {
+    async fn await_inbound(&self, purpose: Purpose) -> Option<TcpStream> {
         let call = {
-            let mut calls = self.calls();
-            match calls.remove(&purpose) {
-                Some(Call::Early(stream)) => return Some(stream),
-                Some(Call::Awaited(_)) | None => {
+            let mut inbound = self.inbound();
+            match inbound.remove(&purpose) {
+                Some(Inbound::Early(stream)) => return Some(stream),
+                Some(Inbound::Awaited(_)) | None => {
                     let (sender, receiver) = oneshot::channel();
-                    calls.insert(purpose, Call::Awaited(sender));
+                    inbound.insert(purpose, Inbound::Awaited(sender));
                     receiver
                 }
             }
         };
         let came = timeout(CALL_LIMIT, call).await;
-        self.calls().remove(&purpose);
+        self.inbound().remove(&purpose);
         came.ok()?.ok()
     }
 
     /// The other side has called and proven who it is.
-    fn take_call(&self, purpose: Purpose, stream: TcpStream) {
+    fn take_inbound(&self, purpose: Purpose, stream: TcpStream) {
         self.found.send_if_modified(|found| !std::mem::replace(&mut found.was_reached, true));
         if purpose == Purpose::Probe {
             return;
         }
-        let mut calls = self.calls();
-        match calls.remove(&purpose) {
+        let mut inbound = self.inbound();
+        match inbound.remove(&purpose) {
             // Whoever waited may have given up a moment ago; the other end hears of it.
-            Some(Call::Awaited(waiting)) => drop(waiting.send(stream)),
-            None if calls.len() < 2 * usize::from(MAX_LANES) => {
-                calls.insert(purpose, Call::Early(stream));
+            Some(Inbound::Awaited(waiting)) => drop(waiting.send(stream)),
+            None if inbound.len() < 2 * usize::from(MAX_LANES) => {
+                inbound.insert(purpose, Inbound::Early(stream));
             }
-            Some(Call::Early(_)) | None => {}
+            Some(Inbound::Early(_)) | None => {}
         }
     }
 
@@ -309,7 +310,7 @@ impl Direct {
         };
         // A stranger is left without a word.
         if let Ok(Ok(purpose)) = timeout(PROOF_LIMIT, proving).await {
-            self.take_call(purpose, stream);
+            self.take_inbound(purpose, stream);
         }
     }
 
@@ -363,8 +364,8 @@ impl Direct {
         }
     }
 
-    fn calls(&self) -> MutexGuard<'_, HashMap<Purpose, Call>> {
-        self.calls.lock().expect("no code panics while it holds this lock")
+    fn inbound(&self) -> MutexGuard<'_, HashMap<Purpose, Inbound>> {
+        self.inbound.lock().expect("no code panics while it holds this lock")
     }
 }
 

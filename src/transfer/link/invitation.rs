@@ -2,7 +2,7 @@
 //! more can be offered to somebody who is there already, without anybody having to pass on a code; and so the receivers
 //! of one code for several are sent on, each to a transfer of its own.
 //!
-//! [`Line`] is the end of the send that says them, [`Follower`] the end of whatever is offered that way. After the invitation
+//! [`Invitations`] is the end of the send that says them, [`Follower`] the end of whatever is offered that way. After the invitation
 //! nothing connects the two transfers: the second one has its own handshake, its own keys and its own end.
 
 use std::time::Duration;
@@ -41,9 +41,9 @@ pub struct Invitation {
 }
 
 /// The end of the send that says them; see the module. Dropped when it is over.
-pub struct Line {
+pub struct Invitations {
     met: watch::Sender<Option<MeetingPlace>>,
-    invitations: mpsc::Receiver<Invitation>,
+    inbox: mpsc::Receiver<Invitation>,
     left: u32,
 }
 
@@ -55,13 +55,13 @@ pub struct Follower {
 }
 
 /// Both ends.
-pub fn line() -> (Line, Follower) {
+pub fn line() -> (Invitations, Follower) {
     let (met, meets) = watch::channel(None);
     let (invitations, inbox) = mpsc::channel(WAITING);
-    (Line { met, invitations: inbox, left: MAX_INVITATIONS }, Follower { met: meets, invitations })
+    (Invitations { met, inbox, left: MAX_INVITATIONS }, Follower { met: meets, invitations })
 }
 
-impl Line {
+impl Invitations {
     /// The two have met, and invitations can be said soon.
     pub fn meet(&self, place: MeetingPlace) {
         self.met.send_replace(Some(place));
@@ -71,7 +71,7 @@ impl Line {
     /// handed it in learns it. Safe to drop and call again.
     pub async fn next(&mut self) -> Option<Invitation> {
         loop {
-            let invitation = self.invitations.recv().await?;
+            let invitation = self.inbox.recv().await?;
             if let Some(left) = self.left.checked_sub(1) {
                 self.left = left;
                 return Some(invitation);

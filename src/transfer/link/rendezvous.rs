@@ -15,4 +15,4 @@ pub use meeting::{Meeting, Seat, explain_loss};
 pub use places::{Call, CodeChoice, OwnRelay, Places, Waits};
 pub use receiver::{Search, meet_again, meet_sender};
 pub(super) use room::place;
-pub use sender::{Guest, Threshold, wait_for_receiver, wait_for_several};
+pub use sender::{Admitted, Gate, wait_for_receiver, wait_for_several};

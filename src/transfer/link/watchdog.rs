@@ -1,4 +1,4 @@
-//! Why nothing moves. Each side notes what its own work waits for ([`Workplace`]), tells the other when that is what holds
+//! Why nothing moves. Each side notes what its own work waits for ([`Activity`]), tells the other when that is what holds
 //! both up, and says to its person what a transfer waits for once nothing has been stored for a while ([`Watchdog`]).
 //!
 //! It knows no socket, no file and no clock: the control channel asks it about once a second, and tells it the time.
@@ -30,7 +30,7 @@ const TELL: Duration = Duration::from_secs(5);
 
 /// What this side is doing at the moment that may take long.
 #[derive(Debug, Default)]
-pub struct Workplace {
+pub struct Activity {
     pieces: Mutex<Pieces>,
     /// Lanes that are open.
     lanes: AtomicUsize,
@@ -46,19 +46,19 @@ struct Pieces {
 
 /// A piece of work that is being done; no longer once it is dropped.
 #[derive(Debug)]
-pub struct Working {
-    place: Arc<Workplace>,
+pub struct ActivityGuard {
+    place: Arc<Activity>,
     piece: u64,
 }
 
 /// A lane that is open; no longer once it is dropped.
 #[derive(Debug)]
-pub struct OpenLane(Arc<Workplace>);
+pub struct OpenLane(Arc<Activity>);
 
 /// See the module.
 #[derive(Debug)]
 pub struct Watchdog {
-    work: Arc<Workplace>,
+    work: Arc<Activity>,
     /// How far the transfer was, and since when.
     seen: (Phase, u64),
     since: Instant,
@@ -72,21 +72,21 @@ pub struct Watchdog {
 
 /// What came of a look.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Observation {
     /// What the other side is to be told of this one, if that is news.
     pub tell: Option<Option<Work>>,
     /// What the person on this side is to know.
     pub stall: Option<Stall>,
 }
 
-impl Workplace {
+impl Activity {
     /// A piece of work begins.
-    pub fn begin(self: &Arc<Self>, work: Work) -> Working {
+    pub fn begin(self: &Arc<Self>, work: Work) -> ActivityGuard {
         let mut pieces = self.lock();
         let piece = pieces.next;
         pieces.next += 1;
         pieces.begun.insert(piece, (work, Instant::now()));
-        Working { place: Arc::clone(self), piece }
+        ActivityGuard { place: Arc::clone(self), piece }
     }
 
     /// One more lane is open.
@@ -117,7 +117,7 @@ impl Workplace {
     }
 }
 
-impl Drop for Working {
+impl Drop for ActivityGuard {
     fn drop(&mut self) {
         self.place.lock().begun.remove(&self.piece);
     }
@@ -131,13 +131,13 @@ impl Drop for OpenLane {
 
 impl Watchdog {
     /// Over what is done at `work`.
-    pub fn new(work: Arc<Workplace>) -> Self {
+    pub fn new(work: Arc<Activity>) -> Self {
         let (seen, since) = ((Phase::default(), 0), Instant::now());
         Self { work, seen, since, told: None, heard: None, has_ended_there: false }
     }
 
     /// What the watchdog watches over.
-    pub fn work(&self) -> &Arc<Workplace> {
+    pub fn work(&self) -> &Arc<Activity> {
         &self.work
     }
 
@@ -157,7 +157,7 @@ impl Watchdog {
     }
 
     /// Looks how it stands. `hears`: the other side was heard a moment ago.
-    pub fn look(&mut self, progress: &Progress, hears: bool, now: Instant) -> Look {
+    pub fn observe(&mut self, progress: &Progress, hears: bool, now: Instant) -> Observation {
         let Progress { phase, bytes, connection, paused, lacks_room, .. } = *progress;
         let has_a_name = connection != Connection::Up || paused.here || paused.there || lacks_room;
         if has_a_name || (phase, bytes) != self.seen {
@@ -173,7 +173,10 @@ impl Watchdog {
         let ours = reason.filter(|_| still_for >= TELL);
         let tell = (std::mem::replace(&mut self.told, ours) != ours).then_some(ours);
         let waits_for = if still_for >= STALL { self.reason(ours, progress, hears) } else { None };
-        Look { tell, stall: waits_for.map(|waits_for| Stall { waits_for, since: self.since.into_std() }) }
+        Observation {
+            tell,
+            stall: waits_for.map(|waits_for| Stall { waits_for, since: self.since.into_std() }),
+        }
     }
 
     fn reason(&self, ours: Option<Work>, progress: &Progress, hears: bool) -> Option<WaitsFor> {
@@ -208,20 +211,20 @@ mod tests {
 
     impl Side {
         fn new() -> Self {
-            let work = Arc::<Workplace>::default();
+            let work = Arc::<Activity>::default();
             let lane = work.open_lane();
             let progress = Progress { phase: Phase::Moving, bytes: 1, ..Progress::default() };
             Self { dog: Watchdog::new(work), progress, hears: true, _lane: lane }
         }
 
-        fn look(&mut self) -> Look {
-            self.dog.look(&self.progress, self.hears, Instant::now())
+        fn observe(&mut self) -> Observation {
+            self.dog.observe(&self.progress, self.hears, Instant::now())
         }
 
         async fn waits_after(&mut self, time: Duration) -> Option<WaitsFor> {
-            self.look();
+            self.observe();
             advance(time).await;
-            self.look().stall.map(|stall| stall.waits_for)
+            self.observe().stall.map(|stall| stall.waits_for)
         }
     }
 
@@ -232,42 +235,42 @@ mod tests {
         assert_eq!(side.waits_after(STALL.saturating_sub(Duration::from_millis(1))).await, None);
         advance(Duration::from_millis(1)).await;
         let stall = Stall { waits_for: WaitsFor::Network, since: since.into_std() };
-        assert_eq!(side.look().stall, Some(stall));
+        assert_eq!(side.observe().stall, Some(stall));
         side.progress.bytes += 1;
-        assert_eq!(side.look().stall, None);
+        assert_eq!(side.observe().stall, None);
         assert_eq!(side.waits_after(STALL).await, Some(WaitsFor::Network));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_piece_of_work_that_lasts_is_told_to_the_other_side_before_its_person_asks() {
         let (mut here, mut there) = (Side::new(), Side::new());
-        here.look();
-        there.look();
+        here.observe();
+        there.observe();
         let storing = here.dog.work().begin(Work::Disk);
         advance(TELL).await;
-        assert_eq!(here.look(), Look { tell: Some(Some(Work::Disk)), stall: None });
-        assert_eq!(here.look().tell, None, "it is no news any more");
+        assert_eq!(here.observe(), Observation { tell: Some(Some(Work::Disk)), stall: None });
+        assert_eq!(here.observe().tell, None, "it is no news any more");
         there.dog.hear(Some(Work::Disk)).unwrap();
         assert!(there.dog.other_is_at_work());
         advance(STALL.saturating_sub(TELL)).await;
-        let told = [&mut here, &mut there].map(|side| side.look().stall.unwrap().waits_for);
+        let told = [&mut here, &mut there].map(|side| side.observe().stall.unwrap().waits_for);
         assert_eq!(told, [WaitsFor::Here(Work::Disk), WaitsFor::There(Work::Disk)]);
         drop(storing);
-        assert_eq!(here.look(), Look { tell: Some(None), stall: None });
+        assert_eq!(here.observe(), Observation { tell: Some(None), stall: None });
         there.dog.hear(None).unwrap();
-        assert_eq!(there.look().stall, None, "what it waits for now has only begun");
+        assert_eq!(there.observe().stall, None, "what it waits for now has only begun");
         assert_eq!(there.waits_after(STALL).await, Some(WaitsFor::Network));
     }
 
     #[tokio::test(start_paused = true)]
     async fn many_short_pieces_of_work_are_no_reason() {
         let mut side = Side::new();
-        side.look();
+        side.observe();
         for _ in 0..20 {
             let _storing = side.dog.work().begin(Work::Disk);
             advance(STALL / 10).await;
         }
-        assert_eq!(side.look().stall.unwrap().waits_for, WaitsFor::Network);
+        assert_eq!(side.observe().stall.unwrap().waits_for, WaitsFor::Network);
     }
 
     #[tokio::test(start_paused = true)]
@@ -287,7 +290,7 @@ mod tests {
         let mut side = Side { dog: Watchdog::new(Arc::default()), ..Side::new() };
         assert_eq!(side.waits_after(STALL).await, Some(WaitsFor::Relay));
         side.progress.is_direct = true;
-        assert_eq!(side.look().stall.unwrap().waits_for, WaitsFor::Network);
+        assert_eq!(side.observe().stall.unwrap().waits_for, WaitsFor::Network);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
 //! Where each entry of an offer goes in the receiver's folder: under its own name, a repaired one, a number beside what
-//! is there already, or nowhere. Pure but for one question asked of the disk, through [`Look`].
+//! is there already, or nowhere. Pure but for one question asked of the disk, through [`FolderView`].
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,7 +25,7 @@ pub enum OnConflict {
 
 /// What stands under a name in the receiver's folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Found {
+pub enum Occupant {
     /// Nothing.
     #[default]
     Nothing,
@@ -36,9 +36,9 @@ pub enum Found {
 }
 
 /// Looks at the receiver's folder, never following a link.
-pub trait Look {
+pub trait FolderView {
     /// What stands at `path` below the folder.
-    fn at(&self, path: &RelPath) -> Found;
+    fn at(&self, path: &RelPath) -> Occupant;
 }
 
 /// Where one entry goes.
@@ -48,8 +48,8 @@ pub struct Target {
     pub path: Option<RelPath>,
     /// The name was taken when the decision was made.
     pub conflicts: bool,
-    /// What had it: [`Found::Folder`] for a file or a link whose name a folder has, which always stays.
-    pub found: Found,
+    /// What had it: [`Occupant::Folder`] for a file or a link whose name a folder has, which always stays.
+    pub found: Occupant,
     /// Where the entry would go if it replaced what has its name; `None` if nothing has it, or if that always stays.
     pub in_place: Option<RelPath>,
     /// The word to replace what stands there was given.
@@ -78,7 +78,7 @@ pub fn place(
     manifest: &Manifest,
     wanted: impl Fn(usize) -> bool,
     rules: Rules,
-    disk: &impl Look,
+    disk: &impl FolderView,
     on_conflict: impl Fn(usize) -> OnConflict,
 ) -> Vec<Target> {
     let mut placer = Placer { rules, disk, taken: HashSet::new(), next_number: HashMap::new() };
@@ -124,7 +124,7 @@ struct Placer<'a, L> {
     next_number: HashMap<String, u32>,
 }
 
-impl<L: Look> Placer<'_, L> {
+impl<L: FolderView> Placer<'_, L> {
     fn place_one(
         &mut self,
         name: &str,
@@ -138,15 +138,15 @@ impl<L: Look> Placer<'_, L> {
         let found = self.look(above, &path);
         target.found = found;
         target.conflicts = match found {
-            Found::Nothing => false,
-            Found::Folder => !is_folder,
-            Found::Other => true,
+            Occupant::Nothing => false,
+            Occupant::Folder => !is_folder,
+            Occupant::Other => true,
         };
-        let mut is_on_disk = found == Found::Folder;
+        let mut is_on_disk = found == Occupant::Folder;
         let mut needs_number = !self.is_free(&path);
         target.is_repaired |= needs_number;
         if target.conflicts {
-            target.in_place = (found == Found::Other && !needs_number).then(|| path.clone());
+            target.in_place = (found == Occupant::Other && !needs_number).then(|| path.clone());
             match on_conflict() {
                 OnConflict::Skip => return (target, false),
                 OnConflict::Replace if target.in_place.is_some() => target.replaces = true,
@@ -172,7 +172,7 @@ impl<L: Look> Placer<'_, L> {
         loop {
             let path = below(above, &self.rules.numbered(name, number))?;
             number = number.checked_add(1)?;
-            if self.is_free(&path) && self.look(above, &path) == Found::Nothing {
+            if self.is_free(&path) && self.look(above, &path) == Occupant::Nothing {
                 self.next_number.insert(key, number);
                 return Some(path);
             }
@@ -183,8 +183,8 @@ impl<L: Look> Placer<'_, L> {
         !self.taken.contains(&self.rules.fold(path.as_str()))
     }
 
-    fn look(&self, above: &Folder, path: &RelPath) -> Found {
-        if above.is_on_disk { self.disk.at(path) } else { Found::Nothing }
+    fn look(&self, above: &Folder, path: &RelPath) -> Occupant {
+        if above.is_on_disk { self.disk.at(path) } else { Occupant::Nothing }
     }
 }
 
@@ -207,11 +207,14 @@ pub(in crate::transfer) mod tests {
     pub(crate) const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
 
     #[derive(Clone, Copy)]
-    pub(crate) struct Disk(pub(crate) &'static [(&'static str, Found)]);
+    pub(crate) struct Disk(pub(crate) &'static [(&'static str, Occupant)]);
 
-    impl Look for Disk {
-        fn at(&self, path: &RelPath) -> Found {
-            self.0.iter().find(|(name, _)| *name == path.as_str()).map_or(Found::Nothing, |(_, found)| *found)
+    impl FolderView for Disk {
+        fn at(&self, path: &RelPath) -> Occupant {
+            self.0
+                .iter()
+                .find(|(name, _)| *name == path.as_str())
+                .map_or(Occupant::Nothing, |(_, found)| *found)
         }
     }
 
@@ -246,7 +249,8 @@ pub(in crate::transfer) mod tests {
 
     #[test]
     fn each_policy_does_what_it_says() {
-        let disk = || Disk(&[("a", Found::Folder), ("a/x", Found::Other), ("a/x (2)", Found::Other)]);
+        let disk =
+            || Disk(&[("a", Occupant::Folder), ("a/x", Occupant::Other), ("a/x (2)", Occupant::Other)]);
         let entries = ["a/", "a/x", "a/y"];
         let skipped = vec![Some("a".into()), None, Some("a/y".into())];
         assert_eq!(paths(&entries, LINUX, disk(), OnConflict::Skip), skipped);
@@ -257,8 +261,12 @@ pub(in crate::transfer) mod tests {
     /// What a window shows for a policy must be what the policy then does.
     #[test]
     fn a_target_tells_the_names_of_the_other_policies() {
-        let found =
-            [("a", Found::Folder), ("a/b", Found::Folder), ("a/f", Found::Other), ("d", Found::Other)];
+        let found = [
+            ("a", Occupant::Folder),
+            ("a/b", Occupant::Folder),
+            ("a/f", Occupant::Other),
+            ("d", Occupant::Other),
+        ];
         let disk = || Disk(Box::leak(Box::new(found)));
         let entries = ["a/", "a/b", "a/f", "a/n", "d/", "A/", "A/f"];
         for rules in [LINUX, WINDOWS] {
@@ -269,21 +277,21 @@ pub(in crate::transfer) mod tests {
                     targets.iter().map(|target| target.under(policy).map(|path| path.as_str().to_owned()));
                 assert_eq!(told.collect::<Vec<_>>(), paths(&entries, rules, disk(), policy), "{policy:?}");
             }
-            assert_eq!((targets[1].found, targets[1].in_place.is_some()), (Found::Folder, false));
-            assert_eq!((targets[2].found, targets[2].in_place.is_some()), (Found::Other, true));
+            assert_eq!((targets[1].found, targets[1].in_place.is_some()), (Occupant::Folder, false));
+            assert_eq!((targets[2].found, targets[2].in_place.is_some()), (Occupant::Other, true));
         }
     }
 
     #[test]
     fn a_folder_never_goes_through_a_link_or_a_file_that_stands_there() {
-        let disk = || Disk(&[("a", Found::Other)]);
+        let disk = || Disk(&[("a", Occupant::Other)]);
         assert_eq!(paths(&["a/", "a/x"], LINUX, disk(), OnConflict::KeepBoth), some(&["a (2)", "a (2)/x"]));
         assert_eq!(paths(&["a/", "a/x"], LINUX, disk(), OnConflict::Skip), vec![None, None]);
     }
 
     #[test]
     fn a_folder_is_never_replaced_by_a_file() {
-        let disk = Disk(&[("a", Found::Folder)]);
+        let disk = Disk(&[("a", Occupant::Folder)]);
         assert_eq!(paths(&["a"], LINUX, disk, OnConflict::Replace), some(&["a (2)"]));
     }
 

@@ -25,28 +25,28 @@ use crate::{
         offer::{Answer, Choices, Offer},
         progress::Phase,
         sink::{
-            holders::Holders,
-            same::{Compared, alike},
+            active::ActiveReceives,
+            same::{SameFiles, candidates},
         },
     },
 };
 
 /// What a sender says first.
-pub(super) enum Beginning {
-    Offer(Announced),
+pub(super) enum FirstMessage {
+    Offer(AnnouncedOffer),
     /// It offers the same under this code, and nothing here.
     Elsewhere(CodePhrase),
 }
 
 /// An offer of which only the sums are known.
-pub(super) struct Announced {
+pub(super) struct AnnouncedOffer {
     builder: ManifestBuilder,
     /// As many as both sides allow.
     lanes: u16,
 }
 
 /// Waits until it is clear where the offer is.
-pub(super) async fn begin(control: &mut Control, max_lanes: u16) -> Result<Beginning, TransferError> {
+pub(super) async fn begin(control: &mut Control, max_lanes: u16) -> Result<FirstMessage, TransferError> {
     loop {
         match control.next().await? {
             FromSender::Offer { kind, entries, bytes, lanes } => {
@@ -56,10 +56,10 @@ pub(super) async fn begin(control: &mut Control, max_lanes: u16) -> Result<Begin
                 if lanes == 0 {
                     return Err(Misbehaviour::Lanes.into());
                 }
-                return Ok(Beginning::Offer(Announced { builder, lanes: lanes.min(max_lanes) }));
+                return Ok(FirstMessage::Offer(AnnouncedOffer { builder, lanes: lanes.min(max_lanes) }));
             }
             FromSender::Invitation { code, instead: true } => {
-                return Ok(Beginning::Elsewhere(invitation::read(&code)?));
+                return Ok(FirstMessage::Elsewhere(invitation::read(&code)?));
             }
             other => check_common(control, &other).await?,
         }
@@ -68,7 +68,7 @@ pub(super) async fn begin(control: &mut Control, max_lanes: u16) -> Result<Begin
 
 pub(super) async fn read_offer(
     control: &mut Control,
-    Announced { mut builder, lanes }: Announced,
+    AnnouncedOffer { mut builder, lanes }: AnnouncedOffer,
 ) -> Result<(Arc<Manifest>, u16), TransferError> {
     let mut digest = blake3::Hasher::new();
     loop {
@@ -101,15 +101,15 @@ pub(super) async fn ask(
     manifest: &Arc<Manifest>,
     folder: Option<PathBuf>,
     (mut answer, mut look): (oneshot::Receiver<Answer>, watch::Receiver<Option<PathBuf>>),
-    holders: &Holders,
+    active: &ActiveReceives,
     context: &Context,
-) -> Result<(Choices, Compared), TransferError> {
+) -> Result<(Choices, SameFiles), TransferError> {
     let has_folder = folder.is_some();
-    let hold_against = |folder| {
-        let (offered, holders) = (Arc::clone(manifest), holders.clone());
-        spawn_blocking(move || hold_against(offered, folder, &holders))
+    let survey = |folder| {
+        let (offered, active) = (Arc::clone(manifest), active.clone());
+        spawn_blocking(move || survey(offered, folder, &active))
     };
-    let mut holding = hold_against(folder);
+    let mut holding = survey(folder);
     let held = meanwhile_checked(control, Work::Disk, &mut holding).await?;
     context.enter(Phase::WaitingForAnswer);
     let mut comparing = Comparing::new(Arc::clone(manifest));
@@ -125,7 +125,7 @@ pub(super) async fn ask(
             Ok(()) = look.changed(), if looking.is_none() => {
                 // What goes to a writer has no folder to be held against.
                 let folder = look.borrow_and_update().clone().filter(|_| has_folder);
-                looking = Some(hold_against(folder));
+                looking = Some(survey(folder));
             }
             held = finished(&mut looking) => {
                 looking = None;
@@ -144,21 +144,17 @@ pub(super) async fn ask(
 }
 
 /// An offer held against a folder, and the files that have the same name and size there.
-pub(super) type HeldAgainst = (Offer, Vec<(u32, PathBuf)>);
+pub(super) type Surveyed = (Offer, Vec<(u32, PathBuf)>);
 
 /// Looks at a folder. Blocks on the disk.
-pub(super) fn hold_against(
-    manifest: Arc<Manifest>,
-    folder: Option<PathBuf>,
-    holders: &Holders,
-) -> HeldAgainst {
-    let offer = Offer::look(manifest, folder, holders);
-    let alike = alike(&offer);
-    (offer, alike)
+pub(super) fn survey(manifest: Arc<Manifest>, folder: Option<PathBuf>, active: &ActiveReceives) -> Surveyed {
+    let offer = Offer::look(manifest, folder, active);
+    let candidates = candidates(&offer);
+    (offer, candidates)
 }
 
 /// Waits for a look at a folder, if there is one.
-pub(super) async fn finished(looking: &mut Option<JoinHandle<HeldAgainst>>) -> HeldAgainst {
+pub(super) async fn finished(looking: &mut Option<JoinHandle<Surveyed>>) -> Surveyed {
     match looking {
         Some(task) => task.await.expect("work on the disk doesn't panic"),
         None => future::pending().await,

@@ -10,7 +10,7 @@ use crate::{
         link::rendezvous::Search,
         offer::Answer,
         path_mode::{Entrance, PathMode},
-        sink::{holders::Holders, unfinished::Registry},
+        sink::{active::ActiveReceives, unfinished::Registry},
     },
 };
 
@@ -33,7 +33,7 @@ pub struct ReceiveRequest {
     /// Where it is written down that there is something to go on with.
     pub unfinished: Registry,
     /// Who else receives at the same time, in this engine.
-    pub holders: Holders,
+    pub active: ActiveReceives,
 }
 
 /// Where what arrives goes.

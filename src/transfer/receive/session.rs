@@ -15,7 +15,7 @@ use tokio::{
 use super::{
     common::{check_common, lock, meanwhile_checked},
     destination::{Accepted, Destination},
-    fleet::{Ended, Fleet},
+    lane_pool::{Ended, ReceiveLanePool},
 };
 use crate::{
     protocol::{
@@ -74,21 +74,21 @@ pub(super) struct Receiving<'a> {
 }
 
 /// Ranges of blocks, and whether they could be written down.
-type Written = (Vec<(u64, u64)>, Result<(), TransferError>);
-pub(super) type JournalTask = JoinHandle<Written>;
+type JournalWrite = (Vec<(u64, u64)>, Result<(), TransferError>);
+pub(super) type JournalTask = JoinHandle<JournalWrite>;
 
 impl Receiving<'_> {
     /// Until everything is here and its hashes are right.
-    pub(super) async fn run(&mut self, fleet: &mut Fleet) -> Result<(), TransferError> {
+    pub(super) async fn run(&mut self, pool: &mut ReceiveLanePool) -> Result<(), TransferError> {
         let mut tick = interval(TICK);
         if *self.pause.borrow() {
             self.pause.mark_changed();
         }
-        fleet.open_all(self.control.lane_door().await, self.way);
+        pool.open_all(self.control.lane_door().await, self.way);
         loop {
             tokio::select! {
                 message = self.control.next() => {
-                    if self.hear(fleet, message?).await? && self.check().await? {
+                    if self.hear(pool, message?).await? && self.check().await? {
                         return Ok(());
                     }
                 }
@@ -99,7 +99,7 @@ impl Receiving<'_> {
                         self.write_journal()?;
                     }
                 }
-                Some(ended) = fleet.next() => self.lane_ended(fleet, ended).await?,
+                Some(ended) = pool.next() => self.lane_ended(pool, ended).await?,
                 Ok(()) = self.pause.changed() => {
                     self.paused.here = *self.pause.borrow_and_update();
                     self.control.say(&FromReceiver::Pause(self.paused.here))?;
@@ -111,13 +111,13 @@ impl Receiving<'_> {
                     self.write_journal()?;
                 }
             }
-            self.keep_lanes(fleet).await?;
+            self.keep_lanes(pool).await?;
         }
     }
 
     /// What a lane brought is told before its end is.
-    async fn lane_ended(&mut self, fleet: &mut Fleet, ended: Ended) -> Result<(), TransferError> {
-        if let Some((link, lane)) = fleet.ended(ended)? {
+    async fn lane_ended(&mut self, pool: &mut ReceiveLanePool, ended: Ended) -> Result<(), TransferError> {
+        if let Some((link, lane)) = pool.ended(ended)? {
             self.note_news();
             self.say_all_stored().await?;
             self.control.say(&FromReceiver::LaneOver { link, lane })?;
@@ -127,20 +127,20 @@ impl Receiving<'_> {
 
     /// Follows the control channel to a new connection, once the lanes of the old one are at rest and what they brought
     /// is told.
-    async fn keep_lanes(&mut self, fleet: &mut Fleet) -> Result<(), TransferError> {
+    async fn keep_lanes(&mut self, pool: &mut ReceiveLanePool) -> Result<(), TransferError> {
         let link = self.control.link();
-        if fleet.is_at_home() && fleet.link() != link {
-            fleet.leave();
+        if pool.is_at_home() && pool.link() != link {
+            pool.leave();
         }
-        if fleet.has_left() {
+        if pool.has_left() {
             self.note_news();
             self.say_all_stored().await?;
             let door = self.control.lane_door().await;
             let way = door.way();
             self.control.say(&FromReceiver::Reopen { link, way })?;
-            fleet.open_all(door, way);
+            pool.open_all(door, way);
         }
-        let lanes = fleet.open_lanes();
+        let lanes = pool.open_lanes();
         self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);
         Ok(())
     }
@@ -157,10 +157,10 @@ impl Receiving<'_> {
     }
 
     /// Takes in one message; says whether it was the sender's last.
-    async fn hear(&mut self, fleet: &mut Fleet, message: FromSender) -> Result<bool, TransferError> {
+    async fn hear(&mut self, pool: &mut ReceiveLanePool, message: FromSender) -> Result<bool, TransferError> {
         match message {
-            FromSender::OpenLane { link, lane: number, way } => fleet.open(link, Lane { number, way })?,
-            FromSender::LaneOver { link, lane } => fleet.end(link, lane),
+            FromSender::OpenLane { link, lane: number, way } => pool.open(link, Lane { number, way })?,
+            FromSender::LaneOver { link, lane } => pool.end(link, lane),
             FromSender::Pause(is_paused) => {
                 self.paused.there = is_paused;
                 self.tell_pause();
@@ -241,7 +241,7 @@ impl Receiving<'_> {
     }
 
     /// What is not written down for want of room is kept for the next time.
-    fn note_written(&mut self, (ranges, written): Written) -> Result<(), TransferError> {
+    fn note_written(&mut self, (ranges, written): JournalWrite) -> Result<(), TransferError> {
         self.journal_lacks_room = written.as_ref().is_err_and(TransferError::is_disk_full);
         if self.journal_lacks_room {
             self.unsaid.extend(ranges.into_iter().flat_map(|(first, count)| first..first + count));
@@ -253,7 +253,7 @@ impl Receiving<'_> {
 
     /// Tells both sides when the disk is full, and when it no longer is.
     fn tell_room(&mut self) -> Result<(), TransferError> {
-        let lacks_room = self.journal_lacks_room || self.lanes.without_room.is_any();
+        let lacks_room = self.journal_lacks_room || self.lanes.space_waits.is_any();
         if self.lacks_room != lacks_room {
             self.lacks_room = lacks_room;
             self.control.say(&FromReceiver::LacksRoom(lacks_room))?;
@@ -419,7 +419,7 @@ impl Receiving<'_> {
 }
 
 /// Waits until what is being written down is; gives what that is.
-async fn written(writing: &mut Option<JournalTask>) -> Written {
+async fn written(writing: &mut Option<JournalTask>) -> JournalWrite {
     let Some(task) = writing else { return std::future::pending().await };
     let written = task.await.expect("writing the journal doesn't panic");
     *writing = None;

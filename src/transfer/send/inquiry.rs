@@ -120,7 +120,7 @@ impl Inquiry {
                     read.fetch_add(bytes, Ordering::Relaxed);
                     !stop.is_cancelled()
                 };
-                (entry, hash_as(&origin.path, origin.look, goes_on))
+                (entry, hash_as(&origin.path, origin.fingerprint, goes_on))
             };
             files.into_iter().take_while(|_| !stop.is_cancelled()).map(hash).collect()
         }))

@@ -12,9 +12,9 @@ use tokio::{
 
 use super::{
     common::{cancelled, check_common, last_word},
-    fleet::Fleet,
     inquiry::Inquiry,
-    options::{Person, Terms},
+    lane_pool::SendLanePool,
+    options::{Person, SendOptions},
     session::Sending,
 };
 use crate::{
@@ -27,10 +27,10 @@ use crate::{
     },
     transfer::{
         error::{Misbehaviour, TransferError},
-        lanes::{climb::Climb, queue::Queue, sending::SendLanes},
+        lanes::{lane_count::LaneCount, queue::Queue, sending::SendLanes},
         link::{
             control::Control,
-            invitation::Line,
+            invitation::Invitations,
             rendezvous::{Call, explain_loss, wait_for_receiver},
         },
         notice::{Context, Notice},
@@ -60,25 +60,25 @@ const BACKLOG_LOOK: Duration = Duration::from_millis(20);
 pub async fn send(
     what: What,
     call: Call,
-    terms: Terms,
+    options: SendOptions,
     person: Person,
     context: &Context,
 ) -> Result<Report, TransferError> {
     let Person { additions, pause, line } = person;
     let listing = Listing::start(what, additions, &context.cancel)?;
-    offer_under(call, listing, terms, (pause, line), context).await
+    offer_under(call, listing, options, (pause, line), context).await
 }
 
 /// Waits for the other side while things are listed, and offers them.
 pub(super) async fn offer_under(
     call: Call,
     mut listing: Listing,
-    terms: Terms,
-    (pause, line): (watch::Receiver<bool>, Line),
+    options: SendOptions,
+    (pause, line): (watch::Receiver<bool>, Invitations),
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let Terms { patience, path_mode, entrance, .. } = terms;
-    let waits = terms.waits();
+    let SendOptions { patience, path_mode, entrance, .. } = options;
+    let waits = options.waits();
     let meeting = tokio::select! {
         meeting = wait_for_receiver(call, &line, waits, context) => meeting?,
         error = listing.grow(context) => return Err(error),
@@ -94,7 +94,7 @@ pub(super) async fn offer_under(
         control.say_addresses()?;
         let offered = finish_listing(&mut control, &mut listing, context).await?;
         tokio::select! {
-            ended = run(&mut control, offered, &terms, pause, context) => ended,
+            ended = run(&mut control, offered, &options, pause, context) => ended,
             never = listing.refuse(context) => match never {},
         }
     };
@@ -115,14 +115,15 @@ pub(super) async fn offer_under(
 async fn run(
     control: &mut Control,
     Offered { manifest, content }: Offered,
-    terms: &Terms,
+    options: &SendOptions,
     pause: watch::Receiver<bool>,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let max_lanes = terms.lanes.clamp(1, MAX_LANES);
+    let max_lanes = options.lanes.clamp(1, MAX_LANES);
     offer(control, &manifest, max_lanes).await?;
     context.enter(Phase::WaitingForAnswer);
-    let Accepted { lanes, way, wanted, here, held } = answer(control, &manifest, &content, max_lanes).await?;
+    let Acceptance { lanes, way, wanted, here, held } =
+        answer(control, &manifest, &content, max_lanes).await?;
     let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
     let (here, here_bytes) = here;
     // What is not wanted can't be more than there is.
@@ -145,21 +146,21 @@ async fn run(
     let shared = Arc::new(SendLanes {
         outgoing: Arc::clone(&outgoing),
         queue: Arc::clone(&queue),
-        throttle: Arc::clone(&terms.throttle),
+        throttle: Arc::clone(&options.throttle),
         block_size: plan.block_size(),
         work: Arc::clone(control.work()),
         has_opened: AtomicBool::new(false),
     });
     // Each holds a block on both sides.
     let fitting = u16::try_from(MAX_HELD / plan.block_size()).unwrap_or(MAX_LANES).max(FIRST_LANES);
-    let limit = terms.throttle.bytes_per_sec();
-    let climb = Climb::new(FIRST_LANES, lanes.min(fitting), plan.block_size(), limit);
-    let mut fleet = Fleet::new(shared, lanes);
+    let limit = options.throttle.bytes_per_sec();
+    let lane_count = LaneCount::new(FIRST_LANES, lanes.min(fitting), plan.block_size(), limit);
+    let mut pool = SendLanePool::new(shared, lanes);
     let started = Instant::now();
-    let mut sending = Sending::new(control, context, plan, outgoing, queue, held, (pause, way, climb));
-    let ended = sending.run(&mut fleet, wanted).await;
+    let mut sending = Sending::new(control, context, plan, outgoing, queue, held, (pause, way, lane_count));
+    let ended = sending.run(&mut pool, wanted).await;
     let bytes = sending.arrived_bytes();
-    fleet.stop().await;
+    pool.stop().await;
     let (stored, missing) = ended?;
     let seconds = started.elapsed().as_secs_f64();
     Ok(Report { stored, bytes, here, here_bytes, missing, receivers: 1, seconds, ..Report::default() })
@@ -220,7 +221,7 @@ async fn offer(control: &mut Control, manifest: &Manifest, lanes: u16) -> Result
 }
 
 /// What a receiver takes.
-struct Accepted {
+struct Acceptance {
     lanes: u16,
     way: Way,
     wanted: Wanted,
@@ -235,7 +236,7 @@ async fn answer(
     manifest: &Manifest,
     source: &Content,
     max_lanes: u16,
-) -> Result<Accepted, TransferError> {
+) -> Result<Acceptance, TransferError> {
     let mut held = Vec::new();
     let mut here = None;
     let mut inquiry = Inquiry::new();
@@ -268,7 +269,7 @@ async fn answer(
                 }
                 let wanted = Wanted::from_wire(wanted, manifest.entries().len());
                 let wanted = wanted.ok_or(Misbehaviour::UnknownEntry)?;
-                return Ok(Accepted { lanes, way, wanted, here: here.unwrap_or_default(), held });
+                return Ok(Acceptance { lanes, way, wanted, here: here.unwrap_or_default(), held });
             }
             FromReceiver::Decline => return Err(TransferError::PeerDeclined),
             other => check_common(control, &other)?,

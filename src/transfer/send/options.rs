@@ -6,13 +6,13 @@ use tokio::sync::watch;
 
 use crate::transfer::{
     lanes::throttle::Throttle,
-    link::{invitation::Line, rendezvous::Waits},
+    link::{invitation::Invitations, rendezvous::Waits},
     path_mode::{Entrance, PathMode},
 };
 
 /// How a send goes, whatever it sends and to whom. Several that share them share the rate.
 #[derive(Clone)]
-pub struct Terms {
+pub struct SendOptions {
     /// Over how many lanes at most, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
     pub lanes: u16,
     /// How fast at most.
@@ -27,7 +27,7 @@ pub struct Terms {
     pub entrance: Entrance,
 }
 
-impl Terms {
+impl SendOptions {
     /// How it waits for its receiver.
     pub(super) fn waits(&self) -> Waits {
         Waits { patience: self.patience, iterations: self.iterations }
@@ -44,5 +44,5 @@ pub struct Person {
     /// Whether it is to rest.
     pub pause: watch::Receiver<bool>,
     /// Other sends to the same receiver.
-    pub line: Line,
+    pub line: Invitations,
 }

@@ -45,7 +45,7 @@ pub struct Journal {
 }
 
 /// What a staging folder says that it holds.
-pub struct Written {
+pub struct JournalContents {
     /// The offer.
     pub manifest: Manifest,
     /// The plan of what was wanted of it.
@@ -92,7 +92,7 @@ impl Journal {
 }
 
 /// Reads what a staging folder says of itself; an error is all that is left of one that makes no sense.
-pub fn load(folder: &Path) -> io::Result<Written> {
+pub fn load(folder: &Path) -> io::Result<JournalContents> {
     let file = File::open(folder.join(OFFER))?;
     let len = file.metadata()?.len();
     let mut bytes = Vec::new();
@@ -115,7 +115,7 @@ pub fn load(folder: &Path) -> io::Result<Written> {
     let wanted = Wanted::from_wire(wanted, count).ok_or_else(nonsense)?;
     let plan = Plan::new(&manifest, |index| wanted.contains(index));
     let held = read_records(&folder.join(JOURNAL), &offer, plan.blocks())?;
-    Ok(Written { manifest, plan, held })
+    Ok(JournalContents { manifest, plan, held })
 }
 
 /// The blocks of all sound records, up to the first that isn't.

@@ -24,7 +24,7 @@ use crate::{
     },
     transfer::plan::{
         Wanted,
-        placement::{Found, Look, Target},
+        placement::{FolderView, Occupant, Target},
     },
 };
 
@@ -38,12 +38,12 @@ pub struct Layout {
     /// Folders in the tree that get their names as a whole.
     tops: Vec<RelPath>,
     /// Of every entry. Held while its file is made, so that only one who makes it finds that there is none.
-    places: Vec<Mutex<Place>>,
+    places: Vec<Mutex<FilePlace>>,
 }
 
 /// Where an entry's file is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum FilePlace {
     /// Under its number, if there is one.
     Number,
     /// Nowhere yet; it belongs into the tree.
@@ -59,7 +59,7 @@ impl Layout {
         manifest: Arc<Manifest>,
         wanted: &Wanted,
         targets: &[Target],
-        disk: &impl Look,
+        disk: &impl FolderView,
     ) -> io::Result<Self> {
         let mut tops = new_tops(&manifest, wanted, targets, disk);
         let tree = folder.join(TREE);
@@ -74,7 +74,7 @@ impl Layout {
                 && wanted.contains(index)
                 && entry.path.names().nth(1).is_some()
                 && names.contains(top_of(&entry.path));
-            Mutex::new(if is_in_tree { Place::Awaited } else { Place::Number })
+            Mutex::new(if is_in_tree { FilePlace::Awaited } else { FilePlace::Number })
         };
         let places = manifest.entries().iter().enumerate().map(place).collect();
         Ok(Self { folder: folder.to_owned(), manifest, tops, places })
@@ -87,12 +87,12 @@ impl Layout {
 
     /// Whether an entry's file is to be made in the tree, or was.
     pub fn belongs_in_tree(&self, entry: u32) -> bool {
-        self.place(entry).is_some_and(|place| *place != Place::Number)
+        self.place(entry).is_some_and(|place| *place != FilePlace::Number)
     }
 
     /// Whether an entry's file was made in the tree.
     pub fn is_in_tree(&self, entry: u32) -> bool {
-        self.place(entry).is_some_and(|place| *place == Place::Tree)
+        self.place(entry).is_some_and(|place| *place == FilePlace::Tree)
     }
 
     /// Where the file of `entry` is. One that was never made is nowhere.
@@ -137,7 +137,7 @@ impl Layout {
 
     /// Makes the file of an entry that belongs into the tree and isn't there yet. Where that fails, its number is left.
     fn make_in_tree<T>(&self, entry: u32, make: impl Fn(&Path) -> io::Result<T>) -> Option<T> {
-        let mut place = self.place(entry).filter(|place| **place == Place::Awaited)?;
+        let mut place = self.place(entry).filter(|place| **place == FilePlace::Awaited)?;
         let path = self.path_in_tree(entry)?;
         let done = make(&path).or_else(|error| {
             if error.kind() != io::ErrorKind::NotFound {
@@ -147,7 +147,7 @@ impl Layout {
             self.make_folder(&parent.ok_or(error)?)?;
             make(&path)
         });
-        *place = if done.is_ok() { Place::Tree } else { Place::Number };
+        *place = if done.is_ok() { FilePlace::Tree } else { FilePlace::Number };
         done.inspect_err(|error| tracing::debug!(%error, "a file has no place in its tree")).ok()
     }
 
@@ -174,7 +174,7 @@ impl Layout {
         Some(under(&self.folder.join(TREE), &entry.path))
     }
 
-    fn place(&self, entry: u32) -> Option<MutexGuard<'_, Place>> {
+    fn place(&self, entry: u32) -> Option<MutexGuard<'_, FilePlace>> {
         let place = self.places.get(entry as usize)?;
         Some(place.lock().expect("no code panics while it holds this lock"))
     }
@@ -245,7 +245,12 @@ fn numbered(folder: &Path, entry: u32) -> PathBuf {
 
 /// The top folders with wanted files in them that are new to the receiver as a whole: nothing there has the name, and
 /// all that is wanted of them, or goes there from elsewhere, gets the path that it has in the offer.
-fn new_tops(manifest: &Manifest, wanted: &Wanted, targets: &[Target], disk: &impl Look) -> Vec<RelPath> {
+fn new_tops(
+    manifest: &Manifest,
+    wanted: &Wanted,
+    targets: &[Target],
+    disk: &impl FolderView,
+) -> Vec<RelPath> {
     let mut tops = Vec::new();
     let mut seen = HashSet::new();
     let mut changed = HashSet::new();
@@ -261,7 +266,7 @@ fn new_tops(manifest: &Manifest, wanted: &Wanted, targets: &[Target], disk: &imp
             tops.extend(RelPath::new(top).ok());
         }
     }
-    tops.retain(|top| !changed.contains(top.as_str()) && disk.at(top) == Found::Nothing);
+    tops.retain(|top| !changed.contains(top.as_str()) && disk.at(top) == Occupant::Nothing);
     tops
 }
 
@@ -298,8 +303,8 @@ mod tests {
 
     #[test]
     fn nothing_is_whole_whose_name_is_taken() {
-        for (name, found) in [("a", Found::Folder), ("a", Found::Other), ("a/x", Found::Other)] {
-            let taken = [("a", if name == "a" { found } else { Found::Folder }), (name, found)];
+        for (name, found) in [("a", Occupant::Folder), ("a", Occupant::Other), ("a/x", Occupant::Other)] {
+            let taken = [("a", if name == "a" { found } else { Occupant::Folder }), (name, found)];
             let disk = Disk(Box::leak(Box::new(taken)));
             for policy in [OnConflict::Skip, OnConflict::Replace, OnConflict::KeepBoth] {
                 let tops = tops(&["a/", "a/x", "a/y", "b/", "b/x"], &[], LINUX, &disk, policy);

@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    journal::{self, Written},
+    journal::{self, JournalContents},
     layout::{Finder, Layout},
 };
 use crate::{
@@ -33,7 +33,7 @@ pub const LOCK: &str = "lock";
 pub struct Leftover {
     /// The staging folder.
     pub folder: PathBuf,
-    written: Written,
+    written: JournalContents,
     /// While there is one, no other transfer takes the folder.
     _lock: Option<File>,
 }
@@ -71,7 +71,7 @@ impl Leftover {
 
 /// What a staging folder says of itself that no transfer uses at the moment. It is claimed for no longer than it takes to
 /// know that, so that a transfer that comes for it meanwhile gets it.
-pub fn glance(folder: &Path) -> Option<Written> {
+pub fn glance(folder: &Path) -> Option<JournalContents> {
     drop(claim(folder)?);
     read(folder)
 }
@@ -128,7 +128,7 @@ impl Leftovers {
         }
         for (index, leftover) in self.0.into_iter().enumerate() {
             let Some(moved) = moved.get(&index) else { continue };
-            let Written { manifest, plan, held } = &leftover.written;
+            let JournalContents { manifest, plan, held } = &leftover.written;
             let is_left = |number: u32| {
                 !moved.contains(&number) && plan.blocks_of(number).any(|block| held.contains(block))
             };
@@ -212,7 +212,7 @@ fn claim(folder: &Path) -> Option<File> {
     Some(lock)
 }
 
-fn read(folder: &Path) -> Option<Written> {
+fn read(folder: &Path) -> Option<JournalContents> {
     let mut written = journal::load(folder).ok()?;
     drop_what_is_missing(folder, &mut written);
     Some(written)
@@ -227,8 +227,8 @@ fn look(entry: &Entry) -> Option<(u64, Option<Modified>)> {
 }
 
 /// A power cut, or somebody's hand, may have taken files that the journal still names.
-fn drop_what_is_missing(folder: &Path, written: &mut Written) {
-    let Written { manifest, plan, held } = written;
+fn drop_what_is_missing(folder: &Path, written: &mut JournalContents) {
+    let JournalContents { manifest, plan, held } = written;
     let mut finder = Finder::new(folder);
     for number in 0..manifest.entries().len() as u32 {
         let blocks = plan.blocks_of(number);

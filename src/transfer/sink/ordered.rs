@@ -15,10 +15,10 @@ use crate::transfer::plan::tree_hash::FileHash;
 /// See the module.
 pub struct Ordered {
     next: watch::Sender<u64>,
-    output: Mutex<Output>,
+    output: Mutex<OrderedState>,
 }
 
-struct Output {
+struct OrderedState {
     writer: Box<dyn Write + Send>,
     hasher: blake3::Hasher,
     is_closed: bool,
@@ -29,7 +29,7 @@ impl Ordered {
     pub fn new(writer: Box<dyn Write + Send>) -> Self {
         Self {
             next: watch::Sender::new(0),
-            output: Mutex::new(Output { writer, hasher: blake3::Hasher::new(), is_closed: false }),
+            output: Mutex::new(OrderedState { writer, hasher: blake3::Hasher::new(), is_closed: false }),
         }
     }
 
@@ -64,7 +64,7 @@ impl Ordered {
         self.lock().writer.flush()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Output> {
+    fn lock(&self) -> MutexGuard<'_, OrderedState> {
         self.output.lock().expect("no code panics while it holds this lock")
     }
 }

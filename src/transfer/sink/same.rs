@@ -1,10 +1,10 @@
 //! Files of an offer that the receiver's folder has already: the same name, the same size, the same bytes. They are not
 //! sent, and what is there is left as it is, its time included.
 //!
-//! A look at the folder finds those that may be such ([`alike`]); the hashes of both sides, taken while the person reads the
+//! A look at the folder finds those that may be such ([`candidates`]); the hashes of both sides, taken while the person reads the
 //! offer, tell whether they are. What isn't known by the time of the answer is a name that is taken, like any other.
 //!
-//! "The same" is said of the time of the offer. A file that changes here before the answer is noticed ([`Compared`]);
+//! "The same" is said of the time of the offer. A file that changes here before the answer is noticed ([`SameFiles`]);
 //! one that changes on the sender's side after it was hashed is not, as it isn't sent.
 //!
 //! All functions block on the disk; [`Here`] is plain data.
@@ -20,7 +20,7 @@ use super::layout::under;
 use crate::{
     protocol::manifest::{Manifest, OfferKind},
     transfer::{
-        fingerprint::{Look, look_at},
+        fingerprint::{Fingerprint, fingerprint_of},
         offer::{Choices, Here, Offer},
     },
 };
@@ -30,44 +30,44 @@ const MAX_ALIKE: usize = 1 << 17;
 
 /// Offered files for which the folder has a regular one of the same name and size, and where that is: the smallest first,
 /// so that most is known soon. If there are too many, the largest, which save most. Nothing is looked for through a link.
-pub fn alike(offer: &Offer) -> Vec<(u32, PathBuf)> {
+pub fn candidates(offer: &Offer) -> Vec<(u32, PathBuf)> {
     let Some(folder) = offer.folder.as_deref().filter(|_| offer.manifest.kind() == OfferKind::Files) else {
         return Vec::new();
     };
-    let mut alike = Vec::new();
+    let mut candidates = Vec::new();
     for (index, (entry, target)) in offer.manifest.entries().iter().zip(&offer.targets).enumerate() {
         let Some(path) = target.in_place.as_ref().filter(|_| entry.is_file()) else { continue };
         let path = under(folder, path);
         let is_as_large =
             fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == entry.size());
         if is_as_large {
-            alike.push((entry.size(), index as u32, path));
+            candidates.push((entry.size(), index as u32, path));
         }
     }
-    if alike.len() > MAX_ALIKE {
-        alike.sort_by_key(|(size, ..)| Reverse(*size));
-        alike.truncate(MAX_ALIKE);
+    if candidates.len() > MAX_ALIKE {
+        candidates.sort_by_key(|(size, ..)| Reverse(*size));
+        candidates.truncate(MAX_ALIKE);
     }
-    alike.sort_by_key(|(size, ..)| *size);
-    alike.into_iter().map(|(_, entry, path)| (entry, path)).collect()
+    candidates.sort_by_key(|(size, ..)| *size);
+    candidates.into_iter().map(|(_, entry, path)| (entry, path)).collect()
 }
 
 /// What was found to be the same in a folder, by entry: where it is, and how it looked.
 #[derive(Debug, Default)]
-pub struct Compared {
+pub struct SameFiles {
     folder: PathBuf,
-    same: BTreeMap<u32, (PathBuf, Look)>,
+    same: BTreeMap<u32, (PathBuf, Fingerprint)>,
 }
 
-impl Compared {
+impl SameFiles {
     /// Nothing yet.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder, same: BTreeMap::new() }
     }
 
     /// The file at `path`, which looks like that, is the same as the offered one.
-    pub fn add(&mut self, entry: u32, path: PathBuf, look: Look) {
-        self.same.insert(entry, (path, look));
+    pub fn add(&mut self, entry: u32, path: PathBuf, fingerprint: Fingerprint) {
+        self.same.insert(entry, (path, fingerprint));
     }
 
     /// What of it stays as it is when the offer is taken with `choices` into `folder`: what is wanted, has no word of its own
@@ -76,10 +76,10 @@ impl Compared {
         if !choices.resumes || folder != self.folder {
             return Here::default();
         }
-        let stays = |(entry, (path, look)): &(&u32, &(PathBuf, Look))| {
+        let stays = |(entry, (path, fingerprint)): &(&u32, &(PathBuf, Fingerprint))| {
             choices.wants(**entry as usize)
                 && !choices.exceptions.contains_key(*entry)
-                && look_at(path) == Some(*look)
+                && fingerprint_of(path) == Some(*fingerprint)
         };
         Here::of(manifest, self.same.iter().filter(stays).map(|(entry, _)| *entry))
     }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::{
         protocol::manifest::{ManifestBuilder, RawEntry, RawKind},
-        transfer::{fingerprint::hash_found, sink::holders::Holders},
+        transfer::{fingerprint::hash_found, sink::active::ActiveReceives},
     };
 
     /// Paths ending in `/` are folders.
@@ -122,7 +122,7 @@ mod tests {
             };
             builder.push(RawEntry { path: entry.trim_end_matches('/').into(), kind }).unwrap();
         }
-        Offer::look(Arc::new(builder.finish().unwrap()), Some(folder.to_owned()), &Holders::default())
+        Offer::look(Arc::new(builder.finish().unwrap()), Some(folder.to_owned()), &ActiveReceives::default())
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
             ("new", 3),
             ("empty", 0),
         ];
-        let found = alike(&offer(folder.path(), &entries));
+        let found = candidates(&offer(folder.path(), &entries));
         assert_eq!(found, [(6, path("empty")), (2, path("a/small")), (1, path("a/large"))]);
     }
 
@@ -154,7 +154,7 @@ mod tests {
         fs::write(outside.path().join("x"), "x").unwrap();
         symlink(outside.path(), folder.path().join("a")).unwrap();
         symlink(outside.path().join("x"), folder.path().join("x")).unwrap();
-        let found = alike(&offer(folder.path(), &[("a/", 0), ("a/x", 1), ("x", 1)]));
+        let found = candidates(&offer(folder.path(), &[("a/", 0), ("a/x", 1), ("x", 1)]));
         assert_eq!(found, []);
         assert_eq!(hash_found(&folder.path().join("x"), |_| true), None);
     }
@@ -165,10 +165,10 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let names = ["same", "changed", "unwanted", "decided", "top/deep"];
         fs::create_dir(path("top")).unwrap();
-        let mut compared = Compared::new(folder.path().to_owned());
+        let mut same_files = SameFiles::new(folder.path().to_owned());
         for (entry, name) in (0..).zip(names) {
             fs::write(path(name), "text").unwrap();
-            compared.add(entry, path(name), look_at(&path(name)).unwrap());
+            same_files.add(entry, path(name), fingerprint_of(&path(name)).unwrap());
         }
         fs::write(path("changed"), "longer text").unwrap();
         let entries =
@@ -179,11 +179,11 @@ mod tests {
             exceptions: [(3, crate::transfer::plan::placement::OnConflict::Replace)].into(),
             ..Choices::default()
         };
-        let here = compared.here(folder.path(), &manifest, &choices);
+        let here = same_files.here(folder.path(), &manifest, &choices);
         assert_eq!(here, Here::of(&manifest, [0, 4]));
-        assert_eq!(compared.tops(&here, 9), [path("same"), path("top")]);
-        assert_eq!(compared.here(&path("top"), &manifest, &choices), Here::default(), "another folder");
+        assert_eq!(same_files.tops(&here, 9), [path("same"), path("top")]);
+        assert_eq!(same_files.here(&path("top"), &manifest, &choices), Here::default(), "another folder");
         let again = Choices { resumes: false, ..choices };
-        assert_eq!(compared.here(folder.path(), &manifest, &again), Here::default());
+        assert_eq!(same_files.here(folder.path(), &manifest, &again), Here::default());
     }
 }

@@ -29,7 +29,7 @@ use crate::{
             Block, Plan, Segment, Wanted,
             blocks::BlockSet,
             names::STAGING_PREFIX,
-            placement::{Found, Look, Target},
+            placement::{FolderView, Occupant, Target},
             tree_hash::{BlockHash, FileHash, Forest, hash_whole},
         },
     },
@@ -48,20 +48,20 @@ pub struct Staging {
     claim: File,
     /// Blocks that an earlier transfer left.
     held: BlockSet,
-    state: Mutex<State>,
+    state: Mutex<StagingState>,
     /// Systems let one thread at a time write into a file; waiting here sleeps, waiting there burns a core.
     writing: Mutex<()>,
     /// Held for reading by whoever writes, for writing by whoever decides what becomes of the folder.
     fate: RwLock<Fate>,
     /// Last, because it goes when the files above it are closed.
-    _shell: Shell,
+    _shell: EmptyFolderGuard,
 }
 
 /// A folder that goes once nothing is in it: some systems remove a file that is open only when it is closed, and its folder
 /// can't go before it.
-struct Shell(PathBuf);
+struct EmptyFolderGuard(PathBuf);
 
-impl Drop for Shell {
+impl Drop for EmptyFolderGuard {
     fn drop(&mut self) {
         // It mostly is gone, or keeps what another transfer goes on with.
         let _ = fs::remove_dir(&self.0);
@@ -82,7 +82,7 @@ enum Fate {
 }
 
 #[derive(Default)]
-struct State {
+struct StagingState {
     trees: Forest,
     hashes: HashMap<u32, FileHash>,
     dropped: HashSet<u32>,
@@ -117,7 +117,7 @@ impl Staging {
         };
         let (lock, held, journal, layout) = begin().map_err(fail)?;
         Ok(Self {
-            _shell: Shell(folder.clone()),
+            _shell: EmptyFolderGuard(folder.clone()),
             folder,
             layout,
             manifest,
@@ -422,7 +422,7 @@ impl Staging {
         self.manifest.entries().get(entry as usize)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, StagingState> {
         self.state.lock().expect(NO_PANIC)
     }
 }
@@ -442,13 +442,13 @@ impl Drop for Staging {
 /// The receiver's real folder.
 pub struct Disk<'a>(pub &'a Path);
 
-impl Look for Disk<'_> {
-    fn at(&self, path: &RelPath) -> Found {
+impl FolderView for Disk<'_> {
+    fn at(&self, path: &RelPath) -> Occupant {
         match fs::symlink_metadata(under(self.0, path)) {
-            Ok(metadata) if metadata.is_dir() => Found::Folder,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
+            Ok(metadata) if metadata.is_dir() => Occupant::Folder,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Occupant::Nothing,
             // What can't be looked at is there, as far as anybody can tell.
-            Ok(_) | Err(_) => Found::Other,
+            Ok(_) | Err(_) => Occupant::Other,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{holders::Holders, leftovers::Leftovers, staging::Disk};
+use super::{active::ActiveReceives, leftovers::Leftovers, staging::Disk};
 use crate::{
     platform::{self, Rules},
     protocol::manifest::{Manifest, OfferKind},
@@ -20,9 +20,9 @@ use crate::{
 };
 
 impl Offer {
-    /// Looks at `folder`, which may turn out to be of no use; blocks on the disk. What lost transfers among `holders` have
+    /// Looks at `folder`, which may turn out to be of no use; blocks on the disk. What lost transfers among `active` have
     /// there counts as what interrupted ones left.
-    pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>, holders: &Holders) -> Self {
+    pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>, active: &ActiveReceives) -> Self {
         let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else {
             return Self {
                 manifest,
@@ -39,7 +39,7 @@ impl Offer {
                 let targets = place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth);
                 let resumable = match manifest.kind() {
                     OfferKind::Files => {
-                        Leftovers::find(&folder).and(holders.lost_in(&folder)).bytes_of(&manifest)
+                        Leftovers::find(&folder).and(active.lost_in(&folder)).bytes_of(&manifest)
                     }
                     OfferKind::Text | OfferKind::Stream => 0,
                 };

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    journal::Written,
+    journal::JournalContents,
     leftovers::{Leftover, glance, last_change},
 };
 use crate::transfer::plan::names::STAGING_PREFIX;
@@ -118,7 +118,7 @@ fn read(file: &Path) -> Option<Unfinished> {
         return None;
     }
     let staging = staging?;
-    let Written { manifest, plan, held } = glance(&staging)?;
+    let JournalContents { manifest, plan, held } = glance(&staging)?;
     let mut tops = manifest.entries().iter().filter(|entry| entry.path.names().nth(1).is_none()).peekable();
     let is_folder = tops.peek().is_some_and(|entry| !entry.is_file());
     let names: Vec<String> =

@@ -57,14 +57,14 @@ pub struct Listing {
     taken: usize,
     stop: CancellationToken,
     _stops: DropGuard,
-    work: Option<JoinHandle<Result<Round, TransferError>>>,
+    work: Option<JoinHandle<Result<ListingRound, TransferError>>>,
     /// What is listed; nothing while there is work.
     listed: Option<Listed>,
     untold: VecDeque<Notice>,
 }
 
 /// What one look at the disk gives.
-struct Round {
+struct ListingRound {
     listed: Listed,
     news: Vec<Notice>,
 }
@@ -107,7 +107,7 @@ impl Listing {
         let stopped = stop.clone();
         let work = spawn_blocking(move || {
             let listed = list(what, &stopped)?;
-            Ok(Round::new(listed, Vec::new()))
+            Ok(ListingRound::new(listed, Vec::new()))
         });
         Ok(Self {
             additions,
@@ -146,7 +146,7 @@ impl Listing {
             if let Some(work) = &mut self.work {
                 let done = work.await.expect("listing files doesn't panic");
                 self.work = None;
-                let Round { listed, news } = done?;
+                let ListingRound { listed, news } = done?;
                 self.listed = Some(listed);
                 self.untold.extend(news);
             } else {
@@ -215,7 +215,7 @@ impl Listing {
                         paths: vec![path],
                         reason: NotAdded::Unlisted(error),
                     });
-                    Ok(Round::new(Listed::Paths(scanned), failures.collect()))
+                    Ok(ListingRound::new(Listed::Paths(scanned), failures.collect()))
                 }));
             }
             other => {
@@ -228,7 +228,7 @@ impl Listing {
     }
 }
 
-impl Round {
+impl ListingRound {
     fn new(mut listed: Listed, mut news: Vec<Notice>) -> Self {
         let manifest = match &mut listed {
             Listed::Paths(scanned) => {

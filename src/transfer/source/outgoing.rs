@@ -20,7 +20,7 @@ use crate::{
     },
     transfer::{
         error::TransferError,
-        fingerprint::{Look, read_up_to},
+        fingerprint::{Fingerprint, read_up_to},
         plan::{
             Block, Plan, Segment, Taken, Wanted,
             blocks::BlockSet,
@@ -71,11 +71,11 @@ pub struct Outgoing {
     content: Content,
     /// Bytes of the stream once it has ended; apart from the stream, whose lock is held while a pipe lets us wait.
     stream_end: OnceLock<u64>,
-    state: Mutex<State>,
+    state: Mutex<OutgoingState>,
 }
 
 #[derive(Default)]
-struct State {
+struct OutgoingState {
     trees: Forest,
     hashes: Vec<(u32, FileHash)>,
     withdrawn: HashMap<u32, Withdrawal>,
@@ -139,7 +139,9 @@ impl Outgoing {
                 continue;
             }
             let looked = fs::metadata(&origin.path).map_err(|error| withdrawal(&error));
-            if let Err(reason) = looked.and_then(|metadata| compare_looks(&metadata, origin.look)) {
+            if let Err(reason) =
+                looked.and_then(|metadata| compare_fingerprints(&metadata, origin.fingerprint))
+            {
                 self.withdraw(index as u32, reason);
             }
         }
@@ -320,7 +322,7 @@ impl Outgoing {
         buffer.resize(start + len, 0);
         let read = platform::read_exact_at(&file, &mut buffer[start..], offset);
         // A file that looks now as it did when it was listed has not changed before it was read, nor while it was.
-        check_look(&file, origin.look)?;
+        check_fingerprint(&file, origin.fingerprint)?;
         read.map_err(|error| withdrawal(&error))
     }
 
@@ -332,18 +334,18 @@ impl Outgoing {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, OutgoingState> {
         self.state.lock().expect("no code panics while it holds this lock")
     }
 }
 
-fn check_look(file: &File, look: Look) -> Result<(), Withdrawal> {
+fn check_fingerprint(file: &File, fingerprint: Fingerprint) -> Result<(), Withdrawal> {
     let metadata = file.metadata().map_err(|error| withdrawal(&error))?;
-    compare_looks(&metadata, look)
+    compare_fingerprints(&metadata, fingerprint)
 }
 
-fn compare_looks(metadata: &Metadata, look: Look) -> Result<(), Withdrawal> {
-    if Look::of(metadata) == look { Ok(()) } else { Err(Withdrawal::Changed) }
+fn compare_fingerprints(metadata: &Metadata, fingerprint: Fingerprint) -> Result<(), Withdrawal> {
+    if Fingerprint::of(metadata) == fingerprint { Ok(()) } else { Err(Withdrawal::Changed) }
 }
 
 fn withdrawal(error: &io::Error) -> Withdrawal {

@@ -20,7 +20,7 @@ use crate::{
     },
     transfer::{
         error::{TransferError, Unsuited},
-        fingerprint::Look,
+        fingerprint::Fingerprint,
         notice::{LeftOut, Unfit},
     },
 };
@@ -44,7 +44,7 @@ pub struct Origin {
     /// Its path on this machine.
     pub path: PathBuf,
     /// Its size, time and identity.
-    pub look: Look,
+    pub fingerprint: Fingerprint,
 }
 
 /// Checks what a person named, at once and without looking into folders: everything exists and files can be opened.
@@ -222,8 +222,8 @@ impl Scan {
             self.folders.push((path.clone(), name.clone()));
         }
         self.builder.push_entry(Entry { path: name, kind }).map_err(unsuited)?;
-        let look = Look::of(metadata);
-        self.origins.push(if metadata.is_file() { Origin { path, look } } else { Origin::default() });
+        let fingerprint = Fingerprint::of(metadata);
+        self.origins.push(if metadata.is_file() { Origin { path, fingerprint } } else { Origin::default() });
         Ok(())
     }
 

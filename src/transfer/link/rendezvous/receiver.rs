@@ -12,7 +12,7 @@ use tokio::{
 use super::{
     Meeting,
     meeting::Met,
-    room::{Entry, graver, join, place},
+    room::{RoomEntry, graver, join, place},
 };
 use crate::{
     code::CodePhrase,
@@ -196,7 +196,7 @@ async fn enter(
     loop {
         // A place of its own for every visit: two that lead into the same room must not push each other out.
         let place = place()?;
-        let entry = Entry { role: Role::Receiver, place, connect_limit, first: Vec::new() };
+        let entry = RoomEntry { role: Role::Receiver, place, connect_limit, first: Vec::new() };
         let entered = match join(relay, code, entry).await {
             Ok(joined) => joined.paired().await,
             Err(error) => Err(error),

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How one side enters the code's room.
-pub(super) struct Entry {
+pub(super) struct RoomEntry {
     pub(super) role: Role,
     pub(super) place: Place,
     pub(super) connect_limit: Duration,
@@ -23,11 +23,11 @@ pub(super) struct Entry {
 pub(super) async fn join(
     relay: &RelayChoice,
     code: &CodePhrase,
-    entry: Entry,
+    entry: RoomEntry,
 ) -> Result<client::Joined, RelayClientError> {
     let (address, password) = (&relay.address, relay.password.as_deref());
     let room = RoomId(code.room());
-    let Entry { role, place, connect_limit, first } = entry;
+    let RoomEntry { role, place, connect_limit, first } = entry;
     let (known, waits) = (None, false);
     client::join(Join { address, known, connect_limit, password, role, room, place, waits, first }).await
 }

@@ -2,8 +2,8 @@
 //! counted over all places together. Whatever becomes of one place, the others go on.
 
 mod code_room;
+mod gate;
 mod outage;
-mod threshold;
 
 use std::{
     future, io,
@@ -35,16 +35,16 @@ use crate::{
         error::{TransferError, Unsuited},
         link::{
             handshake,
-            invitation::{Line, MeetingPlace},
+            invitation::{Invitations, MeetingPlace},
         },
         notice::{Context, Notice},
         progress::Phase,
     },
 };
-use code_room::{Entered, Room, Tried, first_of};
+use code_room::{CodeRoom, EnteredRoom, Tried, first_of};
 use outage::{Outage, Scope};
 
-pub use threshold::{Guest, Threshold};
+pub use gate::{Admitted, Gate};
 
 /// After this many wrong codes a sender retires its own.
 const MAX_TRIES: u8 = 3;
@@ -63,7 +63,7 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 /// again for as long as its patience allows; with one, for as long as nobody has come. Where it has met them, `line` is told.
 pub async fn wait_for_receiver(
     call: Call,
-    line: &Line,
+    line: &Invitations,
     waits: Waits,
     context: &Context,
 ) -> Result<Meeting, TransferError> {
@@ -74,7 +74,7 @@ pub async fn wait_for_receiver(
             (CodeChoice::Drawn { words: INVITATION_WORDS }, Places::only(place), Some(follower))
         }
     };
-    let mut posted = Posted::put_up(choice, places, waits, context).await?;
+    let mut posted = PostedCode::put_up(choice, places, waits, context).await?;
     let code = Arc::clone(&posted.waiting.code);
     let gone = async {
         match &follower {
@@ -111,18 +111,18 @@ pub async fn wait_for_receiver(
 pub async fn wait_for_several(
     choice: CodeChoice,
     places: Places,
-    threshold: Threshold,
+    gate: Gate,
     waits: Waits,
     context: &Context,
 ) -> Result<(), TransferError> {
-    let mut posted = Posted::put_up(choice, places, waits, context).await?;
+    let mut posted = PostedCode::put_up(choice, places, waits, context).await?;
     posted.tell().await;
     let (at_own, at_relay) = std::mem::take(&mut posted.entered);
     let (own, list) = posted.scopes;
     let over = tokio::select! {
-        error = posted.waiting.admit_at(&posted.own_room, at_own, own, &threshold) => Err(error),
-        error = posted.waiting.admit_at(&posted.rooms, at_relay, list, &threshold) => Err(error),
-        () = threshold.all_have_gone() => Ok(()),
+        error = posted.waiting.admit_at(&posted.own_room, at_own, own, &gate) => Err(error),
+        error = posted.waiting.admit_at(&posted.rooms, at_relay, list, &gate) => Err(error),
+        () = gate.all_have_gone() => Ok(()),
     };
     match over {
         Ok(()) => Ok(()),
@@ -131,18 +131,18 @@ pub async fn wait_for_several(
 }
 
 /// A code that is up, and where.
-struct Posted<'a> {
-    rooms: Vec<Room>,
-    own_room: Vec<Room>,
+struct PostedCode<'a> {
+    rooms: Vec<CodeRoom>,
+    own_room: Vec<CodeRoom>,
     own: Option<OwnRelay>,
     /// The rooms that it has been brought to so far.
     entered: (Option<Tried>, Option<Tried>),
     /// What the own relay and those of the list are to the sender.
     scopes: (Scope, Scope),
-    waiting: Waiting<'a>,
+    waiting: CodeWait<'a>,
 }
 
-impl<'a> Posted<'a> {
+impl<'a> PostedCode<'a> {
     async fn put_up(
         choice: CodeChoice,
         places: Places,
@@ -150,13 +150,13 @@ impl<'a> Posted<'a> {
         context: &'a Context,
     ) -> Result<Self, TransferError> {
         let Places { relays, own } = places;
-        let room = |relay| Ok::<_, TransferError>(Room { relay, place: place()?, iterations });
+        let room = |relay| Ok::<_, TransferError>(CodeRoom { relay, place: place()?, iterations });
         let rooms = relays.into_iter().map(room).collect::<Result<Vec<_>, _>>()?;
         let own_room = match &own {
             Some(own) => vec![room(RelayChoice { address: own.address.clone(), password: None })?],
             None => Vec::new(),
         };
-        let Settled { code, at_own, at_relay } = settle(&rooms, &own_room, choice).await?;
+        let DrawnCode { code, at_own, at_relay } = settle(&rooms, &own_room, choice).await?;
         let in_use = match &at_relay {
             Some(Ok((at, _))) => Some(*at),
             _ => None,
@@ -164,7 +164,7 @@ impl<'a> Posted<'a> {
         if let Some(own) = &own {
             own.announced.send_replace(Some(RoomId(code.room())));
         }
-        let waiting = Waiting {
+        let waiting = CodeWait {
             code,
             tries: Semaphore::new(usize::from(MAX_TRIES)),
             tries_left: AtomicU8::new(MAX_TRIES),
@@ -189,7 +189,7 @@ impl<'a> Posted<'a> {
         self.own_room.iter().any(|room| room.relay.address == relay.address)
     }
 
-    fn relay_in_use(&self) -> Option<&Room> {
+    fn relay_in_use(&self) -> Option<&CodeRoom> {
         let in_use = *self.waiting.in_use();
         in_use.map(|at| &self.rooms[at])
     }
@@ -204,15 +204,19 @@ impl<'a> Posted<'a> {
 }
 
 /// A code whose room nobody else has, as far as that is known.
-struct Settled {
+struct DrawnCode {
     code: Arc<CodePhrase>,
-    at_own: Option<(usize, Entered)>,
+    at_own: Option<(usize, EnteredRoom)>,
     /// `None`: no relay has answered yet.
     at_relay: Option<Tried>,
 }
 
 /// Draws codes until one can be shown.
-async fn settle(rooms: &[Room], own: &[Room], choice: CodeChoice) -> Result<Settled, TransferError> {
+async fn settle(
+    rooms: &[CodeRoom],
+    own: &[CodeRoom],
+    choice: CodeChoice,
+) -> Result<DrawnCode, TransferError> {
     let may_draw = if let CodeChoice::Drawn { words } = choice { Some(words) } else { None };
     let mut code = Arc::new(match choice {
         CodeChoice::Drawn { words } => draw(words)?,
@@ -239,14 +243,14 @@ async fn settle(rooms: &[Room], own: &[Room], choice: CodeChoice) -> Result<Sett
             (Some(Err(error)), _) if at_own.is_none() || matches!(error, TransferError::CodeTaken) => {
                 return Err(error);
             }
-            (at_relay, _) => return Ok(Settled { code, at_own, at_relay }),
+            (at_relay, _) => return Ok(DrawnCode { code, at_own, at_relay }),
         }
     }
     Err(TransferError::CodeTaken)
 }
 
 /// A code that is up.
-struct Waiting<'a> {
+struct CodeWait<'a> {
     code: Arc<CodePhrase>,
     /// Tries that may be made: one is taken while somebody answers, and comes back unless it was a wrong code. So all
     /// places together allow as many as one.
@@ -258,14 +262,14 @@ struct Waiting<'a> {
     context: &'a Context,
 }
 
-impl Waiting<'_> {
+impl CodeWait<'_> {
     /// Lets one after the other pass from one of `rooms`. Comes back only if this can't go on.
     async fn admit_at(
         &self,
-        rooms: &[Room],
+        rooms: &[CodeRoom],
         settled: Option<Tried>,
         scope: Scope,
-        threshold: &Threshold,
+        gate: &Gate,
     ) -> TransferError {
         let mut settled = settled;
         loop {
@@ -273,15 +277,15 @@ impl Waiting<'_> {
                 Ok(met) => met,
                 Err(error) => return error,
             };
-            if !threshold.admits() {
+            if !gate.admits() {
                 // The last one came somewhere else a moment ago.
                 leave(&mut met.paired.stream).await;
                 return future::pending().await;
             }
             let place = MeetingPlace { relay: met.relay.clone(), is_own: scope.is_own };
             let meeting = met.meeting(&self.code, scope.is_own).await;
-            let holds = threshold.pass(meeting, place).await;
-            if threshold.is_full() {
+            let holds = gate.pass(meeting, place).await;
+            if gate.is_full() {
                 return future::pending().await;
             }
             // Whoever has the code goes where the last one went.
@@ -294,7 +298,7 @@ impl Waiting<'_> {
     /// Waits on one of `rooms`, for ever if there are none. Comes back without anybody only if this can't go on.
     async fn wait_at(
         &self,
-        rooms: &[Room],
+        rooms: &[CodeRoom],
         settled: Option<Tried>,
         scope: Scope,
     ) -> Result<(usize, Met), TransferError> {
@@ -323,10 +327,10 @@ impl Waiting<'_> {
     }
 
     /// Lets one after the other try the code.
-    async fn serve(&self, room: &Room, mut entered: Entered) -> Result<Met, TransferError> {
+    async fn serve(&self, room: &CodeRoom, mut entered: EnteredRoom) -> Result<Met, TransferError> {
         loop {
             self.context.enter(Phase::WaitingForPeer);
-            let Entered { joined, greeting } = entered;
+            let EnteredRoom { joined, greeting } = entered;
             let mut paired = joined.paired().await?;
             let turn = self.tries.acquire().await.expect("nothing closes it");
             self.context.enter(Phase::Handshake);
@@ -368,7 +372,7 @@ impl Waiting<'_> {
 
     /// For a minute, tells everybody who comes that the code is retired, so that the right person doesn't stand before a
     /// closed door without a word.
-    async fn tell_retired(&self, own: Option<&Room>, relay: Option<&Room>) {
+    async fn tell_retired(&self, own: Option<&CodeRoom>, relay: Option<&CodeRoom>) {
         self.context.tell(Notice::Retired).await;
         self.context.enter(Phase::Retired);
         let tell_all = async { tokio::join!(self.tell_retired_at(own), self.tell_retired_at(relay)) };
@@ -376,7 +380,7 @@ impl Waiting<'_> {
         let _ = timeout_at(Instant::now() + RETIRED_NOTICE, tell_all).await;
     }
 
-    async fn tell_retired_at(&self, room: Option<&Room>) {
+    async fn tell_retired_at(&self, room: Option<&CodeRoom>) {
         let Some(room) = room else { return };
         while let Ok(joined) = room.join(&self.code, handshake::retired()).await {
             if joined.paired().await.is_err() {

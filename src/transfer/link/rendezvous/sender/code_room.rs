@@ -15,7 +15,7 @@ use crate::{
         error::TransferError,
         link::{
             handshake::Greeting,
-            rendezvous::room::{Entry, graver, join},
+            rendezvous::room::{RoomEntry, graver, join},
         },
     },
 };
@@ -25,29 +25,29 @@ use crate::{
 const LIMIT_OF_SEVERAL: Duration = Duration::from_secs(4);
 
 /// The code's room on one relay.
-pub(super) struct Room {
+pub(super) struct CodeRoom {
     pub(super) relay: RelayChoice,
     pub(super) place: Place,
     pub(super) iterations: u32,
 }
 
 /// A room that the sender is in, with what it has said there.
-pub(super) struct Entered {
+pub(super) struct EnteredRoom {
     pub(super) joined: client::Joined,
     pub(super) greeting: Greeting,
 }
 
-impl Room {
+impl CodeRoom {
     /// The relay doesn't answer.
     pub(super) fn silence(&self) -> TransferError {
         let (address, cause) = (self.relay.address.clone(), io::ErrorKind::TimedOut.into());
         RelayClientError::Unreachable { address, cause }.into()
     }
 
-    pub(super) async fn enter(&self, code: &CodePhrase) -> Result<Entered, TransferError> {
+    pub(super) async fn enter(&self, code: &CodePhrase) -> Result<EnteredRoom, TransferError> {
         let greeting = Greeting::new(code, self.iterations)?;
         let joined = self.join(code, greeting.first().to_vec()).await?;
-        Ok(Entered { joined, greeting })
+        Ok(EnteredRoom { joined, greeting })
     }
 
     pub(super) async fn join(
@@ -55,7 +55,7 @@ impl Room {
         code: &CodePhrase,
         first: Vec<u8>,
     ) -> Result<client::Joined, TransferError> {
-        let entry = Entry { role: Role::Sender, place: self.place, connect_limit: CONNECT_LIMIT, first };
+        let entry = RoomEntry { role: Role::Sender, place: self.place, connect_limit: CONNECT_LIMIT, first };
         match join(&self.relay, code, entry).await {
             Err(RelayClientError::Refused(Refusal::RoleTaken)) => Err(TransferError::CodeTaken),
             other => Ok(other?),
@@ -64,10 +64,10 @@ impl Room {
 }
 
 /// A relay of a list, by its number, and what came of entering it.
-pub(super) type Tried = Result<(usize, Entered), TransferError>;
+pub(super) type Tried = Result<(usize, EnteredRoom), TransferError>;
 
 /// Enters the room on the first relay that can be reached, or on `only` one of them.
-pub(super) async fn first_of(rooms: &[Room], only: Option<usize>, code: &CodePhrase) -> Tried {
+pub(super) async fn first_of(rooms: &[CodeRoom], only: Option<usize>, code: &CodePhrase) -> Tried {
     let is_the_only_one = rooms.len() == 1 || only.is_some();
     let mut failure = None;
     for (at, room) in rooms.iter().enumerate().filter(|(at, _)| only.is_none_or(|only| only == *at)) {

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-use super::code_room::Room;
+use super::code_room::CodeRoom;
 use crate::{
     net::client::RelayClientError,
     protocol::relay::Refusal,
@@ -31,7 +31,7 @@ const LOYALTY: Duration = Duration::from_secs(10);
 pub(super) struct Outage<'a> {
     /// The relay that the other side was told of last.
     in_use: &'a Mutex<Option<usize>>,
-    rooms: &'a [Room],
+    rooms: &'a [CodeRoom],
     scope: Scope,
     patience: Duration,
     context: &'a Context,
@@ -44,7 +44,7 @@ pub(super) struct Outage<'a> {
 impl<'a> Outage<'a> {
     pub(super) fn new(
         in_use: &'a Mutex<Option<usize>>,
-        rooms: &'a [Room],
+        rooms: &'a [CodeRoom],
         scope: Scope,
         patience: Duration,
         context: &'a Context,

@@ -8,24 +8,24 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
 /// Blocks that any lane may have on its way.
-const LEAST_OUT: usize = 2;
+const MIN_BLOCKS: usize = 2;
 /// The same at its start, when nothing is known of it.
-const FIRST_OUT: usize = 4;
+const INITIAL_BLOCKS: usize = 4;
 /// It may have so many times as much on its way as the empty way holds: enough to become faster and faster until the network
 /// is full, and to take over what other lanes lose when it is.
 const GAIN: f64 = 3.0;
 /// The same when little is left: what is enough to keep the way full.
-const LAST_GAIN: f64 = 2.0;
+const END_GAIN: f64 = 2.0;
 /// What it takes on average until a stored block is told of, beside the way: the quickest one had luck.
-const TELLING: Duration = Duration::from_millis(50);
+const REPORT_DELAY: Duration = Duration::from_millis(50);
 /// The speed is that of the last so many blocks,
-const LAST: usize = 4;
+const RATE_BLOCKS: usize = 4;
 /// or of all that came so lately.
-const OF_LATE: Duration = Duration::from_millis(300);
+const RATE_WINDOW: Duration = Duration::from_millis(300);
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct InFlight {
     out: usize,
     /// The lane's clock up to when it last had nothing to do or began to.
     busy: Duration,
@@ -36,9 +36,9 @@ pub(super) struct Pace {
     quickest: Option<Duration>,
 }
 
-impl Pace {
+impl InFlight {
     /// One more is on its way.
-    pub(super) fn goes_out(&mut self, now: Instant) {
+    pub(super) fn on_sent(&mut self, now: Instant) {
         self.out += 1;
         self.busy_since.get_or_insert(now);
         if self.arrivals.is_empty() {
@@ -47,18 +47,18 @@ impl Pace {
     }
 
     /// One has arrived, so long after it left, if that is known.
-    pub(super) fn arrives(&mut self, took: Option<Duration>, now: Instant) {
-        self.is_gone(now);
+    pub(super) fn on_stored(&mut self, took: Option<Duration>, now: Instant) {
+        self.on_lost(now);
         let clock = self.clock(now);
         self.arrivals.push_back(clock);
-        while self.arrivals.len() > LAST + 1 && clock.saturating_sub(self.arrivals[1]) > OF_LATE {
+        while self.arrivals.len() > RATE_BLOCKS + 1 && clock.saturating_sub(self.arrivals[1]) > RATE_WINDOW {
             self.arrivals.pop_front();
         }
         self.quickest = self.quickest.into_iter().chain(took).min();
     }
 
     /// One goes over another lane.
-    pub(super) fn is_gone(&mut self, now: Instant) {
+    pub(super) fn on_lost(&mut self, now: Instant) {
         self.out -= 1;
         if self.out == 0
             && let Some(since) = self.busy_since.take()
@@ -69,18 +69,18 @@ impl Pace {
 
     /// Whether one more may be on its way; fewer when little is left.
     pub(super) fn has_room(&self, is_near_end: bool, now: Instant) -> bool {
-        let Some(quickest) = self.quickest else { return self.out < FIRST_OUT };
-        let (least, gain) = if is_near_end { (1, LAST_GAIN) } else { (LEAST_OUT, GAIN) };
-        let useful = gain * self.speed(now) * (quickest + TELLING).as_secs_f64();
+        let Some(quickest) = self.quickest else { return self.out < INITIAL_BLOCKS };
+        let (least, gain) = if is_near_end { (1, END_GAIN) } else { (MIN_BLOCKS, GAIN) };
+        let useful = gain * self.blocks_per_sec(now) * (quickest + REPORT_DELAY).as_secs_f64();
         self.out < least.max(useful as usize)
     }
 
     /// Blocks a second; of a lane over which none has arrived yet, what it can be at most.
-    pub(super) fn speed(&self, now: Instant) -> f64 {
+    pub(super) fn blocks_per_sec(&self, now: Instant) -> f64 {
         // The first one hasn't to be told of for the speed to be more than none.
         let blocks = self.arrivals.len().saturating_sub(1).max(1) as f64;
         let since = self.arrivals.front().copied().unwrap_or_default();
-        blocks / self.clock(now).saturating_sub(since).max(TELLING).as_secs_f64()
+        blocks / self.clock(now).saturating_sub(since).max(REPORT_DELAY).as_secs_f64()
     }
 
     /// Whether nothing is on its way.
@@ -90,12 +90,12 @@ impl Pace {
 
     /// When it will have brought all that is on its way, in seconds from now.
     pub(super) fn all(&self, now: Instant) -> f64 {
-        self.out as f64 / self.speed(now)
+        self.out as f64 / self.blocks_per_sec(now)
     }
 
     /// When it would have brought one more, in seconds from now.
-    pub(super) fn one_more(&self, now: Instant) -> f64 {
-        (self.out + 1) as f64 / self.speed(now)
+    pub(super) fn secs_for_one_more(&self, now: Instant) -> f64 {
+        (self.out + 1) as f64 / self.blocks_per_sec(now)
     }
 
     fn clock(&self, now: Instant) -> Duration {
@@ -108,23 +108,23 @@ mod tests {
     use super::*;
 
     /// A lane whose way takes a fifth of a second, so many blocks a second at most; after ten seconds.
-    fn pace(per_second: u32) -> (Pace, Instant) {
-        let (mut pace, mut now) = (Pace::default(), Instant::now());
+    fn in_flight(per_second: u32) -> (InFlight, Instant) {
+        let (mut in_flight, mut now) = (InFlight::default(), Instant::now());
         let mut on_their_way = VecDeque::new();
         let mut last = now;
         for _ in 0..10_000 {
             now += Duration::from_millis(1);
-            while pace.has_room(false, now) {
-                pace.goes_out(now);
+            while in_flight.has_room(false, now) {
+                in_flight.on_sent(now);
                 last = last.max(now) + Duration::from_secs(1) / per_second;
                 on_their_way.push_back((now, last + Duration::from_millis(200)));
             }
-            while let Some((left, arrives)) = on_their_way.front().copied().filter(|(_, at)| *at <= now) {
+            while let Some((left, on_stored)) = on_their_way.front().copied().filter(|(_, at)| *at <= now) {
                 on_their_way.pop_front();
-                pace.arrives(Some(arrives - left), now);
+                in_flight.on_stored(Some(on_stored - left), now);
             }
         }
-        (pace, now)
+        (in_flight, now)
     }
 
     /// Catches a lane that fills a relay's buffers with what others could have brought long ago.
@@ -132,22 +132,22 @@ mod tests {
     fn a_lane_has_a_few_times_as_much_on_its_way_as_the_way_holds() {
         for (per_second, least, most) in [(1, 2, 4), (5, 3, 7), (20, 10, 20), (100, 60, 80), (1000, 600, 800)]
         {
-            let (pace, now) = pace(per_second);
-            let speed = pace.speed(now) / f64::from(per_second);
-            assert!((0.8..1.2).contains(&speed), "{per_second}: {speed}");
-            assert!((least..=most).contains(&pace.out), "{per_second}: {}", pace.out);
+            let (in_flight, now) = in_flight(per_second);
+            let blocks_per_sec = in_flight.blocks_per_sec(now) / f64::from(per_second);
+            assert!((0.8..1.2).contains(&blocks_per_sec), "{per_second}: {blocks_per_sec}");
+            assert!((least..=most).contains(&in_flight.out), "{per_second}: {}", in_flight.out);
         }
     }
 
     #[test]
     fn a_lane_that_is_stuck_becomes_slow_and_one_without_work_does_not() {
-        let (mut pace, now) = pace(10);
-        assert!(pace.speed(now + Duration::from_secs(10)) < 1.0);
-        while pace.out > 0 {
-            pace.arrives(None, now);
+        let (mut in_flight, now) = in_flight(10);
+        assert!(in_flight.blocks_per_sec(now + Duration::from_secs(10)) < 1.0);
+        while in_flight.out > 0 {
+            in_flight.on_stored(None, now);
         }
-        let speed = pace.speed(now);
-        let later = pace.speed(now + Duration::from_secs(10));
-        assert!(speed >= 9.0 && later >= speed, "{speed}, {later}");
+        let blocks_per_sec = in_flight.blocks_per_sec(now);
+        let later = in_flight.blocks_per_sec(now + Duration::from_secs(10));
+        assert!(blocks_per_sec >= 9.0 && later >= blocks_per_sec, "{blocks_per_sec}, {later}");
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     },
     transfer::{
         error::{Misbehaviour, TransferError},
-        lanes::{Ending, Lane, SendLanes, Stop},
+        lanes::{Lane, LaneEnd, LaneStop, SendLanes},
         link::{control::Control, door::LaneDoor},
     },
 };
@@ -39,10 +39,10 @@ const SOONER: u32 = 3;
 const WORKED: Duration = Duration::from_secs(10);
 
 /// A lane that ended on this side.
-pub(super) type Ended = (u64, u16, Result<Ending, TransferError>);
+pub(super) type Ended = (u64, u16, Result<LaneEnd, TransferError>);
 
 /// See the module.
-pub(super) struct Fleet {
+pub(super) struct SendLanePool {
     shared: Arc<SendLanes>,
     slots: u16,
     /// How many of them are to be used.
@@ -51,7 +51,7 @@ pub(super) struct Fleet {
     /// The connection that the lanes belong to, and the way to them.
     link: u64,
     door: Option<LaneDoor>,
-    lanes: BTreeMap<u16, State>,
+    lanes: BTreeMap<u16, PooledLane>,
     /// Slots without a lane: which lane comes next, and when.
     due: BTreeMap<u16, (Instant, Duration)>,
     is_paused: bool,
@@ -59,9 +59,9 @@ pub(super) struct Fleet {
     sooner: u32,
 }
 
-struct State {
+struct PooledLane {
     way: Way,
-    stop: Stop,
+    stop: LaneStop,
     opened: Instant,
     pause: Duration,
     ours_is_over: bool,
@@ -70,7 +70,7 @@ struct State {
     has_told: bool,
 }
 
-impl State {
+impl PooledLane {
     fn tell_over(&mut self, control: &mut Control, link: u64, lane: u16) -> Result<(), TransferError> {
         if std::mem::replace(&mut self.has_told, true) {
             return Ok(());
@@ -79,7 +79,7 @@ impl State {
     }
 }
 
-impl Fleet {
+impl SendLanePool {
     pub(super) fn new(shared: Arc<SendLanes>, slots: u16) -> Self {
         Self {
             shared,
@@ -158,7 +158,7 @@ impl Fleet {
     /// A lane has ended on this side.
     pub(super) fn ended(&mut self, control: &mut Control, ended: Ended) -> Result<(), TransferError> {
         let (link, lane, result) = ended;
-        let is_closed = matches!(result, Ok(Ending::Closed));
+        let is_closed = matches!(result, Ok(LaneEnd::Closed));
         match result {
             Ok(_) | Err(TransferError::PeerLost) => {}
             // A relay that let nobody in from the start has a reason that a person should hear.
@@ -290,9 +290,9 @@ impl Fleet {
 
     fn open(&mut self, lane: Lane, pause: Duration) {
         let Some(door) = self.door.clone() else { return };
-        let (stop, link) = (Stop::default(), self.link);
+        let (stop, link) = (LaneStop::default(), self.link);
         let (shared, way, opened) = (Arc::clone(&self.shared), lane.way, Instant::now());
-        let state = State {
+        let state = PooledLane {
             way,
             stop: stop.clone(),
             opened,

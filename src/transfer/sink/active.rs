@@ -20,16 +20,16 @@ const NO_PANIC: &str = "no code panics while it holds this lock";
 
 /// See the module.
 #[derive(Debug, Clone, Default)]
-pub struct Holders(Arc<Shared>);
+pub struct ActiveReceives(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    holders: Mutex<Vec<Holder>>,
+    active: Mutex<Vec<ActiveReceive>>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct Holder {
+struct ActiveReceive {
     staging: PathBuf,
     context: Context,
     give_way: CancellationToken,
@@ -37,18 +37,18 @@ struct Holder {
 
 /// A staging folder that is held; no longer once this is dropped.
 #[derive(Debug)]
-pub struct Hold {
-    holders: Holders,
+pub struct ActiveGuard {
+    active: ActiveReceives,
     staging: PathBuf,
 }
 
-impl Holders {
+impl ActiveReceives {
     /// The transfer behind `context` holds a staging folder, and ends as soon as `give_way` is cancelled.
-    pub fn hold(&self, staging: &Path, context: &Context, give_way: &CancellationToken) -> Hold {
+    pub fn hold(&self, staging: &Path, context: &Context, give_way: &CancellationToken) -> ActiveGuard {
         let staging = staging.to_owned();
         let (context, give_way) = (context.clone(), give_way.clone());
-        self.lock().push(Holder { staging: staging.clone(), context, give_way });
-        Hold { holders: self.clone(), staging }
+        self.lock().push(ActiveReceive { staging: staging.clone(), context, give_way });
+        ActiveGuard { active: self.clone(), staging }
     }
 
     /// What lies in `chosen` of transfers that look for their lost senders, to be read while they still hold it.
@@ -65,13 +65,13 @@ impl Holders {
                 leaving.push(folder);
             }
         }
-        let holders = self.lock();
-        for holder in holders.iter().filter(|holder| leaving.contains(&holder.staging)) {
-            holder.give_way.cancel();
+        let active = self.lock();
+        for receive in active.iter().filter(|receive| leaving.contains(&receive.staging)) {
+            receive.give_way.cancel();
         }
         let is_there =
-            |holders: &mut Vec<Holder>| holders.iter().any(|holder| leaving.contains(&holder.staging));
-        let left = self.0.changed.wait_timeout_while(holders, LIMIT, is_there).expect(NO_PANIC);
+            |active: &mut Vec<ActiveReceive>| active.iter().any(|receive| leaving.contains(&receive.staging));
+        let left = self.0.changed.wait_timeout_while(active, LIMIT, is_there).expect(NO_PANIC);
         if left.1.timed_out() {
             tracing::warn!("a transfer that was to give way takes too long");
         }
@@ -83,8 +83,8 @@ impl Holders {
         let lost: Vec<PathBuf> = self
             .lock()
             .iter()
-            .filter(|holder| holder.context.is_lost())
-            .map(|holder| holder.staging.clone())
+            .filter(|receive| receive.context.is_lost())
+            .map(|receive| receive.staging.clone())
             .collect();
         let is_in = |staging: &PathBuf| {
             staging
@@ -95,14 +95,14 @@ impl Holders {
         lost.into_iter().filter(is_in).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Holder>> {
-        self.0.holders.lock().expect(NO_PANIC)
+    fn lock(&self) -> MutexGuard<'_, Vec<ActiveReceive>> {
+        self.0.active.lock().expect(NO_PANIC)
     }
 }
 
-impl Drop for Hold {
+impl Drop for ActiveGuard {
     fn drop(&mut self) {
-        self.holders.lock().retain(|holder| holder.staging != self.staging);
-        self.holders.0.changed.notify_all();
+        self.active.lock().retain(|receive| receive.staging != self.staging);
+        self.active.0.changed.notify_all();
     }
 }

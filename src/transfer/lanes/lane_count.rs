@@ -8,34 +8,34 @@ use std::{ops::RangeInclusive, time::Duration};
 use tokio::time::Instant;
 
 /// Nothing is measured for so long after the number has changed: new lanes have to find their speed.
-const SETTLING: Duration = Duration::from_millis(1500);
+const SETTLE_TIME: Duration = Duration::from_millis(1500);
 /// A measurement has two halves, each of which takes at least so long,
-const LEAST: Duration = Duration::from_millis(800);
+const MIN_HALF: Duration = Duration::from_millis(800);
 /// until so much has come, because it comes in blocks and begins and ends with one,
-const BLOCKS: u64 = 8;
+const MIN_BLOCKS: u64 = 8;
 /// and at most so long.
-const MOST: Duration = Duration::from_secs(8);
+const MAX_HALF: Duration = Duration::from_secs(8);
 /// Before more are tried, the second half has to be within these parts of the first. What is still rising is nothing to
 /// compare with; nor is what falls because it began faster than loss allows.
 const STEADY: RangeInclusive<f64> = 0.7..=1.15;
 /// There has to be enough left for so long: a try that brings nothing costs about a second, and the last blocks are no
 /// measure.
-const PAYS: Duration = Duration::from_secs(4);
+const MIN_TIME_LEFT: Duration = Duration::from_secs(4);
 /// The part that more lanes have to bring of what they would if each brought as much as those before. Not all of it, because a
 /// few may be enough to fill what was left of the network; more than what they take away from other traffic.
-const WORTH: f64 = 0.15;
+const MIN_GAIN: f64 = 0.15;
 /// Where they bring so much of it, still more are tried at once.
-const PLAINLY: f64 = 0.6;
+const CLEAR_GAIN: f64 = 0.6;
 /// The part of a limit on the speed from which on nothing but the limit holds a transfer back.
-const AT_LIMIT: f64 = 0.9;
+const LIMIT_SHARE: f64 = 0.9;
 /// The pause before more are tried again when they have brought nothing, doubled each time.
-const REST: Duration = Duration::from_secs(10);
+const FIRST_REST: Duration = Duration::from_secs(10);
 /// Those that have brought nothing go one by one, so far apart: the others have to take over what they had.
-const APART: Duration = Duration::from_millis(500);
+const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// See the module.
 #[derive(Debug)]
-pub(in crate::transfer) struct Climb {
+pub(in crate::transfer) struct LaneCount {
     lanes: u16,
     most: u16,
     block_bytes: u64,
@@ -60,7 +60,7 @@ struct Measuring {
     first_half: Option<f64>,
 }
 
-impl Climb {
+impl LaneCount {
     /// Begins with `first` lanes, and ends at `most`, or where a limit in bytes a second is reached.
     pub(in crate::transfer) fn new(first: u16, most: u16, block_bytes: u32, limit: Option<u64>) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Climb {
             fewer: None,
             measuring: None,
             seen: 0,
-            rest: REST,
+            rest: FIRST_REST,
             rests_until: None,
         }
     }
@@ -83,10 +83,10 @@ impl Climb {
     }
 
     /// How many lanes are wanted, now that so many bytes have arrived in all, and so many are left.
-    pub(in crate::transfer) fn look(&mut self, arrived: u64, left: u64, now: Instant) -> u16 {
+    pub(in crate::transfer) fn observe(&mut self, arrived: u64, left: u64, now: Instant) -> u16 {
         if let Some((staying, at)) = self.staying.filter(|(_, at)| now >= *at) {
             self.lanes -= 1;
-            self.staying = (self.lanes > staying).then_some((staying, at + APART));
+            self.staying = (self.lanes > staying).then_some((staying, at + CLOSE_INTERVAL));
         }
         let is_resting = self.rests_until.is_some_and(|until| now < until);
         // The last step is measured like all others: it may have to be taken back.
@@ -101,11 +101,11 @@ impl Climb {
 
     /// Bytes a second in both halves, once they are known.
     fn measure(&mut self, arrived: u64, now: Instant) -> Option<[f64; 2]> {
-        let new = || Measuring { from: now + SETTLING, before: None, first_half: None };
+        let new = || Measuring { from: now + SETTLE_TIME, before: None, first_half: None };
         let measuring = self.measuring.get_or_insert_with(new);
         let time = now.checked_duration_since(measuring.from)?;
         let has_come = std::mem::replace(&mut self.seen, arrived) != arrived;
-        if !has_come && time < MOST {
+        if !has_come && time < MAX_HALF {
             return None;
         }
         let Some(before) = measuring.before else {
@@ -114,8 +114,8 @@ impl Climb {
         };
         // The end of a stream may make it a little less.
         let bytes = arrived.saturating_sub(before);
-        let is_enough = time >= LEAST && bytes >= BLOCKS * self.block_bytes;
-        if !is_enough && time < MOST {
+        let is_enough = time >= MIN_HALF && bytes >= MIN_BLOCKS * self.block_bytes;
+        if !is_enough && time < MAX_HALF {
             return None;
         }
         let rate = bytes as f64 / time.as_secs_f64();
@@ -127,8 +127,8 @@ impl Climb {
 
     fn step(&mut self, halves: [f64; 2], left: f64, now: Instant) {
         let rate = f64::midpoint(halves[0], halves[1]);
-        let is_near_end = left < rate * PAYS.as_secs_f64();
-        let is_at_limit = self.limit.is_some_and(|limit| rate >= limit as f64 * AT_LIMIT);
+        let is_near_end = left < rate * MIN_TIME_LEFT.as_secs_f64();
+        let is_at_limit = self.limit.is_some_and(|limit| rate >= limit as f64 * LIMIT_SHARE);
         if is_near_end {
             return;
         }
@@ -136,14 +136,14 @@ impl Climb {
         if let Some((fewer, before)) = self.fewer.take() {
             let growth = f64::from(self.lanes) / f64::from(fewer) - 1.0;
             let brought = (rate / before - 1.0) / growth;
-            if brought < WORTH {
+            if brought < MIN_GAIN {
                 self.interrupt();
                 self.staying = Some((fewer, now));
                 self.rests_until = Some(now + self.rest);
                 self.rest *= 2;
                 return;
             }
-            may_grow |= brought >= PLAINLY;
+            may_grow |= brought >= CLEAR_GAIN;
         }
         if self.lanes < self.most && may_grow && !is_at_limit {
             self.interrupt();
@@ -162,7 +162,7 @@ mod tests {
 
     /// A transfer whose speed follows from the number of lanes and the time in seconds.
     struct Trip {
-        climb: Climb,
+        lane_count: LaneCount,
         now: Instant,
         seconds: f64,
         arrived: f64,
@@ -173,9 +173,9 @@ mod tests {
 
     impl Trip {
         fn new(most: u16) -> Self {
-            let climb = Climb::new(8, most, BLOCK, None);
+            let lane_count = LaneCount::new(8, most, BLOCK, None);
             Self {
-                climb,
+                lane_count,
                 now: Instant::now(),
                 seconds: 0.0,
                 arrived: 0.0,
@@ -193,7 +193,7 @@ mod tests {
                 self.seconds += 0.05;
                 // It is told of whole blocks.
                 let arrived = (self.arrived as u64 / u64::from(BLOCK)) * u64::from(BLOCK);
-                let wanted = self.climb.look(arrived, self.left, self.now);
+                let wanted = self.lane_count.observe(arrived, self.left, self.now);
                 if wanted < lanes && self.taken.len() > 1 && self.taken[self.taken.len() - 2] > lanes {
                     self.taken.pop();
                 }
@@ -245,7 +245,7 @@ mod tests {
     fn a_limit_that_is_reached_needs_no_more() {
         for (limit, taken) in [(150.0, &[8, 16][..]), (80.0, &[8]), (40.0, &[8])] {
             let mut trip = Trip::new(32);
-            trip.climb.limit = Some((limit * MEGABIT) as u64);
+            trip.lane_count.limit = Some((limit * MEGABIT) as u64);
             assert_eq!(trip.go(60.0, |lanes, _| (f64::from(lanes) * 10.0).min(limit)), taken, "{limit}");
         }
     }
@@ -264,7 +264,7 @@ mod tests {
         let mut trip = Trip::new(32);
         trip.go(4.0, |_, seconds| 200.0 * seconds.min(1.0));
         assert_eq!(trip.taken, [8, 16]);
-        trip.climb.interrupt();
+        trip.lane_count.interrupt();
         assert_eq!(trip.go(10.0, |_, _| 200.0), [8, 16, 8]);
     }
 }

@@ -15,15 +15,15 @@ use crate::transfer::{
     plan::blocks::BlockSet,
     progress::Report,
     sink::{
-        holders::{Hold, Holders},
+        active::{ActiveGuard, ActiveReceives},
         staging::Staging,
         unfinished::Registry,
     },
 };
 
 /// What a cancelled transfer has on the disk.
-pub(super) struct Kept<'a> {
-    pub(super) holders: Holders,
+pub(super) struct Staged<'a> {
+    pub(super) active: ActiveReceives,
     pub(super) context: &'a Context,
     /// Cancelled when another transfer goes on with what this one has.
     pub(super) give_way: &'a CancellationToken,
@@ -31,12 +31,12 @@ pub(super) struct Kept<'a> {
     pub(super) deciding: Option<JoinHandle<Result<Accepted, TransferError>>>,
     pub(super) staging: Option<(Arc<Staging>, Arc<Mutex<BlockSet>>)>,
     /// Tells others of this transfer for as long as it has something on the disk.
-    pub(super) hold: Option<Hold>,
+    pub(super) hold: Option<ActiveGuard>,
 }
 
-impl<'a> Kept<'a> {
-    pub(super) fn of(holders: Holders, context: &'a Context, give_way: &'a CancellationToken) -> Self {
-        Self { holders, context, give_way, deciding: None, staging: None, hold: None }
+impl<'a> Staged<'a> {
+    pub(super) fn of(active: ActiveReceives, context: &'a Context, give_way: &'a CancellationToken) -> Self {
+        Self { active, context, give_way, deciding: None, staging: None, hold: None }
     }
 
     /// Waits for what a cancellation came in between of.
@@ -52,7 +52,7 @@ impl<'a> Kept<'a> {
         let held = Arc::new(Mutex::new(accepted.destination.held()));
         if let Destination::Folder(_, staging) = &accepted.destination {
             self.staging = Some((Arc::clone(staging), Arc::clone(&held)));
-            self.hold = Some(self.holders.hold(staging.folder(), self.context, self.give_way));
+            self.hold = Some(self.active.hold(staging.folder(), self.context, self.give_way));
         }
         held
     }

@@ -13,7 +13,7 @@ use crate::transfer::link::{invitation::MeetingPlace, rendezvous::Meeting};
 const PASSAGE_LIMIT: Duration = Duration::from_secs(12);
 
 /// Somebody who has proven a code for several, and is to be sent on.
-pub struct Guest {
+pub struct Admitted {
     /// The two.
     pub meeting: Meeting,
     /// Where they met.
@@ -26,17 +26,17 @@ pub struct Guest {
 }
 
 /// Where the guests of a code for several pass.
-pub struct Threshold {
-    guests: mpsc::Sender<Guest>,
+pub struct Gate {
+    admitted: mpsc::Sender<Admitted>,
     seats: Semaphore,
     /// How many are still to go on from here.
     left: watch::Sender<u16>,
 }
 
-impl Threshold {
-    /// For so many, each of whom goes to `guests`.
-    pub fn new(receivers: u16, guests: mpsc::Sender<Guest>) -> Self {
-        Self { guests, seats: Semaphore::new(receivers.into()), left: watch::Sender::new(receivers) }
+impl Gate {
+    /// For so many, each of whom goes to `admitted`.
+    pub fn new(receivers: u16, admitted: mpsc::Sender<Admitted>) -> Self {
+        Self { admitted, seats: Semaphore::new(receivers.into()), left: watch::Sender::new(receivers) }
     }
 
     /// Whether as many have come as there may be.
@@ -54,7 +54,7 @@ impl Threshold {
     pub(super) async fn pass(&self, meeting: Meeting, place: MeetingPlace) -> oneshot::Sender<()> {
         let ((stays, has_left), (free, is_free)) = (oneshot::channel::<()>(), oneshot::channel());
         // Whoever shows them on may have been cancelled, and cancels this as well.
-        let _ = self.guests.send(Guest { meeting, place, stays, is_free }).await;
+        let _ = self.admitted.send(Admitted { meeting, place, stays, is_free }).await;
         let _ = timeout(PASSAGE_LIMIT, has_left).await;
         self.left.send_modify(|left| *left = left.saturating_sub(1));
         free

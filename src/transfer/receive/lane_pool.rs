@@ -25,7 +25,7 @@ use crate::{
 pub(super) type Ended = (u64, u16, Result<(), TransferError>);
 
 /// See the module.
-pub(super) struct Fleet {
+pub(super) struct ReceiveLanePool {
     shared: Arc<ReceiveLanes>,
     slots: u16,
     tasks: JoinSet<Ended>,
@@ -35,7 +35,7 @@ pub(super) struct Fleet {
     lanes: BTreeMap<u16, (Lane, Option<CancellationToken>)>,
 }
 
-impl Fleet {
+impl ReceiveLanePool {
     pub(super) fn new(shared: Arc<ReceiveLanes>, slots: u16) -> Self {
         let (tasks, lanes) = (JoinSet::new(), BTreeMap::new());
         Self { shared, slots, tasks, link: 0, door: None, lanes }

@@ -39,7 +39,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where a session can be found again, and what proves it.
-pub struct Home {
+pub struct Reconnect {
     /// The relay that brought the two together.
     pub relay: RelayChoice,
     /// The address that its name had.
@@ -59,7 +59,7 @@ pub struct Home {
 }
 
 /// The same two peers on a new connection.
-pub struct Return {
+pub struct Reconnected {
     /// The pipe between them.
     pub stream: TcpStream,
     /// New keys of the control channel.
@@ -72,10 +72,10 @@ pub struct Return {
     pub link: u64,
 }
 
-impl Home {
+impl Reconnect {
     /// Tries until the other side is found. A connection that only this side knows to be dead is given up for the other one
     /// as well: `left` is the seat that it had, unless it was in the room of a return, where taking the seat again does that.
-    pub async fn come_back(&self, left: Option<Seat>) -> Return {
+    pub async fn reconnect(&self, left: Option<Seat>) -> Reconnected {
         tokio::select! {
             back = self.through_relay() => back,
             back = self.directly() => back,
@@ -97,11 +97,11 @@ impl Home {
         pending().await
     }
 
-    async fn directly(&self) -> Return {
+    async fn directly(&self) -> Reconnected {
         let Some(direct) = &self.direct else { return pending().await };
         let mut pause = FIRST_PAUSE;
         loop {
-            if let Some(stream) = direct.come_back().await
+            if let Some(stream) = direct.reconnect().await
                 && let Ok(back) = self.meet_again(stream, None).await
             {
                 return back;
@@ -111,7 +111,7 @@ impl Home {
         }
     }
 
-    async fn through_relay(&self) -> Return {
+    async fn through_relay(&self) -> Reconnected {
         let mut pause = FIRST_PAUSE;
         loop {
             let started = Instant::now();
@@ -151,7 +151,7 @@ impl Home {
         });
     }
 
-    async fn try_once(&self) -> Result<Return, TransferError> {
+    async fn try_once(&self) -> Result<Reconnected, TransferError> {
         let joined = self.enter(RoomId(self.key.room()), self.place).await?;
         self.tell(Connection::LookingForPeer);
         let Paired { stream, lanes, token, .. } = joined.paired().await?;
@@ -182,12 +182,12 @@ impl Home {
         &self,
         mut stream: TcpStream,
         relay: Option<(LaneAddress, LaneToken)>,
-    ) -> Result<Return, TransferError> {
+    ) -> Result<Reconnected, TransferError> {
         let nonces = self.prove(&mut stream).await?;
         let [link, ..] = nonces.sender.as_chunks().0 else {
             unreachable!("a nonce has more than eight bytes")
         };
-        Ok(Return {
+        Ok(Reconnected {
             stream,
             metadata: self.key.keys(Channel::Metadata, &nonces),
             data: self.key.keys(Channel::Data, &nonces),
