@@ -8,7 +8,11 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use super::{CodeError, CodePhrase, MAX_INPUT_BYTES, Typed, reading};
+use super::{
+    error::{CodeError, Typed},
+    phrase::{CodePhrase, MAX_INPUT_BYTES},
+    reading,
+};
 
 /// The scheme of invite links, which the desktop entry registers.
 pub const SCHEME: &str = "caiman:";
@@ -60,6 +64,24 @@ impl FromStr for Invite {
 
     fn from_str(text: &str) -> Result<Self, CodeError> {
         parse_any(text)
+    }
+}
+
+impl CodePhrase {
+    /// Reads what a receiver typed or pasted: a code with dashes or spaces in any case, an invite link, or a
+    /// sentence around either.
+    ///
+    /// A slip is an error, [`CodeError::Unknown`], that carries the repaired code for the person to confirm.
+    pub fn parse(text: &str) -> Result<Self, CodeError> {
+        Ok(parse_any(text)?.into_parts().0)
+    }
+}
+
+impl FromStr for CodePhrase {
+    type Err = CodeError;
+
+    fn from_str(text: &str) -> Result<Self, CodeError> {
+        Self::parse(text)
     }
 }
 
@@ -248,6 +270,18 @@ mod tests {
             let pasted = parse_any(&format!("caiman:{CODE}?server={escaped}"));
             assert!(server.is_empty() || matches!(pasted, Err(CodeError::BadServer { .. })));
         }
+    }
+
+    #[test]
+    fn debug_output_hides_the_code_and_what_was_typed() {
+        let invite = parse_any("caiman:acid-coyote-mustard-tulip?server=relay.example").unwrap();
+        let slip = parse_any("acid-coyote-mustrad-tulip").unwrap_err();
+        for shown in [format!("{invite:?}"), format!("{slip:?}"), format!("{:?}", invite.code())] {
+            for secret in ["acid", "coyote", "must", "tulip"] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+        }
+        assert_eq!(format!("{:?}", invite.code()), "CodePhrase(..)");
     }
 
     proptest! {

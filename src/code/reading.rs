@@ -5,9 +5,25 @@
 //! typing, so both ends hold the same bytes. A repair is an offer and never an answer, and so is a code that may have
 //! caught a sentence's filler words. Nothing here fails on strange text but by an error.
 
-use super::parts::{Gap, Piece, Split, fold, split};
-use super::settle::{Guess, Kind, join, settle};
-use super::{CodeError, CodePhrase, MAX_DRAWN_WORDS, MAX_INPUT_BYTES, MIN_PARTS, Typed, words};
+use super::{
+    error::{CodeError, Typed},
+    parts::{Gap, Piece, Split, fold, split},
+    phrase::{CodePhrase, MAX_DRAWN_WORDS, MAX_INPUT_BYTES, MIN_PARTS},
+    settle::{Guess, Kind, join, settle},
+    words,
+};
+
+impl CodePhrase {
+    /// Takes a sender's own code: at least four parts of three or more letters or digits of any script, separated
+    /// by dashes or spaces.
+    ///
+    /// What the receiver's [`CodePhrase::parse`] would not read back as the same code is refused. A code made of
+    /// listed words only, or of their prefixes, becomes the listed code, exactly as it would at the receiver; so
+    /// show the result to the person, not what was typed.
+    pub fn own(text: &str) -> Result<Self, CodeError> {
+        read_own(text)
+    }
+}
 
 /// Finds the code in a text that is no invite link.
 pub(super) fn read(text: &str) -> Result<CodePhrase, CodeError> {

@@ -1,8 +1,12 @@
 //! The one decision that sender and receiver share: whether parts are a listed code, a mistyped one, or a sender's
 //! own. A change here changes which codes two versions agree on.
 
-use super::parts::count_letters;
-use super::{CodeError, CodePhrase, MAX_CODE_BYTES, MIN_PART_CHARS, MIN_PARTS, Typed, words};
+use super::{
+    error::{CodeError, Typed},
+    parts::count_letters,
+    phrase::{CodePhrase, MAX_CODE_BYTES, MIN_PART_CHARS, MIN_PARTS},
+    words,
+};
 
 /// Decides what these parts are, for sender and receiver alike:
 ///
