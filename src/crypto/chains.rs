@@ -16,7 +16,7 @@ use cbc::cipher::{
     consts::U16,
 };
 
-use super::{Channel, CryptoError};
+use super::{error::CryptoError, kdf::Channel};
 
 /// Bytes of a cipher block, and of a vector.
 pub(super) const BLOCK_LEN: usize = 16;

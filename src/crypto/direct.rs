@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::ZeroizeOnDrop;
 
-use super::{CryptoError, Nonces, Side};
+use super::{error::CryptoError, nonces::Nonces, side::Side};
 use crate::labels;
 
 /// See the module. Wiped on drop; can't be printed.

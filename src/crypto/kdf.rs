@@ -5,7 +5,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{CryptoError, RejoinKey, SharedKey, Side};
+use super::{error::CryptoError, pake::SharedKey, side::Side};
 use crate::labels;
 
 /// PBKDF2 iterations that a sender asks for.
@@ -81,12 +81,8 @@ impl Root {
         channel_keys(&self.0, channel)
     }
 
-    /// What lets both ends of this session find each other again; see [`super::rejoin`].
-    #[must_use]
-    pub fn rejoin_key(&self) -> RejoinKey {
-        let mut key = [0; 32];
-        expand(&self.0, labels::REJOIN, &mut key);
-        RejoinKey::new(key)
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 

@@ -7,7 +7,7 @@ use sha2::Sha256;
 use spake2::{Ed25519Group, Identity, Password, Spake2};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{CryptoError, Side};
+use super::{error::CryptoError, side::Side};
 use crate::labels;
 
 /// Length of a key agreement message: one byte for the role, 32 for the point.

@@ -14,8 +14,12 @@ use aes::{Aes256Dec, Aes256Enc};
 use cbc::cipher::KeyInit;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::chains::{self, Iv, MAX_CHAINS, padded_len};
-use super::{Channel, CryptoError, RecordKeys, Side};
+use super::{
+    chains::{self, Iv, MAX_CHAINS, padded_len},
+    error::CryptoError,
+    kdf::{Channel, RecordKeys},
+    side::Side,
+};
 
 /// Length of a record's header.
 pub const HEADER_LEN: usize = 24;

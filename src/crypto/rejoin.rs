@@ -1,7 +1,7 @@
 //! The way back into a session whose connections were lost: both ends prove, over fresh nonces, that they still hold a
 //! secret of that session, and get new keys. Nothing of this can be had from the code alone.
 //!
-//! The secret comes from the stretched root of the session ([`Root::rejoin_key`](super::Root::rejoin_key)), so PBKDF2
+//! The secret comes from the stretched root of the session ([`Root::rejoin_key`]), so PBKDF2
 //! stays the second wall here as well. Both ends give a nonce, so neither proof nor keys ever come again, and a recorded
 //! return is worth nothing.
 
@@ -9,30 +9,30 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::{Channel, ChannelKeys, CryptoError, DirectKey, Side, kdf};
+use super::{
+    direct::DirectKey,
+    error::CryptoError,
+    kdf::{self, Channel, ChannelKeys, Root},
+    nonces::{NONCE_LEN, Nonces},
+    side::Side,
+};
 use crate::labels;
-
-/// Length of a nonce.
-pub const NONCE_LEN: usize = 32;
 
 /// See the module. Wiped on drop; can't be printed.
 #[derive(ZeroizeOnDrop)]
 pub struct RejoinKey([u8; 32]);
 
-/// Both ends' nonces for one return.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Nonces {
-    /// The sending side's.
-    pub sender: [u8; NONCE_LEN],
-    /// The receiving side's.
-    pub receiver: [u8; NONCE_LEN],
+impl Root {
+    /// What lets both ends of this session find each other again.
+    #[must_use]
+    pub fn rejoin_key(&self) -> RejoinKey {
+        let mut key = [0; 32];
+        kdf::expand(self.bytes(), labels::REJOIN, &mut key);
+        RejoinKey(key)
+    }
 }
 
 impl RejoinKey {
-    pub(super) fn new(key: [u8; 32]) -> Self {
-        Self(key)
-    }
-
     /// A fresh nonce for this end.
     pub fn nonce() -> Result<[u8; NONCE_LEN], CryptoError> {
         let mut nonce = [0; NONCE_LEN];
@@ -105,12 +105,12 @@ mod tests {
 
     #[test]
     fn only_the_same_secret_the_same_end_and_the_same_nonces_pass() {
-        let key = RejoinKey::new([9; 32]);
+        let key = RejoinKey([9; 32]);
         let tag = key.prove(Side::Sender, &NONCES);
         assert_eq!(key.check(Side::Sender, &NONCES, &tag), Ok(()));
         let swapped = Nonces { sender: NONCES.receiver, receiver: NONCES.sender };
         for refused in [
-            RejoinKey::new([8; 32]).check(Side::Sender, &NONCES, &tag),
+            RejoinKey([8; 32]).check(Side::Sender, &NONCES, &tag),
             key.check(Side::Receiver, &NONCES, &tag),
             key.check(Side::Sender, &swapped, &tag),
             key.check(Side::Sender, &Nonces { receiver: [3; 32], ..NONCES }, &tag),
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_return_has_keys_of_its_own() {
-        let key = RejoinKey::new([9; 32]);
+        let key = RejoinKey([9; 32]);
         let open = |nonces: &Nonces, channel| {
             let record = Sealer::new(key.keys(Channel::Metadata, &NONCES).sent_by(Side::Sender), 0)
                 .seal_message(b"still here")
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn the_room_says_nothing_of_the_secret_and_is_the_same_for_both() {
-        let room = RejoinKey::new([9; 32]).room();
-        assert_eq!(room, RejoinKey::new([9; 32]).room());
-        assert_ne!(room, RejoinKey::new([8; 32]).room());
+        let room = RejoinKey([9; 32]).room();
+        assert_eq!(room, RejoinKey([9; 32]).room());
+        assert_ne!(room, RejoinKey([8; 32]).room());
     }
 }
