@@ -24,6 +24,7 @@ mod listen;
 mod metrics;
 mod ports;
 mod quota;
+mod refusal;
 mod rooms;
 mod server;
 mod shared;

@@ -15,8 +15,8 @@ use tokio::{
 };
 
 use super::{
-    connection::{Stop, answer, refuse, wait_for},
     copy::{self, End, Kind},
+    refusal::{Stop, answer, refuse, wait_for},
     rooms::Guest,
     shared::{Joiner, Link, RoomGuard, Shared},
 };
@@ -81,11 +81,6 @@ pub(super) async fn welcome(
     };
     answer(stream, &frame::encode(&welcome)).await?;
     Ok(nonce)
-}
-
-/// Tells a client no.
-pub(super) async fn tell(stream: &mut TcpStream, refusal: Refusal) -> io::Result<()> {
-    net::io::write(stream, &Reply::Refused(refusal)).await
 }
 
 async fn greet(shared: &Shared, link: &mut Link) -> Result<Hello, Stop> {

@@ -9,8 +9,8 @@ use tokio::{
 };
 
 use super::{
-    connection::{Stop, answer, refuse, wait_for},
     copy::{self, End, Kind},
+    refusal::{Stop, answer, refuse, wait_for},
     rooms::Seat,
     shared::{LaneGuard, Link, Shared, Transfer},
 };
