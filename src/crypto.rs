@@ -1,5 +1,5 @@
 //! Cryptography: bytes in, bytes out. Owns key agreement from a code ([`pake`]), the keys of the two encrypted
-//! channels ([`kdf`]), the sealing and opening of one record ([`record`]), the way back into a session ([`rejoin`]) and the
+//! channels ([`kdf`]), the sealing and opening of one record ([`record`]), the way back into a session ([`reconnect`]) and the
 //! proof that a direct connection belongs to one ([`direct`]). Called by `transfer`, which joins it to the protocol's
 //! messages. It knows no message, no socket and no clock, and does no arithmetic of its own: every primitive comes from
 //! a reviewed crate, and each module's tests hold it against published answers.
@@ -10,7 +10,7 @@
 //! 2. [`SharedKey::confirm`] and [`SharedKey::check`] prove it over the [`Transcript`]; nothing else is said before.
 //! 3. [`derive()`] makes [`ChannelKeys`] for each [`Channel`] from the sender's [`Stretch`].
 //! 4. A [`Sealer`] and an [`Opener`] per lane turn plaintext into records and back.
-//! 5. When the connections are lost, a [`RejoinKey`] proves on new ones that it is still the same two, and gives new keys; a
+//! 5. When the connections are lost, a [`ReconnectKey`] proves on new ones that it is still the same two, and gives new keys; a
 //!    [`DirectKey`] proves it on connections that go around the relay.
 
 mod chains;
@@ -19,8 +19,8 @@ mod error;
 pub mod kdf;
 mod nonces;
 pub mod pake;
+pub mod reconnect;
 pub mod record;
-pub mod rejoin;
 mod side;
 
 pub use direct::DirectKey;
@@ -28,8 +28,8 @@ pub use error::CryptoError;
 pub use kdf::{Channel, ChannelKeys, RecordKeys, Root, Stretch, derive};
 pub use nonces::Nonces;
 pub use pake::{Pake, SharedKey, Transcript};
+pub use reconnect::ReconnectKey;
 pub use record::{Due, Opener, Sealer, sealed_len};
-pub use rejoin::RejoinKey;
 pub use side::Side;
 
 #[cfg(test)]

@@ -32,17 +32,17 @@ pub const DATA_BACK_ENCRYPT: &[u8] = b"caiman data back encrypt v1";
 pub const DATA_BACK_MAC: &[u8] = b"caiman data back mac v1";
 
 /// The secret with which the two ends of a session find and know each other again.
-pub const REJOIN: &[u8] = b"caiman rejoin v1";
+pub const RECONNECT: &[u8] = b"caiman reconnect v1";
 /// The room in which they meet.
-pub const REJOIN_ROOM: &[u8] = b"caiman rejoin room v1";
+pub const RECONNECT_ROOM: &[u8] = b"caiman reconnect room v1";
 /// The sending side's proof of that secret, over both nonces.
-pub const REJOIN_SENDER: &[u8] = b"caiman rejoin sender v1";
+pub const RECONNECT_SENDER: &[u8] = b"caiman reconnect sender v1";
 /// The receiving side's proof of that secret, over both nonces.
-pub const REJOIN_RECEIVER: &[u8] = b"caiman rejoin receiver v1";
-/// Root of the metadata keys of a session that was rejoined, over both nonces.
-pub const REJOIN_METADATA: &[u8] = b"caiman rejoin metadata v1";
-/// Root of the data keys of a session that was rejoined, over both nonces.
-pub const REJOIN_DATA: &[u8] = b"caiman rejoin data v1";
+pub const RECONNECT_RECEIVER: &[u8] = b"caiman reconnect receiver v1";
+/// Root of the metadata keys of a session that was reconnected, over both nonces.
+pub const RECONNECT_METADATA: &[u8] = b"caiman reconnect metadata v1";
+/// Root of the data keys of a session that was reconnected, over both nonces.
+pub const RECONNECT_DATA: &[u8] = b"caiman reconnect data v1";
 
 /// The key that proves direct connections of a session.
 pub const DIRECT: &[u8] = b"caiman direct v1";

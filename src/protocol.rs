@@ -101,12 +101,12 @@
 //! - B says in its acceptance how the first lanes are opened ([`peer::Way`]): directly if a probe has come through, or comes
 //!   within 1.5 s. A decides for every later lane, and moves lanes from the relay to a direct way that is found later.
 //!
-//! *Coming back* (`crypto::rejoin`). When the control connection breaks, or brings nothing for three seconds, both ends enter a
+//! *Coming back* (`crypto::reconnect`). When the control connection breaks, or brings nothing for three seconds, both ends enter a
 //! room whose id follows from the root of the metadata keys, with [`relay::Hello::waits`], so that whoever comes first waits.
 //! Whoever knows alone that the connection is dead, because its address is gone, also takes its old place at the relay again for
 //! a moment: the relay ends the old pair, and so the other one knows it too. Then:
 //!
-//! - A → B: [`peer::RejoinHello`], a nonce. B → A: [`peer::RejoinAnswer`], a nonce and a tag. A → B: [`peer::RejoinProof`], a tag.
+//! - A → B: [`peer::ReconnectHello`], a nonce. B → A: [`peer::ReconnectAnswer`], a nonce and a tag. A → B: [`peer::ReconnectProof`], a tag.
 //!   Both tags are HMAC-SHA-256 over a label for the side and both nonces. Whoever fails is left, and the search goes on.
 //! - New keys for both channels follow from the same secret and both nonces; so no key and no sequence number comes twice.
 //! - Each says how many messages it has heard, and both say again what the other one lacks. All lanes of the old connection are

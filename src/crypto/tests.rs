@@ -255,12 +255,12 @@ fn labels_are_distinct_and_none_begins_another() {
         labels::DATA_BACK_ENCRYPT,
         labels::DATA_BACK_MAC,
         labels::RELAY_ACCESS,
-        labels::REJOIN,
-        labels::REJOIN_ROOM,
-        labels::REJOIN_SENDER,
-        labels::REJOIN_RECEIVER,
-        labels::REJOIN_METADATA,
-        labels::REJOIN_DATA,
+        labels::RECONNECT,
+        labels::RECONNECT_ROOM,
+        labels::RECONNECT_SENDER,
+        labels::RECONNECT_RECEIVER,
+        labels::RECONNECT_METADATA,
+        labels::RECONNECT_DATA,
         labels::DIRECT,
         labels::DIRECT_SENDER,
         labels::DIRECT_RECEIVER,
@@ -292,7 +292,7 @@ fn secrets_are_wiped_and_can_not_be_printed() {
         assert!(!Probe::<SharedKey>::PRINTABLE);
         assert!(!Probe::<ChannelKeys>::PRINTABLE);
         assert!(!Probe::<RecordKeys>::PRINTABLE);
-        assert!(!Probe::<RejoinKey>::PRINTABLE);
+        assert!(!Probe::<ReconnectKey>::PRINTABLE);
         assert!(!Probe::<DirectKey>::PRINTABLE);
         assert!(!Probe::<Sealer>::PRINTABLE);
         assert!(!Probe::<Opener>::PRINTABLE);
@@ -300,7 +300,7 @@ fn secrets_are_wiped_and_can_not_be_printed() {
     wiped::<SharedKey>();
     wiped::<ChannelKeys>();
     wiped::<RecordKeys>();
-    wiped::<RejoinKey>();
+    wiped::<ReconnectKey>();
     wiped::<DirectKey>();
     wiped::<Sealer>();
     wiped::<Opener>();

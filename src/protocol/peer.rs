@@ -89,14 +89,14 @@ pub enum SenderVerdict {
 
 /// The sender's first words on a new connection of a session whose last one was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RejoinHello {
+pub struct ReconnectHello {
     /// Fresh random bytes.
     pub nonce: [u8; 32],
 }
 
 /// The receiver's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RejoinAnswer {
+pub struct ReconnectAnswer {
     /// Fresh random bytes.
     pub nonce: [u8; 32],
     /// Proof that it holds the session's secret, over both nonces.
@@ -105,7 +105,7 @@ pub struct RejoinAnswer {
 
 /// The sender's proof. After it everything is sealed under new keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RejoinProof {
+pub struct ReconnectProof {
     /// Proof that it holds the session's secret, over both nonces.
     pub tag: [u8; 32],
 }

@@ -163,15 +163,15 @@ impl Control {
         (mode, entrance): (PathMode, Entrance),
         context: &Context,
     ) -> Result<Self, TransferError> {
-        let Meeting { is_here, stream, lanes, token, seat, keys: Keys { metadata, data, rejoin }, .. } =
+        let Meeting { is_here, stream, lanes, token, seat, keys: Keys { metadata, data, reconnect }, .. } =
             meeting;
         let known = lanes.socket();
-        let paths = Paths::open(side, &rejoin, mode, entrance, is_here);
+        let paths = Paths::open(side, &reconnect, mode, entrance, is_here);
         let home = Home {
             relay: relay.clone(),
             known,
             side,
-            key: rejoin,
+            key: reconnect,
             place: place()?,
             direct: paths.as_ref().map(|paths| Arc::clone(paths.direct())),
             patience,

@@ -29,7 +29,7 @@ use super::{
     path_mode::{Entrance, PathMode},
 };
 use crate::{
-    crypto::{DirectKey, Nonces, RejoinKey, Side},
+    crypto::{DirectKey, Nonces, ReconnectKey, Side},
     net::{
         addresses::{self, Reach},
         gateway::Opening,
@@ -102,7 +102,7 @@ impl Paths {
     /// Listens, if `mode` allows that: on the port that `entrance` names, or on another if that can't be had.
     pub fn open(
         side: Side,
-        key: &RejoinKey,
+        key: &ReconnectKey,
         mode: PathMode,
         entrance: Entrance,
         is_here: bool,
@@ -369,7 +369,7 @@ impl Direct {
 }
 
 fn nonce() -> Result<[u8; 32], TransferError> {
-    RejoinKey::nonce().map_err(|_| Unsuited::NoRandomness.into())
+    ReconnectKey::nonce().map_err(|_| Unsuited::NoRandomness.into())
 }
 
 fn stranger() -> TransferError {
@@ -416,7 +416,7 @@ mod tests {
     }
 
     /// The same secret of a session twice, as its two ends have it.
-    fn secrets() -> [RejoinKey; 2] {
+    fn secrets() -> [ReconnectKey; 2] {
         let (sender, message) = Pake::start(Side::Sender, b"code", &[7; 16], 1);
         let (receiver, answer) = Pake::start(Side::Receiver, b"code", &[7; 16], 1);
         let stretch = Stretch::checked(100_000, [1; 8]).unwrap();
@@ -424,7 +424,7 @@ mod tests {
         [sender.finish(&answer).unwrap(), receiver.finish(&message).unwrap()].map(|key| {
             let root = Root::stretch(b"code", &key, &stretch);
             let _ = root.keys(Channel::Metadata);
-            root.rejoin_key()
+            root.reconnect_key()
         })
     }
 

@@ -17,11 +17,11 @@ use super::{
     rendezvous::{RelayChoice, Seat},
 };
 use crate::{
-    crypto::{Channel, ChannelKeys, Nonces, RejoinKey, Side},
+    crypto::{Channel, ChannelKeys, Nonces, ReconnectKey, Side},
     net::client::{self, Join, Joined, LaneAddress, Paired, RelayClientError},
     protocol::{
         Role,
-        peer::{RejoinAnswer, RejoinHello, RejoinProof},
+        peer::{ReconnectAnswer, ReconnectHello, ReconnectProof},
         relay::{LaneToken, Place, Refusal, RoomId},
     },
 };
@@ -44,7 +44,7 @@ pub struct Home {
     /// Which of the two this is.
     pub side: Side,
     /// The session's secret.
-    pub key: RejoinKey,
+    pub key: ReconnectKey,
     /// This side's place in the room.
     pub place: Place,
     /// The way around the relay.
@@ -195,23 +195,23 @@ impl Home {
 
     /// Nothing is said or believed before both have proven the session's secret.
     async fn prove(&self, stream: &mut TcpStream) -> Result<Nonces, TransferError> {
-        let ours = RejoinKey::nonce().map_err(|_| Unsuited::NoRandomness)?;
+        let ours = ReconnectKey::nonce().map_err(|_| Unsuited::NoRandomness)?;
         let stranger = |_| TransferError::WrongCode { tries_left: None };
         match self.side {
             Side::Sender => {
-                write(stream, &RejoinHello { nonce: ours }).await?;
-                let RejoinAnswer { nonce, tag } = read(stream).await?;
+                write(stream, &ReconnectHello { nonce: ours }).await?;
+                let ReconnectAnswer { nonce, tag } = read(stream).await?;
                 let nonces = Nonces { sender: ours, receiver: nonce };
                 self.key.check(Side::Receiver, &nonces, &tag).map_err(stranger)?;
-                write(stream, &RejoinProof { tag: self.key.prove(Side::Sender, &nonces) }).await?;
+                write(stream, &ReconnectProof { tag: self.key.prove(Side::Sender, &nonces) }).await?;
                 Ok(nonces)
             }
             Side::Receiver => {
-                let RejoinHello { nonce } = read(stream).await?;
+                let ReconnectHello { nonce } = read(stream).await?;
                 let nonces = Nonces { sender: nonce, receiver: ours };
                 let tag = self.key.prove(Side::Receiver, &nonces);
-                write(stream, &RejoinAnswer { nonce: ours, tag }).await?;
-                let RejoinProof { tag } = read(stream).await?;
+                write(stream, &ReconnectAnswer { nonce: ours, tag }).await?;
+                let ReconnectProof { tag } = read(stream).await?;
                 self.key.check(Side::Sender, &nonces, &tag).map_err(stranger)?;
                 Ok(nonces)
             }

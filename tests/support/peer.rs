@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use caiman::{
     code::CodePhrase,
     crypto::{
-        Channel, ChannelKeys, Opener, Pake, RejoinKey, Root, Sealer, SharedKey, Side, Stretch, Transcript,
+        Channel, ChannelKeys, Opener, Pake, ReconnectKey, Root, Sealer, SharedKey, Side, Stretch, Transcript,
         derive,
         record::{HEADER_LEN, plaintext_offset},
     },
@@ -232,7 +232,7 @@ pub struct HostilePeer {
     secret: Arc<(CodePhrase, SharedKey)>,
     stretch: Stretch,
     /// What leads back into the session.
-    rejoin: RejoinKey,
+    reconnect: ReconnectKey,
     /// Bytes written on the control connection.
     pub said: u64,
 }
@@ -265,14 +265,14 @@ impl HostilePeer {
             data: None,
             secret,
             stretch,
-            rejoin: root.rejoin_key(),
+            reconnect: root.reconnect_key(),
             said: 0,
         }
     }
 
     /// Lets the connection break; gives what leads back into the session.
-    pub fn leave(self) -> RejoinKey {
-        self.rejoin
+    pub fn leave(self) -> ReconnectKey {
+        self.reconnect
     }
 
     /// A control message as a record, to be sent, changed or kept.

@@ -1,7 +1,7 @@
 //! The way back into a session whose connections were lost: both ends prove, over fresh nonces, that they still hold a
 //! secret of that session, and get new keys. Nothing of this can be had from the code alone.
 //!
-//! The secret comes from the stretched root of the session ([`Root::rejoin_key`]), so PBKDF2
+//! The secret comes from the stretched root of the session ([`Root::reconnect_key`]), so PBKDF2
 //! stays the second wall here as well. Both ends give a nonce, so neither proof nor keys ever come again, and a recorded
 //! return is worth nothing.
 
@@ -20,19 +20,19 @@ use crate::labels;
 
 /// See the module. Wiped on drop; can't be printed.
 #[derive(ZeroizeOnDrop)]
-pub struct RejoinKey([u8; 32]);
+pub struct ReconnectKey([u8; 32]);
 
 impl Root {
     /// What lets both ends of this session find each other again.
     #[must_use]
-    pub fn rejoin_key(&self) -> RejoinKey {
+    pub fn reconnect_key(&self) -> ReconnectKey {
         let mut key = [0; 32];
-        kdf::expand(self.bytes(), labels::REJOIN, &mut key);
-        RejoinKey(key)
+        kdf::expand(self.bytes(), labels::RECONNECT, &mut key);
+        ReconnectKey(key)
     }
 }
 
-impl RejoinKey {
+impl ReconnectKey {
     /// A fresh nonce for this end.
     pub fn nonce() -> Result<[u8; NONCE_LEN], CryptoError> {
         let mut nonce = [0; NONCE_LEN];
@@ -44,7 +44,7 @@ impl RejoinKey {
     #[must_use]
     pub fn room(&self) -> [u8; 16] {
         let mut room = [0; 16];
-        kdf::expand(&self.0, labels::REJOIN_ROOM, &mut room);
+        kdf::expand(&self.0, labels::RECONNECT_ROOM, &mut room);
         room
     }
 
@@ -72,8 +72,8 @@ impl RejoinKey {
     #[must_use]
     pub fn keys(&self, channel: Channel, nonces: &Nonces) -> ChannelKeys {
         let label = match channel {
-            Channel::Metadata => labels::REJOIN_METADATA,
-            Channel::Data => labels::REJOIN_DATA,
+            Channel::Metadata => labels::RECONNECT_METADATA,
+            Channel::Data => labels::RECONNECT_DATA,
         };
         let root = Zeroizing::new(self.mac(label, nonces).finalize().into_bytes().into());
         kdf::channel_keys(&root, channel)
@@ -81,8 +81,8 @@ impl RejoinKey {
 
     fn proof(&self, by: Side, nonces: &Nonces) -> Hmac<Sha256> {
         let label = match by {
-            Side::Sender => labels::REJOIN_SENDER,
-            Side::Receiver => labels::REJOIN_RECEIVER,
+            Side::Sender => labels::RECONNECT_SENDER,
+            Side::Receiver => labels::RECONNECT_RECEIVER,
         };
         self.mac(label, nonces)
     }
@@ -105,12 +105,12 @@ mod tests {
 
     #[test]
     fn only_the_same_secret_the_same_end_and_the_same_nonces_pass() {
-        let key = RejoinKey([9; 32]);
+        let key = ReconnectKey([9; 32]);
         let tag = key.prove(Side::Sender, &NONCES);
         assert_eq!(key.check(Side::Sender, &NONCES, &tag), Ok(()));
         let swapped = Nonces { sender: NONCES.receiver, receiver: NONCES.sender };
         for refused in [
-            RejoinKey([8; 32]).check(Side::Sender, &NONCES, &tag),
+            ReconnectKey([8; 32]).check(Side::Sender, &NONCES, &tag),
             key.check(Side::Receiver, &NONCES, &tag),
             key.check(Side::Sender, &swapped, &tag),
             key.check(Side::Sender, &Nonces { receiver: [3; 32], ..NONCES }, &tag),
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_return_has_keys_of_its_own() {
-        let key = RejoinKey([9; 32]);
+        let key = ReconnectKey([9; 32]);
         let open = |nonces: &Nonces, channel| {
             let record = Sealer::new(key.keys(Channel::Metadata, &NONCES).sent_by(Side::Sender), 0)
                 .seal_message(b"still here")
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn the_room_says_nothing_of_the_secret_and_is_the_same_for_both() {
-        let room = RejoinKey([9; 32]).room();
-        assert_eq!(room, RejoinKey([9; 32]).room());
-        assert_ne!(room, RejoinKey([8; 32]).room());
+        let room = ReconnectKey([9; 32]).room();
+        assert_eq!(room, ReconnectKey([9; 32]).room());
+        assert_ne!(room, ReconnectKey([8; 32]).room());
     }
 }
