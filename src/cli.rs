@@ -20,22 +20,24 @@ use std::{
 
 use clap::{CommandFactory, Parser};
 
-use args::{Args, Command};
+use args::{Args, CliCommand};
 use exit::Exit;
 use interrupts::Interrupts;
 
 /// Runs the program that the arguments ask for.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    start_logging(matches!(args.command, Some(Command::Relay(_))));
+    start_logging(matches!(args.command, Some(CliCommand::Relay(_))));
     let exit = match args.command {
-        Some(Command::Send(args)) => with_runtime(async |interrupts| session::send(args, interrupts).await),
-        Some(Command::Receive(args)) => {
+        Some(CliCommand::Send(args)) => {
+            with_runtime(async |interrupts| session::send(args, interrupts).await)
+        }
+        Some(CliCommand::Receive(args)) => {
             with_runtime(async |interrupts| session::receive(args, interrupts).await)
         }
-        Some(Command::Relay(args)) => with_runtime(async |interrupts| relay::run(*args, interrupts).await),
-        Some(Command::Unfinished { discard, json }) => unfinished::run(discard.as_deref(), json),
-        Some(Command::Completions { shell }) => {
+        Some(CliCommand::Relay(args)) => with_runtime(async |interrupts| relay::run(*args, interrupts).await),
+        Some(CliCommand::Unfinished { discard, json }) => unfinished::run(discard.as_deref(), json),
+        Some(CliCommand::Completions { shell }) => {
             clap_complete::generate(shell, &mut Args::command(), "caiman", &mut io::stdout());
             Exit::Done
         }

@@ -26,11 +26,11 @@ pub(super) struct Args {
     #[arg(value_name = "PATH|CODE")]
     pub(super) items: Vec<std::ffi::OsString>,
     #[command(subcommand)]
-    pub(super) command: Option<Command>,
+    pub(super) command: Option<CliCommand>,
 }
 
 #[derive(Subcommand)]
-pub(super) enum Command {
+pub(super) enum CliCommand {
     /// Send files, folders, text or standard input; prints the code that the other side needs.
     #[command(after_help = SEND_HELP)]
     Send(SendArgs),
@@ -160,7 +160,7 @@ pub(super) struct CommonArgs {
     /// The relay. Left out: those in the window's settings, with their passwords; a sender takes the first that it can
     /// reach, a receiver looks on all of them. `none`: not those either. Nothing else is taken from the settings.
     #[arg(long, short, env = "CAIMAN_SERVER", value_name = "HOST[:PORT]")]
-    pub(super) server: Option<Server>,
+    pub(super) server: Option<ServerChoice>,
     /// The relay's access password; left out, the one that the settings hold for this relay. Without --server, it is for the
     /// first one.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
@@ -216,14 +216,14 @@ impl From<PathArg> for PathMode {
 
 /// Which relay a person asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Server {
+pub(super) enum ServerChoice {
     /// This one.
     At(RelayAddress),
     /// None, not even one that is set.
     None,
 }
 
-impl FromStr for Server {
+impl FromStr for ServerChoice {
     type Err = <RelayAddress as FromStr>::Err;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -296,9 +296,9 @@ mod tests {
 
     #[test]
     fn a_server_is_an_address_or_none() {
-        assert_eq!("none".parse(), Ok(Server::None));
-        assert_eq!("none:9".parse(), Ok(Server::At("none:9".parse().unwrap())));
-        assert!("not a host".parse::<Server>().is_err());
+        assert_eq!("none".parse(), Ok(ServerChoice::None));
+        assert_eq!("none:9".parse(), Ok(ServerChoice::At("none:9".parse().unwrap())));
+        assert!("not a host".parse::<ServerChoice>().is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     exit::Exit,
     interrupts::Interrupts,
     report::Reporter,
-    transfer::{Plan, Transfer},
+    transfer::{CliTransfer, Policy},
 };
 use crate::{
     code::CodePhrase,
@@ -27,9 +27,9 @@ pub(super) type Again = Box<dyn Fn(CodePhrase, RelayChoice) -> ReceiveOrder>;
 struct Conversation {
     engine: Rc<Engine>,
     reporter: Reporter,
-    plan: Rc<Plan>,
+    policy: Rc<Policy>,
     /// The transfer that was asked for, or the one that followed; then, of a send for several, those with each receiver.
-    transfers: Vec<Transfer>,
+    transfers: Vec<CliTransfer>,
     /// How many receivers have come.
     came: u16,
     /// Where the sender has more to offer.
@@ -42,7 +42,7 @@ struct Conversation {
 /// Runs what `command` begins, and all that comes of it.
 pub(super) async fn run(
     reporter: Reporter,
-    plan: Plan,
+    policy: Policy,
     again: Option<Again>,
     interrupts: &mut Interrupts,
     command: impl FnOnce(TaskId) -> Command,
@@ -61,7 +61,7 @@ pub(super) async fn run(
     let mut conversation = Conversation {
         engine: Rc::new(engine),
         reporter,
-        plan: Rc::new(plan),
+        policy: Rc::new(policy),
         transfers: Vec::new(),
         came: 0,
         invitations: VecDeque::new(),
@@ -77,7 +77,8 @@ impl Conversation {
     fn begin(&mut self, command: impl FnOnce(TaskId) -> Command) {
         let id = self.engine.new_id();
         let reporter = self.reporter.another();
-        self.transfers = vec![Transfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.plan))];
+        self.transfers =
+            vec![CliTransfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.policy))];
         // An engine that takes no command has ended, and its last event is on its way.
         let _ = self.engine.command(command(id));
     }
@@ -98,7 +99,7 @@ impl Conversation {
                         transfer.answer(accepted);
                     }
                 }
-                () = news.notified() => self.transfers.iter_mut().for_each(Transfer::tick),
+                () = news.notified() => self.transfers.iter_mut().for_each(CliTransfer::tick),
                 () = interrupts.next() => {
                     if self.is_cancelled {
                         return Exit::Cancelled;
@@ -141,9 +142,9 @@ impl Conversation {
     /// A receiver has come to a send for several.
     fn greet(&mut self, id: TaskId) {
         self.came += 1;
-        let reporter = self.reporter.of_receiver(self.came, self.plan.receivers());
-        reporter.say("has come.", "receiver", json!({ "receivers": self.plan.receivers() }));
-        self.transfers.push(Transfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.plan)));
+        let reporter = self.reporter.of_receiver(self.came, self.policy.receivers());
+        reporter.say("has come.", "receiver", json!({ "receivers": self.policy.receivers() }));
+        self.transfers.push(CliTransfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.policy)));
     }
 
     fn note_invitation(&mut self, code: CodePhrase, relay: RelayChoice) {
@@ -163,7 +164,7 @@ impl Conversation {
 
     fn end(&mut self, id: TaskId, ended: &Result<Report, TransferError>) -> bool {
         let Some(at) = self.transfers.iter().position(|transfer| transfer.id() == id) else { return false };
-        let receivers = self.plan.receivers();
+        let receivers = self.policy.receivers();
         let exit = match ended {
             Err(error) => self.transfers[at].fail(error),
             // The send for all of them.
@@ -187,13 +188,13 @@ impl Conversation {
         }
     }
 
-    fn transfer(&mut self, id: TaskId) -> Option<&mut Transfer> {
+    fn transfer(&mut self, id: TaskId) -> Option<&mut CliTransfer> {
         self.transfers.iter_mut().find(|transfer| transfer.id() == id)
     }
 }
 
 /// Waits for the answer to a question that may not have been asked. Only the first transfer asks: a receiver has no other.
-async fn answered(transfers: &mut [Transfer]) -> bool {
+async fn answered(transfers: &mut [CliTransfer]) -> bool {
     match transfers.first_mut() {
         Some(transfer) => transfer.answered().await,
         None => std::future::pending().await,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    args::{CommonArgs, Server},
+    args::{CommonArgs, ServerChoice},
     report::{Reporter, sentence},
 };
 use crate::{engine::RelayChoice, net::client::RelayAddress, settings::Settings, store::Store};
@@ -16,9 +16,9 @@ pub(super) fn choose(
     reporter: &Reporter,
 ) -> Result<Vec<RelayChoice>, String> {
     let named: Option<RelayAddress> = match (&common.server, invited) {
-        (Some(Server::At(address)), _) => Some(address.clone()),
+        (Some(ServerChoice::At(address)), _) => Some(address.clone()),
         (_, Some(server)) => Some(server.parse().map_err(|error| format!("{error}"))?),
-        (Some(Server::None), None) => return Ok(Vec::new()),
+        (Some(ServerChoice::None), None) => return Ok(Vec::new()),
         (None, None) => None,
     };
     if let (Some(address), Some(_)) = (&named, &common.password) {

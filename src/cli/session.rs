@@ -16,7 +16,7 @@ use super::{
     interrupts::Interrupts,
     report::{Reporter, sentence},
     server,
-    transfer::Plan,
+    transfer::Policy,
 };
 use crate::{
     code::{self, CodeError, CodePhrase, Invite},
@@ -76,8 +76,8 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         after: None,
         receivers: args.receivers,
     };
-    let plan = Plan::Send { guarded, without_relay, receivers: args.receivers };
-    run(reporter, plan, None, interrupts, |id| Command::Send(id, Box::new(order))).await
+    let policy = Policy::Send { guarded, without_relay, receivers: args.receivers };
+    run(reporter, policy, None, interrupts, |id| Command::Send(id, Box::new(order))).await
 }
 
 /// Runs `caiman receive`.
@@ -126,8 +126,8 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     let again = folder.map(|folder| -> Again {
         Box::new(move |code, relay| order(code, vec![relay], Output::Folder(folder.clone())))
     });
-    let plan = Plan::Receive { accepts: yes || stdout, on_conflict, exclude, resumes: !no_resume };
-    run(reporter, plan, again, interrupts, |id| Command::Receive(id, Box::new(first))).await
+    let policy = Policy::Receive { accepts: yes || stdout, on_conflict, exclude, resumes: !no_resume };
+    run(reporter, policy, again, interrupts, |id| Command::Receive(id, Box::new(first))).await
 }
 
 fn what(mut paths: Vec<PathBuf>, text: Option<String>, name: String) -> Result<What, TransferError> {

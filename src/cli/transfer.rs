@@ -33,7 +33,7 @@ const SHOWN_ENTRIES: usize = 20;
 const QUESTION: &str = "Receive this? [y/N] ";
 
 /// What this program does with the transfer's questions.
-pub(super) enum Plan {
+pub(super) enum Policy {
     Send {
         /// Relays that ask for a password.
         guarded: Vec<RelayAddress>,
@@ -50,7 +50,7 @@ pub(super) enum Plan {
     },
 }
 
-impl Plan {
+impl Policy {
     /// To how many the code leads.
     pub(super) fn receivers(&self) -> u16 {
         if let Self::Send { receivers, .. } = self { *receivers } else { 1 }
@@ -58,11 +58,11 @@ impl Plan {
 }
 
 /// See the module.
-pub(super) struct Transfer {
+pub(super) struct CliTransfer {
     engine: Rc<Engine>,
     id: TaskId,
     reporter: Reporter,
-    plan: Rc<Plan>,
+    policy: Rc<Policy>,
     snapshots: Option<watch::Receiver<Progress>>,
     /// Addresses of the relay that runs inside this program.
     hosted: Vec<RelayAddress>,
@@ -76,13 +76,13 @@ pub(super) struct Transfer {
     gone: Option<Exit>,
 }
 
-impl Transfer {
-    pub(super) fn new(engine: Rc<Engine>, id: TaskId, reporter: Reporter, plan: Rc<Plan>) -> Self {
+impl CliTransfer {
+    pub(super) fn new(engine: Rc<Engine>, id: TaskId, reporter: Reporter, policy: Rc<Policy>) -> Self {
         Self {
             engine,
             id,
             reporter,
-            plan,
+            policy,
             snapshots: None,
             hosted: Vec::new(),
             code: None,
@@ -227,7 +227,7 @@ impl Transfer {
         let mut text = vec![format!("Code:  {code}"), String::new()];
         let (ways, fields) = self.ways(code, relay);
         text.extend(ways);
-        if let (None, Plan::Send { without_relay, .. }) = (relay, &*self.plan) {
+        if let (None, Policy::Send { without_relay, .. }) = (relay, &*self.policy) {
             text.extend([String::new(), (*without_relay).to_owned()]);
         }
         text.push("Waiting for the other side…".to_owned());
@@ -260,7 +260,7 @@ impl Transfer {
             .map(|invite| invite.to_string())
             .collect();
         let mut text = vec!["On the other computer:".to_owned()];
-        let Plan::Send { guarded, .. } = &*self.plan else { return (Vec::new(), Value::Null) };
+        let Policy::Send { guarded, .. } = &*self.policy else { return (Vec::new(), Value::Null) };
         for (server, link) in servers.iter().zip(&links) {
             let password = if guarded.contains(server) { " --password …" } else { "" };
             text.push(format!("  caiman receive {code} --server {server}{password}"));
@@ -276,7 +276,7 @@ impl Transfer {
     /// Takes an offer, or waits with it: reading what is here takes less time than most networks, and who said yes
     /// beforehand has nothing else to do.
     fn take_in(&mut self, offer: Arc<Offer>) {
-        let Plan::Receive { accepts, on_conflict, resumes, .. } = &*self.plan else { return };
+        let Policy::Receive { accepts, on_conflict, resumes, .. } = &*self.policy else { return };
         let waits = *accepts && *resumes && *on_conflict != OnConflict::Skip;
         if waits && offer.here.is_growing() {
             self.reporter.line("Comparing with what is here already…");
@@ -294,7 +294,7 @@ impl Transfer {
         if let Some(offer) = self.compared.take() {
             return self.consider(&offer, here);
         }
-        let resumes = matches!(*self.plan, Plan::Receive { resumes: true, .. });
+        let resumes = matches!(*self.policy, Policy::Receive { resumes: true, .. });
         if resumes && self.question.is_some() && here.files() > 0 {
             // The question stands on the last line already.
             let line = format!("\n{}\n{QUESTION}", here_line(here));
@@ -304,7 +304,7 @@ impl Transfer {
 
     /// Shows an offer and decides, or asks.
     fn consider(&mut self, offer: &Offer, here: &Here) {
-        let Plan::Receive { accepts, on_conflict, exclude, resumes } = &*self.plan else { return };
+        let Policy::Receive { accepts, on_conflict, exclude, resumes } = &*self.policy else { return };
         let entries = offer.manifest.entries();
         let is_excluded = |path: &str| {
             exclude.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
@@ -426,7 +426,7 @@ impl Transfer {
 
     /// It was for several, so many came, and at least one has got it.
     pub(super) fn done_with_all(&mut self, report: &Report, came: u16) -> Exit {
-        let receivers = self.plan.receivers();
+        let receivers = self.policy.receivers();
         let (got, all) = (report.receivers, show::count(receivers.into(), "receiver", "receivers"));
         let line = match (got == receivers, came == receivers) {
             (true, _) => format!("All {all} got it: {} in all.", show::bytes(report.bytes)),
@@ -446,7 +446,7 @@ impl Transfer {
     }
 
     fn is_sending(&self) -> bool {
-        matches!(*self.plan, Plan::Send { .. })
+        matches!(*self.policy, Policy::Send { .. })
     }
 
     fn command(&self, command: Command) {
