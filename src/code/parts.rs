@@ -15,13 +15,13 @@ pub(super) fn fold(text: &str) -> Zeroizing<String> {
 }
 
 pub(super) struct Split<'a> {
-    pub(super) pieces: Vec<Piece<'a>>,
+    pub(super) tokens: Vec<Token<'a>>,
     /// The first character that belongs to no part and separates none.
     pub(super) stray: Option<char>,
 }
 
 /// A part and what stands before it.
-pub(super) struct Piece<'a> {
+pub(super) struct Token<'a> {
     pub(super) part: &'a str,
     pub(super) gap: Gap,
 }
@@ -38,7 +38,7 @@ pub(super) enum Gap {
 
 /// Splits a folded text into runs of letters and digits of any script, with the marks that belong to them.
 pub(super) fn split(text: &str) -> Split<'_> {
-    let mut split = Split { pieces: Vec::new(), stray: None };
+    let mut split = Split { tokens: Vec::new(), stray: None };
     let mut part_start = None;
     let mut gap_start = 0;
     for (at, character) in text.char_indices().chain([(text.len(), '-')]) {
@@ -47,8 +47,8 @@ pub(super) fn split(text: &str) -> Split<'_> {
             None if continues && !is_combining_mark(character) => part_start = Some(at),
             Some(start) if !continues => {
                 let gap =
-                    if split.pieces.is_empty() { Gap::Dash } else { Gap::between(&text[gap_start..start]) };
-                split.pieces.push(Piece { part: &text[start..at], gap });
+                    if split.tokens.is_empty() { Gap::Dash } else { Gap::between(&text[gap_start..start]) };
+                split.tokens.push(Token { part: &text[start..at], gap });
                 part_start = None;
                 gap_start = at;
             }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn parts(text: &str) -> Vec<String> {
-        split(&fold(text)).pieces.iter().map(|piece| piece.part.to_owned()).collect()
+        split(&fold(text)).tokens.iter().map(|token| token.part.to_owned()).collect()
     }
 
     /// The agreement of both ends rests on it: the receiver folds what the sender's side has folded and shown.
@@ -154,7 +154,7 @@ mod tests {
             ("a.b", Gap::Mark { spaced: false }),
             ("a, b", Gap::Mark { spaced: true }),
         ] {
-            assert!(split(text).pieces[1].gap == gap, "{text:?}");
+            assert!(split(text).tokens[1].gap == gap, "{text:?}");
         }
     }
 

@@ -7,9 +7,9 @@
 
 use super::{
     error::{CodeError, Typed},
-    parts::{Gap, Piece, Split, fold, split},
+    parts::{Gap, Split, Token, fold, split},
     phrase::{CodePhrase, MAX_DRAWN_WORDS, MAX_INPUT_BYTES, MIN_PARTS},
-    settle::{Guess, Kind, join, settle},
+    settle::{Guess, Spelling, join, settle},
     words,
 };
 
@@ -31,19 +31,19 @@ pub(super) fn read(text: &str) -> Result<CodePhrase, CodeError> {
         return Err(CodeError::InputTooLong);
     }
     let text = fold(text);
-    let Split { pieces, stray } = split(&text);
-    let parts: Vec<&str> = pieces.iter().map(|piece| piece.part).collect();
+    let Split { tokens, stray } = split(&text);
+    let parts: Vec<&str> = tokens.iter().map(|token| token.part).collect();
     if parts.is_empty() {
         return Err(CodeError::Empty);
     }
-    if pieces.iter().all(|piece| piece.gap == Gap::Dash) {
+    if tokens.iter().all(|token| token.gap == Gap::Dash) {
         return settle(&parts);
     }
-    if let Some(found) = find_dashed(&pieces).or_else(|| find_spaced(&pieces, &parts)) {
+    if let Some(found) = find_dashed(&tokens).or_else(|| find_spaced(&tokens, &parts)) {
         return found;
     }
-    let has_marks = pieces.iter().any(|piece| piece.gap.is_mark());
-    let has_spaces = pieces.iter().any(|piece| piece.gap.has_space());
+    let has_marks = tokens.iter().any(|token| token.gap.is_mark());
+    let has_spaces = tokens.iter().any(|token| token.gap.has_space());
     match (settle(&parts), stray) {
         (Err(CodeError::CodeTooLong), _) if has_spaces => Err(CodeError::NoCode),
         (result, _) if !has_marks => result,
@@ -60,14 +60,14 @@ pub(super) fn read_own(text: &str) -> Result<CodePhrase, CodeError> {
         return Err(CodeError::InputTooLong);
     }
     let text = fold(text);
-    let Split { pieces, stray } = split(&text);
+    let Split { tokens, stray } = split(&text);
     if let Some(character) = stray {
         return Err(CodeError::BadCharacter { character });
     }
-    if pieces.is_empty() {
+    if tokens.is_empty() {
         return Err(CodeError::Empty);
     }
-    let parts: Vec<&str> = pieces.iter().map(|piece| piece.part).collect();
+    let parts: Vec<&str> = tokens.iter().map(|token| token.part).collect();
     settle(&parts).map_err(|error| match error {
         CodeError::Unknown { word, .. } => CodeError::ReadsAsSlip { word },
         other => other,
@@ -76,20 +76,20 @@ pub(super) fn read_own(text: &str) -> Result<CodePhrase, CodeError> {
 
 /// Looks for a code among the parts that dashes join. A listed one goes before a mistyped one, and that before an
 /// own one, which must also stand free: the end of a web address is not a code.
-fn find_dashed(pieces: &[Piece<'_>]) -> Option<Result<CodePhrase, CodeError>> {
+fn find_dashed(tokens: &[Token<'_>]) -> Option<Result<CodePhrase, CodeError>> {
     let mut listed = Vec::new();
     let mut slip = None;
     let mut own = Vec::new();
     let mut start = 0;
-    for group in pieces.chunk_by(|_, next| next.gap == Gap::Dash) {
+    for group in tokens.chunk_by(|_, next| next.gap == Gap::Dash) {
         let end = start + group.len();
         let stands_free = group[0].gap != Gap::Mark { spaced: false }
-            && pieces.get(end).is_none_or(|next| next.gap != Gap::Mark { spaced: false });
+            && tokens.get(end).is_none_or(|next| next.gap != Gap::Mark { spaced: false });
         start = end;
         if group.len() < MIN_PARTS {
             continue;
         }
-        match settle(&group.iter().map(|piece| piece.part).collect::<Vec<_>>()) {
+        match settle(&group.iter().map(|token| token.part).collect::<Vec<_>>()) {
             Ok(code) if code.is_listed() => listed.push(code),
             Ok(code) if stands_free => own.push(code),
             Err(error @ CodeError::Unknown { .. }) => slip = slip.or(Some(error)),
@@ -103,7 +103,7 @@ fn find_dashed(pieces: &[Piece<'_>]) -> Option<Result<CodePhrase, CodeError>> {
 ///
 /// Filler words can look like abbreviations ("the code" begins *theater* and *codeword*), so only words written out
 /// are taken from a sentence without asking; anything else is offered.
-fn find_spaced(pieces: &[Piece<'_>], parts: &[&str]) -> Option<Result<CodePhrase, CodeError>> {
+fn find_spaced(tokens: &[Token<'_>], parts: &[&str]) -> Option<Result<CodePhrase, CodeError>> {
     let written_out = parts.iter().filter(|part| words::contains(part)).count();
     let is_uniform = written_out == 0 || written_out == parts.len() || parts.len() == MIN_PARTS;
     if is_uniform && parts.len() >= MIN_PARTS && parts.iter().all(|part| words::find(part).is_some()) {
@@ -111,8 +111,8 @@ fn find_spaced(pieces: &[Piece<'_>], parts: &[&str]) -> Option<Result<CodePhrase
     }
     let mut certain = Vec::new();
     let mut offer = None;
-    for sentence in pieces.chunk_by(|_, next| !next.gap.is_mark()) {
-        let guesses: Vec<Guess<'_>> = sentence.iter().map(|piece| Guess::of(piece.part)).collect();
+    for sentence in tokens.chunk_by(|_, next| !next.gap.is_mark()) {
+        let guesses: Vec<Guess<'_>> = sentence.iter().map(|token| Guess::of(token.part)).collect();
         let mut start = 0;
         for run in guesses.chunk_by(|one, next| one.is_plausible() == next.is_plausible()) {
             let is_cut_out = start > 0 && sentence[start].gap == Gap::Dash
@@ -122,12 +122,12 @@ fn find_spaced(pieces: &[Piece<'_>], parts: &[&str]) -> Option<Result<CodePhrase
             if is_cut_out || !run[0].is_plausible() {
                 continue;
             }
-            let doubtful = run.iter().find(|guess| guess.kind != Kind::WrittenOut);
+            let doubtful = run.iter().find(|guess| guess.spelling != Spelling::WrittenOut);
             let run = trim_fillers(run);
             if !(MIN_PARTS..=MAX_DRAWN_WORDS).contains(&run.len()) {
                 continue;
             }
-            let written_out = run.iter().filter(|guess| guess.kind == Kind::WrittenOut).count();
+            let written_out = run.iter().filter(|guess| guess.spelling == Spelling::WrittenOut).count();
             match doubtful {
                 None => certain.push(join(run)),
                 Some(guess) if written_out * 2 >= run.len() && offer.is_none() => {
@@ -145,13 +145,13 @@ fn find_spaced(pieces: &[Piece<'_>], parts: &[&str]) -> Option<Result<CodePhrase
 fn trim_fillers<'a, 'b>(mut run: &'a [Guess<'b>]) -> &'a [Guess<'b>] {
     while let [first, rest @ ..] = run
         && rest.len() >= MIN_PARTS
-        && first.kind == Kind::Abbreviated
+        && first.spelling == Spelling::Abbreviated
     {
         run = rest;
     }
     while let [rest @ .., last] = run
         && rest.len() >= MIN_PARTS
-        && last.kind == Kind::Abbreviated
+        && last.spelling == Spelling::Abbreviated
     {
         run = rest;
     }

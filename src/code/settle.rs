@@ -23,7 +23,7 @@ pub(super) fn settle(parts: &[&str]) -> Result<CodePhrase, CodeError> {
         return Err(CodeError::CodeTooLong);
     }
     let guesses: Vec<Guess<'_>> = parts.iter().map(|part| Guess::of(part)).collect();
-    let unknown: Vec<_> = guesses.iter().filter(|guess| guess.kind == Kind::Mistyped).collect();
+    let unknown: Vec<_> = guesses.iter().filter(|guess| guess.spelling == Spelling::Mistyped).collect();
     let Some(first) = unknown.first() else {
         let code = join(&guesses);
         return if code.as_bytes().len() > MAX_CODE_BYTES { Err(CodeError::CodeTooLong) } else { Ok(code) };
@@ -47,11 +47,11 @@ pub(super) fn settle(parts: &[&str]) -> Result<CodePhrase, CodeError> {
 pub(super) struct Guess<'a> {
     pub(super) part: &'a str,
     pub(super) word: Option<&'static str>,
-    pub(super) kind: Kind,
+    pub(super) spelling: Spelling,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Spelling {
     WrittenOut,
     Abbreviated,
     Mistyped,
@@ -59,12 +59,12 @@ pub(super) enum Kind {
 
 impl<'a> Guess<'a> {
     pub(super) fn of(part: &'a str) -> Self {
-        let (word, kind) = match words::find(part) {
-            Some(word) if word == part => (Some(word), Kind::WrittenOut),
-            Some(word) => (Some(word), Kind::Abbreviated),
-            None => (words::nearest(part), Kind::Mistyped),
+        let (word, spelling) = match words::find(part) {
+            Some(word) if word == part => (Some(word), Spelling::WrittenOut),
+            Some(word) => (Some(word), Spelling::Abbreviated),
+            None => (words::nearest(part), Spelling::Mistyped),
         };
-        Self { part, word, kind }
+        Self { part, word, spelling }
     }
 
     /// Whether a sentence may mean it as a code word. Two letters are a slip from too much.

@@ -49,7 +49,7 @@ pub struct Sealer {
     cipher: Aes256Enc,
     mac: [u8; 32],
     #[zeroize(skip)]
-    place: Place,
+    position: RecordPosition,
 }
 
 impl Sealer {
@@ -59,7 +59,7 @@ impl Sealer {
         Sealer {
             cipher: Aes256Enc::new((&keys.encrypt).into()),
             mac: keys.mac,
-            place: Place::first(keys, lane),
+            position: RecordPosition::first(keys, lane),
         }
     }
 
@@ -71,14 +71,14 @@ impl Sealer {
     /// When the buffer is shorter than [`plaintext_offset`].
     pub fn seal(&mut self, block: u64, buffer: &mut Vec<u8>) -> Result<(), CryptoError> {
         let mut ivs = [[0; IV_LEN]; MAX_CHAINS];
-        let ivs = &mut ivs[..chains::count(self.place.channel)];
+        let ivs = &mut ivs[..chains::count(self.position.channel)];
         getrandom::fill(ivs.as_flattened_mut()).map_err(|_| CryptoError::NoRandomness)?;
         self.seal_under(ivs, block, buffer)
     }
 
     /// Seals a copy of a metadata message.
     pub fn seal_message(&mut self, plaintext: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let channel = self.place.channel;
+        let channel = self.position.channel;
         let mut buffer = Vec::with_capacity(sealed_len(channel, plaintext.len()));
         buffer.resize(plaintext_offset(channel), 0);
         buffer.extend_from_slice(plaintext);
@@ -88,21 +88,21 @@ impl Sealer {
 
     /// `ivs` are as many as the channel's records have.
     fn seal_under(&mut self, ivs: &[Iv], block: u64, buffer: &mut Vec<u8>) -> Result<(), CryptoError> {
-        let offset = plaintext_offset(self.place.channel);
+        let offset = plaintext_offset(self.position.channel);
         assert!(buffer.len() >= offset, "the plaintext begins at plaintext_offset");
         let plaintext_len = buffer.len() - offset;
         let length = u32::try_from(plaintext_len)
             .map_err(|_| CryptoError::TooLong { length: plaintext_len, limit: u32::MAX as usize })?;
-        let header = self.place.header(length, block)?;
+        let header = self.position.header(length, block)?;
 
-        let record_len = sealed_len(self.place.channel, plaintext_len);
+        let record_len = sealed_len(self.position.channel, plaintext_len);
         buffer.resize(record_len, 0);
         let (rest, tag) = buffer.split_at_mut(record_len - TAG_LEN);
         rest[..HEADER_LEN].copy_from_slice(&header);
         rest[HEADER_LEN..offset].copy_from_slice(ivs.as_flattened());
         chains::encrypt(&self.cipher, ivs, &mut rest[offset..], plaintext_len);
         tag.copy_from_slice(authenticate(&self.mac, &header, &rest[HEADER_LEN..]).as_bytes());
-        self.place.advance();
+        self.position.advance();
         Ok(())
     }
 }
@@ -116,7 +116,7 @@ pub struct Opener {
     cipher: Aes256Dec,
     mac: [u8; 32],
     #[zeroize(skip)]
-    place: Place,
+    position: RecordPosition,
     #[zeroize(skip)]
     max_plaintext: usize,
 }
@@ -140,7 +140,7 @@ impl Opener {
         Opener {
             cipher: Aes256Dec::new((&keys.encrypt).into()),
             mac: keys.mac,
-            place: Place::first(keys, lane),
+            position: RecordPosition::first(keys, lane),
             max_plaintext,
         }
     }
@@ -149,14 +149,14 @@ impl Opener {
     /// Nothing here is authentic yet; the length is bounded, so it may be read and allocated for.
     pub fn begin(&self, header: &[u8; HEADER_LEN]) -> Result<Due, CryptoError> {
         let (length, block) = claims(header);
-        if self.place.header(length, block)? != *header {
+        if self.position.header(length, block)? != *header {
             return Err(CryptoError::UnexpectedHeader);
         }
         let plaintext_len = length as usize;
         if plaintext_len > self.max_plaintext {
             return Err(CryptoError::TooLong { length: plaintext_len, limit: self.max_plaintext });
         }
-        Ok(Due { block, length, rest: sealed_len(self.place.channel, plaintext_len) - HEADER_LEN })
+        Ok(Due { block, length, rest: sealed_len(self.position.channel, plaintext_len) - HEADER_LEN })
     }
 
     /// Opens the record whose header is `header` and whose other bytes are `rest`, in place, and returns the
@@ -177,30 +177,30 @@ impl Opener {
         if authenticate(&self.mac, header, body) != blake3::Hash::from_bytes(*tag) {
             return Err(CryptoError::Forged);
         }
-        let ivs_len = chains::count(self.place.channel) * IV_LEN;
+        let ivs_len = chains::count(self.position.channel) * IV_LEN;
         let (ivs, ciphertext) = body.split_at_mut_checked(ivs_len).ok_or(CryptoError::Forged)?;
         let (ivs, _) = ivs.as_chunks();
         let plaintext_len = chains::decrypt(&self.cipher, ivs, ciphertext)?;
         if plaintext_len != due.length as usize {
             return Err(CryptoError::Padding);
         }
-        self.place.advance();
+        self.position.advance();
         Ok(&mut ciphertext[..plaintext_len])
     }
 }
 
 /// Which record comes next: what sealer and opener must agree on without saying it.
 #[derive(Clone, Copy)]
-struct Place {
+struct RecordPosition {
     channel: Channel,
     author: Side,
     lane: u16,
     sequence: u64,
 }
 
-impl Place {
-    fn first(keys: &RecordKeys, lane: u16) -> Place {
-        Place { channel: keys.channel, author: keys.author, lane, sequence: 0 }
+impl RecordPosition {
+    fn first(keys: &RecordKeys, lane: u16) -> RecordPosition {
+        RecordPosition { channel: keys.channel, author: keys.author, lane, sequence: 0 }
     }
 
     fn advance(&mut self) {
@@ -314,7 +314,7 @@ mod tests {
         for (channel, chains) in [(Channel::Metadata, 1), (Channel::Data, MAX_CHAINS)] {
             let keys = record_keys(channel, Side::Sender);
             let sealer = Sealer::new(&keys, 0);
-            let header = sealer.place.header(5, 0).unwrap();
+            let header = sealer.position.header(5, 0).unwrap();
             let ivs = vec![[0; IV_LEN]; chains];
             // Six bytes where five are announced, then padding that is none.
             let longer = |body: &mut [u8]| chains::encrypt(&sealer.cipher, &ivs, body, 6);
