@@ -31,13 +31,13 @@ const HEADER: &str = "# What Caiman has sent and received, the newest first.\n\n
 #[derive(Debug, Clone, Default)]
 pub struct History {
     /// The newest first.
-    entries: Vec<Entry>,
+    entries: Vec<PastTransfer>,
     last_id: u64,
 }
 
 /// One transfer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct PastTransfer {
     /// Names the entry. Set by [`History::begin`] and [`History::load`], and good until the program ends.
     #[serde(skip)]
     pub id: u64,
@@ -124,18 +124,18 @@ pub struct Ending {
 
 /// What came of reading the history.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedHistory {
     /// The past, as far as it could be read.
     pub history: History,
     /// Transfers that the last end of the program cut off. A person should be told, and the history saved.
-    pub interrupted: Vec<Entry>,
+    pub interrupted: Vec<PastTransfer>,
     /// What could not be read. A person should be told.
     pub problem: Option<Problem>,
 }
 
 impl History {
     /// Reads the history. A file in which nothing can be understood is moved aside.
-    pub fn load(store: &Store) -> Loaded {
+    pub fn load(store: &Store) -> LoadedHistory {
         let (mut history, mut problem) = Self::look(store);
         if let Some(problem) = &mut problem {
             store.set_aside(FILE_NAME, problem);
@@ -145,7 +145,7 @@ impl History {
             entry.outcome = Outcome::Interrupted;
             interrupted.push(entry.clone());
         }
-        Loaded { history, interrupted, problem }
+        LoadedHistory { history, interrupted, problem }
     }
 
     /// Replaces the file; of more than it may hold, the newest. What stands there and can't be read whole is kept
@@ -163,14 +163,14 @@ impl History {
     }
 
     /// All entries, the newest first.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[PastTransfer] {
         &self.entries
     }
 
     /// Enters a transfer whose bytes begin to move, and gives it its name.
-    pub fn begin(&mut self, entry: Entry) -> u64 {
+    pub fn begin(&mut self, entry: PastTransfer) -> u64 {
         self.last_id += 1;
-        self.entries.insert(0, Entry { id: self.last_id, ..entry.bounded() });
+        self.entries.insert(0, PastTransfer { id: self.last_id, ..entry.bounded() });
         self.entries.truncate(MAX_ENTRIES);
         self.last_id
     }
@@ -180,7 +180,8 @@ impl History {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) else { return };
         let Ending { outcome, ended, files, bytes, paths, kept } = ending;
         let paths = if paths.is_empty() { std::mem::take(&mut entry.paths) } else { paths };
-        let finished = Entry { outcome, ended: Some(ended), files, bytes, paths, kept, ..entry.clone() };
+        let finished =
+            PastTransfer { outcome, ended: Some(ended), files, bytes, paths, kept, ..entry.clone() };
         *entry = finished.bounded();
     }
 
@@ -216,10 +217,10 @@ impl History {
             }
         };
         for (index, value) in values.into_iter().take(MAX_ENTRIES).enumerate() {
-            match value.try_into::<Entry>() {
+            match value.try_into::<PastTransfer>() {
                 Ok(entry) => {
                     history.last_id += 1;
-                    history.entries.push(Entry { id: history.last_id, ..entry.bounded() });
+                    history.entries.push(PastTransfer { id: history.last_id, ..entry.bounded() });
                 }
                 Err(_) => reject(format!("{KEY} {}", index + 1), Expected::Transfer),
             }
@@ -228,7 +229,7 @@ impl History {
     }
 }
 
-impl Entry {
+impl PastTransfer {
     /// A transfer whose first byte moves now.
     pub fn now(direction: Direction, what: impl Into<String>) -> Self {
         Self {
@@ -271,11 +272,11 @@ pub fn unix_secs() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn write(entries: &[Entry]) -> String {
+fn write(entries: &[PastTransfer]) -> String {
     #[derive(Serialize)]
     struct File<'a> {
-        #[serde(rename = "transfer", skip_serializing_if = "<[Entry]>::is_empty")]
-        entries: &'a [Entry],
+        #[serde(rename = "transfer", skip_serializing_if = "<[PastTransfer]>::is_empty")]
+        entries: &'a [PastTransfer],
     }
     let body =
         toml::to_string_pretty(&File { entries }).expect("entries are text, numbers and Unicode paths");
@@ -321,17 +322,17 @@ mod tests {
             Outcome::Failed { reason: "the disk is full".to_owned() },
             Outcome::Interrupted,
         ] {
-            let mut entry = Entry::now(Direction::Received, "3 items");
+            let mut entry = PastTransfer::now(Direction::Received, "3 items");
             entry.folder = Some(PathBuf::from("/home/x/Downloads"));
             let id = history.begin(entry);
             let kept = Some(PathBuf::from("/home/x/Downloads/.caiman-00"));
             let paths = vec![PathBuf::from("/home/x/Downloads/a")];
             history.finish(id, Ending { paths, kept, ..ending(outcome) });
         }
-        history.begin(Entry {
+        history.begin(PastTransfer {
             ended: Some(1),
             outcome: Outcome::Done,
-            ..Entry::now(Direction::Sent, "last")
+            ..PastTransfer::now(Direction::Sent, "last")
         });
         history.save(&store).unwrap();
         let loaded = History::load(&store);
@@ -339,7 +340,7 @@ mod tests {
         assert!(loaded.interrupted.is_empty());
         let unnamed = |history: &History| {
             let entries = history.entries().iter().cloned();
-            entries.map(|entry| Entry { id: 0, ..entry }).collect::<Vec<_>>()
+            entries.map(|entry| PastTransfer { id: 0, ..entry }).collect::<Vec<_>>()
         };
         assert_eq!(unnamed(&loaded.history), unnamed(&history));
         assert_eq!(loaded.history.entries()[0].what, "last");
@@ -350,9 +351,9 @@ mod tests {
     fn a_transfer_that_ran_when_the_program_ended_is_told_as_interrupted_once() {
         let (_folder, store) = fixture();
         let mut history = History::default();
-        let done = history.begin(Entry::now(Direction::Sent, "done"));
+        let done = history.begin(PastTransfer::now(Direction::Sent, "done"));
         history.finish(done, ending(Outcome::Done));
-        let mut entry = Entry::now(Direction::Received, "cut off");
+        let mut entry = PastTransfer::now(Direction::Received, "cut off");
         entry.folder = Some(PathBuf::from("/home/x/Downloads"));
         history.begin(entry);
         history.save(&store).unwrap();
@@ -369,7 +370,8 @@ mod tests {
     #[test]
     fn an_ending_finds_its_entry_among_others_and_no_entry_that_was_removed() {
         let mut history = History::default();
-        let ids: Vec<_> = ["a", "b", "c"].map(|what| history.begin(Entry::now(Direction::Sent, what))).into();
+        let ids: Vec<_> =
+            ["a", "b", "c"].map(|what| history.begin(PastTransfer::now(Direction::Sent, what))).into();
         history.remove(ids[0]);
         for id in [ids[0], ids[1]] {
             history.finish(id, ending(Outcome::Done));
@@ -380,18 +382,18 @@ mod tests {
         // Clearing leaves what still runs, and no name is given twice.
         history.clear();
         assert_eq!(titles(&history), ["c"]);
-        assert!(!ids.contains(&history.begin(Entry::now(Direction::Sent, "d"))));
+        assert!(!ids.contains(&history.begin(PastTransfer::now(Direction::Sent, "d"))));
     }
 
     #[test]
     fn names_are_new_after_a_restart() {
         let (_folder, store) = fixture();
         let mut history = History::default();
-        history.begin(Entry::now(Direction::Sent, "a"));
-        history.begin(Entry::now(Direction::Sent, "b"));
+        history.begin(PastTransfer::now(Direction::Sent, "a"));
+        history.begin(PastTransfer::now(Direction::Sent, "b"));
         history.save(&store).unwrap();
         let mut history = History::load(&store).history;
-        let new = history.begin(Entry::now(Direction::Sent, "c"));
+        let new = history.begin(PastTransfer::now(Direction::Sent, "c"));
         assert_eq!(history.entries().iter().filter(|entry| entry.id == new).count(), 1);
         assert_ne!(history.entries()[1].id, history.entries()[2].id);
     }
@@ -401,7 +403,8 @@ mod tests {
         let (folder, store) = fixture();
         let mut history = History::default();
         for number in 0..MAX_ENTRIES + 3 {
-            let mut entry = Entry::now(Direction::Received, format!("{number} {}", "ä".repeat(10_000)));
+            let mut entry =
+                PastTransfer::now(Direction::Received, format!("{number} {}", "ä".repeat(10_000)));
             entry.paths = vec![PathBuf::from("/x"); 1000];
             entry.folder = Some(PathBuf::from("x".repeat(MAX_PATH_BYTES + 1)));
             let id = history.begin(entry);
@@ -421,7 +424,7 @@ mod tests {
         // Even paths of full length and with characters that take six to write leave a file that can be read.
         let long = PathBuf::from("\u{1}".repeat(MAX_PATH_BYTES));
         for _ in 0..20 {
-            let mut entry = Entry::now(Direction::Received, "long");
+            let mut entry = PastTransfer::now(Direction::Received, "long");
             entry.paths = vec![long.clone(); MAX_PATHS];
             history.begin(entry);
         }
@@ -434,7 +437,7 @@ mod tests {
     fn an_entry_that_makes_no_sense_costs_no_other_and_its_file_is_kept() {
         let (folder, store) = fixture();
         let mut history = History::default();
-        history.begin(Entry::now(Direction::Sent, "good"));
+        history.begin(PastTransfer::now(Direction::Sent, "good"));
         history.save(&store).unwrap();
         let path = folder.path().join(FILE_NAME);
         let text = fs::read_to_string(&path).unwrap()

@@ -46,7 +46,7 @@ const HEADER: &str = "\
 pub struct Settings {
     /// In the order of preference: where nobody names another, the first that can be reached is used.
     #[serde(rename = "relay", skip_serializing_if = "Vec::is_empty")]
-    pub relays: Vec<Relay>,
+    pub relays: Vec<SavedRelay>,
     /// The relay that the window can run.
     pub host: HostRelay,
     /// Where received files go; `None` is the system's folder for downloads. One whose name is no Unicode holds until
@@ -90,7 +90,7 @@ pub struct Settings {
 
 /// A relay that a person has added.
 #[derive(Clone, PartialEq, Serialize)]
-pub struct Relay {
+pub struct SavedRelay {
     /// Where it is.
     #[serde(serialize_with = "as_text")]
     pub address: RelayAddress,
@@ -166,7 +166,7 @@ pub struct WindowSize {
 
 /// What came of reading the settings.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedSettings {
     /// The settings: the person's as far as they could be read.
     pub settings: Settings,
     /// What could not be read. A person should be told.
@@ -175,7 +175,7 @@ pub struct Loaded {
 
 impl Settings {
     /// Reads the settings for somebody who will save them again: a file in which nothing can be understood is moved aside.
-    pub fn load(store: &Store) -> Loaded {
+    pub fn load(store: &Store) -> LoadedSettings {
         let mut loaded = Self::look(store);
         if let Some(problem) = &mut loaded.problem {
             store.set_aside(FILE_NAME, problem);
@@ -184,14 +184,14 @@ impl Settings {
     }
 
     /// Reads the settings and touches nothing.
-    pub fn look(store: &Store) -> Loaded {
+    pub fn look(store: &Store) -> LoadedSettings {
         match store.read(FILE_NAME) {
             Ok(table) => {
                 let mut bad = Vec::new();
                 let settings = Self::read(Fields::of(table, &mut bad));
-                Loaded { settings, problem: store.judge(FILE_NAME, bad) }
+                LoadedSettings { settings, problem: store.judge(FILE_NAME, bad) }
             }
-            Err(problem) => Loaded { settings: Self::default(), problem: Some(problem) },
+            Err(problem) => LoadedSettings { settings: Self::default(), problem: Some(problem) },
         }
     }
 
@@ -203,7 +203,7 @@ impl Settings {
     }
 
     /// The relay to use where nobody names another.
-    pub fn default_relay(&self) -> Option<&Relay> {
+    pub fn default_relay(&self) -> Option<&SavedRelay> {
         self.relays.first()
     }
 
@@ -235,7 +235,7 @@ impl Settings {
         let usual = Self::default();
         let words = MIN_PARTS as u8..=MAX_DRAWN_WORDS as u8;
         Self {
-            relays: fields.each("relay", Relay::read),
+            relays: fields.each("relay", SavedRelay::read),
             host: fields.inner("host").map_or(usual.host, HostRelay::read),
             save_folder: fields.text("save_folder").map(PathBuf::from),
             lanes: fields.number("lanes", 1..=MAX_LANES).unwrap_or(usual.lanes),
@@ -293,7 +293,7 @@ impl Default for Settings {
     }
 }
 
-impl Relay {
+impl SavedRelay {
     /// A relay without a password or a name.
     pub fn new(address: RelayAddress) -> Self {
         Self { address, password: None, name: None, other: Table::new() }
@@ -306,9 +306,9 @@ impl Relay {
     }
 }
 
-impl fmt::Debug for Relay {
+impl fmt::Debug for SavedRelay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Relay")
+        f.debug_struct("SavedRelay")
             .field("address", &self.address)
             .field("name", &self.name)
             .finish_non_exhaustive()

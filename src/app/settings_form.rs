@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 use crate::{
     engine::Ports,
     net::client::RelayAddress,
-    settings::{Relay, Settings},
+    settings::{SavedRelay, Settings},
 };
 
 /// A page of the dialog.
@@ -95,7 +95,7 @@ impl SettingsForm {
                 let address = draft.parsed()?;
                 // What a newer version wrote about this relay stays.
                 let known = old.iter().find(|relay| relay.address == address).cloned();
-                let mut relay = known.unwrap_or_else(|| Relay::new(address));
+                let mut relay = known.unwrap_or_else(|| SavedRelay::new(address));
                 relay.name = filled(&draft.name);
                 relay.password = (!draft.password.is_empty()).then(|| draft.password.clone());
                 Some(relay)
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn what_is_filled_in_comes_out_again() {
         let mut settings = Settings::default();
-        let mut relay = Relay::new("relay.example.org:27001".parse().unwrap());
+        let mut relay = SavedRelay::new("relay.example.org:27001".parse().unwrap());
         relay.name = Some("Office".to_owned());
         relay.password = Some(" pass word ".to_owned());
         settings.relays = vec![relay];
