@@ -56,7 +56,7 @@ pub enum Problem {
     /// Some of it can't be used and is passed over. The file is kept aside when something is saved.
     #[error(
         "some of the file {} can't be used and is passed over: {}. Nothing is lost: the file is kept beside the new one when \
-         something is saved.", .path.display(), List(.entries)
+         something is saved.", .path.display(), BadEntryList(.entries)
     )]
     BadEntries {
         /// The file.
@@ -300,9 +300,9 @@ fn fate(kept: Option<&Path>) -> String {
 }
 
 /// The first few entries.
-struct List<'a>(&'a [BadEntry]);
+struct BadEntryList<'a>(&'a [BadEntry]);
 
-impl fmt::Display for List<'_> {
+impl fmt::Display for BadEntryList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, entry) in self.0.iter().take(SHOWN_ENTRIES).enumerate() {
             let comma = if index == 0 { "" } else { ", " };
