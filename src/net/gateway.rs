@@ -12,7 +12,8 @@ use std::{
 };
 
 use crab_nat::{
-    GatewayAddress, InternetProtocol, PortMapping, PortMappingOptions, PortMappingType, TimeoutConfig, natpmp,
+    GatewayAddress, InternetProtocol, PortMapping as LeasedMapping, PortMappingOptions, PortMappingType,
+    TimeoutConfig, natpmp,
 };
 use igd_next::{PortMappingProtocol, SearchOptions, search_gateway};
 use tokio::{
@@ -38,19 +39,19 @@ const QUICK: TimeoutConfig = TimeoutConfig {
 const NAME: &str = "Caiman";
 
 /// A port of this machine that a gateway was asked to open.
-pub struct Opening {
+pub struct PortMapping {
     outside: watch::Receiver<Option<SocketAddr>>,
     end: CancellationToken,
     keeping: JoinSet<()>,
 }
 
 /// What a gateway opened.
-enum Mapping {
-    Leased(PortMapping, IpAddr),
+enum Granted {
+    Leased(LeasedMapping, IpAddr),
     Upnp { gateway: igd_next::Gateway, inside: SocketAddr, outside: SocketAddr },
 }
 
-impl Opening {
+impl PortMapping {
     /// Asks for `port`.
     pub fn ask(port: NonZeroU16) -> Self {
         let (told, outside) = watch::channel(None);
@@ -85,7 +86,7 @@ async fn keep(port: NonZeroU16, told: watch::Sender<Option<SocketAddr>>, end: Ca
     mapping.close().await;
 }
 
-async fn open(port: NonZeroU16) -> Option<Mapping> {
+async fn open(port: NonZeroU16) -> Option<Granted> {
     let router = spawn_blocking(router).await.expect("asking for the route doesn't panic");
     if let Some(router) = router
         && let Some(mapping) = open_leased(router, port).await
@@ -102,7 +103,7 @@ fn router() -> Option<Ipv4Addr> {
 }
 
 /// PCP; or NAT-PMP, where the gateway says that it speaks only that.
-async fn open_leased(router: Ipv4Addr, port: NonZeroU16) -> Option<Mapping> {
+async fn open_leased(router: Ipv4Addr, port: NonZeroU16) -> Option<Granted> {
     let gateway = GatewayAddress::from(router);
     let inside = address_towards((router, crab_nat::GATEWAY_PORT).into())?;
     let options = PortMappingOptions {
@@ -110,7 +111,7 @@ async fn open_leased(router: Ipv4Addr, port: NonZeroU16) -> Option<Mapping> {
         lifetime_seconds: Some(LEASE.as_secs() as u32),
         timeout_config: Some(QUICK),
     };
-    let mapping = PortMapping::new(gateway, inside, InternetProtocol::Tcp, port, options).await;
+    let mapping = LeasedMapping::new(gateway, inside, InternetProtocol::Tcp, port, options).await;
     let mapping =
         mapping.inspect_err(|error| tracing::debug!(%error, "the router speaks no PCP or NAT-PMP")).ok()?;
     let outside = match mapping.mapping_type() {
@@ -121,14 +122,14 @@ async fn open_leased(router: Ipv4Addr, port: NonZeroU16) -> Option<Mapping> {
     };
     let Some(outside) = outside.map(|ip| ip.to_canonical()).filter(|ip| !ip.is_unspecified()) else {
         // It has no address outside, so it is of no use.
-        Mapping::Leased(mapping, IpAddr::V4(router)).close().await;
+        Granted::Leased(mapping, IpAddr::V4(router)).close().await;
         return None;
     };
-    Some(Mapping::Leased(mapping, outside))
+    Some(Granted::Leased(mapping, outside))
 }
 
 /// Blocks on the network.
-fn open_upnp(port: NonZeroU16) -> Result<Mapping, Box<dyn std::error::Error + Send + Sync>> {
+fn open_upnp(port: NonZeroU16) -> Result<Granted, Box<dyn std::error::Error + Send + Sync>> {
     let mut search = SearchOptions::default();
     search.timeout = Some(SEARCH);
     let gateway = search_gateway(search)?;
@@ -140,7 +141,7 @@ fn open_upnp(port: NonZeroU16) -> Result<Mapping, Box<dyn std::error::Error + Se
         Ok(()) => port.get(),
         Err(_) => gateway.add_any_port(protocol, inside, lease, NAME)?,
     };
-    Ok(Mapping::Upnp { gateway, inside, outside: SocketAddr::new(ip, outside) })
+    Ok(Granted::Upnp { gateway, inside, outside: SocketAddr::new(ip, outside) })
 }
 
 /// This machine's address as a neighbour sees it. Nothing is sent for that.
@@ -150,7 +151,7 @@ fn address_towards(neighbour: SocketAddr) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
-impl Mapping {
+impl Granted {
     fn outside(&self) -> SocketAddr {
         match self {
             Self::Leased(mapping, ip) => SocketAddr::new(*ip, mapping.external_port().get()),
@@ -197,11 +198,11 @@ mod tests {
 
     /// A gateway that never answers must not hold up the end of a transfer.
     #[tokio::test]
-    async fn an_opening_that_is_still_being_asked_for_is_given_up_at_once() {
-        let opening = Opening::ask(NonZeroU16::new(40_001).unwrap());
-        assert_eq!(opening.outside(), None);
+    async fn a_mapping_that_is_still_being_asked_for_is_given_up_at_once() {
+        let mapping = PortMapping::ask(NonZeroU16::new(40_001).unwrap());
+        assert_eq!(mapping.outside(), None);
         let begun = Instant::now();
-        opening.close().await;
+        mapping.close().await;
         assert!(begun.elapsed() < FAREWELL, "{:?}", begun.elapsed());
     }
 }

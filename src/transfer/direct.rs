@@ -32,7 +32,7 @@ use crate::{
     crypto::{DirectKey, Nonces, ReconnectKey, Side},
     net::{
         addresses::{self, Reach},
-        gateway::Opening,
+        gateway::PortMapping,
         socket,
     },
     protocol::{
@@ -67,7 +67,7 @@ pub struct Paths {
     /// The port that was asked for and could not be had.
     refused: Option<NonZeroU16>,
     /// The port as the gateway opens it, if that was asked for.
-    opening: Option<Opening>,
+    mapping: Option<PortMapping>,
     /// When the other side's addresses came.
     heard_at: Option<Instant>,
     listening: JoinSet<()>,
@@ -117,7 +117,7 @@ impl Paths {
         let port = listener.local_addr().ok()?.port();
         // Who stays within the local network wants nobody from outside.
         let is_asked = entrance.asks_gateway && mode == PathMode::Automatic;
-        let opening = NonZeroU16::new(port).filter(|_| is_asked).map(Opening::ask);
+        let mapping = NonZeroU16::new(port).filter(|_| is_asked).map(PortMapping::ask);
         let direct = Arc::new(Direct {
             side,
             key: key.direct(),
@@ -127,7 +127,7 @@ impl Paths {
         let mut listening = JoinSet::new();
         listening.spawn(Arc::clone(&direct).listen(listener));
         let dialing = JoinSet::new();
-        Some(Self { direct, mode, is_here, port, refused, opening, heard_at: None, listening, dialing })
+        Some(Self { direct, mode, is_here, port, refused, mapping, heard_at: None, listening, dialing })
     }
 
     /// Where the other side may reach this machine at the moment.
@@ -140,7 +140,7 @@ impl Paths {
 
     /// Where the gateway lets connections from outside in, once it does.
     pub fn outside(&self) -> Option<SocketAddr> {
-        self.opening.as_ref().and_then(Opening::outside)
+        self.mapping.as_ref().and_then(PortMapping::outside)
     }
 
     /// The port that was asked for and could not be had, and the one that is used instead.
@@ -150,8 +150,8 @@ impl Paths {
 
     /// Ends it all. What the gateway has opened is closed.
     pub async fn close(self) {
-        if let Some(opening) = self.opening {
-            opening.close().await;
+        if let Some(mapping) = self.mapping {
+            mapping.close().await;
         }
     }
 
