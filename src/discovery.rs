@@ -2,7 +2,7 @@
 //! Called by the engine. It knows no code and no key: what it says is a port and a room id, under names drawn at random; what
 //! it hears from others is an address to try and nothing more.
 //!
-//! Each [`Announcement`] and each [`Search`] has a thread of `mdns-sd`'s for as long as it lasts. Where the network can't be
+//! Each [`Announcement`] and each [`RoomSearch`] has a thread of `mdns-sd`'s for as long as it lasts. Where the network can't be
 //! spoken to, they do nothing, and the log says why.
 
 use std::{
@@ -80,7 +80,7 @@ impl Announcement {
 }
 
 /// A room that is looked for.
-pub struct Search {
+pub struct RoomSearch {
     daemon: Daemon,
     events: Receiver<ServiceEvent>,
     room: String,
@@ -88,7 +88,7 @@ pub struct Search {
     found: VecDeque<SocketAddr>,
 }
 
-impl Search {
+impl RoomSearch {
     /// Asks the local network for a room.
     pub fn start(room: RoomId) -> Result<Self, DiscoveryError> {
         let daemon = Daemon::start()?;
