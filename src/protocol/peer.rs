@@ -126,11 +126,11 @@ pub const MAX_ADDRESSES: usize = 16;
 
 /// What a direct connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Purpose {
+pub enum DirectPurpose {
     /// To see whether it can be made at all.
     Probe,
     /// To come back to each other after the control connection was lost.
-    Return,
+    Reconnect,
     /// It is a lane.
     Lane {
         /// Of which connection.
@@ -144,7 +144,7 @@ pub enum Purpose {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectHello {
     /// What it is for.
-    pub purpose: Purpose,
+    pub purpose: DirectPurpose,
     /// Fresh random bytes.
     pub nonce: [u8; 32],
 }

@@ -37,7 +37,7 @@ use crate::{
     },
     protocol::{
         frame,
-        peer::{DirectAnswer, DirectHello, DirectProof, MAX_ADDRESSES, Purpose, Way},
+        peer::{DirectAnswer, DirectHello, DirectProof, DirectPurpose, MAX_ADDRESSES, Way},
         relay::MAX_LANES,
     },
 };
@@ -79,7 +79,7 @@ pub struct Direct {
     side: Side,
     key: DirectKey,
     found: watch::Sender<Found>,
-    calls: Mutex<HashMap<Purpose, Call>>,
+    calls: Mutex<HashMap<DirectPurpose, Call>>,
 }
 
 /// Which direct ways are known to work.
@@ -196,7 +196,7 @@ impl Paths {
 impl Direct {
     /// A connection to come back over, made by the side that makes lanes; `None` if there is none now.
     pub async fn come_back(&self) -> Option<TcpStream> {
-        self.connect(self.way(), Purpose::Return).await
+        self.connect(self.way(), DirectPurpose::Reconnect).await
     }
 
     /// How lanes go now. Where both sides reach each other, the sender makes the connections, so that both say the same.
@@ -215,7 +215,7 @@ impl Direct {
 
     /// Opens this end of a lane, whichever side it is that connects. A way that fails is forgotten.
     pub async fn lane(&self, way: Way, link: u64, lane: u16) -> Result<TcpStream, TransferError> {
-        let opened = self.connect(way, Purpose::Lane { link, lane }).await;
+        let opened = self.connect(way, DirectPurpose::Lane { link, lane }).await;
         opened.ok_or_else(|| {
             self.forget();
             TransferError::PeerLost
@@ -227,7 +227,7 @@ impl Direct {
         self.found.send_replace(Found::default());
     }
 
-    async fn connect(&self, way: Way, purpose: Purpose) -> Option<TcpStream> {
+    async fn connect(&self, way: Way, purpose: DirectPurpose) -> Option<TcpStream> {
         match (way, self.side) {
             (Way::Relay, _) => None,
             (Way::FromSender, Side::Sender) | (Way::FromReceiver, Side::Receiver) => {
@@ -240,7 +240,7 @@ impl Direct {
         }
     }
 
-    async fn await_call(&self, purpose: Purpose) -> Option<TcpStream> {
+    async fn await_call(&self, purpose: DirectPurpose) -> Option<TcpStream> {
         let call = {
             let mut calls = self.calls();
             match calls.remove(&purpose) {
@@ -258,9 +258,9 @@ impl Direct {
     }
 
     /// The other side has called and proven who it is.
-    fn take_call(&self, purpose: Purpose, stream: TcpStream) {
+    fn take_call(&self, purpose: DirectPurpose, stream: TcpStream) {
         self.found.send_if_modified(|found| !std::mem::replace(&mut found.was_reached, true));
-        if purpose == Purpose::Probe {
+        if purpose == DirectPurpose::Probe {
             return;
         }
         let mut calls = self.calls();
@@ -320,13 +320,13 @@ impl Direct {
             if found.wait_for(|found| found.reached.is_none()).await.is_err() {
                 return;
             }
-            let _ = self.dial(address, Purpose::Probe).await;
+            let _ = self.dial(address, DirectPurpose::Probe).await;
             sleep(RETRY).await;
         }
     }
 
     /// Connects, proves this side and has the other prove itself.
-    async fn dial(&self, address: SocketAddr, purpose: Purpose) -> Option<TcpStream> {
+    async fn dial(&self, address: SocketAddr, purpose: DirectPurpose) -> Option<TcpStream> {
         let mut stream = socket::connect(address, CONNECT_LIMIT).await.ok()?;
         let proving = async {
             let hello = DirectHello { purpose, nonce: nonce()? };
@@ -335,7 +335,7 @@ impl Direct {
             let nonces = self.both(hello.nonce, theirs);
             let encoded = frame::to_bytes(&purpose);
             self.key.check(self.side.other(), &nonces, &encoded, &tag).map_err(|_| stranger())?;
-            if purpose == Purpose::Probe {
+            if purpose == DirectPurpose::Probe {
                 // Known here before the other side knows it, which then may count on it.
                 self.found.send_if_modified(|found| {
                     found.reached.is_none().then(|| found.reached = Some(address)).is_some()
@@ -363,7 +363,7 @@ impl Direct {
         }
     }
 
-    fn calls(&self) -> MutexGuard<'_, HashMap<Purpose, Call>> {
+    fn calls(&self) -> MutexGuard<'_, HashMap<DirectPurpose, Call>> {
         self.calls.lock().expect("no code panics while it holds this lock")
     }
 }
@@ -527,7 +527,7 @@ mod tests {
             silent.push(stream);
         }
         let mut liar = TcpStream::connect(port).await.unwrap();
-        write(&mut liar, &DirectHello { purpose: Purpose::Probe, nonce: [1; 32] }).await.unwrap();
+        write(&mut liar, &DirectHello { purpose: DirectPurpose::Probe, nonce: [1; 32] }).await.unwrap();
         let answer: DirectAnswer = read(&mut liar).await.unwrap();
         write(&mut liar, &DirectProof { tag: answer.tag }).await.unwrap();
         let mut end = [0; 1];
