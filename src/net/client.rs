@@ -12,8 +12,8 @@ use super::{access, addresses::Reach, io as frames, socket};
 use crate::protocol::{
     Role, VERSION, frame,
     relay::{
-        Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME, Opening, Place, Refusal, Reply,
-        RoomId, Welcome,
+        ConnectionKind, Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME, Place, Refusal,
+        Reply, RoomId, Welcome,
     },
 };
 
@@ -370,7 +370,7 @@ async fn greet(
     let mut stream = connect(address, known, limit).await?;
     let started = Instant::now();
     let exchange = async {
-        let mut opening = Opening::Control.to_bytes().to_vec();
+        let mut opening = ConnectionKind::Control.to_bytes().to_vec();
         if let Some(hello) = &hello {
             opening.extend(frame::encode(hello));
         }

@@ -1,6 +1,6 @@
 //! What a client and a relay say to each other, before the relay becomes a pipe.
 //!
-//! *Control connection.* The client opens with [`Opening::Control`]'s eight bytes; the relay answers with a
+//! *Control connection.* The client opens with [`ConnectionKind::Control`]'s eight bytes; the relay answers with a
 //! [`Welcome`] frame; the client sends a [`Hello`] frame; the relay answers with [`Reply`] frames. After
 //! [`Reply::Paired`] every byte is the two peers' own. Silence before the opening bytes gives a port scanner nothing.
 //!
@@ -28,16 +28,16 @@ const MAGIC: [u8; 7] = *b"caiman\0";
 /// Bytes of the opening, the same for both kinds of connection.
 pub const OPENING_LEN: usize = 8;
 
-/// The first eight bytes on a connection: what it is for.
+/// What a connection to a relay is for. Its first eight bytes say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
-    /// A control connection.
+pub enum ConnectionKind {
+    /// Small messages. An end that closes its side has left.
     Control,
-    /// A lane; the rest of a [`LaneHello`] follows.
+    /// Blocks of files; the rest of a [`LaneHello`] follows the first bytes. Either end may close its side and go on reading.
     Lane,
 }
 
-impl Opening {
+impl ConnectionKind {
     /// The bytes on the wire.
     pub fn to_bytes(self) -> [u8; OPENING_LEN] {
         let mut bytes = [0; OPENING_LEN];
@@ -51,7 +51,7 @@ impl Opening {
 
     /// The opening that `bytes` spell, or `None` for anything that isn't Caiman.
     pub fn from_bytes(bytes: [u8; OPENING_LEN]) -> Option<Self> {
-        [Self::Control, Self::Lane].into_iter().find(|opening| opening.to_bytes() == bytes)
+        [Self::Control, Self::Lane].into_iter().find(|kind| kind.to_bytes() == bytes)
     }
 }
 
@@ -223,7 +223,7 @@ impl LaneHello {
     /// The bytes on the wire.
     pub fn to_bytes(self) -> [u8; LANE_HELLO_LEN] {
         let mut bytes = [0; LANE_HELLO_LEN];
-        bytes[..8].copy_from_slice(&Opening::Lane.to_bytes());
+        bytes[..8].copy_from_slice(&ConnectionKind::Lane.to_bytes());
         bytes[8..24].copy_from_slice(&self.token.0);
         bytes[24..26].copy_from_slice(&self.lane.to_be_bytes());
         bytes[26] = match self.role {
@@ -255,7 +255,7 @@ mod tests {
     fn a_lane_hello_comes_back_as_it_was() {
         let hello = LaneHello { token: LaneToken([7; 16]), lane: 31, role: Role::Receiver };
         let bytes = hello.to_bytes();
-        assert_eq!(Opening::from_bytes(bytes[..8].try_into().unwrap()), Some(Opening::Lane));
+        assert_eq!(ConnectionKind::from_bytes(bytes[..8].try_into().unwrap()), Some(ConnectionKind::Lane));
         assert_eq!(LaneHello::from_rest(bytes[8..].try_into().unwrap()), Some(hello));
     }
 
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_opening() {
-        assert_eq!(Opening::from_bytes(*b"GET / HT"), None);
-        assert_eq!(Opening::from_bytes(*b"caiman\0X"), None);
+        assert_eq!(ConnectionKind::from_bytes(*b"GET / HT"), None);
+        assert_eq!(ConnectionKind::from_bytes(*b"caiman\0X"), None);
     }
 }

@@ -14,15 +14,15 @@ use super::{
     refusal::{ANSWER_LIMIT, LINGER, linger, log_refusal, tell},
     shared::{Link, Shared},
 };
-use crate::protocol::relay::{OPENING_LEN, Opening, Refusal};
+use crate::protocol::relay::{ConnectionKind, OPENING_LEN, Refusal};
 
 /// Serves one connection within the limits, to its end.
 pub(super) async fn serve(shared: Arc<Shared>, mut link: Link) {
     let deadline = Instant::now() + Duration::from_secs(shared.limits.hello_secs);
     let number = link.number;
     match timeout_at(deadline, read_opening(&mut link.stream)).await {
-        Ok(Ok(Some(Opening::Control))) => control::serve(shared, link, deadline).await,
-        Ok(Ok(Some(Opening::Lane))) => lane::serve(shared, link, deadline).await,
+        Ok(Ok(Some(ConnectionKind::Control))) => control::serve(shared, link, deadline).await,
+        Ok(Ok(Some(ConnectionKind::Lane))) => lane::serve(shared, link, deadline).await,
         // To whoever doesn't speak this protocol there is nothing to say.
         Ok(Ok(None)) => log_refusal(&shared, number, Refusal::Malformed),
         Err(_) => log_refusal(&shared, number, Refusal::TooSlow),
@@ -39,20 +39,20 @@ pub(super) async fn turn_away(
     refusal: Refusal,
 ) {
     log_refusal(&shared, number, refusal);
-    let Ok(Ok(Some(opening))) = timeout(LINGER, read_opening(&mut stream)).await else { return };
+    let Ok(Ok(Some(kind))) = timeout(LINGER, read_opening(&mut stream)).await else { return };
     let told = async {
-        if opening == Opening::Control {
+        if kind == ConnectionKind::Control {
             control::welcome(&shared, &mut stream, peer).await?;
         }
-        tell(&mut stream, opening, refusal).await
+        tell(&mut stream, kind, refusal).await
     };
     if let Ok(Ok(())) = timeout(ANSWER_LIMIT, told).await {
         linger(&mut stream).await;
     }
 }
 
-async fn read_opening(stream: &mut TcpStream) -> io::Result<Option<Opening>> {
+async fn read_opening(stream: &mut TcpStream) -> io::Result<Option<ConnectionKind>> {
     let mut bytes = [0; OPENING_LEN];
     stream.read_exact(&mut bytes).await?;
-    Ok(Opening::from_bytes(bytes))
+    Ok(ConnectionKind::from_bytes(bytes))
 }

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    copy::{self, End, Kind},
+    copy::{self, End},
     refusal::{Stop, answer, refuse, wait_for},
     rooms::Guest,
     shared::{Joiner, Link, RoomGuard, Shared},
@@ -24,7 +24,7 @@ use crate::{
     net,
     protocol::{
         Role, VERSION, frame,
-        relay::{Hello, LaneToken, MAX_FIRST, Opening, Refusal, Reply, Welcome},
+        relay::{ConnectionKind, Hello, LaneToken, MAX_FIRST, Refusal, Reply, Welcome},
     },
 };
 
@@ -61,7 +61,7 @@ pub(super) async fn serve(shared: Arc<Shared>, mut link: Link, deadline: Instant
         Err(Stop::Wiped) => Refusal::RoleTaken,
         Err(Stop::Refused(refusal)) => refusal,
     };
-    Box::pin(refuse(&shared, link, Opening::Control, refusal)).await;
+    Box::pin(refuse(&shared, link, ConnectionKind::Control, refusal)).await;
 }
 
 /// Sends the welcome and returns its nonce.
@@ -149,7 +149,7 @@ async fn host(shared: &Arc<Shared>, link: &mut Link, hello: Hello) -> Result<(),
             room.wipe();
             // Somebody may have joined in the same instant.
             if let Ok(joiner) = arrivals.try_recv() {
-                Box::pin(refuse(shared, joiner.link, Opening::Control, Refusal::NoSuchRoom)).await;
+                Box::pin(refuse(shared, joiner.link, ConnectionKind::Control, Refusal::NoSuchRoom)).await;
             }
             Err(stop)
         }
@@ -175,7 +175,7 @@ async fn pair(
     mut room: RoomGuard,
 ) -> Result<(), Stop> {
     let Joiner { link: mut other, token, transfer, firsts: (first, joiners) } = joiner;
-    let told = match shared.reserve(Kind::Control.pair_bytes()) {
+    let told = match shared.reserve(copy::pair_bytes(ConnectionKind::Control)) {
         Ok(memory) => {
             let paired = frame::encode(&Reply::Paired { token, first: joiners });
             answer(&mut link.stream, &paired).await.map(|()| memory).map_err(|_| Refusal::NoSuchRoom)
@@ -186,7 +186,7 @@ async fn pair(
         Ok(memory) => memory,
         Err(refusal) => {
             room.wipe();
-            refuse(shared, other, Opening::Control, refusal).await;
+            refuse(shared, other, ConnectionKind::Control, refusal).await;
             return Err(if refusal == Refusal::NoSuchRoom { Stop::Gone } else { refusal.into() });
         }
     };
@@ -194,7 +194,10 @@ async fn pair(
     shared.counters.pairings.fetch_add(1, Ordering::Relaxed);
     tracing::debug!(connection = link.number, other = other.number, "paired");
     let end =
-        copy::both_ways(shared, &transfer, Kind::Control, &link.stream, &other.stream, || room.wipe()).await;
+        copy::both_ways(shared, &transfer, ConnectionKind::Control, &link.stream, &other.stream, || {
+            room.wipe()
+        })
+        .await;
     if end == End::Idle {
         shared.counters.idle_closes.fetch_add(1, Ordering::Relaxed);
     }

@@ -20,6 +20,7 @@ use super::{
     shared::{Shared, Transfer},
     splice::Pipe,
 };
+use crate::protocol::relay::ConnectionKind;
 
 /// How long the other direction may go on when a control connection's one end has left, or after an error.
 pub(super) const LEAVE_GRACE: Duration = Duration::from_secs(5);
@@ -29,26 +30,16 @@ const LANE_BUFFER_BYTES: usize = 256 * 1024;
 /// Bytes at once when a rate is kept, so that the pace is even.
 const PACED_BYTES: usize = 64 * 1024;
 
-/// What is copied, which decides about buffers, pace and ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Small messages; when one end closes its side, it has left.
-    Control,
-    /// Bulk; either end may close its side and go on reading.
-    Lane,
+/// Estimated memory of a pair of this kind, both directions.
+pub(super) fn pair_bytes(kind: ConnectionKind) -> u64 {
+    2 * buffer_bytes(kind) as u64
 }
 
-impl Kind {
-    /// Estimated memory of a pair, both directions.
-    pub(super) fn pair_bytes(self) -> u64 {
-        2 * self.buffer_bytes() as u64
-    }
-
-    fn buffer_bytes(self) -> usize {
-        match self {
-            Self::Control => CONTROL_BUFFER_BYTES,
-            Self::Lane => LANE_BUFFER_BYTES,
-        }
+/// Control messages are small; lanes carry bulk.
+fn buffer_bytes(kind: ConnectionKind) -> usize {
+    match kind {
+        ConnectionKind::Control => CONTROL_BUFFER_BYTES,
+        ConnectionKind::Lane => LANE_BUFFER_BYTES,
     }
 }
 
@@ -67,7 +58,7 @@ pub(super) enum End {
 pub(super) async fn both_ways(
     shared: &Shared,
     transfer: &Transfer,
-    kind: Kind,
+    kind: ConnectionKind,
     one: &TcpStream,
     other: &TcpStream,
     left: impl FnOnce(),
@@ -81,7 +72,7 @@ pub(super) async fn both_ways(
 }
 
 async fn until_both_end(
-    kind: Kind,
+    kind: ConnectionKind,
     there: impl Future<Output = io::Result<()>>,
     back: impl Future<Output = io::Result<()>>,
     left: impl FnOnce(),
@@ -94,7 +85,7 @@ async fn until_both_end(
     left();
     let rest = async { if is_there { back.await } else { there.await } };
     // Which error ended the second way changes nothing any more.
-    if kind == Kind::Control || first.is_err() {
+    if kind == ConnectionKind::Control || first.is_err() {
         let _ = timeout(LEAVE_GRACE, rest).await;
     } else {
         let _ = rest.await;
@@ -104,17 +95,17 @@ async fn until_both_end(
 struct Way<'a> {
     from: &'a TcpStream,
     to: &'a TcpStream,
-    kind: Kind,
+    kind: ConnectionKind,
     transfer: &'a Transfer,
     shared: &'a Shared,
 }
 
 async fn one_way(Way { from, to, kind, transfer, shared }: Way<'_>) -> io::Result<()> {
     let counter: &AtomicU64 = match kind {
-        Kind::Control => &shared.counters.control_bytes,
-        Kind::Lane => &shared.counters.lane_bytes,
+        ConnectionKind::Control => &shared.counters.control_bytes,
+        ConnectionKind::Lane => &shared.counters.lane_bytes,
     };
-    let paced = kind == Kind::Lane && transfer.is_paced();
+    let paced = kind == ConnectionKind::Lane && transfer.is_paced();
     let mut hold = Hold::new(kind, paced);
     loop {
         consume_budget().await;
@@ -163,11 +154,11 @@ enum Place {
 }
 
 impl Hold {
-    fn new(kind: Kind, paced: bool) -> Self {
-        let limit = if paced { PACED_BYTES } else { kind.buffer_bytes() };
+    fn new(kind: ConnectionKind, paced: bool) -> Self {
+        let limit = if paced { PACED_BYTES } else { buffer_bytes(kind) };
         // Control messages are small and many: two system calls for each, where a read and a write do as well, and
         // two open files for each room, would be a bad trade.
-        Self { at: Place::Nowhere, limit, pipe_wanted: kind == Kind::Lane, used: false }
+        Self { at: Place::Nowhere, limit, pipe_wanted: kind == ConnectionKind::Lane, used: false }
     }
 
     /// Takes bytes from the socket; called only when nothing is held. 0 is the stream's end.
@@ -270,7 +261,7 @@ mod tests {
             let transfer = shared.new_transfer();
             let ((mut one, its_end), (mut other, other_end)) = (connection().await, connection().await);
             let (forward, back) = (vec![1; 3_000_001], vec![2; 2_000_003]);
-            let copying = both_ways(&shared, &transfer, Kind::Lane, &its_end, &other_end, || ());
+            let copying = both_ways(&shared, &transfer, ConnectionKind::Lane, &its_end, &other_end, || ());
             let (at_one, at_other, end) = tokio::join!(
                 send_and_receive(&mut one, &forward),
                 send_and_receive(&mut other, &back),

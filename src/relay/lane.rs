@@ -9,14 +9,16 @@ use tokio::{
 };
 
 use super::{
-    copy::{self, End, Kind},
+    copy::{self, End},
     refusal::{Stop, answer, refuse, wait_for},
     rooms::Seat,
     shared::{LaneGuard, Link, Shared, Transfer},
 };
 use crate::{
     net::socket,
-    protocol::relay::{LANE_HELLO_LEN, LANE_PAIRED, LaneHello, MAX_LANES, OPENING_LEN, Opening, Refusal},
+    protocol::relay::{
+        ConnectionKind, LANE_HELLO_LEN, LANE_PAIRED, LaneHello, MAX_LANES, OPENING_LEN, Refusal,
+    },
 };
 
 /// Serves a lane whose hello is due at `deadline`.
@@ -37,7 +39,7 @@ pub(super) async fn serve(shared: Arc<Shared>, mut link: Link, deadline: Instant
         Stop::Wiped => Refusal::NoSuchLane,
         Stop::Refused(refusal) => refusal,
     };
-    refuse(&shared, link, Opening::Lane, refusal).await;
+    refuse(&shared, link, ConnectionKind::Lane, refusal).await;
 }
 
 async fn read_hello(link: &mut Link) -> Result<LaneHello, Stop> {
@@ -83,7 +85,7 @@ async fn wait_and_copy(
             drop(guard);
             // The other end may have come in the same instant.
             if let Ok(other) = arrivals.try_recv() {
-                Box::pin(refuse(shared, other, Opening::Lane, Refusal::NoSuchLane)).await;
+                Box::pin(refuse(shared, other, ConnectionKind::Lane, Refusal::NoSuchLane)).await;
             }
             Err((link, stop))
         }
@@ -97,11 +99,11 @@ async fn pair(
     transfer: &Transfer,
     guard: LaneGuard,
 ) -> Result<(), (Link, Stop)> {
-    let _memory = match shared.reserve(Kind::Lane.pair_bytes()) {
+    let _memory = match shared.reserve(copy::pair_bytes(ConnectionKind::Lane)) {
         Ok(memory) => memory,
         Err(refusal) => {
             drop(guard);
-            refuse(shared, other, Opening::Lane, refusal).await;
+            refuse(shared, other, ConnectionKind::Lane, refusal).await;
             return Err((link, refusal.into()));
         }
     };
@@ -113,7 +115,8 @@ async fn pair(
     shared.counters.lanes.fetch_add(1, Ordering::Relaxed);
     transfer.touch();
     tracing::debug!(connection = link.number, other = other.number, "lane paired");
-    let end = copy::both_ways(shared, transfer, Kind::Lane, &link.stream, &other.stream, || ()).await;
+    let end =
+        copy::both_ways(shared, transfer, ConnectionKind::Lane, &link.stream, &other.stream, || ()).await;
     if end == End::Idle {
         shared.counters.idle_closes.fetch_add(1, Ordering::Relaxed);
     }

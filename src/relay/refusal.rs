@@ -12,7 +12,7 @@ use tokio::{
 use super::shared::{Link, Shared};
 use crate::{
     net::io::{self as frames, ReadError},
-    protocol::relay::{Opening, Refusal, Reply},
+    protocol::relay::{ConnectionKind, Refusal, Reply},
 };
 
 /// How long a short answer may take to go out.
@@ -54,9 +54,9 @@ impl From<ReadError> for Stop {
 }
 
 /// Tells a client no, in the form that its kind of connection understands, and closes so that it gets to read it.
-pub(super) async fn refuse(shared: &Shared, mut link: Link, opening: Opening, refusal: Refusal) {
+pub(super) async fn refuse(shared: &Shared, mut link: Link, kind: ConnectionKind, refusal: Refusal) {
     log_refusal(shared, link.number, refusal);
-    if let Ok(Ok(())) = timeout(ANSWER_LIMIT, tell(&mut link.stream, opening, refusal)).await {
+    if let Ok(Ok(())) = timeout(ANSWER_LIMIT, tell(&mut link.stream, kind, refusal)).await {
         linger(&mut link.stream).await;
     }
 }
@@ -84,10 +84,10 @@ pub(super) async fn wait_for<T>(stream: &TcpStream, arrivals: &mut oneshot::Rece
 }
 
 /// Writes the refusal in the form that this kind of connection understands.
-pub(super) async fn tell(stream: &mut TcpStream, opening: Opening, refusal: Refusal) -> io::Result<()> {
-    match opening {
-        Opening::Control => frames::write(stream, &Reply::Refused(refusal)).await,
-        Opening::Lane => stream.write_all(&[refusal.lane_byte()]).await,
+pub(super) async fn tell(stream: &mut TcpStream, kind: ConnectionKind, refusal: Refusal) -> io::Result<()> {
+    match kind {
+        ConnectionKind::Control => frames::write(stream, &Reply::Refused(refusal)).await,
+        ConnectionKind::Lane => stream.write_all(&[refusal.lane_byte()]).await,
     }
 }
 

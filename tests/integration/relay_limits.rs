@@ -3,7 +3,9 @@ use crate::support::*;
 use caiman::{
     protocol::{
         Role, VERSION, frame,
-        relay::{Hello, LaneHello, LaneToken, MAX_FIRST, MAX_FRAME, MAX_LANES, Opening, Refusal, Reply},
+        relay::{
+            ConnectionKind, Hello, LaneHello, LaneToken, MAX_FIRST, MAX_FRAME, MAX_LANES, Refusal, Reply,
+        },
     },
     relay::AccessPassword,
 };
@@ -122,7 +124,7 @@ async fn whoever_is_slow_to_say_hello_is_told_and_let_go() {
     let mut dribbling = Client::connect(relay.addr).await;
     dribbling.send(&[0, 0]).await;
     let mut half_lane = TcpStream::connect(relay.addr).await.unwrap();
-    half_lane.write_all(&Opening::Lane.to_bytes()).await.unwrap();
+    half_lane.write_all(&ConnectionKind::Lane.to_bytes()).await.unwrap();
     assert_eq!(dribbling.refusal().await, Refusal::TooSlow);
     assert_eq!(lane_refusal(half_lane).await, Refusal::TooSlow);
     closed_in_silence(&mut silent).await;

@@ -22,8 +22,8 @@ use caiman::{
     protocol::{
         Role, VERSION, frame,
         relay::{
-            Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_FRAME, Opening, Place, Refusal, Reply, RoomId,
-            Welcome,
+            ConnectionKind, Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_FRAME, Place, Refusal, Reply,
+            RoomId, Welcome,
         },
     },
     relay::{Relay, RelayConfig},
@@ -177,7 +177,7 @@ impl Client {
     }
 
     async fn greet(mut stream: TcpStream) -> Self {
-        stream.write_all(&Opening::Control.to_bytes()).await.unwrap();
+        stream.write_all(&ConnectionKind::Control.to_bytes()).await.unwrap();
         let welcome = within(net::io::read(&mut stream, MAX_FRAME)).await.unwrap();
         Self { stream, welcome }
     }
