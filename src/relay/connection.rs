@@ -12,17 +12,17 @@ use tokio::{
 use super::{
     control, lane,
     refusal::{ANSWER_LIMIT, LINGER, linger, log_refusal, tell},
-    shared::{Link, Shared},
+    shared::{Client, RelayState},
 };
 use crate::protocol::relay::{ConnectionKind, OPENING_LEN, Refusal};
 
 /// Serves one connection within the limits, to its end.
-pub(super) async fn serve(shared: Arc<Shared>, mut link: Link) {
+pub(super) async fn serve(shared: Arc<RelayState>, mut client: Client) {
     let deadline = Instant::now() + Duration::from_secs(shared.limits.hello_secs);
-    let number = link.number;
-    match timeout_at(deadline, read_opening(&mut link.stream)).await {
-        Ok(Ok(Some(ConnectionKind::Control))) => control::serve(shared, link, deadline).await,
-        Ok(Ok(Some(ConnectionKind::Lane))) => lane::serve(shared, link, deadline).await,
+    let number = client.number;
+    match timeout_at(deadline, read_opening(&mut client.stream)).await {
+        Ok(Ok(Some(ConnectionKind::Control))) => control::serve(shared, client, deadline).await,
+        Ok(Ok(Some(ConnectionKind::Lane))) => lane::serve(shared, client, deadline).await,
         // To whoever doesn't speak this protocol there is nothing to say.
         Ok(Ok(None)) => log_refusal(&shared, number, Refusal::Malformed),
         Err(_) => log_refusal(&shared, number, Refusal::TooSlow),
@@ -32,7 +32,7 @@ pub(super) async fn serve(shared: Arc<Shared>, mut link: Link) {
 
 /// Tells a connection for which the limits leave no place why, if it says soon what it is.
 pub(super) async fn turn_away(
-    shared: Arc<Shared>,
+    shared: Arc<RelayState>,
     mut stream: TcpStream,
     peer: SocketAddr,
     number: u64,

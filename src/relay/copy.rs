@@ -17,7 +17,7 @@ use socket2::SockRef;
 use tokio::{net::TcpStream, sync::Semaphore, task::coop::consume_budget, time::timeout};
 
 use super::{
-    shared::{Shared, Transfer},
+    shared::{Pair, RelayState},
     splice::Pipe,
 };
 use crate::protocol::relay::ConnectionKind;
@@ -45,7 +45,7 @@ fn buffer_bytes(kind: ConnectionKind) -> usize {
 
 /// How a pair's copying ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum PairEnd {
     /// One end, or both, closed or broke.
     Left,
     /// The room's control connections are gone.
@@ -56,18 +56,18 @@ pub(super) enum End {
 
 /// Copies both ways between `one` and `other`. `left` is called as soon as the first direction has ended.
 pub(super) async fn both_ways(
-    shared: &Shared,
-    transfer: &Transfer,
+    shared: &RelayState,
+    pair: &Pair,
     kind: ConnectionKind,
     one: &TcpStream,
     other: &TcpStream,
     left: impl FnOnce(),
-) -> End {
-    let way = |from, to| one_way(Way { from, to, kind, transfer, shared });
+) -> PairEnd {
+    let way = |from, to| one_way(OneWay { from, to, kind, pair, shared });
     tokio::select! {
-        () = until_both_end(kind, way(one, other), way(other, one), left) => End::Left,
-        () = transfer.closed() => End::RoomClosed,
-        () = transfer.idle() => End::Idle,
+        () = until_both_end(kind, way(one, other), way(other, one), left) => PairEnd::Left,
+        () = pair.closed() => PairEnd::RoomClosed,
+        () = pair.idle() => PairEnd::Idle,
     }
 }
 
@@ -92,54 +92,54 @@ async fn until_both_end(
     }
 }
 
-struct Way<'a> {
+struct OneWay<'a> {
     from: &'a TcpStream,
     to: &'a TcpStream,
     kind: ConnectionKind,
-    transfer: &'a Transfer,
-    shared: &'a Shared,
+    pair: &'a Pair,
+    shared: &'a RelayState,
 }
 
-async fn one_way(Way { from, to, kind, transfer, shared }: Way<'_>) -> io::Result<()> {
+async fn one_way(OneWay { from, to, kind, pair, shared }: OneWay<'_>) -> io::Result<()> {
     let counter: &AtomicU64 = match kind {
         ConnectionKind::Control => &shared.counters.control_bytes,
         ConnectionKind::Lane => &shared.counters.lane_bytes,
     };
-    let paced = kind == ConnectionKind::Lane && transfer.is_paced();
-    let mut hold = Hold::new(kind, paced);
+    let paced = kind == ConnectionKind::Lane && pair.is_paced();
+    let mut buffer = CopyBuffer::new(kind, paced);
     loop {
         consume_budget().await;
-        let filled = match hold.fill(from, &shared.pipes) {
+        let filled = match buffer.fill(from, &shared.pipes) {
             Ok(0) => break,
             Ok(filled) => filled,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                hold.release();
+                buffer.release();
                 from.readable().await?;
                 continue;
             }
             Err(error) => return Err(error),
         };
-        transfer.touch();
-        while hold.held() > 0 {
-            match hold.empty(to) {
+        pair.touch();
+        while buffer.held() > 0 {
+            match buffer.empty(to) {
                 Ok(moved) => {
                     counter.fetch_add(moved as u64, Ordering::Relaxed);
-                    transfer.touch();
+                    pair.touch();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => to.writable().await?,
                 Err(error) => return Err(error),
             }
         }
         if paced {
-            tokio::time::sleep(transfer.pause_after(filled)).await;
+            tokio::time::sleep(pair.pause_after(filled)).await;
         }
     }
     SockRef::from(to).shutdown(Shutdown::Write)
 }
 
 /// Where the bytes of one direction are between two sockets.
-struct Hold {
-    at: Place,
+struct CopyBuffer {
+    at: Storage,
     limit: usize,
     /// Whether a pipe is worth trying.
     pipe_wanted: bool,
@@ -147,41 +147,41 @@ struct Hold {
     used: bool,
 }
 
-enum Place {
+enum Storage {
     Nowhere,
     Pipe(Pipe),
     Buffer { bytes: Vec<u8>, sent: usize },
 }
 
-impl Hold {
+impl CopyBuffer {
     fn new(kind: ConnectionKind, paced: bool) -> Self {
         let limit = if paced { PACED_BYTES } else { buffer_bytes(kind) };
         // Control messages are small and many: two system calls for each, where a read and a write do as well, and
         // two open files for each room, would be a bad trade.
-        Self { at: Place::Nowhere, limit, pipe_wanted: kind == ConnectionKind::Lane, used: false }
+        Self { at: Storage::Nowhere, limit, pipe_wanted: kind == ConnectionKind::Lane, used: false }
     }
 
     /// Takes bytes from the socket; called only when nothing is held. 0 is the stream's end.
     fn fill(&mut self, from: &TcpStream, pipes: &Arc<Semaphore>) -> io::Result<usize> {
-        if matches!(self.at, Place::Nowhere) {
+        if matches!(self.at, Storage::Nowhere) {
             self.at = match self.pipe_wanted.then(|| Pipe::open(pipes)).flatten() {
-                Some(pipe) => Place::Pipe(pipe),
-                None => Place::Buffer { bytes: Vec::with_capacity(self.limit), sent: 0 },
+                Some(pipe) => Storage::Pipe(pipe),
+                None => Storage::Buffer { bytes: Vec::with_capacity(self.limit), sent: 0 },
             };
         }
         let result = match &mut self.at {
-            Place::Pipe(pipe) => pipe.fill(from, self.limit),
-            Place::Buffer { bytes, sent } => {
+            Storage::Pipe(pipe) => pipe.fill(from, self.limit),
+            Storage::Buffer { bytes, sent } => {
                 bytes.clear();
                 *sent = 0;
                 from.try_read_buf(bytes)
             }
-            Place::Nowhere => Ok(0),
+            Storage::Nowhere => Ok(0),
         };
         match result {
             Err(error) if self.pipe_wanted && is_unsupported(&error) => {
                 self.pipe_wanted = false;
-                self.at = Place::Nowhere;
+                self.at = Storage::Nowhere;
                 self.fill(from, pipes)
             }
             result => {
@@ -194,29 +194,29 @@ impl Hold {
     /// Gives held bytes to the socket, as far as it takes them.
     fn empty(&mut self, to: &TcpStream) -> io::Result<usize> {
         match &mut self.at {
-            Place::Pipe(pipe) => pipe.empty(to),
-            Place::Buffer { bytes, sent } => {
+            Storage::Pipe(pipe) => pipe.empty(to),
+            Storage::Buffer { bytes, sent } => {
                 let moved = to.try_write(bytes.get(*sent..).unwrap_or_default())?;
                 *sent += moved;
                 Ok(moved)
             }
-            Place::Nowhere => Ok(0),
+            Storage::Nowhere => Ok(0),
         }
     }
 
     fn held(&self) -> usize {
         match &self.at {
-            Place::Pipe(pipe) => pipe.held(),
-            Place::Buffer { bytes, sent } => bytes.len() - sent,
-            Place::Nowhere => 0,
+            Storage::Pipe(pipe) => pipe.held(),
+            Storage::Buffer { bytes, sent } => bytes.len() - sent,
+            Storage::Nowhere => 0,
         }
     }
 
     /// Gives back, while nothing comes, what waiting doesn't need: a buffer, and a pipe that was opened on a false
     /// alarm. A pipe in use stays; empty, it takes no memory.
     fn release(&mut self) {
-        if matches!(self.at, Place::Buffer { .. }) || !self.used {
-            self.at = Place::Nowhere;
+        if matches!(self.at, Storage::Buffer { .. }) || !self.used {
+            self.at = Storage::Nowhere;
         }
     }
 }
@@ -257,18 +257,18 @@ mod tests {
     #[tokio::test]
     async fn the_buffer_that_stands_in_for_a_pipe_copies_the_same() {
         for pipes in [0, 1, 2] {
-            let shared = Shared::new(None, Limits::default(), Vec::new(), pipes);
-            let transfer = shared.new_transfer();
+            let shared = RelayState::new(None, Limits::default(), Vec::new(), pipes);
+            let pair = shared.new_pair();
             let ((mut one, its_end), (mut other, other_end)) = (connection().await, connection().await);
             let (forward, back) = (vec![1; 3_000_001], vec![2; 2_000_003]);
-            let copying = both_ways(&shared, &transfer, ConnectionKind::Lane, &its_end, &other_end, || ());
+            let copying = both_ways(&shared, &pair, ConnectionKind::Lane, &its_end, &other_end, || ());
             let (at_one, at_other, end) = tokio::join!(
                 send_and_receive(&mut one, &forward),
                 send_and_receive(&mut other, &back),
                 copying
             );
             assert!(at_one == back && at_other == forward);
-            assert_eq!(end, End::Left);
+            assert_eq!(end, PairEnd::Left);
             assert_eq!(shared.pipes.available_permits(), pipes);
         }
     }

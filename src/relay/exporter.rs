@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::shared::Shared;
+use super::shared::RelayState;
 
 const MAX_REQUEST: u64 = 4096;
 const MAX_SCRAPES: usize = 8;
@@ -26,7 +26,7 @@ const SCRAPE_LIMIT: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` is cancelled.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+pub(super) async fn serve(listener: TcpListener, shared: Arc<RelayState>, stop: CancellationToken) {
     let mut scrapes = JoinSet::new();
     loop {
         tokio::select! {
@@ -50,7 +50,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Canc
     scrapes.shutdown().await;
 }
 
-async fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, shared: &RelayState) -> std::io::Result<()> {
     let mut request = Vec::new();
     let mut limited = (&mut stream).take(MAX_REQUEST);
     while !request.windows(4).any(|window| window == b"\r\n\r\n") {
@@ -73,7 +73,7 @@ async fn answer(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
 }
 
 /// Everything as Prometheus text, version 0.0.4.
-fn render(shared: &Shared) -> String {
+fn render(shared: &RelayState) -> String {
     let (connections, memory_bytes) = shared.usage();
     let (rooms, lanes, draining) = {
         let rooms = shared.rooms();
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_refusal_is_counted_under_its_own_name() {
-        let shared = Shared::new(None, Limits::default(), Vec::new(), 0);
+        let shared = RelayState::new(None, Limits::default(), Vec::new(), 0);
         let names: std::collections::HashSet<_> =
             REASONS.iter().map(|(refusal, _)| shared.counters.refuse(*refusal)).collect();
         assert_eq!(names.len(), REASONS.len());
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_sample_follows_its_help_and_its_type() {
-        let text = render(&Shared::new(None, Limits::default(), Vec::new(), 0));
+        let text = render(&RelayState::new(None, Limits::default(), Vec::new(), 0));
         let mut announced = "";
         for line in text.lines() {
             match line.strip_prefix("# TYPE ") {

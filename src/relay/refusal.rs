@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::shared::{Link, Shared};
+use super::shared::{Client, RelayState};
 use crate::{
     net::io::{self as frames, ReadError},
     protocol::relay::{ConnectionKind, Refusal, Reply},
@@ -23,7 +23,7 @@ const LINGER_BYTES: usize = 128 * 1024;
 
 /// Why a connection goes no further.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum StopReason {
     /// The client is told this.
     Refused(Refusal),
     /// The client has left, or its connection broke.
@@ -32,19 +32,19 @@ pub(super) enum Stop {
     Wiped,
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for StopReason {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for StopReason {
     fn from(_: io::Error) -> Self {
         Self::Gone
     }
 }
 
-impl From<ReadError> for Stop {
+impl From<ReadError> for StopReason {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Io(_) => Self::Gone,
@@ -54,10 +54,10 @@ impl From<ReadError> for Stop {
 }
 
 /// Tells a client no, in the form that its kind of connection understands, and closes so that it gets to read it.
-pub(super) async fn refuse(shared: &Shared, mut link: Link, kind: ConnectionKind, refusal: Refusal) {
-    log_refusal(shared, link.number, refusal);
-    if let Ok(Ok(())) = timeout(ANSWER_LIMIT, tell(&mut link.stream, kind, refusal)).await {
-        linger(&mut link.stream).await;
+pub(super) async fn refuse(shared: &RelayState, mut client: Client, kind: ConnectionKind, refusal: Refusal) {
+    log_refusal(shared, client.number, refusal);
+    if let Ok(Ok(())) = timeout(ANSWER_LIMIT, tell(&mut client.stream, kind, refusal)).await {
+        linger(&mut client.stream).await;
     }
 }
 
@@ -67,15 +67,18 @@ pub(super) async fn answer(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<(
 }
 
 /// Waits for whoever is to come through `arrivals`, while the waiting client must stay and be silent.
-pub(super) async fn wait_for<T>(stream: &TcpStream, arrivals: &mut oneshot::Receiver<T>) -> Result<T, Stop> {
+pub(super) async fn wait_for<T>(
+    stream: &TcpStream,
+    arrivals: &mut oneshot::Receiver<T>,
+) -> Result<T, StopReason> {
     loop {
         tokio::select! {
             biased;
-            arrival = &mut *arrivals => return arrival.map_err(|_| Stop::Wiped),
+            arrival = &mut *arrivals => return arrival.map_err(|_| StopReason::Wiped),
             ready = stream.readable() => ready?,
         }
         match stream.try_read(&mut [0]) {
-            Ok(0) => return Err(Stop::Gone),
+            Ok(0) => return Err(StopReason::Gone),
             Ok(_) => return Err(Refusal::Malformed.into()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error.into()),
@@ -110,7 +113,7 @@ pub(super) async fn linger(stream: &mut TcpStream) {
 }
 
 /// Counts a refusal and logs it.
-pub(super) fn log_refusal(shared: &Shared, number: u64, refusal: Refusal) {
+pub(super) fn log_refusal(shared: &RelayState, number: u64, refusal: Refusal) {
     let reason = shared.counters.refuse(refusal);
     tracing::debug!(connection = number, reason, "refused");
 }

@@ -21,7 +21,7 @@ use super::{
     copy::LEAVE_GRACE,
     exporter,
     listen::Listeners,
-    shared::{Link, Shared},
+    shared::{Client, RelayState},
 };
 use crate::{net::socket, protocol::relay::MAX_DATA_PORTS};
 
@@ -59,7 +59,7 @@ pub enum RelayError {
 
 /// A relay that listens, and serves once [`Relay::serve`] is called.
 pub struct Relay {
-    shared: Arc<Shared>,
+    shared: Arc<RelayState>,
     listeners: Vec<TcpListener>,
     exporter: Option<TcpListener>,
     local_addr: SocketAddr,
@@ -87,7 +87,7 @@ impl Relay {
         let (exporter, metrics_addr) = exporter.unzip();
         let limits = config.limits.fitted_to(open_files);
         let pipes = open_files.map_or(MAX_PIPES, |files| MAX_PIPES.min(files as usize / 16));
-        let shared = Arc::new(Shared::new(config.password, limits, data_ports, pipes));
+        let shared = Arc::new(RelayState::new(config.password, limits, data_ports, pipes));
         Ok(Self { shared, listeners, exporter, local_addr, metrics_addr, kill: CancellationToken::new() })
     }
 
@@ -122,7 +122,7 @@ impl Relay {
     pub async fn serve(self, shutdown: CancellationToken) {
         tracing::info!(address = %self.local_addr, data_ports = ?self.shared.data_ports, "relay listens");
         let stop_exporter = CancellationToken::new();
-        let server = Server {
+        let server = AcceptLoop {
             shared: Arc::clone(&self.shared),
             listeners: Listeners::new(self.listeners),
             tasks: JoinSet::new(),
@@ -143,15 +143,15 @@ impl Relay {
     }
 }
 
-struct Server {
-    shared: Arc<Shared>,
+struct AcceptLoop {
+    shared: Arc<RelayState>,
     listeners: Listeners,
     tasks: JoinSet<()>,
     turned_away: Arc<Semaphore>,
     kill: CancellationToken,
 }
 
-impl Server {
+impl AcceptLoop {
     async fn run(mut self, shutdown: CancellationToken) {
         self.accept_until(shutdown.cancelled(), |_| false).await;
         self.shared.rooms().drain();
@@ -173,7 +173,7 @@ impl Server {
     }
 
     /// Accepts connections until `end`, the kill token, or, checked whenever a task ends, `is_done`.
-    async fn accept_until(&mut self, end: impl Future<Output = ()>, is_done: impl Fn(&Shared) -> bool) {
+    async fn accept_until(&mut self, end: impl Future<Output = ()>, is_done: impl Fn(&RelayState) -> bool) {
         let kill = self.kill.clone();
         let end = async {
             tokio::select! {
@@ -199,9 +199,9 @@ impl Server {
         let (shared, kill) = (Arc::clone(&self.shared), self.kill.clone());
         match shared.admit(peer.ip().into()) {
             Ok(permit) => {
-                let link = Link { permit, number, stream };
+                let client = Client { permit, number, stream };
                 self.tasks.spawn(async move {
-                    kill.run_until_cancelled(connection::serve(shared, link)).await;
+                    kill.run_until_cancelled(connection::serve(shared, client)).await;
                 });
             }
             Err(refusal) => match Arc::clone(&self.turned_away).try_acquire_owned() {

@@ -21,7 +21,7 @@ use super::{
     config::{AccessPassword, Limits},
     metrics::Counters,
     quota::{AddressKey, Quota},
-    rooms::{Guest, Opened, Rooms},
+    rooms::{Member, OpenedRoom, Rooms},
 };
 use crate::protocol::relay::{LaneToken, Refusal, RoomId};
 
@@ -33,22 +33,22 @@ const ROOM_BYTES: u64 = 512;
 const RATE_BURST: Duration = Duration::from_millis(250);
 
 /// The state of one relay.
-pub(super) struct Shared {
+pub(super) struct RelayState {
     pub(super) password: Option<AccessPassword>,
     pub(super) limits: Limits,
     pub(super) data_ports: Vec<u16>,
     pub(super) counters: Counters,
     /// How many pipes may be open at once, so that copying can't use up the process's open files.
     pub(super) pipes: Arc<Semaphore>,
-    rooms: Mutex<Table>,
+    rooms: Mutex<RelayRooms>,
     quota: Mutex<Quota>,
     started: Instant,
 }
 
-type Table = Rooms<oneshot::Sender<Joiner>, oneshot::Sender<Link>, Arc<Transfer>>;
+type RelayRooms = Rooms<oneshot::Sender<Joiner>, oneshot::Sender<Client>, Arc<Pair>>;
 
 /// A connection within the limits.
-pub(super) struct Link {
+pub(super) struct Client {
     // Before the stream, so that the place is free by the time the client sees the end.
     pub(super) permit: Permit,
     /// Counted from the relay's start; what logs call this connection.
@@ -58,14 +58,14 @@ pub(super) struct Link {
 
 /// A second comer, on its way to the task of the first.
 pub(super) struct Joiner {
-    pub(super) link: Link,
+    pub(super) client: Client,
     pub(super) token: LaneToken,
-    pub(super) transfer: Arc<Transfer>,
+    pub(super) pair: Arc<Pair>,
     /// What the first comer said first, and what this one did.
     pub(super) firsts: (Vec<u8>, Vec<u8>),
 }
 
-impl Shared {
+impl RelayState {
     pub(super) fn new(
         password: Option<AccessPassword>,
         limits: Limits,
@@ -105,32 +105,32 @@ impl Shared {
     /// Opens a room for a first comer's connection, which is reached by `mailbox`. A pair whose room it was ends.
     pub(super) fn open_room(
         self: &Arc<Self>,
-        link: &Link,
-        guest: Guest,
+        client: &Client,
+        member: Member,
         first: Vec<u8>,
         mailbox: oneshot::Sender<Joiner>,
     ) -> Result<RoomGuard, Refusal> {
-        let permit = self.permit_room(link.permit.address()?, ROOM_BYTES + first.len() as u64)?;
-        let Opened { number, displaced } = self.rooms().open(guest, first, mailbox)?;
+        let permit = self.permit_room(client.permit.address()?, ROOM_BYTES + first.len() as u64)?;
+        let OpenedRoom { number, displaced } = self.rooms().open(member, first, mailbox)?;
         if let Some(displaced) = displaced {
             displaced.closed.cancel();
         }
         self.counters.rooms.fetch_add(1, Ordering::Relaxed);
-        let room = (guest.room, number);
-        Ok(RoomGuard { shared: Arc::clone(self), room, permit: Some(permit), transfer: None })
+        let room = (member.room, number);
+        Ok(RoomGuard { shared: Arc::clone(self), room, permit: Some(permit), pair: None })
     }
 
     /// Counts a try to join from this address.
-    pub(super) fn count_join(&self, link: &Link) -> Result<(), Refusal> {
+    pub(super) fn count_join(&self, client: &Client) -> Result<(), Refusal> {
         self.counters.joins.fetch_add(1, Ordering::Relaxed);
-        let address = link.permit.address()?;
+        let address = client.permit.address()?;
         let now = self.now();
         self.quota().join(address, now)
     }
 
     /// What the connections of one room share.
-    pub(super) fn new_transfer(&self) -> Transfer {
-        Transfer {
+    pub(super) fn new_pair(&self) -> Pair {
+        Pair {
             closed: CancellationToken::new(),
             started: Instant::now(),
             moved_at_millis: AtomicU64::new(0),
@@ -143,7 +143,7 @@ impl Shared {
     }
 
     /// The table of rooms.
-    pub(super) fn rooms(&self) -> MutexGuard<'_, Table> {
+    pub(super) fn rooms(&self) -> MutexGuard<'_, RelayRooms> {
         // No table is left half changed by anything that can panic.
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,7 +179,7 @@ impl Shared {
 
 /// Something counted against the limits, given back when dropped.
 pub(super) struct Permit {
-    shared: Arc<Shared>,
+    shared: Arc<RelayState>,
     held: Use,
     bytes: u64,
 }
@@ -215,10 +215,10 @@ impl Drop for Permit {
 
 /// A first comer's hold on its room. Dropped, it wipes the room and closes the lanes.
 pub(super) struct RoomGuard {
-    shared: Arc<Shared>,
+    shared: Arc<RelayState>,
     room: (RoomId, u64),
     permit: Option<Permit>,
-    transfer: Option<Arc<Transfer>>,
+    pair: Option<Arc<Pair>>,
 }
 
 impl RoomGuard {
@@ -227,7 +227,7 @@ impl RoomGuard {
     pub(super) fn wipe(&mut self) {
         if self.permit.take().is_some() {
             let (id, number) = self.room;
-            self.transfer = self.shared.rooms().close(id, number);
+            self.pair = self.shared.rooms().close(id, number);
         }
     }
 }
@@ -235,15 +235,15 @@ impl RoomGuard {
 impl Drop for RoomGuard {
     fn drop(&mut self) {
         self.wipe();
-        if let Some(transfer) = self.transfer.take() {
-            transfer.closed.cancel();
+        if let Some(pair) = self.pair.take() {
+            pair.closed.cancel();
         }
     }
 }
 
 /// A first comer's hold on its lane. Dropped, it frees the lane's number.
 pub(super) struct LaneGuard {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<RelayState>,
     pub(super) token: LaneToken,
     pub(super) lane: u16,
 }
@@ -255,7 +255,7 @@ impl Drop for LaneGuard {
 }
 
 /// What the connections of one paired room share: their end, their activity and their rate.
-pub(super) struct Transfer {
+pub(super) struct Pair {
     closed: CancellationToken,
     started: Instant,
     moved_at_millis: AtomicU64,
@@ -263,7 +263,7 @@ pub(super) struct Transfer {
     rate: Option<(u64, Mutex<TokenBucket>)>,
 }
 
-impl Transfer {
+impl Pair {
     /// Notes that bytes moved.
     pub(super) fn touch(&self) {
         self.moved_at_millis.fetch_max(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
@@ -307,32 +307,32 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn shared(change: impl FnOnce(&mut Limits)) -> Arc<Shared> {
+    fn shared(change: impl FnOnce(&mut Limits)) -> Arc<RelayState> {
         let mut limits = Limits::default();
         change(&mut limits);
-        Arc::new(Shared::new(None, limits, Vec::new(), 0))
+        Arc::new(RelayState::new(None, limits, Vec::new(), 0))
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_room_is_idle_only_when_none_of_its_connections_has_moved_a_byte() {
-        let transfer = Arc::new(shared(|limits| limits.idle_secs = 10).new_transfer());
+        let pair = Arc::new(shared(|limits| limits.idle_secs = 10).new_pair());
         let start = Instant::now();
         let lane = async {
             for _ in 0..5 {
                 tokio::time::sleep(6 * SECOND).await;
-                transfer.touch();
+                pair.touch();
             }
         };
         // The control connection's view: silent itself, kept by the lane.
-        tokio::join!(lane, transfer.idle());
+        tokio::join!(lane, pair.idle());
         assert_eq!(start.elapsed().as_secs(), 40);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_transfer_that_never_moves_a_byte_is_idle_in_time() {
-        let transfer = shared(|limits| limits.idle_secs = 10).new_transfer();
+        let pair = shared(|limits| limits.idle_secs = 10).new_pair();
         let start = Instant::now();
-        transfer.idle().await;
+        pair.idle().await;
         assert_eq!(start.elapsed().as_secs(), 10);
     }
 
