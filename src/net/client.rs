@@ -12,8 +12,8 @@ use super::{access, addresses::Reach, io as frames, socket};
 use crate::protocol::{
     Role, VERSION, frame,
     relay::{
-        ConnectionKind, Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME, Place, Refusal,
-        Reply, RoomId, Welcome,
+        ClientToken, ConnectionKind, Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME,
+        Refusal, Reply, RoomId, Welcome,
     },
 };
 
@@ -146,8 +146,8 @@ pub struct Join<'a> {
     pub role: Role,
     /// The room.
     pub room: RoomId,
-    /// This client's own place there; the same as before where it comes back.
-    pub place: Place,
+    /// This client's own token for the room; the same as before when it comes back.
+    pub client_token: ClientToken,
     /// Whether to wait for the other one even as a receiver.
     pub waits: bool,
     /// The sender's first message; empty from a receiver.
@@ -190,11 +190,11 @@ pub struct RelayCheck {
     pub has_password: bool,
 }
 
-/// Draws a place in a room.
-pub fn draw_place() -> io::Result<Place> {
-    let mut place = [0; 16];
-    getrandom::fill(&mut place).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(Place(place))
+/// Draws a token for one room.
+pub fn draw_client_token() -> io::Result<ClientToken> {
+    let mut token = [0; 16];
+    getrandom::fill(&mut token).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(ClientToken(token))
 }
 
 /// Connects and says hello. Who comes first gets here once the room is made, the second once the relay has answered.
@@ -263,7 +263,7 @@ pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<Rel
         let check = RelayCheck { latency: *latency, has_password: welcome.password_required };
         // Fresh and random, so nobody is there.
         let room = RoomId(std::array::from_fn(|at| welcome.nonce[at]));
-        let place = Place(std::array::from_fn(|at| welcome.nonce[at + 16]));
+        let client_token = ClientToken(std::array::from_fn(|at| welcome.nonce[at + 16]));
         let first = Vec::new();
         let join = Join {
             address,
@@ -271,7 +271,7 @@ pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<Rel
             password,
             role: Role::Receiver,
             room,
-            place,
+            client_token,
             waits: false,
             first,
             connect_limit: CONNECT_LIMIT,
@@ -288,8 +288,17 @@ pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<Rel
 
 impl Join<'_> {
     fn hello(&self, proof: Option<[u8; 32]>) -> Hello {
-        let Self { role, room, place, waits, .. } = *self;
-        Hello { version: VERSION, features: 0, role, room, place, waits, proof, first: self.first.clone() }
+        let Self { role, room, client_token, waits, .. } = *self;
+        Hello {
+            version: VERSION,
+            features: 0,
+            role,
+            room,
+            client_token,
+            waits,
+            proof,
+            first: self.first.clone(),
+        }
     }
 }
 

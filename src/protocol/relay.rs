@@ -59,10 +59,10 @@ impl ConnectionKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RoomId(pub [u8; 16]);
 
-/// Names a client's place in a room: random, and the same whenever that client comes back. Whoever knows it may take the
-/// place again from a connection that is dead without the relay having noticed.
+/// By this a relay knows a client again that comes back to its room: random, and the same on every connection of that client.
+/// A client that shows it takes over from its own earlier connection, which may be dead without the relay having noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Place(pub [u8; 16]);
+pub struct ClientToken(pub [u8; 16]);
 
 /// Ties a lane to its room. Drawn by the relay and told to both ends when they are paired, so that a lane that belongs
 /// to no room is refused, and a password holds for lanes as well.
@@ -97,8 +97,8 @@ pub struct Hello {
     pub role: Role,
     /// The room.
     pub room: RoomId,
-    /// This client's own place there.
-    pub place: Place,
+    /// This client's own token for the room.
+    pub client_token: ClientToken,
     /// Whether to wait for the other one, whoever of the two comes first. Without it a receiver has to find a sender.
     pub waits: bool,
     /// Proof of the relay's password over [`Welcome::nonce`]; see `net::access`.

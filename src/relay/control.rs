@@ -138,7 +138,7 @@ fn join(shared: &Arc<RelayState>, client: Client, hello: &Hello) -> Result<(), (
 }
 
 fn member(hello: &Hello) -> Member {
-    Member { room: hello.room, role: hello.role, place: hello.place }
+    Member { room: hello.room, role: hello.role, client_token: hello.client_token }
 }
 
 /// Opens a room, waits in it, and once the other one is there copies until either leaves.

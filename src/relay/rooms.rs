@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::protocol::{
     Role,
-    relay::{LaneHello, LaneToken, MAX_LANES, Place, Refusal, RoomId},
+    relay::{ClientToken, LaneHello, LaneToken, MAX_LANES, Refusal, RoomId},
 };
 
 /// Every room of a relay.
@@ -21,12 +21,12 @@ pub(super) struct Rooms<W, L, S> {
     pairs: HashMap<LaneToken, PairLanes<L, S>>,
 }
 
-/// Whose place in which room.
+/// Which client in which room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) room: RoomId,
     pub(super) role: Role,
-    pub(super) place: Place,
+    pub(super) client_token: ClientToken,
 }
 
 struct RoomEntry<W> {
@@ -79,7 +79,7 @@ pub(super) enum LaneArrival<L, S> {
 }
 
 impl<W> RoomEntry<W> {
-    /// Whether this is a place of the room that `member` holds already.
+    /// Whether `member` is in the room already.
     fn is_held_by(&self, member: Member) -> bool {
         let joiner = if let RoomState::Paired { joiner, .. } = &self.state { Some(*joiner) } else { None };
         self.host == member || joiner == Some(member)
@@ -217,12 +217,12 @@ mod tests {
 
     type TestRooms = Rooms<&'static str, &'static str, u8>;
 
-    fn member(room: RoomId, role: Role, place: u8) -> Member {
-        Member { room, role, place: Place([place; 16]) }
+    fn member(room: RoomId, role: Role, token: u8) -> Member {
+        Member { room, role, client_token: ClientToken([token; 16]) }
     }
 
-    const SENDER: Member = Member { room: ROOM, role: Role::Sender, place: Place([1; 16]) };
-    const RECEIVER: Member = Member { room: ROOM, role: Role::Receiver, place: Place([2; 16]) };
+    const SENDER: Member = Member { room: ROOM, role: Role::Sender, client_token: ClientToken([1; 16]) };
+    const RECEIVER: Member = Member { room: ROOM, role: Role::Receiver, client_token: ClientToken([2; 16]) };
 
     fn table() -> TestRooms {
         Rooms::new(10)

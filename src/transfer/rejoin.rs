@@ -22,7 +22,7 @@ use crate::{
     protocol::{
         Role,
         peer::{ReconnectAnswer, ReconnectHello, ReconnectProof},
-        relay::{LaneToken, Place, Refusal, RoomId},
+        relay::{ClientToken, LaneToken, Refusal, RoomId},
     },
 };
 
@@ -46,7 +46,7 @@ pub struct Home {
     /// The session's secret.
     pub key: ReconnectKey,
     /// This side's place in the room.
-    pub place: Place,
+    pub place: ClientToken,
     /// The way around the relay.
     pub direct: Option<Arc<Direct>>,
     /// How long to look for the other side.
@@ -155,7 +155,7 @@ impl Home {
         self.meet_again(stream, Some((lanes, token))).await
     }
 
-    async fn enter(&self, room: RoomId, place: Place) -> Result<Joined, RelayClientError> {
+    async fn enter(&self, room: RoomId, place: ClientToken) -> Result<Joined, RelayClientError> {
         let role = match self.side {
             Side::Sender => Role::Sender,
             Side::Receiver => Role::Receiver,
@@ -168,7 +168,7 @@ impl Home {
             password: self.relay.password.as_deref(),
             role,
             room,
-            place,
+            client_token: place,
             waits: true,
             first: Vec::new(),
         });

@@ -25,11 +25,11 @@ use crate::{
     code::CodePhrase,
     net::{
         addresses::Reach,
-        client::{self, Join, LaneAddress, Paired, RelayAddress, RelayClientError, draw_place},
+        client::{self, Join, LaneAddress, Paired, RelayAddress, RelayClientError, draw_client_token},
     },
     protocol::{
         Role,
-        relay::{LaneToken, Place, RoomId},
+        relay::{ClientToken, LaneToken, RoomId},
     },
 };
 
@@ -94,13 +94,13 @@ pub struct Seat {
     /// The room.
     pub room: RoomId,
     /// Whoever knows it may take it.
-    pub place: Place,
+    pub place: ClientToken,
 }
 
 /// Two peers that have just proven the code to each other, and where.
 struct Met {
     relay: RelayChoice,
-    place: Place,
+    place: ClientToken,
     paired: Paired,
     agreed: Agreed,
 }
@@ -128,7 +128,7 @@ pub async fn explain_loss(error: TransferError, relay: &RelayChoice) -> Transfer
 /// How one side enters the code's room.
 struct Entry {
     role: Role,
-    place: Place,
+    place: ClientToken,
     connect_limit: Duration,
     first: Vec<u8>,
 }
@@ -142,12 +142,14 @@ async fn join(
     let room = RoomId(code.room());
     let Entry { role, place, connect_limit, first } = entry;
     let (known, waits) = (None, false);
-    client::join(Join { address, known, connect_limit, password, role, room, place, waits, first }).await
+    let join =
+        Join { address, known, connect_limit, password, role, room, client_token: place, waits, first };
+    client::join(join).await
 }
 
 /// Draws this side's place in a room.
-pub(super) fn place() -> Result<Place, TransferError> {
-    draw_place().map_err(|_| Unsuited::NoRandomness.into())
+pub(super) fn place() -> Result<ClientToken, TransferError> {
+    draw_client_token().map_err(|_| Unsuited::NoRandomness.into())
 }
 
 /// Of two relays' troubles the one that says more: silence says the least.

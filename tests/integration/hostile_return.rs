@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Client, peer::*, place, read_to_end, stage::*, within};
+use crate::support::{Client, client_token, peer::*, read_to_end, stage::*, within};
 use caiman::{
     crypto::{Channel, Nonces, Opener, ReconnectKey, Sealer, Side, record::HEADER_LEN},
     engine::{TransferError, What},
@@ -31,7 +31,7 @@ async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16
                 features: 0,
                 role,
                 room,
-                place: place(),
+                client_token: client_token(),
                 waits: true,
                 proof: None,
                 first,

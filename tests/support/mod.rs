@@ -22,7 +22,7 @@ use caiman::{
     protocol::{
         Role, VERSION, frame,
         relay::{
-            ConnectionKind, Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_FRAME, Place, Refusal, Reply,
+            ClientToken, ConnectionKind, Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_FRAME, Refusal, Reply,
             RoomId, Welcome,
         },
     },
@@ -135,7 +135,7 @@ impl Client {
             features: 0,
             role,
             room,
-            place: place(),
+            client_token: client_token(),
             waits: false,
             proof: None,
             first,
@@ -147,8 +147,16 @@ impl Client {
     pub async fn hello_with(&mut self, role: Role, room: RoomId, password: &str) {
         let proof = Some(access::prove(password, &self.welcome.nonce));
         let first = Vec::new();
-        let hello =
-            Hello { version: VERSION, features: 0, role, room, place: place(), waits: false, proof, first };
+        let hello = Hello {
+            version: VERSION,
+            features: 0,
+            role,
+            room,
+            client_token: client_token(),
+            waits: false,
+            proof,
+            first,
+        };
         self.send(&frame::encode(&hello)).await;
     }
 
@@ -183,11 +191,11 @@ impl Client {
     }
 }
 
-/// A place that nobody else holds.
-pub fn place() -> Place {
-    let mut place = [0; 16];
-    getrandom::fill(&mut place).unwrap();
-    Place(place)
+/// A token that no other client has.
+pub fn client_token() -> ClientToken {
+    let mut token = [0; 16];
+    getrandom::fill(&mut token).unwrap();
+    ClientToken(token)
 }
 
 /// A sender that waits in `room`.

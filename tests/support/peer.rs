@@ -32,7 +32,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Client, lane, place, read_to_end, within};
+use super::{Client, client_token, lane, read_to_end, within};
 
 /// As few as an honest receiver accepts: tests are many.
 pub const ITERATIONS: u32 = 100_000;
@@ -65,7 +65,7 @@ pub async fn enter(relay: SocketAddr, role: Role, code: &CodePhrase, first: Vec<
             features: 0,
             role,
             room,
-            place: place(),
+            client_token: client_token(),
             waits: false,
             proof: None,
             first,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use ::caiman::{
-    net::client::{Join, Joined, RelayAddress, draw_place, join},
+    net::client::{Join, Joined, RelayAddress, draw_client_token, join},
     protocol::{Role, relay::RoomId},
 };
 use tokio::task::JoinSet;
@@ -108,7 +108,7 @@ pub(crate) async fn enter(address: &RelayAddress, number: u64, role: Role, first
         password: None,
         role,
         room: RoomId((u128::from(number) + 1).to_be_bytes()),
-        place: draw_place().unwrap(),
+        client_token: draw_client_token().unwrap(),
         waits: false,
         first,
     });

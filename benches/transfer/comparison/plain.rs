@@ -14,7 +14,7 @@ use std::{
 };
 
 use ::caiman::{
-    net::client::{Join, Joined, RelayAddress, draw_place, join},
+    net::client::{Join, Joined, RelayAddress, draw_client_token, join},
     platform::{read_exact_at, write_all_at},
     protocol::{
         Role,
@@ -116,7 +116,7 @@ fn on_lanes(relay: &str, role: Role, lane: impl Fn(TcpStream) + Sync) {
             password: None,
             role,
             room: ROOM,
-            place: draw_place().unwrap(),
+            client_token: draw_client_token().unwrap(),
             waits: false,
             first: Vec::new(),
         })

@@ -15,7 +15,7 @@ use crate::{
     net::client::{CONNECT_LIMIT, Paired, RelayAddress, RelayClientError},
     protocol::{
         Role,
-        relay::{Place, Refusal},
+        relay::{ClientToken, Refusal},
     },
     transfer::{
         error::TransferError,
@@ -184,7 +184,7 @@ async fn enter(
     relay: &RelayChoice,
     is_local: bool,
     code: &CodePhrase,
-) -> Result<(Place, Paired), TransferError> {
+) -> Result<(ClientToken, Paired), TransferError> {
     let connect_limit = if is_local { LOCAL_CONNECT_LIMIT } else { CONNECT_LIMIT };
     let start = Instant::now();
     let (mut away_since, mut pause) = (None, FIRST_PAUSE);

@@ -28,7 +28,7 @@ use crate::{
     protocol::{
         Role,
         peer::INVITATION_WORDS,
-        relay::{Place, Refusal, RoomId},
+        relay::{ClientToken, Refusal, RoomId},
     },
     transfer::{
         error::{TransferError, Unsuited},
@@ -241,7 +241,7 @@ impl Places {
 /// The code's room on one relay.
 struct Room {
     relay: RelayChoice,
-    place: Place,
+    place: ClientToken,
     iterations: u32,
 }
 
