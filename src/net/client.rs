@@ -110,6 +110,21 @@ impl fmt::Display for RelayAddress {
     }
 }
 
+/// A relay and the way into it.
+#[derive(Clone)]
+pub struct RelayChoice {
+    /// Where it is.
+    pub address: RelayAddress,
+    /// Its access password, if it has one.
+    pub password: Option<String>,
+}
+
+impl fmt::Debug for RelayChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayChoice").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 /// What can go wrong between a client and its relay.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayClientError {

@@ -8,9 +8,11 @@
 mod receiver;
 mod sender;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use tokio::{net::TcpStream, time::timeout};
+
+pub use crate::net::client::RelayChoice;
 
 pub use self::{
     receiver::{Search, meet_again, meet_sender},
@@ -25,7 +27,7 @@ use crate::{
     code::CodePhrase,
     net::{
         addresses::Reach,
-        client::{self, Join, LaneAddress, Paired, RelayAddress, RelayClientError, draw_client_token},
+        client::{self, Join, LaneAddress, Paired, RelayClientError, draw_client_token},
     },
     protocol::{
         Role,
@@ -35,21 +37,6 @@ use crate::{
 
 /// How long a relay may take to show that it is still there.
 const CHECK_LIMIT: Duration = Duration::from_secs(5);
-
-/// A relay and the way into it.
-#[derive(Clone)]
-pub struct RelayChoice {
-    /// Where it is.
-    pub address: RelayAddress,
-    /// Its access password, if it has one.
-    pub password: Option<String>,
-}
-
-impl fmt::Debug for RelayChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RelayChoice").field("address", &self.address).finish_non_exhaustive()
-    }
-}
 
 /// How the other side learns where to come.
 pub enum Call {
