@@ -8,7 +8,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{access, addresses::Reach, io as frames, socket};
+use super::{
+    access,
+    addresses::Reach,
+    io as frames,
+    socket::{self, ConnectError},
+};
 use crate::protocol::{
     Role, VERSION, frame,
     relay::{
@@ -131,6 +136,14 @@ pub enum RelayClientError {
     /// No connection to the relay could be made.
     #[error("the relay at {address} can't be reached: {cause}")]
     Unreachable {
+        /// The relay.
+        address: RelayAddress,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The relay's name could not be turned into an address: it is misspelt, or the name service has no network.
+    #[error("the relay at {address} can't be found by its name: {cause}")]
+    NoSuchHost {
         /// The relay.
         address: RelayAddress,
         /// What the system said.
@@ -422,9 +435,14 @@ async fn connect(
     known: Option<SocketAddr>,
     limit: Duration,
 ) -> Result<TcpStream, RelayClientError> {
-    let unreachable = |cause| RelayClientError::Unreachable { address: address.clone(), cause };
     let looked_up = async { Ok(lookup_host((address.host.as_str(), address.port)).await?.collect()) };
-    socket::connect_to_any(known, looked_up, limit).await.map_err(unreachable)
+    socket::connect_to_any(known, looked_up, limit).await.map_err(|error| {
+        let address = address.clone();
+        match error {
+            ConnectError::NoSuchHost(cause) => RelayClientError::NoSuchHost { address, cause },
+            ConnectError::Unreachable(cause) => RelayClientError::Unreachable { address, cause },
+        }
+    })
 }
 
 #[cfg(test)]

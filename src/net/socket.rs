@@ -72,15 +72,26 @@ pub async fn connect(address: SocketAddr, limit: Duration) -> io::Result<TcpStre
     Ok(stream)
 }
 
-/// Connects to whichever answers first, `known` or one that `looked_up` brings: an address that works no more must not hold up
-/// one that does, nor must a name service that is silent hold up a known address.
+/// Why no connection came about.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// The name could not be turned into an address.
+    NoSuchHost(io::Error),
+    /// No address answered, or the name service didn't.
+    Unreachable(io::Error),
+}
+
+/// Connects to the address that answers first, `known` or one that `looked_up` brings: an address that no longer works must not
+/// hold up one that does, and a silent name service must not hold up a known address. Where nothing answers, the last failure
+/// counts.
 pub async fn connect_to_any(
     known: Option<SocketAddr>,
     looked_up: impl Future<Output = io::Result<Vec<SocketAddr>>>,
     limit: Duration,
-) -> io::Result<TcpStream> {
+) -> Result<TcpStream, ConnectError> {
     let (mut waiting, mut tries) = (VecDeque::from_iter(known), JoinSet::new());
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let no_address = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut failure = ConnectError::NoSuchHost(no_address);
     let (mut looked_up, mut is_looked_up) = (pin!(timeout(limit, looked_up)), false);
     loop {
         if let Some(address) = waiting.pop_front() {
@@ -89,14 +100,15 @@ pub async fn connect_to_any(
         tokio::select! {
             found = &mut looked_up, if !is_looked_up => {
                 is_looked_up = true;
-                match found.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                    Ok(found) => waiting.extend(found.into_iter().filter(|found| Some(*found) != known)),
-                    Err(error) => failure = error,
+                match found {
+                    Ok(Ok(found)) => waiting.extend(found.into_iter().filter(|found| Some(*found) != known)),
+                    Ok(Err(error)) => failure = ConnectError::NoSuchHost(error),
+                    Err(_) => failure = ConnectError::Unreachable(io::ErrorKind::TimedOut.into()),
                 }
             }
             Some(connected) = tries.join_next() => match connected.expect("connecting doesn't panic") {
                 Ok(stream) => return Ok(stream),
-                Err(error) => failure = error,
+                Err(error) => failure = ConnectError::Unreachable(error),
             },
             () = sleep(STAGGER), if !waiting.is_empty() => {}
             else => return Err(failure),
@@ -192,8 +204,26 @@ mod tests {
     async fn where_nobody_answers_the_last_failure_is_told() {
         let closed = bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap().local_addr().unwrap();
         let refused = connect_to_any(None, async { Ok(vec![closed]) }, GUARD).await.unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(
+            matches!(&refused, ConnectError::Unreachable(why) if why.kind() == io::ErrorKind::ConnectionRefused),
+            "{refused:?}"
+        );
         let nobody = connect_to_any(None, async { Ok(Vec::new()) }, GUARD).await.unwrap_err();
-        assert_eq!(nobody.kind(), io::ErrorKind::NotFound);
+        assert!(
+            matches!(&nobody, ConnectError::NoSuchHost(why) if why.kind() == io::ErrorKind::NotFound),
+            "{nobody:?}"
+        );
+        let unknown = async { Err(io::Error::other("no such name")) };
+        let unknown = connect_to_any(None, unknown, GUARD).await.unwrap_err();
+        assert!(matches!(unknown, ConnectError::NoSuchHost(_)), "{unknown:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_service_that_is_silent_does_not_say_that_there_is_no_such_host() {
+        let silent = connect_to_any(None, std::future::pending(), GUARD).await.unwrap_err();
+        assert!(
+            matches!(&silent, ConnectError::Unreachable(why) if why.kind() == io::ErrorKind::TimedOut),
+            "{silent:?}"
+        );
     }
 }

@@ -85,8 +85,11 @@ impl Home {
         let Some(Seat { room, place }) = left else { return pending().await };
         let mut pause = FIRST_PAUSE;
         // A relay that answers otherwise knows of no such pair any more.
-        while let Err(RelayClientError::Unreachable { .. } | RelayClientError::Lost) =
-            self.enter(room, place).await
+        while let Err(
+            RelayClientError::Unreachable { .. }
+            | RelayClientError::NoSuchHost { .. }
+            | RelayClientError::Lost,
+        ) = self.enter(room, place).await
         {
             sleep(jittered(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);

@@ -149,5 +149,12 @@ fn graver(one: Option<TransferError>, other: TransferError) -> TransferError {
 
 /// Whether a relay has not said anything.
 fn is_silence(error: &TransferError) -> bool {
-    matches!(error, TransferError::Relay(RelayClientError::Unreachable { .. } | RelayClientError::Lost))
+    matches!(
+        error,
+        TransferError::Relay(
+            RelayClientError::Unreachable { .. }
+                | RelayClientError::NoSuchHost { .. }
+                | RelayClientError::Lost
+        )
+    )
 }
