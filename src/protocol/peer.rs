@@ -246,6 +246,30 @@ pub enum FromSender {
     },
 }
 
+impl FromSender {
+    /// What kind of message this is, in words, for reports of one that came out of turn.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Offer { .. } => "offer",
+            Self::Page(_) => "page",
+            Self::OfferEnd { .. } => "offer end",
+            Self::Addresses(_) => "addresses",
+            Self::OpenLane { .. } => "open lane",
+            Self::LaneOver { .. } => "lane over",
+            Self::Pause(_) => "pause",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::StreamEnd { .. } => "stream end",
+            Self::Hashes(_) => "hashes",
+            Self::Done => "done",
+            Self::Cancel => "cancel",
+            Self::Failed(_) => "failed",
+            Self::ThisIs(_) => "this is",
+            Self::AtWork(_) => "at work",
+            Self::Invitation { .. } => "invitation",
+        }
+    }
+}
+
 /// Control messages from receiver to sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromReceiver {
@@ -319,6 +343,30 @@ pub enum FromReceiver {
     },
     /// What this side is doing that holds both up, or that it no longer does: said when that changes.
     AtWork(Option<Work>),
+}
+
+impl FromReceiver {
+    /// What kind of message this is, in words, for reports of one that came out of turn.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accept { .. } => "accept",
+            Self::Addresses(_) => "addresses",
+            Self::Held(_) => "held",
+            Self::LacksRoom(_) => "lacks room",
+            Self::Decline => "decline",
+            Self::Reopen { .. } => "reopen",
+            Self::LaneOver { .. } => "lane over",
+            Self::Pause(_) => "pause",
+            Self::Stored(_) => "stored",
+            Self::Damaged { .. } => "damaged",
+            Self::Complete { .. } => "complete",
+            Self::Cancel => "cancel",
+            Self::Failed(_) => "failed",
+            Self::WhatIs(_) => "what is",
+            Self::Here { .. } => "here",
+            Self::AtWork(_) => "at work",
+        }
+    }
 }
 
 /// What a side may be doing for so long that nothing moves meanwhile.
