@@ -11,7 +11,6 @@ mod server;
 mod session;
 mod transfer;
 mod unfinished;
-mod units;
 
 use std::{
     io::{self, IsTerminal},

@@ -4,6 +4,7 @@
 //! The crate is a library with a thin binary on top. Read it in this order; each module imports only from those
 //! before it (ARCHITECTURE.md states the rules, `tests/architecture.rs` checks them):
 //!
+//! - [`units`]: sizes and rates as people write them
 //! - [`labels`]: every domain-separation label, in one place
 //! - [`code`]: the four words that two people share
 //! - [`crypto`]: key agreement, key derivation, sealed records; bytes in, bytes out
@@ -36,3 +37,4 @@ pub mod relay;
 pub mod settings;
 pub mod store;
 pub mod transfer;
+pub mod units;

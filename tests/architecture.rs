@@ -13,7 +13,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const FACE: &str = "app engine settings history store code net::client::RelayAddress \
     protocol::RelPath protocol::manifest protocol::path protocol::VERSION protocol::peer::Trouble \
     protocol::peer::Withdrawal protocol::relay::MAX_LANES protocol::relay::Refusal \
-    transfer::error transfer::offer transfer::path_mode transfer::placement transfer::progress transfer::scan::LeftOut transfer::scan::Unfit transfer::show";
+    transfer::error transfer::offer transfer::path_mode transfer::placement transfer::progress transfer::scan::LeftOut transfer::scan::Unfit transfer::show units";
 
 /// Invariant 1: who may name what of this crate besides what is its own. Whoever adds a module adds a line.
 const LAYERS: &[(&str, &str)] = &[
@@ -37,6 +37,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("crypto", "labels"),
     ("code", "labels"),
     ("labels", ""),
+    ("units", ""),
 ];
 
 /// The other invariants about names: their words, the names that they forbid, and where they don't apply (files, and

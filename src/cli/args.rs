@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    num::{NonZeroU16, NonZeroU64},
+    num::NonZeroU16,
     path::PathBuf,
     str::FromStr,
 };
@@ -10,11 +10,12 @@ use std::{
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::{exit, units};
+use super::exit;
 use crate::{
     engine::{Entrance, Limits, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
+    units::{ByteSize, Rate},
 };
 
 /// Sends files and folders from one computer to another: end-to-end encrypted, over parallel connections.
@@ -110,9 +111,9 @@ pub(super) struct SendArgs {
     /// The name that standard input gets on the other side.
     #[arg(long, default_value = "stdin", value_name = "NAME")]
     pub(super) name: String,
-    /// At most this many bytes a second, such as 200MB or 1.5GiB.
-    #[arg(long, value_parser = units::bytes)]
-    pub(super) rate: Option<NonZeroU64>,
+    /// Send no faster than this many bytes a second, such as 500kB, 20MB or 1.5GiB; a number without a unit is in MB.
+    #[arg(long)]
+    pub(super) rate: Option<Rate>,
     #[command(flatten)]
     pub(super) common: CommonArgs,
 }
@@ -275,12 +276,12 @@ pub(super) struct RelayArgs {
     /// Seconds that running transfers get once the relay is told to stop.
     #[arg(long, default_value_t = Limits::default().drain_secs, value_name = "SECONDS", help_heading = "Limits")]
     pub(super) drain: u64,
-    /// Bytes a second for one transfer, such as 200MB.
-    #[arg(long, value_parser = units::bytes, help_heading = "Limits")]
-    pub(super) rate: Option<NonZeroU64>,
+    /// Bytes a second for one transfer, such as 200MB; a number without a unit is in MB.
+    #[arg(long, help_heading = "Limits")]
+    pub(super) rate: Option<Rate>,
     /// Memory for rooms and connections, such as 512MiB.
-    #[arg(long, value_parser = units::bytes, default_value = "1GiB", value_name = "BYTES", help_heading = "Limits")]
-    pub(super) max_memory: NonZeroU64,
+    #[arg(long, default_value = "1GiB", value_name = "BYTES", help_heading = "Limits")]
+    pub(super) max_memory: ByteSize,
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         path_mode: common.path.into(),
         entrance: common.entrance(),
         lanes: common.lanes,
-        bytes_per_sec: args.rate.map(Into::into),
+        bytes_per_sec: args.rate.map(|rate| rate.bytes_per_sec().get()),
         patience: Duration::from_secs(common.patience),
         iterations: DEFAULT_ITERATIONS,
         after: None,
