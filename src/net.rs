@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod addresses;
+pub mod backoff;
 pub mod client;
 pub mod gateway;
 pub mod io;
