@@ -4,6 +4,7 @@
 //! The crate is a library with a thin binary on top. Read it in this order; each module imports only from those
 //! before it (ARCHITECTURE.md states the rules, `tests/architecture.rs` checks them):
 //!
+//! - [`sync`]: locks, and what becomes of them after a panic
 //! - [`units`]: sizes and rates as people write them
 //! - [`labels`]: every domain-separation label, in one place
 //! - [`code`]: the four words that two people share
@@ -36,5 +37,6 @@ pub mod protocol;
 pub mod relay;
 pub mod settings;
 pub mod store;
+pub mod sync;
 pub mod transfer;
 pub mod units;

@@ -17,6 +17,8 @@ use tokio::{
 };
 
 const BACKLOG: i32 = 1024;
+/// How long to leave the system alone when it has no open files or memory left for another connection.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Silence on a connection after which the system asks whether the other end is there.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// How long an address may take to answer before it is asked once more, beside: the system itself asks ever more rarely,

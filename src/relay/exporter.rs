@@ -19,11 +19,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::shared::RelayState;
+use crate::net::socket::ACCEPT_PAUSE;
 
 const MAX_REQUEST: u64 = 4096;
 const MAX_SCRAPES: usize = 8;
 const SCRAPE_LIMIT: Duration = Duration::from_secs(5);
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` is cancelled.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<RelayState>, stop: CancellationToken) {

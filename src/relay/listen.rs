@@ -5,8 +5,7 @@ use std::{future::poll_fn, io, net::SocketAddr, task::Poll, time::Duration};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long to leave the system alone when it has no more open files or memory for a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::net::socket::ACCEPT_PAUSE;
 
 /// Several listening sockets as one.
 pub(super) struct Listeners {

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -23,7 +23,10 @@ use super::{
     quota::{AddressKey, Quota},
     rooms::{Member, OpenedRoom, Rooms},
 };
-use crate::protocol::relay::{LaneToken, Refusal, RoomId};
+use crate::{
+    protocol::relay::{LaneToken, Refusal, RoomId},
+    sync::lock_shared,
+};
 
 /// What one connection takes in user space, by measurement of ten thousand waiting senders, rounded up.
 const CONNECTION_BYTES: u64 = 4 * 1024;
@@ -144,8 +147,7 @@ impl RelayState {
 
     /// The table of rooms.
     pub(super) fn rooms(&self) -> MutexGuard<'_, RelayRooms> {
-        // No table is left half changed by anything that can panic.
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+        lock_shared(&self.rooms)
     }
 
     /// Connections open and bytes of memory in use.
@@ -169,7 +171,7 @@ impl RelayState {
     }
 
     fn quota(&self) -> MutexGuard<'_, Quota> {
-        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+        lock_shared(&self.quota)
     }
 
     fn now(&self) -> Duration {
@@ -275,7 +277,7 @@ impl Pair {
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(*rate);
         let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         let now = self.started.elapsed();
-        bucket.lock().unwrap_or_else(PoisonError::into_inner).take_with_debt(now, cost)
+        lock_shared(bucket).take_with_debt(now, cost)
     }
 
     /// Whether a rate is set, so that bytes should move in small portions.
