@@ -1,17 +1,20 @@
-//! The code phrase that two people share: drawing one, reading one, showing one, and the invite link around it.
+//! The code phrase that two people share: drawing, reading and showing it, and the invite link around it.
 //!
 //! The engine, the window and the headless commands call this module; `crypto` takes the phrase's bytes. It knows
-//! nothing of sockets, of key agreement or of what the code unlocks.
+//! nothing about sockets, key agreement or what the code unlocks.
 //!
 //! A code is at least four parts joined by dashes. Words 1 and 2 name the room, the rest is the secret; the key
 //! agreement runs over all of it. There are two kinds:
 //!
-//! - a *listed* code, `acid-coyote-mustard-tulip`: every part is a word of the list. It may be typed by three-letter
-//!   prefixes, and a slip is offered for repair, not repaired silently ([`words::find`] names the exception);
+//! - a *listed* code, `acid-coyote-mustard-tulip`: every part is a word of the list. It may be abbreviated to three letters
+//!   a word. For a typing slip the repaired code is offered, and never taken silently ([`words::find`] names the exception).
 //! - an *own* code, `blue-horse-7731-kitchen`, which a sender made up. It is taken as it stands.
 //!
-//! Sender and receiver decide between the two by one function (`settle`), so they can't disagree; what it
-//! would take for a mistyped listed code, it refuses to a sender as an own code.
+//! Sender and receiver decide between the two by the same function (`settle`), so they can't disagree. A sender may not use an
+//! own code that this function takes for a mistyped listed one.
+//!
+//! `phrase` has the type that everything else here is built on, `draw` makes one, and `parts`, `settle`, `reading` and `invite`
+//! lead from typed text to one.
 
 mod draw;
 mod error;

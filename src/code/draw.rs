@@ -21,7 +21,7 @@ impl CodePhrase {
 
 fn draw_word() -> Result<&'static str, CodeError> {
     let mut bytes = [0; 2];
-    // Each round succeeds with 98.9 %, so the loop ends.
+    // Each round succeeds with a probability of 98.9 %, so the loop ends.
     loop {
         getrandom::fill(&mut bytes)?;
         let word = words::from_random(u16::from_le_bytes(bytes));

@@ -1,5 +1,4 @@
-//! [`CodePhrase`], a code in its one normal form, and the limits of every code. Drawing, reading and showing are built on
-//! it by the files beside this one.
+//! [`CodePhrase`], a code in its one normal form, and the limits of every code.
 
 use std::fmt;
 
@@ -10,15 +9,16 @@ use zeroize::Zeroizing;
 use super::words;
 use crate::labels;
 
-/// The fewest parts of any code, and the words of a drawn one unless the person asks for more.
+/// The fewest parts of any code, and the words of a drawn one unless the user asks for more. Two words name the room; two
+/// words of secret, 20.7 bits, make a guess hopeless while a sender allows three.
 pub const MIN_PARTS: usize = 4;
-/// The most words that a code is drawn with.
+/// The most words that a code is drawn with; more would only make it harder to read out.
 pub const MAX_DRAWN_WORDS: usize = 6;
-/// The fewest letters or digits in each part of an own code.
+/// The fewest letters or digits in each part of an own code; shorter parts are guessed too easily.
 pub const MIN_PART_CHARS: usize = 3;
-/// The longest code, in bytes of UTF-8.
+/// The longest code, in bytes of UTF-8; more than a person makes up and types twice.
 pub const MAX_CODE_BYTES: usize = 256;
-/// The longest text that is searched for a code, in bytes.
+/// The longest text that is searched for a code, in bytes: a long message with a code in it fits, a document doesn't.
 pub const MAX_INPUT_BYTES: usize = 4096;
 
 /// A code in its one normal form: lower-case parts joined by dashes.
@@ -36,7 +36,7 @@ impl CodePhrase {
         self.text.as_bytes()
     }
 
-    /// The name of the room where the two ends meet. It tells the relay nothing of the words after the second.
+    /// The id of the room where the two ends meet. It tells the relay nothing about the words after the second.
     pub fn room(&self) -> [u8; 16] {
         let mut parts = self.words();
         let mut hash = Sha256::new();
@@ -55,8 +55,8 @@ impl CodePhrase {
         self.text.split('-')
     }
 
-    /// Whether every part is a word of the list. Only such a code, or a link, should be offered from the clipboard:
-    /// an own code can't be told from other text there.
+    /// Whether every part is a word of the list. Offer only such a code, or a link, from the clipboard: there, an own code
+    /// can't be told from other text.
     pub fn is_listed(&self) -> bool {
         self.words().all(words::contains)
     }

@@ -1,9 +1,9 @@
-//! Reading a code out of what a person typed or pasted, a sentence perhaps. `parts` splits the text beforehand, and
+//! Finding a code in what the user typed or pasted, which may be a sentence around it. `parts` splits the text first, and
 //! `settle` decides what the parts are.
 //!
 //! Three rules stand above the details. A sender's own code passes through the same [`settle`] as the receiver's
-//! typing, so both ends hold the same bytes. A repair is an offer and never an answer, and so is a code that may have
-//! caught a sentence's filler words. Nothing here fails on strange text but by an error.
+//! typing, so both ends hold the same bytes. A repaired code is offered and never taken silently, and so is a code that may
+//! contain filler words of a sentence. Strange text leads to an error and to nothing worse.
 
 use super::{
     error::{CodeError, Typed},
@@ -17,15 +17,15 @@ impl CodePhrase {
     /// Takes a sender's own code: at least four parts of three or more letters or digits of any script, separated
     /// by dashes or spaces.
     ///
-    /// What the receiver's [`CodePhrase::parse`] would not read back as the same code is refused. A code made of
-    /// listed words only, or of their prefixes, becomes the listed code, exactly as it would at the receiver; so
-    /// show the result to the person, not what was typed.
+    /// A code that the receiver's [`CodePhrase::parse`] would not read back as the same code is refused. A code made only of
+    /// listed words, or of their prefixes, becomes the listed code, exactly as it does at the receiver; so show the user the
+    /// result, not what was typed.
     pub fn own(text: &str) -> Result<Self, CodeError> {
         read_own(text)
     }
 }
 
-/// Finds the code in a text that is no invite link.
+/// Finds the code in a text that is not an invite link.
 pub(super) fn read(text: &str) -> Result<CodePhrase, CodeError> {
     if text.len() > MAX_INPUT_BYTES {
         return Err(CodeError::InputTooLong);
@@ -47,14 +47,14 @@ pub(super) fn read(text: &str) -> Result<CodePhrase, CodeError> {
     match (settle(&parts), stray) {
         (Err(CodeError::CodeTooLong), _) if has_spaces => Err(CodeError::NoCode),
         (result, _) if !has_marks => result,
-        // Commas between the words of a mistyped code, or full stops.
+        // A mistyped code with commas or full stops between its words.
         (Err(error @ CodeError::Unknown { suggestion: Some(_), .. }), _) => Err(error),
         (_, Some(character)) if !has_spaces => Err(CodeError::BadCharacter { character }),
         _ => Err(CodeError::NoCode),
     }
 }
 
-/// Reads a sender's own code, which must be nothing but its parts.
+/// Reads a sender's own code; the text must hold nothing else.
 pub(super) fn read_own(text: &str) -> Result<CodePhrase, CodeError> {
     if text.len() > MAX_INPUT_BYTES {
         return Err(CodeError::InputTooLong);
@@ -74,8 +74,8 @@ pub(super) fn read_own(text: &str) -> Result<CodePhrase, CodeError> {
     })
 }
 
-/// Looks for a code among the parts that dashes join. A listed one goes before a mistyped one, and that before an
-/// own one, which must also stand free: the end of a web address is not a code.
+/// Looks for a code among the parts that dashes join. A listed code is preferred to a mistyped one, and that to an own code,
+/// which must also stand free: the end of a web address is not a code.
 fn find_dashed(tokens: &[Token<'_>]) -> Option<Result<CodePhrase, CodeError>> {
     let mut listed = Vec::new();
     let mut slip = None;
@@ -99,9 +99,9 @@ fn find_dashed(tokens: &[Token<'_>]) -> Option<Result<CodePhrase, CodeError>> {
     only_one(listed).or(slip.map(Err)).or_else(|| only_one(own))
 }
 
-/// Looks for a listed code among parts that stand in a row, whatever separates them.
+/// Looks for a listed code among consecutive parts, whatever separates them.
 ///
-/// Filler words can look like abbreviations ("the code" begins *theater* and *codeword*), so only words written out
+/// Filler words can look like abbreviations (“the code” begins *theater* and *codeword*), so only words that are written out
 /// are taken from a sentence without asking; anything else is offered.
 fn find_spaced(tokens: &[Token<'_>], parts: &[&str]) -> Option<Result<CodePhrase, CodeError>> {
     let written_out = parts.iter().filter(|part| words::contains(part)).count();
@@ -118,7 +118,7 @@ fn find_spaced(tokens: &[Token<'_>], parts: &[&str]) -> Option<Result<CodePhrase
             let is_cut_out = start > 0 && sentence[start].gap == Gap::Dash
                 || sentence.get(start + run.len()).is_some_and(|next| next.gap == Gap::Dash);
             start += run.len();
-            // Some parts of what dashes join are not the code: the rest belongs to it.
+            // A dash joins the run to a part that can't be a code word, so the run is a piece of something else.
             if is_cut_out || !run[0].is_plausible() {
                 continue;
             }
@@ -158,7 +158,7 @@ fn trim_fillers<'a, 'b>(mut run: &'a [Guess<'b>]) -> &'a [Guess<'b>] {
     run
 }
 
-/// The code, if there is one; the same code twice is one code.
+/// The code if there is exactly one; one that appears twice counts once.
 fn only_one(codes: Vec<CodePhrase>) -> Option<Result<CodePhrase, CodeError>> {
     let mut codes = codes.into_iter();
     let first = codes.next()?;
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(offer("acid-canyon-mustang-tulip"), None);
     }
 
-    /// `the` and `use` begin listed words; catches a five-word code made of a sentence's four.
+    /// `the` and `use` begin listed words. Catches a five-word code that is read where the sentence holds one of four.
     #[test]
     fn a_filler_word_that_looks_like_an_abbreviation_makes_an_offer() {
         for text in [

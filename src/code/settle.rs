@@ -1,5 +1,5 @@
-//! The one decision that sender and receiver share: whether parts are a listed code, a mistyped one, or a sender's
-//! own. A change here changes which codes two versions agree on.
+//! The decision that sender and receiver share: whether parts are a listed code, a mistyped one, or a sender's own code.
+//! A change here changes which codes two versions agree on.
 
 use super::{
     error::{CodeError, Typed},
@@ -13,8 +13,8 @@ use super::{
 /// 1. Every part is a listed word or the beginning of one: the listed code, words written out.
 /// 2. Every part is listed or one slip from it; or at least half are listed, and each of the others is one slip
 ///    from a word or of plain letters a to z only: a mistyped listed code, an error that carries the repair.
-/// 3. Anything else is an own code, taken as it stands: it has a part with a digit or another script's letter, or
-///    hardly any listed word.
+/// 3. Anything else is an own code, taken as it stands: it has a part with a digit or a letter of another script, or
+///    too few listed words.
 pub(super) fn settle(parts: &[&str]) -> Result<CodePhrase, CodeError> {
     if parts.len() < MIN_PARTS {
         return Err(CodeError::TooFewParts { found: parts.len() });
@@ -50,6 +50,7 @@ pub(super) struct Guess<'a> {
     pub(super) spelling: Spelling,
 }
 
+/// How a part compares with the word that it may mean.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {
     WrittenOut,
@@ -67,7 +68,7 @@ impl<'a> Guess<'a> {
         Self { part, word, spelling }
     }
 
-    /// Whether a sentence may mean it as a code word. Two letters are a slip from too much.
+    /// Whether the part may be a code word within a sentence. Parts of two letters are a slip away from too many words.
     pub(super) fn is_plausible(&self) -> bool {
         self.word.is_some() && self.part.len() >= words::PREFIX_LETTERS
     }
