@@ -1,17 +1,17 @@
 //! Cryptography: bytes in, bytes out. Owns key agreement from a code ([`pake`]), the keys of the two encrypted
 //! channels ([`kdf`]), the sealing and opening of one record ([`record`]), the way back into a session ([`reconnect`]) and the
-//! proof that a direct connection belongs to one ([`direct`]). Called by `transfer`, which joins it to the protocol's
-//! messages. It knows no message, no socket and no clock, and does no arithmetic of its own: every primitive comes from
-//! a reviewed crate, and each module's tests hold it against published answers.
+//! proof that a direct connection belongs to a session ([`direct`]). Called by `transfer`, which joins it to the protocol's
+//! messages. It knows no message, socket or clock, and does no arithmetic of its own: every primitive comes from
+//! a reviewed crate, and each module's tests compare it with published answers.
 //!
 //! The order of use, on both ends:
 //!
 //! 1. [`Pake::start`] and [`Pake::finish`] give a [`SharedKey`].
-//! 2. [`SharedKey::confirm`] and [`SharedKey::check`] prove it over the [`Transcript`]; nothing else is said before.
+//! 2. [`SharedKey::confirm`] and [`SharedKey::check`] prove it over the [`Transcript`]; nothing else is said before that.
 //! 3. [`derive()`] makes [`ChannelKeys`] for each [`Channel`] from the sender's [`Stretch`].
 //! 4. A [`Sealer`] and an [`Opener`] per lane turn plaintext into records and back.
-//! 5. When the connections are lost, a [`ReconnectKey`] proves on new ones that it is still the same two, and gives new keys; a
-//!    [`DirectKey`] proves it on connections that go around the relay.
+//! 5. When the connections are lost, a [`ReconnectKey`] proves on new ones that both ends are still the same, and gives new
+//!    keys; a [`DirectKey`] proves it on connections that go around the relay.
 
 mod chains;
 pub mod direct;

@@ -6,7 +6,7 @@ pub enum CryptoError {
     /// The peer's key agreement message has the wrong length, the wrong role, or is no point of the curve.
     #[error("the other side's key agreement message is malformed")]
     BadPakeMessage,
-    /// The peer's confirmation does not match: the codes differ, or somebody changed the handshake on its way.
+    /// The peer's confirmation does not match: the codes differ, or the handshake was changed on its way.
     #[error("the other side used a different code")]
     WrongCode,
     /// The iteration count is outside [`MIN_ITERATIONS`](super::kdf::MIN_ITERATIONS) and
@@ -20,7 +20,7 @@ pub enum CryptoError {
     #[error("a record fails its authentication")]
     Forged,
     /// A record's header is not the one due: replayed, reordered, or from another channel, end or lane.
-    #[error("a record arrived out of its place")]
+    #[error("a record arrived out of order")]
     UnexpectedHeader,
     /// A record holds, or claims to hold, more plaintext than allowed.
     #[error("a record of {length} bytes is over the limit of {limit}")]

@@ -1,13 +1,13 @@
-//! What both ends draw for one proof, so that no proof is good twice.
+//! The nonces of one proof. Both ends draw one, so no proof can be used twice.
 
-/// Length of a nonce.
+/// Length of a nonce in bytes: 256 random bits never repeat.
 pub(super) const NONCE_LEN: usize = 32;
 
-/// Both ends' nonces for one return.
+/// The nonces that both ends drew for one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nonces {
-    /// The sending side's.
+    /// The sending side's nonce.
     pub sender: [u8; NONCE_LEN],
-    /// The receiving side's.
+    /// The receiving side's nonce.
     pub receiver: [u8; NONCE_LEN],
 }

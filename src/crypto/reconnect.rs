@@ -1,9 +1,8 @@
 //! The way back into a session whose connections were lost: both ends prove, over fresh nonces, that they still hold a
-//! secret of that session, and get new keys. Nothing of this can be had from the code alone.
+//! secret of that session, and get new keys. The code alone is not enough for any of this.
 //!
-//! The secret comes from the stretched root of the session ([`Root::reconnect_key`]), so PBKDF2
-//! stays the second wall here as well. Both ends give a nonce, so neither proof nor keys ever come again, and a recorded
-//! return is worth nothing.
+//! The secret comes from the stretched root of the session ([`Root::reconnect_key`]), so PBKDF2 stays the second wall here as
+//! well. Both ends give a nonce, so no proof and no key ever occurs twice, and a recorded reconnect is worthless.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -18,12 +17,13 @@ use super::{
 };
 use crate::labels;
 
-/// See the module. Wiped on drop; can't be printed.
+/// The secret by which both ends of a session find and recognise each other after a lost connection, and from which the keys of
+/// the new connection follow. Wiped on drop; can't be printed.
 #[derive(ZeroizeOnDrop)]
 pub struct ReconnectKey([u8; 32]);
 
 impl Root {
-    /// What lets both ends of this session find each other again.
+    /// The key with which both ends of this session find each other again.
     #[must_use]
     pub fn reconnect_key(&self) -> ReconnectKey {
         let mut key = [0; 32];
@@ -40,7 +40,7 @@ impl ReconnectKey {
         Ok(nonce)
     }
 
-    /// The room in which the two meet again. Not a secret, and tells nothing of the code.
+    /// The room in which the two ends meet again. It is not a secret, and says nothing about the code.
     #[must_use]
     pub fn room(&self) -> [u8; 16] {
         let mut room = [0; 16];
@@ -48,7 +48,7 @@ impl ReconnectKey {
         room
     }
 
-    /// What proves that a direct connection is one of this session's.
+    /// The key that proves that a direct connection belongs to this session.
     #[must_use]
     pub fn direct(&self) -> DirectKey {
         let mut key = Zeroizing::new([0; 32]);
@@ -68,7 +68,7 @@ impl ReconnectKey {
         self.proof(by, nonces).verify(tag.into()).map_err(|_| CryptoError::WrongCode)
     }
 
-    /// A channel's keys from here on.
+    /// The keys of a channel on the connection that these nonces were drawn for.
     #[must_use]
     pub fn keys(&self, channel: Channel, nonces: &Nonces) -> ChannelKeys {
         let label = match channel {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn every_return_has_keys_of_its_own() {
+    fn every_reconnect_has_keys_of_its_own() {
         let key = ReconnectKey([9; 32]);
         let open = |nonces: &Nonces, channel| {
             let record = Sealer::new(key.keys(Channel::Metadata, &NONCES).sent_by(Side::Sender), 0)

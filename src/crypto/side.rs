@@ -1,6 +1,6 @@
 //! The two ends of a session, as keys and proofs tell them apart.
 
-/// The two ends, as the keys tell them apart: whoever speaks does so with keys that only that end uses.
+/// One of the two ends. Each end seals and proves with keys that only it uses, so nothing that it sent can be sent back to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The end that offers files. Its records travel *forward*.
