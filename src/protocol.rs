@@ -106,8 +106,9 @@
 //! waits. A side may be the only one to know that the connection is dead, because its own address is gone. It then also enters
 //! its old room at the relay again for a moment: the relay ends the old pair, and so the other side learns it too. Then:
 //!
-//! - A → B: [`peer::ReconnectHello`], a nonce. B → A: [`peer::ReconnectAnswer`], a nonce and a tag. A → B: [`peer::ReconnectProof`], a tag.
-//!   Both tags are HMAC-SHA-256 over a label for the side and both nonces. A peer that fails is dropped, and the search goes on.
+//! - A → B: [`peer::ReconnectHello`], a nonce. B → A: [`peer::ReconnectAnswer`], a nonce and a tag. A → B:
+//!   [`peer::ReconnectProof`], a tag. Both tags are HMAC-SHA-256 over a label for the side and both nonces. A peer that fails is
+//!   dropped, and the search goes on.
 //! - New keys for both channels follow from the same secret and both nonces, so no key is used with the same sequence number
 //!   twice.
 //! - Each side says how many messages it has heard, and sends again those that the other side has not heard. All lanes of the

@@ -1,9 +1,9 @@
-//! The gateway between the local network and everybody else, asked to let connections to one port of this machine in: by
-//! PCP or NAT-PMP if it speaks them, else by UPnP.
+//! Asks the gateway between the local network and the internet to let connections to one port of this machine in: by PCP or
+//! NAT-PMP if the gateway speaks them, else by UPnP.
 //!
-//! Nobody waits for it: what it opened is there later, or never. It is closed again at the end; where the program ends
-//! without a word, the gateway closes it by itself when the lease is over, so a gateway that only opens for ever opens
-//! nothing here.
+//! Nothing waits for the answer: the port is open at some later time, or never. It is closed again at the end. If the program
+//! ends without doing so, the gateway closes the port when its lease is over; a gateway that only grants leases without an end
+//! is not used.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
@@ -23,19 +23,19 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// For how long a gateway opens a port, unless it is asked again.
+/// How long a gateway keeps a port open unless it is asked again: short enough that a forgotten port doesn't stay open.
 const LEASE: Duration = Duration::from_hours(1);
-/// How long a gateway may take to answer that it is there.
+/// How long a gateway may take to answer a search over UPnP. Nothing waits for it, so this is generous.
 const SEARCH: Duration = Duration::from_secs(3);
-/// How long closing may take; after that it is left to the lease.
+/// How long closing may take, since the end of a transfer waits for it; after that the port closes with its lease.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// A gateway that speaks PCP or NAT-PMP is a hop away, and answers at once.
+/// How long to wait for PCP and NAT-PMP. A gateway that speaks them is one hop away and answers at once.
 const QUICK: TimeoutConfig = TimeoutConfig {
     initial_timeout: Duration::from_millis(250),
     max_retries: 2,
     max_retry_timeout: Some(Duration::from_secs(1)),
 };
-/// What the gateway shows its owner.
+/// The name under which the gateway lists the open port.
 const NAME: &str = "Caiman";
 
 /// A port of this machine that a gateway was asked to open.
@@ -45,14 +45,14 @@ pub struct PortMapping {
     keeping: JoinSet<()>,
 }
 
-/// What a gateway opened.
+/// A port that a gateway opened, and how it was asked.
 enum Granted {
     Leased(LeasedMapping, IpAddr),
     Upnp { gateway: igd_next::Gateway, inside: SocketAddr, outside: SocketAddr },
 }
 
 impl PortMapping {
-    /// Asks for `port`.
+    /// Starts to ask for `port`.
     pub fn ask(port: NonZeroU16) -> Self {
         let (told, outside) = watch::channel(None);
         let end = CancellationToken::new();
@@ -61,12 +61,12 @@ impl PortMapping {
         Self { outside, end, keeping }
     }
 
-    /// Where connections from outside come in, once that is known.
+    /// The address for connections from outside, once it is known.
     pub fn outside(&self) -> Option<SocketAddr> {
         *self.outside.borrow()
     }
 
-    /// Closes it again.
+    /// Closes the port again, or stops asking for it.
     pub async fn close(mut self) {
         self.end.cancel();
         let _ = timeout(FAREWELL, async { while self.keeping.join_next().await.is_some() {} }).await;
@@ -97,12 +97,12 @@ async fn open(port: NonZeroU16) -> Option<Granted> {
     opened.inspect_err(|why| tracing::info!(%why, "no gateway lets connections in")).ok()
 }
 
-/// Where everything goes that is not for the local network.
+/// The router to which everything goes that is not for the local network.
 fn router() -> Option<Ipv4Addr> {
     netdev::get_default_gateway().ok()?.ipv4.first().copied()
 }
 
-/// PCP; or NAT-PMP, where the gateway says that it speaks only that.
+/// Asks by PCP, or by NAT-PMP if the gateway says that it speaks only that.
 async fn open_leased(router: Ipv4Addr, port: NonZeroU16) -> Option<Granted> {
     let gateway = GatewayAddress::from(router);
     let inside = address_towards((router, crab_nat::GATEWAY_PORT).into())?;
@@ -121,14 +121,14 @@ async fn open_leased(router: Ipv4Addr, port: NonZeroU16) -> Option<Granted> {
         }
     };
     let Some(outside) = outside.map(|ip| ip.to_canonical()).filter(|ip| !ip.is_unspecified()) else {
-        // It has no address outside, so it is of no use.
+        // The router has no address outside, so the open port is of no use.
         Granted::Leased(mapping, IpAddr::V4(router)).close().await;
         return None;
     };
     Some(Granted::Leased(mapping, outside))
 }
 
-/// Blocks on the network.
+/// Asks by UPnP. Blocks on the network.
 fn open_upnp(port: NonZeroU16) -> Result<Granted, Box<dyn std::error::Error + Send + Sync>> {
     let mut search = SearchOptions::default();
     search.timeout = Some(SEARCH);
@@ -144,7 +144,7 @@ fn open_upnp(port: NonZeroU16) -> Result<Granted, Box<dyn std::error::Error + Se
     Ok(Granted::Upnp { gateway, inside, outside: SocketAddr::new(ip, outside) })
 }
 
-/// This machine's address as a neighbour sees it. Nothing is sent for that.
+/// This machine's address as a neighbour sees it. Nothing is sent to find out.
 fn address_towards(neighbour: SocketAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect(neighbour).ok()?;
@@ -159,7 +159,7 @@ impl Granted {
         }
     }
 
-    /// Whether it stays open for longer.
+    /// Asks for a longer lease, and says whether the port stays open.
     async fn renew(&mut self) -> bool {
         match self {
             Self::Leased(mapping, _) => mapping.renew().await.is_ok(),
@@ -185,7 +185,7 @@ impl Granted {
             }
         };
         if !is_closed {
-            tracing::warn!("the gateway was asked to close a port again, and didn't");
+            tracing::warn!("the gateway was asked to close a port and didn't");
         }
     }
 }
