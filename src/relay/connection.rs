@@ -1,5 +1,5 @@
-//! One connection from its first byte to the moment it is known what it is for; `control` and `lane` take over from here.
-//! One that the limits leave no place for is told so.
+//! One connection from its first byte until it has said what it is for; then `control` or `lane` takes over. A connection that
+//! is over the limits is told so.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,21 +16,21 @@ use super::{
 };
 use crate::protocol::relay::{ConnectionKind, OPENING_LEN, Refusal};
 
-/// Serves one connection within the limits, to its end.
+/// Serves a connection that is within the limits, to its end.
 pub(super) async fn serve(shared: Arc<RelayState>, mut client: Client) {
     let deadline = Instant::now() + Duration::from_secs(shared.limits.hello_secs);
     let number = client.number;
     match timeout_at(deadline, read_opening(&mut client.stream)).await {
         Ok(Ok(Some(ConnectionKind::Control))) => control::serve(shared, client, deadline).await,
         Ok(Ok(Some(ConnectionKind::Lane))) => lane::serve(shared, client, deadline).await,
-        // To whoever doesn't speak this protocol there is nothing to say.
+        // A client that doesn't speak this protocol gets no answer.
         Ok(Ok(None)) => log_refusal(&shared, number, Refusal::Malformed),
         Err(_) => log_refusal(&shared, number, Refusal::TooSlow),
         Ok(Err(_)) => tracing::debug!(connection = number, "left before the opening"),
     }
 }
 
-/// Tells a connection for which the limits leave no place why, if it says soon what it is.
+/// Tells a connection that is over the limits why it is refused, if it soon says which kind it is.
 pub(super) async fn turn_away(
     shared: Arc<RelayState>,
     mut stream: TcpStream,

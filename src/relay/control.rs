@@ -1,5 +1,6 @@
-//! A control connection after its opening: welcome, hello, then whoever comes first hosts a room in this task, and the
-//! second one's connection is handed to that task. A sender comes first, unless both have said that they wait.
+//! A control connection after its opening: welcome, hello, then a room. The client that comes first hosts the room in its task,
+//! and the connection of the second is handed to that task. Only a sender may come first, unless both clients have said that
+//! they wait.
 
 use std::{
     io,
@@ -28,12 +29,12 @@ use crate::{
     },
 };
 
-/// No hello is longer: its first message, and a hundred bytes.
+/// The largest hello in bytes: a first message and about a hundred bytes, rounded up.
 const MAX_HELLO: usize = 2 * MAX_FIRST;
 
 /// Serves a control connection whose hello is due at `deadline`.
 pub(super) async fn serve(shared: Arc<RelayState>, mut client: Client, deadline: Instant) {
-    // Boxed, so that the many connections that only wait don't carry the room for greeting and for copying.
+    // Boxed, so that the many connections that only wait don't take the memory that greeting and copying need.
     let greeted = timeout_at(deadline, Box::pin(greet(&shared, &mut client))).await;
     let outcome = match greeted {
         Ok(Ok(hello)) if hello.role == Role::Sender && !hello.waits => {
@@ -58,7 +59,7 @@ pub(super) async fn serve(shared: Arc<RelayState>, mut client: Client, deadline:
             tracing::debug!(connection = client.number, "control connection closed");
             return;
         }
-        // Either draining wipes a room that its first comer still holds, or that one itself has come back to it.
+        // A room that its host still holds is wiped either by draining or because the host itself has come back to it.
         Err(StopReason::Wiped) if shared.rooms().is_draining() => Refusal::Draining,
         Err(StopReason::Wiped) => Refusal::RoleTaken,
         Err(StopReason::Refused(refusal)) => refusal,
@@ -120,7 +121,7 @@ fn check_password(
     Err(Refusal::PasswordWrong)
 }
 
-/// Hands a connection to the task of the one that waits, or gives it back with the reason.
+/// Hands a connection to the task of the client that waits, or gives it back with the reason.
 fn join(shared: &Arc<RelayState>, client: Client, hello: &Hello) -> Result<(), (Client, Refusal)> {
     let joined = shared.count_join(&client).and_then(|()| {
         let token = LaneToken(random().map_err(|_| Refusal::OutOfMemory)?);
@@ -141,7 +142,7 @@ fn member(hello: &Hello) -> Member {
     Member { room: hello.room, role: hello.role, client_token: hello.client_token }
 }
 
-/// Opens a room, waits in it, and once the other one is there copies until either leaves.
+/// Opens a room, waits in it, and once the other client is there copies until one of them leaves.
 async fn host(shared: &Arc<RelayState>, client: &mut Client, hello: Hello) -> Result<(), StopReason> {
     let (mailbox, mut arrivals) = oneshot::channel();
     let mut room = shared.open_room(client, member(&hello), hello.first, mailbox)?;
@@ -149,7 +150,7 @@ async fn host(shared: &Arc<RelayState>, client: &mut Client, hello: Hello) -> Re
         Ok(joiner) => Box::pin(copy_pair(shared, client, joiner, room)).await,
         Err(stop) => {
             room.wipe();
-            // Somebody may have joined in the same instant.
+            // Another client may have joined at the same moment.
             if let Ok(joiner) = arrivals.try_recv() {
                 Box::pin(refuse(shared, joiner.client, ConnectionKind::Control, Refusal::NoSuchRoom)).await;
             }
@@ -202,7 +203,7 @@ async fn copy_pair(
         shared.counters.idle_closes.fetch_add(1, Ordering::Relaxed);
     }
     tracing::debug!(connection = client.number, other = other.number, ?end, "pair ended");
-    // Before the connections close, so that whoever sees the end finds the room gone.
+    // Wiped before the connections close, so that a client that sees the end finds the room gone.
     drop(room);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Two paired connections become one: every byte goes over, both ways, until both ends are done, one breaks, the room
-//! closes or nothing moves any more. Memory is bounded by one pipe or buffer a direction, taken when bytes come.
+//! Copies every byte between two paired connections, in both directions, until both ends are done, one breaks, the room
+//! closes or nothing moves any more. Memory is bounded by one pipe or buffer for each direction, taken when bytes come.
 
 use std::{
     future::Future,
@@ -22,20 +22,23 @@ use super::{
 };
 use crate::protocol::relay::ConnectionKind;
 
-/// How long the other direction may go on when a control connection's one end has left, or after an error.
+/// How long the other direction may go on after one end of a control connection has left, or after an error: enough for last
+/// words.
 pub(super) const LEAVE_GRACE: Duration = Duration::from_secs(5);
 
+/// Buffer for one direction of a control connection in bytes; most control messages fit.
 const CONTROL_BUFFER_BYTES: usize = 16 * 1024;
+/// Buffer or pipe for one direction of a lane in bytes: a block of most transfers.
 const LANE_BUFFER_BYTES: usize = 256 * 1024;
-/// Bytes at once when a rate is kept, so that the pace is even.
+/// Bytes that are copied at once when the rate is limited: small, so that the speed is even.
 const PACED_BYTES: usize = 64 * 1024;
 
-/// Estimated memory of a pair of this kind, both directions.
+/// Estimated memory in bytes for a pair of this kind, both directions together.
 pub(super) fn pair_bytes(kind: ConnectionKind) -> u64 {
     2 * buffer_bytes(kind) as u64
 }
 
-/// Control messages are small; lanes carry bulk.
+/// Buffer in bytes for one direction.
 fn buffer_bytes(kind: ConnectionKind) -> usize {
     match kind {
         ConnectionKind::Control => CONTROL_BUFFER_BYTES,
@@ -43,18 +46,18 @@ fn buffer_bytes(kind: ConnectionKind) -> usize {
     }
 }
 
-/// How a pair's copying ended.
+/// How copying between a pair ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PairEnd {
     /// One end, or both, closed or broke.
     Left,
-    /// The room's control connections are gone.
+    /// The control connections of the room are gone.
     RoomClosed,
-    /// Nothing moved in the whole room for too long.
+    /// Nothing moved on any of the room's connections for too long.
     Idle,
 }
 
-/// Copies both ways between `one` and `other`. `left` is called as soon as the first direction has ended.
+/// Copies in both directions between `one` and `other`. `left` is called as soon as the first direction has ended.
 pub(super) async fn both_ways(
     shared: &RelayState,
     pair: &Pair,
@@ -84,7 +87,7 @@ async fn until_both_end(
     };
     left();
     let rest = async { if is_there { back.await } else { there.await } };
-    // Which error ended the second way changes nothing any more.
+    // An error in the second direction changes nothing any more.
     if kind == ConnectionKind::Control || first.is_err() {
         let _ = timeout(LEAVE_GRACE, rest).await;
     } else {
@@ -92,6 +95,7 @@ async fn until_both_end(
     }
 }
 
+/// One direction of a pair.
 struct OneWay<'a> {
     from: &'a TcpStream,
     to: &'a TcpStream,
@@ -137,7 +141,7 @@ async fn one_way(OneWay { from, to, kind, pair, shared }: OneWay<'_>) -> io::Res
     SockRef::from(to).shutdown(Shutdown::Write)
 }
 
-/// Where the bytes of one direction are between two sockets.
+/// Holds the bytes of one direction on their way from one socket to the other.
 struct CopyBuffer {
     at: Storage,
     limit: usize,
@@ -147,6 +151,7 @@ struct CopyBuffer {
     used: bool,
 }
 
+/// Where the bytes are held.
 enum Storage {
     Nowhere,
     Pipe(Pipe),
@@ -156,12 +161,12 @@ enum Storage {
 impl CopyBuffer {
     fn new(kind: ConnectionKind, paced: bool) -> Self {
         let limit = if paced { PACED_BYTES } else { buffer_bytes(kind) };
-        // Control messages are small and many: two system calls for each, where a read and a write do as well, and
-        // two open files for each room, would be a bad trade.
+        // Control messages are small and many. A pipe would take as many system calls for each as a read and a write do, and
+        // two more open files for each direction.
         Self { at: Storage::Nowhere, limit, pipe_wanted: kind == ConnectionKind::Lane, used: false }
     }
 
-    /// Takes bytes from the socket; called only when nothing is held. 0 is the stream's end.
+    /// Takes bytes from the socket. It is called only when nothing is held. 0 means that the stream has ended.
     fn fill(&mut self, from: &TcpStream, pipes: &Arc<Semaphore>) -> io::Result<usize> {
         if matches!(self.at, Storage::Nowhere) {
             self.at = match self.pipe_wanted.then(|| Pipe::open(pipes)).flatten() {
@@ -191,7 +196,7 @@ impl CopyBuffer {
         }
     }
 
-    /// Gives held bytes to the socket, as far as it takes them.
+    /// Gives held bytes to the socket, as many as it takes.
     fn empty(&mut self, to: &TcpStream) -> io::Result<usize> {
         match &mut self.at {
             Storage::Pipe(pipe) => pipe.empty(to),
@@ -212,8 +217,8 @@ impl CopyBuffer {
         }
     }
 
-    /// Gives back, while nothing comes, what waiting doesn't need: a buffer, and a pipe that was opened on a false
-    /// alarm. A pipe in use stays; empty, it takes no memory.
+    /// Frees, while nothing comes, what waiting doesn't need: a buffer, or a pipe through which nothing ever came. A pipe that has
+    /// been used stays open, because an empty pipe takes no memory.
     fn release(&mut self) {
         if matches!(self.at, Storage::Buffer { .. }) || !self.used {
             self.at = Storage::Nowhere;
@@ -236,7 +241,7 @@ mod tests {
     use super::*;
     use crate::relay::Limits;
 
-    /// What a client and the relay hold of one connection.
+    /// The client's end and the relay's end of one connection.
     async fn connection() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

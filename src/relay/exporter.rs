@@ -1,5 +1,5 @@
-//! Answers `GET /metrics` with the counts as Prometheus text. No label ever names a room, a code or an address. As much HTTP/1.1 as that takes: one small request a connection, a time limit, a few
-//! connections at once.
+//! Answers `GET /metrics` with the relay's counts as Prometheus text. No label ever names a room, a code or an address. It
+//! speaks only as much HTTP/1.1 as that takes: one small request per connection, a time limit, a few connections at once.
 
 use std::{
     fmt::Write,
@@ -21,8 +21,11 @@ use tokio_util::sync::CancellationToken;
 use super::shared::RelayState;
 use crate::net::socket::ACCEPT_PAUSE;
 
+/// The largest request in bytes that is read; one with a browser's headers fits.
 const MAX_REQUEST: u64 = 4096;
+/// How many requests are answered at once. One scraper needs one.
 const MAX_SCRAPES: usize = 8;
+/// How long one request and its answer may take.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Serves until `stop` is cancelled.
@@ -36,7 +39,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<RelayState>, stop: 
                 Ok((stream, _)) => {
                     let shared = Arc::clone(&shared);
                     scrapes.spawn(async move {
-                        // A scraper that is slow or gone asks again; there is nobody to tell.
+                        // A scraper that is slow or gone will ask again, and can't be told anything now.
                         let _ = timeout(SCRAPE_LIMIT, answer(stream, &shared)).await;
                     });
                 }
@@ -72,7 +75,7 @@ async fn answer(mut stream: TcpStream, shared: &RelayState) -> std::io::Result<(
     stream.shutdown().await
 }
 
-/// Everything as Prometheus text, version 0.0.4.
+/// All counts as Prometheus text, version 0.0.4.
 fn render(shared: &RelayState) -> String {
     let (connections, memory_bytes) = shared.usage();
     let (rooms, lanes, draining) = {
@@ -88,10 +91,10 @@ fn render(shared: &RelayState) -> String {
         "version",
         &[(env!("CARGO_PKG_VERSION"), 1)],
     );
-    text.gauge("connections", "Connections open, refused ones not counted.", connections as u64);
-    text.gauge("rooms", "Rooms open, waiting and paired.", rooms as u64);
-    text.gauge("lanes", "Lanes open, waiting and paired.", lanes as u64);
-    text.gauge("memory_bytes", "Memory in use, by the relay's estimate.", memory_bytes);
+    text.gauge("connections", "Open connections, without refused ones.", connections as u64);
+    text.gauge("rooms", "Open rooms, waiting and paired.", rooms as u64);
+    text.gauge("lanes", "Open lanes, waiting and paired.", lanes as u64);
+    text.gauge("memory_bytes", "Memory in use, as the relay estimates it.", memory_bytes);
     text.gauge("draining", "Whether the relay is shutting down.", u64::from(draining));
     text.counter("connections_total", "Connections accepted, refused ones included.", &counters.connections);
     text.counter("rooms_total", "Rooms opened.", &counters.rooms);
@@ -102,7 +105,7 @@ fn render(shared: &RelayState) -> String {
     let bytes = [("control", load(&counters.control_bytes)), ("lane", load(&counters.lane_bytes))];
     text.labelled("relayed_bytes_total", "counter", "Bytes copied between peers.", "kind", &bytes);
     let refusals: Vec<_> = counters.refusals().collect();
-    text.labelled("refusals_total", "counter", "Clients told no, by reason.", "reason", &refusals);
+    text.labelled("refusals_total", "counter", "Refused clients, by reason.", "reason", &refusals);
     text.0
 }
 

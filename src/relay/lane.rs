@@ -1,4 +1,4 @@
-//! A lane after its opening: the first of two ends waits, and its task copies once the second is handed to it.
+//! A lane after its opening: the end that comes first waits, and its task copies once the second end is handed to it.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -52,7 +52,7 @@ async fn read_hello(client: &mut Client) -> Result<LaneHello, StopReason> {
     }
 }
 
-/// Pairs with the end that waits, or waits; gives the connection back with the reason where neither can be.
+/// Pairs with the end that waits, or waits itself. If neither is possible, gives the connection back with the reason.
 async fn enter(
     shared: &Arc<RelayState>,
     client: Client,
@@ -87,7 +87,7 @@ async fn wait_and_copy(
         Ok(other) => Box::pin(copy_pair(shared, client, other, pair, guard)).await,
         Err(stop) => {
             drop(guard);
-            // The other end may have come in the same instant.
+            // The other end may have come at the same moment.
             if let Ok(other) = arrivals.try_recv() {
                 Box::pin(refuse(shared, other, ConnectionKind::Lane, Refusal::NoSuchLane)).await;
             }
@@ -113,7 +113,7 @@ async fn copy_pair(
     };
     for stream in [&mut client.stream, &mut other.stream] {
         socket::prepare_for_bulk(stream);
-        // Whoever has left by now is noticed when copying starts.
+        // A client that has left by now is noticed when copying starts.
         let _ = answer(stream, &[LANE_PAIRED]).await;
     }
     shared.counters.lanes.fetch_add(1, Ordering::Relaxed);

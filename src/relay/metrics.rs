@@ -1,4 +1,4 @@
-//! What a relay counts. `exporter` shows it.
+//! What a relay counts. `exporter` makes it available to the operator.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,15 +30,15 @@ pub(super) struct Counters {
     pub(super) rooms: AtomicU64,
     /// Tries to join a room, refused ones included.
     pub(super) joins: AtomicU64,
-    /// Rooms in which two met.
+    /// Rooms in which two clients met.
     pub(super) pairings: AtomicU64,
-    /// Lanes on which two met.
+    /// Lanes whose two ends met.
     pub(super) lanes: AtomicU64,
     /// Bytes copied between paired control connections.
     pub(super) control_bytes: AtomicU64,
     /// Bytes copied between paired lanes.
     pub(super) lane_bytes: AtomicU64,
-    /// Paired connections closed for idleness.
+    /// Paired connections that were closed because they were idle.
     pub(super) idle_closes: AtomicU64,
     refusals: [AtomicU64; REASONS.len()],
 }
@@ -55,7 +55,7 @@ impl Counters {
         "unknown"
     }
 
-    /// How often each refusal was given, by its name.
+    /// The name of each refusal, and how often it was given.
     pub(super) fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
         REASONS.iter().zip(&self.refusals).map(|((_, name), count)| (*name, count.load(Ordering::Relaxed)))
     }

@@ -1,4 +1,4 @@
-//! The ways of saying no that both kinds of connection share, and what they wait with while they may still have to.
+//! How both kinds of connection are refused, and how they wait while a refusal is still possible.
 
 use std::{io, time::Duration};
 
@@ -15,20 +15,21 @@ use crate::{
     protocol::relay::{ConnectionKind, Refusal, Reply},
 };
 
-/// How long a short answer may take to go out.
+/// How long a short answer may take to go out. It fits into any socket's buffer, so only a broken client takes longer.
 pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// How long, and for how many bytes, a refused client is listened to so that it gets to read why.
+/// How long to read from a refused client so that the refusal reaches it: a round trip, even a slow one.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
+/// How many bytes to read from a refused client at most: what it may have sent before it could know, twice the largest frame.
 const LINGER_BYTES: usize = 128 * 1024;
 
 /// Why a connection goes no further.
 #[derive(Debug)]
 pub(super) enum StopReason {
-    /// The client is told this.
+    /// The client is refused for this reason.
     Refused(Refusal),
     /// The client has left, or its connection broke.
     Gone,
-    /// What the connection waited in was wiped.
+    /// The room or the lane in which the connection waited was wiped.
     Wiped,
 }
 
@@ -53,7 +54,7 @@ impl From<ReadError> for StopReason {
     }
 }
 
-/// Tells a client no, in the form that its kind of connection understands, and closes so that it gets to read it.
+/// Refuses a client, in the form that its kind of connection understands, and closes so that the client can read it.
 pub(super) async fn refuse(shared: &RelayState, mut client: Client, kind: ConnectionKind, refusal: Refusal) {
     log_refusal(shared, client.number, refusal);
     if let Ok(Ok(())) = timeout(ANSWER_LIMIT, tell(&mut client.stream, kind, refusal)).await {
@@ -66,7 +67,7 @@ pub(super) async fn answer(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<(
     timeout(ANSWER_LIMIT, stream.write_all(bytes)).await?
 }
 
-/// Waits for whoever is to come through `arrivals`, while the waiting client must stay and be silent.
+/// Waits for the other client, which comes through `arrivals`. Meanwhile the waiting client must stay and be silent.
 pub(super) async fn wait_for<T>(
     stream: &TcpStream,
     arrivals: &mut oneshot::Receiver<T>,
@@ -108,7 +109,7 @@ pub(super) async fn linger(stream: &mut TcpStream) {
         }
         io::Result::Ok(())
     };
-    // The client is being sent away; that it left first is fine.
+    // The client is being refused, so it may as well have left first.
     let _ = timeout(LINGER, drained).await;
 }
 

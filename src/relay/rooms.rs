@@ -1,9 +1,9 @@
-//! The table of rooms and lanes: who waits for whom. Pure: no sockets, no clock, no randomness.
+//! The table of rooms and lanes, which says who waits for whom. Pure: no sockets, no clock, no randomness.
 //!
-//! `W` is whatever reaches the one who waits in a room, `L` whatever reaches a lane's first comer; dropping it tells that
-//! connection that its wait is over. `S` is what the connections of a paired room share. A room lives exactly as long
-//! as its first comer's connection keeps it: [`Rooms::close`] wipes the room, its token and its lanes. Only who holds a
-//! place in it can take it over before that.
+//! `W` reaches the client that waits in a room, `L` the end that waits on a lane; dropping it tells that connection that its
+//! wait is over. `S` is what the connections of a paired room share. A room exists exactly as long as its host's connection
+//! keeps it: [`Rooms::close`] wipes the room, its token and its lanes. Before that, only a client that is in the room can take it
+//! over, with its [`ClientToken`].
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::protocol::{
     relay::{ClientToken, LaneHello, LaneToken, MAX_LANES, Refusal, RoomId},
 };
 
-/// Every room of a relay.
+/// All rooms of a relay.
 pub(super) struct Rooms<W, L, S> {
     capacity: usize,
     draining: bool,
@@ -21,7 +21,7 @@ pub(super) struct Rooms<W, L, S> {
     pairs: HashMap<LaneToken, PairLanes<L, S>>,
 }
 
-/// Which client in which room.
+/// A client in a room. It is the same client if all three are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) room: RoomId,
@@ -30,7 +30,7 @@ pub(super) struct Member {
 }
 
 struct RoomEntry<W> {
-    /// Tells this room from an earlier one of the same id.
+    /// Distinguishes this room from an earlier one with the same id.
     number: u64,
     host: Member,
     state: RoomState<W>,
@@ -51,30 +51,30 @@ enum LaneState<L> {
     Paired,
 }
 
-/// A room that was opened.
+/// The result of opening a room.
 #[derive(Debug)]
 pub(super) struct OpenedRoom<S> {
-    /// For [`Rooms::close`].
+    /// The room's number, which [`Rooms::close`] needs.
     pub(super) number: u64,
-    /// What the pair shared whose room this was until now; it has to be ended.
+    /// What the connections of the pair shared whose room this was until now. That pair has to be ended.
     pub(super) displaced: Option<S>,
 }
 
-/// What a second comer finds in a room.
+/// What the client that comes second finds in a room.
 #[derive(Debug)]
 pub(super) struct JoinedRoom<W> {
-    /// Reaches the one who waits.
+    /// Reaches the client that waits.
     pub(super) mailbox: W,
-    /// The first message of the one who waits.
+    /// The first message of the client that waits.
     pub(super) first: Vec<u8>,
 }
 
-/// Where a lane's end stands.
+/// What an end of a lane finds when it arrives.
 #[derive(Debug)]
 pub(super) enum LaneArrival<L, S> {
-    /// The other end isn't there yet; it will use the waiter that was passed in.
+    /// The other end isn't there yet. It will be reached through the waiter that was passed in.
     First(S),
-    /// The other end waits, and is reached by this.
+    /// The other end waits, and this reaches it.
     Second(L),
 }
 
@@ -92,7 +92,7 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         Self { capacity, draining: false, opened: 0, by_id: HashMap::new(), pairs: HashMap::new() }
     }
 
-    /// The first comer opens a room and waits in it, or comes back to a room of its own, which begins anew.
+    /// Opens a room for a client that waits in it. A client that is in the room already takes it over, and the room starts again.
     pub(super) fn open(
         &mut self,
         member: Member,
@@ -114,7 +114,7 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         Ok(OpenedRoom { number, displaced: before.and_then(|room| self.end(&room)) })
     }
 
-    /// The second comer joins a room. `token` must be fresh random bytes, `shared` is kept for the room's lanes.
+    /// Lets a second client join a room. `token` must be fresh random bytes; `shared` is kept for the room's lanes.
     pub(super) fn join(
         &mut self,
         member: Member,
@@ -140,7 +140,7 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         }
     }
 
-    /// One end of a lane arrives. As the first it waits, and `waiter` is kept for the second.
+    /// Takes one end of a lane. The first one waits, and its `waiter` is kept for the second.
     pub(super) fn enter_lane(&mut self, hello: &LaneHello, waiter: L) -> Result<LaneArrival<L, S>, Refusal> {
         let pair = self.pairs.get_mut(&hello.token).ok_or(Refusal::NoSuchLane)?;
         if hello.lane >= MAX_LANES {
@@ -163,15 +163,15 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         }
     }
 
-    /// A lane's first comer ends it, paired or not; its number may be used again.
+    /// Ends a lane, paired or not. Its number may be used again.
     pub(super) fn free_lane(&mut self, token: LaneToken, lane: u16) {
         if let Some(pair) = self.pairs.get_mut(&token) {
             pair.lanes.remove(&lane);
         }
     }
 
-    /// Wipes a room and everything about it, unless its first comer has opened it anew since. Lanes that wait learn of it by
-    /// their waiter's end; for those that copy, what their room shared is handed back.
+    /// Wipes a room and everything about it, unless it has been taken over since. Lanes that wait notice it because their waiter
+    /// is dropped; for those that copy, what the room's connections share is returned.
     pub(super) fn close(&mut self, id: RoomId, number: u64) -> Option<S> {
         self.by_id.get(&id).filter(|room| room.number == number)?;
         let room = self.by_id.remove(&id)?;
@@ -196,12 +196,12 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         self.draining
     }
 
-    /// Rooms now, waiting and paired.
+    /// How many rooms are open, waiting and paired.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Lanes now, waiting and paired. Looks at every room.
+    /// How many lanes are open, waiting and paired. Takes time for each room.
     pub(super) fn lanes(&self) -> usize {
         self.pairs.values().map(|pair| pair.lanes.len()).sum()
     }
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn rooms_are_limited_and_closing_makes_place() {
+    fn rooms_are_limited_and_closing_one_makes_room_for_another() {
         let mut rooms = TestRooms::new(1);
         let other = member(OTHER, Role::Sender, 3);
         let OpenedRoom { number, .. } = rooms.open(SENDER, Vec::new(), "one").unwrap();
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_back_takes_its_room_over_and_the_old_connection_wipes_nothing() {
+    fn a_client_that_comes_back_takes_its_room_over_and_its_old_connection_wipes_nothing() {
         for back in [SENDER, RECEIVER] {
             let mut rooms = paired();
             let OpenedRoom { number, displaced } = rooms.open(back, Vec::new(), "back").unwrap();

@@ -1,5 +1,5 @@
-//! What every connection of one relay shares: the tables behind their locks, the counters, and the guards that give
-//! back what they hold when dropped. Never takes two locks at once.
+//! What all connections of one relay share: the tables behind their locks, the counters, and the guards that give
+//! back what they hold when they are dropped. No code takes two of the locks at once.
 
 use std::{
     sync::{
@@ -28,11 +28,11 @@ use crate::{
     sync::lock_shared,
 };
 
-/// What one connection takes in user space, by measurement of ten thousand waiting senders, rounded up.
+/// Memory of one connection in bytes, without the system's share: measured with ten thousand waiting senders and rounded up.
 const CONNECTION_BYTES: u64 = 4 * 1024;
-/// What a room takes besides its sender's connection and first message.
+/// Memory of a room in bytes, besides its host's connection and first message.
 const ROOM_BYTES: u64 = 512;
-/// How much a transfer may send at once before its rate limit holds it back.
+/// How much a pair may send at once before its rate limit holds it back, as the time that it would take at this rate.
 const RATE_BURST: Duration = Duration::from_millis(250);
 
 /// The state of one relay.
@@ -41,7 +41,7 @@ pub(super) struct RelayState {
     pub(super) limits: Limits,
     pub(super) data_ports: Vec<u16>,
     pub(super) counters: Counters,
-    /// How many pipes may be open at once, so that copying can't use up the process's open files.
+    /// Limits the pipes that are open at once, so that copying can't use up the open files of the process.
     pub(super) pipes: Arc<Semaphore>,
     rooms: Mutex<RelayRooms>,
     quota: Mutex<Quota>,
@@ -50,21 +50,21 @@ pub(super) struct RelayState {
 
 type RelayRooms = Rooms<oneshot::Sender<Joiner>, oneshot::Sender<Client>, Arc<Pair>>;
 
-/// A connection within the limits.
+/// A client's connection that is within the limits.
 pub(super) struct Client {
-    // Before the stream, so that the place is free by the time the client sees the end.
+    // It stands before the stream, so that it is given back before the client sees the end of the connection.
     pub(super) permit: Permit,
-    /// Counted from the relay's start; what logs call this connection.
+    /// Counted from the relay's start. Logs call the connection by this number.
     pub(super) number: u64,
     pub(super) stream: TcpStream,
 }
 
-/// A second comer, on its way to the task of the first.
+/// The client that comes second, on its way to the task of the first.
 pub(super) struct Joiner {
     pub(super) client: Client,
     pub(super) token: LaneToken,
     pub(super) pair: Arc<Pair>,
-    /// What the first comer said first, and what this one did.
+    /// The first messages of the client that waited and of this one.
     pub(super) firsts: (Vec<u8>, Vec<u8>),
 }
 
@@ -87,7 +87,7 @@ impl RelayState {
         }
     }
 
-    /// A place for one connection, if the limits leave one.
+    /// Counts one more connection, if the limits allow it.
     pub(super) fn admit(self: &Arc<Self>, address: AddressKey) -> Result<Permit, Refusal> {
         let now = self.now();
         let mut quota = self.quota();
@@ -99,13 +99,13 @@ impl RelayState {
         Ok(self.permit(Use::Connection(address), CONNECTION_BYTES))
     }
 
-    /// Memory for `bytes` of buffers.
+    /// Counts `bytes` of memory for buffers, if the limits allow it.
     pub(super) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Permit, Refusal> {
         self.quota().reserve(bytes)?;
         Ok(self.permit(Use::Memory, bytes))
     }
 
-    /// Opens a room for a first comer's connection, which is reached by `mailbox`. A pair whose room it was ends.
+    /// Opens a room for a client, which is reached by `mailbox`. If another pair has this room, it is ended.
     pub(super) fn open_room(
         self: &Arc<Self>,
         client: &Client,
@@ -123,7 +123,7 @@ impl RelayState {
         Ok(RoomGuard { shared: Arc::clone(self), room, permit: Some(permit), pair: None })
     }
 
-    /// Counts a try to join from this address.
+    /// Counts a try to join a room from this client's address.
     pub(super) fn count_join(&self, client: &Client) -> Result<(), Refusal> {
         self.counters.joins.fetch_add(1, Ordering::Relaxed);
         let address = client.permit.address()?;
@@ -131,7 +131,7 @@ impl RelayState {
         self.quota().join(address, now)
     }
 
-    /// What the connections of one room share.
+    /// What the connections of a room that is being paired will share.
     pub(super) fn new_pair(&self) -> Pair {
         Pair {
             closed: CancellationToken::new(),
@@ -150,7 +150,7 @@ impl RelayState {
         lock_shared(&self.rooms)
     }
 
-    /// Connections open and bytes of memory in use.
+    /// The number of open connections, and the bytes of memory in use.
     pub(super) fn usage(&self) -> (usize, u64) {
         let quota = self.quota();
         (quota.connections(), quota.memory_bytes())
@@ -179,7 +179,7 @@ impl RelayState {
     }
 }
 
-/// Something counted against the limits, given back when dropped.
+/// Something that is counted against the limits until it is dropped.
 pub(super) struct Permit {
     shared: Arc<RelayState>,
     held: Use,
@@ -215,7 +215,7 @@ impl Drop for Permit {
     }
 }
 
-/// A first comer's hold on its room. Dropped, it wipes the room and closes the lanes.
+/// The host's hold on its room. When it is dropped, the room is wiped and its lanes are closed.
 pub(super) struct RoomGuard {
     shared: Arc<RelayState>,
     room: (RoomId, u64),
@@ -224,7 +224,7 @@ pub(super) struct RoomGuard {
 }
 
 impl RoomGuard {
-    /// Takes the room out of the table, so that its id is free and no lane can be opened. Lanes that copy go on until
+    /// Takes the room out of the table, so that its id is free and no further lane can be opened. Lanes that copy go on until
     /// the guard is dropped.
     pub(super) fn wipe(&mut self) {
         if self.permit.take().is_some() {
@@ -243,7 +243,7 @@ impl Drop for RoomGuard {
     }
 }
 
-/// A first comer's hold on its lane. Dropped, it frees the lane's number.
+/// The hold on a lane by the end that came first. When it is dropped, the lane's number is free again.
 pub(super) struct LaneGuard {
     pub(super) shared: Arc<RelayState>,
     pub(super) token: LaneToken,
@@ -271,7 +271,7 @@ impl Pair {
         self.moved_at_millis.fetch_max(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// How long to pause after `bytes` moved on a lane, to keep to the transfer's rate.
+    /// How long to pause after `bytes` moved on a lane, to keep to the rate of the pair.
     pub(super) fn pause_after(&self, bytes: usize) -> Duration {
         let Some((rate, bucket)) = &self.rate else { return Duration::ZERO };
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(*rate);
@@ -280,7 +280,7 @@ impl Pair {
         lock_shared(bucket).take_with_debt(now, cost)
     }
 
-    /// Whether a rate is set, so that bytes should move in small portions.
+    /// Whether the rate is limited, so that bytes should move in small portions.
     pub(super) fn is_paced(&self) -> bool {
         self.rate.is_some()
     }
@@ -325,7 +325,7 @@ mod tests {
                 pair.touch();
             }
         };
-        // The control connection's view: silent itself, kept by the lane.
+        // The control connection is silent, but the lane keeps it open.
         tokio::join!(lane, pair.idle());
         assert_eq!(start.elapsed().as_secs(), 40);
     }
