@@ -1,8 +1,7 @@
-//! The transfers of the past, kept in `history.toml` for the window's list. Written by the window only, which is there
-//! once.
+//! Past transfers, kept in `history.toml` for the window's list. Only the window writes the file, and it runs only once.
 //!
-//! A transfer is entered when its bytes begin to move and finished when it ends; what is still running when the file
-//! is read was cut off with the program. Neither a code nor the words of a text ever belong in here.
+//! A transfer is entered when its bytes begin to move and finished when it ends. One that is still running when the file
+//! is read was cut off when the program ended. Codes and texts never belong in here.
 
 use std::{
     path::PathBuf,
@@ -16,18 +15,18 @@ use crate::store::{self, BadEntry, Expected, Problem, SaveError, Store};
 
 /// The file's name in its folder.
 pub const FILE_NAME: &str = "history.toml";
-/// Transfers that are kept; the oldest go first.
+/// How many transfers are kept; the oldest are dropped first. A list of this length can still be scrolled through.
 pub const MAX_ENTRIES: usize = 500;
-/// Paths that are kept of one transfer.
+/// How many paths of one transfer are kept: as many as a user may want to open from the list.
 pub const MAX_PATHS: usize = 16;
-/// Characters of a title or a reason that are kept.
+/// How many characters of a title or a reason are kept, a few lines.
 const MAX_CHARS: usize = 300;
-/// Bytes of a path that is kept; a longer one is left out, since half a path leads elsewhere.
+/// The longest path in bytes that is kept. A longer one is left out as a whole, because half a path leads elsewhere.
 const MAX_PATH_BYTES: usize = 4096;
 const KEY: &str = "transfer";
 const HEADER: &str = "# What Caiman has sent and received, the newest first.\n\n";
 
-/// The past, in memory. Changes are kept once [`History::save`] has been called.
+/// The past transfers in memory. Changes are kept once [`History::save`] has been called.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     /// The newest first.
@@ -35,24 +34,24 @@ pub struct History {
     last_id: u64,
 }
 
-/// One transfer.
+/// A transfer in the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PastTransfer {
-    /// Names the entry. Set by [`History::begin`] and [`History::load`], and good until the program ends.
+    /// Identifies the transfer. Set by [`History::begin`] and [`History::load`], and valid until the program ends.
     #[serde(skip)]
     pub id: u64,
-    /// Its title: a name, or “3 items”.
+    /// The title: a name, or “3 items”.
     pub what: String,
-    /// Whether it went or came.
+    /// Whether it was sent or received.
     pub direction: Direction,
     /// When its first byte moved, in seconds since 1970.
     pub started: u64,
-    /// When it was over.
+    /// When it ended, in seconds since 1970.
     pub ended: Option<u64>,
-    /// The folder that it came into.
+    /// The folder into which it was received.
     #[serde(default, skip_serializing_if = "store::is_left_out")]
     pub folder: Option<PathBuf>,
-    /// What can be opened: the first things that were sent, or that are in the folder now.
+    /// What can be opened: the first of what was sent, or of what is in the folder now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<PathBuf>,
     /// How many files it had.
@@ -61,15 +60,15 @@ pub struct PastTransfer {
     /// How many bytes moved.
     #[serde(default)]
     pub bytes: u64,
-    /// What came of it.
+    /// How it ended, or that it still runs.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// The staging folder that was left because the transfer broke off.
+    /// The staging folder that remained because the transfer was interrupted.
     #[serde(default, skip_serializing_if = "store::is_left_out")]
     pub kept: Option<PathBuf>,
 }
 
-/// Which way a transfer went.
+/// Whether a transfer was sent or received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -79,57 +78,57 @@ pub enum Direction {
     Received,
 }
 
-/// What came of a transfer.
+/// How a transfer ended, or that it still runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum Outcome {
-    /// Nothing yet.
+    /// The transfer still runs.
     Running,
     /// Everything arrived.
     Done,
-    /// All but some of it arrived.
+    /// Everything but some entries arrived.
     Partial {
-        /// Entries that didn't.
+        /// How many entries didn't arrive.
         missing: u64,
     },
-    /// One of the two persons ended it.
+    /// One of the two users cancelled it.
     Cancelled,
-    /// The receiver didn't want it.
+    /// The receiver declined it.
     Declined,
-    /// It went wrong.
+    /// It failed.
     Failed {
-        /// Why, in the words that the person read.
+        /// Why, in the words that the user read.
         reason: String,
     },
     /// The program ended in the middle of it.
     Interrupted,
 }
 
-/// How a transfer ended.
+/// What is added to a past transfer when it ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ending {
-    /// What came of it.
+    /// How it ended.
     pub outcome: Outcome,
-    /// When, in seconds since 1970.
+    /// When it ended, in seconds since 1970.
     pub ended: u64,
     /// How many files it had.
     pub files: u64,
     /// How many bytes moved.
     pub bytes: u64,
-    /// What can be opened now; if empty, what the entry had stays.
+    /// What can be opened now. If this is empty, the transfer keeps its earlier paths.
     pub paths: Vec<PathBuf>,
-    /// The staging folder that was left.
+    /// The staging folder that remained, if one did.
     pub kept: Option<PathBuf>,
 }
 
-/// What came of reading the history.
+/// The result of reading the history.
 #[derive(Debug)]
 pub struct LoadedHistory {
-    /// The past, as far as it could be read.
+    /// The past transfers, as far as they could be read.
     pub history: History,
-    /// Transfers that the last end of the program cut off. A person should be told, and the history saved.
+    /// Transfers that were cut off when the program last ended. Tell the user, and save the history.
     pub interrupted: Vec<PastTransfer>,
-    /// What could not be read. A person should be told.
+    /// What could not be read. Tell the user.
     pub problem: Option<Problem>,
 }
 
@@ -148,8 +147,8 @@ impl History {
         LoadedHistory { history, interrupted, problem }
     }
 
-    /// Replaces the file; of more than it may hold, the newest. What stands there and can't be read whole is kept
-    /// aside first; what can't be read at all is not replaced.
+    /// Replaces the file, with only the newest transfers if it would be too large. An existing file that can't be read as a whole
+    /// is kept aside first, and one that the system doesn't allow to be read is not replaced.
     pub fn save(&self, store: &Store) -> Result<(), SaveError> {
         let mut entries = &self.entries[..];
         let text = loop {
@@ -162,12 +161,12 @@ impl History {
         store.write(FILE_NAME, &text, Self::look(store).1)
     }
 
-    /// All entries, the newest first.
+    /// All transfers, the newest first.
     pub fn entries(&self) -> &[PastTransfer] {
         &self.entries
     }
 
-    /// Enters a transfer whose bytes begin to move, and gives it its name.
+    /// Enters a transfer whose bytes begin to move, and returns its new id.
     pub fn begin(&mut self, entry: PastTransfer) -> u64 {
         self.last_id += 1;
         self.entries.insert(0, PastTransfer { id: self.last_id, ..entry.bounded() });
@@ -175,7 +174,7 @@ impl History {
         self.last_id
     }
 
-    /// Says how a transfer ended. One that is no longer in the list stays out of it.
+    /// Enters how a transfer ended. Does nothing if it is no longer in the list.
     pub fn finish(&mut self, id: u64, ending: Ending) {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) else { return };
         let Ending { outcome, ended, files, bytes, paths, kept } = ending;
@@ -185,12 +184,12 @@ impl History {
         *entry = finished.bounded();
     }
 
-    /// Takes an entry out.
+    /// Removes a transfer from the list.
     pub fn remove(&mut self, id: u64) {
         self.entries.retain(|entry| entry.id != id);
     }
 
-    /// Takes out everything that is over.
+    /// Removes all transfers that have ended from the list.
     pub fn clear(&mut self) {
         self.entries.retain(|entry| entry.outcome == Outcome::Running);
     }
@@ -230,7 +229,7 @@ impl History {
 }
 
 impl PastTransfer {
-    /// A transfer whose first byte moves now.
+    /// A running transfer whose first byte moves now.
     pub fn now(direction: Direction, what: impl Into<String>) -> Self {
         Self {
             id: 0,
@@ -250,7 +249,7 @@ impl PastTransfer {
     fn bounded(mut self) -> Self {
         let fits = |path: &PathBuf| path.to_str().is_some_and(|path| path.len() <= MAX_PATH_BYTES);
         cut(&mut self.what);
-        // A number in TOML goes no higher.
+        // The highest number in TOML.
         let highest = i64::MAX as u64;
         (self.files, self.bytes) = (self.files.min(highest), self.bytes.min(highest));
         match &mut self.outcome {
@@ -266,9 +265,9 @@ impl PastTransfer {
     }
 }
 
-/// The time, as entries count it.
+/// The current time in seconds since 1970.
 pub fn unix_secs() -> u64 {
-    // A clock that stands before 1970 is no clock.
+    // A clock that says a time before 1970 is wrong anyway.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

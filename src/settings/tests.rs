@@ -1,4 +1,4 @@
-//! What is saved comes back, and what can't be read costs as little as possible.
+//! What is saved comes back, and an entry that can't be read affects as little as possible.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn fixture(text: &str) -> (TempDir, Store) {
     (folder, store)
 }
 
-/// The settings in `text`, and the keys that were passed over.
+/// The settings in `text`, and the keys that were ignored.
 fn read(text: &str) -> (Settings, Vec<String>) {
     let (_folder, store) = fixture(text);
     let loaded = Settings::look(&store);
