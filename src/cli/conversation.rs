@@ -1,5 +1,5 @@
-//! What `caiman send` and `caiman receive` do once they know what is wanted: run the transfer, those that belong to it and
-//! those that follow it, and come to one exit code for all of them.
+//! What `caiman send` and `caiman receive` do once the arguments are read: run the transfer, those that belong to it and
+//! those that follow it, and give one exit code for all of them.
 
 use std::{collections::VecDeque, rc::Rc, sync::Arc};
 
@@ -20,26 +20,27 @@ use crate::{
     transfer::error::Unsuited,
 };
 
-/// How what a sender has more is received.
+/// Makes the order with which a further offer of the same sender is received.
 pub(super) type Again = Box<dyn Fn(CodePhrase, RelayChoice) -> ReceiveOrder>;
 
-/// See the module.
+/// The transfers of one call.
 struct Conversation {
     engine: Rc<Engine>,
     reporter: Reporter,
     policy: Rc<Policy>,
-    /// The transfer that was asked for, or the one that followed; then, of a send for several, those with each receiver.
+    /// First the transfer that was asked for, or the one that followed it; then, in a send for several receivers, the transfer
+    /// with each of them.
     transfers: Vec<CliTransfer>,
     /// How many receivers have come.
     came: u16,
-    /// Where the sender has more to offer.
+    /// The codes under which the sender has more to offer.
     invitations: VecDeque<(CodePhrase, RelayChoice)>,
     again: Option<Again>,
     is_cancelled: bool,
     worst: Exit,
 }
 
-/// Runs what `command` begins, and all that comes of it.
+/// Runs the transfer that `command` begins, and all that belong to it or follow it.
 pub(super) async fn run(
     reporter: Reporter,
     policy: Policy,
@@ -47,7 +48,7 @@ pub(super) async fn run(
     interrupts: &mut Interrupts,
     command: impl FnOnce(TaskId) -> Command,
 ) -> Exit {
-    // Told whenever there is a new snapshot.
+    // Notified whenever there is a new snapshot of the progress.
     let news = Arc::new(Notify::new());
     let wake = Arc::clone(&news);
     let (engine, mut events) = match Engine::start(move || wake.notify_one()) {
@@ -79,11 +80,11 @@ impl Conversation {
         let reporter = self.reporter.another();
         self.transfers =
             vec![CliTransfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.policy))];
-        // An engine that takes no command has ended, and its last event is on its way.
+        // An engine that takes no command has ended, and its last event will come.
         let _ = self.engine.command(command(id));
     }
 
-    /// Until everything is over, or a person wouldn't even wait for the goodbyes.
+    /// Handles events until everything is over, or until a second interrupt, which doesn't even wait for the goodbyes.
     async fn follow(&mut self, events: &mut Events, news: &Notify, interrupts: &mut Interrupts) -> Exit {
         loop {
             tokio::select! {
@@ -113,7 +114,7 @@ impl Conversation {
         }
     }
 
-    /// Takes an event; says whether it was the last.
+    /// Handles an event, and says whether it was the last.
     fn apply(&mut self, event: Event) -> bool {
         match event {
             Event::Branch { id, .. } => self.greet(id),
@@ -139,7 +140,7 @@ impl Conversation {
         false
     }
 
-    /// A receiver has come to a send for several.
+    /// Begins the transfer with a receiver that has come to a send for several.
     fn greet(&mut self, id: TaskId) {
         self.came += 1;
         let reporter = self.reporter.of_receiver(self.came, self.policy.receivers());
@@ -150,9 +151,9 @@ impl Conversation {
     fn note_invitation(&mut self, code: CodePhrase, relay: RelayChoice) {
         let is_taken = self.again.is_some();
         let line = if is_taken {
-            "The other side has more to send. It comes next."
+            "The other side has more to send. That comes next."
         } else {
-            "The other side has more to send, which is not taken: standard output holds one thing only."
+            "The other side has more to send. It is not received, because standard output can hold only one file."
         };
         if let Some(transfer) = self.transfers.first() {
             transfer.say(line, "invited", json!({ "taken": is_taken }));
@@ -167,7 +168,7 @@ impl Conversation {
         let receivers = self.policy.receivers();
         let exit = match ended {
             Err(error) => self.transfers[at].fail(error),
-            // The send for all of them.
+            // This is the send as a whole.
             Ok(report) if at == 0 && receivers > 1 => {
                 let exit = self.transfers[0].done_with_all(report, self.came);
                 if report.receivers < receivers && self.is_cancelled { Exit::Cancelled } else { exit }
@@ -193,7 +194,7 @@ impl Conversation {
     }
 }
 
-/// Waits for the answer to a question that may not have been asked. Only the first transfer asks: a receiver has no other.
+/// Waits for the answer to a question; for ever, if none was asked. Only the first transfer asks, because a receiver has only one.
 async fn answered(transfers: &mut [CliTransfer]) -> bool {
     match transfers.first_mut() {
         Some(transfer) => transfer.answered().await,

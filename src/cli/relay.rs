@@ -1,4 +1,4 @@
-//! `caiman relay`: runs until a signal, then drains.
+//! `caiman relay`: runs a relay until a signal comes, then drains it.
 
 use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts};
 use crate::{
@@ -37,8 +37,8 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
                 None => return Exit::Failed,
             },
             () = interrupts.next() => {
-                eprintln!("Stopping once running transfers are through; a second signal stops at once");
-                // An engine that takes no command has ended, and its last event is on its way.
+                eprintln!("Stopping when running transfers have finished; a second signal stops at once");
+                // An engine that takes no command has ended, and its last event will come.
                 let _ = engine.command(Command::Cancel(id));
             }
         }

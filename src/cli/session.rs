@@ -1,4 +1,4 @@
-//! `caiman send` and `caiman receive`: from the arguments to what is asked of the engine.
+//! `caiman send` and `caiman receive`: from the arguments to the orders for the engine.
 
 use std::{
     io::{self, IsTerminal},
@@ -53,13 +53,13 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     let guarded = guarded.map(|relay| relay.address.clone()).collect();
     let without_relay = match common.path {
         PathArg::Auto if !relays.is_empty() => {
-            "Local network only for now. The relay is tried again and again."
+            "Only the local network works for now. The relay is tried again and again."
         }
         PathArg::Relay => {
             "No relay was given, so one runs here: the other computer has to be able to reach this one."
         }
         PathArg::Auto | PathArg::Local => {
-            "Without a relay: the code is enough on the local network. From elsewhere, the other computer has to be able to \
+            "No relay is used: the code is enough on the local network. From elsewhere, the other computer has to be able to \
              reach this one."
         }
     };
@@ -155,14 +155,14 @@ fn folder(out: &Path) -> Result<PathBuf, TransferError> {
     Ok(out.to_owned())
 }
 
-/// `None` if a person interrupted instead of answering.
+/// Asks for the code. `None` if the user interrupted the program instead of answering.
 async fn ask_code(interrupts: &mut Interrupts) -> Option<Result<Invite, CodeError>> {
     let asking = spawn_blocking(|| {
         if io::stdin().is_terminal() {
             eprint!("Code: ");
         }
         let mut line = String::new();
-        // What can't be read is an empty code, which is refused in words.
+        // If the line can't be read, the code is empty and is refused with a message.
         let _ = io::stdin().read_line(&mut line);
         line
     });

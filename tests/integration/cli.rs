@@ -410,5 +410,5 @@ fn an_interrupted_transfer_is_listed_and_can_be_discarded() {
     unfinished(&["--discard", "nothing"]).exits(2);
     unfinished(&["--discard", id]).exits(0);
     assert_eq!(std::fs::read_dir(site.target.path()).unwrap().count(), 0);
-    assert!(unfinished(&[]).exits(0).errors.contains("Nothing was interrupted"));
+    assert!(unfinished(&[]).exits(0).errors.contains("No transfer was interrupted"));
 }

@@ -17,7 +17,7 @@ use crate::support::{
 const NOTICED: Duration = Duration::from_secs(15);
 
 #[test]
-fn arguments_that_make_no_sense_exit_with_2() {
+fn invalid_arguments_exit_with_2() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let file = text(file.path());
     for args in [

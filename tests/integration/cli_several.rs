@@ -84,7 +84,7 @@ fn a_person_reads_who_came() {
     }
     let sent = sending.end();
     sent.exits(0);
-    for line in ["Receiver 1 of 2: has come.", "Receiver 2 of 2: Done: 1 entry", "All 2 receivers got it"] {
+    for line in ["Receiver 1 of 2: has come.", "Receiver 2 of 2: Done: 1 entry", "All 2 receivers got everything"] {
         assert!(sent.errors.contains(line), "{line:?} in {}", sent.errors);
     }
 }
@@ -139,6 +139,6 @@ async fn standard_output_takes_one_thing_and_says_so() {
     let received = tokio::task::block_in_place(|| receiving.end());
     received.exits(0);
     assert_eq!(received.output, noise(1, 4 * BLOCK));
-    assert!(received.errors.contains("has more to send, which is not taken"), "{}", received.errors);
+    assert!(received.errors.contains("has more to send. It is not received"), "{}", received.errors);
     assert!(matches!(following.error().await, TransferError::PeerGone));
 }
