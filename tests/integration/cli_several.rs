@@ -84,7 +84,9 @@ fn a_person_reads_who_came() {
     }
     let sent = sending.end();
     sent.exits(0);
-    for line in ["Receiver 1 of 2: has come.", "Receiver 2 of 2: Done: 1 entry", "All 2 receivers got everything"] {
+    for line in
+        ["Receiver 1 of 2: has come.", "Receiver 2 of 2: Done: 1 entry", "All 2 receivers got everything"]
+    {
         assert!(sent.errors.contains(line), "{line:?} in {}", sent.errors);
     }
 }
