@@ -1,5 +1,5 @@
-//! An honest end that has lost its peer, and strangers in the room where it looks for it. The relay and the network know
-//! that room: whoever comes there has to prove the session's secret before anything else, and is left if that fails.
+//! An honest end that has lost its peer, and strangers in the room where it looks for it. The relay and the network know that
+//! room, so a client that comes there has to prove the session's secret before anything else, and is dropped if that fails.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use caiman::{
 };
 use tokio::{io::AsyncWriteExt, sync::oneshot};
 
-/// Meets whoever waits in the room of a return.
+/// Meets the honest end that waits in the room to reconnect.
 async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16]) -> Client {
     within(async {
         loop {
@@ -41,7 +41,7 @@ async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16
                 match client.reply().await {
                     Reply::Waiting => {}
                     Reply::Paired { .. } => return client,
-                    // The one before was not cleared away yet.
+                    // The relay has not yet removed the connection before this one.
                     Reply::Refused(_) => break,
                 }
             }
@@ -58,7 +58,7 @@ async fn say<T: serde::Serialize>(client: &mut Client, message: &T) {
     client.send(&frame::encode(message)).await;
 }
 
-/// The wrong proofs of strangers, given what the honest end has proven with.
+/// Wrong proofs that a stranger could give, knowing the proof of the honest end.
 fn wrong_tags(key: &ReconnectKey, nonces: &Nonces, theirs: [u8; 32], ours: Side) -> Vec<[u8; 32]> {
     let old = Nonces { sender: [7; 32], receiver: [8; 32] };
     vec![[0; 32], theirs, key.prove(ours.other(), nonces), key.prove(ours, &old)]
@@ -137,7 +137,7 @@ async fn a_sender_goes_on_with_nobody_but_its_receiver() {
         let ReconnectProof { tag } = hear(&mut client).await;
         key.check(Side::Sender, &nonces, &tag).unwrap();
         let keys = key.keys(Channel::Metadata, &nonces);
-        // It says again what was not confirmed, under the new keys.
+        // The honest end sends again what was not confirmed, under the new keys.
         let mut sealer = Sealer::new(keys.sent_by(Side::Receiver), 0);
         let decline = sealer.seal_message(&frame::to_bytes(&(1u64, FromReceiver::Decline))).unwrap();
         client.send(&decline).await;
