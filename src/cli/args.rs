@@ -18,7 +18,7 @@ use crate::{
     units::{ByteSize, Rate},
 };
 
-/// Sends files and folders from one computer to another: end-to-end encrypted, over parallel connections.
+/// The whole command line. Its `about` is the description in Cargo.toml.
 #[derive(Parser)]
 #[command(version, about, after_help = exit::HELP, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
@@ -65,8 +65,8 @@ const SEND_HELP: &str = "Examples:
   tar c project | caiman send -            the other side: caiman receive --stdout | tar x
   caiman send --text 'the door code is 4711'
 
-Without --server, the relays in the window's settings are tried in order. The receiver is also found on the local
-network, without any relay. If no relay is set, or with --server none, this command runs a relay itself, on port 27001
+Without --server, the relays in the window's settings are tried in order. The receiver is also found on the local \
+network, without any relay. If no relay is set, or with --server none, this command runs a relay itself, on port 27001 \
 if that is free. A receiver elsewhere then has to reach this machine; the lines that are printed say how.
 
 Exit codes: see caiman --help.";
@@ -77,19 +77,19 @@ const RECEIVE_HELP: &str = "Examples:
   caiman receive 'caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001' --out ~/Downloads
   CAIMAN_CODE=acid-coyote-mustard-tulip caiman receive --yes --server relay.example.org
 
-Every user of this machine can see a code on the command line in the list of processes. A code in CAIMAN_CODE, or typed
+Every user of this machine can see a code on the command line in the list of processes. A code in CAIMAN_CODE, or typed \
 when this command asks for it, stays hidden.
 
-Files that are already here (same name, size and hash) are not sent and stay as they are; with --yes they are compared
-before anything is accepted. Other files that already exist are kept, and the new ones get a number in their names, unless
+Files that are already here (same name, size and hash) are not sent and stay as they are; with --yes they are compared \
+before anything is accepted. Other files that already exist are kept, and the new ones get a number in their names, unless \
 --overwrite or --skip is given. A file gets its real name only after all of it has been checked.
 
 Exit codes: see caiman --help.";
 
-const RELAY_HELP: &str = "Ports: 27001 for control connections and 27002-27009 for data, all TCP. With --data-ports none, everything goes over
-the one port. The relay stops on SIGTERM or Ctrl-C when running transfers have finished, at the latest after --drain
-seconds; a second signal stops it at once. CAIMAN_LOG sets what is logged (error, warn, info, debug); codes, names, keys
-and room ids are never logged.";
+const RELAY_HELP: &str = "The relay uses TCP port 27001 for control connections and 27002-27009 for data; with --data-ports \
+none, everything goes over the control port. It stops on SIGTERM or Ctrl-C when running transfers have finished, at the \
+latest after --drain seconds; a second signal stops it at once. CAIMAN_LOG sets what is logged (error, warn, info, debug); \
+codes, names, keys and room ids are never logged.";
 
 #[derive(ClapArgs)]
 pub(super) struct SendArgs {
@@ -168,9 +168,7 @@ pub(super) struct CommonArgs {
     /// for the first relay.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
     pub(super) password: Option<String>,
-    /// Which ways may be used: `auto` takes a direct connection or a relay, whichever works; `local` takes only the local network
-    /// and no relay elsewhere; `relay` takes only a relay, which hides this machine's addresses from the other side, and announces
-    /// nothing on the local network.
+    /// Which ways the data may take.
     #[arg(long, env = "CAIMAN_PATH", value_enum, default_value_t = PathArg::Auto, value_name = "WAYS")]
     pub(super) path: PathArg,
     /// Listen for direct connections on this port, for instance one that a firewall lets through. If it is not given, the system
@@ -186,7 +184,7 @@ pub(super) struct CommonArgs {
     /// How many seconds to look for a lost relay, or for the other side when its connection is lost.
     #[arg(long, default_value_t = PATIENCE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub(super) patience: u64,
-    /// Print what happens as one JSON object per line, to standard output, or to standard error with --stdout.
+    /// Print what happens as one JSON object per line, to standard output (with `receive --stdout`, to standard error).
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -203,9 +201,10 @@ impl CommonArgs {
 pub(super) enum PathArg {
     /// Directly if that works, otherwise through the relay.
     Auto,
-    /// Only within the local network.
+    /// Only within the local network, and through no relay elsewhere.
     Local,
-    /// Only through the relay.
+    /// Only through the relay, which hides this machine's addresses from the other side; nothing is announced on the local
+    /// network.
     Relay,
 }
 
