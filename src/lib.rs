@@ -4,8 +4,8 @@
 //! The crate is a library with a thin binary on top. Read it in this order; a module imports only from modules that stand
 //! before it. ARCHITECTURE.md states the rules in full, and a test checks them.
 //!
-//! - [`sync`]: locks, and what becomes of them after a panic
-//! - [`units`]: sizes and rates as people write them
+//! - [`sync`]: how to lock, and what a panic under a lock does
+//! - [`units`]: sizes and rates as users write them
 //! - [`labels`]: every label that separates one use of a key or a hash from another
 //! - [`code`]: the four words that two people share
 //! - [`crypto`]: key agreement, key derivation, sealed records; bytes in, bytes out

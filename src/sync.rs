@@ -1,9 +1,9 @@
-//! Locking a [`Mutex`], and what becomes of it after a panic.
+//! How to lock a [`Mutex`], and what a panic under the lock does to others that use it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks what belongs to one transfer. A panic under the lock may have left it half changed, so everything else that uses it
-/// panics as well: the transfer ends rather than go on with a state that nobody can vouch for.
+/// panics as well: the transfer ends rather than go on with a state that may be wrong.
 ///
 /// # Panics
 /// When another thread has panicked while it held the lock.

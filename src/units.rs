@@ -1,13 +1,13 @@
-//! Sizes and rates as people write them, one grammar for the command line and the window: a number, which may have a decimal
-//! point or comma, and a unit such as `kB`, `MB` or `GiB`, in any case, with `/s` or without. Units are powers of 1,000; those
-//! with an `i` are powers of 1,024.
+//! Sizes and rates as users write them, with one grammar for the command line and the window: a number, which may have a decimal
+//! point or comma, and a unit such as `kB`, `MB` or `GiB`, in upper or lower case, with `/s` or without. Units are powers of
+//! 1,000; those with an `i` are powers of 1,024.
 
 use std::{fmt, num::NonZeroU64, str::FromStr};
 
 /// Bytes a second, at least 1 and at most 9·10¹⁸.
 ///
 /// A number without a unit is in MB/s, because that is what people measure transfers in: `5` as five bytes a second would
-/// stop a transfer, and nobody asks for that. [`Display`](fmt::Display) writes the rate in the largest decimal unit that
+/// stop a transfer, and no user means that. [`Display`](fmt::Display) writes the rate in the largest decimal unit that
 /// shows it whole, in a form that can be read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate(NonZeroU64);
@@ -16,16 +16,16 @@ pub struct Rate(NonZeroU64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteSize(NonZeroU64);
 
-/// Text that is no rate, or no size.
+/// Text that is neither a rate nor a size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadUnits {
-    /// It does not begin with a number.
+    /// The text does not begin with a number, or the number has several points or commas.
     #[error("write a number first, as in 200MB")]
     NoNumber,
-    /// What follows the number is no unit.
+    /// What follows the number is not a unit.
     #[error("write a number and a unit, such as 500kB, 200MB or 1.5GiB")]
     NoUnit,
-    /// It is less than one byte, or more than anything has.
+    /// The result is less than one byte, or too large to be meant.
     #[error("must be at least one byte, and less than 9 EB")]
     OutOfRange,
 }
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_and_sizes_are_read_as_people_write_them() {
+    fn rates_and_sizes_are_read_as_users_write_them() {
         for (text, bytes) in [
             ("500b", 500),
             ("200MB", 200_000_000),

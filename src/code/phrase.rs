@@ -16,14 +16,14 @@ pub const MIN_PARTS: usize = 4;
 pub const MAX_DRAWN_WORDS: usize = 6;
 /// The fewest letters or digits in each part of an own code; shorter parts are guessed too easily.
 pub const MIN_PART_CHARS: usize = 3;
-/// The longest code, in bytes of UTF-8; more than a person makes up and types twice.
+/// The longest code, in bytes of UTF-8: longer than anything that a user makes up and the receiver can type.
 pub const MAX_CODE_BYTES: usize = 256;
 /// The longest text that is searched for a code, in bytes: a long message with a code in it fits, a document doesn't.
 pub const MAX_INPUT_BYTES: usize = 4096;
 
 /// A code in its one normal form: lower-case parts joined by dashes.
 ///
-/// Wiped from memory on drop. [`Display`](fmt::Display) shows it, because showing it to a person is its purpose;
+/// Wiped from memory on drop. [`Display`](fmt::Display) shows it, because it is made to be shown to the user;
 /// `Debug` does not, because logs are made of `Debug`. Comparison takes constant time.
 #[derive(Clone)]
 pub struct CodePhrase {

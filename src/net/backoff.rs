@@ -40,7 +40,7 @@ pub fn jittered(pause: Duration) -> Duration {
     drawn_out(pause, random[0])
 }
 
-/// The pause after so many earlier ones: `first` doubled each time, at most `longest`.
+/// The pause after `attempts` earlier ones: `first`, doubled each time, but at most `longest`.
 fn pause_after(attempts: u32, first: Duration, longest: Duration) -> Duration {
     let factor = 2u32.checked_pow(attempts).unwrap_or(u32::MAX);
     first.saturating_mul(factor).min(longest)

@@ -286,13 +286,13 @@ pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
 }
 
 /// Tests a relay as far as that is possible without a peer: connects, measures the latency, and has the password checked by
-/// asking for a room that nobody is in.
+/// asking for a room that no client is in.
 pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<RelayCheck, RelayClientError> {
     let probe = async {
         let greeted = greet(address, None, CONNECT_LIMIT, None).await?;
         let Greeted { welcome, latency, .. } = &greeted;
         let check = RelayCheck { latency: *latency, has_password: welcome.password_required };
-        // The room is fresh and random, so nobody is in it.
+        // The room is fresh and random, so no client is in it.
         let room = RoomId(std::array::from_fn(|at| welcome.nonce[at]));
         let client_token = ClientToken(std::array::from_fn(|at| welcome.nonce[at + 16]));
         let first = Vec::new();

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_nobody_answers_the_last_failure_is_told() {
+    async fn where_nothing_answers_the_last_failure_is_told() {
         let closed = bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap().local_addr().unwrap();
         let refused = connect_to_any(None, async { Ok(vec![closed]) }, GUARD).await.unwrap_err();
         assert!(

@@ -167,7 +167,7 @@ pub enum ManifestError {
     /// Paths and link targets take more than [`MAX_NAMES_BYTES`].
     #[error("the names in the offer take too much room")]
     TooMuchText,
-    /// The same path twice.
+    /// A path that is listed twice.
     #[error("the offer names the same path twice")]
     Duplicate,
     /// A path below a file or a link, or below a folder that was not listed before it.

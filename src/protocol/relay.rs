@@ -137,7 +137,7 @@ pub enum Refusal {
     #[error("the password for the relay is wrong")]
     PasswordWrong,
     /// A receiver named a room that has no sender.
-    #[error("nobody is in that room")]
+    #[error("no sender is in that room")]
     NoSuchRoom,
     /// The room already has a client of this role.
     #[error("another user is already in that room")]

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_debt_is_paid_at_the_rate_whoever_made_it() {
+    fn a_debt_is_paid_at_the_rate_whichever_lane_made_it() {
         // Two lanes of one transfer each move a second's worth. The second lane waits for both, so that together they keep to
         // the rate.
         let mut bucket = TokenBucket::new(SECOND / 4);

@@ -43,10 +43,11 @@ enum RoomState<W> {
 
 struct PairLanes<L, S> {
     shared: S,
-    lanes: HashMap<u16, LaneState<L>>,
+    lanes: HashMap<u16, LaneEnds<L>>,
 }
 
-enum LaneState<L> {
+/// Which ends of a lane are there.
+enum LaneEnds<L> {
     Waiting { role: Role, first_comer: L },
     Paired,
 }
@@ -148,12 +149,12 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         }
         match pair.lanes.remove(&hello.lane) {
             None => {
-                let waiting = LaneState::Waiting { role: hello.role, first_comer: waiter };
+                let waiting = LaneEnds::Waiting { role: hello.role, first_comer: waiter };
                 pair.lanes.insert(hello.lane, waiting);
                 Ok(LaneArrival::First(pair.shared.clone()))
             }
-            Some(LaneState::Waiting { role, first_comer }) if role != hello.role => {
-                pair.lanes.insert(hello.lane, LaneState::Paired);
+            Some(LaneEnds::Waiting { role, first_comer }) if role != hello.role => {
+                pair.lanes.insert(hello.lane, LaneEnds::Paired);
                 Ok(LaneArrival::Second(first_comer))
             }
             Some(taken) => {
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_pairs_two_roles_whoever_comes_first() {
+    fn a_lane_pairs_two_roles_whichever_comes_first() {
         for (first, second) in [(Role::Sender, Role::Receiver), (Role::Receiver, Role::Sender)] {
             let mut rooms = paired();
             assert!(matches!(rooms.enter_lane(&lane(31, first), "first"), Ok(LaneArrival::First(7))));
