@@ -44,7 +44,7 @@ use eframe::egui::{self, Context, Key, KeyboardShortcut, Modifiers, ViewportComm
 use crate::{
     engine::{Command, Engine, Events, Registry, TaskId},
     history::History,
-    settings::{Appearance, Loaded, ReduceMotion, Settings, WindowSize, WindowSystem},
+    settings::{Appearance, LoadedSettings, ReduceMotion, Settings, WindowSize, WindowSystem},
     store::Store,
 };
 use action::Action;
@@ -166,7 +166,7 @@ pub struct Window {
 
 impl Window {
     /// Reads the history from `stores`, where it and the settings are kept from then on, and starts the engine.
-    fn new(ctx: &Context, loaded: Loaded, stores: Stores) -> std::io::Result<Self> {
+    fn new(ctx: &Context, loaded: LoadedSettings, stores: Stores) -> std::io::Result<Self> {
         let words = Words::of(loaded.settings.language.as_deref());
         let past = History::load(&stores.history);
         let wake = |ctx: &Context| {

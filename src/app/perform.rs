@@ -26,9 +26,9 @@ use crate::{
         Answer, CodeChoice, Command, DEFAULT_ITERATIONS, Output, PATIENCE, PathMode, ReceiveOrder,
         RelayChoice, RelayConfig, SendOrder, TaskId, TransferError, What,
     },
-    history::{Direction as Way, Ending, Entry, Outcome as Past, unix_secs},
+    history::{Direction as Way, Ending, Outcome as Past, PastTransfer, unix_secs},
     net::client::RelayAddress,
-    settings::Relay,
+    settings::SavedRelay,
     transfer::show::Shown,
 };
 
@@ -481,7 +481,7 @@ impl Window {
             Direction::Sending => Way::Sent,
             Direction::Receiving => Way::Received,
         };
-        let mut entry = Entry::now(way, views::transfer::name(card, &view));
+        let mut entry = PastTransfer::now(way, views::transfer::name(card, &view));
         (entry.files, entry.bytes) = (files, bytes.unwrap_or_default());
         match &card.origin {
             Origin::Paths(paths) => entry.paths.clone_from(paths),
@@ -546,7 +546,7 @@ impl Window {
 }
 
 /// A relay of the settings, with its password.
-fn choice(relay: &Relay) -> RelayChoice {
+fn choice(relay: &SavedRelay) -> RelayChoice {
     RelayChoice { address: relay.address.clone(), password: relay.password.clone() }
 }
 
@@ -560,11 +560,11 @@ fn is_listed_code(text: &str) -> bool {
 }
 
 /// Where an interrupted transfer was going.
-pub(super) fn folder_text(entry: &Entry) -> String {
+pub(super) fn folder_text(entry: &PastTransfer) -> String {
     entry.folder.as_deref().map(|folder| Shown(&home_relative(folder)).to_string()).unwrap_or_default()
 }
 
 /// How an interruption is told.
-pub(super) fn interrupted_key(entry: &Entry) -> &'static str {
+pub(super) fn interrupted_key(entry: &PastTransfer) -> &'static str {
     if entry.folder.is_some() { "interrupted-receive" } else { "interrupted-send" }
 }

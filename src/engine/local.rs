@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    discovery::{Announcement, Search},
+    discovery::{Announcement, RoomSearch},
     net::client::{DEFAULT_PORT, RelayAddress},
     protocol::relay::RoomId,
     relay::{Limits, Relay, RelayConfig, RelayError},
@@ -113,7 +113,7 @@ async fn announce(mut announced: watch::Receiver<Option<RoomId>>, port: u16) {
 pub(super) fn search(room: RoomId) -> (mpsc::Receiver<SocketAddr>, impl Future<Output = ()>) {
     let (found, addresses) = mpsc::channel(FOUND);
     let searching = async move {
-        let mut search = match Search::start(room) {
+        let mut search = match RoomSearch::start(room) {
             Ok(search) => search,
             Err(error) => return tracing::warn!(%error, "the local network can't be searched"),
         };

@@ -103,7 +103,7 @@ fn causes() -> impl Iterator<Item = io::Error> {
         K::HostUnreachable,
         K::ConnectionReset,
     ];
-    kinds.into_iter().map(io::Error::from).chain([io::Error::other("failed to lookup address information")])
+    kinds.into_iter().map(io::Error::from)
 }
 
 fn relay_errors() -> Vec<RelayClientError> {
@@ -116,7 +116,10 @@ fn relay_errors() -> Vec<RelayClientError> {
             R::Refused(_) => {
                 R::Unreachable { address: made_up::relay(), cause: io::ErrorKind::TimedOut.into() }
             }
-            R::Unreachable { .. } => return None,
+            R::Unreachable { .. } => {
+                R::NoSuchHost { address: made_up::relay(), cause: io::ErrorKind::NotFound.into() }
+            }
+            R::NoSuchHost { .. } => return None,
         })
     }) {
         match one {

@@ -9,9 +9,9 @@ use super::{
 use crate::{
     app::{card::Direction, settings_form::Page, state::Dialog},
     engine::{Notice, Phase, TransferError},
-    history::{Direction as Way, Ending, Entry, Outcome},
+    history::{Direction as Way, Ending, Outcome, PastTransfer},
     relay::Ports,
-    settings::{Relay, Settings},
+    settings::{SavedRelay, Settings},
     store::Store,
 };
 
@@ -21,7 +21,7 @@ const TWO: &str = "127.0.0.2:1";
 
 fn with_two_relays() -> Screen {
     Screen::with(|settings| {
-        settings.relays = [ONE, TWO].map(|address| Relay::new(address.parse().unwrap())).into();
+        settings.relays = [ONE, TWO].map(|address| SavedRelay::new(address.parse().unwrap())).into();
     })
 }
 
@@ -95,7 +95,7 @@ fn a_new_relay_waits_for_its_address() {
 fn the_keyboard_goes_with_a_relay_that_is_moved() {
     const THREE: &str = "127.0.0.3:1";
     let mut screen = Screen::with(|settings| {
-        settings.relays = [ONE, TWO, THREE].map(|address| Relay::new(address.parse().unwrap())).into();
+        settings.relays = [ONE, TWO, THREE].map(|address| SavedRelay::new(address.parse().unwrap())).into();
     });
     screen.press_with(Modifiers::COMMAND, Key::Comma);
     let raise = screen.say_named("set-raise", THREE);
@@ -308,7 +308,7 @@ fn broken_files_are_told_and_kept_aside() {
 /// Something that was sent, and is over.
 fn past(screen: &mut Screen, name: &str) {
     let history = &mut screen.window().state.history;
-    let id = history.begin(Entry::now(Way::Sent, name));
+    let id = history.begin(PastTransfer::now(Way::Sent, name));
     let ending = Ending {
         outcome: Outcome::Done,
         ended: 1_700_000_000,

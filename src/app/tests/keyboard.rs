@@ -14,9 +14,9 @@ use super::{
 use crate::{
     app::{card::Direction, settings_form::Page, state::Checked, widgets::Tone},
     engine::{Event, NotAdded, Notice, Phase, Progress, RelayError, Report, TransferError},
-    history::{Direction as Way, Entry},
+    history::{Direction as Way, PastTransfer},
     protocol::peer::Withdrawal,
-    settings::Relay,
+    settings::SavedRelay,
 };
 
 type Names = BTreeMap<NodeId, String>;
@@ -93,7 +93,7 @@ fn what_moves_and_what_has_ended() {
 fn the_pages_of_the_settings() {
     let mut screen = Screen::with(|settings| {
         settings.relays =
-            ["127.0.0.1:1", "127.0.0.2:1"].map(|address| Relay::new(address.parse().unwrap())).into();
+            ["127.0.0.1:1", "127.0.0.2:1"].map(|address| SavedRelay::new(address.parse().unwrap())).into();
     });
     let below = names(&screen);
     screen.press_with(Modifiers::COMMAND, Key::Comma);
@@ -109,7 +109,7 @@ fn the_pages_of_the_settings() {
 fn the_history() {
     let mut screen = Screen::new();
     for name in ["one.txt", "two.txt"] {
-        let mut entry = Entry::now(Way::Sent, name);
+        let mut entry = PastTransfer::now(Way::Sent, name);
         entry.paths.push(format!("/home/ada/{name}").into());
         screen.window().state.history.begin(entry);
     }
@@ -215,7 +215,7 @@ fn whatever_comes_the_keyboard_stays_where_it_is() {
 fn the_settings_keep_the_keyboard_too() {
     let mut screen = Screen::with(|settings| {
         settings.relays =
-            ["127.0.0.1:1", "127.0.0.2:1"].map(|address| Relay::new(address.parse().unwrap())).into();
+            ["127.0.0.1:1", "127.0.0.2:1"].map(|address| SavedRelay::new(address.parse().unwrap())).into();
     });
     let below = names(&screen);
     screen.press_with(Modifiers::COMMAND, Key::Comma);

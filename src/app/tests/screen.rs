@@ -27,7 +27,7 @@ use crate::{
     },
     engine::{Event as EngineEvent, Notice, PathMode, Progress, Registry, TaskId, TransferError},
     protocol::manifest::Manifest,
-    settings::{Relay, Settings},
+    settings::{SavedRelay, Settings},
     store::Store,
 };
 
@@ -79,7 +79,7 @@ impl Screen {
 
     /// A window whose relay is this one.
     pub(super) fn with_relay(address: &str) -> Self {
-        Self::with(|settings| settings.relays = vec![Relay::new(address.parse().unwrap())])
+        Self::with(|settings| settings.relays = vec![SavedRelay::new(address.parse().unwrap())])
     }
 
     /// A window with these settings.

@@ -234,7 +234,7 @@ fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
     const SIZE: usize = 6_000_000;
     let relay = Relay::start();
     let slow = |settings: &mut Settings| {
-        settings.relays = vec![settings::Relay::new(relay.address.parse().unwrap())];
+        settings.relays = vec![settings::SavedRelay::new(relay.address.parse().unwrap())];
         settings.bytes_per_sec = Some(2_000_000);
     };
     let (mut sender, mut receiver) = (Screen::with(slow), relay.screen());
@@ -275,7 +275,7 @@ fn what_a_closed_window_left_is_gone_on_with_in_the_folder_where_it_is() {
     const SIZE: usize = 6_000_000;
     let relay = Relay::start();
     let slow = |settings: &mut Settings| {
-        settings.relays = vec![settings::Relay::new(relay.address.parse().unwrap())];
+        settings.relays = vec![settings::SavedRelay::new(relay.address.parse().unwrap())];
         settings.bytes_per_sec = Some(2_000_000);
     };
     let (mut sender, mut receiver) = (Screen::with(slow), relay.screen());

@@ -15,7 +15,7 @@ use crate::{
             tile,
         },
     },
-    history::{Direction, Entry, Outcome},
+    history::{Direction, Outcome, PastTransfer},
     transfer::show::Shown,
 };
 
@@ -67,7 +67,7 @@ fn empty_ui(ui: &mut Ui, text: &str) {
     });
 }
 
-fn entry_ui(ui: &mut Ui, entry: &Entry, view: &mut View<'_>) {
+fn entry_ui(ui: &mut Ui, entry: &PastTransfer, view: &mut View<'_>) {
     let p = palette(ui);
     let what = Shown(&entry.what).to_string();
     let forget = view.words.tell("history-forget", &[("name", what.as_str().into())]);
@@ -117,7 +117,7 @@ fn entry_ui(ui: &mut Ui, entry: &Entry, view: &mut View<'_>) {
     view.actions.extend(did);
 }
 
-fn outcome(entry: &Entry, view: &View<'_>) -> String {
+fn outcome(entry: &PastTransfer, view: &View<'_>) -> String {
     match &entry.outcome {
         Outcome::Running => view.say("history-running"),
         Outcome::Done => view.say("history-done"),

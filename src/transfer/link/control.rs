@@ -25,7 +25,7 @@ use super::{
     handshake::Keys,
     invitation::{self, Invitation, Invitations},
     reconnect::{Reconnect, Reconnected},
-    rendezvous::{Meeting, Seat, place},
+    rendezvous::{Meeting, Seat, new_client_token},
     watchdog::{Activity, Observation, Watchdog},
     wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
@@ -108,16 +108,16 @@ impl Control {
         (mode, entrance): (PathMode, Entrance),
         context: &Context,
     ) -> Result<Self, TransferError> {
-        let Meeting { is_here, stream, lanes, token, seat, keys: Keys { metadata, data, rejoin }, .. } =
+        let Meeting { is_here, stream, lanes, token, seat, keys: Keys { metadata, data, reconnect }, .. } =
             meeting;
         let known = lanes.socket();
-        let paths = Paths::open(side, &rejoin, mode, entrance, is_here);
+        let paths = Paths::open(side, &reconnect, mode, entrance, is_here);
         let home = Reconnect {
             relay: relay.clone(),
             known,
             side,
-            key: rejoin,
-            place: place()?,
+            key: reconnect,
+            client_token: new_client_token()?,
             direct: paths.as_ref().map(|paths| Arc::clone(paths.direct())),
             patience,
             context: context.clone(),

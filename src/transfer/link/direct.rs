@@ -25,15 +25,15 @@ use tokio::{
 
 use super::handshake::{read, write};
 use crate::{
-    crypto::{DirectKey, Nonces, RejoinKey, Side},
+    crypto::{DirectKey, Nonces, ReconnectKey, Side},
     net::{
         addresses::{self, Reach},
-        gateway::Opening,
+        gateway::PortMapping,
         socket,
     },
     protocol::{
         frame,
-        peer::{DirectAnswer, DirectHello, DirectProof, MAX_ADDRESSES, Purpose, Way},
+        peer::{DirectAnswer, DirectHello, DirectProof, DirectPurpose, MAX_ADDRESSES, Way},
         relay::MAX_LANES,
     },
     transfer::{
@@ -67,7 +67,7 @@ pub struct Paths {
     /// The port that was asked for and could not be had.
     refused: Option<NonZeroU16>,
     /// The port as the gateway opens it, if that was asked for.
-    opening: Option<Opening>,
+    mapping: Option<PortMapping>,
     /// When the other side's addresses came.
     heard_at: Option<Instant>,
     listening: JoinSet<()>,
@@ -79,7 +79,7 @@ pub struct Direct {
     side: Side,
     key: DirectKey,
     found: watch::Sender<KnownWays>,
-    inbound: Mutex<HashMap<Purpose, Inbound>>,
+    inbound: Mutex<HashMap<DirectPurpose, Inbound>>,
 }
 
 /// Which direct ways are known to work.
@@ -102,7 +102,7 @@ impl Paths {
     /// Listens, if `mode` allows that: on the port that `entrance` names, or on another if that can't be had.
     pub fn open(
         side: Side,
-        key: &RejoinKey,
+        key: &ReconnectKey,
         mode: PathMode,
         entrance: Entrance,
         is_here: bool,
@@ -117,7 +117,7 @@ impl Paths {
         let port = listener.local_addr().ok()?.port();
         // Who stays within the local network wants nobody from outside.
         let is_asked = entrance.asks_gateway && mode == PathMode::Automatic;
-        let opening = NonZeroU16::new(port).filter(|_| is_asked).map(Opening::ask);
+        let mapping = NonZeroU16::new(port).filter(|_| is_asked).map(PortMapping::ask);
         let direct = Arc::new(Direct {
             side,
             key: key.direct(),
@@ -127,7 +127,7 @@ impl Paths {
         let mut listening = JoinSet::new();
         listening.spawn(Arc::clone(&direct).listen(listener));
         let dialing = JoinSet::new();
-        Some(Self { direct, mode, is_here, port, refused, opening, heard_at: None, listening, dialing })
+        Some(Self { direct, mode, is_here, port, refused, mapping, heard_at: None, listening, dialing })
     }
 
     /// Where the other side may reach this machine at the moment.
@@ -140,7 +140,7 @@ impl Paths {
 
     /// Where the gateway lets connections from outside in, once it does.
     pub fn outside(&self) -> Option<SocketAddr> {
-        self.opening.as_ref().and_then(Opening::outside)
+        self.mapping.as_ref().and_then(PortMapping::outside)
     }
 
     /// The port that was asked for and could not be had, and the one that is used instead.
@@ -150,8 +150,8 @@ impl Paths {
 
     /// Ends it all. What the gateway has opened is closed.
     pub async fn close(self) {
-        if let Some(opening) = self.opening {
-            opening.close().await;
+        if let Some(mapping) = self.mapping {
+            mapping.close().await;
         }
     }
 
@@ -197,7 +197,7 @@ impl Paths {
 impl Direct {
     /// A connection to come back over, made by the side that makes lanes; `None` if there is none now.
     pub async fn reconnect(&self) -> Option<TcpStream> {
-        self.connect(self.way(), Purpose::Return).await
+        self.connect(self.way(), DirectPurpose::Reconnect).await
     }
 
     /// How lanes go now. Where both sides reach each other, the sender makes the connections, so that both say the same.
@@ -216,7 +216,7 @@ impl Direct {
 
     /// Opens this end of a lane, whichever side it is that connects. A way that fails is forgotten.
     pub async fn lane(&self, way: Way, link: u64, lane: u16) -> Result<TcpStream, TransferError> {
-        let opened = self.connect(way, Purpose::Lane { link, lane }).await;
+        let opened = self.connect(way, DirectPurpose::Lane { link, lane }).await;
         opened.ok_or_else(|| {
             self.forget();
             TransferError::PeerLost
@@ -228,7 +228,7 @@ impl Direct {
         self.found.send_replace(KnownWays::default());
     }
 
-    async fn connect(&self, way: Way, purpose: Purpose) -> Option<TcpStream> {
+    async fn connect(&self, way: Way, purpose: DirectPurpose) -> Option<TcpStream> {
         match (way, self.side) {
             (Way::Relay, _) => None,
             (Way::FromSender, Side::Sender) | (Way::FromReceiver, Side::Receiver) => {
@@ -241,7 +241,7 @@ impl Direct {
         }
     }
 
-    async fn await_inbound(&self, purpose: Purpose) -> Option<TcpStream> {
+    async fn await_inbound(&self, purpose: DirectPurpose) -> Option<TcpStream> {
         let call = {
             let mut inbound = self.inbound();
             match inbound.remove(&purpose) {
@@ -259,9 +259,9 @@ impl Direct {
     }
 
     /// The other side has called and proven who it is.
-    fn take_inbound(&self, purpose: Purpose, stream: TcpStream) {
+    fn take_inbound(&self, purpose: DirectPurpose, stream: TcpStream) {
         self.found.send_if_modified(|found| !std::mem::replace(&mut found.was_reached, true));
-        if purpose == Purpose::Probe {
+        if purpose == DirectPurpose::Probe {
             return;
         }
         let mut inbound = self.inbound();
@@ -321,13 +321,13 @@ impl Direct {
             if found.wait_for(|found| found.reached.is_none()).await.is_err() {
                 return;
             }
-            let _ = self.dial(address, Purpose::Probe).await;
+            let _ = self.dial(address, DirectPurpose::Probe).await;
             sleep(RETRY).await;
         }
     }
 
     /// Connects, proves this side and has the other prove itself.
-    async fn dial(&self, address: SocketAddr, purpose: Purpose) -> Option<TcpStream> {
+    async fn dial(&self, address: SocketAddr, purpose: DirectPurpose) -> Option<TcpStream> {
         let mut stream = socket::connect(address, CONNECT_LIMIT).await.ok()?;
         let proving = async {
             let hello = DirectHello { purpose, nonce: nonce()? };
@@ -336,7 +336,7 @@ impl Direct {
             let nonces = self.both(hello.nonce, theirs);
             let encoded = frame::to_bytes(&purpose);
             self.key.check(self.side.other(), &nonces, &encoded, &tag).map_err(|_| stranger())?;
-            if purpose == Purpose::Probe {
+            if purpose == DirectPurpose::Probe {
                 // Known here before the other side knows it, which then may count on it.
                 self.found.send_if_modified(|found| {
                     found.reached.is_none().then(|| found.reached = Some(address)).is_some()
@@ -364,13 +364,13 @@ impl Direct {
         }
     }
 
-    fn inbound(&self) -> MutexGuard<'_, HashMap<Purpose, Inbound>> {
+    fn inbound(&self) -> MutexGuard<'_, HashMap<DirectPurpose, Inbound>> {
         self.inbound.lock().expect("no code panics while it holds this lock")
     }
 }
 
 fn nonce() -> Result<[u8; 32], TransferError> {
-    RejoinKey::nonce().map_err(|_| Unsuited::NoRandomness.into())
+    ReconnectKey::nonce().map_err(|_| Unsuited::NoRandomness.into())
 }
 
 fn stranger() -> TransferError {
@@ -417,7 +417,7 @@ mod tests {
     }
 
     /// The same secret of a session twice, as its two ends have it.
-    fn secrets() -> [RejoinKey; 2] {
+    fn secrets() -> [ReconnectKey; 2] {
         let (sender, message) = Pake::start(Side::Sender, b"code", &[7; 16], 1);
         let (receiver, answer) = Pake::start(Side::Receiver, b"code", &[7; 16], 1);
         let stretch = Stretch::checked(100_000, [1; 8]).unwrap();
@@ -425,7 +425,7 @@ mod tests {
         [sender.finish(&answer).unwrap(), receiver.finish(&message).unwrap()].map(|key| {
             let root = Root::stretch(b"code", &key, &stretch);
             let _ = root.keys(Channel::Metadata);
-            root.rejoin_key()
+            root.reconnect_key()
         })
     }
 
@@ -528,7 +528,7 @@ mod tests {
             silent.push(stream);
         }
         let mut liar = TcpStream::connect(port).await.unwrap();
-        write(&mut liar, &DirectHello { purpose: Purpose::Probe, nonce: [1; 32] }).await.unwrap();
+        write(&mut liar, &DirectHello { purpose: DirectPurpose::Probe, nonce: [1; 32] }).await.unwrap();
         let answer: DirectAnswer = read(&mut liar).await.unwrap();
         write(&mut liar, &DirectProof { tag: answer.tag }).await.unwrap();
         let mut end = [0; 1];

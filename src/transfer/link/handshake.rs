@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     code::CodePhrase,
     crypto::{
-        Channel, ChannelKeys, CryptoError, Pake, RejoinKey, Root, SharedKey, Side, Stretch, Transcript,
+        Channel, ChannelKeys, CryptoError, Pake, ReconnectKey, Root, SharedKey, Side, Stretch, Transcript,
         derive,
     },
     net::io as frames,
@@ -44,7 +44,7 @@ pub struct Keys {
     /// For the lanes; derived on another thread while the offer is being read.
     pub data: JoinHandle<ChannelKeys>,
     /// For coming back when the connection is lost.
-    pub rejoin: RejoinKey,
+    pub reconnect: ReconnectKey,
 }
 
 /// Two that have proven to each other that they know the code.
@@ -157,7 +157,7 @@ async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, 
     let code = Arc::clone(code);
     let root = spawn_blocking(move || Root::stretch(code.as_bytes(), &key, &metadata));
     let root = root.await.expect("deriving a key doesn't panic");
-    Keys { metadata: root.keys(Channel::Metadata), data, rejoin: root.rejoin_key() }
+    Keys { metadata: root.keys(Channel::Metadata), data, reconnect: root.reconnect_key() }
 }
 
 pub(super) async fn read<T: serde::de::DeserializeOwned>(stream: &mut TcpStream) -> Result<T, TransferError> {

@@ -15,12 +15,12 @@ use super::{
     rendezvous::Seat,
 };
 use crate::{
-    crypto::{Channel, ChannelKeys, Nonces, RejoinKey, Side},
+    crypto::{Channel, ChannelKeys, Nonces, ReconnectKey, Side},
     net::client::{self, Join, Joined, LaneAddress, Paired, RelayChoice, RelayClientError},
     protocol::{
         Role,
-        peer::{RejoinAnswer, RejoinHello, RejoinProof},
-        relay::{LaneToken, Place, Refusal, RoomId},
+        peer::{ReconnectAnswer, ReconnectHello, ReconnectProof},
+        relay::{ClientToken, LaneToken, Refusal, RoomId},
     },
     transfer::{
         error::{TransferError, Unsuited},
@@ -47,9 +47,9 @@ pub struct Reconnect {
     /// Which of the two this is.
     pub side: Side,
     /// The session's secret.
-    pub key: RejoinKey,
+    pub key: ReconnectKey,
     /// This side's place in the room.
-    pub place: Place,
+    pub client_token: ClientToken,
     /// The way around the relay.
     pub direct: Option<Arc<Direct>>,
     /// How long to look for the other side.
@@ -85,11 +85,14 @@ impl Reconnect {
 
     /// Takes a seat again, which makes the relay end the pair that it belonged to, and leaves it.
     async fn vacate(&self, left: Option<Seat>) -> Infallible {
-        let Some(Seat { room, place }) = left else { return pending().await };
+        let Some(Seat { room, client_token }) = left else { return pending().await };
         let mut pause = FIRST_PAUSE;
         // A relay that answers otherwise knows of no such pair any more.
-        while let Err(RelayClientError::Unreachable { .. } | RelayClientError::Lost) =
-            self.enter(room, place).await
+        while let Err(
+            RelayClientError::Unreachable { .. }
+            | RelayClientError::NoSuchHost { .. }
+            | RelayClientError::Lost,
+        ) = self.enter(room, client_token).await
         {
             sleep(jittered(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -152,13 +155,13 @@ impl Reconnect {
     }
 
     async fn try_once(&self) -> Result<Reconnected, TransferError> {
-        let joined = self.enter(RoomId(self.key.room()), self.place).await?;
+        let joined = self.enter(RoomId(self.key.room()), self.client_token).await?;
         self.tell(Connection::LookingForPeer);
         let Paired { stream, lanes, token, .. } = joined.paired().await?;
         self.meet_again(stream, Some((lanes, token))).await
     }
 
-    async fn enter(&self, room: RoomId, place: Place) -> Result<Joined, RelayClientError> {
+    async fn enter(&self, room: RoomId, client_token: ClientToken) -> Result<Joined, RelayClientError> {
         let role = match self.side {
             Side::Sender => Role::Sender,
             Side::Receiver => Role::Receiver,
@@ -171,7 +174,7 @@ impl Reconnect {
             password: self.relay.password.as_deref(),
             role,
             room,
-            place,
+            client_token,
             waits: true,
             first: Vec::new(),
         });
@@ -198,23 +201,23 @@ impl Reconnect {
 
     /// Nothing is said or believed before both have proven the session's secret.
     async fn prove(&self, stream: &mut TcpStream) -> Result<Nonces, TransferError> {
-        let ours = RejoinKey::nonce().map_err(|_| Unsuited::NoRandomness)?;
+        let ours = ReconnectKey::nonce().map_err(|_| Unsuited::NoRandomness)?;
         let stranger = |_| TransferError::WrongCode { tries_left: None };
         match self.side {
             Side::Sender => {
-                write(stream, &RejoinHello { nonce: ours }).await?;
-                let RejoinAnswer { nonce, tag } = read(stream).await?;
+                write(stream, &ReconnectHello { nonce: ours }).await?;
+                let ReconnectAnswer { nonce, tag } = read(stream).await?;
                 let nonces = Nonces { sender: ours, receiver: nonce };
                 self.key.check(Side::Receiver, &nonces, &tag).map_err(stranger)?;
-                write(stream, &RejoinProof { tag: self.key.prove(Side::Sender, &nonces) }).await?;
+                write(stream, &ReconnectProof { tag: self.key.prove(Side::Sender, &nonces) }).await?;
                 Ok(nonces)
             }
             Side::Receiver => {
-                let RejoinHello { nonce } = read(stream).await?;
+                let ReconnectHello { nonce } = read(stream).await?;
                 let nonces = Nonces { sender: nonce, receiver: ours };
                 let tag = self.key.prove(Side::Receiver, &nonces);
-                write(stream, &RejoinAnswer { nonce: ours, tag }).await?;
-                let RejoinProof { tag } = read(stream).await?;
+                write(stream, &ReconnectAnswer { nonce: ours, tag }).await?;
+                let ReconnectProof { tag } = read(stream).await?;
                 self.key.check(Side::Sender, &nonces, &tag).map_err(stranger)?;
                 Ok(nonces)
             }

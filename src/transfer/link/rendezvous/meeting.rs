@@ -10,7 +10,7 @@ use crate::{
         addresses::Reach,
         client::{self, LaneAddress, Paired, RelayChoice},
     },
-    protocol::relay::{LaneToken, Place, RoomId},
+    protocol::relay::{ClientToken, LaneToken, RoomId},
     transfer::{
         error::TransferError,
         link::handshake::{Agreed, Keys},
@@ -44,22 +44,22 @@ pub struct Seat {
     /// The room.
     pub room: RoomId,
     /// Whoever knows it may take it.
-    pub place: Place,
+    pub client_token: ClientToken,
 }
 
 /// Two peers that have just proven the code to each other, and where.
 pub(super) struct Met {
     pub(super) relay: RelayChoice,
-    pub(super) place: Place,
+    pub(super) client_token: ClientToken,
     pub(super) paired: Paired,
     pub(super) agreed: Agreed,
 }
 
 impl Met {
     pub(super) async fn meeting(self, code: &std::sync::Arc<CodePhrase>, is_own: bool) -> Meeting {
-        let Self { relay, place, paired: Paired { stream, lanes, token, .. }, agreed } = self;
+        let Self { relay, client_token, paired: Paired { stream, lanes, token, .. }, agreed } = self;
         let is_here = !is_own && lanes.relay().reach() == Some(Reach::ThisComputer);
-        let seat = Seat { room: RoomId(code.room()), place };
+        let seat = Seat { room: RoomId(code.room()), client_token };
         Meeting { relay, is_here, stream, lanes, token, seat, keys: agreed.keys(code).await }
     }
 }

@@ -12,14 +12,14 @@ use tokio::{
 use super::{
     Meeting,
     meeting::Met,
-    room::{RoomEntry, graver, join, place},
+    room::{RoomEntry, graver, join, new_client_token},
 };
 use crate::{
     code::CodePhrase,
     net::client::{CONNECT_LIMIT, Paired, RelayAddress, RelayChoice, RelayClientError},
     protocol::{
         Role,
-        relay::{Place, Refusal},
+        relay::{ClientToken, Refusal},
     },
     transfer::{
         error::TransferError,
@@ -189,14 +189,14 @@ async fn enter(
     relay: &RelayChoice,
     is_local: bool,
     code: &CodePhrase,
-) -> Result<(Place, Paired), TransferError> {
+) -> Result<(ClientToken, Paired), TransferError> {
     let connect_limit = if is_local { LOCAL_CONNECT_LIMIT } else { CONNECT_LIMIT };
     let start = Instant::now();
     let (mut away_since, mut pause) = (None, FIRST_PAUSE);
     loop {
         // A place of its own for every visit: two that lead into the same room must not push each other out.
-        let place = place()?;
-        let entry = RoomEntry { role: Role::Receiver, place, connect_limit, first: Vec::new() };
+        let client_token = new_client_token()?;
+        let entry = RoomEntry { role: Role::Receiver, client_token, connect_limit, first: Vec::new() };
         let entered = match join(relay, code, entry).await {
             Ok(joined) => joined.paired().await,
             Err(error) => Err(error),
@@ -212,7 +212,7 @@ async fn enter(
             {
                 sleep(AWAY_PAUSE).await;
             }
-            _ => return Ok((place, entered?)),
+            _ => return Ok((client_token, entered?)),
         }
     }
 }
@@ -225,7 +225,7 @@ async fn visit(
     turns: &Mutex<Verdict>,
     context: &Context,
 ) -> Result<Met, TransferError> {
-    let (place, mut paired) = enter(&relay, is_local, code).await?;
+    let (client_token, mut paired) = enter(&relay, is_local, code).await?;
     let mut turn = timeout(TURN, turns.lock()).await;
     if turn.as_ref().is_ok_and(|verdict| **verdict == Verdict::Wrong) {
         // Whoever waits for all visits is about to learn it; until then nobody else may be asked.
@@ -236,5 +236,5 @@ async fn visit(
     if let (Err(TransferError::WrongCode { .. }), Ok(verdict)) = (&agreed, &mut turn) {
         **verdict = Verdict::Wrong;
     }
-    Ok(Met { relay, place, paired, agreed: agreed? })
+    Ok(Met { relay, client_token, paired, agreed: agreed? })
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::{
     code::CodePhrase,
-    net::client::{self, Join, RelayChoice, RelayClientError, draw_place},
+    net::client::{self, Join, RelayChoice, RelayClientError, draw_client_token},
     protocol::{
         Role,
-        relay::{Place, RoomId},
+        relay::{ClientToken, RoomId},
     },
     transfer::error::{TransferError, Unsuited},
 };
@@ -15,7 +15,7 @@ use crate::{
 /// How one side enters the code's room.
 pub(super) struct RoomEntry {
     pub(super) role: Role,
-    pub(super) place: Place,
+    pub(super) client_token: ClientToken,
     pub(super) connect_limit: Duration,
     pub(super) first: Vec<u8>,
 }
@@ -27,14 +27,15 @@ pub(super) async fn join(
 ) -> Result<client::Joined, RelayClientError> {
     let (address, password) = (&relay.address, relay.password.as_deref());
     let room = RoomId(code.room());
-    let RoomEntry { role, place, connect_limit, first } = entry;
+    let RoomEntry { role, client_token, connect_limit, first } = entry;
     let (known, waits) = (None, false);
-    client::join(Join { address, known, connect_limit, password, role, room, place, waits, first }).await
+    client::join(Join { address, known, connect_limit, password, role, room, client_token, waits, first })
+        .await
 }
 
 /// Draws this side's place in a room.
-pub(in crate::transfer) fn place() -> Result<Place, TransferError> {
-    draw_place().map_err(|_| Unsuited::NoRandomness.into())
+pub(in crate::transfer) fn new_client_token() -> Result<ClientToken, TransferError> {
+    draw_client_token().map_err(|_| Unsuited::NoRandomness.into())
 }
 
 /// Of two relays' troubles the one that says more: silence says the least.

@@ -25,7 +25,7 @@ use super::{
     Call, CodeChoice, Meeting,
     meeting::Met,
     places::{OwnRelay, Places, Waits},
-    room::place,
+    room::new_client_token,
 };
 use crate::{
     code::CodePhrase,
@@ -150,7 +150,8 @@ impl<'a> PostedCode<'a> {
         context: &'a Context,
     ) -> Result<Self, TransferError> {
         let Places { relays, own } = places;
-        let room = |relay| Ok::<_, TransferError>(CodeRoom { relay, place: place()?, iterations });
+        let room =
+            |relay| Ok::<_, TransferError>(CodeRoom { relay, client_token: new_client_token()?, iterations });
         let rooms = relays.into_iter().map(room).collect::<Result<Vec<_>, _>>()?;
         let own_room = match &own {
             Some(own) => vec![room(RelayChoice { address: own.address.clone(), password: None })?],
@@ -346,7 +347,12 @@ impl CodeWait<'_> {
             }
             match answered {
                 Ok(agreed) => {
-                    return Ok(Met { relay: room.relay.clone(), place: room.place, paired, agreed });
+                    return Ok(Met {
+                        relay: room.relay.clone(),
+                        client_token: room.client_token,
+                        paired,
+                        agreed,
+                    });
                 }
                 Err(TransferError::WrongCode { .. }) => {
                     let tries_left = self.tries_left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);

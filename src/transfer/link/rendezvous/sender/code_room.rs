@@ -9,7 +9,7 @@ use crate::{
     net::client::{self, CONNECT_LIMIT, RelayChoice, RelayClientError},
     protocol::{
         Role,
-        relay::{Place, Refusal},
+        relay::{ClientToken, Refusal},
     },
     transfer::{
         error::TransferError,
@@ -27,7 +27,7 @@ const LIMIT_OF_SEVERAL: Duration = Duration::from_secs(4);
 /// The code's room on one relay.
 pub(super) struct CodeRoom {
     pub(super) relay: RelayChoice,
-    pub(super) place: Place,
+    pub(super) client_token: ClientToken,
     pub(super) iterations: u32,
 }
 
@@ -55,7 +55,12 @@ impl CodeRoom {
         code: &CodePhrase,
         first: Vec<u8>,
     ) -> Result<client::Joined, TransferError> {
-        let entry = RoomEntry { role: Role::Sender, place: self.place, connect_limit: CONNECT_LIMIT, first };
+        let entry = RoomEntry {
+            role: Role::Sender,
+            client_token: self.client_token,
+            connect_limit: CONNECT_LIMIT,
+            first,
+        };
         match join(&self.relay, code, entry).await {
             Err(RelayClientError::Refused(Refusal::RoleTaken)) => Err(TransferError::CodeTaken),
             other => Ok(other?),

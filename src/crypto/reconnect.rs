@@ -1,38 +1,38 @@
 //! The way back into a session whose connections were lost: both ends prove, over fresh nonces, that they still hold a
-//! secret of that session, and get new keys. Nothing of this can be had from the code alone.
+//! secret of that session, and get new keys. The code alone is not enough for any of this.
 //!
-//! The secret comes from the stretched root of the session ([`Root::rejoin_key`](super::Root::rejoin_key)), so PBKDF2
-//! stays the second wall here as well. Both ends give a nonce, so neither proof nor keys ever come again, and a recorded
-//! return is worth nothing.
+//! The secret comes from the stretched root of the session ([`Root::reconnect_key`]), so PBKDF2 stays the second wall here as
+//! well. Both ends give a nonce, so no proof and no key ever occurs twice, and a recorded reconnect is worthless.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::{Channel, ChannelKeys, CryptoError, DirectKey, Side, kdf};
+use super::{
+    direct::DirectKey,
+    error::CryptoError,
+    kdf::{self, Channel, ChannelKeys, Root},
+    nonces::{NONCE_LEN, Nonces},
+    side::Side,
+};
 use crate::labels;
 
-/// Length of a nonce.
-pub const NONCE_LEN: usize = 32;
-
-/// See the module. Wiped on drop; can't be printed.
+/// The secret by which both ends of a session find and recognise each other after a lost connection, and from which the keys of
+/// the new connection follow. Wiped on drop; can't be printed.
 #[derive(ZeroizeOnDrop)]
-pub struct RejoinKey([u8; 32]);
+pub struct ReconnectKey([u8; 32]);
 
-/// Both ends' nonces for one return.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Nonces {
-    /// The sending side's.
-    pub sender: [u8; NONCE_LEN],
-    /// The receiving side's.
-    pub receiver: [u8; NONCE_LEN],
+impl Root {
+    /// The key with which both ends of this session find each other again.
+    #[must_use]
+    pub fn reconnect_key(&self) -> ReconnectKey {
+        let mut key = [0; 32];
+        kdf::expand(self.bytes(), labels::RECONNECT, &mut key);
+        ReconnectKey(key)
+    }
 }
 
-impl RejoinKey {
-    pub(super) fn new(key: [u8; 32]) -> Self {
-        Self(key)
-    }
-
+impl ReconnectKey {
     /// A fresh nonce for this end.
     pub fn nonce() -> Result<[u8; NONCE_LEN], CryptoError> {
         let mut nonce = [0; NONCE_LEN];
@@ -40,15 +40,15 @@ impl RejoinKey {
         Ok(nonce)
     }
 
-    /// The room in which the two meet again. Not a secret, and tells nothing of the code.
+    /// The room in which the two ends meet again. It is not a secret, and says nothing about the code.
     #[must_use]
     pub fn room(&self) -> [u8; 16] {
         let mut room = [0; 16];
-        kdf::expand(&self.0, labels::REJOIN_ROOM, &mut room);
+        kdf::expand(&self.0, labels::RECONNECT_ROOM, &mut room);
         room
     }
 
-    /// What proves that a direct connection is one of this session's.
+    /// The key that proves that a direct connection belongs to this session.
     #[must_use]
     pub fn direct(&self) -> DirectKey {
         let mut key = Zeroizing::new([0; 32]);
@@ -68,12 +68,12 @@ impl RejoinKey {
         self.proof(by, nonces).verify(tag.into()).map_err(|_| CryptoError::WrongCode)
     }
 
-    /// A channel's keys from here on.
+    /// The keys of a channel on the connection that these nonces were drawn for.
     #[must_use]
     pub fn keys(&self, channel: Channel, nonces: &Nonces) -> ChannelKeys {
         let label = match channel {
-            Channel::Metadata => labels::REJOIN_METADATA,
-            Channel::Data => labels::REJOIN_DATA,
+            Channel::Metadata => labels::RECONNECT_METADATA,
+            Channel::Data => labels::RECONNECT_DATA,
         };
         let root = Zeroizing::new(self.mac(label, nonces).finalize().into_bytes().into());
         kdf::channel_keys(&root, channel)
@@ -81,8 +81,8 @@ impl RejoinKey {
 
     fn proof(&self, by: Side, nonces: &Nonces) -> Hmac<Sha256> {
         let label = match by {
-            Side::Sender => labels::REJOIN_SENDER,
-            Side::Receiver => labels::REJOIN_RECEIVER,
+            Side::Sender => labels::RECONNECT_SENDER,
+            Side::Receiver => labels::RECONNECT_RECEIVER,
         };
         self.mac(label, nonces)
     }
@@ -105,12 +105,12 @@ mod tests {
 
     #[test]
     fn only_the_same_secret_the_same_end_and_the_same_nonces_pass() {
-        let key = RejoinKey::new([9; 32]);
+        let key = ReconnectKey([9; 32]);
         let tag = key.prove(Side::Sender, &NONCES);
         assert_eq!(key.check(Side::Sender, &NONCES, &tag), Ok(()));
         let swapped = Nonces { sender: NONCES.receiver, receiver: NONCES.sender };
         for refused in [
-            RejoinKey::new([8; 32]).check(Side::Sender, &NONCES, &tag),
+            ReconnectKey([8; 32]).check(Side::Sender, &NONCES, &tag),
             key.check(Side::Receiver, &NONCES, &tag),
             key.check(Side::Sender, &swapped, &tag),
             key.check(Side::Sender, &Nonces { receiver: [3; 32], ..NONCES }, &tag),
@@ -120,8 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn every_return_has_keys_of_its_own() {
-        let key = RejoinKey::new([9; 32]);
+    fn every_reconnect_has_keys_of_its_own() {
+        let key = ReconnectKey([9; 32]);
         let open = |nonces: &Nonces, channel| {
             let record = Sealer::new(key.keys(Channel::Metadata, &NONCES).sent_by(Side::Sender), 0)
                 .seal_message(b"still here")
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn the_room_says_nothing_of_the_secret_and_is_the_same_for_both() {
-        let room = RejoinKey::new([9; 32]).room();
-        assert_eq!(room, RejoinKey::new([9; 32]).room());
-        assert_ne!(room, RejoinKey::new([8; 32]).room());
+        let room = ReconnectKey([9; 32]).room();
+        assert_eq!(room, ReconnectKey([9; 32]).room());
+        assert_ne!(room, ReconnectKey([8; 32]).room());
     }
 }
