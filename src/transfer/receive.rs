@@ -26,7 +26,7 @@ use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    error::{Misbehaviour, TransferError},
+    error::TransferError,
     lanes::{
         claims::Claims,
         receiving::{ReceiveLanes, SpaceWaits},
@@ -46,7 +46,7 @@ use crate::{
         relay::{FIRST_LANES, MAX_LANES},
     },
 };
-use asking::{AnnouncedOffer, FirstMessage, ask, begin, read_offer};
+use asking::{AnnouncedOffer, FirstMessage, ask, first_message, read_offer};
 use common::meanwhile_checked;
 use destination::{Accepted, Destination, Verified};
 use lane_pool::ReceiveLanePool;
@@ -79,16 +79,15 @@ pub async fn receive(
     let mut staged = Staged::of(request.active, context, &give_way);
     let work = async {
         context.enter(Phase::Listing);
-        let announced = match begin(&mut control, max_lanes).await? {
-            FirstMessage::Offer(announced) => announced,
-            FirstMessage::Elsewhere(code) => {
-                let ((), meeting) = tokio::join!(control.part(), meet_again(&relay, code, context));
-                control = arrive(meeting?)?;
-                context.enter(Phase::Listing);
-                match begin(&mut control, max_lanes).await? {
-                    FirstMessage::Offer(announced) => announced,
-                    // Without end, it would keep us on the way for ever.
-                    FirstMessage::Elsewhere(_) => return Err(Misbehaviour::OutOfTurn("invitation").into()),
+        let mut is_redirected = false;
+        let announced = loop {
+            match first_message(&mut control, max_lanes, is_redirected).await? {
+                FirstMessage::Offer(announced) => break announced,
+                FirstMessage::Elsewhere(code) => {
+                    is_redirected = true;
+                    let ((), meeting) = tokio::join!(control.part(), meet_again(&relay, code, context));
+                    control = arrive(meeting?)?;
+                    context.enter(Phase::Listing);
                 }
             }
         };

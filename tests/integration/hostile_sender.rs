@@ -231,7 +231,7 @@ async fn pages_that_never_end_are_refused_before_they_fill_the_memory() {
     let page: Vec<_> = (0..2000).map(|number| file(&format!("file {number}"), 0)).collect();
     let cases = [
         ("more than announced", page, ManifestError::TooMany(11).into()),
-        ("empty ones", Vec::new(), Misbehaviour::OutOfTurn("empty page")),
+        ("empty ones", Vec::new(), Misbehaviour::OutOfTurn("page")),
     ];
     for (name, page, expected) in cases {
         let code = code();

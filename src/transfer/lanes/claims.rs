@@ -2,13 +2,16 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use crate::transfer::{
-    error::Misbehaviour,
-    plan::{
-        Plan,
-        blocks::{BlockSet, MAX_GAP},
+use crate::{
+    sync::lock,
+    transfer::{
+        error::Misbehaviour,
+        plan::{
+            Plan,
+            blocks::{BlockSet, MAX_GAP},
+        },
+        sink::Sink,
     },
-    sink::Sink,
 };
 
 /// Which blocks have come: each may come once, with the length that the plan gives it, and a second time only when it is
@@ -91,6 +94,6 @@ impl Claims {
     }
 
     fn lock(&self) -> MutexGuard<'_, ClaimState> {
-        self.state.lock().expect("no code panics while it holds this lock")
+        lock(&self.state)
     }
 }

@@ -16,7 +16,10 @@ use tokio::{
 };
 
 use super::in_flight::InFlight;
-use crate::transfer::plan::{Taken, blocks::BlockSet};
+use crate::{
+    sync::lock,
+    transfer::plan::{Taken, blocks::BlockSet},
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -279,7 +282,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.state.lock().expect("no code panics while it holds this lock")
+        lock(&self.state)
     }
 }
 

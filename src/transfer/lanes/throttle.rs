@@ -12,6 +12,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use crate::sync::lock;
+
 /// Most that goes at once.
 const PIECE: Duration = Duration::from_millis(10);
 /// Time that passed unused and may be made up for, so that a timer that is late loses nothing. More is not saved up, so a pause
@@ -117,7 +119,7 @@ impl Drop for QueuedTurn<'_> {
 
 impl Limit {
     fn lock(&self) -> MutexGuard<'_, TurnQueue> {
-        self.queue.lock().expect("no code panics while it holds this lock")
+        lock(&self.queue)
     }
 }
 

@@ -190,9 +190,9 @@ impl Control {
         self.watchdog.work()
     }
 
-    /// The other side says what it is doing that holds both up.
-    pub fn other_works(&mut self, work: Option<Work>) -> Result<(), TransferError> {
-        Ok(self.watchdog.hear(work)?)
+    /// The other side says what it is doing that holds both up. `false` if that says nothing new, which no peer does.
+    pub fn other_works(&mut self, work: Option<Work>) -> bool {
+        self.watchdog.hear(work)
     }
 
     /// Whether the other side is what things wait for, as it says.
@@ -230,17 +230,17 @@ impl Control {
     }
 
     /// The other side has said where it may be reached directly, which it does once on each connection, and once more when
-    /// its gateway has opened a way in.
-    pub fn try_directly(&mut self, theirs: &[SocketAddr]) -> Result<(), TransferError> {
+    /// its gateway has opened a way in. `false` if it says it once more than that.
+    pub fn try_directly(&mut self, theirs: &[SocketAddr]) -> bool {
         let times = if self.addresses_came.0 == self.link { self.addresses_came.1 } else { 0 };
         if times >= 2 {
-            return Err(Misbehaviour::OutOfTurn("addresses").into());
+            return false;
         }
         self.addresses_came = (self.link, times + 1);
         if let Some(paths) = &mut self.paths {
             paths.try_all(theirs);
         }
-        Ok(())
+        true
     }
 
     /// Waits for a direct way as long as that makes sense; says how lanes are best opened then.

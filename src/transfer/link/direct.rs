@@ -36,6 +36,7 @@ use crate::{
         peer::{DirectAnswer, DirectHello, DirectProof, DirectPurpose, MAX_ADDRESSES, Way},
         relay::MAX_LANES,
     },
+    sync::lock,
     transfer::{
         error::{TransferError, Unsuited},
         path_mode::{Entrance, PathMode},
@@ -365,7 +366,7 @@ impl Direct {
     }
 
     fn inbound(&self) -> MutexGuard<'_, HashMap<DirectPurpose, Inbound>> {
-        self.inbound.lock().expect("no code panics while it holds this lock")
+        lock(&self.inbound)
     }
 }
 

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     crypto::{Channel, ChannelKeys, Nonces, ReconnectKey, Side},
-    net::client::{self, Join, Joined, LaneAddress, Paired, RelayChoice, RelayClientError},
+    net::{
+        backoff::{Backoff, jittered},
+        client::{self, Join, Joined, LaneAddress, Paired, RelayChoice, RelayClientError},
+    },
     protocol::{
         Role,
         peer::{ReconnectAnswer, ReconnectHello, ReconnectProof},
@@ -31,9 +34,9 @@ use crate::{
 
 /// How long the relay may take to answer a connection, before its name is looked up again.
 const CONNECT_LIMIT: Duration = Duration::from_secs(8);
-/// How soon after its start an attempt that failed is followed by the next, doubled with each, up to the longest.
+/// The first pause after a try that failed.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// Below what a person would call "at once" when the network is back.
+/// The longest pause: below what a user would call "at once" when the network is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The pause after a relay has refused: it is there, and asks for less.
 const REFUSED_PAUSE: Duration = Duration::from_secs(10);
@@ -86,7 +89,7 @@ impl Reconnect {
     /// Takes a seat again, which makes the relay end the pair that it belonged to, and leaves it.
     async fn vacate(&self, left: Option<Seat>) -> Infallible {
         let Some(Seat { room, client_token }) = left else { return pending().await };
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = backoff();
         // A relay that answers otherwise knows of no such pair any more.
         while let Err(
             RelayClientError::Unreachable { .. }
@@ -94,52 +97,50 @@ impl Reconnect {
             | RelayClientError::Lost,
         ) = self.enter(room, client_token).await
         {
-            sleep(jittered(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            sleep(backoff.next_pause()).await;
         }
         pending().await
     }
 
     async fn directly(&self) -> Reconnected {
         let Some(direct) = &self.direct else { return pending().await };
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = backoff();
         loop {
             if let Some(stream) = direct.reconnect().await
                 && let Ok(back) = self.meet_again(stream, None).await
             {
                 return back;
             }
-            sleep(jittered(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            sleep(backoff.next_pause()).await;
         }
     }
 
     async fn through_relay(&self) -> Reconnected {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = backoff();
         loop {
             let started = Instant::now();
             match self.try_once().await {
                 Ok(back) => return back,
                 Err(error) => {
                     tracing::debug!(%error, "not back yet");
-                    sleep_until(started + jittered(self.pause_after(&error, pause))).await;
+                    let pause = self.report(&error).unwrap_or_else(|| backoff.next_pause());
+                    sleep_until(started + pause).await;
                 }
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// How long to wait; tells what is missing on the way.
-    fn pause_after(&self, error: &TransferError, pause: Duration) -> Duration {
+    /// Reports what is missing on the way; gives the pause that a relay which has refused asks for.
+    fn report(&self, error: &TransferError) -> Option<Duration> {
         let (connection, pause) = match error {
             TransferError::Relay(RelayClientError::Refused(Refusal::RoleTaken)) => {
-                (Connection::LookingForPeer, pause)
+                (Connection::LookingForPeer, None)
             }
             TransferError::Relay(RelayClientError::Refused(_)) => {
-                (Connection::LookingForRelay, REFUSED_PAUSE)
+                (Connection::LookingForRelay, Some(jittered(REFUSED_PAUSE)))
             }
-            TransferError::Relay(_) => (Connection::LookingForRelay, pause),
-            _ => (Connection::LookingForPeer, pause),
+            TransferError::Relay(_) => (Connection::LookingForRelay, None),
+            _ => (Connection::LookingForPeer, None),
         };
         self.tell(connection);
         pause
@@ -225,10 +226,7 @@ impl Reconnect {
     }
 }
 
-/// Up to half as long again, so that many that were cut off at once don't come back at once.
-fn jittered(pause: Duration) -> Duration {
-    let mut random = [0; 1];
-    // Without randomness there is no jitter, and no harm.
-    let _ = getrandom::fill(&mut random);
-    pause + pause * u32::from(random[0]) / 512
+/// The pauses between tries to come back.
+fn backoff() -> Backoff {
+    Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
 }

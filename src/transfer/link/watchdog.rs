@@ -16,10 +16,8 @@ use tokio::time::Instant;
 
 use crate::{
     protocol::peer::Work,
-    transfer::{
-        error::Misbehaviour,
-        progress::{Connection, Phase, Progress, Stall, WaitsFor},
-    },
+    sync::lock,
+    transfer::progress::{Connection, Phase, Progress, Stall, WaitsFor},
 };
 
 /// So long without a stored byte, and a person is told why.
@@ -113,7 +111,7 @@ impl Activity {
     }
 
     fn lock(&self) -> MutexGuard<'_, Pieces> {
-        self.pieces.lock().expect("no code panics while it holds this lock")
+        lock(&self.pieces)
     }
 }
 
@@ -141,14 +139,11 @@ impl Watchdog {
         &self.work
     }
 
-    /// The other side says what it is doing, which it does when that changes.
-    pub fn hear(&mut self, work: Option<Work>) -> Result<(), Misbehaviour> {
+    /// The other side says what it is doing. `false` if it says again what it said before: it speaks only when that changes.
+    pub fn hear(&mut self, work: Option<Work>) -> bool {
         let before = std::mem::replace(&mut self.heard, work);
-        if before == work {
-            return Err(Misbehaviour::OutOfTurn("at work"));
-        }
-        self.has_ended_there |= before.is_some();
-        Ok(())
+        self.has_ended_there |= before.is_some() && before != work;
+        before != work
     }
 
     /// Whether the other side says that it is what things wait for.
@@ -250,14 +245,14 @@ mod tests {
         advance(TELL).await;
         assert_eq!(here.observe(), Observation { tell: Some(Some(Work::Disk)), stall: None });
         assert_eq!(here.observe().tell, None, "it is no news any more");
-        there.dog.hear(Some(Work::Disk)).unwrap();
+        assert!(there.dog.hear(Some(Work::Disk)));
         assert!(there.dog.other_is_at_work());
         advance(STALL.saturating_sub(TELL)).await;
         let told = [&mut here, &mut there].map(|side| side.observe().stall.unwrap().waits_for);
         assert_eq!(told, [WaitsFor::Here(Work::Disk), WaitsFor::There(Work::Disk)]);
         drop(storing);
         assert_eq!(here.observe(), Observation { tell: Some(None), stall: None });
-        there.dog.hear(None).unwrap();
+        assert!(there.dog.hear(None));
         assert_eq!(there.observe().stall, None, "what it waits for now has only begun");
         assert_eq!(there.waits_after(STALL).await, Some(WaitsFor::Network));
     }
@@ -311,9 +306,9 @@ mod tests {
     #[test]
     fn the_same_thing_is_not_said_twice() {
         let mut dog = Watchdog::new(Arc::default());
-        assert_eq!(dog.hear(None), Err(Misbehaviour::OutOfTurn("at work")));
-        assert_eq!(dog.hear(Some(Work::Disk)), Ok(()));
-        assert_eq!(dog.hear(Some(Work::Hashing)), Ok(()));
-        assert_eq!(dog.hear(Some(Work::Hashing)), Err(Misbehaviour::OutOfTurn("at work")));
+        assert!(!dog.hear(None));
+        assert!(dog.hear(Some(Work::Disk)));
+        assert!(dog.hear(Some(Work::Hashing)));
+        assert!(!dog.hear(Some(Work::Hashing)));
     }
 }

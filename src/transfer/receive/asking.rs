@@ -46,7 +46,11 @@ pub(super) struct AnnouncedOffer {
 }
 
 /// Waits until it is clear where the offer is.
-pub(super) async fn begin(control: &mut Control, max_lanes: u16) -> Result<FirstMessage, TransferError> {
+pub(super) async fn first_message(
+    control: &mut Control,
+    max_lanes: u16,
+    is_redirected: bool,
+) -> Result<FirstMessage, TransferError> {
     loop {
         match control.next().await? {
             FromSender::Offer { kind, entries, bytes, lanes } => {
@@ -58,7 +62,7 @@ pub(super) async fn begin(control: &mut Control, max_lanes: u16) -> Result<First
                 }
                 return Ok(FirstMessage::Offer(AnnouncedOffer { builder, lanes: lanes.min(max_lanes) }));
             }
-            FromSender::Invitation { code, instead: true } => {
+            FromSender::Invitation { code, instead: true } if !is_redirected => {
                 return Ok(FirstMessage::Elsewhere(invitation::read(&code)?));
             }
             other => check_common(control, &other).await?,
@@ -72,12 +76,14 @@ pub(super) async fn read_offer(
 ) -> Result<(Arc<Manifest>, u16), TransferError> {
     let mut digest = blake3::Hasher::new();
     loop {
-        match control.next().await? {
+        let message: FromSender = control.next().await?;
+        let name = message.name();
+        match message {
+            // An empty page brings the end no nearer: an endless row of them would keep this side here for ever.
+            FromSender::Page(entries) if entries.is_empty() => {
+                return Err(Misbehaviour::OutOfTurn(name).into());
+            }
             FromSender::Page(entries) => {
-                // An empty page brings the end no nearer; without end, it would keep us here for ever.
-                if entries.is_empty() {
-                    return Err(Misbehaviour::OutOfTurn("empty page").into());
-                }
                 for entry in entries {
                     digest.update(&frame::to_bytes(&entry));
                     builder.push(entry).map_err(Misbehaviour::Manifest)?;
@@ -90,7 +96,7 @@ pub(super) async fn read_offer(
                 }
                 return Ok((Arc::new(manifest), lanes));
             }
-            FromSender::ThisIs(_) => return Err(Misbehaviour::OutOfTurn("this is").into()),
+            FromSender::ThisIs(_) => return Err(Misbehaviour::OutOfTurn(name).into()),
             other => check_common(control, &other).await?,
         }
     }
@@ -135,10 +141,14 @@ pub(super) async fn ask(
                 }
             }
             notice = comparing.next() => context.tell(notice).await,
-            message = control.next() => match message? {
-                FromSender::ThisIs(told) => comparing.hear(told)?,
-                other => check_common(control, &other).await?,
-            },
+            message = control.next() => {
+                let message: FromSender = message?;
+                let name = message.name();
+                match message {
+                    FromSender::ThisIs(told) => comparing.hear(told, name)?,
+                    other => check_common(control, &other).await?,
+                }
+            }
         }
     }
 }

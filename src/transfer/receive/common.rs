@@ -1,7 +1,5 @@
 //! What every part of a receive has in common: messages that mean the same at every point, and waiting beside the channel.
 
-use std::sync::{Mutex, MutexGuard};
-
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -51,28 +49,28 @@ pub(super) async fn check_common(control: &mut Control, message: &FromSender) ->
     match message {
         FromSender::Addresses(theirs) => {
             control.say_addresses()?;
-            control.try_directly(theirs)
+            check_turn(control.try_directly(theirs), message)
         }
         // Lanes of a connection that is lost, or of a transfer that hasn't begun; a hash that crossed the answer.
         FromSender::OpenLane { .. }
         | FromSender::LaneOver { .. }
         | FromSender::Pause(_)
         | FromSender::ThisIs(_) => Ok(()),
-        FromSender::AtWork(work) => control.other_works(*work),
+        FromSender::AtWork(work) => check_turn(control.other_works(*work), message),
         FromSender::Invitation { code, instead: false } => control.invited(code).await,
-        FromSender::Invitation { instead: true, .. } => Err(Misbehaviour::OutOfTurn("invitation").into()),
         FromSender::Cancel => Err(TransferError::PeerCancelled),
         FromSender::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
-        FromSender::Offer { .. } => Err(Misbehaviour::OutOfTurn("offer").into()),
-        FromSender::Page(_) => Err(Misbehaviour::OutOfTurn("page").into()),
-        FromSender::OfferEnd { .. } => Err(Misbehaviour::OutOfTurn("offer end").into()),
-        FromSender::Withdrawn { .. } => Err(Misbehaviour::OutOfTurn("withdrawn").into()),
-        FromSender::StreamEnd { .. } => Err(Misbehaviour::OutOfTurn("stream end").into()),
-        FromSender::Hashes(_) => Err(Misbehaviour::OutOfTurn("hashes").into()),
-        FromSender::Done => Err(Misbehaviour::OutOfTurn("done").into()),
+        FromSender::Invitation { instead: true, .. }
+        | FromSender::Offer { .. }
+        | FromSender::Page(_)
+        | FromSender::OfferEnd { .. }
+        | FromSender::Withdrawn { .. }
+        | FromSender::StreamEnd { .. }
+        | FromSender::Hashes(_)
+        | FromSender::Done => Err(Misbehaviour::OutOfTurn(message.name()).into()),
     }
 }
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no code panics while it holds this lock")
+fn check_turn(is_in_turn: bool, message: &FromSender) -> Result<(), TransferError> {
+    if is_in_turn { Ok(()) } else { Err(Misbehaviour::OutOfTurn(message.name()).into()) }
 }

@@ -125,8 +125,12 @@ impl Comparing {
         Ok(())
     }
 
-    /// The sender's word for files that it was asked about.
-    pub(super) fn hear(&mut self, told: Vec<(u32, Option<FileHash>)>) -> Result<(), Misbehaviour> {
+    /// The sender's word for files that it was asked about, in a message of the name `message`.
+    pub(super) fn hear(
+        &mut self,
+        told: Vec<(u32, Option<FileHash>)>,
+        message: &'static str,
+    ) -> Result<(), Misbehaviour> {
         if let Some(round) = &mut self.round {
             round.moved = Instant::now();
         }
@@ -135,7 +139,7 @@ impl Comparing {
                 Some(theirs @ SenderHash::Asked) => {
                     *theirs = hash.map_or(SenderHash::Unknown, SenderHash::Hash);
                 }
-                Some(_) => return Err(Misbehaviour::OutOfTurn("this is")),
+                Some(_) => return Err(Misbehaviour::OutOfTurn(message)),
                 None => return Err(Misbehaviour::UnknownEntry),
             }
             self.settle(entry);

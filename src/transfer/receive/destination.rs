@@ -11,15 +11,13 @@ use tokio::{
     time::Instant,
 };
 
-use super::{
-    common::{lock, meanwhile},
-    request::Output,
-};
+use super::{common::meanwhile, request::Output};
 use crate::{
     protocol::{
         manifest::{Manifest, OfferKind},
         peer::Work,
     },
+    sync::lock,
     transfer::{
         error::{TransferError, Unsuited},
         link::control::Control,

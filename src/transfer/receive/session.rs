@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    common::{check_common, lock, meanwhile_checked},
+    common::{check_common, meanwhile_checked},
     destination::{Accepted, Destination},
     lane_pool::{Ended, ReceiveLanePool},
 };
@@ -22,6 +22,7 @@ use crate::{
         manifest::Entry,
         peer::{FromReceiver, FromSender, Way, Withdrawal, Work},
     },
+    sync::lock,
     transfer::{
         error::{Misbehaviour, TransferError},
         lanes::{Lane, ReceiveLanes},
@@ -158,6 +159,7 @@ impl Receiving<'_> {
 
     /// Takes in one message; says whether it was the sender's last.
     async fn hear(&mut self, pool: &mut ReceiveLanePool, message: FromSender) -> Result<bool, TransferError> {
+        let out_of_turn = Misbehaviour::OutOfTurn(message.name());
         match message {
             FromSender::OpenLane { link, lane: number, way } => pool.open(link, Lane { number, way })?,
             FromSender::LaneOver { link, lane } => pool.end(link, lane),
@@ -165,10 +167,15 @@ impl Receiving<'_> {
                 self.paused.there = is_paused;
                 self.tell_pause();
             }
+            // A stream is sent as it is read, so it can't have changed; and its blocks, which are without number, can't be
+            // settled one by one.
+            FromSender::Withdrawn { .. } if self.accepted.plan.stream().is_some() => {
+                return Err(out_of_turn.into());
+            }
             FromSender::Withdrawn { entry, reason } => self.withdraw(entry, reason).await?,
             FromSender::StreamEnd { bytes } => {
                 if self.accepted.plan.stream().is_none() || self.stream_bytes.replace(bytes).is_some() {
-                    return Err(Misbehaviour::OutOfTurn("stream end").into());
+                    return Err(out_of_turn.into());
                 }
             }
             FromSender::Hashes(hashes) => {
@@ -179,7 +186,7 @@ impl Receiving<'_> {
                         return Err(Misbehaviour::UnknownEntry.into());
                     }
                     if self.hashes.insert(entry, hash).is_some() && self.repaired.is_none() {
-                        return Err(Misbehaviour::OutOfTurn("hashes").into());
+                        return Err(out_of_turn.into());
                     }
                 }
             }
@@ -190,11 +197,6 @@ impl Receiving<'_> {
     }
 
     async fn withdraw(&mut self, entry: u32, reason: Withdrawal) -> Result<(), TransferError> {
-        // A stream is sent as it is read, so it can't have changed; and its blocks, which are without number, can't be
-        // settled one by one.
-        if self.accepted.plan.stream().is_some() {
-            return Err(Misbehaviour::OutOfTurn("withdrawn").into());
-        }
         if !self.is_wanted_file(entry) || !self.withdrawn.insert(entry) {
             return Err(Misbehaviour::UnknownEntry.into());
         }

@@ -5,19 +5,19 @@ use std::sync::{Arc, Mutex};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    common::lock,
-    destination::{Accepted, Destination},
-};
-use crate::transfer::{
-    error::TransferError,
-    notice::{Context, Notice},
-    plan::blocks::BlockSet,
-    progress::Report,
-    sink::{
-        active::{ActiveGuard, ActiveReceives},
-        staging::Staging,
-        unfinished::Registry,
+use super::destination::{Accepted, Destination};
+use crate::{
+    sync::lock,
+    transfer::{
+        error::TransferError,
+        notice::{Context, Notice},
+        plan::blocks::BlockSet,
+        progress::Report,
+        sink::{
+            active::{ActiveGuard, ActiveReceives},
+            staging::Staging,
+            unfinished::Registry,
+        },
     },
 };
 

@@ -28,20 +28,24 @@ pub(super) fn last_word<T>(ended: &Result<T, TransferError>) -> Option<FromSende
 /// Messages that mean the same at every point.
 pub(super) fn check_common(control: &mut Control, message: &FromReceiver) -> Result<(), TransferError> {
     match message {
-        FromReceiver::Addresses(theirs) => control.try_directly(theirs),
-        FromReceiver::AtWork(work) => control.other_works(*work),
+        FromReceiver::Addresses(theirs) => check_turn(control.try_directly(theirs), message),
+        FromReceiver::AtWork(work) => check_turn(control.other_works(*work), message),
         FromReceiver::Cancel => Err(TransferError::PeerCancelled),
         FromReceiver::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
         // Lanes of a connection that is lost, or of a transfer that hasn't begun.
         FromReceiver::Reopen { .. } | FromReceiver::LaneOver { .. } | FromReceiver::Pause(_) => Ok(()),
-        FromReceiver::WhatIs(_) => Err(Misbehaviour::OutOfTurn("what is").into()),
-        FromReceiver::Here { .. } => Err(Misbehaviour::OutOfTurn("here").into()),
-        FromReceiver::LacksRoom(_) => Err(Misbehaviour::OutOfTurn("lacks room").into()),
-        FromReceiver::Held(_) => Err(Misbehaviour::OutOfTurn("held").into()),
-        FromReceiver::Decline => Err(Misbehaviour::OutOfTurn("decline").into()),
-        FromReceiver::Accept { .. } => Err(Misbehaviour::OutOfTurn("accept").into()),
-        FromReceiver::Stored(_) => Err(Misbehaviour::OutOfTurn("stored").into()),
-        FromReceiver::Damaged { .. } => Err(Misbehaviour::OutOfTurn("damaged").into()),
-        FromReceiver::Complete { .. } => Err(Misbehaviour::OutOfTurn("complete").into()),
+        FromReceiver::WhatIs(_)
+        | FromReceiver::Here { .. }
+        | FromReceiver::LacksRoom(_)
+        | FromReceiver::Held(_)
+        | FromReceiver::Decline
+        | FromReceiver::Accept { .. }
+        | FromReceiver::Stored(_)
+        | FromReceiver::Damaged { .. }
+        | FromReceiver::Complete { .. } => Err(Misbehaviour::OutOfTurn(message.name()).into()),
     }
+}
+
+fn check_turn(is_in_turn: bool, message: &FromReceiver) -> Result<(), TransferError> {
+    if is_in_turn { Ok(()) } else { Err(Misbehaviour::OutOfTurn(message.name()).into()) }
 }

@@ -64,14 +64,19 @@ impl Inquiry {
         }
     }
 
-    /// Takes a question: about files of the offer, about each of them once.
-    pub(super) fn ask(&mut self, entries: &[u32], manifest: &Manifest) -> Result<(), Misbehaviour> {
+    /// Takes a question, which came in a message of the name `message`: about files of the offer, about each of them once.
+    pub(super) fn ask(
+        &mut self,
+        entries: &[u32],
+        manifest: &Manifest,
+        message: &'static str,
+    ) -> Result<(), Misbehaviour> {
         for entry in entries {
             let listed = manifest.entries().get(*entry as usize).filter(|entry| entry.is_file());
             let listed = listed.filter(|_| manifest.kind() == OfferKind::Files);
             let size = listed.map(Entry::size).ok_or(Misbehaviour::UnknownEntry)?;
             if !self.asked.insert((*entry).into()) {
-                return Err(Misbehaviour::OutOfTurn("what is"));
+                return Err(Misbehaviour::OutOfTurn(message));
             }
             self.due.push_back((*entry, size));
         }

@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
+use tokio::{task::JoinSet, time::Instant};
+
 use crate::{
-    net::client::RelayClientError,
+    net::{backoff::Backoff, client::RelayClientError},
     protocol::{
         peer::{FromSender, Way},
         relay::{FIRST_LANES, MAX_LANES},
@@ -21,11 +23,9 @@ use crate::{
         link::{control::Control, door::LaneDoor},
     },
 };
-use tokio::{task::JoinSet, time::Instant};
 
-/// The pause before a lost lane is opened again, doubled each time, up to the longest; from the start again once it worked.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses before a lost lane is opened again. They begin anew once the lane worked.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 /// A lane over which nothing arrives for so long, while the other side lives, is ended; twice as long after each time.
 const SILENCE: Duration = Duration::from_secs(8);
 /// Unless all lanes are silent, a silent one is ended only after so many blocks for each lane have arrived over others.
@@ -53,7 +53,7 @@ pub(super) struct SendLanePool {
     door: Option<LaneDoor>,
     lanes: BTreeMap<u16, PooledLane>,
     /// Slots without a lane: which lane comes next, and when.
-    due: BTreeMap<u16, (Instant, Duration)>,
+    due: BTreeMap<u16, (Instant, Backoff)>,
     is_paused: bool,
     silence: Duration,
     sooner: u32,
@@ -63,7 +63,7 @@ struct PooledLane {
     way: Way,
     stop: LaneStop,
     opened: Instant,
-    pause: Duration,
+    backoff: Backoff,
     ours_is_over: bool,
     theirs_is_over: bool,
     /// Whether the receiver was told that ours is.
@@ -120,9 +120,9 @@ impl SendLanePool {
         let link = door.link;
         (self.link, self.door) = (link, Some(door));
         let first = self.slots.min(FIRST_LANES);
-        self.due.extend((first..self.slots).map(|lane| (lane, (Instant::now(), FIRST_PAUSE))));
+        self.due.extend((first..self.slots).map(|lane| (lane, (Instant::now(), BACKOFF))));
         for lane in 0..first {
-            self.open(Lane { number: lane, way }, FIRST_PAUSE);
+            self.open(Lane { number: lane, way }, BACKOFF);
             if self.is_paused {
                 self.end_ours(control, lane)?;
             }
@@ -200,7 +200,7 @@ impl SendLanePool {
         if !is_paused {
             let now = Instant::now();
             for due in self.due.values_mut() {
-                *due = (now, FIRST_PAUSE);
+                *due = (now, BACKOFF);
             }
         }
     }
@@ -228,10 +228,10 @@ impl SendLanePool {
         let is_due = |lane: u16, at: Instant| at <= now && lane % MAX_LANES < self.wanted;
         let due: Vec<_> =
             self.due.iter().filter(|(l, (at, _))| is_due(**l, *at)).map(|(l, (_, p))| (*l, *p)).collect();
-        for (lane, pause) in due {
+        for (lane, backoff) in due {
             self.due.remove(&lane);
             control.say(&FromSender::OpenLane { link: self.link, lane, way })?;
-            self.open(Lane { number: lane, way }, pause);
+            self.open(Lane { number: lane, way }, backoff);
         }
         Ok(())
     }
@@ -288,7 +288,7 @@ impl SendLanePool {
         state.tell_over(control, self.link, lane)
     }
 
-    fn open(&mut self, lane: Lane, pause: Duration) {
+    fn open(&mut self, lane: Lane, backoff: Backoff) {
         let Some(door) = self.door.clone() else { return };
         let (stop, link) = (LaneStop::default(), self.link);
         let (shared, way, opened) = (Arc::clone(&self.shared), lane.way, Instant::now());
@@ -296,7 +296,7 @@ impl SendLanePool {
             way,
             stop: stop.clone(),
             opened,
-            pause,
+            backoff,
             ours_is_over: false,
             theirs_is_over: false,
             has_told: false,
@@ -309,10 +309,10 @@ impl SendLanePool {
     fn settle(&mut self, lane: u16) {
         let Some(state) = self.lanes.remove(&lane) else { return };
         self.shared.queue.requeue(Some(lane));
-        let pause = if state.opened.elapsed() >= WORKED { FIRST_PAUSE } else { state.pause };
+        let mut backoff = if state.opened.elapsed() >= WORKED { BACKOFF } else { state.backoff };
         // A slot that was used so often that its numbers are used up stays empty until the next connection.
         if let Some(next) = lane.checked_add(MAX_LANES) {
-            self.due.insert(next, (Instant::now() + pause, (pause * 2).min(LONGEST_PAUSE)));
+            self.due.insert(next, (Instant::now() + backoff.next_pause(), backoff));
         }
     }
 }

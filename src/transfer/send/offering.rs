@@ -242,7 +242,7 @@ async fn answer(
     let mut inquiry = Inquiry::new();
     loop {
         let has_room = control.backlog() <= MAX_BACKLOG;
-        let message = tokio::select! {
+        let message: FromReceiver = tokio::select! {
             message = control.next() => message?,
             hashes = inquiry.next(source), if has_room => {
                 control.say(&FromSender::ThisIs(hashes))?;
@@ -250,11 +250,12 @@ async fn answer(
             }
             () = sleep(BACKLOG_LOOK), if !has_room => continue,
         };
+        let name = message.name();
         match message {
-            FromReceiver::WhatIs(entries) => inquiry.ask(&entries, manifest)?,
+            FromReceiver::WhatIs(entries) => inquiry.ask(&entries, manifest, name)?,
             FromReceiver::Here { files, bytes } => {
                 if here.replace((files, bytes)).is_some() {
-                    return Err(Misbehaviour::OutOfTurn("here").into());
+                    return Err(Misbehaviour::OutOfTurn(name).into());
                 }
             }
             FromReceiver::Held(ranges) => {

@@ -190,6 +190,7 @@ impl<'a> Sending<'a> {
     }
 
     fn hear(&mut self, pool: &mut SendLanePool, message: FromReceiver) -> Result<Heard, TransferError> {
+        let out_of_turn = Misbehaviour::OutOfTurn(message.name());
         match message {
             FromReceiver::Reopen { link, way } => self.ready = (link, way),
             FromReceiver::LaneOver { link, lane } => pool.other_end_is_over(link, lane),
@@ -201,19 +202,18 @@ impl<'a> Sending<'a> {
             FromReceiver::LacksRoom(lacks_room) => {
                 self.context.update(|progress| progress.lacks_room = lacks_room);
             }
+            FromReceiver::Damaged { .. } if !self.is_done || self.has_repaired => {
+                return Err(out_of_turn.into());
+            }
             FromReceiver::Damaged { entry, hashes, last } => {
                 self.note_damage(entry, hashes)?;
                 if last {
                     return Ok(Heard::AllDamage);
                 }
             }
-            FromReceiver::Complete { stored, failed } => {
-                if !self.is_done {
-                    return Err(Misbehaviour::OutOfTurn("complete").into());
-                }
+            FromReceiver::Complete { stored, failed } if self.is_done => {
                 return Ok(Heard::Complete { stored, failed });
             }
-            FromReceiver::Accept { .. } => return Err(Misbehaviour::OutOfTurn("accept").into()),
             FromReceiver::Decline => return Err(TransferError::PeerDeclined),
             other => check_common(self.control, &other)?,
         }
@@ -251,9 +251,6 @@ impl<'a> Sending<'a> {
     }
 
     fn note_damage(&mut self, entry: u32, hashes: Vec<FileHash>) -> Result<(), TransferError> {
-        if !self.is_done || self.has_repaired {
-            return Err(Misbehaviour::OutOfTurn("damaged").into());
-        }
         let blocks = self.plan.blocks_of(entry);
         match self.damaged.last_mut() {
             Some((last, held)) if *last == entry => held.extend(hashes),

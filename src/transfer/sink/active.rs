@@ -4,19 +4,17 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
 
 use super::leftovers::{Leftover, Leftovers};
-use crate::transfer::notice::Context;
+use crate::{sync::lock_shared, transfer::notice::Context};
 
 /// How long one that gives way may take to leave everything in order; after that, another begins without what it holds.
 const LIMIT: Duration = Duration::from_secs(10);
-
-const NO_PANIC: &str = "no code panics while it holds this lock";
 
 /// See the module.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +69,8 @@ impl ActiveReceives {
         }
         let is_there =
             |active: &mut Vec<ActiveReceive>| active.iter().any(|receive| leaving.contains(&receive.staging));
-        let left = self.0.changed.wait_timeout_while(active, LIMIT, is_there).expect(NO_PANIC);
+        let left = self.0.changed.wait_timeout_while(active, LIMIT, is_there);
+        let left = left.unwrap_or_else(PoisonError::into_inner);
         if left.1.timed_out() {
             tracing::warn!("a transfer that was to give way takes too long");
         }
@@ -96,7 +95,7 @@ impl ActiveReceives {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<ActiveReceive>> {
-        self.0.active.lock().expect(NO_PANIC)
+        lock_shared(&self.0.active)
     }
 }
 

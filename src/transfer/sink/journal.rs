@@ -20,6 +20,7 @@ use crate::{
         frame,
         manifest::{Entry, Manifest, ManifestBuilder, OfferKind, RawEntry},
     },
+    sync::lock,
     transfer::plan::{Plan, Wanted, blocks::BlockSet},
 };
 
@@ -75,7 +76,7 @@ impl Journal {
     /// Writes down blocks, as (first, count), that are there now.
     pub fn append(&self, ranges: &[(u64, u64)]) -> io::Result<()> {
         let records: Vec<u8> = ranges.iter().flat_map(|range| record(&self.offer, *range)).collect();
-        let mut locked = self.file.lock().expect("no code panics while it holds this lock");
+        let mut locked = lock(&self.file);
         let (file, len) = &mut *locked;
         match file.write_all(&records) {
             Ok(()) => {

@@ -22,6 +22,7 @@ use crate::{
         RelPath,
         manifest::{Entry, Manifest},
     },
+    sync::lock,
     transfer::plan::{
         Wanted,
         placement::{FolderView, Occupant, Target},
@@ -176,7 +177,7 @@ impl Layout {
 
     fn place(&self, entry: u32) -> Option<MutexGuard<'_, FilePlace>> {
         let place = self.places.get(entry as usize)?;
-        Some(place.lock().expect("no code panics while it holds this lock"))
+        Some(lock(place))
     }
 }
 

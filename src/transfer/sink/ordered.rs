@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::transfer::plan::tree_hash::FileHash;
+use crate::{sync::lock, transfer::plan::tree_hash::FileHash};
 
 /// See the module.
 pub struct Ordered {
@@ -65,7 +65,7 @@ impl Ordered {
     }
 
     fn lock(&self) -> MutexGuard<'_, OrderedState> {
-        self.output.lock().expect("no code panics while it holds this lock")
+        lock(&self.output)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use super::{
@@ -22,6 +22,7 @@ use crate::{
         RelPath,
         manifest::{Entry, EntryKind, Manifest},
     },
+    sync::lock,
     transfer::{
         error::TransferError,
         fingerprint::read_up_to,
@@ -345,7 +346,7 @@ impl Staging {
         let file =
             self.layout.open(segment.entry).map_err(|cause| self.cannot_write(segment.entry, cause))?;
         {
-            let _writing = self.writing.lock().expect(NO_PANIC);
+            let _writing = lock(&self.writing);
             platform::write_all_at(&file, bytes, segment.offset)
                 .map_err(|cause| self.cannot_write(segment.entry, cause))?;
         }
@@ -423,14 +424,14 @@ impl Staging {
     }
 
     fn lock(&self) -> MutexGuard<'_, StagingState> {
-        self.state.lock().expect(NO_PANIC)
+        lock(&self.state)
     }
 }
 
 impl Drop for Staging {
     /// A transfer that was dropped half-way, before it could decide, leaves nothing behind.
     fn drop(&mut self) {
-        let fate = self.fate.get_mut().expect(NO_PANIC);
+        let fate = self.fate.get_mut().unwrap_or_else(PoisonError::into_inner);
         if matches!(*fate, Fate::Open | Fate::Closed)
             && let Err(error) = fs::remove_dir_all(&self.folder)
         {

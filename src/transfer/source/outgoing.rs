@@ -18,6 +18,7 @@ use crate::{
         manifest::{Entry, Manifest},
         peer::Withdrawal,
     },
+    sync::lock,
     transfer::{
         error::TransferError,
         fingerprint::{Fingerprint, read_up_to},
@@ -276,7 +277,7 @@ impl Outgoing {
         stream: &Mutex<Stream>,
         buffer: &mut Vec<u8>,
     ) -> Result<Filled, TransferError> {
-        let mut stream = stream.lock().expect("no code panics while it holds this lock");
+        let mut stream = lock(stream);
         if self.stream_end.get().is_some() {
             return Ok(Filled::End);
         }
@@ -335,7 +336,7 @@ impl Outgoing {
     }
 
     fn lock(&self) -> MutexGuard<'_, OutgoingState> {
-        self.state.lock().expect("no code panics while it holds this lock")
+        lock(&self.state)
     }
 }
 

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     code::CodePhrase,
-    net::client::{CONNECT_LIMIT, Paired, RelayAddress, RelayChoice, RelayClientError},
+    net::{
+        backoff::Backoff,
+        client::{CONNECT_LIMIT, Paired, RelayAddress, RelayChoice, RelayClientError},
+    },
     protocol::{
         Role,
         relay::{ClientToken, Refusal},
@@ -164,7 +167,7 @@ pub async fn meet_again(
 ) -> Result<Meeting, TransferError> {
     let code = Arc::new(code);
     let end = Instant::now() + INVITED_LIMIT;
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let error = match visit(relay.clone(), false, &code, &Mutex::default(), context).await {
             Ok(met) => return Ok(met.meeting(&code, false).await),
@@ -179,8 +182,7 @@ pub async fn meet_again(
             );
             return Err(if is_gone { TransferError::PeerLost } else { error });
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(backoff.next_pause()).await;
     }
 }
 
@@ -192,7 +194,7 @@ async fn enter(
 ) -> Result<(ClientToken, Paired), TransferError> {
     let connect_limit = if is_local { LOCAL_CONNECT_LIMIT } else { CONNECT_LIMIT };
     let start = Instant::now();
-    let (mut away_since, mut pause) = (None, FIRST_PAUSE);
+    let (mut away_since, mut backoff) = (None, Backoff::new(FIRST_PAUSE, LONGEST_PAUSE));
     loop {
         // A place of its own for every visit: two that lead into the same room must not push each other out.
         let client_token = new_client_token()?;
@@ -204,8 +206,7 @@ async fn enter(
         match &entered {
             Err(RelayClientError::Refused(Refusal::RoleTaken)) if start.elapsed() < BUSY_LIMIT => {
                 away_since = None;
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                sleep(backoff.next_pause()).await;
             }
             Err(RelayClientError::Refused(Refusal::NoSuchRoom))
                 if away_since.get_or_insert_with(Instant::now).elapsed() < AWAY_LIMIT =>

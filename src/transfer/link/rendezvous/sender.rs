@@ -31,6 +31,7 @@ use crate::{
     code::CodePhrase,
     net::client::RelayChoice,
     protocol::{peer::INVITATION_WORDS, relay::RoomId},
+    sync::lock,
     transfer::{
         error::{TransferError, Unsuited},
         link::{
@@ -396,7 +397,7 @@ impl CodeWait<'_> {
     }
 
     fn in_use(&self) -> std::sync::MutexGuard<'_, Option<usize>> {
-        self.in_use.lock().expect("no code panics while it holds this lock")
+        lock(&self.in_use)
     }
 }
 

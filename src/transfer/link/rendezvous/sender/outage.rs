@@ -9,8 +9,12 @@ use tokio::time::{Instant, sleep};
 
 use super::code_room::CodeRoom;
 use crate::{
-    net::client::RelayClientError,
+    net::{
+        backoff::{Backoff, jittered},
+        client::RelayClientError,
+    },
     protocol::relay::Refusal,
+    sync::lock,
     transfer::{
         error::TransferError,
         link::rendezvous::room::is_silence,
@@ -36,7 +40,7 @@ pub(super) struct Outage<'a> {
     patience: Duration,
     context: &'a Context,
     since: Option<Instant>,
-    pause: Duration,
+    backoff: Backoff,
     /// What was said of it last.
     told: Option<String>,
 }
@@ -49,7 +53,16 @@ impl<'a> Outage<'a> {
         patience: Duration,
         context: &'a Context,
     ) -> Self {
-        Self { in_use, rooms, scope, patience, context, since: None, pause: FIRST_PAUSE, told: None }
+        Self {
+            in_use,
+            rooms,
+            scope,
+            patience,
+            context,
+            since: None,
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            told: None,
+        }
     }
 
     /// The only relay that is asked now: who has the link goes there.
@@ -77,8 +90,7 @@ impl<'a> Outage<'a> {
         } else if !self.scope.is_own {
             self.tell_gone(error).await;
         }
-        sleep(if is_refused { REFUSED_PAUSE } else { self.pause }).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        sleep(if is_refused { jittered(REFUSED_PAUSE) } else { self.backoff.next_pause() }).await;
         Ok(())
     }
 
@@ -93,13 +105,14 @@ impl<'a> Outage<'a> {
     }
 
     fn lock_in_use(&self) -> MutexGuard<'_, Option<usize>> {
-        self.in_use.lock().expect("no code panics while it holds this lock")
+        lock(self.in_use)
     }
 
     /// A relay has taken the room.
     pub(super) async fn end(&mut self, at: usize) {
         let was_told_gone = self.told.take().is_some();
-        (self.since, self.pause) = (None, FIRST_PAUSE);
+        self.since = None;
+        self.backoff.reset();
         if self.scope.is_alone {
             self.context.update(|progress| progress.connection = Connection::Up);
         }
