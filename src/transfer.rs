@@ -12,16 +12,16 @@
 //! - [`send`], [`receive`]: the two sides
 
 pub mod error;
-pub mod fingerprint;
-pub mod lanes;
+pub(crate) mod fingerprint;
+pub(crate) mod lanes;
 pub mod link;
 pub mod notice;
-pub mod offer;
-pub mod path_mode;
+pub(crate) mod offer;
+pub(crate) mod path_mode;
 pub mod plan;
-pub mod progress;
-pub mod receive;
-pub mod send;
-pub mod show;
-pub mod sink;
-pub mod source;
+pub(crate) mod progress;
+pub(crate) mod receive;
+pub(crate) mod send;
+pub(crate) mod show;
+pub(crate) mod sink;
+pub(crate) mod source;

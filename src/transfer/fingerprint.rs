@@ -17,7 +17,7 @@ const STEP: usize = 1024 * 1024;
 
 /// What would be different if a file had been changed or replaced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fingerprint {
+pub(crate) struct Fingerprint {
     size: u64,
     modified: Option<Modified>,
     id: Option<(u64, u64)>,
@@ -25,26 +25,26 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     /// How a file looks now.
-    pub fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         Self { size: metadata.len(), modified: platform::modified(metadata), id: platform::file_id(metadata) }
     }
 }
 
 /// How the regular file at `path` looks, which is no link.
-pub fn fingerprint_of(path: &Path) -> Option<Fingerprint> {
+pub(crate) fn fingerprint_of(path: &Path) -> Option<Fingerprint> {
     let found = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
     Some(Fingerprint::of(&found))
 }
 
 /// The hash of the regular file at `path`, which is no link, and how it looks; see [`hash_as`].
-pub fn hash_found(path: &Path, goes_on: impl FnMut(u64) -> bool) -> Option<(FileHash, Fingerprint)> {
+pub(crate) fn hash_found(path: &Path, goes_on: impl FnMut(u64) -> bool) -> Option<(FileHash, Fingerprint)> {
     let fingerprint = fingerprint_of(path)?;
     Some((hash_as(path, fingerprint, goes_on)?, fingerprint))
 }
 
 /// The hash of the file at `path` if it looks like `fingerprint`, before and after; `None` if it doesn't or can't be read.
 /// `goes_on` hears of the bytes as they are read, and ends it with `false`.
-pub fn hash_as(
+pub(crate) fn hash_as(
     path: &Path,
     fingerprint: Fingerprint,
     mut goes_on: impl FnMut(u64) -> bool,
@@ -73,7 +73,7 @@ pub fn hash_as(
 }
 
 /// Reads until `buffer` is full or the file ends.
-pub fn read_up_to(file: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn read_up_to(file: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read(&mut buffer[filled..]) {

@@ -5,16 +5,18 @@
 //! - [`invitation`]: a second code that a running session names
 //! - [`direct`]: connections from one machine to the other
 //! - [`reconnect`]: the way back after a lost connection
-//! - [`door`]: how lanes are opened
+//! - `pipe`: a byte stream between the two, whatever carries it; `opener`: how lanes are opened
 //! - `wire`: one connection of the control channel; [`control`]: the channel over all of them
-//! - [`watchdog`]: why nothing moves
+//! - [`activity`]: what this side is doing that may take long; [`watchdog`]: why nothing moves
 
-pub mod control;
-pub mod direct;
-pub mod door;
+pub(crate) mod activity;
+pub(crate) mod control;
+pub(crate) mod direct;
 pub mod handshake;
 pub mod invitation;
-pub mod reconnect;
+pub(crate) mod opener;
+pub(crate) mod pipe;
+pub(crate) mod reconnect;
 pub mod rendezvous;
-pub mod watchdog;
+pub(crate) mod watchdog;
 mod wire;

@@ -13,8 +13,8 @@
 //! - [`placement`]: where each entry of an offer goes in the receiver's folder
 
 pub mod blocks;
-pub mod names;
-pub mod placement;
+pub(crate) mod names;
+pub(crate) mod placement;
 pub mod tree_hash;
 
 use std::ops::Range;

@@ -116,7 +116,7 @@ impl Report {
 }
 
 /// Most paths that a report names.
-pub const MAX_PLACED: usize = 64;
+pub(crate) const MAX_PLACED: usize = 64;
 
 /// What a transfer waits for while nothing moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -13,7 +13,7 @@ mod common;
 mod comparing;
 mod destination;
 mod lane_pool;
-pub mod request;
+pub(crate) mod request;
 mod session;
 mod staged;
 
@@ -32,7 +32,7 @@ use super::{
         receiving::{ReceiveLanes, SpaceWaits},
     },
     link::{
-        control::Control,
+        control::{Control, Session},
         rendezvous::{explain_loss, meet_again, meet_sender},
     },
     notice::{Context, Notice},
@@ -53,13 +53,13 @@ use lane_pool::ReceiveLanePool;
 use session::Receiving;
 use staged::{Staged, leave};
 
-pub use self::request::{Output, Person, ReceiveRequest};
+pub(crate) use self::request::{Output, Person, ReceiveRequest};
 
 /// Ranges of blocks in one message.
 const RANGES_AT_ONCE: usize = 4096;
 
 /// Runs one transfer to its end.
-pub async fn receive(
+pub(crate) async fn receive(
     request: ReceiveRequest,
     person: Person,
     context: &Context,
@@ -71,7 +71,10 @@ pub async fn receive(
     };
     let relay = meeting.relay.clone();
     let (patience, ways) = (request.patience, (request.path_mode, request.entrance));
-    let arrive = |meeting| Control::new(meeting, Side::Receiver, &relay, patience, ways, context);
+    let arrive = |meeting| {
+        let session = Session::through(meeting, Side::Receiver, &relay, patience, ways, context)?;
+        Ok::<_, TransferError>(Control::new(session, &relay, context))
+    };
     let mut control = arrive(meeting)?;
     context.tell_refused_port(control.refused_port()).await;
     let max_lanes = request.lanes.clamp(1, MAX_LANES);

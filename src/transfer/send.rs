@@ -12,12 +12,13 @@ mod common;
 mod inquiry;
 mod lane_pool;
 mod offering;
-pub mod options;
+pub(crate) mod options;
 mod session;
 mod several;
 
-pub use self::{
+pub use self::options::MAX_RECEIVERS;
+pub(crate) use self::{
     offering::send,
-    options::{MAX_RECEIVERS, Person, SendOptions},
-    several::{Branch, BranchGuard, send_to_several},
+    options::Person,
+    several::{Branch, send_to_several},
 };

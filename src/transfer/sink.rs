@@ -8,16 +8,16 @@
 //! - [`delivery`]: staged files get their real names
 //! - [`ordered`]: blocks in order, for a writer
 
-pub mod active;
-pub mod delivery;
-pub mod journal;
-pub mod layout;
-pub mod leftovers;
-pub mod ordered;
-pub mod same;
-pub mod staging;
-pub mod survey;
-pub mod unfinished;
+pub(crate) mod active;
+pub(crate) mod delivery;
+pub(crate) mod journal;
+pub(crate) mod layout;
+pub(crate) mod leftovers;
+pub(crate) mod ordered;
+pub(crate) mod same;
+pub(crate) mod staging;
+pub(crate) mod survey;
+pub(crate) mod unfinished;
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use ordered::Ordered;
 use staging::Staging;
 
 /// Where a receiver's blocks go.
-pub enum Sink {
+pub(crate) enum Sink {
     /// Into files.
     Folder(Arc<Staging>),
     /// To a writer, in order.

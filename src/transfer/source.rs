@@ -4,6 +4,6 @@
 //! - [`listing`]: what is offered, until it is offered
 //! - [`outgoing`]: the bytes, block by block, with their hashes
 
-pub mod listing;
-pub mod outgoing;
-pub mod scan;
+pub(crate) mod listing;
+pub(crate) mod outgoing;
+pub(crate) mod scan;

@@ -17,7 +17,7 @@ use crate::{
 /// Which blocks have come: each may come once, with the length that the plan gives it, and a second time only when it is
 /// repaired.
 #[derive(Debug)]
-pub struct Claims {
+pub(crate) struct Claims {
     /// Blocks go out in order, so none may run far ahead of the others.
     is_in_order: bool,
     state: Mutex<ClaimState>,
@@ -34,13 +34,13 @@ struct ClaimState {
 
 impl Claims {
     /// For blocks that go to `sink`, all but those that are `held` already.
-    pub fn new(sink: &Sink, held: BlockSet) -> Self {
+    pub(crate) fn new(sink: &Sink, held: BlockSet) -> Self {
         let state = ClaimState { claimed: held, ..ClaimState::default() };
         Self { is_in_order: matches!(sink, Sink::Ordered(_)), state: Mutex::new(state) }
     }
 
     /// Takes block `index` of `length` bytes, or refuses it by name.
-    pub fn claim(&self, plan: &Plan, index: u64, length: u32) -> Result<(), Misbehaviour> {
+    pub(crate) fn claim(&self, plan: &Plan, index: u64, length: u32) -> Result<(), Misbehaviour> {
         let full = plan.block_len(index).ok_or(Misbehaviour::UnknownBlock)?;
         let mut state = self.lock();
         // Where the plan or the disk doesn't bound how many blocks there can be, this bounds the memory for them.
@@ -66,7 +66,7 @@ impl Claims {
     }
 
     /// A block that was claimed has not come, and may come again.
-    pub fn release(&self, index: u64) {
+    pub(crate) fn release(&self, index: u64) {
         let mut state = self.lock();
         if let Some(repairs) = &mut state.repairs {
             repairs.insert(index);
@@ -79,12 +79,12 @@ impl Claims {
     }
 
     /// Lets these blocks come once more, and no others.
-    pub fn allow_repairs(&self, blocks: impl IntoIterator<Item = u64>) {
+    pub(crate) fn allow_repairs(&self, blocks: impl IntoIterator<Item = u64>) {
         self.lock().repairs = Some(blocks.into_iter().collect());
     }
 
     /// Whether a stream of `bytes` has come as a whole, and nothing beyond it.
-    pub fn is_whole_stream(&self, plan: &Plan, bytes: u64) -> bool {
+    pub(crate) fn is_whole_stream(&self, plan: &Plan, bytes: u64) -> bool {
         let block_size = u64::from(plan.block_size());
         let state = self.lock();
         let blocks = bytes.div_ceil(block_size);

@@ -35,7 +35,7 @@ const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// See the module.
 #[derive(Debug)]
-pub(in crate::transfer) struct LaneCount {
+pub(crate) struct LaneCount {
     lanes: u16,
     most: u16,
     block_bytes: u64,
@@ -62,7 +62,7 @@ struct Measuring {
 
 impl LaneCount {
     /// Begins with `first` lanes, and ends at `most`, or where a limit in bytes a second is reached.
-    pub(in crate::transfer) fn new(first: u16, most: u16, block_bytes: u32, limit: Option<u64>) -> Self {
+    pub(crate) fn new(first: u16, most: u16, block_bytes: u32, limit: Option<u64>) -> Self {
         Self {
             lanes: first.min(most),
             most,
@@ -78,12 +78,12 @@ impl LaneCount {
     }
 
     /// Something that has nothing to do with the number of lanes decides how much arrives.
-    pub(in crate::transfer) fn interrupt(&mut self) {
+    pub(crate) fn interrupt(&mut self) {
         self.measuring = None;
     }
 
     /// How many lanes are wanted, now that so many bytes have arrived in all, and so many are left.
-    pub(in crate::transfer) fn observe(&mut self, arrived: u64, left: u64, now: Instant) -> u16 {
+    pub(crate) fn observe(&mut self, arrived: u64, left: u64, now: Instant) -> u16 {
         if let Some((staying, at)) = self.staying.filter(|(_, at)| now >= *at) {
             self.lanes -= 1;
             self.staying = (self.lanes > staying).then_some((staying, at + CLOSE_INTERVAL));

@@ -23,7 +23,7 @@ use crate::{
 
 /// See the module.
 #[derive(Debug)]
-pub struct Queue {
+pub(crate) struct Queue {
     is_stream: bool,
     state: Mutex<QueueState>,
     changed: Notify,
@@ -72,7 +72,7 @@ struct LastSign {
 
 /// A lane over which something is on its way, and nothing has arrived for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Silent {
+pub(crate) struct Silent {
     /// Which.
     pub lane: u16,
     /// Blocks that arrived over the other lanes since.
@@ -88,12 +88,12 @@ const RESCUE: Duration = Duration::from_secs(1);
 
 impl Queue {
     /// Blocks 0 to `end`, exclusive, but for those that are held already.
-    pub fn new(end: u64, held: BlockSet) -> Self {
+    pub(crate) fn new(end: u64, held: BlockSet) -> Self {
         Self::with(end, held, false)
     }
 
     /// Blocks without end, whose numbers are known only when they have been read.
-    pub fn stream() -> Self {
+    pub(crate) fn stream() -> Self {
         Self::with(u64::MAX, BlockSet::default(), true)
     }
 
@@ -115,7 +115,7 @@ impl Queue {
 
     /// The next block for `lane`; waits while there is none, or while enough is on its way over it. `None` once the queue is
     /// closed or paused.
-    pub async fn take(&self, lane: u16) -> Option<Taken> {
+    pub(crate) async fn take(&self, lane: u16) -> Option<Taken> {
         loop {
             let changed = self.changed.notified();
             {
@@ -133,7 +133,7 @@ impl Queue {
     }
 
     /// The lane only brings what it has.
-    pub fn takes_no_more(&self, lane: u16) {
+    pub(crate) fn takes_no_more(&self, lane: u16) {
         if let Some(lane) = self.lock().lanes.get_mut(&lane) {
             lane.takes_no_more = true;
         }
@@ -141,22 +141,22 @@ impl Queue {
     }
 
     /// A stream's block has been read by `lane` and is about to go.
-    pub fn read_from_stream(&self, block: u64, lane: u16) {
+    pub(crate) fn read_from_stream(&self, block: u64, lane: u16) {
         self.lock().on_sent(block, lane);
     }
 
     /// A block, or a piece of it, is given to the network.
-    pub fn on_leaving(&self, block: u64) {
+    pub(crate) fn on_leaving(&self, block: u64) {
         self.set_left(block, Some(Instant::now()));
     }
 
     /// The rest of a block waits on this side until it may leave.
-    pub fn on_waiting(&self, block: u64) {
+    pub(crate) fn on_waiting(&self, block: u64) {
         self.set_left(block, None);
     }
 
     /// The receiver has the block, or it need not be sent any more.
-    pub fn settle(&self, block: u64) {
+    pub(crate) fn settle(&self, block: u64) {
         let mut state = self.lock();
         state.settled += 1;
         let (at, settled) = (Instant::now(), state.settled);
@@ -171,7 +171,7 @@ impl Queue {
     }
 
     /// What was on its way over a lane that is over goes out again; `None` means every lane.
-    pub fn requeue(&self, lane: Option<u16>) {
+    pub(crate) fn requeue(&self, lane: Option<u16>) {
         let mut state = self.lock();
         let mut lost: Vec<u64> = state
             .out
@@ -190,12 +190,12 @@ impl Queue {
     }
 
     /// Silence until now has a reason that is no lane's fault.
-    pub fn excuse(&self) {
+    pub(crate) fn excuse(&self) {
         self.lock().excused = Instant::now();
     }
 
     /// Lanes over which a block has been on its way for `limit`, and nothing has arrived for as long.
-    pub fn silent(&self, limit: Duration) -> Vec<Silent> {
+    pub(crate) fn silent(&self, limit: Duration) -> Vec<Silent> {
         let state = self.lock();
         let now = Instant::now();
         let is_long_ago = |at: Instant| now.duration_since(at) >= limit;
@@ -215,7 +215,7 @@ impl Queue {
     }
 
     /// Whether nothing is left to be done but what is on its way over these lanes.
-    pub fn waits_only_for(&self, lanes: &[u16]) -> bool {
+    pub(crate) fn waits_only_for(&self, lanes: &[u16]) -> bool {
         let state = self.lock();
         let is_all_out = !self.is_stream && state.resend.is_empty() && state.next >= state.end;
         is_all_out && state.out.values().all(|out| lanes.contains(&out.lane))
@@ -223,7 +223,7 @@ impl Queue {
 
     /// The lane that everything else waits for, if another one, which has nothing to do, could bring a block so many times
     /// in the time that this one will still need.
-    pub fn straggler(&self, times: u32) -> Option<u16> {
+    pub(crate) fn straggler(&self, times: u32) -> Option<u16> {
         let state = self.lock();
         let now = Instant::now();
         let is_all_out = !self.is_stream && state.resend.is_empty() && state.next >= state.end;
@@ -246,31 +246,31 @@ impl Queue {
     }
 
     /// Blocks below this have been handed out at least once.
-    pub fn handed_out(&self) -> u64 {
+    pub(crate) fn handed_out(&self) -> u64 {
         self.lock().next
     }
 
     /// Ends a stream: nothing new is handed out any more. What was handed out before stays so, because the receiver has
     /// yet to say that it is stored.
-    pub fn end_stream(&self) {
+    pub(crate) fn end_stream(&self) {
         let mut state = self.lock();
         state.end = state.next;
     }
 
     /// Hands out blocks once more.
-    pub fn resend(&self, blocks: impl IntoIterator<Item = u64>) {
+    pub(crate) fn resend(&self, blocks: impl IntoIterator<Item = u64>) {
         self.lock().resend.extend(blocks);
         self.changed.notify_waiters();
     }
 
     /// Sends every lane home for now, or lets them take blocks again.
-    pub fn pause(&self, is_paused: bool) {
+    pub(crate) fn pause(&self, is_paused: bool) {
         self.lock().is_paused = is_paused;
         self.changed.notify_waiters();
     }
 
     /// Sends every lane home.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_waiters();
     }

@@ -8,12 +8,17 @@ use std::{
     time::Duration,
 };
 
-use tokio::{io::AsyncReadExt, net::TcpStream, sync::mpsc, task::spawn_blocking, time::sleep};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    sync::mpsc,
+    task::spawn_blocking,
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     claims::Claims,
-    opening::{Lane, lost, open},
+    lane::{Lane, lost},
 };
 use crate::{
     crypto::{
@@ -23,7 +28,7 @@ use crate::{
     protocol::{Role, peer::Work},
     transfer::{
         error::{Misbehaviour, TransferError},
-        link::{door::LaneDoor, watchdog::Activity},
+        link::{activity::Activity, opener::LaneOpener},
         plan::Plan,
         sink::Sink,
     },
@@ -33,7 +38,7 @@ use crate::{
 const SPACE_RETRY: Duration = Duration::from_secs(1);
 
 /// What all receiving lanes share.
-pub struct ReceiveLanes {
+pub(crate) struct ReceiveLanes {
     /// What the blocks are.
     pub plan: Arc<Plan>,
     /// Where they go.
@@ -53,13 +58,13 @@ pub struct ReceiveLanes {
 impl ReceiveLanes {
     /// Opens a lane and stores blocks until the sender closes it or `end` is cancelled. A block that is being stored is stored
     /// to its end whatever happens, so that it is told of.
-    pub async fn run(
+    pub(crate) async fn run(
         self: Arc<Self>,
-        door: LaneDoor,
+        opener: LaneOpener,
         lane: Lane,
         end: CancellationToken,
     ) -> Result<(), TransferError> {
-        let Some(opening) = end.run_until_cancelled(open(&door, lane, Role::Receiver)).await else {
+        let Some(opening) = end.run_until_cancelled(lane.open(&opener, Role::Receiver)).await else {
             return Ok(());
         };
         let mut stream = opening?;
@@ -69,7 +74,7 @@ impl ReceiveLanes {
             Sink::Folder(_) => Work::Disk,
             Sink::Ordered(_) => Work::Output,
         };
-        let keys = door.keys.sent_by(Side::Sender);
+        let keys = opener.keys.sent_by(Side::Sender);
         let mut opener = Opener::new(keys, lane.number, self.plan.block_size() as usize);
         let mut record = Vec::new();
         loop {
@@ -163,20 +168,20 @@ impl ReceiveLanes {
 
 /// How many wait for room on the disk.
 #[derive(Debug, Default)]
-pub struct SpaceWaits(AtomicUsize);
+pub(crate) struct SpaceWaits(AtomicUsize);
 
 /// One that waits; no longer once it is dropped.
-pub struct SpaceWait<'a>(&'a SpaceWaits);
+pub(crate) struct SpaceWait<'a>(&'a SpaceWaits);
 
 impl SpaceWaits {
     /// One more waits.
-    pub fn enter(&self) -> SpaceWait<'_> {
+    pub(crate) fn enter(&self) -> SpaceWait<'_> {
         self.0.fetch_add(1, Ordering::Relaxed);
         SpaceWait(self)
     }
 
     /// Whether any does.
-    pub fn is_any(&self) -> bool {
+    pub(crate) fn is_any(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
 }
@@ -188,7 +193,10 @@ impl Drop for SpaceWait<'_> {
 }
 
 /// Reads a record's header; `false` if the sender closed the lane before one.
-async fn read_header(stream: &mut TcpStream, header: &mut [u8; HEADER_LEN]) -> Result<bool, TransferError> {
+async fn read_header(
+    stream: &mut (impl AsyncRead + Unpin),
+    header: &mut [u8; HEADER_LEN],
+) -> Result<bool, TransferError> {
     if stream.read(&mut header[..1]).await.map_err(lost)? == 0 {
         return Ok(false);
     }

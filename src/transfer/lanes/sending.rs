@@ -9,11 +9,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::{io::AsyncWriteExt, net::TcpStream, task::spawn_blocking, time::timeout};
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    task::spawn_blocking,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    opening::{Lane, lost, open},
+    lane::{Lane, lost},
     queue::Queue,
     throttle::Throttle,
 };
@@ -23,11 +27,10 @@ use crate::{
         kdf::Channel,
         record::{Sealer, plaintext_offset, sealed_len},
     },
-    net::socket,
     protocol::{Role, peer::Work},
     transfer::{
         error::{TransferError, Unsuited},
-        link::{door::LaneDoor, watchdog::Activity},
+        link::{activity::Activity, opener::LaneOpener},
         source::outgoing::{Filled, Outgoing},
     },
 };
@@ -37,7 +40,7 @@ const TAKEN_AT_ONCE: Duration = Duration::from_millis(500);
 
 /// The ways to stop a sending lane.
 #[derive(Debug, Clone, Default)]
-pub struct LaneStop {
+pub(crate) struct LaneStop {
     /// At once; what is on its way may be lost.
     pub now: CancellationToken,
     /// Once the block that it has is sent.
@@ -46,7 +49,7 @@ pub struct LaneStop {
 
 /// How a sending lane ended on this side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LaneEnd {
+pub(crate) enum LaneEnd {
     /// All that it took is on its way, with the lane's end behind it.
     Closed,
     /// At once.
@@ -54,7 +57,7 @@ pub enum LaneEnd {
 }
 
 /// What all sending lanes share.
-pub struct SendLanes {
+pub(crate) struct SendLanes {
     /// Where the bytes come from.
     pub outgoing: Arc<Outgoing>,
     /// Which block is next.
@@ -72,23 +75,22 @@ pub struct SendLanes {
 impl SendLanes {
     /// Opens a lane and sends blocks over it until the queue has no more for it, or it is stopped. A block that was begun to
     /// be read is read to its end whatever happens, so that the queue knows of it.
-    pub async fn run(
+    pub(crate) async fn run(
         self: Arc<Self>,
-        door: LaneDoor,
+        opener: LaneOpener,
         lane: Lane,
         stop: LaneStop,
     ) -> Result<LaneEnd, TransferError> {
         let LaneStop { now: end, after_block } = stop;
-        let Some(opened) = end.run_until_cancelled(open(&door, lane, Role::Sender)).await else {
+        let Some(stream) = end.run_until_cancelled(lane.open(&opener, Role::Sender)).await else {
             return Ok(LaneEnd::Cut);
         };
-        let mut stream = opened?;
-        socket::prepare_for_bulk(&stream);
+        let mut stream = stream?;
         self.has_opened.store(true, Ordering::Relaxed);
         let _open = self.work.open_lane();
         let source = if self.outgoing.is_stream() { Work::Input } else { Work::Disk };
         let lane = lane.number;
-        let mut sealer = Sealer::new(door.keys.sent_by(Side::Sender), lane);
+        let mut sealer = Sealer::new(opener.keys.sent_by(Side::Sender), lane);
         let mut buffer = Vec::with_capacity(sealed_len(Channel::Data, self.block_size as usize));
         let next = || async { after_block.run_until_cancelled(self.queue.take(lane)).await.flatten() };
         while let Some(Some(taken)) = end.run_until_cancelled(next()).await {
@@ -128,7 +130,12 @@ impl SendLanes {
     }
 
     /// Gives a block's record to the network, no faster than the limit allows.
-    async fn give(&self, block: u64, record: &[u8], stream: &mut TcpStream) -> Result<(), TransferError> {
+    async fn give(
+        &self,
+        block: u64,
+        record: &[u8],
+        stream: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), TransferError> {
         let Some(turn) = self.throttle.turn() else {
             self.queue.on_leaving(block);
             return stream.write_all(record).await.map_err(lost);

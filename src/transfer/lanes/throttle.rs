@@ -22,7 +22,7 @@ const CREDIT: Duration = Duration::from_millis(20);
 
 /// A limit, or none.
 #[derive(Debug)]
-pub struct Throttle(Option<Limit>);
+pub(crate) struct Throttle(Option<Limit>);
 
 #[derive(Debug)]
 struct Limit {
@@ -41,14 +41,14 @@ struct TurnQueue {
 
 /// Somebody's place in the line.
 #[derive(Debug)]
-pub struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     limit: &'a Limit,
     number: u64,
 }
 
 impl Throttle {
     /// `None` is no limit; zero counts as one byte a second.
-    pub fn new(bytes_per_sec: Option<u64>) -> Self {
+    pub(crate) fn new(bytes_per_sec: Option<u64>) -> Self {
         Self(bytes_per_sec.map(|rate| {
             let queue = TurnQueue { used_until: Instant::now(), next_turn: 0, waiting: BTreeSet::new() };
             Limit { bytes_per_sec: rate.max(1), queue: Mutex::new(queue), moved_up: Notify::new() }
@@ -56,12 +56,12 @@ impl Throttle {
     }
 
     /// The limit, if there is one.
-    pub fn bytes_per_sec(&self) -> Option<u64> {
+    pub(crate) fn bytes_per_sec(&self) -> Option<u64> {
         self.0.as_ref().map(|limit| limit.bytes_per_sec)
     }
 
     /// A place behind all that were given out before; `None` where there is no limit.
-    pub fn turn(&self) -> Option<Turn<'_>> {
+    pub(crate) fn turn(&self) -> Option<Turn<'_>> {
         let limit = self.0.as_ref()?;
         let mut queue = limit.lock();
         let number = queue.next_turn;
@@ -73,7 +73,7 @@ impl Throttle {
 impl Turn<'_> {
     /// Waits until some of `wanted` bytes may be sent, at least one; says how many. Others go before only while this one
     /// doesn't ask.
-    pub async fn take(&self, wanted: usize) -> usize {
+    pub(crate) async fn take(&self, wanted: usize) -> usize {
         let Self { limit, number } = *self;
         let rate = limit.bytes_per_sec as f64;
         let bytes = ((rate * PIECE.as_secs_f64()) as usize).clamp(1, wanted.max(1));

@@ -20,22 +20,23 @@ use tokio::{
 };
 
 use super::{
+    activity::Activity,
     direct::Paths,
-    door::LaneDoor,
     handshake::Keys,
     invitation::{self, Invitation, Invitations},
-    reconnect::{Reconnect, Reconnected},
+    opener::{LaneOpener, LaneWays, NetworkWays},
+    pipe::Pipe,
+    reconnect::{FindPeer, Reconnect, Reconnected},
     rendezvous::{Meeting, Seat, new_client_token},
-    watchdog::{Activity, Observation, Watchdog},
+    watchdog::{News, Observation, Watchdog},
     wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
 use crate::{
     crypto::{ChannelKeys, Side},
-    net::client::{LaneAddress, RelayChoice},
+    net::client::RelayChoice,
     protocol::{
         frame,
         peer::{FromReceiver, FromSender, MAX_INVITATIONS, Way, Work},
-        relay::LaneToken,
     },
     transfer::{
         error::{Misbehaviour, TransferError},
@@ -61,13 +62,19 @@ const FAREWELL: Duration = Duration::from_secs(20);
 const CONFIRM_AFTER: usize = 64 * 1024;
 
 /// See the module.
-pub struct Control {
+pub(crate) struct Control {
     /// `None` while the connection is lost.
     wire: Option<Wire>,
     talk: Talk,
-    home: Arc<Reconnect>,
-    /// Finds the way back, while it is being looked for.
-    returning: JoinSet<Reconnected>,
+    side: Side,
+    /// How long a lost peer is looked for. With no patience at all, a loss is the end.
+    patience: Duration,
+    /// The relay through which the two have met.
+    relay: RelayChoice,
+    context: Context,
+    find: Arc<dyn FindPeer>,
+    /// Finds the other side again, while it is being looked for.
+    finding: JoinSet<Reconnected>,
     /// Since when nothing works.
     lost_at: Option<Instant>,
     /// Since when a doubted connection works again.
@@ -77,7 +84,7 @@ pub struct Control {
     seat: Option<Seat>,
     /// The seat of a connection that only this side knows to be dead.
     left: Option<Seat>,
-    door: Door,
+    lanes: Lanes,
     /// Ways around the relay, unless a person wants none.
     paths: Option<Paths>,
     /// The connection on which the other side's addresses came last, and how often.
@@ -92,15 +99,38 @@ pub struct Control {
     invitations: u32,
 }
 
-enum Door {
+/// How the lanes of this connection are opened, once their keys are there.
+enum Lanes {
     /// The keys are still being derived.
-    Deriving(LaneAddress, LaneToken, JoinHandle<ChannelKeys>),
-    Open(LaneDoor),
+    Deriving(Arc<dyn LaneWays>, JoinHandle<ChannelKeys>),
+    Ready(LaneOpener),
 }
 
-impl Control {
-    /// Over a stream whose handshake is done; who is lost is looked for through `relay` for as long as `patience` allows.
-    pub fn new(
+/// A fresh connection whose handshake is done, and what a session needs beside it.
+pub(crate) struct Session {
+    /// The connection.
+    pub(crate) pipe: Pipe,
+    /// Which of the two this is.
+    pub(crate) side: Side,
+    /// Keys of the control channel on this connection.
+    pub(crate) keys: ChannelKeys,
+    /// Keys of the lanes, which may still be derived.
+    pub(crate) lane_keys: JoinHandle<ChannelKeys>,
+    /// How lanes are opened.
+    pub(crate) ways: Arc<dyn LaneWays>,
+    /// Where this side sits at the relay, if it came through one.
+    pub(crate) seat: Option<Seat>,
+    /// Finds the other side again.
+    pub(crate) find: Arc<dyn FindPeer>,
+    /// Ways around the relay, unless the user wants none.
+    pub(crate) paths: Option<Paths>,
+    /// How long a lost peer is looked for. With no patience at all, a loss is the end.
+    pub(crate) patience: Duration,
+}
+
+impl Session {
+    /// Between two peers that have met through `relay`, which also brings them together again.
+    pub(crate) fn through(
         meeting: Meeting,
         side: Side,
         relay: &RelayChoice,
@@ -110,99 +140,118 @@ impl Control {
     ) -> Result<Self, TransferError> {
         let Meeting { is_here, stream, lanes, token, seat, keys: Keys { metadata, data, reconnect }, .. } =
             meeting;
-        let known = lanes.socket();
         let paths = Paths::open(side, &reconnect, mode, entrance, is_here);
-        let home = Reconnect {
+        let direct = paths.as_ref().map(|paths| Arc::clone(paths.direct()));
+        let find = Reconnect {
             relay: relay.clone(),
-            known,
+            known: lanes.socket(),
             side,
             key: reconnect,
             client_token: new_client_token()?,
-            direct: paths.as_ref().map(|paths| Arc::clone(paths.direct())),
-            patience,
+            direct: direct.clone(),
             context: context.clone(),
         };
-        let mut wire = Wire::new(stream, &metadata, home.side);
+        Ok(Self {
+            pipe: stream.into(),
+            side,
+            keys: metadata,
+            lane_keys: data,
+            ways: Arc::new(NetworkWays { relay: Some((lanes, token)), direct }),
+            seat: Some(seat),
+            find: Arc::new(find),
+            paths,
+            patience,
+        })
+    }
+}
+
+impl Control {
+    /// Over a fresh connection. `relay` is the one through which the two have met.
+    pub(crate) fn new(session: Session, relay: &RelayChoice, context: &Context) -> Self {
+        let Session { pipe, side, keys, lane_keys, ways, seat, find, paths, patience } = session;
+        let mut wire = Wire::new(pipe, &keys, side);
         // There were no connections before.
         wire.is_in_step = true;
-        Ok(Self {
+        Self {
             wire: Some(wire),
             talk: Talk::default(),
-            home: Arc::new(home),
-            returning: JoinSet::new(),
+            side,
+            patience,
+            relay: relay.clone(),
+            context: context.clone(),
+            find,
+            finding: JoinSet::new(),
             lost_at: None,
             recovered_at: None,
             link: 0,
-            seat: Some(seat),
+            seat,
             left: None,
-            door: Door::Deriving(lanes, token, data),
+            lanes: Lanes::Deriving(ways, lane_keys),
             paths,
             addresses_came: (0, 0),
             addresses_said: None,
             watchdog: Watchdog::new(Arc::default()),
             line: None,
             invitations: 0,
-        })
+        }
     }
 
     /// Says whatever comes over `line` as well, at any point.
-    pub fn invite_over(&mut self, line: Invitations) {
+    pub(crate) fn invite_over(&mut self, line: Invitations) {
         self.line = Some(line);
     }
 
     /// The other side has named a code under which it has more to offer.
-    pub async fn invited(&mut self, code: &str) -> Result<(), TransferError> {
+    pub(crate) async fn invited(&mut self, code: &str) -> Result<(), TransferError> {
         self.invitations += 1;
         if self.invitations > MAX_INVITATIONS {
             return Err(Misbehaviour::Invitation.into());
         }
-        let (code, relay) = (invitation::read(code)?, self.home.relay.clone());
-        self.home.context.tell(Notice::Invited { code, relay }).await;
+        let (code, relay) = (invitation::read(code)?, self.relay.clone());
+        self.context.tell(Notice::Invited { code, relay }).await;
         Ok(())
     }
 
     /// Names the connection; another one means that the lanes of the last are gone. The same on both sides.
-    pub fn link(&self) -> u64 {
+    pub(crate) fn link(&self) -> u64 {
         self.link
     }
 
-    /// The way to this connection's lanes.
-    pub async fn lane_door(&mut self) -> LaneDoor {
-        if let Door::Deriving(address, token, keys) = &mut self.door {
+    /// How the lanes of this connection are opened.
+    pub(crate) async fn lane_opener(&mut self) -> LaneOpener {
+        if let Lanes::Deriving(ways, keys) = &mut self.lanes {
             let keys = Arc::new(keys.await.expect("deriving a key doesn't panic"));
-            let direct = self.home.direct.clone();
-            let (relay, link) = (Some((address.clone(), *token)), self.link);
-            self.door = Door::Open(LaneDoor { relay, keys, link, direct });
+            self.lanes = Lanes::Ready(LaneOpener { link: self.link, keys, ways: Arc::clone(ways) });
         }
-        match &self.door {
-            Door::Open(door) => door.clone(),
-            Door::Deriving(..) => unreachable!("the keys were just waited for"),
+        match &self.lanes {
+            Lanes::Ready(opener) => opener.clone(),
+            Lanes::Deriving(..) => unreachable!("the keys were just waited for"),
         }
     }
 
     /// Whether the other side was heard a moment ago.
-    pub fn hears(&self) -> bool {
+    pub(crate) fn hears(&self) -> bool {
         self.wire.as_ref().is_some_and(|wire| wire.heard.elapsed() < DOUBT)
     }
 
     /// Where what takes long on this side is noted.
-    pub fn work(&self) -> &Arc<Activity> {
+    pub(crate) fn work(&self) -> &Arc<Activity> {
         self.watchdog.work()
     }
 
     /// The other side says what it is doing that holds both up. `false` if that says nothing new, which no peer does.
-    pub fn other_works(&mut self, work: Option<Work>) -> bool {
+    pub(crate) fn other_works(&mut self, work: Option<Work>) -> bool {
         self.watchdog.hear(work)
     }
 
     /// Whether the other side is what things wait for, as it says.
-    pub fn other_is_at_work(&self) -> bool {
+    pub(crate) fn other_is_at_work(&self) -> bool {
         self.watchdog.other_is_at_work()
     }
 
     /// Says where the other side may reach this machine directly, unless that was said on this connection. A sender that
     /// is not to be reached says nothing; a receiver answers in any case.
-    pub fn say_addresses(&mut self) -> Result<(), TransferError> {
+    pub(crate) fn say_addresses(&mut self) -> Result<(), TransferError> {
         if self.addresses_said.is_some_and(|(link, _)| link == self.link) {
             return Ok(());
         }
@@ -212,7 +261,7 @@ impl Control {
     fn say_addresses_again(&mut self) -> Result<(), TransferError> {
         let addresses = self.paths.as_ref().map(Paths::addresses).unwrap_or_default();
         self.addresses_said = Some((self.link, self.outside()));
-        match self.home.side {
+        match self.side {
             Side::Sender if addresses.is_empty() => Ok(()),
             Side::Sender => self.say(&FromSender::Addresses(addresses)),
             Side::Receiver => self.say(&FromReceiver::Addresses(addresses)),
@@ -220,7 +269,7 @@ impl Control {
     }
 
     /// The port for direct connections that was asked for and could not be had, and the one that is used instead.
-    pub fn refused_port(&self) -> Option<(u16, u16)> {
+    pub(crate) fn refused_port(&self) -> Option<(u16, u16)> {
         self.paths.as_ref().and_then(Paths::refused_port)
     }
 
@@ -231,7 +280,7 @@ impl Control {
 
     /// The other side has said where it may be reached directly, which it does once on each connection, and once more when
     /// its gateway has opened a way in. `false` if it says it once more than that.
-    pub fn try_directly(&mut self, theirs: &[SocketAddr]) -> bool {
+    pub(crate) fn try_directly(&mut self, theirs: &[SocketAddr]) -> bool {
         let times = if self.addresses_came.0 == self.link { self.addresses_came.1 } else { 0 };
         if times >= 2 {
             return false;
@@ -244,7 +293,7 @@ impl Control {
     }
 
     /// Waits for a direct way as long as that makes sense; says how lanes are best opened then.
-    pub async fn way(&self) -> Way {
+    pub(crate) async fn way(&self) -> Way {
         match &self.paths {
             Some(paths) => paths.settled().await,
             None => Way::Relay,
@@ -252,7 +301,7 @@ impl Control {
     }
 
     /// Queues a message; [`Control::next`] and [`Control::finish`] write it.
-    pub fn say<T: Serialize>(&mut self, message: &T) -> Result<(), TransferError> {
+    pub(crate) fn say<T: Serialize>(&mut self, message: &T) -> Result<(), TransferError> {
         let bytes = frame::to_bytes(message);
         if let Some(wire) = self.wire.as_mut().filter(|wire| wire.is_in_step) {
             wire.say(self.talk.heard, &bytes)?;
@@ -264,12 +313,12 @@ impl Control {
     }
 
     /// Bytes that the other side may not have heard yet.
-    pub fn backlog(&self) -> usize {
+    pub(crate) fn backlog(&self) -> usize {
         self.talk.unconfirmed_bytes
     }
 
     /// The next message. Safe to drop and call again.
-    pub async fn next<T: DeserializeOwned>(&mut self) -> Result<T, TransferError> {
+    pub(crate) async fn next<T: DeserializeOwned>(&mut self) -> Result<T, TransferError> {
         loop {
             self.watch()?;
             if let Some(message) = self.step().await? {
@@ -284,18 +333,22 @@ impl Control {
         if self.addresses_said == Some((self.link, None)) && self.outside().is_some() {
             self.say_addresses_again()?;
         }
-        let progress = self.home.context.snapshot();
-        let Observation { tell, stall } = self.watchdog.observe(&progress, self.hears(), Instant::now());
-        self.home.context.update(|progress| progress.stall = stall);
-        match (tell, self.home.side) {
-            (Some(work), Side::Sender) => self.say(&FromSender::AtWork(work)),
-            (Some(work), Side::Receiver) => self.say(&FromReceiver::AtWork(work)),
-            (None, _) => Ok(()),
+        let progress = self.context.snapshot();
+        let Observation { news, stall } = self.watchdog.observe(&progress, self.hears(), Instant::now());
+        self.context.update(|progress| progress.stall = stall);
+        let work = match news {
+            News::None => return Ok(()),
+            News::Busy(work) => Some(work),
+            News::Free => None,
+        };
+        match self.side {
+            Side::Sender => self.say(&FromSender::AtWork(work)),
+            Side::Receiver => self.say(&FromReceiver::AtWork(work)),
         }
     }
 
     /// The next message; `None` as soon as the other side has heard all that was said. Safe to drop and call again.
-    pub async fn next_or_heard<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
+    pub(crate) async fn next_or_heard<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
         loop {
             if let Some(message) = self.read_next()? {
                 return Ok(Some(message));
@@ -310,22 +363,22 @@ impl Control {
     }
 
     /// Has the last words confirmed if `must_arrive`, and parts: closing at once could destroy them on their way.
-    pub async fn finish<T: DeserializeOwned>(mut self, must_arrive: bool) {
+    pub(crate) async fn finish<T: DeserializeOwned>(mut self, must_arrive: bool) {
         if must_arrive {
             // Whoever has confirmed them leaves, and that is no loss.
             let confirmed = async { while let Ok(Some(_)) = self.next_or_heard::<T>().await {} };
             let _ = timeout(FAREWELL, confirmed).await;
             // Who confirmed and left is not lost.
-            self.home.context.update(|progress| progress.connection = Connection::Up);
+            self.context.update(|progress| progress.connection = Connection::Up);
         }
         self.part().await;
     }
 
     /// Writes what is still to be said, says that nothing more comes, and waits a little for the other side to close as well.
     /// The session is over then.
-    pub async fn part(&mut self) {
-        self.home.context.update(|progress| progress.stall = None);
-        self.returning.shutdown().await;
+    pub(crate) async fn part(&mut self) {
+        self.context.update(|progress| progress.stall = None);
+        self.finding.shutdown().await;
         if let Some(wire) = self.wire.take() {
             wire.close(&self.talk).await;
         }
@@ -345,22 +398,22 @@ impl Control {
             self.left = self.seat.take();
             self.lose(TransferError::PeerLost)?;
             // What has been tried from there waits for answers that can't come.
-            self.returning = JoinSet::new();
+            self.finding = JoinSet::new();
         }
         let silent_for = self.wire.as_ref().map_or(Duration::ZERO, |wire| now - wire.heard);
         if silent_for >= SILENCE {
             self.lose(TransferError::PeerSilent { seconds: SILENCE.as_secs() })?;
         }
-        if self.lost_at.is_some_and(|lost_at| now >= lost_at + self.home.patience) {
+        if self.lost_at.is_some_and(|lost_at| now >= lost_at + self.patience) {
             return Err(TransferError::PeerLost);
         }
-        if (self.wire.is_none() || silent_for >= DOUBT) && self.home.patience > Duration::ZERO {
-            self.reconnect();
+        if (self.wire.is_none() || silent_for >= DOUBT) && self.patience > Duration::ZERO {
+            self.look_for_peer();
         }
         let Some(wire) = &mut self.wire else {
-            let give_up = self.lost_at.unwrap_or(now) + self.home.patience;
+            let give_up = self.lost_at.unwrap_or(now) + self.patience;
             tokio::select! {
-                Some(returned) = self.returning.join_next() => self.go_on(returned)?,
+                Some(returned) = self.finding.join_next() => self.go_on(returned)?,
                 invitation = invitation(&mut self.line) => self.invite(invitation)?,
                 () = sleep_until(give_up) => {}
             }
@@ -373,16 +426,15 @@ impl Control {
         let has_backlog = wire.written < wire.outgoing.len();
         let next_doubt = if silent_for >= DOUBT { SILENCE } else { DOUBT };
         let wake = (wire.heard + next_doubt).min(wire.said + HEARTBEAT).min(wire.looked + LOOK_EVERY);
-        let (mut read, mut write) = wire.stream.split();
         let moved = tokio::select! {
-            read = read.read_buf(&mut wire.incoming) => match read {
+            read = wire.reader.read_buf(&mut wire.incoming) => match read {
                 Ok(0) | Err(_) => Err(TransferError::PeerLost),
                 Ok(_) => {
                     wire.heard = Instant::now();
                     Ok(())
                 }
             },
-            written = write.write(&wire.outgoing[wire.written..]), if has_backlog => match written {
+            written = wire.writer.write(&wire.outgoing[wire.written..]), if has_backlog => match written {
                 Ok(0) | Err(_) => Err(TransferError::PeerLost),
                 Ok(written) => {
                     wire.written += written;
@@ -393,7 +445,7 @@ impl Control {
                     Ok(())
                 }
             },
-            Some(returned) = self.returning.join_next() => return self.go_on(returned).map(|()| None),
+            Some(returned) = self.finding.join_next() => return self.go_on(returned).map(|()| None),
             invitation = invitation(&mut self.line) => return self.invite(invitation).map(|()| None),
             () = sleep_until(wake) => Ok(()),
         };
@@ -410,53 +462,50 @@ impl Control {
 
     /// Whether a doubted connection has worked again for long enough.
     fn consider_doubt(&mut self) {
-        if self.returning.is_empty() || !self.hears() {
+        if self.finding.is_empty() || !self.hears() {
             self.recovered_at = None;
         } else if self.recovered_at.get_or_insert_with(Instant::now).elapsed() >= RECOVERY {
-            self.returning = JoinSet::new();
+            self.finding = JoinSet::new();
         }
     }
 
     /// Looks for the way back, if nobody does yet.
-    fn reconnect(&mut self) {
-        if self.returning.is_empty() {
-            let (home, left) = (Arc::clone(&self.home), self.left);
-            self.returning.spawn(async move { home.reconnect(left).await });
+    fn look_for_peer(&mut self) {
+        if self.finding.is_empty() {
+            let (find, left) = (Arc::clone(&self.find), self.left);
+            self.finding.spawn(async move { find.find(left).await });
         }
     }
 
     /// The connection is gone; `reason` is what is told if that is the end.
     fn lose(&mut self, reason: TransferError) -> Result<(), TransferError> {
-        if self.home.patience == Duration::ZERO {
+        if self.patience == Duration::ZERO {
             return Err(reason);
         }
         tracing::debug!(%reason, "a connection is lost");
         self.wire = None;
         self.lost_at = Some(Instant::now());
-        self.home.context.update(|progress| progress.connection = Connection::LookingForPeer);
+        self.context.update(|progress| progress.connection = Connection::LookingForPeer);
         Ok(())
     }
 
     /// On a new connection with the same other side.
     fn go_on(&mut self, returned: Result<Reconnected, tokio::task::JoinError>) -> Result<(), TransferError> {
-        let Reconnected { stream, metadata, data, relay, link } =
+        let Reconnected { pipe, metadata, data, ways, is_direct, link } =
             returned.expect("coming back doesn't panic");
-        let mut wire = Wire::new(stream, &metadata, self.home.side);
+        let mut wire = Wire::new(pipe, &metadata, self.side);
         wire.say(self.talk.heard, HEARTBEAT_MESSAGE)?;
         self.talk.heard_since_told = 0;
         self.wire = Some(wire);
         self.lost_at = None;
         self.link = link;
         (self.seat, self.left) = (None, None);
-        if relay.is_some()
-            && let Some(paths) = &self.paths
-        {
+        if !is_direct && let Some(paths) = &self.paths {
             paths.start_over();
         }
-        let (keys, direct) = (Arc::new(data), self.home.direct.clone());
-        self.door = Door::Open(LaneDoor { relay, keys, link, direct });
-        self.returning = JoinSet::new();
-        self.home.context.update(|progress| progress.connection = Connection::Up);
+        self.lanes = Lanes::Ready(LaneOpener { link, keys: Arc::new(data), ways });
+        self.finding = JoinSet::new();
+        self.context.update(|progress| progress.connection = Connection::Up);
         Ok(())
     }
 

@@ -59,7 +59,7 @@ const MAX_UNPROVEN: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The direct paths of one session; its tasks end with it.
-pub struct Paths {
+pub(crate) struct Paths {
     direct: Arc<Direct>,
     mode: PathMode,
     /// Whether the two met on this very machine, so that the other one may be on it too.
@@ -76,7 +76,7 @@ pub struct Paths {
 }
 
 /// What lanes need to open a direct connection.
-pub struct Direct {
+pub(crate) struct Direct {
     side: Side,
     key: DirectKey,
     found: watch::Sender<KnownWays>,
@@ -101,7 +101,7 @@ enum Inbound {
 
 impl Paths {
     /// Listens, if `mode` allows that: on the port that `entrance` names, or on another if that can't be had.
-    pub fn open(
+    pub(crate) fn open(
         side: Side,
         key: &ReconnectKey,
         mode: PathMode,
@@ -132,7 +132,7 @@ impl Paths {
     }
 
     /// Where the other side may reach this machine at the moment.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let here = self.is_here.then_some(IpAddr::from(Ipv4Addr::LOCALHOST));
         let own = addresses::reachable().into_iter().filter(|ip| may_use(*ip, self.mode)).chain(here);
         let own = own.map(|ip| SocketAddr::new(ip, self.port));
@@ -140,36 +140,36 @@ impl Paths {
     }
 
     /// Where the gateway lets connections from outside in, once it does.
-    pub fn outside(&self) -> Option<SocketAddr> {
+    pub(crate) fn outside(&self) -> Option<SocketAddr> {
         self.mapping.as_ref().and_then(PortMapping::outside)
     }
 
     /// The port that was asked for and could not be had, and the one that is used instead.
-    pub fn refused_port(&self) -> Option<(u16, u16)> {
+    pub(crate) fn refused_port(&self) -> Option<(u16, u16)> {
         self.refused.map(|refused| (refused.get(), self.port))
     }
 
     /// Ends it all. What the gateway has opened is closed.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         if let Some(mapping) = self.mapping {
             mapping.close().await;
         }
     }
 
     /// The two have met again, perhaps from other networks: what was found is worth nothing any more.
-    pub fn start_over(&self) {
+    pub(crate) fn start_over(&self) {
         self.direct.forget();
         self.direct.inbound().clear();
     }
 
     /// What lanes need.
-    pub fn direct(&self) -> &Arc<Direct> {
+    pub(crate) fn direct(&self) -> &Arc<Direct> {
         &self.direct
     }
 
     /// Tries the other side's addresses, again and again, until one of them works. Those that make no sense, or that
     /// the mode forbids, are left out. Without any, the other side wants no direct way, and this one listens no more.
-    pub fn try_all(&mut self, theirs: &[SocketAddr]) {
+    pub(crate) fn try_all(&mut self, theirs: &[SocketAddr]) {
         self.dialing = JoinSet::new();
         self.heard_at = Some(Instant::now());
         if theirs.is_empty() {
@@ -183,7 +183,7 @@ impl Paths {
     }
 
     /// Waits until a direct way is found, or has been looked for as long as lanes wait for it; says how lanes go then.
-    pub async fn settled(&self) -> Way {
+    pub(crate) async fn settled(&self) -> Way {
         let mut found = self.direct.found.subscribe();
         let is_listening = !self.listening.is_empty() || !self.dialing.is_empty();
         if let Some(heard_at) = self.heard_at.filter(|_| is_listening) {
@@ -197,12 +197,12 @@ impl Paths {
 
 impl Direct {
     /// A connection to come back over, made by the side that makes lanes; `None` if there is none now.
-    pub async fn reconnect(&self) -> Option<TcpStream> {
+    pub(crate) async fn reconnect(&self) -> Option<TcpStream> {
         self.connect(self.way(), DirectPurpose::Reconnect).await
     }
 
     /// How lanes go now. Where both sides reach each other, the sender makes the connections, so that both say the same.
-    pub fn way(&self) -> Way {
+    pub(crate) fn way(&self) -> Way {
         let KnownWays { reached, was_reached } = *self.found.borrow();
         let (by_sender, by_receiver) = match self.side {
             Side::Sender => (reached.is_some(), was_reached),
@@ -216,7 +216,7 @@ impl Direct {
     }
 
     /// Opens this end of a lane, whichever side it is that connects. A way that fails is forgotten.
-    pub async fn lane(&self, way: Way, link: u64, lane: u16) -> Result<TcpStream, TransferError> {
+    pub(crate) async fn lane(&self, way: Way, link: u64, lane: u16) -> Result<TcpStream, TransferError> {
         let opened = self.connect(way, DirectPurpose::Lane { link, lane }).await;
         opened.ok_or_else(|| {
             self.forget();
@@ -225,7 +225,7 @@ impl Direct {
     }
 
     /// What was found works no more.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.found.send_replace(KnownWays::default());
     }
 

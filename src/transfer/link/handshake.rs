@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite},
     task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
@@ -88,7 +88,11 @@ impl Greeting {
     }
 
     /// The rest of the handshake on the sender's side. `tries_left` is what a receiver with a wrong code is told.
-    pub async fn answer(self, stream: &mut TcpStream, tries_left: u8) -> Result<Agreed, TransferError> {
+    pub async fn answer(
+        self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        tries_left: u8,
+    ) -> Result<Agreed, TransferError> {
         let theirs: ReceiverFirst = read(stream).await?;
         let hello: ReceiverHello = frame::from_bytes(&theirs.hello).map_err(Misbehaviour::Frame)?;
         if hello.version != VERSION {
@@ -111,7 +115,11 @@ impl Greeting {
 }
 
 /// The whole handshake on the receiver's side, given the sender's first message.
-pub async fn greet(code: &CodePhrase, stream: &mut TcpStream, first: &[u8]) -> Result<Agreed, TransferError> {
+pub async fn greet(
+    code: &CodePhrase,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    first: &[u8],
+) -> Result<Agreed, TransferError> {
     let theirs = match frame::from_bytes(first).map_err(Misbehaviour::Frame)? {
         First::Hello(hello) => hello,
         First::Retired => return Err(TransferError::Retired),
@@ -160,7 +168,9 @@ async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, 
     Keys { metadata: root.keys(Channel::Metadata), data, reconnect: root.reconnect_key() }
 }
 
-pub(super) async fn read<T: serde::de::DeserializeOwned>(stream: &mut TcpStream) -> Result<T, TransferError> {
+pub(super) async fn read<T: serde::de::DeserializeOwned>(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Result<T, TransferError> {
     match timeout(LIMIT, frames::read(stream, MAX_HANDSHAKE)).await {
         Ok(Ok(message)) => Ok(message),
         Ok(Err(frames::ReadError::Io(_))) => Err(TransferError::PeerLost),
@@ -170,7 +180,7 @@ pub(super) async fn read<T: serde::de::DeserializeOwned>(stream: &mut TcpStream)
 }
 
 pub(super) async fn write<T: serde::Serialize>(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     message: &T,
 ) -> Result<(), TransferError> {
     match timeout(LIMIT, frames::write(stream, message)).await {

@@ -12,6 +12,8 @@ use tokio::{
 use super::{
     direct::Direct,
     handshake::{read, write},
+    opener::{LaneWays, NetworkWays},
+    pipe::{BoxFuture, Pipe},
     rendezvous::Seat,
 };
 use crate::{
@@ -42,7 +44,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where a session can be found again, and what proves it.
-pub struct Reconnect {
+pub(crate) struct Reconnect {
     /// The relay that brought the two together.
     pub relay: RelayChoice,
     /// The address that its name had.
@@ -55,37 +57,47 @@ pub struct Reconnect {
     pub client_token: ClientToken,
     /// The way around the relay.
     pub direct: Option<Arc<Direct>>,
-    /// How long to look for the other side.
-    pub patience: Duration,
     /// Where to tell how it goes.
     pub context: Context,
 }
 
-/// The same two peers on a new connection.
-pub struct Reconnected {
-    /// The pipe between them.
-    pub stream: TcpStream,
+/// How a session finds its other side again.
+pub(crate) trait FindPeer: Send + Sync {
+    /// Tries until the other side is found. A connection that only this side knows to be dead is given up for the other one
+    /// as well: `left` is the seat that it had, unless it was in the room of a reconnection, where taking the seat again does
+    /// that.
+    fn find(&self, left: Option<Seat>) -> BoxFuture<'_, Reconnected>;
+}
+
+/// Two peers that have found each other again, on a new connection.
+pub(crate) struct Reconnected {
+    /// What connects them.
+    pub pipe: Pipe,
     /// New keys of the control channel.
     pub metadata: ChannelKeys,
     /// New keys of the lanes.
     pub data: ChannelKeys,
-    /// Where lanes are opened at the relay, and their name there; `None` if it was gone around.
-    pub relay: Option<(LaneAddress, LaneToken)>,
+    /// How lanes are opened on it.
+    pub ways: Arc<dyn LaneWays>,
+    /// Whether it goes from one machine to the other, around the relay.
+    pub is_direct: bool,
     /// Names this connection, the same on both sides.
     pub link: u64,
 }
 
-impl Reconnect {
-    /// Tries until the other side is found. A connection that only this side knows to be dead is given up for the other one
-    /// as well: `left` is the seat that it had, unless it was in the room of a return, where taking the seat again does that.
-    pub async fn reconnect(&self, left: Option<Seat>) -> Reconnected {
-        tokio::select! {
-            back = self.through_relay() => back,
-            back = self.directly() => back,
-            never = self.vacate(left) => match never {},
-        }
+impl FindPeer for Reconnect {
+    fn find(&self, left: Option<Seat>) -> BoxFuture<'_, Reconnected> {
+        Box::pin(async move {
+            tokio::select! {
+                back = self.through_relay() => back,
+                back = self.directly() => back,
+                never = self.vacate(left) => match never {},
+            }
+        })
     }
+}
 
+impl Reconnect {
     /// Takes a seat again, which makes the relay end the pair that it belonged to, and leaves it.
     async fn vacate(&self, left: Option<Seat>) -> Infallible {
         let Some(Seat { room, client_token }) = left else { return pending().await };
@@ -191,11 +203,13 @@ impl Reconnect {
         let [link, ..] = nonces.sender.as_chunks().0 else {
             unreachable!("a nonce has more than eight bytes")
         };
+        let (is_direct, direct) = (relay.is_none(), self.direct.clone());
         Ok(Reconnected {
-            stream,
+            pipe: stream.into(),
             metadata: self.key.keys(Channel::Metadata, &nonces),
             data: self.key.keys(Channel::Data, &nonces),
-            relay,
+            ways: Arc::new(NetworkWays { relay, direct }),
+            is_direct,
             link: u64::from_be_bytes(*link),
         })
     }

@@ -3,20 +3,13 @@
 //!
 //! It knows no socket, no file and no clock: the control channel asks it about once a second, and tells it the time.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
+use super::activity::Activity;
 use crate::{
     protocol::peer::Work,
-    sync::lock,
     transfer::progress::{Connection, Phase, Progress, Stall, WaitsFor},
 };
 
@@ -26,36 +19,9 @@ const STALL: Duration = Duration::from_secs(10);
 /// has to say something to its own person.
 const TELL: Duration = Duration::from_secs(5);
 
-/// What this side is doing at the moment that may take long.
-#[derive(Debug, Default)]
-pub struct Activity {
-    pieces: Mutex<Pieces>,
-    /// Lanes that are open.
-    lanes: AtomicUsize,
-    /// Whether the network has had bytes for long that have not been stored.
-    is_in_flight: AtomicBool,
-}
-
-#[derive(Debug, Default)]
-struct Pieces {
-    next: u64,
-    begun: BTreeMap<u64, (Work, Instant)>,
-}
-
-/// A piece of work that is being done; no longer once it is dropped.
-#[derive(Debug)]
-pub struct ActivityGuard {
-    place: Arc<Activity>,
-    piece: u64,
-}
-
-/// A lane that is open; no longer once it is dropped.
-#[derive(Debug)]
-pub struct OpenLane(Arc<Activity>);
-
 /// See the module.
 #[derive(Debug)]
-pub struct Watchdog {
+pub(crate) struct Watchdog {
     work: Arc<Activity>,
     /// How far the transfer was, and since when.
     seen: (Phase, u64),
@@ -70,95 +36,56 @@ pub struct Watchdog {
 
 /// What came of a look.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Observation {
-    /// What the other side is to be told of this one, if that is news.
-    pub tell: Option<Option<Work>>,
-    /// What the person on this side is to know.
+pub(crate) struct Observation {
+    /// What the other side is to be told of this one.
+    pub news: News,
+    /// What the user of this side is to know.
     pub stall: Option<Stall>,
 }
 
-impl Activity {
-    /// A piece of work begins.
-    pub fn begin(self: &Arc<Self>, work: Work) -> ActivityGuard {
-        let mut pieces = self.lock();
-        let piece = pieces.next;
-        pieces.next += 1;
-        pieces.begun.insert(piece, (work, Instant::now()));
-        ActivityGuard { place: Arc::clone(self), piece }
-    }
-
-    /// One more lane is open.
-    pub fn open_lane(self: &Arc<Self>) -> OpenLane {
-        self.lanes.fetch_add(1, Ordering::Relaxed);
-        OpenLane(Arc::clone(self))
-    }
-
-    /// Whether the network has had bytes for long that have not been stored.
-    pub fn set_in_flight(&self, is_in_flight: bool) {
-        self.is_in_flight.store(is_in_flight, Ordering::Relaxed);
-    }
-
-    /// Work that is the reason why nothing moves: a single piece of it has lasted for long.
-    fn reason(&self, now: Instant) -> Option<Work> {
-        let pieces = self.lock();
-        let lasts = |work| {
-            pieces.begun.values().any(|(other, begun)| *other == work && now.duration_since(*begun) >= TELL)
-        };
-        // The limit has nothing to do with what left long ago.
-        let is_in_flight = self.is_in_flight.load(Ordering::Relaxed);
-        let is_reason = |work: &Work| lasts(*work) && !(*work == Work::Limit && is_in_flight);
-        [Work::Disk, Work::Input, Work::Output, Work::Hashing, Work::Limit].into_iter().find(is_reason)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Pieces> {
-        lock(&self.pieces)
-    }
-}
-
-impl Drop for ActivityGuard {
-    fn drop(&mut self) {
-        self.place.lock().begun.remove(&self.piece);
-    }
-}
-
-impl Drop for OpenLane {
-    fn drop(&mut self) {
-        self.0.lanes.fetch_sub(1, Ordering::Relaxed);
-    }
+/// What has changed about the work that holds both sides up, as far as this side does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Nothing.
+    None,
+    /// This side is at this work.
+    Busy(Work),
+    /// This side holds nothing up any more.
+    Free,
 }
 
 impl Watchdog {
     /// Over what is done at `work`.
-    pub fn new(work: Arc<Activity>) -> Self {
+    pub(crate) fn new(work: Arc<Activity>) -> Self {
         let (seen, since) = ((Phase::default(), 0), Instant::now());
         Self { work, seen, since, told: None, heard: None, has_ended_there: false }
     }
 
     /// What the watchdog watches over.
-    pub fn work(&self) -> &Arc<Activity> {
+    pub(crate) fn work(&self) -> &Arc<Activity> {
         &self.work
     }
 
     /// The other side says what it is doing. `false` if it says again what it said before: it speaks only when that changes.
-    pub fn hear(&mut self, work: Option<Work>) -> bool {
+    pub(crate) fn hear(&mut self, work: Option<Work>) -> bool {
         let before = std::mem::replace(&mut self.heard, work);
         self.has_ended_there |= before.is_some() && before != work;
         before != work
     }
 
     /// Whether the other side says that it is what things wait for.
-    pub fn other_is_at_work(&self) -> bool {
+    pub(crate) fn other_is_at_work(&self) -> bool {
         self.heard.is_some()
     }
 
     /// Looks how it stands. `hears`: the other side was heard a moment ago.
-    pub fn observe(&mut self, progress: &Progress, hears: bool, now: Instant) -> Observation {
+    pub(crate) fn observe(&mut self, progress: &Progress, hears: bool, now: Instant) -> Observation {
         let Progress { phase, bytes, connection, paused, lacks_room, .. } = *progress;
         let has_a_name = connection != Connection::Up || paused.here || paused.there || lacks_room;
         if has_a_name || (phase, bytes) != self.seen {
             (self.seen, self.since) = ((phase, bytes), now);
         }
-        let reason = self.work.reason(now);
+        let reason = self.work.reason(TELL, now);
         // What held it up is over, so what comes next gets its own time.
         let has_ended_here = self.told.is_some() && self.told != reason;
         if has_ended_here || std::mem::take(&mut self.has_ended_there) {
@@ -166,17 +93,21 @@ impl Watchdog {
         }
         let still_for = now.duration_since(self.since);
         let ours = reason.filter(|_| still_for >= TELL);
-        let tell = (std::mem::replace(&mut self.told, ours) != ours).then_some(ours);
+        let news = match ours {
+            _ if std::mem::replace(&mut self.told, ours) == ours => News::None,
+            Some(work) => News::Busy(work),
+            None => News::Free,
+        };
         let waits_for = if still_for >= STALL { self.reason(ours, progress, hears) } else { None };
         Observation {
-            tell,
+            news,
             stall: waits_for.map(|waits_for| Stall { waits_for, since: self.since.into_std() }),
         }
     }
 
     fn reason(&self, ours: Option<Work>, progress: &Progress, hears: bool) -> Option<WaitsFor> {
         let moves = matches!(progress.phase, Phase::OpeningLanes | Phase::Moving | Phase::Repairing);
-        let has_lanes = progress.is_direct || self.work.lanes.load(Ordering::Relaxed) > 0;
+        let has_lanes = progress.is_direct || self.work.has_lanes();
         match (ours, self.heard) {
             (Some(ours), _) => Some(WaitsFor::Here(ours)),
             (None, _) if !hears => Some(WaitsFor::OtherSide),
@@ -194,7 +125,7 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::transfer::progress::Paused;
+    use crate::transfer::{link::activity::OpenLane, progress::Paused};
 
     /// A side whose bytes move over a lane.
     struct Side {
@@ -243,15 +174,15 @@ mod tests {
         there.observe();
         let storing = here.dog.work().begin(Work::Disk);
         advance(TELL).await;
-        assert_eq!(here.observe(), Observation { tell: Some(Some(Work::Disk)), stall: None });
-        assert_eq!(here.observe().tell, None, "it is no news any more");
+        assert_eq!(here.observe(), Observation { news: News::Busy(Work::Disk), stall: None });
+        assert_eq!(here.observe().news, News::None, "it is no news any more");
         assert!(there.dog.hear(Some(Work::Disk)));
         assert!(there.dog.other_is_at_work());
         advance(STALL.saturating_sub(TELL)).await;
         let told = [&mut here, &mut there].map(|side| side.observe().stall.unwrap().waits_for);
         assert_eq!(told, [WaitsFor::Here(Work::Disk), WaitsFor::There(Work::Disk)]);
         drop(storing);
-        assert_eq!(here.observe(), Observation { tell: Some(None), stall: None });
+        assert_eq!(here.observe(), Observation { news: News::Free, stall: None });
         assert!(there.dog.hear(None));
         assert_eq!(there.observe().stall, None, "what it waits for now has only begun");
         assert_eq!(there.waits_after(STALL).await, Some(WaitsFor::Network));

@@ -5,11 +5,11 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use serde::de::DeserializeOwned;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
     time::{Instant, timeout},
 };
 
+use super::pipe::{ByteStream, Pipe};
 use crate::{
     crypto::{
         Side,
@@ -57,7 +57,8 @@ impl Talk {
 
 /// One connection.
 pub(super) struct Wire {
-    pub(super) stream: TcpStream,
+    pub(super) reader: ReadHalf<Box<dyn ByteStream>>,
+    pub(super) writer: WriteHalf<Box<dyn ByteStream>>,
     /// Its end on this machine.
     pub(super) local: Option<SocketAddr>,
     /// When that was last looked for.
@@ -75,12 +76,15 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, keys: &ChannelKeys, side: Side) -> Self {
+    pub(super) fn new(pipe: Pipe, keys: &ChannelKeys, side: Side) -> Self {
         let now = Instant::now();
+        let Pipe { stream, local } = pipe;
+        let (reader, writer) = split(stream);
         Self {
-            local: stream.local_addr().ok(),
+            reader,
+            writer,
+            local,
             looked: now,
-            stream,
             opener: Opener::new(keys.sent_by(side.other()), 0, MAX_CONTROL),
             sealer: Sealer::new(keys.sent_by(side), 0),
             incoming: Vec::new(),
@@ -117,13 +121,13 @@ impl Wire {
             if talk.heard_since_told > 0 {
                 self.say(talk.heard, HEARTBEAT_MESSAGE)?;
             }
-            self.stream
+            self.writer
                 .write_all(&self.outgoing[self.written..])
                 .await
                 .map_err(|_| TransferError::PeerLost)?;
-            self.stream.shutdown().await.map_err(|_| TransferError::PeerLost)?;
+            self.writer.shutdown().await.map_err(|_| TransferError::PeerLost)?;
             let mut sink = [0; 4096];
-            while self.stream.read(&mut sink).await.is_ok_and(|read| read > 0) {}
+            while self.reader.read(&mut sink).await.is_ok_and(|read| read > 0) {}
             Ok::<_, TransferError>(())
         };
         // Whoever doesn't hear them learns from the closed connection.

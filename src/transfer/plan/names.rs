@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::platform::{NameLimit, Rules};
 
 /// Name prefix of staging folders; an offer may not use it at its top.
-pub const STAGING_PREFIX: &str = ".caiman-";
+pub(crate) const STAGING_PREFIX: &str = ".caiman-";
 
 const LIMIT: usize = 255;
 /// An ending longer than this is no extension worth keeping when a name is shortened.

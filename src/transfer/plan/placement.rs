@@ -74,7 +74,7 @@ impl Target {
 }
 
 /// Places every entry of `manifest` that `wanted` picks.
-pub fn place(
+pub(crate) fn place(
     manifest: &Manifest,
     wanted: impl Fn(usize) -> bool,
     rules: Rules,
@@ -196,7 +196,7 @@ fn below(above: &Folder, name: &str) -> Option<RelPath> {
 }
 
 #[cfg(test)]
-pub(in crate::transfer) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{
         platform::NameLimit,

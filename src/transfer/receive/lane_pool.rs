@@ -16,8 +16,8 @@ use crate::{
     },
     transfer::{
         error::{Misbehaviour, TransferError},
-        lanes::{Lane, ReceiveLanes},
-        link::door::LaneDoor,
+        lanes::{lane::Lane, receiving::ReceiveLanes},
+        link::opener::LaneOpener,
     },
 };
 
@@ -30,7 +30,7 @@ pub(super) struct ReceiveLanePool {
     slots: u16,
     tasks: JoinSet<Ended>,
     link: u64,
-    door: Option<LaneDoor>,
+    opener: Option<LaneOpener>,
     /// By slot: the last lane that used it, and how to end it while it runs.
     lanes: BTreeMap<u16, (Lane, Option<CancellationToken>)>,
 }
@@ -38,7 +38,7 @@ pub(super) struct ReceiveLanePool {
 impl ReceiveLanePool {
     pub(super) fn new(shared: Arc<ReceiveLanes>, slots: u16) -> Self {
         let (tasks, lanes) = (JoinSet::new(), BTreeMap::new());
-        Self { shared, slots, tasks, link: 0, door: None, lanes }
+        Self { shared, slots, tasks, link: 0, opener: None, lanes }
     }
 
     /// The connection that the lanes belong to.
@@ -53,8 +53,8 @@ impl ReceiveLanePool {
     }
 
     /// Opens the first lanes of a connection.
-    pub(super) fn open_all(&mut self, door: LaneDoor, way: Way) {
-        (self.link, self.door) = (door.link, Some(door));
+    pub(super) fn open_all(&mut self, opener: LaneOpener, way: Way) {
+        (self.link, self.opener) = (opener.link, Some(opener));
         for number in 0..self.slots.min(FIRST_LANES) {
             self.start(Lane { number, way });
         }
@@ -62,7 +62,7 @@ impl ReceiveLanePool {
 
     /// Opens one lane, as the sender says: in a free slot, under a number that the slot has not seen.
     pub(super) fn open(&mut self, link: u64, lane: Lane) -> Result<(), Misbehaviour> {
-        if link != self.link || self.door.is_none() {
+        if link != self.link || self.opener.is_none() {
             return Ok(());
         }
         let slot = lane.number % MAX_LANES;
@@ -90,17 +90,17 @@ impl ReceiveLanePool {
             end.iter().for_each(CancellationToken::cancel);
         }
         self.lanes.clear();
-        self.door = None;
+        self.opener = None;
     }
 
     /// Whether the lanes' connection is one that counts.
     pub(super) fn is_at_home(&self) -> bool {
-        self.door.is_some()
+        self.opener.is_some()
     }
 
     /// Whether the lanes of a lost connection have come to rest.
     pub(super) fn has_left(&self) -> bool {
-        self.door.is_none() && self.tasks.is_empty()
+        self.opener.is_none() && self.tasks.is_empty()
     }
 
     /// The next lane that ends; `None` while there are none.
@@ -118,7 +118,7 @@ impl ReceiveLanePool {
                 if self.shared.has_opened.load(Ordering::Relaxed) => {}
             Err(other) => return Err(other),
         }
-        if link != self.link || self.door.is_none() {
+        if link != self.link || self.opener.is_none() {
             return Ok(None);
         }
         if let Some((_, end)) = self.lanes.get_mut(&(lane % MAX_LANES)) {
@@ -133,10 +133,10 @@ impl ReceiveLanePool {
     }
 
     fn start(&mut self, lane: Lane) {
-        let Some(door) = self.door.clone() else { return };
+        let Some(opener) = self.opener.clone() else { return };
         let (end, link) = (CancellationToken::new(), self.link);
         let (shared, token) = (Arc::clone(&self.shared), end.clone());
-        self.tasks.spawn(async move { (link, lane.number, shared.run(door, lane, token).await) });
+        self.tasks.spawn(async move { (link, lane.number, shared.run(opener, lane, token).await) });
         self.lanes.insert(lane.number % MAX_LANES, (lane, Some(end)));
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Everything that a receiver needs to know before there is an offer.
-pub struct ReceiveRequest {
+pub(crate) struct ReceiveRequest {
     /// The sender's code.
     pub code: CodePhrase,
     /// Where to look for the sender.
@@ -45,7 +45,7 @@ pub enum Output {
 }
 
 /// What a person has to say to an offer.
-pub struct Person {
+pub(crate) struct Person {
     /// The answer to [`Notice::Offer`](crate::transfer::notice::Notice::Offer).
     pub answer: oneshot::Receiver<Answer>,
     /// The folder that the offer is to be held against while it waits, if it is another one.

@@ -25,7 +25,7 @@ use crate::{
     sync::lock,
     transfer::{
         error::{Misbehaviour, TransferError},
-        lanes::{Lane, ReceiveLanes},
+        lanes::{lane::Lane, receiving::ReceiveLanes},
         link::control::Control,
         notice::{Context, Notice},
         plan::{
@@ -85,7 +85,7 @@ impl Receiving<'_> {
         if *self.pause.borrow() {
             self.pause.mark_changed();
         }
-        pool.open_all(self.control.lane_door().await, self.way);
+        pool.open_all(self.control.lane_opener().await, self.way);
         loop {
             tokio::select! {
                 message = self.control.next() => {
@@ -136,10 +136,10 @@ impl Receiving<'_> {
         if pool.has_left() {
             self.note_news();
             self.say_all_stored().await?;
-            let door = self.control.lane_door().await;
-            let way = door.way();
+            let opener = self.control.lane_opener().await;
+            let way = opener.ways.best();
             self.control.say(&FromReceiver::Reopen { link, way })?;
-            pool.open_all(door, way);
+            pool.open_all(opener, way);
         }
         let lanes = pool.open_lanes();
         self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);

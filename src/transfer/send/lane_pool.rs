@@ -19,8 +19,11 @@ use crate::{
     },
     transfer::{
         error::{Misbehaviour, TransferError},
-        lanes::{Lane, LaneEnd, LaneStop, SendLanes},
-        link::{control::Control, door::LaneDoor},
+        lanes::{
+            lane::Lane,
+            sending::{LaneEnd, LaneStop, SendLanes},
+        },
+        link::{control::Control, opener::LaneOpener},
     },
 };
 
@@ -50,7 +53,7 @@ pub(super) struct SendLanePool {
     tasks: JoinSet<Ended>,
     /// The connection that the lanes belong to, and the way to them.
     link: u64,
-    door: Option<LaneDoor>,
+    opener: Option<LaneOpener>,
     lanes: BTreeMap<u16, PooledLane>,
     /// Slots without a lane: which lane comes next, and when.
     due: BTreeMap<u16, (Instant, Backoff)>,
@@ -62,7 +65,7 @@ pub(super) struct SendLanePool {
 struct PooledLane {
     way: Way,
     stop: LaneStop,
-    opened: Instant,
+    since: Instant,
     backoff: Backoff,
     ours_is_over: bool,
     theirs_is_over: bool,
@@ -87,7 +90,7 @@ impl SendLanePool {
             wanted: slots.min(FIRST_LANES),
             tasks: JoinSet::new(),
             link: 0,
-            door: None,
+            opener: None,
             lanes: BTreeMap::new(),
             due: BTreeMap::new(),
             is_paused: false,
@@ -111,14 +114,14 @@ impl SendLanePool {
     pub(super) fn open_all(
         &mut self,
         control: &mut Control,
-        door: LaneDoor,
+        opener: LaneOpener,
         way: Way,
     ) -> Result<(), TransferError> {
-        if way != Way::Relay && door.direct.is_none() {
+        if way != Way::Relay && !opener.ways.allows_direct() {
             return Err(Misbehaviour::Lanes.into());
         }
-        let link = door.link;
-        (self.link, self.door) = (link, Some(door));
+        let link = opener.link;
+        (self.link, self.opener) = (link, Some(opener));
         let first = self.slots.min(FIRST_LANES);
         self.due.extend((first..self.slots).map(|lane| (lane, (Instant::now(), BACKOFF))));
         for lane in 0..first {
@@ -137,17 +140,17 @@ impl SendLanePool {
         }
         self.lanes.clear();
         self.due.clear();
-        self.door = None;
+        self.opener = None;
     }
 
     /// Whether the lanes of a lost connection have come to rest.
     pub(super) fn has_left(&self) -> bool {
-        self.door.is_none() && self.tasks.is_empty()
+        self.opener.is_none() && self.tasks.is_empty()
     }
 
     /// Whether the lanes' connection is one that counts.
     pub(super) fn is_at_home(&self) -> bool {
-        self.door.is_some()
+        self.opener.is_some()
     }
 
     /// The next lane that ends on this side; `None` while there are none.
@@ -217,8 +220,8 @@ impl SendLanePool {
 
     /// Opens what is due; once there is a way around the relay, lanes that go through it make way for others.
     pub(super) fn open_due(&mut self, control: &mut Control) -> Result<(), TransferError> {
-        let Some(door) = self.door.as_ref().filter(|_| !self.is_paused) else { return Ok(()) };
-        let way = door.way();
+        let Some(opener) = self.opener.as_ref().filter(|_| !self.is_paused) else { return Ok(()) };
+        let way = opener.ways.best();
         if way != Way::Relay {
             for lane in self.lanes.values().filter(|lane| lane.way == Way::Relay) {
                 lane.stop.after_block.cancel();
@@ -256,8 +259,8 @@ impl SendLanePool {
             return Ok(());
         }
         self.silence *= 2;
-        if are_all && let Some(direct) = self.door.as_ref().and_then(|door| door.direct.as_ref()) {
-            direct.forget();
+        if are_all && let Some(opener) = self.opener.as_ref() {
+            opener.ways.forget_direct();
         }
         dead.into_iter().try_for_each(|lane| self.give_up(control, lane))
     }
@@ -289,19 +292,19 @@ impl SendLanePool {
     }
 
     fn open(&mut self, lane: Lane, backoff: Backoff) {
-        let Some(door) = self.door.clone() else { return };
+        let Some(opener) = self.opener.clone() else { return };
         let (stop, link) = (LaneStop::default(), self.link);
-        let (shared, way, opened) = (Arc::clone(&self.shared), lane.way, Instant::now());
+        let (shared, way, since) = (Arc::clone(&self.shared), lane.way, Instant::now());
         let state = PooledLane {
             way,
             stop: stop.clone(),
-            opened,
+            since,
             backoff,
             ours_is_over: false,
             theirs_is_over: false,
             has_told: false,
         };
-        self.tasks.spawn(async move { (link, lane.number, shared.run(door, lane, stop).await) });
+        self.tasks.spawn(async move { (link, lane.number, shared.run(opener, lane, stop).await) });
         self.lanes.insert(lane.number, state);
     }
 
@@ -309,7 +312,7 @@ impl SendLanePool {
     fn settle(&mut self, lane: u16) {
         let Some(state) = self.lanes.remove(&lane) else { return };
         self.shared.queue.requeue(Some(lane));
-        let mut backoff = if state.opened.elapsed() >= WORKED { BACKOFF } else { state.backoff };
+        let mut backoff = if state.since.elapsed() >= WORKED { BACKOFF } else { state.backoff };
         // A slot that was used so often that its numbers are used up stays empty until the next connection.
         if let Some(next) = lane.checked_add(MAX_LANES) {
             self.due.insert(next, (Instant::now() + backoff.next_pause(), backoff));

@@ -29,7 +29,7 @@ use crate::{
         error::{Misbehaviour, TransferError},
         lanes::{lane_count::LaneCount, queue::Queue, sending::SendLanes},
         link::{
-            control::Control,
+            control::{Control, Session},
             invitation::Invitations,
             rendezvous::{Call, explain_loss, wait_for_receiver},
         },
@@ -57,7 +57,7 @@ const MAX_HELD: u32 = 16 * 1024 * 1024;
 const BACKLOG_LOOK: Duration = Duration::from_millis(20);
 
 /// Runs one transfer to its end.
-pub async fn send(
+pub(crate) async fn send(
     what: What,
     call: Call,
     options: SendOptions,
@@ -86,7 +86,8 @@ pub(super) async fn offer_under(
     };
     let relay = meeting.relay.clone();
     let ways = (path_mode, entrance);
-    let mut control = Control::new(meeting, Side::Sender, &relay, patience, ways, context)?;
+    let session = Session::through(meeting, Side::Sender, &relay, patience, ways, context)?;
+    let mut control = Control::new(session, &relay, context);
     context.tell_refused_port(control.refused_port()).await;
     control.invite_over(line);
     let work = async {

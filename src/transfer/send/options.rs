@@ -12,7 +12,7 @@ use crate::transfer::{
 
 /// How a send goes, whatever it sends and to whom. Several that share them share the rate.
 #[derive(Clone)]
-pub struct SendOptions {
+pub(crate) struct SendOptions {
     /// Over how many lanes at most, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
     pub lanes: u16,
     /// How fast at most.
@@ -38,7 +38,7 @@ impl SendOptions {
 pub const MAX_RECEIVERS: u16 = 16;
 
 /// What a person may still say to a send that runs.
-pub struct Person {
+pub(crate) struct Person {
     /// Every path that was added to those of the request.
     pub additions: watch::Receiver<Vec<PathBuf>>,
     /// Whether it is to rest.

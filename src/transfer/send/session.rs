@@ -14,7 +14,7 @@ use crate::{
     transfer::{
         error::{Misbehaviour, TransferError},
         lanes::{lane_count::LaneCount, queue::Queue},
-        link::{control::Control, watchdog::ActivityGuard},
+        link::{activity::ActivityGuard, control::Control},
         notice::{Context, Notice},
         plan::{Plan, Wanted, blocks::BlockSet, own_blocks, tree_hash::FileHash},
         progress::{Paused, Phase},
@@ -161,8 +161,8 @@ impl<'a> Sending<'a> {
         }
         if pool.has_left() && self.ready.0 == link {
             self.queue.requeue(None);
-            let door = self.control.lane_door().await;
-            pool.open_all(self.control, door, self.ready.1)?;
+            let opener = self.control.lane_opener().await;
+            pool.open_all(self.control, opener, self.ready.1)?;
         }
         if self.context.lacks_room() || self.control.other_is_at_work() || !self.control.hears() {
             self.queue.excuse();

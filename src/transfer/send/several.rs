@@ -21,7 +21,7 @@ use crate::{
     transfer::{
         error::TransferError,
         link::{
-            control::Control,
+            control::{Control, Session},
             invitation::{self, Follower, Invitations},
             rendezvous::{Admitted, Call, CodeChoice, Gate, Places, wait_for_several},
         },
@@ -40,7 +40,7 @@ const ROOM_LIMIT: Duration = Duration::from_secs(5);
 const HEARD_LIMIT: Duration = Duration::from_secs(1);
 
 /// The transfer with one of several receivers. Whoever owns tasks runs it.
-pub struct Branch {
+pub(crate) struct Branch {
     offered: Offered,
     follower: Follower,
     options: SendOptions,
@@ -49,16 +49,16 @@ pub struct Branch {
 
 /// Held for as long as something is told of a branch: the send for several ends after the last of them.
 #[derive(Clone)]
-pub struct BranchGuard(mpsc::Sender<Report>);
+pub(crate) struct BranchGuard(mpsc::Sender<Report>);
 
 impl Branch {
     /// To be dropped when all is told of it.
-    pub fn guard(&self) -> BranchGuard {
+    pub(crate) fn guard(&self) -> BranchGuard {
         self.guard.clone()
     }
 
     /// Runs it to its end. What is added to it comes too late.
-    pub async fn run(self, person: Person, context: &Context) -> Result<Report, TransferError> {
+    pub(crate) async fn run(self, person: Person, context: &Context) -> Result<Report, TransferError> {
         let Self { offered, follower, options, guard } = self;
         let Person { additions, pause, line } = person;
         let listing = Listing::of(offered, additions, &context.cancel);
@@ -73,7 +73,7 @@ impl Branch {
 
 /// Runs a send for several to its end. Each branch is handed to `branches`, where somebody runs it; those whose owner drops
 /// them have failed.
-pub async fn send_to_several(
+pub(crate) async fn send_to_several(
     what: What,
     (choice, places): (CodeChoice, Places),
     (receivers, branches): (u16, mpsc::Sender<Branch>),
@@ -193,9 +193,10 @@ async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
     let (context, patience) = (&shared.context, shared.options.patience);
     // No lane is opened here, so no way to one is looked for.
     let ways = (PathMode::RelayOnly, Entrance::default());
-    let control = Control::new(meeting, Side::Sender, &place.relay, patience, ways, context);
+    let session = Session::through(meeting, Side::Sender, &place.relay, patience, ways, context);
     // This system has no random numbers; the receiver learns from the closed connection.
-    let Ok(mut control) = control else { return };
+    let Ok(session) = session else { return };
+    let mut control = Control::new(session, &place.relay, context);
     let pointed = tokio::select! {
         pointed = point_to_branch(&mut control, &mut line, follower, &shared) => pointed,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),

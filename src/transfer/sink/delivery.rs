@@ -37,7 +37,7 @@ const MAX_NUMBER: u32 = 1000;
 
 /// An entry that could not get its name.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Index of the entry.
     pub entry: u32,
     /// Why.
@@ -46,7 +46,7 @@ pub struct Failure {
 
 /// What came of a delivery.
 #[derive(Debug, Default)]
-pub struct Delivered {
+pub(crate) struct Delivered {
     /// Files, folders and links that are in place.
     pub stored: u64,
     /// What of that is at the top of the folder, or holds some of it: the first [`MAX_PLACED`].
@@ -57,7 +57,7 @@ pub struct Delivered {
 
 /// Gives every wanted entry that arrived its place below `folder`. Blocks on the disk. One entry's trouble is named and
 /// does not stop the others.
-pub fn deliver(
+pub(crate) fn deliver(
     folder: &Path,
     manifest: &Manifest,
     wanted: &Wanted,

@@ -27,7 +27,7 @@ use crate::{
 const OFFER: &str = "offer";
 const OFFER_TEMPORARY: &str = "offer.new";
 /// Grows with each block that is stored.
-pub const JOURNAL: &str = "journal";
+pub(crate) const JOURNAL: &str = "journal";
 /// Layout of both files; a reader refuses any other.
 const VERSION: u16 = 1;
 const RECORD_LEN: usize = 24;
@@ -39,14 +39,14 @@ const MAX_OFFER_BYTES: u64 = 512 * 1024 * 1024;
 type OfferFile = (u16, Option<Vec<u8>>, Vec<RawEntry>);
 
 /// The open journal of a staging folder.
-pub struct Journal {
+pub(crate) struct Journal {
     /// The file, and how much of it holds whole records.
     file: Mutex<(File, u64)>,
     offer: [u8; HASH_LEN],
 }
 
 /// What a staging folder says that it holds.
-pub struct JournalContents {
+pub(crate) struct JournalContents {
     /// The offer.
     pub manifest: Manifest,
     /// The plan of what was wanted of it.
@@ -57,7 +57,12 @@ pub struct JournalContents {
 
 impl Journal {
     /// Writes down the offer and what is there from the start.
-    pub fn create(folder: &Path, manifest: &Manifest, wanted: &Wanted, held: &BlockSet) -> io::Result<Self> {
+    pub(crate) fn create(
+        folder: &Path,
+        manifest: &Manifest,
+        wanted: &Wanted,
+        held: &BlockSet,
+    ) -> io::Result<Self> {
         let entries: Vec<RawEntry> = manifest.entries().iter().map(Entry::to_raw).collect();
         let body = frame::to_bytes(&(VERSION, wanted.to_wire(), entries));
         let offer = *blake3::hash(&body).as_bytes();
@@ -74,7 +79,7 @@ impl Journal {
     }
 
     /// Writes down blocks, as (first, count), that are there now.
-    pub fn append(&self, ranges: &[(u64, u64)]) -> io::Result<()> {
+    pub(crate) fn append(&self, ranges: &[(u64, u64)]) -> io::Result<()> {
         let records: Vec<u8> = ranges.iter().flat_map(|range| record(&self.offer, *range)).collect();
         let mut locked = lock(&self.file);
         let (file, len) = &mut *locked;
@@ -93,7 +98,7 @@ impl Journal {
 }
 
 /// Reads what a staging folder says of itself; an error is all that is left of one that makes no sense.
-pub fn load(folder: &Path) -> io::Result<JournalContents> {
+pub(crate) fn load(folder: &Path) -> io::Result<JournalContents> {
     let file = File::open(folder.join(OFFER))?;
     let len = file.metadata()?.len();
     let mut bytes = Vec::new();

@@ -182,7 +182,7 @@ impl Layout {
 }
 
 /// Looks for files in the staging folder of an earlier transfer. Follows no link in it: somebody else may have made one.
-pub struct Finder<'a> {
+pub(crate) struct Finder<'a> {
     folder: &'a Path,
     rules: Rules,
     is_real: HashMap<RelPath, bool>,
@@ -190,12 +190,12 @@ pub struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     /// For this staging folder.
-    pub fn new(folder: &'a Path) -> Self {
+    pub(crate) fn new(folder: &'a Path) -> Self {
         Self { folder, rules: Rules::of(folder), is_real: HashMap::new() }
     }
 
     /// The file of the entry of this number and path, and its length.
-    pub fn find(&mut self, number: u32, path: &RelPath) -> Option<(PathBuf, u64)> {
+    pub(crate) fn find(&mut self, number: u32, path: &RelPath) -> Option<(PathBuf, u64)> {
         let look = |path: PathBuf| {
             let found = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
             Some((path, found.len()))
@@ -229,14 +229,14 @@ impl<'a> Finder<'a> {
 }
 
 /// A path of an offer below `folder`. Names were repaired for this system, so none of them is more than a name here.
-pub fn under(folder: &Path, path: &RelPath) -> PathBuf {
+pub(crate) fn under(folder: &Path, path: &RelPath) -> PathBuf {
     let mut joined = folder.to_owned();
     joined.extend(path.names());
     joined
 }
 
 /// The first name of a path.
-pub fn top_of(path: &RelPath) -> &str {
+pub(crate) fn top_of(path: &RelPath) -> &str {
     path.names().next().unwrap_or(path.as_str())
 }
 

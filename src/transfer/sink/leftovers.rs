@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Held by the transfer that uses a staging folder.
-pub const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 
 /// One interrupted transfer's staging folder.
 pub struct Leftover {
@@ -71,13 +71,13 @@ impl Leftover {
 
 /// What a staging folder says of itself that no transfer uses at the moment. It is claimed for no longer than it takes to
 /// know that, so that a transfer that comes for it meanwhile gets it.
-pub fn glance(folder: &Path) -> Option<JournalContents> {
+pub(crate) fn glance(folder: &Path) -> Option<JournalContents> {
     drop(claim(folder)?);
     read(folder)
 }
 
 /// When a staging folder was last written to, as far as that can be told.
-pub fn last_change(folder: &Path) -> SystemTime {
+pub(crate) fn last_change(folder: &Path) -> SystemTime {
     let journal = fs::metadata(folder.join(journal::JOURNAL));
     journal.and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
 }

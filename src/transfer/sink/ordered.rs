@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::{sync::lock, transfer::plan::tree_hash::FileHash};
 
 /// See the module.
-pub struct Ordered {
+pub(crate) struct Ordered {
     next: watch::Sender<u64>,
     output: Mutex<OrderedState>,
 }
@@ -26,7 +26,7 @@ struct OrderedState {
 
 impl Ordered {
     /// Writes to `writer`, from block 0 on.
-    pub fn new(writer: Box<dyn Write + Send>) -> Self {
+    pub(crate) fn new(writer: Box<dyn Write + Send>) -> Self {
         Self {
             next: watch::Sender::new(0),
             output: Mutex::new(OrderedState { writer, hasher: blake3::Hasher::new(), is_closed: false }),
@@ -34,13 +34,13 @@ impl Ordered {
     }
 
     /// Waits until every block before `index` was written.
-    pub async fn turn(&self, index: u64) {
+    pub(crate) async fn turn(&self, index: u64) {
         // The sender is `self.next`, which can't be dropped while `self` is borrowed.
         let _ = self.next.subscribe().wait_for(|next| *next >= index).await;
     }
 
     /// Writes block `index`, whose turn it is; drops it once the end was declared. Blocks on the writer.
-    pub fn write(&self, index: u64, bytes: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn write(&self, index: u64, bytes: &[u8]) -> std::io::Result<()> {
         let mut output = self.lock();
         if output.is_closed {
             return Ok(());
@@ -53,14 +53,14 @@ impl Ordered {
     }
 
     /// Declares the end: nothing more is written. Gives the hash of all that was.
-    pub fn close(&self) -> FileHash {
+    pub(crate) fn close(&self) -> FileHash {
         let mut output = self.lock();
         output.is_closed = true;
         *output.hasher.finalize().as_bytes()
     }
 
     /// Flushes the writer. Blocks on it.
-    pub fn flush(&self) -> std::io::Result<()> {
+    pub(crate) fn flush(&self) -> std::io::Result<()> {
         self.lock().writer.flush()
     }
 

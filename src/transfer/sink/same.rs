@@ -30,7 +30,7 @@ const MAX_ALIKE: usize = 1 << 17;
 
 /// Offered files for which the folder has a regular one of the same name and size, and where that is: the smallest first,
 /// so that most is known soon. If there are too many, the largest, which save most. Nothing is looked for through a link.
-pub fn candidates(offer: &Offer) -> Vec<(u32, PathBuf)> {
+pub(crate) fn candidates(offer: &Offer) -> Vec<(u32, PathBuf)> {
     let Some(folder) = offer.folder.as_deref().filter(|_| offer.manifest.kind() == OfferKind::Files) else {
         return Vec::new();
     };
@@ -54,25 +54,25 @@ pub fn candidates(offer: &Offer) -> Vec<(u32, PathBuf)> {
 
 /// What was found to be the same in a folder, by entry: where it is, and how it looked.
 #[derive(Debug, Default)]
-pub struct SameFiles {
+pub(crate) struct SameFiles {
     folder: PathBuf,
     same: BTreeMap<u32, (PathBuf, Fingerprint)>,
 }
 
 impl SameFiles {
     /// Nothing yet.
-    pub fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(folder: PathBuf) -> Self {
         Self { folder, same: BTreeMap::new() }
     }
 
     /// The file at `path`, which looks like that, is the same as the offered one.
-    pub fn add(&mut self, entry: u32, path: PathBuf, fingerprint: Fingerprint) {
+    pub(crate) fn add(&mut self, entry: u32, path: PathBuf, fingerprint: Fingerprint) {
         self.same.insert(entry, (path, fingerprint));
     }
 
     /// What of it stays as it is when the offer is taken with `choices` into `folder`: what is wanted, has no word of its own
     /// from the person, and has not been changed since it was read.
-    pub fn here(&self, folder: &Path, manifest: &Manifest, choices: &Choices) -> Here {
+    pub(crate) fn here(&self, folder: &Path, manifest: &Manifest, choices: &Choices) -> Here {
         if !choices.resumes || folder != self.folder {
             return Here::default();
         }
@@ -85,7 +85,7 @@ impl SameFiles {
     }
 
     /// What lies at the top of the folder and is, or holds, something of `here`.
-    pub fn tops(&self, here: &Here, most: usize) -> Vec<PathBuf> {
+    pub(crate) fn tops(&self, here: &Here, most: usize) -> Vec<PathBuf> {
         let mut tops = Vec::new();
         for (_, (path, _)) in self.same.iter().filter(|(entry, _)| here.contains(**entry as usize)) {
             let top = path.strip_prefix(&self.folder).ok().and_then(|below| below.iter().next());

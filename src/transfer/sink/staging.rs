@@ -39,7 +39,7 @@ use crate::{
 const NO_PANIC: &str = "no code panics while it holds this lock";
 
 /// See the module.
-pub struct Staging {
+pub(crate) struct Staging {
     folder: PathBuf,
     layout: Layout,
     manifest: Arc<Manifest>,
@@ -94,7 +94,7 @@ struct StagingState {
 impl Staging {
     /// Makes the staging folder inside `chosen`, which must exist, and moves into it what `leftovers` has of this offer.
     /// `id` is random, and `targets` say where everything goes in the end.
-    pub fn create(
+    pub(crate) fn create(
         chosen: &Path,
         id: [u8; 8],
         manifest: Arc<Manifest>,
@@ -133,17 +133,17 @@ impl Staging {
     }
 
     /// Whether another transfer could go on from here: not from a stream, which is read only once.
-    pub fn is_resumable(&self) -> bool {
+    pub(crate) fn is_resumable(&self) -> bool {
         self.plan.stream().is_none()
     }
 
     /// Blocks that were here from the start.
-    pub fn held(&self) -> &BlockSet {
+    pub(crate) fn held(&self) -> &BlockSet {
         &self.held
     }
 
     /// Reads the blocks that were here from the start, so that the hashes of their files become whole.
-    pub fn hash_held(&self) -> Result<(), TransferError> {
+    pub(crate) fn hash_held(&self) -> Result<(), TransferError> {
         let mut bytes = Vec::new();
         for (first, count) in self.held.ranges() {
             for block in first..first + count {
@@ -172,12 +172,12 @@ impl Staging {
     }
 
     /// Where the bytes are until they have their real names.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Stores the bytes of block `index`, whose length the caller has checked against the plan.
-    pub fn store(&self, index: u64, bytes: &[u8]) -> Result<(), TransferError> {
+    pub(crate) fn store(&self, index: u64, bytes: &[u8]) -> Result<(), TransferError> {
         let fate = self.fate.read().expect(NO_PANIC);
         if *fate != Fate::Open {
             return Ok(());
@@ -190,7 +190,7 @@ impl Staging {
     }
 
     /// Forgets a file that the sender withdrew.
-    pub fn drop_entry(&self, entry: u32) {
+    pub(crate) fn drop_entry(&self, entry: u32) {
         let mut state = self.lock();
         state.dropped.insert(entry);
         state.trees.remove(entry);
@@ -202,12 +202,12 @@ impl Staging {
     }
 
     /// Whether the sender withdrew this file.
-    pub fn is_dropped(&self, entry: u32) -> bool {
+    pub(crate) fn is_dropped(&self, entry: u32) -> bool {
         self.lock().dropped.contains(&entry)
     }
 
     /// Ends a stream, all of which is here: only now is its hash known.
-    pub fn end_stream(&self, entry: u32) {
+    pub(crate) fn end_stream(&self, entry: u32) {
         let mut state = self.lock();
         if let Some(hash) = state.trees.finish(entry) {
             state.hashes.insert(entry, hash);
@@ -215,7 +215,7 @@ impl Staging {
     }
 
     /// The hash of a file as it is stored, once all of it is there.
-    pub fn hash(&self, entry: u32) -> Option<FileHash> {
+    pub(crate) fn hash(&self, entry: u32) -> Option<FileHash> {
         if self.entry(entry).is_some_and(|entry| entry.size() == 0) && self.plan.stream().is_none() {
             return Some(hash_whole(&[]));
         }
@@ -223,18 +223,18 @@ impl Staging {
     }
 
     /// Waits for blocks that are being stored and takes no more: what is checked afterwards is what gets its name.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         *self.fate.write().expect(NO_PANIC) = Fate::Closed;
     }
 
     /// Opens again, for blocks of these files only, which are written over what is there.
-    pub fn start_repair(&self, entries: impl IntoIterator<Item = u32>) {
+    pub(crate) fn start_repair(&self, entries: impl IntoIterator<Item = u32>) {
         self.lock().repairing = Some(entries.into_iter().collect());
         *self.fate.write().expect(NO_PANIC) = Fate::Open;
     }
 
     /// Reads a file back and gives the hash of each of its blocks, and of the whole.
-    pub fn read_back(&self, entry: u32) -> Result<(Vec<FileHash>, FileHash), TransferError> {
+    pub(crate) fn read_back(&self, entry: u32) -> Result<(Vec<FileHash>, FileHash), TransferError> {
         let path = self.layout.path(entry);
         let fail = |cause| TransferError::file("can't read back", &path, cause);
         let mut file = File::open(&path).map_err(fail)?;
@@ -252,7 +252,7 @@ impl Staging {
     }
 
     /// Writes down blocks, as (first, count), that are there now.
-    pub fn note_stored(&self, ranges: &[(u64, u64)]) -> Result<(), TransferError> {
+    pub(crate) fn note_stored(&self, ranges: &[(u64, u64)]) -> Result<(), TransferError> {
         match *self.fate.read().expect(NO_PANIC) {
             Fate::Open | Fate::Closed => self
                 .journal
@@ -263,7 +263,7 @@ impl Staging {
     }
 
     /// Brings everything that was stored to the disk, so that a crash after the renames finds whole files.
-    pub fn flush(&self) -> Result<(), TransferError> {
+    pub(crate) fn flush(&self) -> Result<(), TransferError> {
         // Past this many files, one flush of the whole file system beats a flush for each.
         const MANY: u64 = 64;
         let fail = |cause| TransferError::file("can't write in", &self.folder, cause);
@@ -284,7 +284,7 @@ impl Staging {
     }
 
     /// The staged file of `entry`; made here if the entry has no bytes.
-    pub fn take(&self, entry: u32) -> Result<PathBuf, TransferError> {
+    pub(crate) fn take(&self, entry: u32) -> Result<PathBuf, TransferError> {
         let is_empty = self.plan.blocks_of(entry).is_empty() || self.plan.stream() == Some(entry);
         if is_empty {
             let file = self.layout.open(entry).map_err(|cause| self.cannot_write(entry, cause))?;
@@ -294,13 +294,13 @@ impl Staging {
     }
 
     /// Whether a file is in a new folder, which is to get its name as a whole.
-    pub fn is_in_tree(&self, entry: u32) -> bool {
+    pub(crate) fn is_in_tree(&self, entry: u32) -> bool {
         self.layout.is_in_tree(entry)
     }
 
     /// The new folders that are to get their names as a whole, as (name, where it is): empty files are made in them here,
     /// and what is left of withdrawn ones is removed. To be called when everything is closed.
-    pub fn take_trees(&self) -> Vec<(RelPath, PathBuf)> {
+    pub(crate) fn take_trees(&self) -> Vec<(RelPath, PathBuf)> {
         let dropped = self.lock().dropped.clone();
         let mut spoilt = HashSet::new();
         for (number, entry) in (0..).zip(self.manifest.entries()) {
@@ -323,7 +323,7 @@ impl Staging {
     }
 
     /// Removes the staging folder and all that is in it.
-    pub fn discard(&self) -> Result<(), TransferError> {
+    pub(crate) fn discard(&self) -> Result<(), TransferError> {
         let mut fate = self.fate.write().expect(NO_PANIC);
         *fate = Fate::Discarded;
         fs::remove_dir_all(&self.folder)
@@ -332,7 +332,7 @@ impl Staging {
 
     /// Leaves the staging folder where it is, to whoever goes on with it: at once, though blocking work of this transfer,
     /// which writes nothing any more, may still hold on to it.
-    pub fn keep(&self) {
+    pub(crate) fn keep(&self) {
         *self.fate.write().expect(NO_PANIC) = Fate::Kept;
         // A lock that can't be given back goes with its file.
         let _ = self.claim.unlock();
@@ -441,7 +441,7 @@ impl Drop for Staging {
 }
 
 /// The receiver's real folder.
-pub struct Disk<'a>(pub &'a Path);
+pub(crate) struct Disk<'a>(pub &'a Path);
 
 impl FolderView for Disk<'_> {
     fn at(&self, path: &RelPath) -> Occupant {

@@ -55,7 +55,7 @@ impl Offer {
 }
 
 /// Places an offer's entries in a real folder; blocks on the disk.
-pub fn place_in(
+pub(crate) fn place_in(
     folder: &Path,
     manifest: &Manifest,
     wanted: impl Fn(usize) -> bool,
@@ -78,6 +78,6 @@ fn usable_space(folder: &Path) -> Result<u64, TransferError> {
 }
 
 /// Bytes that are free in `folder` for this person.
-pub fn free_space(folder: &Path) -> Result<u64, TransferError> {
+pub(crate) fn free_space(folder: &Path) -> Result<u64, TransferError> {
     fs4::available_space(folder).map_err(|cause| TransferError::file("can't use the folder", folder, cause))
 }

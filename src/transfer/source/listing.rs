@@ -50,7 +50,7 @@ pub enum What {
 }
 
 /// See the module.
-pub struct Listing {
+pub(crate) struct Listing {
     /// Every path that was ever added.
     additions: watch::Receiver<Vec<PathBuf>>,
     /// How many of them were taken up.
@@ -77,7 +77,7 @@ enum Listed {
 }
 
 /// What is offered, and where it comes from.
-pub struct Offered {
+pub(crate) struct Offered {
     /// What the other side is told of it.
     pub manifest: Arc<Manifest>,
     /// Its bytes.
@@ -86,14 +86,14 @@ pub struct Offered {
 
 impl Offered {
     /// The same for somebody else; `None` for what can be read only once.
-    pub fn again(&self) -> Option<Self> {
+    pub(crate) fn again(&self) -> Option<Self> {
         Some(Self { manifest: Arc::clone(&self.manifest), content: self.content.again()? })
     }
 }
 
 impl Listing {
     /// Starts listing. `additions` grows by what a person adds; `cancel` ends it, and so does dropping the listing.
-    pub fn start(
+    pub(crate) fn start(
         what: What,
         additions: watch::Receiver<Vec<PathBuf>>,
         cancel: &CancellationToken,
@@ -121,7 +121,7 @@ impl Listing {
     }
 
     /// What is listed already, and offered to somebody else as well: nothing can be added.
-    pub fn of(
+    pub(crate) fn of(
         offered: Offered,
         additions: watch::Receiver<Vec<PathBuf>>,
         cancel: &CancellationToken,
@@ -140,7 +140,7 @@ impl Listing {
     }
 
     /// Lists until there is nothing left to list and to tell. Safe to drop and call again.
-    pub async fn settle(&mut self, context: &Context) -> Result<(), TransferError> {
+    pub(crate) async fn settle(&mut self, context: &Context) -> Result<(), TransferError> {
         loop {
             context.tell_all(&mut self.untold).await;
             if let Some(work) = &mut self.work {
@@ -160,7 +160,7 @@ impl Listing {
     }
 
     /// Lists whatever is added, for as long as it is awaited; ends only when listing fails. Safe to drop and call again.
-    pub async fn grow(&mut self, context: &Context) -> TransferError {
+    pub(crate) async fn grow(&mut self, context: &Context) -> TransferError {
         loop {
             if let Err(error) = self.settle(context).await {
                 return error;
@@ -170,7 +170,7 @@ impl Listing {
     }
 
     /// What is offered, once all is settled.
-    pub fn take(&mut self) -> Offered {
+    pub(crate) fn take(&mut self) -> Offered {
         match self.listed.take().expect("what is settled is listed") {
             Listed::Paths(Scanned { manifest, origins, .. }) => {
                 Offered { manifest, content: Content::Files(Arc::new(origins)) }
@@ -180,7 +180,7 @@ impl Listing {
     }
 
     /// Says of everything that is still added that it comes too late.
-    pub async fn refuse(&mut self, context: &Context) -> Infallible {
+    pub(crate) async fn refuse(&mut self, context: &Context) -> Infallible {
         loop {
             let paths = self.take_additions();
             if !paths.is_empty() {

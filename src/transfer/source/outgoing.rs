@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Where the bytes come from.
-pub enum Content {
+pub(crate) enum Content {
     /// Files on this machine, by entry.
     Files(Arc<Vec<Origin>>),
     /// A text in memory.
@@ -42,7 +42,7 @@ pub enum Content {
 
 impl Content {
     /// The same for somebody else; `None` for what can be read only once.
-    pub fn again(&self) -> Option<Self> {
+    pub(crate) fn again(&self) -> Option<Self> {
         match self {
             Self::Files(origins) => Some(Self::Files(Arc::clone(origins))),
             Self::Text(text) => Some(Self::Text(Arc::clone(text))),
@@ -52,7 +52,7 @@ impl Content {
 }
 
 /// A stream and how far it has been read.
-pub struct Stream {
+pub(crate) struct Stream {
     reader: Box<dyn Read + Send>,
     next_block: u64,
     bytes: u64,
@@ -60,13 +60,13 @@ pub struct Stream {
 
 impl Stream {
     /// A stream at its start.
-    pub fn new(reader: Box<dyn Read + Send>) -> Self {
+    pub(crate) fn new(reader: Box<dyn Read + Send>) -> Self {
         Self { reader, next_block: 0, bytes: 0 }
     }
 }
 
 /// See the module.
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     manifest: Arc<Manifest>,
     plan: Arc<Plan>,
     content: Content,
@@ -87,7 +87,7 @@ struct OutgoingState {
 
 /// What became of a request for a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filled {
+pub(crate) enum Filled {
     /// Its bytes are in the buffer.
     Block(u64),
     /// It belongs to a file that was withdrawn, so there is nothing to send.
@@ -98,18 +98,18 @@ pub enum Filled {
 
 impl Outgoing {
     /// For sending the planned part of `manifest`.
-    pub fn new(manifest: Arc<Manifest>, plan: Arc<Plan>, content: Content) -> Self {
+    pub(crate) fn new(manifest: Arc<Manifest>, plan: Arc<Plan>, content: Content) -> Self {
         Self { manifest, plan, content, stream_end: OnceLock::new(), state: Mutex::default() }
     }
 
     /// Whether the bytes can be read only once.
-    pub fn is_stream(&self) -> bool {
+    pub(crate) fn is_stream(&self) -> bool {
         matches!(self.content, Content::Stream(_))
     }
 
     /// Appends the bytes of a block to `buffer`. For a new block of a stream the number that was taken means nothing: it
     /// gives the next block, whichever that is.
-    pub fn fill(&self, taken: Taken, buffer: &mut Vec<u8>) -> Result<Filled, TransferError> {
+    pub(crate) fn fill(&self, taken: Taken, buffer: &mut Vec<u8>) -> Result<Filled, TransferError> {
         if let Content::Stream(stream) = &self.content {
             if taken.is_new {
                 return self.fill_from_stream(stream, buffer);
@@ -133,7 +133,7 @@ impl Outgoing {
     }
 
     /// Looks once more at the wanted files that were empty when they were listed: no block leads to them.
-    pub fn check_empty_files(&self, wanted: &Wanted) {
+    pub(crate) fn check_empty_files(&self, wanted: &Wanted) {
         let Content::Files(origins) = &self.content else { return };
         for (index, (entry, origin)) in self.manifest.entries().iter().zip(origins.iter()).enumerate() {
             if !entry.is_file() || entry.size() > 0 || !wanted.contains(index) {
@@ -149,7 +149,7 @@ impl Outgoing {
     }
 
     /// Reads blocks that need not be sent, for the hashes of their files.
-    pub fn hash_unsent(&self, blocks: &BlockSet) {
+    pub(crate) fn hash_unsent(&self, blocks: &BlockSet) {
         let mut buffer = Vec::new();
         for (first, count) in blocks.ranges() {
             for block in first..first + count {
@@ -161,22 +161,22 @@ impl Outgoing {
     }
 
     /// Bytes of the stream, once it has ended; `None` before, and where there is no stream. Never waits for the stream.
-    pub fn stream_end(&self) -> Option<u64> {
+    pub(crate) fn stream_end(&self) -> Option<u64> {
         self.stream_end.get().copied()
     }
 
     /// The receiver has a stream's block.
-    pub fn forget(&self, block: u64) {
+    pub(crate) fn forget(&self, block: u64) {
         self.lock().kept.remove(&block);
     }
 
     /// Files withdrawn since the last call.
-    pub fn take_withdrawn(&self) -> Vec<(u32, Withdrawal)> {
+    pub(crate) fn take_withdrawn(&self) -> Vec<(u32, Withdrawal)> {
         std::mem::take(&mut self.lock().news)
     }
 
     /// Whether `block` belongs to a withdrawn file alone.
-    pub fn is_withdrawn_block(&self, block: u64) -> bool {
+    pub(crate) fn is_withdrawn_block(&self, block: u64) -> bool {
         match self.plan.block(block) {
             Some(Block::Part(segment)) => self.lock().withdrawn.contains_key(&segment.entry),
             Some(Block::Pack(_)) | None => false,
@@ -184,7 +184,7 @@ impl Outgoing {
     }
 
     /// Hashes of files that were read to their end since the last call.
-    pub fn take_hashes(&self) -> Vec<(u32, FileHash)> {
+    pub(crate) fn take_hashes(&self) -> Vec<(u32, FileHash)> {
         let mut state = self.lock();
         if let Some(entry) = self.plan.stream() {
             let hash = state.trees.finish(entry);
@@ -195,12 +195,12 @@ impl Outgoing {
     }
 
     /// Bytes of an entry, as it was listed.
-    pub fn size_of(&self, entry: u32) -> u64 {
+    pub(crate) fn size_of(&self, entry: u32) -> u64 {
         self.manifest.entries().get(entry as usize).map_or(0, Entry::size)
     }
 
     /// Where an entry is on this machine, for telling a person.
-    pub fn path_of(&self, entry: u32) -> PathBuf {
+    pub(crate) fn path_of(&self, entry: u32) -> PathBuf {
         let origin = match &self.content {
             Content::Files(origins) => origins.get(entry as usize).map(|origin| origin.path.clone()),
             Content::Text(_) | Content::Stream(_) => None,
@@ -210,7 +210,7 @@ impl Outgoing {
 
     /// Compares a receiver's hashes of a file's blocks, from the first on, with the file as it is now: gives the blocks
     /// that differ, and the file's hash.
-    pub fn compare(&self, entry: u32, theirs: &[FileHash]) -> Option<(Vec<u64>, FileHash)> {
+    pub(crate) fn compare(&self, entry: u32, theirs: &[FileHash]) -> Option<(Vec<u64>, FileHash)> {
         let blocks = self.plan.blocks_of(entry);
         let size = self.size_of(entry);
         let mut whole = blake3::Hasher::new();

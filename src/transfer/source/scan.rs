@@ -27,7 +27,7 @@ use crate::{
 
 /// A manifest and where its files are.
 #[derive(Debug)]
-pub struct Scanned {
+pub(crate) struct Scanned {
     /// What is offered.
     pub manifest: Arc<Manifest>,
     /// By entry: where it is; empty for what isn't read from a file.
@@ -40,7 +40,7 @@ pub struct Scanned {
 
 /// Where a file is and how it looked when it was listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// Its path on this machine.
     pub path: PathBuf,
     /// Its size, time and identity.
@@ -48,7 +48,7 @@ pub struct Origin {
 }
 
 /// Checks what a person named, at once and without looking into folders: everything exists and files can be opened.
-pub fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
+pub(crate) fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
     if paths.is_empty() {
         return Err(Unsuited::Nothing.into());
     }
@@ -68,7 +68,7 @@ pub fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
 
 /// Lists everything at and below `paths`; the same path a second time adds nothing. Blocks on the disk; looks at `cancel`
 /// now and then.
-pub fn scan(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Scanned, TransferError> {
+pub(crate) fn scan(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Scanned, TransferError> {
     let mut scan = Scan {
         builder: ManifestBuilder::new(OfferKind::Files),
         origins: Vec::new(),
@@ -84,11 +84,11 @@ pub fn scan(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Scanned, Tr
 }
 
 /// Paths that could not be added to a list, each with the reason.
-pub type Failures = Vec<(PathBuf, TransferError)>;
+pub(crate) type Failures = Vec<(PathBuf, TransferError)>;
 
 impl Scanned {
     /// The same with more paths, without looking at the old ones again. Each path is added as a whole or not at all.
-    pub fn extended(
+    pub(crate) fn extended(
         self,
         paths: Vec<PathBuf>,
         cancel: &CancellationToken,

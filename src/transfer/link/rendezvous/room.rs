@@ -34,7 +34,7 @@ pub(super) async fn join(
 }
 
 /// Draws this side's place in a room.
-pub(in crate::transfer) fn new_client_token() -> Result<ClientToken, TransferError> {
+pub(crate) fn new_client_token() -> Result<ClientToken, TransferError> {
     draw_client_token().map_err(|_| Unsuited::NoRandomness.into())
 }
 
