@@ -17,7 +17,7 @@ pub(super) struct Rooms<W, L, S> {
     capacity: usize,
     draining: bool,
     opened: u64,
-    by_id: HashMap<RoomId, RoomEntry<W>>,
+    by_id: HashMap<RoomId, HostedRoom<W>>,
     pairs: HashMap<LaneToken, PairLanes<L, S>>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Member {
     pub(super) client_token: ClientToken,
 }
 
-struct RoomEntry<W> {
+struct HostedRoom<W> {
     /// Distinguishes this room from an earlier one with the same id.
     number: u64,
     host: Member,
@@ -79,7 +79,7 @@ pub(super) enum LaneArrival<L, S> {
     Second(L),
 }
 
-impl<W> RoomEntry<W> {
+impl<W> HostedRoom<W> {
     /// Whether `member` is in the room already.
     fn is_held_by(&self, member: Member) -> bool {
         let joiner = if let RoomState::Paired { joiner, .. } = &self.state { Some(*joiner) } else { None };
@@ -110,7 +110,7 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         }
         self.opened += 1;
         let number = self.opened;
-        let room = RoomEntry { number, host: member, state: RoomState::Waiting { first, mailbox } };
+        let room = HostedRoom { number, host: member, state: RoomState::Waiting { first, mailbox } };
         let before = self.by_id.insert(member.room, room);
         Ok(OpenedRoom { number, displaced: before.and_then(|room| self.end(&room)) })
     }
@@ -179,7 +179,7 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         self.end(&room)
     }
 
-    fn end(&mut self, room: &RoomEntry<W>) -> Option<S> {
+    fn end(&mut self, room: &HostedRoom<W>) -> Option<S> {
         match &room.state {
             RoomState::Paired { token, .. } => self.pairs.remove(token).map(|pair| pair.shared),
             RoomState::Waiting { .. } => None,
