@@ -1,5 +1,5 @@
-//! What single parts cost, each by itself and in memory: `cargo bench --bench pieces`, or with a name to run only what
-//! has it in its own. Throughput is of plaintext.
+//! The cost of single parts, each alone and in memory: `cargo bench --bench pieces`, or with a word to run only those whose
+//! name contains it. Throughput is of plaintext.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that can't go on gives up")]
 
@@ -16,9 +16,9 @@ use caiman::{
         manifest::{Entry, Manifest, ManifestBuilder, Modified, OfferKind, RawEntry, RawKind},
         peer::{FromSender, PAGE_BYTES},
     },
-    transfer::{
+    transfer::plan::{
+        MAX_BLOCK, MIN_BLOCK, Plan,
         blocks::BlockSet,
-        plan::{MAX_BLOCK, MIN_BLOCK, Plan},
         tree_hash::{BlockHash, TreeHash, hash_whole},
     },
 };
@@ -54,7 +54,8 @@ fn seal_and_open(c: &mut Criterion) {
         let mut copy = rest.to_vec();
         group.bench_function(BenchmarkId::from_parameter(len), |b| {
             b.iter(|| {
-                // Opened in place, it has to be put back: a copy within the cache, a fraction of what opening takes.
+                // A record is opened in place, so it has to be restored first: a copy within the cache, a fraction of what
+                // opening takes.
                 copy.copy_from_slice(rest);
                 let mut opener = Opener::new(keys, 0, len);
                 black_box(opener.open(header, &mut copy).unwrap().len())
@@ -77,7 +78,7 @@ fn hash(c: &mut Criterion) {
         group.bench_function(name, |b| b.iter(|| BlockHash::of(black_box(&bytes), offset)));
     }
     group.finish();
-    // A GiB of blocks, as eight lanes bring them: two by two out of order.
+    // One GiB of blocks as eight lanes bring them: in pairs out of order.
     let blocks = 4096;
     let hashes: Vec<_> = (0..blocks).map(|at| BlockHash::of(&bytes, at * u64::from(MIN_BLOCK))).collect();
     c.bench_function("tree of 4096 blocks", |b| {

@@ -1,5 +1,6 @@
-//! The headless commands: `send`, `receive`, `relay`. They drive the engine through commands and events, as the window
-//! does, and know nothing below it. Standard output holds only data; everything said to a person goes to standard error.
+//! The headless commands: `send`, `receive`, `relay`, `unfinished` and `completions`. They drive the engine through commands and
+//! events, as the window does, and below it they name only plain data. Standard output holds only data; messages to the user go
+//! to standard error.
 
 mod args;
 mod conversation;
@@ -11,7 +12,6 @@ mod server;
 mod session;
 mod transfer;
 mod unfinished;
-mod units;
 
 use std::{
     io::{self, IsTerminal},
@@ -20,22 +20,24 @@ use std::{
 
 use clap::{CommandFactory, Parser};
 
-use args::{Args, Command};
+use args::{Args, CliCommand};
 use exit::Exit;
 use interrupts::Interrupts;
 
 /// Runs the program that the arguments ask for.
 pub fn main() -> ExitCode {
     let args = Args::parse();
-    start_logging(matches!(args.command, Some(Command::Relay(_))));
+    start_logging(matches!(args.command, Some(CliCommand::Relay(_))));
     let exit = match args.command {
-        Some(Command::Send(args)) => with_runtime(async |interrupts| session::send(args, interrupts).await),
-        Some(Command::Receive(args)) => {
+        Some(CliCommand::Send(args)) => {
+            with_runtime(async |interrupts| session::send(args, interrupts).await)
+        }
+        Some(CliCommand::Receive(args)) => {
             with_runtime(async |interrupts| session::receive(args, interrupts).await)
         }
-        Some(Command::Relay(args)) => with_runtime(async |interrupts| relay::run(*args, interrupts).await),
-        Some(Command::Unfinished { discard, json }) => unfinished::run(discard.as_deref(), json),
-        Some(Command::Completions { shell }) => {
+        Some(CliCommand::Relay(args)) => with_runtime(async |interrupts| relay::run(*args, interrupts).await),
+        Some(CliCommand::Unfinished { discard, json }) => unfinished::run(discard.as_deref(), json),
+        Some(CliCommand::Completions { shell }) => {
             clap_complete::generate(shell, &mut Args::command(), "caiman", &mut io::stdout());
             Exit::Done
         }
@@ -44,7 +46,7 @@ pub fn main() -> ExitCode {
             let exit = open_window(args.items);
             #[cfg(not(feature = "gui"))]
             let exit = {
-                eprintln!("This Caiman was built without its window. What there is:\n");
+                eprintln!("This Caiman was built without its window. It has these commands:\n");
                 eprintln!("{}", Args::command().render_help());
                 Exit::Usage
             };
@@ -66,12 +68,13 @@ fn open_window(items: Vec<std::ffi::OsString>) -> Exit {
     }
 }
 
-/// The commands wait for events, signals and a person at once; the engine has its own threads.
+/// Runs a command on a runtime of one thread, on which it waits for events, signals and the user at once. The engine has its own
+/// threads.
 fn with_runtime(command: impl AsyncFnOnce(&mut Interrupts) -> Exit) -> Exit {
     let started = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = started.and_then(|runtime| {
         let exit = runtime.block_on(async { Ok(command(&mut Interrupts::listen()?).await) });
-        // A thread may still wait for a line that nobody will type.
+        // A thread may still wait for a line that the user will never type.
         runtime.shutdown_background();
         exit
     });
@@ -81,9 +84,10 @@ fn with_runtime(command: impl AsyncFnOnce(&mut Interrupts) -> Exit) -> Exit {
     })
 }
 
-/// A relay tells what it does; transfers speak through events, and log only what `CAIMAN_LOG` asks for.
+/// Starts logging. A relay logs what it does; transfers report through events, and log only errors unless `CAIMAN_LOG` asks for
+/// more.
 fn start_logging(is_relay: bool) {
-    // Toolkits log what fails before something else works.
+    // Only this program's errors: toolkits also log attempts that fail before another one works.
     let default = if is_relay { "info" } else { "caiman=error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("CAIMAN_LOG").unwrap_or_else(|_| default.into());
     tracing_subscriber::fmt()

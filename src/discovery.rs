@@ -1,9 +1,9 @@
-//! The local network, by multicast DNS: says that a room is to be found on this machine, and finds the machine that says so.
-//! Called by the engine. It knows no code and no key: what it says is a port and a room id, under names drawn at random; what
-//! it hears from others is an address to try and nothing more.
+//! Multicast DNS on the local network: announces that a room can be found on this machine, and finds the machine that announces
+//! a room. Called by the engine. It knows no code and no key: it announces a port and a room id under random names, and what it
+//! hears from others is only an address to try.
 //!
-//! Each [`Announcement`] and each [`Search`] has a thread of `mdns-sd`'s for as long as it lasts. Where the network can't be
-//! spoken to, they do nothing, and the log says why.
+//! Each [`Announcement`] and each [`RoomSearch`] has a thread of `mdns-sd` for as long as it exists. If the network can't be used,
+//! the thread does nothing, and the log says why.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -16,36 +16,37 @@ use tokio::time::timeout;
 
 use crate::{net::addresses::Reach, protocol::relay::RoomId};
 
+/// The service type under which rooms are announced.
 const SERVICE: &str = "_caiman._tcp.local.";
 /// The only key of the TXT record.
 const ROOM: &str = "room";
-/// Addresses of one search at most; whoever can be heard can make up any number.
+/// The most addresses of one search. Any machine on the network can make up any number of them.
 const MAX_ADDRESSES: usize = 64;
-/// How long the first announcement may take; it goes out about a second after the start, once nobody has said that the
-/// names are taken.
+/// How long to wait for the first announcement. It goes out about a second after the start, once no other machine has claimed
+/// the same names.
 const TOLD_LIMIT: Duration = Duration::from_secs(5);
-/// How long the end of a thread is waited for. It says goodbye to the network first.
+/// How long to wait for a thread to end. It says goodbye to the network first.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
-/// Why the local network can't be spoken to.
+/// Why multicast DNS can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
-    /// The system, or what speaks multicast DNS.
+    /// The system refused, or the library that speaks multicast DNS did.
     #[error(transparent)]
     Mdns(#[from] mdns_sd::Error),
-    /// Names are drawn at random.
+    /// No random names could be drawn.
     #[error("this system gives no random numbers")]
     Random,
 }
 
-/// A room that the local network is told of. What goes on until [`Announcement::end`] is the thread's business.
+/// A room that is announced on the local network until [`Announcement::end`].
 pub struct Announcement {
     daemon: Daemon,
     events: Receiver<DaemonEvent>,
 }
 
 impl Announcement {
-    /// Says that a room is to be found on this machine, at this port.
+    /// Announces that a room can be found on this machine at this port.
     pub fn start(room: RoomId, port: u16) -> Result<Self, DiscoveryError> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| DiscoveryError::Random)?;
@@ -59,7 +60,7 @@ impl Announcement {
         Ok(Self { daemon, events })
     }
 
-    /// Waits until the network was told for the first time; gives whether that came about. It says nothing of who heard it.
+    /// Waits for the first announcement, and says whether it went out. Whether another machine has heard it is not known.
     pub async fn is_told(&self) -> bool {
         let told = async {
             loop {
@@ -73,14 +74,14 @@ impl Announcement {
         timeout(TOLD_LIMIT, told).await.unwrap_or(false)
     }
 
-    /// Takes it back.
+    /// Withdraws the announcement.
     pub async fn end(self) {
         self.daemon.end().await;
     }
 }
 
-/// A room that is looked for.
-pub struct Search {
+/// A search for a room on the local network.
+pub struct RoomSearch {
     daemon: Daemon,
     events: Receiver<ServiceEvent>,
     room: String,
@@ -88,7 +89,7 @@ pub struct Search {
     found: VecDeque<SocketAddr>,
 }
 
-impl Search {
+impl RoomSearch {
     /// Asks the local network for a room.
     pub fn start(room: RoomId) -> Result<Self, DiscoveryError> {
         let daemon = Daemon::start()?;
@@ -96,7 +97,7 @@ impl Search {
         Ok(Self { daemon, events, room: hex(&room.0), known: HashSet::new(), found: VecDeque::new() })
     }
 
-    /// The next address that is said to have the room, each once; `None` once there will be no more.
+    /// The next address at which the room is announced, each only once; `None` when there will be no more.
     pub async fn next(&mut self) -> Option<SocketAddr> {
         loop {
             if let Some(address) = self.found.pop_front() {
@@ -118,7 +119,7 @@ impl Search {
         }
     }
 
-    /// IPv4 goes first: where it works, it needs no interface's number.
+    /// Keeps addresses that are new. IPv4 goes first, because it needs no number of an interface.
     fn note(&mut self, mut addresses: Vec<SocketAddr>) {
         addresses.sort_by_key(|address| (address.ip().is_loopback(), address.is_ipv6()));
         for address in addresses {
@@ -128,13 +129,13 @@ impl Search {
         }
     }
 
-    /// Stops asking.
+    /// Stops searching.
     pub async fn end(self) {
         self.daemon.end().await;
     }
 }
 
-/// The address if it is one of the local network or of this machine: nothing that is heard here can lead anywhere else.
+/// The address if it belongs to the local network or to this machine: no announcement can lead anywhere else.
 fn believable(address: &ScopedIp, port: u16) -> Option<SocketAddr> {
     let ip = address.to_ip_addr();
     if port == 0 || ip.is_unspecified() || ip.is_multicast() || Reach::of(ip) == Reach::Anywhere {
@@ -148,7 +149,7 @@ fn believable(address: &ScopedIp, port: u16) -> Option<SocketAddr> {
     }
 }
 
-/// The thread.
+/// A thread of `mdns-sd`, which ends with this.
 struct Daemon(ServiceDaemon);
 
 impl Daemon {
@@ -165,7 +166,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // After an orderly end there is nobody left to hear it.
+        // After an orderly end the thread is gone, and this does nothing.
         let _ = self.0.shutdown();
     }
 }

@@ -1,8 +1,7 @@
-//! The transfers of the past, kept in `history.toml` for the window's list. Written by the window only, which is there
-//! once.
+//! Past transfers, kept in `history.toml` for the window's list. Only the window writes the file, and it runs only once.
 //!
-//! A transfer is entered when its bytes begin to move and finished when it ends; what is still running when the file
-//! is read was cut off with the program. Neither a code nor the words of a text ever belong in here.
+//! A transfer is entered when its bytes begin to move and finished when it ends. One that is still running when the file
+//! is read was cut off when the program ended. Codes and texts never belong in here.
 
 use std::{
     path::PathBuf,
@@ -16,43 +15,43 @@ use crate::store::{self, BadEntry, Expected, Problem, SaveError, Store};
 
 /// The file's name in its folder.
 pub const FILE_NAME: &str = "history.toml";
-/// Transfers that are kept; the oldest go first.
+/// How many transfers are kept; the oldest are dropped first. A list of this length can still be scrolled through.
 pub const MAX_ENTRIES: usize = 500;
-/// Paths that are kept of one transfer.
+/// How many paths of one transfer are kept: as many as a user may want to open from the list.
 pub const MAX_PATHS: usize = 16;
-/// Characters of a title or a reason that are kept.
+/// How many characters of a title or a reason are kept, a few lines.
 const MAX_CHARS: usize = 300;
-/// Bytes of a path that is kept; a longer one is left out, since half a path leads elsewhere.
+/// The longest path in bytes that is kept. A longer one is left out as a whole, because half a path leads elsewhere.
 const MAX_PATH_BYTES: usize = 4096;
 const KEY: &str = "transfer";
 const HEADER: &str = "# What Caiman has sent and received, the newest first.\n\n";
 
-/// The past, in memory. Changes are kept once [`History::save`] has been called.
+/// The past transfers in memory. Changes are kept once [`History::save`] has been called.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     /// The newest first.
-    entries: Vec<Entry>,
+    entries: Vec<PastTransfer>,
     last_id: u64,
 }
 
-/// One transfer.
+/// A transfer in the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Names the entry. Set by [`History::begin`] and [`History::load`], and good until the program ends.
+pub struct PastTransfer {
+    /// Identifies the transfer. Set by [`History::begin`] and [`History::load`], and valid until the program ends.
     #[serde(skip)]
     pub id: u64,
-    /// Its title: a name, or “3 items”.
+    /// The title: a name, or “3 items”.
     pub what: String,
-    /// Whether it went or came.
+    /// Whether it was sent or received.
     pub direction: Direction,
     /// When its first byte moved, in seconds since 1970.
     pub started: u64,
-    /// When it was over.
+    /// When it ended, in seconds since 1970.
     pub ended: Option<u64>,
-    /// The folder that it came into.
+    /// The folder into which it was received.
     #[serde(default, skip_serializing_if = "store::is_left_out")]
     pub folder: Option<PathBuf>,
-    /// What can be opened: the first things that were sent, or that are in the folder now.
+    /// What can be opened: the first of what was sent, or of what is in the folder now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<PathBuf>,
     /// How many files it had.
@@ -61,15 +60,15 @@ pub struct Entry {
     /// How many bytes moved.
     #[serde(default)]
     pub bytes: u64,
-    /// What came of it.
+    /// How it ended, or that it still runs.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// The staging folder that was left because the transfer broke off.
+    /// The staging folder that remained because the transfer was interrupted.
     #[serde(default, skip_serializing_if = "store::is_left_out")]
     pub kept: Option<PathBuf>,
 }
 
-/// Which way a transfer went.
+/// Whether a transfer was sent or received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -79,63 +78,63 @@ pub enum Direction {
     Received,
 }
 
-/// What came of a transfer.
+/// How a transfer ended, or that it still runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
 pub enum Outcome {
-    /// Nothing yet.
+    /// The transfer still runs.
     Running,
     /// Everything arrived.
     Done,
-    /// All but some of it arrived.
+    /// Everything but some entries arrived.
     Partial {
-        /// Entries that didn't.
+        /// How many entries didn't arrive.
         missing: u64,
     },
-    /// One of the two persons ended it.
+    /// One of the two users cancelled it.
     Cancelled,
-    /// The receiver didn't want it.
+    /// The receiver declined it.
     Declined,
-    /// It went wrong.
+    /// It failed.
     Failed {
-        /// Why, in the words that the person read.
+        /// Why, in the words that the user read.
         reason: String,
     },
     /// The program ended in the middle of it.
     Interrupted,
 }
 
-/// How a transfer ended.
+/// What is added to a past transfer when it ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ending {
-    /// What came of it.
+    /// How it ended.
     pub outcome: Outcome,
-    /// When, in seconds since 1970.
+    /// When it ended, in seconds since 1970.
     pub ended: u64,
     /// How many files it had.
     pub files: u64,
     /// How many bytes moved.
     pub bytes: u64,
-    /// What can be opened now; if empty, what the entry had stays.
+    /// What can be opened now. If this is empty, the transfer keeps its earlier paths.
     pub paths: Vec<PathBuf>,
-    /// The staging folder that was left.
+    /// The staging folder that remained, if one did.
     pub kept: Option<PathBuf>,
 }
 
-/// What came of reading the history.
+/// The result of reading the history.
 #[derive(Debug)]
-pub struct Loaded {
-    /// The past, as far as it could be read.
+pub struct LoadedHistory {
+    /// The past transfers, as far as they could be read.
     pub history: History,
-    /// Transfers that the last end of the program cut off. A person should be told, and the history saved.
-    pub interrupted: Vec<Entry>,
-    /// What could not be read. A person should be told.
+    /// Transfers that were cut off when the program last ended. Tell the user, and save the history.
+    pub interrupted: Vec<PastTransfer>,
+    /// What could not be read. Tell the user.
     pub problem: Option<Problem>,
 }
 
 impl History {
     /// Reads the history. A file in which nothing can be understood is moved aside.
-    pub fn load(store: &Store) -> Loaded {
+    pub fn load(store: &Store) -> LoadedHistory {
         let (mut history, mut problem) = Self::look(store);
         if let Some(problem) = &mut problem {
             store.set_aside(FILE_NAME, problem);
@@ -145,11 +144,11 @@ impl History {
             entry.outcome = Outcome::Interrupted;
             interrupted.push(entry.clone());
         }
-        Loaded { history, interrupted, problem }
+        LoadedHistory { history, interrupted, problem }
     }
 
-    /// Replaces the file; of more than it may hold, the newest. What stands there and can't be read whole is kept
-    /// aside first; what can't be read at all is not replaced.
+    /// Replaces the file, with only the newest transfers if it would be too large. An existing file that can't be read as a whole
+    /// is kept aside first, and one that the system doesn't allow to be read is not replaced.
     pub fn save(&self, store: &Store) -> Result<(), SaveError> {
         let mut entries = &self.entries[..];
         let text = loop {
@@ -162,34 +161,35 @@ impl History {
         store.write(FILE_NAME, &text, Self::look(store).1)
     }
 
-    /// All entries, the newest first.
-    pub fn entries(&self) -> &[Entry] {
+    /// All transfers, the newest first.
+    pub fn entries(&self) -> &[PastTransfer] {
         &self.entries
     }
 
-    /// Enters a transfer whose bytes begin to move, and gives it its name.
-    pub fn begin(&mut self, entry: Entry) -> u64 {
+    /// Enters a transfer whose bytes begin to move, and returns its new id.
+    pub fn begin(&mut self, entry: PastTransfer) -> u64 {
         self.last_id += 1;
-        self.entries.insert(0, Entry { id: self.last_id, ..entry.bounded() });
+        self.entries.insert(0, PastTransfer { id: self.last_id, ..entry.bounded() });
         self.entries.truncate(MAX_ENTRIES);
         self.last_id
     }
 
-    /// Says how a transfer ended. One that is no longer in the list stays out of it.
+    /// Enters how a transfer ended. Does nothing if it is no longer in the list.
     pub fn finish(&mut self, id: u64, ending: Ending) {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) else { return };
         let Ending { outcome, ended, files, bytes, paths, kept } = ending;
         let paths = if paths.is_empty() { std::mem::take(&mut entry.paths) } else { paths };
-        let finished = Entry { outcome, ended: Some(ended), files, bytes, paths, kept, ..entry.clone() };
+        let finished =
+            PastTransfer { outcome, ended: Some(ended), files, bytes, paths, kept, ..entry.clone() };
         *entry = finished.bounded();
     }
 
-    /// Takes an entry out.
+    /// Removes a transfer from the list.
     pub fn remove(&mut self, id: u64) {
         self.entries.retain(|entry| entry.id != id);
     }
 
-    /// Takes out everything that is over.
+    /// Removes all transfers that have ended from the list.
     pub fn clear(&mut self) {
         self.entries.retain(|entry| entry.outcome == Outcome::Running);
     }
@@ -216,10 +216,10 @@ impl History {
             }
         };
         for (index, value) in values.into_iter().take(MAX_ENTRIES).enumerate() {
-            match value.try_into::<Entry>() {
+            match value.try_into::<PastTransfer>() {
                 Ok(entry) => {
                     history.last_id += 1;
-                    history.entries.push(Entry { id: history.last_id, ..entry.bounded() });
+                    history.entries.push(PastTransfer { id: history.last_id, ..entry.bounded() });
                 }
                 Err(_) => reject(format!("{KEY} {}", index + 1), Expected::Transfer),
             }
@@ -228,8 +228,8 @@ impl History {
     }
 }
 
-impl Entry {
-    /// A transfer whose first byte moves now.
+impl PastTransfer {
+    /// A running transfer whose first byte moves now.
     pub fn now(direction: Direction, what: impl Into<String>) -> Self {
         Self {
             id: 0,
@@ -249,7 +249,7 @@ impl Entry {
     fn bounded(mut self) -> Self {
         let fits = |path: &PathBuf| path.to_str().is_some_and(|path| path.len() <= MAX_PATH_BYTES);
         cut(&mut self.what);
-        // A number in TOML goes no higher.
+        // The highest number in TOML.
         let highest = i64::MAX as u64;
         (self.files, self.bytes) = (self.files.min(highest), self.bytes.min(highest));
         match &mut self.outcome {
@@ -265,17 +265,17 @@ impl Entry {
     }
 }
 
-/// The time, as entries count it.
+/// The current time in seconds since 1970.
 pub fn unix_secs() -> u64 {
-    // A clock that stands before 1970 is no clock.
+    // A clock that says a time before 1970 is wrong anyway.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn write(entries: &[Entry]) -> String {
+fn write(entries: &[PastTransfer]) -> String {
     #[derive(Serialize)]
     struct File<'a> {
-        #[serde(rename = "transfer", skip_serializing_if = "<[Entry]>::is_empty")]
-        entries: &'a [Entry],
+        #[serde(rename = "transfer", skip_serializing_if = "<[PastTransfer]>::is_empty")]
+        entries: &'a [PastTransfer],
     }
     let body =
         toml::to_string_pretty(&File { entries }).expect("entries are text, numbers and Unicode paths");
@@ -321,17 +321,17 @@ mod tests {
             Outcome::Failed { reason: "the disk is full".to_owned() },
             Outcome::Interrupted,
         ] {
-            let mut entry = Entry::now(Direction::Received, "3 items");
+            let mut entry = PastTransfer::now(Direction::Received, "3 items");
             entry.folder = Some(PathBuf::from("/home/x/Downloads"));
             let id = history.begin(entry);
             let kept = Some(PathBuf::from("/home/x/Downloads/.caiman-00"));
             let paths = vec![PathBuf::from("/home/x/Downloads/a")];
             history.finish(id, Ending { paths, kept, ..ending(outcome) });
         }
-        history.begin(Entry {
+        history.begin(PastTransfer {
             ended: Some(1),
             outcome: Outcome::Done,
-            ..Entry::now(Direction::Sent, "last")
+            ..PastTransfer::now(Direction::Sent, "last")
         });
         history.save(&store).unwrap();
         let loaded = History::load(&store);
@@ -339,7 +339,7 @@ mod tests {
         assert!(loaded.interrupted.is_empty());
         let unnamed = |history: &History| {
             let entries = history.entries().iter().cloned();
-            entries.map(|entry| Entry { id: 0, ..entry }).collect::<Vec<_>>()
+            entries.map(|entry| PastTransfer { id: 0, ..entry }).collect::<Vec<_>>()
         };
         assert_eq!(unnamed(&loaded.history), unnamed(&history));
         assert_eq!(loaded.history.entries()[0].what, "last");
@@ -350,9 +350,9 @@ mod tests {
     fn a_transfer_that_ran_when_the_program_ended_is_told_as_interrupted_once() {
         let (_folder, store) = fixture();
         let mut history = History::default();
-        let done = history.begin(Entry::now(Direction::Sent, "done"));
+        let done = history.begin(PastTransfer::now(Direction::Sent, "done"));
         history.finish(done, ending(Outcome::Done));
-        let mut entry = Entry::now(Direction::Received, "cut off");
+        let mut entry = PastTransfer::now(Direction::Received, "cut off");
         entry.folder = Some(PathBuf::from("/home/x/Downloads"));
         history.begin(entry);
         history.save(&store).unwrap();
@@ -369,7 +369,8 @@ mod tests {
     #[test]
     fn an_ending_finds_its_entry_among_others_and_no_entry_that_was_removed() {
         let mut history = History::default();
-        let ids: Vec<_> = ["a", "b", "c"].map(|what| history.begin(Entry::now(Direction::Sent, what))).into();
+        let ids: Vec<_> =
+            ["a", "b", "c"].map(|what| history.begin(PastTransfer::now(Direction::Sent, what))).into();
         history.remove(ids[0]);
         for id in [ids[0], ids[1]] {
             history.finish(id, ending(Outcome::Done));
@@ -380,18 +381,18 @@ mod tests {
         // Clearing leaves what still runs, and no name is given twice.
         history.clear();
         assert_eq!(titles(&history), ["c"]);
-        assert!(!ids.contains(&history.begin(Entry::now(Direction::Sent, "d"))));
+        assert!(!ids.contains(&history.begin(PastTransfer::now(Direction::Sent, "d"))));
     }
 
     #[test]
     fn names_are_new_after_a_restart() {
         let (_folder, store) = fixture();
         let mut history = History::default();
-        history.begin(Entry::now(Direction::Sent, "a"));
-        history.begin(Entry::now(Direction::Sent, "b"));
+        history.begin(PastTransfer::now(Direction::Sent, "a"));
+        history.begin(PastTransfer::now(Direction::Sent, "b"));
         history.save(&store).unwrap();
         let mut history = History::load(&store).history;
-        let new = history.begin(Entry::now(Direction::Sent, "c"));
+        let new = history.begin(PastTransfer::now(Direction::Sent, "c"));
         assert_eq!(history.entries().iter().filter(|entry| entry.id == new).count(), 1);
         assert_ne!(history.entries()[1].id, history.entries()[2].id);
     }
@@ -401,7 +402,8 @@ mod tests {
         let (folder, store) = fixture();
         let mut history = History::default();
         for number in 0..MAX_ENTRIES + 3 {
-            let mut entry = Entry::now(Direction::Received, format!("{number} {}", "ä".repeat(10_000)));
+            let mut entry =
+                PastTransfer::now(Direction::Received, format!("{number} {}", "ä".repeat(10_000)));
             entry.paths = vec![PathBuf::from("/x"); 1000];
             entry.folder = Some(PathBuf::from("x".repeat(MAX_PATH_BYTES + 1)));
             let id = history.begin(entry);
@@ -421,7 +423,7 @@ mod tests {
         // Even paths of full length and with characters that take six to write leave a file that can be read.
         let long = PathBuf::from("\u{1}".repeat(MAX_PATH_BYTES));
         for _ in 0..20 {
-            let mut entry = Entry::now(Direction::Received, "long");
+            let mut entry = PastTransfer::now(Direction::Received, "long");
             entry.paths = vec![long.clone(); MAX_PATHS];
             history.begin(entry);
         }
@@ -434,7 +436,7 @@ mod tests {
     fn an_entry_that_makes_no_sense_costs_no_other_and_its_file_is_kept() {
         let (folder, store) = fixture();
         let mut history = History::default();
-        history.begin(Entry::now(Direction::Sent, "good"));
+        history.begin(PastTransfer::now(Direction::Sent, "good"));
         history.save(&store).unwrap();
         let path = folder.path().join(FILE_NAME);
         let text = fs::read_to_string(&path).unwrap()

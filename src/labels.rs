@@ -1,5 +1,5 @@
-//! Every label that separates one use of a key or a hash from another. Changing one changes the protocol: two
-//! versions with different labels can't understand each other, which is the point of having them.
+//! Every label that separates one use of a key or a hash from another. Changing a label changes the protocol: two versions
+//! with different labels derive different keys and can't understand each other.
 
 /// Prefix of the hash that turns the first two words into a room id.
 pub const ROOM: &[u8] = b"caiman room v1";
@@ -31,24 +31,24 @@ pub const DATA_BACK_ENCRYPT: &[u8] = b"caiman data back encrypt v1";
 /// MAC key of file data records from receiver to sender.
 pub const DATA_BACK_MAC: &[u8] = b"caiman data back mac v1";
 
-/// The secret with which the two ends of a session find and know each other again.
-pub const REJOIN: &[u8] = b"caiman rejoin v1";
-/// The room in which they meet.
-pub const REJOIN_ROOM: &[u8] = b"caiman rejoin room v1";
-/// The sending side's proof of that secret, over both nonces.
-pub const REJOIN_SENDER: &[u8] = b"caiman rejoin sender v1";
-/// The receiving side's proof of that secret, over both nonces.
-pub const REJOIN_RECEIVER: &[u8] = b"caiman rejoin receiver v1";
-/// Root of the metadata keys of a session that was rejoined, over both nonces.
-pub const REJOIN_METADATA: &[u8] = b"caiman rejoin metadata v1";
-/// Root of the data keys of a session that was rejoined, over both nonces.
-pub const REJOIN_DATA: &[u8] = b"caiman rejoin data v1";
+/// The secret by which the two ends of a session find and recognise each other after a lost connection.
+pub const RECONNECT: &[u8] = b"caiman reconnect v1";
+/// The room in which the two ends of a session meet after a lost connection.
+pub const RECONNECT_ROOM: &[u8] = b"caiman reconnect room v1";
+/// The sending side's proof of the reconnect secret, over both nonces.
+pub const RECONNECT_SENDER: &[u8] = b"caiman reconnect sender v1";
+/// The receiving side's proof of the reconnect secret, over both nonces.
+pub const RECONNECT_RECEIVER: &[u8] = b"caiman reconnect receiver v1";
+/// Root of the metadata keys after a reconnect, over both nonces.
+pub const RECONNECT_METADATA: &[u8] = b"caiman reconnect metadata v1";
+/// Root of the data keys after a reconnect, over both nonces.
+pub const RECONNECT_DATA: &[u8] = b"caiman reconnect data v1";
 
-/// The key that proves direct connections of a session.
+/// The key with which a session's direct connections are authenticated.
 pub const DIRECT: &[u8] = b"caiman direct v1";
-/// The sending side's proof on a direct connection, over both nonces and what the connection is for.
+/// The sending side's proof on a direct connection, over both nonces and the connection's purpose.
 pub const DIRECT_SENDER: &[u8] = b"caiman direct sender v1";
-/// The receiving side's proof on a direct connection, over both nonces and what the connection is for.
+/// The receiving side's proof on a direct connection, over both nonces and the connection's purpose.
 pub const DIRECT_RECEIVER: &[u8] = b"caiman direct receiver v1";
 
 /// A relay's access password, proven over the relay's nonce.

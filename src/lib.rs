@@ -1,24 +1,26 @@
-//! Caiman moves files from one person's computer to another's: end-to-end encrypted, over parallel connections,
-//! through a relay that can read nothing.
+//! Caiman moves files from one computer to another: end-to-end encrypted, over parallel connections, directly or through
+//! a relay that can read nothing.
 //!
-//! The crate is a library with a thin binary on top. Read it in this order; each module imports only from those
-//! before it (ARCHITECTURE.md states the rules, `tests/architecture.rs` checks them):
+//! The crate is a library with a thin binary on top. Read it in this order; a module imports only from modules that stand
+//! before it. ARCHITECTURE.md states the rules in full, and a test checks them.
 //!
-//! - [`labels`]: every domain-separation label, in one place
+//! - [`sync`]: how to lock, and what a panic under a lock does
+//! - [`units`]: sizes and rates as users write them
+//! - [`labels`]: every label that separates one use of a key or a hash from another
 //! - [`code`]: the four words that two people share
 //! - [`crypto`]: key agreement, key derivation, sealed records; bytes in, bytes out
 //! - [`protocol`]: messages, limits, frames, the manifest and [`protocol::RelPath`]; no sockets, no clock
 //! - [`net`]: sockets that speak the protocol's frames, and the relay's client side
 //! - [`platform`]: what differs between operating systems
 //! - [`relay`]: the server that pairs two strangers and copies bytes between them
-//! - [`discovery`]: what the local network is told, and what is heard there
+//! - [`discovery`]: announcing a room on the local network, and finding one there
 //! - [`transfer`]: the sending and the receiving side of one transfer
 //! - [`engine`]: commands in, events out, on a thread of its own
 //! - [`store`]: the small files that the program keeps for itself
-//! - [`settings`]: what a person has chosen
-//! - [`history`]: the transfers of the past
+//! - [`settings`]: what the user has chosen
+//! - [`history`]: past transfers
 //! - `app`: the window, with the feature `gui`
-//! - [`cli`]: the headless commands, which use the engine, and below it only plain data
+//! - [`cli`]: the headless commands, which use the engine and plain data
 
 #[cfg(feature = "gui")]
 pub mod app;
@@ -35,4 +37,6 @@ pub mod protocol;
 pub mod relay;
 pub mod settings;
 pub mod store;
+pub mod sync;
 pub mod transfer;
+pub mod units;

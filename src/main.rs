@@ -1,4 +1,4 @@
-//! The `caiman` program: hands its arguments to the headless commands.
+//! The `caiman` program. [`caiman::cli::main`] reads the arguments and runs what they ask for, the window included.
 
 use std::process::ExitCode;
 

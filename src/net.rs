@@ -1,7 +1,9 @@
-//! Sockets that speak the protocol's frames. Called by `relay` and `transfer`; knows no keys and no files.
+//! Sockets that carry the protocol's frames; the client's side of a relay and of a gateway. Called by `relay`, `discovery` and
+//! `transfer`; knows no keys and no files.
 
 pub mod access;
 pub mod addresses;
+pub mod backoff;
 pub mod client;
 pub mod gateway;
 pub mod io;

@@ -1,4 +1,4 @@
-//! What differs between operating systems, and nothing else. Everything above is written once.
+//! What differs between operating systems, and nothing else. Everything that uses this module is written once.
 
 use std::{
     fs::{File, Metadata},
@@ -9,18 +9,18 @@ use std::{
 
 use crate::protocol::manifest::Modified;
 
-/// What a system (or the file system under a folder) makes of names; `transfer::names` applies it.
+/// The rules of a system, or of the file system under a folder, for names. `transfer::names` applies them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// Characters, trailing dots and device names that Windows doesn't allow.
+    /// Whether the rules of Windows hold: forbidden characters, trailing dots and device names.
     pub windows: bool,
-    /// Names that differ only in case or composition are the same.
+    /// Whether names that differ only in case or composition are the same.
     pub folds_case: bool,
-    /// How long a name may be.
+    /// How long one name may be.
     pub limit: NameLimit,
 }
 
-/// How long one name may be; 255 of either unit everywhere that Caiman runs.
+/// How long one name may be: 255 of either unit on every system that Caiman runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameLimit {
     /// 255 bytes of UTF-8.
@@ -44,7 +44,7 @@ impl Rules {
     }
 }
 
-/// Whether the folder answers to its own name in the other case as well.
+/// Whether the folder can also be reached by its own name in the other case.
 fn folds_case(folder: &Path) -> bool {
     let Ok(folder) = folder.canonicalize() else { return false };
     let Some(name) = folder.file_name().and_then(|name| name.to_str()) else { return false };
@@ -81,8 +81,8 @@ pub fn set_file_modified(file: &File, modified: Modified) -> io::Result<()> {
     system_time(modified).map_or(Ok(()), |time| file.set_modified(time))
 }
 
-/// A time as this system counts it; `None` for one that it can't hold. Any number of seconds may come from a peer, and
-/// the libraries' own conversions panic where it doesn't fit.
+/// A time as this system counts it; `None` for a time that the system can't hold. Any number of seconds may come from a peer,
+/// and the libraries' own conversions panic if it doesn't fit.
 fn system_time(modified: Modified) -> Option<SystemTime> {
     let whole = Duration::from_secs(modified.secs.unsigned_abs());
     let second = match modified.secs {
@@ -99,8 +99,8 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
 }
 
-/// Gives a file or a folder another name on the same disk, if nothing has that name. What comes there in the moment after
-/// the look is replaced by a file, and by a folder if it is an empty one.
+/// Gives a file or a folder another name on the same disk, if nothing has that name. This system can't check and rename in one
+/// step: what appears there in between is replaced by a file, and by a folder if it is an empty folder.
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(to) {
@@ -110,7 +110,7 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// The text of a link's target with `/` between names.
+/// The target of a link as text, with `/` between names.
 pub fn link_text(target: &Path) -> Option<String> {
     let text = target.to_str()?;
     Some(if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() })
@@ -132,17 +132,17 @@ mod system {
 
     use super::{File, Metadata, Path, io};
 
-    /// Whether this person may read `file`, as far as the system says without opening it.
+    /// Checks that the user may read `file`, as far as the system says without opening it.
     pub fn check_readable(file: &Path) -> io::Result<()> {
         Ok(access(file, Access::READ_OK)?)
     }
 
-    /// Whether this person may make files in `folder`, as far as the system says without making one.
+    /// Checks that the user may create files in `folder`, as far as the system says without creating one.
     pub fn check_writable(folder: &Path) -> io::Result<()> {
         Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
     }
 
-    /// What tells one file from any other on this machine, where the system has such a thing.
+    /// What distinguishes a file from every other file on this machine.
     pub fn file_id(metadata: &Metadata) -> Option<(u64, u64)> {
         Some((metadata.dev(), metadata.ino()))
     }
@@ -152,13 +152,13 @@ mod system {
         metadata.mode() & 0o100 != 0
     }
 
-    /// Lets everybody execute the file who may read it.
+    /// Lets every user execute the file who may read it.
     pub fn make_executable(file: &File) -> io::Result<()> {
         let mode = file.metadata()?.mode();
         file.set_permissions(Permissions::from_mode(mode | (mode & 0o444) >> 2))
     }
 
-    /// Makes a symbolic link to `target`, `/`-separated. The system doesn't care what the target is.
+    /// Creates a symbolic link to `target`, which has `/` between names. The system need not know what the target is.
     pub fn make_link(target: &str, link: &Path, _is_folder: bool) -> io::Result<()> {
         std::os::unix::fs::symlink(target, link)
     }
@@ -173,14 +173,14 @@ mod system {
         file.write_all_at(bytes, offset)
     }
 
-    /// Flushes the whole file system that holds `folder` to the disk, if the system can do that in one call.
+    /// Flushes the whole file system that holds `folder` to the disk, and says whether that was done.
     #[cfg(target_os = "linux")]
     pub fn flush_everything(folder: &Path) -> io::Result<bool> {
         rustix::fs::syncfs(File::open(folder)?)?;
         Ok(true)
     }
 
-    /// Flushes the whole file system that holds `folder` to the disk, if the system can do that in one call.
+    /// Says that nothing was flushed: this system can't flush a whole file system in one call.
     #[cfg(not(target_os = "linux"))]
     pub fn flush_everything(_folder: &Path) -> io::Result<bool> {
         Ok(false)
@@ -198,36 +198,36 @@ mod system {
 
     use super::{File, Metadata, Path, io};
 
-    /// Windows tells only whoever tries.
+    /// Succeeds: Windows doesn't say whether a file can be read without opening it.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn check_readable(_file: &Path) -> io::Result<()> {
         Ok(())
     }
 
-    /// Windows tells only whoever tries.
+    /// Succeeds: Windows doesn't say whether a folder can be written without creating a file.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn check_writable(_folder: &Path) -> io::Result<()> {
         Ok(())
     }
 
-    /// What tells one file from any other on this machine, where the system has such a thing.
+    /// Nothing: the metadata that Windows gives to a program doesn't distinguish files.
     pub fn file_id(_metadata: &Metadata) -> Option<(u64, u64)> {
         None
     }
 
-    /// Windows has no such bit; what may be executed is told by the name.
+    /// Says no: Windows has no such bit and goes by the name.
     pub fn is_executable(_metadata: &Metadata) -> bool {
         false
     }
 
-    /// Windows has no such bit.
+    /// Does nothing: Windows has no such bit.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn make_executable(_file: &File) -> io::Result<()> {
         Ok(())
     }
 
-    /// Makes a symbolic link to `target`, `/`-separated. Windows wants to know what the target will be, and allows links
-    /// only to administrators or in developer mode.
+    /// Creates a symbolic link to `target`, which has `/` between names. Windows has to know whether the target is a folder, and
+    /// lets only administrators create links, or every user in developer mode.
     pub fn make_link(target: &str, link: &Path, is_folder: bool) -> io::Result<()> {
         let target = target.replace('/', "\\");
         if is_folder {
@@ -265,7 +265,7 @@ mod system {
         Ok(())
     }
 
-    /// Windows flushes file by file.
+    /// Says that nothing was flushed: Windows flushes file by file.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn flush_everything(_folder: &Path) -> io::Result<bool> {
         Ok(false)

@@ -3,37 +3,37 @@
 //! # Participants
 //!
 //! A *sender* (side A) offers files and draws the code; a *receiver* (side B) types the code; a *relay* lets them meet and
-//! copies bytes. The relay and everything between is hostile. So is the other peer, until it has proven the code, and
-//! with respect to the receiver's disk and the sender's memory it stays so.
+//! copies bytes. The relay and everything between is hostile. So is the other peer until it has proven the code, and towards
+//! the receiver's disk and the sender's memory it stays hostile after that.
 //!
 //! # Goals
 //!
-//! The relay learns a room id, addresses, sizes and times, nothing else. A guess at the code costs one live handshake,
-//! and a sender allows three. What arrives is exactly what was sent, or is refused. No count, length or path of a peer
+//! The relay learns a room id, addresses, sizes and times, and nothing else. A guess at the code costs one live handshake,
+//! and a sender allows three. What arrives is exactly what was sent, or is refused. No count, length or path from a peer
 //! is believed before it is checked.
 //!
 //! # Not goals
 //!
-//! Hiding that two addresses talk, or how much; anonymity between the peers; deniability; protection against somebody
-//! who can read either person's screen or disk.
+//! Hiding that two addresses talk, or how much; anonymity between the peers; deniability; protection against an attacker
+//! who can read the screen or the disk of one of the two users.
 //!
 //! # Message by message
 //!
-//! All integers in fixed layouts are big-endian; messages are `postcard` (1.x wire format). "Frame" means a `u32` length
+//! All integers in fixed layouts are big-endian; messages are `postcard` (1.x wire format). A “frame” is a `u32` length
 //! and that many bytes ([`frame`]).
 //!
 //! *Finding each other* ([`relay`]), on a TCP connection to the relay from each side:
 //!
 //! 1. client → relay: `"caiman\0C"`, eight bytes.
-//! 2. relay → client: [`relay::Welcome`]: version, a nonce, whether a password is asked for, data ports.
-//! 3. client → relay: [`relay::Hello`]: version, role, room, the client's own place there, proof of the password. A sender's
-//!    carries its first message to the receiver, a [`peer::First`]; the relay keeps it. Whoever comes back with the same
-//!    place takes the room over from a connection that is dead without the relay having noticed.
+//! 2. relay → client: [`relay::Welcome`]: version, a nonce, whether a password is required, data ports.
+//! 3. client → relay: [`relay::Hello`]: version, role, room, the client's token for the room, proof of the password. A sender's
+//!    hello carries its first message to the receiver, a [`peer::First`], which the relay keeps. A client that comes back with
+//!    the same token takes over from its own earlier connection, which may be dead without the relay having noticed.
 //! 4. relay → sender: [`relay::Reply::Waiting`]. Once the receiver is there, relay → both: [`relay::Reply::Paired`] with a
-//!    token for lanes; the receiver's carries the sender's first message. From here on the connection is a pipe.
-//!    Anything else is [`relay::Reply::Refused`].
+//!    token for lanes; the receiver's reply carries the sender's first message. From then on the connection is a pipe.
+//!    If the relay refuses, it says [`relay::Reply::Refused`] instead.
 //!
-//! *Handshake* ([`peer`]), in the clear, frames of at most [`peer::MAX_HANDSHAKE`] bytes:
+//! *Handshake* ([`peer`]), in the clear, in frames of at most [`peer::MAX_HANDSHAKE`] bytes:
 //!
 //! 5. A → B: [`peer::SenderHello`] (it came with step 4): version, features, SPAKE2 message, PBKDF2 iterations, both salts.
 //! 6. B → A: [`peer::ReceiverFirst`]: B's hello (version, features, SPAKE2 message) and B's confirmation tag.
@@ -54,15 +54,15 @@
 //! on the data channel eight, each over its part of the padded plaintext, because a processor encrypts eight side by side in
 //! a quarter of the time that one takes (`crypto::chains`).
 //!
-//! *Control* (on the connection of step 1, metadata channel, lane 0), records of at most [`peer::MAX_CONTROL`] bytes, each of
-//! them the number of messages that its author has heard so far, as `postcard`, and then a message, or none as a heartbeat:
+//! *Control* (on the connection of step 1, metadata channel, lane 0), in records of at most [`peer::MAX_CONTROL`] bytes. Each
+//! holds, as `postcard`, the number of messages that its author has heard so far, and then a message, or none as a heartbeat:
 //!
 //! 8. A → B: [`peer::FromSender::Offer`] (sums), [`peer::FromSender::Page`]… (entries, folders before what is in them),
 //!    [`peer::FromSender::OfferEnd`] (digest of the entries).
-//!    While B's person reads it, B → A: [`peer::FromReceiver::WhatIs`]… (files for which B has one of the same name and size),
-//!    A → B: [`peer::FromSender::ThisIs`]… (their hashes, as they become known). Nobody waits for that.
+//!    While B's user reads the offer, B → A: [`peer::FromReceiver::WhatIs`]… (files for which B has one of the same name and
+//!    size), A → B: [`peer::FromSender::ThisIs`]… (their hashes, as they become known). Neither side waits for that.
 //! 9. B → A: [`peer::FromReceiver::Here`] (how much B has already and doesn't want), [`peer::FromReceiver::Held`]… (blocks that
-//!    an interrupted transfer left), [`peer::FromReceiver::Accept`] (how many lanes, which entries) or
+//!    an interrupted transfer left), then [`peer::FromReceiver::Accept`] (how many lanes, which entries) or
 //!    [`peer::FromReceiver::Decline`].
 //! 10. Both compute the same plan of blocks from the entries and the selection, and open the lanes.
 //! 11. B → A, again and again: [`peer::FromReceiver::Stored`]: blocks that are on B's disk and in its journal. A → B where it
@@ -74,47 +74,49 @@
 //! 14. B flushes, gives everything its real name, and B → A: [`peer::FromReceiver::Complete`]. Both close.
 //!
 //! At any point after step 7, A → B: [`peer::FromSender::Invitation`]: A waits at the same relay under another code, which it has
-//! drawn for B alone, and has more to offer there. B comes when it likes, and steps 1 to 14 follow once more, with keys of
-//! their own; nothing of one session is used in the other. Said before the offer and in place of it, the invitation leads
-//! to what this session was for: so one code can serve several receivers, each of which goes on under a code of its own.
+//! drawn for B alone, and has more to offer there. B comes when it is ready, and steps 1 to 14 follow once more, with keys of
+//! their own; nothing of one session is used in the other. When A sends the invitation before the offer and in place of it, it
+//! leads to what this session was for: so one code can serve several receivers, each of which goes on under a code of its own.
 //!
-//! At any point: a heartbeat from whoever has said nothing for a second, `Pause` from either side, `LacksRoom` from a receiver
-//! whose disk is full, `Cancel` when a person cancels, `Failed` with a reason when a side can't go on.
+//! At any point: a heartbeat from a side that has said nothing for a second, `Pause` from either side, `LacksRoom` from a receiver
+//! whose disk is full, `Cancel` when the user cancels, `Failed` with a reason when a side can't go on.
 //!
-//! *Lanes* ([`relay::LaneHello`], data channel). Each lane is a TCP connection of its own from both sides: 32 bytes with the
-//! token, the lane's number and the role; one byte back when the other end is there; then data records from A to B, each
-//! one block. A lane takes the next block when it is free. A closes its lanes when B is complete.
+//! *Lanes* ([`relay::LaneHello`], data channel). Each lane is a separate TCP connection from each side: the side sends 32 bytes
+//! with the token, the lane's number and its role, and gets one byte when the other end is there; then data records follow from
+//! A to B, one block each. A lane takes the next block when it is free. A closes its lanes when B is complete.
 //!
-//! A lane is over when both ends are: B says [`peer::FromReceiver::LaneOver`] once it has said what the lane brought. A says
-//! [`peer::FromSender::LaneOver`] of a lane that broke, or that has fallen silent, which ends it at B with all that is on its
-//! way; where A closes a lane, during a pause or because fewer will do, B finds the end behind the last record. What A has no
-//! receipt for then goes out again over another lane, and
-//! [`peer::FromSender::OpenLane`] opens a new one under a number that this connection has not seen, since sequence numbers
-//! begin anew with each lane.
+//! A lane is over when both of its ends are. B says [`peer::FromReceiver::LaneOver`] after it has reported all blocks that the
+//! lane brought. A says [`peer::FromSender::LaneOver`] about a lane that broke or has fallen silent; B then ends it and drops what
+//! is still in flight. When A closes a lane, during a pause or because fewer are enough, B finds the end behind the last record.
+//! Blocks that B has not reported go out again over another lane. [`peer::FromSender::OpenLane`] opens a new lane under a number
+//! that this connection has not seen, because sequence numbers begin at 0 in each lane.
 //!
-//! *Direct ways* ([`peer::DirectHello`]). Unless one side wants the relay alone, A says before its offer where its machine
-//! listens ([`peer::FromSender::Addresses`]), B answers in kind, and both try all that they were told:
+//! *Direct connections* ([`peer::DirectHello`]). Unless one side wants only the relay, A says before its offer where its machine
+//! listens ([`peer::FromSender::Addresses`]), B answers with its own addresses, and both try all addresses that they were told:
 //!
-//! - The caller: [`peer::DirectHello`], what the connection is for and a nonce. The called: [`peer::DirectAnswer`], a nonce and a
-//!   tag. The caller: [`peer::DirectProof`], a tag. Both tags are HMAC-SHA-256, under a key of the session, over a label for
-//!   the side, both nonces and the purpose. Then a lane's records follow; a probe is closed.
+//! - The side that connects sends [`peer::DirectHello`], the connection's purpose and a nonce. The other side answers with
+//!   [`peer::DirectAnswer`], a nonce and a tag. The first side sends [`peer::DirectProof`], a tag. Both tags are HMAC-SHA-256,
+//!   under a key of the session, over a label for the side, both nonces and the purpose. Then the records of a lane follow; a
+//!   probe is closed.
 //! - B says in its acceptance how the first lanes are opened ([`peer::Way`]): directly if a probe has come through, or comes
-//!   within 1.5 s. A decides for every later lane, and moves lanes from the relay to a direct way that is found later.
+//!   through within 1.5 s. A decides for every later lane, and moves lanes from the relay to a direct way that is found later.
 //!
-//! *Coming back* (`crypto::rejoin`). When the control connection breaks, or brings nothing for three seconds, both ends enter a
-//! room whose id follows from the root of the metadata keys, with [`relay::Hello::waits`], so that whoever comes first waits.
-//! Whoever knows alone that the connection is dead, because its address is gone, also takes its old place at the relay again for
-//! a moment: the relay ends the old pair, and so the other one knows it too. Then:
+//! *Reconnecting* (`crypto::reconnect`). When the control connection breaks, or brings nothing for three seconds, both ends enter
+//! a room whose id follows from the root of the metadata keys, with [`relay::Hello::waits`], so that the one that comes first
+//! waits. A side may be the only one to know that the connection is dead, because its own address is gone. It then also enters
+//! its old room at the relay again for a moment: the relay ends the old pair, and so the other side learns it too. Then:
 //!
-//! - A → B: [`peer::RejoinHello`], a nonce. B → A: [`peer::RejoinAnswer`], a nonce and a tag. A → B: [`peer::RejoinProof`], a tag.
-//!   Both tags are HMAC-SHA-256 over a label for the side and both nonces. Whoever fails is left, and the search goes on.
-//! - New keys for both channels follow from the same secret and both nonces; so no key and no sequence number comes twice.
-//! - Each says how many messages it has heard, and both say again what the other one lacks. All lanes of the old connection are
-//!   over; B says what they brought, then [`peer::FromReceiver::Reopen`], and both open lanes anew.
+//! - A → B: [`peer::ReconnectHello`], a nonce. B → A: [`peer::ReconnectAnswer`], a nonce and a tag. A → B:
+//!   [`peer::ReconnectProof`], a tag. Both tags are HMAC-SHA-256 over a label for the side and both nonces. A peer that fails is
+//!   dropped, and the search goes on.
+//! - New keys for both channels follow from the same secret and both nonces, so no key is used with the same sequence number
+//!   twice.
+//! - Each side says how many messages it has heard, and sends again those that the other side has not heard. All lanes of the
+//!   old connection are over; B reports what they brought, then sends [`peer::FromReceiver::Reopen`], and both open new lanes.
 //!
-//! # Room for what comes
+//! # Room for later versions
 //!
-//! Versions and feature bits are exchanged and confirmed in the handshake: what comes can stand behind them.
+//! Versions and feature bits are exchanged and confirmed in the handshake, so later additions can depend on them.
 
 pub mod frame;
 pub mod manifest;
@@ -126,7 +128,7 @@ pub use path::RelPath;
 
 use serde::{Deserialize, Serialize};
 
-/// The protocol's version. Both ends and the relay name theirs in their first message.
+/// The version of the protocol. Both ends and the relay name theirs in their first message.
 pub const VERSION: u16 = 1;
 
 /// The two ends of a transfer.

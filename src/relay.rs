@@ -1,17 +1,17 @@
-//! The server that pairs two strangers and copies bytes between them. It learns room ids, addresses, sizes and times,
+//! The server that pairs two clients and copies bytes between them. It learns room ids, addresses, sizes and times,
 //! never a code, a name or a byte of content, and it writes nothing to disk.
 //!
-//! Called by `engine`, which also runs one inside a sender's process. Signals are not its business: a relay is stopped
-//! through [`CancellationToken`](tokio_util::sync::CancellationToken)s. It knows the wire (`protocol::relay`, `net`) and no cryptography
-//! but the password's proof.
+//! Called by `engine`, which also runs a relay inside a sender's process. It does not handle signals: a relay is stopped
+//! through [`CancellationToken`](tokio_util::sync::CancellationToken)s. It knows the wire (`protocol::relay`, `net`), and of
+//! cryptography only the proof of its password.
 //!
-//! One task serves one connection. When two are paired, the connection that came second moves into the first one's
-//! task, which copies until both are done. [`Relay::serve`] owns all tasks and joins them; dropping its future aborts
+//! One task serves one connection. When two connections are paired, the one that came second moves into the task of the
+//! first, which copies until both are done. [`Relay::serve`] owns all tasks and joins them; dropping its future aborts
 //! them. What is pure (`rooms`, `quota`, `bucket`) stands behind locks in `shared`, whose guards give back whatever a
 //! task held, however it ends.
 //!
-//! Logs: what an operator should know is at `info` and `warn`, without addresses; at `debug` each connection goes by
-//! a number, and its address stands once beside it. No log names a room, a token, a password or a message.
+//! Logs: what an operator should know is at `info` and `warn`, without addresses. At `debug` each connection goes by
+//! a number, and its address is logged once beside it. No log names a room, a token, a password or a message.
 
 mod bucket;
 mod config;
@@ -24,6 +24,7 @@ mod listen;
 mod metrics;
 mod ports;
 mod quota;
+mod refusal;
 mod rooms;
 mod server;
 mod shared;

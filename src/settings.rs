@@ -1,9 +1,9 @@
-//! What a person has chosen, kept in `settings.toml`. Used by the window, which changes it, and by the headless commands,
-//! which only look for a relay.
+//! What the user has chosen, kept in `settings.toml`. Used by the window, which changes it, and by the headless commands,
+//! which only look up relays.
 //!
-//! Every value is read by itself: one that can't be used gives way to its default and is named, and costs nothing else.
-//! Keys that this version doesn't know are written back as they were, so that an older program doesn't undo a newer
-//! one's settings.
+//! Every value is read separately: one that can't be used is replaced by its default and reported, and affects no other.
+//! Keys that this version doesn't know are written back as they were, so that an older program keeps the settings of a newer
+//! one.
 
 mod fields;
 
@@ -26,13 +26,13 @@ use crate::{
 };
 use fields::{Fields, typed};
 
-/// The file's name in its folder.
+/// The name of the file in its folder.
 pub const FILE_NAME: &str = "settings.toml";
-/// How much larger or smaller everything in the window may be.
+/// The smallest scale of the window; text is hard to read below it.
 pub const MIN_SCALE: f32 = 0.75;
-/// See [`MIN_SCALE`].
+/// The largest scale of the window; above it the window no longer fits on common screens.
 pub const MAX_SCALE: f32 = 2.0;
-/// Points that a window may be wide or high; anything else is a slip.
+/// How many points wide and high a window may be; any other size is a mistake in the file.
 const WINDOW_POINTS: std::ops::RangeInclusive<u32> = 100..=20_000;
 const HEADER: &str = "\
 # Caiman's settings. A key that is missing has its usual value.
@@ -41,45 +41,45 @@ const HEADER: &str = "\
 
 ";
 
-/// Everything that can be set. All values are within their bounds when they come from a file.
+/// All settings. Values that come from a file are within their bounds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Settings {
-    /// In the order of preference: where nobody names another, the first that can be reached is used.
+    /// The user's relays in the order of preference: the first that can be reached is used unless another is named.
     #[serde(rename = "relay", skip_serializing_if = "Vec::is_empty")]
-    pub relays: Vec<Relay>,
+    pub relays: Vec<SavedRelay>,
     /// The relay that the window can run.
     pub host: HostRelay,
-    /// Where received files go; `None` is the system's folder for downloads. One whose name is no Unicode holds until
-    /// the program ends.
+    /// Where received files go; `None` is the system's folder for downloads. A folder whose path is not Unicode is kept only
+    /// until the program ends.
     #[serde(skip_serializing_if = "store::is_left_out")]
     pub save_folder: Option<PathBuf>,
     /// Which ways to the other side may be used.
     pub path_mode: PathMode,
-    /// The port for direct connections; `None` has the system choose one.
+    /// The port for direct connections; `None` lets the system choose one.
     pub direct_port: Option<NonZeroU16>,
-    /// Whether the router is asked to let direct connections in.
+    /// Whether to ask the router to let direct connections in.
     pub map_port: bool,
-    /// Connections for one transfer at most, 1 to [`MAX_LANES`].
+    /// The most connections of one transfer, 1 to [`MAX_LANES`].
     pub lanes: u16,
-    /// How fast to send at most; at least 1.
+    /// The most bytes to send per second, at least 1; `None` is no limit.
     pub bytes_per_sec: Option<u64>,
-    /// Words of a drawn code, [`MIN_PARTS`] to [`MAX_DRAWN_WORDS`].
+    /// How many words a drawn code has, [`MIN_PARTS`] to [`MAX_DRAWN_WORDS`].
     pub code_words: u8,
-    /// To how many people a code leads.
+    /// How many receivers one code serves.
     pub receivers: u16,
-    /// Light or dark.
+    /// Whether the window is light or dark.
     pub appearance: Appearance,
-    /// Size of everything in the window, [`MIN_SCALE`] to [`MAX_SCALE`].
+    /// The scale of everything in the window, [`MIN_SCALE`] to [`MAX_SCALE`].
     pub scale: f32,
-    /// A language's tag, such as `de`; `None` is the system's.
+    /// The tag of a language, such as `de`; `None` is the system's language.
     pub language: Option<String>,
     /// Whether to tell the desktop what happens while the window is in the background.
     pub notifications: bool,
     /// Whether the computer stays awake while bytes move.
     pub keep_awake: bool,
-    /// How the window reaches the screen on Linux.
+    /// The window system to use on Linux.
     pub window_system: WindowSystem,
-    /// Whether things move as little as possible.
+    /// Whether to avoid motion in the window.
     pub reduce_motion: ReduceMotion,
     /// The window's size when it was last closed.
     pub window: Option<WindowSize>,
@@ -88,15 +88,15 @@ pub struct Settings {
     other: Table,
 }
 
-/// A relay that a person has added.
+/// A relay that the user has added.
 #[derive(Clone, PartialEq, Serialize)]
-pub struct Relay {
-    /// Where it is.
+pub struct SavedRelay {
+    /// The relay's address.
     #[serde(serialize_with = "as_text")]
     pub address: RelayAddress,
-    /// Its access password, if it has one.
+    /// The relay's access password, if it has one.
     pub password: Option<String>,
-    /// What the person calls it.
+    /// The user's name for the relay.
     pub name: Option<String>,
     #[serde(flatten)]
     other: Table,
@@ -107,75 +107,75 @@ pub struct Relay {
 pub struct HostRelay {
     /// The control port; 0 lets the system choose.
     pub port: u16,
-    /// Ports for data.
+    /// The ports for data.
     #[serde(serialize_with = "as_text")]
     pub data_ports: Ports,
-    /// Asked of everybody who uses it.
+    /// The password that everyone who uses the relay must know.
     pub password: Option<String>,
-    /// Whether it runs from the start.
+    /// Whether the relay starts together with the window.
     pub start_with_window: bool,
     #[serde(flatten)]
     other: Table,
 }
 
-/// Light or dark.
+/// Whether the window is light or dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Appearance {
-    /// As the system has it.
+    /// As the system is set.
     #[default]
     System,
-    /// Dark text on a light page.
+    /// Dark text on a light background.
     Light,
-    /// Light text on a dark page.
+    /// Light text on a dark background.
     Dark,
 }
 
-/// How the window reaches the screen on Linux; other systems don't ask.
+/// The window system to use on Linux; other systems have only one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WindowSystem {
-    /// Whatever the session runs.
+    /// The one that the session runs.
     #[default]
     Automatic,
-    /// X11, also in a Wayland session.
+    /// X11, even in a Wayland session.
     X11,
 }
 
-/// Whether things move as little as possible.
+/// Whether to avoid motion in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReduceMotion {
-    /// As the system has it.
+    /// As the system is set.
     #[default]
     Automatic,
-    /// Nothing moves that needn't.
+    /// Nothing moves that need not.
     On,
     /// Things move, whatever the system asks for.
     Off,
 }
 
-/// A window's size in points.
+/// The size of a window in points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct WindowSize {
-    /// From left to right.
+    /// The width in points.
     pub width: u32,
-    /// From top to bottom.
+    /// The height in points.
     pub height: u32,
 }
 
-/// What came of reading the settings.
+/// The result of reading the settings.
 #[derive(Debug)]
-pub struct Loaded {
-    /// The settings: the person's as far as they could be read.
+pub struct LoadedSettings {
+    /// The user's settings as far as they could be read, and defaults otherwise.
     pub settings: Settings,
-    /// What could not be read. A person should be told.
+    /// What could not be read. Tell the user.
     pub problem: Option<Problem>,
 }
 
 impl Settings {
-    /// Reads the settings for somebody who will save them again: a file in which nothing can be understood is moved aside.
-    pub fn load(store: &Store) -> Loaded {
+    /// Reads the settings for a caller that will save them again: a file in which nothing can be understood is moved aside.
+    pub fn load(store: &Store) -> LoadedSettings {
         let mut loaded = Self::look(store);
         if let Some(problem) = &mut loaded.problem {
             store.set_aside(FILE_NAME, problem);
@@ -183,45 +183,45 @@ impl Settings {
         loaded
     }
 
-    /// Reads the settings and touches nothing.
-    pub fn look(store: &Store) -> Loaded {
+    /// Reads the settings and changes no file.
+    pub fn look(store: &Store) -> LoadedSettings {
         match store.read(FILE_NAME) {
             Ok(table) => {
                 let mut bad = Vec::new();
                 let settings = Self::read(Fields::of(table, &mut bad));
-                Loaded { settings, problem: store.judge(FILE_NAME, bad) }
+                LoadedSettings { settings, problem: store.judge(FILE_NAME, bad) }
             }
-            Err(problem) => Loaded { settings: Self::default(), problem: Some(problem) },
+            Err(problem) => LoadedSettings { settings: Self::default(), problem: Some(problem) },
         }
     }
 
-    /// Replaces the file. What stands there and can't be read whole is kept aside first; what can't be read at all is
-    /// not replaced.
+    /// Replaces the file. An existing file that can't be read as a whole is kept aside first, and one that the system doesn't
+    /// allow to be read is not replaced.
     pub fn save(&self, store: &Store) -> Result<(), SaveError> {
         let body = toml::to_string_pretty(self).expect("settings are keys with text, numbers and tables");
         store.write(FILE_NAME, &format!("{HEADER}{body}"), Self::look(store).problem)
     }
 
-    /// The relay to use where nobody names another.
-    pub fn default_relay(&self) -> Option<&Relay> {
+    /// The relay to use unless another is named.
+    pub fn default_relay(&self) -> Option<&SavedRelay> {
         self.relays.first()
     }
 
-    /// The password of the relay at this address, if it is one of the person's.
+    /// The password of the relay at this address, if it is one of the user's relays.
     pub fn password_for(&self, address: &RelayAddress) -> Option<&str> {
-        // A host's name is the same in any case.
+        // Upper and lower case count the same in a host's name.
         let address = address.to_string();
         let found = self.relays.iter().find(|relay| relay.address.to_string().eq_ignore_ascii_case(&address));
         found?.password.as_deref()
     }
 
-    /// Where the other side may reach this machine directly.
+    /// How the other side may reach this machine directly.
     pub fn entrance(&self) -> Entrance {
         Entrance { port: self.direct_port, asks_gateway: self.map_port }
     }
 
-    /// Where received files go: the chosen folder, or the system's for downloads, or the home folder, or the one that
-    /// the program was started in.
+    /// Where received files go: the chosen folder, or the system's folder for downloads, or the home folder, or the folder in
+    /// which the program was started.
     pub fn save_folder(&self) -> PathBuf {
         let usual = || {
             let folders = UserDirs::new()?;
@@ -235,14 +235,14 @@ impl Settings {
         let usual = Self::default();
         let words = MIN_PARTS as u8..=MAX_DRAWN_WORDS as u8;
         Self {
-            relays: fields.each("relay", Relay::read),
+            relays: fields.each("relay", SavedRelay::read),
             host: fields.inner("host").map_or(usual.host, HostRelay::read),
             save_folder: fields.text("save_folder").map(PathBuf::from),
             lanes: fields.number("lanes", 1..=MAX_LANES).unwrap_or(usual.lanes),
             path_mode: fields
                 .take("path_mode", Expected::OneOf(&["automatic", "local-only", "relay-only"]), typed)
                 .unwrap_or_default(),
-            // 0 says the same as nothing.
+            // 0 means that there is no such port, like a missing key.
             direct_port: fields.number("direct_port", 0..=u16::MAX).and_then(NonZeroU16::new),
             map_port: fields.switch("map_port").unwrap_or(usual.map_port),
             bytes_per_sec: fields.number("bytes_per_sec", 1..=i64::MAX as u64),
@@ -293,7 +293,7 @@ impl Default for Settings {
     }
 }
 
-impl Relay {
+impl SavedRelay {
     /// A relay without a password or a name.
     pub fn new(address: RelayAddress) -> Self {
         Self { address, password: None, name: None, other: Table::new() }
@@ -306,9 +306,9 @@ impl Relay {
     }
 }
 
-impl fmt::Debug for Relay {
+impl fmt::Debug for SavedRelay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Relay")
+        f.debug_struct("SavedRelay")
             .field("address", &self.address)
             .field("name", &self.name)
             .finish_non_exhaustive()

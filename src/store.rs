@@ -1,8 +1,8 @@
-//! The small TOML files that the program keeps for itself: read within bounds, replaced whole or not at all, readable by
-//! their owner only, and never lost because this program didn't understand them.
+//! The small TOML files that the program keeps for itself: read within bounds, replaced as a whole or not at all, readable only
+//! by their owner, and never lost because this program didn't understand them.
 //!
-//! Called by `settings` and `history`, which own what stands in the files. All calls block on the disk; nothing is kept
-//! between two of them, so any thread may make them. A file is written beside its place, flushed and renamed, so that
+//! Called by `settings` and `history`, which know what the files contain. All calls block on the disk. Nothing is kept
+//! between two calls, so any thread may make them. A file is written beside the old one, flushed and renamed, so that
 //! a crash leaves the old one or the new one.
 
 use std::{
@@ -15,27 +15,27 @@ use std::{
 use directories::ProjectDirs;
 use toml::Table;
 
-/// The largest file that is read, and that may be written.
+/// The largest file in bytes that is read or written: many times what settings take, and a full history.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
-/// How many files are kept aside before the last one is replaced.
+/// How many broken files are kept aside before the last one is replaced, so that they can't fill a disk.
 const MAX_ASIDE: u32 = 20;
-/// Entries that a message names.
+/// How many bad entries a message names; more would not be read.
 const SHOWN_ENTRIES: usize = 5;
 
-/// A folder for such files. It need not exist until something is saved.
+/// A folder for the program's own files. It need not exist until something is saved.
 #[derive(Debug, Clone)]
 pub struct Store {
-    /// `None` if this account has no home.
+    /// `None` if this account has no home folder.
     folder: Option<PathBuf>,
 }
 
-/// What stood in the way of reading a file. What could be read of it holds all the same.
+/// Why a file, or a part of it, could not be read. The parts that could be read are used.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// The system doesn't let us read it. It is left as it is, and saving over it is refused.
+    /// The system doesn't allow the file to be read. It is left as it is, and saving over it is refused.
     #[error(
-        "the file {} can't be read ({cause}). It is left alone, and the program goes on as if it weren't there; nothing will \
-         be saved until it can be read.", .path.display()
+        "the file {} can't be read ({cause}). It is left as it is, and the program goes on as if it weren't there; nothing \
+         will be saved until it can be read.", .path.display()
     )]
     Unreadable {
         /// The file.
@@ -43,25 +43,25 @@ pub enum Problem {
         /// What the system said.
         cause: io::Error,
     },
-    /// Nothing in it can be understood.
+    /// Nothing in the file can be understood.
     #[error("the file {} {flaw}. The program goes on as if it weren't there; {}.", .path.display(), fate(.kept.as_deref()))]
     Broken {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         flaw: Flaw,
-        /// Where it was moved, if it was; otherwise it is still in its place, and is moved when something is saved.
+        /// Where the file was moved. `None` if it still has its name; then it is moved when something is saved.
         kept: Option<PathBuf>,
     },
-    /// Some of it can't be used and is passed over. The file is kept aside when something is saved.
+    /// Some of the file can't be used and is ignored. The file is kept aside when something is saved.
     #[error(
-        "some of the file {} can't be used and is passed over: {}. Nothing is lost: the file is kept beside the new one when \
-         something is saved.", .path.display(), List(.entries)
+        "some of the file {} can't be used and is ignored: {}. Nothing is lost: the file is kept beside the new one when \
+         something is saved.", .path.display(), BadEntryList(.entries)
     )]
     BadEntries {
         /// The file.
         path: PathBuf,
-        /// What is passed over.
+        /// What is ignored.
         entries: Vec<BadEntry>,
     },
 }
@@ -69,36 +69,36 @@ pub enum Problem {
 /// Why a file can't be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
-    /// It is no TOML.
+    /// The file is not TOML.
     #[error("is damaged in line {line} ({message})")]
     NotToml {
-        /// The first line that is not.
+        /// The first line that is not TOML.
         line: usize,
-        /// What is wrong there, without anything that stands there.
+        /// What is wrong in that line, without repeating any of it.
         message: String,
     },
-    /// It is no text.
-    #[error("is no text")]
+    /// The file is not text.
+    #[error("is not text")]
     NotText,
-    /// It is larger than anything that this program writes.
+    /// The file is larger than anything that this program writes.
     #[error("is too large to be what Caiman wrote")]
     TooLarge,
 }
 
-/// Something in a file that can't be used. What stands there is not repeated: it may be a password.
+/// An entry of a file that can't be used. Its value is not repeated, because it may be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("“{key}” {expected}")]
 pub struct BadEntry {
-    /// Its key, with those around it: `relay 2: address`.
+    /// The key of the entry, with the keys around it: `relay 2: address`.
     pub key: String,
-    /// What should be there; its words go on after the key: `must be a number from 1 to 32`.
+    /// What the value should be. As text it continues a sentence after the key: `must be a number from 1 to 32`.
     pub expected: Expected,
 }
 
-/// What should stand where something can't be used.
+/// What the value of an entry should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
-    /// A number within bounds, as they are written.
+    /// A number within bounds, which are given as text.
     Number {
         /// The smallest.
         from: String,
@@ -119,7 +119,7 @@ pub enum Expected {
     Table,
     /// A list of tables.
     Tables,
-    /// A transfer of the past.
+    /// A past transfer.
     Transfer,
 }
 
@@ -150,7 +150,7 @@ pub enum SaveError {
         "this account has no folder for what Caiman keeps; name one with CAIMAN_CONFIG_DIR and CAIMAN_DATA_DIR"
     )]
     NoFolder,
-    /// The file that is there can't be read, so it can't be judged whether it may be replaced.
+    /// The existing file can't be read, so nothing tells whether it may be replaced.
     #[error("{0}")]
     InTheWay(Problem),
     /// The disk is full, the folder can't be written, or the like.
@@ -164,17 +164,17 @@ pub enum SaveError {
 }
 
 impl Store {
-    /// The files in this folder.
+    /// The store in this folder.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self { folder: Some(folder.into()) }
     }
 
-    /// Where the person's settings are: `CAIMAN_CONFIG_DIR`, or the system's place for them.
+    /// The store for the user's settings: `CAIMAN_CONFIG_DIR`, or the system's usual folder.
     pub fn of_settings() -> Self {
         Self::of_person("CAIMAN_CONFIG_DIR", ProjectDirs::config_dir)
     }
 
-    /// Where the person's history is: `CAIMAN_DATA_DIR`, or the system's place for what is not carried to other machines.
+    /// The store for the user's history: `CAIMAN_DATA_DIR`, or the system's usual folder for data that stays on this machine.
     pub fn of_history() -> Self {
         Self::of_person("CAIMAN_DATA_DIR", ProjectDirs::data_local_dir)
     }
@@ -184,7 +184,7 @@ impl Store {
         Self::of_history().folder.map(|folder| folder.join("unfinished"))
     }
 
-    /// The folder, if there is one to speak of.
+    /// The folder; `None` if this account has no home folder.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
@@ -195,7 +195,7 @@ impl Store {
         Self { folder: named.or_else(folder) }
     }
 
-    /// Reads a file; one that doesn't exist is empty.
+    /// Reads a file. A file that doesn't exist counts as empty.
     pub(crate) fn read(&self, name: &str) -> Result<Table, Problem> {
         let Some(path) = self.place(name) else { return Ok(Table::new()) };
         let bytes = match read_bounded(&path) {
@@ -206,21 +206,21 @@ impl Store {
         parse(bytes).map_err(|flaw| Problem::Broken { path, flaw, kept: None })
     }
 
-    /// What is wrong with entries of a file; `None` if nothing is.
+    /// The problem with bad entries of a file; `None` if there are none.
     pub(crate) fn judge(&self, name: &str, entries: Vec<BadEntry>) -> Option<Problem> {
         let path = self.place(name).filter(|_| !entries.is_empty())?;
         Some(Problem::BadEntries { path, entries })
     }
 
-    /// Moves a broken file aside, if that is possible, and says so in the problem.
+    /// Moves a broken file aside if that is possible, and notes it in the problem.
     pub(crate) fn set_aside(&self, name: &str, problem: &mut Problem) {
         if let (Some(path), Problem::Broken { kept, .. }) = (self.place(name), problem) {
-            // Where it can't be moved now it stays, and the problem goes on saying that.
+            // If it can't be moved now it keeps its name, and the problem still says so.
             *kept = move_aside(&path).ok();
         }
     }
 
-    /// Replaces a file. `old` is the problem with the one that is there, which is kept aside if there is one.
+    /// Replaces a file. `old` is the problem with the existing file, if it has one; then that file is kept aside.
     pub(crate) fn write(&self, name: &str, text: &str, old: Option<Problem>) -> Result<(), SaveError> {
         let path = self.place(name).ok_or(SaveError::NoFolder)?;
         if let Some(problem @ Problem::Unreadable { .. }) = old {
@@ -229,8 +229,8 @@ impl Store {
         replace(&path, text, old.is_some()).map_err(|cause| SaveError::Disk { path, cause })
     }
 
-    /// The path of a file. A link is followed, so that what it points to is replaced and not the link: people keep
-    /// such files elsewhere and link to them.
+    /// The path of a file. A link is followed, so that its target is replaced and not the link: users keep such files
+    /// elsewhere and link to them.
     fn place(&self, name: &str) -> Option<PathBuf> {
         let path = self.folder.as_ref()?.join(name);
         let is_link = path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
@@ -239,7 +239,7 @@ impl Store {
     }
 }
 
-/// Of a longer file, just enough to see that it is too long.
+/// Reads a file, but of one that is too large only enough to see that.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
@@ -251,7 +251,7 @@ fn parse(bytes: Vec<u8>) -> Result<Table, Flaw> {
         return Err(Flaw::TooLarge);
     }
     let text = String::from_utf8(bytes).map_err(|_| Flaw::NotText)?;
-    // Some editors on Windows begin a text with this mark.
+    // Some editors on Windows put a byte order mark at the start of a text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let start = error.span().map_or(0, |span| span.start);
@@ -263,7 +263,7 @@ fn parse(bytes: Vec<u8>) -> Result<Table, Flaw> {
 fn replace(path: &Path, text: &str, keeps_old: bool) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     fs::create_dir_all(folder)?;
-    // Only its owner can read the temporary file, and so what it becomes.
+    // Only its owner can read the temporary file, and so the file that it becomes.
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
@@ -286,7 +286,7 @@ fn move_aside(path: &Path) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// Whether a path has to be left out of a file: none is there, or it is no Unicode, which TOML can't hold.
+/// Whether a path has to be left out of a file: there is none, or it is not Unicode, so TOML can't hold it.
 #[expect(clippy::ref_option, reason = "serde calls it with the field")]
 pub(crate) fn is_left_out(path: &Option<PathBuf>) -> bool {
     path.as_ref().is_none_or(|path| path.to_str().is_none())
@@ -295,14 +295,14 @@ pub(crate) fn is_left_out(path: &Option<PathBuf>) -> bool {
 fn fate(kept: Option<&Path>) -> String {
     match kept {
         Some(kept) => format!("it is now {}", kept.display()),
-        None => "mend it or remove it; saving anything moves it aside".to_owned(),
+        None => "repair it or remove it; saving anything moves it aside".to_owned(),
     }
 }
 
-/// The first few entries.
-struct List<'a>(&'a [BadEntry]);
+/// Bad entries as text, the first few by name.
+struct BadEntryList<'a>(&'a [BadEntry]);
 
-impl fmt::Display for List<'_> {
+impl fmt::Display for BadEntryList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, entry) in self.0.iter().take(SHOWN_ENTRIES).enumerate() {
             let comma = if index == 0 { "" } else { ", " };
@@ -383,7 +383,7 @@ mod tests {
         for (bytes, expected) in [
             (&b"a = 1\nb = 2\n\nc = [1,\nd"[..], "is damaged in line 5"),
             (b"a = 1\na = 2", "is damaged in line 2 (duplicate key)"),
-            (b"a = '\xff'", "is no text"),
+            (b"a = '\xff'", "is not text"),
             (&vec![b'#'; MAX_BYTES + 1], "is too large"),
         ] {
             fs::write(folder.path().join(NAME), bytes).unwrap();
@@ -430,7 +430,7 @@ mod tests {
     #[test]
     fn what_can_not_be_read_is_not_replaced() {
         let (folder, store) = fixture();
-        // A folder, since nothing is unreadable for whoever may do everything.
+        // A folder, because an administrator can read every file.
         fs::create_dir(folder.path().join(NAME)).unwrap();
         let mut problem = store.read(NAME).unwrap_err();
         store.set_aside(NAME, &mut problem);

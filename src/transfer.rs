@@ -1,43 +1,27 @@
-//! One transfer, from either side. `send` and `receive` are the two state machines; everything else is a part that one or
-//! both of them use.
+//! One transfer, from either side: [`send`] and [`receive`] are the two state machines, and every other room serves one or
+//! both of them. A room imports only from those above it in this list:
 //!
-//! Pure parts: [`plan`], [`placement`], [`names`], [`blocks`], [`tree_hash`], [`watchdog`], [`show`]. Parts that touch the disk:
-//! [`scan`], [`listing`], [`outgoing`] (sender), [`staging`], [`layout`], [`delivery`], [`journal`],
-//! [`leftovers`], [`holders`], [`unfinished`], [`same`] (receiver; the sender hashes with it too). Parts that touch the network:
-//! [`rendezvous`], [`handshake`], [`invitation`], [`rejoin`], [`control`], [`lanes`].
+//! - the words that engine, window and headless commands share: [`show`], [`error`], [`progress`], [`offer`], [`notice`],
+//!   [`path_mode`]
+//! - [`plan`]: what moves and where it lands; pure
+//! - [`fingerprint`]: how a file looked, and hashes of files that stayed as they were
+//! - [`source`]: what a sender reads
+//! - [`sink`]: where what arrives lands
+//! - [`link`]: from a code to a sealed channel, and back to it
+//! - [`lanes`]: blocks on their way
+//! - [`send`], [`receive`]: the two sides
 
-pub mod blocks;
-pub mod control;
-pub mod delivery;
-pub mod direct;
 pub mod error;
-pub mod handshake;
-pub mod holders;
-pub mod invitation;
-pub mod journal;
-pub mod lanes;
-pub mod layout;
-pub mod leftovers;
-pub mod listing;
-pub mod names;
-pub mod offer;
-pub mod ordered;
-pub mod outgoing;
-mod pace;
-pub mod path_mode;
-pub mod placement;
+pub(crate) mod fingerprint;
+pub(crate) mod lanes;
+pub mod link;
+pub mod notice;
+pub(crate) mod offer;
+pub(crate) mod path_mode;
 pub mod plan;
-pub mod progress;
-pub mod queue;
-pub mod receive;
-pub mod rejoin;
-pub mod rendezvous;
-pub mod same;
-pub mod scan;
-pub mod send;
-pub mod show;
-pub mod staging;
-pub mod throttle;
-pub mod tree_hash;
-pub mod unfinished;
-pub mod watchdog;
+pub(crate) mod progress;
+pub(crate) mod receive;
+pub(crate) mod send;
+pub(crate) mod show;
+pub(crate) mod sink;
+pub(crate) mod source;

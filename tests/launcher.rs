@@ -1,4 +1,4 @@
-//! `caimanw`, which opens the window without a terminal: it hands everything to the program beside it.
+//! `caimanw` opens the window without a terminal: it hands everything to the program beside it.
 #![allow(clippy::unwrap_used)]
 #![cfg(unix)]
 
@@ -14,8 +14,8 @@ fn heard(pipe: &Path) -> String {
     told.recv_timeout(Duration::from_mins(1)).expect("the program was started").unwrap()
 }
 
-/// One test, because a program that was just written can't be started while another thread starts one: the child has the file
-/// open for a moment.
+/// This is one test, because a program that was just written can't be started while another thread starts one: for a moment,
+/// the child process has the file open.
 #[test]
 fn the_program_beside_it_gets_the_arguments_and_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
@@ -26,7 +26,7 @@ fn the_program_beside_it_gets_the_arguments_and_is_not_waited_for() {
     let pipe = folder.path().join("said");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let program = folder.path().join("caiman");
-    // It doesn't end before it is heard.
+    // The program doesn't end before the test has read from it.
     let script = format!("#!/bin/sh\nfor each; do echo \"<$each>\"; done >'{}'\n", pipe.display());
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();

@@ -19,15 +19,15 @@ use table::{Row, Table};
 
 /// How one transfer went.
 pub(crate) struct Run {
-    /// From the receiver's start until both sides have ended.
+    /// The time from the receiver's start until both sides have ended.
     pub(crate) seconds: f64,
-    /// The part of that in which bytes moved and were checked, where a contestant tells.
+    /// The part of that time in which bytes moved and were checked, if the contestant reports it.
     pub(crate) moving: Option<f64>,
-    /// What each process took, by its part.
+    /// What each process used, by its part in the transfer.
     pub(crate) processes: Vec<(&'static str, process::Usage)>,
 }
 
-/// Somebody who can do a task.
+/// A program that can do a task.
 pub(crate) struct Contestant {
     pub(crate) name: String,
     pub(crate) run: Box<dyn Fn(&Site) -> Run>,
@@ -35,7 +35,7 @@ pub(crate) struct Contestant {
 
 pub(crate) fn main() {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
-    // Cargo says that this is a benchmark.
+    // Cargo tells the program that this is a benchmark.
     args.retain(|arg| arg != "--bench");
     if plain::serves(&args) {
         return;
@@ -61,7 +61,7 @@ fn compare(settings: &Settings, task: Task) {
     let (contestants, absent) = contestants(settings, task);
     let mut rows: Vec<Row> = contestants.iter().map(|contestant| Row::new(&contestant.name)).collect();
     print!("\n{}: ", task.describe(settings));
-    // The first round warms the page cache and counts for nobody.
+    // The first round warms the page cache and does not count.
     for round in 0..=settings.rounds {
         for (contestant, row) in contestants.iter().zip(&mut rows) {
             let run = (contestant.run)(&site);
@@ -79,7 +79,8 @@ fn compare(settings: &Settings, task: Task) {
     }
 }
 
-/// Who takes part in a task, the one that others are measured by first; and who would if it were here.
+/// The contestants of a task, first the one that the others are compared with; then those that would take part if they were
+/// installed.
 fn contestants(settings: &Settings, task: Task) -> (Vec<Contestant>, Vec<&'static str>) {
     let mut present = match task {
         Task::Large => plain::contestants(),

@@ -1,8 +1,8 @@
 //! `caimanw.exe`: opens Caiman's window without a terminal beside it.
 //!
-//! `caiman.exe` is a console program, so that a terminal waits for the headless commands and can ask and answer. Explorer
-//! gives every console program a terminal. This one has none, starts the `caiman` that stands beside it with its own
-//! arguments, and ends; shortcuts and menus name this one. Where there is no Explorer it does the same, so it can be tested.
+//! `caiman.exe` is a console program, so that a terminal waits for the headless commands and they can ask questions. Explorer
+//! opens a terminal for every console program. This program has none: it starts the `caiman` beside it with its own arguments
+//! and ends. Shortcuts and menus name this program. On other systems it does the same, so it can be tested.
 #![cfg_attr(windows, windows_subsystem = "windows")]
 
 use std::{
@@ -11,14 +11,14 @@ use std::{
 };
 
 fn main() -> ExitCode {
-    // Nobody would read why not: there is no terminal, and what can show a window is what is missing.
+    // The user couldn't read why: there is no terminal, and the program that can show a window is missing.
     if start().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn start() -> io::Result<()> {
     let program = env::current_exe()?.with_file_name("caiman").with_extension(env::consts::EXE_EXTENSION);
     let mut command = Command::new(program);
-    // A stream that is no terminal tells the window that nobody reads its errors there.
+    // A stream that is not a terminal tells the window that its errors would not be read there.
     command.args(env::args_os().skip(1)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     #[cfg(windows)]
     {

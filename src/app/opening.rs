@@ -20,7 +20,7 @@ use super::{
     window::Window,
     words::Words,
 };
-use crate::{engine::Engine, history::History, settings::Loaded};
+use crate::{engine::Engine, history::History, settings::LoadedSettings};
 
 /// The shortest time between two frames that news of the engine or the desk causes. Everything that comes in between
 /// is in the next frame.
@@ -29,7 +29,7 @@ const PICTURE_PAUSE: Duration = Duration::from_millis(100);
 impl Window {
     /// Reads the history from `stores`, where the history and the settings are kept from then on, and starts the
     /// engine and the desk.
-    pub(super) fn open(ctx: &Context, loaded: Loaded, stores: Stores) -> std::io::Result<Self> {
+    pub(super) fn open(ctx: &Context, loaded: LoadedSettings, stores: Stores) -> std::io::Result<Self> {
         let words = Words::of(loaded.settings.language.as_deref());
         let past = History::load(&stores.history);
         let wake = |ctx: &Context| {

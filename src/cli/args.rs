@@ -1,8 +1,8 @@
-//! The command line, as clap reads it. What `--help` prints stands here.
+//! The command line as clap reads it, and the text that `--help` prints.
 
 use std::{
     net::{IpAddr, SocketAddr},
-    num::{NonZeroU16, NonZeroU64},
+    num::NonZeroU16,
     path::PathBuf,
     str::FromStr,
 };
@@ -10,43 +10,45 @@ use std::{
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::{exit, units};
+use super::exit;
 use crate::{
     engine::{Entrance, Limits, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
+    units::{ByteSize, Rate},
 };
 
-/// Sends files and folders from one computer to another: end-to-end encrypted, over parallel connections.
+/// The whole command line. Its `about` is the description in Cargo.toml.
 #[derive(Parser)]
 #[command(version, about, after_help = exit::HELP, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
-    /// Files and folders to send, or a code or invite link to receive, in the window. Without anything, the window opens.
+    /// Files and folders to send, or a code or an invite link to receive with. They are handed to the window, which opens even if
+    /// nothing is given.
     #[cfg(feature = "gui")]
     #[arg(value_name = "PATH|CODE")]
     pub(super) items: Vec<std::ffi::OsString>,
     #[command(subcommand)]
-    pub(super) command: Option<Command>,
+    pub(super) command: Option<CliCommand>,
 }
 
 #[derive(Subcommand)]
-pub(super) enum Command {
-    /// Send files, folders, text or standard input; prints the code that the other side needs.
+pub(super) enum CliCommand {
+    /// Send files, folders, text or standard input, and print the code that the receiver needs.
     #[command(after_help = SEND_HELP)]
     Send(SendArgs),
-    /// Receive what somebody sends; asks for the code where none is given.
+    /// Receive files; ask for the code if none is given.
     #[command(after_help = RECEIVE_HELP, visible_alias = "recv")]
     Receive(ReceiveArgs),
-    /// Run a relay, which lets two computers meet that can't reach each other. It sees neither names nor contents.
+    /// Run a relay, through which two computers can meet that can't reach each other directly. It sees neither names nor contents.
     #[command(after_help = RELAY_HELP)]
     Relay(Box<RelayArgs>),
-    /// List transfers to this machine that were interrupted, or remove what is here of one. They go on when the same things
-    /// are sent again and received into the same folder.
+    /// List the interrupted transfers to this machine, or remove what has arrived of one. An interrupted transfer goes on when the
+    /// same files are sent again and received into the same folder.
     Unfinished {
-        /// Remove what is here of this one.
+        /// Remove what has arrived of this transfer.
         #[arg(long, value_name = "ID")]
         discard: Option<String>,
-        /// Print one JSON object a line.
+        /// Print one JSON object per line.
         #[arg(long)]
         json: bool,
     },
@@ -63,9 +65,9 @@ const SEND_HELP: &str = "Examples:
   tar c project | caiman send -            the other side: caiman receive --stdout | tar x
   caiman send --text 'the door code is 4711'
 
-Without --server, the relays in the window's settings are tried in their order. The other side is also found on the
-local network, without any relay. Where no relay is set, or with --server none, one runs inside this command, on port
-27001 if that is free. From elsewhere, the other side then has to reach this machine; the lines that are printed say how.
+Without --server, the relays in the window's settings are tried in order. The receiver is also found on the local \
+network, without any relay. If no relay is set, or with --server none, this command runs a relay itself, on port 27001 \
+if that is free. A receiver elsewhere then has to reach this machine; the lines that are printed say how.
 
 Exit codes: see caiman --help.";
 
@@ -75,44 +77,44 @@ const RECEIVE_HELP: &str = "Examples:
   caiman receive 'caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001' --out ~/Downloads
   CAIMAN_CODE=acid-coyote-mustard-tulip caiman receive --yes --server relay.example.org
 
-A code on the command line can be seen by every user of this machine in the list of processes; CAIMAN_CODE and the
-question that is asked without a code can't.
+Every user of this machine can see a code on the command line in the list of processes. A code in CAIMAN_CODE, or typed \
+when this command asks for it, stays hidden.
 
-Files that are the same already (name, size and hash) are not sent and stay as they are; with --yes, that is found out
-first. Others whose names are taken are kept: what arrives gets a number in its name, unless --overwrite or --skip says
-otherwise. Nothing gets its real name before all of it has been checked.
+Files that are already here (same name, size and hash) are not sent and stay as they are; with --yes they are compared \
+before anything is accepted. Other files that already exist are kept, and the new ones get a number in their names, unless \
+--overwrite or --skip is given. A file gets its real name only after all of it has been checked.
 
 Exit codes: see caiman --help.";
 
-const RELAY_HELP: &str = "Ports: 27001 for control connections, 27002-27009 for data, all TCP. With --data-ports none everything goes over
-the one port. Stops on SIGTERM or Ctrl-C once running transfers are through, at the latest after --drain seconds; a
-second signal ends it at once. CAIMAN_LOG sets what is logged (error, warn, info, debug); codes, names, keys and room
-ids never are.";
+const RELAY_HELP: &str = "The relay uses TCP port 27001 for control connections and 27002-27009 for data; with --data-ports \
+none, everything goes over the control port. It stops on SIGTERM or Ctrl-C when running transfers have finished, at the \
+latest after --drain seconds; a second signal stops it at once. CAIMAN_LOG sets what is logged (error, warn, info, debug); \
+codes, names, keys and room ids are never logged.";
 
 #[derive(ClapArgs)]
 pub(super) struct SendArgs {
-    /// Files and folders; `-` reads standard input.
+    /// Files and folders to send; `-` reads standard input.
     #[arg(required_unless_present = "text", conflicts_with = "text")]
     pub(super) paths: Vec<PathBuf>,
-    /// Send this text instead of files; the other side sees it, and nothing is saved.
+    /// Send this text instead of files. The receiver sees it, and nothing is saved.
     #[arg(long)]
     pub(super) text: Option<String>,
-    /// Use this code instead of a drawn one: at least four parts of three or more characters.
+    /// Use this code instead of a random one: at least four parts of three or more characters.
     #[arg(long, env = "CAIMAN_CODE", hide_env_values = true)]
     pub(super) code: Option<String>,
-    /// How many words a drawn code has; more are harder to guess.
+    /// How many words a random code has; more words are harder to guess.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=6))]
     pub(super) words: u8,
-    /// To how many receivers the code leads, one after the other; each gets a transfer of its own. What is sent stands fast once
-    /// the first has come, and the exit code is 0 only if all of them got all of it.
+    /// How many receivers may use the code, one after the other; each gets a separate transfer. Once the first receiver has come,
+    /// what is sent no longer changes. The exit code is 0 only if every receiver got everything.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_RECEIVERS)), value_name = "N")]
     pub(super) receivers: u16,
-    /// The name that standard input gets on the other side.
+    /// The name of the file in which the receiver stores standard input.
     #[arg(long, default_value = "stdin", value_name = "NAME")]
     pub(super) name: String,
-    /// At most this many bytes a second, such as 200MB or 1.5GiB.
-    #[arg(long, value_parser = units::bytes)]
-    pub(super) rate: Option<NonZeroU64>,
+    /// Send no faster than this many bytes a second, such as 500kB, 20MB or 1.5GiB; a number without a unit is in MB.
+    #[arg(long)]
+    pub(super) rate: Option<Rate>,
     #[command(flatten)]
     pub(super) common: CommonArgs,
 }
@@ -126,29 +128,29 @@ pub(super) struct ReceiveArgs {
     /// The folder to receive into.
     #[arg(long, short, default_value = ".", value_name = "DIR")]
     pub(super) out: PathBuf,
-    /// Accept whatever is offered.
+    /// Accept whatever is offered, without asking.
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// Write a single file's bytes to standard output; implies --yes. They are checked while they pass: only an exit
-    /// code of 0 says that all of them were right.
+    /// Write a single file to standard output; implies --yes. The bytes are checked while they pass: only an exit code of 0
+    /// means that all of them were right.
     #[arg(long, conflicts_with_all = ["out", "overwrite", "rename", "skip", "exclude"])]
     pub(super) stdout: bool,
-    /// Replace files that are already there.
+    /// Replace files that already exist.
     #[arg(long, group = "conflict")]
     pub(super) overwrite: bool,
-    /// Keep files that are already there and give new ones a number (the default).
+    /// Keep files that already exist and give new files a number (the default).
     #[arg(long, group = "conflict")]
     pub(super) rename: bool,
-    /// Leave out files that are already there.
+    /// Don't receive files whose names already exist.
     #[arg(long, group = "conflict")]
     pub(super) skip: bool,
-    /// Leave out this path of the offer and everything below it; may be given several times.
+    /// Don't receive this path of the offer or anything below it; may be given several times.
     #[arg(long, value_name = "PATH")]
     pub(super) exclude: Vec<String>,
-    /// Use what is in the folder: what an interrupted transfer left, and files that are the same (the default).
+    /// Use what is in the folder: what an interrupted transfer left, and identical files (the default).
     #[arg(long, overrides_with = "no_resume")]
     pub(super) resume: bool,
-    /// Have everything sent again, whatever is in the folder.
+    /// Receive everything again, whatever is in the folder.
     #[arg(long, overrides_with = "resume")]
     pub(super) no_resume: bool,
     #[command(flatten)]
@@ -157,50 +159,52 @@ pub(super) struct ReceiveArgs {
 
 #[derive(ClapArgs)]
 pub(super) struct CommonArgs {
-    /// The relay. Left out: those in the window's settings, with their passwords; a sender takes the first that it can
-    /// reach, a receiver looks on all of them. `none`: not those either. Nothing else is taken from the settings.
+    /// The relay to use. If it is not given, the relays in the window's settings are used, with their passwords: a sender takes
+    /// the first that it can reach, and a receiver looks on all of them. `none` uses no relay. Nothing else is taken from the
+    /// settings.
     #[arg(long, short, env = "CAIMAN_SERVER", value_name = "HOST[:PORT]")]
-    pub(super) server: Option<Server>,
-    /// The relay's access password; left out, the one that the settings hold for this relay. Without --server, it is for the
-    /// first one.
+    pub(super) server: Option<ServerChoice>,
+    /// The relay's access password. If it is not given, the password in the window's settings is used. Without --server, it is
+    /// for the first relay.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
     pub(super) password: Option<String>,
-    /// Which ways may be used: directly or through a relay, whatever works; the local network and no relay elsewhere; or a
-    /// relay and nothing else, which hides this machine's addresses from the other side and says nothing to the local network.
+    /// Which ways the data may take.
     #[arg(long, env = "CAIMAN_PATH", value_enum, default_value_t = PathArg::Auto, value_name = "WAYS")]
     pub(super) path: PathArg,
-    /// Listen for direct connections on this port, which a firewall may let through, instead of one that the system chooses.
+    /// Listen for direct connections on this port, for instance one that a firewall lets through. If it is not given, the system
+    /// chooses one.
     #[arg(long, env = "CAIMAN_PORT", value_name = "PORT")]
     pub(super) port: Option<NonZeroU16>,
-    /// Ask the router to let direct connections from outside in while the transfer runs (PCP, NAT-PMP or UPnP).
+    /// Ask the router to let direct connections in from outside while the transfer runs (PCP, NAT-PMP or UPnP).
     #[arg(long)]
     pub(super) map_port: bool,
-    /// At most this many connections at once. It begins with eight, and takes more where they make it faster.
+    /// The most connections at once. A transfer begins with eight, and opens more if they make it faster.
     #[arg(long, default_value_t = MAX_LANES, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LANES)))]
     pub(super) lanes: u16,
     /// How many seconds to look for a lost relay, or for the other side when its connection is lost.
     #[arg(long, default_value_t = PATIENCE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub(super) patience: u64,
-    /// Print what happens as one JSON object a line: to standard output, or to standard error with --stdout.
+    /// Print what happens as one JSON object per line, to standard output (with `receive --stdout`, to standard error).
     #[arg(long)]
     pub(super) json: bool,
 }
 
 impl CommonArgs {
-    /// Where this machine is to be reached directly.
+    /// How the other side may reach this machine directly.
     pub(super) fn entrance(&self) -> Entrance {
         Entrance { port: self.port, asks_gateway: self.map_port }
     }
 }
 
-/// Which ways bytes may take, as the command line names them.
+/// Which ways the bytes may take, as the command line names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum PathArg {
-    /// Directly where that works, else through the relay.
+    /// Directly if that works, otherwise through the relay.
     Auto,
-    /// Only within the local network.
+    /// Only within the local network, and through no relay elsewhere.
     Local,
-    /// Only through the relay.
+    /// Only through the relay, which hides this machine's addresses from the other side; nothing is announced on the local
+    /// network.
     Relay,
 }
 
@@ -214,16 +218,16 @@ impl From<PathArg> for PathMode {
     }
 }
 
-/// Which relay a person asks for.
+/// The relay that the user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Server {
-    /// This one.
+pub(super) enum ServerChoice {
+    /// The relay at this address.
     At(RelayAddress),
-    /// None, not even one that is set.
+    /// No relay, not even one from the settings.
     None,
 }
 
-impl FromStr for Server {
+impl FromStr for ServerChoice {
     type Err = <RelayAddress as FromStr>::Err;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -233,13 +237,13 @@ impl FromStr for Server {
 
 #[derive(ClapArgs)]
 pub(super) struct RelayArgs {
-    /// The address to listen on; every address of this machine if left out.
+    /// The address to listen on. If it is not given, the relay listens on every address of this machine.
     #[arg(long)]
     pub(super) host: Option<IpAddr>,
-    /// The control port; 0 lets the system choose.
+    /// The port for control connections; 0 lets the system choose one.
     #[arg(long, default_value_t = 27001)]
     pub(super) port: u16,
-    /// Ports for data, such as 27002-27009; `none` uses the control port.
+    /// The ports for data, such as 27002-27009; `none` uses the control port.
     #[arg(long, default_value = "27002-27009")]
     pub(super) data_ports: Ports,
     /// A password that every client must know.
@@ -248,19 +252,19 @@ pub(super) struct RelayArgs {
     /// Serve Prometheus metrics on this address, at /metrics.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) metrics: Option<SocketAddr>,
-    /// Connections in all.
+    /// The most connections in all.
     #[arg(long, default_value_t = Limits::default().max_connections, help_heading = "Limits")]
     pub(super) max_connections: usize,
-    /// Connections from one address.
+    /// The most connections from one address.
     #[arg(long, default_value_t = Limits::default().connections_per_address, help_heading = "Limits")]
     pub(super) connections_per_address: usize,
-    /// Rooms in all.
+    /// The most rooms in all.
     #[arg(long, default_value_t = Limits::default().max_rooms, help_heading = "Limits")]
     pub(super) max_rooms: usize,
-    /// Rooms opened from one address.
+    /// The most rooms opened from one address.
     #[arg(long, default_value_t = Limits::default().rooms_per_address, help_heading = "Limits")]
     pub(super) rooms_per_address: usize,
-    /// Tries to join a room from one address in a minute.
+    /// The most tries to join a room from one address in a minute.
     #[arg(long, default_value_t = Limits::default().joins_per_minute, help_heading = "Limits")]
     pub(super) joins_per_minute: u32,
     /// Seconds that a client may take to say hello.
@@ -269,18 +273,18 @@ pub(super) struct RelayArgs {
     /// Seconds that a sender may wait for a receiver.
     #[arg(long, default_value_t = Limits::default().wait_secs, value_name = "SECONDS", help_heading = "Limits")]
     pub(super) wait: u64,
-    /// Seconds without a byte after which a transfer is closed.
+    /// Seconds without a byte, after which a transfer is closed.
     #[arg(long, default_value_t = Limits::default().idle_secs, value_name = "SECONDS", help_heading = "Limits")]
     pub(super) idle: u64,
-    /// Seconds that running transfers get once the relay is told to stop.
+    /// Seconds that running transfers have to finish once the relay is told to stop.
     #[arg(long, default_value_t = Limits::default().drain_secs, value_name = "SECONDS", help_heading = "Limits")]
     pub(super) drain: u64,
-    /// Bytes a second for one transfer, such as 200MB.
-    #[arg(long, value_parser = units::bytes, help_heading = "Limits")]
-    pub(super) rate: Option<NonZeroU64>,
-    /// Memory for rooms and connections, such as 512MiB.
-    #[arg(long, value_parser = units::bytes, default_value = "1GiB", value_name = "BYTES", help_heading = "Limits")]
-    pub(super) max_memory: NonZeroU64,
+    /// The most bytes a second for one transfer, such as 200MB; a number without a unit is in MB.
+    #[arg(long, help_heading = "Limits")]
+    pub(super) rate: Option<Rate>,
+    /// The most memory for rooms and connections, such as 512MiB.
+    #[arg(long, default_value = "1GiB", value_name = "BYTES", help_heading = "Limits")]
+    pub(super) max_memory: ByteSize,
 }
 
 #[cfg(test)]
@@ -296,9 +300,9 @@ mod tests {
 
     #[test]
     fn a_server_is_an_address_or_none() {
-        assert_eq!("none".parse(), Ok(Server::None));
-        assert_eq!("none:9".parse(), Ok(Server::At("none:9".parse().unwrap())));
-        assert!("not a host".parse::<Server>().is_err());
+        assert_eq!("none".parse(), Ok(ServerChoice::None));
+        assert_eq!("none:9".parse(), Ok(ServerChoice::At("none:9".parse().unwrap())));
+        assert!("not a host".parse::<ServerChoice>().is_err());
     }
 
     #[test]

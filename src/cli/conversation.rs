@@ -1,5 +1,5 @@
-//! What `caiman send` and `caiman receive` do once they know what is wanted: run the transfer, those that belong to it and
-//! those that follow it, and come to one exit code for all of them.
+//! What `caiman send` and `caiman receive` do once the arguments are read: run the transfer, those that belong to it and
+//! those that follow it, and give one exit code for all of them.
 
 use std::{collections::VecDeque, rc::Rc, sync::Arc};
 
@@ -10,7 +10,7 @@ use super::{
     exit::Exit,
     interrupts::Interrupts,
     report::Reporter,
-    transfer::{Plan, Transfer},
+    transfer::{CliTransfer, Policy},
 };
 use crate::{
     code::CodePhrase,
@@ -20,34 +20,35 @@ use crate::{
     transfer::error::Unsuited,
 };
 
-/// How what a sender has more is received.
+/// Makes the order with which a further offer of the same sender is received.
 pub(super) type Again = Box<dyn Fn(CodePhrase, RelayChoice) -> ReceiveOrder>;
 
-/// See the module.
+/// The transfers of one call.
 struct Conversation {
     engine: Rc<Engine>,
     reporter: Reporter,
-    plan: Rc<Plan>,
-    /// The transfer that was asked for, or the one that followed; then, of a send for several, those with each receiver.
-    transfers: Vec<Transfer>,
+    policy: Rc<Policy>,
+    /// First the transfer that was asked for, or the one that followed it; then, in a send for several receivers, the transfer
+    /// with each of them.
+    transfers: Vec<CliTransfer>,
     /// How many receivers have come.
     came: u16,
-    /// Where the sender has more to offer.
+    /// The codes under which the sender has more to offer.
     invitations: VecDeque<(CodePhrase, RelayChoice)>,
     again: Option<Again>,
     is_cancelled: bool,
     worst: Exit,
 }
 
-/// Runs what `command` begins, and all that comes of it.
+/// Runs the transfer that `command` begins, and all that belong to it or follow it.
 pub(super) async fn run(
     reporter: Reporter,
-    plan: Plan,
+    policy: Policy,
     again: Option<Again>,
     interrupts: &mut Interrupts,
     command: impl FnOnce(TaskId) -> Command,
 ) -> Exit {
-    // Told whenever there is a new snapshot.
+    // Notified whenever there is a new snapshot of the progress.
     let news = Arc::new(Notify::new());
     let wake = Arc::clone(&news);
     let (engine, mut events) = match Engine::start(move || wake.notify_one()) {
@@ -61,7 +62,7 @@ pub(super) async fn run(
     let mut conversation = Conversation {
         engine: Rc::new(engine),
         reporter,
-        plan: Rc::new(plan),
+        policy: Rc::new(policy),
         transfers: Vec::new(),
         came: 0,
         invitations: VecDeque::new(),
@@ -77,12 +78,13 @@ impl Conversation {
     fn begin(&mut self, command: impl FnOnce(TaskId) -> Command) {
         let id = self.engine.new_id();
         let reporter = self.reporter.another();
-        self.transfers = vec![Transfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.plan))];
-        // An engine that takes no command has ended, and its last event is on its way.
+        self.transfers =
+            vec![CliTransfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.policy))];
+        // An engine that takes no command has ended, and its last event will come.
         let _ = self.engine.command(command(id));
     }
 
-    /// Until everything is over, or a person wouldn't even wait for the goodbyes.
+    /// Handles events until everything is over, or until a second interrupt, which doesn't even wait for the goodbyes.
     async fn follow(&mut self, events: &mut Events, news: &Notify, interrupts: &mut Interrupts) -> Exit {
         loop {
             tokio::select! {
@@ -98,7 +100,7 @@ impl Conversation {
                         transfer.answer(accepted);
                     }
                 }
-                () = news.notified() => self.transfers.iter_mut().for_each(Transfer::tick),
+                () = news.notified() => self.transfers.iter_mut().for_each(CliTransfer::tick),
                 () = interrupts.next() => {
                     if self.is_cancelled {
                         return Exit::Cancelled;
@@ -112,7 +114,7 @@ impl Conversation {
         }
     }
 
-    /// Takes an event; says whether it was the last.
+    /// Handles an event, and says whether it was the last.
     fn apply(&mut self, event: Event) -> bool {
         match event {
             Event::Branch { id, .. } => self.greet(id),
@@ -138,20 +140,20 @@ impl Conversation {
         false
     }
 
-    /// A receiver has come to a send for several.
+    /// Begins the transfer with a receiver that has come to a send for several.
     fn greet(&mut self, id: TaskId) {
         self.came += 1;
-        let reporter = self.reporter.of_receiver(self.came, self.plan.receivers());
-        reporter.say("has come.", "receiver", json!({ "receivers": self.plan.receivers() }));
-        self.transfers.push(Transfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.plan)));
+        let reporter = self.reporter.of_receiver(self.came, self.policy.receivers());
+        reporter.say("has come.", "receiver", json!({ "receivers": self.policy.receivers() }));
+        self.transfers.push(CliTransfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.policy)));
     }
 
     fn note_invitation(&mut self, code: CodePhrase, relay: RelayChoice) {
         let is_taken = self.again.is_some();
         let line = if is_taken {
-            "The other side has more to send. It comes next."
+            "The other side has more to send. That comes next."
         } else {
-            "The other side has more to send, which is not taken: standard output holds one thing only."
+            "The other side has more to send. It is not received, because standard output can hold only one file."
         };
         if let Some(transfer) = self.transfers.first() {
             transfer.say(line, "invited", json!({ "taken": is_taken }));
@@ -163,10 +165,10 @@ impl Conversation {
 
     fn end(&mut self, id: TaskId, ended: &Result<Report, TransferError>) -> bool {
         let Some(at) = self.transfers.iter().position(|transfer| transfer.id() == id) else { return false };
-        let receivers = self.plan.receivers();
+        let receivers = self.policy.receivers();
         let exit = match ended {
             Err(error) => self.transfers[at].fail(error),
-            // The send for all of them.
+            // This is the send as a whole.
             Ok(report) if at == 0 && receivers > 1 => {
                 let exit = self.transfers[0].done_with_all(report, self.came);
                 if report.receivers < receivers && self.is_cancelled { Exit::Cancelled } else { exit }
@@ -187,13 +189,13 @@ impl Conversation {
         }
     }
 
-    fn transfer(&mut self, id: TaskId) -> Option<&mut Transfer> {
+    fn transfer(&mut self, id: TaskId) -> Option<&mut CliTransfer> {
         self.transfers.iter_mut().find(|transfer| transfer.id() == id)
     }
 }
 
-/// Waits for the answer to a question that may not have been asked. Only the first transfer asks: a receiver has no other.
-async fn answered(transfers: &mut [Transfer]) -> bool {
+/// Waits for the answer to a question; for ever, if none was asked. Only the first transfer asks, because a receiver has only one.
+async fn answered(transfers: &mut [CliTransfer]) -> bool {
     match transfers.first_mut() {
         Some(transfer) => transfer.answered().await,
         None => std::future::pending().await,

@@ -1,4 +1,4 @@
-//! Exit codes: one for each thing that a script would do something different about. `--help` and the README list them.
+//! Exit codes: one for each case that a script would handle differently. `--help` and the README list them.
 
 use std::process::ExitCode;
 
@@ -9,21 +9,21 @@ use crate::engine::TransferError;
 pub(super) enum Exit {
     /// Everything arrived.
     Done = 0,
-    /// Something else went wrong.
+    /// Something went wrong that has no code of its own.
     Failed = 1,
-    /// The arguments make no sense.
+    /// The arguments are invalid.
     Usage = 2,
-    /// The code is wrong or retired, or nobody is there under it.
+    /// The code is wrong or retired, or no one is there under it.
     Code = 3,
-    /// The other side declined, cancelled, broke off, or broke the protocol.
+    /// The other side declined, cancelled, was lost, or broke the protocol.
     Peer = 4,
-    /// The relay can't be reached or said no.
+    /// The relay can't be reached, or it refused.
     Relay = 5,
-    /// Files on this machine: not there, not readable, not writable, not enough space.
+    /// Files on this machine are missing, not readable or not writable, or there is not enough space.
     Files = 6,
-    /// Everything ended well except for some entries, each of which was named.
+    /// The transfer ended, but some entries are missing; each was named.
     Partial = 7,
-    /// Cancelled or declined here.
+    /// The user cancelled or declined here.
     Cancelled = 130,
 }
 
@@ -31,16 +31,17 @@ pub(super) enum Exit {
 pub(super) const HELP: &str = "Exit codes:
   0    everything arrived
   1    something went wrong that has no code of its own
-  2    the arguments make no sense
-  3    the code is wrong or retired, or nobody is there under it
+  2    the arguments are invalid
+  3    the code is wrong or retired, or no one is there under it
   4    the other side declined, cancelled, was lost or misbehaved
-  5    the relay can't be reached or refused
-  6    files here: missing, unreadable, not writable, no space
+  5    the relay can't be reached, or it refused
+  6    files here are missing, unreadable or not writable, or there is no space
   7    finished, but some entries are missing; each was named
   130  cancelled or declined here";
 
 impl Exit {
-    /// Of two ends in one call the one that a script has to know of: the first that was neither complete nor nearly so.
+    /// The exit code for two transfers in one call: the first one that a script has to know about, so `Done` gives way to anything
+    /// else, and `Partial` to anything but `Done`.
     pub(super) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Done, other) => other,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Listens from its making on, so that no signal falls between two waits.
+/// Hears signals from its creation on, so that none is lost between two waits.
 pub(super) struct Interrupts {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,

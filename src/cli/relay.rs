@@ -1,7 +1,10 @@
-//! `caiman relay`: runs until a signal, then drains.
+//! `caiman relay`: runs a relay until a signal comes, then drains it.
 
 use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts};
-use crate::engine::{AccessPassword, Command, Engine, Event, Limits, Ports, RelayConfig};
+use crate::{
+    engine::{AccessPassword, Command, Engine, Event, Limits, Ports, RelayConfig},
+    units::Rate,
+};
 
 /// Runs a relay until it is told to stop.
 pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
@@ -34,8 +37,8 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
                 None => return Exit::Failed,
             },
             () = interrupts.next() => {
-                eprintln!("Stopping once running transfers are through; a second signal stops at once");
-                // An engine that takes no command has ended, and its last event is on its way.
+                eprintln!("Stopping when running transfers have finished; a second signal stops at once");
+                // An engine that takes no command has ended, and its last event will come.
                 let _ = engine.command(Command::Cancel(id));
             }
         }
@@ -59,8 +62,8 @@ fn config(args: RelayArgs) -> RelayConfig {
             wait_secs: args.wait,
             idle_secs: args.idle,
             drain_secs: args.drain,
-            rate_bytes_per_sec: args.rate,
-            max_memory_bytes: args.max_memory.get(),
+            rate_bytes_per_sec: args.rate.map(Rate::bytes_per_sec),
+            max_memory_bytes: args.max_memory.bytes().get(),
         },
     }
 }

@@ -1,4 +1,4 @@
-//! How the headless commands speak: lines and a progress bar for a person, or one JSON object a line for a script.
+//! The output of the headless commands: lines and a progress bar for the user, or one JSON object per line for a script.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -14,16 +14,16 @@ use crate::{
     transfer::show,
 };
 
-/// How often a line of progress is printed where there is no terminal.
+/// The time between two lines of progress without a terminal: a log stays short.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-/// How often a JSON object of progress is printed.
+/// The time between two JSON objects of progress: a script can show movement.
 const JSON_EVERY: Duration = Duration::from_millis(500);
 
-/// See the module.
+/// Reports one transfer to the user or to a script.
 pub(super) struct Reporter {
     voice: Voice,
     is_sender: bool,
-    /// Which of how many receivers it speaks of.
+    /// The number of the receiver that it reports about, and how many receivers there are.
     receiver: Option<(u16, u16)>,
     bar: Option<ProgressBar>,
     last_progress: Option<Instant>,
@@ -42,12 +42,12 @@ enum Voice {
 }
 
 impl Reporter {
-    /// For a sender.
+    /// A reporter for a sender.
     pub(super) fn for_sender(json: bool) -> Self {
         Self { is_sender: true, ..Self::for_receiver(json, false) }
     }
 
-    /// For a receiver. `output_is_data`: standard output carries a file, so nothing else may go there.
+    /// A reporter for a receiver. With `output_is_data`, standard output carries a file, and nothing else may go there.
     pub(super) fn for_receiver(json: bool, output_is_data: bool) -> Self {
         let voice = match (json, output_is_data) {
             (false, _) => Voice::Lines,
@@ -68,23 +68,23 @@ impl Reporter {
         }
     }
 
-    /// For another transfer of the same call.
+    /// A reporter for another transfer of the same call.
     pub(super) fn another(&self) -> Self {
         let (voice, is_sender) = (self.voice, self.is_sender);
         Self { voice, is_sender, ..Self::for_receiver(false, false) }
     }
 
-    /// For the transfer with one of several receivers.
+    /// A reporter for the transfer with one of several receivers.
     pub(super) fn of_receiver(&self, number: u16, of: u16) -> Self {
         Self { receiver: Some((number, of)), ..self.another() }
     }
 
-    /// Whether a script is listening.
+    /// Whether the output is for a script.
     pub(super) fn is_json(&self) -> bool {
         self.voice != Voice::Lines
     }
 
-    /// Says the same thing to whoever listens: a line to a person, an object to a script.
+    /// Reports something, as a line to the user or as an object to a script.
     pub(super) fn say(&self, line: &str, event: &str, mut fields: Value) {
         if !self.is_json() {
             self.line(line);
@@ -94,7 +94,7 @@ impl Reporter {
         if let Some((number, _)) = self.receiver {
             fields["receiver"] = number.into();
         }
-        // A script that has stopped listening is no reason to stop the transfer.
+        // A script that has stopped reading is no reason to stop the transfer.
         let _ = if self.voice == Voice::JsonToError {
             writeln!(io::stderr().lock(), "{fields}")
         } else {
@@ -103,7 +103,7 @@ impl Reporter {
         };
     }
 
-    /// Says something to a person only.
+    /// Says something to the user, and nothing to a script.
     pub(super) fn line(&self, line: &str) {
         if self.is_json() {
             return;
@@ -122,7 +122,7 @@ impl Reporter {
         }
     }
 
-    /// Shows a snapshot.
+    /// Shows a snapshot of the progress.
     pub(super) fn progress(&mut self, progress: Progress) {
         if self.last_phase.replace(progress.phase) != Some(progress.phase) {
             self.enter(progress);
@@ -148,7 +148,7 @@ impl Reporter {
             return;
         }
         let pause = if self.is_json() { JSON_EVERY } else { LINE_EVERY };
-        // A person needs no line at the very start; a script may wait for the first sign of movement.
+        // The user needs no line at the very start; a script may wait for the first sign of movement.
         let is_due = self.last_progress.map_or(self.is_json(), |last| last.elapsed() >= pause);
         if is_due || self.last_progress.is_none() {
             self.last_progress = Some(Instant::now());
@@ -173,14 +173,14 @@ impl Reporter {
         }
     }
 
-    /// Takes the bar away; nothing moves any more.
+    /// Removes the progress bar, because nothing moves any more.
     pub(super) fn end_progress(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
 
-    /// Says why a transfer ended early.
+    /// Reports why a transfer ended early, and returns the exit code for it.
     pub(super) fn error(&mut self, error: &TransferError) -> Exit {
         self.end_progress();
         let exit = Exit::of(error);
@@ -218,7 +218,7 @@ impl Reporter {
         }
         match progress.phase {
             Phase::WaitingForAnswer if self.is_sender => self.line("Connected. Waiting for an answer…"),
-            // Bars of several receivers would write over each other.
+            // The bars of several receivers would overwrite each other.
             Phase::Moving if self.bar.is_none() && self.receiver.is_none() && io::stderr().is_terminal() => {
                 self.show_bar(progress);
             }
@@ -267,7 +267,7 @@ impl Reporter {
 
     fn tell_stall(&self, progress: Progress) {
         let Some(Stall { waits_for, since }) = progress.stall else {
-            // What is the matter now is told by another line, unless nothing is.
+            // If something else holds the transfer up now, another line says so.
             let rests = progress.paused.here || progress.paused.there || progress.lacks_room;
             let line = if rests || progress.connection != Connection::Up { "" } else { "Going on." };
             return self.tell_stall_as(line, None, 0);
@@ -305,7 +305,7 @@ impl Reporter {
     }
 }
 
-/// What a script calls it.
+/// The name of the work for a script.
 fn name(work: Work) -> &'static str {
     match work {
         Work::Disk => "disk",
@@ -316,25 +316,29 @@ fn name(work: Work) -> &'static str {
     }
 }
 
-/// Why nothing moves, and what is being done.
+/// Why nothing moves, and what happens about it.
 fn reason(waits_for: WaitsFor) -> &'static str {
     match waits_for {
         WaitsFor::Here(Work::Disk) => "the disk on this side is slow. Waiting for it.",
         WaitsFor::There(Work::Disk) => "the disk on the other side is slow. Waiting for it.",
-        WaitsFor::Here(Work::Hashing) => "what is on this side already is being read. It goes on after that.",
+        WaitsFor::Here(Work::Hashing) => {
+            "files that are already on this side are being read. The transfer goes on after that."
+        }
         WaitsFor::There(Work::Hashing) => {
-            "what is on the other side already is being read there. It goes on after that."
+            "files that are already on the other side are being read there. The transfer goes on after that."
         }
         WaitsFor::Here(Work::Input) => "standard input brings nothing. Waiting for it.",
         WaitsFor::There(Work::Input) => {
-            "the program on the other side whose output is sent writes nothing. Waiting for it."
+            "on the other side, the program whose output is sent writes nothing. Waiting for it."
         }
-        WaitsFor::Here(Work::Output) => "nobody takes what is on standard output. Waiting for that.",
+        WaitsFor::Here(Work::Output) => {
+            "the program that reads standard output takes nothing. Waiting for it."
+        }
         WaitsFor::There(Work::Output) => {
-            "the program on the other side that gets what arrives takes nothing. Waiting for it."
+            "on the other side, the program that reads what arrives takes nothing. Waiting for it."
         }
-        WaitsFor::Here(Work::Limit) => "the limit on this side's speed allows no more.",
-        WaitsFor::There(Work::Limit) => "the other side's limit on its speed allows no more.",
+        WaitsFor::Here(Work::Limit) => "the speed limit on this side allows no more.",
+        WaitsFor::There(Work::Limit) => "the speed limit on the other side allows no more.",
         WaitsFor::OtherSide => {
             "the other side doesn't answer. It may be asleep or without a network; waiting for it."
         }
@@ -345,7 +349,7 @@ fn reason(waits_for: WaitsFor) -> &'static str {
     }
 }
 
-/// Upper-case at the start, a full stop at the end.
+/// Makes a sentence of a text: an upper-case letter at the start, a full stop at the end.
 pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();

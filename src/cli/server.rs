@@ -1,24 +1,23 @@
-//! Which relays a headless command uses: the one that is named, the invite's, or those in the window's settings.
+//! Which relays a headless command uses: the one that is named, the one in the invite link, or those in the window's settings.
 
 use serde_json::json;
 
 use super::{
-    args::{CommonArgs, Server},
+    args::{CommonArgs, ServerChoice},
     report::{Reporter, sentence},
 };
 use crate::{engine::RelayChoice, net::client::RelayAddress, settings::Settings, store::Store};
 
-/// The relays, with the password that is given or those that the settings hold for them. `invited` is the server of an
-/// invite link.
+/// The relays, with the password that is given or the passwords in the settings. `invited` is the server in an invite link.
 pub(super) fn choose(
     common: &CommonArgs,
     invited: Option<&str>,
     reporter: &Reporter,
 ) -> Result<Vec<RelayChoice>, String> {
     let named: Option<RelayAddress> = match (&common.server, invited) {
-        (Some(Server::At(address)), _) => Some(address.clone()),
+        (Some(ServerChoice::At(address)), _) => Some(address.clone()),
         (_, Some(server)) => Some(server.parse().map_err(|error| format!("{error}"))?),
-        (Some(Server::None), None) => return Ok(Vec::new()),
+        (Some(ServerChoice::None), None) => return Ok(Vec::new()),
         (None, None) => None,
     };
     if let (Some(address), Some(_)) = (&named, &common.password) {
@@ -30,7 +29,7 @@ pub(super) fn choose(
         None => settings.relays.iter().map(|relay| relay.address.clone()).collect(),
     };
     let choice = |(at, address): (usize, RelayAddress)| {
-        // The other relays of the list are no business of this password's.
+        // The password must not be shown to the other relays of the list.
         let given = common.password.clone().filter(|_| at == 0);
         let password = given.or_else(|| settings.password_for(&address).map(str::to_owned));
         RelayChoice { address, password }
@@ -38,7 +37,7 @@ pub(super) fn choose(
     Ok(addresses.into_iter().enumerate().map(choice).collect())
 }
 
-/// The settings, as they are: mending or moving a broken file is the window's business.
+/// The settings as they are. Only the window repairs or moves a broken file.
 fn settings(reporter: &Reporter) -> Settings {
     let loaded = Settings::look(&Store::of_settings());
     if let Some(problem) = &loaded.problem {

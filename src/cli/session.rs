@@ -1,4 +1,4 @@
-//! `caiman send` and `caiman receive`: from the arguments to what is asked of the engine.
+//! `caiman send` and `caiman receive`: from the arguments to the orders for the engine.
 
 use std::{
     io::{self, IsTerminal},
@@ -16,7 +16,7 @@ use super::{
     interrupts::Interrupts,
     report::{Reporter, sentence},
     server,
-    transfer::Plan,
+    transfer::Policy,
 };
 use crate::{
     code::{self, CodeError, CodePhrase, Invite},
@@ -53,13 +53,13 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     let guarded = guarded.map(|relay| relay.address.clone()).collect();
     let without_relay = match common.path {
         PathArg::Auto if !relays.is_empty() => {
-            "Local network only for now. The relay is tried again and again."
+            "Only the local network works for now. The relay is tried again and again."
         }
         PathArg::Relay => {
             "No relay was given, so one runs here: the other computer has to be able to reach this one."
         }
         PathArg::Auto | PathArg::Local => {
-            "Without a relay: the code is enough on the local network. From elsewhere, the other computer has to be able to \
+            "No relay is used: the code is enough on the local network. From elsewhere, the other computer has to be able to \
              reach this one."
         }
     };
@@ -70,14 +70,14 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         path_mode: common.path.into(),
         entrance: common.entrance(),
         lanes: common.lanes,
-        bytes_per_sec: args.rate.map(Into::into),
+        bytes_per_sec: args.rate.map(|rate| rate.bytes_per_sec().get()),
         patience: Duration::from_secs(common.patience),
         iterations: DEFAULT_ITERATIONS,
         after: None,
         receivers: args.receivers,
     };
-    let plan = Plan::Send { guarded, without_relay, receivers: args.receivers };
-    run(reporter, plan, None, interrupts, |id| Command::Send(id, Box::new(order))).await
+    let policy = Policy::Send { guarded, without_relay, receivers: args.receivers };
+    run(reporter, policy, None, interrupts, |id| Command::Send(id, Box::new(order))).await
 }
 
 /// Runs `caiman receive`.
@@ -126,8 +126,8 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     let again = folder.map(|folder| -> Again {
         Box::new(move |code, relay| order(code, vec![relay], Output::Folder(folder.clone())))
     });
-    let plan = Plan::Receive { accepts: yes || stdout, on_conflict, exclude, resumes: !no_resume };
-    run(reporter, plan, again, interrupts, |id| Command::Receive(id, Box::new(first))).await
+    let policy = Policy::Receive { accepts: yes || stdout, on_conflict, exclude, resumes: !no_resume };
+    run(reporter, policy, again, interrupts, |id| Command::Receive(id, Box::new(first))).await
 }
 
 fn what(mut paths: Vec<PathBuf>, text: Option<String>, name: String) -> Result<What, TransferError> {
@@ -155,14 +155,14 @@ fn folder(out: &Path) -> Result<PathBuf, TransferError> {
     Ok(out.to_owned())
 }
 
-/// `None` if a person interrupted instead of answering.
+/// Asks for the code. `None` if the user interrupted the program instead of answering.
 async fn ask_code(interrupts: &mut Interrupts) -> Option<Result<Invite, CodeError>> {
     let asking = spawn_blocking(|| {
         if io::stdin().is_terminal() {
             eprint!("Code: ");
         }
         let mut line = String::new();
-        // What can't be read is an empty code, which is refused in words.
+        // If the line can't be read, the code is empty and is refused with a message.
         let _ = io::stdin().read_line(&mut line);
         line
     });

@@ -1,4 +1,4 @@
-//! One transfer of a headless command, as it is told to whoever called it: its lines, its questions and its end.
+//! One transfer of a headless command as the user sees it: its lines, its questions and its end.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -27,19 +27,19 @@ use crate::{
     transfer::show::{self, Shown},
 };
 
-/// Entries of an offer that are shown before it is accepted.
+/// How many entries of an offer are shown before it is accepted: they fit on a terminal of 24 lines.
 const SHOWN_ENTRIES: usize = 20;
-/// What a person is asked below an offer.
+/// The question below an offer.
 const QUESTION: &str = "Receive this? [y/N] ";
 
-/// What this program does with the transfer's questions.
-pub(super) enum Plan {
+/// How to answer the questions of a transfer, as the arguments say.
+pub(super) enum Policy {
     Send {
-        /// Relays that ask for a password.
+        /// Relays that require a password.
         guarded: Vec<RelayAddress>,
-        /// What is said where no relay is in use.
+        /// What to say if no relay is in use.
         without_relay: &'static str,
-        /// To how many the code leads.
+        /// How many receivers may use the code.
         receivers: u16,
     },
     Receive {
@@ -50,39 +50,39 @@ pub(super) enum Plan {
     },
 }
 
-impl Plan {
-    /// To how many the code leads.
+impl Policy {
+    /// How many receivers may use the code.
     pub(super) fn receivers(&self) -> u16 {
         if let Self::Send { receivers, .. } = self { *receivers } else { 1 }
     }
 }
 
-/// See the module.
-pub(super) struct Transfer {
+/// One transfer of a headless command.
+pub(super) struct CliTransfer {
     engine: Rc<Engine>,
     id: TaskId,
     reporter: Reporter,
-    plan: Rc<Plan>,
+    policy: Rc<Policy>,
     snapshots: Option<watch::Receiver<Progress>>,
     /// Addresses of the relay that runs inside this program.
     hosted: Vec<RelayAddress>,
     /// The code, once it is shown.
     code: Option<CodePhrase>,
     question: Option<(JoinHandle<bool>, Choices)>,
-    /// An offer that is taken as soon as it is known what of it is here already.
+    /// An offer that is accepted as soon as it is known which of its files are here already.
     compared: Option<Arc<Offer>>,
     troubles: u64,
-    /// Why nobody can come any more, if that is so.
+    /// The exit code if no further receivers can come.
     gone: Option<Exit>,
 }
 
-impl Transfer {
-    pub(super) fn new(engine: Rc<Engine>, id: TaskId, reporter: Reporter, plan: Rc<Plan>) -> Self {
+impl CliTransfer {
+    pub(super) fn new(engine: Rc<Engine>, id: TaskId, reporter: Reporter, policy: Rc<Policy>) -> Self {
         Self {
             engine,
             id,
             reporter,
-            plan,
+            policy,
             snapshots: None,
             hosted: Vec::new(),
             code: None,
@@ -97,17 +97,17 @@ impl Transfer {
         self.id
     }
 
-    /// Says something that has to do with it.
+    /// Says something about the transfer.
     pub(super) fn say(&self, line: &str, event: &str, fields: Value) {
         self.reporter.say(line, event, fields);
     }
 
-    /// It has begun.
+    /// Takes the snapshots of the transfer, which has begun.
     pub(super) fn follow(&mut self, snapshots: watch::Receiver<Progress>) {
         self.snapshots = Some(snapshots);
     }
 
-    /// Its own relay listens.
+    /// Notes where the relay inside this program listens.
     pub(super) fn hosts(&mut self, port: u16, reachable: Vec<RelayAddress>) {
         let loopback = RelayAddress::from_socket(([127, 0, 0, 1], port).into());
         self.hosted = if reachable.is_empty() { vec![loopback] } else { reachable };
@@ -116,19 +116,19 @@ impl Transfer {
     /// Shows the latest snapshot, if it is a new one.
     pub(super) fn tick(&mut self) {
         let Some(snapshots) = &mut self.snapshots else { return };
-        // One that nobody sends any more may be the last of all.
+        // The last snapshot may come when its sender is gone already.
         if snapshots.has_changed().unwrap_or(false) {
             let progress = *snapshots.borrow_and_update();
             self.reporter.progress(progress);
         }
     }
 
-    /// Ends it as the program's end does.
+    /// Ends the transfer because the program ends.
     pub(super) fn stop(&self) {
         self.command(Command::Stop(self.id));
     }
 
-    /// Something that it tells.
+    /// Handles a notice of the transfer.
     pub(super) fn notice(&mut self, notice: Notice) {
         match notice {
             Notice::Code { code, relay } => {
@@ -139,8 +139,10 @@ impl Transfer {
             Notice::Closed(why) => {
                 self.gone = Some(Exit::of(&why));
                 let why = why.to_string();
-                let line =
-                    format!("{} Nobody else can come; with those who came it goes on.", sentence(&why));
+                let line = format!(
+                    "{} No further receivers can come; transfers that have begun go on.",
+                    sentence(&why)
+                );
                 self.reporter.say(&line, "closed", json!({ "why": why }));
             }
             Notice::Met { relay } => {
@@ -154,7 +156,7 @@ impl Transfer {
             }
             Notice::PortRefused { wished, used } => {
                 let line = format!(
-                    "Port {wished} can't be used for direct connections here, perhaps because another program has it. This \
+                    "Port {wished} can't be used for direct connections here, perhaps because another program uses it. This \
                      transfer listens on port {used} instead."
                 );
                 self.reporter.say(&line, "port_refused", json!({ "wished": wished, "used": used }));
@@ -162,19 +164,19 @@ impl Transfer {
             Notice::WrongTry { tries_left } => {
                 let left = show::count(u64::from(tries_left), "more try", "more tries");
                 let line = match tries_left {
-                    0 => "Somebody tried a wrong code, for the third time.".to_owned(),
-                    _ => format!("Somebody tried a wrong code. {left} and this code is retired."),
+                    0 => "A wrong code was tried for the third time.".to_owned(),
+                    _ => format!("A wrong code was tried. After {left} this code is retired."),
                 };
                 self.reporter.say(&line, "wrong_try", json!({ "tries_left": tries_left }));
             }
             Notice::Retired => {
                 self.gone = Some(Exit::Code);
-                let line =
-                    "This code is retired. For a minute, whoever tries it is told so; Ctrl-C ends that.";
+                let line = "This code is retired. For a minute, receivers that try it are told so; Ctrl-C ends that.";
                 self.reporter.say(line, "retired", json!({}));
             }
             Notice::OtherVersion { theirs } => {
-                let line = "Somebody came with another version of Caiman. Both sides need the same.";
+                let line =
+                    "A receiver came with another version of Caiman. Both sides need the same version.";
                 self.reporter.say(line, "other_version", json!({ "theirs": theirs }));
             }
             Notice::LeftOut(left_out) => {
@@ -184,7 +186,7 @@ impl Transfer {
                     self.trouble(&line, "left_out", &path, &item.reason.to_string());
                 }
             }
-            // Nothing here adds paths or looks at another folder, and invitations are no transfer's own business.
+            // The headless commands add no paths and look at no other folder, and the conversation handles invitations.
             Notice::Listed(_) | Notice::NotAdded { .. } | Notice::CantUse(_) | Notice::Invited { .. } => {}
             Notice::Offer(offer) => self.take_in(offer),
             Notice::Here(here) => self.learn(&here),
@@ -209,7 +211,7 @@ impl Transfer {
             Notice::Kept(folder) => {
                 let path = folder.to_string_lossy();
                 let line = format!(
-                    "What arrived is kept in {}. To go on, have the same things sent again and receive them into the same \
+                    "What has arrived is kept in {}. To resume, have the same files sent again and receive them into the same \
                      folder; caiman unfinished --discard frees the space.",
                     Shown(&path)
                 );
@@ -227,31 +229,31 @@ impl Transfer {
         let mut text = vec![format!("Code:  {code}"), String::new()];
         let (ways, fields) = self.ways(code, relay);
         text.extend(ways);
-        if let (None, Plan::Send { without_relay, .. }) = (relay, &*self.plan) {
+        if let (None, Policy::Send { without_relay, .. }) = (relay, &*self.policy) {
             text.extend([String::new(), (*without_relay).to_owned()]);
         }
         text.push("Waiting for the other side…".to_owned());
         self.reporter.say(&text.join("\n"), "code", fields);
     }
 
-    /// How the other side gets here from now on, or why only from the local network.
+    /// Shows how the receiver gets here from now on, or why it can only come from the local network.
     fn show_reach(&self, relay: Option<&RelayAddress>, why: Option<&TransferError>) {
         let Some(code) = &self.code else { return };
         let (ways, mut fields) = self.ways(code, relay);
         let why = why.map(ToString::to_string);
         let lines = match (relay, &why) {
             (Some(relay), _) => {
-                let first = format!("The code can be found on the relay {relay} now.");
+                let first = format!("The code can now be found on the relay {relay}.");
                 [vec![first], ways].concat()
             }
-            (None, Some(why)) => vec![sentence(why), "Local network only for now.".to_owned()],
-            (None, None) => vec!["Local network only for now.".to_owned()],
+            (None, Some(why)) => vec![sentence(why), "Only the local network works for now.".to_owned()],
+            (None, None) => vec!["Only the local network works for now.".to_owned()],
         };
         fields["why"] = why.into();
         self.reporter.say(&lines.join("\n"), "reach", fields);
     }
 
-    /// How the other side gets here: as lines for a person, and for a script.
+    /// How the receiver gets here: as lines for the user, and as fields for a script.
     fn ways(&self, code: &CodePhrase, relay: Option<&RelayAddress>) -> (Vec<String>, Value) {
         let servers = relay.map_or_else(|| self.hosted.clone(), |relay| vec![relay.clone()]);
         let links: Vec<String> = servers
@@ -260,7 +262,7 @@ impl Transfer {
             .map(|invite| invite.to_string())
             .collect();
         let mut text = vec!["On the other computer:".to_owned()];
-        let Plan::Send { guarded, .. } = &*self.plan else { return (Vec::new(), Value::Null) };
+        let Policy::Send { guarded, .. } = &*self.policy else { return (Vec::new(), Value::Null) };
         for (server, link) in servers.iter().zip(&links) {
             let password = if guarded.contains(server) { " --password …" } else { "" };
             text.push(format!("  caiman receive {code} --server {server}{password}"));
@@ -273,20 +275,20 @@ impl Transfer {
         (text, fields)
     }
 
-    /// Takes an offer, or waits with it: reading what is here takes less time than most networks, and who said yes
-    /// beforehand has nothing else to do.
+    /// Handles an offer. If it is accepted in advance, files that are here already are compared first, because reading them takes
+    /// less time than most networks do.
     fn take_in(&mut self, offer: Arc<Offer>) {
-        let Plan::Receive { accepts, on_conflict, resumes, .. } = &*self.plan else { return };
+        let Policy::Receive { accepts, on_conflict, resumes, .. } = &*self.policy else { return };
         let waits = *accepts && *resumes && *on_conflict != OnConflict::Skip;
         if waits && offer.here.is_growing() {
-            self.reporter.line("Comparing with what is here already…");
+            self.reporter.line("Comparing with the files that are here already…");
             self.compared = Some(offer);
         } else {
             self.consider(&offer, &offer.here);
         }
     }
 
-    /// It is known what of an offer is here already.
+    /// Handles news about the files of an offer that are here already.
     fn learn(&mut self, here: &Here) {
         if here.is_growing() {
             return;
@@ -294,9 +296,9 @@ impl Transfer {
         if let Some(offer) = self.compared.take() {
             return self.consider(&offer, here);
         }
-        let resumes = matches!(*self.plan, Plan::Receive { resumes: true, .. });
+        let resumes = matches!(*self.policy, Policy::Receive { resumes: true, .. });
         if resumes && self.question.is_some() && here.files() > 0 {
-            // The question stands on the last line already.
+            // The question is already on the last line of the terminal.
             let line = format!("\n{}\n{QUESTION}", here_line(here));
             self.reporter.say(&line, "here", json!({ "here": here.files(), "here_bytes": here.bytes() }));
         }
@@ -304,7 +306,7 @@ impl Transfer {
 
     /// Shows an offer and decides, or asks.
     fn consider(&mut self, offer: &Offer, here: &Here) {
-        let Plan::Receive { accepts, on_conflict, exclude, resumes } = &*self.plan else { return };
+        let Policy::Receive { accepts, on_conflict, exclude, resumes } = &*self.policy else { return };
         let entries = offer.manifest.entries();
         let is_excluded = |path: &str| {
             exclude.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
@@ -342,12 +344,12 @@ impl Transfer {
         } else if io::stdin().is_terminal() {
             self.question = Some((spawn_blocking(|| confirm(QUESTION)), choices));
         } else {
-            self.reporter.line("Nobody can be asked here; add --yes to accept.");
+            self.reporter.line("There is no terminal to ask on; add --yes to accept.");
             self.command(Command::Answer(self.id, Answer::Decline));
         }
     }
 
-    /// Waits for the answer to a question that may not have been asked.
+    /// Waits for the answer to a question; for ever, if none was asked.
     pub(super) async fn answered(&mut self) -> bool {
         match &mut self.question {
             Some((asking, _)) => asking.await.unwrap_or(false),
@@ -355,7 +357,7 @@ impl Transfer {
         }
     }
 
-    /// The person has decided.
+    /// Handles the user's answer.
     pub(super) fn answer(&mut self, accepted: bool) {
         if let Some((_, choices)) = self.question.take() {
             let answer = if accepted { Answer::Accept(choices) } else { Answer::Decline };
@@ -369,22 +371,22 @@ impl Transfer {
             return;
         }
         let mut output = io::stdout().lock();
-        // On a terminal, a stranger's text must not be able to steer it.
+        // A stranger's text must not be able to control the terminal.
         let written = if output.is_terminal() {
             text.lines().try_for_each(|line| writeln!(output, "{}", Shown(line)))
         } else {
             output.write_all(text.as_bytes())
         };
-        // Whoever closed the output doesn't want the text.
+        // If the output is closed, the text is not wanted.
         let _ = written.and_then(|()| output.flush());
     }
 
-    /// It has ended early.
+    /// Reports that the transfer has ended early.
     pub(super) fn fail(&mut self, error: &TransferError) -> Exit {
         self.reporter.error(error)
     }
 
-    /// It has reached its end.
+    /// Reports that the transfer has reached its end.
     pub(super) fn done(&mut self, report: &Report) -> Exit {
         self.reporter.end_progress();
         let average = report.bytes as f64 / report.seconds.max(0.001);
@@ -424,14 +426,14 @@ impl Transfer {
         if missing > 0 { Exit::Partial } else { Exit::Done }
     }
 
-    /// It was for several, so many came, and at least one has got it.
+    /// Reports the end of a send for several receivers, of which `came` came and at least one got everything.
     pub(super) fn done_with_all(&mut self, report: &Report, came: u16) -> Exit {
-        let receivers = self.plan.receivers();
+        let receivers = self.policy.receivers();
         let (got, all) = (report.receivers, show::count(receivers.into(), "receiver", "receivers"));
         let line = match (got == receivers, came == receivers) {
-            (true, _) => format!("All {all} got it: {} in all.", show::bytes(report.bytes)),
-            (false, true) => format!("{got} of {all} got it; see above."),
-            (false, false) => format!("{got} of {all} got it; {came} came."),
+            (true, _) => format!("All {all} got everything: {} in all.", show::bytes(report.bytes)),
+            (false, true) => format!("{got} of {all} got everything; see above."),
+            (false, false) => format!("{got} of {all} got everything; {came} came."),
         };
         let fields = json!({
             "receivers": receivers, "came": came, "got": got, "stored": report.stored, "bytes": report.bytes,
@@ -441,16 +443,16 @@ impl Transfer {
         if got == receivers {
             return if report.missing.max(self.troubles) > 0 { Exit::Partial } else { Exit::Done };
         }
-        // Those who came have said it for themselves.
+        // The transfers with those that came have exit codes of their own.
         if came == receivers { Exit::Done } else { self.gone.unwrap_or(Exit::Peer) }
     }
 
     fn is_sending(&self) -> bool {
-        matches!(*self.plan, Plan::Send { .. })
+        matches!(*self.policy, Policy::Send { .. })
     }
 
     fn command(&self, command: Command) {
-        // An engine that takes no command has ended, and its last event is on its way.
+        // An engine that takes no command has ended, and its last event will come.
         let _ = self.engine.command(command);
     }
 }

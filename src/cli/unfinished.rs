@@ -1,4 +1,4 @@
-//! `caiman unfinished`: what interrupted transfers left on this machine.
+//! `caiman unfinished`: lists and removes what interrupted transfers left on this machine.
 
 use std::io::{self, Write};
 
@@ -11,13 +11,13 @@ use crate::{
     transfer::show::{self, Shown},
 };
 
-/// Lists them, or removes one.
+/// Lists the interrupted transfers, or removes what is here of one.
 pub(super) fn run(discard: Option<&str>, json: bool) -> Exit {
     let registry = Registry::at(Store::unfinished_folder());
     let Some(id) = discard else {
         let list = registry.list();
         if list.is_empty() && !json {
-            eprintln!("Nothing was interrupted.");
+            eprintln!("No transfer was interrupted.");
         }
         let mut output = io::stdout().lock();
         for unfinished in &list {
@@ -27,19 +27,19 @@ pub(super) fn run(discard: Option<&str>, json: bool) -> Exit {
             }
         }
         if !list.is_empty() && !json {
-            eprintln!("To go on, have the same things sent again and receive them into the same folder.");
+            eprintln!("To resume one, have the same files sent again and receive them into the same folder.");
         }
         return Exit::Done;
     };
     match registry.discard(id) {
         Ok(true) => Exit::Done,
         Ok(false) => {
-            eprintln!("There is no interrupted transfer '{}' that nobody goes on with.", Shown(id));
-            eprintln!("caiman unfinished lists them.");
+            eprintln!("There is no interrupted transfer '{}', or it is running again.", Shown(id));
+            eprintln!("caiman unfinished lists the interrupted transfers.");
             Exit::Usage
         }
         Err(error) => {
-            eprintln!("It could not be removed: {error}");
+            eprintln!("The interrupted transfer could not be removed: {error}");
             Exit::Failed
         }
     }

@@ -1,18 +1,18 @@
-//! What can be wrong with a code, in words for the person who typed it.
+//! What can be wrong with a code, in words for the user who typed it.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{CodePhrase, MAX_DRAWN_WORDS, MAX_INPUT_BYTES, MIN_PART_CHARS, MIN_PARTS};
+use super::phrase::{CodePhrase, MAX_DRAWN_WORDS, MAX_INPUT_BYTES, MIN_PART_CHARS, MIN_PARTS};
 
-/// Why no code came out of a text, or out of the generator. Each message says what to do next.
+/// Why a text holds no usable code, or why none could be drawn. Each message says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
     /// Nothing but spaces and punctuation.
     #[error("no code was given; a code has at least {MIN_PARTS} words")]
     Empty,
-    /// More text than anybody types or pastes on purpose.
+    /// More text than is searched.
     #[error(
         "this text is too long to search; paste only the code or the invite link (at most {MAX_INPUT_BYTES} bytes)"
     )]
@@ -28,7 +28,7 @@ pub enum CodeError {
     Unknown {
         /// What was typed.
         word: Typed,
-        /// The whole code with every slip repaired, where each has one repair. Ask the person before using it.
+        /// The whole code with every slip repaired, if each has exactly one repair. Ask the user before using it.
         suggestion: Option<CodePhrase>,
     },
     /// Fewer parts than a code has.
@@ -37,13 +37,13 @@ pub enum CodeError {
         /// How many there are.
         found: usize,
     },
-    /// A part of an own code that is too easily guessed.
+    /// A part of an own code that is too short.
     #[error("“{part}” is too short; each part of a code needs {MIN_PART_CHARS} letters or digits")]
     PartTooShort {
         /// The part.
         part: Typed,
     },
-    /// Something in an own code that is no letter, digit, dash or space.
+    /// A character in an own code that is not a letter, digit, dash or space.
     #[error("a code can't hold {character:?}; use letters and digits, with dashes between the parts")]
     BadCharacter {
         /// The first such character.
@@ -57,19 +57,19 @@ pub enum CodeError {
         "the other side would take “{word}” for a mistyped code word; put a number there, or let Caiman draw a code"
     )]
     ReadsAsSlip {
-        /// The first part that it would stumble over.
+        /// The first part that looks like a mistyped word.
         word: Typed,
     },
     /// An invite link that can't be decoded.
     #[error("this invite link is damaged; ask for it again, or type the code")]
     BadLink,
-    /// A server that is not `HOST` or `HOST:PORT`.
+    /// A server's address that is not `HOST` or `HOST:PORT`.
     #[error("“{server}” is not a server's address; write it as HOST or HOST:PORT")]
     BadServer {
         /// What was given.
         server: Typed,
     },
-    /// A code was to be drawn with a number of words that is out of range.
+    /// A number of words, for a code that is to be drawn, that is out of range.
     #[error("a code can't be drawn with {asked} words; choose {MIN_PARTS} to {MAX_DRAWN_WORDS}")]
     WordCount {
         /// The number asked for.
@@ -80,7 +80,7 @@ pub enum CodeError {
     Random(#[from] getrandom::Error),
 }
 
-/// An excerpt of what a person typed, for an error message. It may be part of a secret, so it is wiped on drop and
+/// An excerpt of what the user typed, for an error message. It may be part of a secret, so it is wiped on drop and
 /// `Debug` hides it; `Display` shows it, cut after 40 characters.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Typed(Zeroizing<String>);
@@ -98,7 +98,7 @@ impl Typed {
 }
 
 impl fmt::Display for Typed {
-    /// Escapes what would change how the message around it is drawn.
+    /// Escapes control characters, which could change how the message around the excerpt is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|character| {
             if character.is_control() {

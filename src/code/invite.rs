@@ -1,4 +1,4 @@
-//! The invite link, `caiman:CODE?server=HOST:PORT`: a code and, where it isn't the usual one, the relay to meet at.
+//! The invite link, `caiman:CODE?server=HOST:PORT`: a code and, if it isn't the receiver's usual one, the relay to meet at.
 //! Also the one entrance for pasted text, which may hold a code, a link or a sentence around either.
 
 use std::fmt;
@@ -8,12 +8,16 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use super::{CodeError, CodePhrase, MAX_INPUT_BYTES, Typed, reading};
+use super::{
+    error::{CodeError, Typed},
+    phrase::{CodePhrase, MAX_INPUT_BYTES},
+    reading,
+};
 
 /// The scheme of invite links, which the desktop entry registers.
 pub const SCHEME: &str = "caiman:";
 
-/// A code and the server that the sender waits at. [`Display`](fmt::Display) writes the link.
+/// A code and the server at which the sender waits. [`Display`](fmt::Display) writes the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invite {
     code: CodePhrase,
@@ -63,7 +67,25 @@ impl FromStr for Invite {
     }
 }
 
-/// Reads whatever a person typed or pasted: a code, a link, or a sentence with one of them in it.
+impl CodePhrase {
+    /// Reads what a receiver typed or pasted: a code with dashes or spaces in any case, an invite link, or a
+    /// sentence around either.
+    ///
+    /// A slip is an error, [`CodeError::Unknown`], that carries the repaired code for the user to confirm.
+    pub fn parse(text: &str) -> Result<Self, CodeError> {
+        Ok(parse_any(text)?.into_parts().0)
+    }
+}
+
+impl FromStr for CodePhrase {
+    type Err = CodeError;
+
+    fn from_str(text: &str) -> Result<Self, CodeError> {
+        Self::parse(text)
+    }
+}
+
+/// Reads what the user typed or pasted: a code, a link, or a sentence with one of them in it.
 pub fn parse_any(text: &str) -> Result<Invite, CodeError> {
     if text.len() > MAX_INPUT_BYTES {
         return Err(CodeError::InputTooLong);
@@ -76,12 +98,12 @@ pub fn parse_any(text: &str) -> Result<Invite, CodeError> {
 
 /// The link in the text, without its scheme and without the punctuation of the sentence around it.
 fn find_link(text: &str) -> Option<&str> {
-    // Lower-casing ASCII keeps every byte in its place, so places found in one text hold in the other.
+    // Lower-casing ASCII moves no byte, so an index into one text is valid in the other.
     let lower = Zeroizing::new(text.to_ascii_lowercase());
     let link = lower.match_indices(SCHEME).find_map(|(at, scheme)| {
         let starts_here = !text[..at].ends_with(char::is_alphanumeric);
         let link = text[at + scheme.len()..].trim_start_matches('/');
-        // "the code for caiman: acid coyote…" is no link.
+        // “the code for caiman: acid coyote…” holds no link.
         let goes_on = link.starts_with(|c: char| c.is_alphanumeric() || c == '%');
         (starts_here && goes_on).then_some(link)
     })?;
@@ -113,10 +135,10 @@ fn decode(escaped: &str) -> Result<Zeroizing<String>, CodeError> {
     Ok(Zeroizing::new(decoded.into_owned()))
 }
 
-/// The longest host name that DNS allows, in round numbers.
+/// The longest host name in bytes, as the DNS limits it (RFC 1035).
 const MAX_HOST_BYTES: usize = 255;
 
-/// Brings `HOST` or `HOST:PORT` into its one form, or says that it is none.
+/// Brings `HOST` or `HOST:PORT` into its one form, or refuses it.
 fn check_server(server: &str) -> Result<String, CodeError> {
     let refused = || CodeError::BadServer { server: Typed::new(server) };
     if let Ok(address) = server.parse::<Ipv6Addr>() {
@@ -248,6 +270,18 @@ mod tests {
             let pasted = parse_any(&format!("caiman:{CODE}?server={escaped}"));
             assert!(server.is_empty() || matches!(pasted, Err(CodeError::BadServer { .. })));
         }
+    }
+
+    #[test]
+    fn debug_output_hides_the_code_and_what_was_typed() {
+        let invite = parse_any("caiman:acid-coyote-mustard-tulip?server=relay.example").unwrap();
+        let slip = parse_any("acid-coyote-mustrad-tulip").unwrap_err();
+        for shown in [format!("{invite:?}"), format!("{slip:?}"), format!("{:?}", invite.code())] {
+            for secret in ["acid", "coyote", "must", "tulip"] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+        }
+        assert_eq!(format!("{:?}", invite.code()), "CodePhrase(..)");
     }
 
     proptest! {

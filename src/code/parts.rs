@@ -1,12 +1,12 @@
-//! Text into parts: one form for all the ways to type the same letters, and the parts with what stands between them.
-//! What the parts mean is `reading`'s question.
+//! From text to parts: one form for all the ways to type the same letters, then the parts and what stands between them.
+//! What the parts mean is for `settle` and `reading` to decide.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use zeroize::Zeroizing;
 
-/// The one form of a text: compatibility composed (NFKC), lower case, nothing invisible.
-/// Folding twice changes nothing, which the agreement of both ends rests on.
+/// The one form of a text: compatibility composed (NFKC), lower case, without invisible characters. Folding twice changes
+/// nothing; otherwise the two ends might not agree on a code.
 pub(super) fn fold(text: &str) -> Zeroizing<String> {
     let composed: Zeroizing<String> =
         Zeroizing::new(text.chars().filter(|character| !is_invisible(*character)).nfkc().collect());
@@ -14,18 +14,20 @@ pub(super) fn fold(text: &str) -> Zeroizing<String> {
     Zeroizing::new(lower.nfkc().collect())
 }
 
+/// A text that has been split.
 pub(super) struct Split<'a> {
-    pub(super) pieces: Vec<Piece<'a>>,
+    pub(super) tokens: Vec<Token<'a>>,
     /// The first character that belongs to no part and separates none.
     pub(super) stray: Option<char>,
 }
 
 /// A part and what stands before it.
-pub(super) struct Piece<'a> {
+pub(super) struct Token<'a> {
     pub(super) part: &'a str,
     pub(super) gap: Gap,
 }
 
+/// What stands between two parts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gap {
     /// Dashes only, or a line broken after a dash. The first part counts as joined.
@@ -36,9 +38,9 @@ pub(super) enum Gap {
     Mark { spaced: bool },
 }
 
-/// Splits a folded text into runs of letters and digits of any script, with the marks that belong to them.
+/// Splits a folded text into runs of letters and digits of any script, with their combining marks.
 pub(super) fn split(text: &str) -> Split<'_> {
-    let mut split = Split { pieces: Vec::new(), stray: None };
+    let mut split = Split { tokens: Vec::new(), stray: None };
     let mut part_start = None;
     let mut gap_start = 0;
     for (at, character) in text.char_indices().chain([(text.len(), '-')]) {
@@ -47,8 +49,8 @@ pub(super) fn split(text: &str) -> Split<'_> {
             None if continues && !is_combining_mark(character) => part_start = Some(at),
             Some(start) if !continues => {
                 let gap =
-                    if split.pieces.is_empty() { Gap::Dash } else { Gap::between(&text[gap_start..start]) };
-                split.pieces.push(Piece { part: &text[start..at], gap });
+                    if split.tokens.is_empty() { Gap::Dash } else { Gap::between(&text[gap_start..start]) };
+                split.tokens.push(Token { part: &text[start..at], gap });
                 part_start = None;
                 gap_start = at;
             }
@@ -61,6 +63,7 @@ pub(super) fn split(text: &str) -> Split<'_> {
     split
 }
 
+/// How many letters and digits a part has; combining marks don't count.
 pub(super) fn count_letters(part: &str) -> usize {
     part.chars().filter(|character| !is_combining_mark(*character)).count()
 }
@@ -86,7 +89,7 @@ impl Gap {
     }
 }
 
-/// Characters that text picks up on its way through editors and chats, and that nobody can see or read out.
+/// Characters that text picks up in editors and chats, and that can be neither seen nor read out.
 fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}'
@@ -103,10 +106,10 @@ mod tests {
     use super::*;
 
     fn parts(text: &str) -> Vec<String> {
-        split(&fold(text)).pieces.iter().map(|piece| piece.part.to_owned()).collect()
+        split(&fold(text)).tokens.iter().map(|token| token.part.to_owned()).collect()
     }
 
-    /// The agreement of both ends rests on it: the receiver folds what the sender's side has folded and shown.
+    /// Both ends agree on a code only because of this: the receiver folds what the sender's side has folded and shown.
     #[test]
     fn folding_twice_changes_nothing_for_any_character() {
         for character in '\0'..=char::MAX {
@@ -154,7 +157,7 @@ mod tests {
             ("a.b", Gap::Mark { spaced: false }),
             ("a, b", Gap::Mark { spaced: true }),
         ] {
-            assert!(split(text).pieces[1].gap == gap, "{text:?}");
+            assert!(split(text).tokens[1].gap == gap, "{text:?}");
         }
     }
 

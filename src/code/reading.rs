@@ -1,79 +1,95 @@
-//! Reading a code out of what a person typed or pasted, a sentence perhaps. `parts` splits the text beforehand, and
+//! Finding a code in what the user typed or pasted, which may be a sentence around it. `parts` splits the text first, and
 //! `settle` decides what the parts are.
 //!
 //! Three rules stand above the details. A sender's own code passes through the same [`settle`] as the receiver's
-//! typing, so both ends hold the same bytes. A repair is an offer and never an answer, and so is a code that may have
-//! caught a sentence's filler words. Nothing here fails on strange text but by an error.
+//! typing, so both ends hold the same bytes. A repaired code is offered and never taken silently, and so is a code that may
+//! contain filler words of a sentence. Strange text leads to an error and to nothing worse.
 
-use super::parts::{Gap, Piece, Split, fold, split};
-use super::settle::{Guess, Kind, join, settle};
-use super::{CodeError, CodePhrase, MAX_DRAWN_WORDS, MAX_INPUT_BYTES, MIN_PARTS, Typed, words};
+use super::{
+    error::{CodeError, Typed},
+    parts::{Gap, Split, Token, fold, split},
+    phrase::{CodePhrase, MAX_DRAWN_WORDS, MAX_INPUT_BYTES, MIN_PARTS},
+    settle::{Guess, Spelling, join, settle},
+    words,
+};
 
-/// Finds the code in a text that is no invite link.
+impl CodePhrase {
+    /// Takes a sender's own code: at least four parts of three or more letters or digits of any script, separated
+    /// by dashes or spaces.
+    ///
+    /// A code that the receiver's [`CodePhrase::parse`] would not read back as the same code is refused. A code made only of
+    /// listed words, or of their prefixes, becomes the listed code, exactly as it does at the receiver; so show the user the
+    /// result, not what was typed.
+    pub fn own(text: &str) -> Result<Self, CodeError> {
+        read_own(text)
+    }
+}
+
+/// Finds the code in a text that is not an invite link.
 pub(super) fn read(text: &str) -> Result<CodePhrase, CodeError> {
     if text.len() > MAX_INPUT_BYTES {
         return Err(CodeError::InputTooLong);
     }
     let text = fold(text);
-    let Split { pieces, stray } = split(&text);
-    let parts: Vec<&str> = pieces.iter().map(|piece| piece.part).collect();
+    let Split { tokens, stray } = split(&text);
+    let parts: Vec<&str> = tokens.iter().map(|token| token.part).collect();
     if parts.is_empty() {
         return Err(CodeError::Empty);
     }
-    if pieces.iter().all(|piece| piece.gap == Gap::Dash) {
+    if tokens.iter().all(|token| token.gap == Gap::Dash) {
         return settle(&parts);
     }
-    if let Some(found) = find_dashed(&pieces).or_else(|| find_spaced(&pieces, &parts)) {
+    if let Some(found) = find_dashed(&tokens).or_else(|| find_spaced(&tokens, &parts)) {
         return found;
     }
-    let has_marks = pieces.iter().any(|piece| piece.gap.is_mark());
-    let has_spaces = pieces.iter().any(|piece| piece.gap.has_space());
+    let has_marks = tokens.iter().any(|token| token.gap.is_mark());
+    let has_spaces = tokens.iter().any(|token| token.gap.has_space());
     match (settle(&parts), stray) {
         (Err(CodeError::CodeTooLong), _) if has_spaces => Err(CodeError::NoCode),
         (result, _) if !has_marks => result,
-        // Commas between the words of a mistyped code, or full stops.
+        // A mistyped code with commas or full stops between its words.
         (Err(error @ CodeError::Unknown { suggestion: Some(_), .. }), _) => Err(error),
         (_, Some(character)) if !has_spaces => Err(CodeError::BadCharacter { character }),
         _ => Err(CodeError::NoCode),
     }
 }
 
-/// Reads a sender's own code, which must be nothing but its parts.
+/// Reads a sender's own code; the text must hold nothing else.
 pub(super) fn read_own(text: &str) -> Result<CodePhrase, CodeError> {
     if text.len() > MAX_INPUT_BYTES {
         return Err(CodeError::InputTooLong);
     }
     let text = fold(text);
-    let Split { pieces, stray } = split(&text);
+    let Split { tokens, stray } = split(&text);
     if let Some(character) = stray {
         return Err(CodeError::BadCharacter { character });
     }
-    if pieces.is_empty() {
+    if tokens.is_empty() {
         return Err(CodeError::Empty);
     }
-    let parts: Vec<&str> = pieces.iter().map(|piece| piece.part).collect();
+    let parts: Vec<&str> = tokens.iter().map(|token| token.part).collect();
     settle(&parts).map_err(|error| match error {
         CodeError::Unknown { word, .. } => CodeError::ReadsAsSlip { word },
         other => other,
     })
 }
 
-/// Looks for a code among the parts that dashes join. A listed one goes before a mistyped one, and that before an
-/// own one, which must also stand free: the end of a web address is not a code.
-fn find_dashed(pieces: &[Piece<'_>]) -> Option<Result<CodePhrase, CodeError>> {
+/// Looks for a code among the parts that dashes join. A listed code is preferred to a mistyped one, and that to an own code,
+/// which must also stand free: the end of a web address is not a code.
+fn find_dashed(tokens: &[Token<'_>]) -> Option<Result<CodePhrase, CodeError>> {
     let mut listed = Vec::new();
     let mut slip = None;
     let mut own = Vec::new();
     let mut start = 0;
-    for group in pieces.chunk_by(|_, next| next.gap == Gap::Dash) {
+    for group in tokens.chunk_by(|_, next| next.gap == Gap::Dash) {
         let end = start + group.len();
         let stands_free = group[0].gap != Gap::Mark { spaced: false }
-            && pieces.get(end).is_none_or(|next| next.gap != Gap::Mark { spaced: false });
+            && tokens.get(end).is_none_or(|next| next.gap != Gap::Mark { spaced: false });
         start = end;
         if group.len() < MIN_PARTS {
             continue;
         }
-        match settle(&group.iter().map(|piece| piece.part).collect::<Vec<_>>()) {
+        match settle(&group.iter().map(|token| token.part).collect::<Vec<_>>()) {
             Ok(code) if code.is_listed() => listed.push(code),
             Ok(code) if stands_free => own.push(code),
             Err(error @ CodeError::Unknown { .. }) => slip = slip.or(Some(error)),
@@ -83,11 +99,11 @@ fn find_dashed(pieces: &[Piece<'_>]) -> Option<Result<CodePhrase, CodeError>> {
     only_one(listed).or(slip.map(Err)).or_else(|| only_one(own))
 }
 
-/// Looks for a listed code among parts that stand in a row, whatever separates them.
+/// Looks for a listed code among consecutive parts, whatever separates them.
 ///
-/// Filler words can look like abbreviations ("the code" begins *theater* and *codeword*), so only words written out
+/// Filler words can look like abbreviations (“the code” begins *theater* and *codeword*), so only words that are written out
 /// are taken from a sentence without asking; anything else is offered.
-fn find_spaced(pieces: &[Piece<'_>], parts: &[&str]) -> Option<Result<CodePhrase, CodeError>> {
+fn find_spaced(tokens: &[Token<'_>], parts: &[&str]) -> Option<Result<CodePhrase, CodeError>> {
     let written_out = parts.iter().filter(|part| words::contains(part)).count();
     let is_uniform = written_out == 0 || written_out == parts.len() || parts.len() == MIN_PARTS;
     if is_uniform && parts.len() >= MIN_PARTS && parts.iter().all(|part| words::find(part).is_some()) {
@@ -95,23 +111,23 @@ fn find_spaced(pieces: &[Piece<'_>], parts: &[&str]) -> Option<Result<CodePhrase
     }
     let mut certain = Vec::new();
     let mut offer = None;
-    for sentence in pieces.chunk_by(|_, next| !next.gap.is_mark()) {
-        let guesses: Vec<Guess<'_>> = sentence.iter().map(|piece| Guess::of(piece.part)).collect();
+    for sentence in tokens.chunk_by(|_, next| !next.gap.is_mark()) {
+        let guesses: Vec<Guess<'_>> = sentence.iter().map(|token| Guess::of(token.part)).collect();
         let mut start = 0;
         for run in guesses.chunk_by(|one, next| one.is_plausible() == next.is_plausible()) {
             let is_cut_out = start > 0 && sentence[start].gap == Gap::Dash
                 || sentence.get(start + run.len()).is_some_and(|next| next.gap == Gap::Dash);
             start += run.len();
-            // Some parts of what dashes join are not the code: the rest belongs to it.
+            // A dash joins the run to a part that can't be a code word, so the run is a piece of something else.
             if is_cut_out || !run[0].is_plausible() {
                 continue;
             }
-            let doubtful = run.iter().find(|guess| guess.kind != Kind::WrittenOut);
+            let doubtful = run.iter().find(|guess| guess.spelling != Spelling::WrittenOut);
             let run = trim_fillers(run);
             if !(MIN_PARTS..=MAX_DRAWN_WORDS).contains(&run.len()) {
                 continue;
             }
-            let written_out = run.iter().filter(|guess| guess.kind == Kind::WrittenOut).count();
+            let written_out = run.iter().filter(|guess| guess.spelling == Spelling::WrittenOut).count();
             match doubtful {
                 None => certain.push(join(run)),
                 Some(guess) if written_out * 2 >= run.len() && offer.is_none() => {
@@ -129,20 +145,20 @@ fn find_spaced(pieces: &[Piece<'_>], parts: &[&str]) -> Option<Result<CodePhrase
 fn trim_fillers<'a, 'b>(mut run: &'a [Guess<'b>]) -> &'a [Guess<'b>] {
     while let [first, rest @ ..] = run
         && rest.len() >= MIN_PARTS
-        && first.kind == Kind::Abbreviated
+        && first.spelling == Spelling::Abbreviated
     {
         run = rest;
     }
     while let [rest @ .., last] = run
         && rest.len() >= MIN_PARTS
-        && last.kind == Kind::Abbreviated
+        && last.spelling == Spelling::Abbreviated
     {
         run = rest;
     }
     run
 }
 
-/// The code, if there is one; the same code twice is one code.
+/// The code if there is exactly one; one that appears twice counts once.
 fn only_one(codes: Vec<CodePhrase>) -> Option<Result<CodePhrase, CodeError>> {
     let mut codes = codes.into_iter();
     let first = codes.next()?;
@@ -211,7 +227,7 @@ mod tests {
         assert_eq!(offer("acid-canyon-mustang-tulip"), None);
     }
 
-    /// `the` and `use` begin listed words; catches a five-word code made of a sentence's four.
+    /// `the` and `use` begin listed words. Catches a five-word code that is read where the sentence holds one of four.
     #[test]
     fn a_filler_word_that_looks_like_an_abbreviation_makes_an_offer() {
         for text in [

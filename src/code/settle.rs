@@ -1,16 +1,20 @@
-//! The one decision that sender and receiver share: whether parts are a listed code, a mistyped one, or a sender's
-//! own. A change here changes which codes two versions agree on.
+//! The decision that sender and receiver share: whether parts are a listed code, a mistyped one, or a sender's own code.
+//! A change here changes which codes two versions agree on.
 
-use super::parts::count_letters;
-use super::{CodeError, CodePhrase, MAX_CODE_BYTES, MIN_PART_CHARS, MIN_PARTS, Typed, words};
+use super::{
+    error::{CodeError, Typed},
+    parts::count_letters,
+    phrase::{CodePhrase, MAX_CODE_BYTES, MIN_PART_CHARS, MIN_PARTS},
+    words,
+};
 
 /// Decides what these parts are, for sender and receiver alike:
 ///
 /// 1. Every part is a listed word or the beginning of one: the listed code, words written out.
 /// 2. Every part is listed or one slip from it; or at least half are listed, and each of the others is one slip
 ///    from a word or of plain letters a to z only: a mistyped listed code, an error that carries the repair.
-/// 3. Anything else is an own code, taken as it stands: it has a part with a digit or another script's letter, or
-///    hardly any listed word.
+/// 3. Anything else is an own code, taken as it stands: it has a part with a digit or a letter of another script, or
+///    too few listed words.
 pub(super) fn settle(parts: &[&str]) -> Result<CodePhrase, CodeError> {
     if parts.len() < MIN_PARTS {
         return Err(CodeError::TooFewParts { found: parts.len() });
@@ -19,7 +23,7 @@ pub(super) fn settle(parts: &[&str]) -> Result<CodePhrase, CodeError> {
         return Err(CodeError::CodeTooLong);
     }
     let guesses: Vec<Guess<'_>> = parts.iter().map(|part| Guess::of(part)).collect();
-    let unknown: Vec<_> = guesses.iter().filter(|guess| guess.kind == Kind::Mistyped).collect();
+    let unknown: Vec<_> = guesses.iter().filter(|guess| guess.spelling == Spelling::Mistyped).collect();
     let Some(first) = unknown.first() else {
         let code = join(&guesses);
         return if code.as_bytes().len() > MAX_CODE_BYTES { Err(CodeError::CodeTooLong) } else { Ok(code) };
@@ -43,11 +47,12 @@ pub(super) fn settle(parts: &[&str]) -> Result<CodePhrase, CodeError> {
 pub(super) struct Guess<'a> {
     pub(super) part: &'a str,
     pub(super) word: Option<&'static str>,
-    pub(super) kind: Kind,
+    pub(super) spelling: Spelling,
 }
 
+/// How a part compares with the word that it may mean.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Spelling {
     WrittenOut,
     Abbreviated,
     Mistyped,
@@ -55,15 +60,15 @@ pub(super) enum Kind {
 
 impl<'a> Guess<'a> {
     pub(super) fn of(part: &'a str) -> Self {
-        let (word, kind) = match words::find(part) {
-            Some(word) if word == part => (Some(word), Kind::WrittenOut),
-            Some(word) => (Some(word), Kind::Abbreviated),
-            None => (words::nearest(part), Kind::Mistyped),
+        let (word, spelling) = match words::find(part) {
+            Some(word) if word == part => (Some(word), Spelling::WrittenOut),
+            Some(word) => (Some(word), Spelling::Abbreviated),
+            None => (words::nearest(part), Spelling::Mistyped),
         };
-        Self { part, word, kind }
+        Self { part, word, spelling }
     }
 
-    /// Whether a sentence may mean it as a code word. Two letters are a slip from too much.
+    /// Whether the part may be a code word within a sentence. Parts of two letters are a slip away from too many words.
     pub(super) fn is_plausible(&self) -> bool {
         self.word.is_some() && self.part.len() >= words::PREFIX_LETTERS
     }

@@ -1,5 +1,5 @@
 //! The word list: EFF's short list 2.0, 1,296 words. Any three letters begin at most one word, and any two words are
-//! at least three edits apart. Search, completion and repair of single words; codes are put together elsewhere.
+//! at least three edits apart. This file searches, completes and repairs single words; whole codes are read elsewhere.
 
 use std::sync::LazyLock;
 
@@ -9,11 +9,11 @@ static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     words
 });
 
-/// How many letters suffice to name a word.
+/// How many letters are enough to name a word.
 pub const PREFIX_LETTERS: usize = 3;
 
-/// The words that begin with `prefix`, in alphabetical order and in any case of `prefix`: all of them for an empty
-/// one, at most one from three letters on.
+/// The words that begin with `prefix`, in alphabetical order; upper and lower case count the same. An empty prefix gives all
+/// words, one of three or more letters at most one.
 pub fn completions(prefix: &str) -> impl Iterator<Item = &'static str> + use<> {
     let prefix = prefix.to_lowercase();
     let start = WORDS.partition_point(|word| *word < prefix.as_str());
@@ -23,8 +23,8 @@ pub fn completions(prefix: &str) -> impl Iterator<Item = &'static str> + use<> {
 /// The word that `typed`, in lower case, stands for: the word itself, or the one that begins with these three or
 /// more letters.
 ///
-/// One slip in 2,000 looks like another word's beginning (`artic`, for `attic`, begins *artichoke*) and passes for
-/// it: that is the price of abbreviations.
+/// One slip in 2,000 looks like the beginning of another word (`artic`, for `attic`, begins *artichoke*) and is taken for it:
+/// that is the price of abbreviations.
 pub fn find(typed: &str) -> Option<&'static str> {
     if typed.len() < PREFIX_LETTERS {
         return None;
@@ -38,12 +38,12 @@ pub fn contains(word: &str) -> bool {
     WORDS.binary_search(&word).is_ok()
 }
 
-/// The word that `typed`, in lower case, is one slip away from: one letter missing, added or wrong, or two
-/// neighbours swapped. A word of the list is its own nearest.
+/// The word that `typed`, in lower case, is one slip away from: one letter missing, added or wrong, or two neighbouring
+/// letters swapped. A word of the list is its own nearest word.
 ///
-/// A missing, added or wrong letter has one repair at most, by the list's distance. A swap can be mistaken for
-/// another word's wrong letter, for five pairs of words (`dwan`: `dawn` or `swan`?); there the single letter wins.
-/// Two slips in one word are not repaired: between short words the guess would be poor.
+/// A missing, added or wrong letter has at most one repair, because any two words of the list are three edits apart. For five
+/// pairs of words a swap in one looks like a wrong letter in the other (`dwan`: `dawn` or `swan`?); there the wrong letter
+/// wins. Two slips in one word are not repaired: between short words the guess would be poor.
 pub fn nearest(typed: &str) -> Option<&'static str> {
     let typed: Vec<char> = typed.chars().take(MAX_LETTERS + 2).collect();
     let mut swapped = None;
@@ -57,8 +57,8 @@ pub fn nearest(typed: &str) -> Option<&'static str> {
     swapped
 }
 
-/// Maps two random bytes to a word, or asks for two others: the numbers left over after the last whole multiple of
-/// the list's length would favour some words.
+/// Maps two random bytes to a word. `None` asks for two others: the numbers beyond the last whole multiple of the list's
+/// length would favour some words.
 pub(super) fn from_random(number: u16) -> Option<&'static str> {
     let count = WORDS.len();
     let fair = (usize::from(u16::MAX) + 1) / count * count;
@@ -66,7 +66,7 @@ pub(super) fn from_random(number: u16) -> Option<&'static str> {
     (number < fair).then(|| WORDS[number % count])
 }
 
-/// The longest word's letters; a test holds it to the list.
+/// Letters of the longest word; a test compares it with the list.
 const MAX_LETTERS: usize = 10;
 
 enum Slip {
@@ -75,7 +75,8 @@ enum Slip {
     Swap,
 }
 
-/// What makes `word` into `typed`, where one slip does: what remains between their common beginning and end tells.
+/// The slip that makes `word` into `typed`, if there is only one. What remains between their common beginning and their common
+/// end shows it.
 fn slip(typed: &[char], word: &str) -> Option<Slip> {
     if typed.len().abs_diff(word.len()) > 1 {
         return None;
@@ -208,7 +209,7 @@ mod tests {
         }
     }
 
-    /// The textbook Levenshtein distance, as a check on the list that shares nothing with [`slip`].
+    /// The textbook Levenshtein distance, which checks the list without sharing any code with [`slip`].
     fn edits(a: &str, b: &str) -> usize {
         let mut row: Vec<usize> = (0..=b.len()).collect();
         for (i, x) in a.bytes().enumerate() {

@@ -1,12 +1,13 @@
-//! AES-256-CBC as several chains side by side: how a padded plaintext is cut into segments, and how each becomes a CBC
-//! chain of its own under a vector of its own. Called by `record`, which draws the vectors and authenticates the lot.
+//! AES-256-CBC as several chains side by side: a padded plaintext is cut into segments, and each segment becomes a CBC
+//! chain under an initialisation vector (IV) of its own. Called by `record`, which draws the IVs and authenticates the result.
 //!
 //! CBC encryption waits for itself: no block can begin before the one in front of it is done, and an AES unit that could
-//! work on several stands idle. Chains don't wait for each other, so one step of all of them at a time keeps it busy: eight
-//! chains are encrypted more than four times as fast as one. Decryption never waits, and is left to `cbc`. Each chain is
-//! plain CBC (NIST SP 800-38A), byte for byte what `cbc` makes of it; the tests hold every length against that.
+//! work on several blocks at once stands idle. Chains don't wait for each other, so working on one block of each chain at a
+//! time keeps the unit busy: eight chains are encrypted more than four times as fast as one. Decryption never waits, and is
+//! left to the `cbc` crate. Each chain is plain CBC (NIST SP 800-38A), byte for byte as `cbc` computes it; the tests compare
+//! every length.
 //!
-//! How many chains there are depends on the channel alone, and where they begin on the length alone.
+//! The number of chains depends only on the channel, and where they begin only on the length.
 
 use aes::{Aes256Dec, Aes256Enc};
 use cbc::cipher::{
@@ -16,12 +17,13 @@ use cbc::cipher::{
     consts::U16,
 };
 
-use super::{Channel, CryptoError};
+use super::{error::CryptoError, kdf::Channel};
 
-/// Bytes of a cipher block, and of a vector.
+/// Bytes of a cipher block and of an IV.
 pub(super) const BLOCK_LEN: usize = 16;
 
-/// The most chains of a record. Eight saturate the AES units of today's processors; sixteen no longer fit their registers.
+/// The most chains in a record. Eight saturate the AES units of today's processors; sixteen no longer fit into their
+/// registers.
 pub(super) const MAX_CHAINS: usize = 8;
 
 /// An initialisation vector.
@@ -29,7 +31,7 @@ pub(super) type Iv = [u8; BLOCK_LEN];
 
 type AesBlock = Block<Aes256Enc>;
 
-/// How many chains the records of a channel have. Control messages are small, and so many vectors would be much of them.
+/// How many chains the records of a channel have. Control messages are small, and eight IVs would be most of such a record.
 pub(super) const fn count(channel: Channel) -> usize {
     match channel {
         Channel::Metadata => 1,
@@ -37,13 +39,13 @@ pub(super) const fn count(channel: Channel) -> usize {
     }
 }
 
-/// Length of so many bytes with their padding, a whole block where they fill the last one.
+/// Length of `plaintext` bytes with their padding, which is a whole block if they fill the last one.
 pub(super) const fn padded_len(plaintext: usize) -> usize {
     (plaintext / BLOCK_LEN + 1) * BLOCK_LEN
 }
 
-/// Pads the first `plaintext_len` bytes of `buffer`, so that they fill it, and encrypts it as one chain under each of `ivs`.
-/// Where it is too short for so many, the last ones have nothing.
+/// Pads the first `plaintext_len` bytes of `buffer` so that they fill it, and encrypts it as one chain for each of `ivs`.
+/// In a buffer that is too short for that many chains, the last ones are empty.
 pub(super) fn encrypt(cipher: &Aes256Enc, ivs: &[Iv], buffer: &mut [u8], plaintext_len: usize) {
     debug_assert!(ivs.len() <= MAX_CHAINS && buffer.len() == padded_len(plaintext_len));
     let segment_blocks = segment_len(buffer.len(), ivs.len()) / BLOCK_LEN;
@@ -71,8 +73,9 @@ pub(super) fn decrypt(cipher: &Aes256Dec, ivs: &[Iv], buffer: &mut [u8]) -> Resu
     Pkcs7::unpad_blocks(blocks).map(<[u8]>::len).map_err(|_| CryptoError::Padding)
 }
 
-/// Bytes of each segment but the last, which has what is left. Whole cache lines: segments that begin at whatever block comes
-/// next would, in a block of a file, begin a power of two and a few bytes apart, which caches keep in the same few places.
+/// Bytes of each segment except the last, which has what is left. It is a number of whole cache lines: in a block of a file,
+/// segments of exactly an eighth would begin almost a power of two apart, and a cache keeps all such addresses in the same few
+/// places.
 fn segment_len(padded_len: usize, chains: usize) -> usize {
     const CACHE_LINE: usize = 64;
     if chains == 1 { padded_len } else { padded_len.div_ceil(chains).next_multiple_of(CACHE_LINE) }
@@ -80,9 +83,9 @@ fn segment_len(padded_len: usize, chains: usize) -> usize {
 
 /// The chains of a record on their way through the cipher.
 struct Chains<'a> {
-    /// The last ciphertext block of each, or its vector.
+    /// The last ciphertext block of each chain, or its IV at the beginning.
     heads: [AesBlock; MAX_CHAINS],
-    /// What each has to encrypt. None is longer than the one before it.
+    /// What each chain has to encrypt. None is longer than the one before it.
     segments: [&'a mut [AesBlock]; MAX_CHAINS],
 }
 
@@ -115,7 +118,7 @@ impl BlockCipherEncClosure for Chains<'_> {
                 segment[step] = *head;
             }
         }
-        // All but the last are a little longer than that, or, in a short record, not all are there.
+        // All chains but the last are a little longer than the shortest, or, in a short record, some chains are empty.
         for step in shortest..longest {
             for (head, segment) in heads.iter_mut().zip(&mut segments) {
                 let Some(block) = segment.get_mut(step) else { break };
@@ -127,7 +130,7 @@ impl BlockCipherEncClosure for Chains<'_> {
     }
 }
 
-/// In one piece: byte by byte it would be slower than the cipher.
+/// Combines the blocks as one integer each: byte by byte it would be slower than the cipher.
 fn xor(head: &mut AesBlock, block: &AesBlock) {
     head.0 = (u128::from_ne_bytes(head.0) ^ u128::from_ne_bytes(block.0)).to_ne_bytes();
 }
@@ -140,7 +143,7 @@ mod tests {
     use super::*;
     use crate::crypto::tests::unhex;
 
-    // NIST SP 800-38A, F.2.5 and F.2.6; the last block of the ciphertext is the padding, as OpenSSL writes it.
+    // NIST SP 800-38A, F.2.5 and F.2.6. The last block of the ciphertext is the padding, as OpenSSL computes it.
     const KEY: &str = "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4";
     const IV: &str = "000102030405060708090a0b0c0d0e0f";
     const PLAINTEXT: &str = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51\
@@ -161,7 +164,7 @@ mod tests {
         assert_eq!(buffer[..64], unhex(PLAINTEXT));
     }
 
-    /// Encrypts segment by segment with `cbc`, which knows nothing of other chains, and says how many there were.
+    /// Encrypts segment by segment with `cbc`, which knows only one chain, and says how many segments there were.
     fn one_by_one(cipher: &Aes256Enc, ivs: &[Iv], plaintext: &[u8]) -> (Vec<u8>, usize) {
         let segment_len = segment_len(padded_len(plaintext.len()), ivs.len());
         let mut rest = plaintext;
@@ -224,7 +227,7 @@ mod tests {
         }
     }
 
-    /// Catches a cut that leaves chains without work, which would be as slow as if they weren't there.
+    /// Catches segments that leave chains without work, which would be as slow as if those chains didn't exist.
     #[test]
     fn a_block_of_a_file_is_cut_into_as_many_segments_as_there_are_chains_and_evenly() {
         for length in [256 << 10, 512 << 10, 1 << 20, 2 << 20] {

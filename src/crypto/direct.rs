@@ -1,17 +1,17 @@
-//! Proof, on a connection that one end made straight to the other, that its two ends are those of a session. Whoever
-//! else finds the port learns nothing and gets nowhere: without the session's secret there is no tag to give.
+//! Proof, on a connection that one end made straight to the other, that its two ends are those of a session. A stranger who
+//! finds the port learns nothing and gets nowhere, because the proof needs the session's secret.
 //!
-//! Both ends give a nonce, and the tags cover what the connection is for, so that a proof is good for one connection and
+//! Both ends give a nonce, and the tags cover what the connection is for, so a proof is good for one connection and
 //! one purpose.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::ZeroizeOnDrop;
 
-use super::{CryptoError, Nonces, Side};
+use super::{error::CryptoError, nonces::Nonces, side::Side};
 use crate::labels;
 
-/// See the module. Wiped on drop; can't be printed.
+/// The key with which both ends of a session prove that a direct connection is theirs. Wiped on drop; can't be printed.
 #[derive(ZeroizeOnDrop)]
 pub struct DirectKey([u8; 32]);
 

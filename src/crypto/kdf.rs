@@ -1,23 +1,23 @@
 //! From the agreed key to the keys of records: PBKDF2, then one HKDF label per purpose. Called once per channel and
-//! session by `transfer`. It seals nothing itself.
+//! session by `transfer`. Sealing is `record`'s task.
 
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{CryptoError, RejoinKey, SharedKey, Side};
+use super::{error::CryptoError, pake::SharedKey, side::Side};
 use crate::labels;
 
-/// PBKDF2 iterations that a sender asks for.
+/// PBKDF2 iterations that a sender asks for: what OWASP recommends for HMAC-SHA-256, some tenths of a second of work.
 pub const DEFAULT_ITERATIONS: u32 = 600_000;
-/// Fewer are refused: the second wall would be too thin.
+/// The fewest PBKDF2 iterations that a receiver accepts. With fewer, the second wall would be too thin.
 pub const MIN_ITERATIONS: u32 = 100_000;
-/// More are refused: a peer could keep this computer busy.
+/// The most PBKDF2 iterations that a receiver accepts. With more, a peer could keep this computer busy.
 pub const MAX_ITERATIONS: u32 = 5_000_000;
-/// Length of a PBKDF2 salt.
+/// Length of a PBKDF2 salt in bytes. K already differs in every session; the salt keeps the two channels apart.
 pub const SALT_LEN: usize = 8;
 
-/// How the sender wants one channel's keys stretched. A value of this type is within bounds.
+/// How the sender wants the keys of one channel stretched. Every value of this type is within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
     iterations: u32,
@@ -25,14 +25,14 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// What the sender asks for, with a fresh random salt. Draw one per channel and session.
+    /// These iterations with a fresh random salt, for a sender. Draw one for each channel of each session.
     pub fn draw(iterations: u32) -> Result<Stretch, CryptoError> {
         let mut salt = [0; SALT_LEN];
         getrandom::fill(&mut salt).map_err(|_| CryptoError::NoRandomness)?;
         Stretch::checked(iterations, salt)
     }
 
-    /// What is asked for, if it is within bounds.
+    /// What a sender asks for, if it is within bounds.
     pub fn checked(iterations: u32, salt: [u8; SALT_LEN]) -> Result<Stretch, CryptoError> {
         if !(MIN_ITERATIONS..=MAX_ITERATIONS).contains(&iterations) {
             return Err(CryptoError::Iterations { asked: iterations });
@@ -60,11 +60,12 @@ pub enum Channel {
     Data,
 }
 
-/// What PBKDF2 made of the code and K for one channel: the root of all its keys. Wiped on drop; can't be printed.
+/// What PBKDF2 makes of the code and K for one channel: the root of all its keys. Wiped on drop; can't be printed.
 pub struct Root(Zeroizing<[u8; 32]>);
 
 impl Root {
-    /// PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K. Slow by design; see [`derive()`].
+    /// PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K. It takes a tenth of a second or more, so call it off the async
+    /// threads.
     #[must_use]
     pub fn stretch(code: &[u8], key: &SharedKey, params: &Stretch) -> Self {
         // Sized once, so that no reallocation leaves an unwiped copy behind.
@@ -75,32 +76,28 @@ impl Root {
         Self(stretch(&passphrase, &params.salt, params.iterations))
     }
 
-    /// A channel's keys: HKDF-Expand (RFC 5869) with one label per end and purpose.
+    /// The keys of a channel: HKDF-Expand (RFC 5869) with one label per end and purpose.
     #[must_use]
     pub fn keys(&self, channel: Channel) -> ChannelKeys {
         channel_keys(&self.0, channel)
     }
 
-    /// What lets both ends of this session find each other again; see [`super::rejoin`].
-    #[must_use]
-    pub fn rejoin_key(&self) -> RejoinKey {
-        let mut key = [0; 32];
-        expand(&self.0, labels::REJOIN, &mut key);
-        RejoinKey::new(key)
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
-/// Derives a channel's keys: PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K, then HKDF-Expand (RFC 5869) with
+/// Derives the keys of a channel: PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K, then HKDF-Expand (RFC 5869) with
 /// one label per end and purpose. K has full entropy, so no guess can be tried against a recording even if PBKDF2
 /// were free; the stretched code is the second wall.
 ///
-/// Slow by design, a tenth of a second and more by the processor: call it off the async threads.
+/// Slow by design: it takes a tenth of a second or more, depending on the processor, so call it off the async threads.
 #[must_use]
 pub fn derive(channel: Channel, code: &[u8], key: &SharedKey, params: &Stretch) -> ChannelKeys {
     Root::stretch(code, key, params).keys(channel)
 }
 
-/// A channel's keys from a root of 32 uniform bytes.
+/// The keys of a channel from a root of 32 uniform bytes.
 pub(super) fn channel_keys(root: &[u8; 32], channel: Channel) -> ChannelKeys {
     let record_keys = |author| {
         let (encrypt_label, mac_label) = record_labels(channel, author);
@@ -129,8 +126,8 @@ impl ChannelKeys {
     }
 }
 
-/// The keys of one channel's records in one direction. They know what they are for, so they can't be swapped:
-/// what is sealed or opened with them carries their channel and their end. Wiped on drop; can't be printed.
+/// The keys of the records of one channel in one direction. They carry their channel and their end into every header, so they
+/// can't be swapped. Wiped on drop; can't be printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct RecordKeys {
     #[zeroize(skip)]
@@ -156,6 +153,7 @@ fn stretch(passphrase: &[u8], salt: &[u8], iterations: u32) -> Zeroizing<[u8; 32
     master
 }
 
+/// HKDF-Expand of a root under a label.
 pub(super) fn expand(master: &[u8; 32], label: &[u8], key: &mut [u8]) {
     Hkdf::<Sha256>::from_prk(master)
         .expect("32 bytes are a pseudorandom key for SHA-256")
@@ -180,7 +178,7 @@ mod tests {
 
     #[test]
     fn stretching_is_the_pbkdf2_of_rfc_7914() {
-        // Section 11; its outputs are 64 bytes, of which the first hash-sized block stands alone.
+        // Section 11. Its outputs are 64 bytes; the first 32 don't depend on the rest.
         let once = stretch(b"passwd", b"salt", 1);
         assert_eq!(*once, *unhex("55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"));
         let often = stretch(b"Password", b"NaCl", 80_000);
@@ -219,8 +217,8 @@ mod tests {
 
     #[test]
     fn keys_are_what_other_libraries_compute_from_the_documented_formula() {
-        // Python's hashlib and `cryptography`, from code ‖ 0x00 ‖ K and the labels as text. Catches a changed label
-        // or order, which would part this version from the last without any other test failing.
+        // Computed by Python's hashlib and `cryptography` from code ‖ 0x00 ‖ K and the labels as text. Catches a changed label
+        // or order, which would separate this version from earlier ones without any other test failing.
         let key = SharedKey::from_bytes([9; 32]);
         let params = Stretch::checked(100_000, [1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
         let metadata = [

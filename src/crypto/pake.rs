@@ -1,27 +1,27 @@
 //! From the code that two people share to a key that only they hold: SPAKE2, then a proof by each side that it
-//! holds the same key. Called once per handshake by `transfer`. It does not say what the hellos contain; it takes
-//! them as bytes.
+//! holds the same key. Called once per handshake by `transfer`. It takes the hellos as bytes and doesn't know what they
+//! contain.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use spake2::{Ed25519Group, Identity, Password, Spake2};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{CryptoError, Side};
+use super::{error::CryptoError, side::Side};
 use crate::labels;
 
-/// Length of a key agreement message: one byte for the role, 32 for the point.
+/// Length of a key agreement message in bytes: one for the role, 32 for the point.
 pub const MESSAGE_LEN: usize = 33;
-/// Length of a room id.
+/// Length of a room id in bytes.
 pub const ROOM_LEN: usize = 16;
-/// Length of a confirmation tag.
+/// Length of a confirmation tag in bytes, a whole HMAC-SHA-256.
 pub const CONFIRMATION_LEN: usize = 32;
 
 /// One key agreement under way: SPAKE2 (Abdalla and Pointcheval, 2005) over the Ed25519 group, with distinct roles,
 /// as python-spake2 and magic-wormhole compute it. It predates RFC 9382 and is not wire-compatible with it.
 ///
-/// An eavesdropper learns nothing to try codes against; whoever takes part gets to try one code. The `spake2` crate
-/// does not wipe its state on drop, so keep a `Pake` no longer than the wait for the peer's message.
+/// An eavesdropper learns nothing to test codes against; an attacker who takes part can test one code. The `spake2` crate
+/// does not wipe its state on drop, so keep a `Pake` only while waiting for the peer's message.
 pub struct Pake {
     state: Spake2<Ed25519Group>,
 }
@@ -41,8 +41,8 @@ impl Pake {
         (Pake { state }, message)
     }
 
-    /// Takes the peer's message and gives the key. The key says nothing yet about the peer's code:
-    /// that takes [`SharedKey::check`]. A message of our own role, a mirrored one for instance, is refused.
+    /// Takes the peer's message and gives the key. The key says nothing about the peer's code until [`SharedKey::check`] has
+    /// accepted the peer's tag. A message of our own role, a mirrored one for instance, is refused.
     pub fn finish(self, peer_message: &[u8]) -> Result<SharedKey, CryptoError> {
         let mut agreed = self.state.finish(peer_message).map_err(|_| CryptoError::BadPakeMessage)?;
         let key = agreed.as_slice().try_into().map(SharedKey).map_err(|_| CryptoError::BadPakeMessage);
@@ -51,7 +51,7 @@ impl Pake {
     }
 }
 
-/// K: what the key agreement gave. Wiped on drop; it can be neither printed nor copied.
+/// K, the result of the key agreement. Wiped on drop; it can be neither printed nor copied.
 #[derive(ZeroizeOnDrop)]
 pub struct SharedKey([u8; 32]);
 
@@ -91,8 +91,8 @@ impl SharedKey {
     }
 }
 
-/// Everything both ends said before they could trust each other, as raw bytes: versions, feature lists and key
-/// agreement messages. Each part is preceded by its length, so no two different pairs give the same transcript.
+/// Everything that both ends said before they could trust each other, as raw bytes: versions, feature lists and key
+/// agreement messages. Each part is preceded by its length, so two different pairs never give the same transcript.
 #[derive(Clone)]
 pub struct Transcript {
     bytes: Vec<u8>,

@@ -1,10 +1,10 @@
 //! One record, sealed or opened in place: `header ‖ IVs ‖ ciphertext ‖ tag`. Called by `transfer` for every control
-//! message and every block of a file. It reads and writes no socket: the caller reads the header, asks
-//! [`Opener::begin`] how much follows, and hands that over whole.
+//! message and every block of a file. It touches no socket: the caller reads the header, asks
+//! [`Opener::begin`] how much follows, reads that, and hands it over whole.
 //!
 //! The plaintext is AES-256-CBC with PKCS#7 under fresh random IVs (NIST SP 800-38A, appendix C): one chain in a record of
 //! metadata, eight side by side in one of data, each under an IV of its own (`chains` says why). A keyed BLAKE3
-//! tag over everything before it is checked in constant time before anything is decrypted, so a forger learns
+//! tag covers everything before it. It is checked in constant time before anything is decrypted, so a forger learns
 //! nothing from padding.
 //!
 //! The header, in big-endian order: channel `u8` (1 metadata, 2 data), author `u8` (1 sender, so forward; 2 receiver,
@@ -14,14 +14,18 @@ use aes::{Aes256Dec, Aes256Enc};
 use cbc::cipher::KeyInit;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::chains::{self, Iv, MAX_CHAINS, padded_len};
-use super::{Channel, CryptoError, RecordKeys, Side};
+use super::{
+    chains::{self, Iv, MAX_CHAINS, padded_len},
+    error::CryptoError,
+    kdf::{Channel, RecordKeys},
+    side::Side,
+};
 
-/// Length of a record's header.
+/// Length of a record's header in bytes.
 pub const HEADER_LEN: usize = 24;
-/// Length of an initialisation vector.
+/// Length of an initialisation vector in bytes.
 pub const IV_LEN: usize = chains::BLOCK_LEN;
-/// Length of a record's tag.
+/// Length of a record's tag in bytes, a whole BLAKE3 hash.
 pub const TAG_LEN: usize = 32;
 
 /// Where in a record of this channel the ciphertext begins, and where [`Sealer::seal`] expects the plaintext.
@@ -30,7 +34,7 @@ pub const fn plaintext_offset(channel: Channel) -> usize {
     HEADER_LEN + chains::count(channel) * IV_LEN
 }
 
-/// Length of the record of this channel that holds so many bytes of plaintext.
+/// Length of a record of this channel that holds `plaintext` bytes of plaintext.
 #[must_use]
 pub const fn sealed_len(channel: Channel, plaintext: usize) -> usize {
     plaintext_offset(channel) + padded_len(plaintext) + TAG_LEN
@@ -38,14 +42,14 @@ pub const fn sealed_len(channel: Channel, plaintext: usize) -> usize {
 
 /// Seals the records of one lane in order. Wiped on drop; can't be printed.
 ///
-/// Make one sealer for a lane under one set of keys, ever: a second would count from 0 again, and its peer could not
-/// tell new records from recorded ones. A lane that is opened anew takes a new number, a new session new keys.
+/// Make only one sealer for each lane under one set of keys: a second one would count from 0 again, and the peer could not
+/// tell new records from recorded ones. A lane that is opened again takes a new number, and a new session takes new keys.
 #[derive(ZeroizeOnDrop)]
 pub struct Sealer {
     cipher: Aes256Enc,
     mac: [u8; 32],
     #[zeroize(skip)]
-    place: Place,
+    position: RecordPosition,
 }
 
 impl Sealer {
@@ -55,26 +59,26 @@ impl Sealer {
         Sealer {
             cipher: Aes256Enc::new((&keys.encrypt).into()),
             mac: keys.mac,
-            place: Place::first(keys, lane),
+            position: RecordPosition::first(keys, lane),
         }
     }
 
-    /// Turns `buffer`, which holds plaintext from [`plaintext_offset`] on, into a record, in place. What stands before
-    /// the plaintext is overwritten. With [`sealed_len`] bytes of capacity nothing is allocated or copied.
+    /// Turns `buffer`, which holds plaintext from [`plaintext_offset`] on, into a record, in place. Whatever stands before
+    /// the plaintext is overwritten. If the buffer has a capacity of [`sealed_len`], nothing is allocated or copied.
     /// After an error the buffer is as it was and the sequence number is still free.
     ///
     /// # Panics
     /// When the buffer is shorter than [`plaintext_offset`].
     pub fn seal(&mut self, block: u64, buffer: &mut Vec<u8>) -> Result<(), CryptoError> {
         let mut ivs = [[0; IV_LEN]; MAX_CHAINS];
-        let ivs = &mut ivs[..chains::count(self.place.channel)];
+        let ivs = &mut ivs[..chains::count(self.position.channel)];
         getrandom::fill(ivs.as_flattened_mut()).map_err(|_| CryptoError::NoRandomness)?;
         self.seal_under(ivs, block, buffer)
     }
 
     /// Seals a copy of a metadata message.
     pub fn seal_message(&mut self, plaintext: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let channel = self.place.channel;
+        let channel = self.position.channel;
         let mut buffer = Vec::with_capacity(sealed_len(channel, plaintext.len()));
         buffer.resize(plaintext_offset(channel), 0);
         buffer.extend_from_slice(plaintext);
@@ -82,42 +86,42 @@ impl Sealer {
         Ok(buffer)
     }
 
-    /// `ivs` are as many as the channel's records have.
+    /// Seals under `ivs`, one for each chain of the channel's records.
     fn seal_under(&mut self, ivs: &[Iv], block: u64, buffer: &mut Vec<u8>) -> Result<(), CryptoError> {
-        let offset = plaintext_offset(self.place.channel);
+        let offset = plaintext_offset(self.position.channel);
         assert!(buffer.len() >= offset, "the plaintext begins at plaintext_offset");
         let plaintext_len = buffer.len() - offset;
         let length = u32::try_from(plaintext_len)
             .map_err(|_| CryptoError::TooLong { length: plaintext_len, limit: u32::MAX as usize })?;
-        let header = self.place.header(length, block)?;
+        let header = self.position.header(length, block)?;
 
-        let record_len = sealed_len(self.place.channel, plaintext_len);
+        let record_len = sealed_len(self.position.channel, plaintext_len);
         buffer.resize(record_len, 0);
         let (rest, tag) = buffer.split_at_mut(record_len - TAG_LEN);
         rest[..HEADER_LEN].copy_from_slice(&header);
         rest[HEADER_LEN..offset].copy_from_slice(ivs.as_flattened());
         chains::encrypt(&self.cipher, ivs, &mut rest[offset..], plaintext_len);
         tag.copy_from_slice(authenticate(&self.mac, &header, &rest[HEADER_LEN..]).as_bytes());
-        self.place.advance();
+        self.position.advance();
         Ok(())
     }
 }
 
 /// Opens the records of one lane, in the order in which they were sealed. Wiped on drop; can't be printed.
 ///
-/// After an error it still waits for the same record. A stream that gave one is out of step or under attack: close
+/// After an error it still waits for the same record. A stream that caused an error is out of step or under attack: close
 /// the connection rather than read on.
 #[derive(ZeroizeOnDrop)]
 pub struct Opener {
     cipher: Aes256Dec,
     mac: [u8; 32],
     #[zeroize(skip)]
-    place: Place,
+    position: RecordPosition,
     #[zeroize(skip)]
     max_plaintext: usize,
 }
 
-/// What a record's header announces. True only once [`Opener::open`] has agreed.
+/// What the header of a record announces. It is not authentic until [`Opener::open`] has succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
     /// Index of the block of file data; 0 for metadata.
@@ -129,30 +133,30 @@ pub struct Due {
 }
 
 impl Opener {
-    /// Starts at sequence number 0, with the keys of the end that seals. No record of more than `max_plaintext` bytes
-    /// of plaintext will be accepted.
+    /// Starts at sequence number 0, with the keys of the end that seals. Refuses records of more than `max_plaintext` bytes
+    /// of plaintext.
     #[must_use]
     pub fn new(keys: &RecordKeys, lane: u16, max_plaintext: usize) -> Opener {
         Opener {
             cipher: Aes256Dec::new((&keys.encrypt).into()),
             mac: keys.mac,
-            place: Place::first(keys, lane),
+            position: RecordPosition::first(keys, lane),
             max_plaintext,
         }
     }
 
-    /// Checks a header against the one that is due, before anything more is read, and says how much follows it.
-    /// Nothing here is authentic yet; the length is bounded, so it may be read and allocated for.
+    /// Compares a header with the one that is due, before anything more is read, and says how much follows it.
+    /// Nothing here is authentic yet, but the length is bounded, so memory of this size may be allocated.
     pub fn begin(&self, header: &[u8; HEADER_LEN]) -> Result<Due, CryptoError> {
         let (length, block) = claims(header);
-        if self.place.header(length, block)? != *header {
+        if self.position.header(length, block)? != *header {
             return Err(CryptoError::UnexpectedHeader);
         }
         let plaintext_len = length as usize;
         if plaintext_len > self.max_plaintext {
             return Err(CryptoError::TooLong { length: plaintext_len, limit: self.max_plaintext });
         }
-        Ok(Due { block, length, rest: sealed_len(self.place.channel, plaintext_len) - HEADER_LEN })
+        Ok(Due { block, length, rest: sealed_len(self.position.channel, plaintext_len) - HEADER_LEN })
     }
 
     /// Opens the record whose header is `header` and whose other bytes are `rest`, in place, and returns the
@@ -173,37 +177,37 @@ impl Opener {
         if authenticate(&self.mac, header, body) != blake3::Hash::from_bytes(*tag) {
             return Err(CryptoError::Forged);
         }
-        let ivs_len = chains::count(self.place.channel) * IV_LEN;
+        let ivs_len = chains::count(self.position.channel) * IV_LEN;
         let (ivs, ciphertext) = body.split_at_mut_checked(ivs_len).ok_or(CryptoError::Forged)?;
         let (ivs, _) = ivs.as_chunks();
         let plaintext_len = chains::decrypt(&self.cipher, ivs, ciphertext)?;
         if plaintext_len != due.length as usize {
             return Err(CryptoError::Padding);
         }
-        self.place.advance();
+        self.position.advance();
         Ok(&mut ciphertext[..plaintext_len])
     }
 }
 
-/// Which record comes next: what sealer and opener must agree on without saying it.
+/// Which record comes next. Sealer and opener both keep count of it, so it need not be sent.
 #[derive(Clone, Copy)]
-struct Place {
+struct RecordPosition {
     channel: Channel,
     author: Side,
     lane: u16,
     sequence: u64,
 }
 
-impl Place {
-    fn first(keys: &RecordKeys, lane: u16) -> Place {
-        Place { channel: keys.channel, author: keys.author, lane, sequence: 0 }
+impl RecordPosition {
+    fn first(keys: &RecordKeys, lane: u16) -> RecordPosition {
+        RecordPosition { channel: keys.channel, author: keys.author, lane, sequence: 0 }
     }
 
     fn advance(&mut self) {
         self.sequence = self.sequence.checked_add(1).expect("no machine lives for 2^64 records");
     }
 
-    /// The one header with these claims that may stand here.
+    /// The only header with this length and this block that is valid at this position.
     fn header(&self, length: u32, block: u64) -> Result<[u8; HEADER_LEN], CryptoError> {
         if self.channel == Channel::Metadata && (self.lane, block) != (0, 0) {
             return Err(CryptoError::UnexpectedHeader);
@@ -225,7 +229,7 @@ impl Place {
     }
 }
 
-/// The two fields of a header that the opener can't foresee: plaintext length and block.
+/// The two fields of a header that the opener can't know in advance: the length of the plaintext and the block.
 fn claims(header: &[u8; HEADER_LEN]) -> (u32, u64) {
     let length = header[4..8].try_into().expect("four bytes");
     let block = header[16..24].try_into().expect("eight bytes");
@@ -310,9 +314,9 @@ mod tests {
         for (channel, chains) in [(Channel::Metadata, 1), (Channel::Data, MAX_CHAINS)] {
             let keys = record_keys(channel, Side::Sender);
             let sealer = Sealer::new(&keys, 0);
-            let header = sealer.place.header(5, 0).unwrap();
+            let header = sealer.position.header(5, 0).unwrap();
             let ivs = vec![[0; IV_LEN]; chains];
-            // Six bytes where five are announced, then padding that is none.
+            // The first record has six bytes where five are announced, the second has no valid padding.
             let longer = |body: &mut [u8]| chains::encrypt(&sealer.cipher, &ivs, body, 6);
             let unpadded = |body: &mut [u8]| {
                 let mut blocks = [0; 2 * IV_LEN];

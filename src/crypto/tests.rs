@@ -1,4 +1,4 @@
-//! Whole records through the public face: what goes in comes out, and every way of tampering is refused. The known
+//! Whole records through the public interface: what is sealed opens again, and every way of tampering is refused. The known
 //! answers stand beside each primitive.
 
 use std::collections::HashSet;
@@ -21,8 +21,8 @@ pub(super) fn unhex(digits: &str) -> Vec<u8> {
     nibbles.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect()
 }
 
-/// Keys without the cost of a derivation, the same for every channel and end: so that a test which confuses two
-/// channels or ends sees the header refuse it, not the keys.
+/// Keys without the cost of a derivation. They are the same for every channel and end, so a test that confuses two channels
+/// or ends sees the header refuse it, not the keys.
 pub(super) fn record_keys(channel: Channel, author: Side) -> RecordKeys {
     RecordKeys { channel, author, encrypt: [1; 32], mac: [2; 32] }
 }
@@ -69,7 +69,7 @@ proptest! {
     fn what_was_never_sealed_does_not_open(mut record in prop::collection::vec(any::<u8>(), 200..400)) {
         let mut opener = Opener::new(&data_keys(), 0, LIMIT);
         prop_assert!(open(&mut opener, &record).is_err());
-        // The same with a header that is due, so that the tag has to catch it.
+        // With a header that is due, only the tag can catch it.
         let length = (record.len() - sealed_len(Channel::Data, 0)) as u32;
         record[..4].copy_from_slice(&[2, 1, 0, 0]);
         record[4..8].copy_from_slice(&length.to_be_bytes());
@@ -130,7 +130,7 @@ fn a_flipped_bit_anywhere_is_refused_and_the_true_record_still_opens() {
         changed[bit / 8] ^= 1 << (bit % 8);
         let refusal = open(&mut opener, &changed).unwrap_err();
         match bit / 8 {
-            // Which of the two depends on the length that the flip makes.
+            // Which of the two it is depends on the length that the flip makes.
             4..8 => assert!(matches!(refusal, CryptoError::Forged | CryptoError::TooLong { .. })),
             0..16 => assert_eq!(refusal, CryptoError::UnexpectedHeader, "bit {bit}"),
             _ => assert_eq!(refusal, CryptoError::Forged, "bit {bit}"),
@@ -169,7 +169,7 @@ fn replayed_reordered_and_dropped_records_are_refused() {
     assert_eq!(open(&mut opener, &records[0]), Err(CryptoError::UnexpectedHeader));
     assert_eq!(open(&mut opener, &records[2]), Err(CryptoError::UnexpectedHeader));
     assert_eq!(open(&mut opener, &records[1]).unwrap(), [1]);
-    // Renumbered to look due.
+    // A record that is renumbered to look due.
     let mut renumbered = records[0].clone();
     renumbered[8..16].copy_from_slice(&2u64.to_be_bytes());
     assert_eq!(open(&mut opener, &renumbered), Err(CryptoError::Forged));
@@ -178,7 +178,7 @@ fn replayed_reordered_and_dropped_records_are_refused() {
 
 #[test]
 fn a_record_of_another_lane_end_or_channel_is_refused() {
-    // All share the same keys here, so only the header keeps them apart.
+    // All of them share the same keys here, so only the header keeps them apart.
     let record = seal(&mut Sealer::new(&data_keys(), 1), 0, b"data");
     let mut others = [
         Opener::new(&data_keys(), 2, LIMIT),
@@ -188,7 +188,7 @@ fn a_record_of_another_lane_end_or_channel_is_refused() {
     for opener in &mut others {
         assert_eq!(open(opener, &record), Err(CryptoError::UnexpectedHeader));
     }
-    // Relabelled for the lane and end where it is not due.
+    // A record that is relabelled for a lane and an end where it is not due.
     let mut relabelled = record.clone();
     relabelled[1..4].copy_from_slice(&[2, 0, 1]);
     assert_eq!(open(&mut others[1], &relabelled), Err(CryptoError::Forged));
@@ -255,12 +255,12 @@ fn labels_are_distinct_and_none_begins_another() {
         labels::DATA_BACK_ENCRYPT,
         labels::DATA_BACK_MAC,
         labels::RELAY_ACCESS,
-        labels::REJOIN,
-        labels::REJOIN_ROOM,
-        labels::REJOIN_SENDER,
-        labels::REJOIN_RECEIVER,
-        labels::REJOIN_METADATA,
-        labels::REJOIN_DATA,
+        labels::RECONNECT,
+        labels::RECONNECT_ROOM,
+        labels::RECONNECT_SENDER,
+        labels::RECONNECT_RECEIVER,
+        labels::RECONNECT_METADATA,
+        labels::RECONNECT_DATA,
         labels::DIRECT,
         labels::DIRECT_SENDER,
         labels::DIRECT_RECEIVER,
@@ -275,7 +275,7 @@ fn labels_are_distinct_and_none_begins_another() {
 
 #[test]
 fn secrets_are_wiped_and_can_not_be_printed() {
-    // An inherent constant, which exists only for printable types, wins over the trait's.
+    // An inherent constant, which exists only for printable types, takes precedence over the trait's.
     struct Probe<T>(PhantomData<T>);
     trait Otherwise {
         const PRINTABLE: bool = false;
@@ -292,7 +292,7 @@ fn secrets_are_wiped_and_can_not_be_printed() {
         assert!(!Probe::<SharedKey>::PRINTABLE);
         assert!(!Probe::<ChannelKeys>::PRINTABLE);
         assert!(!Probe::<RecordKeys>::PRINTABLE);
-        assert!(!Probe::<RejoinKey>::PRINTABLE);
+        assert!(!Probe::<ReconnectKey>::PRINTABLE);
         assert!(!Probe::<DirectKey>::PRINTABLE);
         assert!(!Probe::<Sealer>::PRINTABLE);
         assert!(!Probe::<Opener>::PRINTABLE);
@@ -300,7 +300,7 @@ fn secrets_are_wiped_and_can_not_be_printed() {
     wiped::<SharedKey>();
     wiped::<ChannelKeys>();
     wiped::<RecordKeys>();
-    wiped::<RejoinKey>();
+    wiped::<ReconnectKey>();
     wiped::<DirectKey>();
     wiped::<Sealer>();
     wiped::<Opener>();

@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    discovery::{Announcement, Search},
+    discovery::{Announcement, RoomSearch},
     net::client::{DEFAULT_PORT, RelayAddress},
     protocol::relay::RoomId,
     relay::{Limits, Relay, RelayConfig, RelayError},
-    transfer::rendezvous::OwnRelay,
+    transfer::link::rendezvous::OwnRelay,
 };
 
 /// Addresses that may wait to be tried.
@@ -24,14 +24,14 @@ const FOUND: usize = 16;
 pub(super) type Lease = Arc<DropGuard>;
 
 /// What runs beside a send.
-pub(super) struct Beside {
+pub(super) struct OwnRelayTask {
     /// The relay.
     pub(super) relay: Relay,
     announced: watch::Receiver<Option<RoomId>>,
     unneeded: CancellationToken,
 }
 
-impl Beside {
+impl OwnRelayTask {
     /// A relay for one transfer, on the usual port if that `is_wanted` and free: somebody may have opened it in a firewall
     /// for sends that know no other relay. One port for everything: fewer to open.
     pub(super) async fn bind(is_wanted: bool) -> Result<(Self, OwnRelay), RelayError> {
@@ -113,7 +113,7 @@ async fn announce(mut announced: watch::Receiver<Option<RoomId>>, port: u16) {
 pub(super) fn search(room: RoomId) -> (mpsc::Receiver<SocketAddr>, impl Future<Output = ()>) {
     let (found, addresses) = mpsc::channel(FOUND);
     let searching = async move {
-        let mut search = match Search::start(room) {
+        let mut search = match RoomSearch::start(room) {
             Ok(search) => search,
             Err(error) => return tracing::warn!(%error, "the local network can't be searched"),
         };

@@ -7,28 +7,34 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Event, MAX_RECEIVERS, PathMode, SendOrder, TaskId,
-    local::{Beside, Lease},
-    tasks::{Out, listening, transfer},
+    command::{SendOrder, TaskId},
+    event::Event,
+    local::{Lease, OwnRelayTask},
+    outbox::{NewBranch, Outbox, listening, transfer},
 };
 use crate::transfer::{
     error::{TransferError, Unsuited},
-    invitation::Follower,
-    progress::{Context, Progress},
-    rendezvous::{Call, Places},
-    send::{self, Branch, Terms, What, send, send_to_several},
-    throttle::Throttle,
+    lanes::throttle::Throttle,
+    link::{
+        invitation::Follower,
+        rendezvous::{Call, Places},
+    },
+    notice::Context,
+    path_mode::PathMode,
+    progress::Progress,
+    send::{self, MAX_RECEIVERS, options::SendOptions, send, send_to_several},
+    source::listing::What,
 };
 
 /// Where a send waits for its receiver.
-pub(super) enum Place {
+pub(super) enum SendPlace {
     /// Wherever its order allows. Its own relay ends when nobody holds the lease any more, which `end` tells.
     Open { lease: Lease, end: CancellationToken },
     /// Where another send has met the receiver.
     Known { lease: Lease, follower: Follower },
 }
 
-impl Place {
+impl SendPlace {
     /// For a send under a code of its own.
     pub(super) fn open() -> Self {
         let end = CancellationToken::new();
@@ -36,7 +42,7 @@ impl Place {
     }
 
     /// For a send that follows the one to which `lease` and `follower` belong, if that hasn't ended.
-    pub(super) fn beside(lease: &Weak<DropGuard>, follower: &Follower) -> Option<Self> {
+    pub(super) fn own_relay(lease: &Weak<DropGuard>, follower: &Follower) -> Option<Self> {
         Some(Self::Known { lease: lease.upgrade()?, follower: follower.clone() })
     }
 
@@ -47,32 +53,20 @@ impl Place {
     }
 }
 
-/// A branch that is to be run.
-pub(super) struct Birth {
-    /// The send that it belongs to.
-    pub(super) of: TaskId,
-    pub(super) branch: Branch,
-    /// Cancelled with that send.
-    pub(super) cancel: CancellationToken,
-    lease: Lease,
-}
-
-impl Birth {
-    /// For those who will follow the branch.
-    pub(super) fn lease(&self) -> Weak<DropGuard> {
-        Arc::downgrade(&self.lease)
-    }
-}
-
 /// Runs a branch.
-pub(super) async fn branch_task(id: TaskId, birth: Birth, person: send::Person, out: Out) -> TaskId {
-    let Birth { of, branch, cancel, lease } = birth;
+pub(super) async fn branch_task(
+    id: TaskId,
+    branch_order: NewBranch,
+    person: send::Person,
+    out: Outbox,
+) -> TaskId {
+    let NewBranch { of, branch, cancel, lease } = branch_order;
     out.send(Event::Branch { of, id }).await;
-    let seat = branch.seat();
+    let guard = branch.guard();
     let work = async |context: &Context| branch.run(person, context).await;
     let ended = transfer(id, &out, (cancel, Arc::default()), work).await;
     out.send(Event::Ended(id, ended)).await;
-    drop((seat, lease));
+    drop((guard, lease));
     id
 }
 
@@ -81,24 +75,24 @@ pub(super) async fn send_task(
     id: TaskId,
     order: SendOrder,
     person: send::Person,
-    place: Option<Place>,
+    place: Option<SendPlace>,
     cancel: CancellationToken,
-    out: Out,
+    out: Outbox,
 ) -> TaskId {
     let asked = check(&order);
     match (asked, place) {
         (Err(error), _) => refuse(id, error, &out).await,
         (Ok(()), None) => refuse(id, TransferError::PeerGone, &out).await,
-        (Ok(()), Some(Place::Known { lease, follower })) => {
-            let (terms, what) = (terms(&order), order.what);
+        (Ok(()), Some(SendPlace::Known { lease, follower })) => {
+            let (options, what) = (options(&order), order.what);
             let work = async |context: &Context| {
-                send(what, Call::Invitation(follower), terms, person, context).await
+                send(what, Call::Invitation(follower), options, person, context).await
             };
             let ended = transfer(id, &out, (cancel, Arc::default()), work).await;
             drop(lease);
             out.send(Event::Ended(id, ended)).await;
         }
-        (Ok(()), Some(Place::Open { lease, end })) => {
+        (Ok(()), Some(SendPlace::Open { lease, end })) => {
             Box::pin(open(id, order, person, (lease, end), cancel, &out)).await;
         }
     }
@@ -120,16 +114,16 @@ fn check(order: &SendOrder) -> Result<(), TransferError> {
 }
 
 /// The end of a send that could not begin.
-async fn refuse(id: TaskId, error: TransferError, out: &Out) {
+async fn refuse(id: TaskId, error: TransferError, out: &Outbox) {
     let (_, progress) = watch::channel(Progress::default());
     out.send(Event::Started(id, progress)).await;
     out.send(Event::Ended(id, Err(error))).await;
 }
 
 /// How it is sent.
-fn terms(order: &SendOrder) -> Terms {
+fn options(order: &SendOrder) -> SendOptions {
     let SendOrder { path_mode, entrance, lanes, bytes_per_sec, patience, iterations, .. } = *order;
-    Terms {
+    SendOptions {
         lanes,
         throttle: Arc::new(Throttle::new(bytes_per_sec)),
         patience,
@@ -146,7 +140,7 @@ async fn open(
     person: send::Person,
     (lease, end): (Lease, CancellationToken),
     cancel: CancellationToken,
-    out: &Out,
+    out: &Outbox,
 ) {
     let path_mode = order.path_mode;
     if path_mode == PathMode::LocalOnly {
@@ -154,9 +148,9 @@ async fn open(
     }
     let is_alone = order.relays.is_empty();
     let wants_own = path_mode != PathMode::RelayOnly || is_alone;
-    let bound = if wants_own { Some(Beside::bind(is_alone).await) } else { None };
-    let (beside, own) = match bound {
-        Some(Ok((beside, own))) => (Some(beside), Some(own)),
+    let bound = if wants_own { Some(OwnRelayTask::bind(is_alone).await) } else { None };
+    let (own_relay, own) = match bound {
+        Some(Ok((own_relay, own))) => (Some(own_relay), Some(own)),
         Some(Err(error)) if is_alone => {
             let error = Unsuited::NoRelayHere(error.to_string()).into();
             return refuse(id, error, out).await;
@@ -167,24 +161,24 @@ async fn open(
         }
         None => (None, None),
     };
-    if let Some(beside) = &beside {
-        out.send(listening(id, &beside.relay)).await;
+    if let Some(own_relay) = &own_relay {
+        out.send(listening(id, &own_relay.relay)).await;
     }
-    let (terms, places) = (terms(&order), Places { relays: order.relays, own });
+    let (options, places) = (options(&order), Places { relays: order.relays, own });
     let (what, code, receivers) = (order.what, order.code, order.receivers);
     let is_over = CancellationToken::new();
     let sending = async {
         let (branches, mut arrivals) = mpsc::channel(1);
         let work = async |context: &Context| {
             if receivers == 1 {
-                return send(what, Call::Code(code, places), terms, person, context).await;
+                return send(what, Call::Code(code, places), options, person, context).await;
             }
-            send_to_several(what, (code, places), (receivers, branches), terms, person, context).await
+            send_to_several(what, (code, places), (receivers, branches), options, person, context).await
         };
         let begin = async {
             while let Some(branch) = arrivals.recv().await {
                 let (lease, cancel) = (Arc::clone(&lease), cancel.child_token());
-                out.begin(Birth { of: id, branch, lease, cancel }).await;
+                out.begin(NewBranch { of: id, branch, lease, cancel }).await;
             }
         };
         let (ended, ()) = tokio::join!(transfer(id, out, (cancel.clone(), Arc::default()), work), begin);
@@ -195,8 +189,8 @@ async fn open(
         out.send(Event::Ended(id, ended)).await;
     };
     let serving = async {
-        if let Some(beside) = beside {
-            beside.run(path_mode != PathMode::RelayOnly, end).await;
+        if let Some(own_relay) = own_relay {
+            own_relay.run(path_mode != PathMode::RelayOnly, end).await;
         }
         is_over.cancel();
     };

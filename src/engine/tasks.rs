@@ -18,35 +18,37 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Command, Event, Ids, PathMode, ReceiveOrder, TaskId,
+    command::{Command, Ids, ReceiveOrder, TaskId},
+    event::Event,
     local::search,
-    sending::{Birth, Place, branch_task, send_task},
+    outbox::{NewBranch, Outbox, listening, transfer},
+    sending::{SendPlace, branch_task, send_task},
 };
 use crate::{
     net::{
-        addresses::{self, Reach},
-        client::{self, RelayAddress},
+        addresses::Reach,
+        client::{self, RelayChoice},
     },
     protocol::relay::RoomId,
     relay::{Relay, RelayConfig},
     transfer::{
-        error::TransferError,
-        holders::Holders,
-        invitation::{self, Follower},
+        link::{
+            invitation::{self, Follower},
+            rendezvous::Search,
+        },
+        notice::Context,
         offer::Answer,
-        progress::{Context, Progress, Report},
+        path_mode::PathMode,
         receive::{self, ReceiveRequest, receive},
-        rendezvous::{RelayChoice, Search},
         send,
+        sink::active::ActiveReceives,
     },
 };
 
 /// How long tasks get to say goodbye to their peers when the engine ends.
 const GOODBYE: Duration = Duration::from_secs(5);
 /// Branches that may wait to be begun.
-const BIRTHS: usize = 8;
-/// Notices of one transfer that may wait to become events.
-const NOTICES: usize = 16;
+const NEW_BRANCHES: usize = 8;
 
 /// Runs until the handle is dropped.
 pub(super) async fn run(
@@ -55,18 +57,18 @@ pub(super) async fn run(
     ids: Ids,
     wake: Arc<dyn Fn() + Send + Sync>,
 ) {
-    let (births, mut born) = mpsc::channel(BIRTHS);
-    let out = Out { events, wake, births };
+    let (branches, mut new_branches) = mpsc::channel(NEW_BRANCHES);
+    let out = Outbox { events, wake, branches };
     let mut tasks = JoinSet::new();
     let mut running: HashMap<TaskId, Running> = HashMap::new();
-    let holders = Holders::default();
+    let active = ActiveReceives::default();
     loop {
         tokio::select! {
             command = commands.recv() => match command {
-                Some(command) => obey(command, &out, &holders, &mut tasks, &mut running),
+                Some(command) => obey(command, &out, &active, &mut tasks, &mut running),
                 None => break,
             },
-            Some(birth) = born.recv() => begin(birth, ids.draw(), &out, &mut tasks, &mut running),
+            Some(branch_order) = new_branches.recv() => begin(branch_order, ids.draw(), &out, &mut tasks, &mut running),
             Some(ended) = tasks.join_next() => {
                 running.remove(&ended.expect("a transfer doesn't panic"));
             }
@@ -78,7 +80,7 @@ pub(super) async fn run(
         task.kill.cancel();
     }
     // Nobody listens to events any more; tasks that wait for a place in the channel must not wait for ever.
-    drop((out, born));
+    drop((out, new_branches));
     let all = async { while tasks.join_next().await.is_some() {} };
     if timeout(GOODBYE, all).await.is_err() {
         tasks.shutdown().await;
@@ -92,11 +94,11 @@ struct Running {
     /// Whether the cancellation is a program's end rather than a person's wish.
     closing: Arc<AtomicBool>,
     kill: CancellationToken,
-    wishes: Wishes,
+    input: TaskInput,
 }
 
 /// The ways in which a person's later words reach a task.
-enum Wishes {
+enum TaskInput {
     Send {
         /// Every path that was ever added.
         add: watch::Sender<Vec<PathBuf>>,
@@ -114,99 +116,77 @@ enum Wishes {
     None,
 }
 
-/// The engine's events, whoever is to be woken for them, and the way to the loop.
-#[derive(Clone)]
-pub(super) struct Out {
-    events: mpsc::Sender<Event>,
-    wake: Arc<dyn Fn() + Send + Sync>,
-    births: mpsc::Sender<Birth>,
-}
-
-impl Out {
-    pub(super) async fn send(&self, event: Event) {
-        // Whoever listened may be gone; the engine is about to end then.
-        let _ = self.events.send(event).await;
-        (self.wake)();
-    }
-
-    /// Has a branch run like any other task.
-    pub(super) async fn begin(&self, birth: Birth) {
-        // The engine is about to end, and so is whatever has branches.
-        let _ = self.births.send(birth).await;
-    }
-}
-
 /// Begins a branch, which rests if its siblings do.
 fn begin(
-    birth: Birth,
+    branch_order: NewBranch,
     id: TaskId,
-    out: &Out,
+    out: &Outbox,
     tasks: &mut JoinSet<TaskId>,
     running: &mut HashMap<TaskId, Running>,
 ) {
-    let (of, cancel) = (birth.of, birth.cancel.clone());
-    let is_paused = match running.get(&of).map(|task| &task.wishes) {
-        Some(Wishes::Send { pause, .. }) => *pause.borrow(),
+    let (of, cancel) = (branch_order.of, branch_order.cancel.clone());
+    let is_paused = match running.get(&of).map(|task| &task.input) {
+        Some(TaskInput::Send { pause, .. }) => *pause.borrow(),
         _ => false,
     };
     let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(is_paused));
     let (line, follower) = invitation::line();
     let person = send::Person { additions, pause: pauses, line };
-    let lease = birth.lease();
-    tasks.spawn(branch_task(id, birth, person, out.clone()));
+    let lease = branch_order.lease();
+    tasks.spawn(branch_task(id, branch_order, person, out.clone()));
     let (closing, kill) = (Arc::default(), CancellationToken::new());
-    let wishes = Wishes::Send { add, pause, follower, lease };
-    running.insert(id, Running { of: Some(of), cancel, closing, kill, wishes });
+    let input = TaskInput::Send { add, pause, follower, lease };
+    running.insert(id, Running { of: Some(of), cancel, closing, kill, input });
 }
 
 fn obey(
     command: Command,
-    out: &Out,
-    holders: &Holders,
+    out: &Outbox,
+    active: &ActiveReceives,
     tasks: &mut JoinSet<TaskId>,
     running: &mut HashMap<TaskId, Running>,
 ) {
     let (cancel, kill) = (CancellationToken::new(), CancellationToken::new());
     let closing = Arc::<AtomicBool>::default();
     let out = out.clone();
-    let (id, wishes) = match command {
+    let (id, input) = match command {
         Command::Send(id, order) => {
             let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(false));
             let (line, follower) = invitation::line();
             let person = send::Person { additions, pause: pauses, line };
-            let place = match order.after.map(|other| running.get(&other).map(|task| &task.wishes)) {
-                None => Some(Place::open()),
-                Some(Some(Wishes::Send { follower, lease, .. })) => Place::beside(lease, follower),
+            let place = match order.after.map(|other| running.get(&other).map(|task| &task.input)) {
+                None => Some(SendPlace::open()),
+                Some(Some(TaskInput::Send { follower, lease, .. })) => SendPlace::own_relay(lease, follower),
                 Some(_) => None,
             };
-            let lease = place.as_ref().map(Place::lease).unwrap_or_default();
+            let lease = place.as_ref().map(SendPlace::lease).unwrap_or_default();
             tasks.spawn(send_task(id, *order, person, place, cancel.clone(), out));
-            (id, Wishes::Send { add, pause, follower, lease })
+            (id, TaskInput::Send { add, pause, follower, lease })
         }
         Command::Receive(id, order) => {
             let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
             let (pause, pauses) = watch::channel(false);
             let person = receive::Person { answer: answered, look: looks, pause: pauses };
             let end = (cancel.clone(), Arc::clone(&closing));
-            tasks.spawn(receive_task(id, *order, person, holders.clone(), end, out));
-            (id, Wishes::Receive { answer: Some(answer), look, pause })
+            tasks.spawn(receive_task(id, *order, person, active.clone(), end, out));
+            (id, TaskInput::Receive { answer: Some(answer), look, pause })
         }
         Command::Relay(id, config) => {
             tasks.spawn(relay_task(id, *config, cancel.clone(), kill.clone(), out));
-            (id, Wishes::None)
+            (id, TaskInput::None)
         }
         Command::Check(id, relay) => {
             tasks.spawn(check_task(id, relay, cancel.clone(), out));
-            (id, Wishes::None)
+            (id, TaskInput::None)
         }
         Command::Add(id, paths) => {
-            if let Some(Wishes::Send { add, .. }) = running.get(&id).map(|task| &task.wishes) {
+            if let Some(TaskInput::Send { add, .. }) = running.get(&id).map(|task| &task.input) {
                 add.send_modify(|additions| additions.extend(paths));
             }
             return;
         }
         Command::Look(id, folder) => {
-            if let Some(Wishes::Receive { look, .. }) = running.get(&id).map(|task| &task.wishes) {
+            if let Some(TaskInput::Receive { look, .. }) = running.get(&id).map(|task| &task.input) {
                 look.send_replace(Some(folder));
             }
             return;
@@ -214,15 +194,15 @@ fn obey(
         Command::Pause(id, is_paused) => {
             let its_own = |(at, task): &(&TaskId, &Running)| **at == id || task.of == Some(id);
             for (_, task) in running.iter().filter(its_own) {
-                if let Wishes::Send { pause, .. } | Wishes::Receive { pause, .. } = &task.wishes {
+                if let TaskInput::Send { pause, .. } | TaskInput::Receive { pause, .. } = &task.input {
                     pause.send_replace(is_paused);
                 }
             }
             return;
         }
         Command::Answer(id, answer) => {
-            if let Some(Wishes::Receive { answer: waiting, .. }) =
-                running.get_mut(&id).map(|task| &mut task.wishes)
+            if let Some(TaskInput::Receive { answer: waiting, .. }) =
+                running.get_mut(&id).map(|task| &mut task.input)
                 && let Some(waiting) = waiting.take()
             {
                 // The transfer may have ended a moment ago; its end tells why.
@@ -247,16 +227,16 @@ fn obey(
             return;
         }
     };
-    running.insert(id, Running { of: None, cancel, closing, kill, wishes });
+    running.insert(id, Running { of: None, cancel, closing, kill, input });
 }
 
 async fn receive_task(
     id: TaskId,
     order: ReceiveOrder,
     person: receive::Person,
-    holders: Holders,
+    active: ActiveReceives,
     end: (CancellationToken, Arc<AtomicBool>),
-    out: Out,
+    out: Outbox,
 ) -> TaskId {
     let ReceiveOrder { code, mut relays, path_mode, entrance, output, lanes, patience, unfinished } = order;
     if path_mode == PathMode::LocalOnly {
@@ -272,7 +252,7 @@ async fn receive_task(
     };
     let search = Search { relays, found };
     let request =
-        ReceiveRequest { code, search, output, lanes, patience, path_mode, entrance, unfinished, holders };
+        ReceiveRequest { code, search, output, lanes, patience, path_mode, entrance, unfinished, active };
     let receiving = async {
         let work = async |context: &Context| receive(request, person, context).await;
         transfer(id, &out, end, work).await
@@ -292,7 +272,7 @@ async fn relay_task(
     config: RelayConfig,
     cancel: CancellationToken,
     kill: CancellationToken,
-    out: Out,
+    out: Outbox,
 ) -> TaskId {
     let ended = match Relay::bind(config).await {
         Ok(relay) => {
@@ -315,7 +295,7 @@ async fn relay_task(
     id
 }
 
-async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, out: Out) -> TaskId {
+async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, out: Outbox) -> TaskId {
     tokio::select! {
         checked = client::probe(&relay.address, relay.password.as_deref()) => {
             out.send(Event::Checked(id, checked)).await;
@@ -323,37 +303,4 @@ async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, o
         () = cancel.cancelled() => {}
     }
     id
-}
-
-/// Runs one side of a transfer and passes on what it tells.
-pub(super) async fn transfer(
-    id: TaskId,
-    out: &Out,
-    (cancel, closing): (CancellationToken, Arc<AtomicBool>),
-    work: impl AsyncFnOnce(&Context) -> Result<Report, TransferError>,
-) -> Result<Report, TransferError> {
-    let (progress, snapshots) = watch::channel(Progress::default());
-    out.send(Event::Started(id, snapshots)).await;
-    let (notices, mut inbox) = mpsc::channel(NOTICES);
-    let context = Context::new(notices, progress, Arc::clone(&out.wake), cancel, closing);
-    let working = async {
-        let ended = work(&context).await;
-        drop(context);
-        ended
-    };
-    let telling = async {
-        while let Some(notice) = inbox.recv().await {
-            out.send(Event::Notice(id, notice)).await;
-        }
-    };
-    tokio::join!(working, telling).0
-}
-
-pub(super) fn listening(id: TaskId, relay: &Relay) -> Event {
-    let local = relay.local_addr();
-    let hosts = if local.ip().is_unspecified() { addresses::reachable() } else { vec![local.ip()] };
-    let reachable =
-        hosts.into_iter().map(|ip| RelayAddress::from_socket((ip, local.port()).into())).collect();
-    let (data_ports, metrics) = (relay.data_ports().to_vec(), relay.metrics_addr());
-    Event::Listening { id, local, data_ports, metrics, reachable }
 }

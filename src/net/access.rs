@@ -11,7 +11,7 @@ pub fn prove(password: &str, nonce: &[u8; 32]) -> [u8; 32] {
     mac(password, nonce).finalize().into_bytes().into()
 }
 
-/// Whether `proof` was made with `password` over `nonce`; takes the same time whatever the answer.
+/// Whether `proof` was made with `password` over `nonce`. It takes the same time whatever the answer is.
 pub fn verify(password: &str, nonce: &[u8; 32], proof: &[u8; 32]) -> bool {
     mac(password, nonce).verify_slice(proof).is_ok()
 }

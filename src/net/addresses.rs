@@ -1,4 +1,4 @@
-//! Under which addresses other computers can reach this one, and which computers those are.
+//! This machine's addresses, and from where an address can be reached.
 
 use std::{
     io,
@@ -7,19 +7,19 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
-/// From where an address can be reached, as far as it tells by itself: a firewall may say otherwise.
+/// From where an address can be reached, as far as the address itself tells: a firewall may not let it be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reach {
-    /// From this computer alone.
+    /// Only from this computer.
     ThisComputer,
-    /// From the same network: a private address, or one that the provider shares among its customers.
+    /// From the same network: the address is private, or one that the provider shares among its customers.
     LocalNetwork,
     /// From everywhere.
     Anywhere,
 }
 
 impl Reach {
-    /// Of `address`.
+    /// From where `address` can be reached.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) if v4.is_loopback() || v4.is_unspecified() => Self::ThisComputer,
@@ -31,14 +31,14 @@ impl Reach {
     }
 }
 
-/// RFC 6598: between a provider and its customers, 100.64.0.0/10.
+/// Whether an address is one of those between a provider and its customers, 100.64.0.0/10 (RFC 6598).
 fn is_shared(address: Ipv4Addr) -> bool {
     let [first, second, ..] = address.octets();
     first == 100 && second & 0xc0 == 64
 }
 
-/// This machine's addresses, those of the local network first: IPv4, then IPv6. Loopback and link-local ones are left
-/// out, since nobody else can use them; empty if there is nothing else.
+/// This machine's addresses, first IPv4, then IPv6. Loopback and link-local addresses are left out, because other machines
+/// can't use them as they stand; without any other address, the list is empty.
 pub fn reachable() -> Vec<IpAddr> {
     let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()
         .unwrap_or_default()
@@ -52,14 +52,14 @@ pub fn reachable() -> Vec<IpAddr> {
 }
 
 /// Whether this machine still has the address of one end of a connection. The system doesn't tell a connection that its
-/// address is gone: it goes silent. But nothing can be bound to such an address any more.
+/// address is gone; the connection just goes silent. But a socket can no longer be bound to such an address.
 pub fn is_ours(mut end: SocketAddr) -> bool {
     end.set_port(0);
     if let (IpAddr::V4(v4), true) = (end.ip().to_canonical(), end.is_ipv6()) {
         end = (v4, 0).into();
     }
     let bound = Socket::new(Domain::for_address(end), Type::STREAM, None).and_then(|s| s.bind(&end.into()));
-    // Whatever else may be the matter says nothing of the address.
+    // Any other error says nothing about the address.
     !bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
 }
 
@@ -72,7 +72,7 @@ mod tests {
         for ours in ["127.0.0.1:1", "[::ffff:127.0.0.1]:1", "0.0.0.0:0"] {
             assert!(is_ours(ours.parse().unwrap()), "{ours}");
         }
-        // Kept for documents: no machine has them.
+        // Addresses that are reserved for documentation: no machine has them.
         for gone in ["192.0.2.1:1", "[::ffff:192.0.2.1]:1"] {
             assert!(!is_ours(gone.parse().unwrap()), "{gone}");
         }

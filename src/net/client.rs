@@ -1,4 +1,4 @@
-//! The client's side of a relay: join a room, wait for the other one, open lanes.
+//! The client's side of a relay: joining a room, waiting for the other client, opening lanes.
 
 use std::{fmt, io, net::SocketAddr, str::FromStr, time::Duration};
 
@@ -8,48 +8,55 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{access, addresses::Reach, io as frames, socket};
+use super::{
+    access,
+    addresses::Reach,
+    io as frames,
+    socket::{self, ConnectError},
+};
 use crate::protocol::{
     Role, VERSION, frame,
     relay::{
-        Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME, Opening, Place, Refusal, Reply,
-        RoomId, Welcome,
+        ClientToken, ConnectionKind, Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME,
+        Refusal, Reply, RoomId, Welcome,
     },
 };
 
-/// The port of a relay's control connections where none is named.
+/// The port of a relay's control connections if none is named.
 pub const DEFAULT_PORT: u16 = 27001;
-/// How long one address of a relay may take to answer a connection.
+/// How long one address of a relay may take to answer a connection: time for two lost packets on a slow network.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// How long a relay may take to say its part of the opening.
+/// How long a relay may take for its part of the opening, which is one round trip and a little work.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
-/// How often a relay that breaks the connection before its welcome is asked until it counts as gone.
+/// How often [`check`] asks a relay that breaks the connection before its welcome; then the relay counts as gone.
 const CHECKS: u32 = 3;
+/// The pause between two such checks: a process that is being killed has closed its sockets by then.
 const CHECK_PAUSE: Duration = Duration::from_millis(50);
-/// How long trying a relay may take in all.
+/// How long testing a relay may take in all: connecting and the opening, with the user waiting for the result.
 const PROBE_LIMIT: Duration = Duration::from_secs(15);
-/// Silence after which the system asks whether the relay is there, while somebody lost is waited for.
+/// Silence after which the system asks whether the relay is still there, while this client waits in a room to reconnect. A
+/// relay that is lost then must be noticed quickly.
 const QUICK_KEEPALIVE: Duration = Duration::from_secs(2);
-/// How long a lane waits for its other end.
+/// How long a lane waits for its other end. Both ends open it at the same time, or within a round trip.
 const LANE_LIMIT: Duration = Duration::from_secs(15);
 
-/// Where a relay is: `HOST`, `HOST:PORT`, `1.2.3.4:PORT` or `[::1]:PORT`.
+/// The address of a relay: `HOST`, `HOST:PORT`, `1.2.3.4:PORT` or `[::1]:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RelayAddress {
     host: String,
     port: u16,
 }
 
-/// Text that names no relay.
+/// Text that is not the address of a relay.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no relay address; write HOST or HOST:PORT, for instance relay.example.org:27001")]
+#[error("'{0}' is not a relay's address; write HOST or HOST:PORT, for instance relay.example.org:27001")]
 pub struct BadRelayAddress(String);
 
 impl RelayAddress {
-    /// A relay at this very address.
+    /// The address of a relay at exactly this socket address.
     pub fn from_socket(address: SocketAddr) -> Self {
         let host = match address {
-            // An address that means something only together with the interface that leads there.
+            // Such an address is valid only on the network of one interface, which has to be named with it.
             SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
             _ => address.ip().to_string(),
         };
@@ -66,9 +73,9 @@ impl RelayAddress {
         self.port
     }
 
-    /// From where it can be reached, as far as the address tells; `None` for a host's name.
+    /// From where the relay can be reached, as far as the address tells; `None` for a host's name.
     pub fn reach(&self) -> Option<Reach> {
-        // An IPv6 address of the local network may name the interface behind a `%`.
+        // An IPv6 address of the local network may name its interface after a `%`.
         let ip = self.host.split_once('%').map_or(self.host.as_str(), |(ip, _)| ip);
         ip.parse().ok().map(Reach::of)
     }
@@ -110,6 +117,21 @@ impl fmt::Display for RelayAddress {
     }
 }
 
+/// A relay that is to be used, and its password.
+#[derive(Clone)]
+pub struct RelayChoice {
+    /// The relay's address.
+    pub address: RelayAddress,
+    /// The relay's access password, if it has one.
+    pub password: Option<String>,
+}
+
+impl fmt::Debug for RelayChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayChoice").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 /// What can go wrong between a client and its relay.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayClientError {
@@ -121,10 +143,18 @@ pub enum RelayClientError {
         /// What the system said.
         cause: io::Error,
     },
-    /// Something answers there, but it isn't a Caiman relay.
+    /// The relay's name could not be turned into an address: it is misspelt, or the name service has no network.
+    #[error("the relay at {address} can't be found by its name: {cause}")]
+    NoSuchHost {
+        /// The relay.
+        address: RelayAddress,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Something answers at the address, but it isn't a Caiman relay.
     #[error("what answers at {0} is not a Caiman relay")]
     NotARelay(RelayAddress),
-    /// The relay said no.
+    /// The relay refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The connection to the relay broke.
@@ -132,81 +162,82 @@ pub enum RelayClientError {
     Lost,
 }
 
-/// What a client wants of a relay.
+/// What [`join`] needs to know.
 pub struct Join<'a> {
     /// The relay.
     pub address: &'a RelayAddress,
-    /// An address that its name had, to be tried beside what it has now.
+    /// An address that the relay had before, which is tried beside those that its name has now.
     pub known: Option<SocketAddr>,
-    /// How long one address of it may take to answer a connection.
+    /// How long one address of the relay may take to answer a connection.
     pub connect_limit: Duration,
-    /// Its access password, if it has one.
+    /// The relay's access password, if it has one.
     pub password: Option<&'a str>,
-    /// Which place in the room.
+    /// This client's role in the room.
     pub role: Role,
     /// The room.
     pub room: RoomId,
-    /// This client's own place there; the same as before where it comes back.
-    pub place: Place,
-    /// Whether to wait for the other one even as a receiver.
+    /// This client's own token for the room; the same as before when it comes back.
+    pub client_token: ClientToken,
+    /// Whether to wait for the other client even as a receiver.
     pub waits: bool,
     /// The sender's first message; empty from a receiver.
     pub first: Vec<u8>,
 }
 
-/// A control connection that the relay took.
+/// A control connection that the relay has accepted.
 pub struct Joined {
     stream: TcpStream,
     lanes: LaneAddress,
-    /// The relay's answer, if it came at once: paired or refused, rather than waiting.
+    /// The relay's answer if both clients were there at once, rather than that this client has to wait.
     reply: Option<Reply>,
 }
 
-/// Two peers, one pipe.
+/// A control connection whose two ends have met.
 pub struct Paired {
-    /// Every byte from here on is the two peers' own.
+    /// Every byte from here on belongs to the two peers.
     pub stream: TcpStream,
     /// The sender's first message; empty on the sender's side.
     pub first: Vec<u8>,
     /// Where lanes of this pair are opened.
     pub lanes: LaneAddress,
-    /// The pair's name for lanes.
+    /// The token for the lanes of this pair.
     pub token: LaneToken,
 }
 
-/// Where a relay takes lanes.
+/// The addresses at which a relay takes lanes.
 #[derive(Debug, Clone)]
 pub struct LaneAddress {
     control: SocketAddr,
     data_ports: Vec<u16>,
 }
 
-/// What trying a relay shows.
+/// The result of testing a relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayCheck {
     /// How long the relay took to answer the first bytes with its welcome.
     pub latency: Duration,
-    /// Whether it asks for a password.
+    /// Whether the relay requires a password.
     pub has_password: bool,
 }
 
-/// Draws a place in a room.
-pub fn draw_place() -> io::Result<Place> {
-    let mut place = [0; 16];
-    getrandom::fill(&mut place).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(Place(place))
+/// Draws a token for one room.
+pub fn draw_client_token() -> io::Result<ClientToken> {
+    let mut token = [0; 16];
+    getrandom::fill(&mut token).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(ClientToken(token))
 }
 
-/// Connects and says hello. Who comes first gets here once the room is made, the second once the relay has answered.
+/// Connects and says hello. For the client that comes first this returns when the room is open, for the second when the relay
+/// has answered.
 pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
-    // Unless a password is to be proven, for which the welcome is needed, the hello is said along with the opening: a round
-    // trip less.
+    // A password can be proven only after the welcome. Without one the hello goes out with the opening, which saves a round
+    // trip.
     let early = join.password.is_none().then(|| join.hello(None));
     let greeted = greet(join.address, join.known, join.connect_limit, early).await?;
     enter(greeted, join).await
 }
 
-/// Says hello to a relay that has said its welcome, unless that was done, and hears what it says to it.
+/// Says hello to a relay that has sent its welcome, unless that was done before, and reads the answer.
 async fn enter(greeted: Greeted, join: Join<'_>) -> Result<Joined, RelayClientError> {
     let Greeted { mut stream, welcome, has_heard_hello, .. } = greeted;
     if welcome.version != VERSION {
@@ -216,7 +247,7 @@ async fn enter(greeted: Greeted, join: Join<'_>) -> Result<Joined, RelayClientEr
         return Err(Refusal::PasswordRequired.into());
     }
     if join.waits {
-        // Who looks for somebody that was lost may lose the relay as well while waiting there.
+        // A client that has lost its peer may lose the relay too while it waits there.
         socket::keep_alive(&stream, QUICK_KEEPALIVE);
     }
     let exchange = async {
@@ -238,12 +269,12 @@ async fn enter(greeted: Greeted, join: Join<'_>) -> Result<Joined, RelayClientEr
     }
 }
 
-/// Whether a relay is still there. It has to say its welcome: while a process is being killed, its socket may still take
-/// connections that nobody serves any more.
+/// Checks that a relay is still there. It has to send its welcome: while a process is being killed, its socket may still accept
+/// connections that are no longer served.
 pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
     for _ in 0..CHECKS {
         match greet(address, None, CONNECT_LIMIT, None).await {
-            // Trying again finds the door closed, which says more.
+            // The next try finds the port closed, which says more.
             Err(RelayClientError::Lost) => sleep(CHECK_PAUSE).await,
             other => return other.map(drop),
         }
@@ -254,16 +285,16 @@ pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
     })
 }
 
-/// Tries a relay as far as that goes without a peer: reaches it, measures it, and has the password checked by asking for a
-/// room that nobody has.
+/// Tests a relay as far as that is possible without a peer: connects, measures the latency, and has the password checked by
+/// asking for a room that no client is in.
 pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<RelayCheck, RelayClientError> {
     let probe = async {
         let greeted = greet(address, None, CONNECT_LIMIT, None).await?;
         let Greeted { welcome, latency, .. } = &greeted;
         let check = RelayCheck { latency: *latency, has_password: welcome.password_required };
-        // Fresh and random, so nobody is there.
+        // The room is fresh and random, so no client is in it.
         let room = RoomId(std::array::from_fn(|at| welcome.nonce[at]));
-        let place = Place(std::array::from_fn(|at| welcome.nonce[at + 16]));
+        let client_token = ClientToken(std::array::from_fn(|at| welcome.nonce[at + 16]));
         let first = Vec::new();
         let join = Join {
             address,
@@ -271,7 +302,7 @@ pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<Rel
             password,
             role: Role::Receiver,
             room,
-            place,
+            client_token,
             waits: false,
             first,
             connect_limit: CONNECT_LIMIT,
@@ -288,13 +319,22 @@ pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<Rel
 
 impl Join<'_> {
     fn hello(&self, proof: Option<[u8; 32]>) -> Hello {
-        let Self { role, room, place, waits, .. } = *self;
-        Hello { version: VERSION, features: 0, role, room, place, waits, proof, first: self.first.clone() }
+        let Self { role, room, client_token, waits, .. } = *self;
+        Hello {
+            version: VERSION,
+            features: 0,
+            role,
+            room,
+            client_token,
+            waits,
+            proof,
+            first: self.first.clone(),
+        }
     }
 }
 
 impl Joined {
-    /// Waits until the other one is there.
+    /// Waits until the other client is there.
     pub async fn paired(mut self) -> Result<Paired, RelayClientError> {
         loop {
             let reply = match self.reply.take() {
@@ -316,18 +356,18 @@ impl Joined {
 }
 
 impl LaneAddress {
-    /// The relay, by the address at which it was found.
+    /// The relay's address as it was reached, without its name.
     pub fn relay(&self) -> RelayAddress {
         RelayAddress::from_socket(self.control)
     }
 
-    /// The same as the system knows it.
+    /// The socket address of the relay's control port as it was reached.
     pub fn socket(&self) -> SocketAddr {
         self.control
     }
 
-    /// Opens a lane and waits for its other end. Lanes are spread over the data ports; one whose port can't be reached
-    /// goes through the control port instead, because a firewall that lets one through often stops the others.
+    /// Opens a lane and waits for its other end. Lanes are spread over the data ports. If a data port can't be reached, the lane
+    /// goes through the control port, because a firewall that lets that one through often stops the others.
     pub async fn open(&self, hello: LaneHello) -> Result<TcpStream, RelayClientError> {
         let data_port = match self.data_ports.len() {
             0 => self.control.port(),
@@ -352,7 +392,7 @@ impl LaneAddress {
     }
 }
 
-/// A relay that has said its welcome.
+/// A connection to a relay that has sent its welcome.
 struct Greeted {
     stream: TcpStream,
     welcome: Welcome,
@@ -360,7 +400,7 @@ struct Greeted {
     has_heard_hello: bool,
 }
 
-/// Connects, says what the connection is for, and perhaps hello at once, and reads the welcome.
+/// Connects, sends the opening and, if there is one, the hello with it, and reads the welcome.
 async fn greet(
     address: &RelayAddress,
     known: Option<SocketAddr>,
@@ -370,7 +410,7 @@ async fn greet(
     let mut stream = connect(address, known, limit).await?;
     let started = Instant::now();
     let exchange = async {
-        let mut opening = Opening::Control.to_bytes().to_vec();
+        let mut opening = ConnectionKind::Control.to_bytes().to_vec();
         if let Some(hello) = &hello {
             opening.extend(frame::encode(hello));
         }
@@ -398,9 +438,14 @@ async fn connect(
     known: Option<SocketAddr>,
     limit: Duration,
 ) -> Result<TcpStream, RelayClientError> {
-    let unreachable = |cause| RelayClientError::Unreachable { address: address.clone(), cause };
     let looked_up = async { Ok(lookup_host((address.host.as_str(), address.port)).await?.collect()) };
-    socket::connect_to_any(known, looked_up, limit).await.map_err(unreachable)
+    socket::connect_to_any(known, looked_up, limit).await.map_err(|error| {
+        let address = address.clone();
+        match error {
+            ConnectError::NoSuchHost(cause) => RelayClientError::NoSuchHost { address, cause },
+            ConnectError::Unreachable(cause) => RelayClientError::Unreachable { address, cause },
+        }
+    })
 }
 
 #[cfg(test)]

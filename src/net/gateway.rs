@@ -1,9 +1,9 @@
-//! The gateway between the local network and everybody else, asked to let connections to one port of this machine in: by
-//! PCP or NAT-PMP if it speaks them, else by UPnP.
+//! Asks the gateway between the local network and the internet to let connections to one port of this machine in: by PCP or
+//! NAT-PMP if the gateway speaks them, else by UPnP.
 //!
-//! Nobody waits for it: what it opened is there later, or never. It is closed again at the end; where the program ends
-//! without a word, the gateway closes it by itself when the lease is over, so a gateway that only opens for ever opens
-//! nothing here.
+//! Nothing waits for the answer: the port is open at some later time, or never. It is closed again at the end. If the program
+//! ends without doing so, the gateway closes the port when its lease is over; a gateway that only grants leases without an end
+//! is not used.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
@@ -12,7 +12,8 @@ use std::{
 };
 
 use crab_nat::{
-    GatewayAddress, InternetProtocol, PortMapping, PortMappingOptions, PortMappingType, TimeoutConfig, natpmp,
+    GatewayAddress, InternetProtocol, PortMapping as LeasedMapping, PortMappingOptions, PortMappingType,
+    TimeoutConfig, natpmp,
 };
 use igd_next::{PortMappingProtocol, SearchOptions, search_gateway};
 use tokio::{
@@ -22,36 +23,36 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// For how long a gateway opens a port, unless it is asked again.
+/// How long a gateway keeps a port open unless it is asked again: short enough that a forgotten port doesn't stay open.
 const LEASE: Duration = Duration::from_hours(1);
-/// How long a gateway may take to answer that it is there.
+/// How long a gateway may take to answer a search over UPnP. Nothing waits for it, so this is generous.
 const SEARCH: Duration = Duration::from_secs(3);
-/// How long closing may take; after that it is left to the lease.
+/// How long closing may take, since the end of a transfer waits for it; after that the port closes with its lease.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// A gateway that speaks PCP or NAT-PMP is a hop away, and answers at once.
+/// How long to wait for PCP and NAT-PMP. A gateway that speaks them is one hop away and answers at once.
 const QUICK: TimeoutConfig = TimeoutConfig {
     initial_timeout: Duration::from_millis(250),
     max_retries: 2,
     max_retry_timeout: Some(Duration::from_secs(1)),
 };
-/// What the gateway shows its owner.
+/// The name under which the gateway lists the open port.
 const NAME: &str = "Caiman";
 
 /// A port of this machine that a gateway was asked to open.
-pub struct Opening {
+pub struct PortMapping {
     outside: watch::Receiver<Option<SocketAddr>>,
     end: CancellationToken,
     keeping: JoinSet<()>,
 }
 
-/// What a gateway opened.
-enum Mapping {
-    Leased(PortMapping, IpAddr),
+/// A port that a gateway opened, and how it was asked.
+enum Granted {
+    Leased(LeasedMapping, IpAddr),
     Upnp { gateway: igd_next::Gateway, inside: SocketAddr, outside: SocketAddr },
 }
 
-impl Opening {
-    /// Asks for `port`.
+impl PortMapping {
+    /// Starts to ask for `port`.
     pub fn ask(port: NonZeroU16) -> Self {
         let (told, outside) = watch::channel(None);
         let end = CancellationToken::new();
@@ -60,12 +61,12 @@ impl Opening {
         Self { outside, end, keeping }
     }
 
-    /// Where connections from outside come in, once that is known.
+    /// The address for connections from outside, once it is known.
     pub fn outside(&self) -> Option<SocketAddr> {
         *self.outside.borrow()
     }
 
-    /// Closes it again.
+    /// Closes the port again, or stops asking for it.
     pub async fn close(mut self) {
         self.end.cancel();
         let _ = timeout(FAREWELL, async { while self.keeping.join_next().await.is_some() {} }).await;
@@ -85,7 +86,7 @@ async fn keep(port: NonZeroU16, told: watch::Sender<Option<SocketAddr>>, end: Ca
     mapping.close().await;
 }
 
-async fn open(port: NonZeroU16) -> Option<Mapping> {
+async fn open(port: NonZeroU16) -> Option<Granted> {
     let router = spawn_blocking(router).await.expect("asking for the route doesn't panic");
     if let Some(router) = router
         && let Some(mapping) = open_leased(router, port).await
@@ -96,13 +97,13 @@ async fn open(port: NonZeroU16) -> Option<Mapping> {
     opened.inspect_err(|why| tracing::info!(%why, "no gateway lets connections in")).ok()
 }
 
-/// Where everything goes that is not for the local network.
+/// The router to which everything goes that is not for the local network.
 fn router() -> Option<Ipv4Addr> {
     netdev::get_default_gateway().ok()?.ipv4.first().copied()
 }
 
-/// PCP; or NAT-PMP, where the gateway says that it speaks only that.
-async fn open_leased(router: Ipv4Addr, port: NonZeroU16) -> Option<Mapping> {
+/// Asks by PCP, or by NAT-PMP if the gateway says that it speaks only that.
+async fn open_leased(router: Ipv4Addr, port: NonZeroU16) -> Option<Granted> {
     let gateway = GatewayAddress::from(router);
     let inside = address_towards((router, crab_nat::GATEWAY_PORT).into())?;
     let options = PortMappingOptions {
@@ -110,7 +111,7 @@ async fn open_leased(router: Ipv4Addr, port: NonZeroU16) -> Option<Mapping> {
         lifetime_seconds: Some(LEASE.as_secs() as u32),
         timeout_config: Some(QUICK),
     };
-    let mapping = PortMapping::new(gateway, inside, InternetProtocol::Tcp, port, options).await;
+    let mapping = LeasedMapping::new(gateway, inside, InternetProtocol::Tcp, port, options).await;
     let mapping =
         mapping.inspect_err(|error| tracing::debug!(%error, "the router speaks no PCP or NAT-PMP")).ok()?;
     let outside = match mapping.mapping_type() {
@@ -120,15 +121,15 @@ async fn open_leased(router: Ipv4Addr, port: NonZeroU16) -> Option<Mapping> {
         }
     };
     let Some(outside) = outside.map(|ip| ip.to_canonical()).filter(|ip| !ip.is_unspecified()) else {
-        // It has no address outside, so it is of no use.
-        Mapping::Leased(mapping, IpAddr::V4(router)).close().await;
+        // The router has no address outside, so the open port is of no use.
+        Granted::Leased(mapping, IpAddr::V4(router)).close().await;
         return None;
     };
-    Some(Mapping::Leased(mapping, outside))
+    Some(Granted::Leased(mapping, outside))
 }
 
-/// Blocks on the network.
-fn open_upnp(port: NonZeroU16) -> Result<Mapping, Box<dyn std::error::Error + Send + Sync>> {
+/// Asks by UPnP. Blocks on the network.
+fn open_upnp(port: NonZeroU16) -> Result<Granted, Box<dyn std::error::Error + Send + Sync>> {
     let mut search = SearchOptions::default();
     search.timeout = Some(SEARCH);
     let gateway = search_gateway(search)?;
@@ -140,17 +141,17 @@ fn open_upnp(port: NonZeroU16) -> Result<Mapping, Box<dyn std::error::Error + Se
         Ok(()) => port.get(),
         Err(_) => gateway.add_any_port(protocol, inside, lease, NAME)?,
     };
-    Ok(Mapping::Upnp { gateway, inside, outside: SocketAddr::new(ip, outside) })
+    Ok(Granted::Upnp { gateway, inside, outside: SocketAddr::new(ip, outside) })
 }
 
-/// This machine's address as a neighbour sees it. Nothing is sent for that.
+/// This machine's address as a neighbour sees it. Nothing is sent to find out.
 fn address_towards(neighbour: SocketAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect(neighbour).ok()?;
     Some(socket.local_addr().ok()?.ip())
 }
 
-impl Mapping {
+impl Granted {
     fn outside(&self) -> SocketAddr {
         match self {
             Self::Leased(mapping, ip) => SocketAddr::new(*ip, mapping.external_port().get()),
@@ -158,7 +159,7 @@ impl Mapping {
         }
     }
 
-    /// Whether it stays open for longer.
+    /// Asks for a longer lease, and says whether the port stays open.
     async fn renew(&mut self) -> bool {
         match self {
             Self::Leased(mapping, _) => mapping.renew().await.is_ok(),
@@ -184,7 +185,7 @@ impl Mapping {
             }
         };
         if !is_closed {
-            tracing::warn!("the gateway was asked to close a port again, and didn't");
+            tracing::warn!("the gateway was asked to close a port and didn't");
         }
     }
 }
@@ -197,11 +198,11 @@ mod tests {
 
     /// A gateway that never answers must not hold up the end of a transfer.
     #[tokio::test]
-    async fn an_opening_that_is_still_being_asked_for_is_given_up_at_once() {
-        let opening = Opening::ask(NonZeroU16::new(40_001).unwrap());
-        assert_eq!(opening.outside(), None);
+    async fn a_mapping_that_is_still_being_asked_for_is_given_up_at_once() {
+        let mapping = PortMapping::ask(NonZeroU16::new(40_001).unwrap());
+        assert_eq!(mapping.outside(), None);
         let begun = Instant::now();
-        opening.close().await;
+        mapping.close().await;
         assert!(begun.elapsed() < FAREWELL, "{:?}", begun.elapsed());
     }
 }

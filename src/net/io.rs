@@ -1,4 +1,4 @@
-//! Frames over a socket. Time limits are the caller's: wrap the call in `tokio::time::timeout`.
+//! Frames over a socket. There are no time limits here: wrap a call in `tokio::time::timeout`.
 
 use std::io;
 
@@ -13,12 +13,12 @@ pub enum ReadError {
     /// The connection broke or was closed.
     #[error("the connection was lost")]
     Io(#[from] io::Error),
-    /// The other side said something that isn't in the protocol.
+    /// The other side sent something that isn't in the protocol.
     #[error(transparent)]
     Frame(#[from] FrameError),
 }
 
-/// Reads one frame's payload of at most `limit` bytes. Memory grows with what arrives, never with what is announced.
+/// Reads the payload of one frame, at most `limit` bytes. Memory grows with what arrives, never with what is announced.
 pub async fn read_bytes(stream: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<Vec<u8>, ReadError> {
     let mut prefix = [0; frame::PREFIX_LEN];
     stream.read_exact(&mut prefix).await?;

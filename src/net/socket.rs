@@ -1,4 +1,4 @@
-//! TCP sockets as this program wants them: on every address, without delay for small messages, and with an eye on
+//! TCP sockets as this program needs them: listening on every address, without delay for small messages, and checking
 //! whether the other end is still there.
 
 use std::{
@@ -16,16 +16,20 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+/// Connections that the system accepts in advance. Systems lower it to their own limit.
 const BACKLOG: i32 = 1024;
-/// Silence on a connection after which the system asks whether the other end is there.
+/// How long to leave the system alone when it has no open files or memory left for another connection.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Silence on a connection after which the system asks whether the other end is still there: well below the minutes after
+/// which routers forget a connection.
 const KEEPALIVE: Duration = Duration::from_secs(10);
-/// How long an address may take to answer before it is asked once more, beside: the system itself asks ever more rarely,
-/// and a network that comes back in between would have to wait for it.
+/// How long an address may take to answer before a second connection is tried beside the first. The system itself repeats its
+/// question at ever longer intervals, so a network that comes back in between would have to wait for the next one.
 const AGAIN: Duration = Duration::from_secs(1);
-/// What the system may hold of a connection's bytes without sending them.
+/// Bytes of a connection that the system may hold without sending them: half a block of most transfers.
 #[cfg(target_os = "linux")]
 const NOT_SENT_BYTES: u32 = 128 * 1024;
-/// How long one of several addresses may take to answer before the next is asked as well (RFC 8305).
+/// How long one of several addresses may take to answer before the next one is tried as well (RFC 8305).
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// Listens on `host`, or on every address: IPv6 and IPv4 on one socket, IPv4 alone where there is no IPv6.
@@ -46,8 +50,7 @@ fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
     if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
         socket.set_only_v6(false)?;
     }
-    // Elsewhere than on Windows this only lets a restarted program have its port back at once; there it would let two
-    // programs share it.
+    // This lets a restarted program have its port back at once. On Windows it would let two programs share the port.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -56,7 +59,7 @@ fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Connects, within `limit`; the first answer counts.
+/// Connects within `limit`. Where an address is slow to answer, more than one try runs, and the first answer counts.
 pub async fn connect(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
     let trying = async {
         let mut tries = JoinSet::new();
@@ -72,15 +75,26 @@ pub async fn connect(address: SocketAddr, limit: Duration) -> io::Result<TcpStre
     Ok(stream)
 }
 
-/// Connects to whichever answers first, `known` or one that `looked_up` brings: an address that works no more must not hold up
-/// one that does, nor must a name service that is silent hold up a known address.
+/// Why no connection came about.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// The name could not be turned into an address.
+    NoSuchHost(io::Error),
+    /// No address answered, or the name service didn't.
+    Unreachable(io::Error),
+}
+
+/// Connects to the address that answers first, `known` or one that `looked_up` brings: an address that no longer works must not
+/// hold up one that does, and a silent name service must not hold up a known address. Where nothing answers, the last failure
+/// counts.
 pub async fn connect_to_any(
     known: Option<SocketAddr>,
     looked_up: impl Future<Output = io::Result<Vec<SocketAddr>>>,
     limit: Duration,
-) -> io::Result<TcpStream> {
+) -> Result<TcpStream, ConnectError> {
     let (mut waiting, mut tries) = (VecDeque::from_iter(known), JoinSet::new());
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let no_address = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut failure = ConnectError::NoSuchHost(no_address);
     let (mut looked_up, mut is_looked_up) = (pin!(timeout(limit, looked_up)), false);
     loop {
         if let Some(address) = waiting.pop_front() {
@@ -89,14 +103,15 @@ pub async fn connect_to_any(
         tokio::select! {
             found = &mut looked_up, if !is_looked_up => {
                 is_looked_up = true;
-                match found.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                    Ok(found) => waiting.extend(found.into_iter().filter(|found| Some(*found) != known)),
-                    Err(error) => failure = error,
+                match found {
+                    Ok(Ok(found)) => waiting.extend(found.into_iter().filter(|found| Some(*found) != known)),
+                    Ok(Err(error)) => failure = ConnectError::NoSuchHost(error),
+                    Err(_) => failure = ConnectError::Unreachable(io::ErrorKind::TimedOut.into()),
                 }
             }
             Some(connected) = tries.join_next() => match connected.expect("connecting doesn't panic") {
                 Ok(stream) => return Ok(stream),
-                Err(error) => failure = error,
+                Err(error) => failure = ConnectError::Unreachable(error),
             },
             () = sleep(STAGGER), if !waiting.is_empty() => {}
             else => return Err(failure),
@@ -104,25 +119,25 @@ pub async fn connect_to_any(
     }
 }
 
-/// Small messages go out at once, and the system notices an end that is gone without a word.
+/// Has small messages sent at once, and has the system notice an end that is gone without a word.
 pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     keep_alive(stream, KEEPALIVE);
     Ok(())
 }
 
-/// For a connection that carries much beside others like it.
+/// Prepares a connection that carries bulk data beside other connections like it.
 ///
-/// The system takes no more in advance than it can soon send: what waits in a slow connection could have gone over another,
-/// and at the end all wait for it.
+/// The system takes no more in advance than it can send soon: bytes that wait in a slow connection could have gone over
+/// another one, and at the end everything waits for them.
 ///
-/// And BBR is asked for. The usual congestion controls take every lost packet for a full network, and on a long way that loses
-/// some they never get fast. A system that doesn't have it, doesn't allow it or has been told to use another keeps what
-/// it has.
+/// The connection also asks for BBR. The usual congestion controls take every lost packet for a full network, and on a long
+/// path that loses some packets they never get fast. A system that doesn't have BBR, doesn't allow it or was told to use another
+/// congestion control keeps that.
 #[cfg(target_os = "linux")]
 pub fn prepare_for_bulk(stream: &TcpStream) {
     let socket = SockRef::from(stream);
-    // It is as good as before without.
+    // Without it the connection works as well as before.
     let _ = socket.set_tcp_notsent_lowat(NOT_SENT_BYTES);
     let is_usual = |name: &[u8]| [&b"cubic"[..], b"reno"].contains(&name);
     let name = socket.tcp_congestion().unwrap_or_default();
@@ -131,12 +146,12 @@ pub fn prepare_for_bulk(stream: &TcpStream) {
     }
 }
 
-/// Elsewhere there is no choice.
+/// Does nothing: this system offers no choice.
 #[cfg(not(target_os = "linux"))]
 pub fn prepare_for_bulk(_stream: &TcpStream) {}
 
-/// Has the system notice that the other end is gone without a word: after `time` of silence, and about as long again. One that
-/// knows nothing of that leaves it to heartbeats.
+/// Has the system notice that the other end is gone without a word: it asks after `time` of silence, and gives up after about
+/// as long again. On a system that can't do this, only heartbeats notice it.
 pub fn keep_alive(stream: &TcpStream, time: Duration) {
     let socket = SockRef::from(stream);
     let interval = time.div_f32(2.0).max(Duration::from_secs(1));
@@ -145,7 +160,7 @@ pub fn keep_alive(stream: &TcpStream, time: Duration) {
     if socket.set_tcp_keepalive(&usual.clone().with_retries(3)).is_ok() {
         return;
     }
-    // Windows has let programs choose the number of tries only since 2017, and wine doesn't.
+    // Windows lets programs choose the number of tries only since 2017, and Wine doesn't.
     let _ = socket.set_tcp_keepalive(&usual);
 }
 
@@ -153,14 +168,14 @@ pub fn keep_alive(stream: &TcpStream, time: Duration) {
 mod tests {
     use super::*;
 
-    /// Far longer than anything here takes.
+    /// Much longer than anything here takes.
     const GUARD: Duration = Duration::from_mins(1);
 
     #[tokio::test]
     async fn neither_a_dead_address_nor_a_silent_name_service_holds_up_an_address_that_answers() {
         let listener = bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
         let alive = listener.local_addr().unwrap();
-        // Kept for documents; at best nobody answers, and so it may be refused at once.
+        // An address that is reserved for documentation: nothing answers there, or the network refuses it at once.
         let dead = SocketAddr::from(([192, 0, 2, 1], 9));
         let silent = std::future::pending();
         assert!(connect_to_any(Some(alive), silent, GUARD).await.is_ok());
@@ -189,11 +204,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_nobody_answers_the_last_failure_is_told() {
+    async fn where_nothing_answers_the_last_failure_is_told() {
         let closed = bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap().local_addr().unwrap();
         let refused = connect_to_any(None, async { Ok(vec![closed]) }, GUARD).await.unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(
+            matches!(&refused, ConnectError::Unreachable(why) if why.kind() == io::ErrorKind::ConnectionRefused),
+            "{refused:?}"
+        );
         let nobody = connect_to_any(None, async { Ok(Vec::new()) }, GUARD).await.unwrap_err();
-        assert_eq!(nobody.kind(), io::ErrorKind::NotFound);
+        assert!(
+            matches!(&nobody, ConnectError::NoSuchHost(why) if why.kind() == io::ErrorKind::NotFound),
+            "{nobody:?}"
+        );
+        let unknown = async { Err(io::Error::other("no such name")) };
+        let unknown = connect_to_any(None, unknown, GUARD).await.unwrap_err();
+        assert!(matches!(unknown, ConnectError::NoSuchHost(_)), "{unknown:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_service_that_is_silent_does_not_say_that_there_is_no_such_host() {
+        let silent = connect_to_any(None, std::future::pending(), GUARD).await.unwrap_err();
+        assert!(
+            matches!(&silent, ConnectError::Unreachable(why) if why.kind() == io::ErrorKind::TimedOut),
+            "{silent:?}"
+        );
     }
 }

@@ -1,14 +1,14 @@
-//! Length-prefixed frames: how one plaintext message is told from the next on a byte stream.
+//! Length-prefixed frames, which separate plaintext messages on a byte stream.
 //!
-//! A frame is a big-endian `u32` length and that many bytes of `postcard`. The limit is the caller's, and it is
-//! checked before anything is allocated. Reading from sockets is `net`'s business.
+//! A frame is a big-endian `u32` length and that many bytes of `postcard`. The caller gives the limit, which is
+//! checked before anything is allocated. `net` reads frames from sockets.
 
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Bytes of a frame's length prefix.
 pub const PREFIX_LEN: usize = 4;
 
-/// Why bytes are not a message of this protocol. The other side misbehaved or isn't Caiman at all.
+/// Why bytes are not a message of this protocol. The other side misbehaves or isn't Caiman at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The announced length is over the limit for this place in the protocol.
@@ -42,7 +42,7 @@ pub fn wrap(payload: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes(), payload].concat()
 }
 
-/// Reads the length prefix and holds it against `limit` (bytes).
+/// Reads the length prefix and refuses a length of more than `limit` bytes.
 pub fn length(prefix: [u8; PREFIX_LEN], limit: usize) -> Result<usize, FrameError> {
     let length = u32::from_be_bytes(prefix);
     match usize::try_from(length) {
@@ -51,7 +51,7 @@ pub fn length(prefix: [u8; PREFIX_LEN], limit: usize) -> Result<usize, FrameErro
     }
 }
 
-/// Encodes a message without a prefix, for places that carry their own length.
+/// Encodes a message without a prefix, for carriers that have a length of their own.
 pub fn to_bytes<T: Serialize>(message: &T) -> Vec<u8> {
     postcard::to_stdvec(message).expect("messages hold only types that postcard can encode")
 }
@@ -65,7 +65,7 @@ pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
     }
 }
 
-/// Decodes the first value in `bytes`; gives what stands behind it as well.
+/// Decodes the first value in `bytes`, and returns it with the bytes that follow it.
 pub fn split<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), FrameError> {
     postcard::take_from_bytes(bytes).map_err(|_| FrameError::Malformed)
 }

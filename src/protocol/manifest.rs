@@ -1,7 +1,7 @@
 //! The manifest: what is offered, entry by entry, and the checks that a peer's pages must pass.
 //!
-//! Pages hold [`RawEntry`]s, plain decoded bytes. [`ManifestBuilder`] turns them into [`Entry`]s one page at a time and
-//! refuses by name whatever does not hold together, so that a [`Manifest`] is always sound: paths are unique, every
+//! Pages hold [`RawEntry`]s, plain decoded data. [`ManifestBuilder`] turns them into [`Entry`]s one page at a time and
+//! refuses, by name, whatever is inconsistent. So a [`Manifest`] is always sound: paths are unique, every
 //! parent is a folder that stands before its children, and the sums are those that were announced.
 
 use std::collections::HashMap;
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::path::{LinkTarget, PathError, RelPath};
 
-/// Most entries in one offer.
+/// Most entries in one offer. With [`MAX_NAMES_BYTES`], it bounds what an offer costs in memory.
 pub const MAX_ENTRIES: u64 = 1_000_000;
 /// Largest offer in bytes: 2^53, so that sums of sizes stay exact everywhere, including in JSON.
 pub const MAX_TOTAL_BYTES: u64 = 1 << 53;
-/// Most bytes that all paths and link targets of an offer may take together; bounds what an offer costs in memory.
+/// Most bytes that all paths and link targets of an offer may take together. It bounds what an offer costs in memory.
 pub const MAX_NAMES_BYTES: usize = 256 * 1024 * 1024;
-/// Longest text snippet in bytes; more is better sent as a file.
+/// Longest text snippet in bytes; a longer text is better sent as a file.
 pub const MAX_TEXT_BYTES: u64 = 1024 * 1024;
 
 /// A modification time: seconds since 1970 (may be negative) and nanoseconds below a billion.
@@ -49,7 +49,7 @@ pub enum RawKind {
         /// Whether its owner may execute it.
         executable: bool,
     },
-    /// A folder; every folder is listed, before what is in it.
+    /// A folder. Every folder is listed, before what is in it.
     Folder {
         /// When it was last changed.
         modified: Option<Modified>,
@@ -63,21 +63,21 @@ pub enum RawKind {
     },
 }
 
-/// What is being offered as a whole.
+/// What is offered as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OfferKind {
     /// Files and folders.
     Files,
     /// A text snippet: exactly one file of at most [`MAX_TEXT_BYTES`], shown rather than saved.
     Text,
-    /// Exactly one file whose size is not known beforehand (its entry says 0).
+    /// Exactly one file whose size is not known in advance (its entry says 0).
     Stream,
 }
 
 /// A checked entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Where it goes, relative to the chosen folder.
+    /// The path relative to the chosen folder.
     pub path: RelPath,
     /// What it is.
     pub kind: EntryKind,
@@ -110,7 +110,7 @@ pub enum EntryKind {
 }
 
 impl Entry {
-    /// Bytes of a file; nothing for the rest.
+    /// Bytes of a file; 0 for anything else.
     pub fn size(&self) -> u64 {
         match self.kind {
             EntryKind::File { size, .. } => size,
@@ -118,7 +118,7 @@ impl Entry {
         }
     }
 
-    /// Bytes of its path and, for a link, of its target.
+    /// Bytes of the path and, for a link, of the target.
     fn names_bytes(&self) -> usize {
         let target = match &self.kind {
             EntryKind::Link { target, .. } => target.as_str().len(),
@@ -127,7 +127,7 @@ impl Entry {
         self.path.as_str().len() + target
     }
 
-    /// Whether it is a regular file.
+    /// Whether the entry is a regular file.
     pub fn is_file(&self) -> bool {
         matches!(self.kind, EntryKind::File { .. })
     }
@@ -147,7 +147,7 @@ impl Entry {
     }
 }
 
-/// Why an offer doesn't hold together. The peer misbehaved.
+/// Why an offer is inconsistent. The peer misbehaves.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// A path or a link target that could lead out of the folder, or that no system can store.
@@ -167,10 +167,10 @@ pub enum ManifestError {
     /// Paths and link targets take more than [`MAX_NAMES_BYTES`].
     #[error("the names in the offer take too much room")]
     TooMuchText,
-    /// The same path twice.
+    /// A path that is listed twice.
     #[error("the offer names the same path twice")]
     Duplicate,
-    /// A path below a file or a link, or below a folder that was not listed.
+    /// A path below a file or a link, or below a folder that was not listed before it.
     #[error("the offer holds a path below something that is not a folder")]
     NotBelowFolder,
     /// The sizes don't add up to what was announced, or exceed [`MAX_TOTAL_BYTES`].
@@ -184,7 +184,8 @@ pub enum ManifestError {
     Kind,
 }
 
-/// A sound list of entries; see the module for what that means.
+/// A sound list of entries: paths are unique, every parent is a folder that stands before its children, and the sums are those
+/// that were announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     kind: OfferKind,
@@ -215,7 +216,7 @@ impl Manifest {
     }
 }
 
-/// Builds a [`Manifest`] from entries that nobody has checked yet.
+/// Builds a [`Manifest`] from unchecked entries.
 #[derive(Debug)]
 pub struct ManifestBuilder {
     manifest: Manifest,
@@ -225,13 +226,13 @@ pub struct ManifestBuilder {
 }
 
 impl ManifestBuilder {
-    /// For a list that is still being made: nothing was announced.
+    /// Starts a list for which nothing was announced.
     pub fn new(kind: OfferKind) -> Self {
         let manifest = Manifest { kind, entries: Vec::new(), bytes: 0, files: 0 };
         Self { manifest, announced: None, is_folder: HashMap::new(), names_bytes: 0 }
     }
 
-    /// For a list that was finished once and is to grow.
+    /// Goes on with a list that was finished before.
     pub fn growing(manifest: Manifest) -> Self {
         let paths = manifest.entries.iter();
         Self {
@@ -244,7 +245,7 @@ impl ManifestBuilder {
         }
     }
 
-    /// For a peer's offer of this many entries and bytes.
+    /// Starts the list of a peer's offer, for which this many entries and bytes were announced.
     pub fn announced(kind: OfferKind, entries: u64, bytes: u64) -> Result<Self, ManifestError> {
         if entries > MAX_ENTRIES {
             return Err(ManifestError::TooMany(entries));
@@ -255,12 +256,12 @@ impl ManifestBuilder {
         Ok(Self { announced: Some((entries, bytes)), ..Self::new(kind) })
     }
 
-    /// How many entries are in.
+    /// How many entries the list has.
     pub fn len(&self) -> u64 {
         self.manifest.entries.len() as u64
     }
 
-    /// Whether nothing is in yet.
+    /// Whether the list has no entries yet.
     pub fn is_empty(&self) -> bool {
         self.manifest.entries.is_empty()
     }
@@ -312,7 +313,7 @@ impl ManifestBuilder {
         Ok(())
     }
 
-    /// Takes back every entry but the first `count`.
+    /// Removes all entries except the first `count`.
     pub fn truncate(&mut self, count: usize) {
         let count = count.min(self.manifest.entries.len());
         for entry in self.manifest.entries.drain(count..) {
@@ -323,7 +324,7 @@ impl ManifestBuilder {
         }
     }
 
-    /// The manifest, once everything that was announced is there.
+    /// The manifest, if everything that was announced is there.
     pub fn finish(self) -> Result<Manifest, ManifestError> {
         let manifest = self.manifest;
         let held = manifest.entries.len() as u64;

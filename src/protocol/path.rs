@@ -5,12 +5,12 @@
 
 use std::{fmt, sync::Arc};
 
-/// Longest single name in bytes. Windows and macOS allow 255 UTF-16 units, which take up to 765 bytes of UTF-8.
+/// Longest single name in bytes. Windows and macOS allow 255 UTF-16 units, which take up to 765 bytes in UTF-8.
 pub const MAX_NAME_BYTES: usize = 1024;
-/// Longest path in bytes.
+/// Longest path in bytes, as Linux limits it.
 pub const MAX_PATH_BYTES: usize = 4096;
 
-/// A relative path: one or more names, joined by `/`, each a plain name. Cheap to clone.
+/// A relative path: one or more plain names, joined by `/`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RelPath(Arc<str>);
 
@@ -20,25 +20,25 @@ pub enum PathError {
     /// Nothing at all, or nothing between two slashes.
     #[error("an empty name")]
     Empty,
-    /// Starts at a root.
+    /// The path starts at a root, or a name contains a slash.
     #[error("an absolute path")]
     Absolute,
-    /// Has a `.` or `..` where a name should stand.
+    /// There is a `.` or `..` where a name should stand.
     #[error("a path with a '.' or '..' in it")]
     Dots,
-    /// Has a NUL character, which no system can store.
+    /// A name has a NUL character, which no system can store.
     #[error("a name with a NUL character")]
     Nul,
     /// A name of more than [`MAX_NAME_BYTES`], or a path of more than [`MAX_PATH_BYTES`].
     #[error("a name or path that is too long")]
     TooLong,
-    /// A link that leads out of the folder that it stands in.
+    /// A link leads out of the tree that it came with.
     #[error("a link that points outside of what is sent")]
     Escapes,
 }
 
 impl RelPath {
-    /// Checks `text`, which is exactly what a peer sent or what [`RelPath::as_str`] gave.
+    /// Checks `text`, which comes from a peer, or from [`RelPath::as_str`] unchanged.
     pub fn new(text: &str) -> Result<Self, PathError> {
         if text.starts_with('/') {
             return Err(PathError::Absolute);
@@ -56,7 +56,7 @@ impl RelPath {
         Self::new(&format!("{}/{name}", self.0))
     }
 
-    /// A path beside this one: the same parent, another name.
+    /// A path beside this one: it has the same parent and another name.
     pub fn with_name(&self, name: &str) -> Result<Self, PathError> {
         match self.parent() {
             Some(parent) => parent.join(name),
@@ -99,8 +99,8 @@ impl fmt::Debug for RelPath {
 
 /// Where a symbolic link points: relative, and never out of the tree that it came with.
 ///
-/// Steps up may stand only at the front and only as many as the link is deep. A step up behind a name is refused, even
-/// where it looks harmless: if that name is itself a link, what it means can't be told from the text.
+/// Steps up (`..`) may stand only at the front, and only as many as the link is deep. A step up behind a name is refused even
+/// if it looks harmless: if that name is itself a link, the text doesn't tell where the step leads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LinkTarget(Box<str>);
 

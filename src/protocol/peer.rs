@@ -1,7 +1,7 @@
-//! What the two peers say to each other: the handshake in the clear, then sealed control messages.
+//! The messages between the two peers: the handshake in the clear, then sealed control messages.
 //!
-//! The order of the messages is told in [`crate::protocol`]. Every list is bounded by the record that carries it,
-//! [`MAX_CONTROL`] bytes of plaintext.
+//! [`crate::protocol`] describes their order. Every list is bounded by the record that carries it, [`MAX_CONTROL`] bytes of
+//! plaintext.
 
 use std::net::SocketAddr;
 
@@ -9,24 +9,24 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::{OfferKind, RawEntry};
 
-/// Largest frame in bytes during the handshake.
+/// Largest frame in bytes during the handshake; the messages take about a hundred.
 pub const MAX_HANDSHAKE: usize = 1024;
-/// Largest control message in bytes. A selection among [`super::manifest::MAX_ENTRIES`] takes half of it.
+/// Largest control message in bytes. A selection among [`super::manifest::MAX_ENTRIES`] entries takes half of it.
 pub const MAX_CONTROL: usize = 256 * 1024;
-/// A sender starts a new manifest page once the current one holds this many bytes.
+/// Bytes in a page of the manifest after which a sender starts the next one. One more entry always fits into [`MAX_CONTROL`].
 pub const PAGE_BYTES: usize = 48 * 1024;
 
-/// Words of a code that one peer names to the other. Nobody has to read it out, so it is as long as codes get.
+/// Words of a code that one peer names to the other. No person has to read it out, so it is as long as drawn codes get.
 pub const INVITATION_WORDS: usize = 6;
-/// Most invitations in one session.
+/// Most invitations in one session: more than a user adds, few enough to keep.
 pub const MAX_INVITATIONS: u32 = 64;
 
-/// A sender's first message: kept by the relay, handed to whoever joins.
+/// A sender's first message: the relay keeps it and hands it to the receiver that joins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum First {
     /// Ready for a handshake.
     Hello(SenderHello),
-    /// The code was retired after too many failed handshakes; there is nothing here any more.
+    /// The code was retired after too many failed handshakes; nothing is offered under it any more.
     Retired,
 }
 
@@ -35,7 +35,7 @@ pub enum First {
 pub struct SenderHello {
     /// The sender's protocol version.
     pub version: u16,
-    /// What the sender can do beyond version 1; no bits are given out yet.
+    /// What the sender can do beyond version 1; no bits are assigned yet.
     pub features: u64,
     /// SPAKE2 message of side A.
     pub pake: Vec<u8>,
@@ -52,7 +52,7 @@ pub struct SenderHello {
 pub struct ReceiverHello {
     /// The receiver's protocol version.
     pub version: u16,
-    /// What the receiver can do beyond version 1; no bits are given out yet.
+    /// What the receiver can do beyond version 1; no bits are assigned yet.
     pub features: u64,
     /// SPAKE2 message of side B.
     pub pake: Vec<u8>,
@@ -61,7 +61,7 @@ pub struct ReceiverHello {
 /// The receiver's only message in the clear.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiverFirst {
-    /// An encoded [`ReceiverHello`], as bytes, because the transcript covers exactly these.
+    /// An encoded [`ReceiverHello`]. It stays encoded because the transcript covers exactly these bytes.
     pub hello: Vec<u8>,
     /// The receiver's confirmation tag.
     pub tag: [u8; 32],
@@ -70,50 +70,50 @@ pub struct ReceiverFirst {
 /// The sender's last message in the clear.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SenderVerdict {
-    /// The receiver's tag was right; this is the sender's.
+    /// The receiver's tag was right.
     Confirmed {
         /// The sender's confirmation tag.
         tag: [u8; 32],
     },
     /// The receiver's tag was wrong.
     WrongCode {
-        /// How many more tries the sender allows; 0 means that the code is retired now.
+        /// How many more tries the sender allows; 0 means that the code is now retired.
         tries_left: u8,
     },
-    /// The receiver speaks a version that the sender doesn't.
+    /// The receiver speaks a version that the sender doesn't know.
     Version {
         /// The sender's version.
         version: u16,
     },
 }
 
-/// The sender's first words on a new connection of a session whose last one was lost.
+/// The sender's first message on a new connection of a session whose last connection was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RejoinHello {
+pub struct ReconnectHello {
     /// Fresh random bytes.
     pub nonce: [u8; 32],
 }
 
-/// The receiver's answer.
+/// The receiver's answer to a [`ReconnectHello`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RejoinAnswer {
+pub struct ReconnectAnswer {
     /// Fresh random bytes.
     pub nonce: [u8; 32],
-    /// Proof that it holds the session's secret, over both nonces.
+    /// Proof that the receiver holds the session's secret, over both nonces.
     pub tag: [u8; 32],
 }
 
-/// The sender's proof. After it everything is sealed under new keys.
+/// The sender's reply to a [`ReconnectAnswer`]. After it everything is sealed under new keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RejoinProof {
-    /// Proof that it holds the session's secret, over both nonces.
+pub struct ReconnectProof {
+    /// Proof that the sender holds the session's secret, over both nonces.
     pub tag: [u8; 32],
 }
 
 /// How the two ends of a lane come together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Way {
-    /// Both go to the relay.
+    /// Both connect to the relay.
     Relay,
     /// The sending side's machine connects to the receiving side's.
     FromSender,
@@ -121,56 +121,56 @@ pub enum Way {
     FromReceiver,
 }
 
-/// Most addresses that a side may name.
+/// Most addresses that a side may name: more than a machine has, and few enough to try all of them at once.
 pub const MAX_ADDRESSES: usize = 16;
 
 /// What a direct connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Purpose {
-    /// To see whether it can be made at all.
+pub enum DirectPurpose {
+    /// To find out whether a direct connection can be made at all.
     Probe,
-    /// To come back to each other after the control connection was lost.
-    Return,
-    /// It is a lane.
+    /// To reconnect after the control connection was lost.
+    Reconnect,
+    /// To carry blocks.
     Lane {
-        /// Of which connection.
+        /// The control connection that the lane belongs to.
         link: u64,
-        /// Which one.
+        /// The lane's number.
         lane: u16,
     },
 }
 
-/// The first words on a direct connection, by whoever made it.
+/// The first message on a direct connection, from the side that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectHello {
-    /// What it is for.
-    pub purpose: Purpose,
+    /// What the connection is for.
+    pub purpose: DirectPurpose,
     /// Fresh random bytes.
     pub nonce: [u8; 32],
 }
 
-/// The answer of whoever was called.
+/// The answer to a [`DirectHello`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectAnswer {
     /// Fresh random bytes.
     pub nonce: [u8; 32],
-    /// Proof that it is the other side of the session.
+    /// Proof that the answer comes from the other side of the session.
     pub tag: [u8; 32],
 }
 
-/// The proof of whoever called. After it the connection is what it was made for.
+/// The reply to a [`DirectAnswer`]. After it the connection serves its purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectProof {
-    /// Proof that it is the other side of the session.
+    /// Proof that the connection comes from the other side of the session.
     pub tag: [u8; 32],
 }
 
 /// Control messages from sender to receiver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromSender {
-    /// What is offered, as sums.
+    /// The sums of what is offered.
     Offer {
-        /// What is being offered as a whole.
+        /// What is offered as a whole.
         kind: OfferKind,
         /// How many entries follow in pages.
         entries: u64,
@@ -183,111 +183,135 @@ pub enum FromSender {
     Page(Vec<RawEntry>),
     /// All pages were sent.
     OfferEnd {
-        /// BLAKE3 over all pages' entries; names this offer when it is resumed.
+        /// BLAKE3 over the entries of all pages. An interrupted transfer is recognised by it.
         digest: [u8; 32],
     },
-    /// Where this machine may be reached directly, at most [`MAX_ADDRESSES`]: said before the offer and again on each new
-    /// connection, and once more on each when a gateway has opened a way in meanwhile. The first is answered in kind. Without
-    /// it the other side doesn't look for a direct way.
+    /// Where this machine may be reached directly, at most [`MAX_ADDRESSES`] addresses. Sent before the offer and again on each
+    /// new connection, and once more on the same connection after a gateway has opened a port. The receiver answers the first
+    /// with its own addresses. Without this message it doesn't look for a direct way.
     Addresses(Vec<SocketAddr>),
-    /// This lane is opened now, and the other side is to do the same: one beyond [`super::relay::FIRST_LANES`], or in place of
-    /// one that is over. Its number is a slot below
-    /// [`super::relay::MAX_LANES`], by which the relay knows it, plus a multiple of that for each time that the slot is
-    /// used again, so that no two lanes of a connection share a number.
+    /// The sender opens this lane now, and the receiver is to do the same. It is one beyond [`super::relay::FIRST_LANES`], or
+    /// replaces one that is over. Its number is a slot below [`super::relay::MAX_LANES`], by which the relay knows it, plus
+    /// `MAX_LANES` for each time that the slot was used before, so that no two lanes of a connection share a number.
     OpenLane {
-        /// Which connection is meant.
+        /// The control connection that the lane belongs to.
         link: u64,
-        /// The lane.
+        /// The lane's number.
         lane: u16,
         /// How its ends come together.
         way: Way,
     },
-    /// This end of a lane is over, and what is on its way won't be waited for.
+    /// The sender's end of a lane is over, and the receiver need not wait for what is still in flight on it.
     LaneOver {
-        /// Which connection is meant.
+        /// The control connection that the lane belongs to.
         link: u64,
-        /// The lane.
+        /// The lane's number.
         lane: u16,
     },
-    /// A person paused the transfer, or lets it go on.
+    /// The user paused the transfer (`true`), or lets it go on (`false`).
     Pause(bool),
-    /// A file of the offer will not arrive; what came of it is to be dropped.
+    /// A file of the offer will not arrive; what has arrived of it is to be dropped.
     Withdrawn {
         /// Index of the entry.
         entry: u32,
         /// What happened to it.
         reason: Withdrawal,
     },
-    /// A stream's end is known now.
+    /// The stream has ended.
     StreamEnd {
-        /// Bytes of the stream.
+        /// Bytes of the whole stream.
         bytes: u64,
     },
-    /// BLAKE3 hashes of files that have been read to their end.
+    /// BLAKE3 hashes of files that have been read to their end, each with the index of the entry.
     Hashes(Vec<(u32, [u8; 32])>),
-    /// Every wanted file was sent or withdrawn, and every hash was said.
+    /// Every wanted file was sent or withdrawn, and every hash was sent.
     Done,
-    /// The person on the sending side cancelled.
+    /// The user on the sending side cancelled.
     Cancel,
     /// The sending side can't go on.
     Failed(Trouble),
-    /// Answers to [`FromReceiver::WhatIs`], in any number: BLAKE3 of each file, or nothing for what can't be read. Without any
-    /// answer it says that a large file is being read.
+    /// Answers to [`FromReceiver::WhatIs`], in any number: the index of the entry with the BLAKE3 hash of the file, or with
+    /// nothing if the file can't be read. An empty list says that a large file is being read.
     ThisIs(Vec<(u32, Option<[u8; 32]>)>),
-    /// What this side is doing that holds both up, or that it no longer does: said when that changes.
+    /// What the sending side is doing that holds both sides up, or `None` when it no longer does. Sent when that changes.
     AtWork(Option<Work>),
-    /// The sender waits under this code as well, at the relay where the two met, for whoever hears of it here.
+    /// The sender also waits under this code, at the relay where the two met, for this receiver alone.
     Invitation {
         /// A code of [`INVITATION_WORDS`] drawn words.
         code: String,
-        /// What this session was for is offered there, and nothing here: said before the offer and in place of it, once.
-        /// Otherwise there is something more to be had.
+        /// Whether the invitation replaces this session's offer, which is then made there: sent before the offer, once.
+        /// Otherwise the sender has something more to offer there.
         instead: bool,
     },
+}
+
+impl FromSender {
+    /// What kind of message this is, in words, for reports of one that came out of turn.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Offer { .. } => "offer",
+            Self::Page(_) => "page",
+            Self::OfferEnd { .. } => "offer end",
+            Self::Addresses(_) => "addresses",
+            Self::OpenLane { .. } => "open lane",
+            Self::LaneOver { .. } => "lane over",
+            Self::Pause(_) => "pause",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::StreamEnd { .. } => "stream end",
+            Self::Hashes(_) => "hashes",
+            Self::Done => "done",
+            Self::Cancel => "cancel",
+            Self::Failed(_) => "failed",
+            Self::ThisIs(_) => "this is",
+            Self::AtWork(_) => "at work",
+            Self::Invitation { .. } => "invitation",
+        }
+    }
 }
 
 /// Control messages from receiver to sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromReceiver {
-    /// The offer is taken.
+    /// The offer is accepted.
     Accept {
-        /// How many lanes there may be at most. Both open them now, as far as they are [`super::relay::FIRST_LANES`].
+        /// The most lanes that there may be. Both sides open them now, but no more than [`super::relay::FIRST_LANES`].
         lanes: u16,
         /// How their ends come together.
         way: Way,
-        /// One bit an entry, lowest bit first: which entries are wanted. `None` means all.
+        /// Which entries are wanted: one bit for each entry, the lowest bit of each byte first. `None` means all.
         wanted: Option<Vec<u8>>,
     },
-    /// The answer to [`FromSender::Addresses`]: where this machine may be reached directly. None means that it is not to be.
-    /// Said once more on each connection when a gateway has opened a way in meanwhile.
+    /// The answer to [`FromSender::Addresses`]: where this machine may be reached directly. An empty list means that it can't be.
+    /// Sent once more on the same connection after a gateway has opened a port.
     Addresses(Vec<SocketAddr>),
-    /// Before [`FromReceiver::Accept`]: blocks that are here already, as (first, count), of the plan that follows from the
-    /// acceptance.
+    /// Blocks that the receiver holds already, as (first, count) of the plan that follows from the acceptance. Sent before
+    /// [`FromReceiver::Accept`].
     Held(Vec<(u64, u64)>),
-    /// The disk is full, or no longer is: what comes is not stored until it has room again.
+    /// The receiver's disk is full (`true`), or no longer is (`false`). What arrives is not stored until there is room again.
     LacksRoom(bool),
     /// The offer is declined.
     Decline,
-    /// On a new connection: whatever the last one's lanes brought was said, and the lanes of this one are opened.
+    /// On a new connection: the receiver has reported everything that the last connection's lanes brought, and opens the lanes
+    /// of this one.
     Reopen {
-        /// Which connection is meant.
+        /// The control connection that the lanes belong to.
         link: u64,
         /// How the ends of its lanes come together.
         way: Way,
     },
-    /// This end of a lane is over, and whatever the lane brought was said.
+    /// The receiver's end of a lane is over, and every block that the lane brought has been reported.
     LaneOver {
-        /// Which connection is meant.
+        /// The control connection that the lane belongs to.
         link: u64,
-        /// The lane.
+        /// The lane's number.
         lane: u16,
     },
-    /// A person paused the transfer, or lets it go on.
+    /// The user paused the transfer (`true`), or lets it go on (`false`).
     Pause(bool),
-    /// Blocks that are stored now, as (first, count).
+    /// Blocks that are now stored, as (first, count).
     Stored(Vec<(u64, u64)>),
-    /// A file's hash didn't match. These are the hashes of its blocks as they are stored here, from the first on;
-    /// the sender compares them with its own and sends again what differs.
+    /// The hash of a file didn't match. These are the hashes of its blocks as the receiver has stored them, from the first on;
+    /// the sender compares them with its own and sends the blocks that differ again.
     Damaged {
         /// Index of the entry.
         entry: u32,
@@ -303,49 +327,73 @@ pub enum FromReceiver {
         /// Entries that could not be stored, although they were sent.
         failed: u64,
     },
-    /// The person on the receiving side cancelled.
+    /// The user on the receiving side cancelled.
     Cancel,
     /// The receiving side can't go on.
     Failed(Trouble),
-    /// Before the answer: what these files of the offer are, each asked for once, because there are files of their names and
-    /// sizes here.
+    /// Asks for the hashes of these entries, each once, because the receiver has files of the same names and sizes. Sent before
+    /// the answer to the offer.
     WhatIs(Vec<u32>),
-    /// Before [`FromReceiver::Accept`]: files that are not wanted because the same are here already.
+    /// Files that are not wanted because the receiver has identical ones. Sent before [`FromReceiver::Accept`].
     Here {
-        /// How many.
+        /// How many files.
         files: u64,
-        /// Their bytes.
+        /// How many bytes they have together.
         bytes: u64,
     },
-    /// What this side is doing that holds both up, or that it no longer does: said when that changes.
+    /// What the receiving side is doing that holds both sides up, or `None` when it no longer does. Sent when that changes.
     AtWork(Option<Work>),
 }
 
-/// What a side may be doing for so long that nothing moves meanwhile.
+impl FromReceiver {
+    /// What kind of message this is, in words, for reports of one that came out of turn.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accept { .. } => "accept",
+            Self::Addresses(_) => "addresses",
+            Self::Held(_) => "held",
+            Self::LacksRoom(_) => "lacks room",
+            Self::Decline => "decline",
+            Self::Reopen { .. } => "reopen",
+            Self::LaneOver { .. } => "lane over",
+            Self::Pause(_) => "pause",
+            Self::Stored(_) => "stored",
+            Self::Damaged { .. } => "damaged",
+            Self::Complete { .. } => "complete",
+            Self::Cancel => "cancel",
+            Self::Failed(_) => "failed",
+            Self::WhatIs(_) => "what is",
+            Self::Here { .. } => "here",
+            Self::AtWork(_) => "at work",
+        }
+    }
+}
+
+/// What may keep a side busy while nothing moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Work {
-    /// Its disk has yet to read or to write something.
+    /// The side waits for its disk to read or write.
     Disk,
-    /// It reads what is there already, for its hashes.
+    /// The side reads files that it has already, for their hashes.
     Hashing,
-    /// The program whose output it sends has yet to write something.
+    /// The side waits for the program whose output it sends.
     Input,
-    /// The program to which it hands what arrives has yet to take something.
+    /// The side waits for the program that takes what arrives.
     Output,
-    /// It sends no faster than its person allows.
+    /// The side sends no faster than its user allows.
     Limit,
 }
 
-/// What happened to a file that was offered and can't be sent.
+/// Why a file that was offered can't be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 pub enum Withdrawal {
-    /// It changed while it was being sent.
+    /// The file changed while it was being sent.
     #[error("changed while it was being sent")]
     Changed,
-    /// It is gone.
+    /// The file is gone.
     #[error("vanished while it was being sent")]
     Vanished,
-    /// It can't be read.
+    /// The file can't be read.
     #[error("could not be read")]
     Unreadable,
 }
@@ -368,10 +416,10 @@ pub enum Trouble {
     /// A file arrived damaged twice.
     #[error("a file arrived damaged twice")]
     Damaged,
-    /// The only file that it takes was withdrawn.
+    /// The only file that the side takes was withdrawn.
     #[error("it takes nothing but the file that could not be sent")]
     Withdrawn,
-    /// It has no way to take this kind of offer.
+    /// The side has no way to take this kind of offer.
     #[error("it can't take this kind of offer")]
     Unsuited,
 }

@@ -1,11 +1,12 @@
-//! What a client and a relay say to each other, before the relay becomes a pipe.
+//! The messages between a client and a relay, before the relay becomes a pipe.
 //!
-//! *Control connection.* The client opens with [`Opening::Control`]'s eight bytes; the relay answers with a
+//! *Control connection.* The client opens with the eight bytes of [`ConnectionKind::Control`]; the relay answers with a
 //! [`Welcome`] frame; the client sends a [`Hello`] frame; the relay answers with [`Reply`] frames. After
-//! [`Reply::Paired`] every byte is the two peers' own. Silence before the opening bytes gives a port scanner nothing.
+//! [`Reply::Paired`] every byte belongs to the two peers. The relay is silent before the opening bytes, so a port scanner
+//! learns nothing.
 //!
 //! *Lane.* The client sends one [`LaneHello`], 32 bytes; the relay answers with one byte: [`LANE_PAIRED`] once the
-//! other end of the same lane is there, or [`Refusal::lane_byte`]. Then every byte is the peers' own.
+//! other end of the same lane is there, or [`Refusal::lane_byte`]. Then every byte belongs to the two peers.
 
 use std::net::SocketAddr;
 
@@ -17,27 +18,27 @@ use super::Role;
 pub const MAX_FRAME: usize = 64 * 1024;
 /// Largest first message in bytes that a relay keeps for the receiver. A sender's hello takes about a hundred.
 pub const MAX_FIRST: usize = 1024;
-/// Most data ports that a welcome may name.
+/// Most data ports that a welcome may name; twice as many as a transfer has lanes.
 pub const MAX_DATA_PORTS: usize = 64;
-/// Lane numbers run from 0 to this, exclusive.
+/// The most lanes of a transfer. At the relay their numbers run from 0 up to but not including this.
 pub const MAX_LANES: u16 = 32;
-/// Lanes of a transfer that both ends open at once on a new connection; the sender says which are opened beyond them.
+/// Lanes that both ends open at once on a new connection. The sender says which further ones are opened.
 pub const FIRST_LANES: u16 = 8;
 
 const MAGIC: [u8; 7] = *b"caiman\0";
-/// Bytes of the opening, the same for both kinds of connection.
+/// Length in bytes of the opening, which is the same for both kinds of connection.
 pub const OPENING_LEN: usize = 8;
 
-/// The first eight bytes on a connection: what it is for.
+/// What a connection to a relay is for. Its first eight bytes say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
-    /// A control connection.
+pub enum ConnectionKind {
+    /// Small messages. An end that closes its side has left.
     Control,
-    /// A lane; the rest of a [`LaneHello`] follows.
+    /// Blocks of files; the rest of a [`LaneHello`] follows the first bytes. Either end may close its side and go on reading.
     Lane,
 }
 
-impl Opening {
+impl ConnectionKind {
     /// The bytes on the wire.
     pub fn to_bytes(self) -> [u8; OPENING_LEN] {
         let mut bytes = [0; OPENING_LEN];
@@ -49,9 +50,9 @@ impl Opening {
         bytes
     }
 
-    /// The opening that `bytes` spell, or `None` for anything that isn't Caiman.
+    /// The kind that `bytes` stand for, or `None` for anything that isn't Caiman.
     pub fn from_bytes(bytes: [u8; OPENING_LEN]) -> Option<Self> {
-        [Self::Control, Self::Lane].into_iter().find(|opening| opening.to_bytes() == bytes)
+        [Self::Control, Self::Lane].into_iter().find(|kind| kind.to_bytes() == bytes)
     }
 }
 
@@ -59,13 +60,13 @@ impl Opening {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RoomId(pub [u8; 16]);
 
-/// Names a client's place in a room: random, and the same whenever that client comes back. Whoever knows it may take the
-/// place again from a connection that is dead without the relay having noticed.
+/// By this a relay knows a client again that comes back to its room: random, and the same on every connection of that client.
+/// A client that shows it takes over from its own earlier connection, which may be dead without the relay having noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Place(pub [u8; 16]);
+pub struct ClientToken(pub [u8; 16]);
 
-/// Ties a lane to its room. Drawn by the relay and told to both ends when they are paired, so that a lane that belongs
-/// to no room is refused, and a password holds for lanes as well.
+/// Ties a lane to its room. The relay draws it and tells it to both ends when they are paired. So the relay can refuse a lane
+/// that belongs to no room, and its password protects lanes as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LaneToken(pub [u8; 16]);
 
@@ -74,15 +75,15 @@ pub struct LaneToken(pub [u8; 16]);
 pub struct Welcome {
     /// The relay's protocol version.
     pub version: u16,
-    /// What the relay can do beyond version 1; no bits are given out yet.
+    /// What the relay can do beyond version 1; no bits are assigned yet.
     pub features: u64,
-    /// Fresh random bytes, to prove the password over.
+    /// Fresh random bytes, over which the password is proven.
     pub nonce: [u8; 32],
-    /// Whether a [`Hello::proof`] is asked for.
+    /// Whether a [`Hello::proof`] is required.
     pub password_required: bool,
-    /// Ports on this host that take lanes, at most [`MAX_DATA_PORTS`]; empty means this very port.
+    /// Ports on this host that take lanes, at most [`MAX_DATA_PORTS`]; an empty list means the control port.
     pub data_ports: Vec<u16>,
-    /// The client's address as the relay sees it, told to nobody else. For direct paths, later.
+    /// The client's address as the relay sees it. The relay tells it to no other client.
     pub observed: SocketAddr,
 }
 
@@ -91,39 +92,39 @@ pub struct Welcome {
 pub struct Hello {
     /// The client's protocol version.
     pub version: u16,
-    /// What the client can do beyond version 1; no bits are given out yet.
+    /// What the client can do beyond version 1; no bits are assigned yet.
     pub features: u64,
-    /// Which of a room's two places is wanted.
+    /// The client's role in the room, which takes one client of each.
     pub role: Role,
     /// The room.
     pub room: RoomId,
-    /// This client's own place there.
-    pub place: Place,
-    /// Whether to wait for the other one, whoever of the two comes first. Without it a receiver has to find a sender.
+    /// This client's own token for the room.
+    pub client_token: ClientToken,
+    /// Whether to wait for the other client even as a receiver. Without it, a receiver is refused if no sender is there.
     pub waits: bool,
-    /// Proof of the relay's password over [`Welcome::nonce`]; see `net::access`.
+    /// Proof of the relay's password over [`Welcome::nonce`], made by `net::access`.
     pub proof: Option<[u8; 32]>,
     /// A sender's first message to the receiver, at most [`MAX_FIRST`] bytes; empty from a receiver.
     pub first: Vec<u8>,
 }
 
-/// What the relay says after a hello.
+/// The relay's answer to a hello.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
-    /// The room is made; a further reply follows when the other one joins.
+    /// The room is open; a further reply follows when the other client joins.
     Waiting,
-    /// Both are there.
+    /// Both clients are there.
     Paired {
-        /// For this room's lanes.
+        /// The token for this room's lanes.
         token: LaneToken,
-        /// The other one's [`Hello::first`].
+        /// The [`Hello::first`] of the other client.
         first: Vec<u8>,
     },
-    /// No; the relay closes after this.
+    /// The relay refuses, and closes the connection after this.
     Refused(Refusal),
 }
 
-/// Why a relay says no. Each is a different thing for a person to do.
+/// Why a relay refuses. The user has something different to do about each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// The client speaks another version; this is the relay's.
@@ -133,13 +134,13 @@ pub enum Refusal {
     #[error("the relay asks for a password")]
     PasswordRequired,
     /// The proof doesn't match.
-    #[error("the relay's password is another one")]
+    #[error("the password for the relay is wrong")]
     PasswordWrong,
     /// A receiver named a room that has no sender.
-    #[error("nobody is in that room")]
+    #[error("no sender is in that room")]
     NoSuchRoom,
-    /// The room already has one of this role.
-    #[error("somebody else is already in that room")]
+    /// The room already has a client of this role.
+    #[error("another user is already in that room")]
     RoleTaken,
     /// Too many connections, in all or from this address.
     #[error("the relay has too many connections")]
@@ -147,19 +148,19 @@ pub enum Refusal {
     /// Too many rooms, in all or from this address.
     #[error("the relay has too many rooms")]
     TooManyRooms,
-    /// Too many joins of rooms from this address lately.
+    /// Too many recent tries to join a room from this address.
     #[error("too many tries from this address, wait a minute")]
     TooManyJoins,
     /// The relay's memory limit is reached.
     #[error("the relay is out of memory for more")]
     OutOfMemory,
-    /// Too slow to say hello, or silent for too long.
+    /// The client was too slow to say hello, or silent for too long.
     #[error("the relay waited too long")]
     TooSlow,
     /// The client said something that isn't in the protocol.
     #[error("the relay didn't understand what was sent")]
     Malformed,
-    /// A lane for a room that isn't there, a number out of range, or a lane that is already taken.
+    /// A lane of a room that isn't there, a number out of range, or a lane that is already taken.
     #[error("the relay doesn't know this lane")]
     NoSuchLane,
     /// The relay is shutting down.
@@ -167,7 +168,7 @@ pub enum Refusal {
     Draining,
 }
 
-/// The byte a relay answers a lane with once both ends are there.
+/// The byte with which a relay answers a lane once both ends are there.
 pub const LANE_PAIRED: u8 = 1;
 
 impl Refusal {
@@ -190,7 +191,7 @@ impl Refusal {
         }
     }
 
-    /// The refusal that a lane's answer means; what no version of this relay sends counts as malformed.
+    /// The refusal that a relay's answer to a lane means. A byte that this version never sends counts as malformed.
     pub fn from_lane_byte(byte: u8) -> Self {
         match byte {
             5 => Self::NoSuchRoom,
@@ -205,15 +206,15 @@ impl Refusal {
     }
 }
 
-/// Bytes of a lane's hello, the opening included.
+/// Length in bytes of a lane's hello, including the opening.
 pub const LANE_HELLO_LEN: usize = 32;
 
-/// What a lane says first: `opening (8) ‖ token (16) ‖ lane (2, big-endian) ‖ role (1) ‖ zeros (5)`.
+/// The first message on a lane: `opening (8) ‖ token (16) ‖ lane (2, big-endian) ‖ role (1) ‖ zeros (5)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneHello {
-    /// From [`Reply::Paired`].
+    /// The token from [`Reply::Paired`].
     pub token: LaneToken,
-    /// Below [`MAX_LANES`].
+    /// The lane's number, below [`MAX_LANES`].
     pub lane: u16,
     /// Which end this is.
     pub role: Role,
@@ -223,7 +224,7 @@ impl LaneHello {
     /// The bytes on the wire.
     pub fn to_bytes(self) -> [u8; LANE_HELLO_LEN] {
         let mut bytes = [0; LANE_HELLO_LEN];
-        bytes[..8].copy_from_slice(&Opening::Lane.to_bytes());
+        bytes[..8].copy_from_slice(&ConnectionKind::Lane.to_bytes());
         bytes[8..24].copy_from_slice(&self.token.0);
         bytes[24..26].copy_from_slice(&self.lane.to_be_bytes());
         bytes[26] = match self.role {
@@ -255,7 +256,7 @@ mod tests {
     fn a_lane_hello_comes_back_as_it_was() {
         let hello = LaneHello { token: LaneToken([7; 16]), lane: 31, role: Role::Receiver };
         let bytes = hello.to_bytes();
-        assert_eq!(Opening::from_bytes(bytes[..8].try_into().unwrap()), Some(Opening::Lane));
+        assert_eq!(ConnectionKind::from_bytes(bytes[..8].try_into().unwrap()), Some(ConnectionKind::Lane));
         assert_eq!(LaneHello::from_rest(bytes[8..].try_into().unwrap()), Some(hello));
     }
 
@@ -271,7 +272,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_opening() {
-        assert_eq!(Opening::from_bytes(*b"GET / HT"), None);
-        assert_eq!(Opening::from_bytes(*b"caiman\0X"), None);
+        assert_eq!(ConnectionKind::from_bytes(*b"GET / HT"), None);
+        assert_eq!(ConnectionKind::from_bytes(*b"caiman\0X"), None);
     }
 }

@@ -1,7 +1,7 @@
-//! A token bucket: so much at once, so much over time. Pure: the caller brings the clock.
+//! A token bucket, which allows a burst at once and a steady rate over time. Pure: the caller brings the clock.
 //!
 //! It counts in time instead of tokens (the generic cell rate algorithm): a cost is how long the bucket takes to
-//! refill it, and the whole state is the moment at which the bucket will be full again.
+//! refill by that much, and the whole state is the moment at which the bucket will be full again.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ pub(super) struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full bucket that holds `burst` worth of refilling.
+    /// A full bucket that takes `burst` to refill when it is empty.
     pub(super) fn new(burst: Duration) -> Self {
         Self { burst, full_at: Duration::ZERO }
     }
 
-    /// Takes `cost` if it is there.
+    /// Takes `cost` if the bucket holds that much, and says whether it did.
     pub(super) fn try_take(&mut self, now: Duration, cost: Duration) -> bool {
         let full_at = self.full_at.max(now) + cost;
         let granted = full_at.saturating_sub(now) <= self.burst;
@@ -73,9 +73,9 @@ mod tests {
     }
 
     #[test]
-    fn a_debt_is_paid_at_the_rate_whoever_made_it() {
-        // Two lanes of one transfer each move a second's worth: the second waits for both, so that together they
-        // keep to the rate.
+    fn a_debt_is_paid_at_the_rate_whichever_lane_made_it() {
+        // Two lanes of one transfer each move a second's worth. The second lane waits for both, so that together they keep to
+        // the rate.
         let mut bucket = TokenBucket::new(SECOND / 4);
         assert_eq!(bucket.take_with_debt(Duration::ZERO, SECOND), SECOND * 3 / 4);
         assert_eq!(bucket.take_with_debt(Duration::ZERO, SECOND), SECOND * 7 / 4);

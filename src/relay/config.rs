@@ -1,5 +1,5 @@
-//! What an operator can set: ports, password and limits, each with a default that suits a small public server.
-//! Checked nowhere else; read by the rest of the relay.
+//! What an operator can set: ports, password and limits, each with a default that suits a small public server. The rest of the
+//! relay reads it.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -17,15 +17,15 @@ pub struct RelayConfig {
     pub host: Option<IpAddr>,
     /// The control port; 0 lets the system choose.
     pub port: u16,
-    /// Ports for lanes, named to clients in the welcome; 0 lets the system choose. Empty: lanes share the control
+    /// Ports for lanes, which the welcome names to clients; 0 lets the system choose. If the list is empty, lanes share the control
     /// port.
     pub data_ports: Vec<u16>,
-    /// Asked of every client before it may open or join a room. Lanes need none: their token is told only to clients
-    /// that passed.
+    /// The password that a client must prove before it may open or join a room. Lanes need none, because their token is told only
+    /// to clients that have proven it.
     pub password: Option<AccessPassword>,
-    /// What is too much.
+    /// The limits on what clients may use.
     pub limits: Limits,
-    /// Where `/metrics` is served, if anywhere. Nothing there is secret, but it belongs on an inner address.
+    /// The address at which `/metrics` is served, if any. Nothing there is secret, but it belongs on an internal address.
     pub metrics: Option<SocketAddr>,
 }
 
@@ -47,7 +47,7 @@ impl Default for RelayConfig {
 pub struct AccessPassword(Zeroizing<String>);
 
 impl AccessPassword {
-    /// Whether `proof` was made with this password over `nonce`; takes the same time whatever the answer.
+    /// Whether `proof` was made with this password over `nonce`. It takes the same time whatever the answer is.
     pub(super) fn is_proven_by(&self, proof: &[u8; 32], nonce: &[u8; 32]) -> bool {
         access::verify(&self.0, nonce, proof)
     }
@@ -59,20 +59,19 @@ impl From<String> for AccessPassword {
     }
 }
 
-/// What one relay, and one address, may use. An address is an IPv4 address or an IPv6 network of 64 bits, which is
-/// what one customer of a provider gets. Whoever goes over a limit is told which.
+/// What a relay in all, and each address, may use. An address is an IPv4 address or an IPv6 network of 64 bits, which is
+/// what one customer of a provider gets. A client that is over a limit is told which one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections in all. Lowered at the start where the system allows fewer open files.
+    /// The most connections in all. It is lowered at the start if the system allows fewer open files.
     pub max_connections: usize,
-    /// Connections from one address. One transfer takes nine, at most 33.
+    /// The most connections from one address. One transfer takes 9 to begin with, and at most 33.
     pub connections_per_address: usize,
-    /// Rooms in all, waiting and paired.
+    /// The most rooms in all, waiting and paired.
     pub max_rooms: usize,
-    /// Rooms opened from one address.
+    /// The most rooms opened from one address.
     pub rooms_per_address: usize,
-    /// Tries to join a room, and wrong passwords, from one address in a minute. This is what makes guessing at rooms
-    /// slow.
+    /// The most tries to join a room, counting wrong passwords, from one address in a minute. This makes guessing at rooms slow.
     pub joins_per_minute: u32,
     /// Seconds from the connection to the end of the client's hello.
     pub hello_secs: u64,
@@ -80,13 +79,13 @@ pub struct Limits {
     pub wait_secs: u64,
     /// Seconds without one byte on any of a transfer's connections, after which they are closed.
     pub idle_secs: u64,
-    /// Seconds that transfers get to finish once the relay is told to stop.
+    /// Seconds that transfers have to finish once the relay is told to stop.
     pub drain_secs: u64,
-    /// Bytes per second that one transfer's lanes may carry together, both directions counted.
+    /// Bytes per second that all lanes of one transfer may carry together, counting both directions.
     pub rate_bytes_per_sec: Option<NonZeroU64>,
-    /// Bytes of memory, by the relay's own estimate: connections, rooms, first messages and copy buffers, not the
-    /// system's socket buffers. A paired lane counts with 512 KiB, so a gibibyte is good for about 250 transfers of
-    /// eight lanes at the same time, or for some 200,000 rooms that wait.
+    /// Bytes of memory, as the relay estimates it: connections, rooms, first messages and copy buffers, without the system's
+    /// socket buffers. A paired lane counts as 512 KiB, so one gibibyte is enough for about 250 transfers of eight lanes at the
+    /// same time, or for some 200,000 rooms that wait.
     pub max_memory_bytes: u64,
 }
 
@@ -109,7 +108,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Lowers the number of connections so that `open_files`, the most that the system allows, leaves a quarter for
+    /// Lowers the number of connections so that a quarter of `open_files`, the most that the system allows, is left for
     /// pipes and for the rest of the process.
     pub(super) fn fitted_to(mut self, open_files: Option<u64>) -> Self {
         if let Some(files) = open_files.and_then(|files| usize::try_from(files).ok()) {

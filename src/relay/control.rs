@@ -1,5 +1,6 @@
-//! A control connection after its opening: welcome, hello, then whoever comes first hosts a room in this task, and the
-//! second one's connection is handed to that task. A sender comes first, unless both have said that they wait.
+//! A control connection after its opening: welcome, hello, then a room. The client that comes first hosts the room in its task,
+//! and the connection of the second is handed to that task. Only a sender may come first, unless both clients have said that
+//! they wait.
 
 use std::{
     io,
@@ -15,34 +16,36 @@ use tokio::{
 };
 
 use super::{
-    connection::{Stop, answer, refuse, wait_for},
-    copy::{self, End, Kind},
-    rooms::Guest,
-    shared::{Joiner, Link, RoomGuard, Shared},
+    copy::{self, PairEnd},
+    refusal::{StopReason, answer, refuse, wait_for},
+    rooms::Member,
+    shared::{Client, Joiner, RelayState, RoomGuard},
 };
 use crate::{
     net,
     protocol::{
         Role, VERSION, frame,
-        relay::{Hello, LaneToken, MAX_FIRST, Opening, Refusal, Reply, Welcome},
+        relay::{ConnectionKind, Hello, LaneToken, MAX_FIRST, Refusal, Reply, Welcome},
     },
 };
 
-/// No hello is longer: its first message, and a hundred bytes.
+/// The largest hello in bytes: a first message and about a hundred bytes, rounded up.
 const MAX_HELLO: usize = 2 * MAX_FIRST;
 
 /// Serves a control connection whose hello is due at `deadline`.
-pub(super) async fn serve(shared: Arc<Shared>, mut link: Link, deadline: Instant) {
-    // Boxed, so that the many connections that only wait don't carry the room for greeting and for copying.
-    let greeted = timeout_at(deadline, Box::pin(greet(&shared, &mut link))).await;
+pub(super) async fn serve(shared: Arc<RelayState>, mut client: Client, deadline: Instant) {
+    // Boxed, so that the many connections that only wait don't take the memory that greeting and copying need.
+    let greeted = timeout_at(deadline, Box::pin(greet(&shared, &mut client))).await;
     let outcome = match greeted {
-        Ok(Ok(hello)) if hello.role == Role::Sender && !hello.waits => host(&shared, &mut link, hello).await,
-        Ok(Ok(hello)) => match join(&shared, link, &hello) {
+        Ok(Ok(hello)) if hello.role == Role::Sender && !hello.waits => {
+            host(&shared, &mut client, hello).await
+        }
+        Ok(Ok(hello)) => match join(&shared, client, &hello) {
             Ok(()) => return,
             Err((back, refusal)) => {
-                link = back;
+                client = back;
                 if hello.waits && matches!(refusal, Refusal::NoSuchRoom | Refusal::RoleTaken) {
-                    host(&shared, &mut link, hello).await
+                    host(&shared, &mut client, hello).await
                 } else {
                     Err(refusal.into())
                 }
@@ -52,21 +55,21 @@ pub(super) async fn serve(shared: Arc<Shared>, mut link: Link, deadline: Instant
         Err(_) => Err(Refusal::TooSlow.into()),
     };
     let refusal = match outcome {
-        Ok(()) | Err(Stop::Gone) => {
-            tracing::debug!(connection = link.number, "control connection closed");
+        Ok(()) | Err(StopReason::Gone) => {
+            tracing::debug!(connection = client.number, "control connection closed");
             return;
         }
-        // Either draining wipes a room that its first comer still holds, or that one itself has come back to it.
-        Err(Stop::Wiped) if shared.rooms().is_draining() => Refusal::Draining,
-        Err(Stop::Wiped) => Refusal::RoleTaken,
-        Err(Stop::Refused(refusal)) => refusal,
+        // A room that its host still holds is wiped either by draining or because the host itself has come back to it.
+        Err(StopReason::Wiped) if shared.rooms().is_draining() => Refusal::Draining,
+        Err(StopReason::Wiped) => Refusal::RoleTaken,
+        Err(StopReason::Refused(refusal)) => refusal,
     };
-    Box::pin(refuse(&shared, link, Opening::Control, refusal)).await;
+    Box::pin(refuse(&shared, client, ConnectionKind::Control, refusal)).await;
 }
 
 /// Sends the welcome and returns its nonce.
 pub(super) async fn welcome(
-    shared: &Shared,
+    shared: &RelayState,
     stream: &mut TcpStream,
     peer: SocketAddr,
 ) -> io::Result<[u8; 32]> {
@@ -83,15 +86,10 @@ pub(super) async fn welcome(
     Ok(nonce)
 }
 
-/// Tells a client no.
-pub(super) async fn tell(stream: &mut TcpStream, refusal: Refusal) -> io::Result<()> {
-    net::io::write(stream, &Reply::Refused(refusal)).await
-}
-
-async fn greet(shared: &Shared, link: &mut Link) -> Result<Hello, Stop> {
-    let peer = link.stream.peer_addr()?;
-    let nonce = welcome(shared, &mut link.stream, peer).await?;
-    let payload = net::io::read_bytes(&mut link.stream, MAX_HELLO).await?;
+async fn greet(shared: &RelayState, client: &mut Client) -> Result<Hello, StopReason> {
+    let peer = client.stream.peer_addr()?;
+    let nonce = welcome(shared, &mut client.stream, peer).await?;
+    let payload = net::io::read_bytes(&mut client.stream, MAX_HELLO).await?;
     // The version stands first in every version's hello, whatever follows.
     match postcard::take_from_bytes::<u16>(&payload) {
         Ok((VERSION, _)) => {}
@@ -103,14 +101,14 @@ async fn greet(shared: &Shared, link: &mut Link) -> Result<Hello, Stop> {
     if hello.first.len() > longest {
         return Err(Refusal::Malformed.into());
     }
-    check_password(shared, link, &nonce, hello.proof.as_ref())?;
+    check_password(shared, client, &nonce, hello.proof.as_ref())?;
     Ok(hello)
 }
 
 /// A wrong password counts as a try to join, so that guessing at it is as slow as guessing at rooms.
 fn check_password(
-    shared: &Shared,
-    link: &Link,
+    shared: &RelayState,
+    client: &Client,
     nonce: &[u8; 32],
     proof: Option<&[u8; 32]>,
 ) -> Result<(), Refusal> {
@@ -119,42 +117,42 @@ fn check_password(
     if password.is_proven_by(proof, nonce) {
         return Ok(());
     }
-    shared.count_join(link)?;
+    shared.count_join(client)?;
     Err(Refusal::PasswordWrong)
 }
 
-/// Hands a connection to the task of the one that waits, or gives it back with the reason.
-fn join(shared: &Arc<Shared>, link: Link, hello: &Hello) -> Result<(), (Link, Refusal)> {
-    let joined = shared.count_join(&link).and_then(|()| {
+/// Hands a connection to the task of the client that waits, or gives it back with the reason.
+fn join(shared: &Arc<RelayState>, client: Client, hello: &Hello) -> Result<(), (Client, Refusal)> {
+    let joined = shared.count_join(&client).and_then(|()| {
         let token = LaneToken(random().map_err(|_| Refusal::OutOfMemory)?);
-        let transfer = Arc::new(shared.new_transfer());
-        let joined = shared.rooms().join(guest(hello), token, Arc::clone(&transfer))?;
-        Ok((joined, token, transfer))
+        let pair = Arc::new(shared.new_pair());
+        let joined = shared.rooms().join(member(hello), token, Arc::clone(&pair))?;
+        Ok((joined, token, pair))
     });
     match joined {
-        Ok((joined, token, transfer)) => joined
+        Ok((joined, token, pair)) => joined
             .mailbox
-            .send(Joiner { link, token, transfer, firsts: (joined.first, hello.first.clone()) })
-            .map_err(|joiner| (joiner.link, Refusal::NoSuchRoom)),
-        Err(refusal) => Err((link, refusal)),
+            .send(Joiner { client, token, pair, firsts: (joined.first, hello.first.clone()) })
+            .map_err(|joiner| (joiner.client, Refusal::NoSuchRoom)),
+        Err(refusal) => Err((client, refusal)),
     }
 }
 
-fn guest(hello: &Hello) -> Guest {
-    Guest { room: hello.room, role: hello.role, place: hello.place }
+fn member(hello: &Hello) -> Member {
+    Member { room: hello.room, role: hello.role, client_token: hello.client_token }
 }
 
-/// Opens a room, waits in it, and once the other one is there copies until either leaves.
-async fn host(shared: &Arc<Shared>, link: &mut Link, hello: Hello) -> Result<(), Stop> {
+/// Opens a room, waits in it, and once the other client is there copies until one of them leaves.
+async fn host(shared: &Arc<RelayState>, client: &mut Client, hello: Hello) -> Result<(), StopReason> {
     let (mailbox, mut arrivals) = oneshot::channel();
-    let mut room = shared.open_room(link, guest(&hello), hello.first, mailbox)?;
-    match wait_in_room(shared, link, &mut arrivals).await {
-        Ok(joiner) => Box::pin(pair(shared, link, joiner, room)).await,
+    let mut room = shared.open_room(client, member(&hello), hello.first, mailbox)?;
+    match wait_in_room(shared, client, &mut arrivals).await {
+        Ok(joiner) => Box::pin(copy_pair(shared, client, joiner, room)).await,
         Err(stop) => {
             room.wipe();
-            // Somebody may have joined in the same instant.
+            // Another client may have joined at the same moment.
             if let Ok(joiner) = arrivals.try_recv() {
-                Box::pin(refuse(shared, joiner.link, Opening::Control, Refusal::NoSuchRoom)).await;
+                Box::pin(refuse(shared, joiner.client, ConnectionKind::Control, Refusal::NoSuchRoom)).await;
             }
             Err(stop)
         }
@@ -162,28 +160,28 @@ async fn host(shared: &Arc<Shared>, link: &mut Link, hello: Hello) -> Result<(),
 }
 
 async fn wait_in_room(
-    shared: &Shared,
-    link: &mut Link,
+    shared: &RelayState,
+    client: &mut Client,
     arrivals: &mut oneshot::Receiver<Joiner>,
-) -> Result<Joiner, Stop> {
+) -> Result<Joiner, StopReason> {
     let waiting = frame::encode(&Reply::Waiting);
-    Box::pin(answer(&mut link.stream, &waiting)).await?;
-    tracing::debug!(connection = link.number, "waits");
+    Box::pin(answer(&mut client.stream, &waiting)).await?;
+    tracing::debug!(connection = client.number, "waits");
     let limit = Duration::from_secs(shared.limits.wait_secs);
-    timeout(limit, wait_for(&link.stream, arrivals)).await.unwrap_or(Err(Refusal::TooSlow.into()))
+    timeout(limit, wait_for(&client.stream, arrivals)).await.unwrap_or(Err(Refusal::TooSlow.into()))
 }
 
-async fn pair(
-    shared: &Arc<Shared>,
-    link: &mut Link,
+async fn copy_pair(
+    shared: &Arc<RelayState>,
+    client: &mut Client,
     joiner: Joiner,
     mut room: RoomGuard,
-) -> Result<(), Stop> {
-    let Joiner { link: mut other, token, transfer, firsts: (first, joiners) } = joiner;
-    let told = match shared.reserve(Kind::Control.pair_bytes()) {
+) -> Result<(), StopReason> {
+    let Joiner { client: mut other, token, pair, firsts: (first, joiners) } = joiner;
+    let told = match shared.reserve(copy::pair_bytes(ConnectionKind::Control)) {
         Ok(memory) => {
             let paired = frame::encode(&Reply::Paired { token, first: joiners });
-            answer(&mut link.stream, &paired).await.map(|()| memory).map_err(|_| Refusal::NoSuchRoom)
+            answer(&mut client.stream, &paired).await.map(|()| memory).map_err(|_| Refusal::NoSuchRoom)
         }
         Err(refusal) => Err(refusal),
     };
@@ -191,20 +189,21 @@ async fn pair(
         Ok(memory) => memory,
         Err(refusal) => {
             room.wipe();
-            refuse(shared, other, Opening::Control, refusal).await;
-            return Err(if refusal == Refusal::NoSuchRoom { Stop::Gone } else { refusal.into() });
+            refuse(shared, other, ConnectionKind::Control, refusal).await;
+            return Err(if refusal == Refusal::NoSuchRoom { StopReason::Gone } else { refusal.into() });
         }
     };
     answer(&mut other.stream, &frame::encode(&Reply::Paired { token, first })).await?;
     shared.counters.pairings.fetch_add(1, Ordering::Relaxed);
-    tracing::debug!(connection = link.number, other = other.number, "paired");
+    tracing::debug!(connection = client.number, other = other.number, "paired");
+    let left = || room.wipe();
     let end =
-        copy::both_ways(shared, &transfer, Kind::Control, &link.stream, &other.stream, || room.wipe()).await;
-    if end == End::Idle {
+        copy::both_ways(shared, &pair, ConnectionKind::Control, &client.stream, &other.stream, left).await;
+    if end == PairEnd::Idle {
         shared.counters.idle_closes.fetch_add(1, Ordering::Relaxed);
     }
-    tracing::debug!(connection = link.number, other = other.number, ?end, "pair ended");
-    // Before the connections close, so that whoever sees the end finds the room gone.
+    tracing::debug!(connection = client.number, other = other.number, ?end, "pair ended");
+    // Wiped before the connections close, so that a client that sees the end finds the room gone.
     drop(room);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Two paired connections become one: every byte goes over, both ways, until both ends are done, one breaks, the room
-//! closes or nothing moves any more. Memory is bounded by one pipe or buffer a direction, taken when bytes come.
+//! Copies every byte between two paired connections, in both directions, until both ends are done, one breaks, the room
+//! closes or nothing moves any more. Memory is bounded by one pipe or buffer for each direction, taken when bytes come.
 
 use std::{
     future::Future,
@@ -17,71 +17,65 @@ use socket2::SockRef;
 use tokio::{net::TcpStream, sync::Semaphore, task::coop::consume_budget, time::timeout};
 
 use super::{
-    shared::{Shared, Transfer},
+    shared::{Pair, RelayState},
     splice::Pipe,
 };
+use crate::protocol::relay::ConnectionKind;
 
-/// How long the other direction may go on when a control connection's one end has left, or after an error.
+/// How long the other direction may go on after one end of a control connection has left, or after an error: enough for last
+/// words.
 pub(super) const LEAVE_GRACE: Duration = Duration::from_secs(5);
 
+/// Buffer for one direction of a control connection in bytes; most control messages fit.
 const CONTROL_BUFFER_BYTES: usize = 16 * 1024;
+/// Buffer or pipe for one direction of a lane in bytes: a block of most transfers.
 const LANE_BUFFER_BYTES: usize = 256 * 1024;
-/// Bytes at once when a rate is kept, so that the pace is even.
+/// Bytes that are copied at once when the rate is limited: small, so that the speed is even.
 const PACED_BYTES: usize = 64 * 1024;
 
-/// What is copied, which decides about buffers, pace and ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Small messages; when one end closes its side, it has left.
-    Control,
-    /// Bulk; either end may close its side and go on reading.
-    Lane,
+/// Estimated memory in bytes for a pair of this kind, both directions together.
+pub(super) fn pair_bytes(kind: ConnectionKind) -> u64 {
+    2 * buffer_bytes(kind) as u64
 }
 
-impl Kind {
-    /// Estimated memory of a pair, both directions.
-    pub(super) fn pair_bytes(self) -> u64 {
-        2 * self.buffer_bytes() as u64
-    }
-
-    fn buffer_bytes(self) -> usize {
-        match self {
-            Self::Control => CONTROL_BUFFER_BYTES,
-            Self::Lane => LANE_BUFFER_BYTES,
-        }
+/// Buffer in bytes for one direction.
+fn buffer_bytes(kind: ConnectionKind) -> usize {
+    match kind {
+        ConnectionKind::Control => CONTROL_BUFFER_BYTES,
+        ConnectionKind::Lane => LANE_BUFFER_BYTES,
     }
 }
 
-/// How a pair's copying ended.
+/// How copying between a pair ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum PairEnd {
     /// One end, or both, closed or broke.
     Left,
-    /// The room's control connections are gone.
+    /// The control connections of the room are gone.
     RoomClosed,
-    /// Nothing moved in the whole room for too long.
+    /// Nothing moved on any of the room's connections for too long.
     Idle,
 }
 
-/// Copies both ways between `one` and `other`. `left` is called as soon as the first direction has ended.
+/// Copies in both directions between `one` and `other`. `left` is called as soon as the first direction has ended.
 pub(super) async fn both_ways(
-    shared: &Shared,
-    transfer: &Transfer,
-    kind: Kind,
+    shared: &RelayState,
+    pair: &Pair,
+    kind: ConnectionKind,
     one: &TcpStream,
     other: &TcpStream,
     left: impl FnOnce(),
-) -> End {
-    let way = |from, to| one_way(Way { from, to, kind, transfer, shared });
+) -> PairEnd {
+    let way = |from, to| one_way(OneWay { from, to, kind, pair, shared });
     tokio::select! {
-        () = until_both_end(kind, way(one, other), way(other, one), left) => End::Left,
-        () = transfer.closed() => End::RoomClosed,
-        () = transfer.idle() => End::Idle,
+        () = until_both_end(kind, way(one, other), way(other, one), left) => PairEnd::Left,
+        () = pair.closed() => PairEnd::RoomClosed,
+        () = pair.idle() => PairEnd::Idle,
     }
 }
 
 async fn until_both_end(
-    kind: Kind,
+    kind: ConnectionKind,
     there: impl Future<Output = io::Result<()>>,
     back: impl Future<Output = io::Result<()>>,
     left: impl FnOnce(),
@@ -93,62 +87,63 @@ async fn until_both_end(
     };
     left();
     let rest = async { if is_there { back.await } else { there.await } };
-    // Which error ended the second way changes nothing any more.
-    if kind == Kind::Control || first.is_err() {
+    // An error in the second direction changes nothing any more.
+    if kind == ConnectionKind::Control || first.is_err() {
         let _ = timeout(LEAVE_GRACE, rest).await;
     } else {
         let _ = rest.await;
     }
 }
 
-struct Way<'a> {
+/// One direction of a pair.
+struct OneWay<'a> {
     from: &'a TcpStream,
     to: &'a TcpStream,
-    kind: Kind,
-    transfer: &'a Transfer,
-    shared: &'a Shared,
+    kind: ConnectionKind,
+    pair: &'a Pair,
+    shared: &'a RelayState,
 }
 
-async fn one_way(Way { from, to, kind, transfer, shared }: Way<'_>) -> io::Result<()> {
+async fn one_way(OneWay { from, to, kind, pair, shared }: OneWay<'_>) -> io::Result<()> {
     let counter: &AtomicU64 = match kind {
-        Kind::Control => &shared.counters.control_bytes,
-        Kind::Lane => &shared.counters.lane_bytes,
+        ConnectionKind::Control => &shared.counters.control_bytes,
+        ConnectionKind::Lane => &shared.counters.lane_bytes,
     };
-    let paced = kind == Kind::Lane && transfer.is_paced();
-    let mut hold = Hold::new(kind, paced);
+    let paced = kind == ConnectionKind::Lane && pair.is_paced();
+    let mut buffer = CopyBuffer::new(kind, paced);
     loop {
         consume_budget().await;
-        let filled = match hold.fill(from, &shared.pipes) {
+        let filled = match buffer.fill(from, &shared.pipes) {
             Ok(0) => break,
             Ok(filled) => filled,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                hold.release();
+                buffer.release();
                 from.readable().await?;
                 continue;
             }
             Err(error) => return Err(error),
         };
-        transfer.touch();
-        while hold.held() > 0 {
-            match hold.empty(to) {
+        pair.touch();
+        while buffer.held() > 0 {
+            match buffer.empty(to) {
                 Ok(moved) => {
                     counter.fetch_add(moved as u64, Ordering::Relaxed);
-                    transfer.touch();
+                    pair.touch();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => to.writable().await?,
                 Err(error) => return Err(error),
             }
         }
         if paced {
-            tokio::time::sleep(transfer.pause_after(filled)).await;
+            tokio::time::sleep(pair.pause_after(filled)).await;
         }
     }
     SockRef::from(to).shutdown(Shutdown::Write)
 }
 
-/// Where the bytes of one direction are between two sockets.
-struct Hold {
-    at: Place,
+/// Holds the bytes of one direction on their way from one socket to the other.
+struct CopyBuffer {
+    at: Storage,
     limit: usize,
     /// Whether a pipe is worth trying.
     pipe_wanted: bool,
@@ -156,41 +151,42 @@ struct Hold {
     used: bool,
 }
 
-enum Place {
+/// Where the bytes are held.
+enum Storage {
     Nowhere,
     Pipe(Pipe),
     Buffer { bytes: Vec<u8>, sent: usize },
 }
 
-impl Hold {
-    fn new(kind: Kind, paced: bool) -> Self {
-        let limit = if paced { PACED_BYTES } else { kind.buffer_bytes() };
-        // Control messages are small and many: two system calls for each, where a read and a write do as well, and
-        // two open files for each room, would be a bad trade.
-        Self { at: Place::Nowhere, limit, pipe_wanted: kind == Kind::Lane, used: false }
+impl CopyBuffer {
+    fn new(kind: ConnectionKind, paced: bool) -> Self {
+        let limit = if paced { PACED_BYTES } else { buffer_bytes(kind) };
+        // Control messages are small and many. A pipe would take as many system calls for each as a read and a write do, and
+        // two more open files for each direction.
+        Self { at: Storage::Nowhere, limit, pipe_wanted: kind == ConnectionKind::Lane, used: false }
     }
 
-    /// Takes bytes from the socket; called only when nothing is held. 0 is the stream's end.
+    /// Takes bytes from the socket. It is called only when nothing is held. 0 means that the stream has ended.
     fn fill(&mut self, from: &TcpStream, pipes: &Arc<Semaphore>) -> io::Result<usize> {
-        if matches!(self.at, Place::Nowhere) {
+        if matches!(self.at, Storage::Nowhere) {
             self.at = match self.pipe_wanted.then(|| Pipe::open(pipes)).flatten() {
-                Some(pipe) => Place::Pipe(pipe),
-                None => Place::Buffer { bytes: Vec::with_capacity(self.limit), sent: 0 },
+                Some(pipe) => Storage::Pipe(pipe),
+                None => Storage::Buffer { bytes: Vec::with_capacity(self.limit), sent: 0 },
             };
         }
         let result = match &mut self.at {
-            Place::Pipe(pipe) => pipe.fill(from, self.limit),
-            Place::Buffer { bytes, sent } => {
+            Storage::Pipe(pipe) => pipe.fill(from, self.limit),
+            Storage::Buffer { bytes, sent } => {
                 bytes.clear();
                 *sent = 0;
                 from.try_read_buf(bytes)
             }
-            Place::Nowhere => Ok(0),
+            Storage::Nowhere => Ok(0),
         };
         match result {
             Err(error) if self.pipe_wanted && is_unsupported(&error) => {
                 self.pipe_wanted = false;
-                self.at = Place::Nowhere;
+                self.at = Storage::Nowhere;
                 self.fill(from, pipes)
             }
             result => {
@@ -200,32 +196,32 @@ impl Hold {
         }
     }
 
-    /// Gives held bytes to the socket, as far as it takes them.
+    /// Gives held bytes to the socket, as many as it takes.
     fn empty(&mut self, to: &TcpStream) -> io::Result<usize> {
         match &mut self.at {
-            Place::Pipe(pipe) => pipe.empty(to),
-            Place::Buffer { bytes, sent } => {
+            Storage::Pipe(pipe) => pipe.empty(to),
+            Storage::Buffer { bytes, sent } => {
                 let moved = to.try_write(bytes.get(*sent..).unwrap_or_default())?;
                 *sent += moved;
                 Ok(moved)
             }
-            Place::Nowhere => Ok(0),
+            Storage::Nowhere => Ok(0),
         }
     }
 
     fn held(&self) -> usize {
         match &self.at {
-            Place::Pipe(pipe) => pipe.held(),
-            Place::Buffer { bytes, sent } => bytes.len() - sent,
-            Place::Nowhere => 0,
+            Storage::Pipe(pipe) => pipe.held(),
+            Storage::Buffer { bytes, sent } => bytes.len() - sent,
+            Storage::Nowhere => 0,
         }
     }
 
-    /// Gives back, while nothing comes, what waiting doesn't need: a buffer, and a pipe that was opened on a false
-    /// alarm. A pipe in use stays; empty, it takes no memory.
+    /// Frees, while nothing comes, what waiting doesn't need: a buffer, or a pipe through which nothing ever came. A pipe that has
+    /// been used stays open, because an empty pipe takes no memory.
     fn release(&mut self) {
-        if matches!(self.at, Place::Buffer { .. }) || !self.used {
-            self.at = Place::Nowhere;
+        if matches!(self.at, Storage::Buffer { .. }) || !self.used {
+            self.at = Storage::Nowhere;
         }
     }
 }
@@ -245,7 +241,7 @@ mod tests {
     use super::*;
     use crate::relay::Limits;
 
-    /// What a client and the relay hold of one connection.
+    /// The client's end and the relay's end of one connection.
     async fn connection() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -266,18 +262,18 @@ mod tests {
     #[tokio::test]
     async fn the_buffer_that_stands_in_for_a_pipe_copies_the_same() {
         for pipes in [0, 1, 2] {
-            let shared = Shared::new(None, Limits::default(), Vec::new(), pipes);
-            let transfer = shared.new_transfer();
+            let shared = RelayState::new(None, Limits::default(), Vec::new(), pipes);
+            let pair = shared.new_pair();
             let ((mut one, its_end), (mut other, other_end)) = (connection().await, connection().await);
             let (forward, back) = (vec![1; 3_000_001], vec![2; 2_000_003]);
-            let copying = both_ways(&shared, &transfer, Kind::Lane, &its_end, &other_end, || ());
+            let copying = both_ways(&shared, &pair, ConnectionKind::Lane, &its_end, &other_end, || ());
             let (at_one, at_other, end) = tokio::join!(
                 send_and_receive(&mut one, &forward),
                 send_and_receive(&mut other, &back),
                 copying
             );
             assert!(at_one == back && at_other == forward);
-            assert_eq!(end, End::Left);
+            assert_eq!(end, PairEnd::Left);
             assert_eq!(shared.pipes.available_permits(), pipes);
         }
     }

@@ -1,4 +1,4 @@
-//! A lane after its opening: the first of two ends waits, and its task copies once the second is handed to it.
+//! A lane after its opening: the end that comes first waits, and its task copies once the second end is handed to it.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -9,40 +9,42 @@ use tokio::{
 };
 
 use super::{
-    connection::{Stop, answer, refuse, wait_for},
-    copy::{self, End, Kind},
-    rooms::Seat,
-    shared::{LaneGuard, Link, Shared, Transfer},
+    copy::{self, PairEnd},
+    refusal::{StopReason, answer, refuse, wait_for},
+    rooms::LaneArrival,
+    shared::{Client, LaneGuard, Pair, RelayState},
 };
 use crate::{
     net::socket,
-    protocol::relay::{LANE_HELLO_LEN, LANE_PAIRED, LaneHello, MAX_LANES, OPENING_LEN, Opening, Refusal},
+    protocol::relay::{
+        ConnectionKind, LANE_HELLO_LEN, LANE_PAIRED, LaneHello, MAX_LANES, OPENING_LEN, Refusal,
+    },
 };
 
 /// Serves a lane whose hello is due at `deadline`.
-pub(super) async fn serve(shared: Arc<Shared>, mut link: Link, deadline: Instant) {
-    let hello = timeout_at(deadline, read_hello(&mut link)).await;
+pub(super) async fn serve(shared: Arc<RelayState>, mut client: Client, deadline: Instant) {
+    let hello = timeout_at(deadline, read_hello(&mut client)).await;
     let outcome = match hello.unwrap_or(Err(Refusal::TooSlow.into())) {
-        Ok(hello) => match take_seat(&shared, link, &hello).await {
+        Ok(hello) => match enter(&shared, client, &hello).await {
             Ok(()) => return,
             Err((back, stop)) => {
-                link = back;
+                client = back;
                 stop
             }
         },
         Err(stop) => stop,
     };
     let refusal = match outcome {
-        Stop::Gone => return tracing::debug!(connection = link.number, "lane closed"),
-        Stop::Wiped => Refusal::NoSuchLane,
-        Stop::Refused(refusal) => refusal,
+        StopReason::Gone => return tracing::debug!(connection = client.number, "lane closed"),
+        StopReason::Wiped => Refusal::NoSuchLane,
+        StopReason::Refused(refusal) => refusal,
     };
-    refuse(&shared, link, Opening::Lane, refusal).await;
+    refuse(&shared, client, ConnectionKind::Lane, refusal).await;
 }
 
-async fn read_hello(link: &mut Link) -> Result<LaneHello, Stop> {
+async fn read_hello(client: &mut Client) -> Result<LaneHello, StopReason> {
     let mut rest = [0; LANE_HELLO_LEN - OPENING_LEN];
-    link.stream.read_exact(&mut rest).await?;
+    client.stream.read_exact(&mut rest).await?;
     match LaneHello::from_rest(&rest) {
         Some(hello) => Ok(hello),
         None if u16::from_be_bytes([rest[16], rest[17]]) >= MAX_LANES => Err(Refusal::NoSuchLane.into()),
@@ -50,73 +52,77 @@ async fn read_hello(link: &mut Link) -> Result<LaneHello, Stop> {
     }
 }
 
-/// Pairs with the end that waits, or waits; gives the connection back with the reason where neither can be.
-async fn take_seat(shared: &Arc<Shared>, link: Link, hello: &LaneHello) -> Result<(), (Link, Stop)> {
+/// Pairs with the end that waits, or waits itself. If neither is possible, gives the connection back with the reason.
+async fn enter(
+    shared: &Arc<RelayState>,
+    client: Client,
+    hello: &LaneHello,
+) -> Result<(), (Client, StopReason)> {
     let (mailbox, arrivals) = oneshot::channel();
-    let seat = shared.rooms().seat_lane(hello, mailbox);
-    match seat {
-        Ok(Seat::Second(first_comer)) => {
-            first_comer.send(link).map_err(|link| (link, Refusal::NoSuchLane.into()))
+    let arrival = shared.rooms().enter_lane(hello, mailbox);
+    match arrival {
+        Ok(LaneArrival::Second(first_comer)) => {
+            first_comer.send(client).map_err(|client| (client, Refusal::NoSuchLane.into()))
         }
-        Ok(Seat::First(transfer)) => {
+        Ok(LaneArrival::First(pair)) => {
             let guard = LaneGuard { shared: Arc::clone(shared), token: hello.token, lane: hello.lane };
-            wait_and_copy(shared, link, &transfer, guard, arrivals).await
+            wait_and_copy(shared, client, &pair, guard, arrivals).await
         }
-        Err(refusal) => Err((link, refusal.into())),
+        Err(refusal) => Err((client, refusal.into())),
     }
 }
 
 async fn wait_and_copy(
-    shared: &Arc<Shared>,
-    link: Link,
-    transfer: &Transfer,
+    shared: &Arc<RelayState>,
+    client: Client,
+    pair: &Pair,
     guard: LaneGuard,
-    mut arrivals: oneshot::Receiver<Link>,
-) -> Result<(), (Link, Stop)> {
+    mut arrivals: oneshot::Receiver<Client>,
+) -> Result<(), (Client, StopReason)> {
     let waited = tokio::select! {
-        waited = wait_for(&link.stream, &mut arrivals) => waited,
-        () = transfer.idle() => Err(Refusal::TooSlow.into()),
+        waited = wait_for(&client.stream, &mut arrivals) => waited,
+        () = pair.idle() => Err(Refusal::TooSlow.into()),
     };
     match waited {
-        Ok(other) => Box::pin(pair(shared, link, other, transfer, guard)).await,
+        Ok(other) => Box::pin(copy_pair(shared, client, other, pair, guard)).await,
         Err(stop) => {
             drop(guard);
-            // The other end may have come in the same instant.
+            // The other end may have come at the same moment.
             if let Ok(other) = arrivals.try_recv() {
-                Box::pin(refuse(shared, other, Opening::Lane, Refusal::NoSuchLane)).await;
+                Box::pin(refuse(shared, other, ConnectionKind::Lane, Refusal::NoSuchLane)).await;
             }
-            Err((link, stop))
+            Err((client, stop))
         }
     }
 }
 
-async fn pair(
-    shared: &Arc<Shared>,
-    mut link: Link,
-    mut other: Link,
-    transfer: &Transfer,
+async fn copy_pair(
+    shared: &Arc<RelayState>,
+    mut client: Client,
+    mut other: Client,
+    pair: &Pair,
     guard: LaneGuard,
-) -> Result<(), (Link, Stop)> {
-    let _memory = match shared.reserve(Kind::Lane.pair_bytes()) {
+) -> Result<(), (Client, StopReason)> {
+    let _memory = match shared.reserve(copy::pair_bytes(ConnectionKind::Lane)) {
         Ok(memory) => memory,
         Err(refusal) => {
             drop(guard);
-            refuse(shared, other, Opening::Lane, refusal).await;
-            return Err((link, refusal.into()));
+            refuse(shared, other, ConnectionKind::Lane, refusal).await;
+            return Err((client, refusal.into()));
         }
     };
-    for stream in [&mut link.stream, &mut other.stream] {
+    for stream in [&mut client.stream, &mut other.stream] {
         socket::prepare_for_bulk(stream);
-        // Whoever has left by now is noticed when copying starts.
+        // A client that has left by now is noticed when copying starts.
         let _ = answer(stream, &[LANE_PAIRED]).await;
     }
     shared.counters.lanes.fetch_add(1, Ordering::Relaxed);
-    transfer.touch();
-    tracing::debug!(connection = link.number, other = other.number, "lane paired");
-    let end = copy::both_ways(shared, transfer, Kind::Lane, &link.stream, &other.stream, || ()).await;
-    if end == End::Idle {
+    pair.touch();
+    tracing::debug!(connection = client.number, other = other.number, "lane paired");
+    let end = copy::both_ways(shared, pair, ConnectionKind::Lane, &client.stream, &other.stream, || ()).await;
+    if end == PairEnd::Idle {
         shared.counters.idle_closes.fetch_add(1, Ordering::Relaxed);
     }
-    tracing::debug!(connection = link.number, other = other.number, ?end, "lane ended");
+    tracing::debug!(connection = client.number, other = other.number, ?end, "lane ended");
     Ok(())
 }

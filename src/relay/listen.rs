@@ -5,8 +5,7 @@ use std::{future::poll_fn, io, net::SocketAddr, task::Poll, time::Duration};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long to leave the system alone when it has no more open files or memory for a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::net::socket::ACCEPT_PAUSE;
 
 /// Several listening sockets as one.
 pub(super) struct Listeners {
@@ -19,7 +18,7 @@ impl Listeners {
         Self { sockets, next: 0 }
     }
 
-    /// The next connection on any of the sockets, each having its turn. Safe to cancel.
+    /// The next connection on any of the sockets, which take turns. Safe to cancel.
     pub(super) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match poll_fn(|context| self.poll_accept(context)).await {
@@ -55,7 +54,7 @@ impl Listeners {
     }
 }
 
-/// Small messages go out at once, and a peer that vanished without a word is noticed within a minute.
+/// Has small messages sent at once, and a client that vanished without a word noticed within a minute.
 fn prepare(stream: &TcpStream) {
     let keepalive =
         TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
@@ -63,7 +62,7 @@ fn prepare(stream: &TcpStream) {
     let keepalive = keepalive.with_retries(3);
     let prepared =
         stream.set_nodelay(true).and_then(|()| SockRef::from(stream).set_tcp_keepalive(&keepalive));
-    // A connection that died in the backlog can't be prepared; reading from it will say so.
+    // A connection that broke before it was accepted can't be prepared. Reading from it will report that.
     if let Err(error) = prepared {
         tracing::debug!(%error, "socket options not set");
     }

@@ -1,22 +1,22 @@
-//! A relay's data ports as people write them, on a command line or in the settings.
+//! A relay's data ports as users write them, on a command line or in the settings.
 
 use std::{fmt, str::FromStr};
 
-/// The most data ports that a relay is given.
+/// The most data ports that a relay can have, as many as its welcome may name.
 const MAX_PORTS: usize = 64;
 
-/// A list of ports; empty where the lanes share the control port. Written `27002-27009`, `27002,27005-27006` or `none`.
+/// A list of ports, written `27002-27009`, `27002,27005-27006` or `none`. It is empty if lanes share the control port.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ports(pub Vec<u16>);
 
-/// Text that is no list of ports.
+/// Text that is not a list of ports.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadPorts {
-    /// Something that is no port.
+    /// A part that is neither a port nor a range.
     #[error("write for instance 27002-27009, 27002,27003 or none")]
     NoList,
-    /// A range from a higher port to a lower one, or too much.
-    #[error("these are no ports, or more than {MAX_PORTS}")]
+    /// A range from a higher port to a lower one, or too many ports.
+    #[error("write a range from the lower port to the higher one, with at most {MAX_PORTS} ports in all")]
     Count,
 }
 

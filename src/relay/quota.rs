@@ -1,5 +1,5 @@
-//! Who uses how much: connections, rooms and joins by address, connections and memory in all. Pure: no sockets, no
-//! clock. `shared` puts it behind a lock and ties every grant to a value that gives it back when dropped.
+//! What is in use, by each address and in all: connections, rooms and tries to join by address, connections and memory in all.
+//! Pure: no sockets, no clock. `shared` puts it behind a lock and ties every grant to a value that gives it back when dropped.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -10,11 +10,11 @@ use std::{
 use super::{bucket::TokenBucket, config::Limits};
 use crate::protocol::relay::Refusal;
 
-/// Addresses without a connection whose recent joins are remembered, at most.
+/// The most addresses without a connection whose recent joins are remembered, about a hundred bytes each.
 const REMEMBERED_ADDRESSES: usize = 16_384;
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Whose limits a client counts against: an IPv4 address, or the first 64 bits of an IPv6 address.
+/// The address that a client counts for: an IPv4 address, or the first 64 bits of an IPv6 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum AddressKey {
     V4(Ipv4Addr),
@@ -33,7 +33,7 @@ impl From<IpAddr> for AddressKey {
     }
 }
 
-/// Everything in use, held against the limits.
+/// Everything that is in use, and the limits.
 pub(super) struct Quota {
     max_connections: usize,
     connections_per_address: usize,
@@ -132,24 +132,24 @@ impl Quota {
         }
     }
 
-    /// Counts memory given back.
+    /// Counts memory that is given back.
     pub(super) fn release(&mut self, bytes: u64) {
         self.memory_bytes = self.memory_bytes.saturating_sub(bytes);
     }
 
-    /// Connections open now.
+    /// How many connections are open.
     pub(super) fn connections(&self) -> usize {
         self.connections
     }
 
-    /// Bytes in use now, by estimate.
+    /// How many bytes of memory are in use, as estimated.
     pub(super) fn memory_bytes(&self) -> u64 {
         self.memory_bytes
     }
 
-    /// Keeps the table bounded whatever addresses come by: first what carries no memory of joins goes, and if that
-    /// frees too little, all memory of joins by addresses that are gone. Whoever commands that many addresses isn't
-    /// held back by a limit per address anyway.
+    /// Keeps the table bounded however many addresses connect. First it forgets addresses without recent joins, and if that
+    /// frees too little, all addresses without a connection. A limit per address doesn't hold back an attacker who has that
+    /// many addresses anyway.
     fn forget_if_crowded(&mut self, now: Duration) {
         let spare = |table: &HashMap<_, _>| table.len().saturating_sub(self.connections);
         if spare(&self.addresses) < REMEMBERED_ADDRESSES {

@@ -1,184 +1,195 @@
-//! The table of rooms and lanes: who waits for whom. Pure: no sockets, no clock, no randomness.
+//! The table of rooms and lanes, which says who waits for whom. Pure: no sockets, no clock, no randomness.
 //!
-//! `W` is whatever reaches the one who waits in a room, `L` whatever reaches a lane's first comer; dropping it tells that
-//! connection that its wait is over. `S` is what the connections of a paired room share. A room lives exactly as long
-//! as its first comer's connection keeps it: [`Rooms::close`] wipes the room, its token and its lanes. Only who holds a
-//! place in it can take it over before that.
+//! `W` reaches the client that waits in a room, `L` the end that waits on a lane; dropping it tells that connection that its
+//! wait is over. `S` is what the connections of a paired room share. A room exists exactly as long as its host's connection
+//! keeps it: [`Rooms::close`] wipes the room, its token and its lanes. Before that, only a client that is in the room can take it
+//! over, with its [`ClientToken`].
 
 use std::collections::HashMap;
 
 use crate::protocol::{
     Role,
-    relay::{LaneHello, LaneToken, MAX_LANES, Place, Refusal, RoomId},
+    relay::{ClientToken, LaneHello, LaneToken, MAX_LANES, Refusal, RoomId},
 };
 
-/// Every room of a relay.
+/// All rooms of a relay.
 pub(super) struct Rooms<W, L, S> {
     capacity: usize,
     draining: bool,
     opened: u64,
-    by_id: HashMap<RoomId, Room<W>>,
-    transfers: HashMap<LaneToken, Transfer<L, S>>,
+    by_id: HashMap<RoomId, HostedRoom<W>>,
+    pairs: HashMap<LaneToken, PairLanes<L, S>>,
 }
 
-/// Whose place in which room.
+/// A client in a room. It is the same client if all three are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Guest {
+pub(super) struct Member {
     pub(super) room: RoomId,
     pub(super) role: Role,
-    pub(super) place: Place,
+    pub(super) client_token: ClientToken,
 }
 
-struct Room<W> {
-    /// Tells this room from an earlier one of the same id.
+struct HostedRoom<W> {
+    /// Distinguishes this room from an earlier one with the same id.
     number: u64,
-    host: Guest,
-    state: State<W>,
+    host: Member,
+    state: RoomState<W>,
 }
 
-enum State<W> {
+enum RoomState<W> {
     Waiting { first: Vec<u8>, mailbox: W },
-    Paired { token: LaneToken, joiner: Guest },
+    Paired { token: LaneToken, joiner: Member },
 }
 
-struct Transfer<L, S> {
+struct PairLanes<L, S> {
     shared: S,
-    lanes: HashMap<u16, Lane<L>>,
+    lanes: HashMap<u16, LaneEnds<L>>,
 }
 
-enum Lane<L> {
+/// Which ends of a lane are there.
+enum LaneEnds<L> {
     Waiting { role: Role, first_comer: L },
     Paired,
 }
 
-/// A room that was opened.
+/// The result of opening a room.
 #[derive(Debug)]
-pub(super) struct Opened<S> {
-    /// For [`Rooms::close`].
+pub(super) struct OpenedRoom<S> {
+    /// The room's number, which [`Rooms::close`] needs.
     pub(super) number: u64,
-    /// What the pair shared whose room this was until now; it has to be ended.
+    /// What the connections of the pair shared whose room this was until now. That pair has to be ended.
     pub(super) displaced: Option<S>,
 }
 
-/// What a second comer finds in a room.
+/// What the client that comes second finds in a room.
 #[derive(Debug)]
-pub(super) struct Joined<W> {
-    /// Reaches the one who waits.
+pub(super) struct JoinedRoom<W> {
+    /// Reaches the client that waits.
     pub(super) mailbox: W,
-    /// The first message of the one who waits.
+    /// The first message of the client that waits.
     pub(super) first: Vec<u8>,
 }
 
-/// Where a lane's end stands.
+/// What an end of a lane finds when it arrives.
 #[derive(Debug)]
-pub(super) enum Seat<L, S> {
-    /// The other end isn't there yet; it will use the waiter that was passed in.
+pub(super) enum LaneArrival<L, S> {
+    /// The other end isn't there yet. It will be reached through the waiter that was passed in.
     First(S),
-    /// The other end waits, and is reached by this.
+    /// The other end waits, and this reaches it.
     Second(L),
 }
 
-impl<W> Room<W> {
-    /// Whether this is a place of the room that `guest` holds already.
-    fn is_held_by(&self, guest: Guest) -> bool {
-        let joiner = if let State::Paired { joiner, .. } = &self.state { Some(*joiner) } else { None };
-        self.host == guest || joiner == Some(guest)
+impl<W> HostedRoom<W> {
+    /// Whether `member` is in the room already.
+    fn is_held_by(&self, member: Member) -> bool {
+        let joiner = if let RoomState::Paired { joiner, .. } = &self.state { Some(*joiner) } else { None };
+        self.host == member || joiner == Some(member)
     }
 }
 
 impl<W, L, S: Clone> Rooms<W, L, S> {
     /// No rooms yet, and never more than `capacity`.
     pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity, draining: false, opened: 0, by_id: HashMap::new(), transfers: HashMap::new() }
+        Self { capacity, draining: false, opened: 0, by_id: HashMap::new(), pairs: HashMap::new() }
     }
 
-    /// The first comer opens a room and waits in it, or comes back to a room of its own, which begins anew.
-    pub(super) fn open(&mut self, guest: Guest, first: Vec<u8>, mailbox: W) -> Result<Opened<S>, Refusal> {
+    /// Opens a room for a client that waits in it. A client that is in the room already takes it over, and the room starts again.
+    pub(super) fn open(
+        &mut self,
+        member: Member,
+        first: Vec<u8>,
+        mailbox: W,
+    ) -> Result<OpenedRoom<S>, Refusal> {
         if self.draining {
             return Err(Refusal::Draining);
         }
-        match self.by_id.get(&guest.room) {
-            Some(room) if !room.is_held_by(guest) => return Err(Refusal::RoleTaken),
+        match self.by_id.get(&member.room) {
+            Some(room) if !room.is_held_by(member) => return Err(Refusal::RoleTaken),
             None if self.by_id.len() >= self.capacity => return Err(Refusal::TooManyRooms),
             _ => {}
         }
         self.opened += 1;
         let number = self.opened;
-        let room = Room { number, host: guest, state: State::Waiting { first, mailbox } };
-        let before = self.by_id.insert(guest.room, room);
-        Ok(Opened { number, displaced: before.and_then(|room| self.end(&room)) })
+        let room = HostedRoom { number, host: member, state: RoomState::Waiting { first, mailbox } };
+        let before = self.by_id.insert(member.room, room);
+        Ok(OpenedRoom { number, displaced: before.and_then(|room| self.end(&room)) })
     }
 
-    /// The second comer joins a room. `token` must be fresh random bytes, `shared` is kept for the room's lanes.
-    pub(super) fn join(&mut self, guest: Guest, token: LaneToken, shared: S) -> Result<Joined<W>, Refusal> {
+    /// Lets a second client join a room. `token` must be fresh random bytes; `shared` is kept for the room's lanes.
+    pub(super) fn join(
+        &mut self,
+        member: Member,
+        token: LaneToken,
+        shared: S,
+    ) -> Result<JoinedRoom<W>, Refusal> {
         if self.draining {
             return Err(Refusal::Draining);
         }
-        let room = self.by_id.get_mut(&guest.room).ok_or(Refusal::NoSuchRoom)?;
-        if room.host.role == guest.role {
+        let room = self.by_id.get_mut(&member.room).ok_or(Refusal::NoSuchRoom)?;
+        if room.host.role == member.role {
             return Err(Refusal::RoleTaken);
         }
-        match std::mem::replace(&mut room.state, State::Paired { token, joiner: guest }) {
-            State::Waiting { first, mailbox } => {
-                self.transfers.insert(token, Transfer { shared, lanes: HashMap::new() });
-                Ok(Joined { mailbox, first })
+        match std::mem::replace(&mut room.state, RoomState::Paired { token, joiner: member }) {
+            RoomState::Waiting { first, mailbox } => {
+                self.pairs.insert(token, PairLanes { shared, lanes: HashMap::new() });
+                Ok(JoinedRoom { mailbox, first })
             }
-            paired @ State::Paired { .. } => {
+            paired @ RoomState::Paired { .. } => {
                 room.state = paired;
                 Err(Refusal::RoleTaken)
             }
         }
     }
 
-    /// One end of a lane arrives. As the first it waits, and `waiter` is kept for the second.
-    pub(super) fn seat_lane(&mut self, hello: &LaneHello, waiter: L) -> Result<Seat<L, S>, Refusal> {
-        let transfer = self.transfers.get_mut(&hello.token).ok_or(Refusal::NoSuchLane)?;
+    /// Takes one end of a lane. The first one waits, and its `waiter` is kept for the second.
+    pub(super) fn enter_lane(&mut self, hello: &LaneHello, waiter: L) -> Result<LaneArrival<L, S>, Refusal> {
+        let pair = self.pairs.get_mut(&hello.token).ok_or(Refusal::NoSuchLane)?;
         if hello.lane >= MAX_LANES {
             return Err(Refusal::NoSuchLane);
         }
-        match transfer.lanes.remove(&hello.lane) {
+        match pair.lanes.remove(&hello.lane) {
             None => {
-                let waiting = Lane::Waiting { role: hello.role, first_comer: waiter };
-                transfer.lanes.insert(hello.lane, waiting);
-                Ok(Seat::First(transfer.shared.clone()))
+                let waiting = LaneEnds::Waiting { role: hello.role, first_comer: waiter };
+                pair.lanes.insert(hello.lane, waiting);
+                Ok(LaneArrival::First(pair.shared.clone()))
             }
-            Some(Lane::Waiting { role, first_comer }) if role != hello.role => {
-                transfer.lanes.insert(hello.lane, Lane::Paired);
-                Ok(Seat::Second(first_comer))
+            Some(LaneEnds::Waiting { role, first_comer }) if role != hello.role => {
+                pair.lanes.insert(hello.lane, LaneEnds::Paired);
+                Ok(LaneArrival::Second(first_comer))
             }
             Some(taken) => {
-                transfer.lanes.insert(hello.lane, taken);
+                pair.lanes.insert(hello.lane, taken);
                 Err(Refusal::NoSuchLane)
             }
         }
     }
 
-    /// A lane's first comer ends it, paired or not; its number may be used again.
+    /// Ends a lane, paired or not. Its number may be used again.
     pub(super) fn free_lane(&mut self, token: LaneToken, lane: u16) {
-        if let Some(transfer) = self.transfers.get_mut(&token) {
-            transfer.lanes.remove(&lane);
+        if let Some(pair) = self.pairs.get_mut(&token) {
+            pair.lanes.remove(&lane);
         }
     }
 
-    /// Wipes a room and everything about it, unless its first comer has opened it anew since. Lanes that wait learn of it by
-    /// their waiter's end; for those that copy, what their room shared is handed back.
+    /// Wipes a room and everything about it, unless it has been taken over since. Lanes that wait notice it because their waiter
+    /// is dropped; for those that copy, what the room's connections share is returned.
     pub(super) fn close(&mut self, id: RoomId, number: u64) -> Option<S> {
         self.by_id.get(&id).filter(|room| room.number == number)?;
         let room = self.by_id.remove(&id)?;
         self.end(&room)
     }
 
-    fn end(&mut self, room: &Room<W>) -> Option<S> {
+    fn end(&mut self, room: &HostedRoom<W>) -> Option<S> {
         match &room.state {
-            State::Paired { token, .. } => self.transfers.remove(token).map(|transfer| transfer.shared),
-            State::Waiting { .. } => None,
+            RoomState::Paired { token, .. } => self.pairs.remove(token).map(|pair| pair.shared),
+            RoomState::Waiting { .. } => None,
         }
     }
 
     /// Refuses new rooms and joins from now on, and wipes the rooms that wait. Paired rooms stay, and may open lanes.
     pub(super) fn drain(&mut self) {
         self.draining = true;
-        self.by_id.retain(|_, room| matches!(room.state, State::Paired { .. }));
+        self.by_id.retain(|_, room| matches!(room.state, RoomState::Paired { .. }));
     }
 
     /// Whether new rooms are refused.
@@ -186,14 +197,14 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         self.draining
     }
 
-    /// Rooms now, waiting and paired.
+    /// How many rooms are open, waiting and paired.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Lanes now, waiting and paired. Looks at every room.
+    /// How many lanes are open, waiting and paired. Takes time for each room.
     pub(super) fn lanes(&self) -> usize {
-        self.transfers.values().map(|transfer| transfer.lanes.len()).sum()
+        self.pairs.values().map(|pair| pair.lanes.len()).sum()
     }
 }
 
@@ -205,20 +216,20 @@ mod tests {
     const OTHER: RoomId = RoomId([2; 16]);
     const TOKEN: LaneToken = LaneToken([9; 16]);
 
-    type Table = Rooms<&'static str, &'static str, u8>;
+    type TestRooms = Rooms<&'static str, &'static str, u8>;
 
-    fn guest(room: RoomId, role: Role, place: u8) -> Guest {
-        Guest { room, role, place: Place([place; 16]) }
+    fn member(room: RoomId, role: Role, token: u8) -> Member {
+        Member { room, role, client_token: ClientToken([token; 16]) }
     }
 
-    const SENDER: Guest = Guest { room: ROOM, role: Role::Sender, place: Place([1; 16]) };
-    const RECEIVER: Guest = Guest { room: ROOM, role: Role::Receiver, place: Place([2; 16]) };
+    const SENDER: Member = Member { room: ROOM, role: Role::Sender, client_token: ClientToken([1; 16]) };
+    const RECEIVER: Member = Member { room: ROOM, role: Role::Receiver, client_token: ClientToken([2; 16]) };
 
-    fn table() -> Table {
+    fn table() -> TestRooms {
         Rooms::new(10)
     }
 
-    fn paired() -> Table {
+    fn paired() -> TestRooms {
         let mut rooms = table();
         rooms.open(SENDER, b"hi".to_vec(), "sender").unwrap();
         rooms.join(RECEIVER, TOKEN, 7).unwrap();
@@ -240,7 +251,7 @@ mod tests {
     #[test]
     fn a_second_sender_is_refused_before_and_after_pairing() {
         let mut rooms = table();
-        let stranger = guest(ROOM, Role::Sender, 9);
+        let stranger = member(ROOM, Role::Sender, 9);
         rooms.open(SENDER, Vec::new(), "sender").unwrap();
         assert_eq!(rooms.open(stranger, Vec::new(), "second").unwrap_err(), Refusal::RoleTaken);
         assert_eq!(paired().open(stranger, Vec::new(), "second").unwrap_err(), Refusal::RoleTaken);
@@ -250,35 +261,38 @@ mod tests {
     fn a_second_receiver_is_refused_and_the_room_stays() {
         let mut rooms = paired();
         assert_eq!(
-            rooms.join(guest(ROOM, Role::Receiver, 9), LaneToken([3; 16]), 8).unwrap_err(),
+            rooms.join(member(ROOM, Role::Receiver, 9), LaneToken([3; 16]), 8).unwrap_err(),
             Refusal::RoleTaken
         );
-        assert!(matches!(rooms.seat_lane(&lane(0, Role::Sender), "a"), Ok(Seat::First(7))));
+        assert!(matches!(rooms.enter_lane(&lane(0, Role::Sender), "a"), Ok(LaneArrival::First(7))));
     }
 
     #[test]
     fn a_receiver_without_a_sender_is_refused() {
         let mut rooms = table();
         rooms.open(SENDER, Vec::new(), "sender").unwrap();
-        assert_eq!(rooms.join(guest(OTHER, Role::Receiver, 2), TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
+        assert_eq!(rooms.join(member(OTHER, Role::Receiver, 2), TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
     }
 
     #[test]
-    fn rooms_are_limited_and_closing_makes_place() {
-        let mut rooms = Table::new(1);
-        let other = guest(OTHER, Role::Sender, 3);
-        let Opened { number, .. } = rooms.open(SENDER, Vec::new(), "one").unwrap();
+    fn rooms_are_limited_and_closing_one_makes_room_for_another() {
+        let mut rooms = TestRooms::new(1);
+        let other = member(OTHER, Role::Sender, 3);
+        let OpenedRoom { number, .. } = rooms.open(SENDER, Vec::new(), "one").unwrap();
         assert_eq!(rooms.open(other, Vec::new(), "two").unwrap_err(), Refusal::TooManyRooms);
         rooms.close(ROOM, number);
         assert!(rooms.open(other, Vec::new(), "two").is_ok());
     }
 
     #[test]
-    fn a_lane_pairs_two_roles_whoever_comes_first() {
+    fn a_lane_pairs_two_roles_whichever_comes_first() {
         for (first, second) in [(Role::Sender, Role::Receiver), (Role::Receiver, Role::Sender)] {
             let mut rooms = paired();
-            assert!(matches!(rooms.seat_lane(&lane(31, first), "first"), Ok(Seat::First(7))));
-            assert!(matches!(rooms.seat_lane(&lane(31, second), "second"), Ok(Seat::Second("first"))));
+            assert!(matches!(rooms.enter_lane(&lane(31, first), "first"), Ok(LaneArrival::First(7))));
+            assert!(matches!(
+                rooms.enter_lane(&lane(31, second), "second"),
+                Ok(LaneArrival::Second("first"))
+            ));
             assert_eq!(rooms.lanes(), 1);
         }
     }
@@ -286,18 +300,21 @@ mod tests {
     #[test]
     fn lanes_of_different_numbers_do_not_meet() {
         let mut rooms = paired();
-        rooms.seat_lane(&lane(0, Role::Sender), "zero").unwrap();
-        assert!(matches!(rooms.seat_lane(&lane(1, Role::Receiver), "one"), Ok(Seat::First(7))));
+        rooms.enter_lane(&lane(0, Role::Sender), "zero").unwrap();
+        assert!(matches!(rooms.enter_lane(&lane(1, Role::Receiver), "one"), Ok(LaneArrival::First(7))));
     }
 
     #[test]
     fn a_lane_end_that_is_taken_is_refused_and_its_holder_keeps_it() {
         let mut rooms = paired();
-        rooms.seat_lane(&lane(0, Role::Sender), "first").unwrap();
-        assert_eq!(rooms.seat_lane(&lane(0, Role::Sender), "again").unwrap_err(), Refusal::NoSuchLane);
-        assert!(matches!(rooms.seat_lane(&lane(0, Role::Receiver), "second"), Ok(Seat::Second("first"))));
+        rooms.enter_lane(&lane(0, Role::Sender), "first").unwrap();
+        assert_eq!(rooms.enter_lane(&lane(0, Role::Sender), "again").unwrap_err(), Refusal::NoSuchLane);
+        assert!(matches!(
+            rooms.enter_lane(&lane(0, Role::Receiver), "second"),
+            Ok(LaneArrival::Second("first"))
+        ));
         for role in [Role::Sender, Role::Receiver] {
-            assert_eq!(rooms.seat_lane(&lane(0, role), "third").unwrap_err(), Refusal::NoSuchLane);
+            assert_eq!(rooms.enter_lane(&lane(0, role), "third").unwrap_err(), Refusal::NoSuchLane);
         }
     }
 
@@ -305,44 +322,44 @@ mod tests {
     fn a_lane_of_an_unknown_token_or_number_is_refused() {
         let mut rooms = paired();
         let stray = LaneHello { token: LaneToken([8; 16]), ..lane(0, Role::Sender) };
-        assert_eq!(rooms.seat_lane(&stray, "stray").unwrap_err(), Refusal::NoSuchLane);
+        assert_eq!(rooms.enter_lane(&stray, "stray").unwrap_err(), Refusal::NoSuchLane);
         let beyond = lane(MAX_LANES, Role::Sender);
-        assert_eq!(rooms.seat_lane(&beyond, "beyond").unwrap_err(), Refusal::NoSuchLane);
+        assert_eq!(rooms.enter_lane(&beyond, "beyond").unwrap_err(), Refusal::NoSuchLane);
     }
 
     #[test]
     fn a_lane_that_ended_may_be_opened_again() {
         let mut rooms = paired();
-        rooms.seat_lane(&lane(0, Role::Sender), "first").unwrap();
+        rooms.enter_lane(&lane(0, Role::Sender), "first").unwrap();
         rooms.free_lane(TOKEN, 0);
-        assert!(matches!(rooms.seat_lane(&lane(0, Role::Sender), "anew"), Ok(Seat::First(7))));
+        assert!(matches!(rooms.enter_lane(&lane(0, Role::Sender), "anew"), Ok(LaneArrival::First(7))));
     }
 
     #[test]
     fn closing_a_room_wipes_its_id_its_token_and_its_lanes() {
         let mut rooms = paired();
-        rooms.seat_lane(&lane(0, Role::Sender), "waits").unwrap();
+        rooms.enter_lane(&lane(0, Role::Sender), "waits").unwrap();
         assert_eq!(rooms.close(ROOM, 1), Some(7));
         assert_eq!((rooms.len(), rooms.lanes()), (0, 0));
-        assert!(rooms.transfers.is_empty());
+        assert!(rooms.pairs.is_empty());
         assert_eq!(rooms.join(RECEIVER, TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
-        assert_eq!(rooms.seat_lane(&lane(0, Role::Receiver), "late").unwrap_err(), Refusal::NoSuchLane);
+        assert_eq!(rooms.enter_lane(&lane(0, Role::Receiver), "late").unwrap_err(), Refusal::NoSuchLane);
         assert_eq!(rooms.close(ROOM, 1), None);
     }
 
     #[test]
     fn draining_wipes_waiting_rooms_refuses_new_ones_and_lets_paired_ones_open_lanes() {
         let mut rooms = paired();
-        rooms.open(guest(OTHER, Role::Sender, 3), Vec::new(), "waits").unwrap();
+        rooms.open(member(OTHER, Role::Sender, 3), Vec::new(), "waits").unwrap();
         rooms.drain();
         assert!(rooms.is_draining());
         assert_eq!(rooms.len(), 1);
         assert_eq!(
-            rooms.open(guest(OTHER, Role::Sender, 3), Vec::new(), "new").unwrap_err(),
+            rooms.open(member(OTHER, Role::Sender, 3), Vec::new(), "new").unwrap_err(),
             Refusal::Draining
         );
-        assert_eq!(rooms.join(guest(OTHER, Role::Receiver, 2), TOKEN, 7).unwrap_err(), Refusal::Draining);
-        assert!(matches!(rooms.seat_lane(&lane(0, Role::Sender), "lane"), Ok(Seat::First(7))));
+        assert_eq!(rooms.join(member(OTHER, Role::Receiver, 2), TOKEN, 7).unwrap_err(), Refusal::Draining);
+        assert!(matches!(rooms.enter_lane(&lane(0, Role::Sender), "lane"), Ok(LaneArrival::First(7))));
     }
 
     #[test]
@@ -354,10 +371,10 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_back_takes_its_room_over_and_the_old_connection_wipes_nothing() {
+    fn a_client_that_comes_back_takes_its_room_over_and_its_old_connection_wipes_nothing() {
         for back in [SENDER, RECEIVER] {
             let mut rooms = paired();
-            let Opened { number, displaced } = rooms.open(back, Vec::new(), "back").unwrap();
+            let OpenedRoom { number, displaced } = rooms.open(back, Vec::new(), "back").unwrap();
             assert_eq!((displaced, rooms.lanes()), (Some(7), 0));
             assert_eq!(rooms.close(ROOM, 1), None);
             assert_eq!(rooms.len(), 1);

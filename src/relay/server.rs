@@ -1,4 +1,4 @@
-//! A relay's life: bind, accept, drain, join.
+//! The life of a relay: bind, accept, drain, join.
 
 use std::{
     io,
@@ -21,45 +21,45 @@ use super::{
     copy::LEAVE_GRACE,
     exporter,
     listen::Listeners,
-    shared::{Link, Shared},
+    shared::{Client, RelayState},
 };
 use crate::{net::socket, protocol::relay::MAX_DATA_PORTS};
 
-/// Connections over the limits that are told so at the same time; the others are closed without a word.
+/// How many connections over the limits are told so at the same time; further ones are closed without a word.
 const MAX_TURNED_AWAY: usize = 64;
-/// Pipes, where the system puts no limit on open files.
+/// The most pipes. Fewer where the limit on open files leaves fewer.
 const MAX_PIPES: usize = 16_384;
-/// How long tasks get to end once they are told to, before they are aborted.
+/// How long tasks have to end once they are told to, before they are aborted.
 const ABORT_AFTER: Duration = Duration::from_secs(2);
 
 /// Why a relay could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
-    /// Another program listens there.
+    /// Another program listens on this port.
     #[error("port {} is taken by another program; stop that program or choose another port", .0.port())]
     PortTaken(SocketAddr),
-    /// Low ports are the system's own.
+    /// The system reserves this port for the administrator.
     #[error("port {} is not allowed for this user; choose a port from 1024 on", .0.port())]
     PortForbidden(SocketAddr),
-    /// The address isn't one of this machine's.
-    #[error("this machine has no address {}; choose one of its own, or none for all of them", .0.ip())]
+    /// This machine doesn't have this address.
+    #[error("this machine doesn't have the address {}; choose one that it has, or none to listen on all of them", .0.ip())]
     NoSuchAddress(SocketAddr),
     /// More data ports than a welcome may name.
     #[error("{0} data ports are too many; at most {MAX_DATA_PORTS} can be used")]
     TooManyDataPorts(usize),
-    /// Anything else that the system objects to.
+    /// The system refused for another reason.
     #[error("could not listen on {address}")]
     Listen {
-        /// Where.
+        /// The address to listen on.
         address: SocketAddr,
         /// What the system said.
         source: io::Error,
     },
 }
 
-/// A relay that listens, and serves once [`Relay::serve`] is called.
+/// A relay that listens. It serves once [`Relay::serve`] is called.
 pub struct Relay {
-    shared: Arc<Shared>,
+    shared: Arc<RelayState>,
     listeners: Vec<TcpListener>,
     exporter: Option<TcpListener>,
     local_addr: SocketAddr,
@@ -87,7 +87,7 @@ impl Relay {
         let (exporter, metrics_addr) = exporter.unzip();
         let limits = config.limits.fitted_to(open_files);
         let pipes = open_files.map_or(MAX_PIPES, |files| MAX_PIPES.min(files as usize / 16));
-        let shared = Arc::new(Shared::new(config.password, limits, data_ports, pipes));
+        let shared = Arc::new(RelayState::new(config.password, limits, data_ports, pipes));
         Ok(Self { shared, listeners, exporter, local_addr, metrics_addr, kill: CancellationToken::new() })
     }
 
@@ -106,23 +106,23 @@ impl Relay {
         self.local_addr
     }
 
-    /// Where `/metrics` is served.
+    /// The address at which `/metrics` is served, if it is.
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics_addr
     }
 
-    /// Cancelling this ends [`Relay::serve`] at once, transfers and all, draining or not.
+    /// Cancelling this token ends [`Relay::serve`] at once with everything that runs, draining or not.
     pub fn kill_token(&self) -> CancellationToken {
         self.kill.clone()
     }
 
-    /// Serves until `shutdown` is cancelled, then drains: rooms that wait are wiped and their senders told, new ones
-    /// are refused by name, paired rooms get [`Limits::drain_secs`](super::Limits::drain_secs) to finish and may
+    /// Serves until `shutdown` is cancelled, then drains: rooms that wait are wiped and their clients are told, new rooms
+    /// are refused by name, and paired rooms have [`Limits::drain_secs`](super::Limits::drain_secs) to finish and may
     /// still open lanes. Every task has ended when this returns.
     pub async fn serve(self, shutdown: CancellationToken) {
         tracing::info!(address = %self.local_addr, data_ports = ?self.shared.data_ports, "relay listens");
         let stop_exporter = CancellationToken::new();
-        let server = Server {
+        let server = AcceptLoop {
             shared: Arc::clone(&self.shared),
             listeners: Listeners::new(self.listeners),
             tasks: JoinSet::new(),
@@ -143,15 +143,15 @@ impl Relay {
     }
 }
 
-struct Server {
-    shared: Arc<Shared>,
+struct AcceptLoop {
+    shared: Arc<RelayState>,
     listeners: Listeners,
     tasks: JoinSet<()>,
     turned_away: Arc<Semaphore>,
     kill: CancellationToken,
 }
 
-impl Server {
+impl AcceptLoop {
     async fn run(mut self, shutdown: CancellationToken) {
         self.accept_until(shutdown.cancelled(), |_| false).await;
         self.shared.rooms().drain();
@@ -160,7 +160,7 @@ impl Server {
         self.accept_until(sleep(drain), |shared| shared.rooms().len() == 0).await;
         let Self { listeners, mut tasks, kill, .. } = self;
         drop(listeners);
-        // Without rooms, what still runs are goodbyes; each has its own short limit.
+        // Without rooms, only goodbyes still run, and each has a short limit of its own.
         tokio::select! {
             () = kill.cancelled() => {}
             _ = timeout(LEAVE_GRACE.min(drain), join_all(&mut tasks)) => {}
@@ -172,8 +172,9 @@ impl Server {
         tasks.shutdown().await;
     }
 
-    /// Accepts connections until `end`, the kill token, or, checked whenever a task ends, `is_done`.
-    async fn accept_until(&mut self, end: impl Future<Output = ()>, is_done: impl Fn(&Shared) -> bool) {
+    /// Accepts connections until `end` or the kill token, or until `is_done`, which is checked whenever a task ends or a connection
+    /// comes.
+    async fn accept_until(&mut self, end: impl Future<Output = ()>, is_done: impl Fn(&RelayState) -> bool) {
         let kill = self.kill.clone();
         let end = async {
             tokio::select! {
@@ -199,17 +200,17 @@ impl Server {
         let (shared, kill) = (Arc::clone(&self.shared), self.kill.clone());
         match shared.admit(peer.ip().into()) {
             Ok(permit) => {
-                let link = Link { permit, number, stream };
+                let client = Client { permit, number, stream };
                 self.tasks.spawn(async move {
-                    kill.run_until_cancelled(connection::serve(shared, link)).await;
+                    kill.run_until_cancelled(connection::serve(shared, client)).await;
                 });
             }
             Err(refusal) => match Arc::clone(&self.turned_away).try_acquire_owned() {
-                Ok(place) => {
+                Ok(permit) => {
                     self.tasks.spawn(async move {
                         let told = connection::turn_away(shared, stream, peer, number, refusal);
                         kill.run_until_cancelled(told).await;
-                        drop(place);
+                        drop(permit);
                     });
                 }
                 Err(_) => {
@@ -226,7 +227,7 @@ async fn join_all(tasks: &mut JoinSet<()>) {
     }
 }
 
-/// A task that panicked has given back what it held; the others go on.
+/// Logs a panic. The task that panicked has given back what it held, and the others go on.
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
@@ -247,13 +248,14 @@ fn bind(host: Option<IpAddr>, port: u16) -> Result<(TcpListener, SocketAddr), Re
         })
 }
 
-/// Lifts the soft limit on open files towards the hard one; each connection takes one. Returns what now holds.
+/// Raises the soft limit on open files towards the hard one, because each connection takes a file. Returns the limit that holds
+/// after that.
 #[cfg(unix)]
 fn raise_open_files() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // macOS calls its hard limit infinite and then takes no more than this.
+    // macOS calls its hard limit infinite but accepts no more than this.
     let wanted =
         [maximum, Some(10_240)].into_iter().filter(|limit| limit.is_none_or(|limit| current < Some(limit)));
     for limit in wanted {

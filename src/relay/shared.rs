@@ -1,9 +1,9 @@
-//! What every connection of one relay shares: the tables behind their locks, the counters, and the guards that give
-//! back what they hold when dropped. Never takes two locks at once.
+//! What all connections of one relay share: the tables behind their locks, the counters, and the guards that give
+//! back what they hold when they are dropped. No code takes two of the locks at once.
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -21,51 +21,54 @@ use super::{
     config::{AccessPassword, Limits},
     metrics::Counters,
     quota::{AddressKey, Quota},
-    rooms::{Guest, Opened, Rooms},
+    rooms::{Member, OpenedRoom, Rooms},
 };
-use crate::protocol::relay::{LaneToken, Refusal, RoomId};
+use crate::{
+    protocol::relay::{LaneToken, Refusal, RoomId},
+    sync::lock_shared,
+};
 
-/// What one connection takes in user space, by measurement of ten thousand waiting senders, rounded up.
+/// Memory of one connection in bytes, without the system's share: measured with ten thousand waiting senders and rounded up.
 const CONNECTION_BYTES: u64 = 4 * 1024;
-/// What a room takes besides its sender's connection and first message.
+/// Memory of a room in bytes, besides its host's connection and first message.
 const ROOM_BYTES: u64 = 512;
-/// How much a transfer may send at once before its rate limit holds it back.
+/// How much a pair may send at once before its rate limit holds it back, as the time that it would take at this rate.
 const RATE_BURST: Duration = Duration::from_millis(250);
 
 /// The state of one relay.
-pub(super) struct Shared {
+pub(super) struct RelayState {
     pub(super) password: Option<AccessPassword>,
     pub(super) limits: Limits,
     pub(super) data_ports: Vec<u16>,
     pub(super) counters: Counters,
-    /// How many pipes may be open at once, so that copying can't use up the process's open files.
+    /// Limits the pipes that are open at once, so that copying can't use up the open files of the process.
     pub(super) pipes: Arc<Semaphore>,
-    rooms: Mutex<Table>,
+    rooms: Mutex<RelayRooms>,
     quota: Mutex<Quota>,
     started: Instant,
 }
 
-type Table = Rooms<oneshot::Sender<Joiner>, oneshot::Sender<Link>, Arc<Transfer>>;
+type RelayRooms = Rooms<oneshot::Sender<Joiner>, oneshot::Sender<Client>, Arc<Pair>>;
 
-/// A connection within the limits.
-pub(super) struct Link {
-    // Before the stream, so that the place is free by the time the client sees the end.
+/// A client's connection that is within the limits.
+pub(super) struct Client {
+    // It stands before the stream, so that it is given back before the client sees the end of the connection.
     pub(super) permit: Permit,
-    /// Counted from the relay's start; what logs call this connection.
+    /// Counted from the relay's start. Logs call the connection by this number.
     pub(super) number: u64,
     pub(super) stream: TcpStream,
 }
 
-/// A second comer, on its way to the task of the first.
+/// The client that comes second, on its way to the task of the first.
 pub(super) struct Joiner {
-    pub(super) link: Link,
+    pub(super) client: Client,
     pub(super) token: LaneToken,
-    pub(super) transfer: Arc<Transfer>,
-    /// What the first comer said first, and what this one did.
+    pub(super) pair: Arc<Pair>,
+    /// The first messages of the client that waited and of this one.
     pub(super) firsts: (Vec<u8>, Vec<u8>),
 }
 
-impl Shared {
+impl RelayState {
     pub(super) fn new(
         password: Option<AccessPassword>,
         limits: Limits,
@@ -84,7 +87,7 @@ impl Shared {
         }
     }
 
-    /// A place for one connection, if the limits leave one.
+    /// Counts one more connection, if the limits allow it.
     pub(super) fn admit(self: &Arc<Self>, address: AddressKey) -> Result<Permit, Refusal> {
         let now = self.now();
         let mut quota = self.quota();
@@ -96,41 +99,41 @@ impl Shared {
         Ok(self.permit(Use::Connection(address), CONNECTION_BYTES))
     }
 
-    /// Memory for `bytes` of buffers.
+    /// Counts `bytes` of memory for buffers, if the limits allow it.
     pub(super) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Permit, Refusal> {
         self.quota().reserve(bytes)?;
         Ok(self.permit(Use::Memory, bytes))
     }
 
-    /// Opens a room for a first comer's connection, which is reached by `mailbox`. A pair whose room it was ends.
+    /// Opens a room for a client, which is reached by `mailbox`. If another pair has this room, it is ended.
     pub(super) fn open_room(
         self: &Arc<Self>,
-        link: &Link,
-        guest: Guest,
+        client: &Client,
+        member: Member,
         first: Vec<u8>,
         mailbox: oneshot::Sender<Joiner>,
     ) -> Result<RoomGuard, Refusal> {
-        let permit = self.permit_room(link.permit.address()?, ROOM_BYTES + first.len() as u64)?;
-        let Opened { number, displaced } = self.rooms().open(guest, first, mailbox)?;
+        let permit = self.permit_room(client.permit.address()?, ROOM_BYTES + first.len() as u64)?;
+        let OpenedRoom { number, displaced } = self.rooms().open(member, first, mailbox)?;
         if let Some(displaced) = displaced {
             displaced.closed.cancel();
         }
         self.counters.rooms.fetch_add(1, Ordering::Relaxed);
-        let room = (guest.room, number);
-        Ok(RoomGuard { shared: Arc::clone(self), room, permit: Some(permit), transfer: None })
+        let room = (member.room, number);
+        Ok(RoomGuard { shared: Arc::clone(self), room, permit: Some(permit), pair: None })
     }
 
-    /// Counts a try to join from this address.
-    pub(super) fn count_join(&self, link: &Link) -> Result<(), Refusal> {
+    /// Counts a try to join a room from this client's address.
+    pub(super) fn count_join(&self, client: &Client) -> Result<(), Refusal> {
         self.counters.joins.fetch_add(1, Ordering::Relaxed);
-        let address = link.permit.address()?;
+        let address = client.permit.address()?;
         let now = self.now();
         self.quota().join(address, now)
     }
 
-    /// What the connections of one room share.
-    pub(super) fn new_transfer(&self) -> Transfer {
-        Transfer {
+    /// What the connections of a room that is being paired will share.
+    pub(super) fn new_pair(&self) -> Pair {
+        Pair {
             closed: CancellationToken::new(),
             started: Instant::now(),
             moved_at_millis: AtomicU64::new(0),
@@ -143,12 +146,11 @@ impl Shared {
     }
 
     /// The table of rooms.
-    pub(super) fn rooms(&self) -> MutexGuard<'_, Table> {
-        // No table is left half changed by anything that can panic.
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn rooms(&self) -> MutexGuard<'_, RelayRooms> {
+        lock_shared(&self.rooms)
     }
 
-    /// Connections open and bytes of memory in use.
+    /// The number of open connections, and the bytes of memory in use.
     pub(super) fn usage(&self) -> (usize, u64) {
         let quota = self.quota();
         (quota.connections(), quota.memory_bytes())
@@ -169,7 +171,7 @@ impl Shared {
     }
 
     fn quota(&self) -> MutexGuard<'_, Quota> {
-        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+        lock_shared(&self.quota)
     }
 
     fn now(&self) -> Duration {
@@ -177,9 +179,9 @@ impl Shared {
     }
 }
 
-/// Something counted against the limits, given back when dropped.
+/// Something that is counted against the limits until it is dropped.
 pub(super) struct Permit {
-    shared: Arc<Shared>,
+    shared: Arc<RelayState>,
     held: Use,
     bytes: u64,
 }
@@ -213,21 +215,21 @@ impl Drop for Permit {
     }
 }
 
-/// A first comer's hold on its room. Dropped, it wipes the room and closes the lanes.
+/// The host's hold on its room. When it is dropped, the room is wiped and its lanes are closed.
 pub(super) struct RoomGuard {
-    shared: Arc<Shared>,
+    shared: Arc<RelayState>,
     room: (RoomId, u64),
     permit: Option<Permit>,
-    transfer: Option<Arc<Transfer>>,
+    pair: Option<Arc<Pair>>,
 }
 
 impl RoomGuard {
-    /// Takes the room out of the table, so that its id is free and no lane can be opened. Lanes that copy go on until
+    /// Takes the room out of the table, so that its id is free and no further lane can be opened. Lanes that copy go on until
     /// the guard is dropped.
     pub(super) fn wipe(&mut self) {
         if self.permit.take().is_some() {
             let (id, number) = self.room;
-            self.transfer = self.shared.rooms().close(id, number);
+            self.pair = self.shared.rooms().close(id, number);
         }
     }
 }
@@ -235,15 +237,15 @@ impl RoomGuard {
 impl Drop for RoomGuard {
     fn drop(&mut self) {
         self.wipe();
-        if let Some(transfer) = self.transfer.take() {
-            transfer.closed.cancel();
+        if let Some(pair) = self.pair.take() {
+            pair.closed.cancel();
         }
     }
 }
 
-/// A first comer's hold on its lane. Dropped, it frees the lane's number.
+/// The hold on a lane by the end that came first. When it is dropped, the lane's number is free again.
 pub(super) struct LaneGuard {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<RelayState>,
     pub(super) token: LaneToken,
     pub(super) lane: u16,
 }
@@ -255,7 +257,7 @@ impl Drop for LaneGuard {
 }
 
 /// What the connections of one paired room share: their end, their activity and their rate.
-pub(super) struct Transfer {
+pub(super) struct Pair {
     closed: CancellationToken,
     started: Instant,
     moved_at_millis: AtomicU64,
@@ -263,22 +265,22 @@ pub(super) struct Transfer {
     rate: Option<(u64, Mutex<TokenBucket>)>,
 }
 
-impl Transfer {
+impl Pair {
     /// Notes that bytes moved.
     pub(super) fn touch(&self) {
         self.moved_at_millis.fetch_max(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// How long to pause after `bytes` moved on a lane, to keep to the transfer's rate.
+    /// How long to pause after `bytes` moved on a lane, to keep to the rate of the pair.
     pub(super) fn pause_after(&self, bytes: usize) -> Duration {
         let Some((rate, bucket)) = &self.rate else { return Duration::ZERO };
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(*rate);
         let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         let now = self.started.elapsed();
-        bucket.lock().unwrap_or_else(PoisonError::into_inner).take_with_debt(now, cost)
+        lock_shared(bucket).take_with_debt(now, cost)
     }
 
-    /// Whether a rate is set, so that bytes should move in small portions.
+    /// Whether the rate is limited, so that bytes should move in small portions.
     pub(super) fn is_paced(&self) -> bool {
         self.rate.is_some()
     }
@@ -307,32 +309,32 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn shared(change: impl FnOnce(&mut Limits)) -> Arc<Shared> {
+    fn shared(change: impl FnOnce(&mut Limits)) -> Arc<RelayState> {
         let mut limits = Limits::default();
         change(&mut limits);
-        Arc::new(Shared::new(None, limits, Vec::new(), 0))
+        Arc::new(RelayState::new(None, limits, Vec::new(), 0))
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_room_is_idle_only_when_none_of_its_connections_has_moved_a_byte() {
-        let transfer = Arc::new(shared(|limits| limits.idle_secs = 10).new_transfer());
+        let pair = Arc::new(shared(|limits| limits.idle_secs = 10).new_pair());
         let start = Instant::now();
         let lane = async {
             for _ in 0..5 {
                 tokio::time::sleep(6 * SECOND).await;
-                transfer.touch();
+                pair.touch();
             }
         };
-        // The control connection's view: silent itself, kept by the lane.
-        tokio::join!(lane, transfer.idle());
+        // The control connection is silent, but the lane keeps it open.
+        tokio::join!(lane, pair.idle());
         assert_eq!(start.elapsed().as_secs(), 40);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_transfer_that_never_moves_a_byte_is_idle_in_time() {
-        let transfer = shared(|limits| limits.idle_secs = 10).new_transfer();
+        let pair = shared(|limits| limits.idle_secs = 10).new_pair();
         let start = Instant::now();
-        transfer.idle().await;
+        pair.idle().await;
         assert_eq!(start.elapsed().as_secs(), 10);
     }
 

@@ -1,5 +1,5 @@
-//! A pipe in the kernel that bytes pass through from one socket to another without being copied to this process.
-//! Linux only; elsewhere no pipe can be opened and `copy` uses a buffer.
+//! A pipe in the kernel, through which bytes pass from one socket to another without being copied to this process. Only Linux
+//! has it; on other systems no pipe can be opened, and `copy` uses a buffer.
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::Pipe;
@@ -17,10 +17,10 @@ mod linux {
         sync::{OwnedSemaphorePermit, Semaphore},
     };
 
-    /// Asked for each pipe.
+    /// The size of a pipe in bytes that the system is asked for: a block of most transfers.
     const WANTED_BYTES: usize = 256 * 1024;
-    /// What a pipe must hold to be worth its system calls. A user over the system's allowance for pipes gets tiny
-    /// ones (`/proc/sys/fs/pipe-user-pages-soft`).
+    /// The size in bytes that a pipe must have to be worth its system calls. A user over the system's allowance for pipes gets
+    /// tiny ones (`/proc/sys/fs/pipe-user-pages-soft`).
     const USEFUL_BYTES: usize = 64 * 1024;
 
     /// An open pipe and what is in it.
@@ -33,11 +33,11 @@ mod linux {
     }
 
     impl Pipe {
-        /// Opens a pipe, or none where that would not pay.
+        /// Opens a pipe, unless the allowance is used up or the pipe would be too small.
         pub(in crate::relay) fn open(allowance: &Arc<Semaphore>) -> Option<Self> {
             let permit = Arc::clone(allowance).try_acquire_owned().ok()?;
             let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
-            // Refused to a user over the system's allowance; the size that it has then decides.
+            // The system refuses this to a user over its allowance. The size that the pipe has then decides.
             let _ = fcntl_setpipe_size(&write_end, WANTED_BYTES);
             let capacity = fcntl_getpipe_size(&write_end).ok()?;
             (capacity >= USEFUL_BYTES).then_some(Self {
@@ -49,7 +49,7 @@ mod linux {
             })
         }
 
-        /// Moves at most `limit` bytes from the socket into the empty pipe. 0 is the stream's end.
+        /// Moves at most `limit` bytes from the socket into the empty pipe. 0 means that the stream has ended.
         pub(in crate::relay) fn fill(&mut self, from: &TcpStream, limit: usize) -> io::Result<usize> {
             let wanted = self.capacity.min(limit);
             let moved = from.try_io(Interest::READABLE, || {
@@ -59,7 +59,7 @@ mod linux {
             Ok(moved)
         }
 
-        /// Moves what the pipe holds on to the socket, as far as that takes it.
+        /// Moves what the pipe holds on to the socket, as much as the socket takes.
         pub(in crate::relay) fn empty(&mut self, to: &TcpStream) -> io::Result<usize> {
             let moved = to.try_io(Interest::WRITABLE, || {
                 Ok(splice(&self.read_end, None, to, None, self.held, flags())?)
@@ -68,7 +68,7 @@ mod linux {
             Ok(moved)
         }
 
-        /// Bytes in the pipe.
+        /// How many bytes the pipe holds.
         pub(in crate::relay) fn held(&self) -> usize {
             self.held
         }
@@ -85,7 +85,7 @@ mod other {
 
     use tokio::{net::TcpStream, sync::Semaphore};
 
-    /// Never exists.
+    /// A pipe that can't exist on this system.
     pub(in crate::relay) enum Pipe {}
 
     impl Pipe {

@@ -1,5 +1,5 @@
-//! Reads a table key by key, so that one bad value costs that value only. What is not asked for is left, for a newer
-//! program that knows it.
+//! Reads a table key by key, so that a bad value affects no other. Keys that are not asked for remain, for a newer program that
+//! knows them.
 
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
@@ -11,18 +11,19 @@ use crate::store::{BadEntry, Expected};
 /// A table that is being read.
 pub(super) struct Fields<'a> {
     table: Table,
-    /// Stands before the keys in messages: `relay 2: `.
+    /// What stands before the keys in messages: `relay 2: `.
     place: String,
     bad: &'a mut Vec<BadEntry>,
 }
 
 impl<'a> Fields<'a> {
-    /// The whole file; what can't be used goes to `bad`.
+    /// The fields of a whole file. Entries that can't be used are added to `bad`.
     pub(super) fn of(table: Table, bad: &'a mut Vec<BadEntry>) -> Self {
         Self { table, place: String::new(), bad }
     }
 
-    /// What `read` makes of a key's value; `None` if the key is missing or its value is bad. What should be there is `expected`.
+    /// What `read` makes of the value of a key; `None` if the key is missing or its value is bad. `expected` says in a message what
+    /// the value should be.
     pub(super) fn take<T>(
         &mut self,
         key: &str,
@@ -52,17 +53,17 @@ impl<'a> Fields<'a> {
         self.take(key, Expected::Switch, typed)
     }
 
-    /// Text; an empty one is none.
+    /// Text; an empty text counts as missing.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
         self.take(key, Expected::Text, typed::<String>).filter(|text| !text.is_empty())
     }
 
-    /// Text that means something.
+    /// Text that is parsed.
     pub(super) fn parsed<T: FromStr>(&mut self, key: &str, expected: Expected) -> Option<T> {
         self.take(key, expected, |value| value.as_str()?.parse().ok())
     }
 
-    /// The same for a key that must be there.
+    /// Text that is parsed, under a key that must be there.
     pub(super) fn required<T: FromStr>(&mut self, key: &str, expected: Expected) -> Option<T> {
         if !self.table.contains_key(key) {
             self.reject(key, expected.clone());
@@ -76,7 +77,7 @@ impl<'a> Fields<'a> {
         Some(Fields { table, place: format!("{}{key}: ", self.place), bad: self.bad })
     }
 
-    /// What `read` makes of each table of an array; it gets an empty one where something else stands.
+    /// What `read` makes of each table of an array. For an element that is not a table it gets an empty one.
     pub(super) fn each<T>(&mut self, key: &str, mut read: impl FnMut(Fields<'_>) -> Option<T>) -> Vec<T> {
         let values: Vec<Value> = self.take(key, Expected::Tables, typed).unwrap_or_default();
         let mut items = Vec::new();
@@ -88,7 +89,7 @@ impl<'a> Fields<'a> {
         items
     }
 
-    /// What nobody asked for.
+    /// The keys that were not asked for.
     pub(super) fn rest(self) -> Table {
         self.table
     }

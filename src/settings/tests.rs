@@ -1,4 +1,4 @@
-//! What is saved comes back, and what can't be read costs as little as possible.
+//! What is saved comes back, and an entry that can't be read affects as little as possible.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn fixture(text: &str) -> (TempDir, Store) {
     (folder, store)
 }
 
-/// The settings in `text`, and the keys that were passed over.
+/// The settings in `text`, and the keys that were ignored.
 fn read(text: &str) -> (Settings, Vec<String>) {
     let (_folder, store) = fixture(text);
     let loaded = Settings::look(&store);
@@ -31,14 +31,14 @@ fn text_of(folder: &TempDir) -> String {
 }
 
 fn everything_set() -> Settings {
-    let mut first = Relay::new("relay.example".parse().unwrap());
+    let mut first = SavedRelay::new("relay.example".parse().unwrap());
     first.password = Some("lagoon".to_owned());
     first.name = Some("Büro \"1\"".to_owned());
     let mut host = HostRelay { port: 9000, start_with_window: true, ..HostRelay::default() };
     host.data_ports = "9001-9003".parse().unwrap();
     host.password = Some("swamp".to_owned());
     Settings {
-        relays: vec![first, Relay::new("[2001:db8::1]:9".parse().unwrap())],
+        relays: vec![first, SavedRelay::new("[2001:db8::1]:9".parse().unwrap())],
         host,
         save_folder: Some(PathBuf::from("C:\\Users\\x\\Übertragung")),
         path_mode: PathMode::RelayOnly,
@@ -243,9 +243,9 @@ fn settings_that_can_not_be_read_are_never_replaced() {
 fn the_first_relay_is_the_default_and_passwords_are_found_by_address() {
     let mut settings = Settings::default();
     assert!(settings.default_relay().is_none());
-    let mut relay = Relay::new("Relay.Example:9".parse().unwrap());
+    let mut relay = SavedRelay::new("Relay.Example:9".parse().unwrap());
     relay.password = Some("lagoon".to_owned());
-    settings.relays = vec![Relay::new("first".parse().unwrap()), relay];
+    settings.relays = vec![SavedRelay::new("first".parse().unwrap()), relay];
     assert_eq!(settings.default_relay().unwrap().address.host(), "first");
     assert_eq!(settings.password_for(&"relay.example:9".parse().unwrap()), Some("lagoon"));
     for other in ["first", "relay.example", "relay.example:10"] {

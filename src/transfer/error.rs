@@ -348,6 +348,7 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
         RelayClientError::Unreachable { .. } => {
             "Check the relay's address and this machine's network, and that nothing blocks the port."
         }
+        RelayClientError::NoSuchHost { .. } => "Check the relay's name and this machine's network.",
         RelayClientError::NotARelay(_) => "Check the address and the port.",
         RelayClientError::Lost => {
             "Check the network, and that the relay still runs. Sent again, only what is missing moves."

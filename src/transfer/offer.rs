@@ -1,24 +1,15 @@
 //! The offer as a receiver sees it, and the answer to it.
 
-use std::{
-    collections::HashMap,
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use super::{
     error::TransferError,
-    holders::Holders,
-    leftovers::Leftovers,
-    placement::{OnConflict, Target, place},
-    same::Here,
-    staging::Disk,
+    plan::{
+        blocks::BlockSet,
+        placement::{OnConflict, Target},
+    },
 };
-use crate::{
-    platform::{self, Rules},
-    protocol::manifest::{Manifest, OfferKind},
-};
+use crate::protocol::manifest::Manifest;
 
 /// What is offered, held against the folder where it would go.
 #[derive(Debug)]
@@ -41,39 +32,6 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Looks at `folder`, which may turn out to be of no use; blocks on the disk. What lost transfers among `holders` have
-    /// there counts as what interrupted ones left.
-    pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>, holders: &Holders) -> Self {
-        let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else {
-            return Self {
-                manifest,
-                folder: None,
-                targets: Vec::new(),
-                free: None,
-                resumable: 0,
-                here: Here::default(),
-                unusable: None,
-            };
-        };
-        match usable_space(&folder) {
-            Ok(free) => {
-                let targets = place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth);
-                let resumable = match manifest.kind() {
-                    OfferKind::Files => {
-                        Leftovers::find(&folder).and(holders.lost_in(&folder)).bytes_of(&manifest)
-                    }
-                    OfferKind::Text | OfferKind::Stream => 0,
-                };
-                let (here, free) = (Here::default(), Some(free));
-                Self { manifest, folder: Some(folder), targets, free, resumable, here, unusable: None }
-            }
-            Err(error) => {
-                let (targets, here, unusable) = (Vec::new(), Here::default(), Some(error));
-                Self { manifest, folder: Some(folder), targets, free: None, resumable: 0, here, unusable }
-            }
-        }
-    }
-
     /// How many entries' names are taken, but for what is [`Offer::here`].
     pub fn conflicts(&self) -> usize {
         self.conflicts_beside(&self.here)
@@ -146,30 +104,64 @@ impl Choices {
     }
 }
 
-/// Places an offer's entries in a real folder; blocks on the disk.
-pub fn place_in(
-    folder: &Path,
-    manifest: &Manifest,
-    wanted: impl Fn(usize) -> bool,
-    on_conflict: impl Fn(usize) -> OnConflict,
-) -> Vec<Target> {
-    place(manifest, wanted, Rules::of(folder), &Disk(folder), on_conflict)
+/// Files of an offer that are here already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Here {
+    entries: BlockSet,
+    files: u64,
+    bytes: u64,
+    is_growing: bool,
 }
 
-/// Bytes that are free in `folder`, if it is one that can be written in.
-fn usable_space(folder: &Path) -> Result<u64, TransferError> {
-    let usable = fs::metadata(folder).and_then(|metadata| {
-        if metadata.is_dir() {
-            platform::check_writable(folder)
-        } else {
-            Err(io::ErrorKind::NotADirectory.into())
+impl Here {
+    /// These entries of `manifest`.
+    pub fn of(manifest: &Manifest, entries: impl IntoIterator<Item = u32>) -> Self {
+        let mut here = Self::default();
+        entries.into_iter().for_each(|entry| here.add(manifest, entry));
+        here
+    }
+
+    /// Adds an entry, once.
+    pub fn add(&mut self, manifest: &Manifest, entry: u32) {
+        let Some(listed) = manifest.entries().get(entry as usize) else { return };
+        if self.entries.insert(entry.into()) {
+            self.files += 1;
+            self.bytes += listed.size();
         }
-    });
-    usable.map_err(|cause| TransferError::file("can't use the folder", folder, cause))?;
-    free_space(folder)
-}
+    }
 
-/// Bytes that are free in `folder` for this person.
-pub fn free_space(folder: &Path) -> Result<u64, TransferError> {
-    fs4::available_space(folder).map_err(|cause| TransferError::file("can't use the folder", folder, cause))
+    /// Says whether more is being found out.
+    #[must_use]
+    pub fn growing(self, is_growing: bool) -> Self {
+        Self { is_growing, ..self }
+    }
+
+    /// Whether entry `index` is here.
+    pub fn contains(&self, index: usize) -> bool {
+        self.entries.contains(index as u64)
+    }
+
+    /// How many files there are.
+    pub fn files(&self) -> u64 {
+        self.files
+    }
+
+    /// Their bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether more is being found out, and will be told.
+    pub fn is_growing(&self) -> bool {
+        self.is_growing
+    }
+
+    /// Those of it that `pick` picks.
+    #[must_use]
+    pub fn only(&self, manifest: &Manifest, pick: impl Fn(usize) -> bool) -> Self {
+        let ranges = self.entries.ranges();
+        let entries = ranges.into_iter().flat_map(|(first, count)| first..first + count);
+        let picked = entries.filter(|entry| pick(*entry as usize)).map(|entry| entry as u32);
+        Self::of(manifest, picked).growing(self.is_growing)
+    }
 }

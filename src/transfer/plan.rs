@@ -4,11 +4,23 @@
 //! A file of at least a block starts on a block of its own; smaller files are packed together, so that ten thousand of
 //! them cost no more round trips than one file of their size. Empty files take no block. A stream has no known end:
 //! every block of it is full but the last.
+//!
+//! The other pure parts of a transfer are beside it:
+//!
+//! - [`blocks`]: sets of block numbers
+//! - [`tree_hash`]: the BLAKE3 of a file from the hashes of its blocks
+//! - [`names`]: names that this system can't store, and what they become
+//! - [`placement`]: where each entry of an offer goes in the receiver's folder
+
+pub mod blocks;
+pub(crate) mod names;
+pub(crate) mod placement;
+pub mod tree_hash;
 
 use std::ops::Range;
 
-use super::blocks::BlockSet;
 use crate::protocol::manifest::{Entry, Manifest, OfferKind};
+use blocks::BlockSet;
 
 /// Smallest block in bytes. A power of two of at least 1,024, so that a block of a file is a subtree of its BLAKE3.
 pub const MIN_BLOCK: u32 = 256 * 1024;
@@ -53,11 +65,11 @@ pub struct Plan {
 #[derive(Debug)]
 struct Run {
     first_block: u64,
-    content: Content,
+    content: RunContent,
 }
 
 #[derive(Debug)]
-enum Content {
+enum RunContent {
     File { entry: u32, size: u64 },
     Pack(Box<[(u32, u32)]>),
     Stream { entry: u32 },
@@ -85,13 +97,13 @@ impl Plan {
             plan.wanted_files += 1;
             let (number, size) = (index as u32, entry.size());
             if manifest.kind() == OfferKind::Stream {
-                plan.push_run(Content::Stream { entry: number });
+                plan.push_run(RunContent::Stream { entry: number });
                 plan.blocks = u64::MAX;
             } else if size >= u64::from(plan.block_size) {
-                plan.push_run(Content::File { entry: number, size });
+                plan.push_run(RunContent::File { entry: number, size });
             } else if size > 0 {
                 if packed_bytes + size > u64::from(plan.block_size) || pack.len() == MAX_PACKED {
-                    plan.push_run(Content::Pack(std::mem::take(&mut pack).into()));
+                    plan.push_run(RunContent::Pack(std::mem::take(&mut pack).into()));
                     packed_bytes = 0;
                 }
                 pack.push((number, size as u32));
@@ -99,7 +111,7 @@ impl Plan {
             }
         }
         if !pack.is_empty() {
-            plan.push_run(Content::Pack(pack.into()));
+            plan.push_run(RunContent::Pack(pack.into()));
         }
         plan
     }
@@ -127,8 +139,8 @@ impl Plan {
     /// The entry of a stream, if this is one.
     pub fn stream(&self) -> Option<u32> {
         match self.runs.first()?.content {
-            Content::Stream { entry } => Some(entry),
-            Content::File { .. } | Content::Pack(_) => None,
+            RunContent::Stream { entry } => Some(entry),
+            RunContent::File { .. } | RunContent::Pack(_) => None,
         }
     }
 
@@ -141,12 +153,14 @@ impl Plan {
         let run = self.runs.get(at)?;
         let offset = (index - run.first_block).checked_mul(u64::from(self.block_size))?;
         Some(match &run.content {
-            Content::File { entry, size } => {
+            RunContent::File { entry, size } => {
                 let len = (size - offset).min(u64::from(self.block_size)) as u32;
                 Block::Part(Segment { entry: *entry, offset, len })
             }
-            Content::Pack(files) => Block::Pack(files),
-            Content::Stream { entry } => Block::Part(Segment { entry: *entry, offset, len: self.block_size }),
+            RunContent::Pack(files) => Block::Pack(files),
+            RunContent::Stream { entry } => {
+                Block::Part(Segment { entry: *entry, offset, len: self.block_size })
+            }
         })
     }
 
@@ -168,31 +182,31 @@ impl Plan {
     pub fn blocks_of(&self, entry: u32) -> Range<u64> {
         let run = self.run_of_entry.get(entry as usize).and_then(|run| self.runs.get(*run as usize));
         run.map_or(0..0, |run| match &run.content {
-            Content::File { size, .. } => {
+            RunContent::File { size, .. } => {
                 run.first_block..run.first_block + size.div_ceil(u64::from(self.block_size))
             }
-            Content::Pack(_) => run.first_block..run.first_block + 1,
-            Content::Stream { .. } => 0..u64::MAX,
+            RunContent::Pack(_) => run.first_block..run.first_block + 1,
+            RunContent::Stream { .. } => 0..u64::MAX,
         })
     }
 
-    fn push_run(&mut self, content: Content) {
+    fn push_run(&mut self, content: RunContent) {
         let number = self.runs.len() as u32;
         let first_block = self.blocks;
         match &content {
-            Content::File { entry, size } => {
+            RunContent::File { entry, size } => {
                 self.run_of_entry[*entry as usize] = number;
                 self.blocks += size.div_ceil(u64::from(self.block_size));
                 self.bytes += size;
             }
-            Content::Pack(files) => {
+            RunContent::Pack(files) => {
                 for (entry, size) in files {
                     self.run_of_entry[*entry as usize] = number;
                     self.bytes += u64::from(*size);
                 }
                 self.blocks += 1;
             }
-            Content::Stream { entry } => self.run_of_entry[*entry as usize] = number,
+            RunContent::Stream { entry } => self.run_of_entry[*entry as usize] = number,
         }
         self.runs.push(Run { first_block, content });
     }
@@ -251,6 +265,26 @@ impl Wanted {
             Some(bits) => bits.get(index / 8).is_some_and(|byte| byte & (1 << (index % 8)) != 0),
         }
     }
+}
+
+/// All blocks that hold bytes of `entry` alone; a pack's block is shared, so it is none of them. Not for a stream, whose
+/// blocks have no end.
+pub fn own_blocks(plan: &Plan, entry: u32) -> std::ops::Range<u64> {
+    debug_assert!(plan.stream().is_none(), "a stream's blocks have no end");
+    let blocks = plan.blocks_of(entry);
+    match plan.block(blocks.start) {
+        Some(Block::Pack(_)) => 0..0,
+        _ => blocks,
+    }
+}
+
+/// A block to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Which.
+    pub block: u64,
+    /// Whether it is handed out for the first time.
+    pub is_new: bool,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 /// Text from a peer or a disk, shown so that it can't forge what stands around it: control characters, which steer a
 /// terminal, and characters that turn the writing direction are escaped.
-pub struct Shown<'a>(pub &'a str);
+pub(crate) struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,7 +23,7 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// A number of bytes in units of 1,024: `512 bytes`, `1.5 GiB`.
-pub fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if count < 1024 {
         return if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") };
@@ -39,7 +39,7 @@ pub fn bytes(count: u64) -> String {
 }
 
 /// `1 file`, `2 files`.
-pub fn count(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 

@@ -1,4 +1,4 @@
-//! Who ends a transfer, when, and what the other side learns: nothing is left behind but what was asked for.
+//! Cancellations: which side cancels, at which moment, what the other side learns, and what is left on the disk.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ async fn a_sender_that_cancels_while_it_waits_leaves_nobody_under_the_code() {
     sending.enters(Phase::WaitingForPeer).await;
     world.sender.cancel(&sending);
     assert!(matches!(sending.error().await, TransferError::Cancelled));
-    // The relay may notice a moment later; until then it pairs the receiver with a closed connection.
+    // The relay may notice a moment later. Until then it pairs the receiver with a closed connection.
     let mut receiving = world.receiver.receive(world.receive_order(code));
     let error = receiving.error().await;
     assert!(
@@ -81,12 +81,13 @@ async fn a_cancellation_while_bytes_move_reaches_the_other_side() {
         let (here, there) = tokio::join!(here.error(), there.error());
         assert!(matches!(here, TransferError::Cancelled), "{here:?}");
         assert!(matches!(there, TransferError::PeerCancelled), "{there:?}");
-        // What a receiver's person no longer wants goes; whoever cancels at the other end may want it again.
+        // What the receiver's user no longer wants is removed. If the other side cancels, the user may want it again.
         assert_eq!(names_in(world.target.path()).len(), usize::from(sender_cancels));
     }
 }
 
-/// The folder for what arrives is being made at that moment; a cancellation must wait for that, or it stays behind.
+/// The folder for what arrives is being created at this moment. A cancellation must wait for that, or the folder is left
+/// behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_right_after_the_answer_leaves_nothing() {
     let world = World::new().await;
@@ -106,8 +107,8 @@ async fn a_cancellation_right_after_the_answer_leaves_nothing() {
     }
 }
 
-/// The relay clears the room away at that moment, and says of lanes that come after it that it doesn't know them; what
-/// counts is why.
+/// The relay removes the room at this moment, and refuses lanes that come after that as unknown. The reason for the end must
+/// still be the cancellation.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_while_connections_are_opened_reaches_the_other_side() {
     for sender_cancels in [true, false].repeat(4) {
@@ -132,14 +133,14 @@ async fn a_cancellation_while_connections_are_opened_reaches_the_other_side() {
         let (here, there) = tokio::join!(here.error(), there.error());
         assert!(matches!(here, TransferError::Cancelled), "{here:?}");
         assert!(matches!(there, TransferError::PeerCancelled), "{there:?}");
-        // A block may have come before the sender's word did; then it is kept, and that is told.
+        // A block may have come before the sender's cancellation did. Then it is kept, and the receiver says so.
         let is_kept = receiving.notices.iter().any(|notice| matches!(notice, Notice::Kept(_)));
         assert!(sender_cancels || !is_kept);
         assert_eq!(names_in(world.target.path()).len(), usize::from(is_kept));
     }
 }
 
-/// A pipe that gives what it is told to, and otherwise lets its reader wait.
+/// A pipe that gives what it is told to give, and otherwise lets its reader wait.
 struct Pipe(mpsc::Receiver<Vec<u8>>, io::Cursor<Vec<u8>>);
 
 impl Read for Pipe {
@@ -162,7 +163,7 @@ fn pipe() -> (mpsc::Sender<Vec<u8>>, What) {
     (input, What::Stream { name: "stream".to_owned(), reader })
 }
 
-/// Nothing comes from the pipe, so a thread hangs in reading it; the transfer itself must not hang with it.
+/// Nothing comes from the pipe, so a thread hangs reading it. The transfer itself must not hang with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_stalls_can_be_cancelled_from_either_side() {
     for sender_cancels in [true, false] {
@@ -232,7 +233,7 @@ async fn a_hosted_relay_ends_when_its_transfer_is_cancelled() {
     let relay = caiman::engine::RelayChoice { address, password: None };
     let late = Party::start();
     let mut receiving = late.receive(ReceiveOrder { relays: vec![relay], ..world.receive_order(code) });
-    // Another test may have got the port in the meantime; then its relay knows nothing of this code.
+    // Another test may have taken the port in the meantime; then its relay doesn't know this code.
     let error = receiving.error().await;
     assert!(matches!(error, TransferError::Relay(_) | TransferError::NobodyThere { .. }), "{error:?}");
 }

@@ -1,4 +1,4 @@
-//! Files that change or go between being listed and being sent: each is named on both sides, and the others arrive.
+//! Files that change or vanish between being listed and being sent: each is named on both sides, and the others arrive.
 
 use std::{fs, io};
 
@@ -12,7 +12,7 @@ use caiman::{
     protocol::peer::Withdrawal,
 };
 
-/// Why a file was withdrawn, as one side was told.
+/// Why a file was withdrawn, as one side reports it.
 fn reason(transfer: &Transfer, name: &str) -> Option<Withdrawal> {
     transfer.notices.iter().find_map(|notice| match notice {
         Notice::Withdrawn { path, reason } if path.ends_with(name) => Some(*reason),
@@ -100,7 +100,7 @@ async fn a_file_that_changes_while_it_moves_is_withdrawn_with_what_arrived_of_it
     fs::create_dir(world.from("all")).unwrap();
     fs::write(world.from("all/1 grows"), noise(1, 40 * BLOCK)).unwrap();
     fs::write(world.from("all/2 kept"), noise(2, BLOCK + 1)).unwrap();
-    // A block a second over one lane: the next ones are read long after the first was stored.
+    // One block a second over one lane: the next blocks are read long after the first was stored.
     let bytes_per_sec = Some(BLOCK as u64);
     let order = SendOrder { lanes: 1, bytes_per_sec, ..world.send_order(world.paths(&["all"])) };
     let (mut sending, mut receiving, _) = world.offer(order).await;

@@ -1,4 +1,4 @@
-//! The real program: what it says, where it says it, and what arrives.
+//! The real program: what it prints, where it prints it, and what arrives.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::support::{
 
 #[test]
 fn a_folder_goes_from_one_process_to_another() {
-    // Data ports of their own, as a real relay has them.
+    // It has data ports of its own, like a real relay.
     let site = Site::with_relay(&["--data-ports", "0,0"]);
     site.plant("top/large", noise(1, 6 * BLOCK + 1));
     site.plant("top/sub/small", "small");
@@ -46,7 +46,7 @@ fn people_read_the_code_on_standard_error_and_nothing_on_standard_output() {
     assert_eq!(typed, format!("caiman receive {code} --server {}", site.server));
     let link =
         sending.says("the link", |line| line.trim().starts_with("caiman:").then(|| line.trim().to_owned()));
-    // The link names the relay as well.
+    // The link also names the relay.
     let mut command = caiman(&["receive", &link, "--yes", "--out"]);
     command.arg(site.target.path());
     run(command).exits(0);
@@ -163,7 +163,7 @@ fn without_a_server_both_sides_use_the_first_relay_of_the_settings_and_its_passw
         received.exits(0);
         sending.end().exits(0);
     }
-    // What is said on the command line comes first.
+    // What is given on the command line takes precedence.
     let server = ["--server", &site.server, "--password", "wrong"];
     run(with_settings(&[&["send", text(&path)], &server[..]].concat())).exits(5);
     let mut sending = Running::start(with_settings(&["send", "--json", "--server", "none", text(&path)]));
@@ -235,13 +235,13 @@ fn standard_input_arrives_on_standard_output_byte_for_byte() {
     received.exits(0);
     sending.end().exits(0);
     assert!(received.output == bytes, "{} of {} bytes", received.output.len(), bytes.len());
-    // The script's lines go where no data goes.
+    // The lines for the script go to standard error, away from the data.
     let events = json_lines(&received.errors);
     assert_eq!(events.last().unwrap()["event"], "done");
     assert_eq!(events.last().unwrap()["bytes"], bytes.len());
 }
 
-/// Needs `tar`, which every system that this runs on has; the bytes alone are tested above.
+/// Needs `tar`, which every system has that this runs on. The bytes alone are tested above.
 #[test]
 fn a_tar_goes_through_the_pipe() {
     if Command::new("tar").arg("--version").stdout(Stdio::null()).status().is_err() {
@@ -276,7 +276,7 @@ fn a_text_is_printed_and_nothing_is_saved() {
     let site = Site::new();
     let mut sending = site.send(&["--text", "the door code is 4711\n"]);
     let code = sending.code();
-    // Nothing is asked: a text needs no place.
+    // No question is asked, because a text is not saved.
     let received = site.receive(&[&code]).end();
     assert_eq!(received.exits(0).output, b"the door code is 4711\n");
     sending.end().exits(0);
@@ -336,7 +336,7 @@ fn a_name_cannot_steer_the_terminal() {
     command.arg(site.source.path().join("top"));
     let mut sending = Running::start(command);
     let code = sending.says("the code", |line| line.strip_prefix("Code:  ").map(str::to_owned));
-    // Standing in the way, it is named in an error as well.
+    // A file that is in the way is also named in an error.
     fs::write(site.to("top"), "in the way").unwrap();
     let received = site.receive(&[&code, "--yes"]).end();
     for ended in [received.exits(0), sending.end().exits(0)] {
@@ -410,5 +410,5 @@ fn an_interrupted_transfer_is_listed_and_can_be_discarded() {
     unfinished(&["--discard", "nothing"]).exits(2);
     unfinished(&["--discard", id]).exits(0);
     assert_eq!(std::fs::read_dir(site.target.path()).unwrap().count(), 0);
-    assert!(unfinished(&[]).exits(0).errors.contains("Nothing was interrupted"));
+    assert!(unfinished(&[]).exits(0).errors.contains("No transfer was interrupted"));
 }

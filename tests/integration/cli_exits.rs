@@ -1,5 +1,5 @@
-//! How the real program ends when things go wrong: one exit code for each thing that a script would do something
-//! different about, and the other side is told.
+//! How the real program ends when something goes wrong: one exit code for each case that a script would handle differently, and
+//! the other side is told.
 
 use std::{
     fs,
@@ -13,11 +13,11 @@ use crate::support::{
     process::{Site, caiman, run, text},
 };
 
-/// How long a side may take to notice that the other one is gone.
+/// How long a side may take to notice that the other side is gone.
 const NOTICED: Duration = Duration::from_secs(15);
 
 #[test]
-fn arguments_that_make_no_sense_exit_with_2() {
+fn invalid_arguments_exit_with_2() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let file = text(file.path());
     for args in [
@@ -40,7 +40,7 @@ fn arguments_that_make_no_sense_exit_with_2() {
     }
 }
 
-/// Elsewhere there always is a screen, and a window would open.
+/// On other systems there is always a screen, and a window would open.
 #[cfg(any(target_os = "linux", not(feature = "gui")))]
 #[test]
 fn without_arguments_it_is_said_why_there_is_no_window() {
@@ -74,7 +74,7 @@ fn three_wrong_codes_exit_with_3_and_so_does_the_right_one_after_them() {
     let path = site.plant("x", "x");
     let mut sending = site.send(&["--code", "blue-horse-7731-kitchen", text(&path)]);
     sending.code();
-    // Between two tries the sender goes back into its room; whoever comes in that moment finds nobody.
+    // Between two tries the sender goes back into its room. A receiver that comes at that moment finds no sender.
     let try_code = |code: &str| loop {
         let ended = site.receive(&[code, "--yes", "--json"]).end();
         let message = ended.exits(3).event("error")["message"].as_str().unwrap().to_owned();
@@ -108,7 +108,7 @@ fn a_declined_offer_exits_with_130_here_and_4_there() {
     let path = site.plant("x", "x");
     let mut sending = site.send(&[path]);
     let code = sending.code();
-    // Nobody can be asked without a terminal.
+    // Without a terminal, no question can be asked.
     let received = site.receive(&[&code]).end();
     assert!(received.exits(130).errors.contains("--yes"), "{}", received.errors);
     assert!(sending.end().exits(4).event("error")["message"].as_str().unwrap().contains("declined"));
@@ -137,7 +137,7 @@ fn a_side_whose_peer_is_killed_exits_with_4_and_nothing_has_its_real_name() {
 
 #[test]
 fn a_relay_that_cannot_be_reached_exits_with_5() {
-    // Bound but not listening: nobody else gets the port, and nobody answers.
+    // The port is bound but nothing listens: no other program gets it, and nothing answers.
     let closed = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     closed.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let server = closed.local_addr().unwrap().as_socket().unwrap().to_string();
@@ -212,7 +212,7 @@ fn files_that_cannot_be_used_exit_with_6() {
 #[test]
 fn files_that_went_missing_exit_with_7_on_both_sides() {
     let site = Site::new();
-    // A block a second over one lane; the last file is read long after the first block was stored.
+    // One block a second over one lane: the last file is read long after the first block was stored.
     site.plant("top/1 large", noise(1, 10 * BLOCK));
     let gone = site.plant("top/2 gone", noise(2, BLOCK));
     let top = site.source.path().join("top");
@@ -253,8 +253,8 @@ fn more_than_one_file_does_not_fit_standard_output() {
     sending.end().exits(4);
 }
 
-/// On Windows the same goes over Ctrl-C, which can't be sent to one process alone; `engine::Command::Cancel`, which both
-/// come down to, is tested in `cancel.rs`.
+/// On Windows the signal would be Ctrl-C, which can't be sent to one process alone. `engine::Command::Cancel`, which both lead
+/// to, is tested in `cancel.rs`.
 #[cfg(unix)]
 mod signals {
     use rustix::process::Signal;
@@ -289,7 +289,8 @@ mod signals {
         drop(input);
     }
 
-    /// Before the handler is in place an interrupt ends the program without its own code, so the test waits for that.
+    /// Before the handler is installed, an interrupt ends the program without its own exit code, so the test waits for the
+    /// handler.
     #[cfg(target_os = "linux")]
     #[test]
     fn an_interrupt_at_the_question_for_the_code_exits_with_130() {
@@ -327,8 +328,8 @@ mod signals {
     }
 }
 
-/// A disk that is full needs a file system of its own: a small one in memory, which only the receiver's process sees and
-/// which goes with it.
+/// A full disk needs a file system of its own: a small one in memory, which only the receiver's process sees and which vanishes
+/// with that process.
 #[cfg(target_os = "linux")]
 mod full_disk {
     use std::process::Command;
@@ -338,7 +339,7 @@ mod full_disk {
 
     const MOUNT: &str = r#"mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@""#;
 
-    /// A receiver with so much room; `None` where this person may not mount anything.
+    /// A receiver with this much room; `None` if the user who runs the tests may not mount anything.
     fn receive_into(room: &str, site: &Site, code: &str) -> Option<Running> {
         let mut probe = Command::new("unshare");
         probe.args(["-m", "sh", "-c", MOUNT, "sh", "1m"]).arg(site.target.path()).arg("true");

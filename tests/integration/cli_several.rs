@@ -1,4 +1,5 @@
-//! The real program with more than one other side, or more than one thing for the same: what each is told, and the exit codes.
+//! The real program with several receivers, or with more than one transfer to the same receiver: what each side prints, and the
+//! exit codes.
 
 use std::fs;
 
@@ -10,7 +11,7 @@ use crate::support::{
 use caiman::engine::{SendOrder, TransferError};
 use tempfile::TempDir;
 
-/// Somebody who receives into a folder of their own.
+/// A receiver that receives into a folder of its own.
 fn receive(site: &Site, code: &str) -> (Running, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join(".data");
@@ -48,7 +49,7 @@ fn two_receivers_of_one_code() {
     assert_eq!((&all["got"], &all["came"], &all["receivers"]), (&2.into(), &2.into(), &2.into()));
 }
 
-/// One of them is gone without a word; the other one, who comes later, gets it all.
+/// One receiver vanishes without a word; the other, which comes later, gets everything.
 #[test]
 fn a_receiver_that_is_killed_takes_nothing_from_another() {
     let site = Site::new();
@@ -84,7 +85,9 @@ fn a_person_reads_who_came() {
     }
     let sent = sending.end();
     sent.exits(0);
-    for line in ["Receiver 1 of 2: has come.", "Receiver 2 of 2: Done: 1 entry", "All 2 receivers got it"] {
+    for line in
+        ["Receiver 1 of 2: has come.", "Receiver 2 of 2: Done: 1 entry", "All 2 receivers got everything"]
+    {
         assert!(sent.errors.contains(line), "{line:?} in {}", sent.errors);
     }
 }
@@ -139,6 +142,6 @@ async fn standard_output_takes_one_thing_and_says_so() {
     let received = tokio::task::block_in_place(|| receiving.end());
     received.exits(0);
     assert_eq!(received.output, noise(1, 4 * BLOCK));
-    assert!(received.errors.contains("has more to send, which is not taken"), "{}", received.errors);
+    assert!(received.errors.contains("has more to send. It is not received"), "{}", received.errors);
     assert!(matches!(following.error().await, TransferError::PeerGone));
 }

@@ -1,5 +1,5 @@
-//! Names that are taken on the receiver's side: nothing there is lost without the word for it, and nothing is ever
-//! written through a link.
+//! Names that already exist on the receiver's side: nothing there is lost without consent, and nothing is ever written through
+//! a link.
 
 use std::{collections::HashMap, fs, io, sync::Arc};
 
@@ -10,7 +10,7 @@ fn policy(on_conflict: OnConflict) -> Choices {
     Choices { on_conflict, ..Choices::default() }
 }
 
-/// Sends `top` with `file`, `other` and `new`, where `file` and `other` are there already.
+/// Sends `top` with `file`, `other` and `new`; `file` and `other` exist already.
 async fn world_with_conflicts() -> World {
     let world = World::new().await;
     for (folder, text) in [(world.from("top"), "theirs"), (world.to("top"), "ours")] {
@@ -131,7 +131,7 @@ async fn a_file_in_the_way_of_a_folder_is_dealt_with_as_asked() {
     assert_eq!(fs::read_to_string(world.to("name (2)/sub/inside")).unwrap(), "theirs");
 }
 
-/// On Windows only administrators may make links; `transfer::placement` tests the decision there.
+/// On Windows only administrators may create links; `transfer::placement` tests the decision there.
 #[cfg(unix)]
 mod links {
     use std::os::unix::fs::symlink;
@@ -141,7 +141,7 @@ mod links {
     use super::*;
     use crate::support::{engine::BLOCK, noise};
 
-    /// A link under the name that a folder of the offer has, to a folder that nothing may be written into.
+    /// A link that has the name of a folder in the offer, and leads to a folder into which nothing may be written.
     fn plant(world: &World) {
         fs::create_dir_all(world.from("outside/sub")).unwrap();
         symlink(world.from("outside"), world.to("name")).unwrap();
@@ -188,7 +188,7 @@ mod links {
         }
     }
 
-    /// The folder was looked at before the first byte moved; it is looked at again when names are given.
+    /// The folder is checked before the first byte moves, and again when the files get their real names.
     #[tokio::test(flavor = "multi_thread")]
     async fn nothing_is_written_through_a_link_that_appears_while_bytes_move() {
         let world = World::new().await;
@@ -260,7 +260,7 @@ async fn an_offer_can_be_held_against_other_folders_before_it_is_answered() {
     assert_eq!(names_in(&elsewhere.path().join("top")), ["file", "new", "new (2)", "other.tar.gz"]);
 }
 
-/// Catches a code that is spent on a folder that can't be used.
+/// Catches a code that is used up on a folder that can't be used.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_for_a_folder_of_no_use_waits_for_another_one() {
     let world = World::new().await;

@@ -1,5 +1,5 @@
-//! Direct ways between the two machines: taken where they are, never missed where they aren't, and kept from whoever
-//! wants to stay hidden.
+//! Direct connections between the two machines: used if they can be made, not needed if they can't, and never made by a side
+//! that wants to hide its addresses.
 
 use std::{fs, net::SocketAddr, time::Duration};
 
@@ -13,7 +13,7 @@ use caiman::{
 };
 use tokio::{io::AsyncReadExt, net::TcpListener, sync::oneshot};
 
-/// A transfer between two sides that go these ways. Gives whether it went directly, and how many lanes the relay has seen.
+/// A transfer between two sides with these path modes. Returns whether it went directly, and how many lanes the relay has seen.
 async fn exchange(sender: PathMode, receiver: PathMode) -> (bool, u64) {
     let world = World::new().await;
     let bytes = noise(3, 20 * BLOCK + 7);
@@ -128,7 +128,7 @@ async fn a_receiver_that_stays_hidden_names_no_address() {
     stage.relay.stop().await;
 }
 
-/// The receiver's addresses, as an honest one tells them to a sender that asks.
+/// The receiver's addresses, as an honest receiver tells them to a sender that asks.
 async fn addresses_of(peer: &mut HostilePeer) -> Vec<SocketAddr> {
     loop {
         if let FromReceiver::Addresses(addresses) = peer.hear().await.unwrap() {

@@ -1,5 +1,5 @@
-//! An honest receiver against senders whose offer was taken and who then break the rules: blocks, hashes, the end. Each is
-//! refused by name, nothing gets its real name, and nothing of it stays.
+//! An honest receiver against senders that break the rules after their offer was accepted: blocks, hashes, the end. Each is
+//! refused by name, no file gets its real name, and nothing is left behind.
 use std::{fs, io, time::Instant};
 
 use crate::support::{peer::*, stage::*, *};
@@ -9,33 +9,36 @@ use caiman::{
         manifest::{Modified, OfferKind, RawEntry, RawKind},
         peer::{FromReceiver, FromSender, Trouble, Withdrawal},
     },
-    transfer::{blocks::MAX_GAP, error::Misbehaviour, plan::MIN_BLOCK},
+    transfer::{
+        error::Misbehaviour,
+        plan::{MIN_BLOCK, blocks::MAX_GAP},
+    },
 };
 
 const BLOCK: usize = MIN_BLOCK as usize;
 
-/// What the hostile sender does once its offer is taken.
+/// What the hostile sender does once its offer is accepted.
 #[derive(Clone)]
 enum Act {
     Say(FromSender),
-    /// A true record of block `1` with `2` bytes, on lane `0`.
+    /// A correct record of block `1` with `2` bytes, on lane `0`.
     Block(usize, u64, usize),
     /// The last record of lane `0` once more.
     Replay(usize),
-    /// A true record of lane `1`, on lane `0`.
+    /// A correct record of lane `1`, on lane `0`.
     Moved(usize, u16),
-    /// A true record on lane `0`, after one that is never sent.
+    /// A correct record on lane `0`, after one that is never sent.
     Skipping(usize),
-    /// A record on lane `0` with the bits `2` of its byte `1` turned.
+    /// A record on lane `0` in which the bits `2` of byte `1` are flipped.
     Turned(usize, usize, u8),
     /// These bytes on lane `0`.
     Raw(usize, Vec<u8>),
-    /// Waits until so many blocks are stored.
+    /// Waits until this many blocks are stored.
     Stored(u64),
 }
 use Act::*;
 
-/// Two lanes, a folder, a file of two blocks and a byte, two small ones in a pack, and an empty one.
+/// Two lanes, a folder, a file of two blocks and a byte, two small files that share a block, and an empty file.
 fn files() -> Vec<RawEntry> {
     let block = u64::from(MIN_BLOCK);
     vec![folder("d"), file("d/large", 2 * block + 1), file("small", 10), file("tiny", 20), file("empty", 0)]
@@ -46,12 +49,12 @@ fn bytes(index: u64, length: usize) -> Vec<u8> {
     noise(index.wrapping_add(1), length)
 }
 
-/// Everything of [`files`], honestly.
+/// All of [`files`], sent honestly.
 fn all_blocks() -> Vec<Act> {
     vec![Block(0, 0, BLOCK), Block(1, 1, BLOCK), Block(0, 2, 1), Block(1, 3, 30), Stored(4)]
 }
 
-/// The hashes that go with [`all_blocks`].
+/// The hashes that belong to [`all_blocks`].
 fn true_hashes() -> Vec<(u32, [u8; 32])> {
     let large = [bytes(0, BLOCK), bytes(1, BLOCK), bytes(2, 1)].concat();
     let pack = bytes(3, 30);
@@ -59,7 +62,7 @@ fn true_hashes() -> Vec<(u32, [u8; 32])> {
     vec![(1, hash(&large)), (2, hash(&pack[..10])), (3, hash(&pack[10..]))]
 }
 
-/// A sender whose offer of `entries` was taken, and its lanes.
+/// A sender whose offer of `entries` was accepted, and its lanes.
 async fn accepted(waiting: WaitingSender, kind: OfferKind, entries: &[RawEntry]) -> (HostilePeer, Vec<Lane>) {
     let mut peer = waiting.meet().await;
     for message in offer(kind, entries) {
@@ -111,7 +114,7 @@ async fn perform(peer: &mut HostilePeer, lanes: &mut [Lane], acts: &[Act]) {
     }
 }
 
-/// An attack on a receiver that takes `entries` but the unwanted ones.
+/// An attack on a receiver that accepts `entries` except the unwanted ones.
 struct Attack<'a> {
     kind: OfferKind,
     entries: &'a [RawEntry],
@@ -120,7 +123,7 @@ struct Attack<'a> {
 }
 
 impl Attack<'_> {
-    /// How the receiver ends after `acts`; nothing of them may be left.
+    /// How the receiver ends after `acts`, of which nothing may be left behind.
     async fn run(
         &self,
         stage: &mut Stage,
@@ -291,7 +294,7 @@ async fn streams_that_lie_about_their_end_are_refused() {
     for to_writer in [false, true] {
         let stream = Attack { kind: OfferKind::Stream, entries: &entries, unwanted: Vec::new(), to_writer };
         for (name, acts, expected) in &cases {
-            // What is written in order waits for what comes before it.
+            // What is written in order waits for the blocks before it, so this attack would never end.
             if !(to_writer && name.contains("hole")) {
                 stream.refused(&mut stage, name, acts, expected.clone()).await;
             }
@@ -299,7 +302,7 @@ async fn streams_that_lie_about_their_end_are_refused() {
     }
 }
 
-/// A stream's blocks are without number, so whatever is done for each block of a file must not be done for a stream.
+/// A stream has no fixed number of blocks, so what is done for each block of a file must not be done for a stream.
 #[tokio::test]
 async fn a_stream_is_neither_withdrawn_nor_repaired() {
     let mut stage = Stage::new().await;
@@ -323,14 +326,14 @@ async fn a_stream_is_neither_withdrawn_nor_repaired() {
     assert!(matches!(&ended, TransferError::Damaged { path } if path == "stream"), "{ended:?}");
 }
 
-/// Catches a receiver that makes room for a block's number before it asks whether the block can be due.
+/// Catches a receiver that allocates memory for a block's number before it checks whether the block can be due.
 #[tokio::test]
 async fn a_writer_takes_blocks_near_the_next_one_only() {
     let mut stage = Stage::new().await;
     let entries = [file("huge", 1 << 53)];
     let huge = Attack { kind: OfferKind::Files, entries: &entries, unwanted: Vec::new(), to_writer: true };
     let far = Raw(0, {
-        // The true header of the last block of 2^53 bytes in blocks of 2 MiB.
+        // The correct header of the last block of 2^53 bytes in blocks of 2 MiB.
         let mut header = vec![2, 1, 0, 0, 0, 0x20, 0, 0];
         header.resize(16, 0);
         header.extend_from_slice(&(u64::from(u32::MAX)).to_be_bytes());
@@ -339,18 +342,18 @@ async fn a_writer_takes_blocks_near_the_next_one_only() {
     huge.refused(&mut stage, "the last of 2^32 blocks", &[far], Misbehaviour::UnknownBlock).await;
 }
 
-/// Everything but [`files`]'s hashes, then `hashes`, then the end.
+/// Everything except the hashes of [`files`], then `hashes`, then the end.
 fn everything_with(hashes: Vec<(u32, [u8; 32])>) -> Vec<Act> {
     [all_blocks(), vec![Say(FromSender::Hashes(hashes)), Say(FromSender::Done)]].concat()
 }
 
-/// [`true_hashes`] with those of `entries` wrong.
+/// [`true_hashes`], in which those of `entries` are wrong.
 fn wrong_hashes(entries: &[u32]) -> Vec<(u32, [u8; 32])> {
     let lie = |(entry, hash)| (entry, if entries.contains(&entry) { [7; 32] } else { hash });
     true_hashes().into_iter().map(lie).collect()
 }
 
-/// Waits until the receiver has asked for damaged files again; gives what it says of each.
+/// Waits until the receiver has asked for damaged files again, and returns what it says about each.
 async fn damage(peer: &mut HostilePeer) -> Vec<(u32, Vec<[u8; 32]>)> {
     let mut damaged = Vec::new();
     loop {
@@ -366,7 +369,7 @@ async fn damage(peer: &mut HostilePeer) -> Vec<(u32, Vec<[u8; 32]>)> {
     }
 }
 
-/// A sender that goes on until the receiver has asked for the files `lied_about` again, then does `acts`; gives how the
+/// A sender that goes on until the receiver has asked for the files `lied_about` again, then does `acts`. Returns how the
 /// receiver ends.
 async fn repaired(
     stage: &mut Stage,
@@ -383,7 +386,7 @@ async fn repaired(
         let damaged = damage(&mut peer).await;
         assert_eq!(damaged.iter().map(|(entry, _)| *entry).collect::<Vec<_>>(), lied_about);
         for (entry, hashes) in damaged {
-            // The receiver names what it holds, block by block, so that the sender can tell which differ.
+            // The receiver gives the hash of every block that it holds, so that the sender can tell which ones differ.
             assert_eq!(hashes.len(), if entry == 1 { 3 } else { 1 });
         }
         perform(&mut peer, &mut lanes, acts).await;
@@ -463,7 +466,7 @@ async fn a_repair_brings_nothing_but_what_was_asked_for() {
     }
 }
 
-/// A text is never shown, and a single file never called whole, unless its hash is the sender's.
+/// A text is never shown, and a single file never reported as complete, unless its hash is the sender's.
 #[tokio::test]
 async fn what_goes_to_no_folder_is_checked_as_well() {
     let mut stage = Stage::new().await;
@@ -489,7 +492,7 @@ async fn what_goes_to_no_folder_is_checked_as_well() {
     }
 }
 
-/// Nothing bounds how long a sender may be there and send nothing; the person on this side decides, and is obeyed.
+/// Nothing limits how long a sender may be connected and send nothing. The user on this side decides, and a cancellation works.
 #[tokio::test]
 async fn a_sender_that_is_only_alive_can_be_cancelled() {
     let mut stage = Stage::new().await;
@@ -510,8 +513,8 @@ async fn a_sender_that_is_only_alive_can_be_cancelled() {
     assert_eq!(stage.tree(), ["inbox/"]);
 }
 
-/// Two senders that fall silent without closing anything, before and after their offer was taken, side by side because
-/// this takes real time.
+/// Two senders that fall silent without closing anything, before and after their offer was accepted. They run side by side
+/// because this takes real time.
 #[tokio::test]
 async fn a_sender_that_falls_silent_is_given_up() {
     let silent_after = async |is_accepted: bool| {

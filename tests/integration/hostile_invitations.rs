@@ -1,5 +1,5 @@
-//! A peer that knows the code and uses invitations to harm: senders that invite to nonsense, without end or in circles, and
-//! receivers that sit in a code's room.
+//! A peer that knows the code and misuses invitations: senders that invite to invalid codes, without end or in circles, and
+//! receivers that stay in a code's room.
 
 use std::{fs, time::Duration};
 
@@ -26,7 +26,7 @@ fn invitation(code: &impl ToString, instead: bool) -> FromSender {
     FromSender::Invitation { code: code.to_string(), instead }
 }
 
-/// An honest receiver against a sender that says this.
+/// An honest receiver against a sender that says `messages`.
 async fn receive(stage: &mut Stage, said: &[FromSender]) -> (Ended, Option<Trouble>) {
     let code = code();
     let waiting = WaitingSender::new(stage.relay.addr, &code).await;
@@ -80,7 +80,7 @@ async fn what_replaces_the_offer_comes_before_it() {
     let (ended, _) = receive(&mut stage, &[offer.clone(), invitation(&drawn(), true)]).await;
     assert!(is_misbehaviour(&ended, &out_of_turn), "{:?}", ended.result);
     let (ended, _) = receive(&mut stage, &[offer, end, invitation(&drawn(), true)]).await;
-    // Whatever it thinks of an empty offer, it goes nowhere.
+    // Whatever it makes of an empty offer, it doesn't follow the invitation.
     assert!(ended.result.is_err(), "{:?}", ended.result);
 }
 
@@ -110,7 +110,7 @@ async fn who_is_sent_on_to_nobody_gives_up() {
     let hostile = async {
         let mut peer = waiting.meet().await;
         peer.say(&invitation(&drawn(), true)).await;
-        // The receiver has heard it, and leaves.
+        // The receiver has heard the invitation, and leaves.
         while peer.hear::<FromReceiver>().await.is_some() {}
     };
     let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), hostile);
@@ -128,7 +128,7 @@ async fn there_are_only_so_many_invitations() {
     assert_eq!(told.count(), MAX_INVITATIONS as usize);
 }
 
-/// The words of a code and the relay's password stand in no log.
+/// No log contains the words of a code or the relay's password.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invitation_shows_no_secret() {
     let mut stage = Stage::new().await;
@@ -142,7 +142,7 @@ async fn an_invitation_shows_no_secret() {
     assert!(more.words().all(|word| !shown.contains(word)), "{shown}");
 }
 
-/// A world whose sender waits for two, and its code.
+/// A world whose sender waits for two receivers, and its code.
 async fn for_two(patience: Duration) -> (World, crate::support::engine::Transfer, CodePhrase) {
     let world = World::with_relay(|config| config.limits.joins_per_minute = 100_000).await;
     fs::write(world.from("x"), "x").unwrap();
@@ -162,7 +162,7 @@ async fn receive_all(world: &World, code: &CodePhrase) {
     honest.report().await;
 }
 
-/// What the sender says to somebody who has proven a code for several.
+/// What the sender tells a receiver that has proven a code for several receivers.
 async fn where_to(peer: &mut HostilePeer) -> CodePhrase {
     match peer.hear::<FromSender>().await.unwrap() {
         FromSender::Invitation { code, instead: true } => code.parse().unwrap(),
@@ -176,7 +176,7 @@ async fn who_does_not_leave_the_room_keeps_nobody_out() {
     let mut peer = JoinedReceiver::new(world.relay.addr, &code).await.meet(&code).await;
     where_to(&mut peer).await;
     receive_all(&world, &code).await;
-    // It never came.
+    // This receiver never came to its branch.
     let mut branch = world.sender.branch(&mut sending).await;
     assert!(matches!(branch.error().await, TransferError::PeerGone));
     assert_eq!(sending.report().await.receivers, 1);
@@ -195,7 +195,7 @@ async fn who_says_nonsense_on_the_way_is_left() {
     assert_eq!(sending.report().await.receivers, 1);
 }
 
-/// A branch's code is nobody's but the one's who heard it; whoever finds its room has to guess it, three times at most.
+/// Only the receiver that heard a branch's code knows it. A stranger who finds its room has to guess it, three times at most.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_branch_takes_nobody_without_its_code() {
     let (world, mut sending, code) = for_two(Duration::from_mins(2)).await;
@@ -208,7 +208,7 @@ async fn a_branch_takes_nobody_without_its_code() {
         let mut guest = world.receiver.receive(world.receive_order(wrong));
         match guest.error().await {
             TransferError::WrongCode { .. } => tries += 1,
-            // The branch is on its way back into its room.
+            // The branch is going back into its room.
             TransferError::NobodyThere { .. } => {}
             other => panic!("{other:?}"),
         }

@@ -1,5 +1,5 @@
-//! An honest sender against receivers that break the rules: guessing at the code, lying about what they hold, asking for
-//! what isn't theirs to ask. Each is refused by name, and learns nothing before it has proven the code.
+//! An honest sender against receivers that break the rules: guessing at the code, lying about what they hold, asking for what
+//! they may not have. Each is refused by name, and learns nothing before it has proven the code.
 use std::{fs, io, io::Read, net::SocketAddr, sync::mpsc};
 
 use crate::support::{peer::*, stage::*, *};
@@ -16,10 +16,10 @@ use caiman::{
 use tokio::{io::AsyncWriteExt, sync::oneshot};
 
 const BLOCK: usize = MIN_BLOCK as usize;
-/// Blocks of [`goods`].
+/// The number of blocks of [`goods`].
 const BLOCKS: u64 = 4;
 
-/// A folder with a file of two blocks and a byte, and two small ones that share a block.
+/// A folder with a file of two blocks and a byte, and two small files that share a block.
 fn goods(stage: &Stage) -> What {
     let folder = stage.outer().join("goods");
     if !folder.exists() {
@@ -31,7 +31,7 @@ fn goods(stage: &Stage) -> What {
     What::Paths(vec![folder])
 }
 
-/// Runs an honest sender of `what`, and `attack` once its code is up.
+/// Runs an honest sender of `what`, and `attack` once its code can be used.
 async fn against<T>(
     stage: &mut Stage,
     what: What,
@@ -46,7 +46,7 @@ async fn against<T>(
     tokio::join!(stage.send(&code, what, ready), attack)
 }
 
-/// The entries of an offer, in order, heard to its end.
+/// Reads the offer to its end, and returns the entries in order.
 async fn hear_offer(peer: &mut HostilePeer) -> Vec<String> {
     let mut paths = Vec::new();
     loop {
@@ -59,18 +59,18 @@ async fn hear_offer(peer: &mut HostilePeer) -> Vec<String> {
     }
 }
 
-/// The path of the file with blocks of its own.
+/// The path of the file that has blocks of its own.
 const LARGE: &str = "goods/large";
 
-/// What the hostile receiver does, the offer heard.
+/// What the hostile receiver does once it has heard the offer.
 #[derive(Clone)]
 enum Act {
     Say(FromReceiver),
-    /// Takes the offer over one lane, and all blocks.
+    /// Accepts the offer over one lane, and takes all blocks.
     TakeAll,
     /// Waits for the sender's last word about the data.
     Done,
-    /// Says that a file's blocks don't match, by its path, with so many wrong hashes.
+    /// Says that the blocks of a file, named by its path, don't match, with this many wrong hashes.
     Damaged(&'static str, usize, bool),
 }
 use Act::*;
@@ -91,7 +91,7 @@ fn complete_message() -> FromReceiver {
     FromReceiver::Complete { stored: 4, failed: 0 }
 }
 
-/// Everything taken and acknowledged, and the sender's word that this is all.
+/// Everything is accepted and acknowledged, and the sender has said that this is all.
 fn all_taken() -> Vec<Act> {
     vec![TakeAll, stored(0, BLOCKS), Done]
 }
@@ -268,7 +268,7 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
     }
 }
 
-/// Catches a sender whose books on a stream are wrong: it learns only while sending how long it is.
+/// Catches a sender that counts a stream wrongly: it learns the length only while it sends.
 #[tokio::test]
 async fn a_stream_is_acknowledged_like_anything_else() {
     let mut stage = Stage::new().await;
@@ -302,7 +302,7 @@ async fn a_stream_is_acknowledged_like_anything_else() {
     }
 }
 
-/// A reader that gives what it is sent, and waits for more for as long as there may be some.
+/// A reader that gives what it is sent, and waits for more while more may come.
 struct Pipe(mpsc::Receiver<Vec<u8>>);
 
 impl Read for Pipe {
@@ -313,7 +313,7 @@ impl Read for Pipe {
     }
 }
 
-/// Catches a sender that waits for its own input where it should listen to its peer.
+/// Catches a sender that waits for its own input when it should listen to its peer.
 #[tokio::test]
 async fn a_stream_that_pauses_keeps_the_sender_listening() {
     let mut stage = Stage::new().await;
@@ -335,7 +335,7 @@ async fn a_stream_that_pauses_keeps_the_sender_listening() {
     drop(writer);
 }
 
-/// Catches a sender that, when it closes a lane, has the receiver drop what is still on its way there.
+/// Catches a sender that, when it closes a lane, makes the receiver drop what is still in flight on it.
 #[tokio::test]
 async fn a_lane_that_is_closed_is_left_to_end_behind_its_last_block() {
     let mut stage = Stage::new().await;
@@ -363,8 +363,8 @@ fn answer_of(change: impl FnOnce(&mut ReceiverHello)) -> Vec<u8> {
     frame::encode(&ReceiverFirst { hello: frame::to_bytes(&hello), tag: [0; 32] })
 }
 
-/// What never amounts to a try at the code costs no try: else anybody could retire it. After all of it, the right
-/// receiver is still welcome.
+/// What is not a real try at the code costs no try; otherwise any client could retire the code. After all of it, the right
+/// receiver is still accepted.
 #[tokio::test]
 async fn contacts_that_try_no_code_cost_no_try() {
     let mut stage = Stage::new().await;
@@ -399,8 +399,8 @@ async fn contacts_that_try_no_code_cost_no_try() {
     assert!(ended.notices.iter().any(|notice| matches!(notice, Notice::OtherVersion { theirs: 2 })));
 }
 
-/// Each way to be wrong costs a try and is told so, and nothing else; the third retires the code, for the right
-/// receiver as well.
+/// Each kind of wrong proof costs a try, is reported as such, and does nothing else. The third retires the code, also for the
+/// right receiver.
 #[tokio::test]
 async fn three_wrong_codes_retire_the_code_and_learn_nothing() {
     for way in 0..3 {
@@ -412,7 +412,7 @@ async fn three_wrong_codes_retire_the_code_and_learn_nothing() {
                 let mut guesser = JoinedReceiver::new(relay, &code).await;
                 let hello = guesser.sender_hello();
                 let bytes = match way {
-                    // The right code with a turned bit in the proof, …
+                    // The right code with a flipped bit in the proof, …
                     0 => {
                         let (mut answer, ..) = guesser.answer(&code);
                         answer.tag[31] ^= 1;
@@ -420,7 +420,7 @@ async fn three_wrong_codes_retire_the_code_and_learn_nothing() {
                     }
                     // … another code, …
                     1 => frame::encode(&guesser.answer(&wrong_code(&code)).0),
-                    // … or the sender's own words thrown back.
+                    // … or the sender's own messages sent back.
                     _ => answer_of(|answer| answer.pake = hello.pake),
                 };
                 guesser.client.send(&bytes).await;
@@ -446,7 +446,7 @@ async fn three_wrong_codes_retire_the_code_and_learn_nothing() {
     }
 }
 
-/// A proof is good for one handshake: said again in the next one, it is a wrong code like any other.
+/// A proof is valid for one handshake. Repeated in the next one, it is a wrong code like any other.
 #[tokio::test]
 async fn a_recorded_handshake_is_of_no_use() {
     let mut stage = Stage::new().await;

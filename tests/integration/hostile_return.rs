@@ -1,25 +1,26 @@
-//! An honest end that has lost its peer, and strangers in the room where it looks for it. The relay and the network know
-//! that room: whoever comes there has to prove the session's secret before anything else, and is left if that fails.
+//! An honest end that has lost its peer, and strangers in the room where it looks for it. The relay and the network know that
+//! room, so a client that comes there has to prove the session's secret before anything else, and is dropped if that fails.
 
 use std::time::Duration;
 
-use crate::support::{Client, peer::*, place, read_to_end, stage::*, within};
+use crate::support::{Client, client_token, peer::*, read_to_end, stage::*, within};
 use caiman::{
-    crypto::{Channel, Nonces, Opener, RejoinKey, Sealer, Side, record::HEADER_LEN},
+    crypto::{Channel, Nonces, Opener, ReconnectKey, Sealer, Side, record::HEADER_LEN},
     engine::{TransferError, What},
     net,
     protocol::{
         Role, VERSION, frame,
         manifest::OfferKind,
         peer::{
-            FromReceiver, FromSender, MAX_CONTROL, MAX_HANDSHAKE, RejoinAnswer, RejoinHello, RejoinProof,
+            FromReceiver, FromSender, MAX_CONTROL, MAX_HANDSHAKE, ReconnectAnswer, ReconnectHello,
+            ReconnectProof,
         },
         relay::{Hello, Reply, RoomId},
     },
 };
 use tokio::{io::AsyncWriteExt, sync::oneshot};
 
-/// Meets whoever waits in the room of a return.
+/// Meets the honest end that waits in the room to reconnect.
 async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16]) -> Client {
     within(async {
         loop {
@@ -30,7 +31,7 @@ async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16
                 features: 0,
                 role,
                 room,
-                place: place(),
+                client_token: client_token(),
                 waits: true,
                 proof: None,
                 first,
@@ -40,7 +41,7 @@ async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16
                 match client.reply().await {
                     Reply::Waiting => {}
                     Reply::Paired { .. } => return client,
-                    // The one before was not cleared away yet.
+                    // The relay has not yet removed the connection before this one.
                     Reply::Refused(_) => break,
                 }
             }
@@ -57,8 +58,8 @@ async fn say<T: serde::Serialize>(client: &mut Client, message: &T) {
     client.send(&frame::encode(message)).await;
 }
 
-/// The wrong proofs of strangers, given what the honest end has proven with.
-fn wrong_tags(key: &RejoinKey, nonces: &Nonces, theirs: [u8; 32], ours: Side) -> Vec<[u8; 32]> {
+/// Wrong proofs that a stranger could give, knowing the proof of the honest end.
+fn wrong_tags(key: &ReconnectKey, nonces: &Nonces, theirs: [u8; 32], ours: Side) -> Vec<[u8; 32]> {
     let old = Nonces { sender: [7; 32], receiver: [8; 32] };
     vec![[0; 32], theirs, key.prove(ours.other(), nonces), key.prove(ours, &old)]
 }
@@ -79,13 +80,13 @@ async fn a_receiver_goes_on_with_nobody_but_its_sender() {
         let mut proofs = Vec::new();
         for attempt in 0..4 {
             let mut client = enter_room(relay, Role::Sender, key.room()).await;
-            say(&mut client, &RejoinHello { nonce: [1; 32] }).await;
-            let RejoinAnswer { nonce, tag } = hear(&mut client).await;
+            say(&mut client, &ReconnectHello { nonce: [1; 32] }).await;
+            let ReconnectAnswer { nonce, tag } = hear(&mut client).await;
             let nonces = Nonces { sender: [1; 32], receiver: nonce };
             key.check(Side::Receiver, &nonces, &tag).unwrap();
             proofs.push(tag);
             let tag = wrong_tags(&key, &nonces, tag, Side::Sender)[attempt];
-            say(&mut client, &RejoinProof { tag }).await;
+            say(&mut client, &ReconnectProof { tag }).await;
             assert_eq!(read_to_end(&mut client.stream).await.unwrap_or_default(), b"", "it said more");
         }
         proofs.dedup();
@@ -95,10 +96,10 @@ async fn a_receiver_goes_on_with_nobody_but_its_sender() {
         assert_eq!(read_to_end(&mut client.stream).await.unwrap_or_default(), b"", "it said more");
 
         let mut client = enter_room(relay, Role::Sender, key.room()).await;
-        say(&mut client, &RejoinHello { nonce: [1; 32] }).await;
-        let RejoinAnswer { nonce, .. } = hear(&mut client).await;
+        say(&mut client, &ReconnectHello { nonce: [1; 32] }).await;
+        let ReconnectAnswer { nonce, .. } = hear(&mut client).await;
         let nonces = Nonces { sender: [1; 32], receiver: nonce };
-        say(&mut client, &RejoinProof { tag: key.prove(Side::Sender, &nonces) }).await;
+        say(&mut client, &ReconnectProof { tag: key.prove(Side::Sender, &nonces) }).await;
         let keys = key.keys(Channel::Metadata, &nonces);
         let mut sealer = Sealer::new(keys.sent_by(Side::Sender), 0);
         let cancel = sealer.seal_message(&frame::to_bytes(&(1u64, FromSender::Cancel))).unwrap();
@@ -122,21 +123,21 @@ async fn a_sender_goes_on_with_nobody_but_its_receiver() {
         let key = peer.leave();
         for attempt in 0..4 {
             let mut client = enter_room(relay, Role::Receiver, key.room()).await;
-            let RejoinHello { nonce } = hear(&mut client).await;
+            let ReconnectHello { nonce } = hear(&mut client).await;
             let nonces = Nonces { sender: nonce, receiver: [2; 32] };
             let tag = wrong_tags(&key, &nonces, [9; 32], Side::Receiver)[attempt];
-            say(&mut client, &RejoinAnswer { nonce: [2; 32], tag }).await;
+            say(&mut client, &ReconnectAnswer { nonce: [2; 32], tag }).await;
             assert_eq!(read_to_end(&mut client.stream).await.unwrap_or_default(), b"", "it proved itself");
         }
         let mut client = enter_room(relay, Role::Receiver, key.room()).await;
-        let RejoinHello { nonce } = hear(&mut client).await;
+        let ReconnectHello { nonce } = hear(&mut client).await;
         let nonces = Nonces { sender: nonce, receiver: [2; 32] };
         let tag = key.prove(Side::Receiver, &nonces);
-        say(&mut client, &RejoinAnswer { nonce: [2; 32], tag }).await;
-        let RejoinProof { tag } = hear(&mut client).await;
+        say(&mut client, &ReconnectAnswer { nonce: [2; 32], tag }).await;
+        let ReconnectProof { tag } = hear(&mut client).await;
         key.check(Side::Sender, &nonces, &tag).unwrap();
         let keys = key.keys(Channel::Metadata, &nonces);
-        // It says again what was not confirmed, under the new keys.
+        // The honest end sends again what was not confirmed, under the new keys.
         let mut sealer = Sealer::new(keys.sent_by(Side::Receiver), 0);
         let decline = sealer.seal_message(&frame::to_bytes(&(1u64, FromReceiver::Decline))).unwrap();
         client.send(&decline).await;

@@ -1,5 +1,5 @@
-//! Questions and answers about files that the receiver may have already, from peers that break the rules. Each is refused by
-//! name, and nobody is held up by one that says nothing.
+//! Questions and answers about files that the receiver may already have, from peers that break the rules. Each is refused by
+//! name, and a peer that says nothing holds nothing up.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ fn assert_misbehaved(name: &str, ended: &Ended, expected: &Misbehaviour) {
     }
 }
 
-/// Offers a folder (entry 0) with two files honestly; the hostile receiver hears the offer and says `messages`.
+/// Offers a folder (entry 0) with two files honestly. The hostile receiver hears the offer and says `messages`.
 async fn sender_refuses(stage: &mut Stage, name: &str, messages: &[FromReceiver], expected: Misbehaviour) {
     let goods = stage.outer().join("goods");
     fs::create_dir_all(&goods).unwrap();
@@ -88,7 +88,7 @@ async fn questions_about_a_text_are_refused() {
     assert!(matches!(ended.result, Err(TransferError::PeerMisbehaved(_))), "{:?}", ended.result);
 }
 
-/// Offers `a` of 4 bytes and `b` of 2, of which the receiver has the same, and says `messages` once it was asked.
+/// Offers `a` of 4 bytes and `b` of 2, which the receiver has as well, and says `messages` once it was asked.
 async fn receiver_refuses(stage: &mut Stage, name: &str, messages: &[FromSender], expected: Misbehaviour) {
     fs::write(stage.inbox().join("a"), "text").unwrap();
     let before = stage.tree();
@@ -105,7 +105,7 @@ async fn receiver_refuses(stage: &mut Stage, name: &str, messages: &[FromSender]
         }
         assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved), "{name}");
     };
-    // Nobody answers the offer: what comes next is no answer either.
+    // The user doesn't answer the offer, so what comes next is not an answer to it.
     let (ended, ()) = tokio::join!(stage.receive(&code, None, |_| None), attack);
     assert_misbehaved(name, &ended, &expected);
     assert_eq!(stage.tree(), before, "{name} left something behind");
@@ -147,8 +147,8 @@ async fn an_answer_before_there_is_an_offer_is_refused() {
     assert_misbehaved("before the offer", &ended, &Misbehaviour::OutOfTurn("this is"));
 }
 
-/// A sender that never says what its files are, or only that it is still reading, or lies: the person's answer holds, and
-/// what is there stays.
+/// A sender that never says what its files are, or only says that it is still reading, or lies: the user's answer counts, and
+/// existing files stay as they are.
 #[tokio::test]
 async fn whoever_does_not_say_what_files_are_sends_them() {
     let lies = [
@@ -172,7 +172,7 @@ async fn whoever_does_not_say_what_files_are_sends_them() {
             }
             let taken = FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None };
             assert_eq!(peer.hear().await, Some(taken), "{name}");
-            // It crosses the answer, and nobody minds.
+            // This message crosses the answer, and does no harm.
             if messages.is_empty() {
                 peer.say(&FromSender::ThisIs(vec![(0, None)])).await;
             }

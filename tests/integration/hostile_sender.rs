@@ -1,4 +1,4 @@
-//! An honest receiver against senders that have the right code and true keys, and break every other rule: what they
+//! An honest receiver against senders that have the right code and the right keys, and break every other rule in what they
 //! offer. Each is refused by name, and the receiver's folder is left as it was.
 use std::fs;
 
@@ -20,8 +20,8 @@ use caiman::{
     transfer::error::Misbehaviour,
 };
 
-/// Says `messages` to a receiver that takes whatever it is offered; it must refuse them as `expected` and be left as it
-/// was.
+/// Says `messages` to a receiver that accepts whatever it is offered. It must refuse them as `expected`, and its folder must be
+/// left as it was.
 async fn refused(stage: &mut Stage, name: &str, messages: &[FromSender], expected: Misbehaviour) {
     let before = stage.tree();
     let code = code();
@@ -67,7 +67,7 @@ async fn delivered(stage: &mut Stage, entries: &[RawEntry], choices: Choices) ->
 #[tokio::test]
 async fn paths_that_lead_out_or_hold_no_name_are_refused() {
     let mut stage = Stage::new().await;
-    // With backslashes it would be a plain name, which Windows gets repaired.
+    // With backslashes it would be a plain name, which is repaired on Windows.
     let inside = if cfg!(windows) { "/x".to_owned() } else { format!("{}/x", stage.outer().display()) };
     let long = "x".repeat(100_000);
     let deep = format!("{}d", "d/".repeat(3000));
@@ -137,7 +137,7 @@ async fn trees_that_do_not_hold_together_are_refused() {
 #[tokio::test]
 async fn links_that_lead_out_are_refused() {
     let mut stage = Stage::new().await;
-    // With backslashes it would be a plain name, which no link is made to on Windows.
+    // With backslashes it would be a plain name, to which no link is created on Windows.
     let outside = if cfg!(windows) { "/x".to_owned() } else { stage.outer().display().to_string() };
     let cases = [
         ("l", "/etc", PathError::Escapes),
@@ -223,7 +223,7 @@ async fn offers_that_lie_about_themselves_are_refused() {
     refused(&mut stage, "no lanes for three bytes", &messages, Misbehaviour::Lanes).await;
 }
 
-/// Catches a receiver that collects what it was never promised, or that can be kept busy with nothing.
+/// Catches a receiver that collects what was never announced, or that can be kept busy with nothing.
 #[tokio::test]
 async fn pages_that_never_end_are_refused_before_they_fill_the_memory() {
     const ENOUGH: u64 = 32 << 20;
@@ -231,7 +231,7 @@ async fn pages_that_never_end_are_refused_before_they_fill_the_memory() {
     let page: Vec<_> = (0..2000).map(|number| file(&format!("file {number}"), 0)).collect();
     let cases = [
         ("more than announced", page, ManifestError::TooMany(11).into()),
-        ("empty ones", Vec::new(), Misbehaviour::OutOfTurn("empty page")),
+        ("empty ones", Vec::new(), Misbehaviour::OutOfTurn("page")),
     ];
     for (name, page, expected) in cases {
         let code = code();
@@ -273,7 +273,7 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
         })
     };
     let plain = |bytes: &'static [u8]| -> Attack<'_> { Box::new(move |peer| peer.seal_bytes(bytes)) };
-    // Behind a count of heard messages, and before what makes it dishonest.
+    // It stands behind the count of heard messages, and before what makes the message dishonest.
     let done = |heard: u8, more: &'static [u8]| -> Attack<'_> {
         let bytes = [&[heard], frame::to_bytes(&FromSender::Done).as_slice(), more].concat();
         Box::new(move |peer| peer.seal_bytes(&bytes))
@@ -366,7 +366,7 @@ async fn messages_at_the_wrong_moment_are_refused() {
     assert_eq!(stage.tree(), ["inbox/"]);
 }
 
-/// Names that mean something only elsewhere, or to this program, are names like any other; on Windows they are repaired.
+/// Names that mean something only on other systems, or to this program, are ordinary names; on Windows they are repaired.
 #[tokio::test]
 async fn names_that_mean_more_on_another_system_land_inside() {
     let mut stage = Stage::new().await;
@@ -407,14 +407,15 @@ async fn times_at_the_ends_of_the_world_are_taken() {
             RawEntry { path: "l".to_owned(), kind: RawKind::Link { target: "d".to_owned(), modified } },
         ];
         let entries = if cfg!(windows) { &entries[..2] } else { &entries[..] };
-        // The file would be there already the second time.
+        // The second time, the file would exist already.
         let choices = Choices { resumes: false, ..Choices::default() };
         let ended = delivered(&mut stage, entries, choices).await;
         assert_eq!(ended.result.unwrap().not_stored, 0, "{secs}");
     }
 }
 
-/// What stands in the folder is never written through: not a link to elsewhere, not a folder in a link's place.
+/// The receiver never writes through what already exists in the folder: not through a link to elsewhere, nor through a folder
+/// that replaces a link.
 #[cfg(unix)]
 #[tokio::test]
 async fn what_stands_in_the_folder_is_not_written_through() {
@@ -453,7 +454,7 @@ async fn what_stands_in_the_folder_is_not_written_through() {
     }
 }
 
-/// What is wrong before there are keys ends the receiver by name, and it says nothing more.
+/// A message that is wrong before there are keys ends the receiver by name, and it says nothing more.
 #[tokio::test]
 async fn handshakes_that_are_no_honest_ones_are_refused() {
     type Verdict = fn(&Greeted) -> Vec<u8>;
@@ -532,7 +533,7 @@ async fn handshakes_that_are_no_honest_ones_are_refused() {
     assert_eq!(stage.tree(), ["inbox/"]);
 }
 
-/// A person's no, or none at all, is not overruled by a sender that goes on regardless.
+/// If the user declines or doesn't answer, a sender that goes on regardless can't change that.
 #[tokio::test]
 async fn a_declined_offer_stays_declined() {
     let mut stage = Stage::new().await;

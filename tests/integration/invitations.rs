@@ -1,20 +1,20 @@
-//! More for somebody who is there already: a send that follows another one to the same receiver, without a code that
-//! anybody has to pass on.
+//! More for a receiver that is already there: a send that follows another one to the same receiver, without a code that a
+//! person has to pass on.
 
 use std::{fs, path::Path};
 
 use crate::support::engine::{BLOCK, CRAWL, CRAWL_BLOCKS, Transfer, World};
 use caiman::engine::{Choices, CodeChoice, Notice, PathMode, Phase, ReceiveOrder, SendOrder, TransferError};
 
-/// A send that follows `other` with a small file.
+/// A send of a small file that follows `other`.
 fn follow(world: &World, other: &Transfer, file: &str) -> SendOrder {
     fs::write(world.from(file), file).unwrap();
-    // What counts for nothing makes no sense here.
+    // A send that follows another uses neither this code nor its own relays, so both are as useless as can be.
     let code = CodeChoice::Drawn { words: 4 };
     SendOrder { code, relays: Vec::new(), after: Some(other.id), ..world.send_order(world.paths(&[file])) }
 }
 
-/// Takes what a transfer's sender has invited to.
+/// Receives what the sender of a transfer has invited to.
 async fn take_more(world: &World, receiving: &mut Transfer) -> Transfer {
     let (code, relay) = receiving.invitation().await;
     let order = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
@@ -36,9 +36,9 @@ async fn what_follows_a_transfer_that_moves_reaches_the_same_receiver() {
     let mut more = take_more(&world, &mut receiving).await;
     tokio::join!(following.report(), more.report());
     assert!(is_in(world.target.path(), "more"));
-    // Its code is nobody's business.
+    // The code of the follower is not shown.
     assert!(!following.notices.iter().any(|notice| matches!(notice, Notice::Code { .. })));
-    // The other one has not noticed.
+    // The other transfer has not noticed it.
     sending.enters(Phase::Moving).await;
     world.sender.cancel(&sending);
     assert!(matches!(sending.error().await, TransferError::Cancelled));
@@ -59,7 +59,7 @@ async fn what_follows_an_offer_that_waits_does_not_wait_for_its_answer() {
     assert!(is_in(world.target.path(), "first"));
 }
 
-/// Catches a relay of the sender's own that ends with the first transfer on it, and takes those that follow along.
+/// Catches a relay inside the sender that ends with the first transfer on it, and takes the followers down.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_follows_over_the_senders_own_relay_outlives_the_first() {
     let world = World::new().await;
@@ -83,7 +83,7 @@ async fn what_follows_over_the_senders_own_relay_outlives_the_first() {
     tokio::join!(following.moving(), more.moving());
     world.receiver.accept(&receiving, Choices::default());
     tokio::join!(sending.report(), receiving.report());
-    // And one more, which goes on when there is nothing left of the first.
+    // One more follower, which goes on when nothing is left of the first transfer.
     let mut last = world.sender.send(follow(&world, &following, "last"));
     let mut taken = take_more(&world, &mut more).await;
     tokio::join!(last.report(), taken.report());
@@ -99,21 +99,21 @@ async fn what_follows_nobody_says_so_at_once() {
     fs::write(world.from("first"), "first").unwrap();
     let mut waiting = world.sender.send(world.send_order(world.paths(&["first"])));
     let code = waiting.code().await;
-    // Nobody has come yet.
+    // No receiver has come yet.
     let mut following = world.sender.send(follow(&world, &waiting, "more"));
     assert!(matches!(following.error().await, TransferError::PeerGone));
     let mut receiving = world.receiver.receive(world.receive_order(code));
     receiving.offer().await;
     world.receiver.accept(&receiving, Choices::default());
     tokio::join!(waiting.report(), receiving.report());
-    // It has ended; and one that failed can't be followed either.
+    // It has ended. A send that failed can't be followed either.
     for ended in [&waiting, &following] {
         let mut following = world.sender.send(follow(&world, ended, "more"));
         assert!(matches!(following.error().await, TransferError::PeerGone));
     }
 }
 
-/// The receiver was invited and doesn't come; somebody else may come in its place only with the code, which nobody has.
+/// The receiver was invited and doesn't come. Another client may come instead only with the code, which no one else has.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_follows_ends_when_the_receiver_does_not_come() {
     let world = World::new().await;
@@ -137,14 +137,14 @@ async fn what_follows_can_be_cancelled_while_it_waits() {
     assert!(matches!(following.error().await, TransferError::Cancelled));
     let order = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
     let mut more = world.receiver.receive(order);
-    // Nobody is there, or is leaving at this moment. That is not asked again on the chance that it was the network: whoever
-    // pretends to be the sender would have another guess at the code.
+    // No one is there, or the sender is leaving at this moment. The receiver doesn't ask again in case it was the network: a
+    // stranger who pretends to be the sender would get another guess at the code.
     let error = more.error().await;
     assert!(matches!(error, TransferError::NobodyThere { .. } | TransferError::PeerLost), "{error:?}");
     receiving.enters(Phase::Moving).await;
 }
 
-/// In the way that a window does it: everything allowed, both on this machine.
+/// As the window does it: every way is allowed, and both sides are on this machine.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_follows_may_go_directly() {
     let world = World::new().await;

@@ -1,4 +1,4 @@
-//! What a sender learns of its own list, and what a person can do about it, before the other side is there.
+//! What a sender learns about its own list, and what its user can do about it, before the receiver is there.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -8,7 +8,7 @@ use caiman::{
     protocol::manifest::Manifest,
 };
 
-/// Waits for a list of so many entries.
+/// Waits for a list of this many entries.
 async fn listed(sending: &mut Transfer, entries: usize) -> Arc<Manifest> {
     let told = sending.told("the list", |notice| match notice {
         Notice::Listed(manifest) if manifest.entries().len() == entries => Some(Arc::clone(manifest)),
@@ -17,7 +17,7 @@ async fn listed(sending: &mut Transfer, entries: usize) -> Arc<Manifest> {
     told.await
 }
 
-/// Waits until it is said of `path` that it is not added, and why, in words.
+/// Waits for the notice that `path` was not added, and returns the reason in words.
 async fn not_added(sending: &mut Transfer, path: &PathBuf) -> String {
     let told = sending.told("what is not added", |notice| match notice {
         Notice::NotAdded { paths, reason } if paths.contains(path) => Some(format!("{reason:?}")),

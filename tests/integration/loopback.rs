@@ -17,7 +17,7 @@ use caiman::{
     protocol::relay::{FIRST_LANES, MAX_LANES},
 };
 
-/// A deep tree with names that shells, terminals and other systems have trouble with.
+/// A deep tree with names that cause trouble in shells, terminals and other systems.
 #[cfg(unix)]
 fn plant_everything(top: &std::path::Path) {
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -83,8 +83,8 @@ fn plant_everything(top: &std::path::Path) {
     touch(top, 1_500_000_000, 999_999_999);
 }
 
-/// Links and the executable bit have no counterpart everywhere, and Windows stores other names; there, the tests below
-/// and those of `transfer::names` stand for this one.
+/// Not every system has links and the executable bit, and Windows stores other names. There, the tests below and those of
+/// `transfer::names` take the place of this one.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_arrives_with_every_name_byte_time_link_and_bit() {
@@ -124,7 +124,7 @@ async fn files_around_the_size_of_a_block_arrive_over_one_three_and_eight_lanes(
     }
 }
 
-/// Where each lane is held back for itself, more of them are opened than both sides begin with.
+/// If each lane is held back on its own, more lanes are opened than both sides begin with.
 #[tokio::test(flavor = "multi_thread")]
 async fn more_lanes_are_opened_where_they_help() {
     let world = World::new().await;
@@ -151,7 +151,7 @@ async fn more_lanes_are_opened_where_they_help() {
     assert!(fs::read(world.to("file")).unwrap() == bytes);
 }
 
-/// Snapshots may be missed, but what is seen never goes back and ends at the total.
+/// Snapshots may be missed, but those that are seen never go back, and end at the total.
 fn assert_grows_to(history: &[Progress], bytes: u64) {
     let seen: Vec<_> = history.iter().map(|progress| progress.bytes).collect();
     assert!(seen.is_sorted(), "{seen:?} goes back");
@@ -310,7 +310,7 @@ async fn receive_into(world: &World, what: What, writer: Memory) -> caiman::engi
     received
 }
 
-/// What reads from a pipe that somebody fills slowly.
+/// Reads from a pipe that is filled slowly.
 struct Slow {
     bytes: io::Cursor<Vec<u8>>,
     pieces: usize,
@@ -323,7 +323,7 @@ impl Read for Slow {
     }
 }
 
-/// A pipe gives what it has, not what was asked for; a short read is not the end.
+/// A pipe gives what it has, not what was asked for. A short read is not the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_comes_in_pieces_arrives_whole() {
     let world = World::new().await;
@@ -347,7 +347,7 @@ async fn two_transfers_run_at_once_in_the_same_engines() {
     let (code_one, code_two) = (one.code().await, two.code().await);
     let mut to_one = world.receiver.receive(world.receive_order(code_one));
     let mut to_two = world.receiver.receive(world.receive_order(code_two));
-    // Both have been offered before either is accepted.
+    // Both transfers have been offered before either is accepted.
     tokio::join!(to_one.offer(), to_two.offer());
     for transfer in [&to_one, &to_two] {
         world.receiver.accept(transfer, Choices::default());
@@ -389,7 +389,7 @@ async fn without_a_relay_the_sender_hosts_one_that_ends_with_the_transfer() {
     world.receiver.accept(&receiving, Choices::default());
     tokio::join!(sending.report(), receiving.report());
     assert_eq!(tree(&world.to("x")), tree(&world.from("x")));
-    // Another test may have got the port in the meantime; then its relay knows nothing of this code.
+    // Another test may have taken the port in the meantime; then its relay doesn't know this code.
     let late_party = Party::start();
     let mut late = late_party.receive(order(code));
     assert!(matches!(late.error().await, TransferError::Relay(_) | TransferError::NobodyThere { .. }));

@@ -1,5 +1,5 @@
-//! What people rely on, over real sockets and real files: the engine with both its sides and a relay, hostile peers, and the
-//! program itself. One test program for all of it, because each is linked with the whole library: `cargo test --test
+//! What users rely on, over real sockets and real files: the engine with both its sides and a relay, hostile peers, and the
+//! program itself. It is one test program, because each test program is linked with the whole library. `cargo test --test
 //! integration places` runs the tests of one file.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]

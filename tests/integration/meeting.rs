@@ -1,4 +1,4 @@
-//! How two sides find each other, or don't: codes, passwords, and the relay in between.
+//! How two sides find each other, or don't: codes, passwords, and the relay between them.
 
 use std::{fs, io, time::Duration};
 
@@ -14,7 +14,7 @@ use caiman::{
     },
     net::client::{RelayAddress, RelayClientError},
     protocol::relay::Refusal,
-    transfer::rendezvous::explain_loss,
+    transfer::link::rendezvous::explain_loss,
 };
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
@@ -33,7 +33,7 @@ async fn a_code_that_nobody_waits_under_is_named_as_that() {
     );
 }
 
-/// It leaves the room whenever somebody else has tried a code, and comes back at once.
+/// The sender leaves the room whenever a wrong code was tried, and comes back at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_that_is_away_for_a_moment_is_found() {
     let world = World::new().await;
@@ -51,7 +51,7 @@ async fn a_sender_that_is_away_for_a_moment_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_wrong_codes_retire_the_right_one() {
-    // The last part below asks again and again.
+    // The last part below asks repeatedly.
     let world = World::with_relay(|config| config.limits.joins_per_minute = 1_000_000).await;
     fs::write(world.from("x"), "x").unwrap();
     let right = own("blue-horse-7731-kitchen");
@@ -75,7 +75,7 @@ async fn three_wrong_codes_retire_the_right_one() {
     }
     sending.told("the end of the code", |notice| matches!(notice, Notice::Retired).then_some(())).await;
     sending.enters(Phase::Retired).await;
-    // The sender is on its way back into the room in which it tells so.
+    // The sender is going back into the room, where it says that the code is retired.
     loop {
         let mut receiving = world.receiver.receive(world.receive_order(right.clone()));
         match receiving.error().await {
@@ -143,7 +143,7 @@ async fn a_relay_with_a_password_takes_only_those_who_know_it() {
 async fn a_relay_that_is_not_there_is_named_as_that() {
     let world = World::new().await;
     fs::write(world.from("x"), "x").unwrap();
-    // Bound but not listening: nobody else gets the port, and nobody answers.
+    // The port is bound but nothing listens: no other program gets it, and nothing answers.
     let closed = tokio::net::TcpSocket::new_v4().unwrap();
     closed.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = RelayAddress::from_socket(closed.local_addr().unwrap());
@@ -166,7 +166,7 @@ async fn a_sender_whose_relay_goes_while_it_waits_learns_it() {
     sending.code().await;
     world.relay.kill.cancel();
     let error = sending.error().await;
-    // A relay that still can says why it closes.
+    // A relay that is still able to says why it closes.
     let is_due = matches!(
         error,
         TransferError::Relay(RelayClientError::Lost | RelayClientError::Refused(Refusal::Draining))
@@ -174,8 +174,8 @@ async fn a_sender_whose_relay_goes_while_it_waits_learns_it() {
     assert!(is_due, "{error:?}");
 }
 
-/// While a process is being killed its socket may still take connections, though all that it had are closed: taking that
-/// for a relay that is there blamed the other side.
+/// While a process is being killed, its socket may still accept connections although all earlier ones are closed. To take that
+/// for a working relay would blame the other side.
 #[tokio::test]
 async fn a_relay_that_drops_who_comes_is_gone() {
     for (takes, cause) in

@@ -1,5 +1,5 @@
-//! A code in several places at once: on a relay of a list, and on the relay beside its sender, which the local network is
-//! told of. What would be heard there is handed in here; no test speaks to a real network.
+//! A code in several places at once: on a relay of a list, and on the relay beside its sender, which is announced on the local
+//! network. The tests hand in what would be heard there, and don't use a real network.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,9 +13,11 @@ use caiman::{
         relay::{Refusal, Reply, RoomId},
     },
     transfer::{
-        invitation,
-        progress::Context,
-        rendezvous::{Call, Meeting, OwnRelay, Places, Search, Waits, meet_sender, wait_for_receiver},
+        link::{
+            invitation,
+            rendezvous::{Call, Meeting, OwnRelay, Places, Search, Waits, meet_sender, wait_for_receiver},
+        },
+        notice::Context,
     },
 };
 use tokio::{
@@ -36,7 +38,7 @@ fn at(address: SocketAddr) -> RelayChoice {
     RelayChoice { address: RelayAddress::from_socket(address), password: None }
 }
 
-/// Where nobody answers. Bound but not listening: nobody else gets the port.
+/// An address where nothing answers. It is bound but nothing listens, so no other program gets the port.
 fn dead() -> (tokio::net::TcpSocket, RelayChoice) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -62,7 +64,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// The relay of its own is there, and `relays` may be.
+    /// A sender whose own relay is there, and which also tries `relays`.
     async fn at(relays: Vec<RelayChoice>) -> Self {
         Self::with(relays, CodeChoice::Own(code(RIGHT))).await
     }
@@ -87,7 +89,7 @@ impl Waiting {
         within("a notice", self.told.recv()).await.expect("the sender still waits")
     }
 
-    /// The code, and the relay that is told with it.
+    /// The code, and the relay that is shown with it.
     async fn code(&mut self) -> (CodePhrase, Option<RelayAddress>) {
         match self.notice().await {
             Notice::Code { code, relay } => (code, relay),
@@ -95,7 +97,7 @@ impl Waiting {
         }
     }
 
-    /// The relay that the code can be found on from now on, and why on none.
+    /// The relay on which the code can be found from now on, or why it can be found on none.
     async fn reach(&mut self) -> (Option<RelayAddress>, Option<TransferError>) {
         match self.notice().await {
             Notice::Reach { relay, why } => (relay, why),
@@ -115,7 +117,7 @@ impl Waiting {
         within("a phase", snapshots.wait_for(|progress| progress.phase == phase)).await.unwrap();
     }
 
-    /// Waits for the meeting; gives it and what it was told through.
+    /// Waits for the meeting, and returns it with the notices until then.
     async fn met(&mut self) -> (Meeting, Option<RelayAddress>) {
         let relay = match self.notice().await {
             Notice::Met { relay } => relay,
@@ -124,13 +126,13 @@ impl Waiting {
         (within("the meeting", &mut self.task).await.unwrap().unwrap(), relay)
     }
 
-    /// The room that the local network is told of.
+    /// The room that is announced on the local network.
     fn room(&self) -> Option<RoomId> {
         *self.announced.borrow()
     }
 }
 
-/// Looks for the sender on relays, and at addresses that the local network names.
+/// Looks for the sender on relays, and at addresses that are announced on the local network.
 async fn look<const R: usize, const H: usize>(
     code: &str,
     relays: [RelayChoice; R],
@@ -140,21 +142,21 @@ async fn look<const R: usize, const H: usize>(
     for address in heard {
         named.send(address).await.unwrap();
     }
-    // Nothing more will be heard.
+    // Nothing more will be announced.
     drop(named);
     let search = Search { relays: relays.to_vec(), found: Some(found) };
     let (context, _told, _snapshots) = context();
     within("the sender", meet_sender(search, &Arc::new(self::code(code)), &context)).await
 }
 
-/// What a relay answers somebody who looks for the sender there.
+/// What a relay answers a receiver that looks for the sender there.
 async fn answer(relay: SocketAddr) -> Reply {
     let mut client = Client::connect(relay).await;
     client.hello(Role::Receiver, RoomId(code(RIGHT).room())).await;
     client.reply().await
 }
 
-/// Waits until a relay has no room for the code any more.
+/// Waits until a relay no longer has a room for the code.
 async fn no_room(relay: SocketAddr) {
     within("the end of a room", async {
         while answer(relay).await != Reply::Refused(Refusal::NoSuchRoom) {
@@ -173,13 +175,13 @@ async fn the_first_relay_of_the_list_that_can_be_reached_is_used_and_told() {
     assert_eq!(waiting.room(), Some(RoomId(code(RIGHT).room())));
     let (met, found) = tokio::join!(waiting.met(), look(RIGHT, [at(relay.addr)], []));
     assert_eq!((met.1, found.unwrap().relay.address), (Some(at(relay.addr).address), at(relay.addr).address));
-    // Nobody is to find it any more, and its own relay may end.
+    // No other receiver may find it any more, and its own relay may end.
     assert!(waiting.unneeded.is_cancelled());
     while within("the end of the announcement", waiting.announced.changed()).await.is_ok() {}
     no_room(waiting.own.addr).await;
 }
 
-/// A connection that is taken and then says nothing is worse than none.
+/// A connection that is accepted and then stays silent is worse than none.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_relay_does_not_hold_up_the_next_of_the_list_for_long() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -228,7 +230,7 @@ async fn a_relay_that_goes_while_the_code_is_up_leaves_the_local_network() {
     assert!(matches!(waiting.reach().await, (None, Some(TransferError::Relay(_)))));
     let own = waiting.own.addr;
     let mut meeting = tokio::spawn(async move { look(RIGHT, [], [own]).await });
-    // That it could not be reached again either was no news.
+    // It is not reported again that the relay can't be reached.
     assert_eq!(waiting.met().await.1, None);
     within("the meeting", &mut meeting).await.unwrap().unwrap();
 }
@@ -240,7 +242,8 @@ async fn a_room_that_is_taken_before_the_code_is_shown_makes_the_sender_draw_aga
     let mut waiting = Waiting::at(vec![late.clone()]).await;
     waiting.code().await;
     waiting.reach().await;
-    // Somebody else is in the room once the relay is there: it is made beside it, and the way to it opened then.
+    // When the sender reaches the relay, another client is in the room already: the test puts it there before it opens the
+    // way to the relay.
     let relay = TestRelay::start(|_| {}).await;
     let _other = waiting_sender(relay.addr, RoomId(code(RIGHT).room())).await;
     drop(port);
@@ -287,7 +290,7 @@ async fn three_wrong_codes_in_all_places_together_retire_the_right_one_everywher
             loop {
                 match look(RIGHT, [at(place)], []).await {
                     Err(TransferError::Retired) => break,
-                    // The sender is on its way back into the room in which it tells so.
+                    // The sender is going back into the room in which it says so.
                     Err(TransferError::NobodyThere { .. }) => {}
                     Err(other) => panic!("{other:?}"),
                     Ok(_) => panic!("a retired code was good"),
@@ -312,7 +315,7 @@ async fn a_wrong_code_that_finds_its_sender_everywhere_costs_one_try() {
     let (met, found) = tokio::join!(waiting.met(), async {
         loop {
             match look(RIGHT, [at(relay.addr)], [own]).await {
-                // The sender is on its way back into its rooms.
+                // The sender is going back into its rooms.
                 Err(TransferError::NobodyThere { .. }) => {}
                 other => break other,
             }
@@ -332,7 +335,7 @@ async fn nobody_is_there_only_when_every_place_says_so() {
         }
         other => panic!("{:?}", other.err()),
     }
-    // The sender may be where nobody could ask, and that is named.
+    // The sender may be on the relay that could not be asked, so that relay is named.
     let found = look(RIGHT, [at(one.addr), nobody.clone()], []).await;
     assert!(
         matches!(&found, Err(TransferError::Relay(RelayClientError::Unreachable { address, .. })) if *address == nobody.address),
@@ -346,7 +349,7 @@ async fn nobody_is_there_only_when_every_place_says_so() {
     assert!(met.1.is_none() && found.is_ok());
 }
 
-/// Whoever is on the same network can name an address, be there and say nothing.
+/// Any machine on the same network can announce an address, accept a connection and stay silent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_liar_on_the_local_network_does_not_bar_the_way_to_the_relay() {
     let liar = TestRelay::start(|_| {}).await;

@@ -1,5 +1,5 @@
-//! Transfers whose connections are lost: they go on by themselves, and what was stored is not sent again. That no block
-//! comes twice is checked by the receiver itself, which refuses such a sender.
+//! Transfers whose connections are lost go on by themselves, and what was stored is not sent again. The receiver itself checks
+//! that no block comes twice, because it refuses such a sender.
 
 use std::{fs, net::SocketAddr, time::Duration};
 
@@ -13,12 +13,12 @@ use caiman::engine::{
     Choices, Connection, Output, PATIENCE, Phase, ReceiveOrder, RelayConfig, SendOrder, TransferError, What,
 };
 
-/// Fast enough to end soon, slow enough to be caught on the way.
+/// Fast enough to end soon, slow enough to be interrupted while it runs.
 const PACE: Option<u64> = Some(8 * 1024 * 1024);
 /// Blocks of the file that is sent: four seconds at that pace.
 const BLOCKS: usize = 128;
 
-/// Two sides behind a piece of network each.
+/// Two sides, each behind a piece of network.
 struct Trip {
     world: World,
     here: Cutter,
@@ -62,7 +62,7 @@ impl Trip {
         Self { world, here, there, sending, receiving }
     }
 
-    /// Waits for both ends, which must be good, and compares what arrived.
+    /// Waits for both ends, which must be successes, and compares what arrived.
     async fn arrive(mut self) {
         let (sent, received) = tokio::join!(self.sending.report(), self.receiving.report());
         assert_eq!((sent.missing, received.missing), (0, 0));
@@ -115,7 +115,7 @@ async fn a_transfer_survives_the_loss_of_all_connections_of_either_side() {
 #[tokio::test]
 async fn cuts_at_any_moment_do_no_harm() {
     let trip = Trip::moving(8).await;
-    // Also in the middle of coming back.
+    // It is also cut while the two sides are reconnecting.
     for pause in [0, 30, 100, 10, 300, 5, 50, 700] {
         tokio::time::sleep(Duration::from_millis(pause)).await;
         if pause % 3 == 0 { trip.here.cut() } else { trip.there.cut() }
@@ -127,7 +127,7 @@ async fn cuts_at_any_moment_do_no_harm() {
 async fn a_network_that_falls_silent_is_noticed_and_left_for_one_that_works() {
     let mut trip = Trip::moving(4).await;
     trip.there.freeze();
-    // Both sides give the silent connection up in time.
+    // Both sides give up the silent connection in time.
     let silent_since = std::time::Instant::now();
     trip.sending.reach("doubt", is_down).await;
     trip.receiving.reach("doubt", is_down).await;
@@ -195,7 +195,7 @@ async fn an_offer_that_is_being_read_survives_a_cut() {
     assert_eq!(fs::read(world.to("file")).unwrap(), b"content");
 }
 
-/// A stream can be read only once: what was on its way is kept until it is stored.
+/// A stream can be read only once, so what was in flight is kept until it is stored.
 #[tokio::test]
 async fn a_stream_survives_cuts_into_a_folder_and_into_a_pipe() {
     let bytes = noise(9, 60 * BLOCK + 5);
@@ -265,7 +265,7 @@ async fn patience_has_an_end() {
     let mut sending = world.sender.send(order);
     let code = sending.code().await;
     let there = Cutter::before(world.relay.addr).await;
-    // A receiver without any patience, so that it never comes back.
+    // A receiver without any patience, which therefore never comes back.
     let mut receiving =
         world.receiver.receive(ReceiveOrder { relays: vec![there.relay()], ..world.receive_order(code) });
     receiving.offer().await;

@@ -1,4 +1,4 @@
-//! The relay's public face over real sockets: how two clients meet, what is copied, what remains, how it stops.
+//! The relay's public interface over real sockets: how two clients meet, what is copied, what remains, how it stops.
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -27,7 +27,7 @@ async fn lanes_carry_every_byte_both_ways_and_end_each_way_by_itself() {
         let (mut there, mut back) = paired_lane(relay.addr, token, number).await;
         let (forward, reply) = (noise(3, 5 << 20), noise(4, 3 << 20));
         let (at_sender, at_receiver) = tokio::join!(exchange(&mut there, &forward), async {
-            // Answers only once the other way has ended: a half-closed lane must still carry this way.
+            // It answers only after the other direction has ended: a half-closed lane must still carry this direction.
             let received = read_to_end(&mut back).await.unwrap();
             back.write_all(&reply).await.unwrap();
             back.shutdown().await.unwrap();
@@ -236,7 +236,7 @@ async fn metrics_answer_one_path_only() {
     assert!(answer.contains("caiman_relay_build_info{version=\""));
     assert!(http_get(relay.metrics_addr, "/").await.starts_with("HTTP/1.1 404 "));
     let mut endless = TcpStream::connect(relay.metrics_addr).await.unwrap();
-    // The answer may come, or a reset, before all of it is sent; what counts is that the relay doesn't take it all.
+    // The answer or a reset may come before everything is sent. What counts is that the relay doesn't read all of it.
     let _ = endless.write_all(&vec![b'x'; 8 << 20]).await;
     let _ = read_to_end(&mut endless).await;
     relay.stop().await;
@@ -251,10 +251,10 @@ async fn logs_name_no_room_no_password_and_no_message() {
         .with_ansi(false)
         .with_writer(move || sink.clone())
         .finish();
-    // While there is only one subscriber, tracing asks that of whichever thread comes by an event first whether it is wanted at
-    // all, and other tests have none.
+    // While there is only one subscriber, `tracing` asks the thread that first comes to an event whether the event is wanted at
+    // all, and the threads of other tests have no subscriber.
     let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
-    // This test's runtime, and with it the relay, stays on this thread.
+    // The runtime of this test, and with it the relay, stays on this thread.
     let _guard = tracing::subscriber::set_default(subscriber);
     let relay = TestRelay::start(|config| {
         config.password = Some(AccessPassword::from("lagoon".to_owned()));
@@ -278,7 +278,7 @@ async fn logs_name_no_room_no_password_and_no_message() {
     }
 }
 
-/// Where a test's log lines go.
+/// Collects the log lines of a test.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

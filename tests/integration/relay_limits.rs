@@ -1,9 +1,11 @@
-//! What the relay refuses, over real sockets: each limit by its name, hostile clients, and that others go on meanwhile.
+//! What the relay refuses, over real sockets: each limit by its name, hostile clients, and that the others go on meanwhile.
 use crate::support::*;
 use caiman::{
     protocol::{
         Role, VERSION, frame,
-        relay::{Hello, LaneHello, LaneToken, MAX_FIRST, MAX_FRAME, MAX_LANES, Opening, Refusal, Reply},
+        relay::{
+            ConnectionKind, Hello, LaneHello, LaneToken, MAX_FIRST, MAX_FRAME, MAX_LANES, Refusal, Reply,
+        },
     },
     relay::AccessPassword,
 };
@@ -57,7 +59,7 @@ async fn a_client_of_another_version_is_told_the_relays_whatever_its_hello_looks
         features: 0,
         role: Role::Sender,
         room: ROOM,
-        place: place(),
+        client_token: client_token(),
         waits: false,
         proof: None,
         first: Vec::new(),
@@ -98,7 +100,7 @@ async fn what_is_not_the_protocol_is_refused_by_name_or_closed() {
             features: 0,
             role,
             room: ROOM,
-            place: place(),
+            client_token: client_token(),
             waits: false,
             proof: None,
             first,
@@ -122,7 +124,7 @@ async fn whoever_is_slow_to_say_hello_is_told_and_let_go() {
     let mut dribbling = Client::connect(relay.addr).await;
     dribbling.send(&[0, 0]).await;
     let mut half_lane = TcpStream::connect(relay.addr).await.unwrap();
-    half_lane.write_all(&Opening::Lane.to_bytes()).await.unwrap();
+    half_lane.write_all(&ConnectionKind::Lane.to_bytes()).await.unwrap();
     assert_eq!(dribbling.refusal().await, Refusal::TooSlow);
     assert_eq!(lane_refusal(half_lane).await, Refusal::TooSlow);
     closed_in_silence(&mut silent).await;
@@ -152,8 +154,8 @@ async fn a_room_in_which_nothing_moves_is_closed_with_its_lanes() {
 
 #[tokio::test]
 async fn silent_connections_by_the_thousand_do_not_stop_a_transfer() {
-    // Under wine, where these tests stand in for Windows, a thousand sockets in one process take longer than anybody
-    // waits: a tenth of the crowd meets a tenth of the limit there.
+    // Under Wine, where these tests stand in for Windows, a thousand sockets in one process take too long to wait for. There, a
+    // tenth of the crowd meets a tenth of the limit.
     let (crowd_size, limit): (u64, u32) = if cfg!(windows) { (200, 50) } else { (2000, 500) };
     let relay = TestRelay::start(|config| config.limits.connections_per_address = limit as usize).await;
     let (_sender, _receiver, token) = pair(relay.addr, ROOM).await;
@@ -162,11 +164,11 @@ async fn silent_connections_by_the_thousand_do_not_stop_a_transfer() {
     for _ in 0..crowd_size {
         crowd.push(TcpStream::connect(relay.addr).await.unwrap());
     }
-    // The crowd's own address: what was there before goes on.
+    // From the crowd's own address, connections that existed before go on.
     let forward = noise(10, 2 << 20);
     let (_, arrived) = tokio::join!(exchange(&mut there, &forward), exchange(&mut back, b""));
     assert!(arrived == forward);
-    // Another address: as if there were no crowd.
+    // For another address it is as if there were no crowd.
     let mut sender = Client::connect_from([127, 0, 0, 2], relay.addr).await;
     sender.hello(Role::Sender, OTHER_ROOM).await;
     assert_eq!(sender.reply().await, Reply::Waiting);
@@ -225,7 +227,7 @@ async fn a_flood_of_joins_is_refused_while_others_go_on() {
 
 #[tokio::test]
 async fn memory_over_the_limit_is_refused_by_name() {
-    // Enough for a few connections, not for a paired room's buffers.
+    // Enough for a few connections, but not for the buffers of a paired room.
     let relay = TestRelay::start(|config| config.limits.max_memory_bytes = 20 * 1024).await;
     let mut sender = waiting_sender(relay.addr, ROOM).await;
     assert_eq!(refused(relay.addr, Role::Receiver).await, Refusal::OutOfMemory);

@@ -1,4 +1,4 @@
-//! Transfers whose program ended: the same things are sent again under a new code, and only what is missing moves.
+//! Transfers whose program has ended: the same files are sent again under a new code, and only what is missing moves.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -14,9 +14,9 @@ use caiman::engine::{
 /// Blocks of the large file.
 const BLOCKS: usize = 64;
 const PACE: Option<u64> = Some(8 * 1024 * 1024);
-/// The relay's count of what it carried.
+/// The bytes that the relay has carried, as it counts them.
 const CARRIED: &str = "relayed_bytes_total{kind=\"lane\"}";
-/// What framing, padding and what was on its way may add to the bytes that a relay carries.
+/// Bytes that framing, padding and blocks in flight may add to what a relay carries.
 const SLACK: u64 = 24 * BLOCK as u64;
 
 /// A large file, small ones, an empty one and a folder.
@@ -33,7 +33,7 @@ fn order(world: &World) -> SendOrder {
     SendOrder { bytes_per_sec: PACE, ..world.send_order(world.paths(&["all"])) }
 }
 
-/// Runs a transfer of `all` until so many bytes are stored, then ends the receiver's program as closing its window does.
+/// Runs a transfer of `all` until this many bytes are stored, then ends the receiver's program as closing its window does.
 async fn interrupt(world: &mut World, at: u64) {
     let (mut sending, receiving, _) = world.offer(order(world)).await;
     world.receiver.accept(&receiving, Choices::default());
@@ -55,7 +55,7 @@ fn assert_same(world: &World, paths: &[&str]) {
     assert_eq!(staging(world), Vec::<PathBuf>::new());
 }
 
-/// Sends `all` again; gives how much the offer said is here, and how many bytes the relay carried for it.
+/// Sends `all` again, and returns how much the offer said is here already and how many bytes the relay carried for it.
 async fn go_on(world: &World) -> (u64, u64) {
     let before = world.relay.metric(CARRIED).await;
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["all"]))).await;
@@ -87,7 +87,7 @@ async fn a_changed_file_is_sent_as_it_is_now_and_a_new_one_with_it() {
     plant(&world);
     fs::write(world.from("all/other"), noise(8, 3 * BLOCK)).unwrap();
     interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
-    // Of the same size, and later.
+    // The file has the same size and a later time.
     fs::write(world.from("all/deep/7"), noise(70, 999)).unwrap();
     fs::write(world.from("all/other"), noise(80, 3 * BLOCK)).unwrap();
     fs::write(world.from("all/a new one"), noise(90, 2 * BLOCK)).unwrap();
@@ -168,7 +168,7 @@ async fn a_person_may_want_none_of_it() {
     assert!(carried >= (BLOCKS * BLOCK) as u64, "{carried}");
 }
 
-/// The sender's network is gone for good, and its person sends the same from another machine.
+/// The sender's network is gone for good, and its user sends the same files from another machine.
 #[tokio::test]
 async fn a_transfer_that_looks_for_its_lost_sender_gives_way_to_one_that_brings_the_same() {
     let world = World::new().await;
@@ -186,7 +186,7 @@ async fn a_transfer_that_looks_for_its_lost_sender_gives_way_to_one_that_brings_
     world.receiver.pause(&holder, true);
     sending.reach("the pause", |progress| progress.paused.there).await;
 
-    // As long as it hears its sender it keeps what it has.
+    // While it hears its sender, it keeps what it has.
     let (mut beside, mut twin, offer) = world.offer(order(&world)).await;
     assert_eq!(offer.resumable, 0);
     world.receiver.cancel(&twin);
@@ -196,7 +196,7 @@ async fn a_transfer_that_looks_for_its_lost_sender_gives_way_to_one_that_brings_
     cutter.cut();
     let is_lost = |progress: &caiman::engine::Progress| progress.connection != Connection::Up;
     holder.reach("the loss", is_lost).await;
-    // Of something else it knows nothing.
+    // It has nothing for other files.
     world.exchange(What::Paths(vec![world.from("another")])).await;
     assert_eq!(staging(&world).len(), 1);
     let (here, carried) = go_on(&world).await;
@@ -253,7 +253,7 @@ async fn begin(
     (sending, receiving)
 }
 
-/// Entries of the list are files that anybody may have written: they must not lead anywhere else.
+/// Entries of the list are files that any program may have written, so they must not lead anywhere else.
 #[test]
 fn the_list_leads_to_staging_folders_and_nowhere_else() {
     let data = tempfile::tempdir().unwrap();
@@ -272,7 +272,7 @@ fn the_list_leads_to_staging_folders_and_nowhere_else() {
     assert!(precious.is_dir());
 }
 
-/// The journal is good at every moment, so a receiver that is killed again and again still gets through.
+/// The journal is correct at every moment, so a receiver that is killed again and again still finishes.
 #[test]
 fn a_receiver_that_is_killed_again_and_again_loses_nothing_that_was_stored() {
     let site = crate::support::process::Site::new();
@@ -292,7 +292,7 @@ fn a_receiver_that_is_killed_again_and_again_loses_nothing_that_was_stored() {
         receiving.moving();
         std::thread::sleep(Duration::from_millis(100 + 70 * kills));
         receiving.kill();
-        // What the sender has counted as stored is written down.
+        // What the sender counts as stored is in the journal.
         let ended = sending.wait();
         let counted = ended.events().into_iter().filter(|event| event["event"] == "progress");
         last = counted.map(|event| event["bytes"].as_u64().unwrap()).max().unwrap_or(0);
@@ -303,8 +303,8 @@ fn a_receiver_that_is_killed_again_and_again_loses_nothing_that_was_stored() {
     assert_eq!(names_in(site.target.path()), ["large"]);
 }
 
-/// In a mount namespace of the receiver's own, whose disk somebody else fills while bytes move. Where a system allows no
-/// such namespaces, there is nothing to see.
+/// In a mount namespace of the receiver's own, whose disk is filled by another program while bytes move. On a system that
+/// doesn't allow such namespaces, the test does nothing.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_rests_the_transfer_until_there_is_room() {

@@ -1,5 +1,5 @@
-//! A machine whose address changes while bytes move: in a network namespace of its own, because no test may take an address
-//! from whoever runs it. Where a system allows none, there is nothing to see.
+//! A machine whose address changes while bytes move. It is in a network namespace of its own, because a test may not take an
+//! address from the machine that runs it. On a system that doesn't allow such namespaces, the test does nothing.
 
 use std::{
     fs,
@@ -14,20 +14,20 @@ use crate::support::{
 };
 
 /// Three addresses of one machine: the relay's is reached from `10.9.9.1` until that is taken away, then from `10.9.9.2`.
-/// Connections of before are told nothing; what they send and what is sent to them is lost.
+/// Earlier connections are told nothing; what they send and what is sent to them is lost.
 const NETWORK: &str = "ip link set lo up && ip address add 10.9.9.1/32 dev lo && ip address add 10.9.9.3/32 dev lo \
     && ip route replace local 10.9.9.3 dev lo table local src 10.9.9.1 && echo ready >&2 && read -r _ \
     && ip address add 10.9.9.2/32 dev lo && ip address delete 10.9.9.1/32 dev lo \
     && ip route replace local 10.9.9.3 dev lo table local src 10.9.9.2 && read -r _";
 
-/// The namespace, for as long as its holder lives.
+/// The namespace, which exists as long as its holder runs.
 struct Network {
     holder: Running,
     tell: ChildStdin,
 }
 
 impl Network {
-    /// `None` where that isn't allowed, or `ip` is missing.
+    /// `None` if namespaces aren't allowed, or `ip` is missing.
     fn new() -> Option<Self> {
         let script = |script| {
             let mut command = Command::new("unshare");
@@ -44,7 +44,7 @@ impl Network {
         Some(Self { holder, tell })
     }
 
-    /// The same command, in there.
+    /// A command that runs in the namespace.
     fn enter(&self, command: &Command) -> Running {
         let mut entering = Command::new("nsenter");
         entering.args(["--user", "--net", "--preserve-credentials", "--target"]);
@@ -81,7 +81,7 @@ fn an_address_that_is_gone_is_noticed_without_a_silence_and_told_to_the_other_si
     network.change_address();
     let logs = |line: &'static str| move |logged: &str| logged.contains(line).then_some(());
     receiving.says("its address's end", logs("this machine has lost the address of a connection"));
-    // A side that only doubts a silent connection keeps it until it is back on another.
+    // A side that only suspects a silent connection keeps it until another one has replaced it.
     sending.says("the other side's leaving", logs("a connection is lost"));
     sending.wait().exits(0);
     receiving.wait().exits(0);

@@ -1,4 +1,4 @@
-//! Files that the receiver has already: they are recognised in the offer and not sent.
+//! Files that the receiver already has are recognised in the offer and not sent.
 
 use std::{
     collections::HashMap,
@@ -14,14 +14,14 @@ use crate::support::{
 };
 use caiman::engine::{Choices, Here, Notice, OnConflict, Report, SendOrder, What};
 
-/// The relay's count of what it carried.
+/// The bytes that the relay has carried, as it counts them.
 const CARRIED: &str = "relayed_bytes_total{kind=\"lane\"}";
 
 fn policy(on_conflict: OnConflict) -> Choices {
     Choices { on_conflict, ..Choices::default() }
 }
 
-/// A large file, one of a single block, three hundred that share blocks, an empty one and an empty folder.
+/// A large file, one of a single block, three hundred that share blocks, an empty file and an empty folder.
 fn plant(world: &World) {
     fs::create_dir_all(world.from("all/deep/empty folder")).unwrap();
     fs::write(world.from("all/large"), noise(7, 12 * BLOCK + 1)).unwrap();
@@ -35,7 +35,7 @@ fn plant(world: &World) {
 const FILES: u64 = 303;
 const BYTES: u64 = (13 * BLOCK + 1 + 300 * 999) as u64;
 
-/// Copies what was planted to where it is received, as files of another time.
+/// Copies what was planted into the receiver's folder, with other times.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
@@ -48,14 +48,14 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Turns a bit of a file, whose size stays.
+/// Flips a bit of a file without changing its size.
 fn spoil(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(path, bytes).unwrap();
 }
 
-/// Waits until it is known what is here already.
+/// Waits until it is known which files are already here.
 async fn compared(receiving: &mut Transfer) -> Here {
     let known = |notice: &Notice| match notice {
         Notice::Offer(offer) if !offer.here.is_growing() => Some(offer.here.clone()),
@@ -65,8 +65,8 @@ async fn compared(receiving: &mut Transfer) -> Here {
     receiving.told("what is here already", known).await
 }
 
-/// Sends `what` to somebody who waits until it is known what is there; gives what was, both reports, and how many bytes
-/// of files the relay carried.
+/// Sends `what` to a receiver that waits until it is known which files are already there. Returns those, both reports, and how
+/// many bytes of files the relay carried.
 async fn send(world: &World, what: What, choices: Choices) -> (Here, Report, Report, u64) {
     let before = world.relay.metric(CARRIED).await;
     let (mut sending, mut receiving, _) = world.offer(world.send_order(what)).await;
@@ -116,7 +116,7 @@ async fn one_differing_byte_is_enough_to_be_sent() {
     }
 }
 
-/// Small files share blocks: those that are here must not be in them, or the two sides would disagree on what a block is.
+/// Small files share blocks. Those that are already here must not be in them, or the two sides would disagree on the blocks.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_small_files_only_the_others_are_sent() {
     let world = World::new().await;
@@ -206,7 +206,7 @@ async fn a_file_that_is_changed_before_the_answer_is_no_longer_the_same() {
     assert_eq!(fs::read_to_string(world.to("x (2)")).unwrap(), "text");
 }
 
-/// What an offer's file was before it is hashed counts for nothing: it is no longer what is offered.
+/// If an offered file changes before it is hashed, its old contents don't count, because they are no longer offered.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_changes_on_the_sender_s_side_is_not_taken_for_the_same() {
     let world = World::new().await;
@@ -239,7 +239,7 @@ async fn another_folder_is_compared_anew() {
     receiving.notices.clear();
     world.receiver.look(&receiving, elsewhere.path());
     assert_eq!(compared(&mut receiving).await.files(), 2);
-    // What was looked at last is not where it goes.
+    // The folder that was compared last is not the one into which it is received.
     world.receiver.accept(&receiving, Choices::default());
     let (_, received) = tokio::join!(sending.report(), receiving.report());
     assert_eq!((received.here, received.stored), (0, 2), "nobody knows what is there");
@@ -256,7 +256,7 @@ async fn another_folder_is_compared_anew() {
     assert_eq!(names_in(elsewhere.path()), ["a", "b"]);
 }
 
-/// An answer doesn't wait; whatever was known by then, what arrives is right.
+/// An answer doesn't wait. Whatever is known by then, what arrives is right.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_at_once_is_as_good() {
     let world = World::new().await;
@@ -302,7 +302,7 @@ async fn an_interrupted_transfer_goes_on_beside_what_is_here() {
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_and_streams_are_taken_as_they_come() {
     let world = World::new().await;
-    // A stream's size is said to be 0 in its offer.
+    // The offer gives 0 as the size of a stream.
     fs::write(world.to("stream"), "").unwrap();
     fs::write(world.to("text"), "word").unwrap();
     let stream = What::Stream { name: "stream".to_owned(), reader: Box::new(io::Cursor::new("word")) };

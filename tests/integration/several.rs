@@ -1,4 +1,4 @@
-//! One code for several receivers: each proves it by itself and gets a transfer of its own, whatever becomes of the others.
+//! One code for several receivers: each proves it separately and gets a separate transfer, whatever happens to the others.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ use caiman::{
 };
 use tempfile::TempDir;
 
-/// Somebody who receives into a folder of their own.
+/// A receiver that receives into a folder of its own.
 struct Guest {
     folder: TempDir,
     receiving: Transfer,
@@ -78,7 +78,7 @@ async fn three_receivers_get_it_at_the_same_time() {
     for guest in &mut guests {
         assert_eq!(guest.receiving.report().await.stored, 2);
         assert!(guest.has_all_of(&world));
-        // They have met twice, and that is nobody's business.
+        // They have met twice, and that is not reported.
         let meetings = guest.receiving.notices.iter().filter(|notice| matches!(notice, Notice::Met { .. }));
         assert_eq!(meetings.count(), 1);
     }
@@ -103,7 +103,7 @@ async fn who_comes_while_another_one_receives_gets_it_too() {
     second.receiving.offer().await;
     let mut other = world.sender.branch(&mut sending).await;
     sending.enters(Phase::Branches).await;
-    // One declines, and the other goes on.
+    // One receiver declines, and the other goes on.
     world.receiver.answer(&second.receiving, Answer::Decline);
     assert!(matches!(other.error().await, TransferError::PeerDeclined));
     second.receiving.error().await;
@@ -127,7 +127,7 @@ async fn a_branch_can_be_cancelled_by_itself() {
     world.sender.cancel(&cancelled);
     assert!(matches!(cancelled.error().await, TransferError::Cancelled));
     for guest in [&one, &two] {
-        // The one that is no longer asked has ended.
+        // The transfer whose user is no longer asked has ended.
         world.receiver.accept(&guest.receiving, Choices::default());
     }
     assert_eq!(left.report().await.stored, 2);
@@ -170,12 +170,12 @@ async fn a_pause_of_the_send_reaches_its_branches() {
     one.accept(&world).await;
     first.reach("a pause", |progress| progress.paused.here).await;
     one.receiving.reach("a pause", |progress| progress.paused.there).await;
-    // Whoever comes later finds the same.
+    // A receiver that comes later finds the same.
     let mut two = Guest::come(&world, &code);
     two.accept(&world).await;
     let mut second = world.sender.branch(&mut sending).await;
     second.reach("a pause", |progress| progress.paused.here).await;
-    // And one of them may go on before the other.
+    // One of them may go on before the other.
     world.sender.pause(&second, false);
     second.report().await;
     assert!(first.reach("a pause", |_| true).await.paused.here);
@@ -184,7 +184,7 @@ async fn a_pause_of_the_send_reaches_its_branches() {
     assert_eq!(sending.report().await.receivers, 2);
 }
 
-/// Three wrong tries in all, whoever came in between; those who are there already stay.
+/// Three wrong tries in all, whichever receivers come in between; those that are already there stay.
 #[tokio::test(flavor = "multi_thread")]
 async fn three_wrong_codes_end_the_code_but_no_branch() {
     let (world, order) = world_for(3, CRAWL).await;
@@ -302,7 +302,7 @@ async fn what_makes_no_sense_for_several_is_refused() {
     }
 }
 
-/// Over a relay of the sender's own, which has to last until the last branch is over.
+/// It goes through the sender's own relay, which has to last until the last branch is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn several_come_to_the_senders_own_relay() {
     let (world, order) = world_for(2, None).await;
@@ -321,7 +321,7 @@ async fn several_come_to_the_senders_own_relay() {
     assert_eq!(sending.report().await.receivers, 2);
 }
 
-/// Files that can't be listed end the send, and whoever has come for them learns it.
+/// Files that can't be listed end the send, and a receiver that has come for them is told.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_listed_is_sent_to_nobody() {
     let world = World::new().await;
@@ -329,7 +329,7 @@ async fn what_can_not_be_listed_is_sent_to_nobody() {
     assert!(matches!(sending.error().await, TransferError::File { .. }));
 }
 
-/// One of them loses its network for a while; the other one, and the code, don't notice.
+/// One receiver loses its network for a while; the other receiver and the code don't notice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_branch_that_is_cut_comes_back_by_itself() {
     let (world, order) = world_for(2, Some(512 * 1024)).await;
@@ -350,7 +350,7 @@ async fn a_branch_that_is_cut_comes_back_by_itself() {
     assert_eq!(sending.report().await.receivers, 2);
 }
 
-/// The engine's end takes all of it along.
+/// The end of the engine ends all of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_ends_ends_its_branches() {
     let (mut world, order) = world_for(3, CRAWL).await;

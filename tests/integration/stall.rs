@@ -1,5 +1,5 @@
-//! Transfers that stand still without being cut off: after ten seconds both sides know what they wait for, and they go on by
-//! themselves.
+//! Transfers that stand still without being cut off: after ten seconds both sides know what they wait for, and the transfers go
+//! on by themselves.
 
 use std::{
     fs,
@@ -17,10 +17,10 @@ use caiman::engine::{
     WaitsFor::There, What, Work,
 };
 
-/// Something that a program writes into and takes from when the test lets it.
+/// A program that writes into the transfer or reads from it only when the test lets it.
 struct Slow<T> {
     inner: T,
-    /// Each word lets one more block pass; the end of them lets everything pass.
+    /// Each word lets one more block pass; when the channel closes, everything passes.
     gate: Mutex<mpsc::Receiver<()>>,
 }
 
@@ -120,7 +120,7 @@ async fn an_output_that_takes_nothing_is_named_on_both_sides() {
 async fn a_limit_that_lets_nothing_pass_for_long_is_named_on_both_sides() {
     let world = World::new().await;
     fs::write(world.from("file"), noise(3, 5 * BLOCK)).unwrap();
-    // A block in sixteen seconds.
+    // One block in sixteen seconds.
     let bytes_per_sec = Some(BLOCK as u64 / 16);
     let order = SendOrder { bytes_per_sec, ..world.send_order(world.paths(&["file"])) };
     let output = Output::Folder(world.target.path().to_owned());
@@ -131,7 +131,7 @@ async fn a_limit_that_lets_nothing_pass_for_long_is_named_on_both_sides() {
     let _ = (sending.end().await, receiving.end().await);
 }
 
-/// A transfer of so many blocks over so many lanes, whose sender is behind a piece of network.
+/// A transfer of this many blocks over this many lanes, whose sender is behind a piece of network.
 async fn behind(world: &World, blocks: usize, lanes: u16) -> (Cutter, Transfer, Transfer) {
     fs::write(world.from("file"), noise(3, blocks * BLOCK)).unwrap();
     let cutter = Cutter::before(world.relay.addr).await;
@@ -164,7 +164,7 @@ async fn lanes_whose_path_dies_in_silence_are_told_as_the_network() {
     assert!(fs::read(world.from("file")).unwrap() == fs::read(world.to("file")).unwrap());
 }
 
-/// Catches a transfer that stands at 99 %: the other lane brings what this one had before anybody has to be told of a stall.
+/// Catches a transfer that stands still at 99 %: the other lane brings what this one had before a stall is reported.
 #[tokio::test]
 async fn a_single_lane_that_dies_in_silence_near_the_end_holds_nothing_up_for_long() {
     let world = World::new().await;
@@ -180,7 +180,7 @@ async fn a_single_lane_that_dies_in_silence_near_the_end_holds_nothing_up_for_lo
     assert!(fs::read(world.from("file")).unwrap() == fs::read(world.to("file")).unwrap());
 }
 
-/// A program that is stopped is what a machine that sleeps looks like from outside.
+/// A stopped program looks from outside like a machine that sleeps.
 #[cfg(unix)]
 #[test]
 fn a_side_that_sleeps_is_named_and_waited_for() {

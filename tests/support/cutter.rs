@@ -1,4 +1,4 @@
-//! [`Cutter`]: a piece of network between a client and a relay, which a test can cut, freeze and mend.
+//! [`Cutter`]: a piece of network between a client and a relay, which a test can cut, freeze and restore.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -18,18 +18,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::within;
 
-/// What is carried at once.
+/// Bytes that are carried at once.
 const CHUNK: usize = 16 * 1024;
-/// The time between two of these where it is narrow.
+/// The time between two chunks on a narrow connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How it stands with a cutter.
+/// The state of a cutter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Open,
-    /// Each connection gets a [`CHUNK`] through in [`PAUSE`], however many there are.
+    /// Each connection gets one [`CHUNK`] through in every [`PAUSE`], however many connections there are.
     Narrow,
-    /// Nothing passes, and nobody is told.
+    /// Nothing passes, and neither end is told.
     Frozen,
 }
 
@@ -40,22 +40,22 @@ struct Single {
     way: watch::Sender<Way>,
 }
 
-/// See the module. It stands between its clients and the relay until it is dropped.
+/// A piece of network that stands between its clients and the relay until it is dropped.
 pub struct Cutter {
     addr: SocketAddr,
     way: watch::Sender<Way>,
-    /// Cut connections break at once; the token that follows is for those that come later.
+    /// Cut connections break at once; a new token follows for connections that come later.
     cut: watch::Sender<CancellationToken>,
-    /// Connections in the order in which they came.
+    /// The connections in the order in which they came.
     each: watch::Sender<Vec<Single>>,
     accepting: JoinHandle<()>,
 }
 
 impl Cutter {
-    /// Before the relay at `relay`.
+    /// A cutter in front of the relay at `relay`.
     pub async fn before(relay: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        // It holds little of what it has yet to carry.
+        // Its buffers are small, so that little waits in it.
         SockRef::from(&listener).set_recv_buffer_size(4 * CHUNK).unwrap();
         let addr = listener.local_addr().unwrap();
         let (way, ways) = watch::channel(Way::Open);
@@ -73,49 +73,48 @@ impl Cutter {
         Self { addr, way, cut, each, accepting }
     }
 
-    /// The relay as it is seen from behind this.
+    /// The relay's address as seen from behind the cutter.
     pub fn relay(&self) -> RelayChoice {
         RelayChoice { address: RelayAddress::from_socket(self.addr), password: None }
     }
 
-    /// Breaks every connection; new ones pass.
+    /// Breaks every connection; new connections pass.
     pub fn cut(&self) {
         self.cut.send_replace(CancellationToken::new()).cancel();
     }
 
-    /// Breaks one connection: 0 is the control connection, the lanes follow.
+    /// Breaks one connection: 0 is the control connection, and the lanes follow.
     pub fn cut_one(&self, number: usize) {
         self.each.borrow()[number].cut.cancel();
     }
 
-    /// Lets nothing pass over one connection from now on, and tells nobody.
+    /// Lets nothing pass over one connection from now on, and tells neither end.
     pub fn freeze_one(&self, number: usize) {
         self.each.borrow()[number].way.send_replace(Way::Frozen);
     }
 
-    /// How many connections there were.
+    /// How many connections there have been.
     pub fn connections(&self) -> usize {
         self.each.borrow().len()
     }
 
-    /// Waits until there were more than so many.
+    /// Waits until there have been more than this many connections.
     pub async fn has_more_than(&self, number: usize) {
         let mut each = self.each.subscribe();
         within("another connection", each.wait_for(|each| each.len() > number)).await.unwrap();
     }
 
-    /// Holds each connection back for itself, as a long way does that loses some of what it carries; or does so no more.
+    /// Holds each connection back on its own, as a long path that loses packets does, or stops doing so.
     pub fn narrow(&self, is_narrow: bool) {
         self.way.send_replace(if is_narrow { Way::Narrow } else { Way::Open });
     }
 
-    /// Lets nothing pass, old or new, and tells nobody.
+    /// Lets nothing pass, on old connections or new ones, and tells neither end.
     pub fn freeze(&self) {
         self.way.send_replace(Way::Frozen);
     }
 
-    /// Lets everything pass again; what came meanwhile is lost with its connections, as with a network that was gone for
-    /// long.
+    /// Lets everything pass again. What was sent meanwhile is lost with its connections, as after a long outage of a network.
     pub fn mend(&self) {
         self.cut();
         self.way.send_replace(Way::Open);
@@ -137,7 +136,7 @@ async fn pipe(client: TcpStream, relay: SocketAddr, ways: watch::Receiver<Way>, 
         }
         let Ok(server) = TcpStream::connect(relay).await else { return };
         for stream in [&client, &server] {
-            // Closed abruptly, as a lost connection is.
+            // Closed abruptly, like a lost connection.
             SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
         }
         let (from_client, to_client) = client.into_split();

@@ -1,5 +1,5 @@
-//! Two engines and a relay between them, and what a test needs to follow a transfer from its code to its report. Every
-//! wait here is for an event; the limit only turns a hang into a failure.
+//! Two engines and a relay between them, and what a test needs to follow a transfer from its code to its report. Every wait
+//! here is for an event; the limit only turns a hang into a failure.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,11 +27,11 @@ use tokio::{
 
 use super::{TestRelay, peer::ITERATIONS};
 
-/// Far longer than anything here takes, even on a machine that is busy with something else.
+/// Much longer than anything here takes, even on a machine that is busy with something else.
 const GUARD: Duration = Duration::from_mins(2);
-/// So slow that a transfer of [`CRAWL_BLOCKS`] stays on its way until something is done about it: one in two seconds.
+/// A rate so low that a transfer of [`CRAWL_BLOCKS`] runs until something is done about it: one block in two seconds.
 pub const CRAWL: Option<u64> = Some(BLOCK as u64 / 2);
-/// Blocks that take longer than [`GUARD`] at that rate.
+/// The number of blocks that take longer than [`GUARD`] at that rate.
 pub const CRAWL_BLOCKS: usize = 80;
 /// Bytes of a block.
 pub const BLOCK: usize = caiman::transfer::plan::MIN_BLOCK as usize;
@@ -43,7 +43,7 @@ pub async fn within<T>(what: &str, body: impl Future<Output = T>) -> T {
 
 type Inboxes = Arc<Mutex<HashMap<TaskId, mpsc::UnboundedSender<Event>>>>;
 
-/// Inboxes of transfers that nobody asked for: the branches of a send for several.
+/// Inboxes of transfers that the test didn't ask for: the branches of a send for several receivers.
 type Foundlings = Arc<Mutex<HashMap<TaskId, mpsc::UnboundedReceiver<Event>>>>;
 
 /// One side: an engine whose events are sorted by transfer.
@@ -59,7 +59,7 @@ impl Party {
         let inboxes = Inboxes::default();
         let (sorted, branches) = (Arc::clone(&inboxes), Foundlings::default());
         let born = Arc::clone(&branches);
-        // Ends with the engine.
+        // The task ends with the engine.
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
                 if let Event::Branch { id, .. } = &event {
@@ -75,7 +75,7 @@ impl Party {
         Self { engine: Some(engine), inboxes, branches }
     }
 
-    /// Waits for the next receiver of a send for several; gives the transfer with it.
+    /// Waits for the next receiver of a send for several, and returns the transfer with it.
     pub async fn branch(&self, sending: &mut Transfer) -> Transfer {
         while sending.branches.is_empty() {
             assert!(sending.ended.is_none(), "ended before somebody came: {:?}", sending.ended);
@@ -93,7 +93,7 @@ impl Party {
         self.begin(|id| Command::Receive(id, Box::new(order)))
     }
 
-    /// Tries a relay.
+    /// Tests a relay.
     pub async fn check(&self, relay: RelayChoice) -> Result<RelayCheck, RelayClientError> {
         let mut checking = self.begin(|id| Command::Check(id, relay));
         while checking.checked.is_none() {
@@ -126,7 +126,7 @@ impl Party {
         self.command(Command::Cancel(transfer.id));
     }
 
-    /// Drops the engine, as a window does that is closed; gives back once it has ended.
+    /// Drops the engine, as closing the window does, and returns when it has ended.
     pub async fn close(mut self) {
         let engine = self.engine.take();
         within("the engine's end", tokio::task::spawn_blocking(move || drop(engine))).await.unwrap();
@@ -149,16 +149,16 @@ impl Party {
 pub struct Transfer {
     pub id: TaskId,
     inbox: mpsc::UnboundedReceiver<Event>,
-    /// What was told so far, but for what a method below has given out.
+    /// The notices so far, except those that a method below has returned.
     pub notices: Vec<Notice>,
     /// Where the transfer's own relay listens.
     pub listening: Option<RelayAddress>,
-    /// What came of trying a relay.
+    /// The result of testing a relay.
     checked: Option<Result<RelayCheck, RelayClientError>>,
     snapshots: Option<watch::Receiver<Progress>>,
     history: Option<JoinHandle<Vec<Progress>>>,
     ended: Option<Result<Report, TransferError>>,
-    /// Those who have come to a send for several.
+    /// The receivers that have come to a send for several.
     branches: VecDeque<TaskId>,
 }
 
@@ -186,7 +186,7 @@ impl Transfer {
         .await
     }
 
-    /// Waits for the question that the receiver is asked.
+    /// Waits for the offer that the receiver is asked about.
     pub async fn offer(&mut self) -> Arc<Offer> {
         self.told("the offer", |notice| match notice {
             Notice::Offer(offer) => Some(Arc::clone(offer)),
@@ -195,7 +195,7 @@ impl Transfer {
         .await
     }
 
-    /// Waits until the sender has something more to offer; gives where that is to be had.
+    /// Waits until the sender has something more to offer, and returns the code and the relay for it.
     pub async fn invitation(&mut self) -> (CodePhrase, RelayChoice) {
         self.told("an invitation", |notice| match notice {
             Notice::Invited { code, relay } => Some((code.clone(), relay.clone())),
@@ -204,7 +204,7 @@ impl Transfer {
         .await
     }
 
-    /// Waits for a notice, told already or yet to come, in which `find` finds something.
+    /// Waits for a notice, received already or still to come, in which `find` finds something.
     pub async fn told<T>(&mut self, what: &str, find: impl Fn(&Notice) -> Option<T>) -> T {
         let mut looked_at = 0;
         loop {
@@ -248,7 +248,7 @@ impl Transfer {
         self.ended.as_ref().unwrap()
     }
 
-    /// Waits for an end that must be a good one.
+    /// Waits for the end, which must be a success.
     pub async fn report(&mut self) -> Report {
         match self.end().await {
             Ok(report) => report.clone(),
@@ -256,7 +256,7 @@ impl Transfer {
         }
     }
 
-    /// Waits for an end that must be a bad one.
+    /// Waits for the end, which must be an error.
     pub async fn error(&mut self) -> &TransferError {
         match self.end().await {
             Err(error) => error,
@@ -264,15 +264,15 @@ impl Transfer {
         }
     }
 
-    /// Waits for the end and gives every snapshot that was seen until then.
+    /// Waits for the end, and returns every snapshot that was seen until then.
     pub async fn history(&mut self) -> Vec<Progress> {
         self.end().await.as_ref().unwrap();
         within("the last snapshot", self.history.take().unwrap()).await.unwrap()
     }
 
-    /// Waits for the end; gives the files that were withdrawn, by their last names.
+    /// Waits for the end, and returns the last names of the files that were withdrawn.
     pub async fn withdrawn(&mut self) -> Vec<String> {
-        // Whatever came of it, the notices are complete then.
+        // Whatever the end is, the notices are complete then.
         let _ = self.end().await;
         let paths = self.notices.iter().filter_map(|notice| match notice {
             Notice::Withdrawn { path, .. } => Some(path),
@@ -312,7 +312,7 @@ async fn collect(mut snapshots: watch::Receiver<Progress>) -> Vec<Progress> {
     seen
 }
 
-/// A relay, two engines, a folder with what is sent and a folder where it goes.
+/// A relay, two engines, a folder with what is sent and a folder into which it is received.
 pub struct World {
     pub relay: TestRelay,
     pub sender: Party,
@@ -326,7 +326,7 @@ impl World {
         Self::with_relay(|_| {}).await
     }
 
-    /// With whatever `change` makes of the relay's settings.
+    /// A world whose relay has the settings that `change` makes.
     pub async fn with_relay(change: impl FnOnce(&mut RelayConfig)) -> Self {
         Self {
             relay: TestRelay::start(change).await,
@@ -346,12 +346,12 @@ impl World {
         self.source.path().join(path)
     }
 
-    /// A path in the folder where it goes.
+    /// A path in the folder into which it is received.
     pub fn to(&self, path: &str) -> PathBuf {
         self.target.path().join(path)
     }
 
-    /// These paths of the folder with what is sent.
+    /// These paths in the folder with what is sent.
     pub fn paths(&self, paths: &[&str]) -> What {
         What::Paths(paths.iter().map(|path| self.from(path)).collect())
     }
@@ -387,7 +387,7 @@ impl World {
         }
     }
 
-    /// Starts a transfer and takes it to the question that the receiver is asked.
+    /// Starts a transfer and follows it to the offer that the receiver is asked about.
     pub async fn offer(&self, order: SendOrder) -> (Transfer, Transfer, Arc<Offer>) {
         let mut sending = self.sender.send(order);
         let code = sending.code().await;
@@ -396,19 +396,19 @@ impl World {
         (sending, receiving, offer)
     }
 
-    /// A transfer that is accepted, with both sides' reports.
+    /// Runs a transfer that is accepted, and returns the reports of both sides.
     pub async fn exchange_with(&self, order: SendOrder, choices: Choices) -> (Report, Report) {
         let (mut sending, mut receiving, _) = self.offer(order).await;
         self.receiver.accept(&receiving, choices);
         tokio::join!(sending.report(), receiving.report())
     }
 
-    /// The same with nothing special about it.
+    /// Runs a transfer that is accepted, with nothing special about it.
     pub async fn exchange(&self, what: What) -> (Report, Report) {
         self.exchange_with(self.send_order(what), Choices::default()).await
     }
 
-    /// A transfer of [`CRAWL_BLOCKS`] in `file`, which crawls and has stored something on the receiver's side already.
+    /// Starts a transfer of [`CRAWL_BLOCKS`] in `file`, which crawls and has already stored something on the receiver's side.
     pub async fn crawl(&self, file: &str) -> (Transfer, Transfer) {
         std::fs::write(self.from(file), super::noise(7, CRAWL_BLOCKS * BLOCK)).unwrap();
         let order = SendOrder { bytes_per_sec: CRAWL, ..self.send_order(self.paths(&[file])) };
@@ -438,7 +438,7 @@ impl io::Write for Memory {
     }
 }
 
-/// The choices of a person who takes everything but these paths.
+/// The choices of a user who takes everything but these paths.
 pub fn all_but(offer: &Offer, paths: &[&str]) -> Choices {
     let unwanted = paths.iter().map(|path| entry(offer, path)).collect::<std::collections::BTreeSet<_>>();
     Choices { unwanted: unwanted.into_iter().collect(), ..Choices::default() }

@@ -1,5 +1,5 @@
-//! A relay on ports that the system hands out, and clients that speak to it over raw sockets, byte by byte as the
-//! protocol says, so that what the production client does right can be done wrong on purpose.
+//! A relay on ports that the system chooses, and clients that speak to it over raw sockets, byte by byte as the protocol says,
+//! so that a test can do wrong on purpose what the real client does right.
 
 #![allow(dead_code, reason = "the tests of the window use a part of it")]
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
@@ -22,8 +22,8 @@ use caiman::{
     protocol::{
         Role, VERSION, frame,
         relay::{
-            Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_FRAME, Opening, Place, Refusal, Reply, RoomId,
-            Welcome,
+            ClientToken, ConnectionKind, Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_FRAME, Refusal, Reply,
+            RoomId, Welcome,
         },
     },
     relay::{Relay, RelayConfig},
@@ -40,10 +40,10 @@ pub const ROOM: RoomId = RoomId([1; 16]);
 pub const OTHER_ROOM: RoomId = RoomId([2; 16]);
 pub const FIRST: &[u8] = b"what the sender says first";
 
-/// Far longer than anything here takes: a test that hangs fails instead.
+/// Much longer than anything here takes: a test that hangs fails instead.
 const GUARD: Duration = Duration::from_secs(30);
 
-/// Runs a test's body, or a part that must not hang.
+/// Runs the body of a test, or a part that must not hang.
 pub async fn within<T>(body: impl Future<Output = T>) -> T {
     timeout(GUARD, body).await.expect("nothing here may hang")
 }
@@ -59,7 +59,8 @@ pub struct TestRelay {
 }
 
 impl TestRelay {
-    /// On 127.0.0.1, all on one port, with metrics, and with whatever `change` makes of the defaults.
+    /// A relay on 127.0.0.1, on one port for everything, with metrics, and with the changes that `change` makes to the
+    /// defaults.
     pub async fn start(change: impl FnOnce(&mut RelayConfig)) -> Self {
         let mut config = RelayConfig {
             host: Some(Ipv4Addr::LOCALHOST.into()),
@@ -117,17 +118,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects, says the opening and reads the welcome.
+    /// Connects, sends the opening and reads the welcome.
     pub async fn connect(addr: SocketAddr) -> Self {
         Self::greet(TcpStream::connect(addr).await.unwrap()).await
     }
 
-    /// The same, from a loopback address of choice.
+    /// Connects from a chosen loopback address, sends the opening and reads the welcome.
     pub async fn connect_from(from: [u8; 4], addr: SocketAddr) -> Self {
         Self::greet(connect_from(from, addr).await.unwrap()).await
     }
 
-    /// Sends a hello that has nothing wrong with it.
+    /// Sends a correct hello.
     pub async fn hello(&mut self, role: Role, room: RoomId) {
         let first = if role == Role::Sender { FIRST.to_vec() } else { Vec::new() };
         let hello = Hello {
@@ -135,7 +136,7 @@ impl Client {
             features: 0,
             role,
             room,
-            place: place(),
+            client_token: client_token(),
             waits: false,
             proof: None,
             first,
@@ -143,12 +144,20 @@ impl Client {
         self.send(&frame::encode(&hello)).await;
     }
 
-    /// The same with a proof of `password`.
+    /// Sends a correct hello with a proof of `password`.
     pub async fn hello_with(&mut self, role: Role, room: RoomId, password: &str) {
         let proof = Some(access::prove(password, &self.welcome.nonce));
         let first = Vec::new();
-        let hello =
-            Hello { version: VERSION, features: 0, role, room, place: place(), waits: false, proof, first };
+        let hello = Hello {
+            version: VERSION,
+            features: 0,
+            role,
+            room,
+            client_token: client_token(),
+            waits: false,
+            proof,
+            first,
+        };
         self.send(&frame::encode(&hello)).await;
     }
 
@@ -161,7 +170,7 @@ impl Client {
         within(net::io::read(&mut self.stream, MAX_FRAME)).await.unwrap()
     }
 
-    /// The refusal that must come next, and after it a clean end.
+    /// The refusal that must come next, followed by a clean end.
     pub async fn refusal(mut self) -> Refusal {
         let Reply::Refused(refusal) = self.reply().await else { panic!("a refusal was due") };
         assert_eq!(read_to_end(&mut self.stream).await.unwrap(), b"", "something followed a refusal");
@@ -177,17 +186,17 @@ impl Client {
     }
 
     async fn greet(mut stream: TcpStream) -> Self {
-        stream.write_all(&Opening::Control.to_bytes()).await.unwrap();
+        stream.write_all(&ConnectionKind::Control.to_bytes()).await.unwrap();
         let welcome = within(net::io::read(&mut stream, MAX_FRAME)).await.unwrap();
         Self { stream, welcome }
     }
 }
 
-/// A place that nobody else holds.
-pub fn place() -> Place {
-    let mut place = [0; 16];
-    getrandom::fill(&mut place).unwrap();
-    Place(place)
+/// A token that no other client has.
+pub fn client_token() -> ClientToken {
+    let mut token = [0; 16];
+    getrandom::fill(&mut token).unwrap();
+    ClientToken(token)
 }
 
 /// A sender that waits in `room`.
@@ -209,7 +218,7 @@ pub async fn pair(addr: SocketAddr, room: RoomId) -> (Client, Client, LaneToken)
     (sender, receiver, token)
 }
 
-/// A lane that has said its hello and nothing more.
+/// A lane that has sent its hello and nothing more.
 pub async fn lane(addr: SocketAddr, token: LaneToken, lane: u16, role: Role) -> TcpStream {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(&LaneHello { token, lane, role }.to_bytes()).await.unwrap();
@@ -226,7 +235,7 @@ pub async fn paired_lane(addr: SocketAddr, token: LaneToken, number: u16) -> (Tc
     (sender, receiver)
 }
 
-/// The refusal that must come on a lane, and after it a clean end.
+/// The refusal that must come on a lane, followed by a clean end.
 pub async fn lane_refusal(mut lane: TcpStream) -> Refusal {
     let answer = read_to_end(&mut lane).await.unwrap();
     assert_eq!(answer.len(), 1, "one byte refuses a lane");
@@ -234,7 +243,7 @@ pub async fn lane_refusal(mut lane: TcpStream) -> Refusal {
     Refusal::from_lane_byte(answer[0])
 }
 
-/// Sends `bytes`, ends that side, and returns what came from the other.
+/// Sends `bytes`, ends its own direction, and returns what came from the other end.
 pub async fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     let (mut reader, mut writer) = stream.split();
     let mut received = Vec::new();
@@ -246,35 +255,35 @@ pub async fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     received
 }
 
-/// Why a client that does nothing wrong is not let into [`ROOM`].
+/// Why a client that makes no mistake is not let into [`ROOM`].
 pub async fn refused(addr: SocketAddr, role: Role) -> Refusal {
     let mut client = Client::connect(addr).await;
     client.hello(role, ROOM).await;
     client.refusal().await
 }
 
-/// Connects from a loopback address of choice.
+/// Connects from a chosen loopback address.
 pub async fn connect_from(from: [u8; 4], addr: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::new(IpAddr::from(from), 0))?;
     socket.connect(addr).await
 }
 
-/// Everything until the other side's end.
+/// Reads everything until the other side's end.
 pub async fn read_to_end(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     within(stream.read_to_end(&mut bytes)).await?;
     Ok(bytes)
 }
 
-/// Waits for the other side's end, clean or not, with nothing said before it.
+/// Waits for the other side's end, clean or not, before which it must say nothing.
 pub async fn closed_in_silence(stream: &mut TcpStream) {
     if let Ok(bytes) = read_to_end(stream).await {
         assert_eq!(bytes, b"");
     }
 }
 
-/// Bytes without a pattern that a copying mistake could keep, the same for the same seed.
+/// Bytes without a pattern that a copying mistake could preserve; the same seed gives the same bytes.
 pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed | 1;
     let mut next = || {

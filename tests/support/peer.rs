@@ -1,7 +1,7 @@
-//! [`HostilePeer`]: the other end of a transfer, with true keys and no manners. It meets the honest end through a real
+//! [`HostilePeer`]: the other end of a transfer, with the right keys and bad intentions. It meets the honest end through a real
 //! relay, and then says, seals and sends whatever a test wants, byte by byte as the protocol does it.
 //!
-//! What it writes may meet a closed connection: the honest end is free to leave at the first wrong byte, so writing
+//! What it writes may meet a closed connection, because the honest end is free to leave at the first wrong byte. So writing
 //! never fails here. What counts is what the honest end says last and how it ends.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use caiman::{
     code::CodePhrase,
     crypto::{
-        Channel, ChannelKeys, Opener, Pake, RejoinKey, Root, Sealer, SharedKey, Side, Stretch, Transcript,
+        Channel, ChannelKeys, Opener, Pake, ReconnectKey, Root, Sealer, SharedKey, Side, Stretch, Transcript,
         derive,
         record::{HEADER_LEN, plaintext_offset},
     },
@@ -32,9 +32,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Client, lane, place, read_to_end, within};
+use super::{Client, client_token, lane, read_to_end, within};
 
-/// As few as an honest receiver accepts: tests are many.
+/// As few as an honest receiver accepts, because there are many tests.
 pub const ITERATIONS: u32 = 100_000;
 
 /// A code that no other test uses.
@@ -55,7 +55,7 @@ pub fn wrong_code(right: &CodePhrase) -> CodePhrase {
     }
 }
 
-/// Says a hello to the relay with `first`, whatever that is.
+/// Sends the relay a hello with `first`, whatever that is.
 pub async fn enter(relay: SocketAddr, role: Role, code: &CodePhrase, first: Vec<u8>) -> Client {
     let mut client = Client::connect(relay).await;
     let room = RoomId(code.room());
@@ -65,7 +65,7 @@ pub async fn enter(relay: SocketAddr, role: Role, code: &CodePhrase, first: Vec<
             features: 0,
             role,
             room,
-            place: place(),
+            client_token: client_token(),
             waits: false,
             proof: None,
             first,
@@ -74,7 +74,7 @@ pub async fn enter(relay: SocketAddr, role: Role, code: &CodePhrase, first: Vec<
     client
 }
 
-/// A sender that has put up its code.
+/// A sender that waits under its code.
 pub struct WaitingSender {
     client: Client,
     relay: SocketAddr,
@@ -88,7 +88,7 @@ impl WaitingSender {
         Self::with(relay, code, |_| ()).await
     }
 
-    /// With a hello that `change` has been at.
+    /// A sender whose hello `change` has modified.
     pub async fn with(relay: SocketAddr, code: &CodePhrase, change: impl FnOnce(&mut SenderHello)) -> Self {
         let (pake, message) = Pake::start(Side::Sender, code.as_bytes(), &code.room(), VERSION);
         let mut hello = SenderHello {
@@ -130,10 +130,10 @@ impl WaitingSender {
         Greeted { client: self.client, token, key, tag, their_tag, relay: self.relay, code: self.code }
     }
 
-    /// Waits until a receiver has come and gone again; gives what it said.
+    /// Waits until a receiver has come and gone again, and returns what it said.
     pub async fn abandoned(mut self) -> Vec<u8> {
         self.client.paired().await;
-        // It may have broken off rather than closed; it has said nothing then.
+        // It may have broken the connection rather than closed it; then it has said nothing.
         read_to_end(&mut self.client.stream).await.unwrap_or_default()
     }
 }
@@ -141,9 +141,9 @@ impl WaitingSender {
 /// A sender whose verdict is due.
 pub struct Greeted {
     pub client: Client,
-    /// What would prove this end.
+    /// The tag that would prove this end.
     pub tag: [u8; 32],
-    /// What proved the receiver.
+    /// The tag that proved the receiver.
     pub their_tag: [u8; 32],
     token: LaneToken,
     key: SharedKey,
@@ -154,7 +154,7 @@ pub struct Greeted {
 /// A receiver that has joined an honest sender and said nothing yet.
 pub struct JoinedReceiver {
     pub client: Client,
-    /// What the sender said first, as it came.
+    /// The sender's first message as it arrived.
     pub first: Vec<u8>,
     token: LaneToken,
     relay: SocketAddr,
@@ -175,7 +175,7 @@ impl JoinedReceiver {
         .await
     }
 
-    /// What the sender said first.
+    /// The sender's first message.
     pub fn sender_hello(&self) -> SenderHello {
         match frame::from_bytes(&self.first).unwrap() {
             First::Hello(hello) => hello,
@@ -183,8 +183,8 @@ impl JoinedReceiver {
         }
     }
 
-    /// The honest answer to the sender's first message, and what comes of it. With a wrong code it is still the
-    /// honest answer of somebody who mistyped.
+    /// The honest answer to the sender's first message, and the key that results. With a wrong code it is still the honest
+    /// answer of a user who mistyped the code.
     pub fn answer(&self, code: &CodePhrase) -> (ReceiverFirst, SharedKey, Transcript) {
         let (pake, message) = Pake::start(Side::Receiver, code.as_bytes(), &code.room(), VERSION);
         let key = pake.finish(&self.sender_hello().pake).unwrap();
@@ -194,7 +194,7 @@ impl JoinedReceiver {
         (ReceiverFirst { hello, tag }, key, transcript)
     }
 
-    /// Says `answer` and reads the verdict.
+    /// Sends `answer` and reads the verdict.
     pub async fn try_answer(&mut self, answer: &ReceiverFirst) -> SenderVerdict {
         self.client.send(&frame::encode(answer)).await;
         self.verdict().await
@@ -220,7 +220,7 @@ impl JoinedReceiver {
     }
 }
 
-/// See the module.
+/// The other end of a transfer, with the right keys and bad intentions.
 pub struct HostilePeer {
     stream: TcpStream,
     side: Side,
@@ -231,8 +231,8 @@ pub struct HostilePeer {
     data: Option<ChannelKeys>,
     secret: Arc<(CodePhrase, SharedKey)>,
     stretch: Stretch,
-    /// What leads back into the session.
-    rejoin: RejoinKey,
+    /// The key with which the session can be resumed.
+    reconnect: ReconnectKey,
     /// Bytes written on the control connection.
     pub said: u64,
 }
@@ -265,19 +265,19 @@ impl HostilePeer {
             data: None,
             secret,
             stretch,
-            rejoin: root.rejoin_key(),
+            reconnect: root.reconnect_key(),
             said: 0,
         }
     }
 
-    /// Lets the connection break; gives what leads back into the session.
-    pub fn leave(self) -> RejoinKey {
-        self.rejoin
+    /// Lets the connection break, and returns the key with which the session can be resumed.
+    pub fn leave(self) -> ReconnectKey {
+        self.reconnect
     }
 
     /// A control message as a record, to be sent, changed or kept.
     pub fn seal(&mut self, message: &impl Serialize) -> Vec<u8> {
-        // Says that nothing was heard: the other end then keeps all that it said, and that is its own business.
+        // It says that nothing was heard, so the honest end keeps everything that it has said.
         self.seal_bytes(&frame::to_bytes(&(0u64, message)))
     }
 
@@ -291,24 +291,24 @@ impl HostilePeer {
         self.sealer.seal_message(plaintext).unwrap()
     }
 
-    /// Says a control message.
+    /// Sends a control message.
     pub async fn say(&mut self, message: &impl Serialize) {
         let record = self.seal(message);
         self.send(&record).await;
     }
 
-    /// Writes bytes on the control connection as they are; says whether the connection still took them.
+    /// Writes bytes on the control connection as they are, and says whether the connection still took them.
     pub async fn send(&mut self, bytes: &[u8]) -> bool {
         self.said += bytes.len() as u64;
         within(self.stream.write_all(bytes)).await.is_ok()
     }
 
-    /// Whether the other end has said nothing that was not heard yet.
+    /// Whether the honest end has said nothing that was not read yet.
     pub async fn is_quiet(&mut self) -> bool {
         timeout(Duration::ZERO, self.stream.peek(&mut [0])).await.is_err()
     }
 
-    /// The next control message that is no heartbeat; `None` once the other end has left.
+    /// The next control message that is not a heartbeat; `None` once the honest end has left.
     pub async fn hear<T: DeserializeOwned>(&mut self) -> Option<T> {
         loop {
             let heard = within(self.hear_record()).await?;
@@ -319,7 +319,7 @@ impl HostilePeer {
         }
     }
 
-    /// The next control record, whatever it says.
+    /// The next control record, whatever it contains.
     pub async fn hear_record(&mut self) -> Option<Vec<u8>> {
         let mut header = [0; HEADER_LEN];
         self.stream.read_exact(&mut header).await.ok()?;
@@ -329,7 +329,7 @@ impl HostilePeer {
         Some(self.opener.open(&header, &mut rest).unwrap().to_vec())
     }
 
-    /// Why the other end gave up, in its last words; `None` if it left without any.
+    /// The reason that the honest end gave in its last message; `None` if it left without one.
     pub async fn last_word(&mut self) -> Option<Trouble> {
         loop {
             match self.side {
@@ -347,7 +347,7 @@ impl HostilePeer {
         }
     }
 
-    /// Opens lanes 0 to `count`, exclusive, of which the other end opens its ends now.
+    /// Opens the lanes from 0 up to but not including `count`, whose other ends the honest end opens now.
     pub async fn open_lanes(&mut self, count: u16) -> Vec<Lane> {
         if self.data.is_none() {
             self.data = Some(keys(Channel::Data, &self.secret, self.stretch).await);
@@ -364,7 +364,7 @@ impl HostilePeer {
         lanes
     }
 
-    /// A sealer of blocks for a lane that may not even exist.
+    /// A sealer of blocks for a lane, which need not exist.
     pub async fn block_sealer(&mut self, lane: u16) -> Sealer {
         if self.data.is_none() {
             self.data = Some(keys(Channel::Data, &self.secret, self.stretch).await);
@@ -386,14 +386,14 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// A block as a record, the next in this lane's order.
+    /// A block as a record, the next in the order of this lane.
     pub fn seal(&mut self, index: u64, bytes: &[u8]) -> Vec<u8> {
         seal_block(&mut self.sealer, index, bytes)
     }
 
     /// Writes bytes as they are.
     pub async fn send(&mut self, bytes: &[u8]) {
-        // The other end may have left; see the module.
+        // The honest end may have left, which is no failure here.
         let _ = within(self.stream.write_all(bytes)).await;
     }
 
@@ -411,7 +411,7 @@ impl Lane {
     }
 }
 
-/// A block as a record of whatever lane `sealer` is for.
+/// A block as a record of the lane that `sealer` is for.
 pub fn seal_block(sealer: &mut Sealer, index: u64, bytes: &[u8]) -> Vec<u8> {
     let mut record = vec![0; plaintext_offset(Channel::Data)];
     record.extend_from_slice(bytes);
@@ -431,7 +431,7 @@ pub fn link(path: &str, target: &str) -> RawEntry {
     RawEntry { path: path.to_owned(), kind: RawKind::Link { target: target.to_owned(), modified: None } }
 }
 
-/// The messages that offer `entries`, with sums that are true as far as they can be.
+/// The messages that offer `entries`, with sums that are right as far as possible.
 pub fn offer(kind: OfferKind, entries: &[RawEntry]) -> Vec<FromSender> {
     let size = |entry: &RawEntry| if let RawKind::File { size, .. } = entry.kind { size } else { 0 };
     let bytes = entries.iter().map(size).fold(0, u64::saturating_add);

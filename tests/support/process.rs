@@ -1,4 +1,4 @@
-//! The real program in processes of its own: started, listened to, signalled, and never left behind.
+//! The real program in processes of its own: started, read, signalled, and never left running.
 
 use std::{
     ffi::OsStr,
@@ -14,12 +14,12 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Far longer than anything here takes, even on a machine that is busy with something else.
+/// Much longer than anything here takes, even on a machine that is busy with something else.
 const GUARD: Duration = Duration::from_mins(2);
-/// How often a process is asked whether it has ended; the system has no event for that which std knows.
+/// How often to ask a process whether it has ended, because std has no event for that.
 const POLL: Duration = Duration::from_millis(5);
 
-/// A command that knows nothing of the environment's codes and relays.
+/// A command that doesn't see codes and relays in the environment.
 pub fn caiman(args: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_caiman"));
     command.args(args);
@@ -27,26 +27,26 @@ pub fn caiman(args: &[impl AsRef<OsStr>]) -> Command {
     command
 }
 
-/// Keeps the settings of whoever runs the tests out of a command.
+/// Keeps the settings of the user who runs the tests out of a command.
 pub fn clean(command: &mut Command) {
     for name in ["CAIMAN_CODE", "CAIMAN_SERVER", "CAIMAN_PASSWORD", "CAIMAN_LOG", "CAIMAN_PORT", "RUST_LOG"] {
         command.env_remove(name);
     }
     let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nobody");
     command.env("CAIMAN_CONFIG_DIR", &nowhere).env("CAIMAN_DATA_DIR", &nowhere);
-    // No test speaks to the network of whoever runs it.
+    // No test uses the network of the machine that it runs on.
     command.env("CAIMAN_PATH", "relay");
     command.stdin(Stdio::null());
 }
 
-/// A running process. Killed and waited for when it is dropped.
+/// A running process, which is killed and waited for when it is dropped.
 pub struct Running {
     process: Child,
     output: Pipe,
     errors: Pipe,
 }
 
-/// How a process ended and what it said.
+/// How a process ended and what it printed.
 #[derive(Debug)]
 pub struct Ended {
     /// `None` if a signal ended it.
@@ -71,7 +71,7 @@ impl Running {
         (running, input)
     }
 
-    /// Waits for a line on standard error, told already or yet to come, in which `find` finds something.
+    /// Waits for a line on standard error, printed already or still to come, in which `find` finds something.
     pub fn says<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
         self.errors.wait_for(what, find).unwrap_or_else(|| self.never_said(what))
     }
@@ -81,7 +81,7 @@ impl Running {
         self.event_where(name, |_| true)
     }
 
-    /// The same for an event about which `is_it` is right.
+    /// Waits for an event of this name for which `is_it` is true.
     pub fn event_where(&mut self, name: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let find = |line: &str| {
             let event: Value = serde_json::from_str(line).unwrap();
@@ -90,12 +90,12 @@ impl Running {
         self.output.wait_for(name, find).unwrap_or_else(|| self.never_said(name))
     }
 
-    /// Waits for the code that a sender with `--json` shows.
+    /// Waits for the code that a sender with `--json` prints.
     pub fn code(&mut self) -> String {
         self.event("code")["code"].as_str().unwrap().to_owned()
     }
 
-    /// Waits until bytes have been stored, as seen by a side with `--json`.
+    /// Waits until bytes have been stored, as a side with `--json` reports it.
     pub fn moving(&mut self) {
         self.event_where("progress", |event| event["bytes"].as_u64().unwrap() > 0);
     }
@@ -105,7 +105,7 @@ impl Running {
         self.wait()
     }
 
-    /// The same, once, where the process has an owner.
+    /// Waits for the end, which may happen only once; the process stays with its owner.
     pub fn wait(&mut self) -> Ended {
         let deadline = Instant::now() + GUARD;
         let status = loop {
@@ -123,12 +123,12 @@ impl Running {
         self.process.try_wait().unwrap().is_none()
     }
 
-    /// What it has said on standard error so far.
+    /// What the process has printed on standard error so far.
     pub fn said(&self) -> String {
         self.errors.text()
     }
 
-    /// Ends the process without letting it say another word.
+    /// Ends the process without letting it print anything more.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -144,7 +144,7 @@ impl Running {
         rustix::process::kill_process(id, signal).unwrap();
     }
 
-    /// Waits until the process has said that it wants to hear of `SIGINT`, which ends it without a word before.
+    /// Waits until the process handles `SIGINT`, which would otherwise end it without a word.
     #[cfg(target_os = "linux")]
     pub fn listens_for_signals(&self) {
         let deadline = Instant::now() + GUARD;
@@ -186,7 +186,7 @@ impl Ended {
         found.into_iter().next().unwrap()
     }
 
-    /// Checks the code; says what the program said if it is another.
+    /// Checks the exit code, and shows what the program printed if it is another one.
     #[track_caller]
     pub fn exits(&self, code: i32) -> &Self {
         let output = String::from_utf8_lossy(&self.output);
@@ -200,7 +200,7 @@ impl Ended {
     }
 }
 
-/// Lines, each of which must be a JSON object that names its event.
+/// The lines, each of which must be a JSON object that names its event.
 pub fn json_lines(text: &str) -> Vec<Value> {
     let parse = |line: &str| {
         let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?}"));
@@ -215,7 +215,7 @@ pub fn run(command: Command) -> Ended {
     Running::start(command).end()
 }
 
-/// What a process writes, kept as it comes, so that it never waits for the test.
+/// What a process prints, collected as it comes, so that the process never waits for the test.
 struct Pipe {
     written: Arc<(Mutex<Written>, Condvar)>,
     reader: Option<JoinHandle<()>>,
@@ -248,7 +248,7 @@ impl Pipe {
         Self { written, reader: Some(reader) }
     }
 
-    /// `None` if the process closes the pipe, or says nothing of the kind for too long.
+    /// `None` if the process closes the pipe, or prints nothing of the kind for too long.
     fn wait_for<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> Option<T> {
         let (written, changed) = &*self.written;
         let deadline = Instant::now() + GUARD;
@@ -275,20 +275,20 @@ impl Pipe {
         String::from_utf8_lossy(&self.written.0.lock().unwrap().bytes).into_owned()
     }
 
-    /// Everything; waits for the other end to be closed.
+    /// Everything that was printed; waits until the other end is closed.
     fn rest(&mut self) -> Vec<u8> {
         self.reader.take().unwrap().join().unwrap();
         std::mem::take(&mut self.written.0.lock().unwrap().bytes)
     }
 }
 
-/// A relay in a process, a folder with what is sent and a folder where it goes.
+/// A relay in a process, a folder with what is sent and a folder into which it is received.
 pub struct Site {
     pub relay: Running,
     pub server: String,
     pub source: TempDir,
     pub target: TempDir,
-    /// Where the receiver keeps its list of interrupted transfers.
+    /// The folder in which the receiver keeps its list of interrupted transfers.
     pub data: TempDir,
 }
 
@@ -297,7 +297,7 @@ impl Site {
         Self::with_relay(&["--data-ports", "none"])
     }
 
-    /// With a relay on a port that the system chooses, and more arguments for it.
+    /// A site whose relay uses a port that the system chooses and these further arguments.
     pub fn with_relay(args: &[&str]) -> Self {
         let fixed = ["relay", "--host", "127.0.0.1", "--port", "0"];
         let mut relay = Running::start(caiman(&[&fixed, args].concat()));
@@ -316,12 +316,12 @@ impl Site {
         path
     }
 
-    /// A path in the folder where it goes.
+    /// A path in the folder into which files are received.
     pub fn to(&self, name: &str) -> PathBuf {
         self.target.path().join(name)
     }
 
-    /// `caiman send --json --server …` with more arguments.
+    /// Starts `caiman send --json --server …` with further arguments.
     pub fn send_command(&self, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = caiman(&["send", "--json", "--patience", "0", "--server", &self.server]);
         command.args(args);
@@ -332,7 +332,7 @@ impl Site {
         Running::start(self.send_command(args))
     }
 
-    /// `caiman receive --server … --out …` with more arguments, without an answer to any question.
+    /// Starts `caiman receive --server … --out …` with further arguments, without an answer to any question.
     pub fn receive_command(&self, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = caiman(&["receive", "--server", &self.server, "--patience", "0", "--out"]);
         command.arg(self.target.path()).args(args).env("CAIMAN_DATA_DIR", self.data.path());
@@ -343,7 +343,7 @@ impl Site {
         Running::start(self.receive_command(args))
     }
 
-    /// A transfer of `CRAWL_BLOCKS` in `large`, which crawls, and at least one of which is stored. Both sides speak JSON.
+    /// Starts a transfer of `CRAWL_BLOCKS` in `large`, which crawls and has stored at least one block. Both sides print JSON.
     pub fn crawl(&self) -> (Running, Running) {
         let path = self.plant("large", super::noise(7, super::engine::CRAWL_BLOCKS * super::engine::BLOCK));
         let mut sending = self.send(&["--rate".as_ref(), "128KiB".as_ref(), path.as_os_str()]);
@@ -354,7 +354,7 @@ impl Site {
         (sending, receiving)
     }
 
-    /// Whether nothing has arrived under a real name.
+    /// Whether no file has arrived under its real name.
     pub fn has_only_staging(&self) -> bool {
         let names = super::engine::names_in(self.target.path());
         names.iter().all(|name| name.starts_with(".caiman-"))

@@ -1,5 +1,5 @@
-//! [`Stage`]: the honest end. A relay, a production engine, and a folder inside a folder, so that whatever escapes from
-//! the inner one can be seen.
+//! [`Stage`]: the honest end. It has a relay, a real engine, and a folder inside a folder, so that a test sees what escapes
+//! from the inner one.
 
 use std::{
     fs,
@@ -21,21 +21,21 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{TestRelay, peer::ITERATIONS, within};
 
-/// See the module.
+/// The honest end: a relay, a real engine and its folders.
 pub struct Stage {
     pub relay: TestRelay,
-    /// How long a lost peer is looked for.
+    /// How long the honest end looks for a lost peer.
     pub patience: Duration,
     /// Which ways the honest end's bytes may take.
     pub path_mode: PathMode,
-    /// Told, the honest end's person cancels the transfer that is running.
+    /// When this is notified, the honest end's user cancels the transfer that runs.
     pub cancel: Arc<Notify>,
     engine: Engine,
     events: Events,
     outer: TempDir,
 }
 
-/// How the honest end's transfer went.
+/// How the transfer of the honest end went.
 #[derive(Debug)]
 pub struct Ended {
     pub notices: Vec<Notice>,
@@ -59,17 +59,17 @@ impl Stage {
         }
     }
 
-    /// The folder that nothing but the inbox may be in.
+    /// The outer folder, which must contain nothing but the inbox.
     pub fn outer(&self) -> &Path {
         self.outer.path()
     }
 
-    /// The folder that the honest end chose.
+    /// The folder that the user of the honest end chose.
     pub fn inbox(&self) -> PathBuf {
         self.outer.path().join("inbox")
     }
 
-    /// Everything below the outer folder, with what files hold and where links point.
+    /// Everything below the outer folder, with the contents of files and the targets of links.
     pub fn tree(&self) -> Vec<String> {
         let mut found = Vec::new();
         list(self.outer.path(), "", &mut found);
@@ -81,7 +81,7 @@ impl Stage {
         RelayChoice { address: RelayAddress::from_socket(self.relay.addr), password: None }
     }
 
-    /// Receives into the inbox, or to `output` instead; `decide` answers what is told, if that needs an answer.
+    /// Receives into the inbox, or to `output` instead; `decide` answers notices that need an answer.
     pub async fn receive(
         &mut self,
         code: &CodePhrase,
@@ -103,7 +103,7 @@ impl Stage {
         self.drive(id, Command::Receive(id, Box::new(order)), decide).await
     }
 
-    /// Sends `what` under `code`; `ready` is told once the code is up.
+    /// Sends `what` under `code`; `ready` is notified once the code can be used.
     pub async fn send(&mut self, code: &CodePhrase, what: What, ready: oneshot::Sender<()>) -> Ended {
         let id = self.engine.new_id();
         let order = SendOrder {
@@ -124,7 +124,7 @@ impl Stage {
             if matches!(notice, Notice::Code { .. })
                 && let Some(ready) = ready.take()
             {
-                // Whoever waited for it has failed, and says so.
+                // If the test doesn't wait for it any more, it has failed and reports that.
                 let _ = ready.send(());
             }
             None
@@ -162,12 +162,12 @@ impl Stage {
     }
 }
 
-/// Takes all of an offer.
+/// Accepts an offer as a whole.
 pub fn accept(notice: &Notice) -> Option<Answer> {
     accept_with(notice, Choices::default())
 }
 
-/// Takes an offer with `choices`.
+/// Accepts an offer with `choices`.
 pub fn accept_with(notice: &Notice, choices: Choices) -> Option<Answer> {
     matches!(notice, Notice::Offer(_)).then_some(Answer::Accept(choices))
 }

@@ -8,10 +8,10 @@ use std::{
 
 use filetime::FileTime;
 
-/// What stands under a name.
+/// What a name in a folder stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
-    /// Bytes, and when they were changed.
+    /// The bytes, and when they were changed.
     File {
         bytes: Bytes,
         executable: bool,
@@ -23,7 +23,7 @@ pub enum Node {
     Link(PathBuf),
 }
 
-/// Bytes that don't fill the screen when they differ.
+/// Bytes whose `Debug` doesn't fill the screen when they differ.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Bytes(Vec<u8>);
 
@@ -38,7 +38,7 @@ pub fn tree(folder: &Path) -> BTreeMap<PathBuf, Node> {
     let mut nodes = BTreeMap::new();
     let mut left = vec![PathBuf::new()];
     while let Some(path) = left.pop() {
-        // An empty path would add a separator, which only a folder may have behind its name.
+        // Joining an empty path would add a separator, which only a folder may have after its name.
         let full = if path.as_os_str().is_empty() { folder.to_owned() } else { folder.join(&path) };
         let metadata = fs::symlink_metadata(&full).unwrap();
         let time = FileTime::from_last_modification_time(&metadata);
@@ -57,7 +57,7 @@ pub fn tree(folder: &Path) -> BTreeMap<PathBuf, Node> {
     nodes
 }
 
-/// Sets when `path` was changed, without following a link.
+/// Sets when `path` was last changed, without following a link.
 pub fn touch(path: &Path, secs: i64, nanos: u32) {
     let time = FileTime::from_unix_time(secs, nanos);
     filetime::set_symlink_file_times(path, time, time).unwrap();
@@ -69,7 +69,7 @@ fn is_executable(metadata: &fs::Metadata) -> bool {
     metadata.permissions().mode() & 0o100 != 0
 }
 
-/// There is no such bit.
+/// This system has no such bit.
 #[cfg(not(unix))]
 fn is_executable(_metadata: &fs::Metadata) -> bool {
     false

@@ -1,4 +1,4 @@
-//! The program itself: its relay, and transfers through that or around it.
+//! The program itself: its relay, and transfers through the relay or around it.
 
 use std::{
     io::{Read, Write},
@@ -21,12 +21,12 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// With eight data ports, as usual.
+    /// A relay with eight data ports, as usual.
     pub(crate) fn start(binary: &Path, home: &Path) -> Self {
         Self::start_with(binary, home, &[])
     }
 
-    /// The same, with more arguments.
+    /// A relay with eight data ports and further arguments.
     pub(crate) fn start_with(binary: &Path, home: &Path, more: &[&str]) -> Self {
         let first = free_ports(8);
         let ports = format!("{first}-{}", first + 7);
@@ -43,12 +43,12 @@ impl Relay {
         Self { process, address, metrics }
     }
 
-    /// Its process.
+    /// The relay's process.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Stops it. Gives what it took, and how many bytes went over its lanes.
+    /// Stops the relay. Returns what it used, and how many bytes went over its lanes.
     pub(crate) fn stop(self) -> (Usage, u64) {
         let mut connection = TcpStream::connect(self.metrics).unwrap();
         connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n").unwrap();
@@ -61,7 +61,7 @@ impl Relay {
     }
 }
 
-/// This build and others, through a relay and around it.
+/// This build and other builds, through a relay and around it.
 pub(crate) fn contestants(settings: &Settings) -> Vec<Contestant> {
     let this = ("caiman".to_owned(), PathBuf::from(BINARY));
     let others = settings.other_builds.iter().map(|path| {
@@ -79,7 +79,7 @@ pub(crate) fn contestants(settings: &Settings) -> Vec<Contestant> {
     both.collect()
 }
 
-/// One transfer of what is there, with a relay of its own.
+/// Runs one transfer of what is sent, with a relay of its own.
 pub(crate) fn transfer(binary: &Path, site: &Site, through_relay: bool) -> Run {
     let relay = Relay::start(binary, &site.home());
     let server = relay.address.to_string();
@@ -111,7 +111,7 @@ fn event(line: &str, name: &str) -> Option<serde_json::Value> {
     (event["event"] == name).then_some(event)
 }
 
-/// Without the settings of whoever runs this.
+/// A command without the settings of the user who runs this.
 fn command(binary: &Path, home: &Path) -> Command {
     let mut command = Command::new(binary);
     for name in
@@ -123,7 +123,7 @@ fn command(binary: &Path, home: &Path) -> Command {
     command
 }
 
-/// The first of so many ports in a row that nobody has.
+/// The first of this many consecutive ports that are free.
 pub(crate) fn free_ports(count: u16) -> u16 {
     let is_free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
     let first =

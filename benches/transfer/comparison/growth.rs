@@ -1,5 +1,5 @@
-//! How time and memory grow: with the size of a file, with the number of files, and a relay's memory with rooms in which
-//! somebody waits. Each row says what one unit costs; anything worse than linear shows as a column that climbs.
+//! How time and memory grow: with the size of a file, with the number of files, and a relay's memory with rooms in which a
+//! client waits. Each row says what one unit costs; anything worse than linear shows as a column that rises.
 
 use std::{
     fs::{self, File},
@@ -8,7 +8,7 @@ use std::{
 };
 
 use ::caiman::{
-    net::client::{Join, Joined, RelayAddress, draw_place, join},
+    net::client::{Join, Joined, RelayAddress, draw_client_token, join},
     protocol::{Role, relay::RoomId},
 };
 use tokio::task::JoinSet;
@@ -21,10 +21,10 @@ use super::{
 };
 
 const MIB: u64 = 1024 * 1024;
-/// Connections that are being opened at once.
+/// How many connections are opened at once.
 const AT_ONCE: usize = 64;
 
-/// Files of these sizes, all holes: reading them costs next to nothing and no disk has to hold them twice.
+/// Files of these sizes, all holes: reading them costs almost nothing, and no disk has to hold them twice.
 pub(crate) fn sizes(settings: &Settings) {
     head("MiB in one file");
     for mib in &settings.sizes_mib {
@@ -34,7 +34,7 @@ pub(crate) fn sizes(settings: &Settings) {
     }
 }
 
-/// So many files of 100 bytes, a thousand in a folder.
+/// This many files of 100 bytes, a thousand in each folder.
 pub(crate) fn counts(settings: &Settings) {
     head("files");
     for count in &settings.counts {
@@ -50,7 +50,7 @@ pub(crate) fn counts(settings: &Settings) {
     }
 }
 
-/// A relay with so many rooms in which a sender waits.
+/// A relay with this many rooms in which a sender waits.
 pub(crate) fn rooms(settings: &Settings) {
     println!(
         "\n| rooms in which somebody waits | seconds to open | relay's resident MiB | KiB a room |\n| --- | --- | --- | --- |"
@@ -88,7 +88,7 @@ async fn wait_in_rooms(address: &RelayAddress, count: u64) -> Vec<Joined> {
     for number in 0..count {
         let address = address.clone();
         opening.spawn(async move {
-            // About what a sender says.
+            // About the length of a sender's hello.
             enter(&address, number, Role::Sender, vec![7; 100]).await
         });
         if opening.len() == AT_ONCE {
@@ -99,7 +99,7 @@ async fn wait_in_rooms(address: &RelayAddress, count: u64) -> Vec<Joined> {
     waiting
 }
 
-/// Joins the room of this number.
+/// Joins the room with this number.
 pub(crate) async fn enter(address: &RelayAddress, number: u64, role: Role, first: Vec<u8>) -> Joined {
     let joined = join(Join {
         address,
@@ -108,7 +108,7 @@ pub(crate) async fn enter(address: &RelayAddress, number: u64, role: Role, first
         password: None,
         role,
         room: RoomId((u128::from(number) + 1).to_be_bytes()),
-        place: draw_place().unwrap(),
+        client_token: draw_client_token().unwrap(),
         waits: false,
         first,
     });
@@ -142,7 +142,7 @@ fn row(units: u64, run: &Run) {
     );
 }
 
-/// What a process has in memory now; nothing where the system has no `/proc`.
+/// The memory that a process uses now; `None` if the system has no `/proc`.
 pub(crate) fn resident_bytes(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));

@@ -1,5 +1,5 @@
-//! A relay that many use at once: transfers side by side and how evenly it serves them, and messages through thousands of
-//! rooms on one core. The clients are this program, so they take their part of the machine.
+//! A relay with many users at once: transfers side by side and how evenly it serves them, and messages through thousands of
+//! rooms on one core. This program is also the clients, so they take their share of the machine.
 
 use std::{
     path::Path,
@@ -32,7 +32,7 @@ use super::{
 const MIB: f64 = 1024.0 * 1024.0;
 const LANES: u16 = 8;
 const CHUNK: usize = 64 * 1024;
-/// Rooms that are being opened at once.
+/// How many rooms are opened at once.
 const AT_ONCE: u64 = 64;
 /// How long transfers run side by side.
 const RUNNING: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ const RUNNING: Duration = Duration::from_secs(5);
 const MESSAGES: u64 = 10;
 const MESSAGE_LEN: usize = 100;
 
-/// So many transfers at once, eight lanes each, of bytes that cost nothing.
+/// This many transfers at once, eight lanes each, of bytes that cost nothing to read.
 pub(crate) fn transfers(settings: &Settings) {
     println!(
         "\n| transfers at once | MiB/s in all | relay, CPU s/GiB | relay, resident MiB | slowest against the mean | Jain's index |"
@@ -68,7 +68,7 @@ pub(crate) fn transfers(settings: &Settings) {
     }
 }
 
-/// Messages through so many rooms at once, the relay on one core. Gives up if one is lost or altered.
+/// Messages through this many rooms at once, with the relay on one core. Gives up if one is lost or altered.
 pub(crate) fn messages(settings: &Settings) {
     println!("\n| rooms | messages | lost | seconds | relay, CPU s | relay, resident MiB | KiB a room |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
@@ -110,7 +110,7 @@ pub(crate) fn messages(settings: &Settings) {
     }
 }
 
-/// Bytes that each moved.
+/// The bytes that each transfer moved.
 async fn side_by_side(relay: &Relay, count: u64) -> Vec<f64> {
     let mut opening = JoinSet::new();
     for (sender, receiver) in pairs(relay, count).await {
@@ -156,7 +156,7 @@ async fn open(paired: &Paired, lane: u16, role: Role) -> TcpStream {
     paired.lanes.open(LaneHello { token: paired.token, lane, role }).await.unwrap()
 }
 
-/// Says so much and hears the same. Keeps the room up after that.
+/// Sends [`MESSAGES`] messages and expects each one back. Returns the stream, so that the room stays open.
 async fn talk(mut stream: TcpStream, number: u64) -> Option<TcpStream> {
     for message in 0..MESSAGES {
         let mut said = [0; MESSAGE_LEN];
@@ -178,7 +178,7 @@ async fn echo(mut stream: TcpStream) -> Option<TcpStream> {
     None
 }
 
-/// So many senders and receivers who have met.
+/// This many senders and receivers that have met.
 async fn pairs(relay: &Relay, count: u64) -> Vec<(Paired, Paired)> {
     let address = RelayAddress::from_socket(relay.address);
     let (mut opening, mut open) = (JoinSet::new(), Vec::new());
@@ -198,7 +198,7 @@ async fn pairs(relay: &Relay, count: u64) -> Vec<(Paired, Paired)> {
     open
 }
 
-/// A relay that lets one address have so many rooms with all their lanes.
+/// A relay that allows one address this many rooms with all their lanes.
 fn relay(site: &Site, rooms: u64) -> Relay {
     let (rooms, connections) = ((rooms + 100).to_string(), (rooms * 18 + 100).to_string());
     let limits = [

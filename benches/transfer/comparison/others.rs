@@ -1,8 +1,8 @@
-//! Programs of others that do the same, where the environment names them; through a relay on this machine, and without
-//! compression, as whoever sends what is compressed already would have it.
+//! Other programs that do the same, if the environment names them; through a relay on this machine, and without compression, as
+//! for data that is compressed already.
 //!
 //! `CROC`: croc 10, which brings its own relay. `WORMHOLE_RS`: wormhole-rs 0.8 (crate `magic-wormhole-cli`), whose mailbox and
-//! relay are other programs; it finds those of whoever runs this by `WORMHOLE_MAILBOX_URL` and `WORMHOLE_RELAY_URL`.
+//! relay are other programs; `WORMHOLE_MAILBOX_URL` and `WORMHOLE_RELAY_URL` say where they run.
 
 use std::{
     env,
@@ -21,7 +21,7 @@ use super::{
 
 const CODE: &str = "7-crocodile-caiman";
 
-/// Who is here, and who isn't. wormhole-rs hands over a folder as an archive, which is another task.
+/// Which of the programs are installed. wormhole-rs sends a folder as an archive, which is a different task.
 pub(crate) fn contestants(task: Task) -> (Vec<Contestant>, Vec<&'static str>) {
     let (mut present, mut absent) = (Vec::new(), Vec::new());
     let mut look =

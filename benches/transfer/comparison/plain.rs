@@ -1,6 +1,6 @@
-//! The reference for a large file: the same bytes over the same hops, copied and nothing else. Our own relay pairs the lanes;
-//! what sends and what receives are processes of their own, this program under other arguments, with a blocking thread for
-//! each lane: it reads at an offset and writes, or reads and writes at an offset, a block at a time.
+//! The reference for a large file: the same bytes over the same hops, only copied. Our own relay pairs the lanes. The sender
+//! and the receiver are processes of their own, this program under other arguments, with a blocking thread for each lane, which
+//! reads at an offset and writes, or reads and writes at an offset, one block at a time.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,7 +14,7 @@ use std::{
 };
 
 use ::caiman::{
-    net::client::{Join, Joined, RelayAddress, draw_place, join},
+    net::client::{Join, Joined, RelayAddress, draw_client_token, join},
     platform::{read_exact_at, write_all_at},
     protocol::{
         Role,
@@ -27,7 +27,7 @@ use super::{Contestant, Run, caiman::Relay, process::Running, site::Site};
 
 const LANES: u16 = 8;
 const ROOM: RoomId = RoomId([7; 16]);
-/// Where a block belongs and how long it is.
+/// The position and the length of a block.
 const HEADER_LEN: usize = 12;
 
 pub(crate) fn contestants() -> Vec<Contestant> {
@@ -57,7 +57,7 @@ fn transfer(site: &Site) -> Run {
     }
 }
 
-/// Is one side of a transfer, if the arguments say so.
+/// Runs one side of a transfer, if the arguments say so.
 pub(crate) fn serves(args: &[String]) -> bool {
     match args {
         [what, relay, path] if what == "plain-send" => send(relay, Path::new(path)),
@@ -116,7 +116,7 @@ fn on_lanes(relay: &str, role: Role, lane: impl Fn(TcpStream) + Sync) {
             password: None,
             role,
             room: ROOM,
-            place: draw_place().unwrap(),
+            client_token: draw_client_token().unwrap(),
             waits: false,
             first: Vec::new(),
         })
@@ -131,7 +131,7 @@ fn on_lanes(relay: &str, role: Role, lane: impl Fn(TcpStream) + Sync) {
             stream.set_nonblocking(false).unwrap();
             lanes.push(stream);
         }
-        // The relay closes the lanes when this goes.
+        // The relay closes the lanes when this connection is closed.
         (lanes, paired.stream)
     });
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Processes that are measured: what each took until its end, and what it says meanwhile.
+//! Processes that are measured: what each used until its end, and what it prints meanwhile.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -10,34 +10,34 @@ use std::{
 
 use wait4::Wait4;
 
-/// Far longer than anything here takes.
+/// Much longer than anything here takes.
 const GUARD: Duration = Duration::from_mins(5);
 
-/// What a process took.
+/// What a process used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
     /// Processor time in user space and in the kernel.
     pub(crate) seconds: f64,
-    /// Resident memory at its peak.
+    /// The most resident memory.
     pub(crate) peak_bytes: u64,
 }
 
-/// A process that runs. Killed when it is dropped before its end.
+/// A running process, which is killed if it is dropped before its end.
 pub(crate) struct Running {
     name: &'static str,
-    /// Until it has been waited for.
+    /// `None` once the process has been waited for.
     child: Option<Child>,
     lines: Receiver<(Instant, String)>,
     heard: Vec<(Instant, String)>,
 }
 
 impl Running {
-    /// Starts `command` and listens to what it says, on either output.
+    /// Starts `command` and reads what it prints, on both outputs.
     pub(crate) fn start(name: &'static str, command: &mut Command) -> Self {
         Self::start_into(name, command, Stdio::piped())
     }
 
-    /// Starts `command` with its standard output somewhere else.
+    /// Starts `command` with its standard output going elsewhere.
     pub(crate) fn start_into(name: &'static str, command: &mut Command, output: Stdio) -> Self {
         let mut child = command.stdout(output).stderr(Stdio::piped()).spawn().unwrap_or_else(|error| {
             panic!("{name} can't be started: {error}");
@@ -74,7 +74,7 @@ impl Running {
         }
     }
 
-    /// Waits for the end, which must be a good one. Gives what it took and all that it said.
+    /// Waits for the end, which must be a success. Returns what the process used and everything that it printed.
     pub(crate) fn end(mut self) -> (Usage, Vec<(Instant, String)>) {
         let (status, usage) = self.wait();
         while let Ok(line) = self.lines.recv_timeout(GUARD) {
@@ -84,19 +84,19 @@ impl Running {
         (usage, std::mem::take(&mut self.heard))
     }
 
-    /// What the system calls it.
+    /// The system's number for the process.
     pub(crate) fn id(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks the process to end, and waits until it has.
     pub(crate) fn stop(self) -> Usage {
         let id = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
         self.end().0
     }
 
-    /// Ends it.
+    /// Kills the process.
     pub(crate) fn kill(mut self) -> Usage {
         self.child.as_mut().unwrap().kill().unwrap();
         self.wait().1

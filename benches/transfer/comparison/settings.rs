@@ -1,14 +1,14 @@
-//! What is measured, from the environment: `BENCH_MIB` (size of the large file), `BENCH_FILES` (number of small ones),
-//! `BENCH_ROUNDS`, `BENCH_DIR` (where files are; a file system in memory leaves the disk out), `BENCH_TASKS` (`large`,
+//! What is measured, from the environment: `BENCH_MIB` (size of the large file), `BENCH_FILES` (number of small files),
+//! `BENCH_ROUNDS`, `BENCH_DIR` (the folder for the files; a file system in memory leaves the disk out), `BENCH_TASKS` (`large`,
 //! `small`, `growth`, `load`), `BENCH_SIZES` (MiB), `BENCH_COUNTS` (files) and `BENCH_ROOMS` for growth, `BENCH_TRANSFERS` and
-//! `BENCH_TALKING` (rooms) for the load of a relay. `OTHER_CAIMAN` names other builds of the program, as PATH does folders, measured beside this one;
-//! `CROC` and `WORMHOLE_RS` are programs of others.
+//! `BENCH_TALKING` (rooms) for the load of a relay. `OTHER_CAIMAN` names other builds of the program, separated as in PATH,
+//! which are measured beside this one; `CROC` and `WORMHOLE_RS` name other programs.
 
 use std::{env, path::PathBuf};
 
 const MIB: u64 = 1024 * 1024;
 
-/// See the module.
+/// What is measured, and with which sizes.
 pub(crate) struct Settings {
     pub(crate) large_bytes: u64,
     pub(crate) small_files: usize,
@@ -35,7 +35,7 @@ pub(crate) enum Task {
 }
 
 impl Settings {
-    /// From the environment; `--quick` stands for small numbers where it says nothing.
+    /// The settings from the environment; `--quick` chooses small numbers for those that it doesn't give.
     pub(crate) fn read(args: &[String]) -> Self {
         let is_quick = args.iter().any(|arg| arg == "--quick");
         let number = |name: &str, usual: u64, quick: u64| match env::var(name) {
@@ -87,7 +87,7 @@ impl Settings {
         self.tasks.iter().copied()
     }
 
-    /// What this was measured on, for whoever keeps the table.
+    /// The machine and the numbers of this measurement, for the page with the results.
     pub(crate) fn describe(&self) -> String {
         let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

@@ -1,4 +1,4 @@
-//! Where a task happens: what is sent, where it goes, and the check that it arrived.
+//! The place of a task: what is sent, where it is received, and the check that it arrived.
 
 use std::{
     fs::{self, File},
@@ -10,23 +10,23 @@ use tempfile::TempDir;
 
 use super::settings::{Settings, Task};
 
-/// See the module. Gone when it is dropped.
+/// Folders for one task, which are removed when this is dropped.
 pub(crate) struct Site {
     folder: TempDir,
-    /// Of everything that is sent.
+    /// Bytes of everything that is sent.
     pub(crate) bytes: u64,
     files: usize,
 }
 
 impl Site {
-    /// With nothing to send yet.
+    /// A site with nothing to send yet.
     pub(crate) fn empty(settings: &Settings) -> Self {
         let folder = tempfile::Builder::new().prefix("caiman-bench").tempdir_in(&settings.dir).unwrap();
         fs::create_dir(folder.path().join("target")).unwrap();
         Self { folder, bytes: 0, files: 0 }
     }
 
-    /// With what the task sends.
+    /// A site with what the task sends.
     pub(crate) fn new(settings: &Settings, task: Task) -> Self {
         let empty = Self::empty(settings);
         let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
@@ -58,12 +58,12 @@ impl Site {
         self.folder.path().join("source")
     }
 
-    /// The folder into which it goes.
+    /// The folder into which it is received.
     pub(crate) fn target(&self) -> PathBuf {
         self.folder.path().join("target")
     }
 
-    /// A folder for what a program wants to keep.
+    /// A folder for files that a program keeps for itself.
     pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }
@@ -91,7 +91,7 @@ fn count(folder: &Path, files: &mut usize, bytes: &mut u64) {
     }
 }
 
-/// Bytes that nobody can compress (xorshift).
+/// Bytes that can't be compressed (xorshift).
 struct Noise(u64);
 
 impl Noise {

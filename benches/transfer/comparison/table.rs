@@ -33,10 +33,10 @@ impl Row {
     }
 }
 
-/// All of them; the first is what the others are measured by.
+/// All contestants; the others are compared with the first.
 pub(crate) struct Table<'a> {
     pub(crate) rows: &'a [Row],
-    /// How much each moved.
+    /// The bytes that each moved.
     pub(crate) bytes: u64,
 }
 

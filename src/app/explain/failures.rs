@@ -21,7 +21,7 @@ use crate::{
     },
     transfer::{
         error::{Misbehaviour, Unsuited},
-        scan::Unfit,
+        notice::Unfit,
         show::Shown,
     },
 };
@@ -391,9 +391,15 @@ pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
                     words.say("cause-broke-off")
                 }
                 io::ErrorKind::PermissionDenied => words.say("cause-forbidden"),
-                _ if cause.to_string().contains("lookup") => words.say("cause-no-such-host"),
                 _ => Shown(&cause.to_string()).to_string(),
             };
+            words.tell(
+                "relay-unreachable",
+                &[("relay", address.to_string().into()), ("reason", reason.into())],
+            )
+        }
+        RelayClientError::NoSuchHost { address, .. } => {
+            let reason = words.say("cause-no-such-host");
             words.tell(
                 "relay-unreachable",
                 &[("relay", address.to_string().into()), ("reason", reason.into())],
@@ -422,10 +428,16 @@ pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
 pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static str {
     match error {
         // It answered a moment ago, so its address is right.
-        RelayClientError::Unreachable { .. } | RelayClientError::Lost if at.has_begun => {
+        RelayClientError::Unreachable { .. }
+        | RelayClientError::NoSuchHost { .. }
+        | RelayClientError::Lost
+            if at.has_begun =>
+        {
             at.either("next-relay-lost", "next-relay-lost-ask")
         }
-        RelayClientError::Unreachable { .. } => "next-relay-unreachable",
+        RelayClientError::Unreachable { .. } | RelayClientError::NoSuchHost { .. } => {
+            "next-relay-unreachable"
+        }
         RelayClientError::NotARelay(_) => "next-relay-address",
         RelayClientError::Lost => "next-relay-lost",
         RelayClientError::Refused(refusal) => match refusal {
@@ -447,7 +459,9 @@ pub(in crate::app) fn leads_to_settings(error: &TransferError) -> bool {
         error => return matches!(error, TransferError::Unsuited(Unsuited::NoRelayHere(_))),
     };
     match cause {
-        RelayClientError::Unreachable { .. } | RelayClientError::NotARelay(_) => true,
+        RelayClientError::Unreachable { .. }
+        | RelayClientError::NoSuchHost { .. }
+        | RelayClientError::NotARelay(_) => true,
         RelayClientError::Lost => false,
         RelayClientError::Refused(refusal) => match refusal {
             Refusal::Version(version) => *version < VERSION,

@@ -14,7 +14,7 @@ use crate::{
         words::{Words, shown_path},
     },
     engine::RelayError,
-    history::Entry,
+    history::PastTransfer,
     store::{BadEntry, Expected, Flaw, Problem, SaveError},
     transfer::show::Shown,
 };
@@ -79,7 +79,7 @@ fn bad_entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
 }
 
 /// What was cut off when the program was last closed.
-pub(in crate::app) fn interrupted(words: &Words, entry: &Entry) -> String {
+pub(in crate::app) fn interrupted(words: &Words, entry: &PastTransfer) -> String {
     let name = ("name", entry.what.as_str().into());
     match &entry.folder {
         Some(folder) => words.tell("interrupted-receive", &[name, ("folder", shown_path(folder).into())]),

@@ -22,7 +22,7 @@ use crate::{
         manifest::{Manifest, OfferKind},
         peer::Withdrawal,
     },
-    transfer::scan::Unfit,
+    transfer::notice::Unfit,
 };
 
 /// How many names at the top of a transfer its card is called by; the rest is counted. Three fit on a card's line.

@@ -6,7 +6,8 @@ use std::num::NonZeroU16;
 use crate::{
     engine::Ports,
     net::client::RelayAddress,
-    settings::{Relay, Settings},
+    settings::{SavedRelay, Settings},
+    units::Rate,
 };
 
 /// A page of the settings dialog.
@@ -81,7 +82,8 @@ impl SettingsForm {
         self.data_ports = settings.host.data_ports.to_string();
         self.host_password = settings.host.password.clone().unwrap_or_default();
         self.scale = settings.scale;
-        self.rate = settings.bytes_per_sec.map(rate_text).unwrap_or_default();
+        let rate = settings.bytes_per_sec.and_then(Rate::from_bytes_per_sec);
+        self.rate = rate.map(|rate| rate.to_string()).unwrap_or_default();
         self.direct_port = settings.direct_port.map(|port| port.to_string()).unwrap_or_default();
     }
 
@@ -95,7 +97,7 @@ impl SettingsForm {
                 let address = draft.parsed()?;
                 // Fields that a newer version wrote for this relay are kept.
                 let known = old.iter().find(|relay| relay.address == address).cloned();
-                let mut relay = known.unwrap_or_else(|| Relay::new(address));
+                let mut relay = known.unwrap_or_else(|| SavedRelay::new(address));
                 relay.name = filled(&draft.name);
                 relay.password = (!draft.password.is_empty()).then(|| draft.password.clone());
                 Some(relay)
@@ -129,25 +131,11 @@ impl SettingsForm {
     /// The speed limit in bytes a second, if it is valid; `Some(None)` means no limit.
     #[allow(clippy::option_option)]
     pub(in crate::app) fn parsed_rate(&self) -> Option<Option<u64>> {
-        let text = self.rate.trim().to_lowercase();
+        let text = self.rate.trim();
         if text.is_empty() {
             return Some(None);
         }
-        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',').unwrap_or(text.len());
-        let number: f64 = text[..digits].replace(',', ".").parse().ok()?;
-        let unit = text[digits..].trim().trim_end_matches("/s");
-        let factor: f64 = match unit {
-            "" | "mb" | "m" => 1e6,
-            "b" => 1.0,
-            "kb" | "k" => 1e3,
-            "gb" | "g" => 1e9,
-            "kib" => 1024.0,
-            "mib" => 1024.0 * 1024.0,
-            "gib" => 1024.0 * 1024.0 * 1024.0,
-            _ => return None,
-        };
-        let rate = (number * factor).round();
-        (1.0..=1e15).contains(&rate).then_some(Some(rate as u64))
+        text.parse().ok().map(|rate: Rate| Some(rate.bytes_per_sec().get()))
     }
 
     /// The port for direct connections, if it is valid; `Some(None)`, which an empty field and 0 mean, lets the
@@ -199,16 +187,6 @@ fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// A rate in the largest unit that shows it without a fraction.
-fn rate_text(rate: u64) -> String {
-    match rate {
-        rate if rate.is_multiple_of(1_000_000_000) => format!("{} GB/s", rate / 1_000_000_000),
-        rate if rate.is_multiple_of(1_000_000) => format!("{} MB/s", rate / 1_000_000),
-        rate if rate.is_multiple_of(1_000) => format!("{} kB/s", rate / 1_000),
-        rate => format!("{rate} B/s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,7 +194,7 @@ mod tests {
     #[test]
     fn what_is_filled_in_comes_out_again() {
         let mut settings = Settings::default();
-        let mut relay = Relay::new("relay.example.org:27001".parse().unwrap());
+        let mut relay = SavedRelay::new("relay.example.org:27001".parse().unwrap());
         relay.name = Some("Office".to_owned());
         relay.password = Some(" pass word ".to_owned());
         settings.relays = vec![relay];

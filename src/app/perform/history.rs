@@ -8,7 +8,7 @@ use crate::{
         window::Window,
     },
     engine::{TaskId, TransferError},
-    history::{Ending, Entry, Outcome as Past, unix_secs},
+    history::{Ending, Outcome as Past, PastTransfer, unix_secs},
 };
 
 impl Window {
@@ -19,7 +19,7 @@ impl Window {
     pub(super) fn begin_history(&mut self, id: TaskId) {
         let Some(card) = self.state.cards.iter_mut().find(|card| card.id == id) else { return };
         let (files, bytes) = card.accepted.unwrap_or_default();
-        let mut entry = Entry::now(card.direction, explain::name(&self.words, card));
+        let mut entry = PastTransfer::now(card.direction, explain::name(&self.words, card));
         (entry.files, entry.bytes) = (files, bytes.unwrap_or_default());
         match &card.started_with {
             StartedWith::Paths(paths) => entry.paths.clone_from(paths),

@@ -22,7 +22,7 @@ use crate::{
     },
     history::Direction,
     net::client::RelayAddress,
-    settings::Relay,
+    settings::SavedRelay,
 };
 
 impl Window {
@@ -185,6 +185,6 @@ impl Window {
 }
 
 /// A relay of the settings, with its password.
-fn choice(relay: &Relay) -> RelayChoice {
+fn choice(relay: &SavedRelay) -> RelayChoice {
     RelayChoice { address: relay.address.clone(), password: relay.password.clone() }
 }

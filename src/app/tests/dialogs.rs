@@ -9,9 +9,9 @@ use super::{
 use crate::{
     app::model::{action::Dialog, settings_form::Page},
     engine::{Notice, Phase, TransferError},
-    history::{Direction, Ending, Entry, Outcome},
+    history::{Direction, Ending, Outcome, PastTransfer},
     relay::Ports,
-    settings::{Relay, Settings},
+    settings::{SavedRelay, Settings},
     store::Store,
 };
 
@@ -22,7 +22,7 @@ const TWO: &str = "127.0.0.2:1";
 
 fn with_two_relays() -> Screen {
     Screen::with(|settings| {
-        settings.relays = [ONE, TWO].map(|address| Relay::new(address.parse().unwrap())).into();
+        settings.relays = [ONE, TWO].map(|address| SavedRelay::new(address.parse().unwrap())).into();
     })
 }
 
@@ -97,7 +97,7 @@ fn a_new_relay_waits_for_its_address() {
 fn the_keyboard_goes_with_a_relay_that_is_moved() {
     const THREE: &str = "127.0.0.3:1";
     let mut screen = Screen::with(|settings| {
-        settings.relays = [ONE, TWO, THREE].map(|address| Relay::new(address.parse().unwrap())).into();
+        settings.relays = [ONE, TWO, THREE].map(|address| SavedRelay::new(address.parse().unwrap())).into();
     });
     screen.press_with(Modifiers::COMMAND, Key::Comma);
     let raise = screen.say_named("set-raise", THREE);
@@ -310,7 +310,7 @@ fn broken_files_are_told_and_kept_aside() {
 /// Adds something that was sent to the history.
 fn past(screen: &mut Screen, name: &str) {
     let history = &mut screen.window().state.history;
-    let id = history.begin(Entry::now(Direction::Sent, name));
+    let id = history.begin(PastTransfer::now(Direction::Sent, name));
     let ending = Ending {
         outcome: Outcome::Done,
         ended: 1_700_000_000,

@@ -14,9 +14,9 @@ use super::{
 use crate::{
     app::model::{settings_form::Page, state::RelayStatus, tone::Tone},
     engine::{Event, NotAdded, Notice, Phase, Progress, RelayError, Report, TransferError},
-    history::{Direction, Entry},
+    history::{Direction, PastTransfer},
     protocol::peer::Withdrawal,
-    settings::Relay,
+    settings::SavedRelay,
 };
 
 type Names = BTreeMap<NodeId, String>;
@@ -94,7 +94,7 @@ fn what_moves_and_what_has_ended() {
 fn the_pages_of_the_settings() {
     let mut screen = Screen::with(|settings| {
         settings.relays =
-            ["127.0.0.1:1", "127.0.0.2:1"].map(|address| Relay::new(address.parse().unwrap())).into();
+            ["127.0.0.1:1", "127.0.0.2:1"].map(|address| SavedRelay::new(address.parse().unwrap())).into();
     });
     let below = names(&screen);
     screen.press_with(Modifiers::COMMAND, Key::Comma);
@@ -110,7 +110,7 @@ fn the_pages_of_the_settings() {
 fn the_history() {
     let mut screen = Screen::new();
     for name in ["one.txt", "two.txt"] {
-        let mut entry = Entry::now(Direction::Sent, name);
+        let mut entry = PastTransfer::now(Direction::Sent, name);
         entry.paths.push(format!("/home/ada/{name}").into());
         screen.window().state.history.begin(entry);
     }
@@ -217,7 +217,7 @@ fn whatever_comes_the_keyboard_stays_where_it_is() {
 fn the_settings_keep_the_keyboard_too() {
     let mut screen = Screen::with(|settings| {
         settings.relays =
-            ["127.0.0.1:1", "127.0.0.2:1"].map(|address| Relay::new(address.parse().unwrap())).into();
+            ["127.0.0.1:1", "127.0.0.2:1"].map(|address| SavedRelay::new(address.parse().unwrap())).into();
     });
     let below = names(&screen);
     screen.press_with(Modifiers::COMMAND, Key::Comma);

@@ -10,7 +10,7 @@ use crate::{
         RelPath,
         manifest::{Entry, EntryKind, Manifest, ManifestBuilder, OfferKind},
     },
-    transfer::placement::Target,
+    transfer::plan::placement::Target,
 };
 
 /// The code of every made-up transfer.

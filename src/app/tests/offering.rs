@@ -13,7 +13,7 @@ use crate::{
     engine::{Choices, Here, Notice, Offer, OnConflict, TransferError},
     history::Direction,
     protocol::{RelPath, manifest::Manifest},
-    transfer::placement::Target,
+    transfer::plan::placement::Target,
 };
 
 /// Ten pictures in a folder and three files beside it: enough to be searched.

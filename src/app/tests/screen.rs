@@ -29,7 +29,7 @@ use crate::{
     engine::{Event as EngineEvent, Notice, PathMode, Phase, Progress, Registry, TaskId, TransferError},
     history::Direction,
     protocol::manifest::Manifest,
-    settings::{Relay, Settings},
+    settings::{SavedRelay, Settings},
     store::Store,
 };
 
@@ -81,7 +81,7 @@ impl Screen {
 
     /// A window with this relay.
     pub(super) fn with_relay(address: &str) -> Self {
-        Self::with(|settings| settings.relays = vec![Relay::new(address.parse().unwrap())])
+        Self::with(|settings| settings.relays = vec![SavedRelay::new(address.parse().unwrap())])
     }
 
     /// A window with changed settings.

@@ -180,7 +180,7 @@ fn what_is_sent_after_is_offered_by_itself_and_arrives() {
 fn two_receivers_take_the_same_code() {
     let relay = LocalRelay::start();
     let mut sender = Screen::with(|settings| {
-        settings.relays = vec![crate::settings::Relay::new(relay.address.parse().unwrap())];
+        settings.relays = vec![crate::settings::SavedRelay::new(relay.address.parse().unwrap())];
         settings.receivers = 2;
     });
     let file = sender.file("for-all.txt", b"for all");

@@ -238,7 +238,7 @@ fn a_pasted_text_arrives_to_be_read() {
 fn film_on_its_way(relay: &LocalRelay) -> (Screen, Screen, PathBuf, Vec<u8>) {
     const SIZE: usize = 6_000_000;
     let slow = |settings: &mut Settings| {
-        settings.relays = vec![settings::Relay::new(relay.address.parse().unwrap())];
+        settings.relays = vec![settings::SavedRelay::new(relay.address.parse().unwrap())];
         settings.bytes_per_sec = Some(2_000_000);
     };
     let (mut sender, mut receiver) = (Screen::with(slow), relay.screen());

@@ -18,10 +18,9 @@ use crate::{
     engine::{Notice, Registry, TaskId, TransferError},
     history::Direction,
     transfer::{
-        leftovers::Leftovers,
         plan::{Plan, Wanted},
         show::Shown,
-        staging::Staging,
+        sink::{leftovers::Leftovers, staging::Staging},
     },
 };
 

@@ -15,7 +15,7 @@ use crate::{
         },
         words::shown_path,
     },
-    history::{Direction, Entry, Outcome},
+    history::{Direction, Outcome, PastTransfer},
     transfer::show::Shown,
 };
 
@@ -69,7 +69,7 @@ fn empty_ui(ui: &mut Ui, text: &str) {
     });
 }
 
-fn entry_ui(ui: &mut Ui, entry: &Entry, state: &State, view: &mut View<'_>) {
+fn entry_ui(ui: &mut Ui, entry: &PastTransfer, state: &State, view: &mut View<'_>) {
     let p = palette(ui);
     let what = Shown(&entry.what).to_string();
     let forget = view.words.tell("history-forget", &[("name", what.as_str().into())]);
@@ -122,7 +122,7 @@ fn entry_ui(ui: &mut Ui, entry: &Entry, state: &State, view: &mut View<'_>) {
     view.actions.extend(did);
 }
 
-fn outcome(entry: &Entry, state: &State, view: &View<'_>) -> String {
+fn outcome(entry: &PastTransfer, state: &State, view: &View<'_>) -> String {
     match &entry.outcome {
         // The next start writes this into the history and reports it.
         Outcome::Running if !state.has_engine => view.say("history-interrupted"),

@@ -1,4 +1,4 @@
-//! Finds out, while the person reads the offer, which of its files the folder has already ([`crate::transfer::same`]): asks
+//! Finds out, while the person reads the offer, which of its files the folder has already ([`crate::transfer::sink::same`]): asks
 //! the sender for their hashes, takes its own at the same time, and tells what is the same as it becomes known.
 //!
 //! Nobody has to wait for it: whoever answers gets what is known by then. Whoever wants to wait hears when there is
@@ -27,13 +27,13 @@ use crate::{
         peer::FromReceiver,
     },
     transfer::{
-        control::Control,
         error::{Misbehaviour, TransferError},
-        offer::Offer,
-        progress::Notice,
-        same::{Compared, Here, hash_found},
-        scan::Look,
-        tree_hash::{FileHash, hash_whole},
+        fingerprint::{Fingerprint, hash_found},
+        link::control::Control,
+        notice::Notice,
+        offer::{Here, Offer},
+        plan::tree_hash::{FileHash, hash_whole},
+        sink::same::SameFiles,
     },
 };
 
@@ -54,13 +54,13 @@ const OWN_WAITING: usize = 256;
 pub(super) struct Comparing {
     manifest: Arc<Manifest>,
     /// Of every file that the sender was asked about, whatever the folder was then.
-    theirs: HashMap<u32, Theirs>,
-    round: Option<Round>,
+    theirs: HashMap<u32, SenderHash>,
+    round: Option<ComparisonRound>,
 }
 
 /// What the sender says of a file.
 #[derive(Clone, Copy)]
-enum Theirs {
+enum SenderHash {
     /// Nothing yet.
     Asked,
     /// That it can't say.
@@ -70,22 +70,22 @@ enum Theirs {
 }
 
 /// A file as it is here.
-struct Own {
+struct OwnFile {
     path: PathBuf,
     hash: FileHash,
-    look: Look,
+    fingerprint: Fingerprint,
 }
 
 /// The offer held against one folder.
-struct Round {
+struct ComparisonRound {
     /// Until it is told.
     offer: Option<Offer>,
     /// What is the same, as it was told last or will be next.
     here: Here,
-    compared: Compared,
+    same_files: SameFiles,
     /// Files that are not settled, with this side's hash once it is known.
-    open: HashMap<u32, Option<Own>>,
-    own: Option<mpsc::Receiver<(u32, Option<Own>)>>,
+    open: HashMap<u32, Option<OwnFile>>,
+    own: Option<mpsc::Receiver<(u32, Option<OwnFile>)>>,
     /// Bytes that this side has read.
     read: Arc<AtomicU64>,
     read_before: u64,
@@ -104,36 +104,42 @@ impl Comparing {
     /// [`Comparing::next`]. An earlier folder is forgotten.
     pub(super) fn begin(
         &mut self,
-        (offer, alike): (Offer, Vec<(u32, PathBuf)>),
+        (offer, candidates): (Offer, Vec<(u32, PathBuf)>),
         control: &mut Control,
     ) -> Result<(), TransferError> {
         let mut unasked = Vec::new();
-        for (entry, _) in &alike {
+        for (entry, _) in &candidates {
             let is_empty = self.manifest.entries().get(*entry as usize).map(Entry::size) == Some(0);
             self.theirs.entry(*entry).or_insert_with(|| {
                 if is_empty {
-                    return Theirs::Hash(hash_whole(&[]));
+                    return SenderHash::Hash(hash_whole(&[]));
                 }
                 unasked.push(*entry);
-                Theirs::Asked
+                SenderHash::Asked
             });
         }
         for page in unasked.chunks(ASKED_AT_ONCE) {
             control.say(&FromReceiver::WhatIs(page.to_vec()))?;
         }
-        self.round = Some(Round::begin(offer, alike));
+        self.round = Some(ComparisonRound::begin(offer, candidates));
         Ok(())
     }
 
-    /// The sender's word for files that it was asked about.
-    pub(super) fn hear(&mut self, told: Vec<(u32, Option<FileHash>)>) -> Result<(), Misbehaviour> {
+    /// The sender's word for files that it was asked about, in a message of the name `message`.
+    pub(super) fn hear(
+        &mut self,
+        told: Vec<(u32, Option<FileHash>)>,
+        message: &'static str,
+    ) -> Result<(), Misbehaviour> {
         if let Some(round) = &mut self.round {
             round.moved = Instant::now();
         }
         for (entry, hash) in told {
             match self.theirs.get_mut(&entry) {
-                Some(theirs @ Theirs::Asked) => *theirs = hash.map_or(Theirs::Unknown, Theirs::Hash),
-                Some(_) => return Err(Misbehaviour::OutOfTurn("this is")),
+                Some(theirs @ SenderHash::Asked) => {
+                    *theirs = hash.map_or(SenderHash::Unknown, SenderHash::Hash);
+                }
+                Some(_) => return Err(Misbehaviour::OutOfTurn(message)),
                 None => return Err(Misbehaviour::UnknownEntry),
             }
             self.settle(entry);
@@ -166,40 +172,40 @@ impl Comparing {
     }
 
     /// What is known to be the same, for an answer that has come.
-    pub(super) fn end(self) -> Compared {
-        self.round.map(|round| round.compared).unwrap_or_default()
+    pub(super) fn end(self) -> SameFiles {
+        self.round.map(|round| round.same_files).unwrap_or_default()
     }
 
     /// Holds the two hashes of a file against each other, if both are known.
     fn settle(&mut self, entry: u32) {
         let (Some(round), Some(theirs)) = (&mut self.round, self.theirs.get(&entry)) else { return };
         let is_same = match (theirs, round.open.get(&entry)) {
-            (Theirs::Unknown, _) => false,
-            (Theirs::Hash(theirs), Some(Some(own))) => own.hash == *theirs,
+            (SenderHash::Unknown, _) => false,
+            (SenderHash::Hash(theirs), Some(Some(own))) => own.hash == *theirs,
             _ => return,
         };
         if let Some(Some(own)) = round.open.remove(&entry).filter(|_| is_same) {
             round.here.add(&self.manifest, entry);
-            round.compared.add(entry, own.path, own.look);
+            round.same_files.add(entry, own.path, own.fingerprint);
             round.has_news = true;
         }
     }
 }
 
-impl Round {
-    fn begin(offer: Offer, alike: Vec<(u32, PathBuf)>) -> Self {
-        let open: HashMap<_, _> = alike.iter().map(|(entry, _)| (*entry, None)).collect();
+impl ComparisonRound {
+    fn begin(offer: Offer, candidates: Vec<(u32, PathBuf)>) -> Self {
+        let open: HashMap<_, _> = candidates.iter().map(|(entry, _)| (*entry, None)).collect();
         let (results, own) = mpsc::channel(OWN_WAITING);
         let read = Arc::<AtomicU64>::default();
-        if !alike.is_empty() {
+        if !candidates.is_empty() {
             let read = Arc::clone(&read);
             // Ends by itself once nobody takes its results.
-            spawn_blocking(move || hash_own(alike, &results, &read));
+            spawn_blocking(move || hash_own(candidates, &results, &read));
         }
         let now = Instant::now();
         Self {
             here: Here::default(),
-            compared: Compared::new(offer.folder.clone().unwrap_or_default()),
+            same_files: SameFiles::new(offer.folder.clone().unwrap_or_default()),
             offer: Some(offer),
             open,
             own: Some(own),
@@ -242,7 +248,7 @@ impl Round {
         self.offer.is_some() || self.has_news || !self.open.is_empty()
     }
 
-    fn note(&mut self, entry: u32, own: Option<Own>) {
+    fn note(&mut self, entry: u32, own: Option<OwnFile>) {
         self.moved = Instant::now();
         let Some(own) = own else {
             // It can't be read, or is being written to.
@@ -262,7 +268,9 @@ impl Round {
 }
 
 /// Waits for the next hash of this side; `None` once, after the last.
-async fn next_own(own: &mut Option<mpsc::Receiver<(u32, Option<Own>)>>) -> Option<(u32, Option<Own>)> {
+async fn next_own(
+    own: &mut Option<mpsc::Receiver<(u32, Option<OwnFile>)>>,
+) -> Option<(u32, Option<OwnFile>)> {
     match own {
         Some(own) => own.recv().await,
         None => future::pending().await,
@@ -270,13 +278,13 @@ async fn next_own(own: &mut Option<mpsc::Receiver<(u32, Option<Own>)>>) -> Optio
 }
 
 /// Hashes files for as long as somebody takes the results. Blocks on the disk.
-fn hash_own(files: Vec<(u32, PathBuf)>, results: &mpsc::Sender<(u32, Option<Own>)>, read: &AtomicU64) {
+fn hash_own(files: Vec<(u32, PathBuf)>, results: &mpsc::Sender<(u32, Option<OwnFile>)>, read: &AtomicU64) {
     for (entry, path) in files {
         let found = hash_found(&path, |bytes| {
             read.fetch_add(bytes, Ordering::Relaxed);
             !results.is_closed()
         });
-        let own = found.map(|(hash, look)| Own { path, hash, look });
+        let own = found.map(|(hash, fingerprint)| OwnFile { path, hash, fingerprint });
         if results.blocking_send((entry, own)).is_err() {
             return;
         }

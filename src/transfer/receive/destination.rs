@@ -11,28 +11,31 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Output, lock, meanwhile};
+use super::{common::meanwhile, request::Output};
 use crate::{
     protocol::{
         manifest::{Manifest, OfferKind},
         peer::Work,
     },
+    sync::lock,
     transfer::{
-        blocks::BlockSet,
-        control::Control,
-        delivery::{Delivered, deliver},
         error::{TransferError, Unsuited},
-        holders::Holders,
-        lanes::Sink,
-        leftovers::Leftovers,
-        offer::{Choices, free_space, place_in},
-        ordered::Ordered,
-        placement::Target,
-        plan::{Plan, Wanted},
-        progress::{Context, MAX_PLACED, Notice, Report},
-        same::{Compared, Here},
-        staging::Staging,
-        unfinished::Registry,
+        link::control::Control,
+        notice::{Context, Notice},
+        offer::{Choices, Here},
+        plan::{Plan, Wanted, blocks::BlockSet, placement::Target},
+        progress::{MAX_PLACED, Report},
+        sink::{
+            Sink,
+            active::ActiveReceives,
+            delivery::{Delivered, deliver},
+            leftovers::Leftovers,
+            ordered::Ordered,
+            same::SameFiles,
+            staging::Staging,
+            survey::{free_space, place_in},
+            unfinished::Registry,
+        },
     },
 };
 
@@ -63,9 +66,9 @@ impl Accepted {
     pub(super) fn decide(
         manifest: Arc<Manifest>,
         choices: &Choices,
-        compared: &Compared,
+        same_files: &SameFiles,
         output: Output,
-        (unfinished, holders): (&Registry, &Holders),
+        (unfinished, active): (&Registry, &ActiveReceives),
     ) -> Result<Self, TransferError> {
         if manifest.kind() == OfferKind::Text {
             let memory = Memory::default();
@@ -83,8 +86,8 @@ impl Accepted {
                 return Ok(Self::without_folder(manifest, Destination::Writer(ordered)));
             }
         };
-        let here = compared.here(&folder, &manifest, choices);
-        let tops = compared.tops(&here, MAX_PLACED);
+        let here = same_files.here(&folder, &manifest, choices);
+        let tops = same_files.tops(&here, MAX_PLACED);
         let is_wanted = |index| choices.wants(index) && !here.contains(index);
         let targets = place_in(&folder, &manifest, is_wanted, |index| choices.on_conflict(index));
         let wanted = Wanted::pick(manifest.entries(), |index| {
@@ -94,7 +97,7 @@ impl Accepted {
         // A stream has no blocks that could be named beforehand.
         let is_resumable = plan.stream().is_none();
         let leftovers = if is_resumable && choices.resumes {
-            holders.make_way(&folder, |held| !held.blocks_of(&manifest, &plan).is_empty());
+            active.make_way(&folder, |held| !held.blocks_of(&manifest, &plan).is_empty());
             Leftovers::find(&folder)
         } else {
             Leftovers::default()
@@ -148,7 +151,7 @@ impl Destination {
 }
 
 /// Everything is here and checked; only the names are missing.
-pub(super) struct Checked {
+pub(super) struct Verified {
     pub(super) accepted: Accepted,
     /// Bytes of the files that are here.
     pub(super) bytes: u64,
@@ -156,7 +159,7 @@ pub(super) struct Checked {
     pub(super) started: Instant,
 }
 
-impl Checked {
+impl Verified {
     pub(super) async fn deliver(self, control: &mut Control, context: &Context) -> Report {
         let Self { accepted, bytes, withdrawn, started } = self;
         let Accepted { manifest, wanted, targets, here, tops, destination, .. } = accepted;

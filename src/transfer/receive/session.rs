@@ -13,24 +13,28 @@ use tokio::{
 };
 
 use super::{
-    check_common,
+    common::{check_common, meanwhile_checked},
     destination::{Accepted, Destination},
-    fleet::{Ended, Fleet},
-    lock, meanwhile_checked,
+    lane_pool::{Ended, ReceiveLanePool},
 };
 use crate::{
     protocol::{
         manifest::Entry,
         peer::{FromReceiver, FromSender, Way, Withdrawal, Work},
     },
+    sync::lock,
     transfer::{
-        blocks::{BlockSet, to_ranges},
-        control::Control,
         error::{Misbehaviour, TransferError},
-        lanes::{Lane, ReceiveLanes, own_blocks},
-        progress::{Context, Notice, Paused, Phase},
-        staging::Staging,
-        tree_hash::FileHash,
+        lanes::{lane::Lane, receiving::ReceiveLanes},
+        link::control::Control,
+        notice::{Context, Notice},
+        plan::{
+            blocks::{BlockSet, to_ranges},
+            own_blocks,
+            tree_hash::FileHash,
+        },
+        progress::{Paused, Phase},
+        sink::staging::Staging,
     },
 };
 
@@ -71,21 +75,21 @@ pub(super) struct Receiving<'a> {
 }
 
 /// Ranges of blocks, and whether they could be written down.
-type Written = (Vec<(u64, u64)>, Result<(), TransferError>);
-pub(super) type JournalTask = JoinHandle<Written>;
+type JournalWrite = (Vec<(u64, u64)>, Result<(), TransferError>);
+pub(super) type JournalTask = JoinHandle<JournalWrite>;
 
 impl Receiving<'_> {
     /// Until everything is here and its hashes are right.
-    pub(super) async fn run(&mut self, fleet: &mut Fleet) -> Result<(), TransferError> {
+    pub(super) async fn run(&mut self, pool: &mut ReceiveLanePool) -> Result<(), TransferError> {
         let mut tick = interval(TICK);
         if *self.pause.borrow() {
             self.pause.mark_changed();
         }
-        fleet.open_all(self.control.lane_door().await, self.way);
+        pool.open_all(self.control.lane_opener().await, self.way);
         loop {
             tokio::select! {
                 message = self.control.next() => {
-                    if self.hear(fleet, message?).await? && self.check().await? {
+                    if self.hear(pool, message?).await? && self.check().await? {
                         return Ok(());
                     }
                 }
@@ -96,7 +100,7 @@ impl Receiving<'_> {
                         self.write_journal()?;
                     }
                 }
-                Some(ended) = fleet.next() => self.lane_ended(fleet, ended).await?,
+                Some(ended) = pool.next() => self.lane_ended(pool, ended).await?,
                 Ok(()) = self.pause.changed() => {
                     self.paused.here = *self.pause.borrow_and_update();
                     self.control.say(&FromReceiver::Pause(self.paused.here))?;
@@ -108,13 +112,13 @@ impl Receiving<'_> {
                     self.write_journal()?;
                 }
             }
-            self.keep_lanes(fleet).await?;
+            self.keep_lanes(pool).await?;
         }
     }
 
     /// What a lane brought is told before its end is.
-    async fn lane_ended(&mut self, fleet: &mut Fleet, ended: Ended) -> Result<(), TransferError> {
-        if let Some((link, lane)) = fleet.ended(ended)? {
+    async fn lane_ended(&mut self, pool: &mut ReceiveLanePool, ended: Ended) -> Result<(), TransferError> {
+        if let Some((link, lane)) = pool.ended(ended)? {
             self.note_news();
             self.say_all_stored().await?;
             self.control.say(&FromReceiver::LaneOver { link, lane })?;
@@ -124,20 +128,20 @@ impl Receiving<'_> {
 
     /// Follows the control channel to a new connection, once the lanes of the old one are at rest and what they brought
     /// is told.
-    async fn keep_lanes(&mut self, fleet: &mut Fleet) -> Result<(), TransferError> {
+    async fn keep_lanes(&mut self, pool: &mut ReceiveLanePool) -> Result<(), TransferError> {
         let link = self.control.link();
-        if fleet.is_at_home() && fleet.link() != link {
-            fleet.leave();
+        if pool.is_at_home() && pool.link() != link {
+            pool.leave();
         }
-        if fleet.has_left() {
+        if pool.has_left() {
             self.note_news();
             self.say_all_stored().await?;
-            let door = self.control.lane_door().await;
-            let way = door.way();
+            let opener = self.control.lane_opener().await;
+            let way = opener.ways.best();
             self.control.say(&FromReceiver::Reopen { link, way })?;
-            fleet.open_all(door, way);
+            pool.open_all(opener, way);
         }
-        let lanes = fleet.open_lanes();
+        let lanes = pool.open_lanes();
         self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);
         Ok(())
     }
@@ -154,18 +158,24 @@ impl Receiving<'_> {
     }
 
     /// Takes in one message; says whether it was the sender's last.
-    async fn hear(&mut self, fleet: &mut Fleet, message: FromSender) -> Result<bool, TransferError> {
+    async fn hear(&mut self, pool: &mut ReceiveLanePool, message: FromSender) -> Result<bool, TransferError> {
+        let out_of_turn = Misbehaviour::OutOfTurn(message.name());
         match message {
-            FromSender::OpenLane { link, lane: number, way } => fleet.open(link, Lane { number, way })?,
-            FromSender::LaneOver { link, lane } => fleet.end(link, lane),
+            FromSender::OpenLane { link, lane: number, way } => pool.open(link, Lane { number, way })?,
+            FromSender::LaneOver { link, lane } => pool.end(link, lane),
             FromSender::Pause(is_paused) => {
                 self.paused.there = is_paused;
                 self.tell_pause();
             }
+            // A stream is sent as it is read, so it can't have changed; and its blocks, which are without number, can't be
+            // settled one by one.
+            FromSender::Withdrawn { .. } if self.accepted.plan.stream().is_some() => {
+                return Err(out_of_turn.into());
+            }
             FromSender::Withdrawn { entry, reason } => self.withdraw(entry, reason).await?,
             FromSender::StreamEnd { bytes } => {
                 if self.accepted.plan.stream().is_none() || self.stream_bytes.replace(bytes).is_some() {
-                    return Err(Misbehaviour::OutOfTurn("stream end").into());
+                    return Err(out_of_turn.into());
                 }
             }
             FromSender::Hashes(hashes) => {
@@ -176,7 +186,7 @@ impl Receiving<'_> {
                         return Err(Misbehaviour::UnknownEntry.into());
                     }
                     if self.hashes.insert(entry, hash).is_some() && self.repaired.is_none() {
-                        return Err(Misbehaviour::OutOfTurn("hashes").into());
+                        return Err(out_of_turn.into());
                     }
                 }
             }
@@ -187,11 +197,6 @@ impl Receiving<'_> {
     }
 
     async fn withdraw(&mut self, entry: u32, reason: Withdrawal) -> Result<(), TransferError> {
-        // A stream is sent as it is read, so it can't have changed; and its blocks, which are without number, can't be
-        // settled one by one.
-        if self.accepted.plan.stream().is_some() {
-            return Err(Misbehaviour::OutOfTurn("withdrawn").into());
-        }
         if !self.is_wanted_file(entry) || !self.withdrawn.insert(entry) {
             return Err(Misbehaviour::UnknownEntry.into());
         }
@@ -238,7 +243,7 @@ impl Receiving<'_> {
     }
 
     /// What is not written down for want of room is kept for the next time.
-    fn note_written(&mut self, (ranges, written): Written) -> Result<(), TransferError> {
+    fn note_written(&mut self, (ranges, written): JournalWrite) -> Result<(), TransferError> {
         self.journal_lacks_room = written.as_ref().is_err_and(TransferError::is_disk_full);
         if self.journal_lacks_room {
             self.unsaid.extend(ranges.into_iter().flat_map(|(first, count)| first..first + count));
@@ -250,7 +255,7 @@ impl Receiving<'_> {
 
     /// Tells both sides when the disk is full, and when it no longer is.
     fn tell_room(&mut self) -> Result<(), TransferError> {
-        let lacks_room = self.journal_lacks_room || self.lanes.without_room.is_any();
+        let lacks_room = self.journal_lacks_room || self.lanes.space_waits.is_any();
         if self.lacks_room != lacks_room {
             self.lacks_room = lacks_room;
             self.control.say(&FromReceiver::LacksRoom(lacks_room))?;
@@ -416,7 +421,7 @@ impl Receiving<'_> {
 }
 
 /// Waits until what is being written down is; gives what that is.
-async fn written(writing: &mut Option<JournalTask>) -> Written {
+async fn written(writing: &mut Option<JournalTask>) -> JournalWrite {
     let Some(task) = writing else { return std::future::pending().await };
     let written = task.await.expect("writing the journal doesn't panic");
     *writing = None;

@@ -20,8 +20,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     protocol::manifest::{Entry, Manifest, OfferKind},
     transfer::{
-        blocks::BlockSet, error::Misbehaviour, outgoing::Content, same::hash_as, scan::Origin,
-        tree_hash::FileHash,
+        error::Misbehaviour,
+        fingerprint::hash_as,
+        plan::{blocks::BlockSet, tree_hash::FileHash},
+        source::{outgoing::Content, scan::Origin},
     },
 };
 
@@ -62,14 +64,19 @@ impl Inquiry {
         }
     }
 
-    /// Takes a question: about files of the offer, about each of them once.
-    pub(super) fn ask(&mut self, entries: &[u32], manifest: &Manifest) -> Result<(), Misbehaviour> {
+    /// Takes a question, which came in a message of the name `message`: about files of the offer, about each of them once.
+    pub(super) fn ask(
+        &mut self,
+        entries: &[u32],
+        manifest: &Manifest,
+        message: &'static str,
+    ) -> Result<(), Misbehaviour> {
         for entry in entries {
             let listed = manifest.entries().get(*entry as usize).filter(|entry| entry.is_file());
             let listed = listed.filter(|_| manifest.kind() == OfferKind::Files);
             let size = listed.map(Entry::size).ok_or(Misbehaviour::UnknownEntry)?;
             if !self.asked.insert((*entry).into()) {
-                return Err(Misbehaviour::OutOfTurn("what is"));
+                return Err(Misbehaviour::OutOfTurn(message));
             }
             self.due.push_back((*entry, size));
         }
@@ -118,7 +125,7 @@ impl Inquiry {
                     read.fetch_add(bytes, Ordering::Relaxed);
                     !stop.is_cancelled()
                 };
-                (entry, hash_as(&origin.path, origin.look, goes_on))
+                (entry, hash_as(&origin.path, origin.fingerprint, goes_on))
             };
             files.into_iter().take_while(|_| !stop.is_cancelled()).map(hash).collect()
         }))

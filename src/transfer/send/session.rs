@@ -8,20 +8,17 @@ use tokio::{
     time::{Instant, interval},
 };
 
-use super::{check_common, climb::Climb, fleet::Fleet};
+use super::{common::check_common, lane_pool::SendLanePool};
 use crate::{
     protocol::peer::{FromReceiver, FromSender, Way, Work},
     transfer::{
-        blocks::BlockSet,
-        control::Control,
         error::{Misbehaviour, TransferError},
-        lanes::own_blocks,
-        outgoing::Outgoing,
-        plan::{Plan, Wanted},
-        progress::{Context, Notice, Paused, Phase},
-        queue::Queue,
-        tree_hash::FileHash,
-        watchdog::Working,
+        lanes::{lane_count::LaneCount, queue::Queue},
+        link::{activity::ActivityGuard, control::Control},
+        notice::{Context, Notice},
+        plan::{Plan, Wanted, blocks::BlockSet, own_blocks, tree_hash::FileHash},
+        progress::{Paused, Phase},
+        source::outgoing::Outgoing,
     },
 };
 
@@ -40,7 +37,7 @@ pub(super) struct Sending<'a> {
     outgoing: Arc<Outgoing>,
     queue: Arc<Queue>,
     /// How many lanes are used.
-    climb: Climb,
+    lane_count: LaneCount,
     /// Whether the person on this side wants a pause.
     pause: watch::Receiver<bool>,
     paused: Paused,
@@ -61,7 +58,7 @@ pub(super) struct Sending<'a> {
     is_done: bool,
     has_repaired: bool,
     /// Nothing is left but to read something for its hashes.
-    hashing: Option<Working>,
+    hashing: Option<ActivityGuard>,
 }
 
 type Comparison = JoinHandle<(Vec<u64>, Vec<(u32, FileHash)>)>;
@@ -74,7 +71,7 @@ impl<'a> Sending<'a> {
         outgoing: Arc<Outgoing>,
         queue: Arc<Queue>,
         held: BlockSet,
-        (pause, way, climb): (watch::Receiver<bool>, Way, Climb),
+        (pause, way, lane_count): (watch::Receiver<bool>, Way, LaneCount),
     ) -> Self {
         let ready = (control.link(), way);
         let bytes = plan.bytes_in(&held);
@@ -84,7 +81,7 @@ impl<'a> Sending<'a> {
             plan,
             outgoing,
             queue,
-            climb,
+            lane_count,
             pause,
             paused: Paused::default(),
             ready,
@@ -104,7 +101,7 @@ impl<'a> Sending<'a> {
     /// Until the receiver has everything. Gives how much it stored, and how much is missing there.
     pub(super) async fn run(
         &mut self,
-        fleet: &mut Fleet,
+        pool: &mut SendLanePool,
         wanted: Wanted,
     ) -> Result<(u64, u64), TransferError> {
         let (outgoing, held) = (Arc::clone(&self.outgoing), self.settled.clone());
@@ -117,10 +114,10 @@ impl<'a> Sending<'a> {
             self.pause.mark_changed();
         }
         let mut comparison: Option<Comparison> = None;
-        self.keep_lanes(fleet).await?;
+        self.keep_lanes(pool).await?;
         loop {
             tokio::select! {
-                message = self.control.next() => match self.hear(fleet, message?)? {
+                message = self.control.next() => match self.hear(pool, message?)? {
                     Heard::Nothing => {}
                     Heard::AllDamage => comparison = Some(self.compare()),
                     Heard::Complete { stored, failed } => {
@@ -128,7 +125,7 @@ impl<'a> Sending<'a> {
                         return Ok((stored, self.missing + failed));
                     }
                 },
-                Some(ended) = fleet.next() => fleet.ended(self.control, ended)?,
+                Some(ended) = pool.next() => pool.ended(self.control, ended)?,
                 () = join(&mut check) => {
                     check = None;
                     self.is_checked = true;
@@ -140,11 +137,11 @@ impl<'a> Sending<'a> {
                 Ok(()) = self.pause.changed() => {
                     self.paused.here = *self.pause.borrow_and_update();
                     self.control.say(&FromSender::Pause(self.paused.here))?;
-                    self.pause_lanes(fleet);
+                    self.pause_lanes(pool);
                 }
                 _ = tick.tick() => {}
             }
-            self.keep_lanes(fleet).await?;
+            self.keep_lanes(pool).await?;
             self.tell_news().await?;
         }
     }
@@ -156,53 +153,57 @@ impl<'a> Sending<'a> {
 
     /// Opens lanes on the connection as it is now: all of them on a new one, once the old ones are at rest on both sides,
     /// and single ones that were lost.
-    async fn keep_lanes(&mut self, fleet: &mut Fleet) -> Result<(), TransferError> {
+    async fn keep_lanes(&mut self, pool: &mut SendLanePool) -> Result<(), TransferError> {
         let link = self.control.link();
-        if fleet.is_at_home() && fleet.link() != link {
-            fleet.leave();
+        if pool.is_at_home() && pool.link() != link {
+            pool.leave();
             self.control.say_addresses()?;
         }
-        if fleet.has_left() && self.ready.0 == link {
+        if pool.has_left() && self.ready.0 == link {
             self.queue.requeue(None);
-            let door = self.control.lane_door().await;
-            fleet.open_all(self.control, door, self.ready.1)?;
+            let opener = self.control.lane_opener().await;
+            pool.open_all(self.control, opener, self.ready.1)?;
         }
         if self.context.lacks_room() || self.control.other_is_at_work() || !self.control.hears() {
             self.queue.excuse();
-            self.climb.interrupt();
-        } else if self.paused.here || self.paused.there || !fleet.is_at_home() {
-            self.climb.interrupt();
+            self.lane_count.interrupt();
+        } else if self.paused.here || self.paused.there || !pool.is_at_home() {
+            self.lane_count.interrupt();
         } else {
             let total = if self.plan.stream().is_some() { u64::MAX } else { self.plan.bytes() };
             let left = total.saturating_sub(self.bytes);
-            fleet.use_lanes(self.climb.look(self.bytes, left, Instant::now()));
+            pool.use_lanes(self.lane_count.observe(self.bytes, left, Instant::now()));
         }
         self.control.work().set_in_flight(!self.queue.silent(SLOW).is_empty());
-        fleet.end_silent(self.control)?;
-        fleet.end_straggler(self.control)?;
-        fleet.open_due(self.control)?;
-        let lanes = fleet.open_lanes();
+        pool.end_silent(self.control)?;
+        pool.end_straggler(self.control)?;
+        pool.open_due(self.control)?;
+        let lanes = pool.open_lanes();
         self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);
         Ok(())
     }
 
-    fn pause_lanes(&mut self, fleet: &mut Fleet) {
+    fn pause_lanes(&mut self, pool: &mut SendLanePool) {
         let paused = self.paused;
-        fleet.pause(paused.here || paused.there);
+        pool.pause(paused.here || paused.there);
         self.context.update(|progress| progress.paused = paused);
     }
 
-    fn hear(&mut self, fleet: &mut Fleet, message: FromReceiver) -> Result<Heard, TransferError> {
+    fn hear(&mut self, pool: &mut SendLanePool, message: FromReceiver) -> Result<Heard, TransferError> {
+        let out_of_turn = Misbehaviour::OutOfTurn(message.name());
         match message {
             FromReceiver::Reopen { link, way } => self.ready = (link, way),
-            FromReceiver::LaneOver { link, lane } => fleet.other_end_is_over(link, lane),
+            FromReceiver::LaneOver { link, lane } => pool.other_end_is_over(link, lane),
             FromReceiver::Pause(is_paused) => {
                 self.paused.there = is_paused;
-                self.pause_lanes(fleet);
+                self.pause_lanes(pool);
             }
             FromReceiver::Stored(ranges) => self.settle_stored(&ranges)?,
             FromReceiver::LacksRoom(lacks_room) => {
                 self.context.update(|progress| progress.lacks_room = lacks_room);
+            }
+            FromReceiver::Damaged { .. } if !self.is_done || self.has_repaired => {
+                return Err(out_of_turn.into());
             }
             FromReceiver::Damaged { entry, hashes, last } => {
                 self.note_damage(entry, hashes)?;
@@ -210,13 +211,9 @@ impl<'a> Sending<'a> {
                     return Ok(Heard::AllDamage);
                 }
             }
-            FromReceiver::Complete { stored, failed } => {
-                if !self.is_done {
-                    return Err(Misbehaviour::OutOfTurn("complete").into());
-                }
+            FromReceiver::Complete { stored, failed } if self.is_done => {
                 return Ok(Heard::Complete { stored, failed });
             }
-            FromReceiver::Accept { .. } => return Err(Misbehaviour::OutOfTurn("accept").into()),
             FromReceiver::Decline => return Err(TransferError::PeerDeclined),
             other => check_common(self.control, &other)?,
         }
@@ -254,9 +251,6 @@ impl<'a> Sending<'a> {
     }
 
     fn note_damage(&mut self, entry: u32, hashes: Vec<FileHash>) -> Result<(), TransferError> {
-        if !self.is_done || self.has_repaired {
-            return Err(Misbehaviour::OutOfTurn("damaged").into());
-        }
         let blocks = self.plan.blocks_of(entry);
         match self.damaged.last_mut() {
             Some((last, held)) if *last == entry => held.extend(hashes),
@@ -297,7 +291,7 @@ impl<'a> Sending<'a> {
         self.hashing = None;
         self.say_hashes(&hashes)?;
         self.repairs_left = Some(blocks.iter().copied().collect());
-        self.queue.again(blocks);
+        self.queue.resend(blocks);
         Ok(())
     }
 

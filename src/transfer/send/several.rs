@@ -10,18 +10,25 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Person, Terms, What, cancelled, check_common, last_word, offer_under};
+use super::{
+    common::{cancelled, check_common, last_word},
+    offering::offer_under,
+    options::{Person, SendOptions},
+};
 use crate::{
     crypto::Side,
     protocol::peer::{FromReceiver, FromSender, Trouble},
     transfer::{
-        control::Control,
         error::TransferError,
-        invitation::{self, Follower, Line},
-        listing::{Listing, Offered},
+        link::{
+            control::{Control, Session},
+            invitation::{self, Follower, Invitations},
+            rendezvous::{Admitted, Call, CodeChoice, Gate, Places, wait_for_several},
+        },
+        notice::{Context, Notice},
         path_mode::{Entrance, PathMode},
-        progress::{Context, Notice, Phase, Report},
-        rendezvous::{Call, CodeChoice, Guest, Places, Threshold, wait_for_several},
+        progress::{Phase, Report},
+        source::listing::{Listing, Offered, What},
     },
 };
 
@@ -33,32 +40,32 @@ const ROOM_LIMIT: Duration = Duration::from_secs(5);
 const HEARD_LIMIT: Duration = Duration::from_secs(1);
 
 /// The transfer with one of several receivers. Whoever owns tasks runs it.
-pub struct Branch {
+pub(crate) struct Branch {
     offered: Offered,
     follower: Follower,
-    terms: Terms,
-    seat: Seat,
+    options: SendOptions,
+    guard: BranchGuard,
 }
 
 /// Held for as long as something is told of a branch: the send for several ends after the last of them.
 #[derive(Clone)]
-pub struct Seat(mpsc::Sender<Report>);
+pub(crate) struct BranchGuard(mpsc::Sender<Report>);
 
 impl Branch {
     /// To be dropped when all is told of it.
-    pub fn seat(&self) -> Seat {
-        self.seat.clone()
+    pub(crate) fn guard(&self) -> BranchGuard {
+        self.guard.clone()
     }
 
     /// Runs it to its end. What is added to it comes too late.
-    pub async fn run(self, person: Person, context: &Context) -> Result<Report, TransferError> {
-        let Self { offered, follower, terms, seat } = self;
+    pub(crate) async fn run(self, person: Person, context: &Context) -> Result<Report, TransferError> {
+        let Self { offered, follower, options, guard } = self;
         let Person { additions, pause, line } = person;
         let listing = Listing::of(offered, additions, &context.cancel);
-        let ended = offer_under(Call::Invitation(follower), listing, terms, (pause, line), context).await;
+        let ended = offer_under(Call::Invitation(follower), listing, options, (pause, line), context).await;
         if let Ok(report) = &ended {
             // There is a place for each receiver's.
-            let _ = seat.0.try_send(report.clone());
+            let _ = guard.0.try_send(report.clone());
         }
         ended
     }
@@ -66,34 +73,40 @@ impl Branch {
 
 /// Runs a send for several to its end. Each branch is handed to `branches`, where somebody runs it; those whose owner drops
 /// them have failed.
-pub async fn send_to_several(
+pub(crate) async fn send_to_several(
     what: What,
     (choice, places): (CodeChoice, Places),
     (receivers, branches): (u16, mpsc::Sender<Branch>),
-    terms: Terms,
+    options: SendOptions,
     person: Person,
     context: &Context,
 ) -> Result<Report, TransferError> {
     let Person { additions, .. } = person;
     let mut listing = Listing::start(what, additions, &context.cancel)?;
-    let (seat, mut reports) = mpsc::channel(usize::from(receivers));
+    let (guard, mut reports) = mpsc::channel(usize::from(receivers));
     let (listed, offered) = watch::channel(None);
-    let (somebody, waits) = (Notify::new(), terms.waits());
-    let hall = Arc::new(Hall { offered, branches, seat: Seat(seat), terms, context: context.apart() });
+    let (somebody, waits) = (Notify::new(), options.waits());
+    let shared = Arc::new(SharedCode {
+        offered,
+        branches,
+        guard: BranchGuard(guard),
+        options,
+        context: context.apart(),
+    });
     let (failed, mut failure) = oneshot::channel();
     let listing = list(&mut listing, listed, &somebody, failed, context);
     let work = async {
         let (arriving, mut arrivals) = mpsc::channel(1);
-        let (mut ushers, mut came) = (JoinSet::new(), 0);
+        let (mut redirects, mut came) = (JoinSet::new(), 0);
         let over = {
             let mut reception =
-                pin!(wait_for_several(choice, places, Threshold::new(receivers, arriving), waits, context));
+                pin!(wait_for_several(choice, places, Gate::new(receivers, arriving), waits, context));
             loop {
                 tokio::select! {
-                    Some(guest) = arrivals.recv() => {
+                    Some(admitted) = arrivals.recv() => {
                         came += 1;
                         somebody.notify_one();
-                        ushers.spawn(usher(guest, Arc::clone(&hall)));
+                        redirects.spawn(redirect(admitted, Arc::clone(&shared)));
                     }
                     over = &mut reception => break over,
                     Ok(error) = &mut failure => break Err(error),
@@ -102,10 +115,10 @@ pub async fn send_to_several(
             }
         };
         // Whoever has just proven the code is not left without a word.
-        while let Some(guest) = arrivals.recv().await {
+        while let Some(admitted) = arrivals.recv().await {
             came += 1;
             somebody.notify_one();
-            ushers.spawn(usher(guest, Arc::clone(&hall)));
+            redirects.spawn(redirect(admitted, Arc::clone(&shared)));
         }
         let over = match over {
             // The branches don't need the relay on which nobody else can come.
@@ -116,10 +129,10 @@ pub async fn send_to_several(
             over => over,
         };
         context.enter(Phase::Branches);
-        while let Some(ushered) = ushers.join_next().await {
-            ushered.expect("an usher doesn't panic");
+        while let Some(redirected) = redirects.join_next().await {
+            redirected.expect("an usher doesn't panic");
         }
-        drop(hall);
+        drop(shared);
         let mut sum = Report::default();
         while let Some(report) = reports.recv().await {
             sum.add(&report);
@@ -164,30 +177,31 @@ async fn list(
 }
 
 /// What all ushers need.
-struct Hall {
+struct SharedCode {
     offered: watch::Receiver<Option<Result<Offered, Trouble>>>,
     branches: mpsc::Sender<Branch>,
-    seat: Seat,
-    terms: Terms,
+    guard: BranchGuard,
+    options: SendOptions,
     context: Context,
 }
 
 /// Shows one receiver the way to a branch of its own.
-async fn usher(guest: Guest, hall: Arc<Hall>) {
-    let Guest { meeting, place, stays, is_free } = guest;
+async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
+    let Admitted { meeting, place, stays, is_free } = admitted;
     let (mut line, follower) = invitation::line();
     line.meet(place.clone());
-    let (context, patience) = (&hall.context, hall.terms.patience);
+    let (context, patience) = (&shared.context, shared.options.patience);
     // No lane is opened here, so no way to one is looked for.
     let ways = (PathMode::RelayOnly, Entrance::default());
-    let control = Control::new(meeting, Side::Sender, &place.relay, patience, ways, context);
+    let session = Session::through(meeting, Side::Sender, &place.relay, patience, ways, context);
     // This system has no random numbers; the receiver learns from the closed connection.
-    let Ok(mut control) = control else { return };
-    let shown = tokio::select! {
-        shown = show_the_way(&mut control, &mut line, follower, &hall) => shown,
+    let Ok(session) = session else { return };
+    let mut control = Control::new(session, &place.relay, context);
+    let pointed = tokio::select! {
+        pointed = point_to_branch(&mut control, &mut line, follower, &shared) => pointed,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
     };
-    if let Some(last_word) = last_word(&shown) {
+    if let Some(last_word) = last_word(&pointed) {
         if control.say(&last_word).is_err() {
             return;
         }
@@ -202,13 +216,13 @@ async fn usher(guest: Guest, hall: Arc<Hall>) {
 }
 
 /// Comes back when the receiver has heard where to go, or is there already.
-async fn show_the_way(
+async fn point_to_branch(
     control: &mut Control,
-    line: &mut Line,
+    line: &mut Invitations,
     follower: Follower,
-    hall: &Hall,
+    shared: &SharedCode,
 ) -> Result<(), TransferError> {
-    let mut listed = hall.offered.clone();
+    let mut listed = shared.offered.clone();
     let offered = loop {
         tokio::select! {
             listed = listed.wait_for(Option::is_some) => match listed.as_deref() {
@@ -220,9 +234,9 @@ async fn show_the_way(
         }
     };
     let offered = offered.expect("a stream is not sent to several");
-    let branch = Branch { offered, follower, terms: hall.terms.clone(), seat: hall.seat.clone() };
+    let branch = Branch { offered, follower, options: shared.options.clone(), guard: shared.guard.clone() };
     // Whoever runs branches is gone only when everything ends.
-    hall.branches.send(branch).await.map_err(|_| TransferError::Cancelled)?;
+    shared.branches.send(branch).await.map_err(|_| TransferError::Cancelled)?;
     let mut is_said = false;
     loop {
         let message =

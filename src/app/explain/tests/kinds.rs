@@ -17,7 +17,7 @@ use crate::{
     },
     transfer::{
         error::{Misbehaviour, Unsuited},
-        scan::Unfit,
+        notice::Unfit,
     },
 };
 
@@ -94,7 +94,7 @@ pub(super) fn causes() -> impl Iterator<Item = io::Error> {
         K::HostUnreachable,
         K::ConnectionReset,
     ];
-    kinds.into_iter().map(io::Error::from).chain([io::Error::other("failed to lookup address information")])
+    kinds.into_iter().map(io::Error::from)
 }
 
 pub(super) fn relay_errors() -> Vec<RelayClientError> {
@@ -107,7 +107,10 @@ pub(super) fn relay_errors() -> Vec<RelayClientError> {
             R::Refused(_) => {
                 R::Unreachable { address: made_up::relay(), cause: io::ErrorKind::TimedOut.into() }
             }
-            R::Unreachable { .. } => return None,
+            R::Unreachable { .. } => {
+                R::NoSuchHost { address: made_up::relay(), cause: io::ErrorKind::NotFound.into() }
+            }
+            R::NoSuchHost { .. } => return None,
         })
     }) {
         match one {

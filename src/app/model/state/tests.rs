@@ -20,10 +20,7 @@ use crate::{
     },
     engine::{Connection, Notice, OnConflict, Paused, Phase, Progress, RelayCheck, Report, Stall, WaitsFor},
     protocol::peer::Withdrawal,
-    transfer::{
-        listing::NotAdded,
-        scan::{LeftOut, Unfit},
-    },
+    transfer::notice::{LeftOut, NotAdded, Unfit},
 };
 
 const ID: TaskId = TaskId::made_up(1);

@@ -1,0 +1,37 @@
+//! How to lock a [`Mutex`], and what a panic under the lock does to others that use it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks what belongs to one transfer. A panic under the lock may have left it half changed, so everything else that uses it
+/// panics as well: the transfer ends rather than go on with a state that may be wrong.
+///
+/// # Panics
+/// When another thread has panicked while it held the lock.
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no code panics while it holds this lock")
+}
+
+/// Locks what many share, and what no panic leaves half changed: a panic in one of them must not spread to the others.
+pub fn lock_shared<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, thread};
+
+    use super::*;
+
+    #[test]
+    fn after_a_panic_what_is_shared_can_be_locked_and_what_is_not_panics() {
+        let mutex = Arc::new(Mutex::new(1));
+        let held = Arc::clone(&mutex);
+        let panicked = thread::spawn(move || {
+            let _guard = lock(&held);
+            panic!("on purpose");
+        });
+        assert!(panicked.join().is_err());
+        assert_eq!(*lock_shared(&mutex), 1);
+        assert!(thread::spawn(move || *lock(&mutex)).join().is_err());
+    }
+}

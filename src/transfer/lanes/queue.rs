@@ -1,0 +1,572 @@
+//! The sender's blocks, handed out in order to whichever lane is free, and which lane has each of those that the receiver
+//! has not stored yet: when a lane is over, they go out again over another. Which lanes have fallen silent follows from
+//! that as well, and how much one may have on its way: a relay and the systems along the way take in far more than a slow
+//! lane gets rid of, and what stands in a queue there can't go out over a faster one. Towards the end, a block waits for
+//! the lane that will have brought it first.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
+
+use super::in_flight::InFlight;
+use crate::{
+    sync::lock,
+    transfer::plan::{Taken, blocks::BlockSet},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    is_stream: bool,
+    state: Mutex<QueueState>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct QueueState {
+    next: u64,
+    end: u64,
+    /// Blocks that the receiver has from an earlier transfer.
+    held: BlockSet,
+    resend: VecDeque<u64>,
+    /// Blocks that are on their way.
+    out: HashMap<u64, InFlightBlock>,
+    lanes: HashMap<u16, LaneState>,
+    /// How many blocks it has had since the start.
+    settled: u64,
+    /// Until when nothing counts as silence.
+    excused: Instant,
+    is_paused: bool,
+    is_closed: bool,
+}
+
+/// A block that is on its way.
+#[derive(Debug, Clone, Copy)]
+struct InFlightBlock {
+    lane: u16,
+    /// When it was given to the network.
+    left: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct LaneState {
+    in_flight: InFlight,
+    heard: Option<LastSign>,
+    takes_no_more: bool,
+}
+
+/// The last sign of life of a lane.
+#[derive(Debug, Clone, Copy)]
+struct LastSign {
+    at: Instant,
+    /// How many blocks the receiver had had then, over all lanes.
+    settled: u64,
+}
+
+/// A lane over which something is on its way, and nothing has arrived for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Silent {
+    /// Which.
+    pub lane: u16,
+    /// Blocks that arrived over the other lanes since.
+    pub others: u64,
+}
+
+/// Blocks of a stream that may be on their way: they are kept in memory, because they can't be read again.
+const MAX_STREAM_OUT: usize = 64;
+/// How often a lane that left a block to a faster one looks whether that one still is.
+const RECHECK: Duration = Duration::from_millis(100);
+/// What it costs to end a lane whose blocks another one could have.
+const RESCUE: Duration = Duration::from_secs(1);
+
+impl Queue {
+    /// Blocks 0 to `end`, exclusive, but for those that are held already.
+    pub(crate) fn new(end: u64, held: BlockSet) -> Self {
+        Self::with(end, held, false)
+    }
+
+    /// Blocks without end, whose numbers are known only when they have been read.
+    pub(crate) fn stream() -> Self {
+        Self::with(u64::MAX, BlockSet::default(), true)
+    }
+
+    fn with(end: u64, held: BlockSet, is_stream: bool) -> Self {
+        let state = QueueState {
+            next: 0,
+            end,
+            held,
+            resend: VecDeque::new(),
+            out: HashMap::new(),
+            lanes: HashMap::new(),
+            settled: 0,
+            excused: Instant::now(),
+            is_paused: false,
+            is_closed: false,
+        };
+        Self { is_stream, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// The next block for `lane`; waits while there is none, or while enough is on its way over it. `None` once the queue is
+    /// closed or paused.
+    pub(crate) async fn take(&self, lane: u16) -> Option<Taken> {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut state = self.lock();
+                if state.is_closed || state.is_paused {
+                    return None;
+                }
+                if let Some(taken) = state.next_for(lane, self.is_stream) {
+                    return Some(taken);
+                }
+            }
+            // Nothing tells when the lane that the next block is left to becomes slow.
+            let _ = timeout(RECHECK, changed).await;
+        }
+    }
+
+    /// The lane only brings what it has.
+    pub(crate) fn takes_no_more(&self, lane: u16) {
+        if let Some(lane) = self.lock().lanes.get_mut(&lane) {
+            lane.takes_no_more = true;
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// A stream's block has been read by `lane` and is about to go.
+    pub(crate) fn read_from_stream(&self, block: u64, lane: u16) {
+        self.lock().on_sent(block, lane);
+    }
+
+    /// A block, or a piece of it, is given to the network.
+    pub(crate) fn on_leaving(&self, block: u64) {
+        self.set_left(block, Some(Instant::now()));
+    }
+
+    /// The rest of a block waits on this side until it may leave.
+    pub(crate) fn on_waiting(&self, block: u64) {
+        self.set_left(block, None);
+    }
+
+    /// The receiver has the block, or it need not be sent any more.
+    pub(crate) fn settle(&self, block: u64) {
+        let mut state = self.lock();
+        state.settled += 1;
+        let (at, settled) = (Instant::now(), state.settled);
+        if let Some(out) = state.out.remove(&block)
+            && let Some(lane) = state.lanes.get_mut(&out.lane)
+        {
+            lane.in_flight.on_stored(out.left.map(|left| at - left), at);
+            lane.heard = Some(LastSign { at, settled });
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// What was on its way over a lane that is over goes out again; `None` means every lane.
+    pub(crate) fn requeue(&self, lane: Option<u16>) {
+        let mut state = self.lock();
+        let mut lost: Vec<u64> = state
+            .out
+            .iter()
+            .filter(|(_, out)| lane.is_none_or(|lane| lane == out.lane))
+            .map(|(block, _)| *block)
+            .collect();
+        lost.sort_unstable();
+        state.out.retain(|block, _| lost.binary_search(block).is_err());
+        state.lanes.retain(|over, _| lane.is_some_and(|lane| lane != *over));
+        for block in lost.into_iter().rev() {
+            state.resend.push_front(block);
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Silence until now has a reason that is no lane's fault.
+    pub(crate) fn excuse(&self) {
+        self.lock().excused = Instant::now();
+    }
+
+    /// Lanes over which a block has been on its way for `limit`, and nothing has arrived for as long.
+    pub(crate) fn silent(&self, limit: Duration) -> Vec<Silent> {
+        let state = self.lock();
+        let now = Instant::now();
+        let is_long_ago = |at: Instant| now.duration_since(at) >= limit;
+        if !is_long_ago(state.excused) {
+            return Vec::new();
+        }
+        let mut lanes: Vec<u16> =
+            state.out.values().filter(|out| out.left.is_some_and(is_long_ago)).map(|out| out.lane).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        let heard = |lane| state.lanes.get(&lane).and_then(|lane| lane.heard);
+        let silent = lanes.into_iter().filter_map(|lane| match heard(lane) {
+            Some(heard) if !is_long_ago(heard.at) => None,
+            heard => Some(Silent { lane, others: state.settled - heard.map_or(0, |heard| heard.settled) }),
+        });
+        silent.collect()
+    }
+
+    /// Whether nothing is left to be done but what is on its way over these lanes.
+    pub(crate) fn waits_only_for(&self, lanes: &[u16]) -> bool {
+        let state = self.lock();
+        let is_all_out = !self.is_stream && state.resend.is_empty() && state.next >= state.end;
+        is_all_out && state.out.values().all(|out| lanes.contains(&out.lane))
+    }
+
+    /// The lane that everything else waits for, if another one, which has nothing to do, could bring a block so many times
+    /// in the time that this one will still need.
+    pub(crate) fn straggler(&self, times: u32) -> Option<u16> {
+        let state = self.lock();
+        let now = Instant::now();
+        let is_all_out = !self.is_stream && state.resend.is_empty() && state.next >= state.end;
+        if !is_all_out || now - state.excused < RESCUE {
+            return None;
+        }
+        let is_free =
+            |lane: &&LaneState| lane.heard.is_some() && !lane.takes_no_more && lane.in_flight.is_idle();
+        let free = state.lanes.values().filter(is_free).map(|lane| lane.in_flight.secs_for_one_more(now));
+        let free = free.min_by(f64::total_cmp)?;
+        let has_left = |number: u16| {
+            let left = state.out.values().filter(|out| out.lane == number).filter_map(|out| out.left);
+            left.min().is_some_and(|left| now - left >= RESCUE)
+        };
+        let lanes = state.lanes.iter().filter(|(number, _)| has_left(**number));
+        let (slowest, left) = lanes
+            .map(|(number, lane)| (*number, lane.in_flight.all(now)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (left > free * f64::from(times) + RESCUE.as_secs_f64()).then_some(slowest)
+    }
+
+    /// Blocks below this have been handed out at least once.
+    pub(crate) fn handed_out(&self) -> u64 {
+        self.lock().next
+    }
+
+    /// Ends a stream: nothing new is handed out any more. What was handed out before stays so, because the receiver has
+    /// yet to say that it is stored.
+    pub(crate) fn end_stream(&self) {
+        let mut state = self.lock();
+        state.end = state.next;
+    }
+
+    /// Hands out blocks once more.
+    pub(crate) fn resend(&self, blocks: impl IntoIterator<Item = u64>) {
+        self.lock().resend.extend(blocks);
+        self.changed.notify_waiters();
+    }
+
+    /// Sends every lane home for now, or lets them take blocks again.
+    pub(crate) fn pause(&self, is_paused: bool) {
+        self.lock().is_paused = is_paused;
+        self.changed.notify_waiters();
+    }
+
+    /// Sends every lane home.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_waiters();
+    }
+
+    fn set_left(&self, block: u64, left: Option<Instant>) {
+        if let Some(out) = self.lock().out.get_mut(&block) {
+            out.left = left;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        lock(&self.state)
+    }
+}
+
+impl QueueState {
+    fn next_for(&mut self, lane: u16, is_stream: bool) -> Option<Taken> {
+        while self.held.contains(self.next) {
+            self.next += 1;
+        }
+        let now = Instant::now();
+        self.lanes.entry(lane).or_default();
+        if !self.may_have_more(lane, now) {
+            return None;
+        }
+        if let Some(block) = self.resend.pop_front() {
+            self.on_sent(block, lane);
+            return Some(Taken { block, is_new: false });
+        }
+        let is_full = is_stream && self.out.len() >= MAX_STREAM_OUT;
+        if self.next >= self.end || is_full {
+            return None;
+        }
+        let block = self.next;
+        self.next += 1;
+        if !is_stream {
+            self.on_sent(block, lane);
+        }
+        Some(Taken { block, is_new: true })
+    }
+
+    /// Not if there is enough on its way over it; nor, once there is less left than what is on its way, if it would have
+    /// brought the next block after all the others together have brought everything, and another one would have sooner.
+    fn may_have_more(&self, lane: u16, now: Instant) -> bool {
+        let Some(in_flight) = self.lanes.get(&lane).map(|lane| &lane.in_flight) else { return false };
+        let waiting = self.resend.len() as u64 + self.end.saturating_sub(self.next);
+        let is_near_end = waiting <= self.out.len() as u64;
+        if !in_flight.has_room(is_near_end, now) {
+            return false;
+        }
+        if !is_near_end {
+            return true;
+        }
+        let others = || {
+            let others = self.lanes.iter().filter(|(number, other)| **number != lane && !other.takes_no_more);
+            others.map(|(_, other)| &other.in_flight)
+        };
+        let blocks_per_sec: f64 = others().map(|in_flight| in_flight.blocks_per_sec(now)).sum();
+        let all = (waiting + self.out.len() as u64) as f64 / (blocks_per_sec + in_flight.blocks_per_sec(now));
+        let secs_for_one_more = in_flight.secs_for_one_more(now);
+        secs_for_one_more <= all || others().all(|other| secs_for_one_more <= other.secs_for_one_more(now))
+    }
+
+    fn on_sent(&mut self, block: u64, lane: u16) {
+        let now = Instant::now();
+        let before = self.out.insert(block, InFlightBlock { lane, left: None });
+        if let Some(before) = before.and_then(|before| self.lanes.get_mut(&before.lane)) {
+            before.in_flight.on_lost(now);
+        }
+        self.lanes.entry(lane).or_default().in_flight.on_sent(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn queue(end: u64) -> Queue {
+        Queue::new(end, BlockSet::default())
+    }
+
+    async fn take(queue: &Queue, lane: u16) -> Option<u64> {
+        queue.take(lane).await.map(|taken| taken.block)
+    }
+
+    #[tokio::test]
+    async fn blocks_come_in_order_then_again_then_the_end() {
+        let queue = queue(2);
+        assert_eq!(queue.take(0).await, Some(Taken { block: 0, is_new: true }));
+        assert_eq!(take(&queue, 0).await, Some(1));
+        assert_eq!(queue.handed_out(), 2);
+        // A lane that waits already is woken by either.
+        let resend = tokio::join!(queue.take(0), async { queue.resend([0]) }).0;
+        assert_eq!(resend, Some(Taken { block: 0, is_new: false }));
+        assert_eq!(tokio::join!(take(&queue, 0), async { queue.close() }).0, None);
+    }
+
+    #[tokio::test]
+    async fn what_a_lost_lane_had_goes_out_again_but_for_what_was_stored() {
+        let queue = queue(6);
+        for lane in [0, 1, 0, 1, 0] {
+            take(&queue, lane).await;
+        }
+        queue.settle(2);
+        queue.requeue(Some(0));
+        assert_eq!([take(&queue, 1).await, take(&queue, 1).await], [Some(0), Some(4)]);
+        assert_eq!(queue.take(2).await, Some(Taken { block: 5, is_new: true }));
+        queue.requeue(None);
+        let mut all = Vec::new();
+        for lane in [2, 3, 2, 3, 2] {
+            all.extend(take(&queue, lane).await);
+        }
+        assert_eq!(all, [0, 1, 3, 4, 5]);
+    }
+
+    #[tokio::test]
+    async fn what_the_receiver_has_already_is_left_out() {
+        let mut held = BlockSet::default();
+        held.extend([0, 1, 3]);
+        let queue = Queue::new(5, held);
+        assert_eq!([take(&queue, 0).await, take(&queue, 0).await], [Some(2), Some(4)]);
+    }
+
+    #[tokio::test]
+    async fn a_pause_sends_lanes_home_and_takes_nothing_away() {
+        let queue = queue(2);
+        queue.pause(true);
+        assert_eq!(take(&queue, 0).await, None);
+        queue.pause(false);
+        assert_eq!(take(&queue, 0).await, Some(0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_is_silent_when_what_it_carries_does_not_arrive() {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let queue = queue(9);
+        for lane in [0, 1, 2] {
+            take(&queue, lane).await;
+        }
+        queue.on_leaving(0);
+        queue.on_leaving(1);
+        advance(LIMIT / 2).await;
+        queue.settle(1);
+        for block in [3, 4] {
+            take(&queue, 1).await;
+            queue.on_leaving(block);
+        }
+        queue.settle(3);
+        advance(LIMIT / 2).await;
+        // Lane 2 has read its block and waits for its turn to send it.
+        assert_eq!(queue.silent(LIMIT), [Silent { lane: 0, others: 2 }]);
+        advance(LIMIT / 2).await;
+        assert_eq!(queue.silent(LIMIT).len(), 2);
+        queue.excuse();
+        assert_eq!(queue.silent(LIMIT), []);
+        queue.requeue(Some(0));
+        advance(LIMIT).await;
+        assert_eq!(queue.silent(LIMIT), [Silent { lane: 1, others: 0 }]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_block_that_leaves_in_pieces_is_silent_once_a_piece_does_not_get_away() {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let queue = queue(1);
+        take(&queue, 0).await;
+        for _ in 0..3 {
+            queue.on_leaving(0);
+            advance(LIMIT / 2).await;
+            queue.on_waiting(0);
+            advance(LIMIT).await;
+            assert_eq!(queue.silent(LIMIT), []);
+        }
+        queue.on_leaving(0);
+        advance(LIMIT).await;
+        assert_eq!(queue.silent(LIMIT), [Silent { lane: 0, others: 0 }]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_that_has_enough_on_its_way_waits_until_something_has_arrived() {
+        let queue = queue(1000);
+        let mut taken = 0;
+        while queue.lock().next_for(0, false).is_some() {
+            taken += 1;
+        }
+        assert!((2..10).contains(&taken), "{taken}");
+        assert_eq!(take(&queue, 1).await, Some(taken));
+        queue.on_leaving(0);
+        advance(Duration::from_secs(1)).await;
+        let next =
+            tokio::join!(take(&queue, 0), async { (0..taken).for_each(|block| queue.settle(block)) }).0;
+        assert_eq!(next, Some(taken + 1));
+    }
+
+    /// Lane 0 brings a block a second, lane 1 ten. Of the last five blocks, one and two are on their way.
+    async fn near_the_end() -> Queue {
+        let queue = queue(1000);
+        let out = |lane| {
+            let taken = queue.lock().next_for(lane, false).unwrap().block;
+            queue.on_leaving(taken);
+            taken
+        };
+        let mut on_lane_0: VecDeque<u64> = (0..1).map(|_| out(0)).collect();
+        let mut on_lane_1: VecDeque<u64> = (0..2).map(|_| out(1)).collect();
+        for tenth in 0..100 {
+            advance(Duration::from_millis(100)).await;
+            queue.settle(on_lane_1.pop_front().unwrap());
+            on_lane_1.push_back(out(1));
+            if tenth % 10 == 9 {
+                queue.settle(on_lane_0.pop_front().unwrap());
+                on_lane_0.push_back(out(0));
+            }
+        }
+        let mut state = queue.lock();
+        state.end = state.next + 2;
+        drop(state);
+        queue
+    }
+
+    /// Catches a transfer that stands at 99 % until its slowest lane has brought what others could have brought long ago.
+    #[tokio::test(start_paused = true)]
+    async fn the_last_blocks_wait_for_the_lane_that_brings_them_first() {
+        let queue = near_the_end().await;
+        assert_eq!(queue.lock().next_for(0, false), None);
+        assert!(queue.lock().next_for(1, false).is_some());
+        // A slow lane takes what a fast one can't any more.
+        queue.takes_no_more(1);
+        assert!(queue.lock().next_for(0, false).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_that_holds_up_the_end_is_told_from_one_that_is_about_to_bring_it() {
+        let queue = near_the_end().await;
+        // Lane 1 takes what is left, and brings it; lane 0 has one block.
+        let on_lane_1 = || queue.lock().out.iter().find(|(_, out)| out.lane == 1).map(|(block, _)| *block);
+        let next = || queue.lock().next_for(1, false);
+        while let Some(block) = on_lane_1() {
+            assert_eq!(queue.straggler(3), None, "nobody has nothing to do");
+            queue.settle(block);
+            while let Some(taken) = next() {
+                queue.on_leaving(taken.block);
+            }
+        }
+        assert_eq!(queue.straggler(3), None, "it is as slow as it was");
+        advance(Duration::from_secs(5)).await;
+        assert_eq!((queue.straggler(3), queue.straggler(1000)), (Some(0), None));
+        queue.excuse();
+        assert_eq!(queue.straggler(3), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_that_was_fast_and_is_stuck_is_waited_for_no_longer() {
+        let queue = near_the_end().await;
+        let slow = queue.lock().out.iter().find(|(_, out)| out.lane == 0).map(|(block, _)| *block);
+        queue.settle(slow.unwrap());
+        let begun = Instant::now();
+        assert!(take(&queue, 0).await.is_some());
+        let waited = begun.elapsed();
+        assert!((Duration::from_millis(300)..Duration::from_secs(2)).contains(&waited), "{waited:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_left_may_all_be_on_its_way_over_one_lane() {
+        let queue = queue(3);
+        for lane in [0, 1] {
+            take(&queue, lane).await;
+        }
+        queue.settle(0);
+        assert!(!queue.waits_only_for(&[1]), "the last block has not been handed out");
+        take(&queue, 2).await;
+        assert!(!queue.waits_only_for(&[1]) && queue.waits_only_for(&[1, 2]));
+        queue.settle(2);
+        assert!(queue.waits_only_for(&[1]));
+        queue.requeue(Some(1));
+        assert!(!queue.waits_only_for(&[1]), "anybody may take it");
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_stream_takes_nothing_back() {
+        let queue = Queue::stream();
+        assert_eq!((take(&queue, 0).await, take(&queue, 0).await), (Some(0), Some(1)));
+        queue.end_stream();
+        assert_eq!(queue.handed_out(), 2);
+        assert_eq!(tokio::join!(take(&queue, 0), async { queue.close() }).0, None);
+    }
+
+    #[tokio::test]
+    async fn a_stream_runs_only_so_far_ahead_of_what_is_stored() {
+        let queue = Queue::stream();
+        for block in 0..MAX_STREAM_OUT as u64 {
+            let lane = block as u16 % 32;
+            take(&queue, lane).await;
+            queue.read_from_stream(block, lane);
+        }
+        let next = tokio::join!(take(&queue, 5), async { queue.settle(5) }).0;
+        assert_eq!(next, Some(MAX_STREAM_OUT as u64));
+    }
+}

@@ -1,0 +1,232 @@
+//! A limit on bytes a second, shared by all lanes of a transfer. What a lane has to send goes in pieces of a few milliseconds,
+//! because a whole record may take seconds at a low rate; who asked first is served first, until all of its record is gone.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+use crate::sync::lock;
+
+/// Most that goes at once.
+const PIECE: Duration = Duration::from_millis(10);
+/// Time that passed unused and may be made up for, so that a timer that is late loses nothing. More is not saved up, so a pause
+/// is followed by no burst; together with a piece it is what a second can exceed the limit by.
+const CREDIT: Duration = Duration::from_millis(20);
+
+/// A limit, or none.
+#[derive(Debug)]
+pub(crate) struct Throttle(Option<Limit>);
+
+#[derive(Debug)]
+struct Limit {
+    bytes_per_sec: u64,
+    queue: Mutex<TurnQueue>,
+    moved_up: Notify,
+}
+
+#[derive(Debug)]
+struct TurnQueue {
+    /// What was sent has taken up the time until then.
+    used_until: Instant,
+    next_turn: u64,
+    waiting: BTreeSet<u64>,
+}
+
+/// Somebody's place in the line.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    limit: &'a Limit,
+    number: u64,
+}
+
+impl Throttle {
+    /// `None` is no limit; zero counts as one byte a second.
+    pub(crate) fn new(bytes_per_sec: Option<u64>) -> Self {
+        Self(bytes_per_sec.map(|rate| {
+            let queue = TurnQueue { used_until: Instant::now(), next_turn: 0, waiting: BTreeSet::new() };
+            Limit { bytes_per_sec: rate.max(1), queue: Mutex::new(queue), moved_up: Notify::new() }
+        }))
+    }
+
+    /// The limit, if there is one.
+    pub(crate) fn bytes_per_sec(&self) -> Option<u64> {
+        self.0.as_ref().map(|limit| limit.bytes_per_sec)
+    }
+
+    /// A place behind all that were given out before; `None` where there is no limit.
+    pub(crate) fn turn(&self) -> Option<Turn<'_>> {
+        let limit = self.0.as_ref()?;
+        let mut queue = limit.lock();
+        let number = queue.next_turn;
+        queue.next_turn += 1;
+        Some(Turn { limit, number })
+    }
+}
+
+impl Turn<'_> {
+    /// Waits until some of `wanted` bytes may be sent, at least one; says how many. Others go before only while this one
+    /// doesn't ask.
+    pub(crate) async fn take(&self, wanted: usize) -> usize {
+        let Self { limit, number } = *self;
+        let rate = limit.bytes_per_sec as f64;
+        let bytes = ((rate * PIECE.as_secs_f64()) as usize).clamp(1, wanted.max(1));
+        let time = Duration::from_secs_f64(bytes as f64 / rate);
+        let _waiting = QueuedTurn::enter(self);
+        loop {
+            let moved_up = limit.moved_up.notified();
+            let due = {
+                let mut queue = limit.lock();
+                let (now, due) = (Instant::now(), queue.used_until + time);
+                let is_first = queue.waiting.first() == Some(&number);
+                if is_first && due <= now {
+                    queue.used_until = now.checked_sub(CREDIT).map_or(due, |unused| due.max(unused));
+                    return bytes;
+                }
+                is_first.then_some(due)
+            };
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => moved_up.await,
+            }
+        }
+    }
+}
+
+/// Stands in the line; no longer once it is dropped.
+struct QueuedTurn<'a>(&'a Turn<'a>);
+
+impl<'a> QueuedTurn<'a> {
+    fn enter(turn: &'a Turn<'a>) -> Self {
+        turn.limit.lock().waiting.insert(turn.number);
+        Self(turn)
+    }
+}
+
+impl Drop for QueuedTurn<'_> {
+    fn drop(&mut self) {
+        let Turn { limit, number } = self.0;
+        limit.lock().waiting.remove(number);
+        limit.moved_up.notify_waiters();
+    }
+}
+
+impl Limit {
+    fn lock(&self) -> MutexGuard<'_, TurnQueue> {
+        lock(&self.queue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::{
+        task::JoinSet,
+        time::{advance, sleep},
+    };
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// When how much went, of `lanes` that send record after record for a while; each needs so long for a piece.
+    async fn run(rate: u64, lanes: u64, record: usize, slowness: Duration) -> Vec<(Duration, usize)> {
+        let throttle = Arc::new(Throttle::new(Some(rate)));
+        let gone = Arc::new(Mutex::new(Vec::new()));
+        let (start, mut tasks) = (Instant::now(), JoinSet::new());
+        for _ in 0..lanes {
+            let (throttle, gone) = (Arc::clone(&throttle), Arc::clone(&gone));
+            tasks.spawn(async move {
+                loop {
+                    let (turn, mut left) = (throttle.turn().unwrap(), record);
+                    while left > 0 {
+                        let bytes = turn.take(left).await;
+                        gone.lock().unwrap().push((start.elapsed(), bytes));
+                        sleep(slowness).await;
+                        left -= bytes;
+                    }
+                }
+            });
+        }
+        sleep(5 * SECOND).await;
+        tasks.shutdown().await;
+        std::mem::take(&mut *gone.lock().unwrap())
+    }
+
+    fn sum_between(gone: &[(Duration, usize)], from: Duration, to: Duration) -> f64 {
+        gone.iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, bytes)| *bytes as f64).sum()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_second_has_the_bytes_of_a_second_to_three_percent() {
+        const RECORD: usize = 256 * 1024;
+        for rate in [4_000, 50_000, 1_000_000, 20_000_000] {
+            for (lanes, slowness) in [(1, 0), (1, 5), (8, 0), (8, 5)] {
+                let gone = run(rate, lanes, RECORD, Duration::from_millis(slowness)).await;
+                for start in (0..4000).step_by(50).map(Duration::from_millis) {
+                    let part = sum_between(&gone, start, start + SECOND) / rate as f64;
+                    assert!(
+                        (0.97..=1.03).contains(&part),
+                        "{rate} B/s, {lanes} lanes, {slowness} ms: {part}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_that_passed_unused_is_not_saved_up() {
+        let throttle = Throttle::new(Some(1000));
+        let turn = throttle.turn().unwrap();
+        for pause in [10 * SECOND, 3 * SECOND] {
+            advance(pause).await;
+            let start = Instant::now();
+            let mut bytes = 0;
+            loop {
+                let more = turn.take(1000).await;
+                if start.elapsed() >= SECOND {
+                    break;
+                }
+                bytes += more;
+            }
+            assert!((1000..=1030).contains(&bytes), "{bytes}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_record_that_was_begun_is_ended_before_the_next() {
+        let throttle = Throttle::new(Some(1000));
+        let turns = [throttle.turn().unwrap(), throttle.turn().unwrap()];
+        let order = Mutex::new(Vec::new());
+        let send = async |at: usize| {
+            for _ in 0..3 {
+                turns[at].take(20).await;
+                order.lock().unwrap().push(at);
+            }
+        };
+        tokio::join!(send(1), send(0));
+        assert_eq!(order.into_inner().unwrap(), [0, 0, 0, 1, 1, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_the_line_holds_nobody_up() {
+        let throttle = Throttle::new(Some(1));
+        let [first, second] = [throttle.turn().unwrap(), throttle.turn().unwrap()];
+        assert!(tokio::time::timeout(SECOND / 2, first.take(5)).await.is_err());
+        assert_eq!(second.take(5).await, 1);
+        // One that does not ask, because the network takes nothing from it, holds nobody up either.
+        assert_eq!(second.take(5).await, 1);
+    }
+
+    #[test]
+    fn without_a_limit_nobody_waits() {
+        assert!(Throttle::new(None).turn().is_none());
+    }
+}

@@ -1,0 +1,22 @@
+//! From a code to a sealed channel between two peers, and back to it when its connection is lost.
+//!
+//! - [`handshake`]: from a code and a fresh stream to keys
+//! - [`rendezvous`]: how the two find each other
+//! - [`invitation`]: a second code that a running session names
+//! - [`direct`]: connections from one machine to the other
+//! - [`reconnect`]: the way back after a lost connection
+//! - `pipe`: a byte stream between the two, whatever carries it; `opener`: how lanes are opened
+//! - `wire`: one connection of the control channel; [`control`]: the channel over all of them
+//! - [`activity`]: what this side is doing that may take long; [`watchdog`]: why nothing moves
+
+pub(crate) mod activity;
+pub(crate) mod control;
+pub(crate) mod direct;
+pub mod handshake;
+pub mod invitation;
+pub(crate) mod opener;
+pub(crate) mod pipe;
+pub(crate) mod reconnect;
+pub mod rendezvous;
+pub(crate) mod watchdog;
+mod wire;

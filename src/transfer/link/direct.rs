@@ -1,0 +1,568 @@
+//! Direct connections between the two machines of a session, where they can be made: both ends listen, tell each other
+//! their addresses over the sealed control channel, and try all of the other's at once. What works is used for lanes in
+//! place of the relay; what stops working is forgotten and looked for again.
+//!
+//! Every direct connection begins with a proof of the session's secret by both ends, so whoever else finds the port gets
+//! no more than a few bytes and no time: unproven connections are few, short-lived, and the oldest makes room for the
+//! newest.
+//!
+//! [`Paths`] belongs to the control channel and owns the tasks; lanes hold a [`Direct`].
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU16,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{oneshot, watch},
+    task::JoinSet,
+    time::{Instant, sleep, timeout, timeout_at},
+};
+
+use super::handshake::{read, write};
+use crate::{
+    crypto::{DirectKey, Nonces, ReconnectKey, Side},
+    net::{
+        addresses::{self, Reach},
+        gateway::PortMapping,
+        socket,
+    },
+    protocol::{
+        frame,
+        peer::{DirectAnswer, DirectHello, DirectProof, DirectPurpose, MAX_ADDRESSES, Way},
+        relay::MAX_LANES,
+    },
+    sync::lock,
+    transfer::{
+        error::{TransferError, Unsuited},
+        path_mode::{Entrance, PathMode},
+    },
+};
+
+/// How long lanes wait for a direct way to be found before they take the relay.
+const SEARCH: Duration = Duration::from_millis(1500);
+/// How long an address may take to answer.
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// How long both proofs may take.
+const PROOF_LIMIT: Duration = Duration::from_secs(5);
+/// How long a lane waits for the other side to call.
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+/// The pause before addresses that didn't answer are tried again.
+const RETRY: Duration = Duration::from_secs(15);
+/// Connections that have proven nothing yet; one more, and the oldest of them goes.
+const MAX_UNPROVEN: usize = 64;
+/// How long to leave the system alone when it has no more open files or memory for a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The direct paths of one session; its tasks end with it.
+pub(crate) struct Paths {
+    direct: Arc<Direct>,
+    mode: PathMode,
+    /// Whether the two met on this very machine, so that the other one may be on it too.
+    is_here: bool,
+    port: u16,
+    /// The port that was asked for and could not be had.
+    refused: Option<NonZeroU16>,
+    /// The port as the gateway opens it, if that was asked for.
+    mapping: Option<PortMapping>,
+    /// When the other side's addresses came.
+    heard_at: Option<Instant>,
+    listening: JoinSet<()>,
+    dialing: JoinSet<()>,
+}
+
+/// What lanes need to open a direct connection.
+pub(crate) struct Direct {
+    side: Side,
+    key: DirectKey,
+    found: watch::Sender<KnownWays>,
+    inbound: Mutex<HashMap<DirectPurpose, Inbound>>,
+}
+
+/// Which direct ways are known to work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct KnownWays {
+    /// Where this side has reached the other.
+    reached: Option<SocketAddr>,
+    /// Whether the other side has reached this one.
+    was_reached: bool,
+}
+
+/// A lane's connection that the other side makes.
+enum Inbound {
+    Awaited(oneshot::Sender<TcpStream>),
+    /// It came before anybody waited for it.
+    Early(TcpStream),
+}
+
+impl Paths {
+    /// Listens, if `mode` allows that: on the port that `entrance` names, or on another if that can't be had.
+    pub(crate) fn open(
+        side: Side,
+        key: &ReconnectKey,
+        mode: PathMode,
+        entrance: Entrance,
+        is_here: bool,
+    ) -> Option<Self> {
+        if mode == PathMode::RelayOnly {
+            return None;
+        }
+        let wished = entrance.port.map(|port| socket::bind(None, port.get()));
+        let refused = entrance.port.filter(|_| wished.as_ref().is_some_and(Result::is_err));
+        let listener = wished.and_then(Result::ok).map_or_else(|| socket::bind(None, 0), Ok);
+        let listener = listener.map_err(|error| tracing::warn!(%error, "no direct paths")).ok()?;
+        let port = listener.local_addr().ok()?.port();
+        // Who stays within the local network wants nobody from outside.
+        let is_asked = entrance.asks_gateway && mode == PathMode::Automatic;
+        let mapping = NonZeroU16::new(port).filter(|_| is_asked).map(PortMapping::ask);
+        let direct = Arc::new(Direct {
+            side,
+            key: key.direct(),
+            found: watch::Sender::default(),
+            inbound: Mutex::default(),
+        });
+        let mut listening = JoinSet::new();
+        listening.spawn(Arc::clone(&direct).listen(listener));
+        let dialing = JoinSet::new();
+        Some(Self { direct, mode, is_here, port, refused, mapping, heard_at: None, listening, dialing })
+    }
+
+    /// Where the other side may reach this machine at the moment.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let here = self.is_here.then_some(IpAddr::from(Ipv4Addr::LOCALHOST));
+        let own = addresses::reachable().into_iter().filter(|ip| may_use(*ip, self.mode)).chain(here);
+        let own = own.map(|ip| SocketAddr::new(ip, self.port));
+        self.outside().into_iter().chain(own).take(MAX_ADDRESSES).collect()
+    }
+
+    /// Where the gateway lets connections from outside in, once it does.
+    pub(crate) fn outside(&self) -> Option<SocketAddr> {
+        self.mapping.as_ref().and_then(PortMapping::outside)
+    }
+
+    /// The port that was asked for and could not be had, and the one that is used instead.
+    pub(crate) fn refused_port(&self) -> Option<(u16, u16)> {
+        self.refused.map(|refused| (refused.get(), self.port))
+    }
+
+    /// Ends it all. What the gateway has opened is closed.
+    pub(crate) async fn close(self) {
+        if let Some(mapping) = self.mapping {
+            mapping.close().await;
+        }
+    }
+
+    /// The two have met again, perhaps from other networks: what was found is worth nothing any more.
+    pub(crate) fn start_over(&self) {
+        self.direct.forget();
+        self.direct.inbound().clear();
+    }
+
+    /// What lanes need.
+    pub(crate) fn direct(&self) -> &Arc<Direct> {
+        &self.direct
+    }
+
+    /// Tries the other side's addresses, again and again, until one of them works. Those that make no sense, or that
+    /// the mode forbids, are left out. Without any, the other side wants no direct way, and this one listens no more.
+    pub(crate) fn try_all(&mut self, theirs: &[SocketAddr]) {
+        self.dialing = JoinSet::new();
+        self.heard_at = Some(Instant::now());
+        if theirs.is_empty() {
+            self.listening = JoinSet::new();
+        }
+        for address in theirs.iter().take(MAX_ADDRESSES) {
+            if is_worth_trying(*address, self.mode, self.is_here) {
+                self.dialing.spawn(Arc::clone(&self.direct).probe(*address));
+            }
+        }
+    }
+
+    /// Waits until a direct way is found, or has been looked for as long as lanes wait for it; says how lanes go then.
+    pub(crate) async fn settled(&self) -> Way {
+        let mut found = self.direct.found.subscribe();
+        let is_listening = !self.listening.is_empty() || !self.dialing.is_empty();
+        if let Some(heard_at) = self.heard_at.filter(|_| is_listening) {
+            // Both ends of the search are its end.
+            let _ =
+                timeout_at(heard_at + SEARCH, found.wait_for(|found| *found != KnownWays::default())).await;
+        }
+        self.direct.way()
+    }
+}
+
+impl Direct {
+    /// A connection to come back over, made by the side that makes lanes; `None` if there is none now.
+    pub(crate) async fn reconnect(&self) -> Option<TcpStream> {
+        self.connect(self.way(), DirectPurpose::Reconnect).await
+    }
+
+    /// How lanes go now. Where both sides reach each other, the sender makes the connections, so that both say the same.
+    pub(crate) fn way(&self) -> Way {
+        let KnownWays { reached, was_reached } = *self.found.borrow();
+        let (by_sender, by_receiver) = match self.side {
+            Side::Sender => (reached.is_some(), was_reached),
+            Side::Receiver => (was_reached, reached.is_some()),
+        };
+        match (by_sender, by_receiver) {
+            (true, _) => Way::FromSender,
+            (false, true) => Way::FromReceiver,
+            (false, false) => Way::Relay,
+        }
+    }
+
+    /// Opens this end of a lane, whichever side it is that connects. A way that fails is forgotten.
+    pub(crate) async fn lane(&self, way: Way, link: u64, lane: u16) -> Result<TcpStream, TransferError> {
+        let opened = self.connect(way, DirectPurpose::Lane { link, lane }).await;
+        opened.ok_or_else(|| {
+            self.forget();
+            TransferError::PeerLost
+        })
+    }
+
+    /// What was found works no more.
+    pub(crate) fn forget(&self) {
+        self.found.send_replace(KnownWays::default());
+    }
+
+    async fn connect(&self, way: Way, purpose: DirectPurpose) -> Option<TcpStream> {
+        match (way, self.side) {
+            (Way::Relay, _) => None,
+            (Way::FromSender, Side::Sender) | (Way::FromReceiver, Side::Receiver) => {
+                let address = self.found.borrow().reached?;
+                self.dial(address, purpose).await
+            }
+            (Way::FromSender, Side::Receiver) | (Way::FromReceiver, Side::Sender) => {
+                self.await_inbound(purpose).await
+            }
+        }
+    }
+
+    async fn await_inbound(&self, purpose: DirectPurpose) -> Option<TcpStream> {
+        let call = {
+            let mut inbound = self.inbound();
+            match inbound.remove(&purpose) {
+                Some(Inbound::Early(stream)) => return Some(stream),
+                Some(Inbound::Awaited(_)) | None => {
+                    let (sender, receiver) = oneshot::channel();
+                    inbound.insert(purpose, Inbound::Awaited(sender));
+                    receiver
+                }
+            }
+        };
+        let came = timeout(CALL_LIMIT, call).await;
+        self.inbound().remove(&purpose);
+        came.ok()?.ok()
+    }
+
+    /// The other side has called and proven who it is.
+    fn take_inbound(&self, purpose: DirectPurpose, stream: TcpStream) {
+        self.found.send_if_modified(|found| !std::mem::replace(&mut found.was_reached, true));
+        if purpose == DirectPurpose::Probe {
+            return;
+        }
+        let mut inbound = self.inbound();
+        match inbound.remove(&purpose) {
+            // Whoever waited may have given up a moment ago; the other end hears of it.
+            Some(Inbound::Awaited(waiting)) => drop(waiting.send(stream)),
+            None if inbound.len() < 2 * usize::from(MAX_LANES) => {
+                inbound.insert(purpose, Inbound::Early(stream));
+            }
+            Some(Inbound::Early(_)) | None => {}
+        }
+    }
+
+    /// Takes connections and lets those that prove themselves in.
+    async fn listen(self: Arc<Self>, listener: TcpListener) {
+        let mut unproven = JoinSet::new();
+        let mut by_age = VecDeque::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    let Ok((stream, _)) = accepted else {
+                        sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    };
+                    if unproven.len() >= MAX_UNPROVEN && let Some(oldest) = by_age.pop_front() {
+                        tokio::task::AbortHandle::abort(&oldest);
+                    }
+                    by_age.push_back(unproven.spawn(Arc::clone(&self).answer(stream)));
+                }
+                Some(_) = unproven.join_next() => by_age.retain(|task| !task.is_finished()),
+            }
+        }
+    }
+
+    async fn answer(self: Arc<Self>, mut stream: TcpStream) {
+        let proving = async {
+            let DirectHello { purpose, nonce } = read(&mut stream).await?;
+            let (nonces, ours) = self.nonces(nonce)?;
+            let encoded = frame::to_bytes(&purpose);
+            let tag = self.key.prove(self.side, &nonces, &encoded);
+            write(&mut stream, &DirectAnswer { nonce: ours, tag }).await?;
+            let DirectProof { tag } = read(&mut stream).await?;
+            self.key.check(self.side.other(), &nonces, &encoded, &tag).map_err(|_| stranger())?;
+            socket::prepare(&stream).map_err(|_| TransferError::PeerLost)?;
+            Ok::<_, TransferError>(purpose)
+        };
+        // A stranger is left without a word.
+        if let Ok(Ok(purpose)) = timeout(PROOF_LIMIT, proving).await {
+            self.take_inbound(purpose, stream);
+        }
+    }
+
+    /// Tries an address whenever no direct way is known.
+    async fn probe(self: Arc<Self>, address: SocketAddr) {
+        let mut found = self.found.subscribe();
+        loop {
+            if found.wait_for(|found| found.reached.is_none()).await.is_err() {
+                return;
+            }
+            let _ = self.dial(address, DirectPurpose::Probe).await;
+            sleep(RETRY).await;
+        }
+    }
+
+    /// Connects, proves this side and has the other prove itself.
+    async fn dial(&self, address: SocketAddr, purpose: DirectPurpose) -> Option<TcpStream> {
+        let mut stream = socket::connect(address, CONNECT_LIMIT).await.ok()?;
+        let proving = async {
+            let hello = DirectHello { purpose, nonce: nonce()? };
+            write(&mut stream, &hello).await?;
+            let DirectAnswer { nonce: theirs, tag } = read(&mut stream).await?;
+            let nonces = self.both(hello.nonce, theirs);
+            let encoded = frame::to_bytes(&purpose);
+            self.key.check(self.side.other(), &nonces, &encoded, &tag).map_err(|_| stranger())?;
+            if purpose == DirectPurpose::Probe {
+                // Known here before the other side knows it, which then may count on it.
+                self.found.send_if_modified(|found| {
+                    found.reached.is_none().then(|| found.reached = Some(address)).is_some()
+                });
+            }
+            let tag = self.key.prove(self.side, &nonces, &encoded);
+            write(&mut stream, &DirectProof { tag }).await
+        };
+        match timeout(PROOF_LIMIT, proving).await {
+            Ok(Ok(())) => Some(stream),
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
+    /// Both nonces, and the one of this side, for a connection that the other side made.
+    fn nonces(&self, theirs: [u8; 32]) -> Result<(Nonces, [u8; 32]), TransferError> {
+        let ours = nonce()?;
+        Ok((self.both(ours, theirs), ours))
+    }
+
+    fn both(&self, ours: [u8; 32], theirs: [u8; 32]) -> Nonces {
+        match self.side {
+            Side::Sender => Nonces { sender: ours, receiver: theirs },
+            Side::Receiver => Nonces { sender: theirs, receiver: ours },
+        }
+    }
+
+    fn inbound(&self) -> MutexGuard<'_, HashMap<DirectPurpose, Inbound>> {
+        lock(&self.inbound)
+    }
+}
+
+fn nonce() -> Result<[u8; 32], TransferError> {
+    ReconnectKey::nonce().map_err(|_| Unsuited::NoRandomness.into())
+}
+
+fn stranger() -> TransferError {
+    TransferError::WrongCode { tries_left: None }
+}
+
+fn may_use(ip: IpAddr, mode: PathMode) -> bool {
+    mode == PathMode::Automatic || Reach::of(ip) == Reach::LocalNetwork
+}
+
+/// Whether an address that the other side named may be one of its own. It must not make this machine talk to itself, nor to
+/// many at once.
+fn is_worth_trying(address: SocketAddr, mode: PathMode, is_here: bool) -> bool {
+    let ip = address.ip().to_canonical();
+    let is_single = match ip {
+        IpAddr::V4(v4) => !v4.is_multicast() && !v4.is_broadcast() && !v4.is_link_local(),
+        IpAddr::V6(v6) => !v6.is_multicast() && !v6.is_unicast_link_local(),
+    };
+    let is_allowed = match Reach::of(ip) {
+        Reach::ThisComputer => is_here && !ip.is_unspecified(),
+        _ => may_use(ip, mode),
+    };
+    is_single && is_allowed && address.port() != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::crypto::{Channel, Pake, Root, Stretch, Transcript};
+
+    /// Far longer than anything here takes.
+    const GUARD: Duration = Duration::from_mins(1);
+
+    /// The two ends of a session on this machine.
+    fn ends() -> (Paths, Paths) {
+        let secrets = secrets();
+        let open =
+            |side| Paths::open(side, &secrets[0], PathMode::Automatic, Entrance::default(), true).unwrap();
+        (open(Side::Sender), open(Side::Receiver))
+    }
+
+    /// The same secret of a session twice, as its two ends have it.
+    fn secrets() -> [ReconnectKey; 2] {
+        let (sender, message) = Pake::start(Side::Sender, b"code", &[7; 16], 1);
+        let (receiver, answer) = Pake::start(Side::Receiver, b"code", &[7; 16], 1);
+        let stretch = Stretch::checked(100_000, [1; 8]).unwrap();
+        let _ = Transcript::new(&message, &answer);
+        [sender.finish(&answer).unwrap(), receiver.finish(&message).unwrap()].map(|key| {
+            let root = Root::stretch(b"code", &key, &stretch);
+            let _ = root.keys(Channel::Metadata);
+            root.reconnect_key()
+        })
+    }
+
+    fn loopback(paths: &Paths) -> SocketAddr {
+        *paths.addresses().iter().find(|address| address.ip().is_loopback()).unwrap()
+    }
+
+    fn introduce(caller: &mut Paths, other: &Paths) {
+        caller.try_all(&[loopback(other)]);
+    }
+
+    async fn say(mut from: TcpStream, mut to: TcpStream) {
+        from.write_all(b"over the wall").await.unwrap();
+        drop(from);
+        let mut heard = Vec::new();
+        to.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"over the wall");
+    }
+
+    #[tokio::test]
+    async fn whichever_side_reaches_the_other_makes_the_lanes() {
+        for sender_calls in [true, false] {
+            let (mut sender, mut receiver) = ends();
+            let way = if sender_calls {
+                introduce(&mut sender, &receiver);
+                receiver.heard_at = Some(Instant::now());
+                Way::FromSender
+            } else {
+                introduce(&mut receiver, &sender);
+                sender.heard_at = Some(Instant::now());
+                Way::FromReceiver
+            };
+            assert_eq!(tokio::join!(sender.settled(), receiver.settled()), (way, way));
+            let (from, to) = tokio::join!(sender.direct().lane(way, 5, 1), receiver.direct().lane(way, 5, 1));
+            timeout(GUARD, say(from.unwrap(), to.unwrap())).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_comes_before_it_is_awaited_is_kept() {
+        let (mut sender, receiver) = ends();
+        introduce(&mut sender, &receiver);
+        assert_eq!(sender.settled().await, Way::FromSender);
+        let from = sender.direct().lane(Way::FromSender, 0, 3).await.unwrap();
+        let to = receiver.direct().lane(Way::FromSender, 0, 3).await.unwrap();
+        timeout(GUARD, say(from, to)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_gives_way_to_another_and_is_named() {
+        let [secret, _] = secrets();
+        let listen = |port| {
+            let entrance = Entrance { port: NonZeroU16::new(port), asks_gateway: false };
+            Paths::open(Side::Sender, &secret, PathMode::Automatic, entrance, true).unwrap()
+        };
+        let first = listen(0);
+        assert_eq!(first.refused_port(), None);
+        let second = listen(first.port);
+        assert_eq!(second.refused_port(), Some((first.port, second.port)));
+        assert_ne!(first.port, second.port);
+        let port = first.port;
+        drop((first, second));
+        // The listener goes with its task, a moment later.
+        while listen(port).refused_port().is_some() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_way_that_fails_is_forgotten() {
+        let (mut sender, receiver) = ends();
+        introduce(&mut sender, &receiver);
+        assert_eq!(sender.settled().await, Way::FromSender);
+        drop(receiver);
+        // The listener goes with its tasks, which end a moment later.
+        while sender.direct().lane(Way::FromSender, 0, 0).await.is_ok() {}
+        assert_eq!(sender.direct().way(), Way::Relay);
+    }
+
+    #[tokio::test]
+    async fn where_the_other_side_wants_no_direct_way_nobody_waits_for_one() {
+        let (mut sender, _receiver) = ends();
+        sender.try_all(&[]);
+        let settled = timeout(Duration::ZERO, sender.settled()).await;
+        assert_eq!(settled, Ok(Way::Relay));
+    }
+
+    #[tokio::test]
+    async fn strangers_get_nowhere_and_are_in_nobodys_way() {
+        let (mut sender, receiver) = ends();
+        let port = loopback(&receiver);
+        let mut silent = Vec::new();
+        for _ in 0..300 {
+            silent.push(TcpStream::connect(port).await.unwrap());
+        }
+        for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 64], &[0xff; 2000]] {
+            let mut stream = TcpStream::connect(port).await.unwrap();
+            // It may be closed before all of it is taken.
+            let _ = stream.write_all(garbage).await;
+            silent.push(stream);
+        }
+        let mut liar = TcpStream::connect(port).await.unwrap();
+        write(&mut liar, &DirectHello { purpose: DirectPurpose::Probe, nonce: [1; 32] }).await.unwrap();
+        let answer: DirectAnswer = read(&mut liar).await.unwrap();
+        write(&mut liar, &DirectProof { tag: answer.tag }).await.unwrap();
+        let mut end = [0; 1];
+        let closed: io::Result<usize> = timeout(GUARD, liar.read(&mut end)).await.unwrap();
+        assert!(matches!(closed, Ok(0) | Err(_)), "a stranger was let in");
+        assert_eq!(receiver.direct().way(), Way::Relay);
+        introduce(&mut sender, &receiver);
+        assert_eq!(timeout(GUARD, sender.settled()).await, Ok(Way::FromSender));
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_the_other_sides_are_not_tried() {
+        let worth = |text: &str, mode, here| is_worth_trying(text.parse().unwrap(), mode, here);
+        for text in ["192.168.1.5:9", "[fd00::1]:9", "203.0.113.9:9", "[2001:db8::1]:9"] {
+            assert!(worth(text, PathMode::Automatic, false), "{text}");
+        }
+        for text in [
+            "127.0.0.1:9",
+            "[::1]:9",
+            "[::ffff:127.0.0.1]:9",
+            "0.0.0.0:9",
+            "[::]:9",
+            "224.0.0.1:9",
+            "255.255.255.255:9",
+            "[ff02::1]:9",
+            "[fe80::1]:9",
+            "192.168.1.5:0",
+        ] {
+            assert!(!worth(text, PathMode::Automatic, false), "{text}");
+        }
+        assert!(worth("127.0.0.1:9", PathMode::Automatic, true));
+        assert!(!worth("0.0.0.0:9", PathMode::Automatic, true));
+        assert!(worth("10.0.0.1:9", PathMode::LocalOnly, false));
+        assert!(!worth("203.0.113.9:9", PathMode::LocalOnly, false));
+    }
+}

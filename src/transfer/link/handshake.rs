@@ -1,0 +1,195 @@
+//! The handshake: from a code and a fresh pipe to two sets of keys. The only place where `crypto` and `protocol` meet
+//! before everything is sealed.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
+
+use crate::{
+    code::CodePhrase,
+    crypto::{
+        Channel, ChannelKeys, CryptoError, Pake, ReconnectKey, Root, SharedKey, Side, Stretch, Transcript,
+        derive,
+    },
+    net::io as frames,
+    protocol::{
+        VERSION,
+        frame::{self, FrameError},
+        peer::{First, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello, SenderHello, SenderVerdict},
+    },
+    transfer::error::{Misbehaviour, TransferError, Unsuited},
+};
+
+pub use crate::crypto::kdf::DEFAULT_ITERATIONS;
+
+/// How long the other side may take for one message of the handshake.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A sender's first message and what is needed to understand the answer. Good for one handshake.
+pub struct Greeting {
+    pake: Pake,
+    first: Vec<u8>,
+    metadata: Stretch,
+    data: Stretch,
+}
+
+/// Both sides' keys: those of the metadata channel at hand, those of the data channel on their way.
+pub struct Keys {
+    /// For the control channel.
+    pub metadata: ChannelKeys,
+    /// For the lanes; derived on another thread while the offer is being read.
+    pub data: JoinHandle<ChannelKeys>,
+    /// For coming back when the connection is lost.
+    pub reconnect: ReconnectKey,
+}
+
+/// Two that have proven to each other that they know the code.
+pub struct Agreed {
+    key: SharedKey,
+    metadata: Stretch,
+    data: Stretch,
+}
+
+impl Agreed {
+    /// Makes the keys, which takes a moment.
+    pub async fn keys(self, code: &Arc<CodePhrase>) -> Keys {
+        derive_keys(code, self.key, self.metadata, self.data).await
+    }
+}
+
+/// What a sender says when its code is retired.
+pub fn retired() -> Vec<u8> {
+    frame::to_bytes(&First::Retired)
+}
+
+impl Greeting {
+    /// A fresh one, whose keys take so many iterations of PBKDF2.
+    pub fn new(code: &CodePhrase, iterations: u32) -> Result<Self, TransferError> {
+        let (pake, message) = Pake::start(Side::Sender, code.as_bytes(), &code.room(), VERSION);
+        let (metadata, data) = (draw(iterations)?, draw(iterations)?);
+        let first = frame::to_bytes(&First::Hello(SenderHello {
+            version: VERSION,
+            features: 0,
+            pake: message,
+            iterations: metadata.iterations(),
+            metadata_salt: metadata.salt(),
+            data_salt: data.salt(),
+        }));
+        Ok(Self { pake, first, metadata, data })
+    }
+
+    /// What the relay keeps for the receiver.
+    pub fn first(&self) -> &[u8] {
+        &self.first
+    }
+
+    /// The rest of the handshake on the sender's side. `tries_left` is what a receiver with a wrong code is told.
+    pub async fn answer(
+        self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        tries_left: u8,
+    ) -> Result<Agreed, TransferError> {
+        let theirs: ReceiverFirst = read(stream).await?;
+        let hello: ReceiverHello = frame::from_bytes(&theirs.hello).map_err(Misbehaviour::Frame)?;
+        if hello.version != VERSION {
+            write(stream, &SenderVerdict::Version { version: VERSION }).await?;
+            return Err(TransferError::PeerVersion { theirs: hello.version });
+        }
+        let transcript = Transcript::new(&self.first, &theirs.hello);
+        let checked = self.pake.finish(&hello.pake).and_then(|key| {
+            key.check(Side::Receiver, &transcript, &theirs.tag)?;
+            Ok(key)
+        });
+        let Ok(key) = checked else {
+            write(stream, &SenderVerdict::WrongCode { tries_left }).await?;
+            return Err(TransferError::WrongCode { tries_left: Some(tries_left) });
+        };
+        let tag = key.confirm(Side::Sender, &transcript);
+        write(stream, &SenderVerdict::Confirmed { tag }).await?;
+        Ok(Agreed { key, metadata: self.metadata, data: self.data })
+    }
+}
+
+/// The whole handshake on the receiver's side, given the sender's first message.
+pub async fn greet(
+    code: &CodePhrase,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    first: &[u8],
+) -> Result<Agreed, TransferError> {
+    let theirs = match frame::from_bytes(first).map_err(Misbehaviour::Frame)? {
+        First::Hello(hello) => hello,
+        First::Retired => return Err(TransferError::Retired),
+    };
+    if theirs.version != VERSION {
+        return Err(TransferError::PeerVersion { theirs: theirs.version });
+    }
+    let checked = |salt| Stretch::checked(theirs.iterations, salt).map_err(|_| Misbehaviour::Iterations);
+    let (metadata, data) = (checked(theirs.metadata_salt)?, checked(theirs.data_salt)?);
+    let (pake, message) = Pake::start(Side::Receiver, code.as_bytes(), &code.room(), VERSION);
+    let key = pake.finish(&theirs.pake).map_err(|_| wrong_code())?;
+    let hello = frame::to_bytes(&ReceiverHello { version: VERSION, features: 0, pake: message });
+    let transcript = Transcript::new(first, &hello);
+    let tag = key.confirm(Side::Receiver, &transcript);
+    write(stream, &ReceiverFirst { hello, tag }).await?;
+    match read(stream).await? {
+        SenderVerdict::Confirmed { tag } => {
+            key.check(Side::Sender, &transcript, &tag).map_err(|_| wrong_code())?;
+            Ok(Agreed { key, metadata, data })
+        }
+        SenderVerdict::WrongCode { tries_left } => {
+            Err(TransferError::WrongCode { tries_left: Some(tries_left) })
+        }
+        SenderVerdict::Version { version } => Err(TransferError::PeerVersion { theirs: version }),
+    }
+}
+
+fn wrong_code() -> TransferError {
+    TransferError::WrongCode { tries_left: None }
+}
+
+fn draw(iterations: u32) -> Result<Stretch, TransferError> {
+    Stretch::draw(iterations).map_err(|error| match error {
+        CryptoError::Iterations { .. } => Unsuited::Arguments(error.to_string()).into(),
+        _ => Unsuited::NoRandomness.into(),
+    })
+}
+
+async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, data: Stretch) -> Keys {
+    let key = Arc::new(key);
+    let (codes, keys) = (Arc::clone(code), Arc::clone(&key));
+    let data = spawn_blocking(move || derive(Channel::Data, codes.as_bytes(), &keys, &data));
+    let code = Arc::clone(code);
+    let root = spawn_blocking(move || Root::stretch(code.as_bytes(), &key, &metadata));
+    let root = root.await.expect("deriving a key doesn't panic");
+    Keys { metadata: root.keys(Channel::Metadata), data, reconnect: root.reconnect_key() }
+}
+
+pub(super) async fn read<T: serde::de::DeserializeOwned>(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Result<T, TransferError> {
+    match timeout(LIMIT, frames::read(stream, MAX_HANDSHAKE)).await {
+        Ok(Ok(message)) => Ok(message),
+        Ok(Err(frames::ReadError::Io(_))) => Err(TransferError::PeerLost),
+        Ok(Err(frames::ReadError::Frame(error))) => Err(misbehaved(error)),
+        Err(_) => Err(TransferError::PeerSilent { seconds: LIMIT.as_secs() }),
+    }
+}
+
+pub(super) async fn write<T: serde::Serialize>(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    message: &T,
+) -> Result<(), TransferError> {
+    match timeout(LIMIT, frames::write(stream, message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(TransferError::PeerLost),
+        Err(_) => Err(TransferError::PeerSilent { seconds: LIMIT.as_secs() }),
+    }
+}
+
+fn misbehaved(error: FrameError) -> TransferError {
+    Misbehaviour::Frame(error).into()
+}

@@ -1,0 +1,30 @@
+//! A byte stream between the two peers, whatever carries it: a TCP connection in the program, memory in tests.
+
+use std::{net::SocketAddr, pin::Pin};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+/// A future whose type is hidden, for traits that are used as `dyn`.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Anything that bytes can be read from and written to.
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> ByteStream for T {}
+
+/// One end of a connection between the two peers.
+pub(crate) struct Pipe {
+    /// The bytes.
+    pub(crate) stream: Box<dyn ByteStream>,
+    /// The address of this end, where it has one that this machine may lose.
+    pub(crate) local: Option<SocketAddr>,
+}
+
+impl From<TcpStream> for Pipe {
+    fn from(stream: TcpStream) -> Self {
+        Self { local: stream.local_addr().ok(), stream: Box::new(stream) }
+    }
+}

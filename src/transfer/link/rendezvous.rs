@@ -1,0 +1,18 @@
+//! How a sender and a receiver find each other: the code, the rooms that it names, the handshake, and the end of a code
+//! that was guessed at too often.
+//!
+//! A room can be in several places at once: on a relay that both know, and on one that runs beside the sender, which
+//! the local network is told of. `sender` waits in all of them, `receiver` looks in all of them, and the first in which
+//! the code is proven wins.
+
+mod meeting;
+mod places;
+mod receiver;
+mod room;
+mod sender;
+
+pub use meeting::{Meeting, Seat, explain_loss};
+pub use places::{Call, CodeChoice, OwnRelay, Places, Waits};
+pub use receiver::{Search, meet_again, meet_sender};
+pub(super) use room::new_client_token;
+pub use sender::{Admitted, Gate, wait_for_receiver, wait_for_several};

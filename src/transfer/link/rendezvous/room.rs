@@ -1,0 +1,52 @@
+//! How one side enters the code's room at a relay, and what its troubles mean.
+
+use std::time::Duration;
+
+use crate::{
+    code::CodePhrase,
+    net::client::{self, Join, RelayChoice, RelayClientError, draw_client_token},
+    protocol::{
+        Role,
+        relay::{ClientToken, RoomId},
+    },
+    transfer::error::{TransferError, Unsuited},
+};
+
+/// How one side enters the code's room.
+pub(super) struct RoomEntry {
+    pub(super) role: Role,
+    pub(super) client_token: ClientToken,
+    pub(super) connect_limit: Duration,
+    pub(super) first: Vec<u8>,
+}
+
+pub(super) async fn join(
+    relay: &RelayChoice,
+    code: &CodePhrase,
+    entry: RoomEntry,
+) -> Result<client::Joined, RelayClientError> {
+    let (address, password) = (&relay.address, relay.password.as_deref());
+    let room = RoomId(code.room());
+    let RoomEntry { role, client_token, connect_limit, first } = entry;
+    let (known, waits) = (None, false);
+    client::join(Join { address, known, connect_limit, password, role, room, client_token, waits, first })
+        .await
+}
+
+/// Draws this side's place in a room.
+pub(crate) fn new_client_token() -> Result<ClientToken, TransferError> {
+    draw_client_token().map_err(|_| Unsuited::NoRandomness.into())
+}
+
+/// Of two relays' troubles the one that says more: silence says the least.
+pub(super) fn graver(one: Option<TransferError>, other: TransferError) -> TransferError {
+    match one {
+        Some(one) if !is_silence(&one) || is_silence(&other) => one,
+        _ => other,
+    }
+}
+
+/// Whether a relay has not said anything.
+pub(super) fn is_silence(error: &TransferError) -> bool {
+    matches!(error, TransferError::Relay(RelayClientError::Unreachable { .. } | RelayClientError::Lost))
+}

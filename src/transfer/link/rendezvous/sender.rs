@@ -1,0 +1,419 @@
+//! The sender's part: puts up a code, in several places at once, and waits for somebody who knows it. Tries at the code are
+//! counted over all places together. Whatever becomes of one place, the others go on.
+
+mod code_room;
+mod gate;
+mod outage;
+
+use std::{
+    future, io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{
+    Call, CodeChoice, Meeting,
+    meeting::Met,
+    places::{OwnRelay, Places, Waits},
+    room::new_client_token,
+};
+use crate::{
+    code::CodePhrase,
+    net::client::RelayChoice,
+    protocol::{peer::INVITATION_WORDS, relay::RoomId},
+    sync::lock,
+    transfer::{
+        error::{TransferError, Unsuited},
+        link::{
+            handshake,
+            invitation::{Invitations, MeetingPlace},
+        },
+        notice::{Context, Notice},
+        progress::Phase,
+    },
+};
+use code_room::{CodeRoom, EnteredRoom, Tried, first_of};
+use outage::{Outage, Scope};
+
+pub use gate::{Admitted, Gate};
+
+/// After this many wrong codes a sender retires its own.
+const MAX_TRIES: u8 = 3;
+/// How long a sender stays to tell others that its code is retired.
+const RETIRED_NOTICE: Duration = Duration::from_mins(1);
+/// How often a taken room makes a sender draw again.
+const MAX_DRAWS: u32 = 20;
+/// How long the code waits for a relay where it could be shown without: nearly every relay answers sooner, and then nobody
+/// reads of a local network for half a second.
+const HEAD_START: Duration = Duration::from_millis(500);
+
+/// How long the relay may take to end a pair.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Puts up a code and waits for somebody who knows it. Without a relay of its own, a relay that is lost meanwhile is asked
+/// again for as long as its patience allows; with one, for as long as nobody has come. Where it has met them, `line` is told.
+pub async fn wait_for_receiver(
+    call: Call,
+    line: &Invitations,
+    waits: Waits,
+    context: &Context,
+) -> Result<Meeting, TransferError> {
+    let (choice, places, follower) = match call {
+        Call::Code(choice, places) => (choice, places, None),
+        Call::Invitation(follower) => {
+            let place = follower.place().ok_or(TransferError::PeerGone)?;
+            (CodeChoice::Drawn { words: INVITATION_WORDS }, Places::only(place), Some(follower))
+        }
+    };
+    let mut posted = PostedCode::put_up(choice, places, waits, context).await?;
+    let code = Arc::clone(&posted.waiting.code);
+    let gone = async {
+        match &follower {
+            Some(follower) => follower.invite((*code).clone()).await,
+            None => future::pending().await,
+        }
+    };
+    if follower.is_none() {
+        posted.tell().await;
+    }
+    let (at_own, at_relay) = std::mem::take(&mut posted.entered);
+    let (own, list) = posted.scopes;
+    let met = tokio::select! {
+        met = posted.waiting.wait_at(&posted.own_room, at_own, own) => met,
+        met = posted.waiting.wait_at(&posted.rooms, at_relay, list) => met,
+        gone = gone => Err(gone),
+    };
+    let (_, met) = match met {
+        Ok(met) => met,
+        Err(error) => return Err(posted.end(error).await),
+    };
+    let is_own = posted.is_own(&met.relay);
+    if let Some(own) = posted.own.filter(|_| !is_own) {
+        own.unneeded.cancel();
+    }
+    line.meet(MeetingPlace { relay: met.relay.clone(), is_own });
+    let relay = (!is_own).then(|| met.relay.address.clone());
+    context.tell(Notice::Met { relay }).await;
+    Ok(met.meeting(&code, is_own).await)
+}
+
+/// Puts up a code that leads to several receivers, one after the other, and stays up until the last one has come. What
+/// ends it earlier is an error; tries are counted over its whole life.
+pub async fn wait_for_several(
+    choice: CodeChoice,
+    places: Places,
+    gate: Gate,
+    waits: Waits,
+    context: &Context,
+) -> Result<(), TransferError> {
+    let mut posted = PostedCode::put_up(choice, places, waits, context).await?;
+    posted.tell().await;
+    let (at_own, at_relay) = std::mem::take(&mut posted.entered);
+    let (own, list) = posted.scopes;
+    let over = tokio::select! {
+        error = posted.waiting.admit_at(&posted.own_room, at_own, own, &gate) => Err(error),
+        error = posted.waiting.admit_at(&posted.rooms, at_relay, list, &gate) => Err(error),
+        () = gate.all_have_gone() => Ok(()),
+    };
+    match over {
+        Ok(()) => Ok(()),
+        Err(error) => Err(posted.end(error).await),
+    }
+}
+
+/// A code that is up, and where.
+struct PostedCode<'a> {
+    rooms: Vec<CodeRoom>,
+    own_room: Vec<CodeRoom>,
+    own: Option<OwnRelay>,
+    /// The rooms that it has been brought to so far.
+    entered: (Option<Tried>, Option<Tried>),
+    /// What the own relay and those of the list are to the sender.
+    scopes: (Scope, Scope),
+    waiting: CodeWait<'a>,
+}
+
+impl<'a> PostedCode<'a> {
+    async fn put_up(
+        choice: CodeChoice,
+        places: Places,
+        Waits { patience, iterations }: Waits,
+        context: &'a Context,
+    ) -> Result<Self, TransferError> {
+        let Places { relays, own } = places;
+        let room =
+            |relay| Ok::<_, TransferError>(CodeRoom { relay, client_token: new_client_token()?, iterations });
+        let rooms = relays.into_iter().map(room).collect::<Result<Vec<_>, _>>()?;
+        let own_room = match &own {
+            Some(own) => vec![room(RelayChoice { address: own.address.clone(), password: None })?],
+            None => Vec::new(),
+        };
+        let DrawnCode { code, at_own, at_relay } = settle(&rooms, &own_room, choice).await?;
+        let in_use = match &at_relay {
+            Some(Ok((at, _))) => Some(*at),
+            _ => None,
+        };
+        if let Some(own) = &own {
+            own.announced.send_replace(Some(RoomId(code.room())));
+        }
+        let waiting = CodeWait {
+            code,
+            tries: Semaphore::new(usize::from(MAX_TRIES)),
+            tries_left: AtomicU8::new(MAX_TRIES),
+            in_use: Mutex::new(in_use),
+            patience,
+            context,
+        };
+        let scopes = (
+            Scope { is_own: true, is_alone: rooms.is_empty() },
+            Scope { is_own: false, is_alone: at_own.is_none() },
+        );
+        Ok(Self { rooms, own_room, own, entered: (at_own.map(Ok), at_relay), scopes, waiting })
+    }
+
+    /// Shows the code to this side's person.
+    async fn tell(&self) {
+        let relay = self.relay_in_use().map(|room| room.relay.address.clone());
+        self.waiting.context.tell(Notice::Code { code: (*self.waiting.code).clone(), relay }).await;
+    }
+
+    fn is_own(&self, relay: &RelayChoice) -> bool {
+        self.own_room.iter().any(|room| room.relay.address == relay.address)
+    }
+
+    fn relay_in_use(&self) -> Option<&CodeRoom> {
+        let in_use = *self.waiting.in_use();
+        in_use.map(|at| &self.rooms[at])
+    }
+
+    /// The code is no longer good. If it was guessed at, others are told for a while.
+    async fn end(&self, error: TransferError) -> TransferError {
+        if matches!(error, TransferError::GuessedAt) {
+            self.waiting.tell_retired(self.own_room.first(), self.relay_in_use()).await;
+        }
+        error
+    }
+}
+
+/// A code whose room nobody else has, as far as that is known.
+struct DrawnCode {
+    code: Arc<CodePhrase>,
+    at_own: Option<(usize, EnteredRoom)>,
+    /// `None`: no relay has answered yet.
+    at_relay: Option<Tried>,
+}
+
+/// Draws codes until one can be shown.
+async fn settle(
+    rooms: &[CodeRoom],
+    own: &[CodeRoom],
+    choice: CodeChoice,
+) -> Result<DrawnCode, TransferError> {
+    let may_draw = if let CodeChoice::Drawn { words } = choice { Some(words) } else { None };
+    let mut code = Arc::new(match choice {
+        CodeChoice::Drawn { words } => draw(words)?,
+        CodeChoice::Own(code) => code,
+    });
+    for _ in 0..MAX_DRAWS {
+        let at_own = match first_of(own, None, &code).await {
+            Ok(entered) => Some(entered),
+            Err(error) if rooms.is_empty() => return Err(error),
+            Err(error) => {
+                if !own.is_empty() {
+                    tracing::warn!(%error, "the relay beside this send can't be used");
+                }
+                None
+            }
+        };
+        let at_relay = match (&at_own, rooms.is_empty()) {
+            (_, true) => None,
+            (Some(_), false) => timeout(HEAD_START, first_of(rooms, None, &code)).await.ok(),
+            (None, false) => Some(first_of(rooms, None, &code).await),
+        };
+        match (at_relay, may_draw) {
+            (Some(Err(TransferError::CodeTaken)), Some(words)) => code = Arc::new(draw(words)?),
+            (Some(Err(error)), _) if at_own.is_none() || matches!(error, TransferError::CodeTaken) => {
+                return Err(error);
+            }
+            (at_relay, _) => return Ok(DrawnCode { code, at_own, at_relay }),
+        }
+    }
+    Err(TransferError::CodeTaken)
+}
+
+/// A code that is up.
+struct CodeWait<'a> {
+    code: Arc<CodePhrase>,
+    /// Tries that may be made: one is taken while somebody answers, and comes back unless it was a wrong code. So all
+    /// places together allow as many as one.
+    tries: Semaphore,
+    tries_left: AtomicU8,
+    /// The relay that the other side was told of last.
+    in_use: Mutex<Option<usize>>,
+    patience: Duration,
+    context: &'a Context,
+}
+
+impl CodeWait<'_> {
+    /// Lets one after the other pass from one of `rooms`. Comes back only if this can't go on.
+    async fn admit_at(
+        &self,
+        rooms: &[CodeRoom],
+        settled: Option<Tried>,
+        scope: Scope,
+        gate: &Gate,
+    ) -> TransferError {
+        let mut settled = settled;
+        loop {
+            let (at, mut met) = match self.wait_at(rooms, settled.take(), scope).await {
+                Ok(met) => met,
+                Err(error) => return error,
+            };
+            if !gate.admits() {
+                // The last one came somewhere else a moment ago.
+                leave(&mut met.paired.stream).await;
+                return future::pending().await;
+            }
+            let place = MeetingPlace { relay: met.relay.clone(), is_own: scope.is_own };
+            let meeting = met.meeting(&self.code, scope.is_own).await;
+            let holds = gate.pass(meeting, place).await;
+            if gate.is_full() {
+                return future::pending().await;
+            }
+            // Whoever has the code goes where the last one went.
+            let entered = rooms[at].enter(&self.code).await;
+            settled = Some(entered.map(|entered| (at, entered)));
+            drop(holds);
+        }
+    }
+
+    /// Waits on one of `rooms`, for ever if there are none. Comes back without anybody only if this can't go on.
+    async fn wait_at(
+        &self,
+        rooms: &[CodeRoom],
+        settled: Option<Tried>,
+        scope: Scope,
+    ) -> Result<(usize, Met), TransferError> {
+        if rooms.is_empty() {
+            return future::pending().await;
+        }
+        let mut outage = Outage::new(&self.in_use, rooms, scope, self.patience, self.context);
+        let mut settled = settled;
+        loop {
+            let tried = match settled.take() {
+                Some(tried) => tried,
+                None => first_of(rooms, outage.loyal_to(), &self.code).await,
+            };
+            let error = match tried {
+                Ok((at, entered)) => {
+                    outage.end(at).await;
+                    match self.serve(&rooms[at], entered).await {
+                        Ok(met) => return Ok((at, met)),
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            outage.sit_out(error).await?;
+        }
+    }
+
+    /// Lets one after the other try the code.
+    async fn serve(&self, room: &CodeRoom, mut entered: EnteredRoom) -> Result<Met, TransferError> {
+        loop {
+            self.context.enter(Phase::WaitingForPeer);
+            let EnteredRoom { joined, greeting } = entered;
+            let mut paired = joined.paired().await?;
+            let turn = self.tries.acquire().await.expect("nothing closes it");
+            self.context.enter(Phase::Handshake);
+            // Whoever else answers at this moment has not been wrong yet.
+            let left = self.tries_left.load(Ordering::Relaxed).saturating_sub(1);
+            let answered = greeting.answer(&mut paired.stream, left).await;
+            match &answered {
+                Err(TransferError::WrongCode { .. }) => turn.forget(),
+                _ => drop(turn),
+            }
+            if answered.is_err() {
+                leave(&mut paired.stream).await;
+            }
+            match answered {
+                Ok(agreed) => {
+                    return Ok(Met {
+                        relay: room.relay.clone(),
+                        client_token: room.client_token,
+                        paired,
+                        agreed,
+                    });
+                }
+                Err(TransferError::WrongCode { .. }) => {
+                    let tries_left = self.tries_left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+                    self.context.tell(Notice::WrongTry { tries_left }).await;
+                    if tries_left == 0 {
+                        return Err(TransferError::GuessedAt);
+                    }
+                }
+                Err(TransferError::PeerVersion { theirs }) => {
+                    self.context.tell(Notice::OtherVersion { theirs }).await;
+                }
+                // Somebody came and went, or talked nonsense, without ever trying a code. The next one may be the right one.
+                Err(
+                    TransferError::PeerLost
+                    | TransferError::PeerSilent { .. }
+                    | TransferError::PeerMisbehaved(_),
+                ) => {}
+                Err(other) => return Err(other),
+            }
+            entered = room.enter(&self.code).await?;
+        }
+    }
+
+    /// For a minute, tells everybody who comes that the code is retired, so that the right person doesn't stand before a
+    /// closed door without a word.
+    async fn tell_retired(&self, own: Option<&CodeRoom>, relay: Option<&CodeRoom>) {
+        self.context.tell(Notice::Retired).await;
+        self.context.enter(Phase::Retired);
+        let tell_all = async { tokio::join!(self.tell_retired_at(own), self.tell_retired_at(relay)) };
+        // Its end is the clock's, or the relays'.
+        let _ = timeout_at(Instant::now() + RETIRED_NOTICE, tell_all).await;
+    }
+
+    async fn tell_retired_at(&self, room: Option<&CodeRoom>) {
+        let Some(room) = room else { return };
+        while let Ok(joined) = room.join(&self.code, handshake::retired()).await {
+            if joined.paired().await.is_err() {
+                break;
+            }
+        }
+    }
+
+    fn in_use(&self) -> std::sync::MutexGuard<'_, Option<usize>> {
+        lock(&self.in_use)
+    }
+}
+
+/// Ends a pair and waits until the relay has: it wipes the room before it closes the connection, so whoever comes to the
+/// same room next finds neither the old one nor nothing for long.
+async fn leave(stream: &mut TcpStream) {
+    let leaving = async {
+        stream.shutdown().await?;
+        let mut sink = [0; 1024];
+        while stream.read(&mut sink).await? > 0 {}
+        Ok::<_, io::Error>(())
+    };
+    // A relay that takes its time is dealt with when the room turns out to be taken still.
+    let _ = timeout(LEAVE_LIMIT, leaving).await;
+}
+
+fn draw(words: usize) -> Result<CodePhrase, TransferError> {
+    Ok(CodePhrase::generate(words).map_err(Unsuited::Code)?)
+}

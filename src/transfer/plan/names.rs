@@ -1,0 +1,194 @@
+//! Names that this system can't store, and the names they get instead. Pure: the rules are an argument, so that every
+//! system's rules are tested on every system.
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::platform::{NameLimit, Rules};
+
+/// Name prefix of staging folders; an offer may not use it at its top.
+pub(crate) const STAGING_PREFIX: &str = ".caiman-";
+
+const LIMIT: usize = 255;
+/// An ending longer than this is no extension worth keeping when a name is shortened.
+const MAX_EXTENSION_BYTES: usize = 32;
+
+impl Rules {
+    /// The nearest name that can be stored; `name` itself if it can.
+    pub fn repair(self, name: &str, is_top: bool) -> String {
+        let mut repaired = self.shorten(name, "");
+        if is_top && self.fold(&repaired).starts_with(STAGING_PREFIX) {
+            repaired.replace_range(..1, "_");
+        }
+        // A repair may make a name too long, and a cut may leave a dot at its end: until neither finds anything to do.
+        loop {
+            let again = if self.windows { repair_for_windows(&repaired) } else { repaired.clone() };
+            let again = self.shorten(&again, "");
+            if again == repaired {
+                return repaired;
+            }
+            repaired = again;
+        }
+    }
+
+    /// `name` with a number before its ending: `photo (2).jpg`.
+    pub fn numbered(self, name: &str, number: u32) -> String {
+        self.shorten(name, &format!(" ({number})"))
+    }
+
+    /// What two names have in common exactly when this system takes them for one.
+    pub fn fold(self, text: &str) -> String {
+        if self.folds_case { text.nfc().flat_map(char::to_lowercase).collect() } else { text.to_owned() }
+    }
+
+    /// `name` with `mark` before its ending, its stem cut as far as the limit asks.
+    fn shorten(self, name: &str, mark: &str) -> String {
+        let (stem, ending) = split_ending(name);
+        let mut kept = stem;
+        let units = |text: &str| match self.limit {
+            NameLimit::Utf8 => text.len(),
+            NameLimit::Utf16 => text.encode_utf16().count(),
+        };
+        while units(kept) + units(mark) + units(ending) > LIMIT {
+            let Some((at, _)) = kept.char_indices().next_back() else { break };
+            kept = &kept[..at];
+        }
+        format!("{kept}{mark}{ending}")
+    }
+}
+
+fn split_ending(name: &str) -> (&str, &str) {
+    let at = match name.rfind('.') {
+        Some(dot) if dot > 0 && name.len() - dot <= MAX_EXTENSION_BYTES => dot,
+        _ => return (name, ""),
+    };
+    match name[..at].strip_suffix(".tar") {
+        Some(stem) if !stem.is_empty() => name.split_at(stem.len()),
+        _ => name.split_at(at),
+    }
+}
+
+/// Microsoft, "Naming Files, Paths, and Namespaces".
+fn repair_for_windows(name: &str) -> String {
+    let mut repaired: String = name
+        .chars()
+        .map(|c| if c < ' ' || matches!(c, '<' | '>' | ':' | '"' | '\\' | '|' | '?' | '*') { '_' } else { c })
+        .collect();
+    if repaired.ends_with(['.', ' ']) {
+        repaired.pop();
+        repaired.push('_');
+    }
+    let stem_len = repaired.find('.').unwrap_or(repaired.len());
+    if is_device(repaired[..stem_len].trim_end()) {
+        repaired.insert(repaired[..stem_len].trim_end().len(), '_');
+    }
+    repaired
+}
+
+fn is_device(stem: &str) -> bool {
+    let upper = stem.to_uppercase();
+    let numbered = |prefix: &str| {
+        upper.strip_prefix(prefix).is_some_and(|rest| {
+            let mut chars = rest.chars();
+            matches!((chars.next(), chars.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+        })
+    };
+    matches!(upper.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
+        || numbered("COM")
+        || numbered("LPT")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::RelPath;
+
+    const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
+    const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
+
+    #[test]
+    fn linux_keeps_what_windows_dislikes() {
+        for name in ["con", "a:b", "x.", "a\\b", "a\nb", "-rf", "日本語"] {
+            assert_eq!(LINUX.repair(name, true), name);
+        }
+    }
+
+    #[test]
+    fn windows_gets_names_that_it_can_store() {
+        for (name, repaired) in [
+            ("a:b", "a_b"),
+            ("C:", "C_"),
+            (r"..\evil", ".._evil"),
+            ("x.", "x_"),
+            ("x ", "x_"),
+            ("con", "con_"),
+            ("NUL.txt", "NUL_.txt"),
+            ("com1.tar.gz", "com1_.tar.gz"),
+            ("COM¹", "COM¹_"),
+            ("lpt10", "lpt10"),
+            ("a\nb", "a_b"),
+            ("fine.txt", "fine.txt"),
+        ] {
+            assert_eq!(WINDOWS.repair(name, true), repaired);
+        }
+    }
+
+    #[test]
+    fn names_that_are_too_long_keep_their_ending() {
+        let long = format!("{}.jpeg", "日".repeat(200));
+        let repaired = LINUX.repair(&long, false);
+        assert!(repaired.len() <= 255 && repaired.ends_with("日.jpeg"));
+        assert_eq!(WINDOWS.repair(&long, false), long);
+        assert!(LINUX.numbered(&repaired, 12).len() <= 255);
+    }
+
+    #[test]
+    fn a_staging_folder_cannot_be_planted() {
+        assert_eq!(LINUX.repair(".caiman-00", true), "_caiman-00");
+        assert_eq!(LINUX.repair(".caiman-00", false), ".caiman-00");
+        assert_eq!(WINDOWS.repair(".Caiman-00", true), "_Caiman-00");
+    }
+
+    #[test]
+    fn numbers_stand_before_the_ending() {
+        for (name, numbered) in [
+            ("photo.jpg", "photo (2).jpg"),
+            ("src.tar.gz", "src (2).tar.gz"),
+            (".bashrc", ".bashrc (2)"),
+            ("folder", "folder (2)"),
+            (".tar.gz", ".tar (2).gz"),
+        ] {
+            assert_eq!(LINUX.numbered(name, 2), numbered);
+        }
+    }
+
+    #[test]
+    fn case_and_composition_fold_where_the_system_does() {
+        assert_eq!(WINDOWS.fold("É.TXT"), WINDOWS.fold("e\u{301}.txt"));
+        assert_ne!(LINUX.fold("A"), LINUX.fold("a"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_leaves_its_folder_once_it_is_repaired_for_this_system(text in "[a./\\\\:\0é]{0,12}") {
+            if let Ok(path) = RelPath::new(&text) {
+                let rules = Rules { windows: cfg!(windows), ..WINDOWS };
+                let root = std::path::Path::new("root");
+                let mut joined = root.to_owned();
+                joined.extend(path.names().map(|name| rules.repair(name, false)));
+                prop_assert!(joined.starts_with(root));
+                prop_assert_eq!(joined.components().count(), path.names().count() + 1);
+                prop_assert!(joined.components().all(|part| matches!(part, std::path::Component::Normal(_))));
+            }
+        }
+
+        #[test]
+        fn a_repaired_name_needs_no_repair(name in "[a-c.: *日\u{301}\u{1}CON1]{1,300}", top: bool) {
+            for rules in [LINUX, WINDOWS] {
+                let repaired = rules.repair(&name, top);
+                prop_assert_eq!(rules.repair(&repaired, top), repaired);
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Where each entry of an offer goes in the receiver's folder: under its own name, a repaired one, a number beside what
+//! is there already, or nowhere. Pure but for one question asked of the disk, through [`FolderView`].
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    platform::Rules,
+    protocol::{
+        RelPath,
+        manifest::{EntryKind, Manifest},
+    },
+};
+
+/// What to do about an entry whose name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnConflict {
+    /// Leave what is there and don't fetch the entry.
+    Skip,
+    /// Replace what is there. A folder is never replaced by a file: that falls back to keeping both.
+    Replace,
+    /// Store the entry beside it, with a number in its name.
+    #[default]
+    KeepBoth,
+}
+
+/// What stands under a name in the receiver's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Occupant {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A real folder, not a link to one.
+    Folder,
+    /// Anything else: a file, a link wherever it leads, a device.
+    Other,
+}
+
+/// Looks at the receiver's folder, never following a link.
+pub trait FolderView {
+    /// What stands at `path` below the folder.
+    fn at(&self, path: &RelPath) -> Occupant;
+}
+
+/// Where one entry goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Target {
+    /// Below the receiver's folder; `None` for what is not to be stored.
+    pub path: Option<RelPath>,
+    /// The name was taken when the decision was made.
+    pub conflicts: bool,
+    /// What had it: [`Occupant::Folder`] for a file or a link whose name a folder has, which always stays.
+    pub found: Occupant,
+    /// Where the entry would go if it replaced what has its name; `None` if nothing has it, or if that always stays.
+    pub in_place: Option<RelPath>,
+    /// The word to replace what stands there was given.
+    pub replaces: bool,
+    /// The name is not the sender's, because this system can't store that one or can't tell it from another.
+    pub is_repaired: bool,
+}
+
+impl Target {
+    /// Where the entry would go under another policy than [`OnConflict::KeepBoth`], which this target was made with:
+    /// asks no disk, so that it can be shown while a person decides. `None` if it would be skipped.
+    ///
+    /// Only the last name is told for sure. What is above it follows from the folders' own targets: nothing is stored in a
+    /// folder that is skipped, and what is in one goes where that one goes.
+    pub fn under(&self, on_conflict: OnConflict) -> Option<&RelPath> {
+        match on_conflict {
+            OnConflict::Skip if self.conflicts => None,
+            OnConflict::Replace => self.in_place.as_ref().or(self.path.as_ref()),
+            OnConflict::Skip | OnConflict::KeepBoth => self.path.as_ref(),
+        }
+    }
+}
+
+/// Places every entry of `manifest` that `wanted` picks.
+pub(crate) fn place(
+    manifest: &Manifest,
+    wanted: impl Fn(usize) -> bool,
+    rules: Rules,
+    disk: &impl FolderView,
+    on_conflict: impl Fn(usize) -> OnConflict,
+) -> Vec<Target> {
+    let mut placer = Placer { rules, disk, taken: HashSet::new(), next_number: HashMap::new() };
+    let mut folders: HashMap<&RelPath, Folder> = HashMap::new();
+    let mut targets = Vec::with_capacity(manifest.entries().len());
+    for (index, entry) in manifest.entries().iter().enumerate() {
+        let is_folder = matches!(entry.kind, EntryKind::Folder { .. });
+        let parent = entry.path.parent();
+        let above = match &parent {
+            Some(parent) => folders.get(parent).cloned().unwrap_or_default(),
+            None => Folder { path: None, is_on_disk: true, is_skipped: false },
+        };
+        // A folder that isn't wanted itself may still hold something that is.
+        if above.is_skipped || !(is_folder || wanted(index)) {
+            targets.push(Target::default());
+            if is_folder {
+                folders.insert(&entry.path, Folder { is_skipped: true, ..above });
+            }
+            continue;
+        }
+        let (target, is_on_disk) =
+            placer.place_one(entry.path.name(), &above, is_folder, || on_conflict(index));
+        if is_folder {
+            let is_skipped = target.path.is_none();
+            folders.insert(&entry.path, Folder { path: target.path.clone(), is_on_disk, is_skipped });
+        }
+        targets.push(target);
+    }
+    targets
+}
+
+#[derive(Debug, Clone, Default)]
+struct Folder {
+    path: Option<RelPath>,
+    is_on_disk: bool,
+    is_skipped: bool,
+}
+
+struct Placer<'a, L> {
+    rules: Rules,
+    disk: &'a L,
+    taken: HashSet<String>,
+    next_number: HashMap<String, u32>,
+}
+
+impl<L: FolderView> Placer<'_, L> {
+    fn place_one(
+        &mut self,
+        name: &str,
+        above: &Folder,
+        is_folder: bool,
+        on_conflict: impl FnOnce() -> OnConflict,
+    ) -> (Target, bool) {
+        let repaired = self.rules.repair(name, above.path.is_none());
+        let mut target = Target { is_repaired: repaired != name, ..Target::default() };
+        let Some(path) = below(above, &repaired) else { return (target, false) };
+        let found = self.look(above, &path);
+        target.found = found;
+        target.conflicts = match found {
+            Occupant::Nothing => false,
+            Occupant::Folder => !is_folder,
+            Occupant::Other => true,
+        };
+        let mut is_on_disk = found == Occupant::Folder;
+        let mut needs_number = !self.is_free(&path);
+        target.is_repaired |= needs_number;
+        if target.conflicts {
+            target.in_place = (found == Occupant::Other && !needs_number).then(|| path.clone());
+            match on_conflict() {
+                OnConflict::Skip => return (target, false),
+                OnConflict::Replace if target.in_place.is_some() => target.replaces = true,
+                OnConflict::Replace | OnConflict::KeepBoth => needs_number = true,
+            }
+        }
+        target.path = Some(path);
+        if needs_number {
+            is_on_disk = false;
+            target.path = self.numbered(above, &repaired);
+        }
+        if let Some(path) = &target.path {
+            self.taken.insert(self.rules.fold(path.as_str()));
+        }
+        (target, is_on_disk)
+    }
+
+    fn numbered(&mut self, above: &Folder, name: &str) -> Option<RelPath> {
+        // Counting on from the last number keeps an offer full of colliding names from taking quadratic time. Long names
+        // share their numbers with all others that differ only in what a number cuts off.
+        let key = self.rules.fold(below(above, &self.rules.numbered(name, 2))?.as_str());
+        let mut number = self.next_number.get(&key).copied().unwrap_or(2);
+        loop {
+            let path = below(above, &self.rules.numbered(name, number))?;
+            number = number.checked_add(1)?;
+            if self.is_free(&path) && self.look(above, &path) == Occupant::Nothing {
+                self.next_number.insert(key, number);
+                return Some(path);
+            }
+        }
+    }
+
+    fn is_free(&self, path: &RelPath) -> bool {
+        !self.taken.contains(&self.rules.fold(path.as_str()))
+    }
+
+    fn look(&self, above: &Folder, path: &RelPath) -> Occupant {
+        if above.is_on_disk { self.disk.at(path) } else { Occupant::Nothing }
+    }
+}
+
+fn below(above: &Folder, name: &str) -> Option<RelPath> {
+    match &above.path {
+        Some(folder) => folder.join(name).ok(),
+        None => RelPath::new(name).ok(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{
+        platform::NameLimit,
+        protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
+    };
+
+    pub(crate) const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
+    pub(crate) const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
+
+    #[derive(Clone, Copy)]
+    pub(crate) struct Disk(pub(crate) &'static [(&'static str, Occupant)]);
+
+    impl FolderView for Disk {
+        fn at(&self, path: &RelPath) -> Occupant {
+            self.0
+                .iter()
+                .find(|(name, _)| *name == path.as_str())
+                .map_or(Occupant::Nothing, |(_, found)| *found)
+        }
+    }
+
+    /// Paths ending in `/` are folders.
+    pub(crate) fn manifest(entries: &[&str]) -> Manifest {
+        let mut builder = ManifestBuilder::new(OfferKind::Files);
+        for entry in entries {
+            let kind = match entry.strip_suffix('/') {
+                Some(_) => RawKind::Folder { modified: None },
+                None => RawKind::File { size: 1, modified: None, executable: false },
+            };
+            builder.push(RawEntry { path: entry.trim_end_matches('/').into(), kind }).unwrap();
+        }
+        builder.finish().unwrap()
+    }
+
+    fn paths(entries: &[&str], rules: Rules, disk: Disk, policy: OnConflict) -> Vec<Option<String>> {
+        let targets = place(&manifest(entries), |_| true, rules, &disk, |_| policy);
+        targets.into_iter().map(|target| target.path.map(|path| path.as_str().to_owned())).collect()
+    }
+
+    fn some(paths: &[&str]) -> Vec<Option<String>> {
+        paths.iter().map(|path| Some((*path).to_owned())).collect()
+    }
+
+    #[test]
+    fn an_empty_folder_takes_everything_under_its_own_name() {
+        let entries = ["a/", "a/x", "a/b/", "a/b/y", "z"];
+        let expected = some(&["a", "a/x", "a/b", "a/b/y", "z"]);
+        assert_eq!(paths(&entries, LINUX, Disk(&[]), OnConflict::Skip), expected);
+    }
+
+    #[test]
+    fn each_policy_does_what_it_says() {
+        let disk =
+            || Disk(&[("a", Occupant::Folder), ("a/x", Occupant::Other), ("a/x (2)", Occupant::Other)]);
+        let entries = ["a/", "a/x", "a/y"];
+        let skipped = vec![Some("a".into()), None, Some("a/y".into())];
+        assert_eq!(paths(&entries, LINUX, disk(), OnConflict::Skip), skipped);
+        assert_eq!(paths(&entries, LINUX, disk(), OnConflict::Replace), some(&["a", "a/x", "a/y"]));
+        assert_eq!(paths(&entries, LINUX, disk(), OnConflict::KeepBoth), some(&["a", "a/x (3)", "a/y"]));
+    }
+
+    /// What a window shows for a policy must be what the policy then does.
+    #[test]
+    fn a_target_tells_the_names_of_the_other_policies() {
+        let found = [
+            ("a", Occupant::Folder),
+            ("a/b", Occupant::Folder),
+            ("a/f", Occupant::Other),
+            ("d", Occupant::Other),
+        ];
+        let disk = || Disk(Box::leak(Box::new(found)));
+        let entries = ["a/", "a/b", "a/f", "a/n", "d/", "A/", "A/f"];
+        for rules in [LINUX, WINDOWS] {
+            let manifest = manifest(&entries);
+            let targets = place(&manifest, |_| true, rules, &disk(), |_| OnConflict::KeepBoth);
+            for policy in [OnConflict::Skip, OnConflict::Replace, OnConflict::KeepBoth] {
+                let told =
+                    targets.iter().map(|target| target.under(policy).map(|path| path.as_str().to_owned()));
+                assert_eq!(told.collect::<Vec<_>>(), paths(&entries, rules, disk(), policy), "{policy:?}");
+            }
+            assert_eq!((targets[1].found, targets[1].in_place.is_some()), (Occupant::Folder, false));
+            assert_eq!((targets[2].found, targets[2].in_place.is_some()), (Occupant::Other, true));
+        }
+    }
+
+    #[test]
+    fn a_folder_never_goes_through_a_link_or_a_file_that_stands_there() {
+        let disk = || Disk(&[("a", Occupant::Other)]);
+        assert_eq!(paths(&["a/", "a/x"], LINUX, disk(), OnConflict::KeepBoth), some(&["a (2)", "a (2)/x"]));
+        assert_eq!(paths(&["a/", "a/x"], LINUX, disk(), OnConflict::Skip), vec![None, None]);
+    }
+
+    #[test]
+    fn a_folder_is_never_replaced_by_a_file() {
+        let disk = Disk(&[("a", Occupant::Folder)]);
+        assert_eq!(paths(&["a"], LINUX, disk, OnConflict::Replace), some(&["a (2)"]));
+    }
+
+    #[test]
+    fn names_that_fold_together_are_told_apart() {
+        let entries = ["A/", "A/x", "a/", "a/x", "con", "con_"];
+        assert_eq!(
+            paths(&entries, WINDOWS, Disk(&[]), OnConflict::Replace),
+            some(&["A", "A/x", "a (2)", "a (2)/x", "con_", "con_ (2)"])
+        );
+        assert_eq!(
+            paths(&entries, LINUX, Disk(&[]), OnConflict::Replace),
+            some(&["A", "A/x", "a", "a/x", "con", "con_"])
+        );
+    }
+
+    #[test]
+    fn a_hundred_thousand_colliding_names_take_no_quadratic_time() {
+        let names: Vec<String> = (0..20_000)
+            .map(|i: u32| (0..15).map(|bit| if i >> bit & 1 == 1 { 'A' } else { 'a' }).collect())
+            .collect();
+        let entries: Vec<&str> = names.iter().map(String::as_str).collect();
+        let placed: HashSet<_> =
+            paths(&entries, WINDOWS, Disk(&[]), OnConflict::KeepBoth).into_iter().collect();
+        assert_eq!(placed.len(), 20_000);
+    }
+
+    /// Takes a hundredth of a second, or minutes if each of these names counts from 2 on again.
+    #[test]
+    fn long_names_that_share_their_numbers_are_numbered_once_through() {
+        let stem = "n".repeat(251);
+        let twins = (0..20_000).flat_map(|number| {
+            let name = format!("{stem}{number:04x}");
+            [format!("{name}x"), name]
+        });
+        let names: Vec<String> = twins.collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let placed = paths(&names, LINUX, Disk(&[]), OnConflict::KeepBoth);
+        let last = placed.last().cloned().flatten().unwrap();
+        assert_eq!(last, format!("{} (20001)", &stem[..247]));
+    }
+}

@@ -1,0 +1,172 @@
+//! From the first message to the answer: where the offer is, what it holds, and what the user takes of it.
+
+use std::{future, path::PathBuf, sync::Arc};
+
+use tokio::{
+    sync::{oneshot, watch},
+    task::{JoinHandle, spawn_blocking},
+};
+
+use super::{
+    common::{check_common, meanwhile_checked},
+    comparing::Comparing,
+};
+use crate::{
+    code::CodePhrase,
+    protocol::{
+        frame,
+        manifest::{Manifest, ManifestBuilder},
+        peer::{FromSender, Work},
+    },
+    transfer::{
+        error::{Misbehaviour, TransferError},
+        link::{control::Control, invitation},
+        notice::{Context, Notice},
+        offer::{Answer, Choices, Offer},
+        progress::Phase,
+        sink::{
+            active::ActiveReceives,
+            same::{SameFiles, candidates},
+        },
+    },
+};
+
+/// What a sender says first.
+pub(super) enum FirstMessage {
+    Offer(AnnouncedOffer),
+    /// It offers the same under this code, and nothing here.
+    Elsewhere(CodePhrase),
+}
+
+/// An offer of which only the sums are known.
+pub(super) struct AnnouncedOffer {
+    builder: ManifestBuilder,
+    /// As many as both sides allow.
+    lanes: u16,
+}
+
+/// Waits until it is clear where the offer is.
+pub(super) async fn first_message(
+    control: &mut Control,
+    max_lanes: u16,
+    is_redirected: bool,
+) -> Result<FirstMessage, TransferError> {
+    loop {
+        match control.next().await? {
+            FromSender::Offer { kind, entries, bytes, lanes } => {
+                let builder =
+                    ManifestBuilder::announced(kind, entries, bytes).map_err(Misbehaviour::Manifest)?;
+                // Nothing would ever arrive over none.
+                if lanes == 0 {
+                    return Err(Misbehaviour::Lanes.into());
+                }
+                return Ok(FirstMessage::Offer(AnnouncedOffer { builder, lanes: lanes.min(max_lanes) }));
+            }
+            FromSender::Invitation { code, instead: true } if !is_redirected => {
+                return Ok(FirstMessage::Elsewhere(invitation::read(&code)?));
+            }
+            other => check_common(control, &other).await?,
+        }
+    }
+}
+
+pub(super) async fn read_offer(
+    control: &mut Control,
+    AnnouncedOffer { mut builder, lanes }: AnnouncedOffer,
+) -> Result<(Arc<Manifest>, u16), TransferError> {
+    let mut digest = blake3::Hasher::new();
+    loop {
+        let message: FromSender = control.next().await?;
+        let name = message.name();
+        match message {
+            // An empty page brings the end no nearer: an endless row of them would keep this side here for ever.
+            FromSender::Page(entries) if entries.is_empty() => {
+                return Err(Misbehaviour::OutOfTurn(name).into());
+            }
+            FromSender::Page(entries) => {
+                for entry in entries {
+                    digest.update(&frame::to_bytes(&entry));
+                    builder.push(entry).map_err(Misbehaviour::Manifest)?;
+                }
+            }
+            FromSender::OfferEnd { digest: theirs } => {
+                let manifest = builder.finish().map_err(Misbehaviour::Manifest)?;
+                if *digest.finalize().as_bytes() != theirs {
+                    return Err(Misbehaviour::Record.into());
+                }
+                return Ok((Arc::new(manifest), lanes));
+            }
+            FromSender::ThisIs(_) => return Err(Misbehaviour::OutOfTurn(name).into()),
+            other => check_common(control, &other).await?,
+        }
+    }
+}
+
+pub(super) async fn ask(
+    control: &mut Control,
+    manifest: &Arc<Manifest>,
+    folder: Option<PathBuf>,
+    (mut answer, mut look): (oneshot::Receiver<Answer>, watch::Receiver<Option<PathBuf>>),
+    active: &ActiveReceives,
+    context: &Context,
+) -> Result<(Choices, SameFiles), TransferError> {
+    let has_folder = folder.is_some();
+    let survey = |folder| {
+        let (offered, active) = (Arc::clone(manifest), active.clone());
+        spawn_blocking(move || survey(offered, folder, &active))
+    };
+    let mut holding = survey(folder);
+    let held = meanwhile_checked(control, Work::Disk, &mut holding).await?;
+    context.enter(Phase::WaitingForAnswer);
+    let mut comparing = Comparing::new(Arc::clone(manifest));
+    comparing.begin(held, control)?;
+    let mut looking = None;
+    loop {
+        tokio::select! {
+            answer = &mut answer => return match answer {
+                Ok(Answer::Accept(choices)) => Ok((choices, comparing.end())),
+                Ok(Answer::Decline) => Err(TransferError::Declined),
+                Err(_) => Err(TransferError::Cancelled),
+            },
+            Ok(()) = look.changed(), if looking.is_none() => {
+                // What goes to a writer has no folder to be held against.
+                let folder = look.borrow_and_update().clone().filter(|_| has_folder);
+                looking = Some(survey(folder));
+            }
+            held = finished(&mut looking) => {
+                looking = None;
+                match held {
+                    (Offer { unusable: Some(error), .. }, _) => context.tell(Notice::CantUse(error)).await,
+                    held => comparing.begin(held, control)?,
+                }
+            }
+            notice = comparing.next() => context.tell(notice).await,
+            message = control.next() => {
+                let message: FromSender = message?;
+                let name = message.name();
+                match message {
+                    FromSender::ThisIs(told) => comparing.hear(told, name)?,
+                    other => check_common(control, &other).await?,
+                }
+            }
+        }
+    }
+}
+
+/// An offer held against a folder, and the files that have the same name and size there.
+pub(super) type Surveyed = (Offer, Vec<(u32, PathBuf)>);
+
+/// Looks at a folder. Blocks on the disk.
+pub(super) fn survey(manifest: Arc<Manifest>, folder: Option<PathBuf>, active: &ActiveReceives) -> Surveyed {
+    let offer = Offer::look(manifest, folder, active);
+    let candidates = candidates(&offer);
+    (offer, candidates)
+}
+
+/// Waits for a look at a folder, if there is one.
+pub(super) async fn finished(looking: &mut Option<JoinHandle<Surveyed>>) -> Surveyed {
+    match looking {
+        Some(task) => task.await.expect("work on the disk doesn't panic"),
+        None => future::pending().await,
+    }
+}

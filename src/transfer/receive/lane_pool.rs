@@ -1,0 +1,142 @@
+//! The receiver's lanes: opened when the sender says so, and told of when they are over.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    net::client::RelayClientError,
+    protocol::{
+        peer::Way,
+        relay::{FIRST_LANES, MAX_LANES},
+    },
+    transfer::{
+        error::{Misbehaviour, TransferError},
+        lanes::{lane::Lane, receiving::ReceiveLanes},
+        link::opener::LaneOpener,
+    },
+};
+
+/// A lane that ended: which connection's, which, and how.
+pub(super) type Ended = (u64, u16, Result<(), TransferError>);
+
+/// See the module.
+pub(super) struct ReceiveLanePool {
+    shared: Arc<ReceiveLanes>,
+    slots: u16,
+    tasks: JoinSet<Ended>,
+    link: u64,
+    opener: Option<LaneOpener>,
+    /// By slot: the last lane that used it, and how to end it while it runs.
+    lanes: BTreeMap<u16, (Lane, Option<CancellationToken>)>,
+}
+
+impl ReceiveLanePool {
+    pub(super) fn new(shared: Arc<ReceiveLanes>, slots: u16) -> Self {
+        let (tasks, lanes) = (JoinSet::new(), BTreeMap::new());
+        Self { shared, slots, tasks, link: 0, opener: None, lanes }
+    }
+
+    /// The connection that the lanes belong to.
+    pub(super) fn link(&self) -> u64 {
+        self.link
+    }
+
+    /// How many lanes there are, and whether they go around the relay.
+    pub(super) fn open_lanes(&self) -> (u16, bool) {
+        let open = || self.lanes.values().filter(|(_, end)| end.is_some()).map(|(lane, _)| lane);
+        (open().count() as u16, open().any(|lane| lane.way != Way::Relay))
+    }
+
+    /// Opens the first lanes of a connection.
+    pub(super) fn open_all(&mut self, opener: LaneOpener, way: Way) {
+        (self.link, self.opener) = (opener.link, Some(opener));
+        for number in 0..self.slots.min(FIRST_LANES) {
+            self.start(Lane { number, way });
+        }
+    }
+
+    /// Opens one lane, as the sender says: in a free slot, under a number that the slot has not seen.
+    pub(super) fn open(&mut self, link: u64, lane: Lane) -> Result<(), Misbehaviour> {
+        if link != self.link || self.opener.is_none() {
+            return Ok(());
+        }
+        let slot = lane.number % MAX_LANES;
+        let is_free =
+            self.lanes.get(&slot).is_none_or(|(last, end)| end.is_none() && lane.number > last.number);
+        if slot >= self.slots || !is_free {
+            return Err(Misbehaviour::Lanes);
+        }
+        self.start(lane);
+        Ok(())
+    }
+
+    /// Ends a lane whose other end is over.
+    pub(super) fn end(&mut self, link: u64, lane: u16) {
+        let running =
+            self.lanes.get(&(lane % MAX_LANES)).filter(|(last, _)| link == self.link && last.number == lane);
+        if let Some((_, Some(end))) = running {
+            end.cancel();
+        }
+    }
+
+    /// The connection is gone, and all its lanes with it.
+    pub(super) fn leave(&mut self) {
+        for (_, end) in self.lanes.values() {
+            end.iter().for_each(CancellationToken::cancel);
+        }
+        self.lanes.clear();
+        self.opener = None;
+    }
+
+    /// Whether the lanes' connection is one that counts.
+    pub(super) fn is_at_home(&self) -> bool {
+        self.opener.is_some()
+    }
+
+    /// Whether the lanes of a lost connection have come to rest.
+    pub(super) fn has_left(&self) -> bool {
+        self.opener.is_none() && self.tasks.is_empty()
+    }
+
+    /// The next lane that ends; `None` while there are none.
+    pub(super) async fn next(&mut self) -> Option<Ended> {
+        self.tasks.join_next().await.map(|ended| ended.expect("a lane doesn't panic"))
+    }
+
+    /// A lane has ended. Gives its connection and number if the sender is to be told.
+    pub(super) fn ended(&mut self, ended: Ended) -> Result<Option<(u64, u16)>, TransferError> {
+        let (link, lane, result) = ended;
+        match result {
+            Ok(()) | Err(TransferError::PeerLost) => {}
+            // A relay that let nobody in from the start has a reason that a person should hear.
+            Err(TransferError::Relay(RelayClientError::Refused(_)))
+                if self.shared.has_opened.load(Ordering::Relaxed) => {}
+            Err(other) => return Err(other),
+        }
+        if link != self.link || self.opener.is_none() {
+            return Ok(None);
+        }
+        if let Some((_, end)) = self.lanes.get_mut(&(lane % MAX_LANES)) {
+            *end = None;
+        }
+        Ok(Some((link, lane)))
+    }
+
+    /// Ends all lanes and waits until they are gone.
+    pub(super) async fn stop(mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    fn start(&mut self, lane: Lane) {
+        let Some(opener) = self.opener.clone() else { return };
+        let (end, link) = (CancellationToken::new(), self.link);
+        let (shared, token) = (Arc::clone(&self.shared), end.clone());
+        self.tasks.spawn(async move { (link, lane.number, shared.run(opener, lane, token).await) });
+        self.lanes.insert(lane.number % MAX_LANES, (lane, Some(end)));
+    }
+}

@@ -1,0 +1,55 @@
+//! What a receive is asked to do, and what its user has to say to it.
+
+use std::{io::Write, path::PathBuf, time::Duration};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    code::CodePhrase,
+    transfer::{
+        link::rendezvous::Search,
+        offer::Answer,
+        path_mode::{Entrance, PathMode},
+        sink::{active::ActiveReceives, unfinished::Registry},
+    },
+};
+
+/// Everything that a receiver needs to know before there is an offer.
+pub(crate) struct ReceiveRequest {
+    /// The sender's code.
+    pub code: CodePhrase,
+    /// Where to look for the sender.
+    pub search: Search,
+    /// Where what arrives goes.
+    pub output: Output,
+    /// Over how many lanes at most, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
+    pub lanes: u16,
+    /// How long another side that was lost is looked for. With none, the loss is the end.
+    pub patience: Duration,
+    /// Which ways bytes may take.
+    pub path_mode: PathMode,
+    /// Where this machine is to be reached directly.
+    pub entrance: Entrance,
+    /// Where it is written down that there is something to go on with.
+    pub unfinished: Registry,
+    /// Who else receives at the same time, in this engine.
+    pub active: ActiveReceives,
+}
+
+/// Where what arrives goes.
+pub enum Output {
+    /// Into a folder, which exists.
+    Folder(PathBuf),
+    /// A single file's bytes, in order.
+    Writer(Box<dyn Write + Send>),
+}
+
+/// What a person has to say to an offer.
+pub(crate) struct Person {
+    /// The answer to [`Notice::Offer`](crate::transfer::notice::Notice::Offer).
+    pub answer: oneshot::Receiver<Answer>,
+    /// The folder that the offer is to be held against while it waits, if it is another one.
+    pub look: watch::Receiver<Option<PathBuf>>,
+    /// Whether the transfer is to rest.
+    pub pause: watch::Receiver<bool>,
+}

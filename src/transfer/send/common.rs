@@ -1,0 +1,51 @@
+//! What every part of a send has in common: messages that mean the same at every point, and the last word.
+
+use crate::{
+    protocol::peer::{FromReceiver, FromSender},
+    transfer::{
+        error::{Misbehaviour, TransferError},
+        link::control::Control,
+        notice::Context,
+        progress::Phase,
+    },
+};
+
+/// What it means that a person cancels while a code waits.
+pub(super) fn cancelled(context: &Context) -> TransferError {
+    // Whoever no longer wants to tell others about a retired code hasn't cancelled anything else.
+    if context.phase() == Phase::Retired { TransferError::GuessedAt } else { TransferError::Cancelled }
+}
+
+/// What the receiver has to hear of an end.
+pub(super) fn last_word<T>(ended: &Result<T, TransferError>) -> Option<FromSender> {
+    match ended {
+        Err(TransferError::Cancelled) => Some(FromSender::Cancel),
+        Err(error) => error.trouble().map(FromSender::Failed),
+        Ok(_) => None,
+    }
+}
+
+/// Messages that mean the same at every point.
+pub(super) fn check_common(control: &mut Control, message: &FromReceiver) -> Result<(), TransferError> {
+    match message {
+        FromReceiver::Addresses(theirs) => check_turn(control.try_directly(theirs), message),
+        FromReceiver::AtWork(work) => check_turn(control.other_works(*work), message),
+        FromReceiver::Cancel => Err(TransferError::PeerCancelled),
+        FromReceiver::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
+        // Lanes of a connection that is lost, or of a transfer that hasn't begun.
+        FromReceiver::Reopen { .. } | FromReceiver::LaneOver { .. } | FromReceiver::Pause(_) => Ok(()),
+        FromReceiver::WhatIs(_)
+        | FromReceiver::Here { .. }
+        | FromReceiver::LacksRoom(_)
+        | FromReceiver::Held(_)
+        | FromReceiver::Decline
+        | FromReceiver::Accept { .. }
+        | FromReceiver::Stored(_)
+        | FromReceiver::Damaged { .. }
+        | FromReceiver::Complete { .. } => Err(Misbehaviour::OutOfTurn(message.name()).into()),
+    }
+}
+
+fn check_turn(is_in_turn: bool, message: &FromReceiver) -> Result<(), TransferError> {
+    if is_in_turn { Ok(()) } else { Err(Misbehaviour::OutOfTurn(message.name()).into()) }
+}

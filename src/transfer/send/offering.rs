@@ -1,0 +1,294 @@
+//! One transfer from the sender's side: waits, offers, hands the answer to the lanes, and ends.
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+use super::{
+    common::{cancelled, check_common, last_word},
+    inquiry::Inquiry,
+    lane_pool::SendLanePool,
+    options::{Person, SendOptions},
+    session::Sending,
+};
+use crate::{
+    crypto::Side,
+    protocol::{
+        frame,
+        manifest::Manifest,
+        peer::{FromReceiver, FromSender, PAGE_BYTES, Way},
+        relay::{FIRST_LANES, MAX_LANES},
+    },
+    transfer::{
+        error::{Misbehaviour, TransferError},
+        lanes::{lane_count::LaneCount, queue::Queue, sending::SendLanes},
+        link::{
+            control::{Control, Session},
+            invitation::Invitations,
+            rendezvous::{Call, explain_loss, wait_for_receiver},
+        },
+        notice::{Context, Notice},
+        plan::{Plan, Wanted, blocks::BlockSet},
+        progress::{Phase, Report},
+        source::{
+            listing::{Listing, Offered, What},
+            outgoing::{Content, Outgoing},
+        },
+    },
+};
+
+/// Most ranges of blocks that a receiver may say it has: no plan that fits in memory needs more.
+const MAX_RANGES: usize = 1 << 20;
+
+/// No more pages are queued while the other side may not have heard so many bytes. Bounds the memory for them, and how fast
+/// an offer travels far: a MiB each round trip.
+const MAX_BACKLOG: usize = 20 * PAGE_BYTES;
+
+/// Most bytes of blocks that lanes hold, where there are more than the first few.
+const MAX_HELD: u32 = 16 * 1024 * 1024;
+
+/// How often is looked whether it has heard them, where nothing else would tell.
+const BACKLOG_LOOK: Duration = Duration::from_millis(20);
+
+/// Runs one transfer to its end.
+pub(crate) async fn send(
+    what: What,
+    call: Call,
+    options: SendOptions,
+    person: Person,
+    context: &Context,
+) -> Result<Report, TransferError> {
+    let Person { additions, pause, line } = person;
+    let listing = Listing::start(what, additions, &context.cancel)?;
+    offer_under(call, listing, options, (pause, line), context).await
+}
+
+/// Waits for the other side while things are listed, and offers them.
+pub(super) async fn offer_under(
+    call: Call,
+    mut listing: Listing,
+    options: SendOptions,
+    (pause, line): (watch::Receiver<bool>, Invitations),
+    context: &Context,
+) -> Result<Report, TransferError> {
+    let SendOptions { patience, path_mode, entrance, .. } = options;
+    let waits = options.waits();
+    let meeting = tokio::select! {
+        meeting = wait_for_receiver(call, &line, waits, context) => meeting?,
+        error = listing.grow(context) => return Err(error),
+        () = context.cancel.cancelled() => return Err(cancelled(context)),
+    };
+    let relay = meeting.relay.clone();
+    let ways = (path_mode, entrance);
+    let session = Session::through(meeting, Side::Sender, &relay, patience, ways, context)?;
+    let mut control = Control::new(session, &relay, context);
+    context.tell_refused_port(control.refused_port()).await;
+    control.invite_over(line);
+    let work = async {
+        context.enter(Phase::Listing);
+        control.say_addresses()?;
+        let offered = finish_listing(&mut control, &mut listing, context).await?;
+        tokio::select! {
+            ended = run(&mut control, offered, &options, pause, context) => ended,
+            never = listing.refuse(context) => match never {},
+        }
+    };
+    let ended = tokio::select! {
+        ended = work => ended,
+        () = context.cancel.cancelled() => Err(TransferError::Cancelled),
+    };
+    if let Some(last_word) = last_word(&ended) {
+        control.say(&last_word)?;
+    }
+    control.finish::<FromReceiver>(false).await;
+    match ended {
+        Ok(report) => Ok(report),
+        Err(error) => Err(explain_loss(error, &relay).await),
+    }
+}
+
+async fn run(
+    control: &mut Control,
+    Offered { manifest, content }: Offered,
+    options: &SendOptions,
+    pause: watch::Receiver<bool>,
+    context: &Context,
+) -> Result<Report, TransferError> {
+    let max_lanes = options.lanes.clamp(1, MAX_LANES);
+    offer(control, &manifest, max_lanes).await?;
+    context.enter(Phase::WaitingForAnswer);
+    let Acceptance { lanes, way, wanted, here, held } =
+        answer(control, &manifest, &content, max_lanes).await?;
+    let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
+    let (here, here_bytes) = here;
+    // What is not wanted can't be more than there is.
+    if here > manifest.files() - plan.wanted_files() || here_bytes > manifest.bytes() - plan.bytes() {
+        return Err(Misbehaviour::UnknownEntry.into());
+    }
+    let held = check_held(&held, &plan)?;
+    if lanes == 0 && plan.blocks() > 0 {
+        return Err(Misbehaviour::Lanes.into());
+    }
+    let is_stream = plan.stream().is_some();
+    let total = (!is_stream).then(|| plan.bytes());
+    context.tell(Notice::Accepted { files: plan.wanted_files(), bytes: total }).await;
+    context.update(|progress| {
+        (progress.phase, progress.total_bytes, progress.lanes) =
+            (Phase::OpeningLanes, total, lanes.min(FIRST_LANES));
+    });
+    let outgoing = Arc::new(Outgoing::new(Arc::clone(&manifest), Arc::clone(&plan), content));
+    let queue = Arc::new(if is_stream { Queue::stream() } else { Queue::new(plan.blocks(), held.clone()) });
+    let shared = Arc::new(SendLanes {
+        outgoing: Arc::clone(&outgoing),
+        queue: Arc::clone(&queue),
+        throttle: Arc::clone(&options.throttle),
+        block_size: plan.block_size(),
+        work: Arc::clone(control.work()),
+        has_opened: AtomicBool::new(false),
+    });
+    // Each holds a block on both sides.
+    let fitting = u16::try_from(MAX_HELD / plan.block_size()).unwrap_or(MAX_LANES).max(FIRST_LANES);
+    let limit = options.throttle.bytes_per_sec();
+    let lane_count = LaneCount::new(FIRST_LANES, lanes.min(fitting), plan.block_size(), limit);
+    let mut pool = SendLanePool::new(shared, lanes);
+    let started = Instant::now();
+    let mut sending = Sending::new(control, context, plan, outgoing, queue, held, (pause, way, lane_count));
+    let ended = sending.run(&mut pool, wanted).await;
+    let bytes = sending.arrived_bytes();
+    pool.stop().await;
+    let (stored, missing) = ended?;
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(Report { stored, bytes, here, here_bytes, missing, receivers: 1, seconds, ..Report::default() })
+}
+
+/// Lists what is not listed yet, while the other side waits.
+async fn finish_listing(
+    control: &mut Control,
+    listing: &mut Listing,
+    context: &Context,
+) -> Result<Offered, TransferError> {
+    loop {
+        tokio::select! {
+            settled = listing.settle(context) => return settled.map(|()| listing.take()),
+            message = control.next() => {
+                let message = message?;
+                check_common(control, &message)?;
+            }
+        }
+    }
+}
+
+async fn offer(control: &mut Control, manifest: &Manifest, lanes: u16) -> Result<(), TransferError> {
+    let entries = manifest.entries();
+    control.say(&FromSender::Offer {
+        kind: manifest.kind(),
+        entries: entries.len() as u64,
+        bytes: manifest.bytes(),
+        lanes,
+    })?;
+    let mut digest = blake3::Hasher::new();
+    let mut page = Vec::new();
+    let mut page_bytes = 0;
+    for entry in entries {
+        let raw = entry.to_raw();
+        let bytes = frame::to_bytes(&raw);
+        digest.update(&bytes);
+        page_bytes += bytes.len();
+        page.push(raw);
+        if page_bytes >= PAGE_BYTES {
+            control.say(&FromSender::Page(std::mem::take(&mut page)))?;
+            page_bytes = 0;
+            while control.backlog() > MAX_BACKLOG {
+                tokio::select! {
+                    message = control.next() => {
+                        let message = message?;
+                        check_common(control, &message)?;
+                    }
+                    () = sleep(Duration::from_millis(1)) => {}
+                }
+            }
+        }
+    }
+    if !page.is_empty() {
+        control.say(&FromSender::Page(page))?;
+    }
+    control.say(&FromSender::OfferEnd { digest: *digest.finalize().as_bytes() })
+}
+
+/// What a receiver takes.
+struct Acceptance {
+    lanes: u16,
+    way: Way,
+    wanted: Wanted,
+    /// Files that it has already, and their bytes.
+    here: (u64, u64),
+    /// Blocks that it has already, as (first, count).
+    held: Vec<(u64, u64)>,
+}
+
+async fn answer(
+    control: &mut Control,
+    manifest: &Manifest,
+    source: &Content,
+    max_lanes: u16,
+) -> Result<Acceptance, TransferError> {
+    let mut held = Vec::new();
+    let mut here = None;
+    let mut inquiry = Inquiry::new();
+    loop {
+        let has_room = control.backlog() <= MAX_BACKLOG;
+        let message: FromReceiver = tokio::select! {
+            message = control.next() => message?,
+            hashes = inquiry.next(source), if has_room => {
+                control.say(&FromSender::ThisIs(hashes))?;
+                continue;
+            }
+            () = sleep(BACKLOG_LOOK), if !has_room => continue,
+        };
+        let name = message.name();
+        match message {
+            FromReceiver::WhatIs(entries) => inquiry.ask(&entries, manifest, name)?,
+            FromReceiver::Here { files, bytes } => {
+                if here.replace((files, bytes)).is_some() {
+                    return Err(Misbehaviour::OutOfTurn(name).into());
+                }
+            }
+            FromReceiver::Held(ranges) => {
+                held.extend(ranges);
+                if held.len() > MAX_RANGES {
+                    return Err(Misbehaviour::UnknownBlock.into());
+                }
+            }
+            FromReceiver::Accept { lanes, way, wanted } => {
+                if lanes > max_lanes {
+                    return Err(Misbehaviour::Lanes.into());
+                }
+                let wanted = Wanted::from_wire(wanted, manifest.entries().len());
+                let wanted = wanted.ok_or(Misbehaviour::UnknownEntry)?;
+                return Ok(Acceptance { lanes, way, wanted, here: here.unwrap_or_default(), held });
+            }
+            FromReceiver::Decline => return Err(TransferError::PeerDeclined),
+            other => check_common(control, &other)?,
+        }
+    }
+}
+
+/// The blocks that a receiver says it has: sorted, and all of them in the plan.
+fn check_held(ranges: &[(u64, u64)], plan: &Plan) -> Result<BlockSet, Misbehaviour> {
+    let mut held = BlockSet::default();
+    let mut after = 0;
+    // A stream is read only once, so nobody can have any of it.
+    let blocks = if plan.stream().is_some() { 0 } else { plan.blocks() };
+    for (first, count) in ranges {
+        let end = first.checked_add(*count).filter(|end| *first >= after && *end <= blocks);
+        after = end.ok_or(Misbehaviour::UnknownBlock)?;
+        held.extend(*first..after);
+    }
+    Ok(held)
+}

@@ -1,0 +1,283 @@
+//! The last step of a receipt: staged files get their real names.
+//!
+//! Folders that are new as a whole get their names first, with all the files in them. Other folders are made, then files are
+//! renamed into them, then links are made, then folders get their times. Every folder on the way to a name is looked at
+//! first and must be a real one, so that nothing is written through a link; links are made only after everything else, and
+//! an offer has nothing below a link. Nothing is replaced without the word for it: a new folder whose name was taken
+//! meanwhile is delivered file by file, like any other.
+
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempPath;
+
+use super::{
+    layout::{top_of, under},
+    staging::Staging,
+};
+use crate::{
+    platform::{self, Rules},
+    protocol::{
+        RelPath,
+        manifest::{Entry, EntryKind, Manifest, Modified},
+        path::LinkTarget,
+    },
+    transfer::{
+        error::TransferError,
+        plan::{Wanted, placement::Target},
+        progress::MAX_PLACED,
+    },
+};
+
+/// How often a name that was taken at the last moment is numbered before giving up.
+const MAX_NUMBER: u32 = 1000;
+
+/// An entry that could not get its name.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Index of the entry.
+    pub entry: u32,
+    /// Why.
+    pub error: TransferError,
+}
+
+/// What came of a delivery.
+#[derive(Debug, Default)]
+pub(crate) struct Delivered {
+    /// Files, folders and links that are in place.
+    pub stored: u64,
+    /// What of that is at the top of the folder, or holds some of it: the first [`MAX_PLACED`].
+    pub placed: Vec<PathBuf>,
+    /// What is not.
+    pub failures: Vec<Failure>,
+}
+
+/// Gives every wanted entry that arrived its place below `folder`. Blocks on the disk. One entry's trouble is named and
+/// does not stop the others.
+pub(crate) fn deliver(
+    folder: &Path,
+    manifest: &Manifest,
+    wanted: &Wanted,
+    targets: &[Target],
+    staging: &Staging,
+) -> Delivered {
+    let mut delivery = Delivery {
+        folder,
+        rules: Rules::of(folder),
+        staging,
+        moved: HashSet::new(),
+        real_folders: HashSet::new(),
+        folder_times: Vec::new(),
+    };
+    delivery.move_trees();
+    let mut delivered = Delivered::default();
+    let mut links = Vec::new();
+    for (index, (entry, target)) in manifest.entries().iter().zip(targets).enumerate() {
+        let number = index as u32;
+        let Some(path) = target.path.as_ref().filter(|_| wanted.contains(index)) else { continue };
+        let done = match &entry.kind {
+            EntryKind::Folder { modified } => delivery.folder(path, target.replaces, *modified),
+            EntryKind::File { .. } if staging.is_dropped(number) => continue,
+            EntryKind::File { .. } if delivery.has_moved(path) && staging.is_in_tree(number) => {
+                Ok(under(folder, path))
+            }
+            EntryKind::File { .. } => delivery.file(path, target.replaces, number),
+            EntryKind::Link { target: link, modified } => {
+                links.push((number, path, target.replaces, link, *modified));
+                continue;
+            }
+        };
+        delivered.count(number, folder, done);
+    }
+    let is_folder = |entry: &&Entry| matches!(entry.kind, EntryKind::Folder { .. });
+    let folders: HashSet<_> = manifest.entries().iter().filter(is_folder).map(|entry| &entry.path).collect();
+    for (number, path, replaces, link, modified) in links {
+        let own_path = manifest.entries().get(number as usize).map(|entry| &entry.path);
+        let is_folder = own_path.is_some_and(|own_path| points_to_folder(&folders, own_path, link));
+        let made = delivery.link(path, replaces, link, is_folder);
+        if let (Ok(full), Some(modified)) = (&made, modified) {
+            set_time(full, modified);
+        }
+        delivered.count(number, folder, made);
+    }
+    delivery.set_folder_times();
+    delivered
+}
+
+impl Delivered {
+    /// Counts what stands at `done` below `folder` now.
+    fn count(&mut self, entry: u32, folder: &Path, done: Result<PathBuf, TransferError>) {
+        match done {
+            Ok(full) => {
+                self.stored += 1;
+                if self.placed.len() == MAX_PLACED {
+                    return;
+                }
+                let top = full.strip_prefix(folder).ok().and_then(|below| below.iter().next());
+                // What is in one folder mostly comes in a row.
+                if let Some(top) = top.map(|top| folder.join(top))
+                    && self.placed.last() != Some(&top)
+                    && !self.placed.contains(&top)
+                {
+                    self.placed.push(top);
+                }
+            }
+            Err(error) => self.failures.push(Failure { entry, error }),
+        }
+    }
+}
+
+struct Delivery<'a> {
+    folder: &'a Path,
+    rules: Rules,
+    staging: &'a Staging,
+    /// Names of the folders that were moved here as a whole.
+    moved: HashSet<String>,
+    real_folders: HashSet<RelPath>,
+    folder_times: Vec<(PathBuf, Modified)>,
+}
+
+impl Delivery<'_> {
+    fn move_trees(&mut self) {
+        for (top, tree) in self.staging.take_trees() {
+            match platform::rename_new(&tree, &under(self.folder, &top)) {
+                Ok(()) => drop(self.moved.insert(top.as_str().to_owned())),
+                Err(error) => tracing::debug!(%error, "a folder is delivered file by file"),
+            }
+        }
+    }
+
+    fn has_moved(&self, path: &RelPath) -> bool {
+        self.moved.contains(top_of(path))
+    }
+
+    fn folder(
+        &mut self,
+        path: &RelPath,
+        replaces: bool,
+        modified: Option<Modified>,
+    ) -> Result<PathBuf, TransferError> {
+        let full = under(self.folder, path);
+        if replaces && fs::symlink_metadata(&full).is_ok_and(|found| !found.is_dir()) {
+            fs::remove_file(&full).map_err(|cause| TransferError::file("can't replace", &full, cause))?;
+        }
+        if self.make_folder(path)? || self.has_moved(path) {
+            self.folder_times.extend(modified.map(|time| (full.clone(), time)));
+        }
+        Ok(full)
+    }
+
+    fn file(&mut self, path: &RelPath, replaces: bool, entry: u32) -> Result<PathBuf, TransferError> {
+        self.make_parent(path)?;
+        let staged = self.staging.take(entry)?;
+        let full = under(self.folder, path);
+        let fail = |cause| TransferError::file("can't store", &full, cause);
+        if replaces {
+            fs::rename(&staged, &full).map_err(fail)?;
+            return Ok(full);
+        }
+        let mut staged = TempPath::try_from_path(staged).map_err(fail)?;
+        staged.disable_cleanup(true);
+        let mut wanted = full.clone();
+        for number in 2..=MAX_NUMBER {
+            match staged.persist_noclobber(&wanted) {
+                Ok(()) => return Ok(wanted),
+                Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
+                    staged = taken.path;
+                    wanted = full.with_file_name(self.rules.numbered(path.name(), number));
+                }
+                Err(other) => return Err(fail(other.error)),
+            }
+        }
+        Err(fail(io::ErrorKind::AlreadyExists.into()))
+    }
+
+    fn link(
+        &mut self,
+        path: &RelPath,
+        replaces: bool,
+        target: &LinkTarget,
+        is_folder: bool,
+    ) -> Result<PathBuf, TransferError> {
+        self.make_parent(path)?;
+        let full = under(self.folder, path);
+        let fail = |cause| TransferError::file("can't make the link", &full, cause);
+        // A name that is harmless where it comes from may be a path here: `..\..\x` on Windows.
+        let is_name = |name: &str| matches!(name, "" | "." | "..") || self.rules.repair(name, false) == name;
+        if !target.as_str().split('/').all(is_name) {
+            return Err(fail(io::ErrorKind::InvalidFilename.into()));
+        }
+        if !replaces {
+            platform::make_link(target.as_str(), &full, is_folder).map_err(fail)?;
+            return Ok(full);
+        }
+        let staged = self.staging.folder().join("link");
+        platform::make_link(target.as_str(), &staged, is_folder).map_err(fail)?;
+        fs::rename(&staged, &full).map_err(fail)?;
+        Ok(full)
+    }
+
+    fn make_parent(&mut self, path: &RelPath) -> Result<(), TransferError> {
+        match path.parent() {
+            Some(parent) => self.make_folder(&parent).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes sure that `path` and all above it are real folders; says whether `path` was made here.
+    fn make_folder(&mut self, path: &RelPath) -> Result<bool, TransferError> {
+        if self.real_folders.contains(path) {
+            return Ok(false);
+        }
+        self.make_parent(path)?;
+        let full = under(self.folder, path);
+        let fail = |cause| TransferError::file("can't make the folder", &full, cause);
+        let is_new = match fs::create_dir(&full) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if !fs::symlink_metadata(&full).map_err(fail)?.is_dir() {
+                    return Err(fail(io::ErrorKind::NotADirectory.into()));
+                }
+                false
+            }
+            Err(error) => return Err(fail(error)),
+        };
+        self.real_folders.insert(path.clone());
+        Ok(is_new)
+    }
+
+    fn set_folder_times(&self) {
+        // Last made first: setting what is inside would change the time of what is around it.
+        for (path, modified) in self.folder_times.iter().rev() {
+            set_time(path, *modified);
+        }
+    }
+}
+
+/// A folder or a link that keeps the time of its making is no reason to call it missing.
+fn set_time(path: &Path, modified: Modified) {
+    if let Err(error) = platform::set_modified(path, modified) {
+        tracing::debug!(%error, "the time of a folder or a link could not be set");
+    }
+}
+
+/// Whether a link leads to a folder of the same offer, as far as the text tells.
+fn points_to_folder(folders: &HashSet<&RelPath>, link: &RelPath, target: &LinkTarget) -> bool {
+    let mut at = link.parent();
+    for name in target.as_str().split('/') {
+        at = match (name, &at) {
+            ("" | ".", _) => continue,
+            ("..", Some(here)) => here.parent(),
+            ("..", None) => return false,
+            (name, Some(here)) => here.join(name).ok(),
+            (name, None) => RelPath::new(name).ok(),
+        };
+    }
+    at.is_some_and(|path| folders.contains(&path))
+}
+
+#[cfg(test)]
+mod tests;

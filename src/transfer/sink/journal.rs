@@ -1,0 +1,236 @@
+//! What a staging folder says of itself, so that a transfer can go on after the program ended: which offer its bytes belong
+//! to, and which blocks are there.
+//!
+//! `offer` is written once, to a temporary name that is then renamed: `postcard(version, selection, entries) ‖ BLAKE3 of
+//! that`. `journal` grows by records of 24 bytes: first block, count (both little-endian `u64`), and the first 8 bytes of
+//! BLAKE3 over the offer's hash and these. A crash can only leave a last record that fails its check, and reading stops
+//! there. Blocks are written down before the sender is told of them, so what it counts as stored is never sent again.
+//!
+//! Both are hints: nothing is flushed for them, and whoever reads them still holds the data against the sender's hashes.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    path::Path,
+    sync::Mutex,
+};
+
+use crate::{
+    protocol::{
+        frame,
+        manifest::{Entry, Manifest, ManifestBuilder, OfferKind, RawEntry},
+    },
+    sync::lock,
+    transfer::plan::{Plan, Wanted, blocks::BlockSet},
+};
+
+const OFFER: &str = "offer";
+const OFFER_TEMPORARY: &str = "offer.new";
+/// Grows with each block that is stored.
+pub(crate) const JOURNAL: &str = "journal";
+/// Layout of both files; a reader refuses any other.
+const VERSION: u16 = 1;
+const RECORD_LEN: usize = 24;
+const HASH_LEN: usize = 32;
+/// An offer file that is larger than any that this program writes is not read.
+const MAX_OFFER_BYTES: u64 = 512 * 1024 * 1024;
+
+/// What the offer's file holds: version, selection, entries.
+type OfferFile = (u16, Option<Vec<u8>>, Vec<RawEntry>);
+
+/// The open journal of a staging folder.
+pub(crate) struct Journal {
+    /// The file, and how much of it holds whole records.
+    file: Mutex<(File, u64)>,
+    offer: [u8; HASH_LEN],
+}
+
+/// What a staging folder says that it holds.
+pub(crate) struct JournalContents {
+    /// The offer.
+    pub manifest: Manifest,
+    /// The plan of what was wanted of it.
+    pub plan: Plan,
+    /// Blocks of that plan.
+    pub held: BlockSet,
+}
+
+impl Journal {
+    /// Writes down the offer and what is there from the start.
+    pub(crate) fn create(
+        folder: &Path,
+        manifest: &Manifest,
+        wanted: &Wanted,
+        held: &BlockSet,
+    ) -> io::Result<Self> {
+        let entries: Vec<RawEntry> = manifest.entries().iter().map(Entry::to_raw).collect();
+        let body = frame::to_bytes(&(VERSION, wanted.to_wire(), entries));
+        let offer = *blake3::hash(&body).as_bytes();
+        let temporary = folder.join(OFFER_TEMPORARY);
+        let mut file = File::create(&temporary)?;
+        file.write_all(&body)?;
+        file.write_all(&offer)?;
+        drop(file);
+        fs::rename(temporary, folder.join(OFFER))?;
+        let file = OpenOptions::new().create(true).append(true).open(folder.join(JOURNAL))?;
+        let journal = Self { file: Mutex::new((file, 0)), offer };
+        journal.append(&held.ranges())?;
+        Ok(journal)
+    }
+
+    /// Writes down blocks, as (first, count), that are there now.
+    pub(crate) fn append(&self, ranges: &[(u64, u64)]) -> io::Result<()> {
+        let records: Vec<u8> = ranges.iter().flat_map(|range| record(&self.offer, *range)).collect();
+        let mut locked = lock(&self.file);
+        let (file, len) = &mut *locked;
+        match file.write_all(&records) {
+            Ok(()) => {
+                *len += records.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // A record that is there in part would hide all that follow.
+                file.set_len(*len)?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Reads what a staging folder says of itself; an error is all that is left of one that makes no sense.
+pub(crate) fn load(folder: &Path) -> io::Result<JournalContents> {
+    let file = File::open(folder.join(OFFER))?;
+    let len = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    file.take(MAX_OFFER_BYTES.min(len)).read_to_end(&mut bytes)?;
+    let (body, hash) = bytes.split_last_chunk::<HASH_LEN>().ok_or_else(nonsense)?;
+    if len > MAX_OFFER_BYTES || blake3::hash(body).as_bytes() != hash {
+        return Err(nonsense());
+    }
+    let offer = *hash;
+    let (version, wanted, entries): OfferFile = frame::from_bytes(body).map_err(|_| nonsense())?;
+    if version != VERSION {
+        return Err(nonsense());
+    }
+    let mut builder = ManifestBuilder::new(OfferKind::Files);
+    let count = entries.len();
+    for entry in entries {
+        builder.push(entry).map_err(|_| nonsense())?;
+    }
+    let manifest = builder.finish().map_err(|_| nonsense())?;
+    let wanted = Wanted::from_wire(wanted, count).ok_or_else(nonsense)?;
+    let plan = Plan::new(&manifest, |index| wanted.contains(index));
+    let held = read_records(&folder.join(JOURNAL), &offer, plan.blocks())?;
+    Ok(JournalContents { manifest, plan, held })
+}
+
+/// The blocks of all sound records, up to the first that isn't.
+fn read_records(path: &Path, offer: &[u8; HASH_LEN], blocks: u64) -> io::Result<BlockSet> {
+    let mut held = BlockSet::default();
+    for bytes in fs::read(path)?.as_chunks::<RECORD_LEN>().0 {
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte]));
+        let (first, count) = (word(0), word(8));
+        let is_sound = record(offer, (first, count)) == *bytes
+            && first.checked_add(count).is_some_and(|end| end <= blocks);
+        if !is_sound {
+            break;
+        }
+        held.extend(first..first + count);
+    }
+    Ok(held)
+}
+
+fn record(offer: &[u8; HASH_LEN], (first, count): (u64, u64)) -> [u8; RECORD_LEN] {
+    let mut bytes = [0; RECORD_LEN];
+    bytes[..8].copy_from_slice(&first.to_le_bytes());
+    bytes[8..16].copy_from_slice(&count.to_le_bytes());
+    let check = blake3::Hasher::new().update(offer).update(&bytes[..16]).finalize();
+    bytes[16..].copy_from_slice(&check.as_bytes()[..8]);
+    bytes
+}
+
+fn nonsense() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "this staging folder makes no sense")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{protocol::manifest::RawKind, transfer::plan::MIN_BLOCK};
+
+    fn manifest() -> Manifest {
+        let mut builder = ManifestBuilder::new(OfferKind::Files);
+        for (path, size) in [("small", 7), ("large", 20 * u64::from(MIN_BLOCK)), ("unwanted", 9)] {
+            let kind = RawKind::File { size, modified: None, executable: false };
+            builder.push(RawEntry { path: path.to_owned(), kind }).unwrap();
+        }
+        builder.finish().unwrap()
+    }
+
+    fn set(blocks: impl IntoIterator<Item = u64>) -> BlockSet {
+        let mut set = BlockSet::default();
+        set.extend(blocks);
+        set
+    }
+
+    fn created(folder: &Path) -> Journal {
+        let manifest = manifest();
+        let wanted = Wanted::pick(manifest.entries(), |index| index != 2);
+        Journal::create(folder, &manifest, &wanted, &set([3])).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = created(folder.path());
+        journal.append(&[(5, 2), (9, 1)]).unwrap();
+        let written = load(folder.path()).unwrap();
+        assert_eq!(written.manifest.entries().len(), 3);
+        assert_eq!((written.plan.blocks(), written.plan.wanted_files()), (21, 2));
+        assert_eq!(written.held, set([3, 5, 6, 9]));
+    }
+
+    #[test]
+    fn a_crash_at_any_byte_leaves_a_journal_that_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        created(folder.path()).append(&[(5, 2), (9, 1)]).unwrap();
+        let path = folder.path().join(JOURNAL);
+        let whole = fs::read(&path).unwrap();
+        let after = [set([]), set([3]), set([3, 5, 6]), set([3, 5, 6, 9])];
+        for len in 0..=whole.len() {
+            fs::write(&path, &whole[..len]).unwrap();
+            assert_eq!(load(folder.path()).unwrap().held, after[len / RECORD_LEN], "cut at {len}");
+        }
+    }
+
+    #[test]
+    fn changed_bytes_are_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        created(folder.path()).append(&[(5, 2)]).unwrap();
+        let path = folder.path().join(JOURNAL);
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            fs::write(&path, &bytes).unwrap();
+            assert_eq!(load(folder.path()).unwrap().held, set((at >= RECORD_LEN).then_some(3)), "at {at}");
+        }
+        let path = folder.path().join(OFFER);
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            fs::write(&path, &bytes).unwrap();
+            assert!(load(folder.path()).is_err(), "at {at}");
+        }
+    }
+
+    /// Catches a journal of one offer that is read for another.
+    #[test]
+    fn a_block_beyond_the_plan_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = created(folder.path());
+        journal.append(&[(20, 1), (21, 1), (0, 1)]).unwrap();
+        assert_eq!(load(folder.path()).unwrap().held, set([3, 20]));
+    }
+}

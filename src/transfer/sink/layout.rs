@@ -1,0 +1,407 @@
+//! Where the files of a transfer are in its staging folder: each under its entry's number, or, where a whole new folder
+//! arrives, in the tree that it will be, so that one rename gives all of it its name.
+//!
+//! A tree is made only of a top folder that the receiver doesn't have, in which every name stays what it is. That is decided
+//! once (`new_tops`, pure). Which file is in its tree is known only when it is made: the disk may refuse a name, or take two
+//! names for one. Such a file goes under its number, and what is wrong with its name shows when it is to get it, as it would
+//! have without a tree.
+//!
+//! Everything but `new_tops` blocks on the disk.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use crate::{
+    platform::{self, Rules},
+    protocol::{
+        RelPath,
+        manifest::{Entry, Manifest},
+    },
+    sync::lock,
+    transfer::plan::{
+        Wanted,
+        placement::{FolderView, Occupant, Target},
+    },
+};
+
+/// Holds the trees, in a staging folder.
+const TREE: &str = "tree";
+
+/// See the module.
+pub struct Layout {
+    folder: PathBuf,
+    manifest: Arc<Manifest>,
+    /// Folders in the tree that get their names as a whole.
+    tops: Vec<RelPath>,
+    /// Of every entry. Held while its file is made, so that only one who makes it finds that there is none.
+    places: Vec<Mutex<FilePlace>>,
+}
+
+/// Where an entry's file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FilePlace {
+    /// Under its number, if there is one.
+    Number,
+    /// Nowhere yet; it belongs into the tree.
+    Awaited,
+    /// In the tree.
+    Tree,
+}
+
+impl Layout {
+    /// Makes the trees in the staging folder `folder`. `disk` is the folder that things will have their names in.
+    pub fn create(
+        folder: &Path,
+        manifest: Arc<Manifest>,
+        wanted: &Wanted,
+        targets: &[Target],
+        disk: &impl FolderView,
+    ) -> io::Result<Self> {
+        let mut tops = new_tops(&manifest, wanted, targets, disk);
+        let tree = folder.join(TREE);
+        if !tops.is_empty() {
+            fs::create_dir(&tree)?;
+        }
+        // Without a tree of its own is whatever has a name that this disk can't store or takes for another's.
+        tops.retain(|top| fs::create_dir(under(&tree, top)).is_ok());
+        let names: HashSet<&str> = tops.iter().map(RelPath::as_str).collect();
+        let place = |(index, entry): (usize, &Entry)| {
+            let is_in_tree = entry.is_file()
+                && wanted.contains(index)
+                && entry.path.names().nth(1).is_some()
+                && names.contains(top_of(&entry.path));
+            Mutex::new(if is_in_tree { FilePlace::Awaited } else { FilePlace::Number })
+        };
+        let places = manifest.entries().iter().enumerate().map(place).collect();
+        Ok(Self { folder: folder.to_owned(), manifest, tops, places })
+    }
+
+    /// The new folders, as (their name, where each is).
+    pub fn tops(&self) -> impl Iterator<Item = (&RelPath, PathBuf)> {
+        self.tops.iter().map(|top| (top, under(&self.folder.join(TREE), top)))
+    }
+
+    /// Whether an entry's file is to be made in the tree, or was.
+    pub fn belongs_in_tree(&self, entry: u32) -> bool {
+        self.place(entry).is_some_and(|place| *place != FilePlace::Number)
+    }
+
+    /// Whether an entry's file was made in the tree.
+    pub fn is_in_tree(&self, entry: u32) -> bool {
+        self.place(entry).is_some_and(|place| *place == FilePlace::Tree)
+    }
+
+    /// Where the file of `entry` is. One that was never made is nowhere.
+    pub fn path(&self, entry: u32) -> PathBuf {
+        let is_in_tree = self.is_in_tree(entry);
+        self.path_in_tree(entry).filter(|_| is_in_tree).unwrap_or_else(|| numbered(&self.folder, entry))
+    }
+
+    /// Opens the file of `entry` for writing; made here if there is none.
+    pub fn open(&self, entry: u32) -> io::Result<File> {
+        let make = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+        if let Some(file) = self.make_in_tree(entry, make) {
+            return Ok(file);
+        }
+        OpenOptions::new().write(true).create(true).truncate(false).open(self.path(entry))
+    }
+
+    /// Takes the file `from` as that of `entry`, which has none.
+    pub fn adopt(&self, entry: u32, from: &Path) -> io::Result<()> {
+        match self.make_in_tree(entry, |path| platform::rename_new(from, path)) {
+            Some(()) => Ok(()),
+            None => fs::rename(from, self.path(entry)),
+        }
+    }
+
+    /// Removes the file of `entry`, if there is one.
+    pub fn remove(&self, entry: u32) -> io::Result<()> {
+        match fs::remove_file(self.path(entry)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the folders above an entry's file in the tree in which nothing is.
+    pub fn prune(&self, entry: u32) {
+        let mut at = self.manifest.entries().get(entry as usize).and_then(|entry| entry.path.parent());
+        while let Some(path) = at.filter(|path| fs::remove_dir(under(&self.folder.join(TREE), path)).is_ok())
+        {
+            at = path.parent();
+        }
+    }
+
+    /// Makes the file of an entry that belongs into the tree and isn't there yet. Where that fails, its number is left.
+    fn make_in_tree<T>(&self, entry: u32, make: impl Fn(&Path) -> io::Result<T>) -> Option<T> {
+        let mut place = self.place(entry).filter(|place| **place == FilePlace::Awaited)?;
+        let path = self.path_in_tree(entry)?;
+        let done = make(&path).or_else(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                return Err(error);
+            }
+            let parent = self.manifest.entries().get(entry as usize).and_then(|entry| entry.path.parent());
+            self.make_folder(&parent.ok_or(error)?)?;
+            make(&path)
+        });
+        *place = if done.is_ok() { FilePlace::Tree } else { FilePlace::Number };
+        done.inspect_err(|error| tracing::debug!(%error, "a file has no place in its tree")).ok()
+    }
+
+    /// Makes `path` in the tree. The top folder was made in the beginning: if it is gone, so is what was in it, which
+    /// nothing may hide.
+    fn make_folder(&self, path: &RelPath) -> io::Result<()> {
+        let parent = path.parent().ok_or(io::ErrorKind::NotFound)?;
+        let full = under(&self.folder.join(TREE), path);
+        let made = match fs::create_dir(&full) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_folder(&parent)?;
+                fs::create_dir(&full)
+            }
+            made => made,
+        };
+        match made {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn path_in_tree(&self, entry: u32) -> Option<PathBuf> {
+        let entry = self.manifest.entries().get(entry as usize)?;
+        Some(under(&self.folder.join(TREE), &entry.path))
+    }
+
+    fn place(&self, entry: u32) -> Option<MutexGuard<'_, FilePlace>> {
+        let place = self.places.get(entry as usize)?;
+        Some(lock(place))
+    }
+}
+
+/// Looks for files in the staging folder of an earlier transfer. Follows no link in it: somebody else may have made one.
+pub(crate) struct Finder<'a> {
+    folder: &'a Path,
+    rules: Rules,
+    is_real: HashMap<RelPath, bool>,
+}
+
+impl<'a> Finder<'a> {
+    /// For this staging folder.
+    pub(crate) fn new(folder: &'a Path) -> Self {
+        Self { folder, rules: Rules::of(folder), is_real: HashMap::new() }
+    }
+
+    /// The file of the entry of this number and path, and its length.
+    pub(crate) fn find(&mut self, number: u32, path: &RelPath) -> Option<(PathBuf, u64)> {
+        let look = |path: PathBuf| {
+            let found = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
+            Some((path, found.len()))
+        };
+        // Where the disk takes two names for one, only this tells the files apart.
+        look(numbered(self.folder, number)).or_else(|| {
+            let is_name = |(at, name)| self.rules.repair(name, at == 0) == name;
+            if !path.names().enumerate().all(is_name) || !self.is_folder(&path.parent()?) {
+                return None;
+            }
+            look(under(&self.folder.join(TREE), path))
+        })
+    }
+
+    /// Whether `path` and all above it are real folders in the tree.
+    fn is_folder(&mut self, path: &RelPath) -> bool {
+        if let Some(is_real) = self.is_real.get(path) {
+            return *is_real;
+        }
+        let tree = self.folder.join(TREE);
+        let is_real_folder =
+            |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_dir());
+        let is_above_real = match path.parent() {
+            Some(parent) => self.is_folder(&parent),
+            None => is_real_folder(&tree),
+        };
+        let is_real = is_above_real && is_real_folder(&under(&tree, path));
+        self.is_real.insert(path.clone(), is_real);
+        is_real
+    }
+}
+
+/// A path of an offer below `folder`. Names were repaired for this system, so none of them is more than a name here.
+pub(crate) fn under(folder: &Path, path: &RelPath) -> PathBuf {
+    let mut joined = folder.to_owned();
+    joined.extend(path.names());
+    joined
+}
+
+/// The first name of a path.
+pub(crate) fn top_of(path: &RelPath) -> &str {
+    path.names().next().unwrap_or(path.as_str())
+}
+
+fn numbered(folder: &Path, entry: u32) -> PathBuf {
+    folder.join(entry.to_string())
+}
+
+/// The top folders with wanted files in them that are new to the receiver as a whole: nothing there has the name, and
+/// all that is wanted of them, or goes there from elsewhere, gets the path that it has in the offer.
+fn new_tops(
+    manifest: &Manifest,
+    wanted: &Wanted,
+    targets: &[Target],
+    disk: &impl FolderView,
+) -> Vec<RelPath> {
+    let mut tops = Vec::new();
+    let mut seen = HashSet::new();
+    let mut changed = HashSet::new();
+    for (index, (entry, target)) in manifest.entries().iter().zip(targets).enumerate() {
+        if !wanted.contains(index) {
+            continue;
+        }
+        let top = top_of(&entry.path);
+        if target.path.as_ref() != Some(&entry.path) || target.replaces {
+            changed.insert(top);
+            changed.extend(target.path.as_ref().map(top_of));
+        } else if entry.is_file() && entry.path.names().nth(1).is_some() && seen.insert(top) {
+            tops.extend(RelPath::new(top).ok());
+        }
+    }
+    tops.retain(|top| !changed.contains(top.as_str()) && disk.at(top) == Occupant::Nothing);
+    tops
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::plan::placement::{
+        OnConflict, place,
+        tests::{Disk, LINUX, WINDOWS, manifest},
+    };
+
+    /// The new tops of an offer of which `unwanted` is left out.
+    fn tops(
+        entries: &[&str],
+        unwanted: &[&str],
+        rules: Rules,
+        disk: &Disk,
+        policy: OnConflict,
+    ) -> Vec<String> {
+        let manifest = manifest(entries);
+        let picks = |index: usize| !unwanted.contains(&entries[index]);
+        let targets = place(&manifest, picks, rules, disk, |_| policy);
+        let wanted = Wanted::pick(manifest.entries(), |index| picks(index) && targets[index].path.is_some());
+        let tops = new_tops(&manifest, &wanted, &targets, disk);
+        tops.iter().map(|top| top.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn new_folders_with_files_are_whole_and_files_beside_them_are_not() {
+        let entries = ["a/", "a/b/", "a/b/x", "c/", "c/d/", "file", "e/", "e/y"];
+        assert_eq!(tops(&entries, &[], LINUX, &Disk(&[]), OnConflict::KeepBoth), ["a", "e"]);
+        assert_eq!(tops(&entries, &["a/b/x"], LINUX, &Disk(&[]), OnConflict::KeepBoth), ["e"]);
+    }
+
+    #[test]
+    fn nothing_is_whole_whose_name_is_taken() {
+        for (name, found) in [("a", Occupant::Folder), ("a", Occupant::Other), ("a/x", Occupant::Other)] {
+            let taken = [("a", if name == "a" { found } else { Occupant::Folder }), (name, found)];
+            let disk = Disk(Box::leak(Box::new(taken)));
+            for policy in [OnConflict::Skip, OnConflict::Replace, OnConflict::KeepBoth] {
+                let tops = tops(&["a/", "a/x", "a/y", "b/", "b/x"], &[], LINUX, &disk, policy);
+                assert_eq!(tops, ["b"], "{name} {found:?} {policy:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_changed_name_makes_its_top_folder_no_whole() {
+        let entries = ["a/", "a/x", "a/sub/", "a/sub/con", "b/", "b/x"];
+        assert_eq!(tops(&entries, &[], WINDOWS, &Disk(&[]), OnConflict::KeepBoth), ["b"]);
+        assert_eq!(tops(&entries, &["a/sub/con"], WINDOWS, &Disk(&[]), OnConflict::KeepBoth), ["a", "b"]);
+        assert_eq!(tops(&entries, &[], LINUX, &Disk(&[]), OnConflict::KeepBoth), ["a", "b"]);
+    }
+
+    /// Catches a folder that is moved as a whole although another's files go there as well.
+    #[test]
+    fn what_comes_from_elsewhere_makes_a_folder_no_whole() {
+        let manifest = manifest(&["a/", "a/x", "b/", "b/y"]);
+        let target = |path| Target { path: Some(RelPath::new(path).unwrap()), ..Target::default() };
+        let targets = [target("a"), target("a/x"), target("a"), target("a/y")];
+        assert_eq!(new_tops(&manifest, &Wanted::all(), &targets, &Disk(&[])), []);
+        let folded = ["A/", "A/x", "a/", "a/x"];
+        assert_eq!(tops(&folded, &[], WINDOWS, &Disk(&[]), OnConflict::KeepBoth), ["A"]);
+    }
+
+    #[test]
+    fn what_replaces_makes_its_top_folder_no_whole() {
+        let manifest = manifest(&["a/", "a/x"]);
+        let target = |path, replaces| Target {
+            path: Some(RelPath::new(path).unwrap()),
+            replaces,
+            ..Target::default()
+        };
+        for (replaces, tops) in [(false, 1), (true, 0)] {
+            let targets = [target("a", false), target("a/x", replaces)];
+            assert_eq!(new_tops(&manifest, &Wanted::all(), &targets, &Disk(&[])).len(), tops);
+        }
+    }
+
+    fn layout(folder: &Path, entries: &[&str]) -> Layout {
+        let manifest = Arc::new(manifest(entries));
+        let targets = place(&manifest, |_| true, LINUX, &Disk(&[]), |_| OnConflict::KeepBoth);
+        Layout::create(folder, manifest, &Wanted::all(), &targets, &Disk(&[])).unwrap()
+    }
+
+    /// Catches two files in one on a disk that takes their names for the same, and one that is removed with the other.
+    #[test]
+    fn a_file_whose_name_is_taken_in_the_tree_goes_under_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = layout(folder.path(), &["a/", "a/sub/", "a/sub/x", "a/sub/y", "b"]);
+        let taken = folder.path().join("tree/a/sub/y");
+        fs::create_dir(folder.path().join("tree/a/sub")).unwrap();
+        fs::write(&taken, "another's").unwrap();
+        layout.remove(3).unwrap();
+        for entry in [2, 3, 4] {
+            layout.open(entry).unwrap();
+            // Lanes open a file again and again.
+            layout.open(entry).unwrap();
+        }
+        let paths = [2, 3, 4].map(|entry| layout.path(entry));
+        assert_eq!(paths, ["tree/a/sub/x", "3", "4"].map(|name| folder.path().join(name)));
+        assert_eq!(fs::read_to_string(taken).unwrap(), "another's");
+        layout.remove(2).unwrap();
+        layout.prune(2);
+        assert!(folder.path().join("tree/a/sub").is_dir(), "something is in it");
+    }
+
+    /// Catches files that vanish unnoticed: a folder that is made again looks as if all were in it.
+    #[test]
+    fn a_top_folder_that_is_gone_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = layout(folder.path(), &["a/", "a/sub/", "a/sub/x", "a/y"]);
+        fs::remove_dir(folder.path().join("tree/a")).unwrap();
+        layout.open(2).unwrap();
+        layout.open(3).unwrap();
+        assert!(!folder.path().join("tree/a").exists());
+        assert_eq!(layout.path(2), folder.path().join("2"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_found_through_a_link() {
+        let place = tempfile::tempdir().unwrap();
+        let (folder, outside) = (place.path().join("staging"), place.path().join("outside"));
+        fs::create_dir_all(folder.join("tree/a/real")).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("x"), "precious").unwrap();
+        fs::write(folder.join("tree/a/real/x"), "four").unwrap();
+        std::os::unix::fs::symlink(&outside, folder.join("tree/a/linked")).unwrap();
+        std::os::unix::fs::symlink(outside.join("x"), folder.join("tree/a/x")).unwrap();
+        std::os::unix::fs::symlink(outside.join("x"), folder.join("7")).unwrap();
+        let mut finder = Finder::new(&folder);
+        let mut find = |number, path| finder.find(number, &RelPath::new(path).unwrap());
+        assert_eq!(find(1, "a/real/x"), Some((folder.join("tree/a/real/x"), 4)));
+        assert_eq!([find(1, "a/linked/x"), find(1, "a/x"), find(7, "b")], [None, None, None]);
+    }
+}

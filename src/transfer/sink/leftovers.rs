@@ -1,0 +1,250 @@
+//! What interrupted transfers left in a folder, and how it becomes part of the next one.
+//!
+//! A file of the new offer is taken from a leftover if its path, size and time are the same: block by block where it has
+//! blocks of its own, as a whole where it was packed with others. The hash decides at the end whether that was right, and
+//! what was not is sent again block by block.
+//!
+//! All calls block on the disk.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::{
+    journal::{self, JournalContents},
+    layout::{Finder, Layout},
+};
+use crate::{
+    protocol::{
+        RelPath,
+        manifest::{Entry, EntryKind, Manifest, Modified},
+    },
+    transfer::plan::{Block, Plan, blocks::BlockSet, names::STAGING_PREFIX},
+};
+
+/// Held by the transfer that uses a staging folder.
+pub(crate) const LOCK: &str = "lock";
+
+/// One interrupted transfer's staging folder.
+pub struct Leftover {
+    /// The staging folder.
+    pub folder: PathBuf,
+    written: JournalContents,
+    /// While there is one, no other transfer takes the folder.
+    _lock: Option<File>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Leftovers(Vec<Leftover>);
+
+/// A file that is the same in a leftover and in an offer.
+struct Same {
+    leftover: usize,
+    old: u32,
+    new: u32,
+}
+
+impl Leftover {
+    /// Reads a staging folder that no transfer uses at the moment. `None` if one does, or if it makes no sense.
+    pub fn open(folder: PathBuf) -> Option<Self> {
+        let lock = claim(&folder)?;
+        let written = read(&folder)?;
+        Some(Self { folder, written, _lock: Some(lock) })
+    }
+
+    /// Reads a staging folder that a transfer uses: for looking, because that one may go on.
+    pub fn peek(folder: PathBuf) -> Option<Self> {
+        let written = read(&folder)?;
+        Some(Self { folder, written, _lock: None })
+    }
+
+    /// Removes it all.
+    pub fn discard(self) -> io::Result<()> {
+        fs::remove_dir_all(&self.folder)
+    }
+}
+
+/// What a staging folder says of itself that no transfer uses at the moment. It is claimed for no longer than it takes to
+/// know that, so that a transfer that comes for it meanwhile gets it.
+pub(crate) fn glance(folder: &Path) -> Option<JournalContents> {
+    drop(claim(folder)?);
+    read(folder)
+}
+
+/// When a staging folder was last written to, as far as that can be told.
+pub(crate) fn last_change(folder: &Path) -> SystemTime {
+    let journal = fs::metadata(folder.join(journal::JOURNAL));
+    journal.and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+impl Leftovers {
+    /// Everything in `chosen` that no transfer uses at the moment.
+    pub fn find(chosen: &Path) -> Self {
+        let Ok(entries) = fs::read_dir(chosen) else { return Self::default() };
+        let folders = entries.filter_map(Result::ok).map(|entry| entry.path());
+        let is_staging = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STAGING_PREFIX))
+        };
+        Self(folders.filter(is_staging).filter_map(Leftover::open).collect())
+    }
+
+    /// The same, and `others`.
+    #[must_use]
+    pub fn and(mut self, others: Vec<Leftover>) -> Self {
+        self.0.extend(others);
+        self
+    }
+
+    /// Bytes of an offer that need not be sent again if all of it is wanted.
+    pub fn bytes_of(&self, manifest: &Manifest) -> u64 {
+        if self.0.is_empty() {
+            return 0;
+        }
+        let plan = Plan::new(manifest, |_| true);
+        let held = self.blocks_of(manifest, &plan);
+        plan.bytes_in(&held)
+    }
+
+    /// Which blocks of `plan` are here.
+    pub fn blocks_of(&self, manifest: &Manifest, plan: &Plan) -> BlockSet {
+        self.held(manifest, plan).0
+    }
+
+    /// Moves the files that are the same to where `layout` has them, and removes what is empty after that.
+    pub fn move_into(self, layout: &Layout, manifest: &Manifest, plan: &Plan) -> io::Result<()> {
+        let (_, same) = self.held(manifest, plan);
+        let mut moved: HashMap<usize, HashSet<u32>> = HashMap::new();
+        let mut finders: Vec<_> = self.0.iter().map(|leftover| Finder::new(&leftover.folder)).collect();
+        for Same { leftover, old, new } in same {
+            let path = &self.0[leftover].written.manifest.entries()[old as usize].path;
+            let (from, _) = finders[leftover].find(old, path).ok_or(io::ErrorKind::NotFound)?;
+            layout.adopt(new, &from)?;
+            moved.entry(leftover).or_default().insert(old);
+        }
+        for (index, leftover) in self.0.into_iter().enumerate() {
+            let Some(moved) = moved.get(&index) else { continue };
+            let JournalContents { manifest, plan, held } = &leftover.written;
+            let is_left = |number: u32| {
+                !moved.contains(&number) && plan.blocks_of(number).any(|block| held.contains(block))
+            };
+            // What is left of another offer may still be asked for; its journal notices what is missing.
+            if !(0..manifest.entries().len() as u32).any(is_left) {
+                leftover.discard()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn held(&self, manifest: &Manifest, plan: &Plan) -> (BlockSet, Vec<Same>) {
+        let mut held = BlockSet::default();
+        let mut same = Vec::new();
+        if self.0.is_empty() {
+            return (held, same);
+        }
+        let mut whole = HashSet::new();
+        let wanted: HashMap<&RelPath, u32> = manifest
+            .entries()
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !plan.blocks_of(*index as u32).is_empty())
+            .map(|(index, entry)| (&entry.path, index as u32))
+            .collect();
+        for (leftover, Leftover { written, .. }) in self.0.iter().enumerate() {
+            if written.plan.block_size() != plan.block_size() {
+                continue;
+            }
+            for (old, entry) in written.manifest.entries().iter().enumerate() {
+                let old = old as u32;
+                let Some(new) = wanted.get(&entry.path).copied() else { continue };
+                let is_same =
+                    manifest.entries().get(new as usize).is_some_and(|new| look(new) == look(entry));
+                let (theirs, ours) = (written.plan.blocks_of(old), plan.blocks_of(new));
+                // Where two leftovers have the same file, the first one is as good as the other.
+                if !is_same || !whole.insert(new) {
+                    continue;
+                }
+                let mut has_any = false;
+                match plan.block(ours.start) {
+                    Some(Block::Pack(_)) => has_any = written.held.contains(theirs.start),
+                    _ => {
+                        for (theirs, ours) in theirs.zip(ours) {
+                            if written.held.contains(theirs) {
+                                held.insert(ours);
+                                has_any = true;
+                            }
+                        }
+                    }
+                }
+                if has_any {
+                    same.push(Same { leftover, old, new });
+                } else {
+                    whole.remove(&new);
+                }
+            }
+        }
+        let is_here: HashSet<u32> = same.iter().map(|same| same.new).collect();
+        let packs: HashSet<u64> = is_here.iter().map(|entry| plan.blocks_of(*entry).start).collect();
+        for block in packs {
+            if let Some(Block::Pack(files)) = plan.block(block)
+                && files.iter().all(|(entry, _)| is_here.contains(entry))
+            {
+                held.insert(block);
+            }
+        }
+        (held, same)
+    }
+}
+
+impl From<Vec<Leftover>> for Leftovers {
+    fn from(leftovers: Vec<Leftover>) -> Self {
+        Self(leftovers)
+    }
+}
+
+fn claim(folder: &Path) -> Option<File> {
+    let lock = File::options().write(true).open(folder.join(LOCK)).ok()?;
+    lock.try_lock().ok()?;
+    Some(lock)
+}
+
+fn read(folder: &Path) -> Option<JournalContents> {
+    let mut written = journal::load(folder).ok()?;
+    drop_what_is_missing(folder, &mut written);
+    Some(written)
+}
+
+/// What tells one file from another without reading it.
+fn look(entry: &Entry) -> Option<(u64, Option<Modified>)> {
+    match &entry.kind {
+        EntryKind::File { size, modified, .. } => Some((*size, *modified)),
+        EntryKind::Folder { .. } | EntryKind::Link { .. } => None,
+    }
+}
+
+/// A power cut, or somebody's hand, may have taken files that the journal still names.
+fn drop_what_is_missing(folder: &Path, written: &mut JournalContents) {
+    let JournalContents { manifest, plan, held } = written;
+    let mut finder = Finder::new(folder);
+    for number in 0..manifest.entries().len() as u32 {
+        let blocks = plan.blocks_of(number);
+        if !blocks.clone().any(|block| held.contains(block)) {
+            continue;
+        }
+        let path = &manifest.entries()[number as usize].path;
+        let len = finder.find(number, path).map_or(0, |(_, len)| len);
+        for block in blocks {
+            let end = match plan.block(block) {
+                Some(Block::Part(segment)) => segment.offset + u64::from(segment.len),
+                _ => manifest.entries()[number as usize].size(),
+            };
+            if end > len {
+                held.remove(block);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Blocks in order: for receipts that go to standard output or into memory instead of a folder.
+//!
+//! Lanes bring blocks in any order. Each waits here for its turn, holding the one block that it has; since a sender hands
+//! out blocks in order, the block that is due is always in some lane's hands, and memory stays at a block a lane.
+
+use std::{
+    io::Write,
+    sync::{Mutex, MutexGuard},
+};
+
+use tokio::sync::watch;
+
+use crate::{sync::lock, transfer::plan::tree_hash::FileHash};
+
+/// See the module.
+pub(crate) struct Ordered {
+    next: watch::Sender<u64>,
+    output: Mutex<OrderedState>,
+}
+
+struct OrderedState {
+    writer: Box<dyn Write + Send>,
+    hasher: blake3::Hasher,
+    is_closed: bool,
+}
+
+impl Ordered {
+    /// Writes to `writer`, from block 0 on.
+    pub(crate) fn new(writer: Box<dyn Write + Send>) -> Self {
+        Self {
+            next: watch::Sender::new(0),
+            output: Mutex::new(OrderedState { writer, hasher: blake3::Hasher::new(), is_closed: false }),
+        }
+    }
+
+    /// Waits until every block before `index` was written.
+    pub(crate) async fn turn(&self, index: u64) {
+        // The sender is `self.next`, which can't be dropped while `self` is borrowed.
+        let _ = self.next.subscribe().wait_for(|next| *next >= index).await;
+    }
+
+    /// Writes block `index`, whose turn it is; drops it once the end was declared. Blocks on the writer.
+    pub(crate) fn write(&self, index: u64, bytes: &[u8]) -> std::io::Result<()> {
+        let mut output = self.lock();
+        if output.is_closed {
+            return Ok(());
+        }
+        output.writer.write_all(bytes)?;
+        output.hasher.update(bytes);
+        drop(output);
+        self.next.send_replace(index + 1);
+        Ok(())
+    }
+
+    /// Declares the end: nothing more is written. Gives the hash of all that was.
+    pub(crate) fn close(&self) -> FileHash {
+        let mut output = self.lock();
+        output.is_closed = true;
+        *output.hasher.finalize().as_bytes()
+    }
+
+    /// Flushes the writer. Blocks on it.
+    pub(crate) fn flush(&self) -> std::io::Result<()> {
+        self.lock().writer.flush()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, OrderedState> {
+        lock(&self.output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+
+    use super::*;
+    use crate::transfer::plan::tree_hash::hash_whole;
+
+    struct Wire(mpsc::Sender<Vec<u8>>);
+
+    impl Write for Wire {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.send(bytes.to_vec()).unwrap();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_block_waits_for_its_turn() {
+        let (wire, written) = mpsc::channel();
+        let ordered = Arc::new(Ordered::new(Box::new(Wire(wire))));
+        let second = async {
+            ordered.turn(1).await;
+            ordered.write(1, b"b").unwrap();
+        };
+        let first = async {
+            ordered.turn(0).await;
+            ordered.write(0, b"a").unwrap();
+        };
+        tokio::join!(second, first);
+        assert_eq!(written.try_iter().collect::<Vec<_>>(), [b"a", b"b"]);
+    }
+
+    /// Catches a sender that goes on after the end, with bytes that nobody checks any more.
+    #[test]
+    fn what_comes_after_the_end_is_not_written() {
+        let (wire, written) = mpsc::channel();
+        let ordered = Ordered::new(Box::new(Wire(wire)));
+        ordered.write(0, b"good").unwrap();
+        assert_eq!(ordered.close(), hash_whole(b"good"));
+        ordered.write(1, b"evil").unwrap();
+        assert_eq!(written.try_iter().collect::<Vec<_>>(), [b"good"]);
+    }
+}

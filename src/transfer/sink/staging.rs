@@ -1,0 +1,495 @@
+//! The receiver's folder while a transfer runs: bytes land in `.caiman-<id>/` inside it, where [`Layout`] says, and everything
+//! gets its real name only at the end, when it has been checked and flushed.
+//!
+//! All calls block on the disk; lanes make them on blocking threads. Several may store blocks at once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use super::{
+    journal::Journal,
+    layout::{Layout, top_of, under},
+    leftovers::{LOCK, Leftovers},
+};
+use crate::{
+    platform,
+    protocol::{
+        RelPath,
+        manifest::{Entry, EntryKind, Manifest},
+    },
+    sync::lock,
+    transfer::{
+        error::TransferError,
+        fingerprint::read_up_to,
+        plan::{
+            Block, Plan, Segment, Wanted,
+            blocks::BlockSet,
+            names::STAGING_PREFIX,
+            placement::{FolderView, Occupant, Target},
+            tree_hash::{BlockHash, FileHash, Forest, hash_whole},
+        },
+    },
+};
+
+const NO_PANIC: &str = "no code panics while it holds this lock";
+
+/// See the module.
+pub(crate) struct Staging {
+    folder: PathBuf,
+    layout: Layout,
+    manifest: Arc<Manifest>,
+    plan: Arc<Plan>,
+    journal: Journal,
+    /// Tells others that this folder is in use.
+    claim: File,
+    /// Blocks that an earlier transfer left.
+    held: BlockSet,
+    state: Mutex<StagingState>,
+    /// Systems let one thread at a time write into a file; waiting here sleeps, waiting there burns a core.
+    writing: Mutex<()>,
+    /// Held for reading by whoever writes, for writing by whoever decides what becomes of the folder.
+    fate: RwLock<Fate>,
+    /// Last, because it goes when the files above it are closed.
+    _shell: EmptyFolderGuard,
+}
+
+/// A folder that goes once nothing is in it: some systems remove a file that is open only when it is closed, and its folder
+/// can't go before it.
+struct EmptyFolderGuard(PathBuf);
+
+impl Drop for EmptyFolderGuard {
+    fn drop(&mut self) {
+        // It mostly is gone, or keeps what another transfer goes on with.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// What becomes of a staging folder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Bytes may still come.
+    Open,
+    /// What is here is being checked; bytes that still come are dropped.
+    Closed,
+    /// It stays.
+    Kept,
+    /// It is gone.
+    Discarded,
+}
+
+#[derive(Default)]
+struct StagingState {
+    trees: Forest,
+    hashes: HashMap<u32, FileHash>,
+    dropped: HashSet<u32>,
+    /// Files whose blocks are being sent a second time; only these are written then.
+    repairing: Option<HashSet<u32>>,
+}
+
+impl Staging {
+    /// Makes the staging folder inside `chosen`, which must exist, and moves into it what `leftovers` has of this offer.
+    /// `id` is random, and `targets` say where everything goes in the end.
+    pub(crate) fn create(
+        chosen: &Path,
+        id: [u8; 8],
+        manifest: Arc<Manifest>,
+        plan: Arc<Plan>,
+        (wanted, targets): (&Wanted, &[Target]),
+        leftovers: Leftovers,
+    ) -> Result<Self, TransferError> {
+        let folder = chosen.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
+        let fail = |cause| TransferError::file("can't write in", chosen, cause);
+        fs::create_dir(&folder).map_err(fail)?;
+        let begin = || {
+            let lock = File::create(folder.join(LOCK))?;
+            // The name is random and the folder new: whoever else holds it can only be about to give it back.
+            lock.lock()?;
+            // Written down first: a crash in between leaves each file in one of two folders that both name it.
+            let held = leftovers.blocks_of(&manifest, &plan);
+            let journal = Journal::create(&folder, &manifest, wanted, &held)?;
+            let layout = Layout::create(&folder, Arc::clone(&manifest), wanted, targets, &Disk(chosen))?;
+            leftovers.move_into(&layout, &manifest, &plan)?;
+            Ok((lock, held, journal, layout))
+        };
+        let (lock, held, journal, layout) = begin().map_err(fail)?;
+        Ok(Self {
+            _shell: EmptyFolderGuard(folder.clone()),
+            folder,
+            layout,
+            manifest,
+            plan,
+            journal,
+            claim: lock,
+            held,
+            state: Mutex::default(),
+            writing: Mutex::default(),
+            fate: RwLock::new(Fate::Open),
+        })
+    }
+
+    /// Whether another transfer could go on from here: not from a stream, which is read only once.
+    pub(crate) fn is_resumable(&self) -> bool {
+        self.plan.stream().is_none()
+    }
+
+    /// Blocks that were here from the start.
+    pub(crate) fn held(&self) -> &BlockSet {
+        &self.held
+    }
+
+    /// Reads the blocks that were here from the start, so that the hashes of their files become whole.
+    pub(crate) fn hash_held(&self) -> Result<(), TransferError> {
+        let mut bytes = Vec::new();
+        for (first, count) in self.held.ranges() {
+            for block in first..first + count {
+                match self.plan.block(block) {
+                    Some(Block::Part(segment)) => self.hash_part(segment, &mut bytes)?,
+                    Some(Block::Pack(files)) => {
+                        for (entry, size) in files {
+                            self.hash_part(Segment { entry: *entry, offset: 0, len: *size }, &mut bytes)?;
+                        }
+                    }
+                    None => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hash_part(&self, segment: Segment, bytes: &mut Vec<u8>) -> Result<(), TransferError> {
+        let path = self.layout.path(segment.entry);
+        bytes.clear();
+        bytes.resize(segment.len as usize, 0);
+        let file = OpenOptions::new().read(true).write(true).open(&path);
+        let read = file.and_then(|file| platform::read_exact_at(&file, bytes, segment.offset).map(|()| file));
+        let file = read.map_err(|cause| TransferError::file("can't read back", &path, cause))?;
+        self.note_hash(&file, segment, BlockHash::of(bytes, segment.offset))
+    }
+
+    /// Where the bytes are until they have their real names.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Stores the bytes of block `index`, whose length the caller has checked against the plan.
+    pub(crate) fn store(&self, index: u64, bytes: &[u8]) -> Result<(), TransferError> {
+        let fate = self.fate.read().expect(NO_PANIC);
+        if *fate != Fate::Open {
+            return Ok(());
+        }
+        match self.plan.block(index) {
+            Some(Block::Part(segment)) => self.store_part(segment, bytes),
+            Some(Block::Pack(files)) => self.store_pack(files, bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets a file that the sender withdrew.
+    pub(crate) fn drop_entry(&self, entry: u32) {
+        let mut state = self.lock();
+        state.dropped.insert(entry);
+        state.trees.remove(entry);
+        state.hashes.remove(&entry);
+        drop(state);
+        // A lane may be writing the file at this moment; what it leaves goes with the staging folder, or before a tree is
+        // taken.
+        let _ = self.layout.remove(entry);
+    }
+
+    /// Whether the sender withdrew this file.
+    pub(crate) fn is_dropped(&self, entry: u32) -> bool {
+        self.lock().dropped.contains(&entry)
+    }
+
+    /// Ends a stream, all of which is here: only now is its hash known.
+    pub(crate) fn end_stream(&self, entry: u32) {
+        let mut state = self.lock();
+        if let Some(hash) = state.trees.finish(entry) {
+            state.hashes.insert(entry, hash);
+        }
+    }
+
+    /// The hash of a file as it is stored, once all of it is there.
+    pub(crate) fn hash(&self, entry: u32) -> Option<FileHash> {
+        if self.entry(entry).is_some_and(|entry| entry.size() == 0) && self.plan.stream().is_none() {
+            return Some(hash_whole(&[]));
+        }
+        self.lock().hashes.get(&entry).copied()
+    }
+
+    /// Waits for blocks that are being stored and takes no more: what is checked afterwards is what gets its name.
+    pub(crate) fn close(&self) {
+        *self.fate.write().expect(NO_PANIC) = Fate::Closed;
+    }
+
+    /// Opens again, for blocks of these files only, which are written over what is there.
+    pub(crate) fn start_repair(&self, entries: impl IntoIterator<Item = u32>) {
+        self.lock().repairing = Some(entries.into_iter().collect());
+        *self.fate.write().expect(NO_PANIC) = Fate::Open;
+    }
+
+    /// Reads a file back and gives the hash of each of its blocks, and of the whole.
+    pub(crate) fn read_back(&self, entry: u32) -> Result<(Vec<FileHash>, FileHash), TransferError> {
+        let path = self.layout.path(entry);
+        let fail = |cause| TransferError::file("can't read back", &path, cause);
+        let mut file = File::open(&path).map_err(fail)?;
+        let mut whole = blake3::Hasher::new();
+        let mut hashes = Vec::new();
+        let mut block = vec![0; self.plan.block_size() as usize];
+        loop {
+            let len = read_up_to(&mut file, &mut block).map_err(fail)?;
+            if len == 0 {
+                return Ok((hashes, *whole.finalize().as_bytes()));
+            }
+            whole.update(&block[..len]);
+            hashes.push(hash_whole(&block[..len]));
+        }
+    }
+
+    /// Writes down blocks, as (first, count), that are there now.
+    pub(crate) fn note_stored(&self, ranges: &[(u64, u64)]) -> Result<(), TransferError> {
+        match *self.fate.read().expect(NO_PANIC) {
+            Fate::Open | Fate::Closed => self
+                .journal
+                .append(ranges)
+                .map_err(|cause| TransferError::file("can't write in", &self.folder, cause)),
+            Fate::Kept | Fate::Discarded => Ok(()),
+        }
+    }
+
+    /// Brings everything that was stored to the disk, so that a crash after the renames finds whole files.
+    pub(crate) fn flush(&self) -> Result<(), TransferError> {
+        // Past this many files, one flush of the whole file system beats a flush for each.
+        const MANY: u64 = 64;
+        let fail = |cause| TransferError::file("can't write in", &self.folder, cause);
+        if self.plan.wanted_files() > MANY && platform::flush_everything(&self.folder).map_err(fail)? {
+            return Ok(());
+        }
+        for (index, entry) in self.manifest.entries().iter().enumerate() {
+            let path = self.layout.path(index as u32);
+            if !entry.is_file() || self.plan.blocks_of(index as u32).is_empty() {
+                continue;
+            }
+            match OpenOptions::new().write(true).open(&path).and_then(|file| file.sync_all()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The staged file of `entry`; made here if the entry has no bytes.
+    pub(crate) fn take(&self, entry: u32) -> Result<PathBuf, TransferError> {
+        let is_empty = self.plan.blocks_of(entry).is_empty() || self.plan.stream() == Some(entry);
+        if is_empty {
+            let file = self.layout.open(entry).map_err(|cause| self.cannot_write(entry, cause))?;
+            self.set_attributes(&file, entry)?;
+        }
+        Ok(self.layout.path(entry))
+    }
+
+    /// Whether a file is in a new folder, which is to get its name as a whole.
+    pub(crate) fn is_in_tree(&self, entry: u32) -> bool {
+        self.layout.is_in_tree(entry)
+    }
+
+    /// The new folders that are to get their names as a whole, as (name, where it is): empty files are made in them here,
+    /// and what is left of withdrawn ones is removed. To be called when everything is closed.
+    pub(crate) fn take_trees(&self) -> Vec<(RelPath, PathBuf)> {
+        let dropped = self.lock().dropped.clone();
+        let mut spoilt = HashSet::new();
+        for (number, entry) in (0..).zip(self.manifest.entries()) {
+            if !self.layout.belongs_in_tree(number) {
+                continue;
+            }
+            if dropped.contains(&number) {
+                // A lane that was writing it when it was withdrawn may have made it again.
+                match self.layout.remove(number) {
+                    Ok(()) => self.layout.prune(number),
+                    Err(_) => drop(spoilt.insert(top_of(&entry.path))),
+                }
+            } else if self.plan.blocks_of(number).is_empty() {
+                // Whoever delivers it singly hears why it could not be made.
+                let _ = self.take(number);
+            }
+        }
+        let tops = self.layout.tops().filter(|(top, _)| !spoilt.contains(top.as_str()));
+        tops.map(|(top, path)| (top.clone(), path)).collect()
+    }
+
+    /// Removes the staging folder and all that is in it.
+    pub(crate) fn discard(&self) -> Result<(), TransferError> {
+        let mut fate = self.fate.write().expect(NO_PANIC);
+        *fate = Fate::Discarded;
+        fs::remove_dir_all(&self.folder)
+            .map_err(|cause| TransferError::file("can't remove", &self.folder, cause))
+    }
+
+    /// Leaves the staging folder where it is, to whoever goes on with it: at once, though blocking work of this transfer,
+    /// which writes nothing any more, may still hold on to it.
+    pub(crate) fn keep(&self) {
+        *self.fate.write().expect(NO_PANIC) = Fate::Kept;
+        // A lock that can't be given back goes with its file.
+        let _ = self.claim.unlock();
+    }
+
+    fn store_part(&self, segment: Segment, bytes: &[u8]) -> Result<(), TransferError> {
+        if !self.is_wanted(segment.entry) {
+            return Ok(());
+        }
+        let hash = BlockHash::of(bytes, segment.offset);
+        let file =
+            self.layout.open(segment.entry).map_err(|cause| self.cannot_write(segment.entry, cause))?;
+        {
+            let _writing = lock(&self.writing);
+            platform::write_all_at(&file, bytes, segment.offset)
+                .map_err(|cause| self.cannot_write(segment.entry, cause))?;
+        }
+        let state = self.lock();
+        if state.repairing.is_some() {
+            drop(state);
+            // Writing changed the time; which block is the last to be repaired isn't known here.
+            return self.set_attributes(&file, segment.entry);
+        }
+        drop(state);
+        self.note_hash(&file, segment, hash)
+    }
+
+    /// One more block of a file is here; with the last one its hash is known and it gets its attributes.
+    fn note_hash(&self, file: &File, segment: Segment, hash: BlockHash) -> Result<(), TransferError> {
+        let blocks = self.plan.blocks_of(segment.entry);
+        let number = segment.offset / u64::from(self.plan.block_size());
+        let mut state = self.lock();
+        if let Some(whole) = state.trees.add(segment.entry, number, hash, blocks.end - blocks.start) {
+            state.hashes.insert(segment.entry, whole);
+            drop(state);
+            self.set_attributes(file, segment.entry)?;
+        }
+        Ok(())
+    }
+
+    fn store_pack(&self, files: &[(u32, u32)], mut bytes: &[u8]) -> Result<(), TransferError> {
+        let mut hashes = Vec::with_capacity(files.len());
+        for (entry, size) in files {
+            let Some((content, rest)) = bytes.split_at_checked(*size as usize) else { break };
+            bytes = rest;
+            if !self.is_wanted(*entry) {
+                continue;
+            }
+            let file = self.layout.open(*entry).map_err(|cause| self.cannot_write(*entry, cause))?;
+            platform::write_all_at(&file, content, 0).map_err(|cause| self.cannot_write(*entry, cause))?;
+            self.set_attributes(&file, *entry)?;
+            hashes.push((*entry, hash_whole(content)));
+        }
+        let mut state = self.lock();
+        let dropped = std::mem::take(&mut state.dropped);
+        state.hashes.extend(hashes.into_iter().filter(|(entry, _)| !dropped.contains(entry)));
+        state.dropped = dropped;
+        Ok(())
+    }
+
+    fn is_wanted(&self, entry: u32) -> bool {
+        let state = self.lock();
+        !state.dropped.contains(&entry) && state.repairing.as_ref().is_none_or(|files| files.contains(&entry))
+    }
+
+    fn set_attributes(&self, file: &File, entry: u32) -> Result<(), TransferError> {
+        let Some(EntryKind::File { modified, executable, .. }) = self.entry(entry).map(|entry| &entry.kind)
+        else {
+            return Ok(());
+        };
+        let fail = |cause| self.cannot_write(entry, cause);
+        if *executable {
+            platform::make_executable(file).map_err(fail)?;
+        }
+        if let Some(modified) = modified {
+            platform::set_file_modified(file, *modified).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    /// Names the file as the person knows it, not as it is called in here.
+    fn cannot_write(&self, entry: u32, cause: io::Error) -> TransferError {
+        let path = self.entry(entry).map(|entry| PathBuf::from(entry.path.as_str()));
+        TransferError::file("can't write", path.unwrap_or_default(), cause)
+    }
+
+    fn entry(&self, entry: u32) -> Option<&Entry> {
+        self.manifest.entries().get(entry as usize)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, StagingState> {
+        lock(&self.state)
+    }
+}
+
+impl Drop for Staging {
+    /// A transfer that was dropped half-way, before it could decide, leaves nothing behind.
+    fn drop(&mut self) {
+        let fate = self.fate.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*fate, Fate::Open | Fate::Closed)
+            && let Err(error) = fs::remove_dir_all(&self.folder)
+        {
+            tracing::warn!(%error, "a staging folder could not be removed");
+        }
+    }
+}
+
+/// The receiver's real folder.
+pub(crate) struct Disk<'a>(pub &'a Path);
+
+impl FolderView for Disk<'_> {
+    fn at(&self, path: &RelPath) -> Occupant {
+        match fs::symlink_metadata(under(self.0, path)) {
+            Ok(metadata) if metadata.is_dir() => Occupant::Folder,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Occupant::Nothing,
+            // What can't be looked at is there, as far as anybody can tell.
+            Ok(_) | Err(_) => Occupant::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind};
+
+    fn staging(chosen: &Path, size: u64) -> Staging {
+        let mut builder = ManifestBuilder::new(OfferKind::Files);
+        let kind = RawKind::File { size, modified: None, executable: false };
+        builder.push(RawEntry { path: "file".to_owned(), kind }).unwrap();
+        let manifest = Arc::new(builder.finish().unwrap());
+        let plan = Arc::new(Plan::new(&manifest, |_| true));
+        Staging::create(chosen, [1; 8], manifest, plan, (&Wanted::all(), &[]), Leftovers::default()).unwrap()
+    }
+
+    /// Catches a sender that goes on after it said that it was done, with bytes that nobody checks any more.
+    #[test]
+    fn what_comes_while_files_are_checked_is_dropped() {
+        let chosen = tempfile::tempdir().unwrap();
+        let staging = staging(chosen.path(), 4);
+        staging.store(0, b"good").unwrap();
+        staging.close();
+        staging.store(0, b"evil").unwrap();
+        assert_eq!(fs::read(staging.folder().join("0")).unwrap(), b"good");
+        staging.start_repair([0]);
+        staging.store(0, b"mend").unwrap();
+        assert_eq!(staging.read_back(0).unwrap().1, hash_whole(b"mend"));
+    }
+
+    #[test]
+    fn a_staging_folder_goes_with_its_transfer_unless_it_is_kept() {
+        let chosen = tempfile::tempdir().unwrap();
+        drop(staging(chosen.path(), 4));
+        assert_eq!(fs::read_dir(chosen.path()).unwrap().count(), 0);
+        let kept = staging(chosen.path(), 4);
+        kept.keep();
+        drop(kept);
+        assert_eq!(fs::read_dir(chosen.path()).unwrap().count(), 1);
+    }
+}

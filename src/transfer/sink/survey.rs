@@ -1,0 +1,83 @@
+//! Holds an offer against a folder: where its entries would go, what is there already, whether anything can be stored there.
+//!
+//! All calls block on the disk.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{active::ActiveReceives, leftovers::Leftovers, staging::Disk};
+use crate::{
+    platform::{self, Rules},
+    protocol::manifest::{Manifest, OfferKind},
+    transfer::{
+        error::TransferError,
+        offer::{Here, Offer},
+        plan::placement::{OnConflict, Target, place},
+    },
+};
+
+impl Offer {
+    /// Looks at `folder`, which may turn out to be of no use; blocks on the disk. What lost transfers among `active` have
+    /// there counts as what interrupted ones left.
+    pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>, active: &ActiveReceives) -> Self {
+        let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else {
+            return Self {
+                manifest,
+                folder: None,
+                targets: Vec::new(),
+                free: None,
+                resumable: 0,
+                here: Here::default(),
+                unusable: None,
+            };
+        };
+        match usable_space(&folder) {
+            Ok(free) => {
+                let targets = place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth);
+                let resumable = match manifest.kind() {
+                    OfferKind::Files => {
+                        Leftovers::find(&folder).and(active.lost_in(&folder)).bytes_of(&manifest)
+                    }
+                    OfferKind::Text | OfferKind::Stream => 0,
+                };
+                let (here, free) = (Here::default(), Some(free));
+                Self { manifest, folder: Some(folder), targets, free, resumable, here, unusable: None }
+            }
+            Err(error) => {
+                let (targets, here, unusable) = (Vec::new(), Here::default(), Some(error));
+                Self { manifest, folder: Some(folder), targets, free: None, resumable: 0, here, unusable }
+            }
+        }
+    }
+}
+
+/// Places an offer's entries in a real folder; blocks on the disk.
+pub(crate) fn place_in(
+    folder: &Path,
+    manifest: &Manifest,
+    wanted: impl Fn(usize) -> bool,
+    on_conflict: impl Fn(usize) -> OnConflict,
+) -> Vec<Target> {
+    place(manifest, wanted, Rules::of(folder), &Disk(folder), on_conflict)
+}
+
+/// Bytes that are free in `folder`, if it is one that can be written in.
+fn usable_space(folder: &Path) -> Result<u64, TransferError> {
+    let usable = fs::metadata(folder).and_then(|metadata| {
+        if metadata.is_dir() {
+            platform::check_writable(folder)
+        } else {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
+    });
+    usable.map_err(|cause| TransferError::file("can't use the folder", folder, cause))?;
+    free_space(folder)
+}
+
+/// Bytes that are free in `folder` for this person.
+pub(crate) fn free_space(folder: &Path) -> Result<u64, TransferError> {
+    fs4::available_space(folder).map_err(|cause| TransferError::file("can't use the folder", folder, cause))
+}

@@ -1,0 +1,9 @@
+//! What a sender reads.
+//!
+//! - [`scan`]: the chosen paths become a manifest and a note of where each file is
+//! - [`listing`]: what is offered, until it is offered
+//! - [`outgoing`]: the bytes, block by block, with their hashes
+
+pub(crate) mod listing;
+pub(crate) mod outgoing;
+pub(crate) mod scan;

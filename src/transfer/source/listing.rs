@@ -1,0 +1,269 @@
+//! What a sender offers, until it is offered: listed while nobody has come yet, and longer with every path that a person
+//! adds meanwhile.
+//!
+//! [`Listing`] does nothing by itself: the sender awaits it beside whatever else it waits for, and may drop that wait and
+//! take it up again.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    future,
+    io::Read,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, spawn_blocking},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    outgoing::{Content, Stream},
+    scan::{self, Scanned},
+};
+use crate::{
+    protocol::{
+        manifest::{Entry, EntryKind, MAX_TEXT_BYTES, Manifest, ManifestBuilder, OfferKind},
+        path::RelPath,
+    },
+    transfer::{
+        error::{Misbehaviour, TransferError, Unsuited},
+        notice::{Context, NotAdded, Notice},
+    },
+};
+
+/// What is to be sent.
+pub enum What {
+    /// Files and folders.
+    Paths(Vec<PathBuf>),
+    /// A snippet of text.
+    Text(String),
+    /// Something that is read once, and the name that it gets on the other side.
+    Stream {
+        /// A plain file name.
+        name: String,
+        /// Read on a blocking thread.
+        reader: Box<dyn Read + Send>,
+    },
+}
+
+/// See the module.
+pub(crate) struct Listing {
+    /// Every path that was ever added.
+    additions: watch::Receiver<Vec<PathBuf>>,
+    /// How many of them were taken up.
+    taken: usize,
+    stop: CancellationToken,
+    _stops: DropGuard,
+    work: Option<JoinHandle<Result<ListingRound, TransferError>>>,
+    /// What is listed; nothing while there is work.
+    listed: Option<Listed>,
+    untold: VecDeque<Notice>,
+}
+
+/// What one look at the disk gives.
+struct ListingRound {
+    listed: Listed,
+    news: Vec<Notice>,
+}
+
+enum Listed {
+    Paths(Scanned),
+    Single(Offered),
+    /// Somebody else has been offered the same.
+    Settled(Offered),
+}
+
+/// What is offered, and where it comes from.
+pub(crate) struct Offered {
+    /// What the other side is told of it.
+    pub manifest: Arc<Manifest>,
+    /// Its bytes.
+    pub content: Content,
+}
+
+impl Offered {
+    /// The same for somebody else; `None` for what can be read only once.
+    pub(crate) fn again(&self) -> Option<Self> {
+        Some(Self { manifest: Arc::clone(&self.manifest), content: self.content.again()? })
+    }
+}
+
+impl Listing {
+    /// Starts listing. `additions` grows by what a person adds; `cancel` ends it, and so does dropping the listing.
+    pub(crate) fn start(
+        what: What,
+        additions: watch::Receiver<Vec<PathBuf>>,
+        cancel: &CancellationToken,
+    ) -> Result<Self, TransferError> {
+        if let What::Text(text) = &what
+            && text.len() as u64 > MAX_TEXT_BYTES
+        {
+            return Err(Unsuited::LongText { limit: MAX_TEXT_BYTES }.into());
+        }
+        let stop = cancel.child_token();
+        let stopped = stop.clone();
+        let work = spawn_blocking(move || {
+            let listed = list(what, &stopped)?;
+            Ok(ListingRound::new(listed, Vec::new()))
+        });
+        Ok(Self {
+            additions,
+            taken: 0,
+            _stops: stop.clone().drop_guard(),
+            stop,
+            work: Some(work),
+            listed: None,
+            untold: VecDeque::new(),
+        })
+    }
+
+    /// What is listed already, and offered to somebody else as well: nothing can be added.
+    pub(crate) fn of(
+        offered: Offered,
+        additions: watch::Receiver<Vec<PathBuf>>,
+        cancel: &CancellationToken,
+    ) -> Self {
+        let stop = cancel.child_token();
+        let untold = VecDeque::from([Notice::Listed(Arc::clone(&offered.manifest))]);
+        Self {
+            additions,
+            taken: 0,
+            _stops: stop.clone().drop_guard(),
+            stop,
+            work: None,
+            listed: Some(Listed::Settled(offered)),
+            untold,
+        }
+    }
+
+    /// Lists until there is nothing left to list and to tell. Safe to drop and call again.
+    pub(crate) async fn settle(&mut self, context: &Context) -> Result<(), TransferError> {
+        loop {
+            context.tell_all(&mut self.untold).await;
+            if let Some(work) = &mut self.work {
+                let done = work.await.expect("listing files doesn't panic");
+                self.work = None;
+                let ListingRound { listed, news } = done?;
+                self.listed = Some(listed);
+                self.untold.extend(news);
+            } else {
+                let added = self.take_additions();
+                if added.is_empty() {
+                    return Ok(());
+                }
+                self.extend(added);
+            }
+        }
+    }
+
+    /// Lists whatever is added, for as long as it is awaited; ends only when listing fails. Safe to drop and call again.
+    pub(crate) async fn grow(&mut self, context: &Context) -> TransferError {
+        loop {
+            if let Err(error) = self.settle(context).await {
+                return error;
+            }
+            self.news_of_additions().await;
+        }
+    }
+
+    /// What is offered, once all is settled.
+    pub(crate) fn take(&mut self) -> Offered {
+        match self.listed.take().expect("what is settled is listed") {
+            Listed::Paths(Scanned { manifest, origins, .. }) => {
+                Offered { manifest, content: Content::Files(Arc::new(origins)) }
+            }
+            Listed::Single(offered) | Listed::Settled(offered) => offered,
+        }
+    }
+
+    /// Says of everything that is still added that it comes too late.
+    pub(crate) async fn refuse(&mut self, context: &Context) -> Infallible {
+        loop {
+            let paths = self.take_additions();
+            if !paths.is_empty() {
+                self.untold.push_back(Notice::NotAdded { paths, reason: NotAdded::TooLate });
+            }
+            context.tell_all(&mut self.untold).await;
+            self.news_of_additions().await;
+        }
+    }
+
+    fn take_additions(&mut self) -> Vec<PathBuf> {
+        let additions = self.additions.borrow_and_update();
+        let new = additions.get(self.taken..).unwrap_or_default().to_vec();
+        self.taken = additions.len();
+        new
+    }
+
+    async fn news_of_additions(&mut self) {
+        if self.additions.changed().await.is_err() {
+            // Whoever could add something is gone; the transfer is about to be cancelled.
+            future::pending::<()>().await;
+        }
+    }
+
+    fn extend(&mut self, paths: Vec<PathBuf>) {
+        match self.listed.take() {
+            Some(Listed::Paths(scanned)) => {
+                let stopped = self.stop.clone();
+                self.work = Some(spawn_blocking(move || {
+                    let (scanned, failures) = scanned.extended(paths, &stopped)?;
+                    let failures = failures.into_iter().map(|(path, error)| Notice::NotAdded {
+                        paths: vec![path],
+                        reason: NotAdded::Unlisted(error),
+                    });
+                    Ok(ListingRound::new(Listed::Paths(scanned), failures.collect()))
+                }));
+            }
+            other => {
+                let is_settled = matches!(other, Some(Listed::Settled(_)));
+                self.listed = other;
+                let reason = if is_settled { NotAdded::TooLate } else { NotAdded::NotFiles };
+                self.untold.push_back(Notice::NotAdded { paths, reason });
+            }
+        }
+    }
+}
+
+impl ListingRound {
+    fn new(mut listed: Listed, mut news: Vec<Notice>) -> Self {
+        let manifest = match &mut listed {
+            Listed::Paths(scanned) => {
+                let left_out = std::mem::take(&mut scanned.left_out);
+                if !left_out.is_empty() {
+                    news.push(Notice::LeftOut(left_out));
+                }
+                &scanned.manifest
+            }
+            Listed::Single(offered) | Listed::Settled(offered) => &mut offered.manifest,
+        };
+        news.push(Notice::Listed(Arc::clone(manifest)));
+        Self { listed, news }
+    }
+}
+
+fn list(what: What, cancel: &CancellationToken) -> Result<Listed, TransferError> {
+    Ok(match what {
+        What::Paths(paths) => Listed::Paths(scan::scan(&paths, cancel)?),
+        What::Text(text) => {
+            let manifest = single(OfferKind::Text, "text", text.len() as u64)?;
+            Listed::Single(Offered { manifest, content: Content::Text(Arc::new(text.into_bytes())) })
+        }
+        What::Stream { name, reader } => {
+            let manifest = single(OfferKind::Stream, &name, 0)?;
+            Listed::Single(Offered { manifest, content: Content::Stream(Mutex::new(Stream::new(reader))) })
+        }
+    })
+}
+
+fn single(kind: OfferKind, name: &str, size: u64) -> Result<Arc<Manifest>, TransferError> {
+    let path = RelPath::new(name).ok().filter(|path| path.parent().is_none());
+    let path = path.ok_or_else(|| Unsuited::StreamName)?;
+    let mut builder = ManifestBuilder::new(kind);
+    let kind = EntryKind::File { size, modified: None, executable: false };
+    builder.push_entry(Entry { path, kind }).map_err(Misbehaviour::Manifest)?;
+    Ok(Arc::new(builder.finish().map_err(Misbehaviour::Manifest)?))
+}

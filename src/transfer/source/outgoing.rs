@@ -1,0 +1,358 @@
+//! The sender's bytes: reads blocks from files, from a text or from a stream, hashes them as they pass, and notices when
+//! a file is no longer what was offered.
+//!
+//! All calls block on the disk; lanes make them on blocking threads, several at once.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File, Metadata},
+    io::{self, Read},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
+};
+
+use super::scan::Origin;
+use crate::{
+    platform,
+    protocol::{
+        manifest::{Entry, Manifest},
+        peer::Withdrawal,
+    },
+    sync::lock,
+    transfer::{
+        error::TransferError,
+        fingerprint::{Fingerprint, read_up_to},
+        plan::{
+            Block, Plan, Segment, Taken, Wanted,
+            blocks::BlockSet,
+            tree_hash::{BlockHash, FileHash, Forest, hash_whole},
+        },
+    },
+};
+
+/// Where the bytes come from.
+pub(crate) enum Content {
+    /// Files on this machine, by entry.
+    Files(Arc<Vec<Origin>>),
+    /// A text in memory.
+    Text(Arc<Vec<u8>>),
+    /// Something that can be read only once, from front to back.
+    Stream(Mutex<Stream>),
+}
+
+impl Content {
+    /// The same for somebody else; `None` for what can be read only once.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Files(origins) => Some(Self::Files(Arc::clone(origins))),
+            Self::Text(text) => Some(Self::Text(Arc::clone(text))),
+            Self::Stream(_) => None,
+        }
+    }
+}
+
+/// A stream and how far it has been read.
+pub(crate) struct Stream {
+    reader: Box<dyn Read + Send>,
+    next_block: u64,
+    bytes: u64,
+}
+
+impl Stream {
+    /// A stream at its start.
+    pub(crate) fn new(reader: Box<dyn Read + Send>) -> Self {
+        Self { reader, next_block: 0, bytes: 0 }
+    }
+}
+
+/// See the module.
+pub(crate) struct Outgoing {
+    manifest: Arc<Manifest>,
+    plan: Arc<Plan>,
+    content: Content,
+    /// Bytes of the stream once it has ended; apart from the stream, whose lock is held while a pipe lets us wait.
+    stream_end: OnceLock<u64>,
+    state: Mutex<OutgoingState>,
+}
+
+#[derive(Default)]
+struct OutgoingState {
+    trees: Forest,
+    hashes: Vec<(u32, FileHash)>,
+    withdrawn: HashMap<u32, Withdrawal>,
+    news: Vec<(u32, Withdrawal)>,
+    /// A stream's blocks that the receiver has not stored yet.
+    kept: HashMap<u64, Vec<u8>>,
+}
+
+/// What became of a request for a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// Its bytes are in the buffer.
+    Block(u64),
+    /// It belongs to a file that was withdrawn, so there is nothing to send.
+    Nothing,
+    /// The stream has ended.
+    End,
+}
+
+impl Outgoing {
+    /// For sending the planned part of `manifest`.
+    pub(crate) fn new(manifest: Arc<Manifest>, plan: Arc<Plan>, content: Content) -> Self {
+        Self { manifest, plan, content, stream_end: OnceLock::new(), state: Mutex::default() }
+    }
+
+    /// Whether the bytes can be read only once.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.content, Content::Stream(_))
+    }
+
+    /// Appends the bytes of a block to `buffer`. For a new block of a stream the number that was taken means nothing: it
+    /// gives the next block, whichever that is.
+    pub(crate) fn fill(&self, taken: Taken, buffer: &mut Vec<u8>) -> Result<Filled, TransferError> {
+        if let Content::Stream(stream) = &self.content {
+            if taken.is_new {
+                return self.fill_from_stream(stream, buffer);
+            }
+            return Ok(match self.lock().kept.get(&taken.block) {
+                Some(bytes) => {
+                    buffer.extend_from_slice(bytes);
+                    Filled::Block(taken.block)
+                }
+                None => Filled::Nothing,
+            });
+        }
+        match self.plan.block(taken.block) {
+            Some(Block::Part(segment)) => Ok(self.fill_part(taken, segment, buffer)),
+            Some(Block::Pack(files)) => {
+                self.fill_pack(taken, files, buffer);
+                Ok(Filled::Block(taken.block))
+            }
+            None => Ok(Filled::Nothing),
+        }
+    }
+
+    /// Looks once more at the wanted files that were empty when they were listed: no block leads to them.
+    pub(crate) fn check_empty_files(&self, wanted: &Wanted) {
+        let Content::Files(origins) = &self.content else { return };
+        for (index, (entry, origin)) in self.manifest.entries().iter().zip(origins.iter()).enumerate() {
+            if !entry.is_file() || entry.size() > 0 || !wanted.contains(index) {
+                continue;
+            }
+            let looked = fs::metadata(&origin.path).map_err(|error| withdrawal(&error));
+            if let Err(reason) =
+                looked.and_then(|metadata| compare_fingerprints(&metadata, origin.fingerprint))
+            {
+                self.withdraw(index as u32, reason);
+            }
+        }
+    }
+
+    /// Reads blocks that need not be sent, for the hashes of their files.
+    pub(crate) fn hash_unsent(&self, blocks: &BlockSet) {
+        let mut buffer = Vec::new();
+        for (first, count) in blocks.ranges() {
+            for block in first..first + count {
+                buffer.clear();
+                // Only a stream fails, and none of it was sent before.
+                let _ = self.fill(Taken { block, is_new: true }, &mut buffer);
+            }
+        }
+    }
+
+    /// Bytes of the stream, once it has ended; `None` before, and where there is no stream. Never waits for the stream.
+    pub(crate) fn stream_end(&self) -> Option<u64> {
+        self.stream_end.get().copied()
+    }
+
+    /// The receiver has a stream's block.
+    pub(crate) fn forget(&self, block: u64) {
+        self.lock().kept.remove(&block);
+    }
+
+    /// Files withdrawn since the last call.
+    pub(crate) fn take_withdrawn(&self) -> Vec<(u32, Withdrawal)> {
+        std::mem::take(&mut self.lock().news)
+    }
+
+    /// Whether `block` belongs to a withdrawn file alone.
+    pub(crate) fn is_withdrawn_block(&self, block: u64) -> bool {
+        match self.plan.block(block) {
+            Some(Block::Part(segment)) => self.lock().withdrawn.contains_key(&segment.entry),
+            Some(Block::Pack(_)) | None => false,
+        }
+    }
+
+    /// Hashes of files that were read to their end since the last call.
+    pub(crate) fn take_hashes(&self) -> Vec<(u32, FileHash)> {
+        let mut state = self.lock();
+        if let Some(entry) = self.plan.stream() {
+            let hash = state.trees.finish(entry);
+            state.hashes.extend(hash.map(|hash| (entry, hash)));
+        }
+        let hashes = std::mem::take(&mut state.hashes);
+        hashes.into_iter().filter(|(entry, _)| !state.withdrawn.contains_key(entry)).collect()
+    }
+
+    /// Bytes of an entry, as it was listed.
+    pub(crate) fn size_of(&self, entry: u32) -> u64 {
+        self.manifest.entries().get(entry as usize).map_or(0, Entry::size)
+    }
+
+    /// Where an entry is on this machine, for telling a person.
+    pub(crate) fn path_of(&self, entry: u32) -> PathBuf {
+        let origin = match &self.content {
+            Content::Files(origins) => origins.get(entry as usize).map(|origin| origin.path.clone()),
+            Content::Text(_) | Content::Stream(_) => None,
+        };
+        origin.unwrap_or_default()
+    }
+
+    /// Compares a receiver's hashes of a file's blocks, from the first on, with the file as it is now: gives the blocks
+    /// that differ, and the file's hash.
+    pub(crate) fn compare(&self, entry: u32, theirs: &[FileHash]) -> Option<(Vec<u64>, FileHash)> {
+        let blocks = self.plan.blocks_of(entry);
+        let size = self.size_of(entry);
+        let mut whole = blake3::Hasher::new();
+        let mut differing = Vec::new();
+        let mut offset = 0;
+        for (number, block) in blocks.enumerate() {
+            let len = u64::from(self.plan.block_size()).min(size - offset) as u32;
+            let mut bytes = Vec::new();
+            if let Err(reason) = self.read(Segment { entry, offset, len }, &mut bytes) {
+                self.withdraw(entry, reason);
+                return None;
+            }
+            whole.update(&bytes);
+            if theirs.get(number) != Some(&hash_whole(&bytes)) {
+                differing.push(block);
+            }
+            offset += u64::from(len);
+        }
+        Some((differing, *whole.finalize().as_bytes()))
+    }
+
+    fn fill_part(&self, taken: Taken, segment: Segment, buffer: &mut Vec<u8>) -> Filled {
+        if self.lock().withdrawn.contains_key(&segment.entry) {
+            return Filled::Nothing;
+        }
+        let start = buffer.len();
+        if let Err(reason) = self.read(segment, buffer) {
+            buffer.truncate(start);
+            self.withdraw(segment.entry, reason);
+            return Filled::Nothing;
+        }
+        if taken.is_new {
+            let hash = BlockHash::of(&buffer[start..], segment.offset);
+            let mut state = self.lock();
+            let blocks = self.plan.blocks_of(segment.entry);
+            let number = segment.offset / u64::from(self.plan.block_size());
+            let whole = state.trees.add(segment.entry, number, hash, blocks.end - blocks.start);
+            state.hashes.extend(whole.map(|hash| (segment.entry, hash)));
+        }
+        Filled::Block(taken.block)
+    }
+
+    fn fill_pack(&self, taken: Taken, files: &[(u32, u32)], buffer: &mut Vec<u8>) {
+        let mut hashes = Vec::with_capacity(files.len());
+        for (entry, len) in files {
+            let start = buffer.len();
+            match self.read(Segment { entry: *entry, offset: 0, len: *len }, buffer) {
+                Ok(()) => hashes.push((*entry, hash_whole(&buffer[start..]))),
+                Err(reason) => {
+                    // The others in the pack keep their places; the receiver drops these bytes.
+                    buffer.truncate(start);
+                    buffer.resize(start + *len as usize, 0);
+                    self.withdraw(*entry, reason);
+                }
+            }
+        }
+        if taken.is_new {
+            self.lock().hashes.extend(hashes);
+        }
+    }
+
+    fn fill_from_stream(
+        &self,
+        stream: &Mutex<Stream>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Filled, TransferError> {
+        let mut stream = lock(stream);
+        if self.stream_end.get().is_some() {
+            return Ok(Filled::End);
+        }
+        let (start, block_size) = (buffer.len(), self.plan.block_size() as usize);
+        buffer.resize(start + block_size, 0);
+        let read = read_up_to(&mut stream.reader, &mut buffer[start..])
+            .map_err(|cause| TransferError::file("can't read", "standard input", cause))?;
+        buffer.truncate(start + read);
+        let offset = stream.bytes;
+        stream.bytes += read as u64;
+        if read < block_size {
+            self.stream_end.get_or_init(|| stream.bytes);
+        }
+        if read == 0 {
+            return Ok(Filled::End);
+        }
+        let index = stream.next_block;
+        stream.next_block += 1;
+        drop(stream);
+        let hash = BlockHash::of(&buffer[start..], offset);
+        if let Some(entry) = self.plan.stream() {
+            let mut state = self.lock();
+            // A stream's end is not known here.
+            state.trees.add(entry, index, hash, u64::MAX);
+            state.kept.insert(index, buffer[start..].to_vec());
+        }
+        Ok(Filled::Block(index))
+    }
+
+    fn read(&self, segment: Segment, buffer: &mut Vec<u8>) -> Result<(), Withdrawal> {
+        let (offset, len) = (segment.offset, segment.len as usize);
+        let origin = match &self.content {
+            Content::Files(origins) => origins.get(segment.entry as usize).ok_or(Withdrawal::Unreadable)?,
+            Content::Text(text) => {
+                let part = usize::try_from(offset).ok().and_then(|from| text.get(from..from + len));
+                buffer.extend_from_slice(part.ok_or(Withdrawal::Unreadable)?);
+                return Ok(());
+            }
+            Content::Stream(_) => return Err(Withdrawal::Unreadable),
+        };
+        let file = File::open(&origin.path).map_err(|error| withdrawal(&error))?;
+        let start = buffer.len();
+        buffer.resize(start + len, 0);
+        let read = platform::read_exact_at(&file, &mut buffer[start..], offset);
+        // A file that looks now as it did when it was listed has not changed before it was read, nor while it was.
+        check_fingerprint(&file, origin.fingerprint)?;
+        read.map_err(|error| withdrawal(&error))
+    }
+
+    fn withdraw(&self, entry: u32, reason: Withdrawal) {
+        let mut state = self.lock();
+        if state.withdrawn.insert(entry, reason).is_none() {
+            state.trees.remove(entry);
+            state.news.push((entry, reason));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, OutgoingState> {
+        lock(&self.state)
+    }
+}
+
+fn check_fingerprint(file: &File, fingerprint: Fingerprint) -> Result<(), Withdrawal> {
+    let metadata = file.metadata().map_err(|error| withdrawal(&error))?;
+    compare_fingerprints(&metadata, fingerprint)
+}
+
+fn compare_fingerprints(metadata: &Metadata, fingerprint: Fingerprint) -> Result<(), Withdrawal> {
+    if Fingerprint::of(metadata) == fingerprint { Ok(()) } else { Err(Withdrawal::Changed) }
+}
+
+fn withdrawal(error: &io::Error) -> Withdrawal {
+    match error.kind() {
+        io::ErrorKind::NotFound => Withdrawal::Vanished,
+        io::ErrorKind::UnexpectedEof => Withdrawal::Changed,
+        _ => Withdrawal::Unreadable,
+    }
+}

@@ -1,0 +1,418 @@
+//! What is being sent: the paths a person chose become a manifest, and a note of where each file is and how it looked.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File, Metadata},
+    io,
+    path::{Path, PathBuf},
+    slice,
+    sync::Arc,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    platform::{self, Rules},
+    protocol::{
+        RelPath,
+        manifest::{Entry, EntryKind, Manifest, ManifestBuilder, ManifestError, OfferKind},
+        path::LinkTarget,
+    },
+    transfer::{
+        error::{TransferError, Unsuited},
+        fingerprint::Fingerprint,
+        notice::{LeftOut, Unfit},
+    },
+};
+
+/// A manifest and where its files are.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    /// What is offered.
+    pub manifest: Arc<Manifest>,
+    /// By entry: where it is; empty for what isn't read from a file.
+    pub origins: Vec<Origin>,
+    /// What is not offered, and why.
+    pub left_out: Vec<LeftOut>,
+    /// The paths that a person chose.
+    chosen: HashSet<PathBuf>,
+}
+
+/// Where a file is and how it looked when it was listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Its path on this machine.
+    pub path: PathBuf,
+    /// Its size, time and identity.
+    pub fingerprint: Fingerprint,
+}
+
+/// Checks what a person named, at once and without looking into folders: everything exists and files can be opened.
+pub(crate) fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
+    if paths.is_empty() {
+        return Err(Unsuited::Nothing.into());
+    }
+    paths.iter().try_for_each(|path| {
+        let fail = |cause| TransferError::file("can't read", path, cause);
+        let metadata = fs::metadata(path).map_err(fail)?;
+        if metadata.is_dir() {
+            fs::read_dir(path).map_err(fail)?;
+        } else if metadata.is_file() {
+            File::open(path).map_err(fail)?;
+        } else {
+            return Err(Unsuited::Special { path: path.clone() }.into());
+        }
+        Ok(())
+    })
+}
+
+/// Lists everything at and below `paths`; the same path a second time adds nothing. Blocks on the disk; looks at `cancel`
+/// now and then.
+pub(crate) fn scan(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Scanned, TransferError> {
+    let mut scan = Scan {
+        builder: ManifestBuilder::new(OfferKind::Files),
+        origins: Vec::new(),
+        left_out: Vec::new(),
+        chosen: HashSet::new(),
+        folders: Vec::new(),
+    };
+    for path in paths {
+        check(slice::from_ref(path))?;
+        scan.choose(path, cancel)?;
+    }
+    scan.finish()
+}
+
+/// Paths that could not be added to a list, each with the reason.
+pub(crate) type Failures = Vec<(PathBuf, TransferError)>;
+
+impl Scanned {
+    /// The same with more paths, without looking at the old ones again. Each path is added as a whole or not at all.
+    pub(crate) fn extended(
+        self,
+        paths: Vec<PathBuf>,
+        cancel: &CancellationToken,
+    ) -> Result<(Self, Failures), TransferError> {
+        let mut scan = Scan {
+            builder: ManifestBuilder::growing(Arc::unwrap_or_clone(self.manifest)),
+            origins: self.origins,
+            left_out: self.left_out,
+            chosen: self.chosen,
+            folders: Vec::new(),
+        };
+        let mut failures = Vec::new();
+        for path in paths {
+            match check(slice::from_ref(&path)).and_then(|()| scan.choose(&path, cancel)) {
+                Ok(()) => {}
+                Err(TransferError::Cancelled) => return Err(TransferError::Cancelled),
+                Err(error) => failures.push((path, error)),
+            }
+        }
+        Ok((scan.finish()?, failures))
+    }
+}
+
+struct Scan {
+    builder: ManifestBuilder,
+    origins: Vec<Origin>,
+    left_out: Vec<LeftOut>,
+    chosen: HashSet<PathBuf>,
+    /// Folders whose contents are not listed yet.
+    folders: Vec<(PathBuf, RelPath)>,
+}
+
+impl Scan {
+    /// Lists a path that a person chose. If that fails, everything is as it was before.
+    fn choose(&mut self, path: &Path, cancel: &CancellationToken) -> Result<(), TransferError> {
+        let place = real_place(path);
+        if !self.chosen.insert(place.clone()) {
+            return Ok(());
+        }
+        let (entries, left_out) = (self.origins.len(), self.left_out.len());
+        let listed = self.list_chosen(path, cancel);
+        if listed.is_err() {
+            self.builder.truncate(entries);
+            self.origins.truncate(entries);
+            self.left_out.truncate(left_out);
+            self.chosen.remove(&place);
+            self.folders.clear();
+        }
+        listed
+    }
+
+    fn list_chosen(&mut self, path: &Path, cancel: &CancellationToken) -> Result<(), TransferError> {
+        let fail = |cause| TransferError::file("can't read", path, cause);
+        let metadata = fs::metadata(path).map_err(fail)?;
+        let name = self.free_name(&top_name(path).map_err(fail)?)?;
+        // A link that a person names means what it points to; only links below are kept as links.
+        self.add(path.to_owned(), name, &metadata)?;
+        while let Some((folder, below)) = self.folders.pop() {
+            if cancel.is_cancelled() {
+                return Err(TransferError::Cancelled);
+            }
+            self.list(&folder, &below)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Scanned, TransferError> {
+        let Self { builder, origins, left_out, chosen, .. } = self;
+        Ok(Scanned { manifest: Arc::new(builder.finish().map_err(unsuited)?), origins, left_out, chosen })
+    }
+
+    fn list(&mut self, folder: &Path, below: &RelPath) -> Result<(), TransferError> {
+        let read = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut children = match read {
+            Ok(children) => children,
+            Err(error) => {
+                self.leave_out(folder, Unfit::Unreadable(error.kind()));
+                return Ok(());
+            }
+        };
+        // The same folder gives the same list, so that an interrupted transfer can be recognised.
+        children.sort_by_key(fs::DirEntry::file_name);
+        let first_folder = self.folders.len();
+        for child in children {
+            let path = child.path();
+            let metadata = match child.metadata() {
+                Ok(metadata) => metadata,
+                Err(error) => {
+                    self.leave_out(&path, Unfit::Unreadable(error.kind()));
+                    continue;
+                }
+            };
+            match below.join(&child.file_name().to_string_lossy()) {
+                Ok(name) => {
+                    let name = self.free_name(&name)?;
+                    self.add(path, name, &metadata)?;
+                }
+                Err(error) => self.leave_out(&path, Unfit::Name(error)),
+            }
+        }
+        // The stack is taken from its end; listed the other way round, folders come out in order.
+        self.folders[first_folder..].reverse();
+        Ok(())
+    }
+
+    fn add(&mut self, path: PathBuf, name: RelPath, metadata: &Metadata) -> Result<(), TransferError> {
+        let modified = platform::modified(metadata);
+        let kind = if metadata.is_dir() {
+            EntryKind::Folder { modified }
+        } else if metadata.is_file() {
+            // Somebody would wait for the other side in vain.
+            if let Err(error) = platform::check_readable(&path) {
+                self.leave_out(&path, Unfit::Unreadable(error.kind()));
+                return Ok(());
+            }
+            let executable = platform::is_executable(metadata);
+            EntryKind::File { size: metadata.len(), modified, executable }
+        } else if metadata.is_symlink() {
+            match read_link(&path, &name) {
+                Ok(target) => EntryKind::Link { target, modified },
+                Err(reason) => {
+                    self.leave_out(&path, reason);
+                    return Ok(());
+                }
+            }
+        } else {
+            self.leave_out(&path, Unfit::Special);
+            return Ok(());
+        };
+        if metadata.is_dir() {
+            self.folders.push((path.clone(), name.clone()));
+        }
+        self.builder.push_entry(Entry { path: name, kind }).map_err(unsuited)?;
+        let fingerprint = Fingerprint::of(metadata);
+        self.origins.push(if metadata.is_file() { Origin { path, fingerprint } } else { Origin::default() });
+        Ok(())
+    }
+
+    /// `name`, or the same with a number: two chosen paths may end alike, and so may two names that aren't Unicode.
+    fn free_name(&self, name: &RelPath) -> Result<RelPath, TransferError> {
+        let rules = Rules { windows: false, folds_case: false, limit: platform::NameLimit::Utf8 };
+        let mut free = name.clone();
+        for number in 2.. {
+            if !self.builder.contains(&free) {
+                break;
+            }
+            free = name
+                .with_name(&rules.numbered(name.name(), number))
+                .map_err(|error| unsuited(error.into()))?;
+        }
+        Ok(free)
+    }
+
+    fn leave_out(&mut self, path: &Path, reason: Unfit) {
+        self.left_out.push(LeftOut { path: path.to_owned(), reason });
+    }
+}
+
+/// Tells whether two paths are the same one, spelled in two ways. A link that a path ends in is not followed: it has a
+/// name of its own.
+fn real_place(path: &Path) -> PathBuf {
+    let place = match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            parent.canonicalize().map(|parent| parent.join(name))
+        }
+        _ => path.canonicalize(),
+    };
+    place.unwrap_or_else(|_| path.to_owned())
+}
+
+fn top_name(path: &Path) -> io::Result<RelPath> {
+    let named = match path.file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        // `.`, `..` and the like: the name is known only to the disk, and a root has none.
+        None => match path.canonicalize()?.file_name() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => "files".to_owned(),
+        },
+    };
+    RelPath::new(&named).map_err(|error| io::Error::new(io::ErrorKind::InvalidFilename, error.to_string()))
+}
+
+fn read_link(path: &Path, name: &RelPath) -> Result<LinkTarget, Unfit> {
+    let target = fs::read_link(path).map_err(|error| Unfit::Unreadable(error.kind()))?;
+    let text = platform::link_text(&target).ok_or(Unfit::LinkName)?;
+    LinkTarget::new(name, &text).map_err(Unfit::Link)
+}
+
+fn unsuited(error: ManifestError) -> TransferError {
+    let unsuited = match error {
+        ManifestError::TooMany(_) => Unsuited::TooManyEntries,
+        ManifestError::TooMuchText => Unsuited::TooMuchText,
+        other => Unsuited::Manifest(other),
+    };
+    unsuited.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::path::PathError;
+
+    fn names(scanned: &Scanned) -> Vec<&str> {
+        scanned.manifest.entries().iter().map(|entry| entry.path.as_str()).collect()
+    }
+
+    fn scan_now(paths: &[PathBuf]) -> Scanned {
+        scan(paths, &CancellationToken::new()).unwrap()
+    }
+
+    #[test]
+    fn folders_come_before_what_is_in_them_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("top");
+        fs::create_dir_all(top.join("b/c")).unwrap();
+        fs::create_dir_all(top.join("a")).unwrap();
+        for file in ["z", "b/c/y", "a/x", "b/w"] {
+            fs::write(top.join(file), file).unwrap();
+        }
+        let scanned = scan_now(&[top]);
+        assert_eq!(
+            names(&scanned),
+            ["top", "top/a", "top/b", "top/z", "top/a/x", "top/b/c", "top/b/w", "top/b/c/y"]
+        );
+    }
+
+    #[test]
+    fn chosen_paths_that_end_alike_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths: Vec<_> = ["1/x.txt", "2/x.txt"].map(|path| folder.path().join(path)).into();
+        for path in &paths {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        assert_eq!(names(&scan_now(&paths)), ["x.txt", "x (2).txt"]);
+    }
+
+    #[test]
+    fn the_same_path_spelled_in_two_ways_is_listed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inner/x");
+        fs::create_dir(folder.path().join("inner")).unwrap();
+        fs::write(&path, "").unwrap();
+        let again = folder.path().join("inner/../inner/./x");
+        assert_eq!(names(&scan_now(&[path, again])), ["x"]);
+    }
+
+    #[test]
+    fn a_list_grows_by_what_can_be_read_and_keeps_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["a", "b"] {
+            fs::create_dir(path(name)).unwrap();
+            fs::write(path(name).join("x"), name).unwrap();
+        }
+        let first = scan_now(&[path("a"), path("a/x")]);
+        let held = Arc::clone(&first.manifest);
+        // Gone, so that looking again would show.
+        fs::remove_file(path("a/x")).unwrap();
+        let added = ["a", "b/x", "missing", "b"].map(path).into();
+        let (grown, failures) = first.extended(added, &CancellationToken::new()).unwrap();
+        assert_eq!(names(&grown), ["a", "a/x", "x", "x (2)", "b", "b/x"]);
+        assert_eq!(grown.origins.len(), 6);
+        assert_eq!(grown.origins[3].path, path("b/x"));
+        assert_eq!((grown.manifest.files(), grown.manifest.bytes()), (4, 4));
+        assert_eq!(held.entries().len(), 3);
+        assert_eq!(failures.len(), 1);
+        assert!(matches!(&failures[0], (failed, TransferError::File { .. }) if *failed == path("missing")));
+    }
+
+    #[test]
+    fn a_folder_named_by_dots_gets_its_real_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("real/inner");
+        fs::create_dir_all(&inner).unwrap();
+        assert_eq!(names(&scan_now(&[inner.join("..")])), ["real", "real/inner"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_kept_and_those_that_lead_out_are_named() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("top");
+        fs::create_dir(&top).unwrap();
+        symlink("nowhere", top.join("dangling")).unwrap();
+        symlink("/etc/passwd", top.join("absolute")).unwrap();
+        symlink("../../out", top.join("up")).unwrap();
+        let scanned = scan_now(&[top]);
+        assert_eq!(names(&scanned), ["top", "top/dangling"]);
+        assert_eq!(scanned.left_out.len(), 2);
+        assert_eq!(scanned.left_out[0].reason, Unfit::Link(PathError::Escapes));
+    }
+
+    /// Catches a code that is shown and passed on for something that never leaves.
+    #[cfg(unix)]
+    #[test]
+    fn what_cannot_be_read_is_told_while_it_is_listed() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("top");
+        fs::create_dir(&top).unwrap();
+        for name in ["open", "secret"] {
+            fs::write(top.join(name), name).unwrap();
+        }
+        let secret = top.join("secret");
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o0)).unwrap();
+        if File::open(&secret).is_ok() {
+            // The system's administrator may read everything.
+            return;
+        }
+        let scanned = scan_now(&[top]);
+        assert_eq!(names(&scanned), ["top", "top/open"]);
+        let reason = Unfit::Unreadable(io::ErrorKind::PermissionDenied);
+        assert_eq!(scanned.left_out, [LeftOut { path: secret.clone(), reason }]);
+        let chosen = scan(&[secret], &CancellationToken::new());
+        assert!(matches!(chosen, Err(TransferError::File { .. })), "{chosen:?}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_before_anything_starts() {
+        let missing = PathBuf::from("/nowhere/at/all");
+        assert!(matches!(check(&[missing]), Err(TransferError::File { .. })));
+        assert!(matches!(check(&[]), Err(TransferError::Unsuited(Unsuited::Nothing))));
+    }
+}
