@@ -3,13 +3,13 @@
 
 mod branches;
 mod card_parts;
+mod confirmation;
 mod drop_zone;
 mod ended;
 pub(super) mod header;
 pub(super) mod history;
 mod offer;
 pub(super) mod page;
-mod question;
 pub(super) mod quit;
 pub(super) mod receive;
 mod send_card;

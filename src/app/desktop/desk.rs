@@ -168,17 +168,17 @@ pub(in crate::app) enum DeskOutcome {
 pub(in crate::app) struct Desk {
     jobs: Option<SyncSender<Job>>,
     outcomes: Receiver<DeskOutcome>,
-    outbox: Outbox,
+    outbox: OutcomeSender,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Clone)]
-struct Outbox {
+struct OutcomeSender {
     outcomes: Sender<DeskOutcome>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
 
-impl Outbox {
+impl OutcomeSender {
     fn send(&self, outcome: DeskOutcome) {
         // The window may already be closed.
         let _ = self.outcomes.send(outcome);
@@ -194,7 +194,7 @@ impl Desk {
     ) -> std::io::Result<Self> {
         let (jobs, inbox) = sync_channel(JOBS);
         let (sender, outcomes) = channel();
-        let outbox = Outbox { outcomes: sender, wake: Arc::new(wake) };
+        let outbox = OutcomeSender { outcomes: sender, wake: Arc::new(wake) };
         let worker = Worker { stores, outbox: outbox.clone(), awake: None };
         let thread = thread::Builder::new().name("desk".to_owned()).spawn(move || worker.run(&inbox))?;
         Ok(Self { jobs: Some(jobs), outcomes, outbox, thread: Some(thread) })
@@ -246,7 +246,7 @@ impl Drop for Desk {
 
 struct Worker {
     stores: Stores,
-    outbox: Outbox,
+    outbox: OutcomeSender,
     awake: Option<keepawake::KeepAwake>,
 }
 

@@ -162,7 +162,7 @@ pub(in crate::app) struct Card {
 
 /// What has to follow from a notice.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::app) enum News {
+pub(in crate::app) enum FollowUp {
     /// Nothing but a new frame.
     None,
     /// An offer waits for an answer, and its tree has to be built.
@@ -231,7 +231,7 @@ impl Card {
     }
 
     /// Takes something that the transfer reports, and says what has to follow.
-    pub(in crate::app) fn notice(&mut self, notice: Notice) -> News {
+    pub(in crate::app) fn notice(&mut self, notice: Notice) -> FollowUp {
         match notice {
             Notice::Code { code, relay } => {
                 self.code = Some(code);
@@ -268,7 +268,7 @@ impl Card {
                 self.folder.clone_from(&offer.folder);
                 let Some(before) = self.sheet.take() else {
                     self.sheet = Some(Sheet::new(offer));
-                    return News::Asked;
+                    return FollowUp::Asked;
                 };
                 // The button that had the keyboard is gone.
                 self.folds.wants_focus |= before.offer.unusable.is_some();
@@ -286,7 +286,7 @@ impl Card {
             }
             Notice::Accepted { files, bytes } => {
                 self.accepted = Some((files, bytes));
-                return News::Began;
+                return FollowUp::Began;
             }
             Notice::Withdrawn { path, reason } => {
                 self.leave_behind(1, LeftBehind::Withdrawn { path, reason });
@@ -297,7 +297,7 @@ impl Card {
             // It isn't for this card: the window answers it with a new one.
             Notice::Invited { .. } => {}
         }
-        News::None
+        FollowUp::None
     }
 
     fn leave_behind(&mut self, count: usize, left: LeftBehind) {

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     action::{Action, BannerId, Dialog},
-    card::{Bond, Card, News, StartedWith},
+    card::{Bond, Card, FollowUp, StartedWith},
     code_field::CodeField,
     settings_form::SettingsForm,
     sheet::Sheet,
@@ -215,14 +215,14 @@ impl State {
                 self.has_relay_news |= matches!(notice, Notice::Reach { .. });
                 let Some(card) = self.card(id) else { return effects };
                 match card.notice(notice) {
-                    News::None => {}
-                    News::Asked => {
+                    FollowUp::None => {}
+                    FollowUp::Asked => {
                         if let Some(manifest) = card.manifest.clone() {
                             effects.push(Effect::BuildTree(id, manifest));
                         }
                         effects.push(Effect::TellAsked(id));
                     }
-                    News::Began => {
+                    FollowUp::Began => {
                         effects.extend(card.sheet.take().map(|sheet| Effect::Drop(Box::new(sheet))));
                         effects.push(Effect::Begin(id));
                     }

@@ -2,7 +2,7 @@
 
 use eframe::egui::Context;
 
-use super::{View, question::Question};
+use super::{View, confirmation::Confirmation};
 use crate::app::{
     model::{action::Action, state::State},
     widgets::muted,
@@ -13,7 +13,7 @@ pub(in crate::app) fn quit_ui(ctx: &Context, state: &State, view: &mut View<'_>)
     let text = view.say(if state.is_moving() { "quit-question" } else { "quit-question-resting" });
     let (keep, act, means) = (view.say("quit-stay"), view.say("quit-anyway"), view.say("quit-means"));
     let act = (act.as_str(), None, Action::Quit);
-    Question { id: "quit", width: 380.0, text: &text, keep: &keep, act }.ui(ctx, view, |ui| {
+    Confirmation { id: "quit", width: 380.0, text: &text, keep: &keep, act }.ui(ctx, view, |ui| {
         muted(ui, &means);
     });
 }

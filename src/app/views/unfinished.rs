@@ -5,7 +5,7 @@ use std::{path::Path, time::UNIX_EPOCH};
 
 use eframe::egui::{Context, Label, RichText, Ui};
 
-use super::{View, card_parts::sign_of, history::moment, question::Question};
+use super::{View, card_parts::sign_of, confirmation::Confirmation, history::moment};
 use crate::{
     app::{
         explain,
@@ -140,7 +140,7 @@ pub(in crate::app) fn discard_ui(ctx: &Context, state: &State, view: &mut View<'
     let args = [("held", held.into()), ("folder", shown_path(&unfinished.folder).into())];
     let means = view.words.tell("discard-means", &args);
     let act = (discard.as_str(), Some(Icon::Trash2), Action::Discard(name.clone()));
-    Question { id: "discard", width: 400.0, text: &text, keep: &keep, act }.ui(ctx, view, |ui| {
+    Confirmation { id: "discard", width: 400.0, text: &text, keep: &keep, act }.ui(ctx, view, |ui| {
         title(ui, &name);
         muted(ui, &means);
     });

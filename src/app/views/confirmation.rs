@@ -10,7 +10,7 @@ use crate::app::{
 };
 
 /// A question and its answers.
-pub(super) struct Question<'a> {
+pub(super) struct Confirmation<'a> {
     /// The dialog's name for the toolkit.
     pub(super) id: &'a str,
     /// Width of the dialog, in points.
@@ -23,7 +23,7 @@ pub(super) struct Question<'a> {
     pub(super) act: (&'a str, Option<Icon>, Action),
 }
 
-impl Question<'_> {
+impl Confirmation<'_> {
     /// Draws the question. `explain` draws what the answers mean.
     pub(super) fn ui(self, ctx: &Context, view: &mut View<'_>, explain: impl FnOnce(&mut Ui)) {
         let Self { id, width, text, keep, act: (act, icon, action) } = self;
