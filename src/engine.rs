@@ -12,13 +12,17 @@ mod command;
 mod event;
 mod local;
 mod outbox;
+mod receiving;
+mod relays;
 mod sending;
+mod signals;
 mod tasks;
 
 use std::{io, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use tokio::sync::mpsc;
 
+use crate::panics::{self, caught};
 use command::Ids;
 
 pub use self::{
@@ -76,11 +80,19 @@ impl Engine {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().thread_name("engine").enable_all().build()?;
         let (commands, inbox) = mpsc::channel(COMMANDS);
-        let (outbox, events) = mpsc::channel(EVENTS);
+        let (outbox, events) = mpsc::channel(EVENTS + 1);
+        // However far behind the listener is, there is room for the last event.
+        let last = outbox.clone().try_reserve_owned().expect("a new channel has room");
         let ids = Ids::new();
         let branch_ids = ids.clone();
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(move || {
-            runtime.block_on(tasks::run(inbox, outbox, branch_ids, Arc::new(wake)));
+            let wake = Arc::new(wake);
+            let running = tasks::run(inbox, outbox, branch_ids, Arc::clone(&wake) as _);
+            if let Err(report) = runtime.block_on(caught(running)) {
+                drop(last.send(Event::Stopped(report)));
+                // The waker may be what panicked.
+                let _ = panics::catch(|| wake());
+            }
             runtime.shutdown_timeout(LAST_THREADS);
         })?;
         let engine = Self { commands: Some(commands), thread: Some(thread), ids };
@@ -123,4 +135,19 @@ impl Events {
 /// Checks what a person named, before anything is started: it exists and can be opened.
 pub fn check_paths(paths: &[PathBuf]) -> Result<(), TransferError> {
     crate::transfer::source::scan::check(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engine_whose_loop_panics_says_so_last_and_takes_no_more_commands() {
+        let (engine, mut events) = Engine::start(|| {}).unwrap();
+        engine.command(Command::Break).unwrap();
+        let Some(Event::Stopped(report)) = events.next().await else { panic!("the engine has stopped") };
+        assert!(report.to_string().starts_with("the engine ran dry (src/engine/tasks.rs:"), "{report}");
+        assert!(events.next().await.is_none());
+        assert_eq!(engine.command(Command::Break), Err(Busy));
+    }
 }

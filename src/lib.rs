@@ -32,6 +32,7 @@ pub mod engine;
 pub mod history;
 pub mod labels;
 pub mod net;
+pub mod panics;
 pub mod platform;
 pub mod protocol;
 pub mod relay;

@@ -341,6 +341,7 @@ err-peer-damaged = Dateien kamen auf der anderen Seite beschädigt an, auch beim
 err-peer-network = Die andere Seite hat die Verbindung verloren.
 err-peer-withdrawn = Die Datei kann nicht mehr gesendet werden.
 err-peer-unsuited = Die andere Seite kann das nicht annehmen.
+err-peer-internal = Im Caiman der anderen Seite ist ein Fehler aufgetreten.
 err-misbehaved = Zur Sicherheit beendet: Die andere Seite hat etwas gesendet, das keinen Sinn ergibt.
 err-forged = Was ankam, war unterwegs beschädigt oder gefälscht worden.
 err-peer-older = Die andere Seite hat ein älteres Caiman.
@@ -424,6 +425,8 @@ next-nobody = Prüfen Sie die ersten beiden Wörter, und fragen Sie, ob der Send
 next-code-taken = Warten Sie einen Moment und versuchen Sie es noch einmal.
 next-declined = Fragen Sie die andere Person, dann senden Sie noch einmal.
 next-ask-again = Bitten Sie darum, es noch einmal zu senden.
+next-internal-send = Senden Sie es noch einmal; nur was fehlt, wird übertragen. Bitte kopieren Sie den Bericht und geben Sie ihn an die Entwickler von Caiman weiter, damit sie den Fehler beheben können.
+next-internal-ask = Lassen Sie es sich noch einmal senden; nur was fehlt, wird übertragen. Bitte kopieren Sie den Bericht und geben Sie ihn an die Entwickler von Caiman weiter, damit sie den Fehler beheben können.
 next-ask-if-wanted = Wenn Sie es noch haben möchten, bitten Sie darum, es noch einmal zu senden.
 next-check-send = Prüfen Sie das Netz auf beiden Seiten, dann senden Sie noch einmal.
 next-check-ask = Prüfen Sie das Netz auf beiden Seiten, dann bitten Sie darum, es noch einmal zu senden.
@@ -482,6 +485,7 @@ host-port-forbidden = Port { $port } steht Ihnen auf diesem Computer nicht offen
 host-no-address = Dieser Computer hat die Adresse { $address } nicht. Wählen Sie eine von seinen.
 host-too-many-ports = Das sind zu viele Daten-Ports ({ $count }). Wählen Sie weniger.
 host-cant-listen = Das Relay kann Port { $port } nicht benutzen: { $cause }
+host-broke = In Caiman ist ein Fehler aufgetreten, und das Relay ist ausgefallen. Was die Entwickler wissen müssen: { $detail }.
 
 ## Das Programm selbst
 

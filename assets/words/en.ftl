@@ -339,6 +339,7 @@ err-peer-damaged = Files arrived damaged on the other side, even when they were 
 err-peer-network = The other side lost the connection.
 err-peer-withdrawn = The file can no longer be sent.
 err-peer-unsuited = The other side can't take this.
+err-peer-internal = Something in the other side's Caiman broke.
 err-misbehaved = Stopped for safety: the other side sent something that makes no sense.
 err-forged = What arrived was damaged or forged on the way.
 err-peer-older = The other side has an older Caiman.
@@ -422,6 +423,8 @@ next-nobody = Check the first two words, and ask whether the sender is still wai
 next-code-taken = Wait a moment, then try again.
 next-declined = Ask the other person, then send again.
 next-ask-again = Ask for it to be sent again.
+next-internal-send = Send it again; only what is missing moves. Please copy the report and pass it on to Caiman's developers, so that they can mend this.
+next-internal-ask = Ask for it to be sent again; only what is missing moves. Please copy the report and pass it on to Caiman's developers, so that they can mend this.
 next-ask-if-wanted = If you still want it, ask for it to be sent again.
 next-check-send = Check the network on both sides, then send again.
 next-check-ask = Check the network on both sides, then ask for it to be sent again.
@@ -480,6 +483,7 @@ host-port-forbidden = You may not use port { $port } on this computer. Choose a 
 host-no-address = This computer doesn't have the address { $address }. Choose one of its own.
 host-too-many-ports = { $count } data ports are too many. Choose fewer.
 host-cant-listen = The relay can't use port { $port }: { $cause }
+host-broke = Something in Caiman broke, and the relay with it. What its developers need to know: { $detail }.
 
 ## The program itself
 

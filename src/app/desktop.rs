@@ -5,7 +5,6 @@
 //! - `dialogs`: file dialogs
 //! - `instance`: one window for each user
 //! - `launch`: opening the window on a screen
-//! - `panics`: panics, caught and reported
 //! - `paste`: which keys paste
 //! - `system`: the desktop's own settings
 //! - `uri`: `file:` addresses
@@ -16,7 +15,6 @@ pub(super) mod desk;
 pub(super) mod dialogs;
 pub(super) mod instance;
 pub(super) mod launch;
-pub(super) mod panics;
 pub(super) mod paste;
 pub(super) mod system;
 mod uri;

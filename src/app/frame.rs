@@ -13,7 +13,7 @@ use super::{
     views::{self, View},
     window::Window,
 };
-use crate::engine::Events;
+use crate::engine::Event;
 
 /// The time that one frame may spend on events; the rest is left to the next frame. Short enough that a flood of
 /// events never makes the window stutter.
@@ -85,16 +85,20 @@ impl Window {
     fn take_events(&mut self, ctx: &Context) {
         let start = Instant::now();
         while let Some(event) = self.events.try_next() {
+            let report = match &event {
+                Event::Stopped(report) => Some(report.clone()),
+                _ => None,
+            };
             for effect in self.state.apply(event, start) {
                 self.effect(ctx, effect);
+            }
+            if let Some(report) = report {
+                self.tell_engine_ended(ctx, &report);
             }
             if start.elapsed() > EVENT_BUDGET {
                 ctx.request_repaint();
                 break;
             }
-        }
-        if self.state.has_engine && has_ended(&self.events) {
-            self.engine_ended(ctx);
         }
         while let Some(outcome) = self.desk.next() {
             self.outcome(ctx, outcome);
@@ -145,11 +149,4 @@ impl Window {
             ctx.request_repaint_after(TICK);
         }
     }
-}
-
-/// Whether the engine's thread has ended, so that no further event can come. This is the only place that has to find
-/// that out. It can't yet: [`Events::try_next`] returns `None` both when the engine has ended and when nothing has
-/// happened.
-fn has_ended(_events: &Events) -> bool {
-    false
 }

@@ -16,8 +16,6 @@ mod outcomes;
 mod settings;
 mod unfinished;
 
-use std::time::Instant;
-
 use eframe::egui::{Context, ViewportCommand};
 
 use super::{
@@ -25,6 +23,7 @@ use super::{
         desk::{ClipboardUse, Job, PickPurpose},
         dialogs::Question,
     },
+    explain,
     model::{
         action::{Action, Dialog},
         card::{Card, CardEnd, StartedWith},
@@ -34,7 +33,10 @@ use super::{
     views::{header::NAME, receive},
     window::Window,
 };
-use crate::engine::{Command, TaskId};
+use crate::{
+    engine::{Command, TaskId},
+    panics::PanicReport,
+};
 
 impl Window {
     /// Carries out what the user did.
@@ -150,13 +152,12 @@ impl Window {
         }
     }
 
-    /// Cuts off everything under way after the engine has stopped, and asks the user to start the program again.
-    pub(super) fn engine_ended(&mut self, ctx: &Context) {
-        for effect in self.state.engine_ended(Instant::now()) {
-            self.effect(ctx, effect);
-        }
+    /// Reports that the engine has stopped, which has cut off everything under way, and asks the user to start the program
+    /// again.
+    pub(super) fn tell_engine_ended(&mut self, ctx: &Context, report: &PanicReport) {
         let text = self.words.say("engine-ended");
-        self.state.tell(Tone::Bad, text.clone());
+        let copy = (self.words.say("copy-report"), Action::CopyText(explain::broke(&self.words, report)));
+        self.state.tell_with(Tone::Bad, text.clone(), Some(copy));
         self.notify(ctx, NAME.to_owned(), text);
     }
 

@@ -90,7 +90,7 @@ impl Conversation {
             tokio::select! {
                 biased;
                 event = events.next() => {
-                    let Some(event) = event else { return Exit::Cancelled };
+                    let Some(event) = event else { return Exit::Failed };
                     if self.apply(event) {
                         return self.worst;
                     }
@@ -135,6 +135,11 @@ impl Conversation {
                 }
             }
             Event::Ended(id, ended) => return self.end(id, &ended),
+            Event::Stopped(report) => {
+                let exit = self.transfers[0].fail(&TransferError::Internal(report));
+                self.worst = self.worst.or(exit);
+                return true;
+            }
             Event::RelayEnded(..) | Event::Checked(..) => {}
         }
         false

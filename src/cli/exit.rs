@@ -72,7 +72,9 @@ impl Exit {
             TransferError::Relay(_) => Self::Relay,
             TransferError::File { .. } | TransferError::NoSpace { .. } => Self::Files,
             TransferError::Cancelled | TransferError::Declined => Self::Cancelled,
-            TransferError::Damaged { .. } | TransferError::Unsuited(_) => Self::Failed,
+            TransferError::Damaged { .. } | TransferError::Internal(_) | TransferError::Unsuited(_) => {
+                Self::Failed
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts};
 use crate::{
-    engine::{AccessPassword, Command, Engine, Event, Limits, Ports, RelayConfig},
+    engine::{AccessPassword, Command, Engine, Event, Limits, Ports, RelayConfig, RelayError},
     units::Rate,
 };
 
@@ -32,6 +32,10 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
                 Some(Event::RelayEnded(_, Err(error))) => {
                     eprintln!("{error}");
                     return Exit::Relay;
+                }
+                Some(Event::Stopped(report)) => {
+                    eprintln!("{}", RelayError::Internal(report));
+                    return Exit::Failed;
                 }
                 Some(_) => {}
                 None => return Exit::Failed,

@@ -128,4 +128,7 @@ pub enum Command {
     /// End a transfer; let a relay finish what it carries. A relay that is cancelled twice ends at once. Of a check that
     /// is cancelled nothing more is heard.
     Cancel(TaskId),
+    /// Panics, as a fault in the engine's own loop would.
+    #[cfg(test)]
+    Break,
 }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::command::TaskId;
 use crate::{
     net::client::{RelayAddress, RelayCheck, RelayClientError},
+    panics::PanicReport,
     relay::RelayError,
     transfer::{
         error::TransferError,
@@ -50,4 +51,6 @@ pub enum Event {
     RelayEnded(TaskId, Result<(), RelayError>),
     /// A relay was tried: it can be used, or why it can't.
     Checked(TaskId, Result<RelayCheck, RelayClientError>),
+    /// The engine itself has panicked: this is its last event, and every task has ended with it. What had arrived is kept.
+    Stopped(PanicReport),
 }

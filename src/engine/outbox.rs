@@ -1,11 +1,11 @@
 //! How tasks report events and hand branches to the engine's loop.
 
-use std::sync::{Arc, Weak, atomic::AtomicBool};
+use std::sync::{Arc, Weak};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{command::TaskId, event::Event, local::Lease};
+use super::{command::TaskId, event::Event, local::Lease, signals::EndSignals};
 use crate::{
     net::{addresses, client::RelayAddress},
     relay::Relay,
@@ -63,13 +63,13 @@ impl NewBranch {
 pub(super) async fn transfer(
     id: TaskId,
     out: &Outbox,
-    (cancel, closing): (CancellationToken, Arc<AtomicBool>),
+    end: EndSignals,
     work: impl AsyncFnOnce(&Context) -> Result<Report, TransferError>,
 ) -> Result<Report, TransferError> {
     let (progress, snapshots) = watch::channel(Progress::default());
     out.send(Event::Started(id, snapshots)).await;
     let (notices, mut inbox) = mpsc::channel(NOTICES);
-    let context = Context::new(notices, progress, Arc::clone(&out.wake), cancel, closing);
+    let context = Context::new(notices, progress, Arc::clone(&out.wake), end.cancel, end.closing);
     let working = async {
         let ended = work(&context).await;
         drop(context);

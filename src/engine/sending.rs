@@ -11,19 +11,23 @@ use super::{
     event::Event,
     local::{Lease, OwnRelayTask},
     outbox::{NewBranch, Outbox, listening, transfer},
+    signals::EndSignals,
 };
-use crate::transfer::{
-    error::{TransferError, Unsuited},
-    lanes::throttle::Throttle,
-    link::{
-        invitation::Follower,
-        rendezvous::{Call, Places},
+use crate::{
+    panics::caught,
+    transfer::{
+        error::{TransferError, Unsuited},
+        lanes::throttle::Throttle,
+        link::{
+            invitation::Follower,
+            rendezvous::{Call, Places},
+        },
+        notice::Context,
+        path_mode::PathMode,
+        progress::Progress,
+        send::{self, MAX_RECEIVERS, options::SendOptions, send, send_to_several},
+        source::listing::What,
     },
-    notice::Context,
-    path_mode::PathMode,
-    progress::Progress,
-    send::{self, MAX_RECEIVERS, options::SendOptions, send, send_to_several},
-    source::listing::What,
 };
 
 /// Where a send waits for its receiver.
@@ -42,7 +46,7 @@ impl SendPlace {
     }
 
     /// For a send that follows the one to which `lease` and `follower` belong, if that hasn't ended.
-    pub(super) fn own_relay(lease: &Weak<DropGuard>, follower: &Follower) -> Option<Self> {
+    pub(super) fn known(lease: &Weak<DropGuard>, follower: &Follower) -> Option<Self> {
         Some(Self::Known { lease: lease.upgrade()?, follower: follower.clone() })
     }
 
@@ -54,20 +58,14 @@ impl SendPlace {
 }
 
 /// Runs a branch.
-pub(super) async fn branch_task(
-    id: TaskId,
-    branch_order: NewBranch,
-    person: send::Person,
-    out: Outbox,
-) -> TaskId {
+pub(super) async fn branch_task(id: TaskId, branch_order: NewBranch, person: send::Person, out: Outbox) {
     let NewBranch { of, branch, cancel, lease } = branch_order;
     out.send(Event::Branch { of, id }).await;
     let guard = branch.guard();
     let work = async |context: &Context| branch.run(person, context).await;
-    let ended = transfer(id, &out, (cancel, Arc::default()), work).await;
+    let ended = transfer(id, &out, EndSignals::of(cancel), work).await;
     out.send(Event::Ended(id, ended)).await;
     drop((guard, lease));
-    id
 }
 
 /// Runs a send, `place` being where, if there is any.
@@ -78,7 +76,7 @@ pub(super) async fn send_task(
     place: Option<SendPlace>,
     cancel: CancellationToken,
     out: Outbox,
-) -> TaskId {
+) {
     let asked = check(&order);
     match (asked, place) {
         (Err(error), _) => refuse(id, error, &out).await,
@@ -88,7 +86,7 @@ pub(super) async fn send_task(
             let work = async |context: &Context| {
                 send(what, Call::Invitation(follower), options, person, context).await
             };
-            let ended = transfer(id, &out, (cancel, Arc::default()), work).await;
+            let ended = transfer(id, &out, EndSignals::of(cancel), work).await;
             drop(lease);
             out.send(Event::Ended(id, ended)).await;
         }
@@ -96,7 +94,6 @@ pub(super) async fn send_task(
             Box::pin(open(id, order, person, (lease, end), cancel, &out)).await;
         }
     }
-    id
 }
 
 /// Whether the order makes sense.
@@ -181,7 +178,7 @@ async fn open(
                 out.begin(NewBranch { of: id, branch, lease, cancel }).await;
             }
         };
-        let (ended, ()) = tokio::join!(transfer(id, out, (cancel.clone(), Arc::default()), work), begin);
+        let (ended, ()) = tokio::join!(transfer(id, out, EndSignals::of(cancel.clone()), work), begin);
         // With nobody else on it, the relay ends first: nothing of a transfer is left behind its end.
         if Arc::into_inner(lease).is_some() {
             is_over.cancelled().await;
@@ -190,7 +187,8 @@ async fn open(
     };
     let serving = async {
         if let Some(own_relay) = own_relay {
-            own_relay.run(path_mode != PathMode::RelayOnly, end).await;
+            // Should it panic, the send goes on wherever else it waits.
+            let _ = caught(own_relay.run(path_mode != PathMode::RelayOnly, end)).await;
         }
         is_over.cancel();
     };

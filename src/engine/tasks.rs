@@ -3,43 +3,34 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task::JoinSet,
+    task::{self, JoinError, JoinSet},
     time::timeout,
 };
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 use super::{
-    command::{Command, Ids, ReceiveOrder, TaskId},
+    command::{Command, Ids, ReceiveOrder, SendOrder, TaskId},
     event::Event,
-    local::search,
-    outbox::{NewBranch, Outbox, listening, transfer},
+    outbox::{NewBranch, Outbox},
+    receiving::receive_task,
+    relays::{check_task, relay_task},
     sending::{SendPlace, branch_task, send_task},
+    signals::EndSignals,
 };
 use crate::{
-    net::{
-        addresses::Reach,
-        client::{self, RelayChoice},
-    },
-    protocol::relay::RoomId,
-    relay::{Relay, RelayConfig},
+    net::client::RelayClientError,
+    panics::{PanicReport, caught},
+    relay::RelayError,
     transfer::{
-        link::{
-            invitation::{self, Follower},
-            rendezvous::Search,
-        },
-        notice::Context,
+        link::invitation::{self, Follower},
         offer::Answer,
-        path_mode::PathMode,
-        receive::{self, ReceiveRequest, receive},
+        receive::{self},
         send,
         sink::active::ActiveReceives,
     },
@@ -58,42 +49,44 @@ pub(super) async fn run(
     wake: Arc<dyn Fn() + Send + Sync>,
 ) {
     let (branches, mut new_branches) = mpsc::channel(NEW_BRANCHES);
-    let out = Outbox { events, wake, branches };
-    let mut tasks = JoinSet::new();
-    let mut running: HashMap<TaskId, Running> = HashMap::new();
-    let active = ActiveReceives::default();
+    let mut tasks = Tasks {
+        out: Outbox { events, wake, branches },
+        ids,
+        set: JoinSet::new(),
+        names: HashMap::new(),
+        running: HashMap::new(),
+        active: ActiveReceives::default(),
+    };
     loop {
         tokio::select! {
             command = commands.recv() => match command {
-                Some(command) => obey(command, &out, &active, &mut tasks, &mut running),
+                Some(command) => tasks.obey(command),
                 None => break,
             },
-            Some(branch_order) = new_branches.recv() => begin(branch_order, ids.draw(), &out, &mut tasks, &mut running),
-            Some(ended) = tasks.join_next() => {
-                running.remove(&ended.expect("a transfer doesn't panic"));
-            }
+            Some(branch) = new_branches.recv() => tasks.begin_branch(branch),
+            Some(ended) = tasks.set.join_next_with_id() => tasks.forget(ended),
         }
     }
-    for task in running.values() {
-        task.closing.store(true, Ordering::Relaxed);
-        task.cancel.cancel();
-        task.kill.cancel();
-    }
-    // Nobody listens to events any more; tasks that wait for a place in the channel must not wait for ever.
-    drop((out, new_branches));
-    let all = async { while tasks.join_next().await.is_some() {} };
-    if timeout(GOODBYE, all).await.is_err() {
-        tasks.shutdown().await;
-    }
+    drop(new_branches);
+    tasks.end().await;
 }
 
+/// All tasks of the engine. A panic in one of them ends that task alone.
+struct Tasks {
+    out: Outbox,
+    ids: Ids,
+    set: JoinSet<()>,
+    /// What the runtime calls each task, which is all that is known of one that panicked.
+    names: HashMap<task::Id, TaskId>,
+    running: HashMap<TaskId, Running>,
+    active: ActiveReceives,
+}
+
+/// How a running task is reached.
 struct Running {
     /// The send whose branch it is.
     of: Option<TaskId>,
-    cancel: CancellationToken,
-    /// Whether the cancellation is a program's end rather than a person's wish.
-    closing: Arc<AtomicBool>,
-    kill: CancellationToken,
+    end: EndSignals,
     input: TaskInput,
 }
 
@@ -116,191 +109,161 @@ enum TaskInput {
     None,
 }
 
-/// Begins a branch, which rests if its siblings do.
-fn begin(
-    branch_order: NewBranch,
-    id: TaskId,
-    out: &Outbox,
-    tasks: &mut JoinSet<TaskId>,
-    running: &mut HashMap<TaskId, Running>,
-) {
-    let (of, cancel) = (branch_order.of, branch_order.cancel.clone());
-    let is_paused = match running.get(&of).map(|task| &task.input) {
-        Some(TaskInput::Send { pause, .. }) => *pause.borrow(),
-        _ => false,
-    };
-    let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(is_paused));
-    let (line, follower) = invitation::line();
-    let person = send::Person { additions, pause: pauses, line };
-    let lease = branch_order.lease();
-    tasks.spawn(branch_task(id, branch_order, person, out.clone()));
-    let (closing, kill) = (Arc::default(), CancellationToken::new());
-    let input = TaskInput::Send { add, pause, follower, lease };
-    running.insert(id, Running { of: Some(of), cancel, closing, kill, input });
-}
-
-fn obey(
-    command: Command,
-    out: &Outbox,
-    active: &ActiveReceives,
-    tasks: &mut JoinSet<TaskId>,
-    running: &mut HashMap<TaskId, Running>,
-) {
-    let (cancel, kill) = (CancellationToken::new(), CancellationToken::new());
-    let closing = Arc::<AtomicBool>::default();
-    let out = out.clone();
-    let (id, input) = match command {
-        Command::Send(id, order) => {
-            let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(false));
-            let (line, follower) = invitation::line();
-            let person = send::Person { additions, pause: pauses, line };
-            let place = match order.after.map(|other| running.get(&other).map(|task| &task.input)) {
-                None => Some(SendPlace::open()),
-                Some(Some(TaskInput::Send { follower, lease, .. })) => SendPlace::own_relay(lease, follower),
-                Some(_) => None,
-            };
-            let lease = place.as_ref().map(SendPlace::lease).unwrap_or_default();
-            tasks.spawn(send_task(id, *order, person, place, cancel.clone(), out));
-            (id, TaskInput::Send { add, pause, follower, lease })
-        }
-        Command::Receive(id, order) => {
-            let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
-            let (pause, pauses) = watch::channel(false);
-            let person = receive::Person { answer: answered, look: looks, pause: pauses };
-            let end = (cancel.clone(), Arc::clone(&closing));
-            tasks.spawn(receive_task(id, *order, person, active.clone(), end, out));
-            (id, TaskInput::Receive { answer: Some(answer), look, pause })
-        }
-        Command::Relay(id, config) => {
-            tasks.spawn(relay_task(id, *config, cancel.clone(), kill.clone(), out));
-            (id, TaskInput::None)
-        }
-        Command::Check(id, relay) => {
-            tasks.spawn(check_task(id, relay, cancel.clone(), out));
-            (id, TaskInput::None)
-        }
-        Command::Add(id, paths) => {
-            if let Some(TaskInput::Send { add, .. }) = running.get(&id).map(|task| &task.input) {
-                add.send_modify(|additions| additions.extend(paths));
+impl Tasks {
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Send(id, order) => self.begin_send(id, *order),
+            Command::Receive(id, order) => self.begin_receive(id, *order),
+            Command::Relay(id, config) => {
+                let end = EndSignals::default();
+                let task = relay_task(id, *config, end.clone(), self.out.clone());
+                self.spawn(id, Running { of: None, end, input: TaskInput::None }, task, |id, report| {
+                    Event::RelayEnded(id, Err(RelayError::Internal(report)))
+                });
             }
-            return;
-        }
-        Command::Look(id, folder) => {
-            if let Some(TaskInput::Receive { look, .. }) = running.get(&id).map(|task| &task.input) {
-                look.send_replace(Some(folder));
+            Command::Check(id, relay) => {
+                let end = EndSignals::default();
+                let task = check_task(id, relay, end.cancel.clone(), self.out.clone());
+                self.spawn(id, Running { of: None, end, input: TaskInput::None }, task, |id, report| {
+                    Event::Checked(id, Err(RelayClientError::Internal(report)))
+                });
             }
-            return;
-        }
-        Command::Pause(id, is_paused) => {
-            let its_own = |(at, task): &(&TaskId, &Running)| **at == id || task.of == Some(id);
-            for (_, task) in running.iter().filter(its_own) {
-                if let TaskInput::Send { pause, .. } | TaskInput::Receive { pause, .. } = &task.input {
-                    pause.send_replace(is_paused);
+            Command::Add(id, paths) => {
+                if let Some(TaskInput::Send { add, .. }) = self.input(id) {
+                    add.send_modify(|additions| additions.extend(paths));
                 }
             }
-            return;
-        }
-        Command::Answer(id, answer) => {
-            if let Some(TaskInput::Receive { answer: waiting, .. }) =
-                running.get_mut(&id).map(|task| &mut task.input)
-                && let Some(waiting) = waiting.take()
-            {
-                // The transfer may have ended a moment ago; its end tells why.
-                let _ = waiting.send(answer);
-            }
-            return;
-        }
-        Command::Stop(id) => {
-            if let Some(task) = running.get(&id) {
-                task.closing.store(true, Ordering::Relaxed);
-                task.cancel.cancel();
-            }
-            return;
-        }
-        Command::Cancel(id) => {
-            if let Some(task) = running.get(&id) {
-                if task.cancel.is_cancelled() {
-                    task.kill.cancel();
+            Command::Look(id, folder) => {
+                if let Some(TaskInput::Receive { look, .. }) = self.input(id) {
+                    look.send_replace(Some(folder));
                 }
-                task.cancel.cancel();
             }
-            return;
+            Command::Pause(id, is_paused) => {
+                let its_own = |(at, task): &(&TaskId, &Running)| **at == id || task.of == Some(id);
+                for (_, task) in self.running.iter().filter(its_own) {
+                    if let TaskInput::Send { pause, .. } | TaskInput::Receive { pause, .. } = &task.input {
+                        pause.send_replace(is_paused);
+                    }
+                }
+            }
+            Command::Answer(id, answer) => {
+                if let Some(TaskInput::Receive { answer: waiting, .. }) =
+                    self.running.get_mut(&id).map(|task| &mut task.input)
+                    && let Some(waiting) = waiting.take()
+                {
+                    // The transfer may have ended a moment ago; its end tells why.
+                    let _ = waiting.send(answer);
+                }
+            }
+            #[cfg(test)]
+            Command::Break => panic!("the engine ran dry"),
+            Command::Stop(id) => {
+                if let Some(task) = self.running.get(&id) {
+                    task.end.closing.store(true, Ordering::Relaxed);
+                    task.end.cancel.cancel();
+                }
+            }
+            Command::Cancel(id) => {
+                if let Some(task) = self.running.get(&id) {
+                    if task.end.cancel.is_cancelled() {
+                        task.end.kill.cancel();
+                    }
+                    task.end.cancel.cancel();
+                }
+            }
         }
-    };
-    running.insert(id, Running { of: None, cancel, closing, kill, input });
-}
-
-async fn receive_task(
-    id: TaskId,
-    order: ReceiveOrder,
-    person: receive::Person,
-    active: ActiveReceives,
-    end: (CancellationToken, Arc<AtomicBool>),
-    out: Outbox,
-) -> TaskId {
-    let ReceiveOrder { code, mut relays, path_mode, entrance, output, lanes, patience, unfinished } = order;
-    if path_mode == PathMode::LocalOnly {
-        // An invite link may name the sender itself.
-        relays
-            .retain(|relay| matches!(relay.address.reach(), Some(Reach::LocalNetwork | Reach::ThisComputer)));
     }
-    let (found, searching) = if path_mode == PathMode::RelayOnly {
-        (None, None)
-    } else {
-        let (found, searching) = search(RoomId(code.room()));
-        (Some(found), Some(searching))
-    };
-    let search = Search { relays, found };
-    let request =
-        ReceiveRequest { code, search, output, lanes, patience, path_mode, entrance, unfinished, active };
-    let receiving = async {
-        let work = async |context: &Context| receive(request, person, context).await;
-        transfer(id, &out, end, work).await
-    };
-    let searching = async {
-        if let Some(searching) = searching {
-            searching.await;
-        }
-    };
-    let (ended, ()) = tokio::join!(receiving, searching);
-    out.send(Event::Ended(id, ended)).await;
-    id
-}
 
-async fn relay_task(
-    id: TaskId,
-    config: RelayConfig,
-    cancel: CancellationToken,
-    kill: CancellationToken,
-    out: Outbox,
-) -> TaskId {
-    let ended = match Relay::bind(config).await {
-        Ok(relay) => {
-            out.send(listening(id, &relay)).await;
-            let relay_kill = relay.kill_token();
-            let serving = relay.serve(cancel);
-            tokio::pin!(serving);
-            tokio::select! {
-                () = &mut serving => {}
-                () = kill.cancelled() => {
-                    relay_kill.cancel();
-                    serving.await;
-                }
-            }
-            Ok(())
-        }
-        Err(error) => Err(error),
-    };
-    out.send(Event::RelayEnded(id, ended)).await;
-    id
-}
-
-async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, out: Outbox) -> TaskId {
-    tokio::select! {
-        checked = client::probe(&relay.address, relay.password.as_deref()) => {
-            out.send(Event::Checked(id, checked)).await;
-        }
-        () = cancel.cancelled() => {}
+    fn begin_send(&mut self, id: TaskId, order: SendOrder) {
+        let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(false));
+        let (line, follower) = invitation::line();
+        let person = send::Person { additions, pause: pauses, line };
+        let place = match order.after.map(|other| self.input(other)) {
+            None => Some(SendPlace::open()),
+            Some(Some(TaskInput::Send { follower, lease, .. })) => SendPlace::known(lease, follower),
+            Some(_) => None,
+        };
+        let lease = place.as_ref().map(SendPlace::lease).unwrap_or_default();
+        let end = EndSignals::default();
+        let task = send_task(id, order, person, place, end.cancel.clone(), self.out.clone());
+        let input = TaskInput::Send { add, pause, follower, lease };
+        self.spawn(id, Running { of: None, end, input }, task, transfer_broke);
     }
-    id
+
+    /// Begins a branch, which rests if its siblings do.
+    fn begin_branch(&mut self, branch: NewBranch) {
+        let (id, of) = (self.ids.draw(), branch.of);
+        let is_paused = match self.input(of) {
+            Some(TaskInput::Send { pause, .. }) => *pause.borrow(),
+            _ => false,
+        };
+        let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(is_paused));
+        let (line, follower) = invitation::line();
+        let person = send::Person { additions, pause: pauses, line };
+        let lease = branch.lease();
+        let end = EndSignals::of(branch.cancel.clone());
+        let task = branch_task(id, branch, person, self.out.clone());
+        let input = TaskInput::Send { add, pause, follower, lease };
+        self.spawn(id, Running { of: Some(of), end, input }, task, transfer_broke);
+    }
+
+    fn begin_receive(&mut self, id: TaskId, order: ReceiveOrder) {
+        let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
+        let (pause, pauses) = watch::channel(false);
+        let person = receive::Person { answer: answered, look: looks, pause: pauses };
+        let end = EndSignals::default();
+        let task = receive_task(id, order, person, self.active.clone(), end.clone(), self.out.clone());
+        let input = TaskInput::Receive { answer: Some(answer), look, pause };
+        self.spawn(id, Running { of: None, end, input }, task, transfer_broke);
+    }
+
+    /// Starts a task. If it panics, what `broke` makes of that is its end.
+    fn spawn(
+        &mut self,
+        id: TaskId,
+        running: Running,
+        task: impl Future<Output = ()> + Send + 'static,
+        broke: fn(TaskId, PanicReport) -> Event,
+    ) {
+        let out = self.out.clone();
+        let handle = self.set.spawn(async move {
+            if let Err(report) = caught(task).await {
+                out.send(broke(id, report)).await;
+            }
+        });
+        self.names.insert(handle.id(), id);
+        self.running.insert(id, running);
+    }
+
+    /// A task has ended, in one way or another.
+    fn forget(&mut self, ended: Result<(task::Id, ()), JoinError>) {
+        let name = ended.map_or_else(|error| error.id(), |(name, ())| name);
+        if let Some(id) = self.names.remove(&name) {
+            self.running.remove(&id);
+        }
+    }
+
+    fn input(&self, id: TaskId) -> Option<&TaskInput> {
+        self.running.get(&id).map(|task| &task.input)
+    }
+
+    /// Ends all tasks, and waits a while for their goodbyes.
+    async fn end(self) {
+        let Self { out, mut set, running, .. } = self;
+        for task in running.values() {
+            task.end.closing.store(true, Ordering::Relaxed);
+            task.end.cancel.cancel();
+            task.end.kill.cancel();
+        }
+        // Nobody listens to events any more; tasks that wait for a place in the channel must not wait for ever.
+        drop(out);
+        let all = async { while set.join_next().await.is_some() {} };
+        if timeout(GOODBYE, all).await.is_err() {
+            set.shutdown().await;
+        }
+    }
+}
+
+fn transfer_broke(id: TaskId, report: PanicReport) -> Event {
+    Event::Ended(id, Err(report.into()))
 }

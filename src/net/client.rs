@@ -14,11 +14,14 @@ use super::{
     io as frames,
     socket::{self, ConnectError},
 };
-use crate::protocol::{
-    Role, VERSION, frame,
-    relay::{
-        ClientToken, ConnectionKind, Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME,
-        Refusal, Reply, RoomId, Welcome,
+use crate::{
+    panics::PanicReport,
+    protocol::{
+        Role, VERSION, frame,
+        relay::{
+            ClientToken, ConnectionKind, Hello, LANE_PAIRED, LaneHello, LaneToken, MAX_DATA_PORTS, MAX_FRAME,
+            Refusal, Reply, RoomId, Welcome,
+        },
     },
 };
 
@@ -160,6 +163,9 @@ pub enum RelayClientError {
     /// The connection to the relay broke.
     #[error("the connection to the relay was lost")]
     Lost,
+    /// This program has a fault: the attempt panicked.
+    #[error("something broke in this program ({0})")]
+    Internal(PanicReport),
 }
 
 /// What [`join`] needs to know.

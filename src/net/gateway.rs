@@ -18,10 +18,12 @@ use crab_nat::{
 use igd_next::{PortMappingProtocol, SearchOptions, search_gateway};
 use tokio::{
     sync::watch,
-    task::{JoinSet, spawn_blocking},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+
+use crate::panics::spawn_blocking;
 
 /// How long a gateway keeps a port open unless it is asked again: short enough that a forgotten port doesn't stay open.
 const LEASE: Duration = Duration::from_hours(1);
@@ -87,13 +89,13 @@ async fn keep(port: NonZeroU16, told: watch::Sender<Option<SocketAddr>>, end: Ca
 }
 
 async fn open(port: NonZeroU16) -> Option<Granted> {
-    let router = spawn_blocking(router).await.expect("asking for the route doesn't panic");
+    let router = spawn_blocking(router).await;
     if let Some(router) = router
         && let Some(mapping) = open_leased(router, port).await
     {
         return Some(mapping);
     }
-    let opened = spawn_blocking(move || open_upnp(port)).await.expect("asking a gateway doesn't panic");
+    let opened = spawn_blocking(move || open_upnp(port)).await;
     opened.inspect_err(|why| tracing::info!(%why, "no gateway lets connections in")).ok()
 }
 
@@ -169,7 +171,7 @@ impl Granted {
                 let renewing = spawn_blocking(move || {
                     gateway.add_port(PortMappingProtocol::TCP, outside, inside, lease, NAME).is_ok()
                 });
-                renewing.await.expect("asking a gateway doesn't panic")
+                renewing.await
             }
         }
     }
@@ -181,7 +183,7 @@ impl Granted {
                 let closing = spawn_blocking(move || {
                     gateway.remove_port(PortMappingProtocol::TCP, outside.port()).is_ok()
                 });
-                closing.await.expect("asking a gateway doesn't panic")
+                closing.await
             }
         };
         if !is_closed {

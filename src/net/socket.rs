@@ -16,6 +16,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::panics::joined;
+
 /// Connections that the system accepts in advance. Systems lower it to their own limit.
 const BACKLOG: i32 = 1024;
 /// How long to leave the system alone when it has no open files or memory left for another connection.
@@ -66,7 +68,7 @@ pub async fn connect(address: SocketAddr, limit: Duration) -> io::Result<TcpStre
         loop {
             tries.spawn(TcpStream::connect(address));
             if let Ok(Some(tried)) = timeout(AGAIN, tries.join_next()).await {
-                return tried.expect("connecting doesn't panic");
+                return joined(tried);
             }
         }
     };
@@ -109,7 +111,7 @@ pub async fn connect_to_any(
                     Err(_) => failure = ConnectError::Unreachable(io::ErrorKind::TimedOut.into()),
                 }
             }
-            Some(connected) = tries.join_next() => match connected.expect("connecting doesn't panic") {
+            Some(connected) = tries.join_next() => match joined(connected) {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failure = ConnectError::Unreachable(error),
             },

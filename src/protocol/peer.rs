@@ -419,6 +419,9 @@ pub enum Trouble {
     /// The only file that the side takes was withdrawn.
     #[error("it takes nothing but the file that could not be sent")]
     Withdrawn,
+    /// The side's program has a fault.
+    #[error("its program has a fault")]
+    Internal,
     /// The side has no way to take this kind of offer.
     #[error("it can't take this kind of offer")]
     Unsuited,

@@ -23,7 +23,11 @@ use super::{
     listen::Listeners,
     shared::{Client, RelayState},
 };
-use crate::{net::socket, protocol::relay::MAX_DATA_PORTS};
+use crate::{
+    net::socket,
+    panics::{PanicReport, caught},
+    protocol::relay::MAX_DATA_PORTS,
+};
 
 /// How many connections over the limits are told so at the same time; further ones are closed without a word.
 const MAX_TURNED_AWAY: usize = 64;
@@ -47,6 +51,9 @@ pub enum RelayError {
     /// More data ports than a welcome may name.
     #[error("{0} data ports are too many; at most {MAX_DATA_PORTS} can be used")]
     TooManyDataPorts(usize),
+    /// The relay's own program has a fault: it panicked.
+    #[error("something broke in this program ({0})")]
+    Internal(PanicReport),
     /// The system refused for another reason.
     #[error("could not listen on {address}")]
     Listen {
@@ -122,13 +129,7 @@ impl Relay {
     pub async fn serve(self, shutdown: CancellationToken) {
         tracing::info!(address = %self.local_addr, data_ports = ?self.shared.data_ports, "relay listens");
         let stop_exporter = CancellationToken::new();
-        let server = AcceptLoop {
-            shared: Arc::clone(&self.shared),
-            listeners: Listeners::new(self.listeners),
-            tasks: JoinSet::new(),
-            turned_away: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),
-            kill: self.kill,
-        };
+        let server = AcceptLoop::new(Arc::clone(&self.shared), self.listeners, self.kill);
         let serving = async {
             server.run(shutdown).await;
             stop_exporter.cancel();
@@ -152,6 +153,11 @@ struct AcceptLoop {
 }
 
 impl AcceptLoop {
+    fn new(shared: Arc<RelayState>, listeners: Vec<TcpListener>, kill: CancellationToken) -> Self {
+        let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
+        Self { shared, listeners: Listeners::new(listeners), tasks: JoinSet::new(), turned_away, kill }
+    }
+
     async fn run(mut self, shutdown: CancellationToken) {
         self.accept_until(shutdown.cancelled(), |_| false).await;
         self.shared.rooms().drain();
@@ -187,7 +193,7 @@ impl AcceptLoop {
             tokio::select! {
                 biased;
                 () = &mut end => break,
-                Some(ended) = self.tasks.join_next() => report(ended),
+                Some(_) = self.tasks.join_next() => {}
                 (stream, peer) = self.listeners.accept() => self.take(stream, peer),
             }
         }
@@ -201,13 +207,13 @@ impl AcceptLoop {
         match shared.admit(peer.ip().into()) {
             Ok(permit) => {
                 let client = Client { permit, number, stream };
-                self.tasks.spawn(async move {
+                self.spawn(async move {
                     kill.run_until_cancelled(connection::serve(shared, client)).await;
                 });
             }
             Err(refusal) => match Arc::clone(&self.turned_away).try_acquire_owned() {
                 Ok(permit) => {
-                    self.tasks.spawn(async move {
+                    self.spawn(async move {
                         let told = connection::turn_away(shared, stream, peer, number, refusal);
                         kill.run_until_cancelled(told).await;
                         drop(permit);
@@ -219,21 +225,18 @@ impl AcceptLoop {
             },
         }
     }
+
+    /// Starts a task. One that panics gives back what it holds, and the others go on.
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            // The panic is logged where it is caught.
+            let _ = caught(task).await;
+        });
+    }
 }
 
 async fn join_all(tasks: &mut JoinSet<()>) {
-    while let Some(ended) = tasks.join_next().await {
-        report(ended);
-    }
-}
-
-/// Logs a panic. The task that panicked has given back what it held, and the others go on.
-fn report(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!(%error, "a connection's task panicked");
-    }
+    while tasks.join_next().await.is_some() {}
 }
 
 fn bind(host: Option<IpAddr>, port: u16) -> Result<(TcpListener, SocketAddr), RelayError> {
@@ -269,4 +272,35 @@ fn raise_open_files() -> Option<u64> {
 #[cfg(not(unix))]
 fn raise_open_files() -> Option<u64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::{
+        net::io,
+        protocol::relay::{ConnectionKind, MAX_FRAME, Welcome},
+    };
+    use tokio::io::AsyncWriteExt;
+
+    #[tokio::test]
+    async fn a_connection_whose_task_panics_takes_no_other_with_it() {
+        let host = Some(std::net::Ipv4Addr::LOCALHOST.into());
+        let config = RelayConfig { host, port: 0, data_ports: Vec::new(), ..RelayConfig::default() };
+        let relay = Relay::bind(config).await.unwrap();
+        let (address, kill) = (relay.local_addr(), relay.kill_token());
+        let mut server = AcceptLoop::new(relay.shared, relay.listeners, kill.clone());
+        server.spawn(async { panic!("a connection is made of paper") });
+        let client = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(&ConnectionKind::Control.to_bytes()).await.unwrap();
+            let welcome: Welcome = io::read(&mut stream, MAX_FRAME).await.unwrap();
+            kill.cancel();
+            welcome
+        };
+        let shutdown = kill.child_token();
+        tokio::join!(client, server.run(shutdown));
+    }
 }

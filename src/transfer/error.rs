@@ -9,6 +9,7 @@ use super::show::{self, Shown};
 use crate::{
     code::CodeError,
     net::client::{RelayAddress, RelayClientError},
+    panics::PanicReport,
     platform,
     protocol::{
         frame::FrameError,
@@ -125,6 +126,9 @@ pub enum TransferError {
         /// How many came.
         came: u16,
     },
+    /// A panic: a fault of this program, which is none of what else is named here.
+    #[error("something broke in this program ({0})")]
+    Internal(PanicReport),
     /// What is to be sent, or how, doesn't make sense, or this machine can't do it.
     #[error(transparent)]
     Unsuited(#[from] Unsuited),
@@ -226,6 +230,12 @@ pub enum Misbehaviour {
     DoneTooEarly,
 }
 
+impl From<PanicReport> for TransferError {
+    fn from(report: PanicReport) -> Self {
+        Self::Internal(report)
+    }
+}
+
 impl TransferError {
     /// Wraps a disk error, told apart by whether it is a full disk.
     pub fn file(action: &'static str, path: impl Into<PathBuf>, cause: io::Error) -> Self {
@@ -248,6 +258,7 @@ impl TransferError {
             Self::Relay(_) | Self::PeerLost | Self::PeerSilent { .. } => Some(Trouble::Network),
             Self::Withdrawn { .. } => Some(Trouble::Withdrawn),
             Self::Unsuited(_) => Some(Trouble::Unsuited),
+            Self::Internal(_) => Some(Trouble::Internal),
             _ => None,
         }
     }
@@ -261,6 +272,7 @@ impl TransferError {
             | Self::PeerCancelled
             | Self::GaveWay
             | Self::Relay(_)
+            | Self::Internal(_)
             | Self::File { .. } => true,
             Self::PeerFailed(trouble) => !matches!(trouble, Trouble::Misbehaved | Trouble::Damaged),
             _ => false,
@@ -313,6 +325,10 @@ impl TransferError {
                 "Nothing of it was sent, and nothing is lost. Send it again, under a code of its own."
             }
             Self::NobodyGotIt { .. } => "What happened to each is said above. Send again to get a new code.",
+            Self::Internal(_) => {
+                "This is a fault of Caiman. What had arrived is kept: sent again, only what is missing moves. Please report the words in \
+                 brackets; they hold no secret."
+            }
             Self::Cancelled | Self::Declined | Self::File { .. } | Self::Unsuited(_) => "",
         }
     }
@@ -350,6 +366,9 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
         }
         RelayClientError::NoSuchHost { .. } => "Check the relay's name and this machine's network.",
         RelayClientError::NotARelay(_) => "Check the address and the port.",
+        RelayClientError::Internal(_) => {
+            "This is a fault of Caiman. Please report the words in brackets; they hold no secret."
+        }
         RelayClientError::Lost => {
             "Check the network, and that the relay still runs. Sent again, only what is missing moves."
         }

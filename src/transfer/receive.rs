@@ -22,7 +22,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -41,6 +41,7 @@ use super::{
 };
 use crate::{
     crypto::Side,
+    panics::{caught, spawn_blocking},
     protocol::{
         peer::{FromReceiver, FromSender, Way, Work},
         relay::{FIRST_LANES, MAX_LANES},
@@ -96,15 +97,18 @@ pub(crate) async fn receive(
         };
         run(&mut control, announced, request.output, person, &request.unfinished, &mut staged, context).await
     };
-    let checked = tokio::select! {
-        checked = work => checked,
-        () = context.cancel.cancelled() => Err(TransferError::Cancelled),
-        () = give_way.cancelled() => Err(TransferError::GaveWay),
+    let until_cancelled = async {
+        tokio::select! {
+            verified = work => verified,
+            () = context.cancel.cancelled() => Err(TransferError::Cancelled),
+            () = give_way.cancelled() => Err(TransferError::GaveWay),
+        }
     };
+    let verified = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
     staged.settle().await;
     // From here on a cancellation comes too late: everything is here, checked, and about to get its name.
-    let ended = match checked {
-        Ok(checked) => Ok(checked.deliver(&mut control, context).await),
+    let ended = match verified {
+        Ok(verified) => caught(verified.deliver(&mut control, context)).await.map_err(TransferError::from),
         Err(error) => Err(error),
     };
     let last_word = match &ended {

@@ -21,6 +21,7 @@ mod invitations;
 mod listing;
 mod loopback;
 mod meeting;
+mod panics;
 mod places;
 mod reconnect;
 mod relay;

@@ -297,7 +297,7 @@ impl Transfer {
             Event::Ended(_, ended) => self.ended = Some(ended),
             Event::Checked(_, checked) => self.checked = Some(checked),
             Event::Branch { id, .. } => self.branches.push_back(id),
-            Event::RelayEnded(..) => {}
+            Event::RelayEnded(..) | Event::Stopped(_) => {}
         }
     }
 }
@@ -470,6 +470,7 @@ fn id_of(event: &Event) -> TaskId {
         | Event::Checked(id, _)
         | Event::Branch { of: id, .. }
         | Event::RelayEnded(id, _) => *id,
+        Event::Stopped(report) => panic!("the engine stopped: {report}"),
     }
 }
 

@@ -12,14 +12,12 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{
-    dialogs::{self, Picked, Question},
-    panics::{PanicReport, caught},
-};
+use super::dialogs::{self, Picked, Question};
 use crate::{
     app::model::tree::Tree,
     engine::{Registry, TaskId, Unfinished},
     history::History,
+    panics::{PanicReport, catch},
     protocol::manifest::Manifest,
     settings::Settings,
     store::{SaveError, Store},
@@ -256,7 +254,7 @@ impl Worker {
             let broken = job.broken();
             // After a panic both the stores, which only name files, and the wish to stay awake, which is replaced as
             // a whole, are still good.
-            if let Err(report) = caught(|| self.work(job)) {
+            if let Err(report) = catch(|| self.work(job)) {
                 self.outbox.send(DeskOutcome::Broke { job: broken, report });
             }
         }

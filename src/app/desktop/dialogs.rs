@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, thread};
 
 use rfd::FileDialog;
 
-use super::panics::{PanicReport, caught};
+use crate::panics::{PanicReport, catch};
 
 /// What the user is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ fn on_a_thread(
     pick: impl FnOnce() -> Picked + Send + 'static,
     then: impl FnOnce(Result<Picked, PanicReport>) + Send + 'static,
 ) -> io::Result<()> {
-    thread::Builder::new().name("file dialog".to_owned()).spawn(move || then(caught(pick))).map(drop)
+    thread::Builder::new().name("file dialog".to_owned()).spawn(move || then(catch(pick))).map(drop)
 }
 
 /// Whether a dialog can be shown. On Linux that takes a portal on the session bus, or `zenity`. Without both, the

@@ -21,11 +21,12 @@ use std::{
 
 use eframe::{CreationContext, NativeOptions, Renderer, egui};
 
-use super::panics::Muffled;
+use crate::panics::Muffled;
 use error::Cause;
+use window_system::System;
+
 pub use error::StartError;
 pub(in crate::app) use error::{Advice, Renderers, Silence};
-use window_system::System;
 
 /// The name under which the desktop finds the window's name and icon: `caiman.desktop`.
 const APP_ID: &str = "caiman";

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     app::{
-        desktop::panics::PanicReport,
         model::{
             card::{Card, CardEnd},
             tone::Tone,
@@ -19,6 +18,7 @@ use crate::{
     },
     engine::{Report, TransferError},
     history::Direction,
+    panics::PanicReport,
 };
 
 /// What came of a transfer that ran to its end.

@@ -185,6 +185,10 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             let next = at.either("next-withdrawn", "next-ask-again");
             explained(words.tell("err-withdrawn", &args), at.removed(words), next)
         }
+        E::Internal(_) => {
+            let next = at.either("next-internal-send", "next-internal-ask");
+            explained(words.say("err-internal"), at.broken_off(words), next)
+        }
         E::PeerGone => explained(words.say("err-peer-gone"), nothing_moved(), "next-peer-gone"),
         E::NobodyGotIt { came } => {
             let args = [("came", (*came).into())];
@@ -268,6 +272,7 @@ fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint) -> Explained {
         Trouble::Damaged => ("err-peer-damaged", "next-damaged-send"),
         Trouble::Network => ("err-peer-network", at.either("next-check-send", "next-check-ask")),
         Trouble::Withdrawn => ("err-peer-withdrawn", "next-withdrawn"),
+        Trouble::Internal => ("err-peer-internal", at.either("next-check-send", "next-check-ask")),
         Trouble::Unsuited => ("err-peer-unsuited", "next-peer-says-more"),
     };
     let is_kept = !matches!(trouble, Trouble::Misbehaved | Trouble::Damaged);
@@ -409,6 +414,7 @@ pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
             words.tell("relay-not-one", &[("relay", address.to_string().into())])
         }
         RelayClientError::Lost => words.say("relay-lost"),
+        RelayClientError::Internal(_) => words.say("desk-broke"),
         RelayClientError::Refused(refusal) => words.say(match refusal {
             Refusal::PasswordRequired => "relay-password-required",
             Refusal::PasswordWrong => "relay-password-wrong",
@@ -440,6 +446,7 @@ pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static s
         }
         RelayClientError::NotARelay(_) => "next-relay-address",
         RelayClientError::Lost => "next-relay-lost",
+        RelayClientError::Internal(_) => at.either("next-internal-send", "next-internal-ask"),
         RelayClientError::Refused(refusal) => match refusal {
             Refusal::PasswordRequired | Refusal::PasswordWrong => "next-relay-password",
             Refusal::Version(version) if *version < VERSION => "next-relay-older",
@@ -462,7 +469,7 @@ pub(in crate::app) fn leads_to_settings(error: &TransferError) -> bool {
         RelayClientError::Unreachable { .. }
         | RelayClientError::NoSuchHost { .. }
         | RelayClientError::NotARelay(_) => true,
-        RelayClientError::Lost => false,
+        RelayClientError::Lost | RelayClientError::Internal(_) => false,
         RelayClientError::Refused(refusal) => match refusal {
             Refusal::Version(version) => *version < VERSION,
             Refusal::NoSuchRoom | Refusal::RoleTaken | Refusal::TooManyJoins => false,

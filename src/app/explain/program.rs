@@ -125,6 +125,7 @@ pub(in crate::app) fn host(words: &Words, error: &RelayError) -> String {
         RelayError::TooManyDataPorts(count) => {
             words.tell("host-too-many-ports", &[("count", (*count).into())])
         }
+        RelayError::Internal(report) => words.tell("host-broke", &[("detail", report.to_string().into())]),
         RelayError::Listen { address, source } => {
             let port = ("port", address.port().to_string().into());
             words.tell("host-cant-listen", &[port, ("cause", disk(words, source).into())])

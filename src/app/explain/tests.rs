@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     app::{
-        desktop::panics::PanicReport,
         model::{
             card::{Card, StartedWith},
             standing::{Lost, Standstill},
@@ -30,8 +29,8 @@ use crate::{
     code::CodePhrase,
     engine::{NotAdded, Notice, Paused, Phase, RelayError, TaskId, TransferError, WaitsFor, Work},
     history::Direction,
+    panics::PanicReport,
 };
-
 use kinds::{all, errors, misbehaviours, relay_errors, standpoints, unfits, withdrawals};
 
 const ENGLISH: &str = include_str!("../../../assets/words/en.ftl");
@@ -200,7 +199,10 @@ fn every_trouble_with_a_relay_is_told() {
                 RelayError::TooManyDataPorts(_) => {
                     RelayError::Listen { address: at, source: io::ErrorKind::Other.into() }
                 }
-                RelayError::Listen { .. } => return None,
+                RelayError::Listen { .. } => {
+                    RelayError::Internal(PanicReport::made_up("the relay is made of paper"))
+                }
+                RelayError::Internal(_) => return None,
             })
         }) {
             check_sentence(&host(&words, &error), &error);

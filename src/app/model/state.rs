@@ -250,6 +250,7 @@ impl State {
                 }
                 self.unfinished.resume = self.unfinished.resume.take().or(resume);
             }
+            Event::Stopped(_) => effects = self.engine_ended(now),
             Event::RelayEnded(id, ended) => {
                 if self.host.as_ref().is_some_and(|host| host.id == id) {
                     self.host = None;

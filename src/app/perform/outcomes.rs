@@ -12,13 +12,13 @@ use crate::{
         desktop::{
             desk::{BrokenJob, ClipboardUse, DeskOutcome, PickPurpose},
             dialogs::Picked,
-            panics::PanicReport,
         },
         explain,
         model::{action::Action, tone::Tone},
         window::Window,
     },
     engine::Command,
+    panics::PanicReport,
 };
 
 /// How long a drop waits for the pointer. Windows and macOS don't report it while files are dragged over a window,

@@ -10,14 +10,12 @@ use super::{
 };
 use crate::{
     app::{
-        desktop::{
-            desk::{BrokenJob, DeskOutcome, Job},
-            panics::PanicReport,
-        },
+        desktop::desk::{BrokenJob, DeskOutcome, Job},
         explain,
     },
     engine::{Notice, Phase, Progress},
     history::Direction,
+    panics::PanicReport,
     settings::Settings,
     store::Store,
 };

@@ -521,11 +521,11 @@ impl Screen {
         id
     }
 
-    /// Lets the window believe that the engine has stopped.
+    /// Has the window's engine stop.
     pub(super) fn engine_ends(&mut self) {
-        let ctx = self.harness.ctx.clone();
-        self.window().engine_ended(&ctx);
-        self.settle();
+        self.window().engine.command(crate::engine::Command::Break).unwrap();
+        let told = self.say("engine-ended");
+        self.until_shown(&told);
     }
 
     /// Feeds the window an outcome as if the desk had sent it.

@@ -11,7 +11,6 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     sync::mpsc,
-    task::spawn_blocking,
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
@@ -25,6 +24,7 @@ use crate::{
         Side,
         record::{HEADER_LEN, Opener},
     },
+    panics::spawn_blocking,
     protocol::{Role, peer::Work},
     transfer::{
         error::{Misbehaviour, TransferError},
@@ -115,8 +115,7 @@ impl ReceiveLanes {
                 };
                 (record, opener, stored)
             })
-            .await
-            .expect("opening and storing a block doesn't panic");
+            .await;
             drop(storing);
             if let Some(homeless) = stored?
                 && !self.store_once_there_is_space(due.block, homeless, &end).await?
@@ -145,8 +144,7 @@ impl ReceiveLanes {
                 let stored = this.store(block, &bytes);
                 (bytes, stored)
             })
-            .await
-            .expect("storing a block doesn't panic");
+            .await;
             match stored {
                 Ok(()) => return Ok(true),
                 Err(error) if error.is_disk_full() => {}

@@ -11,7 +11,6 @@ use std::{
 
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
-    task::spawn_blocking,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -27,6 +26,7 @@ use crate::{
         kdf::Channel,
         record::{Sealer, plaintext_offset, sealed_len},
     },
+    panics::spawn_blocking,
     protocol::{Role, peer::Work},
     transfer::{
         error::{TransferError, Unsuited},
@@ -108,8 +108,7 @@ impl SendLanes {
                 });
                 (buffer, sealer, filled)
             })
-            .await
-            .expect("reading and sealing a block doesn't panic");
+            .await;
             drop(reading);
             match filled? {
                 Filled::Block(block) => {

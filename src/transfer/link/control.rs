@@ -15,7 +15,7 @@ use std::{future, net::SocketAddr, sync::Arc, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    task::{JoinHandle, JoinSet},
+    task::JoinSet,
     time::{Instant, sleep_until, timeout},
 };
 
@@ -34,6 +34,7 @@ use super::{
 use crate::{
     crypto::{ChannelKeys, Side},
     net::client::RelayChoice,
+    panics::{Blocking, joined, reported},
     protocol::{
         frame,
         peer::{FromReceiver, FromSender, MAX_INVITATIONS, Way, Work},
@@ -102,7 +103,7 @@ pub(crate) struct Control {
 /// How the lanes of this connection are opened, once their keys are there.
 enum Lanes {
     /// The keys are still being derived.
-    Deriving(Arc<dyn LaneWays>, JoinHandle<ChannelKeys>),
+    Deriving(Arc<dyn LaneWays>, Blocking<ChannelKeys>),
     Ready(LaneOpener),
 }
 
@@ -115,7 +116,7 @@ pub(crate) struct Session {
     /// Keys of the control channel on this connection.
     pub(crate) keys: ChannelKeys,
     /// Keys of the lanes, which may still be derived.
-    pub(crate) lane_keys: JoinHandle<ChannelKeys>,
+    pub(crate) lane_keys: Blocking<ChannelKeys>,
     /// How lanes are opened.
     pub(crate) ways: Arc<dyn LaneWays>,
     /// Where this side sits at the relay, if it came through one.
@@ -220,7 +221,7 @@ impl Control {
     /// How the lanes of this connection are opened.
     pub(crate) async fn lane_opener(&mut self) -> LaneOpener {
         if let Lanes::Deriving(ways, keys) = &mut self.lanes {
-            let keys = Arc::new(keys.await.expect("deriving a key doesn't panic"));
+            let keys = Arc::new(keys.await);
             self.lanes = Lanes::Ready(LaneOpener { link: self.link, keys, ways: Arc::clone(ways) });
         }
         match &self.lanes {
@@ -473,7 +474,7 @@ impl Control {
     fn look_for_peer(&mut self) {
         if self.finding.is_empty() {
             let (find, left) = (Arc::clone(&self.find), self.left);
-            self.finding.spawn(async move { find.find(left).await });
+            self.finding.spawn(reported(async move { find.find(left).await }));
         }
     }
 
@@ -491,8 +492,7 @@ impl Control {
 
     /// On a new connection with the same other side.
     fn go_on(&mut self, returned: Result<Reconnected, tokio::task::JoinError>) -> Result<(), TransferError> {
-        let Reconnected { pipe, metadata, data, ways, is_direct, link } =
-            returned.expect("coming back doesn't panic");
+        let Reconnected { pipe, metadata, data, ways, is_direct, link } = joined(returned);
         let mut wire = Wire::new(pipe, &metadata, self.side);
         wire.say(self.talk.heard, HEARTBEAT_MESSAGE)?;
         self.talk.heard_since_told = 0;

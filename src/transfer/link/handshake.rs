@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    task::{JoinHandle, spawn_blocking},
     time::timeout,
 };
 
@@ -16,6 +15,7 @@ use crate::{
         derive,
     },
     net::io as frames,
+    panics::{Blocking, spawn_blocking},
     protocol::{
         VERSION,
         frame::{self, FrameError},
@@ -42,7 +42,7 @@ pub struct Keys {
     /// For the control channel.
     pub metadata: ChannelKeys,
     /// For the lanes; derived on another thread while the offer is being read.
-    pub data: JoinHandle<ChannelKeys>,
+    pub data: Blocking<ChannelKeys>,
     /// For coming back when the connection is lost.
     pub reconnect: ReconnectKey,
 }
@@ -164,7 +164,7 @@ async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, 
     let data = spawn_blocking(move || derive(Channel::Data, codes.as_bytes(), &keys, &data));
     let code = Arc::clone(code);
     let root = spawn_blocking(move || Root::stretch(code.as_bytes(), &key, &metadata));
-    let root = root.await.expect("deriving a key doesn't panic");
+    let root = root.await;
     Keys { metadata: root.keys(Channel::Metadata), data, reconnect: root.reconnect_key() }
 }
 

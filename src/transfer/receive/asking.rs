@@ -2,10 +2,7 @@
 
 use std::{future, path::PathBuf, sync::Arc};
 
-use tokio::{
-    sync::{oneshot, watch},
-    task::{JoinHandle, spawn_blocking},
-};
+use tokio::sync::{oneshot, watch};
 
 use super::{
     common::{check_common, meanwhile_checked},
@@ -13,6 +10,7 @@ use super::{
 };
 use crate::{
     code::CodePhrase,
+    panics::{Blocking, spawn_blocking},
     protocol::{
         frame,
         manifest::{Manifest, ManifestBuilder},
@@ -164,9 +162,9 @@ pub(super) fn survey(manifest: Arc<Manifest>, folder: Option<PathBuf>, active: &
 }
 
 /// Waits for a look at a folder, if there is one.
-pub(super) async fn finished(looking: &mut Option<JoinHandle<Surveyed>>) -> Surveyed {
+pub(super) async fn finished(looking: &mut Option<Blocking<Surveyed>>) -> Surveyed {
     match looking {
-        Some(task) => task.await.expect("work on the disk doesn't panic"),
+        Some(task) => task.await,
         None => future::pending().await,
     }
 }

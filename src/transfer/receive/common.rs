@@ -1,8 +1,7 @@
 //! What every part of a receive has in common: messages that mean the same at every point, and waiting beside the channel.
 
-use tokio::task::JoinHandle;
-
 use crate::{
+    panics::Blocking,
     protocol::peer::{FromSender, Work},
     transfer::{
         error::{Misbehaviour, TransferError},
@@ -15,12 +14,12 @@ use crate::{
 pub(super) async fn meanwhile_checked<T>(
     control: &mut Control,
     work: Work,
-    task: &mut JoinHandle<T>,
+    task: &mut Blocking<T>,
 ) -> Result<T, TransferError> {
     let _working = control.work().begin(work);
     loop {
         tokio::select! {
-            done = &mut *task => return Ok(done.expect("work on the disk doesn't panic")),
+            done = &mut *task => return Ok(done),
             message = control.next() => {
                 let message = message?;
                 check_common(control, &message).await?;
@@ -30,12 +29,12 @@ pub(super) async fn meanwhile_checked<T>(
 }
 
 /// The same, but whatever becomes of the other side, the task is waited for.
-pub(super) async fn meanwhile<T>(control: &mut Control, work: Work, mut task: JoinHandle<T>) -> T {
+pub(super) async fn meanwhile<T>(control: &mut Control, work: Work, mut task: Blocking<T>) -> T {
     let _working = control.work().begin(work);
     let mut is_there = true;
     loop {
         tokio::select! {
-            done = &mut task => return done.expect("work on the disk doesn't panic"),
+            done = &mut task => return done,
             message = control.next::<FromSender>(), if is_there => is_there = match message {
                 Ok(FromSender::Invitation { code, instead: false }) => control.invited(&code).await.is_ok(),
                 other => other.is_ok(),

@@ -17,11 +17,11 @@ use std::{
 
 use tokio::{
     sync::mpsc,
-    task::spawn_blocking,
     time::{Instant, sleep},
 };
 
 use crate::{
+    panics::spawn_blocking,
     protocol::{
         manifest::{Entry, Manifest},
         peer::FromReceiver,

@@ -6,13 +6,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::{
-    task::{JoinHandle, spawn_blocking},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 use super::{common::meanwhile, request::Output};
 use crate::{
+    panics::{Blocking, spawn_blocking},
     protocol::{
         manifest::{Manifest, OfferKind},
         peer::Work,
@@ -128,7 +126,7 @@ impl Accepted {
 
 impl Destination {
     /// Starts to read what was here from the start, for the hashes of its files.
-    pub(super) fn hash_held(&self) -> Option<JoinHandle<Result<(), TransferError>>> {
+    pub(super) fn hash_held(&self) -> Option<Blocking<Result<(), TransferError>>> {
         let Self::Folder(_, staging) = self else { return None };
         let staging = Arc::clone(staging);
         (!staging.held().is_empty()).then(|| spawn_blocking(move || staging.hash_held()))

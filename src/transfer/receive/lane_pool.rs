@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     net::client::RelayClientError,
+    panics::{caught, joined},
     protocol::{
         peer::Way,
         relay::{FIRST_LANES, MAX_LANES},
@@ -105,7 +106,7 @@ impl ReceiveLanePool {
 
     /// The next lane that ends; `None` while there are none.
     pub(super) async fn next(&mut self) -> Option<Ended> {
-        self.tasks.join_next().await.map(|ended| ended.expect("a lane doesn't panic"))
+        self.tasks.join_next().await.map(joined)
     }
 
     /// A lane has ended. Gives its connection and number if the sender is to be told.
@@ -136,7 +137,10 @@ impl ReceiveLanePool {
         let Some(opener) = self.opener.clone() else { return };
         let (end, link) = (CancellationToken::new(), self.link);
         let (shared, token) = (Arc::clone(&self.shared), end.clone());
-        self.tasks.spawn(async move { (link, lane.number, shared.run(opener, lane, token).await) });
+        self.tasks.spawn(async move {
+            let ran = caught(shared.run(opener, lane, token)).await;
+            (link, lane.number, ran.unwrap_or_else(|report| Err(report.into())))
+        });
         self.lanes.insert(lane.number % MAX_LANES, (lane, Some(end)));
     }
 }

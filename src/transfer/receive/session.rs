@@ -8,7 +8,6 @@ use std::{
 
 use tokio::{
     sync::{mpsc, watch},
-    task::{JoinHandle, spawn_blocking},
     time::{interval, sleep},
 };
 
@@ -18,6 +17,7 @@ use super::{
     lane_pool::{Ended, ReceiveLanePool},
 };
 use crate::{
+    panics::{Blocking, spawn_blocking},
     protocol::{
         manifest::Entry,
         peer::{FromReceiver, FromSender, Way, Withdrawal, Work},
@@ -65,7 +65,7 @@ pub(super) struct Receiving<'a> {
     /// The journal while it is being written; the sender is told of these next.
     pub(super) writing: Option<JournalTask>,
     /// What was here from the start, while it is being read.
-    pub(super) hashing: Option<JoinHandle<Result<(), TransferError>>>,
+    pub(super) hashing: Option<Blocking<Result<(), TransferError>>>,
     pub(super) bytes: u64,
     pub(super) withdrawn: BTreeSet<u32>,
     pub(super) hashes: BTreeMap<u32, FileHash>,
@@ -76,7 +76,7 @@ pub(super) struct Receiving<'a> {
 
 /// Ranges of blocks, and whether they could be written down.
 type JournalWrite = (Vec<(u64, u64)>, Result<(), TransferError>);
-pub(super) type JournalTask = JoinHandle<JournalWrite>;
+pub(super) type JournalTask = Blocking<JournalWrite>;
 
 impl Receiving<'_> {
     /// Until everything is here and its hashes are right.
@@ -205,7 +205,7 @@ impl Receiving<'_> {
             Destination::Folder(_, staging) => Arc::clone(staging),
             _ => return Err(TransferError::Withdrawn { path, reason }),
         };
-        spawn_blocking(move || staging.drop_entry(entry)).await.expect("removing a file doesn't panic");
+        spawn_blocking(move || staging.drop_entry(entry)).await;
         self.hashes.remove(&entry);
         lock(&self.held).extend(own_blocks(&self.accepted.plan, entry));
         self.context.tell(Notice::Withdrawn { path: path.into(), reason }).await;
@@ -423,7 +423,7 @@ impl Receiving<'_> {
 /// Waits until what is being written down is; gives what that is.
 async fn written(writing: &mut Option<JournalTask>) -> JournalWrite {
     let Some(task) = writing else { return std::future::pending().await };
-    let written = task.await.expect("writing the journal doesn't panic");
+    let written = task.await;
     *writing = None;
     written
 }

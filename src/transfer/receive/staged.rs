@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::destination::{Accepted, Destination};
 use crate::{
+    panics::{Blocking, caught, spawn_blocking},
     sync::lock,
     transfer::{
         error::TransferError,
@@ -28,7 +28,7 @@ pub(super) struct Staged<'a> {
     /// Cancelled when another transfer goes on with what this one has.
     pub(super) give_way: &'a CancellationToken,
     /// The disk is being prepared; what that makes has to be known before anything can be left in order.
-    pub(super) deciding: Option<JoinHandle<Result<Accepted, TransferError>>>,
+    pub(super) deciding: Option<Blocking<Result<Accepted, TransferError>>>,
     pub(super) staging: Option<(Arc<Staging>, Arc<Mutex<BlockSet>>)>,
     /// Tells others of this transfer for as long as it has something on the disk.
     pub(super) hold: Option<ActiveGuard>,
@@ -42,7 +42,8 @@ impl<'a> Staged<'a> {
     /// Waits for what a cancellation came in between of.
     pub(super) async fn settle(&mut self) {
         if let Some(deciding) = self.deciding.take()
-            && let Ok(accepted) = deciding.await.expect("work on the disk doesn't panic")
+            // Its panic has ended the session already.
+            && let Ok(Ok(accepted)) = caught(deciding).await
         {
             self.note(&accepted);
         }
@@ -83,7 +84,7 @@ pub(super) async fn leave(
         unfinished.forget(staging.folder());
         staging.discard()
     });
-    if let Err(error) = left.await.expect("leaving the staging folder doesn't panic") {
+    if let Err(error) = left.await {
         tracing::warn!(%error, "the staging folder could not be left in order");
     }
     // Whoever gave way to another knows where it is gone on with.

@@ -11,13 +11,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    task::{JoinHandle, spawn_blocking},
-    time::timeout,
-};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
+    panics::{Blocking, spawn_blocking},
     protocol::manifest::{Entry, Manifest, OfferKind},
     transfer::{
         error::Misbehaviour,
@@ -42,7 +40,7 @@ pub(super) struct Inquiry {
     asked: BlockSet,
     /// What is to be hashed next: entries and their sizes.
     due: VecDeque<(u32, u64)>,
-    work: Option<JoinHandle<Hashes>>,
+    work: Option<Blocking<Hashes>>,
     /// Bytes that were read, and as many as the last sign told of.
     read: Arc<AtomicU64>,
     signed: u64,
@@ -93,7 +91,7 @@ impl Inquiry {
             let Some(work) = &mut self.work else { return future::pending().await };
             if let Ok(hashed) = timeout(SIGN_EVERY, work).await {
                 self.work = None;
-                return hashed.expect("hashing files doesn't panic");
+                return hashed;
             }
             let read = self.read.load(Ordering::Relaxed);
             if std::mem::replace(&mut self.signed, read) != read {
@@ -103,7 +101,7 @@ impl Inquiry {
     }
 
     /// Begins to hash what is due next.
-    fn take_up(&mut self, content: &Content) -> Option<JoinHandle<Hashes>> {
+    fn take_up(&mut self, content: &Content) -> Option<Blocking<Hashes>> {
         let Content::Files(origins) = content else { return None };
         let mut files: Vec<(u32, Origin)> = Vec::new();
         let mut bytes = 0;

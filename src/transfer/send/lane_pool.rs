@@ -13,6 +13,7 @@ use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     net::{backoff::Backoff, client::RelayClientError},
+    panics::{caught, joined},
     protocol::{
         peer::{FromSender, Way},
         relay::{FIRST_LANES, MAX_LANES},
@@ -155,7 +156,7 @@ impl SendLanePool {
 
     /// The next lane that ends on this side; `None` while there are none.
     pub(super) async fn next(&mut self) -> Option<Ended> {
-        self.tasks.join_next().await.map(|ended| ended.expect("a lane doesn't panic"))
+        self.tasks.join_next().await.map(joined)
     }
 
     /// A lane has ended on this side.
@@ -304,7 +305,10 @@ impl SendLanePool {
             theirs_is_over: false,
             has_told: false,
         };
-        self.tasks.spawn(async move { (link, lane.number, shared.run(opener, lane, stop).await) });
+        self.tasks.spawn(async move {
+            let ran = caught(shared.run(opener, lane, stop)).await;
+            (link, lane.number, ran.unwrap_or_else(|report| Err(report.into())))
+        });
         self.lanes.insert(lane.number, state);
     }
 

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     crypto::Side,
+    panics::caught,
     protocol::{
         frame,
         manifest::Manifest,
@@ -99,10 +100,13 @@ pub(super) async fn offer_under(
             never = listing.refuse(context) => match never {},
         }
     };
-    let ended = tokio::select! {
-        ended = work => ended,
-        () = context.cancel.cancelled() => Err(TransferError::Cancelled),
+    let until_cancelled = async {
+        tokio::select! {
+            ended = work => ended,
+            () = context.cancel.cancelled() => Err(TransferError::Cancelled),
+        }
     };
+    let ended = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
     if let Some(last_word) = last_word(&ended) {
         control.say(&last_word)?;
     }

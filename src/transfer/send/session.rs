@@ -4,12 +4,12 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
-    task::{JoinHandle, spawn_blocking},
     time::{Instant, interval},
 };
 
 use super::{common::check_common, lane_pool::SendLanePool};
 use crate::{
+    panics::{Blocking, spawn_blocking},
     protocol::peer::{FromReceiver, FromSender, Way, Work},
     transfer::{
         error::{Misbehaviour, TransferError},
@@ -61,7 +61,7 @@ pub(super) struct Sending<'a> {
     hashing: Option<ActivityGuard>,
 }
 
-type Comparison = JoinHandle<(Vec<u64>, Vec<(u32, FileHash)>)>;
+type Comparison = Blocking<(Vec<u64>, Vec<(u32, FileHash)>)>;
 
 impl<'a> Sending<'a> {
     pub(super) fn new(
@@ -350,9 +350,9 @@ enum Heard {
 }
 
 /// Waits for a task that may not be there.
-async fn join<T>(task: &mut Option<JoinHandle<T>>) -> T {
+async fn join<T>(task: &mut Option<Blocking<T>>) -> T {
     match task {
-        Some(task) => task.await.expect("work on the disk doesn't panic"),
+        Some(task) => task.await,
         None => std::future::pending().await,
     }
 }

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     crypto::Side,
+    panics::{joined, reported},
     protocol::peer::{FromReceiver, FromSender, Trouble},
     transfer::{
         error::TransferError,
@@ -106,7 +107,7 @@ pub(crate) async fn send_to_several(
                     Some(admitted) = arrivals.recv() => {
                         came += 1;
                         somebody.notify_one();
-                        redirects.spawn(redirect(admitted, Arc::clone(&shared)));
+                        redirects.spawn(reported(redirect(admitted, Arc::clone(&shared))));
                     }
                     over = &mut reception => break over,
                     Ok(error) = &mut failure => break Err(error),
@@ -118,7 +119,7 @@ pub(crate) async fn send_to_several(
         while let Some(admitted) = arrivals.recv().await {
             came += 1;
             somebody.notify_one();
-            redirects.spawn(redirect(admitted, Arc::clone(&shared)));
+            redirects.spawn(reported(redirect(admitted, Arc::clone(&shared))));
         }
         let over = match over {
             // The branches don't need the relay on which nobody else can come.
@@ -130,7 +131,7 @@ pub(crate) async fn send_to_several(
         };
         context.enter(Phase::Branches);
         while let Some(redirected) = redirects.join_next().await {
-            redirected.expect("an usher doesn't panic");
+            joined(redirected);
         }
         drop(shared);
         let mut sum = Report::default();

@@ -8,7 +8,10 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{
@@ -49,6 +52,8 @@ pub(crate) struct Staging {
     claim: File,
     /// Blocks that an earlier transfer left.
     held: BlockSet,
+    /// Whether the journal names anything, so that another transfer can go on from here.
+    has_blocks: AtomicBool,
     state: Mutex<StagingState>,
     /// Systems let one thread at a time write into a file; waiting here sleeps, waiting there burns a core.
     writing: Mutex<()>,
@@ -125,6 +130,7 @@ impl Staging {
             plan,
             journal,
             claim: lock,
+            has_blocks: AtomicBool::new(!held.is_empty()),
             held,
             state: Mutex::default(),
             writing: Mutex::default(),
@@ -254,10 +260,12 @@ impl Staging {
     /// Writes down blocks, as (first, count), that are there now.
     pub(crate) fn note_stored(&self, ranges: &[(u64, u64)]) -> Result<(), TransferError> {
         match *self.fate.read().expect(NO_PANIC) {
-            Fate::Open | Fate::Closed => self
-                .journal
-                .append(ranges)
-                .map_err(|cause| TransferError::file("can't write in", &self.folder, cause)),
+            Fate::Open | Fate::Closed => {
+                let written = self.journal.append(ranges);
+                written.map_err(|cause| TransferError::file("can't write in", &self.folder, cause))?;
+                self.has_blocks.store(true, Ordering::Relaxed);
+                Ok(())
+            }
             Fate::Kept | Fate::Discarded => Ok(()),
         }
     }
@@ -429,10 +437,13 @@ impl Staging {
 }
 
 impl Drop for Staging {
-    /// A transfer that was dropped half-way, before it could decide, leaves nothing behind.
+    /// A transfer that was dropped half-way, before it could decide, leaves what another one can go on from, and nothing
+    /// else.
     fn drop(&mut self) {
-        let fate = self.fate.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*fate, Fate::Open | Fate::Closed)
+        let fate = *self.fate.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let is_undecided = matches!(fate, Fate::Open | Fate::Closed);
+        if is_undecided
+            && !(self.is_resumable() && self.has_blocks.load(Ordering::Relaxed))
             && let Err(error) = fs::remove_dir_all(&self.folder)
         {
             tracing::warn!(%error, "a staging folder could not be removed");
@@ -480,6 +491,18 @@ mod tests {
         staging.start_repair([0]);
         staging.store(0, b"mend").unwrap();
         assert_eq!(staging.read_back(0).unwrap().1, hash_whole(b"mend"));
+    }
+
+    #[test]
+    fn a_staging_folder_that_is_dropped_stays_if_it_holds_something_to_go_on_from() {
+        let chosen = tempfile::tempdir().unwrap();
+        let dropped = staging(chosen.path(), 4);
+        dropped.store(0, b"text").unwrap();
+        dropped.note_stored(&[(0, 1)]).unwrap();
+        let manifest = Arc::clone(&dropped.manifest);
+        drop(dropped);
+        let left = Leftovers::find(chosen.path());
+        assert_eq!(left.bytes_of(&manifest), 4);
     }
 
     #[test]

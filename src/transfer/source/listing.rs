@@ -13,10 +13,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::{
-    sync::watch,
-    task::{JoinHandle, spawn_blocking},
-};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
@@ -24,6 +21,7 @@ use super::{
     scan::{self, Scanned},
 };
 use crate::{
+    panics::{Blocking, spawn_blocking},
     protocol::{
         manifest::{Entry, EntryKind, MAX_TEXT_BYTES, Manifest, ManifestBuilder, OfferKind},
         path::RelPath,
@@ -57,7 +55,7 @@ pub(crate) struct Listing {
     taken: usize,
     stop: CancellationToken,
     _stops: DropGuard,
-    work: Option<JoinHandle<Result<ListingRound, TransferError>>>,
+    work: Option<Blocking<Result<ListingRound, TransferError>>>,
     /// What is listed; nothing while there is work.
     listed: Option<Listed>,
     untold: VecDeque<Notice>,
@@ -144,7 +142,7 @@ impl Listing {
         loop {
             context.tell_all(&mut self.untold).await;
             if let Some(work) = &mut self.work {
-                let done = work.await.expect("listing files doesn't panic");
+                let done = work.await;
                 self.work = None;
                 let ListingRound { listed, news } = done?;
                 self.listed = Some(listed);

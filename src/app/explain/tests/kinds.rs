@@ -7,6 +7,7 @@ use crate::{
     code::CodeError,
     engine::{RelayClientError, TransferError},
     history::Direction,
+    panics::PanicReport,
     protocol::{
         VERSION,
         frame::FrameError,
@@ -35,7 +36,8 @@ pub(super) fn troubles() -> Vec<Trouble> {
             T::Misbehaved => T::Network,
             T::Network => T::Damaged,
             T::Damaged => T::Withdrawn,
-            T::Withdrawn => T::Unsuited,
+            T::Withdrawn => T::Internal,
+            T::Internal => T::Unsuited,
             T::Unsuited => return None,
         })
     })
@@ -110,7 +112,8 @@ pub(super) fn relay_errors() -> Vec<RelayClientError> {
             R::Unreachable { .. } => {
                 R::NoSuchHost { address: made_up::relay(), cause: io::ErrorKind::NotFound.into() }
             }
-            R::NoSuchHost { .. } => return None,
+            R::NoSuchHost { .. } => R::Internal(PanicReport::made_up("the relay is made of paper")),
+            R::Internal(_) => return None,
         })
     }) {
         match one {
@@ -150,7 +153,8 @@ pub(super) fn errors() -> Vec<TransferError> {
             E::NoSpace { .. } => E::Damaged { path: name() },
             E::Damaged { .. } => E::Withdrawn { path: name(), reason: Withdrawal::Changed },
             E::Withdrawn { .. } => E::PeerGone,
-            E::PeerGone => E::NobodyGotIt { came: 2 },
+            E::PeerGone => E::Internal(PanicReport::made_up("the disk is upside down")),
+            E::Internal(_) => E::NobodyGotIt { came: 2 },
             E::NobodyGotIt { .. } => E::Unsuited(Unsuited::Nothing),
             E::Unsuited(_) => return None,
         })

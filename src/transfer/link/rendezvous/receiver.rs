@@ -20,6 +20,7 @@ use crate::{
         backoff::Backoff,
         client::{CONNECT_LIMIT, Paired, RelayAddress, RelayChoice, RelayClientError},
     },
+    panics::{joined, reported},
     protocol::{
         Role,
         relay::{ClientToken, Refusal},
@@ -90,7 +91,7 @@ pub async fn meet_sender(
     let mut visits = JoinSet::new();
     let visit = |relay, is_local| {
         let (code, turns, context) = (Arc::clone(code), Arc::clone(&turns), context.clone());
-        async move { (is_local, visit(relay, is_local, &code, &turns, &context).await) }
+        reported(async move { (is_local, visit(relay, is_local, &code, &turns, &context).await) })
     };
     for relay in relays {
         visits.spawn(visit(relay, false));
@@ -102,7 +103,7 @@ pub async fn meet_sender(
         let is_listening = found.is_some();
         tokio::select! {
             Some(visited) = visits.join_next() => {
-                let (is_local, met) = visited.expect("a visit doesn't panic");
+                let (is_local, met) = joined(visited);
                 if !is_local {
                     relays_left -= 1;
                     end = Instant::now() + LOCAL_LIMIT;

@@ -1,0 +1,56 @@
+//! The task of a receive, and its search on the local network.
+
+use super::{
+    command::{ReceiveOrder, TaskId},
+    event::Event,
+    local::search,
+    outbox::{Outbox, transfer},
+    signals::EndSignals,
+};
+use crate::{
+    net::addresses::Reach,
+    protocol::relay::RoomId,
+    transfer::{
+        link::rendezvous::Search,
+        notice::Context,
+        path_mode::PathMode,
+        receive::{self, ReceiveRequest, receive},
+        sink::active::ActiveReceives,
+    },
+};
+
+pub(super) async fn receive_task(
+    id: TaskId,
+    order: ReceiveOrder,
+    person: receive::Person,
+    active: ActiveReceives,
+    end: EndSignals,
+    out: Outbox,
+) {
+    let ReceiveOrder { code, mut relays, path_mode, entrance, output, lanes, patience, unfinished } = order;
+    if path_mode == PathMode::LocalOnly {
+        // An invite link may name the sender itself.
+        relays
+            .retain(|relay| matches!(relay.address.reach(), Some(Reach::LocalNetwork | Reach::ThisComputer)));
+    }
+    let (found, searching) = if path_mode == PathMode::RelayOnly {
+        (None, None)
+    } else {
+        let (found, searching) = search(RoomId(code.room()));
+        (Some(found), Some(searching))
+    };
+    let search = Search { relays, found };
+    let request =
+        ReceiveRequest { code, search, output, lanes, patience, path_mode, entrance, unfinished, active };
+    let receiving = async {
+        let work = async |context: &Context| receive(request, person, context).await;
+        transfer(id, &out, end, work).await
+    };
+    let searching = async {
+        if let Some(searching) = searching {
+            searching.await;
+        }
+    };
+    let (ended, ()) = tokio::join!(receiving, searching);
+    out.send(Event::Ended(id, ended)).await;
+}

@@ -1,0 +1,44 @@
+//! The tasks of a relay that was asked for, and of a relay that is tried.
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    command::TaskId,
+    event::Event,
+    outbox::{Outbox, listening},
+    signals::EndSignals,
+};
+use crate::{
+    net::client::{self, RelayChoice},
+    relay::{Relay, RelayConfig},
+};
+
+pub(super) async fn relay_task(id: TaskId, config: RelayConfig, end: EndSignals, out: Outbox) {
+    let ended = match Relay::bind(config).await {
+        Ok(relay) => {
+            out.send(listening(id, &relay)).await;
+            let relay_kill = relay.kill_token();
+            let serving = relay.serve(end.cancel);
+            tokio::pin!(serving);
+            tokio::select! {
+                () = &mut serving => {}
+                () = end.kill.cancelled() => {
+                    relay_kill.cancel();
+                    serving.await;
+                }
+            }
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    out.send(Event::RelayEnded(id, ended)).await;
+}
+
+pub(super) async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, out: Outbox) {
+    tokio::select! {
+        checked = client::probe(&relay.address, relay.password.as_deref()) => {
+            out.send(Event::Checked(id, checked)).await;
+        }
+        () = cancel.cancelled() => {}
+    }
+}
