@@ -41,14 +41,14 @@ pub use crate::{
         error::TransferError,
         link::{handshake::DEFAULT_ITERATIONS, rendezvous::CodeChoice},
         notice::{NotAdded, Notice},
-        offer::{Answer, Choices, Here, Offer},
-        path_mode::{Entrance, PathMode},
+        offer::{AlreadyHere, Answer, Choices, Offer},
+        path_mode::{ListenOptions, PathMode},
         plan::placement::OnConflict,
         progress::{Connection, Paused, Phase, Progress, Report, Stall, WaitsFor},
         receive::request::Output,
         send::MAX_RECEIVERS,
         sink::unfinished::{Registry, Unfinished},
-        source::listing::What,
+        source::listing::Payload,
     },
 };
 

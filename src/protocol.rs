@@ -61,7 +61,7 @@
 //!    [`peer::FromSender::OfferEnd`] (digest of the entries).
 //!    While B's user reads the offer, B → A: [`peer::FromReceiver::WhatIs`]… (files for which B has one of the same name and
 //!    size), A → B: [`peer::FromSender::ThisIs`]… (their hashes, as they become known). Neither side waits for that.
-//! 9. B → A: [`peer::FromReceiver::Here`] (how much B has already and doesn't want), [`peer::FromReceiver::Held`]… (blocks that
+//! 9. B → A: [`peer::FromReceiver::AlreadyHere`] (how much B has already and doesn't want), [`peer::FromReceiver::Held`]… (blocks that
 //!    an interrupted transfer left), then [`peer::FromReceiver::Accept`] (how many lanes, which entries) or
 //!    [`peer::FromReceiver::Decline`].
 //! 10. Both compute the same plan of blocks from the entries and the selection, and open the lanes.
@@ -78,7 +78,7 @@
 //! their own; nothing of one session is used in the other. When A sends the invitation before the offer and in place of it, it
 //! leads to what this session was for: so one code can serve several receivers, each of which goes on under a code of its own.
 //!
-//! At any point: a heartbeat from a side that has said nothing for a second, `Pause` from either side, `LacksRoom` from a receiver
+//! At any point: a heartbeat from a side that has said nothing for a second, `Pause` from either side, `DiskFull` from a receiver
 //! whose disk is full, `Cancel` when the user cancels, `Failed` with a reason when a side can't go on.
 //!
 //! *Lanes* ([`relay::LaneHello`], data channel). Each lane is a separate TCP connection from each side: the side sends 32 bytes

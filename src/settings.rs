@@ -20,7 +20,7 @@ use crate::{
     relay::{Ports, RelayConfig},
     store::{self, Expected, Problem, SaveError, Store},
     transfer::{
-        path_mode::{Entrance, PathMode},
+        path_mode::{ListenOptions, PathMode},
         send::MAX_RECEIVERS,
     },
 };
@@ -216,8 +216,8 @@ impl Settings {
     }
 
     /// How the other side may reach this machine directly.
-    pub fn entrance(&self) -> Entrance {
-        Entrance { port: self.direct_port, asks_gateway: self.map_port }
+    pub fn listen(&self) -> ListenOptions {
+        ListenOptions { port: self.direct_port, asks_gateway: self.map_port }
     }
 
     /// Where received files go: the chosen folder, or the system's folder for downloads, or the home folder, or the folder in

@@ -12,7 +12,7 @@ use clap_complete::Shell;
 
 use super::exit;
 use crate::{
-    engine::{Entrance, Limits, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
+    engine::{Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
     units::{ByteSize, Rate},
@@ -191,8 +191,8 @@ pub(super) struct CommonArgs {
 
 impl CommonArgs {
     /// How the other side may reach this machine directly.
-    pub(super) fn entrance(&self) -> Entrance {
-        Entrance { port: self.port, asks_gateway: self.map_port }
+    pub(super) fn listen(&self) -> ListenOptions {
+        ListenOptions { port: self.port, asks_gateway: self.map_port }
     }
 }
 

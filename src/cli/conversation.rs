@@ -17,7 +17,7 @@ use crate::{
     engine::{
         Command, Engine, Event, Events, Notice, ReceiveOrder, RelayChoice, Report, TaskId, TransferError,
     },
-    transfer::error::Unsuited,
+    transfer::error::Impossible,
 };
 
 /// Makes the order with which a further offer of the same sender is received.
@@ -55,7 +55,7 @@ pub(super) async fn run(
         Ok(started) => started,
         Err(error) => {
             let mut reporter = reporter;
-            reporter.error(&Unsuited::Arguments(format!("caiman can't start: {error}")).into());
+            reporter.error(&Impossible::Arguments(format!("caiman can't start: {error}")).into());
             return Exit::Usage;
         }
     };

@@ -54,13 +54,13 @@ impl Exit {
     pub(super) fn of(error: &TransferError) -> Self {
         match error {
             TransferError::WrongCode { .. }
-            | TransferError::GuessedAt
+            | TransferError::TooManyTries
             | TransferError::Retired
             | TransferError::NobodyThere { .. }
             | TransferError::CodeTaken => Self::Code,
             TransferError::PeerDeclined
             | TransferError::PeerCancelled
-            | TransferError::GaveWay
+            | TransferError::Superseded
             | TransferError::PeerLost
             | TransferError::PeerGone
             | TransferError::NobodyGotIt { .. }
@@ -72,7 +72,7 @@ impl Exit {
             TransferError::Relay(_) => Self::Relay,
             TransferError::File { .. } | TransferError::NoSpace { .. } => Self::Files,
             TransferError::Cancelled | TransferError::Declined => Self::Cancelled,
-            TransferError::Damaged { .. } | TransferError::Internal(_) | TransferError::Unsuited(_) => {
+            TransferError::Damaged { .. } | TransferError::Internal(_) | TransferError::Impossible(_) => {
                 Self::Failed
             }
         }

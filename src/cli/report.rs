@@ -30,7 +30,7 @@ pub(super) struct Reporter {
     last_phase: Option<Phase>,
     connection: Connection,
     paused: Paused,
-    lacks_room: bool,
+    disk_is_full: bool,
     waits_for: Option<WaitsFor>,
 }
 
@@ -63,7 +63,7 @@ impl Reporter {
             last_phase: None,
             connection: Connection::Up,
             paused: Paused::default(),
-            lacks_room: false,
+            disk_is_full: false,
             waits_for: None,
         }
     }
@@ -133,8 +133,8 @@ impl Reporter {
         if std::mem::replace(&mut self.paused, progress.paused) != progress.paused {
             self.tell_pause(progress.paused);
         }
-        if std::mem::replace(&mut self.lacks_room, progress.lacks_room) != progress.lacks_room {
-            self.tell_room(progress.lacks_room);
+        if std::mem::replace(&mut self.disk_is_full, progress.disk_is_full) != progress.disk_is_full {
+            self.tell_room(progress.disk_is_full);
         }
         let waits_for = progress.stall.map(|stall| stall.waits_for);
         if std::mem::replace(&mut self.waits_for, waits_for) != waits_for {
@@ -256,19 +256,19 @@ impl Reporter {
         self.say(line, "pause", json!({ "here": paused.here, "there": paused.there }));
     }
 
-    fn tell_room(&self, lacks_room: bool) {
-        let line = match (lacks_room, self.is_sender) {
+    fn tell_room(&self, disk_is_full: bool) {
+        let line = match (disk_is_full, self.is_sender) {
             (true, true) => "The other side's disk is full. It goes on by itself when there is room again.",
             (true, false) => "The disk is full. Make room, and it goes on by itself; nothing is lost.",
             (false, _) => "There is room again. Going on.",
         };
-        self.say(line, "room", json!({ "lacks": lacks_room }));
+        self.say(line, "room", json!({ "lacks": disk_is_full }));
     }
 
     fn tell_stall(&self, progress: Progress) {
         let Some(Stall { waits_for, since }) = progress.stall else {
             // If something else holds the transfer up now, another line says so.
-            let rests = progress.paused.here || progress.paused.there || progress.lacks_room;
+            let rests = progress.paused.here || progress.paused.there || progress.disk_is_full;
             let line = if rests || progress.connection != Connection::Up { "" } else { "Going on." };
             return self.tell_stall_as(line, None, 0);
         };

@@ -21,24 +21,24 @@ use super::{
 use crate::{
     code::{self, CodeError, CodePhrase, Invite},
     engine::{
-        CodeChoice, Command, DEFAULT_ITERATIONS, OnConflict, Output, PathMode, ReceiveOrder, Registry,
-        SendOrder, TransferError, What, check_paths,
+        CodeChoice, Command, DEFAULT_ITERATIONS, OnConflict, Output, PathMode, Payload, ReceiveOrder,
+        Registry, SendOrder, TransferError, check_paths,
     },
     store::Store,
-    transfer::error::Unsuited,
+    transfer::error::Impossible,
 };
 
 /// Runs `caiman send`.
 pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     let reporter = Reporter::for_sender(args.common.json);
     let common = args.common;
-    let what = match what(args.paths, args.text, args.name) {
-        Ok(what) => what,
+    let payload = match payload(args.paths, args.text, args.name) {
+        Ok(payload) => payload,
         Err(error) => return usage(reporter, &error),
     };
-    if args.receivers > 1 && matches!(what, What::Stream { .. }) {
+    if args.receivers > 1 && matches!(payload, Payload::Stream { .. }) {
         let advice = "standard input can be read only once, so it can't be sent to several receivers";
-        return usage(reporter, &Unsuited::Arguments(advice.to_owned()).into());
+        return usage(reporter, &Impossible::Arguments(advice.to_owned()).into());
     }
     let code = match args.code.map(|text| CodePhrase::own(&text)).transpose() {
         Ok(Some(own)) => CodeChoice::Own(own),
@@ -47,7 +47,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     };
     let relays = match server::choose(&common, None, &reporter) {
         Ok(relays) => relays,
-        Err(error) => return usage(reporter, &Unsuited::Arguments(error).into()),
+        Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
     let guarded = relays.iter().filter(|relay| relay.password.is_some());
     let guarded = guarded.map(|relay| relay.address.clone()).collect();
@@ -64,11 +64,11 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         }
     };
     let order = SendOrder {
-        what,
+        payload,
         code,
         relays,
         path_mode: common.path.into(),
-        entrance: common.entrance(),
+        listen: common.listen(),
         lanes: common.lanes,
         bytes_per_sec: args.rate.map(|rate| rate.bytes_per_sec().get()),
         patience: Duration::from_secs(common.patience),
@@ -100,10 +100,10 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(relays) if relays.is_empty() && path_mode == PathMode::RelayOnly => {
             let advice = "no relay is known; give --server as the sender shows it, or the whole invite link"
                 .to_owned();
-            return usage(reporter, &Unsuited::Arguments(advice).into());
+            return usage(reporter, &Impossible::Arguments(advice).into());
         }
         Ok(relays) => relays,
-        Err(error) => return usage(reporter, &Unsuited::Arguments(error).into()),
+        Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
     let folder = match (!stdout).then(|| folder(&out)).transpose() {
         Ok(folder) => folder,
@@ -116,10 +116,10 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     };
     let (code, _) = invite.into_parts();
     let patience = Duration::from_secs(common.patience);
-    let (lanes, entrance) = (common.lanes, common.entrance());
+    let (lanes, listen) = (common.lanes, common.listen());
     let order = move |code, relays, output| {
         let unfinished = Registry::at(Store::unfinished_folder());
-        ReceiveOrder { code, relays, path_mode, entrance, output, lanes, patience, unfinished }
+        ReceiveOrder { code, relays, path_mode, listen, output, lanes, patience, unfinished }
     };
     let output = folder.clone().map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
     let first = order(code, relays, output);
@@ -130,21 +130,21 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     run(reporter, policy, again, interrupts, |id| Command::Receive(id, Box::new(first))).await
 }
 
-fn what(mut paths: Vec<PathBuf>, text: Option<String>, name: String) -> Result<What, TransferError> {
+fn payload(mut paths: Vec<PathBuf>, text: Option<String>, name: String) -> Result<Payload, TransferError> {
     if let Some(text) = text {
-        return Ok(What::Text(text));
+        return Ok(Payload::Text(text));
     }
     let input = Path::new("-");
     if paths.iter().any(|path| path == input) {
         if paths.len() > 1 {
             let advice = "'-' stands for standard input and can't be sent together with files";
-            return Err(Unsuited::Arguments(advice.to_owned()).into());
+            return Err(Impossible::Arguments(advice.to_owned()).into());
         }
-        return Ok(What::Stream { name, reader: Box::new(io::stdin()) });
+        return Ok(Payload::Stream { name, reader: Box::new(io::stdin()) });
     }
     paths.dedup();
     check_paths(&paths)?;
-    Ok(What::Paths(paths))
+    Ok(Payload::Paths(paths))
 }
 
 fn folder(out: &Path) -> Result<PathBuf, TransferError> {

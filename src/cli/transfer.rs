@@ -19,7 +19,7 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        Answer, Choices, Command, Engine, Here, Notice, Offer, OnConflict, Progress, Report, TaskId,
+        AlreadyHere, Answer, Choices, Command, Engine, Notice, Offer, OnConflict, Progress, Report, TaskId,
         TransferError,
     },
     net::client::RelayAddress,
@@ -189,7 +189,7 @@ impl CliTransfer {
             // The headless commands add no paths and look at no other folder, and the conversation handles invitations.
             Notice::Listed(_) | Notice::NotAdded { .. } | Notice::CantUse(_) | Notice::Invited { .. } => {}
             Notice::Offer(offer) => self.take_in(offer),
-            Notice::Here(here) => self.learn(&here),
+            Notice::AlreadyHere(here) => self.learn(&here),
             Notice::Accepted { files: 0, bytes } => {
                 self.reporter.say("Nothing has to move.", "accepted", json!({ "files": 0, "bytes": bytes }));
             }
@@ -289,7 +289,7 @@ impl CliTransfer {
     }
 
     /// Handles news about the files of an offer that are here already.
-    fn learn(&mut self, here: &Here) {
+    fn learn(&mut self, here: &AlreadyHere) {
         if here.is_growing() {
             return;
         }
@@ -305,7 +305,7 @@ impl CliTransfer {
     }
 
     /// Shows an offer and decides, or asks.
-    fn consider(&mut self, offer: &Offer, here: &Here) {
+    fn consider(&mut self, offer: &Offer, here: &AlreadyHere) {
         let Policy::Receive { accepts, on_conflict, exclude, resumes } = &*self.policy else { return };
         let entries = offer.manifest.entries();
         let is_excluded = |path: &str| {
@@ -458,13 +458,13 @@ impl CliTransfer {
 }
 
 /// `3 files, 1.2 GiB, are here already and are not sent again.`
-fn here_line(here: &Here) -> String {
+fn here_line(here: &AlreadyHere) -> String {
     let (files, bytes) = (show::count(here.files(), "file", "files"), show::bytes(here.bytes()));
     let are = if here.files() == 1 { "is" } else { "are" };
     format!("{files}, {bytes}, {are} here already and {are} not sent again.")
 }
 
-fn describe(offer: &Offer, here: &Here, on_conflict: OnConflict) -> Vec<String> {
+fn describe(offer: &Offer, here: &AlreadyHere, on_conflict: OnConflict) -> Vec<String> {
     let manifest = &offer.manifest;
     let mut lines = match manifest.kind() {
         OfferKind::Text => return vec!["A text:".to_owned()],

@@ -16,10 +16,10 @@ use crate::{
     transfer::{
         link::rendezvous::CodeChoice,
         offer::Answer,
-        path_mode::{Entrance, PathMode},
+        path_mode::{ListenOptions, PathMode},
         receive::Output,
         sink::unfinished::Registry,
-        source::listing::What,
+        source::listing::Payload,
     },
 };
 
@@ -55,7 +55,7 @@ impl Ids {
 /// What to send, and how.
 pub struct SendOrder {
     /// What is to be sent.
-    pub what: What,
+    pub payload: Payload,
     /// Under which code.
     pub code: CodeChoice,
     /// Relays in the order of preference: the first that can be reached is used.
@@ -63,7 +63,7 @@ pub struct SendOrder {
     /// Which ways there may be. Unless it is a relay alone, and one is named, the sender also waits on a relay in this process.
     pub path_mode: PathMode,
     /// Where this machine is to be reached directly.
-    pub entrance: Entrance,
+    pub listen: ListenOptions,
     /// Over how many connections at most.
     pub lanes: u16,
     /// How fast at most, in bytes a second.
@@ -91,7 +91,7 @@ pub struct ReceiveOrder {
     /// Which ways there may be. Unless it is a relay alone, the local network is searched as well.
     pub path_mode: PathMode,
     /// Where this machine is to be reached directly.
-    pub entrance: Entrance,
+    pub listen: ListenOptions,
     /// Where what arrives goes.
     pub output: Output,
     /// Over how many connections at most.

@@ -11,7 +11,7 @@ use crate::{
     net::addresses::Reach,
     protocol::relay::RoomId,
     transfer::{
-        link::rendezvous::Search,
+        link::rendezvous::SearchPlaces,
         notice::Context,
         path_mode::PathMode,
         receive::{self, ReceiveRequest, receive},
@@ -22,12 +22,12 @@ use crate::{
 pub(super) async fn receive_task(
     id: TaskId,
     order: ReceiveOrder,
-    person: receive::Person,
+    input: receive::ReceiverInput,
     active: ActiveReceives,
     end: EndSignals,
     out: Outbox,
 ) {
-    let ReceiveOrder { code, mut relays, path_mode, entrance, output, lanes, patience, unfinished } = order;
+    let ReceiveOrder { code, mut relays, path_mode, listen, output, lanes, patience, unfinished } = order;
     if path_mode == PathMode::LocalOnly {
         // An invite link may name the sender itself.
         relays
@@ -39,11 +39,11 @@ pub(super) async fn receive_task(
         let (found, searching) = search(RoomId(code.room()));
         (Some(found), Some(searching))
     };
-    let search = Search { relays, found };
+    let search = SearchPlaces { relays, found };
     let request =
-        ReceiveRequest { code, search, output, lanes, patience, path_mode, entrance, unfinished, active };
+        ReceiveRequest { code, search, output, lanes, patience, path_mode, listen, unfinished, active };
     let receiving = async {
-        let work = async |context: &Context| receive(request, person, context).await;
+        let work = async |context: &Context| receive(request, input, context).await;
         transfer(id, &out, end, work).await
     };
     let searching = async {

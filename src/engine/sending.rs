@@ -16,17 +16,17 @@ use super::{
 use crate::{
     panics::caught,
     transfer::{
-        error::{TransferError, Unsuited},
+        error::{Impossible, TransferError},
         lanes::throttle::Throttle,
         link::{
             invitation::Follower,
-            rendezvous::{Call, Places},
+            rendezvous::{MeetBy, WaitingPlaces},
         },
         notice::Context,
         path_mode::PathMode,
         progress::Progress,
         send::{self, MAX_RECEIVERS, options::SendOptions, send, send_to_several},
-        source::listing::What,
+        source::listing::Payload,
     },
 };
 
@@ -58,11 +58,11 @@ impl SendPlace {
 }
 
 /// Runs a branch.
-pub(super) async fn branch_task(id: TaskId, branch_order: NewBranch, person: send::Person, out: Outbox) {
+pub(super) async fn branch_task(id: TaskId, branch_order: NewBranch, input: send::SenderInput, out: Outbox) {
     let NewBranch { of, branch, cancel, lease } = branch_order;
     out.send(Event::Branch { of, id }).await;
     let guard = branch.guard();
-    let work = async |context: &Context| branch.run(person, context).await;
+    let work = async |context: &Context| branch.run(input, context).await;
     let ended = transfer(id, &out, EndSignals::of(cancel), work).await;
     out.send(Event::Ended(id, ended)).await;
     drop((guard, lease));
@@ -72,7 +72,7 @@ pub(super) async fn branch_task(id: TaskId, branch_order: NewBranch, person: sen
 pub(super) async fn send_task(
     id: TaskId,
     order: SendOrder,
-    person: send::Person,
+    input: send::SenderInput,
     place: Option<SendPlace>,
     cancel: CancellationToken,
     out: Outbox,
@@ -82,16 +82,16 @@ pub(super) async fn send_task(
         (Err(error), _) => refuse(id, error, &out).await,
         (Ok(()), None) => refuse(id, TransferError::PeerGone, &out).await,
         (Ok(()), Some(SendPlace::Known { lease, follower })) => {
-            let (options, what) = (options(&order), order.what);
+            let (options, payload) = (options(&order), order.payload);
             let work = async |context: &Context| {
-                send(what, Call::Invitation(follower), options, person, context).await
+                send(payload, MeetBy::Invitation(follower), options, input, context).await
             };
             let ended = transfer(id, &out, EndSignals::of(cancel), work).await;
             drop(lease);
             out.send(Event::Ended(id, ended)).await;
         }
         (Ok(()), Some(SendPlace::Open { lease, end })) => {
-            Box::pin(open(id, order, person, (lease, end), cancel, &out)).await;
+            Box::pin(open(id, order, input, (lease, end), cancel, &out)).await;
         }
     }
 }
@@ -101,13 +101,13 @@ fn check(order: &SendOrder) -> Result<(), TransferError> {
     let why = match order {
         SendOrder { receivers: 1, .. } => return Ok(()),
         SendOrder { after: Some(_), .. } => "what follows another send goes to its receiver alone".to_owned(),
-        SendOrder { what: What::Stream { .. }, .. } => {
+        SendOrder { payload: Payload::Stream { .. }, .. } => {
             "what can be read only once can't be sent to several receivers".to_owned()
         }
         SendOrder { receivers: 2..=MAX_RECEIVERS, .. } => return Ok(()),
         _ => format!("a code leads to at least one receiver and at most {MAX_RECEIVERS}"),
     };
-    Err(Unsuited::Arguments(why).into())
+    Err(Impossible::Arguments(why).into())
 }
 
 /// The end of a send that could not begin.
@@ -119,14 +119,14 @@ async fn refuse(id: TaskId, error: TransferError, out: &Outbox) {
 
 /// How it is sent.
 fn options(order: &SendOrder) -> SendOptions {
-    let SendOrder { path_mode, entrance, lanes, bytes_per_sec, patience, iterations, .. } = *order;
+    let SendOrder { path_mode, listen, lanes, bytes_per_sec, patience, iterations, .. } = *order;
     SendOptions {
         lanes,
         throttle: Arc::new(Throttle::new(bytes_per_sec)),
         patience,
         iterations,
         path_mode,
-        entrance,
+        listen,
     }
 }
 
@@ -134,7 +134,7 @@ fn options(order: &SendOrder) -> SendOptions {
 async fn open(
     id: TaskId,
     mut order: SendOrder,
-    person: send::Person,
+    input: send::SenderInput,
     (lease, end): (Lease, CancellationToken),
     cancel: CancellationToken,
     out: &Outbox,
@@ -149,7 +149,7 @@ async fn open(
     let (own_relay, own) = match bound {
         Some(Ok((own_relay, own))) => (Some(own_relay), Some(own)),
         Some(Err(error)) if is_alone => {
-            let error = Unsuited::NoRelayHere(error.to_string()).into();
+            let error = Impossible::NoRelayHere(error.to_string()).into();
             return refuse(id, error, out).await;
         }
         Some(Err(error)) => {
@@ -161,16 +161,16 @@ async fn open(
     if let Some(own_relay) = &own_relay {
         out.send(listening(id, &own_relay.relay)).await;
     }
-    let (options, places) = (options(&order), Places { relays: order.relays, own });
-    let (what, code, receivers) = (order.what, order.code, order.receivers);
+    let (options, places) = (options(&order), WaitingPlaces { relays: order.relays, own });
+    let (payload, code, receivers) = (order.payload, order.code, order.receivers);
     let is_over = CancellationToken::new();
     let sending = async {
         let (branches, mut arrivals) = mpsc::channel(1);
         let work = async |context: &Context| {
             if receivers == 1 {
-                return send(what, Call::Code(code, places), options, person, context).await;
+                return send(payload, MeetBy::Code(code, places), options, input, context).await;
             }
-            send_to_several(what, (code, places), (receivers, branches), options, person, context).await
+            send_to_several(payload, (code, places), (receivers, branches), options, input, context).await
         };
         let begin = async {
             while let Some(branch) = arrivals.recv().await {

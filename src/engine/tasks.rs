@@ -176,8 +176,8 @@ impl Tasks {
 
     fn begin_send(&mut self, id: TaskId, order: SendOrder) {
         let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(false));
-        let (line, follower) = invitation::line();
-        let person = send::Person { additions, pause: pauses, line };
+        let (invitations, follower) = invitation::channel();
+        let person = send::SenderInput { additions, pause: pauses, invitations };
         let place = match order.after.map(|other| self.input(other)) {
             None => Some(SendPlace::open()),
             Some(Some(TaskInput::Send { follower, lease, .. })) => SendPlace::known(lease, follower),
@@ -198,8 +198,8 @@ impl Tasks {
             _ => false,
         };
         let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(is_paused));
-        let (line, follower) = invitation::line();
-        let person = send::Person { additions, pause: pauses, line };
+        let (invitations, follower) = invitation::channel();
+        let person = send::SenderInput { additions, pause: pauses, invitations };
         let lease = branch.lease();
         let end = EndSignals::of(branch.cancel.clone());
         let task = branch_task(id, branch, person, self.out.clone());
@@ -210,7 +210,7 @@ impl Tasks {
     fn begin_receive(&mut self, id: TaskId, order: ReceiveOrder) {
         let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
         let (pause, pauses) = watch::channel(false);
-        let person = receive::Person { answer: answered, look: looks, pause: pauses };
+        let person = receive::ReceiverInput { answer: answered, look: looks, pause: pauses };
         let end = EndSignals::default();
         let task = receive_task(id, order, person, self.active.clone(), end.clone(), self.out.clone());
         let input = TaskInput::Receive { answer: Some(answer), look, pause };

@@ -288,7 +288,7 @@ pub enum FromReceiver {
     /// [`FromReceiver::Accept`].
     Held(Vec<(u64, u64)>),
     /// The receiver's disk is full (`true`), or no longer is (`false`). What arrives is not stored until there is room again.
-    LacksRoom(bool),
+    DiskFull(bool),
     /// The offer is declined.
     Decline,
     /// On a new connection: the receiver has reported everything that the last connection's lanes brought, and opens the lanes
@@ -335,7 +335,7 @@ pub enum FromReceiver {
     /// the answer to the offer.
     WhatIs(Vec<u32>),
     /// Files that are not wanted because the receiver has identical ones. Sent before [`FromReceiver::Accept`].
-    Here {
+    AlreadyHere {
         /// How many files.
         files: u64,
         /// How many bytes they have together.
@@ -352,7 +352,7 @@ impl FromReceiver {
             Self::Accept { .. } => "accept",
             Self::Addresses(_) => "addresses",
             Self::Held(_) => "held",
-            Self::LacksRoom(_) => "lacks room",
+            Self::DiskFull(_) => "disk full",
             Self::Decline => "decline",
             Self::Reopen { .. } => "reopen",
             Self::LaneOver { .. } => "lane over",
@@ -363,7 +363,7 @@ impl FromReceiver {
             Self::Cancel => "cancel",
             Self::Failed(_) => "failed",
             Self::WhatIs(_) => "what is",
-            Self::Here { .. } => "here",
+            Self::AlreadyHere { .. } => "already here",
             Self::AtWork(_) => "at work",
         }
     }
@@ -424,5 +424,5 @@ pub enum Trouble {
     Internal,
     /// The side has no way to take this kind of offer.
     #[error("it can't take this kind of offer")]
-    Unsuited,
+    Impossible,
 }

@@ -30,7 +30,7 @@ pub enum TransferError {
     },
     /// So many wrong codes were tried that this side retired its own.
     #[error("three wrong codes were tried, so this code is retired")]
-    GuessedAt,
+    TooManyTries,
     /// The sender has retired the code after too many wrong ones.
     #[error("this code was retired after too many wrong tries")]
     Retired,
@@ -59,7 +59,7 @@ pub enum TransferError {
     Declined,
     /// Its sender was lost, and another transfer of this program goes on with what it had.
     #[error("the same is received under another code now")]
-    GaveWay,
+    Superseded,
     /// The other side's connections broke.
     #[error("the connection to the other side was lost")]
     PeerLost,
@@ -131,12 +131,12 @@ pub enum TransferError {
     Internal(PanicReport),
     /// What is to be sent, or how, doesn't make sense, or this machine can't do it.
     #[error(transparent)]
-    Unsuited(#[from] Unsuited),
+    Impossible(#[from] Impossible),
 }
 
 /// What can't be done at all, whoever is on the other side.
 #[derive(Debug, thiserror::Error)]
-pub enum Unsuited {
+pub enum Impossible {
     /// The system's random generator fails.
     #[error("this system gives no random numbers; nothing can be encrypted")]
     NoRandomness,
@@ -257,7 +257,7 @@ impl TransferError {
             Self::Damaged { .. } => Some(Trouble::Damaged),
             Self::Relay(_) | Self::PeerLost | Self::PeerSilent { .. } => Some(Trouble::Network),
             Self::Withdrawn { .. } => Some(Trouble::Withdrawn),
-            Self::Unsuited(_) => Some(Trouble::Unsuited),
+            Self::Impossible(_) => Some(Trouble::Impossible),
             Self::Internal(_) => Some(Trouble::Internal),
             _ => None,
         }
@@ -270,7 +270,7 @@ impl TransferError {
             Self::PeerLost
             | Self::PeerSilent { .. }
             | Self::PeerCancelled
-            | Self::GaveWay
+            | Self::Superseded
             | Self::Relay(_)
             | Self::Internal(_)
             | Self::File { .. } => true,
@@ -288,7 +288,7 @@ impl TransferError {
             Self::WrongCode { .. } => {
                 "Compare it with the sender's, word by word, and try again; nothing was sent."
             }
-            Self::GuessedAt => {
+            Self::TooManyTries => {
                 "Nothing was sent. Send again to get a new code, and make sure that only the right person hears it."
             }
             Self::Retired => "Ask the sender to send again, under a new code.",
@@ -320,7 +320,7 @@ impl TransferError {
             Self::NoSpace { .. } => "Make room, choose another folder, or take only some of the files.",
             Self::Damaged { .. } => "The memory or the disk of one of the machines may be faulty; try again.",
             Self::Withdrawn { .. } => "Nothing of it is complete. Ask for it to be sent again.",
-            Self::GaveWay => "What had arrived is used there.",
+            Self::Superseded => "What had arrived is used there.",
             Self::PeerGone => {
                 "Nothing of it was sent, and nothing is lost. Send it again, under a code of its own."
             }
@@ -329,7 +329,7 @@ impl TransferError {
                 "This is a fault of Caiman. What had arrived is kept: sent again, only what is missing moves. Please report the words in \
                  brackets; they hold no secret."
             }
-            Self::Cancelled | Self::Declined | Self::File { .. } | Self::Unsuited(_) => "",
+            Self::Cancelled | Self::Declined | Self::File { .. } | Self::Impossible(_) => "",
         }
     }
 }

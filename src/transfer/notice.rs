@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     error::TransferError,
-    offer::{Here, Offer},
+    offer::{AlreadyHere, Offer},
     progress::{Connection, Phase, Progress},
 };
 use crate::{
@@ -84,8 +84,8 @@ pub enum Notice {
     /// folder, when that is asked for. The first folder may be of no use: [`Offer::unusable`].
     Offer(Arc<Offer>),
     /// More of the offer that was told last turned out to be here already, or it is known now that nothing more is. Told
-    /// again while [`Here::is_growing`], until the offer is answered.
-    Here(Here),
+    /// again while [`AlreadyHere::is_growing`], until the offer is answered.
+    AlreadyHere(AlreadyHere),
     /// Another folder was to be looked at for the offer, and it can't be used. The offer goes on waiting.
     CantUse(TransferError),
     /// The other side took the offer, or this side did.
@@ -143,12 +143,12 @@ pub struct LeftOut {
     /// Its path on this machine.
     pub path: PathBuf,
     /// Why.
-    pub reason: Unfit,
+    pub reason: LeftOutReason,
 }
 
 /// Why something can't be offered, as the end of a sentence that begins with its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum LeftOutReason {
     /// The system doesn't let this person read it.
     #[error("can't be read: {0}")]
     Unreadable(io::ErrorKind),
@@ -244,8 +244,8 @@ impl Context {
     }
 
     /// Whether the receiver's disk is full.
-    pub fn lacks_room(&self) -> bool {
-        self.progress.borrow().lacks_room
+    pub fn disk_is_full(&self) -> bool {
+        self.progress.borrow().disk_is_full
     }
 
     /// What is going on.

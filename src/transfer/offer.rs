@@ -26,7 +26,7 @@ pub struct Offer {
     /// Bytes of the offer that interrupted transfers left there, and that need not be sent again.
     pub resumable: u64,
     /// Files that are here already, the same, and need not be sent: as far as that was known when this was told.
-    pub here: Here,
+    pub here: AlreadyHere,
     /// Why nothing can be stored there: another folder is needed. Nothing is known of this one then.
     pub unusable: Option<TransferError>,
 }
@@ -38,7 +38,7 @@ impl Offer {
     }
 
     /// The same where more is known to be here.
-    pub fn conflicts_beside(&self, here: &Here) -> usize {
+    pub fn conflicts_beside(&self, here: &AlreadyHere) -> usize {
         let targets = self.targets.iter().enumerate();
         targets.filter(|(index, target)| target.conflicts && !here.contains(*index)).count()
     }
@@ -106,14 +106,14 @@ impl Choices {
 
 /// Files of an offer that are here already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Here {
+pub struct AlreadyHere {
     entries: BlockSet,
     files: u64,
     bytes: u64,
     is_growing: bool,
 }
 
-impl Here {
+impl AlreadyHere {
     /// These entries of `manifest`.
     pub fn of(manifest: &Manifest, entries: impl IntoIterator<Item = u32>) -> Self {
         let mut here = Self::default();

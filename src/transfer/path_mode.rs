@@ -19,7 +19,7 @@ pub enum PathMode {
 
 /// Where the other side may reach this machine directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Entrance {
+pub struct ListenOptions {
     /// The port; `None` has the system choose one.
     pub port: Option<NonZeroU16>,
     /// Whether the gateway is asked to let connections from outside in.

@@ -71,7 +71,7 @@ pub struct Progress {
     /// Who wants it to rest.
     pub paused: Paused,
     /// Whether the receiver's disk is full: it goes on by itself when there is room again.
-    pub lacks_room: bool,
+    pub disk_is_full: bool,
     /// Nothing has been stored for a while, for no reason that stands above.
     pub stall: Option<Stall>,
 }

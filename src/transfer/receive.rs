@@ -54,7 +54,7 @@ use lane_pool::ReceiveLanePool;
 use session::Receiving;
 use staged::{Staged, leave};
 
-pub(crate) use self::request::{Output, Person, ReceiveRequest};
+pub(crate) use self::request::{Output, ReceiveRequest, ReceiverInput};
 
 /// Ranges of blocks in one message.
 const RANGES_AT_ONCE: usize = 4096;
@@ -62,7 +62,7 @@ const RANGES_AT_ONCE: usize = 4096;
 /// Runs one transfer to its end.
 pub(crate) async fn receive(
     request: ReceiveRequest,
-    person: Person,
+    input: ReceiverInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
     let code = Arc::new(request.code);
@@ -71,7 +71,7 @@ pub(crate) async fn receive(
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
     let relay = meeting.relay.clone();
-    let (patience, ways) = (request.patience, (request.path_mode, request.entrance));
+    let (patience, ways) = (request.patience, (request.path_mode, request.listen));
     let arrive = |meeting| {
         let session = Session::through(meeting, Side::Receiver, &relay, patience, ways, context)?;
         Ok::<_, TransferError>(Control::new(session, &relay, context))
@@ -95,13 +95,13 @@ pub(crate) async fn receive(
                 }
             }
         };
-        run(&mut control, announced, request.output, person, &request.unfinished, &mut staged, context).await
+        run(&mut control, announced, request.output, input, &request.unfinished, &mut staged, context).await
     };
     let until_cancelled = async {
         tokio::select! {
             verified = work => verified,
             () = context.cancel.cancelled() => Err(TransferError::Cancelled),
-            () = give_way.cancelled() => Err(TransferError::GaveWay),
+            () = give_way.cancelled() => Err(TransferError::Superseded),
         }
     };
     let verified = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
@@ -113,7 +113,7 @@ pub(crate) async fn receive(
     };
     let last_word = match &ended {
         Ok(report) => Some(FromReceiver::Complete { stored: report.stored, failed: report.not_stored }),
-        Err(TransferError::Cancelled | TransferError::GaveWay) => Some(FromReceiver::Cancel),
+        Err(TransferError::Cancelled | TransferError::Superseded) => Some(FromReceiver::Cancel),
         Err(TransferError::Declined) => Some(FromReceiver::Decline),
         Err(error) => error.trouble().map(FromReceiver::Failed),
     };
@@ -136,7 +136,7 @@ async fn run(
     control: &mut Control,
     announced: AnnouncedOffer,
     output: Output,
-    person: Person,
+    input: ReceiverInput,
     unfinished: &Registry,
     staged: &mut Staged<'_>,
     context: &Context,
@@ -146,7 +146,7 @@ async fn run(
         Output::Folder(folder) => Some(folder.clone()),
         Output::Writer(_) => None,
     };
-    let Person { answer, look, pause } = person;
+    let ReceiverInput { answer, look, pause } = input;
     let (choices, same_files) =
         ask(control, &manifest, folder, (answer, look), &staged.active, context).await?;
     let (unfinished, active) = (unfinished.clone(), staged.active.clone());
@@ -162,7 +162,7 @@ async fn run(
     let lanes = lanes.min(needed);
     let same = &accepted.here;
     if same.files() > 0 {
-        control.say(&FromReceiver::Here { files: same.files(), bytes: same.bytes() })?;
+        control.say(&FromReceiver::AlreadyHere { files: same.files(), bytes: same.bytes() })?;
     }
     let here = accepted.destination.held();
     for ranges in here.ranges().chunks(RANGES_AT_ONCE) {
@@ -198,8 +198,8 @@ async fn run(
         news,
         pause,
         paused: Paused::default(),
-        journal_lacks_room: false,
-        lacks_room: false,
+        journal_is_full: false,
+        disk_is_full: false,
         held,
         unsaid: Vec::new(),
         writing: None,

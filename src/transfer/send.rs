@@ -19,6 +19,6 @@ mod several;
 pub use self::options::MAX_RECEIVERS;
 pub(crate) use self::{
     offering::send,
-    options::Person,
+    options::SenderInput,
     several::{Branch, send_to_several},
 };

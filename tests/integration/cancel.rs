@@ -10,7 +10,7 @@ use crate::support::{
     engine::{BLOCK, Party, World, names_in},
     noise,
 };
-use caiman::engine::{Answer, Choices, Notice, Phase, ReceiveOrder, SendOrder, TransferError, What};
+use caiman::engine::{Answer, Choices, Notice, Payload, Phase, ReceiveOrder, SendOrder, TransferError};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_that_cancels_while_it_waits_leaves_nobody_under_the_code() {
@@ -157,10 +157,10 @@ impl Read for Pipe {
     }
 }
 
-fn pipe() -> (mpsc::Sender<Vec<u8>>, What) {
+fn pipe() -> (mpsc::Sender<Vec<u8>>, Payload) {
     let (input, output) = mpsc::channel();
     let reader = Box::new(Pipe(output, io::Cursor::new(Vec::new())));
-    (input, What::Stream { name: "stream".to_owned(), reader })
+    (input, Payload::Stream { name: "stream".to_owned(), reader })
 }
 
 /// Nothing comes from the pipe, so a thread hangs reading it. The transfer itself must not hang with it.

@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, time::Duration};
 
 use crate::support::{engine::*, noise, peer::*, stage::*};
 use caiman::{
-    engine::{Choices, PATIENCE, PathMode, ReceiveOrder, SendOrder, What},
+    engine::{Choices, PATIENCE, PathMode, Payload, ReceiveOrder, SendOrder},
     protocol::{
         manifest::OfferKind,
         peer::{FromReceiver, FromSender, Way},
@@ -94,7 +94,7 @@ async fn a_sender_that_stays_hidden_names_no_address() {
         }
         heard
     };
-    let what = What::Paths(vec![path]);
+    let what = Payload::Paths(vec![path]);
     let (_, heard) = tokio::join!(stage.send(&code, what, ready), attack);
     assert!(!heard.iter().any(|message| matches!(message, FromSender::Addresses(_))), "{heard:?}");
     stage.relay.stop().await;

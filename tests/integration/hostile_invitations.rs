@@ -216,7 +216,7 @@ async fn a_branch_takes_nobody_without_its_code() {
     let mut branch = world.sender.branch(&mut sending).await;
     branch.told("the end of its code", |notice| matches!(notice, Notice::Retired).then_some(())).await;
     world.sender.cancel(&branch);
-    assert!(matches!(branch.error().await, TransferError::GuessedAt));
+    assert!(matches!(branch.error().await, TransferError::TooManyTries));
     receive_all(&world, &code).await;
     assert_eq!(sending.report().await.receivers, 1);
 }

@@ -5,7 +5,7 @@ use std::{fs, io, io::Read, net::SocketAddr, sync::mpsc};
 use crate::support::{peer::*, stage::*, *};
 use caiman::{
     code::CodePhrase,
-    engine::{Notice, TransferError, What},
+    engine::{Notice, Payload, TransferError},
     protocol::{
         VERSION, frame,
         frame::FrameError,
@@ -20,7 +20,7 @@ const BLOCK: usize = MIN_BLOCK as usize;
 const BLOCKS: u64 = 4;
 
 /// A folder with a file of two blocks and a byte, and two small files that share a block.
-fn goods(stage: &Stage) -> What {
+fn goods(stage: &Stage) -> Payload {
     let folder = stage.outer().join("goods");
     if !folder.exists() {
         fs::create_dir(&folder).unwrap();
@@ -28,13 +28,13 @@ fn goods(stage: &Stage) -> What {
         fs::write(folder.join("small"), noise(2, 10)).unwrap();
         fs::write(folder.join("tiny"), noise(3, 20)).unwrap();
     }
-    What::Paths(vec![folder])
+    Payload::Paths(vec![folder])
 }
 
 /// Runs an honest sender of `what`, and `attack` once its code can be used.
 async fn against<T>(
     stage: &mut Stage,
-    what: What,
+    payload: Payload,
     attack: impl AsyncFnOnce(SocketAddr, CodePhrase) -> T,
 ) -> (Ended, T) {
     let (code, relay) = (code(), stage.relay.addr);
@@ -43,7 +43,7 @@ async fn against<T>(
         is_ready.await.unwrap();
         attack(relay, code.clone()).await
     };
-    tokio::join!(stage.send(&code, what, ready), attack)
+    tokio::join!(stage.send(&code, payload, ready), attack)
 }
 
 /// Reads the offer to its end, and returns the entries in order.
@@ -272,8 +272,10 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
 #[tokio::test]
 async fn a_stream_is_acknowledged_like_anything_else() {
     let mut stage = Stage::new().await;
-    let stream =
-        || What::Stream { name: "stream".to_owned(), reader: Box::new(io::repeat(7).take(BLOCK as u64 + 5)) };
+    let stream = || Payload::Stream {
+        name: "stream".to_owned(),
+        reader: Box::new(io::repeat(7).take(BLOCK as u64 + 5)),
+    };
     let cases = [
         ("honestly", (0, 2), None),
         ("one block too many", (0, 3), Some(Misbehaviour::UnknownBlock)),
@@ -318,7 +320,7 @@ impl Read for Pipe {
 async fn a_stream_that_pauses_keeps_the_sender_listening() {
     let mut stage = Stage::new().await;
     let (writer, reader) = mpsc::channel();
-    let what = What::Stream { name: "stream".to_owned(), reader: Box::new(Pipe(reader)) };
+    let what = Payload::Stream { name: "stream".to_owned(), reader: Box::new(Pipe(reader)) };
     let (ended, ()) = against(&mut stage, what, async |relay, code| {
         let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
         hear_offer(&mut peer).await;
@@ -432,7 +434,7 @@ async fn three_wrong_codes_retire_the_code_and_learn_nothing() {
             cancel.notify_one();
         })
         .await;
-        assert!(matches!(ended.result, Err(TransferError::GuessedAt)), "{ended:?}");
+        assert!(matches!(ended.result, Err(TransferError::TooManyTries)), "{ended:?}");
         let tries: Vec<_> = ended
             .notices
             .iter()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{Client, client_token, peer::*, read_to_end, stage::*, within};
 use caiman::{
     crypto::{Channel, Nonces, Opener, ReconnectKey, Sealer, Side, record::HEADER_LEN},
-    engine::{TransferError, What},
+    engine::{Payload, TransferError},
     net,
     protocol::{
         Role, VERSION, frame,
@@ -147,7 +147,7 @@ async fn a_sender_goes_on_with_nobody_but_its_receiver() {
         let due = opener.begin(header).unwrap();
         assert!(opener.open(header, &mut rest[..due.rest].to_vec()).is_ok());
     };
-    let what = What::Text("hello".to_owned());
+    let what = Payload::Text("hello".to_owned());
     let (ended, ()) = tokio::join!(stage.send(&code, what, ready), attack);
     assert!(matches!(ended.result, Err(TransferError::PeerDeclined)), "{ended:?}");
 }

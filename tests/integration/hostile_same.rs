@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::support::{peer::*, stage::*};
 use caiman::{
-    engine::{Choices, Notice, TransferError, What},
+    engine::{Choices, Notice, Payload, TransferError},
     protocol::{
         manifest::OfferKind,
         peer::{FromReceiver, FromSender, Trouble, Way},
@@ -38,13 +38,13 @@ async fn sender_refuses(stage: &mut Stage, name: &str, messages: &[FromReceiver]
         }
         assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved), "{name}");
     };
-    let (ended, ()) = tokio::join!(stage.send(&code, What::Paths(vec![goods]), ready), attack);
+    let (ended, ()) = tokio::join!(stage.send(&code, Payload::Paths(vec![goods]), ready), attack);
     assert_misbehaved(name, &ended, &expected);
 }
 
 #[tokio::test]
 async fn questions_that_are_not_due_are_refused() {
-    use FromReceiver::{Here, WhatIs};
+    use FromReceiver::{AlreadyHere, WhatIs};
     let mut stage = Stage::new().await;
     let unknown = Misbehaviour::UnknownEntry;
     let what_is = Misbehaviour::OutOfTurn("what is");
@@ -57,15 +57,23 @@ async fn questions_that_are_not_due_are_refused() {
         ("twice at once", vec![WhatIs(vec![1, 1])], what_is.clone()),
         ("again and again", vec![WhatIs(vec![1, 2]), WhatIs(vec![1])], what_is.clone()),
         ("after the answer", vec![accept(), WhatIs(vec![1])], what_is),
-        ("having what one wants", vec![Here { files: 1, bytes: 0 }, accept()], unknown.clone()),
-        ("having more files than there are", vec![Here { files: 3, bytes: 4 }, only(0)], unknown.clone()),
-        ("having more bytes than there are", vec![Here { files: 1, bytes: 5 }, only(0)], unknown),
+        ("having what one wants", vec![AlreadyHere { files: 1, bytes: 0 }, accept()], unknown.clone()),
+        (
+            "having more files than there are",
+            vec![AlreadyHere { files: 3, bytes: 4 }, only(0)],
+            unknown.clone(),
+        ),
+        ("having more bytes than there are", vec![AlreadyHere { files: 1, bytes: 5 }, only(0)], unknown),
         (
             "having it twice",
-            vec![Here { files: 1, bytes: 4 }, Here { files: 1, bytes: 4 }],
-            Misbehaviour::OutOfTurn("here"),
+            vec![AlreadyHere { files: 1, bytes: 4 }, AlreadyHere { files: 1, bytes: 4 }],
+            Misbehaviour::OutOfTurn("already here"),
         ),
-        ("having it later", vec![accept(), Here { files: 1, bytes: 4 }], Misbehaviour::OutOfTurn("here")),
+        (
+            "having it later",
+            vec![accept(), AlreadyHere { files: 1, bytes: 4 }],
+            Misbehaviour::OutOfTurn("already here"),
+        ),
     ];
     for (name, messages, expected) in cases {
         sender_refuses(&mut stage, name, &messages, expected).await;
@@ -84,7 +92,7 @@ async fn questions_about_a_text_are_refused() {
         peer.say(&FromReceiver::WhatIs(vec![0])).await;
         assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved));
     };
-    let (ended, ()) = tokio::join!(stage.send(&code, What::Text("word".to_owned()), ready), attack);
+    let (ended, ()) = tokio::join!(stage.send(&code, Payload::Text("word".to_owned()), ready), attack);
     assert!(matches!(ended.result, Err(TransferError::PeerMisbehaved(_))), "{:?}", ended.result);
 }
 

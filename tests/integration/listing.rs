@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use crate::support::engine::{Transfer, World, names_in};
 use caiman::{
-    engine::{Choices, NotAdded, Notice, TransferError, What},
+    engine::{Choices, NotAdded, Notice, Payload, TransferError},
     protocol::manifest::Manifest,
 };
 
@@ -43,7 +43,7 @@ async fn the_list_is_told_while_nobody_has_come() {
         });
         assert_eq!(left_out.unwrap()[0].path, world.from("top/out"));
     }
-    let mut text = world.sender.send(world.send_order(What::Text("four".to_owned())));
+    let mut text = world.sender.send(world.send_order(Payload::Text("four".to_owned())));
     assert_eq!(listed(&mut text, 1).await.bytes(), 4);
 }
 
@@ -108,8 +108,8 @@ async fn what_is_added_after_the_offer_is_refused_and_the_send_goes_on() {
 async fn nothing_can_be_added_to_a_text_or_a_stream() {
     let world = World::new().await;
     fs::write(world.from("x"), "x").unwrap();
-    let stream = What::Stream { name: "stream".to_owned(), reader: Box::new(&b"bytes"[..]) };
-    for what in [What::Text("text".to_owned()), stream] {
+    let stream = Payload::Stream { name: "stream".to_owned(), reader: Box::new(&b"bytes"[..]) };
+    for what in [Payload::Text("text".to_owned()), stream] {
         let mut sending = world.sender.send(world.send_order(what));
         let code = sending.code().await;
         world.sender.add(&sending, vec![world.from("x")]);

@@ -13,7 +13,9 @@ use crate::support::{
 };
 use caiman::{
     code::CodePhrase,
-    engine::{Choices, CodeChoice, Notice, Output, Progress, ReceiveOrder, SendOrder, TransferError, What},
+    engine::{
+        Choices, CodeChoice, Notice, Output, Payload, Progress, ReceiveOrder, SendOrder, TransferError,
+    },
     protocol::relay::{FIRST_LANES, MAX_LANES},
 };
 
@@ -235,7 +237,7 @@ async fn a_text_arrives_and_nothing_is_saved() {
     for text in ["", "the door code is 4711\n日本語 \u{1b}[2J"] {
         let (sent, _) = {
             let (mut sending, mut receiving, offer) =
-                world.offer(world.send_order(What::Text(text.to_owned()))).await;
+                world.offer(world.send_order(Payload::Text(text.to_owned()))).await;
             assert_eq!(offer.folder, None);
             world.receiver.accept(&receiving, Choices::default());
             let reports = tokio::join!(sending.report(), receiving.report());
@@ -256,7 +258,7 @@ async fn a_stream_of_any_length_arrives_in_a_folder_and_in_order_in_a_writer() {
     let world = World::new().await;
     for length in [0, 1, BLOCK, 2 * BLOCK, 20 * BLOCK + 5] {
         let bytes = noise(5, length);
-        let stream = || What::Stream {
+        let stream = || Payload::Stream {
             name: format!("{length}.bin"),
             reader: Box::new(io::Cursor::new(bytes.clone())),
         };
@@ -294,12 +296,12 @@ async fn a_single_file_arrives_in_a_writer_and_several_are_refused() {
     let mut receiving = world.receiver.receive(ReceiveOrder { output, ..world.receive_order(code) });
     receiving.offer().await;
     world.receiver.accept(&receiving, Choices::default());
-    assert!(matches!(receiving.error().await, TransferError::Unsuited(_)));
+    assert!(matches!(receiving.error().await, TransferError::Impossible(_)));
     assert!(matches!(sending.error().await, TransferError::PeerFailed(_)));
 }
 
-async fn receive_into(world: &World, what: What, writer: Memory) -> caiman::engine::Report {
-    let mut sending = world.sender.send(world.send_order(what));
+async fn receive_into(world: &World, payload: Payload, writer: Memory) -> caiman::engine::Report {
+    let mut sending = world.sender.send(world.send_order(payload));
     let code = sending.code().await;
     let output = Output::Writer(Box::new(writer));
     let mut receiving = world.receiver.receive(ReceiveOrder { output, ..world.receive_order(code) });
@@ -329,7 +331,7 @@ async fn a_stream_that_comes_in_pieces_arrives_whole() {
     let world = World::new().await;
     let bytes = noise(21, 3 * BLOCK + 100);
     let reader = Slow { bytes: io::Cursor::new(bytes.clone()), pieces: 4093 };
-    world.exchange(What::Stream { name: "pieces".to_owned(), reader: Box::new(reader) }).await;
+    world.exchange(Payload::Stream { name: "pieces".to_owned(), reader: Box::new(reader) }).await;
     assert_eq!(fs::read(world.to("pieces")).unwrap(), bytes);
 }
 

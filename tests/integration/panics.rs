@@ -15,7 +15,7 @@ use crate::support::{
     noise,
 };
 use caiman::{
-    engine::{Choices, Command, Engine, Event, Notice, Output, ReceiveOrder, TransferError, What},
+    engine::{Choices, Command, Engine, Event, Notice, Output, Payload, ReceiveOrder, TransferError},
     protocol::peer::Trouble,
 };
 
@@ -60,7 +60,7 @@ async fn a_panic_in_a_sending_lane_ends_that_transfer_on_both_sides_and_no_other
     let (mut other, mut other_receiving) = world.crawl("other").await;
     other.moving().await;
 
-    let what = What::Stream { name: "stream".to_owned(), reader: Box::new(BrokenReader(3 * BLOCK)) };
+    let what = Payload::Stream { name: "stream".to_owned(), reader: Box::new(BrokenReader(3 * BLOCK)) };
     let (mut sending, mut receiving, _) = world.offer(world.send_order(what)).await;
     world.receiver.accept(&receiving, Choices::default());
     let error = sending.error().await;

@@ -15,7 +15,10 @@ use caiman::{
     transfer::{
         link::{
             invitation,
-            rendezvous::{Call, Meeting, OwnRelay, Places, Search, Waits, meet_sender, wait_for_receiver},
+            rendezvous::{
+                MeetBy, Meeting, OwnRelay, SearchPlaces, WaitOptions, WaitingPlaces, meet_sender,
+                wait_for_receiver,
+            },
         },
         notice::Context,
     },
@@ -75,12 +78,12 @@ impl Waiting {
         let unneeded = CancellationToken::new();
         let beside =
             OwnRelay { address: at(own.addr).address, announced: announce, unneeded: unneeded.clone() };
-        let places = Places { relays, own: Some(beside) };
+        let places = WaitingPlaces { relays, own: Some(beside) };
         let (context, told, snapshots) = context();
         let task = tokio::spawn(async move {
-            let (line, _nobody_follows) = invitation::line();
-            let waits = Waits { patience: Duration::ZERO, iterations: ITERATIONS };
-            wait_for_receiver(Call::Code(choice, places), &line, waits, &context).await
+            let (invitations, _nobody_follows) = invitation::channel();
+            let waits = WaitOptions { patience: Duration::ZERO, iterations: ITERATIONS };
+            wait_for_receiver(MeetBy::Code(choice, places), &invitations, waits, &context).await
         });
         Self { own, unneeded, announced, told, snapshots, task }
     }
@@ -144,7 +147,7 @@ async fn look<const R: usize, const H: usize>(
     }
     // Nothing more will be announced.
     drop(named);
-    let search = Search { relays: relays.to_vec(), found: Some(found) };
+    let search = SearchPlaces { relays: relays.to_vec(), found: Some(found) };
     let (context, _told, _snapshots) = context();
     within("the sender", meet_sender(search, &Arc::new(self::code(code)), &context)).await
 }
@@ -365,7 +368,7 @@ async fn a_silent_liar_on_the_local_network_does_not_bar_the_way_to_the_relay() 
 #[tokio::test(start_paused = true)]
 async fn a_local_network_that_says_nothing_is_not_listened_to_for_ever() {
     let (_named, found) = mpsc::channel(16);
-    let search = Search { relays: Vec::new(), found: Some(found) };
+    let search = SearchPlaces { relays: Vec::new(), found: Some(found) };
     let (context, _told, _snapshots) = context();
     let started = tokio::time::Instant::now();
     let found = meet_sender(search, &Arc::new(code(RIGHT)), &context).await;

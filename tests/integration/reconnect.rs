@@ -10,7 +10,8 @@ use crate::support::{
     noise,
 };
 use caiman::engine::{
-    Choices, Connection, Output, PATIENCE, Phase, ReceiveOrder, RelayConfig, SendOrder, TransferError, What,
+    Choices, Connection, Output, PATIENCE, Payload, Phase, ReceiveOrder, RelayConfig, SendOrder,
+    TransferError,
 };
 
 /// Fast enough to end soon, slow enough to be interrupted while it runs.
@@ -40,14 +41,14 @@ impl Trip {
         Self::with(world, what, lanes).await
     }
 
-    async fn with(world: World, what: What, lanes: u16) -> Self {
+    async fn with(world: World, payload: Payload, lanes: u16) -> Self {
         let (here, there) = tokio::join!(Cutter::before(world.relay.addr), Cutter::before(world.relay.addr));
         let mut sending = world.sender.send(SendOrder {
             relays: vec![here.relay()],
             lanes,
             bytes_per_sec: PACE,
             patience: PATIENCE,
-            ..world.send_order(what)
+            ..world.send_order(payload)
         });
         let code = sending.code().await;
         let mut receiving = world.receiver.receive(ReceiveOrder {
@@ -208,7 +209,7 @@ async fn a_stream_survives_cuts_into_a_folder_and_into_a_pipe() {
             lanes: 3,
             bytes_per_sec: PACE,
             patience: PATIENCE,
-            ..world.send_order(What::Stream { name: "stream".to_owned(), reader })
+            ..world.send_order(Payload::Stream { name: "stream".to_owned(), reader })
         });
         let code = sending.code().await;
         let (writer, written) = memory();

@@ -8,7 +8,7 @@ use crate::support::{
     noise,
 };
 use caiman::engine::{
-    Choices, Connection, Notice, PATIENCE, ReceiveOrder, Registry, SendOrder, TransferError, What,
+    Choices, Connection, Notice, PATIENCE, Payload, ReceiveOrder, Registry, SendOrder, TransferError,
 };
 
 /// Blocks of the large file.
@@ -197,7 +197,7 @@ async fn a_transfer_that_looks_for_its_lost_sender_gives_way_to_one_that_brings_
     let is_lost = |progress: &caiman::engine::Progress| progress.connection != Connection::Up;
     holder.reach("the loss", is_lost).await;
     // It has nothing for other files.
-    world.exchange(What::Paths(vec![world.from("another")])).await;
+    world.exchange(Payload::Paths(vec![world.from("another")])).await;
     assert_eq!(staging(&world).len(), 1);
     let (here, carried) = go_on(&world).await;
     assert!(here >= half, "{here} of {half} are said to be here");
@@ -205,7 +205,7 @@ async fn a_transfer_that_looks_for_its_lost_sender_gives_way_to_one_that_brings_
         carried <= (BLOCKS * BLOCK) as u64 - here + SLACK,
         "{carried} bytes moved although {here} were here"
     );
-    assert!(matches!(holder.error().await, TransferError::GaveWay), "{:?}", holder.end().await);
+    assert!(matches!(holder.error().await, TransferError::Superseded), "{:?}", holder.end().await);
     assert!(!holder.notices.iter().any(|notice| matches!(notice, Notice::Kept(_))));
     assert_same(&world, &["all/large", "all/empty", "all/deep/0", "all/deep/99"]);
 }

@@ -12,7 +12,7 @@ use crate::support::{
     noise,
     tree::tree,
 };
-use caiman::engine::{Choices, Here, Notice, OnConflict, Report, SendOrder, What};
+use caiman::engine::{AlreadyHere, Choices, Notice, OnConflict, Payload, Report, SendOrder};
 
 /// The bytes that the relay has carried, as it counts them.
 const CARRIED: &str = "relayed_bytes_total{kind=\"lane\"}";
@@ -56,10 +56,10 @@ fn spoil(path: &Path) {
 }
 
 /// Waits until it is known which files are already here.
-async fn compared(receiving: &mut Transfer) -> Here {
+async fn compared(receiving: &mut Transfer) -> AlreadyHere {
     let known = |notice: &Notice| match notice {
         Notice::Offer(offer) if !offer.here.is_growing() => Some(offer.here.clone()),
-        Notice::Here(here) if !here.is_growing() => Some(here.clone()),
+        Notice::AlreadyHere(here) if !here.is_growing() => Some(here.clone()),
         _ => None,
     };
     receiving.told("what is here already", known).await
@@ -67,9 +67,9 @@ async fn compared(receiving: &mut Transfer) -> Here {
 
 /// Sends `what` to a receiver that waits until it is known which files are already there. Returns those, both reports, and how
 /// many bytes of files the relay carried.
-async fn send(world: &World, what: What, choices: Choices) -> (Here, Report, Report, u64) {
+async fn send(world: &World, payload: Payload, choices: Choices) -> (AlreadyHere, Report, Report, u64) {
     let before = world.relay.metric(CARRIED).await;
-    let (mut sending, mut receiving, _) = world.offer(world.send_order(what)).await;
+    let (mut sending, mut receiving, _) = world.offer(world.send_order(payload)).await;
     let here = compared(&mut receiving).await;
     world.receiver.accept(&receiving, choices);
     let (sent, received) = tokio::join!(sending.report(), receiving.report());
@@ -305,11 +305,11 @@ async fn texts_and_streams_are_taken_as_they_come() {
     // The offer gives 0 as the size of a stream.
     fs::write(world.to("stream"), "").unwrap();
     fs::write(world.to("text"), "word").unwrap();
-    let stream = What::Stream { name: "stream".to_owned(), reader: Box::new(io::Cursor::new("word")) };
+    let stream = Payload::Stream { name: "stream".to_owned(), reader: Box::new(io::Cursor::new("word")) };
     let (here, _, received, _) = send(&world, stream, Choices::default()).await;
     assert_eq!((here.files(), received.here, received.bytes), (0, 0, 4));
     assert_eq!(fs::read_to_string(world.to("stream (2)")).unwrap(), "word");
-    let (here, sent, _, _) = send(&world, What::Text("word".to_owned()), Choices::default()).await;
+    let (here, sent, _, _) = send(&world, Payload::Text("word".to_owned()), Choices::default()).await;
     assert_eq!((here.files(), sent.here, sent.bytes), (0, 0, 4));
 }
 

@@ -11,8 +11,8 @@ use crate::support::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, NotAdded, Notice, Phase, ReceiveOrder, RelayChoice, Report, SendOrder,
-        TransferError, What,
+        Answer, Choices, CodeChoice, NotAdded, Notice, Payload, Phase, ReceiveOrder, RelayChoice, Report,
+        SendOrder, TransferError,
     },
 };
 use tempfile::TempDir;
@@ -48,8 +48,8 @@ impl Guest {
     }
 }
 
-fn for_several(world: &World, receivers: u16, what: What) -> SendOrder {
-    SendOrder { receivers, ..world.send_order(what) }
+fn for_several(world: &World, receivers: u16, payload: Payload) -> SendOrder {
+    SendOrder { receivers, ..world.send_order(payload) }
 }
 
 /// A world with a file of several blocks and a small one, and the order to send both.
@@ -217,7 +217,7 @@ async fn three_wrong_codes_end_the_code_but_no_branch() {
     guest.receiving.enters(Phase::Moving).await;
     world.sender.cancel(&sending);
     assert!(matches!(branch.error().await, TransferError::Cancelled));
-    assert!(matches!(sending.error().await, TransferError::GuessedAt));
+    assert!(matches!(sending.error().await, TransferError::TooManyTries));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,7 +274,7 @@ async fn what_is_added_reaches_all_or_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_goes_to_several() {
     let world = World::new().await;
-    let mut sending = world.sender.send(for_several(&world, 2, What::Text("a snippet".to_owned())));
+    let mut sending = world.sender.send(for_several(&world, 2, Payload::Text("a snippet".to_owned())));
     let code = sending.code().await;
     for _ in 0..2 {
         let mut guest = Guest::come(&world, &code);
@@ -290,7 +290,7 @@ async fn a_text_goes_to_several() {
 async fn what_makes_no_sense_for_several_is_refused() {
     let world = World::new().await;
     fs::write(world.from("x"), "x").unwrap();
-    let stream = What::Stream { name: "stdin".to_owned(), reader: Box::new(std::io::empty()) };
+    let stream = Payload::Stream { name: "stdin".to_owned(), reader: Box::new(std::io::empty()) };
     let sends = [
         for_several(&world, 2, stream),
         for_several(&world, 0, world.paths(&["x"])),
@@ -298,7 +298,7 @@ async fn what_makes_no_sense_for_several_is_refused() {
     ];
     for order in sends {
         let mut sending = world.sender.send(order);
-        assert!(matches!(sending.error().await, TransferError::Unsuited(_)));
+        assert!(matches!(sending.error().await, TransferError::Impossible(_)));
     }
 }
 

@@ -13,8 +13,8 @@ use crate::support::{
     noise,
 };
 use caiman::engine::{
-    Choices, Output, Progress, ReceiveOrder, SendOrder, WaitsFor, WaitsFor::Here, WaitsFor::Network,
-    WaitsFor::There, What, Work,
+    Choices, Output, Payload, Progress, ReceiveOrder, SendOrder, WaitsFor, WaitsFor::Here, WaitsFor::Network,
+    WaitsFor::There, Work,
 };
 
 /// A program that writes into the transfer or reads from it only when the test lets it.
@@ -79,7 +79,7 @@ async fn an_input_that_brings_nothing_is_named_on_both_sides() {
     let world = World::new().await;
     let bytes = noise(1, 3 * BLOCK);
     let (reader, open) = Slow::new(io::Cursor::new(bytes.clone()));
-    let what = What::Stream { name: "stream".to_owned(), reader: Box::new(reader) };
+    let what = Payload::Stream { name: "stream".to_owned(), reader: Box::new(reader) };
     let (writer, written) = memory();
     let output = Output::Writer(Box::new(writer));
     let (mut sending, mut receiving) = begin(&world, world.send_order(what), output).await;

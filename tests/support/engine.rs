@@ -12,9 +12,9 @@ use std::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Entrance, Event, Notice, Offer, Output, PathMode,
-        Phase, Progress, ReceiveOrder, Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig,
-        Report, SendOrder, TaskId, TransferError, What,
+        Answer, Choices, CodeChoice, Command, Engine, Event, ListenOptions, Notice, Offer, Output, PathMode,
+        Payload, Phase, Progress, ReceiveOrder, Registry, RelayCheck, RelayChoice, RelayClientError,
+        RelayConfig, Report, SendOrder, TaskId, TransferError,
     },
     net::client::RelayAddress,
 };
@@ -352,18 +352,18 @@ impl World {
     }
 
     /// These paths in the folder with what is sent.
-    pub fn paths(&self, paths: &[&str]) -> What {
-        What::Paths(paths.iter().map(|path| self.from(path)).collect())
+    pub fn paths(&self, paths: &[&str]) -> Payload {
+        Payload::Paths(paths.iter().map(|path| self.from(path)).collect())
     }
 
-    pub fn send_order(&self, what: What) -> SendOrder {
+    pub fn send_order(&self, payload: Payload) -> SendOrder {
         let code = CodeChoice::Drawn { words: 4 };
         SendOrder {
-            what,
+            payload,
             code,
             relays: vec![self.relay()],
             path_mode: PathMode::RelayOnly,
-            entrance: Entrance::default(),
+            listen: ListenOptions::default(),
             lanes: 8,
             bytes_per_sec: None,
             patience: Duration::ZERO,
@@ -382,7 +382,7 @@ impl World {
             lanes: 8,
             patience: Duration::ZERO,
             path_mode: PathMode::RelayOnly,
-            entrance: Entrance::default(),
+            listen: ListenOptions::default(),
             unfinished: Registry::default(),
         }
     }
@@ -404,8 +404,8 @@ impl World {
     }
 
     /// Runs a transfer that is accepted, with nothing special about it.
-    pub async fn exchange(&self, what: What) -> (Report, Report) {
-        self.exchange_with(self.send_order(what), Choices::default()).await
+    pub async fn exchange(&self, payload: Payload) -> (Report, Report) {
+        self.exchange_with(self.send_order(payload), Choices::default()).await
     }
 
     /// Starts a transfer of [`CRAWL_BLOCKS`] in `file`, which crawls and has already stored something on the receiver's side.

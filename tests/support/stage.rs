@@ -11,8 +11,8 @@ use std::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Output, PathMode, ReceiveOrder,
-        RelayChoice, Report, SendOrder, TaskId, TransferError, What,
+        Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Output, PathMode, Payload,
+        ReceiveOrder, RelayChoice, Report, SendOrder, TaskId, TransferError,
     },
     net::client::RelayAddress,
 };
@@ -97,21 +97,21 @@ impl Stage {
             lanes: 4,
             patience: self.patience,
             path_mode: self.path_mode,
-            entrance: caiman::engine::Entrance::default(),
+            listen: caiman::engine::ListenOptions::default(),
             unfinished: caiman::engine::Registry::default(),
         };
         self.drive(id, Command::Receive(id, Box::new(order)), decide).await
     }
 
     /// Sends `what` under `code`; `ready` is notified once the code can be used.
-    pub async fn send(&mut self, code: &CodePhrase, what: What, ready: oneshot::Sender<()>) -> Ended {
+    pub async fn send(&mut self, code: &CodePhrase, payload: Payload, ready: oneshot::Sender<()>) -> Ended {
         let id = self.engine.new_id();
         let order = SendOrder {
-            what,
+            payload,
             code: CodeChoice::Own(code.clone()),
             relays: vec![self.relay_choice()],
             path_mode: self.path_mode,
-            entrance: caiman::engine::Entrance::default(),
+            listen: caiman::engine::ListenOptions::default(),
             lanes: 4,
             bytes_per_sec: None,
             patience: self.patience,

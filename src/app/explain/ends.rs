@@ -57,7 +57,7 @@ pub(in crate::app) fn done(words: &Words, card: &Card, report: &Report) -> (Stri
 
 /// Whether a transfer ended early because the user wanted it to.
 pub(in crate::app) fn is_wish(error: &TransferError) -> bool {
-    matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay)
+    matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::Superseded)
 }
 
 /// A report of what broke in this program, in a few lines to be pasted into a mail.

@@ -20,8 +20,8 @@ use crate::{
         relay::Refusal,
     },
     transfer::{
-        error::{Misbehaviour, Unsuited},
-        notice::Unfit,
+        error::{Impossible, Misbehaviour},
+        notice::LeftOutReason,
         show::Shown,
     },
 };
@@ -115,7 +115,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
         E::WrongCode { tries_left: None } => {
             explained(words.say("err-wrong-code"), nothing_moved(), "next-compare-code")
         }
-        E::GuessedAt => explained(words.say("err-guessed"), nothing_moved(), "next-send-again-safely"),
+        E::TooManyTries => explained(words.say("err-guessed"), nothing_moved(), "next-send-again-safely"),
         E::Retired => explained(words.say("err-retired"), nothing_moved(), "next-ask-new-code"),
         E::NobodyThere { relays, looked_locally } => {
             let names: Vec<String> = relays.iter().map(ToString::to_string).collect();
@@ -137,7 +137,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
         E::Declined => unadvised(words.say("err-you-declined"), at.removed(words)),
         E::Cancelled => unadvised(words.say("err-cancelled"), at.removed(words)),
         // What had arrived goes on in the other transfer.
-        E::GaveWay => unadvised(words.say("err-gave-way"), words.say("lost-used-there")),
+        E::Superseded => unadvised(words.say("err-gave-way"), words.say("lost-used-there")),
         E::PeerLost => {
             let next = at.either("next-check-send", "next-check-ask");
             explained(words.say("err-peer-lost"), at.broken_off(words), next)
@@ -198,7 +198,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
                 "next-nobody-got-it",
             )
         }
-        E::Unsuited(reason) => {
+        E::Impossible(reason) => {
             let (happened, next) = unsuited(words, reason);
             explained(happened, nothing_moved(), next)
         }
@@ -220,24 +220,24 @@ fn unadvised(happened: String, lost: String) -> Explained {
 }
 
 /// Why something can't be done at all, and the key of what to do instead.
-fn unsuited(words: &Words, reason: &Unsuited) -> (String, &'static str) {
+fn unsuited(words: &Words, reason: &Impossible) -> (String, &'static str) {
     match reason {
         // The number of words in a drawn code is always valid, so only the random generator can have failed.
-        Unsuited::NoRandomness | Unsuited::Code(_) => (words.say("err-no-random"), "next-restart"),
-        Unsuited::Nothing => (words.say("err-nothing"), "next-gone"),
-        Unsuited::Special { path } => {
+        Impossible::NoRandomness | Impossible::Code(_) => (words.say("err-no-random"), "next-restart"),
+        Impossible::Nothing => (words.say("err-nothing"), "next-gone"),
+        Impossible::Special { path } => {
             let args = [("path", shown_path(path).into())];
             (words.tell("err-special", &args), "next-gone")
         }
-        Unsuited::TooManyEntries => (words.say("err-too-many"), "next-pack"),
-        Unsuited::TooMuchText => (words.say("err-too-much-text"), "next-pack"),
-        Unsuited::Manifest(_) => (words.say("err-unsendable"), "next-pack"),
-        Unsuited::LongText { limit } => {
+        Impossible::TooManyEntries => (words.say("err-too-many"), "next-pack"),
+        Impossible::TooMuchText => (words.say("err-too-much-text"), "next-pack"),
+        Impossible::Manifest(_) => (words.say("err-unsendable"), "next-pack"),
+        Impossible::LongText { limit } => {
             (words.tell("err-long-text", &[("limit", words.bytes(*limit).into())]), "next-as-file")
         }
-        Unsuited::NoRelayHere(_) => (words.say("err-no-relay-here"), "next-add-relay"),
+        Impossible::NoRelayHere(_) => (words.say("err-no-relay-here"), "next-add-relay"),
         // Only the headless commands ask for these.
-        Unsuited::StreamName | Unsuited::NotOneFile { .. } | Unsuited::Arguments(_) => {
+        Impossible::StreamName | Impossible::NotOneFile { .. } | Impossible::Arguments(_) => {
             (words.say("err-unsuited"), "next-gone")
         }
     }
@@ -273,7 +273,7 @@ fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint) -> Explained {
         Trouble::Network => ("err-peer-network", at.either("next-check-send", "next-check-ask")),
         Trouble::Withdrawn => ("err-peer-withdrawn", "next-withdrawn"),
         Trouble::Internal => ("err-peer-internal", at.either("next-check-send", "next-check-ask")),
-        Trouble::Unsuited => ("err-peer-unsuited", "next-peer-says-more"),
+        Trouble::Impossible => ("err-peer-unsuited", "next-peer-says-more"),
     };
     let is_kept = !matches!(trouble, Trouble::Misbehaved | Trouble::Damaged);
     let lost = if is_kept { at.broken_off(words) } else { at.removed(words) };
@@ -342,15 +342,15 @@ pub(super) fn not_stored(words: &Words, error: &TransferError) -> String {
 }
 
 /// Why something that was chosen is not offered, to follow its path.
-pub(super) fn unfit(words: &Words, reason: Unfit) -> String {
+pub(super) fn unfit(words: &Words, reason: LeftOutReason) -> String {
     words.say(match reason {
-        Unfit::Unreadable(io::ErrorKind::PermissionDenied) => "unfit-denied",
-        Unfit::Unreadable(io::ErrorKind::NotFound) => "unfit-gone",
-        Unfit::Unreadable(_) => "unfit-unreadable",
-        Unfit::Name(_) => "unfit-name",
-        Unfit::Link(PathError::Escapes) => "unfit-link-out",
-        Unfit::Link(_) | Unfit::LinkName => "unfit-link",
-        Unfit::Special => "unfit-special",
+        LeftOutReason::Unreadable(io::ErrorKind::PermissionDenied) => "unfit-denied",
+        LeftOutReason::Unreadable(io::ErrorKind::NotFound) => "unfit-gone",
+        LeftOutReason::Unreadable(_) => "unfit-unreadable",
+        LeftOutReason::Name(_) => "unfit-name",
+        LeftOutReason::Link(PathError::Escapes) => "unfit-link-out",
+        LeftOutReason::Link(_) | LeftOutReason::LinkName => "unfit-link",
+        LeftOutReason::Special => "unfit-special",
     })
 }
 
@@ -463,7 +463,7 @@ pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static s
 pub(in crate::app) fn leads_to_settings(error: &TransferError) -> bool {
     let cause = match error {
         TransferError::Relay(cause) => cause,
-        error => return matches!(error, TransferError::Unsuited(Unsuited::NoRelayHere(_))),
+        error => return matches!(error, TransferError::Impossible(Impossible::NoRelayHere(_))),
     };
     match cause {
         RelayClientError::Unreachable { .. }

@@ -120,7 +120,7 @@ fn an_error_that_the_user_did_not_wish_for_has_a_way_on() {
     let words = Words::of(Some("en"));
     for error in errors() {
         let is_a_wish =
-            matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay);
+            matches!(error, TransferError::Cancelled | TransferError::Declined | TransferError::Superseded);
         for at in standpoints() {
             let next = super::error(&words, &error, at).next;
             assert!(is_a_wish || !next.is_empty(), "{error:?}");
@@ -162,7 +162,7 @@ fn no_language_falls_back_to_the_engines_english() {
             let of = |words| super::error(words, &error, at).happened;
             assert_ne!(of(&english), of(&german), "{error:?}");
             // The system's own words about a file or an address may be part of it, but ours may not.
-            let is_own = matches!(error, TransferError::PeerMisbehaved(_) | TransferError::Unsuited(_));
+            let is_own = matches!(error, TransferError::PeerMisbehaved(_) | TransferError::Impossible(_));
             assert!(!is_own || !of(&german).contains(&error.to_string()), "{}", of(&german));
         }
     }

@@ -22,7 +22,7 @@ use crate::{
         manifest::{Manifest, OfferKind},
         peer::Withdrawal,
     },
-    transfer::notice::Unfit,
+    transfer::notice::LeftOutReason,
 };
 
 /// How many names at the top of a transfer its card is called by; the rest is counted. Three fit on a card's line.
@@ -61,7 +61,7 @@ pub(in crate::app) enum Bond {
 #[derive(Debug)]
 pub(in crate::app) enum LeftBehind {
     /// It was chosen and can't be offered.
-    LeftOut { path: PathBuf, reason: Unfit },
+    LeftOut { path: PathBuf, reason: LeftOutReason },
     /// It was offered and then couldn't be sent.
     Withdrawn { path: PathBuf, reason: Withdrawal },
     /// It arrived and couldn't be stored under its name.
@@ -274,7 +274,7 @@ impl Card {
                 self.folds.wants_focus |= before.offer.unusable.is_some();
                 self.sheet = Some(before.held_against(offer));
             }
-            Notice::Here(here) => {
+            Notice::AlreadyHere(here) => {
                 if let Some(sheet) = &mut self.sheet {
                     sheet.learn(here);
                 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{action::SheetAction, tree::Tree};
-use crate::engine::{Choices, Here, Offer, OnConflict, TransferError};
+use crate::engine::{AlreadyHere, Choices, Offer, OnConflict, TransferError};
 
 /// How many repaired names are shown; there may be thousands, and a few show what happens to them.
 pub(in crate::app) const FEW_REPAIRED: usize = 5;
@@ -25,7 +25,7 @@ pub(in crate::app) struct Sheet {
     /// Why the folder that was chosen last can't be used.
     pub(in crate::app) unusable: Option<TransferError>,
     /// The files that the destination already holds unchanged, and that don't have to come.
-    pub(in crate::app) here: Here,
+    pub(in crate::app) here: AlreadyHere,
     /// The entries whose name is taken.
     pub(in crate::app) conflicts: Vec<u32>,
     /// A few of the names that this system can't store, with what becomes of them; one more than is shown if there
@@ -73,7 +73,7 @@ impl Sheet {
     }
 
     /// Takes what is known by now about files that are already there.
-    pub(super) fn learn(&mut self, here: Here) {
+    pub(super) fn learn(&mut self, here: AlreadyHere) {
         self.here = here;
         self.sort_out();
     }

@@ -96,7 +96,7 @@ impl Card {
         if let Some((lost, since)) = self.lost(now) {
             return Some(Standstill::Lost(lost, since));
         }
-        if self.is_moving() && self.progress.lacks_room {
+        if self.is_moving() && self.progress.disk_is_full {
             return Some(Standstill::NoRoom);
         }
         let Stall { waits_for, since } = self.progress.stall.filter(|_| self.end.is_none())?;

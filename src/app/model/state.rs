@@ -231,7 +231,7 @@ impl State {
             Event::Ended(id, ended) => {
                 let is_own_wish = matches!(
                     ended,
-                    Err(TransferError::Cancelled | TransferError::Declined | TransferError::GaveWay)
+                    Err(TransferError::Cancelled | TransferError::Declined | TransferError::Superseded)
                 );
                 let has_branches = self.branches(id).next().is_some();
                 let Some(card) = self.card(id) else { return effects };

@@ -17,8 +17,8 @@ use crate::{
     },
     code::CodePhrase,
     engine::{
-        Answer, CodeChoice, Command, DEFAULT_ITERATIONS, Output, PATIENCE, PathMode, ReceiveOrder,
-        RelayChoice, SendOrder, TaskId, What,
+        Answer, CodeChoice, Command, DEFAULT_ITERATIONS, Output, PATIENCE, PathMode, Payload, ReceiveOrder,
+        RelayChoice, SendOrder, TaskId,
     },
     history::Direction,
     net::client::RelayAddress,
@@ -73,18 +73,18 @@ impl Window {
     }
 
     pub(super) fn send(&mut self, started_with: StartedWith, after: Option<TaskId>) {
-        let what = match &started_with {
-            StartedWith::Paths(paths) => What::Paths(paths.clone()),
-            StartedWith::Text(text) => What::Text(text.clone()),
+        let payload = match &started_with {
+            StartedWith::Paths(paths) => Payload::Paths(paths.clone()),
+            StartedWith::Text(text) => Payload::Text(text.clone()),
             StartedWith::Code { .. } | StartedWith::Invitation => return,
         };
         let settings = &self.state.settings;
         let order = SendOrder {
-            what,
+            payload,
             code: CodeChoice::Drawn { words: usize::from(settings.code_words) },
             relays: settings.relays.iter().map(choice).collect(),
             path_mode: settings.path_mode,
-            entrance: settings.entrance(),
+            listen: settings.listen(),
             lanes: settings.lanes,
             bytes_per_sec: settings.bytes_per_sec,
             patience: PATIENCE,
@@ -164,7 +164,7 @@ impl Window {
             lanes: settings.lanes,
             patience: PATIENCE,
             path_mode: settings.path_mode,
-            entrance: settings.entrance(),
+            listen: settings.listen(),
             unfinished: self.unfinished.clone(),
         }
     }

@@ -184,7 +184,7 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
     let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
     let errors: Vec<Box<dyn Fn() -> TransferError>> = vec![
         Box::new(|| TransferError::PeerLost),
-        Box::new(|| TransferError::GuessedAt),
+        Box::new(|| TransferError::TooManyTries),
         Box::new(|| TransferError::WrongCode { tries_left: Some(2) }),
         Box::new(|| TransferError::NobodyThere { relays: vec![made_up::relay()], looked_locally: true }),
         Box::new(|| TransferError::NoSpace { needed: 1 << 30, free: 17 }),

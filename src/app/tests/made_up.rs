@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 
 use crate::{
     code::CodePhrase,
-    engine::{Event, Here, Notice, Offer, Phase, Progress, TaskId, TransferError},
+    engine::{AlreadyHere, Event, Notice, Offer, Phase, Progress, TaskId, TransferError},
     net::client::RelayAddress,
     protocol::{
         RelPath,
@@ -56,7 +56,7 @@ pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&s
     };
     Arc::new(Offer {
         resumable: 0,
-        here: Here::default(),
+        here: AlreadyHere::default(),
         manifest: Arc::clone(manifest),
         folder: Some(folder.to_owned()),
         targets: manifest.entries().iter().map(target).collect(),
@@ -70,7 +70,7 @@ pub(super) fn offer_for_nowhere(manifest: &Arc<Manifest>, folder: &Path) -> Arc<
     let cause = std::io::ErrorKind::PermissionDenied.into();
     let unusable = Some(TransferError::file("can't use the folder", folder, cause));
     let (manifest, folder) = (Arc::clone(manifest), Some(folder.to_owned()));
-    let here = Here::default();
+    let here = AlreadyHere::default();
     Arc::new(Offer { manifest, folder, targets: Vec::new(), free: None, resumable: 0, here, unusable })
 }
 

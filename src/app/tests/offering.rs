@@ -10,7 +10,7 @@ use crate::{
         desk::{DeskOutcome, PickPurpose},
         dialogs::Picked,
     },
-    engine::{Choices, Here, Notice, Offer, OnConflict, TransferError},
+    engine::{AlreadyHere, Choices, Notice, Offer, OnConflict, TransferError},
     history::Direction,
     protocol::{RelPath, manifest::Manifest},
     transfer::plan::placement::Target,
@@ -127,7 +127,7 @@ fn what_does_not_fit_cannot_be_accepted_until_less_is_ticked() {
     let offer = made_up::offer(&pictures(), &screen.inbox(), &[]);
     let cramped = Offer {
         resumable: 0,
-        here: Here::default(),
+        here: AlreadyHere::default(),
         manifest: Arc::clone(&offer.manifest),
         folder: offer.folder.clone(),
         targets: offer.targets.clone(),
@@ -224,7 +224,7 @@ fn what_a_name_becomes_is_shown() {
         free: Some(1000),
         unusable: None,
         resumable: 0,
-        here: Here::default(),
+        here: AlreadyHere::default(),
     };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     assert!(screen.shows(&screen.say("repaired")) && screen.shows("what_.txt"), "{:#?}", screen.texts());
@@ -245,7 +245,7 @@ fn a_text_is_offered_without_a_folder() {
         free: None,
         unusable: None,
         resumable: 0,
-        here: Here::default(),
+        here: AlreadyHere::default(),
     };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
@@ -309,7 +309,7 @@ fn what_an_interrupted_transfer_left_is_told_and_needs_no_room() {
         targets: offer.targets.clone(),
         free: Some(500),
         resumable: 1000,
-        here: Here::default(),
+        here: AlreadyHere::default(),
         unusable: None,
     };
     screen.notice(id, Notice::Offer(Arc::new(begun)));
@@ -328,10 +328,10 @@ fn what_is_here_already_is_marked_and_does_not_count() {
     let manifest = pictures();
     let taken = ["pictures/0.jpg", "a.txt", "b.txt", "c.txt"];
     let id = screen.offered(&manifest, &taken);
-    screen.notice(id, Notice::Here(Here::of(&manifest, [1]).growing(true)));
+    screen.notice(id, Notice::AlreadyHere(AlreadyHere::of(&manifest, [1]).growing(true)));
     assert!(screen.shows(&screen.say("comparing")));
     assert!(!screen.shows(&screen.say("already-here")), "the picture is in a closed folder");
-    screen.notice(id, Notice::Here(Here::of(&manifest, [1, 11, 12])));
+    screen.notice(id, Notice::AlreadyHere(AlreadyHere::of(&manifest, [1, 11, 12])));
     assert!(screen.shows(&screen.say("already-here")) && !screen.shows(&screen.say("comparing")));
     let amount = crate::app::explain::amount(screen.words(), 3, Some(103));
     let args = [("count", 3.into()), ("amount", amount.into())];
@@ -353,7 +353,7 @@ fn a_word_for_a_single_file_goes_before_its_being_here() {
     screen.click(&of_a);
     let replace = screen.say("replace");
     screen.click_last(&replace);
-    screen.notice(id, Notice::Here(Here::of(&manifest, [11, 12])));
+    screen.notice(id, Notice::AlreadyHere(AlreadyHere::of(&manifest, [11, 12])));
     assert!(screen.control(&of_a).is_some(), "what was decided can be seen and changed");
     let accept = screen.say_accept(12, 1004);
     assert!(screen.control(&accept).is_some(), "{:#?}", screen.texts());
@@ -368,7 +368,7 @@ fn where_everything_is_here_already_nothing_has_to_come() {
     let mut screen = Screen::new();
     let manifest = made_up::manifest(&[("a.txt", 1), ("b.txt", 2)]);
     let id = screen.offered(&manifest, &["a.txt", "b.txt"]);
-    screen.notice(id, Notice::Here(Here::of(&manifest, [0, 1])));
+    screen.notice(id, Notice::AlreadyHere(AlreadyHere::of(&manifest, [0, 1])));
     assert!(!screen.shows(&screen.say("keep-both")), "there are no conflicts");
     screen.click_key("accept-nothing");
     assert_eq!(choices(&mut screen).unwanted, [] as [u32; 0]);

@@ -28,6 +28,16 @@ impl Lane {
     }
 }
 
+/// A lane that has ended on this side.
+pub(crate) struct EndedLane<T> {
+    /// The connection that it belonged to.
+    pub link: u64,
+    /// Its number.
+    pub number: u16,
+    /// How it ended.
+    pub result: Result<T, TransferError>,
+}
+
 /// What a broken lane means: its cause says nothing about the transfer.
 pub(super) fn lost(_: std::io::Error) -> TransferError {
     TransferError::PeerLost

@@ -29,7 +29,7 @@ use crate::{
     panics::spawn_blocking,
     protocol::{Role, peer::Work},
     transfer::{
-        error::{TransferError, Unsuited},
+        error::{Impossible, TransferError},
         link::{activity::Activity, opener::LaneOpener},
         source::outgoing::{Filled, Outgoing},
     },
@@ -163,5 +163,5 @@ impl SendLanes {
 }
 
 fn no_randomness() -> TransferError {
-    Unsuited::NoRandomness.into()
+    Impossible::NoRandomness.into()
 }

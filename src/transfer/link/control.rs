@@ -42,7 +42,7 @@ use crate::{
     transfer::{
         error::{Misbehaviour, TransferError},
         notice::{Context, Notice},
-        path_mode::{Entrance, PathMode},
+        path_mode::{ListenOptions, PathMode},
         progress::Connection,
     },
 };
@@ -95,7 +95,7 @@ pub(crate) struct Control {
     /// Finds out why nothing moves.
     watchdog: Watchdog,
     /// Brings the codes under which a sender has more to offer.
-    line: Option<Invitations>,
+    inviting: Option<Invitations>,
     /// Invitations that came.
     invitations: u32,
 }
@@ -136,12 +136,12 @@ impl Session {
         side: Side,
         relay: &RelayChoice,
         patience: Duration,
-        (mode, entrance): (PathMode, Entrance),
+        (mode, listen): (PathMode, ListenOptions),
         context: &Context,
     ) -> Result<Self, TransferError> {
         let Meeting { is_here, stream, lanes, token, seat, keys: Keys { metadata, data, reconnect }, .. } =
             meeting;
-        let paths = Paths::open(side, &reconnect, mode, entrance, is_here);
+        let paths = Paths::open(side, &reconnect, mode, listen, is_here);
         let direct = paths.as_ref().map(|paths| Arc::clone(paths.direct()));
         let find = Reconnect {
             relay: relay.clone(),
@@ -192,14 +192,14 @@ impl Control {
             addresses_came: (0, 0),
             addresses_said: None,
             watchdog: Watchdog::new(Arc::default()),
-            line: None,
+            inviting: None,
             invitations: 0,
         }
     }
 
-    /// Says whatever comes over `line` as well, at any point.
-    pub(crate) fn invite_over(&mut self, line: Invitations) {
-        self.line = Some(line);
+    /// Says whatever comes over `inviting` as well, at any point.
+    pub(crate) fn invite_over(&mut self, inviting: Invitations) {
+        self.inviting = Some(inviting);
     }
 
     /// The other side has named a code under which it has more to offer.
@@ -415,7 +415,7 @@ impl Control {
             let give_up = self.lost_at.unwrap_or(now) + self.patience;
             tokio::select! {
                 Some(returned) = self.finding.join_next() => self.go_on(returned)?,
-                invitation = invitation(&mut self.line) => self.invite(invitation)?,
+                invitation = invitation(&mut self.inviting) => self.invite(invitation)?,
                 () = sleep_until(give_up) => {}
             }
             return Ok(None);
@@ -447,7 +447,7 @@ impl Control {
                 }
             },
             Some(returned) = self.finding.join_next() => return self.go_on(returned).map(|()| None),
-            invitation = invitation(&mut self.line) => return self.invite(invitation).map(|()| None),
+            invitation = invitation(&mut self.inviting) => return self.invite(invitation).map(|()| None),
             () = sleep_until(wake) => Ok(()),
         };
         match moved {
@@ -531,9 +531,9 @@ impl Control {
 }
 
 /// Waits for a code to be said, if any is to come.
-async fn invitation(line: &mut Option<Invitations>) -> Invitation {
-    match line {
-        Some(line) => match line.next().await {
+async fn invitation(inviting: &mut Option<Invitations>) -> Invitation {
+    match inviting {
+        Some(inviting) => match inviting.next().await {
             Some(invitation) => invitation,
             None => future::pending().await,
         },

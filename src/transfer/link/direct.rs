@@ -38,8 +38,8 @@ use crate::{
     },
     sync::lock,
     transfer::{
-        error::{TransferError, Unsuited},
-        path_mode::{Entrance, PathMode},
+        error::{Impossible, TransferError},
+        path_mode::{ListenOptions, PathMode},
     },
 };
 
@@ -100,24 +100,24 @@ enum Inbound {
 }
 
 impl Paths {
-    /// Listens, if `mode` allows that: on the port that `entrance` names, or on another if that can't be had.
+    /// Listens, if `mode` allows that: on the port that `listen` names, or on another if that can't be had.
     pub(crate) fn open(
         side: Side,
         key: &ReconnectKey,
         mode: PathMode,
-        entrance: Entrance,
+        listen: ListenOptions,
         is_here: bool,
     ) -> Option<Self> {
         if mode == PathMode::RelayOnly {
             return None;
         }
-        let wished = entrance.port.map(|port| socket::bind(None, port.get()));
-        let refused = entrance.port.filter(|_| wished.as_ref().is_some_and(Result::is_err));
+        let wished = listen.port.map(|port| socket::bind(None, port.get()));
+        let refused = listen.port.filter(|_| wished.as_ref().is_some_and(Result::is_err));
         let listener = wished.and_then(Result::ok).map_or_else(|| socket::bind(None, 0), Ok);
         let listener = listener.map_err(|error| tracing::warn!(%error, "no direct paths")).ok()?;
         let port = listener.local_addr().ok()?.port();
         // Who stays within the local network wants nobody from outside.
-        let is_asked = entrance.asks_gateway && mode == PathMode::Automatic;
+        let is_asked = listen.asks_gateway && mode == PathMode::Automatic;
         let mapping = NonZeroU16::new(port).filter(|_| is_asked).map(PortMapping::ask);
         let direct = Arc::new(Direct {
             side,
@@ -243,7 +243,7 @@ impl Direct {
     }
 
     async fn await_inbound(&self, purpose: DirectPurpose) -> Option<TcpStream> {
-        let call = {
+        let meet = {
             let mut inbound = self.inbound();
             match inbound.remove(&purpose) {
                 Some(Inbound::Early(stream)) => return Some(stream),
@@ -254,7 +254,7 @@ impl Direct {
                 }
             }
         };
-        let came = timeout(CALL_LIMIT, call).await;
+        let came = timeout(CALL_LIMIT, meet).await;
         self.inbound().remove(&purpose);
         came.ok()?.ok()
     }
@@ -371,7 +371,7 @@ impl Direct {
 }
 
 fn nonce() -> Result<[u8; 32], TransferError> {
-    ReconnectKey::nonce().map_err(|_| Unsuited::NoRandomness.into())
+    ReconnectKey::nonce().map_err(|_| Impossible::NoRandomness.into())
 }
 
 fn stranger() -> TransferError {
@@ -412,8 +412,9 @@ mod tests {
     /// The two ends of a session on this machine.
     fn ends() -> (Paths, Paths) {
         let secrets = secrets();
-        let open =
-            |side| Paths::open(side, &secrets[0], PathMode::Automatic, Entrance::default(), true).unwrap();
+        let open = |side| {
+            Paths::open(side, &secrets[0], PathMode::Automatic, ListenOptions::default(), true).unwrap()
+        };
         (open(Side::Sender), open(Side::Receiver))
     }
 
@@ -479,8 +480,8 @@ mod tests {
     async fn a_port_that_is_taken_gives_way_to_another_and_is_named() {
         let [secret, _] = secrets();
         let listen = |port| {
-            let entrance = Entrance { port: NonZeroU16::new(port), asks_gateway: false };
-            Paths::open(Side::Sender, &secret, PathMode::Automatic, entrance, true).unwrap()
+            let listen = ListenOptions { port: NonZeroU16::new(port), asks_gateway: false };
+            Paths::open(Side::Sender, &secret, PathMode::Automatic, listen, true).unwrap()
         };
         let first = listen(0);
         assert_eq!(first.refused_port(), None);

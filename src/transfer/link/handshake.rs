@@ -21,7 +21,7 @@ use crate::{
         frame::{self, FrameError},
         peer::{First, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello, SenderHello, SenderVerdict},
     },
-    transfer::error::{Misbehaviour, TransferError, Unsuited},
+    transfer::error::{Impossible, Misbehaviour, TransferError},
 };
 
 pub use crate::crypto::kdf::DEFAULT_ITERATIONS;
@@ -153,8 +153,8 @@ fn wrong_code() -> TransferError {
 
 fn draw(iterations: u32) -> Result<Stretch, TransferError> {
     Stretch::draw(iterations).map_err(|error| match error {
-        CryptoError::Iterations { .. } => Unsuited::Arguments(error.to_string()).into(),
-        _ => Unsuited::NoRandomness.into(),
+        CryptoError::Iterations { .. } => Impossible::Arguments(error.to_string()).into(),
+        _ => Impossible::NoRandomness.into(),
     })
 }
 

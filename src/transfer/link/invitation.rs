@@ -55,7 +55,7 @@ pub struct Follower {
 }
 
 /// Both ends.
-pub fn line() -> (Invitations, Follower) {
+pub fn channel() -> (Invitations, Follower) {
     let (met, meets) = watch::channel(None);
     let (invitations, inbox) = mpsc::channel(WAITING);
     (Invitations { met, inbox, left: MAX_INVITATIONS }, Follower { met: meets, invitations })
@@ -143,23 +143,23 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_says_any_more_is_given_back() {
         let code = || CodePhrase::generate(INVITATION_WORDS).unwrap();
-        let (mut line, follower) = line();
+        let (mut invitations, follower) = channel();
         assert!(follower.place().is_none());
         let relay = RelayChoice { address: "127.0.0.1:9".parse().unwrap(), password: None };
-        line.meet(MeetingPlace { relay, is_own: true });
+        invitations.meet(MeetingPlace { relay, is_own: true });
         assert!(follower.place().is_some_and(|place| place.is_own));
         for _ in 0..MAX_INVITATIONS {
             let invite = follower.invite(code());
             tokio::select! {
-                invitation = line.next() => drop(invitation.unwrap().say()),
+                invitation = invitations.next() => drop(invitation.unwrap().say()),
                 error = invite => panic!("{error:?}"),
             }
         }
         tokio::select! {
             error = follower.invite(code()) => assert!(matches!(error, TransferError::PeerGone)),
-            _ = line.next() => panic!("one too many"),
+            _ = invitations.next() => panic!("one too many"),
         }
-        drop(line);
+        drop(invitations);
         assert!(follower.place().is_none());
         assert!(matches!(follower.invite(code()).await, TransferError::PeerGone));
     }

@@ -28,7 +28,7 @@ use crate::{
         relay::{ClientToken, LaneToken, Refusal, RoomId},
     },
     transfer::{
-        error::{TransferError, Unsuited},
+        error::{Impossible, TransferError},
         notice::Context,
         progress::Connection,
     },
@@ -216,7 +216,7 @@ impl Reconnect {
 
     /// Nothing is said or believed before both have proven the session's secret.
     async fn prove(&self, stream: &mut TcpStream) -> Result<Nonces, TransferError> {
-        let ours = ReconnectKey::nonce().map_err(|_| Unsuited::NoRandomness)?;
+        let ours = ReconnectKey::nonce().map_err(|_| Impossible::NoRandomness)?;
         let stranger = |_| TransferError::WrongCode { tries_left: None };
         match self.side {
             Side::Sender => {

@@ -12,7 +12,7 @@ mod room;
 mod sender;
 
 pub use meeting::{Meeting, Seat, explain_loss};
-pub use places::{Call, CodeChoice, OwnRelay, Places, Waits};
-pub use receiver::{Search, meet_again, meet_sender};
+pub use places::{CodeChoice, MeetBy, OwnRelay, WaitOptions, WaitingPlaces};
+pub use receiver::{SearchPlaces, meet_again, meet_sender};
 pub(super) use room::new_client_token;
 pub use sender::{Admitted, Gate, wait_for_receiver, wait_for_several};

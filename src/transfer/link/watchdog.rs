@@ -80,8 +80,8 @@ impl Watchdog {
 
     /// Looks how it stands. `hears`: the other side was heard a moment ago.
     pub(crate) fn observe(&mut self, progress: &Progress, hears: bool, now: Instant) -> Observation {
-        let Progress { phase, bytes, connection, paused, lacks_room, .. } = *progress;
-        let has_a_name = connection != Connection::Up || paused.here || paused.there || lacks_room;
+        let Progress { phase, bytes, connection, paused, disk_is_full, .. } = *progress;
+        let has_a_name = connection != Connection::Up || paused.here || paused.there || disk_is_full;
         if has_a_name || (phase, bytes) != self.seen {
             (self.seen, self.since) = ((phase, bytes), now);
         }
@@ -223,7 +223,7 @@ mod tests {
     async fn what_has_a_name_already_is_no_stall() {
         let changes: [fn(&mut Progress); 4] = [
             |progress| progress.paused = Paused { here: true, there: false },
-            |progress| progress.lacks_room = true,
+            |progress| progress.disk_is_full = true,
             |progress| progress.connection = Connection::LookingForPeer,
             |progress| progress.phase = Phase::WaitingForAnswer,
         ];

@@ -18,7 +18,7 @@ use crate::{
     },
     net::addresses,
     protocol::{frame, peer::MAX_CONTROL},
-    transfer::error::{Misbehaviour, TransferError, Unsuited},
+    transfer::error::{Impossible, Misbehaviour, TransferError},
 };
 
 /// What a side says when it has nothing to say.
@@ -109,7 +109,7 @@ impl Wire {
     pub(super) fn say(&mut self, heard: u64, message: &[u8]) -> Result<(), TransferError> {
         let mut plaintext = frame::to_bytes(&heard);
         plaintext.extend_from_slice(message);
-        let record = self.sealer.seal_message(&plaintext).map_err(|_| Unsuited::NoRandomness)?;
+        let record = self.sealer.seal_message(&plaintext).map_err(|_| Impossible::NoRandomness)?;
         self.outgoing.extend_from_slice(&record);
         self.said = Instant::now();
         Ok(())

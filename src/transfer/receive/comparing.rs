@@ -31,7 +31,7 @@ use crate::{
         fingerprint::{Fingerprint, hash_found},
         link::control::Control,
         notice::Notice,
-        offer::{Here, Offer},
+        offer::{AlreadyHere, Offer},
         plan::tree_hash::{FileHash, hash_whole},
         sink::same::SameFiles,
     },
@@ -81,7 +81,7 @@ struct ComparisonRound {
     /// Until it is told.
     offer: Option<Offer>,
     /// What is the same, as it was told last or will be next.
-    here: Here,
+    here: AlreadyHere,
     same_files: SameFiles,
     /// Files that are not settled, with this side's hash once it is known.
     open: HashMap<u32, Option<OwnFile>>,
@@ -204,7 +204,7 @@ impl ComparisonRound {
         }
         let now = Instant::now();
         Self {
-            here: Here::default(),
+            here: AlreadyHere::default(),
             same_files: SameFiles::new(offer.folder.clone().unwrap_or_default()),
             offer: Some(offer),
             open,
@@ -239,7 +239,7 @@ impl ComparisonRound {
         let here = self.here.clone();
         Some(match self.offer.take() {
             Some(offer) => Notice::Offer(Arc::new(Offer { here, ..offer })),
-            None => Notice::Here(here),
+            None => Notice::AlreadyHere(here),
         })
     }
 

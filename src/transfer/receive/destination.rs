@@ -17,10 +17,10 @@ use crate::{
     },
     sync::lock,
     transfer::{
-        error::{TransferError, Unsuited},
+        error::{Impossible, TransferError},
         link::control::Control,
         notice::{Context, Notice},
-        offer::{Choices, Here},
+        offer::{AlreadyHere, Choices},
         plan::{Plan, Wanted, blocks::BlockSet, placement::Target},
         progress::{MAX_PLACED, Report},
         sink::{
@@ -44,7 +44,7 @@ pub(super) struct Accepted {
     pub(super) plan: Arc<Plan>,
     pub(super) targets: Vec<Target>,
     /// What is not wanted because it is there already, and what of that lies at the top.
-    pub(super) here: Here,
+    pub(super) here: AlreadyHere,
     tops: Vec<PathBuf>,
     pub(super) destination: Destination,
 }
@@ -78,7 +78,7 @@ impl Accepted {
             Output::Writer(writer) => {
                 if manifest.entries().len() != 1 || manifest.files() != 1 {
                     let entries = manifest.entries().len();
-                    return Err(Unsuited::NotOneFile { entries }.into());
+                    return Err(Impossible::NotOneFile { entries }.into());
                 }
                 let ordered = Arc::new(Ordered::new(writer));
                 return Ok(Self::without_folder(manifest, Destination::Writer(ordered)));
@@ -106,7 +106,7 @@ impl Accepted {
             return Err(TransferError::NoSpace { needed, free });
         }
         let mut id = [0; 8];
-        getrandom::fill(&mut id).map_err(|_| Unsuited::NoRandomness)?;
+        getrandom::fill(&mut id).map_err(|_| Impossible::NoRandomness)?;
         let (manifests, plans) = (Arc::clone(&manifest), Arc::clone(&plan));
         let staging = Staging::create(&folder, id, manifests, plans, (&wanted, &targets), leftovers)?;
         if is_resumable && let Err(error) = unfinished.note(staging.folder()) {
@@ -119,7 +119,7 @@ impl Accepted {
     /// All of it, to where no names are.
     fn without_folder(manifest: Arc<Manifest>, destination: Destination) -> Self {
         let plan = Arc::new(Plan::new(&manifest, |_| true));
-        let (here, tops, targets) = (Here::default(), Vec::new(), Vec::new());
+        let (here, tops, targets) = (AlreadyHere::default(), Vec::new(), Vec::new());
         Self { manifest, wanted: Wanted::all(), plan, targets, here, tops, destination }
     }
 }

@@ -17,19 +17,19 @@ use crate::{
     },
     transfer::{
         error::{Misbehaviour, TransferError},
-        lanes::{lane::Lane, receiving::ReceiveLanes},
+        lanes::{
+            lane::{EndedLane, Lane},
+            receiving::ReceiveLanes,
+        },
         link::opener::LaneOpener,
     },
 };
-
-/// A lane that ended: which connection's, which, and how.
-pub(super) type Ended = (u64, u16, Result<(), TransferError>);
 
 /// See the module.
 pub(super) struct ReceiveLanePool {
     shared: Arc<ReceiveLanes>,
     slots: u16,
-    tasks: JoinSet<Ended>,
+    tasks: JoinSet<EndedLane<()>>,
     link: u64,
     opener: Option<LaneOpener>,
     /// By slot: the last lane that used it, and how to end it while it runs.
@@ -105,13 +105,13 @@ impl ReceiveLanePool {
     }
 
     /// The next lane that ends; `None` while there are none.
-    pub(super) async fn next(&mut self) -> Option<Ended> {
+    pub(super) async fn next(&mut self) -> Option<EndedLane<()>> {
         self.tasks.join_next().await.map(joined)
     }
 
     /// A lane has ended. Gives its connection and number if the sender is to be told.
-    pub(super) fn ended(&mut self, ended: Ended) -> Result<Option<(u64, u16)>, TransferError> {
-        let (link, lane, result) = ended;
+    pub(super) fn ended(&mut self, ended: EndedLane<()>) -> Result<Option<(u64, u16)>, TransferError> {
+        let EndedLane { link, number: lane, result } = ended;
         match result {
             Ok(()) | Err(TransferError::PeerLost) => {}
             // A relay that let nobody in from the start has a reason that a person should hear.
@@ -139,7 +139,8 @@ impl ReceiveLanePool {
         let (shared, token) = (Arc::clone(&self.shared), end.clone());
         self.tasks.spawn(async move {
             let ran = caught(shared.run(opener, lane, token)).await;
-            (link, lane.number, ran.unwrap_or_else(|report| Err(report.into())))
+            let result = ran.unwrap_or_else(|report| Err(report.into()));
+            EndedLane { link, number: lane.number, result }
         });
         self.lanes.insert(lane.number % MAX_LANES, (lane, Some(end)));
     }

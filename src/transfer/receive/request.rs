@@ -7,9 +7,9 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     code::CodePhrase,
     transfer::{
-        link::rendezvous::Search,
+        link::rendezvous::SearchPlaces,
         offer::Answer,
-        path_mode::{Entrance, PathMode},
+        path_mode::{ListenOptions, PathMode},
         sink::{active::ActiveReceives, unfinished::Registry},
     },
 };
@@ -19,7 +19,7 @@ pub(crate) struct ReceiveRequest {
     /// The sender's code.
     pub code: CodePhrase,
     /// Where to look for the sender.
-    pub search: Search,
+    pub search: SearchPlaces,
     /// Where what arrives goes.
     pub output: Output,
     /// Over how many lanes at most, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
@@ -29,7 +29,7 @@ pub(crate) struct ReceiveRequest {
     /// Which ways bytes may take.
     pub path_mode: PathMode,
     /// Where this machine is to be reached directly.
-    pub entrance: Entrance,
+    pub listen: ListenOptions,
     /// Where it is written down that there is something to go on with.
     pub unfinished: Registry,
     /// Who else receives at the same time, in this engine.
@@ -45,7 +45,7 @@ pub enum Output {
 }
 
 /// What a person has to say to an offer.
-pub(crate) struct Person {
+pub(crate) struct ReceiverInput {
     /// The answer to [`Notice::Offer`](crate::transfer::notice::Notice::Offer).
     pub answer: oneshot::Receiver<Answer>,
     /// The folder that the offer is to be held against while it waits, if it is another one.

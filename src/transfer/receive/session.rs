@@ -14,7 +14,7 @@ use tokio::{
 use super::{
     common::{check_common, meanwhile_checked},
     destination::{Accepted, Destination},
-    lane_pool::{Ended, ReceiveLanePool},
+    lane_pool::ReceiveLanePool,
 };
 use crate::{
     panics::{Blocking, spawn_blocking},
@@ -25,7 +25,10 @@ use crate::{
     sync::lock,
     transfer::{
         error::{Misbehaviour, TransferError},
-        lanes::{lane::Lane, receiving::ReceiveLanes},
+        lanes::{
+            lane::{EndedLane, Lane},
+            receiving::ReceiveLanes,
+        },
         link::control::Control,
         notice::{Context, Notice},
         plan::{
@@ -56,9 +59,9 @@ pub(super) struct Receiving<'a> {
     pub(super) pause: watch::Receiver<bool>,
     pub(super) paused: Paused,
     /// The journal can't be written because the disk is full.
-    pub(super) journal_lacks_room: bool,
+    pub(super) journal_is_full: bool,
     /// What both sides were told of the disk.
-    pub(super) lacks_room: bool,
+    pub(super) disk_is_full: bool,
     pub(super) held: Arc<Mutex<BlockSet>>,
     /// Stored blocks that are not written down yet.
     pub(super) unsaid: Vec<u64>,
@@ -117,7 +120,11 @@ impl Receiving<'_> {
     }
 
     /// What a lane brought is told before its end is.
-    async fn lane_ended(&mut self, pool: &mut ReceiveLanePool, ended: Ended) -> Result<(), TransferError> {
+    async fn lane_ended(
+        &mut self,
+        pool: &mut ReceiveLanePool,
+        ended: EndedLane<()>,
+    ) -> Result<(), TransferError> {
         if let Some((link, lane)) = pool.ended(ended)? {
             self.note_news();
             self.say_all_stored().await?;
@@ -244,8 +251,8 @@ impl Receiving<'_> {
 
     /// What is not written down for want of room is kept for the next time.
     fn note_written(&mut self, (ranges, written): JournalWrite) -> Result<(), TransferError> {
-        self.journal_lacks_room = written.as_ref().is_err_and(TransferError::is_disk_full);
-        if self.journal_lacks_room {
+        self.journal_is_full = written.as_ref().is_err_and(TransferError::is_disk_full);
+        if self.journal_is_full {
             self.unsaid.extend(ranges.into_iter().flat_map(|(first, count)| first..first + count));
             return Ok(());
         }
@@ -255,11 +262,11 @@ impl Receiving<'_> {
 
     /// Tells both sides when the disk is full, and when it no longer is.
     fn tell_room(&mut self) -> Result<(), TransferError> {
-        let lacks_room = self.journal_lacks_room || self.lanes.space_waits.is_any();
-        if self.lacks_room != lacks_room {
-            self.lacks_room = lacks_room;
-            self.control.say(&FromReceiver::LacksRoom(lacks_room))?;
-            self.context.update(|progress| progress.lacks_room = lacks_room);
+        let disk_is_full = self.journal_is_full || self.lanes.space_waits.is_any();
+        if self.disk_is_full != disk_is_full {
+            self.disk_is_full = disk_is_full;
+            self.control.say(&FromReceiver::DiskFull(disk_is_full))?;
+            self.context.update(|progress| progress.disk_is_full = disk_is_full);
         }
         Ok(())
     }
@@ -271,7 +278,7 @@ impl Receiving<'_> {
             if self.writing.is_some() {
                 let written = written(&mut self.writing).await;
                 self.note_written(written)?;
-                if self.journal_lacks_room {
+                if self.journal_is_full {
                     sleep(TICK).await;
                 }
             }

@@ -88,7 +88,7 @@ pub(super) async fn leave(
         tracing::warn!(%error, "the staging folder could not be left in order");
     }
     // Whoever gave way to another knows where it is gone on with.
-    if is_worth_keeping && !matches!(ended, Err(TransferError::GaveWay)) {
+    if is_worth_keeping && !matches!(ended, Err(TransferError::Superseded)) {
         context.tell(Notice::Kept(folder)).await;
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 /// What it means that a person cancels while a code waits.
 pub(super) fn cancelled(context: &Context) -> TransferError {
     // Whoever no longer wants to tell others about a retired code hasn't cancelled anything else.
-    if context.phase() == Phase::Retired { TransferError::GuessedAt } else { TransferError::Cancelled }
+    if context.phase() == Phase::Retired { TransferError::TooManyTries } else { TransferError::Cancelled }
 }
 
 /// What the receiver has to hear of an end.
@@ -35,8 +35,8 @@ pub(super) fn check_common(control: &mut Control, message: &FromReceiver) -> Res
         // Lanes of a connection that is lost, or of a transfer that hasn't begun.
         FromReceiver::Reopen { .. } | FromReceiver::LaneOver { .. } | FromReceiver::Pause(_) => Ok(()),
         FromReceiver::WhatIs(_)
-        | FromReceiver::Here { .. }
-        | FromReceiver::LacksRoom(_)
+        | FromReceiver::AlreadyHere { .. }
+        | FromReceiver::DiskFull(_)
         | FromReceiver::Held(_)
         | FromReceiver::Decline
         | FromReceiver::Accept { .. }

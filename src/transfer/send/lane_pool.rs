@@ -21,7 +21,7 @@ use crate::{
     transfer::{
         error::{Misbehaviour, TransferError},
         lanes::{
-            lane::Lane,
+            lane::{EndedLane, Lane},
             sending::{LaneEnd, LaneStop, SendLanes},
         },
         link::{control::Control, opener::LaneOpener},
@@ -42,16 +42,13 @@ const SOONER: u32 = 3;
 /// A lane that lived this long worked.
 const WORKED: Duration = Duration::from_secs(10);
 
-/// A lane that ended on this side.
-pub(super) type Ended = (u64, u16, Result<LaneEnd, TransferError>);
-
 /// See the module.
 pub(super) struct SendLanePool {
     shared: Arc<SendLanes>,
     slots: u16,
     /// How many of them are to be used.
     wanted: u16,
-    tasks: JoinSet<Ended>,
+    tasks: JoinSet<EndedLane<LaneEnd>>,
     /// The connection that the lanes belong to, and the way to them.
     link: u64,
     opener: Option<LaneOpener>,
@@ -155,13 +152,17 @@ impl SendLanePool {
     }
 
     /// The next lane that ends on this side; `None` while there are none.
-    pub(super) async fn next(&mut self) -> Option<Ended> {
+    pub(super) async fn next(&mut self) -> Option<EndedLane<LaneEnd>> {
         self.tasks.join_next().await.map(joined)
     }
 
     /// A lane has ended on this side.
-    pub(super) fn ended(&mut self, control: &mut Control, ended: Ended) -> Result<(), TransferError> {
-        let (link, lane, result) = ended;
+    pub(super) fn ended(
+        &mut self,
+        control: &mut Control,
+        ended: EndedLane<LaneEnd>,
+    ) -> Result<(), TransferError> {
+        let EndedLane { link, number: lane, result } = ended;
         let is_closed = matches!(result, Ok(LaneEnd::Closed));
         match result {
             Ok(_) | Err(TransferError::PeerLost) => {}
@@ -307,7 +308,8 @@ impl SendLanePool {
         };
         self.tasks.spawn(async move {
             let ran = caught(shared.run(opener, lane, stop)).await;
-            (link, lane.number, ran.unwrap_or_else(|report| Err(report.into())))
+            let result = ran.unwrap_or_else(|report| Err(report.into()));
+            EndedLane { link, number: lane.number, result }
         });
         self.lanes.insert(lane.number, state);
     }

@@ -14,7 +14,7 @@ use super::{
     common::{cancelled, check_common, last_word},
     inquiry::Inquiry,
     lane_pool::SendLanePool,
-    options::{Person, SendOptions},
+    options::{SendOptions, SenderInput},
     session::Sending,
 };
 use crate::{
@@ -32,13 +32,13 @@ use crate::{
         link::{
             control::{Control, Session},
             invitation::Invitations,
-            rendezvous::{Call, explain_loss, wait_for_receiver},
+            rendezvous::{MeetBy, explain_loss, wait_for_receiver},
         },
         notice::{Context, Notice},
         plan::{Plan, Wanted, blocks::BlockSet},
         progress::{Phase, Report},
         source::{
-            listing::{Listing, Offered, What},
+            listing::{Listing, Offered, Payload},
             outgoing::{Content, Outgoing},
         },
     },
@@ -59,38 +59,38 @@ const BACKLOG_LOOK: Duration = Duration::from_millis(20);
 
 /// Runs one transfer to its end.
 pub(crate) async fn send(
-    what: What,
-    call: Call,
+    payload: Payload,
+    meet_by: MeetBy,
     options: SendOptions,
-    person: Person,
+    input: SenderInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let Person { additions, pause, line } = person;
-    let listing = Listing::start(what, additions, &context.cancel)?;
-    offer_under(call, listing, options, (pause, line), context).await
+    let SenderInput { additions, pause, invitations } = input;
+    let listing = Listing::start(payload, additions, &context.cancel)?;
+    offer_under(meet_by, listing, options, (pause, invitations), context).await
 }
 
 /// Waits for the other side while things are listed, and offers them.
 pub(super) async fn offer_under(
-    call: Call,
+    meet_by: MeetBy,
     mut listing: Listing,
     options: SendOptions,
-    (pause, line): (watch::Receiver<bool>, Invitations),
+    (pause, invitations): (watch::Receiver<bool>, Invitations),
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let SendOptions { patience, path_mode, entrance, .. } = options;
+    let SendOptions { patience, path_mode, listen, .. } = options;
     let waits = options.waits();
     let meeting = tokio::select! {
-        meeting = wait_for_receiver(call, &line, waits, context) => meeting?,
+        meeting = wait_for_receiver(meet_by, &invitations, waits, context) => meeting?,
         error = listing.grow(context) => return Err(error),
         () = context.cancel.cancelled() => return Err(cancelled(context)),
     };
     let relay = meeting.relay.clone();
-    let ways = (path_mode, entrance);
+    let ways = (path_mode, listen);
     let session = Session::through(meeting, Side::Sender, &relay, patience, ways, context)?;
     let mut control = Control::new(session, &relay, context);
     context.tell_refused_port(control.refused_port()).await;
-    control.invite_over(line);
+    control.invite_over(invitations);
     let work = async {
         context.enter(Phase::Listing);
         control.say_addresses()?;
@@ -258,7 +258,7 @@ async fn answer(
         let name = message.name();
         match message {
             FromReceiver::WhatIs(entries) => inquiry.ask(&entries, manifest, name)?,
-            FromReceiver::Here { files, bytes } => {
+            FromReceiver::AlreadyHere { files, bytes } => {
                 if here.replace((files, bytes)).is_some() {
                     return Err(Misbehaviour::OutOfTurn(name).into());
                 }

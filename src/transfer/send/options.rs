@@ -6,8 +6,8 @@ use tokio::sync::watch;
 
 use crate::transfer::{
     lanes::throttle::Throttle,
-    link::{invitation::Invitations, rendezvous::Waits},
-    path_mode::{Entrance, PathMode},
+    link::{invitation::Invitations, rendezvous::WaitOptions},
+    path_mode::{ListenOptions, PathMode},
 };
 
 /// How a send goes, whatever it sends and to whom. Several that share them share the rate.
@@ -24,13 +24,13 @@ pub(crate) struct SendOptions {
     /// Which ways bytes may take.
     pub path_mode: PathMode,
     /// Where this machine is to be reached directly.
-    pub entrance: Entrance,
+    pub listen: ListenOptions,
 }
 
 impl SendOptions {
     /// How it waits for its receiver.
-    pub(super) fn waits(&self) -> Waits {
-        Waits { patience: self.patience, iterations: self.iterations }
+    pub(super) fn waits(&self) -> WaitOptions {
+        WaitOptions { patience: self.patience, iterations: self.iterations }
     }
 }
 
@@ -38,11 +38,11 @@ impl SendOptions {
 pub const MAX_RECEIVERS: u16 = 16;
 
 /// What a person may still say to a send that runs.
-pub(crate) struct Person {
+pub(crate) struct SenderInput {
     /// Every path that was added to those of the request.
     pub additions: watch::Receiver<Vec<PathBuf>>,
     /// Whether it is to rest.
     pub pause: watch::Receiver<bool>,
     /// Other sends to the same receiver.
-    pub line: Invitations,
+    pub invitations: Invitations,
 }

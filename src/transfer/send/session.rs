@@ -164,7 +164,7 @@ impl<'a> Sending<'a> {
             let opener = self.control.lane_opener().await;
             pool.open_all(self.control, opener, self.ready.1)?;
         }
-        if self.context.lacks_room() || self.control.other_is_at_work() || !self.control.hears() {
+        if self.context.disk_is_full() || self.control.other_is_at_work() || !self.control.hears() {
             self.queue.excuse();
             self.lane_count.interrupt();
         } else if self.paused.here || self.paused.there || !pool.is_at_home() {
@@ -199,8 +199,8 @@ impl<'a> Sending<'a> {
                 self.pause_lanes(pool);
             }
             FromReceiver::Stored(ranges) => self.settle_stored(&ranges)?,
-            FromReceiver::LacksRoom(lacks_room) => {
-                self.context.update(|progress| progress.lacks_room = lacks_room);
+            FromReceiver::DiskFull(disk_is_full) => {
+                self.context.update(|progress| progress.disk_is_full = disk_is_full);
             }
             FromReceiver::Damaged { .. } if !self.is_done || self.has_repaired => {
                 return Err(out_of_turn.into());

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     common::{cancelled, check_common, last_word},
     offering::offer_under,
-    options::{Person, SendOptions},
+    options::{SendOptions, SenderInput},
 };
 use crate::{
     crypto::Side,
@@ -24,12 +24,12 @@ use crate::{
         link::{
             control::{Control, Session},
             invitation::{self, Follower, Invitations},
-            rendezvous::{Admitted, Call, CodeChoice, Gate, Places, wait_for_several},
+            rendezvous::{Admitted, CodeChoice, Gate, MeetBy, WaitingPlaces, wait_for_several},
         },
         notice::{Context, Notice},
-        path_mode::{Entrance, PathMode},
+        path_mode::{ListenOptions, PathMode},
         progress::{Phase, Report},
-        source::listing::{Listing, Offered, What},
+        source::listing::{Listing, Offered, Payload},
     },
 };
 
@@ -59,11 +59,12 @@ impl Branch {
     }
 
     /// Runs it to its end. What is added to it comes too late.
-    pub(crate) async fn run(self, person: Person, context: &Context) -> Result<Report, TransferError> {
+    pub(crate) async fn run(self, input: SenderInput, context: &Context) -> Result<Report, TransferError> {
         let Self { offered, follower, options, guard } = self;
-        let Person { additions, pause, line } = person;
+        let SenderInput { additions, pause, invitations } = input;
         let listing = Listing::of(offered, additions, &context.cancel);
-        let ended = offer_under(Call::Invitation(follower), listing, options, (pause, line), context).await;
+        let ended =
+            offer_under(MeetBy::Invitation(follower), listing, options, (pause, invitations), context).await;
         if let Ok(report) = &ended {
             // There is a place for each receiver's.
             let _ = guard.0.try_send(report.clone());
@@ -75,15 +76,15 @@ impl Branch {
 /// Runs a send for several to its end. Each branch is handed to `branches`, where somebody runs it; those whose owner drops
 /// them have failed.
 pub(crate) async fn send_to_several(
-    what: What,
-    (choice, places): (CodeChoice, Places),
+    payload: Payload,
+    (choice, places): (CodeChoice, WaitingPlaces),
     (receivers, branches): (u16, mpsc::Sender<Branch>),
     options: SendOptions,
-    person: Person,
+    input: SenderInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let Person { additions, .. } = person;
-    let mut listing = Listing::start(what, additions, &context.cancel)?;
+    let SenderInput { additions, .. } = input;
+    let mut listing = Listing::start(payload, additions, &context.cancel)?;
     let (guard, mut reports) = mpsc::channel(usize::from(receivers));
     let (listed, offered) = watch::channel(None);
     let (somebody, waits) = (Notify::new(), options.waits());
@@ -189,17 +190,17 @@ struct SharedCode {
 /// Shows one receiver the way to a branch of its own.
 async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
     let Admitted { meeting, place, stays, is_free } = admitted;
-    let (mut line, follower) = invitation::line();
-    line.meet(place.clone());
+    let (mut invitations, follower) = invitation::channel();
+    invitations.meet(place.clone());
     let (context, patience) = (&shared.context, shared.options.patience);
     // No lane is opened here, so no way to one is looked for.
-    let ways = (PathMode::RelayOnly, Entrance::default());
+    let ways = (PathMode::RelayOnly, ListenOptions::default());
     let session = Session::through(meeting, Side::Sender, &place.relay, patience, ways, context);
     // This system has no random numbers; the receiver learns from the closed connection.
     let Ok(session) = session else { return };
     let mut control = Control::new(session, &place.relay, context);
     let pointed = tokio::select! {
-        pointed = point_to_branch(&mut control, &mut line, follower, &shared) => pointed,
+        pointed = point_to_branch(&mut control, &mut invitations, follower, &shared) => pointed,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),
     };
     if let Some(last_word) = last_word(&pointed) {
@@ -219,7 +220,7 @@ async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
 /// Comes back when the receiver has heard where to go, or is there already.
 async fn point_to_branch(
     control: &mut Control,
-    line: &mut Invitations,
+    invitations: &mut Invitations,
     follower: Follower,
     shared: &SharedCode,
 ) -> Result<(), TransferError> {
@@ -247,7 +248,7 @@ async fn point_to_branch(
                 Some(message) => check_common(control, &message)?,
                 None => return Ok(()),
             },
-            invitation = line.next() => match invitation {
+            invitation = invitations.next() => match invitation {
                 Some(invitation) => {
                     control.say(&FromSender::Invitation { code: invitation.say(), instead: true })?;
                     is_said = true;

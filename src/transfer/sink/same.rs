@@ -7,7 +7,7 @@
 //! "The same" is said of the time of the offer. A file that changes here before the answer is noticed ([`SameFiles`]);
 //! one that changes on the sender's side after it was hashed is not, as it isn't sent.
 //!
-//! All functions block on the disk; [`Here`] is plain data.
+//! All functions block on the disk; [`AlreadyHere`] is plain data.
 
 use std::{
     cmp::Reverse,
@@ -21,7 +21,7 @@ use crate::{
     protocol::manifest::{Manifest, OfferKind},
     transfer::{
         fingerprint::{Fingerprint, fingerprint_of},
-        offer::{Choices, Here, Offer},
+        offer::{AlreadyHere, Choices, Offer},
     },
 };
 
@@ -72,20 +72,20 @@ impl SameFiles {
 
     /// What of it stays as it is when the offer is taken with `choices` into `folder`: what is wanted, has no word of its own
     /// from the person, and has not been changed since it was read.
-    pub(crate) fn here(&self, folder: &Path, manifest: &Manifest, choices: &Choices) -> Here {
+    pub(crate) fn here(&self, folder: &Path, manifest: &Manifest, choices: &Choices) -> AlreadyHere {
         if !choices.resumes || folder != self.folder {
-            return Here::default();
+            return AlreadyHere::default();
         }
         let stays = |(entry, (path, fingerprint)): &(&u32, &(PathBuf, Fingerprint))| {
             choices.wants(**entry as usize)
                 && !choices.exceptions.contains_key(*entry)
                 && fingerprint_of(path) == Some(*fingerprint)
         };
-        Here::of(manifest, self.same.iter().filter(stays).map(|(entry, _)| *entry))
+        AlreadyHere::of(manifest, self.same.iter().filter(stays).map(|(entry, _)| *entry))
     }
 
     /// What lies at the top of the folder and is, or holds, something of `here`.
-    pub(crate) fn tops(&self, here: &Here, most: usize) -> Vec<PathBuf> {
+    pub(crate) fn tops(&self, here: &AlreadyHere, most: usize) -> Vec<PathBuf> {
         let mut tops = Vec::new();
         for (_, (path, _)) in self.same.iter().filter(|(entry, _)| here.contains(**entry as usize)) {
             let top = path.strip_prefix(&self.folder).ok().and_then(|below| below.iter().next());
@@ -180,10 +180,14 @@ mod tests {
             ..Choices::default()
         };
         let here = same_files.here(folder.path(), &manifest, &choices);
-        assert_eq!(here, Here::of(&manifest, [0, 4]));
+        assert_eq!(here, AlreadyHere::of(&manifest, [0, 4]));
         assert_eq!(same_files.tops(&here, 9), [path("same"), path("top")]);
-        assert_eq!(same_files.here(&path("top"), &manifest, &choices), Here::default(), "another folder");
+        assert_eq!(
+            same_files.here(&path("top"), &manifest, &choices),
+            AlreadyHere::default(),
+            "another folder"
+        );
         let again = Choices { resumes: false, ..choices };
-        assert_eq!(same_files.here(folder.path(), &manifest, &again), Here::default());
+        assert_eq!(same_files.here(folder.path(), &manifest, &again), AlreadyHere::default());
     }
 }

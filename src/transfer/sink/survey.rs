@@ -14,7 +14,7 @@ use crate::{
     protocol::manifest::{Manifest, OfferKind},
     transfer::{
         error::TransferError,
-        offer::{Here, Offer},
+        offer::{AlreadyHere, Offer},
         plan::placement::{OnConflict, Target, place},
     },
 };
@@ -30,7 +30,7 @@ impl Offer {
                 targets: Vec::new(),
                 free: None,
                 resumable: 0,
-                here: Here::default(),
+                here: AlreadyHere::default(),
                 unusable: None,
             };
         };
@@ -43,11 +43,11 @@ impl Offer {
                     }
                     OfferKind::Text | OfferKind::Stream => 0,
                 };
-                let (here, free) = (Here::default(), Some(free));
+                let (here, free) = (AlreadyHere::default(), Some(free));
                 Self { manifest, folder: Some(folder), targets, free, resumable, here, unusable: None }
             }
             Err(error) => {
-                let (targets, here, unusable) = (Vec::new(), Here::default(), Some(error));
+                let (targets, here, unusable) = (Vec::new(), AlreadyHere::default(), Some(error));
                 Self { manifest, folder: Some(folder), targets, free: None, resumable: 0, here, unusable }
             }
         }

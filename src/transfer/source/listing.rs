@@ -27,13 +27,13 @@ use crate::{
         path::RelPath,
     },
     transfer::{
-        error::{Misbehaviour, TransferError, Unsuited},
+        error::{Impossible, Misbehaviour, TransferError},
         notice::{Context, NotAdded, Notice},
     },
 };
 
 /// What is to be sent.
-pub enum What {
+pub enum Payload {
     /// Files and folders.
     Paths(Vec<PathBuf>),
     /// A snippet of text.
@@ -92,19 +92,19 @@ impl Offered {
 impl Listing {
     /// Starts listing. `additions` grows by what a person adds; `cancel` ends it, and so does dropping the listing.
     pub(crate) fn start(
-        what: What,
+        payload: Payload,
         additions: watch::Receiver<Vec<PathBuf>>,
         cancel: &CancellationToken,
     ) -> Result<Self, TransferError> {
-        if let What::Text(text) = &what
+        if let Payload::Text(text) = &payload
             && text.len() as u64 > MAX_TEXT_BYTES
         {
-            return Err(Unsuited::LongText { limit: MAX_TEXT_BYTES }.into());
+            return Err(Impossible::LongText { limit: MAX_TEXT_BYTES }.into());
         }
         let stop = cancel.child_token();
         let stopped = stop.clone();
         let work = spawn_blocking(move || {
-            let listed = list(what, &stopped)?;
+            let listed = list(payload, &stopped)?;
             Ok(ListingRound::new(listed, Vec::new()))
         });
         Ok(Self {
@@ -243,14 +243,14 @@ impl ListingRound {
     }
 }
 
-fn list(what: What, cancel: &CancellationToken) -> Result<Listed, TransferError> {
-    Ok(match what {
-        What::Paths(paths) => Listed::Paths(scan::scan(&paths, cancel)?),
-        What::Text(text) => {
+fn list(payload: Payload, cancel: &CancellationToken) -> Result<Listed, TransferError> {
+    Ok(match payload {
+        Payload::Paths(paths) => Listed::Paths(scan::scan(&paths, cancel)?),
+        Payload::Text(text) => {
             let manifest = single(OfferKind::Text, "text", text.len() as u64)?;
             Listed::Single(Offered { manifest, content: Content::Text(Arc::new(text.into_bytes())) })
         }
-        What::Stream { name, reader } => {
+        Payload::Stream { name, reader } => {
             let manifest = single(OfferKind::Stream, &name, 0)?;
             Listed::Single(Offered { manifest, content: Content::Stream(Mutex::new(Stream::new(reader))) })
         }
@@ -259,7 +259,7 @@ fn list(what: What, cancel: &CancellationToken) -> Result<Listed, TransferError>
 
 fn single(kind: OfferKind, name: &str, size: u64) -> Result<Arc<Manifest>, TransferError> {
     let path = RelPath::new(name).ok().filter(|path| path.parent().is_none());
-    let path = path.ok_or_else(|| Unsuited::StreamName)?;
+    let path = path.ok_or_else(|| Impossible::StreamName)?;
     let mut builder = ManifestBuilder::new(kind);
     let kind = EntryKind::File { size, modified: None, executable: false };
     builder.push_entry(Entry { path, kind }).map_err(Misbehaviour::Manifest)?;

@@ -19,9 +19,9 @@ use crate::{
         path::LinkTarget,
     },
     transfer::{
-        error::{TransferError, Unsuited},
+        error::{Impossible, TransferError},
         fingerprint::Fingerprint,
-        notice::{LeftOut, Unfit},
+        notice::{LeftOut, LeftOutReason},
     },
 };
 
@@ -50,7 +50,7 @@ pub(crate) struct Origin {
 /// Checks what a person named, at once and without looking into folders: everything exists and files can be opened.
 pub(crate) fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
     if paths.is_empty() {
-        return Err(Unsuited::Nothing.into());
+        return Err(Impossible::Nothing.into());
     }
     paths.iter().try_for_each(|path| {
         let fail = |cause| TransferError::file("can't read", path, cause);
@@ -60,7 +60,7 @@ pub(crate) fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
         } else if metadata.is_file() {
             File::open(path).map_err(fail)?;
         } else {
-            return Err(Unsuited::Special { path: path.clone() }.into());
+            return Err(Impossible::Special { path: path.clone() }.into());
         }
         Ok(())
     })
@@ -165,7 +165,7 @@ impl Scan {
         let mut children = match read {
             Ok(children) => children,
             Err(error) => {
-                self.leave_out(folder, Unfit::Unreadable(error.kind()));
+                self.leave_out(folder, LeftOutReason::Unreadable(error.kind()));
                 return Ok(());
             }
         };
@@ -177,7 +177,7 @@ impl Scan {
             let metadata = match child.metadata() {
                 Ok(metadata) => metadata,
                 Err(error) => {
-                    self.leave_out(&path, Unfit::Unreadable(error.kind()));
+                    self.leave_out(&path, LeftOutReason::Unreadable(error.kind()));
                     continue;
                 }
             };
@@ -186,7 +186,7 @@ impl Scan {
                     let name = self.free_name(&name)?;
                     self.add(path, name, &metadata)?;
                 }
-                Err(error) => self.leave_out(&path, Unfit::Name(error)),
+                Err(error) => self.leave_out(&path, LeftOutReason::Name(error)),
             }
         }
         // The stack is taken from its end; listed the other way round, folders come out in order.
@@ -201,7 +201,7 @@ impl Scan {
         } else if metadata.is_file() {
             // Somebody would wait for the other side in vain.
             if let Err(error) = platform::check_readable(&path) {
-                self.leave_out(&path, Unfit::Unreadable(error.kind()));
+                self.leave_out(&path, LeftOutReason::Unreadable(error.kind()));
                 return Ok(());
             }
             let executable = platform::is_executable(metadata);
@@ -215,7 +215,7 @@ impl Scan {
                 }
             }
         } else {
-            self.leave_out(&path, Unfit::Special);
+            self.leave_out(&path, LeftOutReason::Special);
             return Ok(());
         };
         if metadata.is_dir() {
@@ -242,7 +242,7 @@ impl Scan {
         Ok(free)
     }
 
-    fn leave_out(&mut self, path: &Path, reason: Unfit) {
+    fn leave_out(&mut self, path: &Path, reason: LeftOutReason) {
         self.left_out.push(LeftOut { path: path.to_owned(), reason });
     }
 }
@@ -272,17 +272,17 @@ fn top_name(path: &Path) -> io::Result<RelPath> {
     RelPath::new(&named).map_err(|error| io::Error::new(io::ErrorKind::InvalidFilename, error.to_string()))
 }
 
-fn read_link(path: &Path, name: &RelPath) -> Result<LinkTarget, Unfit> {
-    let target = fs::read_link(path).map_err(|error| Unfit::Unreadable(error.kind()))?;
-    let text = platform::link_text(&target).ok_or(Unfit::LinkName)?;
-    LinkTarget::new(name, &text).map_err(Unfit::Link)
+fn read_link(path: &Path, name: &RelPath) -> Result<LinkTarget, LeftOutReason> {
+    let target = fs::read_link(path).map_err(|error| LeftOutReason::Unreadable(error.kind()))?;
+    let text = platform::link_text(&target).ok_or(LeftOutReason::LinkName)?;
+    LinkTarget::new(name, &text).map_err(LeftOutReason::Link)
 }
 
 fn unsuited(error: ManifestError) -> TransferError {
     let unsuited = match error {
-        ManifestError::TooMany(_) => Unsuited::TooManyEntries,
-        ManifestError::TooMuchText => Unsuited::TooMuchText,
-        other => Unsuited::Manifest(other),
+        ManifestError::TooMany(_) => Impossible::TooManyEntries,
+        ManifestError::TooMuchText => Impossible::TooMuchText,
+        other => Impossible::Manifest(other),
     };
     unsuited.into()
 }
@@ -381,7 +381,7 @@ mod tests {
         let scanned = scan_now(&[top]);
         assert_eq!(names(&scanned), ["top", "top/dangling"]);
         assert_eq!(scanned.left_out.len(), 2);
-        assert_eq!(scanned.left_out[0].reason, Unfit::Link(PathError::Escapes));
+        assert_eq!(scanned.left_out[0].reason, LeftOutReason::Link(PathError::Escapes));
     }
 
     /// Catches a code that is shown and passed on for something that never leaves.
@@ -403,7 +403,7 @@ mod tests {
         }
         let scanned = scan_now(&[top]);
         assert_eq!(names(&scanned), ["top", "top/open"]);
-        let reason = Unfit::Unreadable(io::ErrorKind::PermissionDenied);
+        let reason = LeftOutReason::Unreadable(io::ErrorKind::PermissionDenied);
         assert_eq!(scanned.left_out, [LeftOut { path: secret.clone(), reason }]);
         let chosen = scan(&[secret], &CancellationToken::new());
         assert!(matches!(chosen, Err(TransferError::File { .. })), "{chosen:?}");
@@ -413,6 +413,6 @@ mod tests {
     fn what_is_not_there_is_named_before_anything_starts() {
         let missing = PathBuf::from("/nowhere/at/all");
         assert!(matches!(check(&[missing]), Err(TransferError::File { .. })));
-        assert!(matches!(check(&[]), Err(TransferError::Unsuited(Unsuited::Nothing))));
+        assert!(matches!(check(&[]), Err(TransferError::Impossible(Impossible::Nothing))));
     }
 }

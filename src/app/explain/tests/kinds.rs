@@ -17,8 +17,8 @@ use crate::{
         relay::Refusal,
     },
     transfer::{
-        error::{Misbehaviour, Unsuited},
-        notice::Unfit,
+        error::{Impossible, Misbehaviour},
+        notice::LeftOutReason,
     },
 };
 
@@ -37,8 +37,8 @@ pub(super) fn troubles() -> Vec<Trouble> {
             T::Network => T::Damaged,
             T::Damaged => T::Withdrawn,
             T::Withdrawn => T::Internal,
-            T::Internal => T::Unsuited,
-            T::Unsuited => return None,
+            T::Internal => T::Impossible,
+            T::Impossible => return None,
         })
     })
 }
@@ -131,9 +131,9 @@ pub(super) fn relay_errors() -> Vec<RelayClientError> {
 pub(super) fn errors() -> Vec<TransferError> {
     use TransferError as E;
     let name = || "report.pdf".to_owned();
-    let kinds = all(E::GuessedAt, |error| {
+    let kinds = all(E::TooManyTries, |error| {
         Some(match error {
-            E::GuessedAt => E::WrongCode { tries_left: None },
+            E::TooManyTries => E::WrongCode { tries_left: None },
             E::WrongCode { .. } => E::Retired,
             E::Retired => E::NobodyThere { relays: vec![made_up::relay()], looked_locally: true },
             E::NobodyThere { .. } => E::CodeTaken,
@@ -141,8 +141,8 @@ pub(super) fn errors() -> Vec<TransferError> {
             E::PeerDeclined => E::PeerCancelled,
             E::PeerCancelled => E::Cancelled,
             E::Cancelled => E::Declined,
-            E::Declined => E::GaveWay,
-            E::GaveWay => E::PeerLost,
+            E::Declined => E::Superseded,
+            E::Superseded => E::PeerLost,
             E::PeerLost => E::PeerSilent { seconds: 12 },
             E::PeerSilent { .. } => E::PeerFailed(Trouble::NoSpace),
             E::PeerFailed(_) => E::PeerMisbehaved(Misbehaviour::Record),
@@ -155,8 +155,8 @@ pub(super) fn errors() -> Vec<TransferError> {
             E::Withdrawn { .. } => E::PeerGone,
             E::PeerGone => E::Internal(PanicReport::made_up("the disk is upside down")),
             E::Internal(_) => E::NobodyGotIt { came: 2 },
-            E::NobodyGotIt { .. } => E::Unsuited(Unsuited::Nothing),
-            E::Unsuited(_) => return None,
+            E::NobodyGotIt { .. } => E::Impossible(Impossible::Nothing),
+            E::Impossible(_) => return None,
         })
     });
     let spread = |kind: TransferError| -> Vec<TransferError> {
@@ -182,7 +182,7 @@ pub(super) fn errors() -> Vec<TransferError> {
             E::Withdrawn { .. } => {
                 withdrawals().into_iter().map(|reason| E::Withdrawn { path: name(), reason }).collect()
             }
-            E::Unsuited(_) => unsuited().into_iter().map(E::Unsuited).collect(),
+            E::Impossible(_) => unsuited().into_iter().map(E::Impossible).collect(),
             E::NobodyGotIt { .. } => [0, 1, 2].map(|came| E::NobodyGotIt { came }).into(),
             one => vec![one],
         }
@@ -190,8 +190,8 @@ pub(super) fn errors() -> Vec<TransferError> {
     kinds.into_iter().flat_map(spread).collect()
 }
 
-pub(super) fn unsuited() -> Vec<Unsuited> {
-    use Unsuited as U;
+pub(super) fn unsuited() -> Vec<Impossible> {
+    use Impossible as U;
     all(U::Nothing, |reason| {
         Some(match reason {
             U::Nothing => U::NoRandomness,
@@ -230,8 +230,8 @@ pub(super) fn misbehaviours() -> Vec<Misbehaviour> {
     })
 }
 
-pub(super) fn unfits() -> Vec<Unfit> {
-    use Unfit as U;
+pub(super) fn unfits() -> Vec<LeftOutReason> {
+    use LeftOutReason as U;
     all(U::Special, |reason| {
         Some(match reason {
             U::Special => U::LinkName,

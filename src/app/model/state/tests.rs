@@ -20,7 +20,7 @@ use crate::{
     },
     engine::{Connection, Notice, OnConflict, Paused, Phase, Progress, RelayCheck, Report, Stall, WaitsFor},
     protocol::peer::Withdrawal,
-    transfer::notice::{LeftOut, NotAdded, Unfit},
+    transfer::notice::{LeftOut, LeftOutReason, NotAdded},
 };
 
 const ID: TaskId = TaskId::made_up(1);
@@ -201,13 +201,13 @@ fn wrong_tries_are_counted_down_until_the_code_is_retired() {
     assert!(!told.card().is_waiting(), "nothing can be added to a retired code");
     told.notice(Notice::OtherVersion { theirs: 99 });
     assert_eq!(told.card().other_version, Some(99));
-    assert_eq!(told.apply(failed(ID, TransferError::GuessedAt)), ["finish", "tell ended"]);
+    assert_eq!(told.apply(failed(ID, TransferError::TooManyTries)), ["finish", "tell ended"]);
 }
 
 #[test]
 fn what_is_left_behind_is_all_counted_and_some_named() {
     let mut told = Told::with(Direction::Sent);
-    let left_out = |n: u32| LeftOut { path: format!("/home/ada/{n}").into(), reason: Unfit::Special };
+    let left_out = |n: u32| LeftOut { path: format!("/home/ada/{n}").into(), reason: LeftOutReason::Special };
     told.notice(Notice::LeftOut((0..2000).map(left_out).collect()));
     let path = PathBuf::from("/home/ada/b");
     told.notice(Notice::Withdrawn { path: path.clone(), reason: Withdrawal::Changed });
@@ -217,7 +217,7 @@ fn what_is_left_behind_is_all_counted_and_some_named() {
     let Some(LeftBehind::LeftOut { path, reason }) = told.card().left_behind.first() else {
         panic!("none is named")
     };
-    assert_eq!((path.as_path(), *reason), ("/home/ada/0".as_ref(), Unfit::Special));
+    assert_eq!((path.as_path(), *reason), ("/home/ada/0".as_ref(), LeftOutReason::Special));
 }
 
 #[test]

@@ -24,16 +24,16 @@ pub enum CodeChoice {
 }
 
 /// How the other side learns where to come.
-pub enum Call {
+pub enum MeetBy {
     /// Under a code that a person passes on.
-    Code(CodeChoice, Places),
+    Code(CodeChoice, WaitingPlaces),
     /// Under one that nobody sees: a send that runs says it to its receiver.
     Invitation(Follower),
 }
 
 /// How a sender waits.
 #[derive(Debug, Clone, Copy)]
-pub struct Waits {
+pub struct WaitOptions {
     /// How long a relay that is lost meanwhile is asked again.
     pub patience: Duration,
     /// Of PBKDF2, for each channel's keys.
@@ -41,7 +41,7 @@ pub struct Waits {
 }
 
 /// Where a sender waits.
-pub struct Places {
+pub struct WaitingPlaces {
     /// Relays in the order of preference: the first that can be reached is used.
     pub relays: Vec<RelayChoice>,
     /// The one that runs beside this sender.
@@ -58,7 +58,7 @@ pub struct OwnRelay {
     pub unneeded: CancellationToken,
 }
 
-impl Places {
+impl WaitingPlaces {
     /// This one. Nothing is announced there, and nobody waits anywhere else.
     pub(super) fn only(MeetingPlace { relay, is_own }: MeetingPlace) -> Self {
         if !is_own {

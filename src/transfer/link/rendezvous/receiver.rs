@@ -59,7 +59,7 @@ const AWAY_LIMIT: Duration = Duration::from_secs(1);
 const AWAY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where a receiver looks.
-pub struct Search {
+pub struct SearchPlaces {
     /// These relays, all of them at once.
     pub relays: Vec<RelayChoice>,
     /// Addresses at which the local network may have the sender, while it is listened to.
@@ -78,11 +78,11 @@ enum Verdict {
 
 /// Joins the sender who waits under `code`.
 pub async fn meet_sender(
-    search: Search,
+    search: SearchPlaces,
     code: &Arc<CodePhrase>,
     context: &Context,
 ) -> Result<Meeting, TransferError> {
-    let Search { relays, mut found } = search;
+    let SearchPlaces { relays, mut found } = search;
     let looks_locally = found.is_some();
     let asked: Vec<RelayAddress> = relays.iter().map(|relay| relay.address.clone()).collect();
     let mut relays_left = relays.len();

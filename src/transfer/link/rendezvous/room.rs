@@ -9,7 +9,7 @@ use crate::{
         Role,
         relay::{ClientToken, RoomId},
     },
-    transfer::error::{TransferError, Unsuited},
+    transfer::error::{Impossible, TransferError},
 };
 
 /// How one side enters the code's room.
@@ -35,7 +35,7 @@ pub(super) async fn join(
 
 /// Draws this side's place in a room.
 pub(crate) fn new_client_token() -> Result<ClientToken, TransferError> {
-    draw_client_token().map_err(|_| Unsuited::NoRandomness.into())
+    draw_client_token().map_err(|_| Impossible::NoRandomness.into())
 }
 
 /// Of two relays' troubles the one that says more: silence says the least.

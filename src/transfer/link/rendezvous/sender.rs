@@ -22,9 +22,9 @@ use tokio::{
 };
 
 use super::{
-    Call, CodeChoice, Meeting,
+    CodeChoice, MeetBy, Meeting,
     meeting::Met,
-    places::{OwnRelay, Places, Waits},
+    places::{OwnRelay, WaitOptions, WaitingPlaces},
     room::new_client_token,
 };
 use crate::{
@@ -33,7 +33,7 @@ use crate::{
     protocol::{peer::INVITATION_WORDS, relay::RoomId},
     sync::lock,
     transfer::{
-        error::{TransferError, Unsuited},
+        error::{Impossible, TransferError},
         link::{
             handshake,
             invitation::{Invitations, MeetingPlace},
@@ -61,18 +61,18 @@ const HEAD_START: Duration = Duration::from_millis(500);
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Puts up a code and waits for somebody who knows it. Without a relay of its own, a relay that is lost meanwhile is asked
-/// again for as long as its patience allows; with one, for as long as nobody has come. Where it has met them, `line` is told.
+/// again for as long as its patience allows; with one, for as long as nobody has come. Where it has met them, `invitations` is told.
 pub async fn wait_for_receiver(
-    call: Call,
-    line: &Invitations,
-    waits: Waits,
+    meet_by: MeetBy,
+    invitations: &Invitations,
+    waits: WaitOptions,
     context: &Context,
 ) -> Result<Meeting, TransferError> {
-    let (choice, places, follower) = match call {
-        Call::Code(choice, places) => (choice, places, None),
-        Call::Invitation(follower) => {
+    let (choice, places, follower) = match meet_by {
+        MeetBy::Code(choice, places) => (choice, places, None),
+        MeetBy::Invitation(follower) => {
             let place = follower.place().ok_or(TransferError::PeerGone)?;
-            (CodeChoice::Drawn { words: INVITATION_WORDS }, Places::only(place), Some(follower))
+            (CodeChoice::Drawn { words: INVITATION_WORDS }, WaitingPlaces::only(place), Some(follower))
         }
     };
     let mut posted = PostedCode::put_up(choice, places, waits, context).await?;
@@ -101,7 +101,7 @@ pub async fn wait_for_receiver(
     if let Some(own) = posted.own.filter(|_| !is_own) {
         own.unneeded.cancel();
     }
-    line.meet(MeetingPlace { relay: met.relay.clone(), is_own });
+    invitations.meet(MeetingPlace { relay: met.relay.clone(), is_own });
     let relay = (!is_own).then(|| met.relay.address.clone());
     context.tell(Notice::Met { relay }).await;
     Ok(met.meeting(&code, is_own).await)
@@ -111,9 +111,9 @@ pub async fn wait_for_receiver(
 /// ends it earlier is an error; tries are counted over its whole life.
 pub async fn wait_for_several(
     choice: CodeChoice,
-    places: Places,
+    places: WaitingPlaces,
     gate: Gate,
-    waits: Waits,
+    waits: WaitOptions,
     context: &Context,
 ) -> Result<(), TransferError> {
     let mut posted = PostedCode::put_up(choice, places, waits, context).await?;
@@ -146,11 +146,11 @@ struct PostedCode<'a> {
 impl<'a> PostedCode<'a> {
     async fn put_up(
         choice: CodeChoice,
-        places: Places,
-        Waits { patience, iterations }: Waits,
+        places: WaitingPlaces,
+        WaitOptions { patience, iterations }: WaitOptions,
         context: &'a Context,
     ) -> Result<Self, TransferError> {
-        let Places { relays, own } = places;
+        let WaitingPlaces { relays, own } = places;
         let room =
             |relay| Ok::<_, TransferError>(CodeRoom { relay, client_token: new_client_token()?, iterations });
         let rooms = relays.into_iter().map(room).collect::<Result<Vec<_>, _>>()?;
@@ -198,7 +198,7 @@ impl<'a> PostedCode<'a> {
 
     /// The code is no longer good. If it was guessed at, others are told for a while.
     async fn end(&self, error: TransferError) -> TransferError {
-        if matches!(error, TransferError::GuessedAt) {
+        if matches!(error, TransferError::TooManyTries) {
             self.waiting.tell_retired(self.own_room.first(), self.relay_in_use()).await;
         }
         error
@@ -359,7 +359,7 @@ impl CodeWait<'_> {
                     let tries_left = self.tries_left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
                     self.context.tell(Notice::WrongTry { tries_left }).await;
                     if tries_left == 0 {
-                        return Err(TransferError::GuessedAt);
+                        return Err(TransferError::TooManyTries);
                     }
                 }
                 Err(TransferError::PeerVersion { theirs }) => {
@@ -415,5 +415,5 @@ async fn leave(stream: &mut TcpStream) {
 }
 
 fn draw(words: usize) -> Result<CodePhrase, TransferError> {
-    Ok(CodePhrase::generate(words).map_err(Unsuited::Code)?)
+    Ok(CodePhrase::generate(words).map_err(Impossible::Code)?)
 }
