@@ -38,7 +38,7 @@ pub use crate::{
     protocol::peer::Work,
     relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
-        error::TransferError,
+        error::{FileAction, TransferError},
         link::{handshake::DEFAULT_ITERATIONS, rendezvous::CodeChoice},
         notice::{NotAdded, Notice},
         offer::{AlreadyHere, Answer, Choices, Offer},

@@ -25,7 +25,7 @@ use crate::{
         Registry, SendOrder, TransferError, check_paths,
     },
     store::Store,
-    transfer::error::Impossible,
+    transfer::error::{FileAction, Impossible},
 };
 
 /// Runs `caiman send`.
@@ -148,7 +148,7 @@ fn payload(mut paths: Vec<PathBuf>, text: Option<String>, name: String) -> Resul
 }
 
 fn folder(out: &Path) -> Result<PathBuf, TransferError> {
-    let fail = |cause| TransferError::file("can't use the folder", out, cause);
+    let fail = |cause| TransferError::file(FileAction::UseFolder, out, cause);
     if !out.metadata().map_err(fail)?.is_dir() {
         return Err(fail(io::ErrorKind::NotADirectory.into()));
     }

@@ -3,7 +3,10 @@
 //! `Display` says what happened; [`TransferError::advice`] says what is lost and what to do next. The headless commands
 //! show both, one below the other.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use super::show::{self, Shown};
 use crate::{
@@ -85,10 +88,10 @@ pub enum TransferError {
     #[error(transparent)]
     Relay(#[from] RelayClientError),
     /// Something on this machine's disk.
-    #[error("{action} {path}: {cause}", path = Shown(&path.to_string_lossy()))]
+    #[error("{}: {cause}", action.on(path))]
     File {
-        /// What was being tried: "can't read", "can't write", …
-        action: &'static str,
+        /// What was being tried.
+        action: FileAction,
         /// Where.
         path: PathBuf,
         /// What the system said.
@@ -132,6 +135,66 @@ pub enum TransferError {
     /// What is to be sent, or how, doesn't make sense, or this machine can't do it.
     #[error(transparent)]
     Impossible(#[from] Impossible),
+}
+
+/// What was being tried with a file, a folder or a stream when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileAction {
+    /// Reading, or listing, what is to be sent.
+    Read,
+    /// Reading standard input.
+    ReadInput,
+    /// Reading what has arrived, to check it.
+    ReadBack,
+    /// Writing a file that arrives.
+    Write,
+    /// Writing beside the files that arrive, in the folder that was chosen.
+    WriteIn,
+    /// Writing to standard output.
+    WriteOutput,
+    /// Giving a file that has arrived its name.
+    Store,
+    /// Replacing what has the name of something that has arrived.
+    Replace,
+    /// Making a folder that has arrived.
+    MakeFolder,
+    /// Making a link that has arrived.
+    MakeLink,
+    /// Using a folder that was chosen.
+    UseFolder,
+    /// Removing what is no longer needed.
+    Remove,
+}
+
+impl FileAction {
+    /// Whether something was to be read.
+    pub fn is_read(self) -> bool {
+        matches!(self, Self::Read | Self::ReadInput | Self::ReadBack)
+    }
+
+    /// Whether it is about the folder that was chosen rather than about something in it.
+    pub fn is_about_folder(self) -> bool {
+        matches!(self, Self::WriteIn | Self::UseFolder)
+    }
+
+    /// What could not be done, as the beginning of a sentence.
+    fn on(self, path: &Path) -> String {
+        let tried = match self {
+            Self::ReadInput => return "can't read standard input".to_owned(),
+            Self::WriteOutput => return "can't write to standard output".to_owned(),
+            Self::Read => "can't read",
+            Self::ReadBack => "can't read back",
+            Self::Write => "can't write",
+            Self::WriteIn => "can't write in",
+            Self::Store => "can't store",
+            Self::Replace => "can't replace",
+            Self::MakeFolder => "can't make the folder",
+            Self::MakeLink => "can't make the link",
+            Self::UseFolder => "can't use the folder",
+            Self::Remove => "can't remove",
+        };
+        format!("{tried} {}", Shown(&path.to_string_lossy()))
+    }
 }
 
 /// What can't be done at all, whoever is on the other side.
@@ -238,7 +301,7 @@ impl From<PanicReport> for TransferError {
 
 impl TransferError {
     /// Wraps a disk error, told apart by whether it is a full disk.
-    pub fn file(action: &'static str, path: impl Into<PathBuf>, cause: io::Error) -> Self {
+    pub fn file(action: FileAction, path: impl Into<PathBuf>, cause: io::Error) -> Self {
         Self::File { action, path: path.into(), cause }
     }
 

@@ -26,7 +26,7 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    error::TransferError,
+    error::{FileAction, TransferError},
     lanes::{
         claims::Claims,
         receiving::{ReceiveLanes, SpaceWaits},
@@ -230,7 +230,7 @@ async fn flush(control: &mut Control, accepted: &Accepted) -> Result<(), Transfe
             let ordered = Arc::clone(ordered);
             let mut flushing = spawn_blocking(move || ordered.flush());
             let flushed = meanwhile_checked(control, Work::Output, &mut flushing).await?;
-            flushed.map_err(|cause| TransferError::file("can't write to", "standard output", cause))
+            flushed.map_err(|cause| TransferError::file(FileAction::WriteOutput, "", cause))
         }
     }
 }

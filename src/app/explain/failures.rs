@@ -20,7 +20,7 @@ use crate::{
         relay::Refusal,
     },
     transfer::{
-        error::{Impossible, Misbehaviour},
+        error::{FileAction, Impossible, Misbehaviour},
         notice::LeftOutReason,
         show::Shown,
     },
@@ -168,7 +168,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
         }
         E::Relay(cause) => explained(relay(words, cause), at.broken_off(words), relay_next(cause, at)),
         E::File { action, path, cause } => {
-            let (happened, next) = file(words, action, path, cause, at);
+            let (happened, next) = file(words, *action, path, cause, at);
             explained(happened, at.broken_off(words), next)
         }
         E::NoSpace { needed, free } => {
@@ -283,14 +283,13 @@ fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint) -> Explained {
 /// What is wrong with a file or folder of this computer, and the key of what to do about it.
 fn file(
     words: &Words,
-    action: &str,
+    action: FileAction,
     path: &Path,
     cause: &io::Error,
     at: Standpoint,
 ) -> (String, &'static str) {
     use io::ErrorKind as K;
-    let is_read = action.contains("read") || action.contains("open") || action.contains("list");
-    let is_folder = action.contains("use the folder") || action.contains("write in");
+    let (is_read, is_folder) = (action.is_read(), action.is_about_folder());
     let key = match (is_read, is_folder) {
         (true, _) => "err-read",
         (_, true) => "err-save-in",

@@ -30,6 +30,7 @@ use crate::{
     engine::{NotAdded, Notice, Paused, Phase, RelayError, TaskId, TransferError, WaitsFor, Work},
     history::Direction,
     panics::PanicReport,
+    transfer::error::FileAction,
 };
 use kinds::{all, errors, misbehaviours, relay_errors, standpoints, unfits, withdrawals};
 
@@ -52,7 +53,7 @@ fn what_is_not_added_is_named_with_its_reason() {
                 NotAdded::TooLate => NotAdded::NotFiles,
                 NotAdded::NotFiles => {
                     let cause = io::ErrorKind::NotFound.into();
-                    NotAdded::Unlisted(TransferError::file("can't read", &paths[0], cause))
+                    NotAdded::Unlisted(TransferError::file(FileAction::Read, &paths[0], cause))
                 }
                 NotAdded::Unlisted(_) => return None,
             })
@@ -437,7 +438,7 @@ fn a_report_says_what_the_card_says_and_never_the_code() {
         let mut card = Card::new(id, Direction::Received, started_with);
         card.code = Some(secret.clone());
         card.know(made_up::manifest(&[("notes.txt", 1)]));
-        let taken = TransferError::file("can't store", "b.txt", io::ErrorKind::AlreadyExists.into());
+        let taken = TransferError::file(FileAction::Store, "b.txt", io::ErrorKind::AlreadyExists.into());
         card.notice(Notice::NotStored { path: "b.txt".into(), error: taken });
         let crate::engine::Event::Ended(_, ended) = failed(id, error) else { unreachable!() };
         card.ended(ended, Instant::now());

@@ -23,6 +23,7 @@ use crate::{
     },
     history::Direction,
     protocol::peer::Withdrawal,
+    transfer::error::FileAction,
 };
 
 fn report(screen: &Screen, placed: &[&str], missing: u64) -> Report {
@@ -189,7 +190,7 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
         Box::new(|| TransferError::NobodyThere { relays: vec![made_up::relay()], looked_locally: true }),
         Box::new(|| TransferError::NoSpace { needed: 1 << 30, free: 17 }),
         Box::new(|| TransferError::PeerVersion { theirs: 99 }),
-        Box::new(move || TransferError::file("can't read", "/home/ada/notes.txt", gone())),
+        Box::new(move || TransferError::file(FileAction::Read, "/home/ada/notes.txt", gone())),
     ];
     for direction in [Direction::Sent, Direction::Received] {
         let mut screen = Screen::new();

@@ -10,7 +10,7 @@ use crate::{
         RelPath,
         manifest::{Entry, EntryKind, Manifest, ManifestBuilder, OfferKind},
     },
-    transfer::plan::placement::Target,
+    transfer::{error::FileAction, plan::placement::Target},
 };
 
 /// The code of every made-up transfer.
@@ -68,7 +68,7 @@ pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&s
 /// The offer of `manifest` in a `folder` that can't be used.
 pub(super) fn offer_for_nowhere(manifest: &Arc<Manifest>, folder: &Path) -> Arc<Offer> {
     let cause = std::io::ErrorKind::PermissionDenied.into();
-    let unusable = Some(TransferError::file("can't use the folder", folder, cause));
+    let unusable = Some(TransferError::file(FileAction::UseFolder, folder, cause));
     let (manifest, folder) = (Arc::clone(manifest), Some(folder.to_owned()));
     let here = AlreadyHere::default();
     Arc::new(Offer { manifest, folder, targets: Vec::new(), free: None, resumable: 0, here, unusable })

@@ -13,7 +13,7 @@ use crate::{
     engine::{AlreadyHere, Choices, Notice, Offer, OnConflict, TransferError},
     history::Direction,
     protocol::{RelPath, manifest::Manifest},
-    transfer::plan::placement::Target,
+    transfer::{error::FileAction, plan::placement::Target},
 };
 
 /// Ten pictures in a folder and three files beside it: enough to be searched.
@@ -158,9 +158,9 @@ fn another_folder_is_looked_at_before_it_is_used() {
     screen.outcome(DeskOutcome::Picked(PickPurpose::SaveOffer(id), picked));
     let accept = screen.say_accept(12, 1003);
     assert!(screen.control(&accept).is_none(), "nobody knows yet what is there");
-    screen.notice(id, Notice::CantUse(TransferError::file("can't use the folder", &elsewhere, denied())));
+    screen.notice(id, Notice::CantUse(TransferError::file(FileAction::UseFolder, &elsewhere, denied())));
     let told = screen
-        .explained(&TransferError::file("can't use the folder", &elsewhere, denied()), Direction::Received);
+        .explained(&TransferError::file(FileAction::UseFolder, &elsewhere, denied()), Direction::Received);
     assert!(screen.shows(&told.happened), "{:#?}", screen.texts());
     assert!(screen.control(&accept).is_some(), "the old folder is still there");
 
@@ -182,7 +182,7 @@ fn a_folder_of_no_use_waits_for_another_one() {
     let gone = screen.folder().join("gone");
     screen.notice(id, Notice::Offer(made_up::offer_for_nowhere(&pictures(), &gone)));
     screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
-    let error = TransferError::file("can't use the folder", &gone, denied());
+    let error = TransferError::file(FileAction::UseFolder, &gone, denied());
     let told = screen.explained(&error, Direction::Received).happened;
     assert!(screen.shows(&told), "{:#?}", screen.texts());
     let accept = screen.say_accept(13, 1006);

@@ -10,6 +10,7 @@ use crate::{
     },
     engine::{NotAdded, Notice, Phase, Progress, TransferError},
     history::Direction,
+    transfer::error::FileAction,
 };
 
 /// Drops a new file and waits until it could be received. The send hosts its own relay.
@@ -140,7 +141,7 @@ fn a_file_that_is_not_there_is_told_and_can_be_tried_again() {
     screen.drop_files(&[&gone]);
     screen.until_card("the end", |card| card.end.is_some());
     let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
-    let told = screen.explained(&TransferError::file("can't read", &gone, cause), Direction::Sent);
+    let told = screen.explained(&TransferError::file(FileAction::Read, &gone, cause), Direction::Sent);
     assert!(screen.shows(&told.happened) && screen.shows(&told.next), "{:#?}", screen.texts());
     fs::write(&gone, b"back").unwrap();
     screen.click_key("send-again");

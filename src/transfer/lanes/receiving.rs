@@ -27,7 +27,7 @@ use crate::{
     panics::spawn_blocking,
     protocol::{Role, peer::Work},
     transfer::{
-        error::{Misbehaviour, TransferError},
+        error::{FileAction, Misbehaviour, TransferError},
         link::{activity::Activity, opener::LaneOpener},
         plan::Plan,
         sink::Sink,
@@ -159,7 +159,7 @@ impl ReceiveLanes {
             Sink::Folder(staging) => staging.store(block, bytes),
             Sink::Ordered(ordered) => ordered
                 .write(block, bytes)
-                .map_err(|cause| TransferError::file("can't write to", "standard output", cause)),
+                .map_err(|cause| TransferError::file(FileAction::WriteOutput, "", cause)),
         }
     }
 }

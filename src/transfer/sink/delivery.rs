@@ -26,7 +26,7 @@ use crate::{
         path::LinkTarget,
     },
     transfer::{
-        error::TransferError,
+        error::{FileAction, TransferError},
         plan::{Wanted, placement::Target},
         progress::MAX_PLACED,
     },
@@ -162,7 +162,7 @@ impl Delivery<'_> {
     ) -> Result<PathBuf, TransferError> {
         let full = under(self.folder, path);
         if replaces && fs::symlink_metadata(&full).is_ok_and(|found| !found.is_dir()) {
-            fs::remove_file(&full).map_err(|cause| TransferError::file("can't replace", &full, cause))?;
+            fs::remove_file(&full).map_err(|cause| TransferError::file(FileAction::Replace, &full, cause))?;
         }
         if self.make_folder(path)? || self.has_moved(path) {
             self.folder_times.extend(modified.map(|time| (full.clone(), time)));
@@ -174,7 +174,7 @@ impl Delivery<'_> {
         self.make_parent(path)?;
         let staged = self.staging.take(entry)?;
         let full = under(self.folder, path);
-        let fail = |cause| TransferError::file("can't store", &full, cause);
+        let fail = |cause| TransferError::file(FileAction::Store, &full, cause);
         if replaces {
             fs::rename(&staged, &full).map_err(fail)?;
             return Ok(full);
@@ -204,7 +204,7 @@ impl Delivery<'_> {
     ) -> Result<PathBuf, TransferError> {
         self.make_parent(path)?;
         let full = under(self.folder, path);
-        let fail = |cause| TransferError::file("can't make the link", &full, cause);
+        let fail = |cause| TransferError::file(FileAction::MakeLink, &full, cause);
         // A name that is harmless where it comes from may be a path here: `..\..\x` on Windows.
         let is_name = |name: &str| matches!(name, "" | "." | "..") || self.rules.repair(name, false) == name;
         if !target.as_str().split('/').all(is_name) {
@@ -234,7 +234,7 @@ impl Delivery<'_> {
         }
         self.make_parent(path)?;
         let full = under(self.folder, path);
-        let fail = |cause| TransferError::file("can't make the folder", &full, cause);
+        let fail = |cause| TransferError::file(FileAction::MakeFolder, &full, cause);
         let is_new = match fs::create_dir(&full) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

@@ -27,7 +27,7 @@ use crate::{
     },
     sync::lock,
     transfer::{
-        error::TransferError,
+        error::{FileAction, TransferError},
         fingerprint::read_up_to,
         plan::{
             Block, Plan, Segment, Wanted,
@@ -108,7 +108,7 @@ impl Staging {
         leftovers: Leftovers,
     ) -> Result<Self, TransferError> {
         let folder = chosen.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
-        let fail = |cause| TransferError::file("can't write in", chosen, cause);
+        let fail = |cause| TransferError::file(FileAction::WriteIn, chosen, cause);
         fs::create_dir(&folder).map_err(fail)?;
         let begin = || {
             let lock = File::create(folder.join(LOCK))?;
@@ -173,7 +173,7 @@ impl Staging {
         bytes.resize(segment.len as usize, 0);
         let file = OpenOptions::new().read(true).write(true).open(&path);
         let read = file.and_then(|file| platform::read_exact_at(&file, bytes, segment.offset).map(|()| file));
-        let file = read.map_err(|cause| TransferError::file("can't read back", &path, cause))?;
+        let file = read.map_err(|cause| TransferError::file(FileAction::ReadBack, &path, cause))?;
         self.note_hash(&file, segment, BlockHash::of(bytes, segment.offset))
     }
 
@@ -242,7 +242,7 @@ impl Staging {
     /// Reads a file back and gives the hash of each of its blocks, and of the whole.
     pub(crate) fn read_back(&self, entry: u32) -> Result<(Vec<FileHash>, FileHash), TransferError> {
         let path = self.layout.path(entry);
-        let fail = |cause| TransferError::file("can't read back", &path, cause);
+        let fail = |cause| TransferError::file(FileAction::ReadBack, &path, cause);
         let mut file = File::open(&path).map_err(fail)?;
         let mut whole = blake3::Hasher::new();
         let mut hashes = Vec::new();
@@ -262,7 +262,7 @@ impl Staging {
         match *self.fate.read().expect(NO_PANIC) {
             Fate::Open | Fate::Closed => {
                 let written = self.journal.append(ranges);
-                written.map_err(|cause| TransferError::file("can't write in", &self.folder, cause))?;
+                written.map_err(|cause| TransferError::file(FileAction::WriteIn, &self.folder, cause))?;
                 self.has_blocks.store(true, Ordering::Relaxed);
                 Ok(())
             }
@@ -274,7 +274,7 @@ impl Staging {
     pub(crate) fn flush(&self) -> Result<(), TransferError> {
         // Past this many files, one flush of the whole file system beats a flush for each.
         const MANY: u64 = 64;
-        let fail = |cause| TransferError::file("can't write in", &self.folder, cause);
+        let fail = |cause| TransferError::file(FileAction::WriteIn, &self.folder, cause);
         if self.plan.wanted_files() > MANY && platform::flush_everything(&self.folder).map_err(fail)? {
             return Ok(());
         }
@@ -335,7 +335,7 @@ impl Staging {
         let mut fate = self.fate.write().expect(NO_PANIC);
         *fate = Fate::Discarded;
         fs::remove_dir_all(&self.folder)
-            .map_err(|cause| TransferError::file("can't remove", &self.folder, cause))
+            .map_err(|cause| TransferError::file(FileAction::Remove, &self.folder, cause))
     }
 
     /// Leaves the staging folder where it is, to whoever goes on with it: at once, though blocking work of this transfer,
@@ -424,7 +424,7 @@ impl Staging {
     /// Names the file as the person knows it, not as it is called in here.
     fn cannot_write(&self, entry: u32, cause: io::Error) -> TransferError {
         let path = self.entry(entry).map(|entry| PathBuf::from(entry.path.as_str()));
-        TransferError::file("can't write", path.unwrap_or_default(), cause)
+        TransferError::file(FileAction::Write, path.unwrap_or_default(), cause)
     }
 
     fn entry(&self, entry: u32) -> Option<&Entry> {

@@ -13,7 +13,7 @@ use crate::{
     platform::{self, Rules},
     protocol::manifest::{Manifest, OfferKind},
     transfer::{
-        error::TransferError,
+        error::{FileAction, TransferError},
         offer::{AlreadyHere, Offer},
         plan::placement::{OnConflict, Target, place},
     },
@@ -73,11 +73,11 @@ fn usable_space(folder: &Path) -> Result<u64, TransferError> {
             Err(io::ErrorKind::NotADirectory.into())
         }
     });
-    usable.map_err(|cause| TransferError::file("can't use the folder", folder, cause))?;
+    usable.map_err(|cause| TransferError::file(FileAction::UseFolder, folder, cause))?;
     free_space(folder)
 }
 
 /// Bytes that are free in `folder` for this person.
 pub(crate) fn free_space(folder: &Path) -> Result<u64, TransferError> {
-    fs4::available_space(folder).map_err(|cause| TransferError::file("can't use the folder", folder, cause))
+    fs4::available_space(folder).map_err(|cause| TransferError::file(FileAction::UseFolder, folder, cause))
 }

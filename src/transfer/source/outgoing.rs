@@ -20,7 +20,7 @@ use crate::{
     },
     sync::lock,
     transfer::{
-        error::TransferError,
+        error::{FileAction, TransferError},
         fingerprint::{Fingerprint, read_up_to},
         plan::{
             Block, Plan, Segment, Taken, Wanted,
@@ -284,7 +284,7 @@ impl Outgoing {
         let (start, block_size) = (buffer.len(), self.plan.block_size() as usize);
         buffer.resize(start + block_size, 0);
         let read = read_up_to(&mut stream.reader, &mut buffer[start..])
-            .map_err(|cause| TransferError::file("can't read", "standard input", cause))?;
+            .map_err(|cause| TransferError::file(FileAction::ReadInput, "", cause))?;
         buffer.truncate(start + read);
         let offset = stream.bytes;
         stream.bytes += read as u64;

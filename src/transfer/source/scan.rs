@@ -19,7 +19,7 @@ use crate::{
         path::LinkTarget,
     },
     transfer::{
-        error::{Impossible, TransferError},
+        error::{FileAction, Impossible, TransferError},
         fingerprint::Fingerprint,
         notice::{LeftOut, LeftOutReason},
     },
@@ -53,7 +53,7 @@ pub(crate) fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
         return Err(Impossible::Nothing.into());
     }
     paths.iter().try_for_each(|path| {
-        let fail = |cause| TransferError::file("can't read", path, cause);
+        let fail = |cause| TransferError::file(FileAction::Read, path, cause);
         let metadata = fs::metadata(path).map_err(fail)?;
         if metadata.is_dir() {
             fs::read_dir(path).map_err(fail)?;
@@ -141,7 +141,7 @@ impl Scan {
     }
 
     fn list_chosen(&mut self, path: &Path, cancel: &CancellationToken) -> Result<(), TransferError> {
-        let fail = |cause| TransferError::file("can't read", path, cause);
+        let fail = |cause| TransferError::file(FileAction::Read, path, cause);
         let metadata = fs::metadata(path).map_err(fail)?;
         let name = self.free_name(&top_name(path).map_err(fail)?)?;
         // A link that a person names means what it points to; only links below are kept as links.

@@ -17,7 +17,7 @@ use crate::{
         relay::Refusal,
     },
     transfer::{
-        error::{Impossible, Misbehaviour},
+        error::{FileAction, Impossible, Misbehaviour},
         notice::LeftOutReason,
     },
 };
@@ -148,7 +148,7 @@ pub(super) fn errors() -> Vec<TransferError> {
             E::PeerFailed(_) => E::PeerMisbehaved(Misbehaviour::Record),
             E::PeerMisbehaved(_) => E::PeerVersion { theirs: VERSION },
             E::PeerVersion { .. } => E::Relay(RelayClientError::Lost),
-            E::Relay(_) => E::file("can't read", "/home/ada/a", io::ErrorKind::Other.into()),
+            E::Relay(_) => E::file(FileAction::Read, "/home/ada/a", io::ErrorKind::Other.into()),
             E::File { .. } => E::NoSpace { needed: 1 << 30, free: 1 },
             E::NoSpace { .. } => E::Damaged { path: name() },
             E::Damaged { .. } => E::Withdrawn { path: name(), reason: Withdrawal::Changed },
@@ -175,9 +175,7 @@ pub(super) fn errors() -> Vec<TransferError> {
                     let path = path.clone();
                     causes().map(move |cause| TransferError::file(action, path.clone(), cause))
                 };
-                let actions =
-                    ["can't read", "can't write", "can't write in", "can't use the folder", "can't store"];
-                actions.into_iter().flat_map(with).collect()
+                file_actions().into_iter().flat_map(with).collect()
             }
             E::Withdrawn { .. } => {
                 withdrawals().into_iter().map(|reason| E::Withdrawn { path: name(), reason }).collect()
@@ -188,6 +186,26 @@ pub(super) fn errors() -> Vec<TransferError> {
         }
     };
     kinds.into_iter().flat_map(spread).collect()
+}
+
+fn file_actions() -> Vec<FileAction> {
+    use FileAction as A;
+    all(A::Read, |action| {
+        Some(match action {
+            A::Read => A::ReadInput,
+            A::ReadInput => A::ReadBack,
+            A::ReadBack => A::Write,
+            A::Write => A::WriteIn,
+            A::WriteIn => A::WriteOutput,
+            A::WriteOutput => A::Store,
+            A::Store => A::Replace,
+            A::Replace => A::MakeFolder,
+            A::MakeFolder => A::MakeLink,
+            A::MakeLink => A::UseFolder,
+            A::UseFolder => A::Remove,
+            A::Remove => return None,
+        })
+    })
 }
 
 pub(super) fn unsuited() -> Vec<Impossible> {
