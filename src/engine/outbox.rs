@@ -71,7 +71,8 @@ pub(super) async fn transfer(
     let (notices, mut inbox) = mpsc::channel(NOTICES);
     let context = Context::new(notices, progress, Arc::clone(&out.wake), end.cancel, end.closing);
     let working = async {
-        let ended = work(&context).await;
+        // A session is large; on the heap, it is there once.
+        let ended = Box::pin(work(&context)).await;
         drop(context);
         ended
     };

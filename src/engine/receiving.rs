@@ -14,7 +14,7 @@ use crate::{
         link::rendezvous::SearchPlaces,
         notice::Context,
         path_mode::PathMode,
-        receive::{self, ReceiveRequest, receive},
+        receive::{self, ReceiveOptions, ReceiveRequest, receive},
         sink::active::ActiveReceives,
     },
 };
@@ -40,8 +40,8 @@ pub(super) async fn receive_task(
         (Some(found), Some(searching))
     };
     let search = SearchPlaces { relays, found };
-    let request =
-        ReceiveRequest { code, search, output, lanes, patience, path_mode, listen, unfinished, active };
+    let options = ReceiveOptions { output, lanes, patience, path_mode, listen, unfinished, active };
+    let request = ReceiveRequest { code, search, options };
     let receiving = async {
         let work = async |context: &Context| receive(request, input, context).await;
         transfer(id, &out, end, work).await

@@ -13,7 +13,7 @@ use crate::{
     panics::{Blocking, spawn_blocking},
     protocol::{
         frame,
-        manifest::{Manifest, ManifestBuilder},
+        manifest::{Manifest, ManifestBuilder, OfferKind},
         peer::{FromSender, Work},
     },
     transfer::{
@@ -43,25 +43,44 @@ pub(super) struct AnnouncedOffer {
     lanes: u16,
 }
 
+impl AnnouncedOffer {
+    fn new(kind: OfferKind, entries: u64, bytes: u64, lanes: u16) -> Result<Self, Misbehaviour> {
+        // Nothing would ever arrive over none.
+        if lanes == 0 {
+            return Err(Misbehaviour::Lanes);
+        }
+        Ok(Self { builder: ManifestBuilder::announced(kind, entries, bytes)?, lanes })
+    }
+}
+
 /// Waits until it is clear where the offer is.
 pub(super) async fn first_message(
     control: &mut Control,
     max_lanes: u16,
-    is_redirected: bool,
 ) -> Result<FirstMessage, TransferError> {
     loop {
         match control.next().await? {
             FromSender::Offer { kind, entries, bytes, lanes } => {
-                let builder =
-                    ManifestBuilder::announced(kind, entries, bytes).map_err(Misbehaviour::Manifest)?;
-                // Nothing would ever arrive over none.
-                if lanes == 0 {
-                    return Err(Misbehaviour::Lanes.into());
-                }
-                return Ok(FirstMessage::Offer(AnnouncedOffer { builder, lanes: lanes.min(max_lanes) }));
+                let announced = AnnouncedOffer::new(kind, entries, bytes, lanes.min(max_lanes))?;
+                return Ok(FirstMessage::Offer(announced));
             }
-            FromSender::Invitation { code, instead: true } if !is_redirected => {
+            FromSender::Invitation { code, instead: true } => {
                 return Ok(FirstMessage::Elsewhere(invitation::read(&code)?));
+            }
+            other => check_common(control, &other).await?,
+        }
+    }
+}
+
+/// Waits for the offer, where the sender has led this side. It may not lead it on once more: that could go on for ever.
+pub(super) async fn announcement(
+    control: &mut Control,
+    max_lanes: u16,
+) -> Result<AnnouncedOffer, TransferError> {
+    loop {
+        match control.next().await? {
+            FromSender::Offer { kind, entries, bytes, lanes } => {
+                return Ok(AnnouncedOffer::new(kind, entries, bytes, lanes.min(max_lanes))?);
             }
             other => check_common(control, &other).await?,
         }

@@ -14,25 +14,31 @@ use crate::{
     },
 };
 
-/// Everything that a receiver needs to know before there is an offer.
+/// What to receive, and how.
 pub(crate) struct ReceiveRequest {
     /// The sender's code.
     pub code: CodePhrase,
     /// Where to look for the sender.
     pub search: SearchPlaces,
+    /// How it goes, wherever the sender is found.
+    pub options: ReceiveOptions,
+}
+
+/// How a receive goes.
+pub(crate) struct ReceiveOptions {
     /// Where what arrives goes.
     pub output: Output,
     /// Over how many lanes at most, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
     pub lanes: u16,
-    /// How long another side that was lost is looked for. With none, the loss is the end.
+    /// How long a lost sender is looked for. With no patience at all, a loss is the end.
     pub patience: Duration,
     /// Which ways bytes may take.
     pub path_mode: PathMode,
     /// Where this machine is to be reached directly.
     pub listen: ListenOptions,
-    /// Where it is written down that there is something to go on with.
+    /// The list of interrupted transfers.
     pub unfinished: Registry,
-    /// Who else receives at the same time, in this engine.
+    /// What else is received in this engine at the same time.
     pub active: ActiveReceives,
 }
 
@@ -42,6 +48,16 @@ pub enum Output {
     Folder(PathBuf),
     /// A single file's bytes, in order.
     Writer(Box<dyn Write + Send>),
+}
+
+impl Output {
+    /// The folder, if it is one.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::Folder(folder) => Some(folder.clone()),
+            Self::Writer(_) => None,
+        }
+    }
 }
 
 /// What a person has to say to an offer.

@@ -48,40 +48,82 @@ const HASHES_AT_ONCE: usize = 4096;
 
 /// The transfer's state once lanes are open.
 pub(super) struct Receiving<'a> {
-    pub(super) control: &'a mut Control,
-    pub(super) context: &'a Context,
-    pub(super) accepted: &'a Accepted,
-    pub(super) lanes: Arc<ReceiveLanes>,
+    control: &'a mut Control,
+    context: &'a Context,
+    accepted: &'a Accepted,
+    lanes: Arc<ReceiveLanes>,
     /// How the first lanes are opened, as the sender was told.
-    pub(super) way: Way,
-    pub(super) news: mpsc::Receiver<(u64, u32)>,
+    way: Way,
+    news: mpsc::Receiver<(u64, u32)>,
     /// Whether the person on this side wants a pause.
-    pub(super) pause: watch::Receiver<bool>,
-    pub(super) paused: Paused,
+    pause: watch::Receiver<bool>,
+    paused: Paused,
     /// The journal can't be written because the disk is full.
-    pub(super) journal_is_full: bool,
+    journal_is_full: bool,
     /// What both sides were told of the disk.
-    pub(super) disk_is_full: bool,
-    pub(super) held: Arc<Mutex<BlockSet>>,
+    disk_is_full: bool,
+    held: Arc<Mutex<BlockSet>>,
     /// Stored blocks that are not written down yet.
-    pub(super) unsaid: Vec<u64>,
+    unsaid: Vec<u64>,
     /// The journal while it is being written; the sender is told of these next.
-    pub(super) writing: Option<JournalTask>,
+    writing: Option<JournalTask>,
     /// What was here from the start, while it is being read.
-    pub(super) hashing: Option<Blocking<Result<(), TransferError>>>,
-    pub(super) bytes: u64,
-    pub(super) withdrawn: BTreeSet<u32>,
-    pub(super) hashes: BTreeMap<u32, FileHash>,
-    pub(super) stream_bytes: Option<u64>,
+    hashing: Option<Blocking<Result<(), TransferError>>>,
+    bytes: u64,
+    withdrawn: BTreeSet<u32>,
+    hashes: BTreeMap<u32, FileHash>,
+    stream_bytes: Option<u64>,
     /// Files that were damaged and are sent again.
-    pub(super) repaired: Option<BTreeSet<u32>>,
+    repaired: Option<BTreeSet<u32>>,
 }
 
 /// Ranges of blocks, and whether they could be written down.
 type JournalWrite = (Vec<(u64, u64)>, Result<(), TransferError>);
-pub(super) type JournalTask = Blocking<JournalWrite>;
+type JournalTask = Blocking<JournalWrite>;
 
-impl Receiving<'_> {
+/// What lanes bring, and what may hold them up.
+pub(super) struct Lanes {
+    /// How the first lanes are opened, as the sender was told.
+    pub(super) way: Way,
+    /// Which blocks are stored, with their bytes.
+    pub(super) news: mpsc::Receiver<(u64, u32)>,
+    /// Whether the user of this side wants a pause.
+    pub(super) pause: watch::Receiver<bool>,
+}
+
+impl<'a> Receiving<'a> {
+    pub(super) fn new(
+        control: &'a mut Control,
+        context: &'a Context,
+        accepted: &'a Accepted,
+        lanes: Arc<ReceiveLanes>,
+        held: Arc<Mutex<BlockSet>>,
+        Lanes { way, news, pause }: Lanes,
+    ) -> Self {
+        let bytes = accepted.plan.bytes_in(&lock(&held));
+        Self {
+            control,
+            context,
+            accepted,
+            lanes,
+            way,
+            news,
+            pause,
+            paused: Paused::default(),
+            journal_is_full: false,
+            disk_is_full: false,
+            held,
+            unsaid: Vec::new(),
+            writing: None,
+            hashing: accepted.destination.hash_held(),
+            bytes,
+            withdrawn: BTreeSet::new(),
+            hashes: BTreeMap::new(),
+            stream_bytes: None,
+            repaired: None,
+        }
+    }
+
     /// Until everything is here and its hashes are right.
     pub(super) async fn run(&mut self, pool: &mut ReceiveLanePool) -> Result<(), TransferError> {
         let mut tick = interval(TICK);
@@ -406,8 +448,12 @@ impl Receiving<'_> {
         Ok(None)
     }
 
-    /// Bytes of the files that came and were not withdrawn.
-    pub(super) fn arrived_bytes(&self) -> u64 {
+    /// Bytes of the files that came and were not withdrawn, and how many were withdrawn.
+    pub(super) fn sums(&self) -> (u64, u64) {
+        (self.arrived_bytes(), self.withdrawn.len() as u64)
+    }
+
+    fn arrived_bytes(&self) -> u64 {
         self.stream_bytes.unwrap_or_else(|| {
             let entries = self.accepted.manifest.entries();
             let withdrawn = self.withdrawn.iter().filter_map(|entry| entries.get(*entry as usize));

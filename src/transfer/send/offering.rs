@@ -91,12 +91,26 @@ pub(super) async fn offer_under(
     let mut control = Control::new(session, &relay, context);
     context.tell_refused_port(control.refused_port()).await;
     control.invite_over(invitations);
+    match serve(control, listing, &options, pause, context).await {
+        Ok(report) => Ok(report),
+        Err(error) => Err(explain_loss(error, &relay).await),
+    }
+}
+
+/// Offers what is listed over `control`, and runs the session to its end.
+pub(crate) async fn serve(
+    mut control: Control,
+    mut listing: Listing,
+    options: &SendOptions,
+    pause: watch::Receiver<bool>,
+    context: &Context,
+) -> Result<Report, TransferError> {
     let work = async {
         context.enter(Phase::Listing);
         control.say_addresses()?;
         let offered = finish_listing(&mut control, &mut listing, context).await?;
         tokio::select! {
-            ended = run(&mut control, offered, &options, pause, context) => ended,
+            ended = run(&mut control, offered, options, pause, context) => ended,
             never = listing.refuse(context) => match never {},
         }
     };
@@ -111,10 +125,7 @@ pub(super) async fn offer_under(
         control.say(&last_word)?;
     }
     control.finish::<FromReceiver>(false).await;
-    match ended {
-        Ok(report) => Ok(report),
-        Err(error) => Err(explain_loss(error, &relay).await),
-    }
+    ended
 }
 
 async fn run(

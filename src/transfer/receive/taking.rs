@@ -1,0 +1,228 @@
+//! One transfer from the receiver's side: finds the sender, takes its offer, and ends.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    asking::{FirstMessage, announcement, ask, first_message, read_offer},
+    common::meanwhile_checked,
+    destination::{Accepted, Destination, Verified},
+    lane_pool::ReceiveLanePool,
+    request::{ReceiveOptions, ReceiveRequest, ReceiverInput},
+    session::{Lanes, Receiving},
+    staged::{Staged, leave},
+};
+use crate::{
+    code::CodePhrase,
+    crypto::Side,
+    panics::{caught, spawn_blocking},
+    protocol::{
+        peer::{FromReceiver, FromSender, Way, Work},
+        relay::{FIRST_LANES, MAX_LANES},
+    },
+    transfer::{
+        error::{FileAction, TransferError},
+        lanes::{
+            claims::Claims,
+            receiving::{ReceiveLanes, SpaceWaits},
+        },
+        link::{
+            control::{Control, Session},
+            pipe::BoxFuture,
+            rendezvous::{explain_loss, meet_again, meet_sender},
+        },
+        notice::{Context, Notice},
+        progress::{Phase, Report},
+    },
+};
+
+/// Ranges of blocks in one message.
+const RANGES_AT_ONCE: usize = 4096;
+/// Blocks that lanes may have stored before the session has noted them.
+const STORED_WAITING: usize = 256;
+
+/// Runs one transfer to its end.
+pub(crate) async fn receive(
+    request: ReceiveRequest,
+    input: ReceiverInput,
+    context: &Context,
+) -> Result<Report, TransferError> {
+    let ReceiveRequest { code, search, options } = request;
+    let code = Arc::new(code);
+    let meeting = tokio::select! {
+        meeting = meet_sender(search, &code, context) => meeting?,
+        () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
+    };
+    let relay = meeting.relay.clone();
+    let (patience, ways) = (options.patience, (options.path_mode, options.listen));
+    let begin = |meeting| {
+        let session = Session::through(meeting, Side::Receiver, &relay, patience, ways, context)?;
+        Ok::<_, TransferError>(Control::new(session, &relay, context))
+    };
+    let control = begin(meeting)?;
+    context.tell_refused_port(control.refused_port()).await;
+    let (begin, met_at) = (&begin, &relay);
+    let follow = |code| -> BoxFuture<'_, _> {
+        Box::pin(async move { begin(meet_again(met_at, code, context).await?) })
+    };
+    match take(control, follow, options, input, context).await {
+        Ok(report) => Ok(report),
+        Err(error) => Err(explain_loss(error, &relay).await),
+    }
+}
+
+/// Takes what a sender offers over `control`, or where `follow` leads if the sender names another code instead, and runs
+/// the session to its end.
+pub(crate) async fn take<'a>(
+    mut control: Control,
+    follow: impl FnOnce(CodePhrase) -> BoxFuture<'a, Result<Control, TransferError>>,
+    options: ReceiveOptions,
+    input: ReceiverInput,
+    context: &Context,
+) -> Result<Report, TransferError> {
+    let ReceiveOptions { output, lanes, unfinished, active, .. } = options;
+    let max_lanes = lanes.clamp(1, MAX_LANES);
+    let give_way = CancellationToken::new();
+    let mut staged = Staged::of(active, context, &give_way);
+    let work = async {
+        context.enter(Phase::Listing);
+        let announced = match first_message(&mut control, max_lanes).await? {
+            FirstMessage::Offer(announced) => announced,
+            FirstMessage::Elsewhere(code) => {
+                let ((), followed) = tokio::join!(control.part(), follow(code));
+                control = followed?;
+                context.enter(Phase::Listing);
+                announcement(&mut control, max_lanes).await?
+            }
+        };
+        let (offered, lanes) = read_offer(&mut control, announced).await?;
+        let ReceiverInput { answer, look, pause } = input;
+        let folder = output.folder();
+        let active = staged.active.clone();
+        let (choices, same_files) =
+            ask(&mut control, &offered, folder, (answer, look), &active, context).await?;
+        let decide = {
+            let unfinished = unfinished.clone();
+            move || Accepted::decide(offered, &choices, &same_files, output, (&unfinished, &active))
+        };
+        let deciding = staged.deciding.insert(spawn_blocking(decide));
+        let accepted = meanwhile_checked(&mut control, Work::Disk, deciding).await??;
+        staged.deciding = None;
+        move_bytes(&mut control, accepted, lanes, pause, &mut staged, context).await
+    };
+    let until_cancelled = async {
+        tokio::select! {
+            verified = work => verified,
+            () = context.cancel.cancelled() => Err(TransferError::Cancelled),
+            () = give_way.cancelled() => Err(TransferError::Superseded),
+        }
+    };
+    let verified = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
+    staged.settle().await;
+    // From here on a cancellation comes too late: everything is here, checked, and about to get its name.
+    let ended = match verified {
+        Ok(verified) => caught(verified.deliver(&mut control, context)).await.map_err(TransferError::from),
+        Err(error) => Err(error),
+    };
+    if let Some(last_word) = last_word(&ended) {
+        control.say(&last_word)?;
+    }
+    // The sender can't know that all is in place unless it hears of it.
+    control.finish::<FromSender>(ended.is_ok()).await;
+    if let Some((staging, held)) = staged.staging {
+        leave(staging, held, &ended, &unfinished, context).await;
+    }
+    drop(staged.hold);
+    ended
+}
+
+/// What the sender has to hear of an end.
+fn last_word(ended: &Result<Report, TransferError>) -> Option<FromReceiver> {
+    match ended {
+        Ok(report) => Some(FromReceiver::Complete { stored: report.stored, failed: report.not_stored }),
+        Err(TransferError::Cancelled | TransferError::Superseded) => Some(FromReceiver::Cancel),
+        Err(TransferError::Declined) => Some(FromReceiver::Decline),
+        Err(error) => error.trouble().map(FromReceiver::Failed),
+    }
+}
+
+/// Tells the sender what is taken, and takes it in until all of it is here, checked and flushed.
+async fn move_bytes(
+    control: &mut Control,
+    accepted: Accepted,
+    lanes: u16,
+    pause: watch::Receiver<bool>,
+    staged: &mut Staged<'_>,
+    context: &Context,
+) -> Result<Verified, TransferError> {
+    let held = staged.note(&accepted);
+    let plan = Arc::clone(&accepted.plan);
+    let lanes = lanes.min(u16::try_from(plan.blocks()).unwrap_or(u16::MAX));
+    let way = say_acceptance(control, &accepted, lanes).await?;
+    let total = plan.stream().is_none().then(|| plan.bytes());
+    context.tell(Notice::Accepted { files: plan.wanted_files(), bytes: total }).await;
+    context.update(|progress| {
+        (progress.phase, progress.total_bytes, progress.lanes) =
+            (Phase::OpeningLanes, total, lanes.min(FIRST_LANES));
+    });
+    let (stored, news) = mpsc::channel(STORED_WAITING);
+    let sink = accepted.destination.sink();
+    let shared = Arc::new(ReceiveLanes {
+        plan,
+        claims: Claims::new(&sink, accepted.destination.held()),
+        sink,
+        stored,
+        space_waits: SpaceWaits::default(),
+        work: Arc::clone(control.work()),
+        has_opened: AtomicBool::new(false),
+    });
+    let mut pool = ReceiveLanePool::new(Arc::clone(&shared), lanes);
+    let started = Instant::now();
+    let mut receiving = Receiving::new(control, context, &accepted, shared, held, Lanes { way, news, pause });
+    let checked = receiving.run(&mut pool).await;
+    pool.stop().await;
+    checked?;
+    let (bytes, withdrawn) = receiving.sums();
+    context.enter(Phase::Storing);
+    flush(control, &accepted).await?;
+    Ok(Verified { accepted, bytes, withdrawn, started })
+}
+
+/// Tells the sender what is taken, and what of it is here already; gives how lanes are opened.
+async fn say_acceptance(
+    control: &mut Control,
+    accepted: &Accepted,
+    lanes: u16,
+) -> Result<Way, TransferError> {
+    let here = &accepted.here;
+    if here.files() > 0 {
+        control.say(&FromReceiver::AlreadyHere { files: here.files(), bytes: here.bytes() })?;
+    }
+    for ranges in accepted.destination.held().ranges().chunks(RANGES_AT_ONCE) {
+        control.say(&FromReceiver::Held(ranges.to_vec()))?;
+    }
+    let way = if lanes > 0 { control.way().await } else { Way::Relay };
+    control.say(&FromReceiver::Accept { lanes, way, wanted: accepted.wanted.to_wire() })?;
+    Ok(way)
+}
+
+/// Brings everything to the disk, or out of the writer's buffer.
+async fn flush(control: &mut Control, accepted: &Accepted) -> Result<(), TransferError> {
+    match &accepted.destination {
+        Destination::Folder(_, staging) => {
+            let staging = Arc::clone(staging);
+            meanwhile_checked(control, Work::Disk, &mut spawn_blocking(move || staging.flush())).await?
+        }
+        Destination::Writer(ordered) | Destination::Text(ordered, _) => {
+            let ordered = Arc::clone(ordered);
+            let mut flushing = spawn_blocking(move || ordered.flush());
+            let flushed = meanwhile_checked(control, Work::Output, &mut flushing).await?;
+            flushed.map_err(|cause| TransferError::file(FileAction::WriteOutput, "", cause))
+        }
+    }
+}
