@@ -25,3 +25,5 @@ pub(crate) mod send;
 pub(crate) mod show;
 pub(crate) mod sink;
 pub(crate) mod source;
+#[cfg(test)]
+mod tests;

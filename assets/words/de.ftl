@@ -170,6 +170,7 @@ phase-lanes = Verbindungen werden geöffnet…
 phase-moving = Läuft
 phase-storing = Wird geprüft und gesichert…
 phase-repairing = Beschädigte Teile werden noch einmal gesendet…
+phase-confirming = Alles ist angekommen. Der Absender erfährt es gerade…
 phase-retired = Wer den alten Code versucht, erfährt, dass er ungültig ist
 phase-branches = Jede Gegenstelle hat eine eigene Übertragung
 phase-cancelling = Wird beendet…
@@ -333,6 +334,7 @@ err-nobody-got-it = { $came ->
    *[other] Keine der { $came } Gegenstellen hat es bekommen.
 }
 err-peer-silent = Die andere Seite hat seit { $seconds } Sekunden nicht geantwortet.
+err-unconfirmed = Alles wurde gesendet, aber die Verbindung brach ab, bevor die andere Seite bestätigen konnte, dass sie es gespeichert hat.
 err-peer-no-space = Die Festplatte der anderen Seite ist voll.
 err-peer-cant-save = Die andere Seite kann die Dateien nicht sichern.
 err-peer-cant-read = Die andere Seite kann ihre Dateien nicht lesen.
@@ -430,6 +432,7 @@ next-internal-ask = Lassen Sie es sich noch einmal senden; nur was fehlt, wird �
 next-ask-if-wanted = Wenn Sie es noch haben möchten, bitten Sie darum, es noch einmal zu senden.
 next-check-send = Prüfen Sie das Netz auf beiden Seiten, dann senden Sie noch einmal.
 next-check-ask = Prüfen Sie das Netz auf beiden Seiten, dann bitten Sie darum, es noch einmal zu senden.
+next-unconfirmed = Fragen Sie, ob alles angekommen ist, und senden Sie es nur noch einmal, wenn nicht.
 next-peer-gone = Senden Sie es noch einmal, unter einem eigenen Code.
 next-nobody-got-it = Senden Sie es noch einmal, dann gibt es einen neuen Code.
 next-forged-send = Senden Sie noch einmal, am besten über ein anderes Relay oder Netz.

@@ -171,6 +171,7 @@ phase-lanes = Opening connections…
 phase-moving = Moving
 phase-storing = Checking and saving…
 phase-repairing = Sending damaged parts again…
+phase-confirming = Everything has arrived. Telling the sender…
 phase-retired = Telling anyone who tries the old code that it is retired
 phase-branches = Each receiver has a transfer of its own
 phase-cancelling = Stopping…
@@ -331,6 +332,7 @@ err-nobody-got-it = { $came ->
    *[other] None of the { $came } receivers got it.
 }
 err-peer-silent = The other side has not answered for { $seconds } seconds.
+err-unconfirmed = Everything was sent, but the connection was lost before the other side could confirm that it has saved it.
 err-peer-no-space = The other side's disk is full.
 err-peer-cant-save = The other side can't save the files.
 err-peer-cant-read = The other side can't read its files.
@@ -428,6 +430,7 @@ next-internal-ask = Ask for it to be sent again; only what is missing moves. Ple
 next-ask-if-wanted = If you still want it, ask for it to be sent again.
 next-check-send = Check the network on both sides, then send again.
 next-check-ask = Check the network on both sides, then ask for it to be sent again.
+next-unconfirmed = Ask whether everything arrived, and send again only if it did not.
 next-peer-gone = Send it again under a code of its own.
 next-nobody-got-it = Send it again to get a new code.
 next-forged-send = Send it again, preferably through another relay or network.

@@ -65,6 +65,7 @@ impl Exit {
             | TransferError::PeerGone
             | TransferError::NobodyGotIt { .. }
             | TransferError::PeerSilent { .. }
+            | TransferError::Unconfirmed
             | TransferError::PeerFailed(_)
             | TransferError::PeerMisbehaved(_)
             | TransferError::PeerVersion { .. }

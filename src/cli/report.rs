@@ -128,7 +128,7 @@ impl Reporter {
             self.enter(progress);
         }
         if std::mem::replace(&mut self.connection, progress.connection) != progress.connection {
-            self.tell_connection(progress.connection);
+            self.tell_connection(progress);
         }
         if std::mem::replace(&mut self.paused, progress.paused) != progress.paused {
             self.tell_pause(progress.paused);
@@ -209,6 +209,7 @@ impl Reporter {
             Phase::Moving => "moving",
             Phase::Storing => "checking and storing",
             Phase::Repairing => "sending damaged parts again",
+            Phase::Confirming => "telling the sender that everything has arrived",
             Phase::Retired => "retired",
             Phase::Branches => "sending to those who came",
         };
@@ -232,12 +233,16 @@ impl Reporter {
         }
     }
 
-    fn tell_connection(&self, connection: Connection) {
-        let (line, name) = match connection {
+    fn tell_connection(&self, progress: Progress) {
+        let (line, name) = match progress.connection {
             Connection::Up => ("Connected again.", "up"),
             Connection::LookingForRelay => (
                 "The connection is lost, and the relay can't be reached. Trying again; nothing is lost.",
                 "looking for the relay",
+            ),
+            Connection::LookingForPeer if progress.phase == Phase::Confirming => (
+                "Everything has arrived, but the sender can't be reached to be told so. Trying for two minutes; Ctrl-C ends that.",
+                "looking for the other side",
             ),
             Connection::LookingForPeer => (
                 "The connection is lost. Looking for the other side; nothing is lost.",

@@ -66,6 +66,11 @@ pub enum TransferError {
     /// The other side's connections broke.
     #[error("the connection to the other side was lost")]
     PeerLost,
+    /// The receiver was lost when it had everything, before it said that all is in place.
+    #[error(
+        "everything was sent, but the connection was lost before the receiver could confirm that it has stored it"
+    )]
+    Unconfirmed,
     /// Nothing was heard from the other side for too long.
     #[error("the other side has not answered for {seconds} seconds")]
     PeerSilent {
@@ -318,7 +323,9 @@ impl TransferError {
             Self::File { .. } => Some(Trouble::Files),
             Self::PeerMisbehaved(_) => Some(Trouble::Misbehaved),
             Self::Damaged { .. } => Some(Trouble::Damaged),
-            Self::Relay(_) | Self::PeerLost | Self::PeerSilent { .. } => Some(Trouble::Network),
+            Self::Relay(_) | Self::PeerLost | Self::PeerSilent { .. } | Self::Unconfirmed => {
+                Some(Trouble::Network)
+            }
             Self::Withdrawn { .. } => Some(Trouble::Withdrawn),
             Self::Impossible(_) => Some(Trouble::Impossible),
             Self::Internal(_) => Some(Trouble::Internal),
@@ -332,6 +339,7 @@ impl TransferError {
             // Whoever cancels there may only have closed the program.
             Self::PeerLost
             | Self::PeerSilent { .. }
+            | Self::Unconfirmed
             | Self::PeerCancelled
             | Self::Superseded
             | Self::Relay(_)
@@ -362,6 +370,9 @@ impl TransferError {
             Self::PeerDeclined | Self::PeerCancelled => "Nothing under its real name is incomplete.",
             Self::PeerLost | Self::PeerSilent { .. } => {
                 "Check both networks, and that the other program still runs. Sent again under a new code, only what is missing moves."
+            }
+            Self::Unconfirmed => {
+                "The receiver probably has all of it: ask. Sent again under a new code, only what is missing moves."
             }
             Self::PeerFailed(Trouble::NoSpace) => "Room has to be made there, then send again.",
             Self::PeerFailed(Trouble::Withdrawn) => "Send it again once nothing changes it any more.",

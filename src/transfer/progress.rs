@@ -26,6 +26,8 @@ pub enum Phase {
     Storing,
     /// Damaged blocks are being sent again.
     Repairing,
+    /// The receiver has everything in place, and waits until the sender has heard so.
+    Confirming,
     /// The code is retired; whoever still tries it is told so.
     Retired,
     /// Nobody else comes to a send for several receivers; the transfers with those who came go on.

@@ -17,7 +17,7 @@ mod lane_pool;
 pub(crate) mod request;
 mod session;
 mod staged;
-mod taking;
+pub(crate) mod taking;
 
 pub(crate) use self::{
     request::{Output, ReceiveOptions, ReceiveRequest, ReceiverInput},

@@ -11,7 +11,7 @@
 mod common;
 mod inquiry;
 mod lane_pool;
-mod offering;
+pub(crate) mod offering;
 pub(crate) mod options;
 mod session;
 mod several;

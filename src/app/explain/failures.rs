@@ -105,16 +105,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
     let explained =
         |happened: String, lost: String, next: &str| Explained { happened, lost, next: words.say(next) };
     match error {
-        E::WrongCode { tries_left: Some(left @ 1..) } => {
-            let next = words.tell("next-wrong-code", &[("left", (*left).into())]);
-            Explained { happened: words.say("err-wrong-code"), lost: nothing_moved(), next }
-        }
-        E::WrongCode { tries_left: Some(0) } => {
-            explained(words.say("err-wrong-code"), nothing_moved(), "next-ask-new-code")
-        }
-        E::WrongCode { tries_left: None } => {
-            explained(words.say("err-wrong-code"), nothing_moved(), "next-compare-code")
-        }
+        E::WrongCode { tries_left } => wrong_code(words, *tries_left, at),
         E::TooManyTries => explained(words.say("err-guessed"), nothing_moved(), "next-send-again-safely"),
         E::Retired => explained(words.say("err-retired"), nothing_moved(), "next-ask-new-code"),
         E::NobodyThere { relays, looked_locally } => {
@@ -146,6 +137,9 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             let args = [("seconds", (*seconds).into())];
             let next = at.either("next-check-send", "next-check-ask");
             explained(words.tell("err-peer-silent", &args), at.broken_off(words), next)
+        }
+        E::Unconfirmed => {
+            explained(words.say("err-unconfirmed"), words.say("lost-only-missing-moves"), "next-unconfirmed")
         }
         E::PeerFailed(trouble) => peer_failed(words, *trouble, at),
         E::PeerMisbehaved(Misbehaviour::Record) => {
@@ -203,6 +197,16 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             explained(happened, nothing_moved(), next)
         }
     }
+}
+
+/// The codes of the two sides differ.
+fn wrong_code(words: &Words, tries_left: Option<u8>, at: Standpoint) -> Explained {
+    let next = match tries_left {
+        Some(0) => words.say("next-ask-new-code"),
+        Some(left) => words.tell("next-wrong-code", &[("left", left.into())]),
+        None => words.say("next-compare-code"),
+    };
+    Explained { happened: words.say("err-wrong-code"), lost: at.nothing_moved(words), next }
 }
 
 /// Why a transfer ended together with the engine.

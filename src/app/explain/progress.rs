@@ -37,6 +37,7 @@ pub(in crate::app) fn phase(words: &Words, card: &Card) -> String {
         Phase::Moving => "phase-moving",
         Phase::Storing => "phase-storing",
         Phase::Repairing => "phase-repairing",
+        Phase::Confirming => "phase-confirming",
         Phase::Retired => "phase-retired",
         Phase::Branches => "phase-branches",
     })

@@ -337,7 +337,8 @@ fn every_phase_has_a_name() {
             Phase::OpeningLanes => Phase::Moving,
             Phase::Moving => Phase::Storing,
             Phase::Storing => Phase::Repairing,
-            Phase::Repairing => Phase::Retired,
+            Phase::Repairing => Phase::Confirming,
+            Phase::Confirming => Phase::Retired,
             Phase::Retired => Phase::Branches,
             Phase::Branches => return None,
         })

@@ -53,7 +53,10 @@ impl Card {
     pub(in crate::app) fn is_under_way(&self) -> bool {
         let phase = self.progress.phase;
         self.end.is_none()
-            && matches!(phase, Phase::OpeningLanes | Phase::Moving | Phase::Storing | Phase::Repairing)
+            && matches!(
+                phase,
+                Phase::OpeningLanes | Phase::Moving | Phase::Storing | Phase::Repairing | Phase::Confirming
+            )
     }
 
     /// Whether bytes move, are about to, or are being put in place.
@@ -64,7 +67,9 @@ impl Card {
     /// Whether a pause would change anything. Once everything has arrived it doesn't: files are put in place all the
     /// same.
     pub(in crate::app) fn can_pause(&self) -> bool {
-        self.is_under_way() && self.progress.phase != Phase::Storing && !self.is_cancelling
+        self.is_under_way()
+            && !matches!(self.progress.phase, Phase::Storing | Phase::Confirming)
+            && !self.is_cancelling
     }
 
     /// Which sides have paused the transfer, if any has.
@@ -77,6 +82,8 @@ impl Card {
     pub(in crate::app) fn lost(&self, now: Instant) -> Option<(Lost, Duration)> {
         let lost = match self.progress.connection {
             _ if self.end.is_some() => return None,
+            // The user has everything, and only the sender does not know.
+            _ if self.progress.phase == Phase::Confirming => return None,
             Connection::Up => return None,
             Connection::LookingForRelay => Lost::Relay,
             Connection::LookingForPeer => Lost::Peer,

@@ -57,8 +57,12 @@ const RECOVERY: Duration = Duration::from_secs(5);
 /// A connection that has brought nothing for this long is given up.
 const SILENCE: Duration = Duration::from_secs(12);
 
-/// How long a side whose last word counts tries to have it confirmed.
+/// How long a receiver that has everything waits for the sender to confirm that it has heard so, while the connection works.
+/// A peer that answers at all does so within a round trip; the rest is for lanes that still fill the way between the two.
 const FAREWELL: Duration = Duration::from_secs(20);
+/// How long it does so in all, when the connection is lost meanwhile: most outages on the road are shorter, and a user who has
+/// everything is not kept longer from closing the program by a sender that will never come back.
+pub(crate) const LONGEST_FAREWELL: Duration = Duration::from_mins(2);
 /// Bytes heard after which they are confirmed at once, so that the other side need not keep them for long.
 const CONFIRM_AFTER: usize = 64 * 1024;
 
@@ -366,13 +370,27 @@ impl Control {
     /// Has the last words confirmed if `must_arrive`, and parts: closing at once could destroy them on their way.
     pub(crate) async fn finish<T: DeserializeOwned>(mut self, must_arrive: bool) {
         if must_arrive {
-            // Whoever has confirmed them leaves, and that is no loss.
-            let confirmed = async { while let Ok(Some(_)) = self.next_or_heard::<T>().await {} };
-            let _ = timeout(FAREWELL, confirmed).await;
-            // Who confirmed and left is not lost.
+            self.wait_for_confirmation::<T>().await;
+            // A peer that has confirmed and left is not lost.
             self.context.update(|progress| progress.connection = Connection::Up);
         }
         self.part().await;
+    }
+
+    async fn wait_for_confirmation<T: DeserializeOwned>(&mut self) {
+        let start = Instant::now();
+        let longest = start + self.patience.min(LONGEST_FAREWELL).max(FAREWELL);
+        let mut give_up = start + FAREWELL;
+        while Instant::now() < give_up.min(longest) {
+            match timeout(LOOK_EVERY, self.next_or_heard::<T>()).await {
+                Ok(Ok(Some(_))) => {}
+                // A peer that has confirmed it leaves, and that is no loss.
+                Ok(Ok(None) | Err(_)) => return,
+                Err(_) if self.hears() => {}
+                Err(_) if self.context.cancel.is_cancelled() => return,
+                Err(_) => give_up = Instant::now() + FAREWELL,
+            }
+        }
     }
 
     /// Writes what is still to be said, says that nothing more comes, and waits a little for the other side to close as well.

@@ -96,7 +96,7 @@ impl Accepted {
         let is_resumable = plan.stream().is_none();
         let leftovers = if is_resumable && choices.resumes {
             active.make_way(&folder, |held| !held.blocks_of(&manifest, &plan).is_empty());
-            Leftovers::find(&folder)
+            Leftovers::find(&folder).without_useless(&manifest, |index| here.contains(index))
         } else {
             Leftovers::default()
         };

@@ -57,10 +57,18 @@ impl<'a> Staged<'a> {
         }
         held
     }
+
+    /// Removes the staging folder, unless the transfer broke off and what arrived is worth keeping; others may have the
+    /// folder from then on. Does nothing the second time.
+    pub(super) async fn leave(&mut self, ended: &Result<Report, TransferError>, unfinished: &Registry) {
+        if let Some((staging, held)) = self.staging.take() {
+            leave(staging, held, ended, unfinished, self.context).await;
+        }
+        self.hold = None;
+    }
 }
 
-/// Removes the staging folder, unless a transfer broke off and what arrived is worth keeping.
-pub(super) async fn leave(
+async fn leave(
     staging: Arc<Staging>,
     held: Arc<Mutex<BlockSet>>,
     ended: &Result<Report, TransferError>,

@@ -15,7 +15,7 @@ use super::{
     lane_pool::ReceiveLanePool,
     request::{ReceiveOptions, ReceiveRequest, ReceiverInput},
     session::{Lanes, Receiving},
-    staged::{Staged, leave},
+    staged::Staged,
 };
 use crate::{
     code::CodePhrase,
@@ -132,12 +132,14 @@ pub(crate) async fn take<'a>(
     if let Some(last_word) = last_word(&ended) {
         control.say(&last_word)?;
     }
+    if ended.is_ok() {
+        context.enter(Phase::Confirming);
+        // The farewell may take minutes, and others can have the staging folder now.
+        staged.leave(&ended, &unfinished).await;
+    }
     // The sender can't know that all is in place unless it hears of it.
     control.finish::<FromSender>(ended.is_ok()).await;
-    if let Some((staging, held)) = staged.staging {
-        leave(staging, held, &ended, &unfinished, context).await;
-    }
-    drop(staged.hold);
+    staged.leave(&ended, &unfinished).await;
     ended
 }
 

@@ -177,7 +177,12 @@ async fn run(
     let ended = sending.run(&mut pool, wanted).await;
     let bytes = sending.arrived_bytes();
     pool.stop().await;
-    let (stored, missing) = ended?;
+    let (stored, missing) = ended.map_err(|error| match error {
+        TransferError::PeerLost | TransferError::PeerSilent { .. } if sending.is_done() => {
+            TransferError::Unconfirmed
+        }
+        error => error,
+    })?;
     let seconds = started.elapsed().as_secs_f64();
     Ok(Report { stored, bytes, here, here_bytes, missing, receivers: 1, seconds, ..Report::default() })
 }

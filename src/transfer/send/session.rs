@@ -146,6 +146,11 @@ impl<'a> Sending<'a> {
         }
     }
 
+    /// Whether the receiver has said that it has every block, and everything that it needs to check them was sent to it.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_done
+    }
+
     /// Bytes that the receiver has, of the files that were not withdrawn.
     pub(super) fn arrived_bytes(&self) -> u64 {
         if self.plan.stream().is_some() { self.bytes } else { self.plan.bytes() - self.withdrawn_bytes }

@@ -100,6 +100,36 @@ impl Leftovers {
         self
     }
 
+    /// Removes those that hold nothing but files of this offer that are in place already (`is_here`, by entry), and gives the
+    /// others. One that can't be removed stays behind.
+    #[must_use]
+    pub fn without_useless(self, manifest: &Manifest, is_here: impl Fn(usize) -> bool) -> Self {
+        let here: HashMap<&RelPath, &Entry> = manifest
+            .entries()
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| is_here(*index))
+            .map(|(_, entry)| (&entry.path, entry))
+            .collect();
+        let is_useful =
+            |leftover: &Leftover| {
+                let JournalContents { manifest, plan, held } = &leftover.written;
+                let is_held = |number: usize| plan.blocks_of(number as u32).any(|block| held.contains(block));
+                manifest.entries().iter().enumerate().filter(|(number, _)| is_held(*number)).any(
+                    |(_, entry)| here.get(&entry.path).is_none_or(|in_place| look(in_place) != look(entry)),
+                )
+            };
+        let (useful, useless): (Vec<_>, Vec<_>) =
+            if here.is_empty() { (self.0, Vec::new()) } else { self.0.into_iter().partition(is_useful) };
+        for leftover in useless {
+            let folder = leftover.folder.clone();
+            if let Err(error) = leftover.discard() {
+                tracing::warn!(?folder, %error, "what is of no use any more could not be removed");
+            }
+        }
+        Self(useful)
+    }
+
     /// Bytes of an offer that need not be sent again if all of it is wanted.
     pub fn bytes_of(&self, manifest: &Manifest) -> u64 {
         if self.0.is_empty() {

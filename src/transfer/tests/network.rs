@@ -1,0 +1,374 @@
+//! A network in memory: connects the two sides of a session and their lanes, and does to connections what networks do.
+
+use std::{
+    collections::HashMap,
+    pin::pin,
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split},
+    sync::{oneshot, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    crypto::{Channel, Nonces, Pake, Root, Side, Stretch},
+    protocol::{Role, VERSION, peer::Way, relay::MAX_LANES},
+    sync::lock_shared,
+    transfer::{
+        error::TransferError,
+        link::{
+            opener::LaneWays,
+            pipe::{BoxFuture, Pipe},
+            reconnect::{FindPeer, Reconnected},
+            rendezvous::Seat,
+        },
+    },
+};
+
+/// Bytes that a connection holds on each side of the network.
+const BUFFER: usize = 64 * 1024;
+/// How long one end of a lane waits for the other, as at a relay.
+const LANE_LIMIT: Duration = Duration::from_secs(15);
+
+/// What becomes of the bytes on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Moves,
+    /// They wait, and nobody is told.
+    Stalls,
+    /// They are lost, and both ends see the end.
+    Cut,
+}
+
+/// Turns the bytes of one connection on and off.
+type Switch = watch::Sender<Flow>;
+
+pub(super) struct Network {
+    state: Mutex<NetworkState>,
+    is_up: watch::Sender<bool>,
+    pumps: Mutex<JoinSet<()>>,
+}
+
+struct NetworkState {
+    control: Switch,
+    /// By slot: the lane that was opened there last.
+    lanes: HashMap<u16, Switch>,
+    waiting_lanes: HashMap<(u64, u16), oneshot::Sender<Pipe>>,
+    waiting_side: Option<(Side, oneshot::Sender<Reconnected>)>,
+    /// Reconnections of which only one side is to hear.
+    halves: u32,
+    reconnections: u64,
+    /// Whether opening the next lane panics.
+    breaks: bool,
+    /// How long a piece of up to [`BUFFER`] bytes is on its way, at most.
+    delay: Duration,
+    random: Random,
+}
+
+/// Numbers that look random and are the same for the same seed (`SplitMix64`).
+#[derive(Debug, Clone)]
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Below `limit`.
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+}
+
+/// One side's access to the network.
+pub(super) struct Access {
+    pub(super) network: Arc<Network>,
+    pub(super) side: Side,
+}
+
+impl Network {
+    pub(super) fn new(seed: u64, delay: Duration) -> Arc<Self> {
+        let state = NetworkState {
+            control: Switch::new(Flow::Cut),
+            lanes: HashMap::new(),
+            waiting_lanes: HashMap::new(),
+            waiting_side: None,
+            halves: 0,
+            reconnections: 0,
+            breaks: false,
+            delay,
+            random: Random(seed),
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            is_up: watch::Sender::new(true),
+            pumps: Mutex::new(JoinSet::new()),
+        })
+    }
+
+    /// The first connection of the control channel: the sender's end and the receiver's.
+    pub(super) fn first(&self) -> (Pipe, Pipe) {
+        let (ours, theirs, switch) = self.connect();
+        lock_shared(&self.state).control = switch;
+        (ours, theirs)
+    }
+
+    /// Cuts the connection of the control channel.
+    pub(super) fn cut_control(&self) {
+        lock_shared(&self.state).control.send_replace(Flow::Cut);
+    }
+
+    /// Cuts the lane in this slot, if there is one.
+    pub(super) fn cut_lane(&self, slot: u16) {
+        if let Some(lane) = lock_shared(&self.state).lanes.get(&slot) {
+            lane.send_replace(Flow::Cut);
+        }
+    }
+
+    /// Cuts every connection.
+    pub(super) fn cut_all(&self) {
+        let mut state = lock_shared(&self.state);
+        state.control.send_replace(Flow::Cut);
+        for lane in state.lanes.values() {
+            lane.send_replace(Flow::Cut);
+        }
+        state.waiting_lanes.clear();
+    }
+
+    /// Holds up the control channel, or lets it go on.
+    pub(super) fn stall_control(&self, is_stalled: bool) {
+        set_stalled(&lock_shared(&self.state).control, is_stalled);
+    }
+
+    /// Holds up the lane in this slot, or lets it go on.
+    pub(super) fn stall_lane(&self, slot: u16, is_stalled: bool) {
+        if let Some(lane) = lock_shared(&self.state).lanes.get(&slot) {
+            set_stalled(lane, is_stalled);
+        }
+    }
+
+    /// Holds up every connection, or lets them go on.
+    pub(super) fn stall_all(&self, is_stalled: bool) {
+        let state = lock_shared(&self.state);
+        state.lanes.values().chain([&state.control]).for_each(|flow| set_stalled(flow, is_stalled));
+    }
+
+    /// Cuts everything, and nothing new is connected until the network is up again.
+    pub(super) fn set_up(&self, is_up: bool) {
+        self.is_up.send_replace(is_up);
+        if !is_up {
+            self.cut_all();
+            lock_shared(&self.state).waiting_side = None;
+        }
+    }
+
+    /// Of the next reconnection, only the side that came first hears: its connection leads nowhere.
+    pub(super) fn halve_next_reconnection(&self) {
+        lock_shared(&self.state).halves += 1;
+    }
+
+    /// The next lane that is opened panics, as a fault of the program would.
+    pub(super) fn break_next_lane(&self) {
+        lock_shared(&self.state).breaks = true;
+    }
+
+    /// How often the two sides have found each other again.
+    pub(super) fn reconnections(&self) -> u64 {
+        lock_shared(&self.state).reconnections
+    }
+
+    fn connect(&self) -> (Pipe, Pipe, Switch) {
+        let ((ours, inner_ours), (theirs, inner_theirs)) = (duplex(BUFFER), duplex(BUFFER));
+        let switch = Switch::new(Flow::Moves);
+        let (delay, seed) = {
+            let mut state = lock_shared(&self.state);
+            (state.delay, state.random.next())
+        };
+        let pump = carry(inner_ours, inner_theirs, switch.subscribe(), delay, seed);
+        lock_shared(&self.pumps).spawn(pump);
+        let pipe = |stream| Pipe { stream: Box::new(stream), local: None };
+        (pipe(ours), pipe(theirs), switch)
+    }
+
+    async fn until_up(&self) {
+        // The sender is `self`.
+        let _ = self.is_up.subscribe().wait_for(|is_up| *is_up).await;
+    }
+
+    /// Brings two sides that look for each other together. Gives the caller's end, or where it is to wait for it.
+    fn meet(self: &Arc<Self>, side: Side) -> Result<Reconnected, oneshot::Receiver<Reconnected>> {
+        let waiting = lock_shared(&self.state).waiting_side.take();
+        let Some((_, other)) = waiting.filter(|(other, sender)| *other != side && !sender.is_closed()) else {
+            let (sender, receiver) = oneshot::channel();
+            lock_shared(&self.state).waiting_side = Some((side, sender));
+            return Err(receiver);
+        };
+        let (ours, theirs, switch) = self.connect();
+        let mut state = lock_shared(&self.state);
+        state.reconnections += 1;
+        let nonce = |random: &mut Random| std::array::from_fn(|_| random.next().to_le_bytes()[0]);
+        let nonces = Nonces { sender: nonce(&mut state.random), receiver: nonce(&mut state.random) };
+        let link = state.random.next();
+        let is_half = state.halves > 0;
+        state.halves = state.halves.saturating_sub(1);
+        state.control = switch;
+        state.lanes.clear();
+        drop(state);
+        let key = root().reconnect_key();
+        let reconnected = |pipe, side| Reconnected {
+            pipe,
+            metadata: key.keys(Channel::Metadata, &nonces),
+            data: key.keys(Channel::Data, &nonces),
+            ways: Arc::new(Access { network: Arc::clone(self), side }),
+            is_direct: false,
+            link,
+        };
+        let other_side = side.other();
+        if is_half {
+            drop(ours);
+            let _ = other.send(reconnected(theirs, other_side));
+            let (sender, receiver) = oneshot::channel();
+            lock_shared(&self.state).waiting_side = Some((side, sender));
+            return Err(receiver);
+        }
+        // One that has stopped looking meanwhile sees its connection end.
+        let _ = other.send(reconnected(theirs, other_side));
+        Ok(reconnected(ours, side))
+    }
+}
+
+fn set_stalled(switch: &Switch, is_stalled: bool) {
+    switch.send_if_modified(|flow| {
+        let wanted = if is_stalled { Flow::Stalls } else { Flow::Moves };
+        *flow != Flow::Cut && std::mem::replace(flow, wanted) != wanted
+    });
+}
+
+impl FindPeer for Access {
+    fn find(&self, left: Option<Seat>) -> BoxFuture<'_, Reconnected> {
+        Box::pin(async move {
+            if left.is_some() {
+                self.network.cut_control();
+            }
+            loop {
+                self.network.until_up().await;
+                match self.network.meet(self.side) {
+                    Ok(reconnected) => return reconnected,
+                    Err(waiting) => {
+                        if let Ok(reconnected) = waiting.await {
+                            return reconnected;
+                        }
+                        // Not at once: the other side may have been replaced by a later try of its own.
+                        sleep(Duration::from_millis(10)).await;
+                    }
+                }
+            }
+        })
+    }
+}
+
+impl LaneWays for Access {
+    fn best(&self) -> Way {
+        Way::Relay
+    }
+
+    fn allows_direct(&self) -> bool {
+        false
+    }
+
+    fn forget_direct(&self) {}
+
+    fn open(
+        &self,
+        link: u64,
+        number: u16,
+        _way: Way,
+        _role: Role,
+    ) -> BoxFuture<'_, Result<Pipe, TransferError>> {
+        Box::pin(async move {
+            let opening = async {
+                self.network.until_up().await;
+                assert!(
+                    !std::mem::take(&mut lock_shared(&self.network.state).breaks),
+                    "a lane is made of paper"
+                );
+                let other = lock_shared(&self.network.state).waiting_lanes.remove(&(link, number));
+                if let Some(other) = other.filter(|other| !other.is_closed()) {
+                    let (ours, theirs, switch) = self.network.connect();
+                    lock_shared(&self.network.state).lanes.insert(number % MAX_LANES, switch);
+                    // One that has stopped waiting meanwhile sees its lane end.
+                    let _ = other.send(theirs);
+                    return Ok(ours);
+                }
+                let (sender, receiver) = oneshot::channel();
+                lock_shared(&self.network.state).waiting_lanes.insert((link, number), sender);
+                receiver.await.map_err(|_| TransferError::PeerLost)
+            };
+            timeout(LANE_LIMIT, opening).await.unwrap_or(Err(TransferError::PeerLost))
+        })
+    }
+}
+
+/// Carries bytes both ways until the connection is cut or both ends are closed.
+async fn carry(
+    one: DuplexStream,
+    other: DuplexStream,
+    mut flow: watch::Receiver<Flow>,
+    delay: Duration,
+    seed: u64,
+) {
+    let ((one_reads, one_writes), (other_reads, other_writes)) = (split(one), split(other));
+    let there = carry_one_way(one_reads, other_writes, flow.clone(), delay, Random(seed));
+    let back = carry_one_way(other_reads, one_writes, flow.clone(), delay, Random(!seed));
+    let both = async { tokio::join!(there, back) };
+    let mut both = pin!(both);
+    tokio::select! {
+        _ = flow.wait_for(|flow| *flow == Flow::Cut) => {}
+        _ = &mut both => {}
+    }
+}
+
+async fn carry_one_way(
+    mut from: ReadHalf<DuplexStream>,
+    mut to: WriteHalf<DuplexStream>,
+    mut flow: watch::Receiver<Flow>,
+    delay: Duration,
+    mut random: Random,
+) {
+    let mut piece = vec![0; BUFFER];
+    loop {
+        let Ok(read) = from.read(&mut piece).await else { return };
+        if !delay.is_zero() {
+            sleep(delay.mul_f64(random.below(1000) as f64 / 1000.0)).await;
+        }
+        // A switch that is gone stays as it was.
+        let _ = flow.wait_for(|flow| *flow != Flow::Stalls).await;
+        if read == 0 {
+            let _ = to.shutdown().await;
+            return;
+        }
+        if to.write_all(&piece[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The secret of the sessions of all tests: deriving it takes longer than most of them.
+pub(super) fn root() -> &'static Root {
+    static ROOT: OnceLock<Root> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let (code, room) = (b"acid-canyon-mustang-tulip", [7; 16]);
+        let (sender, _) = Pake::start(Side::Sender, code, &room, VERSION);
+        let (_, message) = Pake::start(Side::Receiver, code, &room, VERSION);
+        let shared = sender.finish(&message).unwrap();
+        Root::stretch(code, &shared, &Stretch::draw(100_000).unwrap())
+    })
+}

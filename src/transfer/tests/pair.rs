@@ -1,0 +1,256 @@
+//! A sender and a receiver on one [`Network`].
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, atomic::AtomicBool},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::network::{Access, Network, root};
+use crate::{
+    crypto::{Channel, Side},
+    net::client::{RelayAddress, RelayChoice},
+    panics::spawn_blocking,
+    sync::lock_shared,
+    transfer::{
+        error::TransferError,
+        lanes::throttle::Throttle,
+        link::{
+            control::{Control, Session},
+            pipe::Pipe,
+        },
+        notice::{Context, Notice},
+        offer::{Answer, Choices},
+        path_mode::{ListenOptions, PathMode},
+        progress::{Progress, Report},
+        receive::{Output, ReceiveOptions, ReceiverInput, taking::take},
+        send::{offering::serve, options::SendOptions},
+        sink::{active::ActiveReceives, unfinished::Registry},
+        source::listing::{Listing, Payload},
+    },
+};
+
+/// Longer than any session here lasts on its own clock.
+const GUARD: Duration = Duration::from_hours(48);
+/// How long the two look for each other.
+pub(super) const PATIENCE: Duration = Duration::from_hours(24);
+/// Bytes of a block.
+pub(super) const BLOCK: usize = crate::transfer::plan::MIN_BLOCK as usize;
+
+/// One side's running session, and what its user can do to it.
+pub(super) struct Running {
+    pub(super) cancel: CancellationToken,
+    pub(super) pause: watch::Sender<bool>,
+    pub(super) progress: watch::Receiver<Progress>,
+    pub(super) notices: Arc<Mutex<Vec<Notice>>>,
+    session: JoinHandle<Result<Report, TransferError>>,
+}
+
+impl Running {
+    /// How it ended.
+    pub(super) async fn end(self) -> Result<Report, TransferError> {
+        timeout(GUARD, self.session).await.expect("a session ends").expect("a session doesn't panic")
+    }
+
+    /// Ends it as a program does that is killed: without a word.
+    pub(super) async fn kill(self) {
+        self.session.abort();
+        let _ = self.session.await;
+    }
+
+    pub(super) fn now(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.session.is_finished()
+    }
+
+    /// Waits until the progress is as wished.
+    pub(super) async fn reaches(&mut self, is_there: impl FnMut(&Progress) -> bool) {
+        timeout(GUARD, self.progress.wait_for(is_there)).await.expect("it gets there").expect("it runs");
+    }
+}
+
+/// Where the two sides keep their files.
+pub(super) struct Folders {
+    pub(super) outbox: PathBuf,
+    pub(super) inbox: TempDir,
+}
+
+impl Folders {
+    /// A receiver's folder of its own beside these files.
+    pub(super) fn new(outbox: &Path) -> Self {
+        Self { outbox: outbox.to_owned(), inbox: temporary() }
+    }
+}
+
+/// A temporary folder, in memory where the system has that.
+pub(super) fn temporary() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// How a pair begins.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) lanes: u16,
+    pub(super) patience: Duration,
+    pub(super) bytes_per_sec: Option<u64>,
+    /// How long the receiver's user looks at the offer.
+    pub(super) answers_after: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { lanes: 8, patience: PATIENCE, bytes_per_sec: None, answers_after: Duration::ZERO }
+    }
+}
+
+/// Starts both sides of a transfer of everything in the sender's folder.
+pub(super) fn begin(network: &Arc<Network>, folders: &Folders, terms: Terms) -> (Running, Running) {
+    begin_into(network, &folders.outbox, Output::Folder(folders.inbox.path().to_owned()), terms)
+}
+
+/// Starts both sides of a transfer of `outbox`.
+pub(super) fn begin_into(
+    network: &Arc<Network>,
+    outbox: &Path,
+    output: Output,
+    terms: Terms,
+) -> (Running, Running) {
+    let (ours, theirs) = network.first();
+    let sender = send(session(network, ours, Side::Sender, terms.patience), outbox, terms);
+    let receiver = receive(session(network, theirs, Side::Receiver, terms.patience), output, terms);
+    (sender, receiver)
+}
+
+/// Both ends of a control channel without a transfer.
+pub(super) fn controls(network: &Arc<Network>, patience: Duration) -> (Control, Control) {
+    let (ours, theirs) = network.first();
+    let control = |pipe, side| Control::new(session(network, pipe, side, patience), &relay(), &context().0);
+    (control(ours, Side::Sender), control(theirs, Side::Receiver))
+}
+
+fn session(network: &Arc<Network>, pipe: Pipe, side: Side, patience: Duration) -> Session {
+    let access = || Arc::new(Access { network: Arc::clone(network), side });
+    Session {
+        pipe,
+        side,
+        keys: root().keys(Channel::Metadata),
+        lane_keys: spawn_blocking(|| root().keys(Channel::Data)),
+        ways: access(),
+        seat: None,
+        find: access(),
+        paths: None,
+        patience,
+    }
+}
+
+fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
+    let (context, running) = context();
+    let (adding, additions) = watch::channel(Vec::new());
+    let (pause, pauses) = watch::channel(false);
+    let options = SendOptions {
+        lanes: terms.lanes,
+        throttle: Arc::new(Throttle::new(terms.bytes_per_sec)),
+        patience: terms.patience,
+        iterations: 0,
+        path_mode: PathMode::RelayOnly,
+        listen: ListenOptions::default(),
+    };
+    let payload = Payload::Paths(vec![outbox.to_owned()]);
+    let control = Control::new(session, &relay(), &context);
+    let session = async move {
+        let listing = Listing::start(payload, additions, &context.cancel)?;
+        let ended = serve(control, listing, &options, pauses, &context).await;
+        drop(adding);
+        ended
+    };
+    running.run(pause, session, None, Duration::ZERO)
+}
+
+fn receive(session: Session, output: Output, terms: Terms) -> Running {
+    let (context, running) = context();
+    let ((answers, answer), (looking, look)) = (oneshot::channel(), watch::channel(None));
+    let (pause, pauses) = watch::channel(false);
+    let options = ReceiveOptions {
+        output,
+        lanes: terms.lanes,
+        patience: terms.patience,
+        path_mode: PathMode::RelayOnly,
+        listen: ListenOptions::default(),
+        unfinished: Registry::at(None),
+        active: ActiveReceives::default(),
+    };
+    let control = Control::new(session, &relay(), &context);
+    let session = async move {
+        let input = ReceiverInput { answer, look, pause: pauses };
+        let never = |_| unreachable!("the sender names no other code");
+        let ended = take(control, never, options, input, &context).await;
+        drop(looking);
+        ended
+    };
+    running.run(pause, session, Some(answers), terms.answers_after)
+}
+
+/// The ends of a context that a test holds.
+struct Held {
+    cancel: CancellationToken,
+    progress: watch::Receiver<Progress>,
+    inbox: mpsc::Receiver<Notice>,
+}
+
+impl Held {
+    /// Runs a session. Its offer, if one comes, is accepted as a whole.
+    fn run(
+        self,
+        pause: watch::Sender<bool>,
+        session: impl Future<Output = Result<Report, TransferError>> + Send + 'static,
+        mut answers: Option<oneshot::Sender<Answer>>,
+        answers_after: Duration,
+    ) -> Running {
+        let Self { cancel, progress, mut inbox } = self;
+        let notices = Arc::<Mutex<Vec<Notice>>>::default();
+        let noted = Arc::clone(&notices);
+        let listening = async move {
+            while let Some(notice) = inbox.recv().await {
+                if matches!(notice, Notice::Offer(_))
+                    && let Some(answers) = answers.take()
+                {
+                    tokio::spawn(async move {
+                        sleep(answers_after).await;
+                        // The session may have ended meanwhile.
+                        let _ = answers.send(Answer::Accept(Choices::default()));
+                    });
+                }
+                lock_shared(&noted).push(notice);
+            }
+        };
+        let session = tokio::spawn(async move {
+            let session = Box::pin(session);
+            // The session holds the other end of the notices, which end with it.
+            tokio::join!(session, listening).0
+        });
+        Running { cancel, pause, progress, notices, session }
+    }
+}
+
+fn context() -> (Context, Held) {
+    let ((notices, inbox), (progress, snapshots)) = (mpsc::channel(16), watch::channel(Progress::default()));
+    let cancel = CancellationToken::new();
+    let closing = Arc::<AtomicBool>::default();
+    let context = Context::new(notices, progress, Arc::new(|| {}), cancel.clone(), closing);
+    (context, Held { cancel, progress: snapshots, inbox })
+}
+
+fn relay() -> RelayChoice {
+    RelayChoice { address: RelayAddress::from_socket(([127, 0, 0, 1], 9).into()), password: None }
+}
