@@ -1,5 +1,5 @@
-//! The cost of single parts, each alone and in memory: `cargo bench --bench pieces`, or with a word to run only those whose
-//! name contains it. Throughput is of plaintext.
+//! The cost of single parts, each alone and in memory: `cargo bench --bench pieces`. A word as an argument runs only those
+//! whose names contain it. Throughput is that of plaintext.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that can't go on gives up")]
 
@@ -24,8 +24,10 @@ use caiman::{
 };
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-/// A control message, a small file, blocks of a file.
+/// The lengths of the records that are sealed and opened, in bytes of plaintext: a control message, small files, and the
+/// smallest and the largest block of a file.
 const RECORDS: [usize; 5] = [100, 4096, 64 * 1024, MIN_BLOCK as usize, MAX_BLOCK as usize];
+/// The number of files in the manifest that is built, planned and decoded.
 const FILES: usize = 10_000;
 
 fn seal_and_open(c: &mut Criterion) {
@@ -54,8 +56,8 @@ fn seal_and_open(c: &mut Criterion) {
         let mut copy = rest.to_vec();
         group.bench_function(BenchmarkId::from_parameter(len), |b| {
             b.iter(|| {
-                // A record is opened in place, so it has to be restored first: a copy within the cache, a fraction of what
-                // opening takes.
+                // A record is opened in place, so it has to be restored before each run. That is a copy within the cache, and
+                // takes a fraction of the time that opening takes.
                 copy.copy_from_slice(rest);
                 let mut opener = Opener::new(keys, 0, len);
                 black_box(opener.open(header, &mut copy).unwrap().len())
@@ -78,7 +80,8 @@ fn hash(c: &mut Criterion) {
         group.bench_function(name, |b| b.iter(|| BlockHash::of(black_box(&bytes), offset)));
     }
     group.finish();
-    // One GiB of blocks as eight lanes bring them: in pairs out of order.
+    // These are the blocks of one GiB, in a slightly wrong order, as several lanes bring them: the two of each pair are
+    // swapped.
     let blocks = 4096;
     let hashes: Vec<_> = (0..blocks).map(|at| BlockHash::of(&bytes, at * u64::from(MIN_BLOCK))).collect();
     c.bench_function("tree of 4096 blocks", |b| {

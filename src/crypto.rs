@@ -1,17 +1,22 @@
 //! Cryptography: bytes in, bytes out. Owns key agreement from a code ([`pake`]), the keys of the two encrypted
-//! channels ([`kdf`]), the sealing and opening of one record ([`record`]), the way back into a session ([`reconnect`]) and the
+//! channels ([`kdf`]), the sealing and opening of one record ([`record`]), the reconnect to a session ([`reconnect`]) and the
 //! proof that a direct connection belongs to a session ([`direct`]). Called by `transfer`, which joins it to the protocol's
-//! messages. It knows no message, socket or clock, and does no arithmetic of its own: every primitive comes from
-//! a reviewed crate, and each module's tests compare it with published answers.
+//! messages. It knows no message, socket or clock.
 //!
-//! The order of use, on both ends:
+//! Every primitive comes from an established crate, and this module composes them. It computes only one thing itself: the
+//! chaining of CBC encryption, over the block cipher of `aes` (`chains`). Not all of these crates have been reviewed: `aes` has
+//! had one audit, and `spake2` says of itself that it has never had an independent one. The tests compare AES-CBC, HMAC,
+//! HKDF, PBKDF2 and keyed BLAKE3 with published answers. They don't do so for SPAKE2: there they check that both ends agree,
+//! and that every deviation is refused.
+//!
+//! Both ends use the parts in this order:
 //!
 //! 1. [`Pake::start`] and [`Pake::finish`] give a [`SharedKey`].
-//! 2. [`SharedKey::confirm`] and [`SharedKey::check`] prove it over the [`Transcript`]; nothing else is said before that.
+//! 2. [`SharedKey::confirm`] and [`SharedKey::check`] prove that key over the [`Transcript`]; nothing else is said before that.
 //! 3. [`derive()`] makes [`ChannelKeys`] for each [`Channel`] from the sender's [`Stretch`].
 //! 4. A [`Sealer`] and an [`Opener`] per lane turn plaintext into records and back.
 //! 5. When the connections are lost, a [`ReconnectKey`] proves on new ones that both ends are still the same, and gives new
-//!    keys; a [`DirectKey`] proves it on connections that go around the relay.
+//!    keys; a [`DirectKey`] proves that a connection which goes around the relay belongs to the session.
 
 mod chains;
 pub mod direct;

@@ -35,7 +35,7 @@ pub enum DiscoveryError {
     #[error(transparent)]
     Mdns(#[from] mdns_sd::Error),
     /// No random names could be drawn.
-    #[error("this system gives no random numbers")]
+    #[error("this system provides no random numbers")]
     Random,
 }
 

@@ -1,12 +1,12 @@
-//! The engine: commands in, events out. Owned by whoever shows it to a person, the headless commands or the window.
+//! The engine: commands in, events out. Owned by what shows it to the user, the headless commands or the window.
 //!
 //! It lives on a thread of its own with a tokio runtime, so that a window never waits for it. Commands go in over a bounded
-//! channel; events, none of which is ever lost, come out over another; progress comes over a `watch` for each transfer,
-//! where the latest snapshot wins. After each change the waker is called: the thing is sent first, then the other side
-//! is woken.
+//! channel. Events come out over another, and none is ever lost. Progress comes over a `watch` for each transfer, where
+//! the latest snapshot wins. After each change the engine calls the waker, and only after it has sent the change, so that
+//! a listener who is woken finds it.
 //!
-//! Every transfer and every relay is a task that the engine owns and joins. Dropping [`Engine`] cancels them all, tells
-//! the peers, and waits a little.
+//! Every transfer and every relay is a task that the engine owns and joins. Dropping [`Engine`] cancels them all and gives
+//! them a few seconds to say goodbye to their peers.
 
 mod command;
 mod event;
@@ -52,21 +52,24 @@ pub use crate::{
     },
 };
 
-/// Commands that may wait to be taken.
+/// How many commands may wait to be taken. The engine's loop waits for no task and takes each at once, so this many only wait
+/// if it has come to a stop.
 const COMMANDS: usize = 64;
-/// Events that may wait to be taken; after that, transfers wait as well.
+/// How many events may wait to be taken; when there are this many, transfers wait as well. Enough for a listener that falls
+/// behind for a moment, such as a window while it draws.
 const EVENTS: usize = 256;
-/// How long threads that hang in a system call, such as reading a terminal, may delay the end.
+/// How long threads that hang in a system call, such as reading a terminal, may delay the end: too short for a user to notice.
 const LAST_THREADS: Duration = Duration::from_millis(200);
 
-/// The handle; see the module.
+/// A running engine. It takes commands, and dropping it ends it: every task is cancelled, and the drop returns once all have
+/// ended, after a few seconds at most.
 pub struct Engine {
     commands: Option<mpsc::Sender<Command>>,
     thread: Option<thread::JoinHandle<()>>,
     ids: Ids,
 }
 
-/// The engine's events, for one listener.
+/// The events of one engine, in the order in which it sent them. There is one listener.
 pub struct Events(mpsc::Receiver<Event>);
 
 /// The command could not be taken: too many are waiting, or the engine has ended.
@@ -75,13 +78,14 @@ pub struct Events(mpsc::Receiver<Event>);
 pub struct Busy;
 
 impl Engine {
-    /// Starts the engine. `wake` is called from its thread after every event and snapshot, and must return at once.
+    /// Starts an engine and returns it with its events. `wake` is called from the engine's threads after every event and
+    /// snapshot, and must return at once. Fails if the system gives no thread or no runtime.
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> io::Result<(Self, Events)> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().thread_name("engine").enable_all().build()?;
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (outbox, events) = mpsc::channel(EVENTS + 1);
-        // However far behind the listener is, there is room for the last event.
+        // Keeps room for the last event, however far behind the listener is.
         let last = outbox.clone().try_reserve_owned().expect("a new channel has room");
         let ids = Ids::new();
         let branch_ids = ids.clone();
@@ -99,12 +103,12 @@ impl Engine {
         Ok((engine, Events(events)))
     }
 
-    /// A name for a new transfer, relay or check.
+    /// Draws the id of a new transfer, relay or check. No other task of this engine has it.
     pub fn new_id(&self) -> TaskId {
         self.ids.draw()
     }
 
-    /// Hands in a command; never waits.
+    /// Gives the engine a command, without waiting. Fails if too many commands wait already or the engine has ended.
     pub fn command(&self, command: Command) -> Result<(), Busy> {
         self.commands.as_ref().ok_or(Busy)?.try_send(command).map_err(|_| Busy)
     }
@@ -114,25 +118,26 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.commands = None;
         if let Some(thread) = self.thread.take() {
-            // A panic over there was reported by its own thread already.
+            // If the engine has panicked, its own thread has reported that.
             let _ = thread.join();
         }
     }
 }
 
 impl Events {
-    /// The next event; `None` once the engine has ended.
+    /// Waits for the next event. `None` once the engine has ended and no event is left.
     pub async fn next(&mut self) -> Option<Event> {
         self.0.recv().await
     }
 
-    /// The next event, if there is one now.
+    /// The next event, without waiting. `None` if there is none now, or if the engine has ended.
     pub fn try_next(&mut self) -> Option<Event> {
         self.0.try_recv().ok()
     }
 }
 
-/// Checks what a person named, before anything is started: it exists and can be opened.
+/// Checks, before a send is started, that there is at least one path, and that each is a folder that can be listed or a file
+/// that can be opened. The error names the first that is neither. What is in the folders is not checked.
 pub fn check_paths(paths: &[PathBuf]) -> Result<(), TransferError> {
     crate::transfer::source::scan::check(paths)
 }

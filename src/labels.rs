@@ -31,9 +31,9 @@ pub const DATA_BACK_ENCRYPT: &[u8] = b"caiman data back encrypt v1";
 /// MAC key of file data records from receiver to sender.
 pub const DATA_BACK_MAC: &[u8] = b"caiman data back mac v1";
 
-/// The secret by which the two ends of a session find and recognise each other after a lost connection.
+/// The secret by which the two ends of a session find and recognise each other after a connection is lost.
 pub const RECONNECT: &[u8] = b"caiman reconnect v1";
-/// The room in which the two ends of a session meet after a lost connection.
+/// The room in which the two ends of a session meet after a connection is lost.
 pub const RECONNECT_ROOM: &[u8] = b"caiman reconnect room v1";
 /// The sending side's proof of the reconnect secret, over both nonces.
 pub const RECONNECT_SENDER: &[u8] = b"caiman reconnect sender v1";
@@ -51,5 +51,5 @@ pub const DIRECT_SENDER: &[u8] = b"caiman direct sender v1";
 /// The receiving side's proof on a direct connection, over both nonces and the connection's purpose.
 pub const DIRECT_RECEIVER: &[u8] = b"caiman direct receiver v1";
 
-/// A relay's access password, proven over the relay's nonce.
+/// The client's proof that it knows a relay's access password, over the relay's nonce.
 pub const RELAY_ACCESS: &[u8] = b"caiman relay access v1";

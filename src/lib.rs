@@ -1,16 +1,17 @@
 //! Caiman moves files from one computer to another: end-to-end encrypted, over parallel connections, directly or through
 //! a relay that can read nothing.
 //!
-//! The crate is a library with a thin binary on top. Read it in this order; a module imports only from modules that stand
+//! The crate is a library with a thin binary on top. Read it in this order: a module imports only from modules that come
 //! before it. ARCHITECTURE.md states the rules in full, and a test checks them.
 //!
 //! - [`sync`]: how to lock, and what a panic under a lock does
 //! - [`units`]: sizes and rates as users write them
 //! - [`labels`]: every label that separates one use of a key or a hash from another
-//! - [`code`]: the four words that two people share
+//! - [`code`]: the code that two users share, four words unless they choose otherwise
+//! - [`panics`]: what happens after a panic, and the report of it
 //! - [`crypto`]: key agreement, key derivation, sealed records; bytes in, bytes out
 //! - [`protocol`]: messages, limits, frames, the manifest and [`protocol::RelPath`]; no sockets, no clock
-//! - [`net`]: sockets that speak the protocol's frames, and the relay's client side
+//! - [`net`]: sockets that speak the protocol's frames, the client's side of a relay, and requests to a gateway
 //! - [`platform`]: what differs between operating systems
 //! - [`relay`]: the server that pairs two strangers and copies bytes between them
 //! - [`discovery`]: announcing a room on the local network, and finding one there

@@ -1,10 +1,11 @@
-//! What becomes of a panic: the work in which it happened ends with a [`PanicReport`], and everything else goes on.
+//! What happens after a panic: the work in which it happened ends with a [`PanicReport`], and everything else goes on.
 //!
-//! A panic in a blocking call or in a task goes on in the task that waits for it ([`Blocking`], [`joined`]), up to the
-//! first [`caught`]. The engine has one around every task, a transfer one around its session, so that a session still
-//! says its last word and keeps what has arrived.
+//! A panic in a blocking call or in a task continues in the task that waits for it ([`Blocking`], [`joined`]), up to the
+//! first [`caught`]. The engine has one around every task, and a transfer has one around its session, so that a session
+//! still says its last word and keeps what has arrived.
 //!
-//! The first use installs a hook, on top of the one that is there, that remembers where a panic happened that is caught.
+//! The first use installs a panic hook on top of the existing one. For a panic that will be caught, it remembers the message
+//! and the place.
 
 use std::{
     any::Any,
@@ -22,24 +23,24 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::code::{MIN_PARTS, SCHEME, words};
 
-/// Longest message of a panic that a report repeats, in characters: a sentence and a path.
+/// How much of a panic's message a report repeats, in characters: enough for a sentence and a path.
 const MAX_MESSAGE_CHARS: usize = 300;
-/// How many code words in a row are taken for a part of a code. Two may stand in a sentence by chance.
+/// How many code words in a row are taken for a part of a code. Two may follow each other in a sentence by chance.
 const LISTED_IN_A_ROW: usize = 3;
 
-/// What the hook does with a panic of the current thread.
+/// What the hook does about a panic of the current thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hearing {
-    /// It is printed, as always.
+    /// The hook prints the panic, as it would without this module.
     Usual,
-    /// Its report is kept for whatever catches it. It is printed as well if `RUST_BACKTRACE` is set.
+    /// The hook keeps a report for the code that catches the panic. It also prints the panic if `RUST_BACKTRACE` is set.
     Caught,
-    /// Its report is kept, and nothing is printed.
+    /// The hook keeps a report and prints nothing.
     Muffled,
 }
 
 impl Hearing {
-    /// Whether the usual message is printed.
+    /// Whether the hook prints the usual message.
     fn prints(self, wants_backtrace: bool) -> bool {
         match self {
             Self::Usual => true,
@@ -51,12 +52,12 @@ impl Hearing {
 
 thread_local! {
     static HEARING: Cell<Hearing> = const { Cell::new(Hearing::Usual) };
-    /// What this thread's last panic said, unless it was printed.
+    /// The report of this thread's last panic that the hook kept and that was not taken yet.
     static HEARD: RefCell<Option<PanicReport>> = const { RefCell::new(None) };
 }
 
-/// What broke, in words that can be copied and sent to those who can mend it. It holds no secret: what a panic's message
-/// quotes, and what looks like a code, is left out.
+/// What broke, as text that a user can copy and send to the developers. It holds no secret: what a panic's message quotes, and
+/// what looks like a code, is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PanicReport {
     message: String,
@@ -75,7 +76,7 @@ impl PanicReport {
         "a panic without a message".to_owned()
     }
 
-    /// A report that no panic made.
+    /// A report without a panic, for tests of how reports are shown.
     #[cfg(all(test, feature = "gui"))]
     pub(crate) fn made_up(message: &str) -> Self {
         Self { message: message.to_owned(), place: Some("src/made_up.rs:7".to_owned()) }
@@ -92,7 +93,7 @@ impl fmt::Display for PanicReport {
     }
 }
 
-/// Installs the hook that does what the panicking thread has asked for.
+/// Installs the hook, once. For each panic it does what [`HEARING`] says in the thread that panics.
 fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -109,8 +110,8 @@ fn install() {
     });
 }
 
-/// Runs `work`; a panic in it is logged and becomes the error. The caller sees to it that whatever `work` was changing can
-/// still be used, or is dropped.
+/// Runs `work`. A panic in it is logged and becomes the error. The caller has to ensure that what `work` was changing is still
+/// valid after a panic, or is dropped.
 pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, PanicReport> {
     install();
     let before = HEARING.replace(Hearing::Caught);
@@ -119,7 +120,7 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, PanicReport> {
     done.map_err(report_of)
 }
 
-/// The report of a panic that was caught on this thread, or that went on here from another one.
+/// The report of a panic that was caught on this thread, or that continued here from another one.
 fn report_of(payload: Box<dyn Any + Send>) -> PanicReport {
     if let Ok(report) = payload.downcast::<PanicReport>() {
         return *report;
@@ -130,9 +131,9 @@ fn report_of(payload: Box<dyn Any + Send>) -> PanicReport {
     report
 }
 
-/// Awaits `work`; a panic in it becomes the error.
+/// Awaits `work`. A panic in it is logged and becomes the error.
 pub fn caught<F: Future>(work: F) -> impl Future<Output = Result<F::Output, PanicReport>> {
-    // On the heap: what is caught is large, and would be held twice.
+    // The work goes to the heap because it is large, and would otherwise take its size twice.
     let mut work = Box::pin(work);
     poll_fn(move |cx| match catch(|| work.as_mut().poll(cx)) {
         Ok(polled) => polled.map(Ok),
@@ -140,21 +141,24 @@ pub fn caught<F: Future>(work: F) -> impl Future<Output = Result<F::Output, Pani
     })
 }
 
-/// Awaits `work`, which runs as a task of its own. A panic in it goes on in the task that waits for this one, with
-/// its report.
+/// Awaits `work`, which runs as a task of its own. A panic in it continues, with its report, in the task that waits for
+/// this one and takes its result with [`joined`].
 pub async fn reported<F: Future>(work: F) -> F::Output {
     caught(work).await.unwrap_or_else(|report| panic::resume_unwind(Box::new(report)))
 }
 
-/// What a task gave; its panic goes on here. The caller is the task's owner and has not aborted it.
+/// The result of a task that has ended. If the task panicked, the panic continues here.
+///
+/// # Panics
+/// When the task panicked or was aborted. Only a task's owner may call this, and only for a task that it has not aborted.
 pub fn joined<T>(ended: Result<T, JoinError>) -> T {
     ended.unwrap_or_else(|error| {
         panic::resume_unwind(error.try_into_panic().expect("a task is aborted by its owner alone"))
     })
 }
 
-/// Work on a blocking thread. Awaiting it gives what the work gives; a panic in the work goes on in the task that waits. It
-/// can't be aborted: once dropped, it runs to its end by itself.
+/// Work on a blocking thread. Awaiting it gives the result of the work; a panic in the work continues in the task that waits.
+/// The work can't be aborted: when this is dropped, it runs to its end by itself.
 #[derive(Debug)]
 pub struct Blocking<T>(JoinHandle<Result<T, PanicReport>>);
 
@@ -170,14 +174,14 @@ impl<T> Future for Blocking<T> {
         match Pin::new(&mut self.0).poll(cx) {
             Poll::Ready(Ok(Ok(done))) => Poll::Ready(done),
             Poll::Ready(Ok(Err(report))) => panic::resume_unwind(Box::new(report)),
-            // It was never begun because the runtime ends, and the task that waits is about to end with it.
+            // The work was never begun because the runtime is ending, and the task that waits here ends with the runtime.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }
 }
 
-/// The first line of a panic's message without what could be a secret. The standard library quotes values, which may be
-/// anything that the user typed, in double quotes or backticks.
+/// The first line of a panic's message, without anything that could be a secret. Text between double quotes or backticks is
+/// left out, because the standard library quotes values that way, and a value may be anything that the user typed.
 fn without_secrets(message: &str) -> String {
     let outside = without_quotes(message.lines().next().unwrap_or_default());
     let short: String = outside.chars().take(MAX_MESSAGE_CHARS).collect();
@@ -193,7 +197,7 @@ fn without_secrets(message: &str) -> String {
     shown
 }
 
-/// `text` with `…` in place of all that stands between double quotes or backticks.
+/// `text` with `…` in place of everything between double quotes or backticks.
 fn without_quotes(text: &str) -> String {
     let mut kept = String::new();
     let mut chars = text.chars();
@@ -214,30 +218,29 @@ fn without_quotes(text: &str) -> String {
     kept
 }
 
-/// While it exists, panics of the thread that started it are kept and not shown. Those of other threads are shown as
-/// always.
+/// While this exists, panics of the thread that created it are kept and not printed. Panics of other threads are not affected.
 pub struct Muffled {
-    /// It only affects the thread that started it.
+    /// Keeps the value on the thread that it affects.
     _not_send: PhantomData<*const ()>,
 }
 
 impl Muffled {
-    /// Begins to keep them.
+    /// Begins to keep the panics of the current thread.
     pub fn start() -> Self {
-        // The hook stays, because a later one may have been installed on top of it. Once this has ended, it only
-        // passes panics on.
+        // The hook is never removed, because a later one may have been installed on top of it. Once the muffling has ended,
+        // the hook only passes panics on.
         install();
         HEARD.set(None);
         HEARING.set(Hearing::Muffled);
         Self { _not_send: PhantomData }
     }
 
-    /// Ends the muffling before this is dropped.
+    /// Ends the muffling, before this value is dropped.
     pub fn end(&self) {
         HEARING.set(Hearing::Usual);
     }
 
-    /// What the last panic said.
+    /// Takes the message of the last panic that was kept. If there is none, the text only says that a library panicked.
     pub fn said(&self) -> String {
         HEARD.take().map_or_else(|| "a library panicked".to_owned(), |report| report.message)
     }
@@ -277,7 +280,7 @@ mod tests {
         assert_eq!(catch(|| 7), Ok(7));
         let report = catch(|| panic!("the disk of {} is upside down", "/home/ada")).unwrap_err().to_string();
         assert!(report.starts_with("the disk of /home/ada is upside down (src/panics.rs:"), "{report}");
-        // The next panic is not mistaken for this one, even if it says nothing.
+        // The next panic is not mistaken for the one above, even if it has no message.
         let silent = catch(|| panic::panic_any(7)).unwrap_err().to_string();
         assert!(silent.starts_with("a panic without a message (src/panics.rs:"), "{silent}");
     }
@@ -300,7 +303,7 @@ mod tests {
                 }
             }
         }
-        // The standard library's own message, which quotes the text.
+        // This message is the standard library's own, which quotes the text.
         let end = std::hint::black_box(CODE.len() + 1);
         let report = catch(|| CODE[..end].len()).unwrap_err().to_string();
         assert!(!report.contains("coyote") && report.contains("panics.rs:"), "{report}");

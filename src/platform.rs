@@ -44,7 +44,8 @@ impl Rules {
     }
 }
 
-/// Whether the folder can also be reached by its own name in the other case.
+/// Whether a folder can also be reached by its own name with upper and lower case exchanged. `false` if the name has no letters
+/// from A to Z.
 fn folds_case(folder: &Path) -> bool {
     let Ok(folder) = folder.canonicalize() else { return false };
     let Some(name) = folder.file_name().and_then(|name| name.to_str()) else { return false };
@@ -61,13 +62,13 @@ fn folds_case(folder: &Path) -> bool {
     }
 }
 
-/// When a file was last changed, as far as the system can say.
+/// The time at which a file was last changed, which every system that Caiman runs on knows.
 pub fn modified(metadata: &Metadata) -> Option<Modified> {
     let time = filetime::FileTime::from_last_modification_time(metadata);
     Some(Modified { secs: time.unix_seconds(), nanos: time.nanoseconds() })
 }
 
-/// Sets when `path` was last changed, without following a link; a time that this system can't hold is left out.
+/// Sets the time at which `path` was last changed, without following a link. A time that this system can't hold is ignored.
 pub fn set_modified(path: &Path, modified: Modified) -> io::Result<()> {
     if system_time(modified).is_none() {
         return Ok(());
@@ -76,13 +77,13 @@ pub fn set_modified(path: &Path, modified: Modified) -> io::Result<()> {
     filetime::set_symlink_file_times(path, time, time)
 }
 
-/// Sets when an open file was last changed; a time that this system can't hold is left out.
+/// Sets the time at which an open file was last changed. A time that this system can't hold is ignored.
 pub fn set_file_modified(file: &File, modified: Modified) -> io::Result<()> {
     system_time(modified).map_or(Ok(()), |time| file.set_modified(time))
 }
 
-/// A time as this system counts it; `None` for a time that the system can't hold. Any number of seconds may come from a peer,
-/// and the libraries' own conversions panic if it doesn't fit.
+/// A time as this system counts it; `None` for a time that the system can't hold. A peer may send any number of seconds, and
+/// the libraries' own conversions panic if it doesn't fit.
 fn system_time(modified: Modified) -> Option<SystemTime> {
     let whole = Duration::from_secs(modified.secs.unsigned_abs());
     let second = match modified.secs {
@@ -92,15 +93,15 @@ fn system_time(modified: Modified) -> Option<SystemTime> {
     second?.checked_add(Duration::from_nanos(modified.nanos.into()))
 }
 
-/// Gives a file or a folder another name on the same disk, if nothing has that name.
+/// Gives a file or a folder another name on the same disk. Fails if something has that name already.
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
 }
 
-/// Gives a file or a folder another name on the same disk, if nothing has that name. This system can't check and rename in one
-/// step: what appears there in between is replaced by a file, and by a folder if it is an empty folder.
+/// Gives a file or a folder another name on the same disk. Fails if something has that name already. This system can't check
+/// and rename in one step: what gets the name in between is replaced, though a folder only replaces an empty folder.
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(to) {
@@ -110,7 +111,7 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// The target of a link as text, with `/` between names.
+/// The target of a link as text, with `/` between names. `None` if it is not Unicode.
 pub fn link_text(target: &Path) -> Option<String> {
     let text = target.to_str()?;
     Some(if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() })
@@ -142,7 +143,7 @@ mod system {
         Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
     }
 
-    /// What distinguishes a file from every other file on this machine.
+    /// The device and inode numbers, which distinguish a file from every other file on this machine.
     pub fn file_id(metadata: &Metadata) -> Option<(u64, u64)> {
         Some((metadata.dev(), metadata.ino()))
     }
@@ -152,7 +153,7 @@ mod system {
         metadata.mode() & 0o100 != 0
     }
 
-    /// Lets every user execute the file who may read it.
+    /// Lets every user who may read the file execute it.
     pub fn make_executable(file: &File) -> io::Result<()> {
         let mode = file.metadata()?.mode();
         file.set_permissions(Permissions::from_mode(mode | (mode & 0o444) >> 2))
@@ -163,7 +164,7 @@ mod system {
         std::os::unix::fs::symlink(target, link)
     }
 
-    /// Fills `buffer` from `offset` on.
+    /// Fills `buffer` with the bytes of the file from `offset` on. Fails if the file ends before.
     pub fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         file.read_exact_at(buffer, offset)
     }
@@ -173,20 +174,20 @@ mod system {
         file.write_all_at(bytes, offset)
     }
 
-    /// Flushes the whole file system that holds `folder` to the disk, and says whether that was done.
+    /// Flushes the whole file system that holds `folder` to the disk. Returns whether that was done, which is always so here.
     #[cfg(target_os = "linux")]
     pub fn flush_everything(folder: &Path) -> io::Result<bool> {
         rustix::fs::syncfs(File::open(folder)?)?;
         Ok(true)
     }
 
-    /// Says that nothing was flushed: this system can't flush a whole file system in one call.
+    /// Flushes nothing and returns `false`: this system can't flush a whole file system in one call.
     #[cfg(not(target_os = "linux"))]
     pub fn flush_everything(_folder: &Path) -> io::Result<bool> {
         Ok(false)
     }
 
-    /// Whether an error means that there is no room left, on the disk or in the owner's quota.
+    /// Whether an error means that no room is left, on the disk or in the owner's quota.
     pub fn is_disk_full(error: &io::Error) -> bool {
         matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
@@ -210,17 +211,17 @@ mod system {
         Ok(())
     }
 
-    /// Nothing: the metadata that Windows gives to a program doesn't distinguish files.
+    /// `None`: the metadata that Windows gives to a program doesn't distinguish files.
     pub fn file_id(_metadata: &Metadata) -> Option<(u64, u64)> {
         None
     }
 
-    /// Says no: Windows has no such bit and goes by the name.
+    /// `false`: on Windows the name of a file decides whether it can be executed, and there is no bit for it.
     pub fn is_executable(_metadata: &Metadata) -> bool {
         false
     }
 
-    /// Does nothing: Windows has no such bit.
+    /// Does nothing: Windows has no bit that makes a file executable.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn make_executable(_file: &File) -> io::Result<()> {
         Ok(())
@@ -237,7 +238,7 @@ mod system {
         }
     }
 
-    /// Fills `buffer` from `offset` on.
+    /// Fills `buffer` with the bytes of the file from `offset` on. Fails if the file ends before.
     pub fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
         while !buffer.is_empty() {
             match file.seek_read(buffer, offset)? {
@@ -265,13 +266,13 @@ mod system {
         Ok(())
     }
 
-    /// Says that nothing was flushed: Windows flushes file by file.
+    /// Flushes nothing and returns `false`: Windows flushes file by file.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn flush_everything(_folder: &Path) -> io::Result<bool> {
         Ok(false)
     }
 
-    /// Whether an error means that there is no room left.
+    /// Whether an error means that no room is left on the disk.
     pub fn is_disk_full(error: &io::Error) -> bool {
         error.kind() == io::ErrorKind::StorageFull
     }

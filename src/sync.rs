@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks what belongs to one transfer. A panic under the lock may have left it half changed, so everything else that uses it
-/// panics as well: the transfer ends rather than go on with a state that may be wrong.
+/// Locks what belongs to one transfer. A panic under the lock may have left it half changed, so whatever locks it afterwards
+/// panics as well: the transfer ends rather than going on with a state that may be wrong.
 ///
 /// # Panics
 /// When another thread has panicked while it held the lock.
@@ -11,7 +11,8 @@ pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("no code panics while it holds this lock")
 }
 
-/// Locks what many share, and what no panic leaves half changed: a panic in one of them must not spread to the others.
+/// Locks what several transfers or clients share, even if a thread has panicked while it held the lock: a panic in the work
+/// for one of them must not spread to the others. Only for data that no panic can leave half changed.
 pub fn lock_shared<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,14 +1,14 @@
-//! One transfer, from either side: [`send`] and [`receive`] are the two state machines, and every other room serves one or
-//! both of them. A room imports only from those above it in this list:
+//! One transfer, from either side: [`send`] and [`receive`] are the two state machines, and every other module serves
+//! one or both of them. A module imports only from those above it in this list:
 //!
-//! - the words that engine, window and headless commands share: [`show`], [`error`], [`progress`], [`offer`], [`notice`],
-//!   [`path_mode`]
-//! - [`plan`]: what moves and where it lands; pure
-//! - [`fingerprint`]: how a file looked, and hashes of files that stayed as they were
+//! - the types that the engine, the window and the headless commands share: [`show`], [`error`], [`progress`],
+//!   [`offer`], [`notice`], [`path_mode`]
+//! - [`plan`]: what moves and where it is stored; pure
+//! - [`fingerprint`]: what tells that a file has changed, and hashes of files that have not
 //! - [`source`]: what a sender reads
-//! - [`sink`]: where what arrives lands
-//! - [`link`]: from a code to a sealed channel, and back to it
-//! - [`lanes`]: blocks on their way
+//! - [`sink`]: where a receiver stores what arrives
+//! - [`link`]: from a code to a sealed channel, and how it reconnects
+//! - [`lanes`]: the connections that carry blocks
 //! - [`send`], [`receive`]: the two sides
 
 pub mod error;

@@ -25,7 +25,7 @@ pub enum BadUnits {
     /// What follows the number is not a unit.
     #[error("write a number and a unit, such as 500kB, 200MB or 1.5GiB")]
     NoUnit,
-    /// The result is less than one byte, or too large to be meant.
+    /// The result is less than one byte, or more than 9·10¹⁸ bytes.
     #[error("must be at least one byte, and less than 9 EB")]
     OutOfRange,
 }
@@ -76,7 +76,7 @@ impl FromStr for ByteSize {
     }
 }
 
-/// Reads a number and its unit; `plain` is what a number without a unit counts in.
+/// Reads a number and its unit; `plain` is how many bytes a number without a unit counts in.
 fn read(text: &str, plain: f64) -> Result<NonZeroU64, BadUnits> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',')).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! The contestants, in turns.
+//! Runs the contestants of each task in turns and prints the results.
 
 mod caiman;
 mod growth;
@@ -19,9 +19,9 @@ use table::{Row, Table};
 
 /// How one transfer went.
 pub(crate) struct Run {
-    /// The time from the receiver's start until both sides have ended.
+    /// The seconds from the receiver's start until both sides have ended.
     pub(crate) seconds: f64,
-    /// The part of that time in which bytes moved and were checked, if the contestant reports it.
+    /// The seconds of that in which bytes moved and were checked, if the contestant reports them.
     pub(crate) moving: Option<f64>,
     /// What each process used, by its part in the transfer.
     pub(crate) processes: Vec<(&'static str, process::Usage)>,
@@ -79,8 +79,8 @@ fn compare(settings: &Settings, task: Task) {
     }
 }
 
-/// The contestants of a task, first the one that the others are compared with; then those that would take part if they were
-/// installed.
+/// The contestants of a task, of which the first is the one that the others are compared with; and the names of those that
+/// would take part if they were installed.
 fn contestants(settings: &Settings, task: Task) -> (Vec<Contestant>, Vec<&'static str>) {
     let mut present = match task {
         Task::Large => plain::contestants(),

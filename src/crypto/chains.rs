@@ -22,8 +22,8 @@ use super::{error::CryptoError, kdf::Channel};
 /// Bytes of a cipher block and of an IV.
 pub(super) const BLOCK_LEN: usize = 16;
 
-/// The most chains in a record. Eight saturate the AES units of today's processors; sixteen no longer fit into their
-/// registers.
+/// The number of chains in a record of data, and the most in any record. Eight keep the AES units of today's processors busy;
+/// sixteen no longer fit into their registers.
 pub(super) const MAX_CHAINS: usize = 8;
 
 /// An initialisation vector.
@@ -39,7 +39,7 @@ pub(super) const fn count(channel: Channel) -> usize {
     }
 }
 
-/// Length of `plaintext` bytes with their padding, which is a whole block if they fill the last one.
+/// The length of `plaintext` bytes with their padding, which is a whole block if the plaintext fills its last one.
 pub(super) const fn padded_len(plaintext: usize) -> usize {
     (plaintext / BLOCK_LEN + 1) * BLOCK_LEN
 }
@@ -73,9 +73,9 @@ pub(super) fn decrypt(cipher: &Aes256Dec, ivs: &[Iv], buffer: &mut [u8]) -> Resu
     Pkcs7::unpad_blocks(blocks).map(<[u8]>::len).map_err(|_| CryptoError::Padding)
 }
 
-/// Bytes of each segment except the last, which has what is left. It is a number of whole cache lines: in a block of a file,
-/// segments of exactly an eighth would begin almost a power of two apart, and a cache keeps all such addresses in the same few
-/// places.
+/// The length in bytes of each segment except the last, which has what is left. With several chains it is a number of whole
+/// cache lines: in a block of a file, segments of exactly an eighth would begin almost a power of two apart, and a cache keeps
+/// all such addresses in the same few places.
 fn segment_len(padded_len: usize, chains: usize) -> usize {
     const CACHE_LINE: usize = 64;
     if chains == 1 { padded_len } else { padded_len.div_ceil(chains).next_multiple_of(CACHE_LINE) }
@@ -130,7 +130,7 @@ impl BlockCipherEncClosure for Chains<'_> {
     }
 }
 
-/// Combines the blocks as one integer each: byte by byte it would be slower than the cipher.
+/// XORs `block` into `head`, each as one integer. Byte by byte, this would take longer than the cipher.
 fn xor(head: &mut AesBlock, block: &AesBlock) {
     head.0 = (u128::from_ne_bytes(head.0) ^ u128::from_ne_bytes(block.0)).to_ne_bytes();
 }
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::crypto::tests::unhex;
 
-    // NIST SP 800-38A, F.2.5 and F.2.6. The last block of the ciphertext is the padding, as OpenSSL computes it.
+    // The vectors of NIST SP 800-38A, F.2.5 and F.2.6. The last block of the ciphertext is the padding, as OpenSSL computes it.
     const KEY: &str = "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4";
     const IV: &str = "000102030405060708090a0b0c0d0e0f";
     const PLAINTEXT: &str = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51\

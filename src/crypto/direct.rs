@@ -1,8 +1,8 @@
-//! Proof, on a connection that one end made straight to the other, that its two ends are those of a session. A stranger who
+//! Proves, on a connection that one end made straight to the other, that its two ends are those of a session. A stranger who
 //! finds the port learns nothing and gets nowhere, because the proof needs the session's secret.
 //!
-//! Both ends give a nonce, and the tags cover what the connection is for, so a proof is good for one connection and
-//! one purpose.
+//! Both ends contribute a nonce, and the tags cover the connection's purpose, so a proof is valid for one connection and one
+//! purpose only.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -27,7 +27,8 @@ impl DirectKey {
         self.proof(by, nonces, purpose).finalize().into_bytes().into()
     }
 
-    /// Checks the tag that the end `by` sent, in constant time.
+    /// Checks the tag that the end `by` sent, in constant time. A tag that is not the right one is
+    /// [`CryptoError::WrongCode`].
     pub fn check(
         &self,
         by: Side,

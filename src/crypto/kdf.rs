@@ -8,16 +8,18 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::{error::CryptoError, pake::SharedKey, side::Side};
 use crate::labels;
 
-/// PBKDF2 iterations that a sender asks for: what OWASP recommends for HMAC-SHA-256, some tenths of a second of work.
+/// How many PBKDF2 iterations a sender asks for unless it is told otherwise: what OWASP recommends for HMAC-SHA-256, between a
+/// twentieth and a few tenths of a second of work.
 pub const DEFAULT_ITERATIONS: u32 = 600_000;
-/// The fewest PBKDF2 iterations that a receiver accepts. With fewer, the second wall would be too thin.
+/// The fewest PBKDF2 iterations that a receiver accepts. With fewer, the stretched code would protect too little if the key
+/// agreement were broken.
 pub const MIN_ITERATIONS: u32 = 100_000;
 /// The most PBKDF2 iterations that a receiver accepts. With more, a peer could keep this computer busy.
 pub const MAX_ITERATIONS: u32 = 5_000_000;
 /// Length of a PBKDF2 salt in bytes. K already differs in every session; the salt keeps the two channels apart.
 pub const SALT_LEN: usize = 8;
 
-/// How the sender wants the keys of one channel stretched. Every value of this type is within bounds.
+/// How the sender wants the keys of one channel stretched. In every value of this type, the iterations are within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
     iterations: u32,
@@ -25,14 +27,14 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// These iterations with a fresh random salt, for a sender. Draw one for each channel of each session.
+    /// A stretch with this many iterations and a fresh random salt, for a sender. Draw one for each channel of each session.
     pub fn draw(iterations: u32) -> Result<Stretch, CryptoError> {
         let mut salt = [0; SALT_LEN];
         getrandom::fill(&mut salt).map_err(|_| CryptoError::NoRandomness)?;
         Stretch::checked(iterations, salt)
     }
 
-    /// What a sender asks for, if it is within bounds.
+    /// The stretch that a sender asks for. Fails if the iterations are outside [`MIN_ITERATIONS`] and [`MAX_ITERATIONS`].
     pub fn checked(iterations: u32, salt: [u8; SALT_LEN]) -> Result<Stretch, CryptoError> {
         if !(MIN_ITERATIONS..=MAX_ITERATIONS).contains(&iterations) {
             return Err(CryptoError::Iterations { asked: iterations });
@@ -45,7 +47,7 @@ impl Stretch {
         self.iterations
     }
 
-    /// The PBKDF2 salt. Not a secret.
+    /// The PBKDF2 salt. It is not a secret.
     pub fn salt(&self) -> [u8; SALT_LEN] {
         self.salt
     }
@@ -64,8 +66,7 @@ pub enum Channel {
 pub struct Root(Zeroizing<[u8; 32]>);
 
 impl Root {
-    /// PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K. It takes a tenth of a second or more, so call it off the async
-    /// threads.
+    /// PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K. It is slow by design, so call it off the async threads.
     #[must_use]
     pub fn stretch(code: &[u8], key: &SharedKey, params: &Stretch) -> Self {
         // Sized once, so that no reallocation leaves an unwiped copy behind.
@@ -91,7 +92,8 @@ impl Root {
 /// one label per end and purpose. K has full entropy, so no guess can be tried against a recording even if PBKDF2
 /// were free; the stretched code is the second wall.
 ///
-/// Slow by design: it takes a tenth of a second or more, depending on the processor, so call it off the async threads.
+/// It is slow by design: with [`DEFAULT_ITERATIONS`] it takes between a twentieth and a few tenths of a second, depending on
+/// the processor. So call it off the async threads.
 #[must_use]
 pub fn derive(channel: Channel, code: &[u8], key: &SharedKey, params: &Stretch) -> ChannelKeys {
     Root::stretch(code, key, params).keys(channel)
@@ -126,7 +128,7 @@ impl ChannelKeys {
     }
 }
 
-/// The keys of the records of one channel in one direction. They carry their channel and their end into every header, so they
+/// The keys of the records of one channel in one direction. Every header names the channel and the end of its keys, so they
 /// can't be swapped. Wiped on drop; can't be printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct RecordKeys {
@@ -153,7 +155,7 @@ fn stretch(passphrase: &[u8], salt: &[u8], iterations: u32) -> Zeroizing<[u8; 32
     master
 }
 
-/// HKDF-Expand of a root under a label.
+/// Fills `key` by HKDF-Expand (RFC 5869) of a root under a label.
 pub(super) fn expand(master: &[u8; 32], label: &[u8], key: &mut [u8]) {
     Hkdf::<Sha256>::from_prk(master)
         .expect("32 bytes are a pseudorandom key for SHA-256")

@@ -1,9 +1,9 @@
-//! The nonces of one proof. Both ends draw one, so no proof can be used twice.
+//! The nonces of one proof. Each end draws one, so no proof can be used twice.
 
-/// Length of a nonce in bytes: 256 random bits never repeat.
+/// Length of a nonce in bytes. 256 random bits never repeat in practice.
 pub(super) const NONCE_LEN: usize = 32;
 
-/// The nonces that both ends drew for one connection.
+/// The nonces that the two ends drew for one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nonces {
     /// The sending side's nonce.

@@ -1,6 +1,5 @@
-//! From the code that two people share to a key that only they hold: SPAKE2, then a proof by each side that it
-//! holds the same key. Called once per handshake by `transfer`. It takes the hellos as bytes and doesn't know what they
-//! contain.
+//! From the code that two users share to a key that only their two ends hold: SPAKE2, then a proof by each end that it holds
+//! the same key. Called once per handshake by `transfer`. It takes the hellos as bytes and doesn't know what they contain.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -41,8 +40,8 @@ impl Pake {
         (Pake { state }, message)
     }
 
-    /// Takes the peer's message and gives the key. The key says nothing about the peer's code until [`SharedKey::check`] has
-    /// accepted the peer's tag. A message of our own role, a mirrored one for instance, is refused.
+    /// Takes the peer's message and returns the key. The key says nothing about the peer's code until [`SharedKey::check`] has
+    /// accepted the peer's tag. A message of this end's own role, for instance a mirrored one, is refused.
     pub fn finish(self, peer_message: &[u8]) -> Result<SharedKey, CryptoError> {
         let mut agreed = self.state.finish(peer_message).map_err(|_| CryptoError::BadPakeMessage)?;
         let key = agreed.as_slice().try_into().map(SharedKey).map_err(|_| CryptoError::BadPakeMessage);
@@ -63,7 +62,8 @@ impl SharedKey {
         self.confirmation(by, transcript).finalize().into_bytes().into()
     }
 
-    /// Checks the tag that the end `by` sent, in constant time.
+    /// Checks the tag that the end `by` sent, in constant time. A tag that is not the right one is
+    /// [`CryptoError::WrongCode`].
     pub fn check(
         &self,
         by: Side,
@@ -92,7 +92,7 @@ impl SharedKey {
 }
 
 /// Everything that both ends said before they could trust each other, as raw bytes: versions, feature lists and key
-/// agreement messages. Each part is preceded by its length, so two different pairs never give the same transcript.
+/// agreement messages. Each of the two parts is preceded by its length, so two different pairs never give the same transcript.
 #[derive(Clone)]
 pub struct Transcript {
     bytes: Vec<u8>,
@@ -229,7 +229,7 @@ mod tests {
     fn a_changed_transcript_or_a_mirrored_tag_is_a_wrong_code() {
         let key = SharedKey([1; 32]);
         let tag = key.confirm(Side::Sender, &Transcript::new(b"ab", b"c"));
-        // The first catches parts joined without their lengths.
+        // The first pair catches parts that are joined without their lengths.
         for (first, second) in [(&b"a"[..], &b"bc"[..]), (b"c", b"ab"), (b"abc", b""), (b"ab", b"d")] {
             let changed = Transcript::new(first, second);
             assert_eq!(key.check(Side::Sender, &changed, &tag), Err(CryptoError::WrongCode));

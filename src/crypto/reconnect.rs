@@ -1,8 +1,8 @@
-//! The way back into a session whose connections were lost: both ends prove, over fresh nonces, that they still hold a
+//! The reconnect to a session whose connections were lost: both ends prove, over fresh nonces, that they still hold a
 //! secret of that session, and get new keys. The code alone is not enough for any of this.
 //!
 //! The secret comes from the stretched root of the session ([`Root::reconnect_key`]), so PBKDF2 stays the second wall here as
-//! well. Both ends give a nonce, so no proof and no key ever occurs twice, and a recorded reconnect is worthless.
+//! well. Both ends contribute a nonce, so no proof and no key ever occurs twice, and a recorded reconnect is worthless.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -33,7 +33,7 @@ impl Root {
 }
 
 impl ReconnectKey {
-    /// A fresh nonce for this end.
+    /// Draws a fresh nonce for this end.
     pub fn nonce() -> Result<[u8; NONCE_LEN], CryptoError> {
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).map_err(|_| CryptoError::NoRandomness)?;
@@ -63,7 +63,8 @@ impl ReconnectKey {
         self.proof(by, nonces).finalize().into_bytes().into()
     }
 
-    /// Checks the tag that the end `by` sent, in constant time.
+    /// Checks the tag that the end `by` sent, in constant time. A tag that is not the right one is
+    /// [`CryptoError::WrongCode`].
     pub fn check(&self, by: Side, nonces: &Nonces, tag: &[u8; 32]) -> Result<(), CryptoError> {
         self.proof(by, nonces).verify(tag.into()).map_err(|_| CryptoError::WrongCode)
     }

@@ -40,7 +40,7 @@ pub const fn sealed_len(channel: Channel, plaintext: usize) -> usize {
     plaintext_offset(channel) + padded_len(plaintext) + TAG_LEN
 }
 
-/// Seals the records of one lane in order. Wiped on drop; can't be printed.
+/// Seals the records of one lane, in order. Wiped on drop; can't be printed.
 ///
 /// Make only one sealer for each lane under one set of keys: a second one would count from 0 again, and the peer could not
 /// tell new records from recorded ones. A lane that is opened again takes a new number, and a new session takes new keys.
@@ -109,8 +109,8 @@ impl Sealer {
 
 /// Opens the records of one lane, in the order in which they were sealed. Wiped on drop; can't be printed.
 ///
-/// After an error it still waits for the same record. A stream that caused an error is out of step or under attack: close
-/// the connection rather than read on.
+/// After an error the opener still waits for the record that failed. A stream that caused an error is out of step or under
+/// attack: close the connection rather than reading on.
 #[derive(ZeroizeOnDrop)]
 pub struct Opener {
     cipher: Aes256Dec,
@@ -161,8 +161,8 @@ impl Opener {
 
     /// Opens the record whose header is `header` and whose other bytes are `rest`, in place, and returns the
     /// plaintext within `rest`. The tag is checked in constant time, over all that precedes it, before anything is
-    /// decrypted; a `rest` of any length but the announced one fails like a forged one. On success the next record
-    /// is due; after an error the same one is, and `rest` holds nothing of use.
+    /// decrypted; a `rest` of any length but the announced one fails like a forged one. After a success the next record
+    /// is due. After an error the same record is due as before, and `rest` holds nothing of use.
     pub fn open<'b>(
         &mut self,
         header: &[u8; HEADER_LEN],
@@ -189,7 +189,7 @@ impl Opener {
     }
 }
 
-/// Which record comes next. Sealer and opener both keep count of it, so it need not be sent.
+/// Which record comes next. Sealer and opener both keep count, and a header that doesn't agree with the count is refused.
 #[derive(Clone, Copy)]
 struct RecordPosition {
     channel: Channel,
@@ -236,8 +236,8 @@ fn claims(header: &[u8; HEADER_LEN]) -> (u32, u64) {
     (u32::from_be_bytes(length), u64::from_be_bytes(block))
 }
 
-/// Keyed BLAKE3 (BLAKE3 specification, section 2.3) over header and body. The header's length is fixed, so no two
-/// pairs give the same input.
+/// The tag of a record: keyed BLAKE3 (BLAKE3 specification, section 2.3) over header and body. The header's length is fixed,
+/// so no two pairs give the same input.
 fn authenticate(key: &[u8; 32], header: &[u8], body: &[u8]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new_keyed(key);
     let tag = hasher.update(header).update(body).finalize();
@@ -316,7 +316,7 @@ mod tests {
             let sealer = Sealer::new(&keys, 0);
             let header = sealer.position.header(5, 0).unwrap();
             let ivs = vec![[0; IV_LEN]; chains];
-            // The first record has six bytes where five are announced, the second has no valid padding.
+            // The first record has six bytes where five are announced; the second has no valid padding.
             let longer = |body: &mut [u8]| chains::encrypt(&sealer.cipher, &ivs, body, 6);
             let unpadded = |body: &mut [u8]| {
                 let mut blocks = [0; 2 * IV_LEN];

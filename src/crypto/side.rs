@@ -1,11 +1,12 @@
-//! The two ends of a session, as keys and proofs tell them apart.
+//! The two ends of a session, which keys and proofs tell apart.
 
-/// One of the two ends. Each end seals and proves with keys that only it uses, so nothing that it sent can be sent back to it.
+/// One of the two ends of a session. Each end seals with keys and proves with labels that only it uses, so nothing that it sent
+/// can be sent back to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The end that offers files. Its records travel *forward*.
     Sender,
-    /// The end that types the code. Its records travel *back*.
+    /// The end that receives files. Its records travel *back*.
     Receiver,
 }
 

@@ -69,7 +69,7 @@ proptest! {
     fn what_was_never_sealed_does_not_open(mut record in prop::collection::vec(any::<u8>(), 200..400)) {
         let mut opener = Opener::new(&data_keys(), 0, LIMIT);
         prop_assert!(open(&mut opener, &record).is_err());
-        // With a header that is due, only the tag can catch it.
+        // If the header is one that is due, only the tag can catch the forgery.
         let length = (record.len() - sealed_len(Channel::Data, 0)) as u32;
         record[..4].copy_from_slice(&[2, 1, 0, 0]);
         record[4..8].copy_from_slice(&length.to_be_bytes());
@@ -130,7 +130,7 @@ fn a_flipped_bit_anywhere_is_refused_and_the_true_record_still_opens() {
         changed[bit / 8] ^= 1 << (bit % 8);
         let refusal = open(&mut opener, &changed).unwrap_err();
         match bit / 8 {
-            // Which of the two it is depends on the length that the flip makes.
+            // Which of the two errors it is depends on the length that the flip makes.
             4..8 => assert!(matches!(refusal, CryptoError::Forged | CryptoError::TooLong { .. })),
             0..16 => assert_eq!(refusal, CryptoError::UnexpectedHeader, "bit {bit}"),
             _ => assert_eq!(refusal, CryptoError::Forged, "bit {bit}"),
@@ -169,7 +169,7 @@ fn replayed_reordered_and_dropped_records_are_refused() {
     assert_eq!(open(&mut opener, &records[0]), Err(CryptoError::UnexpectedHeader));
     assert_eq!(open(&mut opener, &records[2]), Err(CryptoError::UnexpectedHeader));
     assert_eq!(open(&mut opener, &records[1]).unwrap(), [1]);
-    // A record that is renumbered to look due.
+    // The first record is renumbered so that it looks due.
     let mut renumbered = records[0].clone();
     renumbered[8..16].copy_from_slice(&2u64.to_be_bytes());
     assert_eq!(open(&mut opener, &renumbered), Err(CryptoError::Forged));
@@ -188,7 +188,7 @@ fn a_record_of_another_lane_end_or_channel_is_refused() {
     for opener in &mut others {
         assert_eq!(open(opener, &record), Err(CryptoError::UnexpectedHeader));
     }
-    // A record that is relabelled for a lane and an end where it is not due.
+    // The record is relabelled, first for another end, then for another lane.
     let mut relabelled = record.clone();
     relabelled[1..4].copy_from_slice(&[2, 0, 1]);
     assert_eq!(open(&mut others[1], &relabelled), Err(CryptoError::Forged));

@@ -23,22 +23,24 @@ use crate::{
     },
 };
 
-/// How long another side that was lost is looked for: long enough for a closed laptop's night.
+/// How long a transfer looks for a peer or a relay that it has lost: a day, so that a laptop that is closed overnight comes
+/// back in time.
 pub const PATIENCE: Duration = Duration::from_hours(24);
 
-/// Names a transfer, a relay or a check of one engine.
+/// The id of a transfer, a relay or a check. No two tasks of one engine share an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(u64);
 
 #[cfg(all(test, feature = "gui"))]
 impl TaskId {
-    /// A name that no engine gave.
+    /// An id that no engine drew.
     pub(crate) const fn made_up(number: u64) -> Self {
         Self(number)
     }
 }
 
-/// Names tasks. Shared with the engine's thread, which names those that nobody asked for.
+/// Draws the ids of tasks. The engine's handle draws those of commands, and its thread those of branches, which no command
+/// asks for.
 #[derive(Clone)]
 pub(super) struct Ids(Arc<AtomicU64>);
 
@@ -54,31 +56,34 @@ impl Ids {
 
 /// What to send, and how.
 pub struct SendOrder {
-    /// What is to be sent.
+    /// The files, the text or the stream to send.
     pub payload: Payload,
-    /// Under which code.
+    /// How the code is chosen.
     pub code: CodeChoice,
     /// Relays in the order of preference: the first that can be reached is used.
     pub relays: Vec<RelayChoice>,
-    /// Which ways there may be. Unless it is a relay alone, and one is named, the sender also waits on a relay in this process.
+    /// Which paths the transfer may use. The sender also waits on a relay in this process, unless only relays are allowed and
+    /// at least one is named.
     pub path_mode: PathMode,
-    /// Where this machine is to be reached directly.
+    /// Where the receiver may reach this machine directly.
     pub listen: ListenOptions,
-    /// Over how many connections at most.
+    /// The most lanes at once.
     pub lanes: u16,
-    /// How fast at most, in bytes a second.
+    /// The speed limit in bytes a second; `None` for no limit.
     pub bytes_per_sec: Option<u64>,
-    /// How long a lost relay, or another side that was lost, is looked for; [`PATIENCE`] unless there is a reason.
+    /// How long a lost relay or a lost receiver is looked for; [`PATIENCE`] unless there is a reason for another time.
     pub patience: Duration,
-    /// Iterations of PBKDF2 for each channel's keys, from 100,000 to 5,000,000; [`DEFAULT_ITERATIONS`](crate::engine::DEFAULT_ITERATIONS) unless there is a
-    /// reason.
+    /// Iterations of PBKDF2 for each channel's keys, from 100,000 to 5,000,000;
+    /// [`DEFAULT_ITERATIONS`](crate::engine::DEFAULT_ITERATIONS) unless there is a reason for another number.
     pub iterations: u32,
-    /// Offer it to the receiver of that send of this engine, which has met it and runs. No code is shown then, and `code` and
-    /// `relays` count for nothing: the two meet where they have met before. If the receiver can't be told any more, or
-    /// doesn't come, that is [`TransferError::PeerGone`](crate::engine::TransferError::PeerGone).
+    /// Offers the payload to the receiver of another send of this engine, which must still run and have met that receiver. No
+    /// code is shown then, and `code` and `relays` are ignored: the two meet where they have met before. If the receiver can
+    /// no longer be told, or doesn't come, the send ends with
+    /// [`TransferError::PeerGone`](crate::engine::TransferError::PeerGone).
     pub after: Option<TaskId>,
-    /// To how many receivers the code leads, one after the other, from 1 to [`MAX_RECEIVERS`](crate::engine::MAX_RECEIVERS). With more than one, each gets
-    /// a transfer of its own: [`Event::Branch`](crate::engine::Event::Branch).
+    /// How many receivers may use the code, one after the other, from 1 to
+    /// [`MAX_RECEIVERS`](crate::engine::MAX_RECEIVERS). If more than one may, each gets a transfer of its own:
+    /// [`Event::Branch`](crate::engine::Event::Branch).
     pub receivers: u16,
 }
 
@@ -86,49 +91,52 @@ pub struct SendOrder {
 pub struct ReceiveOrder {
     /// The sender's code.
     pub code: CodePhrase,
-    /// Relays to look on, all at once.
+    /// Relays that are searched for the sender, all at once.
     pub relays: Vec<RelayChoice>,
-    /// Which ways there may be. Unless it is a relay alone, the local network is searched as well.
+    /// Which paths the transfer may use. The local network is searched as well, unless only relays are allowed.
     pub path_mode: PathMode,
-    /// Where this machine is to be reached directly.
+    /// Where the sender may reach this machine directly.
     pub listen: ListenOptions,
-    /// Where what arrives goes.
+    /// Where the received data goes.
     pub output: Output,
-    /// Over how many connections at most.
+    /// The most lanes at once.
     pub lanes: u16,
-    /// How long another side that was lost is looked for; [`PATIENCE`] unless there is a reason.
+    /// How long a lost sender is looked for; [`PATIENCE`] unless there is a reason for another time.
     pub patience: Duration,
-    /// Where it is written down that there is something to go on with.
+    /// The list in which the transfer is entered while it can be resumed.
     pub unfinished: Registry,
 }
 
-/// What a person wants.
+/// What the user wants of the engine.
 pub enum Command {
     /// Start sending.
     Send(TaskId, Box<SendOrder>),
     /// Start receiving.
     Receive(TaskId, Box<ReceiveOrder>),
-    /// Add paths to what a send of files will offer; answered by [`Notice::Listed`](crate::engine::Notice::Listed), and by [`Notice::NotAdded`](crate::engine::Notice::NotAdded) for what
-    /// can't be added. Possible until the other side is there; a send that has ended says nothing more.
+    /// Add paths to a send of files, until its receiver is there; answered by
+    /// [`Notice::Listed`](crate::engine::Notice::Listed), and by [`Notice::NotAdded`](crate::engine::Notice::NotAdded) for
+    /// what can't be added. A send that has ended doesn't answer.
     Add(TaskId, Vec<PathBuf>),
-    /// Hold an offer that waits for its answer against another folder; answered by [`Notice::Offer`](crate::engine::Notice::Offer) or
-    /// [`Notice::CantUse`](crate::engine::Notice::CantUse). Of several that come at once only the last counts. What is accepted goes into the folder
-    /// that [`Choices`](crate::engine::Choices) name, whatever was looked at.
+    /// Compare an offer that waits for its answer with another folder; answered by
+    /// [`Notice::Offer`](crate::engine::Notice::Offer) or [`Notice::CantUse`](crate::engine::Notice::CantUse). If several
+    /// folders are named at once, only the last counts. What is accepted goes into the folder that
+    /// [`Choices`](crate::engine::Choices) name, whichever folder was compared.
     Look(TaskId, PathBuf),
     /// Answer an offer.
     Answer(TaskId, Answer),
-    /// Let a transfer rest, on both sides, or go on; what either side's person wants is shown on both.
+    /// Pause a transfer (`true`) or resume it, on both sides. It moves while neither side has paused it, and each side is
+    /// told what the other wants.
     Pause(TaskId, bool),
     /// Run a relay until it is cancelled.
     Relay(TaskId, Box<RelayConfig>),
     /// Try a relay and its password; answered by [`Event::Checked`](crate::engine::Event::Checked) within seconds.
     Check(TaskId, RelayChoice),
-    /// End a transfer as the engine's end does: what a receiver has is kept, to be gone on with.
+    /// End a transfer as the end of the engine would: what a receiver has is kept, so that it can be resumed.
     Stop(TaskId),
-    /// End a transfer; let a relay finish what it carries. A relay that is cancelled twice ends at once. Of a check that
-    /// is cancelled nothing more is heard.
+    /// Cancel a transfer, a relay or a check. A relay first finishes what it carries; if it is cancelled again, it ends at
+    /// once. A check that is cancelled reports nothing more.
     Cancel(TaskId),
-    /// Panics, as a fault in the engine's own loop would.
+    /// Panic, as a fault in the engine's own loop would.
     #[cfg(test)]
     Break,
 }

@@ -16,41 +16,41 @@ use crate::{
     },
 };
 
-/// What a person should see.
+/// What the engine reports to its listener.
 #[derive(Debug)]
 pub enum Event {
-    /// A transfer has begun; its snapshots come here.
+    /// A transfer has begun; snapshots of its progress come over this channel.
     Started(TaskId, watch::Receiver<Progress>),
-    /// A receiver has come to a send for several, and this is the transfer with it. It is told of like any other from its
-    /// start to its end, can be paused and cancelled by itself, and may be followed by others; a pause and a cancellation of
-    /// the send reach all its branches.
+    /// A receiver has come to a send for several, and `id` is the transfer with it. The engine reports that transfer like any
+    /// other, from its start to its end. It can be paused and cancelled by itself, and other sends may follow it. Pausing or
+    /// cancelling the send reaches all its branches.
     Branch {
         /// The send.
         of: TaskId,
         /// The transfer with this receiver.
         id: TaskId,
     },
-    /// A relay listens: a transfer's own, or one that was asked for.
+    /// A relay listens: a sender's own, or one that a command asked for.
     Listening {
-        /// The relay, or the transfer that it was started for.
+        /// The relay, or the send that it was started for.
         id: TaskId,
-        /// Where it listens.
+        /// The address and port on which the relay takes control connections.
         local: SocketAddr,
-        /// Ports for lanes; empty if they share the first.
+        /// The ports for lanes; empty if lanes use the port of the control connections.
         data_ports: Vec<u16>,
-        /// Where its metrics are.
+        /// The address and port of the relay's metrics, if it has any.
         metrics: Option<SocketAddr>,
-        /// Under which addresses others can reach it; empty if this machine is on no network.
+        /// The addresses at which others can reach the relay; empty if this machine is on no network.
         reachable: Vec<RelayAddress>,
     },
-    /// Something that a transfer tells.
+    /// A transfer reports something while it runs.
     Notice(TaskId, Notice),
-    /// A transfer is over.
+    /// A transfer has ended.
     Ended(TaskId, Result<Report, TransferError>),
-    /// A relay is over.
+    /// A relay has ended, because it was cancelled or because of an error.
     RelayEnded(TaskId, Result<(), RelayError>),
-    /// A relay was tried: it can be used, or why it can't.
+    /// A relay was tried. It can be used, or the error says why it can't.
     Checked(TaskId, Result<RelayCheck, RelayClientError>),
-    /// The engine itself has panicked: this is its last event, and every task has ended with it. What had arrived is kept.
+    /// The engine itself has panicked. This is its last event, and every task has ended with it. What had arrived is kept.
     Stopped(PanicReport),
 }

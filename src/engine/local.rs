@@ -1,4 +1,4 @@
-//! A send's own relay, and what the local network is told of it; and the other way round, what a receive hears there.
+//! A send's own relay, its announcement on the local network, and a receive's search for such announcements.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -16,24 +16,27 @@ use crate::{
     transfer::link::rendezvous::OwnRelay,
 };
 
-/// Addresses that may wait to be tried.
+/// How many addresses that a search has found may wait for the receive to take them: as many as it ever tries.
 const FOUND: usize = 16;
 
-/// Keeps a send's own relay up: the send holds it, and so does whatever else goes over that relay. The last one to go lets
-/// the relay end.
+/// Keeps a send's own relay up. The send holds it, and so does every other transfer over that relay; when the last of them
+/// has dropped it, the relay ends.
 pub(super) type Lease = Arc<DropGuard>;
 
-/// What runs beside a send.
+/// A relay that runs beside a send and is announced on the local network.
 pub(super) struct OwnRelayTask {
     /// The relay.
     pub(super) relay: Relay,
+    /// The room to announce, once there is one.
     announced: watch::Receiver<Option<RoomId>>,
+    /// Cancelled when the two sides have met elsewhere.
     unneeded: CancellationToken,
 }
 
 impl OwnRelayTask {
-    /// A relay for one transfer, on the usual port if that `is_wanted` and free: somebody may have opened it in a firewall
-    /// for sends that know no other relay. One port for everything: fewer to open.
+    /// Binds a relay for one send, and returns it with the sender's end of it. It takes the default port if that `is_wanted`
+    /// and free, because a sender without any other relay may have opened that port in its firewall; otherwise the system
+    /// chooses the port. Lanes use the same port, so that a firewall needs to let only one through.
     pub(super) async fn bind(is_wanted: bool) -> Result<(Self, OwnRelay), RelayError> {
         let on =
             |port| RelayConfig { port, data_ports: Vec::new(), limits: limits(), ..RelayConfig::default() };
@@ -49,7 +52,8 @@ impl OwnRelayTask {
         Ok((Self { relay, announced: announcing, unneeded }, own))
     }
 
-    /// Runs it until `end` or until nobody needs it; tells the local network of it, if that `is_told`.
+    /// Runs the relay until `end` is cancelled or the sender no longer needs it. `is_told` says whether the local network
+    /// hears of it.
     pub(super) async fn run(self, is_told: bool, end: CancellationToken) {
         let Self { relay, announced, unneeded } = self;
         let (port, kill, shutdown) = (relay.port(), relay.kill_token(), CancellationToken::new());
@@ -70,8 +74,8 @@ impl OwnRelayTask {
     }
 }
 
-/// Enough for as many transfers as may go over it at a time, with a room for each and one to come back to, and for those
-/// who come to the wrong place.
+/// The limits of a send's own relay. They are enough for all transfers that may go over it at a time, with a room for each and
+/// another to reconnect in, and for clients that connect by mistake.
 fn limits() -> Limits {
     Limits {
         max_connections: 2048,
@@ -83,7 +87,7 @@ fn limits() -> Limits {
     }
 }
 
-/// Tells the local network of a room from when there is one until its sender no longer waits there.
+/// Announces the sender's room on the local network, from when there is one until the sender no longer waits there.
 async fn announce(mut announced: watch::Receiver<Option<RoomId>>, port: u16) {
     let room = match announced.wait_for(Option::is_some).await {
         Ok(room) => *room,
@@ -109,7 +113,8 @@ async fn announce(mut announced: watch::Receiver<Option<RoomId>>, port: u16) {
     }
 }
 
-/// A channel for the addresses that a search finds, and the search itself, which ends when nobody takes them any more.
+/// A search for `room` on the local network: the addresses that it finds, and the search itself, which ends when their receiver
+/// is dropped.
 pub(super) fn search(room: RoomId) -> (mpsc::Receiver<SocketAddr>, impl Future<Output = ()>) {
     let (found, addresses) = mpsc::channel(FOUND);
     let searching = async move {
@@ -122,7 +127,7 @@ pub(super) fn search(room: RoomId) -> (mpsc::Receiver<SocketAddr>, impl Future<O
                 () = found.closed() => break,
                 address = search.next() => match address {
                     Some(address) => {
-                        // Whoever looked has found somebody, or has given up.
+                        // The send fails if the receive has just found its sender elsewhere or given up.
                         let _ = found.send(address).await;
                     }
                     None => break,

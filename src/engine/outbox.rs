@@ -17,49 +17,52 @@ use crate::{
     },
 };
 
-/// Notices of one transfer that may wait to become events.
+/// How many notices of one transfer may wait to become events; when there are this many, the transfer waits. Notices are few,
+/// and wait only while the channel of events is full.
 const NOTICES: usize = 16;
 
-/// The engine's events, whoever is to be woken for them, and the way to the loop.
+/// What every task needs to report events and to hand branches to the engine's loop.
 #[derive(Clone)]
 pub(super) struct Outbox {
     pub(super) events: mpsc::Sender<Event>,
+    /// Wakes the listener. Called after every event and snapshot.
     pub(super) wake: Arc<dyn Fn() + Send + Sync>,
     pub(super) branches: mpsc::Sender<NewBranch>,
 }
 
 impl Outbox {
+    /// Reports an event, and waits for room if too many wait already.
     pub(super) async fn send(&self, event: Event) {
-        // Whoever listened may be gone; the engine is about to end then.
+        // Without a listener the engine is about to end.
         let _ = self.events.send(event).await;
         (self.wake)();
     }
 
-    /// Has a branch run like any other task.
+    /// Has the engine's loop run a branch like any other task.
     pub(super) async fn begin(&self, branch_order: NewBranch) {
-        // The engine is about to end, and so is whatever has branches.
+        // If the loop takes no branches any more, the engine is about to end, and the send that has this branch with it.
         let _ = self.branches.send(branch_order).await;
     }
 }
 
-/// A branch that is to be run.
+/// A branch of a send for several receivers, to be run by the engine's loop.
 pub(super) struct NewBranch {
-    /// The send that it belongs to.
+    /// The send that the branch belongs to.
     pub(super) of: TaskId,
     pub(super) branch: Branch,
-    /// Cancelled with that send.
+    /// Ends the branch; cancelled when the send is.
     pub(super) cancel: CancellationToken,
     pub(super) lease: Lease,
 }
 
 impl NewBranch {
-    /// For those who will follow the branch.
+    /// The lease for sends that will follow the branch.
     pub(super) fn lease(&self) -> Weak<DropGuard> {
         Arc::downgrade(&self.lease)
     }
 }
 
-/// Runs one side of a transfer and passes on what it tells.
+/// Runs one side of a transfer, and turns its notices and its progress into events.
 pub(super) async fn transfer(
     id: TaskId,
     out: &Outbox,
@@ -71,7 +74,7 @@ pub(super) async fn transfer(
     let (notices, mut inbox) = mpsc::channel(NOTICES);
     let context = Context::new(notices, progress, Arc::clone(&out.wake), end.cancel, end.closing);
     let working = async {
-        // A session is large; on the heap, it is there once.
+        // A session is large, and its future would be copied into each of those around it. On the heap it exists once.
         let ended = Box::pin(work(&context)).await;
         drop(context);
         ended
@@ -84,6 +87,7 @@ pub(super) async fn transfer(
     tokio::join!(working, telling).0
 }
 
+/// The event that says where a relay listens.
 pub(super) fn listening(id: TaskId, relay: &Relay) -> Event {
     let local = relay.local_addr();
     let hosts = if local.ip().is_unspecified() { addresses::reachable() } else { vec![local.ip()] };

@@ -29,7 +29,7 @@ pub(super) async fn receive_task(
 ) {
     let ReceiveOrder { code, mut relays, path_mode, listen, output, lanes, patience, unfinished } = order;
     if path_mode == PathMode::LocalOnly {
-        // An invite link may name the sender itself.
+        // Relays on this network stay, because an invite link may name the one beside the sender.
         relays
             .retain(|relay| matches!(relay.address.reach(), Some(Reach::LocalNetwork | Reach::ThisComputer)));
     }

@@ -1,4 +1,4 @@
-//! The tasks of a relay that was asked for, and of a relay that is tried.
+//! The task that runs a relay, and the task that tries one.
 
 use tokio_util::sync::CancellationToken;
 

@@ -1,5 +1,5 @@
-//! The tasks of sends: those that wait wherever they can, beside a relay of their own; those that go where another send has
-//! met their receiver; and the branches of those that are for several.
+//! The tasks of sends. A send under a code of its own waits wherever its order allows, which may include a relay beside it. A
+//! send that follows another goes where that one has met its receiver. A send for several has branches, each of them a task.
 
 use std::sync::{Arc, Weak};
 
@@ -32,32 +32,32 @@ use crate::{
 
 /// Where a send waits for its receiver.
 pub(super) enum SendPlace {
-    /// Wherever its order allows. Its own relay ends when nobody holds the lease any more, which `end` tells.
+    /// Wherever its order allows. When the last holder of the lease drops it, `end` is cancelled and the send's own relay ends.
     Open { lease: Lease, end: CancellationToken },
-    /// Where another send has met the receiver.
+    /// Where another send has met the receiver. The lease keeps that send's relay up.
     Known { lease: Lease, follower: Follower },
 }
 
 impl SendPlace {
-    /// For a send under a code of its own.
+    /// The place of a send under a code of its own.
     pub(super) fn open() -> Self {
         let end = CancellationToken::new();
         Self::Open { lease: Arc::new(end.clone().drop_guard()), end }
     }
 
-    /// For a send that follows the one to which `lease` and `follower` belong, if that hasn't ended.
+    /// The place of a send that follows the one to which `lease` and `follower` belong; `None` if that one has ended.
     pub(super) fn known(lease: &Weak<DropGuard>, follower: &Follower) -> Option<Self> {
         Some(Self::Known { lease: lease.upgrade()?, follower: follower.clone() })
     }
 
-    /// For those who will follow this send.
+    /// The lease for sends that will follow this one.
     pub(super) fn lease(&self) -> Weak<DropGuard> {
         let (Self::Open { lease, .. } | Self::Known { lease, .. }) = self;
         Arc::downgrade(lease)
     }
 }
 
-/// Runs a branch.
+/// Runs a branch of a send for several receivers, from the event that introduces it to its end.
 pub(super) async fn branch_task(id: TaskId, branch_order: NewBranch, input: send::SenderInput, out: Outbox) {
     let NewBranch { of, branch, cancel, lease } = branch_order;
     out.send(Event::Branch { of, id }).await;
@@ -68,7 +68,7 @@ pub(super) async fn branch_task(id: TaskId, branch_order: NewBranch, input: send
     drop((guard, lease));
 }
 
-/// Runs a send, `place` being where, if there is any.
+/// Runs a send at `place`, or ends it at once if there is none, because the send that it was to follow has ended.
 pub(super) async fn send_task(
     id: TaskId,
     order: SendOrder,
@@ -96,7 +96,7 @@ pub(super) async fn send_task(
     }
 }
 
-/// Whether the order makes sense.
+/// Refuses an order that contradicts itself.
 fn check(order: &SendOrder) -> Result<(), TransferError> {
     let why = match order {
         SendOrder { receivers: 1, .. } => return Ok(()),
@@ -110,14 +110,14 @@ fn check(order: &SendOrder) -> Result<(), TransferError> {
     Err(Impossible::Arguments(why).into())
 }
 
-/// The end of a send that could not begin.
+/// Reports a send that could not begin.
 async fn refuse(id: TaskId, error: TransferError, out: &Outbox) {
     let (_, progress) = watch::channel(Progress::default());
     out.send(Event::Started(id, progress)).await;
     out.send(Event::Ended(id, Err(error))).await;
 }
 
-/// How it is sent.
+/// The part of an order that concerns the transfer itself.
 fn options(order: &SendOrder) -> SendOptions {
     let SendOrder { path_mode, listen, lanes, bytes_per_sec, patience, iterations, .. } = *order;
     SendOptions {
@@ -130,7 +130,7 @@ fn options(order: &SendOrder) -> SendOptions {
     }
 }
 
-/// Runs a send under a code of its own, and the relay beside it.
+/// Runs a send under a code of its own, and a relay beside it if the order allows one.
 async fn open(
     id: TaskId,
     mut order: SendOrder,
@@ -179,7 +179,7 @@ async fn open(
             }
         };
         let (ended, ()) = tokio::join!(transfer(id, out, EndSignals::of(cancel.clone()), work), begin);
-        // With nobody else on it, the relay ends first: nothing of a transfer is left behind its end.
+        // Unless other transfers use the relay, it ends before the send does: nothing of a send runs on after its end.
         if Arc::into_inner(lease).is_some() {
             is_over.cancelled().await;
         }
@@ -187,7 +187,7 @@ async fn open(
     };
     let serving = async {
         if let Some(own_relay) = own_relay {
-            // Should it panic, the send goes on wherever else it waits.
+            // If the relay panics, the send goes on wherever else it waits.
             let _ = caught(own_relay.run(path_mode != PathMode::RelayOnly, end)).await;
         }
         is_over.cancel();

@@ -16,7 +16,7 @@ pub(super) struct EndSignals {
 }
 
 impl EndSignals {
-    /// A task that ends with `cancel`.
+    /// The signals of a task that ends when `cancel` is cancelled.
     pub(super) fn of(cancel: CancellationToken) -> Self {
         Self { cancel, ..Self::default() }
     }

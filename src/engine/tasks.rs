@@ -1,4 +1,4 @@
-//! The engine's own loop: takes commands, owns the tasks, joins them.
+//! The engine's own loop, which takes commands, owns the tasks and joins them.
 
 use std::{
     collections::HashMap,
@@ -36,12 +36,13 @@ use crate::{
     },
 };
 
-/// How long tasks get to say goodbye to their peers when the engine ends.
+/// How long tasks get to say goodbye to their peers when the engine ends: the three seconds that a session may take for its
+/// last word, and some time for what follows it.
 const GOODBYE: Duration = Duration::from_secs(5);
-/// Branches that may wait to be begun.
+/// How many branches may wait for the loop to begin them. It begins each at once, so more than a few never wait.
 const NEW_BRANCHES: usize = 8;
 
-/// Runs until the handle is dropped.
+/// Runs the loop until the engine's handle is dropped, then ends all tasks.
 pub(super) async fn run(
     mut commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
@@ -76,32 +77,33 @@ struct Tasks {
     out: Outbox,
     ids: Ids,
     set: JoinSet<()>,
-    /// What the runtime calls each task, which is all that is known of one that panicked.
+    /// Which of the runtime's ids belongs to which task. Of a task that panicked, the runtime's id is all that is known.
     names: HashMap<task::Id, TaskId>,
     running: HashMap<TaskId, Running>,
     active: ActiveReceives,
 }
 
-/// How a running task is reached.
+/// How to reach a running task.
 struct Running {
-    /// The send whose branch it is.
+    /// The send whose branch the task is, if it is one.
     of: Option<TaskId>,
     end: EndSignals,
     input: TaskInput,
 }
 
-/// The ways in which a person's later words reach a task.
+/// How the user's later commands reach a task.
 enum TaskInput {
     Send {
         /// Every path that was ever added.
         add: watch::Sender<Vec<PathBuf>>,
         pause: watch::Sender<bool>,
-        /// For what is to go to the same receiver.
+        /// Leads sends that follow this one to its receiver.
         follower: Follower,
-        /// Its own relay, for the same.
+        /// Keeps this send's own relay up for sends that follow it.
         lease: Weak<DropGuard>,
     },
     Receive {
+        /// `None` once the offer has been answered.
         answer: Option<oneshot::Sender<Answer>>,
         look: watch::Sender<Option<PathBuf>>,
         pause: watch::Sender<bool>,
@@ -151,7 +153,7 @@ impl Tasks {
                     self.running.get_mut(&id).map(|task| &mut task.input)
                     && let Some(waiting) = waiting.take()
                 {
-                    // The transfer may have ended a moment ago; its end tells why.
+                    // The transfer may have ended a moment ago; the event of its end says why.
                     let _ = waiting.send(answer);
                 }
             }
@@ -190,7 +192,7 @@ impl Tasks {
         self.spawn(id, Running { of: None, end, input }, task, transfer_broke);
     }
 
-    /// Begins a branch, which rests if its siblings do.
+    /// Begins a branch, paused if its send is.
     fn begin_branch(&mut self, branch: NewBranch) {
         let (id, of) = (self.ids.draw(), branch.of);
         let is_paused = match self.input(of) {
@@ -217,7 +219,7 @@ impl Tasks {
         self.spawn(id, Running { of: None, end, input }, task, transfer_broke);
     }
 
-    /// Starts a task. If it panics, what `broke` makes of that is its end.
+    /// Starts a task. If it panics, the event that `broke` makes of the panic reports its end.
     fn spawn(
         &mut self,
         id: TaskId,
@@ -235,7 +237,7 @@ impl Tasks {
         self.running.insert(id, running);
     }
 
-    /// A task has ended, in one way or another.
+    /// Forgets a task that has ended, by itself, by a panic or by an abort.
     fn forget(&mut self, ended: Result<(task::Id, ()), JoinError>) {
         let name = ended.map_or_else(|error| error.id(), |(name, ())| name);
         if let Some(id) = self.names.remove(&name) {
@@ -247,7 +249,7 @@ impl Tasks {
         self.running.get(&id).map(|task| &task.input)
     }
 
-    /// Ends all tasks, and waits a while for their goodbyes.
+    /// Ends all tasks. Those that don't end within [`GOODBYE`] are aborted.
     async fn end(self) {
         let Self { out, mut set, running, .. } = self;
         for task in running.values() {
@@ -255,7 +257,8 @@ impl Tasks {
             task.end.cancel.cancel();
             task.end.kill.cancel();
         }
-        // Nobody listens to events any more; tasks that wait for a place in the channel must not wait for ever.
+        // The listener sees the engine's end when this sender and those of all tasks are dropped. If the listener is gone
+        // without having closed the channel, a task that waits for room in it is aborted at the limit.
         drop(out);
         let all = async { while set.join_next().await.is_some() {} };
         if timeout(GOODBYE, all).await.is_err() {

@@ -1,4 +1,4 @@
-//! Why a transfer ended early: one variant for each thing that a person would do something different about.
+//! Why a transfer ended early: one variant for each cause to which a user would react differently.
 //!
 //! `Display` says what happened; [`TransferError::advice`] says what is lost and what to do next. The headless commands
 //! show both, one below the other.
@@ -28,45 +28,45 @@ pub enum TransferError {
     /// The codes of the two sides differ.
     #[error("the code is wrong{}", tries(*tries_left))]
     WrongCode {
-        /// How many more tries the sender allows, where it said so.
+        /// How many more tries the sender allows, if it said so.
         tries_left: Option<u8>,
     },
-    /// So many wrong codes were tried that this side retired its own.
+    /// Too many wrong codes were tried, so this side retired its own.
     #[error("three wrong codes were tried, so this code is retired")]
     TooManyTries,
-    /// The sender has retired the code after too many wrong ones.
+    /// The sender retired the code after too many wrong tries.
     #[error("this code was retired after too many wrong tries")]
     Retired,
-    /// No sender waits under this code.
+    /// No sender is waiting under this code.
     #[error("nobody is sending with this code on {}", places(relays, *looked_locally))]
     NobodyThere {
         /// The relays that were asked.
         relays: Vec<RelayAddress>,
-        /// Whether the local network was listened to as well.
+        /// Whether the local network was searched as well.
         looked_locally: bool,
     },
-    /// Every code that was drawn is in use, or the one that was asked for.
-    #[error("somebody is already using this code on the relay")]
+    /// Every code that was drawn is already in use, or the one that the user chose is.
+    #[error("this code is already in use on the relay")]
     CodeTaken,
-    /// The receiver said no.
+    /// The receiver declined the offer.
     #[error("the other side declined")]
     PeerDeclined,
-    /// The person on the other side cancelled.
+    /// The user on the other side cancelled.
     #[error("the other side cancelled")]
     PeerCancelled,
-    /// The person on this side cancelled.
+    /// The user on this side cancelled.
     #[error("cancelled")]
     Cancelled,
-    /// This side said no to the offer.
+    /// This side declined the offer.
     #[error("declined")]
     Declined,
-    /// Its sender was lost, and another transfer of this program goes on with what it had.
-    #[error("the same is received under another code now")]
+    /// The sender was lost, and another transfer of this program continues with what had arrived.
+    #[error("the same files are now being received under another code")]
     Superseded,
     /// The other side's connections broke.
     #[error("the connection to the other side was lost")]
     PeerLost,
-    /// The receiver was lost when it had everything, before it said that all is in place.
+    /// The receiver was lost after everything was sent to it, and before it confirmed that everything is in place.
     #[error(
         "everything was sent, but the connection was lost before the receiver could confirm that it has stored it"
     )]
@@ -74,35 +74,35 @@ pub enum TransferError {
     /// Nothing was heard from the other side for too long.
     #[error("the other side has not answered for {seconds} seconds")]
     PeerSilent {
-        /// How long nothing was heard.
+        /// How long nothing was heard, in seconds.
         seconds: u64,
     },
-    /// The other side can't go on.
+    /// The other side reports that it can't go on.
     #[error("the other side stopped: {0}")]
     PeerFailed(Trouble),
     /// The other side broke the protocol.
     #[error("the other side sent something that it must not: {0}")]
     PeerMisbehaved(#[from] Misbehaviour),
-    /// The other side speaks another version.
+    /// The other side speaks another version of the protocol.
     #[error("the other side has {} version of Caiman", if *theirs < crate::protocol::VERSION { "an older" } else { "a newer" })]
     PeerVersion {
         /// The version that the other side speaks.
         theirs: u16,
     },
-    /// The relay, or the way to it.
+    /// The relay refused, failed, or could not be reached.
     #[error(transparent)]
     Relay(#[from] RelayClientError),
-    /// Something on this machine's disk.
+    /// A file, a folder or a standard stream of this machine could not be used.
     #[error("{}: {cause}", action.on(path))]
     File {
         /// What was being tried.
         action: FileAction,
-        /// Where.
+        /// The file or folder; empty for a standard stream.
         path: PathBuf,
         /// What the system said.
         cause: io::Error,
     },
-    /// The receiver's disk has less room than the offer takes.
+    /// The receiver's disk has less free space than the accepted files take.
     #[error("not enough space: {} needed, {} free", show::bytes(*needed), show::bytes(*free))]
     NoSpace {
         /// Bytes that the accepted files take.
@@ -124,20 +124,20 @@ pub enum TransferError {
         /// Why.
         reason: Withdrawal,
     },
-    /// A send that was to follow another one to the same receiver: that one has ended, has not met anybody yet, or can't
-    /// take any more with it; or the receiver has not come for it.
+    /// A send that was to follow another one to the same receiver could not: the other send has ended, has not met its
+    /// receiver yet, or can't announce any more, or the receiver did not come for this one.
     #[error("the other side is not there to take more")]
     PeerGone,
-    /// Of several receivers none got what was sent.
+    /// None of several receivers got what was sent.
     #[error("{}", nobody_got_it(*came))]
     NobodyGotIt {
-        /// How many came.
+        /// How many receivers came.
         came: u16,
     },
-    /// A panic: a fault of this program, which is none of what else is named here.
+    /// This program panicked, which is always a fault of its own.
     #[error("something broke in this program ({0})")]
     Internal(PanicReport),
-    /// What is to be sent, or how, doesn't make sense, or this machine can't do it.
+    /// The request makes no sense, or this machine can't do what it asks.
     #[error(transparent)]
     Impossible(#[from] Impossible),
 }
@@ -153,13 +153,13 @@ pub enum FileAction {
     ReadBack,
     /// Writing a file that arrives.
     Write,
-    /// Writing beside the files that arrive, in the folder that was chosen.
+    /// Writing something other than a file that arrives, in the chosen folder or in the staging folder inside it.
     WriteIn,
     /// Writing to standard output.
     WriteOutput,
-    /// Giving a file that has arrived its name.
+    /// Giving a file that has arrived its real name.
     Store,
-    /// Replacing what has the name of something that has arrived.
+    /// Replacing what already has the name of something that has arrived.
     Replace,
     /// Making a folder that has arrived.
     MakeFolder,
@@ -172,12 +172,12 @@ pub enum FileAction {
 }
 
 impl FileAction {
-    /// Whether something was to be read.
+    /// Whether this is an attempt to read.
     pub fn is_read(self) -> bool {
         matches!(self, Self::Read | Self::ReadInput | Self::ReadBack)
     }
 
-    /// Whether it is about the folder that was chosen rather than about something in it.
+    /// Whether this is about the chosen folder itself rather than about something in it.
     pub fn is_about_folder(self) -> bool {
         matches!(self, Self::WriteIn | Self::UseFolder)
     }
@@ -202,11 +202,11 @@ impl FileAction {
     }
 }
 
-/// What can't be done at all, whoever is on the other side.
+/// Why a request can't be carried out at all, whatever the other side does.
 #[derive(Debug, thiserror::Error)]
 pub enum Impossible {
-    /// The system's random generator fails.
-    #[error("this system gives no random numbers; nothing can be encrypted")]
+    /// The system's random number generator failed.
+    #[error("this system provides no random numbers; nothing can be encrypted")]
     NoRandomness,
     /// A code can't be drawn.
     #[error(transparent)]
@@ -225,34 +225,34 @@ pub enum Impossible {
         "more than a million entries can't be sent at once; pack them into an archive, or send them in parts"
     )]
     TooManyEntries,
-    /// More names than an offer may hold.
+    /// More text in names than an offer may hold.
     #[error("the names take too much room; pack everything into an archive, or send it in parts")]
     TooMuchText,
     /// Anything else that no offer can hold.
     #[error("this can't be sent: {0}")]
     Manifest(ManifestError),
-    /// A text that is too long to be one.
+    /// A text that is longer than a text may be.
     #[error("a text may have at most {}; send it as a file", show::bytes(*limit))]
     LongText {
-        /// Bytes that it may have.
+        /// The most bytes that a text may have.
         limit: u64,
     },
-    /// A stream's name that no file can have.
-    #[error("that is no plain file name")]
+    /// A name for a stream that no file can have.
+    #[error("that is not a plain file name")]
     StreamName,
-    /// Several entries were offered for one stream.
+    /// The offer is not exactly one file, which is all that standard output can take.
     #[error(
         "the offer holds {entries} entries, and standard output takes exactly one file; leave out --stdout to receive them \
          into a folder"
     )]
     NotOneFile {
-        /// How many there are.
+        /// How many entries the offer has.
         entries: usize,
     },
-    /// Without another relay one has to run here, and can't.
+    /// The transfer needs a relay on this machine, and none could be started.
     #[error("no relay could be started here: {0}")]
     NoRelayHere(String),
-    /// The arguments of a headless command, which says what is wrong with them.
+    /// The arguments of a headless command are wrong; the text says how.
     #[error("{0}")]
     Arguments(String),
 }
@@ -260,14 +260,14 @@ pub enum Impossible {
 /// What a peer did that no honest peer does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misbehaviour {
-    /// Bytes that are no message.
+    /// Bytes that are not a message.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// An offer that doesn't hold together.
+    /// An offer whose entries or sums contradict the rules for a manifest.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// A count of heard messages that can't be.
-    #[error("a confirmation of what was never said")]
+    /// A confirmation of more messages than were sent, or of fewer than were confirmed before.
+    #[error("a confirmation of messages that were never sent")]
     Heard,
     /// A record that was forged, damaged, replayed or moved.
     #[error("a record that was forged or damaged on the way")]
@@ -284,16 +284,16 @@ pub enum Misbehaviour {
     /// An entry number past the end of the offer.
     #[error("something about a file that is not in the offer")]
     UnknownEntry,
-    /// An invitation to something else under what is no code for it, or one too many.
+    /// An invitation whose code is not one that invitations use, or more invitations than are allowed.
     #[error("an invitation that makes no sense")]
     Invitation,
     /// Key derivation parameters out of bounds.
     #[error("a number of key derivation rounds that is out of bounds")]
     Iterations,
-    /// More or fewer lanes than were agreed.
+    /// Lanes that were not agreed on: too many, none, in an occupied slot, or over a way that this side does not allow.
     #[error("a number of connections that was not agreed")]
     Lanes,
-    /// The transfer was called done with blocks or hashes missing.
+    /// The sender said that it was done while blocks or hashes were missing.
     #[error("the end before everything was sent")]
     DoneTooEarly,
 }
@@ -305,17 +305,17 @@ impl From<PanicReport> for TransferError {
 }
 
 impl TransferError {
-    /// Wraps a disk error, told apart by whether it is a full disk.
+    /// Wraps an error that `action` met at `path`; an empty path stands for a standard stream.
     pub fn file(action: FileAction, path: impl Into<PathBuf>, cause: io::Error) -> Self {
         Self::File { action, path: path.into(), cause }
     }
 
-    /// Whether this is a disk without room, which may have some later.
+    /// Whether this is a full disk, which may have free space again later.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::File { cause, .. } if platform::is_disk_full(cause))
     }
 
-    /// What the other side needs to know about this, if it is still there to hear it.
+    /// What the other side is told about this error; `None` if it is told in another way, or need not know.
     pub fn trouble(&self) -> Option<Trouble> {
         match self {
             Self::NoSpace { .. } => Some(Trouble::NoSpace),
@@ -333,10 +333,10 @@ impl TransferError {
         }
     }
 
-    /// Whether the transfer broke off through nobody's will, so that it may be worth going on with later.
+    /// Whether the transfer broke off without either user wanting it to, so that it may be worth resuming later.
     pub fn is_interruption(&self) -> bool {
         match self {
-            // Whoever cancels there may only have closed the program.
+            // The other side also reports a cancellation when its user only closed the program.
             Self::PeerLost
             | Self::PeerSilent { .. }
             | Self::Unconfirmed
@@ -369,14 +369,14 @@ impl TransferError {
             Self::CodeTaken => "Choose another code, or leave it out to have one drawn.",
             Self::PeerDeclined | Self::PeerCancelled => "Nothing under its real name is incomplete.",
             Self::PeerLost | Self::PeerSilent { .. } => {
-                "Check both networks, and that the other program still runs. Sent again under a new code, only what is missing moves."
+                "Check both networks, and that the other program still runs. If you send again under a new code, only what is missing moves."
             }
             Self::Unconfirmed => {
-                "The receiver probably has all of it: ask. Sent again under a new code, only what is missing moves."
+                "The receiver probably has all of it: ask. If you send again under a new code, only what is missing moves."
             }
-            Self::PeerFailed(Trouble::NoSpace) => "Room has to be made there, then send again.",
+            Self::PeerFailed(Trouble::NoSpace) => "The receiver has to free some disk space; then send again.",
             Self::PeerFailed(Trouble::Withdrawn) => "Send it again once nothing changes it any more.",
-            Self::PeerFailed(_) => "The other side says more about it.",
+            Self::PeerFailed(_) => "The other side shows more about it.",
             Self::PeerMisbehaved(_) => {
                 "Nothing outside the chosen folder was touched. If this happens again, the other program is broken or not Caiman."
             }
@@ -394,13 +394,13 @@ impl TransferError {
             Self::NoSpace { .. } => "Make room, choose another folder, or take only some of the files.",
             Self::Damaged { .. } => "The memory or the disk of one of the machines may be faulty; try again.",
             Self::Withdrawn { .. } => "Nothing of it is complete. Ask for it to be sent again.",
-            Self::Superseded => "What had arrived is used there.",
+            Self::Superseded => "That transfer uses what had already arrived.",
             Self::PeerGone => {
                 "Nothing of it was sent, and nothing is lost. Send it again, under a code of its own."
             }
             Self::NobodyGotIt { .. } => "What happened to each is said above. Send again to get a new code.",
             Self::Internal(_) => {
-                "This is a fault of Caiman. What had arrived is kept: sent again, only what is missing moves. Please report the words in \
+                "This is a fault of Caiman. What had arrived is kept: if you send again, only what is missing moves. Please report the words in \
                  brackets; they hold no secret."
             }
             Self::Cancelled | Self::Declined | Self::File { .. } | Self::Impossible(_) => "",
@@ -408,7 +408,7 @@ impl TransferError {
     }
 }
 
-/// "A, B or the local network".
+/// Lists the places that were searched: "A, B or the local network".
 fn places(relays: &[RelayAddress], looked_locally: bool) -> String {
     let local = looked_locally.then(|| "the local network".to_owned());
     let mut names: Vec<String> = relays.iter().map(ToString::to_string).chain(local).collect();
@@ -444,19 +444,19 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
             "This is a fault of Caiman. Please report the words in brackets; they hold no secret."
         }
         RelayClientError::Lost => {
-            "Check the network, and that the relay still runs. Sent again, only what is missing moves."
+            "Check the network, and that the relay still runs. If you send again, only what is missing moves."
         }
         RelayClientError::Refused(refusal) => match refusal {
             Refusal::PasswordRequired | Refusal::PasswordWrong => {
                 "Ask the relay's owner for its password and give it with --password."
             }
             Refusal::Version(version) if *version < crate::protocol::VERSION => {
-                "The relay has to be updated by whoever runs it."
+                "Ask the relay's owner to update it."
             }
             Refusal::Version(_) => "Update Caiman on this machine.",
             Refusal::NoSuchRoom => "Check the first two words of the code.",
             Refusal::RoleTaken => {
-                "Somebody else is using this code right now. Wait a moment, then try again."
+                "This code is in use right now. Wait a moment, then try again."
             }
             Refusal::TooManyJoins => "Wait a minute, then try again.",
             Refusal::TooManyConnections

@@ -1,7 +1,7 @@
-//! How a file looked when it was listed or hashed, so that a change since then is noticed; and hashes of files that stayed as
-//! they were while they were read.
+//! Fingerprints of files: what a file looked like when it was listed or hashed, so that a later change is noticed. Also the
+//! hashes of files that did not change while they were read.
 //!
-//! All calls block on the disk.
+//! All functions here block on the disk.
 
 use std::{
     fs::{self, File, Metadata},
@@ -12,10 +12,12 @@ use std::{
 use super::plan::tree_hash::FileHash;
 use crate::{platform, protocol::manifest::Modified};
 
-/// Bytes that are hashed between two looks at whether it is still wanted.
+/// Bytes that are read and hashed between two calls of `goes_on`: few enough that a cancelled hash ends at once, and enough
+/// that the calls and the reads cost little beside the hashing.
 const STEP: usize = 1024 * 1024;
 
-/// What would be different if a file had been changed or replaced.
+/// What a file's metadata says, and what would differ if the file had been changed or replaced: its size, its time of
+/// modification and the system's number for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     size: u64,
@@ -24,26 +26,29 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// How a file looks now.
+    /// The fingerprint of the file that this metadata belongs to.
     pub(crate) fn of(metadata: &Metadata) -> Self {
         Self { size: metadata.len(), modified: platform::modified(metadata), id: platform::file_id(metadata) }
     }
 }
 
-/// How the regular file at `path` looks, which is no link.
+/// The fingerprint of the regular file at `path`; `None` if there is none, or if `path` is a link.
 pub(crate) fn fingerprint_of(path: &Path) -> Option<Fingerprint> {
     let found = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
     Some(Fingerprint::of(&found))
 }
 
-/// The hash of the regular file at `path`, which is no link, and how it looks; see [`hash_as`].
+/// The hash and the fingerprint of the regular file at `path`. `None` if there is none, if `path` is a link, or if the file
+/// can't be read or changes meanwhile. `goes_on` is called with the number of bytes of each read, and ends the hashing by
+/// returning `false`; the result is then `None`, too.
 pub(crate) fn hash_found(path: &Path, goes_on: impl FnMut(u64) -> bool) -> Option<(FileHash, Fingerprint)> {
     let fingerprint = fingerprint_of(path)?;
     Some((hash_as(path, fingerprint, goes_on)?, fingerprint))
 }
 
-/// The hash of the file at `path` if it looks like `fingerprint`, before and after; `None` if it doesn't or can't be read.
-/// `goes_on` hears of the bytes as they are read, and ends it with `false`.
+/// The hash of the file at `path`, provided that it has this `fingerprint` both before and after it is read. `None` if it
+/// has another one or can't be read. `goes_on` is called with the number of bytes of each read, and ends the hashing by
+/// returning `false`; the result is then `None`, too.
 pub(crate) fn hash_as(
     path: &Path,
     fingerprint: Fingerprint,
@@ -57,7 +62,7 @@ pub(crate) fn hash_as(
     }
     let mut hasher = blake3::Hasher::new();
     let size = usize::try_from(file.metadata().ok()?.len()).unwrap_or(STEP);
-    // One more than a small file has, so that its end is seen at once.
+    // One byte more than a small file has, so that a single read also finds its end.
     let mut buffer = vec![0; STEP.min(size.saturating_add(1))];
     loop {
         let read = read_up_to(&mut file, &mut buffer).ok()?;
@@ -72,7 +77,7 @@ pub(crate) fn hash_as(
     as_before(&file).then(|| *hasher.finalize().as_bytes())
 }
 
-/// Reads until `buffer` is full or the file ends.
+/// Reads until `buffer` is full or the file ends, and returns the number of bytes read.
 pub(crate) fn read_up_to(file: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -92,7 +97,7 @@ mod tests {
     use crate::transfer::plan::tree_hash::hash_whole;
 
     #[test]
-    fn a_file_is_hashed_whatever_its_size_and_not_if_it_looks_otherwise() {
+    fn a_file_of_any_size_is_hashed_unless_its_fingerprint_differs() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         for size in [0, 1, STEP - 1, STEP, STEP + 1, 3 * STEP] {
@@ -105,7 +110,7 @@ mod tests {
             });
             let (hash, fingerprint) = found.unwrap();
             assert_eq!((hash, read), (hash_whole(&bytes), size as u64));
-            assert_eq!(hash_found(&path, |_| false), None, "nobody wants to know any more");
+            assert_eq!(hash_found(&path, |_| false), None, "the caller has stopped it");
             fs::write(&path, vec![7; size + 1]).unwrap();
             assert_eq!(hash_as(&path, fingerprint, |_| true), None);
         }

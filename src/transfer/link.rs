@@ -1,11 +1,11 @@
-//! From a code to a sealed channel between two peers, and back to it when its connection is lost.
+//! How two peers get from a code to a sealed channel, and how they reconnect when its connection is lost.
 //!
 //! - [`handshake`]: from a code and a fresh stream to keys
-//! - [`rendezvous`]: how the two find each other
+//! - [`rendezvous`]: how the two peers find each other
 //! - [`invitation`]: a second code that a running session names
 //! - [`direct`]: connections from one machine to the other
-//! - [`reconnect`]: the way back after a lost connection
-//! - `pipe`: a byte stream between the two, whatever carries it; `opener`: how lanes are opened
+//! - [`reconnect`]: how the two peers find each other again after a lost connection
+//! - [`pipe`]: a byte stream between the two peers, whatever carries it; [`opener`]: how lanes are opened
 //! - `wire`: one connection of the control channel; [`control`]: the channel over all of them
 //! - [`activity`]: what this side is doing that may take long; [`watchdog`]: why nothing moves
 

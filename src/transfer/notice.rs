@@ -25,53 +25,54 @@ use crate::{
     protocol::{manifest::Manifest, path::PathError, peer::Withdrawal},
 };
 
-/// Something that a person should learn of. None is ever dropped.
+/// Something that the user should learn. No notice is ever dropped.
 #[derive(Debug)]
 pub enum Notice {
-    /// The sender's code is good from now on.
+    /// The sender's code works from now on.
     Code {
         /// The code.
         code: CodePhrase,
-        /// The relay on which the other side finds it; `None`: the local network only, for now.
+        /// The relay on which a receiver finds the sender; `None` while it is found only on the local network.
         relay: Option<RelayAddress>,
     },
-    /// Where a sender's code can be found has changed, or why it is on no relay.
+    /// The relay on which a receiver finds the sender has changed, or the reason why there is none.
     Reach {
-        /// The relay on which the other side finds it; `None`: the local network only, for now.
+        /// The relay on which a receiver finds the sender; `None` while it is found only on the local network.
         relay: Option<RelayAddress>,
-        /// What is the matter with the relays. They are asked again and again.
+        /// What is wrong with the relays, which are tried again and again.
         why: Option<TransferError>,
     },
     /// The two sides have found each other.
     Met {
-        /// The relay between them; `None`: the sender's own, which a receiver found on the local network.
+        /// The relay through which they met; `None` for the sender's own, which a receiver found on the local network.
         relay: Option<RelayAddress>,
     },
-    /// The port for direct connections that was asked for can't be had.
+    /// The port for direct connections that was asked for is not available.
     PortRefused {
-        /// That port.
+        /// The port that was asked for.
         wished: u16,
-        /// The one that is used instead.
+        /// The port that is used instead.
         used: u16,
     },
-    /// Somebody tried a wrong code.
+    /// A peer tried a wrong code.
     WrongTry {
-        /// How many more are allowed.
+        /// How many more tries are allowed.
         tries_left: u8,
     },
-    /// The code is retired; for a while, whoever tries it is told so.
+    /// The code is retired. For a while, peers that try it are told so.
     Retired,
-    /// Somebody came whose Caiman speaks another version of the protocol.
+    /// A peer came whose Caiman speaks another version of the protocol.
     OtherVersion {
-        /// That version.
+        /// The version that the peer speaks.
         theirs: u16,
     },
-    /// Nobody else can come to a send for several receivers, for this reason; with those who have come it goes on.
+    /// No more receivers can come to a send for several receivers, for this reason. The transfers with those that have
+    /// come go on.
     Closed(TransferError),
-    /// Some of what was chosen, or was added, can't be offered.
+    /// Some of what was chosen or added can't be offered.
     LeftOut(Vec<LeftOut>),
-    /// Everything that will be offered, as far as it is known: told to the sender once it is listed, and again after
-    /// each addition.
+    /// Everything that will be offered, as far as it is known. It comes on the sender's side once the listing is done,
+    /// and again after each addition.
     Listed(Arc<Manifest>),
     /// Paths that were to be added to a send are not part of it.
     NotAdded {
@@ -80,29 +81,29 @@ pub enum Notice {
         /// Why.
         reason: NotAdded,
     },
-    /// The receiver's question: what is offered. An answer is due. The same offer comes again, held against another
-    /// folder, when that is asked for. The first folder may be of no use: [`Offer::unusable`].
+    /// An offer, which the receiver's user has to answer. It comes again, compared with another folder, when the user
+    /// asks for that. The first folder may be unusable: [`Offer::unusable`].
     Offer(Arc<Offer>),
-    /// More of the offer that was told last turned out to be here already, or it is known now that nothing more is. Told
-    /// again while [`AlreadyHere::is_growing`], until the offer is answered.
+    /// More files of the last offer turned out to be in the folder already, or it is now known that no more are. It
+    /// comes again while [`AlreadyHere::is_growing`], until the offer is answered.
     AlreadyHere(AlreadyHere),
-    /// Another folder was to be looked at for the offer, and it can't be used. The offer goes on waiting.
+    /// The other folder with which the offer was to be compared can't be used. The offer goes on waiting.
     CantUse(TransferError),
-    /// The other side took the offer, or this side did.
+    /// The receiver, on the other side or this one, accepted the offer.
     Accepted {
-        /// Files that will move.
+        /// How many files will move.
         files: u64,
-        /// Their bytes; `None` for a stream.
+        /// Their size in bytes; `None` for a stream.
         bytes: Option<u64>,
     },
-    /// A file will not arrive.
+    /// The sender withdrew a file, so it will not arrive.
     Withdrawn {
-        /// The file: a path on this machine for a sender, one of the offer for a receiver.
+        /// The file: a path on this machine for a sender, a path in the offer for a receiver.
         path: PathBuf,
         /// Why.
         reason: Withdrawal,
     },
-    /// A file arrived but could not get its place.
+    /// A file, a folder or a link arrived but could not get its real name.
     NotStored {
         /// Its path in the offer.
         path: PathBuf,
@@ -111,22 +112,22 @@ pub enum Notice {
     },
     /// A text arrived.
     Text(String),
-    /// The transfer broke off; what had arrived is in this folder.
+    /// The transfer broke off. What had arrived is kept in this staging folder.
     Kept(PathBuf),
-    /// The sender has something more for this receiver, who is to look under this code on this relay and nowhere else. It waits
-    /// there until a little after the end of this transfer.
+    /// The sender has something more for this receiver, which has to look for it under this code on this relay and
+    /// nowhere else. The sender waits there until a little after the end of this transfer.
     Invited {
-        /// A code that nobody else knows.
+        /// A code that only the two sides know.
         code: CodePhrase,
         /// The relay on which the two have met, and its password.
         relay: RelayChoice,
     },
 }
 
-/// Why paths are not part of a send to which they were to be added. It goes on without them.
+/// Why paths could not be added to a send. The send goes on without them.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAdded {
-    /// The other side has been told already what is offered.
+    /// The other side has already been told what is offered.
     #[error("the offer has been made already")]
     TooLate,
     /// A text or a stream is sent by itself.
@@ -149,7 +150,7 @@ pub struct LeftOut {
 /// Why something can't be offered, as the end of a sentence that begins with its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LeftOutReason {
-    /// The system doesn't let this person read it.
+    /// The system doesn't let this user read it.
     #[error("can't be read: {0}")]
     Unreadable(io::ErrorKind),
     /// No system could store its name.
@@ -166,20 +167,21 @@ pub enum LeftOutReason {
     Special,
 }
 
-/// A transfer's line to whoever started it.
+/// How a transfer reports to its owner, and learns from the owner that it has to end.
 #[derive(Clone)]
 pub struct Context {
     notices: mpsc::Sender<Notice>,
     progress: watch::Sender<Progress>,
     wake: Arc<dyn Fn() + Send + Sync>,
-    /// Cancelled when a person no longer wants the transfer, or when the program ends.
+    /// Cancelled when the user no longer wants the transfer, or when the program ends.
     pub cancel: CancellationToken,
-    /// Whether it is the program that ends.
+    /// Whether the program is ending.
     closing: Arc<AtomicBool>,
 }
 
 impl Context {
-    /// `wake` is called after every change.
+    /// A context that reports over these channels. `wake` is called after every change; `closing` is set when the
+    /// program ends.
     pub fn new(
         notices: mpsc::Sender<Notice>,
         progress: watch::Sender<Progress>,
@@ -190,7 +192,7 @@ impl Context {
         Self { notices, progress, wake, cancel, closing }
     }
 
-    /// For a part of the transfer that nobody is told of. It ends when the transfer is cancelled.
+    /// A context for a part of the transfer, whose reports reach nobody. It is cancelled with this one.
     #[must_use]
     pub fn apart(&self) -> Self {
         let ((notices, _), progress) = (mpsc::channel(1), watch::Sender::default());
@@ -203,19 +205,20 @@ impl Context {
         }
     }
 
-    /// Whether a cancellation is the program's end rather than a person's wish.
+    /// Whether a cancellation means that the program ends, rather than that the user wants it.
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
     }
 
-    /// Tells something; waits if nobody has listened for a while.
+    /// Reports a notice; waits while too many are unread.
     pub async fn tell(&self, notice: Notice) {
-        // Whoever started the transfer may be gone; it then ends by its cancellation.
+        // The owner may be gone; the transfer then ends by its cancellation.
         let _ = self.notices.send(notice).await;
         (self.wake)();
     }
 
-    /// Tells all of `notices`, the first one first. Safe to drop and call again: what is no longer there was told.
+    /// Reports all of `notices`, from the first to the last. Safe to drop and call again: what is no longer in the
+    /// queue was reported.
     pub async fn tell_all(&self, notices: &mut VecDeque<Notice>) {
         while !notices.is_empty() {
             let Ok(place) = self.notices.reserve().await else { return notices.clear() };
@@ -226,19 +229,19 @@ impl Context {
         }
     }
 
-    /// Tells of a port that could not be had, if there is one, and of the one that is used instead.
+    /// Reports a port that was not available, if there is one, and the port that is used instead: (wished, used).
     pub async fn tell_refused_port(&self, refused: Option<(u16, u16)>) {
         if let Some((wished, used)) = refused {
             self.tell(Notice::PortRefused { wished, used }).await;
         }
     }
 
-    /// Enters a phase.
+    /// Makes `phase` the current one.
     pub fn enter(&self, phase: Phase) {
         self.update(|progress| progress.phase = phase);
     }
 
-    /// Whether the other side is being looked for.
+    /// Whether the connection to the other side is lost.
     pub fn is_lost(&self) -> bool {
         self.progress.borrow().connection != Connection::Up
     }
@@ -248,17 +251,17 @@ impl Context {
         self.progress.borrow().disk_is_full
     }
 
-    /// What is going on.
+    /// The current phase.
     pub fn phase(&self) -> Phase {
         self.snapshot().phase
     }
 
-    /// How it stands.
+    /// The current state of the transfer.
     pub fn snapshot(&self) -> Progress {
         *self.progress.borrow()
     }
 
-    /// Changes the snapshot. Whoever looks at it is woken if it is another one.
+    /// Changes the snapshot, and wakes its readers if it is a different one afterwards.
     pub fn update(&self, change: impl FnOnce(&mut Progress)) {
         let has_changed = self.progress.send_if_modified(|progress| {
             let before = *progress;

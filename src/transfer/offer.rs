@@ -11,39 +11,41 @@ use super::{
 };
 use crate::protocol::manifest::Manifest;
 
-/// What is offered, held against the folder where it would go.
+/// An offer, compared with the folder in which it would be stored.
 #[derive(Debug)]
 pub struct Offer {
     /// The entries.
     pub manifest: Arc<Manifest>,
-    /// Where it would go; `None` for what goes to a writer.
+    /// The folder; `None` for a text, and for an offer that goes to a writer.
     pub folder: Option<PathBuf>,
-    /// By entry: where it would go if both are kept wherever a name is taken; [`Target::under`] tells the rest. Empty
-    /// without a folder.
+    /// For each entry, where it would go if both were kept wherever a name is taken; [`Target::under`] tells the rest.
+    /// Empty without a usable folder.
     pub targets: Vec<Target>,
-    /// Bytes that are free there.
+    /// Bytes that are free in the folder; `None` without a usable folder.
     pub free: Option<u64>,
-    /// Bytes of the offer that interrupted transfers left there, and that need not be sent again.
+    /// Bytes of the offer that interrupted transfers left in the folder, so that they need not be sent again.
     pub resumable: u64,
-    /// Files that are here already, the same, and need not be sent: as far as that was known when this was told.
+    /// Files that the folder already has with the same content, so that they need not be sent, as far as that was known
+    /// when the offer was reported.
     pub here: AlreadyHere,
-    /// Why nothing can be stored there: another folder is needed. Nothing is known of this one then.
+    /// Why nothing can be stored in the folder, so that the user has to choose another. Nothing else is known about the
+    /// folder then.
     pub unusable: Option<TransferError>,
 }
 
 impl Offer {
-    /// How many entries' names are taken, but for what is [`Offer::here`].
+    /// How many entries have names that are taken, without those in [`Offer::here`].
     pub fn conflicts(&self) -> usize {
         self.conflicts_beside(&self.here)
     }
 
-    /// The same where more is known to be here.
+    /// How many entries have names that are taken, without those in `here`, which may be more than [`Offer::here`].
     pub fn conflicts_beside(&self, here: &AlreadyHere) -> usize {
         let targets = self.targets.iter().enumerate();
         targets.filter(|(index, target)| target.conflicts && !here.contains(*index)).count()
     }
 
-    /// Entries whose names this system can't store, with the names that they get instead.
+    /// Entries whose names this system can't store, each as (name in the offer, name that it gets instead).
     pub fn repaired(&self) -> impl Iterator<Item = (&str, &str)> {
         let entries = self.manifest.entries();
         self.targets
@@ -54,32 +56,32 @@ impl Offer {
     }
 }
 
-/// What the receiver makes of an offer.
+/// The receiver's answer to an offer.
 #[derive(Debug)]
 pub enum Answer {
-    /// No.
+    /// The offer is declined.
     Decline,
-    /// Yes, with these choices.
+    /// The offer is accepted, with these choices.
     Accept(Choices),
 }
 
-/// How an offer is taken.
+/// What the receiver's user chose when accepting an offer.
 #[derive(Debug, Clone)]
 pub struct Choices {
-    /// Whether what is in the folder is used: what an interrupted transfer left, and files that are the same already.
+    /// Whether to use what is in the folder: what an interrupted transfer left, and files with the same content.
     pub resumes: bool,
-    /// Another folder than the one that was looked at.
+    /// A folder to receive into instead of the one with which the receive was started.
     pub folder: Option<PathBuf>,
-    /// Entries that are not wanted, by index, sorted. What is in an unwanted folder is named one by one.
+    /// Indices of entries that are not wanted, sorted. The entries in an unwanted folder are listed one by one.
     pub unwanted: Vec<u32>,
     /// What to do where a name is taken.
     pub on_conflict: OnConflict,
-    /// Entries for which something else is to be done.
+    /// Entries for which something other than `on_conflict` is to be done.
     pub exceptions: HashMap<u32, OnConflict>,
 }
 
 impl Default for Choices {
-    /// Everything, kept beside what is there, without sending again what is here already.
+    /// Takes everything, keeps both wherever a name is taken, and uses what is already in the folder.
     fn default() -> Self {
         Self {
             resumes: true,
@@ -92,7 +94,7 @@ impl Default for Choices {
 }
 
 impl Choices {
-    /// Whether entry `index` was left ticked.
+    /// Whether entry `index` is wanted.
     pub fn wants(&self, index: usize) -> bool {
         u32::try_from(index).is_ok_and(|index| self.unwanted.binary_search(&index).is_err())
     }
@@ -104,7 +106,7 @@ impl Choices {
     }
 }
 
-/// Files of an offer that are here already.
+/// Files of an offer that the receiver's folder already has with the same content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlreadyHere {
     entries: BlockSet,
@@ -114,14 +116,15 @@ pub struct AlreadyHere {
 }
 
 impl AlreadyHere {
-    /// These entries of `manifest`.
+    /// The files with these indices in `manifest`. Each counts once; an index past the end counts as none.
     pub fn of(manifest: &Manifest, entries: impl IntoIterator<Item = u32>) -> Self {
         let mut here = Self::default();
         entries.into_iter().for_each(|entry| here.add(manifest, entry));
         here
     }
 
-    /// Adds an entry, once.
+    /// Adds the file with this index in `manifest`. Adding it again changes nothing, and neither does an index past the
+    /// end.
     pub fn add(&mut self, manifest: &Manifest, entry: u32) {
         let Some(listed) = manifest.entries().get(entry as usize) else { return };
         if self.entries.insert(entry.into()) {
@@ -130,33 +133,33 @@ impl AlreadyHere {
         }
     }
 
-    /// Says whether more is being found out.
+    /// This set, with [`AlreadyHere::is_growing`] set to `is_growing`.
     #[must_use]
     pub fn growing(self, is_growing: bool) -> Self {
         Self { is_growing, ..self }
     }
 
-    /// Whether entry `index` is here.
+    /// Whether entry `index` is in this set.
     pub fn contains(&self, index: usize) -> bool {
         self.entries.contains(index as u64)
     }
 
-    /// How many files there are.
+    /// How many files are in this set.
     pub fn files(&self) -> u64 {
         self.files
     }
 
-    /// Their bytes.
+    /// The size of these files in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whether more is being found out, and will be told.
+    /// Whether files are still being compared, so that more may be reported.
     pub fn is_growing(&self) -> bool {
         self.is_growing
     }
 
-    /// Those of it that `pick` picks.
+    /// The files of this set whose indices `pick` accepts.
     #[must_use]
     pub fn only(&self, manifest: &Manifest, pick: impl Fn(usize) -> bool) -> Self {
         let ranges = self.entries.ranges();

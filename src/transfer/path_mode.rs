@@ -1,27 +1,27 @@
-//! Which ways to the other side a person allows, and where this machine is to be reached.
+//! Which ways to the other side the user allows, and where this machine can be reached.
 
 use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
-/// Which ways to the other side are used.
+/// Which ways to the other side a transfer may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathMode {
     /// Whatever works.
     #[default]
     Automatic,
-    /// The local network; no relay elsewhere learns anything.
+    /// Only the local network: no relay elsewhere learns anything.
     LocalOnly,
-    /// A relay; nothing is told to the local network, and no address to the other side.
+    /// Only a relay: nothing is announced on the local network, and the other side is told no address.
     RelayOnly,
 }
 
 /// Where the other side may reach this machine directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ListenOptions {
-    /// The port; `None` has the system choose one.
+    /// The port; `None` lets the system choose one.
     pub port: Option<NonZeroU16>,
-    /// Whether the gateway is asked to let connections from outside in.
+    /// Whether to ask the gateway to let connections from outside in.
     pub asks_gateway: bool,
 }

@@ -1,15 +1,15 @@
-//! The plan: how the bytes of the wanted files become one sequence of blocks. Pure; both ends compute the same plan from
+//! The plan: how the bytes of the wanted files become one sequence of blocks. Pure; both sides compute the same plan from
 //! the same manifest and selection.
 //!
-//! A file of at least a block starts on a block of its own; smaller files are packed together, so that ten thousand of
-//! them cost no more round trips than one file of their size. Empty files take no block. A stream has no known end:
-//! every block of it is full but the last.
+//! A file of at least one block starts on a block of its own. Smaller files are packed together, so that ten thousand of
+//! them cost no more round trips than one file of their total size. Empty files take no block. A stream has no known end;
+//! every block of it is full except the last.
 //!
 //! The other pure parts of a transfer are beside it:
 //!
 //! - [`blocks`]: sets of block numbers
 //! - [`tree_hash`]: the BLAKE3 of a file from the hashes of its blocks
-//! - [`names`]: names that this system can't store, and what they become
+//! - [`names`]: names that this system can't store, and the names that take their place
 //! - [`placement`]: where each entry of an offer goes in the receiver's folder
 
 pub mod blocks;
@@ -22,13 +22,15 @@ use std::ops::Range;
 use crate::protocol::manifest::{Entry, Manifest, OfferKind};
 use blocks::BlockSet;
 
-/// Smallest block in bytes. A power of two of at least 1,024, so that a block of a file is a subtree of its BLAKE3.
+/// The smallest block size in bytes. It is a power of two of at least 1,024, so that a block of a file is a subtree of its
+/// BLAKE3.
 pub const MIN_BLOCK: u32 = 256 * 1024;
-/// Largest block in bytes; memory is bounded by a few of these for each lane.
+/// The largest block size in bytes: each lane holds a few blocks in memory.
 pub const MAX_BLOCK: u32 = 2 * 1024 * 1024;
-/// Blocks grow until there are no more than this many, so that the bitmap of blocks stays small.
+/// The block size doubles, up to [`MAX_BLOCK`], until an offer has no more than about this many blocks. Their bitmap then
+/// takes 64 KiB.
 const MANY_BLOCKS: u64 = 1 << 19;
-/// Most files in one pack: keeps the work of a block about as large as that of any other.
+/// The most files in one pack. It keeps the work for a pack about as large as the work for any other block.
 const MAX_PACKED: usize = 512;
 
 /// A part of a block: `len` bytes of `entry` from `offset` on.
@@ -38,7 +40,7 @@ pub struct Segment {
     pub entry: u32,
     /// Where in the file the segment starts, in bytes.
     pub offset: u64,
-    /// Bytes; zero only for the last block of a stream that ends on a block boundary.
+    /// The segment's length in bytes. For a stream it is always that of a full block, though the last block may be shorter.
     pub len: u32,
 }
 
@@ -47,21 +49,24 @@ pub struct Segment {
 pub enum Block<'a> {
     /// A part of one file.
     Part(Segment),
-    /// Whole small files, one after the other, as (entry, bytes).
+    /// Whole small files, one after the other, each as its entry and its size in bytes.
     Pack(&'a [(u32, u32)]),
 }
 
-/// See the module.
+/// The blocks of a transfer: which bytes of which wanted entries each of them holds.
 #[derive(Debug)]
 pub struct Plan {
     block_size: u32,
+    /// Sorted by their first block.
     runs: Vec<Run>,
+    /// The index in `runs` for each entry of the manifest, or [`NO_RUN`].
     run_of_entry: Vec<u32>,
     blocks: u64,
     bytes: u64,
     wanted_files: u64,
 }
 
+/// Blocks that follow each other and hold the same kind of content.
 #[derive(Debug)]
 struct Run {
     first_block: u64,
@@ -75,10 +80,11 @@ enum RunContent {
     Stream { entry: u32 },
 }
 
+/// Stands for the run of an entry that takes no block.
 const NO_RUN: u32 = u32::MAX;
 
 impl Plan {
-    /// Plans those entries of `manifest` that `wanted` picks by index.
+    /// Plans the entries of `manifest` whose index `wanted` picks.
     pub fn new(manifest: &Manifest, wanted: impl Fn(usize) -> bool) -> Self {
         let mut plan = Self {
             block_size: block_size(manifest.bytes()),
@@ -116,27 +122,27 @@ impl Plan {
         plan
     }
 
-    /// How many blocks there are; `u64::MAX` for a stream.
+    /// The number of blocks; `u64::MAX` for a stream.
     pub fn blocks(&self) -> u64 {
         self.blocks
     }
 
-    /// Bytes of all blocks; zero for a stream.
+    /// The bytes of all blocks together; zero for a stream.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// How many files are wanted, empty ones included.
+    /// The number of wanted files, including empty ones.
     pub fn wanted_files(&self) -> u64 {
         self.wanted_files
     }
 
-    /// Bytes of a full block.
+    /// The size of a full block in bytes.
     pub fn block_size(&self) -> u32 {
         self.block_size
     }
 
-    /// The entry of a stream, if this is one.
+    /// The index of the stream's entry, if this is the plan of a stream.
     pub fn stream(&self) -> Option<u32> {
         match self.runs.first()?.content {
             RunContent::Stream { entry } => Some(entry),
@@ -164,7 +170,7 @@ impl Plan {
         })
     }
 
-    /// Bytes that block `index` holds (the most it may hold, for a stream); `None` past the end.
+    /// How many bytes block `index` holds; for a stream, the most that it may hold. `None` past the end.
     pub fn block_len(&self, index: u64) -> Option<u32> {
         Some(match self.block(index)? {
             Block::Part(segment) => segment.len,
@@ -172,13 +178,14 @@ impl Plan {
         })
     }
 
-    /// Bytes of these blocks.
+    /// How many bytes these blocks hold together.
     pub fn bytes_in(&self, blocks: &BlockSet) -> u64 {
         let each = blocks.ranges().into_iter().flat_map(|(first, count)| first..first + count);
         each.filter_map(|block| self.block_len(block)).map(u64::from).sum()
     }
 
-    /// The blocks that hold bytes of `entry`: a pack's one block for a small file, nothing for what has no bytes.
+    /// The blocks that hold bytes of `entry`. For a small file it is the one block of its pack, and for an entry without
+    /// bytes, or one that isn't wanted, there are none.
     pub fn blocks_of(&self, entry: u32) -> Range<u64> {
         let run = self.run_of_entry.get(entry as usize).and_then(|run| self.runs.get(*run as usize));
         run.map_or(0..0, |run| match &run.content {
@@ -212,7 +219,7 @@ impl Plan {
     }
 }
 
-/// Bytes of a block for an offer of `bytes` in all.
+/// The block size in bytes for an offer of `bytes` in all.
 fn block_size(bytes: u64) -> u32 {
     let mut size = MIN_BLOCK;
     while size < MAX_BLOCK && bytes / u64::from(size) > MANY_BLOCKS {
@@ -221,17 +228,17 @@ fn block_size(bytes: u64) -> u32 {
     size
 }
 
-/// Which entries are wanted, by index.
+/// Which entries of a manifest the receiver wants. `None` means every entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted(Option<Vec<u8>>);
 
 impl Wanted {
-    /// Every entry.
+    /// A selection of every entry.
     pub fn all() -> Self {
         Self(None)
     }
 
-    /// Those entries that `pick` says.
+    /// A selection of the entries whose index `pick` picks.
     pub fn pick(entries: &[Entry], pick: impl Fn(usize) -> bool) -> Self {
         let mut bits = vec![0u8; entries.len().div_ceil(8)];
         let mut every = true;
@@ -245,7 +252,7 @@ impl Wanted {
         Self((!every).then_some(bits))
     }
 
-    /// What a peer sent, for an offer of `entries`; `None` if its length is not the one that is due.
+    /// Takes a selection as a peer has sent it, for an offer of this many `entries`. `None` if its length is wrong.
     pub fn from_wire(bits: Option<Vec<u8>>, entries: usize) -> Option<Self> {
         match bits {
             Some(bits) if bits.len() != entries.div_ceil(8) => None,
@@ -253,7 +260,8 @@ impl Wanted {
         }
     }
 
-    /// As it travels.
+    /// The selection as it is sent to a peer: one bit for each entry, the lowest bit of each byte first. `None` means every
+    /// entry.
     pub fn to_wire(&self) -> Option<Vec<u8>> {
         self.0.clone()
     }
@@ -267,8 +275,8 @@ impl Wanted {
     }
 }
 
-/// All blocks that hold bytes of `entry` alone; a pack's block is shared, so it is none of them. Not for a stream, whose
-/// blocks have no end.
+/// The blocks that hold bytes of `entry` and of no other. The block of a pack is shared, so it is not among them. Must not
+/// be called for a stream, whose blocks have no end.
 pub fn own_blocks(plan: &Plan, entry: u32) -> std::ops::Range<u64> {
     debug_assert!(plan.stream().is_none(), "a stream's blocks have no end");
     let blocks = plan.blocks_of(entry);
@@ -278,12 +286,12 @@ pub fn own_blocks(plan: &Plan, entry: u32) -> std::ops::Range<u64> {
     }
 }
 
-/// A block to be sent.
+/// A block that a lane has taken to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
-    /// Which.
+    /// The block's number.
     pub block: u64,
-    /// Whether it is handed out for the first time.
+    /// Whether the block is handed out for the first time.
     pub is_new: bool,
 }
 

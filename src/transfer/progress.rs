@@ -1,16 +1,16 @@
-//! How a transfer stands: snapshots, of which only the latest matters, and the report at its end. Plain data.
+//! The state of a transfer: snapshots, of which only the latest matters, and the report at its end. Plain data.
 
 use std::path::PathBuf;
 
 use crate::protocol::peer::Work;
 
-/// What a transfer is doing. Every wait has one of these names.
+/// What a transfer is doing. Whatever it waits for, it is in one of these phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Phase {
     /// Reaching the relay.
     #[default]
     Connecting,
-    /// The sender's code is out; nobody has come yet.
+    /// The sender's code works, and no receiver has come yet.
     WaitingForPeer,
     /// Agreeing on keys.
     Handshake,
@@ -22,89 +22,93 @@ pub enum Phase {
     OpeningLanes,
     /// Bytes are moving.
     Moving,
-    /// Everything is there; it is being checked, flushed to the receiver's disk and given its real name.
+    /// Everything has arrived, and is being checked, flushed to the receiver's disk and given its real names.
     Storing,
     /// Damaged blocks are being sent again.
     Repairing,
-    /// The receiver has everything in place, and waits until the sender has heard so.
+    /// The receiver has everything in place, and waits until the sender confirms that it knows.
     Confirming,
-    /// The code is retired; whoever still tries it is told so.
+    /// The code is retired; peers that still try it are told so.
     Retired,
-    /// Nobody else comes to a send for several receivers; the transfers with those who came go on.
+    /// No more receivers come to a send for several receivers; the transfers with those that came go on.
     Branches,
 }
 
-/// How it stands with the connection to the other side.
+/// The state of the connection to the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Connection {
-    /// It works, or there has been none yet.
+    /// The connection works, or there has been none yet.
     #[default]
     Up,
-    /// It is lost, and the relay can't be reached either.
+    /// The connection is lost, and the relay can't be reached either.
     LookingForRelay,
-    /// It is lost; the relay is there, and the other side isn't yet.
+    /// The connection is lost. The relay can be reached, and the other side is not there yet.
     LookingForPeer,
 }
 
-/// Who wants the transfer to rest.
+/// Which users have paused the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Paused {
-    /// The person on this side.
+    /// Whether the user on this side has paused the transfer.
     pub here: bool,
-    /// The person on the other side.
+    /// Whether the user on the other side has paused the transfer.
     pub there: bool,
 }
 
-/// A snapshot. Bytes count when the receiver has stored them, on both sides.
+/// A snapshot of a transfer. On both sides, bytes count once the receiver has stored them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// What is going on.
+    /// What the transfer is doing.
     pub phase: Phase,
-    /// Bytes stored by the receiver.
+    /// How many bytes the receiver has stored.
     pub bytes: u64,
-    /// Bytes in all; `None` while unknown, as for a stream.
+    /// How many bytes are to be stored in all; `None` while that is unknown, as for a stream.
     pub total_bytes: Option<u64>,
-    /// Connections that carry data.
+    /// How many lanes carry data, or are about to.
     pub lanes: u16,
-    /// Whether they go straight from one machine to the other.
+    /// Whether any of these lanes goes directly from one machine to the other, around the relay.
     pub is_direct: bool,
-    /// How it stands with the connection to the other side. While it is lost, the phase is what will go on after.
+    /// The state of the connection to the other side. While it is lost, `phase` is the one that continues afterwards.
     pub connection: Connection,
-    /// Who wants it to rest.
+    /// Which users have paused the transfer.
     pub paused: Paused,
-    /// Whether the receiver's disk is full: it goes on by itself when there is room again.
+    /// Whether the receiver's disk is full. The transfer goes on by itself when there is free space again.
     pub disk_is_full: bool,
-    /// Nothing has been stored for a while, for no reason that stands above.
+    /// The stall: set when nothing has been stored for a while, for none of the reasons above.
     pub stall: Option<Stall>,
 }
 
-/// What came of a transfer that reached its end.
+/// The result of a transfer that reached its end.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
     /// Files, folders and links that are in place on the receiver's side.
     pub stored: u64,
     /// Bytes of the files that arrived, without those that were withdrawn.
     pub bytes: u64,
-    /// Files that the receiver had already, the same, so that they were not sent.
+    /// Files that were not sent because the receiver already had them with the same content.
     pub here: u64,
-    /// Their bytes.
+    /// Bytes of the files counted in `here`.
     pub here_bytes: u64,
-    /// Entries that were to move and didn't arrive; each was named in a notice.
+    /// Entries that were to move and are not in place on the receiver's side, where each was reported in a notice.
     pub missing: u64,
-    /// Those among the missing that arrived but could not get their place on the receiver's side.
+    /// Entries counted in `missing` that arrived but could not get their real names. Only the receiver's report counts
+    /// them.
     pub not_stored: u64,
-    /// Who got it: one, or of a send for several those whose transfer reached its end. The sums are over all of them.
+    /// How many receivers got what was sent: one, or in a send for several receivers, those whose transfers reached
+    /// their ends. The sums are over all of them.
     pub receivers: u16,
-    /// How long the data took, from the first lane on; of several, with the slowest.
+    /// How long the data took in seconds, from the opening of the first lanes; with several receivers, for the slowest
+    /// of them.
     pub seconds: f64,
-    /// Where everything is, on the receiver's side.
+    /// The folder in which everything is. Only the receiver's report has it, and not if everything went to a writer.
     pub folder: Option<PathBuf>,
-    /// What lies there now at the top, under the names that it really got, or was there: the first [`MAX_PLACED`] of it.
+    /// Paths at the top of `folder` that were stored or were already here, or that hold something that was, under the
+    /// names that they really got: the first [`MAX_PLACED`].
     pub placed: Vec<PathBuf>,
 }
 
 impl Report {
-    /// Counts what another receiver of the same got.
+    /// Adds the counts of another receiver's report in a send for several receivers to this one.
     pub fn add(&mut self, other: &Self) {
         self.stored += other.stored;
         self.bytes += other.bytes;
@@ -117,7 +121,8 @@ impl Report {
     }
 }
 
-/// Most paths that a report names.
+/// The most paths that a report names. It bounds what a report, and its entry in the history, take; it is more than a
+/// user looks through.
 pub(crate) const MAX_PLACED: usize = 64;
 
 /// What a transfer waits for while nothing moves.
@@ -125,21 +130,21 @@ pub(crate) const MAX_PLACED: usize = 64;
 pub enum WaitsFor {
     /// Something that this side is doing.
     Here(Work),
-    /// Something that the other side is doing, as it says.
+    /// Something that the other side says it is doing.
     There(Work),
-    /// The other side, which says nothing: it sleeps, or is gone.
+    /// The other side, which is silent: its machine sleeps, or it is gone.
     OtherSide,
-    /// The relay, through which no lane can be opened although the two hear each other.
+    /// The relay: no lane can be opened through it, although the two sides hear each other.
     Relay,
-    /// The network: bytes are on their way, and none arrives.
+    /// The network: bytes are in flight, and none arrives.
     Network,
 }
 
-/// A transfer stands still.
+/// Why a transfer stands still, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stall {
     /// What it waits for.
     pub waits_for: WaitsFor,
-    /// Since when nothing was stored and nothing else that it waited for has ended.
+    /// When a block was last stored, or something else that the transfer waited for last ended.
     pub since: std::time::Instant,
 }

@@ -1,9 +1,9 @@
-//! The receiving side of one transfer: joins, reads the offer, asks, stores what the lanes bring, checks it, and gives
-//! everything its real name.
+//! The receiving side of one transfer: joins the sender, reads the offer, asks the user, stores what the lanes bring,
+//! checks it, and gives everything its real name.
 //!
 //! - [`request`]: what a receive is asked to do
 //! - `taking`: one transfer, from its meeting to its end
-//! - `asking`: from the first message to the user's answer; `comparing`: what the folder has already, meanwhile
+//! - `asking`: from the first message to the user's answer; `comparing`: which files the folder already has, meanwhile
 //! - `destination`: what was accepted, and where it goes
 //! - `session`: the state machine while lanes bring blocks; `lane_pool`: the lanes
 //! - `staged`: what stays on the disk at the end

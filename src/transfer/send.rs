@@ -1,10 +1,11 @@
-//! The sending side of one transfer: lists, waits, offers, feeds the lanes, and says what the receiver needs to check.
+//! The sending side of one transfer: lists the files, waits for a receiver, offers, feeds the lanes, and sends the
+//! hashes with which the receiver checks what it got.
 //!
-//! - [`options`]: how a send goes, and what its user may still say to it
-//! - `offering`: one transfer from its wait to its end
+//! - [`options`]: how a send works, and what its user may change while it runs
+//! - `offering`: one transfer, from its wait to its end
 //! - `inquiry`: the receiver's questions before it answers
 //! - `session`: the state machine while lanes carry blocks
-//! - `lane_pool`: the lanes, and how many of them help
+//! - `lane_pool`: the lanes, and how many of them are used
 //! - `several`: one code for several receivers
 //! - `common`: what all of these share
 

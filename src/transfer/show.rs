@@ -1,9 +1,9 @@
-//! How foreign text and numbers are shown to a person.
+//! How text from elsewhere, and numbers, are shown to the user.
 
 use std::fmt::{self, Write};
 
 /// Text from a peer or a disk, shown so that it can't forge what stands around it: control characters, which steer a
-/// terminal, and characters that turn the writing direction are escaped.
+/// terminal, and characters that change the writing direction are escaped.
 pub(crate) struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -38,7 +38,7 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// `1 file`, `2 files`.
+/// A number with its noun: `1 file`, `2 files`.
 pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }

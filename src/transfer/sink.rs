@@ -1,8 +1,9 @@
-//! Where what arrives lands: in a folder, by way of its staging folder, or in a writer.
+//! Where a receiver stores what arrives: in a folder, by way of its staging folder, or in a writer.
 //!
-//! - [`survey`]: an offer held against a folder
-//! - [`same`]: files that the folder has already
-//! - [`staging`]: the folder while bytes arrive; [`layout`]: where each file is in it; [`journal`]: what it says of itself
+//! - [`survey`]: an offer compared with a folder
+//! - [`same`]: files that the folder already has
+//! - [`staging`]: the staging folder while bytes arrive; [`layout`]: where each file is in it; [`journal`]: what it
+//!   records about itself
 //! - [`leftovers`]: staging folders of interrupted transfers; [`unfinished`]: the list of them
 //! - [`active`]: which receive of this engine uses which staging folder
 //! - [`delivery`]: staged files get their real names
@@ -26,8 +27,8 @@ use staging::Staging;
 
 /// Where a receiver's blocks go.
 pub(crate) enum Sink {
-    /// Into files.
+    /// Files, in a staging folder.
     Folder(Arc<Staging>),
-    /// To a writer, in order.
+    /// A writer, in order.
     Ordered(Arc<Ordered>),
 }

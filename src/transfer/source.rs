@@ -1,7 +1,7 @@
 //! What a sender reads.
 //!
 //! - [`scan`]: the chosen paths become a manifest and a note of where each file is
-//! - [`listing`]: what is offered, until it is offered
+//! - [`listing`]: what is going to be offered
 //! - [`outgoing`]: the bytes, block by block, with their hashes
 
 pub(crate) mod listing;

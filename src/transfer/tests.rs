@@ -1,6 +1,6 @@
-//! Sessions of a sender and a receiver against each other in one thread, over memory and on a clock that runs only while
-//! nothing else does: what a socket test takes half a minute to notice takes milliseconds here, and nothing is left to the
-//! speed of the machine.
+//! Tests of a sender's and a receiver's session against each other, in one thread, over connections in memory, and on a
+//! clock that goes forward only when nothing else can run. What a socket test takes half a minute to notice takes
+//! milliseconds here, and no result depends on the speed of the machine.
 
 mod control;
 mod network;

@@ -215,7 +215,7 @@ async fn an_engine_that_is_closed_tells_the_other_side() {
         closed.close().await;
         let error = there.error().await;
         assert!(matches!(error, TransferError::PeerCancelled), "{error:?}");
-        assert_eq!(names_in(target.path()).len(), 1, "what arrived is kept, to be gone on with");
+        assert_eq!(names_in(target.path()).len(), 1, "what arrived is kept, to be resumed");
         other.close().await;
     }
 }

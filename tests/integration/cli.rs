@@ -241,7 +241,7 @@ fn standard_input_arrives_on_standard_output_byte_for_byte() {
     assert_eq!(events.last().unwrap()["bytes"], bytes.len());
 }
 
-/// Needs `tar`, which every system has that this runs on. The bytes alone are tested above.
+/// Needs `tar`, which every system that runs this test has. Another test checks the bytes alone.
 #[test]
 fn a_tar_goes_through_the_pipe() {
     if Command::new("tar").arg("--version").stdout(Stdio::null()).status().is_err() {

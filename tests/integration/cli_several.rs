@@ -66,7 +66,7 @@ fn a_receiver_that_is_killed_takes_nothing_from_another() {
     other.end().exits(0);
     assert_eq!(fs::read(folder.path().join("in/large")).unwrap(), noise(1, 8 * BLOCK));
     let sent = sending.end();
-    // Lost is a matter of the other side.
+    // A lost receiver counts as a failure of the other side.
     sent.exits(4);
     let failed: Vec<_> = sent.events().into_iter().filter(|line| line["event"] == "error").collect();
     assert!(failed.iter().all(|line| line["receiver"] == 1) && failed.len() == 1, "{failed:?}");
@@ -101,8 +101,8 @@ fn standard_input_goes_to_one_receiver_only() {
     run(caiman(&["send", "--receivers", "0", "file"])).exits(2);
 }
 
-/// A send that takes two seconds, and `caiman receive` on the other side, with more arguments; then one that follows, while
-/// the first still runs: over one lane its first block arrives long before its last.
+/// A send that takes two seconds, `caiman receive` with these further arguments on the other side, and a send that follows
+/// while the first one still runs. The first one uses one lane, so that its first block arrives long before its last.
 async fn with_more(world: &World, args: &[&str]) -> (Running, Transfer, Transfer) {
     fs::write(world.from("first"), noise(1, 4 * BLOCK)).unwrap();
     fs::write(world.from("more"), "more").unwrap();

@@ -121,7 +121,7 @@ async fn send_folder_onto(plant: impl Fn(&World), on_conflict: OnConflict) -> (W
 async fn a_file_in_the_way_of_a_folder_is_dealt_with_as_asked() {
     let plant = |world: &World| fs::write(world.to("name"), "ours").unwrap();
     let (world, report) = send_folder_onto(plant, OnConflict::Skip).await;
-    assert_eq!((report.stored, report.bytes), (0, 0), "nothing of the folder is fetched");
+    assert_eq!((report.stored, report.bytes), (0, 0), "nothing of the folder is transferred");
     assert_eq!(fs::read_to_string(world.to("name")).unwrap(), "ours");
     let (world, _) = send_folder_onto(plant, OnConflict::Replace).await;
     assert_eq!(names_in(world.target.path()), ["name"]);
@@ -215,7 +215,7 @@ mod links {
         assert_eq!(
             fs::read_to_string(world.to("beside")).unwrap(),
             "ours",
-            "nobody said that this may be replaced"
+            "the receiver's user did not allow this to be replaced"
         );
         assert_eq!(fs::read_to_string(world.to("beside (2)")).unwrap(), "theirs");
     }
@@ -268,7 +268,7 @@ async fn an_offer_for_a_folder_of_no_use_waits_for_another_one() {
     fs::remove_dir(world.to("")).unwrap();
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["x"]))).await;
     let Some(TransferError::File { path, cause, .. }) = &offer.unusable else {
-        panic!("nothing is said of the folder: {offer:?}")
+        panic!("the offer doesn't say why the folder is of no use: {offer:?}")
     };
     assert_eq!((path, cause.kind()), (offer.folder.as_ref().unwrap(), io::ErrorKind::NotFound));
     let elsewhere = tempfile::tempdir().unwrap();

@@ -80,7 +80,7 @@ async fn what_replaces_the_offer_comes_before_it() {
     let (ended, _) = receive(&mut stage, &[offer.clone(), invitation(&drawn(), true)]).await;
     assert!(is_misbehaviour(&ended, &out_of_turn), "{:?}", ended.result);
     let (ended, _) = receive(&mut stage, &[offer, end, invitation(&drawn(), true)]).await;
-    // Whatever it makes of an empty offer, it doesn't follow the invitation.
+    // Whatever the receiver makes of an empty offer, it doesn't follow the invitation.
     assert!(ended.result.is_err(), "{:?}", ended.result);
 }
 

@@ -273,7 +273,7 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
         })
     };
     let plain = |bytes: &'static [u8]| -> Attack<'_> { Box::new(move |peer| peer.seal_bytes(bytes)) };
-    // It stands behind the count of heard messages, and before what makes the message dishonest.
+    // The message `Done` comes after the count of heard messages, and before the bytes that make it dishonest.
     let done = |heard: u8, more: &'static [u8]| -> Attack<'_> {
         let bytes = [&[heard], frame::to_bytes(&FromSender::Done).as_slice(), more].concat();
         Box::new(move |peer| peer.seal_bytes(&bytes))

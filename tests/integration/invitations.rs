@@ -1,5 +1,5 @@
 //! More for a receiver that is already there: a send that follows another one to the same receiver, without a code that a
-//! person has to pass on.
+//! user has to pass on.
 
 use std::{fs, path::Path};
 
@@ -38,7 +38,7 @@ async fn what_follows_a_transfer_that_moves_reaches_the_same_receiver() {
     assert!(is_in(world.target.path(), "more"));
     // The code of the follower is not shown.
     assert!(!following.notices.iter().any(|notice| matches!(notice, Notice::Code { .. })));
-    // The other transfer has not noticed it.
+    // The first transfer is not affected.
     sending.enters(Phase::Moving).await;
     world.sender.cancel(&sending);
     assert!(matches!(sending.error().await, TransferError::Cancelled));
@@ -59,7 +59,7 @@ async fn what_follows_an_offer_that_waits_does_not_wait_for_its_answer() {
     assert!(is_in(world.target.path(), "first"));
 }
 
-/// Catches a relay inside the sender that ends with the first transfer on it, and takes the followers down.
+/// Catches a sender's own relay that ends with the first transfer over it, and so ends the sends that follow.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_follows_over_the_senders_own_relay_outlives_the_first() {
     let world = World::new().await;
@@ -83,7 +83,7 @@ async fn what_follows_over_the_senders_own_relay_outlives_the_first() {
     tokio::join!(following.moving(), more.moving());
     world.receiver.accept(&receiving, Choices::default());
     tokio::join!(sending.report(), receiving.report());
-    // One more follower, which goes on when nothing is left of the first transfer.
+    // Another send follows, and goes on when nothing is left of the first one.
     let mut last = world.sender.send(follow(&world, &following, "last"));
     let mut taken = take_more(&world, &mut more).await;
     tokio::join!(last.report(), taken.report());
@@ -106,7 +106,7 @@ async fn what_follows_nobody_says_so_at_once() {
     receiving.offer().await;
     world.receiver.accept(&receiving, Choices::default());
     tokio::join!(waiting.report(), receiving.report());
-    // It has ended. A send that failed can't be followed either.
+    // A send that has ended can't be followed, and neither can one that failed.
     for ended in [&waiting, &following] {
         let mut following = world.sender.send(follow(&world, ended, "more"));
         assert!(matches!(following.error().await, TransferError::PeerGone));
@@ -144,7 +144,7 @@ async fn what_follows_can_be_cancelled_while_it_waits() {
     receiving.enters(Phase::Moving).await;
 }
 
-/// As the window does it: every way is allowed, and both sides are on this machine.
+/// A follow-up as the window sends it: every path is allowed, and both sides are on this machine.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_follows_may_go_directly() {
     let world = World::new().await;

@@ -166,7 +166,7 @@ async fn a_sender_whose_relay_goes_while_it_waits_learns_it() {
     sending.code().await;
     world.relay.kill.cancel();
     let error = sending.error().await;
-    // A relay that is still able to says why it closes.
+    // If the relay is still able to, it says why it closes.
     let is_due = matches!(
         error,
         TransferError::Relay(RelayClientError::Lost | RelayClientError::Refused(Refusal::Draining))
@@ -174,8 +174,8 @@ async fn a_sender_whose_relay_goes_while_it_waits_learns_it() {
     assert!(is_due, "{error:?}");
 }
 
-/// While a process is being killed, its socket may still accept connections although all earlier ones are closed. To take that
-/// for a working relay would blame the other side.
+/// While a process is being killed, its socket may still accept connections although all earlier ones are closed. If that were
+/// taken for a working relay, the other side would be blamed.
 #[tokio::test]
 async fn a_relay_that_drops_who_comes_is_gone() {
     for (takes, cause) in

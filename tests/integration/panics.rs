@@ -91,7 +91,7 @@ async fn a_panic_in_a_receiving_lane_ends_that_transfer_on_both_sides() {
     assert!(matches!(error, TransferError::PeerFailed(Trouble::Internal)), "{error:?}");
 }
 
-/// The waker is called by the engine's tasks, so its panic is one of theirs, at a place where nothing can be said any more.
+/// The waker is called by the engine's tasks, so a panic in it is one of theirs, outside of any session that could tell a peer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waker_that_panics_takes_one_task_and_not_the_engine() {
     let world = World::new().await;

@@ -104,7 +104,7 @@ impl Waiting {
     async fn reach(&mut self) -> (Option<RelayAddress>, Option<TransferError>) {
         match self.notice().await {
             Notice::Reach { relay, why } => (relay, why),
-            other => panic!("{other:?} where news of a relay were due"),
+            other => panic!("{other:?} where news of a relay was due"),
         }
     }
 
@@ -205,7 +205,7 @@ async fn who_is_met_on_the_local_network_leaves_the_relay_at_once() {
     let own = waiting.own.addr;
     let (met, found) = tokio::join!(waiting.met(), look(RIGHT, [], [own]));
     assert_eq!((met.1, found.unwrap().relay.address), (None, at(own).address));
-    assert!(!waiting.unneeded.is_cancelled(), "its lanes run there");
+    assert!(!waiting.unneeded.is_cancelled(), "the lanes go over the sender's own relay");
     no_room(relay.addr).await;
 }
 
@@ -233,7 +233,7 @@ async fn a_relay_that_goes_while_the_code_is_up_leaves_the_local_network() {
     assert!(matches!(waiting.reach().await, (None, Some(TransferError::Relay(_)))));
     let own = waiting.own.addr;
     let mut meeting = tokio::spawn(async move { look(RIGHT, [], [own]).await });
-    // It is not reported again that the relay can't be reached.
+    // The next notice is that of the meeting: the loss of the relay is not reported again.
     assert_eq!(waiting.met().await.1, None);
     within("the meeting", &mut meeting).await.unwrap().unwrap();
 }
@@ -267,7 +267,7 @@ async fn a_room_that_is_taken_before_the_code_is_shown_makes_the_sender_draw_aga
     let _other = waiting_sender(relay.addr, RoomId(code(RIGHT).room())).await;
     let waiting = Waiting::at(vec![at(relay.addr)]).await;
     let ended = within("the refusal", waiting.task).await.unwrap();
-    assert!(matches!(ended, Err(TransferError::CodeTaken)), "a person's own code can't be drawn again");
+    assert!(matches!(ended, Err(TransferError::CodeTaken)), "a chosen code can't be drawn again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,9 +14,9 @@ use caiman::engine::{
     TransferError,
 };
 
-/// Fast enough to end soon, slow enough to be interrupted while it runs.
+/// The speed limit of the transfers here, in bytes a second: fast enough to end soon, slow enough to be interrupted.
 const PACE: Option<u64> = Some(8 * 1024 * 1024);
-/// Blocks of the file that is sent: four seconds at that pace.
+/// The number of blocks of the file that is sent. At [`PACE`] they take four seconds.
 const BLOCKS: usize = 128;
 
 /// Two sides, each behind a piece of network.

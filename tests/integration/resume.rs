@@ -11,7 +11,7 @@ use caiman::engine::{
     Choices, Connection, Notice, PATIENCE, Payload, ReceiveOrder, Registry, SendOrder, TransferError,
 };
 
-/// Blocks of the large file.
+/// The number of blocks of the large file.
 const BLOCKS: usize = 64;
 const PACE: Option<u64> = Some(8 * 1024 * 1024);
 /// The bytes that the relay has carried, as it counts them.
@@ -186,7 +186,7 @@ async fn a_transfer_that_looks_for_its_lost_sender_gives_way_to_one_that_brings_
     world.receiver.pause(&holder, true);
     sending.reach("the pause", |progress| progress.paused.there).await;
 
-    // While it hears its sender, it keeps what it has.
+    // While the receiver hears its sender, it keeps what it has.
     let (mut beside, mut twin, offer) = world.offer(order(&world)).await;
     assert_eq!(offer.resumable, 0);
     world.receiver.cancel(&twin);
@@ -196,7 +196,7 @@ async fn a_transfer_that_looks_for_its_lost_sender_gives_way_to_one_that_brings_
     cutter.cut();
     let is_lost = |progress: &caiman::engine::Progress| progress.connection != Connection::Up;
     holder.reach("the loss", is_lost).await;
-    // It has nothing for other files.
+    // For other files, it has nothing to give up.
     world.exchange(Payload::Paths(vec![world.from("another")])).await;
     assert_eq!(staging(&world).len(), 1);
     let (here, carried) = go_on(&world).await;

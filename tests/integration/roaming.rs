@@ -13,8 +13,8 @@ use crate::support::{
     process::{Running, caiman},
 };
 
-/// Three addresses of one machine: the relay's is reached from `10.9.9.1` until that is taken away, then from `10.9.9.2`.
-/// Earlier connections are told nothing; what they send and what is sent to them is lost.
+/// The commands that give the machine three addresses. The relay's is reached from `10.9.9.1` until that one is taken away,
+/// then from `10.9.9.2`. Earlier connections are told nothing, and what they send and what is sent to them is lost.
 const NETWORK: &str = "ip link set lo up && ip address add 10.9.9.1/32 dev lo && ip address add 10.9.9.3/32 dev lo \
     && ip route replace local 10.9.9.3 dev lo table local src 10.9.9.1 && echo ready >&2 && read -r _ \
     && ip address add 10.9.9.2/32 dev lo && ip address delete 10.9.9.1/32 dev lo \

@@ -89,7 +89,7 @@ async fn what_is_here_is_not_sent_and_stays_as_it_is() {
         let (here, sent, received, carried) = send(&world, what, policy(on_conflict)).await;
         assert_eq!((here.files(), here.bytes()), (FILES, BYTES));
         assert_eq!((received.here, received.here_bytes, received.bytes), (FILES, BYTES, 0));
-        assert_eq!(sent.stored, 3, "folders are made, or found");
+        assert_eq!(sent.stored, 3, "folders count as stored, whether they were made or found");
         assert_eq!(carried, 0, "nothing has to move");
         assert_eq!(tree(&world.to("all")), before, "not even a time is touched");
         assert_eq!(names_in(world.target.path()), ["all"]);
@@ -133,7 +133,7 @@ async fn of_many_small_files_only_the_others_are_sent() {
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(what)).await;
     let here = compared(&mut receiving).await;
     assert_eq!(here.files(), FILES - 200);
-    assert_eq!(offer.conflicts_beside(&here), 100, "what is the same is no conflict");
+    assert_eq!(offer.conflicts_beside(&here), 100, "a file that is the same is no conflict");
     world.receiver.accept(&receiving, policy(OnConflict::Replace));
     let told = sending.told("what is taken", |notice| match notice {
         Notice::Accepted { files, bytes } => Some((*files, *bytes)),
@@ -242,7 +242,7 @@ async fn another_folder_is_compared_anew() {
     // The folder that was compared last is not the one into which it is received.
     world.receiver.accept(&receiving, Choices::default());
     let (_, received) = tokio::join!(sending.report(), receiving.report());
-    assert_eq!((received.here, received.stored), (0, 2), "nobody knows what is there");
+    assert_eq!((received.here, received.stored), (0, 2), "this folder was not compared");
 
     let (mut sending, mut receiving, _) = world.offer(world.send_order(world.paths(&["a", "b"]))).await;
     compared(&mut receiving).await;
@@ -266,7 +266,7 @@ async fn an_answer_at_once_is_as_good() {
     let (sent, received) = world.exchange_with(world.send_order(world.paths(&["all"])), choices).await;
     assert_eq!(sent.bytes + sent.here_bytes, BYTES);
     assert_eq!((received.missing, received.here_bytes), (0, sent.here_bytes));
-    assert!(tree(&world.to("all")).keys().eq(tree(&world.from("all")).keys()), "nothing stands there twice");
+    assert!(tree(&world.to("all")).keys().eq(tree(&world.from("all")).keys()), "nothing is there twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,13 +78,13 @@ async fn three_receivers_get_it_at_the_same_time() {
     for guest in &mut guests {
         assert_eq!(guest.receiving.report().await.stored, 2);
         assert!(guest.has_all_of(&world));
-        // They have met twice, and that is not reported.
+        // The two sides meet twice, under the code and under the branch's own. Only the first meeting is reported.
         let meetings = guest.receiving.notices.iter().filter(|notice| matches!(notice, Notice::Met { .. }));
         assert_eq!(meetings.count(), 1);
     }
     let report = sending.report().await;
     assert_eq!((report.receivers, report.stored, report.bytes), (3, 6, 3 * (5 * BLOCK as u64 + 6)));
-    // The code is gone.
+    // The code can't be used any more.
     let mut late = Guest::come(&world, &code);
     assert!(matches!(late.receiving.error().await, TransferError::NobodyThere { .. }));
 }
@@ -127,7 +127,7 @@ async fn a_branch_can_be_cancelled_by_itself() {
     world.sender.cancel(&cancelled);
     assert!(matches!(cancelled.error().await, TransferError::Cancelled));
     for guest in [&one, &two] {
-        // The transfer whose user is no longer asked has ended.
+        // For one of the two, the transfer has ended, and the answer has no effect.
         world.receiver.accept(&guest.receiving, Choices::default());
     }
     assert_eq!(left.report().await.stored, 2);
@@ -170,12 +170,12 @@ async fn a_pause_of_the_send_reaches_its_branches() {
     one.accept(&world).await;
     first.reach("a pause", |progress| progress.paused.here).await;
     one.receiving.reach("a pause", |progress| progress.paused.there).await;
-    // A receiver that comes later finds the same.
+    // A receiver that comes later gets a branch that is paused as well.
     let mut two = Guest::come(&world, &code);
     two.accept(&world).await;
     let mut second = world.sender.branch(&mut sending).await;
     second.reach("a pause", |progress| progress.paused.here).await;
-    // One of them may go on before the other.
+    // One of the branches may be resumed before the other.
     world.sender.pause(&second, false);
     second.report().await;
     assert!(first.reach("a pause", |_| true).await.paused.here);
@@ -184,7 +184,7 @@ async fn a_pause_of_the_send_reaches_its_branches() {
     assert_eq!(sending.report().await.receivers, 2);
 }
 
-/// Three wrong tries in all, whichever receivers come in between; those that are already there stay.
+/// Three wrong tries in all retire the code, whichever receivers come in between. Receivers that are already there stay.
 #[tokio::test(flavor = "multi_thread")]
 async fn three_wrong_codes_end_the_code_but_no_branch() {
     let (world, order) = world_for(3, CRAWL).await;
@@ -302,7 +302,7 @@ async fn what_makes_no_sense_for_several_is_refused() {
     }
 }
 
-/// It goes through the sender's own relay, which has to last until the last branch is over.
+/// All branches go through the sender's own relay, which has to last until the last of them has ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn several_come_to_the_senders_own_relay() {
     let (world, order) = world_for(2, None).await;
@@ -321,7 +321,7 @@ async fn several_come_to_the_senders_own_relay() {
     assert_eq!(sending.report().await.receivers, 2);
 }
 
-/// Files that can't be listed end the send, and a receiver that has come for them is told.
+/// Files that can't be listed end the send, even before a receiver has come.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_listed_is_sent_to_nobody() {
     let world = World::new().await;
@@ -350,7 +350,7 @@ async fn a_branch_that_is_cut_comes_back_by_itself() {
     assert_eq!(sending.report().await.receivers, 2);
 }
 
-/// The end of the engine ends all of it.
+/// The end of the engine ends the send and all its branches.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_ends_ends_its_branches() {
     let (mut world, order) = world_for(3, CRAWL).await;

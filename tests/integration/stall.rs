@@ -20,7 +20,7 @@ use caiman::engine::{
 /// A program that writes into the transfer or reads from it only when the test lets it.
 struct Slow<T> {
     inner: T,
-    /// Each word lets one more block pass; when the channel closes, everything passes.
+    /// Each message lets one more block pass. When the channel is closed, everything passes.
     gate: Mutex<mpsc::Receiver<()>>,
 }
 
@@ -155,7 +155,7 @@ async fn lanes_whose_path_dies_in_silence_are_told_as_the_network() {
         cutter.freeze_one(lane);
     }
     both_wait([(&mut sending, Network), (&mut receiving, Network)]).await;
-    // As the relay does when its system has noticed.
+    // This is what a relay does once its system has noticed that a connection is lost.
     for lane in [1, 2] {
         cutter.cut_one(lane);
     }
@@ -180,7 +180,7 @@ async fn a_single_lane_that_dies_in_silence_near_the_end_holds_nothing_up_for_lo
     assert!(fs::read(world.from("file")).unwrap() == fs::read(world.to("file")).unwrap());
 }
 
-/// A stopped program looks from outside like a machine that sleeps.
+/// To the other side, a stopped program looks like a machine that sleeps.
 #[cfg(unix)]
 #[test]
 fn a_side_that_sleeps_is_named_and_waited_for() {

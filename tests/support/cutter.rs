@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::within;
 
-/// Bytes that are carried at once.
+/// The most bytes that are carried at once.
 const CHUNK: usize = 16 * 1024;
 /// The time between two chunks on a narrow connection.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -27,7 +27,8 @@ use tokio::{
 
 use super::{TestRelay, peer::ITERATIONS};
 
-/// Much longer than anything here takes, even on a machine that is busy with something else.
+/// How long a wait may take before it counts as a hang and fails. Much longer than anything here takes, even on a machine that
+/// is busy with something else.
 const GUARD: Duration = Duration::from_mins(2);
 /// A rate so low that a transfer of [`CRAWL_BLOCKS`] runs until something is done about it: one block in two seconds.
 pub const CRAWL: Option<u64> = Some(BLOCK as u64 / 2);
@@ -78,7 +79,7 @@ impl Party {
     /// Waits for the next receiver of a send for several, and returns the transfer with it.
     pub async fn branch(&self, sending: &mut Transfer) -> Transfer {
         while sending.branches.is_empty() {
-            assert!(sending.ended.is_none(), "ended before somebody came: {:?}", sending.ended);
+            assert!(sending.ended.is_none(), "ended before a receiver came: {:?}", sending.ended);
             within("a receiver", sending.step()).await;
         }
         let id = sending.branches.pop_front().unwrap();
@@ -252,7 +253,7 @@ impl Transfer {
     pub async fn report(&mut self) -> Report {
         match self.end().await {
             Ok(report) => report.clone(),
-            Err(error) => panic!("{error:?} where a good end was due"),
+            Err(error) => panic!("the transfer should have succeeded: {error:?}"),
         }
     }
 
@@ -260,7 +261,7 @@ impl Transfer {
     pub async fn error(&mut self) -> &TransferError {
         match self.end().await {
             Err(error) => error,
-            Ok(report) => panic!("{report:?} where a failure was due"),
+            Ok(report) => panic!("the transfer should have failed: {report:?}"),
         }
     }
 

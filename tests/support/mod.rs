@@ -40,7 +40,7 @@ pub const ROOM: RoomId = RoomId([1; 16]);
 pub const OTHER_ROOM: RoomId = RoomId([2; 16]);
 pub const FIRST: &[u8] = b"what the sender says first";
 
-/// Much longer than anything here takes: a test that hangs fails instead.
+/// How long a wait may take before it counts as a hang and fails. Much longer than anything here takes.
 const GUARD: Duration = Duration::from_secs(30);
 
 /// Runs the body of a test, or a part that must not hang.
@@ -172,7 +172,7 @@ impl Client {
 
     /// The refusal that must come next, followed by a clean end.
     pub async fn refusal(mut self) -> Refusal {
-        let Reply::Refused(refusal) = self.reply().await else { panic!("a refusal was due") };
+        let Reply::Refused(refusal) = self.reply().await else { panic!("the relay should have refused") };
         assert_eq!(read_to_end(&mut self.stream).await.unwrap(), b"", "something followed a refusal");
         refusal
     }
@@ -181,7 +181,7 @@ impl Client {
     pub async fn paired(&mut self) -> (LaneToken, Vec<u8>) {
         match self.reply().await {
             Reply::Paired { token, first } => (token, first),
-            other => panic!("{other:?} came where two should have been paired"),
+            other => panic!("the relay should have paired two clients, and said {other:?}"),
         }
     }
 
@@ -283,7 +283,7 @@ pub async fn closed_in_silence(stream: &mut TcpStream) {
     }
 }
 
-/// Bytes without a pattern that a copying mistake could preserve; the same seed gives the same bytes.
+/// Bytes without a pattern that a copying mistake could preserve. The same seed always gives the same bytes.
 pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed | 1;
     let mut next = || {

@@ -34,7 +34,7 @@ use tokio::{
 
 use super::{Client, client_token, lane, read_to_end, within};
 
-/// As few as an honest receiver accepts, because there are many tests.
+/// The PBKDF2 iterations of every handshake here: as few as an honest receiver accepts, because there are many tests.
 pub const ITERATIONS: u32 = 100_000;
 
 /// A code that no other test uses.

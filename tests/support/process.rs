@@ -14,9 +14,11 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Much longer than anything here takes, even on a machine that is busy with something else.
+/// How long a wait may take before it counts as a hang and fails. Much longer than anything here takes, even on a machine that
+/// is busy with something else.
 const GUARD: Duration = Duration::from_mins(2);
-/// How often to ask a process whether it has ended, because std has no event for that.
+/// How often a process is asked whether it has ended, because the standard library has no event for that. Often enough that a
+/// test loses no time.
 const POLL: Duration = Duration::from_millis(5);
 
 /// A command that doesn't see codes and relays in the environment.

@@ -1,4 +1,4 @@
-//! What a test sees and does on its display: windows, pictures, keys, the pointer.
+//! The test's own connection to its display: it finds windows, takes pictures, presses keys and moves the pointer.
 
 use x11rb::{
     CURRENT_TIME,
@@ -18,7 +18,7 @@ use x11rb::{
 use crate::picture::Picture;
 
 x11rb::atom_manager! {
-    /// Names that the server numbers.
+    /// Names to which the display server gives numbers.
     pub Atoms: AtomsCookie {
         CLIPBOARD,
         TARGETS,
@@ -42,7 +42,7 @@ x11rb::atom_manager! {
     }
 }
 
-/// A key, by the number of the symbol on it. Those of ASCII are their characters.
+/// A key, named by the number of the symbol on it. An ASCII character is its own number.
 #[derive(Clone, Copy)]
 pub struct Key(pub u32);
 
@@ -76,7 +76,7 @@ impl Client {
         self.numbers(self.root, self.atoms._NET_SUPPORTING_WM_CHECK).is_some()
     }
 
-    /// The window on the screen that belongs to a process.
+    /// The visible window of a process.
     pub fn window_of(&self, process: u32) -> Option<Window> {
         let windows = self.numbers(self.root, self.atoms._NET_CLIENT_LIST)?;
         windows.into_iter().find(|window| {
@@ -97,9 +97,9 @@ impl Client {
         self.numbers(window, self.atoms.XdndAware).is_some()
     }
 
-    /// Asks the window manager for the keyboard, and to put the window in front.
+    /// Asks the window manager to put the window in front and give it the keyboard.
     pub fn activate(&self, window: Window) {
-        // From a pager, so that the wish isn't taken for a program that pushes itself forward.
+        // The request claims to come from a pager. From a program, it could be refused as one that pushes itself forward.
         self.ask_manager(window, self.atoms._NET_ACTIVE_WINDOW, [2, CURRENT_TIME, 0, 0, 0]);
     }
 
@@ -110,7 +110,7 @@ impl Client {
             && focus == window
     }
 
-    /// Does what the button in the title bar does.
+    /// Asks the window manager to close the window, as the button in its title bar does.
     pub fn close(&self, window: Window) {
         self.ask_manager(window, self.atoms._NET_CLOSE_WINDOW, [CURRENT_TIME, 2, 0, 0, 0]);
     }
@@ -120,14 +120,14 @@ impl Client {
         self.picture(0, 0, screen.width, screen.height)
     }
 
-    /// What the screen shows where a window is.
+    /// A picture of the part of the screen where a window is.
     pub fn picture_of(&self, window: Window) -> Picture {
         let size = self.connection.get_geometry(window).unwrap().reply().unwrap();
         let (left, top) = self.corner_of(window);
         self.picture(left, top, size.width, size.height)
     }
 
-    /// The point of the screen that is so far from a window's left and top, as parts of its width and height.
+    /// The point of the screen at this place in a window, given in fractions of the window's width and height.
     pub fn point_in(&self, window: Window, (across, down): (f32, f32)) -> (i16, i16) {
         let size = self.connection.get_geometry(window).unwrap().reply().unwrap();
         let (left, top) = self.corner_of(window);
@@ -156,7 +156,7 @@ impl Client {
         }
     }
 
-    /// An unseen window, for what only windows can do.
+    /// A window that is never shown, for what only a window may do, such as owning a selection.
     pub fn unseen_window(&self) -> Window {
         let window = self.connection.generate_id().unwrap();
         let aux = CreateWindowAux::new().event_mask(EventMask::STRUCTURE_NOTIFY | EventMask::PROPERTY_CHANGE);
@@ -173,7 +173,8 @@ impl Client {
         self.connection.flush().unwrap();
     }
 
-    /// Answers a program that asks for a selection of which this test has `bytes` in one form. Tells whether it got them.
+    /// Answers a program that asks for a selection, which this test has as `bytes` in one form. Returns whether the program got
+    /// the bytes.
     pub fn answer(&self, request: &SelectionRequestEvent, form: Atom, bytes: &[u8]) -> bool {
         let (to, property) = (request.requestor, request.property);
         let is_served = request.target == form;
@@ -201,7 +202,7 @@ impl Client {
     }
 
     pub fn property(&self, window: Window, name: Atom) -> Option<xproto::GetPropertyReply> {
-        // A window may go while it is looked at.
+        // The window may be closed at this moment.
         let reply = self
             .connection
             .get_property(false, window, name, AtomEnum::ANY, 0, u32::MAX)
@@ -228,7 +229,7 @@ impl Client {
     }
 
     fn picture(&self, x: i16, y: i16, width: u16, height: u16) -> Picture {
-        // From the screen, since only that has pixels where windows lie above each other.
+        // The picture is taken of the screen, because a window has no pixels where another one covers it.
         let image = self.connection.get_image(ImageFormat::Z_PIXMAP, self.root, x, y, width, height, !0);
         Picture::new(width, height, &image.unwrap().reply().unwrap().data)
     }
@@ -254,7 +255,7 @@ impl Client {
     }
 }
 
-/// Which key of the keyboard has which symbols.
+/// The keyboard's layout: which key has which symbols.
 struct Keys {
     first: u8,
     on_each: usize,
@@ -268,7 +269,7 @@ impl Keys {
         Self { first, on_each: mapping.keysyms_per_keycode.into(), symbols: mapping.keysyms }
     }
 
-    /// The key, and whether it has this symbol only with Shift.
+    /// The code of the key with this symbol, and whether the symbol needs Shift.
     fn find(&self, key: Key) -> (u8, bool) {
         let with = |column: usize| {
             let mut of_each = self.symbols.chunks(self.on_each);
@@ -278,6 +279,6 @@ impl Keys {
             .map(|place| (place, false))
             .or_else(|| with(1).map(|place| (place, true)))
             .unwrap_or_else(|| panic!("no key has the symbol {:#x}", key.0));
-        (self.first + u8::try_from(place).expect("codes are bytes"), is_shifted)
+        (self.first + u8::try_from(place).expect("a key's code is a byte"), is_shifted)
     }
 }

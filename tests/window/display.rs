@@ -1,4 +1,4 @@
-//! A screen that nobody sees, with a window manager on it.
+//! A screen in memory, with a window manager on it.
 
 use std::{
     cell::Cell,
@@ -16,16 +16,16 @@ use crate::{GUARD, client::Client, picture::Picture, until, within};
 
 const SIZE: &str = "1280x1000x24";
 
-/// The display server and the window manager, ended when dropped.
+/// A display server and a window manager, which are ended when this is dropped.
 pub struct Display {
-    /// As `DISPLAY` has it.
+    /// The display's name for the variable `DISPLAY`.
     pub name: String,
-    /// What the test itself sees and does there.
+    /// The test's own connection to the display.
     pub client: Client,
     manager: Child,
     server: Server,
     is_kept: Cell<bool>,
-    /// Where the window manager looks for settings, and finds none.
+    /// An empty folder in which the window manager looks for its settings.
     _home: TempDir,
 }
 
@@ -46,17 +46,17 @@ impl Display {
             .expect("these tests need openbox; see .ci/run");
         let display = Self { name, client, manager, server, is_kept: Cell::new(false), _home: home };
         until("the window manager", || display.client.has_window_manager().then_some(()));
-        // Out of the way: what the pointer is over looks different.
+        // The pointer is moved out of the way, because what it is over looks different.
         display.client.point_to(1279, 999);
         display
     }
 
-    /// What is on the whole screen.
+    /// A picture of the whole screen.
     pub fn picture(&self) -> Picture {
         self.client.picture_of_screen()
     }
 
-    /// Keeps a picture of a failed test's screen, the first time: later, windows are gone.
+    /// Keeps a picture of a failed test's screen. Only the first call does so, because later the windows are gone.
     pub fn keep_picture(&self) {
         if self.is_kept.replace(true) {
             return;
@@ -81,14 +81,14 @@ impl Drop for Display {
     }
 }
 
-/// The display server; ended by the display, or here if it came no further.
+/// The display server, which is ended when this is dropped: by [`Display`], or by itself if the display was never finished.
 struct Server {
     process: Child,
     name: String,
 }
 
 impl Server {
-    /// The server picks a free number and writes it into the pipe once clients can come.
+    /// Starts the server. It chooses a free number and writes it into the pipe once it takes clients.
     fn start() -> Self {
         let mut command = Command::new("Xvfb");
         command.args(["-displayfd", "1", "-screen", "0", SIZE, "-nolisten", "tcp", "-noreset"]);
@@ -108,17 +108,17 @@ impl Drop for Server {
     }
 }
 
-/// Neither reads nor says anything.
+/// The command without standard input and standard error.
 fn silent(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stderr(Stdio::null())
 }
 
-/// Asks a process to end, so that it can put away its socket, and waits for it. Does nothing the second time.
+/// Asks a process to end, so that it can remove its socket, and waits until it has. Does nothing for one that has ended.
 fn end(process: &mut Child) {
     if matches!(process.try_wait(), Ok(Some(_))) {
         return;
     }
-    // It may end by itself in between.
+    // The process may end by itself in between.
     let _ = kill_process(Pid::from_child(process), Signal::TERM);
     if within(GUARD, || process.try_wait().unwrap()).is_none() {
         process.kill().unwrap();

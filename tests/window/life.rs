@@ -1,4 +1,4 @@
-//! The window itself: killed, closed, left alone.
+//! What happens when the window is killed, closed, or left alone.
 
 use std::{fs, thread, time::Duration};
 
@@ -14,14 +14,14 @@ use crate::{
     until,
 };
 
-/// Begins a transfer that trickles into the window, with most of it to come in the next minutes.
+/// Begins to receive a file at such a low rate that it takes many minutes.
 fn begin_to_receive(window: &Program<'_>, site: &Site) -> Running {
     let path = site.plant("large", noise(5, CRAWL_BLOCKS * BLOCK));
     let mut sending = site.send(&["--rate".as_ref(), "128KiB".as_ref(), path.as_os_str()]);
     window.type_code(&sending.code());
     window.accept();
     sending.moving();
-    until("a title that tells how far it is", || window.title().contains('%').then_some(()));
+    until("a title with the progress", || window.title().contains('%').then_some(()));
     sending
 }
 
@@ -31,11 +31,11 @@ fn a_window_that_was_killed_in_a_transfer_left_nothing_half_done_and_says_so_whe
     let mut window = Program::start(&display, &site.server);
     let usual = window.settled();
     window.kill_and_start_again();
-    assert!(window.settled().page() == usual.page(), "a kill while nothing moves is nothing to tell");
+    assert!(window.settled().page() == usual.page(), "nothing moved, so nothing is reported");
     let _sending = begin_to_receive(&window, &site);
     assert_eq!(window.outcome().as_deref(), Some("running"));
     window.kill_and_start_again();
-    until("something told", || (window.settled().page() != usual.page()).then_some(()));
+    until("a report of the interrupted transfer", || (window.settled().page() != usual.page()).then_some(()));
     let names = names_in(&window.received());
     assert!(names.iter().all(|name| name.starts_with(".caiman-")), "{names:?}");
     until("an honest history", || (window.outcome()? == "interrupted").then_some(()));
@@ -56,7 +56,7 @@ fn closing_asks_first_while_bytes_move() {
     until("the page", || (window.picture().corner() == ground).then_some(()));
     assert!(window.is_running());
     assert_eq!(window.outcome().as_deref(), Some("running"), "the transfer goes on");
-    // The second button closes all the same.
+    // The second button closes the window in spite of the transfer.
     window.close();
     until("the question again", || (window.picture().corner() != ground).then_some(()));
     window.press(TAB);
@@ -82,11 +82,11 @@ fn a_window_in_which_nothing_happens_costs_no_processor_time() {
     const TICKS: u64 = 2;
     let (display, site) = (Display::start(), Site::new());
     let window = Program::start(&display, &site.server);
-    // A send that waits is nothing that happens.
+    // A send that only waits must cost nothing.
     window.drop_files(&[site.plant("waits for somebody", "x")]);
     window.code();
     window.settled();
-    // What was begun may end first; something that paints again and again never does.
+    // What is still going on at first may end during the first spans. A window that keeps painting never comes to rest.
     let spans: Vec<u64> = (0..4)
         .map(|_| {
             let before = ticks(window.id());
@@ -97,10 +97,10 @@ fn a_window_in_which_nothing_happens_costs_no_processor_time() {
     assert!(spans.iter().any(|ticks| *ticks <= TICKS), "ticks in {SPAN:?}: {spans:?}");
 }
 
-/// The processor time that a process has had, in hundredths of a second.
+/// The processor time that a process has used so far, in hundredths of a second.
 fn ticks(process: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    // The name, in brackets, may hold anything.
+    // The program's name, in brackets, may contain spaces and brackets.
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     let (user, system) = (fields[11], fields[12]);
     user.parse::<u64>().unwrap() + system.parse::<u64>().unwrap()

@@ -1,9 +1,9 @@
-//! The program in a real window: files dropped by another process, keys pressed as a person presses them, the code read
-//! from the clipboard.
+//! The program in a real window: another process drops files on it, keys are pressed as a user presses them, and the code is
+//! read from the clipboard.
 //!
 //! Every test has a display server and a window manager of its own (Xvfb, openbox), and programs that keep everything in
-//! a folder of their own, so that all can run at once. When one fails, a picture of its screen is kept and its place
-//! told. These tests are run by name (`cargo test --test window`); what they need is in `.ci/run`.
+//! a folder of their own, so that all tests can run at once. When one fails, it keeps a picture of its screen and prints
+//! where. These tests are run by name (`cargo test --test window`); the packages that they need are listed in `.ci/run`.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, unreachable_pub)]
@@ -25,9 +25,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Far longer than anything here takes, even on a machine that is busy with something else.
+/// How long a wait may take before it counts as a hang and fails. Much longer than anything here takes, even on a machine that
+/// is busy with something else.
 const GUARD: Duration = Duration::from_mins(1);
-/// How often things are looked at that tell nobody when they change.
+/// How often something is checked that doesn't report its changes: often enough that a test loses no time, seldom enough to
+/// leave the processor to the program.
 const POLL: Duration = Duration::from_millis(10);
 
 /// Waits until `look` finds something.
@@ -36,7 +38,7 @@ fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(GUARD, look).unwrap_or_else(|| panic!("waited too long for {what}"))
 }
 
-/// Waits for `limit` at most until `look` finds something.
+/// Waits until `look` finds something, but no longer than `limit`.
 fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + limit;
     loop {

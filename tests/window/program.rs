@@ -1,4 +1,4 @@
-//! `caiman` with its window, in a folder of its own, and what a person does with it.
+//! `caiman` with its window and a folder of its own, and what its user does with it.
 
 use std::{
     ffi::OsStr,
@@ -22,12 +22,13 @@ use crate::{
     until, within, xdnd,
 };
 
-/// A picture that stays the same for so long is no step of something that moves. Shorter than the text cursor blinks.
+/// A window counts as still if its picture hasn't changed for this long: longer than between two frames of an animation, and
+/// shorter than between two blinks of the text cursor.
 const STILL: Duration = Duration::from_millis(200);
-/// How long a key may take to be answered before it is pressed once more.
+/// How long a key may go unanswered before it is pressed again. Most answers come within a few frames.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A running window. Killed when dropped.
+/// A running window, which is killed when this is dropped.
 pub struct Program<'d> {
     display: &'d Display,
     home: TempDir,
@@ -36,12 +37,12 @@ pub struct Program<'d> {
 }
 
 impl<'d> Program<'d> {
-    /// Opens the window of a person whose settings have one relay.
+    /// Opens the window of a user whose settings have one relay.
     pub fn start(display: &'d Display, server: &str) -> Self {
         Self::with_settings(display, &format!("[[relay]]\naddress = \"{server}\"\n"))
     }
 
-    /// Opens the window of a person who has never set anything.
+    /// Opens the window of a user whose settings have no relay.
     pub fn start_without_relay(display: &'d Display) -> Self {
         Self::with_settings(display, "")
     }
@@ -61,13 +62,13 @@ impl<'d> Program<'d> {
         Self { display, home, running, window }
     }
 
-    /// Ends it without a warning and starts it again.
+    /// Kills the program without a warning and starts it again.
     pub fn kill_and_start_again(&mut self) {
         self.running.kill();
         (self.running, self.window) = open(self.display, command(self.display, self.home.path()));
     }
 
-    /// The same person starts the program once more.
+    /// Starts the program once more as the same user, while the window is open.
     pub fn second_start(&self, args: &[impl AsRef<OsStr>]) -> Running {
         let mut command = command(self.display, self.home.path());
         command.args(args);
@@ -104,19 +105,19 @@ impl<'d> Program<'d> {
         })
     }
 
-    /// Waits until nothing moves in the window and it doesn't look like this any more.
+    /// Waits until nothing moves in the window and it no longer looks as it did `before`.
     pub fn looks_other_than(&self, before: &Picture) -> Picture {
         until("another look of the window", || Some(self.settled()).filter(|now| now != before))
     }
 
-    /// Does something to which the window answers with another look, and waits for that.
+    /// Does something that changes what the window shows, and waits for the change.
     fn and_wait(&self, act: impl FnOnce()) {
         let before = self.settled();
         act();
         self.looks_other_than(&before);
     }
 
-    /// Puts the window in front, with the keyboard.
+    /// Puts the window in front and gives it the keyboard.
     pub fn activate(&self) {
         let client = &self.display.client;
         client.activate(self.window);
@@ -129,12 +130,12 @@ impl<'d> Program<'d> {
         self.display.client.close(self.window);
     }
 
-    /// Drags files from another program over the middle of the window and lets go.
+    /// Drags files from another program over the middle of the window and drops them.
     pub fn drop_files(&self, paths: &[PathBuf]) {
         self.drop_files_at((0.5, 0.5), paths);
     }
 
-    /// The same elsewhere; the place is given as parts of the window's width and height.
+    /// Drags files from another program over the window and drops them at `place`, in fractions of its width and height.
     pub fn drop_files_at(&self, place: (f32, f32), paths: &[PathBuf]) {
         xdnd::drop_files(self.display, self.window, place, paths);
     }
@@ -147,12 +148,12 @@ impl<'d> Program<'d> {
         self.display.client.control(character);
     }
 
-    /// Reads the code of the newest send, or its invite link where only that leads to the relay: the keyboard is on the
-    /// button that copies it.
+    /// Reads the code of the newest send, or its invite link if the code alone doesn't lead to the relay. The button that
+    /// copies it has the keyboard.
     pub fn code(&self) -> String {
         let before = clipboard::text(self.display);
         until("a code on the clipboard", || {
-            // Nothing happens as long as there is no code.
+            // The key does nothing until there is a code.
             self.press(RETURN);
             within(PATIENCE, || clipboard::text(self.display).filter(|text| before.as_ref() != Some(text)))
         })
@@ -168,23 +169,23 @@ impl<'d> Program<'d> {
         if left > 0 {
             self.and_wait(|| client.press(TAB));
         }
-        // The field says by itself what is in it.
+        // What is selected and copied in the field is the code as the field has it.
         client.control('a');
         client.control('c');
         until("the code in its field", || (clipboard::text(self.display)? == code).then_some(()));
         client.press(RETURN);
     }
 
-    /// Accepts what is offered: the keyboard is on the button that does.
+    /// Accepts what is offered. The button that does so has the keyboard.
     pub fn accept(&self) {
         until("an accepted offer", || {
-            // Nothing happens as long as there is no offer, or after it was accepted.
+            // The key does nothing until there is an offer, and nothing after it was accepted.
             self.press(RETURN);
             within(PATIENCE, || self.outcome())
         });
     }
 
-    /// What the program remembers of its newest transfer.
+    /// The outcome of the newest transfer, as the program's history has it.
     pub fn outcome(&self) -> Option<String> {
         // There is no file before the first transfer.
         let text = fs::read_to_string(self.home.path().join("data/history.toml")).ok()?;
@@ -200,7 +201,7 @@ impl<'d> Program<'d> {
         assert_eq!(outcome, "done");
     }
 
-    /// Where received files go.
+    /// The folder into which files are received.
     pub fn received(&self) -> PathBuf {
         self.home.path().join("received")
     }
@@ -215,7 +216,7 @@ impl Drop for Program<'_> {
     }
 }
 
-/// A command that sees nothing of the machine but the display.
+/// A command that sees nothing of this machine's environment but the display.
 fn command(display: &Display, home: &Path) -> Command {
     let mut command = caiman(&[] as &[&str]);
     command.env_clear();
@@ -234,7 +235,7 @@ fn command(display: &Display, home: &Path) -> Command {
     command
 }
 
-/// Waits until the window is there, painted, and has the keyboard.
+/// Starts the program, and waits until its window is there, painted, and has the keyboard.
 fn open(display: &Display, command: Command) -> (Running, u32) {
     let mut running = Running::start(command);
     let client = &display.client;

@@ -81,7 +81,7 @@ fn a_folder_and_files_with_awkward_names_arrive_equal_when_dropped_at_once() {
 
 #[test]
 fn files_that_are_dropped_on_a_send_that_waits_go_with_it() {
-    /// Send cards are below; the newest is the first.
+    /// A place on the newest send's card, which is the first in the lower part of the window.
     const ON_THE_CARD: (f32, f32) = (0.5, 0.75);
     let (display, site) = (Display::start(), Site::new());
     let window = Program::start(&display, &site.server);

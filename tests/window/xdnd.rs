@@ -1,4 +1,4 @@
-//! Another program from which files are dragged: the source's side of XDND, version 5.
+//! Another program, from which files are dragged: the source's side of XDND, version 5.
 
 use std::{
     os::unix::ffi::OsStrExt,
@@ -15,18 +15,18 @@ use x11rb::{
 use crate::{client::Client, display::Display, until};
 
 const VERSION: u32 = 5;
-/// What stays as it is in a path.
+/// The characters of a path that are not escaped in a URI.
 const IN_PATHS: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
-/// Files as programs hand them to each other.
+/// Paths as a list of URIs, the form in which programs give files to each other.
 pub fn uri_list(paths: &[PathBuf]) -> String {
     let uri = |path: &PathBuf| format!("file://{}", percent_encode(path.as_os_str().as_bytes(), IN_PATHS));
     let uris: Vec<_> = paths.iter().map(uri).collect();
     uris.join("\r\n") + "\r\n"
 }
 
-/// Drags files over a window and lets go there. `at` is where, as parts of its width and height.
+/// Drags files over a window and drops them. `at` is the place, in fractions of the window's width and height.
 pub fn drop_files(display: &Display, window: u32, at: (f32, f32), paths: &[PathBuf]) {
     assert!(paths.iter().all(|path| Path::is_absolute(path)));
     Drag { client: Client::connect(&display.name), target: window, served: 0 }.run(at, &uri_list(paths));
@@ -35,7 +35,7 @@ pub fn drop_files(display: &Display, window: u32, at: (f32, f32), paths: &[PathB
 struct Drag {
     client: Client,
     target: u32,
-    /// How often the target has been given the files.
+    /// How many times the target has asked for the files and got them.
     served: u32,
 }
 
@@ -48,7 +48,7 @@ impl Drag {
             drag.client.tell(drag.target, name, [source, data[0], data[1], data[2], data[3]]);
         };
         say(&self, atoms.XdndEnter, [VERSION << 24, atoms.URI_LIST, 0, 0]);
-        // A hand is never quite still: more than one place, each after the answer to the one before.
+        // A hand is never quite still, so the pointer passes several places. XDND has the source wait for each answer.
         for step in (0..4).rev() {
             let (x, y) = (x - step, y - step);
             self.client.point_to(x, y);
@@ -57,7 +57,7 @@ impl Drag {
             let status = self.hear(atoms.XdndStatus, uri_list);
             assert_eq!(status[1] & 1, 1, "the window wants the files");
         }
-        // The toolkit asks while files are held over the window, and has nothing to drop before it was answered.
+        // The toolkit asks for the files while they are held over the window, and takes no drop before it has them.
         until("a question for the files", || {
             self.serve(uri_list);
             (self.served > 0).then_some(())
@@ -67,7 +67,7 @@ impl Drag {
         assert_eq!(finished[1] & 1, 1, "the window took the files");
     }
 
-    /// Waits for a message from the target, and gives it the files when it asks.
+    /// Waits for a message of this name from the target, and gives it the files whenever it asks for them.
     fn hear(&mut self, name: u32, uri_list: &str) -> [u32; 5] {
         until("an answer to a drag", || {
             let (heard, data) = self.serve(uri_list)?;
@@ -75,7 +75,7 @@ impl Drag {
         })
     }
 
-    /// Takes one event; returns it if it is a message.
+    /// Handles one event, if there is one. Returns its name and data if it is a message.
     fn serve(&mut self, uri_list: &str) -> Option<(u32, [u32; 5])> {
         match self.client.connection.poll_for_event().unwrap()? {
             Event::SelectionRequest(request) => {

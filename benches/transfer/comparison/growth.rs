@@ -21,10 +21,12 @@ use super::{
 };
 
 const MIB: u64 = 1024 * 1024;
-/// How many connections are opened at once.
+/// How many connections are opened at a time: enough that opening thousands doesn't take long, without all of them being half
+/// open at once.
 const AT_ONCE: usize = 64;
 
-/// Files of these sizes, all holes: reading them costs almost nothing, and no disk has to hold them twice.
+/// Sends one file of each size. The files are holes, so that reading them costs almost nothing and no disk has to hold them
+/// twice.
 pub(crate) fn sizes(settings: &Settings) {
     head("MiB in one file");
     for mib in &settings.sizes_mib {
@@ -34,7 +36,7 @@ pub(crate) fn sizes(settings: &Settings) {
     }
 }
 
-/// This many files of 100 bytes, a thousand in each folder.
+/// Sends each number of files, of 100 bytes each, with a thousand in each folder.
 pub(crate) fn counts(settings: &Settings) {
     head("files");
     for count in &settings.counts {
@@ -50,10 +52,10 @@ pub(crate) fn counts(settings: &Settings) {
     }
 }
 
-/// A relay with this many rooms in which a sender waits.
+/// Measures a relay with each number of rooms, in each of which a sender waits.
 pub(crate) fn rooms(settings: &Settings) {
     println!(
-        "\n| rooms in which somebody waits | seconds to open | relay's resident MiB | KiB a room |\n| --- | --- | --- | --- |"
+        "\n| rooms with a waiting client | seconds to open | relay's resident MiB | KiB a room |\n| --- | --- | --- | --- |"
     );
     for count in &settings.rooms {
         let site = Site::empty(settings);

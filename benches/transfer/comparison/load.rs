@@ -32,15 +32,16 @@ use super::{
 const MIB: f64 = 1024.0 * 1024.0;
 const LANES: u16 = 8;
 const CHUNK: usize = 64 * 1024;
-/// How many rooms are opened at once.
+/// How many rooms are opened at a time: enough that opening thousands doesn't take long, without all of them being half open
+/// at once.
 const AT_ONCE: u64 = 64;
-/// How long transfers run side by side.
+/// How long transfers run side by side: long enough for a mean that says something about each.
 const RUNNING: Duration = Duration::from_secs(5);
-/// Messages through each room, there and back again.
+/// How many messages go through each room, each there and back again.
 const MESSAGES: u64 = 10;
 const MESSAGE_LEN: usize = 100;
 
-/// This many transfers at once, eight lanes each, of bytes that cost nothing to read.
+/// Measures each number of transfers at once, with eight lanes each, of bytes that cost nothing to read.
 pub(crate) fn transfers(settings: &Settings) {
     println!(
         "\n| transfers at once | MiB/s in all | relay, CPU s/GiB | relay, resident MiB | slowest against the mean | Jain's index |"
@@ -68,7 +69,7 @@ pub(crate) fn transfers(settings: &Settings) {
     }
 }
 
-/// Messages through this many rooms at once, with the relay on one core. Gives up if one is lost or altered.
+/// Measures messages through each number of rooms at once, with the relay on one core. Gives up if one is lost or altered.
 pub(crate) fn messages(settings: &Settings) {
     println!("\n| rooms | messages | lost | seconds | relay, CPU s | relay, resident MiB | KiB a room |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
@@ -110,7 +111,7 @@ pub(crate) fn messages(settings: &Settings) {
     }
 }
 
-/// The bytes that each transfer moved.
+/// Runs this many transfers side by side, and returns the bytes that each has moved.
 async fn side_by_side(relay: &Relay, count: u64) -> Vec<f64> {
     let mut opening = JoinSet::new();
     for (sender, receiver) in pairs(relay, count).await {
@@ -178,7 +179,7 @@ async fn echo(mut stream: TcpStream) -> Option<TcpStream> {
     None
 }
 
-/// This many senders and receivers that have met.
+/// Joins this many senders and receivers to each other, and returns their connections.
 async fn pairs(relay: &Relay, count: u64) -> Vec<(Paired, Paired)> {
     let address = RelayAddress::from_socket(relay.address);
     let (mut opening, mut open) = (JoinSet::new(), Vec::new());

@@ -1,5 +1,5 @@
-//! Other programs that do the same, if the environment names them; through a relay on this machine, and without compression, as
-//! for data that is compressed already.
+//! Other programs that do the same, if the environment names them. They run through a relay on this machine and without
+//! compression, because the data is taken to be compressed already.
 //!
 //! `CROC`: croc 10, which brings its own relay. `WORMHOLE_RS`: wormhole-rs 0.8 (crate `magic-wormhole-cli`), whose mailbox and
 //! relay are other programs; `WORMHOLE_MAILBOX_URL` and `WORMHOLE_RELAY_URL` say where they run.

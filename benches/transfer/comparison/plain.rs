@@ -1,6 +1,7 @@
-//! The reference for a large file: the same bytes over the same hops, only copied. Our own relay pairs the lanes. The sender
-//! and the receiver are processes of their own, this program under other arguments, with a blocking thread for each lane, which
-//! reads at an offset and writes, or reads and writes at an offset, one block at a time.
+//! The reference for a large file: the same bytes over the same hops, only copied. Caiman's relay pairs the lanes. The sender
+//! and the receiver are processes of their own: this program under other arguments, with a blocking thread for each lane. One
+//! block at a time, the sender's threads read at an offset and write to the lane, and the receiver's read from the lane and
+//! write at an offset.
 
 use std::{
     fs::{File, OpenOptions},

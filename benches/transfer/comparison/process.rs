@@ -10,15 +10,15 @@ use std::{
 
 use wait4::Wait4;
 
-/// Much longer than anything here takes.
+/// How long a wait may take before it counts as a hang and ends the benchmark. Much longer than anything here takes.
 const GUARD: Duration = Duration::from_mins(5);
 
 /// What a process used.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
-    /// Processor time in user space and in the kernel.
+    /// Processor time in user space and in the kernel, in seconds.
     pub(crate) seconds: f64,
-    /// The most resident memory.
+    /// The most resident memory, in bytes.
     pub(crate) peak_bytes: u64,
 }
 

@@ -39,7 +39,7 @@ impl Settings {
     pub(crate) fn read(args: &[String]) -> Self {
         let is_quick = args.iter().any(|arg| arg == "--quick");
         let number = |name: &str, usual: u64, quick: u64| match env::var(name) {
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is no number")),
+            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is not a number")),
             Err(_) => {
                 if is_quick {
                     quick
@@ -62,7 +62,7 @@ impl Settings {
         let numbers = |name: &str, usual: &str| {
             let text = env::var(name).unwrap_or_else(|_| usual.to_owned());
             text.split(',')
-                .map(|number| number.parse().unwrap_or_else(|_| panic!("{name} is no list of numbers")))
+                .map(|number| number.parse().unwrap_or_else(|_| panic!("{name} is not a list of numbers")))
                 .collect()
         };
         Self {

@@ -68,7 +68,7 @@ impl Site {
         self.folder.path().join("home")
     }
 
-    /// Gives up if not everything has arrived.
+    /// Checks that everything has arrived, and gives up otherwise.
     pub(crate) fn check_and_clear(&self) {
         let (mut files, mut bytes) = (0, 0);
         count(&self.target(), &mut files, &mut bytes);

@@ -33,10 +33,10 @@ impl Row {
     }
 }
 
-/// All contestants; the others are compared with the first.
+/// The results of all contestants. The others are compared with the first.
 pub(crate) struct Table<'a> {
     pub(crate) rows: &'a [Row],
-    /// The bytes that each moved.
+    /// How many bytes each contestant moved.
     pub(crate) bytes: u64,
 }
 

@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-/// Which blocks have come: each may come once, with the length that the plan gives it, and a second time only when it is
-/// repaired.
+/// The blocks that a receiver has taken in. Each block may come once, with the length that the plan gives it, and a second
+/// time only when it is repaired.
 #[derive(Debug)]
 pub(crate) struct Claims {
-    /// Blocks go out in order, so none may run far ahead of the others.
+    /// Whether blocks leave the sink in order, so that no block may run far ahead of the first missing one.
     is_in_order: bool,
     state: Mutex<ClaimState>,
 }
@@ -26,24 +26,29 @@ pub(crate) struct Claims {
 #[derive(Debug, Default)]
 struct ClaimState {
     claimed: BlockSet,
-    /// Blocks of damaged files that have not come again yet.
+    /// The blocks of damaged files that have not come again yet; `None` before any repair.
     repairs: Option<std::collections::HashSet<u64>>,
-    /// A stream's last block, the only short one, and its length.
+    /// The number and the length of a stream's last block, the only one that may be short.
     short: Option<(u64, u32)>,
 }
 
 impl Claims {
-    /// For blocks that go to `sink`, all but those that are `held` already.
+    /// Claims for the blocks that go to `sink`: all but the `held` ones, which the receiver has already.
     pub(crate) fn new(sink: &Sink, held: BlockSet) -> Self {
         let state = ClaimState { claimed: held, ..ClaimState::default() };
         Self { is_in_order: matches!(sink, Sink::Ordered(_)), state: Mutex::new(state) }
     }
 
-    /// Takes block `index` of `length` bytes, or refuses it by name.
+    /// Takes block `index` of `length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Misbehaviour::UnknownBlock`] if the plan has no such block of this length or the block is too far ahead, and
+    /// [`Misbehaviour::BlockTwice`] if it was taken before.
     pub(crate) fn claim(&self, plan: &Plan, index: u64, length: u32) -> Result<(), Misbehaviour> {
         let full = plan.block_len(index).ok_or(Misbehaviour::UnknownBlock)?;
         let mut state = self.lock();
-        // Where the plan or the disk doesn't bound how many blocks there can be, this bounds the memory for them.
+        // Where neither the plan nor the disk bounds the number of blocks, this bounds the memory that they take.
         let is_bounded = plan.stream().is_some() || self.is_in_order;
         if is_bounded && index > state.claimed.first_missing() + MAX_GAP {
             return Err(Misbehaviour::UnknownBlock);
@@ -65,7 +70,7 @@ impl Claims {
         if is_new { Ok(()) } else { Err(Misbehaviour::BlockTwice) }
     }
 
-    /// A block that was claimed has not come, and may come again.
+    /// Takes back the claim to a block that did not arrive after all, so that the block may come again.
     pub(crate) fn release(&self, index: u64) {
         let mut state = self.lock();
         if let Some(repairs) = &mut state.repairs {
@@ -78,12 +83,12 @@ impl Claims {
         }
     }
 
-    /// Lets these blocks come once more, and no others.
+    /// Lets each of these blocks come once more, and no other block.
     pub(crate) fn allow_repairs(&self, blocks: impl IntoIterator<Item = u64>) {
         self.lock().repairs = Some(blocks.into_iter().collect());
     }
 
-    /// Whether a stream of `bytes` has come as a whole, and nothing beyond it.
+    /// Whether every block of a stream of `bytes` bytes has come, and nothing beyond its end.
     pub(crate) fn is_whole_stream(&self, plan: &Plan, bytes: u64) -> bool {
         let block_size = u64::from(plan.block_size());
         let state = self.lock();

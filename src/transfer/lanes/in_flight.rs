@@ -1,43 +1,51 @@
-//! How fast a lane gets rid of blocks, and so how many it may have on its way. Pure.
+//! How fast a lane delivers blocks, and from that how many it may have in flight. Pure.
 //!
-//! Its clock runs only while something is on its way, so what it could do is known however long it had nothing to do; and it
-//! runs on while nothing arrives, so a lane that is stuck becomes slow.
+//! A lane's clock runs only while something is in flight, so a time without work leaves its measured speed as it was. The
+//! clock goes on while nothing arrives, so a lane that is stuck becomes slow.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// Blocks that any lane may have on its way.
+/// The smallest in-flight limit of a lane, in blocks, unless the transfer is near its end: while one block arrives, the
+/// next one is already in flight.
 const MIN_BLOCKS: usize = 2;
-/// The same at its start, when nothing is known of it.
+/// The in-flight limit of a new lane, in blocks, until its first block is stored and its speed is known: enough to begin
+/// with, and few enough that a slow lane doesn't hold many back.
 const INITIAL_BLOCKS: usize = 4;
-/// It may have so many times as much on its way as the empty way holds: enough to become faster and faster until the network
-/// is full, and to take over what other lanes lose when it is.
+/// The in-flight limit as a multiple of the lane's bandwidth-delay product. It lets the lane become faster until the
+/// network is full, and then take over what other lanes lose.
 const GAIN: f64 = 3.0;
-/// The same when little is left: what is enough to keep the way full.
+/// The in-flight limit as a multiple of the lane's bandwidth-delay product, when little is left to send: enough to keep the
+/// lane's connection full, and no more than that.
 const END_GAIN: f64 = 2.0;
-/// What it takes on average until a stored block is told of, beside the way: the quickest one had luck.
+/// How long a stored block waits on average before it is reported to the sender, because receivers report in batches. It is
+/// added to the time that the quickest block took, because that one was reported with the shortest wait.
 const REPORT_DELAY: Duration = Duration::from_millis(50);
-/// The speed is that of the last so many blocks,
+/// A lane's speed is measured over at least this many of the last blocks, so that a single late block counts for little.
 const RATE_BLOCKS: usize = 4;
-/// or of all that came so lately.
+/// A lane's speed is measured over all blocks of this last stretch of its clock, if those are more than [`RATE_BLOCKS`]: on
+/// a fast lane many blocks are reported at once, and a few of them would be no measure.
 const RATE_WINDOW: Duration = Duration::from_millis(300);
 
-/// See the module.
+/// The blocks that one lane has in flight, the speed at which it delivers them, and the limit that follows from it.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
+    /// Blocks in flight.
     out: usize,
-    /// The lane's clock up to when it last had nothing to do or began to.
+    /// How far the lane's clock had come when it last stopped.
     busy: Duration,
+    /// When the lane's clock last started; `None` while nothing is in flight.
     busy_since: Option<Instant>,
-    /// Its clock at the last arrivals, behind that of the one before, or of the start.
+    /// The lane's clock at each of the last arrivals. The first entry is where the measurement begins: the arrival before
+    /// those, or the lane's start.
     arrivals: VecDeque<Duration>,
-    /// The least time from leaving to being stored, as far as it is known.
+    /// The shortest known time from a block's leaving to the report that it is stored.
     quickest: Option<Duration>,
 }
 
 impl InFlight {
-    /// One more is on its way.
+    /// Counts one more block in flight.
     pub(super) fn on_sent(&mut self, now: Instant) {
         self.out += 1;
         self.busy_since.get_or_insert(now);
@@ -46,7 +54,7 @@ impl InFlight {
         }
     }
 
-    /// One has arrived, so long after it left, if that is known.
+    /// Counts a block as stored. `took` is the time since it left, where that is known.
     pub(super) fn on_stored(&mut self, took: Option<Duration>, now: Instant) {
         self.on_lost(now);
         let clock = self.clock(now);
@@ -57,7 +65,7 @@ impl InFlight {
         self.quickest = self.quickest.into_iter().chain(took).min();
     }
 
-    /// One goes over another lane.
+    /// Counts a block as no longer in flight over this lane, because it goes over another one.
     pub(super) fn on_lost(&mut self, now: Instant) {
         self.out -= 1;
         if self.out == 0
@@ -67,7 +75,7 @@ impl InFlight {
         }
     }
 
-    /// Whether one more may be on its way; fewer when little is left.
+    /// Whether one more block may be in flight. Fewer may be when the transfer is near its end.
     pub(super) fn has_room(&self, is_near_end: bool, now: Instant) -> bool {
         let Some(quickest) = self.quickest else { return self.out < INITIAL_BLOCKS };
         let (least, gain) = if is_near_end { (1, END_GAIN) } else { (MIN_BLOCKS, GAIN) };
@@ -75,29 +83,30 @@ impl InFlight {
         self.out < least.max(useful as usize)
     }
 
-    /// Blocks a second; of a lane over which none has arrived yet, what it can be at most.
+    /// The lane's speed in blocks a second. Before the first block has arrived, the most that it can still turn out to be.
     pub(super) fn blocks_per_sec(&self, now: Instant) -> f64 {
-        // The first one hasn't to be told of for the speed to be more than none.
+        // At least one, so that a lane whose first block is still in flight doesn't count as having no speed at all.
         let blocks = self.arrivals.len().saturating_sub(1).max(1) as f64;
         let since = self.arrivals.front().copied().unwrap_or_default();
         blocks / self.clock(now).saturating_sub(since).max(REPORT_DELAY).as_secs_f64()
     }
 
-    /// Whether nothing is on its way.
+    /// Whether nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
         self.out == 0
     }
 
-    /// When it will have brought all that is on its way, in seconds from now.
+    /// The seconds until the lane has delivered everything that it has in flight, at its present speed.
     pub(super) fn all(&self, now: Instant) -> f64 {
         self.out as f64 / self.blocks_per_sec(now)
     }
 
-    /// When it would have brought one more, in seconds from now.
+    /// The seconds until the lane would have delivered one more block after everything that it has in flight.
     pub(super) fn secs_for_one_more(&self, now: Instant) -> f64 {
         (self.out + 1) as f64 / self.blocks_per_sec(now)
     }
 
+    /// How long something has been in flight, in all.
     fn clock(&self, now: Instant) -> Duration {
         self.busy + self.busy_since.map_or(Duration::ZERO, |since| now - since)
     }
@@ -107,7 +116,8 @@ impl InFlight {
 mod tests {
     use super::*;
 
-    /// A lane whose way takes a fifth of a second, so many blocks a second at most; after ten seconds.
+    /// A lane after ten seconds of work. A block takes a fifth of a second, and no more than `per_second` arrive in a
+    /// second.
     fn in_flight(per_second: u32) -> (InFlight, Instant) {
         let (mut in_flight, mut now) = (InFlight::default(), Instant::now());
         let mut on_their_way = VecDeque::new();
@@ -127,9 +137,9 @@ mod tests {
         (in_flight, now)
     }
 
-    /// Catches a lane that fills a relay's buffers with what others could have brought long ago.
+    /// Catches a lane that fills a relay's buffers with blocks which other lanes could have delivered long ago.
     #[test]
-    fn a_lane_has_a_few_times_as_much_on_its_way_as_the_way_holds() {
+    fn a_lane_has_a_few_times_its_bandwidth_delay_product_in_flight() {
         for (per_second, least, most) in [(1, 2, 4), (5, 3, 7), (20, 10, 20), (100, 60, 80), (1000, 600, 800)]
         {
             let (in_flight, now) = in_flight(per_second);

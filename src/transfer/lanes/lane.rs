@@ -8,17 +8,17 @@ use crate::{
     },
 };
 
-/// One lane: its number, and how its ends come together.
+/// One lane, as both sides name it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lane {
-    /// Its number; no two lanes of one connection have the same.
+    /// The lane's number, which no other lane of the same link has.
     pub number: u16,
-    /// How its ends come together.
+    /// How the lane's two ends come together.
     pub way: Way,
 }
 
 impl Lane {
-    /// Opens this side's end.
+    /// Opens this side's end and waits for the other one.
     pub(super) async fn open(
         self,
         opener: &LaneOpener,
@@ -30,15 +30,15 @@ impl Lane {
 
 /// A lane that has ended on this side.
 pub(crate) struct EndedLane<T> {
-    /// The connection that it belonged to.
+    /// The link that the lane belonged to.
     pub link: u64,
-    /// Its number.
+    /// The lane's number.
     pub number: u16,
-    /// How it ended.
+    /// How the lane ended.
     pub result: Result<T, TransferError>,
 }
 
-/// What a broken lane means: its cause says nothing about the transfer.
+/// What a broken lane means for the transfer. The system's reason for it says nothing more, so it is dropped.
 pub(super) fn lost(_: std::io::Error) -> TransferError {
     TransferError::PeerLost
 }

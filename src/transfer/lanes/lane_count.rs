@@ -1,67 +1,81 @@
-//! How many lanes help: a hill that is climbed by measuring. Pure; the fleet opens and closes what comes of it.
+//! How many lanes are worth having, found by measuring. Pure; the lane pool opens and closes the lanes.
 //!
-//! Where loss or a long way holds each lane back for itself, twice as many bring about twice as much. Where the network, a
-//! disk or a processor is what is full, more bring nothing and are closed again, and it is long until more are tried.
+//! Where packet loss or a long round trip limits each lane on its own, twice as many lanes carry about twice as much. Where
+//! the network, a disk or a processor is at its limit, more lanes gain nothing and are closed again, and the next try comes
+//! much later.
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use tokio::time::Instant;
 
-/// Nothing is measured for so long after the number has changed: new lanes have to find their speed.
+/// How long nothing is measured after the number of lanes has changed, because new lanes have yet to reach their speed.
 const SETTLE_TIME: Duration = Duration::from_millis(1500);
-/// A measurement has two halves, each of which takes at least so long,
+/// The shortest time that each of a measurement's two halves takes: long enough to even out how arrivals are reported, and
+/// short enough that the right number of lanes is found within a few seconds.
 const MIN_HALF: Duration = Duration::from_millis(800);
-/// until so much has come, because it comes in blocks and begins and ends with one,
+/// The fewest blocks that must arrive in each half of a measurement. Arrivals are counted in whole blocks, so with fewer
+/// the rate would depend on whether one more block fell into the half.
 const MIN_BLOCKS: u64 = 8;
-/// and at most so long.
+/// The longest time that a half takes: then the measurement counts, however little has arrived.
 const MAX_HALF: Duration = Duration::from_secs(8);
-/// Before more are tried, the second half has to be within these parts of the first. What is still rising is nothing to
-/// compare with; nor is what falls because it began faster than loss allows.
+/// The range in which the second half's rate must be, as a part of the first half's, before more lanes are tried. A rate
+/// that still rises is nothing to compare with, and neither is one that falls because it began faster than packet loss
+/// allows.
 const STEADY: RangeInclusive<f64> = 0.7..=1.15;
-/// There has to be enough left for so long: a try that brings nothing costs about a second, and the last blocks are no
-/// measure.
+/// No more lanes are tried if the rest of the transfer will take less than this: a try that gains nothing costs about a
+/// second, and the rate of the last blocks says nothing.
 const MIN_TIME_LEFT: Duration = Duration::from_secs(4);
-/// The part that more lanes have to bring of what they would if each brought as much as those before. Not all of it, because a
-/// few may be enough to fill what was left of the network; more than what they take away from other traffic.
+/// The least gain for which added lanes are kept, as a part of the gain if each carried as much as a lane did before. Less
+/// than all of it is enough, because a few more lanes may fill what was left of the network. It is more than added lanes
+/// gain by merely crowding out other traffic.
 const MIN_GAIN: f64 = 0.15;
-/// Where they bring so much of it, still more are tried at once.
+/// The gain from which still more lanes are tried at once, as a part of the gain if each carried as much as a lane did
+/// before.
 const CLEAR_GAIN: f64 = 0.6;
-/// The part of a limit on the speed from which on nothing but the limit holds a transfer back.
+/// The part of the user's speed limit from which on only that limit holds the transfer back, so that more lanes can't help.
+/// Below 1, because a measured rate falls a little short of the limit.
 const LIMIT_SHARE: f64 = 0.9;
-/// The pause before more are tried again when they have brought nothing, doubled each time.
+/// The pause before more lanes are tried again after a try that gained nothing. It doubles each time, so that a full
+/// network is seldom disturbed.
 const FIRST_REST: Duration = Duration::from_secs(10);
-/// Those that have brought nothing go one by one, so far apart: the others have to take over what they had.
+/// The time between closing one lane that gained nothing and the next, in which the other lanes take over what it carried.
 const CLOSE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// See the module.
+/// The number of lanes that a transfer should have. It follows from how fast bytes arrive with fewer lanes and with more.
 #[derive(Debug)]
 pub(crate) struct LaneCount {
     lanes: u16,
     most: u16,
     block_bytes: u64,
-    /// A person's limit, in bytes a second.
+    /// The user's speed limit, in bytes a second.
     limit: Option<u64>,
-    /// While some go: how many stay, and when the next one goes.
+    /// While lanes are being closed: how many will stay, and when the next one closes.
     staying: Option<(u16, Instant)>,
-    /// While more are tried: how many there were before, and what they brought in bytes a second.
+    /// While more lanes are being tried: how many there were before, and their rate in bytes a second.
     fewer: Option<(u16, f64)>,
     measuring: Option<Measuring>,
-    /// What had arrived when it was looked at last.
+    /// Bytes that had arrived at the last observation.
     seen: u64,
+    /// The next pause between tries.
     rest: Duration,
+    /// The end of the present pause between tries.
     rests_until: Option<Instant>,
 }
 
+/// A measurement that is under way.
 #[derive(Debug)]
 struct Measuring {
+    /// When the present half begins.
     from: Instant,
-    /// What had arrived then, once that is past.
+    /// Bytes that had arrived at that time; `None` while it is still to come.
     before: Option<u64>,
+    /// The rate in the first half, in bytes a second, once that is over.
     first_half: Option<f64>,
 }
 
 impl LaneCount {
-    /// Begins with `first` lanes, and ends at `most`, or where a limit in bytes a second is reached.
+    /// Begins with `first` lanes and never asks for more than `most`. Once the speed reaches `limit`, in
+    /// bytes a second, no more are tried.
     pub(crate) fn new(first: u16, most: u16, block_bytes: u32, limit: Option<u64>) -> Self {
         Self {
             lanes: first.min(most),
@@ -77,19 +91,19 @@ impl LaneCount {
         }
     }
 
-    /// Something that has nothing to do with the number of lanes decides how much arrives.
+    /// Drops the present measurement, because something other than the number of lanes decides how much arrives.
     pub(crate) fn interrupt(&mut self) {
         self.measuring = None;
     }
 
-    /// How many lanes are wanted, now that so many bytes have arrived in all, and so many are left.
+    /// The number of lanes wanted at this moment, when `arrived` bytes have arrived in all and `left` bytes are left.
     pub(crate) fn observe(&mut self, arrived: u64, left: u64, now: Instant) -> u16 {
         if let Some((staying, at)) = self.staying.filter(|(_, at)| now >= *at) {
             self.lanes -= 1;
             self.staying = (self.lanes > staying).then_some((staying, at + CLOSE_INTERVAL));
         }
         let is_resting = self.rests_until.is_some_and(|until| now < until);
-        // The last step is measured like all others: it may have to be taken back.
+        // Even the step to the most lanes is measured, because it may have to be taken back.
         if self.fewer.is_none() && (is_resting || self.lanes == self.most) {
             return self.lanes;
         }
@@ -99,7 +113,7 @@ impl LaneCount {
         self.lanes
     }
 
-    /// Bytes a second in both halves, once they are known.
+    /// The rates in both halves of a measurement, in bytes a second, once the second half is over.
     fn measure(&mut self, arrived: u64, now: Instant) -> Option<[f64; 2]> {
         let new = || Measuring { from: now + SETTLE_TIME, before: None, first_half: None };
         let measuring = self.measuring.get_or_insert_with(new);
@@ -112,19 +126,20 @@ impl LaneCount {
             (measuring.from, measuring.before) = (now, Some(arrived));
             return None;
         };
-        // The end of a stream may make it a little less.
+        // At the end of a stream the count may fall a little.
         let bytes = arrived.saturating_sub(before);
         let is_enough = time >= MIN_HALF && bytes >= MIN_BLOCKS * self.block_bytes;
         if !is_enough && time < MAX_HALF {
             return None;
         }
         let rate = bytes as f64 / time.as_secs_f64();
-        // Unless the number changes, this half is the next measurement's first.
+        // Unless the number of lanes changes, this half is also the first half of the next measurement.
         let first = measuring.first_half.replace(rate);
         (measuring.from, measuring.before) = (now, Some(arrived));
         first.map(|first| [first, rate])
     }
 
+    /// Decides by the rates of both halves whether the last lanes stay and whether more are tried.
     fn step(&mut self, halves: [f64; 2], left: f64, now: Instant) {
         let rate = f64::midpoint(halves[0], halves[1]);
         let is_near_end = left < rate * MIN_TIME_LEFT.as_secs_f64();
@@ -160,14 +175,14 @@ mod tests {
     const BLOCK: u32 = 256 * 1024;
     const MEGABIT: f64 = 125_000.0;
 
-    /// A transfer whose speed follows from the number of lanes and the time in seconds.
+    /// A transfer whose speed depends on the number of lanes and on the time.
     struct Trip {
         lane_count: LaneCount,
         now: Instant,
         seconds: f64,
         arrived: f64,
         left: u64,
-        /// Numbers of lanes, one after the other; of those that go one by one, the last.
+        /// The numbers of lanes, one after the other. Where lanes are closed one by one, only the last number counts.
         taken: Vec<u16>,
     }
 
@@ -191,7 +206,7 @@ mod tests {
                 self.arrived += megabits(lanes, self.seconds) * MEGABIT * 0.05;
                 self.now += Duration::from_millis(50);
                 self.seconds += 0.05;
-                // It is told of whole blocks.
+                // Arrivals are counted in whole blocks.
                 let arrived = (self.arrived as u64 / u64::from(BLOCK)) * u64::from(BLOCK);
                 let wanted = self.lane_count.observe(arrived, self.left, self.now);
                 if wanted < lanes && self.taken.len() > 1 && self.taken[self.taken.len() - 2] > lanes {
@@ -214,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_network_keeps_its_lanes_and_is_seldom_asked() {
+    fn a_full_network_keeps_its_lanes_and_more_are_seldom_tried() {
         let mut trip = Trip::new(32);
         assert_eq!(trip.go(3600.0, |_, _| 200.0).iter().max(), Some(&16));
         let tries = trip.taken.iter().filter(|lanes| **lanes == 16).count();
@@ -227,7 +242,7 @@ mod tests {
         assert_eq!(Trip::new(32).go(20.0, megabits), [8, 16, 32, 16]);
     }
 
-    /// Half the network is somebody else's, who gives way to more of the same kind.
+    /// Other connections share the network, and get less of it the more lanes there are.
     #[test]
     fn lanes_are_no_way_to_crowd_others_out() {
         let megabits = |lanes, _| 100.0 * f64::from(lanes) / f64::from(lanes + 2);
@@ -235,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_may_allow_fewer() {
+    fn the_user_may_allow_fewer_lanes() {
         for most in [1, 5, 8] {
             assert_eq!(Trip::new(most).go(60.0, |lanes, _| f64::from(lanes)), [most]);
         }
@@ -260,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_start_and_an_interruption_are_not_measured() {
-        // It takes a second to become as fast as it can, and stands still for ten later.
+        // The transfer takes a second to reach its full speed.
         let mut trip = Trip::new(32);
         trip.go(4.0, |_, seconds| 200.0 * seconds.min(1.0));
         assert_eq!(trip.taken, [8, 16]);

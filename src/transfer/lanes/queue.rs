@@ -1,8 +1,9 @@
-//! The sender's blocks, handed out in order to whichever lane is free, and which lane has each of those that the receiver
-//! has not stored yet: when a lane is over, they go out again over another. Which lanes have fallen silent follows from
-//! that as well, and how much one may have on its way: a relay and the systems along the way take in far more than a slow
-//! lane gets rid of, and what stands in a queue there can't go out over a faster one. Towards the end, a block waits for
-//! the lane that will have brought it first.
+//! The queue of the sender's blocks. It hands blocks out in order to the lanes that are free, and knows which lane has each
+//! block that the receiver has not stored yet, so that the blocks of a lane that ends go out again over another one.
+//!
+//! From the same knowledge follows which lanes have fallen silent, and how much each may have in flight: a relay and the
+//! systems along the path take in far more than a slow lane delivers, and what waits there can't go out over a faster lane.
+//! Near the end of a transfer, a block waits for the lane that will deliver it first.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,7 +22,7 @@ use crate::{
     transfer::plan::{Taken, blocks::BlockSet},
 };
 
-/// See the module.
+/// The blocks of one transfer: those to be handed out to lanes, and those in flight.
 #[derive(Debug)]
 pub(crate) struct Queue {
     is_stream: bool,
@@ -31,34 +32,39 @@ pub(crate) struct Queue {
 
 #[derive(Debug)]
 struct QueueState {
+    /// The first block that has not been handed out yet.
     next: u64,
+    /// The first block that does not exist.
     end: u64,
     /// Blocks that the receiver has from an earlier transfer.
     held: BlockSet,
+    /// Blocks to be handed out again, before any new one.
     resend: VecDeque<u64>,
-    /// Blocks that are on their way.
+    /// Blocks in flight.
     out: HashMap<u64, InFlightBlock>,
     lanes: HashMap<u16, LaneState>,
-    /// How many blocks it has had since the start.
+    /// How many blocks were settled since the start, over all lanes.
     settled: u64,
-    /// Until when nothing counts as silence.
+    /// Silence before this time has a reason that is no lane's fault.
     excused: Instant,
     is_paused: bool,
     is_closed: bool,
 }
 
-/// A block that is on its way.
+/// A block that a lane has taken and the receiver has not stored yet.
 #[derive(Debug, Clone, Copy)]
 struct InFlightBlock {
     lane: u16,
-    /// When it was given to the network.
+    /// When the block, or the last piece of it so far, was given to the network; `None` while it waits on this side.
     left: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
 struct LaneState {
     in_flight: InFlight,
+    /// The lane's last sign of life.
     heard: Option<LastSign>,
+    /// Whether the lane takes no further block, and only delivers those that it has.
     takes_no_more: bool,
 }
 
@@ -66,33 +72,35 @@ struct LaneState {
 #[derive(Debug, Clone, Copy)]
 struct LastSign {
     at: Instant,
-    /// How many blocks the receiver had had then, over all lanes.
+    /// How many blocks were settled by then, over all lanes.
     settled: u64,
 }
 
-/// A lane over which something is on its way, and nothing has arrived for long.
+/// A lane that has something in flight and over which nothing has arrived for a long time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Silent {
-    /// Which.
+    /// The lane's number.
     pub lane: u16,
-    /// Blocks that arrived over the other lanes since.
+    /// Blocks that have arrived over the other lanes since this one's last sign of life.
     pub others: u64,
 }
 
-/// Blocks of a stream that may be on their way: they are kept in memory, because they can't be read again.
+/// The most blocks of a stream that may be in flight. They are kept in memory, because a stream can't be read again.
 const MAX_STREAM_OUT: usize = 64;
-/// How often a lane that left a block to a faster one looks whether that one still is.
+/// How often a lane that leaves a block to a faster one checks whether that one is still faster. Nothing else would tell it
+/// when the other lane gets stuck.
 const RECHECK: Duration = Duration::from_millis(100);
-/// What it costs to end a lane whose blocks another one could have.
+/// About what it costs to end a lane and to send its blocks over another one. A lane is ended only when that saves more
+/// than this, and when its oldest block has been in flight for at least this long.
 const RESCUE: Duration = Duration::from_secs(1);
 
 impl Queue {
-    /// Blocks 0 to `end`, exclusive, but for those that are held already.
+    /// A queue of the blocks from 0 to `end`, exclusive, without the `held` ones, which the receiver has already.
     pub(crate) fn new(end: u64, held: BlockSet) -> Self {
         Self::with(end, held, false)
     }
 
-    /// Blocks without end, whose numbers are known only when they have been read.
+    /// A queue for a stream: its blocks have no known end, and a block's number is known only once the block has been read.
     pub(crate) fn stream() -> Self {
         Self::with(u64::MAX, BlockSet::default(), true)
     }
@@ -113,8 +121,8 @@ impl Queue {
         Self { is_stream, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// The next block for `lane`; waits while there is none, or while enough is on its way over it. `None` once the queue is
-    /// closed or paused.
+    /// The next block for `lane`. Waits while there is none, and while the lane has enough in flight. `None` once the queue
+    /// is closed or paused.
     pub(crate) async fn take(&self, lane: u16) -> Option<Taken> {
         loop {
             let changed = self.changed.notified();
@@ -127,12 +135,12 @@ impl Queue {
                     return Some(taken);
                 }
             }
-            // Nothing tells when the lane that the next block is left to becomes slow.
+            // The lane that the next block was left to may become slow, which wakes nobody.
             let _ = timeout(RECHECK, changed).await;
         }
     }
 
-    /// The lane only brings what it has.
+    /// Notes that the lane takes no further block, and only delivers those that it has.
     pub(crate) fn takes_no_more(&self, lane: u16) {
         if let Some(lane) = self.lock().lanes.get_mut(&lane) {
             lane.takes_no_more = true;
@@ -140,22 +148,22 @@ impl Queue {
         self.changed.notify_waiters();
     }
 
-    /// A stream's block has been read by `lane` and is about to go.
+    /// Counts a block of a stream as in flight, now that `lane` has read it and its number is known.
     pub(crate) fn read_from_stream(&self, block: u64, lane: u16) {
         self.lock().on_sent(block, lane);
     }
 
-    /// A block, or a piece of it, is given to the network.
+    /// Notes that a block, or a piece of it, is being given to the network.
     pub(crate) fn on_leaving(&self, block: u64) {
         self.set_left(block, Some(Instant::now()));
     }
 
-    /// The rest of a block waits on this side until it may leave.
+    /// Notes that the rest of a block waits on this side until the speed limit lets it leave.
     pub(crate) fn on_waiting(&self, block: u64) {
         self.set_left(block, None);
     }
 
-    /// The receiver has the block, or it need not be sent any more.
+    /// Notes that the receiver has stored the block, or that it need not be sent any more.
     pub(crate) fn settle(&self, block: u64) {
         let mut state = self.lock();
         state.settled += 1;
@@ -170,7 +178,7 @@ impl Queue {
         self.changed.notify_waiters();
     }
 
-    /// What was on its way over a lane that is over goes out again; `None` means every lane.
+    /// Forgets a lane that has ended, and hands out again what it had in flight; `None` means every lane.
     pub(crate) fn requeue(&self, lane: Option<u16>) {
         let mut state = self.lock();
         let mut lost: Vec<u64> = state
@@ -189,12 +197,12 @@ impl Queue {
         self.changed.notify_waiters();
     }
 
-    /// Silence until now has a reason that is no lane's fault.
+    /// Excuses all silence until now, because it has a reason that is no lane's fault.
     pub(crate) fn excuse(&self) {
         self.lock().excused = Instant::now();
     }
 
-    /// Lanes over which a block has been on its way for `limit`, and nothing has arrived for as long.
+    /// The lanes that have had a block in flight for `limit` and over which nothing has arrived in that time.
     pub(crate) fn silent(&self, limit: Duration) -> Vec<Silent> {
         let state = self.lock();
         let now = Instant::now();
@@ -214,15 +222,15 @@ impl Queue {
         silent.collect()
     }
 
-    /// Whether nothing is left to be done but what is on its way over these lanes.
+    /// Whether all blocks that are not stored yet are in flight over these lanes; `false` for a stream.
     pub(crate) fn waits_only_for(&self, lanes: &[u16]) -> bool {
         let state = self.lock();
         let is_all_out = !self.is_stream && state.resend.is_empty() && state.next >= state.end;
         is_all_out && state.out.values().all(|out| lanes.contains(&out.lane))
     }
 
-    /// The lane that everything else waits for, if another one, which has nothing to do, could bring a block so many times
-    /// in the time that this one will still need.
+    /// The lane on which the end of the transfer waits, if every block has been handed out and a lane without work could
+    /// deliver a block more than `times` times in the time that this lane still needs.
     pub(crate) fn straggler(&self, times: u32) -> Option<u16> {
         let state = self.lock();
         let now = Instant::now();
@@ -245,31 +253,32 @@ impl Queue {
         (left > free * f64::from(times) + RESCUE.as_secs_f64()).then_some(slowest)
     }
 
-    /// Blocks below this have been handed out at least once.
+    /// The number of the first block that was never handed out. All blocks below it were, or are held.
     pub(crate) fn handed_out(&self) -> u64 {
         self.lock().next
     }
 
-    /// Ends a stream: nothing new is handed out any more. What was handed out before stays so, because the receiver has
-    /// yet to say that it is stored.
+    /// Ends a stream: no new block is handed out any more. The blocks in flight stay so, because the receiver has yet to
+    /// report that they are stored.
     pub(crate) fn end_stream(&self) {
         let mut state = self.lock();
         state.end = state.next;
     }
 
-    /// Hands out blocks once more.
+    /// Hands out these blocks once more.
     pub(crate) fn resend(&self, blocks: impl IntoIterator<Item = u64>) {
         self.lock().resend.extend(blocks);
         self.changed.notify_waiters();
     }
 
-    /// Sends every lane home for now, or lets them take blocks again.
+    /// Pauses the queue (`true`), so that it hands no lane a block and each lane ends, or lets lanes take blocks again
+    /// (`false`).
     pub(crate) fn pause(&self, is_paused: bool) {
         self.lock().is_paused = is_paused;
         self.changed.notify_waiters();
     }
 
-    /// Sends every lane home.
+    /// Closes the queue for good: no lane gets a further block, so each lane ends.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_waiters();
@@ -312,8 +321,9 @@ impl QueueState {
         Some(Taken { block, is_new: true })
     }
 
-    /// Not if there is enough on its way over it; nor, once there is less left than what is on its way, if it would have
-    /// brought the next block after all the others together have brought everything, and another one would have sooner.
+    /// Whether `lane` may take one more block. It may not while it has enough in flight. Once fewer blocks wait than are in
+    /// flight, it also may not if it would deliver the block only after all lanes together could have delivered everything,
+    /// and another lane would deliver it sooner.
     fn may_have_more(&self, lane: u16, now: Instant) -> bool {
         let Some(in_flight) = self.lanes.get(&lane).map(|lane| &lane.in_flight) else { return false };
         let waiting = self.resend.len() as u64 + self.end.saturating_sub(self.next);
@@ -364,14 +374,14 @@ mod tests {
         assert_eq!(queue.take(0).await, Some(Taken { block: 0, is_new: true }));
         assert_eq!(take(&queue, 0).await, Some(1));
         assert_eq!(queue.handed_out(), 2);
-        // A lane that waits already is woken by either.
+        // Both a repeated block and the end wake a lane that waits already.
         let resend = tokio::join!(queue.take(0), async { queue.resend([0]) }).0;
         assert_eq!(resend, Some(Taken { block: 0, is_new: false }));
         assert_eq!(tokio::join!(take(&queue, 0), async { queue.close() }).0, None);
     }
 
     #[tokio::test]
-    async fn what_a_lost_lane_had_goes_out_again_but_for_what_was_stored() {
+    async fn blocks_of_a_lost_lane_go_out_again_except_those_that_were_stored() {
         let queue = queue(6);
         for lane in [0, 1, 0, 1, 0] {
             take(&queue, lane).await;
@@ -397,7 +407,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pause_sends_lanes_home_and_takes_nothing_away() {
+    async fn a_pause_hands_out_no_block_and_loses_none() {
         let queue = queue(2);
         queue.pause(true);
         assert_eq!(take(&queue, 0).await, None);
@@ -451,7 +461,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lane_that_has_enough_on_its_way_waits_until_something_has_arrived() {
+    async fn a_lane_that_has_enough_in_flight_waits_until_something_has_arrived() {
         let queue = queue(1000);
         let mut taken = 0;
         while queue.lock().next_for(0, false).is_some() {
@@ -466,7 +476,8 @@ mod tests {
         assert_eq!(next, Some(taken + 1));
     }
 
-    /// Lane 0 brings a block a second, lane 1 ten. Of the last five blocks, one and two are on their way.
+    /// A queue of which five blocks are left. Lane 0 delivers one block a second and has one in flight; lane 1 delivers ten
+    /// a second and has two in flight.
     async fn near_the_end() -> Queue {
         let queue = queue(1000);
         let out = |lane| {
@@ -491,31 +502,32 @@ mod tests {
         queue
     }
 
-    /// Catches a transfer that stands at 99 % until its slowest lane has brought what others could have brought long ago.
+    /// Catches a transfer that stands at 99 % until its slowest lane delivers a block which others could have delivered
+    /// long ago.
     #[tokio::test(start_paused = true)]
-    async fn the_last_blocks_wait_for_the_lane_that_brings_them_first() {
+    async fn the_last_blocks_wait_for_the_lane_that_delivers_them_first() {
         let queue = near_the_end().await;
         assert_eq!(queue.lock().next_for(0, false), None);
         assert!(queue.lock().next_for(1, false).is_some());
-        // A slow lane takes what a fast one can't any more.
+        // A slow lane takes the block once the fast one takes no more.
         queue.takes_no_more(1);
         assert!(queue.lock().next_for(0, false).is_some());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lane_that_holds_up_the_end_is_told_from_one_that_is_about_to_bring_it() {
+    async fn a_lane_that_holds_up_the_end_is_told_from_one_that_is_about_to_deliver() {
         let queue = near_the_end().await;
-        // Lane 1 takes what is left, and brings it; lane 0 has one block.
+        // Lane 1 takes all blocks that are left and delivers them; lane 0 has one block in flight.
         let on_lane_1 = || queue.lock().out.iter().find(|(_, out)| out.lane == 1).map(|(block, _)| *block);
         let next = || queue.lock().next_for(1, false);
         while let Some(block) = on_lane_1() {
-            assert_eq!(queue.straggler(3), None, "nobody has nothing to do");
+            assert_eq!(queue.straggler(3), None, "no lane is without work");
             queue.settle(block);
             while let Some(taken) = next() {
                 queue.on_leaving(taken.block);
             }
         }
-        assert_eq!(queue.straggler(3), None, "it is as slow as it was");
+        assert_eq!(queue.straggler(3), None, "lane 0 needs no longer than it always has");
         advance(Duration::from_secs(5)).await;
         assert_eq!((queue.straggler(3), queue.straggler(1000)), (Some(0), None));
         queue.excuse();
@@ -534,7 +546,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_left_may_all_be_on_its_way_over_one_lane() {
+    async fn all_that_is_left_may_be_in_flight_over_one_lane() {
         let queue = queue(3);
         for lane in [0, 1] {
             take(&queue, lane).await;
@@ -546,7 +558,7 @@ mod tests {
         queue.settle(2);
         assert!(queue.waits_only_for(&[1]));
         queue.requeue(Some(1));
-        assert!(!queue.waits_only_for(&[1]), "anybody may take it");
+        assert!(!queue.waits_only_for(&[1]), "any lane may take it");
     }
 
     #[tokio::test]
@@ -559,7 +571,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_runs_only_so_far_ahead_of_what_is_stored() {
+    async fn a_stream_runs_ahead_of_what_is_stored_only_up_to_a_limit() {
         let queue = Queue::stream();
         for block in 0..MAX_STREAM_OUT as u64 {
             let lane = block as u16 % 32;

@@ -1,4 +1,4 @@
-//! The receiving end of a lane: takes blocks in, opens them and stores them.
+//! The receiving end of a lane: reads the records of blocks, opens them and stores the blocks.
 
 use std::{
     sync::{
@@ -34,30 +34,32 @@ use crate::{
     },
 };
 
-/// How often a full disk is tried again.
+/// The pause before a full disk is tried again: short enough that a transfer goes on about as soon as the user has made
+/// room.
 const SPACE_RETRY: Duration = Duration::from_secs(1);
 
-/// What all receiving lanes share.
+/// What all receiving lanes of a transfer share.
 pub(crate) struct ReceiveLanes {
-    /// What the blocks are.
+    /// Which bytes each block holds.
     pub plan: Arc<Plan>,
-    /// Where they go.
+    /// Where the blocks are stored.
     pub sink: Sink,
-    /// Which of them have come.
+    /// Which blocks have come.
     pub claims: Claims,
-    /// Tells which blocks are stored now, with their bytes: a stream's last is shorter than the plan can know.
+    /// Gets the number of each block that has been stored, and its length in bytes: the last block of a stream is shorter
+    /// than the plan can know.
     pub stored: mpsc::Sender<(u64, u32)>,
-    /// Lanes that can't store what they hold, because the disk is full.
+    /// The lanes that can't store their block because the disk is full.
     pub space_waits: SpaceWaits,
-    /// Where what takes long is noted.
+    /// Where work that may take long is noted.
     pub work: Arc<Activity>,
     /// Whether any lane was ever open.
     pub has_opened: AtomicBool,
 }
 
 impl ReceiveLanes {
-    /// Opens a lane and stores blocks until the sender closes it or `end` is cancelled. A block that is being stored is stored
-    /// to its end whatever happens, so that it is told of.
+    /// Opens a lane and stores its blocks until the sender closes it or `end` is cancelled. A block whose storing has begun
+    /// is always stored to its end, so that it is also reported as stored.
     pub(crate) async fn run(
         self: Arc<Self>,
         opener: LaneOpener,
@@ -107,7 +109,7 @@ impl ReceiveLanes {
                     Ok(plaintext) => {
                         let stored = this.store(due.block, plaintext);
                         let is_full = stored.as_ref().is_err_and(TransferError::is_disk_full);
-                        // Opened in place, it is kept apart for as long as there is no room for it.
+                        // The record was opened in place, so the block is copied out of it until the disk has room.
                         let homeless = is_full.then(|| plaintext.to_vec());
                         homeless.map_or(stored.map(|()| None), |bytes| Ok(Some(bytes)))
                     }
@@ -123,13 +125,13 @@ impl ReceiveLanes {
                 self.claims.release(due.block);
                 return Ok(());
             }
-            // Nobody listens any more only when the transfer is over.
+            // Sending fails only once the transfer is over, when nothing reads these reports any more.
             let _ = self.stored.send((due.block, due.length)).await;
         }
     }
 
-    /// Tries again and again, until it works or `end` is cancelled; says which. Meanwhile the lane takes nothing in, so the
-    /// sender comes to rest as well.
+    /// Tries to store a block until the disk has room for it (`true`) or `end` is cancelled (`false`). Meanwhile the lane
+    /// reads nothing, so the sender comes to rest as well.
     async fn store_once_there_is_space(
         self: &Arc<Self>,
         block: u64,
@@ -164,21 +166,21 @@ impl ReceiveLanes {
     }
 }
 
-/// How many wait for room on the disk.
+/// How many lanes wait for room on the disk.
 #[derive(Debug, Default)]
 pub(crate) struct SpaceWaits(AtomicUsize);
 
-/// One that waits; no longer once it is dropped.
+/// A lane that waits for room on the disk, until this is dropped.
 pub(crate) struct SpaceWait<'a>(&'a SpaceWaits);
 
 impl SpaceWaits {
-    /// One more waits.
+    /// Counts one more waiting lane, until the result is dropped.
     pub(crate) fn enter(&self) -> SpaceWait<'_> {
         self.0.fetch_add(1, Ordering::Relaxed);
         SpaceWait(self)
     }
 
-    /// Whether any does.
+    /// Whether any lane waits.
     pub(crate) fn is_any(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
@@ -190,7 +192,7 @@ impl Drop for SpaceWait<'_> {
     }
 }
 
-/// Reads a record's header; `false` if the sender closed the lane before one.
+/// Reads a record's header; `false` if the sender has closed the lane instead of sending another record.
 async fn read_header(
     stream: &mut (impl AsyncRead + Unpin),
     header: &mut [u8; HEADER_LEN],

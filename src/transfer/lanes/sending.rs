@@ -1,4 +1,4 @@
-//! The sending end of a lane: takes blocks from the queue, reads, seals and sends them.
+//! The sending end of a lane: takes blocks from the queue, then reads, seals and sends them.
 
 use std::{
     pin::pin,
@@ -35,46 +35,47 @@ use crate::{
     },
 };
 
-/// A network that takes longer for a piece than this is slower than the limit on the speed.
+/// A network that takes longer than this to accept one piece is what holds the lane back, and not the speed limit, which
+/// allows a piece every few milliseconds.
 const TAKEN_AT_ONCE: Duration = Duration::from_millis(500);
 
 /// The ways to stop a sending lane.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LaneStop {
-    /// At once; what is on its way may be lost.
+    /// Stops the lane at once; what it has in flight may be lost.
     pub now: CancellationToken,
-    /// Once the block that it has is sent.
+    /// Stops the lane once the block that it has taken is sent.
     pub after_block: CancellationToken,
 }
 
 /// How a sending lane ended on this side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LaneEnd {
-    /// All that it took is on its way, with the lane's end behind it.
+    /// The lane was closed after every block that it had taken was sent.
     Closed,
-    /// At once.
+    /// The lane was stopped at once.
     Cut,
 }
 
-/// What all sending lanes share.
+/// What all sending lanes of a transfer share.
 pub(crate) struct SendLanes {
-    /// Where the bytes come from.
+    /// Where the blocks' bytes come from.
     pub outgoing: Arc<Outgoing>,
     /// Which block is next.
     pub queue: Arc<Queue>,
-    /// How fast they may go.
+    /// The speed limit of all lanes together.
     pub throttle: Arc<Throttle>,
     /// Bytes of a full block.
     pub block_size: u32,
-    /// Where what takes long is noted.
+    /// Where work that may take long is noted.
     pub work: Arc<Activity>,
     /// Whether any lane was ever open.
     pub has_opened: AtomicBool,
 }
 
 impl SendLanes {
-    /// Opens a lane and sends blocks over it until the queue has no more for it, or it is stopped. A block that was begun to
-    /// be read is read to its end whatever happens, so that the queue knows of it.
+    /// Opens a lane and sends blocks over it until the queue has no more for it, or until it is stopped. A block whose
+    /// reading has begun is always read to its end, so that the queue learns of it.
     pub(crate) async fn run(
         self: Arc<Self>,
         opener: LaneOpener,
@@ -123,12 +124,12 @@ impl SendLanes {
             }
         }
         self.queue.takes_no_more(lane);
-        // Whether the receiver hears this makes no difference.
+        // It makes no difference whether the receiver hears this.
         let _ = stream.shutdown().await;
         Ok(if end.is_cancelled() { LaneEnd::Cut } else { LaneEnd::Closed })
     }
 
-    /// Gives a block's record to the network, no faster than the limit allows.
+    /// Gives a block's record to the network, no faster than the speed limit allows.
     async fn give(
         &self,
         block: u64,
@@ -139,7 +140,7 @@ impl SendLanes {
             self.queue.on_leaving(block);
             return stream.write_all(record).await.map_err(lost);
         };
-        // Of the record as a whole: each piece of it waits for too short a time to be the reason of anything.
+        // The wait counts over the whole record, because each piece waits too short a time to be noticed.
         let mut limited = self.work.begin(Work::Limit);
         let mut rest = record;
         while !rest.is_empty() {
@@ -150,7 +151,7 @@ impl SendLanes {
             if let Ok(left) = timeout(TAKEN_AT_ONCE, &mut leaving).await {
                 left.map_err(lost)?;
             } else {
-                // It is the network that it waits for.
+                // The piece waits for the network, not for the limit.
                 drop(limited);
                 leaving.await.map_err(lost)?;
                 limited = self.work.begin(Work::Limit);

@@ -1,5 +1,6 @@
-//! A limit on bytes a second, shared by all lanes of a transfer. What a lane has to send goes in pieces of a few milliseconds,
-//! because a whole record may take seconds at a low rate; who asked first is served first, until all of its record is gone.
+//! A limit on bytes a second, shared by all lanes of a transfer. A lane's record goes in pieces of a few milliseconds,
+//! because at a low rate a whole record may take seconds. The lane that asked first is served first, until its whole record
+//! is sent.
 
 use std::{
     collections::BTreeSet,
@@ -14,13 +15,14 @@ use tokio::{
 
 use crate::sync::lock;
 
-/// Most that goes at once.
+/// The most that goes at once, as the time that it takes at the limit: short against a second, so that no second has much
+/// more than its share, and long enough for the system's timers.
 const PIECE: Duration = Duration::from_millis(10);
-/// Time that passed unused and may be made up for, so that a timer that is late loses nothing. More is not saved up, so a pause
-/// is followed by no burst; together with a piece it is what a second can exceed the limit by.
+/// The most unused time that may be made up for later, so that a late timer costs no speed. More is not saved up, so that
+/// no burst follows a pause. Any second can exceed the limit by this and one [`PIECE`], which is 3 %.
 const CREDIT: Duration = Duration::from_millis(20);
 
-/// A limit, or none.
+/// A limit on the speed of a transfer, or none.
 #[derive(Debug)]
 pub(crate) struct Throttle(Option<Limit>);
 
@@ -28,18 +30,20 @@ pub(crate) struct Throttle(Option<Limit>);
 struct Limit {
     bytes_per_sec: u64,
     queue: Mutex<TurnQueue>,
+    /// Wakes the waiting turns when one has left the queue.
     moved_up: Notify,
 }
 
 #[derive(Debug)]
 struct TurnQueue {
-    /// What was sent has taken up the time until then.
+    /// The time until which the limit is used up by what was sent.
     used_until: Instant,
     next_turn: u64,
+    /// The numbers of the turns that wait. The lowest one goes first.
     waiting: BTreeSet<u64>,
 }
 
-/// Somebody's place in the line.
+/// A place in the order in which records are sent, held for one record.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     limit: &'a Limit,
@@ -47,7 +51,7 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Throttle {
-    /// `None` is no limit; zero counts as one byte a second.
+    /// A limit in bytes a second. `None` means no limit, and zero counts as one byte a second.
     pub(crate) fn new(bytes_per_sec: Option<u64>) -> Self {
         Self(bytes_per_sec.map(|rate| {
             let queue = TurnQueue { used_until: Instant::now(), next_turn: 0, waiting: BTreeSet::new() };
@@ -55,12 +59,12 @@ impl Throttle {
         }))
     }
 
-    /// The limit, if there is one.
+    /// The limit in bytes a second, if there is one.
     pub(crate) fn bytes_per_sec(&self) -> Option<u64> {
         self.0.as_ref().map(|limit| limit.bytes_per_sec)
     }
 
-    /// A place behind all that were given out before; `None` where there is no limit.
+    /// A turn after all that were given out before; `None` if there is no limit.
     pub(crate) fn turn(&self) -> Option<Turn<'_>> {
         let limit = self.0.as_ref()?;
         let mut queue = limit.lock();
@@ -71,8 +75,8 @@ impl Throttle {
 }
 
 impl Turn<'_> {
-    /// Waits until some of `wanted` bytes may be sent, at least one; says how many. Others go before only while this one
-    /// doesn't ask.
+    /// Waits until some of `wanted` bytes may be sent, and returns how many: at least one. Later turns go first only while
+    /// this one isn't waiting here.
     pub(crate) async fn take(&self, wanted: usize) -> usize {
         let Self { limit, number } = *self;
         let rate = limit.bytes_per_sec as f64;
@@ -99,7 +103,7 @@ impl Turn<'_> {
     }
 }
 
-/// Stands in the line; no longer once it is dropped.
+/// A turn that waits in the queue, until this is dropped.
 struct QueuedTurn<'a>(&'a Turn<'a>);
 
 impl<'a> QueuedTurn<'a> {
@@ -136,7 +140,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// When how much went, of `lanes` that send record after record for a while; each needs so long for a piece.
+    /// Lets `lanes` send record after record for five seconds, each of them taking `slowness` to send a piece. Returns when
+    /// each piece went, and its size.
     async fn run(rate: u64, lanes: u64, record: usize, slowness: Duration) -> Vec<(Duration, usize)> {
         let throttle = Arc::new(Throttle::new(Some(rate)));
         let gone = Arc::new(Mutex::new(Vec::new()));
@@ -216,17 +221,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_leaves_the_line_holds_nobody_up() {
+    async fn a_turn_that_no_longer_waits_holds_up_no_other() {
         let throttle = Throttle::new(Some(1));
         let [first, second] = [throttle.turn().unwrap(), throttle.turn().unwrap()];
         assert!(tokio::time::timeout(SECOND / 2, first.take(5)).await.is_err());
         assert_eq!(second.take(5).await, 1);
-        // One that does not ask, because the network takes nothing from it, holds nobody up either.
+        // Neither does a turn that asks for nothing because the network takes nothing from its lane.
         assert_eq!(second.take(5).await, 1);
     }
 
     #[test]
-    fn without_a_limit_nobody_waits() {
+    fn without_a_limit_no_lane_waits() {
         assert!(Throttle::new(None).turn().is_none());
     }
 }

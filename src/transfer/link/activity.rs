@@ -1,5 +1,5 @@
-//! What a side is doing that may take long: disks, programs, hashing, a limit on the speed. [`super::watchdog`] asks for it when
-//! nothing moves.
+//! What a side is doing that may take long: work for disks and other programs, hashing, waiting for a speed limit.
+//! [`super::watchdog`] asks for it when nothing moves.
 
 use std::{
     collections::BTreeMap,
@@ -14,13 +14,13 @@ use tokio::time::Instant;
 
 use crate::{protocol::peer::Work, sync::lock};
 
-/// What this side is doing at the moment that may take long.
+/// The work that this side is doing at the moment and that may take long. Lanes, hashing and storing note it here.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     pieces: Mutex<Pieces>,
     /// Lanes that are open.
     lanes: AtomicUsize,
-    /// Whether the network has had bytes for long that have not been stored.
+    /// Whether bytes have been in flight for a long time.
     is_in_flight: AtomicBool,
 }
 
@@ -30,19 +30,19 @@ struct Pieces {
     begun: BTreeMap<u64, (Work, Instant)>,
 }
 
-/// A piece of work that is being done; no longer once it is dropped.
+/// A piece of work that is being done, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct ActivityGuard {
     place: Arc<Activity>,
     piece: u64,
 }
 
-/// A lane that is open; no longer once it is dropped.
+/// A lane that counts as open, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct OpenLane(Arc<Activity>);
 
 impl Activity {
-    /// A piece of work begins.
+    /// Notes that a piece of work begins. It lasts until the result is dropped.
     pub(crate) fn begin(self: &Arc<Self>, work: Work) -> ActivityGuard {
         let mut pieces = self.lock();
         let piece = pieces.next;
@@ -51,24 +51,24 @@ impl Activity {
         ActivityGuard { place: Arc::clone(self), piece }
     }
 
-    /// One more lane is open.
+    /// Counts one more open lane, until the result is dropped.
     pub(crate) fn open_lane(self: &Arc<Self>) -> OpenLane {
         self.lanes.fetch_add(1, Ordering::Relaxed);
         OpenLane(Arc::clone(self))
     }
 
-    /// Whether the network has had bytes for long that have not been stored.
+    /// Notes whether bytes have been in flight for a long time.
     pub(crate) fn set_in_flight(&self, is_in_flight: bool) {
         self.is_in_flight.store(is_in_flight, Ordering::Relaxed);
     }
 
-    /// Work that is the reason why nothing moves: a single piece of it has lasted for `limit` or longer.
+    /// The work that is the reason why nothing moves, if there is any: one piece of it has lasted for `limit` or longer.
     pub(super) fn reason(&self, limit: Duration, now: Instant) -> Option<Work> {
         let pieces = self.lock();
         let lasts = |work| {
             pieces.begun.values().any(|(other, begun)| *other == work && now.duration_since(*begun) >= limit)
         };
-        // The limit has nothing to do with what left long ago.
+        // The speed limit does not hold up bytes that left long ago.
         let is_in_flight = self.is_in_flight.load(Ordering::Relaxed);
         let is_reason = |work: &Work| lasts(*work) && !(*work == Work::Limit && is_in_flight);
         [Work::Disk, Work::Input, Work::Output, Work::Hashing, Work::Limit].into_iter().find(is_reason)

@@ -1,14 +1,15 @@
-//! The sealed control channel of a session: messages in, messages out, in order and each exactly once, whatever becomes of
-//! the connection below.
+//! The sealed control channel of a session. It carries messages both ways, in order and each exactly once, even when the
+//! connection below it is lost.
 //!
-//! Every record says how many messages its author has heard. What the other side has not confirmed is kept, and said
-//! again on the next connection; so a lost connection loses no message, and nobody above needs to know of it but for the
-//! lanes, which went with it ([`Control::link`]). A side that has heard nothing for a while starts to come back
-//! ([`super::reconnect`]) while it still listens, and gives the old connection up later; at once if its own address is gone.
+//! Every record says how many messages its author has heard. Messages that the other side has not confirmed are kept, and
+//! sent again on the next connection. So a lost connection loses no message, and the code above need not know of the loss,
+//! except that the lanes are lost as well ([`Control::link`]). A side that has heard nothing for a while starts to
+//! reconnect ([`super::reconnect`]) while it still listens on the old connection, and gives that one up later. If this
+//! machine has lost the connection's address, it gives the connection up at once.
 //!
-//! [`Control::next`] writes what is queued while it waits, says that this side is alive when it has nothing else to say,
-//! and gives up when the other side stays away for longer than this side's patience. It may be dropped at any await and
-//! called again, so it can stand in a `select!` beside lanes and a person's decisions.
+//! [`Control::next`] writes what is queued while it waits, sends a heartbeat when there is nothing else to send, and gives
+//! up when the other side stays away for longer than this side's patience. It may be dropped at any await and called again,
+//! so it can stand in a `select!` beside lanes and the user's decisions.
 
 use std::{future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -47,67 +48,75 @@ use crate::{
     },
 };
 
-/// A side that has said nothing for this long says that it is alive.
+/// A side that has said nothing for this long sends a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// A connection that has brought nothing for this long is doubted: coming back begins.
+/// A connection over which nothing has come for this long is doubted, and this side starts to reconnect. It is three
+/// heartbeats, so that one late heartbeat raises no doubt.
 const DOUBT: Duration = Duration::from_secs(3);
-/// A doubted connection that has worked again for this long is doubted no more. Until then the way back is taken if the other
-/// side takes it too: the lanes of the old connection may need much longer to recover than new ones need to open.
+/// A doubted connection that has worked again for this long is doubted no more. Until then a reconnection is used if the
+/// other side looks for it too: the lanes of the old connection may need much longer to recover than new ones need to open.
 const RECOVERY: Duration = Duration::from_secs(5);
-/// A connection that has brought nothing for this long is given up.
+/// A connection over which nothing has come for this long is given up. Until then it may still recover, if it does so
+/// before a new one is found.
 const SILENCE: Duration = Duration::from_secs(12);
 
-/// How long a receiver that has everything waits for the sender to confirm that it has heard so, while the connection works.
-/// A peer that answers at all does so within a round trip; the rest is for lanes that still fill the way between the two.
+/// How long a receiver that has everything waits, while the connection works, for the sender to confirm that it knows this.
+/// A peer that answers at all does so within a round trip; the rest is for lanes whose bytes still fill the path between
+/// the two.
 const FAREWELL: Duration = Duration::from_secs(20);
-/// How long it does so in all, when the connection is lost meanwhile: most outages on the road are shorter, and a user who has
-/// everything is not kept longer from closing the program by a sender that will never come back.
+/// How long a receiver that has everything waits in all for the sender's confirmation, when the connection is lost
+/// meanwhile. Most outages on the road are shorter, and a sender that never comes back must not keep the user from closing
+/// the program for longer.
 pub(crate) const LONGEST_FAREWELL: Duration = Duration::from_mins(2);
-/// Bytes heard after which they are confirmed at once, so that the other side need not keep them for long.
+/// Bytes of messages after which they are confirmed at once and not only with the next record, so that the other side need
+/// not keep many of them.
 const CONFIRM_AFTER: usize = 64 * 1024;
 
-/// See the module.
+/// The control channel as one side of a session uses it, over as many connections as it takes.
 pub(crate) struct Control {
-    /// `None` while the connection is lost.
+    /// The present connection; `None` while it is lost.
     wire: Option<Wire>,
     talk: Talk,
     side: Side,
-    /// How long a lost peer is looked for. With no patience at all, a loss is the end.
+    /// How long a lost peer is looked for. With no patience at all, a loss ends the session.
     patience: Duration,
-    /// The relay through which the two have met.
+    /// The relay through which the two peers have met.
     relay: RelayChoice,
     context: Context,
     find: Arc<dyn FindPeer>,
-    /// Finds the other side again, while it is being looked for.
+    /// The task that looks for the other side, while there is one.
     finding: JoinSet<Reconnected>,
-    /// Since when nothing works.
+    /// Since when there has been no connection.
     lost_at: Option<Instant>,
-    /// Since when a doubted connection works again.
+    /// Since when a doubted connection has worked again.
     recovered_at: Option<Instant>,
+    /// The number of the present link.
     link: u64,
-    /// Where this side sits at the relay, as long as the first connection lasts.
+    /// This side's seat at the relay, as long as the first connection lasts.
     seat: Option<Seat>,
     /// The seat of a connection that only this side knows to be dead.
     left: Option<Seat>,
     lanes: Lanes,
-    /// Ways around the relay, unless a person wants none.
+    /// The direct paths around the relay, unless the user wants none.
     paths: Option<Paths>,
-    /// The connection on which the other side's addresses came last, and how often.
+    /// The link on which the other side last named its addresses, and how often it did so there.
     addresses_came: (u64, u32),
-    /// The connection on which this side's were said last, with what the gateway had opened then.
+    /// The link on which this side last named its addresses, and the address at which the gateway let connections in by
+    /// then.
     addresses_said: Option<(u64, Option<SocketAddr>)>,
     /// Finds out why nothing moves.
     watchdog: Watchdog,
     /// Brings the codes under which a sender has more to offer.
     inviting: Option<Invitations>,
-    /// Invitations that came.
+    /// How many invitations have come from the other side.
     invitations: u32,
 }
 
-/// How the lanes of this connection are opened, once their keys are there.
+/// How the lanes of the present link are opened, which takes their keys.
 enum Lanes {
     /// The keys are still being derived.
     Deriving(Arc<dyn LaneWays>, Blocking<ChannelKeys>),
+    /// The keys are known.
     Ready(LaneOpener),
 }
 
@@ -115,26 +124,26 @@ enum Lanes {
 pub(crate) struct Session {
     /// The connection.
     pub(crate) pipe: Pipe,
-    /// Which of the two this is.
+    /// Which of the two sides this one is.
     pub(crate) side: Side,
-    /// Keys of the control channel on this connection.
+    /// The keys of the control channel on this connection.
     pub(crate) keys: ChannelKeys,
-    /// Keys of the lanes, which may still be derived.
+    /// The keys of the lanes, which may not be derived yet.
     pub(crate) lane_keys: Blocking<ChannelKeys>,
     /// How lanes are opened.
     pub(crate) ways: Arc<dyn LaneWays>,
-    /// Where this side sits at the relay, if it came through one.
+    /// This side's seat at the relay, if the connection goes through one.
     pub(crate) seat: Option<Seat>,
-    /// Finds the other side again.
+    /// Finds the other side again after a loss.
     pub(crate) find: Arc<dyn FindPeer>,
-    /// Ways around the relay, unless the user wants none.
+    /// The direct paths around the relay, unless the user wants none.
     pub(crate) paths: Option<Paths>,
-    /// How long a lost peer is looked for. With no patience at all, a loss is the end.
+    /// How long a lost peer is looked for. With no patience at all, a loss ends the session.
     pub(crate) patience: Duration,
 }
 
 impl Session {
-    /// Between two peers that have met through `relay`, which also brings them together again.
+    /// A session between two peers that have met through `relay`. They also reconnect through it.
     pub(crate) fn through(
         meeting: Meeting,
         side: Side,
@@ -171,11 +180,11 @@ impl Session {
 }
 
 impl Control {
-    /// Over a fresh connection. `relay` is the one through which the two have met.
+    /// A control channel that begins with a fresh connection. `relay` is the one through which the two peers have met.
     pub(crate) fn new(session: Session, relay: &RelayChoice, context: &Context) -> Self {
         let Session { pipe, side, keys, lane_keys, ways, seat, find, paths, patience } = session;
         let mut wire = Wire::new(pipe, &keys, side);
-        // There were no connections before.
+        // There was no earlier connection of which the other side would have to say what it has heard.
         wire.is_in_step = true;
         Self {
             wire: Some(wire),
@@ -201,12 +210,16 @@ impl Control {
         }
     }
 
-    /// Says whatever comes over `inviting` as well, at any point.
+    /// From now on, also sends the other side every invitation that comes over `inviting`.
     pub(crate) fn invite_over(&mut self, inviting: Invitations) {
         self.inviting = Some(inviting);
     }
 
-    /// The other side has named a code under which it has more to offer.
+    /// Passes on a code that the other side has named, under which it has more to offer.
+    ///
+    /// # Errors
+    ///
+    /// [`Misbehaviour::Invitation`] if the code is not one that is drawn for invitations, or if it is one too many.
     pub(crate) async fn invited(&mut self, code: &str) -> Result<(), TransferError> {
         self.invitations += 1;
         if self.invitations > MAX_INVITATIONS {
@@ -217,12 +230,13 @@ impl Control {
         Ok(())
     }
 
-    /// Names the connection; another one means that the lanes of the last are gone. The same on both sides.
+    /// The number of the present link, the same on both sides. A link is one connection of this channel with the lanes that
+    /// belong to it, so a new number means that the lanes of the last link are gone.
     pub(crate) fn link(&self) -> u64 {
         self.link
     }
 
-    /// How the lanes of this connection are opened.
+    /// Opens the lanes of the present link. Waits until their keys are derived.
     pub(crate) async fn lane_opener(&mut self) -> LaneOpener {
         if let Lanes::Deriving(ways, keys) = &mut self.lanes {
             let keys = Arc::new(keys.await);
@@ -230,32 +244,33 @@ impl Control {
         }
         match &self.lanes {
             Lanes::Ready(opener) => opener.clone(),
-            Lanes::Deriving(..) => unreachable!("the keys were just waited for"),
+            Lanes::Deriving(..) => unreachable!("the keys have been derived"),
         }
     }
 
-    /// Whether the other side was heard a moment ago.
+    /// Whether the other side was heard a moment ago, so that the connection is not in doubt.
     pub(crate) fn hears(&self) -> bool {
         self.wire.as_ref().is_some_and(|wire| wire.heard.elapsed() < DOUBT)
     }
 
-    /// Where what takes long on this side is noted.
+    /// Where this side notes work that may take long.
     pub(crate) fn work(&self) -> &Arc<Activity> {
         self.watchdog.work()
     }
 
-    /// The other side says what it is doing that holds both up. `false` if that says nothing new, which no peer does.
+    /// Takes note of the work with which the other side says that it holds both up; `None` means that it no longer does.
+    /// Returns `false` if that is nothing new, which no honest peer sends.
     pub(crate) fn other_works(&mut self, work: Option<Work>) -> bool {
         self.watchdog.hear(work)
     }
 
-    /// Whether the other side is what things wait for, as it says.
+    /// Whether the other side says that its work holds both up.
     pub(crate) fn other_is_at_work(&self) -> bool {
         self.watchdog.other_is_at_work()
     }
 
-    /// Says where the other side may reach this machine directly, unless that was said on this connection. A sender that
-    /// is not to be reached says nothing; a receiver answers in any case.
+    /// Tells the other side where it may reach this machine directly, unless that was done on this link. A sender that
+    /// can't be reached sends nothing; a receiver always answers.
     pub(crate) fn say_addresses(&mut self) -> Result<(), TransferError> {
         if self.addresses_said.is_some_and(|(link, _)| link == self.link) {
             return Ok(());
@@ -273,18 +288,18 @@ impl Control {
         }
     }
 
-    /// The port for direct connections that was asked for and could not be had, and the one that is used instead.
+    /// The port that the user chose for direct connections and that was not available, with the one that is used instead.
     pub(crate) fn refused_port(&self) -> Option<(u16, u16)> {
         self.paths.as_ref().and_then(Paths::refused_port)
     }
 
-    /// Where the gateway lets connections from outside in, once it does.
+    /// The address at which the gateway lets connections from outside in, once it does.
     fn outside(&self) -> Option<SocketAddr> {
         self.paths.as_ref().and_then(Paths::outside)
     }
 
-    /// The other side has said where it may be reached directly, which it does once on each connection, and once more when
-    /// its gateway has opened a way in. `false` if it says it once more than that.
+    /// Tries the addresses at which the other side says it may be reached directly. It may name them once on each link, and
+    /// once more when its gateway has opened a port. Returns `false` if it names them more often than that.
     pub(crate) fn try_directly(&mut self, theirs: &[SocketAddr]) -> bool {
         let times = if self.addresses_came.0 == self.link { self.addresses_came.1 } else { 0 };
         if times >= 2 {
@@ -297,7 +312,7 @@ impl Control {
         true
     }
 
-    /// Waits for a direct way as long as that makes sense; says how lanes are best opened then.
+    /// Waits for a direct path as long as that makes sense, and returns how lanes are best opened then.
     pub(crate) async fn way(&self) -> Way {
         match &self.paths {
             Some(paths) => paths.settled().await,
@@ -305,7 +320,7 @@ impl Control {
         }
     }
 
-    /// Queues a message; [`Control::next`] and [`Control::finish`] write it.
+    /// Queues a message for the other side; [`Control::next`] and [`Control::finish`] write it.
     pub(crate) fn say<T: Serialize>(&mut self, message: &T) -> Result<(), TransferError> {
         let bytes = frame::to_bytes(message);
         if let Some(wire) = self.wire.as_mut().filter(|wire| wire.is_in_step) {
@@ -317,12 +332,12 @@ impl Control {
         Ok(())
     }
 
-    /// Bytes that the other side may not have heard yet.
+    /// Bytes of messages that the other side may not have heard yet.
     pub(crate) fn backlog(&self) -> usize {
         self.talk.unconfirmed_bytes
     }
 
-    /// The next message. Safe to drop and call again.
+    /// The next message from the other side. Safe to drop and call again.
     pub(crate) async fn next<T: DeserializeOwned>(&mut self) -> Result<T, TransferError> {
         loop {
             self.watch()?;
@@ -332,8 +347,8 @@ impl Control {
         }
     }
 
-    /// Tells the other side, and the person on this one, why nothing moves; and the other side of a way in that the gateway
-    /// has opened since its addresses were said.
+    /// Tells the other side and this side's user why nothing moves, if nothing does. Also names this machine's addresses
+    /// again if the gateway has opened a port since they were named.
     fn watch(&mut self) -> Result<(), TransferError> {
         if self.addresses_said == Some((self.link, None)) && self.outside().is_some() {
             self.say_addresses_again()?;
@@ -352,7 +367,8 @@ impl Control {
         }
     }
 
-    /// The next message; `None` as soon as the other side has heard all that was said. Safe to drop and call again.
+    /// The next message from the other side, or `None` as soon as that side has confirmed all of this side's messages. Safe
+    /// to drop and call again.
     pub(crate) async fn next_or_heard<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
         loop {
             if let Some(message) = self.read_next()? {
@@ -367,7 +383,8 @@ impl Control {
         }
     }
 
-    /// Has the last words confirmed if `must_arrive`, and parts: closing at once could destroy them on their way.
+    /// Ends the session. If the last messages `must_arrive`, it first waits until the other side has confirmed them,
+    /// because closing the connection at once could destroy them in flight.
     pub(crate) async fn finish<T: DeserializeOwned>(mut self, must_arrive: bool) {
         if must_arrive {
             self.wait_for_confirmation::<T>().await;
@@ -384,7 +401,7 @@ impl Control {
         while Instant::now() < give_up.min(longest) {
             match timeout(LOOK_EVERY, self.next_or_heard::<T>()).await {
                 Ok(Ok(Some(_))) => {}
-                // A peer that has confirmed it leaves, and that is no loss.
+                // A peer that has confirmed everything may leave, so its loss is no error here.
                 Ok(Ok(None) | Err(_)) => return,
                 Err(_) if self.hears() => {}
                 Err(_) if self.context.cancel.is_cancelled() => return,
@@ -393,8 +410,8 @@ impl Control {
         }
     }
 
-    /// Writes what is still to be said, says that nothing more comes, and waits a little for the other side to close as well.
-    /// The session is over then.
+    /// Ends the session: writes what is queued, closes this side of the connection, and waits a little for the other side
+    /// to close it as well.
     pub(crate) async fn part(&mut self) {
         self.context.update(|progress| progress.stall = None);
         self.finding.shutdown().await;
@@ -406,7 +423,7 @@ impl Control {
         }
     }
 
-    /// One thing that happens: a message, bytes moved, a connection lost or found.
+    /// Waits for one thing to happen: a message, bytes that move, a connection that is lost or found.
     async fn step<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
         if let Some(message) = self.read_next()? {
             return Ok(Some(message));
@@ -416,7 +433,7 @@ impl Control {
             tracing::debug!("this machine has lost the address of a connection");
             self.left = self.seat.take();
             self.lose(TransferError::PeerLost)?;
-            // What has been tried from there waits for answers that can't come.
+            // Connections that were tried from the lost address wait for answers that can't come.
             self.finding = JoinSet::new();
         }
         let silent_for = self.wire.as_ref().map_or(Duration::ZERO, |wire| now - wire.heard);
@@ -479,7 +496,7 @@ impl Control {
         self.say(&FromSender::Invitation { code: invitation.say(), instead: false })
     }
 
-    /// Whether a doubted connection has worked again for long enough.
+    /// Stops looking for a new connection once a doubted one has worked again for long enough.
     fn consider_doubt(&mut self) {
         if self.finding.is_empty() || !self.hears() {
             self.recovered_at = None;
@@ -488,7 +505,7 @@ impl Control {
         }
     }
 
-    /// Looks for the way back, if nobody does yet.
+    /// Starts to look for the other side, unless that is being done already.
     fn look_for_peer(&mut self) {
         if self.finding.is_empty() {
             let (find, left) = (Arc::clone(&self.find), self.left);
@@ -496,7 +513,7 @@ impl Control {
         }
     }
 
-    /// The connection is gone; `reason` is what is told if that is the end.
+    /// Gives up a connection that is lost. `reason` becomes the session's error if it has no patience for a loss.
     fn lose(&mut self, reason: TransferError) -> Result<(), TransferError> {
         if self.patience == Duration::ZERO {
             return Err(reason);
@@ -508,7 +525,7 @@ impl Control {
         Ok(())
     }
 
-    /// On a new connection with the same other side.
+    /// Goes on over the new connection that was found.
     fn go_on(&mut self, returned: Result<Reconnected, tokio::task::JoinError>) -> Result<(), TransferError> {
         let Reconnected { pipe, metadata, data, ways, is_direct, link } = joined(returned);
         let mut wire = Wire::new(pipe, &metadata, self.side);
@@ -527,7 +544,7 @@ impl Control {
         Ok(())
     }
 
-    /// The next message among the bytes that are here already.
+    /// The next message among the bytes that have come already.
     fn read_next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
         let Some(wire) = &mut self.wire else { return Ok(None) };
         while let Some((heard, message, len)) = wire.open_next::<T>()? {
@@ -548,7 +565,7 @@ impl Control {
     }
 }
 
-/// Waits for a code to be said, if any is to come.
+/// Waits for the next invitation that is to be sent; for ever if none can come.
 async fn invitation(inviting: &mut Option<Invitations>) -> Invitation {
     match inviting {
         Some(inviting) => match inviting.next().await {

@@ -1,10 +1,10 @@
-//! Direct connections between the two machines of a session, where they can be made: both ends listen, tell each other
-//! their addresses over the sealed control channel, and try all of the other's at once. What works is used for lanes in
-//! place of the relay; what stops working is forgotten and looked for again.
+//! Direct connections between the two machines of a session, where they can be made. Both sides listen, tell each other
+//! their addresses over the sealed control channel, and try all of the other side's addresses at once. A path that works is
+//! used for lanes in place of the relay. One that stops working is forgotten, and the search begins again.
 //!
-//! Every direct connection begins with a proof of the session's secret by both ends, so whoever else finds the port gets
-//! no more than a few bytes and no time: unproven connections are few, short-lived, and the oldest makes room for the
-//! newest.
+//! Every direct connection begins with a proof of the session's secret by both ends, so a stranger who finds the port gets
+//! nothing but a few bytes, and can't keep the peer out: unproven connections are few and short-lived, and the oldest makes
+//! room for the newest.
 //!
 //! [`Paths`] belongs to the control channel and owns the tasks; lanes hold a [`Direct`].
 
@@ -43,35 +43,41 @@ use crate::{
     },
 };
 
-/// How long lanes wait for a direct way to be found before they take the relay.
+/// How long lanes wait for a direct path to be found, once the other side's addresses have come, before they use the relay:
+/// a few round trips, and short enough that the user hardly notices where there is no such path.
 const SEARCH: Duration = Duration::from_millis(1500);
-/// How long an address may take to answer.
+/// How long an address may take to accept a connection. It may exceed [`SEARCH`], because lanes still move to a path that
+/// is found later.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-/// How long both proofs may take.
+/// How long both proofs on a connection may take, which is one and a half round trips and a little work.
 const PROOF_LIMIT: Duration = Duration::from_secs(5);
-/// How long a lane waits for the other side to call.
+/// How long one end of a lane waits for the other side to connect. Both sides open the lane within a round trip.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
-/// The pause before addresses that didn't answer are tried again.
+/// The pause before an address is tried again that didn't answer: rare enough to cost nothing, while a path may appear at
+/// any time.
 const RETRY: Duration = Duration::from_secs(15);
-/// Connections that have proven nothing yet; one more, and the oldest of them goes.
+/// The most connections that have proven nothing yet. When there is one more, the oldest of them is closed. It is more than
+/// the lanes that an honest side opens at once, and few enough to cost little.
 const MAX_UNPROVEN: usize = 64;
-/// How long to leave the system alone when it has no more open files or memory for a connection.
+/// The pause after the system could not accept a connection, because it has no more open files or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The direct paths of one session; its tasks end with it.
 pub(crate) struct Paths {
     direct: Arc<Direct>,
     mode: PathMode,
-    /// Whether the two met on this very machine, so that the other one may be on it too.
+    /// Whether the two peers met through a relay on this machine, so that the other side may be on it as well.
     is_here: bool,
     port: u16,
-    /// The port that was asked for and could not be had.
+    /// The port that the user chose, if it was not available.
     refused: Option<NonZeroU16>,
-    /// The port as the gateway opens it, if that was asked for.
+    /// The port that the gateway is asked to open, if the user wants that.
     mapping: Option<PortMapping>,
     /// When the other side's addresses came.
     heard_at: Option<Instant>,
+    /// The task that takes connections from the other side.
     listening: JoinSet<()>,
+    /// The tasks that try the other side's addresses.
     dialing: JoinSet<()>,
 }
 
@@ -83,24 +89,26 @@ pub(crate) struct Direct {
     inbound: Mutex<HashMap<DirectPurpose, Inbound>>,
 }
 
-/// Which direct ways are known to work.
+/// The directions in which direct connections are known to work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct KnownWays {
-    /// Where this side has reached the other.
+    /// The address at which this side has reached the other one.
     reached: Option<SocketAddr>,
     /// Whether the other side has reached this one.
     was_reached: bool,
 }
 
-/// A lane's connection that the other side makes.
+/// A connection that the other side makes, for a lane or to reconnect.
 enum Inbound {
+    /// This side waits for the connection.
     Awaited(oneshot::Sender<TcpStream>),
-    /// It came before anybody waited for it.
+    /// The connection came before this side waited for it.
     Early(TcpStream),
 }
 
 impl Paths {
-    /// Listens, if `mode` allows that: on the port that `listen` names, or on another if that can't be had.
+    /// Listens for direct connections, on the port that `listen` names or, if that one is not available, on another. `None`
+    /// if `mode` allows no direct connections, or if no port is available at all.
     pub(crate) fn open(
         side: Side,
         key: &ReconnectKey,
@@ -114,9 +122,9 @@ impl Paths {
         let wished = listen.port.map(|port| socket::bind(None, port.get()));
         let refused = listen.port.filter(|_| wished.as_ref().is_some_and(Result::is_err));
         let listener = wished.and_then(Result::ok).map_or_else(|| socket::bind(None, 0), Ok);
-        let listener = listener.map_err(|error| tracing::warn!(%error, "no direct paths")).ok()?;
+        let listener = listener.map_err(|error| tracing::warn!(%error, "no direct connections")).ok()?;
         let port = listener.local_addr().ok()?.port();
-        // Who stays within the local network wants nobody from outside.
+        // A user who stays within the local network wants no connections from outside.
         let is_asked = listen.asks_gateway && mode == PathMode::Automatic;
         let mapping = NonZeroU16::new(port).filter(|_| is_asked).map(PortMapping::ask);
         let direct = Arc::new(Direct {
@@ -131,7 +139,7 @@ impl Paths {
         Some(Self { direct, mode, is_here, port, refused, mapping, heard_at: None, listening, dialing })
     }
 
-    /// Where the other side may reach this machine at the moment.
+    /// The addresses at which the other side may reach this machine at the moment, no more than [`MAX_ADDRESSES`].
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let here = self.is_here.then_some(IpAddr::from(Ipv4Addr::LOCALHOST));
         let own = addresses::reachable().into_iter().filter(|ip| may_use(*ip, self.mode)).chain(here);
@@ -139,36 +147,38 @@ impl Paths {
         self.outside().into_iter().chain(own).take(MAX_ADDRESSES).collect()
     }
 
-    /// Where the gateway lets connections from outside in, once it does.
+    /// The address at which the gateway lets connections from outside in, once it does.
     pub(crate) fn outside(&self) -> Option<SocketAddr> {
         self.mapping.as_ref().and_then(PortMapping::outside)
     }
 
-    /// The port that was asked for and could not be had, and the one that is used instead.
+    /// The port that the user chose and that was not available, with the one that is used instead.
     pub(crate) fn refused_port(&self) -> Option<(u16, u16)> {
         self.refused.map(|refused| (refused.get(), self.port))
     }
 
-    /// Ends it all. What the gateway has opened is closed.
+    /// Ends all listening and trying, and has the gateway close the port that it has opened.
     pub(crate) async fn close(self) {
         if let Some(mapping) = self.mapping {
             mapping.close().await;
         }
     }
 
-    /// The two have met again, perhaps from other networks: what was found is worth nothing any more.
+    /// Forgets every path that was found. The two sides have reconnected, perhaps from other networks, so none of them can
+    /// be relied on any more.
     pub(crate) fn start_over(&self) {
         self.direct.forget();
         self.direct.inbound().clear();
     }
 
-    /// What lanes need.
+    /// What lanes need to open a direct connection.
     pub(crate) fn direct(&self) -> &Arc<Direct> {
         &self.direct
     }
 
-    /// Tries the other side's addresses, again and again, until one of them works. Those that make no sense, or that
-    /// the mode forbids, are left out. Without any, the other side wants no direct way, and this one listens no more.
+    /// Tries the other side's addresses again and again until one of them works. Addresses that make no sense or that the
+    /// mode forbids are left out. An empty list means that the other side wants no direct connections; then this side stops
+    /// listening.
     pub(crate) fn try_all(&mut self, theirs: &[SocketAddr]) {
         self.dialing = JoinSet::new();
         self.heard_at = Some(Instant::now());
@@ -182,12 +192,13 @@ impl Paths {
         }
     }
 
-    /// Waits until a direct way is found, or has been looked for as long as lanes wait for it; says how lanes go then.
+    /// Waits until a direct path is found, or until lanes should wait for one no longer. Returns how lanes are to be opened
+    /// then.
     pub(crate) async fn settled(&self) -> Way {
         let mut found = self.direct.found.subscribe();
         let is_listening = !self.listening.is_empty() || !self.dialing.is_empty();
         if let Some(heard_at) = self.heard_at.filter(|_| is_listening) {
-            // Both ends of the search are its end.
+            // Whether a path was found or the time is over, the search for this lane is done.
             let _ =
                 timeout_at(heard_at + SEARCH, found.wait_for(|found| *found != KnownWays::default())).await;
         }
@@ -196,12 +207,13 @@ impl Paths {
 }
 
 impl Direct {
-    /// A connection to come back over, made by the side that makes lanes; `None` if there is none now.
+    /// A connection over which to reconnect, made by the side that also makes the lanes. `None` if none can be had now.
     pub(crate) async fn reconnect(&self) -> Option<TcpStream> {
         self.connect(self.way(), DirectPurpose::Reconnect).await
     }
 
-    /// How lanes go now. Where both sides reach each other, the sender makes the connections, so that both say the same.
+    /// How lanes are best opened now. Where both sides can reach each other, the sender makes the connections, so that both
+    /// sides give the same answer.
     pub(crate) fn way(&self) -> Way {
         let KnownWays { reached, was_reached } = *self.found.borrow();
         let (by_sender, by_receiver) = match self.side {
@@ -215,7 +227,7 @@ impl Direct {
         }
     }
 
-    /// Opens this end of a lane, whichever side it is that connects. A way that fails is forgotten.
+    /// Opens this side's end of a lane, whichever of the two sides connects. A path that fails is forgotten.
     pub(crate) async fn lane(&self, way: Way, link: u64, lane: u16) -> Result<TcpStream, TransferError> {
         let opened = self.connect(way, DirectPurpose::Lane { link, lane }).await;
         opened.ok_or_else(|| {
@@ -224,7 +236,7 @@ impl Direct {
         })
     }
 
-    /// What was found works no more.
+    /// Forgets the paths that were found, because they no longer work.
     pub(crate) fn forget(&self) {
         self.found.send_replace(KnownWays::default());
     }
@@ -259,7 +271,7 @@ impl Direct {
         came.ok()?.ok()
     }
 
-    /// The other side has called and proven who it is.
+    /// Takes a connection on which the other side has proven who it is.
     fn take_inbound(&self, purpose: DirectPurpose, stream: TcpStream) {
         self.found.send_if_modified(|found| !std::mem::replace(&mut found.was_reached, true));
         if purpose == DirectPurpose::Probe {
@@ -267,7 +279,7 @@ impl Direct {
         }
         let mut inbound = self.inbound();
         match inbound.remove(&purpose) {
-            // Whoever waited may have given up a moment ago; the other end hears of it.
+            // The lane that waited may have given up a moment ago. Then the stream is dropped, and the other end notices.
             Some(Inbound::Awaited(waiting)) => drop(waiting.send(stream)),
             None if inbound.len() < 2 * usize::from(MAX_LANES) => {
                 inbound.insert(purpose, Inbound::Early(stream));
@@ -276,7 +288,7 @@ impl Direct {
         }
     }
 
-    /// Takes connections and lets those that prove themselves in.
+    /// Accepts connections, and keeps those on which the other side proves who it is.
     async fn listen(self: Arc<Self>, listener: TcpListener) {
         let mut unproven = JoinSet::new();
         let mut by_age = VecDeque::new();
@@ -309,13 +321,13 @@ impl Direct {
             socket::prepare(&stream).map_err(|_| TransferError::PeerLost)?;
             Ok::<_, TransferError>(purpose)
         };
-        // A stranger is left without a word.
+        // A stranger gets no answer.
         if let Ok(Ok(purpose)) = timeout(PROOF_LIMIT, proving).await {
             self.take_inbound(purpose, stream);
         }
     }
 
-    /// Tries an address whenever no direct way is known.
+    /// Tries an address again and again while the other side has not been reached.
     async fn probe(self: Arc<Self>, address: SocketAddr) {
         let mut found = self.found.subscribe();
         loop {
@@ -327,7 +339,7 @@ impl Direct {
         }
     }
 
-    /// Connects, proves this side and has the other prove itself.
+    /// Connects to `address`, and has both sides prove who they are.
     async fn dial(&self, address: SocketAddr, purpose: DirectPurpose) -> Option<TcpStream> {
         let mut stream = socket::connect(address, CONNECT_LIMIT).await.ok()?;
         let proving = async {
@@ -338,7 +350,8 @@ impl Direct {
             let encoded = frame::to_bytes(&purpose);
             self.key.check(self.side.other(), &nonces, &encoded, &tag).map_err(|_| stranger())?;
             if purpose == DirectPurpose::Probe {
-                // Known here before the other side knows it, which then may count on it.
+                // This side must know the path before it sends its proof, because the other side may use the path from then
+                // on.
                 self.found.send_if_modified(|found| {
                     found.reached.is_none().then(|| found.reached = Some(address)).is_some()
                 });
@@ -352,7 +365,7 @@ impl Direct {
         }
     }
 
-    /// Both nonces, and the one of this side, for a connection that the other side made.
+    /// Draws this side's nonce for a connection that the other side made. Returns both nonces, then this side's.
     fn nonces(&self, theirs: [u8; 32]) -> Result<(Nonces, [u8; 32]), TransferError> {
         let ours = nonce()?;
         Ok((self.both(ours, theirs), ours))
@@ -382,8 +395,8 @@ fn may_use(ip: IpAddr, mode: PathMode) -> bool {
     mode == PathMode::Automatic || Reach::of(ip) == Reach::LocalNetwork
 }
 
-/// Whether an address that the other side named may be one of its own. It must not make this machine talk to itself, nor to
-/// many at once.
+/// Whether an address that the other side named may be one of its own. Such an address must not make this machine connect
+/// to itself, nor to many machines at once.
 fn is_worth_trying(address: SocketAddr, mode: PathMode, is_here: bool) -> bool {
     let ip = address.ip().to_canonical();
     let is_single = match ip {
@@ -406,7 +419,7 @@ mod tests {
     use super::*;
     use crate::crypto::{Channel, Pake, Root, Stretch, Transcript};
 
-    /// Far longer than anything here takes.
+    /// The longest that a test may wait: far longer than anything here takes.
     const GUARD: Duration = Duration::from_mins(1);
 
     /// The two ends of a session on this machine.
@@ -418,7 +431,7 @@ mod tests {
         (open(Side::Sender), open(Side::Receiver))
     }
 
-    /// The same secret of a session twice, as its two ends have it.
+    /// A session's secret twice, as each of its two ends has it.
     fn secrets() -> [ReconnectKey; 2] {
         let (sender, message) = Pake::start(Side::Sender, b"code", &[7; 16], 1);
         let (receiver, answer) = Pake::start(Side::Receiver, b"code", &[7; 16], 1);
@@ -490,25 +503,25 @@ mod tests {
         assert_ne!(first.port, second.port);
         let port = first.port;
         drop((first, second));
-        // The listener goes with its task, a moment later.
+        // The listener ends with its task, a moment later.
         while listen(port).refused_port().is_some() {
             tokio::task::yield_now().await;
         }
     }
 
     #[tokio::test]
-    async fn a_way_that_fails_is_forgotten() {
+    async fn a_path_that_fails_is_forgotten() {
         let (mut sender, receiver) = ends();
         introduce(&mut sender, &receiver);
         assert_eq!(sender.settled().await, Way::FromSender);
         drop(receiver);
-        // The listener goes with its tasks, which end a moment later.
+        // The listener ends with its tasks, a moment later.
         while sender.direct().lane(Way::FromSender, 0, 0).await.is_ok() {}
         assert_eq!(sender.direct().way(), Way::Relay);
     }
 
     #[tokio::test]
-    async fn where_the_other_side_wants_no_direct_way_nobody_waits_for_one() {
+    async fn where_the_other_side_wants_no_direct_path_lanes_do_not_wait_for_one() {
         let (mut sender, _receiver) = ends();
         sender.try_all(&[]);
         let settled = timeout(Duration::ZERO, sender.settled()).await;
@@ -516,7 +529,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn strangers_get_nowhere_and_are_in_nobodys_way() {
+    async fn strangers_get_nowhere_and_do_not_keep_the_peer_out() {
         let (mut sender, receiver) = ends();
         let port = loopback(&receiver);
         let mut silent = Vec::new();
@@ -525,7 +538,7 @@ mod tests {
         }
         for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 64], &[0xff; 2000]] {
             let mut stream = TcpStream::connect(port).await.unwrap();
-            // It may be closed before all of it is taken.
+            // The other end may close the connection before it has read everything.
             let _ = stream.write_all(garbage).await;
             silent.push(stream);
         }

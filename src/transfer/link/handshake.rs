@@ -1,4 +1,4 @@
-//! The handshake: from a code and a fresh pipe to two sets of keys. The only place where `crypto` and `protocol` meet
+//! The handshake: from a code and a fresh pipe to two sets of keys. It is the only place where `crypto` and `protocol` meet
 //! before everything is sealed.
 
 use std::{sync::Arc, time::Duration};
@@ -26,10 +26,11 @@ use crate::{
 
 pub use crate::crypto::kdf::DEFAULT_ITERATIONS;
 
-/// How long the other side may take for one message of the handshake.
+/// How long the other side may take for one message of the handshake: a round trip and a little work, even over a slow
+/// network.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A sender's first message and what is needed to understand the answer. Good for one handshake.
+/// A sender's first message, and the secrets with which it understands the answer. It serves for one handshake.
 pub struct Greeting {
     pake: Pake,
     first: Vec<u8>,
@@ -37,17 +38,18 @@ pub struct Greeting {
     data: Stretch,
 }
 
-/// Both sides' keys: those of the metadata channel at hand, those of the data channel on their way.
+/// The keys that both sides have after a handshake. Those of the metadata channel are ready; those of the data channel may
+/// not be derived yet.
 pub struct Keys {
-    /// For the control channel.
+    /// The keys of the control channel.
     pub metadata: ChannelKeys,
-    /// For the lanes; derived on another thread while the offer is being read.
+    /// The keys of the lanes, which are derived on another thread while the offer is being read.
     pub data: Blocking<ChannelKeys>,
-    /// For coming back when the connection is lost.
+    /// The secret with which the two sides reconnect when the connection is lost.
     pub reconnect: ReconnectKey,
 }
 
-/// Two that have proven to each other that they know the code.
+/// What two sides share once they have proven to each other that they know the code.
 pub struct Agreed {
     key: SharedKey,
     metadata: Stretch,
@@ -55,19 +57,23 @@ pub struct Agreed {
 }
 
 impl Agreed {
-    /// Makes the keys, which takes a moment.
+    /// Derives the keys. It takes a moment, because a code is stretched with many iterations of PBKDF2.
     pub async fn keys(self, code: &Arc<CodePhrase>) -> Keys {
         derive_keys(code, self.key, self.metadata, self.data).await
     }
 }
 
-/// What a sender says when its code is retired.
+/// The first message of a sender whose code is retired, encoded.
 pub fn retired() -> Vec<u8> {
     frame::to_bytes(&First::Retired)
 }
 
 impl Greeting {
-    /// A fresh one, whose keys take so many iterations of PBKDF2.
+    /// A greeting for a new handshake. Each channel's keys will take this many iterations of PBKDF2.
+    ///
+    /// # Errors
+    ///
+    /// [`Impossible`] if the number of iterations is out of bounds, or if the system has no randomness.
     pub fn new(code: &CodePhrase, iterations: u32) -> Result<Self, TransferError> {
         let (pake, message) = Pake::start(Side::Sender, code.as_bytes(), &code.room(), VERSION);
         let (metadata, data) = (draw(iterations)?, draw(iterations)?);
@@ -82,12 +88,18 @@ impl Greeting {
         Ok(Self { pake, first, metadata, data })
     }
 
-    /// What the relay keeps for the receiver.
+    /// The encoded first message, which the relay keeps for the receiver.
     pub fn first(&self) -> &[u8] {
         &self.first
     }
 
-    /// The rest of the handshake on the sender's side. `tries_left` is what a receiver with a wrong code is told.
+    /// Carries out the rest of the handshake on the sender's side. `tries_left` is what a receiver with a wrong code is
+    /// told.
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError::WrongCode`] if the receiver has another code, [`TransferError::PeerVersion`] if it speaks another
+    /// version, or what went wrong with the connection or the receiver's messages.
     pub async fn answer(
         self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -114,7 +126,13 @@ impl Greeting {
     }
 }
 
-/// The whole handshake on the receiver's side, given the sender's first message.
+/// Carries out the whole handshake on the receiver's side, given the sender's first message.
+///
+/// # Errors
+///
+/// [`TransferError::Retired`] if the sender's code no longer counts, [`TransferError::WrongCode`] if the sender has another
+/// code, [`TransferError::PeerVersion`] if it speaks another version, or what went wrong with the connection or its
+/// messages.
 pub async fn greet(
     code: &CodePhrase,
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),

@@ -1,9 +1,10 @@
-//! Invitations: a send that runs names its receiver another code, under which the same sender waits at the same relay. So
-//! more can be offered to somebody who is there already, without anybody having to pass on a code; and so the receivers
-//! of one code for several are sent on, each to a transfer of its own.
+//! Invitations: a running send names its receiver another code, under which the same sender waits at the same relay. In
+//! this way more can be offered to a receiver that is connected already, without a user having to pass on a code. The
+//! receivers of a shared code are also sent on in this way, each to a transfer of its own.
 //!
-//! [`Invitations`] is the end of the send that says them, [`Follower`] the end of whatever is offered that way. After the invitation
-//! nothing connects the two transfers: the second one has its own handshake, its own keys and its own end.
+//! [`Invitations`] is the end in the running send, which names the codes; [`Follower`] is the end in the second transfer.
+//! After the invitation nothing connects the two transfers: the second one has its own handshake, its own keys and its own
+//! end.
 
 use std::time::Duration;
 
@@ -19,42 +20,42 @@ use crate::{
     transfer::error::{Misbehaviour, TransferError},
 };
 
-/// Invitations that may wait to be said.
+/// The most invitations that may wait to be sent. Further callers of [`Follower::invite`] wait for room.
 const WAITING: usize = 8;
-/// How long a receiver may take to come once the session in which it was invited is over. Its person may have been asked
-/// something there until its end.
+/// How long a receiver may take to come once the session in which it was invited is over. Until then its user may have been
+/// busy with a question of that session.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Where two have met.
+/// Where a sender and a receiver have met.
 #[derive(Clone)]
 pub struct MeetingPlace {
     /// The relay, as the sender reaches it.
     pub relay: RelayChoice,
-    /// Whether it is one of the sender's own.
+    /// Whether this relay runs beside the sender.
     pub is_own: bool,
 }
 
-/// A code that is to be said to the other side.
+/// A code that is to be named to the receiver.
 pub struct Invitation {
     code: CodePhrase,
     said: oneshot::Sender<()>,
 }
 
-/// The end of the send that says them; see the module. Dropped when it is over.
+/// The end of a running send that names further codes to its receiver. It is dropped when that send is over.
 pub struct Invitations {
     met: watch::Sender<Option<MeetingPlace>>,
     inbox: mpsc::Receiver<Invitation>,
     left: u32,
 }
 
-/// The end of whatever follows; see the module.
+/// The end of a second transfer to the same receiver, which needs its code named to it.
 #[derive(Clone)]
 pub struct Follower {
     met: watch::Receiver<Option<MeetingPlace>>,
     invitations: mpsc::Sender<Invitation>,
 }
 
-/// Both ends.
+/// Makes both ends: one for the running send, and one for the transfers that follow it.
 pub fn channel() -> (Invitations, Follower) {
     let (met, meets) = watch::channel(None);
     let (invitations, inbox) = mpsc::channel(WAITING);
@@ -62,13 +63,13 @@ pub fn channel() -> (Invitations, Follower) {
 }
 
 impl Invitations {
-    /// The two have met, and invitations can be said soon.
+    /// Notes where the sender and the receiver have met. From now on others may hand in invitations.
     pub fn meet(&self, place: MeetingPlace) {
         self.met.send_replace(Some(place));
     }
 
-    /// The next code to be said; `None` once nobody is there who could have one. One too many is dropped, so that whoever
-    /// handed it in learns it. Safe to drop and call again.
+    /// The next code to be named; `None` once no [`Follower`] is left. After [`MAX_INVITATIONS`] codes, further ones are
+    /// dropped, which tells the callers that handed them in. Safe to drop and call again.
     pub async fn next(&mut self) -> Option<Invitation> {
         loop {
             let invitation = self.inbox.recv().await?;
@@ -81,23 +82,24 @@ impl Invitations {
 }
 
 impl Invitation {
-    /// Gives the code to whoever says it now.
+    /// The code, for a caller that sends it to the receiver now.
     pub fn say(self) -> String {
-        // Whoever handed it in may have been cancelled; the receiver finds nobody then.
+        // The transfer that handed it in may have been cancelled; then the receiver finds nobody under this code.
         let _ = self.said.send(());
         self.code.to_string()
     }
 }
 
 impl Follower {
-    /// Where the send has met its receiver; `None` if it hasn't, or is over.
+    /// Where the running send has met its receiver; `None` if it hasn't yet, or if it is over.
     pub fn place(&self) -> Option<MeetingPlace> {
         self.met.has_changed().ok()?;
         self.met.borrow().clone()
     }
 
-    /// Has the receiver told that somebody waits under `code`, and comes back when it is no use to wait any longer: the send
-    /// ended before it could say so, or the receiver has not come for a while after its end.
+    /// Has the running send tell its receiver that a sender waits under `code`. Returns only when it is of no use to wait
+    /// any longer, and then [`TransferError::PeerGone`]: the send has ended before it could name the code, or the receiver
+    /// has not come for a while after the send's end.
     pub async fn invite(&self, code: CodePhrase) -> TransferError {
         let (said, is_said) = oneshot::channel();
         let is_taken = self.invitations.send(Invitation { code, said }).await.is_ok();
@@ -110,15 +112,19 @@ impl Follower {
     }
 }
 
-/// What a peer calls a code, if it is one of those that are drawn for this.
+/// Reads a code that a peer has named.
+///
+/// # Errors
+///
+/// [`Misbehaviour::Invitation`] unless it is a code as it is drawn for invitations, of [`INVITATION_WORDS`] listed words.
 pub fn read(code: &str) -> Result<CodePhrase, Misbehaviour> {
-    // Before anything is read: a peer's text may be as long as a message.
+    // This is checked before anything is parsed, because a peer's text may be as long as a message.
     if code.len() > MAX_CODE_BYTES {
         return Err(Misbehaviour::Invitation);
     }
     let read = CodePhrase::parse(code).map_err(|_| Misbehaviour::Invitation)?;
     let is_drawn = read.is_listed() && read.words().count() == INVITATION_WORDS;
-    // Nothing that only leads to a code: no prefixes, no sentence around it, no link.
+    // Only the code itself will do, and not what only leads to one: no prefix of it, no sentence around it, no invite link.
     if is_drawn && read.as_bytes() == code.as_bytes() { Ok(read) } else { Err(Misbehaviour::Invitation) }
 }
 
@@ -141,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_says_any_more_is_given_back() {
+    async fn an_invitation_that_will_not_be_sent_ends_the_wait() {
         let code = || CodePhrase::generate(INVITATION_WORDS).unwrap();
         let (mut invitations, follower) = channel();
         assert!(follower.place().is_none());

@@ -1,4 +1,4 @@
-//! How the lanes of one connection are opened: directly from one machine to the other where that works, else through the
+//! How the lanes of one link are opened: directly from one machine to the other where that works, and otherwise through the
 //! relay.
 
 use std::sync::Arc;
@@ -21,12 +21,12 @@ use crate::{
     transfer::error::{Misbehaviour, TransferError},
 };
 
-/// Opens the lanes of one connection, and has the keys for them.
+/// Opens the lanes of one link, and has their keys.
 #[derive(Clone)]
 pub(crate) struct LaneOpener {
-    /// Names the connection; both sides call it the same.
+    /// The link's number, the same on both sides.
     pub(crate) link: u64,
-    /// Keys of the data channel.
+    /// The keys of the data channel.
     pub(crate) keys: Arc<ChannelKeys>,
     /// What connects the two ends.
     pub(crate) ways: Arc<dyn LaneWays>,
@@ -40,10 +40,10 @@ pub(crate) trait LaneWays: Send + Sync {
     /// Whether lanes can be opened without the relay at all.
     fn allows_direct(&self) -> bool;
 
-    /// The direct way that was found works no more.
+    /// Forgets the direct path that was found, because it no longer works.
     fn forget_direct(&self);
 
-    /// Opens this side's end of lane `number` of connection `link`, and waits for the other end.
+    /// Opens this side's end of lane `number` of this `link`, and waits for the other end.
     fn open(
         &self,
         link: u64,
@@ -53,11 +53,11 @@ pub(crate) trait LaneWays: Send + Sync {
     ) -> BoxFuture<'_, Result<Pipe, TransferError>>;
 }
 
-/// The relay of a connection, and the direct way around it.
+/// The relay of a link, and the direct path around it.
 pub(super) struct NetworkWays {
-    /// Where the relay takes lanes, and the token that it knows them by; `None` for a connection that goes around it.
+    /// Where the relay takes lanes, and the token by which it knows them; `None` for a link that goes around the relay.
     pub(super) relay: Option<(LaneAddress, LaneToken)>,
-    /// The way around the relay, unless the user wants none.
+    /// The direct path around the relay, unless the user wants none.
     pub(super) direct: Option<Arc<Direct>>,
 }
 
@@ -103,7 +103,7 @@ impl LaneWays for NetworkWays {
 
 fn lane_error(error: RelayClientError) -> TransferError {
     match error {
-        // A relay forgets a transfer as soon as one side has left it; why that one left, the control channel tells.
+        // A relay forgets a transfer as soon as one side has left it. The control channel learns why that side left.
         RelayClientError::Lost | RelayClientError::Refused(Refusal::NoSuchLane) => TransferError::PeerLost,
         other => other.into(),
     }

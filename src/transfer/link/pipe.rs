@@ -19,7 +19,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> ByteStream for T {}
 pub(crate) struct Pipe {
     /// The bytes.
     pub(crate) stream: Box<dyn ByteStream>,
-    /// The address of this end, where it has one that this machine may lose.
+    /// The network address of this end, if it has one: when this machine loses that address, the connection is dead.
     pub(crate) local: Option<SocketAddr>,
 }
 

@@ -1,6 +1,6 @@
-//! The way back to the other side after the connection was lost: through the relay, into a room that only these two know,
-//! or directly where that is known to work; with a proof of the session's secret before anything else. Whoever comes
-//! first waits for the other.
+//! How the two sides reconnect after their connection was lost: through the relay, in a room that only these two know, or
+//! directly where that is known to work. On the new connection both sides first prove the session's secret. The side that
+//! comes to the room first waits for the other one.
 
 use std::{convert::Infallible, future::pending, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -34,54 +34,54 @@ use crate::{
     },
 };
 
-/// How long the relay may take to answer a connection, before its name is looked up again.
+/// How long the relay may take to accept a connection at its known address, before its name is looked up again.
 const CONNECT_LIMIT: Duration = Duration::from_secs(8);
-/// The first pause after a try that failed.
+/// The first pause of the backoff: short, because many losses are.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause: below what a user would call "at once" when the network is back.
+/// The longest pause of the backoff: short enough that a user calls it "at once" when the network is back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// The pause after a relay has refused: it is there, and asks for less.
+/// The pause after the relay has refused. It can be reached then, and its refusal asks for fewer tries.
 const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 
-/// Where a session can be found again, and what proves it.
+/// Where one side of a session looks for the other one after a loss, and the secret that proves who they are.
 pub(crate) struct Reconnect {
-    /// The relay that brought the two together.
+    /// The relay through which the two peers have met.
     pub relay: RelayChoice,
-    /// The address that its name had.
+    /// The address to which the relay's name led when they met.
     pub known: SocketAddr,
-    /// Which of the two this is.
+    /// Which of the two sides this one is.
     pub side: Side,
     /// The session's secret.
     pub key: ReconnectKey,
-    /// This side's place in the room.
+    /// The token of this side's seat in the room.
     pub client_token: ClientToken,
-    /// The way around the relay.
+    /// The direct path around the relay, unless the user wants none.
     pub direct: Option<Arc<Direct>>,
-    /// Where to tell how it goes.
+    /// Where to report the state of the connection.
     pub context: Context,
 }
 
-/// How a session finds its other side again.
+/// How one side of a session finds the other one again after a loss.
 pub(crate) trait FindPeer: Send + Sync {
-    /// Tries until the other side is found. A connection that only this side knows to be dead is given up for the other one
-    /// as well: `left` is the seat that it had, unless it was in the room of a reconnection, where taking the seat again does
-    /// that.
+    /// Tries until the other side is found. `left` is the seat of a connection that only this side knows to be dead. It is
+    /// taken again and left, so that the other side learns of the loss. It is `None` for a connection made by reconnecting,
+    /// because there the next try takes the same seat anyway.
     fn find(&self, left: Option<Seat>) -> BoxFuture<'_, Reconnected>;
 }
 
 /// Two peers that have found each other again, on a new connection.
 pub(crate) struct Reconnected {
-    /// What connects them.
+    /// The new connection.
     pub pipe: Pipe,
-    /// New keys of the control channel.
+    /// The new keys of the control channel.
     pub metadata: ChannelKeys,
-    /// New keys of the lanes.
+    /// The new keys of the lanes.
     pub data: ChannelKeys,
-    /// How lanes are opened on it.
+    /// How the new link's lanes are opened.
     pub ways: Arc<dyn LaneWays>,
-    /// Whether it goes from one machine to the other, around the relay.
+    /// Whether the connection goes directly from one machine to the other, around the relay.
     pub is_direct: bool,
-    /// Names this connection, the same on both sides.
+    /// The new link's number, the same on both sides.
     pub link: u64,
 }
 
@@ -98,11 +98,11 @@ impl FindPeer for Reconnect {
 }
 
 impl Reconnect {
-    /// Takes a seat again, which makes the relay end the pair that it belonged to, and leaves it.
+    /// Takes a seat again and leaves it, which makes the relay end the pair that the seat belonged to. Never returns.
     async fn vacate(&self, left: Option<Seat>) -> Infallible {
         let Some(Seat { room, client_token }) = left else { return pending().await };
         let mut backoff = backoff();
-        // A relay that answers otherwise knows of no such pair any more.
+        // A relay that gives any other answer has no such pair any more.
         while let Err(
             RelayClientError::Unreachable { .. }
             | RelayClientError::NoSuchHost { .. }
@@ -134,7 +134,7 @@ impl Reconnect {
             match self.try_once().await {
                 Ok(back) => return back,
                 Err(error) => {
-                    tracing::debug!(%error, "not back yet");
+                    tracing::debug!(%error, "not reconnected yet");
                     let pause = self.report(&error).unwrap_or_else(|| backoff.next_pause());
                     sleep_until(started + pause).await;
                 }
@@ -142,7 +142,8 @@ impl Reconnect {
         }
     }
 
-    /// Reports what is missing on the way; gives the pause that a relay which has refused asks for.
+    /// Reports whether the relay or the other side is missing. Returns the pause that a relay's refusal asks for, if it
+    /// does.
     fn report(&self, error: &TransferError) -> Option<Duration> {
         let (connection, pause) = match error {
             TransferError::Relay(RelayClientError::Refused(Refusal::RoleTaken)) => {
@@ -158,7 +159,7 @@ impl Reconnect {
         pause
     }
 
-    /// While the old connection is only doubted, nothing is told yet.
+    /// Reports the state of the connection, unless the old connection is only doubted and may still work.
     fn tell(&self, connection: Connection) {
         self.context.update(|progress| {
             if progress.connection != Connection::Up {
@@ -181,7 +182,7 @@ impl Reconnect {
         };
         let joined = client::join(Join {
             address: &self.relay.address,
-            // The name may lead somewhere else by now; asking for it may also take long where the network is gone.
+            // By now the name may lead to another relay, and looking it up may take long while the network is gone.
             known: Some(self.known),
             connect_limit: CONNECT_LIMIT,
             password: self.relay.password.as_deref(),
@@ -214,7 +215,7 @@ impl Reconnect {
         })
     }
 
-    /// Nothing is said or believed before both have proven the session's secret.
+    /// Has both sides prove the session's secret. Before that, nothing else is said or believed.
     async fn prove(&self, stream: &mut TcpStream) -> Result<Nonces, TransferError> {
         let ours = ReconnectKey::nonce().map_err(|_| Impossible::NoRandomness)?;
         let stranger = |_| TransferError::WrongCode { tries_left: None };
@@ -240,7 +241,7 @@ impl Reconnect {
     }
 }
 
-/// The pauses between tries to come back.
+/// The pauses between tries to reconnect.
 fn backoff() -> Backoff {
     Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
 }

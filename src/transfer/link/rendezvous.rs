@@ -1,9 +1,9 @@
-//! How a sender and a receiver find each other: the code, the rooms that it names, the handshake, and the end of a code
-//! that was guessed at too often.
+//! How a sender and a receiver find each other: the code, the rooms that it names, the handshake, and the retirement of a
+//! code after too many wrong guesses.
 //!
-//! A room can be in several places at once: on a relay that both know, and on one that runs beside the sender, which
-//! the local network is told of. `sender` waits in all of them, `receiver` looks in all of them, and the first in which
-//! the code is proven wins.
+//! A code's room can be in several places at once: on a relay that both sides know, and on one that runs beside the sender
+//! and is announced in the local network. `sender` waits in all of them, `receiver` looks in all of them, and the first in
+//! which the code is proven wins.
 
 mod meeting;
 mod places;

@@ -1,7 +1,9 @@
-//! Why nothing moves. Each side notes what its own work waits for ([`Activity`]), tells the other when that is what holds
-//! both up, and says to its person what a transfer waits for once nothing has been stored for a while ([`Watchdog`]).
+//! Why nothing moves. Each side notes its own work that may take long ([`Activity`]). It tells the other side when that
+//! work holds both up. Once nothing has been stored for a while, it tells its user what the transfer waits for
+//! ([`Watchdog`]).
 //!
-//! It knows no socket, no file and no clock: the control channel asks it about once a second, and tells it the time.
+//! The watchdog knows no socket, no file and no clock: the control channel asks it about once a second, and tells it the
+//! time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,72 +15,75 @@ use crate::{
     transfer::progress::{Connection, Phase, Progress, Stall, WaitsFor},
 };
 
-/// So long without a stored byte, and a person is told why.
+/// How long nothing may be stored before the user is told what the transfer waits for: longer than the pauses that an
+/// ordinary transfer has.
 const STALL: Duration = Duration::from_secs(10);
-/// So long without a stored byte and in the same piece of work, and the other side is told of it, so that it knows before it
-/// has to say something to its own person.
+/// How long nothing may be stored, and one piece of this side's work may last, before the other side is told of that work.
+/// It is shorter than [`STALL`], so that the other side knows before it has to tell its own user.
 const TELL: Duration = Duration::from_secs(5);
 
-/// See the module.
+/// Finds out why a transfer doesn't move, from this side's work, from what the other side says, and from the progress.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     work: Arc<Activity>,
-    /// How far the transfer was, and since when.
+    /// The phase and the bytes that the transfer had reached at the last observation.
     seen: (Phase, u64),
+    /// Since when the transfer has stood there.
     since: Instant,
-    /// What the other side was told that this one is doing.
+    /// The work of this side that the other side was last told of.
     told: Option<Work>,
-    /// What the other side says that it is doing.
+    /// The work that the other side last said it is doing.
     heard: Option<Work>,
-    /// The other side has ended what it was doing since the last look.
+    /// Whether the other side has ended some work since the last observation.
     has_ended_there: bool,
 }
 
-/// What came of a look.
+/// What the watchdog has found out.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Observation {
-    /// What the other side is to be told of this one.
+    /// What the other side is to be told about this one.
     pub news: News,
-    /// What the user of this side is to know.
+    /// What this side's user is to be told, if the transfer has stalled.
     pub stall: Option<Stall>,
 }
 
-/// What has changed about the work that holds both sides up, as far as this side does it.
+/// What has changed about this side's work that holds both sides up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum News {
-    /// Nothing.
+    /// Nothing has changed.
     None,
-    /// This side is at this work.
+    /// This side is busy with this work.
     Busy(Work),
-    /// This side holds nothing up any more.
+    /// This side no longer holds the other one up.
     Free,
 }
 
 impl Watchdog {
-    /// Over what is done at `work`.
+    /// A watchdog for a side that notes its work in `work`.
     pub(crate) fn new(work: Arc<Activity>) -> Self {
         let (seen, since) = ((Phase::default(), 0), Instant::now());
         Self { work, seen, since, told: None, heard: None, has_ended_there: false }
     }
 
-    /// What the watchdog watches over.
+    /// Where this side notes work that may take long.
     pub(crate) fn work(&self) -> &Arc<Activity> {
         &self.work
     }
 
-    /// The other side says what it is doing. `false` if it says again what it said before: it speaks only when that changes.
+    /// Takes note of the work that the other side says it is doing; `None` means that it holds nothing up any more. Returns
+    /// `false` if it repeats itself, which an honest peer doesn't: it speaks only when its work changes.
     pub(crate) fn hear(&mut self, work: Option<Work>) -> bool {
         let before = std::mem::replace(&mut self.heard, work);
         self.has_ended_there |= before.is_some() && before != work;
         before != work
     }
 
-    /// Whether the other side says that it is what things wait for.
+    /// Whether the other side says that its work holds both up.
     pub(crate) fn other_is_at_work(&self) -> bool {
         self.heard.is_some()
     }
 
-    /// Looks how it stands. `hears`: the other side was heard a moment ago.
+    /// Finds out how the transfer stands. `hears` says whether the other side was heard a moment ago.
     pub(crate) fn observe(&mut self, progress: &Progress, hears: bool, now: Instant) -> Observation {
         let Progress { phase, bytes, connection, paused, disk_is_full, .. } = *progress;
         let has_a_name = connection != Connection::Up || paused.here || paused.there || disk_is_full;
@@ -86,7 +91,7 @@ impl Watchdog {
             (self.seen, self.since) = ((phase, bytes), now);
         }
         let reason = self.work.reason(TELL, now);
-        // What held it up is over, so what comes next gets its own time.
+        // The work that held the transfer up is over, so what comes next gets its own time.
         let has_ended_here = self.told.is_some() && self.told != reason;
         if has_ended_here || std::mem::take(&mut self.has_ended_there) {
             self.since = now;
@@ -114,7 +119,8 @@ impl Watchdog {
             (None, Some(theirs)) => Some(WaitsFor::There(theirs)),
             (None, None) if moves && !has_lanes => Some(WaitsFor::Relay),
             (None, None) if moves => Some(WaitsFor::Network),
-            // A person may take their time, and what is put in place is work on one of the sides.
+            // In other phases, either a user decides and may take any time, or files are being put in place, which is one
+            // side's work.
             (None, None) => None,
         }
     }
@@ -168,14 +174,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_piece_of_work_that_lasts_is_told_to_the_other_side_before_its_person_asks() {
+    async fn long_work_is_reported_to_the_other_side_before_its_user_is_told() {
         let (mut here, mut there) = (Side::new(), Side::new());
         here.observe();
         there.observe();
         let storing = here.dog.work().begin(Work::Disk);
         advance(TELL).await;
         assert_eq!(here.observe(), Observation { news: News::Busy(Work::Disk), stall: None });
-        assert_eq!(here.observe().news, News::None, "it is no news any more");
+        assert_eq!(here.observe().news, News::None, "the same work is no news");
         assert!(there.dog.hear(Some(Work::Disk)));
         assert!(there.dog.other_is_at_work());
         advance(STALL.saturating_sub(TELL)).await;
@@ -200,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_limit_is_no_reason_while_bytes_are_lost_on_their_way() {
+    async fn a_limit_is_no_reason_while_bytes_are_lost_in_flight() {
         let mut side = Side::new();
         let _limited = side.dog.work().begin(Work::Limit);
         assert_eq!(side.waits_after(STALL).await, Some(WaitsFor::Here(Work::Limit)));

@@ -1,5 +1,5 @@
-//! One connection of the control channel, and what both sides know of all of them: which messages were said, heard and
-//! confirmed.
+//! One connection of the control channel, and what is counted over all of its connections: which messages were said, heard
+//! and confirmed.
 
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
@@ -21,29 +21,37 @@ use crate::{
     transfer::error::{Impossible, Misbehaviour, TransferError},
 };
 
-/// What a side says when it has nothing to say.
+/// The message in a heartbeat: an empty one. The record around it still says how many messages its author has heard.
 pub(super) const HEARTBEAT_MESSAGE: &[u8] = &[];
 
-/// How long a last word may take to leave.
+/// How long the last records of a connection may take to leave, with the other side closing it as well: a few round trips,
+/// while the user waits for the end.
 const LAST_WORD: Duration = Duration::from_secs(3);
 
-/// How often a side looks whether it still has the address that a connection began with.
+/// How often a side checks whether its machine still has the address that the connection began with: often enough to
+/// reconnect at once after a change of network, and rare enough to cost nothing.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// What was said and heard, over all connections.
+/// The messages that were said and heard over all connections of a control channel.
 #[derive(Default)]
 pub(super) struct Talk {
-    /// Messages that the other side has not confirmed, the oldest first.
+    /// The messages that the other side has not confirmed, the oldest first.
     pub(super) unconfirmed: VecDeque<Vec<u8>>,
     pub(super) unconfirmed_bytes: usize,
-    /// How many before those it has.
+    /// How many of this side's messages the other side has confirmed.
     pub(super) confirmed: u64,
+    /// How many of the other side's messages this side has heard.
     pub(super) heard: u64,
+    /// Bytes of messages that this side has heard and not confirmed yet.
     pub(super) heard_since_told: usize,
 }
 
 impl Talk {
-    /// The other side has so many of this side's messages.
+    /// Forgets the messages that are now confirmed, when the other side says that it has heard `heard` messages in all.
+    ///
+    /// # Errors
+    ///
+    /// [`Misbehaviour::Heard`] if that is fewer than it has confirmed before, or more than were said.
     pub(super) fn confirm(&mut self, heard: u64) -> Result<(), Misbehaviour> {
         let news = heard.checked_sub(self.confirmed).and_then(|news| usize::try_from(news).ok());
         let news = news.filter(|news| *news <= self.unconfirmed.len()).ok_or(Misbehaviour::Heard)?;
@@ -55,23 +63,28 @@ impl Talk {
     }
 }
 
-/// One connection.
+/// One connection of a control channel.
 pub(super) struct Wire {
     pub(super) reader: ReadHalf<Box<dyn ByteStream>>,
     pub(super) writer: WriteHalf<Box<dyn ByteStream>>,
-    /// Its end on this machine.
+    /// The network address of this machine's end, if it has one.
     pub(super) local: Option<SocketAddr>,
-    /// When that was last looked for.
+    /// When this side last checked whether its machine still has that address.
     pub(super) looked: Instant,
     pub(super) opener: Opener,
     pub(super) sealer: Sealer,
-    /// The start of the record that is being read.
+    /// Bytes that have come and were not opened yet.
     pub(super) incoming: Vec<u8>,
+    /// Records that are to be written.
     pub(super) outgoing: Vec<u8>,
+    /// How many bytes of `outgoing` are written already.
     pub(super) written: usize,
+    /// When bytes last came from the other side.
     pub(super) heard: Instant,
+    /// When this side last queued a record.
     pub(super) said: Instant,
-    /// Whether the other side has told on this connection what it has heard on those before.
+    /// Whether the other side has said on this connection what it had heard on those before, so that messages can go out
+    /// again.
     pub(super) is_in_step: bool,
 }
 
@@ -96,7 +109,8 @@ impl Wire {
         }
     }
 
-    /// Whether this machine has no longer the address that this connection began with; looked at now and then.
+    /// Whether this machine no longer has the address that this connection began with. That is checked every
+    /// [`LOOK_EVERY`]; in between, the answer is `false`.
     pub(super) fn has_lost_its_address(&mut self, now: Instant) -> bool {
         if now < self.looked + LOOK_EVERY {
             return false;
@@ -105,7 +119,7 @@ impl Wire {
         self.local.is_some_and(|local| !addresses::is_ours(local))
     }
 
-    /// Queues a record: how much was heard, then the message.
+    /// Queues a record with the number of messages that this side has heard, and then the message.
     pub(super) fn say(&mut self, heard: u64, message: &[u8]) -> Result<(), TransferError> {
         let mut plaintext = frame::to_bytes(&heard);
         plaintext.extend_from_slice(message);
@@ -115,7 +129,8 @@ impl Wire {
         Ok(())
     }
 
-    /// Writes what is still to be said, and waits a little for the other side to close as well.
+    /// Writes what is queued and a last confirmation if one is due, then closes this side of the connection. Waits a little
+    /// for the other side to close it as well.
     pub(super) async fn close(mut self, talk: &Talk) {
         let last_words = async {
             if talk.heard_since_told > 0 {
@@ -130,11 +145,12 @@ impl Wire {
             while self.reader.read(&mut sink).await.is_ok_and(|read| read > 0) {}
             Ok::<_, TransferError>(())
         };
-        // Whoever doesn't hear them learns from the closed connection.
+        // If these records don't arrive, the other side still notices that the connection has closed.
         let _ = timeout(LAST_WORD, last_words).await;
     }
 
-    /// What the next record says was heard, and its message and length, unless it is a heartbeat.
+    /// Opens the next record, if all of it has come. Returns how many messages the other side has heard, the message, and
+    /// the message's length in bytes. A heartbeat has no message.
     pub(super) fn open_next<T: DeserializeOwned>(
         &mut self,
     ) -> Result<Option<(u64, Option<T>, usize)>, TransferError> {

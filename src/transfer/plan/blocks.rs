@@ -1,6 +1,6 @@
-//! A set of block numbers: which blocks a receiver holds, which a sender knows to be stored. Pure.
+//! Sets of block numbers, such as the blocks that a receiver holds or that a sender knows to be stored. Pure.
 
-/// A growing bitmap.
+/// A set of block numbers, kept as a bitmap that grows with the largest number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BlockSet {
     words: Vec<u64>,
@@ -17,11 +17,13 @@ impl Extend<u64> for BlockSet {
     }
 }
 
-/// How far ahead of the first missing block a stream may run; bounds the bitmap against a hostile sender.
+/// How many blocks may come ahead of the first missing one where nothing else bounds their number, as in a stream. It
+/// bounds the bitmap against a hostile sender, and is far more than an honest one has in flight.
 pub const MAX_GAP: u64 = 4096;
 
 impl BlockSet {
-    /// Adds `index`; `false` if it was in already. The caller has checked that `index` is within the plan.
+    /// Adds `index`, and returns whether it is new. The caller must have checked that the plan has such a block, because
+    /// memory grows with the index.
     pub fn insert(&mut self, index: u64) -> bool {
         let (word, bit) = ((index / 64) as usize, 1 << (index % 64));
         if word >= self.words.len() {
@@ -38,7 +40,7 @@ impl BlockSet {
         true
     }
 
-    /// Takes `index` out.
+    /// Removes `index`, if it is in the set.
     pub fn remove(&mut self, index: u64) {
         if self.contains(index) {
             self.words[(index / 64) as usize] &= !(1 << (index % 64));
@@ -47,27 +49,27 @@ impl BlockSet {
         }
     }
 
-    /// Whether `index` is in.
+    /// Whether `index` is in the set.
     pub fn contains(&self, index: u64) -> bool {
         self.words.get((index / 64) as usize).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
-    /// How many are in.
+    /// How many numbers are in the set.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether nothing is in.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The first number that is missing.
+    /// The lowest number that is not in the set.
     pub fn first_missing(&self) -> u64 {
         self.contiguous
     }
 
-    /// All that is in, as (first, count), sorted.
+    /// The numbers in the set as sorted ranges, each with its first number and its count.
     pub fn ranges(&self) -> Vec<(u64, u64)> {
         let bits = self.words.iter().enumerate().filter(|(_, word)| **word != 0);
         let numbers = bits.flat_map(|(at, word)| {
@@ -77,7 +79,7 @@ impl BlockSet {
     }
 }
 
-/// Folds sorted block numbers into (first, count) pairs.
+/// Folds sorted numbers into ranges, each with its first number and its count.
 pub fn to_ranges(numbers: impl IntoIterator<Item = u64>) -> Vec<(u64, u64)> {
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     for number in numbers {

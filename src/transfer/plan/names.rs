@@ -1,25 +1,30 @@
-//! Names that this system can't store, and the names they get instead. Pure: the rules are an argument, so that every
+//! Names that this system can't store, and the names that take their place. Pure: the rules are an argument, so that every
 //! system's rules are tested on every system.
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::platform::{NameLimit, Rules};
 
-/// Name prefix of staging folders; an offer may not use it at its top.
+/// How the names of staging folders begin. An entry at the top of an offer may not have such a name, because it would be
+/// taken for a staging folder.
 pub(crate) const STAGING_PREFIX: &str = ".caiman-";
 
+/// The most units that a name may have, counted as the system counts them. Nearly all file systems have this limit.
 const LIMIT: usize = 255;
-/// An ending longer than this is no extension worth keeping when a name is shortened.
+/// The longest ending in bytes, with its dot, that is kept when a name is shortened. Anything longer is hardly an
+/// extension.
 const MAX_EXTENSION_BYTES: usize = 32;
 
 impl Rules {
-    /// The nearest name that can be stored; `name` itself if it can.
+    /// The name nearest to `name` that this system can store: `name` itself, if it can store that. `is_top` says whether
+    /// the name stands at the top of the offer, where it may not look like a staging folder.
     pub fn repair(self, name: &str, is_top: bool) -> String {
         let mut repaired = self.shorten(name, "");
         if is_top && self.fold(&repaired).starts_with(STAGING_PREFIX) {
             repaired.replace_range(..1, "_");
         }
-        // A repair may make a name too long, and a cut may leave a dot at its end: until neither finds anything to do.
+        // A repair may make a name too long, and a cut may leave a dot at its end, so both are repeated until nothing
+        // changes.
         loop {
             let again = if self.windows { repair_for_windows(&repaired) } else { repaired.clone() };
             let again = self.shorten(&again, "");
@@ -35,12 +40,12 @@ impl Rules {
         self.shorten(name, &format!(" ({number})"))
     }
 
-    /// What two names have in common exactly when this system takes them for one.
+    /// The folded form of a name or path: two of them have the same form exactly when this system takes them for one.
     pub fn fold(self, text: &str) -> String {
         if self.folds_case { text.nfc().flat_map(char::to_lowercase).collect() } else { text.to_owned() }
     }
 
-    /// `name` with `mark` before its ending, its stem cut as far as the limit asks.
+    /// `name` with `mark` before its ending. The stem is cut where the name would be too long.
     fn shorten(self, name: &str, mark: &str) -> String {
         let (stem, ending) = split_ending(name);
         let mut kept = stem;
@@ -67,7 +72,8 @@ fn split_ending(name: &str) -> (&str, &str) {
     }
 }
 
-/// Microsoft, "Naming Files, Paths, and Namespaces".
+/// Replaces or adds characters so that Windows can store the name, by the rules in Microsoft's "Naming Files, Paths, and
+/// Namespaces".
 fn repair_for_windows(name: &str) -> String {
     let mut repaired: String = name
         .chars()

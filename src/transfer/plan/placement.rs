@@ -1,5 +1,5 @@
-//! Where each entry of an offer goes in the receiver's folder: under its own name, a repaired one, a number beside what
-//! is there already, or nowhere. Pure but for one question asked of the disk, through [`FolderView`].
+//! Where each entry of an offer goes in the receiver's folder: under its own name, under a repaired one, under a numbered
+//! one beside what is there already, or nowhere. Pure except for one question to the disk, which [`FolderView`] answers.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,9 +14,9 @@ use crate::{
 /// What to do about an entry whose name is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnConflict {
-    /// Leave what is there and don't fetch the entry.
+    /// Leave what is there, and don't fetch the entry.
     Skip,
-    /// Replace what is there. A folder is never replaced by a file: that falls back to keeping both.
+    /// Replace what is there. A folder is never replaced by a file; in that case both are kept.
     Replace,
     /// Store the entry beside it, with a number in its name.
     #[default]
@@ -35,7 +35,7 @@ pub enum Occupant {
     Other,
 }
 
-/// Looks at the receiver's folder, never following a link.
+/// A view of the receiver's folder that never follows a link.
 pub trait FolderView {
     /// What stands at `path` below the folder.
     fn at(&self, path: &RelPath) -> Occupant;
@@ -44,26 +44,27 @@ pub trait FolderView {
 /// Where one entry goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Target {
-    /// Below the receiver's folder; `None` for what is not to be stored.
+    /// The entry's path below the receiver's folder; `None` if it is not to be stored.
     pub path: Option<RelPath>,
-    /// The name was taken when the decision was made.
+    /// Whether the name was taken when the decision was made.
     pub conflicts: bool,
-    /// What had it: [`Occupant::Folder`] for a file or a link whose name a folder has, which always stays.
+    /// What stood under the name then. A folder that has the name of a file or a link always stays.
     pub found: Occupant,
-    /// Where the entry would go if it replaced what has its name; `None` if nothing has it, or if that always stays.
+    /// Where the entry would go if it replaced what has its name; `None` if nothing has that name, or if what has it always
+    /// stays.
     pub in_place: Option<RelPath>,
-    /// The word to replace what stands there was given.
+    /// Whether the entry is to replace what stands there.
     pub replaces: bool,
-    /// The name is not the sender's, because this system can't store that one or can't tell it from another.
+    /// Whether the name differs from the sender's, because this system can't store that one or can't tell it from another.
     pub is_repaired: bool,
 }
 
 impl Target {
-    /// Where the entry would go under another policy than [`OnConflict::KeepBoth`], which this target was made with:
-    /// asks no disk, so that it can be shown while a person decides. `None` if it would be skipped.
+    /// Where the entry would go under this policy, given a target that was made with [`OnConflict::KeepBoth`]. `None` if it
+    /// would be skipped. This doesn't ask the disk, so it can be shown while the user decides.
     ///
-    /// Only the last name is told for sure. What is above it follows from the folders' own targets: nothing is stored in a
-    /// folder that is skipped, and what is in one goes where that one goes.
+    /// Only the last name of the path is certain. The names above it follow from the targets of the folders: nothing is
+    /// stored in a folder that is skipped, and an entry in a folder goes where that folder goes.
     pub fn under(&self, on_conflict: OnConflict) -> Option<&RelPath> {
         match on_conflict {
             OnConflict::Skip if self.conflicts => None,
@@ -73,7 +74,8 @@ impl Target {
     }
 }
 
-/// Places every entry of `manifest` that `wanted` picks.
+/// Places the entries of `manifest` whose index `wanted` picks. Returns one target for every entry, in the manifest's
+/// order.
 pub(crate) fn place(
     manifest: &Manifest,
     wanted: impl Fn(usize) -> bool,
@@ -91,7 +93,7 @@ pub(crate) fn place(
             Some(parent) => folders.get(parent).cloned().unwrap_or_default(),
             None => Folder { path: None, is_on_disk: true, is_skipped: false },
         };
-        // A folder that isn't wanted itself may still hold something that is.
+        // A folder that isn't wanted itself may still hold an entry that is.
         if above.is_skipped || !(is_folder || wanted(index)) {
             targets.push(Target::default());
             if is_folder {
@@ -110,17 +112,23 @@ pub(crate) fn place(
     targets
 }
 
+/// A folder of the offer that was placed, or the receiver's folder itself.
 #[derive(Debug, Clone, Default)]
 struct Folder {
+    /// The folder's path below the receiver's folder; `None` for that folder itself, and for one that is skipped.
     path: Option<RelPath>,
+    /// Whether the folder exists on the disk, so that its names may be taken.
     is_on_disk: bool,
     is_skipped: bool,
 }
 
+/// Places one entry after the other.
 struct Placer<'a, L> {
     rules: Rules,
     disk: &'a L,
+    /// The folded paths of the entries that were placed.
     taken: HashSet<String>,
+    /// The next number to try, by the folded path with the number 2.
     next_number: HashMap<String, u32>,
 }
 
@@ -166,7 +174,7 @@ impl<L: FolderView> Placer<'_, L> {
 
     fn numbered(&mut self, above: &Folder, name: &str) -> Option<RelPath> {
         // Counting on from the last number keeps an offer full of colliding names from taking quadratic time. Long names
-        // share their numbers with all others that differ only in what a number cuts off.
+        // share their numbers with all names that differ only in the part that a number cuts off.
         let key = self.rules.fold(below(above, &self.rules.numbered(name, 2))?.as_str());
         let mut number = self.next_number.get(&key).copied().unwrap_or(2);
         loop {
@@ -258,7 +266,7 @@ pub(crate) mod tests {
         assert_eq!(paths(&entries, LINUX, disk(), OnConflict::KeepBoth), some(&["a", "a/x (3)", "a/y"]));
     }
 
-    /// What a window shows for a policy must be what the policy then does.
+    /// The name that a window shows for a policy must be the one that the policy then gives.
     #[test]
     fn a_target_tells_the_names_of_the_other_policies() {
         let found = [
@@ -319,7 +327,7 @@ pub(crate) mod tests {
         assert_eq!(placed.len(), 20_000);
     }
 
-    /// Takes a hundredth of a second, or minutes if each of these names counts from 2 on again.
+    /// Takes a hundredth of a second, or minutes if the numbering of each of these names begins with 2 again.
     #[test]
     fn long_names_that_share_their_numbers_are_numbered_once_through() {
         let stem = "n".repeat(251);

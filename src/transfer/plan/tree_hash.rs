@@ -1,34 +1,34 @@
-//! The BLAKE3 of a file from the hashes of its blocks, in whatever order the blocks come.
+//! The BLAKE3 of a file from the hashes of its blocks, in any order in which the blocks come.
 //!
 //! BLAKE3 is a binary tree over chunks of 1,024 bytes in which every left subtree is the largest full one that fits (the
 //! BLAKE3 paper, section 2.1). Blocks are a power of two of chunks, so each is a subtree, and neighbours merge as soon as
-//! both are there: memory follows how far apart blocks arrive, not the size of the file. What lies along the left edge
-//! is merged only at the end, because the last merge of all is a different one and a stream's end is not known before.
+//! both are there: memory follows how far apart blocks arrive, not the size of the file. The subtrees along the left edge
+//! are merged only at the end, because the very last merge is done differently, and a stream's end is not known before.
 
 use std::collections::HashMap;
 
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
-/// BLAKE3 of all bytes of a file, what `b3sum` prints.
+/// The BLAKE3 of all bytes of a file, which `b3sum` prints in hexadecimal.
 pub type FileHash = [u8; 32];
 
-/// The hash of one block where it stands in its file.
+/// The hash of one block at its place in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockHash {
     subtree: ChainingValue,
-    /// For the first block: its hash if it turns out to be the whole file.
+    /// The file's hash if this block turns out to be the whole file; only the first block has one.
     alone: Option<FileHash>,
 }
 
 impl BlockHash {
-    /// Hashes the bytes of a block that stands at `offset`, a multiple of the block size.
+    /// Hashes the bytes of the block at `offset`, which must be a multiple of the block size.
     pub fn of(bytes: &[u8], offset: u64) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.set_input_offset(offset).update(bytes);
-        // Both come of the same pass over the bytes.
+        // Both hashes come from the same pass over the bytes.
         let alone = (offset == 0).then(|| *hasher.finalize().as_bytes());
         let subtree = if bytes.is_empty() {
-            [0; 32] // Only an empty stream has an empty block, and that one is `alone`.
+            [0; 32] // Only an empty stream has an empty block, and its hash is `alone`.
         } else {
             hasher.finalize_non_root()
         };
@@ -36,22 +36,22 @@ impl BlockHash {
     }
 }
 
-/// The hash of bytes that are at hand as a whole.
+/// The BLAKE3 of bytes that are all in memory.
 pub fn hash_whole(bytes: &[u8]) -> FileHash {
     *blake3::hash(bytes).as_bytes()
 }
 
-/// Collects the block hashes of one file.
+/// Collects the hashes of one file's blocks, and merges them into the file's hash.
 #[derive(Debug, Default)]
 pub struct TreeHash {
-    /// By level (0 is blocks) and index within the level.
+    /// The subtrees that could not be merged yet, by level (blocks are level 0) and by index within the level.
     subtrees: HashMap<(u32, u64), ChainingValue>,
     alone: Option<FileHash>,
     blocks: u64,
 }
 
 impl TreeHash {
-    /// Adds the hash of block `index`, once.
+    /// Adds the hash of block `index`. Each block may be added only once.
     pub fn add(&mut self, index: u64, hash: BlockHash) {
         self.blocks += 1;
         self.alone = self.alone.or(hash.alone);
@@ -66,12 +66,12 @@ impl TreeHash {
         self.subtrees.insert((level, index), subtree);
     }
 
-    /// How many blocks were added.
+    /// The number of blocks that were added.
     pub fn blocks(&self) -> u64 {
         self.blocks
     }
 
-    /// The file's hash, if blocks 0 to `blocks` were added and nothing else.
+    /// The file's hash, if exactly the blocks from 0 to `blocks`, exclusive, were added; otherwise `None`.
     pub fn finish(mut self, blocks: u64) -> Option<FileHash> {
         if blocks != self.blocks {
             return None;
@@ -81,7 +81,7 @@ impl TreeHash {
             1 => return self.alone,
             _ => {}
         }
-        // The left edge up to the largest full subtree, bottom up, …
+        // First the left edge is merged from the bottom up, as far as the largest full subtree.
         let full_levels = blocks.ilog2();
         let mut left = self.subtrees.remove(&(0, 0))?;
         for level in 0..full_levels {
@@ -91,7 +91,7 @@ impl TreeHash {
             }
             left = merge_subtrees_non_root(&left, &right, Mode::Hash);
         }
-        // … then what is right of it: full subtrees, each smaller than the one before, merged from the last one on.
+        // Right of it are full subtrees, each smaller than the one before, which are merged from the last one on.
         let mut edge = Vec::new();
         let mut start = 1 << full_levels;
         while start < blocks {
@@ -109,26 +109,28 @@ impl TreeHash {
     }
 }
 
-/// The trees of all files that are on their way, by entry.
+/// The tree hashes of all files that are being transferred, by entry.
 #[derive(Debug, Default)]
 pub struct Forest(HashMap<u32, TreeHash>);
 
 impl Forest {
-    /// Adds block `index` of `entry`, a file of `blocks` blocks; gives the file's hash with the last one.
+    /// Adds the hash of block `index` of `entry`, a file of `blocks` blocks. Returns the file's hash once all of them were
+    /// added.
     pub fn add(&mut self, entry: u32, index: u64, hash: BlockHash, blocks: u64) -> Option<FileHash> {
         let tree = self.0.entry(entry).or_default();
         tree.add(index, hash);
         if tree.blocks() == blocks { self.finish(entry) } else { None }
     }
 
-    /// The hash of what was added of `entry`, as a whole file; for a stream, whose end is known only afterwards.
+    /// The hash of `entry`, taking the blocks that were added for the whole file. It is for streams, whose end is known
+    /// only afterwards.
     pub fn finish(&mut self, entry: u32) -> Option<FileHash> {
         let tree = self.0.remove(&entry).unwrap_or_default();
         let blocks = tree.blocks();
         tree.finish(blocks)
     }
 
-    /// Forgets `entry`.
+    /// Forgets the blocks of `entry` that were added.
     pub fn remove(&mut self, entry: u32) {
         self.0.remove(&entry);
     }

@@ -1,4 +1,4 @@
-//! From the first message to the answer: where the offer is, what it holds, and what the user takes of it.
+//! From the first message to the answer: where the offer is, what it holds, and what the user accepts of it.
 
 use std::{future, path::PathBuf, sync::Arc};
 
@@ -32,20 +32,20 @@ use crate::{
 /// What a sender says first.
 pub(super) enum FirstMessage {
     Offer(AnnouncedOffer),
-    /// It offers the same under this code, and nothing here.
+    /// The sender makes its offer under this code, and not here.
     Elsewhere(CodePhrase),
 }
 
 /// An offer of which only the sums are known.
 pub(super) struct AnnouncedOffer {
     builder: ManifestBuilder,
-    /// As many as both sides allow.
+    /// The most lanes that both sides allow.
     lanes: u16,
 }
 
 impl AnnouncedOffer {
     fn new(kind: OfferKind, entries: u64, bytes: u64, lanes: u16) -> Result<Self, Misbehaviour> {
-        // Nothing would ever arrive over none.
+        // Without lanes nothing would ever arrive.
         if lanes == 0 {
             return Err(Misbehaviour::Lanes);
         }
@@ -53,7 +53,7 @@ impl AnnouncedOffer {
     }
 }
 
-/// Waits until it is clear where the offer is.
+/// Waits until the sender says what it offers, or under which code it does so.
 pub(super) async fn first_message(
     control: &mut Control,
     max_lanes: u16,
@@ -72,7 +72,7 @@ pub(super) async fn first_message(
     }
 }
 
-/// Waits for the offer, where the sender has led this side. It may not lead it on once more: that could go on for ever.
+/// Waits for the offer after a redirection. A second redirection is refused, because redirections could go on for ever.
 pub(super) async fn announcement(
     control: &mut Control,
     max_lanes: u16,
@@ -87,6 +87,8 @@ pub(super) async fn announcement(
     }
 }
 
+/// Reads the pages of an offer and checks them against its sums and its digest. Returns the manifest, and the most
+/// lanes that both sides allow.
 pub(super) async fn read_offer(
     control: &mut Control,
     AnnouncedOffer { mut builder, lanes }: AnnouncedOffer,
@@ -96,7 +98,7 @@ pub(super) async fn read_offer(
         let message: FromSender = control.next().await?;
         let name = message.name();
         match message {
-            // An empty page brings the end no nearer: an endless row of them would keep this side here for ever.
+            // An empty page brings the end no closer, and an endless series of them would keep this side here for ever.
             FromSender::Page(entries) if entries.is_empty() => {
                 return Err(Misbehaviour::OutOfTurn(name).into());
             }
@@ -119,6 +121,8 @@ pub(super) async fn read_offer(
     }
 }
 
+/// Reports the offer and waits for the user's answer, while its files are compared with those in the folder. Returns
+/// what the user chose, and the files that are known to be the same by then.
 pub(super) async fn ask(
     control: &mut Control,
     manifest: &Arc<Manifest>,
@@ -146,7 +150,7 @@ pub(super) async fn ask(
                 Err(_) => Err(TransferError::Cancelled),
             },
             Ok(()) = look.changed(), if looking.is_none() => {
-                // What goes to a writer has no folder to be held against.
+                // An offer that goes to a writer has no folder to be compared with.
                 let folder = look.borrow_and_update().clone().filter(|_| has_folder);
                 looking = Some(survey(folder));
             }
@@ -170,17 +174,17 @@ pub(super) async fn ask(
     }
 }
 
-/// An offer held against a folder, and the files that have the same name and size there.
+/// An offer compared with a folder, and the files that have the same name and size there.
 pub(super) type Surveyed = (Offer, Vec<(u32, PathBuf)>);
 
-/// Looks at a folder. Blocks on the disk.
+/// Compares an offer with a folder. Blocks on the disk.
 pub(super) fn survey(manifest: Arc<Manifest>, folder: Option<PathBuf>, active: &ActiveReceives) -> Surveyed {
     let offer = Offer::look(manifest, folder, active);
     let candidates = candidates(&offer);
     (offer, candidates)
 }
 
-/// Waits for a look at a folder, if there is one.
+/// Waits for a survey of a folder; never returns if there is none.
 pub(super) async fn finished(looking: &mut Option<Blocking<Surveyed>>) -> Surveyed {
     match looking {
         Some(task) => task.await,

@@ -1,4 +1,5 @@
-//! What every part of a receive has in common: messages that mean the same at every point, and waiting beside the channel.
+//! What all parts of a receive share: messages that mean the same at every point, and waiting beside the control
+//! channel.
 
 use crate::{
     panics::Blocking,
@@ -9,8 +10,8 @@ use crate::{
     },
 };
 
-/// Waits for a task while the other side is kept informed that this one lives, and of what it is doing if that takes long;
-/// ends early if the other side does.
+/// Waits for a task while the control channel stays alive and says what this side is doing if that takes long. Ends
+/// early with an error if the other side ends the transfer or is lost.
 pub(super) async fn meanwhile_checked<T>(
     control: &mut Control,
     work: Work,
@@ -28,7 +29,8 @@ pub(super) async fn meanwhile_checked<T>(
     }
 }
 
-/// The same, but whatever becomes of the other side, the task is waited for.
+/// Waits for a task while the control channel stays alive and says what this side is doing if that takes long. Whatever
+/// becomes of the other side, the task is waited for.
 pub(super) async fn meanwhile<T>(control: &mut Control, work: Work, mut task: Blocking<T>) -> T {
     let _working = control.work().begin(work);
     let mut is_there = true;
@@ -43,14 +45,15 @@ pub(super) async fn meanwhile<T>(control: &mut Control, work: Work, mut task: Bl
     }
 }
 
-/// Messages that mean the same at every point.
+/// Handles a message that means the same at every point; any other is out of turn.
 pub(super) async fn check_common(control: &mut Control, message: &FromSender) -> Result<(), TransferError> {
     match message {
         FromSender::Addresses(theirs) => {
             control.say_addresses()?;
             check_turn(control.try_directly(theirs), message)
         }
-        // Lanes of a connection that is lost, or of a transfer that hasn't begun; a hash that crossed the answer.
+        // These messages may concern lanes of a connection that is lost, or of a transfer that hasn't begun; a hash may
+        // have crossed the answer.
         FromSender::OpenLane { .. }
         | FromSender::LaneOver { .. }
         | FromSender::Pause(_)

@@ -1,8 +1,9 @@
-//! Finds out, while the person reads the offer, which of its files the folder has already ([`crate::transfer::sink::same`]): asks
-//! the sender for their hashes, takes its own at the same time, and tells what is the same as it becomes known.
+//! Finds out, while the user reads the offer, which of its files the folder already has
+//! ([`crate::transfer::sink::same`]): asks the sender for their hashes, takes this side's at the same time, and reports
+//! which are the same as that becomes known.
 //!
-//! Nobody has to wait for it: whoever answers gets what is known by then. Whoever wants to wait hears when there is
-//! nothing to wait for any more: everything is known, or nothing has moved for a while.
+//! The answer need not wait for this: it gets what is known by then. A user who wants to wait is told when there is
+//! nothing left to wait for: everything is known, or nothing has moved for a while.
 
 use std::{
     collections::HashMap,
@@ -37,60 +38,68 @@ use crate::{
     },
 };
 
-/// How long an offer is held back for a comparison that may be over in a moment: what changes while one reads it irritates.
+/// How long an offer is held back for a comparison that may be over in a moment. An offer that changes while it is read
+/// is irritating, and a longer delay would be noticed.
 const MOMENT: Duration = Duration::from_millis(300);
-/// How often news are told.
+/// How long to wait after one report of files that are the same before the next one: a list that changes faster can't
+/// be read.
 const NEWS_EVERY: Duration = Duration::from_millis(250);
-/// How often is looked whether there are some.
+/// How often to check whether there is something to report, which is how late a report may be.
 const TICK: Duration = Duration::from_millis(25);
-/// A comparison that has not moved on either side for this long is no longer waited for.
+/// How long a comparison may go without progress on either side until the user need not wait for it any more. A sender
+/// that is reading gives a sign far more often.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Files in one question.
+/// The most files in one question, so that the message stays within
+/// [`MAX_CONTROL`](crate::protocol::peer::MAX_CONTROL).
 const ASKED_AT_ONCE: usize = 4096;
-/// Own hashes that may wait to be taken.
+/// The most hashes of this side that may wait to be taken. It bounds the memory for them: hashing pauses while there
+/// are more.
 const OWN_WAITING: usize = 256;
 
-/// See the module.
+/// The comparison of one offer with one folder after another, as the user chooses them.
 pub(super) struct Comparing {
     manifest: Arc<Manifest>,
-    /// Of every file that the sender was asked about, whatever the folder was then.
+    /// What the sender has said about every file that it was asked about, for this folder or an earlier one.
     theirs: HashMap<u32, SenderHash>,
     round: Option<ComparisonRound>,
 }
 
-/// What the sender says of a file.
+/// What the sender has said about a file.
 #[derive(Clone, Copy)]
 enum SenderHash {
-    /// Nothing yet.
+    /// The sender was asked and has not answered.
     Asked,
-    /// That it can't say.
+    /// The sender can't read the file, or it has changed.
     Unknown,
-    /// Its hash.
+    /// The file's hash.
     Hash(FileHash),
 }
 
-/// A file as it is here.
+/// A file as it is on this side.
 struct OwnFile {
     path: PathBuf,
     hash: FileHash,
     fingerprint: Fingerprint,
 }
 
-/// The offer held against one folder.
+/// The comparison of the offer with one folder.
 struct ComparisonRound {
-    /// Until it is told.
+    /// The offer until it is reported.
     offer: Option<Offer>,
-    /// What is the same, as it was told last or will be next.
+    /// The files that are the same, as they were reported last or will be next.
     here: AlreadyHere,
     same_files: SameFiles,
     /// Files that are not settled, with this side's hash once it is known.
     open: HashMap<u32, Option<OwnFile>>,
     own: Option<mpsc::Receiver<(u32, Option<OwnFile>)>>,
-    /// Bytes that this side has read.
+    /// How many bytes this side has read.
     read: Arc<AtomicU64>,
+    /// The value of `read` at the last check.
     read_before: u64,
     begun: Instant,
+    /// When either side last made progress.
     moved: Instant,
+    /// When something was last reported.
     told: Instant,
     has_news: bool,
 }
@@ -100,8 +109,8 @@ impl Comparing {
         Self { manifest, theirs: HashMap::new(), round: None }
     }
 
-    /// Takes an offer that is held against a folder, with the files that have the same name and size there; it is told by
-    /// [`Comparing::next`]. An earlier folder is forgotten.
+    /// Begins to compare an offer with a folder, given the files that have the same name and size there. The offer is
+    /// reported by [`Comparing::next`]. An earlier folder is forgotten.
     pub(super) fn begin(
         &mut self,
         (offer, candidates): (Offer, Vec<(u32, PathBuf)>),
@@ -125,7 +134,8 @@ impl Comparing {
         Ok(())
     }
 
-    /// The sender's word for files that it was asked about, in a message of the name `message`.
+    /// Takes in what the sender says about files that it was asked about. `message` is the name of its message, for an
+    /// error.
     pub(super) fn hear(
         &mut self,
         told: Vec<(u32, Option<FileHash>)>,
@@ -147,7 +157,8 @@ impl Comparing {
         Ok(())
     }
 
-    /// The next thing to tell: the offer, then more of what is the same. Safe to drop and call again.
+    /// The next notice to report: the offer, then more files that are the same. Never returns if there is nothing to
+    /// report. Safe to drop and call again.
     pub(super) async fn next(&mut self) -> Notice {
         loop {
             let Some(round) = &mut self.round else { return future::pending().await };
@@ -171,12 +182,12 @@ impl Comparing {
         }
     }
 
-    /// What is known to be the same, for an answer that has come.
+    /// Ends the comparison for an answer that has come, and returns the files that are known to be the same.
     pub(super) fn end(self) -> SameFiles {
         self.round.map(|round| round.same_files).unwrap_or_default()
     }
 
-    /// Holds the two hashes of a file against each other, if both are known.
+    /// Compares the two hashes of a file, if both are known.
     fn settle(&mut self, entry: u32) {
         let (Some(round), Some(theirs)) = (&mut self.round, self.theirs.get(&entry)) else { return };
         let is_same = match (theirs, round.open.get(&entry)) {
@@ -199,7 +210,7 @@ impl ComparisonRound {
         let read = Arc::<AtomicU64>::default();
         if !candidates.is_empty() {
             let read = Arc::clone(&read);
-            // Ends by itself once nobody takes its results.
+            // This ends by itself once its results are no longer received.
             spawn_blocking(move || hash_own(candidates, &results, &read));
         }
         let now = Instant::now();
@@ -218,7 +229,7 @@ impl ComparisonRound {
         }
     }
 
-    /// What is to be told now.
+    /// The notice that is due now, if there is one.
     fn due(&mut self) -> Option<Notice> {
         let read = self.read.load(Ordering::Relaxed);
         if std::mem::replace(&mut self.read_before, read) != read {
@@ -243,7 +254,7 @@ impl ComparisonRound {
         })
     }
 
-    /// Whether there may be something to tell before the sender says more.
+    /// Whether there may be something to report before the sender says more.
     fn is_busy(&self) -> bool {
         self.offer.is_some() || self.has_news || !self.open.is_empty()
     }
@@ -251,7 +262,7 @@ impl ComparisonRound {
     fn note(&mut self, entry: u32, own: Option<OwnFile>) {
         self.moved = Instant::now();
         let Some(own) = own else {
-            // It can't be read, or is being written to.
+            // The file can't be read, or changed while it was read.
             self.open.remove(&entry);
             return;
         };
@@ -260,14 +271,14 @@ impl ComparisonRound {
         }
     }
 
-    /// This side has hashed what it could.
+    /// Notes that this side has hashed every file that it could.
     fn end_own(&mut self) {
         self.own = None;
         self.open.retain(|_, own| own.is_some());
     }
 }
 
-/// Waits for the next hash of this side; `None` once, after the last.
+/// Waits for the next hash of this side; returns `None` after the last. Never returns if hashing is over.
 async fn next_own(
     own: &mut Option<mpsc::Receiver<(u32, Option<OwnFile>)>>,
 ) -> Option<(u32, Option<OwnFile>)> {
@@ -277,7 +288,7 @@ async fn next_own(
     }
 }
 
-/// Hashes files for as long as somebody takes the results. Blocks on the disk.
+/// Hashes files for as long as the results are received. Blocks on the disk.
 fn hash_own(files: Vec<(u32, PathBuf)>, results: &mpsc::Sender<(u32, Option<OwnFile>)>, read: &AtomicU64) {
     for (entry, path) in files {
         let found = hash_found(&path, |bytes| {

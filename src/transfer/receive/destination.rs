@@ -1,4 +1,4 @@
-//! What the person took of an offer, where it goes, and how it gets its name at the end.
+//! What the user accepted of an offer, where it goes, and how it gets its real name at the end.
 
 use std::{
     io::{self, Write},
@@ -37,30 +37,31 @@ use crate::{
     },
 };
 
-/// What the person took, and where it goes.
+/// What the user accepted, and where it goes.
 pub(super) struct Accepted {
     pub(super) manifest: Arc<Manifest>,
     pub(super) wanted: Wanted,
     pub(super) plan: Arc<Plan>,
     pub(super) targets: Vec<Target>,
-    /// What is not wanted because it is there already, and what of that lies at the top.
+    /// Files that are not wanted because the folder already has them.
     pub(super) here: AlreadyHere,
+    /// Paths at the top of the folder that are, or hold, files in `here`.
     tops: Vec<PathBuf>,
     pub(super) destination: Destination,
 }
 
-/// Where it goes.
+/// Where what was accepted goes.
 pub(super) enum Destination {
     /// A folder, by way of its staging folder.
     Folder(PathBuf, Arc<Staging>),
     /// A writer, in order.
     Writer(Arc<Ordered>),
-    /// Memory.
+    /// Memory, for a text.
     Text(Arc<Ordered>, Memory),
 }
 
 impl Accepted {
-    /// Makes what the choices say, up to the staging folder. Blocks on the disk.
+    /// Carries out the user's choices, up to creating the staging folder. Blocks on the disk.
     pub(super) fn decide(
         manifest: Arc<Manifest>,
         choices: &Choices,
@@ -92,7 +93,7 @@ impl Accepted {
             is_wanted(index) && targets.get(index).is_some_and(|target| target.path.is_some())
         });
         let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
-        // A stream has no blocks that could be named beforehand.
+        // A stream has no blocks that could be named beforehand, so nothing of it can be resumed.
         let is_resumable = plan.stream().is_none();
         let leftovers = if is_resumable && choices.resumes {
             active.make_way(&folder, |held| !held.blocks_of(&manifest, &plan).is_empty());
@@ -110,13 +111,13 @@ impl Accepted {
         let (manifests, plans) = (Arc::clone(&manifest), Arc::clone(&plan));
         let staging = Staging::create(&folder, id, manifests, plans, (&wanted, &targets), leftovers)?;
         if is_resumable && let Err(error) = unfinished.note(staging.folder()) {
-            tracing::warn!(%error, "an interruption of this transfer could not be listed");
+            tracing::warn!(%error, "this transfer can't be listed if it is interrupted");
         }
         let destination = Destination::Folder(folder, Arc::new(staging));
         Ok(Self { manifest, wanted, plan, targets, here, tops, destination })
     }
 
-    /// All of it, to where no names are.
+    /// Accepts all of an offer for a destination that has no file names.
     fn without_folder(manifest: Arc<Manifest>, destination: Destination) -> Self {
         let plan = Arc::new(Plan::new(&manifest, |_| true));
         let (here, tops, targets) = (AlreadyHere::default(), Vec::new(), Vec::new());
@@ -125,7 +126,8 @@ impl Accepted {
 }
 
 impl Destination {
-    /// Starts to read what was here from the start, for the hashes of its files.
+    /// Starts to read the blocks that were here from the start, for the hashes of their files; `None` if there are
+    /// none.
     pub(super) fn hash_held(&self) -> Option<Blocking<Result<(), TransferError>>> {
         let Self::Folder(_, staging) = self else { return None };
         let staging = Arc::clone(staging);
@@ -148,16 +150,18 @@ impl Destination {
     }
 }
 
-/// Everything is here and checked; only the names are missing.
+/// A transfer of which everything is here and checked, and only the real names are missing.
 pub(super) struct Verified {
     pub(super) accepted: Accepted,
-    /// Bytes of the files that are here.
+    /// Bytes of the files that arrived, without withdrawn ones.
     pub(super) bytes: u64,
+    /// How many files the sender withdrew.
     pub(super) withdrawn: u64,
     pub(super) started: Instant,
 }
 
 impl Verified {
+    /// Gives everything its real name, reports what could not get one, and returns the report of the transfer.
     pub(super) async fn deliver(self, control: &mut Control, context: &Context) -> Report {
         let Self { accepted, bytes, withdrawn, started } = self;
         let Accepted { manifest, wanted, targets, here, tops, destination, .. } = accepted;
@@ -194,7 +198,7 @@ impl Verified {
     }
 }
 
-/// A text on its way; the manifest bounds its length.
+/// A text that is arriving; the manifest bounds its length.
 #[derive(Clone, Default)]
 pub(super) struct Memory(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! The receiver's lanes: opened when the sender says so, and told of when they are over.
+//! The receiver's lane pool: lanes are opened when the sender says so, and the sender is told when they are over.
 
 use std::{
     collections::BTreeMap,
@@ -25,14 +25,17 @@ use crate::{
     },
 };
 
-/// See the module.
+/// Opens and ends the receiver's lanes, and knows which are over.
 pub(super) struct ReceiveLanePool {
     shared: Arc<ReceiveLanes>,
+    /// How many lanes there may be at once.
     slots: u16,
     tasks: JoinSet<EndedLane<()>>,
+    /// The connection that the lanes belong to.
     link: u64,
+    /// How lanes are opened on that connection; `None` while there is none.
     opener: Option<LaneOpener>,
-    /// By slot: the last lane that used it, and how to end it while it runs.
+    /// For each slot, the last lane that used it, and how to end that lane while it runs.
     lanes: BTreeMap<u16, (Lane, Option<CancellationToken>)>,
 }
 
@@ -47,13 +50,13 @@ impl ReceiveLanePool {
         self.link
     }
 
-    /// How many lanes there are, and whether they go around the relay.
+    /// How many lanes are open, and whether any of them goes around the relay.
     pub(super) fn open_lanes(&self) -> (u16, bool) {
         let open = || self.lanes.values().filter(|(_, end)| end.is_some()).map(|(lane, _)| lane);
         (open().count() as u16, open().any(|lane| lane.way != Way::Relay))
     }
 
-    /// Opens the first lanes of a connection.
+    /// Opens the first lanes of a connection; the sender opens them as well without being told.
     pub(super) fn open_all(&mut self, opener: LaneOpener, way: Way) {
         (self.link, self.opener) = (opener.link, Some(opener));
         for number in 0..self.slots.min(FIRST_LANES) {
@@ -61,7 +64,8 @@ impl ReceiveLanePool {
         }
     }
 
-    /// Opens one lane, as the sender says: in a free slot, under a number that the slot has not seen.
+    /// Opens one lane that the sender has named: in a free slot, under a number that the slot has not seen. A lane of
+    /// another connection is ignored.
     pub(super) fn open(&mut self, link: u64, lane: Lane) -> Result<(), Misbehaviour> {
         if link != self.link || self.opener.is_none() {
             return Ok(());
@@ -85,7 +89,7 @@ impl ReceiveLanePool {
         }
     }
 
-    /// The connection is gone, and all its lanes with it.
+    /// Gives up the connection, and all its lanes with it.
     pub(super) fn leave(&mut self) {
         for (_, end) in self.lanes.values() {
             end.iter().for_each(CancellationToken::cancel);
@@ -94,12 +98,12 @@ impl ReceiveLanePool {
         self.opener = None;
     }
 
-    /// Whether the lanes' connection is one that counts.
+    /// Whether the lanes belong to a connection that has not been given up.
     pub(super) fn is_at_home(&self) -> bool {
         self.opener.is_some()
     }
 
-    /// Whether the lanes of a lost connection have come to rest.
+    /// Whether all lanes of a connection that was given up have ended.
     pub(super) fn has_left(&self) -> bool {
         self.opener.is_none() && self.tasks.is_empty()
     }
@@ -109,12 +113,13 @@ impl ReceiveLanePool {
         self.tasks.join_next().await.map(joined)
     }
 
-    /// A lane has ended. Gives its connection and number if the sender is to be told.
+    /// Notes that a lane has ended. Returns its connection and number if the sender is to be told.
     pub(super) fn ended(&mut self, ended: EndedLane<()>) -> Result<Option<(u64, u16)>, TransferError> {
         let EndedLane { link, number: lane, result } = ended;
         match result {
             Ok(()) | Err(TransferError::PeerLost) => {}
-            // A relay that let nobody in from the start has a reason that a person should hear.
+            // Once a lane was open, a refusal costs only this lane. A relay that refuses from the start has a reason
+            // that the user should learn.
             Err(TransferError::Relay(RelayClientError::Refused(_)))
                 if self.shared.has_opened.load(Ordering::Relaxed) => {}
             Err(other) => return Err(other),
@@ -128,7 +133,7 @@ impl ReceiveLanePool {
         Ok(Some((link, lane)))
     }
 
-    /// Ends all lanes and waits until they are gone.
+    /// Aborts all lanes and waits until their tasks have ended.
     pub(super) async fn stop(mut self) {
         self.tasks.shutdown().await;
     }

@@ -1,4 +1,4 @@
-//! What a receive is asked to do, and what its user has to say to it.
+//! What a receive is asked to do, and what its user decides while it runs.
 
 use std::{io::Write, path::PathBuf, time::Duration};
 
@@ -20,38 +20,38 @@ pub(crate) struct ReceiveRequest {
     pub code: CodePhrase,
     /// Where to look for the sender.
     pub search: SearchPlaces,
-    /// How it goes, wherever the sender is found.
+    /// How the receive works, wherever the sender is found.
     pub options: ReceiveOptions,
 }
 
-/// How a receive goes.
+/// How a receive works.
 pub(crate) struct ReceiveOptions {
-    /// Where what arrives goes.
+    /// Where to put what arrives.
     pub output: Output,
-    /// Over how many lanes at most, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
+    /// The most lanes, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
     pub lanes: u16,
-    /// How long a lost sender is looked for. With no patience at all, a loss is the end.
+    /// How long to look for a sender that was lost. With zero, the loss ends the transfer.
     pub patience: Duration,
-    /// Which ways bytes may take.
+    /// Which ways to the other side the transfer may use.
     pub path_mode: PathMode,
-    /// Where this machine is to be reached directly.
+    /// Where this machine can be reached directly.
     pub listen: ListenOptions,
     /// The list of interrupted transfers.
     pub unfinished: Registry,
-    /// What else is received in this engine at the same time.
+    /// The receives of this engine that have something on the disk at the same time.
     pub active: ActiveReceives,
 }
 
-/// Where what arrives goes.
+/// Where to put what arrives.
 pub enum Output {
-    /// Into a folder, which exists.
+    /// A folder, which must exist.
     Folder(PathBuf),
-    /// A single file's bytes, in order.
+    /// A writer, for the bytes of a single file, in order.
     Writer(Box<dyn Write + Send>),
 }
 
 impl Output {
-    /// The folder, if it is one.
+    /// The folder, if this is one.
     pub(super) fn folder(&self) -> Option<PathBuf> {
         match self {
             Self::Folder(folder) => Some(folder.clone()),
@@ -60,12 +60,12 @@ impl Output {
     }
 }
 
-/// What a person has to say to an offer.
+/// What the user decides about an offer and its transfer.
 pub(crate) struct ReceiverInput {
     /// The answer to [`Notice::Offer`](crate::transfer::notice::Notice::Offer).
     pub answer: oneshot::Receiver<Answer>,
-    /// The folder that the offer is to be held against while it waits, if it is another one.
+    /// Another folder with which to compare the offer while it waits for its answer.
     pub look: watch::Receiver<Option<PathBuf>>,
-    /// Whether the transfer is to rest.
+    /// Whether the transfer is to pause.
     pub pause: watch::Receiver<bool>,
 }

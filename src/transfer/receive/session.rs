@@ -1,4 +1,5 @@
-//! The receiver's state machine while lanes bring blocks: what is stored, what the sender says of it, whether it is right.
+//! The receiver's state machine while lanes bring blocks: what is stored, what the sender says about it, whether it is
+//! correct.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -41,12 +42,14 @@ use crate::{
     },
 };
 
-/// How often stored blocks are acknowledged.
+/// How often stored blocks are acknowledged. Each time costs a write to the journal and a message, and the sender
+/// counts blocks as stored only then.
 const TICK: Duration = Duration::from_millis(40);
-/// Hashes in one message.
+/// The most hashes in one message. Each takes 32 bytes, so the message stays within
+/// [`MAX_CONTROL`](crate::protocol::peer::MAX_CONTROL).
 const HASHES_AT_ONCE: usize = 4096;
 
-/// The transfer's state once lanes are open.
+/// The state of a receive once lanes are open.
 pub(super) struct Receiving<'a> {
     control: &'a mut Control,
     context: &'a Context,
@@ -55,33 +58,33 @@ pub(super) struct Receiving<'a> {
     /// How the first lanes are opened, as the sender was told.
     way: Way,
     news: mpsc::Receiver<(u64, u32)>,
-    /// Whether the person on this side wants a pause.
+    /// Whether the user on this side wants a pause.
     pause: watch::Receiver<bool>,
     paused: Paused,
-    /// The journal can't be written because the disk is full.
+    /// Whether the journal can't be written because the disk is full.
     journal_is_full: bool,
-    /// What both sides were told of the disk.
+    /// Whether the disk is full, as both sides were last told.
     disk_is_full: bool,
     held: Arc<Mutex<BlockSet>>,
-    /// Stored blocks that are not written down yet.
+    /// Stored blocks that are not in the journal yet.
     unsaid: Vec<u64>,
-    /// The journal while it is being written; the sender is told of these next.
+    /// The write to the journal that is running. Its blocks are reported to the sender next.
     writing: Option<JournalTask>,
-    /// What was here from the start, while it is being read.
+    /// The task that reads what was here from the start, for the hashes of its files.
     hashing: Option<Blocking<Result<(), TransferError>>>,
     bytes: u64,
     withdrawn: BTreeSet<u32>,
     hashes: BTreeMap<u32, FileHash>,
     stream_bytes: Option<u64>,
-    /// Files that were damaged and are sent again.
+    /// Damaged files that are being sent again.
     repaired: Option<BTreeSet<u32>>,
 }
 
-/// Ranges of blocks, and whether they could be written down.
+/// Ranges of blocks, and whether they could be written to the journal.
 type JournalWrite = (Vec<(u64, u64)>, Result<(), TransferError>);
 type JournalTask = Blocking<JournalWrite>;
 
-/// What lanes bring, and what may hold them up.
+/// How lanes are opened, what they bring, and whether they are to pause.
 pub(super) struct Lanes {
     /// How the first lanes are opened, as the sender was told.
     pub(super) way: Way,
@@ -124,7 +127,7 @@ impl<'a> Receiving<'a> {
         }
     }
 
-    /// Until everything is here and its hashes are right.
+    /// Runs until everything is here and matches the sender's hashes.
     pub(super) async fn run(&mut self, pool: &mut ReceiveLanePool) -> Result<(), TransferError> {
         let mut tick = interval(TICK);
         if *self.pause.borrow() {
@@ -140,7 +143,7 @@ impl<'a> Receiving<'a> {
                 }
                 Some((block, bytes)) = self.news.recv() => {
                     self.note_stored(block, bytes);
-                    // The sender waits for nothing but this.
+                    // The sender waits for nothing but this acknowledgement.
                     if self.is_all_here() {
                         self.write_journal()?;
                     }
@@ -161,7 +164,7 @@ impl<'a> Receiving<'a> {
         }
     }
 
-    /// What a lane brought is told before its end is.
+    /// Handles the end of a lane. The sender is told what the lane brought before it is told that the lane is over.
     async fn lane_ended(
         &mut self,
         pool: &mut ReceiveLanePool,
@@ -175,8 +178,8 @@ impl<'a> Receiving<'a> {
         Ok(())
     }
 
-    /// Follows the control channel to a new connection, once the lanes of the old one are at rest and what they brought
-    /// is told.
+    /// Follows the control channel to a new connection, once the lanes of the old one have ended and the sender was
+    /// told what they brought.
     async fn keep_lanes(&mut self, pool: &mut ReceiveLanePool) -> Result<(), TransferError> {
         let link = self.control.link();
         if pool.is_at_home() && pool.link() != link {
@@ -206,7 +209,7 @@ impl<'a> Receiving<'a> {
         self.context.update(|progress| progress.paused = paused);
     }
 
-    /// Takes in one message; says whether it was the sender's last.
+    /// Takes in one message; returns whether the sender says that everything was sent.
     async fn hear(&mut self, pool: &mut ReceiveLanePool, message: FromSender) -> Result<bool, TransferError> {
         let out_of_turn = Misbehaviour::OutOfTurn(message.name());
         match message {
@@ -216,8 +219,8 @@ impl<'a> Receiving<'a> {
                 self.paused.there = is_paused;
                 self.tell_pause();
             }
-            // A stream is sent as it is read, so it can't have changed; and its blocks, which are without number, can't be
-            // settled one by one.
+            // A stream is sent as it is read, so it can't have changed. Nor could its blocks be settled one by one,
+            // because their number is unknown.
             FromSender::Withdrawn { .. } if self.accepted.plan.stream().is_some() => {
                 return Err(out_of_turn.into());
             }
@@ -272,7 +275,8 @@ impl<'a> Receiving<'a> {
         }
     }
 
-    /// Writes down what was stored since the last time, unless that is being done; the sender hears of it after that.
+    /// Starts to write the blocks stored since the last time to the journal, unless a write is running. They are
+    /// reported to the sender after that.
     fn write_journal(&mut self) -> Result<(), TransferError> {
         if self.writing.is_some() || self.unsaid.is_empty() {
             return Ok(());
@@ -291,7 +295,8 @@ impl<'a> Receiving<'a> {
         Ok(())
     }
 
-    /// What is not written down for want of room is kept for the next time.
+    /// Takes in the result of a write to the journal. Blocks for which the disk had no space are kept for the next
+    /// time.
     fn note_written(&mut self, (ranges, written): JournalWrite) -> Result<(), TransferError> {
         self.journal_is_full = written.as_ref().is_err_and(TransferError::is_disk_full);
         if self.journal_is_full {
@@ -313,7 +318,8 @@ impl<'a> Receiving<'a> {
         Ok(())
     }
 
-    /// The same, now, and all of it.
+    /// Writes all stored blocks to the journal and reports them to the sender before it returns. While the disk is
+    /// full, it waits.
     async fn say_all_stored(&mut self) -> Result<(), TransferError> {
         while self.writing.is_some() || !self.unsaid.is_empty() {
             self.write_journal()?;
@@ -336,8 +342,8 @@ impl<'a> Receiving<'a> {
         Ok(())
     }
 
-    /// Holds what is here against the sender's hashes. Says whether all is well; if not, the damaged blocks are on their
-    /// way again.
+    /// Compares what is here with the sender's hashes. Returns whether everything is correct; if not, the sender was
+    /// asked for the damaged blocks again.
     async fn check(&mut self) -> Result<bool, TransferError> {
         if let Some(mut hashing) = self.hashing.take() {
             meanwhile_checked(self.control, Work::Hashing, &mut hashing).await??;
@@ -364,7 +370,7 @@ impl<'a> Receiving<'a> {
         let Some(first) = damaged.first() else { return Ok(true) };
         let staging = match &self.accepted.destination {
             Destination::Folder(_, staging) if self.accepted.plan.stream().is_none() => Arc::clone(staging),
-            // What was read or written only once can't be sent or stored again.
+            // A stream can't be read again, and what went to a writer can't be written again.
             _ => return Err(TransferError::Damaged { path: self.path_of(*first) }),
         };
         self.ask_again(staging, damaged).await?;
@@ -431,7 +437,7 @@ impl<'a> Receiving<'a> {
         Ok(())
     }
 
-    /// Reads the repaired files back; gives the first that is still not the sender's.
+    /// Reads the repaired files back; returns the first whose hash is still not the sender's.
     async fn still_damaged(&mut self, repaired: BTreeSet<u32>) -> Result<Option<u32>, TransferError> {
         let Destination::Folder(_, staging) = &self.accepted.destination else { return Ok(None) };
         for entry in repaired {
@@ -448,7 +454,7 @@ impl<'a> Receiving<'a> {
         Ok(None)
     }
 
-    /// Bytes of the files that came and were not withdrawn, and how many were withdrawn.
+    /// Bytes of the files that arrived and were not withdrawn, and how many files were withdrawn.
     pub(super) fn sums(&self) -> (u64, u64) {
         (self.arrived_bytes(), self.withdrawn.len() as u64)
     }
@@ -473,7 +479,7 @@ impl<'a> Receiving<'a> {
     }
 }
 
-/// Waits until what is being written down is; gives what that is.
+/// Waits for the write to the journal that is running and returns its result; never returns if there is none.
 async fn written(writing: &mut Option<JournalTask>) -> JournalWrite {
     let Some(task) = writing else { return std::future::pending().await };
     let written = task.await;

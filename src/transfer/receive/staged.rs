@@ -1,4 +1,4 @@
-//! What a receive has on the disk, however it ends: kept if something can be gone on with, removed otherwise.
+//! What a receive has on the disk, however it ends: kept if it can be resumed, removed otherwise.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,16 +21,17 @@ use crate::{
     },
 };
 
-/// What a cancelled transfer has on the disk.
+/// What a receive has on the disk.
 pub(super) struct Staged<'a> {
     pub(super) active: ActiveReceives,
     pub(super) context: &'a Context,
-    /// Cancelled when another transfer goes on with what this one has.
+    /// Cancelled when another transfer is to continue with what this one has.
     pub(super) give_way: &'a CancellationToken,
-    /// The disk is being prepared; what that makes has to be known before anything can be left in order.
+    /// The task that prepares the disk. What it creates has to be known before the disk can be left in order.
     pub(super) deciding: Option<Blocking<Result<Accepted, TransferError>>>,
+    /// The staging folder, and the blocks that it holds.
     pub(super) staging: Option<(Arc<Staging>, Arc<Mutex<BlockSet>>)>,
-    /// Tells others of this transfer for as long as it has something on the disk.
+    /// Shows this transfer to the engine's other receives while it has something on the disk.
     pub(super) hold: Option<ActiveGuard>,
 }
 
@@ -39,16 +40,17 @@ impl<'a> Staged<'a> {
         Self { active, context, give_way, deciding: None, staging: None, hold: None }
     }
 
-    /// Waits for what a cancellation came in between of.
+    /// Waits for the task that prepares the disk, if a cancellation came while it ran.
     pub(super) async fn settle(&mut self) {
         if let Some(deciding) = self.deciding.take()
-            // Its panic has ended the session already.
+            // If the task panicked, that has already ended the session.
             && let Ok(Ok(accepted)) = caught(deciding).await
         {
             self.note(&accepted);
         }
     }
 
+    /// Notes what was prepared on the disk. Returns the set of blocks that are here, to which the session adds.
     pub(super) fn note(&mut self, accepted: &Accepted) -> Arc<Mutex<BlockSet>> {
         let held = Arc::new(Mutex::new(accepted.destination.held()));
         if let Destination::Folder(_, staging) = &accepted.destination {
@@ -58,8 +60,9 @@ impl<'a> Staged<'a> {
         held
     }
 
-    /// Removes the staging folder, unless the transfer broke off and what arrived is worth keeping; others may have the
-    /// folder from then on. Does nothing the second time.
+    /// Removes the staging folder, unless something in it is worth keeping: what arrived before the transfer broke off,
+    /// or what could not get its real name. From then on other transfers may use what is kept. A second call does
+    /// nothing.
     pub(super) async fn leave(&mut self, ended: &Result<Report, TransferError>, unfinished: &Registry) {
         if let Some((staging, held)) = self.staging.take() {
             leave(staging, held, ended, unfinished, self.context).await;
@@ -79,7 +82,7 @@ async fn leave(
     let is_worth_keeping = match ended {
         Ok(report) => report.not_stored > 0,
         Err(_) if !staging.is_resumable() => false,
-        // Whoever no longer waits for somebody who is lost has not said that what is here isn't wanted.
+        // A user who no longer waits for a sender that is lost has not said that what arrived is unwanted.
         Err(error) => !is_empty && (error.is_interruption() || context.is_closing() || context.is_lost()),
     };
     let folder = staging.folder().to_owned();
@@ -95,7 +98,7 @@ async fn leave(
     if let Err(error) = left.await {
         tracing::warn!(%error, "the staging folder could not be left in order");
     }
-    // Whoever gave way to another knows where it is gone on with.
+    // After giving way to another transfer, the folder need not be reported: that transfer continues with it.
     if is_worth_keeping && !matches!(ended, Err(TransferError::Superseded)) {
         context.tell(Notice::Kept(folder)).await;
     }

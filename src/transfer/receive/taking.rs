@@ -1,4 +1,4 @@
-//! One transfer from the receiver's side: finds the sender, takes its offer, and ends.
+//! One transfer from the receiver's side: finds the sender, receives what the user accepts of its offer, and ends.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -41,12 +41,13 @@ use crate::{
     },
 };
 
-/// Ranges of blocks in one message.
+/// The most ranges of blocks in one message, so that it stays within
+/// [`MAX_CONTROL`](crate::protocol::peer::MAX_CONTROL).
 const RANGES_AT_ONCE: usize = 4096;
-/// Blocks that lanes may have stored before the session has noted them.
+/// How many blocks lanes may have stored before the session notes them. Beyond that, lanes wait for the session.
 const STORED_WAITING: usize = 256;
 
-/// Runs one transfer to its end.
+/// Finds the sender and runs the transfer to its end.
 pub(crate) async fn receive(
     request: ReceiveRequest,
     input: ReceiverInput,
@@ -76,8 +77,8 @@ pub(crate) async fn receive(
     }
 }
 
-/// Takes what a sender offers over `control`, or where `follow` leads if the sender names another code instead, and runs
-/// the session to its end.
+/// Receives what a sender offers over `control`, or over the channel to which `follow` leads if the sender names
+/// another code instead, and runs the session to its end.
 pub(crate) async fn take<'a>(
     mut control: Control,
     follow: impl FnOnce(CodePhrase) -> BoxFuture<'a, Result<Control, TransferError>>,
@@ -124,7 +125,7 @@ pub(crate) async fn take<'a>(
     };
     let verified = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
     staged.settle().await;
-    // From here on a cancellation comes too late: everything is here, checked, and about to get its name.
+    // From here on a cancellation comes too late: everything is here, checked, and about to get its real name.
     let ended = match verified {
         Ok(verified) => caught(verified.deliver(&mut control, context)).await.map_err(TransferError::from),
         Err(error) => Err(error),
@@ -134,16 +135,16 @@ pub(crate) async fn take<'a>(
     }
     if ended.is_ok() {
         context.enter(Phase::Confirming);
-        // The farewell may take minutes, and others can have the staging folder now.
+        // Waiting for the confirmation may take minutes, and the staging folder is not needed meanwhile.
         staged.leave(&ended, &unfinished).await;
     }
-    // The sender can't know that all is in place unless it hears of it.
+    // The sender can't know that everything is in place unless it is told, so this message has to arrive.
     control.finish::<FromSender>(ended.is_ok()).await;
     staged.leave(&ended, &unfinished).await;
     ended
 }
 
-/// What the sender has to hear of an end.
+/// What the sender is told when the receive ends like this; `None` if it is told nothing.
 fn last_word(ended: &Result<Report, TransferError>) -> Option<FromReceiver> {
     match ended {
         Ok(report) => Some(FromReceiver::Complete { stored: report.stored, failed: report.not_stored }),
@@ -153,7 +154,7 @@ fn last_word(ended: &Result<Report, TransferError>) -> Option<FromReceiver> {
     }
 }
 
-/// Tells the sender what is taken, and takes it in until all of it is here, checked and flushed.
+/// Tells the sender what is accepted, and receives it until all of it is here, checked and flushed.
 async fn move_bytes(
     control: &mut Control,
     accepted: Accepted,
@@ -195,7 +196,7 @@ async fn move_bytes(
     Ok(Verified { accepted, bytes, withdrawn, started })
 }
 
-/// Tells the sender what is taken, and what of it is here already; gives how lanes are opened.
+/// Tells the sender what is accepted, and what of it is already here; returns the way that lanes take.
 async fn say_acceptance(
     control: &mut Control,
     accepted: &Accepted,
@@ -213,7 +214,7 @@ async fn say_acceptance(
     Ok(way)
 }
 
-/// Brings everything to the disk, or out of the writer's buffer.
+/// Flushes everything to the disk, or out of the writer's buffer.
 async fn flush(control: &mut Control, accepted: &Accepted) -> Result<(), TransferError> {
     match &accepted.destination {
         Destination::Folder(_, staging) => {

@@ -1,4 +1,4 @@
-//! What every part of a send has in common: messages that mean the same at every point, and the last word.
+//! What all parts of a send share: messages that mean the same at every point, and the last word.
 
 use crate::{
     protocol::peer::{FromReceiver, FromSender},
@@ -10,13 +10,13 @@ use crate::{
     },
 };
 
-/// What it means that a person cancels while a code waits.
+/// How a wait for a receiver ends when the user cancels it.
 pub(super) fn cancelled(context: &Context) -> TransferError {
-    // Whoever no longer wants to tell others about a retired code hasn't cancelled anything else.
+    // Once the code is retired, the wait only serves to tell peers so. Ending it doesn't change why the send failed.
     if context.phase() == Phase::Retired { TransferError::TooManyTries } else { TransferError::Cancelled }
 }
 
-/// What the receiver has to hear of an end.
+/// What the receiver is told when the send ends like this; `None` if it is told nothing.
 pub(super) fn last_word<T>(ended: &Result<T, TransferError>) -> Option<FromSender> {
     match ended {
         Err(TransferError::Cancelled) => Some(FromSender::Cancel),
@@ -25,14 +25,14 @@ pub(super) fn last_word<T>(ended: &Result<T, TransferError>) -> Option<FromSende
     }
 }
 
-/// Messages that mean the same at every point.
+/// Handles a message that means the same at every point; any other is out of turn.
 pub(super) fn check_common(control: &mut Control, message: &FromReceiver) -> Result<(), TransferError> {
     match message {
         FromReceiver::Addresses(theirs) => check_turn(control.try_directly(theirs), message),
         FromReceiver::AtWork(work) => check_turn(control.other_works(*work), message),
         FromReceiver::Cancel => Err(TransferError::PeerCancelled),
         FromReceiver::Failed(trouble) => Err(TransferError::PeerFailed(*trouble)),
-        // Lanes of a connection that is lost, or of a transfer that hasn't begun.
+        // These messages may concern lanes of a connection that is lost, or of a transfer that hasn't begun.
         FromReceiver::Reopen { .. } | FromReceiver::LaneOver { .. } | FromReceiver::Pause(_) => Ok(()),
         FromReceiver::WhatIs(_)
         | FromReceiver::AlreadyHere { .. }

@@ -1,5 +1,6 @@
-//! The receiver's questions before it answers an offer: what files are, by their hashes, so that it need not take those that it
-//! has. Each file is hashed once at most, so whoever asks for all of them costs as much reading as a transfer.
+//! The receiver's questions about the hashes of offered files, before it answers the offer, so that it need not take
+//! files that it already has. Each file is hashed at most once, so a receiver that asks for all of them causes no more
+//! reading than a transfer does.
 
 use std::{
     collections::VecDeque,
@@ -25,24 +26,27 @@ use crate::{
     },
 };
 
-/// Files that are hashed together at most, …
+/// The most files that are hashed for one answer. It bounds the answer's length.
 const MANY: usize = 256;
-/// … and about how many bytes of them: an answer is never far.
+/// The most bytes that are hashed for one answer, unless a single file has more. They are few, so that the next answer
+/// is never far off.
 const MUCH: u64 = 8 * 1024 * 1024;
-/// How often a receiver hears that a large file is still being read.
+/// How often the receiver hears that a large file is still being read: often enough that it doesn't give up the
+/// comparison.
 const SIGN_EVERY: Duration = Duration::from_secs(1);
 
-/// Hashes of files, by entry; `None` for what can't be read or is no longer what was offered.
+/// Hashes of files, by entry; `None` for a file that can't be read or is no longer what was offered.
 type Hashes = Vec<(u32, Option<FileHash>)>;
 
-/// See the module. Dropped, it stops what is being hashed.
+/// The questions of one receiver, and the hashing that answers them. Dropping this stops the hashing.
 pub(super) struct Inquiry {
     asked: BlockSet,
-    /// What is to be hashed next: entries and their sizes.
+    /// The files that are to be hashed next, as (entry, bytes).
     due: VecDeque<(u32, u64)>,
     work: Option<Blocking<Hashes>>,
-    /// Bytes that were read, and as many as the last sign told of.
+    /// Bytes that were read so far.
     read: Arc<AtomicU64>,
+    /// The value of `read` when the last sign was given.
     signed: u64,
     stop: CancellationToken,
     _stops: DropGuard,
@@ -62,7 +66,8 @@ impl Inquiry {
         }
     }
 
-    /// Takes a question, which came in a message of the name `message`: about files of the offer, about each of them once.
+    /// Takes a question about files of the offer, each of which may be asked about once. `message` is the name of the
+    /// message that brought it, for an error.
     pub(super) fn ask(
         &mut self,
         entries: &[u32],
@@ -81,8 +86,8 @@ impl Inquiry {
         Ok(())
     }
 
-    /// The next answers, or none as a sign that a large file is being read; never comes back if there is nothing to
-    /// answer. Safe to drop and call again.
+    /// The next answers, or an empty list as a sign that a large file is still being read. Never returns if there is
+    /// nothing to answer. Safe to drop and call again.
     pub(super) async fn next(&mut self, content: &Content) -> Hashes {
         loop {
             if self.work.is_none() {
@@ -100,7 +105,7 @@ impl Inquiry {
         }
     }
 
-    /// Begins to hash what is due next.
+    /// Begins to hash the files that are due next.
     fn take_up(&mut self, content: &Content) -> Option<Blocking<Hashes>> {
         let Content::Files(origins) = content else { return None };
         let mut files: Vec<(u32, Origin)> = Vec::new();

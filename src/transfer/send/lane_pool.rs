@@ -1,7 +1,8 @@
-//! The sender's lanes: which are open, which are over on which side, and when those that were lost are opened again.
+//! The sender's lane pool: which lanes are open, which of their ends are over, and when lanes that were lost are opened
+//! again.
 //!
-//! The sender leads: it says which lane opens. A lane is over when both ends are: only then is it known which of its blocks
-//! arrived, and the others go out again over another.
+//! The sender decides which lane opens. A lane is over when both of its ends are: only then is it known which of its
+//! blocks have arrived, and the others are sent again over other lanes.
 
 use std::{
     collections::BTreeMap,
@@ -28,35 +29,43 @@ use crate::{
     },
 };
 
-/// The pauses before a lost lane is opened again. They begin anew once the lane worked.
+/// The pauses before a lost lane is opened again. The first is short, because most losses are single ones; later ones
+/// spare a network or a relay that keeps failing. After a lane that worked, they start again with the first.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-/// A lane over which nothing arrives for so long, while the other side lives, is ended; twice as long after each time.
+/// How long nothing may arrive over a lane, while the other side lives, before the lane is ended; doubled each time
+/// lanes are ended for it. It balances a network that recovers by itself against blocks that wait on a dead lane.
 const SILENCE: Duration = Duration::from_secs(8);
-/// Unless all lanes are silent, a silent one is ended only after so many blocks for each lane have arrived over others.
+/// How many blocks for each open lane must have arrived over other lanes before a silent one is ended, unless all lanes
+/// are silent. A lane that is only slow brings something in that time.
 const OVERTAKEN: u64 = 4;
-/// Where nothing tells a slow network from one that is gone, because no lane has anything to be compared with, silence may
-/// last so many times as long.
+/// How many times as long silence may last where a slow network can't be told from a dead one, because no lane has
+/// another to be compared with.
 const DOUBTFUL: u32 = 3;
-/// A lane that holds up the end is ended if another could bring so many blocks meanwhile; twice as many after each time.
+/// A lane for which all others wait is ended if an idle one could bring this many blocks in the time that it still
+/// needs. The number doubles each time, because ending a lane loses what it has in flight.
 const SOONER: u32 = 3;
-/// A lane that lived this long worked.
+/// How long a lane must have lived to count as one that worked: longer than any pause before it is opened again.
 const WORKED: Duration = Duration::from_secs(10);
 
-/// See the module.
+/// Opens and ends the sender's lanes, and has the blocks sent again that were lost with one.
 pub(super) struct SendLanePool {
     shared: Arc<SendLanes>,
+    /// How many lanes there may be at once.
     slots: u16,
-    /// How many of them are to be used.
+    /// How many slots are to be used.
     wanted: u16,
     tasks: JoinSet<EndedLane<LaneEnd>>,
-    /// The connection that the lanes belong to, and the way to them.
+    /// The connection that the lanes belong to.
     link: u64,
+    /// How lanes are opened on that connection; `None` while there is none.
     opener: Option<LaneOpener>,
     lanes: BTreeMap<u16, PooledLane>,
-    /// Slots without a lane: which lane comes next, and when.
+    /// Slots without a lane: the number of the next lane, when it may open, and the backoff after that.
     due: BTreeMap<u16, (Instant, Backoff)>,
     is_paused: bool,
+    /// How long a lane may be silent now; begins with [`SILENCE`].
     silence: Duration,
+    /// How many blocks a faster lane must be able to bring now; begins with [`SOONER`].
     sooner: u32,
 }
 
@@ -67,7 +76,7 @@ struct PooledLane {
     backoff: Backoff,
     ours_is_over: bool,
     theirs_is_over: bool,
-    /// Whether the receiver was told that ours is.
+    /// Whether the receiver was told that this end is over.
     has_told: bool,
 }
 
@@ -102,13 +111,13 @@ impl SendLanePool {
         self.link
     }
 
-    /// How many lanes carry data, or are about to, and whether they go around the relay.
+    /// How many lanes carry data, or are about to, and whether any of them goes around the relay.
     pub(super) fn open_lanes(&self) -> (u16, bool) {
         let open = || self.lanes.values().filter(|lane| !lane.ours_is_over);
         (open().count() as u16, open().any(|lane| lane.way != Way::Relay))
     }
 
-    /// Opens the first lanes of a connection; the other side does the same without being told.
+    /// Opens the first lanes of a connection; the other side opens them as well without being told.
     pub(super) fn open_all(
         &mut self,
         control: &mut Control,
@@ -131,7 +140,7 @@ impl SendLanePool {
         Ok(())
     }
 
-    /// The connection is gone, and all its lanes with it.
+    /// Gives up the connection, and all its lanes with it.
     pub(super) fn leave(&mut self) {
         for lane in self.lanes.values() {
             lane.stop.now.cancel();
@@ -141,12 +150,12 @@ impl SendLanePool {
         self.opener = None;
     }
 
-    /// Whether the lanes of a lost connection have come to rest.
+    /// Whether all lanes of a connection that was given up have ended.
     pub(super) fn has_left(&self) -> bool {
         self.opener.is_none() && self.tasks.is_empty()
     }
 
-    /// Whether the lanes' connection is one that counts.
+    /// Whether the lanes belong to a connection that has not been given up.
     pub(super) fn is_at_home(&self) -> bool {
         self.opener.is_some()
     }
@@ -156,7 +165,7 @@ impl SendLanePool {
         self.tasks.join_next().await.map(joined)
     }
 
-    /// A lane has ended on this side.
+    /// Notes that a lane has ended on this side.
     pub(super) fn ended(
         &mut self,
         control: &mut Control,
@@ -166,7 +175,8 @@ impl SendLanePool {
         let is_closed = matches!(result, Ok(LaneEnd::Closed));
         match result {
             Ok(_) | Err(TransferError::PeerLost) => {}
-            // A relay that let nobody in from the start has a reason that a person should hear.
+            // Once a lane was open, a refusal costs only this lane. A relay that refuses from the start has a reason
+            // that the user should learn.
             Err(TransferError::Relay(RelayClientError::Refused(_)))
                 if self.shared.has_opened.load(Ordering::Relaxed) => {}
             Err(other) => return Err(other),
@@ -180,16 +190,16 @@ impl SendLanePool {
             self.settle(lane);
             return Ok(());
         }
-        // To be told now would cost the receiver what is still on its way. It finds the end behind that.
+        // Telling the receiver now would cost it what is still in flight. It finds the lane's end behind those bytes.
         if is_closed { Ok(()) } else { state.tell_over(control, link, lane) }
     }
 
-    /// A lane has ended on the other side, and what it brought was said.
+    /// Notes that a lane has ended on the other side, which has reported all that the lane brought.
     pub(super) fn other_end_is_over(&mut self, link: u64, lane: u16) {
         if link != self.link {
             return;
         }
-        // A lane that was never opened is none of ours to end.
+        // A lane that was never opened can't be ended.
         let Some(state) = self.lanes.get_mut(&lane) else { return };
         state.theirs_is_over = true;
         state.stop.now.cancel();
@@ -198,7 +208,7 @@ impl SendLanePool {
         }
     }
 
-    /// Sends every lane home, or brings them back.
+    /// Ends all lanes for a pause, or has them opened again at once.
     pub(super) fn pause(&mut self, is_paused: bool) {
         self.is_paused = is_paused;
         self.shared.queue.pause(is_paused);
@@ -210,7 +220,7 @@ impl SendLanePool {
         }
     }
 
-    /// Uses so many lanes from now on.
+    /// Uses this many lanes from now on, at most one for each slot. Lanes beyond that end after their current block.
     pub(super) fn use_lanes(&mut self, wanted: u16) {
         self.wanted = wanted.min(self.slots);
         for (number, lane) in &self.lanes {
@@ -220,7 +230,8 @@ impl SendLanePool {
         }
     }
 
-    /// Opens what is due; once there is a way around the relay, lanes that go through it make way for others.
+    /// Opens the lanes that are due. Once there is a way around the relay, lanes that go through the relay end after
+    /// their current block, and others take their places.
     pub(super) fn open_due(&mut self, control: &mut Control) -> Result<(), TransferError> {
         let Some(opener) = self.opener.as_ref().filter(|_| !self.is_paused) else { return Ok(()) };
         let way = opener.ways.best();
@@ -241,8 +252,8 @@ impl SendLanePool {
         Ok(())
     }
 
-    /// Ends lanes over which nothing arrives any more, so that what they carry goes out over others. A way around the relay
-    /// on which all of them are silent is left.
+    /// Ends lanes over which nothing arrives any more, so that their blocks are sent over others. A way around the
+    /// relay is given up if all lanes on it are silent.
     pub(super) fn end_silent(&mut self, control: &mut Control) -> Result<(), TransferError> {
         let queue = &self.shared.queue;
         let silent = queue.silent(self.silence);
@@ -267,7 +278,7 @@ impl SendLanePool {
         dead.into_iter().try_for_each(|lane| self.give_up(control, lane))
     }
 
-    /// Ends the lane that all others, which have nothing to do any more, wait for.
+    /// Ends the lane that all others, which have nothing left to do, wait for, if one of them would be much faster.
     pub(super) fn end_straggler(&mut self, control: &mut Control) -> Result<(), TransferError> {
         let Some(lane) = self.shared.queue.straggler(self.sooner) else { return Ok(()) };
         self.sooner = self.sooner.saturating_mul(2);
@@ -277,11 +288,11 @@ impl SendLanePool {
     fn give_up(&mut self, control: &mut Control, lane: u16) -> Result<(), TransferError> {
         let Some(state) = self.lanes.get_mut(&lane) else { return Ok(()) };
         state.stop.now.cancel();
-        // One that was closed will not end a second time.
+        // A lane that has closed on this side won't end a second time, so the receiver is told here.
         if state.ours_is_over { state.tell_over(control, self.link, lane) } else { Ok(()) }
     }
 
-    /// Ends all lanes and waits until they are gone.
+    /// Aborts all lanes and waits until their tasks have ended.
     pub(super) async fn stop(mut self) {
         self.tasks.shutdown().await;
     }
@@ -314,12 +325,13 @@ impl SendLanePool {
         self.lanes.insert(lane.number, state);
     }
 
-    /// Both ends of a lane are over.
+    /// Removes a lane of which both ends are over: what it had in flight is sent again, and its slot is due for another
+    /// lane.
     fn settle(&mut self, lane: u16) {
         let Some(state) = self.lanes.remove(&lane) else { return };
         self.shared.queue.requeue(Some(lane));
         let mut backoff = if state.since.elapsed() >= WORKED { BACKOFF } else { state.backoff };
-        // A slot that was used so often that its numbers are used up stays empty until the next connection.
+        // A slot whose lane numbers are used up stays empty until the next connection.
         if let Some(next) = lane.checked_add(MAX_LANES) {
             self.due.insert(next, (Instant::now() + backoff.next_pause(), backoff));
         }

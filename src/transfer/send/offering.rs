@@ -1,4 +1,4 @@
-//! One transfer from the sender's side: waits, offers, hands the answer to the lanes, and ends.
+//! One transfer from the sender's side: waits for the receiver, offers, sends over lanes what was accepted, and ends.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -44,20 +44,23 @@ use crate::{
     },
 };
 
-/// Most ranges of blocks that a receiver may say it has: no plan that fits in memory needs more.
+/// The most ranges of blocks that a receiver may say it has. It bounds the memory for them to 16 MiB; only an offer of
+/// several TiB, of which the receiver has every other block, would need more.
 const MAX_RANGES: usize = 1 << 20;
 
-/// No more pages are queued while the other side may not have heard so many bytes. Bounds the memory for them, and how fast
-/// an offer travels far: a MiB each round trip.
+/// How many bytes of messages may wait for the other side's confirmation before no more pages or hashes are queued. It
+/// bounds the memory for them, and how fast an offer travels over a long distance: about 1 MiB for each round trip.
 const MAX_BACKLOG: usize = 20 * PAGE_BYTES;
 
-/// Most bytes of blocks that lanes hold, where there are more than the first few.
+/// The most bytes of blocks that lanes may hold on each side: as much as the first lanes hold of the largest blocks. It
+/// limits the number of further lanes.
 const MAX_HELD: u32 = 16 * 1024 * 1024;
 
-/// How often is looked whether it has heard them, where nothing else would tell.
+/// How often to check whether the other side has confirmed enough for more hashes to be sent, because no message
+/// announces that: a fraction of a usual round trip.
 const BACKLOG_LOOK: Duration = Duration::from_millis(20);
 
-/// Runs one transfer to its end.
+/// Offers `payload` to one receiver and runs the transfer to its end.
 pub(crate) async fn send(
     payload: Payload,
     meet_by: MeetBy,
@@ -70,7 +73,7 @@ pub(crate) async fn send(
     offer_under(meet_by, listing, options, (pause, invitations), context).await
 }
 
-/// Waits for the other side while things are listed, and offers them.
+/// Waits for the receiver while the listing goes on, and offers what was listed.
 pub(super) async fn offer_under(
     meet_by: MeetBy,
     mut listing: Listing,
@@ -142,7 +145,7 @@ async fn run(
         answer(control, &manifest, &content, max_lanes).await?;
     let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
     let (here, here_bytes) = here;
-    // What is not wanted can't be more than there is.
+    // What the receiver already has is part of what it doesn't want.
     if here > manifest.files() - plan.wanted_files() || here_bytes > manifest.bytes() - plan.bytes() {
         return Err(Misbehaviour::UnknownEntry.into());
     }
@@ -167,7 +170,7 @@ async fn run(
         work: Arc::clone(control.work()),
         has_opened: AtomicBool::new(false),
     });
-    // Each holds a block on both sides.
+    // Each lane holds one block on each side.
     let fitting = u16::try_from(MAX_HELD / plan.block_size()).unwrap_or(MAX_LANES).max(FIRST_LANES);
     let limit = options.throttle.bytes_per_sec();
     let lane_count = LaneCount::new(FIRST_LANES, lanes.min(fitting), plan.block_size(), limit);
@@ -187,7 +190,7 @@ async fn run(
     Ok(Report { stored, bytes, here, here_bytes, missing, receivers: 1, seconds, ..Report::default() })
 }
 
-/// Lists what is not listed yet, while the other side waits.
+/// Finishes the listing while the other side waits.
 async fn finish_listing(
     control: &mut Control,
     listing: &mut Listing,
@@ -241,14 +244,14 @@ async fn offer(control: &mut Control, manifest: &Manifest, lanes: u16) -> Result
     control.say(&FromSender::OfferEnd { digest: *digest.finalize().as_bytes() })
 }
 
-/// What a receiver takes.
+/// What a receiver accepts.
 struct Acceptance {
     lanes: u16,
     way: Way,
     wanted: Wanted,
-    /// Files that it has already, and their bytes.
+    /// How many files the receiver already has, and their bytes.
     here: (u64, u64),
-    /// Blocks that it has already, as (first, count).
+    /// Blocks that the receiver already has, as (first, count).
     held: Vec<(u64, u64)>,
 }
 
@@ -303,7 +306,7 @@ async fn answer(
 fn check_held(ranges: &[(u64, u64)], plan: &Plan) -> Result<BlockSet, Misbehaviour> {
     let mut held = BlockSet::default();
     let mut after = 0;
-    // A stream is read only once, so nobody can have any of it.
+    // A stream is read only once, so no receiver can have any block of it.
     let blocks = if plan.stream().is_some() { 0 } else { plan.blocks() };
     for (first, count) in ranges {
         let end = first.checked_add(*count).filter(|end| *first >= after && *end <= blocks);

@@ -1,4 +1,4 @@
-//! How a send goes, and what its user may still say to it.
+//! How a send works, and what its user may change while it runs.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -10,39 +10,40 @@ use crate::transfer::{
     path_mode::{ListenOptions, PathMode},
 };
 
-/// How a send goes, whatever it sends and to whom. Several that share them share the rate.
+/// How a send works, whatever it sends and to whom. Sends that share a throttle share its limit.
 #[derive(Clone)]
 pub(crate) struct SendOptions {
-    /// Over how many lanes at most, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
+    /// The most lanes, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
     pub lanes: u16,
-    /// How fast at most.
+    /// Limits the speed.
     pub throttle: Arc<Throttle>,
-    /// How long a lost relay, or another side that was lost, is looked for. With none, the loss is the end.
+    /// How long to look for a relay or a receiver that was lost. With zero, the loss ends the transfer.
     pub patience: Duration,
     /// Iterations of PBKDF2 for each channel's keys.
     pub iterations: u32,
-    /// Which ways bytes may take.
+    /// Which ways to the other side the transfer may use.
     pub path_mode: PathMode,
-    /// Where this machine is to be reached directly.
+    /// Where this machine can be reached directly.
     pub listen: ListenOptions,
 }
 
 impl SendOptions {
-    /// How it waits for its receiver.
+    /// How the send waits for its receiver.
     pub(super) fn waits(&self) -> WaitOptions {
         WaitOptions { patience: self.patience, iterations: self.iterations }
     }
 }
 
-/// Most receivers of one code.
+/// The most receivers of one code. Each has lanes of its own, so it bounds what one send costs this machine and its
+/// network.
 pub const MAX_RECEIVERS: u16 = 16;
 
-/// What a person may still say to a send that runs.
+/// What the user may change in a send that runs.
 pub(crate) struct SenderInput {
-    /// Every path that was added to those of the request.
+    /// Every path that was added to those of the request, the oldest first.
     pub additions: watch::Receiver<Vec<PathBuf>>,
-    /// Whether it is to rest.
+    /// Whether the transfer is to pause.
     pub pause: watch::Receiver<bool>,
-    /// Other sends to the same receiver.
+    /// Other sends to which the same receiver is to be invited.
     pub invitations: Invitations,
 }

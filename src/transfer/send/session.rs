@@ -1,4 +1,4 @@
-//! The sender's state machine while lanes carry blocks: what is stored, what is withdrawn, what has to go once more.
+//! The sender's state machine while lanes carry blocks: what is stored, what is withdrawn, what has to be sent again.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -22,14 +22,17 @@ use crate::{
     },
 };
 
-/// How often news is looked for that no event brings.
+/// How often the session checks for what no event announces: withdrawn files, silent lanes, lanes that are due. It is
+/// short enough that no user notices the delay.
 const TICK: Duration = Duration::from_millis(50);
-/// A block that has been on its way for so long has more before it than this side's limit.
+/// How long a block must have been in flight for the network to count as what holds it up, rather than this side's
+/// limit on the speed.
 const SLOW: Duration = Duration::from_secs(5);
-/// Hashes in one message.
+/// The most hashes in one message. Each takes up to 37 bytes with its entry, so the message stays within
+/// [`MAX_CONTROL`](crate::protocol::peer::MAX_CONTROL).
 const HASHES_AT_ONCE: usize = 4096;
 
-/// The transfer's state once lanes are open.
+/// The state of a send once lanes are open.
 pub(super) struct Sending<'a> {
     control: &'a mut Control,
     context: &'a Context,
@@ -38,26 +41,28 @@ pub(super) struct Sending<'a> {
     queue: Arc<Queue>,
     /// How many lanes are used.
     lane_count: LaneCount,
-    /// Whether the person on this side wants a pause.
+    /// Whether the user on this side wants a pause.
     pause: watch::Receiver<bool>,
     paused: Paused,
-    /// The connection for which the receiver is ready, and how its lanes are opened.
+    /// The connection on which the receiver is ready for lanes, and the way that they take.
     ready: (u64, Way),
     /// Blocks that the receiver has stored, or that belong to withdrawn files.
     settled: BlockSet,
     /// Blocks that are being sent a second time and are not stored yet.
     repairs_left: Option<HashSet<u64>>,
-    /// What the receiver says of damaged files: entry, and the hashes of the blocks that it holds.
+    /// What the receiver has reported about damaged files: the entry, and the hashes of the blocks that it holds.
     damaged: Vec<(u32, Vec<FileHash>)>,
+    /// Bytes of all blocks that the receiver has stored.
     bytes: u64,
+    /// How many files were withdrawn.
     missing: u64,
     /// Bytes of withdrawn files, whether or not they were sent.
     withdrawn_bytes: u64,
-    /// Empty files were looked at once more, and what the receiver had already was hashed.
+    /// Whether empty files were checked again, and what the receiver already had was hashed.
     is_checked: bool,
     is_done: bool,
     has_repaired: bool,
-    /// Nothing is left but to read something for its hashes.
+    /// Set while nothing is left to do but to read files for their hashes.
     hashing: Option<ActivityGuard>,
 }
 
@@ -98,7 +103,7 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// Until the receiver has everything. Gives how much it stored, and how much is missing there.
+    /// Runs until the receiver has everything. Returns how many entries it has stored, and how many are missing there.
     pub(super) async fn run(
         &mut self,
         pool: &mut SendLanePool,
@@ -146,18 +151,18 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// Whether the receiver has said that it has every block, and everything that it needs to check them was sent to it.
+    /// Whether the receiver has every block, and was sent everything that it needs to check them.
     pub(super) fn is_done(&self) -> bool {
         self.is_done
     }
 
-    /// Bytes that the receiver has, of the files that were not withdrawn.
+    /// Bytes that the receiver has, without those of withdrawn files.
     pub(super) fn arrived_bytes(&self) -> u64 {
         if self.plan.stream().is_some() { self.bytes } else { self.plan.bytes() - self.withdrawn_bytes }
     }
 
-    /// Opens lanes on the connection as it is now: all of them on a new one, once the old ones are at rest on both sides,
-    /// and single ones that were lost.
+    /// Keeps lanes open on the current connection: opens all of them on a new one, once the old ones have ended on both
+    /// sides, and opens single ones again that were lost.
     async fn keep_lanes(&mut self, pool: &mut SendLanePool) -> Result<(), TransferError> {
         let link = self.control.link();
         if pool.is_at_home() && pool.link() != link {
@@ -226,13 +231,13 @@ impl<'a> Sending<'a> {
     }
 
     fn settle_stored(&mut self, ranges: &[(u64, u64)]) -> Result<(), TransferError> {
-        // At a stream's end lanes take numbers that no block comes for.
+        // At the end of a stream, lanes have taken numbers for which there is no block.
         let stream_blocks = self.outgoing.stream_end().map(|end| end.div_ceil(self.plan.block_size().into()));
         let handed_out = self.queue.handed_out().min(stream_blocks.unwrap_or(u64::MAX));
         for (first, count) in ranges {
             let end = first.checked_add(*count).filter(|end| *end <= handed_out);
             let end = end.ok_or(Misbehaviour::UnknownBlock)?;
-            // A withdrawn file's blocks count as settled, and may have been on their way.
+            // The blocks of a withdrawn file already count as settled, and may have been in flight.
             for block in *first..end {
                 self.queue.settle(block);
                 self.outgoing.forget(block);
@@ -247,7 +252,7 @@ impl<'a> Sending<'a> {
                 }
             }
         }
-        // A stream's last block is shorter than the plan can know.
+        // The last block of a stream may be shorter than the plan says.
         let bytes = self.outgoing.stream_end().map_or(self.bytes, |end| self.bytes.min(end));
         self.bytes = bytes;
         let phase = if self.has_repaired { Phase::Repairing } else { Phase::Moving };
@@ -259,7 +264,8 @@ impl<'a> Sending<'a> {
         let blocks = self.plan.blocks_of(entry);
         match self.damaged.last_mut() {
             Some((last, held)) if *last == entry => held.extend(hashes),
-            // Files come in the offer's order; one that came again would cost its hashes and its comparison again.
+            // Files come in the order of the offer. One that came again would have to be compared, and its hash sent,
+            // again.
             Some((last, _)) if *last > entry => return Err(Misbehaviour::UnknownEntry.into()),
             _ => self.damaged.push((entry, hashes)),
         }
@@ -300,7 +306,7 @@ impl<'a> Sending<'a> {
         Ok(())
     }
 
-    /// Tells the receiver what has changed on this side; says that all is done once it is.
+    /// Tells the receiver what has changed on this side and, at the end, that everything was sent.
     async fn tell_news(&mut self) -> Result<(), TransferError> {
         for (entry, reason) in self.outgoing.take_withdrawn() {
             self.missing += 1;
@@ -354,7 +360,7 @@ enum Heard {
     Complete { stored: u64, failed: u64 },
 }
 
-/// Waits for a task that may not be there.
+/// Waits for a task; never returns if there is none.
 async fn join<T>(task: &mut Option<Blocking<T>>) -> T {
     match task {
         Some(task) => task.await,

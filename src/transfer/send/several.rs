@@ -1,6 +1,6 @@
-//! A send for several receivers: one code that stays up until enough have proven it. Each of them is invited at once to
-//! another code, under which a [`Branch`] waits for nobody else; that is a send like any other, and nothing connects it with
-//! its siblings but what is offered, which stands fast once the first receiver has come.
+//! A send for several receivers: one code that stays up until enough receivers have proven it. Each of them is invited
+//! at once to another code, under which a [`Branch`] waits for that receiver alone. A branch is a send like any other.
+//! It shares with the other branches only what is offered, which no longer changes once the first receiver has come.
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
@@ -33,14 +33,15 @@ use crate::{
     },
 };
 
-/// How long a connection that has come to its end keeps the place in the code's room, so that nobody who comes meanwhile finds
-/// no room at all.
+/// How long the connection to a redirected receiver is kept until the sender is back in the code's room: while it is
+/// kept, the next receiver finds a busy code rather than none. The sender needs a round trip or two to its relay.
 const ROOM_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a receiver that is left may take to confirm the last word.
+/// How long a receiver may take to confirm the last message of a redirection that failed: a round trip on a slow
+/// network. The code stays busy meanwhile.
 const HEARD_LIMIT: Duration = Duration::from_secs(1);
 
-/// The transfer with one of several receivers. Whoever owns tasks runs it.
+/// The transfer with one of several receivers. The owner of the send's tasks has to run it.
 pub(crate) struct Branch {
     offered: Offered,
     follower: Follower,
@@ -48,17 +49,18 @@ pub(crate) struct Branch {
     guard: BranchGuard,
 }
 
-/// Held for as long as something is told of a branch: the send for several ends after the last of them.
+/// Keeps the send for several receivers from ending. It ends after the last guard is dropped, so that everything about
+/// its branches is reported by then.
 #[derive(Clone)]
 pub(crate) struct BranchGuard(mpsc::Sender<Report>);
 
 impl Branch {
-    /// To be dropped when all is told of it.
+    /// A guard, to be dropped once everything about this branch has been reported.
     pub(crate) fn guard(&self) -> BranchGuard {
         self.guard.clone()
     }
 
-    /// Runs it to its end. What is added to it comes too late.
+    /// Runs the branch to its end. Paths that are added to it are refused as too late.
     pub(crate) async fn run(self, input: SenderInput, context: &Context) -> Result<Report, TransferError> {
         let Self { offered, follower, options, guard } = self;
         let SenderInput { additions, pause, invitations } = input;
@@ -66,15 +68,15 @@ impl Branch {
         let ended =
             offer_under(MeetBy::Invitation(follower), listing, options, (pause, invitations), context).await;
         if let Ok(report) = &ended {
-            // There is a place for each receiver's.
+            // The channel holds as many reports as there are receivers.
             let _ = guard.0.try_send(report.clone());
         }
         ended
     }
 }
 
-/// Runs a send for several to its end. Each branch is handed to `branches`, where somebody runs it; those whose owner drops
-/// them have failed.
+/// Runs a send for several receivers to its end. Each branch goes through `branches` to an owner that has to run it; a
+/// branch that the owner drops has failed.
 pub(crate) async fn send_to_several(
     payload: Payload,
     (choice, places): (CodeChoice, WaitingPlaces),
@@ -116,14 +118,14 @@ pub(crate) async fn send_to_several(
                 }
             }
         };
-        // Whoever has just proven the code is not left without a word.
+        // A receiver that has just proven the code is redirected as well.
         while let Some(admitted) = arrivals.recv().await {
             came += 1;
             somebody.notify_one();
             redirects.spawn(reported(redirect(admitted, Arc::clone(&shared))));
         }
         let over = match over {
-            // The branches don't need the relay on which nobody else can come.
+            // The branches go on without the relay on which no more receivers can come.
             Err(error @ (TransferError::Relay(_) | TransferError::CodeTaken)) if came > 0 => {
                 context.tell(Notice::Closed(error)).await;
                 Ok(())
@@ -151,8 +153,8 @@ pub(crate) async fn send_to_several(
     }
 }
 
-/// Lists until somebody has come, and no longer: what is offered to one is offered to all. After that everything comes too
-/// late.
+/// Lists until the first receiver has come, and no longer: what is offered to one is offered to all. Paths that are
+/// added after that are refused as too late.
 async fn list(
     listing: &mut Listing,
     listed: watch::Sender<Option<Result<Offered, Trouble>>>,
@@ -171,14 +173,14 @@ async fn list(
         }
         Err(error) => {
             listed.send_replace(Some(Err(error.trouble().unwrap_or(Trouble::Files))));
-            // Whoever waits for it may have left for another reason.
+            // The send may have ended for another reason, so that nothing waits for this error.
             let _ = failed.send(error);
             std::future::pending().await
         }
     }
 }
 
-/// What all ushers need.
+/// What all redirections share.
 struct SharedCode {
     offered: watch::Receiver<Option<Result<Offered, Trouble>>>,
     branches: mpsc::Sender<Branch>,
@@ -187,16 +189,16 @@ struct SharedCode {
     context: Context,
 }
 
-/// Shows one receiver the way to a branch of its own.
+/// Redirects one receiver to a branch of its own.
 async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
     let Admitted { meeting, place, stays, is_free } = admitted;
     let (mut invitations, follower) = invitation::channel();
     invitations.meet(place.clone());
     let (context, patience) = (&shared.context, shared.options.patience);
-    // No lane is opened here, so no way to one is looked for.
+    // No lane is opened on this connection, so it needs no direct way.
     let ways = (PathMode::RelayOnly, ListenOptions::default());
     let session = Session::through(meeting, Side::Sender, &place.relay, patience, ways, context);
-    // This system has no random numbers; the receiver learns from the closed connection.
+    // This fails only if the system has no random numbers. The receiver learns of it when the connection closes.
     let Ok(session) = session else { return };
     let mut control = Control::new(session, &place.relay, context);
     let pointed = tokio::select! {
@@ -207,17 +209,17 @@ async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
         if control.say(&last_word).is_err() {
             return;
         }
-        // Before the room is taken again, which ends this connection.
+        // This has to happen before the sender is back in the room, which ends this connection.
         let heard = async { while let Ok(Some(_)) = control.next_or_heard::<FromReceiver>().await {} };
         let _ = timeout(HEARD_LIMIT, heard).await;
     }
     drop(stays);
-    // Its end is the clock's where nobody waits for the room.
+    // Where nothing waits for the room, only the timeout ends this wait.
     let _ = timeout(ROOM_LIMIT, is_free).await;
     control.finish::<FromReceiver>(false).await;
 }
 
-/// Comes back when the receiver has heard where to go, or is there already.
+/// Returns once the receiver has heard where to go, or is there already.
 async fn point_to_branch(
     control: &mut Control,
     invitations: &mut Invitations,
@@ -235,9 +237,9 @@ async fn point_to_branch(
             message = control.next() => check_common(control, &message?)?,
         }
     };
-    let offered = offered.expect("a stream is not sent to several");
+    let offered = offered.expect("a stream is never sent to several receivers");
     let branch = Branch { offered, follower, options: shared.options.clone(), guard: shared.guard.clone() };
-    // Whoever runs branches is gone only when everything ends.
+    // The owner of the branches is gone only when everything ends.
     shared.branches.send(branch).await.map_err(|_| TransferError::Cancelled)?;
     let mut is_said = false;
     loop {
@@ -253,7 +255,7 @@ async fn point_to_branch(
                     control.say(&FromSender::Invitation { code: invitation.say(), instead: true })?;
                     is_said = true;
                 }
-                // The branch waits for nobody any more: its receiver is there, or it has ended.
+                // The branch has stopped waiting: its receiver is there, or it has ended.
                 None if is_said => return Ok(()),
                 None => return Err(TransferError::Cancelled),
             },

@@ -1,5 +1,5 @@
-//! Which receives of one engine hold which staging folders. One that only looks for its lost sender gives way to another to
-//! which the same things are offered, so that what it holds is gone on with.
+//! Which receives of one engine use which staging folders. A receive that is only looking for its lost sender gives way
+//! to another one that is offered the same things, which then continues with what is in the folder.
 
 use std::{
     fs,
@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::leftovers::{Leftover, Leftovers};
 use crate::{sync::lock_shared, transfer::notice::Context};
 
-/// How long one that gives way may take to leave everything in order; after that, another begins without what it holds.
+/// How long a receive that gives way may take to leave its staging folder in order: time for a slow disk to finish a
+/// write. After that, the other receive begins without what is in the folder.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// See the module.
+/// The receives of one engine that use staging folders. Clones share one list.
 #[derive(Debug, Clone, Default)]
 pub struct ActiveReceives(Arc<Shared>);
 
@@ -33,7 +34,7 @@ struct ActiveReceive {
     give_way: CancellationToken,
 }
 
-/// A staging folder that is held; no longer once this is dropped.
+/// Marks a staging folder as used until it is dropped.
 #[derive(Debug)]
 pub struct ActiveGuard {
     active: ActiveReceives,
@@ -41,7 +42,7 @@ pub struct ActiveGuard {
 }
 
 impl ActiveReceives {
-    /// The transfer behind `context` holds a staging folder, and ends as soon as `give_way` is cancelled.
+    /// Marks a staging folder as used by the transfer behind `context`, which ends as soon as `give_way` is cancelled.
     pub fn hold(&self, staging: &Path, context: &Context, give_way: &CancellationToken) -> ActiveGuard {
         let staging = staging.to_owned();
         let (context, give_way) = (context.clone(), give_way.clone());
@@ -49,12 +50,14 @@ impl ActiveReceives {
         ActiveGuard { active: self.clone(), staging }
     }
 
-    /// What lies in `chosen` of transfers that look for their lost senders, to be read while they still hold it.
+    /// What receives that look for their lost senders have in `chosen`. It is only to be read, because they still use
+    /// it.
     pub fn lost_in(&self, chosen: &Path) -> Vec<Leftover> {
         self.folders_of_lost(chosen).into_iter().filter_map(Leftover::peek).collect()
     }
 
-    /// Has those give way that hold something that `is_wanted`, and waits until they have. Blocks.
+    /// Makes receives that look for their lost senders give way if they have something in `chosen` that `is_wanted`,
+    /// and waits for a limited time until they have. Blocks.
     pub fn make_way(&self, chosen: &Path, is_wanted: impl Fn(&Leftovers) -> bool) {
         let mut leaving = Vec::new();
         for folder in self.folders_of_lost(chosen) {
@@ -72,13 +75,14 @@ impl ActiveReceives {
         let left = self.0.changed.wait_timeout_while(active, LIMIT, is_there);
         let left = left.unwrap_or_else(PoisonError::into_inner);
         if left.1.timed_out() {
-            tracing::warn!("a transfer that was to give way takes too long");
+            tracing::warn!("a transfer that has to give way is taking too long");
         }
     }
 
     fn folders_of_lost(&self, chosen: &Path) -> Vec<PathBuf> {
         let Ok(chosen) = fs::canonicalize(chosen) else { return Vec::new() };
-        // Asking the disk may take long, and others want to note what they hold meanwhile.
+        // The list is not locked while the disk is asked, which may take long, because other receives need it
+        // meanwhile.
         let lost: Vec<PathBuf> = self
             .lock()
             .iter()

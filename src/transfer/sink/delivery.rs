@@ -1,10 +1,10 @@
-//! The last step of a receipt: staged files get their real names.
+//! The last step of a receive: staged files get their real names.
 //!
-//! Folders that are new as a whole get their names first, with all the files in them. Other folders are made, then files are
-//! renamed into them, then links are made, then folders get their times. Every folder on the way to a name is looked at
-//! first and must be a real one, so that nothing is written through a link; links are made only after everything else, and
-//! an offer has nothing below a link. Nothing is replaced without the word for it: a new folder whose name was taken
-//! meanwhile is delivered file by file, like any other.
+//! Folders that are new as a whole get their names first, with all the files in them. Then the other folders are made,
+//! files are renamed into them, links are made, and folders get their times. Every folder on the way to a name is
+//! checked first and must be a real one, so that nothing is written through a link; links are made only after
+//! everything else, and an offer has nothing below a link. Nothing is replaced unless the user allowed it: a new folder
+//! whose name was taken meanwhile is delivered file by file, like any other.
 
 use std::{
     collections::HashSet,
@@ -32,10 +32,11 @@ use crate::{
     },
 };
 
-/// How often a name that was taken at the last moment is numbered before giving up.
+/// The highest number that is added to a name that was taken at the last moment. It only keeps a delivery from trying
+/// numbers for ever.
 const MAX_NUMBER: u32 = 1000;
 
-/// An entry that could not get its name.
+/// An entry that could not get its real name.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// Index of the entry.
@@ -44,19 +45,19 @@ pub(crate) struct Failure {
     pub error: TransferError,
 }
 
-/// What came of a delivery.
+/// The result of a delivery.
 #[derive(Debug, Default)]
 pub(crate) struct Delivered {
     /// Files, folders and links that are in place.
     pub stored: u64,
-    /// What of that is at the top of the folder, or holds some of it: the first [`MAX_PLACED`].
+    /// Paths at the top of the folder that are in place, or hold something that is: the first [`MAX_PLACED`].
     pub placed: Vec<PathBuf>,
-    /// What is not.
+    /// Entries that are not in place, and why.
     pub failures: Vec<Failure>,
 }
 
-/// Gives every wanted entry that arrived its place below `folder`. Blocks on the disk. One entry's trouble is named and
-/// does not stop the others.
+/// Gives every wanted entry that arrived its real name below `folder`. Blocks on the disk. A failure of one entry is
+/// reported and does not stop the others.
 pub(crate) fn deliver(
     folder: &Path,
     manifest: &Manifest,
@@ -108,7 +109,7 @@ pub(crate) fn deliver(
 }
 
 impl Delivered {
-    /// Counts what stands at `done` below `folder` now.
+    /// Counts the entry that is now at `done` below `folder`, or notes why it isn't.
     fn count(&mut self, entry: u32, folder: &Path, done: Result<PathBuf, TransferError>) {
         match done {
             Ok(full) => {
@@ -117,7 +118,7 @@ impl Delivered {
                     return;
                 }
                 let top = full.strip_prefix(folder).ok().and_then(|below| below.iter().next());
-                // What is in one folder mostly comes in a row.
+                // Entries of one folder mostly come in a row, so the last path is compared first.
                 if let Some(top) = top.map(|top| folder.join(top))
                     && self.placed.last() != Some(&top)
                     && !self.placed.contains(&top)
@@ -134,7 +135,7 @@ struct Delivery<'a> {
     folder: &'a Path,
     rules: Rules,
     staging: &'a Staging,
-    /// Names of the folders that were moved here as a whole.
+    /// Names of the top folders that were moved here as a whole.
     moved: HashSet<String>,
     real_folders: HashSet<RelPath>,
     folder_times: Vec<(PathBuf, Modified)>,
@@ -205,7 +206,7 @@ impl Delivery<'_> {
         self.make_parent(path)?;
         let full = under(self.folder, path);
         let fail = |cause| TransferError::file(FileAction::MakeLink, &full, cause);
-        // A name that is harmless where it comes from may be a path here: `..\..\x` on Windows.
+        // A name that is harmless on the sender's system may be a path here: `..\..\x` on Windows.
         let is_name = |name: &str| matches!(name, "" | "." | "..") || self.rules.repair(name, false) == name;
         if !target.as_str().split('/').all(is_name) {
             return Err(fail(io::ErrorKind::InvalidFilename.into()));
@@ -227,7 +228,7 @@ impl Delivery<'_> {
         }
     }
 
-    /// Makes sure that `path` and all above it are real folders; says whether `path` was made here.
+    /// Makes sure that `path` and every folder above it are real folders; returns whether `path` was made here.
     fn make_folder(&mut self, path: &RelPath) -> Result<bool, TransferError> {
         if self.real_folders.contains(path) {
             return Ok(false);
@@ -250,21 +251,21 @@ impl Delivery<'_> {
     }
 
     fn set_folder_times(&self) {
-        // Last made first: setting what is inside would change the time of what is around it.
+        // Inner folders come first: a change inside a folder could change the folder's own time.
         for (path, modified) in self.folder_times.iter().rev() {
             set_time(path, *modified);
         }
     }
 }
 
-/// A folder or a link that keeps the time of its making is no reason to call it missing.
+/// Sets the time of a folder or a link. A failure is only logged, because the entry is in place all the same.
 fn set_time(path: &Path, modified: Modified) {
     if let Err(error) = platform::set_modified(path, modified) {
         tracing::debug!(%error, "the time of a folder or a link could not be set");
     }
 }
 
-/// Whether a link leads to a folder of the same offer, as far as the text tells.
+/// Whether a link leads to a folder of the same offer, as far as its text tells.
 fn points_to_folder(folders: &HashSet<&RelPath>, link: &RelPath, target: &LinkTarget) -> bool {
     let mut at = link.parent();
     for name in target.as_str().split('/') {

@@ -1,12 +1,14 @@
-//! What a staging folder says of itself, so that a transfer can go on after the program ended: which offer its bytes belong
-//! to, and which blocks are there.
+//! What a staging folder records about itself, so that a transfer can be resumed after the program has ended: which
+//! offer its bytes belong to, and which blocks are there.
 //!
-//! `offer` is written once, to a temporary name that is then renamed: `postcard(version, selection, entries) ‖ BLAKE3 of
-//! that`. `journal` grows by records of 24 bytes: first block, count (both little-endian `u64`), and the first 8 bytes of
-//! BLAKE3 over the offer's hash and these. A crash can only leave a last record that fails its check, and reading stops
-//! there. Blocks are written down before the sender is told of them, so what it counts as stored is never sent again.
+//! `offer` is written once, to a temporary name that is then renamed: `postcard(version, selection, entries) ‖ BLAKE3
+//! of that`. `journal` grows by records of 24 bytes: first block, count (both little-endian `u64`), and the first 8
+//! bytes of BLAKE3 over the offer's hash and these. A crash can only leave a last record that fails its check, and
+//! reading stops there. Blocks are written down before the sender is told of them, so what it counts as stored is never
+//! sent again.
 //!
-//! Both are hints: nothing is flushed for them, and whoever reads them still holds the data against the sender's hashes.
+//! Both files are hints: nothing is flushed for them, and a transfer that uses them still checks the data against the
+//! sender's hashes.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -24,15 +26,20 @@ use crate::{
     transfer::plan::{Plan, Wanted, blocks::BlockSet},
 };
 
+/// The name of the offer's file.
 const OFFER: &str = "offer";
+/// The name of the offer's file until all of it is written.
 const OFFER_TEMPORARY: &str = "offer.new";
-/// Grows with each block that is stored.
+/// The journal's name. The file changes whenever blocks are stored.
 pub(crate) const JOURNAL: &str = "journal";
-/// Layout of both files; a reader refuses any other.
+/// The version of both files' layout; a reader refuses any other.
 const VERSION: u16 = 1;
+/// Bytes of a record in the journal.
 const RECORD_LEN: usize = 24;
+/// Bytes of a BLAKE3 hash.
 const HASH_LEN: usize = 32;
-/// An offer file that is larger than any that this program writes is not read.
+/// The most bytes of an offer's file that are read: more than this program ever writes, since an offer has at most
+/// [`MAX_NAMES_BYTES`](crate::protocol::manifest::MAX_NAMES_BYTES) of names.
 const MAX_OFFER_BYTES: u64 = 512 * 1024 * 1024;
 
 /// What the offer's file holds: version, selection, entries.
@@ -45,18 +52,18 @@ pub(crate) struct Journal {
     offer: [u8; HASH_LEN],
 }
 
-/// What a staging folder says that it holds.
+/// What a staging folder records about itself.
 pub(crate) struct JournalContents {
     /// The offer.
     pub manifest: Manifest,
-    /// The plan of what was wanted of it.
+    /// The plan of the entries that were wanted.
     pub plan: Plan,
-    /// Blocks of that plan.
+    /// The blocks of that plan that are stored.
     pub held: BlockSet,
 }
 
 impl Journal {
-    /// Writes down the offer and what is there from the start.
+    /// Writes the offer, and the blocks that are there from the start.
     pub(crate) fn create(
         folder: &Path,
         manifest: &Manifest,
@@ -78,7 +85,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Writes down blocks, as (first, count), that are there now.
+    /// Adds blocks that are stored now, as (first, count).
     pub(crate) fn append(&self, ranges: &[(u64, u64)]) -> io::Result<()> {
         let records: Vec<u8> = ranges.iter().flat_map(|range| record(&self.offer, *range)).collect();
         let mut locked = lock(&self.file);
@@ -89,7 +96,7 @@ impl Journal {
                 Ok(())
             }
             Err(error) => {
-                // A record that is there in part would hide all that follow.
+                // A partial record would hide all that follow.
                 file.set_len(*len)?;
                 Err(error)
             }
@@ -97,7 +104,7 @@ impl Journal {
     }
 }
 
-/// Reads what a staging folder says of itself; an error is all that is left of one that makes no sense.
+/// Reads what a staging folder records about itself. Fails if that can't be read or makes no sense.
 pub(crate) fn load(folder: &Path) -> io::Result<JournalContents> {
     let file = File::open(folder.join(OFFER))?;
     let len = file.metadata()?.len();
@@ -124,7 +131,7 @@ pub(crate) fn load(folder: &Path) -> io::Result<JournalContents> {
     Ok(JournalContents { manifest, plan, held })
 }
 
-/// The blocks of all sound records, up to the first that isn't.
+/// The blocks of all sound records, up to the first one that isn't.
 fn read_records(path: &Path, offer: &[u8; HASH_LEN], blocks: u64) -> io::Result<BlockSet> {
     let mut held = BlockSet::default();
     for bytes in fs::read(path)?.as_chunks::<RECORD_LEN>().0 {

@@ -1,10 +1,10 @@
-//! Where the files of a transfer are in its staging folder: each under its entry's number, or, where a whole new folder
-//! arrives, in the tree that it will be, so that one rename gives all of it its name.
+//! Where the files of a transfer are in its staging folder: each under its entry's number, or, if a new folder arrives
+//! as a whole, in a tree that mirrors the folder, so that one rename gives everything in it its real name.
 //!
-//! A tree is made only of a top folder that the receiver doesn't have, in which every name stays what it is. That is decided
-//! once (`new_tops`, pure). Which file is in its tree is known only when it is made: the disk may refuse a name, or take two
-//! names for one. Such a file goes under its number, and what is wrong with its name shows when it is to get it, as it would
-//! have without a tree.
+//! A tree is made only for a top folder that the receiver doesn't have, and in which every name stays what it is. That
+//! is decided once (`new_tops`, pure). Whether a file is in its tree is known only when it is made: the disk may refuse
+//! its name, or take two names for one. Such a file goes under its number, and what is wrong with its name shows when
+//! it is to get that name, as it would without a tree.
 //!
 //! Everything but `new_tops` blocks on the disk.
 
@@ -29,32 +29,32 @@ use crate::{
     },
 };
 
-/// Holds the trees, in a staging folder.
+/// The folder in a staging folder that holds the trees.
 const TREE: &str = "tree";
 
-/// See the module.
+/// Where each file of one transfer is in its staging folder.
 pub struct Layout {
     folder: PathBuf,
     manifest: Arc<Manifest>,
     /// Folders in the tree that get their names as a whole.
     tops: Vec<RelPath>,
-    /// Of every entry. Held while its file is made, so that only one who makes it finds that there is none.
+    /// For each entry, where its file is. Locked while the file is made, so that no two callers make it.
     places: Vec<Mutex<FilePlace>>,
 }
 
 /// Where an entry's file is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FilePlace {
-    /// Under its number, if there is one.
+    /// Under its number, if it was made.
     Number,
-    /// Nowhere yet; it belongs into the tree.
+    /// Not made yet; it belongs in the tree.
     Awaited,
     /// In the tree.
     Tree,
 }
 
 impl Layout {
-    /// Makes the trees in the staging folder `folder`. `disk` is the folder that things will have their names in.
+    /// Makes the trees in the staging folder `folder`. `disk` is the folder in which everything gets its real name.
     pub fn create(
         folder: &Path,
         manifest: Arc<Manifest>,
@@ -67,7 +67,7 @@ impl Layout {
         if !tops.is_empty() {
             fs::create_dir(&tree)?;
         }
-        // Without a tree of its own is whatever has a name that this disk can't store or takes for another's.
+        // A top folder whose name this disk can't store, or takes for another's, gets no tree.
         tops.retain(|top| fs::create_dir(under(&tree, top)).is_ok());
         let names: HashSet<&str> = tops.iter().map(RelPath::as_str).collect();
         let place = |(index, entry): (usize, &Entry)| {
@@ -81,12 +81,12 @@ impl Layout {
         Ok(Self { folder: folder.to_owned(), manifest, tops, places })
     }
 
-    /// The new folders, as (their name, where each is).
+    /// The new top folders, as (name, path in the staging folder).
     pub fn tops(&self) -> impl Iterator<Item = (&RelPath, PathBuf)> {
         self.tops.iter().map(|top| (top, under(&self.folder.join(TREE), top)))
     }
 
-    /// Whether an entry's file is to be made in the tree, or was.
+    /// Whether an entry's file was made in the tree, or is to be.
     pub fn belongs_in_tree(&self, entry: u32) -> bool {
         self.place(entry).is_some_and(|place| *place != FilePlace::Number)
     }
@@ -96,13 +96,13 @@ impl Layout {
         self.place(entry).is_some_and(|place| *place == FilePlace::Tree)
     }
 
-    /// Where the file of `entry` is. One that was never made is nowhere.
+    /// The path of the file of `entry`. If the file was never made, nothing is there.
     pub fn path(&self, entry: u32) -> PathBuf {
         let is_in_tree = self.is_in_tree(entry);
         self.path_in_tree(entry).filter(|_| is_in_tree).unwrap_or_else(|| numbered(&self.folder, entry))
     }
 
-    /// Opens the file of `entry` for writing; made here if there is none.
+    /// Opens the file of `entry` for writing, and makes it if there is none.
     pub fn open(&self, entry: u32) -> io::Result<File> {
         let make = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
         if let Some(file) = self.make_in_tree(entry, make) {
@@ -111,7 +111,7 @@ impl Layout {
         OpenOptions::new().write(true).create(true).truncate(false).open(self.path(entry))
     }
 
-    /// Takes the file `from` as that of `entry`, which has none.
+    /// Moves the file `from` here as that of `entry`, which has none.
     pub fn adopt(&self, entry: u32, from: &Path) -> io::Result<()> {
         match self.make_in_tree(entry, |path| platform::rename_new(from, path)) {
             Some(()) => Ok(()),
@@ -127,7 +127,7 @@ impl Layout {
         }
     }
 
-    /// Removes the folders above an entry's file in the tree in which nothing is.
+    /// Removes the folders above an entry's file in the tree that are empty.
     pub fn prune(&self, entry: u32) {
         let mut at = self.manifest.entries().get(entry as usize).and_then(|entry| entry.path.parent());
         while let Some(path) = at.filter(|path| fs::remove_dir(under(&self.folder.join(TREE), path)).is_ok())
@@ -136,7 +136,8 @@ impl Layout {
         }
     }
 
-    /// Makes the file of an entry that belongs into the tree and isn't there yet. Where that fails, its number is left.
+    /// Makes the file of an entry that belongs in the tree and isn't there yet. If that fails, the file goes under its
+    /// number.
     fn make_in_tree<T>(&self, entry: u32, make: impl Fn(&Path) -> io::Result<T>) -> Option<T> {
         let mut place = self.place(entry).filter(|place| **place == FilePlace::Awaited)?;
         let path = self.path_in_tree(entry)?;
@@ -152,8 +153,8 @@ impl Layout {
         done.inspect_err(|error| tracing::debug!(%error, "a file has no place in its tree")).ok()
     }
 
-    /// Makes `path` in the tree. The top folder was made in the beginning: if it is gone, so is what was in it, which
-    /// nothing may hide.
+    /// Makes `path` in the tree, but never a top folder: it was made at the start, so if it is gone, the files in it
+    /// are gone too, and a new one would hide that.
     fn make_folder(&self, path: &RelPath) -> io::Result<()> {
         let parent = path.parent().ok_or(io::ErrorKind::NotFound)?;
         let full = under(&self.folder.join(TREE), path);
@@ -181,7 +182,8 @@ impl Layout {
     }
 }
 
-/// Looks for files in the staging folder of an earlier transfer. Follows no link in it: somebody else may have made one.
+/// Finds files in the staging folder of an earlier transfer. Follows no link in it, because another program may have
+/// made one.
 pub(crate) struct Finder<'a> {
     folder: &'a Path,
     rules: Rules,
@@ -189,18 +191,18 @@ pub(crate) struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// For this staging folder.
+    /// A finder for this staging folder.
     pub(crate) fn new(folder: &'a Path) -> Self {
         Self { folder, rules: Rules::of(folder), is_real: HashMap::new() }
     }
 
-    /// The file of the entry of this number and path, and its length.
+    /// The file of the entry with this number and path, and the file's length in bytes.
     pub(crate) fn find(&mut self, number: u32, path: &RelPath) -> Option<(PathBuf, u64)> {
         let look = |path: PathBuf| {
             let found = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
             Some((path, found.len()))
         };
-        // Where the disk takes two names for one, only this tells the files apart.
+        // Where the disk takes two names for one, only the number tells the files apart.
         look(numbered(self.folder, number)).or_else(|| {
             let is_name = |(at, name)| self.rules.repair(name, at == 0) == name;
             if !path.names().enumerate().all(is_name) || !self.is_folder(&path.parent()?) {
@@ -210,7 +212,7 @@ impl<'a> Finder<'a> {
         })
     }
 
-    /// Whether `path` and all above it are real folders in the tree.
+    /// Whether `path` and every folder above it are real folders in the tree.
     fn is_folder(&mut self, path: &RelPath) -> bool {
         if let Some(is_real) = self.is_real.get(path) {
             return *is_real;
@@ -228,7 +230,8 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// A path of an offer below `folder`. Names were repaired for this system, so none of them is more than a name here.
+/// A path of an offer, below `folder`. Its names were repaired for this system, so none of them is more than a name
+/// here.
 pub(crate) fn under(folder: &Path, path: &RelPath) -> PathBuf {
     let mut joined = folder.to_owned();
     joined.extend(path.names());
@@ -244,8 +247,8 @@ fn numbered(folder: &Path, entry: u32) -> PathBuf {
     folder.join(entry.to_string())
 }
 
-/// The top folders with wanted files in them that are new to the receiver as a whole: nothing there has the name, and
-/// all that is wanted of them, or goes there from elsewhere, gets the path that it has in the offer.
+/// The top folders with wanted files in them that are new to the receiver as a whole: their names are free, and every
+/// wanted entry that is in one of them, or goes there from elsewhere, gets the path that it has in the offer.
 fn new_tops(
     manifest: &Manifest,
     wanted: &Wanted,
@@ -279,7 +282,7 @@ mod tests {
         tests::{Disk, LINUX, WINDOWS, manifest},
     };
 
-    /// The new tops of an offer of which `unwanted` is left out.
+    /// The new top folders of an offer without the entries in `unwanted`.
     fn tops(
         entries: &[&str],
         unwanted: &[&str],
@@ -322,7 +325,7 @@ mod tests {
         assert_eq!(tops(&entries, &[], LINUX, &Disk(&[]), OnConflict::KeepBoth), ["a", "b"]);
     }
 
-    /// Catches a folder that is moved as a whole although another's files go there as well.
+    /// Catches a folder that is moved as a whole although files of another folder go there as well.
     #[test]
     fn what_comes_from_elsewhere_makes_a_folder_no_whole() {
         let manifest = manifest(&["a/", "a/x", "b/", "b/y"]);
@@ -353,7 +356,8 @@ mod tests {
         Layout::create(folder, manifest, &Wanted::all(), &targets, &Disk(&[])).unwrap()
     }
 
-    /// Catches two files in one on a disk that takes their names for the same, and one that is removed with the other.
+    /// Catches two files that become one on a disk that takes their names for the same, and a file that is removed with
+    /// another.
     #[test]
     fn a_file_whose_name_is_taken_in_the_tree_goes_under_its_number() {
         let folder = tempfile::tempdir().unwrap();
@@ -375,7 +379,7 @@ mod tests {
         assert!(folder.path().join("tree/a/sub").is_dir(), "something is in it");
     }
 
-    /// Catches files that vanish unnoticed: a folder that is made again looks as if all were in it.
+    /// Catches files that vanish unnoticed: a folder that is made again looks as if everything were in it.
     #[test]
     fn a_top_folder_that_is_gone_is_not_made_again() {
         let folder = tempfile::tempdir().unwrap();

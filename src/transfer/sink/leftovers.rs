@@ -1,7 +1,7 @@
-//! What interrupted transfers left in a folder, and how it becomes part of the next one.
+//! What interrupted transfers left in a folder, and how it becomes part of the next transfer.
 //!
-//! A file of the new offer is taken from a leftover if its path, size and time are the same: block by block where it has
-//! blocks of its own, as a whole where it was packed with others. The hash decides at the end whether that was right, and
+//! A file of the new offer is taken from a leftover if its path, size and time are the same: block by block if it has
+//! blocks of its own, as a whole if it was packed with others. The hash decides at the end whether that was right, and
 //! what was not is sent again block by block.
 //!
 //! All calls block on the disk.
@@ -26,51 +26,56 @@ use crate::{
     transfer::plan::{Block, Plan, blocks::BlockSet, names::STAGING_PREFIX},
 };
 
-/// Held by the transfer that uses a staging folder.
+/// The name of the file in a staging folder that is locked by the transfer that uses the folder.
 pub(crate) const LOCK: &str = "lock";
 
-/// One interrupted transfer's staging folder.
+/// The staging folder of one interrupted transfer.
 pub struct Leftover {
     /// The staging folder.
     pub folder: PathBuf,
     written: JournalContents,
-    /// While there is one, no other transfer takes the folder.
+    /// The lock that keeps other transfers from the folder; `None` after [`Leftover::peek`].
     _lock: Option<File>,
 }
 
-/// See the module.
+/// What interrupted transfers left in a folder.
 #[derive(Default)]
 pub struct Leftovers(Vec<Leftover>);
 
 /// A file that is the same in a leftover and in an offer.
 struct Same {
+    /// The index of the leftover.
     leftover: usize,
+    /// The entry in the leftover's offer.
     old: u32,
+    /// The entry in the new offer.
     new: u32,
 }
 
 impl Leftover {
-    /// Reads a staging folder that no transfer uses at the moment. `None` if one does, or if it makes no sense.
+    /// Reads a staging folder that no transfer uses at the moment, and claims it. `None` if one does use it, or if the
+    /// folder makes no sense.
     pub fn open(folder: PathBuf) -> Option<Self> {
         let lock = claim(&folder)?;
         let written = read(&folder)?;
         Some(Self { folder, written, _lock: Some(lock) })
     }
 
-    /// Reads a staging folder that a transfer uses: for looking, because that one may go on.
+    /// Reads a staging folder that a transfer uses. The result is not to be taken from, because that transfer may go
+    /// on.
     pub fn peek(folder: PathBuf) -> Option<Self> {
         let written = read(&folder)?;
         Some(Self { folder, written, _lock: None })
     }
 
-    /// Removes it all.
+    /// Removes the staging folder and everything in it.
     pub fn discard(self) -> io::Result<()> {
         fs::remove_dir_all(&self.folder)
     }
 }
 
-/// What a staging folder says of itself that no transfer uses at the moment. It is claimed for no longer than it takes to
-/// know that, so that a transfer that comes for it meanwhile gets it.
+/// What a staging folder records about itself, if no transfer uses it at the moment. The folder is claimed only for as
+/// long as it takes to find that out, so that a transfer that wants it meanwhile gets it.
 pub(crate) fn glance(folder: &Path) -> Option<JournalContents> {
     drop(claim(folder)?);
     read(folder)
@@ -83,7 +88,7 @@ pub(crate) fn last_change(folder: &Path) -> SystemTime {
 }
 
 impl Leftovers {
-    /// Everything in `chosen` that no transfer uses at the moment.
+    /// Every staging folder in `chosen` that no transfer uses at the moment. The result keeps them claimed.
     pub fn find(chosen: &Path) -> Self {
         let Ok(entries) = fs::read_dir(chosen) else { return Self::default() };
         let folders = entries.filter_map(Result::ok).map(|entry| entry.path());
@@ -93,15 +98,15 @@ impl Leftovers {
         Self(folders.filter(is_staging).filter_map(Leftover::open).collect())
     }
 
-    /// The same, and `others`.
+    /// These leftovers and `others`.
     #[must_use]
     pub fn and(mut self, others: Vec<Leftover>) -> Self {
         self.0.extend(others);
         self
     }
 
-    /// Removes those that hold nothing but files of this offer that are in place already (`is_here`, by entry), and gives the
-    /// others. One that can't be removed stays behind.
+    /// Removes the leftovers that hold nothing but files of this offer that are already in place (`is_here`, by entry),
+    /// and returns the others. One that can't be removed stays on the disk.
     #[must_use]
     pub fn without_useless(self, manifest: &Manifest, is_here: impl Fn(usize) -> bool) -> Self {
         let here: HashMap<&RelPath, &Entry> = manifest
@@ -124,13 +129,13 @@ impl Leftovers {
         for leftover in useless {
             let folder = leftover.folder.clone();
             if let Err(error) = leftover.discard() {
-                tracing::warn!(?folder, %error, "what is of no use any more could not be removed");
+                tracing::warn!(?folder, %error, "a leftover that is no longer of use could not be removed");
             }
         }
         Self(useful)
     }
 
-    /// Bytes of an offer that need not be sent again if all of it is wanted.
+    /// Bytes of an offer that need not be sent again if all of it is wanted, because they are here.
     pub fn bytes_of(&self, manifest: &Manifest) -> u64 {
         if self.0.is_empty() {
             return 0;
@@ -140,12 +145,13 @@ impl Leftovers {
         plan.bytes_in(&held)
     }
 
-    /// Which blocks of `plan` are here.
+    /// Which blocks of `plan` these leftovers hold.
     pub fn blocks_of(&self, manifest: &Manifest, plan: &Plan) -> BlockSet {
         self.held(manifest, plan).0
     }
 
-    /// Moves the files that are the same to where `layout` has them, and removes what is empty after that.
+    /// Moves the files that are the same to where `layout` has them, and removes the leftovers that hold nothing after
+    /// that.
     pub fn move_into(self, layout: &Layout, manifest: &Manifest, plan: &Plan) -> io::Result<()> {
         let (_, same) = self.held(manifest, plan);
         let mut moved: HashMap<usize, HashSet<u32>> = HashMap::new();
@@ -162,7 +168,8 @@ impl Leftovers {
             let is_left = |number: u32| {
                 !moved.contains(&number) && plan.blocks_of(number).any(|block| held.contains(block))
             };
-            // What is left of another offer may still be asked for; its journal notices what is missing.
+            // What is left belongs to another offer, which may still be sent; whatever reads the leftover then notices
+            // which files are missing.
             if !(0..manifest.entries().len() as u32).any(is_left) {
                 leftover.discard()?;
             }
@@ -194,7 +201,7 @@ impl Leftovers {
                 let is_same =
                     manifest.entries().get(new as usize).is_some_and(|new| look(new) == look(entry));
                 let (theirs, ours) = (written.plan.blocks_of(old), plan.blocks_of(new));
-                // Where two leftovers have the same file, the first one is as good as the other.
+                // If two leftovers have the same file, the first one is as good as the other.
                 if !is_same || !whole.insert(new) {
                     continue;
                 }
@@ -248,7 +255,7 @@ fn read(folder: &Path) -> Option<JournalContents> {
     Some(written)
 }
 
-/// What tells one file from another without reading it.
+/// What tells one file from another without reading it: its size in bytes, and its time.
 fn look(entry: &Entry) -> Option<(u64, Option<Modified>)> {
     match &entry.kind {
         EntryKind::File { size, modified, .. } => Some((*size, *modified)),
@@ -256,7 +263,8 @@ fn look(entry: &Entry) -> Option<(u64, Option<Modified>)> {
     }
 }
 
-/// A power cut, or somebody's hand, may have taken files that the journal still names.
+/// Drops blocks whose files are missing or too short: a power cut, or the user, may have taken files that the journal
+/// still names.
 fn drop_what_is_missing(folder: &Path, written: &mut JournalContents) {
     let JournalContents { manifest, plan, held } = written;
     let mut finder = Finder::new(folder);

@@ -1,7 +1,8 @@
-//! Blocks in order: for receipts that go to standard output or into memory instead of a folder.
+//! Blocks in order: for receives that go to standard output or into memory instead of a folder.
 //!
-//! Lanes bring blocks in any order. Each waits here for its turn, holding the one block that it has; since a sender hands
-//! out blocks in order, the block that is due is always in some lane's hands, and memory stays at a block a lane.
+//! Lanes bring blocks in any order. Each lane waits here for its turn, holding the one block that it has. Since a
+//! sender hands out blocks in order, some lane always has the block that is due, and memory stays at one block for each
+//! lane.
 
 use std::{
     io::Write,
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::{sync::lock, transfer::plan::tree_hash::FileHash};
 
-/// See the module.
+/// A writer that gets blocks in order, and the hash of what it got.
 pub(crate) struct Ordered {
     next: watch::Sender<u64>,
     output: Mutex<OrderedState>,
@@ -33,13 +34,13 @@ impl Ordered {
         }
     }
 
-    /// Waits until every block before `index` was written.
+    /// Waits until every block before `index` has been written.
     pub(crate) async fn turn(&self, index: u64) {
-        // The sender is `self.next`, which can't be dropped while `self` is borrowed.
+        // The channel's sending end is `self.next`, which can't be dropped while `self` is borrowed.
         let _ = self.next.subscribe().wait_for(|next| *next >= index).await;
     }
 
-    /// Writes block `index`, whose turn it is; drops it once the end was declared. Blocks on the writer.
+    /// Writes block `index`, whose turn it must be; drops it after [`Ordered::close`]. Blocks on the writer.
     pub(crate) fn write(&self, index: u64, bytes: &[u8]) -> std::io::Result<()> {
         let mut output = self.lock();
         if output.is_closed {
@@ -52,7 +53,7 @@ impl Ordered {
         Ok(())
     }
 
-    /// Declares the end: nothing more is written. Gives the hash of all that was.
+    /// Declares the end: nothing more is written. Returns the hash of everything that was.
     pub(crate) fn close(&self) -> FileHash {
         let mut output = self.lock();
         output.is_closed = true;
@@ -105,7 +106,7 @@ mod tests {
         assert_eq!(written.try_iter().collect::<Vec<_>>(), [b"a", b"b"]);
     }
 
-    /// Catches a sender that goes on after the end, with bytes that nobody checks any more.
+    /// Catches a sender that goes on after the end, with bytes that are no longer checked.
     #[test]
     fn what_comes_after_the_end_is_not_written() {
         let (wire, written) = mpsc::channel();

@@ -1,11 +1,12 @@
-//! Files of an offer that the receiver's folder has already: the same name, the same size, the same bytes. They are not
-//! sent, and what is there is left as it is, its time included.
+//! Files of an offer that the receiver's folder already has: the same name, the same size, the same bytes. They are not
+//! sent, and those in the folder stay as they are, with their times.
 //!
-//! A look at the folder finds those that may be such ([`candidates`]); the hashes of both sides, taken while the person reads the
-//! offer, tell whether they are. What isn't known by the time of the answer is a name that is taken, like any other.
+//! A survey of the folder finds files that may be the same ([`candidates`]); the hashes of both sides, taken while the
+//! user reads the offer, tell whether they are. If that isn't known by the time of the answer, the file is only one
+//! whose name is taken, like any other.
 //!
-//! "The same" is said of the time of the offer. A file that changes here before the answer is noticed ([`SameFiles`]);
-//! one that changes on the sender's side after it was hashed is not, as it isn't sent.
+//! All this holds for the time of the offer. A file that changes here before the answer is noticed ([`SameFiles`]); one
+//! that changes on the sender's side after it was hashed is not, because it isn't sent.
 //!
 //! All functions block on the disk; [`AlreadyHere`] is plain data.
 
@@ -25,11 +26,12 @@ use crate::{
     },
 };
 
-/// At most so many files are compared: bounds the memory for them.
+/// The most files that are compared. It bounds the memory for them.
 const MAX_ALIKE: usize = 1 << 17;
 
-/// Offered files for which the folder has a regular one of the same name and size, and where that is: the smallest first,
-/// so that most is known soon. If there are too many, the largest, which save most. Nothing is looked for through a link.
+/// Offered files for which the folder has a regular file of the same name and size, as (entry, path of that file): the
+/// smallest first, so that most of them are settled soon. If there are more than [`MAX_ALIKE`], the largest, which save
+/// most. Links are not followed.
 pub(crate) fn candidates(offer: &Offer) -> Vec<(u32, PathBuf)> {
     let Some(folder) = offer.folder.as_deref().filter(|_| offer.manifest.kind() == OfferKind::Files) else {
         return Vec::new();
@@ -52,7 +54,7 @@ pub(crate) fn candidates(offer: &Offer) -> Vec<(u32, PathBuf)> {
     candidates.into_iter().map(|(_, entry, path)| (entry, path)).collect()
 }
 
-/// What was found to be the same in a folder, by entry: where it is, and how it looked.
+/// The files in a folder that were found to be the same as offered ones, by entry: where each is, and its fingerprint.
 #[derive(Debug, Default)]
 pub(crate) struct SameFiles {
     folder: PathBuf,
@@ -60,18 +62,18 @@ pub(crate) struct SameFiles {
 }
 
 impl SameFiles {
-    /// Nothing yet.
+    /// No files of this folder yet.
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self { folder, same: BTreeMap::new() }
     }
 
-    /// The file at `path`, which looks like that, is the same as the offered one.
+    /// Notes that the file at `path`, with this fingerprint, is the same as the offered one.
     pub(crate) fn add(&mut self, entry: u32, path: PathBuf, fingerprint: Fingerprint) {
         self.same.insert(entry, (path, fingerprint));
     }
 
-    /// What of it stays as it is when the offer is taken with `choices` into `folder`: what is wanted, has no word of its own
-    /// from the person, and has not been changed since it was read.
+    /// The files that stay as they are when the offer is accepted with `choices` into `folder`: those that are wanted,
+    /// for which the user has chosen nothing else, and that have not changed since they were read.
     pub(crate) fn here(&self, folder: &Path, manifest: &Manifest, choices: &Choices) -> AlreadyHere {
         if !choices.resumes || folder != self.folder {
             return AlreadyHere::default();
@@ -84,7 +86,7 @@ impl SameFiles {
         AlreadyHere::of(manifest, self.same.iter().filter(stays).map(|(entry, _)| *entry))
     }
 
-    /// What lies at the top of the folder and is, or holds, something of `here`.
+    /// Paths at the top of the folder that are, or hold, files in `here`: the first `most`.
     pub(crate) fn tops(&self, here: &AlreadyHere, most: usize) -> Vec<PathBuf> {
         let mut tops = Vec::new();
         for (_, (path, _)) in self.same.iter().filter(|(entry, _)| here.contains(**entry as usize)) {
@@ -93,7 +95,7 @@ impl SameFiles {
             if tops.len() == most {
                 break;
             }
-            // What is in one folder mostly comes in a row.
+            // Entries of one folder mostly come in a row, so the last path is compared first.
             if tops.last() != Some(&top) && !tops.contains(&top) {
                 tops.push(top);
             }
@@ -112,7 +114,7 @@ mod tests {
         transfer::{fingerprint::hash_found, sink::active::ActiveReceives},
     };
 
-    /// Paths ending in `/` are folders.
+    /// An offer of these entries, as (path, bytes); paths that end in `/` are folders.
     fn offer(folder: &Path, entries: &[(&str, u64)]) -> Offer {
         let mut builder = ManifestBuilder::new(OfferKind::Files);
         for (entry, size) in entries {

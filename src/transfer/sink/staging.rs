@@ -1,5 +1,5 @@
-//! The receiver's folder while a transfer runs: bytes land in `.caiman-<id>/` inside it, where [`Layout`] says, and everything
-//! gets its real name only at the end, when it has been checked and flushed.
+//! The receiver's folder while a transfer runs: bytes are stored in `.caiman-<id>/` inside it, where [`Layout`] says,
+//! and everything gets its real name only at the end, when it has been checked and flushed.
 //!
 //! All calls block on the disk; lanes make them on blocking threads. Several may store blocks at once.
 
@@ -39,37 +39,38 @@ use crate::{
     },
 };
 
+/// Why the lock of a staging folder's fate is never poisoned.
 const NO_PANIC: &str = "no code panics while it holds this lock";
 
-/// See the module.
+/// The staging folder of one receive.
 pub(crate) struct Staging {
     folder: PathBuf,
     layout: Layout,
     manifest: Arc<Manifest>,
     plan: Arc<Plan>,
     journal: Journal,
-    /// Tells others that this folder is in use.
+    /// Locked, so that other transfers know that this folder is in use.
     claim: File,
     /// Blocks that an earlier transfer left.
     held: BlockSet,
-    /// Whether the journal names anything, so that another transfer can go on from here.
+    /// Whether the journal names any blocks, so that another transfer can resume from here.
     has_blocks: AtomicBool,
     state: Mutex<StagingState>,
     /// Systems let one thread at a time write into a file; waiting here sleeps, waiting there burns a core.
     writing: Mutex<()>,
-    /// Held for reading by whoever writes, for writing by whoever decides what becomes of the folder.
+    /// Locked for reading while bytes are written, and for writing while it is decided what becomes of the folder.
     fate: RwLock<Fate>,
-    /// Last, because it goes when the files above it are closed.
+    /// The last field, because it has to be dropped after the files above it are closed.
     _shell: EmptyFolderGuard,
 }
 
-/// A folder that goes once nothing is in it: some systems remove a file that is open only when it is closed, and its folder
-/// can't go before it.
+/// Removes a folder when dropped, if nothing is in it. Some systems remove an open file only when it is closed, and its
+/// folder can't be removed before that.
 struct EmptyFolderGuard(PathBuf);
 
 impl Drop for EmptyFolderGuard {
     fn drop(&mut self) {
-        // It mostly is gone, or keeps what another transfer goes on with.
+        // Mostly the folder is gone already, or keeps what another transfer continues with.
         let _ = fs::remove_dir(&self.0);
     }
 }
@@ -81,9 +82,9 @@ enum Fate {
     Open,
     /// What is here is being checked; bytes that still come are dropped.
     Closed,
-    /// It stays.
+    /// It stays for another transfer.
     Kept,
-    /// It is gone.
+    /// It has been removed.
     Discarded,
 }
 
@@ -92,7 +93,7 @@ struct StagingState {
     trees: Forest,
     hashes: HashMap<u32, FileHash>,
     dropped: HashSet<u32>,
-    /// Files whose blocks are being sent a second time; only these are written then.
+    /// Files whose blocks are being sent a second time; while this is set, no others are written.
     repairing: Option<HashSet<u32>>,
 }
 
@@ -112,9 +113,10 @@ impl Staging {
         fs::create_dir(&folder).map_err(fail)?;
         let begin = || {
             let lock = File::create(folder.join(LOCK))?;
-            // The name is random and the folder new: whoever else holds it can only be about to give it back.
+            // The name is random and the folder new, so if another program holds this lock, it is about to release it.
             lock.lock()?;
-            // Written down first: a crash in between leaves each file in one of two folders that both name it.
+            // The journal is written before files are moved: after a crash in between, each file is in one of two
+            // folders that both name it.
             let held = leftovers.blocks_of(&manifest, &plan);
             let journal = Journal::create(&folder, &manifest, wanted, &held)?;
             let layout = Layout::create(&folder, Arc::clone(&manifest), wanted, targets, &Disk(chosen))?;
@@ -138,7 +140,7 @@ impl Staging {
         })
     }
 
-    /// Whether another transfer could go on from here: not from a stream, which is read only once.
+    /// Whether another transfer could resume from here: not a stream, which is read only once.
     pub(crate) fn is_resumable(&self) -> bool {
         self.plan.stream().is_none()
     }
@@ -148,7 +150,7 @@ impl Staging {
         &self.held
     }
 
-    /// Reads the blocks that were here from the start, so that the hashes of their files become whole.
+    /// Reads the blocks that were here from the start, so that the hashes of their files become complete.
     pub(crate) fn hash_held(&self) -> Result<(), TransferError> {
         let mut bytes = Vec::new();
         for (first, count) in self.held.ranges() {
@@ -177,12 +179,13 @@ impl Staging {
         self.note_hash(&file, segment, BlockHash::of(bytes, segment.offset))
     }
 
-    /// Where the bytes are until they have their real names.
+    /// The staging folder itself, where the bytes are until they have their real names.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Stores the bytes of block `index`, whose length the caller has checked against the plan.
+    /// Stores the bytes of block `index`, whose length the caller has checked against the plan. Bytes that come while
+    /// nothing more is taken are dropped.
     pub(crate) fn store(&self, index: u64, bytes: &[u8]) -> Result<(), TransferError> {
         let fate = self.fate.read().expect(NO_PANIC);
         if *fate != Fate::Open {
@@ -202,8 +205,8 @@ impl Staging {
         state.trees.remove(entry);
         state.hashes.remove(&entry);
         drop(state);
-        // A lane may be writing the file at this moment; what it leaves goes with the staging folder, or before a tree is
-        // taken.
+        // A lane may be writing the file at this moment. What it leaves is removed with the staging folder, or before a
+        // tree gets its name.
         let _ = self.layout.remove(entry);
     }
 
@@ -212,7 +215,7 @@ impl Staging {
         self.lock().dropped.contains(&entry)
     }
 
-    /// Ends a stream, all of which is here: only now is its hash known.
+    /// Ends a stream of which everything is here: only now is its hash known.
     pub(crate) fn end_stream(&self, entry: u32) {
         let mut state = self.lock();
         if let Some(hash) = state.trees.finish(entry) {
@@ -220,7 +223,7 @@ impl Staging {
         }
     }
 
-    /// The hash of a file as it is stored, once all of it is there.
+    /// The hash of a file as it is stored, once all of it is here.
     pub(crate) fn hash(&self, entry: u32) -> Option<FileHash> {
         if self.entry(entry).is_some_and(|entry| entry.size() == 0) && self.plan.stream().is_none() {
             return Some(hash_whole(&[]));
@@ -228,18 +231,19 @@ impl Staging {
         self.lock().hashes.get(&entry).copied()
     }
 
-    /// Waits for blocks that are being stored and takes no more: what is checked afterwards is what gets its name.
+    /// Waits for blocks that are being stored and takes no more, so that what is checked afterwards is what gets its
+    /// real name.
     pub(crate) fn close(&self) {
         *self.fate.write().expect(NO_PANIC) = Fate::Closed;
     }
 
-    /// Opens again, for blocks of these files only, which are written over what is there.
+    /// Takes blocks again, but only of these files; they are written over what is there.
     pub(crate) fn start_repair(&self, entries: impl IntoIterator<Item = u32>) {
         self.lock().repairing = Some(entries.into_iter().collect());
         *self.fate.write().expect(NO_PANIC) = Fate::Open;
     }
 
-    /// Reads a file back and gives the hash of each of its blocks, and of the whole.
+    /// Reads a file back; returns the hash of each of its blocks, and of the whole.
     pub(crate) fn read_back(&self, entry: u32) -> Result<(Vec<FileHash>, FileHash), TransferError> {
         let path = self.layout.path(entry);
         let fail = |cause| TransferError::file(FileAction::ReadBack, &path, cause);
@@ -257,7 +261,7 @@ impl Staging {
         }
     }
 
-    /// Writes down blocks, as (first, count), that are there now.
+    /// Adds blocks that are stored now, as (first, count), to the journal.
     pub(crate) fn note_stored(&self, ranges: &[(u64, u64)]) -> Result<(), TransferError> {
         match *self.fate.read().expect(NO_PANIC) {
             Fate::Open | Fate::Closed => {
@@ -270,7 +274,7 @@ impl Staging {
         }
     }
 
-    /// Brings everything that was stored to the disk, so that a crash after the renames finds whole files.
+    /// Flushes everything that was stored to the disk, so that a crash after the renames finds whole files.
     pub(crate) fn flush(&self) -> Result<(), TransferError> {
         // Past this many files, one flush of the whole file system beats a flush for each.
         const MANY: u64 = 64;
@@ -291,7 +295,7 @@ impl Staging {
         Ok(())
     }
 
-    /// The staged file of `entry`; made here if the entry has no bytes.
+    /// The path of the staged file of `entry`. If the entry has no bytes, the file is made here.
     pub(crate) fn take(&self, entry: u32) -> Result<PathBuf, TransferError> {
         let is_empty = self.plan.blocks_of(entry).is_empty() || self.plan.stream() == Some(entry);
         if is_empty {
@@ -301,13 +305,13 @@ impl Staging {
         Ok(self.layout.path(entry))
     }
 
-    /// Whether a file is in a new folder, which is to get its name as a whole.
+    /// Whether a file is in a new folder that is to get its name as a whole.
     pub(crate) fn is_in_tree(&self, entry: u32) -> bool {
         self.layout.is_in_tree(entry)
     }
 
-    /// The new folders that are to get their names as a whole, as (name, where it is): empty files are made in them here,
-    /// and what is left of withdrawn ones is removed. To be called when everything is closed.
+    /// The new folders that are to get their names as a whole, as (name, path in the staging folder). Empty files are
+    /// made in them here, and what is left of withdrawn ones is removed. To be called when all files are closed.
     pub(crate) fn take_trees(&self) -> Vec<(RelPath, PathBuf)> {
         let dropped = self.lock().dropped.clone();
         let mut spoilt = HashSet::new();
@@ -316,13 +320,13 @@ impl Staging {
                 continue;
             }
             if dropped.contains(&number) {
-                // A lane that was writing it when it was withdrawn may have made it again.
+                // A lane that was writing the file when it was withdrawn may have made it again.
                 match self.layout.remove(number) {
                     Ok(()) => self.layout.prune(number),
                     Err(_) => drop(spoilt.insert(top_of(&entry.path))),
                 }
             } else if self.plan.blocks_of(number).is_empty() {
-                // Whoever delivers it singly hears why it could not be made.
+                // If this fails, the delivery of this single file reports why.
                 let _ = self.take(number);
             }
         }
@@ -330,7 +334,7 @@ impl Staging {
         tops.map(|(top, path)| (top.clone(), path)).collect()
     }
 
-    /// Removes the staging folder and all that is in it.
+    /// Removes the staging folder and everything in it.
     pub(crate) fn discard(&self) -> Result<(), TransferError> {
         let mut fate = self.fate.write().expect(NO_PANIC);
         *fate = Fate::Discarded;
@@ -338,11 +342,11 @@ impl Staging {
             .map_err(|cause| TransferError::file(FileAction::Remove, &self.folder, cause))
     }
 
-    /// Leaves the staging folder where it is, to whoever goes on with it: at once, though blocking work of this transfer,
-    /// which writes nothing any more, may still hold on to it.
+    /// Leaves the staging folder where it is, for another transfer to continue with. That one may take it at once,
+    /// although blocking work of this transfer, which no longer writes anything, may still have a reference to it.
     pub(crate) fn keep(&self) {
         *self.fate.write().expect(NO_PANIC) = Fate::Kept;
-        // A lock that can't be given back goes with its file.
+        // A lock that can't be released here is released when its file is closed.
         let _ = self.claim.unlock();
     }
 
@@ -361,14 +365,15 @@ impl Staging {
         let state = self.lock();
         if state.repairing.is_some() {
             drop(state);
-            // Writing changed the time; which block is the last to be repaired isn't known here.
+            // Writing changed the file's time, and which block is the last to be repaired isn't known here.
             return self.set_attributes(&file, segment.entry);
         }
         drop(state);
         self.note_hash(&file, segment, hash)
     }
 
-    /// One more block of a file is here; with the last one its hash is known and it gets its attributes.
+    /// Notes the hash of one more block of a file. With the last one, the hash of the file is known and the file gets
+    /// its attributes.
     fn note_hash(&self, file: &File, segment: Segment, hash: BlockHash) -> Result<(), TransferError> {
         let blocks = self.plan.blocks_of(segment.entry);
         let number = segment.offset / u64::from(self.plan.block_size());
@@ -421,7 +426,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Names the file as the person knows it, not as it is called in here.
+    /// The error names the file as the user knows it, not by its name in the staging folder.
     fn cannot_write(&self, entry: u32, cause: io::Error) -> TransferError {
         let path = self.entry(entry).map(|entry| PathBuf::from(entry.path.as_str()));
         TransferError::file(FileAction::Write, path.unwrap_or_default(), cause)
@@ -437,8 +442,8 @@ impl Staging {
 }
 
 impl Drop for Staging {
-    /// A transfer that was dropped half-way, before it could decide, leaves what another one can go on from, and nothing
-    /// else.
+    /// If the transfer was dropped before it could decide, the folder stays if another transfer can resume from it, and
+    /// is removed otherwise.
     fn drop(&mut self) {
         let fate = *self.fate.get_mut().unwrap_or_else(PoisonError::into_inner);
         let is_undecided = matches!(fate, Fate::Open | Fate::Closed);
@@ -459,7 +464,7 @@ impl FolderView for Disk<'_> {
         match fs::symlink_metadata(under(self.0, path)) {
             Ok(metadata) if metadata.is_dir() => Occupant::Folder,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Occupant::Nothing,
-            // What can't be looked at is there, as far as anybody can tell.
+            // What can't be examined has to count as something that is there.
             Ok(_) | Err(_) => Occupant::Other,
         }
     }
@@ -479,7 +484,7 @@ mod tests {
         Staging::create(chosen, [1; 8], manifest, plan, (&Wanted::all(), &[]), Leftovers::default()).unwrap()
     }
 
-    /// Catches a sender that goes on after it said that it was done, with bytes that nobody checks any more.
+    /// Catches a sender that goes on after it said that it was done, with bytes that are no longer checked.
     #[test]
     fn what_comes_while_files_are_checked_is_dropped() {
         let chosen = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! Holds an offer against a folder: where its entries would go, what is there already, whether anything can be stored there.
+//! Compares an offer with a folder: where its entries would go, what is there already, whether anything can be stored
+//! there.
 //!
 //! All calls block on the disk.
 
@@ -20,8 +21,8 @@ use crate::{
 };
 
 impl Offer {
-    /// Looks at `folder`, which may turn out to be of no use; blocks on the disk. What lost transfers among `active` have
-    /// there counts as what interrupted ones left.
+    /// Compares an offer with `folder`, which may turn out to be unusable; blocks on the disk. Receives among `active`
+    /// that have lost their senders count as interrupted: what they have there can be resumed as well.
     pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>, active: &ActiveReceives) -> Self {
         let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else {
             return Self {
@@ -64,7 +65,7 @@ pub(crate) fn place_in(
     place(manifest, wanted, Rules::of(folder), &Disk(folder), on_conflict)
 }
 
-/// Bytes that are free in `folder`, if it is one that can be written in.
+/// Bytes that are free in `folder`. Fails if it is not a folder in which this user may write.
 fn usable_space(folder: &Path) -> Result<u64, TransferError> {
     let usable = fs::metadata(folder).and_then(|metadata| {
         if metadata.is_dir() {
@@ -77,7 +78,7 @@ fn usable_space(folder: &Path) -> Result<u64, TransferError> {
     free_space(folder)
 }
 
-/// Bytes that are free in `folder` for this person.
+/// Bytes that are free in `folder` for this user.
 pub(crate) fn free_space(folder: &Path) -> Result<u64, TransferError> {
     fs4::available_space(folder).map_err(|cause| TransferError::file(FileAction::UseFolder, folder, cause))
 }

@@ -1,8 +1,9 @@
-//! The list of transfers that were interrupted: where their staging folders are. Each has a file of its own in the person's
-//! data folder, named after it and holding its path, so that several programs can keep the list at once and a crash leaves
-//! no more than an entry that leads nowhere, which is dropped when the list is read.
+//! The list of interrupted transfers, which says where their staging folders are. Each entry is a file of its own in
+//! the user's data folder, named after the staging folder and holding its path. So several programs can keep the list
+//! at once, and a crash leaves no more than an entry that leads nowhere, which is dropped when the list is read.
 //!
-//! The list is for showing; going on needs none of it, because a receiver looks into the folder that it receives into.
+//! The list is only shown. Resuming a transfer doesn't need it, because a receiver searches the folder into which it
+//! receives.
 
 use std::{
     fs, io,
@@ -16,50 +17,50 @@ use super::{
 };
 use crate::transfer::plan::names::STAGING_PREFIX;
 
-/// Names of an offer that are shown.
+/// The most names of an offer that are shown: enough for the user to recognise it.
 const MAX_NAMES: usize = 3;
 
-/// See the module. Without a folder, the list stays empty.
+/// The list of interrupted transfers. Without a folder, the list stays empty.
 #[derive(Debug, Clone, Default)]
 pub struct Registry(Option<PathBuf>);
 
-/// An interrupted transfer that nobody goes on with at the moment.
+/// An interrupted transfer that no receive is continuing at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
-    /// Names it.
+    /// Identifies the transfer, and is part of its staging folder's name.
     pub id: String,
-    /// The folder that it was received into.
+    /// The folder into which it was received.
     pub folder: PathBuf,
-    /// What was offered: the first few names at the top of it.
+    /// The first few names at the top of the offer.
     pub names: Vec<String>,
-    /// How many names there are at the top of it.
+    /// How many names there are at the top of the offer.
     pub count: usize,
-    /// The first of them is a folder's.
+    /// Whether the first of `names` is that of a folder or a link rather than of a file.
     pub is_folder: bool,
-    /// Bytes that were wanted.
+    /// How many bytes were wanted.
     pub bytes: u64,
-    /// Bytes of those that are here.
+    /// How many of these bytes are here.
     pub held: u64,
-    /// When the last of them came.
+    /// When the last of these bytes were stored.
     pub last: SystemTime,
 }
 
 impl Unfinished {
-    /// Where what is here of it lies.
+    /// The staging folder, in which these bytes are.
     pub fn staging(&self) -> PathBuf {
         self.folder.join(format!("{STAGING_PREFIX}{}", self.id))
     }
 }
 
 impl Registry {
-    /// Kept in this folder, which is made when it is needed.
+    /// The list that is kept in `folder`, which is made when it is needed.
     pub fn at(folder: Option<PathBuf>) -> Self {
         Self(folder)
     }
 
-    /// Adds a staging folder. A path that isn't Unicode is left out: it can be gone on with, but not listed.
+    /// Adds a staging folder. One whose path isn't Unicode is left out: it can be resumed, but not listed.
     pub fn note(&self, staging: &Path) -> io::Result<()> {
-        // The next program may be started elsewhere.
+        // The program that reads the list may be started elsewhere.
         let staging = path::absolute(staging)?;
         if let (Some(file), Some(path)) = (self.file_of(&staging), staging.to_str()) {
             fs::create_dir_all(file.parent().unwrap_or(Path::new("")))?;
@@ -68,22 +69,23 @@ impl Registry {
         Ok(())
     }
 
-    /// Takes a staging folder out that is gone or about to go.
+    /// Removes a staging folder that is gone, or about to go, from the list.
     pub fn forget(&self, staging: &Path) {
         if let Some(file) = self.file_of(staging) {
-            // What can't be removed leads nowhere, and is dropped when the list is read.
+            // An entry that can't be removed leads nowhere, and is dropped when the list is read.
             let _ = fs::remove_file(file);
         }
     }
 
-    /// Everything that can be gone on with, the latest first. Blocks on the disk.
+    /// Every interrupted transfer that can be resumed, the latest first. Blocks on the disk.
     pub fn list(&self) -> Vec<Unfinished> {
         let mut list: Vec<_> = self.files().into_iter().filter_map(|file| read(&file)).collect();
         list.sort_by_key(|unfinished| std::cmp::Reverse(unfinished.last));
         list
     }
 
-    /// Removes what is here of an interrupted transfer. `false` if there is none of that name that nobody uses.
+    /// Removes what an interrupted transfer left. Returns `false` if the list has none with this `id`, or if a transfer
+    /// uses it. Blocks on the disk.
     pub fn discard(&self, id: &str) -> io::Result<bool> {
         let Some(file) =
             self.files().into_iter().find(|file| file.file_name().is_some_and(|name| name == id))
@@ -107,11 +109,11 @@ impl Registry {
     }
 }
 
-/// An entry of the list; one that leads nowhere is removed.
+/// Reads an entry of the list; removes one that leads nowhere.
 fn read(file: &Path) -> Option<Unfinished> {
     let staging = staging_of(file);
     if staging.as_ref().is_none_or(|staging| !staging.is_dir()) {
-        // On a disk that is not there at the moment, it would still be of use.
+        // If its disk is missing at the moment, the entry may still be of use.
         if staging.as_ref().and_then(|staging| staging.parent()).is_none_or(Path::is_dir) {
             let _ = fs::remove_file(file);
         }
@@ -135,7 +137,8 @@ fn read(file: &Path) -> Option<Unfinished> {
     })
 }
 
-/// The staging folder that an entry of the list leads to: whatever stands in the file, nothing but a staging folder.
+/// The staging folder to which an entry of the list leads. Whatever the file holds, the result is the path of a staging
+/// folder or `None`.
 fn staging_of(file: &Path) -> Option<PathBuf> {
     let path = PathBuf::from(fs::read_to_string(file).ok()?);
     let name = path.file_name()?.to_str()?.strip_prefix(STAGING_PREFIX)?;
@@ -146,7 +149,8 @@ fn staging_of(file: &Path) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    /// Catches `caiman receive`, which receives into `.`, and a list that leads to there from anywhere.
+    /// Catches a list that leads to the wrong place for `caiman receive`, which receives into `.`, when it is read from
+    /// elsewhere.
     #[test]
     fn a_folder_that_is_named_from_here_is_found_from_elsewhere() {
         let data = tempfile::tempdir().unwrap();

@@ -1,8 +1,8 @@
-//! What a sender offers, until it is offered: listed while nobody has come yet, and longer with every path that a person
-//! adds meanwhile.
+//! What a sender is going to offer. It is listed while no receiver has come yet, and grows with every path that the
+//! user adds meanwhile.
 //!
-//! [`Listing`] does nothing by itself: the sender awaits it beside whatever else it waits for, and may drop that wait and
-//! take it up again.
+//! [`Listing`] does nothing by itself: the sender awaits it beside whatever else it waits for, and may drop that future
+//! and await a new one.
 
 use std::{
     collections::VecDeque,
@@ -38,30 +38,30 @@ pub enum Payload {
     Paths(Vec<PathBuf>),
     /// A snippet of text.
     Text(String),
-    /// Something that is read once, and the name that it gets on the other side.
+    /// A stream, which is read once.
     Stream {
-        /// A plain file name.
+        /// The plain file name that it gets on the other side.
         name: String,
-        /// Read on a blocking thread.
+        /// Where it is read from, on a blocking thread.
         reader: Box<dyn Read + Send>,
     },
 }
 
-/// See the module.
+/// What is going to be offered, as far as it is listed.
 pub(crate) struct Listing {
     /// Every path that was ever added.
     additions: watch::Receiver<Vec<PathBuf>>,
-    /// How many of them were taken up.
+    /// How many of `additions` were taken up.
     taken: usize,
     stop: CancellationToken,
     _stops: DropGuard,
     work: Option<Blocking<Result<ListingRound, TransferError>>>,
-    /// What is listed; nothing while there is work.
+    /// What is listed; `None` while `work` is running.
     listed: Option<Listed>,
     untold: VecDeque<Notice>,
 }
 
-/// What one look at the disk gives.
+/// What one pass over the disk has found.
 struct ListingRound {
     listed: Listed,
     news: Vec<Notice>,
@@ -70,27 +70,28 @@ struct ListingRound {
 enum Listed {
     Paths(Scanned),
     Single(Offered),
-    /// Somebody else has been offered the same.
+    /// What another receiver has been offered already, so that nothing can be added.
     Settled(Offered),
 }
 
-/// What is offered, and where it comes from.
+/// What is offered, and where its bytes come from.
 pub(crate) struct Offered {
-    /// What the other side is told of it.
+    /// What the other side is told.
     pub manifest: Arc<Manifest>,
-    /// Its bytes.
+    /// Where the bytes come from.
     pub content: Content,
 }
 
 impl Offered {
-    /// The same for somebody else; `None` for what can be read only once.
+    /// A copy for another receiver; `None` for a stream, which can be read only once.
     pub(crate) fn again(&self) -> Option<Self> {
         Some(Self { manifest: Arc::clone(&self.manifest), content: self.content.again()? })
     }
 }
 
 impl Listing {
-    /// Starts listing. `additions` grows by what a person adds; `cancel` ends it, and so does dropping the listing.
+    /// Starts to list `payload`. `additions` grows by what the user adds. Cancelling `cancel` ends the listing, and so
+    /// does dropping it. Fails for a text of more than [`MAX_TEXT_BYTES`].
     pub(crate) fn start(
         payload: Payload,
         additions: watch::Receiver<Vec<PathBuf>>,
@@ -118,7 +119,7 @@ impl Listing {
         })
     }
 
-    /// What is listed already, and offered to somebody else as well: nothing can be added.
+    /// A listing of what another receiver has been offered already: nothing can be added.
     pub(crate) fn of(
         offered: Offered,
         additions: watch::Receiver<Vec<PathBuf>>,
@@ -137,7 +138,7 @@ impl Listing {
         }
     }
 
-    /// Lists until there is nothing left to list and to tell. Safe to drop and call again.
+    /// Lists until there is nothing left to list or to report. Safe to drop and call again.
     pub(crate) async fn settle(&mut self, context: &Context) -> Result<(), TransferError> {
         loop {
             context.tell_all(&mut self.untold).await;
@@ -157,7 +158,8 @@ impl Listing {
         }
     }
 
-    /// Lists whatever is added, for as long as it is awaited; ends only when listing fails. Safe to drop and call again.
+    /// Lists whatever is added, for as long as it is awaited; returns only if listing fails. Safe to drop and call
+    /// again.
     pub(crate) async fn grow(&mut self, context: &Context) -> TransferError {
         loop {
             if let Err(error) = self.settle(context).await {
@@ -167,9 +169,9 @@ impl Listing {
         }
     }
 
-    /// What is offered, once all is settled.
+    /// Takes what is to be offered. To be called once, after [`Listing::settle`] has returned.
     pub(crate) fn take(&mut self) -> Offered {
-        match self.listed.take().expect("what is settled is listed") {
+        match self.listed.take().expect("what is offered is taken once, after the listing has settled") {
             Listed::Paths(Scanned { manifest, origins, .. }) => {
                 Offered { manifest, content: Content::Files(Arc::new(origins)) }
             }
@@ -177,7 +179,7 @@ impl Listing {
         }
     }
 
-    /// Says of everything that is still added that it comes too late.
+    /// Refuses everything that is still added, because it comes too late. Safe to drop and call again.
     pub(crate) async fn refuse(&mut self, context: &Context) -> Infallible {
         loop {
             let paths = self.take_additions();
@@ -198,7 +200,7 @@ impl Listing {
 
     async fn news_of_additions(&mut self) {
         if self.additions.changed().await.is_err() {
-            // Whoever could add something is gone; the transfer is about to be cancelled.
+            // Nothing can be added any more, because the transfer is about to be cancelled.
             future::pending::<()>().await;
         }
     }

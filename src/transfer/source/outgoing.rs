@@ -41,7 +41,7 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// The same for somebody else; `None` for what can be read only once.
+    /// A copy for another receiver; `None` for a stream, which can be read only once.
     pub(crate) fn again(&self) -> Option<Self> {
         match self {
             Self::Files(origins) => Some(Self::Files(Arc::clone(origins))),
@@ -65,12 +65,13 @@ impl Stream {
     }
 }
 
-/// See the module.
+/// What a sender reads in one transfer, and what it learns about the files meanwhile.
 pub(crate) struct Outgoing {
     manifest: Arc<Manifest>,
     plan: Arc<Plan>,
     content: Content,
-    /// Bytes of the stream once it has ended; apart from the stream, whose lock is held while a pipe lets us wait.
+    /// Bytes of the stream once it has ended. Kept apart from the stream, which stays locked while a read from a pipe
+    /// waits.
     stream_end: OnceLock<u64>,
     state: Mutex<OutgoingState>,
 }
@@ -81,23 +82,23 @@ struct OutgoingState {
     hashes: Vec<(u32, FileHash)>,
     withdrawn: HashMap<u32, Withdrawal>,
     news: Vec<(u32, Withdrawal)>,
-    /// A stream's blocks that the receiver has not stored yet.
+    /// Blocks of a stream that the receiver has not stored yet.
     kept: HashMap<u64, Vec<u8>>,
 }
 
 /// What became of a request for a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Filled {
-    /// Its bytes are in the buffer.
+    /// The bytes of this block are in the buffer.
     Block(u64),
-    /// It belongs to a file that was withdrawn, so there is nothing to send.
+    /// There is nothing to send: the block belongs to a file that was withdrawn, or the receiver already has it.
     Nothing,
     /// The stream has ended.
     End,
 }
 
 impl Outgoing {
-    /// For sending the planned part of `manifest`.
+    /// The bytes of the part of `manifest` that `plan` covers.
     pub(crate) fn new(manifest: Arc<Manifest>, plan: Arc<Plan>, content: Content) -> Self {
         Self { manifest, plan, content, stream_end: OnceLock::new(), state: Mutex::default() }
     }
@@ -107,8 +108,8 @@ impl Outgoing {
         matches!(self.content, Content::Stream(_))
     }
 
-    /// Appends the bytes of a block to `buffer`. For a new block of a stream the number that was taken means nothing: it
-    /// gives the next block, whichever that is.
+    /// Appends the bytes of a block to `buffer`. For a new block of a stream, the number that was taken means nothing:
+    /// the result is the stream's next block, under its own number. Fails only if a stream can't be read.
     pub(crate) fn fill(&self, taken: Taken, buffer: &mut Vec<u8>) -> Result<Filled, TransferError> {
         if let Content::Stream(stream) = &self.content {
             if taken.is_new {
@@ -132,7 +133,8 @@ impl Outgoing {
         }
     }
 
-    /// Looks once more at the wanted files that were empty when they were listed: no block leads to them.
+    /// Checks again the wanted files that were empty when they were listed, because no block leads to them. Those that
+    /// have changed are withdrawn.
     pub(crate) fn check_empty_files(&self, wanted: &Wanted) {
         let Content::Files(origins) = &self.content else { return };
         for (index, (entry, origin)) in self.manifest.entries().iter().zip(origins.iter()).enumerate() {
@@ -154,7 +156,7 @@ impl Outgoing {
         for (first, count) in blocks.ranges() {
             for block in first..first + count {
                 buffer.clear();
-                // Only a stream fails, and none of it was sent before.
+                // Only reading a stream can fail, and no receiver has blocks of one.
                 let _ = self.fill(Taken { block, is_new: true }, &mut buffer);
             }
         }
@@ -165,7 +167,7 @@ impl Outgoing {
         self.stream_end.get().copied()
     }
 
-    /// The receiver has a stream's block.
+    /// Forgets a block of a stream, which the receiver has stored.
     pub(crate) fn forget(&self, block: u64) {
         self.lock().kept.remove(&block);
     }
@@ -175,7 +177,7 @@ impl Outgoing {
         std::mem::take(&mut self.lock().news)
     }
 
-    /// Whether `block` belongs to a withdrawn file alone.
+    /// Whether `block` holds nothing but bytes of a withdrawn file.
     pub(crate) fn is_withdrawn_block(&self, block: u64) -> bool {
         match self.plan.block(block) {
             Some(Block::Part(segment)) => self.lock().withdrawn.contains_key(&segment.entry),
@@ -183,7 +185,7 @@ impl Outgoing {
         }
     }
 
-    /// Hashes of files that were read to their end since the last call.
+    /// Hashes of files that were read to their end since the last call, without withdrawn ones.
     pub(crate) fn take_hashes(&self) -> Vec<(u32, FileHash)> {
         let mut state = self.lock();
         if let Some(entry) = self.plan.stream() {
@@ -199,7 +201,7 @@ impl Outgoing {
         self.manifest.entries().get(entry as usize).map_or(0, Entry::size)
     }
 
-    /// Where an entry is on this machine, for telling a person.
+    /// The path of an entry on this machine, to be shown to the user; empty if it isn't a file.
     pub(crate) fn path_of(&self, entry: u32) -> PathBuf {
         let origin = match &self.content {
             Content::Files(origins) => origins.get(entry as usize).map(|origin| origin.path.clone()),
@@ -208,8 +210,8 @@ impl Outgoing {
         origin.unwrap_or_default()
     }
 
-    /// Compares a receiver's hashes of a file's blocks, from the first on, with the file as it is now: gives the blocks
-    /// that differ, and the file's hash.
+    /// Compares a receiver's hashes of a file's blocks, from the first on, with the file as it is now. Returns the
+    /// blocks that differ, and the file's hash; `None` if the file had to be withdrawn.
     pub(crate) fn compare(&self, entry: u32, theirs: &[FileHash]) -> Option<(Vec<u64>, FileHash)> {
         let blocks = self.plan.blocks_of(entry);
         let size = self.size_of(entry);
@@ -260,7 +262,7 @@ impl Outgoing {
             match self.read(Segment { entry: *entry, offset: 0, len: *len }, buffer) {
                 Ok(()) => hashes.push((*entry, hash_whole(&buffer[start..]))),
                 Err(reason) => {
-                    // The others in the pack keep their places; the receiver drops these bytes.
+                    // The zeros keep the other files of the pack in their places; the receiver drops them.
                     buffer.truncate(start);
                     buffer.resize(start + *len as usize, 0);
                     self.withdraw(*entry, reason);
@@ -300,7 +302,7 @@ impl Outgoing {
         let hash = BlockHash::of(&buffer[start..], offset);
         if let Some(entry) = self.plan.stream() {
             let mut state = self.lock();
-            // A stream's end is not known here.
+            // How many blocks a stream has is not known here.
             state.trees.add(entry, index, hash, u64::MAX);
             state.kept.insert(index, buffer[start..].to_vec());
         }
@@ -322,7 +324,8 @@ impl Outgoing {
         let start = buffer.len();
         buffer.resize(start + len, 0);
         let read = platform::read_exact_at(&file, &mut buffer[start..], offset);
-        // A file that looks now as it did when it was listed has not changed before it was read, nor while it was.
+        // If the fingerprint is still that of the listing, the file has changed neither before it was read nor while it
+        // was.
         check_fingerprint(&file, origin.fingerprint)?;
         read.map_err(|error| withdrawal(&error))
     }

@@ -1,4 +1,5 @@
-//! What is being sent: the paths a person chose become a manifest, and a note of where each file is and how it looked.
+//! Lists what is to be sent: the paths that the user chose become a manifest, and the path and fingerprint of each file
+//! are noted.
 
 use std::{
     collections::HashSet,
@@ -25,29 +26,30 @@ use crate::{
     },
 };
 
-/// A manifest and where its files are.
+/// A manifest, and where its files are.
 #[derive(Debug)]
 pub(crate) struct Scanned {
     /// What is offered.
     pub manifest: Arc<Manifest>,
-    /// By entry: where it is; empty for what isn't read from a file.
+    /// For each entry, where it is; empty for what isn't read from a file.
     pub origins: Vec<Origin>,
     /// What is not offered, and why.
     pub left_out: Vec<LeftOut>,
-    /// The paths that a person chose.
+    /// The paths that the user chose, as [`real_place`] gives them.
     chosen: HashSet<PathBuf>,
 }
 
-/// Where a file is and how it looked when it was listed.
+/// Where a file is, and its fingerprint when it was listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// Its path on this machine.
     pub path: PathBuf,
-    /// Its size, time and identity.
+    /// Its size, time and identity when it was listed.
     pub fingerprint: Fingerprint,
 }
 
-/// Checks what a person named, at once and without looking into folders: everything exists and files can be opened.
+/// Checks the paths that the user named, at once and without listing what is in folders: everything exists, and can be
+/// opened.
 pub(crate) fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
     if paths.is_empty() {
         return Err(Impossible::Nothing.into());
@@ -66,8 +68,8 @@ pub(crate) fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
     })
 }
 
-/// Lists everything at and below `paths`; the same path a second time adds nothing. Blocks on the disk; looks at `cancel`
-/// now and then.
+/// Lists everything at and below `paths`; a path that occurs again adds nothing. Blocks on the disk; checks `cancel`
+/// from time to time.
 pub(crate) fn scan(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Scanned, TransferError> {
     let mut scan = Scan {
         builder: ManifestBuilder::new(OfferKind::Files),
@@ -87,7 +89,8 @@ pub(crate) fn scan(paths: &[PathBuf], cancel: &CancellationToken) -> Result<Scan
 pub(crate) type Failures = Vec<(PathBuf, TransferError)>;
 
 impl Scanned {
-    /// The same with more paths, without looking at the old ones again. Each path is added as a whole or not at all.
+    /// Adds more paths, without reading again those that are already listed. Each path is added as a whole or not at
+    /// all.
     pub(crate) fn extended(
         self,
         paths: Vec<PathBuf>,
@@ -122,7 +125,7 @@ struct Scan {
 }
 
 impl Scan {
-    /// Lists a path that a person chose. If that fails, everything is as it was before.
+    /// Lists a path that the user chose. If that fails, everything stays as it was before.
     fn choose(&mut self, path: &Path, cancel: &CancellationToken) -> Result<(), TransferError> {
         let place = real_place(path);
         if !self.chosen.insert(place.clone()) {
@@ -144,7 +147,7 @@ impl Scan {
         let fail = |cause| TransferError::file(FileAction::Read, path, cause);
         let metadata = fs::metadata(path).map_err(fail)?;
         let name = self.free_name(&top_name(path).map_err(fail)?)?;
-        // A link that a person names means what it points to; only links below are kept as links.
+        // A link that the user names stands for what it points to; only links below it are kept as links.
         self.add(path.to_owned(), name, &metadata)?;
         while let Some((folder, below)) = self.folders.pop() {
             if cancel.is_cancelled() {
@@ -169,7 +172,8 @@ impl Scan {
                 return Ok(());
             }
         };
-        // The same folder gives the same list, so that an interrupted transfer can be recognised.
+        // With sorted entries, an unchanged folder always gives the same list, so that an interrupted transfer can be
+        // recognised.
         children.sort_by_key(fs::DirEntry::file_name);
         let first_folder = self.folders.len();
         for child in children {
@@ -189,7 +193,8 @@ impl Scan {
                 Err(error) => self.leave_out(&path, LeftOutReason::Name(error)),
             }
         }
-        // The stack is taken from its end; listed the other way round, folders come out in order.
+        // Folders are taken from the end of the stack, so the subfolders of a folder are reversed to be listed in
+        // order.
         self.folders[first_folder..].reverse();
         Ok(())
     }
@@ -199,7 +204,7 @@ impl Scan {
         let kind = if metadata.is_dir() {
             EntryKind::Folder { modified }
         } else if metadata.is_file() {
-            // Somebody would wait for the other side in vain.
+            // An unreadable file has to be known now: later, both users would have waited in vain.
             if let Err(error) = platform::check_readable(&path) {
                 self.leave_out(&path, LeftOutReason::Unreadable(error.kind()));
                 return Ok(());
@@ -227,7 +232,8 @@ impl Scan {
         Ok(())
     }
 
-    /// `name`, or the same with a number: two chosen paths may end alike, and so may two names that aren't Unicode.
+    /// `name`, or `name` with a number if it is taken: two chosen paths may have the same last name, and two names that
+    /// aren't Unicode may become the same text.
     fn free_name(&self, name: &RelPath) -> Result<RelPath, TransferError> {
         let rules = Rules { windows: false, folds_case: false, limit: platform::NameLimit::Utf8 };
         let mut free = name.clone();
@@ -247,8 +253,8 @@ impl Scan {
     }
 }
 
-/// Tells whether two paths are the same one, spelled in two ways. A link that a path ends in is not followed: it has a
-/// name of its own.
+/// The real path of `path`, by which two spellings of one path are recognised. A link at the end of the path is not
+/// followed: it has a name of its own.
 fn real_place(path: &Path) -> PathBuf {
     let place = match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) => {
@@ -263,7 +269,7 @@ fn real_place(path: &Path) -> PathBuf {
 fn top_name(path: &Path) -> io::Result<RelPath> {
     let named = match path.file_name() {
         Some(name) => name.to_string_lossy().into_owned(),
-        // `.`, `..` and the like: the name is known only to the disk, and a root has none.
+        // The name behind `.`, `..` and the like is known only to the disk, and a root has none.
         None => match path.canonicalize()?.file_name() {
             Some(name) => name.to_string_lossy().into_owned(),
             None => "files".to_owned(),
@@ -347,7 +353,7 @@ mod tests {
         }
         let first = scan_now(&[path("a"), path("a/x")]);
         let held = Arc::clone(&first.manifest);
-        // Gone, so that looking again would show.
+        // With the file gone, a second look at it would be noticed.
         fs::remove_file(path("a/x")).unwrap();
         let added = ["a", "b/x", "missing", "b"].map(path).into();
         let (grown, failures) = first.extended(added, &CancellationToken::new()).unwrap();
@@ -384,7 +390,7 @@ mod tests {
         assert_eq!(scanned.left_out[0].reason, LeftOutReason::Link(PathError::Escapes));
     }
 
-    /// Catches a code that is shown and passed on for something that never leaves.
+    /// Catches a code that is shown and passed on although what it is for can't be read.
     #[cfg(unix)]
     #[test]
     fn what_cannot_be_read_is_told_while_it_is_listed() {
@@ -398,7 +404,7 @@ mod tests {
         let secret = top.join("secret");
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o0)).unwrap();
         if File::open(&secret).is_ok() {
-            // The system's administrator may read everything.
+            // An administrator may read everything.
             return;
         }
         let scanned = scan_now(&[top]);

@@ -1,5 +1,5 @@
-//! The control channel: every message arrives once and in order, whatever becomes of its connections, and a lost peer is
-//! noticed in time.
+//! Tests of the control channel: every message arrives once and in order, even when connections are lost, and a lost peer
+//! is noticed in time.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::{
     transfer::{error::TransferError, link::control::Control},
 };
 
-/// A message that can be told from others.
+/// A message that carries this number.
 fn message(number: u64) -> FromSender {
     FromSender::StreamEnd { bytes: number }
 }
 
-/// Takes messages until `count` have come; gives their numbers.
+/// Takes messages until `count` of them have come, and returns their numbers.
 async fn hear(control: &mut Control, count: usize) -> Vec<u64> {
     let mut heard = Vec::new();
     while heard.len() < count {
@@ -31,7 +31,8 @@ async fn hear(control: &mut Control, count: usize) -> Vec<u64> {
     heard
 }
 
-/// Serves a side that has nothing to say, for as long as it is polled.
+/// Runs the channel of a side that has nothing to say, for as long as this is polled. Returns only with the error that ends
+/// the session.
 async fn idle(control: &mut Control) -> TransferError {
     match control.next::<FromReceiver>().await {
         Ok(message) => panic!("{message:?}"),
@@ -39,7 +40,7 @@ async fn idle(control: &mut Control) -> TransferError {
     }
 }
 
-/// Catches a message that is said twice, or not at all, when a connection is lost with it on its way.
+/// Catches a message that arrives twice or not at all, because the connection is lost while it is in flight.
 #[tokio::test(start_paused = true)]
 async fn messages_arrive_once_and_in_order_however_often_the_connection_is_cut() {
     const MESSAGES: u64 = 400;
@@ -48,7 +49,7 @@ async fn messages_arrive_once_and_in_order_however_often_the_connection_is_cut()
     let saying = async {
         for number in 0..MESSAGES {
             sender.say(&message(number)).unwrap();
-            // Lets the channel move while nothing is due from the other side.
+            // The channel moves only while it is polled, though nothing is due from the other side.
             let _ = timeout(Duration::from_millis(7), idle(&mut sender)).await;
         }
         while timeout(Duration::from_secs(1), sender.next_or_heard::<FromReceiver>()).await.is_err() {}
@@ -62,7 +63,7 @@ async fn messages_arrive_once_and_in_order_however_often_the_connection_is_cut()
     };
     let heard = async {
         let heard = hear(&mut receiver, MESSAGES as usize).await;
-        // The last confirmation has to leave.
+        // The last confirmation must still leave.
         let _ = timeout(Duration::from_mins(1), receiver.next::<FromSender>()).await;
         heard
     };
@@ -77,7 +78,7 @@ async fn an_idle_connection_is_kept_for_hours_by_heartbeats() {
     let network = Network::new(1, Duration::from_millis(20));
     let (mut sender, mut receiver) = controls(&network, Duration::ZERO);
     let both = async { tokio::join!(idle(&mut sender), hear(&mut receiver, 1)) };
-    assert!(timeout(Duration::from_hours(5), both).await.is_err(), "nothing ends it");
+    assert!(timeout(Duration::from_hours(5), both).await.is_err(), "the idle connection has ended");
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +99,8 @@ async fn a_peer_that_falls_silent_is_lost_after_twelve_seconds_where_nobody_is_l
     assert!((15.9..17.6).contains(&after), "noticed after {after}");
 }
 
-/// The lanes of a stalled connection may be stuck for minutes, so a new one is sought while the old one is only doubted.
+/// The lanes of a stalled connection may be stuck for minutes, so a new connection is looked for while the old one is only
+/// doubted.
 #[tokio::test(start_paused = true)]
 async fn a_doubted_connection_is_replaced_before_it_is_given_up() {
     let network = Network::new(1, Duration::ZERO);
@@ -116,13 +118,13 @@ async fn a_doubted_connection_is_replaced_before_it_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_doubted_connection_that_recovers_is_kept() {
+async fn a_connection_that_stalls_for_a_moment_is_kept() {
     let network = Network::new(1, Duration::ZERO);
     let (mut sender, mut receiver) = controls(&network, PATIENCE);
     let (before, hold_up) = (sender.link(), async {
         network.stall_control(true);
-        // Only the sender gets as far as to doubt it: the receiver's patience begins with the last byte, too, so both
-        // would look, and find each other, a moment later.
+        // The stall ends just before either side doubts the connection. A moment later both sides would look for each
+        // other, and find each other.
         sleep(Duration::from_millis(2500)).await;
         network.stall_control(false);
         sleep(Duration::from_mins(1)).await;
@@ -167,9 +169,10 @@ async fn a_peer_that_does_not_come_back_is_given_up_when_patience_ends() {
     );
 }
 
-/// Of a reconnection that only one side heard of, the other knows nothing: the first must not wait on it for ever.
+/// A new connection may reach only one of the sides. That side must not wait on it for ever, because the other knows
+/// nothing of it.
 #[tokio::test(start_paused = true)]
-async fn a_reconnection_of_which_one_side_never_heard_is_tried_again() {
+async fn a_reconnection_that_reaches_only_one_side_is_tried_again() {
     let network = Network::new(1, Duration::from_millis(5));
     let (mut sender, mut receiver) = controls(&network, PATIENCE);
     network.halve_next_reconnection();
@@ -184,7 +187,7 @@ async fn a_reconnection_of_which_one_side_never_heard_is_tried_again() {
     assert!(network.reconnections() >= 3, "{}", network.reconnections());
 }
 
-/// A side that says much and hears nothing confirmed keeps it all; what is confirmed it forgets.
+/// A side keeps its messages until they are confirmed, and forgets them then.
 #[tokio::test(start_paused = true)]
 async fn what_is_confirmed_is_kept_no_longer() {
     let network = Network::new(1, Duration::ZERO);

@@ -1,4 +1,5 @@
-//! A network in memory: connects the two sides of a session and their lanes, and does to connections what networks do.
+//! A network in memory. It connects the two sides of a session and their lanes, and can cut, stall and delay connections as
+//! real networks do.
 
 use std::{
     collections::HashMap,
@@ -29,24 +30,27 @@ use crate::{
     },
 };
 
-/// Bytes that a connection holds on each side of the network.
+/// The bytes that a connection can hold on each side of the network: a quarter of a block, so that a block is in flight for
+/// a while.
 const BUFFER: usize = 64 * 1024;
-/// How long one end of a lane waits for the other, as at a relay.
+/// How long one end of a lane waits for the other, which is as long as at a relay.
 const LANE_LIMIT: Duration = Duration::from_secs(15);
 
-/// What becomes of the bytes on a connection.
+/// What happens to the bytes on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
+    /// The bytes move.
     Moves,
-    /// They wait, and nobody is told.
+    /// The bytes wait, and neither end is told.
     Stalls,
-    /// They are lost, and both ends see the end.
+    /// The bytes are lost, and both ends see the connection end.
     Cut,
 }
 
-/// Turns the bytes of one connection on and off.
+/// Controls the flow on one connection.
 type Switch = watch::Sender<Flow>;
 
+/// A network between a sender and a receiver.
 pub(super) struct Network {
     state: Mutex<NetworkState>,
     is_up: watch::Sender<bool>,
@@ -55,21 +59,23 @@ pub(super) struct Network {
 
 struct NetworkState {
     control: Switch,
-    /// By slot: the lane that was opened there last.
+    /// The lane that was last opened in each slot.
     lanes: HashMap<u16, Switch>,
+    /// The ends of lanes that wait for their other ends, by link and number.
     waiting_lanes: HashMap<(u64, u16), oneshot::Sender<Pipe>>,
+    /// The side that waits for the other one to reconnect.
     waiting_side: Option<(Side, oneshot::Sender<Reconnected>)>,
-    /// Reconnections of which only one side is to hear.
+    /// How many of the next reconnections are to reach only one side.
     halves: u32,
     reconnections: u64,
     /// Whether opening the next lane panics.
     breaks: bool,
-    /// How long a piece of up to [`BUFFER`] bytes is on its way, at most.
+    /// How long a piece of up to [`BUFFER`] bytes is in flight at most.
     delay: Duration,
     random: Random,
 }
 
-/// Numbers that look random and are the same for the same seed (`SplitMix64`).
+/// Numbers that look random and depend only on the seed (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub(super) struct Random(pub(super) u64);
 
@@ -82,7 +88,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Below `limit`.
+    /// The next number, reduced to less than `limit`.
     pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
@@ -114,7 +120,7 @@ impl Network {
         })
     }
 
-    /// The first connection of the control channel: the sender's end and the receiver's.
+    /// Makes the first connection of the control channel. Returns the sender's end and the receiver's.
     pub(super) fn first(&self) -> (Pipe, Pipe) {
         let (ours, theirs, switch) = self.connect();
         lock_shared(&self.state).control = switch;
@@ -126,7 +132,7 @@ impl Network {
         lock_shared(&self.state).control.send_replace(Flow::Cut);
     }
 
-    /// Cuts the lane in this slot, if there is one.
+    /// Cuts the lane in this slot, if one was opened there.
     pub(super) fn cut_lane(&self, slot: u16) {
         if let Some(lane) = lock_shared(&self.state).lanes.get(&slot) {
             lane.send_replace(Flow::Cut);
@@ -143,25 +149,26 @@ impl Network {
         state.waiting_lanes.clear();
     }
 
-    /// Holds up the control channel, or lets it go on.
+    /// Stalls the connection of the control channel, or lets it move again.
     pub(super) fn stall_control(&self, is_stalled: bool) {
         set_stalled(&lock_shared(&self.state).control, is_stalled);
     }
 
-    /// Holds up the lane in this slot, or lets it go on.
+    /// Stalls the lane in this slot, or lets it move again.
     pub(super) fn stall_lane(&self, slot: u16, is_stalled: bool) {
         if let Some(lane) = lock_shared(&self.state).lanes.get(&slot) {
             set_stalled(lane, is_stalled);
         }
     }
 
-    /// Holds up every connection, or lets them go on.
+    /// Stalls every connection, or lets them all move again.
     pub(super) fn stall_all(&self, is_stalled: bool) {
         let state = lock_shared(&self.state);
         state.lanes.values().chain([&state.control]).for_each(|flow| set_stalled(flow, is_stalled));
     }
 
-    /// Cuts everything, and nothing new is connected until the network is up again.
+    /// Takes the network down (`false`), which cuts every connection and lets no new one be made, or brings it up again
+    /// (`true`).
     pub(super) fn set_up(&self, is_up: bool) {
         self.is_up.send_replace(is_up);
         if !is_up {
@@ -170,17 +177,17 @@ impl Network {
         }
     }
 
-    /// Of the next reconnection, only the side that came first hears: its connection leads nowhere.
+    /// Lets the next reconnection reach only the side that came first, whose connection then leads nowhere.
     pub(super) fn halve_next_reconnection(&self) {
         lock_shared(&self.state).halves += 1;
     }
 
-    /// The next lane that is opened panics, as a fault of the program would.
+    /// Makes the opening of the next lane panic, as a fault of the program would.
     pub(super) fn break_next_lane(&self) {
         lock_shared(&self.state).breaks = true;
     }
 
-    /// How often the two sides have found each other again.
+    /// How often the two sides have reconnected.
     pub(super) fn reconnections(&self) -> u64 {
         lock_shared(&self.state).reconnections
     }
@@ -199,11 +206,12 @@ impl Network {
     }
 
     async fn until_up(&self) {
-        // The sender is `self`.
+        // This can't fail, because `self` holds the channel's sending end.
         let _ = self.is_up.subscribe().wait_for(|is_up| *is_up).await;
     }
 
-    /// Brings two sides that look for each other together. Gives the caller's end, or where it is to wait for it.
+    /// Connects a side to the other one, if that one looks for it already. Returns this side's end of the connection, or
+    /// where this side is to wait for it.
     fn meet(self: &Arc<Self>, side: Side) -> Result<Reconnected, oneshot::Receiver<Reconnected>> {
         let waiting = lock_shared(&self.state).waiting_side.take();
         let Some((_, other)) = waiting.filter(|(other, sender)| *other != side && !sender.is_closed()) else {
@@ -239,7 +247,7 @@ impl Network {
             lock_shared(&self.state).waiting_side = Some((side, sender));
             return Err(receiver);
         }
-        // One that has stopped looking meanwhile sees its connection end.
+        // If the other side has stopped looking meanwhile, this end sees its connection close.
         let _ = other.send(reconnected(theirs, other_side));
         Ok(reconnected(ours, side))
     }
@@ -266,7 +274,8 @@ impl FindPeer for Access {
                         if let Ok(reconnected) = waiting.await {
                             return reconnected;
                         }
-                        // Not at once: the other side may have been replaced by a later try of its own.
+                        // A later try of this side may have taken the place of this one, which must not push it out at
+                        // once.
                         sleep(Duration::from_millis(10)).await;
                     }
                 }
@@ -298,13 +307,13 @@ impl LaneWays for Access {
                 self.network.until_up().await;
                 assert!(
                     !std::mem::take(&mut lock_shared(&self.network.state).breaks),
-                    "a lane is made of paper"
+                    "a test has asked for this panic"
                 );
                 let other = lock_shared(&self.network.state).waiting_lanes.remove(&(link, number));
                 if let Some(other) = other.filter(|other| !other.is_closed()) {
                     let (ours, theirs, switch) = self.network.connect();
                     lock_shared(&self.network.state).lanes.insert(number % MAX_LANES, switch);
-                    // One that has stopped waiting meanwhile sees its lane end.
+                    // If the other end has stopped waiting meanwhile, this end sees its lane close.
                     let _ = other.send(theirs);
                     return Ok(ours);
                 }
@@ -349,7 +358,7 @@ async fn carry_one_way(
         if !delay.is_zero() {
             sleep(delay.mul_f64(random.below(1000) as f64 / 1000.0)).await;
         }
-        // A switch that is gone stays as it was.
+        // Where nothing controls the flow any more, it stays as it was.
         let _ = flow.wait_for(|flow| *flow != Flow::Stalls).await;
         if read == 0 {
             let _ = to.shutdown().await;
@@ -361,7 +370,7 @@ async fn carry_one_way(
     }
 }
 
-/// The secret of the sessions of all tests: deriving it takes longer than most of them.
+/// The secret of all sessions in the tests. They share it, because deriving it takes longer than most of them.
 pub(super) fn root() -> &'static Root {
     static ROOT: OnceLock<Root> = OnceLock::new();
     ROOT.get_or_init(|| {

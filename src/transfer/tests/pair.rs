@@ -1,4 +1,4 @@
-//! A sender and a receiver on one [`Network`].
+//! A sender's and a receiver's session on one [`Network`].
 
 use std::{
     path::{Path, PathBuf},
@@ -38,11 +38,11 @@ use crate::{
     },
 };
 
-/// Longer than any session here lasts on its own clock.
+/// The longest that a test may wait, on the paused clock: longer than any session here lasts.
 const GUARD: Duration = Duration::from_hours(48);
-/// How long the two look for each other.
+/// How long the two sides look for each other after a loss: longer than any outage here.
 pub(super) const PATIENCE: Duration = Duration::from_hours(24);
-/// Bytes of a block.
+/// The size of a block in bytes.
 pub(super) const BLOCK: usize = crate::transfer::plan::MIN_BLOCK as usize;
 
 /// One side's running session, and what its user can do to it.
@@ -55,17 +55,18 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// How it ended.
+    /// Waits for the session to end, and returns how it ended.
     pub(super) async fn end(self) -> Result<Report, TransferError> {
         timeout(GUARD, self.session).await.expect("a session ends").expect("a session doesn't panic")
     }
 
-    /// Ends it as a program does that is killed: without a word.
+    /// Ends the session without a word to the other side, as when its program is killed.
     pub(super) async fn kill(self) {
         self.session.abort();
         let _ = self.session.await;
     }
 
+    /// The session's progress at this moment.
     pub(super) fn now(&self) -> Progress {
         *self.progress.borrow()
     }
@@ -74,37 +75,40 @@ impl Running {
         self.session.is_finished()
     }
 
-    /// Waits until the progress is as wished.
+    /// Waits until the progress is as `is_there` asks.
     pub(super) async fn reaches(&mut self, is_there: impl FnMut(&Progress) -> bool) {
-        timeout(GUARD, self.progress.wait_for(is_there)).await.expect("it gets there").expect("it runs");
+        timeout(GUARD, self.progress.wait_for(is_there))
+            .await
+            .expect("the progress is reached")
+            .expect("the session runs");
     }
 }
 
-/// Where the two sides keep their files.
+/// The folders of the two sides.
 pub(super) struct Folders {
     pub(super) outbox: PathBuf,
     pub(super) inbox: TempDir,
 }
 
 impl Folders {
-    /// A receiver's folder of its own beside these files.
+    /// The sender's folder `outbox`, and a new folder for the receiver.
     pub(super) fn new(outbox: &Path) -> Self {
         Self { outbox: outbox.to_owned(), inbox: temporary() }
     }
 }
 
-/// A temporary folder, in memory where the system has that.
+/// A temporary folder, in memory where the system can do that.
 pub(super) fn temporary() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// How a pair begins.
+/// What a pair of sessions begins with.
 #[derive(Clone, Copy)]
 pub(super) struct Terms {
     pub(super) lanes: u16,
     pub(super) patience: Duration,
     pub(super) bytes_per_sec: Option<u64>,
-    /// How long the receiver's user looks at the offer.
+    /// How long the receiver's user takes to accept the offer.
     pub(super) answers_after: Duration,
 }
 
@@ -114,12 +118,12 @@ impl Default for Terms {
     }
 }
 
-/// Starts both sides of a transfer of everything in the sender's folder.
+/// Starts both sides of a transfer of the sender's folder into the receiver's.
 pub(super) fn begin(network: &Arc<Network>, folders: &Folders, terms: Terms) -> (Running, Running) {
     begin_into(network, &folders.outbox, Output::Folder(folders.inbox.path().to_owned()), terms)
 }
 
-/// Starts both sides of a transfer of `outbox`.
+/// Starts both sides of a transfer of `outbox` into this output.
 pub(super) fn begin_into(
     network: &Arc<Network>,
     outbox: &Path,
@@ -201,7 +205,7 @@ fn receive(session: Session, output: Output, terms: Terms) -> Running {
     running.run(pause, session, Some(answers), terms.answers_after)
 }
 
-/// The ends of a context that a test holds.
+/// The test's ends of a session's context.
 struct Held {
     cancel: CancellationToken,
     progress: watch::Receiver<Progress>,
@@ -209,7 +213,7 @@ struct Held {
 }
 
 impl Held {
-    /// Runs a session. Its offer, if one comes, is accepted as a whole.
+    /// Runs a session. If an offer comes, all of it is accepted.
     fn run(
         self,
         pause: watch::Sender<bool>,
@@ -236,7 +240,7 @@ impl Held {
         };
         let session = tokio::spawn(async move {
             let session = Box::pin(session);
-            // The session holds the other end of the notices, which end with it.
+            // The notices end with the session, because it holds their sending end.
             tokio::join!(session, listening).0
         });
         Running { cancel, pause, progress, notices, session }

@@ -1,7 +1,8 @@
-//! Random schedules of faults: whatever happens in whatever order, in the end the receiver has what the sender has.
+//! Random schedules of faults: whatever happens and in whatever order, in the end the receiver has what the sender has.
 //!
-//! A schedule follows from its seed. `CAIMAN_SEED=17 cargo test --lib schedule` runs that one alone and says what happens in
-//! it; `CAIMAN_RUNS` sets how many are run. A seed that fails is printed, and kept in [`KEPT`] once its fault is mended.
+//! A schedule follows from its seed. `CAIMAN_SEED=17 cargo test --lib schedule` runs only that schedule and says what
+//! happens in it; `CAIMAN_RUNS` sets how many schedules are run. A seed that fails is printed. Once its fault is fixed, it
+//! is kept in [`KEPT`].
 
 use std::{
     fs,
@@ -27,34 +28,39 @@ use crate::transfer::{error::TransferError, link::control::LONGEST_FAREWELL};
 
 /// Seeds that have found a fault. They run first.
 const KEPT: [u64; 0] = [];
-/// Schedules in one run of the tests: about half a minute on two cores.
+/// How many schedules are run unless `CAIMAN_RUNS` says otherwise. They take about half a minute on two cores.
 const RUNS: u64 = 4000;
-/// Faults of one schedule, at most.
+/// The most faults of one schedule.
 const MAX_FAULTS: u64 = 16;
-/// Files of one schedule, at most.
+/// The most files of one schedule.
 const MAX_FILES: u64 = 6;
-/// Blocks of a file, at most.
+/// The most blocks of a file.
 const MAX_BLOCKS: u64 = 6;
 
+/// Something that happens during a transfer. A duration says how long it lasts, unless said otherwise.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     CutControl,
+    /// The lane in this slot is cut.
     CutLane(u16),
     CutAll,
-    /// For this long.
     StallControl(Duration),
+    /// The lane in this slot stalls.
     StallLane(u16, Duration),
     StallAll(Duration),
+    /// The network is down.
     Unreachable(Duration),
-    /// The next of the two to be connected again is left with a connection of which the other never heard.
+    /// The next new connection reaches only one of the sides.
     HalfReconnection,
+    /// One side's user pauses the transfer.
     Pause(Who, Duration),
-    /// Both users press, the second one this long after the first.
+    /// The sender's user pauses the transfer for this long. When that ends, the receiver's user pauses it for as long.
     PauseBoth(Duration),
-    /// The program of one side ends without a word, and both users begin again.
+    /// One side's program ends without a word, and both users begin again.
     Restart(Who),
 }
 
+/// One of the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     Sender,
@@ -81,7 +87,7 @@ impl Fault {
         }
     }
 
-    /// How long the two sides can't hear each other, at most.
+    /// The longest that the two sides can't hear each other because of this fault.
     fn outage(self) -> Duration {
         match self {
             Self::StallControl(time) | Self::StallAll(time) | Self::Unreachable(time) => time,
@@ -139,7 +145,7 @@ async fn schedule(seed: u64, is_told: bool) {
     let delay = millis(&mut random, 0..60);
     let terms = Terms {
         lanes: 1 + random.below(8) as u16,
-        // In every other schedule so slow that faults meet bytes on their way.
+        // In every other schedule the transfer is slow, so that faults happen while bytes are in flight.
         bytes_per_sec: (random.below(2) == 0).then(|| 20_000 + random.below(2_000_000)),
         answers_after: millis(&mut random, 0..10_000),
         ..Terms::default()
@@ -147,10 +153,10 @@ async fn schedule(seed: u64, is_told: bool) {
     let mut network = Network::new(random.next(), delay);
     let (mut sender, mut receiver) = begin(&network, &folders, terms);
     let (mut outages, mut has_restarted) = (Duration::ZERO, false);
-    // Faults may overlap.
+    // Each fault has a task of its own, because faults may overlap.
     let mut strikes = JoinSet::new();
     for _ in 0..random.below(MAX_FAULTS + 1) {
-        // Faults come in bursts as well as alone.
+        // Faults come both in bursts and alone.
         let until = if random.below(3) == 0 { 1..50 } else { 1..8000 };
         sleep(millis(&mut random, until)).await;
         let fault = Fault::draw(&mut random);
@@ -188,16 +194,16 @@ async fn schedule(seed: u64, is_told: bool) {
     }
     let (there, mut here) = (tree(outbox.path()), tree(folders.inbox.path()));
     if has_restarted {
-        // All may have been in place when a program ended. A user who accepts it once more before it is compared with what is
-        // sent, as this one may, gets a second copy.
+        // All files may have been in place when the program ended. The user here may accept the offer again before the
+        // files are compared with what is sent, and then gets a second copy.
         here.retain(|(name, _)| !name.ends_with(" (2)"));
     }
     let names = |tree: &[(String, Vec<u8>)]| tree.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-    assert_eq!(names(&here), names(&there), "all of it, and nothing else");
-    assert!(here == there, "with the same bytes");
+    assert_eq!(names(&here), names(&there), "the receiver has all files and no others");
+    assert!(here == there, "a file has other bytes than were sent");
 }
 
-/// Some files, of which a few are several blocks long.
+/// Writes some files into `folder`, a few of them several blocks long.
 fn lay_out(folder: &Path, random: &mut Random) {
     static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| noise(0, 2 * MAX_BLOCKS as usize * BLOCK));
     for number in 0..=random.below(MAX_FILES) {
@@ -214,7 +220,7 @@ fn lay_out(folder: &Path, random: &mut Random) {
     }
 }
 
-/// Does this to a network and the users at its ends, and undoes what lasts.
+/// Lets a fault happen to the network or to the users at its ends, and ends it after its time.
 async fn strike(network: Arc<Network>, fault: Fault, [sender, receiver]: [watch::Sender<bool>; 2]) {
     match fault {
         Fault::CutControl => network.cut_control(),
@@ -255,6 +261,6 @@ async fn strike(network: Arc<Network>, fault: Fault, [sender, receiver]: [watch:
             sleep(between).await;
             receiver.send_replace(false);
         }
-        Fault::Restart(_) => unreachable!("it takes both sides"),
+        Fault::Restart(_) => unreachable!("a restart needs both sessions, which only the schedule has"),
     }
 }

@@ -1,5 +1,5 @@
-//! Whole sessions: whatever happens to lanes, connections, files and users, the receiver ends with what the sender has, or
-//! both sides say why not.
+//! Tests of whole sessions: whatever happens to lanes, connections and files, and whatever users do, the receiver ends up
+//! with what the sender has, or both sides say why not.
 
 use std::{
     fs, io,
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// A sender's folder `all` with these files.
+/// A folder that holds the sender's folder `all` with these files, each with its path and its size in bytes.
 fn outbox(files: &[(&str, usize)]) -> TempDir {
     let folder = temporary();
     for (seed, (name, size)) in (1..).zip(files) {
@@ -38,12 +38,13 @@ fn outbox(files: &[(&str, usize)]) -> TempDir {
     folder
 }
 
+/// Random-looking bytes that depend only on the seed.
 pub(super) fn noise(seed: u64, size: usize) -> Vec<u8> {
     let mut random = Random(seed);
     (0..size).map(|_| random.next().to_le_bytes()[0]).collect()
 }
 
-/// Everything below a folder, as (path, bytes).
+/// All files below a folder, each with its path and its bytes, sorted by path.
 pub(super) fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut due = vec![folder.to_owned()];
@@ -62,14 +63,15 @@ pub(super) fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// Waits for both ends, which have to be good; holds what was received against what was sent.
+/// Waits until both sides are done, which must work, and checks that the receiver has what the sender has. Returns both
+/// reports, the sender's first.
 async fn both_are_done(sender: Running, receiver: Running, folders: &Folders) -> [Report; 2] {
     let (sent, got) = tokio::join!(sender.end(), receiver.end());
     let reports = [sent.expect("the sender is done"), got.expect("the receiver is done")];
     assert_eq!(
         tree(folders.inbox.path()),
         tree(folders.outbox.parent().unwrap()),
-        "all of it, and nothing else"
+        "the receiver has all files and no others"
     );
     reports
 }
@@ -85,7 +87,7 @@ async fn a_tree_arrives() {
     assert_eq!((sent.stored, got.stored, sent.missing), (7, 7, 0));
 }
 
-/// A lane is lost after each of the points at which it has just brought a block.
+/// A lane is cut once for each number of blocks that have arrived by then.
 #[tokio::test(start_paused = true)]
 async fn a_lane_may_be_lost_at_every_block() {
     const BLOCKS: usize = 12;
@@ -98,7 +100,7 @@ async fn a_lane_may_be_lost_at_every_block() {
         receiver.reaches(|progress| progress.bytes >= lost_at * BLOCK as u64).await;
         network.cut_lane((lost_at % 3) as u16);
         both_are_done(sender, receiver, &folders).await;
-        assert_eq!(network.reconnections(), 0, "the control channel has nothing to do with it");
+        assert_eq!(network.reconnections(), 0, "a lost lane costs no connection of the control channel");
     }
 }
 
@@ -128,7 +130,7 @@ async fn a_lane_that_falls_silent_is_replaced() {
     both_are_done(sender, receiver, &folders).await;
 }
 
-/// What a writer gets is in order, though its blocks come over lanes of which one is far slower than the others.
+/// A writer gets all blocks in order, though one lane after the other is far slower than the rest.
 #[tokio::test(start_paused = true)]
 async fn blocks_that_overtake_each_other_are_put_in_order() {
     let outbox = outbox(&[("large", 40 * BLOCK + 9)]);
@@ -148,7 +150,7 @@ async fn blocks_that_overtake_each_other_are_put_in_order() {
     assert!(*lock_shared(&written.0) == fs::read(file).unwrap());
 }
 
-/// A writer that shows what it was given.
+/// A writer that keeps what is written, so that a test can read it.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
 
@@ -189,7 +191,7 @@ async fn without_patience_a_loss_is_the_end_and_what_arrived_is_kept() {
     assert!(matches!(sender.end().await, Err(TransferError::PeerLost)));
     assert!(lock_shared(&notices).iter().any(|notice| matches!(notice, Notice::Kept(_))));
 
-    // Sent again, only what is missing moves.
+    // When the file is sent again, only the missing blocks move.
     let network = Network::new(2, Duration::from_millis(10));
     let (sender, mut receiver) = begin(&network, &folders, Terms::default());
     receiver.reaches(|progress| progress.bytes > 0).await;
@@ -197,7 +199,8 @@ async fn without_patience_a_loss_is_the_end_and_what_arrived_is_kept() {
     both_are_done(sender, receiver, &folders).await;
 }
 
-/// Both users press at the same moment, and again, and one of them once more: what counts is that nobody wants a pause.
+/// Both users pause at the same moment, both let the transfer go on, and one of them pauses again for a moment. In the end
+/// neither wants a pause, so the transfer must go on.
 #[tokio::test(start_paused = true)]
 async fn a_pause_may_cross_a_pause() {
     let outbox = outbox(&[("large", 30 * BLOCK)]);
@@ -212,7 +215,7 @@ async fn a_pause_may_cross_a_pause() {
     sleep(Duration::from_mins(10)).await;
     let rests_at = receiver.progress.borrow().bytes;
     sleep(Duration::from_mins(10)).await;
-    assert_eq!(receiver.progress.borrow().bytes, rests_at, "it rests");
+    assert_eq!(receiver.progress.borrow().bytes, rests_at, "bytes moved during a pause");
     sender.pause.send_replace(false);
     receiver.pause.send_replace(false);
     sleep(Duration::from_millis(20)).await;
@@ -234,7 +237,7 @@ async fn a_pause_lasts_through_a_lost_connection() {
     sleep(Duration::from_mins(5)).await;
     let rests_at = receiver.progress.borrow().bytes;
     sleep(Duration::from_mins(5)).await;
-    assert_eq!(receiver.progress.borrow().bytes, rests_at, "it rests");
+    assert_eq!(receiver.progress.borrow().bytes, rests_at, "bytes moved during a pause");
     assert_eq!(network.reconnections(), 1);
     sender.pause.send_replace(false);
     both_are_done(sender, receiver, &folders).await;
@@ -256,18 +259,18 @@ async fn a_file_that_changes_meanwhile_is_withdrawn_and_the_others_arrive() {
     let withdrawn = lock_shared(&notices).iter().any(|notice| {
         matches!(notice, Notice::Withdrawn { path, reason: Withdrawal::Changed } if path.ends_with("b"))
     });
-    assert!(withdrawn, "it is named");
+    assert!(withdrawn, "the withdrawn file is named");
     let names: Vec<String> = tree(folders.inbox.path()).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["all/a", "all/c"]);
 }
 
-/// The only staging folder in a receiver's folder.
+/// The staging folder in a receiver's folder, which must have one.
 fn staging(inbox: &Path) -> std::path::PathBuf {
     let mut folders = fs::read_dir(inbox).unwrap().map(|entry| entry.unwrap().path());
     folders.find(|path| path.file_name().unwrap().to_string_lossy().starts_with(".caiman-")).unwrap()
 }
 
-/// What an interrupted transfer left is damaged on the disk before the next one takes it up: only those blocks come again.
+/// The leftovers of an interrupted transfer are damaged on the disk before the next transfer uses them.
 #[tokio::test(start_paused = true)]
 async fn damage_on_the_receivers_disk_is_found_and_repaired() {
     let outbox = outbox(&[("large", 20 * BLOCK)]);
@@ -288,7 +291,7 @@ async fn damage_on_the_receivers_disk_is_found_and_repaired() {
     both_are_done(sender, receiver, &folders).await;
 }
 
-/// The receiver's last word is on its way when the network fails: it is said again as soon as the two find each other.
+/// The network fails while the receiver's last message is in flight. It is sent again as soon as the two sides reconnect.
 #[tokio::test(start_paused = true)]
 async fn an_outage_at_the_very_end_is_waited_for() {
     let outbox = outbox(&[("small", 100)]);
@@ -318,7 +321,7 @@ async fn a_receiver_that_has_everything_leaves_in_the_end_and_the_sender_says_wh
     assert!(matches!(sender.end().await, Err(TransferError::Unconfirmed)));
 }
 
-/// The user who has everything may leave earlier.
+/// A user who has everything need not wait until the sender knows it.
 #[tokio::test(start_paused = true)]
 async fn a_cancellation_ends_the_wait_for_a_lost_sender() {
     let outbox = outbox(&[("small", 100)]);
@@ -330,7 +333,7 @@ async fn a_cancellation_ends_the_wait_for_a_lost_sender() {
     receiver.reaches(|progress| progress.connection != Connection::Up).await;
     receiver.cancel.cancel();
     let start = Instant::now();
-    assert_eq!(receiver.end().await.expect("it has everything").stored, 2);
+    assert_eq!(receiver.end().await.expect("the receiver has everything").stored, 2);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     sender.kill().await;
 }
@@ -357,7 +360,7 @@ async fn either_side_may_cancel_and_the_other_hears_it() {
     }
 }
 
-/// The same files came another way meanwhile: what an interrupted transfer has of them is of no use any more.
+/// Once the files have come by other means, the leftovers of an interrupted transfer are of no use any more.
 #[tokio::test(start_paused = true)]
 async fn a_leftover_goes_when_all_that_it_holds_is_in_place() {
     let outbox = outbox(&[("large", 20 * BLOCK)]);
@@ -378,7 +381,8 @@ async fn a_leftover_goes_when_all_that_it_holds_is_in_place() {
     assert_eq!((got.here, got.bytes), (1, 0));
 }
 
-/// A session that is killed says nothing: its connections close, and the other side looks for it until its patience ends.
+/// A session that is killed says nothing. Its connections close, and the other side looks for it until its own patience
+/// ends.
 #[tokio::test(start_paused = true)]
 async fn a_killed_side_is_looked_for_and_a_new_session_goes_on_from_what_arrived() {
     let outbox = outbox(&[("large", 20 * BLOCK), ("small", 100)]);
@@ -398,7 +402,7 @@ async fn a_killed_side_is_looked_for_and_a_new_session_goes_on_from_what_arrived
     both_are_done(sender, receiver, &folders).await;
 }
 
-/// A lane's fault in this program ends the transfer with a report, and keeps what had arrived.
+/// A panic in a lane ends the transfer with a report, and keeps what has arrived.
 #[tokio::test(start_paused = true)]
 async fn a_panic_keeps_what_has_arrived() {
     let outbox = outbox(&[("large", 20 * BLOCK)]);

@@ -17,37 +17,39 @@ use crate::{
     },
 };
 
-/// How long a relay may take to show that it is still there.
+/// How long a relay may take to show that it still runs: a few round trips, while the user waits for the reason of a
+/// failure.
 const CHECK_LIMIT: Duration = Duration::from_secs(5);
 
-/// Two peers that know each other's keys.
+/// The connection of two peers that have found each other, with everything that a session between them needs.
 pub struct Meeting {
-    /// The relay that brought them together.
+    /// The relay through which they met.
     pub relay: RelayChoice,
-    /// Whether both are on this machine, as far as that relay tells: one of its own that a sender runs tells nothing.
+    /// Whether both may be on this machine, because they met through a relay on it. To a sender, the relay that runs beside
+    /// it doesn't count, because it always reaches that one on this machine.
     pub is_here: bool,
-    /// The pipe between them.
+    /// The connection between them.
     pub stream: TcpStream,
-    /// Where lanes are opened.
+    /// Where the relay takes lanes.
     pub lanes: LaneAddress,
-    /// Their name.
+    /// The token by which the relay knows their lanes.
     pub token: LaneToken,
-    /// Where this side sits there.
+    /// This side's seat at the relay.
     pub seat: Seat,
-    /// Both channels' keys.
+    /// The keys of both channels.
     pub keys: Keys,
 }
 
-/// A place in a room of a relay.
+/// One side's seat in a room of a relay.
 #[derive(Debug, Clone, Copy)]
 pub struct Seat {
     /// The room.
     pub room: RoomId,
-    /// Whoever knows it may take it.
+    /// The token of the seat: a client that knows it may take the seat again.
     pub client_token: ClientToken,
 }
 
-/// Two peers that have just proven the code to each other, and where.
+/// Two peers that have just proven the code to each other, and the relay through which they did.
 pub(super) struct Met {
     pub(super) relay: RelayChoice,
     pub(super) client_token: ClientToken,
@@ -64,7 +66,8 @@ impl Met {
     }
 }
 
-/// Tells a lost peer from a lost relay: when every connection breaks at once, only the relay can say whose end it was.
+/// Finds out whether a lost peer is in truth a lost relay: when every connection breaks at once, only the relay can tell.
+/// Returns the relay's error if the relay is gone, and otherwise the given one.
 pub async fn explain_loss(error: TransferError, relay: &RelayChoice) -> TransferError {
     match error {
         TransferError::PeerLost => match timeout(CHECK_LIMIT, client::check(&relay.address)).await {

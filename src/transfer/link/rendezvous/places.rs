@@ -14,52 +14,53 @@ use crate::{
 
 /// Which code a sender uses.
 pub enum CodeChoice {
-    /// One drawn from the word list, of this many words.
+    /// A code drawn from the word list.
     Drawn {
-        /// Four to six.
+        /// The number of words, from four to six.
         words: usize,
     },
-    /// The person's own.
+    /// The user's own code.
     Own(CodePhrase),
 }
 
-/// How the other side learns where to come.
+/// How the receiver learns under which code the sender waits.
 pub enum MeetBy {
-    /// Under a code that a person passes on.
+    /// The user passes the code on.
     Code(CodeChoice, WaitingPlaces),
-    /// Under one that nobody sees: a send that runs says it to its receiver.
+    /// A running send names the code to its receiver, and no user sees it.
     Invitation(Follower),
 }
 
-/// How a sender waits.
+/// How long a sender waits, and how its keys are made.
 #[derive(Debug, Clone, Copy)]
 pub struct WaitOptions {
-    /// How long a relay that is lost meanwhile is asked again.
+    /// How long a sender that waits nowhere else goes on trying a relay that is lost.
     pub patience: Duration,
-    /// Of PBKDF2, for each channel's keys.
+    /// Iterations of PBKDF2 for each channel's keys.
     pub iterations: u32,
 }
 
-/// Where a sender waits.
+/// The places where a sender waits.
 pub struct WaitingPlaces {
-    /// Relays in the order of preference: the first that can be reached is used.
+    /// Relays in the order of preference. The sender uses the first that can be reached.
     pub relays: Vec<RelayChoice>,
-    /// The one that runs beside this sender.
+    /// The relay that runs beside this sender, if there is one.
     pub own: Option<OwnRelay>,
 }
 
-/// A relay that runs beside a sender, for whoever can reach this machine. Dropped when nobody is to find it any more.
+/// A relay that runs beside a sender, for receivers that can reach this machine. It is dropped when no receiver is to find
+/// it any more.
 pub struct OwnRelay {
-    /// Where the sender itself reaches it.
+    /// The address at which the sender itself reaches the relay.
     pub address: RelayAddress,
-    /// The room that the local network may know of, once there is one.
+    /// The room to be announced in the local network, once there is one.
     pub announced: watch::Sender<Option<RoomId>>,
-    /// Cancelled when the two have met elsewhere.
+    /// Cancelled when the sender and the receiver have met elsewhere.
     pub unneeded: CancellationToken,
 }
 
 impl WaitingPlaces {
-    /// This one. Nothing is announced there, and nobody waits anywhere else.
+    /// The place where the two have met before, and no other. Nothing is announced in the local network.
     pub(super) fn only(MeetingPlace { relay, is_own }: MeetingPlace) -> Self {
         if !is_own {
             return Self { relays: vec![relay], own: None };

@@ -1,5 +1,6 @@
-//! The receiver's part: looks for the sender of a code in several places at once. Where several answer, they hear the code's
-//! proof one after the other: they may all be the same sender, who allows three wrong codes in all.
+//! The receiver's part of finding the other side: it looks for the sender of a code in several places at once. Where
+//! several answer, it proves the code to one after the other, because they may all be the same sender, which allows three
+//! wrong codes in all.
 
 use std::{future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -33,50 +34,60 @@ use crate::{
     },
 };
 
-/// Addresses of the local network that are tried at most: anybody there can name some.
+/// The most addresses of the local network that are tried, because any machine there can name as many as it likes.
 const MAX_FOUND: u32 = 16;
-/// One after the other, because most of them are the same sender's.
+/// The pause between trying one address of the local network and the next: most of them belong to the same sender, and the
+/// first is likely to do.
 const STAGGER: Duration = Duration::from_millis(50);
-/// How long such an address may take to answer a connection.
+/// How long an address of the local network may take to accept a connection: far longer than a machine on it needs.
 const LOCAL_CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// How long the local network is listened to after the last relay has said that nobody is there.
+/// How long this side goes on listening to the local network after the last relay has said that no sender is there: enough
+/// for a sender that has only just begun, whose first announcement takes about a second.
 const LOCAL_LIMIT: Duration = Duration::from_secs(3);
-/// How long a sender that answers keeps the others from being asked for their proof. An honest one needs a round trip; a
-/// silent one must not bar the way to it.
+/// How long a sender that answers keeps this side from proving the code to the others. An honest sender needs one round
+/// trip; a silent one must not keep the receiver from reaching it.
 const TURN: Duration = Duration::from_secs(3);
-/// How long a sender that is there is waited for while it is busy with somebody else: it may serve several, one after the
-/// other, and each may take its time for the handshake.
+/// How long this side tries to reach a sender that is busy with another receiver. A sender may serve several, one after the
+/// other, and each may take some time for the handshake.
 const BUSY_LIMIT: Duration = Duration::from_secs(30);
-/// The same where the other side has just said that it waits, and something may have come in between.
+/// How long this side tries to reach a sender that has just invited it, when the relay or the sender is gone for a moment.
+/// The sender waits longer than this.
 const INVITED_LIMIT: Duration = Duration::from_secs(15);
-/// How soon it is asked again, and how rarely at most.
+/// The first pause before a sender that is busy or gone for a moment is tried again: a handshake takes no more than a few
+/// round trips.
 const FIRST_PAUSE: Duration = Duration::from_millis(150);
+/// The longest pause before a sender that is busy or gone for a moment is tried again, to which the pauses grow.
 const LONGEST_PAUSE: Duration = Duration::from_millis(1200);
-/// How long a room is asked for that is not there: its sender leaves it for a moment when somebody else has tried a code or
-/// talked nonsense, and is outside while it looks for a lost relay.
+/// How long this side asks for a room that doesn't exist. Its sender leaves it for a moment after another receiver has
+/// tried a wrong code or sent nonsense, and is out of it while it looks for a lost relay.
 const AWAY_LIMIT: Duration = Duration::from_secs(1);
-/// How soon such a room is asked for again.
+/// The pause before a room that doesn't exist is asked for again.
 const AWAY_PAUSE: Duration = Duration::from_millis(500);
 
-/// Where a receiver looks.
+/// Where a receiver looks for a sender.
 pub struct SearchPlaces {
-    /// These relays, all of them at once.
+    /// The relays to look at, all of them at once.
     pub relays: Vec<RelayChoice>,
-    /// Addresses at which the local network may have the sender, while it is listened to.
+    /// Brings addresses of the local network at which the sender may be; `None` if this side doesn't listen there.
     pub found: Option<mpsc::Receiver<SocketAddr>>,
 }
 
 /// What a sender has said of the code.
 #[derive(Default, PartialEq, Eq)]
 enum Verdict {
-    /// Nothing yet.
+    /// No sender has said anything yet.
     #[default]
     Open,
-    /// That it is wrong: nobody else is to hear it.
+    /// A sender has said that the code is wrong, so it is not to be proven to any other.
     Wrong,
 }
 
-/// Joins the sender who waits under `code`.
+/// Finds the sender that waits under `code`, and proves the code to it.
+///
+/// # Errors
+///
+/// [`TransferError::WrongCode`] if a sender has another code, and [`TransferError::NobodyThere`] if no sender was found and
+/// no relay failed; otherwise the error of a sender or a relay that says most.
 pub async fn meet_sender(
     search: SearchPlaces,
     code: &Arc<CodePhrase>,
@@ -87,7 +98,7 @@ pub async fn meet_sender(
     let asked: Vec<RelayAddress> = relays.iter().map(|relay| relay.address.clone()).collect();
     let mut relays_left = relays.len();
     let turns = Arc::<Mutex<Verdict>>::default();
-    // All of them end with this function.
+    // All visits end with this function.
     let mut visits = JoinSet::new();
     let visit = |relay, is_local| {
         let (code, turns, context) = (Arc::clone(code), Arc::clone(&turns), context.clone());
@@ -111,12 +122,12 @@ pub async fn meet_sender(
                 match met {
                     Ok(met) => {
                         let relay = (!is_local).then(|| met.relay.address.clone());
-                        // Everybody else is left now, before the keys are made.
+                        // All other visits end now, before the keys are derived.
                         drop((visits, found));
                         context.tell(Notice::Met { relay }).await;
                         return Ok(met.meeting(code, false).await);
                     }
-                    // The sender may be the same everywhere, and counts.
+                    // All places may lead to the same sender, which counts wrong codes.
                     Err(error @ TransferError::WrongCode { .. }) => return Err(error),
                     Err(TransferError::Relay(RelayClientError::Refused(Refusal::NoSuchRoom))) => {}
                     Err(error) if is_answer(&error) => {
@@ -151,7 +162,7 @@ pub async fn meet_sender(
         .unwrap_or(TransferError::NobodyThere { relays: asked, looked_locally: looks_locally }))
 }
 
-/// Whether a sender has answered, if not with what was hoped for.
+/// Whether this error is the answer of a sender in the code's room.
 fn is_answer(error: &TransferError) -> bool {
     matches!(error, TransferError::Retired | TransferError::PeerVersion { .. })
 }
@@ -160,7 +171,12 @@ async fn next(found: &mut Option<mpsc::Receiver<SocketAddr>>) -> Option<SocketAd
     found.as_mut()?.recv().await
 }
 
-/// Joins a sender that has named `code` where the two had met before.
+/// Finds the sender that has invited this receiver under `code`, at the relay where the two have met before, and proves the
+/// code to it.
+///
+/// # Errors
+///
+/// [`TransferError::PeerLost`] if the sender is not there, or what went wrong with it or with the relay.
 pub async fn meet_again(
     relay: &RelayChoice,
     code: CodePhrase,
@@ -174,7 +190,7 @@ pub async fn meet_again(
             Ok(met) => return Ok(met.meeting(&code, false).await),
             Err(error) => error,
         };
-        // The relay may be gone for a moment, and everybody's rooms with it.
+        // The relay may be gone for a moment, and all rooms with it.
         let goes_by = matches!(error, TransferError::Relay(_) | TransferError::PeerLost);
         if !goes_by || Instant::now() >= end {
             let is_gone = matches!(
@@ -187,7 +203,7 @@ pub async fn meet_again(
     }
 }
 
-/// Enters the code's room, as soon as the sender is in it and nobody else.
+/// Enters the code's room as soon as the sender is in it and no other receiver.
 async fn enter(
     relay: &RelayChoice,
     is_local: bool,
@@ -197,7 +213,7 @@ async fn enter(
     let start = Instant::now();
     let (mut away_since, mut backoff) = (None, Backoff::new(FIRST_PAUSE, LONGEST_PAUSE));
     loop {
-        // A place of its own for every visit: two that lead into the same room must not push each other out.
+        // Every visit has a seat of its own, because two visits to the same room must not push each other out.
         let client_token = new_client_token()?;
         let entry = RoomEntry { role: Role::Receiver, client_token, connect_limit, first: Vec::new() };
         let entered = match join(relay, code, entry).await {
@@ -219,7 +235,7 @@ async fn enter(
     }
 }
 
-/// Looks in one place.
+/// Looks for the sender at one relay, and proves the code to it.
 async fn visit(
     relay: RelayChoice,
     is_local: bool,
@@ -230,7 +246,7 @@ async fn visit(
     let (client_token, mut paired) = enter(&relay, is_local, code).await?;
     let mut turn = timeout(TURN, turns.lock()).await;
     if turn.as_ref().is_ok_and(|verdict| **verdict == Verdict::Wrong) {
-        // Whoever waits for all visits is about to learn it; until then nobody else may be asked.
+        // The caller that waits for all visits is about to learn this. Until then no other sender may hear the proof.
         return future::pending().await;
     }
     context.enter(Phase::Handshake);

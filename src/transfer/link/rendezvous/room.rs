@@ -1,4 +1,4 @@
-//! How one side enters the code's room at a relay, and what its troubles mean.
+//! How one side enters the code's room at a relay, and which of several errors says most.
 
 use std::time::Duration;
 
@@ -16,7 +16,9 @@ use crate::{
 pub(super) struct RoomEntry {
     pub(super) role: Role,
     pub(super) client_token: ClientToken,
+    /// How long one address of the relay may take to accept a connection.
     pub(super) connect_limit: Duration,
+    /// The message that the relay keeps for the other side; empty if there is none.
     pub(super) first: Vec<u8>,
 }
 
@@ -33,12 +35,12 @@ pub(super) async fn join(
         .await
 }
 
-/// Draws this side's place in a room.
+/// Draws a token for this side's seat in a room.
 pub(crate) fn new_client_token() -> Result<ClientToken, TransferError> {
     draw_client_token().map_err(|_| Impossible::NoRandomness.into())
 }
 
-/// Of two relays' troubles the one that says more: silence says the least.
+/// Of two relays' errors the one that says more. A relay's silence says the least.
 pub(super) fn graver(one: Option<TransferError>, other: TransferError) -> TransferError {
     match one {
         Some(one) if !is_silence(&one) || is_silence(&other) => one,
@@ -46,7 +48,7 @@ pub(super) fn graver(one: Option<TransferError>, other: TransferError) -> Transf
     }
 }
 
-/// Whether a relay has not said anything.
+/// Whether this error means that a relay has not answered at all.
 pub(super) fn is_silence(error: &TransferError) -> bool {
     matches!(error, TransferError::Relay(RelayClientError::Unreachable { .. } | RelayClientError::Lost))
 }

@@ -1,5 +1,5 @@
-//! The sender's part: puts up a code, in several places at once, and waits for somebody who knows it. Tries at the code are
-//! counted over all places together. Whatever becomes of one place, the others go on.
+//! The sender's part of finding the other side: it puts up a code in several places at once, and waits for a receiver that
+//! knows it. Wrong codes are counted over all places together. When one place fails, the others go on.
 
 mod code_room;
 mod gate;
@@ -47,21 +47,32 @@ use outage::{Outage, Scope};
 
 pub use gate::{Admitted, Gate};
 
-/// After this many wrong codes a sender retires its own.
+/// The number of wrong codes after which a sender retires its own: enough for honest slips, and far too few for guessing.
 const MAX_TRIES: u8 = 3;
-/// How long a sender stays to tell others that its code is retired.
+/// How long a sender stays to tell receivers that its code is retired: long enough for the intended one, whose user may
+/// just be typing it.
 const RETIRED_NOTICE: Duration = Duration::from_mins(1);
-/// How often a taken room makes a sender draw again.
+/// The most codes that a sender draws when the room of each is taken. That is next to impossible by chance, so more draws
+/// would not help either.
 const MAX_DRAWS: u32 = 20;
-/// How long the code waits for a relay where it could be shown without: nearly every relay answers sooner, and then nobody
-/// reads of a local network for half a second.
+/// How long a sender that could show its code already, because its own relay has the room, first waits for a relay of the
+/// list. Nearly every relay answers sooner; without the wait, the user would briefly read that only the local network is
+/// left.
 const HEAD_START: Duration = Duration::from_millis(500);
 
-/// How long the relay may take to end a pair.
+/// How long the relay may take to end a pair, which is one round trip. Entering the room again copes with a relay that
+/// takes longer.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
-/// Puts up a code and waits for somebody who knows it. Without a relay of its own, a relay that is lost meanwhile is asked
-/// again for as long as its patience allows; with one, for as long as nobody has come. Where it has met them, `invitations` is told.
+/// Puts up a code and waits for a receiver that knows it. Tells `invitations` where the two have met.
+///
+/// A relay that is lost meanwhile is tried again: by a sender with a relay of its own until a receiver has come, and by one
+/// without for as long as its patience allows.
+///
+/// # Errors
+///
+/// [`TransferError::CodeTaken`] if another sender has the code, [`TransferError::TooManyTries`] if it was guessed at too
+/// often, [`TransferError::PeerGone`] if an invited receiver doesn't come, or what is wrong with the only relay.
 pub async fn wait_for_receiver(
     meet_by: MeetBy,
     invitations: &Invitations,
@@ -107,8 +118,12 @@ pub async fn wait_for_receiver(
     Ok(met.meeting(&code, is_own).await)
 }
 
-/// Puts up a code that leads to several receivers, one after the other, and stays up until the last one has come. What
-/// ends it earlier is an error; tries are counted over its whole life.
+/// Puts up a shared code that admits several receivers, one after the other, and keeps it up until the last of them was
+/// sent on. Wrong codes are counted over the whole time.
+///
+/// # Errors
+///
+/// Anything that ends this earlier, such as [`TransferError::TooManyTries`] or the loss of the only relay.
 pub async fn wait_for_several(
     choice: CodeChoice,
     places: WaitingPlaces,
@@ -131,14 +146,14 @@ pub async fn wait_for_several(
     }
 }
 
-/// A code that is up, and where.
+/// A code that is up, and the places where it is.
 struct PostedCode<'a> {
     rooms: Vec<CodeRoom>,
     own_room: Vec<CodeRoom>,
     own: Option<OwnRelay>,
-    /// The rooms that it has been brought to so far.
+    /// What came of entering the code's rooms: at the sender's own relay, and at a relay of the list.
     entered: (Option<Tried>, Option<Tried>),
-    /// What the own relay and those of the list are to the sender.
+    /// The scopes of the sender's own relay and of the relays of the list.
     scopes: (Scope, Scope),
     waiting: CodeWait<'a>,
 }
@@ -181,7 +196,7 @@ impl<'a> PostedCode<'a> {
         Ok(Self { rooms, own_room, own, entered: (at_own.map(Ok), at_relay), scopes, waiting })
     }
 
-    /// Shows the code to this side's person.
+    /// Shows the code to the user.
     async fn tell(&self) {
         let relay = self.relay_in_use().map(|room| room.relay.address.clone());
         self.waiting.context.tell(Notice::Code { code: (*self.waiting.code).clone(), relay }).await;
@@ -196,7 +211,8 @@ impl<'a> PostedCode<'a> {
         in_use.map(|at| &self.rooms[at])
     }
 
-    /// The code is no longer good. If it was guessed at, others are told for a while.
+    /// Ends the code's time with this error, which is returned. If there were too many wrong codes, it first tells every
+    /// receiver that comes within a minute.
     async fn end(&self, error: TransferError) -> TransferError {
         if matches!(error, TransferError::TooManyTries) {
             self.waiting.tell_retired(self.own_room.first(), self.relay_in_use()).await;
@@ -205,15 +221,16 @@ impl<'a> PostedCode<'a> {
     }
 }
 
-/// A code whose room nobody else has, as far as that is known.
+/// A code whose room no other sender has, as far as that is known.
 struct DrawnCode {
     code: Arc<CodePhrase>,
+    /// The room at the sender's own relay.
     at_own: Option<(usize, EnteredRoom)>,
-    /// `None`: no relay has answered yet.
+    /// What came of entering the room at a relay of the list; `None` if none has answered yet, or if there is none.
     at_relay: Option<Tried>,
 }
 
-/// Draws codes until one can be shown.
+/// Enters the code's room where that is possible. If the room is taken and the code was drawn, draws another one.
 async fn settle(
     rooms: &[CodeRoom],
     own: &[CodeRoom],
@@ -251,21 +268,21 @@ async fn settle(
     Err(TransferError::CodeTaken)
 }
 
-/// A code that is up.
+/// What the places where a code is up share while they wait for a receiver.
 struct CodeWait<'a> {
     code: Arc<CodePhrase>,
-    /// Tries that may be made: one is taken while somebody answers, and comes back unless it was a wrong code. So all
-    /// places together allow as many as one.
+    /// The tries that may still be made. One is taken for each handshake, and given back unless the code was wrong. So all
+    /// places together allow no more wrong codes than a single one would.
     tries: Semaphore,
     tries_left: AtomicU8,
-    /// The relay that the other side was told of last.
+    /// The index of the relay that was last named to the user, and so to the other side.
     in_use: Mutex<Option<usize>>,
     patience: Duration,
     context: &'a Context,
 }
 
 impl CodeWait<'_> {
-    /// Lets one after the other pass from one of `rooms`. Comes back only if this can't go on.
+    /// Lets one receiver after the other through the gate, from one of `rooms`. Returns only if this can't go on.
     async fn admit_at(
         &self,
         rooms: &[CodeRoom],
@@ -280,7 +297,7 @@ impl CodeWait<'_> {
                 Err(error) => return error,
             };
             if !gate.admits() {
-                // The last one came somewhere else a moment ago.
+                // The last receiver that may come was admitted at another place a moment ago.
                 leave(&mut met.paired.stream).await;
                 return future::pending().await;
             }
@@ -290,14 +307,14 @@ impl CodeWait<'_> {
             if gate.is_full() {
                 return future::pending().await;
             }
-            // Whoever has the code goes where the last one went.
+            // The next receiver looks at the relay where the last one was.
             let entered = rooms[at].enter(&self.code).await;
             settled = Some(entered.map(|entered| (at, entered)));
             drop(holds);
         }
     }
 
-    /// Waits on one of `rooms`, for ever if there are none. Comes back without anybody only if this can't go on.
+    /// Waits for a receiver in one of `rooms`; for ever if there are none. Returns an error only if this can't go on.
     async fn wait_at(
         &self,
         rooms: &[CodeRoom],
@@ -328,15 +345,15 @@ impl CodeWait<'_> {
         }
     }
 
-    /// Lets one after the other try the code.
+    /// Lets one receiver after the other try the code in a room, until one of them has proven it.
     async fn serve(&self, room: &CodeRoom, mut entered: EnteredRoom) -> Result<Met, TransferError> {
         loop {
             self.context.enter(Phase::WaitingForPeer);
             let EnteredRoom { joined, greeting } = entered;
             let mut paired = joined.paired().await?;
-            let turn = self.tries.acquire().await.expect("nothing closes it");
+            let turn = self.tries.acquire().await.expect("the semaphore is never closed");
             self.context.enter(Phase::Handshake);
-            // Whoever else answers at this moment has not been wrong yet.
+            // Receivers that try the code elsewhere at this moment don't count, because they have not been wrong yet.
             let left = self.tries_left.load(Ordering::Relaxed).saturating_sub(1);
             let answered = greeting.answer(&mut paired.stream, left).await;
             match &answered {
@@ -365,7 +382,7 @@ impl CodeWait<'_> {
                 Err(TransferError::PeerVersion { theirs }) => {
                     self.context.tell(Notice::OtherVersion { theirs }).await;
                 }
-                // Somebody came and went, or talked nonsense, without ever trying a code. The next one may be the right one.
+                // A client came and went, or sent nonsense, without trying a code. The next one may be the right one.
                 Err(
                     TransferError::PeerLost
                     | TransferError::PeerSilent { .. }
@@ -377,13 +394,13 @@ impl CodeWait<'_> {
         }
     }
 
-    /// For a minute, tells everybody who comes that the code is retired, so that the right person doesn't stand before a
-    /// closed door without a word.
+    /// For a minute, tells every receiver that comes that the code is retired, so that the intended one learns why it can't
+    /// get in.
     async fn tell_retired(&self, own: Option<&CodeRoom>, relay: Option<&CodeRoom>) {
         self.context.tell(Notice::Retired).await;
         self.context.enter(Phase::Retired);
         let tell_all = async { tokio::join!(self.tell_retired_at(own), self.tell_retired_at(relay)) };
-        // Its end is the clock's, or the relays'.
+        // This ends with the minute, or earlier when both relays fail.
         let _ = timeout_at(Instant::now() + RETIRED_NOTICE, tell_all).await;
     }
 
@@ -401,8 +418,8 @@ impl CodeWait<'_> {
     }
 }
 
-/// Ends a pair and waits until the relay has: it wipes the room before it closes the connection, so whoever comes to the
-/// same room next finds neither the old one nor nothing for long.
+/// Ends a pair, and waits until the relay has ended it as well. The relay removes the room before it closes the connection,
+/// so the sender can then enter it anew: the next receiver neither meets the old pair nor finds the room missing for long.
 async fn leave(stream: &mut TcpStream) {
     let leaving = async {
         stream.shutdown().await?;
@@ -410,7 +427,7 @@ async fn leave(stream: &mut TcpStream) {
         while stream.read(&mut sink).await? > 0 {}
         Ok::<_, io::Error>(())
     };
-    // A relay that takes its time is dealt with when the room turns out to be taken still.
+    // Entering the room again copes with a relay that takes longer.
     let _ = timeout(LEAVE_LIMIT, leaving).await;
 }
 

@@ -22,7 +22,7 @@ fn folder(path: &str) -> RawEntry {
     RawEntry { path: path.to_owned(), kind: RawKind::Folder { modified: Some(TIME) } }
 }
 
-/// One transfer's receipt. The file of entry 3 is all `d`.
+/// One receive, up to its delivery. Every byte of a file is the letter of its entry: entry 3 is all `d`.
 struct Receipt<'a> {
     chosen: &'a Path,
     manifest: Arc<Manifest>,
@@ -33,7 +33,7 @@ struct Receipt<'a> {
 }
 
 impl<'a> Receipt<'a> {
-    /// Begins one, with what others have left.
+    /// Begins a receive with what others have left.
     fn begin(chosen: &'a Path, id: u8, entries: &[RawEntry]) -> Self {
         let mut builder = ManifestBuilder::new(OfferKind::Files);
         for entry in entries {
@@ -64,7 +64,7 @@ impl<'a> Receipt<'a> {
         self
     }
 
-    /// Breaks off, and leaves what is there.
+    /// Breaks off, and keeps what is there.
     fn interrupt(self) {
         self.staging.keep();
     }
@@ -83,7 +83,7 @@ fn letter(entry: u32) -> u8 {
     b'a' + entry as u8
 }
 
-/// Everything below `folder` but staging folders, sorted.
+/// Everything below `folder`, without staging folders, sorted.
 fn below(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut todo = vec![folder.to_owned()];
@@ -176,7 +176,7 @@ fn a_folder_that_appears_meanwhile_stays_and_takes_the_files_one_by_one() {
     assert_eq!(fs::read(chosen.path().join("top/large (2)")).unwrap()[..2], *b"dd");
 }
 
-/// A folder may be renamed onto an empty one, which goes without a word.
+/// Catches a rename onto an empty folder, which the system replaces silently.
 #[test]
 fn an_empty_folder_that_appears_meanwhile_is_not_replaced() {
     let chosen = tempfile::tempdir().unwrap();
@@ -203,7 +203,7 @@ fn nothing_is_written_through_a_link_that_appears_meanwhile() {
     assert!(receipt.staged("tree/top/large").is_file(), "what has no name is still there");
 }
 
-/// Catches one that a lane was writing when it was withdrawn.
+/// Catches a file that a lane was still writing when it was withdrawn.
 #[test]
 fn a_withdrawn_file_is_not_in_its_folder() {
     let chosen = tempfile::tempdir().unwrap();
@@ -219,7 +219,7 @@ fn a_withdrawn_file_is_not_in_its_folder() {
     assert_eq!(below(chosen.path()), paths);
 }
 
-/// On a disk that takes two names for one, the second file finds the first.
+/// Stands for a disk that takes two names for one, where the second file finds the first.
 #[test]
 fn a_file_that_has_no_place_in_its_tree_gets_its_name_by_itself() {
     let chosen = tempfile::tempdir().unwrap();
@@ -231,7 +231,7 @@ fn a_file_that_has_no_place_in_its_tree_gets_its_name_by_itself() {
     assert_eq!(fs::read(chosen.path().join("top/large (2)")).unwrap()[..2], *b"dd");
 }
 
-/// In its tree a path is a little longer than in the end; Linux allows 4,095 bytes.
+/// In its tree a path is a little longer than its real one; Linux allows 4,095 bytes.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_path_that_is_too_long_for_the_tree_arrives() {
@@ -264,7 +264,8 @@ fn links_in_a_new_folder_are_made() {
     }
 }
 
-/// What an interrupted transfer left is taken up, whether it had a tree and whether the next one has.
+/// What an interrupted transfer left is used, whether or not it had a tree, and whether or not the next transfer has
+/// one.
 #[test]
 fn leftovers_move_between_trees_and_numbers() {
     for (had_tree, has_tree) in [(true, true), (true, false), (false, true), (false, false)] {

@@ -20,8 +20,8 @@ use crate::{
     },
 };
 
-/// How long a relay may take to let the sender in while others of the list wait for their turn: several round trips of a
-/// satellite's.
+/// How long a relay may take to let the sender into the room, if others of the list can be tried after it: several round
+/// trips over a satellite.
 const LIMIT_OF_SEVERAL: Duration = Duration::from_secs(4);
 
 /// The code's room on one relay.
@@ -31,14 +31,14 @@ pub(super) struct CodeRoom {
     pub(super) iterations: u32,
 }
 
-/// A room that the sender is in, with what it has said there.
+/// A room that the sender is in, and the greeting that it has left there for the receiver.
 pub(super) struct EnteredRoom {
     pub(super) joined: client::Joined,
     pub(super) greeting: Greeting,
 }
 
 impl CodeRoom {
-    /// The relay doesn't answer.
+    /// The error of a relay that doesn't answer in time.
     pub(super) fn silence(&self) -> TransferError {
         let (address, cause) = (self.relay.address.clone(), io::ErrorKind::TimedOut.into());
         RelayClientError::Unreachable { address, cause }.into()
@@ -68,10 +68,10 @@ impl CodeRoom {
     }
 }
 
-/// A relay of a list, by its number, and what came of entering it.
+/// The result of entering a code's room on one relay of a list: the relay's index and the room, or the gravest error.
 pub(super) type Tried = Result<(usize, EnteredRoom), TransferError>;
 
-/// Enters the room on the first relay that can be reached, or on `only` one of them.
+/// Enters the code's room on the first relay of the list that lets the sender in, or on the relay with the index `only`.
 pub(super) async fn first_of(rooms: &[CodeRoom], only: Option<usize>, code: &CodePhrase) -> Tried {
     let is_the_only_one = rooms.len() == 1 || only.is_some();
     let mut failure = None;
@@ -83,7 +83,7 @@ pub(super) async fn first_of(rooms: &[CodeRoom], only: Option<usize>, code: &Cod
         };
         match entered {
             Ok(entered) => return Ok((at, entered)),
-            // Somebody else has it: another code is needed, not another relay.
+            // Another sender has this code, so another code is needed and not another relay.
             Err(error @ TransferError::CodeTaken) => return Err(error),
             Err(error) => failure = Some(graver(failure, error)),
         }

@@ -1,4 +1,4 @@
-//! What a sender does while a relay is not there: asks again ever more rarely, says so, or gives up.
+//! What a sender does while a relay can't be used: it tries again with growing pauses, tells the user, or gives up.
 
 use std::{
     sync::{Mutex, MutexGuard},
@@ -23,25 +23,29 @@ use crate::{
     },
 };
 
-/// How soon a relay that was lost is asked again, and how rarely at most.
+/// The first pause before a relay that was lost is tried again: a relay that restarts may be back soon.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause before a relay that was lost is tried again, to which the pauses grow. It balances a quick return to
+/// the room against tries that find nothing.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How soon a relay is asked again that has refused.
+/// The pause before a relay that has refused is tried again. It can be reached then, and its refusal asks for fewer tries.
 const REFUSED_PAUSE: Duration = Duration::from_secs(10);
-/// How long only the relay is asked that the other side was told of, before another one of the list takes its place.
+/// How long only the relay that the user has passed on with the code is tried, before another one of the list may take its
+/// place: a receiver that was given the code looks for the sender there.
 const LOYALTY: Duration = Duration::from_secs(10);
 
-/// The time in which a relay is not there.
+/// The loss of a relay, from the first failed try until the sender is in a room again.
 pub(super) struct Outage<'a> {
-    /// The relay that the other side was told of last.
+    /// The index of the relay that was last named to the user, and so to the other side.
     in_use: &'a Mutex<Option<usize>>,
     rooms: &'a [CodeRoom],
     scope: Scope,
     patience: Duration,
     context: &'a Context,
+    /// When the outage began; `None` while there is none.
     since: Option<Instant>,
     backoff: Backoff,
-    /// What was said of it last.
+    /// The reason of the outage that the user was last told; empty for a relay's silence.
     told: Option<String>,
 }
 
@@ -65,14 +69,18 @@ impl<'a> Outage<'a> {
         }
     }
 
-    /// The only relay that is asked now: who has the link goes there.
+    /// The index of the relay to be tried alone now, if there is one: a receiver that was given the code looks there.
     pub(super) fn loyal_to(&self) -> Option<usize> {
         let is_fresh = self.since.is_some_and(|since| since.elapsed() < LOYALTY);
         (*self.lock_in_use()).filter(|_| is_fresh && !self.scope.is_own)
     }
 
-    /// Waits a little longer each time; gives the error back if it is none that goes by, or, where the sender waits nowhere
-    /// else, once it is of another kind or patience is at its end.
+    /// Waits before the next try, a little longer each time.
+    ///
+    /// # Errors
+    ///
+    /// Returns the given error if it is not a relay's. Where the sender waits nowhere else, it also does so if the relay's
+    /// refusal is not one that goes by, or once the outage has lasted longer than the sender's patience.
     pub(super) async fn sit_out(&mut self, error: TransferError) -> Result<(), TransferError> {
         let is_refused = match &error {
             TransferError::Relay(RelayClientError::Refused(Refusal::Draining | Refusal::TooSlow)) => false,
@@ -94,9 +102,9 @@ impl<'a> Outage<'a> {
         Ok(())
     }
 
-    /// Says that only the local network is left, once for each reason.
+    /// Tells the user, once for each reason, that receivers can come only through the local network now.
     async fn tell_gone(&mut self, why: TransferError) {
-        // How a relay can't be reached may change with every try, and means the same.
+        // The words for a relay's silence may change with every try, and mean nothing new.
         let reason = if is_silence(&why) { String::new() } else { why.to_string() };
         if self.told.as_ref() != Some(&reason) {
             self.told = Some(reason);
@@ -108,7 +116,7 @@ impl<'a> Outage<'a> {
         lock(self.in_use)
     }
 
-    /// A relay has taken the room.
+    /// Ends the outage, now that the sender is in the room on the relay with the index `at`.
     pub(super) async fn end(&mut self, at: usize) {
         let was_told_gone = self.told.take().is_some();
         self.since = None;
@@ -130,8 +138,8 @@ impl<'a> Outage<'a> {
 /// What a list of relays is to the sender.
 #[derive(Clone, Copy)]
 pub(super) struct Scope {
-    /// It is the relay beside the sender.
+    /// Whether it holds only the relay that runs beside the sender.
     pub(super) is_own: bool,
-    /// The sender waits nowhere else.
+    /// Whether the sender waits nowhere else.
     pub(super) is_alone: bool,
 }
