@@ -1,6 +1,6 @@
 //! What a receive is asked to do, and what its user has to say to it.
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{io::Write, path::PathBuf};
 
 use tokio::sync::{oneshot, watch};
 
@@ -9,7 +9,7 @@ use crate::{
     transfer::{
         link::rendezvous::SearchPlaces,
         offer::Answer,
-        path_mode::{ListenOptions, PathMode},
+        path_mode::ConnectOptions,
         sink::{active::ActiveReceives, unfinished::Registry},
     },
 };
@@ -30,12 +30,8 @@ pub(crate) struct ReceiveOptions {
     pub output: Output,
     /// Over how many lanes at most, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
     pub lanes: u16,
-    /// How long a lost sender is looked for. With no patience at all, a loss is the end.
-    pub patience: Duration,
-    /// Which ways bytes may take.
-    pub path_mode: PathMode,
-    /// Where this machine is to be reached directly.
-    pub listen: ListenOptions,
+    /// How the sender is reached, and looked for when it is lost.
+    pub connect: ConnectOptions,
     /// The list of interrupted transfers.
     pub unfinished: Registry,
     /// What else is received in this engine at the same time.

@@ -1,13 +1,13 @@
 //! How a send goes, and what its user may still say to it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
 
 use crate::transfer::{
     lanes::throttle::Throttle,
     link::{invitation::Invitations, rendezvous::WaitOptions},
-    path_mode::{ListenOptions, PathMode},
+    path_mode::ConnectOptions,
 };
 
 /// How a send goes, whatever it sends and to whom. Several that share them share the rate.
@@ -17,20 +17,16 @@ pub(crate) struct SendOptions {
     pub lanes: u16,
     /// How fast at most.
     pub throttle: Arc<Throttle>,
-    /// How long a lost relay, or another side that was lost, is looked for. With none, the loss is the end.
-    pub patience: Duration,
     /// Iterations of PBKDF2 for each channel's keys.
     pub iterations: u32,
-    /// Which ways bytes may take.
-    pub path_mode: PathMode,
-    /// Where this machine is to be reached directly.
-    pub listen: ListenOptions,
+    /// How the receiver is reached, and looked for when it is lost.
+    pub connect: ConnectOptions,
 }
 
 impl SendOptions {
     /// How it waits for its receiver.
     pub(super) fn waits(&self) -> WaitOptions {
-        WaitOptions { patience: self.patience, iterations: self.iterations }
+        WaitOptions { patience: self.connect.patience, iterations: self.iterations }
     }
 }
 

@@ -96,15 +96,23 @@ struct StagingState {
     repairing: Option<HashSet<u32>>,
 }
 
+/// What a staging folder is made for.
+pub(crate) struct StagedFiles<'a> {
+    pub(crate) manifest: Arc<Manifest>,
+    /// The blocks of the wanted entries.
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) wanted: &'a Wanted,
+    /// Where each entry goes in the end.
+    pub(crate) targets: &'a [Target],
+}
+
 impl Staging {
     /// Makes the staging folder inside `chosen`, which must exist, and moves into it what `leftovers` has of this offer.
-    /// `id` is random, and `targets` say where everything goes in the end.
+    /// `id` is random.
     pub(crate) fn create(
         chosen: &Path,
         id: [u8; 8],
-        manifest: Arc<Manifest>,
-        plan: Arc<Plan>,
-        (wanted, targets): (&Wanted, &[Target]),
+        StagedFiles { manifest, plan, wanted, targets }: StagedFiles<'_>,
         leftovers: Leftovers,
     ) -> Result<Self, TransferError> {
         let folder = chosen.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
@@ -476,7 +484,13 @@ mod tests {
         builder.push(RawEntry { path: "file".to_owned(), kind }).unwrap();
         let manifest = Arc::new(builder.finish().unwrap());
         let plan = Arc::new(Plan::new(&manifest, |_| true));
-        Staging::create(chosen, [1; 8], manifest, plan, (&Wanted::all(), &[]), Leftovers::default()).unwrap()
+        Staging::create(
+            chosen,
+            [1; 8],
+            StagedFiles { manifest, plan, wanted: &Wanted::all(), targets: &[] },
+            Leftovers::default(),
+        )
+        .unwrap()
     }
 
     /// Catches a sender that goes on after it said that it was done, with bytes that nobody checks any more.

@@ -28,7 +28,7 @@ pub struct Admitted {
 /// Where the guests of a code for several pass.
 pub struct Gate {
     admitted: mpsc::Sender<Admitted>,
-    seats: Semaphore,
+    admissions: Semaphore,
     /// How many are still to go on from here.
     left: watch::Sender<u16>,
 }
@@ -36,17 +36,17 @@ pub struct Gate {
 impl Gate {
     /// For so many, each of whom goes to `admitted`.
     pub fn new(receivers: u16, admitted: mpsc::Sender<Admitted>) -> Self {
-        Self { admitted, seats: Semaphore::new(receivers.into()), left: watch::Sender::new(receivers) }
+        Self { admitted, admissions: Semaphore::new(receivers.into()), left: watch::Sender::new(receivers) }
     }
 
     /// Whether as many have come as there may be.
     pub(super) fn is_full(&self) -> bool {
-        self.seats.available_permits() == 0
+        self.admissions.available_permits() == 0
     }
 
-    /// Takes a seat, if there is one left.
+    /// Admits one more receiver, if one may still come.
     pub(super) fn admits(&self) -> bool {
-        self.seats.try_acquire().map(SemaphorePermit::forget).is_ok()
+        self.admissions.try_acquire().map(SemaphorePermit::forget).is_ok()
     }
 
     /// Lets one pass, and waits until the room is needed no more. What is given back holds the guest's connection until it
