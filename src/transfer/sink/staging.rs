@@ -476,13 +476,10 @@ impl FolderView for Disk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind};
+    use crate::protocol::manifest::OfferKind;
 
     fn staging(chosen: &Path, size: u64) -> Staging {
-        let mut builder = ManifestBuilder::new(OfferKind::Files);
-        let kind = RawKind::File { size, modified: None, executable: false };
-        builder.push(RawEntry { path: "file".to_owned(), kind }).unwrap();
-        let manifest = Arc::new(builder.finish().unwrap());
+        let manifest = Arc::new(Manifest::made_up(OfferKind::Files, &[("file", size)]));
         let plan = Arc::new(Plan::new(&manifest, |_| true));
         Staging::create(
             chosen,
