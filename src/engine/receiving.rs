@@ -13,7 +13,7 @@ use crate::{
     transfer::{
         link::rendezvous::SearchPlaces,
         notice::Context,
-        path_mode::PathMode,
+        path_mode::{ConnectOptions, PathMode},
         receive::{self, ReceiveOptions, ReceiveRequest, receive},
         sink::active::ActiveReceives,
     },
@@ -40,7 +40,8 @@ pub(super) async fn receive_task(
         (Some(found), Some(searching))
     };
     let search = SearchPlaces { relays, found };
-    let options = ReceiveOptions { output, lanes, patience, path_mode, listen, unfinished, active };
+    let connect = ConnectOptions { patience, path_mode, listen };
+    let options = ReceiveOptions { output, lanes, connect, unfinished, active };
     let request = ReceiveRequest { code, search, options };
     let receiving = async {
         let work = async |context: &Context| receive(request, input, context).await;

@@ -23,9 +23,9 @@ use crate::{
             rendezvous::{MeetBy, WaitingPlaces},
         },
         notice::Context,
-        path_mode::PathMode,
+        path_mode::{ConnectOptions, PathMode},
         progress::Progress,
-        send::{self, MAX_RECEIVERS, options::SendOptions, send, send_to_several},
+        send::{self, CodeForSeveral, MAX_RECEIVERS, options::SendOptions, send, send_to_several},
         source::listing::Payload,
     },
 };
@@ -91,7 +91,7 @@ pub(super) async fn send_task(
             out.send(Event::Ended(id, ended)).await;
         }
         (Ok(()), Some(SendPlace::Open { lease, end })) => {
-            Box::pin(open(id, order, input, (lease, end), cancel, &out)).await;
+            Box::pin(open(id, order, input, lease, end, cancel, &out)).await;
         }
     }
 }
@@ -123,10 +123,8 @@ fn options(order: &SendOrder) -> SendOptions {
     SendOptions {
         lanes,
         throttle: Arc::new(Throttle::new(bytes_per_sec)),
-        patience,
         iterations,
-        path_mode,
-        listen,
+        connect: ConnectOptions { patience, path_mode, listen },
     }
 }
 
@@ -135,7 +133,8 @@ async fn open(
     id: TaskId,
     mut order: SendOrder,
     input: send::SenderInput,
-    (lease, end): (Lease, CancellationToken),
+    lease: Lease,
+    end: CancellationToken,
     cancel: CancellationToken,
     out: &Outbox,
 ) {
@@ -170,7 +169,8 @@ async fn open(
             if receivers == 1 {
                 return send(payload, MeetBy::Code(code, places), options, input, context).await;
             }
-            send_to_several(payload, (code, places), (receivers, branches), options, input, context).await
+            let code = CodeForSeveral { choice: code, places, receivers };
+            send_to_several(payload, code, branches, options, input, context).await
         };
         let begin = async {
             while let Some(branch) = arrivals.recv().await {

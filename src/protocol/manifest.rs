@@ -354,6 +354,23 @@ fn checked(modified: Option<Modified>) -> Result<Option<Modified>, ManifestError
 }
 
 #[cfg(test)]
+impl Manifest {
+    /// A manifest for tests, of paths with sizes. Paths that end in a slash are folders and stand before what is in them.
+    pub(crate) fn made_up(kind: OfferKind, entries: &[(&str, u64)]) -> Self {
+        let mut builder = ManifestBuilder::new(kind);
+        for (path, size) in entries {
+            let kind = match path.strip_suffix('/') {
+                Some(_) => EntryKind::Folder { modified: None },
+                None => EntryKind::File { size: *size, modified: None, executable: false },
+            };
+            let path = RelPath::new(path.trim_end_matches('/')).unwrap();
+            builder.push_entry(Entry { path, kind }).unwrap();
+        }
+        builder.finish().unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

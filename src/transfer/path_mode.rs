@@ -1,6 +1,6 @@
 //! Which ways to the other side the user allows, and where this machine can be reached.
 
-use std::num::NonZeroU16;
+use std::{num::NonZeroU16, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,4 +24,15 @@ pub struct ListenOptions {
     pub port: Option<NonZeroU16>,
     /// Whether to ask the gateway to let connections from outside in.
     pub asks_gateway: bool,
+}
+
+/// How the other side is reached, and reached again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConnectOptions {
+    /// How long a lost peer, or a lost relay while one waits, is looked for. With [`Duration::ZERO`] the loss is the end.
+    pub(crate) patience: Duration,
+    /// Which ways bytes may take.
+    pub(crate) path_mode: PathMode,
+    /// Where this machine is to be reached directly.
+    pub(crate) listen: ListenOptions,
 }

@@ -300,15 +300,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::protocol::manifest::{ManifestBuilder, RawEntry, RawKind};
 
     fn manifest(kind: OfferKind, sizes: &[u64]) -> Manifest {
-        let mut builder = ManifestBuilder::new(kind);
-        for (index, size) in sizes.iter().enumerate() {
-            let kind = RawKind::File { size: *size, modified: None, executable: false };
-            builder.push(RawEntry { path: index.to_string(), kind }).unwrap();
-        }
-        builder.finish().unwrap()
+        let names: Vec<String> = (0..sizes.len()).map(|index| index.to_string()).collect();
+        let entries: Vec<_> = names.iter().map(String::as_str).zip(sizes.iter().copied()).collect();
+        Manifest::made_up(kind, &entries)
     }
 
     const B: u64 = MIN_BLOCK as u64;

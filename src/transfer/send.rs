@@ -21,5 +21,5 @@ pub use self::options::MAX_RECEIVERS;
 pub(crate) use self::{
     offering::send,
     options::SenderInput,
-    several::{Branch, send_to_several},
+    several::{Branch, CodeForSeveral, send_to_several},
 };

@@ -329,33 +329,22 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{
-        RelPath,
-        manifest::{Entry, ManifestBuilder, OfferKind},
-    };
+    use crate::protocol::manifest::OfferKind;
 
-    fn tree(paths: &[(&str, Option<u64>)]) -> Tree {
-        let mut builder = ManifestBuilder::new(OfferKind::Files);
-        for (path, size) in paths {
-            let kind = match size {
-                Some(size) => EntryKind::File { size: *size, modified: None, executable: false },
-                None => EntryKind::Folder { modified: None },
-            };
-            builder.push_entry(Entry { path: RelPath::new(path).unwrap(), kind }).unwrap();
-        }
-        Tree::new(Arc::new(builder.finish().unwrap()))
+    fn tree(paths: &[(&str, u64)]) -> Tree {
+        Tree::new(Arc::new(Manifest::made_up(OfferKind::Files, paths)))
     }
 
     fn sample() -> Tree {
         tree(&[
-            ("photos", None),
-            ("z.txt", Some(1)),
-            ("photos/2025", None),
-            ("photos/a.jpg", Some(10)),
-            ("photos/2025/b.jpg", Some(100)),
-            ("photos/empty", None),
-            ("photos 2", None),
-            ("photos 2/c.jpg", Some(1000)),
+            ("photos/", 0),
+            ("z.txt", 1),
+            ("photos/2025/", 0),
+            ("photos/a.jpg", 10),
+            ("photos/2025/b.jpg", 100),
+            ("photos/empty/", 0),
+            ("photos 2/", 0),
+            ("photos 2/c.jpg", 1000),
         ])
     }
 
@@ -379,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_folder_alone_is_open() {
-        assert_eq!(shown(&tree(&[("a", None), ("a/b", Some(1))])), ["a", "b"]);
+        assert_eq!(shown(&tree(&[("a/", 0), ("a/b", 1)])), ["a", "b"]);
     }
 
     #[test]

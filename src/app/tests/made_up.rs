@@ -6,10 +6,7 @@ use crate::{
     code::CodePhrase,
     engine::{AlreadyHere, Event, Notice, Offer, Phase, Progress, TaskId, TransferError},
     net::client::RelayAddress,
-    protocol::{
-        RelPath,
-        manifest::{Entry, EntryKind, Manifest, ManifestBuilder, OfferKind},
-    },
+    protocol::manifest::{Entry, Manifest, OfferKind},
     transfer::{error::FileAction, plan::placement::Target},
 };
 
@@ -21,24 +18,12 @@ pub(super) const MIB: u64 = 1 << 20;
 
 /// A manifest of files with their sizes, and of folders, whose names end in a slash and stand before what is in them.
 pub(in crate::app) fn manifest(entries: &[(&str, u64)]) -> Arc<Manifest> {
-    let mut builder = ManifestBuilder::new(OfferKind::Files);
-    for (path, size) in entries {
-        let kind = match path.strip_suffix('/') {
-            Some(_) => EntryKind::Folder { modified: None },
-            None => EntryKind::File { size: *size, modified: None, executable: false },
-        };
-        let path = RelPath::new(path.trim_end_matches('/')).unwrap();
-        builder.push_entry(Entry { path, kind }).unwrap();
-    }
-    Arc::new(builder.finish().unwrap())
+    Arc::new(Manifest::made_up(OfferKind::Files, entries))
 }
 
 /// The manifest of a text.
 pub(in crate::app) fn text_manifest() -> Arc<Manifest> {
-    let mut builder = ManifestBuilder::new(OfferKind::Text);
-    let kind = EntryKind::File { size: 12, modified: None, executable: false };
-    builder.push_entry(Entry { path: RelPath::new("text").unwrap(), kind }).unwrap();
-    Arc::new(builder.finish().unwrap())
+    Arc::new(Manifest::made_up(OfferKind::Text, &[("text", 12)]))
 }
 
 /// The offer of `manifest` in `folder`, where the names `taken` are taken.

@@ -20,7 +20,10 @@ use crate::{
     transfer::{
         plan::{Plan, Wanted},
         show::Shown,
-        sink::{leftovers::Leftovers, staging::Staging},
+        sink::{
+            leftovers::Leftovers,
+            staging::{StagedFiles, Staging},
+        },
     },
 };
 
@@ -32,7 +35,13 @@ fn leave(screen: &Screen, chosen: &Path, id: u8, entries: &[(&str, u64)]) -> Pat
     let manifest = manifest(entries);
     let plan = Plan::new(&manifest, |_| true).into();
     let (id, leftovers) = ([id; 8], Leftovers::default());
-    let staging = Staging::create(chosen, id, manifest, plan, (&Wanted::all(), &[]), leftovers).unwrap();
+    let staging = Staging::create(
+        chosen,
+        id,
+        StagedFiles { manifest, plan, wanted: &Wanted::all(), targets: &[] },
+        leftovers,
+    )
+    .unwrap();
     staging.store(0, &vec![7; BLOCK as usize]).unwrap();
     staging.note_stored(&[(0, 1)]).unwrap();
     Registry::at(Some(screen.folder().join("unfinished"))).note(staging.folder()).unwrap();

@@ -53,21 +53,22 @@ impl Claims {
         if is_bounded && index > state.claimed.first_missing() + MAX_GAP {
             return Err(Misbehaviour::UnknownBlock);
         }
-        if plan.stream().is_some() {
-            if length == 0 || length > full {
-                return Err(Misbehaviour::UnknownBlock);
-            }
-            if length < full && state.short.replace((index, length)).is_some() {
-                return Err(Misbehaviour::UnknownBlock);
-            }
-        } else if length != full {
+        let is_short = length < full;
+        let may_be_short = plan.stream().is_some() && length > 0 && state.short.is_none();
+        if length > full || is_short && !may_be_short {
             return Err(Misbehaviour::UnknownBlock);
         }
         let is_new = match &mut state.repairs {
             None => state.claimed.insert(index),
             Some(repairs) => repairs.remove(&index),
         };
-        if is_new { Ok(()) } else { Err(Misbehaviour::BlockTwice) }
+        if !is_new {
+            return Err(Misbehaviour::BlockTwice);
+        }
+        if is_short {
+            state.short = Some((index, length));
+        }
+        Ok(())
     }
 
     /// Takes back the claim to a block that did not arrive after all, so that the block may come again.
@@ -100,5 +101,112 @@ impl Claims {
 
     fn lock(&self) -> MutexGuard<'_, ClaimState> {
         lock(&self.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, sync::Arc};
+
+    use super::*;
+    use crate::{
+        protocol::manifest::{Manifest, OfferKind},
+        transfer::{plan::MIN_BLOCK, sink::ordered::Ordered},
+    };
+
+    const B: u32 = MIN_BLOCK;
+
+    fn plan(kind: OfferKind, size: u64) -> Plan {
+        Plan::new(&Manifest::made_up(kind, &[("file", size)]), |_| true)
+    }
+
+    /// Claims of blocks that may come in any order.
+    fn claims(held: BlockSet) -> Claims {
+        Claims {
+            is_in_order: false,
+            state: Mutex::new(ClaimState { claimed: held, ..ClaimState::default() }),
+        }
+    }
+
+    #[test]
+    fn a_block_comes_once_and_with_its_length() {
+        let plan = plan(OfferKind::Files, 3 * u64::from(B) + 7);
+        let mut held = BlockSet::default();
+        held.insert(1);
+        let claims = claims(held);
+        let cases = [
+            (0, B, Ok(())),
+            (0, B, Err(Misbehaviour::BlockTwice)),
+            (1, B, Err(Misbehaviour::BlockTwice)),
+            (2, B - 1, Err(Misbehaviour::UnknownBlock)),
+            (2, B + 1, Err(Misbehaviour::UnknownBlock)),
+            (3, B, Err(Misbehaviour::UnknownBlock)),
+            (3, 7, Ok(())),
+            (4, B, Err(Misbehaviour::UnknownBlock)),
+            (u64::MAX, B, Err(Misbehaviour::UnknownBlock)),
+            (2, B, Ok(())),
+        ];
+        for (index, length, expected) in cases {
+            assert_eq!(claims.claim(&plan, index, length), expected, "block {index} of {length} bytes");
+        }
+    }
+
+    /// A lane that ends with a claimed block in its hands gives the block back to the others.
+    #[test]
+    fn a_released_block_may_come_again() {
+        let plan = plan(OfferKind::Files, 2 * u64::from(B));
+        let claims = claims(BlockSet::default());
+        claims.claim(&plan, 1, B).unwrap();
+        claims.release(1);
+        claims.claim(&plan, 1, B).unwrap();
+        assert_eq!(claims.claim(&plan, 1, B), Err(Misbehaviour::BlockTwice));
+    }
+
+    #[test]
+    fn a_repair_comes_once_and_only_if_it_was_asked_for() {
+        let plan = plan(OfferKind::Files, 3 * u64::from(B));
+        let claims = claims(BlockSet::default());
+        for index in 0..3 {
+            claims.claim(&plan, index, B).unwrap();
+        }
+        claims.allow_repairs([1]);
+        assert_eq!(claims.claim(&plan, 0, B), Err(Misbehaviour::BlockTwice));
+        claims.claim(&plan, 1, B).unwrap();
+        assert_eq!(claims.claim(&plan, 1, B), Err(Misbehaviour::BlockTwice));
+        claims.release(1);
+        claims.claim(&plan, 1, B).unwrap();
+    }
+
+    #[test]
+    fn a_stream_has_one_short_block_at_its_end() {
+        let plan = plan(OfferKind::Stream, 0);
+        let claims = claims(BlockSet::default());
+        for length in [0, plan.block_size() + 1] {
+            assert_eq!(claims.claim(&plan, 0, length), Err(Misbehaviour::UnknownBlock));
+        }
+        claims.claim(&plan, 1, 5).unwrap();
+        assert_eq!(claims.claim(&plan, 2, 6), Err(Misbehaviour::UnknownBlock), "a second short block");
+        let whole = u64::from(plan.block_size()) + 5;
+        assert!(!claims.is_whole_stream(&plan, whole), "its first block is missing");
+        claims.claim(&plan, 0, plan.block_size()).unwrap();
+        assert!(claims.is_whole_stream(&plan, whole));
+        assert!(!claims.is_whole_stream(&plan, whole + 1));
+        assert!(!claims.is_whole_stream(&plan, u64::from(plan.block_size())), "something came after its end");
+        claims.release(1);
+        claims.claim(&plan, 1, 6).unwrap();
+        assert!(claims.is_whole_stream(&plan, whole + 1), "the length of a released block is forgotten");
+    }
+
+    /// What comes ahead of its turn is held in memory.
+    #[test]
+    fn blocks_in_order_run_only_so_far_ahead() {
+        let plan = plan(OfferKind::Files, (MAX_GAP + 10) * u64::from(B));
+        let sink = Sink::Ordered(Arc::new(Ordered::new(Box::new(io::sink()))));
+        let in_order = Claims::new(&sink, BlockSet::default());
+        in_order.claim(&plan, MAX_GAP, B).unwrap();
+        assert_eq!(in_order.claim(&plan, MAX_GAP + 1, B), Err(Misbehaviour::UnknownBlock));
+        in_order.claim(&plan, 0, B).unwrap();
+        in_order.claim(&plan, MAX_GAP + 1, B).unwrap();
+        claims(BlockSet::default()).claim(&plan, MAX_GAP + 1, B).unwrap();
     }
 }

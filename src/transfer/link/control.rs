@@ -43,7 +43,7 @@ use crate::{
     transfer::{
         error::{Misbehaviour, TransferError},
         notice::{Context, Notice},
-        path_mode::{ListenOptions, PathMode},
+        path_mode::ConnectOptions,
         progress::Connection,
     },
 };
@@ -96,7 +96,7 @@ pub(crate) struct Control {
     seat: Option<Seat>,
     /// The seat of a connection that only this side knows to be dead.
     left: Option<Seat>,
-    lanes: Lanes,
+    lanes: LaneOpening,
     /// The direct paths around the relay, unless the user wants none.
     paths: Option<Paths>,
     /// The link on which the other side last named its addresses, and how often it did so there.
@@ -113,7 +113,7 @@ pub(crate) struct Control {
 }
 
 /// How the lanes of the present link are opened, which takes their keys.
-enum Lanes {
+enum LaneOpening {
     /// The keys are still being derived.
     Deriving(Arc<dyn LaneWays>, Blocking<ChannelKeys>),
     /// The keys are known.
@@ -148,13 +148,12 @@ impl Session {
         meeting: Meeting,
         side: Side,
         relay: &RelayChoice,
-        patience: Duration,
-        (mode, listen): (PathMode, ListenOptions),
+        ConnectOptions { patience, path_mode, listen }: ConnectOptions,
         context: &Context,
     ) -> Result<Self, TransferError> {
         let Meeting { is_here, stream, lanes, token, seat, keys: Keys { metadata, data, reconnect }, .. } =
             meeting;
-        let paths = Paths::open(side, &reconnect, mode, listen, is_here);
+        let paths = Paths::open(side, &reconnect, path_mode, listen, is_here);
         let direct = paths.as_ref().map(|paths| Arc::clone(paths.direct()));
         let find = Reconnect {
             relay: relay.clone(),
@@ -200,7 +199,7 @@ impl Control {
             link: 0,
             seat,
             left: None,
-            lanes: Lanes::Deriving(ways, lane_keys),
+            lanes: LaneOpening::Deriving(ways, lane_keys),
             paths,
             addresses_came: (0, 0),
             addresses_said: None,
@@ -238,13 +237,13 @@ impl Control {
 
     /// Opens the lanes of the present link. Waits until their keys are derived.
     pub(crate) async fn lane_opener(&mut self) -> LaneOpener {
-        if let Lanes::Deriving(ways, keys) = &mut self.lanes {
+        if let LaneOpening::Deriving(ways, keys) = &mut self.lanes {
             let keys = Arc::new(keys.await);
-            self.lanes = Lanes::Ready(LaneOpener { link: self.link, keys, ways: Arc::clone(ways) });
+            self.lanes = LaneOpening::Ready(LaneOpener { link: self.link, keys, ways: Arc::clone(ways) });
         }
         match &self.lanes {
-            Lanes::Ready(opener) => opener.clone(),
-            Lanes::Deriving(..) => unreachable!("the keys have been derived"),
+            LaneOpening::Ready(opener) => opener.clone(),
+            LaneOpening::Deriving(..) => unreachable!("the keys have been derived"),
         }
     }
 
@@ -538,7 +537,7 @@ impl Control {
         if !is_direct && let Some(paths) = &self.paths {
             paths.start_over();
         }
-        self.lanes = Lanes::Ready(LaneOpener { link, keys: Arc::new(data), ways });
+        self.lanes = LaneOpening::Ready(LaneOpener { link, keys: Arc::new(data), ways });
         self.finding = JoinSet::new();
         self.context.update(|progress| progress.connection = Connection::Up);
         Ok(())

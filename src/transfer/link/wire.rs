@@ -175,3 +175,27 @@ impl Wire {
         Ok(Some(opened))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peer that confirms what it was never told, or takes a confirmation back, would have messages dropped or kept
+    /// for ever.
+    #[test]
+    fn only_what_was_said_can_be_confirmed_and_nothing_is_taken_back() {
+        let messages = || VecDeque::from([vec![1; 10], vec![2; 20], vec![3; 30]]);
+        let mut talk =
+            Talk { unconfirmed: messages(), unconfirmed_bytes: 60, confirmed: 5, ..Talk::default() };
+        for refused in [4, 9, u64::MAX] {
+            assert_eq!(talk.confirm(refused), Err(Misbehaviour::Heard), "{refused}");
+        }
+        assert_eq!((talk.unconfirmed.len(), talk.unconfirmed_bytes, talk.confirmed), (3, 60, 5));
+        talk.confirm(5).unwrap();
+        talk.confirm(7).unwrap();
+        assert_eq!((talk.unconfirmed.front(), talk.unconfirmed_bytes), (Some(&vec![3; 30]), 30));
+        assert_eq!(talk.confirm(6), Err(Misbehaviour::Heard));
+        talk.confirm(8).unwrap();
+        assert_eq!((talk.unconfirmed.len(), talk.unconfirmed_bytes), (0, 0));
+    }
+}

@@ -206,10 +206,7 @@ fn below(above: &Folder, name: &str) -> Option<RelPath> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{
-        platform::NameLimit,
-        protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
-    };
+    use crate::{platform::NameLimit, protocol::manifest::OfferKind};
 
     pub(crate) const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
     pub(crate) const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
@@ -226,17 +223,10 @@ pub(crate) mod tests {
         }
     }
 
-    /// Paths ending in `/` are folders.
+    /// Paths ending in `/` are folders, and every file has one byte.
     pub(crate) fn manifest(entries: &[&str]) -> Manifest {
-        let mut builder = ManifestBuilder::new(OfferKind::Files);
-        for entry in entries {
-            let kind = match entry.strip_suffix('/') {
-                Some(_) => RawKind::Folder { modified: None },
-                None => RawKind::File { size: 1, modified: None, executable: false },
-            };
-            builder.push(RawEntry { path: entry.trim_end_matches('/').into(), kind }).unwrap();
-        }
-        builder.finish().unwrap()
+        let entries: Vec<_> = entries.iter().map(|path| (*path, 1)).collect();
+        Manifest::made_up(OfferKind::Files, &entries)
     }
 
     fn paths(entries: &[&str], rules: Rules, disk: Disk, policy: OnConflict) -> Vec<Option<String>> {

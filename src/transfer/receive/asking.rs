@@ -6,7 +6,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{
     common::{check_common, meanwhile_checked},
-    comparing::Comparing,
+    comparing::{Comparing, Surveyed},
 };
 use crate::{
     code::CodePhrase,
@@ -121,13 +121,21 @@ pub(super) async fn read_offer(
     }
 }
 
+/// What the user decides about an offer.
+pub(super) struct UserChoice {
+    /// The answer. Its sender is dropped if the user goes away.
+    pub(super) answer: oneshot::Receiver<Answer>,
+    /// The folder against which the offer is to be held meanwhile.
+    pub(super) look: watch::Receiver<Option<PathBuf>>,
+}
+
 /// Reports the offer and waits for the user's answer, while its files are compared with those in the folder. Returns
 /// what the user chose, and the files that are known to be the same by then.
 pub(super) async fn ask(
     control: &mut Control,
     manifest: &Arc<Manifest>,
     folder: Option<PathBuf>,
-    (mut answer, mut look): (oneshot::Receiver<Answer>, watch::Receiver<Option<PathBuf>>),
+    UserChoice { mut answer, mut look }: UserChoice,
     active: &ActiveReceives,
     context: &Context,
 ) -> Result<(Choices, SameFiles), TransferError> {
@@ -157,7 +165,7 @@ pub(super) async fn ask(
             held = finished(&mut looking) => {
                 looking = None;
                 match held {
-                    (Offer { unusable: Some(error), .. }, _) => context.tell(Notice::CantUse(error)).await,
+                    Surveyed { offer: Offer { unusable: Some(error), .. }, .. } => context.tell(Notice::CantUse(error)).await,
                     held => comparing.begin(held, control)?,
                 }
             }
@@ -174,14 +182,11 @@ pub(super) async fn ask(
     }
 }
 
-/// An offer compared with a folder, and the files that have the same name and size there.
-pub(super) type Surveyed = (Offer, Vec<(u32, PathBuf)>);
-
 /// Compares an offer with a folder. Blocks on the disk.
 pub(super) fn survey(manifest: Arc<Manifest>, folder: Option<PathBuf>, active: &ActiveReceives) -> Surveyed {
     let offer = Offer::look(manifest, folder, active);
     let candidates = candidates(&offer);
-    (offer, candidates)
+    Surveyed { offer, candidates }
 }
 
 /// Waits for a survey of a folder; never returns if there is none.

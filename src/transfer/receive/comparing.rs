@@ -104,6 +104,13 @@ struct ComparisonRound {
     has_news: bool,
 }
 
+/// An offer held against a folder, and the files that have the same name and size there.
+pub(super) struct Surveyed {
+    pub(super) offer: Offer,
+    /// Entries of the offer, and where the folder has a file of that name and size.
+    pub(super) candidates: Vec<(u32, PathBuf)>,
+}
+
 impl Comparing {
     pub(super) fn new(manifest: Arc<Manifest>) -> Self {
         Self { manifest, theirs: HashMap::new(), round: None }
@@ -113,7 +120,7 @@ impl Comparing {
     /// reported by [`Comparing::next`]. An earlier folder is forgotten.
     pub(super) fn begin(
         &mut self,
-        (offer, candidates): (Offer, Vec<(u32, PathBuf)>),
+        Surveyed { offer, candidates }: Surveyed,
         control: &mut Control,
     ) -> Result<(), TransferError> {
         let mut unasked = Vec::new();

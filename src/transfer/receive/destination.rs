@@ -30,7 +30,7 @@ use crate::{
             leftovers::Leftovers,
             ordered::Ordered,
             same::SameFiles,
-            staging::Staging,
+            staging::{StagedFiles, Staging},
             survey::{free_space, place_in},
             unfinished::Registry,
         },
@@ -67,7 +67,8 @@ impl Accepted {
         choices: &Choices,
         same_files: &SameFiles,
         output: Output,
-        (unfinished, active): (&Registry, &ActiveReceives),
+        unfinished: &Registry,
+        active: &ActiveReceives,
     ) -> Result<Self, TransferError> {
         if manifest.kind() == OfferKind::Text {
             let memory = Memory::default();
@@ -109,7 +110,8 @@ impl Accepted {
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|_| Impossible::NoRandomness)?;
         let (manifests, plans) = (Arc::clone(&manifest), Arc::clone(&plan));
-        let staging = Staging::create(&folder, id, manifests, plans, (&wanted, &targets), leftovers)?;
+        let files = StagedFiles { manifest: manifests, plan: plans, wanted: &wanted, targets: &targets };
+        let staging = Staging::create(&folder, id, files, leftovers)?;
         if is_resumable && let Err(error) = unfinished.note(staging.folder()) {
             tracing::warn!(%error, "this transfer can't be listed if it is interrupted");
         }

@@ -1,6 +1,6 @@
 //! What a receive is asked to do, and what its user decides while it runs.
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{io::Write, path::PathBuf};
 
 use tokio::sync::{oneshot, watch};
 
@@ -9,7 +9,7 @@ use crate::{
     transfer::{
         link::rendezvous::SearchPlaces,
         offer::Answer,
-        path_mode::{ListenOptions, PathMode},
+        path_mode::ConnectOptions,
         sink::{active::ActiveReceives, unfinished::Registry},
     },
 };
@@ -30,12 +30,8 @@ pub(crate) struct ReceiveOptions {
     pub output: Output,
     /// The most lanes, from 1 to [`MAX_LANES`](crate::protocol::relay::MAX_LANES).
     pub lanes: u16,
-    /// How long to look for a sender that was lost. With zero, the loss ends the transfer.
-    pub patience: Duration,
-    /// Which ways to the other side the transfer may use.
-    pub path_mode: PathMode,
-    /// Where this machine can be reached directly.
-    pub listen: ListenOptions,
+    /// How the sender is reached, and looked for when it is lost.
+    pub connect: ConnectOptions,
     /// The list of interrupted transfers.
     pub unfinished: Registry,
     /// The receives of this engine that have something on the disk at the same time.

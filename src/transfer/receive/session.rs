@@ -85,7 +85,7 @@ type JournalWrite = (Vec<(u64, u64)>, Result<(), TransferError>);
 type JournalTask = Blocking<JournalWrite>;
 
 /// How lanes are opened, what they bring, and whether they are to pause.
-pub(super) struct Lanes {
+pub(super) struct LaneInput {
     /// How the first lanes are opened, as the sender was told.
     pub(super) way: Way,
     /// Which blocks are stored, with their bytes.
@@ -101,7 +101,7 @@ impl<'a> Receiving<'a> {
         accepted: &'a Accepted,
         lanes: Arc<ReceiveLanes>,
         held: Arc<Mutex<BlockSet>>,
-        Lanes { way, news, pause }: Lanes,
+        LaneInput { way, news, pause }: LaneInput,
     ) -> Self {
         let bytes = accepted.plan.bytes_in(&lock(&held));
         Self {

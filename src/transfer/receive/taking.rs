@@ -9,12 +9,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    asking::{FirstMessage, announcement, ask, first_message, read_offer},
+    asking::{FirstMessage, UserChoice, announcement, ask, first_message, read_offer},
     common::meanwhile_checked,
     destination::{Accepted, Destination, Verified},
     lane_pool::ReceiveLanePool,
     request::{ReceiveOptions, ReceiveRequest, ReceiverInput},
-    session::{Lanes, Receiving},
+    session::{LaneInput, Receiving},
     staged::Staged,
 };
 use crate::{
@@ -60,9 +60,9 @@ pub(crate) async fn receive(
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
     let relay = meeting.relay.clone();
-    let (patience, ways) = (options.patience, (options.path_mode, options.listen));
+    let connect = options.connect;
     let begin = |meeting| {
-        let session = Session::through(meeting, Side::Receiver, &relay, patience, ways, context)?;
+        let session = Session::through(meeting, Side::Receiver, &relay, connect, context)?;
         Ok::<_, TransferError>(Control::new(session, &relay, context))
     };
     let control = begin(meeting)?;
@@ -106,10 +106,10 @@ pub(crate) async fn take<'a>(
         let folder = output.folder();
         let active = staged.active.clone();
         let (choices, same_files) =
-            ask(&mut control, &offered, folder, (answer, look), &active, context).await?;
+            ask(&mut control, &offered, folder, UserChoice { answer, look }, &active, context).await?;
         let decide = {
             let unfinished = unfinished.clone();
-            move || Accepted::decide(offered, &choices, &same_files, output, (&unfinished, &active))
+            move || Accepted::decide(offered, &choices, &same_files, output, &unfinished, &active)
         };
         let deciding = staged.deciding.insert(spawn_blocking(decide));
         let accepted = meanwhile_checked(&mut control, Work::Disk, deciding).await??;
@@ -186,7 +186,8 @@ async fn move_bytes(
     });
     let mut pool = ReceiveLanePool::new(Arc::clone(&shared), lanes);
     let started = Instant::now();
-    let mut receiving = Receiving::new(control, context, &accepted, shared, held, Lanes { way, news, pause });
+    let mut receiving =
+        Receiving::new(control, context, &accepted, shared, held, LaneInput { way, news, pause });
     let checked = receiving.run(&mut pool).await;
     pool.stop().await;
     checked?;

@@ -15,7 +15,7 @@ use super::{
     inquiry::Inquiry,
     lane_pool::SendLanePool,
     options::{SendOptions, SenderInput},
-    session::Sending,
+    session::{Sending, Workload},
 };
 use crate::{
     crypto::Side,
@@ -70,7 +70,7 @@ pub(crate) async fn send(
 ) -> Result<Report, TransferError> {
     let SenderInput { additions, pause, invitations } = input;
     let listing = Listing::start(payload, additions, &context.cancel)?;
-    offer_under(meet_by, listing, options, (pause, invitations), context).await
+    offer_under(meet_by, listing, options, pause, invitations, context).await
 }
 
 /// Waits for the receiver while the listing goes on, and offers what was listed.
@@ -78,10 +78,10 @@ pub(super) async fn offer_under(
     meet_by: MeetBy,
     mut listing: Listing,
     options: SendOptions,
-    (pause, invitations): (watch::Receiver<bool>, Invitations),
+    pause: watch::Receiver<bool>,
+    invitations: Invitations,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let SendOptions { patience, path_mode, listen, .. } = options;
     let waits = options.waits();
     let meeting = tokio::select! {
         meeting = wait_for_receiver(meet_by, &invitations, waits, context) => meeting?,
@@ -89,8 +89,7 @@ pub(super) async fn offer_under(
         () = context.cancel.cancelled() => return Err(cancelled(context)),
     };
     let relay = meeting.relay.clone();
-    let ways = (path_mode, listen);
-    let session = Session::through(meeting, Side::Sender, &relay, patience, ways, context)?;
+    let session = Session::through(meeting, Side::Sender, &relay, options.connect, context)?;
     let mut control = Control::new(session, &relay, context);
     context.tell_refused_port(control.refused_port()).await;
     control.invite_over(invitations);
@@ -176,7 +175,8 @@ async fn run(
     let lane_count = LaneCount::new(FIRST_LANES, lanes.min(fitting), plan.block_size(), limit);
     let mut pool = SendLanePool::new(shared, lanes);
     let started = Instant::now();
-    let mut sending = Sending::new(control, context, plan, outgoing, queue, held, (pause, way, lane_count));
+    let workload = Workload { plan, outgoing, queue, held };
+    let mut sending = Sending::new(control, context, workload, pause, way, lane_count);
     let ended = sending.run(&mut pool, wanted).await;
     let bytes = sending.arrived_bytes();
     pool.stop().await;

@@ -1,13 +1,13 @@
 //! How a send works, and what its user may change while it runs.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
 
 use crate::transfer::{
     lanes::throttle::Throttle,
     link::{invitation::Invitations, rendezvous::WaitOptions},
-    path_mode::{ListenOptions, PathMode},
+    path_mode::ConnectOptions,
 };
 
 /// How a send works, whatever it sends and to whom. Sends that share a throttle share its limit.
@@ -17,20 +17,16 @@ pub(crate) struct SendOptions {
     pub lanes: u16,
     /// Limits the speed.
     pub throttle: Arc<Throttle>,
-    /// How long to look for a relay or a receiver that was lost. With zero, the loss ends the transfer.
-    pub patience: Duration,
     /// Iterations of PBKDF2 for each channel's keys.
     pub iterations: u32,
-    /// Which ways to the other side the transfer may use.
-    pub path_mode: PathMode,
-    /// Where this machine can be reached directly.
-    pub listen: ListenOptions,
+    /// How the receiver is reached, and looked for when it is lost.
+    pub connect: ConnectOptions,
 }
 
 impl SendOptions {
     /// How the send waits for its receiver.
     pub(super) fn waits(&self) -> WaitOptions {
-        WaitOptions { patience: self.patience, iterations: self.iterations }
+        WaitOptions { patience: self.connect.patience, iterations: self.iterations }
     }
 }
 

@@ -68,15 +68,25 @@ pub(super) struct Sending<'a> {
 
 type Comparison = Blocking<(Vec<u64>, Vec<(u32, FileHash)>)>;
 
+/// What a session has to send.
+pub(super) struct Workload {
+    pub(super) plan: Arc<Plan>,
+    /// Where the blocks are read.
+    pub(super) outgoing: Arc<Outgoing>,
+    /// From which the lanes take blocks.
+    pub(super) queue: Arc<Queue>,
+    /// Blocks that the receiver has already.
+    pub(super) held: BlockSet,
+}
+
 impl<'a> Sending<'a> {
     pub(super) fn new(
         control: &'a mut Control,
         context: &'a Context,
-        plan: Arc<Plan>,
-        outgoing: Arc<Outgoing>,
-        queue: Arc<Queue>,
-        held: BlockSet,
-        (pause, way, lane_count): (watch::Receiver<bool>, Way, LaneCount),
+        Workload { plan, outgoing, queue, held }: Workload,
+        pause: watch::Receiver<bool>,
+        way: Way,
+        lane_count: LaneCount,
     ) -> Self {
         let ready = (control.link(), way);
         let bytes = plan.bytes_in(&held);

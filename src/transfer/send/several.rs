@@ -27,7 +27,7 @@ use crate::{
             rendezvous::{Admitted, CodeChoice, Gate, MeetBy, WaitingPlaces, wait_for_several},
         },
         notice::{Context, Notice},
-        path_mode::{ListenOptions, PathMode},
+        path_mode::{ConnectOptions, ListenOptions, PathMode},
         progress::{Phase, Report},
         source::listing::{Listing, Offered, Payload},
     },
@@ -66,7 +66,7 @@ impl Branch {
         let SenderInput { additions, pause, invitations } = input;
         let listing = Listing::of(offered, additions, &context.cancel);
         let ended =
-            offer_under(MeetBy::Invitation(follower), listing, options, (pause, invitations), context).await;
+            offer_under(MeetBy::Invitation(follower), listing, options, pause, invitations, context).await;
         if let Ok(report) = &ended {
             // The channel holds as many reports as there are receivers.
             let _ = guard.0.try_send(report.clone());
@@ -75,12 +75,21 @@ impl Branch {
     }
 }
 
+/// A code that leads several receivers to one send.
+pub(crate) struct CodeForSeveral {
+    pub(crate) choice: CodeChoice,
+    /// Where the receivers are waited for.
+    pub(crate) places: WaitingPlaces,
+    /// How many come, from 2 to [`MAX_RECEIVERS`](super::MAX_RECEIVERS).
+    pub(crate) receivers: u16,
+}
+
 /// Runs a send for several receivers to its end. Each branch goes through `branches` to an owner that has to run it; a
 /// branch that the owner drops has failed.
 pub(crate) async fn send_to_several(
     payload: Payload,
-    (choice, places): (CodeChoice, WaitingPlaces),
-    (receivers, branches): (u16, mpsc::Sender<Branch>),
+    CodeForSeveral { choice, places, receivers }: CodeForSeveral,
+    branches: mpsc::Sender<Branch>,
     options: SendOptions,
     input: SenderInput,
     context: &Context,
@@ -194,10 +203,14 @@ async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
     let Admitted { meeting, place, stays, is_free } = admitted;
     let (mut invitations, follower) = invitation::channel();
     invitations.meet(place.clone());
-    let (context, patience) = (&shared.context, shared.options.patience);
+    let context = &shared.context;
     // No lane is opened on this connection, so it needs no direct way.
-    let ways = (PathMode::RelayOnly, ListenOptions::default());
-    let session = Session::through(meeting, Side::Sender, &place.relay, patience, ways, context);
+    let connect = ConnectOptions {
+        patience: shared.options.connect.patience,
+        path_mode: PathMode::RelayOnly,
+        listen: ListenOptions::default(),
+    };
+    let session = Session::through(meeting, Side::Sender, &place.relay, connect, context);
     // This fails only if the system has no random numbers. The receiver learns of it when the connection closes.
     let Ok(session) = session else { return };
     let mut control = Control::new(session, &place.relay, context);

@@ -163,15 +163,13 @@ fn nonsense() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{protocol::manifest::RawKind, transfer::plan::MIN_BLOCK};
+    use crate::transfer::plan::MIN_BLOCK;
 
     fn manifest() -> Manifest {
-        let mut builder = ManifestBuilder::new(OfferKind::Files);
-        for (path, size) in [("small", 7), ("large", 20 * u64::from(MIN_BLOCK)), ("unwanted", 9)] {
-            let kind = RawKind::File { size, modified: None, executable: false };
-            builder.push(RawEntry { path: path.to_owned(), kind }).unwrap();
-        }
-        builder.finish().unwrap()
+        Manifest::made_up(
+            OfferKind::Files,
+            &[("small", 7), ("large", 20 * u64::from(MIN_BLOCK)), ("unwanted", 9)],
+        )
     }
 
     fn set(blocks: impl IntoIterator<Item = u64>) -> BlockSet {

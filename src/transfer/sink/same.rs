@@ -110,21 +110,14 @@ mod tests {
 
     use super::*;
     use crate::{
-        protocol::manifest::{ManifestBuilder, RawEntry, RawKind},
+        protocol::manifest::Manifest,
         transfer::{fingerprint::hash_found, sink::active::ActiveReceives},
     };
 
     /// An offer of these entries, as (path, bytes); paths that end in `/` are folders.
     fn offer(folder: &Path, entries: &[(&str, u64)]) -> Offer {
-        let mut builder = ManifestBuilder::new(OfferKind::Files);
-        for (entry, size) in entries {
-            let kind = match entry.strip_suffix('/') {
-                Some(_) => RawKind::Folder { modified: None },
-                None => RawKind::File { size: *size, modified: None, executable: false },
-            };
-            builder.push(RawEntry { path: entry.trim_end_matches('/').into(), kind }).unwrap();
-        }
-        Offer::look(Arc::new(builder.finish().unwrap()), Some(folder.to_owned()), &ActiveReceives::default())
+        let manifest = Arc::new(Manifest::made_up(OfferKind::Files, entries));
+        Offer::look(manifest, Some(folder.to_owned()), &ActiveReceives::default())
     }
 
     #[test]

@@ -97,15 +97,23 @@ struct StagingState {
     repairing: Option<HashSet<u32>>,
 }
 
+/// What a staging folder is made for.
+pub(crate) struct StagedFiles<'a> {
+    pub(crate) manifest: Arc<Manifest>,
+    /// The blocks of the wanted entries.
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) wanted: &'a Wanted,
+    /// Where each entry goes in the end.
+    pub(crate) targets: &'a [Target],
+}
+
 impl Staging {
     /// Makes the staging folder inside `chosen`, which must exist, and moves into it what `leftovers` has of this offer.
-    /// `id` is random, and `targets` say where everything goes in the end.
+    /// `id` is random.
     pub(crate) fn create(
         chosen: &Path,
         id: [u8; 8],
-        manifest: Arc<Manifest>,
-        plan: Arc<Plan>,
-        (wanted, targets): (&Wanted, &[Target]),
+        StagedFiles { manifest, plan, wanted, targets }: StagedFiles<'_>,
         leftovers: Leftovers,
     ) -> Result<Self, TransferError> {
         let folder = chosen.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
@@ -473,15 +481,18 @@ impl FolderView for Disk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind};
+    use crate::protocol::manifest::OfferKind;
 
     fn staging(chosen: &Path, size: u64) -> Staging {
-        let mut builder = ManifestBuilder::new(OfferKind::Files);
-        let kind = RawKind::File { size, modified: None, executable: false };
-        builder.push(RawEntry { path: "file".to_owned(), kind }).unwrap();
-        let manifest = Arc::new(builder.finish().unwrap());
+        let manifest = Arc::new(Manifest::made_up(OfferKind::Files, &[("file", size)]));
         let plan = Arc::new(Plan::new(&manifest, |_| true));
-        Staging::create(chosen, [1; 8], manifest, plan, (&Wanted::all(), &[]), Leftovers::default()).unwrap()
+        Staging::create(
+            chosen,
+            [1; 8],
+            StagedFiles { manifest, plan, wanted: &Wanted::all(), targets: &[] },
+            Leftovers::default(),
+        )
+        .unwrap()
     }
 
     /// Catches a sender that goes on after it said that it was done, with bytes that are no longer checked.

@@ -29,7 +29,7 @@ use crate::{
         },
         notice::{Context, Notice},
         offer::{Answer, Choices},
-        path_mode::{ListenOptions, PathMode},
+        path_mode::{ConnectOptions, ListenOptions, PathMode},
         progress::{Progress, Report},
         receive::{Output, ReceiveOptions, ReceiverInput, taking::take},
         send::{offering::serve, options::SendOptions},
@@ -158,6 +158,10 @@ fn session(network: &Arc<Network>, pipe: Pipe, side: Side, patience: Duration) -
     }
 }
 
+fn connect_options(patience: Duration) -> ConnectOptions {
+    ConnectOptions { patience, path_mode: PathMode::RelayOnly, listen: ListenOptions::default() }
+}
+
 fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
     let (context, running) = context();
     let (adding, additions) = watch::channel(Vec::new());
@@ -165,10 +169,8 @@ fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
     let options = SendOptions {
         lanes: terms.lanes,
         throttle: Arc::new(Throttle::new(terms.bytes_per_sec)),
-        patience: terms.patience,
         iterations: 0,
-        path_mode: PathMode::RelayOnly,
-        listen: ListenOptions::default(),
+        connect: connect_options(terms.patience),
     };
     let payload = Payload::Paths(vec![outbox.to_owned()]);
     let control = Control::new(session, &relay(), &context);
@@ -188,9 +190,7 @@ fn receive(session: Session, output: Output, terms: Terms) -> Running {
     let options = ReceiveOptions {
         output,
         lanes: terms.lanes,
-        patience: terms.patience,
-        path_mode: PathMode::RelayOnly,
-        listen: ListenOptions::default(),
+        connect: connect_options(terms.patience),
         unfinished: Registry::at(None),
         active: ActiveReceives::default(),
     };

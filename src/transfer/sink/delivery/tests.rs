@@ -7,7 +7,7 @@ use crate::{
     protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
     transfer::{
         plan::{Block, MIN_BLOCK, Plan, placement::OnConflict},
-        sink::{leftovers::Leftovers, survey::place_in},
+        sink::{leftovers::Leftovers, staging::StagedFiles, survey::place_in},
     },
 };
 
@@ -44,8 +44,13 @@ impl<'a> Receipt<'a> {
         let (wanted, plan) = (Wanted::all(), Arc::new(Plan::new(&manifest, |_| true)));
         let (manifests, plans, leftovers) =
             (Arc::clone(&manifest), Arc::clone(&plan), Leftovers::find(chosen));
-        let staging =
-            Staging::create(chosen, [id; 8], manifests, plans, (&wanted, &targets), leftovers).unwrap();
+        let staging = Staging::create(
+            chosen,
+            [id; 8],
+            StagedFiles { manifest: manifests, plan: plans, wanted: &wanted, targets: &targets },
+            leftovers,
+        )
+        .unwrap();
         Self { chosen, manifest, wanted, plan, targets, staging }
     }
 

@@ -31,7 +31,7 @@ pub struct Admitted {
 pub struct Gate {
     admitted: mpsc::Sender<Admitted>,
     /// How many more receivers may be admitted.
-    seats: Semaphore,
+    admissions: Semaphore,
     /// How many receivers have yet to be sent on.
     left: watch::Sender<u16>,
 }
@@ -39,17 +39,17 @@ pub struct Gate {
 impl Gate {
     /// A gate for this many receivers. Each of them is handed to `admitted`.
     pub fn new(receivers: u16, admitted: mpsc::Sender<Admitted>) -> Self {
-        Self { admitted, seats: Semaphore::new(receivers.into()), left: watch::Sender::new(receivers) }
+        Self { admitted, admissions: Semaphore::new(receivers.into()), left: watch::Sender::new(receivers) }
     }
 
     /// Whether as many receivers were admitted as there may be.
     pub(super) fn is_full(&self) -> bool {
-        self.seats.available_permits() == 0
+        self.admissions.available_permits() == 0
     }
 
     /// Admits one more receiver, if there may be one more. Returns whether it did.
     pub(super) fn admits(&self) -> bool {
-        self.seats.try_acquire().map(SemaphorePermit::forget).is_ok()
+        self.admissions.try_acquire().map(SemaphorePermit::forget).is_ok()
     }
 
     /// Hands on a receiver that was admitted, and waits until it no longer needs the code's room. Its connection is kept
