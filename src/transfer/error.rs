@@ -374,7 +374,9 @@ impl TransferError {
             Self::Unconfirmed => {
                 "The receiver probably has all of it: ask. If you send again under a new code, only what is missing moves."
             }
-            Self::PeerFailed(Trouble::NoSpace) => "The receiver has to free some disk space; then send again.",
+            Self::PeerFailed(Trouble::NoSpace) => {
+                "The receiver has to free some disk space; then send again."
+            }
             Self::PeerFailed(Trouble::Withdrawn) => "Send it again once nothing changes it any more.",
             Self::PeerFailed(_) => "The other side shows more about it.",
             Self::PeerMisbehaved(_) => {
@@ -455,9 +457,7 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
             }
             Refusal::Version(_) => "Update Caiman on this machine.",
             Refusal::NoSuchRoom => "Check the first two words of the code.",
-            Refusal::RoleTaken => {
-                "This code is in use right now. Wait a moment, then try again."
-            }
+            Refusal::RoleTaken => "This code is in use right now. Wait a moment, then try again.",
             Refusal::TooManyJoins => "Wait a minute, then try again.",
             Refusal::TooManyConnections
             | Refusal::TooManyRooms
