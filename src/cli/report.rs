@@ -134,7 +134,7 @@ impl Reporter {
             self.tell_pause(progress.paused);
         }
         if std::mem::replace(&mut self.disk_is_full, progress.disk_is_full) != progress.disk_is_full {
-            self.tell_room(progress.disk_is_full);
+            self.tell_space(progress.disk_is_full);
         }
         let waits_for = progress.stall.map(|stall| stall.waits_for);
         if std::mem::replace(&mut self.waits_for, waits_for) != waits_for {
@@ -261,7 +261,7 @@ impl Reporter {
         self.say(line, "pause", json!({ "here": paused.here, "there": paused.there }));
     }
 
-    fn tell_room(&self, disk_is_full: bool) {
+    fn tell_space(&self, disk_is_full: bool) {
         let line = match (disk_is_full, self.is_sender) {
             (true, true) => "The other side's disk is full. It goes on by itself when there is room again.",
             (true, false) => "The disk is full. Make room, and it goes on by itself; nothing is lost.",

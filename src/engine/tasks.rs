@@ -179,7 +179,7 @@ impl Tasks {
     fn begin_send(&mut self, id: TaskId, order: SendOrder) {
         let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(false));
         let (invitations, follower) = invitation::channel();
-        let person = send::SenderInput { additions, pause: pauses, invitations };
+        let user_input = send::SenderInput { additions, pause: pauses, invitations };
         let place = match order.after.map(|other| self.input(other)) {
             None => Some(SendPlace::open()),
             Some(Some(TaskInput::Send { follower, lease, .. })) => SendPlace::known(lease, follower),
@@ -187,7 +187,7 @@ impl Tasks {
         };
         let lease = place.as_ref().map(SendPlace::lease).unwrap_or_default();
         let end = EndSignals::default();
-        let task = send_task(id, order, person, place, end.cancel.clone(), self.out.clone());
+        let task = send_task(id, order, user_input, place, end.cancel.clone(), self.out.clone());
         let input = TaskInput::Send { add, pause, follower, lease };
         self.spawn(id, Running { of: None, end, input }, task, transfer_broke);
     }
@@ -201,10 +201,10 @@ impl Tasks {
         };
         let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(is_paused));
         let (invitations, follower) = invitation::channel();
-        let person = send::SenderInput { additions, pause: pauses, invitations };
+        let user_input = send::SenderInput { additions, pause: pauses, invitations };
         let lease = branch.lease();
         let end = EndSignals::of(branch.cancel.clone());
-        let task = branch_task(id, branch, person, self.out.clone());
+        let task = branch_task(id, branch, user_input, self.out.clone());
         let input = TaskInput::Send { add, pause, follower, lease };
         self.spawn(id, Running { of: Some(of), end, input }, task, transfer_broke);
     }
@@ -212,9 +212,9 @@ impl Tasks {
     fn begin_receive(&mut self, id: TaskId, order: ReceiveOrder) {
         let ((answer, answered), (look, looks)) = (oneshot::channel(), watch::channel(None));
         let (pause, pauses) = watch::channel(false);
-        let person = receive::ReceiverInput { answer: answered, look: looks, pause: pauses };
+        let user_input = receive::ReceiverInput { answer: answered, look: looks, pause: pauses };
         let end = EndSignals::default();
-        let task = receive_task(id, order, person, self.active.clone(), end.clone(), self.out.clone());
+        let task = receive_task(id, order, user_input, self.active.clone(), end.clone(), self.out.clone());
         let input = TaskInput::Receive { answer: Some(answer), look, pause };
         self.spawn(id, Running { of: None, end, input }, task, transfer_broke);
     }

@@ -151,7 +151,7 @@ async fn an_address_that_leads_to_somebody_else_costs_that_one_a_greeting() {
         assert!(!addresses_of(&mut peer).await.is_empty());
         let (mut stream, _) = bystander.accept().await.unwrap();
         let mut greeting = [0; 256];
-        let said = crate::support::within(stream.read(&mut greeting)).await.unwrap();
+        let said = crate::support::within("a greeting", stream.read(&mut greeting)).await.unwrap();
         assert!(said <= 64, "{said} bytes to a stranger");
         peer.say(&FromSender::Cancel).await;
         drop(stream);

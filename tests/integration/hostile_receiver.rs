@@ -328,7 +328,7 @@ async fn a_stream_that_pauses_keeps_the_sender_listening() {
         peer.say(&FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None }).await;
         let mut lanes = peer.open_lanes(1).await;
         assert_eq!(lanes[0].take().await.unwrap().0, 0);
-        assert_eq!(within(peer.hear_record()).await, Some(vec![1]), "no heartbeat");
+        assert_eq!(within("a record", peer.hear_record()).await, Some(vec![1]), "no heartbeat");
         peer.say(&complete_message()).await;
         assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved));
     })

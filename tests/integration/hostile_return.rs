@@ -22,7 +22,7 @@ use tokio::{io::AsyncWriteExt, sync::oneshot};
 
 /// Meets the honest end that waits in the room to reconnect.
 async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16]) -> Client {
-    within(async {
+    within("the room in which both sides meet again", async {
         loop {
             let mut client = Client::connect(stage_relay).await;
             let (room, first) = (RoomId(room), Vec::new());
@@ -51,7 +51,7 @@ async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16
 }
 
 async fn hear<T: serde::de::DeserializeOwned>(client: &mut Client) -> T {
-    within(net::io::read(&mut client.stream, MAX_HANDSHAKE)).await.unwrap()
+    within("a handshake message", net::io::read(&mut client.stream, MAX_HANDSHAKE)).await.unwrap()
 }
 
 async fn say<T: serde::Serialize>(client: &mut Client, message: &T) {

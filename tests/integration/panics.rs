@@ -11,8 +11,8 @@ use std::{
 };
 
 use crate::support::{
-    engine::{BLOCK, World, within},
-    noise,
+    engine::{BLOCK, World},
+    noise, within,
 };
 use caiman::{
     engine::{Choices, Command, Engine, Event, Notice, Output, Payload, ReceiveOrder, TransferError},

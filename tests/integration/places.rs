@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use crate::support::{Client, TestRelay, engine::within, peer::ITERATIONS, waiting_sender};
+use crate::support::{Client, TestRelay, peer::ITERATIONS, waiting_sender, within};
 use caiman::{
     code::CodePhrase,
     engine::{CodeChoice, Notice, Phase, Progress, RelayChoice, TransferError},

@@ -64,7 +64,8 @@ async fn both_ways_at_once_and_a_slow_reader_lose_nothing() {
         };
         tokio::join!(read, write).0
     };
-    let (at_sender, at_receiver) = within(async { tokio::join!(exchange(&mut there, &forward), slow) }).await;
+    let (at_sender, at_receiver) =
+        within("a pair of connections", async { tokio::join!(exchange(&mut there, &forward), slow) }).await;
     assert!(at_receiver == forward && at_sender == reply);
     relay.stop().await;
 }

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::engine::within;
+use super::within;
 
 /// The most bytes that are carried at once.
 const CHUNK: usize = 16 * 1024;

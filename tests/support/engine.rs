@@ -22,25 +22,16 @@ use tempfile::TempDir;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::timeout,
 };
 
-use super::{TestRelay, peer::ITERATIONS};
+use super::{TestRelay, peer::ITERATIONS, within};
 
-/// How long a wait may take before it counts as a hang and fails. Much longer than anything here takes, even on a machine that
-/// is busy with something else.
-const GUARD: Duration = Duration::from_mins(2);
 /// A rate so low that a transfer of [`CRAWL_BLOCKS`] runs until something is done about it: one block in two seconds.
 pub const CRAWL: Option<u64> = Some(BLOCK as u64 / 2);
-/// The number of blocks that take longer than [`GUARD`] at that rate.
+/// The number of blocks that take longer than [`within`] waits at that rate.
 pub const CRAWL_BLOCKS: usize = 80;
 /// Bytes of a block.
 pub const BLOCK: usize = caiman::transfer::plan::MIN_BLOCK as usize;
-
-/// Runs a part of a test that must not hang.
-pub async fn within<T>(what: &str, body: impl Future<Output = T>) -> T {
-    timeout(GUARD, body).await.unwrap_or_else(|_| panic!("waited too long for {what}"))
-}
 
 type Inboxes = Arc<Mutex<HashMap<TaskId, mpsc::UnboundedSender<Event>>>>;
 

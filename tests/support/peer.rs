@@ -120,7 +120,9 @@ impl WaitingSender {
     pub async fn greeted(mut self) -> Greeted {
         let (token, _) = self.client.paired().await;
         let theirs: ReceiverFirst =
-            within(net::io::read(&mut self.client.stream, MAX_HANDSHAKE)).await.unwrap();
+            within("a handshake message", net::io::read(&mut self.client.stream, MAX_HANDSHAKE))
+                .await
+                .unwrap();
         let hello: ReceiverHello = frame::from_bytes(&theirs.hello).unwrap();
         let transcript = Transcript::new(&self.first, &theirs.hello);
         let key = self.pake.finish(&hello.pake).unwrap();
@@ -163,7 +165,7 @@ pub struct JoinedReceiver {
 impl JoinedReceiver {
     /// Joins as soon as the sender is back in its room.
     pub async fn new(relay: SocketAddr, code: &CodePhrase) -> Self {
-        within(async {
+        within("the sender's room", async {
             loop {
                 let mut client = enter(relay, Role::Receiver, code, Vec::new()).await;
                 match client.reply().await {
@@ -202,7 +204,7 @@ impl JoinedReceiver {
 
     /// The sender's verdict, which must come next.
     pub async fn verdict(&mut self) -> SenderVerdict {
-        within(net::io::read(&mut self.client.stream, MAX_HANDSHAKE)).await.unwrap()
+        within("a handshake message", net::io::read(&mut self.client.stream, MAX_HANDSHAKE)).await.unwrap()
     }
 
     /// Proves itself with the right code.
@@ -300,7 +302,7 @@ impl HostilePeer {
     /// Writes bytes on the control connection as they are, and says whether the connection still took them.
     pub async fn send(&mut self, bytes: &[u8]) -> bool {
         self.said += bytes.len() as u64;
-        within(self.stream.write_all(bytes)).await.is_ok()
+        within("a lane to take bytes", self.stream.write_all(bytes)).await.is_ok()
     }
 
     /// Whether the honest end has said nothing that was not read yet.
@@ -311,7 +313,7 @@ impl HostilePeer {
     /// The next control message that is not a heartbeat; `None` once the honest end has left.
     pub async fn hear<T: DeserializeOwned>(&mut self) -> Option<T> {
         loop {
-            let heard = within(self.hear_record()).await?;
+            let heard = within("a record", self.hear_record()).await?;
             let (_, message) = frame::split::<u64>(&heard).unwrap();
             if !message.is_empty() {
                 return Some(frame::from_bytes(message).unwrap());
@@ -357,7 +359,7 @@ impl HostilePeer {
         let mut lanes = Vec::new();
         for number in 0..count {
             let mut stream = lane(self.relay, self.token, number, role).await;
-            assert_eq!(within(stream.read_u8()).await.unwrap(), LANE_PAIRED);
+            assert_eq!(within("a lane's other end", stream.read_u8()).await.unwrap(), LANE_PAIRED);
             let sealer = Sealer::new(keys, number);
             lanes.push(Lane { stream, sealer, opener: Opener::new(keys, number, 2 << 20) });
         }
@@ -394,12 +396,12 @@ impl Lane {
     /// Writes bytes as they are.
     pub async fn send(&mut self, bytes: &[u8]) {
         // The honest end may have left, which is no failure here.
-        let _ = within(self.stream.write_all(bytes)).await;
+        let _ = within("the connection to take bytes", self.stream.write_all(bytes)).await;
     }
 
     /// The next block and its index.
     pub async fn take(&mut self) -> Option<(u64, Vec<u8>)> {
-        within(async {
+        within("a block", async {
             let mut header = [0; HEADER_LEN];
             self.stream.read_exact(&mut header).await.ok()?;
             let due = self.opener.begin(&header).unwrap();

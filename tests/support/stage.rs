@@ -142,7 +142,7 @@ impl Stage {
         self.engine.command(command).unwrap();
         loop {
             let event = tokio::select! {
-                event = within(self.events.next()) => event.expect("the engine runs"),
+                event = within("an event", self.events.next()) => event.expect("the engine runs"),
                 () = self.cancel.notified() => {
                     self.engine.command(Command::Cancel(id)).unwrap();
                     continue;

@@ -19,7 +19,7 @@ use std::{
     fs::{File, TryLockError},
     io,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, SyncSender},
     },
@@ -30,6 +30,7 @@ use std::{
 use interprocess::local_socket::{self, traits::Listener as _};
 
 use super::arrival::Arrival;
+use crate::sync::lock_shared;
 use location::InstanceLocation;
 
 /// How long a second start tries to hand over what it brings. A user waits this long for a sign of life, and a window
@@ -190,7 +191,7 @@ impl PendingArrival {
 }
 
 fn take(slot: &Mutex<Option<Arrival>>) -> Option<Arrival> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+    lock_shared(slot).take()
 }
 
 /// Serves one connection after the other. Each is over within a moment, and the system keeps the next ones waiting.

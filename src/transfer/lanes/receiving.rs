@@ -110,8 +110,8 @@ impl ReceiveLanes {
                         let stored = this.store(due.block, plaintext);
                         let is_full = stored.as_ref().is_err_and(TransferError::is_disk_full);
                         // The record was opened in place, so the block is copied out of it until the disk has room.
-                        let homeless = is_full.then(|| plaintext.to_vec());
-                        homeless.map_or(stored.map(|()| None), |bytes| Ok(Some(bytes)))
+                        let unstored = is_full.then(|| plaintext.to_vec());
+                        unstored.map_or(stored.map(|()| None), |bytes| Ok(Some(bytes)))
                     }
                     Err(_) => Err(Misbehaviour::Record.into()),
                 };
@@ -119,8 +119,8 @@ impl ReceiveLanes {
             })
             .await;
             drop(storing);
-            if let Some(homeless) = stored?
-                && !self.store_once_there_is_space(due.block, homeless, &end).await?
+            if let Some(unstored) = stored?
+                && !self.store_once_there_is_space(due.block, unstored, &end).await?
             {
                 self.claims.release(due.block);
                 return Ok(());

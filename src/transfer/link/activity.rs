@@ -33,7 +33,7 @@ struct Pieces {
 /// A piece of work that is being done, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct ActivityGuard {
-    place: Arc<Activity>,
+    activity: Arc<Activity>,
     piece: u64,
 }
 
@@ -48,7 +48,7 @@ impl Activity {
         let piece = pieces.next;
         pieces.next += 1;
         pieces.begun.insert(piece, (work, Instant::now()));
-        ActivityGuard { place: Arc::clone(self), piece }
+        ActivityGuard { activity: Arc::clone(self), piece }
     }
 
     /// Counts one more open lane, until the result is dropped.
@@ -86,7 +86,7 @@ impl Activity {
 
 impl Drop for ActivityGuard {
     fn drop(&mut self) {
-        self.place.lock().begun.remove(&self.piece);
+        self.activity.lock().begun.remove(&self.piece);
     }
 }
 

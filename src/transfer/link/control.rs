@@ -95,7 +95,7 @@ pub(crate) struct Control {
     /// This side's seat at the relay, as long as the first connection lasts.
     seat: Option<Seat>,
     /// The seat of a connection that only this side knows to be dead.
-    left: Option<Seat>,
+    dead_seat: Option<Seat>,
     lanes: LaneOpening,
     /// The direct paths around the relay, unless the user wants none.
     paths: Option<Paths>,
@@ -198,7 +198,7 @@ impl Control {
             recovered_at: None,
             link: 0,
             seat,
-            left: None,
+            dead_seat: None,
             lanes: LaneOpening::Deriving(ways, lane_keys),
             paths,
             addresses_came: (0, 0),
@@ -430,7 +430,7 @@ impl Control {
         let now = Instant::now();
         if self.wire.as_mut().is_some_and(|wire| wire.has_lost_its_address(now)) {
             tracing::debug!("this machine has lost the address of a connection");
-            self.left = self.seat.take();
+            self.dead_seat = self.seat.take();
             self.lose(TransferError::PeerLost)?;
             // Connections that were tried from the lost address wait for answers that can't come.
             self.finding = JoinSet::new();
@@ -507,8 +507,8 @@ impl Control {
     /// Starts to look for the other side, unless that is being done already.
     fn look_for_peer(&mut self) {
         if self.finding.is_empty() {
-            let (find, left) = (Arc::clone(&self.find), self.left);
-            self.finding.spawn(reported(async move { find.find(left).await }));
+            let (find, dead_seat) = (Arc::clone(&self.find), self.dead_seat);
+            self.finding.spawn(reported(async move { find.find(dead_seat).await }));
         }
     }
 
@@ -533,7 +533,7 @@ impl Control {
         self.wire = Some(wire);
         self.lost_at = None;
         self.link = link;
-        (self.seat, self.left) = (None, None);
+        (self.seat, self.dead_seat) = (None, None);
         if !is_direct && let Some(paths) = &self.paths {
             paths.start_over();
         }

@@ -29,7 +29,7 @@ use crate::{
     net::{
         addresses::{self, Reach},
         gateway::PortMapping,
-        socket,
+        socket::{self, ACCEPT_PAUSE},
     },
     protocol::{
         frame,
@@ -59,8 +59,6 @@ const RETRY: Duration = Duration::from_secs(15);
 /// The most connections that have proven nothing yet. When there is one more, the oldest of them is closed. It is more than
 /// the lanes that an honest side opens at once, and few enough to cost little.
 const MAX_UNPROVEN: usize = 64;
-/// The pause after the system could not accept a connection, because it has no more open files or memory.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The direct paths of one session; its tasks end with it.
 pub(crate) struct Paths {

@@ -67,7 +67,7 @@ pub(super) struct Receiving<'a> {
     disk_is_full: bool,
     held: Arc<Mutex<BlockSet>>,
     /// Stored blocks that are not in the journal yet.
-    unsaid: Vec<u64>,
+    unreported: Vec<u64>,
     /// The write to the journal that is running. Its blocks are reported to the sender next.
     writing: Option<JournalTask>,
     /// The task that reads what was here from the start, for the hashes of its files.
@@ -116,7 +116,7 @@ impl<'a> Receiving<'a> {
             journal_is_full: false,
             disk_is_full: false,
             held,
-            unsaid: Vec::new(),
+            unreported: Vec::new(),
             writing: None,
             hashing: accepted.destination.hash_held(),
             bytes,
@@ -156,7 +156,7 @@ impl<'a> Receiving<'a> {
                 }
                 written = written(&mut self.writing) => self.note_written(written)?,
                 _ = tick.tick() => {
-                    self.tell_room()?;
+                    self.report_space()?;
                     self.write_journal()?;
                 }
             }
@@ -269,7 +269,7 @@ impl<'a> Receiving<'a> {
     }
 
     fn note_stored(&mut self, block: u64, bytes: u32) {
-        self.unsaid.push(block);
+        self.unreported.push(block);
         if lock(&self.held).insert(block) {
             self.bytes += u64::from(bytes);
         }
@@ -278,11 +278,11 @@ impl<'a> Receiving<'a> {
     /// Starts to write the blocks stored since the last time to the journal, unless a write is running. They are
     /// reported to the sender after that.
     fn write_journal(&mut self) -> Result<(), TransferError> {
-        if self.writing.is_some() || self.unsaid.is_empty() {
+        if self.writing.is_some() || self.unreported.is_empty() {
             return Ok(());
         }
-        self.unsaid.sort_unstable();
-        let ranges = to_ranges(std::mem::take(&mut self.unsaid));
+        self.unreported.sort_unstable();
+        let ranges = to_ranges(std::mem::take(&mut self.unreported));
         let Destination::Folder(_, staging) = &self.accepted.destination else {
             return self.say_stored(ranges);
         };
@@ -300,7 +300,7 @@ impl<'a> Receiving<'a> {
     fn note_written(&mut self, (ranges, written): JournalWrite) -> Result<(), TransferError> {
         self.journal_is_full = written.as_ref().is_err_and(TransferError::is_disk_full);
         if self.journal_is_full {
-            self.unsaid.extend(ranges.into_iter().flat_map(|(first, count)| first..first + count));
+            self.unreported.extend(ranges.into_iter().flat_map(|(first, count)| first..first + count));
             return Ok(());
         }
         written?;
@@ -308,7 +308,7 @@ impl<'a> Receiving<'a> {
     }
 
     /// Tells both sides when the disk is full, and when it no longer is.
-    fn tell_room(&mut self) -> Result<(), TransferError> {
+    fn report_space(&mut self) -> Result<(), TransferError> {
         let disk_is_full = self.journal_is_full || self.lanes.space_waits.is_any();
         if self.disk_is_full != disk_is_full {
             self.disk_is_full = disk_is_full;
@@ -321,7 +321,7 @@ impl<'a> Receiving<'a> {
     /// Writes all stored blocks to the journal and reports them to the sender before it returns. While the disk is
     /// full, it waits.
     async fn say_all_stored(&mut self) -> Result<(), TransferError> {
-        while self.writing.is_some() || !self.unsaid.is_empty() {
+        while self.writing.is_some() || !self.unreported.is_empty() {
             self.write_journal()?;
             if self.writing.is_some() {
                 let written = written(&mut self.writing).await;

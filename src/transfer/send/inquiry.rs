@@ -27,10 +27,10 @@ use crate::{
 };
 
 /// The most files that are hashed for one answer. It bounds the answer's length.
-const MANY: usize = 256;
+const MAX_FILES_AT_ONCE: usize = 256;
 /// The most bytes that are hashed for one answer, unless a single file has more. They are few, so that the next answer
 /// is never far off.
-const MUCH: u64 = 8 * 1024 * 1024;
+const MAX_BYTES_AT_ONCE: u64 = 8 * 1024 * 1024;
 /// How often the receiver hears that a large file is still being read: often enough that it doesn't give up the
 /// comparison.
 const SIGN_EVERY: Duration = Duration::from_secs(1);
@@ -111,7 +111,7 @@ impl Inquiry {
         let mut files: Vec<(u32, Origin)> = Vec::new();
         let mut bytes = 0;
         while let Some((entry, size)) = self.due.front().copied() {
-            if files.len() == MANY || (bytes + size > MUCH && !files.is_empty()) {
+            if files.len() == MAX_FILES_AT_ONCE || (bytes + size > MAX_BYTES_AT_ONCE && !files.is_empty()) {
                 break;
             }
             self.due.pop_front();

@@ -54,11 +54,11 @@ const MAX_BACKLOG: usize = 20 * PAGE_BYTES;
 
 /// The most bytes of blocks that lanes may hold on each side: as much as the first lanes hold of the largest blocks. It
 /// limits the number of further lanes.
-const MAX_HELD: u32 = 16 * 1024 * 1024;
+const MAX_LANE_BYTES: u32 = 16 * 1024 * 1024;
 
 /// How often to check whether the other side has confirmed enough for more hashes to be sent, because no message
 /// announces that: a fraction of a usual round trip.
-const BACKLOG_LOOK: Duration = Duration::from_millis(20);
+const BACKLOG_CHECK_EVERY: Duration = Duration::from_millis(20);
 
 /// Offers `payload` to one receiver and runs the transfer to its end.
 pub(crate) async fn send(
@@ -170,7 +170,7 @@ async fn run(
         has_opened: AtomicBool::new(false),
     });
     // Each lane holds one block on each side.
-    let fitting = u16::try_from(MAX_HELD / plan.block_size()).unwrap_or(MAX_LANES).max(FIRST_LANES);
+    let fitting = u16::try_from(MAX_LANE_BYTES / plan.block_size()).unwrap_or(MAX_LANES).max(FIRST_LANES);
     let limit = options.throttle.bytes_per_sec();
     let lane_count = LaneCount::new(FIRST_LANES, lanes.min(fitting), plan.block_size(), limit);
     let mut pool = SendLanePool::new(shared, lanes);
@@ -272,7 +272,7 @@ async fn answer(
                 control.say(&FromSender::ThisIs(hashes))?;
                 continue;
             }
-            () = sleep(BACKLOG_LOOK), if !has_room => continue,
+            () = sleep(BACKLOG_CHECK_EVERY), if !has_room => continue,
         };
         let name = message.name();
         match message {

@@ -98,7 +98,7 @@ pub(crate) async fn send_to_several(
     let mut listing = Listing::start(payload, additions, &context.cancel)?;
     let (guard, mut reports) = mpsc::channel(usize::from(receivers));
     let (listed, offered) = watch::channel(None);
-    let (somebody, waits) = (Notify::new(), options.waits());
+    let (first_arrival, waits) = (Notify::new(), options.waits());
     let shared = Arc::new(SharedCode {
         offered,
         branches,
@@ -107,7 +107,7 @@ pub(crate) async fn send_to_several(
         context: context.apart(),
     });
     let (failed, mut failure) = oneshot::channel();
-    let listing = list(&mut listing, listed, &somebody, failed, context);
+    let listing = list(&mut listing, listed, &first_arrival, failed, context);
     let work = async {
         let (arriving, mut arrivals) = mpsc::channel(1);
         let (mut redirects, mut came) = (JoinSet::new(), 0);
@@ -118,7 +118,7 @@ pub(crate) async fn send_to_several(
                 tokio::select! {
                     Some(admitted) = arrivals.recv() => {
                         came += 1;
-                        somebody.notify_one();
+                        first_arrival.notify_one();
                         redirects.spawn(reported(redirect(admitted, Arc::clone(&shared))));
                     }
                     over = &mut reception => break over,
@@ -130,7 +130,7 @@ pub(crate) async fn send_to_several(
         // A receiver that has just proven the code is redirected as well.
         while let Some(admitted) = arrivals.recv().await {
             came += 1;
-            somebody.notify_one();
+            first_arrival.notify_one();
             redirects.spawn(reported(redirect(admitted, Arc::clone(&shared))));
         }
         let over = match over {
@@ -167,13 +167,13 @@ pub(crate) async fn send_to_several(
 async fn list(
     listing: &mut Listing,
     listed: watch::Sender<Option<Result<Offered, Trouble>>>,
-    somebody: &Notify,
+    first_arrival: &Notify,
     failed: oneshot::Sender<TransferError>,
     context: &Context,
 ) -> Infallible {
     let grown = tokio::select! {
         error = listing.grow(context) => Err(error),
-        () = somebody.notified() => listing.settle(context).await,
+        () = first_arrival.notified() => listing.settle(context).await,
     };
     match grown {
         Ok(()) => {

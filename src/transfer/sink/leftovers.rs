@@ -43,7 +43,7 @@ pub struct Leftover {
 pub struct Leftovers(Vec<Leftover>);
 
 /// A file that is the same in a leftover and in an offer.
-struct Same {
+struct SameEntry {
     /// The index of the leftover.
     leftover: usize,
     /// The entry in the leftover's offer.
@@ -156,7 +156,7 @@ impl Leftovers {
         let (_, same) = self.held(manifest, plan);
         let mut moved: HashMap<usize, HashSet<u32>> = HashMap::new();
         let mut finders: Vec<_> = self.0.iter().map(|leftover| Finder::new(&leftover.folder)).collect();
-        for Same { leftover, old, new } in same {
+        for SameEntry { leftover, old, new } in same {
             let path = &self.0[leftover].written.manifest.entries()[old as usize].path;
             let (from, _) = finders[leftover].find(old, path).ok_or(io::ErrorKind::NotFound)?;
             layout.adopt(new, &from)?;
@@ -177,7 +177,7 @@ impl Leftovers {
         Ok(())
     }
 
-    fn held(&self, manifest: &Manifest, plan: &Plan) -> (BlockSet, Vec<Same>) {
+    fn held(&self, manifest: &Manifest, plan: &Plan) -> (BlockSet, Vec<SameEntry>) {
         let mut held = BlockSet::default();
         let mut same = Vec::new();
         if self.0.is_empty() {
@@ -218,7 +218,7 @@ impl Leftovers {
                     }
                 }
                 if has_any {
-                    same.push(Same { leftover, old, new });
+                    same.push(SameEntry { leftover, old, new });
                 } else {
                     whole.remove(&new);
                 }

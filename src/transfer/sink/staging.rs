@@ -285,9 +285,9 @@ impl Staging {
     /// Flushes everything that was stored to the disk, so that a crash after the renames finds whole files.
     pub(crate) fn flush(&self) -> Result<(), TransferError> {
         // Past this many files, one flush of the whole file system beats a flush for each.
-        const MANY: u64 = 64;
+        const MANY_FILES: u64 = 64;
         let fail = |cause| TransferError::file(FileAction::WriteIn, &self.folder, cause);
-        if self.plan.wanted_files() > MANY && platform::flush_everything(&self.folder).map_err(fail)? {
+        if self.plan.wanted_files() > MANY_FILES && platform::flush_everything(&self.folder).map_err(fail)? {
             return Ok(());
         }
         for (index, entry) in self.manifest.entries().iter().enumerate() {

@@ -137,6 +137,34 @@ async fn a_connection_that_stalls_for_a_moment_is_kept() {
     assert_eq!((sender.link(), network.reconnections()), (before, 0));
 }
 
+/// Catches a side that goes on looking for its peer beside a connection that works again: a new connection would be found
+/// as soon as the other side has a moment of doubt.
+#[tokio::test(start_paused = true)]
+async fn a_side_stops_looking_once_a_doubted_connection_has_recovered() {
+    let network = Network::new(1, Duration::ZERO);
+    let (mut sender, mut receiver) = controls(&network, PATIENCE);
+    let (before, hold_up) = (sender.link(), async {
+        // The receiver still hears the sender, so only the sender comes to doubt the connection.
+        network.stall_control_to_sender();
+        sleep(Duration::from_secs(4)).await;
+        assert!(network.is_looked_for(), "the sender looks for its peer");
+        network.stall_control(false);
+        sleep(Duration::from_secs(4)).await;
+        assert!(
+            network.is_looked_for(),
+            "a connection has to work for some seconds before it is trusted again"
+        );
+        sleep(Duration::from_secs(3)).await;
+        assert!(!network.is_looked_for(), "the sender has stopped looking");
+    });
+    tokio::select! {
+        () = hold_up => {}
+        error = idle(&mut sender) => panic!("{error:?}"),
+        _ = hear(&mut receiver, 1) => unreachable!("nothing is said"),
+    }
+    assert_eq!((sender.link(), network.reconnections()), (before, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn both_sides_give_a_new_connection_the_same_name() {
     let network = Network::new(1, Duration::from_millis(5));

@@ -43,6 +43,8 @@ enum Flow {
     Moves,
     /// The bytes wait, and neither end is told.
     Stalls,
+    /// The bytes on their way back, to the first end, wait.
+    StallsBack,
     /// The bytes are lost, and both ends see the connection end.
     Cut,
 }
@@ -154,6 +156,11 @@ impl Network {
         set_stalled(&lock_shared(&self.state).control, is_stalled);
     }
 
+    /// Stalls the bytes to the sender on the first connection of the control channel.
+    pub(super) fn stall_control_to_sender(&self) {
+        lock_shared(&self.state).control.send_replace(Flow::StallsBack);
+    }
+
     /// Stalls the lane in this slot, or lets it move again.
     pub(super) fn stall_lane(&self, slot: u16, is_stalled: bool) {
         if let Some(lane) = lock_shared(&self.state).lanes.get(&slot) {
@@ -185,6 +192,11 @@ impl Network {
     /// Makes the opening of the next lane panic, as a fault of the program would.
     pub(super) fn break_next_lane(&self) {
         lock_shared(&self.state).breaks = true;
+    }
+
+    /// Whether a side waits for the other one to reconnect.
+    pub(super) fn is_looked_for(&self) -> bool {
+        lock_shared(&self.state).waiting_side.as_ref().is_some_and(|(_, waiting)| !waiting.is_closed())
     }
 
     /// How often the two sides have reconnected.
@@ -335,8 +347,15 @@ async fn carry(
     seed: u64,
 ) {
     let ((one_reads, one_writes), (other_reads, other_writes)) = (split(one), split(other));
-    let there = carry_one_way(one_reads, other_writes, flow.clone(), delay, Random(seed));
-    let back = carry_one_way(other_reads, one_writes, flow.clone(), delay, Random(!seed));
+    let there = carry_one_way(one_reads, other_writes, flow.clone(), &[Flow::Stalls], delay, Random(seed));
+    let back = carry_one_way(
+        other_reads,
+        one_writes,
+        flow.clone(),
+        &[Flow::Stalls, Flow::StallsBack],
+        delay,
+        Random(!seed),
+    );
     let both = async { tokio::join!(there, back) };
     let mut both = pin!(both);
     tokio::select! {
@@ -349,6 +368,7 @@ async fn carry_one_way(
     mut from: ReadHalf<DuplexStream>,
     mut to: WriteHalf<DuplexStream>,
     mut flow: watch::Receiver<Flow>,
+    stalls: &[Flow],
     delay: Duration,
     mut random: Random,
 ) {
@@ -359,7 +379,7 @@ async fn carry_one_way(
             sleep(delay.mul_f64(random.below(1000) as f64 / 1000.0)).await;
         }
         // Where nothing controls the flow any more, it stays as it was.
-        let _ = flow.wait_for(|flow| *flow != Flow::Stalls).await;
+        let _ = flow.wait_for(|flow| !stalls.contains(flow)).await;
         if read == 0 {
             let _ = to.shutdown().await;
             return;

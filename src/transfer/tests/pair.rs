@@ -206,13 +206,13 @@ fn receive(session: Session, output: Output, terms: Terms) -> Running {
 }
 
 /// The test's ends of a session's context.
-struct Held {
+struct ContextEnds {
     cancel: CancellationToken,
     progress: watch::Receiver<Progress>,
     inbox: mpsc::Receiver<Notice>,
 }
 
-impl Held {
+impl ContextEnds {
     /// Runs a session. If an offer comes, all of it is accepted.
     fn run(
         self,
@@ -247,12 +247,12 @@ impl Held {
     }
 }
 
-fn context() -> (Context, Held) {
+fn context() -> (Context, ContextEnds) {
     let ((notices, inbox), (progress, snapshots)) = (mpsc::channel(16), watch::channel(Progress::default()));
     let cancel = CancellationToken::new();
     let closing = Arc::<AtomicBool>::default();
     let context = Context::new(notices, progress, Arc::new(|| {}), cancel.clone(), closing);
-    (context, Held { cancel, progress: snapshots, inbox })
+    (context, ContextEnds { cancel, progress: snapshots, inbox })
 }
 
 fn relay() -> RelayChoice {
