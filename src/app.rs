@@ -1,19 +1,20 @@
 //! The window: what the user sees, on top of the engine's commands and events.
 //!
-//! Each frame the window first takes what has happened, even while nothing is painted, then draws, then carries out
-//! what the user did. Nothing on its thread waits: transfers run in the engine, and everything slow of the window's
-//! own runs on the desk.
+//! In each frame the window first takes in what has happened, which it does even while nothing is painted. Then it
+//! draws, and then it carries out what the user did. Nothing on its thread waits: transfers run in the engine, and all
+//! slow work of the window's own runs on the desk.
 //!
 //! The modules, each of which imports only from those below it:
 //!
-//! - `opening`, `frame`, `input`: the window's start, one frame, what the user does to the window as a whole
+//! - `opening`, `frame`, `input`: the window's start, one frame, and what the user does to the window as a whole
 //! - `perform`: carries out what the user did and what events ask for
 //! - `window`: everything that is kept between two frames
 //! - `views`: the page, its cards and its dialogs, drawn from the state
 //! - `widgets`: the buttons, boxes, rows and fields that views are made of
 //! - `explain`: puts errors, progress and everything else into words
 //! - `error`: why the window was not opened
-//! - `desktop`: the operating system and other programs: starts, window systems, dialogs, the clipboard, the desk
+//! - `desktop`: the operating system and other programs: window systems, later starts of Caiman, dialogs,
+//!   the clipboard, the desk
 //! - `model`: what the window knows; pure
 //! - `theme`: every colour, size and font
 //! - `words`: the window's texts, by language

@@ -12,7 +12,7 @@
 //! - [`crypto`]: key agreement, key derivation, sealed records; bytes in, bytes out
 //! - [`protocol`]: messages, limits, frames, the manifest and [`protocol::RelPath`]; no sockets, no clock
 //! - [`net`]: sockets that speak the protocol's frames, the client's side of a relay, and requests to a gateway
-//! - [`platform`]: what differs between operating systems
+//! - [`platform`]: what differs between operating systems in files, links and times
 //! - [`relay`]: the server that pairs two strangers and copies bytes between them
 //! - [`discovery`]: announcing a room on the local network, and finding one there
 //! - [`transfer`]: the sending and the receiving side of one transfer

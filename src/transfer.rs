@@ -1,9 +1,9 @@
 //! One transfer, from either side: [`send`] and [`receive`] are the two state machines, and every other module serves
 //! one or both of them. A module imports only from those above it in this list:
 //!
-//! - the types that the engine, the window and the headless commands share: [`show`], [`error`], [`progress`],
-//!   [`offer`], [`notice`], [`path_mode`]
+//! - [`show`], [`path_mode`], [`progress`], [`error`]: types that the engine, the window and the headless commands share
 //! - [`plan`]: what moves and where it is stored; pure
+//! - [`offer`], [`notice`]: further shared types
 //! - [`fingerprint`]: what tells that a file has changed, and hashes of files that have not
 //! - [`source`]: what a sender reads
 //! - [`sink`]: where a receiver stores what arrives
