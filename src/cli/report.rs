@@ -229,6 +229,8 @@ impl Reporter {
                     bar.set_message("checking and storing");
                 }
             }
+            // The user knows already that the connection is lost, but not that everything is in place.
+            Phase::Confirming if progress.connection != Connection::Up => self.tell_connection(progress),
             _ => {}
         }
     }

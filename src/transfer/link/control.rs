@@ -68,6 +68,8 @@ const FAREWELL: Duration = Duration::from_secs(20);
 /// meanwhile. Most outages on the road are shorter, and a sender that never comes back must not keep the user from closing
 /// the program for longer.
 pub(crate) const LONGEST_FAREWELL: Duration = Duration::from_mins(2);
+/// How long such a receiver still waits once its user has cancelled: a few round trips.
+const CANCELLED_FAREWELL: Duration = Duration::from_secs(3);
 /// Bytes of messages after which they are confirmed at once and not only with the next record, so that the other side need
 /// not keep many of them.
 const CONFIRM_AFTER: usize = 64 * 1024;
@@ -110,6 +112,8 @@ pub(crate) struct Control {
     inviting: Option<Invitations>,
     /// How many invitations have come from the other side.
     invitations: u32,
+    /// Whether the other side has ended its session.
+    peer_has_ended: bool,
 }
 
 /// How the lanes of the present link are opened, which takes their keys.
@@ -206,6 +210,7 @@ impl Control {
             watchdog: Watchdog::new(Arc::default()),
             inviting: None,
             invitations: 0,
+            peer_has_ended: false,
         }
     }
 
@@ -382,24 +387,29 @@ impl Control {
         }
     }
 
-    /// Ends the session. If the last messages `must_arrive`, it first waits until the other side has confirmed them,
-    /// because closing the connection at once could destroy them in flight.
-    pub(crate) async fn finish<T: DeserializeOwned>(mut self, must_arrive: bool) {
-        if must_arrive {
-            self.wait_for_confirmation::<T>().await;
-            // A peer that has confirmed and left is not lost.
-            self.context.update(|progress| progress.connection = Connection::Up);
-        }
+    /// Ends the session once the other side has confirmed the last messages, which closing the connection at once could
+    /// destroy in flight. It is not waited for without end, nor after a message of the other side that `is_last_word`.
+    pub(crate) async fn finish_confirmed<T: DeserializeOwned>(mut self, is_last_word: impl Fn(&T) -> bool) {
+        self.wait_for_confirmation(is_last_word).await;
+        // A peer that has confirmed and left is not lost.
+        self.context.update(|progress| progress.connection = Connection::Up);
         self.part().await;
     }
 
-    async fn wait_for_confirmation<T: DeserializeOwned>(&mut self) {
+    async fn wait_for_confirmation<T: DeserializeOwned>(&mut self, is_last_word: impl Fn(&T) -> bool) {
         let start = Instant::now();
         let longest = start + self.patience.min(LONGEST_FAREWELL).max(FAREWELL);
         let mut give_up = start + FAREWELL;
-        while Instant::now() < give_up.min(longest) {
+        let mut cancelled_at = None;
+        while !self.peer_has_ended && Instant::now() < give_up.min(longest) {
+            if self.context.cancel.is_cancelled() {
+                let cancelled_at = cancelled_at.get_or_insert_with(Instant::now);
+                if cancelled_at.elapsed() >= CANCELLED_FAREWELL {
+                    return;
+                }
+            }
             match timeout(LOOK_EVERY, self.next_or_heard::<T>()).await {
-                Ok(Ok(Some(_))) => {}
+                Ok(Ok(Some(message))) => self.peer_has_ended = is_last_word(&message),
                 // A peer that has confirmed everything may leave, so its loss is no error here.
                 Ok(Ok(None) | Err(_)) => return,
                 Err(_) if self.hears() => {}
@@ -407,6 +417,11 @@ impl Control {
                 Err(_) => give_up = Instant::now() + FAREWELL,
             }
         }
+    }
+
+    /// Notes that the other side has ended its session, so that it will confirm nothing more.
+    pub(crate) fn note_peers_end(&mut self) {
+        self.peer_has_ended = true;
     }
 
     /// Ends the session: writes what is queued, closes this side of the connection, and waits a little for the other side

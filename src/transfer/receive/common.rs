@@ -39,10 +39,19 @@ pub(super) async fn meanwhile<T>(control: &mut Control, work: Work, mut task: Bl
             done = &mut task => return done,
             message = control.next::<FromSender>(), if is_there => is_there = match message {
                 Ok(FromSender::Invitation { code, instead: false }) => control.invited(&code).await.is_ok(),
+                Ok(message) if is_last_word(&message) => {
+                    control.note_peers_end();
+                    false
+                }
                 other => other.is_ok(),
             },
         }
     }
+}
+
+/// Whether the sender says nothing after this message.
+pub(super) fn is_last_word(message: &FromSender) -> bool {
+    matches!(message, FromSender::Cancel | FromSender::Failed(_))
 }
 
 /// Handles a message that means the same at every point; any other is out of turn.

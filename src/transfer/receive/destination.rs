@@ -1,6 +1,7 @@
 //! What the user accepted of an offer, where it goes, and how it gets its real name at the end.
 
 use std::{
+    collections::HashSet,
     io::{self, Write},
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -98,7 +99,7 @@ impl Accepted {
         let is_resumable = plan.stream().is_none();
         let leftovers = if is_resumable && choices.resumes {
             active.make_way(&folder, |held| !held.blocks_of(&manifest, &plan).is_empty());
-            Leftovers::find(&folder).without_useless(&manifest, |index| here.contains(index))
+            Leftovers::find(&folder)
         } else {
             Leftovers::default()
         };
@@ -173,8 +174,21 @@ impl Verified {
             Destination::Folder(folder, staging) => {
                 report.folder = Some(folder.clone());
                 let entries = Arc::clone(&manifest);
-                let delivered =
-                    spawn_blocking(move || deliver(&folder, &entries, &wanted, &targets, &staging));
+                let delivered = spawn_blocking(move || {
+                    let delivered = deliver(&folder, &entries, &wanted, &targets, &staging);
+                    let failed: HashSet<u32> =
+                        delivered.failures.iter().map(|failure| failure.entry).collect();
+                    let has_come = |index: usize| {
+                        let number = index as u32;
+                        wanted.contains(index)
+                            && targets.get(index).is_some_and(|target| target.path.is_some())
+                            && !staging.is_dropped(number)
+                            && !failed.contains(&number)
+                    };
+                    let is_in_place = |index| here.contains(index) || has_come(index);
+                    Leftovers::find(&folder).remove_useless(&entries, is_in_place);
+                    delivered
+                });
                 let Delivered { stored, placed, failures } = meanwhile(control, Work::Disk, delivered).await;
                 report.placed = placed;
                 let others = tops.into_iter().filter(|top| !report.placed.contains(top));

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     asking::{FirstMessage, UserChoice, announcement, ask, first_message, read_offer},
-    common::meanwhile_checked,
+    common::{is_last_word, meanwhile_checked},
     destination::{Accepted, Destination, Verified},
     lane_pool::ReceiveLanePool,
     request::{ReceiveOptions, ReceiveRequest, ReceiverInput},
@@ -22,7 +22,7 @@ use crate::{
     crypto::Side,
     panics::{caught, spawn_blocking},
     protocol::{
-        peer::{FromReceiver, FromSender, Way, Work},
+        peer::{FromReceiver, Way, Work},
         relay::{FIRST_LANES, MAX_LANES},
     },
     transfer::{
@@ -134,12 +134,16 @@ pub(crate) async fn take<'a>(
         control.say(&last_word)?;
     }
     if ended.is_ok() {
-        context.enter(Phase::Confirming);
+        context.update(|progress| {
+            (progress.phase, progress.stall, progress.disk_is_full) = (Phase::Confirming, None, false);
+        });
         // Waiting for the confirmation may take minutes, and the staging folder is not needed meanwhile.
         staged.leave(&ended, &unfinished).await;
+        // The sender can't know that everything is in place unless it is told, so this message has to arrive.
+        control.finish_confirmed(is_last_word).await;
+    } else {
+        control.part().await;
     }
-    // The sender can't know that everything is in place unless it is told, so this message has to arrive.
-    control.finish::<FromSender>(ended.is_ok()).await;
     staged.leave(&ended, &unfinished).await;
     ended
 }

@@ -119,14 +119,18 @@ pub(crate) async fn serve(
     let until_cancelled = async {
         tokio::select! {
             ended = work => ended,
-            () = context.cancel.cancelled() => Err(TransferError::Cancelled),
+            // A user who no longer waits for a lost receiver should know that everything was sent.
+            () = context.cancel.cancelled() => match context.phase() {
+                Phase::Storing if context.is_lost() => Err(TransferError::Unconfirmed),
+                _ => Err(TransferError::Cancelled),
+            },
         }
     };
     let ended = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
     if let Some(last_word) = last_word(&ended) {
         control.say(&last_word)?;
     }
-    control.finish::<FromReceiver>(false).await;
+    control.part().await;
     ended
 }
 

@@ -137,7 +137,7 @@ impl<'a> Sending<'a> {
                     Heard::AllDamage => comparison = Some(self.compare()),
                     Heard::Complete { stored, failed } => {
                         self.queue.close();
-                        return Ok((stored, self.missing + failed));
+                        return Ok((stored, self.missing.saturating_add(failed)));
                     }
                 },
                 Some(ended) = pool.next() => pool.ended(self.control, ended)?,
@@ -163,7 +163,7 @@ impl<'a> Sending<'a> {
 
     /// Whether the receiver has every block, and was sent everything that it needs to check them.
     pub(super) fn is_done(&self) -> bool {
-        self.is_done
+        self.is_done && self.damaged.is_empty()
     }
 
     /// Bytes that the receiver has, without those of withdrawn files.

@@ -229,7 +229,7 @@ async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
     drop(stays);
     // Where nothing waits for the room, only the timeout ends this wait.
     let _ = timeout(ROOM_LIMIT, is_free).await;
-    control.finish::<FromReceiver>(false).await;
+    control.part().await;
 }
 
 /// Returns once the receiver has heard where to go, or is there already.

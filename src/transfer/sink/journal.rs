@@ -27,9 +27,9 @@ use crate::{
 };
 
 /// The name of the offer's file.
-const OFFER: &str = "offer";
+pub(crate) const OFFER: &str = "offer";
 /// The name of the offer's file until all of it is written.
-const OFFER_TEMPORARY: &str = "offer.new";
+pub(crate) const OFFER_TEMPORARY: &str = "offer.new";
 /// The journal's name. The file changes whenever blocks are stored.
 pub(crate) const JOURNAL: &str = "journal";
 /// The version of both files' layout; a reader refuses any other.

@@ -29,6 +29,9 @@ use crate::{
 /// The name of the file in a staging folder that is locked by the transfer that uses the folder.
 pub(crate) const LOCK: &str = "lock";
 
+/// The files in a staging folder that a transfer keeps for itself.
+const RECORDS: [&str; 4] = [LOCK, journal::OFFER, journal::OFFER_TEMPORARY, journal::JOURNAL];
+
 /// The staging folder of one interrupted transfer.
 pub struct Leftover {
     /// The staging folder.
@@ -105,34 +108,32 @@ impl Leftovers {
         self
     }
 
-    /// Removes the leftovers that hold nothing but files of this offer that are already in place (`is_here`, by entry),
-    /// and returns the others. One that can't be removed stays on the disk.
-    #[must_use]
-    pub fn without_useless(self, manifest: &Manifest, is_here: impl Fn(usize) -> bool) -> Self {
-        let here: HashMap<&RelPath, &Entry> = manifest
+    /// Removes the leftovers that hold files of this offer that are in place (`is_in_place`, by entry) and nothing else. One
+    /// that can't be read or removed whole stays on the disk.
+    pub fn remove_useless(self, manifest: &Manifest, is_in_place: impl Fn(usize) -> bool) {
+        let in_place: HashMap<&RelPath, &Entry> = manifest
             .entries()
             .iter()
             .enumerate()
-            .filter(|(index, _)| is_here(*index))
+            .filter(|(index, _)| is_in_place(*index))
             .map(|(_, entry)| (&entry.path, entry))
             .collect();
-        let is_useful =
-            |leftover: &Leftover| {
-                let JournalContents { manifest, plan, held } = &leftover.written;
-                let is_held = |number: usize| plan.blocks_of(number as u32).any(|block| held.contains(block));
-                manifest.entries().iter().enumerate().filter(|(number, _)| is_held(*number)).any(
-                    |(_, entry)| here.get(&entry.path).is_none_or(|in_place| look(in_place) != look(entry)),
-                )
-            };
-        let (useful, useless): (Vec<_>, Vec<_>) =
-            if here.is_empty() { (self.0, Vec::new()) } else { self.0.into_iter().partition(is_useful) };
-        for leftover in useless {
+        for leftover in self.0 {
+            let mut finder = Finder::new(&leftover.folder);
+            let copies: HashSet<PathBuf> = (0..)
+                .zip(leftover.written.manifest.entries())
+                .filter(|(_, entry)| in_place.get(&entry.path).is_some_and(|same| look(same) == look(entry)))
+                .filter_map(|(number, entry)| Some(finder.find(number, &entry.path)?.0))
+                .collect();
+            // Files count, not blocks: what the journal says nothing of may still be the only copy of something.
+            let is_useless = !copies.is_empty()
+                && contents(&leftover.folder)
+                    .is_ok_and(|files| files.iter().all(|file| copies.contains(file)));
             let folder = leftover.folder.clone();
-            if let Err(error) = leftover.discard() {
+            if is_useless && let Err(error) = leftover.discard() {
                 tracing::warn!(?folder, %error, "a leftover that is no longer of use could not be removed");
             }
         }
-        Self(useful)
     }
 
     /// Bytes of an offer that need not be sent again if all of it is wanted, because they are here.
@@ -154,23 +155,20 @@ impl Leftovers {
     /// that.
     pub fn move_into(self, layout: &Layout, manifest: &Manifest, plan: &Plan) -> io::Result<()> {
         let (_, same) = self.held(manifest, plan);
-        let mut moved: HashMap<usize, HashSet<u32>> = HashMap::new();
+        let mut moved = HashSet::new();
         let mut finders: Vec<_> = self.0.iter().map(|leftover| Finder::new(&leftover.folder)).collect();
         for SameEntry { leftover, old, new } in same {
             let path = &self.0[leftover].written.manifest.entries()[old as usize].path;
             let (from, _) = finders[leftover].find(old, path).ok_or(io::ErrorKind::NotFound)?;
             layout.adopt(new, &from)?;
-            moved.entry(leftover).or_default().insert(old);
+            moved.insert(leftover);
         }
-        for (index, leftover) in self.0.into_iter().enumerate() {
-            let Some(moved) = moved.get(&index) else { continue };
-            let JournalContents { manifest, plan, held } = &leftover.written;
-            let is_left = |number: u32| {
-                !moved.contains(&number) && plan.blocks_of(number).any(|block| held.contains(block))
-            };
-            // What is left belongs to another offer, which may still be sent; whatever reads the leftover then notices
+        for leftover in
+            (0..).zip(self.0).filter_map(|(index, leftover)| moved.contains(&index).then_some(leftover))
+        {
+            // What is left may belong to another offer, which may still be sent; whatever reads the leftover then notices
             // which files are missing.
-            if !(0..manifest.entries().len() as u32).any(is_left) {
+            if contents(&leftover.folder).is_ok_and(|files| files.is_empty()) {
                 leftover.discard()?;
             }
         }
@@ -255,6 +253,23 @@ fn read(folder: &Path) -> Option<JournalContents> {
     Some(written)
 }
 
+/// Everything in a staging folder that is not a folder, without the transfer's own records.
+fn contents(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut due = vec![folder.to_owned()];
+    while let Some(at) = due.pop() {
+        for entry in fs::read_dir(&at)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                due.push(entry.path());
+            } else if at != folder || !RECORDS.iter().any(|record| entry.file_name() == *record) {
+                found.push(entry.path());
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// What tells one file from another without reading it: its size in bytes, and its time.
 fn look(entry: &Entry) -> Option<(u64, Option<Modified>)> {
     match &entry.kind {
@@ -284,5 +299,90 @@ fn drop_what_is_missing(folder: &Path, written: &mut JournalContents) {
                 held.remove(block);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        protocol::manifest::OfferKind,
+        transfer::{
+            plan::Wanted,
+            sink::staging::{StagedFiles, Staging},
+        },
+    };
+
+    /// What an interrupted transfer of these entries left in `chosen`, with every block stored.
+    fn left(chosen: &Path, kind: OfferKind, entries: &[(&str, u64)]) -> PathBuf {
+        let manifest = Arc::new(Manifest::made_up(kind, entries));
+        let plan = Arc::new(Plan::new(&manifest, |_| true));
+        let files = StagedFiles {
+            manifest: Arc::clone(&manifest),
+            plan: Arc::clone(&plan),
+            wanted: &Wanted::all(),
+            targets: &[],
+        };
+        let staging = Staging::create(chosen, [7; 8], files, Leftovers::default()).unwrap();
+        let blocks = if kind == OfferKind::Stream { 1 } else { plan.blocks() };
+        for block in 0..blocks {
+            let len = if kind == OfferKind::Stream { 5 } else { plan.block_len(block).unwrap() };
+            staging.store(block, &vec![7; len as usize]).unwrap();
+            staging.note_stored(&[(block, 1)]).unwrap();
+        }
+        staging.keep();
+        staging.folder().to_owned()
+    }
+
+    /// Removes what is useless once these files of an offer are in place.
+    fn remove_useless(chosen: &Path, in_place: &[(&str, u64)]) {
+        Leftovers::find(chosen).remove_useless(&Manifest::made_up(OfferKind::Files, in_place), |_| true);
+    }
+
+    #[test]
+    fn a_leftover_goes_only_when_every_file_in_it_is_in_place() {
+        let chosen = tempfile::tempdir().unwrap();
+        let folder = left(chosen.path(), OfferKind::Files, &[("a.txt", 3), ("b.txt", 4)]);
+        remove_useless(chosen.path(), &[("c.txt", 3)]);
+        remove_useless(chosen.path(), &[("a.txt", 3)]);
+        remove_useless(chosen.path(), &[("a.txt", 3), ("b.txt", 5)]);
+        assert!(folder.is_dir());
+        remove_useless(chosen.path(), &[("a.txt", 3), ("b.txt", 4)]);
+        assert!(!folder.exists());
+    }
+
+    /// Both files shared a block, and one of them got its real name before the transfer broke off. The journal then speaks
+    /// for neither.
+    #[test]
+    fn a_file_whose_block_no_longer_counts_is_not_lost() {
+        let chosen = tempfile::tempdir().unwrap();
+        let folder = left(chosen.path(), OfferKind::Files, &[("a.txt", 3), ("b.txt", 4)]);
+        let mut finder = Finder::new(&folder);
+        let (a, _) = finder.find(0, &RelPath::new("a.txt").unwrap()).unwrap();
+        let (b, _) = finder.find(1, &RelPath::new("b.txt").unwrap()).unwrap();
+        fs::rename(a, chosen.path().join("a.txt")).unwrap();
+        remove_useless(chosen.path(), &[("a.txt", 3)]);
+        assert!(b.is_file());
+    }
+
+    /// Its sender can't read it again.
+    #[test]
+    fn a_stream_is_not_lost() {
+        let chosen = tempfile::tempdir().unwrap();
+        let folder = left(chosen.path(), OfferKind::Stream, &[("stream", 0)]);
+        remove_useless(chosen.path(), &[("a.txt", 3)]);
+        remove_useless(chosen.path(), &[("stream", 5)]);
+        assert!(folder.is_dir());
+    }
+
+    #[test]
+    fn what_no_transfer_put_there_is_not_lost() {
+        let chosen = tempfile::tempdir().unwrap();
+        let folder = left(chosen.path(), OfferKind::Files, &[("a.txt", 3)]);
+        fs::write(folder.join("note"), "mine").unwrap();
+        remove_useless(chosen.path(), &[("a.txt", 3)]);
+        assert!(folder.join("note").is_file());
     }
 }
