@@ -246,7 +246,8 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn parse(bytes: Vec<u8>) -> Result<Table, Flaw> {
+/// What is in a file.
+pub(crate) fn parse(bytes: Vec<u8>) -> Result<Table, Flaw> {
     if bytes.len() > MAX_BYTES {
         return Err(Flaw::TooLarge);
     }

@@ -63,14 +63,9 @@ impl Journal {
         wanted: &Wanted,
         held: &BlockSet,
     ) -> io::Result<Self> {
-        let entries: Vec<RawEntry> = manifest.entries().iter().map(Entry::to_raw).collect();
-        let body = frame::to_bytes(&(VERSION, wanted.to_wire(), entries));
-        let offer = *blake3::hash(&body).as_bytes();
+        let (bytes, offer) = offer_file(manifest, wanted);
         let temporary = folder.join(OFFER_TEMPORARY);
-        let mut file = File::create(&temporary)?;
-        file.write_all(&body)?;
-        file.write_all(&offer)?;
-        drop(file);
+        fs::write(&temporary, bytes)?;
         fs::rename(temporary, folder.join(OFFER))?;
         let file = OpenOptions::new().create(true).append(true).open(folder.join(JOURNAL))?;
         let journal = Self { file: Mutex::new((file, 0)), offer };
@@ -101,33 +96,49 @@ impl Journal {
 pub(crate) fn load(folder: &Path) -> io::Result<JournalContents> {
     let file = File::open(folder.join(OFFER))?;
     let len = file.metadata()?.len();
-    let mut bytes = Vec::new();
-    file.take(MAX_OFFER_BYTES.min(len)).read_to_end(&mut bytes)?;
-    let (body, hash) = bytes.split_last_chunk::<HASH_LEN>().ok_or_else(nonsense)?;
-    if len > MAX_OFFER_BYTES || blake3::hash(body).as_bytes() != hash {
+    if len > MAX_OFFER_BYTES {
         return Err(nonsense());
     }
-    let offer = *hash;
-    let (version, wanted, entries): OfferFile = frame::from_bytes(body).map_err(|_| nonsense())?;
+    let mut offer = Vec::new();
+    file.take(len).read_to_end(&mut offer)?;
+    parse(&offer, &fs::read(folder.join(JOURNAL))?).ok_or_else(nonsense)
+}
+
+/// What the bytes of both files say; `None` if that makes no sense.
+pub(crate) fn parse(offer: &[u8], journal: &[u8]) -> Option<JournalContents> {
+    let (body, offer) = offer.split_last_chunk::<HASH_LEN>()?;
+    if blake3::hash(body).as_bytes() != offer {
+        return None;
+    }
+    let (version, wanted, entries): OfferFile = frame::from_bytes(body).ok()?;
     if version != VERSION {
-        return Err(nonsense());
+        return None;
     }
     let mut builder = ManifestBuilder::new(OfferKind::Files);
     let count = entries.len();
     for entry in entries {
-        builder.push(entry).map_err(|_| nonsense())?;
+        builder.push(entry).ok()?;
     }
-    let manifest = builder.finish().map_err(|_| nonsense())?;
-    let wanted = Wanted::from_wire(wanted, count).ok_or_else(nonsense)?;
+    let manifest = builder.finish().ok()?;
+    let wanted = Wanted::from_wire(wanted, count)?;
     let plan = Plan::new(&manifest, |index| wanted.contains(index));
-    let held = read_records(&folder.join(JOURNAL), &offer, plan.blocks())?;
-    Ok(JournalContents { manifest, plan, held })
+    let held = read_records(journal, offer, plan.blocks());
+    Some(JournalContents { manifest, plan, held })
+}
+
+/// The bytes of the offer's file, and the hash that they end in.
+pub(crate) fn offer_file(manifest: &Manifest, wanted: &Wanted) -> (Vec<u8>, [u8; HASH_LEN]) {
+    let entries: Vec<RawEntry> = manifest.entries().iter().map(Entry::to_raw).collect();
+    let mut bytes = frame::to_bytes(&(VERSION, wanted.to_wire(), entries));
+    let offer = *blake3::hash(&bytes).as_bytes();
+    bytes.extend_from_slice(&offer);
+    (bytes, offer)
 }
 
 /// The blocks of all sound records, up to the first that isn't.
-fn read_records(path: &Path, offer: &[u8; HASH_LEN], blocks: u64) -> io::Result<BlockSet> {
+fn read_records(journal: &[u8], offer: &[u8; HASH_LEN], blocks: u64) -> BlockSet {
     let mut held = BlockSet::default();
-    for bytes in fs::read(path)?.as_chunks::<RECORD_LEN>().0 {
+    for bytes in journal.as_chunks::<RECORD_LEN>().0 {
         let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte]));
         let (first, count) = (word(0), word(8));
         let is_sound = record(offer, (first, count)) == *bytes
@@ -137,10 +148,11 @@ fn read_records(path: &Path, offer: &[u8; HASH_LEN], blocks: u64) -> io::Result<
         }
         held.extend(first..first + count);
     }
-    Ok(held)
+    held
 }
 
-fn record(offer: &[u8; HASH_LEN], (first, count): (u64, u64)) -> [u8; RECORD_LEN] {
+/// One record of the journal.
+pub(crate) fn record(offer: &[u8; HASH_LEN], (first, count): (u64, u64)) -> [u8; RECORD_LEN] {
     let mut bytes = [0; RECORD_LEN];
     bytes[..8].copy_from_slice(&first.to_le_bytes());
     bytes[8..16].copy_from_slice(&count.to_le_bytes());
