@@ -136,7 +136,7 @@ impl RoomSearch {
 }
 
 /// The address if it belongs to the local network or to this machine: no announcement can lead anywhere else.
-fn believable(address: &ScopedIp, port: u16) -> Option<SocketAddr> {
+pub(crate) fn believable(address: &ScopedIp, port: u16) -> Option<SocketAddr> {
     let ip = address.to_ip_addr();
     if port == 0 || ip.is_unspecified() || ip.is_multicast() || Reach::of(ip) == Reach::Anywhere {
         return None;

@@ -38,6 +38,10 @@ const LAYERS: &[(&str, &str)] = &[
     ("code", "labels"),
     ("labels", ""),
     ("units", ""),
+    (
+        "fuzzing",
+        "app::fuzzing code crypto::fuzzing discovery history net platform protocol settings store transfer",
+    ),
     ("sync", ""),
 ];
 
