@@ -61,7 +61,7 @@ pub fn frame(bytes: &[u8]) {
     match (end, announced) {
         (End::Cut, None) => {}
         (End::Cut, Some((prefix, rest))) => {
-            assert!(frame::length(*prefix, limit).is_ok_and(|due| due > rest.len()))
+            assert!(frame::length(*prefix, limit).is_ok_and(|due| due > rest.len()));
         }
         (End::TooLong, announced) => {
             assert!(announced.is_some_and(|(prefix, _)| u32::from_be_bytes(*prefix) as usize > limit));

@@ -26,28 +26,28 @@ macro_rules! targets {
 }
 
 targets! { TARGETS,
-    addresses: 4000,
-    code: 4000,
-    frame: 4000,
+    addresses: 10_000,
+    code: 10_000,
+    frame: 10_000,
     // Each takes a key agreement.
-    handshake: 300,
-    history: 1500,
-    invite_link: 4000,
-    journal: 4000,
-    manifest: 4000,
+    handshake: 500,
+    history: 3000,
+    invite_link: 10_000,
+    journal: 10_000,
+    manifest: 10_000,
     names: 2000,
-    peer_messages: 4000,
-    record: 4000,
-    relay_messages: 4000,
-    relay_opening: 4000,
-    settings: 1500,
-    tree_hash: 1500,
+    peer_messages: 10_000,
+    record: 10_000,
+    relay_messages: 10_000,
+    relay_opening: 10_000,
+    settings: 3000,
+    tree_hash: 3000,
 }
 
 #[cfg(feature = "gui")]
 targets! { WINDOW_TARGETS,
-    instance: 4000,
-    uri_list: 4000,
+    instance: 10_000,
+    uri_list: 10_000,
 }
 
 #[cfg(not(feature = "gui"))]
@@ -106,9 +106,8 @@ fn run(target: &str, function: fn(&[u8]), count: usize) {
 }
 
 fn attempt(target: &str, function: fn(&[u8]), name: &str, bytes: &[u8]) {
-    if panic::catch_unwind(|| function(bytes)).is_err() {
-        panic!("{target} fails on {name}: b\"{}\"", bytes.escape_ascii());
-    }
+    let held = panic::catch_unwind(|| function(bytes));
+    assert!(held.is_ok(), "{target} fails on {name}: b\"{}\"", bytes.escape_ascii());
 }
 
 /// The seeds of a target, by name.

@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 8192;
 /// Endless mutations of some seeds.
 pub(crate) struct Mutations {
     seeds: Vec<Vec<u8>>,
-    /// The state of SplitMix64 (Steele, Lea and Flood, 2014).
+    /// The state of `SplitMix64` (Steele, Lea and Flood, 2014).
     state: u64,
 }
 
