@@ -148,6 +148,12 @@ fn entries() -> Vec<RawEntry> {
     vec![folder("a"), file("a/x", 3 * MIB + 1), link, file("b", 5), file("\u{1f980}.txt", 0)]
 }
 
+/// The largest file that an offer may have.
+fn huge() -> RawEntry {
+    let kind = RawKind::File { size: 1 << 53, modified: None, executable: false };
+    RawEntry { path: "huge".to_owned(), kind }
+}
+
 fn offers() -> Vec<Seed> {
     let offer = |kind, entries: Vec<RawEntry>| frame::to_bytes(&(kind, 5_u64, 3 * MIB + 6, vec![entries]));
     let pages =
@@ -156,10 +162,6 @@ fn offers() -> Vec<Seed> {
         path: format!("{number}"),
         kind: RawKind::File { size: number << 12, modified: None, executable: false },
     });
-    let huge = RawEntry {
-        path: "huge".to_owned(),
-        kind: RawKind::File { size: 1 << 53, modified: None, executable: false },
-    };
     let names = [
         ("deep", "a/b/c.tar.gz"),
         ("staging", ".caiman-1/x"),
@@ -171,7 +173,7 @@ fn offers() -> Vec<Seed> {
         ("manifest", "tree", offer(OfferKind::Files, entries())),
         ("manifest", "pages", frame::to_bytes(&pages)),
         ("manifest", "many", offer(OfferKind::Files, many.collect())),
-        ("manifest", "huge", offer(OfferKind::Files, vec![huge])),
+        ("manifest", "huge", offer(OfferKind::Files, vec![huge()])),
         ("manifest", "text", offer(OfferKind::Text, entries()[3..4].to_vec())),
         ("manifest", "stream", offer(OfferKind::Stream, entries()[4..].to_vec())),
         ("names", "long", ["ä".repeat(200).as_str(), ".jpeg"].concat().into_bytes()),
@@ -248,18 +250,20 @@ reason = "no"
 "#;
 
 fn files() -> Vec<Seed> {
-    let journal = |wanted: Option<Vec<u8>>, ranges: &[(u64, u64)]| {
-        let offer = frame::to_bytes(&(1_u16, wanted, entries()));
+    let of = |entries: &[RawEntry], wanted: Option<Vec<u8>>, ranges: &[(u64, u64)]| {
+        let offer = frame::to_bytes(&(1_u16, wanted, entries));
         let records =
             ranges.iter().flat_map(|(first, count)| [first.to_le_bytes(), count.to_le_bytes()].concat());
         [&(offer.len() as u16).to_be_bytes()[..], &offer, &records.collect::<Vec<_>>()].concat()
     };
+    let journal = |wanted, ranges| of(&entries(), wanted, ranges);
     let bad = "lanes = 99\nrelay = 3\nscale = nan\n[host]\ndata_ports = \"x\"\n";
     let inline = "\u{feff}relay = [{ address = \"a:1\", more = true }, 5]\r\n";
     let odd = "transfer = [{ what = 1 }, 2, { outcome = \"running\" }]\n";
     vec![
         ("journal", "all", journal(None, &[(0, 3), (5, 9), (13, 1)])),
         ("journal", "some", journal(Some(vec![0b1010]), &[(0, 1)])),
+        ("journal", "huge", of(&[huge()], None, &[(0, 1 << 32)])),
         ("journal", "past-the-end", journal(None, &[(1, u64::MAX)])),
         ("settings", "all", SETTINGS.as_bytes().to_vec()),
         ("settings", "bad", bad.as_bytes().to_vec()),

@@ -10,7 +10,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, BufReader, Read, Write},
     path::Path,
     sync::Mutex,
 };
@@ -34,6 +34,9 @@ const RECORD_LEN: usize = 24;
 const HASH_LEN: usize = 32;
 /// An offer file that is larger than any that this program writes is not read.
 const MAX_OFFER_BYTES: u64 = 512 * 1024 * 1024;
+/// An offer of more blocks, which is one of more than 32 TiB, is not read: going through them would take long, and whoever can
+/// write to the folder can claim any number.
+const MAX_BLOCKS: u64 = 1 << 24;
 
 /// What the offer's file holds: version, selection, entries.
 type OfferFile = (u16, Option<Vec<u8>>, Vec<RawEntry>);
@@ -101,29 +104,32 @@ pub(crate) fn load(folder: &Path) -> io::Result<JournalContents> {
     }
     let mut offer = Vec::new();
     file.take(len).read_to_end(&mut offer)?;
-    parse(&offer, &fs::read(folder.join(JOURNAL))?).ok_or_else(nonsense)
+    parse(&offer, BufReader::new(File::open(folder.join(JOURNAL))?))
 }
 
-/// What the bytes of both files say; `None` if that makes no sense.
-pub(crate) fn parse(offer: &[u8], journal: &[u8]) -> Option<JournalContents> {
-    let (body, offer) = offer.split_last_chunk::<HASH_LEN>()?;
+/// What both files say; an error if that makes no sense.
+pub(crate) fn parse(offer: &[u8], journal: impl Read) -> io::Result<JournalContents> {
+    let (body, offer) = offer.split_last_chunk::<HASH_LEN>().ok_or_else(nonsense)?;
     if blake3::hash(body).as_bytes() != offer {
-        return None;
+        return Err(nonsense());
     }
-    let (version, wanted, entries): OfferFile = frame::from_bytes(body).ok()?;
+    let (version, wanted, entries): OfferFile = frame::from_bytes(body).map_err(|_| nonsense())?;
     if version != VERSION {
-        return None;
+        return Err(nonsense());
     }
     let mut builder = ManifestBuilder::new(OfferKind::Files);
     let count = entries.len();
     for entry in entries {
-        builder.push(entry).ok()?;
+        builder.push(entry).map_err(|_| nonsense())?;
     }
-    let manifest = builder.finish().ok()?;
-    let wanted = Wanted::from_wire(wanted, count)?;
+    let manifest = builder.finish().map_err(|_| nonsense())?;
+    let wanted = Wanted::from_wire(wanted, count).ok_or_else(nonsense)?;
     let plan = Plan::new(&manifest, |index| wanted.contains(index));
-    let held = read_records(journal, offer, plan.blocks());
-    Some(JournalContents { manifest, plan, held })
+    if plan.blocks() > MAX_BLOCKS {
+        return Err(nonsense());
+    }
+    let held = read_records(journal, offer, plan.blocks())?;
+    Ok(JournalContents { manifest, plan, held })
 }
 
 /// The bytes of the offer's file, and the hash that they end in.
@@ -136,19 +142,28 @@ pub(crate) fn offer_file(manifest: &Manifest, wanted: &Wanted) -> (Vec<u8>, [u8;
 }
 
 /// The blocks of all sound records, up to the first that isn't.
-fn read_records(journal: &[u8], offer: &[u8; HASH_LEN], blocks: u64) -> BlockSet {
+fn read_records(mut journal: impl Read, offer: &[u8; HASH_LEN], blocks: u64) -> io::Result<BlockSet> {
     let mut held = BlockSet::default();
-    for bytes in journal.as_chunks::<RECORD_LEN>().0 {
+    // Each block is written down once, and once more if it was damaged.
+    let mut left = 2 * blocks;
+    let mut bytes = [0; RECORD_LEN];
+    loop {
+        match journal.read_exact(&mut bytes) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(held),
+            Err(error) => return Err(error),
+        }
         let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte]));
         let (first, count) = (word(0), word(8));
-        let is_sound = record(offer, (first, count)) == *bytes
-            && first.checked_add(count).is_some_and(|end| end <= blocks);
+        let is_sound = record(offer, (first, count)) == bytes
+            && first.checked_add(count).is_some_and(|end| end <= blocks)
+            && count <= left;
         if !is_sound {
-            break;
+            return Ok(held);
         }
+        left -= count;
         held.extend(first..first + count);
     }
-    held
 }
 
 /// One record of the journal.
@@ -167,6 +182,8 @@ fn nonsense() -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
     use crate::{protocol::manifest::RawKind, transfer::plan::MIN_BLOCK};
 
@@ -213,6 +230,36 @@ mod tests {
             fs::write(&path, &whole[..len]).unwrap();
             assert_eq!(load(folder.path()).unwrap().held, after[len / RECORD_LEN], "cut at {len}");
         }
+    }
+
+    #[test]
+    fn a_journal_with_an_endless_tail_is_read_up_to_there() {
+        let folder = tempfile::tempdir().unwrap();
+        created(folder.path());
+        let journal = OpenOptions::new().write(true).open(folder.path().join(JOURNAL)).unwrap();
+        // A hole, which takes no room on the disk.
+        journal.set_len(1 << 43).unwrap();
+        assert_eq!(load(folder.path()).unwrap().held, set([3]));
+    }
+
+    /// Both are put together by hand; anybody who can write to the folder can do that. Going through them would take minutes.
+    #[test]
+    fn what_claims_more_blocks_than_anybody_has_is_not_gone_through() {
+        let modified = None;
+        let kind = |size| RawKind::File { size, modified, executable: false };
+        let offer = |size| {
+            let mut builder = ManifestBuilder::new(OfferKind::Files);
+            builder.push(RawEntry { path: "a".to_owned(), kind: kind(size) }).unwrap();
+            offer_file(&builder.finish().unwrap(), &Wanted::all())
+        };
+        let (bytes, hash) = offer(1 << 53);
+        assert!(parse(&bytes, &record(&hash, (0, 1 << 32))[..]).is_err());
+
+        let (bytes, hash) = offer(1 << 38);
+        let everything = record(&hash, (0, 1 << 19)).repeat(1 << 14);
+        let started = Instant::now();
+        assert_eq!(parse(&bytes, &everything[..]).unwrap().held.len(), 1 << 19);
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
 
     #[test]
