@@ -15,8 +15,8 @@ pub fn uri_list(bytes: &[u8]) {
             others += 1;
             continue;
         };
-        assert!(path.is_absolute(), "{path:?}");
-        assert!(!path.as_os_str().as_encoded_bytes().contains(&0), "{path:?}");
+        assert!(path.is_absolute());
+        assert!(!path.as_os_str().as_encoded_bytes().contains(&0));
         #[cfg(unix)]
         {
             use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
