@@ -162,6 +162,10 @@ fn offers() -> Vec<Seed> {
         path: format!("{number}"),
         kind: RawKind::File { size: number << 12, modified: None, executable: false },
     });
+    let modified = None;
+    let up = RawEntry { path: "..".to_owned(), kind: RawKind::Folder { modified } };
+    let link_out =
+        RawEntry { path: "l".to_owned(), kind: RawKind::Link { target: "x/../../y".to_owned(), modified } };
     let names = [
         ("deep", "a/b/c.tar.gz"),
         ("staging", ".caiman-1/x"),
@@ -175,6 +179,8 @@ fn offers() -> Vec<Seed> {
         ("manifest", "many", offer(OfferKind::Files, many.collect())),
         ("manifest", "huge", offer(OfferKind::Files, vec![huge()])),
         ("manifest", "text", offer(OfferKind::Text, entries()[3..4].to_vec())),
+        ("manifest", "up", offer(OfferKind::Files, vec![up])),
+        ("manifest", "link-out", offer(OfferKind::Files, vec![link_out])),
         ("manifest", "stream", offer(OfferKind::Stream, entries()[4..].to_vec())),
         ("names", "long", ["ä".repeat(200).as_str(), ".jpeg"].concat().into_bytes()),
         ("tree_hash", "one", vec![0, 9]),
@@ -197,6 +203,7 @@ fn texts() -> Vec<Seed> {
         ("invite_link", "plain", "acid-coyote-mustard-tulip"),
         ("invite_link", "server", "acid-coyote-mustard-tulip?server=relay.example.org:27001"),
         ("invite_link", "ipv6", "//ACID-coyote-mustard-tulip/?x=y&server=%5B2001:db8::1%5D:5#z"),
+        ("invite_link", "port-0", "acid-coyote-mustard-tulip?server=relay:0"),
         ("invite_link", "own", "gr%C3%B6%C3%9Fe-stra%C3%9Fe-7731-kitchen"),
     ]
     .map(|(target, name, text)| (target, name, text.as_bytes().to_vec()))
@@ -259,16 +266,20 @@ fn files() -> Vec<Seed> {
     let journal = |wanted, ranges| of(&entries(), wanted, ranges);
     let bad = "lanes = 99\nrelay = 3\nscale = nan\n[host]\ndata_ports = \"x\"\n";
     let inline = "\u{feff}relay = [{ address = \"a:1\", more = true }, 5]\r\n";
+    let paths = "\"/x\", ".repeat(40);
+    let many_paths = HISTORY.replace("paths = [", &format!("paths = [{paths}"));
     let odd = "transfer = [{ what = 1 }, 2, { outcome = \"running\" }]\n";
     vec![
         ("journal", "all", journal(None, &[(0, 3), (5, 9), (13, 1)])),
         ("journal", "some", journal(Some(vec![0b1010]), &[(0, 1)])),
         ("journal", "huge", of(&[huge()], None, &[(0, 1 << 32)])),
+        ("journal", "one-too-many", journal(None, &[(0, 15)])),
         ("journal", "past-the-end", journal(None, &[(1, u64::MAX)])),
         ("settings", "all", SETTINGS.as_bytes().to_vec()),
         ("settings", "bad", bad.as_bytes().to_vec()),
         ("settings", "inline", inline.as_bytes().to_vec()),
         ("history", "two", HISTORY.as_bytes().to_vec()),
+        ("history", "many-paths", many_paths.into_bytes()),
         ("history", "bad", odd.as_bytes().to_vec()),
     ]
 }
