@@ -44,6 +44,7 @@ use crate::{
     store::Store,
 };
 pub use desktop::arrival::ArrivalError;
+pub(crate) use desktop::fuzzing;
 pub use desktop::instance::InstanceError;
 pub use desktop::launch::StartError;
 use desktop::{

@@ -21,6 +21,7 @@
 mod chains;
 pub mod direct;
 mod error;
+pub(crate) mod fuzzing;
 pub mod kdf;
 mod nonces;
 pub mod pake;

@@ -136,9 +136,11 @@ impl RoomSearch {
 }
 
 /// The address if it belongs to the local network or to this machine: no announcement can lead anywhere else.
-fn believable(address: &ScopedIp, port: u16) -> Option<SocketAddr> {
+pub(crate) fn believable(address: &ScopedIp, port: u16) -> Option<SocketAddr> {
     let ip = address.to_ip_addr();
-    if port == 0 || ip.is_unspecified() || ip.is_multicast() || Reach::of(ip) == Reach::Anywhere {
+    // As IPv6 writes it, an IPv4 address looks like any other.
+    let plain = ip.to_canonical();
+    if port == 0 || plain.is_unspecified() || plain.is_multicast() || Reach::of(plain) == Reach::Anywhere {
         return None;
     }
     match (ip, address) {
@@ -206,6 +208,12 @@ mod tests {
             assert_eq!(heard(ip), None, "{ip}");
         }
         assert_eq!(believable(&ScopedIp::from(IpAddr::from([192, 168, 1, 5])), 0), None);
+    }
+
+    /// It was believed, and connecting to it leads to this machine.
+    #[test]
+    fn no_address_at_all_is_not_believed_as_ipv6_writes_it_either() {
+        assert_eq!(heard("::ffff:0.0.0.0"), None);
     }
 
     #[test]

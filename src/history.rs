@@ -150,15 +150,19 @@ impl History {
     /// Replaces the file, with only the newest transfers if it would be too large. An existing file that can't be read as a whole
     /// is kept aside first, and one that the system doesn't allow to be read is not replaced.
     pub fn save(&self, store: &Store) -> Result<(), SaveError> {
+        store.write(FILE_NAME, &self.to_text(), Self::look(store).1)
+    }
+
+    /// The text of the file, with only the newest transfers if it would be too large.
+    pub(crate) fn to_text(&self) -> String {
         let mut entries = &self.entries[..];
-        let text = loop {
+        loop {
             let text = write(entries);
             if text.len() <= store::MAX_BYTES {
-                break text;
+                return text;
             }
             entries = &entries[..entries.len() / 2];
-        };
-        store.write(FILE_NAME, &text, Self::look(store).1)
+        }
     }
 
     /// All transfers, the newest first.
@@ -197,14 +201,15 @@ impl History {
     fn look(store: &Store) -> (Self, Option<Problem>) {
         match store.read(FILE_NAME) {
             Ok(table) => {
-                let (history, bad) = Self::read(table);
+                let (history, bad) = Self::from_table(table);
                 (history, store.judge(FILE_NAME, bad))
             }
             Err(problem) => (Self::default(), Some(problem)),
         }
     }
 
-    fn read(mut table: Table) -> (Self, Vec<BadEntry>) {
+    /// The transfers in a file, and the entries that can't be used.
+    pub(crate) fn from_table(mut table: Table) -> (Self, Vec<BadEntry>) {
         let (mut history, mut bad) = (Self::default(), Vec::new());
         let mut reject = |key: String, expected: Expected| bad.push(BadEntry { key, expected });
         let values = match table.remove(KEY) {

@@ -22,6 +22,7 @@
 //! - [`history`]: past transfers
 //! - `app`: the window, with the feature `gui`
 //! - [`cli`]: the headless commands, which use the engine and plain data
+//! - [`fuzzing`]: what has to hold for any foreign bytes; only tests call it
 
 #[cfg(feature = "gui")]
 pub mod app;
@@ -30,6 +31,8 @@ pub mod code;
 pub mod crypto;
 pub mod discovery;
 pub mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod history;
 pub mod labels;
 pub mod net;

@@ -18,7 +18,7 @@ use crate::{
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
     relay::{Ports, RelayConfig},
-    store::{self, Expected, Problem, SaveError, Store},
+    store::{self, BadEntry, Expected, Problem, SaveError, Store},
     transfer::{
         path_mode::{ListenOptions, PathMode},
         send::MAX_RECEIVERS,
@@ -187,8 +187,7 @@ impl Settings {
     pub fn look(store: &Store) -> LoadedSettings {
         match store.read(FILE_NAME) {
             Ok(table) => {
-                let mut bad = Vec::new();
-                let settings = Self::read(Fields::of(table, &mut bad));
+                let (settings, bad) = Self::from_table(table);
                 LoadedSettings { settings, problem: store.judge(FILE_NAME, bad) }
             }
             Err(problem) => LoadedSettings { settings: Self::default(), problem: Some(problem) },
@@ -198,8 +197,20 @@ impl Settings {
     /// Replaces the file. An existing file that can't be read as a whole is kept aside first, and one that the system doesn't
     /// allow to be read is not replaced.
     pub fn save(&self, store: &Store) -> Result<(), SaveError> {
+        store.write(FILE_NAME, &self.to_text(), Self::look(store).problem)
+    }
+
+    /// The settings in a file, and the entries that can't be used.
+    pub(crate) fn from_table(table: Table) -> (Self, Vec<BadEntry>) {
+        let mut bad = Vec::new();
+        let settings = Self::read(Fields::of(table, &mut bad));
+        (settings, bad)
+    }
+
+    /// The text of the file.
+    pub(crate) fn to_text(&self) -> String {
         let body = toml::to_string_pretty(self).expect("settings are keys with text, numbers and tables");
-        store.write(FILE_NAME, &format!("{HEADER}{body}"), Self::look(store).problem)
+        format!("{HEADER}{body}")
     }
 
     /// The relay to use unless another is named.

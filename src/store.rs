@@ -13,10 +13,13 @@ use std::{
 };
 
 use directories::ProjectDirs;
-use toml::Table;
+use toml::{Table, Value};
 
 /// The largest file in bytes that is read or written: many times what settings take, and a full history.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
+/// How deep tables and arrays may stand in each other. It is far deeper than in anything that this program writes. Keys that it
+/// doesn't know are written back in another form, which could otherwise be deeper than TOML is read, and the whole file lost.
+const MAX_DEPTH: usize = 32;
 /// How many broken files are kept aside before the last one is replaced, so that they can't fill a disk.
 const MAX_ASIDE: u32 = 20;
 /// How many bad entries a message names; more would not be read.
@@ -80,7 +83,7 @@ pub enum Flaw {
     /// The file is not text.
     #[error("is not text")]
     NotText,
-    /// The file is larger than anything that this program writes.
+    /// The file is larger than anything that this program writes, or its tables stand deeper in each other.
     #[error("is too large to be what Caiman wrote")]
     TooLarge,
 }
@@ -246,18 +249,30 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn parse(bytes: Vec<u8>) -> Result<Table, Flaw> {
+/// What is in a file.
+pub(crate) fn parse(bytes: Vec<u8>) -> Result<Table, Flaw> {
     if bytes.len() > MAX_BYTES {
         return Err(Flaw::TooLarge);
     }
     let text = String::from_utf8(bytes).map_err(|_| Flaw::NotText)?;
     // Some editors on Windows put a byte order mark at the start of a text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    toml::from_str(text).map_err(|error: toml::de::Error| {
+    let table: Table = toml::from_str(text).map_err(|error: toml::de::Error| {
         let start = error.span().map_or(0, |span| span.start);
         let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
         Flaw::NotToml { line, message: error.message().to_owned() }
-    })
+    })?;
+    if table.values().all(|value| fits(value, MAX_DEPTH)) { Ok(table) } else { Err(Flaw::TooLarge) }
+}
+
+/// Whether at most this many tables and arrays stand in each other.
+fn fits(value: &Value, levels: usize) -> bool {
+    let fit = |inner: &Value| fits(inner, levels - 1);
+    match value {
+        Value::Table(table) => levels > 0 && table.values().all(fit),
+        Value::Array(items) => levels > 0 && items.iter().all(fit),
+        _ => true,
+    }
 }
 
 fn replace(path: &Path, text: &str, keeps_old: bool) -> io::Result<()> {
@@ -333,6 +348,18 @@ mod tests {
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    /// The last one stands deeper in its tables than it could be written and read again: dots in a key are counted for each key alone.
+    #[test]
+    fn a_file_with_tables_deep_in_each_other_is_broken() {
+        let arrays = |depth| format!("x = {}{}", "[".repeat(depth), "]".repeat(depth));
+        let tables = |depth| format!("x = {}1{}", "{ a.b = ".repeat(depth), " }".repeat(depth));
+        assert!(parse(arrays(MAX_DEPTH).into_bytes()).is_ok());
+        assert!(parse(tables(MAX_DEPTH / 2).into_bytes()).is_ok());
+        for deeper in [arrays(MAX_DEPTH + 1), tables(MAX_DEPTH / 2 + 1), tables(70)] {
+            assert_eq!(parse(deeper.into_bytes()), Err(Flaw::TooLarge));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! - `arrival`: the arguments of a start
 //! - `desk`: a thread for everything slow
 //! - `dialogs`: file dialogs
+//! - `fuzzing`: what has to hold for any bytes from other programs; only tests call it
 //! - `instance`: one window for each user
 //! - `launch`: opening the window on a screen
 //! - `paste`: which keys paste
@@ -13,6 +14,7 @@
 pub(super) mod arrival;
 pub(super) mod desk;
 pub(super) mod dialogs;
+pub(crate) mod fuzzing;
 pub(super) mod instance;
 pub(super) mod launch;
 pub(super) mod paste;

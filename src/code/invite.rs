@@ -135,8 +135,8 @@ fn decode(escaped: &str) -> Result<Zeroizing<String>, CodeError> {
     Ok(Zeroizing::new(decoded.into_owned()))
 }
 
-/// The longest host name in bytes, as the DNS limits it (RFC 1035).
-const MAX_HOST_BYTES: usize = 255;
+/// The longest host name in bytes: the 255 of the DNS (RFC 1035) less the length before its first label and its empty last one.
+const MAX_HOST_BYTES: usize = 253;
 
 /// Brings `HOST` or `HOST:PORT` into its one form, or refuses it.
 fn check_server(server: &str) -> Result<String, CodeError> {
@@ -238,11 +238,11 @@ mod tests {
     fn a_server_must_be_a_host_with_or_without_a_port() {
         let code = CodePhrase::parse(CODE).unwrap();
         let accepted = |server: &str| Invite::new(code.clone(), Some(server)).is_ok();
-        let longest = "a".repeat(255);
+        let longest = "a".repeat(253);
         for server in ["relay.example", "127.0.0.1:1", "[2001:db8::1]:65535", "büro.example:80", &longest] {
             assert!(accepted(server), "{server}");
         }
-        let too_long = "a".repeat(256);
+        let too_long = "a".repeat(254);
         for server in [
             "",
             ":",
@@ -305,5 +305,13 @@ mod tests {
             drop(parse_any(&format!("{text}caiman:{tail}{text}")));
             drop(parse_any(&format!("caiman:acid-coyote-mustard-tulip?server={text}{tail}")));
         }
+    }
+
+    /// Such a link was read, and then no relay had that address.
+    #[test]
+    fn a_server_with_a_longer_name_than_a_host_may_have_is_refused() {
+        let link = |length| parse_any(&format!("{SCHEME}{CODE}?server={}", "x".repeat(length)));
+        assert!(link(253).is_ok());
+        assert!(matches!(link(254), Err(CodeError::BadServer { .. })));
     }
 }

@@ -34,7 +34,8 @@ pub(super) fn settle(parts: &[&str]) -> Result<CodePhrase, CodeError> {
     if has_repair
         || is_half_listed && unknown.iter().all(|guess| guess.word.is_some() || is_plain(guess.part))
     {
-        let suggestion = has_repair.then(|| join(&guesses));
+        let repaired = has_repair.then(|| join(&guesses));
+        let suggestion = repaired.filter(|code| code.as_bytes().len() <= MAX_CODE_BYTES);
         return Err(CodeError::Unknown { word: Typed::new(first.part), suggestion });
     }
     match parts.iter().find(|part| count_letters(part) < MIN_PART_CHARS) {
@@ -96,5 +97,19 @@ mod tests {
         assert!(is_own(["acid", "coyote", "mmmmmm", "grün"]));
         assert!(!is_own(["acdi", "coyoe", "mustarrd", "tulpi"]));
         assert!(is_own(["acdi", "coyoe", "mustarrd", "mmmmmm"]));
+    }
+
+    /// Thirty-two prefixes and a slip fit into a code's length; written out they don't.
+    #[test]
+    fn a_repair_that_is_longer_than_a_code_may_be_is_not_offered() {
+        let mistyped = |words: usize| {
+            let parts: Vec<_> = ["mustrad"].into_iter().chain(std::iter::repeat_n("mus", words)).collect();
+            match settle(&parts) {
+                Err(CodeError::Unknown { suggestion, .. }) => suggestion.map(|code| code.as_bytes().len()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(mistyped(31), Some(32 * 8 - 1));
+        assert_eq!(mistyped(32), None);
     }
 }

@@ -238,7 +238,7 @@ fn claims(header: &[u8; HEADER_LEN]) -> (u32, u64) {
 
 /// The tag of a record: keyed BLAKE3 (BLAKE3 specification, section 2.3) over header and body. The header's length is fixed,
 /// so no two pairs give the same input.
-fn authenticate(key: &[u8; 32], header: &[u8], body: &[u8]) -> blake3::Hash {
+pub(super) fn authenticate(key: &[u8; 32], header: &[u8], body: &[u8]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new_keyed(key);
     let tag = hasher.update(header).update(body).finalize();
     hasher.zeroize();

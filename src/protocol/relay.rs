@@ -12,12 +12,14 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Role;
+use super::{Role, VERSION, frame};
 
 /// Largest frame in bytes before two peers are paired.
 pub const MAX_FRAME: usize = 64 * 1024;
 /// Largest first message in bytes that a relay keeps for the receiver. A sender's hello takes about a hundred.
 pub const MAX_FIRST: usize = 1024;
+/// Largest hello in bytes: a first message and about a hundred bytes, rounded up.
+pub const MAX_HELLO: usize = 2 * MAX_FIRST;
 /// Most data ports that a welcome may name; twice as many as a transfer has lanes.
 pub const MAX_DATA_PORTS: usize = 64;
 /// The most lanes of a transfer. At the relay their numbers run from 0 up to but not including this.
@@ -106,6 +108,21 @@ pub struct Hello {
     pub proof: Option<[u8; 32]>,
     /// A sender's first message to the receiver, at most [`MAX_FIRST`] bytes; empty from a receiver.
     pub first: Vec<u8>,
+}
+
+impl Hello {
+    /// Reads a client's hello, of which only the version is sure to be understood. Refuses a first message that is too long.
+    pub fn read(payload: &[u8]) -> Result<Self, Refusal> {
+        // The version stands first in every version's hello, whatever follows.
+        match frame::split::<u16>(payload) {
+            Ok((VERSION, _)) => {}
+            Ok(_) => return Err(Refusal::Version(VERSION)),
+            Err(_) => return Err(Refusal::Malformed),
+        }
+        let hello: Self = frame::from_bytes(payload).map_err(|_| Refusal::Malformed)?;
+        let longest = if hello.role == Role::Sender { MAX_FIRST } else { 0 };
+        if hello.first.len() > longest { Err(Refusal::Malformed) } else { Ok(hello) }
+    }
 }
 
 /// The relay's answer to a hello.
@@ -267,6 +284,33 @@ mod tests {
             let mut bytes = good;
             bytes[at] = value;
             assert_eq!(LaneHello::from_rest(bytes[8..].try_into().unwrap()), None, "byte {at}");
+        }
+    }
+
+    fn hello(role: Role, first: usize) -> Hello {
+        let (room, client_token) = (RoomId([1; 16]), ClientToken([2; 16]));
+        let first = vec![7; first];
+        Hello { version: VERSION, features: 0, role, room, client_token, waits: false, proof: None, first }
+    }
+
+    #[test]
+    fn a_hello_of_another_version_is_told_ours_whatever_follows() {
+        let payload = frame::to_bytes(&(VERSION + 1, "of another kind"));
+        assert_eq!(Hello::read(&payload), Err(Refusal::Version(VERSION)));
+        assert_eq!(Hello::read(&payload[..0]), Err(Refusal::Malformed));
+    }
+
+    #[test]
+    fn only_a_sender_may_leave_a_first_message_and_no_longer_one_than_the_relay_keeps() {
+        for (role, first, fits) in [
+            (Role::Sender, MAX_FIRST, true),
+            (Role::Sender, MAX_FIRST + 1, false),
+            (Role::Receiver, 0, true),
+            (Role::Receiver, 1, false),
+        ] {
+            let hello = hello(role, first);
+            let expected = if fits { Ok(hello.clone()) } else { Err(Refusal::Malformed) };
+            assert_eq!(Hello::read(&frame::to_bytes(&hello)), expected);
         }
     }
 

@@ -25,12 +25,9 @@ use crate::{
     net,
     protocol::{
         Role, VERSION, frame,
-        relay::{ConnectionKind, Hello, LaneToken, MAX_FIRST, Refusal, Reply, Welcome},
+        relay::{ConnectionKind, Hello, LaneToken, MAX_HELLO, Refusal, Reply, Welcome},
     },
 };
-
-/// The largest hello in bytes: a first message and about a hundred bytes, rounded up.
-const MAX_HELLO: usize = 2 * MAX_FIRST;
 
 /// Serves a control connection whose hello is due at `deadline`.
 pub(super) async fn serve(shared: Arc<RelayState>, mut client: Client, deadline: Instant) {
@@ -90,17 +87,7 @@ async fn greet(shared: &RelayState, client: &mut Client) -> Result<Hello, StopRe
     let peer = client.stream.peer_addr()?;
     let nonce = welcome(shared, &mut client.stream, peer).await?;
     let payload = net::io::read_bytes(&mut client.stream, MAX_HELLO).await?;
-    // The version stands first in every version's hello, whatever follows.
-    match postcard::take_from_bytes::<u16>(&payload) {
-        Ok((VERSION, _)) => {}
-        Ok(_) => return Err(Refusal::Version(VERSION).into()),
-        Err(_) => return Err(Refusal::Malformed.into()),
-    }
-    let hello: Hello = frame::from_bytes(&payload).map_err(|_| Refusal::Malformed)?;
-    let longest = if hello.role == Role::Sender { MAX_FIRST } else { 0 };
-    if hello.first.len() > longest {
-        return Err(Refusal::Malformed.into());
-    }
+    let hello = Hello::read(&payload)?;
     check_password(shared, client, &nonce, hello.proof.as_ref())?;
     Ok(hello)
 }

@@ -44,6 +44,11 @@ const LAYERS: &[(&str, &str)] = &[
     ),
     ("history", "store sync"),
     ("store", "sync"),
+    // Only tests call it.
+    (
+        "fuzzing",
+        "app::fuzzing code crypto::fuzzing discovery history net platform protocol settings store transfer",
+    ),
     ("engine", "code discovery net panics protocol relay sync transfer"),
     ("transfer", ""),
     ("transfer::show", ""),

@@ -13,7 +13,7 @@
 //! in tests.
 
 mod location;
-mod wire;
+pub(super) mod wire;
 
 use std::{
     fs::{File, TryLockError},

@@ -8,7 +8,7 @@ mod event;
 mod foreign;
 mod list;
 mod listener;
-mod uri_list;
+pub(super) mod uri_list;
 
 use std::{
     env,

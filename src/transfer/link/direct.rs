@@ -395,7 +395,7 @@ fn may_use(ip: IpAddr, mode: PathMode) -> bool {
 
 /// Whether an address that the other side named may be one of its own. Such an address must not make this machine connect
 /// to itself, nor to many machines at once.
-fn is_worth_trying(address: SocketAddr, mode: PathMode, is_here: bool) -> bool {
+pub(crate) fn is_worth_trying(address: SocketAddr, mode: PathMode, is_here: bool) -> bool {
     let ip = address.ip().to_canonical();
     let is_single = match ip {
         IpAddr::V4(v4) => !v4.is_multicast() && !v4.is_broadcast() && !v4.is_link_local(),

@@ -12,7 +12,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, BufReader, Read, Write},
     path::Path,
     sync::Mutex,
 };
@@ -41,6 +41,9 @@ const HASH_LEN: usize = 32;
 /// The most bytes of an offer's file that are read: more than this program ever writes, since an offer has at most
 /// [`MAX_NAMES_BYTES`](crate::protocol::manifest::MAX_NAMES_BYTES) of names.
 const MAX_OFFER_BYTES: u64 = 512 * 1024 * 1024;
+/// An offer of more blocks, which is one of more than 32 TiB, is not read: going through them would take long, and any
+/// program that can write to the folder can claim any number.
+const MAX_BLOCKS: u64 = 1 << 24;
 
 /// What the offer's file holds: version, selection, entries.
 type OfferFile = (u16, Option<Vec<u8>>, Vec<RawEntry>);
@@ -70,14 +73,9 @@ impl Journal {
         wanted: &Wanted,
         held: &BlockSet,
     ) -> io::Result<Self> {
-        let entries: Vec<RawEntry> = manifest.entries().iter().map(Entry::to_raw).collect();
-        let body = frame::to_bytes(&(VERSION, wanted.to_wire(), entries));
-        let offer = *blake3::hash(&body).as_bytes();
+        let (bytes, offer) = offer_file(manifest, wanted);
         let temporary = folder.join(OFFER_TEMPORARY);
-        let mut file = File::create(&temporary)?;
-        file.write_all(&body)?;
-        file.write_all(&offer)?;
-        drop(file);
+        fs::write(&temporary, bytes)?;
         fs::rename(temporary, folder.join(OFFER))?;
         let file = OpenOptions::new().create(true).append(true).open(folder.join(JOURNAL))?;
         let journal = Self { file: Mutex::new((file, 0)), offer };
@@ -108,13 +106,20 @@ impl Journal {
 pub(crate) fn load(folder: &Path) -> io::Result<JournalContents> {
     let file = File::open(folder.join(OFFER))?;
     let len = file.metadata()?.len();
-    let mut bytes = Vec::new();
-    file.take(MAX_OFFER_BYTES.min(len)).read_to_end(&mut bytes)?;
-    let (body, hash) = bytes.split_last_chunk::<HASH_LEN>().ok_or_else(nonsense)?;
-    if len > MAX_OFFER_BYTES || blake3::hash(body).as_bytes() != hash {
+    if len > MAX_OFFER_BYTES {
         return Err(nonsense());
     }
-    let offer = *hash;
+    let mut offer = Vec::new();
+    file.take(len).read_to_end(&mut offer)?;
+    parse(&offer, BufReader::new(File::open(folder.join(JOURNAL))?))
+}
+
+/// What both files say; an error if that makes no sense.
+pub(crate) fn parse(offer: &[u8], journal: impl Read) -> io::Result<JournalContents> {
+    let (body, offer) = offer.split_last_chunk::<HASH_LEN>().ok_or_else(nonsense)?;
+    if blake3::hash(body).as_bytes() != offer {
+        return Err(nonsense());
+    }
     let (version, wanted, entries): OfferFile = frame::from_bytes(body).map_err(|_| nonsense())?;
     if version != VERSION {
         return Err(nonsense());
@@ -127,27 +132,49 @@ pub(crate) fn load(folder: &Path) -> io::Result<JournalContents> {
     let manifest = builder.finish().map_err(|_| nonsense())?;
     let wanted = Wanted::from_wire(wanted, count).ok_or_else(nonsense)?;
     let plan = Plan::new(&manifest, |index| wanted.contains(index));
-    let held = read_records(&folder.join(JOURNAL), &offer, plan.blocks())?;
+    if plan.blocks() > MAX_BLOCKS {
+        return Err(nonsense());
+    }
+    let held = read_records(journal, offer, plan.blocks())?;
     Ok(JournalContents { manifest, plan, held })
 }
 
-/// The blocks of all sound records, up to the first one that isn't.
-fn read_records(path: &Path, offer: &[u8; HASH_LEN], blocks: u64) -> io::Result<BlockSet> {
-    let mut held = BlockSet::default();
-    for bytes in fs::read(path)?.as_chunks::<RECORD_LEN>().0 {
-        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte]));
-        let (first, count) = (word(0), word(8));
-        let is_sound = record(offer, (first, count)) == *bytes
-            && first.checked_add(count).is_some_and(|end| end <= blocks);
-        if !is_sound {
-            break;
-        }
-        held.extend(first..first + count);
-    }
-    Ok(held)
+/// The bytes of the offer's file, and the hash that they end in.
+pub(crate) fn offer_file(manifest: &Manifest, wanted: &Wanted) -> (Vec<u8>, [u8; HASH_LEN]) {
+    let entries: Vec<RawEntry> = manifest.entries().iter().map(Entry::to_raw).collect();
+    let mut bytes = frame::to_bytes(&(VERSION, wanted.to_wire(), entries));
+    let offer = *blake3::hash(&bytes).as_bytes();
+    bytes.extend_from_slice(&offer);
+    (bytes, offer)
 }
 
-fn record(offer: &[u8; HASH_LEN], (first, count): (u64, u64)) -> [u8; RECORD_LEN] {
+/// The blocks of all sound records, up to the first that isn't.
+fn read_records(mut journal: impl Read, offer: &[u8; HASH_LEN], blocks: u64) -> io::Result<BlockSet> {
+    let mut held = BlockSet::default();
+    // Each block is written down once, and once more if it was damaged.
+    let mut left = 2 * blocks;
+    let mut bytes = [0; RECORD_LEN];
+    loop {
+        match journal.read_exact(&mut bytes) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(held),
+            Err(error) => return Err(error),
+        }
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte]));
+        let (first, count) = (word(0), word(8));
+        let is_sound = record(offer, (first, count)) == bytes
+            && first.checked_add(count).is_some_and(|end| end <= blocks)
+            && count <= left;
+        if !is_sound {
+            return Ok(held);
+        }
+        left -= count;
+        held.extend(first..first + count);
+    }
+}
+
+/// One record of the journal.
+pub(crate) fn record(offer: &[u8; HASH_LEN], (first, count): (u64, u64)) -> [u8; RECORD_LEN] {
     let mut bytes = [0; RECORD_LEN];
     bytes[..8].copy_from_slice(&first.to_le_bytes());
     bytes[8..16].copy_from_slice(&count.to_le_bytes());
@@ -162,6 +189,8 @@ fn nonsense() -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
     use crate::transfer::plan::MIN_BLOCK;
 
@@ -206,6 +235,36 @@ mod tests {
             fs::write(&path, &whole[..len]).unwrap();
             assert_eq!(load(folder.path()).unwrap().held, after[len / RECORD_LEN], "cut at {len}");
         }
+    }
+
+    #[test]
+    fn a_journal_with_an_endless_tail_is_read_up_to_there() {
+        let folder = tempfile::tempdir().unwrap();
+        created(folder.path());
+        let journal = OpenOptions::new().write(true).open(folder.path().join(JOURNAL)).unwrap();
+        // A hole, which takes no room on the disk.
+        journal.set_len(1 << 43).unwrap();
+        assert_eq!(load(folder.path()).unwrap().held, set([3]));
+    }
+
+    /// Both are put together by hand; anybody who can write to the folder can do that. Going through them would take minutes.
+    #[test]
+    fn what_claims_more_blocks_than_anybody_has_is_not_gone_through() {
+        let modified = None;
+        let kind = |size| RawKind::File { size, modified, executable: false };
+        let offer = |size| {
+            let mut builder = ManifestBuilder::new(OfferKind::Files);
+            builder.push(RawEntry { path: "a".to_owned(), kind: kind(size) }).unwrap();
+            offer_file(&builder.finish().unwrap(), &Wanted::all())
+        };
+        let (bytes, hash) = offer(1 << 53);
+        assert!(parse(&bytes, &record(&hash, (0, 1 << 32))[..]).is_err());
+
+        let (bytes, hash) = offer(1 << 38);
+        let everything = record(&hash, (0, 1 << 19)).repeat(1 << 14);
+        let started = Instant::now();
+        assert_eq!(parse(&bytes, &everything[..]).unwrap().held.len(), 1 << 19);
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
 
     #[test]

@@ -59,7 +59,8 @@ fn converse(connection: &ConnectOptions<'_>, message: &[u8]) -> io::Result<Recep
     Ok(if answer == [1] { Reception::Taken } else { Reception::Refused })
 }
 
-fn message(arrival: &Arrival) -> io::Result<Zeroizing<Vec<u8>>> {
+/// The message that hands over an arrival: its length, the version, the arrival.
+pub(in crate::app::desktop) fn message(arrival: &Arrival) -> io::Result<Zeroizing<Vec<u8>>> {
     let too_large = || io::Error::from(io::ErrorKind::FileTooLarge);
     let body = postcard::to_stdvec(arrival).map(Zeroizing::new).map_err(io::Error::other)?;
     let length = body.len() + 1;
@@ -92,6 +93,11 @@ pub(super) fn read(stream: &Stream, deadline: Instant) -> io::Result<Arrival> {
         answer(stream, Reception::Refused)?;
         return Err(invalid("another version"));
     };
+    arrival(body)
+}
+
+/// What a message says behind its length and its version.
+pub(in crate::app::desktop) fn arrival(body: &[u8]) -> io::Result<Arrival> {
     match postcard::take_from_bytes(body) {
         Ok((arrival, [])) => Ok(arrival),
         _ => Err(invalid("no arrival")),

@@ -6,17 +6,17 @@ use crate::app::desktop::uri;
 
 /// A list of the type `text/uri-list` (RFC 2483).
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct UriList {
+pub(in crate::app::desktop) struct UriList {
     /// The files of this computer, in the list's order.
-    pub(super) paths: Vec<PathBuf>,
+    pub(in crate::app::desktop) paths: Vec<PathBuf>,
     /// How many lines name something else: a web page, or a file on another computer.
-    pub(super) others: usize,
+    pub(in crate::app::desktop) others: usize,
 }
 
 impl UriList {
     /// Reads a list. Its lines should end in CR LF, but some sources end them in LF, and some end the list with a
     /// NUL.
-    pub(super) fn read(text: &[u8]) -> Self {
+    pub(in crate::app::desktop) fn read(text: &[u8]) -> Self {
         let mut list = Self::default();
         for line in text.split(|byte| matches!(byte, b'\n' | 0)) {
             let line = line.trim_ascii();

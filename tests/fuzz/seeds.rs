@@ -1,0 +1,303 @@
+//! The seeds, made by the encoders of the program, so that a fuzzer begins where real messages are.
+
+use std::net::SocketAddr;
+
+use caiman::protocol::{
+    Role, VERSION, frame,
+    manifest::{Modified, OfferKind, RawEntry, RawKind},
+    peer::{
+        DirectAnswer, DirectHello, DirectPurpose, First, FromReceiver, FromSender, ReceiverFirst,
+        ReceiverHello, ReconnectAnswer, SenderHello, SenderVerdict, Trouble, Way,
+    },
+    relay::{ClientToken, ConnectionKind, Hello, LaneHello, LaneToken, Refusal, Reply, RoomId, Welcome},
+};
+
+/// Target, name and bytes.
+type Seed = (&'static str, &'static str, Vec<u8>);
+
+const MIB: u64 = 1024 * 1024;
+
+/// All of them.
+pub(crate) fn all() -> Vec<Seed> {
+    [network(), peers(), offers(), texts(), files(), desktop()].concat()
+}
+
+fn network() -> Vec<Seed> {
+    let hello = |role, first| Hello {
+        version: VERSION,
+        features: 0,
+        role,
+        room: RoomId([1; 16]),
+        client_token: ClientToken([2; 16]),
+        waits: false,
+        proof: (role == Role::Receiver).then_some([3; 32]),
+        first,
+    };
+    let sender = hello(Role::Sender, frame::to_bytes(&First::Hello(sender_hello())));
+    let receiver = hello(Role::Receiver, Vec::new());
+    let welcome = Welcome {
+        version: VERSION,
+        features: 0,
+        nonce: [4; 32],
+        password_required: true,
+        data_ports: (27_002..=27_009).collect(),
+        observed: "[2001:db8::1]:40000".parse().unwrap(),
+    };
+    let control = |hello: &Hello| [&ConnectionKind::Control.to_bytes()[..], &frame::encode(hello)].concat();
+    let lane = LaneHello { token: LaneToken([5; 16]), lane: 31, role: Role::Receiver };
+    let paired = Reply::Paired { token: LaneToken([5; 16]), first: vec![6; 20] };
+    let frames = [frame::wrap(b"one"), frame::wrap(b""), frame::wrap(&[7; 300])].concat();
+    let addresses: Vec<SocketAddr> = [
+        "192.168.1.7:27001",
+        "127.0.0.1:1",
+        "255.255.255.255:9",
+        "100.64.0.1:80",
+        "[fe80::1]:27001",
+        "[::ffff:10.0.0.1]:5",
+        "[2001:db8::1]:65535",
+    ]
+    .iter()
+    .map(|address| address.parse().unwrap())
+    .collect();
+    vec![
+        ("frame", "three", [&[2, 3], &frames[..]].concat()),
+        ("frame", "too-long", [&[1, 0], &frames[..]].concat()),
+        ("frame", "cut", [&[2, 255], &frames[..40]].concat()),
+        ("relay_opening", "sender", control(&sender)),
+        ("relay_opening", "receiver", control(&receiver)),
+        ("relay_opening", "lane", lane.to_bytes().to_vec()),
+        ("relay_messages", "welcome", frame::to_bytes(&welcome)),
+        ("relay_messages", "hello", frame::to_bytes(&sender)),
+        ("relay_messages", "waiting", frame::to_bytes(&Reply::Waiting)),
+        ("relay_messages", "paired", frame::to_bytes(&paired)),
+        ("relay_messages", "refused", frame::to_bytes(&Reply::Refused(Refusal::Version(2)))),
+        ("addresses", "list", frame::to_bytes(&addresses)),
+        ("addresses", "host", b"relay.example.org:27001".to_vec()),
+        ("addresses", "ipv6", b"[fe80::1%eth0]:27001".to_vec()),
+    ]
+}
+
+fn sender_hello() -> SenderHello {
+    SenderHello {
+        version: VERSION,
+        features: 0,
+        pake: point(b'A'),
+        iterations: 600_000,
+        metadata_salt: [1; 8],
+        data_salt: [2; 8],
+    }
+}
+
+/// A message of the key agreement by this side: the neutral point.
+fn point(side: u8) -> Vec<u8> {
+    let mut message = vec![0; 33];
+    (message[0], message[1]) = (side, 1);
+    message
+}
+
+fn peers() -> Vec<Seed> {
+    let first = frame::to_bytes(&First::Hello(sender_hello()));
+    let hello = ReceiverHello { version: VERSION, features: 0, pake: point(b'B') };
+    let receiver_first = ReceiverFirst { hello: frame::to_bytes(&hello), tag: [8; 32] };
+    let verdict = SenderVerdict::Confirmed { tag: [9; 32] };
+    let handshake =
+        |side: u8, first: &[u8], rest: Vec<u8>| [&[side, first.len() as u8], first, &rest].concat();
+    let direct = DirectHello { purpose: DirectPurpose::Lane { link: 7, lane: 3 }, nonce: [1; 32] };
+    let code = "acid-coyote-mustard-tulip-lemon-tiger".to_owned();
+    let invitation = FromSender::Invitation { code, instead: true };
+    let accept = FromReceiver::Accept { lanes: 8, way: Way::FromSender, wanted: Some(vec![0b101]) };
+    let damaged = FromReceiver::Damaged { entry: 0, hashes: vec![[3; 32]; 2], last: true };
+    let sealed = |message: Vec<u8>| [frame::to_bytes(&12_345_u64), message].concat();
+    vec![
+        ("handshake", "receiver", handshake(0, &first, frame::encode(&verdict))),
+        ("handshake", "retired", handshake(0, &frame::to_bytes(&First::Retired), Vec::new())),
+        (
+            "handshake",
+            "wrong-code",
+            handshake(0, &first, frame::encode(&SenderVerdict::WrongCode { tries_left: 1 })),
+        ),
+        ("handshake", "sender", handshake(1, &[], frame::encode(&receiver_first))),
+        ("peer_messages", "first", first),
+        ("peer_messages", "receiver-first", frame::to_bytes(&receiver_first)),
+        (
+            "peer_messages",
+            "reconnect-answer",
+            frame::to_bytes(&ReconnectAnswer { nonce: [1; 32], tag: [2; 32] }),
+        ),
+        ("peer_messages", "direct-hello", frame::to_bytes(&direct)),
+        ("peer_messages", "direct-answer", frame::to_bytes(&DirectAnswer { nonce: [1; 32], tag: [2; 32] })),
+        ("peer_messages", "invitation", sealed(frame::to_bytes(&invitation))),
+        ("peer_messages", "page", sealed(frame::to_bytes(&FromSender::Page(entries())))),
+        ("peer_messages", "hashes", frame::to_bytes(&FromSender::Hashes(vec![(0, [1; 32]), (2, [2; 32])]))),
+        ("peer_messages", "accept", sealed(frame::to_bytes(&accept))),
+        ("peer_messages", "damaged", frame::to_bytes(&damaged)),
+        ("peer_messages", "stored", sealed(frame::to_bytes(&FromReceiver::Stored(vec![(0, 3), (9, 1)])))),
+        ("peer_messages", "failed", frame::to_bytes(&FromReceiver::Failed(Trouble::NoSpace))),
+    ]
+}
+
+fn entries() -> Vec<RawEntry> {
+    let modified = Some(Modified { secs: -1, nanos: 999_999_999 });
+    let file = |path: &str, size| RawEntry {
+        path: path.to_owned(),
+        kind: RawKind::File { size, modified, executable: true },
+    };
+    let folder = |path: &str| RawEntry { path: path.to_owned(), kind: RawKind::Folder { modified } };
+    let target = "../b".to_owned();
+    let link = RawEntry { path: "a/l".to_owned(), kind: RawKind::Link { target, modified: None } };
+    vec![folder("a"), file("a/x", 3 * MIB + 1), link, file("b", 5), file("\u{1f980}.txt", 0)]
+}
+
+/// The largest file that an offer may have.
+fn huge() -> RawEntry {
+    let kind = RawKind::File { size: 1 << 53, modified: None, executable: false };
+    RawEntry { path: "huge".to_owned(), kind }
+}
+
+fn offers() -> Vec<Seed> {
+    let offer = |kind, entries: Vec<RawEntry>| frame::to_bytes(&(kind, 5_u64, 3 * MIB + 6, vec![entries]));
+    let pages =
+        (OfferKind::Files, 5_u64, 3 * MIB + 6, vec![entries()[..2].to_vec(), entries()[2..].to_vec()]);
+    let many = (0..80).map(|number| RawEntry {
+        path: format!("{number}"),
+        kind: RawKind::File { size: number << 12, modified: None, executable: false },
+    });
+    let modified = None;
+    let up = RawEntry { path: "..".to_owned(), kind: RawKind::Folder { modified } };
+    let link_out =
+        RawEntry { path: "l".to_owned(), kind: RawKind::Link { target: "x/../../y".to_owned(), modified } };
+    let names = [
+        ("deep", "a/b/c.tar.gz"),
+        ("staging", ".caiman-1/x"),
+        ("device", "con.txt/aux /LPT1"),
+        ("odd", "a:b?/\u{1f980}. /…\u{202e}x/e\u{301}"),
+        ("up", "../../etc/passwd"),
+    ];
+    let mut seeds = vec![
+        ("manifest", "tree", offer(OfferKind::Files, entries())),
+        ("manifest", "pages", frame::to_bytes(&pages)),
+        ("manifest", "many", offer(OfferKind::Files, many.collect())),
+        ("manifest", "huge", offer(OfferKind::Files, vec![huge()])),
+        ("manifest", "text", offer(OfferKind::Text, entries()[3..4].to_vec())),
+        ("manifest", "up", offer(OfferKind::Files, vec![up])),
+        ("manifest", "link-out", offer(OfferKind::Files, vec![link_out])),
+        ("manifest", "stream", offer(OfferKind::Stream, entries()[4..].to_vec())),
+        ("names", "long", ["ä".repeat(200).as_str(), ".jpeg"].concat().into_bytes()),
+        ("tree_hash", "one", vec![0, 9]),
+        ("tree_hash", "in-order", vec![7, 255]),
+        ("tree_hash", "backwards", [&[39, 0][..], &(0..40).rev().collect::<Vec<u8>>()].concat()),
+    ];
+    seeds.extend(names.map(|(name, text)| ("names", name, text.as_bytes().to_vec())));
+    seeds
+}
+
+fn texts() -> Vec<Seed> {
+    [
+        ("code", "listed", "acid-coyote-mustard-tulip"),
+        ("code", "prefixes", "aci coy mus tul"),
+        ("code", "slip", "acid-coyote-mustrad-tulip"),
+        ("code", "own", "Größe-Straße-7731-kitchen"),
+        ("code", "sentence", "Here it comes: ACID-COYOTE-MUSTARD-TULIP, quick!"),
+        ("code", "spoken", "the code is acid coyote mustard tulip lemon tiger. bye"),
+        ("code", "link", "<caiman:acid-coyote-mustard-tulip?server=relay.example.org:27001>"),
+        ("invite_link", "plain", "acid-coyote-mustard-tulip"),
+        ("invite_link", "server", "acid-coyote-mustard-tulip?server=relay.example.org:27001"),
+        ("invite_link", "ipv6", "//ACID-coyote-mustard-tulip/?x=y&server=%5B2001:db8::1%5D:5#z"),
+        ("invite_link", "port-0", "acid-coyote-mustard-tulip?server=relay:0"),
+        ("invite_link", "own", "gr%C3%B6%C3%9Fe-stra%C3%9Fe-7731-kitchen"),
+    ]
+    .map(|(target, name, text)| (target, name, text.as_bytes().to_vec()))
+    .to_vec()
+}
+
+const SETTINGS: &str = r#"lanes = 3
+path_mode = "relay-only"
+direct_port = 27010
+map_port = true
+bytes_per_sec = 20000000
+code_words = 6
+receivers = 5
+appearance = "dark"
+scale = 1.1
+language = "de"
+save_folder = 'C:\Users\x'
+later = { a = 1979-05-27T07:32:00Z, b = [1, 2.5, nan] }
+
+[[relay]]
+address = "[2001:db8::1]:9"
+password = "swamp"
+
+[host]
+port = 0
+data_ports = "9001-9003,9010"
+
+[window]
+width = 900
+height = 700
+"#;
+
+const HISTORY: &str = r#"[[transfer]]
+what = "3 items"
+direction = "received"
+started = 1700000000
+ended = 1700000060
+folder = "/home/x"
+paths = ["/home/x/a", "/home/x/b"]
+files = 3
+bytes = 1234567
+outcome = "partial"
+missing = 1
+
+[[transfer]]
+what = "a"
+direction = "sent"
+started = 1
+outcome = "failed"
+reason = "no"
+"#;
+
+fn files() -> Vec<Seed> {
+    let of = |entries: &[RawEntry], wanted: Option<Vec<u8>>, ranges: &[(u64, u64)]| {
+        let offer = frame::to_bytes(&(1_u16, wanted, entries));
+        let records =
+            ranges.iter().flat_map(|(first, count)| [first.to_le_bytes(), count.to_le_bytes()].concat());
+        [&(offer.len() as u16).to_be_bytes()[..], &offer, &records.collect::<Vec<_>>()].concat()
+    };
+    let journal = |wanted, ranges| of(&entries(), wanted, ranges);
+    let bad = "lanes = 99\nrelay = 3\nscale = nan\n[host]\ndata_ports = \"x\"\n";
+    let inline = "\u{feff}relay = [{ address = \"a:1\", more = true }, 5]\r\n";
+    let paths = "\"/x\", ".repeat(40);
+    let many_paths = HISTORY.replace("paths = [", &format!("paths = [{paths}"));
+    let odd = "transfer = [{ what = 1 }, 2, { outcome = \"running\" }]\n";
+    vec![
+        ("journal", "all", journal(None, &[(0, 3), (5, 9), (13, 1)])),
+        ("journal", "some", journal(Some(vec![0b1010]), &[(0, 1)])),
+        ("journal", "huge", of(&[huge()], None, &[(0, 1 << 32)])),
+        ("journal", "one-too-many", journal(None, &[(0, 15)])),
+        ("journal", "past-the-end", journal(None, &[(1, u64::MAX)])),
+        ("settings", "all", SETTINGS.as_bytes().to_vec()),
+        ("settings", "bad", bad.as_bytes().to_vec()),
+        ("settings", "inline", inline.as_bytes().to_vec()),
+        ("history", "two", HISTORY.as_bytes().to_vec()),
+        ("history", "many-paths", many_paths.into_bytes()),
+        ("history", "bad", odd.as_bytes().to_vec()),
+    ]
+}
+
+/// What other programs on this computer hand over, and records.
+fn desktop() -> Vec<Seed> {
+    let list = "# dropped\r\nfile:///tmp/a%20b\r\nfile://localhost/c\r\nhttps://example.org/\r\nfile:/d\0";
+    // Paths as they are encoded on Unix.
+    let paths = vec![(0_u8, b"/tmp/a".to_vec()), (0, vec![b'/', 0xff])];
+    let arrival = (paths, Some("caiman:acid-coyote-mustard-tulip"));
+    let nothing = (Vec::<(u8, Vec<u8>)>::new(), None::<&str>);
+    vec![
+        ("uri_list", "four", list.as_bytes().to_vec()),
+        ("uri_list", "one", b"FILE:///%E2%82%AC".to_vec()),
+        ("instance", "files-and-link", frame::to_bytes(&arrival)),
+        ("instance", "nothing", frame::to_bytes(&nothing)),
+        ("record", "metadata", [&[0, 0, 0, 40][..], &[0x5a; 80]].concat()),
+        ("record", "data", [&[1, 3, 0, 200][..], &[0xa5; 700]].concat()),
+        ("record", "padding", [&[1, 3, 0, 1][..], &[0; 256], &[16; 16]].concat()),
+    ]
+}
