@@ -48,7 +48,7 @@ pub fn frame(bytes: &[u8]) {
     let (payloads, end) = read_all(stream, limit);
     assert_eq!(
         (&payloads, &end),
-        (&read_all(Pieces { rest: stream, next: *pieces }, limit).0, &end),
+        (&read_all(InPieces { rest: stream, next: *pieces }, limit).0, &end),
         "the pieces in which a stream arrives don't count"
     );
     let mut again = Vec::new();
@@ -244,12 +244,12 @@ fn read_all(mut stream: impl AsyncRead + Unpin, limit: usize) -> (Vec<Vec<u8>>, 
 }
 
 /// A stream that gives its bytes in pieces of one to sixteen.
-struct Pieces<'a> {
+struct InPieces<'a> {
     rest: &'a [u8],
     next: u8,
 }
 
-impl AsyncRead for Pieces<'_> {
+impl AsyncRead for InPieces<'_> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,

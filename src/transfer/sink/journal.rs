@@ -192,7 +192,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::transfer::plan::MIN_BLOCK;
+    use crate::{protocol::manifest::RawKind, transfer::plan::MIN_BLOCK};
 
     fn manifest() -> Manifest {
         Manifest::made_up(
