@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The two files of a staging folder. The first two bytes say how many of the others are the offer's; the rest is the
-/// journal's. Both are also read with the checks in them put right, because whoever can write there can do that too.
+/// journal's. Both are also read with the checks in them put right, because any program that can write there can do that too.
 pub fn journal(bytes: &[u8]) {
     let Some((len, bytes)) = bytes.split_first_chunk() else { return };
     let (offer, journal) = bytes.split_at(bytes.len().min(u16::from_be_bytes(*len).into()));

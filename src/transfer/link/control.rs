@@ -324,7 +324,7 @@ impl Control {
         }
     }
 
-    /// Queues a message for the other side; [`Control::next`] and [`Control::finish`] write it.
+    /// Queues a message for the other side; [`Control::next`] and [`Control::part`] write it.
     pub(crate) fn say<T: Serialize>(&mut self, message: &T) -> Result<(), TransferError> {
         let bytes = frame::to_bytes(message);
         if let Some(wire) = self.wire.as_mut().filter(|wire| wire.is_in_step) {

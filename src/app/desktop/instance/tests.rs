@@ -171,7 +171,7 @@ fn holds_the_claim_for_another_test() {
     let Some(folder) = env::var_os("CAIMAN_TEST_HOLDER") else { return };
     let location = InstanceLocation::within(&PathBuf::from(folder), "test").unwrap();
     let claim = claim_at(&location, &Arrival::default(), PATIENCE).unwrap();
-    let Claim::First(listener) = claim else { panic!("somebody else holds it") };
+    let Claim::First(listener) = claim else { panic!("another instance holds it") };
     let window = window(listener, 1);
     println!("\nholding");
     println!("\ntook {}", window.join().unwrap().len());
