@@ -15,13 +15,16 @@ use std::{
     marker::PhantomData,
     panic::{self, AssertUnwindSafe, PanicHookInfo},
     pin::Pin,
-    sync::Once,
+    sync::{Mutex, Once},
     task::{Context, Poll},
 };
 
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::code::{MIN_PARTS, SCHEME, words};
+use crate::{
+    code::{MIN_PARTS, SCHEME, words},
+    sync::{POISONED, lock_shared},
+};
 
 /// How much of a panic's message a report repeats, in characters: enough for a sentence and a path.
 const MAX_MESSAGE_CHARS: usize = 300;
@@ -65,11 +68,22 @@ pub struct PanicReport {
     place: Option<String>,
 }
 
+/// The report of the last panic that followed from no other. A panic under a lock makes every other task panic that needs
+/// the lock, and whichever of them is heard first has to report what really broke.
+static CAUSE: Mutex<Option<PanicReport>> = Mutex::new(None);
+
 impl PanicReport {
     fn of(info: &PanicHookInfo<'_>) -> Self {
-        let message = info.payload_as_str().map(without_secrets);
+        let message = info.payload_as_str();
+        let follows = message.is_some_and(|message| message.starts_with(POISONED));
+        if follows && let Some(cause) = lock_shared(&CAUSE).clone() {
+            return cause;
+        }
+        let message = message.map(without_secrets);
         let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
-        Self { message: message.unwrap_or_else(Self::nothing_said), place }
+        let report = Self { message: message.unwrap_or_else(Self::nothing_said), place };
+        *lock_shared(&CAUSE) = Some(report.clone());
+        report
     }
 
     fn nothing_said() -> String {
@@ -273,6 +287,19 @@ mod tests {
         assert_eq!(prints(Hearing::Usual), [true, true]);
         assert_eq!(prints(Hearing::Caught), [false, true]);
         assert_eq!(prints(Hearing::Muffled), [false, false]);
+    }
+
+    /// Other tests panic meanwhile, so the cause may be one of theirs; but it is a cause.
+    #[test]
+    fn a_panic_that_only_follows_from_another_reports_the_cause() {
+        let mutex = Mutex::new(());
+        let cause = catch(|| {
+            let _guard = crate::sync::lock(&mutex);
+            panic!("the cause");
+        });
+        assert_eq!(cause.unwrap_err().message, "the cause");
+        let follows = catch(|| drop(crate::sync::lock(&mutex))).unwrap_err();
+        assert!(!follows.message.starts_with(POISONED), "{follows}");
     }
 
     #[test]

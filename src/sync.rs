@@ -2,13 +2,16 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// How the message of a panic begins that only follows from an earlier one, under the same lock.
+pub(crate) const POISONED: &str = "no code panics while it holds this lock";
+
 /// Locks what belongs to one transfer. A panic under the lock may have left it half changed, so whatever locks it afterwards
 /// panics as well: the transfer ends rather than going on with a state that may be wrong.
 ///
 /// # Panics
 /// When another thread has panicked while it held the lock.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no code panics while it holds this lock")
+    mutex.lock().expect(POISONED)
 }
 
 /// Locks what several transfers or clients share, even if a thread has panicked while it held the lock: a panic in the work

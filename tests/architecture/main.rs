@@ -80,7 +80,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("platform", "protocol"),
     ("protocol", ""),
     ("crypto", "labels"),
-    ("panics", "code"),
+    ("panics", "code sync"),
     ("code", "labels"),
     ("labels", ""),
     ("sync", ""),
