@@ -127,7 +127,7 @@ fn circles_are_found_through_what_hands_names_on() {
     // A parent that only hands its child on does not use it.
     let parent = ("src/a.rs", "mod b;\npub use b::B;\npub struct A;");
     assert_eq!(found(&[parent, ("src/a/b.rs", "use super::A;\npub struct B;")]), [""; 0]);
-    // Whoever takes it from the parent uses the child.
+    // A file that takes it from the parent uses the child.
     let user = ("src/c.rs", "use crate::a::B;\npub struct C;");
     let child = ("src/a/b.rs", "use crate::c::C;\npub struct B;");
     assert_eq!(found(&[parent, user, child]).len(), 1);
