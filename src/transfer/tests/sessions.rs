@@ -338,6 +338,37 @@ async fn a_cancellation_ends_the_wait_for_a_lost_sender() {
     sender.kill().await;
 }
 
+/// A sender that ends while its receiver tells it that everything arrived will confirm nothing any more.
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_has_said_its_last_word_is_not_waited_for() {
+    let outbox = outbox(&[("small", 100)]);
+    let folders = Folders::new(&outbox.path().join("all"));
+    let network = Network::new(1, Duration::from_millis(20));
+    let (sender, mut receiver) = begin(&network, &folders, Terms::default());
+    receiver.reaches(|progress| progress.phase == Phase::Confirming).await;
+    sender.cancel.cancel();
+    let start = Instant::now();
+    assert_eq!(receiver.end().await.expect("the receiver has everything").stored, 2);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(matches!(sender.end().await, Err(TransferError::Cancelled)));
+}
+
+/// The sender is heard but never confirms, as it does while nothing reaches it.
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_ends_the_wait_for_a_sender_that_does_not_confirm() {
+    let outbox = outbox(&[("small", 100)]);
+    let folders = Folders::new(&outbox.path().join("all"));
+    let network = Network::new(1, Duration::from_millis(20));
+    let (sender, mut receiver) = begin(&network, &folders, Terms::default());
+    receiver.reaches(|progress| progress.phase == Phase::Confirming).await;
+    network.stall_control_to_sender();
+    receiver.cancel.cancel();
+    let start = Instant::now();
+    assert_eq!(receiver.end().await.expect("the receiver has everything").stored, 2);
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    sender.kill().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn either_side_may_cancel_and_the_other_hears_it() {
     let outbox = outbox(&[("large", 30 * BLOCK)]);
