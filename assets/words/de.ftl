@@ -209,6 +209,7 @@ stall-output-there = Seit { $time } bewegt sich nichts: Das Programm auf der and
 stall-limit-here = Seit { $time } bewegt sich nichts: Die Begrenzung der Geschwindigkeit in den Einstellungen lässt nicht mehr zu. Es geht von selbst weiter.
 stall-limit-there = Seit { $time } bewegt sich nichts: Die andere Seite begrenzt ihre Geschwindigkeit und lässt nicht mehr zu. Es geht von selbst weiter.
 port-refused = Port { $wished } kann nicht für direkte Verbindungen verwendet werden, vielleicht weil ihn ein anderes Programm oder eine andere Übertragung hat. Diese Übertragung hört stattdessen auf Port { $used }.
+tampered = Etwas zwischen den beiden Computern verändert, was gesendet wird. Es wird noch einmal gesendet; nichts geht verloren.
 path-direct = Direkt zwischen den beiden Computern · { $lanes ->
     [one] eine Verbindung
    *[other] { $lanes } Verbindungen

@@ -210,6 +210,7 @@ stall-output-there = Nothing has moved for { $time }: the program that reads wha
 stall-limit-here = Nothing has moved for { $time }: the speed limit in the settings allows no more. The transfer continues by itself.
 stall-limit-there = Nothing has moved for { $time }: the other side's speed limit allows no more. The transfer continues by itself.
 port-refused = Port { $wished } can't be used for direct connections, perhaps because another program or transfer is using it. This transfer uses port { $used } instead.
+tampered = Something between the two computers changes what is sent. It is sent again, and nothing is lost.
 path-direct = Directly between the two computers · { $lanes ->
     [one] one connection
    *[other] { $lanes } connections

@@ -31,6 +31,7 @@ pub(super) struct Reporter {
     connection: Connection,
     paused: Paused,
     disk_is_full: bool,
+    is_tampering_told: bool,
     waits_for: Option<WaitsFor>,
 }
 
@@ -64,6 +65,7 @@ impl Reporter {
             connection: Connection::Up,
             paused: Paused::default(),
             disk_is_full: false,
+            is_tampering_told: false,
             waits_for: None,
         }
     }
@@ -135,6 +137,9 @@ impl Reporter {
         }
         if std::mem::replace(&mut self.disk_is_full, progress.disk_is_full) != progress.disk_is_full {
             self.tell_space(progress.disk_is_full);
+        }
+        if progress.is_tampered_with() && !std::mem::replace(&mut self.is_tampering_told, true) {
+            self.tell_tampering(progress.forgeries);
         }
         let waits_for = progress.stall.map(|stall| stall.waits_for);
         if std::mem::replace(&mut self.waits_for, waits_for) != waits_for {
@@ -270,6 +275,12 @@ impl Reporter {
             (false, _) => "There is room again. Going on.",
         };
         self.say(line, "room", json!({ "lacks": disk_is_full }));
+    }
+
+    fn tell_tampering(&self, records: u32) {
+        let line =
+            "Something between the two computers changes what is sent. It is sent again; nothing is lost.";
+        self.say(line, "tampering", json!({ "records": records }));
     }
 
     fn tell_stall(&self, progress: Progress) {

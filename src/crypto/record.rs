@@ -10,6 +10,8 @@
 //! The header, in big-endian order: channel `u8` (1 metadata, 2 data), author `u8` (1 sender, so forward; 2 receiver,
 //! so back), lane `u16`, plaintext length `u32`, sequence `u64`, block `u64`. Metadata uses lane 0 and block 0.
 
+use std::ops::Range;
+
 use aes::{Aes256Dec, Aes256Enc};
 use cbc::cipher::KeyInit;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -130,6 +132,16 @@ pub struct Due {
     pub length: u32,
     /// How many bytes of the record follow the header.
     pub rest: usize,
+    /// Where the plaintext begins in these bytes once the record is open.
+    start: usize,
+}
+
+impl Due {
+    /// Where the plaintext is in the bytes that follow the header, once the record is open.
+    #[must_use]
+    pub fn plaintext(&self) -> Range<usize> {
+        self.start..self.start + self.length as usize
+    }
 }
 
 impl Opener {
@@ -156,7 +168,8 @@ impl Opener {
         if plaintext_len > self.max_plaintext {
             return Err(CryptoError::TooLong { length: plaintext_len, limit: self.max_plaintext });
         }
-        Ok(Due { block, length, rest: sealed_len(self.position.channel, plaintext_len) - HEADER_LEN })
+        let rest = sealed_len(self.position.channel, plaintext_len) - HEADER_LEN;
+        Ok(Due { block, length, rest, start: chains::count(self.position.channel) * IV_LEN })
     }
 
     /// Opens the record whose header is `header` and whose other bytes are `rest`, in place, and returns the

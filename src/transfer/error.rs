@@ -344,8 +344,10 @@ impl TransferError {
             | Self::Superseded
             | Self::Relay(_)
             | Self::Internal(_)
+            // What has arrived is compared with its hashes before it is used again, whatever the other side did later.
+            | Self::PeerMisbehaved(_)
+            | Self::PeerFailed(_)
             | Self::File { .. } => true,
-            Self::PeerFailed(trouble) => !matches!(trouble, Trouble::Misbehaved | Trouble::Damaged),
             _ => false,
         }
     }

@@ -3,6 +3,7 @@
 //! - [`handshake`]: from a code and a fresh stream to keys
 //! - [`rendezvous`]: how the two peers find each other
 //! - [`invitation`]: a second code that a running session names
+//! - `forgeries`: records that were changed on their way
 //! - [`direct`]: connections from one machine to the other
 //! - [`reconnect`]: how the two peers find each other again after a lost connection
 //! - [`pipe`]: a byte stream between the two peers, whatever carries it; [`opener`]: how lanes are opened
@@ -12,6 +13,7 @@
 pub(crate) mod activity;
 pub(crate) mod control;
 pub(crate) mod direct;
+pub(crate) mod forgeries;
 pub mod handshake;
 pub mod invitation;
 pub(crate) mod opener;

@@ -55,6 +55,10 @@ pub struct Paused {
     pub there: bool,
 }
 
+/// How many records have to be changed on their way before the user is told. One or two may be damaged by chance: the
+/// checksum of TCP has 16 bits.
+const MANY_FORGERIES: u32 = 3;
+
 /// A snapshot of a transfer. On both sides, bytes count once the receiver has stored them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
@@ -74,8 +78,17 @@ pub struct Progress {
     pub paused: Paused,
     /// Whether the receiver's disk is full. The transfer goes on by itself when there is free space again.
     pub disk_is_full: bool,
+    /// How many records were changed on their way to this side. Each of them cost a connection and nothing else.
+    pub forgeries: u32,
     /// The stall: set when nothing has been stored for a while, for none of the reasons above.
     pub stall: Option<Stall>,
+}
+
+impl Progress {
+    /// Whether this many records were changed on their way that the user should know.
+    pub fn is_tampered_with(&self) -> bool {
+        self.forgeries >= MANY_FORGERIES
+    }
 }
 
 /// The result of a transfer that reached its end.

@@ -101,6 +101,9 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         // The bytes take no way at the moment.
         _ => {}
     }
+    if is_under_way && card.progress.is_tampered_with() {
+        small(ui, &view.say("tampered"));
+    }
     if let Some((wished, used)) = card.refused_port {
         small(ui, &explain::refused_port(view.words, wished, used));
     }

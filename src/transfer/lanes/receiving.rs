@@ -22,13 +22,13 @@ use super::{
 use crate::{
     crypto::{
         Side,
-        record::{HEADER_LEN, Opener},
+        record::{Due, HEADER_LEN, Opener},
     },
     panics::spawn_blocking,
     protocol::{Role, peer::Work},
     transfer::{
-        error::{FileAction, Misbehaviour, TransferError},
-        link::{activity::Activity, opener::LaneOpener},
+        error::{FileAction, TransferError},
+        link::{activity::Activity, forgeries::Forgeries, opener::LaneOpener},
         plan::Plan,
         sink::Sink,
     },
@@ -53,6 +53,8 @@ pub(crate) struct ReceiveLanes {
     pub space_waits: SpaceWaits,
     /// Where work that may take long is noted.
     pub work: Arc<Activity>,
+    /// Counts records that were changed on their way.
+    pub forgeries: Arc<Forgeries>,
     /// Whether any lane was ever open.
     pub has_opened: AtomicBool,
 }
@@ -86,74 +88,90 @@ impl ReceiveLanes {
                 Some(Ok(false)) | None => return Ok(()),
                 Some(Err(error)) => return Err(error),
             }
-            let due = opener.begin(&header).map_err(|_| Misbehaviour::Record)?;
-            self.claims.claim(&self.plan, due.block, due.length)?;
+            let due = opener.begin(&header).map_err(|error| self.forgeries.judge(error))?;
             record.resize(due.rest, 0);
-            let arriving = async {
-                stream.read_exact(&mut record).await.map_err(lost)?;
-                if let Sink::Ordered(ordered) = &self.sink {
-                    ordered.turn(due.block).await;
-                }
-                Ok(())
-            };
-            let arrived = end.run_until_cancelled(arriving).await.unwrap_or(Err(TransferError::PeerLost));
-            if let Err(error) = arrived {
-                self.claims.release(due.block);
-                return Err(error);
-            }
+            let arriving = async { stream.read_exact(&mut record).await.map_err(lost) };
+            end.run_until_cancelled(arriving).await.unwrap_or(Err(TransferError::PeerLost))?;
             let this = Arc::clone(&self);
-            let storing = self.work.begin(sink);
-            let stored;
-            (record, opener, stored) = spawn_blocking(move || {
-                let stored = match opener.open(&header, &mut record) {
-                    Ok(plaintext) => {
-                        let stored = this.store(due.block, plaintext);
-                        let is_full = stored.as_ref().is_err_and(TransferError::is_disk_full);
-                        // The record was opened in place, so the block is copied out of it until the disk has room.
-                        let unstored = is_full.then(|| plaintext.to_vec());
-                        unstored.map_or(stored.map(|()| None), |bytes| Ok(Some(bytes)))
-                    }
-                    Err(_) => Err(Misbehaviour::Record.into()),
-                };
-                (record, opener, stored)
+            let working = self.work.begin(sink);
+            let taken;
+            (record, opener, taken) = spawn_blocking(move || {
+                let taken = this.take(&mut opener, &header, &due, &mut record);
+                (record, opener, taken)
             })
             .await;
-            drop(storing);
-            if let Some(unstored) = stored?
-                && !self.store_once_there_is_space(due.block, unstored, &end).await?
-            {
-                self.claims.release(due.block);
-                return Ok(());
+            drop(working);
+            if !taken? {
+                let Some(emptied) = self.store_later(due, record, sink, &end).await? else {
+                    self.claims.release(due.block);
+                    return Ok(());
+                };
+                record = emptied;
             }
             // Sending fails only once the transfer is over, when nothing reads these reports any more.
             let _ = self.stored.send((due.block, due.length)).await;
         }
     }
 
-    /// Tries to store a block until the disk has room for it (`true`) or `end` is cancelled (`false`). Meanwhile the lane
-    /// reads nothing, so the sender comes to rest as well.
-    async fn store_once_there_is_space(
-        self: &Arc<Self>,
-        block: u64,
-        mut bytes: Vec<u8>,
-        end: &CancellationToken,
+    /// Opens a record and stores its block, if that can be done at once (`true`). The block is claimed in between: until its
+    /// record is authentic, a header only claims to be of this block. Blocks on the disk.
+    fn take(
+        &self,
+        opener: &mut Opener,
+        header: &[u8; HEADER_LEN],
+        due: &Due,
+        record: &mut [u8],
     ) -> Result<bool, TransferError> {
-        let _waiting = self.space_waits.enter();
-        while end.run_until_cancelled(sleep(SPACE_RETRY)).await.is_some() {
+        let plaintext = opener.open(header, record).map_err(|error| self.forgeries.judge(error))?;
+        self.claims.claim(&self.plan, due.block, due.length)?;
+        match self.sink {
+            Sink::Folder(_) => self.store_if_there_is_space(due.block, plaintext),
+            Sink::Ordered(_) => Ok(false),
+        }
+    }
+
+    /// Stores the block of an open record when it is its turn and the disk has room. Returns the record's memory, or nothing
+    /// if `end` is cancelled first. Meanwhile the lane reads nothing, so the sender comes to rest as well.
+    async fn store_later(
+        self: &Arc<Self>,
+        due: Due,
+        mut record: Vec<u8>,
+        sink: Work,
+        end: &CancellationToken,
+    ) -> Result<Option<Vec<u8>>, TransferError> {
+        if let Sink::Ordered(ordered) = &self.sink
+            && end.run_until_cancelled(ordered.turn(due.block)).await.is_none()
+        {
+            return Ok(None);
+        }
+        let mut waiting = None;
+        loop {
             let this = Arc::clone(self);
+            let working = self.work.begin(sink);
             let stored;
-            (bytes, stored) = spawn_blocking(move || {
-                let stored = this.store(block, &bytes);
-                (bytes, stored)
+            (record, stored) = spawn_blocking(move || {
+                let stored = this.store_if_there_is_space(due.block, &record[due.plaintext()]);
+                (record, stored)
             })
             .await;
-            match stored {
-                Ok(()) => return Ok(true),
-                Err(error) if error.is_disk_full() => {}
-                Err(error) => return Err(error),
+            drop(working);
+            if stored? {
+                return Ok(Some(record));
+            }
+            waiting.get_or_insert_with(|| self.space_waits.enter());
+            if end.run_until_cancelled(sleep(SPACE_RETRY)).await.is_none() {
+                return Ok(None);
             }
         }
-        Ok(false)
+    }
+
+    /// Stores a block; `false` if the disk is full.
+    fn store_if_there_is_space(&self, block: u64, bytes: &[u8]) -> Result<bool, TransferError> {
+        match self.store(block, bytes) {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_disk_full() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn store(&self, block: u64, bytes: &[u8]) -> Result<(), TransferError> {

@@ -17,12 +17,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     task::JoinSet,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
     activity::Activity,
     direct::Paths,
+    forgeries::Forgeries,
     handshake::Keys,
     invitation::{self, Invitation, Invitations},
     opener::{LaneOpener, LaneWays, NetworkWays},
@@ -34,7 +35,7 @@ use super::{
 };
 use crate::{
     crypto::{ChannelKeys, Side},
-    net::client::RelayChoice,
+    net::{backoff::Backoff, client::RelayChoice},
     panics::{Blocking, joined, reported},
     protocol::{
         frame,
@@ -70,6 +71,11 @@ const FAREWELL: Duration = Duration::from_secs(20);
 pub(crate) const LONGEST_FAREWELL: Duration = Duration::from_mins(2);
 /// How long such a receiver still waits once its user has cancelled: a few round trips.
 const CANCELLED_FAREWELL: Duration = Duration::from_secs(3);
+/// The pauses before the other side is looked for again after a record that was changed on its way. Without them, anything
+/// that changes every record would have the two sides reconnect without end and without rest.
+const WARINESS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+/// How long a connection has to work before those pauses begin anew.
+const TRUSTED_AFTER: Duration = Duration::from_secs(30);
 /// Bytes of messages after which they are confirmed at once and not only with the next record, so that the other side need
 /// not keep many of them.
 const CONFIRM_AFTER: usize = 64 * 1024;
@@ -106,6 +112,16 @@ pub(crate) struct Control {
     /// The link on which this side last named its addresses, and the address at which the gateway let connections in by
     /// then.
     addresses_said: Option<(u64, Option<SocketAddr>)>,
+    /// Records that were changed on their way, on this channel and on the lanes.
+    forgeries: Arc<Forgeries>,
+    /// How many of them the progress shows.
+    forgeries_told: u32,
+    /// Pauses before the other side is looked for, after a connection that brought such a record.
+    wariness: Backoff,
+    /// Such a pause that is due.
+    rest: Option<Duration>,
+    /// When the present connection was made.
+    connected_at: Instant,
     /// Finds out why nothing moves.
     watchdog: Watchdog,
     /// Brings the codes under which a sender has more to offer.
@@ -207,6 +223,11 @@ impl Control {
             paths,
             addresses_came: (0, 0),
             addresses_said: None,
+            forgeries: Arc::default(),
+            forgeries_told: 0,
+            wariness: WARINESS,
+            rest: None,
+            connected_at: Instant::now(),
             watchdog: Watchdog::new(Arc::default()),
             inviting: None,
             invitations: 0,
@@ -255,6 +276,11 @@ impl Control {
     /// Whether the other side was heard a moment ago, so that the connection is not in doubt.
     pub(crate) fn hears(&self) -> bool {
         self.wire.as_ref().is_some_and(|wire| wire.heard.elapsed() < DOUBT)
+    }
+
+    /// Counts records that were changed on their way.
+    pub(crate) fn forgeries(&self) -> &Arc<Forgeries> {
+        &self.forgeries
     }
 
     /// Where this side notes work that may take long.
@@ -443,6 +469,10 @@ impl Control {
             return Ok(Some(message));
         }
         let now = Instant::now();
+        let forgeries = self.forgeries.count();
+        if std::mem::replace(&mut self.forgeries_told, forgeries) != forgeries {
+            self.context.update(|progress| progress.forgeries = forgeries);
+        }
         if self.wire.as_mut().is_some_and(|wire| wire.has_lost_its_address(now)) {
             tracing::debug!("this machine has lost the address of a connection");
             self.dead_seat = self.seat.take();
@@ -523,7 +553,11 @@ impl Control {
     fn look_for_peer(&mut self) {
         if self.finding.is_empty() {
             let (find, dead_seat) = (Arc::clone(&self.find), self.dead_seat);
-            self.finding.spawn(reported(async move { find.find(dead_seat).await }));
+            let rest = self.rest.take().unwrap_or_default();
+            self.finding.spawn(reported(async move {
+                sleep(rest).await;
+                find.find(dead_seat).await
+            }));
         }
     }
 
@@ -547,6 +581,7 @@ impl Control {
         self.talk.heard_since_told = 0;
         self.wire = Some(wire);
         self.lost_at = None;
+        self.connected_at = Instant::now();
         self.link = link;
         (self.seat, self.dead_seat) = (None, None);
         if !is_direct && let Some(paths) = &self.paths {
@@ -561,7 +596,14 @@ impl Control {
     /// The next message among the bytes that have come already.
     fn read_next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
         let Some(wire) = &mut self.wire else { return Ok(None) };
-        while let Some((heard, message, len)) = wire.open_next::<T>()? {
+        loop {
+            let opened = match wire.open_next::<T>(&self.forgeries) {
+                Ok(Some(opened)) => opened,
+                Ok(None) => return Ok(None),
+                Err(error @ TransferError::PeerLost) => return self.distrust(error).map(|()| None),
+                Err(error) => return Err(error),
+            };
+            let (heard, message, len) = opened;
             self.talk.confirm(heard)?;
             if !wire.is_in_step {
                 wire.is_in_step = true;
@@ -575,7 +617,15 @@ impl Control {
                 return Ok(Some(message));
             }
         }
-        Ok(None)
+    }
+
+    /// Gives up a connection that brought a record which was changed on its way.
+    fn distrust(&mut self, reason: TransferError) -> Result<(), TransferError> {
+        if self.connected_at.elapsed() >= TRUSTED_AFTER {
+            self.wariness.reset();
+        }
+        self.rest = Some(self.wariness.next_pause());
+        self.lose(reason)
     }
 }
 

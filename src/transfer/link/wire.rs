@@ -9,7 +9,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::pipe::{ByteStream, Pipe};
+use super::{
+    forgeries::Forgeries,
+    pipe::{ByteStream, Pipe},
+};
 use crate::{
     crypto::{
         Side,
@@ -150,21 +153,23 @@ impl Wire {
     }
 
     /// Opens the next record, if all of it has come. Returns how many messages the other side has heard, the message, and
-    /// the message's length in bytes. A heartbeat has no message.
+    /// the message's length in bytes. A heartbeat has no message. A record that was changed on its way is a `PeerLost`, after
+    /// which the connection is of no use.
     pub(super) fn open_next<T: DeserializeOwned>(
         &mut self,
+        forgeries: &Forgeries,
     ) -> Result<Option<(u64, Option<T>, usize)>, TransferError> {
         let Some((header, rest)) = self.incoming.split_first_chunk_mut::<HEADER_LEN>() else {
             return Ok(None);
         };
         let header = *header;
-        let due = self.opener.begin(&header).map_err(|_| Misbehaviour::Record)?;
+        let due = self.opener.begin(&header).map_err(|error| forgeries.judge(error))?;
         let Some(record) = rest.get_mut(..due.rest) else {
             let missing = due.rest - rest.len();
             self.incoming.reserve(missing.min(sealed_len(Channel::Metadata, MAX_CONTROL)));
             return Ok(None);
         };
-        let plaintext = self.opener.open(&header, record).map_err(|_| Misbehaviour::Record)?;
+        let plaintext = self.opener.open(&header, record).map_err(|error| forgeries.judge(error))?;
         let (heard, message) = frame::split::<u64>(plaintext).map_err(Misbehaviour::Frame)?;
         let opened = if message == HEARTBEAT_MESSAGE {
             (heard, None, 0)

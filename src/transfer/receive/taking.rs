@@ -186,6 +186,7 @@ async fn move_bytes(
         stored,
         space_waits: SpaceWaits::default(),
         work: Arc::clone(control.work()),
+        forgeries: Arc::clone(control.forgeries()),
         has_opened: AtomicBool::new(false),
     });
     let mut pool = ReceiveLanePool::new(Arc::clone(&shared), lanes);

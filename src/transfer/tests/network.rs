@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     pin::pin,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -56,6 +59,8 @@ type Switch = watch::Sender<Flow>;
 pub(super) struct Network {
     state: Mutex<NetworkState>,
     is_up: watch::Sender<bool>,
+    /// Of 1,000 pieces of bytes, how many are changed on their way.
+    tampering: Arc<AtomicU64>,
     pumps: Mutex<JoinSet<()>>,
 }
 
@@ -118,6 +123,7 @@ impl Network {
         Arc::new(Self {
             state: Mutex::new(state),
             is_up: watch::Sender::new(true),
+            tampering: Arc::default(),
             pumps: Mutex::new(JoinSet::new()),
         })
     }
@@ -184,6 +190,12 @@ impl Network {
         }
     }
 
+    /// Changes this many of 1,000 pieces of bytes on their way, on every connection, from now on: it flips a bit of the piece,
+    /// drops it, sends it twice, or lets the next one overtake it.
+    pub(super) fn tamper(&self, permille: u64) {
+        self.tampering.store(permille, Ordering::Relaxed);
+    }
+
     /// Lets the next reconnection reach only the side that came first, whose connection then leads nowhere.
     pub(super) fn halve_next_reconnection(&self) {
         lock_shared(&self.state).halves += 1;
@@ -211,7 +223,8 @@ impl Network {
             let mut state = lock_shared(&self.state);
             (state.delay, state.random.next())
         };
-        let pump = carry(inner_ours, inner_theirs, switch.subscribe(), delay, seed);
+        let road = Road { flow: switch.subscribe(), tampering: Arc::clone(&self.tampering), delay };
+        let pump = carry(inner_ours, inner_theirs, road, seed);
         lock_shared(&self.pumps).spawn(pump);
         let pipe = |stream| Pipe { stream: Box::new(stream), local: None };
         (pipe(ours), pipe(theirs), switch)
@@ -339,27 +352,23 @@ impl LaneWays for Access {
 }
 
 /// Carries bytes both ways until the connection is cut or both ends are closed.
-async fn carry(
-    one: DuplexStream,
-    other: DuplexStream,
-    mut flow: watch::Receiver<Flow>,
+/// What bytes meet on their way.
+#[derive(Clone)]
+struct Road {
+    flow: watch::Receiver<Flow>,
+    tampering: Arc<AtomicU64>,
     delay: Duration,
-    seed: u64,
-) {
+}
+
+async fn carry(one: DuplexStream, other: DuplexStream, mut road: Road, seed: u64) {
     let ((one_reads, one_writes), (other_reads, other_writes)) = (split(one), split(other));
-    let there = carry_one_way(one_reads, other_writes, flow.clone(), &[Flow::Stalls], delay, Random(seed));
-    let back = carry_one_way(
-        other_reads,
-        one_writes,
-        flow.clone(),
-        &[Flow::Stalls, Flow::StallsBack],
-        delay,
-        Random(!seed),
-    );
+    let there = carry_one_way(one_reads, other_writes, road.clone(), &[Flow::Stalls], Random(seed));
+    let stalls_back = [Flow::Stalls, Flow::StallsBack];
+    let back = carry_one_way(other_reads, one_writes, road.clone(), &stalls_back, Random(!seed));
     let both = async { tokio::join!(there, back) };
     let mut both = pin!(both);
     tokio::select! {
-        _ = flow.wait_for(|flow| *flow == Flow::Cut) => {}
+        _ = road.flow.wait_for(|flow| *flow == Flow::Cut) => {}
         _ = &mut both => {}
     }
 }
@@ -367,12 +376,12 @@ async fn carry(
 async fn carry_one_way(
     mut from: ReadHalf<DuplexStream>,
     mut to: WriteHalf<DuplexStream>,
-    mut flow: watch::Receiver<Flow>,
+    Road { mut flow, tampering, delay }: Road,
     stalls: &[Flow],
-    delay: Duration,
     mut random: Random,
 ) {
     let mut piece = vec![0; BUFFER];
+    let mut overtaken = Vec::new();
     loop {
         let Ok(read) = from.read(&mut piece).await else { return };
         if !delay.is_zero() {
@@ -380,11 +389,27 @@ async fn carry_one_way(
         }
         // Where nothing controls the flow any more, it stays as it was.
         let _ = flow.wait_for(|flow| !stalls.contains(flow)).await;
-        if read == 0 {
-            let _ = to.shutdown().await;
+        let mut bytes = piece[..read].to_vec();
+        if read > 0 && random.below(1000) < tampering.load(Ordering::Relaxed) {
+            match random.below(4) {
+                0 => {
+                    let bit = random.below(8 * read as u64);
+                    bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+                }
+                1 => bytes.clear(),
+                2 => bytes.extend_from_within(..),
+                _ => {
+                    overtaken = bytes;
+                    continue;
+                }
+            }
+        }
+        bytes.append(&mut overtaken);
+        if to.write_all(&bytes).await.is_err() {
             return;
         }
-        if to.write_all(&piece[..read]).await.is_err() {
+        if read == 0 {
+            let _ = to.shutdown().await;
             return;
         }
     }

@@ -50,6 +50,8 @@ enum Fault {
     StallAll(Duration),
     /// The network is down.
     Unreachable(Duration),
+    /// This many of 1,000 pieces of bytes are changed on their way.
+    Tampering(u64, Duration),
     /// The next new connection reaches only one of the sides.
     HalfReconnection,
     /// One side's user pauses the transfer.
@@ -72,7 +74,7 @@ impl Fault {
         let lane = random.below(8) as u16;
         let (moment, minutes) = (millis(random, 1..20_000), millis(random, 1..600_000));
         let who = if random.below(2) == 0 { Who::Sender } else { Who::Receiver };
-        match random.below(20) {
+        match random.below(21) {
             0..3 => Self::CutControl,
             3..6 => Self::CutLane(lane),
             6..8 => Self::CutAll,
@@ -83,6 +85,7 @@ impl Fault {
             14..16 => Self::HalfReconnection,
             16 => Self::Pause(who, minutes),
             17 => Self::PauseBoth(moment),
+            18 => Self::Tampering(1 + random.below(100), minutes),
             _ => Self::Restart(who),
         }
     }
@@ -90,7 +93,10 @@ impl Fault {
     /// The longest that the two sides can't hear each other because of this fault.
     fn outage(self) -> Duration {
         match self {
-            Self::StallControl(time) | Self::StallAll(time) | Self::Unreachable(time) => time,
+            Self::StallControl(time)
+            | Self::StallAll(time)
+            | Self::Unreachable(time)
+            | Self::Tampering(_, time) => time,
             _ => Duration::ZERO,
         }
     }
@@ -248,6 +254,11 @@ async fn strike(network: Arc<Network>, fault: Fault, [sender, receiver]: [watch:
             network.set_up(false);
             sleep(time).await;
             network.set_up(true);
+        }
+        Fault::Tampering(permille, time) => {
+            network.tamper(permille);
+            sleep(time).await;
+            network.tamper(0);
         }
         Fault::HalfReconnection => network.halve_next_reconnection(),
         Fault::Pause(who, time) => {

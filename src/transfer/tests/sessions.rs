@@ -87,6 +87,25 @@ async fn a_tree_arrives() {
     assert_eq!((sent.stored, got.stored, sent.missing), (7, 7, 0));
 }
 
+/// Nothing that is not authentic may end a transfer or cost what has arrived. Catches a header, a claim or a tag that is
+/// taken for the peer's misbehaviour, and a block that a forged header keeps from its honest lane.
+#[tokio::test(start_paused = true)]
+async fn whatever_is_changed_on_its_way_costs_only_connections() {
+    const SEEDS: u64 = 40;
+    let outbox = outbox(&[("large", 20 * BLOCK + 7), ("deep/small", 10), ("medium", 3 * BLOCK)]);
+    let mut told = 0;
+    for seed in 0..SEEDS {
+        let folders = Folders::new(&outbox.path().join("all"));
+        let network = Network::new(seed, Duration::from_millis(10));
+        network.tamper(1 + 3 * seed);
+        let (sender, receiver) = begin(&network, &folders, Terms::default());
+        let progress = receiver.progress.clone();
+        both_are_done(sender, receiver, &folders).await;
+        told += u64::from(progress.borrow().is_tampered_with());
+    }
+    assert!((1..SEEDS).contains(&told), "users were told {told} times");
+}
+
 /// A lane is cut once for each number of blocks that have arrived by then.
 #[tokio::test(start_paused = true)]
 async fn a_lane_may_be_lost_at_every_block() {
