@@ -113,6 +113,20 @@ async fn a_transfer_survives_the_loss_of_all_connections_of_either_side() {
     }
 }
 
+/// Anything between the two computers can change bytes: a bad network card, a relay, a stranger. That must cost no more than
+/// the connections on which it happens, on lanes, on the control channel and while the two sides reconnect.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_changed_on_their_way_cost_only_connections() {
+    // CAIMAN_RUNS sets another number of transfers.
+    let runs = std::env::var("CAIMAN_RUNS").map_or(3, |runs| runs.parse().expect("a number"));
+    for run in 0..runs {
+        let trip = Trip::moving(8).await;
+        trip.here.tamper(1 + run % 8);
+        trip.there.tamper(1 + (run / 8) % 8);
+        trip.arrive().await;
+    }
+}
+
 #[tokio::test]
 async fn cuts_at_any_moment_do_no_harm() {
     let trip = Trip::moving(8).await;

@@ -1,6 +1,14 @@
-//! [`Cutter`]: a piece of network between a client and a relay, which a test can cut, freeze and restore.
+//! [`Cutter`]: a piece of network between a client and a relay, which a test can cut, freeze and restore, and which can change
+//! what passes.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
 
 use caiman::{engine::RelayChoice, net::client::RelayAddress};
 use socket2::SockRef;
@@ -16,7 +24,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::within;
+use super::{noise, within};
 
 /// The most bytes that are carried at once.
 const CHUNK: usize = 16 * 1024;
@@ -48,6 +56,8 @@ pub struct Cutter {
     cut: watch::Sender<CancellationToken>,
     /// The connections in the order in which they came.
     each: watch::Sender<Vec<Single>>,
+    /// Of 256 chunks, how many are changed.
+    tampering: Arc<AtomicU8>,
     accepting: JoinHandle<()>,
 }
 
@@ -62,15 +72,24 @@ impl Cutter {
         let (cut, cuts) = watch::channel(CancellationToken::new());
         let each = watch::Sender::new(Vec::new());
         let known = each.clone();
+        let tampering = Arc::new(AtomicU8::new(0));
+        let share = Arc::clone(&tampering);
         let accepting = tokio::spawn(async move {
             let mut pipes = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let single = Single { cut: cuts.borrow().child_token(), way: watch::Sender::new(Way::Open) };
                 known.send_modify(|each: &mut Vec<_>| each.push(single.clone()));
-                pipes.spawn(pipe(client, relay, ways.clone(), single));
+                let seed = known.borrow().len() as u64;
+                pipes.spawn(pipe(
+                    client,
+                    relay,
+                    ways.clone(),
+                    single,
+                    Tampering { share: Arc::clone(&share), seed },
+                ));
             }
         });
-        Self { addr, way, cut, each, accepting }
+        Self { addr, way, cut, each, tampering, accepting }
     }
 
     /// The relay's address as seen from behind the cutter.
@@ -109,6 +128,12 @@ impl Cutter {
         self.way.send_replace(if is_narrow { Way::Narrow } else { Way::Open });
     }
 
+    /// From now on changes this many of 256 chunks on every connection: it flips a bit, drops the chunk, sends it twice or lets the
+    /// next one overtake it.
+    pub fn tamper(&self, share: u8) {
+        self.tampering.store(share, Ordering::Relaxed);
+    }
+
     /// Lets nothing pass, on old connections or new ones, and tells neither end.
     pub fn freeze(&self) {
         self.way.send_replace(Way::Frozen);
@@ -127,7 +152,20 @@ impl Drop for Cutter {
     }
 }
 
-async fn pipe(client: TcpStream, relay: SocketAddr, ways: watch::Receiver<Way>, single: Single) {
+/// How one connection's bytes are changed.
+#[derive(Clone)]
+struct Tampering {
+    share: Arc<AtomicU8>,
+    seed: u64,
+}
+
+async fn pipe(
+    client: TcpStream,
+    relay: SocketAddr,
+    ways: watch::Receiver<Way>,
+    single: Single,
+    tampering: Tampering,
+) {
     let mut ready = ways.clone();
     let both = [ways, single.way.subscribe()];
     let carrying = async {
@@ -141,13 +179,25 @@ async fn pipe(client: TcpStream, relay: SocketAddr, ways: watch::Receiver<Way>, 
         }
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        tokio::join!(copy(from_client, to_server, both.clone()), copy(from_server, to_client, both));
+        let back = Tampering { seed: !tampering.seed, ..tampering.clone() };
+        tokio::join!(
+            copy(from_client, to_server, both.clone(), tampering),
+            copy(from_server, to_client, both, back)
+        );
     };
     single.cut.run_until_cancelled(carrying).await;
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut ways: [watch::Receiver<Way>; 2]) {
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut ways: [watch::Receiver<Way>; 2],
+    tampering: Tampering,
+) {
     let mut buffer = vec![0; CHUNK];
+    let mut overtaken = Vec::new();
+    let mut dice = noise(tampering.seed, CHUNK).into_iter().cycle();
+    let mut throw = move || dice.next().expect("it never ends");
     loop {
         let Ok(read) = from.read(&mut buffer).await else { return };
         for way in &mut ways {
@@ -160,7 +210,20 @@ async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut ways: [watch:
             let _ = to.shutdown().await;
             return;
         }
-        if to.write_all(&buffer[..read]).await.is_err() {
+        let mut bytes = buffer[..read].to_vec();
+        if throw() < tampering.share.load(Ordering::Relaxed) {
+            match throw() % 4 {
+                0 => bytes[usize::from(throw()) * read / 256] ^= 1 << (throw() % 8),
+                1 => bytes.clear(),
+                2 => bytes.extend_from_within(..),
+                _ => {
+                    overtaken = bytes;
+                    continue;
+                }
+            }
+        }
+        bytes.append(&mut overtaken);
+        if to.write_all(&bytes).await.is_err() {
             return;
         }
     }
