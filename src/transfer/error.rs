@@ -269,8 +269,8 @@ pub enum Misbehaviour {
     /// A confirmation of more messages than were sent, or of fewer than were confirmed before.
     #[error("a confirmation of messages that were never sent")]
     Heard,
-    /// A record that was forged, damaged, replayed or moved.
-    #[error("a record that was forged or damaged on the way")]
+    /// An authentic record that no honest program seals, or an offer that is not the one it announced.
+    #[error("something whose parts don't belong together")]
     Record,
     /// A message at a point where it makes no sense.
     #[error("'{0}' at the wrong moment")]
@@ -347,6 +347,7 @@ impl TransferError {
             // What has arrived is compared with its hashes before it is used again, whatever the other side did later.
             | Self::PeerMisbehaved(_)
             | Self::PeerFailed(_)
+            | Self::Damaged { .. }
             | Self::File { .. } => true,
             _ => false,
         }

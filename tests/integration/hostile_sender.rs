@@ -251,9 +251,25 @@ async fn pages_that_never_end_are_refused_before_they_fill_the_memory() {
     assert_eq!(stage.tree(), ["inbox/"]);
 }
 
+/// What a sender writes in place of an honest record.
+type Written<'a> = Box<dyn Fn(&mut HostilePeer) -> Vec<u8> + 'a>;
+
+/// Writes the record to a receiver. Returns how it ends; `last_word` is what it says then.
+async fn written(stage: &mut Stage, name: &str, record: Written<'_>, last_word: Trouble) -> Ended {
+    let code = code();
+    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let attack = async {
+        let mut peer = waiting.meet().await;
+        let bytes = record(&mut peer);
+        peer.send(&bytes).await;
+        assert_eq!(peer.last_word().await, Some(last_word), "{name}");
+    };
+    tokio::join!(stage.receive(&code, None, accept), attack).0
+}
+
+/// A receiver that doesn't look for a lost sender ends with the connection, and blames nobody.
 #[tokio::test]
-async fn control_records_that_are_no_honest_ones_are_refused() {
-    type Attack<'a> = Box<dyn Fn(&mut HostilePeer) -> Vec<u8> + 'a>;
+async fn control_records_that_are_not_authentic_cost_the_connection_and_nothing_else() {
     let mut stage = Stage::new().await;
     let too_long = {
         let mut header = [0; 24];
@@ -265,64 +281,57 @@ async fn control_records_that_are_no_honest_ones_are_refused() {
         header[4..8].copy_from_slice(&(256 * 1024 + 1u32).to_be_bytes());
         header
     };
-    let flip = |at: usize| -> Attack<'_> {
+    let flip = |at: usize, bits: u8| -> Written<'_> {
         Box::new(move |peer| {
             let mut record = peer.heartbeat();
-            record[at] ^= 1;
+            record[at] ^= bits;
             record
         })
     };
-    let plain = |bytes: &'static [u8]| -> Attack<'_> { Box::new(move |peer| peer.seal_bytes(bytes)) };
+    let second = |peer: &mut HostilePeer| {
+        peer.heartbeat();
+        peer.heartbeat()
+    };
+    let cases = [
+        ("a changed channel", flip(0, 1)),
+        ("a changed author", flip(1, 1)),
+        ("the receiver's own words", flip(1, 3)),
+        ("a changed lane", flip(3, 1)),
+        ("a changed sequence number", flip(15, 1)),
+        ("a changed block", flip(23, 1)),
+        ("a changed vector", flip(24, 1)),
+        ("a changed content", flip(40, 1)),
+        ("a changed tag", flip(56 + 31, 1)),
+        ("4 GiB announced", Box::new(|_| too_long.clone())),
+        ("a byte too much announced", Box::new(|_| one_over.clone())),
+        ("the same record twice", Box::new(|peer| peer.heartbeat().repeat(2))),
+        ("a record left out", Box::new(second)),
+    ];
+    for (name, record) in cases {
+        let ended = written(&mut stage, name, record, Trouble::Network).await;
+        assert!(matches!(ended.result, Err(TransferError::PeerLost)), "{name}: {ended:?}");
+    }
+    assert_eq!(stage.tree(), ["inbox/"]);
+}
+
+#[tokio::test]
+async fn authentic_records_with_dishonest_contents_are_refused() {
+    let mut stage = Stage::new().await;
+    let plain = |bytes: &'static [u8]| -> Written<'_> { Box::new(move |peer| peer.seal_bytes(bytes)) };
     // The message `Done` comes after the count of heard messages, and before the bytes that make it dishonest.
-    let done = |heard: u8, more: &'static [u8]| -> Attack<'_> {
+    let done = |heard: u8, more: &'static [u8]| -> Written<'_> {
         let bytes = [&[heard], frame::to_bytes(&FromSender::Done).as_slice(), more].concat();
         Box::new(move |peer| peer.seal_bytes(&bytes))
     };
-    let cases: Vec<(&str, Attack<'_>, Misbehaviour)> = vec![
-        ("a changed channel", flip(0), Misbehaviour::Record),
-        ("a changed author", flip(1), Misbehaviour::Record),
-        ("a changed lane", flip(3), Misbehaviour::Record),
-        ("a changed sequence number", flip(15), Misbehaviour::Record),
-        ("a changed block", flip(23), Misbehaviour::Record),
-        ("a changed vector", flip(24), Misbehaviour::Record),
-        ("a changed content", flip(40), Misbehaviour::Record),
-        ("a changed tag", flip(56 + 31), Misbehaviour::Record),
-        ("4 GiB announced", Box::new(|_| too_long.clone()), Misbehaviour::Record),
-        ("a byte too much announced", Box::new(|_| one_over.clone()), Misbehaviour::Record),
-        ("the same record twice", Box::new(|peer| peer.heartbeat().repeat(2)), Misbehaviour::Record),
-        (
-            "a record left out",
-            Box::new(|peer| {
-                peer.heartbeat();
-                peer.heartbeat()
-            }),
-            Misbehaviour::Record,
-        ),
-        (
-            "the receiver's own words",
-            Box::new(|peer| {
-                let mut record = peer.heartbeat();
-                record[1] = 2;
-                record
-            }),
-            Misbehaviour::Record,
-        ),
+    let cases: [(&str, Written<'_>, Misbehaviour); 5] = [
         ("an empty message", plain(b""), FrameError::Malformed.into()),
         ("a count of heard messages that can't be", done(1, b""), Misbehaviour::Heard),
         ("an unknown message", plain(b"\x00\xff\xff\xff"), FrameError::Malformed.into()),
         ("a message and more", done(0, b"\x00"), FrameError::Trailing.into()),
         ("a list of 2^32 entries", plain(b"\x00\x01\xff\xff\xff\xff\x0f"), FrameError::Malformed.into()),
     ];
-    for (name, attack, expected) in cases {
-        let code = code();
-        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
-        let attack = async {
-            let mut peer = waiting.meet().await;
-            let bytes = attack(&mut peer);
-            peer.send(&bytes).await;
-            assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved), "{name}");
-        };
-        let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), attack);
+    for (name, record, expected) in cases {
+        let ended = written(&mut stage, name, record, Trouble::Misbehaved).await;
         assert_misbehaved(name, ended, &expected);
     }
     assert_eq!(stage.tree(), ["inbox/"]);

@@ -77,6 +77,17 @@ impl Stage {
         found
     }
 
+    /// Removes the staging folder that an interrupted transfer has left in the inbox. Returns whether there was one.
+    pub fn take_staging(&self) -> bool {
+        let is_staging = |name: &str| name.starts_with(".caiman-");
+        let entries = fs::read_dir(self.inbox()).unwrap().map(Result::unwrap);
+        let staging: Vec<_> =
+            entries.filter(|entry| entry.file_name().to_str().is_some_and(is_staging)).collect();
+        assert!(staging.len() <= 1, "{staging:?}");
+        staging.iter().for_each(|entry| fs::remove_dir_all(entry.path()).unwrap());
+        !staging.is_empty()
+    }
+
     pub fn relay_choice(&self) -> RelayChoice {
         RelayChoice { address: RelayAddress::from_socket(self.relay.addr), password: None }
     }

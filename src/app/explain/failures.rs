@@ -142,15 +142,10 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             explained(words.say("err-unconfirmed"), words.say("lost-only-missing-moves"), "next-unconfirmed")
         }
         E::PeerFailed(trouble) => peer_failed(words, *trouble, at),
-        E::PeerMisbehaved(Misbehaviour::Record) => {
-            let next = at.either("next-forged-send", "next-forged-ask");
-            explained(words.say("err-forged"), at.removed(words), next)
-        }
         // The report says in what way.
         E::PeerMisbehaved(_) => {
             let next = at.either("next-misbehaved-send", "next-misbehaved-ask");
-            let lost = words.say(at.either("lost-nothing-here", "lost-folder-safe"));
-            explained(words.say("err-misbehaved"), lost, next)
+            explained(words.say("err-misbehaved"), at.broken_off(words), next)
         }
         E::PeerVersion { theirs } => {
             let (happened, next) = if *theirs < VERSION {
@@ -171,7 +166,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
         }
         E::Damaged { path } => {
             let args = [("name", Shown(path).to_string().into())];
-            explained(words.tell("err-damaged", &args), at.removed(words), "next-damaged-ask")
+            explained(words.tell("err-damaged", &args), at.broken_off(words), "next-damaged-ask")
         }
         E::Withdrawn { path, reason } => {
             let args =
@@ -279,9 +274,7 @@ fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint) -> Explained {
         Trouble::Internal => ("err-peer-internal", at.either("next-check-send", "next-check-ask")),
         Trouble::Impossible => ("err-peer-unsuited", "next-peer-says-more"),
     };
-    let is_kept = !matches!(trouble, Trouble::Misbehaved | Trouble::Damaged);
-    let lost = if is_kept { at.broken_off(words) } else { at.removed(words) };
-    Explained { happened: words.say(happened), lost, next: words.say(next) }
+    Explained { happened: words.say(happened), lost: at.broken_off(words), next: words.say(next) }
 }
 
 /// What is wrong with a file or folder of this computer, and the key of what to do about it.
