@@ -376,6 +376,7 @@ err-no-relay-here = Auf diesem Computer kann kein Relay laufen, und ohne eines f
 misbehaved-frame = Sie hat eine Nachricht gesendet, die nicht zu verstehen ist.
 misbehaved-offer = Sie hat ein Angebot gesendet, das in sich nicht stimmt.
 misbehaved-heard = Sie hat bestätigt, was nie gesagt wurde.
+misbehaved-unread = Sie liest nicht, was ihr gesendet wird.
 misbehaved-record = Sie hat etwas gesendet, dessen Teile nicht zusammengehören.
 misbehaved-turn = Sie hat eine Nachricht im falschen Augenblick gesendet.
 misbehaved-block = Sie hat etwas gesendet, worum niemand gebeten hat.

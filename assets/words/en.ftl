@@ -374,6 +374,7 @@ err-no-relay-here = No relay can run on this computer, and without one nobody ca
 misbehaved-frame = It sent a message that can't be understood.
 misbehaved-offer = It sent an offer that doesn't hold together.
 misbehaved-heard = It confirmed something that was never sent.
+misbehaved-unread = It does not read what it is sent.
 misbehaved-record = It sent something whose parts don't belong together.
 misbehaved-turn = It sent a message at the wrong moment.
 misbehaved-block = It sent something that was not asked for.

@@ -269,6 +269,9 @@ pub enum Misbehaviour {
     /// A confirmation of more messages than were sent, or of fewer than were confirmed before.
     #[error("a confirmation of messages that were never sent")]
     Heard,
+    /// Tens of megabytes of messages that it neither read nor confirmed.
+    #[error("it does not read what it is sent")]
+    Unread,
     /// An authentic record that no honest program seals, or an offer that is not the one it announced.
     #[error("something whose parts don't belong together")]
     Record,

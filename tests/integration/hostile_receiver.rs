@@ -176,6 +176,28 @@ async fn acknowledgements_of_what_was_not_sent_are_refused() {
     }
 }
 
+/// Blocks of a withdrawn file count as settled already. Named again and again, they would keep the sender busy for nothing.
+#[tokio::test]
+async fn blocks_of_a_withdrawn_file_are_acknowledged_once() {
+    let mut stage = Stage::new().await;
+    let what = goods(&stage);
+    let large = stage.outer().join("goods/large");
+    let (ended, ()) = against(&mut stage, what, async |relay, code| {
+        let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
+        hear_offer(&mut peer).await;
+        fs::write(&large, "changed").unwrap();
+        peer.say(&FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None }).await;
+        let _lanes = peer.open_lanes(1).await;
+        while !matches!(peer.hear().await, Some(FromSender::Withdrawn { .. })) {}
+        for _ in 0..2 {
+            peer.say(&FromReceiver::Stored(vec![(0, 1)])).await;
+        }
+        assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved));
+    })
+    .await;
+    assert_misbehaved("a withdrawn block twice", &ended, &Misbehaviour::BlockTwice);
+}
+
 #[tokio::test]
 async fn complaints_that_are_not_due_are_refused() {
     let mut stage = Stage::new().await;

@@ -249,6 +249,7 @@ pub(super) fn misbehaviour(words: &Words, misbehaviour: &Misbehaviour) -> String
         M::Frame(_) => "misbehaved-frame",
         M::Manifest(_) => "misbehaved-offer",
         M::Heard => "misbehaved-heard",
+        M::Unread => "misbehaved-unread",
         M::Record => "misbehaved-record",
         M::OutOfTurn(_) => "misbehaved-turn",
         M::UnknownBlock => "misbehaved-block",

@@ -132,6 +132,15 @@ impl Wire {
         Ok(())
     }
 
+    /// Frees the memory of what is written, once that is all of it or much of it: a peer that reads slowly must not make
+    /// it grow.
+    pub(super) fn forget_written(&mut self) {
+        if self.written == self.outgoing.len() || self.written >= MAX_CONTROL {
+            self.outgoing.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
     /// Writes what is queued and a last confirmation if one is due, then closes this side of the connection. Waits a little
     /// for the other side to close it as well.
     pub(super) async fn close(mut self, talk: &Talk) {

@@ -1,6 +1,10 @@
 //! What all parts of a receive share: messages that mean the same at every point, and waiting beside the control
 //! channel.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
+
 use crate::{
     panics::Blocking,
     protocol::peer::{FromSender, Work},
@@ -9,6 +13,10 @@ use crate::{
         link::control::Control,
     },
 };
+
+/// How often to check whether the sender has confirmed enough, because no message announces that: a fraction of a usual
+/// round trip.
+const ROOM_CHECK_EVERY: Duration = Duration::from_millis(20);
 
 /// Waits for a task while the control channel stays alive and says what this side is doing if that takes long. Ends
 /// early with an error if the other side ends the transfer or is lost.
@@ -27,6 +35,20 @@ pub(super) async fn meanwhile_checked<T>(
             }
         }
     }
+}
+
+/// Waits until the sender has confirmed enough of a long list for more of it to be sent.
+pub(super) async fn wait_for_room(control: &mut Control) -> Result<(), TransferError> {
+    while !control.has_room() {
+        tokio::select! {
+            message = control.next() => {
+                let message = message?;
+                check_common(control, &message).await?;
+            }
+            () = sleep(ROOM_CHECK_EVERY) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Waits for a task while the control channel stays alive and says what this side is doing if that takes long. Whatever

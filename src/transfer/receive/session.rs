@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    common::{check_common, meanwhile_checked},
+    common::{check_common, meanwhile_checked, wait_for_room},
     destination::{Accepted, Destination},
     lane_pool::ReceiveLanePool,
 };
@@ -430,6 +430,7 @@ impl<'a> Receiving<'a> {
             let pages = hashes.chunks(HASHES_AT_ONCE).count();
             for (number, page) in hashes.chunks(HASHES_AT_ONCE).enumerate() {
                 let last = Some(entry) == last && number + 1 == pages;
+                wait_for_room(self.control).await?;
                 self.control.say(&FromReceiver::Damaged { entry, hashes: page.to_vec(), last })?;
             }
         }

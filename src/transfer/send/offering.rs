@@ -48,10 +48,6 @@ use crate::{
 /// several TiB, of which the receiver has every other block, would need more.
 const MAX_RANGES: usize = 1 << 20;
 
-/// How many bytes of messages may wait for the other side's confirmation before no more pages or hashes are queued. It
-/// bounds the memory for them, and how fast an offer travels over a long distance: about 1 MiB for each round trip.
-const MAX_BACKLOG: usize = 20 * PAGE_BYTES;
-
 /// The most bytes of blocks that lanes may hold on each side: as much as the first lanes hold of the largest blocks. It
 /// limits the number of further lanes.
 const MAX_LANE_BYTES: u32 = 16 * 1024 * 1024;
@@ -231,7 +227,7 @@ async fn offer(control: &mut Control, manifest: &Manifest, lanes: u16) -> Result
         if page_bytes >= PAGE_BYTES {
             control.say(&FromSender::Page(std::mem::take(&mut page)))?;
             page_bytes = 0;
-            while control.backlog() > MAX_BACKLOG {
+            while !control.has_room() {
                 tokio::select! {
                     message = control.next() => {
                         let message = message?;
@@ -269,7 +265,7 @@ async fn answer(
     let mut here = None;
     let mut inquiry = Inquiry::new();
     loop {
-        let has_room = control.backlog() <= MAX_BACKLOG;
+        let has_room = control.has_room();
         let message: FromReceiver = tokio::select! {
             message = control.next() => message?,
             hashes = inquiry.next(source), if has_room => {

@@ -48,6 +48,8 @@ pub(super) struct Sending<'a> {
     ready: (u64, Way),
     /// Blocks that the receiver has stored, or that belong to withdrawn files.
     settled: BlockSet,
+    /// Blocks that the receiver reported as stored after their file had been withdrawn.
+    late: BlockSet,
     /// Blocks that are being sent a second time and are not stored yet.
     repairs_left: Option<HashSet<u64>>,
     /// What the receiver has reported about damaged files: the entry, and the hashes of the blocks that it holds.
@@ -101,6 +103,7 @@ impl<'a> Sending<'a> {
             paused: Paused::default(),
             ready,
             settled: held,
+            late: BlockSet::default(),
             repairs_left: None,
             damaged: Vec::new(),
             bytes,
@@ -247,19 +250,20 @@ impl<'a> Sending<'a> {
         for (first, count) in ranges {
             let end = first.checked_add(*count).filter(|end| *end <= handed_out);
             let end = end.ok_or(Misbehaviour::UnknownBlock)?;
-            // The blocks of a withdrawn file already count as settled, and may have been in flight.
             for block in *first..end {
-                self.queue.settle(block);
-                self.outgoing.forget(block);
-                if let Some(left) = &mut self.repairs_left {
-                    if !left.remove(&block) && !self.outgoing.is_withdrawn_block(block) {
-                        return Err(Misbehaviour::BlockTwice.into());
-                    }
-                } else if self.settled.insert(block) {
-                    self.bytes += u64::from(self.plan.block_len(block).unwrap_or_default());
-                } else if !self.outgoing.is_withdrawn_block(block) {
+                let is_new = match &mut self.repairs_left {
+                    Some(left) => left.remove(&block),
+                    None => self.settled.insert(block),
+                };
+                // The blocks of a withdrawn file already count as settled. Those that were in flight are stored once.
+                if !is_new && !(self.outgoing.is_withdrawn_block(block) && self.late.insert(block)) {
                     return Err(Misbehaviour::BlockTwice.into());
                 }
+                if is_new && self.repairs_left.is_none() {
+                    self.bytes += u64::from(self.plan.block_len(block).unwrap_or_default());
+                }
+                self.queue.settle(block);
+                self.outgoing.forget(block);
             }
         }
         // The last block of a stream may be shorter than the plan says.

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     protocol::peer::{FromReceiver, FromSender},
-    transfer::{error::TransferError, link::control::Control},
+    transfer::{
+        error::{Misbehaviour, TransferError},
+        link::control::Control,
+    },
 };
 
 /// A message that carries this number.
@@ -233,4 +236,19 @@ async fn what_is_confirmed_is_kept_no_longer() {
         confirmed = sender.next_or_heard::<FromReceiver>() => assert!(matches!(confirmed, Ok(None))),
     }
     assert_eq!(sender.backlog(), 0);
+}
+
+/// A peer may neither read nor confirm anything, or confirm what it has not read: it knows how many messages there are.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_is_left_before_the_memory_is_full() {
+    let network = Network::new(1, Duration::ZERO);
+    let (mut sender, _receiver) = controls(&network, PATIENCE);
+    let page = FromSender::Hashes(vec![(0, [0; 32]); 4096]);
+    let said = (0..2000).take_while(|_| sender.say(&page).is_ok()).count();
+    let hashes = said * 4096;
+    assert!(
+        (1_000_000..2_000_000).contains(&hashes),
+        "{hashes}: as many as an offer has files, and not many more"
+    );
+    assert!(matches!(sender.say(&page), Err(TransferError::PeerMisbehaved(Misbehaviour::Unread))));
 }

@@ -243,7 +243,8 @@ pub(super) fn misbehaviours() -> Vec<Misbehaviour> {
             M::Iterations => M::Lanes,
             M::Lanes => M::DoneTooEarly,
             M::DoneTooEarly => M::Heard,
-            M::Heard => M::Invitation,
+            M::Heard => M::Unread,
+            M::Unread => M::Invitation,
             M::Invitation => return None,
         })
     })
