@@ -54,6 +54,9 @@
 //! on the data channel eight, each over its part of the padded plaintext, because a processor encrypts eight side by side in
 //! a quarter of the time that one takes (`crypto::chains`).
 //!
+//! A record whose header or tag is wrong may be anybody's, so it says nothing about the peer: it ends the lane that brought it,
+//! or the connection, which both ends then replace. Only what an authentic record holds can be the peer's misbehaviour.
+//!
 //! *Control* (on the connection of step 1, metadata channel, lane 0), in records of at most [`peer::MAX_CONTROL`] bytes. Each
 //! holds, as `postcard`, the number of messages that its author has heard so far, and then a message, or none as a heartbeat:
 //!
