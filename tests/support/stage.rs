@@ -84,7 +84,9 @@ impl Stage {
         let staging: Vec<_> =
             entries.filter(|entry| entry.file_name().to_str().is_some_and(is_staging)).collect();
         assert!(staging.len() <= 1, "{staging:?}");
-        staging.iter().for_each(|entry| fs::remove_dir_all(entry.path()).unwrap());
+        for entry in &staging {
+            fs::remove_dir_all(entry.path()).unwrap();
+        }
         !staging.is_empty()
     }
 

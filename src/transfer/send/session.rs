@@ -256,7 +256,8 @@ impl<'a> Sending<'a> {
                     None => self.settled.insert(block),
                 };
                 // The blocks of a withdrawn file already count as settled. Those that were in flight are stored once.
-                if !is_new && !(self.outgoing.is_withdrawn_block(block) && self.late.insert(block)) {
+                let is_late = !is_new && self.outgoing.is_withdrawn_block(block) && self.late.insert(block);
+                if !is_new && !is_late {
                     return Err(Misbehaviour::BlockTwice.into());
                 }
                 if is_new && self.repairs_left.is_none() {
