@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, Metadata},
-    io,
+    io::{self, Write},
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -111,6 +111,18 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Writes a file that only the user can read, in place of what had its name. A crash leaves the old file or the new one; beside
+/// it, a file whose name begins with a dot may be left.
+pub fn write_private(file: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    // Only its owner can read the temporary file, and so the file that it becomes.
+    let mut new = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+    new.write_all(content)?;
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    Ok(())
+}
+
 /// The target of a link as text, with `/` between names. `None` if it is not Unicode.
 pub fn link_text(target: &Path) -> Option<String> {
     let text = target.to_str()?;
@@ -118,15 +130,15 @@ pub fn link_text(target: &Path) -> Option<String> {
 }
 
 pub use system::{
-    check_readable, check_writable, file_id, flush_everything, is_disk_full, is_executable, make_executable,
-    make_link, read_exact_at, write_all_at,
+    check_readable, check_writable, ensure_private_folder, file_id, flush_everything, is_disk_full,
+    is_executable, make_executable, make_link, read_exact_at, write_all_at,
 };
 
 #[cfg(unix)]
 mod system {
     use std::{
-        fs::Permissions,
-        os::unix::fs::{FileExt, MetadataExt, PermissionsExt},
+        fs::{self, DirBuilder, Permissions},
+        os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt},
     };
 
     use rustix::fs::{Access, access};
@@ -141,6 +153,13 @@ mod system {
     /// Checks that the user may create files in `folder`, as far as the system says without creating one.
     pub fn check_writable(folder: &Path) -> io::Result<()> {
         Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+    }
+
+    /// Makes sure that there is a folder into which no other user can look. Folders above it that are missing are made in the
+    /// same way.
+    pub fn ensure_private_folder(folder: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        fs::set_permissions(folder, Permissions::from_mode(0o700))
     }
 
     /// The device and inode numbers, which distinguish a file from every other file on this machine.
@@ -195,7 +214,7 @@ mod system {
 
 #[cfg(windows)]
 mod system {
-    use std::os::windows::fs::FileExt;
+    use std::{fs, os::windows::fs::FileExt};
 
     use super::{File, Metadata, Path, io};
 
@@ -209,6 +228,11 @@ mod system {
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn check_writable(_folder: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Makes sure that there is a folder. Who can look into it follows from the folder that it is in.
+    pub fn ensure_private_folder(folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
     }
 
     /// `None`: the metadata that Windows gives to a program doesn't distinguish files.

@@ -15,7 +15,7 @@ use super::{
     journal::JournalContents,
     leftovers::{Leftover, glance, last_change},
 };
-use crate::transfer::plan::names::STAGING_PREFIX;
+use crate::{platform, transfer::plan::names::STAGING_PREFIX};
 
 /// The most names of an offer that are shown: enough for the user to recognise it.
 const MAX_NAMES: usize = 3;
@@ -63,8 +63,9 @@ impl Registry {
         // The program that reads the list may be started elsewhere.
         let staging = path::absolute(staging)?;
         if let (Some(file), Some(path)) = (self.file_of(&staging), staging.to_str()) {
-            fs::create_dir_all(file.parent().unwrap_or(Path::new("")))?;
-            fs::write(file, path)?;
+            // Where a user receives files is nobody else's business on a machine that several users share.
+            platform::ensure_private_folder(file.parent().unwrap_or(Path::new("")))?;
+            platform::write_private(&file, path.as_bytes())?;
         }
         Ok(())
     }
@@ -100,7 +101,12 @@ impl Registry {
 
     fn files(&self) -> Vec<PathBuf> {
         let entries = self.0.as_ref().and_then(|folder| fs::read_dir(folder).ok());
-        entries.into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path()).collect()
+        let entries = entries.into_iter().flatten().filter_map(Result::ok);
+        // What begins with a dot is an entry that is being written.
+        entries
+            .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+            .map(|entry| entry.path())
+            .collect()
     }
 
     fn file_of(&self, staging: &Path) -> Option<PathBuf> {
@@ -148,6 +154,27 @@ fn staging_of(file: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_the_list() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let data = tempfile::tempdir().unwrap();
+        let (above, open) = (data.path().join("caiman"), data.path().join("open"));
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+        for list in [above.join("unfinished"), open] {
+            let registry = Registry::at(Some(list.clone()));
+            for _ in 0..2 {
+                registry.note(Path::new("/somewhere/.caiman-0123")).unwrap();
+            }
+            assert_eq!((mode(&list), mode(&list.join("0123"))), (0o700, 0o600));
+            assert_eq!(fs::read_dir(list).unwrap().count(), 1);
+        }
+        assert_eq!(mode(&above), 0o700);
+    }
 
     /// Catches a list that leads to the wrong place for `caiman receive`, which receives into `.`, when it is read from
     /// elsewhere.
