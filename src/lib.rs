@@ -6,6 +6,7 @@
 //!
 //! - [`sync`]: how to lock, and what a panic under a lock does
 //! - [`units`]: sizes and rates as users write them
+//! - `foreign`: which characters of text from elsewhere are escaped before a user sees it
 //! - [`labels`]: every label that separates one use of a key or a hash from another
 //! - [`code`]: the code that two users share, four words unless they choose otherwise
 //! - [`panics`]: what happens after a panic, and the report of it
@@ -31,6 +32,7 @@ pub mod code;
 pub mod crypto;
 pub mod discovery;
 pub mod engine;
+mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod history;

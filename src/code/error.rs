@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::foreign;
+
 use super::phrase::{CodePhrase, MAX_DRAWN_WORDS, MAX_INPUT_BYTES, MIN_PART_CHARS, MIN_PARTS};
 
 /// Why a text holds no usable code, or why none could be drawn. Each message says what to do next.
@@ -98,15 +100,8 @@ impl Typed {
 }
 
 impl fmt::Display for Typed {
-    /// Escapes control characters, which could change how the message around the excerpt is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|character| {
-            if character.is_control() {
-                write!(f, "{}", character.escape_default())
-            } else {
-                write!(f, "{character}")
-            }
-        })
+        foreign::write(f, &self.0)
     }
 }
 
@@ -139,9 +134,10 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_is_cut_by_characters_and_shows_no_control_characters() {
+    fn an_excerpt_is_cut_by_characters_and_cannot_turn_the_text_around_it() {
         assert_eq!(Typed::new(&"ä".repeat(40)).to_string(), "ä".repeat(40));
         assert_eq!(Typed::new(&"ä".repeat(41)).to_string(), format!("{}…", "ä".repeat(40)));
         assert_eq!(Typed::new("a\u{1b}[2Jb").to_string(), "a\\u{1b}[2Jb");
+        assert_eq!(Typed::new("\u{202e}a\u{61c}").to_string(), "\\u{202e}a\\u{61c}");
     }
 }

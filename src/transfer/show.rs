@@ -1,24 +1,15 @@
 //! How text from elsewhere, and numbers, are shown to the user.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
-/// Text from a peer or a disk, shown so that it can't forge what stands around it: control characters, which steer a
-/// terminal, and characters that change the writing direction are escaped.
+use crate::foreign;
+
+/// Text from a peer or a disk, shown so that it can't forge what stands around it.
 pub(crate) struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| {
-            let steers =
-                matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-            match c {
-                '\n' => f.write_str("\\n"),
-                '\r' => f.write_str("\\r"),
-                '\t' => f.write_str("\\t"),
-                c if c.is_control() || steers => write!(f, "\\u{{{:x}}}", u32::from(c)),
-                c => f.write_char(c),
-            }
-        })
+        foreign::write(f, self.0)
     }
 }
 
