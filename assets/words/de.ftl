@@ -544,6 +544,7 @@ instance-no-answer = Caiman läuft schon, antwortet aber nicht. Schließen Sie s
 instance-refused = Das Fenster von Caiman, das schon läuft, hat das nicht angenommen. Legen Sie die Dateien darauf ab, oder schließen Sie es und starten Sie noch einmal.
 instance-too-much = Das sind zu viele Dateien, um sie dem Fenster auf einmal zu geben. Senden Sie den Ordner, in dem sie sind.
 arrival-neither = „{ $name }“ ist weder eine Datei noch ein Code.
+arrival-link-not-alone = Ein Einladungslink kann nicht zusammen mit etwas anderem geöffnet werden. Öffnen Sie nur den Link.
 arrival-missing = „{ $name }“ ist nicht da und kann also nicht gesendet werden.
 
 ## Einstellungen

@@ -542,6 +542,7 @@ instance-no-answer = Caiman is already running but doesn't answer. Close its win
 instance-refused = The Caiman window that is already open didn't take this. Drop the files on it, or close it and start again.
 instance-too-much = These are too many files to hand to the window at once. Send the folder that they are in.
 arrival-neither = “{ $name }” is neither a file nor a code.
+arrival-link-not-alone = An invite link can't be opened together with anything else. Open only the link.
 arrival-missing = “{ $name }” doesn't exist, so it can't be sent.
 
 ## Settings

@@ -298,6 +298,17 @@ mod tests {
         Args::command().debug_assert();
     }
 
+    /// A page whose link has a quotation mark in it may choose what follows the link.
+    #[cfg(feature = "gui")]
+    #[test]
+    fn no_command_follows_a_link() {
+        for rest in [&["send", "--text", "x"][..], &["--", "send", "x"], &["relay"]] {
+            let args = ["caiman", "caiman:x"].iter().chain(rest);
+            let read = Args::try_parse_from(args);
+            assert!(read.is_err() || read.is_ok_and(|args| args.command.is_none()), "{rest:?}");
+        }
+    }
+
     #[test]
     fn a_server_is_an_address_or_none() {
         assert_eq!("none".parse(), Ok(ServerChoice::None));

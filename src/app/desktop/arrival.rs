@@ -1,5 +1,9 @@
 //! What a start of the program brings: files to send or an invite to take, read from the arguments. `instance` hands
 //! it to a window that is already running. Files are looked for here and never opened.
+//!
+//! A web page can start the program, with a link to `caiman:`. So such an argument is never a file, whatever is on the
+//! disk, and nothing stands beside it: a browser that passes on quotation marks must not turn the rest of a link into
+//! files that are sent.
 
 use std::{
     ffi::OsString,
@@ -44,6 +48,9 @@ pub enum ArrivalError {
     /// An argument is an invite link that can't be read, or a code with a slip in it.
     #[error(transparent)]
     BadCode(#[from] CodeError),
+    /// There is an invite link and something else.
+    #[error("an invite link can't be opened together with anything else; open only the link")]
+    LinkNotAlone,
     /// The arguments hold more than one code or link.
     #[error("there are several codes; give only the one you want")]
     SeveralCodes,
@@ -57,6 +64,10 @@ impl Arrival {
         args: impl IntoIterator<Item = OsString>,
     ) -> Result<Self, ArrivalError> {
         let mut arrival = Self::default();
+        let args: Vec<OsString> = args.into_iter().collect();
+        if args.len() > 1 && args.iter().any(|argument| has_scheme(&argument.to_string_lossy(), SCHEME)) {
+            return Err(ArrivalError::LinkNotAlone);
+        }
         for argument in args {
             match Argument::read(folder, &argument)? {
                 Argument::Path(path) => arrival.paths.push(path),
@@ -81,18 +92,19 @@ enum Argument {
 
 impl Argument {
     fn read(folder: &Path, argument: &OsString) -> Result<Self, ArrivalError> {
-        let path = folder.join(argument);
-        if !argument.is_empty() && is_there(&path) {
-            return Ok(Self::Path(path));
-        }
         let text = argument.to_string_lossy();
         let missing = || ArrivalError::Missing { argument: text.clone().into_owned() };
+        // On some systems a link is also a path: Windows finds `caiman:/../x`.
         if has_scheme(&text, SCHEME) {
             return Ok(Self::Invite(code::parse_any(&text)?));
         }
         if has_scheme(&text, "file:") {
             let path = uri::path_of(argument.as_encoded_bytes()).filter(|path| is_there(path));
             return path.map(Self::Path).ok_or_else(missing);
+        }
+        let path = folder.join(argument);
+        if !argument.is_empty() && is_there(&path) {
+            return Ok(Self::Path(path));
         }
         // The name of a missing file may have four parts, and so could be taken for a sender's own code.
         if text.contains(['/', '\\', '.']) {
@@ -191,6 +203,34 @@ mod tests {
         assert_eq!(read(folder.path(), &[CODE]).unwrap().paths, [folder.path().join(CODE)]);
     }
 
+    /// A browser may start the program in any folder, and a page may have put a file there before.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_never_a_file() {
+        let link = format!("caiman:{CODE}");
+        for name in [link.as_str(), "caiman:x", "CAIMAN:x", "caiman:"] {
+            let folder = folder_with(name);
+            let read = read(folder.path(), &[name]);
+            assert!(read.as_ref().is_ok_and(|arrival| arrival.paths.is_empty()) || read.is_err(), "{name}");
+        }
+        let folder = folder_with("file:");
+        assert!(matches!(read(folder.path(), &["file:"]), Err(ArrivalError::Missing { .. })));
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("caiman:")).unwrap();
+        fs::write(folder.path().join("x"), "x").unwrap();
+        assert!(matches!(read(folder.path(), &["caiman:/../x"]), Err(ArrivalError::BadCode(_))));
+    }
+
+    /// Catches a link with a quotation mark in it, which Windows turns into several arguments.
+    #[test]
+    fn nothing_stands_beside_a_link() {
+        let folder = folder_with("secret");
+        let link = format!("caiman:{CODE}");
+        for args in [&[&link, "secret"][..], &["secret", &link], &[&link, CODE], &[&link, &link]] {
+            assert!(matches!(read(folder.path(), args), Err(ArrivalError::LinkNotAlone)), "{args:?}");
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn file_addresses_are_paths_and_dangling_links_are_there() {
@@ -229,7 +269,7 @@ mod tests {
     fn an_arrival_survives_being_handed_over() {
         let folder = folder_with("a");
         let link = format!("caiman:{CODE}?server=relay.example");
-        for args in [&["a", link.as_str()][..], &["a"], &[CODE], &[]] {
+        for args in [&["a", CODE][..], &[link.as_str()], &["a"], &[CODE], &[]] {
             let arrival = read(folder.path(), args).unwrap();
             let bytes = postcard::to_stdvec(&arrival).unwrap();
             assert_eq!(postcard::from_bytes::<Arrival>(&bytes).unwrap(), arrival);

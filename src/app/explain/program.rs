@@ -154,6 +154,7 @@ fn arguments(words: &Words, error: &ArrivalError) -> String {
         ArrivalError::Neither { argument, .. } => named("arrival-neither", argument),
         ArrivalError::Missing { argument } => named("arrival-missing", argument),
         ArrivalError::BadCode(error) => code(words, error),
+        ArrivalError::LinkNotAlone => words.say("arrival-link-not-alone"),
         ArrivalError::SeveralCodes => words.say("code-several"),
     }
 }

@@ -287,6 +287,7 @@ fn a_user_without_a_window_is_told_why_in_their_language() {
         ArrivalError::Neither { argument: "notes".to_owned(), source: slip() },
         ArrivalError::Missing { argument: "notes.txt".to_owned() },
         ArrivalError::BadCode(slip()),
+        ArrivalError::LinkNotAlone,
         ArrivalError::SeveralCodes,
     ];
     let instances = [
