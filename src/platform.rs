@@ -131,7 +131,7 @@ pub fn link_text(target: &Path) -> Option<String> {
 
 pub use system::{
     check_readable, check_writable, ensure_private_folder, file_id, flush_everything, is_disk_full,
-    is_executable, make_executable, make_link, read_exact_at, write_all_at,
+    is_executable, make_executable, make_link, make_plain, read_exact_at, write_all_at,
 };
 
 #[cfg(unix)]
@@ -176,6 +176,12 @@ mod system {
     pub fn make_executable(file: &File) -> io::Result<()> {
         let mode = file.metadata()?.mode();
         file.set_permissions(Permissions::from_mode(mode | (mode & 0o444) >> 2))
+    }
+
+    /// Lets nobody execute the file, and takes away what else its mode says beyond who may read and write it.
+    pub fn make_plain(file: &File) -> io::Result<()> {
+        let mode = file.metadata()?.mode();
+        file.set_permissions(Permissions::from_mode(mode & 0o666))
     }
 
     /// Creates a symbolic link to `target`, which has `/` between names. The system need not know what the target is.
@@ -248,6 +254,12 @@ mod system {
     /// Does nothing: Windows has no bit that makes a file executable.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn make_executable(_file: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Does nothing: Windows has no bit that makes a file executable.
+    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
+    pub fn make_plain(_file: &File) -> io::Result<()> {
         Ok(())
     }
 

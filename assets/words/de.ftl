@@ -360,6 +360,7 @@ unfit-denied = kann nicht gelesen werden: Ihnen fehlt die Berechtigung
 unfit-gone = ist nicht mehr da
 unfit-unreadable = kann nicht gelesen werden
 unfit-name = hat einen Namen, der nicht gesendet werden kann
+unfit-deep = liegt in zu vielen Ordnern; senden Sie einen der inneren Ordner für sich
 unfit-link-out = ist ein Link, der aus dem Gesendeten hinausführt
 unfit-link = ist ein Link auf etwas ohne brauchbaren Namen
 unfit-special = ist weder Datei noch Ordner noch Link

@@ -358,6 +358,7 @@ unfit-denied = can't be read: you don't have permission
 unfit-gone = no longer exists
 unfit-unreadable = can't be read
 unfit-name = has a name that can't be sent
+unfit-deep = is inside too many folders; send one of the inner folders by itself
 unfit-link-out = is a link that points outside what is being sent
 unfit-link = is a link to something without a usable name
 unfit-special = is not a file, a folder or a link

@@ -9,6 +9,9 @@ use std::{fmt, sync::Arc};
 pub const MAX_NAME_BYTES: usize = 1024;
 /// Longest path in bytes, as Linux limits it.
 pub const MAX_PATH_BYTES: usize = 4096;
+/// Most names in one path. What goes through a tree folder by folder, here or in other programs, may need stack for each;
+/// no tree that users keep is nearly as deep.
+pub const MAX_NAMES: usize = 256;
 
 /// A relative path: one or more plain names, joined by `/`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,6 +35,9 @@ pub enum PathError {
     /// A name of more than [`MAX_NAME_BYTES`], or a path of more than [`MAX_PATH_BYTES`].
     #[error("a name or path that is too long")]
     TooLong,
+    /// A path of more than [`MAX_NAMES`] names.
+    #[error("more than {MAX_NAMES} folders inside each other")]
+    TooDeep,
     /// A link leads out of the tree that it came with.
     #[error("a link that points outside of what is sent")]
     Escapes,
@@ -47,6 +53,9 @@ impl RelPath {
             return Err(PathError::TooLong);
         }
         text.split('/').try_for_each(check_name)?;
+        if text.split('/').count() > MAX_NAMES {
+            return Err(PathError::TooDeep);
+        }
         Ok(Self(text.into()))
     }
 
@@ -165,6 +174,8 @@ mod tests {
     #[test]
     fn what_leads_elsewhere_is_refused_by_name() {
         let long = "x".repeat(100_000);
+        let deep = format!("{}d", "d/".repeat(MAX_NAMES));
+        assert!(RelPath::new(&deep[2..]).is_ok());
         for (text, why) in [
             ("", PathError::Empty),
             ("/etc/passwd", PathError::Absolute),
@@ -176,6 +187,7 @@ mod tests {
             ("a/", PathError::Empty),
             ("a\0b", PathError::Nul),
             (&long, PathError::TooLong),
+            (&deep, PathError::TooDeep),
         ] {
             assert_eq!(RelPath::new(text), Err(why), "{:?}", &text[..text.len().min(20)]);
         }

@@ -22,7 +22,11 @@ use super::{
 use crate::{
     code::CodePhrase,
     net::client::{RelayAddress, RelayChoice},
-    protocol::{manifest::Manifest, path::PathError, peer::Withdrawal},
+    protocol::{
+        manifest::Manifest,
+        path::{MAX_NAMES, PathError},
+        peer::Withdrawal,
+    },
 };
 
 /// Something that the user should learn. No notice is ever dropped.
@@ -156,6 +160,11 @@ pub enum LeftOutReason {
     /// No system could store its name.
     #[error("can't be sent: it has {0}")]
     Name(PathError),
+    /// It is inside more folders than an offer may have inside each other.
+    #[error(
+        "can't be sent: it is inside more than {MAX_NAMES} folders; send one of the inner folders by itself"
+    )]
+    TooDeep,
     /// A link that leads out of what is sent, or to no name at all.
     #[error("is {0}")]
     Link(PathError),

@@ -12,7 +12,7 @@ use caiman::{
             MAX_ENTRIES, MAX_TEXT_BYTES, MAX_TOTAL_BYTES, ManifestError, Modified, OfferKind, RawEntry,
             RawKind,
         },
-        path::PathError,
+        path::{MAX_NAMES, PathError},
         peer::{
             First, FromReceiver, FromSender, MAX_HANDSHAKE, SenderHello, SenderVerdict, Trouble, Withdrawal,
         },
@@ -71,6 +71,7 @@ async fn paths_that_lead_out_or_hold_no_name_are_refused() {
     let inside = if cfg!(windows) { "/x".to_owned() } else { format!("{}/x", stage.outer().display()) };
     let long = "x".repeat(100_000);
     let deep = format!("{}d", "d/".repeat(3000));
+    let nested = format!("{}d", "d/".repeat(MAX_NAMES));
     let cases = [
         ("../x", PathError::Dots),
         ("..", PathError::Dots),
@@ -89,6 +90,7 @@ async fn paths_that_lead_out_or_hold_no_name_are_refused() {
         ("a//x", PathError::Empty),
         (&long, PathError::TooLong),
         (&deep, PathError::TooLong),
+        (&nested, PathError::TooDeep),
     ];
     for (path, expected) in cases {
         for entry in [file(path, 0), folder(path), link(path, "a")] {

@@ -121,6 +121,27 @@ async fn what_a_power_cut_spoilt_is_found_by_its_hash_and_mended_block_by_block(
     assert_eq!(go_on(&world).await.0, 0);
 }
 
+/// Another program may have changed what an interrupted transfer left.
+#[tokio::test]
+async fn what_was_added_to_a_file_that_is_here_is_not_delivered() {
+    let mut world = World::new().await;
+    plant(&world);
+    interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
+    let tree = staging(&world).remove(0).join("tree/all");
+    for file in ["large", "deep/3", "deep/99"] {
+        let mut file = fs::File::options().append(true).open(tree.join(file)).unwrap();
+        std::io::Write::write_all(&mut file, &noise(9, BLOCKS * BLOCK)).unwrap();
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o4755)).unwrap();
+    }
+    assert!(go_on(&world).await.0 > 0);
+    assert_same(&world, &["all/large", "all/deep/3", "all/deep/99", "all/deep/4"]);
+    for file in ["all/large", "all/deep/3"] {
+        let arrived = crate::support::tree::tree(&world.to(file));
+        assert_eq!(arrived, crate::support::tree::tree(&world.from(file)), "{file}");
+    }
+}
+
 async fn interrupt_again(world: &mut World) {
     fs::remove_dir_all(world.to("all")).unwrap();
     interrupt(world, (BLOCKS / 2 * BLOCK) as u64).await;

@@ -345,6 +345,7 @@ pub(super) fn unfit(words: &Words, reason: LeftOutReason) -> String {
         LeftOutReason::Unreadable(io::ErrorKind::NotFound) => "unfit-gone",
         LeftOutReason::Unreadable(_) => "unfit-unreadable",
         LeftOutReason::Name(_) => "unfit-name",
+        LeftOutReason::TooDeep => "unfit-deep",
         LeftOutReason::Link(PathError::Escapes) => "unfit-link-out",
         LeftOutReason::Link(_) | LeftOutReason::LinkName => "unfit-link",
         LeftOutReason::Special => "unfit-special",

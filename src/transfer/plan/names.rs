@@ -5,8 +5,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::platform::{NameLimit, Rules};
 
-/// How the names of staging folders begin. An entry at the top of an offer may not have such a name, because it would be
-/// taken for a staging folder.
+/// How the names of staging folders begin. No entry of an offer may have such a name, because it would be taken for a
+/// staging folder as soon as something is received into the folder that it is in.
 pub(crate) const STAGING_PREFIX: &str = ".caiman-";
 
 /// The most units that a name may have, counted as the system counts them. Nearly all file systems have this limit.
@@ -16,13 +16,19 @@ const LIMIT: usize = 255;
 const MAX_EXTENSION_BYTES: usize = 32;
 
 impl Rules {
-    /// The name nearest to `name` that this system can store: `name` itself, if it can store that. `is_top` says whether
-    /// the name stands at the top of the offer, where it may not look like a staging folder.
-    pub fn repair(self, name: &str, is_top: bool) -> String {
-        let mut repaired = self.shorten(name, "");
-        if is_top && self.fold(&repaired).starts_with(STAGING_PREFIX) {
-            repaired.replace_range(..1, "_");
+    /// The name nearest to `name` that this system can store and that doesn't look like a staging folder: `name` itself,
+    /// if possible.
+    pub fn repair(self, name: &str) -> String {
+        let storable = self.storable(name);
+        if !self.fold(&storable).starts_with(STAGING_PREFIX) {
+            return storable;
         }
+        self.storable(&format!("_{}", &storable[1..]))
+    }
+
+    /// The name nearest to `name` that this system can store: `name` itself, if it can store that.
+    pub fn storable(self, name: &str) -> String {
+        let mut repaired = self.shorten(name, "");
         // A repair may make a name too long, and a cut may leave a dot at its end, so both are repeated until nothing
         // changes.
         loop {
@@ -116,7 +122,7 @@ mod tests {
     #[test]
     fn linux_keeps_what_windows_dislikes() {
         for name in ["con", "a:b", "x.", "a\\b", "a\nb", "-rf", "日本語"] {
-            assert_eq!(LINUX.repair(name, true), name);
+            assert_eq!(LINUX.repair(name), name);
         }
     }
 
@@ -136,24 +142,27 @@ mod tests {
             ("a\nb", "a_b"),
             ("fine.txt", "fine.txt"),
         ] {
-            assert_eq!(WINDOWS.repair(name, true), repaired);
+            assert_eq!(WINDOWS.repair(name), repaired);
         }
     }
 
     #[test]
     fn names_that_are_too_long_keep_their_ending() {
         let long = format!("{}.jpeg", "日".repeat(200));
-        let repaired = LINUX.repair(&long, false);
+        let repaired = LINUX.repair(&long);
         assert!(repaired.len() <= 255 && repaired.ends_with("日.jpeg"));
-        assert_eq!(WINDOWS.repair(&long, false), long);
+        assert_eq!(WINDOWS.repair(&long), long);
         assert!(LINUX.numbered(&repaired, 12).len() <= 255);
     }
 
     #[test]
     fn a_staging_folder_cannot_be_planted() {
-        assert_eq!(LINUX.repair(".caiman-00", true), "_caiman-00");
-        assert_eq!(LINUX.repair(".caiman-00", false), ".caiman-00");
-        assert_eq!(WINDOWS.repair(".Caiman-00", true), "_Caiman-00");
+        assert_eq!(LINUX.repair(".caiman-00"), "_caiman-00");
+        assert_eq!(LINUX.repair(".Caiman-00"), ".Caiman-00");
+        assert_eq!(WINDOWS.repair(".Caiman-00"), "_Caiman-00");
+        // The repair that Windows needs may be what makes the name look like one.
+        assert_eq!(WINDOWS.repair(".caiman-:"), "_caiman-_");
+        assert_eq!(LINUX.storable(".caiman-00"), ".caiman-00");
     }
 
     #[test]
@@ -182,7 +191,7 @@ mod tests {
                 let rules = Rules { windows: cfg!(windows), ..WINDOWS };
                 let root = std::path::Path::new("root");
                 let mut joined = root.to_owned();
-                joined.extend(path.names().map(|name| rules.repair(name, false)));
+                joined.extend(path.names().map(|name| rules.repair(name)));
                 prop_assert!(joined.starts_with(root));
                 prop_assert_eq!(joined.components().count(), path.names().count() + 1);
                 prop_assert!(joined.components().all(|part| matches!(part, std::path::Component::Normal(_))));
@@ -190,10 +199,10 @@ mod tests {
         }
 
         #[test]
-        fn a_repaired_name_needs_no_repair(name in "[a-c.: *日\u{301}\u{1}CON1]{1,300}", top: bool) {
+        fn a_repaired_name_needs_no_repair(name in "(\\.caiman-)?[a-c.: *日\u{301}\u{1}CON1]{1,300}") {
             for rules in [LINUX, WINDOWS] {
-                let repaired = rules.repair(&name, top);
-                prop_assert_eq!(rules.repair(&repaired, top), repaired);
+                let repaired = rules.repair(&name);
+                prop_assert_eq!(rules.repair(&repaired), repaired);
             }
         }
     }

@@ -140,7 +140,7 @@ impl<L: FolderView> Placer<'_, L> {
         is_folder: bool,
         on_conflict: impl FnOnce() -> OnConflict,
     ) -> (Target, bool) {
-        let repaired = self.rules.repair(name, above.path.is_none());
+        let repaired = self.rules.repair(name);
         let mut target = Target { is_repaired: repaired != name, ..Target::default() };
         let Some(path) = below(above, &repaired) else { return (target, false) };
         let found = self.look(above, &path);

@@ -357,10 +357,15 @@ impl<'a> Receiving<'a> {
         } else if !self.is_all_here() {
             return Err(Misbehaviour::DoneTooEarly.into());
         }
+        let mended = self.mend_lengths().await?;
         let damaged = match self.repaired.take() {
-            None => self.damaged()?,
+            None => {
+                let mut damaged = self.damaged()?;
+                damaged.extend(mended);
+                damaged
+            }
             Some(repaired) => {
-                let again = self.still_damaged(repaired).await?;
+                let again = self.still_damaged(repaired).await?.or(mended.first().copied());
                 return match again {
                     None => Ok(true),
                     Some(entry) => Err(TransferError::Damaged { path: self.path_of(entry) }),
@@ -377,13 +382,21 @@ impl<'a> Receiving<'a> {
         Ok(false)
     }
 
+    /// Gives each file its length, and returns the files that had another.
+    async fn mend_lengths(&mut self) -> Result<Vec<u32>, TransferError> {
+        let Destination::Folder(_, staging) = &self.accepted.destination else { return Ok(Vec::new()) };
+        let staging = Arc::clone(staging);
+        let mut mending = spawn_blocking(move || staging.mend_lengths());
+        meanwhile_checked(self.control, Work::Disk, &mut mending).await?
+    }
+
     fn end_stream(&mut self, bytes: u64) -> Result<(), TransferError> {
         let plan = &self.accepted.plan;
         if !self.lanes.claims.is_whole_stream(plan, bytes) {
             return Err(Misbehaviour::DoneTooEarly.into());
         }
         if let (Destination::Folder(_, staging), Some(entry)) = (&self.accepted.destination, plan.stream()) {
-            staging.end_stream(entry);
+            staging.end_stream(entry, bytes);
         }
         self.bytes = bytes;
         Ok(())

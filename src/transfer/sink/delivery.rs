@@ -207,7 +207,7 @@ impl Delivery<'_> {
         let full = under(self.folder, path);
         let fail = |cause| TransferError::file(FileAction::MakeLink, &full, cause);
         // A name that is harmless on the sender's system may be a path here: `..\..\x` on Windows.
-        let is_name = |name: &str| matches!(name, "" | "." | "..") || self.rules.repair(name, false) == name;
+        let is_name = |name: &str| matches!(name, "" | "." | "..") || self.rules.storable(name) == name;
         if !target.as_str().split('/').all(is_name) {
             return Err(fail(io::ErrorKind::InvalidFilename.into()));
         }

@@ -111,12 +111,15 @@ impl Layout {
         OpenOptions::new().write(true).create(true).truncate(false).open(self.path(entry))
     }
 
-    /// Moves the file `from` here as that of `entry`, which has none.
+    /// Moves the file `from` here as that of `entry`, which has none, and makes it look like one that was made here: as
+    /// long as the entry, and nobody may execute it.
     pub fn adopt(&self, entry: u32, from: &Path) -> io::Result<()> {
-        match self.make_in_tree(entry, |path| platform::rename_new(from, path)) {
-            Some(()) => Ok(()),
-            None => fs::rename(from, self.path(entry)),
+        if self.make_in_tree(entry, |path| platform::rename_new(from, path)).is_none() {
+            fs::rename(from, self.path(entry))?;
         }
+        let file = OpenOptions::new().write(true).open(self.path(entry))?;
+        platform::make_plain(&file)?;
+        file.set_len(self.manifest.entries().get(entry as usize).map_or(0, Entry::size))
     }
 
     /// Removes the file of `entry`, if there is one.
@@ -204,8 +207,8 @@ impl<'a> Finder<'a> {
         };
         // Where the disk takes two names for one, only the number tells the files apart.
         look(numbered(self.folder, number)).or_else(|| {
-            let is_name = |(at, name)| self.rules.repair(name, at == 0) == name;
-            if !path.names().enumerate().all(is_name) || !self.is_folder(&path.parent()?) {
+            let is_name = |name| self.rules.repair(name) == name;
+            if !path.names().all(is_name) || !self.is_folder(&path.parent()?) {
                 return None;
             }
             look(under(&self.folder.join(TREE), path))

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::{self, File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io,
     path::{Path, PathBuf},
     sync::{
@@ -93,6 +93,8 @@ struct StagingState {
     trees: Forest,
     hashes: HashMap<u32, FileHash>,
     dropped: HashSet<u32>,
+    /// The length of a stream that has ended.
+    stream_bytes: u64,
     /// Files whose blocks are being sent a second time; while this is set, no others are written.
     repairing: Option<HashSet<u32>>,
 }
@@ -223,9 +225,10 @@ impl Staging {
         self.lock().dropped.contains(&entry)
     }
 
-    /// Ends a stream of which everything is here: only now is its hash known.
-    pub(crate) fn end_stream(&self, entry: u32) {
+    /// Ends a stream of which all `bytes` are here: only now is its hash known.
+    pub(crate) fn end_stream(&self, entry: u32, bytes: u64) {
         let mut state = self.lock();
+        state.stream_bytes = bytes;
         if let Some(hash) = state.trees.finish(entry) {
             state.hashes.insert(entry, hash);
         }
@@ -243,6 +246,34 @@ impl Staging {
     /// real name.
     pub(crate) fn close(&self) {
         *self.fate.write().expect(NO_PANIC) = Fate::Closed;
+    }
+
+    /// Gives each wanted file the length of its entry, and returns the files that had another. Hashes are of what was
+    /// written, so they tell nothing of bytes that something else has put behind it. To be called after
+    /// [`Staging::close`].
+    pub(crate) fn mend_lengths(&self) -> Result<Vec<u32>, TransferError> {
+        let (dropped, stream_bytes) = {
+            let state = self.lock();
+            (state.dropped.clone(), state.stream_bytes)
+        };
+        let mut mended = Vec::new();
+        for (number, entry) in (0..).zip(self.manifest.entries()) {
+            if self.plan.blocks_of(number).is_empty() || dropped.contains(&number) {
+                continue;
+            }
+            let len = if self.plan.stream() == Some(number) { stream_bytes } else { entry.size() };
+            let found = fs::symlink_metadata(self.layout.path(number)).ok();
+            let is_file = found.as_ref().is_some_and(Metadata::is_file);
+            if found.map_or(0, |found| found.len()) == len && (is_file || len == 0) {
+                continue;
+            }
+            // What is no file is not opened: a link would lead elsewhere.
+            let removed = if is_file { Ok(()) } else { self.layout.remove(number) };
+            let file = removed.and_then(|()| self.layout.open(number)?.set_len(len));
+            file.map_err(|cause| self.cannot_write(number, cause))?;
+            mended.push(number);
+        }
+        Ok(mended)
     }
 
     /// Takes blocks again, but only of these files; they are written over what is there.
@@ -308,6 +339,9 @@ impl Staging {
         let is_empty = self.plan.blocks_of(entry).is_empty() || self.plan.stream() == Some(entry);
         if is_empty {
             let file = self.layout.open(entry).map_err(|cause| self.cannot_write(entry, cause))?;
+            if self.plan.stream().is_none() {
+                file.set_len(0).map_err(|cause| self.cannot_write(entry, cause))?;
+            }
             self.set_attributes(&file, entry)?;
         }
         Ok(self.layout.path(entry))
@@ -403,7 +437,10 @@ impl Staging {
                 continue;
             }
             let file = self.layout.open(*entry).map_err(|cause| self.cannot_write(*entry, cause))?;
-            platform::write_all_at(&file, content, 0).map_err(|cause| self.cannot_write(*entry, cause))?;
+            let written = platform::write_all_at(&file, content, 0);
+            // The file may be one that was here before, and that this is written over.
+            let written = written.and_then(|()| file.set_len(u64::from(*size)));
+            written.map_err(|cause| self.cannot_write(*entry, cause))?;
             self.set_attributes(&file, *entry)?;
             hashes.push((*entry, hash_whole(content)));
         }
@@ -507,6 +544,45 @@ mod tests {
         staging.start_repair([0]);
         staging.store(0, b"mend").unwrap();
         assert_eq!(staging.read_back(0).unwrap().1, hash_whole(b"mend"));
+    }
+
+    /// Catches bytes that reach the user unchecked, because a hash is of what was written.
+    #[test]
+    fn a_file_that_something_else_made_longer_or_shorter_counts_as_damaged() {
+        let chosen = tempfile::tempdir().unwrap();
+        let staging = staging(chosen.path(), 4);
+        staging.store(0, b"good").unwrap();
+        let path = staging.folder().join("0");
+        for (spoilt, mended) in [(&b"good and more"[..], &b"good"[..]), (b"go", b"go\0\0")] {
+            fs::write(&path, spoilt).unwrap();
+            staging.close();
+            assert_eq!(staging.mend_lengths().unwrap(), [0]);
+            assert_eq!(fs::read(&path).unwrap(), mended);
+            assert!(staging.mend_lengths().unwrap().is_empty());
+        }
+        fs::remove_file(&path).unwrap();
+        assert_eq!(staging.mend_lengths().unwrap(), [0]);
+        staging.start_repair([0]);
+        staging.store(0, b"mend").unwrap();
+        assert_eq!(staging.read_back(0).unwrap().1, hash_whole(b"mend"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_length_is_not_mended_through_a_link() {
+        let place = tempfile::tempdir().unwrap();
+        let (chosen, outside) = (place.path().join("chosen"), place.path().join("outside"));
+        fs::create_dir(&chosen).unwrap();
+        fs::write(&outside, "precious").unwrap();
+        let staging = staging(&chosen, 4);
+        staging.store(0, b"good").unwrap();
+        let path = staging.folder().join("0");
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&outside, &path).unwrap();
+        staging.close();
+        assert_eq!(staging.mend_lengths().unwrap(), [0]);
+        assert!(fs::symlink_metadata(&path).unwrap().is_file());
+        assert_eq!(fs::read_to_string(outside).unwrap(), "precious");
     }
 
     #[test]

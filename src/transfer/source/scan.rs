@@ -17,7 +17,7 @@ use crate::{
     protocol::{
         RelPath,
         manifest::{Entry, EntryKind, Manifest, ManifestBuilder, ManifestError, OfferKind},
-        path::LinkTarget,
+        path::{LinkTarget, PathError},
     },
     transfer::{
         error::{FileAction, Impossible, TransferError},
@@ -190,6 +190,7 @@ impl Scan {
                     let name = self.free_name(&name)?;
                     self.add(path, name, &metadata)?;
                 }
+                Err(PathError::TooDeep) => self.leave_out(&path, LeftOutReason::TooDeep),
                 Err(error) => self.leave_out(&path, LeftOutReason::Name(error)),
             }
         }
@@ -296,7 +297,7 @@ fn unsuited(error: ManifestError) -> TransferError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::path::PathError;
+    use crate::protocol::path::MAX_NAMES;
 
     fn names(scanned: &Scanned) -> Vec<&str> {
         scanned.manifest.entries().iter().map(|entry| entry.path.as_str()).collect()
@@ -372,6 +373,26 @@ mod tests {
         let inner = folder.path().join("real/inner");
         fs::create_dir_all(&inner).unwrap();
         assert_eq!(names(&scan_now(&[inner.join("..")])), ["real", "real/inner"]);
+    }
+
+    /// Going down a tree may take stack for each folder, on this side and on the other.
+    #[test]
+    fn what_is_too_deep_is_named_and_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("d");
+        let last = (1..MAX_NAMES).fold(top.clone(), |above, _| above.join("d"));
+        fs::create_dir_all(&last).unwrap();
+        fs::create_dir(last.join("below")).unwrap();
+        fs::write(last.join("below/x"), "").unwrap();
+        fs::write(last.join("y"), "").unwrap();
+        let scanned = scan_now(&[top]);
+        assert_eq!(scanned.manifest.entries().len(), MAX_NAMES);
+        let reason = LeftOutReason::TooDeep;
+        let left_out = ["below", "y"].map(|name| LeftOut { path: last.join(name), reason });
+        assert_eq!(scanned.left_out, left_out);
+        let said = reason.to_string();
+        assert!(said.contains("256 folders") && said.contains("send one of the inner folders"), "{said}");
+        assert_eq!(scan_now(&[last]).manifest.entries().len(), 4);
     }
 
     #[cfg(unix)]

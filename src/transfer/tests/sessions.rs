@@ -310,6 +310,21 @@ async fn damage_on_the_receivers_disk_is_found_and_repaired() {
     both_are_done(sender, receiver, &folders).await;
 }
 
+/// Another program adds bytes to a file whose blocks are stored and hashed.
+#[tokio::test(start_paused = true)]
+async fn bytes_that_something_else_adds_to_a_file_are_not_delivered() {
+    let outbox = outbox(&[("large", 20 * BLOCK)]);
+    let folders = Folders::new(&outbox.path().join("all"));
+    let network = Network::new(1, Duration::from_millis(10));
+    let terms = Terms { lanes: 2, ..Terms::default() };
+    let (sender, mut receiver) = begin(&network, &folders, terms);
+    receiver.reaches(|progress| progress.bytes >= 18 * BLOCK as u64).await;
+    let large = staging(folders.inbox.path()).join("tree/all/large");
+    let file = fs::File::options().write(true).open(large).unwrap();
+    file.set_len(30 * BLOCK as u64).unwrap();
+    both_are_done(sender, receiver, &folders).await;
+}
+
 /// The network fails while the receiver's last message is in flight. It is sent again as soon as the two sides reconnect.
 #[tokio::test(start_paused = true)]
 async fn an_outage_at_the_very_end_is_waited_for() {
