@@ -31,7 +31,8 @@
 //!    the same token takes over from its own earlier connection, which may be dead without the relay having noticed.
 //! 4. relay → sender: [`relay::Reply::Waiting`]. Once the receiver is there, relay → both: [`relay::Reply::Paired`] with a
 //!    token for lanes; the receiver's reply carries the sender's first message. From then on the connection is a pipe.
-//!    If the relay refuses, it says [`relay::Reply::Refused`] instead.
+//!    If the relay refuses, it says [`relay::Reply::Refused`] instead. A relay that runs beside a sender takes as senders only that
+//!    sender's own clients, whose tokens begin with a key that only the two know.
 //!
 //! *Handshake* ([`peer`]), in the clear, in frames of at most [`peer::MAX_HANDSHAKE`] bytes:
 //!

@@ -478,6 +478,7 @@ relay-older = Auf dem Relay läuft ein älteres Caiman.
 relay-newer = Auf dem Relay läuft ein neueres Caiman.
 relay-no-room = Mit diesem Code sendet niemand.
 relay-code-busy = Jemand anders verwendet diesen Code gerade.
+relay-other-sender = Dieses Relay gehört zu einer anderen Übertragung und dient nur ihr.
 relay-too-many-joins = Von hier wurden in der letzten Minute zu viele Codes versucht.
 relay-full = Das Relay ist voll.
 relay-stopping = Das Relay wird gerade beendet.

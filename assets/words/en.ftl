@@ -476,6 +476,7 @@ relay-older = The relay runs an older Caiman.
 relay-newer = The relay runs a newer Caiman.
 relay-no-room = Nobody is sending with this code.
 relay-code-busy = Someone else is using this code right now.
+relay-other-sender = This relay runs beside another transfer and serves only that one.
 relay-too-many-joins = Too many codes were tried from here in the last minute.
 relay-full = The relay is full.
 relay-stopping = The relay is shutting down.

@@ -55,6 +55,8 @@ fn config(args: RelayArgs) -> RelayConfig {
         port: args.port,
         data_ports: args.data_ports.0,
         password: args.password.map(AccessPassword::from),
+        sender_key: None,
+        is_local_only: false,
         metrics: args.metrics,
         limits: Limits {
             max_connections: args.max_connections,

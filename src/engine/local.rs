@@ -10,10 +10,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     discovery::{Announcement, RoomSearch},
-    net::client::{DEFAULT_PORT, RelayAddress},
+    net::{
+        access::SenderKey,
+        client::{DEFAULT_PORT, RelayAddress},
+    },
     protocol::relay::RoomId,
     relay::{Limits, Relay, RelayConfig, RelayError},
-    transfer::link::rendezvous::OwnRelay,
+    transfer::{error::Impossible, link::rendezvous::OwnRelay, path_mode::PathMode},
 };
 
 /// How many addresses that a search has found may wait for the receive to take them: as many as it ever tries.
@@ -34,21 +37,29 @@ pub(super) struct OwnRelayTask {
 }
 
 impl OwnRelayTask {
-    /// Binds a relay for one send, and returns it with the sender's end of it. It takes the default port if that `is_wanted`
-    /// and free, because a sender without any other relay may have opened that port in its firewall; otherwise the system
-    /// chooses the port. Lanes use the same port, so that a firewall needs to let only one through.
-    pub(super) async fn bind(is_wanted: bool) -> Result<(Self, OwnRelay), RelayError> {
-        let on =
-            |port| RelayConfig { port, data_ports: Vec::new(), limits: limits(), ..RelayConfig::default() };
+    /// Binds a relay for one send, and returns it with the sender's end of it. In the path mode *local network only* it serves
+    /// nobody else. It takes the default port if that `is_wanted` and free, because a sender without any other relay may have
+    /// opened that port in its firewall; otherwise the system chooses the port. Lanes use the same port, so that a firewall
+    /// needs to let only one through.
+    pub(super) async fn bind(is_wanted: bool, path_mode: PathMode) -> Result<(Self, OwnRelay), Impossible> {
+        let key = SenderKey::draw().map_err(|_| Impossible::NoRandomness)?;
+        let on = |port| RelayConfig {
+            port,
+            data_ports: Vec::new(),
+            sender_key: Some(key.clone()),
+            is_local_only: path_mode == PathMode::LocalOnly,
+            limits: limits(),
+            ..RelayConfig::default()
+        };
         let bound = match Relay::bind(on(if is_wanted { DEFAULT_PORT } else { 0 })).await {
             Err(RelayError::PortTaken(_)) => Relay::bind(on(0)).await,
             other => other,
         };
-        let relay = bound?;
+        let relay = bound.map_err(|error| Impossible::NoRelayHere(error.to_string()))?;
         let address = RelayAddress::from_socket((IpAddr::from([127, 0, 0, 1]), relay.port()).into());
         let (announced, announcing) = watch::channel(None);
         let unneeded = CancellationToken::new();
-        let own = OwnRelay { address, announced, unneeded: unneeded.clone() };
+        let own = OwnRelay { address, key, announced, unneeded: unneeded.clone() };
         Ok((Self { relay, announced: announcing, unneeded }, own))
     }
 

@@ -144,13 +144,10 @@ async fn open(
     }
     let is_alone = order.relays.is_empty();
     let wants_own = path_mode != PathMode::RelayOnly || is_alone;
-    let bound = if wants_own { Some(OwnRelayTask::bind(is_alone).await) } else { None };
+    let bound = if wants_own { Some(OwnRelayTask::bind(is_alone, path_mode).await) } else { None };
     let (own_relay, own) = match bound {
         Some(Ok((own_relay, own))) => (Some(own_relay), Some(own)),
-        Some(Err(error)) if is_alone => {
-            let error = Impossible::NoRelayHere(error.to_string()).into();
-            return refuse(id, error, out).await;
-        }
+        Some(Err(error)) if is_alone => return refuse(id, error.into(), out).await,
         Some(Err(error)) => {
             tracing::warn!(%error, "this send waits on no relay of its own");
             (None, None)

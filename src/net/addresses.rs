@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
+use if_addrs::IfAddr;
 use socket2::{Domain, Socket, Type};
 
 /// From where an address can be reached, as far as the address itself tells: a firewall may not let it be.
@@ -37,6 +38,31 @@ fn is_shared(address: Ipv4Addr) -> bool {
     first == 100 && second & 0xc0 == 64
 }
 
+/// Whether a connection from `peer` comes from the local network: from an address that can be reached only from there, or from
+/// one in the same subnet as this machine, as most IPv6 addresses of a home network are.
+pub fn is_local(peer: IpAddr) -> bool {
+    Reach::of(peer) != Reach::Anywhere
+        || if_addrs::get_if_addrs().unwrap_or_default().iter().any(|interface| {
+            // The other end of a line to a provider is no local network.
+            !interface.is_p2p() && is_in_subnet(peer.to_canonical(), &interface.addr)
+        })
+}
+
+/// Whether `ip` is in the subnet of an interface. A mask that is missing or far too wide for one network counts for nothing.
+fn is_in_subnet(ip: IpAddr, interface: &IfAddr) -> bool {
+    match (ip, interface) {
+        (IpAddr::V4(ip), IfAddr::V4(own)) => {
+            own.netmask.to_bits().leading_ones() >= 8
+                && (ip.to_bits() ^ own.ip.to_bits()) & own.netmask.to_bits() == 0
+        }
+        (IpAddr::V6(ip), IfAddr::V6(own)) => {
+            own.netmask.to_bits().leading_ones() >= 48
+                && (ip.to_bits() ^ own.ip.to_bits()) & own.netmask.to_bits() == 0
+        }
+        _ => false,
+    }
+}
+
 /// This machine's addresses, first IPv4, then IPv6. Loopback and link-local addresses are left out, because other machines
 /// can't use them as they stand; without any other address, the list is empty.
 pub fn reachable() -> Vec<IpAddr> {
@@ -65,6 +91,8 @@ pub fn is_ours(mut end: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use if_addrs::{Ifv4Addr, Ifv6Addr};
+
     use super::*;
 
     #[test]
@@ -75,6 +103,44 @@ mod tests {
         // Addresses that are reserved for documentation: no machine has them.
         for gone in ["192.0.2.1:1", "[::ffff:192.0.2.1]:1"] {
             assert!(!is_ours(gone.parse().unwrap()), "{gone}");
+        }
+    }
+
+    #[test]
+    fn only_the_subnets_of_this_machine_are_local_among_public_addresses() {
+        let v4 = |ip: &str, netmask: &str| {
+            let (ip, netmask) = (ip.parse().unwrap(), netmask.parse().unwrap());
+            IfAddr::V4(Ifv4Addr { ip, netmask, prefixlen: 0, broadcast: None })
+        };
+        let v6 = |ip: &str, netmask: &str| {
+            let (ip, netmask) = (ip.parse().unwrap(), netmask.parse().unwrap());
+            IfAddr::V6(Ifv6Addr { ip, netmask, prefixlen: 0, broadcast: None })
+        };
+        let home = [v4("203.0.113.5", "255.255.255.0"), v6("2001:db8:1:2::5", "ffff:ffff:ffff:ffff::")];
+        // An unknown mask comes as zeros.
+        let odd = [v4("198.51.100.1", "0.0.0.0"), v6("2001:db8:ffff::1", "::"), v4("8.1.1.1", "254.0.0.0")];
+        let is_local = |peer: &str| {
+            let peer: IpAddr = peer.parse().unwrap();
+            home.iter().chain(&odd).any(|interface| is_in_subnet(peer, interface))
+        };
+        for peer in ["203.0.113.77", "2001:db8:1:2:ffff::9"] {
+            assert!(is_local(peer), "{peer}");
+        }
+        for peer in ["203.0.114.5", "198.51.100.2", "9.1.1.1", "2001:db8:1:3::5", "2001:db8:ffff::2"] {
+            assert!(!is_local(peer), "{peer}");
+        }
+    }
+
+    #[test]
+    fn a_private_address_is_local_and_one_of_the_internet_is_not() {
+        for peer in
+            ["127.0.0.1", "::1", "10.1.2.3", "::ffff:192.168.1.1", "169.254.3.4", "fe80::1", "fd00::1"]
+        {
+            assert!(super::is_local(peer.parse().unwrap()), "{peer}");
+        }
+        // Addresses of a name service, whose subnets no other machine is in. Those for documentation are in use in some test beds.
+        for peer in ["8.8.8.8", "::ffff:8.8.8.8", "2001:4860:4860::8888"] {
+            assert!(!super::is_local(peer.parse().unwrap()), "{peer}");
         }
     }
 

@@ -159,6 +159,9 @@ pub enum Refusal {
     /// The room already has a client of this role.
     #[error("another user is already in that room")]
     RoleTaken,
+    /// The relay runs beside a sender and has no other.
+    #[error("this relay runs beside a sender and serves no other")]
+    OtherSender,
     /// Too many connections, in all or from this address.
     #[error("the relay has too many connections")]
     TooManyConnections,
@@ -205,6 +208,7 @@ impl Refusal {
             Self::Malformed => 12,
             Self::NoSuchLane => 13,
             Self::Draining => 14,
+            Self::OtherSender => 15,
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::net::access;
+use crate::net::access::{self, SenderKey};
 
 /// Where a relay listens and what it allows.
 #[derive(Clone)]
@@ -23,6 +23,11 @@ pub struct RelayConfig {
     /// The password that a client must prove before it may open or join a room. Lanes need none, because their token is told only
     /// to clients that have proven it.
     pub password: Option<AccessPassword>,
+    /// The key of the only sender that the relay has, if it runs beside one. Anybody may be a receiver there, but in rooms with
+    /// that sender alone.
+    pub sender_key: Option<SenderKey>,
+    /// Whether only clients of the local network are served. A connection from elsewhere is closed at once.
+    pub is_local_only: bool,
     /// The limits on what clients may use.
     pub limits: Limits,
     /// The address at which `/metrics` is served, if any. Nothing there is secret, but it belongs on an internal address.
@@ -36,6 +41,8 @@ impl Default for RelayConfig {
             port: 27001,
             data_ports: (27002..=27009).collect(),
             password: None,
+            sender_key: None,
+            is_local_only: false,
             limits: Limits::default(),
             metrics: None,
         }

@@ -89,6 +89,7 @@ async fn greet(shared: &RelayState, client: &mut Client) -> Result<Hello, StopRe
     let payload = net::io::read_bytes(&mut client.stream, MAX_HELLO).await?;
     let hello = Hello::read(&payload)?;
     check_password(shared, client, &nonce, hello.proof.as_ref())?;
+    check_sender(shared, &hello)?;
     Ok(hello)
 }
 
@@ -106,6 +107,12 @@ fn check_password(
     }
     shared.count_join(client)?;
     Err(Refusal::PasswordWrong)
+}
+
+/// Refuses a stranger that wants to be a sender at a relay which has one already. It learns nothing of any room.
+fn check_sender(shared: &RelayState, hello: &Hello) -> Result<(), Refusal> {
+    let is_stranger = shared.sender_key.as_ref().is_some_and(|key| !key.has_drawn(&hello.client_token));
+    if is_stranger && hello.role == Role::Sender { Err(Refusal::OtherSender) } else { Ok(()) }
 }
 
 /// Hands a connection to the task of the client that waits, or gives it back with the reason.

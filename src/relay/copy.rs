@@ -262,7 +262,7 @@ mod tests {
     #[tokio::test]
     async fn the_buffer_that_stands_in_for_a_pipe_copies_the_same() {
         for pipes in [0, 1, 2] {
-            let shared = RelayState::new(None, Limits::default(), Vec::new(), pipes);
+            let shared = RelayState::new(None, None, Limits::default(), Vec::new(), pipes);
             let pair = shared.new_pair();
             let ((mut one, its_end), (mut other, other_end)) = (connection().await, connection().await);
             let (forward, back) = (vec![1; 3_000_001], vec![2; 2_000_003]);

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn every_refusal_is_counted_under_its_own_name() {
-        let shared = RelayState::new(None, Limits::default(), Vec::new(), 0);
+        let shared = RelayState::new(None, None, Limits::default(), Vec::new(), 0);
         let names: std::collections::HashSet<_> =
             REASONS.iter().map(|(refusal, _)| shared.counters.refuse(*refusal)).collect();
         assert_eq!(names.len(), REASONS.len());
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn every_sample_follows_its_help_and_its_type() {
-        let text = render(&RelayState::new(None, Limits::default(), Vec::new(), 0));
+        let text = render(&RelayState::new(None, None, Limits::default(), Vec::new(), 0));
         let mut announced = "";
         for line in text.lines() {
             match line.strip_prefix("# TYPE ") {

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::protocol::{VERSION, relay::Refusal};
 
 /// Every refusal with the name that metrics and logs use.
-pub(super) const REASONS: [(Refusal, &str); 13] = [
+pub(super) const REASONS: [(Refusal, &str); 14] = [
     (Refusal::Version(VERSION), "version"),
     (Refusal::PasswordRequired, "password_required"),
     (Refusal::PasswordWrong, "password_wrong"),
     (Refusal::NoSuchRoom, "no_such_room"),
     (Refusal::RoleTaken, "role_taken"),
+    (Refusal::OtherSender, "other_sender"),
     (Refusal::TooManyConnections, "too_many_connections"),
     (Refusal::TooManyRooms, "too_many_rooms"),
     (Refusal::TooManyJoins, "too_many_joins"),

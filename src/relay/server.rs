@@ -24,7 +24,7 @@ use super::{
     shared::{Client, RelayState},
 };
 use crate::{
-    net::socket,
+    net::{addresses, socket},
     panics::{PanicReport, caught},
     protocol::relay::MAX_DATA_PORTS,
 };
@@ -71,6 +71,7 @@ pub struct Relay {
     exporter: Option<TcpListener>,
     local_addr: SocketAddr,
     metrics_addr: Option<SocketAddr>,
+    is_local_only: bool,
     kill: CancellationToken,
 }
 
@@ -94,8 +95,9 @@ impl Relay {
         let (exporter, metrics_addr) = exporter.unzip();
         let limits = config.limits.fitted_to(open_files);
         let pipes = open_files.map_or(MAX_PIPES, |files| MAX_PIPES.min(files as usize / 16));
-        let shared = Arc::new(RelayState::new(config.password, limits, data_ports, pipes));
-        Ok(Self { shared, listeners, exporter, local_addr, metrics_addr, kill: CancellationToken::new() })
+        let shared = Arc::new(RelayState::new(config.password, config.sender_key, limits, data_ports, pipes));
+        let (is_local_only, kill) = (config.is_local_only, CancellationToken::new());
+        Ok(Self { shared, listeners, exporter, local_addr, metrics_addr, is_local_only, kill })
     }
 
     /// The control port.
@@ -129,7 +131,7 @@ impl Relay {
     pub async fn serve(self, shutdown: CancellationToken) {
         tracing::info!(address = %self.local_addr, data_ports = ?self.shared.data_ports, "relay listens");
         let stop_exporter = CancellationToken::new();
-        let server = AcceptLoop::new(Arc::clone(&self.shared), self.listeners, self.kill);
+        let server = AcceptLoop::new(Arc::clone(&self.shared), self.listeners, self.is_local_only, self.kill);
         let serving = async {
             server.run(shutdown).await;
             stop_exporter.cancel();
@@ -149,13 +151,20 @@ struct AcceptLoop {
     listeners: Listeners,
     tasks: JoinSet<()>,
     turned_away: Arc<Semaphore>,
+    is_local_only: bool,
     kill: CancellationToken,
 }
 
 impl AcceptLoop {
-    fn new(shared: Arc<RelayState>, listeners: Vec<TcpListener>, kill: CancellationToken) -> Self {
+    fn new(
+        shared: Arc<RelayState>,
+        listeners: Vec<TcpListener>,
+        is_local_only: bool,
+        kill: CancellationToken,
+    ) -> Self {
+        let (listeners, tasks) = (Listeners::new(listeners), JoinSet::new());
         let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
-        Self { shared, listeners: Listeners::new(listeners), tasks: JoinSet::new(), turned_away, kill }
+        Self { shared, listeners, tasks, turned_away, is_local_only, kill }
     }
 
     async fn run(mut self, shutdown: CancellationToken) {
@@ -203,6 +212,9 @@ impl AcceptLoop {
     fn take(&mut self, stream: TcpStream, peer: SocketAddr) {
         let number = self.shared.counters.connections.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(connection = number, %peer, "accepted");
+        if self.is_local_only && !addresses::is_local(peer.ip()) {
+            return tracing::debug!(connection = number, "not from the local network");
+        }
         let (shared, kill) = (Arc::clone(&self.shared), self.kill.clone());
         match shared.admit(peer.ip().into()) {
             Ok(permit) => {
@@ -282,8 +294,9 @@ mod tests {
     use crate::{
         net::io,
         protocol::relay::{ConnectionKind, MAX_FRAME, Welcome},
+        relay::Limits,
     };
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
     async fn a_connection_whose_task_panics_takes_no_other_with_it() {
@@ -291,7 +304,7 @@ mod tests {
         let config = RelayConfig { host, port: 0, data_ports: Vec::new(), ..RelayConfig::default() };
         let relay = Relay::bind(config).await.unwrap();
         let (address, kill) = (relay.local_addr(), relay.kill_token());
-        let mut server = AcceptLoop::new(relay.shared, relay.listeners, kill.clone());
+        let mut server = AcceptLoop::new(relay.shared, relay.listeners, false, kill.clone());
         server.spawn(async { panic!("a connection is made of paper") });
         let client = async {
             let mut stream = TcpStream::connect(address).await.unwrap();
@@ -302,5 +315,23 @@ mod tests {
         };
         let shutdown = kill.child_token();
         tokio::join!(client, server.run(shutdown));
+    }
+
+    /// The sockets are real; only the address is made up, because the test's machine has no other network.
+    #[tokio::test]
+    async fn a_relay_for_the_local_network_closes_what_comes_from_elsewhere() {
+        let listener = socket::bind(Some(std::net::Ipv4Addr::LOCALHOST.into()), 0).unwrap();
+        let shared = Arc::new(RelayState::new(None, None, Limits::default(), Vec::new(), 0));
+        let mut server = AcceptLoop::new(shared, Vec::new(), true, CancellationToken::new());
+        for (from, is_served) in
+            [("8.8.8.8:9", false), ("[2001:4860:4860::8888]:9", false), ("10.0.0.1:9", true)]
+        {
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            client.write_all(&ConnectionKind::Control.to_bytes()).await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            server.take(stream, from.parse().unwrap());
+            let welcome = client.read_u8().await;
+            assert_eq!(welcome.is_ok(), is_served, "{from}: {welcome:?}");
+        }
     }
 }

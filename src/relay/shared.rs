@@ -24,7 +24,11 @@ use super::{
     rooms::{Member, OpenedRoom, Rooms},
 };
 use crate::{
-    protocol::relay::{LaneToken, Refusal, RoomId},
+    net::access::SenderKey,
+    protocol::{
+        Role,
+        relay::{LaneToken, Refusal, RoomId},
+    },
     sync::lock_shared,
 };
 
@@ -38,6 +42,7 @@ const RATE_BURST: Duration = Duration::from_millis(250);
 /// The state of one relay.
 pub(super) struct RelayState {
     pub(super) password: Option<AccessPassword>,
+    pub(super) sender_key: Option<SenderKey>,
     pub(super) limits: Limits,
     pub(super) data_ports: Vec<u16>,
     pub(super) counters: Counters,
@@ -71,12 +76,14 @@ pub(super) struct Joiner {
 impl RelayState {
     pub(super) fn new(
         password: Option<AccessPassword>,
+        sender_key: Option<SenderKey>,
         limits: Limits,
         data_ports: Vec<u16>,
         pipes: usize,
     ) -> Self {
         Self {
             password,
+            sender_key,
             data_ports,
             counters: Counters::default(),
             pipes: Arc::new(Semaphore::new(pipes)),
@@ -113,6 +120,13 @@ impl RelayState {
         first: Vec<u8>,
         mailbox: oneshot::Sender<Joiner>,
     ) -> Result<RoomGuard, Refusal> {
+        if member.role == Role::Receiver
+            && self.sender_key.is_some()
+            && self.rooms().len() >= self.limits.max_rooms / 2
+        {
+            // Receivers that wait for a sender, real or not, must leave room for it.
+            return Err(Refusal::TooManyRooms);
+        }
         let permit = self.permit_room(client.permit.address()?, ROOM_BYTES + first.len() as u64)?;
         let OpenedRoom { number, displaced } = self.rooms().open(member, first, mailbox)?;
         if let Some(displaced) = displaced {
@@ -312,7 +326,7 @@ mod tests {
     fn shared(change: impl FnOnce(&mut Limits)) -> Arc<RelayState> {
         let mut limits = Limits::default();
         change(&mut limits);
-        Arc::new(RelayState::new(None, limits, Vec::new(), 0))
+        Arc::new(RelayState::new(None, None, limits, Vec::new(), 0))
     }
 
     #[tokio::test(start_paused = true)]

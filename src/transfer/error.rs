@@ -464,6 +464,7 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
             Refusal::Version(_) => "Update Caiman on this machine.",
             Refusal::NoSuchRoom => "Check the first two words of the code.",
             Refusal::RoleTaken => "This code is in use right now. Wait a moment, then try again.",
+            Refusal::OtherSender => "Use another relay, or --server none to run one beside this send.",
             Refusal::TooManyJoins => "Wait a minute, then try again.",
             Refusal::TooManyConnections
             | Refusal::TooManyRooms

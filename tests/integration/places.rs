@@ -7,7 +7,10 @@ use crate::support::{Client, TestRelay, peer::ITERATIONS, waiting_sender, within
 use caiman::{
     code::CodePhrase,
     engine::{CodeChoice, Notice, Phase, Progress, RelayChoice, TransferError},
-    net::client::{RelayAddress, RelayClientError},
+    net::{
+        access::SenderKey,
+        client::{RelayAddress, RelayClientError},
+    },
     protocol::{
         Role,
         relay::{Refusal, Reply, RoomId},
@@ -73,11 +76,16 @@ impl Waiting {
     }
 
     async fn with(relays: Vec<RelayChoice>, choice: CodeChoice) -> Self {
-        let own = TestRelay::start(|config| config.limits.joins_per_minute = 1_000_000).await;
+        let key = SenderKey::draw().unwrap();
+        let own = TestRelay::start(|config| {
+            config.sender_key = Some(key.clone());
+            config.limits.joins_per_minute = 1_000_000;
+        })
+        .await;
         let (announce, announced) = watch::channel(None);
         let unneeded = CancellationToken::new();
         let beside =
-            OwnRelay { address: at(own.addr).address, announced: announce, unneeded: unneeded.clone() };
+            OwnRelay { address: at(own.addr).address, key, announced: announce, unneeded: unneeded.clone() };
         let places = WaitingPlaces { relays, own: Some(beside) };
         let (context, told, snapshots) = context();
         let task = tokio::spawn(async move {

@@ -131,35 +131,18 @@ impl Client {
 
     /// Sends a correct hello.
     pub async fn hello(&mut self, role: Role, room: RoomId) {
-        let first = if role == Role::Sender { FIRST.to_vec() } else { Vec::new() };
-        let hello = Hello {
-            version: VERSION,
-            features: 0,
-            role,
-            room,
-            client_token: client_token(),
-            waits: false,
-            proof: None,
-            first,
-        };
-        self.send(&frame::encode(&hello)).await;
+        self.say(&hello(role, room)).await;
+    }
+
+    /// Sends this hello.
+    pub async fn say(&mut self, hello: &Hello) {
+        self.send(&frame::encode(hello)).await;
     }
 
     /// Sends a correct hello with a proof of `password`.
     pub async fn hello_with(&mut self, role: Role, room: RoomId, password: &str) {
         let proof = Some(access::prove(password, &self.welcome.nonce));
-        let first = Vec::new();
-        let hello = Hello {
-            version: VERSION,
-            features: 0,
-            role,
-            room,
-            client_token: client_token(),
-            waits: false,
-            proof,
-            first,
-        };
-        self.send(&frame::encode(&hello)).await;
+        self.say(&Hello { proof, ..hello(role, room) }).await;
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {
@@ -191,6 +174,13 @@ impl Client {
         let welcome = within("the relay's welcome", net::io::read(&mut stream, MAX_FRAME)).await.unwrap();
         Self { stream, welcome }
     }
+}
+
+/// A correct hello of a client that nobody knows.
+pub fn hello(role: Role, room: RoomId) -> Hello {
+    let first = if role == Role::Sender { FIRST.to_vec() } else { Vec::new() };
+    let (client_token, waits) = (client_token(), false);
+    Hello { version: VERSION, features: 0, role, room, client_token, waits, proof: None, first }
 }
 
 /// A token that no other client has.

@@ -420,6 +420,7 @@ pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
             Refusal::Version(_) => "relay-newer",
             Refusal::NoSuchRoom => "relay-no-room",
             Refusal::RoleTaken => "relay-code-busy",
+            Refusal::OtherSender => "relay-other-sender",
             Refusal::TooManyJoins => "relay-too-many-joins",
             Refusal::TooManyConnections | Refusal::TooManyRooms | Refusal::OutOfMemory => "relay-full",
             Refusal::Draining => "relay-stopping",

@@ -29,7 +29,7 @@ use super::{
     opener::{LaneOpener, LaneWays, NetworkWays},
     pipe::Pipe,
     reconnect::{FindPeer, Reconnect, Reconnected},
-    rendezvous::{Meeting, Seat, new_client_token},
+    rendezvous::{Meeting, Seat},
     watchdog::{News, Observation, Watchdog},
     wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
@@ -176,7 +176,7 @@ impl Session {
         relay: &RelayChoice,
         ConnectOptions { patience, path_mode, listen }: ConnectOptions,
         context: &Context,
-    ) -> Result<Self, TransferError> {
+    ) -> Self {
         let Meeting { is_here, stream, lanes, token, seat, keys: Keys { metadata, data, reconnect }, .. } =
             meeting;
         let paths = Paths::open(side, &reconnect, path_mode, listen, is_here);
@@ -186,11 +186,11 @@ impl Session {
             known: lanes.socket(),
             side,
             key: reconnect,
-            client_token: new_client_token()?,
+            client_token: seat.client_token,
             direct: direct.clone(),
             context: context.clone(),
         };
-        Ok(Self {
+        Self {
             pipe: stream.into(),
             side,
             keys: metadata,
@@ -200,7 +200,7 @@ impl Session {
             find: Arc::new(find),
             paths,
             patience,
-        })
+        }
     }
 }
 

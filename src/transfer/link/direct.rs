@@ -132,7 +132,7 @@ impl Paths {
             inbound: Mutex::default(),
         });
         let mut listening = JoinSet::new();
-        listening.spawn(Arc::clone(&direct).listen(listener));
+        listening.spawn(Arc::clone(&direct).listen(listener, mode));
         let dialing = JoinSet::new();
         Some(Self { direct, mode, is_here, port, refused, mapping, heard_at: None, listening, dialing })
     }
@@ -286,17 +286,20 @@ impl Direct {
         }
     }
 
-    /// Accepts connections, and keeps those on which the other side proves who it is.
-    async fn listen(self: Arc<Self>, listener: TcpListener) {
+    /// Accepts connections that `mode` allows, and keeps those on which the other side proves who it is.
+    async fn listen(self: Arc<Self>, listener: TcpListener, mode: PathMode) {
         let mut unproven = JoinSet::new();
         let mut by_age = VecDeque::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => {
-                    let Ok((stream, _)) = accepted else {
+                    let Ok((stream, peer)) = accepted else {
                         sleep(ACCEPT_PAUSE).await;
                         continue;
                     };
+                    if !may_come(peer.ip(), mode) {
+                        continue;
+                    }
                     if unproven.len() >= MAX_UNPROVEN && let Some(oldest) = by_age.pop_front() {
                         tokio::task::AbortHandle::abort(&oldest);
                     }
@@ -391,6 +394,11 @@ fn stranger() -> TransferError {
 
 fn may_use(ip: IpAddr, mode: PathMode) -> bool {
     mode == PathMode::Automatic || Reach::of(ip) == Reach::LocalNetwork
+}
+
+/// Whether a connection from `peer` may be one that the user allows.
+fn may_come(peer: IpAddr, mode: PathMode) -> bool {
+    mode == PathMode::Automatic || addresses::is_local(peer)
 }
 
 /// Whether an address that the other side named may be one of its own. Such an address must not make this machine connect
@@ -550,6 +558,17 @@ mod tests {
         assert_eq!(receiver.direct().way(), Way::Relay);
         introduce(&mut sender, &receiver);
         assert_eq!(timeout(GUARD, sender.settled()).await, Ok(Way::FromSender));
+    }
+
+    #[test]
+    fn only_the_local_network_may_come_where_the_user_wants_no_other() {
+        for (peer, is_local) in
+            [("127.0.0.1", true), ("192.168.1.5", true), ("fe80::1", true), ("8.8.8.8", false)]
+        {
+            let peer = peer.parse().unwrap();
+            assert!(may_come(peer, PathMode::Automatic), "{peer}");
+            assert_eq!(may_come(peer, PathMode::LocalOnly), is_local, "{peer}");
+        }
     }
 
     #[test]

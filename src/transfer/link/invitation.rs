@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     code::{CodePhrase, MAX_CODE_BYTES},
-    net::client::RelayChoice,
+    net::{access::SenderKey, client::RelayChoice},
     protocol::peer::{INVITATION_WORDS, MAX_INVITATIONS},
     transfer::error::{Misbehaviour, TransferError},
 };
@@ -31,8 +31,8 @@ const GRACE: Duration = Duration::from_secs(20);
 pub struct MeetingPlace {
     /// The relay, as the sender reaches it.
     pub relay: RelayChoice,
-    /// Whether this relay runs beside the sender.
-    pub is_own: bool,
+    /// The key by which this relay knows the sender, if it runs beside it.
+    pub own_key: Option<SenderKey>,
 }
 
 /// A code that is to be named to the receiver.
@@ -152,8 +152,8 @@ mod tests {
         let (mut invitations, follower) = channel();
         assert!(follower.place().is_none());
         let relay = RelayChoice { address: "127.0.0.1:9".parse().unwrap(), password: None };
-        invitations.meet(MeetingPlace { relay, is_own: true });
-        assert!(follower.place().is_some_and(|place| place.is_own));
+        invitations.meet(MeetingPlace { relay, own_key: None });
+        assert!(follower.place().is_some());
         for _ in 0..MAX_INVITATIONS {
             let invite = follower.invite(code());
             tokio::select! {

@@ -53,7 +53,7 @@ pub(crate) struct Reconnect {
     pub side: Side,
     /// The session's secret.
     pub key: ReconnectKey,
-    /// The token of this side's seat in the room.
+    /// The token of this side's seats, the same as in the room where the two have met.
     pub client_token: ClientToken,
     /// The direct path around the relay, unless the user wants none.
     pub direct: Option<Arc<Direct>>,

@@ -14,5 +14,4 @@ mod sender;
 pub use meeting::{Meeting, Seat, explain_loss};
 pub use places::{CodeChoice, MeetBy, OwnRelay, WaitOptions, WaitingPlaces};
 pub use receiver::{SearchPlaces, meet_again, meet_sender};
-pub(super) use room::new_client_token;
 pub use sender::{Admitted, Gate, wait_for_receiver, wait_for_several};

@@ -62,14 +62,14 @@ pub(crate) async fn receive(
     let relay = meeting.relay.clone();
     let connect = options.connect;
     let begin = |meeting| {
-        let session = Session::through(meeting, Side::Receiver, &relay, connect, context)?;
-        Ok::<_, TransferError>(Control::new(session, &relay, context))
+        let session = Session::through(meeting, Side::Receiver, &relay, connect, context);
+        Control::new(session, &relay, context)
     };
-    let control = begin(meeting)?;
+    let control = begin(meeting);
     context.tell_refused_port(control.refused_port()).await;
     let (begin, met_at) = (&begin, &relay);
     let follow = |code| -> BoxFuture<'_, _> {
-        Box::pin(async move { begin(meet_again(met_at, code, context).await?) })
+        Box::pin(async move { Ok(begin(meet_again(met_at, code, context).await?)) })
     };
     match take(control, follow, options, input, context).await {
         Ok(report) => Ok(report),

@@ -85,7 +85,7 @@ pub(super) async fn offer_under(
         () = context.cancel.cancelled() => return Err(cancelled(context)),
     };
     let relay = meeting.relay.clone();
-    let session = Session::through(meeting, Side::Sender, &relay, options.connect, context)?;
+    let session = Session::through(meeting, Side::Sender, &relay, options.connect, context);
     let mut control = Control::new(session, &relay, context);
     context.tell_refused_port(control.refused_port()).await;
     control.invite_over(invitations);

@@ -211,8 +211,6 @@ async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
         listen: ListenOptions::default(),
     };
     let session = Session::through(meeting, Side::Sender, &place.relay, connect, context);
-    // This fails only if the system has no random numbers. The receiver learns of it when the connection closes.
-    let Ok(session) = session else { return };
     let mut control = Control::new(session, &place.relay, context);
     let pointed = tokio::select! {
         pointed = point_to_branch(&mut control, &mut invitations, follower, &shared) => pointed,

@@ -7,7 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     code::CodePhrase,
-    net::client::{RelayAddress, RelayChoice},
+    net::{
+        access::SenderKey,
+        client::{RelayAddress, RelayChoice},
+    },
     protocol::relay::RoomId,
     transfer::link::invitation::{Follower, MeetingPlace},
 };
@@ -53,6 +56,8 @@ pub struct WaitingPlaces {
 pub struct OwnRelay {
     /// The address at which the sender itself reaches the relay.
     pub address: RelayAddress,
+    /// The key by which the relay knows the sender.
+    pub key: SenderKey,
     /// The room to be announced in the local network, once there is one.
     pub announced: watch::Sender<Option<RoomId>>,
     /// Cancelled when the sender and the receiver have met elsewhere.
@@ -61,11 +66,9 @@ pub struct OwnRelay {
 
 impl WaitingPlaces {
     /// The place where the two have met before, and no other. Nothing is announced in the local network.
-    pub(super) fn only(MeetingPlace { relay, is_own }: MeetingPlace) -> Self {
-        if !is_own {
-            return Self { relays: vec![relay], own: None };
-        }
+    pub(super) fn only(MeetingPlace { relay, own_key }: MeetingPlace) -> Self {
+        let Some(key) = own_key else { return Self { relays: vec![relay], own: None } };
         let (announced, unneeded) = (watch::Sender::new(None), CancellationToken::new());
-        Self { relays: Vec::new(), own: Some(OwnRelay { address: relay.address, announced, unneeded }) }
+        Self { relays: Vec::new(), own: Some(OwnRelay { address: relay.address, key, announced, unneeded }) }
     }
 }

@@ -36,7 +36,7 @@ pub(super) async fn join(
 }
 
 /// Draws a token for this side's seat in a room.
-pub(crate) fn new_client_token() -> Result<ClientToken, TransferError> {
+pub(super) fn new_client_token() -> Result<ClientToken, TransferError> {
     draw_client_token().map_err(|_| Impossible::NoRandomness.into())
 }
 

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     code::CodePhrase,
-    net::client::RelayChoice,
+    net::{access::SenderKey, client::RelayChoice},
     protocol::{peer::INVITATION_WORDS, relay::RoomId},
     sync::lock,
     transfer::{
@@ -112,7 +112,7 @@ pub async fn wait_for_receiver(
     if let Some(own) = posted.own.filter(|_| !is_own) {
         own.unneeded.cancel();
     }
-    invitations.meet(MeetingPlace { relay: met.relay.clone(), is_own });
+    invitations.meet(posted.waiting.place(&met.relay, is_own));
     let relay = (!is_own).then(|| met.relay.address.clone());
     context.tell(Notice::Met { relay }).await;
     Ok(met.meeting(&code, is_own).await)
@@ -169,10 +169,12 @@ impl<'a> PostedCode<'a> {
         let room =
             |relay| Ok::<_, TransferError>(CodeRoom { relay, client_token: new_client_token()?, iterations });
         let rooms = relays.into_iter().map(room).collect::<Result<Vec<_>, _>>()?;
-        let own_room = match &own {
-            Some(own) => vec![room(RelayChoice { address: own.address.clone(), password: None })?],
-            None => Vec::new(),
+        let own_room = |own: &OwnRelay| {
+            let relay = RelayChoice { address: own.address.clone(), password: None };
+            let client_token = own.key.client_token().map_err(|_| Impossible::NoRandomness)?;
+            Ok::<_, TransferError>(CodeRoom { relay, client_token, iterations })
         };
+        let own_room = own.iter().map(own_room).collect::<Result<Vec<_>, _>>()?;
         let DrawnCode { code, at_own, at_relay } = settle(&rooms, &own_room, choice).await?;
         let in_use = match &at_relay {
             Some(Ok((at, _))) => Some(*at),
@@ -186,6 +188,7 @@ impl<'a> PostedCode<'a> {
             tries: Semaphore::new(usize::from(MAX_TRIES)),
             tries_left: AtomicU8::new(MAX_TRIES),
             in_use: Mutex::new(in_use),
+            own_key: own.as_ref().map(|own| own.key.clone()),
             patience,
             context,
         };
@@ -277,6 +280,8 @@ struct CodeWait<'a> {
     tries_left: AtomicU8,
     /// The index of the relay that was last named to the user, and so to the other side.
     in_use: Mutex<Option<usize>>,
+    /// The key by which the sender's own relay knows it, if there is one.
+    own_key: Option<SenderKey>,
     patience: Duration,
     context: &'a Context,
 }
@@ -301,7 +306,7 @@ impl CodeWait<'_> {
                 leave(&mut met.paired.stream).await;
                 return future::pending().await;
             }
-            let place = MeetingPlace { relay: met.relay.clone(), is_own: scope.is_own };
+            let place = self.place(&met.relay, scope.is_own);
             let meeting = met.meeting(&self.code, scope.is_own).await;
             let holds = gate.pass(meeting, place).await;
             if gate.is_full() {
@@ -411,6 +416,11 @@ impl CodeWait<'_> {
                 break;
             }
         }
+    }
+
+    /// Where the sender and a receiver have met.
+    fn place(&self, relay: &RelayChoice, is_own: bool) -> MeetingPlace {
+        MeetingPlace { relay: relay.clone(), own_key: self.own_key.clone().filter(|_| is_own) }
     }
 
     fn in_use(&self) -> std::sync::MutexGuard<'_, Option<usize>> {
