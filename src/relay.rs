@@ -7,12 +7,14 @@
 //!
 //! One task serves one connection. When two connections are paired, the one that came second moves into the task of the
 //! first, which copies until both are done. [`Relay::serve`] owns all tasks and joins them; dropping its future aborts
-//! them. What is pure (`rooms`, `quota`, `bucket`) stands behind locks in `shared`, whose guards give back whatever a
-//! task held, however it ends.
+//! them. What is pure (`rooms`, `quota` and what they count with) stands behind locks in `shared`, whose guards give back
+//! whatever a task held, however it ends.
 //!
-//! Logs: what an operator should know is at `info` and `warn`, without addresses. At `debug` each connection goes by
-//! a number, and its address is logged once beside it. No log names a room, a token, a password or a message.
+//! Logs: what an operator should know is at `info` and `warn`, without addresses, and where clients can cause it, about
+//! once a second at most (`reports`). At `debug` each connection goes by a number, and its address is logged once beside
+//! it. No log names a room, a token, a password or a message.
 
+mod allowance;
 mod bucket;
 mod config;
 mod connection;
@@ -22,12 +24,16 @@ mod exporter;
 mod lane;
 mod listen;
 mod metrics;
+mod origin;
+mod pair;
 mod ports;
 mod quota;
 mod refusal;
+mod reports;
 mod rooms;
 mod server;
 mod shared;
+mod shares;
 mod splice;
 
 pub use config::{AccessPassword, Limits, RelayConfig};

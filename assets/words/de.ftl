@@ -465,6 +465,7 @@ next-relay-lost-ask = Prüfen Sie das Netz, dann bitten Sie darum, es noch einma
 next-relay-password = Fragen Sie den Betreiber des Relays nach dem Passwort und tragen Sie es in den Einstellungen ein.
 next-relay-older = Bitten Sie den Betreiber des Relays, es zu aktualisieren, oder nehmen Sie ein anderes.
 next-wait-a-minute = Warten Sie eine Minute und versuchen Sie es noch einmal.
+next-fewer-here = Warten Sie, bis andere Übertragungen aus Ihrem Netzwerk fertig sind, oder nehmen Sie ein anderes Relay.
 next-other-relay = Versuchen Sie es später noch einmal, oder nehmen Sie ein anderes Relay.
 
 ## Was mit einem Relay ist
@@ -480,6 +481,7 @@ relay-no-room = Mit diesem Code sendet niemand.
 relay-code-busy = Jemand anders verwendet diesen Code gerade.
 relay-other-sender = Dieses Relay gehört zu einer anderen Übertragung und dient nur ihr.
 relay-too-many-joins = Von hier wurden in der letzten Minute zu viele Codes versucht.
+relay-too-much-here = Über das Relay laufen zu viele Übertragungen aus Ihrem Netzwerk.
 relay-full = Das Relay ist voll.
 relay-stopping = Das Relay wird gerade beendet.
 relay-confused = Das Relay hat dieses Programm nicht verstanden.

@@ -463,6 +463,7 @@ next-relay-lost-ask = Check the network, then ask for it to be sent again.
 next-relay-password = Ask the relay's operator for the password and enter it in the settings.
 next-relay-older = Ask the relay's operator to update it, or use another relay.
 next-wait-a-minute = Wait a minute, then try again.
+next-fewer-here = Wait until other transfers from your network have finished, or use another relay.
 next-other-relay = Try again later, or use another relay.
 
 ## What is wrong with a relay
@@ -478,6 +479,7 @@ relay-no-room = Nobody is sending with this code.
 relay-code-busy = Someone else is using this code right now.
 relay-other-sender = This relay runs beside another transfer and serves only that one.
 relay-too-many-joins = Too many codes were tried from here in the last minute.
+relay-too-much-here = Too many transfers from your network are using the relay.
 relay-full = The relay is full.
 relay-stopping = The relay is shutting down.
 relay-confused = The relay didn't understand this program.

@@ -88,7 +88,8 @@ Exit codes: see caiman --help.";
 
 const RELAY_HELP: &str = "The relay uses TCP port 27001 for control connections and 27002-27009 for data; with --data-ports \
 none, everything goes over the control port. It stops on SIGTERM or Ctrl-C when running transfers have finished, at the \
-latest after --drain seconds; a second signal stops it at once. CAIMAN_LOG sets what is logged (error, warn, info, debug); \
+latest after --drain seconds; a second signal stops it at once. All addresses of a network (an IPv4 /24 or an IPv6 /48) may \
+together use four times what one address may, and the fuller the relay is, the less each may hold. CAIMAN_LOG sets what is logged (error, warn, info, debug); \
 codes, names, keys and room ids are never logged.";
 
 #[derive(ClapArgs)]
@@ -264,9 +265,12 @@ pub(super) struct RelayArgs {
     /// The most rooms opened from one address.
     #[arg(long, default_value_t = Limits::default().rooms_per_address, help_heading = "Limits")]
     pub(super) rooms_per_address: usize,
-    /// The most tries to join a room from one address in a minute.
+    /// The most hellos from one address in a minute, of senders and of receivers.
     #[arg(long, default_value_t = Limits::default().joins_per_minute, help_heading = "Limits")]
     pub(super) joins_per_minute: u32,
+    /// The most receivers from one address in a minute that reach a sender without knowing its code.
+    #[arg(long, default_value_t = Limits::default().tries_per_minute, help_heading = "Limits")]
+    pub(super) tries_per_minute: u32,
     /// Seconds that a client may take to say hello.
     #[arg(long, default_value_t = Limits::default().hello_secs, value_name = "SECONDS", help_heading = "Limits")]
     pub(super) hello: u64,

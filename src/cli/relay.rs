@@ -64,6 +64,7 @@ fn config(args: RelayArgs) -> RelayConfig {
             max_rooms: args.max_rooms,
             rooms_per_address: args.rooms_per_address,
             joins_per_minute: args.joins_per_minute,
+            tries_per_minute: args.tries_per_minute,
             hello_secs: args.hello,
             wait_secs: args.wait,
             idle_secs: args.idle,

@@ -91,8 +91,10 @@ fn limits() -> Limits {
     Limits {
         max_connections: 2048,
         connections_per_address: 1024,
-        max_rooms: 256,
+        max_rooms: 512,
         rooms_per_address: 192,
+        joins_per_minute: 600,
+        tries_per_minute: 60,
         max_memory_bytes: 64 << 20,
         ..Limits::default()
     }

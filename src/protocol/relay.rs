@@ -162,15 +162,18 @@ pub enum Refusal {
     /// The relay runs beside a sender and has no other.
     #[error("this relay runs beside a sender and serves no other")]
     OtherSender,
-    /// Too many connections, in all or from this address.
+    /// Too many connections in all.
     #[error("the relay has too many connections")]
     TooManyConnections,
-    /// Too many rooms, in all or from this address.
+    /// Too many rooms in all.
     #[error("the relay has too many rooms")]
     TooManyRooms,
-    /// Too many recent tries to join a room from this address.
+    /// Too many recent hellos, or too many receivers that didn't know the code, from this address or its network.
     #[error("too many tries from this address, wait a minute")]
     TooManyJoins,
+    /// This address, or its network, holds as many connections, rooms or bytes of memory as it may.
+    #[error("as much of the relay is in use from this address as it allows")]
+    TooMuchFromHere,
     /// The relay's memory limit is reached.
     #[error("the relay is out of memory for more")]
     OutOfMemory,
@@ -209,6 +212,7 @@ impl Refusal {
             Self::NoSuchLane => 13,
             Self::Draining => 14,
             Self::OtherSender => 15,
+            Self::TooMuchFromHere => 16,
         }
     }
 
@@ -222,6 +226,7 @@ impl Refusal {
             11 => Self::TooSlow,
             13 => Self::NoSuchLane,
             14 => Self::Draining,
+            16 => Self::TooMuchFromHere,
             _ => Self::Malformed,
         }
     }

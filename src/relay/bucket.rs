@@ -28,6 +28,11 @@ impl TokenBucket {
         granted
     }
 
+    /// Puts back what was taken.
+    pub(super) fn give_back(&mut self, cost: Duration) {
+        self.full_at = self.full_at.saturating_sub(cost);
+    }
+
     /// Takes `cost` for something that has already happened, and says how long to pause until the debt is paid.
     pub(super) fn take_with_debt(&mut self, now: Duration, cost: Duration) -> Duration {
         self.full_at = self.full_at.max(now) + cost;

@@ -66,8 +66,13 @@ impl From<String> for AccessPassword {
     }
 }
 
-/// What a relay in all, and each address, may use. An address is an IPv4 address or an IPv6 network of 64 bits, which is
-/// what one customer of a provider gets. A client that is over a limit is told which one.
+/// How many times as much as one address all addresses of a network may use together: enough that the customers of a provider
+/// who share a network rarely notice each other.
+pub(super) const NETWORK_FACTOR: u32 = 4;
+
+/// What a relay in all, and each address, may use. An address is an IPv4 address or an IPv6 network of 64 bits. All addresses of
+/// an IPv4 network of 24 bits, or of an IPv6 network of 48 bits, may use four times as much together (`relay::origin`). The fuller
+/// the relay is, the less of its connections, rooms and memory each of them may hold (`relay::shares`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The most connections in all. It is lowered at the start if the system allows fewer open files.
@@ -78,8 +83,12 @@ pub struct Limits {
     pub max_rooms: usize,
     /// The most rooms opened from one address.
     pub rooms_per_address: usize,
-    /// The most tries to join a room, counting wrong passwords, from one address in a minute. This makes guessing at rooms slow.
+    /// The most hellos from one address in a minute, of senders and of receivers. This makes it slow to find out which rooms are
+    /// in use, and to guess at the password.
     pub joins_per_minute: u32,
+    /// The most receivers from one address in a minute that are let in to a sender and then turn out not to know its code. Each
+    /// costs that sender one of its tries.
+    pub tries_per_minute: u32,
     /// Seconds from the connection to the end of the client's hello.
     pub hello_secs: u64,
     /// Seconds that a sender may wait for a receiver.
@@ -90,9 +99,9 @@ pub struct Limits {
     pub drain_secs: u64,
     /// Bytes per second that all lanes of one transfer may carry together, counting both directions.
     pub rate_bytes_per_sec: Option<NonZeroU64>,
-    /// Bytes of memory, as the relay estimates it: connections, rooms, first messages and copy buffers, without the system's
-    /// socket buffers. A paired lane counts as 512 KiB, so one gibibyte is enough for about 250 transfers of eight lanes at the
-    /// same time, or for some 200,000 rooms that wait.
+    /// Bytes of memory, as the relay estimates it: connections, rooms, first messages and what is on its way between two peers,
+    /// without the system's socket buffers. A lane counts as 256 KiB for each direction while it has bytes to pass on, and as
+    /// nothing otherwise. An address may use an eighth of this and a network a quarter, or as much as one transfer and two need.
     pub max_memory_bytes: u64,
 }
 
@@ -103,7 +112,8 @@ impl Default for Limits {
             connections_per_address: 512,
             max_rooms: 32_768,
             rooms_per_address: 128,
-            joins_per_minute: 60,
+            joins_per_minute: 120,
+            tries_per_minute: 6,
             hello_secs: 10,
             wait_secs: 24 * 60 * 60,
             idle_secs: 10 * 60,

@@ -17,8 +17,11 @@ use tokio::{
 
 use super::{
     copy::{self, PairEnd},
+    origin::ClientOrigin,
+    pair::Pair,
+    quota::Holding,
     refusal::{StopReason, answer, refuse, wait_for},
-    rooms::Member,
+    rooms::{JoinedRoom, Member, Opening},
     shared::{Client, Joiner, RelayState, RoomGuard},
 };
 use crate::{
@@ -88,25 +91,17 @@ async fn greet(shared: &RelayState, client: &mut Client) -> Result<Hello, StopRe
     let nonce = welcome(shared, &mut client.stream, peer).await?;
     let payload = net::io::read_bytes(&mut client.stream, MAX_HELLO).await?;
     let hello = Hello::read(&payload)?;
-    check_password(shared, client, &nonce, hello.proof.as_ref())?;
+    // Before anything that the answer could tell: beyond its allowance a client gets the same refusal for each room and password.
+    shared.count_join(client)?;
+    check_password(shared, &nonce, hello.proof.as_ref())?;
     check_sender(shared, &hello)?;
     Ok(hello)
 }
 
-/// A wrong password counts as a try to join, so that guessing at it is as slow as guessing at rooms.
-fn check_password(
-    shared: &RelayState,
-    client: &Client,
-    nonce: &[u8; 32],
-    proof: Option<&[u8; 32]>,
-) -> Result<(), Refusal> {
+fn check_password(shared: &RelayState, nonce: &[u8; 32], proof: Option<&[u8; 32]>) -> Result<(), Refusal> {
     let Some(password) = &shared.password else { return Ok(()) };
     let proof = proof.ok_or(Refusal::PasswordRequired)?;
-    if password.is_proven_by(proof, nonce) {
-        return Ok(());
-    }
-    shared.count_join(client)?;
-    Err(Refusal::PasswordWrong)
+    if password.is_proven_by(proof, nonce) { Ok(()) } else { Err(Refusal::PasswordWrong) }
 }
 
 /// Refuses a stranger that wants to be a sender at a relay which has one already. It learns nothing of any room.
@@ -117,19 +112,38 @@ fn check_sender(shared: &RelayState, hello: &Hello) -> Result<(), Refusal> {
 
 /// Hands a connection to the task of the client that waits, or gives it back with the reason.
 fn join(shared: &Arc<RelayState>, client: Client, hello: &Hello) -> Result<(), (Client, Refusal)> {
-    let joined = shared.count_join(&client).and_then(|()| {
-        let token = LaneToken(random().map_err(|_| Refusal::OutOfMemory)?);
-        let pair = Arc::new(shared.new_pair());
-        let joined = shared.rooms().join(member(hello), token, Arc::clone(&pair))?;
-        Ok((joined, token, pair))
+    // Clients that wait for each other know the room from a shared secret, which isn't guessed.
+    let tried_by = (!hello.waits).then(|| client.origin());
+    let pair = Arc::new(shared.new_pair(tried_by));
+    let entered = random().map_err(|_| Refusal::OutOfMemory).and_then(|bytes| {
+        let token = LaneToken(bytes);
+        Ok((enter(shared, hello, tried_by, token, &pair)?, token))
     });
-    match joined {
-        Ok((joined, token, pair)) => joined
+    match entered {
+        Ok((joined, token)) => joined
             .mailbox
             .send(Joiner { client, token, pair, firsts: (joined.first, hello.first.clone()) })
             .map_err(|joiner| (joiner.client, Refusal::NoSuchRoom)),
         Err(refusal) => Err((client, refusal)),
     }
+}
+
+/// Enters a room as the second client. `tried_by` is the client if this counts as a try, until the host trusts it.
+fn enter(
+    shared: &RelayState,
+    hello: &Hello,
+    tried_by: Option<ClientOrigin>,
+    token: LaneToken,
+    pair: &Arc<Pair>,
+) -> Result<JoinedRoom<oneshot::Sender<Joiner>>, Refusal> {
+    if let Some(origin) = tried_by {
+        shared.count_try(origin)?;
+    }
+    let joined = shared.rooms().join(member(hello), hello.waits, token, Arc::clone(pair));
+    if let (Err(_), Some(origin)) = (&joined, tried_by) {
+        shared.give_back_try(origin);
+    }
+    joined
 }
 
 fn member(hello: &Hello) -> Member {
@@ -139,7 +153,8 @@ fn member(hello: &Hello) -> Member {
 /// Opens a room, waits in it, and once the other client is there copies until one of them leaves.
 async fn host(shared: &Arc<RelayState>, client: &mut Client, hello: Hello) -> Result<(), StopReason> {
     let (mailbox, mut arrivals) = oneshot::channel();
-    let mut room = shared.open_room(client, member(&hello), hello.first, mailbox)?;
+    let (member, waits) = (member(&hello), hello.waits);
+    let mut room = shared.open_room(client, Opening { member, waits, first: hello.first, mailbox })?;
     match wait_in_room(shared, client, &mut arrivals).await {
         Ok(joiner) => Box::pin(copy_pair(shared, client, joiner, room)).await,
         Err(stop) => {
@@ -172,7 +187,8 @@ async fn copy_pair(
     mut room: RoomGuard,
 ) -> Result<(), StopReason> {
     let Joiner { client: mut other, token, pair, firsts: (first, joiners) } = joiner;
-    let told = match shared.reserve(copy::pair_bytes(ConnectionKind::Control)) {
+    // Reserved for as long as the pair is there, so that the two can always hear each other.
+    let told = match shared.admit(client.origin(), Holding::Memory(copy::CONTROL_PAIR_BYTES)) {
         Ok(memory) => {
             let paired = frame::encode(&Reply::Paired { token, first: joiners });
             answer(&mut client.stream, &paired).await.map(|()| memory).map_err(|_| Refusal::NoSuchRoom)
@@ -191,8 +207,7 @@ async fn copy_pair(
     shared.counters.pairings.fetch_add(1, Ordering::Relaxed);
     tracing::debug!(connection = client.number, other = other.number, "paired");
     let left = || room.wipe();
-    let end =
-        copy::both_ways(shared, &pair, ConnectionKind::Control, &client.stream, &other.stream, left).await;
+    let end = copy::both_ways(shared, &pair, ConnectionKind::Control, client, &other, left).await;
     if end == PairEnd::Idle {
         shared.counters.idle_closes.fetch_add(1, Ordering::Relaxed);
     }

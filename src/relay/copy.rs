@@ -1,5 +1,6 @@
 //! Copies every byte between two paired connections, in both directions, until both ends are done, one breaks, the room
-//! closes or nothing moves any more. Memory is bounded by one pipe or buffer for each direction, taken when bytes come.
+//! closes or nothing moves any more. Each direction has one pipe or buffer. A lane's is counted against the sending client's share
+//! of the memory from when bytes come until none are left to come for now; if the share is used up, the bytes wait in the sender.
 
 use std::{
     future::Future,
@@ -14,10 +15,17 @@ use std::{
 };
 
 use socket2::SockRef;
-use tokio::{net::TcpStream, sync::Semaphore, task::coop::consume_budget, time::timeout};
+use tokio::{
+    net::TcpStream,
+    sync::Semaphore,
+    task::coop::consume_budget,
+    time::{sleep, timeout},
+};
 
 use super::{
-    shared::{Pair, RelayState},
+    pair::{LastMoved, Pair},
+    quota::Holding,
+    shared::{Client, Permit, RelayState},
     splice::Pipe,
 };
 use crate::protocol::relay::ConnectionKind;
@@ -33,18 +41,12 @@ const LANE_BUFFER_BYTES: usize = 256 * 1024;
 /// Bytes that are copied at once when the rate is limited: small, so that the speed is even.
 const PACED_BYTES: usize = 64 * 1024;
 
-/// Estimated memory in bytes for a pair of this kind, both directions together.
-pub(super) fn pair_bytes(kind: ConnectionKind) -> u64 {
-    2 * buffer_bytes(kind) as u64
-}
-
-/// Buffer in bytes for one direction.
-fn buffer_bytes(kind: ConnectionKind) -> usize {
-    match kind {
-        ConnectionKind::Control => CONTROL_BUFFER_BYTES,
-        ConnectionKind::Lane => LANE_BUFFER_BYTES,
-    }
-}
+/// Estimated memory in bytes for a pair of control connections, both directions together.
+pub(super) const CONTROL_PAIR_BYTES: u64 = 2 * CONTROL_BUFFER_BYTES as u64;
+/// How long to wait before asking for memory again.
+const MEMORY_PAUSE: Duration = Duration::from_millis(50);
+/// How long a lane that is silent keeps its pipe, which opens two files.
+const PIPE_KEPT: Duration = Duration::from_secs(5);
 
 /// How copying between a pair ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,24 +55,32 @@ pub(super) enum PairEnd {
     Left,
     /// The control connections of the room are gone.
     RoomClosed,
-    /// Nothing moved on any of the room's connections for too long.
+    /// Nothing moved for too long on any of the room's connections, or on this one while the relay was short.
     Idle,
 }
 
-/// Copies in both directions between `one` and `other`. `left` is called as soon as the first direction has ended.
+/// Copies in both directions between `one`, which was there first, and `other`. `left` is called as soon as the first direction
+/// has ended.
 pub(super) async fn both_ways(
-    shared: &RelayState,
+    shared: &Arc<RelayState>,
     pair: &Pair,
     kind: ConnectionKind,
-    one: &TcpStream,
-    other: &TcpStream,
+    one: &Client,
+    other: &Client,
     left: impl FnOnce(),
 ) -> PairEnd {
-    let way = |from, to| one_way(OneWay { from, to, kind, pair, shared });
+    let moved = &LastMoved::new();
+    let way = |from, to, is_hosts| one_way(OneWay { from, to, kind, is_hosts, moved, pair, shared });
+    let idle = async {
+        match kind {
+            ConnectionKind::Control => pair.room_idle().await,
+            ConnectionKind::Lane => pair.idle(moved).await,
+        }
+    };
     tokio::select! {
-        () = until_both_end(kind, way(one, other), way(other, one), left) => PairEnd::Left,
+        () = until_both_end(kind, way(one, other, true), way(other, one, false), left) => PairEnd::Left,
         () = pair.closed() => PairEnd::RoomClosed,
-        () = pair.idle() => PairEnd::Idle,
+        () = idle => PairEnd::Idle,
     }
 }
 
@@ -97,48 +107,88 @@ async fn until_both_end(
 
 /// One direction of a pair.
 struct OneWay<'a> {
-    from: &'a TcpStream,
-    to: &'a TcpStream,
+    from: &'a Client,
+    to: &'a Client,
     kind: ConnectionKind,
+    /// Whether the bytes come from the client that was there first.
+    is_hosts: bool,
+    moved: &'a LastMoved,
     pair: &'a Pair,
-    shared: &'a RelayState,
+    shared: &'a Arc<RelayState>,
 }
 
-async fn one_way(OneWay { from, to, kind, pair, shared }: OneWay<'_>) -> io::Result<()> {
-    let counter: &AtomicU64 = match kind {
-        ConnectionKind::Control => &shared.counters.control_bytes,
-        ConnectionKind::Lane => &shared.counters.lane_bytes,
-    };
-    let paced = kind == ConnectionKind::Lane && pair.is_paced();
-    let mut buffer = CopyBuffer::new(kind, paced);
+async fn one_way(way: OneWay<'_>) -> io::Result<()> {
+    let (from, to) = (&way.from.stream, &way.to.stream);
+    let paced = way.kind == ConnectionKind::Lane && way.pair.is_paced();
+    let mut buffer = CopyBuffer::new(way.kind, paced);
+    let mut memory = None;
     loop {
         consume_budget().await;
-        let filled = match buffer.fill(from, &shared.pipes) {
+        if memory.is_none() && way.kind == ConnectionKind::Lane {
+            memory = Some(way.memory(buffer.limit).await);
+        }
+        let filled = match buffer.fill(from, &way.shared.pipes) {
             Ok(0) => break,
             Ok(filled) => filled,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 buffer.release();
-                from.readable().await?;
+                memory = None;
+                if timeout(PIPE_KEPT, from.readable()).await.is_err() {
+                    buffer.close();
+                    from.readable().await?;
+                }
                 continue;
             }
             Err(error) => return Err(error),
         };
-        pair.touch();
+        way.pair.touch(way.moved);
         while buffer.held() > 0 {
             match buffer.empty(to) {
-                Ok(moved) => {
-                    counter.fetch_add(moved as u64, Ordering::Relaxed);
-                    pair.touch();
-                }
+                Ok(moved) => way.count(moved),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => to.writable().await?,
                 Err(error) => return Err(error),
             }
         }
         if paced {
-            tokio::time::sleep(pair.pause_after(filled)).await;
+            sleep(way.pair.pause_after(filled)).await;
         }
     }
     SockRef::from(to).shutdown(Shutdown::Write)
+}
+
+impl OneWay<'_> {
+    /// Memory for this many bytes, as soon as the sending client may have it. Until then nothing is read from it, so that the
+    /// system holds it back.
+    async fn memory(&self, bytes: usize) -> Permit {
+        let mut has_waited = false;
+        loop {
+            match self.shared.admit(self.from.origin(), Holding::Memory(bytes as u64)) {
+                Ok(permit) => return permit,
+                Err(_) if has_waited => {}
+                Err(_) => {
+                    has_waited = true;
+                    self.shared.counters.memory_waits.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            sleep(MEMORY_PAUSE).await;
+        }
+    }
+
+    /// Counts bytes that have been passed on.
+    fn count(&self, bytes: usize) {
+        let counter: &AtomicU64 = match self.kind {
+            ConnectionKind::Control => &self.shared.counters.control_bytes,
+            ConnectionKind::Lane => &self.shared.counters.lane_bytes,
+        };
+        counter.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.pair.touch(self.moved);
+        if self.is_hosts
+            && self.kind == ConnectionKind::Control
+            && let Some(trusted) = self.pair.host_sent(bytes)
+        {
+            self.shared.give_back_try(trusted);
+        }
+    }
 }
 
 /// Holds the bytes of one direction on their way from one socket to the other.
@@ -160,7 +210,11 @@ enum Storage {
 
 impl CopyBuffer {
     fn new(kind: ConnectionKind, paced: bool) -> Self {
-        let limit = if paced { PACED_BYTES } else { buffer_bytes(kind) };
+        let limit = match kind {
+            ConnectionKind::Control => CONTROL_BUFFER_BYTES,
+            ConnectionKind::Lane if paced => PACED_BYTES,
+            ConnectionKind::Lane => LANE_BUFFER_BYTES,
+        };
         // Control messages are small and many. A pipe would take as many system calls for each as a read and a write do, and
         // two more open files for each direction.
         Self { at: Storage::Nowhere, limit, pipe_wanted: kind == ConnectionKind::Lane, used: false }
@@ -217,12 +271,17 @@ impl CopyBuffer {
         }
     }
 
-    /// Frees, while nothing comes, what waiting doesn't need: a buffer, or a pipe through which nothing ever came. A pipe that has
-    /// been used stays open, because an empty pipe takes no memory.
+    /// Frees, while nothing comes, what a short wait doesn't need: a buffer, or a pipe through which nothing ever came. A pipe that
+    /// has been used stays open, because an empty pipe takes no memory.
     fn release(&mut self) {
         if matches!(self.at, Storage::Buffer { .. }) || !self.used {
-            self.at = Storage::Nowhere;
+            self.close();
         }
+    }
+
+    /// Frees everything. It is called only when nothing is held.
+    fn close(&mut self) {
+        self.at = Storage::Nowhere;
     }
 }
 
@@ -233,6 +292,8 @@ fn is_unsupported(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -259,12 +320,21 @@ mod tests {
         received
     }
 
+    /// A relay's end of a connection from this address.
+    fn client(shared: &Arc<RelayState>, stream: TcpStream, from: [u8; 4]) -> Client {
+        let permit = shared.admit(IpAddr::from(from).into(), Holding::Connection);
+        Client { permit: permit.unwrap_or_else(|refusal| panic!("{refusal}")), number: 0, stream }
+    }
+
     #[tokio::test]
     async fn the_buffer_that_stands_in_for_a_pipe_copies_the_same() {
         for pipes in [0, 1, 2] {
-            let shared = RelayState::new(None, None, Limits::default(), Vec::new(), pipes);
-            let pair = shared.new_pair();
+            let shared = Arc::new(RelayState::new(None, None, Limits::default(), Vec::new(), pipes));
+            let pair = shared.new_pair(None);
             let ((mut one, its_end), (mut other, other_end)) = (connection().await, connection().await);
+            let its_end = client(&shared, its_end, [192, 0, 2, 1]);
+            let other_end = client(&shared, other_end, [192, 0, 2, 2]);
+            let before = shared.usage();
             let (forward, back) = (vec![1; 3_000_001], vec![2; 2_000_003]);
             let copying = both_ways(&shared, &pair, ConnectionKind::Lane, &its_end, &other_end, || ());
             let (at_one, at_other, end) = tokio::join!(
@@ -275,6 +345,41 @@ mod tests {
             assert!(at_one == back && at_other == forward);
             assert_eq!(end, PairEnd::Left);
             assert_eq!(shared.pipes.available_permits(), pipes);
+            assert_eq!(shared.usage(), before);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_holds_its_share_of_the_memory_waits_while_others_go_on() {
+        let limits = Limits { max_memory_bytes: 24 << 20, ..Limits::default() };
+        let shared = Arc::new(RelayState::new(None, None, limits, Vec::new(), 8));
+        let pair = shared.new_pair(None);
+        let ((mut one, its_end), (mut other, other_end)) = (connection().await, connection().await);
+        let greedy = client(&shared, its_end, [192, 0, 2, 1]);
+        let modest = client(&shared, other_end, [198, 51, 100, 1]);
+        // As if the receiving ends of its other lanes read nothing.
+        let stuck: Vec<_> = std::iter::from_fn(|| {
+            shared.admit(greedy.origin(), Holding::Memory(LANE_BUFFER_BYTES as u64)).ok()
+        })
+        .collect();
+        let copying = both_ways(&shared, &pair, ConnectionKind::Lane, &greedy, &modest, || ());
+        let talk = async {
+            one.write_all(b"from the greedy one").await.unwrap();
+            other.write_all(b"from the modest one").await.unwrap();
+            let mut heard = [0; 19];
+            one.read_exact(&mut heard).await.unwrap();
+            assert_eq!(&heard, b"from the modest one");
+            while shared.counters.memory_waits.load(Ordering::Relaxed) == 0 {
+                sleep(MEMORY_PAUSE).await;
+            }
+            assert!(other.try_read(&mut heard).is_err());
+            drop(stuck);
+            other.read_exact(&mut heard).await.unwrap();
+            assert_eq!(&heard, b"from the greedy one");
+        };
+        tokio::select! {
+            () = talk => {}
+            end = copying => panic!("copying ended: {end:?}"),
         }
     }
 }

@@ -91,16 +91,17 @@ fn render(shared: &RelayState) -> String {
         "version",
         &[(env!("CARGO_PKG_VERSION"), 1)],
     );
-    text.gauge("connections", "Open connections, without refused ones.", connections as u64);
+    text.gauge("connections", "Open connections, without refused ones.", connections);
     text.gauge("rooms", "Open rooms, waiting and paired.", rooms as u64);
     text.gauge("lanes", "Open lanes, waiting and paired.", lanes as u64);
     text.gauge("memory_bytes", "Memory in use, as the relay estimates it.", memory_bytes);
     text.gauge("draining", "Whether the relay is shutting down.", u64::from(draining));
     text.counter("connections_total", "Connections accepted, refused ones included.", &counters.connections);
     text.counter("rooms_total", "Rooms opened.", &counters.rooms);
-    text.counter("joins_total", "Tries to join a room, refused ones included.", &counters.joins);
+    text.counter("joins_total", "Hellos of clients, refused ones included.", &counters.joins);
     text.counter("pairings_total", "Rooms in which a sender and a receiver met.", &counters.pairings);
     text.counter("lanes_total", "Lanes on which both ends met.", &counters.lanes);
+    text.counter("memory_waits_total", "Times that a lane had to wait for memory.", &counters.memory_waits);
     text.counter("idle_closes_total", "Paired connections closed for idleness.", &counters.idle_closes);
     let bytes = [("control", load(&counters.control_bytes)), ("lane", load(&counters.lane_bytes))];
     text.labelled("relayed_bytes_total", "counter", "Bytes copied between peers.", "kind", &bytes);

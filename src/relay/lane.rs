@@ -10,9 +10,10 @@ use tokio::{
 
 use super::{
     copy::{self, PairEnd},
+    pair::{LastMoved, Pair},
     refusal::{StopReason, answer, refuse, wait_for},
     rooms::LaneArrival,
-    shared::{Client, LaneGuard, Pair, RelayState},
+    shared::{Client, LaneGuard, RelayState},
 };
 use crate::{
     net::socket,
@@ -79,12 +80,16 @@ async fn wait_and_copy(
     guard: LaneGuard,
     mut arrivals: oneshot::Receiver<Client>,
 ) -> Result<(), (Client, StopReason)> {
+    let came = LastMoved::new();
     let waited = tokio::select! {
         waited = wait_for(&client.stream, &mut arrivals) => waited,
-        () = pair.idle() => Err(Refusal::TooSlow.into()),
+        () = pair.idle(&came) => Err(Refusal::TooSlow.into()),
     };
     match waited {
-        Ok(other) => Box::pin(copy_pair(shared, client, other, pair, guard)).await,
+        Ok(other) => {
+            Box::pin(copy_pair(shared, client, other, pair, guard)).await;
+            Ok(())
+        }
         Err(stop) => {
             drop(guard);
             // The other end may have come at the same moment.
@@ -101,28 +106,18 @@ async fn copy_pair(
     mut client: Client,
     mut other: Client,
     pair: &Pair,
-    guard: LaneGuard,
-) -> Result<(), (Client, StopReason)> {
-    let _memory = match shared.reserve(copy::pair_bytes(ConnectionKind::Lane)) {
-        Ok(memory) => memory,
-        Err(refusal) => {
-            drop(guard);
-            refuse(shared, other, ConnectionKind::Lane, refusal).await;
-            return Err((client, refusal.into()));
-        }
-    };
+    _guard: LaneGuard,
+) {
     for stream in [&mut client.stream, &mut other.stream] {
         socket::prepare_for_bulk(stream);
         // A client that has left by now is noticed when copying starts.
         let _ = answer(stream, &[LANE_PAIRED]).await;
     }
     shared.counters.lanes.fetch_add(1, Ordering::Relaxed);
-    pair.touch();
     tracing::debug!(connection = client.number, other = other.number, "lane paired");
-    let end = copy::both_ways(shared, pair, ConnectionKind::Lane, &client.stream, &other.stream, || ()).await;
+    let end = copy::both_ways(shared, pair, ConnectionKind::Lane, &client, &other, || ()).await;
     if end == PairEnd::Idle {
         shared.counters.idle_closes.fetch_add(1, Ordering::Relaxed);
     }
     tracing::debug!(connection = client.number, other = other.number, ?end, "lane ended");
-    Ok(())
 }

@@ -1,21 +1,30 @@
 //! Listening sockets: how one task accepts from all of them in turn.
 
-use std::{future::poll_fn, io, net::SocketAddr, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::reports::Reports;
 use crate::net::socket::ACCEPT_PAUSE;
 
 /// Several listening sockets as one.
 pub(super) struct Listeners {
     sockets: Vec<TcpListener>,
     next: usize,
+    failures: Reports,
+    started: Instant,
 }
 
 impl Listeners {
     pub(super) fn new(sockets: Vec<TcpListener>) -> Self {
-        Self { sockets, next: 0 }
+        Self { sockets, next: 0, failures: Reports::new(), started: Instant::now() }
     }
 
     /// The next connection on any of the sockets, which take turns. Safe to cancel.
@@ -29,7 +38,9 @@ impl Listeners {
                 // The client gave up before it was its turn.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    tracing::warn!(%error, "connection not accepted");
+                    if let Some(left_out) = self.failures.next(self.started.elapsed()) {
+                        tracing::warn!(%error, left_out, "connection not accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

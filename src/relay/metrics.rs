@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::protocol::{VERSION, relay::Refusal};
 
 /// Every refusal with the name that metrics and logs use.
-pub(super) const REASONS: [(Refusal, &str); 14] = [
+pub(super) const REASONS: [(Refusal, &str); 15] = [
     (Refusal::Version(VERSION), "version"),
     (Refusal::PasswordRequired, "password_required"),
     (Refusal::PasswordWrong, "password_wrong"),
@@ -15,6 +15,7 @@ pub(super) const REASONS: [(Refusal, &str); 14] = [
     (Refusal::TooManyConnections, "too_many_connections"),
     (Refusal::TooManyRooms, "too_many_rooms"),
     (Refusal::TooManyJoins, "too_many_joins"),
+    (Refusal::TooMuchFromHere, "too_much_from_here"),
     (Refusal::OutOfMemory, "out_of_memory"),
     (Refusal::TooSlow, "too_slow"),
     (Refusal::Malformed, "malformed"),
@@ -29,7 +30,7 @@ pub(super) struct Counters {
     pub(super) connections: AtomicU64,
     /// Rooms opened.
     pub(super) rooms: AtomicU64,
-    /// Tries to join a room, refused ones included.
+    /// Hellos of clients, refused ones included.
     pub(super) joins: AtomicU64,
     /// Rooms in which two clients met.
     pub(super) pairings: AtomicU64,
@@ -39,6 +40,8 @@ pub(super) struct Counters {
     pub(super) control_bytes: AtomicU64,
     /// Bytes copied between paired lanes.
     pub(super) lane_bytes: AtomicU64,
+    /// How often a direction of a lane had to wait for memory.
+    pub(super) memory_waits: AtomicU64,
     /// Paired connections that were closed because they were idle.
     pub(super) idle_closes: AtomicU64,
     refusals: [AtomicU64; REASONS.len()],

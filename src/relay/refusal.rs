@@ -113,8 +113,25 @@ pub(super) async fn linger(stream: &mut TcpStream) {
     let _ = timeout(LINGER, drained).await;
 }
 
-/// Counts a refusal and logs it.
+/// Counts a refusal and logs it, unless many were logged just now.
 pub(super) fn log_refusal(shared: &RelayState, number: u64, refusal: Refusal) {
     let reason = shared.counters.refuse(refusal);
-    tracing::debug!(connection = number, reason, "refused");
+    // An operator wants to know that limits are reached, but not that a user has mistyped a code.
+    let matters = matches!(
+        refusal,
+        Refusal::TooManyConnections
+            | Refusal::TooManyRooms
+            | Refusal::TooManyJoins
+            | Refusal::TooMuchFromHere
+            | Refusal::OutOfMemory
+    );
+    if !matters && !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    let Some(left_out) = shared.report_refusal() else { return };
+    if matters {
+        tracing::info!(connection = number, reason, left_out, "refused");
+    } else {
+        tracing::debug!(connection = number, reason, left_out, "refused");
+    }
 }

@@ -33,6 +33,7 @@ struct HostedRoom<W> {
     /// Distinguishes this room from an earlier one with the same id.
     number: u64,
     host: Member,
+    host_waits: bool,
     state: RoomState<W>,
 }
 
@@ -50,6 +51,18 @@ struct PairLanes<L, S> {
 enum LaneEnds<L> {
     Waiting { role: Role, first_comer: L },
     Paired,
+}
+
+/// What a client opens a room with.
+#[derive(Debug)]
+pub(super) struct Opening<W> {
+    pub(super) member: Member,
+    /// Whether the client has said that it waits. Then it meets only one that has said so as well.
+    pub(super) waits: bool,
+    /// Its first message.
+    pub(super) first: Vec<u8>,
+    /// Reaches it.
+    pub(super) mailbox: W,
 }
 
 /// The result of opening a room.
@@ -94,12 +107,8 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
     }
 
     /// Opens a room for a client that waits in it. A client that is in the room already takes it over, and the room starts again.
-    pub(super) fn open(
-        &mut self,
-        member: Member,
-        first: Vec<u8>,
-        mailbox: W,
-    ) -> Result<OpenedRoom<S>, Refusal> {
+    pub(super) fn open(&mut self, opening: Opening<W>) -> Result<OpenedRoom<S>, Refusal> {
+        let Opening { member, waits, first, mailbox } = opening;
         if self.draining {
             return Err(Refusal::Draining);
         }
@@ -110,15 +119,22 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
         }
         self.opened += 1;
         let number = self.opened;
-        let room = HostedRoom { number, host: member, state: RoomState::Waiting { first, mailbox } };
+        let room = HostedRoom {
+            number,
+            host: member,
+            host_waits: waits,
+            state: RoomState::Waiting { first, mailbox },
+        };
         let before = self.by_id.insert(member.room, room);
         Ok(OpenedRoom { number, displaced: before.and_then(|room| self.end(&room)) })
     }
 
-    /// Lets a second client join a room. `token` must be fresh random bytes; `shared` is kept for the room's lanes.
+    /// Lets a second client join a room, if either both it and the host have said that they wait, or neither. `token` must be
+    /// fresh random bytes; `shared` is kept for the room's lanes.
     pub(super) fn join(
         &mut self,
         member: Member,
+        waits: bool,
         token: LaneToken,
         shared: S,
     ) -> Result<JoinedRoom<W>, Refusal> {
@@ -126,7 +142,7 @@ impl<W, L, S: Clone> Rooms<W, L, S> {
             return Err(Refusal::Draining);
         }
         let room = self.by_id.get_mut(&member.room).ok_or(Refusal::NoSuchRoom)?;
-        if room.host.role == member.role {
+        if room.host.role == member.role || room.host_waits != waits {
             return Err(Refusal::RoleTaken);
         }
         match std::mem::replace(&mut room.state, RoomState::Paired { token, joiner: member }) {
@@ -225,14 +241,18 @@ mod tests {
     const SENDER: Member = Member { room: ROOM, role: Role::Sender, client_token: ClientToken([1; 16]) };
     const RECEIVER: Member = Member { room: ROOM, role: Role::Receiver, client_token: ClientToken([2; 16]) };
 
+    fn opening(member: Member, first: Vec<u8>, mailbox: &'static str) -> Opening<&'static str> {
+        Opening { member, waits: false, first, mailbox }
+    }
+
     fn table() -> TestRooms {
         Rooms::new(10)
     }
 
     fn paired() -> TestRooms {
         let mut rooms = table();
-        rooms.open(SENDER, b"hi".to_vec(), "sender").unwrap();
-        rooms.join(RECEIVER, TOKEN, 7).unwrap();
+        rooms.open(opening(SENDER, b"hi".to_vec(), "sender")).unwrap();
+        rooms.join(RECEIVER, false, TOKEN, 7).unwrap();
         rooms
     }
 
@@ -243,8 +263,8 @@ mod tests {
     #[test]
     fn a_receiver_finds_the_sender_and_its_first_message() {
         let mut rooms = table();
-        rooms.open(SENDER, b"hi".to_vec(), "sender").unwrap();
-        let joined = rooms.join(RECEIVER, TOKEN, 7).unwrap();
+        rooms.open(opening(SENDER, b"hi".to_vec(), "sender")).unwrap();
+        let joined = rooms.join(RECEIVER, false, TOKEN, 7).unwrap();
         assert_eq!((joined.mailbox, joined.first), ("sender", b"hi".to_vec()));
     }
 
@@ -252,36 +272,50 @@ mod tests {
     fn a_second_sender_is_refused_before_and_after_pairing() {
         let mut rooms = table();
         let stranger = member(ROOM, Role::Sender, 9);
-        rooms.open(SENDER, Vec::new(), "sender").unwrap();
-        assert_eq!(rooms.open(stranger, Vec::new(), "second").unwrap_err(), Refusal::RoleTaken);
-        assert_eq!(paired().open(stranger, Vec::new(), "second").unwrap_err(), Refusal::RoleTaken);
+        rooms.open(opening(SENDER, Vec::new(), "sender")).unwrap();
+        assert_eq!(rooms.open(opening(stranger, Vec::new(), "second")).unwrap_err(), Refusal::RoleTaken);
+        assert_eq!(paired().open(opening(stranger, Vec::new(), "second")).unwrap_err(), Refusal::RoleTaken);
     }
 
     #[test]
     fn a_second_receiver_is_refused_and_the_room_stays() {
         let mut rooms = paired();
         assert_eq!(
-            rooms.join(member(ROOM, Role::Receiver, 9), LaneToken([3; 16]), 8).unwrap_err(),
+            rooms.join(member(ROOM, Role::Receiver, 9), false, LaneToken([3; 16]), 8).unwrap_err(),
             Refusal::RoleTaken
         );
         assert!(matches!(rooms.enter_lane(&lane(0, Role::Sender), "a"), Ok(LaneArrival::First(7))));
     }
 
     #[test]
+    fn a_client_that_waits_meets_only_one_that_waits() {
+        let mut rooms = table();
+        rooms.open(Opening { waits: true, ..opening(SENDER, Vec::new(), "waits") }).unwrap();
+        rooms.open(opening(member(OTHER, Role::Sender, 3), Vec::new(), "asks")).unwrap();
+        assert_eq!(rooms.join(RECEIVER, false, TOKEN, 7).unwrap_err(), Refusal::RoleTaken);
+        let receiver = member(OTHER, Role::Receiver, 2);
+        assert_eq!(rooms.join(receiver, true, TOKEN, 7).unwrap_err(), Refusal::RoleTaken);
+        assert_eq!(rooms.join(RECEIVER, true, TOKEN, 7).unwrap().mailbox, "waits");
+    }
+
+    #[test]
     fn a_receiver_without_a_sender_is_refused() {
         let mut rooms = table();
-        rooms.open(SENDER, Vec::new(), "sender").unwrap();
-        assert_eq!(rooms.join(member(OTHER, Role::Receiver, 2), TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
+        rooms.open(opening(SENDER, Vec::new(), "sender")).unwrap();
+        assert_eq!(
+            rooms.join(member(OTHER, Role::Receiver, 2), false, TOKEN, 7).unwrap_err(),
+            Refusal::NoSuchRoom
+        );
     }
 
     #[test]
     fn rooms_are_limited_and_closing_one_makes_room_for_another() {
         let mut rooms = TestRooms::new(1);
         let other = member(OTHER, Role::Sender, 3);
-        let OpenedRoom { number, .. } = rooms.open(SENDER, Vec::new(), "one").unwrap();
-        assert_eq!(rooms.open(other, Vec::new(), "two").unwrap_err(), Refusal::TooManyRooms);
+        let OpenedRoom { number, .. } = rooms.open(opening(SENDER, Vec::new(), "one")).unwrap();
+        assert_eq!(rooms.open(opening(other, Vec::new(), "two")).unwrap_err(), Refusal::TooManyRooms);
         rooms.close(ROOM, number);
-        assert!(rooms.open(other, Vec::new(), "two").is_ok());
+        assert!(rooms.open(opening(other, Vec::new(), "two")).is_ok());
     }
 
     #[test]
@@ -342,7 +376,7 @@ mod tests {
         assert_eq!(rooms.close(ROOM, 1), Some(7));
         assert_eq!((rooms.len(), rooms.lanes()), (0, 0));
         assert!(rooms.pairs.is_empty());
-        assert_eq!(rooms.join(RECEIVER, TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
+        assert_eq!(rooms.join(RECEIVER, false, TOKEN, 7).unwrap_err(), Refusal::NoSuchRoom);
         assert_eq!(rooms.enter_lane(&lane(0, Role::Receiver), "late").unwrap_err(), Refusal::NoSuchLane);
         assert_eq!(rooms.close(ROOM, 1), None);
     }
@@ -350,41 +384,44 @@ mod tests {
     #[test]
     fn draining_wipes_waiting_rooms_refuses_new_ones_and_lets_paired_ones_open_lanes() {
         let mut rooms = paired();
-        rooms.open(member(OTHER, Role::Sender, 3), Vec::new(), "waits").unwrap();
+        rooms.open(opening(member(OTHER, Role::Sender, 3), Vec::new(), "waits")).unwrap();
         rooms.drain();
         assert!(rooms.is_draining());
         assert_eq!(rooms.len(), 1);
         assert_eq!(
-            rooms.open(member(OTHER, Role::Sender, 3), Vec::new(), "new").unwrap_err(),
+            rooms.open(opening(member(OTHER, Role::Sender, 3), Vec::new(), "new")).unwrap_err(),
             Refusal::Draining
         );
-        assert_eq!(rooms.join(member(OTHER, Role::Receiver, 2), TOKEN, 7).unwrap_err(), Refusal::Draining);
+        assert_eq!(
+            rooms.join(member(OTHER, Role::Receiver, 2), false, TOKEN, 7).unwrap_err(),
+            Refusal::Draining
+        );
         assert!(matches!(rooms.enter_lane(&lane(0, Role::Sender), "lane"), Ok(LaneArrival::First(7))));
     }
 
     #[test]
     fn a_receiver_may_wait_for_its_sender() {
         let mut rooms = table();
-        rooms.open(RECEIVER, Vec::new(), "receiver").unwrap();
-        assert_eq!(rooms.join(RECEIVER, TOKEN, 7).unwrap_err(), Refusal::RoleTaken);
-        assert_eq!(rooms.join(SENDER, TOKEN, 7).unwrap().mailbox, "receiver");
+        rooms.open(opening(RECEIVER, Vec::new(), "receiver")).unwrap();
+        assert_eq!(rooms.join(RECEIVER, false, TOKEN, 7).unwrap_err(), Refusal::RoleTaken);
+        assert_eq!(rooms.join(SENDER, false, TOKEN, 7).unwrap().mailbox, "receiver");
     }
 
     #[test]
     fn a_client_that_comes_back_takes_its_room_over_and_its_old_connection_wipes_nothing() {
         for back in [SENDER, RECEIVER] {
             let mut rooms = paired();
-            let OpenedRoom { number, displaced } = rooms.open(back, Vec::new(), "back").unwrap();
+            let OpenedRoom { number, displaced } = rooms.open(opening(back, Vec::new(), "back")).unwrap();
             assert_eq!((displaced, rooms.lanes()), (Some(7), 0));
             assert_eq!(rooms.close(ROOM, 1), None);
             assert_eq!(rooms.len(), 1);
             let other = if back == SENDER { RECEIVER } else { SENDER };
-            assert_eq!(rooms.join(other, LaneToken([4; 16]), 8).unwrap().mailbox, "back");
+            assert_eq!(rooms.join(other, false, LaneToken([4; 16]), 8).unwrap().mailbox, "back");
             assert_eq!(rooms.close(ROOM, number), Some(8));
         }
         let mut rooms = table();
-        rooms.open(SENDER, Vec::new(), "dead").unwrap();
-        assert!(rooms.open(SENDER, Vec::new(), "back").unwrap().displaced.is_none());
-        assert_eq!(rooms.join(RECEIVER, TOKEN, 7).unwrap().mailbox, "back");
+        rooms.open(opening(SENDER, Vec::new(), "dead")).unwrap();
+        assert!(rooms.open(opening(SENDER, Vec::new(), "back")).unwrap().displaced.is_none());
+        assert_eq!(rooms.join(RECEIVER, false, TOKEN, 7).unwrap().mailbox, "back");
     }
 }

@@ -21,6 +21,8 @@ use super::{
     copy::LEAVE_GRACE,
     exporter,
     listen::Listeners,
+    quota::Holding,
+    refusal::log_refusal,
     shared::{Client, RelayState},
 };
 use crate::{
@@ -216,7 +218,7 @@ impl AcceptLoop {
             return tracing::debug!(connection = number, "not from the local network");
         }
         let (shared, kill) = (Arc::clone(&self.shared), self.kill.clone());
-        match shared.admit(peer.ip().into()) {
+        match shared.admit(peer.ip().into(), Holding::Connection) {
             Ok(permit) => {
                 let client = Client { permit, number, stream };
                 self.spawn(async move {
@@ -231,9 +233,7 @@ impl AcceptLoop {
                         drop(permit);
                     });
                 }
-                Err(_) => {
-                    shared.counters.refuse(refusal);
-                }
+                Err(_) => log_refusal(&shared, number, refusal),
             },
         }
     }

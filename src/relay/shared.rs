@@ -2,26 +2,24 @@
 //! back what they hold when they are dropped. No code takes two of the locks at once.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, atomic::Ordering},
     time::Duration,
 };
 
 use tokio::{
     net::TcpStream,
-    sync::{Semaphore, oneshot},
+    sync::{Semaphore, oneshot, watch},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    bucket::TokenBucket,
     config::{AccessPassword, Limits},
     metrics::Counters,
-    quota::{AddressKey, Quota},
-    rooms::{Member, OpenedRoom, Rooms},
+    origin::ClientOrigin,
+    pair::Pair,
+    quota::{Holding, Quota},
+    reports::Reports,
+    rooms::{OpenedRoom, Opening, Rooms},
 };
 use crate::{
     net::access::SenderKey,
@@ -31,13 +29,6 @@ use crate::{
     },
     sync::lock_shared,
 };
-
-/// Memory of one connection in bytes, without the system's share: measured with ten thousand waiting senders and rounded up.
-const CONNECTION_BYTES: u64 = 4 * 1024;
-/// Memory of a room in bytes, besides its host's connection and first message.
-const ROOM_BYTES: u64 = 512;
-/// How much a pair may send at once before its rate limit holds it back, as the time that it would take at this rate.
-const RATE_BURST: Duration = Duration::from_millis(250);
 
 /// The state of one relay.
 pub(super) struct RelayState {
@@ -50,6 +41,8 @@ pub(super) struct RelayState {
     pub(super) pipes: Arc<Semaphore>,
     rooms: Mutex<RelayRooms>,
     quota: Mutex<Quota>,
+    is_short: watch::Sender<bool>,
+    refusals: Mutex<Reports>,
     started: Instant,
 }
 
@@ -62,6 +55,13 @@ pub(super) struct Client {
     /// Counted from the relay's start. Logs call the connection by this number.
     pub(super) number: u64,
     pub(super) stream: TcpStream,
+}
+
+impl Client {
+    /// Whom the connection counts for.
+    pub(super) fn origin(&self) -> ClientOrigin {
+        self.permit.origin
+    }
 }
 
 /// The client that comes second, on its way to the task of the first.
@@ -89,74 +89,69 @@ impl RelayState {
             pipes: Arc::new(Semaphore::new(pipes)),
             rooms: Mutex::new(Rooms::new(limits.max_rooms)),
             quota: Mutex::new(Quota::new(&limits)),
+            is_short: watch::Sender::new(false),
+            refusals: Mutex::new(Reports::new()),
             limits,
             started: Instant::now(),
         }
     }
 
-    /// Counts one more connection, if the limits allow it.
-    pub(super) fn admit(self: &Arc<Self>, address: AddressKey) -> Result<Permit, Refusal> {
-        let now = self.now();
+    /// Counts something that a client wants to hold, if the limits allow it.
+    pub(super) fn admit(self: &Arc<Self>, origin: ClientOrigin, holding: Holding) -> Result<Permit, Refusal> {
         let mut quota = self.quota();
-        quota.reserve(CONNECTION_BYTES)?;
-        if let Err(refusal) = quota.connect(address, now) {
-            quota.release(CONNECTION_BYTES);
-            return Err(refusal);
-        }
-        Ok(self.permit(Use::Connection(address), CONNECTION_BYTES))
+        quota.take(origin, holding)?;
+        self.note_shortness(&mut quota);
+        Ok(Permit { shared: Arc::clone(self), origin, holding })
     }
 
-    /// Counts `bytes` of memory for buffers, if the limits allow it.
-    pub(super) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Permit, Refusal> {
-        self.quota().reserve(bytes)?;
-        Ok(self.permit(Use::Memory, bytes))
-    }
-
-    /// Opens a room for a client, which is reached by `mailbox`. If another pair has this room, it is ended.
+    /// Opens a room for a client. If another pair has this room, it is ended.
     pub(super) fn open_room(
         self: &Arc<Self>,
         client: &Client,
-        member: Member,
-        first: Vec<u8>,
-        mailbox: oneshot::Sender<Joiner>,
+        opening: Opening<oneshot::Sender<Joiner>>,
     ) -> Result<RoomGuard, Refusal> {
-        if member.role == Role::Receiver
+        if opening.member.role == Role::Receiver
             && self.sender_key.is_some()
             && self.rooms().len() >= self.limits.max_rooms / 2
         {
             // Receivers that wait for a sender, real or not, must leave room for it.
             return Err(Refusal::TooManyRooms);
         }
-        let permit = self.permit_room(client.permit.address()?, ROOM_BYTES + first.len() as u64)?;
-        let OpenedRoom { number, displaced } = self.rooms().open(member, first, mailbox)?;
+        let permit = self.admit(client.origin(), Holding::Room(opening.first.len() as u64))?;
+        let id = opening.member.room;
+        let OpenedRoom { number, displaced } = self.rooms().open(opening)?;
         if let Some(displaced) = displaced {
             displaced.closed.cancel();
         }
         self.counters.rooms.fetch_add(1, Ordering::Relaxed);
-        let room = (member.room, number);
-        Ok(RoomGuard { shared: Arc::clone(self), room, permit: Some(permit), pair: None })
+        Ok(RoomGuard { shared: Arc::clone(self), room: (id, number), permit: Some(permit), pair: None })
     }
 
-    /// Counts a try to join a room from this client's address.
+    /// Counts a hello of this client.
     pub(super) fn count_join(&self, client: &Client) -> Result<(), Refusal> {
         self.counters.joins.fetch_add(1, Ordering::Relaxed);
-        let address = client.permit.address()?;
-        let now = self.now();
-        self.quota().join(address, now)
+        self.quota().count_join(client.origin(), self.now())
     }
 
-    /// What the connections of a room that is being paired will share.
-    pub(super) fn new_pair(&self) -> Pair {
-        Pair {
-            closed: CancellationToken::new(),
-            started: Instant::now(),
-            moved_at_millis: AtomicU64::new(0),
-            idle: Duration::from_secs(self.limits.idle_secs),
-            rate: self
-                .limits
-                .rate_bytes_per_sec
-                .map(|rate| (rate.get(), Mutex::new(TokenBucket::new(RATE_BURST)))),
-        }
+    /// Counts that a client from here may cost the host of a room a try.
+    pub(super) fn count_try(&self, origin: ClientOrigin) -> Result<(), Refusal> {
+        self.quota().count_try(origin, self.now())
+    }
+
+    /// Takes back a try that has cost nobody anything.
+    pub(super) fn give_back_try(&self, origin: ClientOrigin) {
+        self.quota().give_back_try(origin);
+    }
+
+    /// What the connections of a room that is being paired will share. `tried_by` is the client that came to the host, if that
+    /// counts as a try.
+    pub(super) fn new_pair(&self, tried_by: Option<ClientOrigin>) -> Pair {
+        Pair::new(&self.limits, self.is_short.subscribe(), tried_by)
+    }
+
+    /// Whether to log a refusal now, and if so, how many were left out since the last one.
+    pub(super) fn report_refusal(&self) -> Option<u64> {
+        lock_shared(&self.refusals).next(self.now())
     }
 
     /// The table of rooms.
@@ -165,23 +160,17 @@ impl RelayState {
     }
 
     /// The number of open connections, and the bytes of memory in use.
-    pub(super) fn usage(&self) -> (usize, u64) {
+    pub(super) fn usage(&self) -> (u64, u64) {
         let quota = self.quota();
         (quota.connections(), quota.memory_bytes())
     }
 
-    fn permit_room(self: &Arc<Self>, address: AddressKey, bytes: u64) -> Result<Permit, Refusal> {
-        let mut quota = self.quota();
-        quota.reserve(bytes)?;
-        if let Err(refusal) = quota.open_room(address) {
-            quota.release(bytes);
-            return Err(refusal);
+    /// Under the lock of the quota, so that the last one to change it has the last word.
+    fn note_shortness(&self, quota: &mut Quota) {
+        let is_short = quota.is_short();
+        if is_short != *self.is_short.borrow() {
+            self.is_short.send_replace(is_short);
         }
-        Ok(self.permit(Use::Room(address), bytes))
-    }
-
-    fn permit(self: &Arc<Self>, held: Use, bytes: u64) -> Permit {
-        Permit { shared: Arc::clone(self), held, bytes }
     }
 
     fn quota(&self) -> MutexGuard<'_, Quota> {
@@ -196,36 +185,15 @@ impl RelayState {
 /// Something that is counted against the limits until it is dropped.
 pub(super) struct Permit {
     shared: Arc<RelayState>,
-    held: Use,
-    bytes: u64,
-}
-
-#[derive(Clone, Copy)]
-enum Use {
-    Connection(AddressKey),
-    Room(AddressKey),
-    Memory,
-}
-
-impl Permit {
-    fn address(&self) -> Result<AddressKey, Refusal> {
-        match self.held {
-            Use::Connection(address) | Use::Room(address) => Ok(address),
-            Use::Memory => Err(Refusal::Malformed),
-        }
-    }
+    origin: ClientOrigin,
+    holding: Holding,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let now = self.shared.now();
         let mut quota = self.shared.quota();
-        quota.release(self.bytes);
-        match self.held {
-            Use::Connection(address) => quota.disconnect(address, now),
-            Use::Room(address) => quota.close_room(address),
-            Use::Memory => {}
-        }
+        quota.give_back(self.origin, self.holding);
+        self.shared.note_shortness(&mut quota);
     }
 }
 
@@ -270,97 +238,23 @@ impl Drop for LaneGuard {
     }
 }
 
-/// What the connections of one paired room share: their end, their activity and their rate.
-pub(super) struct Pair {
-    closed: CancellationToken,
-    started: Instant,
-    moved_at_millis: AtomicU64,
-    idle: Duration,
-    rate: Option<(u64, Mutex<TokenBucket>)>,
-}
-
-impl Pair {
-    /// Notes that bytes moved.
-    pub(super) fn touch(&self) {
-        self.moved_at_millis.fetch_max(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
-    }
-
-    /// How long to pause after `bytes` moved on a lane, to keep to the rate of the pair.
-    pub(super) fn pause_after(&self, bytes: usize) -> Duration {
-        let Some((rate, bucket)) = &self.rate else { return Duration::ZERO };
-        let nanos = bytes as u128 * 1_000_000_000 / u128::from(*rate);
-        let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        let now = self.started.elapsed();
-        lock_shared(bucket).take_with_debt(now, cost)
-    }
-
-    /// Whether the rate is limited, so that bytes should move in small portions.
-    pub(super) fn is_paced(&self) -> bool {
-        self.rate.is_some()
-    }
-
-    /// Ends when the room is closed.
-    pub(super) async fn closed(&self) {
-        self.closed.cancelled().await;
-    }
-
-    /// Ends when none of the room's connections has moved a byte for as long as the limits allow.
-    pub(super) async fn idle(&self) {
-        loop {
-            let moved_at = Duration::from_millis(self.moved_at_millis.load(Ordering::Relaxed));
-            let deadline = self.started + moved_at + self.idle;
-            if Instant::now() >= deadline {
-                return;
-            }
-            tokio::time::sleep_until(deadline).await;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn shared(change: impl FnOnce(&mut Limits)) -> Arc<RelayState> {
-        let mut limits = Limits::default();
-        change(&mut limits);
-        Arc::new(RelayState::new(None, None, limits, Vec::new(), 0))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_room_is_idle_only_when_none_of_its_connections_has_moved_a_byte() {
-        let pair = Arc::new(shared(|limits| limits.idle_secs = 10).new_pair());
-        let start = Instant::now();
-        let lane = async {
-            for _ in 0..5 {
-                tokio::time::sleep(6 * SECOND).await;
-                pair.touch();
-            }
-        };
-        // The control connection is silent, but the lane keeps it open.
-        tokio::join!(lane, pair.idle());
-        assert_eq!(start.elapsed().as_secs(), 40);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_transfer_that_never_moves_a_byte_is_idle_in_time() {
-        let pair = shared(|limits| limits.idle_secs = 10).new_pair();
-        let start = Instant::now();
-        pair.idle().await;
-        assert_eq!(start.elapsed().as_secs(), 10);
-    }
 
     #[tokio::test]
     async fn what_a_connection_held_is_given_back_when_it_ends() {
-        let shared = shared(|limits| limits.connections_per_address = 1);
-        let address = AddressKey::V6([1, 2, 3, 4]);
-        let permit = shared.admit(address).unwrap_or_else(|refusal| panic!("{refusal}"));
-        assert!(shared.admit(address).is_err());
-        assert_eq!(shared.usage(), (1, CONNECTION_BYTES));
+        let limits = Limits { connections_per_address: 1, ..Limits::default() };
+        let shared = Arc::new(RelayState::new(None, None, limits, Vec::new(), 0));
+        let origin = IpAddr::from([192, 0, 2, 1]).into();
+        let admit = || shared.admit(origin, Holding::Connection);
+        let permit = admit().unwrap_or_else(|refusal| panic!("{refusal}"));
+        assert!(admit().is_err());
+        assert_eq!(shared.usage().0, 1);
         drop(permit);
         assert_eq!(shared.usage(), (0, 0));
-        assert!(shared.admit(address).is_ok());
+        assert!(admit().is_ok());
     }
 }

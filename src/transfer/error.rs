@@ -466,6 +466,9 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
             Refusal::RoleTaken => "This code is in use right now. Wait a moment, then try again.",
             Refusal::OtherSender => "Use another relay, or --server none to run one beside this send.",
             Refusal::TooManyJoins => "Wait a minute, then try again.",
+            Refusal::TooMuchFromHere => {
+                "Wait until other transfers from your network have finished, or use another relay."
+            }
             Refusal::TooManyConnections
             | Refusal::TooManyRooms
             | Refusal::OutOfMemory

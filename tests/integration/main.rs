@@ -27,6 +27,7 @@ mod places;
 mod reconnect;
 mod relay;
 mod relay_limits;
+mod relay_shares;
 mod resume;
 #[cfg(target_os = "linux")]
 mod roaming;

@@ -4,6 +4,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU64,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use crate::support::*;
@@ -120,7 +121,7 @@ async fn a_room_takes_one_of_each_role_and_needs_its_sender_first() {
     assert_eq!(refused(relay.addr, Role::Sender).await, Refusal::RoleTaken);
     assert_eq!(refused(relay.addr, Role::Receiver).await, Refusal::RoleTaken);
     assert_eq!(relay.metric("refusals_total{reason=\"role_taken\"}").await, 2);
-    assert_eq!(relay.metric("joins_total").await, 3);
+    assert_eq!(relay.metric("joins_total").await, 5);
     relay.stop().await;
 }
 
@@ -245,18 +246,7 @@ async fn metrics_answer_one_path_only() {
 
 #[tokio::test]
 async fn logs_name_no_room_no_password_and_no_message() {
-    let log = Log::default();
-    let sink = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || sink.clone())
-        .finish();
-    // While there is only one subscriber, `tracing` asks the thread that first comes to an event whether the event is wanted at
-    // all, and the threads of other tests have no subscriber.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
-    // The runtime of this test, and with it the relay, stays on this thread.
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _logging) = Log::start(tracing::Level::TRACE);
     let relay = TestRelay::start(|config| {
         config.password = Some(AccessPassword::from("lagoon".to_owned()));
     })
@@ -271,7 +261,7 @@ async fn logs_name_no_room_no_password_and_no_message() {
     let (mut there, mut back) = paired_lane(relay.addr, token, 0).await;
     tokio::join!(exchange(&mut there, b"quietly"), exchange(&mut back, b""));
     relay.stop().await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap().to_lowercase();
+    let log = log.text().to_lowercase();
     assert!(log.contains("lane paired") && log.contains("relay stopped"), "{log}");
     let token = format!("{:?}", token.0).replace(['[', ']'], "");
     for secret in ["167, 167", "a7a7", "lagoon", "quietly", &token] {
@@ -279,9 +269,45 @@ async fn logs_name_no_room_no_password_and_no_message() {
     }
 }
 
+#[tokio::test]
+async fn a_flood_of_refusals_makes_few_log_lines_and_each_says_how_many_were_left_out() {
+    let (log, _logging) = Log::start(tracing::Level::INFO);
+    let relay = TestRelay::start(|config| config.limits.joins_per_minute = 1).await;
+    let start = Instant::now();
+    for _ in 0..200 {
+        refused(relay.addr, Role::Receiver).await;
+    }
+    assert!(relay.metric("refusals_total{reason=\"too_many_joins\"}").await >= 190);
+    relay.stop().await;
+    let text = log.text();
+    let lines = text.lines().filter(|line| line.contains("refused") && line.contains("left_out=")).count();
+    assert!(lines > 0 && lines as u64 <= 6 + start.elapsed().as_secs(), "{lines} lines: {text}");
+}
+
 /// Collects the log lines of a test.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Collects what this thread logs, on which the runtime of a test stays, and with it the relay.
+    fn start(level: tracing::Level) -> (Self, impl Sized) {
+        let log = Self::default();
+        let sink = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_ansi(false)
+            .with_writer(move || sink.clone())
+            .finish();
+        // While there is only one subscriber, `tracing` asks the thread that first comes to an event whether the event is wanted
+        // at all, and the threads of other tests have no subscriber.
+        let another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+        (log, (another, tracing::subscriber::set_default(subscriber)))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -55,7 +55,7 @@ fn for_several(world: &World, receivers: u16, payload: Payload) -> SendOrder {
 /// A world with a file of several blocks and a small one, and the order to send both.
 async fn world_for(receivers: u16, bytes_per_sec: Option<u64>) -> (World, SendOrder) {
     let blocks = if bytes_per_sec == CRAWL { CRAWL_BLOCKS } else { 5 };
-    let world = World::with_relay(|config| config.limits.joins_per_minute = 100_000).await;
+    let world = World::new().await;
     fs::write(world.from("large"), noise(7, blocks * BLOCK + 1)).unwrap();
     fs::write(world.from("small"), "small").unwrap();
     let order = for_several(&world, receivers, world.paths(&["large", "small"]));

@@ -61,7 +61,7 @@ pub struct TestRelay {
 
 impl TestRelay {
     /// A relay on 127.0.0.1, on one port for everything, with metrics, and with the changes that `change` makes to the
-    /// defaults.
+    /// defaults. Joins and tries are hardly limited.
     pub async fn start(change: impl FnOnce(&mut RelayConfig)) -> Self {
         let mut config = RelayConfig {
             host: Some(Ipv4Addr::LOCALHOST.into()),
@@ -70,6 +70,9 @@ impl TestRelay {
             metrics: Some((Ipv4Addr::LOCALHOST, 0).into()),
             ..RelayConfig::default()
         };
+        // Tests come back more often than users do.
+        config.limits.joins_per_minute = 1_000_000;
+        config.limits.tries_per_minute = 1_000_000;
         change(&mut config);
         let relay = Relay::bind(config).await.unwrap();
         let shutdown = CancellationToken::new();

@@ -44,7 +44,7 @@ pub struct Ended {
 
 impl Stage {
     pub async fn new() -> Self {
-        let relay = TestRelay::start(|config| config.limits.joins_per_minute = 100_000).await;
+        let relay = TestRelay::start(|_| ()).await;
         let (engine, events) = Engine::start(|| ()).unwrap();
         let outer = tempfile::tempdir().unwrap();
         fs::create_dir(outer.path().join("inbox")).unwrap();

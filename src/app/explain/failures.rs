@@ -422,6 +422,7 @@ pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
             Refusal::RoleTaken => "relay-code-busy",
             Refusal::OtherSender => "relay-other-sender",
             Refusal::TooManyJoins => "relay-too-many-joins",
+            Refusal::TooMuchFromHere => "relay-too-much-here",
             Refusal::TooManyConnections | Refusal::TooManyRooms | Refusal::OutOfMemory => "relay-full",
             Refusal::Draining => "relay-stopping",
             Refusal::TooSlow | Refusal::Malformed | Refusal::NoSuchLane => "relay-confused",
@@ -453,6 +454,7 @@ pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static s
             Refusal::NoSuchRoom => "next-nobody",
             Refusal::RoleTaken => "next-code-taken",
             Refusal::TooManyJoins => "next-wait-a-minute",
+            Refusal::TooMuchFromHere => "next-fewer-here",
             _ => "next-other-relay",
         },
     }
