@@ -108,7 +108,8 @@ impl Greeting {
         let theirs: ReceiverFirst = read(stream).await?;
         let hello: ReceiverHello = frame::from_bytes(&theirs.hello).map_err(Misbehaviour::Frame)?;
         if hello.version != VERSION {
-            write(stream, &SenderVerdict::Version { version: VERSION }).await?;
+            // What is known of the receiver doesn't depend on whether it hears the answer.
+            let _ = write(stream, &SenderVerdict::Version { version: VERSION }).await;
             return Err(TransferError::PeerVersion { theirs: hello.version });
         }
         let transcript = Transcript::new(&self.first, &theirs.hello);
@@ -117,7 +118,8 @@ impl Greeting {
             Ok(key)
         });
         let Ok(key) = checked else {
-            write(stream, &SenderVerdict::WrongCode { tries_left }).await?;
+            // The try counts even if the receiver can't be told, or a receiver that leaves at once could try for ever.
+            let _ = write(stream, &SenderVerdict::WrongCode { tries_left }).await;
             return Err(TransferError::WrongCode { tries_left: Some(tries_left) });
         };
         let tag = key.confirm(Side::Sender, &transcript);
@@ -210,4 +212,40 @@ pub(super) async fn write<T: serde::Serialize>(
 
 fn misbehaved(error: FrameError) -> TransferError {
     Misbehaviour::Frame(error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// The answer of a receiver that has `code`, as a frame.
+    fn answer_with(code: &CodePhrase, first: &[u8], version: u16) -> Vec<u8> {
+        let First::Hello(theirs) = frame::from_bytes(first).unwrap() else { panic!("the code is retired") };
+        let (pake, message) = Pake::start(Side::Receiver, code.as_bytes(), &code.room(), VERSION);
+        let key = pake.finish(&theirs.pake).unwrap();
+        let hello = frame::to_bytes(&ReceiverHello { version, features: 0, pake: message });
+        let tag = key.confirm(Side::Receiver, &Transcript::new(first, &hello));
+        frame::encode(&ReceiverFirst { hello, tag })
+    }
+
+    #[tokio::test]
+    async fn a_wrong_try_is_one_even_if_nobody_is_left_to_be_told() {
+        let [right, wrong] =
+            ["blue-horse-7731-kitchen", "blue-horse-1377-kitchen"].map(|code| CodePhrase::own(code).unwrap());
+        for (version, is_wrong) in [(VERSION, true), (VERSION + 1, false)] {
+            let greeting = Greeting::new(&right, crate::crypto::kdf::MIN_ITERATIONS).unwrap();
+            let answer = answer_with(&wrong, greeting.first(), version);
+            let (mut theirs, mut ours) = tokio::io::duplex(1024);
+            theirs.write_all(&answer).await.unwrap();
+            // From now on, every write of the sender's fails.
+            drop(theirs);
+            match greeting.answer(&mut ours, 2).await.err() {
+                Some(TransferError::WrongCode { tries_left: Some(2) }) => assert!(is_wrong),
+                Some(TransferError::PeerVersion { .. }) => assert!(!is_wrong),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
 }
