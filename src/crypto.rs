@@ -27,6 +27,7 @@ mod nonces;
 pub mod pake;
 pub mod reconnect;
 pub mod record;
+mod secret;
 mod side;
 
 pub use direct::DirectKey;

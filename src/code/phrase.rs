@@ -36,6 +36,11 @@ impl CodePhrase {
         self.text.as_bytes()
     }
 
+    /// The whole code as text. Copies of it have to be wiped by whoever makes them.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// The id of the room where the two ends meet. It tells the relay nothing about the words after the second.
     pub fn room(&self) -> [u8; 16] {
         let mut parts = self.words();

@@ -8,15 +8,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::ZeroizeOnDrop;
 
-use super::{error::CryptoError, nonces::Nonces, side::Side};
+use super::{error::CryptoError, nonces::Nonces, secret::Secret, side::Side};
 use crate::labels;
 
 /// The key with which both ends of a session prove that a direct connection is theirs. Wiped on drop; can't be printed.
 #[derive(ZeroizeOnDrop)]
-pub struct DirectKey([u8; 32]);
+pub struct DirectKey(Secret);
 
 impl DirectKey {
-    pub(super) fn new(key: [u8; 32]) -> Self {
+    pub(super) fn new(key: Secret) -> Self {
         Self(key)
     }
 
@@ -40,7 +40,7 @@ impl DirectKey {
     }
 
     fn proof(&self, by: Side, nonces: &Nonces, purpose: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes keys of any length");
         mac.update(match by {
             Side::Sender => labels::DIRECT_SENDER,
             Side::Receiver => labels::DIRECT_RECEIVER,
@@ -56,18 +56,22 @@ impl DirectKey {
 mod tests {
     use super::*;
 
+    fn key(bytes: [u8; 32]) -> DirectKey {
+        DirectKey::new(Secret::written_by(|key| *key = bytes))
+    }
+
     #[test]
     fn a_proof_is_good_for_one_end_one_connection_and_one_purpose() {
         let nonces = Nonces { sender: [1; 32], receiver: [2; 32] };
-        let key = DirectKey::new([9; 32]);
-        let tag = key.prove(Side::Sender, &nonces, b"lane 1");
-        assert_eq!(key.check(Side::Sender, &nonces, b"lane 1", &tag), Ok(()));
+        let own = key([9; 32]);
+        let tag = own.prove(Side::Sender, &nonces, b"lane 1");
+        assert_eq!(own.check(Side::Sender, &nonces, b"lane 1", &tag), Ok(()));
         for refused in [
-            DirectKey::new([8; 32]).check(Side::Sender, &nonces, b"lane 1", &tag),
-            key.check(Side::Receiver, &nonces, b"lane 1", &tag),
-            key.check(Side::Sender, &Nonces { receiver: [3; 32], ..nonces }, b"lane 1", &tag),
-            key.check(Side::Sender, &Nonces { sender: [3; 32], ..nonces }, b"lane 1", &tag),
-            key.check(Side::Sender, &nonces, b"lane 2", &tag),
+            key([8; 32]).check(Side::Sender, &nonces, b"lane 1", &tag),
+            own.check(Side::Receiver, &nonces, b"lane 1", &tag),
+            own.check(Side::Sender, &Nonces { receiver: [3; 32], ..nonces }, b"lane 1", &tag),
+            own.check(Side::Sender, &Nonces { sender: [3; 32], ..nonces }, b"lane 1", &tag),
+            own.check(Side::Sender, &nonces, b"lane 2", &tag),
         ] {
             assert_eq!(refused, Err(CryptoError::WrongCode));
         }

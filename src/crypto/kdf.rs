@@ -3,9 +3,9 @@
 
 use hkdf::Hkdf;
 use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::{error::CryptoError, pake::SharedKey, side::Side};
+use super::{error::CryptoError, pake::SharedKey, secret::Secret, side::Side};
 use crate::labels;
 
 /// How many PBKDF2 iterations a sender asks for unless it is told otherwise: what OWASP recommends for HMAC-SHA-256, between a
@@ -63,7 +63,8 @@ pub enum Channel {
 }
 
 /// What PBKDF2 makes of the code and K for one channel: the root of all its keys. Wiped on drop; can't be printed.
-pub struct Root(Zeroizing<[u8; 32]>);
+#[derive(ZeroizeOnDrop)]
+pub struct Root(Secret);
 
 impl Root {
     /// PBKDF2-HMAC-SHA-256 (RFC 8018) over code ‖ 0x00 ‖ K. It is slow by design, so call it off the async threads.
@@ -103,10 +104,8 @@ pub fn derive(channel: Channel, code: &[u8], key: &SharedKey, params: &Stretch) 
 pub(super) fn channel_keys(root: &[u8; 32], channel: Channel) -> ChannelKeys {
     let record_keys = |author| {
         let (encrypt_label, mac_label) = record_labels(channel, author);
-        let mut keys = RecordKeys { channel, author, encrypt: [0; 32], mac: [0; 32] };
-        expand(root, encrypt_label, &mut keys.encrypt);
-        expand(root, mac_label, &mut keys.mac);
-        keys
+        let key = |label| Secret::written_by(|key| expand(root, label, key));
+        RecordKeys { channel, author, encrypt: key(encrypt_label), mac: key(mac_label) }
     };
     ChannelKeys { forward: record_keys(Side::Sender), back: record_keys(Side::Receiver) }
 }
@@ -130,14 +129,14 @@ impl ChannelKeys {
 
 /// The keys of the records of one channel in one direction. Every header names the channel and the end of its keys, so they
 /// can't be swapped. Wiped on drop; can't be printed.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(ZeroizeOnDrop)]
 pub struct RecordKeys {
     #[zeroize(skip)]
     pub(super) channel: Channel,
     #[zeroize(skip)]
     pub(super) author: Side,
-    pub(super) encrypt: [u8; 32],
-    pub(super) mac: [u8; 32],
+    pub(super) encrypt: Secret,
+    pub(super) mac: Secret,
 }
 
 fn record_labels(channel: Channel, author: Side) -> (&'static [u8], &'static [u8]) {
@@ -149,10 +148,8 @@ fn record_labels(channel: Channel, author: Side) -> (&'static [u8], &'static [u8
     }
 }
 
-fn stretch(passphrase: &[u8], salt: &[u8], iterations: u32) -> Zeroizing<[u8; 32]> {
-    let mut master = Zeroizing::new([0; 32]);
-    pbkdf2::pbkdf2_hmac::<Sha256>(passphrase, salt, iterations, master.as_mut());
-    master
+fn stretch(passphrase: &[u8], salt: &[u8], iterations: u32) -> Secret {
+    Secret::written_by(|root| pbkdf2::pbkdf2_hmac::<Sha256>(passphrase, salt, iterations, root))
 }
 
 /// Fills `key` by HKDF-Expand (RFC 5869) of a root under a label.
@@ -175,7 +172,7 @@ mod tests {
     }
 
     fn key_bytes(keys: &ChannelKeys) -> [[u8; 32]; 4] {
-        [keys.forward.encrypt, keys.forward.mac, keys.back.encrypt, keys.back.mac]
+        [&keys.forward.encrypt, &keys.forward.mac, &keys.back.encrypt, &keys.back.mac].map(|key| **key)
     }
 
     #[test]

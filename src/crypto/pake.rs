@@ -4,9 +4,9 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use spake2::{Ed25519Group, Identity, Password, Spake2};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::{error::CryptoError, side::Side};
+use super::{error::CryptoError, secret::Secret, side::Side};
 use crate::labels;
 
 /// Length of a key agreement message in bytes: one for the role, 32 for the point.
@@ -20,7 +20,8 @@ pub const CONFIRMATION_LEN: usize = 32;
 /// as python-spake2 and magic-wormhole compute it. It predates RFC 9382 and is not wire-compatible with it.
 ///
 /// An eavesdropper learns nothing to test codes against; an attacker who takes part can test one code. The `spake2` crate
-/// does not wipe its state on drop, so keep a `Pake` only while waiting for the peer's message.
+/// wipes neither its state nor the scalar that it makes of the code, and gives no access to them, so keep a `Pake` only while
+/// waiting for the peer's message.
 pub struct Pake {
     state: Spake2<Ed25519Group>,
 }
@@ -43,16 +44,16 @@ impl Pake {
     /// Takes the peer's message and returns the key. The key says nothing about the peer's code until [`SharedKey::check`] has
     /// accepted the peer's tag. A message of this end's own role, for instance a mirrored one, is refused.
     pub fn finish(self, peer_message: &[u8]) -> Result<SharedKey, CryptoError> {
-        let mut agreed = self.state.finish(peer_message).map_err(|_| CryptoError::BadPakeMessage)?;
-        let key = agreed.as_slice().try_into().map(SharedKey).map_err(|_| CryptoError::BadPakeMessage);
-        agreed.zeroize();
-        key
+        let agreed = self.state.finish(peer_message).map_err(|_| CryptoError::BadPakeMessage)?;
+        let agreed: Zeroizing<Vec<u8>> = agreed.into();
+        let agreed: &[u8; 32] = agreed.as_slice().try_into().map_err(|_| CryptoError::BadPakeMessage)?;
+        Ok(SharedKey(Secret::written_by(|key| key.copy_from_slice(agreed))))
     }
 }
 
 /// K, the result of the key agreement. Wiped on drop; it can be neither printed nor copied.
 #[derive(ZeroizeOnDrop)]
-pub struct SharedKey([u8; 32]);
+pub struct SharedKey(Secret);
 
 impl SharedKey {
     /// The tag with which the end `by` proves that it holds this key and saw this transcript:
@@ -75,7 +76,7 @@ impl SharedKey {
 
     #[cfg(test)]
     pub(super) fn from_bytes(bytes: [u8; 32]) -> SharedKey {
-        SharedKey(bytes)
+        SharedKey(Secret::written_by(|key| *key = bytes))
     }
 
     pub(super) fn bytes(&self) -> &[u8; 32] {
@@ -87,7 +88,7 @@ impl SharedKey {
             Side::Sender => labels::CONFIRM_SENDER,
             Side::Receiver => labels::CONFIRM_RECEIVER,
         };
-        hmac(&self.0, label, &transcript.bytes)
+        hmac(&*self.0, label, &transcript.bytes)
     }
 }
 
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_confirmation_is_the_documented_hmac() {
-        let key = SharedKey([9; 32]);
+        let key = SharedKey::from_bytes([9; 32]);
         let transcript = Transcript::new(b"abc", b"");
         let message = [labels::CONFIRM_SENDER, &[0, 0, 0, 0, 0, 0, 0, 3], b"abc", &[0; 8]].concat();
         let expected: [u8; 32] = hmac(&[9; 32], b"", &message).finalize().into_bytes().into();
@@ -227,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_changed_transcript_or_a_mirrored_tag_is_a_wrong_code() {
-        let key = SharedKey([1; 32]);
+        let key = SharedKey::from_bytes([1; 32]);
         let tag = key.confirm(Side::Sender, &Transcript::new(b"ab", b"c"));
         // The first pair catches parts that are joined without their lengths.
         for (first, second) in [(&b"a"[..], &b"bc"[..]), (b"c", b"ab"), (b"abc", b""), (b"ab", b"d")] {

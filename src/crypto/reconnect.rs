@@ -4,15 +4,16 @@
 //! The secret comes from the stretched root of the session ([`Root::reconnect_key`]), so PBKDF2 stays the second wall here as
 //! well. Both ends contribute a nonce, so no proof and no key ever occurs twice, and a recorded reconnect is worthless.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, KeyInit, Mac, digest::FixedOutput};
 use sha2::Sha256;
-use zeroize::{ZeroizeOnDrop, Zeroizing};
+use zeroize::ZeroizeOnDrop;
 
 use super::{
     direct::DirectKey,
     error::CryptoError,
     kdf::{self, Channel, ChannelKeys, Root},
     nonces::{NONCE_LEN, Nonces},
+    secret::Secret,
     side::Side,
 };
 use crate::labels;
@@ -20,15 +21,13 @@ use crate::labels;
 /// The secret by which both ends of a session find and recognise each other after a lost connection, and from which the keys of
 /// the new connection follow. Wiped on drop; can't be printed.
 #[derive(ZeroizeOnDrop)]
-pub struct ReconnectKey([u8; 32]);
+pub struct ReconnectKey(Secret);
 
 impl Root {
     /// The key with which both ends of this session find each other again.
     #[must_use]
     pub fn reconnect_key(&self) -> ReconnectKey {
-        let mut key = [0; 32];
-        kdf::expand(self.bytes(), labels::RECONNECT, &mut key);
-        ReconnectKey(key)
+        ReconnectKey(Secret::written_by(|key| kdf::expand(self.bytes(), labels::RECONNECT, key)))
     }
 }
 
@@ -51,9 +50,7 @@ impl ReconnectKey {
     /// The key that proves that a direct connection belongs to this session.
     #[must_use]
     pub fn direct(&self) -> DirectKey {
-        let mut key = Zeroizing::new([0; 32]);
-        kdf::expand(&self.0, labels::DIRECT, key.as_mut());
-        DirectKey::new(*key)
+        DirectKey::new(Secret::written_by(|key| kdf::expand(&self.0, labels::DIRECT, key)))
     }
 
     /// The tag with which the end `by` proves that it holds this key: HMAC-SHA-256 (RFC 2104) over the end's label and
@@ -76,7 +73,7 @@ impl ReconnectKey {
             Channel::Metadata => labels::RECONNECT_METADATA,
             Channel::Data => labels::RECONNECT_DATA,
         };
-        let root = Zeroizing::new(self.mac(label, nonces).finalize().into_bytes().into());
+        let root = Secret::written_by(|root| self.mac(label, nonces).finalize_into(root.into()));
         kdf::channel_keys(&root, channel)
     }
 
@@ -89,7 +86,7 @@ impl ReconnectKey {
     }
 
     fn mac(&self, label: &[u8], nonces: &Nonces) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes keys of any length");
         mac.update(label);
         mac.update(&nonces.sender);
         mac.update(&nonces.receiver);
@@ -104,17 +101,21 @@ mod tests {
 
     const NONCES: Nonces = Nonces { sender: [1; 32], receiver: [2; 32] };
 
+    fn key(bytes: [u8; 32]) -> ReconnectKey {
+        ReconnectKey(Secret::written_by(|key| *key = bytes))
+    }
+
     #[test]
     fn only_the_same_secret_the_same_end_and_the_same_nonces_pass() {
-        let key = ReconnectKey([9; 32]);
-        let tag = key.prove(Side::Sender, &NONCES);
-        assert_eq!(key.check(Side::Sender, &NONCES, &tag), Ok(()));
+        let own = key([9; 32]);
+        let tag = own.prove(Side::Sender, &NONCES);
+        assert_eq!(own.check(Side::Sender, &NONCES, &tag), Ok(()));
         let swapped = Nonces { sender: NONCES.receiver, receiver: NONCES.sender };
         for refused in [
-            ReconnectKey([8; 32]).check(Side::Sender, &NONCES, &tag),
-            key.check(Side::Receiver, &NONCES, &tag),
-            key.check(Side::Sender, &swapped, &tag),
-            key.check(Side::Sender, &Nonces { receiver: [3; 32], ..NONCES }, &tag),
+            key([8; 32]).check(Side::Sender, &NONCES, &tag),
+            own.check(Side::Receiver, &NONCES, &tag),
+            own.check(Side::Sender, &swapped, &tag),
+            own.check(Side::Sender, &Nonces { receiver: [3; 32], ..NONCES }, &tag),
         ] {
             assert_eq!(refused, Err(CryptoError::WrongCode));
         }
@@ -122,12 +123,12 @@ mod tests {
 
     #[test]
     fn every_reconnect_has_keys_of_its_own() {
-        let key = ReconnectKey([9; 32]);
+        let own = key([9; 32]);
         let open = |nonces: &Nonces, channel| {
-            let record = Sealer::new(key.keys(Channel::Metadata, &NONCES).sent_by(Side::Sender), 0)
+            let record = Sealer::new(own.keys(Channel::Metadata, &NONCES).sent_by(Side::Sender), 0)
                 .seal_message(b"still here")
                 .unwrap();
-            let keys = key.keys(channel, nonces);
+            let keys = own.keys(channel, nonces);
             let mut opener = Opener::new(keys.sent_by(Side::Sender), 0, 64);
             let (header, rest) = record.split_first_chunk().unwrap();
             opener.begin(header)?;
@@ -140,8 +141,8 @@ mod tests {
 
     #[test]
     fn the_room_says_nothing_of_the_secret_and_is_the_same_for_both() {
-        let room = ReconnectKey([9; 32]).room();
-        assert_eq!(room, ReconnectKey([9; 32]).room());
-        assert_ne!(room, ReconnectKey([8; 32]).room());
+        let room = key([9; 32]).room();
+        assert_eq!(room, key([9; 32]).room());
+        assert_ne!(room, key([8; 32]).room());
     }
 }

@@ -59,8 +59,8 @@ impl Sealer {
     #[must_use]
     pub fn new(keys: &RecordKeys, lane: u16) -> Sealer {
         Sealer {
-            cipher: Aes256Enc::new((&keys.encrypt).into()),
-            mac: keys.mac,
+            cipher: Aes256Enc::new((&*keys.encrypt).into()),
+            mac: *keys.mac,
             position: RecordPosition::first(keys, lane),
         }
     }
@@ -150,8 +150,8 @@ impl Opener {
     #[must_use]
     pub fn new(keys: &RecordKeys, lane: u16, max_plaintext: usize) -> Opener {
         Opener {
-            cipher: Aes256Dec::new((&keys.encrypt).into()),
-            mac: keys.mac,
+            cipher: Aes256Dec::new((&*keys.encrypt).into()),
+            mac: *keys.mac,
             position: RecordPosition::first(keys, lane),
             max_plaintext,
         }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use zeroize::ZeroizeOnDrop;
 
 use super::record::{HEADER_LEN, IV_LEN, TAG_LEN, plaintext_offset};
+use super::secret::Secret;
 use super::*;
 use crate::labels;
 
@@ -24,7 +25,8 @@ pub(super) fn unhex(digits: &str) -> Vec<u8> {
 /// Keys without the cost of a derivation. They are the same for every channel and end, so a test that confuses two channels
 /// or ends sees the header refuse it, not the keys.
 pub(super) fn record_keys(channel: Channel, author: Side) -> RecordKeys {
-    RecordKeys { channel, author, encrypt: [1; 32], mac: [2; 32] }
+    let key = |byte| Secret::written_by(|key| *key = [byte; 32]);
+    RecordKeys { channel, author, encrypt: key(1), mac: key(2) }
 }
 
 fn data_keys() -> RecordKeys {

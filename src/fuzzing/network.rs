@@ -145,7 +145,7 @@ fn from_sender(bytes: &[u8]) {
     if let Some(FromSender::Invitation { code, .. }) = comes_back(bytes)
         && let Ok(read) = invitation::read(&code)
     {
-        assert_eq!(read.to_string(), code);
+        assert_eq!(read.as_str(), code.as_str());
         assert!(read.is_listed());
         assert_eq!(read.words().count(), INVITATION_WORDS);
     }

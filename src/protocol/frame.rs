@@ -53,7 +53,10 @@ pub fn length(prefix: [u8; PREFIX_LEN], limit: usize) -> Result<usize, FrameErro
 
 /// Encodes a message without a prefix, for carriers that have a length of their own.
 pub fn to_bytes<T: Serialize>(message: &T) -> Vec<u8> {
-    postcard::to_stdvec(message).expect("messages hold only types that postcard can encode")
+    // Sized once, so that no reallocation leaves a copy of a secret behind.
+    postcard::experimental::serialized_size(message)
+        .and_then(|size| postcard::to_extend(message, Vec::with_capacity(size)))
+        .expect("messages hold only types that postcard can encode")
 }
 
 /// Decodes exactly one message from `bytes`.

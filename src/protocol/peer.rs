@@ -3,9 +3,10 @@
 //! [`crate::protocol`] describes their order. Every list is bounded by the record that carries it, [`MAX_CONTROL`] bytes of
 //! plaintext.
 
-use std::net::SocketAddr;
+use std::{fmt, net::SocketAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
 
 use super::manifest::{OfferKind, RawEntry};
 
@@ -20,6 +21,41 @@ pub const PAGE_BYTES: usize = 48 * 1024;
 pub const INVITATION_WORDS: usize = 6;
 /// Most invitations in one session: more than a user adds, few enough to keep.
 pub const MAX_INVITATIONS: u32 = 64;
+
+/// The code of an invitation, as it was named. Wiped from memory on drop, and not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InvitationCode(Zeroizing<String>);
+
+impl InvitationCode {
+    /// The code's text, which nobody has checked.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for InvitationCode {
+    fn from(code: &str) -> Self {
+        Self(Zeroizing::new(code.to_owned()))
+    }
+}
+
+impl fmt::Debug for InvitationCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InvitationCode(..)")
+    }
+}
+
+impl Serialize for InvitationCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for InvitationCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|code| Self(Zeroizing::new(code)))
+    }
+}
 
 /// A sender's first message: the relay keeps it and hands it to the receiver that joins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,7 +274,7 @@ pub enum FromSender {
     /// The sender also waits under this code, at the relay where the two met, for this receiver alone.
     Invitation {
         /// A code of [`INVITATION_WORDS`] drawn words.
-        code: String,
+        code: InvitationCode,
         /// Whether the invitation replaces this session's offer, which is then made there: sent before the offer, once.
         /// Otherwise the sender has something more to offer there.
         instead: bool,

@@ -103,7 +103,7 @@ fn peers() -> Vec<Seed> {
     let handshake =
         |side: u8, first: &[u8], rest: Vec<u8>| [&[side, first.len() as u8], first, &rest].concat();
     let direct = DirectHello { purpose: DirectPurpose::Lane { link: 7, lane: 3 }, nonce: [1; 32] };
-    let code = "acid-coyote-mustard-tulip-lemon-tiger".to_owned();
+    let code = "acid-coyote-mustard-tulip-lemon-tiger".into();
     let invitation = FromSender::Invitation { code, instead: true };
     let accept = FromReceiver::Accept { lanes: 8, way: Way::FromSender, wanted: Some(vec![0b101]) };
     let damaged = FromReceiver::Damaged { entry: 0, hashes: vec![[3; 32]; 2], last: true };

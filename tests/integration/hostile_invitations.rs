@@ -23,7 +23,7 @@ fn drawn() -> CodePhrase {
 }
 
 fn invitation(code: &impl ToString, instead: bool) -> FromSender {
-    FromSender::Invitation { code: code.to_string(), instead }
+    FromSender::Invitation { code: code.to_string().as_str().into(), instead }
 }
 
 /// An honest receiver against a sender that says `messages`.
@@ -165,7 +165,7 @@ async fn receive_all(world: &World, code: &CodePhrase) {
 /// What the sender tells a receiver that has proven a code for several receivers.
 async fn where_to(peer: &mut HostilePeer) -> CodePhrase {
     match peer.hear::<FromSender>().await.unwrap() {
-        FromSender::Invitation { code, instead: true } => code.parse().unwrap(),
+        FromSender::Invitation { code, instead: true } => code.as_str().parse().unwrap(),
         other => panic!("{other:?} came where an invitation was due"),
     }
 }

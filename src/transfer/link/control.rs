@@ -19,6 +19,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until, timeout},
 };
+use zeroize::Zeroizing;
 
 use super::{
     activity::Activity,
@@ -39,7 +40,7 @@ use crate::{
     panics::{Blocking, joined, reported},
     protocol::{
         frame,
-        peer::{FromReceiver, FromSender, MAX_INVITATIONS, Way, Work},
+        peer::{FromReceiver, FromSender, InvitationCode, MAX_INVITATIONS, Way, Work},
     },
     transfer::{
         error::{Misbehaviour, TransferError},
@@ -251,7 +252,7 @@ impl Control {
     /// # Errors
     ///
     /// [`Misbehaviour::Invitation`] if the code is not one that is drawn for invitations, or if it is one too many.
-    pub(crate) async fn invited(&mut self, code: &str) -> Result<(), TransferError> {
+    pub(crate) async fn invited(&mut self, code: &InvitationCode) -> Result<(), TransferError> {
         self.invitations += 1;
         if self.invitations > MAX_INVITATIONS {
             return Err(Misbehaviour::Invitation.into());
@@ -362,7 +363,7 @@ impl Control {
     ///
     /// [`Misbehaviour::Unread`] if too much waits for the other side already, which an honest peer reads and confirms.
     pub(crate) fn say<T: Serialize>(&mut self, message: &T) -> Result<(), TransferError> {
-        let bytes = frame::to_bytes(message);
+        let bytes = Zeroizing::new(frame::to_bytes(message));
         if let Some(wire) = self.wire.as_mut().filter(|wire| wire.is_in_step) {
             wire.say(self.talk.heard, &bytes)?;
             self.talk.heard_since_told = 0;

@@ -16,7 +16,7 @@ use tokio::{
 use crate::{
     code::{CodePhrase, MAX_CODE_BYTES},
     net::{access::SenderKey, client::RelayChoice},
-    protocol::peer::{INVITATION_WORDS, MAX_INVITATIONS},
+    protocol::peer::{INVITATION_WORDS, InvitationCode, MAX_INVITATIONS},
     transfer::error::{Misbehaviour, TransferError},
 };
 
@@ -83,10 +83,10 @@ impl Invitations {
 
 impl Invitation {
     /// The code, for a caller that sends it to the receiver now.
-    pub fn say(self) -> String {
+    pub fn say(self) -> InvitationCode {
         // The transfer that handed it in may have been cancelled; then the receiver finds nobody under this code.
         let _ = self.said.send(());
-        self.code.to_string()
+        InvitationCode::from(self.code.as_str())
     }
 }
 
@@ -117,7 +117,8 @@ impl Follower {
 /// # Errors
 ///
 /// [`Misbehaviour::Invitation`] unless it is a code as it is drawn for invitations, of [`INVITATION_WORDS`] listed words.
-pub fn read(code: &str) -> Result<CodePhrase, Misbehaviour> {
+pub fn read(code: &InvitationCode) -> Result<CodePhrase, Misbehaviour> {
+    let code = code.as_str();
     // This is checked before anything is parsed, because a peer's text may be as long as a message.
     if code.len() > MAX_CODE_BYTES {
         return Err(Misbehaviour::Invitation);
@@ -135,14 +136,14 @@ mod tests {
     #[test]
     fn only_a_drawn_code_of_six_words_invites() {
         let code = CodePhrase::generate(INVITATION_WORDS).unwrap();
-        assert_eq!(read(&code.to_string()), Ok(code.clone()));
+        assert_eq!(read(&InvitationCode::from(code.as_str())), Ok(code.clone()));
         let short = CodePhrase::generate(INVITATION_WORDS - 1).unwrap().to_string();
         let own = "blue-horse-7731-kitchen-lemon-tiger".to_owned();
         let loud = code.to_string().to_uppercase();
         let link = format!("caiman:{code}?server=relay.example");
         let long = format!("{code}{}", " ".repeat(MAX_CODE_BYTES));
         for refused in [String::new(), short, own, loud, link, long, format!(" {code}"), format!("{code}-")] {
-            assert_eq!(read(&refused), Err(Misbehaviour::Invitation), "{refused:?}");
+            assert_eq!(read(&refused.as_str().into()), Err(Misbehaviour::Invitation), "{refused:?}");
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
     time::{Instant, timeout},
 };
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     forgeries::Forgeries,
@@ -27,6 +28,9 @@ use crate::{
 /// The message in a heartbeat: an empty one. The record around it still says how many messages its author has heard.
 pub(super) const HEARTBEAT_MESSAGE: &[u8] = &[];
 
+/// The most bytes that the number of heard messages takes in a record.
+const MAX_HEARD_BYTES: usize = 10;
+
 /// How long the last records of a connection may take to leave, with the other side closing it as well: a few round trips,
 /// while the user waits for the end.
 const LAST_WORD: Duration = Duration::from_secs(3);
@@ -39,7 +43,7 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub(super) struct Talk {
     /// The messages that the other side has not confirmed, the oldest first.
-    pub(super) unconfirmed: VecDeque<Vec<u8>>,
+    pub(super) unconfirmed: VecDeque<Zeroizing<Vec<u8>>>,
     pub(super) unconfirmed_bytes: usize,
     /// How many of this side's messages the other side has confirmed.
     pub(super) confirmed: u64,
@@ -124,7 +128,9 @@ impl Wire {
 
     /// Queues a record with the number of messages that this side has heard, and then the message.
     pub(super) fn say(&mut self, heard: u64, message: &[u8]) -> Result<(), TransferError> {
-        let mut plaintext = frame::to_bytes(&heard);
+        // Sized once, so that no reallocation leaves an unwiped copy behind.
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(MAX_HEARD_BYTES + message.len()));
+        plaintext.extend_from_slice(&frame::to_bytes(&heard));
         plaintext.extend_from_slice(message);
         let record = self.sealer.seal_message(&plaintext).map_err(|_| Impossible::NoRandomness)?;
         self.outgoing.extend_from_slice(&record);
@@ -185,6 +191,8 @@ impl Wire {
         } else {
             (heard, Some(frame::from_bytes(message).map_err(Misbehaviour::Frame)?), message.len())
         };
+        // What is read from the connection next would not overwrite all of it.
+        self.incoming[..HEADER_LEN + due.rest].zeroize();
         self.incoming.drain(..HEADER_LEN + due.rest);
         Ok(Some(opened))
     }
@@ -198,7 +206,7 @@ mod tests {
     /// for ever.
     #[test]
     fn only_what_was_said_can_be_confirmed_and_nothing_is_taken_back() {
-        let messages = || VecDeque::from([vec![1; 10], vec![2; 20], vec![3; 30]]);
+        let messages = || VecDeque::from([vec![1; 10], vec![2; 20], vec![3; 30]].map(Zeroizing::new));
         let mut talk =
             Talk { unconfirmed: messages(), unconfirmed_bytes: 60, confirmed: 5, ..Talk::default() };
         for refused in [4, 9, u64::MAX] {
@@ -207,7 +215,10 @@ mod tests {
         assert_eq!((talk.unconfirmed.len(), talk.unconfirmed_bytes, talk.confirmed), (3, 60, 5));
         talk.confirm(5).unwrap();
         talk.confirm(7).unwrap();
-        assert_eq!((talk.unconfirmed.front(), talk.unconfirmed_bytes), (Some(&vec![3; 30]), 30));
+        assert_eq!(
+            (talk.unconfirmed.front(), talk.unconfirmed_bytes),
+            (Some(&Zeroizing::new(vec![3; 30])), 30)
+        );
         assert_eq!(talk.confirm(6), Err(Misbehaviour::Heard));
         talk.confirm(8).unwrap();
         assert_eq!((talk.unconfirmed.len(), talk.unconfirmed_bytes), (0, 0));
