@@ -51,5 +51,10 @@ pub const DIRECT_SENDER: &[u8] = b"caiman direct sender v1";
 /// The receiving side's proof on a direct connection, over both nonces and the connection's purpose.
 pub const DIRECT_RECEIVER: &[u8] = b"caiman direct receiver v1";
 
+/// The seal of a staging folder's offer, with the key of its user.
+pub const STAGING_OFFER: &[u8] = b"caiman staging offer v1";
+/// The seal of a record in a staging folder's journal, with the key of its user.
+pub const STAGING_RECORD: &[u8] = b"caiman staging record v1";
+
 /// The client's proof that it knows a relay's access password, over the relay's nonce.
 pub const RELAY_ACCESS: &[u8] = b"caiman relay access v1";

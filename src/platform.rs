@@ -131,17 +131,21 @@ pub fn link_text(target: &Path) -> Option<String> {
 
 pub use system::{
     check_readable, check_writable, ensure_private_folder, file_id, flush_everything, is_disk_full,
-    is_executable, make_executable, make_link, make_plain, read_exact_at, write_all_at,
+    is_executable, is_own_file, is_own_folder, make_executable, make_link, make_plain, make_private_folder,
+    open_own, open_private, read_exact_at, write_all_at,
 };
 
 #[cfg(unix)]
 mod system {
     use std::{
-        fs::{self, DirBuilder, Permissions},
-        os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt},
+        fs::{self, DirBuilder, OpenOptions, Permissions},
+        os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     };
 
-    use rustix::fs::{Access, access};
+    use rustix::{
+        fs::{Access, OFlags, access},
+        process::geteuid,
+    };
 
     use super::{File, Metadata, Path, io};
 
@@ -160,6 +164,63 @@ mod system {
     pub fn ensure_private_folder(folder: &Path) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         fs::set_permissions(folder, Permissions::from_mode(0o700))
+    }
+
+    /// Makes a folder into which no other user can look.
+    pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+        DirBuilder::new().mode(0o700).create(folder)
+    }
+
+    /// Whether this is a real folder that belongs to the user.
+    pub fn is_own_folder(metadata: &Metadata) -> bool {
+        metadata.is_dir() && metadata.uid() == geteuid().as_raw()
+    }
+
+    /// Whether this is a regular file that belongs to the user and has no second name, under which others could have it.
+    pub fn is_own_file(metadata: &Metadata) -> bool {
+        metadata.is_file() && metadata.uid() == geteuid().as_raw() && metadata.nlink() <= 1
+    }
+
+    /// Opens a file for reading, and for writing too if it `is_writable`. Fails unless [`is_own_file`] holds for it;
+    /// nothing is opened through a link, and a pipe doesn't make the caller wait.
+    pub fn open_own(file: &Path, is_writable: bool) -> io::Result<File> {
+        // Opening a device can have effects of its own.
+        checked_own(&fs::symlink_metadata(file)?)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(is_writable).custom_flags(careful());
+        let file = options.open(file)?;
+        checked_own(&file.metadata()?)?;
+        Ok(file)
+    }
+
+    /// Opens a file that only the user can read, for reading and writing, and makes it if there is none. Fails like
+    /// [`open_own`].
+    pub fn open_private(file: &Path) -> io::Result<File> {
+        match fs::symlink_metadata(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            found => checked_own(&found?)?,
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(careful());
+        let file = options.open(file)?;
+        let metadata = file.metadata()?;
+        checked_own(&metadata)?;
+        if metadata.mode() & 0o077 != 0 {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
+        Ok(file)
+    }
+
+    /// Opens no link, and doesn't wait for the other end of a pipe.
+    fn careful() -> i32 {
+        (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()
+    }
+
+    fn checked_own(metadata: &Metadata) -> io::Result<()> {
+        if is_own_file(metadata) {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "this is no file of the user's own"))
     }
 
     /// The device and inode numbers, which distinguish a file from every other file on this machine.
@@ -220,7 +281,10 @@ mod system {
 
 #[cfg(windows)]
 mod system {
-    use std::{fs, os::windows::fs::FileExt};
+    use std::{
+        fs::{self, OpenOptions},
+        os::windows::fs::{FileExt, OpenOptionsExt},
+    };
 
     use super::{File, Metadata, Path, io};
 
@@ -240,6 +304,40 @@ mod system {
     pub fn ensure_private_folder(folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)
     }
+
+    /// Makes a folder. Who can look into it follows from the folder that it is in.
+    pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+        fs::create_dir(folder)
+    }
+
+    /// Whether this is a real folder. Windows doesn't say here to whom it belongs.
+    pub fn is_own_folder(metadata: &Metadata) -> bool {
+        metadata.is_dir()
+    }
+
+    /// Whether this is a regular file. Windows doesn't say here to whom it belongs or how many names it has.
+    pub fn is_own_file(metadata: &Metadata) -> bool {
+        metadata.is_file()
+    }
+
+    /// Opens a regular file for reading, and for writing too if it `is_writable`. Nothing is opened through a link.
+    pub fn open_own(file: &Path, is_writable: bool) -> io::Result<File> {
+        let file =
+            OpenOptions::new().read(true).write(is_writable).custom_flags(OPEN_REPARSE_POINT).open(file)?;
+        if is_own_file(&file.metadata()?) { Ok(file) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+
+    /// Opens a file for reading and writing, and makes it if there is none. Nothing is opened through a link. Who can read
+    /// it follows from the folder that it is in.
+    pub fn open_private(file: &Path) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).custom_flags(OPEN_REPARSE_POINT);
+        let file = options.open(file)?;
+        if is_own_file(&file.metadata()?) { Ok(file) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+
+    /// `FILE_FLAG_OPEN_REPARSE_POINT`: a link is opened itself, and not what it leads to.
+    const OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 
     /// `None`: the metadata that Windows gives to a program doesn't distinguish files.
     pub fn file_id(_metadata: &Metadata) -> Option<(u64, u64)> {

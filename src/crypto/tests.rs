@@ -266,6 +266,8 @@ fn labels_are_distinct_and_none_begins_another() {
         labels::DIRECT,
         labels::DIRECT_SENDER,
         labels::DIRECT_RECEIVER,
+        labels::STAGING_OFFER,
+        labels::STAGING_RECORD,
     ];
     let declared = include_str!("../labels.rs").matches("pub const").count();
     assert_eq!(all.len(), declared, "a label is missing from this test");

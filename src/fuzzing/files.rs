@@ -11,34 +11,43 @@ use crate::{
     transfer::{
         plan::Wanted,
         send::MAX_RECEIVERS,
-        sink::journal::{self, JournalContents},
+        sink::{
+            journal::{self, JournalContents},
+            staging_key::StagingKey,
+        },
     },
 };
 
 /// The two files of a staging folder. The first two bytes say how many of the others are the offer's; the rest is the
-/// journal's. Both are also read with the checks in them put right, because any program that can write there can do that too.
+/// journal's. As they are, they must not be believed; what follows is about both with the right seals, as a fault in one of
+/// the user's own programs could bring them about.
 pub fn journal(bytes: &[u8]) {
     let Some((len, bytes)) = bytes.split_first_chunk() else { return };
     let (offer, journal) = bytes.split_at(bytes.len().min(u16::from_be_bytes(*len).into()));
-    check_journal(offer, journal);
-    let hash = *blake3::hash(offer).as_bytes();
+    let key = StagingKey::draw().expect("a test has randomness");
+    assert!(journal::parse(&key, offer, journal).is_err());
+    let (offer, seal) = journal::sealed_offer(&key, journal::VERSION, [0; 16], offer);
+    assert!(journal::parse(&StagingKey::draw().expect("a test has randomness"), &offer, journal).is_err());
     let words = journal.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
     let words: Vec<u64> = words.collect();
-    let records =
-        words.as_chunks::<2>().0.iter().flat_map(|[first, count]| journal::record(&hash, (*first, *count)));
-    check_journal(&[offer, &hash].concat(), &records.collect::<Vec<_>>());
+    let records = words
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .flat_map(|[first, count]| journal::record(&key, &seal, (*first, *count)));
+    check_journal(&key, &offer, &records.collect::<Vec<_>>());
 }
 
-fn check_journal(offer: &[u8], journal: &[u8]) {
-    let Ok(JournalContents { manifest, plan, held }) = journal::parse(offer, journal) else { return };
+fn check_journal(key: &StagingKey, offer: &[u8], journal: &[u8]) {
+    let Ok(JournalContents { manifest, plan, held }) = journal::parse(key, offer, journal) else { return };
     check_manifest(&manifest);
     assert!(held.ranges().iter().all(|(first, count)| first + count <= plan.blocks()));
     assert!(plan.bytes_in(&held) <= plan.bytes());
 
-    let (offer, hash) = journal::offer_file(&manifest, &Wanted::all());
+    let (offer, seal) = journal::offer_file(key, &manifest, &Wanted::all()).expect("a test has randomness");
     let ranges = held.ranges();
-    let records: Vec<u8> = ranges.iter().flat_map(|range| journal::record(&hash, *range)).collect();
-    let again = journal::parse(&offer, &records[..]).expect("what was written can be read");
+    let records: Vec<u8> = ranges.iter().flat_map(|range| journal::record(key, &seal, *range)).collect();
+    let again = journal::parse(key, &offer, &records).expect("what was written can be read");
     assert_eq!(again.manifest, manifest);
     if plan.blocks() == again.plan.blocks() {
         assert_eq!(again.held, held);

@@ -180,8 +180,20 @@ impl Plan {
 
     /// How many bytes these blocks hold together.
     pub fn bytes_in(&self, blocks: &BlockSet) -> u64 {
-        let each = blocks.ranges().into_iter().flat_map(|(first, count)| first..first + count);
-        each.filter_map(|block| self.block_len(block)).map(u64::from).sum()
+        let block_size = u64::from(self.block_size);
+        let bytes_of = |run: &Run| match &run.content {
+            RunContent::File { entry, size } => {
+                let ranges = blocks.ranges_in(self.blocks_of(*entry)).into_iter();
+                let start = |block: u64| ((block - run.first_block) * block_size).min(*size);
+                ranges.map(|(first, count)| start(first + count) - start(first)).sum()
+            }
+            RunContent::Pack(files) if blocks.contains(run.first_block) => {
+                files.iter().map(|(_, size)| u64::from(*size)).sum()
+            }
+            RunContent::Pack(_) => 0,
+            RunContent::Stream { .. } => blocks.len() * block_size,
+        };
+        self.runs.iter().map(bytes_of).sum()
     }
 
     /// The blocks that hold bytes of `entry`. For a small file it is the one block of its pack, and for an entry without
@@ -365,7 +377,13 @@ mod tests {
             let manifest = manifest(OfferKind::Files, &sizes);
             let plan = Plan::new(&manifest, |index| mask >> (index % 64) & 1 == 1);
             let mut seen = vec![0u64; sizes.len()];
+            let mut some = BlockSet::default();
+            let mut bytes_in_some = 0;
             for index in 0..plan.blocks() {
+                if mask >> (index % 61) & 1 == 1 {
+                    some.insert(index);
+                    bytes_in_some += u64::from(plan.block_len(index).unwrap());
+                }
                 prop_assert!(plan.block_len(index).unwrap() <= plan.block_size());
                 match plan.block(index).unwrap() {
                     Block::Part(segment) => {
@@ -380,6 +398,7 @@ mod tests {
                     }
                 }
             }
+            prop_assert_eq!(plan.bytes_in(&some), bytes_in_some);
             for (index, size) in sizes.iter().enumerate() {
                 let wanted = mask >> (index % 64) & 1 == 1;
                 prop_assert_eq!(seen[index], if wanted { *size } else { 0 });

@@ -4,7 +4,8 @@
 //! - [`same`]: files that the folder already has
 //! - [`staging`]: the staging folder while bytes arrive; [`layout`]: where each file is in it; [`journal`]: what it
 //!   records about itself
-//! - [`leftovers`]: staging folders of interrupted transfers; [`unfinished`]: the list of them
+//! - [`leftovers`]: staging folders of interrupted transfers; [`unfinished`]: the list of them; [`staging_key`]: what tells
+//!   them from folders that others have made
 //! - [`active`]: which receive of this engine uses which staging folder
 //! - [`delivery`]: staged files get their real names
 //! - [`ordered`]: blocks in order, for a writer
@@ -17,6 +18,7 @@ pub(crate) mod leftovers;
 pub(crate) mod ordered;
 pub(crate) mod same;
 pub(crate) mod staging;
+pub(crate) mod staging_key;
 pub(crate) mod survey;
 pub(crate) mod unfinished;
 

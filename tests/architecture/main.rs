@@ -60,7 +60,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("transfer::notice", "code net protocol transfer::error transfer::offer transfer::progress"),
     ("transfer::fingerprint", "platform protocol transfer::plan"),
     ("transfer::source", "WORDS panics platform protocol sync transfer::fingerprint transfer::plan"),
-    ("transfer::sink", "WORDS panics platform protocol sync transfer::fingerprint transfer::plan"),
+    ("transfer::sink", "WORDS labels panics platform protocol sync transfer::fingerprint transfer::plan"),
     ("transfer::link", "WORDS code crypto net panics protocol sync"),
     (
         "transfer::lanes",

@@ -258,7 +258,8 @@ reason = "no"
 
 fn files() -> Vec<Seed> {
     let of = |entries: &[RawEntry], wanted: Option<Vec<u8>>, ranges: &[(u64, u64)]| {
-        let offer = frame::to_bytes(&(1_u16, wanted, entries));
+        let mut offer = frame::to_bytes(&(wanted, entries.len() as u64));
+        offer.extend(entries.iter().flat_map(frame::to_bytes));
         let records =
             ranges.iter().flat_map(|(first, count)| [first.to_le_bytes(), count.to_le_bytes()].concat());
         [&(offer.len() as u16).to_be_bytes()[..], &offer, &records.collect::<Vec<_>>()].concat()

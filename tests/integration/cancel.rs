@@ -209,7 +209,7 @@ async fn an_engine_that_is_closed_tells_the_other_side() {
     for sender_closes in [true, false] {
         let world = World::new().await;
         let (mut sending, mut receiving) = world.crawl("large").await;
-        let World { sender, receiver, target, relay: _relay, source: _source } = world;
+        let World { sender, receiver, target, relay: _relay, source: _source, .. } = world;
         let (closed, other, there) =
             if sender_closes { (sender, receiver, &mut receiving) } else { (receiver, sender, &mut sending) };
         closed.close().await;

@@ -6,6 +6,7 @@ use crate::support::{
     cutter::Cutter,
     engine::{BLOCK, Party, World, names_in},
     noise,
+    tree::tree,
 };
 use caiman::engine::{
     Choices, Connection, Notice, PATIENCE, Payload, ReceiveOrder, Registry, SendOrder, TransferError,
@@ -134,10 +135,49 @@ async fn what_was_added_to_a_file_that_is_here_is_not_delivered() {
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o4755)).unwrap();
     assert!(go_on(&world).await.0 > 0);
     assert_same(&world, &["all/large", "all/deep/3"]);
-    assert_eq!(
-        crate::support::tree::tree(&world.to("all/large")),
-        crate::support::tree::tree(&world.from("all/large"))
-    );
+    assert_eq!(tree(&world.to("all/large")), tree(&world.from("all/large")));
+}
+
+/// Another user's program made the folder, or an archive brought it: everything in it is right but the seals. The others
+/// hold pipes, which would keep a program that opens them for ever.
+#[tokio::test]
+async fn what_others_have_planted_is_neither_used_nor_touched() {
+    let mut world = World::new().await;
+    plant(&world);
+    interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
+    let planted = staging(&world).remove(0);
+    let file = fs::File::options().write(true).open(planted.join("tree/all/large")).unwrap();
+    file.set_len((2 * BLOCKS * BLOCK) as u64).unwrap();
+    let before = tree(&planted);
+    #[cfg(target_os = "linux")]
+    for name in ["lock", "offer", "journal"] {
+        use rustix::fs::{CWD, Mode, mkfifoat};
+        let folder = world.to(&format!(".caiman-{name}"));
+        fs::create_dir(&folder).unwrap();
+        for other in ["lock", "offer", "journal"].into_iter().filter(|other| *other != name) {
+            fs::copy(planted.join(other), folder.join(other)).unwrap();
+        }
+        mkfifoat(CWD, folder.join(name), Mode::RWXU).unwrap();
+    }
+    let folders = staging(&world);
+
+    let data = tempfile::tempdir().unwrap();
+    let registry = Registry::at(Some(data.path().join("unfinished")));
+    let mine = std::mem::replace(&mut world.unfinished, registry.clone());
+    assert_eq!(go_on(&world).await.0, 0);
+    assert_eq!(tree(&world.to("all/large")), tree(&world.from("all/large")));
+    registry.note(&planted).unwrap();
+    let id = planted.file_name().unwrap().to_str().unwrap().strip_prefix(".caiman-").unwrap();
+    assert!(registry.list().is_empty() && !registry.discard(id).unwrap());
+    assert_eq!(staging(&world), folders);
+    assert_eq!(tree(&planted), before);
+
+    // The user who has the key gets it, with the right length.
+    fs::remove_dir_all(world.to("all")).unwrap();
+    world.unfinished = mine;
+    assert!(go_on(&world).await.0 >= (BLOCKS / 2 * BLOCK) as u64);
+    assert_eq!(tree(&world.to("all/large")), tree(&world.from("all/large")));
+    assert!(!planted.exists());
 }
 
 async fn interrupt_again(world: &mut World) {

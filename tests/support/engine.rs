@@ -311,6 +311,8 @@ pub struct World {
     pub receiver: Party,
     pub source: TempDir,
     pub target: TempDir,
+    /// The receiver's list of interrupted transfers, with the key of their staging folders.
+    pub unfinished: Registry,
 }
 
 impl World {
@@ -326,6 +328,7 @@ impl World {
             receiver: Party::start(),
             source: tempfile::tempdir().unwrap(),
             target: tempfile::tempdir().unwrap(),
+            unfinished: Registry::default(),
         }
     }
 
@@ -375,7 +378,7 @@ impl World {
             patience: Duration::ZERO,
             path_mode: PathMode::RelayOnly,
             listen: ListenOptions::default(),
-            unfinished: Registry::default(),
+            unfinished: self.unfinished.clone(),
         }
     }
 

@@ -12,7 +12,7 @@ use caiman::{
     code::CodePhrase,
     engine::{
         Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Output, PathMode, Payload,
-        ReceiveOrder, RelayChoice, Report, SendOrder, TaskId, TransferError,
+        ReceiveOrder, Registry, RelayChoice, Report, SendOrder, TaskId, TransferError,
     },
     net::client::RelayAddress,
 };
@@ -33,6 +33,7 @@ pub struct Stage {
     engine: Engine,
     events: Events,
     outer: TempDir,
+    unfinished: Registry,
 }
 
 /// How the transfer of the honest end went.
@@ -56,6 +57,7 @@ impl Stage {
             engine,
             events,
             outer,
+            unfinished: Registry::default(),
         }
     }
 
@@ -111,7 +113,7 @@ impl Stage {
             patience: self.patience,
             path_mode: self.path_mode,
             listen: caiman::engine::ListenOptions::default(),
-            unfinished: caiman::engine::Registry::default(),
+            unfinished: self.unfinished.clone(),
         };
         self.drive(id, Command::Receive(id, Box::new(order)), decide).await
     }

@@ -34,7 +34,8 @@ fn leave(screen: &Screen, chosen: &Path, id: u8, entries: &[(&str, u64)]) -> Pat
     fs::create_dir_all(chosen).unwrap();
     let manifest = manifest(entries);
     let plan = Plan::new(&manifest, |_| true).into();
-    let (id, leftovers) = ([id; 8], Leftovers::default());
+    let registry = Registry::at(Some(screen.folder().join("unfinished")));
+    let (id, leftovers) = ([id; 8], Leftovers::of(None, &registry.key().unwrap()));
     let staging = Staging::create(
         chosen,
         id,
@@ -44,7 +45,7 @@ fn leave(screen: &Screen, chosen: &Path, id: u8, entries: &[(&str, u64)]) -> Pat
     .unwrap();
     staging.store(0, &vec![7; BLOCK as usize]).unwrap();
     staging.note_stored(&[(0, 1)]).unwrap();
-    Registry::at(Some(screen.folder().join("unfinished"))).note(staging.folder()).unwrap();
+    registry.note(staging.folder()).unwrap();
     staging.keep();
     staging.folder().to_owned()
 }

@@ -25,6 +25,7 @@ use crate::{
         sink::{
             active::ActiveReceives,
             same::{SameFiles, candidates},
+            unfinished::Registry,
         },
     },
 };
@@ -136,13 +137,13 @@ pub(super) async fn ask(
     manifest: &Arc<Manifest>,
     folder: Option<PathBuf>,
     UserChoice { mut answer, mut look }: UserChoice,
-    active: &ActiveReceives,
+    (unfinished, active): (&Registry, &ActiveReceives),
     context: &Context,
 ) -> Result<(Choices, SameFiles), TransferError> {
     let has_folder = folder.is_some();
     let survey = |folder| {
-        let (offered, active) = (Arc::clone(manifest), active.clone());
-        spawn_blocking(move || survey(offered, folder, &active))
+        let (offered, unfinished, active) = (Arc::clone(manifest), unfinished.clone(), active.clone());
+        spawn_blocking(move || survey(offered, folder, &unfinished, &active))
     };
     let mut holding = survey(folder);
     let held = meanwhile_checked(control, Work::Disk, &mut holding).await?;
@@ -183,8 +184,13 @@ pub(super) async fn ask(
 }
 
 /// Compares an offer with a folder. Blocks on the disk.
-pub(super) fn survey(manifest: Arc<Manifest>, folder: Option<PathBuf>, active: &ActiveReceives) -> Surveyed {
-    let offer = Offer::look(manifest, folder, active);
+pub(super) fn survey(
+    manifest: Arc<Manifest>,
+    folder: Option<PathBuf>,
+    unfinished: &Registry,
+    active: &ActiveReceives,
+) -> Surveyed {
+    let offer = Offer::look(manifest, folder, unfinished, active);
     let candidates = candidates(&offer);
     Surveyed { offer, candidates }
 }

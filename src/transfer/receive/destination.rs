@@ -97,11 +97,12 @@ impl Accepted {
         let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
         // A stream has no blocks that could be named beforehand, so nothing of it can be resumed.
         let is_resumable = plan.stream().is_none();
+        let key = unfinished.key().ok_or(Impossible::NoRandomness)?;
         let leftovers = if is_resumable && choices.resumes {
-            active.make_way(&folder, |held| !held.blocks_of(&manifest, &plan).is_empty());
-            Leftovers::find(&folder)
+            active.make_way(&folder, &key, |held| !held.blocks_of(&manifest, &plan).is_empty());
+            Leftovers::find(&folder, &key)
         } else {
-            Leftovers::default()
+            Leftovers::of(None, &key)
         };
         let held = plan.bytes_in(&leftovers.blocks_of(&manifest, &plan));
         let (needed, free) = (plan.bytes() - held, free_space(&folder)?);
@@ -165,7 +166,12 @@ pub(super) struct Verified {
 
 impl Verified {
     /// Gives everything its real name, reports what could not get one, and returns the report of the transfer.
-    pub(super) async fn deliver(self, control: &mut Control, context: &Context) -> Report {
+    pub(super) async fn deliver(
+        self,
+        control: &mut Control,
+        unfinished: Registry,
+        context: &Context,
+    ) -> Report {
         let Self { accepted, bytes, withdrawn, started } = self;
         let Accepted { manifest, wanted, targets, here, tops, destination, .. } = accepted;
         let mut report = Report { stored: 1, bytes, missing: withdrawn, receivers: 1, ..Report::default() };
@@ -186,7 +192,9 @@ impl Verified {
                             && !failed.contains(&number)
                     };
                     let is_in_place = |index| here.contains(index) || has_come(index);
-                    Leftovers::find(&folder).remove_useless(&entries, is_in_place);
+                    if let Some(key) = unfinished.key() {
+                        Leftovers::find(&folder, &key).remove_useless(&entries, is_in_place);
+                    }
                     delivered
                 });
                 let Delivered { stored, placed, failures } = meanwhile(control, Work::Disk, delivered).await;

@@ -105,8 +105,9 @@ pub(crate) async fn take<'a>(
         let ReceiverInput { answer, look, pause } = input;
         let folder = output.folder();
         let active = staged.active.clone();
+        let user = UserChoice { answer, look };
         let (choices, same_files) =
-            ask(&mut control, &offered, folder, UserChoice { answer, look }, &active, context).await?;
+            ask(&mut control, &offered, folder, user, (&unfinished, &active), context).await?;
         let decide = {
             let unfinished = unfinished.clone();
             move || Accepted::decide(offered, &choices, &same_files, output, &unfinished, &active)
@@ -127,7 +128,9 @@ pub(crate) async fn take<'a>(
     staged.settle().await;
     // From here on a cancellation comes too late: everything is here, checked, and about to get its real name.
     let ended = match verified {
-        Ok(verified) => caught(verified.deliver(&mut control, context)).await.map_err(TransferError::from),
+        Ok(verified) => caught(verified.deliver(&mut control, unfinished.clone(), context))
+            .await
+            .map_err(TransferError::from),
         Err(error) => Err(error),
     };
     if let Some(last_word) = last_word(&ended) {

@@ -10,7 +10,10 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::leftovers::{Leftover, Leftovers};
+use super::{
+    leftovers::{Leftover, Leftovers},
+    staging_key::StagingKey,
+};
 use crate::{sync::lock_shared, transfer::notice::Context};
 
 /// How long a receive that gives way may take to leave its staging folder in order: time for a slow disk to finish a
@@ -52,17 +55,16 @@ impl ActiveReceives {
 
     /// What receives that look for their lost senders have in `chosen`. It is only to be read, because they still use
     /// it.
-    pub fn lost_in(&self, chosen: &Path) -> Vec<Leftover> {
-        self.folders_of_lost(chosen).into_iter().filter_map(Leftover::peek).collect()
+    pub fn lost_in(&self, chosen: &Path, key: &StagingKey) -> Vec<Leftover> {
+        self.folders_of_lost(chosen).into_iter().filter_map(|folder| Leftover::peek(folder, key)).collect()
     }
 
     /// Makes receives that look for their lost senders give way if they have something in `chosen` that `is_wanted`,
     /// and waits for a limited time until they have. Blocks.
-    pub fn make_way(&self, chosen: &Path, is_wanted: impl Fn(&Leftovers) -> bool) {
+    pub fn make_way(&self, chosen: &Path, key: &StagingKey, is_wanted: impl Fn(&Leftovers) -> bool) {
         let mut leaving = Vec::new();
         for folder in self.folders_of_lost(chosen) {
-            let held = Leftover::peek(folder.clone()).map(|leftover| Leftovers::from(vec![leftover]));
-            if held.is_some_and(|held| is_wanted(&held)) {
+            if is_wanted(&Leftovers::of(Leftover::peek(folder.clone(), key), key)) {
                 leaving.push(folder);
             }
         }

@@ -114,12 +114,13 @@ impl Layout {
     /// Moves the file `from` here as that of `entry`, which has none, and makes it look like one that was made here: as
     /// long as the entry, and nobody may execute it.
     pub fn adopt(&self, entry: u32, from: &Path) -> io::Result<()> {
-        if self.make_in_tree(entry, |path| platform::rename_new(from, path)).is_none() {
-            fs::rename(from, self.path(entry))?;
-        }
-        let file = OpenOptions::new().write(true).open(self.path(entry))?;
+        let file = platform::open_own(from, true)?;
         platform::make_plain(&file)?;
-        file.set_len(self.manifest.entries().get(entry as usize).map_or(0, Entry::size))
+        file.set_len(self.manifest.entries().get(entry as usize).map_or(0, Entry::size))?;
+        match self.make_in_tree(entry, |path| platform::rename_new(from, path)) {
+            Some(()) => Ok(()),
+            None => fs::rename(from, self.path(entry)),
+        }
     }
 
     /// Removes the file of `entry`, if there is one.
@@ -185,8 +186,8 @@ impl Layout {
     }
 }
 
-/// Finds files in the staging folder of an earlier transfer. Follows no link in it, because another program may have
-/// made one.
+/// Finds files in the staging folder of an earlier transfer. Follows no link in it, and finds no file that has a second
+/// name or belongs to somebody else, because another program may have made one.
 pub(crate) struct Finder<'a> {
     folder: &'a Path,
     rules: Rules,
@@ -202,7 +203,7 @@ impl<'a> Finder<'a> {
     /// The file of the entry with this number and path, and the file's length in bytes.
     pub(crate) fn find(&mut self, number: u32, path: &RelPath) -> Option<(PathBuf, u64)> {
         let look = |path: PathBuf| {
-            let found = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
+            let found = fs::symlink_metadata(&path).ok().filter(platform::is_own_file)?;
             Some((path, found.len()))
         };
         // Where the disk takes two names for one, only the number tells the files apart.
@@ -222,7 +223,7 @@ impl<'a> Finder<'a> {
         }
         let tree = self.folder.join(TREE);
         let is_real_folder =
-            |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_dir());
+            |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| platform::is_own_folder(&found));
         let is_above_real = match path.parent() {
             Some(parent) => self.is_folder(&parent),
             None => is_real_folder(&tree),
@@ -396,7 +397,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_is_found_through_a_link() {
+    fn nothing_is_found_that_is_no_file_of_the_users_own() {
         let place = tempfile::tempdir().unwrap();
         let (folder, outside) = (place.path().join("staging"), place.path().join("outside"));
         fs::create_dir_all(folder.join("tree/a/real")).unwrap();
@@ -406,9 +407,14 @@ mod tests {
         std::os::unix::fs::symlink(&outside, folder.join("tree/a/linked")).unwrap();
         std::os::unix::fs::symlink(outside.join("x"), folder.join("tree/a/x")).unwrap();
         std::os::unix::fs::symlink(outside.join("x"), folder.join("7")).unwrap();
+        fs::hard_link(outside.join("x"), folder.join("8")).unwrap();
+        #[cfg(target_os = "linux")]
+        rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("9"), rustix::fs::Mode::RUSR).unwrap();
         let mut finder = Finder::new(&folder);
         let mut find = |number, path| finder.find(number, &RelPath::new(path).unwrap());
         assert_eq!(find(1, "a/real/x"), Some((folder.join("tree/a/real/x"), 4)));
-        assert_eq!([find(1, "a/linked/x"), find(1, "a/x"), find(7, "b")], [None, None, None]);
+        for (number, path) in [(1, "a/linked/x"), (1, "a/x"), (7, "b"), (8, "b"), (9, "b")] {
+            assert_eq!(find(number, path), None, "{number}");
+        }
     }
 }

@@ -1,10 +1,14 @@
 //! What interrupted transfers left in a folder, and how it becomes part of the next transfer.
 //!
+//! Only a staging folder that one of this user's own programs made is a leftover: its offer is sealed with the user's key
+//! (`staging_key`), and it and every file of it that is used belong to the user and have no other name. Any other folder
+//! of such a name is as good as not there: nothing in it is read further, taken or removed.
+//!
 //! A file of the new offer is taken from a leftover if its path, size and time are the same: block by block if it has
 //! blocks of its own, as a whole if it was packed with others. The hash decides at the end whether that was right, and
-//! what was not is sent again block by block.
+//! what was not is sent again.
 //!
-//! All calls block on the disk.
+//! All calls block on the disk. What leftovers record is read when it is needed, one leftover after the other.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,8 +21,10 @@ use std::{
 use super::{
     journal::{self, JournalContents},
     layout::{Finder, Layout},
+    staging_key::StagingKey,
 };
 use crate::{
+    platform,
     protocol::{
         RelPath,
         manifest::{Entry, EntryKind, Manifest, Modified},
@@ -36,14 +42,16 @@ const RECORDS: [&str; 4] = [LOCK, journal::OFFER, journal::OFFER_TEMPORARY, jour
 pub struct Leftover {
     /// The staging folder.
     pub folder: PathBuf,
-    written: JournalContents,
+    key: StagingKey,
     /// The lock that keeps other transfers from the folder; `None` after [`Leftover::peek`].
     _lock: Option<File>,
 }
 
 /// What interrupted transfers left in a folder.
-#[derive(Default)]
-pub struct Leftovers(Vec<Leftover>);
+pub struct Leftovers {
+    key: StagingKey,
+    list: Vec<Leftover>,
+}
 
 /// A file that is the same in a leftover and in an offer.
 struct SameEntry {
@@ -51,24 +59,34 @@ struct SameEntry {
     leftover: usize,
     /// The entry in the leftover's offer.
     old: u32,
+    /// Its path there.
+    path: RelPath,
     /// The entry in the new offer.
     new: u32,
 }
 
 impl Leftover {
-    /// Reads a staging folder that no transfer uses at the moment, and claims it. `None` if one does use it, or if the
-    /// folder makes no sense.
-    pub fn open(folder: PathBuf) -> Option<Self> {
-        let lock = claim(&folder)?;
-        let written = read(&folder)?;
-        Some(Self { folder, written, _lock: Some(lock) })
+    /// Claims a staging folder of the user's own that no transfer uses at the moment. `None` if one does use it, or if
+    /// the folder is anything else.
+    pub fn open(folder: PathBuf, key: &StagingKey) -> Option<Self> {
+        let leftover = Self::peek(folder, key)?;
+        let lock = claim(&leftover.folder)?;
+        Some(Self { _lock: Some(lock), ..leftover })
     }
 
-    /// Reads a staging folder that a transfer uses. The result is not to be taken from, because that transfer may go
-    /// on.
-    pub fn peek(folder: PathBuf) -> Option<Self> {
-        let written = read(&folder)?;
-        Some(Self { folder, written, _lock: None })
+    /// A staging folder of the user's own that a transfer uses. The result is not to be taken from, because that
+    /// transfer may go on.
+    pub fn peek(folder: PathBuf, key: &StagingKey) -> Option<Self> {
+        let is_own = fs::symlink_metadata(&folder).is_ok_and(|found| platform::is_own_folder(&found))
+            && journal::is_own(key, &folder);
+        is_own.then(|| Self { folder, key: key.clone(), _lock: None })
+    }
+
+    /// What the folder records about itself, as far as the files are there.
+    fn read(&self) -> Option<JournalContents> {
+        let mut written = journal::load(&self.key, &self.folder).ok()?;
+        drop_what_is_missing(&self.folder, &mut written);
+        Some(written)
     }
 
     /// Removes the staging folder and everything in it.
@@ -79,9 +97,9 @@ impl Leftover {
 
 /// What a staging folder records about itself, if no transfer uses it at the moment. The folder is claimed only for as
 /// long as it takes to find that out, so that a transfer that wants it meanwhile gets it.
-pub(crate) fn glance(folder: &Path) -> Option<JournalContents> {
-    drop(claim(folder)?);
-    read(folder)
+pub(crate) fn glance(folder: &Path, key: &StagingKey) -> Option<JournalContents> {
+    drop(Leftover::open(folder.to_owned(), key)?);
+    Leftover::peek(folder.to_owned(), key)?.read()
 }
 
 /// When a staging folder was last written to, as far as that can be told.
@@ -91,20 +109,32 @@ pub(crate) fn last_change(folder: &Path) -> SystemTime {
 }
 
 impl Leftovers {
-    /// Every staging folder in `chosen` that no transfer uses at the moment. The result keeps them claimed.
-    pub fn find(chosen: &Path) -> Self {
-        let Ok(entries) = fs::read_dir(chosen) else { return Self::default() };
+    /// Every staging folder of the user's own in `chosen` that no transfer uses at the moment. The result keeps them
+    /// claimed.
+    pub fn find(chosen: &Path, key: &StagingKey) -> Self {
+        let entries = fs::read_dir(chosen).into_iter().flatten();
         let folders = entries.filter_map(Result::ok).map(|entry| entry.path());
         let is_staging = |path: &PathBuf| {
             path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STAGING_PREFIX))
         };
-        Self(folders.filter(is_staging).filter_map(Leftover::open).collect())
+        let list = folders.filter(is_staging).filter_map(|folder| Leftover::open(folder, key)).collect();
+        Self { key: key.clone(), list }
+    }
+
+    /// No leftovers, or only this one.
+    pub fn of(leftover: Option<Leftover>, key: &StagingKey) -> Self {
+        Self { key: key.clone(), list: leftover.into_iter().collect() }
+    }
+
+    /// The key of the user to whom they belong.
+    pub(crate) fn key(&self) -> &StagingKey {
+        &self.key
     }
 
     /// These leftovers and `others`.
     #[must_use]
     pub fn and(mut self, others: Vec<Leftover>) -> Self {
-        self.0.extend(others);
+        self.list.extend(others);
         self
     }
 
@@ -118,10 +148,11 @@ impl Leftovers {
             .filter(|(index, _)| is_in_place(*index))
             .map(|(_, entry)| (&entry.path, entry))
             .collect();
-        for leftover in self.0 {
+        for leftover in self.list {
+            let Some(written) = leftover.read() else { continue };
             let mut finder = Finder::new(&leftover.folder);
             let copies: HashSet<PathBuf> = (0..)
-                .zip(leftover.written.manifest.entries())
+                .zip(written.manifest.entries())
                 .filter(|(_, entry)| in_place.get(&entry.path).is_some_and(|same| look(same) == look(entry)))
                 .filter_map(|(number, entry)| Some(finder.find(number, &entry.path)?.0))
                 .collect();
@@ -138,7 +169,7 @@ impl Leftovers {
 
     /// Bytes of an offer that need not be sent again if all of it is wanted, because they are here.
     pub fn bytes_of(&self, manifest: &Manifest) -> u64 {
-        if self.0.is_empty() {
+        if self.list.is_empty() {
             return 0;
         }
         let plan = Plan::new(manifest, |_| true);
@@ -156,15 +187,14 @@ impl Leftovers {
     pub fn move_into(self, layout: &Layout, manifest: &Manifest, plan: &Plan) -> io::Result<()> {
         let (_, same) = self.held(manifest, plan);
         let mut moved = HashSet::new();
-        let mut finders: Vec<_> = self.0.iter().map(|leftover| Finder::new(&leftover.folder)).collect();
-        for SameEntry { leftover, old, new } in same {
-            let path = &self.0[leftover].written.manifest.entries()[old as usize].path;
-            let (from, _) = finders[leftover].find(old, path).ok_or(io::ErrorKind::NotFound)?;
+        let mut finders: Vec<_> = self.list.iter().map(|leftover| Finder::new(&leftover.folder)).collect();
+        for SameEntry { leftover, old, path, new } in same {
+            let (from, _) = finders[leftover].find(old, &path).ok_or(io::ErrorKind::NotFound)?;
             layout.adopt(new, &from)?;
             moved.insert(leftover);
         }
         for leftover in
-            (0..).zip(self.0).filter_map(|(index, leftover)| moved.contains(&index).then_some(leftover))
+            (0..).zip(self.list).filter_map(|(index, leftover)| moved.contains(&index).then_some(leftover))
         {
             // What is left may belong to another offer, which may still be sent; whatever reads the leftover then notices
             // which files are missing.
@@ -178,7 +208,7 @@ impl Leftovers {
     fn held(&self, manifest: &Manifest, plan: &Plan) -> (BlockSet, Vec<SameEntry>) {
         let mut held = BlockSet::default();
         let mut same = Vec::new();
-        if self.0.is_empty() {
+        if self.list.is_empty() {
             return (held, same);
         }
         let mut whole = HashSet::new();
@@ -189,7 +219,8 @@ impl Leftovers {
             .filter(|(index, _)| !plan.blocks_of(*index as u32).is_empty())
             .map(|(index, entry)| (&entry.path, index as u32))
             .collect();
-        for (leftover, Leftover { written, .. }) in self.0.iter().enumerate() {
+        for (leftover, folder) in self.list.iter().enumerate() {
+            let Some(written) = folder.read() else { continue };
             if written.plan.block_size() != plan.block_size() {
                 continue;
             }
@@ -198,35 +229,29 @@ impl Leftovers {
                 let Some(new) = wanted.get(&entry.path).copied() else { continue };
                 let is_same =
                     manifest.entries().get(new as usize).is_some_and(|new| look(new) == look(entry));
-                let (theirs, ours) = (written.plan.blocks_of(old), plan.blocks_of(new));
                 // If two leftovers have the same file, the first one is as good as the other.
-                if !is_same || !whole.insert(new) {
+                if !is_same || whole.contains(&new) {
                     continue;
                 }
-                let mut has_any = false;
-                match plan.block(ours.start) {
-                    Some(Block::Pack(_)) => has_any = written.held.contains(theirs.start),
-                    _ => {
-                        for (theirs, ours) in theirs.zip(ours) {
-                            if written.held.contains(theirs) {
-                                held.insert(ours);
-                                has_any = true;
-                            }
-                        }
+                let (theirs, ours) = (written.plan.blocks_of(old), plan.blocks_of(new));
+                let ranges = written.held.ranges_in(theirs.clone());
+                if ranges.is_empty() {
+                    continue;
+                }
+                if !matches!(plan.block(ours.start), Some(Block::Pack(_))) {
+                    for (first, count) in ranges {
+                        let first = ours.start + (first - theirs.start);
+                        held.insert_range(first..first + count);
                     }
                 }
-                if has_any {
-                    same.push(SameEntry { leftover, old, new });
-                } else {
-                    whole.remove(&new);
-                }
+                whole.insert(new);
+                same.push(SameEntry { leftover, old, path: entry.path.clone(), new });
             }
         }
-        let is_here: HashSet<u32> = same.iter().map(|same| same.new).collect();
-        let packs: HashSet<u64> = is_here.iter().map(|entry| plan.blocks_of(*entry).start).collect();
+        let packs: HashSet<u64> = whole.iter().map(|entry| plan.blocks_of(*entry).start).collect();
         for block in packs {
             if let Some(Block::Pack(files)) = plan.block(block)
-                && files.iter().all(|(entry, _)| is_here.contains(entry))
+                && files.iter().all(|(entry, _)| whole.contains(entry))
             {
                 held.insert(block);
             }
@@ -235,22 +260,10 @@ impl Leftovers {
     }
 }
 
-impl From<Vec<Leftover>> for Leftovers {
-    fn from(leftovers: Vec<Leftover>) -> Self {
-        Self(leftovers)
-    }
-}
-
 fn claim(folder: &Path) -> Option<File> {
-    let lock = File::options().write(true).open(folder.join(LOCK)).ok()?;
+    let lock = platform::open_own(&folder.join(LOCK), true).ok()?;
     lock.try_lock().ok()?;
     Some(lock)
-}
-
-fn read(folder: &Path) -> Option<JournalContents> {
-    let mut written = journal::load(folder).ok()?;
-    drop_what_is_missing(folder, &mut written);
-    Some(written)
 }
 
 /// Everything in a staging folder that is not a folder, without the transfer's own records.
@@ -283,21 +296,19 @@ fn look(entry: &Entry) -> Option<(u64, Option<Modified>)> {
 fn drop_what_is_missing(folder: &Path, written: &mut JournalContents) {
     let JournalContents { manifest, plan, held } = written;
     let mut finder = Finder::new(folder);
-    for number in 0..manifest.entries().len() as u32 {
+    for (number, entry) in (0..).zip(manifest.entries()) {
         let blocks = plan.blocks_of(number);
-        if !blocks.clone().any(|block| held.contains(block)) {
+        if held.ranges_in(blocks.clone()).is_empty() {
             continue;
         }
-        let path = &manifest.entries()[number as usize].path;
-        let len = finder.find(number, path).map_or(0, |(_, len)| len);
-        for block in blocks {
-            let end = match plan.block(block) {
-                Some(Block::Part(segment)) => segment.offset + u64::from(segment.len),
-                _ => manifest.entries()[number as usize].size(),
+        let len = finder.find(number, &entry.path).map_or(0, |(_, len)| len);
+        if len < entry.size() {
+            // The whole blocks of the file stay; a pack is one block, and not whole.
+            let kept = match plan.block(blocks.start) {
+                Some(Block::Part(_)) => len / u64::from(plan.block_size()),
+                Some(Block::Pack(_)) | None => 0,
             };
-            if end > len {
-                held.remove(block);
-            }
+            held.remove_range(blocks.start + kept..blocks.end);
         }
     }
 }
@@ -316,7 +327,7 @@ mod tests {
     };
 
     /// What an interrupted transfer of these entries left in `chosen`, with every block stored.
-    fn left(chosen: &Path, kind: OfferKind, entries: &[(&str, u64)]) -> PathBuf {
+    fn left(key: &StagingKey, chosen: &Path, kind: OfferKind, entries: &[(&str, u64)]) -> PathBuf {
         let manifest = Arc::new(Manifest::made_up(kind, entries));
         let plan = Arc::new(Plan::new(&manifest, |_| true));
         let files = StagedFiles {
@@ -325,7 +336,7 @@ mod tests {
             wanted: &Wanted::all(),
             targets: &[],
         };
-        let staging = Staging::create(chosen, [7; 8], files, Leftovers::default()).unwrap();
+        let staging = Staging::create(chosen, [7; 8], files, Leftovers::of(None, key)).unwrap();
         let blocks = if kind == OfferKind::Stream { 1 } else { plan.blocks() };
         for block in 0..blocks {
             let len = if kind == OfferKind::Stream { 5 } else { plan.block_len(block).unwrap() };
@@ -337,19 +348,19 @@ mod tests {
     }
 
     /// Removes what is useless once these files of an offer are in place.
-    fn remove_useless(chosen: &Path, in_place: &[(&str, u64)]) {
-        Leftovers::find(chosen).remove_useless(&Manifest::made_up(OfferKind::Files, in_place), |_| true);
+    fn remove_useless(key: &StagingKey, chosen: &Path, in_place: &[(&str, u64)]) {
+        Leftovers::find(chosen, key).remove_useless(&Manifest::made_up(OfferKind::Files, in_place), |_| true);
     }
 
     #[test]
     fn a_leftover_goes_only_when_every_file_in_it_is_in_place() {
-        let chosen = tempfile::tempdir().unwrap();
-        let folder = left(chosen.path(), OfferKind::Files, &[("a.txt", 3), ("b.txt", 4)]);
-        remove_useless(chosen.path(), &[("c.txt", 3)]);
-        remove_useless(chosen.path(), &[("a.txt", 3)]);
-        remove_useless(chosen.path(), &[("a.txt", 3), ("b.txt", 5)]);
+        let (chosen, key) = (tempfile::tempdir().unwrap(), StagingKey::draw().unwrap());
+        let folder = left(&key, chosen.path(), OfferKind::Files, &[("a.txt", 3), ("b.txt", 4)]);
+        remove_useless(&key, chosen.path(), &[("c.txt", 3)]);
+        remove_useless(&key, chosen.path(), &[("a.txt", 3)]);
+        remove_useless(&key, chosen.path(), &[("a.txt", 3), ("b.txt", 5)]);
         assert!(folder.is_dir());
-        remove_useless(chosen.path(), &[("a.txt", 3), ("b.txt", 4)]);
+        remove_useless(&key, chosen.path(), &[("a.txt", 3), ("b.txt", 4)]);
         assert!(!folder.exists());
     }
 
@@ -357,32 +368,32 @@ mod tests {
     /// for neither.
     #[test]
     fn a_file_whose_block_no_longer_counts_is_not_lost() {
-        let chosen = tempfile::tempdir().unwrap();
-        let folder = left(chosen.path(), OfferKind::Files, &[("a.txt", 3), ("b.txt", 4)]);
+        let (chosen, key) = (tempfile::tempdir().unwrap(), StagingKey::draw().unwrap());
+        let folder = left(&key, chosen.path(), OfferKind::Files, &[("a.txt", 3), ("b.txt", 4)]);
         let mut finder = Finder::new(&folder);
         let (a, _) = finder.find(0, &RelPath::new("a.txt").unwrap()).unwrap();
         let (b, _) = finder.find(1, &RelPath::new("b.txt").unwrap()).unwrap();
         fs::rename(a, chosen.path().join("a.txt")).unwrap();
-        remove_useless(chosen.path(), &[("a.txt", 3)]);
+        remove_useless(&key, chosen.path(), &[("a.txt", 3)]);
         assert!(b.is_file());
     }
 
     /// Its sender can't read it again.
     #[test]
     fn a_stream_is_not_lost() {
-        let chosen = tempfile::tempdir().unwrap();
-        let folder = left(chosen.path(), OfferKind::Stream, &[("stream", 0)]);
-        remove_useless(chosen.path(), &[("a.txt", 3)]);
-        remove_useless(chosen.path(), &[("stream", 5)]);
+        let (chosen, key) = (tempfile::tempdir().unwrap(), StagingKey::draw().unwrap());
+        let folder = left(&key, chosen.path(), OfferKind::Stream, &[("stream", 0)]);
+        remove_useless(&key, chosen.path(), &[("a.txt", 3)]);
+        remove_useless(&key, chosen.path(), &[("stream", 5)]);
         assert!(folder.is_dir());
     }
 
     #[test]
     fn what_no_transfer_put_there_is_not_lost() {
-        let chosen = tempfile::tempdir().unwrap();
-        let folder = left(chosen.path(), OfferKind::Files, &[("a.txt", 3)]);
+        let (chosen, key) = (tempfile::tempdir().unwrap(), StagingKey::draw().unwrap());
+        let folder = left(&key, chosen.path(), OfferKind::Files, &[("a.txt", 3)]);
         fs::write(folder.join("note"), "mine").unwrap();
-        remove_useless(chosen.path(), &[("a.txt", 3)]);
+        remove_useless(&key, chosen.path(), &[("a.txt", 3)]);
         assert!(folder.join("note").is_file());
     }
 }

@@ -111,13 +111,16 @@ mod tests {
     use super::*;
     use crate::{
         protocol::manifest::Manifest,
-        transfer::{fingerprint::hash_found, sink::active::ActiveReceives},
+        transfer::{
+            fingerprint::hash_found,
+            sink::{active::ActiveReceives, unfinished::Registry},
+        },
     };
 
     /// An offer of these entries, as (path, bytes); paths that end in `/` are folders.
     fn offer(folder: &Path, entries: &[(&str, u64)]) -> Offer {
         let manifest = Arc::new(Manifest::made_up(OfferKind::Files, entries));
-        Offer::look(manifest, Some(folder.to_owned()), &ActiveReceives::default())
+        Offer::look(manifest, Some(folder.to_owned()), &Registry::default(), &ActiveReceives::default())
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub(crate) struct StagedFiles<'a> {
 
 impl Staging {
     /// Makes the staging folder inside `chosen`, which must exist, and moves into it what `leftovers` has of this offer.
-    /// `id` is random.
+    /// `id` is random. What it records about itself is sealed with the key of the leftovers.
     pub(crate) fn create(
         chosen: &Path,
         id: [u8; 8],
@@ -120,7 +120,7 @@ impl Staging {
     ) -> Result<Self, TransferError> {
         let folder = chosen.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
         let fail = |cause| TransferError::file(FileAction::WriteIn, chosen, cause);
-        fs::create_dir(&folder).map_err(fail)?;
+        platform::make_private_folder(&folder).map_err(fail)?;
         let begin = || {
             let lock = File::create(folder.join(LOCK))?;
             // The name is random and the folder new, so if another program holds this lock, it is about to release it.
@@ -128,7 +128,7 @@ impl Staging {
             // The journal is written before files are moved: after a crash in between, each file is in one of two
             // folders that both name it.
             let held = leftovers.blocks_of(&manifest, &plan);
-            let journal = Journal::create(&folder, &manifest, wanted, &held)?;
+            let journal = Journal::create(&folder, leftovers.key(), &manifest, wanted, &held)?;
             let layout = Layout::create(&folder, Arc::clone(&manifest), wanted, targets, &Disk(chosen))?;
             leftovers.move_into(&layout, &manifest, &plan)?;
             Ok((lock, held, journal, layout))
@@ -269,8 +269,12 @@ impl Staging {
             }
             // What is no file is not opened: a link would lead elsewhere.
             let removed = if is_file { Ok(()) } else { self.layout.remove(number) };
-            let file = removed.and_then(|()| self.layout.open(number)?.set_len(len));
-            file.map_err(|cause| self.cannot_write(number, cause))?;
+            let file = removed.and_then(|()| {
+                let file = self.layout.open(number)?;
+                file.set_len(len).map(|()| file)
+            });
+            // The new length has changed the file's time.
+            self.set_attributes(&file.map_err(|cause| self.cannot_write(number, cause))?, number)?;
             mended.push(number);
         }
         Ok(mended)
@@ -518,16 +522,20 @@ impl FolderView for Disk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::manifest::OfferKind;
+    use crate::{protocol::manifest::OfferKind, transfer::sink::staging_key::StagingKey};
 
     fn staging(chosen: &Path, size: u64) -> Staging {
+        staging_of(&StagingKey::draw().unwrap(), chosen, size)
+    }
+
+    fn staging_of(key: &StagingKey, chosen: &Path, size: u64) -> Staging {
         let manifest = Arc::new(Manifest::made_up(OfferKind::Files, &[("file", size)]));
         let plan = Arc::new(Plan::new(&manifest, |_| true));
         Staging::create(
             chosen,
             [1; 8],
             StagedFiles { manifest, plan, wanted: &Wanted::all(), targets: &[] },
-            Leftovers::default(),
+            Leftovers::of(None, key),
         )
         .unwrap()
     }
@@ -587,13 +595,13 @@ mod tests {
 
     #[test]
     fn a_staging_folder_that_is_dropped_stays_if_it_holds_something_to_go_on_from() {
-        let chosen = tempfile::tempdir().unwrap();
-        let dropped = staging(chosen.path(), 4);
+        let (chosen, key) = (tempfile::tempdir().unwrap(), StagingKey::draw().unwrap());
+        let dropped = staging_of(&key, chosen.path(), 4);
         dropped.store(0, b"text").unwrap();
         dropped.note_stored(&[(0, 1)]).unwrap();
         let manifest = Arc::clone(&dropped.manifest);
         drop(dropped);
-        let left = Leftovers::find(chosen.path());
+        let left = Leftovers::find(chosen.path(), &key);
         assert_eq!(left.bytes_of(&manifest), 4);
     }
 

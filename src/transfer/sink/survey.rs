@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{active::ActiveReceives, leftovers::Leftovers, staging::Disk};
+use super::{active::ActiveReceives, leftovers::Leftovers, staging::Disk, unfinished::Registry};
 use crate::{
     platform::{self, Rules},
     protocol::manifest::{Manifest, OfferKind},
@@ -23,7 +23,12 @@ use crate::{
 impl Offer {
     /// Compares an offer with `folder`, which may turn out to be unusable; blocks on the disk. Receives among `active`
     /// that have lost their senders count as interrupted: what they have there can be resumed as well.
-    pub fn look(manifest: Arc<Manifest>, folder: Option<PathBuf>, active: &ActiveReceives) -> Self {
+    pub fn look(
+        manifest: Arc<Manifest>,
+        folder: Option<PathBuf>,
+        unfinished: &Registry,
+        active: &ActiveReceives,
+    ) -> Self {
         let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else {
             return Self {
                 manifest,
@@ -39,9 +44,10 @@ impl Offer {
             Ok(free) => {
                 let targets = place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth);
                 let resumable = match manifest.kind() {
-                    OfferKind::Files => {
-                        Leftovers::find(&folder).and(active.lost_in(&folder)).bytes_of(&manifest)
-                    }
+                    OfferKind::Files => unfinished.key().map_or(0, |key| {
+                        let lost = active.lost_in(&folder, &key);
+                        Leftovers::find(&folder, &key).and(lost).bytes_of(&manifest)
+                    }),
                     OfferKind::Text | OfferKind::Stream => 0,
                 };
                 let (here, free) = (AlreadyHere::default(), Some(free));

@@ -2,27 +2,44 @@
 //! the user's data folder, named after the staging folder and holding its path. So several programs can keep the list
 //! at once, and a crash leaves no more than an entry that leads nowhere, which is dropped when the list is read.
 //!
+//! The key that seals the user's staging folders is kept beside the list.
+//!
 //! The list is only shown. Resuming a transfer doesn't need it, because a receiver searches the folder into which it
 //! receives.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{self, Path, PathBuf},
+    sync::{Arc, OnceLock},
     time::SystemTime,
 };
 
 use super::{
     journal::JournalContents,
     leftovers::{Leftover, glance, last_change},
+    staging_key::StagingKey,
 };
 use crate::{platform, transfer::plan::names::STAGING_PREFIX};
 
 /// The most names of an offer that are shown: enough for the user to recognise it.
 const MAX_NAMES: usize = 3;
 
-/// The list of interrupted transfers. Without a folder, the list stays empty.
-#[derive(Debug, Clone, Default)]
-pub struct Registry(Option<PathBuf>);
+/// The name of the file with the user's key, beside the folder of the list.
+const KEY_FILE: &str = "staging.key";
+
+/// The list of interrupted transfers, and the key of their staging folders. Without a folder, the list stays empty, and
+/// the key is one that is gone with the program. Clones share the key.
+#[derive(Clone, Default)]
+pub struct Registry {
+    folder: Option<PathBuf>,
+    key: Arc<OnceLock<StagingKey>>,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Registry").field(&self.folder).finish()
+    }
+}
 
 /// An interrupted transfer that no receive is continuing at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,9 +70,30 @@ impl Unfinished {
 }
 
 impl Registry {
-    /// The list that is kept in `folder`, which is made when it is needed.
+    /// The list that is kept in `folder`, which is made when it is needed, as the key beside it is.
     pub fn at(folder: Option<PathBuf>) -> Self {
-        Self(folder)
+        Self { folder, key: Arc::default() }
+    }
+
+    /// The key of the user's staging folders. If it can't be read or kept, one that is gone with the program, so that
+    /// what is interrupted can be resumed only until then. `None` if the system has no randomness. Blocks on the disk.
+    pub(crate) fn key(&self) -> Option<StagingKey> {
+        if let Some(key) = self.key.get() {
+            return Some(key.clone());
+        }
+        let kept = self.folder.as_ref().map(|folder| {
+            platform::ensure_private_folder(folder)?;
+            StagingKey::kept_in(&folder.with_file_name(KEY_FILE))
+        });
+        let key = match kept {
+            Some(Ok(key)) => key,
+            Some(Err(error)) => {
+                tracing::warn!(%error, "without its key, an interrupted transfer can't be resumed after the program has ended");
+                StagingKey::draw()?
+            }
+            None => StagingKey::draw()?,
+        };
+        Some(self.key.get_or_init(|| key).clone())
     }
 
     /// Adds a staging folder. One whose path isn't Unicode is left out: it can be resumed, but not listed.
@@ -80,7 +118,8 @@ impl Registry {
 
     /// Every interrupted transfer that can be resumed, the latest first. Blocks on the disk.
     pub fn list(&self) -> Vec<Unfinished> {
-        let mut list: Vec<_> = self.files().into_iter().filter_map(|file| read(&file)).collect();
+        let Some(key) = self.key() else { return Vec::new() };
+        let mut list: Vec<_> = self.files().into_iter().filter_map(|file| read(&file, &key)).collect();
         list.sort_by_key(|unfinished| std::cmp::Reverse(unfinished.last));
         list
     }
@@ -93,14 +132,16 @@ impl Registry {
         else {
             return Ok(false);
         };
-        let Some(leftover) = staging_of(&file).and_then(Leftover::open) else { return Ok(false) };
+        let Some(key) = self.key() else { return Ok(false) };
+        let leftover = staging_of(&file).and_then(|folder| Leftover::open(folder, &key));
+        let Some(leftover) = leftover else { return Ok(false) };
         leftover.discard()?;
         fs::remove_file(file)?;
         Ok(true)
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let entries = self.0.as_ref().and_then(|folder| fs::read_dir(folder).ok());
+        let entries = self.folder.as_ref().and_then(|folder| fs::read_dir(folder).ok());
         let entries = entries.into_iter().flatten().filter_map(Result::ok);
         // What begins with a dot is an entry that is being written.
         entries
@@ -111,12 +152,12 @@ impl Registry {
 
     fn file_of(&self, staging: &Path) -> Option<PathBuf> {
         let name = staging.file_name()?.to_str()?.strip_prefix(STAGING_PREFIX)?;
-        Some(self.0.as_ref()?.join(name))
+        Some(self.folder.as_ref()?.join(name))
     }
 }
 
 /// Reads an entry of the list; removes one that leads nowhere.
-fn read(file: &Path) -> Option<Unfinished> {
+fn read(file: &Path, key: &StagingKey) -> Option<Unfinished> {
     let staging = staging_of(file);
     if staging.as_ref().is_none_or(|staging| !staging.is_dir()) {
         // If its disk is missing at the moment, the entry may still be of use.
@@ -126,7 +167,7 @@ fn read(file: &Path) -> Option<Unfinished> {
         return None;
     }
     let staging = staging?;
-    let JournalContents { manifest, plan, held } = glance(&staging)?;
+    let JournalContents { manifest, plan, held } = glance(&staging, key)?;
     let mut tops = manifest.entries().iter().filter(|entry| entry.path.names().nth(1).is_none()).peekable();
     let is_folder = tops.peek().is_some_and(|entry| !entry.is_file());
     let names: Vec<String> =

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, LazyLock, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -96,6 +96,9 @@ impl Folders {
         Self { outbox: outbox.to_owned(), inbox: temporary() }
     }
 }
+
+/// What the receiver's user keeps, in particular the key of the staging folders.
+static USERS: LazyLock<Registry> = LazyLock::new(Registry::default);
 
 /// A temporary folder, in memory where the system can do that.
 pub(super) fn temporary() -> TempDir {
@@ -191,7 +194,7 @@ fn receive(session: Session, output: Output, terms: Terms) -> Running {
         output,
         lanes: terms.lanes,
         connect: connect_options(terms.patience),
-        unfinished: Registry::at(None),
+        unfinished: USERS.clone(),
         active: ActiveReceives::default(),
     };
     let control = Control::new(session, &relay(), &context);

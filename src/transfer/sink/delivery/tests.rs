@@ -1,15 +1,22 @@
 //! Deliveries, and what leftovers bring to them, in real folders.
 
-use std::sync::Arc;
+use std::{
+    fs,
+    sync::{Arc, LazyLock},
+};
 
 use super::*;
 use crate::{
+    platform,
     protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
     transfer::{
         plan::{Block, MIN_BLOCK, Plan, placement::OnConflict},
-        sink::{leftovers::Leftovers, staging::StagedFiles, survey::place_in},
+        sink::{leftovers::Leftovers, staging::StagedFiles, staging_key::StagingKey, survey::place_in},
     },
 };
+
+/// The key of the user who receives all this.
+static KEY: LazyLock<StagingKey> = LazyLock::new(|| StagingKey::draw().unwrap());
 
 const TIME: Modified = Modified { secs: 1_500_000_000, nanos: 0 };
 
@@ -43,7 +50,7 @@ impl<'a> Receipt<'a> {
         let targets = place_in(chosen, &manifest, |_| true, |_| OnConflict::KeepBoth);
         let (wanted, plan) = (Wanted::all(), Arc::new(Plan::new(&manifest, |_| true)));
         let (manifests, plans, leftovers) =
-            (Arc::clone(&manifest), Arc::clone(&plan), Leftovers::find(chosen));
+            (Arc::clone(&manifest), Arc::clone(&plan), Leftovers::find(chosen, &KEY));
         let staging = Staging::create(
             chosen,
             [id; 8],
