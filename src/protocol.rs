@@ -73,8 +73,8 @@
 //!     applies: [`peer::FromSender::Withdrawn`] (a file that changed, vanished or can't be read).
 //! 12. Once every block is stored or withdrawn, A → B: [`peer::FromSender::StreamEnd`] for a stream,
 //!     [`peer::FromSender::Hashes`]…, [`peer::FromSender::Done`].
-//! 13. B compares. If a file is damaged, B → A: [`peer::FromReceiver::Damaged`]…; A sends the differing blocks and step 12
-//!     once more. A second mismatch ends the transfer.
+//! 13. B compares. If a file is damaged, B → A: [`peer::FromReceiver::Damaged`]…; A sends the differing blocks, and those
+//!     that B had from elsewhere, and step 12 once more. A second mismatch ends the transfer.
 //! 14. B flushes, gives everything its real name, and B → A: [`peer::FromReceiver::Complete`]. Both close.
 //!
 //! At any point after step 7, A → B: [`peer::FromSender::Invitation`]: A waits at the same relay under another code, which it has

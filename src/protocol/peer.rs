@@ -346,13 +346,14 @@ pub enum FromReceiver {
     Pause(bool),
     /// Blocks that are now stored, as (first, count).
     Stored(Vec<(u64, u64)>),
-    /// The hash of a file didn't match. These are the hashes of its blocks as the receiver has stored them, from the first on;
-    /// the sender compares them with its own and sends the blocks that differ again.
+    /// The hash of a file didn't match. For each of its blocks, from the first on, this is the hash of what this sender sent,
+    /// as the receiver has stored it; the sender compares it with its own and sends the blocks that differ again. A block
+    /// that the receiver had before has no hash, because it may be part of another sender's file; it is sent again anyway.
     Damaged {
         /// Index of the entry.
         entry: u32,
-        /// BLAKE3 of each block, from where the last message about this file ended.
-        hashes: Vec<[u8; 32]>,
+        /// BLAKE3 of each block that this sender sent, from where the last message about this file ended.
+        hashes: Vec<Option<[u8; 32]>>,
         /// Whether this is the last message about damaged files.
         last: bool,
     },

@@ -106,7 +106,7 @@ fn peers() -> Vec<Seed> {
     let code = "acid-coyote-mustard-tulip-lemon-tiger".into();
     let invitation = FromSender::Invitation { code, instead: true };
     let accept = FromReceiver::Accept { lanes: 8, way: Way::FromSender, wanted: Some(vec![0b101]) };
-    let damaged = FromReceiver::Damaged { entry: 0, hashes: vec![[3; 32]; 2], last: true };
+    let damaged = FromReceiver::Damaged { entry: 0, hashes: vec![Some([3; 32]), None], last: true };
     let sealed = |message: Vec<u8>| [frame::to_bytes(&12_345_u64), message].concat();
     vec![
         ("handshake", "receiver", handshake(0, &first, frame::encode(&verdict))),

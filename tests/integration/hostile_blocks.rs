@@ -68,12 +68,15 @@ async fn accepted(waiting: WaitingSender, kind: OfferKind, entries: &[RawEntry])
     for message in offer(kind, entries) {
         peer.say(&message).await;
     }
-    match peer.hear().await {
-        Some(FromReceiver::Accept { lanes, .. }) => {
-            let lanes = peer.open_lanes(lanes).await;
-            (peer, lanes)
+    loop {
+        match peer.hear().await {
+            Some(FromReceiver::Held(_)) => {}
+            Some(FromReceiver::Accept { lanes, .. }) => {
+                let lanes = peer.open_lanes(lanes).await;
+                return (peer, lanes);
+            }
+            other => panic!("{other:?} where the offer should have been taken"),
         }
-        other => panic!("{other:?} where the offer should have been taken"),
     }
 }
 
@@ -364,7 +367,7 @@ fn wrong_hashes(entries: &[u32]) -> Vec<(u32, [u8; 32])> {
 }
 
 /// Waits until the receiver has asked for damaged files again, and returns what it says about each.
-async fn damage(peer: &mut HostilePeer) -> Vec<(u32, Vec<[u8; 32]>)> {
+async fn damage(peer: &mut HostilePeer) -> Vec<(u32, Vec<Option<[u8; 32]>>)> {
     let mut damaged = Vec::new();
     loop {
         match peer.hear().await.expect("the receiver asks again") {
@@ -426,6 +429,45 @@ async fn damaged_files_that_are_repaired_arrive_whole() {
     let changed = fs::metadata(&large).unwrap().modified().unwrap();
     assert_eq!(changed.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(), 1_000_000_000);
     assert_eq!(stage.tree().len(), 6, "{:?}", stage.tree());
+}
+
+/// Two senders offer files of the same names, sizes and times, so that what the first has sent passes for the second's. A
+/// hash would let the second try out any number of guesses at the other's bytes.
+#[tokio::test]
+async fn what_one_sender_sent_is_not_told_to_another_by_its_hash() {
+    let mut stage = Stage::new().await;
+    let entries = files();
+    let (code, next) = (code(), code());
+    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let interrupted = async {
+        let (mut peer, mut lanes) = accepted(waiting, OfferKind::Files, &entries).await;
+        perform(&mut peer, &mut lanes, &[Block(0, 1, BLOCK), Block(1, 3, 30), Stored(2)]).await;
+        peer.leave();
+    };
+    let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), interrupted);
+    assert!(ended.result.is_err(), "{ended:?}");
+    let waiting = WaitingSender::new(stage.relay.addr, &next).await;
+    let other = async {
+        let (mut peer, mut lanes) = accepted(waiting, OfferKind::Files, &entries).await;
+        let hashes = Say(FromSender::Hashes(wrong_hashes(&[1, 2])));
+        let own = [Block(0, 0, BLOCK), Block(1, 2, 1), Stored(2), hashes, Say(FromSender::Done)];
+        perform(&mut peer, &mut lanes, &own).await;
+        let own = |index, length| Some(*blake3::hash(&bytes(index, length)).as_bytes());
+        let told = [(1, vec![own(0, BLOCK), None, own(2, 1)]), (2, vec![None])];
+        assert_eq!(damage(&mut peer).await, told);
+        let hashes = true_hashes().into_iter().filter(|(entry, _)| *entry != 3).collect();
+        let again = [
+            Block(0, 1, BLOCK),
+            Block(1, 3, 30),
+            Stored(2),
+            Say(FromSender::Hashes(hashes)),
+            Say(FromSender::Done),
+        ];
+        perform(&mut peer, &mut lanes, &again).await;
+        assert_eq!(peer.last_word().await, None);
+    };
+    let (ended, ()) = tokio::join!(stage.receive(&next, None, accept), other);
+    assert_eq!(ended.result.unwrap().stored, 5);
 }
 
 #[tokio::test]

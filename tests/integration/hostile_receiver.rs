@@ -111,7 +111,7 @@ async fn perform(peer: &mut HostilePeer, paths: &[String], acts: &[Act]) -> Vec<
             Done => while peer.hear::<FromSender>().await.expect("the sender ends") != FromSender::Done {},
             Damaged(path, hashes, last) => {
                 let entry = paths.iter().position(|found| found == path).unwrap_or(99) as u32;
-                let (hashes, last) = (vec![[7; 32]; *hashes], *last);
+                let (hashes, last) = (vec![Some([7; 32]); *hashes], *last);
                 peer.say(&FromReceiver::Damaged { entry, hashes, last }).await;
             }
         }

@@ -97,9 +97,11 @@ async fn a_changed_file_is_sent_as_it_is_now_and_a_new_one_with_it() {
     assert_same(&world, &["all/large", "all/other", "all/a new one", "all/deep/7", "all/deep/8"]);
 }
 
-/// A power cut may leave a journal that is ahead of the data, or data that is ahead of the journal.
+/// A power cut may leave a journal that is ahead of the data, or data that is ahead of the journal. Which block is spoilt
+/// can't be found out together with the sender without telling it about the others, which may be parts of another sender's
+/// file; so all of the file comes again, and nothing else.
 #[tokio::test]
-async fn what_a_power_cut_spoilt_is_found_by_its_hash_and_mended_block_by_block() {
+async fn what_a_power_cut_spoilt_is_found_by_its_hash_and_sent_again() {
     let mut world = World::new().await;
     plant(&world);
     interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
@@ -109,10 +111,7 @@ async fn what_a_power_cut_spoilt_is_found_by_its_hash_and_mended_block_by_block(
     bytes[3 * BLOCK..4 * BLOCK].fill(0);
     fs::write(&largest, bytes).unwrap();
     let (here, carried) = go_on(&world).await;
-    assert!(
-        carried <= (BLOCKS * BLOCK) as u64 - here + SLACK,
-        "{carried} bytes moved although {here} were here"
-    );
+    assert!(here >= (BLOCKS / 2 * BLOCK) as u64 && carried <= (BLOCKS * BLOCK) as u64 + SLACK, "{carried}");
     assert_same(&world, &["all/large", "all/deep/0"]);
 
     // The journal is lost, and with it the knowledge of what is here.

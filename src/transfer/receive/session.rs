@@ -45,7 +45,7 @@ use crate::{
 /// How often stored blocks are acknowledged. Each time costs a write to the journal and a message, and the sender
 /// counts blocks as stored only then.
 const TICK: Duration = Duration::from_millis(40);
-/// The most hashes in one message. Each takes 32 bytes, so the message stays within
+/// The most hashes in one message. Each takes 33 bytes, so the message stays within
 /// [`MAX_CONTROL`](crate::protocol::peer::MAX_CONTROL).
 const HASHES_AT_ONCE: usize = 4096;
 
@@ -259,7 +259,7 @@ impl<'a> Receiving<'a> {
         };
         spawn_blocking(move || staging.drop_entry(entry)).await;
         self.hashes.remove(&entry);
-        lock(&self.held).extend(own_blocks(&self.accepted.plan, entry));
+        lock(&self.held).insert_range(own_blocks(&self.accepted.plan, entry));
         self.context.tell(Notice::Withdrawn { path: path.into(), reason }).await;
         Ok(())
     }
@@ -436,10 +436,18 @@ impl<'a> Receiving<'a> {
         staging.start_repair(damaged.iter().copied());
         self.lanes.claims.allow_repairs(damaged.iter().flat_map(|entry| plan.blocks_of(*entry)));
         let last = damaged.last().copied();
+        // What another transfer left may be another sender's file of the same name, size and time, whose bytes are none of
+        // this sender's business; neither are their hashes, by which it could try out guesses at them.
+        let held = staging.held().clone();
         for entry in &damaged {
             let (staging, entry) = (Arc::clone(&staging), *entry);
             let mut reading = spawn_blocking(move || staging.read_back(entry));
             let (hashes, _) = meanwhile_checked(self.control, Work::Hashing, &mut reading).await??;
+            let hashes: Vec<Option<FileHash>> = plan
+                .blocks_of(entry)
+                .zip(hashes)
+                .map(|(block, hash)| (!held.contains(block)).then_some(hash))
+                .collect();
             let pages = hashes.chunks(HASHES_AT_ONCE).count();
             for (number, page) in hashes.chunks(HASHES_AT_ONCE).enumerate() {
                 let last = Some(entry) == last && number + 1 == pages;

@@ -53,7 +53,7 @@ pub(super) struct Sending<'a> {
     /// Blocks that are being sent a second time and are not stored yet.
     repairs_left: Option<HashSet<u64>>,
     /// What the receiver has reported about damaged files: the entry, and the hashes of the blocks that it holds.
-    damaged: Vec<(u32, Vec<FileHash>)>,
+    damaged: Vec<(u32, Vec<Option<FileHash>>)>,
     /// Bytes of all blocks that the receiver has stored.
     bytes: u64,
     /// How many files were withdrawn.
@@ -275,7 +275,7 @@ impl<'a> Sending<'a> {
         Ok(())
     }
 
-    fn note_damage(&mut self, entry: u32, hashes: Vec<FileHash>) -> Result<(), TransferError> {
+    fn note_damage(&mut self, entry: u32, hashes: Vec<Option<FileHash>>) -> Result<(), TransferError> {
         let blocks = self.plan.blocks_of(entry);
         match self.damaged.last_mut() {
             Some((last, held)) if *last == entry => held.extend(hashes),

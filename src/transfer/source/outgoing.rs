@@ -211,8 +211,8 @@ impl Outgoing {
     }
 
     /// Compares a receiver's hashes of a file's blocks, from the first on, with the file as it is now. Returns the
-    /// blocks that differ, and the file's hash; `None` if the file had to be withdrawn.
-    pub(crate) fn compare(&self, entry: u32, theirs: &[FileHash]) -> Option<(Vec<u64>, FileHash)> {
+    /// blocks that differ or have no hash, and the file's hash; `None` if the file had to be withdrawn.
+    pub(crate) fn compare(&self, entry: u32, theirs: &[Option<FileHash>]) -> Option<(Vec<u64>, FileHash)> {
         let blocks = self.plan.blocks_of(entry);
         let size = self.size_of(entry);
         let mut whole = blake3::Hasher::new();
@@ -226,7 +226,7 @@ impl Outgoing {
                 return None;
             }
             whole.update(&bytes);
-            if theirs.get(number) != Some(&hash_whole(&bytes)) {
+            if theirs.get(number) != Some(&Some(hash_whole(&bytes))) {
                 differing.push(block);
             }
             offset += u64::from(len);
