@@ -1,4 +1,8 @@
 //! What differs between operating systems, and nothing else. Everything that uses this module is written once.
+//!
+//! - [`open_folder`]: folders that are used whatever becomes of their paths
+
+pub mod open_folder;
 
 use std::{
     fs::{File, Metadata},

@@ -7,7 +7,7 @@
 //! - [`leftovers`]: staging folders of interrupted transfers; [`unfinished`]: the list of them; [`staging_key`]: what tells
 //!   them from folders that others have made
 //! - [`active`]: which receive of this engine uses which staging folder
-//! - [`delivery`]: staged files get their real names
+//! - [`delivery`]: staged files get their real names; [`opened`]: the folders in which they get them
 //! - [`ordered`]: blocks in order, for a writer
 
 pub(crate) mod active;
@@ -15,6 +15,7 @@ pub(crate) mod delivery;
 pub(crate) mod journal;
 pub(crate) mod layout;
 pub(crate) mod leftovers;
+pub(crate) mod opened;
 pub(crate) mod ordered;
 pub(crate) mod same;
 pub(crate) mod staging;

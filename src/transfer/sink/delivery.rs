@@ -1,25 +1,25 @@
 //! The last step of a receive: staged files get their real names.
 //!
 //! Folders that are new as a whole get their names first, with all the files in them. Then the other folders are made,
-//! files are renamed into them, links are made, and folders get their times. Every folder on the way to a name is
-//! checked first and must be a real one, so that nothing is written through a link; links are made only after
-//! everything else, and an offer has nothing below a link. Nothing is replaced unless the user allowed it: a new folder
+//! files are renamed into them, links are made, and folders get their times. Every folder on the way to a name must be a
+//! real one, and is used through the handle with which it was opened, so that nothing is written through a link, even if
+//! another program makes one meanwhile; links are made only after everything else, and an offer has nothing below a
+//! link. Nothing is replaced unless the user allowed it: a new folder
 //! whose name was taken meanwhile is delivered file by file, like any other.
 
 use std::{
     collections::HashSet,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
-use tempfile::TempPath;
-
 use super::{
     layout::{top_of, under},
+    opened::OpenedTree,
     staging::Staging,
 };
 use crate::{
-    platform::{self, Rules},
+    platform::{Rules, open_folder::OpenFolder},
     protocol::{
         RelPath,
         manifest::{Entry, EntryKind, Manifest, Modified},
@@ -65,16 +65,22 @@ pub(crate) fn deliver(
     targets: &[Target],
     staging: &Staging,
 ) -> Delivered {
-    let mut delivery = Delivery {
-        folder,
-        rules: Rules::of(folder),
-        staging,
-        moved: HashSet::new(),
-        real_folders: HashSet::new(),
-        folder_times: Vec::new(),
+    let mut delivered = Delivered::default();
+    let mut delivery = match Delivery::begin(folder, staging) {
+        Ok(delivery) => delivery,
+        Err(error) => {
+            let wanted = (0..).zip(targets).filter(|(index, target)| {
+                wanted.contains(*index as usize) && target.path.is_some() && !staging.is_dropped(*index)
+            });
+            let fail = |(entry, _)| Failure {
+                entry,
+                error: TransferError::file(FileAction::UseFolder, folder, error.kind().into()),
+            };
+            delivered.failures = wanted.map(fail).collect();
+            return delivered;
+        }
     };
     delivery.move_trees();
-    let mut delivered = Delivered::default();
     let mut links = Vec::new();
     for (index, (entry, target)) in manifest.entries().iter().zip(targets).enumerate() {
         let number = index as u32;
@@ -99,8 +105,8 @@ pub(crate) fn deliver(
         let own_path = manifest.entries().get(number as usize).map(|entry| &entry.path);
         let is_folder = own_path.is_some_and(|own_path| points_to_folder(&folders, own_path, link));
         let made = delivery.link(path, replaces, link, is_folder);
-        if let (Ok(full), Some(modified)) = (&made, modified) {
-            set_time(full, modified);
+        if let (Ok(_), Some(modified)) = (&made, modified) {
+            delivery.set_time(path, modified);
         }
         delivered.count(number, folder, made);
     }
@@ -135,20 +141,50 @@ struct Delivery<'a> {
     folder: &'a Path,
     rules: Rules,
     staging: &'a Staging,
+    /// The folder in which everything gets its name.
+    opened: OpenedTree,
+    /// The staging folder.
+    staged: OpenFolder,
     /// Names of the top folders that were moved here as a whole.
     moved: HashSet<String>,
     real_folders: HashSet<RelPath>,
-    folder_times: Vec<(PathBuf, Modified)>,
+    folder_times: Vec<(RelPath, Modified)>,
 }
 
-impl Delivery<'_> {
+impl<'a> Delivery<'a> {
+    /// Opens both folders. Fails if one is gone, or if something else has the staging folder's name by now.
+    fn begin(folder: &'a Path, staging: &'a Staging) -> io::Result<Self> {
+        let root = OpenFolder::open(folder)?;
+        let name = staging.folder().file_name().and_then(|name| name.to_str());
+        let staged = root.below(name.ok_or(io::ErrorKind::NotFound)?)?;
+        if !staged.is_own()? {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(Self {
+            folder,
+            rules: Rules::of(folder),
+            staging,
+            opened: OpenedTree::new(root),
+            staged,
+            moved: HashSet::new(),
+            real_folders: HashSet::new(),
+            folder_times: Vec::new(),
+        })
+    }
+
     fn move_trees(&mut self) {
         for (top, tree) in self.staging.take_trees() {
-            match platform::rename_new(&tree, &under(self.folder, &top)) {
+            let taken = self.opened.root().take(&self.staged, self.in_staging(&tree), top.as_str());
+            match taken {
                 Ok(()) => drop(self.moved.insert(top.as_str().to_owned())),
                 Err(error) => tracing::debug!(%error, "a folder is delivered file by file"),
             }
         }
+    }
+
+    /// The path below the staging folder of something in it.
+    fn in_staging<'p>(&self, path: &'p Path) -> &'p Path {
+        path.strip_prefix(self.staging.folder()).unwrap_or(path)
     }
 
     fn has_moved(&self, path: &RelPath) -> bool {
@@ -162,11 +198,17 @@ impl Delivery<'_> {
         modified: Option<Modified>,
     ) -> Result<PathBuf, TransferError> {
         let full = under(self.folder, path);
-        if replaces && fs::symlink_metadata(&full).is_ok_and(|found| !found.is_dir()) {
-            fs::remove_file(&full).map_err(|cause| TransferError::file(FileAction::Replace, &full, cause))?;
+        if replaces {
+            self.make_parent(path)?;
+            let remove = |above: &OpenFolder| match above.is_folder(path.name())? {
+                Some(false) => above.remove(path.name()),
+                Some(true) | None => Ok(()),
+            };
+            let removed = self.opened.parent_of(path).and_then(remove);
+            removed.map_err(|cause| TransferError::file(FileAction::Replace, &full, cause))?;
         }
         if self.make_folder(path)? || self.has_moved(path) {
-            self.folder_times.extend(modified.map(|time| (full.clone(), time)));
+            self.folder_times.extend(modified.map(|time| (path.clone(), time)));
         }
         Ok(full)
     }
@@ -176,21 +218,20 @@ impl Delivery<'_> {
         let staged = self.staging.take(entry)?;
         let full = under(self.folder, path);
         let fail = |cause| TransferError::file(FileAction::Store, &full, cause);
+        let staged = staged.strip_prefix(self.staging.folder()).unwrap_or(&staged);
+        let above = self.opened.parent_of(path).map_err(fail)?;
         if replaces {
-            fs::rename(&staged, &full).map_err(fail)?;
+            above.replace(&self.staged, staged, path.name()).map_err(fail)?;
             return Ok(full);
         }
-        let mut staged = TempPath::try_from_path(staged).map_err(fail)?;
-        staged.disable_cleanup(true);
-        let mut wanted = full.clone();
+        let mut wanted = path.name().to_owned();
         for number in 2..=MAX_NUMBER {
-            match staged.persist_noclobber(&wanted) {
-                Ok(()) => return Ok(wanted),
-                Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
-                    staged = taken.path;
-                    wanted = full.with_file_name(self.rules.numbered(path.name(), number));
+            match above.take(&self.staged, staged, &wanted) {
+                Ok(()) => return Ok(full.with_file_name(wanted)),
+                Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {
+                    wanted = self.rules.numbered(path.name(), number);
                 }
-                Err(other) => return Err(fail(other.error)),
+                Err(other) => return Err(fail(other)),
             }
         }
         Err(fail(io::ErrorKind::AlreadyExists.into()))
@@ -211,13 +252,13 @@ impl Delivery<'_> {
         if !target.as_str().split('/').all(is_name) {
             return Err(fail(io::ErrorKind::InvalidFilename.into()));
         }
-        if !replaces {
-            platform::make_link(target.as_str(), &full, is_folder).map_err(fail)?;
-            return Ok(full);
+        let above = self.opened.parent_of(path).map_err(fail)?;
+        if replaces {
+            self.staged.make_link(target.as_str(), "link", is_folder).map_err(fail)?;
+            above.replace(&self.staged, Path::new("link"), path.name()).map_err(fail)?;
+        } else {
+            above.make_link(target.as_str(), path.name(), is_folder).map_err(fail)?;
         }
-        let staged = self.staging.folder().join("link");
-        platform::make_link(target.as_str(), &staged, is_folder).map_err(fail)?;
-        fs::rename(&staged, &full).map_err(fail)?;
         Ok(full)
     }
 
@@ -236,10 +277,11 @@ impl Delivery<'_> {
         self.make_parent(path)?;
         let full = under(self.folder, path);
         let fail = |cause| TransferError::file(FileAction::MakeFolder, &full, cause);
-        let is_new = match fs::create_dir(&full) {
+        let above = self.opened.parent_of(path).map_err(fail)?;
+        let is_new = match above.make_folder(path.name()) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if !fs::symlink_metadata(&full).map_err(fail)?.is_dir() {
+                if above.is_folder(path.name()).map_err(fail)? != Some(true) {
                     return Err(fail(io::ErrorKind::NotADirectory.into()));
                 }
                 false
@@ -250,18 +292,19 @@ impl Delivery<'_> {
         Ok(is_new)
     }
 
-    fn set_folder_times(&self) {
+    fn set_folder_times(&mut self) {
         // Inner folders come first: a change inside a folder could change the folder's own time.
-        for (path, modified) in self.folder_times.iter().rev() {
-            set_time(path, *modified);
+        for (path, modified) in std::mem::take(&mut self.folder_times).iter().rev() {
+            self.set_time(path, *modified);
         }
     }
-}
 
-/// Sets the time of a folder or a link. A failure is only logged, because the entry is in place all the same.
-fn set_time(path: &Path, modified: Modified) {
-    if let Err(error) = platform::set_modified(path, modified) {
-        tracing::debug!(%error, "the time of a folder or a link could not be set");
+    /// Sets the time of a folder or a link. A failure is only logged, because the entry is in place all the same.
+    fn set_time(&mut self, path: &RelPath, modified: Modified) {
+        let set = |above: &OpenFolder| above.set_modified(path.name(), modified);
+        if let Err(error) = self.opened.parent_of(path).and_then(set) {
+            tracing::debug!(%error, "the time of a folder or a link could not be set");
+        }
     }
 }
 
