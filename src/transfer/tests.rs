@@ -3,6 +3,8 @@
 //! milliseconds here, and no result depends on the speed of the machine.
 
 mod control;
+#[cfg(target_os = "linux")]
+mod destination;
 mod network;
 mod pair;
 mod schedule;

@@ -98,7 +98,7 @@ impl Folders {
 }
 
 /// What the receiver's user keeps, in particular the key of the staging folders.
-static USERS: LazyLock<Registry> = LazyLock::new(Registry::default);
+pub(super) static USERS: LazyLock<Registry> = LazyLock::new(Registry::default);
 
 /// A temporary folder, in memory where the system can do that.
 pub(super) fn temporary() -> TempDir {
