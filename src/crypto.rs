@@ -1,7 +1,7 @@
 //! Cryptography: bytes in, bytes out. Owns key agreement from a code ([`pake`]), the keys of the two encrypted
 //! channels ([`kdf`]), the sealing and opening of one record ([`record`]), the reconnect to a session ([`reconnect`]) and the
 //! proof that a direct connection belongs to a session ([`direct`]). Called by `transfer`, which joins it to the protocol's
-//! messages. It knows no message, socket or clock.
+//! messages. The proof of a relay's access password ([`access`]) is called by `net::access`. It knows no message, socket or clock.
 //!
 //! Every primitive comes from an established crate, and this module composes them. It computes only one thing itself: the
 //! chaining of CBC encryption, over the block cipher of `aes` (`chains`). Not all of these crates have been reviewed: `aes` has
@@ -18,6 +18,7 @@
 //! 5. When the connections are lost, a [`ReconnectKey`] proves on new ones that both ends are still the same, and gives new
 //!    keys; a [`DirectKey`] proves that a connection which goes around the relay belongs to the session.
 
+pub mod access;
 mod chains;
 pub mod direct;
 mod error;

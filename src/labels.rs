@@ -56,5 +56,11 @@ pub const STAGING_OFFER: &[u8] = b"caiman staging offer v1";
 /// The seal of a record in a staging folder's journal, with the key of its user.
 pub const STAGING_RECORD: &[u8] = b"caiman staging record v1";
 
-/// The client's proof that it knows a relay's access password, over the relay's nonce.
-pub const RELAY_ACCESS: &[u8] = b"caiman relay access v1";
+/// SPAKE2 identity of a client that proves a relay's access password; the protocol version follows.
+pub const ACCESS_CLIENT: &[u8] = b"caiman access client v1";
+/// SPAKE2 identity of a relay that proves its access password; the protocol version follows.
+pub const ACCESS_RELAY: &[u8] = b"caiman access relay v1";
+/// The client's proof that it knows a relay's access password, over the relay's welcome and the client's hello.
+pub const ACCESS_CLIENT_PROOF: &[u8] = b"caiman access client proof v1";
+/// The relay's proof that it knows its access password, over its welcome.
+pub const ACCESS_RELAY_PROOF: &[u8] = b"caiman access relay proof v1";

@@ -26,13 +26,21 @@
 //!
 //! 1. client → relay: `"caiman\0C"`, eight bytes.
 //! 2. relay → client: [`relay::Welcome`]: version, a nonce, whether a password is required, data ports.
-//! 3. client → relay: [`relay::Hello`]: version, role, room, the client's token for the room, proof of the password. A sender's
-//!    hello carries its first message to the receiver, a [`peer::First`], which the relay keeps. A client that comes back with
+//!    If one is, and only then, client → relay: [`relay::AccessRequest`], a SPAKE2 message, and relay → client:
+//!    [`relay::Reply::Access`], a SPAKE2 message and the relay's tag.
+//! 3. client → relay: [`relay::Hello`]: version, role, room, the client's token for the room, the client's tag. A sender's hello carries its first message to the receiver, a [`peer::First`], which the relay keeps. A client that comes back with
 //!    the same token takes over from its own earlier connection, which may be dead without the relay having noticed.
 //! 4. relay → sender: [`relay::Reply::Waiting`]. Once the receiver is there, relay → both: [`relay::Reply::Paired`] with a
 //!    token for lanes; the receiver's reply carries the sender's first message. From then on the connection is a pipe.
 //!    If the relay refuses, it says [`relay::Reply::Refused`] instead. A relay that runs beside a sender takes as senders only that
 //!    sender's own clients, whose tokens begin with a key that only the two know.
+//!
+//! *The relay's password.* SPAKE2 over the password gives a key. The tags are HMAC-SHA-256 under it over a label for the side and
+//! the welcome; the client's also covers its hello. A client that finds the relay's tag wrong says nothing more, so it names no
+//! room to a relay that doesn't know the password. Either side learns one guess's worth from a connection, and a relay counts each
+//! request as a try, because its tag comes first. A listener, or a relay that answers with a nonce of its choice, gets nothing to
+//! test guesses with. An attacker between the two who passes everything on gets what one on that network always has, this one
+//! connection: the proof is good for no other hello.
 //!
 //! *Handshake* ([`peer`]), in the clear, in frames of at most [`peer::MAX_HANDSHAKE`] bytes:
 //!

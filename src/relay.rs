@@ -3,7 +3,7 @@
 //!
 //! Called by `engine`, which also runs a relay inside a sender's process. It does not handle signals: a relay is stopped
 //! through [`CancellationToken`](tokio_util::sync::CancellationToken)s. It knows the wire (`protocol::relay`, `net`), and of
-//! cryptography only the proof of its password.
+//! cryptography only the proof of its password, which `net::access` makes.
 //!
 //! One task serves one connection. When two connections are paired, the one that came second moves into the task of the
 //! first, which copies until both are done. [`Relay::serve`] owns all tasks and joins them; dropping its future aborts
@@ -36,6 +36,7 @@ mod shared;
 mod shares;
 mod splice;
 
-pub use config::{AccessPassword, Limits, RelayConfig};
+pub use crate::net::access::AccessPassword;
+pub use config::{Limits, RelayConfig};
 pub use ports::{BadPorts, Ports};
 pub use server::{Relay, RelayError};

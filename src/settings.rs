@@ -15,7 +15,7 @@ use toml::Table;
 
 use crate::{
     code::{MAX_DRAWN_WORDS, MIN_PARTS},
-    net::client::RelayAddress,
+    net::{access::AccessPassword, client::RelayAddress},
     protocol::relay::MAX_LANES,
     relay::{Ports, RelayConfig},
     store::{self, BadEntry, Expected, Problem, SaveError, Store},
@@ -95,7 +95,8 @@ pub struct SavedRelay {
     #[serde(serialize_with = "as_text")]
     pub address: RelayAddress,
     /// The relay's access password, if it has one.
-    pub password: Option<String>,
+    #[serde(serialize_with = "as_password")]
+    pub password: Option<AccessPassword>,
     /// The user's name for the relay.
     pub name: Option<String>,
     #[serde(flatten)]
@@ -111,7 +112,8 @@ pub struct HostRelay {
     #[serde(serialize_with = "as_text")]
     pub data_ports: Ports,
     /// The password that everyone who uses the relay must know.
-    pub password: Option<String>,
+    #[serde(serialize_with = "as_password")]
+    pub password: Option<AccessPassword>,
     /// Whether the relay starts together with the window.
     pub start_with_window: bool,
     #[serde(flatten)]
@@ -219,11 +221,9 @@ impl Settings {
     }
 
     /// The password of the relay at this address, if it is one of the user's relays.
-    pub fn password_for(&self, address: &RelayAddress) -> Option<&str> {
-        // Upper and lower case count the same in a host's name.
-        let address = address.to_string();
-        let found = self.relays.iter().find(|relay| relay.address.to_string().eq_ignore_ascii_case(&address));
-        found?.password.as_deref()
+    pub fn password_for(&self, address: &RelayAddress) -> Option<&AccessPassword> {
+        let found = self.relays.iter().find(|relay| relay.address.is_same(address));
+        found?.password.as_ref()
     }
 
     /// How the other side may reach this machine directly.
@@ -312,7 +312,7 @@ impl SavedRelay {
 
     fn read(mut fields: Fields<'_>) -> Option<Self> {
         let address = fields.required("address", Expected::Address)?;
-        let (password, name) = (fields.text("password"), fields.text("name"));
+        let (password, name) = (fields.text("password").map(AccessPassword::from), fields.text("name"));
         Some(Self { address, password, name, other: fields.rest() })
     }
 }
@@ -332,7 +332,7 @@ impl HostRelay {
         Self {
             port: fields.number("port", 0..=u16::MAX).unwrap_or(usual.port),
             data_ports: fields.parsed("data_ports", Expected::Ports).unwrap_or(usual.data_ports),
-            password: fields.text("password"),
+            password: fields.text("password").map(AccessPassword::from),
             start_with_window: fields.switch("start_with_window").unwrap_or(usual.start_with_window),
             other: fields.rest(),
         }
@@ -371,6 +371,10 @@ impl WindowSize {
 
 fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
+}
+
+fn as_password<S: Serializer>(password: &Option<AccessPassword>, serializer: S) -> Result<S::Ok, S::Error> {
+    password.as_ref().map(AccessPassword::as_str).serialize(serializer)
 }
 
 #[cfg(test)]

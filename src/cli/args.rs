@@ -12,7 +12,7 @@ use clap_complete::Shell;
 
 use super::exit;
 use crate::{
-    engine::{Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
+    engine::{AccessPassword, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
     units::{ByteSize, Rate},
@@ -165,10 +165,10 @@ pub(super) struct CommonArgs {
     /// settings.
     #[arg(long, short, env = "CAIMAN_SERVER", value_name = "HOST[:PORT]")]
     pub(super) server: Option<ServerChoice>,
-    /// The relay's access password. If it is not given, the password in the window's settings is used. Without --server, it is
-    /// for the first relay.
+    /// The relay's access password. If it is not given, the password in the window's settings is used. It is for the relay that
+    /// --server names, or without --server for the first relay of the settings, and for no other that an invite link may name.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
-    pub(super) password: Option<String>,
+    pub(super) password: Option<AccessPassword>,
     /// Which ways the data may take.
     #[arg(long, env = "CAIMAN_PATH", value_enum, default_value_t = PathArg::Auto, value_name = "WAYS")]
     pub(super) path: PathArg,
@@ -249,7 +249,7 @@ pub(super) struct RelayArgs {
     pub(super) data_ports: Ports,
     /// A password that every client must know.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
-    pub(super) password: Option<String>,
+    pub(super) password: Option<AccessPassword>,
     /// Serve Prometheus metrics on this address, at /metrics.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) metrics: Option<SocketAddr>,

@@ -2,7 +2,7 @@
 
 use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts};
 use crate::{
-    engine::{AccessPassword, Command, Engine, Event, Limits, Ports, RelayConfig, RelayError},
+    engine::{Command, Engine, Event, Limits, Ports, RelayConfig, RelayError},
     units::Rate,
 };
 
@@ -54,7 +54,7 @@ fn config(args: RelayArgs) -> RelayConfig {
         host: args.host,
         port: args.port,
         data_ports: args.data_ports.0,
-        password: args.password.map(AccessPassword::from),
+        password: args.password,
         sender_key: None,
         is_local_only: false,
         metrics: args.metrics,

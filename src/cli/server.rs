@@ -6,7 +6,12 @@ use super::{
     args::{CommonArgs, ServerChoice},
     report::{Reporter, sentence},
 };
-use crate::{engine::RelayChoice, net::client::RelayAddress, settings::Settings, store::Store};
+use crate::{
+    engine::{AccessPassword, RelayChoice},
+    net::client::RelayAddress,
+    settings::Settings,
+    store::Store,
+};
 
 /// The relays, with the password that is given or the passwords in the settings. `invited` is the server in an invite link.
 pub(super) fn choose(
@@ -14,27 +19,47 @@ pub(super) fn choose(
     invited: Option<&str>,
     reporter: &Reporter,
 ) -> Result<Vec<RelayChoice>, String> {
-    let named: Option<RelayAddress> = match (&common.server, invited) {
+    let given = &common.password;
+    let linked: Option<RelayAddress> = match (&common.server, invited) {
+        (Some(ServerChoice::At(address)), _) if given.is_some() => {
+            return Ok(vec![RelayChoice { address: address.clone(), password: given.clone() }]);
+        }
         (Some(ServerChoice::At(address)), _) => Some(address.clone()),
         (_, Some(server)) => Some(server.parse().map_err(|error| format!("{error}"))?),
         (Some(ServerChoice::None), None) => return Ok(Vec::new()),
         (None, None) => None,
     };
-    if let (Some(address), Some(_)) = (&named, &common.password) {
-        return Ok(vec![RelayChoice { address: address.clone(), password: common.password.clone() }]);
-    }
     let settings = settings(reporter);
-    let addresses = match named {
+    let own = match &common.server {
+        None => settings.default_relay().map(|relay| relay.address.clone()),
+        Some(_) => None,
+    };
+    let addresses = match linked {
         Some(address) => vec![address],
         None => settings.relays.iter().map(|relay| relay.address.clone()).collect(),
     };
-    let choice = |(at, address): (usize, RelayAddress)| {
-        // The password must not be shown to the other relays of the list.
-        let given = common.password.clone().filter(|_| at == 0);
-        let password = given.or_else(|| settings.password_for(&address).map(str::to_owned));
+    let choice = |address: RelayAddress| {
+        // A password must be shown to no relay but the one that the user means.
+        let is_meant = own.as_ref().is_some_and(|own| own.is_same(&address));
+        let password =
+            given.as_ref().filter(|_| is_meant).or_else(|| settings.password_for(&address)).cloned();
         RelayChoice { address, password }
     };
-    Ok(addresses.into_iter().enumerate().map(choice).collect())
+    let chosen: Vec<RelayChoice> = addresses.into_iter().map(choice).collect();
+    warn_if_unused(given.as_ref(), &chosen, reporter);
+    Ok(chosen)
+}
+
+/// Says it if the password that was given goes to no relay, because the one that is used comes from an invite link.
+fn warn_if_unused(given: Option<&AccessPassword>, chosen: &[RelayChoice], reporter: &Reporter) {
+    let is_used = chosen.iter().any(|relay| relay.password.as_ref() == given);
+    if let ([RelayChoice { address, .. }], Some(_), false) = (chosen, given, is_used) {
+        let message = format!(
+            "the password is not shown to {address}, which the invite link names; if it is meant for that relay, add \
+             --server {address}"
+        );
+        reporter.say(&sentence(&message), "warning", json!({ "message": message }));
+    }
 }
 
 /// The settings as they are. Only the window repairs or moves a broken file.

@@ -31,12 +31,17 @@ impl Pake {
     /// The identities bind role, room and protocol version: ends that differ in any of them get different keys.
     #[must_use]
     pub fn start(side: Side, code: &[u8], room: &[u8; ROOM_LEN], version: u16) -> (Pake, Vec<u8>) {
-        let password = Password::new(code);
         let sender = identity(labels::PAKE_SENDER, room, version);
         let receiver = identity(labels::PAKE_RECEIVER, room, version);
+        Self::between(side, code, &[sender, receiver])
+    }
+
+    /// Starts on `side` between the two ends with these identities, the sending side's first.
+    pub(super) fn between(side: Side, secret: &[u8], [a, b]: &[Identity; 2]) -> (Pake, Vec<u8>) {
+        let password = Password::new(secret);
         let (state, message) = match side {
-            Side::Sender => Spake2::start_a(&password, &sender, &receiver),
-            Side::Receiver => Spake2::start_b(&password, &sender, &receiver),
+            Side::Sender => Spake2::start_a(&password, a, b),
+            Side::Receiver => Spake2::start_b(&password, a, b),
         };
         (Pake { state }, message)
     }

@@ -36,7 +36,7 @@ pub(super) async fn relay_task(id: TaskId, config: RelayConfig, end: EndSignals,
 
 pub(super) async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, out: Outbox) {
     tokio::select! {
-        checked = client::probe(&relay.address, relay.password.as_deref()) => {
+        checked = client::probe(&relay.address, relay.password.as_ref()) => {
             out.send(Event::Checked(id, checked)).await;
         }
         () = cancel.cancelled() => {}

@@ -26,8 +26,8 @@ use crate::{
             SenderHello, SenderVerdict,
         },
         relay::{
-            ConnectionKind, Hello, LANE_PAIRED, LaneHello, MAX_FIRST, MAX_FRAME, MAX_HELLO, MAX_LANES,
-            Refusal, Reply, Welcome,
+            AccessRequest, ConnectionKind, Hello, LANE_PAIRED, LaneHello, MAX_FIRST, MAX_FRAME, MAX_HELLO,
+            MAX_LANES, Refusal, Reply, Welcome,
         },
     },
     transfer::{
@@ -78,6 +78,7 @@ pub fn relay_opening(bytes: &[u8]) {
         ConnectionKind::Control => {
             if let Ok(payload) = at_once(frames::read_bytes(&mut &*rest, MAX_HELLO)) {
                 hello(&payload);
+                access_request(&payload);
             }
         }
         ConnectionKind::Lane => {
@@ -102,10 +103,18 @@ fn hello(payload: &[u8]) {
     }
 }
 
+/// A relay takes a frame for one or the other, never for both.
+fn access_request(payload: &[u8]) {
+    if comes_back::<AccessRequest>(payload).is_some() {
+        assert!(Hello::read(payload).is_err());
+    }
+}
+
 /// What a client and a relay say to each other before the relay becomes a pipe.
 pub fn relay_messages(bytes: &[u8]) {
     comes_back::<Welcome>(bytes);
     comes_back::<Hello>(bytes);
+    access_request(bytes);
     if let Some(Reply::Refused(refusal)) = comes_back(bytes) {
         let byte = refusal.lane_byte();
         assert_ne!(byte, LANE_PAIRED);

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    access,
+    access::{AccessClaim, AccessPassword},
     addresses::Reach,
     io as frames,
     socket::{self, ConnectError},
@@ -76,6 +76,11 @@ impl RelayAddress {
         self.port
     }
 
+    /// Whether this is the same host and port. Upper and lower case count the same in a host's name.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.port == other.port && self.host.eq_ignore_ascii_case(&other.host)
+    }
+
     /// From where the relay can be reached, as far as the address tells; `None` for a host's name.
     pub fn reach(&self) -> Option<Reach> {
         // An IPv6 address of the local network may name its interface after a `%`.
@@ -126,7 +131,7 @@ pub struct RelayChoice {
     /// The relay's address.
     pub address: RelayAddress,
     /// The relay's access password, if it has one.
-    pub password: Option<String>,
+    pub password: Option<AccessPassword>,
 }
 
 impl fmt::Debug for RelayChoice {
@@ -177,7 +182,7 @@ pub struct Join<'a> {
     /// How long one address of the relay may take to answer a connection.
     pub connect_limit: Duration,
     /// The relay's access password, if it has one.
-    pub password: Option<&'a str>,
+    pub password: Option<&'a AccessPassword>,
     /// This client's role in the room.
     pub role: Role,
     /// The room.
@@ -238,7 +243,7 @@ pub fn draw_client_token() -> io::Result<ClientToken> {
 pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
     // A password can be proven only after the welcome. Without one the hello goes out with the opening, which saves a round
     // trip.
-    let early = join.password.is_none().then(|| join.hello(None));
+    let early = join.password.is_none().then(|| join.hello());
     let greeted = greet(join.address, join.known, join.connect_limit, early).await?;
     enter(greeted, join).await
 }
@@ -249,29 +254,53 @@ async fn enter(greeted: Greeted, join: Join<'_>) -> Result<Joined, RelayClientEr
     if welcome.version != VERSION {
         return Err(Refusal::Version(welcome.version).into());
     }
-    if welcome.password_required && join.password.is_none() {
-        return Err(Refusal::PasswordRequired.into());
-    }
     if join.waits {
         // A client that has lost its peer may lose the relay too while it waits there.
         socket::keep_alive(&stream, QUICK_KEEPALIVE);
     }
+    let hello = if welcome.password_required {
+        Some(prove(&mut stream, &join, &welcome).await?)
+    } else {
+        (!has_heard_hello).then(|| join.hello())
+    };
     let exchange = async {
-        if !has_heard_hello {
-            let proof = join.password.map(|password| access::prove(password, &welcome.nonce));
-            frames::write(&mut stream, &join.hello(proof)).await?;
+        if let Some(hello) = hello {
+            frames::write(&mut stream, &hello).await?;
         }
         frames::read(&mut stream, MAX_FRAME).await
     };
     match in_time(join.address, exchange).await? {
         Reply::Refused(refusal) => Err(refusal.into()),
-        reply => {
+        Reply::Access { .. } => Err(RelayClientError::NotARelay(join.address.clone())),
+        reply @ (Reply::Waiting | Reply::Paired { .. }) => {
             let control = stream.peer_addr().map_err(|_| RelayClientError::Lost)?;
             let mut data_ports = welcome.data_ports;
             data_ports.truncate(MAX_DATA_PORTS);
             let reply = (reply != Reply::Waiting).then_some(reply);
             Ok(Joined { stream, lanes: LaneAddress { control, data_ports }, reply })
         }
+    }
+}
+
+/// Has the relay prove that it knows the password, and returns a hello that proves it to the relay. A relay that doesn't know it
+/// hears nothing more.
+async fn prove(
+    stream: &mut TcpStream,
+    join: &Join<'_>,
+    welcome: &Welcome,
+) -> Result<Hello, RelayClientError> {
+    let (claim, request) = AccessClaim::new(join.password.ok_or(Refusal::PasswordRequired)?);
+    let exchange = async {
+        frames::write(stream, &request).await?;
+        frames::read(stream, MAX_FRAME).await
+    };
+    match in_time(join.address, exchange).await? {
+        Reply::Access { point, tag } => {
+            let proof = claim.check(welcome, &point, &tag).ok_or(Refusal::PasswordWrong)?;
+            Ok(proof.put_into(join.hello()))
+        }
+        Reply::Refused(refusal) => Err(refusal.into()),
+        Reply::Waiting | Reply::Paired { .. } => Err(RelayClientError::NotARelay(join.address.clone())),
     }
 }
 
@@ -293,7 +322,10 @@ pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
 
 /// Tests a relay as far as that is possible without a peer: connects, measures the latency, and has the password checked by
 /// asking for a room that no client is in.
-pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<RelayCheck, RelayClientError> {
+pub async fn probe(
+    address: &RelayAddress,
+    password: Option<&AccessPassword>,
+) -> Result<RelayCheck, RelayClientError> {
     let probe = async {
         let greeted = greet(address, None, CONNECT_LIMIT, None).await?;
         let Greeted { welcome, latency, .. } = &greeted;
@@ -324,7 +356,7 @@ pub async fn probe(address: &RelayAddress, password: Option<&str>) -> Result<Rel
 }
 
 impl Join<'_> {
-    fn hello(&self, proof: Option<[u8; 32]>) -> Hello {
+    fn hello(&self) -> Hello {
         let Self { role, room, client_token, waits, .. } = *self;
         Hello {
             version: VERSION,
@@ -333,7 +365,7 @@ impl Join<'_> {
             room,
             client_token,
             waits,
-            proof,
+            proof: None,
             first: self.first.clone(),
         }
     }
@@ -353,6 +385,7 @@ impl Joined {
             match reply {
                 Reply::Waiting => {}
                 Reply::Refused(refusal) => return Err(refusal.into()),
+                Reply::Access { .. } => return Err(RelayClientError::Lost),
                 Reply::Paired { token, first } => {
                     return Ok(Paired { stream: self.stream, first, lanes: self.lanes, token });
                 }

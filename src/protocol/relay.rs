@@ -1,8 +1,8 @@
 //! The messages between a client and a relay, before the relay becomes a pipe.
 //!
 //! *Control connection.* The client opens with the eight bytes of [`ConnectionKind::Control`]; the relay answers with a
-//! [`Welcome`] frame; the client sends a [`Hello`] frame; the relay answers with [`Reply`] frames. After
-//! [`Reply::Paired`] every byte belongs to the two peers. The relay is silent before the opening bytes, so a port scanner
+//! [`Welcome`] frame; the client sends a [`Hello`] frame; the relay answers with [`Reply`] frames. If the relay asks for a
+//! password, an [`AccessRequest`] and a [`Reply::Access`] come before the hello. After [`Reply::Paired`] every byte belongs to the two peers. The relay is silent before the opening bytes, so a port scanner
 //! learns nothing.
 //!
 //! *Lane.* The client sends one [`LaneHello`], 32 bytes; the relay answers with one byte: [`LANE_PAIRED`] once the
@@ -79,9 +79,9 @@ pub struct Welcome {
     pub version: u16,
     /// What the relay can do beyond version 1; no bits are assigned yet.
     pub features: u64,
-    /// Fresh random bytes, over which the password is proven.
+    /// Fresh random bytes, which make every welcome another one.
     pub nonce: [u8; 32],
-    /// Whether a [`Hello::proof`] is required.
+    /// Whether the client must prove the relay's password.
     pub password_required: bool,
     /// Ports on this host that take lanes, at most [`MAX_DATA_PORTS`]; an empty list means the control port.
     pub data_ports: Vec<u16>,
@@ -89,7 +89,17 @@ pub struct Welcome {
     pub observed: SocketAddr,
 }
 
-/// The client's answer to the welcome.
+/// The client's answer to the welcome of a relay that asks for a password. A relay tells it from a hello by its length, because
+/// every hello is longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessRequest {
+    /// The client's protocol version.
+    pub version: u16,
+    /// SPAKE2 point of side A.
+    pub point: [u8; 32],
+}
+
+/// The client's answer to the welcome, or to [`Reply::Access`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The client's protocol version.
@@ -104,7 +114,7 @@ pub struct Hello {
     pub client_token: ClientToken,
     /// Whether to wait for the other client even as a receiver. Without it, a receiver is refused if no sender is there.
     pub waits: bool,
-    /// Proof of the relay's password over [`Welcome::nonce`], made by `net::access`.
+    /// Proof of the relay's password, made by `net::access` over the welcome and the rest of this hello.
     pub proof: Option<[u8; 32]>,
     /// A sender's first message to the receiver, at most [`MAX_FIRST`] bytes; empty from a receiver.
     pub first: Vec<u8>,
@@ -125,7 +135,7 @@ impl Hello {
     }
 }
 
-/// The relay's answer to a hello.
+/// The relay's answer to an [`AccessRequest`] or to a hello.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// The room is open; a further reply follows when the other client joins.
@@ -139,6 +149,13 @@ pub enum Reply {
     },
     /// The relay refuses, and closes the connection after this.
     Refused(Refusal),
+    /// The relay knows its password, and the client may prove it too.
+    Access {
+        /// SPAKE2 point of side B.
+        point: [u8; 32],
+        /// The relay's proof, made by `net::access` over the welcome.
+        tag: [u8; 32],
+    },
 }
 
 /// Why a relay refuses. The user has something different to do about each.
@@ -307,6 +324,15 @@ mod tests {
         let payload = frame::to_bytes(&(VERSION + 1, "of another kind"));
         assert_eq!(Hello::read(&payload), Err(Refusal::Version(VERSION)));
         assert_eq!(Hello::read(&payload[..0]), Err(Refusal::Malformed));
+    }
+
+    #[test]
+    fn no_hello_is_as_short_as_a_request_for_access() {
+        let request = frame::to_bytes(&AccessRequest { version: VERSION, point: [0xff; 32] });
+        let shortest = frame::to_bytes(&hello(Role::Receiver, 0));
+        assert!(shortest.len() > request.len());
+        assert!(frame::from_bytes::<AccessRequest>(&shortest).is_err());
+        assert_eq!(Hello::read(&request), Err(Refusal::Malformed));
     }
 
     #[test]

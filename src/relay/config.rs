@@ -6,9 +6,7 @@ use std::{
     num::NonZeroU64,
 };
 
-use zeroize::Zeroizing;
-
-use crate::net::access::{self, SenderKey};
+use crate::net::access::{AccessPassword, SenderKey};
 
 /// Where a relay listens and what it allows.
 #[derive(Clone)]
@@ -46,23 +44,6 @@ impl Default for RelayConfig {
             limits: Limits::default(),
             metrics: None,
         }
-    }
-}
-
-/// A relay's access password. It has no `Debug`, and is wiped from memory when dropped.
-#[derive(Clone)]
-pub struct AccessPassword(Zeroizing<String>);
-
-impl AccessPassword {
-    /// Whether `proof` was made with this password over `nonce`. It takes the same time whatever the answer is.
-    pub(super) fn is_proven_by(&self, proof: &[u8; 32], nonce: &[u8; 32]) -> bool {
-        access::verify(&self.0, nonce, proof)
-    }
-}
-
-impl From<String> for AccessPassword {
-    fn from(password: String) -> Self {
-        Self(Zeroizing::new(password))
     }
 }
 
@@ -150,12 +131,5 @@ mod tests {
     fn connections_never_use_up_every_open_file() {
         assert_eq!(Limits::default().fitted_to(Some(1024)).max_connections, 768);
         assert_eq!(Limits::default().fitted_to(None), Limits::default());
-    }
-
-    #[test]
-    fn only_a_proof_of_the_same_password_passes() {
-        let password = AccessPassword::from("lagoon".to_owned());
-        assert!(password.is_proven_by(&access::prove("lagoon", &[1; 32]), &[1; 32]));
-        assert!(!password.is_proven_by(&access::prove("lagoons", &[1; 32]), &[1; 32]));
     }
 }

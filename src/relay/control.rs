@@ -25,10 +25,14 @@ use super::{
     shared::{Client, Joiner, RelayState, RoomGuard},
 };
 use crate::{
-    net,
+    net::{
+        self,
+        access::{self, AccessPassword, AccessProof},
+        io::ReadError,
+    },
     protocol::{
         Role, VERSION, frame,
-        relay::{ConnectionKind, Hello, LaneToken, MAX_HELLO, Refusal, Reply, Welcome},
+        relay::{AccessRequest, ConnectionKind, Hello, LaneToken, MAX_HELLO, Refusal, Reply, Welcome},
     },
 };
 
@@ -67,41 +71,67 @@ pub(super) async fn serve(shared: Arc<RelayState>, mut client: Client, deadline:
     Box::pin(refuse(&shared, client, ConnectionKind::Control, refusal)).await;
 }
 
-/// Sends the welcome and returns its nonce.
+/// Sends the welcome and returns it.
 pub(super) async fn welcome(
     shared: &RelayState,
     stream: &mut TcpStream,
     peer: SocketAddr,
-) -> io::Result<[u8; 32]> {
-    let nonce = random()?;
+) -> io::Result<Welcome> {
     let welcome = Welcome {
         version: VERSION,
         features: 0,
-        nonce,
+        nonce: random()?,
         password_required: shared.password.is_some(),
         data_ports: shared.data_ports.clone(),
         observed: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
     };
     answer(stream, &frame::encode(&welcome)).await?;
-    Ok(nonce)
+    Ok(welcome)
 }
 
 async fn greet(shared: &RelayState, client: &mut Client) -> Result<Hello, StopReason> {
     let peer = client.stream.peer_addr()?;
-    let nonce = welcome(shared, &mut client.stream, peer).await?;
-    let payload = net::io::read_bytes(&mut client.stream, MAX_HELLO).await?;
-    let hello = Hello::read(&payload)?;
-    // Before anything that the answer could tell: beyond its allowance a client gets the same refusal for each room and password.
-    shared.count_join(client)?;
-    check_password(shared, &nonce, hello.proof.as_ref())?;
+    let welcome = welcome(shared, &mut client.stream, peer).await?;
+    let proof = match &shared.password {
+        Some(password) => Some(show_password(shared, client, password, &welcome).await?),
+        None => None,
+    };
+    let hello = match (net::io::read_bytes(&mut client.stream, MAX_HELLO).await, &proof) {
+        // A client leaves here when the relay's proof shows that its password is wrong.
+        (Err(ReadError::Io(_)), Some(_)) => return Err(Refusal::PasswordWrong.into()),
+        (payload, _) => Hello::read(&payload?)?,
+    };
+    match proof {
+        // Before anything that the answer could tell: beyond its allowance a client gets the same refusal for each room.
+        None => shared.count_join(client)?,
+        Some(proof) if proof.is_in(&hello) => {}
+        Some(_) => return Err(Refusal::PasswordWrong.into()),
+    }
     check_sender(shared, &hello)?;
     Ok(hello)
 }
 
-fn check_password(shared: &RelayState, nonce: &[u8; 32], proof: Option<&[u8; 32]>) -> Result<(), Refusal> {
-    let Some(password) = &shared.password else { return Ok(()) };
-    let proof = proof.ok_or(Refusal::PasswordRequired)?;
-    if password.is_proven_by(proof, nonce) { Ok(()) } else { Err(Refusal::PasswordWrong) }
+/// Shows a client that asks for it that this relay knows its password, and returns what the client's hello has to prove. This
+/// counts as a hello does, because the answer is enough to check a guess.
+async fn show_password(
+    shared: &RelayState,
+    client: &mut Client,
+    password: &AccessPassword,
+    welcome: &Welcome,
+) -> Result<AccessProof, StopReason> {
+    let payload = net::io::read_bytes(&mut client.stream, MAX_HELLO).await?;
+    shared.count_join(client)?;
+    let request = match frame::from_bytes(&payload) {
+        Ok(request @ AccessRequest { version: VERSION, .. }) => request,
+        Ok(_) => return Err(Refusal::Version(VERSION).into()),
+        // A client without a password doesn't wait for the welcome.
+        Err(_) => {
+            return Err(Hello::read(&payload).map_or_else(|why| why, |_| Refusal::PasswordRequired).into());
+        }
+    };
+    let (reply, proof) = access::answer(password, welcome, &request).ok_or(Refusal::Malformed)?;
+    answer(&mut client.stream, &frame::encode(&reply)).await?;
+    Ok(proof)
 }
 
 /// Refuses a stranger that wants to be a sender at a relay which has one already. It learns nothing of any room.

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    config::{AccessPassword, Limits},
+    config::Limits,
     metrics::Counters,
     origin::ClientOrigin,
     pair::Pair,
@@ -22,7 +22,7 @@ use super::{
     rooms::{OpenedRoom, Opening, Rooms},
 };
 use crate::{
-    net::access::SenderKey,
+    net::access::{AccessPassword, SenderKey},
     protocol::{
         Role,
         relay::{LaneToken, Refusal, RoomId},

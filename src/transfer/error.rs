@@ -456,7 +456,7 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
         }
         RelayClientError::Refused(refusal) => match refusal {
             Refusal::PasswordRequired | Refusal::PasswordWrong => {
-                "Ask the relay's owner for its password and give it with --password."
+                "Ask the relay's owner for its password and give it with --server and --password."
             }
             Refusal::Version(version) if *version < crate::protocol::VERSION => {
                 "Ask the relay's owner to update it."

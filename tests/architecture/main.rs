@@ -40,7 +40,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("app::views", "FACE app::model app::explain app::theme app::widgets app::words"),
     (
         "settings",
-        "code net::client protocol::relay relay store sync transfer::path_mode transfer::send::MAX_RECEIVERS units",
+        "code net::access net::client protocol::relay relay store sync transfer::path_mode transfer::send::MAX_RECEIVERS units",
     ),
     ("history", "store sync"),
     ("store", "sync"),
@@ -74,9 +74,11 @@ const LAYERS: &[(&str, &str)] = &[
         "transfer::receive",
         "WORDS code crypto net panics protocol sync transfer::fingerprint transfer::lanes transfer::link transfer::plan transfer::sink",
     ),
-    ("relay", "labels net panics protocol sync"),
+    ("relay", "net panics protocol sync"),
     ("discovery", "net protocol"),
-    ("net", "labels panics protocol sync"),
+    ("net", "panics protocol sync"),
+    // A relay's password is proven by both ends of a connection, so the proof stands below both and only here.
+    ("net::access", "crypto::access protocol"),
     ("platform", "protocol"),
     ("protocol", ""),
     ("crypto", "labels"),

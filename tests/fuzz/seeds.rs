@@ -9,7 +9,10 @@ use caiman::protocol::{
         DirectAnswer, DirectHello, DirectPurpose, First, FromReceiver, FromSender, ReceiverFirst,
         ReceiverHello, ReconnectAnswer, SenderHello, SenderVerdict, Trouble, Way,
     },
-    relay::{ClientToken, ConnectionKind, Hello, LaneHello, LaneToken, Refusal, Reply, RoomId, Welcome},
+    relay::{
+        AccessRequest, ClientToken, ConnectionKind, Hello, LaneHello, LaneToken, Refusal, Reply, RoomId,
+        Welcome,
+    },
 };
 
 /// Target, name and bytes.
@@ -45,6 +48,9 @@ fn network() -> Vec<Seed> {
     };
     let control = |hello: &Hello| [&ConnectionKind::Control.to_bytes()[..], &frame::encode(hello)].concat();
     let lane = LaneHello { token: LaneToken([5; 16]), lane: 31, role: Role::Receiver };
+    let access = AccessRequest { version: VERSION, point: [7; 32] };
+    let asking = [&ConnectionKind::Control.to_bytes()[..], &frame::encode(&access)].concat();
+    let knows = Reply::Access { point: [8; 32], tag: [9; 32] };
     let paired = Reply::Paired { token: LaneToken([5; 16]), first: vec![6; 20] };
     let frames = [frame::wrap(b"one"), frame::wrap(b""), frame::wrap(&[7; 300])].concat();
     let addresses: Vec<SocketAddr> = [
@@ -65,9 +71,12 @@ fn network() -> Vec<Seed> {
         ("frame", "cut", [&[2, 255], &frames[..40]].concat()),
         ("relay_opening", "sender", control(&sender)),
         ("relay_opening", "receiver", control(&receiver)),
+        ("relay_opening", "access", asking),
         ("relay_opening", "lane", lane.to_bytes().to_vec()),
         ("relay_messages", "welcome", frame::to_bytes(&welcome)),
         ("relay_messages", "hello", frame::to_bytes(&sender)),
+        ("relay_messages", "access", frame::to_bytes(&access)),
+        ("relay_messages", "knows", frame::to_bytes(&knows)),
         ("relay_messages", "waiting", frame::to_bytes(&Reply::Waiting)),
         ("relay_messages", "paired", frame::to_bytes(&paired)),
         ("relay_messages", "refused", frame::to_bytes(&Reply::Refused(Refusal::Version(2)))),

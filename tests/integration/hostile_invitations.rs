@@ -136,7 +136,7 @@ async fn an_invitation_shows_no_secret() {
     let (ended, _) = receive(&mut stage, &[invitation(&more, false), FromSender::Cancel]).await;
     let [Notice::Invited { code, relay }] = &ended.notices[1..] else { panic!("{:?}", ended.notices) };
     assert_eq!(*code, more);
-    let with_password = caiman::engine::RelayChoice { password: Some("lagoon".to_owned()), ..relay.clone() };
+    let with_password = caiman::engine::RelayChoice { password: Some("lagoon".into()), ..relay.clone() };
     let shown = format!("{:?} {with_password:?}", ended.notices);
     assert!(!shown.contains("lagoon"), "{shown}");
     assert!(more.words().all(|word| !shown.contains(word)), "{shown}");

@@ -43,6 +43,7 @@ async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16
                     Reply::Paired { .. } => return client,
                     // The relay has not yet removed the connection before this one.
                     Reply::Refused(_) => break,
+                    Reply::Access { .. } => panic!("this relay has no password"),
                 }
             }
         }

@@ -110,12 +110,11 @@ async fn a_wrong_code_does_not_keep_the_right_one_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_with_a_password_takes_only_those_who_know_it() {
     let world = World::new().await;
-    let relay =
-        TestRelay::start(|config| config.password = Some(AccessPassword::from("lagoon".to_owned()))).await;
+    let relay = TestRelay::start(|config| config.password = Some("lagoon".into())).await;
     fs::write(world.from("x"), "x").unwrap();
     let with = |password: Option<&str>| RelayChoice {
         address: RelayAddress::from_socket(relay.addr),
-        password: password.map(str::to_owned),
+        password: password.map(AccessPassword::from),
     };
     for (password, refusal) in [(None, Refusal::PasswordRequired), (Some("swamp"), Refusal::PasswordWrong)] {
         let order = SendOrder { relays: vec![with(password)], ..world.send_order(world.paths(&["x"])) };
@@ -206,7 +205,7 @@ async fn a_relay_that_drops_who_comes_is_gone() {
 
 #[tokio::test]
 async fn a_lost_peer_is_not_blamed_on_a_relay_that_is_there() {
-    let relay = TestRelay::start(|config| config.password = Some(AccessPassword::from("x".to_owned()))).await;
+    let relay = TestRelay::start(|config| config.password = Some("x".into())).await;
     let choice = RelayChoice { address: RelayAddress::from_socket(relay.addr), password: None };
     let error = explain_loss(TransferError::PeerLost, &choice).await;
     assert!(matches!(error, TransferError::PeerLost), "{error:?}");
@@ -214,13 +213,12 @@ async fn a_lost_peer_is_not_blamed_on_a_relay_that_is_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trying_a_relay_proves_its_password() {
-    let guarded =
-        TestRelay::start(|config| config.password = Some(AccessPassword::from("lagoon".to_owned()))).await;
+    let guarded = TestRelay::start(|config| config.password = Some("lagoon".into())).await;
     let open = TestRelay::start(|_| {}).await;
     let party = Party::start();
     let check = async |relay: &TestRelay, password: Option<&str>| {
         let address = RelayAddress::from_socket(relay.addr);
-        party.check(RelayChoice { address, password: password.map(str::to_owned) }).await
+        party.check(RelayChoice { address, password: password.map(AccessPassword::from) }).await
     };
     for (relay, has_password) in [(&guarded, true), (&open, false)] {
         let checked = check(relay, Some("lagoon")).await.unwrap();

@@ -13,7 +13,7 @@ use caiman::{
         Role,
         relay::{MAX_LANES, Refusal, Reply, RoomId},
     },
-    relay::{AccessPassword, Relay, RelayConfig, RelayError},
+    relay::{Relay, RelayConfig, RelayError},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -248,7 +248,7 @@ async fn metrics_answer_one_path_only() {
 async fn logs_name_no_room_no_password_and_no_message() {
     let (log, _logging) = Log::start(tracing::Level::TRACE);
     let relay = TestRelay::start(|config| {
-        config.password = Some(AccessPassword::from("lagoon".to_owned()));
+        config.password = Some("lagoon".into());
     })
     .await;
     let room = RoomId([0xA7; 16]);

@@ -18,7 +18,10 @@ use std::{
 };
 
 use caiman::{
-    net::{self, access},
+    net::{
+        self,
+        access::{AccessClaim, AccessProof},
+    },
     protocol::{
         Role, VERSION, frame,
         relay::{
@@ -142,10 +145,26 @@ impl Client {
         self.send(&frame::encode(hello)).await;
     }
 
+    /// Asks the relay to prove that it knows `password`.
+    pub async fn ask(&mut self, password: &str) -> AccessClaim {
+        let (claim, request) = AccessClaim::new(&password.into());
+        self.send(&frame::encode(&request)).await;
+        claim
+    }
+
+    /// Asks the relay to prove that it knows `password`. Returns the client's proof, or `None` if the relay has another password.
+    pub async fn claim(&mut self, password: &str) -> Option<AccessProof> {
+        let claim = self.ask(password).await;
+        let Reply::Access { point, tag } = self.reply().await else {
+            panic!("the relay should prove itself")
+        };
+        claim.check(&self.welcome, &point, &tag)
+    }
+
     /// Sends a correct hello with a proof of `password`.
     pub async fn hello_with(&mut self, role: Role, room: RoomId, password: &str) {
-        let proof = Some(access::prove(password, &self.welcome.nonce));
-        self.say(&Hello { proof, ..hello(role, room) }).await;
+        let proof = self.claim(password).await.expect("the relay has this password");
+        self.say(&proof.put_into(hello(role, room))).await;
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {

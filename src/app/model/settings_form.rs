@@ -74,13 +74,17 @@ impl SettingsForm {
             .map(|relay| RelayDraft {
                 name: relay.name.clone().unwrap_or_default(),
                 address: relay.address.to_string(),
-                password: relay.password.clone().unwrap_or_default(),
+                password: relay
+                    .password
+                    .as_ref()
+                    .map_or_else(String::new, |password| password.as_str().to_owned()),
             })
             .collect();
         self.editing = None;
         self.host_port = settings.host.port.to_string();
         self.data_ports = settings.host.data_ports.to_string();
-        self.host_password = settings.host.password.clone().unwrap_or_default();
+        let host_password = settings.host.password.as_ref();
+        self.host_password = host_password.map_or_else(String::new, |password| password.as_str().to_owned());
         self.scale = settings.scale;
         let rate = settings.bytes_per_sec.and_then(Rate::from_bytes_per_sec);
         self.rate = rate.map(|rate| rate.to_string()).unwrap_or_default();
@@ -99,7 +103,7 @@ impl SettingsForm {
                 let known = old.iter().find(|relay| relay.address == address).cloned();
                 let mut relay = known.unwrap_or_else(|| SavedRelay::new(address));
                 relay.name = filled(&draft.name);
-                relay.password = (!draft.password.is_empty()).then(|| draft.password.clone());
+                relay.password = (!draft.password.is_empty()).then(|| draft.password.as_str().into());
                 Some(relay)
             })
             .collect();
@@ -109,7 +113,7 @@ impl SettingsForm {
         if let Some(ports) = self.parsed_data_ports() {
             settings.host.data_ports = ports;
         }
-        settings.host.password = (!self.host_password.is_empty()).then(|| self.host_password.clone());
+        settings.host.password = (!self.host_password.is_empty()).then(|| self.host_password.as_str().into());
         if let Some(rate) = self.parsed_rate() {
             settings.bytes_per_sec = rate;
         }
@@ -196,7 +200,7 @@ mod tests {
         let mut settings = Settings::default();
         let mut relay = SavedRelay::new("relay.example.org:27001".parse().unwrap());
         relay.name = Some("Office".to_owned());
-        relay.password = Some(" pass word ".to_owned());
+        relay.password = Some(" pass word ".into());
         settings.relays = vec![relay];
         settings.bytes_per_sec = Some(1_500_000);
         settings.direct_port = NonZeroU16::new(27_010);

@@ -113,7 +113,7 @@ impl Window {
     pub(super) fn receive_with(&mut self, code: CodePhrase, server: Option<RelayAddress>) {
         let settings = &self.state.settings;
         let relays: Vec<RelayChoice> = if let Some(server) = &server {
-            let password = settings.password_for(server).map(str::to_owned);
+            let password = settings.password_for(server).cloned();
             vec![RelayChoice { address: server.clone(), password }]
         } else {
             let own = self.own_relay(&code).map(|address| RelayChoice { address, password: None });

@@ -13,7 +13,7 @@ use crate::{
         window::Window,
         words::Words,
     },
-    engine::{Command, RelayChoice, RelayConfig},
+    engine::{AccessPassword, Command, RelayChoice, RelayConfig},
     net::client::RelayAddress,
     settings::{Appearance, ReduceMotion},
 };
@@ -27,7 +27,7 @@ impl Window {
         }
     }
 
-    fn check(&mut self, address: RelayAddress, password: Option<String>) {
+    fn check(&mut self, address: RelayAddress, password: Option<AccessPassword>) {
         let id = self.engine.new_id();
         self.state.checked.insert(address.clone(), RelayStatus::Pending);
         self.state.checks.insert(id, address.clone());
@@ -39,7 +39,7 @@ impl Window {
         match action {
             SettingsAction::Changed => {}
             SettingsAction::Test(address) => {
-                let password = self.state.settings.password_for(&address).map(str::to_owned);
+                let password = self.state.settings.password_for(&address).cloned();
                 self.check(address, password);
             }
             SettingsAction::StartRelay => self.start_relay(),
@@ -95,7 +95,7 @@ impl Window {
         let config = RelayConfig {
             port: host.port,
             data_ports: host.data_ports.0.clone(),
-            password: host.password.clone().map(Into::into),
+            password: host.password.clone(),
             ..RelayConfig::default()
         };
         let id = self.engine.new_id();

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     crypto::{Channel, ChannelKeys, Nonces, ReconnectKey, Side},
     net::{
+        access::GUESS_PAUSE,
         backoff::{Backoff, jittered},
         client::{self, Join, Joined, LaneAddress, Paired, RelayChoice, RelayClientError},
     },
@@ -149,6 +150,9 @@ impl Reconnect {
             TransferError::Relay(RelayClientError::Refused(Refusal::RoleTaken)) => {
                 (Connection::LookingForPeer, None)
             }
+            TransferError::Relay(RelayClientError::Refused(Refusal::PasswordWrong)) => {
+                (Connection::LookingForRelay, Some(jittered(GUESS_PAUSE)))
+            }
             TransferError::Relay(RelayClientError::Refused(_)) => {
                 (Connection::LookingForRelay, Some(jittered(REFUSED_PAUSE)))
             }
@@ -185,7 +189,7 @@ impl Reconnect {
             // By now the name may lead to another relay, and looking it up may take long while the network is gone.
             known: Some(self.known),
             connect_limit: CONNECT_LIMIT,
-            password: self.relay.password.as_deref(),
+            password: self.relay.password.as_ref(),
             role,
             room,
             client_token,

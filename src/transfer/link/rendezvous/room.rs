@@ -27,7 +27,7 @@ pub(super) async fn join(
     code: &CodePhrase,
     entry: RoomEntry,
 ) -> Result<client::Joined, RelayClientError> {
-    let (address, password) = (&relay.address, relay.password.as_deref());
+    let (address, password) = (&relay.address, relay.password.as_ref());
     let room = RoomId(code.room());
     let RoomEntry { role, client_token, connect_limit, first } = entry;
     let (known, waits) = (None, false);

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::code_room::CodeRoom;
 use crate::{
     net::{
+        access::GUESS_PAUSE,
         backoff::{Backoff, jittered},
         client::RelayClientError,
     },
@@ -89,6 +90,11 @@ impl<'a> Outage<'a> {
             TransferError::Relay(_) => false,
             _ => return Err(error),
         };
+        let pause = match &error {
+            TransferError::Relay(RelayClientError::Refused(Refusal::PasswordWrong)) => jittered(GUESS_PAUSE),
+            _ if is_refused => jittered(REFUSED_PAUSE),
+            _ => self.backoff.next_pause(),
+        };
         let since = *self.since.get_or_insert_with(Instant::now);
         if self.scope.is_alone {
             if is_refused || since.elapsed() >= self.patience {
@@ -98,7 +104,7 @@ impl<'a> Outage<'a> {
         } else if !self.scope.is_own {
             self.tell_gone(error).await;
         }
-        sleep(if is_refused { jittered(REFUSED_PAUSE) } else { self.backoff.next_pause() }).await;
+        sleep(pause).await;
         Ok(())
     }
 
