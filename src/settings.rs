@@ -373,6 +373,7 @@ fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S:
     serializer.collect_str(value)
 }
 
+#[expect(clippy::ref_option, reason = "serde passes the field as it is")]
 fn as_password<S: Serializer>(password: &Option<AccessPassword>, serializer: S) -> Result<S::Ok, S::Error> {
     password.as_ref().map(AccessPassword::as_str).serialize(serializer)
 }
