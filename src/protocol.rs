@@ -44,14 +44,16 @@
 //!
 //! *Handshake* ([`peer`]), in the clear, in frames of at most [`peer::MAX_HANDSHAKE`] bytes:
 //!
-//! 5. A → B: [`peer::SenderHello`] (it came with step 4): version, features, SPAKE2 message, PBKDF2 iterations, both salts.
+//! 5. A → B: [`peer::SenderHello`] (it came with step 4): version, features, the sender's name in all rooms of
+//!    its code, SPAKE2 message, PBKDF2 iterations, both salts.
 //! 6. B → A: [`peer::ReceiverFirst`]: B's hello (version, features, SPAKE2 message) and B's confirmation tag.
 //! 7. A → B: [`peer::SenderVerdict`]: A's tag, or "wrong code" with the number of tries left, or "other version".
 //!
 //! SPAKE2 gives K. The tags are HMAC-SHA-256 under K over a label for the side and the transcript, which is A's whole first
 //! message and B's whole hello, each with its length. Both hellos are covered by both tags, so versions, features, salts
 //! and iterations can't be changed on the way. B tags first: a sender who does not know the code learns one guess's worth,
-//! and gives nothing; a receiver who doesn't gets a verdict and a count. Only a wrong tag counts as a try.
+//! and gives nothing; a receiver who doesn't gets a verdict and a count. Only a wrong tag counts as a try. A receiver counts its tags as
+//! well, four in each search, and believes no verdict but the right tag to be the sender's.
 //!
 //! *Keys.* For the metadata and the data channel each: PBKDF2-HMAC-SHA-256 over `code ‖ 0x00 ‖ K` with the channel's
 //! salt, then HKDF-Expand to an AES-256 key and a MAC key for each direction (`crypto::kdf`).

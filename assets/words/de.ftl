@@ -135,6 +135,10 @@ for-several = Der Code gilt für { $most } Personen. { $came ->
 }
 asked-by-itself = Wer die anderen Dateien bekommt, wird gleich gefragt. Ein Code ist nicht nötig.
 pass-on-several = Lesen Sie den anderen die vier Wörter vor oder senden Sie ihnen den Einladungslink. Jeder bekommt eine eigene Übertragung.
+strangers = { $count ->
+    [one] An Stelle des Senders hat jemand geantwortet, der den Code nicht kennt. Er konnte einmal raten und hat sonst nichts erfahren.
+   *[other] An Stelle des Senders hat { $count }-mal jemand geantwortet, der den Code nicht kennt. Jedes Mal konnte er einmal raten und hat sonst nichts erfahren.
+}
 wrong-try = Jemand hat einen falschen Code versucht. { $left ->
     [one] Noch ein falscher Versuch, und dieser Code ist ungültig.
    *[other] Noch { $left } falsche Versuche, und dieser Code ist ungültig.
@@ -321,6 +325,10 @@ err-retired = Dieser Code ist nach zu vielen falschen Versuchen ungültig geword
 err-nobody = Bei { $relay } sendet niemand mit diesem Code.
 err-nobody-local = Im lokalen Netz sendet niemand mit diesem Code.
 err-nobody-either = Weder bei { $relay } noch im lokalen Netz sendet jemand mit diesem Code.
+err-only-strangers = { $count ->
+    [one] Geantwortet hat nur jemand, der diesen Code nicht kennt.
+   *[other] Es wurde { $count }-mal geantwortet, aber nie von jemandem, der diesen Code kennt.
+}
 err-code-taken = Jemand verwendet diesen Code bereits.
 err-declined = Die andere Seite hat abgelehnt.
 err-peer-cancelled = Die andere Seite hat die Übertragung beendet.
@@ -425,6 +433,7 @@ next-compare-code = Vergleichen Sie ihn Wort für Wort mit dem des Senders und v
 next-ask-new-code = Bitten Sie den Sender um einen neuen.
 next-send-again-safely = Senden Sie noch einmal, um einen neuen Code zu bekommen, und achten Sie darauf, dass nur die richtige Person ihn hört.
 next-nobody = Prüfen Sie die ersten beiden Wörter, und fragen Sie, ob der Sender noch wartet und dasselbe Relay verwendet oder im selben Netz ist.
+next-only-strangers = Vergleichen Sie den Code mit dem des Senders. Wenn er stimmt, gibt sich jemand als Sender aus: Bitten Sie um einen neuen Code, und benutzen Sie ein anderes Netz oder ein anderes Relay.
 next-code-taken = Warten Sie einen Moment und versuchen Sie es noch einmal.
 next-declined = Fragen Sie die andere Person, dann senden Sie noch einmal.
 next-ask-again = Bitten Sie darum, es noch einmal zu senden.

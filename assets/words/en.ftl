@@ -136,6 +136,10 @@ for-several = The code works for { $most } people. { $came ->
 }
 asked-by-itself = The person who is getting the other files is asked right away. No code is needed.
 pass-on-several = Read the four words to the others, or send them the invite link. Each of them gets a transfer of their own.
+strangers = { $count ->
+    [one] Something answered in the sender's place without knowing the code. It had one guess at the code and learned nothing else.
+   *[other] { $count } times, something answered in the sender's place without knowing the code. Each time it had one guess at the code and learned nothing else.
+}
 wrong-try = Someone tried a wrong code. { $left ->
     [one] One more wrong code and this one is retired.
    *[other] { $left } more wrong codes and this one is retired.
@@ -319,6 +323,10 @@ err-retired = This code was retired after too many wrong tries.
 err-nobody = Nobody is sending with this code at { $relay }.
 err-nobody-local = Nobody is sending with this code on the local network.
 err-nobody-either = Nobody is sending with this code at { $relay } or on the local network.
+err-only-strangers = { $count ->
+    [one] Only something that does not know this code has answered.
+   *[other] { $count } places have answered, and none of them knows this code.
+}
 err-code-taken = Someone is already using this code.
 err-declined = The other side declined.
 err-peer-cancelled = The other side stopped the transfer.
@@ -423,6 +431,7 @@ next-compare-code = Compare it with the sender's code, word by word, and try aga
 next-ask-new-code = Ask the sender for a new one.
 next-send-again-safely = Send again to get a new code, and make sure that only the right person hears it.
 next-nobody = Check the first two words, and ask whether the sender is still waiting and uses the same relay or network.
+next-only-strangers = Compare the code with the sender's. If it is right, someone is posing as the sender: ask for a new code, and use another network or relay.
 next-code-taken = Wait a moment, then try again.
 next-declined = Ask the other person, then send again.
 next-ask-again = Ask for it to be sent again.

@@ -57,6 +57,7 @@ impl Exit {
             | TransferError::TooManyTries
             | TransferError::Retired
             | TransferError::NobodyThere { .. }
+            | TransferError::OnlyStrangers { .. }
             | TransferError::CodeTaken => Self::Code,
             TransferError::PeerDeclined
             | TransferError::PeerCancelled

@@ -154,6 +154,19 @@ impl CliTransfer {
                 };
                 self.reporter.say(&line, "met", json!({ "relay": name }));
             }
+            Notice::Strangers { count } => {
+                let who = match count {
+                    1 => {
+                        "Something has answered in the sender's place and does not know this code.".to_owned()
+                    }
+                    _ => format!(
+                        "{count} times, something has answered in the sender's place that does not know this code."
+                    ),
+                };
+                let line =
+                    format!("{who} Each time it could try one guess at the code; it learned nothing else.");
+                self.reporter.say(&line, "strangers", json!({ "count": count }));
+            }
             Notice::PortRefused { wished, used } => {
                 let line = format!(
                     "Port {wished} can't be used for direct connections here, perhaps because another program uses it. This \

@@ -23,7 +23,7 @@ use crate::{
         peer::{
             DirectAnswer, DirectHello, DirectProof, First, FromReceiver, FromSender, INVITATION_WORDS,
             MAX_HANDSHAKE, ReceiverFirst, ReceiverHello, ReconnectAnswer, ReconnectHello, ReconnectProof,
-            SenderHello, SenderVerdict,
+            SenderHello, SenderId, SenderVerdict,
         },
         relay::{
             AccessRequest, ConnectionKind, Hello, LANE_PAIRED, LaneHello, MAX_FIRST, MAX_FRAME, MAX_HELLO,
@@ -34,7 +34,7 @@ use crate::{
         error::TransferError,
         link::{
             direct,
-            handshake::{self, DEFAULT_ITERATIONS, Greeting},
+            handshake::{DEFAULT_ITERATIONS, Greeting, HeardGreeting},
             invitation,
         },
         path_mode::PathMode,
@@ -172,10 +172,10 @@ pub fn handshake(bytes: &[u8]) {
         Builder::new_current_thread().enable_time().build().expect("a runtime of one thread needs no system");
     let _guard = runtime.enter();
     let agreed = if side % 2 == 0 {
-        at_once(handshake::greet(&code, &mut stream, first))
+        HeardGreeting::read(first).and_then(|greeting| at_once(greeting.prove(&code, &mut stream)))
     } else {
-        let greeting =
-            Greeting::new(&code, DEFAULT_ITERATIONS).expect("the usual iterations are within bounds");
+        let greeting = Greeting::new(&code, SenderId([7; 8]), DEFAULT_ITERATIONS)
+            .expect("the usual iterations are within bounds");
         at_once(greeting.answer(&mut stream, 2))
     };
     let error = agreed.err().expect("a stranger doesn't know the code");

@@ -66,6 +66,11 @@ pub enum First {
     Retired,
 }
 
+/// What a sender calls itself while its code is up, in every room of the code: drawn at random, and no proof of anything. A
+/// receiver whose code is wrong recognises by it the sender that has told it so, and doesn't use up another try there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SenderId(pub [u8; 8]);
+
 /// The sender's half of the handshake. All of it is covered by both confirmation tags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SenderHello {
@@ -73,6 +78,8 @@ pub struct SenderHello {
     pub version: u16,
     /// What the sender can do beyond version 1; no bits are assigned yet.
     pub features: u64,
+    /// The same in all rooms of the code.
+    pub sender: SenderId,
     /// SPAKE2 message of side A.
     pub pake: Vec<u8>,
     /// PBKDF2 iterations for both channels.

@@ -45,6 +45,12 @@ pub enum TransferError {
         /// Whether the local network was searched as well.
         looked_locally: bool,
     },
+    /// Only others than the sender have answered, or none that could prove to be the sender.
+    #[error("{} answered, and {} the code", show::count(*count as u64, "place has", "places have"), if *count == 1 { "did not know" } else { "none of them knew" })]
+    OnlyStrangers {
+        /// How many have answered.
+        count: usize,
+    },
     /// Every code that was drawn is already in use, or the one that the user chose is.
     #[error("this code is already in use on the relay")]
     CodeTaken,
@@ -371,6 +377,9 @@ impl TransferError {
             Self::Retired => "Ask the sender to send again, under a new code.",
             Self::NobodyThere { .. } => {
                 "Check the first two words, ask whether the sender is still waiting, and that both use the same relay or are on the same network."
+            }
+            Self::OnlyStrangers { .. } => {
+                "Compare the code with the sender's. If it is right, somebody on the network or at the relay poses as the sender: ask for a new code, and use another network or another relay. Nothing was received."
             }
             Self::CodeTaken => "Choose another code, or leave it out to have one drawn.",
             Self::PeerDeclined | Self::PeerCancelled => "Nothing under its real name is incomplete.",

@@ -51,6 +51,12 @@ pub enum Notice {
         /// The relay through which they met; `None` for the sender's own, which a receiver found on the local network.
         relay: Option<RelayAddress>,
     },
+    /// Some of those that answered in the sender's place did not prove that they know the code. Each had one guess at it. It
+    /// comes again when there are more.
+    Strangers {
+        /// How many there were in all.
+        count: usize,
+    },
     /// The port for direct connections that was asked for is not available.
     PortRefused {
         /// The port that was asked for.

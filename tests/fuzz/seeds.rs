@@ -7,7 +7,7 @@ use caiman::protocol::{
     manifest::{Modified, OfferKind, RawEntry, RawKind},
     peer::{
         DirectAnswer, DirectHello, DirectPurpose, First, FromReceiver, FromSender, ReceiverFirst,
-        ReceiverHello, ReconnectAnswer, SenderHello, SenderVerdict, Trouble, Way,
+        ReceiverHello, ReconnectAnswer, SenderHello, SenderId, SenderVerdict, Trouble, Way,
     },
     relay::{
         AccessRequest, ClientToken, ConnectionKind, Hello, LaneHello, LaneToken, Refusal, Reply, RoomId,
@@ -90,6 +90,7 @@ fn sender_hello() -> SenderHello {
     SenderHello {
         version: VERSION,
         features: 0,
+        sender: SenderId([6; 8]),
         pake: point(b'A'),
         iterations: 600_000,
         metadata_salt: [1; 8],

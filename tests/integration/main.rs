@@ -35,6 +35,7 @@ mod roaming;
 mod same;
 mod several;
 mod stall;
+mod strangers;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -33,14 +33,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-const RIGHT: &str = "blue-horse-7731-kitchen";
-const WRONG: &str = "blue-horse-1377-kitchen";
+pub(crate) const RIGHT: &str = "blue-horse-7731-kitchen";
+pub(crate) const WRONG: &str = "blue-horse-1377-kitchen";
 
-fn code(text: &str) -> CodePhrase {
+pub(crate) fn code(text: &str) -> CodePhrase {
     CodePhrase::own(text).unwrap()
 }
 
-fn at(address: SocketAddr) -> RelayChoice {
+pub(crate) fn at(address: SocketAddr) -> RelayChoice {
     RelayChoice { address: RelayAddress::from_socket(address), password: None }
 }
 
@@ -52,7 +52,7 @@ fn dead() -> (tokio::net::TcpSocket, RelayChoice) {
     (socket, choice)
 }
 
-fn context() -> (Context, mpsc::Receiver<Notice>, watch::Receiver<Progress>) {
+pub(crate) fn context() -> (Context, mpsc::Receiver<Notice>, watch::Receiver<Progress>) {
     let (notices, told) = mpsc::channel(64);
     let (progress, snapshots) = watch::channel(Progress::default());
     let context = Context::new(notices, progress, Arc::new(|| ()), CancellationToken::new(), Arc::default());
@@ -60,8 +60,8 @@ fn context() -> (Context, mpsc::Receiver<Notice>, watch::Receiver<Progress>) {
 }
 
 /// A sender that waits, with a relay of its own.
-struct Waiting {
-    own: TestRelay,
+pub(crate) struct Waiting {
+    pub(crate) own: TestRelay,
     unneeded: CancellationToken,
     announced: watch::Receiver<Option<RoomId>>,
     told: mpsc::Receiver<Notice>,
@@ -71,7 +71,7 @@ struct Waiting {
 
 impl Waiting {
     /// A sender whose own relay is there, and which also tries `relays`.
-    async fn at(relays: Vec<RelayChoice>) -> Self {
+    pub(crate) async fn at(relays: Vec<RelayChoice>) -> Self {
         Self::with(relays, CodeChoice::Own(code(RIGHT))).await
     }
 
@@ -97,7 +97,7 @@ impl Waiting {
     }
 
     /// The code, and the relay that is shown with it.
-    async fn code(&mut self) -> (CodePhrase, Option<RelayAddress>) {
+    pub(crate) async fn code(&mut self) -> (CodePhrase, Option<RelayAddress>) {
         match self.notice().await {
             Notice::Code { code, relay } => (code, relay),
             other => panic!("{other:?} before the code"),
@@ -112,7 +112,7 @@ impl Waiting {
         }
     }
 
-    async fn wrong_try(&mut self) -> u8 {
+    pub(crate) async fn wrong_try(&mut self) -> u8 {
         match self.notice().await {
             Notice::WrongTry { tries_left } => tries_left,
             other => panic!("{other:?} where a wrong try was due"),
@@ -125,7 +125,7 @@ impl Waiting {
     }
 
     /// Waits for the meeting, and returns it with the notices until then.
-    async fn met(&mut self) -> (Meeting, Option<RelayAddress>) {
+    pub(crate) async fn met(&mut self) -> (Meeting, Option<RelayAddress>) {
         let relay = match self.notice().await {
             Notice::Met { relay } => relay,
             other => panic!("{other:?} where a meeting was due"),

@@ -4,7 +4,14 @@
 //! What it writes may meet a closed connection, because the honest end is free to leave at the first wrong byte. So writing
 //! never fails here. What counts is what the honest end says last and how it ends.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use caiman::{
     code::CodePhrase,
@@ -19,7 +26,7 @@ use caiman::{
         manifest::{OfferKind, RawEntry, RawKind},
         peer::{
             First, FromReceiver, FromSender, MAX_CONTROL, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello,
-            SenderHello, SenderVerdict, Trouble,
+            SenderHello, SenderId, SenderVerdict, Trouble,
         },
         relay::{Hello, LANE_PAIRED, LaneToken, Reply, RoomId},
     },
@@ -36,6 +43,12 @@ use super::{Client, client_token, lane, read_to_end, within};
 
 /// The PBKDF2 iterations of every handshake here: as few as an honest receiver accepts, because there are many tests.
 pub const ITERATIONS: u32 = 100_000;
+
+/// A sender's name that no other sender has.
+fn fresh_id() -> [u8; 8] {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes()
+}
 
 /// A code that no other test uses.
 pub fn code() -> CodePhrase {
@@ -94,6 +107,7 @@ impl WaitingSender {
         let mut hello = SenderHello {
             version: VERSION,
             features: 0,
+            sender: SenderId(fresh_id()),
             pake: message,
             iterations: ITERATIONS,
             metadata_salt: [1; 8],

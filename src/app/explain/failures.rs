@@ -118,6 +118,10 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             let args = [("relay", names.join(", ").into())];
             explained(words.tell(key, &args), nothing_moved(), "next-nobody")
         }
+        E::OnlyStrangers { count } => {
+            let args = [("count", (*count as u64).into())];
+            explained(words.tell("err-only-strangers", &args), nothing_moved(), "next-only-strangers")
+        }
         E::CodeTaken => explained(words.say("err-code-taken"), nothing_moved(), "next-code-taken"),
         E::PeerDeclined => explained(words.say("err-declined"), nothing_moved(), "next-declined"),
         E::PeerCancelled => {

@@ -131,6 +131,8 @@ pub(in crate::app) struct Card {
     pub(in crate::app) sheet: Option<Sheet>,
     /// How many wrong codes may still be tried; `None` before the first one.
     pub(in crate::app) tries_left: Option<u8>,
+    /// How many have answered in the sender's place without knowing the code.
+    pub(in crate::app) strangers: usize,
     /// The version of a peer that came with another one.
     pub(in crate::app) other_version: Option<u16>,
     /// The wished port for direct connections, if it could not be had, and the port that is used instead.
@@ -189,6 +191,7 @@ impl Card {
             top: None,
             sheet: None,
             tries_left: None,
+            strangers: 0,
             other_version: None,
             refused_port: None,
             left_behind: Vec::new(),
@@ -251,6 +254,7 @@ impl Card {
             }
             Notice::Closed(why) => (self.relay, self.off_relay) = (None, Some(why)),
             Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),
+            Notice::Strangers { count } => self.strangers = count,
             Notice::Retired => self.tries_left = Some(0),
             Notice::OtherVersion { theirs } => self.other_version = Some(theirs),
             Notice::PortRefused { wished, used } => self.refused_port = Some((wished, used)),

@@ -77,6 +77,14 @@ pub(super) fn pause_ui(ui: &mut Ui, card: &Card, name: &str, view: &View<'_>) ->
     icon_button(ui, sign, &name).clicked().then_some(wants_pause)
 }
 
+/// Draws how often something has answered in the sender's place.
+pub(super) fn strangers_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
+    if card.strangers > 0 {
+        let text = view.words.tell("strangers", &[("count", (card.strangers as u64).into())]);
+        signed_note(ui, Tone::Warning, Icon::TriangleAlert, &text);
+    }
+}
+
 /// Draws why a transfer stands still, if the line below the bar doesn't say it all.
 pub(super) fn standstill_ui(ui: &mut Ui, card: &Card, view: &View<'_>) {
     let standstill = card.standstill(view.now);

@@ -6,7 +6,7 @@ use eframe::egui::{Label, RichText, ScrollArea, TextWrapMode, Ui};
 
 use super::{
     View,
-    card_parts::{head_ui, left_behind_ui},
+    card_parts::{head_ui, left_behind_ui, strangers_ui},
 };
 use crate::{
     app::{
@@ -181,6 +181,7 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>,
             });
         });
     });
+    strangers_ui(ui, card, view);
     left_behind_ui(ui, card, view);
     part(ui, "buttons", |ui| match error {
         Some(error) => failed_buttons_ui(ui, card, &name, error, view),
@@ -201,7 +202,11 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
         }
         match (&card.started_with, error) {
             // The code was wrong and has tries left, so it may have had a slip in it.
-            (StartedWith::Code { code, .. }, TransferError::WrongCode { tries_left: None | Some(1..) }) => {
+            (
+                StartedWith::Code { code, .. },
+                TransferError::WrongCode { tries_left: None | Some(1..) }
+                | TransferError::OnlyStrangers { .. },
+            ) => {
                 if Button::new(Emphasis::Secondary, &view.say("correct-code"))
                     .icon(Icon::Pencil)
                     .ui(ui)

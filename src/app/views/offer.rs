@@ -9,7 +9,7 @@ use eframe::egui::{
 
 use super::{
     View,
-    card_parts::{sign_of, standstill_ui},
+    card_parts::{sign_of, standstill_ui, strangers_ui},
 };
 use crate::{
     app::{
@@ -76,6 +76,7 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         part(ui, "conflicts", |ui| conflicts_ui(ui, card, sheet, view));
     }
     repaired_ui(ui, sheet, view);
+    strangers_ui(ui, card, view);
     standstill_ui(ui, card, view);
     part(ui, "answer", |ui| answer_ui(ui, card, sheet, view));
 }

@@ -4,7 +4,7 @@ use eframe::egui::{Align, Label, Layout, RichText, Ui, vec2};
 
 use super::{
     View,
-    card_parts::{head_ui, left_behind_ui, pause_ui, standstill_ui},
+    card_parts::{head_ui, left_behind_ui, pause_ui, standstill_ui, strangers_ui},
     ended::{done_ui, failed_ui},
 };
 use crate::{
@@ -90,6 +90,7 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     if sends_more {
         view.act(Action::PickFilesFor(card.id));
     }
+    strangers_ui(ui, card, view);
     standstill_ui(ui, card, view);
     match standstill {
         Some(Standstill::Paused(Paused { there: false, .. })) => {

@@ -19,7 +19,7 @@ use crate::{
     protocol::{
         VERSION,
         frame::{self, FrameError},
-        peer::{First, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello, SenderHello, SenderVerdict},
+        peer::{First, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello, SenderHello, SenderId, SenderVerdict},
     },
     transfer::error::{Impossible, Misbehaviour, TransferError},
 };
@@ -69,17 +69,18 @@ pub fn retired() -> Vec<u8> {
 }
 
 impl Greeting {
-    /// A greeting for a new handshake. Each channel's keys will take this many iterations of PBKDF2.
+    /// A greeting of `sender` for a new handshake. Each channel's keys will take this many iterations of PBKDF2.
     ///
     /// # Errors
     ///
     /// [`Impossible`] if the number of iterations is out of bounds, or if the system has no randomness.
-    pub fn new(code: &CodePhrase, iterations: u32) -> Result<Self, TransferError> {
+    pub fn new(code: &CodePhrase, sender: SenderId, iterations: u32) -> Result<Self, TransferError> {
         let (pake, message) = Pake::start(Side::Sender, code.as_bytes(), &code.room(), VERSION);
         let (metadata, data) = (draw(iterations)?, draw(iterations)?);
         let first = frame::to_bytes(&First::Hello(SenderHello {
             version: VERSION,
             features: 0,
+            sender,
             pake: message,
             iterations: metadata.iterations(),
             metadata_salt: metadata.salt(),
@@ -128,47 +129,80 @@ impl Greeting {
     }
 }
 
-/// Carries out the whole handshake on the receiver's side, given the sender's first message.
-///
-/// # Errors
-///
-/// [`TransferError::Retired`] if the sender's code no longer counts, [`TransferError::WrongCode`] if the sender has another
-/// code, [`TransferError::PeerVersion`] if it speaks another version, or what went wrong with the connection or its
-/// messages.
-pub async fn greet(
-    code: &CodePhrase,
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    first: &[u8],
-) -> Result<Agreed, TransferError> {
-    let theirs = match frame::from_bytes(first).map_err(Misbehaviour::Frame)? {
-        First::Hello(hello) => hello,
-        First::Retired => return Err(TransferError::Retired),
-    };
-    if theirs.version != VERSION {
-        return Err(TransferError::PeerVersion { theirs: theirs.version });
+/// A sender's first message as a receiver has heard it. It serves for one handshake.
+pub struct HeardGreeting<'a> {
+    first: &'a [u8],
+    hello: SenderHello,
+    metadata: Stretch,
+    data: Stretch,
+}
+
+impl<'a> HeardGreeting<'a> {
+    /// Reads and checks a sender's first message.
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError::Retired`] if the sender's code no longer counts, [`TransferError::PeerVersion`] if it speaks another
+    /// version, or what is wrong with the message.
+    pub fn read(first: &'a [u8]) -> Result<Self, TransferError> {
+        let hello = match frame::from_bytes(first).map_err(Misbehaviour::Frame)? {
+            First::Hello(hello) => hello,
+            First::Retired => return Err(TransferError::Retired),
+        };
+        if hello.version != VERSION {
+            return Err(TransferError::PeerVersion { theirs: hello.version });
+        }
+        let checked = |salt| Stretch::checked(hello.iterations, salt).map_err(|_| Misbehaviour::Iterations);
+        let (metadata, data) = (checked(hello.metadata_salt)?, checked(hello.data_salt)?);
+        Ok(Self { first, hello, metadata, data })
     }
-    let checked = |salt| Stretch::checked(theirs.iterations, salt).map_err(|_| Misbehaviour::Iterations);
-    let (metadata, data) = (checked(theirs.metadata_salt)?, checked(theirs.data_salt)?);
-    let (pake, message) = Pake::start(Side::Receiver, code.as_bytes(), &code.room(), VERSION);
-    let key = pake.finish(&theirs.pake).map_err(|_| wrong_code())?;
-    let hello = frame::to_bytes(&ReceiverHello { version: VERSION, features: 0, pake: message });
-    let transcript = Transcript::new(first, &hello);
-    let tag = key.confirm(Side::Receiver, &transcript);
-    write(stream, &ReceiverFirst { hello, tag }).await?;
-    match read(stream).await? {
-        SenderVerdict::Confirmed { tag } => {
-            key.check(Side::Sender, &transcript, &tag).map_err(|_| wrong_code())?;
-            Ok(Agreed { key, metadata, data })
+
+    /// What the sender calls itself, truly or not.
+    pub fn sender(&self) -> SenderId {
+        self.hello.sender
+    }
+
+    /// Carries out the rest of the handshake on the receiver's side. It gives the sender a proof that this side knows `code`,
+    /// against which one guess can be checked.
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError::WrongCode`] if the sender has another code, or what went wrong with the connection or the sender's
+    /// answer.
+    pub async fn prove(
+        self,
+        code: &CodePhrase,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<Agreed, TransferError> {
+        let Self { first, hello: theirs, metadata, data } = self;
+        let (pake, message) = Pake::start(Side::Receiver, code.as_bytes(), &code.room(), VERSION);
+        let key = pake.finish(&theirs.pake).map_err(|_| wrong_code())?;
+        let hello = frame::to_bytes(&ReceiverHello { version: VERSION, features: 0, pake: message });
+        let transcript = Transcript::new(first, &hello);
+        let tag = key.confirm(Side::Receiver, &transcript);
+        write(stream, &ReceiverFirst { hello, tag }).await?;
+        match read(stream).await? {
+            SenderVerdict::Confirmed { tag } => {
+                key.check(Side::Sender, &transcript, &tag).map_err(|_| wrong_code())?;
+                Ok(Agreed { key, metadata, data })
+            }
+            SenderVerdict::WrongCode { tries_left } => {
+                Err(TransferError::WrongCode { tries_left: Some(tries_left) })
+            }
+            SenderVerdict::Version { version } => Err(TransferError::PeerVersion { theirs: version }),
         }
-        SenderVerdict::WrongCode { tries_left } => {
-            Err(TransferError::WrongCode { tries_left: Some(tries_left) })
-        }
-        SenderVerdict::Version { version } => Err(TransferError::PeerVersion { theirs: version }),
     }
 }
 
 fn wrong_code() -> TransferError {
     TransferError::WrongCode { tries_left: None }
+}
+
+/// Draws what a sender calls itself while its code is up.
+pub fn draw_sender_id() -> Result<SenderId, TransferError> {
+    let mut id = [0; 8];
+    getrandom::fill(&mut id).map_err(|_| Impossible::NoRandomness)?;
+    Ok(SenderId(id))
 }
 
 fn draw(iterations: u32) -> Result<Stretch, TransferError> {
@@ -235,7 +269,8 @@ mod tests {
         let [right, wrong] =
             ["blue-horse-7731-kitchen", "blue-horse-1377-kitchen"].map(|code| CodePhrase::own(code).unwrap());
         for (version, is_wrong) in [(VERSION, true), (VERSION + 1, false)] {
-            let greeting = Greeting::new(&right, crate::crypto::kdf::MIN_ITERATIONS).unwrap();
+            let greeting =
+                Greeting::new(&right, SenderId([0; 8]), crate::crypto::kdf::MIN_ITERATIONS).unwrap();
             let answer = answer_with(&wrong, greeting.first(), version);
             let (mut theirs, mut ours) = tokio::io::duplex(1024);
             theirs.write_all(&answer).await.unwrap();

@@ -7,6 +7,7 @@
 
 mod meeting;
 mod places;
+mod proofs;
 mod receiver;
 mod room;
 mod sender;

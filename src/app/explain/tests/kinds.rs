@@ -138,7 +138,8 @@ pub(super) fn errors() -> Vec<TransferError> {
             E::TooManyTries => E::WrongCode { tries_left: None },
             E::WrongCode { .. } => E::Retired,
             E::Retired => E::NobodyThere { relays: vec![made_up::relay()], looked_locally: true },
-            E::NobodyThere { .. } => E::CodeTaken,
+            E::NobodyThere { .. } => E::OnlyStrangers { count: 1 },
+            E::OnlyStrangers { .. } => E::CodeTaken,
             E::CodeTaken => E::PeerDeclined,
             E::PeerDeclined => E::PeerCancelled,
             E::PeerCancelled => E::Cancelled,
@@ -184,6 +185,7 @@ pub(super) fn errors() -> Vec<TransferError> {
                 withdrawals().into_iter().map(|reason| E::Withdrawn { path: name(), reason }).collect()
             }
             E::Impossible(_) => unsuited().into_iter().map(E::Impossible).collect(),
+            E::OnlyStrangers { .. } => [1, 2, 4].map(|count| E::OnlyStrangers { count }).into(),
             E::NobodyGotIt { .. } => [0, 1, 2].map(|came| E::NobodyGotIt { came }).into(),
             one => vec![one],
         }

@@ -1,18 +1,22 @@
 //! The receiver's part of finding the other side: it looks for the sender of a code in several places at once. Where
-//! several answer, it proves the code to one after the other, because they may all be the same sender, which allows three
-//! wrong codes in all.
+//! several answer, it proves the code to one after the other ([`super::proofs`]), because they may all be the same sender,
+//! which allows three wrong codes in all, or none of them may be the sender.
+//!
+//! Nothing that a place says is to be believed before it has proven that it knows the code. So "the code is wrong", like
+//! anything else, ends only the visit to that place, and the search goes on where it has not come to an end.
 
-use std::{future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Mutex, mpsc},
+    sync::mpsc,
     task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
     Meeting,
     meeting::Met,
+    proofs::{MAX_PROOFS, Place, Proofs},
     room::{RoomEntry, graver, join, new_client_token},
 };
 use crate::{
@@ -28,7 +32,7 @@ use crate::{
     },
     transfer::{
         error::TransferError,
-        link::handshake,
+        link::handshake::HeardGreeting,
         notice::{Context, Notice},
         progress::Phase,
     },
@@ -44,9 +48,9 @@ const LOCAL_CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// How long this side goes on listening to the local network after the last relay has said that no sender is there: enough
 /// for a sender that has only just begun, whose first announcement takes about a second.
 const LOCAL_LIMIT: Duration = Duration::from_secs(3);
-/// How long a sender that answers keeps this side from proving the code to the others. An honest sender needs one round
-/// trip; a silent one must not keep the receiver from reaching it.
-const TURN: Duration = Duration::from_secs(3);
+/// How long this side has looked, at least, before it believes a sender that says that the code is wrong or retired: enough
+/// for the true sender to be heard on the local network, and short for a user who has mistyped the code.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How long this side tries to reach a sender that is busy with another receiver. A sender may serve several, one after the
 /// other, and each may take some time for the handshake.
 const BUSY_LIMIT: Duration = Duration::from_secs(30);
@@ -72,74 +76,77 @@ pub struct SearchPlaces {
     pub found: Option<mpsc::Receiver<SocketAddr>>,
 }
 
-/// What a sender has said of the code.
-#[derive(Default, PartialEq, Eq)]
-enum Verdict {
-    /// No sender has said anything yet.
-    #[default]
-    Open,
-    /// A sender has said that the code is wrong, so it is not to be proven to any other.
-    Wrong,
+/// Why a place has not brought a meeting.
+enum Missed {
+    /// The code was not proven there.
+    Before(TransferError),
+    /// The code was proven, and was not proven in return.
+    Stranger(TransferError),
+    /// A sender is there, and the code is not to be proven to it: the search has made all its proofs, or the same sender has
+    /// said in another place that the code is wrong.
+    Spared,
+}
+
+impl From<TransferError> for Missed {
+    fn from(error: TransferError) -> Self {
+        Self::Before(error)
+    }
 }
 
 /// Finds the sender that waits under `code`, and proves the code to it.
 ///
 /// # Errors
 ///
-/// [`TransferError::WrongCode`] if a sender has another code, and [`TransferError::NobodyThere`] if no sender was found and
-/// no relay failed; otherwise the error of a sender or a relay that says most.
+/// [`TransferError::WrongCode`] if a sender has another code, [`TransferError::OnlyStrangers`] if more than one answered and
+/// none knew the code, and [`TransferError::NobodyThere`] if no sender was found and no relay failed; otherwise the error of a
+/// sender or a relay that says most.
 pub async fn meet_sender(
     search: SearchPlaces,
     code: &Arc<CodePhrase>,
     context: &Context,
 ) -> Result<Meeting, TransferError> {
     let SearchPlaces { relays, mut found } = search;
-    let looks_locally = found.is_some();
+    let looked_locally = found.is_some();
     let asked: Vec<RelayAddress> = relays.iter().map(|relay| relay.address.clone()).collect();
-    let mut relays_left = relays.len();
-    let turns = Arc::<Mutex<Verdict>>::default();
+    let proofs = Proofs::new();
+    let mut answers = Answers::new(relays.len());
     // All visits end with this function.
     let mut visits = JoinSet::new();
     let visit = |relay, is_local| {
-        let (code, turns, context) = (Arc::clone(code), Arc::clone(&turns), context.clone());
-        reported(async move { (is_local, visit(relay, is_local, &code, &turns, &context).await) })
+        let (code, place, context) = (Arc::clone(code), proofs.place(is_local), context.clone());
+        reported(async move { (is_local, visit(relay, place, &code, &context).await) })
     };
     for relay in relays {
         visits.spawn(visit(relay, false));
     }
     let mut count = 0;
-    let mut end = Instant::now() + LOCAL_LIMIT;
-    let (mut answered, mut failure) = (None, None);
-    loop {
+    while (!visits.is_empty() || found.is_some()) && answers.strangers.len() < usize::from(MAX_PROOFS) {
         let is_listening = found.is_some();
+        let is_over = answers.are_enough() && answers.are_all(&proofs);
         tokio::select! {
-            Some(visited) = visits.join_next() => {
-                let (is_local, met) = joined(visited);
-                if !is_local {
-                    relays_left -= 1;
-                    end = Instant::now() + LOCAL_LIMIT;
+            biased;
+            Some(visited) = visits.join_next() => match joined(visited) {
+                (is_local, Ok(met)) => {
+                    let relay = (!is_local).then(|| met.relay.address.clone());
+                    // All other visits end now, before the keys are derived.
+                    drop((visits, found));
+                    answers.tell(context).await;
+                    context.tell(Notice::Met { relay }).await;
+                    return Ok(met.meeting(code, false).await);
                 }
-                match met {
-                    Ok(met) => {
-                        let relay = (!is_local).then(|| met.relay.address.clone());
-                        // All other visits end now, before the keys are derived.
-                        drop((visits, found));
-                        context.tell(Notice::Met { relay }).await;
-                        return Ok(met.meeting(code, false).await);
-                    }
-                    // All places may lead to the same sender, which counts wrong codes.
-                    Err(error @ TransferError::WrongCode { .. }) => return Err(error),
-                    Err(TransferError::Relay(RelayClientError::Refused(Refusal::NoSuchRoom))) => {}
-                    Err(error) if is_answer(&error) => {
-                        if !is_local {
-                            return Err(error);
-                        }
-                        answered = Some(error);
-                    }
-                    Err(error) if is_local => tracing::debug!(%error, "not met on the local network"),
-                    Err(error) => failure = Some(graver(failure, error)),
+                (is_local, Err(missed)) => {
+                    context.enter(Phase::Connecting);
+                    answers.note(is_local, missed);
+                }
+            },
+            () = sleep_until(answers.tell_at()), if answers.have_news() => answers.tell(context).await,
+            () = sleep_until(answers.begun + MOMENT), if is_over => {
+                // A visit may have found a sender meanwhile.
+                if answers.are_all(&proofs) {
+                    break;
                 }
             }
+            () = sleep_until(answers.listen_until), if is_listening && answers.relays_left == 0 => found = None,
             address = next(&mut found), if is_listening => match address {
                 Some(address) if count < MAX_FOUND => {
                     let relay = RelayChoice { address: RelayAddress::from_socket(address), password: None };
@@ -153,18 +160,122 @@ pub async fn meet_sender(
                 Some(_) => {}
                 None => found = None,
             },
-            () = sleep_until(end), if is_listening && relays_left == 0 => found = None,
-            else => break,
         }
     }
-    Err(answered
-        .or(failure)
-        .unwrap_or(TransferError::NobodyThere { relays: asked, looked_locally: looks_locally }))
+    drop((visits, found));
+    if !answers.is_one_mistake() {
+        answers.tell(context).await;
+    }
+    Err(answers.error().unwrap_or(TransferError::NobodyThere { relays: asked, looked_locally }))
 }
 
-/// Whether this error is the answer of a sender in the code's room.
-fn is_answer(error: &TransferError) -> bool {
-    matches!(error, TransferError::Retired | TransferError::PeerVersion { .. })
+/// What a search has found out so far.
+struct Answers {
+    begun: Instant,
+    relays_left: usize,
+    /// Until when the local network is listened to once no relay is left.
+    listen_until: Instant,
+    /// How those ended to which the code was proven in vain, and whether each was in the local network.
+    strangers: Vec<(bool, TransferError)>,
+    /// How many of them the user knows of.
+    told: usize,
+    /// When the last of them was met.
+    met_at: Instant,
+    /// What a sender has said that takes no proof to be said.
+    said: Option<TransferError>,
+    failure: Option<TransferError>,
+}
+
+impl Answers {
+    fn new(relays_left: usize) -> Self {
+        let begun = Instant::now();
+        Self {
+            begun,
+            relays_left,
+            listen_until: begun + LOCAL_LIMIT,
+            strangers: Vec::new(),
+            told: 0,
+            met_at: begun,
+            said: None,
+            failure: None,
+        }
+    }
+
+    fn note(&mut self, is_local: bool, missed: Missed) {
+        if !is_local {
+            self.relays_left -= 1;
+            self.listen_until = Instant::now() + LOCAL_LIMIT;
+        }
+        match missed {
+            Missed::Stranger(error) => {
+                tracing::warn!(%error, is_local, "the code was proven to a sender that did not know it");
+                self.strangers.push((is_local, error));
+                self.met_at = Instant::now();
+            }
+            Missed::Before(TransferError::Relay(RelayClientError::Refused(Refusal::NoSuchRoom)))
+            | Missed::Spared => {}
+            Missed::Before(error @ (TransferError::Retired | TransferError::PeerVersion { .. })) => {
+                if self.said.is_none() || !is_local {
+                    self.said = Some(error);
+                }
+            }
+            Missed::Before(error) if is_local => tracing::debug!(%error, "not met on the local network"),
+            Missed::Before(error) => self.failure = Some(graver(self.failure.take(), error)),
+        }
+    }
+
+    /// Whether a sender has given a reason why there will be no meeting with it.
+    fn are_enough(&self) -> bool {
+        let is_reason = |(_, error): &(bool, TransferError)| matches!(error, TransferError::WrongCode { .. });
+        self.relays_left == 0 && (self.said.is_some() || self.strangers.iter().any(is_reason))
+    }
+
+    /// Whether no proof is being answered or about to be made, which could lead to the true sender.
+    fn are_all(&self, proofs: &Proofs) -> bool {
+        usize::from(proofs.made()) == self.strangers.len() && !proofs.are_awaited()
+    }
+
+    /// Whether all that happened is what happens when a user mistypes a code.
+    fn is_one_mistake(&self) -> bool {
+        matches!(self.strangers[..], [(_, TransferError::WrongCode { .. })])
+    }
+
+    /// Whether the user doesn't know yet how many strangers there are.
+    fn have_news(&self) -> bool {
+        self.told < self.strangers.len()
+    }
+
+    /// When the user is to know. The end of the search says enough if it comes at once.
+    fn tell_at(&self) -> Instant {
+        self.met_at + MOMENT
+    }
+
+    async fn tell(&mut self, context: &Context) {
+        if self.have_news() {
+            self.told = self.strangers.len();
+            context.tell(Notice::Strangers { count: self.told }).await;
+        }
+    }
+
+    /// Why the search ends without a meeting; `None` if nobody was there.
+    fn error(mut self) -> Option<TransferError> {
+        let is_of_relay = |(is_local, error): &(bool, TransferError)| {
+            !is_local && matches!(error, TransferError::WrongCode { .. })
+        };
+        let count = self.strangers.len();
+        if let Some(at) = self.strangers.iter().position(is_of_relay) {
+            return Some(self.strangers.swap_remove(at).1);
+        }
+        let only_strangers = TransferError::OnlyStrangers { count };
+        match (self.strangers.pop(), self.said.or(self.failure)) {
+            _ if count == usize::from(MAX_PROOFS) => Some(only_strangers),
+            (Some((_, error @ TransferError::WrongCode { .. })), _) if count == 1 => Some(error),
+            (_, Some(error)) => Some(error),
+            (Some((false, error)), None) if count == 1 => Some(error),
+            (Some(_), None) => Some(only_strangers),
+            (None, None) => None,
+        }
+    }
 }
 
 async fn next(found: &mut Option<mpsc::Receiver<SocketAddr>>) -> Option<SocketAddr> {
@@ -183,12 +294,13 @@ pub async fn meet_again(
     context: &Context,
 ) -> Result<Meeting, TransferError> {
     let code = Arc::new(code);
-    let end = Instant::now() + INVITED_LIMIT;
+    let (end, proofs) = (Instant::now() + INVITED_LIMIT, Proofs::new());
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        let error = match visit(relay.clone(), false, &code, &Mutex::default(), context).await {
+        let error = match visit(relay.clone(), proofs.place(false), &code, context).await {
             Ok(met) => return Ok(met.meeting(&code, false).await),
-            Err(error) => error,
+            Err(Missed::Before(error) | Missed::Stranger(error)) => error,
+            Err(Missed::Spared) => return Err(TransferError::PeerLost),
         };
         // The relay may be gone for a moment, and all rooms with it.
         let goes_by = matches!(error, TransferError::Relay(_) | TransferError::PeerLost);
@@ -238,21 +350,20 @@ async fn enter(
 /// Looks for the sender at one relay, and proves the code to it.
 async fn visit(
     relay: RelayChoice,
-    is_local: bool,
+    mut place: Place,
     code: &CodePhrase,
-    turns: &Mutex<Verdict>,
     context: &Context,
-) -> Result<Met, TransferError> {
-    let (client_token, mut paired) = enter(&relay, is_local, code).await?;
-    let mut turn = timeout(TURN, turns.lock()).await;
-    if turn.as_ref().is_ok_and(|verdict| **verdict == Verdict::Wrong) {
-        // The caller that waits for all visits is about to learn this. Until then no other sender may hear the proof.
-        return future::pending().await;
-    }
+) -> Result<Met, Missed> {
+    let (client_token, mut paired) = enter(&relay, place.is_local(), code).await?;
+    let greeting = HeardGreeting::read(&paired.first)?;
+    let Some(turn) = place.turn(greeting.sender()).await else { return Err(Missed::Spared) };
     context.enter(Phase::Handshake);
-    let agreed = handshake::greet(code, &mut paired.stream, &paired.first).await;
-    if let (Err(TransferError::WrongCode { .. }), Ok(verdict)) = (&agreed, &mut turn) {
-        **verdict = Verdict::Wrong;
+    let proven = greeting.prove(code, &mut paired.stream).await;
+    if let Err(TransferError::WrongCode { .. }) = &proven {
+        turn.refused();
     }
-    Ok(Met { relay, client_token, paired, agreed: agreed? })
+    match proven {
+        Ok(agreed) => Ok(Met { relay, client_token, paired, agreed }),
+        Err(error) => Err(Missed::Stranger(error)),
+    }
 }

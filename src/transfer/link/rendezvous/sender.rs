@@ -166,8 +166,10 @@ impl<'a> PostedCode<'a> {
         context: &'a Context,
     ) -> Result<Self, TransferError> {
         let WaitingPlaces { relays, own } = places;
-        let room =
-            |relay| Ok::<_, TransferError>(CodeRoom { relay, client_token: new_client_token()?, iterations });
+        let sender = handshake::draw_sender_id()?;
+        let room = |relay| {
+            Ok::<_, TransferError>(CodeRoom { relay, client_token: new_client_token()?, sender, iterations })
+        };
         let rooms = relays.into_iter().map(room).collect::<Result<Vec<_>, _>>()?;
         let own_room = |own: &OwnRelay| {
             let relay = RelayChoice { address: own.address.clone(), password: None };

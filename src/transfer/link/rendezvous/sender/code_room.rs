@@ -9,6 +9,7 @@ use crate::{
     net::client::{self, CONNECT_LIMIT, RelayChoice, RelayClientError},
     protocol::{
         Role,
+        peer::SenderId,
         relay::{ClientToken, Refusal},
     },
     transfer::{
@@ -28,6 +29,7 @@ const LIMIT_OF_SEVERAL: Duration = Duration::from_secs(4);
 pub(super) struct CodeRoom {
     pub(super) relay: RelayChoice,
     pub(super) client_token: ClientToken,
+    pub(super) sender: SenderId,
     pub(super) iterations: u32,
 }
 
@@ -45,7 +47,7 @@ impl CodeRoom {
     }
 
     pub(super) async fn enter(&self, code: &CodePhrase) -> Result<EnteredRoom, TransferError> {
-        let greeting = Greeting::new(code, self.iterations)?;
+        let greeting = Greeting::new(code, self.sender, self.iterations)?;
         let joined = self.join(code, greeting.first().to_vec()).await?;
         Ok(EnteredRoom { joined, greeting })
     }
