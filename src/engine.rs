@@ -40,7 +40,7 @@ pub use crate::{
     transfer::{
         error::{FileAction, TransferError},
         link::{handshake::DEFAULT_ITERATIONS, rendezvous::CodeChoice},
-        notice::{NotAdded, Notice},
+        notice::{InvitationChain, Invited, NotAdded, Notice},
         offer::{AlreadyHere, Answer, Choices, Offer},
         path_mode::{ListenOptions, PathMode},
         plan::placement::OnConflict,

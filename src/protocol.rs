@@ -87,9 +87,10 @@
 //!     that B had from elsewhere, and step 12 once more. A second mismatch ends the transfer.
 //! 14. B flushes, gives everything its real name, and B → A: [`peer::FromReceiver::Complete`]. Both close.
 //!
-//! At any point after step 7, A → B: [`peer::FromSender::Invitation`]: A waits at the same relay under another code, which it has
+//! At any point after step 9, A → B: [`peer::FromSender::Invitation`]: A waits at the same relay under another code, which it has
 //! drawn for B alone, and has more to offer there. B comes when it is ready, and steps 1 to 14 follow once more, with keys of
-//! their own; nothing of one session is used in the other. When A sends the invitation before the offer and in place of it, it
+//! their own; nothing of one session is used in the other. All sessions that follow from one code, at whatever remove, share
+//! [`peer::MAX_INVITATIONS`]. When A sends the invitation after step 7, before the offer and in place of it, it
 //! leads to what this session was for: so one code can serve several receivers, each of which goes on under a code of its own.
 //!
 //! At any point: a heartbeat from a side that has said nothing for a second, `Pause` from either side, `DiskFull` from a receiver
@@ -106,7 +107,8 @@
 //! that this connection has not seen, because sequence numbers begin at 0 in each lane.
 //!
 //! *Direct connections* ([`peer::DirectHello`]). Unless one side wants only the relay, A says before its offer where its machine
-//! listens ([`peer::FromSender::Addresses`]), B answers with its own addresses, and both try all addresses that they were told:
+//! listens ([`peer::FromSender::Addresses`]), B answers with its own addresses, and both try all addresses that they were told.
+//! Until B's user has accepted the offer, B tells and tries only addresses of the local network:
 //!
 //! - The side that connects sends [`peer::DirectHello`], the connection's purpose and a nonce. The other side answers with
 //!   [`peer::DirectAnswer`], a nonce and a tag. The first side sends [`peer::DirectProof`], a tag. Both tags are HMAC-SHA-256,

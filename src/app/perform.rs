@@ -145,8 +145,7 @@ impl Window {
                 self.relist_for(id);
             }
             Effect::Follow(from, way) => {
-                let (code, relay) = *way;
-                self.follow(from, code, relay);
+                self.follow(from, *way);
             }
             Effect::Drop(sheet) => self.desk.ask(Job::Drop(sheet)),
         }

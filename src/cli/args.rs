@@ -129,7 +129,8 @@ pub(super) struct ReceiveArgs {
     /// The folder to receive into.
     #[arg(long, short, default_value = ".", value_name = "DIR")]
     pub(super) out: PathBuf,
-    /// Accept whatever is offered, without asking.
+    /// Accept whatever is offered, without asking. If the sender offers more afterwards, that is accepted as well, 16 times
+    /// at most; then the command ends.
     #[arg(long, short)]
     pub(super) yes: bool,
     /// Write a single file to standard output; implies --yes. The bytes are checked while they pass: only an exit code of 0

@@ -13,15 +13,16 @@ use super::{
     transfer::{CliTransfer, Policy},
 };
 use crate::{
-    code::CodePhrase,
-    engine::{
-        Command, Engine, Event, Events, Notice, ReceiveOrder, RelayChoice, Report, TaskId, TransferError,
-    },
+    engine::{Command, Engine, Event, Events, Invited, Notice, ReceiveOrder, Report, TaskId, TransferError},
     transfer::error::Impossible,
 };
 
 /// Makes the order with which a further offer of the same sender is received.
-pub(super) type Again = Box<dyn Fn(CodePhrase, RelayChoice) -> ReceiveOrder>;
+pub(super) type Again = Box<dyn Fn(Invited) -> ReceiveOrder>;
+
+/// The most offers that a command takes without asking, after the first. A sender could go on for ever, and no user may be
+/// there to end it.
+pub(super) const MAX_UNASKED: usize = 16;
 
 /// The transfers of one call.
 struct Conversation {
@@ -33,8 +34,10 @@ struct Conversation {
     transfers: Vec<CliTransfer>,
     /// How many receivers have come.
     came: u16,
-    /// The codes under which the sender has more to offer.
-    invitations: VecDeque<(CodePhrase, RelayChoice)>,
+    /// Where the sender has more to offer.
+    invitations: VecDeque<Invited>,
+    /// How many offers have come or are to come after the first.
+    invited: usize,
     again: Option<Again>,
     is_cancelled: bool,
     worst: Exit,
@@ -66,6 +69,7 @@ pub(super) async fn run(
         transfers: Vec::new(),
         came: 0,
         invitations: VecDeque::new(),
+        invited: 0,
         again,
         is_cancelled: false,
         worst: Exit::Done,
@@ -128,7 +132,7 @@ impl Conversation {
                     transfer.hosts(local.port(), reachable);
                 }
             }
-            Event::Notice(_, Notice::Invited { code, relay }) => self.note_invitation(code, relay),
+            Event::Notice(_, Notice::Invited(invited)) => self.note_invitation(invited),
             Event::Notice(id, notice) => {
                 if let Some(transfer) = self.transfer(id) {
                     transfer.notice(notice);
@@ -153,18 +157,26 @@ impl Conversation {
         self.transfers.push(CliTransfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.policy)));
     }
 
-    fn note_invitation(&mut self, code: CodePhrase, relay: RelayChoice) {
-        let is_taken = self.again.is_some();
+    fn note_invitation(&mut self, invited: Invited) {
+        let is_asked = !matches!(*self.policy, Policy::Receive { accepts: true, .. });
+        let is_taken = self.again.is_some() && (is_asked || self.invited < MAX_UNASKED);
         let line = if is_taken {
-            "The other side has more to send. That comes next."
-        } else {
+            "The other side has more to send. That comes next.".to_owned()
+        } else if self.again.is_none() {
             "The other side has more to send. It is not received, because standard output can hold only one file."
+                .to_owned()
+        } else {
+            format!(
+                "The other side has more to send. It is not received: without asking, a command takes {MAX_UNASKED} offers after \
+                 the first. Have it sent again under a new code, or leave out --yes."
+            )
         };
         if let Some(transfer) = self.transfers.first() {
-            transfer.say(line, "invited", json!({ "taken": is_taken }));
+            transfer.say(&line, "invited", json!({ "taken": is_taken }));
         }
         if is_taken {
-            self.invitations.push_back((code, relay));
+            self.invited += 1;
+            self.invitations.push_back(invited);
         }
     }
 
@@ -185,8 +197,8 @@ impl Conversation {
             return false;
         }
         match (self.invitations.pop_front(), &self.again) {
-            (Some((code, relay)), Some(again)) if !self.is_cancelled => {
-                let order = again(code, relay);
+            (Some(invited), Some(again)) if !self.is_cancelled => {
+                let order = again(invited);
                 self.begin(|id| Command::Receive(id, Box::new(order)));
                 false
             }

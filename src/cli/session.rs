@@ -21,8 +21,8 @@ use super::{
 use crate::{
     code::{self, CodeError, CodePhrase, Invite},
     engine::{
-        CodeChoice, Command, DEFAULT_ITERATIONS, OnConflict, Output, PathMode, Payload, ReceiveOrder,
-        Registry, SendOrder, TransferError, check_paths,
+        CodeChoice, Command, DEFAULT_ITERATIONS, InvitationChain, Invited, OnConflict, Output, PathMode,
+        Payload, ReceiveOrder, Registry, SendOrder, TransferError, check_paths,
     },
     store::Store,
     transfer::error::{FileAction, Impossible},
@@ -117,14 +117,16 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     let (code, _) = invite.into_parts();
     let patience = Duration::from_secs(common.patience);
     let (lanes, listen) = (common.lanes, common.listen());
-    let order = move |code, relays, output| {
+    let order = move |code, relays, output, chain| {
         let unfinished = Registry::at(Store::unfinished_folder());
-        ReceiveOrder { code, relays, path_mode, listen, output, lanes, patience, unfinished }
+        ReceiveOrder { code, relays, path_mode, listen, output, lanes, patience, unfinished, chain }
     };
     let output = folder.clone().map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
-    let first = order(code, relays, output);
+    let first = order(code, relays, output, InvitationChain::default());
     let again = folder.map(|folder| -> Again {
-        Box::new(move |code, relay| order(code, vec![relay], Output::Folder(folder.clone())))
+        Box::new(move |Invited { code, relay, chain }| {
+            order(code, vec![relay], Output::Folder(folder.clone()), chain)
+        })
     });
     let policy = Policy::Receive { accepts: yes || stdout, on_conflict, exclude, resumes: !no_resume };
     run(reporter, policy, again, interrupts, |id| Command::Receive(id, Box::new(first))).await

@@ -15,6 +15,7 @@ use crate::{
     relay::RelayConfig,
     transfer::{
         link::rendezvous::CodeChoice,
+        notice::InvitationChain,
         offer::Answer,
         path_mode::{ListenOptions, PathMode},
         receive::Output,
@@ -105,6 +106,8 @@ pub struct ReceiveOrder {
     pub patience: Duration,
     /// The list in which the transfer is entered while it can be resumed.
     pub unfinished: Registry,
+    /// The chain to which the transfer belongs: that of the invitation that it follows, or a new one.
+    pub chain: InvitationChain,
 }
 
 /// What the user wants of the engine.

@@ -27,7 +27,8 @@ pub(super) async fn receive_task(
     end: EndSignals,
     out: Outbox,
 ) {
-    let ReceiveOrder { code, mut relays, path_mode, listen, output, lanes, patience, unfinished } = order;
+    let ReceiveOrder { code, mut relays, path_mode, listen, output, lanes, patience, unfinished, chain } =
+        order;
     if path_mode == PathMode::LocalOnly {
         // Relays on this network stay, because an invite link may name the one beside the sender.
         relays
@@ -41,7 +42,7 @@ pub(super) async fn receive_task(
     };
     let search = SearchPlaces { relays, found };
     let connect = ConnectOptions { patience, path_mode, listen };
-    let options = ReceiveOptions { output, lanes, connect, unfinished, active };
+    let options = ReceiveOptions { output, lanes, connect, unfinished, chain, active };
     let request = ReceiveRequest { code, search, options };
     let receiving = async {
         let work = async |context: &Context| receive(request, input, context).await;

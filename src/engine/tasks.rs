@@ -28,7 +28,7 @@ use crate::{
     panics::{PanicReport, caught},
     relay::RelayError,
     transfer::{
-        link::invitation::{self, Follower},
+        link::invitation::{self, Follower, Succession},
         offer::Answer,
         receive::{self},
         send,
@@ -178,13 +178,15 @@ impl Tasks {
 
     fn begin_send(&mut self, id: TaskId, order: SendOrder) {
         let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(false));
-        let (invitations, follower) = invitation::channel();
-        let user_input = send::SenderInput { additions, pause: pauses, invitations };
-        let place = match order.after.map(|other| self.input(other)) {
-            None => Some(SendPlace::open()),
-            Some(Some(TaskInput::Send { follower, lease, .. })) => SendPlace::known(lease, follower),
-            Some(_) => None,
+        let (place, succession) = match order.after.map(|other| self.input(other)) {
+            None => (Some(SendPlace::open()), Succession::default()),
+            Some(Some(TaskInput::Send { follower, lease, .. })) => {
+                (SendPlace::known(lease, follower), follower.succession().clone())
+            }
+            Some(_) => (None, Succession::default()),
         };
+        let (invitations, follower) = invitation::channel(succession);
+        let user_input = send::SenderInput { additions, pause: pauses, invitations };
         let lease = place.as_ref().map(SendPlace::lease).unwrap_or_default();
         let end = EndSignals::default();
         let task = send_task(id, order, user_input, place, end.cancel.clone(), self.out.clone());
@@ -200,7 +202,7 @@ impl Tasks {
             _ => false,
         };
         let ((add, additions), (pause, pauses)) = (watch::channel(Vec::new()), watch::channel(is_paused));
-        let (invitations, follower) = invitation::channel();
+        let (invitations, follower) = invitation::channel(Succession::default());
         let user_input = send::SenderInput { additions, pause: pauses, invitations };
         let lease = branch.lease();
         let end = EndSignals::of(branch.cancel.clone());

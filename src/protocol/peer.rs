@@ -19,7 +19,7 @@ pub const PAGE_BYTES: usize = 48 * 1024;
 
 /// Words of a code that one peer names to the other. No person has to read it out, so it is as long as drawn codes get.
 pub const INVITATION_WORDS: usize = 6;
-/// Most invitations in one session: more than a user adds, few enough to keep.
+/// Most invitations in all sessions to which one code leads: more than a user adds, few enough to keep.
 pub const MAX_INVITATIONS: u32 = 64;
 
 /// The code of an invitation, as it was named. Wiped from memory on drop, and not printed.
@@ -278,7 +278,8 @@ pub enum FromSender {
     ThisIs(Vec<(u32, Option<[u8; 32]>)>),
     /// What the sending side is doing that holds both sides up, or `None` when it no longer does. Sent when that changes.
     AtWork(Option<Work>),
-    /// The sender also waits under this code, at the relay where the two met, for this receiver alone.
+    /// The sender also waits under this code, at the relay where the two met, for this receiver alone. Sent after the offer was
+    /// accepted, or once before it, in its place.
     Invitation {
         /// A code of [`INVITATION_WORDS`] drawn words.
         code: InvitationCode,
@@ -325,7 +326,8 @@ pub enum FromReceiver {
         wanted: Option<Vec<u8>>,
     },
     /// The answer to [`FromSender::Addresses`]: where this machine may be reached directly. An empty list means that it can't be.
-    /// Sent once more on the same connection after a gateway has opened a port.
+    /// Before the offer is accepted, it names no more than an address of the local network. Sent once more on the same connection
+    /// with the acceptance, and once more after a gateway has opened a port.
     Addresses(Vec<SocketAddr>),
     /// Blocks that the receiver holds already, as (first, count) of the plan that follows from the acceptance. Sent before
     /// [`FromReceiver::Accept`].

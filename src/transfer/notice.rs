@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -25,7 +25,7 @@ use crate::{
     protocol::{
         manifest::Manifest,
         path::{MAX_NAMES, PathError},
-        peer::Withdrawal,
+        peer::{MAX_INVITATIONS, Withdrawal},
     },
 };
 
@@ -124,14 +124,47 @@ pub enum Notice {
     Text(String),
     /// The transfer broke off. What had arrived is kept in this staging folder.
     Kept(PathBuf),
-    /// The sender has something more for this receiver, which has to look for it under this code on this relay and
-    /// nowhere else. The sender waits there until a little after the end of this transfer.
-    Invited {
-        /// A code that only the two sides know.
-        code: CodePhrase,
-        /// The relay on which the two have met, and its password.
-        relay: RelayChoice,
-    },
+    /// The offer was accepted, and the sender has something more for this receiver. The sender waits for it until a little
+    /// after the end of the last transfer between the two.
+    Invited(Invited),
+}
+
+/// Where a sender waits that has something more for its receiver. It is to be looked for there and nowhere else.
+#[derive(Debug)]
+pub struct Invited {
+    /// A code that only the two sides know.
+    pub code: CodePhrase,
+    /// The relay on which the two have met, and its password.
+    pub relay: RelayChoice,
+    /// The chain to which the transfer will belong that follows the invitation.
+    pub chain: InvitationChain,
+}
+
+/// All transfers to which one code leads: the one that begins with it, those to which that one invites, those to which these
+/// invite, and so on. Together they may invite [`MAX_INVITATIONS`] times, and both sides count that.
+#[derive(Debug, Clone)]
+pub struct InvitationChain {
+    left: Arc<AtomicU32>,
+}
+
+impl Default for InvitationChain {
+    /// The chain of a code that a user has passed on.
+    fn default() -> Self {
+        Self { left: Arc::new(AtomicU32::new(MAX_INVITATIONS)) }
+    }
+}
+
+impl InvitationChain {
+    /// Counts an invitation. Returns `false` if it is one too many.
+    pub fn count(&self) -> bool {
+        let less = |left: u32| left.checked_sub(1);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    /// Whether this is the same chain: one sender's, who was met under one code.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.left, &other.left)
+    }
 }
 
 /// Why paths could not be added to a send. The send goes on without them.

@@ -4,16 +4,18 @@
 use std::{fs, time::Duration};
 
 use crate::support::{
+    TestRelay,
     engine::World,
-    peer::{HostilePeer, JoinedReceiver, WaitingSender, code},
+    peer::{HostilePeer, JoinedReceiver, WaitingSender, code, file, offer},
+    process::Site,
     stage::{Ended, Stage, accept},
 };
 use caiman::{
     code::CodePhrase,
-    engine::{Answer, Choices, CodeChoice, Notice, TransferError},
+    engine::{Answer, Choices, CodeChoice, Invited, Notice, PathMode, ReceiveOrder, TransferError},
     protocol::{
         manifest::OfferKind,
-        peer::{FromReceiver, FromSender, INVITATION_WORDS, MAX_INVITATIONS, Trouble},
+        peer::{FromReceiver, FromSender, INVITATION_WORDS, MAX_ADDRESSES, MAX_INVITATIONS, Trouble},
     },
     transfer::error::Misbehaviour,
 };
@@ -39,6 +41,29 @@ async fn receive(stage: &mut Stage, said: &[FromSender]) -> (Ended, Option<Troub
     };
     let decline = |notice: &Notice| matches!(notice, Notice::Offer(_)).then_some(Answer::Decline);
     tokio::join!(stage.receive(&code, None, decline), hostile)
+}
+
+/// An honest receiver that accepts the offer of a sender, which then says `messages`.
+async fn accepted(stage: &mut Stage, said: &[FromSender]) -> (Ended, Option<Trouble>) {
+    let code = code();
+    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let hostile = async {
+        let mut peer = waiting.meet().await;
+        be_accepted(&mut peer).await;
+        for message in said {
+            peer.say(message).await;
+        }
+        peer.last_word().await
+    };
+    tokio::join!(stage.receive(&code, None, accept), hostile)
+}
+
+/// Makes an offer of one small file, which is accepted.
+async fn be_accepted(peer: &mut HostilePeer) {
+    for message in offer(OfferKind::Files, &[file("x", 5)]) {
+        peer.say(&message).await;
+    }
+    while !matches!(peer.hear().await.unwrap(), FromReceiver::Accept { .. }) {}
 }
 
 fn is_misbehaviour(ended: &Ended, due: &Misbehaviour) -> bool {
@@ -121,11 +146,149 @@ async fn who_is_sent_on_to_nobody_gives_up() {
 async fn there_are_only_so_many_invitations() {
     let mut stage = Stage::new().await;
     let invitations: Vec<_> = (0..=MAX_INVITATIONS).map(|_| invitation(&drawn(), false)).collect();
-    let (ended, last_word) = receive(&mut stage, &invitations).await;
+    let (ended, last_word) = accepted(&mut stage, &invitations).await;
     assert!(is_misbehaviour(&ended, &Misbehaviour::Invitation), "{:?}", ended.result);
     assert_eq!(last_word, Some(Trouble::Misbehaved));
     let told = ended.notices.iter().filter(|notice| matches!(notice, Notice::Invited { .. }));
     assert_eq!(told.count(), MAX_INVITATIONS as usize);
+}
+
+/// Catches a count that begins anew with each follower, so that followers could invite followers for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn followers_inherit_the_count_of_invitations() {
+    let world = World::with_relay(|config| config.limits.joins_per_minute = 100_000).await;
+    let mut order = world.receive_order(code());
+    // The first sender leaves two, and its followers invite on and on.
+    for (says, is_refused) in [(MAX_INVITATIONS - 2, false), (1, false), (1, false), (1, true)] {
+        let waiting = WaitingSender::new(world.relay.addr, &order.code).await;
+        let mut receiving = world.receiver.receive(order);
+        let mut peer = waiting.meet().await;
+        let begun = async {
+            receiving.offer().await;
+            world.receiver.accept(&receiving, Choices::default());
+        };
+        tokio::join!(be_accepted(&mut peer), begun);
+        for _ in 0..says {
+            peer.say(&invitation(&drawn(), false)).await;
+        }
+        peer.say(&FromSender::Cancel).await;
+        peer.last_word().await;
+        let error = receiving.error().await;
+        if is_refused {
+            assert!(matches!(error, TransferError::PeerMisbehaved(Misbehaviour::Invitation)), "{error:?}");
+            return;
+        }
+        assert!(matches!(error, TransferError::PeerCancelled), "{error:?}");
+        let Invited { code, relay, chain } = receiving.invitation().await;
+        order = ReceiveOrder { relays: vec![relay], chain, ..world.receive_order(code) };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_invited_to_more_before_an_offer_is_accepted() {
+    let mut stage = Stage::new().await;
+    let offer = offer(OfferKind::Files, &[file("x", 5)]);
+    let invitation = || invitation(&drawn(), false);
+    for (before, after) in [(0, offer.len()), (1, offer.len()), (offer.len(), offer.len())] {
+        let said = [&offer[..before], &[invitation()], &offer[before..after]].concat();
+        let code = code();
+        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+        let hostile = async {
+            let mut peer = waiting.meet().await;
+            for message in &said {
+                peer.say(message).await;
+            }
+            peer.last_word().await
+        };
+        // Its user reads the offer for as long as it likes.
+        let (ended, last_word) = tokio::join!(stage.receive(&code, None, |_| None), hostile);
+        assert!(is_misbehaviour(&ended, &Misbehaviour::Invitation), "{before}: {:?}", ended.result);
+        assert_eq!(last_word, Some(Trouble::Misbehaved));
+        assert!(ended.notices.iter().all(|notice| !matches!(notice, Notice::Invited(_))));
+    }
+}
+
+/// A sender that is refused is to know no more of the receiver than the local network does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_learns_where_the_receiver_is_once_its_offer_is_accepted() {
+    let mut stage = Stage::new().await;
+    stage.path_mode = PathMode::Automatic;
+    let code = code();
+    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let hostile = async {
+        let mut peer = waiting.meet().await;
+        peer.say(&FromSender::Addresses(vec![([127, 0, 0, 1], 9).into()])).await;
+        let FromReceiver::Addresses(before) = peer.hear().await.unwrap() else { panic!("no answer") };
+        for message in offer(OfferKind::Files, &[file("x", 5)]) {
+            peer.say(&message).await;
+        }
+        let mut after = Vec::new();
+        loop {
+            match peer.hear().await.unwrap() {
+                FromReceiver::Addresses(addresses) => after = addresses,
+                FromReceiver::Accept { .. } => break,
+                _ => {}
+            }
+        }
+        peer.say(&FromSender::Cancel).await;
+        peer.last_word().await;
+        (before, after)
+    };
+    let (_, (before, after)) = tokio::join!(stage.receive(&code, None, accept), hostile);
+    // The two have met on this machine.
+    assert!(before.len() == 1 && before[0].ip().is_loopback(), "{before:?}");
+    let own = caiman::net::addresses::reachable();
+    assert!(
+        after.len() == MAX_ADDRESSES || own.iter().all(|ip| after.iter().any(|told| told.ip() == *ip)),
+        "{after:?}"
+    );
+}
+
+/// With `--yes` nobody looks, and nobody may be there to end a command that goes on and on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_asks_nobody_takes_so_many_offers_and_ends() {
+    let busy = TestRelay::start(|config| config.limits.joins_per_minute = 100_000).await;
+    let (mut site, relay) = (Site::new(), busy.addr);
+    site.server = relay.to_string();
+    let first = code();
+    let waiting = WaitingSender::new(relay, &first).await;
+    let args =
+        [first.to_string(), "--yes".to_owned(), "--json".to_owned(), "--path".to_owned(), "relay".to_owned()];
+    let receiving = site.receive(&args);
+    let mut followers = tokio::task::JoinSet::new();
+    let mut peer = waiting.meet().await;
+    for message in offer(OfferKind::Files, &[file("first", 0)]) {
+        peer.say(&message).await;
+    }
+    while !matches!(peer.hear().await.unwrap(), FromReceiver::Accept { .. }) {}
+    for number in 0..20 {
+        let code = drawn();
+        let waiting = WaitingSender::new(relay, &code).await;
+        followers.spawn(async move {
+            let mut peer = waiting.meet().await;
+            for message in offer(OfferKind::Files, &[file(&format!("follower {number}"), 0)]) {
+                peer.say(&message).await;
+            }
+            while !matches!(peer.hear().await.unwrap(), FromReceiver::Accept { .. }) {}
+            peer.say(&FromSender::Done).await;
+            peer.last_word().await;
+        });
+        peer.say(&invitation(&code, false)).await;
+    }
+    peer.say(&FromSender::Done).await;
+    peer.last_word().await;
+    let ended = tokio::task::spawn_blocking(move || (receiving.end(), site)).await.unwrap();
+    ended.0.exits(0);
+    let invited: Vec<bool> = ended
+        .0
+        .events()
+        .iter()
+        .filter(|event| event["event"] == "invited")
+        .map(|event| event["taken"].as_bool().unwrap())
+        .collect();
+    assert_eq!(invited, [[true; 16].as_slice(), &[false; 4]].concat());
+    assert_eq!(fs::read_dir(ended.1.target.path()).unwrap().count(), 17);
+    followers.shutdown().await;
 }
 
 /// No log contains the words of a code or the relay's password.
@@ -133,8 +296,12 @@ async fn there_are_only_so_many_invitations() {
 async fn an_invitation_shows_no_secret() {
     let mut stage = Stage::new().await;
     let more = drawn();
-    let (ended, _) = receive(&mut stage, &[invitation(&more, false), FromSender::Cancel]).await;
-    let [Notice::Invited { code, relay }] = &ended.notices[1..] else { panic!("{:?}", ended.notices) };
+    let (ended, _) = accepted(&mut stage, &[invitation(&more, false), FromSender::Cancel]).await;
+    let invited = ended.notices.iter().find_map(|notice| match notice {
+        Notice::Invited(invited) => Some(invited),
+        _ => None,
+    });
+    let Invited { code, relay, .. } = invited.unwrap_or_else(|| panic!("{:?}", ended.notices));
     assert_eq!(*code, more);
     let with_password = caiman::engine::RelayChoice { password: Some("lagoon".into()), ..relay.clone() };
     let shown = format!("{:?} {with_password:?}", ended.notices);

@@ -1,10 +1,12 @@
 //! More for a receiver that is already there: a send that follows another one to the same receiver, without a code that a
 //! user has to pass on.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use crate::support::engine::{BLOCK, CRAWL, CRAWL_BLOCKS, Transfer, World};
-use caiman::engine::{Choices, CodeChoice, Notice, PathMode, Phase, ReceiveOrder, SendOrder, TransferError};
+use caiman::engine::{
+    Answer, Choices, CodeChoice, Invited, Notice, PathMode, Phase, ReceiveOrder, SendOrder, TransferError,
+};
 
 /// A send of a small file that follows `other`.
 fn follow(world: &World, other: &Transfer, file: &str) -> SendOrder {
@@ -14,10 +16,14 @@ fn follow(world: &World, other: &Transfer, file: &str) -> SendOrder {
     SendOrder { code, relays: Vec::new(), after: Some(other.id), ..world.send_order(world.paths(&[file])) }
 }
 
+/// The order with which an invitation is followed.
+fn followed(world: &World, Invited { code, relay, chain }: Invited) -> ReceiveOrder {
+    ReceiveOrder { relays: vec![relay], chain, ..world.receive_order(code) }
+}
+
 /// Receives what the sender of a transfer has invited to.
 async fn take_more(world: &World, receiving: &mut Transfer) -> Transfer {
-    let (code, relay) = receiving.invitation().await;
-    let order = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
+    let order = followed(world, receiving.invitation().await);
     let mut more = world.receiver.receive(order);
     more.offer().await;
     world.receiver.accept(&more, Choices::default());
@@ -46,17 +52,48 @@ async fn what_follows_a_transfer_that_moves_reaches_the_same_receiver() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_follows_an_offer_that_waits_does_not_wait_for_its_answer() {
+async fn what_follows_an_offer_that_waits_comes_once_that_is_accepted() {
+    let world = World::new().await;
+    fs::write(world.from("first"), "first").unwrap();
+    let (mut sending, mut receiving, _) = world.offer(world.send_order(world.paths(&["first"]))).await;
+    let mut following: Vec<Transfer> =
+        ["one", "two"].map(|file| world.sender.send(follow(&world, &sending, file))).into();
+    for following in &mut following {
+        following.enters(Phase::WaitingForPeer).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!receiving.notices.iter().any(|notice| matches!(notice, Notice::Invited(_))));
+    world.receiver.accept(&receiving, Choices::default());
+    // However short the first transfer is, both are named before its end.
+    tokio::join!(sending.report(), receiving.report());
+    let invited = receiving.notices.drain(..).filter_map(|notice| match notice {
+        Notice::Invited(invited) => Some(invited),
+        _ => None,
+    });
+    for invited in invited.collect::<Vec<_>>() {
+        let mut more = world.receiver.receive(followed(&world, invited));
+        more.offer().await;
+        world.receiver.accept(&more, Choices::default());
+        more.report().await;
+    }
+    for mut following in following {
+        following.report().await;
+    }
+    assert!(["first", "one", "two"].iter().all(|name| is_in(world.target.path(), name)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_a_declined_offer_ends_with_it() {
     let world = World::new().await;
     fs::write(world.from("first"), "first").unwrap();
     let (mut sending, mut receiving, _) = world.offer(world.send_order(world.paths(&["first"]))).await;
     let mut following = world.sender.send(follow(&world, &sending, "more"));
-    let mut more = take_more(&world, &mut receiving).await;
-    tokio::join!(following.report(), more.report());
-    assert!(is_in(world.target.path(), "more") && !world.to("first").exists());
-    world.receiver.accept(&receiving, Choices::default());
-    tokio::join!(sending.report(), receiving.report());
-    assert!(is_in(world.target.path(), "first"));
+    following.enters(Phase::WaitingForPeer).await;
+    world.receiver.answer(&receiving, Answer::Decline);
+    assert!(matches!(sending.error().await, TransferError::PeerDeclined));
+    assert!(matches!(following.error().await, TransferError::PeerGone));
+    assert!(matches!(receiving.error().await, TransferError::Declined));
+    assert!(!receiving.notices.iter().any(|notice| matches!(notice, Notice::Invited(_))));
 }
 
 /// Catches a sender's own relay that ends with the first transfer over it, and so ends the sends that follow.
@@ -79,10 +116,11 @@ async fn what_follows_over_the_senders_own_relay_outlives_the_first() {
         ..world.send_order(world.paths(&["large"]))
     };
     let mut following = world.sender.send(large);
-    let mut more = take_more(&world, &mut receiving).await;
-    tokio::join!(following.moving(), more.moving());
+    following.enters(Phase::WaitingForPeer).await;
     world.receiver.accept(&receiving, Choices::default());
     tokio::join!(sending.report(), receiving.report());
+    let mut more = take_more(&world, &mut receiving).await;
+    tokio::join!(following.moving(), more.moving());
     // Another send follows, and goes on when nothing is left of the first one.
     let mut last = world.sender.send(follow(&world, &following, "last"));
     let mut taken = take_more(&world, &mut more).await;
@@ -132,11 +170,10 @@ async fn what_follows_can_be_cancelled_while_it_waits() {
     let world = World::new().await;
     let (sending, mut receiving) = world.crawl("large").await;
     let mut following = world.sender.send(follow(&world, &sending, "more"));
-    let (code, relay) = receiving.invitation().await;
+    let invited = receiving.invitation().await;
     world.sender.cancel(&following);
     assert!(matches!(following.error().await, TransferError::Cancelled));
-    let order = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
-    let mut more = world.receiver.receive(order);
+    let mut more = world.receiver.receive(followed(&world, invited));
     // No one is there, or the sender is leaving at this moment. The receiver doesn't ask again in case it was the network: a
     // stranger who pretends to be the sender would get another guess at the code.
     let error = more.error().await;
@@ -158,13 +195,12 @@ async fn what_follows_may_go_directly() {
     receiving.offer().await;
     let following = SendOrder { path_mode, ..follow(&world, &sending, "more") };
     let mut following = world.sender.send(following);
-    let (code, relay) = receiving.invitation().await;
-    let mut more = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
-    more.path_mode = path_mode;
+    following.enters(Phase::WaitingForPeer).await;
+    world.receiver.accept(&receiving, Choices::default());
+    let more = order(followed(&world, receiving.invitation().await));
     let mut more = world.receiver.receive(more);
     more.offer().await;
     world.receiver.accept(&more, Choices::default());
-    world.receiver.accept(&receiving, Choices::default());
     tokio::join!(following.report(), more.report(), sending.report(), receiving.report());
     assert!(is_in(world.target.path(), "more") && is_in(world.target.path(), "first"));
 }

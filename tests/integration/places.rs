@@ -17,7 +17,7 @@ use caiman::{
     },
     transfer::{
         link::{
-            invitation,
+            invitation::{self, Succession},
             rendezvous::{
                 MeetBy, Meeting, OwnRelay, SearchPlaces, WaitOptions, WaitingPlaces, meet_sender,
                 wait_for_receiver,
@@ -85,7 +85,7 @@ impl Waiting {
         let places = WaitingPlaces { relays, own: Some(beside) };
         let (context, told, snapshots) = context();
         let task = tokio::spawn(async move {
-            let (invitations, _nobody_follows) = invitation::channel();
+            let (invitations, _nobody_follows) = invitation::channel(Succession::default());
             let waits = WaitOptions { patience: Duration::ZERO, iterations: ITERATIONS };
             wait_for_receiver(MeetBy::Code(choice, places), &invitations, waits, &context).await
         });

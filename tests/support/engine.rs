@@ -12,9 +12,9 @@ use std::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Event, ListenOptions, Notice, Offer, Output, PathMode,
-        Payload, Phase, Progress, ReceiveOrder, Registry, RelayCheck, RelayChoice, RelayClientError,
-        RelayConfig, Report, SendOrder, TaskId, TransferError,
+        Answer, Choices, CodeChoice, Command, Engine, Event, InvitationChain, Invited, ListenOptions, Notice,
+        Offer, Output, PathMode, Payload, Phase, Progress, ReceiveOrder, Registry, RelayCheck, RelayChoice,
+        RelayClientError, RelayConfig, Report, SendOrder, TaskId, TransferError,
     },
     net::client::RelayAddress,
 };
@@ -187,10 +187,12 @@ impl Transfer {
         .await
     }
 
-    /// Waits until the sender has something more to offer, and returns the code and the relay for it.
-    pub async fn invitation(&mut self) -> (CodePhrase, RelayChoice) {
+    /// Waits until the sender has something more to offer, and returns where.
+    pub async fn invitation(&mut self) -> Invited {
         self.told("an invitation", |notice| match notice {
-            Notice::Invited { code, relay } => Some((code.clone(), relay.clone())),
+            Notice::Invited(Invited { code, relay, chain }) => {
+                Some(Invited { code: code.clone(), relay: relay.clone(), chain: chain.clone() })
+            }
             _ => None,
         })
         .await
@@ -379,6 +381,7 @@ impl World {
             path_mode: PathMode::RelayOnly,
             listen: ListenOptions::default(),
             unfinished: self.unfinished.clone(),
+            chain: InvitationChain::default(),
         }
     }
 

@@ -106,6 +106,7 @@ impl Stage {
         let id = self.engine.new_id();
         let output = output.unwrap_or_else(|| Output::Folder(self.inbox()));
         let order = ReceiveOrder {
+            chain: caiman::engine::InvitationChain::default(),
             code: code.clone(),
             relays: vec![self.relay_choice()],
             output,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     code::{CodePhrase, Invite},
-    engine::{Connection, NotAdded, Notice, Progress, Report, TaskId, TransferError},
+    engine::{Connection, InvitationChain, NotAdded, Notice, Progress, Report, TaskId, TransferError},
     history::Direction,
     net::client::RelayAddress,
     protocol::{
@@ -131,6 +131,8 @@ pub(in crate::app) struct Card {
     pub(in crate::app) sheet: Option<Sheet>,
     /// How many wrong codes may still be tried; `None` before the first one.
     pub(in crate::app) tries_left: Option<u8>,
+    /// The chain of invitations to which it belongs, if it follows one.
+    pub(in crate::app) chain: Option<InvitationChain>,
     /// How many have answered in the sender's place without knowing the code.
     pub(in crate::app) strangers: usize,
     /// The version of a peer that came with another one.
@@ -191,6 +193,7 @@ impl Card {
             top: None,
             sheet: None,
             tries_left: None,
+            chain: None,
             strangers: 0,
             other_version: None,
             refused_port: None,
@@ -231,6 +234,12 @@ impl Card {
         } else {
             self.meter.rest();
         }
+    }
+
+    /// Whether the user has not decided about its offer yet. A text is received without a decision, and counts as decided
+    /// when it is over.
+    pub(in crate::app) fn is_unanswered(&self) -> bool {
+        self.end.is_none() && (self.accepted.is_none() || self.is_text())
     }
 
     /// Takes something that the transfer reports, and says what has to follow.
@@ -299,7 +308,7 @@ impl Card {
             Notice::Text(text) => self.text = Some(text),
             Notice::Kept(folder) => self.kept = Some(folder),
             // It isn't for this card: the window answers it with a new one.
-            Notice::Invited { .. } => {}
+            Notice::Invited(_) => {}
         }
         FollowUp::None
     }

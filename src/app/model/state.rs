@@ -2,7 +2,7 @@
 //! outside is returned as [`Effect`]s.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -20,10 +20,10 @@ use super::{
     unfinished::UnfinishedList,
 };
 use crate::{
-    code::{self, CodePhrase},
+    code,
     engine::{
-        Connection, Event, Notice, RelayCheck, RelayChoice, RelayClientError, RelayError, TaskId,
-        TransferError, Unfinished,
+        Connection, Event, Invited, Notice, RelayCheck, RelayClientError, RelayError, TaskId, TransferError,
+        Unfinished,
     },
     history::{Direction, History},
     net::client::RelayAddress,
@@ -98,6 +98,8 @@ pub(in crate::app) struct State {
     /// How many files are held over the window.
     pub(in crate::app) hover_count: usize,
     next_banner: BannerId,
+    /// Where senders have more to offer, each with the transfer in which it said so.
+    invitations: VecDeque<(TaskId, Invited)>,
 }
 
 /// What has to happen outside the state.
@@ -112,8 +114,8 @@ pub(in crate::app) enum Effect {
     Begin(TaskId),
     /// Write the end of a transfer into the history.
     Finish(TaskId),
-    /// Receive what the sender of this transfer has besides; it waits under this code on this relay.
-    Follow(TaskId, Box<(CodePhrase, RelayChoice)>),
+    /// Receive what the sender of this transfer has besides.
+    Follow(TaskId, Box<Invited>),
     /// Drop an offer that is no longer needed. Dropping a hundred thousand names takes longer than a frame has.
     Drop(Box<Sheet>),
 }
@@ -141,6 +143,7 @@ impl State {
             hovering: Vec::new(),
             hover_count: 0,
             next_banner: 0,
+            invitations: VecDeque::new(),
         }
     }
 
@@ -208,9 +211,7 @@ impl State {
                 }
             }
             Event::Branch { of, id } => self.branch(of, id),
-            Event::Notice(id, Notice::Invited { code, relay }) => {
-                effects.push(Effect::Follow(id, Box::new((code, relay))));
-            }
+            Event::Notice(id, Notice::Invited(invited)) => self.invitations.push_back((id, invited)),
             Event::Notice(id, notice) => {
                 self.has_relay_news |= matches!(notice, Notice::Reach { .. });
                 let Some(card) = self.card(id) else { return effects };
@@ -267,7 +268,20 @@ impl State {
                 }
             }
         }
+        effects.extend(self.next_invitation());
         effects
+    }
+
+    /// The next invitation to be followed. Each sender gets one answer before it may ask again, so that nobody can flood the
+    /// page; the others wait.
+    fn next_invitation(&mut self) -> Option<Effect> {
+        let is_free = |(_, invited): &(TaskId, Invited)| {
+            let is_its = |card: &&Card| card.chain.as_ref().is_some_and(|chain| chain.is(&invited.chain));
+            self.cards.iter().filter(is_its).all(|card| !card.is_unanswered())
+        };
+        let at = self.invitations.iter().position(is_free)?;
+        let (from, invited) = self.invitations.remove(at)?;
+        Some(Effect::Follow(from, Box::new(invited)))
     }
 
     /// Takes the end of the engine, after which no event comes: what was under way is cut off, and checks stay

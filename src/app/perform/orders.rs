@@ -17,8 +17,8 @@ use crate::{
     },
     code::CodePhrase,
     engine::{
-        Answer, CodeChoice, Command, DEFAULT_ITERATIONS, Output, PATIENCE, PathMode, Payload, ReceiveOrder,
-        RelayChoice, SendOrder, TaskId,
+        Answer, CodeChoice, Command, DEFAULT_ITERATIONS, InvitationChain, Invited, Output, PATIENCE,
+        PathMode, Payload, ReceiveOrder, RelayChoice, SendOrder, TaskId,
     },
     history::Direction,
     net::client::RelayAddress,
@@ -144,14 +144,15 @@ impl Window {
 
     /// Receives what the sender of a transfer has besides. It is offered like anything else, and goes to the same
     /// folder by default.
-    pub(super) fn follow(&mut self, from: TaskId, code: CodePhrase, relay: RelayChoice) {
+    pub(super) fn follow(&mut self, from: TaskId, Invited { code, relay, chain }: Invited) {
         let folder = self.state.card(from).and_then(|card| card.folder.clone());
         let folder = folder.unwrap_or_else(|| self.state.save_folder.clone());
         // The two have met at this relay already, whatever the settings say.
-        let order = self.receive_order(code, vec![relay], folder);
+        let order = ReceiveOrder { chain: chain.clone(), ..self.receive_order(code, vec![relay], folder) };
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
             self.state.add(id, Direction::Received, StartedWith::Invitation);
+            self.change(id, |card| card.chain = Some(chain));
         }
     }
 
@@ -166,6 +167,7 @@ impl Window {
             path_mode: settings.path_mode,
             listen: settings.listen(),
             unfinished: self.unfinished.clone(),
+            chain: InvitationChain::default(),
         }
     }
 

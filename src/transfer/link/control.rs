@@ -40,11 +40,11 @@ use crate::{
     panics::{Blocking, joined, reported},
     protocol::{
         frame,
-        peer::{FromReceiver, FromSender, InvitationCode, MAX_INVITATIONS, Way, Work},
+        peer::{FromReceiver, FromSender, InvitationCode, Way, Work},
     },
     transfer::{
         error::{Misbehaviour, TransferError},
-        notice::{Context, Notice},
+        notice::{Context, InvitationChain, Invited, Notice},
         path_mode::ConnectOptions,
         progress::Connection,
     },
@@ -133,8 +133,10 @@ pub(crate) struct Control {
     watchdog: Watchdog,
     /// Brings the codes under which a sender has more to offer.
     inviting: Option<Invitations>,
-    /// How many invitations have come from the other side.
-    invitations: u32,
+    /// The chain of a receiver's transfer.
+    chain: InvitationChain,
+    /// Whether the offer was accepted. Before that, nobody is invited to anything more.
+    is_accepted: bool,
     /// Whether the other side has ended its session.
     peer_has_ended: bool,
 }
@@ -237,28 +239,52 @@ impl Control {
             connected_at: Instant::now(),
             watchdog: Watchdog::new(Arc::default()),
             inviting: None,
-            invitations: 0,
+            chain: InvitationChain::default(),
+            is_accepted: false,
             peer_has_ended: false,
         }
     }
 
-    /// From now on, also sends the other side every invitation that comes over `inviting`.
+    /// Once the offer is accepted, also sends the other side every invitation that comes over `inviting`.
     pub(crate) fn invite_over(&mut self, inviting: Invitations) {
         self.inviting = Some(inviting);
+    }
+
+    /// Counts the other side's invitations along this chain.
+    pub(crate) fn belong_to(&mut self, chain: InvitationChain) {
+        self.chain = chain;
+    }
+
+    /// Notes that the receiver's user has accepted the offer: only then may a sender invite to anything more.
+    /// What waits to be named is named at once, because what was accepted may be over in a moment.
+    pub(crate) fn note_acceptance(&mut self) -> Result<(), TransferError> {
+        self.is_accepted = true;
+        if self.side == Side::Receiver
+            && let Some(paths) = &mut self.paths
+        {
+            paths.open_up();
+            if self.addresses_came.0 == self.link && self.addresses_came.1 > 0 {
+                self.say_addresses_again()?;
+            }
+        }
+        while let Some(invitation) = self.inviting.as_mut().and_then(Invitations::ready) {
+            self.invite(invitation)?;
+        }
+        Ok(())
     }
 
     /// Passes on a code that the other side has named, under which it has more to offer.
     ///
     /// # Errors
     ///
-    /// [`Misbehaviour::Invitation`] if the code is not one that is drawn for invitations, or if it is one too many.
+    /// [`Misbehaviour::Invitation`] if the offer is not accepted, if the code is not one that is drawn for invitations, or if
+    /// the chain has had all of its invitations.
     pub(crate) async fn invited(&mut self, code: &InvitationCode) -> Result<(), TransferError> {
-        self.invitations += 1;
-        if self.invitations > MAX_INVITATIONS {
+        let (code, relay, chain) = (invitation::read(code)?, self.relay.clone(), self.chain.clone());
+        if !self.is_accepted || !chain.count() {
             return Err(Misbehaviour::Invitation.into());
         }
-        let (code, relay) = (invitation::read(code)?, self.relay.clone());
-        self.context.tell(Notice::Invited { code, relay }).await;
+        self.context.tell(Notice::Invited(Invited { code, relay, chain })).await;
         Ok(())
     }
 
@@ -307,7 +333,7 @@ impl Control {
     }
 
     /// Tells the other side where it may reach this machine directly, unless that was done on this link. A sender that
-    /// can't be reached sends nothing; a receiver always answers.
+    /// can't be reached sends nothing; a receiver always answers, but may have to wait until the offer is accepted.
     pub(crate) fn say_addresses(&mut self) -> Result<(), TransferError> {
         if self.addresses_said.is_some_and(|(link, _)| link == self.link) {
             return Ok(());
@@ -316,7 +342,14 @@ impl Control {
     }
 
     fn say_addresses_again(&mut self) -> Result<(), TransferError> {
-        let addresses = self.paths.as_ref().map(Paths::addresses).unwrap_or_default();
+        let used = self.wire.as_ref().and_then(|wire| wire.local).map(|local| local.ip().to_canonical());
+        let addresses = match &self.paths {
+            Some(paths) => match paths.addresses(used) {
+                Some(addresses) => addresses,
+                None => return Ok(()),
+            },
+            None => Vec::new(),
+        };
         self.addresses_said = Some((self.link, self.outside()));
         match self.side {
             Side::Sender if addresses.is_empty() => Ok(()),
@@ -335,11 +368,11 @@ impl Control {
         self.paths.as_ref().and_then(Paths::outside)
     }
 
-    /// Tries the addresses at which the other side says it may be reached directly. It may name them once on each link, and
-    /// once more when its gateway has opened a port. Returns `false` if it names them more often than that.
+    /// Tries the addresses at which the other side says it may be reached directly. It may name them once on each link, once
+    /// more when the offer is accepted, and once more when its gateway has opened a port. Returns `false` if it names them more often than that.
     pub(crate) fn try_directly(&mut self, theirs: &[SocketAddr]) -> bool {
         let times = if self.addresses_came.0 == self.link { self.addresses_came.1 } else { 0 };
-        if times >= 2 {
+        if times >= 3 {
             return false;
         }
         self.addresses_came = (self.link, times + 1);
@@ -514,7 +547,7 @@ impl Control {
             let give_up = self.lost_at.unwrap_or(now) + self.patience;
             tokio::select! {
                 Some(returned) = self.finding.join_next() => self.go_on(returned)?,
-                invitation = invitation(&mut self.inviting) => self.invite(invitation)?,
+                invitation = invitation(&mut self.inviting), if self.is_accepted => self.invite(invitation)?,
                 () = sleep_until(give_up) => {}
             }
             return Ok(None);
@@ -543,7 +576,9 @@ impl Control {
                 }
             },
             Some(returned) = self.finding.join_next() => return self.go_on(returned).map(|()| None),
-            invitation = invitation(&mut self.inviting) => return self.invite(invitation).map(|()| None),
+            invitation = invitation(&mut self.inviting), if self.is_accepted => {
+                return self.invite(invitation).map(|()| None);
+            }
             () = sleep_until(wake) => Ok(()),
         };
         match moved {

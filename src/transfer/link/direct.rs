@@ -71,6 +71,10 @@ pub(crate) struct Paths {
     refused: Option<NonZeroU16>,
     /// The port that the gateway is asked to open, if the user wants that.
     mapping: Option<PortMapping>,
+    /// Whether addresses beyond the local network may be told and tried: a receiver's user has to accept the offer first.
+    is_open: bool,
+    /// The other side's addresses that are to be tried then.
+    later: Vec<SocketAddr>,
     /// When the other side's addresses came.
     heard_at: Option<Instant>,
     /// The task that takes connections from the other side.
@@ -134,20 +138,48 @@ impl Paths {
         let mut listening = JoinSet::new();
         listening.spawn(Arc::clone(&direct).listen(listener, mode));
         let dialing = JoinSet::new();
-        Some(Self { direct, mode, is_here, port, refused, mapping, heard_at: None, listening, dialing })
+        Some(Self {
+            direct,
+            mode,
+            is_here,
+            port,
+            refused,
+            mapping,
+            is_open: side == Side::Sender,
+            later: Vec::new(),
+            heard_at: None,
+            listening,
+            dialing,
+        })
     }
 
-    /// The addresses at which the other side may reach this machine at the moment, no more than [`MAX_ADDRESSES`].
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+    /// The addresses at which the other side may reach this machine at the moment, no more than [`MAX_ADDRESSES`]. `used` is
+    /// the one that this machine has in the network of the relay. Before the user has accepted the offer, no other is told,
+    /// and this one only to a sender of the same network; `None` if that leaves nothing to be told yet.
+    pub(crate) fn addresses(&self, used: Option<IpAddr>) -> Option<Vec<SocketAddr>> {
         let here = self.is_here.then_some(IpAddr::from(Ipv4Addr::LOCALHOST));
+        if !self.is_open {
+            let used = used.filter(|ip| Reach::of(*ip) == Reach::LocalNetwork && may_use(*ip, self.mode));
+            let near: Vec<_> =
+                used.into_iter().chain(here).map(|ip| SocketAddr::new(ip, self.port)).collect();
+            return Some(near).filter(|near| !near.is_empty());
+        }
         let own = addresses::reachable().into_iter().filter(|ip| may_use(*ip, self.mode)).chain(here);
         let own = own.map(|ip| SocketAddr::new(ip, self.port));
-        self.outside().into_iter().chain(own).take(MAX_ADDRESSES).collect()
+        Some(self.outside().into_iter().chain(own).take(MAX_ADDRESSES).collect())
     }
 
-    /// The address at which the gateway lets connections from outside in, once it does.
+    /// From now on, addresses beyond the local network are told and tried as well.
+    pub(crate) fn open_up(&mut self) {
+        self.is_open = true;
+        for address in std::mem::take(&mut self.later) {
+            self.dialing.spawn(Arc::clone(&self.direct).probe(address));
+        }
+    }
+
+    /// The address at which the gateway lets connections from outside in, once it does and may be told.
     pub(crate) fn outside(&self) -> Option<SocketAddr> {
-        self.mapping.as_ref().and_then(PortMapping::outside)
+        self.mapping.as_ref().filter(|_| self.is_open).and_then(PortMapping::outside)
     }
 
     /// The port that the user chose and that was not available, with the one that is used instead.
@@ -178,13 +210,19 @@ impl Paths {
     /// mode forbids are left out. An empty list means that the other side wants no direct connections; then this side stops
     /// listening.
     pub(crate) fn try_all(&mut self, theirs: &[SocketAddr]) {
-        self.dialing = JoinSet::new();
+        (self.dialing, self.later) = (JoinSet::new(), Vec::new());
         self.heard_at = Some(Instant::now());
         if theirs.is_empty() {
             self.listening = JoinSet::new();
         }
         for address in theirs.iter().take(MAX_ADDRESSES) {
-            if is_worth_trying(*address, self.mode, self.is_here) {
+            if !is_worth_trying(*address, self.mode, self.is_here) {
+                continue;
+            }
+            // A connection tells the other side from where it comes.
+            if !self.is_open && Reach::of(address.ip()) == Reach::Anywhere {
+                self.later.push(*address);
+            } else {
                 self.dialing.spawn(Arc::clone(&self.direct).probe(*address));
             }
         }
@@ -451,7 +489,7 @@ mod tests {
     }
 
     fn loopback(paths: &Paths) -> SocketAddr {
-        *paths.addresses().iter().find(|address| address.ip().is_loopback()).unwrap()
+        *paths.addresses(None).unwrap().iter().find(|address| address.ip().is_loopback()).unwrap()
     }
 
     fn introduce(caller: &mut Paths, other: &Paths) {

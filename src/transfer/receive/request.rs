@@ -8,6 +8,7 @@ use crate::{
     code::CodePhrase,
     transfer::{
         link::rendezvous::SearchPlaces,
+        notice::InvitationChain,
         offer::Answer,
         path_mode::ConnectOptions,
         sink::{active::ActiveReceives, unfinished::Registry},
@@ -34,6 +35,8 @@ pub(crate) struct ReceiveOptions {
     pub connect: ConnectOptions,
     /// The list of interrupted transfers.
     pub unfinished: Registry,
+    /// The chain to which the transfer belongs.
+    pub chain: InvitationChain,
     /// The receives of this engine that have something on the disk at the same time.
     pub active: ActiveReceives,
 }

@@ -60,10 +60,12 @@ pub(crate) async fn receive(
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
     let relay = meeting.relay.clone();
-    let connect = options.connect;
+    let (connect, chain) = (options.connect, options.chain.clone());
     let begin = |meeting| {
         let session = Session::through(meeting, Side::Receiver, &relay, connect, context);
-        Control::new(session, &relay, context)
+        let mut control = Control::new(session, &relay, context);
+        control.belong_to(chain.clone());
+        control
     };
     let control = begin(meeting);
     context.tell_refused_port(control.refused_port()).await;
@@ -218,6 +220,7 @@ async fn say_acceptance(
     for ranges in accepted.destination.held().ranges().chunks(RANGES_AT_ONCE) {
         control.say(&FromReceiver::Held(ranges.to_vec()))?;
     }
+    control.note_acceptance()?;
     let way = if lanes > 0 { control.way().await } else { Way::Relay };
     control.say(&FromReceiver::Accept { lanes, way, wanted: accepted.wanted.to_wire() })?;
     Ok(way)

@@ -142,6 +142,7 @@ async fn run(
     context.enter(Phase::WaitingForAnswer);
     let Acceptance { lanes, way, wanted, here, held } =
         answer(control, &manifest, &content, max_lanes).await?;
+    control.note_acceptance()?;
     let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
     let (here, here_bytes) = here;
     // What the receiver already has is part of what it doesn't want.

@@ -23,7 +23,7 @@ use crate::{
         error::TransferError,
         link::{
             control::{Control, Session},
-            invitation::{self, Follower, Invitations},
+            invitation::{self, Follower, Invitations, Succession},
             rendezvous::{Admitted, CodeChoice, Gate, MeetBy, WaitingPlaces, wait_for_several},
         },
         notice::{Context, Notice},
@@ -201,7 +201,7 @@ struct SharedCode {
 /// Redirects one receiver to a branch of its own.
 async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
     let Admitted { meeting, place, stays, is_free } = admitted;
-    let (mut invitations, follower) = invitation::channel();
+    let (mut invitations, follower) = invitation::channel(Succession::default());
     invitations.meet(place.clone());
     let context = &shared.context;
     // No lane is opened on this connection, so it needs no direct way.

@@ -191,6 +191,7 @@ fn receive(session: Session, output: Output, terms: Terms) -> Running {
     let ((answers, answer), (looking, look)) = (oneshot::channel(), watch::channel(None));
     let (pause, pauses) = watch::channel(false);
     let options = ReceiveOptions {
+        chain: crate::transfer::notice::InvitationChain::default(),
         output,
         lanes: terms.lanes,
         connect: connect_options(terms.patience),

@@ -18,7 +18,10 @@ use crate::{
         },
         tests::made_up::{self, code, code_of, failed, manifest, offer, progress, relay},
     },
-    engine::{Connection, Notice, OnConflict, Paused, Phase, Progress, RelayCheck, Report, Stall, WaitsFor},
+    engine::{
+        Connection, InvitationChain, Invited, Notice, OnConflict, Paused, Phase, Progress, RelayCheck,
+        RelayChoice, Report, Stall, WaitsFor,
+    },
     protocol::peer::Withdrawal,
     transfer::notice::{LeftOut, LeftOutReason, NotAdded},
 };
@@ -563,11 +566,47 @@ fn a_waiting_send_that_lost_its_relay_says_so_and_nothing_moves() {
     assert_eq!(told.card().standstill(now), None);
 }
 
+fn invited(chain: &InvitationChain) -> Notice {
+    let relay = RelayChoice { address: relay(), password: None };
+    Notice::Invited(Invited { code: code(), relay, chain: chain.clone() })
+}
+
+/// A card that follows an invitation, as the window adds it.
+fn follow(told: &mut Told, id: TaskId, chain: &InvitationChain) {
+    told.state.add(id, Direction::Received, StartedWith::Invitation);
+    told.state.card(id).unwrap().chain = Some(chain.clone());
+}
+
 #[test]
 fn a_sender_with_more_is_followed_and_told_of_no_card() {
     let mut told = Told::with(Direction::Received);
-    let relay = RelayChoice { address: relay(), password: None };
-    assert_eq!(told.notice(Notice::Invited { code: code(), relay }), ["follow"]);
+    assert_eq!(told.notice(invited(&InvitationChain::default())), ["follow"]);
+}
+
+#[test]
+fn a_sender_that_invites_and_invites_has_one_question_on_the_page() {
+    let mut told = Told::with(Direction::Received);
+    let (chain, others) = (InvitationChain::default(), InvitationChain::default());
+    assert_eq!(told.notice(invited(&chain)), ["follow"]);
+    follow(&mut told, OTHER, &chain);
+    for _ in 0..10 {
+        assert!(told.notice(invited(&chain)).is_empty());
+    }
+    // Another sender doesn't have to wait for it.
+    assert_eq!(told.notice(invited(&others)), ["follow"]);
+    let third = TaskId::made_up(3);
+    follow(&mut told, third, &others);
+    // The offer is shown, and the user thinks about it.
+    let shown = made_up::offer(&manifest(&[("a.txt", 1)]), "/home/ada".as_ref(), &[]);
+    assert_eq!(told.apply(Event::Notice(OTHER, Notice::Offer(shown))), ["build tree", "tell asked"]);
+    // The answer lets the next one in, and only that.
+    let effects = told.apply(Event::Notice(OTHER, Notice::Accepted { files: 1, bytes: Some(1) }));
+    assert_eq!(effects, ["drop", "begin", "follow"]);
+    let fourth = TaskId::made_up(4);
+    follow(&mut told, fourth, &chain);
+    assert!(told.apply(Event::Notice(OTHER, Notice::Strangers { count: 1 })).is_empty());
+    // So does an end without an answer.
+    assert_eq!(told.apply(failed(fourth, TransferError::PeerLost)), ["finish", "tell ended", "follow"]);
 }
 
 #[test]

@@ -135,7 +135,9 @@ pub async fn meet_sender(
                     return Ok(met.meeting(code, false).await);
                 }
                 (is_local, Err(missed)) => {
-                    context.enter(Phase::Connecting);
+                    if matches!(missed, Missed::Stranger(_)) {
+                        context.enter(Phase::Connecting);
+                    }
                     answers.note(is_local, missed);
                 }
             },
@@ -226,8 +228,8 @@ impl Answers {
 
     /// Whether a sender has given a reason why there will be no meeting with it.
     fn are_enough(&self) -> bool {
-        let is_reason = |(_, error): &(bool, TransferError)| matches!(error, TransferError::WrongCode { .. });
-        self.relays_left == 0 && (self.said.is_some() || self.strangers.iter().any(is_reason))
+        self.relays_left == 0
+            && (self.said.is_some() || self.strangers.iter().any(|(_, error)| is_refusal(error)))
     }
 
     /// Whether no proof is being answered or about to be made, which could lead to the true sender.
@@ -237,7 +239,7 @@ impl Answers {
 
     /// Whether all that happened is what happens when a user mistypes a code.
     fn is_one_mistake(&self) -> bool {
-        matches!(self.strangers[..], [(_, TransferError::WrongCode { .. })])
+        matches!(&self.strangers[..], [(_, error)] if is_refusal(error))
     }
 
     /// Whether the user doesn't know yet how many strangers there are.
@@ -259,9 +261,7 @@ impl Answers {
 
     /// Why the search ends without a meeting; `None` if nobody was there.
     fn error(mut self) -> Option<TransferError> {
-        let is_of_relay = |(is_local, error): &(bool, TransferError)| {
-            !is_local && matches!(error, TransferError::WrongCode { .. })
-        };
+        let is_of_relay = |(is_local, error): &(bool, TransferError)| !is_local && is_refusal(error);
         let count = self.strangers.len();
         if let Some(at) = self.strangers.iter().position(is_of_relay) {
             return Some(self.strangers.swap_remove(at).1);
@@ -269,13 +269,22 @@ impl Answers {
         let only_strangers = TransferError::OnlyStrangers { count };
         match (self.strangers.pop(), self.said.or(self.failure)) {
             _ if count == usize::from(MAX_PROOFS) => Some(only_strangers),
-            (Some((_, error @ TransferError::WrongCode { .. })), _) if count == 1 => Some(error),
+            (Some((_, error)), _) if count == 1 && is_refusal(&error) => Some(error),
             (_, Some(error)) => Some(error),
-            (Some((false, error)), None) if count == 1 => Some(error),
+            (Some((false, error)), None)
+                if count == 1 && !matches!(error, TransferError::WrongCode { .. }) =>
+            {
+                Some(error)
+            }
             (Some(_), None) => Some(only_strangers),
             (None, None) => None,
         }
     }
+}
+
+/// Whether a sender has said that the code is wrong. An honest one does; a wrong tag comes from others.
+fn is_refusal(error: &TransferError) -> bool {
+    matches!(error, TransferError::WrongCode { tries_left: Some(_) })
 }
 
 async fn next(found: &mut Option<mpsc::Receiver<SocketAddr>>) -> Option<SocketAddr> {

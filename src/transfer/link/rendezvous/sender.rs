@@ -174,7 +174,7 @@ impl<'a> PostedCode<'a> {
         let own_room = |own: &OwnRelay| {
             let relay = RelayChoice { address: own.address.clone(), password: None };
             let client_token = own.key.client_token().map_err(|_| Impossible::NoRandomness)?;
-            Ok::<_, TransferError>(CodeRoom { relay, client_token, iterations })
+            Ok::<_, TransferError>(CodeRoom { relay, client_token, sender, iterations })
         };
         let own_room = own.iter().map(own_room).collect::<Result<Vec<_>, _>>()?;
         let DrawnCode { code, at_own, at_relay } = settle(&rooms, &own_room, choice).await?;
