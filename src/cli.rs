@@ -6,6 +6,7 @@ mod args;
 mod conversation;
 mod exit;
 mod interrupts;
+mod offer;
 mod relay;
 mod report;
 mod server;

@@ -7,7 +7,11 @@
 
 mod fields;
 
-use std::{fmt, num::NonZeroU16, path::PathBuf};
+use std::{
+    fmt, fs,
+    num::NonZeroU16,
+    path::{Path, PathBuf},
+};
 
 use directories::UserDirs;
 use serde::{Deserialize, Serialize, Serializer};
@@ -231,13 +235,13 @@ impl Settings {
         ListenOptions { port: self.direct_port, asks_gateway: self.map_port }
     }
 
-    /// Where received files go: the chosen folder, or the system's folder for downloads, or the home folder, or the folder in
-    /// which the program was started.
+    /// Where received files go: the chosen folder, or the system's folder for downloads, or a folder `Caiman` in the home
+    /// folder, which is made, or the folder in which the program was started. Never the home folder itself, where programs
+    /// look for what the user has set.
     pub fn save_folder(&self) -> PathBuf {
         let usual = || {
             let folders = UserDirs::new()?;
-            let downloads = folders.download_dir().filter(|folder| folder.is_dir());
-            Some(downloads.unwrap_or(folders.home_dir()).to_owned())
+            usual_folder(folders.home_dir(), folders.download_dir())
         };
         self.save_folder.clone().or_else(usual).unwrap_or_else(|| PathBuf::from("."))
     }
@@ -367,6 +371,16 @@ impl WindowSize {
         let (width, height) = (fields.number("width", WINDOW_POINTS), fields.number("height", WINDOW_POINTS));
         Some(Self { width: width?, height: height? })
     }
+}
+
+/// The folder for received files of a user who has chosen none. `None` if it can't be made.
+fn usual_folder(home: &Path, downloads: Option<&Path>) -> Option<PathBuf> {
+    if let Some(downloads) = downloads.filter(|folder| folder.is_dir()) {
+        return Some(downloads.to_owned());
+    }
+    let folder = home.join("Caiman");
+    let is_there = fs::create_dir(&folder).is_ok() || folder.is_dir();
+    is_there.then_some(folder)
 }
 
 fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {

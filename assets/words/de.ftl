@@ -249,6 +249,8 @@ open-named = { $name } aufklappen
 close-named = { $name } zuklappen
 taken = Name vergeben
 already-here = schon hier
+folder-taken = Ordner vorhanden
+hidden = versteckt
 same-here = { $count ->
     [one] { $amount } ist schon hier, genau gleich, und wird nicht noch einmal gesendet.
    *[other] { $amount } sind schon hier, genau gleich, und werden nicht noch einmal gesendet.
@@ -267,6 +269,18 @@ replace = Ersetzen
 skip = Auslassen
 keep-both-means = Was ankommt, bekommt eine Nummer in den Namen.
 replace-means = Was da ist, wird ersetzt, sobald das Neue vollständig ist.
+merges = { $count ->
+    [one] Ein Ordner dieses Namens ist dort schon vorhanden:
+   *[other] { $count } Ordner sind dort schon vorhanden:
+}
+merge = Zusammenführen
+keep-both-folders-means = Der Ordner, der ankommt, bekommt eine Nummer in den Namen.
+merge-means = Was ankommt, kommt in den vorhandenen Ordner.
+skip-folder-means = Der vorhandene Ordner bleibt, wie er ist; vom neuen wird nichts empfangen.
+guarded = { $more ->
+    [0] Nicht angehakt, weil versteckt: { $names }.
+   *[other] Nicht angehakt, weil versteckt: { $names } und { $more } weitere.
+} Programme suchen solche Namen in Ihrem persönlichen Ordner, und manche führen aus, was sie dort finden. Haken Sie nur an, was Sie erwarten.
 skip-means = Was da ist, bleibt; das Neue wird nicht empfangen.
 repaired = Diese Namen können hier nicht gesichert werden. Sie werden zu:
 accept = { $amount } empfangen

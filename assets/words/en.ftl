@@ -250,6 +250,8 @@ open-named = Open { $name }
 close-named = Close { $name }
 taken = name taken
 already-here = already here
+folder-taken = folder exists
+hidden = hidden
 same-here = { $count ->
     [one] { $amount } is here already, exactly the same, and is not sent again.
    *[other] { $amount } are here already, exactly the same, and are not sent again.
@@ -268,6 +270,18 @@ replace = Replace
 skip = Skip
 keep-both-means = The file that arrives gets a number in its name.
 replace-means = The existing file is replaced once the new one is complete.
+merges = { $count ->
+    [one] A folder of this name is already there:
+   *[other] { $count } folders are already there:
+}
+merge = Merge
+keep-both-folders-means = The folder that arrives gets a number in its name.
+merge-means = What arrives is put into the existing folder.
+skip-folder-means = The existing folder stays as it is, and nothing of the new one is received.
+guarded = { $more ->
+    [0] Not ticked because they are hidden: { $names }.
+   *[other] Not ticked because they are hidden: { $names } and { $more } more.
+} Programs look for such names in your home folder, and some run what they find. Tick only what you expect.
 skip-means = The existing file stays, and the new one is not received.
 repaired = These names can't be stored here. They become:
 accept = Receive { $amount }

@@ -14,6 +14,7 @@ pub(super) mod quit;
 pub(super) mod receive;
 mod send_card;
 pub(super) mod settings;
+mod taken;
 mod transfer;
 pub(super) mod unfinished;
 

@@ -82,7 +82,7 @@ when this command asks for it, stays hidden.
 
 Files that are already here (same name, size and hash) are not sent and stay as they are; with --yes they are compared \
 before anything is accepted. Other files that already exist are kept, and the new ones get a number in their names, unless \
---overwrite or --skip is given. A file gets its real name only after all of it has been checked.
+--overwrite or --skip is given. A folder that already exists is kept as well, unless --merge is given or nothing in it would change. A file gets its real name only after all of it has been checked.
 
 Exit codes: see caiman --help.";
 
@@ -135,7 +135,7 @@ pub(super) struct ReceiveArgs {
     pub(super) yes: bool,
     /// Write a single file to standard output; implies --yes. The bytes are checked while they pass: only an exit code of 0
     /// means that all of them were right.
-    #[arg(long, conflicts_with_all = ["out", "overwrite", "rename", "skip", "exclude"])]
+    #[arg(long, conflicts_with_all = ["out", "overwrite", "rename", "skip", "merge", "exclude"])]
     pub(super) stdout: bool,
     /// Replace files that already exist.
     #[arg(long, group = "conflict")]
@@ -146,6 +146,14 @@ pub(super) struct ReceiveArgs {
     /// Don't receive files whose names already exist.
     #[arg(long, group = "conflict")]
     pub(super) skip: bool,
+    /// Merge a folder with one that is already there. Otherwise the new folder gets a number in its name; with --skip, it is
+    /// left out.
+    #[arg(long)]
+    pub(super) merge: bool,
+    /// In the home folder, also receive names that begin with a dot. Programs look for such names there, and some run what they
+    /// find, so they are left out otherwise.
+    #[arg(long)]
+    pub(super) allow_hidden: bool,
     /// Don't receive this path of the offer or anything below it; may be given several times.
     #[arg(long, value_name = "PATH")]
     pub(super) exclude: Vec<String>,

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::{
     exit::Exit,
     interrupts::Interrupts,
+    offer::Reply,
     report::Reporter,
     transfer::{CliTransfer, Policy},
 };
@@ -99,9 +100,9 @@ impl Conversation {
                         return self.worst;
                     }
                 }
-                accepted = answered(&mut self.transfers) => {
+                reply = answered(&mut self.transfers) => {
                     if let Some(transfer) = self.transfers.first_mut() {
-                        transfer.answer(accepted);
+                        transfer.answer(reply);
                     }
                 }
                 () = news.notified() => self.transfers.iter_mut().for_each(CliTransfer::tick),
@@ -212,7 +213,7 @@ impl Conversation {
 }
 
 /// Waits for the answer to a question; for ever, if none was asked. Only the first transfer asks, because a receiver has only one.
-async fn answered(transfers: &mut [CliTransfer]) -> bool {
+async fn answered(transfers: &mut [CliTransfer]) -> Reply {
     match transfers.first_mut() {
         Some(transfer) => transfer.answered().await,
         None => std::future::pending().await,

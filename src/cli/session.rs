@@ -14,6 +14,7 @@ use super::{
     conversation::{Again, run},
     exit::Exit,
     interrupts::Interrupts,
+    offer::ReceivePolicy,
     report::{Reporter, sentence},
     server,
     transfer::Policy,
@@ -21,8 +22,8 @@ use super::{
 use crate::{
     code::{self, CodeError, CodePhrase, Invite},
     engine::{
-        CodeChoice, Command, DEFAULT_ITERATIONS, InvitationChain, Invited, OnConflict, Output, PathMode,
-        Payload, ReceiveOrder, Registry, SendOrder, TransferError, check_paths,
+        CodeChoice, Command, DEFAULT_ITERATIONS, InvitationChain, Invited, OnConflict, OnMerge, Output,
+        PathMode, Payload, ReceiveOrder, Registry, SendOrder, TransferError, check_paths,
     },
     store::Store,
     transfer::error::{FileAction, Impossible},
@@ -83,7 +84,8 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
 /// Runs `caiman receive`.
 pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> Exit {
     let reporter = Reporter::for_receiver(args.common.json, args.stdout);
-    let ReceiveArgs { code, out, yes, stdout, overwrite, skip, exclude, no_resume, common, .. } = args;
+    let ReceiveArgs { code, out, yes, stdout, overwrite, skip, merge, .. } = args;
+    let ReceiveArgs { exclude, no_resume, allow_hidden, common, .. } = args;
     let invite = match code {
         Some(text) => code::parse_any(&text),
         None => match ask_code(interrupts).await {
@@ -128,7 +130,14 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
             order(code, vec![relay], Output::Folder(folder.clone()), chain)
         })
     });
-    let policy = Policy::Receive { accepts: yes || stdout, on_conflict, exclude, resumes: !no_resume };
+    let on_merge = match (merge, skip) {
+        (true, _) => OnMerge::Merge,
+        (_, true) => OnMerge::Skip,
+        _ => OnMerge::KeepBoth,
+    };
+    let (accepts, resumes, allows_hidden) = (yes || stdout, !no_resume, allow_hidden);
+    let policy = ReceivePolicy { accepts, on_conflict, on_merge, exclude, resumes, allows_hidden };
+    let policy = Policy::Receive(policy);
     run(reporter, policy, again, interrupts, |id| Command::Receive(id, Box::new(first))).await
 }
 

@@ -14,23 +14,19 @@ use tokio::{
 
 use super::{
     exit::Exit,
+    offer::{MAX_TOPS, Question, ReceivePolicy, Reply, describe, fields, here_line, left_out_line},
     report::{Reporter, sentence},
 };
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        AlreadyHere, Answer, Choices, Command, Engine, Notice, Offer, OnConflict, Progress, Report, TaskId,
-        TransferError,
+        AlreadyHere, Answer, Choices, Command, Engine, Notice, Offer, OnConflict, OnMerge, Progress, Report,
+        TaskId, Top, TransferError,
     },
     net::client::RelayAddress,
-    protocol::manifest::{EntryKind, OfferKind},
+    protocol::manifest::OfferKind,
     transfer::show::{self, Shown},
 };
-
-/// How many entries of an offer are shown before it is accepted: they fit on a terminal of 24 lines.
-const SHOWN_ENTRIES: usize = 20;
-/// The question below an offer.
-const QUESTION: &str = "Receive this? [y/N] ";
 
 /// How to answer the questions of a transfer, as the arguments say.
 pub(super) enum Policy {
@@ -42,12 +38,7 @@ pub(super) enum Policy {
         /// How many receivers may use the code.
         receivers: u16,
     },
-    Receive {
-        accepts: bool,
-        on_conflict: OnConflict,
-        exclude: Vec<String>,
-        resumes: bool,
-    },
+    Receive(ReceivePolicy),
 }
 
 impl Policy {
@@ -68,7 +59,7 @@ pub(super) struct CliTransfer {
     hosted: Vec<RelayAddress>,
     /// The code, once it is shown.
     code: Option<CodePhrase>,
-    question: Option<(JoinHandle<bool>, Choices)>,
+    question: Option<(JoinHandle<Reply>, Question, Choices)>,
     /// An offer that is accepted as soon as it is known which of its files are here already.
     compared: Option<Arc<Offer>>,
     troubles: u64,
@@ -291,8 +282,8 @@ impl CliTransfer {
     /// Handles an offer. If it is accepted in advance, files that are here already are compared first, because reading them takes
     /// less time than most networks do.
     fn take_in(&mut self, offer: Arc<Offer>) {
-        let Policy::Receive { accepts, on_conflict, resumes, .. } = &*self.policy else { return };
-        let waits = *accepts && *resumes && *on_conflict != OnConflict::Skip;
+        let Policy::Receive(policy) = &*self.policy else { return };
+        let waits = policy.accepts && policy.resumes && policy.on_conflict != OnConflict::Skip;
         if waits && offer.here.is_growing() {
             self.reporter.line("Comparing with the files that are here already…");
             self.compared = Some(offer);
@@ -309,53 +300,55 @@ impl CliTransfer {
         if let Some(offer) = self.compared.take() {
             return self.consider(&offer, here);
         }
-        let resumes = matches!(*self.policy, Policy::Receive { resumes: true, .. });
-        if resumes && self.question.is_some() && here.files() > 0 {
+        let resumes = matches!(&*self.policy, Policy::Receive(policy) if policy.resumes);
+        if let Some((_, question, _)) = &self.question
+            && resumes
+            && here.files() > 0
+        {
             // The question is already on the last line of the terminal.
-            let line = format!("\n{}\n{QUESTION}", here_line(here));
+            let line = format!("\n{}\n{question}", here_line(here));
             self.reporter.say(&line, "here", json!({ "here": here.files(), "here_bytes": here.bytes() }));
         }
     }
 
     /// Shows an offer and decides, or asks.
     fn consider(&mut self, offer: &Offer, here: &AlreadyHere) {
-        let Policy::Receive { accepts, on_conflict, exclude, resumes } = &*self.policy else { return };
-        let entries = offer.manifest.entries();
-        let is_excluded = |path: &str| {
-            exclude.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
-                path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            })
+        let Policy::Receive(policy) = &*self.policy else { return };
+        let is_excluded = |index: usize| {
+            let entry = offer.manifest.entries().get(index);
+            entry.is_some_and(|entry| policy.excludes(entry.path.as_str()))
         };
-        let unwanted = entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| is_excluded(entry.path.as_str()))
-            .filter_map(|(index, _)| u32::try_from(index).ok())
-            .collect();
-        let here = here.only(&offer.manifest, |index| *resumes && !is_excluded(entries[index].path.as_str()));
-        let choices =
-            Choices { resumes: *resumes, unwanted, on_conflict: *on_conflict, ..Choices::default() };
-        let repaired: Vec<_> =
-            offer.repaired().map(|(theirs, here)| json!({ "from": theirs, "to": here })).collect();
-        let fields = json!({
-            "kind": format!("{:?}", offer.manifest.kind()).to_lowercase(),
-            "entries": entries.len(),
-            "files": offer.manifest.files(),
-            "bytes": offer.manifest.bytes(),
-            "free": offer.free,
-            "resumable": if *resumes { offer.resumable } else { 0 },
-            "here": here.files(),
-            "here_bytes": here.bytes(),
-            "conflicts": offer.conflicts_beside(&here),
-            "repaired": repaired,
-        });
-        let lines = describe(offer, &here, *on_conflict);
-        self.reporter.say(&lines.join("\n"), "offer", fields);
-        let is_text = offer.manifest.kind() == OfferKind::Text;
-        if *accepts || is_text {
+        let here = here.only(&offer.manifest, |index| policy.resumes && !is_excluded(index));
+        let tops = offer.tops(&here);
+        let is_left_out =
+            |top: &&Top<'_>| top.is_guarded && !policy.allows_hidden && !policy.excludes(top.name);
+        let left_out: Vec<&str> = tops.iter().filter(is_left_out).map(|top| top.name).collect();
+        let choices = policy.choices((0..offer.manifest.entries().len()).filter(|index| is_excluded(*index)));
+        self.reporter.say(
+            &describe(offer, &tops, &here, policy).join("\n"),
+            "offer",
+            fields(offer, &tops, &here, policy),
+        );
+        let merges = tops.iter().any(|top| top.merges);
+        if !left_out.is_empty() {
+            self.troubles += left_out.len() as u64;
+            let names = &left_out[..left_out.len().min(MAX_TOPS)];
+            let count = left_out.len();
+            self.reporter.say(
+                &left_out_line(&left_out),
+                "hidden_left_out",
+                json!({ "names": names, "count": count }),
+            );
+        }
+        if policy.accepts || offer.manifest.kind() == OfferKind::Text {
             self.command(Command::Answer(self.id, Answer::Accept(choices)));
         } else if io::stdin().is_terminal() {
-            self.question = Some((spawn_blocking(|| confirm(QUESTION)), choices));
+            let question = if merges && policy.on_merge == OnMerge::KeepBoth {
+                Question::Merge
+            } else {
+                Question::Plain
+            };
+            self.question = Some((spawn_blocking(move || question.ask()), question, choices));
         } else {
             self.reporter.line("There is no terminal to ask on; add --yes to accept.");
             self.command(Command::Answer(self.id, Answer::Decline));
@@ -363,17 +356,21 @@ impl CliTransfer {
     }
 
     /// Waits for the answer to a question; for ever, if none was asked.
-    pub(super) async fn answered(&mut self) -> bool {
+    pub(super) async fn answered(&mut self) -> Reply {
         match &mut self.question {
-            Some((asking, _)) => asking.await.unwrap_or(false),
+            Some((asking, ..)) => asking.await.unwrap_or(Reply::No),
             None => std::future::pending().await,
         }
     }
 
     /// Handles the user's answer.
-    pub(super) fn answer(&mut self, accepted: bool) {
-        if let Some((_, choices)) = self.question.take() {
-            let answer = if accepted { Answer::Accept(choices) } else { Answer::Decline };
+    pub(super) fn answer(&mut self, reply: Reply) {
+        if let Some((.., choices)) = self.question.take() {
+            let answer = match reply {
+                Reply::No => Answer::Decline,
+                Reply::Yes => Answer::Accept(choices),
+                Reply::Merge => Answer::Accept(Choices { on_merge: OnMerge::Merge, ..choices }),
+            };
             self.command(Command::Answer(self.id, answer));
         }
     }
@@ -468,73 +465,4 @@ impl CliTransfer {
         // An engine that takes no command has ended, and its last event will come.
         let _ = self.engine.command(command);
     }
-}
-
-/// `3 files, 1.2 GiB, are here already and are not sent again.`
-fn here_line(here: &AlreadyHere) -> String {
-    let (files, bytes) = (show::count(here.files(), "file", "files"), show::bytes(here.bytes()));
-    let are = if here.files() == 1 { "is" } else { "are" };
-    format!("{files}, {bytes}, {are} here already and {are} not sent again.")
-}
-
-fn describe(offer: &Offer, here: &AlreadyHere, on_conflict: OnConflict) -> Vec<String> {
-    let manifest = &offer.manifest;
-    let mut lines = match manifest.kind() {
-        OfferKind::Text => return vec!["A text:".to_owned()],
-        OfferKind::Stream => vec!["Offered: a file whose size is not known yet".to_owned()],
-        OfferKind::Files => vec![format!(
-            "Offered: {}, {}",
-            show::count(manifest.files(), "file", "files"),
-            show::bytes(manifest.bytes())
-        )],
-    };
-    for (index, entry) in manifest.entries().iter().enumerate().take(SHOWN_ENTRIES) {
-        let path = Shown(entry.path.as_str());
-        lines.push(match &entry.kind {
-            EntryKind::File { size, .. } if here.contains(index) => {
-                format!("  {path}  {}, already here", show::bytes(*size))
-            }
-            EntryKind::File { size, .. } => format!("  {path}  {}", show::bytes(*size)),
-            EntryKind::Folder { .. } => format!("  {path}/"),
-            EntryKind::Link { target, .. } => format!("  {path} -> {}", Shown(target.as_str())),
-        });
-    }
-    if let Some(more @ 1..) = manifest.entries().len().checked_sub(SHOWN_ENTRIES) {
-        lines.push(format!("  … and {more} more"));
-    }
-    if let (Some(folder), Some(free)) = (&offer.folder, offer.free) {
-        lines.push(format!("Into {} ({} free)", Shown(&folder.to_string_lossy()), show::bytes(free)));
-    }
-    if offer.resumable > 0 {
-        let line = "of it is here already from an interrupted transfer and is not sent again";
-        lines.push(format!("{} {line}", show::bytes(offer.resumable)));
-    }
-    if here.files() > 0 {
-        lines.push(here_line(here));
-    }
-    if here.is_growing() {
-        lines.push("Comparing with what is here already…".to_owned());
-    }
-    if let Some(error) = &offer.unusable {
-        lines.push(sentence(&error.to_string()));
-    }
-    let conflicts = offer.conflicts_beside(here) as u64;
-    if conflicts > 0 {
-        let what = match on_conflict {
-            OnConflict::Skip => "left out",
-            OnConflict::Replace => "replaced",
-            OnConflict::KeepBoth => "kept; what arrives gets a number in its name",
-        };
-        lines.push(format!("{} already there: {what}", show::count(conflicts, "name is", "names are")));
-    }
-    for (theirs, here) in offer.repaired().take(SHOWN_ENTRIES) {
-        lines.push(format!("Can't be named {} here: it becomes {}", Shown(theirs), Shown(here)));
-    }
-    lines
-}
-
-fn confirm(question: &str) -> bool {
-    eprint!("{question}");
-    let mut line = String::new();
-    io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes" | "Yes" | "YES")
 }

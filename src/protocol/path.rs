@@ -83,6 +83,11 @@ impl RelPath {
         self.0.split('/')
     }
 
+    /// The first name.
+    pub fn top(&self) -> &str {
+        self.0.split('/').next().unwrap_or(&self.0)
+    }
+
     /// The last name.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)

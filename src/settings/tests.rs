@@ -262,7 +262,22 @@ fn the_first_relay_is_the_default_and_passwords_are_found_by_address() {
 fn received_files_go_to_the_chosen_folder_or_to_one_that_exists() {
     let chosen = Settings { save_folder: Some(PathBuf::from("/gone")), ..Settings::default() };
     assert_eq!(chosen.save_folder(), PathBuf::from("/gone"));
-    assert!(Settings::default().save_folder().is_dir());
+}
+
+#[test]
+fn they_never_go_to_the_home_folder_itself() {
+    let home = tempfile::tempdir().unwrap();
+    let (made, downloads) = (home.path().join("Caiman"), home.path().join("Downloads"));
+    for _ in 0..2 {
+        assert_eq!(usual_folder(home.path(), Some(&downloads)), Some(made.clone()));
+        assert!(made.is_dir());
+    }
+    assert_eq!(usual_folder(home.path(), None), Some(made.clone()));
+    fs::create_dir(&downloads).unwrap();
+    assert_eq!(usual_folder(home.path(), Some(&downloads)), Some(downloads));
+    fs::remove_dir(&made).unwrap();
+    fs::write(&made, "a file").unwrap();
+    assert_eq!(usual_folder(home.path(), None), None);
 }
 
 #[cfg(unix)]

@@ -1,12 +1,16 @@
 //! The offer as a receiver sees it, and the answer to it.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use super::{
     error::TransferError,
     plan::{
         blocks::BlockSet,
-        placement::{OnConflict, Target},
+        placement::{self, OnConflict, OnMerge, Target},
     },
 };
 use crate::protocol::manifest::Manifest;
@@ -18,9 +22,13 @@ pub struct Offer {
     pub manifest: Arc<Manifest>,
     /// The folder; `None` for a text, and for an offer that goes to a writer.
     pub folder: Option<PathBuf>,
-    /// For each entry, where it would go if both were kept wherever a name is taken; [`Target::under`] tells the rest.
-    /// Empty without a usable folder.
+    /// For each entry, where it would go if folders at the top were merged with those of the same name, and otherwise
+    /// both were kept wherever a name is taken; [`Target::under`] and [`Target::merged`] tell the rest. Empty without a
+    /// usable folder.
     pub targets: Vec<Target>,
+    /// Entries at the top that would get hidden names in the user's home folder, where programs take them for what the
+    /// user has set. They are received only if [`Choices::allows_hidden`] says so. In order.
+    pub guarded: Vec<u32>,
     /// Bytes that are free in the folder; `None` without a usable folder.
     pub free: Option<u64>,
     /// Bytes of the offer that interrupted transfers left in the folder, so that they need not be sent again.
@@ -34,15 +42,53 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// How many entries have names that are taken, without those in [`Offer::here`].
-    pub fn conflicts(&self) -> usize {
-        self.conflicts_beside(&self.here)
+    /// How many entries have names that are taken if folders are merged like this, without those in `here`, which may be
+    /// more than [`Offer::here`]. Folders that merge don't count.
+    pub fn conflicts(&self, here: &AlreadyHere, on_merge: OnMerge) -> usize {
+        let apart = if on_merge == OnMerge::Merge { HashMap::new() } else { self.merging(here) };
+        let counts = |(index, target): &(usize, &Target)| {
+            target.conflicts && !here.contains(*index) && !apart.contains_key(self.top_of(*index))
+        };
+        self.targets.iter().enumerate().filter(counts).count()
     }
 
-    /// How many entries have names that are taken, without those in `here`, which may be more than [`Offer::here`].
-    pub fn conflicts_beside(&self, here: &AlreadyHere) -> usize {
-        let targets = self.targets.iter().enumerate();
-        targets.filter(|(index, target)| target.conflicts && !here.contains(*index)).count()
+    /// The folders at the top that would change folders of the same name if they were merged with them, given the files
+    /// that are `here` already: each as its name and its entry's index.
+    pub fn merging(&self, here: &AlreadyHere) -> HashMap<&str, u32> {
+        placement::merging(&self.manifest, &self.targets, |_| true, |index| here.contains(index))
+    }
+
+    /// The first name of an entry's path; empty for an index past the end.
+    pub fn top_of(&self, index: usize) -> &str {
+        self.manifest.entries().get(index).map_or("", |entry| entry.path.top())
+    }
+
+    /// What is offered by its first names: those that need a word of their own first, then hidden ones and folders that
+    /// merge, and otherwise in the offer's order.
+    pub fn tops(&self, here: &AlreadyHere) -> Vec<Top<'_>> {
+        let merging = self.merging(here);
+        let guarded: HashSet<u32> = self.guarded.iter().copied().collect();
+        let mut tops: Vec<Top<'_>> = Vec::new();
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        for (index, entry) in self.manifest.entries().iter().enumerate() {
+            let name = entry.path.top();
+            let number = *numbers.entry(name).or_insert_with(|| {
+                tops.push(Top {
+                    entry: index as u32,
+                    name,
+                    files: 0,
+                    bytes: 0,
+                    is_hidden: is_hidden(name),
+                    is_guarded: guarded.contains(&(index as u32)),
+                    merges: merging.contains_key(name),
+                });
+                tops.len() - 1
+            });
+            tops[number].files += u64::from(entry.is_file());
+            tops[number].bytes += entry.size();
+        }
+        tops.sort_by_key(|top| (!top.is_guarded, !top.is_hidden, !top.merges));
+        tops
     }
 
     /// Entries whose names this system can't store, each as (name in the offer, name that it gets instead).
@@ -54,6 +100,30 @@ impl Offer {
             .filter(|(target, _)| target.is_repaired)
             .filter_map(|(target, entry)| Some((entry.path.as_str(), target.path.as_ref()?.as_str())))
     }
+}
+
+/// What stands under one name at the top of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Top<'a> {
+    /// Index of the entry that has this name.
+    pub entry: u32,
+    /// The name.
+    pub name: &'a str,
+    /// How many files there are under it.
+    pub files: u64,
+    /// The bytes of these files.
+    pub bytes: u64,
+    /// Whether file managers usually don't show it.
+    pub is_hidden: bool,
+    /// Whether it is in [`Offer::guarded`].
+    pub is_guarded: bool,
+    /// Whether it is a folder that would change one that is there if it were merged with it.
+    pub merges: bool,
+}
+
+/// Whether a name begins with a dot, so that file managers usually don't show it.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    name.starts_with('.')
 }
 
 /// The receiver's answer to an offer.
@@ -78,10 +148,18 @@ pub struct Choices {
     pub on_conflict: OnConflict,
     /// Entries for which something other than `on_conflict` is to be done.
     pub exceptions: HashMap<u32, OnConflict>,
+    /// What to do about a folder at the top, if a folder of that name is there. If merging the two would change nothing,
+    /// they count as one whatever this says.
+    pub on_merge: OnMerge,
+    /// Folders for which something other than `on_merge` is to be done.
+    pub merge_exceptions: HashMap<u32, OnMerge>,
+    /// Whether hidden names may appear in the user's home folder. Otherwise such entries are not wanted.
+    pub allows_hidden: bool,
 }
 
 impl Default for Choices {
-    /// Takes everything, keeps both wherever a name is taken, and uses what is already in the folder.
+    /// Takes everything but hidden names in the home folder, keeps both wherever a name is taken, and uses what is already
+    /// in the folder.
     fn default() -> Self {
         Self {
             resumes: true,
@@ -89,6 +167,9 @@ impl Default for Choices {
             unwanted: Vec::new(),
             on_conflict: OnConflict::default(),
             exceptions: HashMap::new(),
+            on_merge: OnMerge::default(),
+            merge_exceptions: HashMap::new(),
+            allows_hidden: false,
         }
     }
 }
@@ -103,6 +184,11 @@ impl Choices {
     pub fn on_conflict(&self, index: usize) -> OnConflict {
         let exception = u32::try_from(index).ok().and_then(|index| self.exceptions.get(&index));
         exception.copied().unwrap_or(self.on_conflict)
+    }
+
+    /// What to do about folder `index`, if a folder of its name is there.
+    pub fn on_merge(&self, index: u32) -> OnMerge {
+        self.merge_exceptions.get(&index).copied().unwrap_or(self.on_merge)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where a receiver stores what arrives: in a folder, by way of its staging folder, or in a writer.
 //!
 //! - [`survey`]: an offer compared with a folder
+//! - [`hidden`]: names that need a word of the user's own, because programs run what they find under them
 //! - [`same`]: files that the folder already has
 //! - [`staging`]: the staging folder while bytes arrive; [`layout`]: where each file is in it; [`journal`]: what it
 //!   records about itself
@@ -12,6 +13,7 @@
 
 pub(crate) mod active;
 pub(crate) mod delivery;
+pub(crate) mod hidden;
 pub(crate) mod journal;
 pub(crate) mod layout;
 pub(crate) mod leftovers;

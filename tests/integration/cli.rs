@@ -95,7 +95,7 @@ fn what_is_here_already_is_said_and_not_sent() {
     };
     transfer(&[]);
     fs::write(site.to("top/small"), "Small").unwrap();
-    let (sent, received) = transfer(&["--json", "--overwrite"]);
+    let (sent, received) = transfer(&["--json", "--overwrite", "--merge"]);
     let (offer, done) = (received.event("offer"), received.event("done"));
     assert_eq!((&offer["here"], &offer["conflicts"], &offer["files"]), (&1.into(), &1.into(), &2.into()));
     assert_eq!(offer["here_bytes"], 3 * BLOCK);
@@ -117,7 +117,8 @@ fn what_is_here_already_is_said_and_not_sent() {
     assert_eq!(names_in(&site.to("top")), ["large", "small"]);
     let (sent, _) = transfer(&["--no-resume"]);
     assert_eq!((&sent["here"], &sent["bytes"]), (&0.into(), &(3 * BLOCK + 5).into()));
-    assert_eq!(names_in(&site.to("top")), ["large", "large (2)", "small", "small (2)"]);
+    assert_eq!(names_in(&site.to("top")), ["large", "small"]);
+    assert_eq!(names_in(site.target.path()), ["top", "top (2)"]);
 }
 
 #[test]
@@ -310,6 +311,69 @@ fn names_that_are_taken_are_dealt_with_as_asked() {
         sending.end().exits(0);
         assert_eq!(names_in(site.target.path()), names, "{args:?}");
         assert_eq!(fs::read_to_string(site.to("x.txt")).unwrap(), text, "{args:?}");
+    }
+}
+
+/// Thirty pictures, and behind them what programs in a home folder would take for the user's own.
+#[test]
+fn hidden_names_reach_the_home_folder_only_with_a_word_of_their_own() {
+    let site = Site::new();
+    for number in 10..40 {
+        site.plant(&format!("{number}.jpg"), "picture");
+    }
+    site.plant(".ssh/authorized_keys", "theirs");
+    site.plant(".zshenv", "theirs");
+    let paths: Vec<_> =
+        fs::read_dir(site.source.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    fs::create_dir(site.to(".ssh")).unwrap();
+    fs::write(site.to(".ssh/known_hosts"), "ours").unwrap();
+    fs::create_dir(site.to("sub")).unwrap();
+    // A folder is the home folder by whatever path.
+    let above = site.to("sub/..");
+    for (args, out, code) in [
+        (&["--merge"][..], site.target.path(), 7),
+        (&["--merge", "--exclude", ".ssh", "--exclude", ".zshenv"], &above, 0),
+        (&["--merge", "--allow-hidden", "--skip"], site.target.path(), 0),
+    ] {
+        let mut sending = site.send(&paths);
+        let sent_code = sending.code();
+        let args = [&["receive", "--server", &site.server, &sent_code, "--yes"], args].concat();
+        let mut command = caiman(&args);
+        command.arg("--out").arg(out);
+        command.env("HOME", site.target.path()).env("USERPROFILE", site.target.path());
+        let received = run(command);
+        received.exits(code);
+        sending.end().exits(0);
+        assert_eq!(received.errors.contains("Left out: .ssh, .zshenv."), code == 7, "{}", received.errors);
+        let has_come = args.contains(&"--allow-hidden");
+        assert_eq!(site.to(".ssh/authorized_keys").exists(), has_come);
+        assert_eq!(site.to(".zshenv").exists(), has_come);
+        assert!(site.to("39.jpg").exists() && received.errors.contains("  39.jpg  7 bytes"));
+        let shown = |name: &str| received.errors.find(&format!("  {name}")).unwrap();
+        assert!(shown(".ssh/") < shown("11.jpg") && shown(".zshenv") < shown("11.jpg"));
+    }
+    assert_eq!(fs::read_to_string(site.to(".ssh/known_hosts")).unwrap(), "ours");
+}
+
+/// Without a terminal nobody is asked, and --yes alone merges nothing.
+#[test]
+fn a_folder_that_is_there_is_merged_only_if_that_is_asked_for() {
+    let site = Site::new();
+    site.plant("top/new", "theirs");
+    fs::create_dir(site.to("top")).unwrap();
+    for (args, told, names) in [
+        (&[][..], "1 folder is already there (top): kept", &["top", "top (2)"][..]),
+        (&["--skip"], "1 folder is already there (top): left out", &["top", "top (2)"]),
+        (&["--merge"], "1 folder is already there (top): merged", &["top", "top (2)"]),
+    ] {
+        let mut sending = site.send(&[site.source.path().join("top")]);
+        let code = sending.code();
+        let received = site.receive(&[&[code.as_str(), "--yes"], args].concat()).end();
+        received.exits(0);
+        sending.end().exits(0);
+        assert!(received.errors.contains(told), "{}", received.errors);
+        assert_eq!(names_in(site.target.path()), names);
+        assert_eq!(site.to("top/new").exists(), args == ["--merge"]);
     }
 }
 

@@ -4,10 +4,11 @@
 use std::{collections::HashMap, fs, io, sync::Arc};
 
 use crate::support::engine::{World, entry, names_in};
-use caiman::engine::{Choices, Notice, OnConflict, Report, TransferError};
+use caiman::engine::{Choices, Notice, OnConflict, OnMerge, Report, TransferError};
 
+/// Folders are merged.
 fn policy(on_conflict: OnConflict) -> Choices {
-    Choices { on_conflict, ..Choices::default() }
+    Choices { on_conflict, on_merge: OnMerge::Merge, ..Choices::default() }
 }
 
 /// Sends `top` with `file`, `other` and `new`; `file` and `other` exist already.
@@ -65,7 +66,8 @@ async fn each_policy_does_what_it_says() {
         let world = world_with_conflicts().await;
         let order = world.send_order(world.paths(&["top"]));
         let (mut sending, mut receiving, offer) = world.offer(order).await;
-        assert_eq!(offer.conflicts(), 2);
+        assert_eq!(offer.conflicts(&offer.here, OnMerge::Merge), 2);
+        assert_eq!(offer.conflicts(&offer.here, OnMerge::KeepBoth), 0, "only in a folder that is merged");
         world.receiver.accept(&receiving, policy(on_conflict));
         let (sent, received) = tokio::join!(sending.report(), receiving.report());
         assert_eq!(contents(&world), expected(result), "{on_conflict:?}");
@@ -75,6 +77,34 @@ async fn each_policy_does_what_it_says() {
             "what is skipped is not sent"
         );
         assert_eq!((received.bytes, received.stored, received.missing), (bytes, stored, 0));
+    }
+}
+
+/// Catches a sender who puts something into a folder that the receiver has, such as `.ssh`, without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_merged_with_one_that_is_there_only_if_the_user_says_so() {
+    let ours = [("file", "ours"), ("mine", "ours"), ("other.tar.gz", "ours")];
+    for (choices, names) in [
+        (Choices::default(), &["top", "top (2)"][..]),
+        (Choices { on_conflict: OnConflict::Replace, ..Choices::default() }, &["top", "top (2)"]),
+        (Choices { on_merge: OnMerge::Skip, ..Choices::default() }, &["top"]),
+        (
+            Choices { merge_exceptions: HashMap::from([(0, OnMerge::Skip)]), ..policy(OnConflict::Replace) },
+            &["top"],
+        ),
+    ] {
+        let world = world_with_conflicts().await;
+        let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["top"]))).await;
+        let tops = offer.tops(&offer.here);
+        assert!(tops.len() == 1 && tops[0].merges && !tops[0].is_hidden);
+        world.receiver.accept(&receiving, choices);
+        let (_, received) = tokio::join!(sending.report(), receiving.report());
+        assert_eq!(names_in(world.target.path()), names);
+        assert_eq!(contents(&world), expected(&ours), "what was there is as it was");
+        assert_eq!(received.missing, 0);
+        if let [_, beside] = names {
+            assert_eq!(names_in(&world.to(beside)), ["file", "new", "other.tar.gz"], "it is whole");
+        }
     }
 }
 
@@ -225,7 +255,7 @@ mod links {
 async fn an_offer_can_be_held_against_other_folders_before_it_is_answered() {
     let world = world_with_conflicts().await;
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["top"]))).await;
-    assert_eq!(offer.conflicts(), 2);
+    assert_eq!(offer.conflicts(&offer.here, OnMerge::Merge), 2);
 
     for (folder, kind) in
         [(world.to("missing"), io::ErrorKind::NotFound), (world.to("top/mine"), io::ErrorKind::NotADirectory)]
@@ -250,10 +280,10 @@ async fn an_offer_can_be_held_against_other_folders_before_it_is_answered() {
     assert!(Arc::ptr_eq(&offer.manifest, &again.manifest));
     let target = &again.targets[entry(&again, "top/new") as usize];
     assert!(target.conflicts && target.path.as_ref().unwrap().as_str() == "top/new (2)");
-    assert_eq!((again.conflicts(), again.free.is_some()), (1, true));
+    assert_eq!((again.conflicts(&again.here, OnMerge::Merge), again.free.is_some()), (1, true));
 
     let folder = Some(elsewhere.path().to_owned());
-    world.receiver.accept(&receiving, Choices { folder, ..Choices::default() });
+    world.receiver.accept(&receiving, Choices { folder, ..policy(OnConflict::KeepBoth) });
     let (_, received) = tokio::join!(sending.report(), receiving.report());
     assert_eq!(received.folder.as_deref(), Some(elsewhere.path()));
     assert_eq!(received.placed, [elsewhere.path().join("top")]);
@@ -298,7 +328,7 @@ async fn a_report_says_under_which_names_things_lie_now() {
     }
     let (sent, received) = world.exchange(world.paths(&["top", "a.txt", "b.txt"])).await;
     assert!(sent.placed.is_empty());
-    assert_eq!(received.placed, ["top", "a (2).txt", "b.txt"].map(|name| world.to(name)));
+    assert_eq!(received.placed, ["top (2)", "a (2).txt", "b.txt"].map(|name| world.to(name)));
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     let (_, received) = world.exchange(world.paths(&many)).await;
     assert_eq!((received.stored, received.placed.len()), (70, 64));

@@ -12,13 +12,14 @@ use crate::support::{
     noise,
     tree::tree,
 };
-use caiman::engine::{AlreadyHere, Choices, Notice, OnConflict, Payload, Report, SendOrder};
+use caiman::engine::{AlreadyHere, Choices, Notice, OnConflict, OnMerge, Payload, Report, SendOrder};
 
 /// The bytes that the relay has carried, as it counts them.
 const CARRIED: &str = "relayed_bytes_total{kind=\"lane\"}";
 
+/// Folders are merged.
 fn policy(on_conflict: OnConflict) -> Choices {
-    Choices { on_conflict, ..Choices::default() }
+    Choices { on_conflict, on_merge: OnMerge::Merge, ..Choices::default() }
 }
 
 /// A large file, one of a single block, three hundred that share blocks, an empty file and an empty folder.
@@ -84,9 +85,13 @@ async fn what_is_here_is_not_sent_and_stays_as_it_is() {
     plant(&world);
     copy(&world.from("all"), &world.to("all"));
     let before = tree(&world.to("all"));
-    for on_conflict in [OnConflict::KeepBoth, OnConflict::Replace, OnConflict::Skip] {
+    // Merging changes nothing here, so it needs no word.
+    let unsaid =
+        [OnMerge::KeepBoth, OnMerge::Skip].map(|on_merge| Choices { on_merge, ..Choices::default() });
+    let said = [OnConflict::KeepBoth, OnConflict::Replace, OnConflict::Skip].map(policy);
+    for choices in unsaid.into_iter().chain(said) {
         let what = world.paths(&["all"]);
-        let (here, sent, received, carried) = send(&world, what, policy(on_conflict)).await;
+        let (here, sent, received, carried) = send(&world, what, choices).await;
         assert_eq!((here.files(), here.bytes()), (FILES, BYTES));
         assert_eq!((received.here, received.here_bytes, received.bytes), (FILES, BYTES, 0));
         assert_eq!(sent.stored, 3, "folders count as stored, whether they were made or found");
@@ -116,6 +121,22 @@ async fn one_differing_byte_is_enough_to_be_sent() {
     }
 }
 
+/// Catches a folder beside the existing one that lacks what is in that one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_stored_beside_another_one_is_whole() {
+    let world = World::new().await;
+    plant(&world);
+    copy(&world.from("all"), &world.to("all"));
+    spoil(&world.to("all/large"));
+    let before = tree(&world.to("all"));
+    let (here, _, received, _) = send(&world, world.paths(&["all"]), Choices::default()).await;
+    assert_eq!(here.files(), FILES - 1);
+    assert_eq!((received.here, received.bytes), (0, BYTES));
+    assert_eq!(tree(&world.to("all")), before);
+    assert_eq!(names_in(world.target.path()), ["all", "all (2)"]);
+    assert!(tree(&world.to("all (2)")).keys().eq(tree(&world.from("all")).keys()));
+}
+
 /// Small files share blocks. Those that are already here must not be in them, or the two sides would disagree on the blocks.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_small_files_only_the_others_are_sent() {
@@ -133,7 +154,7 @@ async fn of_many_small_files_only_the_others_are_sent() {
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(what)).await;
     let here = compared(&mut receiving).await;
     assert_eq!(here.files(), FILES - 200);
-    assert_eq!(offer.conflicts_beside(&here), 100, "a file that is the same is no conflict");
+    assert_eq!(offer.conflicts(&here, OnMerge::Merge), 100, "a file that is the same is no conflict");
     world.receiver.accept(&receiving, policy(OnConflict::Replace));
     let told = sending.told("what is taken", |notice| match notice {
         Notice::Accepted { files, bytes } => Some((*files, *bytes)),
@@ -278,7 +299,7 @@ async fn an_interrupted_transfer_goes_on_beside_what_is_here() {
     let order = SendOrder { bytes_per_sec, ..world.send_order(world.paths(&["all"])) };
     let (mut sending, mut receiving, _) = world.offer(order).await;
     assert_eq!(compared(&mut receiving).await.files(), 300);
-    world.receiver.accept(&receiving, Choices::default());
+    world.receiver.accept(&receiving, policy(OnConflict::KeepBoth));
     sending.reach("some blocks", |progress| progress.bytes >= 3 * BLOCK as u64).await;
     std::mem::replace(&mut world.receiver, Party::start()).close().await;
     assert!(sending.end().await.is_err());
@@ -287,7 +308,7 @@ async fn an_interrupted_transfer_goes_on_beside_what_is_here() {
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["all"]))).await;
     assert!(offer.resumable >= 3 * BLOCK as u64);
     assert_eq!(compared(&mut receiving).await.files(), 300);
-    world.receiver.accept(&receiving, Choices::default());
+    world.receiver.accept(&receiving, policy(OnConflict::KeepBoth));
     let (_, received) = tokio::join!(sending.report(), receiving.report());
     let carried = world.relay.metric(CARRIED).await - before;
     assert!(carried < 12 * BLOCK as u64, "{carried} bytes moved");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    engine::{OnConflict, TaskId},
+    engine::{OnConflict, OnMerge, TaskId},
     net::client::RelayAddress,
 };
 
@@ -103,6 +103,10 @@ pub(in crate::app) enum SheetAction {
     OnConflict(OnConflict),
     /// How to resolve the name conflict of this entry.
     Exception(u32, OnConflict),
+    /// What to do about all folders that are already there.
+    OnMerge(OnMerge),
+    /// What to do about this folder, which is already there.
+    MergeException(u32, OnMerge),
 }
 
 /// What the user did in the settings dialog.

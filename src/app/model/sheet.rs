@@ -1,9 +1,12 @@
 //! An offer that waits for its answer: what is offered, and what the user has chosen so far.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{action::SheetAction, tree::Tree};
-use crate::engine::{AlreadyHere, Choices, Offer, OnConflict, TransferError};
+use crate::engine::{AlreadyHere, Choices, Offer, OnConflict, OnMerge, TransferError};
 
 /// How many repaired names are shown; there may be thousands, and a few show what happens to them.
 pub(in crate::app) const FEW_REPAIRED: usize = 5;
@@ -22,12 +25,19 @@ pub(in crate::app) struct Sheet {
     pub(in crate::app) on_conflict: OnConflict,
     /// The entries whose conflict is resolved in another way.
     pub(in crate::app) exceptions: HashMap<u32, OnConflict>,
+    /// What becomes of folders that are already there.
+    pub(in crate::app) on_merge: OnMerge,
+    /// The folders of which something else becomes.
+    pub(in crate::app) merge_exceptions: HashMap<u32, OnMerge>,
     /// Why the folder that was chosen last can't be used.
     pub(in crate::app) unusable: Option<TransferError>,
     /// The files that the destination already holds unchanged, and that don't have to come.
     pub(in crate::app) here: AlreadyHere,
     /// The entries whose name is taken.
     pub(in crate::app) conflicts: Vec<u32>,
+    /// The folders at the top that are already there, and would change if what is offered were merged with them. In
+    /// order.
+    pub(in crate::app) merges: Vec<u32>,
     /// A few of the names that this system can't store, with what becomes of them; one more than is shown if there
     /// are others. They are found once, because an offer may be long.
     pub(in crate::app) repaired: Vec<(String, String)>,
@@ -49,8 +59,11 @@ impl Sheet {
             search: String::new(),
             on_conflict: OnConflict::KeepBoth,
             exceptions: HashMap::new(),
+            on_merge: OnMerge::KeepBoth,
+            merge_exceptions: HashMap::new(),
             unusable: None,
             conflicts: Vec::new(),
+            merges: Vec::new(),
             is_looking: false,
             is_answered: false,
         };
@@ -60,8 +73,8 @@ impl Sheet {
 
     /// The offer checked against another folder: the conflicts are new, the choices stay.
     pub(super) fn held_against(self, offer: Arc<Offer>) -> Self {
-        let Self { tree, has_no_list, search, on_conflict, .. } = self;
-        let mut sheet = Self { tree, has_no_list, search, on_conflict, ..Self::new(offer) };
+        let Self { tree, has_no_list, search, on_conflict, on_merge, .. } = self;
+        let mut sheet = Self { tree, has_no_list, search, on_conflict, on_merge, ..Self::new(offer) };
         sheet.sort_out();
         sheet
     }
@@ -81,18 +94,41 @@ impl Sheet {
     /// Separates files that are already there from names that are taken. A choice for a single entry takes
     /// precedence.
     fn sort_out(&mut self) {
-        let stays = |entry: u32| self.here.contains(entry as usize) && !self.exceptions.contains_key(&entry);
-        let targets = (0..).zip(&self.offer.targets);
-        let taken = targets.filter(|(entry, target)| target.conflicts && !stays(*entry));
+        let offer = Arc::clone(&self.offer);
+        let merging = offer.merging(&self.here);
+        let is_apart = |entry: u32| self.merge_policy(entry) != OnMerge::Merge;
+        let apart: HashSet<&str> =
+            merging.iter().filter(|(_, entry)| is_apart(**entry)).map(|(name, _)| *name).collect();
+        // What is in a folder that goes elsewhere finds nothing there.
+        let goes_elsewhere = |entry: u32| !apart.is_empty() && apart.contains(offer.top_of(entry as usize));
+        let stays = |entry: u32| {
+            self.here.contains(entry as usize)
+                && !self.exceptions.contains_key(&entry)
+                && !goes_elsewhere(entry)
+        };
+        let targets = (0..).zip(&offer.targets);
+        let taken =
+            targets.filter(|(entry, target)| target.conflicts && !stays(*entry) && !goes_elsewhere(*entry));
         self.conflicts = taken.map(|(entry, _)| entry).collect();
         if let Some(tree) = &mut self.tree {
             tree.mark_here(stays);
+            let is_guarded = |entry: u32| offer.guarded.binary_search(&entry).is_ok();
+            let is_first = |entry: u32| {
+                let name = offer.top_of(entry as usize);
+                name.starts_with('.') || is_guarded(entry) || merging.contains_key(name)
+            };
+            tree.mark_tops(is_first, is_guarded);
         }
+        self.merges = merging.into_values().collect();
+        self.merges.sort_unstable();
     }
 
     /// Changes a choice.
     pub(in crate::app) fn perform(&mut self, action: SheetAction) {
-        let is_for_all = matches!(action, SheetAction::OnConflict(_));
+        let changes_rows = matches!(
+            action,
+            SheetAction::OnConflict(_) | SheetAction::OnMerge(_) | SheetAction::MergeException(..)
+        );
         match (action, &mut self.tree) {
             (SheetAction::Tick(node, is_ticked), Some(tree)) => tree.set_tick(node, is_ticked),
             (SheetAction::TickAll(is_ticked), Some(tree)) => tree.set_all(is_ticked),
@@ -108,9 +144,16 @@ impl Sheet {
             (SheetAction::Exception(entry, policy), _) => {
                 self.exceptions.insert(entry, policy);
             }
+            (SheetAction::OnMerge(policy), _) => {
+                self.on_merge = policy;
+                self.merge_exceptions.clear();
+            }
+            (SheetAction::MergeException(entry, policy), _) => {
+                self.merge_exceptions.insert(entry, policy);
+            }
             (_, None) => {}
         }
-        if is_for_all {
+        if changes_rows {
             self.sort_out();
         }
     }
@@ -123,12 +166,20 @@ impl Sheet {
             unwanted: self.tree.as_ref().map(Tree::unwanted).unwrap_or_default(),
             on_conflict: self.on_conflict,
             exceptions: self.exceptions.clone(),
+            on_merge: self.on_merge,
+            merge_exceptions: self.merge_exceptions.clone(),
+            allows_hidden: self.tree.as_ref().is_some_and(Tree::wants_guarded),
         }
     }
 
     /// How the conflict of an entry is resolved, if its name is taken.
     pub(in crate::app) fn policy(&self, entry: u32) -> OnConflict {
         self.exceptions.get(&entry).copied().unwrap_or(self.on_conflict)
+    }
+
+    /// What becomes of a folder that is already there.
+    pub(in crate::app) fn merge_policy(&self, entry: u32) -> OnMerge {
+        self.merge_exceptions.get(&entry).copied().unwrap_or(self.on_merge)
     }
 
     /// How many bytes would come if the offer were accepted now.

@@ -58,6 +58,10 @@ pub(in crate::app) struct Tree {
     folded: String,
     /// Where each node's path begins in `folded`.
     starts: Vec<usize>,
+    /// The nodes at the top that are shown before the others, in ascending order.
+    first: Vec<u32>,
+    /// The nodes at the top that need a tick of their own, in ascending order.
+    guarded: Vec<u32>,
     search: String,
     /// The nodes that are shown now, from top to bottom.
     rows: Vec<u32>,
@@ -133,6 +137,8 @@ impl Tree {
             nodes,
             folded,
             starts,
+            first: Vec::new(),
+            guarded: Vec::new(),
             search: String::new(),
             rows: Vec::new(),
             wanted_bytes,
@@ -191,11 +197,61 @@ impl Tree {
         if !self.search.is_empty() {
             return self.lay_out_found();
         }
-        let mut index = 0;
-        while let Some(node) = self.nodes.get(index as usize) {
+        let first = std::mem::take(&mut self.first);
+        for top in &first {
+            self.lay_out_below(*top);
+        }
+        let mut top = 0;
+        while let Some(node) = self.nodes.get(top as usize) {
+            let end = node.end;
+            if first.binary_search(&top).is_err() {
+                self.lay_out_below(top);
+            }
+            top = end;
+        }
+        self.first = first;
+    }
+
+    /// Lays out a node and what is open in it.
+    fn lay_out_below(&mut self, node: u32) {
+        let (mut index, end) = (node, self.node(node).end);
+        while index < end {
             self.rows.push(index);
+            let node = self.node(index);
             index = if node.is_folder && !node.is_open { node.end } else { index + 1 };
         }
+    }
+
+    /// Shows some of the entries at the top before the others, and unticks those that need a tick of their own. An entry
+    /// that no longer needs one is ticked.
+    pub(super) fn mark_tops(&mut self, is_first: impl Fn(u32) -> bool, is_guarded: impl Fn(u32) -> bool) {
+        let (mut first, mut guarded) = (Vec::new(), Vec::new());
+        let mut top = 0;
+        while let Some(node) = self.nodes.get(top as usize) {
+            let (entry, end) = (node.entry, node.end);
+            let was_guarded = self.guarded.binary_search(&top).is_ok();
+            if is_guarded(entry) {
+                guarded.push(top);
+            }
+            if is_guarded(entry) != was_guarded {
+                self.set_tick(top, was_guarded);
+            }
+            if is_first(entry) {
+                first.push(top);
+            }
+            top = end;
+        }
+        self.guarded = guarded;
+        if first != self.first {
+            self.first = first;
+            self.lay_out();
+        }
+    }
+
+    /// Whether anything is ticked that needs a tick of its own.
+    pub(super) fn wants_guarded(&self) -> bool {
+        let mut guarded = self.guarded.iter().map(|node| self.node(*node));
+        guarded.any(|node| node.wanted > 0 || (node.leaves == 0 && node.is_ticked))
     }
 
     fn lay_out_found(&mut self) {
@@ -240,11 +296,17 @@ impl Tree {
         self.count();
     }
 
-    /// Ticks everything, or nothing.
+    /// Ticks everything that needs no tick of its own, or nothing.
     pub(super) fn set_all(&mut self, is_ticked: bool) {
-        for node in &mut self.nodes {
+        let mut index = 0;
+        while let Some(node) = self.nodes.get_mut(index) {
+            if is_ticked && self.guarded.binary_search(&(index as u32)).is_ok() {
+                index = node.end as usize;
+                continue;
+            }
             node.is_ticked = is_ticked;
             node.wanted = if is_ticked { node.leaves } else { 0 };
+            index += 1;
         }
         self.count();
     }
@@ -406,6 +468,27 @@ mod tests {
         assert_eq!(tree.unwanted(), [1, 2, 3, 4, 6, 7]);
         tree.set_all(true);
         assert_eq!(tree.unwanted(), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn what_needs_a_tick_of_its_own_stands_first_and_gets_no_other() {
+        let mut tree = sample();
+        // z.txt and photos 2.
+        let marked = |entry: u32| [1, 6].contains(&entry);
+        tree.mark_tops(marked, marked);
+        assert_eq!(shown(&tree), ["photos 2", "z.txt", "photos"]);
+        assert!(!tree.wants_guarded());
+        tree.set_all(true);
+        assert_eq!(tree.unwanted(), [1, 6, 7]);
+        tree.set_tick(row(&tree, "z.txt"), true);
+        tree.mark_tops(marked, marked);
+        assert!(tree.wants_guarded());
+        assert_eq!(tree.unwanted(), [6, 7], "what was ticked stays ticked");
+        tree.set_all(false);
+        assert!(!tree.wants_anything());
+        tree.mark_tops(|_| false, |_| false);
+        assert_eq!(tree.unwanted(), [0, 2, 3, 4, 5]);
+        assert_eq!(shown(&tree), ["photos", "photos 2", "z.txt"]);
     }
 
     #[test]

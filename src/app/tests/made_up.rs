@@ -45,6 +45,7 @@ pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&s
         manifest: Arc::clone(manifest),
         folder: Some(folder.to_owned()),
         targets: manifest.entries().iter().map(target).collect(),
+        guarded: Vec::new(),
         free: Some(1 << 40),
         unusable: None,
     })
@@ -56,7 +57,8 @@ pub(super) fn offer_for_nowhere(manifest: &Arc<Manifest>, folder: &Path) -> Arc<
     let unusable = Some(TransferError::file(FileAction::UseFolder, folder, cause));
     let (manifest, folder) = (Arc::clone(manifest), Some(folder.to_owned()));
     let here = AlreadyHere::default();
-    Arc::new(Offer { manifest, folder, targets: Vec::new(), free: None, resumable: 0, here, unusable })
+    let (targets, guarded) = (Vec::new(), Vec::new());
+    Arc::new(Offer { manifest, folder, targets, guarded, free: None, resumable: 0, here, unusable })
 }
 
 pub(in crate::app) fn code() -> CodePhrase {

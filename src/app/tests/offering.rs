@@ -10,7 +10,7 @@ use crate::{
         desk::{DeskOutcome, PickPurpose},
         dialogs::Picked,
     },
-    engine::{AlreadyHere, Choices, Notice, Offer, OnConflict, TransferError},
+    engine::{AlreadyHere, Choices, Notice, Offer, OnConflict, OnMerge, TransferError},
     history::Direction,
     protocol::{RelPath, manifest::Manifest},
     transfer::{error::FileAction, plan::placement::Target},
@@ -131,6 +131,7 @@ fn what_does_not_fit_cannot_be_accepted_until_less_is_ticked() {
         manifest: Arc::clone(&offer.manifest),
         folder: offer.folder.clone(),
         targets: offer.targets.clone(),
+        guarded: Vec::new(),
         free: Some(500),
         unusable: None,
     };
@@ -221,6 +222,7 @@ fn what_a_name_becomes_is_shown() {
         manifest,
         folder,
         targets,
+        guarded: Vec::new(),
         free: Some(1000),
         unusable: None,
         resumable: 0,
@@ -242,6 +244,7 @@ fn a_text_is_offered_without_a_folder() {
         manifest,
         folder: None,
         targets: Vec::new(),
+        guarded: Vec::new(),
         free: None,
         unusable: None,
         resumable: 0,
@@ -307,6 +310,7 @@ fn what_an_interrupted_transfer_left_is_told_and_needs_no_room() {
         manifest: Arc::clone(&offer.manifest),
         folder: offer.folder.clone(),
         targets: offer.targets.clone(),
+        guarded: Vec::new(),
         free: Some(500),
         resumable: 1000,
         here: AlreadyHere::default(),
@@ -372,4 +376,85 @@ fn where_everything_is_here_already_nothing_has_to_come() {
     assert!(!screen.shows(&screen.say("keep-both")), "there are no conflicts");
     screen.click_key("accept-nothing");
     assert_eq!(choices(&mut screen).unwanted, [] as [u32; 0]);
+}
+
+/// An offer into the home folder: two hidden names, one of them a folder that is there, and a folder and a file besides.
+fn offer_for_home(screen: &Screen) -> Offer {
+    let manifest = made_up::manifest(&[
+        ("pictures/", 0),
+        ("pictures/a.jpg", 100),
+        ("a.txt", 1),
+        (".ssh/", 0),
+        (".ssh/authorized_keys", 10),
+        (".zshenv", 5),
+    ]);
+    let target = |name: &str, merges: bool| Target {
+        path: RelPath::new(name).ok(),
+        beside: RelPath::new(&format!("{name} (2)")).ok().filter(|_| merges),
+        ..Target::default()
+    };
+    let targets = manifest.entries().iter().map(|entry| {
+        let name = entry.path.as_str();
+        target(name, ["pictures", ".ssh"].contains(&name))
+    });
+    Offer {
+        targets: targets.collect(),
+        guarded: vec![3, 5],
+        folder: Some(screen.inbox()),
+        free: Some(1 << 40),
+        unusable: None,
+        resumable: 0,
+        here: AlreadyHere::default(),
+        manifest,
+    }
+}
+
+#[test]
+fn hidden_names_in_the_home_folder_stand_first_and_need_a_tick_of_their_own() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Received);
+    let offer = offer_for_home(&screen);
+    screen.notice(id, Notice::Offer(Arc::new(offer)));
+    screen.until_card("the tree", |card| {
+        card.sheet.as_ref().is_some_and(crate::app::model::sheet::Sheet::can_accept)
+    });
+    let args = [("names", ".ssh, .zshenv".into()), ("more", 0.into())];
+    assert!(screen.shows(&screen.words().tell("guarded", &args)), "{:#?}", screen.texts());
+    assert!(screen.shows(&screen.say("hidden")));
+    let place = |name: &str| screen.place(name).expect("it is shown").top();
+    assert!(place(".ssh") < place(".zshenv") && place(".zshenv") < place("pictures"));
+    let ticks = [".ssh", ".zshenv", "pictures", "a.txt"].map(|name| screen.is_on(name));
+    assert_eq!(ticks, [Some(false), Some(false), Some(true), Some(true)]);
+    assert!(!screen.card().sheet.as_ref().unwrap().choices().allows_hidden);
+
+    screen.click(".zshenv");
+    let accept = screen.say_accept(3, 106);
+    screen.click(&accept);
+    let choices = choices(&mut screen);
+    assert!(choices.allows_hidden);
+    assert_eq!(choices.unwanted, [3, 4], "only what was ticked");
+}
+
+#[test]
+fn a_folder_that_is_there_is_kept_unless_the_user_merges_it() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Received);
+    let offer = offer_for_home(&screen);
+    screen.notice(id, Notice::Offer(Arc::new(offer)));
+    screen.until_card("the tree", |card| {
+        card.sheet.as_ref().is_some_and(crate::app::model::sheet::Sheet::can_accept)
+    });
+    let words = screen.words();
+    assert!(screen.shows(&words.tell("merges", &[("count", 2.into())])), "{:#?}", screen.texts());
+    assert!(screen.shows(&screen.say("folder-taken")));
+    assert!(screen.shows("pictures  →  pictures (2)"));
+    let of_pictures = screen.say_named("conflict-named", "pictures");
+    screen.click(&of_pictures);
+    let merge = screen.say("merge");
+    screen.click_last(&merge);
+    assert!(!screen.shows("pictures  →  pictures (2)"));
+    let accept = screen.say_accept(2, 101);
+    screen.click(&accept);
+    let choices = choices(&mut screen);
+    assert_eq!((choices.on_merge, choices.on_merge(0)), (OnMerge::KeepBoth, OnMerge::Merge));
 }

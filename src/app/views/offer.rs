@@ -10,6 +10,7 @@ use eframe::egui::{
 use super::{
     View,
     card_parts::{sign_of, standstill_ui, strangers_ui},
+    taken::taken_ui,
 };
 use crate::{
     app::{
@@ -29,8 +30,6 @@ use crate::{
         },
         words::shown_path,
     },
-    engine::OnConflict,
-    protocol::RelPath,
     transfer::show::Shown,
 };
 
@@ -38,16 +37,10 @@ use crate::{
 const ROW: f32 = 28.0;
 /// Height of the tree, in points: a good eight rows.
 const TREE_HEIGHT: f32 = 232.0;
-/// Height of the list of name conflicts, in points: three rows and a bit, which shows that there are more.
-const CONFLICTS_HEIGHT: f32 = 150.0;
-/// Height of a row of the name conflicts, in points: a control and some room.
-const CONFLICT_ROW: f32 = 42.0;
+/// How many names that need a tick of their own are named above the answer. All of them stand first in the tree.
+const FEW_GUARDED: usize = 6;
 /// How many entries an offer must have before it can be searched; fewer are all in sight.
 const WORTH_SEARCHING: usize = 12;
-
-/// The ways to resolve a name conflict, and the keys of what they are called.
-const POLICIES: [(OnConflict, &str); 3] =
-    [(OnConflict::KeepBoth, "keep-both"), (OnConflict::Replace, "replace"), (OnConflict::Skip, "skip")];
 
 /// Draws the offer that a card asks about.
 pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
@@ -72,9 +65,8 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     if let Some(folder) = &sheet.offer.folder {
         part(ui, "destination", |ui| destination_ui(ui, card, sheet, folder, view));
     }
-    if !sheet.conflicts.is_empty() {
-        part(ui, "conflicts", |ui| conflicts_ui(ui, card, sheet, view));
-    }
+    guarded_ui(ui, sheet, view);
+    taken_ui(ui, card, sheet, view);
     repaired_ui(ui, sheet, view);
     strangers_ui(ui, card, view);
     standstill_ui(ui, card, view);
@@ -195,17 +187,20 @@ fn node_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, number: u32, vi
     left += 24.0;
     let size = view.words.bytes(node.bytes);
     let is_taken = sheet.offer.targets.get(node.entry as usize).is_some_and(|target| target.conflicts);
-    let mark = if tree.is_here(number) {
-        Some(("already-here", p.ok))
-    } else {
-        is_taken.then_some(("taken", p.warn))
-    };
+    let is_top = node.depth == 0 && !tree.is_searched();
+    let is_here = tree.is_here(number);
+    let marks = [
+        ("already-here", is_here, p.ok),
+        ("taken", is_taken && !is_here, p.warn),
+        ("folder-taken", sheet.merges.binary_search(&node.entry).is_ok(), p.warn),
+        ("hidden", is_top && tree.name(number).starts_with('.'), p.warn),
+    ];
     let remainder = Rect::from_min_max(pos2(left, rect.top()), rect.right_bottom() - vec2(10.0, 0.0));
     ui.scope_builder(
         UiBuilder::new().max_rect(remainder).layout(Layout::right_to_left(Align::Center)),
         |ui| {
             small(ui, &size);
-            if let Some((key, ink)) = mark {
+            for (key, _, ink) in marks.into_iter().filter(|(_, holds, _)| *holds) {
                 ui.label(RichText::new(view.say(key)).size(size::SMALL).color(ink));
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -254,69 +249,18 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
     }
 }
 
-fn conflicts_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
-    let p = palette(ui);
-    crate::app::widgets::tinted(ui, p.warn_soft, |ui| {
-        ui.set_width(ui.available_width());
-        let text = view.words.tell("conflicts", &[("count", sheet.conflicts.len().into())]);
-        // The row is as high as its buttons from the start, so that the words stand in their middle.
-        ui.spacing_mut().interact_size.y = theme::CONTROL_HEIGHT;
-        ui.horizontal_wrapped(|ui| {
-            icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
-            ui.label(text);
-            for (policy, key) in POLICIES {
-                if form::option(ui, sheet.on_conflict == policy, &view.say(key)) {
-                    view.act(Action::Sheet(card.id, SheetAction::OnConflict(policy)));
-                }
-            }
-        });
-        let explained = match sheet.on_conflict {
-            OnConflict::KeepBoth => "keep-both-means",
-            OnConflict::Replace => "replace-means",
-            OnConflict::Skip => "skip-means",
-        };
-        small(ui, &view.say(explained));
-        let area = ScrollArea::vertical()
-            .id_salt("conflicts")
-            .max_height(CONFLICTS_HEIGHT)
-            .auto_shrink([false, true]);
-        ui.spacing_mut().item_spacing.y = 0.0;
-        area.show_rows(ui, CONFLICT_ROW, sheet.conflicts.len(), |ui, range| {
-            // The scroll bar floats over the right edge.
-            ui.set_max_width(ui.available_width() - space::M);
-            for entry in sheet.conflicts.get(range).unwrap_or_default() {
-                conflict_ui(ui, card, sheet, *entry, view);
-            }
-        });
-    });
-}
-
-/// Draws a name that is taken, and how its conflict is resolved.
-fn conflict_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, entry: u32, view: &mut View<'_>) {
-    let Some(listed) = sheet.offer.manifest.entries().get(entry as usize) else { return };
-    let target = sheet.offer.targets.get(entry as usize);
-    let name = Shown(listed.path.as_str()).to_string();
-    let policy = sheet.policy(entry);
-    let right = |ui: &mut Ui| {
-        let of = |policy| POLICIES.iter().find(|(known, _)| *known == policy).map_or("skip", |(_, key)| *key);
-        let label = view.words.tell("conflict-named", &[("name", name.as_str().into())]);
-        let chosen = view.say(of(policy));
-        form::list(ui, ("policy", entry), &label, &chosen, 120.0, |ui| {
-            for (choice, key) in POLICIES {
-                if ui.selectable_label(choice == policy, view.say(key)).clicked() {
-                    view.act(Action::Sheet(card.id, SheetAction::Exception(entry, choice)));
-                }
-            }
-        });
-    };
-    row(ui, CONFLICT_ROW, right, |ui| {
-        let becomes = target.and_then(|target| target.under(policy)).map(RelPath::name);
-        let text = match becomes.filter(|becomes| *becomes != listed.path.name()) {
-            Some(becomes) => format!("{name}  →  {}", Shown(becomes)),
-            None => name.clone(),
-        };
-        ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());
-    });
+/// Says which names need a tick of their own, and why.
+fn guarded_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
+    let guarded = &sheet.offer.guarded;
+    if guarded.is_empty() {
+        return;
+    }
+    let names = guarded.iter().take(FEW_GUARDED);
+    let names: Vec<String> =
+        names.map(|entry| Shown(sheet.offer.top_of(*entry as usize)).to_string()).collect();
+    let more = guarded.len().saturating_sub(FEW_GUARDED);
+    let args = [("names", names.join(", ").into()), ("more", more.into())];
+    note(ui, Tone::Warning, &view.words.tell("guarded", &args));
 }
 
 /// Draws names that this system can't store, and what they become.

@@ -23,6 +23,18 @@ pub enum OnConflict {
     KeepBoth,
 }
 
+/// What to do about a folder at the top of an offer, if the receiver has a folder of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnMerge {
+    /// Don't fetch the folder, or anything in it.
+    Skip,
+    /// Store what is in it in the folder that is there. For names that are taken there, [`OnConflict`] decides.
+    Merge,
+    /// Store the folder beside it, with a number in its name.
+    #[default]
+    KeepBoth,
+}
+
 /// What stands under a name in the receiver's folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Occupant {
@@ -55,6 +67,9 @@ pub struct Target {
     pub in_place: Option<RelPath>,
     /// Whether the entry is to replace what stands there.
     pub replaces: bool,
+    /// If the entry is a folder at the top of the offer and the receiver has a folder of that name, where it would go if it
+    /// were stored beside that one.
+    pub beside: Option<RelPath>,
     /// Whether the name differs from the sender's, because this system can't store that one or can't tell it from another.
     pub is_repaired: bool,
 }
@@ -72,6 +87,21 @@ impl Target {
             OnConflict::Skip | OnConflict::KeepBoth => self.path.as_ref(),
         }
     }
+
+    /// Whether the entry is a folder at the top of the offer, and the receiver has a folder of that name.
+    pub fn merges(&self) -> bool {
+        self.beside.is_some()
+    }
+
+    /// Where a folder that merges would go under this policy, given a target that was made with [`OnMerge::Merge`]. `None` if
+    /// it would be skipped.
+    pub fn merged(&self, on_merge: OnMerge) -> Option<&RelPath> {
+        match on_merge {
+            OnMerge::Skip => None,
+            OnMerge::Merge => self.path.as_ref(),
+            OnMerge::KeepBoth => self.beside.as_ref(),
+        }
+    }
 }
 
 /// Places the entries of `manifest` whose index `wanted` picks. Returns one target for every entry, in the manifest's
@@ -82,6 +112,7 @@ pub(crate) fn place(
     rules: Rules,
     disk: &impl FolderView,
     on_conflict: impl Fn(usize) -> OnConflict,
+    on_merge: impl Fn(usize) -> OnMerge,
 ) -> Vec<Target> {
     let mut placer = Placer { rules, disk, taken: HashSet::new(), next_number: HashMap::new() };
     let mut folders: HashMap<&RelPath, Folder> = HashMap::new();
@@ -102,7 +133,7 @@ pub(crate) fn place(
             continue;
         }
         let (target, is_on_disk) =
-            placer.place_one(entry.path.name(), &above, is_folder, || on_conflict(index));
+            placer.place_one(entry.path.name(), &above, is_folder, || (on_conflict(index), on_merge(index)));
         if is_folder {
             let is_skipped = target.path.is_none();
             folders.insert(&entry.path, Folder { path: target.path.clone(), is_on_disk, is_skipped });
@@ -138,11 +169,11 @@ impl<L: FolderView> Placer<'_, L> {
         name: &str,
         above: &Folder,
         is_folder: bool,
-        on_conflict: impl FnOnce() -> OnConflict,
+        policy: impl FnOnce() -> (OnConflict, OnMerge),
     ) -> (Target, bool) {
         let repaired = self.rules.repair(name);
         let mut target = Target { is_repaired: repaired != name, ..Target::default() };
-        let Some(path) = below(above, &repaired) else { return (target, false) };
+        let Some(mut path) = below(above, &repaired) else { return (target, false) };
         let found = self.look(above, &path);
         target.found = found;
         target.conflicts = match found {
@@ -153,9 +184,20 @@ impl<L: FolderView> Placer<'_, L> {
         let mut is_on_disk = found == Occupant::Folder;
         let mut needs_number = !self.is_free(&path);
         target.is_repaired |= needs_number;
-        if target.conflicts {
+        if is_on_disk && is_folder && above.path.is_none() && !needs_number {
+            let Some(beside) = self.numbered(above, &repaired) else { return (target, false) };
+            target.beside = Some(beside.clone());
+            match policy().1 {
+                OnMerge::Skip => return (target, false),
+                OnMerge::Merge => {}
+                OnMerge::KeepBoth => {
+                    is_on_disk = false;
+                    path = beside;
+                }
+            }
+        } else if target.conflicts {
             target.in_place = (found == Occupant::Other && !needs_number).then(|| path.clone());
-            match on_conflict() {
+            match policy().0 {
                 OnConflict::Skip => return (target, false),
                 OnConflict::Replace if target.in_place.is_some() => target.replaces = true,
                 OnConflict::Replace | OnConflict::KeepBoth => needs_number = true,
@@ -196,6 +238,33 @@ impl<L: FolderView> Placer<'_, L> {
     }
 }
 
+/// The folders at the top of an offer of which merging with those of the same name that the receiver has would change
+/// something there: each as its name and its entry's index. Nothing changes if all that is wanted of a folder is there
+/// already. `targets` are made with [`OnMerge::Merge`].
+pub(crate) fn merging<'a>(
+    manifest: &'a Manifest,
+    targets: &[Target],
+    wants: impl Fn(usize) -> bool,
+    is_here: impl Fn(usize) -> bool,
+) -> HashMap<&'a str, u32> {
+    let entries = manifest.entries().iter().zip(targets).enumerate();
+    let merging = entries.clone().filter(|(_, (_, target))| target.merges());
+    let mut tops: HashMap<&str, (u32, bool)> =
+        merging.map(|(index, (entry, _))| (entry.path.top(), (index as u32, false))).collect();
+    if tops.is_empty() {
+        return HashMap::new();
+    }
+    for (index, (entry, target)) in entries {
+        let Some((_, changes)) = tops.get_mut(entry.path.top()) else { continue };
+        *changes |= wants(index)
+            && match entry.kind {
+                EntryKind::Folder { .. } => target.found != Occupant::Folder,
+                EntryKind::File { .. } | EntryKind::Link { .. } => !is_here(index),
+            };
+    }
+    tops.into_iter().filter(|(_, (_, changes))| *changes).map(|(name, (index, _))| (name, index)).collect()
+}
+
 fn below(above: &Folder, name: &str) -> Option<RelPath> {
     match &above.path {
         Some(folder) => folder.join(name).ok(),
@@ -229,8 +298,9 @@ pub(crate) mod tests {
         Manifest::made_up(OfferKind::Files, &entries)
     }
 
+    /// Folders are merged with what is there.
     fn paths(entries: &[&str], rules: Rules, disk: Disk, policy: OnConflict) -> Vec<Option<String>> {
-        let targets = place(&manifest(entries), |_| true, rules, &disk, |_| policy);
+        let targets = place(&manifest(entries), |_| true, rules, &disk, |_| policy, |_| OnMerge::Merge);
         targets.into_iter().map(|target| target.path.map(|path| path.as_str().to_owned())).collect()
     }
 
@@ -269,7 +339,8 @@ pub(crate) mod tests {
         let entries = ["a/", "a/b", "a/f", "a/n", "d/", "A/", "A/f"];
         for rules in [LINUX, WINDOWS] {
             let manifest = manifest(&entries);
-            let targets = place(&manifest, |_| true, rules, &disk(), |_| OnConflict::KeepBoth);
+            let targets =
+                place(&manifest, |_| true, rules, &disk(), |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
             for policy in [OnConflict::Skip, OnConflict::Replace, OnConflict::KeepBoth] {
                 let told =
                     targets.iter().map(|target| target.under(policy).map(|path| path.as_str().to_owned()));
@@ -278,6 +349,67 @@ pub(crate) mod tests {
             assert_eq!((targets[1].found, targets[1].in_place.is_some()), (Occupant::Folder, false));
             assert_eq!((targets[2].found, targets[2].in_place.is_some()), (Occupant::Other, true));
         }
+    }
+
+    fn targets(on_merge: OnMerge) -> Vec<Target> {
+        let found = [
+            ("a", Occupant::Folder),
+            ("a/b", Occupant::Folder),
+            ("a/x", Occupant::Other),
+            ("a (2)", Occupant::Other),
+            ("f", Occupant::Folder),
+        ];
+        let disk = Disk(Box::leak(Box::new(found)));
+        let manifest = manifest(&["a/", "a/b/", "a/x", "a/b/y", "c/", "f"]);
+        place(&manifest, |_| true, LINUX, &disk, |_| OnConflict::KeepBoth, |_| on_merge)
+    }
+
+    #[test]
+    fn a_folder_is_merged_with_one_that_is_there_only_if_that_is_asked_for() {
+        let paths = |on_merge| -> Vec<_> {
+            targets(on_merge)
+                .into_iter()
+                .map(|target| target.path.map_or_else(String::new, |path| path.as_str().to_owned()))
+                .collect()
+        };
+        assert_eq!(paths(OnMerge::KeepBoth), ["a (3)", "a (3)/b", "a (3)/x", "a (3)/b/y", "c", "f (2)"]);
+        assert_eq!(paths(OnMerge::Skip), ["", "", "", "", "c", "f (2)"]);
+        assert_eq!(paths(OnMerge::Merge), ["a", "a/b", "a/x (2)", "a/b/y", "c", "f (2)"]);
+    }
+
+    #[test]
+    fn a_target_tells_where_a_folder_goes_that_is_not_merged() {
+        let merged = targets(OnMerge::Merge);
+        assert_eq!(
+            merged.iter().map(Target::merges).collect::<Vec<_>>(),
+            [true, false, false, false, false, false]
+        );
+        for on_merge in [OnMerge::Skip, OnMerge::Merge, OnMerge::KeepBoth] {
+            assert_eq!(merged[0].merged(on_merge), targets(on_merge)[0].path.as_ref());
+        }
+    }
+
+    /// A folder that is sent a second time would otherwise get a number.
+    #[test]
+    fn merging_what_is_there_already_changes_nothing() {
+        let manifest = manifest(&["a/", "a/b/", "a/x", "a/b/y", "c/", "f"]);
+        let targets = targets(OnMerge::Merge);
+        let changed = |wanted: &[usize], here: &[usize]| {
+            let tops =
+                merging(&manifest, &targets, |index| wanted.contains(&index), |index| here.contains(&index));
+            tops.get("a").copied()
+        };
+        assert_eq!(changed(&[0, 1, 2, 3, 4, 5], &[2, 3]), None);
+        assert_eq!(changed(&[0, 1, 2, 3, 4, 5], &[2]), Some(0));
+        assert_eq!(changed(&[0, 1, 2], &[2]), None);
+    }
+
+    #[test]
+    fn an_empty_folder_that_is_new_changes_the_folder_that_it_is_in() {
+        let manifest = manifest(&["a/", "a/new/"]);
+        let disk = Disk(&[("a", Occupant::Folder)]);
+        let targets = place(&manifest, |_| true, LINUX, &disk, |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
+        assert_eq!(merging(&manifest, &targets, |_| true, |_| false), HashMap::from([("a", 0)]));
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::{
             ordered::Ordered,
             same::SameFiles,
             staging::{StagedFiles, Staging},
-            survey::{free_space, place_in},
+            survey::{Chosen, free_space},
             unfinished::Registry,
         },
     },
@@ -87,13 +87,9 @@ impl Accepted {
                 return Ok(Self::without_folder(manifest, Destination::Writer(ordered)));
             }
         };
-        let here = same_files.here(&folder, &manifest, choices);
+        let same = same_files.here(&folder, &manifest, choices);
+        let Chosen { wanted, targets, here } = Chosen::by(choices, &folder, &manifest, same);
         let tops = same_files.tops(&here, MAX_PLACED);
-        let is_wanted = |index| choices.wants(index) && !here.contains(index);
-        let targets = place_in(&folder, &manifest, is_wanted, |index| choices.on_conflict(index));
-        let wanted = Wanted::pick(manifest.entries(), |index| {
-            is_wanted(index) && targets.get(index).is_some_and(|target| target.path.is_some())
-        });
         let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
         // A stream has no blocks that could be named beforehand, so nothing of it can be resumed.
         let is_resumable = plan.stream().is_none();

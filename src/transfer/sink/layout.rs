@@ -282,7 +282,7 @@ fn new_tops(
 mod tests {
     use super::*;
     use crate::transfer::plan::placement::{
-        OnConflict, place,
+        OnConflict, OnMerge, place,
         tests::{Disk, LINUX, WINDOWS, manifest},
     };
 
@@ -296,7 +296,7 @@ mod tests {
     ) -> Vec<String> {
         let manifest = manifest(entries);
         let picks = |index: usize| !unwanted.contains(&entries[index]);
-        let targets = place(&manifest, picks, rules, disk, |_| policy);
+        let targets = place(&manifest, picks, rules, disk, |_| policy, |_| OnMerge::Merge);
         let wanted = Wanted::pick(manifest.entries(), |index| picks(index) && targets[index].path.is_some());
         let tops = new_tops(&manifest, &wanted, &targets, disk);
         tops.iter().map(|top| top.as_str().to_owned()).collect()
@@ -356,7 +356,8 @@ mod tests {
 
     fn layout(folder: &Path, entries: &[&str]) -> Layout {
         let manifest = Arc::new(manifest(entries));
-        let targets = place(&manifest, |_| true, LINUX, &Disk(&[]), |_| OnConflict::KeepBoth);
+        let targets =
+            place(&manifest, |_| true, LINUX, &Disk(&[]), |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
         Layout::create(folder, manifest, &Wanted::all(), &targets, &Disk(&[])).unwrap()
     }
 

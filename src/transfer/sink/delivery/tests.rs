@@ -10,7 +10,10 @@ use crate::{
     platform,
     protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
     transfer::{
-        plan::{Block, MIN_BLOCK, Plan, placement::OnConflict},
+        plan::{
+            Block, MIN_BLOCK, Plan,
+            placement::{OnConflict, OnMerge},
+        },
         sink::{leftovers::Leftovers, staging::StagedFiles, staging_key::StagingKey, survey::place_in},
     },
 };
@@ -47,7 +50,7 @@ impl<'a> Receipt<'a> {
             builder.push(entry.clone()).unwrap();
         }
         let manifest = Arc::new(builder.finish().unwrap());
-        let targets = place_in(chosen, &manifest, |_| true, |_| OnConflict::KeepBoth);
+        let targets = place_in(chosen, &manifest, |_| true, |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
         let (wanted, plan) = (Wanted::all(), Arc::new(Plan::new(&manifest, |_| true)));
         let (manifests, plans, leftovers) =
             (Arc::clone(&manifest), Arc::clone(&plan), Leftovers::find(chosen, &KEY));

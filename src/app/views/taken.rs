@@ -1,0 +1,153 @@
+//! Names of an offer that are taken in the receiver's folder, and what the user chooses to do about them: for all files
+//! and for all folders at once, and for each.
+
+use eframe::egui::{Label, RichText, ScrollArea, Ui};
+
+use super::View;
+use crate::{
+    app::{
+        model::{
+            action::{Action, SheetAction},
+            card::Card,
+            sheet::Sheet,
+        },
+        theme::{self, palette, size, space},
+        widgets::{Icon, form, icon, part, row, small, tinted},
+    },
+    engine::{OnConflict, OnMerge},
+    protocol::RelPath,
+    transfer::{plan::placement::Target, show::Shown},
+};
+
+/// Height of a list of names, in points: three rows and a bit, which shows that there are more.
+const LIST_HEIGHT: f32 = 150.0;
+/// Height of a row of such a list, in points: a control and some room.
+const ROW: f32 = 42.0;
+
+/// Names that are taken in one way, with what can be done about them.
+struct Taken<'a, P> {
+    /// The key of what is said about them, and of the list.
+    key: &'static str,
+    entries: &'a [u32],
+    /// The choices, each with the key of what it is called and of what it means.
+    policies: [(P, &'static str, &'static str); 3],
+    /// What is chosen for all.
+    for_all: P,
+    /// What is chosen for one of them.
+    policy: fn(&Sheet, u32) -> P,
+    /// Where one of them goes.
+    becomes: fn(&Target, P) -> Option<&RelPath>,
+    choose_for_all: fn(P) -> SheetAction,
+    choose: fn(u32, P) -> SheetAction,
+}
+
+/// Draws the names that are taken, if there are any.
+pub(super) fn taken_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
+    let folders = Taken {
+        key: "merges",
+        entries: &sheet.merges,
+        policies: [
+            (OnMerge::KeepBoth, "keep-both", "keep-both-folders-means"),
+            (OnMerge::Merge, "merge", "merge-means"),
+            (OnMerge::Skip, "skip", "skip-folder-means"),
+        ],
+        for_all: sheet.on_merge,
+        policy: Sheet::merge_policy,
+        becomes: Target::merged,
+        choose_for_all: SheetAction::OnMerge,
+        choose: SheetAction::MergeException,
+    };
+    let others = Taken {
+        key: "conflicts",
+        entries: &sheet.conflicts,
+        policies: [
+            (OnConflict::KeepBoth, "keep-both", "keep-both-means"),
+            (OnConflict::Replace, "replace", "replace-means"),
+            (OnConflict::Skip, "skip", "skip-means"),
+        ],
+        for_all: sheet.on_conflict,
+        policy: Sheet::policy,
+        becomes: Target::under,
+        choose_for_all: SheetAction::OnConflict,
+        choose: SheetAction::Exception,
+    };
+    if !sheet.merges.is_empty() {
+        part(ui, "merges", |ui| box_ui(ui, card, sheet, &folders, view));
+    }
+    if !sheet.conflicts.is_empty() {
+        part(ui, "conflicts", |ui| box_ui(ui, card, sheet, &others, view));
+    }
+}
+
+fn box_ui<P: Copy + PartialEq>(
+    ui: &mut Ui,
+    card: &Card,
+    sheet: &Sheet,
+    taken: &Taken<'_, P>,
+    view: &mut View<'_>,
+) {
+    let p = palette(ui);
+    tinted(ui, p.warn_soft, |ui| {
+        ui.set_width(ui.available_width());
+        let text = view.words.tell(taken.key, &[("count", taken.entries.len().into())]);
+        // The row is as high as its buttons from the start, so that the words stand in their middle.
+        ui.spacing_mut().interact_size.y = theme::CONTROL_HEIGHT;
+        ui.horizontal_wrapped(|ui| {
+            icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
+            ui.label(text);
+            for (policy, key, _) in taken.policies {
+                if form::option(ui, taken.for_all == policy, &view.say(key)) {
+                    view.act(Action::Sheet(card.id, (taken.choose_for_all)(policy)));
+                }
+            }
+        });
+        if let Some((.., means)) = taken.policies.iter().find(|(policy, ..)| *policy == taken.for_all) {
+            small(ui, &view.say(means));
+        }
+        let area =
+            ScrollArea::vertical().id_salt(taken.key).max_height(LIST_HEIGHT).auto_shrink([false, true]);
+        ui.spacing_mut().item_spacing.y = 0.0;
+        area.show_rows(ui, ROW, taken.entries.len(), |ui, range| {
+            // The scroll bar floats over the right edge.
+            ui.set_max_width(ui.available_width() - space::M);
+            for entry in taken.entries.get(range).unwrap_or_default() {
+                name_ui(ui, card, sheet, taken, *entry, view);
+            }
+        });
+    });
+}
+
+/// Draws a name that is taken, and what is chosen for it.
+fn name_ui<P: Copy + PartialEq>(
+    ui: &mut Ui,
+    card: &Card,
+    sheet: &Sheet,
+    taken: &Taken<'_, P>,
+    entry: u32,
+    view: &mut View<'_>,
+) {
+    let Some(listed) = sheet.offer.manifest.entries().get(entry as usize) else { return };
+    let target = sheet.offer.targets.get(entry as usize);
+    let name = Shown(listed.path.as_str()).to_string();
+    let policy = (taken.policy)(sheet, entry);
+    let right = |ui: &mut Ui| {
+        let chosen = taken.policies.iter().find(|(known, ..)| *known == policy);
+        let label = view.words.tell("conflict-named", &[("name", name.as_str().into())]);
+        let chosen = chosen.map_or_else(String::new, |(_, key, _)| view.say(key));
+        form::list(ui, (taken.key, entry), &label, &chosen, 120.0, |ui| {
+            for (choice, key, _) in taken.policies {
+                if ui.selectable_label(choice == policy, view.say(key)).clicked() {
+                    view.act(Action::Sheet(card.id, (taken.choose)(entry, choice)));
+                }
+            }
+        });
+    };
+    row(ui, ROW, right, |ui| {
+        let becomes = target.and_then(|target| (taken.becomes)(target, policy)).map(RelPath::name);
+        let text = match becomes.filter(|becomes| *becomes != listed.path.name()) {
+            Some(becomes) => format!("{name}  →  {}", Shown(becomes)),
+            None => name.clone(),
+        };
+        ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());
+    });
+}

@@ -1,0 +1,353 @@
+//! An offer as the user of a headless command reads it, and the question below it.
+
+use std::{fmt, io};
+
+use serde_json::{Value, json};
+
+use super::report::sentence;
+use crate::{
+    engine::{AlreadyHere, Choices, Offer, OnConflict, OnMerge, Top},
+    protocol::manifest::{EntryKind, OfferKind},
+    transfer::show::{self, Shown},
+};
+
+/// How many entries are shown of a folder that is offered alone: they fit on a terminal of 24 lines.
+const SHOWN_ENTRIES: usize = 20;
+/// How many names are repeated below an offer. All of them stand in it.
+const SHOWN_NAMES: usize = 10;
+/// How many names at the top of an offer are printed as JSON.
+pub(super) const MAX_TOPS: usize = 10_000;
+
+/// What the arguments say about the answer to an offer.
+pub(super) struct ReceivePolicy {
+    /// Whether every offer is accepted.
+    pub(super) accepts: bool,
+    pub(super) on_conflict: OnConflict,
+    pub(super) on_merge: OnMerge,
+    /// Paths that are not wanted.
+    pub(super) exclude: Vec<String>,
+    pub(super) resumes: bool,
+    pub(super) allows_hidden: bool,
+}
+
+impl ReceivePolicy {
+    /// Whether a path, or a folder that it is in, is not wanted.
+    pub(super) fn excludes(&self, path: &str) -> bool {
+        self.exclude.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// The answer that accepts an offer without these entries.
+    pub(super) fn choices(&self, unwanted: impl Iterator<Item = usize>) -> Choices {
+        Choices {
+            resumes: self.resumes,
+            unwanted: unwanted.filter_map(|index| u32::try_from(index).ok()).collect(),
+            on_conflict: self.on_conflict,
+            on_merge: self.on_merge,
+            allows_hidden: self.allows_hidden,
+            ..Choices::default()
+        }
+    }
+}
+
+/// The question below an offer.
+#[derive(Clone, Copy)]
+pub(super) enum Question {
+    /// Whether to accept.
+    Plain,
+    /// The same, and whether folders are to be merged with those that are there.
+    Merge,
+}
+
+/// What the user answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// The offer is declined.
+    No,
+    /// It is accepted as the arguments say.
+    Yes,
+    /// It is accepted, and folders are merged.
+    Merge,
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "Receive this? [y/N] ",
+            Self::Merge => "Receive this? [y/N, m to merge the folders] ",
+        })
+    }
+}
+
+impl Question {
+    /// Asks on the terminal. Blocks until the user has typed a line.
+    pub(super) fn ask(self) -> Reply {
+        eprint!("{self}");
+        let mut line = String::new();
+        match io::stdin().read_line(&mut line) {
+            Ok(_) => self.reply(line.trim()),
+            Err(_) => Reply::No,
+        }
+    }
+
+    fn reply(self, line: &str) -> Reply {
+        match (self, line) {
+            (_, "y" | "Y" | "yes" | "Yes" | "YES") => Reply::Yes,
+            (Self::Merge, "m" | "M" | "merge") => Reply::Merge,
+            _ => Reply::No,
+        }
+    }
+}
+
+/// `3 files, 1.2 GiB, are here already and are not sent again.`
+pub(super) fn here_line(here: &AlreadyHere) -> String {
+    let (files, bytes) = (show::count(here.files(), "file", "files"), show::bytes(here.bytes()));
+    let are = if here.files() == 1 { "is" } else { "are" };
+    format!("{files}, {bytes}, {are} here already and {are} not sent again.")
+}
+
+/// Says which hidden names are left out, and why.
+pub(super) fn left_out_line(names: &[&str]) -> String {
+    format!(
+        "Left out: {}. Programs look for such names in the home folder, and some run what they find. Add --allow-hidden to \
+         receive them there.",
+        listed(names)
+    )
+}
+
+/// The first few names, and how many there are besides.
+fn listed(names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().take(SHOWN_NAMES).map(|name| Shown(name).to_string()).collect();
+    match names.len().checked_sub(SHOWN_NAMES) {
+        Some(more @ 1..) => format!("{} and {more} more", shown.join(", ")),
+        _ => shown.join(", "),
+    }
+}
+
+/// An offer for a script.
+pub(super) fn fields(offer: &Offer, tops: &[Top<'_>], here: &AlreadyHere, policy: &ReceivePolicy) -> Value {
+    let repaired: Vec<_> =
+        offer.repaired().map(|(theirs, here)| json!({ "from": theirs, "to": here })).collect();
+    let named = tops.iter().take(MAX_TOPS).map(|top| {
+        json!({
+            "name": top.name, "files": top.files, "bytes": top.bytes, "hidden": top.is_hidden, "merges": top.merges,
+        })
+    });
+    json!({
+        "kind": format!("{:?}", offer.manifest.kind()).to_lowercase(),
+        "entries": offer.manifest.entries().len(),
+        "files": offer.manifest.files(),
+        "bytes": offer.manifest.bytes(),
+        "free": offer.free,
+        "resumable": if policy.resumes { offer.resumable } else { 0 },
+        "here": here.files(),
+        "here_bytes": here.bytes(),
+        "conflicts": offer.conflicts(here, policy.on_merge),
+        "repaired": repaired,
+        "tops": named.collect::<Vec<_>>(),
+        "more_tops": tops.len().saturating_sub(MAX_TOPS),
+    })
+}
+
+/// An offer for the user, line by line.
+pub(super) fn describe(
+    offer: &Offer,
+    tops: &[Top<'_>],
+    here: &AlreadyHere,
+    policy: &ReceivePolicy,
+) -> Vec<String> {
+    let manifest = &offer.manifest;
+    let mut lines = match manifest.kind() {
+        OfferKind::Text => return vec!["A text:".to_owned()],
+        OfferKind::Stream => vec!["Offered: a file whose size is not known yet".to_owned()],
+        OfferKind::Files => vec![format!(
+            "Offered: {}, {}",
+            show::count(manifest.files(), "file", "files"),
+            show::bytes(manifest.bytes())
+        )],
+    };
+    match tops {
+        [alone] if manifest.entries().len() > 1 => {
+            lines.push(top_line(offer, alone, here));
+            lines.extend(entry_lines(offer, here));
+        }
+        _ => lines.extend(tops.iter().map(|top| top_line(offer, top, here))),
+    }
+    if let (Some(folder), Some(free)) = (&offer.folder, offer.free) {
+        lines.push(format!("Into {} ({} free)", Shown(&folder.to_string_lossy()), show::bytes(free)));
+    }
+    if offer.resumable > 0 {
+        let line = "of it is here already from an interrupted transfer and is not sent again";
+        lines.push(format!("{} {line}", show::bytes(offer.resumable)));
+    }
+    if here.files() > 0 {
+        lines.push(here_line(here));
+    }
+    if here.is_growing() {
+        lines.push("Comparing with what is here already…".to_owned());
+    }
+    if let Some(error) = &offer.unusable {
+        lines.push(sentence(&error.to_string()));
+    }
+    // A long list has scrolled away, so what is unusual about it stands here again.
+    let hidden: Vec<&str> = tops.iter().filter(|top| top.is_hidden).map(|top| top.name).collect();
+    if !hidden.is_empty() {
+        lines.push(format!(
+            "{} hidden: {}",
+            show::count(hidden.len() as u64, "name is", "names are"),
+            listed(&hidden)
+        ));
+    }
+    let merging: Vec<&str> = tops.iter().filter(|top| top.merges).map(|top| top.name).collect();
+    if !merging.is_empty() {
+        let what = match policy.on_merge {
+            OnMerge::Skip => "left out",
+            OnMerge::Merge => "merged with what arrives",
+            OnMerge::KeepBoth => {
+                "kept; what arrives gets a number in its name, unless you merge them (--merge)"
+            }
+        };
+        let are = show::count(merging.len() as u64, "folder is", "folders are");
+        lines.push(format!("{are} already there ({}): {what}", listed(&merging)));
+    }
+    let conflicts = offer.conflicts(here, policy.on_merge) as u64;
+    if conflicts > 0 {
+        let what = match policy.on_conflict {
+            OnConflict::Skip => "left out",
+            OnConflict::Replace => "replaced",
+            OnConflict::KeepBoth => "kept; what arrives gets a number in its name",
+        };
+        lines.push(format!("{} already there: {what}", show::count(conflicts, "name is", "names are")));
+    }
+    for (theirs, here) in offer.repaired().take(SHOWN_ENTRIES) {
+        lines.push(format!("Can't be named {} here: it becomes {}", Shown(theirs), Shown(here)));
+    }
+    lines
+}
+
+/// `  photos/  21 files, 3.0 MiB (already there)`
+fn top_line(offer: &Offer, top: &Top<'_>, here: &AlreadyHere) -> String {
+    let Some(entry) = offer.manifest.entries().get(top.entry as usize) else { return String::new() };
+    let name = Shown(top.name);
+    let mut line = match &entry.kind {
+        EntryKind::File { size, .. } if here.contains(top.entry as usize) => {
+            format!("  {name}  {}, already here", show::bytes(*size))
+        }
+        EntryKind::File { size, .. } => format!("  {name}  {}", show::bytes(*size)),
+        EntryKind::Folder { .. } => {
+            format!("  {name}/  {}, {}", show::count(top.files, "file", "files"), show::bytes(top.bytes))
+        }
+        EntryKind::Link { target, .. } => format!("  {name} -> {}", Shown(target.as_str())),
+    };
+    let marks: Vec<&str> = [(top.is_hidden, "hidden"), (top.merges, "a folder of this name is there")]
+        .into_iter()
+        .filter_map(|(holds, mark)| holds.then_some(mark))
+        .collect();
+    if !marks.is_empty() {
+        line = format!("{line} ({})", marks.join("; "));
+    }
+    line
+}
+
+/// The first entries in the only folder of an offer.
+fn entry_lines(offer: &Offer, here: &AlreadyHere) -> Vec<String> {
+    let entries = offer.manifest.entries();
+    let mut lines = Vec::new();
+    for (index, entry) in entries.iter().enumerate().skip(1).take(SHOWN_ENTRIES) {
+        let path = Shown(entry.path.as_str());
+        lines.push(match &entry.kind {
+            EntryKind::File { size, .. } if here.contains(index) => {
+                format!("    {path}  {}, already here", show::bytes(*size))
+            }
+            EntryKind::File { size, .. } => format!("    {path}  {}", show::bytes(*size)),
+            EntryKind::Folder { .. } => format!("    {path}/"),
+            EntryKind::Link { target, .. } => format!("    {path} -> {}", Shown(target.as_str())),
+        });
+    }
+    if let Some(more @ 1..) = entries.len().checked_sub(SHOWN_ENTRIES + 1) {
+        lines.push(format!("    … and {more} more"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::protocol::manifest::Manifest;
+
+    fn policy(on_merge: OnMerge) -> ReceivePolicy {
+        ReceivePolicy {
+            accepts: false,
+            on_conflict: OnConflict::KeepBoth,
+            on_merge,
+            exclude: vec!["b/".to_owned()],
+            resumes: true,
+            allows_hidden: false,
+        }
+    }
+
+    fn offer(names: &[&str]) -> Offer {
+        let entries: Vec<(&str, u64)> = names.iter().map(|name| (*name, 1)).collect();
+        let manifest = Arc::new(Manifest::made_up(OfferKind::Files, &entries));
+        Offer {
+            manifest,
+            folder: None,
+            targets: Vec::new(),
+            guarded: Vec::new(),
+            free: None,
+            resumable: 0,
+            here: AlreadyHere::default(),
+            unusable: None,
+        }
+    }
+
+    /// Catches a list that ends before the name that matters, and one in the sender's order.
+    #[test]
+    fn every_name_at_the_top_is_shown_hidden_ones_first_and_again_at_the_end() {
+        let pictures: Vec<String> = (0..300).map(|number| format!("{number}.jpg")).collect();
+        let mut names: Vec<&str> = pictures.iter().map(String::as_str).collect();
+        names.extend([".ssh/", ".ssh/authorized_keys", ".zshenv"]);
+        let offer = offer(&names);
+        let tops = offer.tops(&offer.here);
+        let lines = describe(&offer, &tops, &offer.here, &policy(OnMerge::KeepBoth));
+        assert_eq!(lines[1..3], ["  .ssh/  1 file, 1 byte (hidden)", "  .zshenv  1 byte (hidden)"]);
+        assert!(pictures.iter().all(|name| lines.contains(&format!("  {name}  1 byte"))));
+        assert_eq!(lines.last().unwrap(), "2 names are hidden: .ssh, .zshenv");
+    }
+
+    #[test]
+    fn a_script_gets_a_bounded_number_of_names() {
+        let names: Vec<String> = (0..MAX_TOPS + 5).map(|number| number.to_string()).collect();
+        let offer = offer(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let tops = offer.tops(&offer.here);
+        let fields = fields(&offer, &tops, &offer.here, &policy(OnMerge::KeepBoth));
+        assert_eq!((fields["tops"].as_array().unwrap().len(), &fields["more_tops"]), (MAX_TOPS, &json!(5)));
+    }
+
+    #[test]
+    fn a_folder_alone_is_shown_with_its_first_entries() {
+        let names: Vec<String> = (0..25).map(|number| format!("a/{number}")).collect();
+        let names: Vec<&str> = ["a/"].into_iter().chain(names.iter().map(String::as_str)).collect();
+        let offer = offer(&names);
+        let lines = describe(&offer, &offer.tops(&offer.here), &offer.here, &policy(OnMerge::Merge));
+        assert_eq!(lines[1..3], ["  a/  25 files, 25 bytes", "    a/0  1 byte"]);
+        assert_eq!(lines.last().unwrap(), "    … and 5 more");
+    }
+
+    #[test]
+    fn only_a_question_about_merging_takes_that_answer() {
+        assert!(Question::Merge.reply("m") == Reply::Merge && Question::Plain.reply("m") == Reply::No);
+        for question in [Question::Merge, Question::Plain] {
+            assert!(question.reply("y") == Reply::Yes && question.reply("") == Reply::No);
+        }
+    }
+
+    #[test]
+    fn an_excluded_folder_and_all_in_it_is_unwanted() {
+        let policy = policy(OnMerge::Merge);
+        assert!(policy.excludes("b") && policy.excludes("b/c") && !policy.excludes("bc"));
+    }
+}
