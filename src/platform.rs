@@ -4,6 +4,8 @@
 
 pub mod open_folder;
 
+pub mod programs;
+
 use std::{
     fs::{File, Metadata},
     io::{self, Write},
@@ -131,6 +133,39 @@ pub fn write_private(file: &Path, content: &[u8]) -> io::Result<()> {
 pub fn link_text(target: &Path) -> Option<String> {
     let text = target.to_str()?;
     Some(if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() })
+}
+
+/// What Windows keeps beside a file that came from the internet, so that it warns before it opens or runs the file.
+#[cfg(windows)]
+const FROM_INTERNET: &str = "[ZoneTransfer]\r\nZoneId=3\r\n";
+
+/// Marks a file as coming from another computer, so that Windows warns before it is opened. Only file systems like NTFS can
+/// keep the mark.
+#[cfg(windows)]
+pub fn mark_foreign(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut stream = path.as_os_str().to_owned();
+    stream.push(":Zone.Identifier");
+    std::fs::write(stream, FROM_INTERNET)
+}
+
+/// Marks a file or a folder as coming from another computer, so that macOS checks it and asks before it runs.
+#[cfg(target_vendor = "apple")]
+pub fn mark_foreign(path: &Path) -> io::Result<()> {
+    use rustix::fs::{XattrFlags, lsetxattr};
+
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    // What brought the file, when, and by which program, as browsers write it.
+    let mark = format!("0081;{:08x};Caiman;", now.as_secs());
+    Ok(lsetxattr(path, "com.apple.quarantine", mark.as_bytes(), XattrFlags::empty())?)
+}
+
+/// Does nothing: this system has no such mark.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+pub fn mark_foreign(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 pub use system::{
@@ -413,5 +448,21 @@ mod system {
     /// Whether an error means that no room is left on the disk.
     pub fn is_disk_full(error: &io::Error) -> bool {
         error.kind() == io::ErrorKind::StorageFull
+    }
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marked_file_is_one_from_the_internet() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.exe");
+        std::fs::write(&file, "x").unwrap();
+        mark_foreign(&file).unwrap();
+        let mark = std::fs::read_to_string(folder.path().join("a.exe:Zone.Identifier")).unwrap();
+        assert!(mark.lines().any(|line| line == "ZoneId=3"), "{mark}");
+        assert_eq!(std::fs::read_to_string(file).unwrap(), "x");
     }
 }

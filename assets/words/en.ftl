@@ -325,6 +325,7 @@ correct-code = Correct the code
 send-again = Send again
 send-missing = Send what is missing
 kept-in = What has arrived is kept in { $folder }. When it is sent again, only what is missing is transferred.
+only-shown = { $path } is a program, or may start one. Caiman only shows it in its folder.
 not-opened = { $path } can't be opened: no program on this computer opens it.
 not-opened-gone = { $path } can't be opened: it no longer exists.
 report-detail = For troubleshooting: { $detail }

@@ -25,7 +25,7 @@ pub(super) use ends::{broke, done, is_wish, report};
 pub(super) use failures::{Explained, Standpoint};
 pub(super) use failures::{code, cut_off, error, leads_to_settings, relay, standpoint};
 pub(super) use names::{left_behind, name, name_of, offered};
-pub(super) use program::{host, interrupted, not_discarded, not_opened, problem, start, unsaved};
+pub(super) use program::{host, interrupted, not_discarded, not_opened, only_shown, problem, start, unsaved};
 #[cfg(test)]
 pub(super) use progress::stall;
 pub(super) use progress::{lost_while_paused, path, phase, progress, refused_port, standstill};

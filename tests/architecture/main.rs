@@ -34,7 +34,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("app::model", "FACE"),
     ("app::theme", ""),
     ("app::words", "settings transfer::show"),
-    ("app::desktop", "FACE app::model app::words"),
+    ("app::desktop", "FACE app::model app::words platform::programs"),
     ("app::widgets", "FACE app::model app::theme app::words"),
     ("app::explain", "FACE app::model app::desktop app::error app::words"),
     ("app::views", "FACE app::model app::explain app::theme app::widgets app::words"),

@@ -4,7 +4,7 @@
 
 use std::{
     any::Any,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
@@ -18,6 +18,7 @@ use crate::{
     engine::{Registry, TaskId, Unfinished},
     history::History,
     panics::{PanicReport, catch},
+    platform::programs::is_program,
     protocol::manifest::Manifest,
     settings::Settings,
     store::{SaveError, Store},
@@ -140,6 +141,8 @@ pub(in crate::app) enum DeskOutcome {
         name: String,
         discarded: std::io::Result<bool>,
     },
+    /// This is, or may be, a program, so it was shown in its folder and not opened.
+    OnlyShown(PathBuf),
     /// A file or folder could not be opened.
     NotOpened {
         path: PathBuf,
@@ -279,10 +282,8 @@ impl Worker {
                 let discarded = self.stores.unfinished.discard(&id);
                 self.outbox.send(DeskOutcome::Discarded { name, discarded });
             }
-            Job::Open(path) => self.opened(opener::open(&path), path),
-            Job::Reveal(path) => {
-                self.opened(opener::reveal(&path).or_else(|_| opener::open(folder_of(&path))), path);
-            }
+            Job::Open(path) => self.open(path),
+            Job::Reveal(path) => self.opened(reveal(&path), path),
             Job::StayAwake(why) => {
                 let wish = |sleep| {
                     let mut builder = keepawake::Builder::default();
@@ -307,6 +308,20 @@ impl Worker {
     fn saved(&self, saved: Result<(), SaveError>) {
         if let Err(error) = saved {
             self.outbox.send(DeskOutcome::NotSaved(error));
+        }
+    }
+
+    /// Opens a file or a folder, but starts nothing that another computer may have sent.
+    fn open(&self, path: PathBuf) {
+        if path.symlink_metadata().is_ok() && is_program(&path) {
+            let shown = reveal(&path);
+            if shown.is_ok() {
+                self.outbox.send(DeskOutcome::OnlyShown(path));
+            } else {
+                self.opened(shown, path);
+            }
+        } else {
+            self.opened(opener::open(&path), path);
         }
     }
 
@@ -345,8 +360,14 @@ impl Worker {
     }
 }
 
-fn folder_of(path: &std::path::Path) -> &std::path::Path {
-    if path.is_dir() { path } else { path.parent().unwrap_or(path) }
+/// Shows a file or a folder in the folder that it is in.
+fn reveal(path: &Path) -> Result<(), opener::OpenError> {
+    opener::reveal(path).or_else(|_| opener::open(folder_of(path)))
+}
+
+/// The folder that can be opened to show what is at `path`.
+fn folder_of(path: &Path) -> &Path {
+    if path.is_dir() && !is_program(path) { path } else { path.parent().unwrap_or(path) }
 }
 
 #[cfg(not(test))]

@@ -110,6 +110,11 @@ pub(in crate::app) fn not_opened(words: &Words, path: &Path, is_there: bool) -> 
     words.tell(key, &[("path", shown_path(path).into())])
 }
 
+/// Why something was shown in its folder and not opened.
+pub(in crate::app) fn only_shown(words: &Words, path: &Path) -> String {
+    words.tell("only-shown", &[("path", shown_path(path).into())])
+}
+
 /// Why the window's own relay isn't running.
 pub(in crate::app) fn host(words: &Words, error: &RelayError) -> String {
     match error {

@@ -265,6 +265,7 @@ fn every_problem_with_the_programs_own_files_is_told() {
     }
     for words in [&english, &german] {
         check_sentence(&not_discarded(words, "notes.txt", &cause()), &"not discarded");
+        check_sentence(&only_shown(words, &file()), &"a program");
         check_sentence(&not_opened(words, &file(), true), &"no program");
         check_sentence(&not_opened(words, &file(), false), &"gone");
     }

@@ -38,6 +38,10 @@ impl Window {
             DeskOutcome::Tree(id, tree) => self.state.built(id, tree),
             DeskOutcome::Unfinished { list, gone } => self.state.listed(list, &gone),
             DeskOutcome::Discarded { name, discarded } => self.discarded(name, discarded),
+            DeskOutcome::OnlyShown(path) => {
+                let text = explain::only_shown(&self.words, &path);
+                self.state.tell(Tone::Plain, text);
+            }
             DeskOutcome::NotOpened { path, is_there } => {
                 let text = explain::not_opened(&self.words, &path, is_there);
                 self.state.tell(Tone::Warning, text);

@@ -174,6 +174,7 @@ impl<'a> Delivery<'a> {
 
     fn move_trees(&mut self) {
         for (top, tree) in self.staging.take_trees() {
+            mark_folders(&tree);
             let taken = self.opened.root().take(&self.staged, self.in_staging(&tree), top.as_str());
             match taken {
                 Ok(()) => drop(self.moved.insert(top.as_str().to_owned())),
@@ -279,7 +280,10 @@ impl<'a> Delivery<'a> {
         let fail = |cause| TransferError::file(FileAction::MakeFolder, &full, cause);
         let above = self.opened.parent_of(path).map_err(fail)?;
         let is_new = match above.make_folder(path.name()) {
-            Ok(()) => true,
+            Ok(()) => {
+                mark(&full);
+                true
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if above.is_folder(path.name()).map_err(fail)? != Some(true) {
                     return Err(fail(io::ErrorKind::NotADirectory.into()));
@@ -305,6 +309,26 @@ impl<'a> Delivery<'a> {
         if let Err(error) = self.opened.parent_of(path).and_then(set) {
             tracing::debug!(%error, "the time of a folder or a link could not be set");
         }
+    }
+}
+
+/// Marks a new folder, and every folder in it, as coming from another computer: macOS starts folders.
+fn mark_folders(folder: &Path) {
+    if !cfg!(target_vendor = "apple") {
+        return;
+    }
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        mark(&folder);
+        let entries = fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
+        let inner = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        folders.extend(inner.map(|entry| entry.path()));
+    }
+}
+
+fn mark(folder: &Path) {
+    if let Err(error) = platform::mark_foreign(folder) {
+        tracing::debug!(%error, "a folder can't be marked as coming from another computer");
     }
 }
 

@@ -466,6 +466,10 @@ impl Staging {
             return Ok(());
         };
         let fail = |cause| self.cannot_write(entry, cause);
+        // The mark comes first, because it may change the file's time, and while the file has no real name.
+        if let Err(error) = platform::mark_foreign(&self.layout.path(entry)) {
+            tracing::debug!(%error, "a file can't be marked as coming from another computer");
+        }
         if *executable {
             platform::make_executable(file).map_err(fail)?;
         }
