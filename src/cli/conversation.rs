@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::{
     exit::Exit,
     interrupts::Interrupts,
-    offer::Reply,
+    offer::{ReceivePolicy, Reply},
     report::Reporter,
     transfer::{CliTransfer, Policy},
 };
@@ -159,7 +159,7 @@ impl Conversation {
     }
 
     fn note_invitation(&mut self, invited: Invited) {
-        let is_asked = !matches!(*self.policy, Policy::Receive { accepts: true, .. });
+        let is_asked = !matches!(*self.policy, Policy::Receive(ReceivePolicy { accepts: true, .. }));
         let is_taken = self.again.is_some() && (is_asked || self.invited < MAX_UNASKED);
         let line = if is_taken {
             "The other side has more to send. That comes next.".to_owned()

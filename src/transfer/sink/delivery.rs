@@ -4,12 +4,12 @@
 //! files are renamed into them, links are made, and folders get their times. Every folder on the way to a name must be a
 //! real one, and is used through the handle with which it was opened, so that nothing is written through a link, even if
 //! another program makes one meanwhile; links are made only after everything else, and an offer has nothing below a
-//! link. Nothing is replaced unless the user allowed it: a new folder
-//! whose name was taken meanwhile is delivered file by file, like any other.
+//! link. Nothing is replaced unless the user allowed it: a new folder whose name was taken meanwhile is delivered file
+//! by file, like any other.
 
 use std::{
     collections::HashSet,
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -19,7 +19,7 @@ use super::{
     staging::Staging,
 };
 use crate::{
-    platform::{Rules, open_folder::OpenFolder},
+    platform::{self, Rules, open_folder::OpenFolder},
     protocol::{
         RelPath,
         manifest::{Entry, EntryKind, Manifest, Modified},

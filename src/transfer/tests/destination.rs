@@ -27,7 +27,11 @@ use crate::{
     sync::lock_shared,
     transfer::{
         notice::Notice,
-        plan::{Block, Plan, Wanted, names::STAGING_PREFIX, placement::OnConflict},
+        plan::{
+            Block, Plan, Wanted,
+            names::STAGING_PREFIX,
+            placement::{OnConflict, OnMerge},
+        },
         sink::{
             leftovers::Leftovers,
             staging::{StagedFiles, Staging},
@@ -305,7 +309,7 @@ impl Place {
     ) -> PathBuf {
         let plan = Arc::new(Plan::new(manifest, |_| true));
         let targets = if left.has_trees {
-            place_in(folder, manifest, |_| true, |_| OnConflict::KeepBoth)
+            place_in(folder, manifest, |_| true, |_| OnConflict::KeepBoth, |_| OnMerge::Merge)
         } else {
             Vec::new()
         };
