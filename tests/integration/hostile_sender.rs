@@ -472,15 +472,15 @@ async fn handshakes_that_are_no_honest_ones_are_refused() {
     type Change = fn(&mut SenderHello);
     let mut stage = Stage::new().await;
     let iterations = TransferError::from(Misbehaviour::Iterations).to_string();
-    let wrong_code = TransferError::WrongCode { tries_left: None }.to_string();
+    let stranger = TransferError::OnlyStrangers { count: 1 }.to_string();
     let hellos: [(&str, Change, String); 7] = [
         ("one iteration too few", |hello| hello.iterations = 99_999, iterations.clone()),
         ("no iterations", |hello| hello.iterations = 0, iterations.clone()),
         ("one iteration too many", |hello| hello.iterations = 5_000_001, iterations.clone()),
         ("iterations for ever", |hello| hello.iterations = u32::MAX, iterations),
         ("another version", |hello| hello.version = 2, TransferError::PeerVersion { theirs: 2 }.to_string()),
-        ("a key message that is too short", |hello| hello.pake.truncate(32), wrong_code.clone()),
-        ("a key message of the other role", |hello| hello.pake[0] = b'B', wrong_code.clone()),
+        ("a key message that is too short", |hello| hello.pake.truncate(32), stranger.clone()),
+        ("a key message of the other role", |hello| hello.pake[0] = b'B', stranger.clone()),
     ];
     for (name, change, expected) in hellos {
         let code = code();
@@ -506,11 +506,11 @@ async fn handshakes_that_are_no_honest_ones_are_refused() {
         assert_eq!((ended.result.unwrap_err().to_string(), said), (malformed(error), Vec::new()), "{name}");
     }
     let verdicts: [(&str, Verdict, String); 6] = [
-        ("a forged proof", |_| frame::encode(&SenderVerdict::Confirmed { tag: [7; 32] }), wrong_code.clone()),
+        ("a forged proof", |_| frame::encode(&SenderVerdict::Confirmed { tag: [7; 32] }), stranger.clone()),
         (
             "the receiver's own proof",
             |peer| frame::encode(&SenderVerdict::Confirmed { tag: peer.their_tag }),
-            wrong_code,
+            stranger,
         ),
         ("noise", |_| frame::wrap(&[0xff; 10]), malformed(FrameError::Malformed)),
         (
