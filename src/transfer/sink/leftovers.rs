@@ -388,6 +388,29 @@ mod tests {
         assert!(folder.is_dir());
     }
 
+    /// Only an administrator can give files away, so for anybody else this tries nothing.
+    #[cfg(unix)]
+    #[test]
+    fn what_belongs_to_another_user_is_no_leftover() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let (chosen, key) = (tempfile::tempdir().unwrap(), StagingKey::draw().unwrap());
+        let entries = [("a.txt", 3)];
+        let folder = left(&key, chosen.path(), OfferKind::Files, &entries);
+        let found =
+            || Leftovers::find(chosen.path(), &key).bytes_of(&Manifest::made_up(OfferKind::Files, &entries));
+        assert_eq!(found(), 3);
+        let user = fs::metadata(&folder).unwrap().uid();
+        let files = [LOCK, journal::OFFER, journal::JOURNAL, "0"].map(|name| folder.join(name));
+        for path in files.iter().chain([&folder]) {
+            if chown(path, Some(user + 4711), None).is_err() {
+                return;
+            }
+            assert_eq!(found(), 0, "{path:?}");
+            chown(path, Some(user), None).unwrap();
+        }
+        assert_eq!(found(), 3);
+    }
+
     #[test]
     fn what_no_transfer_put_there_is_not_lost() {
         let (chosen, key) = (tempfile::tempdir().unwrap(), StagingKey::draw().unwrap());
