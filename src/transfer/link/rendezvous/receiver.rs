@@ -247,9 +247,9 @@ impl Answers {
         self.told < self.strangers.len()
     }
 
-    /// When the user is to know. The end of the search says enough if it comes at once.
+    /// When the user is to know: at once, unless it may be a mistyped code, of which the end of the search tells soon.
     fn tell_at(&self) -> Instant {
-        self.met_at + MOMENT
+        self.met_at + if self.is_one_mistake() { LOCAL_LIMIT } else { Duration::ZERO }
     }
 
     async fn tell(&mut self, context: &Context) {
