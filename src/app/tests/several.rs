@@ -157,19 +157,22 @@ fn what_is_sent_after_is_offered_by_itself_and_arrives() {
     let second = sender.file("second.txt", b"second");
     let before = sender.card().id;
     sender.window().send_after(before, vec![second]);
-    let is_offered = |screen: &mut Screen| {
-        let cards = cards(screen);
-        cards.len() == 2 && cards[0].sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some())
-    };
-    both(&mut sender, &mut receiver, "the second offer", |_, receiver| is_offered(receiver));
-    assert!(receiver.shows("first.txt") && receiver.shows("second.txt"), "{:#?}", receiver.texts());
-    // The keyboard is still where the user left it, on the first offer.
+    both(&mut sender, &mut receiver, "the second to wait", |sender, _| {
+        cards(sender)[0].progress.phase == Phase::WaitingForPeer
+    });
+    assert!(!receiver.shows("second.txt"), "one question at a time: {:#?}", receiver.texts());
     receiver.press(Key::Enter);
     let ended = |screen: &mut Screen, count: usize| {
         cards(screen).iter().filter(|card| matches!(card.end, Some(CardEnd::Done(_)))).count() == count
     };
     both(&mut sender, &mut receiver, "the first", |sender, receiver| ended(sender, 1) && ended(receiver, 1));
     assert_eq!(fs::read(receiver.inbox().join("first.txt")).unwrap(), b"first");
+    let is_offered = |screen: &mut Screen| {
+        let cards = cards(screen);
+        cards.len() == 2 && cards[0].sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some())
+    };
+    both(&mut sender, &mut receiver, "the second offer", |_, receiver| is_offered(receiver));
+    assert!(receiver.shows("second.txt"), "{:#?}", receiver.texts());
     let accept = receiver.say_accept(1, 6);
     receiver.click(&accept);
     both(&mut sender, &mut receiver, "the second", |sender, receiver| ended(sender, 2) && ended(receiver, 2));

@@ -369,10 +369,14 @@ impl Control {
     }
 
     /// Tries the addresses at which the other side says it may be reached directly. It may name them once on each link, once
-    /// more when the offer is accepted, and once more when its gateway has opened a port. Returns `false` if it names them more often than that.
+    /// more when its gateway has opened a port, and a receiver once more when it accepts the offer. Returns `false` if it names them more often than that.
     pub(crate) fn try_directly(&mut self, theirs: &[SocketAddr]) -> bool {
         let times = if self.addresses_came.0 == self.link { self.addresses_came.1 } else { 0 };
-        if times >= 3 {
+        let most = match self.side {
+            Side::Sender => 3,
+            Side::Receiver => 2,
+        };
+        if times >= most {
             return false;
         }
         self.addresses_came = (self.link, times + 1);
