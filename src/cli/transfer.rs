@@ -146,16 +146,15 @@ impl CliTransfer {
                 self.reporter.say(&line, "met", json!({ "relay": name }));
             }
             Notice::Strangers { count } => {
-                let who = match count {
-                    1 => {
-                        "Something has answered in the sender's place and does not know this code.".to_owned()
-                    }
+                let line = match count {
+                    1 => "Something has answered in the sender's place and does not know this code. It could try one guess at the \
+                          code, and learned nothing else."
+                        .to_owned(),
                     _ => format!(
-                        "{count} times, something has answered in the sender's place that does not know this code."
+                        "{count} times, something has answered in the sender's place that does not know this code. Each time it could \
+                         try one guess at the code, and learned nothing else."
                     ),
                 };
-                let line =
-                    format!("{who} Each time it could try one guess at the code; it learned nothing else.");
                 self.reporter.say(&line, "strangers", json!({ "count": count }));
             }
             Notice::PortRefused { wished, used } => {
