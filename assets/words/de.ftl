@@ -133,7 +133,7 @@ for-several = Der Code gilt für { $most } Personen. { $came ->
     [one] Eine ist gekommen.
    *[other] { $came } sind gekommen.
 }
-asked-by-itself = Wer die anderen Dateien bekommt, wird gleich gefragt. Ein Code ist nicht nötig.
+asked-by-itself = Wer die anderen Dateien bekommt, wird gefragt, sobald jene angenommen sind. Ein Code ist nicht nötig.
 pass-on-several = Lesen Sie den anderen die vier Wörter vor oder senden Sie ihnen den Einladungslink. Jeder bekommt eine eigene Übertragung.
 strangers = { $count ->
     [one] An Stelle des Senders hat jemand geantwortet, der den Code nicht kennt. Er konnte einmal raten und hat sonst nichts erfahren.

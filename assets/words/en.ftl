@@ -134,7 +134,7 @@ for-several = The code works for { $most } people. { $came ->
     [one] One has used it.
    *[other] { $came } have used it.
 }
-asked-by-itself = The person who is getting the other files is asked right away. No code is needed.
+asked-by-itself = The person who is getting the other files is asked as soon as those are accepted. No code is needed.
 pass-on-several = Read the four words to the others, or send them the invite link. Each of them gets a transfer of their own.
 strangers = { $count ->
     [one] Something answered in the sender's place without knowing the code. It had one guess at the code and learned nothing else.

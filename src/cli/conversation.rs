@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::{
     exit::Exit,
     interrupts::Interrupts,
-    offer::{ReceivePolicy, Reply},
+    offer::{ReceivePolicy, UserReply},
     report::Reporter,
     transfer::{CliTransfer, Policy},
 };
@@ -213,7 +213,7 @@ impl Conversation {
 }
 
 /// Waits for the answer to a question; for ever, if none was asked. Only the first transfer asks, because a receiver has only one.
-async fn answered(transfers: &mut [CliTransfer]) -> Reply {
+async fn answered(transfers: &mut [CliTransfer]) -> UserReply {
     match transfers.first_mut() {
         Some(transfer) => transfer.answered().await,
         None => std::future::pending().await,

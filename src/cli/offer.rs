@@ -53,7 +53,7 @@ impl ReceivePolicy {
 
 /// The question below an offer.
 #[derive(Clone, Copy)]
-pub(super) enum Question {
+pub(super) enum OfferQuestion {
     /// Whether to accept.
     Plain,
     /// The same, and whether folders are to be merged with those that are there.
@@ -62,7 +62,7 @@ pub(super) enum Question {
 
 /// What the user answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(super) enum UserReply {
     /// The offer is declined.
     No,
     /// It is accepted as the arguments say.
@@ -71,7 +71,7 @@ pub(super) enum Reply {
     Merge,
 }
 
-impl fmt::Display for Question {
+impl fmt::Display for OfferQuestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Plain => "Receive this? [y/N] ",
@@ -80,22 +80,22 @@ impl fmt::Display for Question {
     }
 }
 
-impl Question {
+impl OfferQuestion {
     /// Asks on the terminal. Blocks until the user has typed a line.
-    pub(super) fn ask(self) -> Reply {
+    pub(super) fn ask(self) -> UserReply {
         eprint!("{self}");
         let mut line = String::new();
         match io::stdin().read_line(&mut line) {
             Ok(_) => self.reply(line.trim()),
-            Err(_) => Reply::No,
+            Err(_) => UserReply::No,
         }
     }
 
-    fn reply(self, line: &str) -> Reply {
+    fn reply(self, line: &str) -> UserReply {
         match (self, line) {
-            (_, "y" | "Y" | "yes" | "Yes" | "YES") => Reply::Yes,
-            (Self::Merge, "m" | "M" | "merge") => Reply::Merge,
-            _ => Reply::No,
+            (_, "y" | "Y" | "yes" | "Yes" | "YES") => UserReply::Yes,
+            (Self::Merge, "m" | "M" | "merge") => UserReply::Merge,
+            _ => UserReply::No,
         }
     }
 }
@@ -339,9 +339,12 @@ mod tests {
 
     #[test]
     fn only_a_question_about_merging_takes_that_answer() {
-        assert!(Question::Merge.reply("m") == Reply::Merge && Question::Plain.reply("m") == Reply::No);
-        for question in [Question::Merge, Question::Plain] {
-            assert!(question.reply("y") == Reply::Yes && question.reply("") == Reply::No);
+        assert!(
+            OfferQuestion::Merge.reply("m") == UserReply::Merge
+                && OfferQuestion::Plain.reply("m") == UserReply::No
+        );
+        for question in [OfferQuestion::Merge, OfferQuestion::Plain] {
+            assert!(question.reply("y") == UserReply::Yes && question.reply("") == UserReply::No);
         }
     }
 

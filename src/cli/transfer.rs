@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     exit::Exit,
-    offer::{MAX_TOPS, Question, ReceivePolicy, Reply, describe, fields, here_line, left_out_line},
+    offer::{MAX_TOPS, OfferQuestion, ReceivePolicy, UserReply, describe, fields, here_line, left_out_line},
     report::{Reporter, sentence},
 };
 use crate::{
@@ -59,7 +59,7 @@ pub(super) struct CliTransfer {
     hosted: Vec<RelayAddress>,
     /// The code, once it is shown.
     code: Option<CodePhrase>,
-    question: Option<(JoinHandle<Reply>, Question, Choices)>,
+    question: Option<(JoinHandle<UserReply>, OfferQuestion, Choices)>,
     /// An offer that is accepted as soon as it is known which of its files are here already.
     compared: Option<Arc<Offer>>,
     troubles: u64,
@@ -343,9 +343,9 @@ impl CliTransfer {
             self.command(Command::Answer(self.id, Answer::Accept(choices)));
         } else if io::stdin().is_terminal() {
             let question = if merges && policy.on_merge == OnMerge::KeepBoth {
-                Question::Merge
+                OfferQuestion::Merge
             } else {
-                Question::Plain
+                OfferQuestion::Plain
             };
             self.question = Some((spawn_blocking(move || question.ask()), question, choices));
         } else {
@@ -355,20 +355,20 @@ impl CliTransfer {
     }
 
     /// Waits for the answer to a question; for ever, if none was asked.
-    pub(super) async fn answered(&mut self) -> Reply {
+    pub(super) async fn answered(&mut self) -> UserReply {
         match &mut self.question {
-            Some((asking, ..)) => asking.await.unwrap_or(Reply::No),
+            Some((asking, ..)) => asking.await.unwrap_or(UserReply::No),
             None => std::future::pending().await,
         }
     }
 
     /// Handles the user's answer.
-    pub(super) fn answer(&mut self, reply: Reply) {
+    pub(super) fn answer(&mut self, reply: UserReply) {
         if let Some((.., choices)) = self.question.take() {
             let answer = match reply {
-                Reply::No => Answer::Decline,
-                Reply::Yes => Answer::Accept(choices),
-                Reply::Merge => Answer::Accept(Choices { on_merge: OnMerge::Merge, ..choices }),
+                UserReply::No => Answer::Decline,
+                UserReply::Yes => Answer::Accept(choices),
+                UserReply::Merge => Answer::Accept(Choices { on_merge: OnMerge::Merge, ..choices }),
             };
             self.command(Command::Answer(self.id, answer));
         }

@@ -53,7 +53,8 @@ fn is_colon(tree: &TokenTree) -> bool {
 }
 
 fn is_for_tests(attribute: &TokenTree) -> bool {
-    attribute.to_string().replace(' ', "") == "[cfg(test)]"
+    let attribute = attribute.to_string().replace(' ', "");
+    attribute == "[cfg(test)]" || attribute.starts_with("[cfg(all(test,")
 }
 
 fn ends_item(tree: &TokenTree) -> bool {

@@ -25,7 +25,7 @@ const LIST_HEIGHT: f32 = 150.0;
 const ROW: f32 = 42.0;
 
 /// Names that are taken in one way, with what can be done about them.
-struct Taken<'a, P> {
+struct TakenNames<'a, P> {
     /// The key of what is said about them, and of the list.
     key: &'static str,
     entries: &'a [u32],
@@ -43,7 +43,7 @@ struct Taken<'a, P> {
 
 /// Draws the names that are taken, if there are any.
 pub(super) fn taken_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
-    let folders = Taken {
+    let folders = TakenNames {
         key: "merges",
         entries: &sheet.merges,
         policies: [
@@ -57,7 +57,7 @@ pub(super) fn taken_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<
         choose_for_all: SheetAction::OnMerge,
         choose: SheetAction::MergeException,
     };
-    let others = Taken {
+    let others = TakenNames {
         key: "conflicts",
         entries: &sheet.conflicts,
         policies: [
@@ -83,7 +83,7 @@ fn box_ui<P: Copy + PartialEq>(
     ui: &mut Ui,
     card: &Card,
     sheet: &Sheet,
-    taken: &Taken<'_, P>,
+    taken: &TakenNames<'_, P>,
     view: &mut View<'_>,
 ) {
     let p = palette(ui);
@@ -122,7 +122,7 @@ fn name_ui<P: Copy + PartialEq>(
     ui: &mut Ui,
     card: &Card,
     sheet: &Sheet,
-    taken: &Taken<'_, P>,
+    taken: &TakenNames<'_, P>,
     entry: u32,
     view: &mut View<'_>,
 ) {

@@ -30,7 +30,7 @@ use crate::{
         plan::{
             Block, Plan, Wanted,
             names::STAGING_PREFIX,
-            placement::{OnConflict, OnMerge},
+            placement::{OnConflict, OnMerge, Target},
         },
         sink::{
             leftovers::Leftovers,
@@ -448,7 +448,7 @@ fn pipe(path: &Path) {
 }
 
 /// Runs a case.
-fn holds(sent: &[Sent], found: &[(usize, Found)], left: &[Left]) {
+fn holds(sent: &[Sent], found: &[(usize, Found)], left: &[Left], merges: bool) {
     // A file can't be in a file of that name, so a case may come to less than was drawn.
     let mut names = BTreeSet::new();
     let sent: Vec<Sent> = sent.iter().copied().filter(|(place, ..)| names.insert(*place)).collect();
@@ -464,9 +464,17 @@ fn holds(sent: &[Sent], found: &[(usize, Found)], left: &[Left]) {
     let runtime = runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let Place { outbox, inbox, outside, _root } = place;
     let folders = Folders { outbox, inbox };
+    // Where folders go that are stored beside those of the same names. One that would change nothing is merged all the same.
+    let apart = place_in(
+        folders.inbox.path(),
+        &scanned.manifest,
+        |_| true,
+        |_| OnConflict::KeepBoth,
+        |_| OnMerge::KeepBoth,
+    );
     let offer = runtime.block_on(async {
         let network = Network::new(1, Duration::from_millis(5));
-        let (sender, receiver) = begin(&network, &folders, Terms::default());
+        let (sender, receiver) = begin(&network, &folders, Terms { merges, ..Terms::default() });
         let notices = Arc::clone(&receiver.notices);
         let (sent, got) = tokio::join!(sender.end(), receiver.end());
         assert!(sent.is_ok(), "{sent:?}");
@@ -481,9 +489,13 @@ fn holds(sent: &[Sent], found: &[(usize, Found)], left: &[Left]) {
 
     let inbox = folders.inbox.path();
     let mut new = BTreeSet::new();
-    for (entry, target) in offer.manifest.entries().iter().zip(&offer.targets) {
+    for (entry, targets) in offer.manifest.entries().iter().zip(offer.targets.iter().zip(&apart)) {
         let original = folders.outbox.parent().unwrap().join(entry.path.as_str());
-        let path = inbox.join(target.path.as_ref().expect("everything has a place").as_str());
+        let at = |target: &Target| inbox.join(target.path.as_ref().expect("everything has a place").as_str());
+        let mut path = at(targets.0);
+        if !merges && at(targets.1).symlink_metadata().is_ok() {
+            path = at(targets.1);
+        }
         new.extend(path.ancestors().map(Path::to_owned));
         let EntryKind::File { .. } = entry.kind else {
             assert!(path.symlink_metadata().unwrap().is_dir(), "{path:?}");
@@ -528,5 +540,7 @@ fn holds(sent: &[Sent], found: &[(usize, Found)], left: &[Left]) {
 fn what_is_sent_arrives_as_it_is_whatever_was_there_and_the_rest_stays() {
     let runs = env::var("CAIMAN_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(RUNS);
     let config = ProptestConfig { cases: runs, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(sent in sent(), found in found(), left in left())| holds(&sent, &found, &left));
+    proptest!(config, |(sent in sent(), found in found(), left in left(), merges in any::<bool>())| {
+        holds(&sent, &found, &left, merges);
+    });
 }

@@ -30,6 +30,7 @@ use crate::{
         notice::{Context, Notice},
         offer::{Answer, Choices},
         path_mode::{ConnectOptions, ListenOptions, PathMode},
+        plan::placement::OnMerge,
         progress::{Progress, Report},
         receive::{Output, ReceiveOptions, ReceiverInput, taking::take},
         send::{offering::serve, options::SendOptions},
@@ -113,11 +114,14 @@ pub(super) struct Terms {
     pub(super) bytes_per_sec: Option<u64>,
     /// How long the receiver's user takes to accept the offer.
     pub(super) answers_after: Duration,
+    /// Whether folders that are there are merged with those of the same names in the offer.
+    pub(super) merges: bool,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { lanes: 8, patience: PATIENCE, bytes_per_sec: None, answers_after: Duration::ZERO }
+        let answers_after = Duration::ZERO;
+        Self { lanes: 8, patience: PATIENCE, bytes_per_sec: None, answers_after, merges: true }
     }
 }
 
@@ -183,7 +187,7 @@ fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
         drop(adding);
         ended
     };
-    running.run(pause, session, None, Duration::ZERO)
+    running.run(pause, session, None, terms)
 }
 
 fn receive(session: Session, output: Output, terms: Terms) -> Running {
@@ -206,7 +210,7 @@ fn receive(session: Session, output: Output, terms: Terms) -> Running {
         drop(looking);
         ended
     };
-    running.run(pause, session, Some(answers), terms.answers_after)
+    running.run(pause, session, Some(answers), terms)
 }
 
 /// The test's ends of a session's context.
@@ -223,7 +227,7 @@ impl ContextEnds {
         pause: watch::Sender<bool>,
         session: impl Future<Output = Result<Report, TransferError>> + Send + 'static,
         mut answers: Option<oneshot::Sender<Answer>>,
-        answers_after: Duration,
+        terms: Terms,
     ) -> Running {
         let Self { cancel, progress, mut inbox } = self;
         let notices = Arc::<Mutex<Vec<Notice>>>::default();
@@ -234,9 +238,10 @@ impl ContextEnds {
                     && let Some(answers) = answers.take()
                 {
                     tokio::spawn(async move {
-                        sleep(answers_after).await;
+                        sleep(terms.answers_after).await;
                         // The session may have ended meanwhile.
-                        let _ = answers.send(Answer::Accept(Choices::default()));
+                        let on_merge = if terms.merges { OnMerge::Merge } else { OnMerge::KeepBoth };
+                        let _ = answers.send(Answer::Accept(Choices { on_merge, ..Choices::default() }));
                     });
                 }
                 lock_shared(&noted).push(notice);
