@@ -38,6 +38,11 @@ impl ReceivePolicy {
         })
     }
 
+    /// Whether this is a hidden name that doesn't come into the home folder.
+    pub(super) fn leaves_out(&self, top: &Top<'_>) -> bool {
+        top.is_guarded && !self.allows_hidden
+    }
+
     /// The answer that accepts an offer without these entries.
     pub(super) fn choices(&self, unwanted: impl Iterator<Item = usize>) -> Choices {
         Choices {
@@ -199,7 +204,8 @@ pub(super) fn describe(
             listed(&hidden)
         ));
     }
-    let merging: Vec<&str> = tops.iter().filter(|top| top.merges).map(|top| top.name).collect();
+    let merging = tops.iter().filter(|top| top.merges && !policy.leaves_out(top));
+    let merging: Vec<&str> = merging.map(|top| top.name).collect();
     if !merging.is_empty() {
         let what = match policy.on_merge {
             OnMerge::Skip => "left out",

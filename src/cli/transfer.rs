@@ -319,8 +319,7 @@ impl CliTransfer {
         };
         let here = here.only(&offer.manifest, |index| policy.resumes && !is_excluded(index));
         let tops = offer.tops(&here);
-        let is_left_out =
-            |top: &&Top<'_>| top.is_guarded && !policy.allows_hidden && !policy.excludes(top.name);
+        let is_left_out = |top: &&Top<'_>| policy.leaves_out(top) && !policy.excludes(top.name);
         let left_out: Vec<&str> = tops.iter().filter(is_left_out).map(|top| top.name).collect();
         let choices = policy.choices((0..offer.manifest.entries().len()).filter(|index| is_excluded(*index)));
         self.reporter.say(
@@ -328,7 +327,7 @@ impl CliTransfer {
             "offer",
             fields(offer, &tops, &here, policy),
         );
-        let merges = tops.iter().any(|top| top.merges);
+        let merges = tops.iter().any(|top| top.merges && !policy.leaves_out(top));
         if !left_out.is_empty() {
             self.troubles += left_out.len() as u64;
             let names = &left_out[..left_out.len().min(MAX_TOPS)];

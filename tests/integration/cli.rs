@@ -348,6 +348,8 @@ fn hidden_names_reach_the_home_folder_only_with_a_word_of_their_own() {
         let has_come = args.contains(&"--allow-hidden");
         assert_eq!(site.to(".ssh/authorized_keys").exists(), has_come);
         assert_eq!(site.to(".zshenv").exists(), has_come);
+        let merges = received.errors.contains("1 folder is already there (.ssh): merged");
+        assert_eq!(merges, has_come, "{}", received.errors);
         assert!(site.to("39.jpg").exists() && received.errors.contains("  39.jpg  7 bytes"));
         let shown = |name: &str| received.errors.find(&format!("  {name}")).unwrap();
         assert!(shown(".ssh/") < shown("11.jpg") && shown(".zshenv") < shown("11.jpg"));
