@@ -175,6 +175,26 @@ fn the_map_is_whole() {
     assert_eq!(rooms, folders.iter().sum::<usize>(), "each folder of transfer and app has a row");
 }
 
+/// SECURITY.md names the tests that hold its promises.
+#[test]
+fn the_tests_behind_the_promises_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("SECURITY.md")).expect("the page is readable text");
+    let mut files = Vec::new();
+    collect(&root.join("src"), &mut files);
+    collect(&root.join("tests"), &mut files);
+    let code: String =
+        files.iter().map(|file| fs::read_to_string(file).expect("a source file is readable text")).collect();
+    let is_test = |name: &&str| {
+        name.contains('_')
+            && name.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_')
+    };
+    let named: BTreeSet<&str> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 30, "only {} tests are named", named.len());
+    let missing: Vec<&&str> = named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "SECURITY.md names tests that don't exist: {missing:?}");
+}
+
 /// The names of the modules whose files stand in a folder, without those for tests.
 fn modules_in(folder: &Path) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
