@@ -35,6 +35,7 @@ use crate::{
     support::{
         TestRelay,
         peer::{ITERATIONS, WaitingSender, enter},
+        read_to_end,
         stage::{Stage, accept},
         within,
     },
@@ -278,4 +279,26 @@ async fn a_sender_that_invites_and_hangs_up_hears_four_proofs() {
     let (ended, ()) = tokio::join!(stage.receive(&first, None, accept), inviting);
     assert!(matches!(ended.result, Err(TransferError::PeerLost)), "{:?}", ended.result);
     assert_eq!(heard.load(Ordering::SeqCst), 4);
+}
+
+/// What is changed on its way during the handshake of an invited receiver costs that visit, and not the transfer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invited_receiver_whose_handshake_is_spoilt_tries_again() {
+    let mut stage = Stage::new().await;
+    let (first, second) = (crate::support::peer::code(), CodePhrase::generate(INVITATION_WORDS).unwrap());
+    let relay = stage.relay.addr;
+    let waiting = WaitingSender::new(relay, &first).await;
+    let spoilt = [frame::wrap(&[0xff; 10]), frame::encode(&SenderVerdict::WrongCode { tries_left: 2 })];
+    let inviting = async {
+        let mut peer = waiting.meet().await;
+        let code = second.to_string().as_str().into();
+        peer.say(&caiman::protocol::peer::FromSender::Invitation { code, instead: true }).await;
+        for message in spoilt {
+            let mut greeted = WaitingSender::new(relay, &second).await.greeted().await;
+            greeted.client.send(&message).await;
+            drop(read_to_end(&mut greeted.client.stream).await);
+        }
+        drop(WaitingSender::new(relay, &second).await.meet().await);
+    };
+    tokio::join!(stage.receive(&first, None, accept), inviting);
 }

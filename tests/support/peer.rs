@@ -28,7 +28,7 @@ use caiman::{
             First, FromReceiver, FromSender, MAX_CONTROL, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello,
             SenderHello, SenderId, SenderVerdict, Trouble,
         },
-        relay::{Hello, LANE_PAIRED, LaneToken, Reply, RoomId},
+        relay::{Hello, LANE_PAIRED, LaneToken, Refusal, Reply, RoomId},
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -36,7 +36,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::spawn_blocking,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{Client, client_token, lane, read_to_end, within};
@@ -115,8 +115,18 @@ impl WaitingSender {
         };
         change(&mut hello);
         let first = frame::to_bytes(&First::Hello(hello));
-        let mut client = enter(relay, Role::Sender, code, first.clone()).await;
-        assert_eq!(client.reply().await, Reply::Waiting);
+        let client = within("a place in the code's room", async {
+            loop {
+                let mut client = enter(relay, Role::Sender, code, first.clone()).await;
+                match client.reply().await {
+                    Reply::Waiting => break client,
+                    // The relay is still ending the last pair.
+                    Reply::Refused(Refusal::RoleTaken) => sleep(Duration::from_millis(5)).await,
+                    other => panic!("{other:?}"),
+                }
+            }
+        })
+        .await;
         Self { client, relay, code: code.clone(), pake, first }
     }
 

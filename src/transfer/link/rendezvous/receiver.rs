@@ -311,8 +311,15 @@ pub async fn meet_again(
             Err(Missed::Before(error) | Missed::Stranger(error)) => error,
             Err(Missed::Spared) => return Err(TransferError::PeerLost),
         };
-        // The relay may be gone for a moment, and all rooms with it.
-        let goes_by = matches!(error, TransferError::Relay(_) | TransferError::PeerLost);
+        // The relay may be gone for a moment, and all rooms with it. What was said before the code was proven may have been
+        // changed on its way, because this sender does know the code.
+        let goes_by = matches!(
+            error,
+            TransferError::Relay(_)
+                | TransferError::PeerLost
+                | TransferError::PeerMisbehaved(_)
+                | TransferError::WrongCode { .. }
+        );
         if !goes_by || Instant::now() >= end {
             let is_gone = matches!(
                 error,
