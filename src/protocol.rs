@@ -28,7 +28,8 @@
 //! 2. relay → client: [`relay::Welcome`]: version, a nonce, whether a password is required, data ports.
 //!    If one is, and only then, client → relay: [`relay::AccessRequest`], a SPAKE2 message, and relay → client:
 //!    [`relay::Reply::Access`], a SPAKE2 message and the relay's tag.
-//! 3. client → relay: [`relay::Hello`]: version, role, room, the client's token for the room, the client's tag. A sender's hello carries its first message to the receiver, a [`peer::First`], which the relay keeps. A client that comes back with
+//! 3. client → relay: [`relay::Hello`]: version, role, room, the client's token for the room, the client's tag. A sender's
+//!    hello carries its first message to the receiver, a [`peer::First`], which the relay keeps. A client that comes back with
 //!    the same token takes over from its own earlier connection, which may be dead without the relay having noticed.
 //! 4. relay → sender: [`relay::Reply::Waiting`]. Once the receiver is there, relay → both: [`relay::Reply::Paired`] with a
 //!    token for lanes; the receiver's reply carries the sender's first message. From then on the connection is a pipe.
@@ -52,8 +53,8 @@
 //! SPAKE2 gives K. The tags are HMAC-SHA-256 under K over a label for the side and the transcript, which is A's whole first
 //! message and B's whole hello, each with its length. Both hellos are covered by both tags, so versions, features, salts
 //! and iterations can't be changed on the way. B tags first: a sender who does not know the code learns one guess's worth,
-//! and gives nothing; a receiver who doesn't gets a verdict and a count. Only a wrong tag counts as a try. A receiver counts its tags as
-//! well, four in each search, and believes no verdict but the right tag to be the sender's.
+//! and gives nothing; a receiver who doesn't gets a verdict and a count. Only a wrong tag counts as a try. A receiver counts its
+//! tags as well, four in each search, and believes no verdict but the right tag to be the sender's.
 //!
 //! *Keys.* For the metadata and the data channel each: PBKDF2-HMAC-SHA-256 over `code ‖ 0x00 ‖ K` with the channel's
 //! salt, then HKDF-Expand to an AES-256 key and a MAC key for each direction (`crypto::kdf`).

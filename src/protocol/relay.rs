@@ -2,8 +2,8 @@
 //!
 //! *Control connection.* The client opens with the eight bytes of [`ConnectionKind::Control`]; the relay answers with a
 //! [`Welcome`] frame; the client sends a [`Hello`] frame; the relay answers with [`Reply`] frames. If the relay asks for a
-//! password, an [`AccessRequest`] and a [`Reply::Access`] come before the hello. After [`Reply::Paired`] every byte belongs to the two peers. The relay is silent before the opening bytes, so a port scanner
-//! learns nothing.
+//! password, an [`AccessRequest`] and a [`Reply::Access`] come before the hello. After [`Reply::Paired`] every byte belongs
+//! to the two peers. The relay is silent before the opening bytes, so a port scanner learns nothing.
 //!
 //! *Lane.* The client sends one [`LaneHello`], 32 bytes; the relay answers with one byte: [`LANE_PAIRED`] once the
 //! other end of the same lane is there, or [`Refusal::lane_byte`]. Then every byte belongs to the two peers.
