@@ -10,12 +10,9 @@ pub use system::OpenFolder;
 mod system {
     use std::{io, os::fd::OwnedFd, path::Path};
 
-    use rustix::{
-        fs::{
-            AtFlags, CWD, FileType, Mode, OFlags, Timespec, Timestamps, fstat, mkdirat, openat, renameat,
-            statat, symlinkat, unlinkat, utimensat,
-        },
-        process::geteuid,
+    use rustix::fs::{
+        AtFlags, CWD, FileType, Mode, OFlags, Timespec, Timestamps, mkdirat, openat, renameat, statat,
+        symlinkat, unlinkat, utimensat,
     };
 
     use crate::{platform::system_time, protocol::manifest::Modified};
@@ -33,11 +30,6 @@ mod system {
         /// Opens the real folder `name` in this one.
         pub fn below(&self, name: &str) -> io::Result<Self> {
             Ok(Self(openat(&self.0, name, flags() | OFlags::NOFOLLOW, Mode::empty())?))
-        }
-
-        /// Whether the folder belongs to the user.
-        pub fn is_own(&self) -> io::Result<bool> {
-            Ok(fstat(&self.0)?.st_uid == geteuid().as_raw())
         }
 
         /// Whether `name` is a real folder; `None` if there is nothing of that name.
@@ -152,12 +144,6 @@ mod system {
                 Some(false) => Err(io::ErrorKind::NotADirectory.into()),
                 None => Err(io::ErrorKind::NotFound.into()),
             }
-        }
-
-        /// `true`: Windows doesn't say here to whom the folder belongs.
-        #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
-        pub fn is_own(&self) -> io::Result<bool> {
-            Ok(true)
         }
 
         /// Whether `name` is a real folder; `None` if there is nothing of that name.

@@ -144,7 +144,7 @@ struct Delivery<'a> {
     /// The folder in which everything gets its name.
     opened: OpenedTree,
     /// The staging folder.
-    staged: OpenFolder,
+    staged: &'a OpenFolder,
     /// Names of the top folders that were moved here as a whole.
     moved: HashSet<String>,
     real_folders: HashSet<RelPath>,
@@ -152,20 +152,15 @@ struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    /// Opens both folders. Fails if one is gone, or if something else has the staging folder's name by now.
+    /// Opens the folder in which everything gets its name.
     fn begin(folder: &'a Path, staging: &'a Staging) -> io::Result<Self> {
         let root = OpenFolder::open(folder)?;
-        let name = staging.folder().file_name().and_then(|name| name.to_str());
-        let staged = root.below(name.ok_or(io::ErrorKind::NotFound)?)?;
-        if !staged.is_own()? {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
         Ok(Self {
             folder,
             rules: Rules::of(folder),
             staging,
             opened: OpenedTree::new(root),
-            staged,
+            staged: staging.opened(),
             moved: HashSet::new(),
             real_folders: HashSet::new(),
             folder_times: Vec::new(),
@@ -175,7 +170,7 @@ impl<'a> Delivery<'a> {
     fn move_trees(&mut self) {
         for (top, tree) in self.staging.take_trees() {
             mark_folders(&tree);
-            let taken = self.opened.root().take(&self.staged, self.in_staging(&tree), top.as_str());
+            let taken = self.opened.root().take(self.staged, self.in_staging(&tree), top.as_str());
             match taken {
                 Ok(()) => drop(self.moved.insert(top.as_str().to_owned())),
                 Err(error) => tracing::debug!(%error, "a folder is delivered file by file"),
@@ -222,12 +217,12 @@ impl<'a> Delivery<'a> {
         let staged = staged.strip_prefix(self.staging.folder()).unwrap_or(&staged);
         let above = self.opened.parent_of(path).map_err(fail)?;
         if replaces {
-            above.replace(&self.staged, staged, path.name()).map_err(fail)?;
+            above.replace(self.staged, staged, path.name()).map_err(fail)?;
             return Ok(full);
         }
         let mut wanted = path.name().to_owned();
         for number in 2..=MAX_NUMBER {
-            match above.take(&self.staged, staged, &wanted) {
+            match above.take(self.staged, staged, &wanted) {
                 Ok(()) => return Ok(full.with_file_name(wanted)),
                 Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {
                     wanted = self.rules.numbered(path.name(), number);
@@ -256,7 +251,7 @@ impl<'a> Delivery<'a> {
         let above = self.opened.parent_of(path).map_err(fail)?;
         if replaces {
             self.staged.make_link(target.as_str(), "link", is_folder).map_err(fail)?;
-            above.replace(&self.staged, Path::new("link"), path.name()).map_err(fail)?;
+            above.replace(self.staged, Path::new("link"), path.name()).map_err(fail)?;
         } else {
             above.make_link(target.as_str(), path.name(), is_folder).map_err(fail)?;
         }

@@ -20,7 +20,7 @@ use super::{
     leftovers::{LOCK, Leftovers},
 };
 use crate::{
-    platform,
+    platform::{self, open_folder::OpenFolder},
     protocol::{
         RelPath,
         manifest::{Entry, EntryKind, Manifest},
@@ -45,6 +45,8 @@ const NO_PANIC: &str = "no code panics while it holds this lock";
 /// The staging folder of one receive.
 pub(crate) struct Staging {
     folder: PathBuf,
+    /// The folder as it was made, whatever has its name later.
+    opened: OpenFolder,
     layout: Layout,
     manifest: Arc<Manifest>,
     plan: Arc<Plan>,
@@ -118,10 +120,12 @@ impl Staging {
         StagedFiles { manifest, plan, wanted, targets }: StagedFiles<'_>,
         leftovers: Leftovers,
     ) -> Result<Self, TransferError> {
-        let folder = chosen.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
+        let name = format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id));
+        let folder = chosen.join(&name);
         let fail = |cause| TransferError::file(FileAction::WriteIn, chosen, cause);
         platform::make_private_folder(&folder).map_err(fail)?;
         let begin = || {
+            let opened = OpenFolder::open(chosen)?.below(&name)?;
             let lock = File::create(folder.join(LOCK))?;
             // The name is random and the folder new, so if another program holds this lock, it is about to release it.
             lock.lock()?;
@@ -131,12 +135,13 @@ impl Staging {
             let journal = Journal::create(&folder, leftovers.key(), &manifest, wanted, &held)?;
             let layout = Layout::create(&folder, Arc::clone(&manifest), wanted, targets, &Disk(chosen))?;
             leftovers.move_into(&layout, &manifest, &plan)?;
-            Ok((lock, held, journal, layout))
+            Ok((opened, lock, held, journal, layout))
         };
-        let (lock, held, journal, layout) = begin().map_err(fail)?;
+        let (opened, lock, held, journal, layout) = begin().map_err(fail)?;
         Ok(Self {
             _shell: EmptyFolderGuard(folder.clone()),
             folder,
+            opened,
             layout,
             manifest,
             plan,
@@ -148,6 +153,11 @@ impl Staging {
             writing: Mutex::default(),
             fate: RwLock::new(Fate::Open),
         })
+    }
+
+    /// The folder, opened right after it was made.
+    pub(crate) fn opened(&self) -> &OpenFolder {
+        &self.opened
     }
 
     /// Whether another transfer could resume from here: not a stream, which is read only once.

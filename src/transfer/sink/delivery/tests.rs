@@ -334,3 +334,18 @@ fn a_link_to_a_folder_of_the_offer_is_known_as_one() {
         assert_eq!(points_to_folder(&folders, &link, &target), is_folder, "{target:?}");
     }
 }
+
+/// A mount may show its files as those of another user. Only an administrator can give files away, so for anybody else this
+/// tries nothing.
+#[cfg(unix)]
+#[test]
+fn what_the_disk_shows_as_another_users_gets_its_name() {
+    use std::os::unix::fs::chown;
+    let chosen = tempfile::tempdir().unwrap();
+    let receipt = Receipt::begin(chosen.path(), 1, &offer()).filled();
+    if chown(receipt.staging.folder(), Some(4711), None).is_err() {
+        return;
+    }
+    assert!(receipt.deliver().failures.is_empty());
+    assert_eq!(below(chosen.path()), PATHS);
+}
