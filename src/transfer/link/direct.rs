@@ -172,6 +172,8 @@ impl Paths {
     /// From now on, addresses beyond the local network are told and tried as well.
     pub(crate) fn open_up(&mut self) {
         self.is_open = true;
+        // The search for a direct way begins anew with the addresses that are tried and told only now.
+        self.heard_at = self.heard_at.map(|_| Instant::now());
         for address in std::mem::take(&mut self.later) {
             self.dialing.spawn(Arc::clone(&self.direct).probe(address));
         }
