@@ -82,7 +82,8 @@ when this command asks for it, stays hidden.
 
 Files that are already here (same name, size and hash) are not sent and stay as they are; with --yes they are compared \
 before anything is accepted. Other files that already exist are kept, and the new ones get a number in their names, unless \
---overwrite or --skip is given. A folder that already exists is kept as well, unless --merge is given or nothing in it would change. A file gets its real name only after all of it has been checked.
+--overwrite or --skip is given. A folder that already exists is kept as well, unless --merge is given or nothing in it \
+would change. A file gets its real name only after all of it has been checked.
 
 Exit codes: see caiman --help.";
 
@@ -137,13 +138,13 @@ pub(super) struct ReceiveArgs {
     /// means that all of them were right.
     #[arg(long, conflicts_with_all = ["out", "overwrite", "rename", "skip", "merge", "exclude"])]
     pub(super) stdout: bool,
-    /// Replace files that already exist.
+    /// Replace files that already exist; in a folder that already exists, only together with --merge.
     #[arg(long, group = "conflict")]
     pub(super) overwrite: bool,
     /// Keep files that already exist and give new files a number (the default).
     #[arg(long, group = "conflict")]
     pub(super) rename: bool,
-    /// Don't receive files whose names already exist.
+    /// Don't receive files whose names already exist, nor, without --merge, folders whose names do.
     #[arg(long, group = "conflict")]
     pub(super) skip: bool,
     /// Merge a folder with one that is already there. Otherwise the new folder gets a number in its name; with --skip, it is

@@ -186,8 +186,9 @@ pub(super) fn describe(
         let line = "of it is here already from an interrupted transfer and is not sent again";
         lines.push(format!("{} {line}", show::bytes(offer.resumable)));
     }
-    if here.files() > 0 {
-        lines.push(here_line(here));
+    let kept = offer.not_sent_again(here, policy.on_merge);
+    if kept.files() > 0 {
+        lines.push(here_line(&kept));
     }
     if here.is_growing() {
         lines.push("Comparing with what is here already…".to_owned());

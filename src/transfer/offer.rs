@@ -52,6 +52,13 @@ impl Offer {
         self.targets.iter().enumerate().filter(counts).count()
     }
 
+    /// Those of the files that are `here` which are not sent again if folders are merged like this: a folder that is stored
+    /// beside the one that is there needs all of its files.
+    pub fn not_sent_again(&self, here: &AlreadyHere, on_merge: OnMerge) -> AlreadyHere {
+        let apart = if on_merge == OnMerge::Merge { HashMap::new() } else { self.merging(here) };
+        here.only(&self.manifest, |index| !apart.contains_key(self.top_of(index)))
+    }
+
     /// The folders at the top that would change folders of the same name if they were merged with them, given the files
     /// that are `here` already: each as its name and its entry's index.
     pub fn merging(&self, here: &AlreadyHere) -> HashMap<&str, u32> {

@@ -84,7 +84,10 @@ impl<'a> Outage<'a> {
     /// refusal is not one that goes by, or once the outage has lasted longer than the sender's patience.
     pub(super) async fn sit_out(&mut self, error: TransferError) -> Result<(), TransferError> {
         let is_refused = match &error {
-            TransferError::Relay(RelayClientError::Refused(Refusal::Draining | Refusal::TooSlow)) => false,
+            // Others may have used up what this address or its network may do at the moment.
+            TransferError::Relay(RelayClientError::Refused(
+                Refusal::Draining | Refusal::TooSlow | Refusal::TooManyJoins | Refusal::TooMuchFromHere,
+            )) => false,
             TransferError::Relay(RelayClientError::Refused(_) | RelayClientError::NotARelay(_))
             | TransferError::CodeTaken => true,
             TransferError::Relay(_) => false,
