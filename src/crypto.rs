@@ -29,6 +29,7 @@ pub mod pake;
 pub mod reconnect;
 pub mod record;
 mod secret;
+pub mod sender_id;
 mod side;
 
 pub use direct::DirectKey;

@@ -14,6 +14,9 @@ pub const CONFIRM_SENDER: &[u8] = b"caiman confirm sender v1";
 /// Key confirmation by the receiving side, over the handshake's transcript.
 pub const CONFIRM_RECEIVER: &[u8] = b"caiman confirm receiver v1";
 
+/// The hash that turns a sender's key into the name that it has while its code is up.
+pub const SENDER_ID: &[u8] = b"caiman sender id v1";
+
 /// AES-256 key of metadata records from sender to receiver.
 pub const METADATA_FORWARD_ENCRYPT: &[u8] = b"caiman metadata forward encrypt v1";
 /// MAC key of metadata records from sender to receiver.

@@ -48,7 +48,8 @@
 //! 5. A → B: [`peer::SenderHello`] (it came with step 4): version, features, the sender's name in all rooms of
 //!    its code, SPAKE2 message, PBKDF2 iterations, both salts.
 //! 6. B → A: [`peer::ReceiverFirst`]: B's hello (version, features, SPAKE2 message) and B's confirmation tag.
-//! 7. A → B: [`peer::SenderVerdict`]: A's tag, or "wrong code" with the number of tries left, or "other version".
+//! 7. A → B: [`peer::SenderVerdict`]: A's tag, or "wrong code" with the number of tries left and the key of A's name, or "other
+//!    version". The name is a hash of the key, so only A can call the code wrong under it.
 //!
 //! SPAKE2 gives K. The tags are HMAC-SHA-256 under K over a label for the side and the transcript, which is A's whole first
 //! message and B's whole hello, each with its length. Both hellos are covered by both tags, so versions, features, salts

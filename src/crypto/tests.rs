@@ -248,6 +248,7 @@ fn labels_are_distinct_and_none_begins_another() {
         labels::PAKE_RECEIVER,
         labels::CONFIRM_SENDER,
         labels::CONFIRM_RECEIVER,
+        labels::SENDER_ID,
         labels::METADATA_FORWARD_ENCRYPT,
         labels::METADATA_FORWARD_MAC,
         labels::METADATA_BACK_ENCRYPT,

@@ -23,7 +23,7 @@ use crate::{
         peer::{
             DirectAnswer, DirectHello, DirectProof, First, FromReceiver, FromSender, INVITATION_WORDS,
             MAX_HANDSHAKE, ReceiverFirst, ReceiverHello, ReconnectAnswer, ReconnectHello, ReconnectProof,
-            SenderHello, SenderId, SenderVerdict,
+            SenderHello, SenderIdKey, SenderVerdict,
         },
         relay::{
             AccessRequest, ConnectionKind, Hello, LANE_PAIRED, LaneHello, MAX_FIRST, MAX_FRAME, MAX_HELLO,
@@ -172,9 +172,10 @@ pub fn handshake(bytes: &[u8]) {
         Builder::new_current_thread().enable_time().build().expect("a runtime of one thread needs no system");
     let _guard = runtime.enter();
     let agreed = if side % 2 == 0 {
-        HeardGreeting::read(first).and_then(|greeting| at_once(greeting.prove(&code, &mut stream)))
+        HeardGreeting::read(first)
+            .and_then(|greeting| at_once(greeting.prove(&code, &mut stream)).map_err(|refused| refused.error))
     } else {
-        let greeting = Greeting::new(&code, SenderId([7; 8]), DEFAULT_ITERATIONS)
+        let greeting = Greeting::new(&code, SenderIdKey([7; 16]), DEFAULT_ITERATIONS)
             .expect("the usual iterations are within bounds");
         at_once(greeting.answer(&mut stream, 2))
     };

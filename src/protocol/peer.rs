@@ -66,10 +66,15 @@ pub enum First {
     Retired,
 }
 
-/// What a sender calls itself while its code is up, in every room of the code: drawn at random, and no proof of anything. A
-/// receiver whose code is wrong recognises by it the sender that has told it so, and doesn't use up another try there.
+/// What a sender calls itself while its code is up, in every room of the code: a hash of a [`SenderIdKey`]. A receiver whose
+/// code is wrong recognises by it the sender that has told it so, and doesn't use up another try there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SenderId(pub [u8; 8]);
+pub struct SenderId(pub [u8; 16]);
+
+/// The random bytes behind a [`SenderId`]. A sender shows them to a receiver that has used up a try at its code, so that no
+/// other party that has heard the name can call the code wrong under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SenderIdKey(pub [u8; 16]);
 
 /// The sender's half of the handshake. All of it is covered by both confirmation tags.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +127,8 @@ pub enum SenderVerdict {
     WrongCode {
         /// How many more tries the sender allows; 0 means that the code is now retired.
         tries_left: u8,
+        /// What the sender's name was made of.
+        key: SenderIdKey,
     },
     /// The receiver speaks a version that the sender doesn't know.
     Version {

@@ -7,7 +7,7 @@ use caiman::protocol::{
     manifest::{Modified, OfferKind, RawEntry, RawKind},
     peer::{
         DirectAnswer, DirectHello, DirectPurpose, First, FromReceiver, FromSender, ReceiverFirst,
-        ReceiverHello, ReconnectAnswer, SenderHello, SenderId, SenderVerdict, Trouble, Way,
+        ReceiverHello, ReconnectAnswer, SenderHello, SenderId, SenderIdKey, SenderVerdict, Trouble, Way,
     },
     relay::{
         AccessRequest, ClientToken, ConnectionKind, Hello, LaneHello, LaneToken, Refusal, Reply, RoomId,
@@ -90,7 +90,7 @@ fn sender_hello() -> SenderHello {
     SenderHello {
         version: VERSION,
         features: 0,
-        sender: SenderId([6; 8]),
+        sender: SenderId([6; 16]),
         pake: point(b'A'),
         iterations: 600_000,
         metadata_salt: [1; 8],
@@ -124,7 +124,11 @@ fn peers() -> Vec<Seed> {
         (
             "handshake",
             "wrong-code",
-            handshake(0, &first, frame::encode(&SenderVerdict::WrongCode { tries_left: 1 })),
+            handshake(
+                0,
+                &first,
+                frame::encode(&SenderVerdict::WrongCode { tries_left: 1, key: SenderIdKey([5; 16]) }),
+            ),
         ),
         ("handshake", "sender", handshake(1, &[], frame::encode(&receiver_first))),
         ("peer_messages", "first", first),

@@ -463,7 +463,9 @@ async fn three_wrong_codes_retire_the_code_and_learn_nothing() {
                 };
                 guesser.client.send(&bytes).await;
                 let said = read_to_end(&mut guesser.client.stream).await.unwrap();
-                assert_eq!(said, frame::encode(&SenderVerdict::WrongCode { tries_left }), "way {way}");
+                let verdict: SenderVerdict = frame::from_bytes(&said[4..]).unwrap();
+                let is_due = matches!(verdict, SenderVerdict::WrongCode { tries_left: left, .. } if left == tries_left);
+                assert!(is_due && frame::encode(&verdict) == said, "way {way}");
             }
             let late = JoinedReceiver::new(relay, &code).await;
             assert_eq!(frame::from_bytes::<First>(&late.first).unwrap(), First::Retired);
@@ -497,7 +499,7 @@ async fn a_recorded_handshake_is_of_no_use() {
         drop(first);
         let mut second = JoinedReceiver::new(relay, &code).await;
         let verdict = second.try_answer(&recorded).await;
-        assert_eq!(verdict, SenderVerdict::WrongCode { tries_left: 2 });
+        assert!(matches!(verdict, SenderVerdict::WrongCode { tries_left: 2, .. }));
         cancel.notify_one();
     })
     .await;

@@ -14,7 +14,8 @@ use caiman::{
         },
         path::{MAX_NAMES, PathError},
         peer::{
-            First, FromReceiver, FromSender, MAX_HANDSHAKE, SenderHello, SenderVerdict, Trouble, Withdrawal,
+            First, FromReceiver, FromSender, MAX_HANDSHAKE, SenderHello, SenderIdKey, SenderVerdict, Trouble,
+            Withdrawal,
         },
     },
     transfer::error::Misbehaviour,
@@ -525,7 +526,7 @@ async fn handshakes_that_are_no_honest_ones_are_refused() {
         ),
         (
             "tries without number",
-            |_| frame::encode(&SenderVerdict::WrongCode { tries_left: 255 }),
+            |_| frame::encode(&SenderVerdict::WrongCode { tries_left: 255, key: SenderIdKey([0; 16]) }),
             TransferError::WrongCode { tries_left: Some(255) }.to_string(),
         ),
     ];

@@ -17,7 +17,10 @@ use caiman::{
     net,
     protocol::{
         Role, VERSION, frame,
-        peer::{First, INVITATION_WORDS, MAX_HANDSHAKE, ReceiverFirst, SenderHello, SenderId, SenderVerdict},
+        peer::{
+            First, INVITATION_WORDS, MAX_HANDSHAKE, ReceiverFirst, SenderHello, SenderId, SenderIdKey,
+            SenderVerdict,
+        },
         relay::Reply,
     },
     transfer::link::rendezvous::{Meeting, SearchPlaces, meet_sender},
@@ -34,7 +37,7 @@ use crate::{
     places::{RIGHT, WRONG, Waiting, at, code, context},
     support::{
         TestRelay,
-        peer::{ITERATIONS, WaitingSender, enter},
+        peer::{ITERATIONS, JoinedReceiver, WaitingSender, enter},
         read_to_end,
         stage::{Stage, accept},
         within,
@@ -69,7 +72,7 @@ impl Strangers {
         for (name, manner) in manners.iter().enumerate() {
             let relay = TestRelay::start(|config| config.limits.joins_per_minute = 1_000_000).await;
             let (is_there, waits) = oneshot::channel();
-            let name = SenderId([u8::try_from(name).unwrap(); 8]);
+            let name = SenderId([u8::try_from(name).unwrap(); 16]);
             tasks.spawn(pose(relay.addr, code(RIGHT), name, *manner, Arc::clone(&heard), Some(is_there)));
             waits.await.unwrap();
             relays.push(relay);
@@ -128,7 +131,14 @@ async fn pose(
         match manner {
             HangsUp => {}
             Silent => drop(client.stream.read(&mut [0]).await),
-            Refuses => client.send(&frame::encode(&SenderVerdict::WrongCode { tries_left: 2 })).await,
+            Refuses => {
+                client
+                    .send(&frame::encode(&SenderVerdict::WrongCode {
+                        tries_left: 2,
+                        key: SenderIdKey([9; 16]),
+                    }))
+                    .await;
+            }
             Lies => client.send(&frame::encode(&SenderVerdict::Confirmed { tag: [7; 32] })).await,
         }
     }
@@ -233,6 +243,22 @@ async fn a_stranger_that_calls_the_code_wrong_ends_its_own_visit_only() {
     assert!(found.is_ok() && met.1.is_none(), "{:?}", found.err());
 }
 
+/// A sender's name is no secret: anybody can join its room, hear it and leave again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_that_takes_the_senders_name_keeps_nobody_from_the_sender() {
+    let [relay, other] = [TestRelay::start(|_| {}).await, TestRelay::start(|_| {}).await];
+    let mut waiting = Waiting::at(vec![at(relay.addr)]).await;
+    waiting.code().await;
+    let name = JoinedReceiver::new(relay.addr, &code(RIGHT)).await.sender_hello().sender;
+    let ((is_there, waits), heard, mut posing) = (oneshot::channel(), Arc::default(), JoinSet::new());
+    posing.spawn(pose(other.addr, code(RIGHT), name, Refuses, Arc::clone(&heard), Some(is_there)));
+    waits.await.unwrap();
+    let (slow, _carrying) = slowly(relay.addr).await;
+    let (met, (found, told)) = tokio::join!(waiting.met(), look(RIGHT, vec![slow], vec![other.addr]));
+    assert!(found.is_ok() && met.1.is_some(), "{:?}", found.err());
+    assert_eq!((heard.load(Ordering::SeqCst), told), (1, 1));
+}
+
 /// The sender is the same wherever it is found, and its user is told of one wrong try.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slip_costs_one_try_and_little_time() {
@@ -268,7 +294,7 @@ async fn a_sender_that_invites_and_hangs_up_hears_four_proofs() {
     let waiting = WaitingSender::new(stage.relay.addr, &first).await;
     let heard = Arc::<AtomicUsize>::default();
     let mut posing = JoinSet::new();
-    let (relay, name) = (stage.relay.addr, SenderId([1; 8]));
+    let (relay, name) = (stage.relay.addr, SenderId([1; 16]));
     posing.spawn(pose(relay, second.clone(), name, HangsUp, Arc::clone(&heard), None));
     let inviting = async {
         let mut peer = waiting.meet().await;
@@ -288,7 +314,10 @@ async fn an_invited_receiver_whose_handshake_is_spoilt_tries_again() {
     let (first, second) = (crate::support::peer::code(), CodePhrase::generate(INVITATION_WORDS).unwrap());
     let relay = stage.relay.addr;
     let waiting = WaitingSender::new(relay, &first).await;
-    let spoilt = [frame::wrap(&[0xff; 10]), frame::encode(&SenderVerdict::WrongCode { tries_left: 2 })];
+    let spoilt = [
+        frame::wrap(&[0xff; 10]),
+        frame::encode(&SenderVerdict::WrongCode { tries_left: 2, key: SenderIdKey([9; 16]) }),
+    ];
     let inviting = async {
         let mut peer = waiting.meet().await;
         let code = second.to_string().as_str().into();

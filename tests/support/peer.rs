@@ -45,9 +45,9 @@ use super::{Client, client_token, lane, read_to_end, within};
 pub const ITERATIONS: u32 = 100_000;
 
 /// A sender's name that no other sender has.
-fn fresh_id() -> [u8; 8] {
+fn fresh_id() -> [u8; 16] {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes()
+    u128::from(NEXT.fetch_add(1, Ordering::Relaxed)).to_be_bytes()
 }
 
 /// A code that no other test uses.

@@ -12,14 +12,17 @@ use crate::{
     code::CodePhrase,
     crypto::{
         Channel, ChannelKeys, CryptoError, Pake, ReconnectKey, Root, SharedKey, Side, Stretch, Transcript,
-        derive,
+        derive, sender_id,
     },
     net::io as frames,
     panics::{Blocking, spawn_blocking},
     protocol::{
         VERSION,
         frame::{self, FrameError},
-        peer::{First, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello, SenderHello, SenderId, SenderVerdict},
+        peer::{
+            First, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello, SenderHello, SenderId, SenderIdKey,
+            SenderVerdict,
+        },
     },
     transfer::error::{Impossible, Misbehaviour, TransferError},
 };
@@ -34,6 +37,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct Greeting {
     pake: Pake,
     first: Vec<u8>,
+    key: SenderIdKey,
     metadata: Stretch,
     data: Stretch,
 }
@@ -63,30 +67,44 @@ impl Agreed {
     }
 }
 
+/// Why a proof of the code led to no agreement.
+pub struct NotProven {
+    /// What happened.
+    pub error: TransferError,
+    /// Whether the very sender whose name was heard has called the code wrong, so that it has counted a try.
+    pub is_refusal: bool,
+}
+
+impl<E: Into<TransferError>> From<E> for NotProven {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), is_refusal: false }
+    }
+}
+
 /// The first message of a sender whose code is retired, encoded.
 pub fn retired() -> Vec<u8> {
     frame::to_bytes(&First::Retired)
 }
 
 impl Greeting {
-    /// A greeting of `sender` for a new handshake. Each channel's keys will take this many iterations of PBKDF2.
+    /// A greeting for a new handshake, of the sender to whom `key` belongs. Each channel's keys will take this many iterations of PBKDF2.
     ///
     /// # Errors
     ///
     /// [`Impossible`] if the number of iterations is out of bounds, or if the system has no randomness.
-    pub fn new(code: &CodePhrase, sender: SenderId, iterations: u32) -> Result<Self, TransferError> {
+    pub fn new(code: &CodePhrase, key: SenderIdKey, iterations: u32) -> Result<Self, TransferError> {
         let (pake, message) = Pake::start(Side::Sender, code.as_bytes(), &code.room(), VERSION);
         let (metadata, data) = (draw(iterations)?, draw(iterations)?);
         let first = frame::to_bytes(&First::Hello(SenderHello {
             version: VERSION,
             features: 0,
-            sender,
+            sender: id_of(key),
             pake: message,
             iterations: metadata.iterations(),
             metadata_salt: metadata.salt(),
             data_salt: data.salt(),
         }));
-        Ok(Self { pake, first, metadata, data })
+        Ok(Self { pake, first, key, metadata, data })
     }
 
     /// The encoded first message, which the relay keeps for the receiver.
@@ -120,7 +138,7 @@ impl Greeting {
         });
         let Ok(key) = checked else {
             // The try counts even if the receiver can't be told, or a receiver that leaves at once could try for ever.
-            let _ = write(stream, &SenderVerdict::WrongCode { tries_left }).await;
+            let _ = write(stream, &SenderVerdict::WrongCode { tries_left, key: self.key }).await;
             return Err(TransferError::WrongCode { tries_left: Some(tries_left) });
         };
         let tag = key.confirm(Side::Sender, &transcript);
@@ -173,7 +191,7 @@ impl<'a> HeardGreeting<'a> {
         self,
         code: &CodePhrase,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    ) -> Result<Agreed, TransferError> {
+    ) -> Result<Agreed, NotProven> {
         let Self { first, hello: theirs, metadata, data } = self;
         let (pake, message) = Pake::start(Side::Receiver, code.as_bytes(), &code.room(), VERSION);
         let key = pake.finish(&theirs.pake).map_err(|_| wrong_code())?;
@@ -186,10 +204,11 @@ impl<'a> HeardGreeting<'a> {
                 key.check(Side::Sender, &transcript, &tag).map_err(|_| wrong_code())?;
                 Ok(Agreed { key, metadata, data })
             }
-            SenderVerdict::WrongCode { tries_left } => {
-                Err(TransferError::WrongCode { tries_left: Some(tries_left) })
+            SenderVerdict::WrongCode { tries_left, key } => {
+                let error = TransferError::WrongCode { tries_left: Some(tries_left) };
+                Err(NotProven { error, is_refusal: id_of(key) == theirs.sender })
             }
-            SenderVerdict::Version { version } => Err(TransferError::PeerVersion { theirs: version }),
+            SenderVerdict::Version { version } => Err(TransferError::PeerVersion { theirs: version }.into()),
         }
     }
 }
@@ -198,11 +217,16 @@ fn wrong_code() -> TransferError {
     TransferError::WrongCode { tries_left: None }
 }
 
-/// Draws what a sender calls itself while its code is up.
-pub fn draw_sender_id() -> Result<SenderId, TransferError> {
-    let mut id = [0; 8];
-    getrandom::fill(&mut id).map_err(|_| Impossible::NoRandomness)?;
-    Ok(SenderId(id))
+/// Draws the key behind what a sender calls itself while its code is up.
+pub fn draw_sender_key() -> Result<SenderIdKey, TransferError> {
+    let mut key = [0; 16];
+    getrandom::fill(&mut key).map_err(|_| Impossible::NoRandomness)?;
+    Ok(SenderIdKey(key))
+}
+
+/// The name of the sender to whom `key` belongs.
+fn id_of(key: SenderIdKey) -> SenderId {
+    SenderId(sender_id::of_key(&key.0))
 }
 
 fn draw(iterations: u32) -> Result<Stretch, TransferError> {
@@ -270,7 +294,7 @@ mod tests {
             ["blue-horse-7731-kitchen", "blue-horse-1377-kitchen"].map(|code| CodePhrase::own(code).unwrap());
         for (version, is_wrong) in [(VERSION, true), (VERSION + 1, false)] {
             let greeting =
-                Greeting::new(&right, SenderId([0; 8]), crate::crypto::kdf::MIN_ITERATIONS).unwrap();
+                Greeting::new(&right, SenderIdKey([0; 16]), crate::crypto::kdf::MIN_ITERATIONS).unwrap();
             let answer = answer_with(&wrong, greeting.first(), version);
             let (mut theirs, mut ours) = tokio::io::duplex(1024);
             theirs.write_all(&answer).await.unwrap();

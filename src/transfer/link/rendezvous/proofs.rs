@@ -98,9 +98,8 @@ impl Place {
     /// Waits until the code may be proven to `sender`, which is in this place. `None` if no proof is left, or if the same
     /// sender has already said in another place that the code is wrong.
     ///
-    /// A sender's name is no more than a hint: it saves an honest sender from counting one mistake twice. An attacker who
-    /// repeats the name could keep the receiver from the true sender, but learns it only from that sender, and could then as
-    /// well have used up the tries at its code.
+    /// The name saves an honest sender from counting one mistake twice. An attacker who repeats it can't call the code wrong
+    /// under it without a key that the sender shows only to those who have used up a try at its code.
     pub(super) async fn turn(&mut self, sender: SenderId) -> Option<ProofTurn<'_>> {
         let (proofs, is_local) = (&*self.proofs, self.is_local);
         let _waiting = Waiting::new(proofs);
@@ -163,11 +162,11 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
-    const TRUE: SenderId = SenderId([1; 8]);
+    const TRUE: SenderId = SenderId([1; 16]);
 
     /// A sender that nobody has met before.
     fn stranger(number: usize) -> SenderId {
-        SenderId([100 + u8::try_from(number).unwrap(); 8])
+        SenderId([100 + u8::try_from(number).unwrap(); 16])
     }
 
     async fn is_refused(place: &mut Place, sender: SenderId) -> bool {

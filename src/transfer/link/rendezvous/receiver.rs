@@ -32,7 +32,7 @@ use crate::{
     },
     transfer::{
         error::TransferError,
-        link::handshake::HeardGreeting,
+        link::handshake::{HeardGreeting, NotProven},
         notice::{Context, Notice},
         progress::Phase,
     },
@@ -349,7 +349,10 @@ async fn enter(
             Err(error) => Err(error),
         };
         match &entered {
-            Err(RelayClientError::Refused(Refusal::RoleTaken)) if start.elapsed() < BUSY_LIMIT => {
+            // Others behind the same address may have used up what it may do at the moment.
+            Err(RelayClientError::Refused(Refusal::RoleTaken | Refusal::TooManyJoins))
+                if start.elapsed() < BUSY_LIMIT =>
+            {
                 away_since = None;
                 sleep(backoff.next_pause()).await;
             }
@@ -374,12 +377,13 @@ async fn visit(
     let greeting = HeardGreeting::read(&paired.first)?;
     let Some(turn) = place.turn(greeting.sender()).await else { return Err(Missed::Spared) };
     context.enter(Phase::Handshake);
-    let proven = greeting.prove(code, &mut paired.stream).await;
-    if let Err(TransferError::WrongCode { .. }) = &proven {
-        turn.refused();
-    }
-    match proven {
+    match greeting.prove(code, &mut paired.stream).await {
         Ok(agreed) => Ok(Met { relay, client_token, paired, agreed }),
-        Err(error) => Err(Missed::Stranger(error)),
+        Err(NotProven { error, is_refusal }) => {
+            if is_refusal {
+                turn.refused();
+            }
+            Err(Missed::Stranger(error))
+        }
     }
 }

@@ -166,7 +166,7 @@ impl<'a> PostedCode<'a> {
         context: &'a Context,
     ) -> Result<Self, TransferError> {
         let WaitingPlaces { relays, own } = places;
-        let sender = handshake::draw_sender_id()?;
+        let sender = handshake::draw_sender_key()?;
         let room = |relay| {
             Ok::<_, TransferError>(CodeRoom { relay, client_token: new_client_token()?, sender, iterations })
         };

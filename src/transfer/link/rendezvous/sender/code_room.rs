@@ -9,7 +9,7 @@ use crate::{
     net::client::{self, CONNECT_LIMIT, RelayChoice, RelayClientError},
     protocol::{
         Role,
-        peer::SenderId,
+        peer::SenderIdKey,
         relay::{ClientToken, Refusal},
     },
     transfer::{
@@ -29,7 +29,7 @@ const LIMIT_OF_SEVERAL: Duration = Duration::from_secs(4);
 pub(super) struct CodeRoom {
     pub(super) relay: RelayChoice,
     pub(super) client_token: ClientToken,
-    pub(super) sender: SenderId,
+    pub(super) sender: SenderIdKey,
     pub(super) iterations: u32,
 }
 
