@@ -525,6 +525,18 @@ mod tests {
         }
     }
 
+    /// Catches data that goes over the relay after an answer that took its time, although there is a direct way.
+    #[tokio::test(start_paused = true)]
+    async fn the_search_has_its_time_after_the_answer() {
+        let (_sender, mut receiver) = ends();
+        receiver.heard_at = Some(Instant::now());
+        tokio::time::advance(2 * SEARCH).await;
+        receiver.open_up();
+        let accepted_at = Instant::now();
+        assert_eq!(receiver.settled().await, Way::Relay);
+        assert_eq!(accepted_at.elapsed().as_secs(), SEARCH.as_secs());
+    }
+
     #[tokio::test]
     async fn a_lane_that_comes_before_it_is_awaited_is_kept() {
         let (mut sender, receiver) = ends();
