@@ -90,8 +90,8 @@ Exit codes: see caiman --help.";
 const RELAY_HELP: &str = "The relay uses TCP port 27001 for control connections and 27002-27009 for data; with --data-ports \
 none, everything goes over the control port. It stops on SIGTERM or Ctrl-C when running transfers have finished, at the \
 latest after --drain seconds; a second signal stops it at once. All addresses of a network (an IPv4 /24 or an IPv6 /48) may \
-together use four times what one address may, and the fuller the relay is, the less each may hold. CAIMAN_LOG sets what is logged (error, warn, info, debug); \
-codes, names, keys and room ids are never logged.";
+together use four times what one address may, and the fuller the relay is, the less each may hold. CAIMAN_LOG sets what is \
+logged (error, warn, info, debug); codes, names, keys and room ids are never logged.";
 
 #[derive(ClapArgs)]
 pub(super) struct SendArgs {
