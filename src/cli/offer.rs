@@ -61,7 +61,7 @@ impl ReceivePolicy {
 pub(super) enum OfferQuestion {
     /// Whether to accept.
     Plain,
-    /// The same, and whether folders are to be merged with those that are there.
+    /// Whether the offer is accepted, and whether its folders are merged with those that are there.
     Merge,
 }
 

@@ -36,7 +36,7 @@ impl CodePhrase {
         self.text.as_bytes()
     }
 
-    /// The whole code as text. Copies of it have to be wiped by whoever makes them.
+    /// The whole code as text. A caller that copies it has to wipe the copy.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }

@@ -3,7 +3,7 @@
 //!
 //! A listener learns nothing to test passwords against, and a party without the password can test one guess on each connection.
 //! The identities and the labels are others than those of a code, so nothing that was said for one is of use for the other, even
-//! if somebody chose a code as password.
+//! if a user chose a code as the password.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -188,7 +188,7 @@ mod tests {
         assert!(due.is_in(&proven) && !due.is_in(&hello(1)));
         let (_, next) = agree(["lagoon"; 2], &welcome(1), &welcome(1));
         assert!(!next.is_in(&proven), "a proof was good twice");
-        // Somebody in between gets no other room with it, and can't change who says it.
+        // An attacker in between can use the proof neither in another room nor for a client that waits.
         for other in
             [Hello { room: RoomId([9; 16]), ..proven.clone() }, Hello { waits: true, ..proven.clone() }]
         {

@@ -1,4 +1,4 @@
-//! What is in use of something of which the relay has only so much, and how it is shared. Pure.
+//! How much of a limited resource of the relay is in use, and how clients share it. Pure.
 //!
 //! An address has a share, and so has a network. Beyond what one transfer takes, neither may hold more than is left for everybody
 //! else. So the shares shrink as more networks want all they can get: one is left a half at most, nine a tenth each, and in each
