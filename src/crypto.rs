@@ -24,6 +24,7 @@ pub mod direct;
 mod error;
 pub(crate) mod fuzzing;
 pub mod kdf;
+pub mod meeting_key;
 mod nonces;
 pub mod pake;
 pub mod reconnect;

@@ -4,6 +4,9 @@
 /// Prefix of the hash that turns the first two words into a room id.
 pub const ROOM: &[u8] = b"caiman room v1";
 
+/// The key under which a sender can be found over the internet, made of the first two words and the day.
+pub const MEETING_KEY: &[u8] = b"caiman meeting key v1";
+
 /// SPAKE2 identity of the sending side; the room id and the protocol version follow.
 pub const PAKE_SENDER: &[u8] = b"caiman pake sender v1";
 /// SPAKE2 identity of the receiving side; the room id and the protocol version follow.

@@ -6,5 +6,7 @@ pub mod addresses;
 pub mod backoff;
 pub mod client;
 pub mod gateway;
+pub mod internet;
 pub mod io;
 pub mod socket;
+pub mod venue;

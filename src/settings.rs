@@ -19,7 +19,11 @@ use toml::Table;
 
 use crate::{
     code::{MAX_DRAWN_WORDS, MIN_PARTS},
-    net::{access::AccessPassword, client::RelayAddress},
+    net::{
+        access::AccessPassword,
+        client::RelayAddress,
+        internet::{Internet, IrohRelay},
+    },
     protocol::relay::MAX_LANES,
     relay::{Ports, RelayConfig},
     store::{self, BadEntry, Expected, Problem, SaveError, Store},
@@ -51,6 +55,11 @@ pub struct Settings {
     /// The user's relays in the order of preference: the first that can be reached is used unless another is named.
     #[serde(rename = "relay", skip_serializing_if = "Vec::is_empty")]
     pub relays: Vec<SavedRelay>,
+    /// Whether transfers may go over the internet without a relay of the user's.
+    pub internet: bool,
+    /// The iroh relays for that; empty for the public ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub iroh_relays: Vec<IrohRelay>,
     /// The relay that the window can run.
     pub host: HostRelay,
     /// Where received files go; `None` is the system's folder for downloads. A folder whose path is not Unicode is kept only
@@ -230,6 +239,12 @@ impl Settings {
         found?.password.as_ref()
     }
 
+    /// What transfers may use of the internet.
+    pub fn internet(&self) -> Option<Internet> {
+        let is_on = self.internet && Internet::IS_BUILT_IN;
+        is_on.then(|| Internet { relays: self.iroh_relays.clone() })
+    }
+
     /// How the other side may reach this machine directly.
     pub fn listen(&self) -> ListenOptions {
         ListenOptions { port: self.direct_port, asks_gateway: self.map_port }
@@ -251,6 +266,8 @@ impl Settings {
         let words = MIN_PARTS as u8..=MAX_DRAWN_WORDS as u8;
         Self {
             relays: fields.each("relay", SavedRelay::read),
+            internet: fields.switch("internet").unwrap_or(usual.internet),
+            iroh_relays: fields.take("iroh_relays", Expected::IrohRelays, typed).unwrap_or_default(),
             host: fields.inner("host").map_or(usual.host, HostRelay::read),
             save_folder: fields.text("save_folder").map(PathBuf::from),
             lanes: fields.number("lanes", 1..=MAX_LANES).unwrap_or(usual.lanes),
@@ -286,6 +303,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             relays: Vec::new(),
+            internet: true,
+            iroh_relays: Vec::new(),
             host: HostRelay::default(),
             save_folder: None,
             lanes: MAX_LANES,

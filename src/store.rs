@@ -118,6 +118,8 @@ pub enum Expected {
     Address,
     /// Ports of a relay.
     Ports,
+    /// A list of addresses of iroh relays.
+    IrohRelays,
     /// A table.
     Table,
     /// A list of tables.
@@ -138,6 +140,9 @@ impl fmt::Display for Expected {
             }
             Self::Address => f.write_str("must be a host or host:port in quotation marks"),
             Self::Ports => f.write_str("must be ports such as “27002-27009”, or “none”"),
+            Self::IrohRelays => {
+                f.write_str("must be a list of addresses such as [“https://relay.example.org”]")
+            }
             Self::Table => f.write_str("must be a table"),
             Self::Tables => f.write_str("must be an array of tables"),
             Self::Transfer => f.write_str("is no transfer that this version knows"),

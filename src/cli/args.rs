@@ -13,7 +13,10 @@ use clap_complete::Shell;
 use super::exit;
 use crate::{
     engine::{AccessPassword, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
-    net::client::RelayAddress,
+    net::{
+        client::RelayAddress,
+        internet::{BadIrohRelay, IrohRelay},
+    },
     protocol::relay::MAX_LANES,
     units::{ByteSize, Rate},
 };
@@ -182,6 +185,11 @@ pub(super) struct CommonArgs {
     /// Which ways the data may take.
     #[arg(long, env = "CAIMAN_PATH", value_enum, default_value_t = PathArg::Auto, value_name = "WAYS")]
     pub(super) path: PathArg,
+    /// Whether to meet and send over the internet without a relay of one's own: `on` with the iroh relays of the window's settings,
+    /// which are the public ones unless others are set, or with the iroh relays named here; or `off`. If it is not given, the
+    /// window's settings decide, which say on. An iroh relay sees addresses, times and amounts, never names or contents.
+    #[arg(long, env = "CAIMAN_INTERNET", value_name = "on|off|URL,…")]
+    pub(super) internet: Option<InternetChoice>,
     /// Listen for direct connections on this port, for instance one that a firewall lets through. If it is not given, the system
     /// chooses one.
     #[arg(long, env = "CAIMAN_PORT", value_name = "PORT")]
@@ -243,6 +251,32 @@ impl FromStr for ServerChoice {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.trim().eq_ignore_ascii_case("none") { Ok(Self::None) } else { text.parse().map(Self::At) }
+    }
+}
+
+/// What the user wants of the internet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum InternetChoice {
+    /// The iroh relays of the settings.
+    On,
+    /// Nothing.
+    Off,
+    /// These iroh relays.
+    Through(Vec<IrohRelay>),
+}
+
+impl FromStr for InternetChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim() {
+            text if text.eq_ignore_ascii_case("on") => Ok(Self::On),
+            text if text.eq_ignore_ascii_case("off") => Ok(Self::Off),
+            relays => {
+                let relays = relays.split(',').map(str::parse).collect::<Result<_, _>>();
+                relays.map(Self::Through).map_err(|error: BadIrohRelay| format!("`on`, `off`, or relays: {error}"))
+            }
+        }
     }
 }
 

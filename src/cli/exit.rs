@@ -71,7 +71,7 @@ impl Exit {
             | TransferError::PeerMisbehaved(_)
             | TransferError::PeerVersion { .. }
             | TransferError::Withdrawn { .. } => Self::Peer,
-            TransferError::Relay(_) => Self::Relay,
+            TransferError::Relay(_) | TransferError::Offline => Self::Relay,
             TransferError::File { .. } | TransferError::NoSpace { .. } => Self::Files,
             TransferError::Cancelled | TransferError::Declined => Self::Cancelled,
             TransferError::Damaged { .. } | TransferError::Internal(_) | TransferError::Impossible(_) => {

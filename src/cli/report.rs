@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::exit::Exit;
 use crate::{
-    engine::{Connection, Paused, Phase, Progress, Stall, TransferError, WaitsFor, Work},
+    engine::{Connection, Paused, Phase, Progress, Route, Stall, TransferError, WaitsFor, Work},
     transfer::show,
 };
 
@@ -172,7 +172,12 @@ impl Reporter {
                 "bytes": progress.bytes,
                 "total": progress.total_bytes,
                 "lanes": progress.lanes,
-                "direct": progress.is_direct,
+                "route": match progress.route {
+                    Route::Relay => "relay",
+                    Route::IrohRelay => "iroh-relay",
+                    Route::Direct => "direct",
+                },
+                "round_trip_ms": progress.round_trip.map(|time| time.as_secs_f64() * 1e3),
             });
             self.say(&line, "progress", fields);
         }

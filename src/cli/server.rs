@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{
-    args::{CommonArgs, ServerChoice},
+    args::{CommonArgs, InternetChoice, PathArg, ServerChoice},
     report::{Reporter, sentence},
 };
 use crate::{
     engine::{AccessPassword, RelayChoice},
-    net::client::RelayAddress,
+    net::{client::RelayAddress, internet::Internet},
     settings::Settings,
     store::Store,
 };
@@ -48,6 +48,28 @@ pub(super) fn choose(
     let chosen: Vec<RelayChoice> = addresses.into_iter().map(choice).collect();
     warn_if_unused(given.as_ref(), &chosen, reporter);
     Ok(chosen)
+}
+
+/// What the command may use of the internet.
+///
+/// # Errors
+///
+/// Why the user can't have what was asked for.
+pub(super) fn internet(common: &CommonArgs, reporter: &Reporter) -> Result<Option<Internet>, String> {
+    if common.path == PathArg::Local {
+        return Ok(None);
+    }
+    let chosen = match &common.internet {
+        Some(InternetChoice::Off) => return Ok(None),
+        None => return Ok(settings(reporter).internet()),
+        Some(InternetChoice::On) => Internet { relays: settings(reporter).iroh_relays },
+        Some(InternetChoice::Through(relays)) => Internet { relays: relays.clone() },
+    };
+    if Internet::IS_BUILT_IN {
+        Ok(Some(chosen))
+    } else {
+        Err("this program was built without the feature `internet`".to_owned())
+    }
 }
 
 /// Says it if the password that was given goes to no relay, because the one that is used comes from an invite link.

@@ -50,6 +50,10 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         Ok(relays) => relays,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
+    let internet = match server::internet(&common, &reporter) {
+        Ok(internet) => internet,
+        Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
+    };
     let guarded = relays.iter().filter(|relay| relay.password.is_some());
     let guarded = guarded.map(|relay| relay.address.clone()).collect();
     let without_relay = match common.path {
@@ -68,6 +72,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         payload,
         code,
         relays,
+        internet,
         path_mode: common.path.into(),
         listen: common.listen(),
         lanes: common.lanes,
@@ -98,8 +103,12 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Err(error) => return unusable_code(&reporter, &error),
     };
     let path_mode = common.path.into();
+    let internet = match server::internet(&common, &reporter) {
+        Ok(internet) => internet,
+        Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
+    };
     let relays = match server::choose(&common, invite.server(), &reporter) {
-        Ok(relays) if relays.is_empty() && path_mode == PathMode::RelayOnly => {
+        Ok(relays) if relays.is_empty() && internet.is_none() && path_mode == PathMode::RelayOnly => {
             let advice = "no relay is known; give --server as the sender shows it, or the whole invite link"
                 .to_owned();
             return usage(reporter, &Impossible::Arguments(advice).into());
@@ -120,14 +129,15 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     let patience = Duration::from_secs(common.patience);
     let (lanes, listen) = (common.lanes, common.listen());
     let order = move |code, relays, output, chain| {
-        let unfinished = Registry::at(Store::unfinished_folder());
-        ReceiveOrder { code, relays, path_mode, listen, output, lanes, patience, unfinished, chain }
+        let (internet, unfinished) = (internet.clone(), Registry::at(Store::unfinished_folder()));
+        ReceiveOrder { code, relays, internet, path_mode, listen, output, lanes, patience, unfinished, chain }
     };
     let output = folder.clone().map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
     let first = order(code, relays, output, InvitationChain::default());
     let again = folder.map(|folder| -> Again {
-        Box::new(move |Invited { code, relay, chain }| {
-            order(code, vec![relay], Output::Folder(folder.clone()), chain)
+        Box::new(move |Invited { code, venue, chain }| {
+            let relays = venue.relay().cloned().into_iter().collect();
+            order(code, relays, Output::Folder(folder.clone()), chain)
         })
     });
     let on_merge = match (merge, skip) {

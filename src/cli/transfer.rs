@@ -20,7 +20,7 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        AlreadyHere, Answer, Choices, Command, Engine, Notice, Offer, OnConflict, OnMerge, Progress, Report,
+        AlreadyHere, Answer, Choices, Command, Engine, MetAt, Notice, Offer, OnConflict, OnMerge, OnlineState, Progress, Report,
         TaskId, Top, TransferError,
     },
     net::client::RelayAddress,
@@ -136,14 +136,16 @@ impl CliTransfer {
                 );
                 self.reporter.say(&line, "closed", json!({ "why": why }));
             }
-            Notice::Met { relay } => {
-                let name = relay.as_ref().map(ToString::to_string);
-                let line = match &name {
-                    Some(relay) => format!("Met through the relay {relay}."),
-                    None if self.is_sending() => "Met on this computer's own relay.".to_owned(),
-                    None => "Met on the local network.".to_owned(),
+            Notice::Online(online) => self.show_online(&online),
+            Notice::Met(place) => {
+                let (line, relay) = match &place {
+                    MetAt::Relay(relay) => (format!("Met through the relay {relay}."), Some(relay.to_string())),
+                    MetAt::OwnRelay if self.is_sending() => ("Met on this computer's own relay.".to_owned(), None),
+                    MetAt::OwnRelay => ("Met on the local network.".to_owned(), None),
+                    MetAt::Internet => ("Met over the internet.".to_owned(), None),
                 };
-                self.reporter.say(&line, "met", json!({ "relay": name }));
+                let internet = place == MetAt::Internet;
+                self.reporter.say(&line, "met", json!({ "relay": relay, "internet": internet }));
             }
             Notice::Strangers { count } => {
                 let line = match count {
@@ -254,6 +256,23 @@ impl CliTransfer {
         };
         fields["why"] = why.into();
         self.reporter.say(&lines.join("\n"), "reach", fields);
+    }
+
+    /// Shows whether receivers can come over the internet.
+    fn show_online(&self, online: &OnlineState) {
+        let (line, state) = match online {
+            OnlineState::Reachable { .. } => ("The code now works from anywhere.", "reachable"),
+            OnlineState::NoRelay => (
+                "No public relay answers, so the code does not work over the internet yet. They are tried again and again.",
+                "no_relay",
+            ),
+            OnlineState::Taken => (
+                "Another sender waits under the same words on the internet. If your receiver is not on the local network, \
+                 cancel this and send again, with a new code.",
+                "taken",
+            ),
+        };
+        self.reporter.say(line, "online", json!({ "state": state }));
     }
 
     /// How the receiver gets here: as lines for the user, and as fields for a script.

@@ -55,6 +55,13 @@ impl CodePhrase {
         room
     }
 
+    /// The words that name the room. Unlike [`room`](Self::room), they are told to nobody.
+    pub fn room_words(&self) -> Zeroizing<String> {
+        let mut parts = self.words();
+        let [first, second] = [parts.next(), parts.next()].map(Option::unwrap_or_default);
+        Zeroizing::new(format!("{first}-{second}"))
+    }
+
     /// The code's parts, in order.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.text.split('-')

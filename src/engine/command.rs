@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     code::CodePhrase,
-    net::client::RelayChoice,
+    net::{client::RelayChoice, internet::Internet},
     relay::RelayConfig,
     transfer::{
         link::rendezvous::CodeChoice,
@@ -63,6 +63,8 @@ pub struct SendOrder {
     pub code: CodeChoice,
     /// Relays in the order of preference: the first that can be reached is used.
     pub relays: Vec<RelayChoice>,
+    /// What may be used of the internet beside these relays; `None` for nothing.
+    pub internet: Option<Internet>,
     /// Which paths the transfer may use. The sender also waits on a relay in this process, unless only relays are allowed and
     /// at least one is named.
     pub path_mode: PathMode,
@@ -94,6 +96,8 @@ pub struct ReceiveOrder {
     pub code: CodePhrase,
     /// Relays that are searched for the sender, all at once.
     pub relays: Vec<RelayChoice>,
+    /// What may be used of the internet beside these relays; `None` for nothing.
+    pub internet: Option<Internet>,
     /// Which paths the transfer may use. The local network is searched as well, unless only relays are allowed.
     pub path_mode: PathMode,
     /// Where the sender may reach this machine directly.

@@ -27,9 +27,10 @@ pub(super) async fn receive_task(
     end: EndSignals,
     out: Outbox,
 ) {
-    let ReceiveOrder { code, mut relays, path_mode, listen, output, lanes, patience, unfinished, chain } =
-        order;
+    let ReceiveOrder { code, mut relays, mut internet, path_mode, listen, output, .. } = order;
+    let ReceiveOrder { lanes, patience, unfinished, chain, .. } = order;
     if path_mode == PathMode::LocalOnly {
+        internet = None;
         // Relays on this network stay, because an invite link may name the one beside the sender.
         relays
             .retain(|relay| matches!(relay.address.reach(), Some(Reach::LocalNetwork | Reach::ThisComputer)));
@@ -40,8 +41,8 @@ pub(super) async fn receive_task(
         let (found, searching) = search(RoomId(code.room()));
         (Some(found), Some(searching))
     };
-    let search = SearchPlaces { relays, found };
-    let connect = ConnectOptions { patience, path_mode, listen };
+    let search = SearchPlaces { relays, found, internet: internet.clone() };
+    let connect = ConnectOptions { patience, path_mode, listen, internet };
     let options = ReceiveOptions { output, lanes, connect, unfinished, chain, active };
     let request = ReceiveRequest { code, search, options };
     let receiving = async {

@@ -20,7 +20,7 @@ use crate::{
         lanes::throttle::Throttle,
         link::{
             invitation::Follower,
-            rendezvous::{MeetBy, WaitingPlaces},
+            rendezvous::{MeetBy, OnlinePlace, WaitingPlaces},
         },
         notice::Context,
         path_mode::{ConnectOptions, PathMode},
@@ -120,11 +120,12 @@ async fn refuse(id: TaskId, error: TransferError, out: &Outbox) {
 /// The part of an order that concerns the transfer itself.
 fn options(order: &SendOrder) -> SendOptions {
     let SendOrder { path_mode, listen, lanes, bytes_per_sec, patience, iterations, .. } = *order;
+    let internet = order.internet.clone();
     SendOptions {
         lanes,
         throttle: Arc::new(Throttle::new(bytes_per_sec)),
         iterations,
-        connect: ConnectOptions { patience, path_mode, listen },
+        connect: ConnectOptions { patience, path_mode, listen, internet },
     }
 }
 
@@ -141,8 +142,9 @@ async fn open(
     let path_mode = order.path_mode;
     if path_mode == PathMode::LocalOnly {
         order.relays.clear();
+        order.internet = None;
     }
-    let is_alone = order.relays.is_empty();
+    let is_alone = order.relays.is_empty() && order.internet.is_none();
     let wants_own = path_mode != PathMode::RelayOnly || is_alone;
     let bound = if wants_own { Some(OwnRelayTask::bind(is_alone, path_mode).await) } else { None };
     let (own_relay, own) = match bound {
@@ -157,7 +159,9 @@ async fn open(
     if let Some(own_relay) = &own_relay {
         out.send(listening(id, &own_relay.relay)).await;
     }
-    let (options, places) = (options(&order), WaitingPlaces { relays: order.relays, own });
+    let online =
+        order.internet.clone().map(|internet| OnlinePlace { internet, reveal: path_mode.reveal() });
+    let (options, places) = (options(&order), WaitingPlaces { relays: order.relays, own, online });
     let (payload, code, receivers) = (order.payload, order.code, order.receivers);
     let is_over = CancellationToken::new();
     let sending = async {

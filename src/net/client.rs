@@ -126,7 +126,7 @@ impl fmt::Display for RelayAddress {
 }
 
 /// A relay that is to be used, and its password.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct RelayChoice {
     /// The relay's address.
     pub address: RelayAddress,

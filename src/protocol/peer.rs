@@ -169,6 +169,41 @@ pub enum Way {
     FromSender,
     /// The receiving side's machine connects to the sending side's.
     FromReceiver,
+    /// The receiving side's endpoint connects to the sending side's, over the internet.
+    Internet,
+}
+
+impl Way {
+    /// Which of two ways is the better one: the higher. A connection from machine to machine costs the least work, and one that
+    /// has to find its way over the internet is at least around the relay.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Relay => 0,
+            Self::Internet => 1,
+            Self::FromSender | Self::FromReceiver => 2,
+        }
+    }
+}
+
+/// The public key of an endpoint, by which it can be reached over the internet: an Ed25519 key, of iroh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EndpointId(pub [u8; 32]);
+
+/// Where a side may be reached without the relay at which the two have met.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Addresses {
+    /// Addresses of its machine, at most [`MAX_ADDRESSES`].
+    pub sockets: Vec<SocketAddr>,
+    /// The endpoint at which a sender takes connections over the internet, for this session alone. A receiver names none: it
+    /// makes the connections.
+    pub endpoint: Option<EndpointId>,
+}
+
+/// What a sender says first on a connection over the internet, where no relay of Caiman's own kind keeps it for the receiver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeted {
+    /// An encoded [`First`]. It stays encoded because the transcript covers exactly these bytes.
+    pub first: Vec<u8>,
 }
 
 /// Most addresses that a side may name: more than a machine has, and few enough to try all of them at once.
@@ -236,10 +271,10 @@ pub enum FromSender {
         /// BLAKE3 over the entries of all pages. An interrupted transfer is recognised by it.
         digest: [u8; 32],
     },
-    /// Where this machine may be reached directly, at most [`MAX_ADDRESSES`] addresses. Sent before the offer and again on each
-    /// new connection, and once more on the same connection after a gateway has opened a port. The receiver answers the first
-    /// with its own addresses. Without this message it doesn't look for a direct way.
-    Addresses(Vec<SocketAddr>),
+    /// Where this side may be reached directly. Sent before the offer and again on each new connection, and once more on the same
+    /// connection after a gateway has opened a port. The receiver answers the first with its own addresses. Without this message
+    /// it doesn't look for a direct way.
+    Addresses(Addresses),
     /// The sender opens this lane now, and the receiver is to do the same. It is one beyond [`super::relay::FIRST_LANES`], or
     /// replaces one that is over. Its number is a slot below [`super::relay::MAX_LANES`], by which the relay knows it, plus
     /// `MAX_LANES` for each time that the slot was used before, so that no two lanes of a connection share a number.
@@ -332,10 +367,10 @@ pub enum FromReceiver {
         /// Which entries are wanted: one bit for each entry, the lowest bit of each byte first. `None` means all.
         wanted: Option<Vec<u8>>,
     },
-    /// The answer to [`FromSender::Addresses`]: where this machine may be reached directly. An empty list means that it can't be.
+    /// The answer to [`FromSender::Addresses`]: where this side may be reached directly. An empty list means that it can't be.
     /// Before the offer is accepted, it names no more than an address of the local network. Sent once more on the same connection
     /// with the acceptance, and once more after a gateway has opened a port.
-    Addresses(Vec<SocketAddr>),
+    Addresses(Addresses),
     /// Blocks that the receiver holds already, as (first, count) of the plan that follows from the acceptance. Sent before
     /// [`FromReceiver::Accept`].
     Held(Vec<(u64, u64)>),

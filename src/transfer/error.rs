@@ -38,13 +38,18 @@ pub enum TransferError {
     #[error("this code was retired after too many wrong tries")]
     Retired,
     /// No sender is waiting under this code.
-    #[error("nobody is sending with this code on {}", places(relays, *looked_locally))]
+    #[error("nobody is sending with this code{}", places(relays, *looked_locally, *looked_online))]
     NobodyThere {
         /// The relays that were asked.
         relays: Vec<RelayAddress>,
         /// Whether the local network was searched as well.
         looked_locally: bool,
+        /// Whether the internet was searched as well.
+        looked_online: bool,
     },
+    /// The sender may be reachable over the internet, and no iroh relay answers.
+    #[error("no relay on the internet answers, so the sender could be looked for only nearby")]
+    Offline,
     /// Only others than the sender have answered, or none that could prove to be the sender.
     #[error("{} answered, and {} the code", show::count(*count as u64, "place has", "places have"), if *count == 1 { "did not know" } else { "none of them knew" })]
     OnlyStrangers {
@@ -332,7 +337,7 @@ impl TransferError {
             Self::File { .. } => Some(Trouble::Files),
             Self::PeerMisbehaved(_) => Some(Trouble::Misbehaved),
             Self::Damaged { .. } => Some(Trouble::Damaged),
-            Self::Relay(_) | Self::PeerLost | Self::PeerSilent { .. } | Self::Unconfirmed => {
+            Self::Relay(_) | Self::Offline | Self::PeerLost | Self::PeerSilent { .. } | Self::Unconfirmed => {
                 Some(Trouble::Network)
             }
             Self::Withdrawn { .. } => Some(Trouble::Withdrawn),
@@ -375,6 +380,12 @@ impl TransferError {
                 "Nothing was sent. Send again to get a new code, and make sure that only the right person hears it."
             }
             Self::Retired => "Ask the sender to send again, under a new code.",
+            Self::Offline => {
+                "Check that this computer is on the internet. Some networks let nothing through to such relays; then try another network, or a relay of your own. Nothing was received."
+            }
+            Self::NobodyThere { looked_online: true, .. } => {
+                "Check the first two words, and ask whether the sender is still waiting and is on the internet."
+            }
             Self::NobodyThere { .. } => {
                 "Check the first two words, ask whether the sender is still waiting, and that both use the same relay or are on the same network."
             }
@@ -425,12 +436,15 @@ impl TransferError {
     }
 }
 
-/// Lists the places that were searched: "A, B or the local network".
-fn places(relays: &[RelayAddress], looked_locally: bool) -> String {
+/// Lists the places that were searched: " on A, B or the local network". Whoever has looked on the internet has looked everywhere.
+fn places(relays: &[RelayAddress], looked_locally: bool, looked_online: bool) -> String {
+    if looked_online {
+        return String::new();
+    }
     let local = looked_locally.then(|| "the local network".to_owned());
     let mut names: Vec<String> = relays.iter().map(ToString::to_string).chain(local).collect();
     let last = names.pop().unwrap_or_default();
-    if names.is_empty() { last } else { format!("{} or {last}", names.join(", ")) }
+    if names.is_empty() { format!(" on {last}") } else { format!(" on {} or {last}", names.join(", ")) }
 }
 
 fn nobody_got_it(came: u16) -> String {

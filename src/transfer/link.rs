@@ -4,7 +4,7 @@
 //! - [`rendezvous`]: how the two peers find each other
 //! - [`invitation`]: a second code that a running session names
 //! - `forgeries`: records that were changed on their way
-//! - [`direct`]: connections from one machine to the other
+//! - [`direct`]: connections from one machine to the other; [`online`]: connections over the internet
 //! - [`reconnect`]: how the two peers find each other again after a lost connection
 //! - [`pipe`]: a byte stream between the two peers, whatever carries it; [`opener`]: how lanes are opened
 //! - `wire`: one connection of the control channel; [`control`]: the channel over all of them
@@ -16,6 +16,7 @@ pub(crate) mod direct;
 pub(crate) mod forgeries;
 pub mod handshake;
 pub mod invitation;
+pub(crate) mod online;
 pub(crate) mod opener;
 pub(crate) mod pipe;
 pub(crate) mod reconnect;

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     code::CodePhrase,
-    net::client::{RelayAddress, RelayChoice},
+    net::{client::RelayAddress, venue::Venue},
     protocol::{
         manifest::Manifest,
         path::{MAX_NAMES, PathError},
@@ -46,11 +46,10 @@ pub enum Notice {
         /// What is wrong with the relays, which are tried again and again.
         why: Option<TransferError>,
     },
+    /// Whether receivers can find the sender over the internet, where that is wanted. It comes again when that changes.
+    Online(OnlineState),
     /// The two sides have found each other.
-    Met {
-        /// The relay through which they met; `None` for the sender's own, which a receiver found on the local network.
-        relay: Option<RelayAddress>,
-    },
+    Met(MetAt),
     /// Some of those that answered in the sender's place did not prove that they know the code. Each had one guess at it. It
     /// comes again when there are more.
     Strangers {
@@ -129,13 +128,39 @@ pub enum Notice {
     Invited(Invited),
 }
 
+/// How the internet way is doing while a code waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnlineState {
+    /// A receiver anywhere finds the sender.
+    Reachable {
+        /// The host of the iroh relay at which the sender waits.
+        relay: String,
+    },
+    /// No iroh relay answers; they are tried again and again.
+    NoRelay,
+    /// The relay passes receivers of this code to another sender: one that has drawn the same words, or an attacker. Only a new
+    /// code helps.
+    Taken,
+}
+
+/// Where two sides have met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MetAt {
+    /// At the sender's own relay, which a receiver finds on the local network.
+    OwnRelay,
+    /// At a relay.
+    Relay(RelayAddress),
+    /// Over the internet, without a relay of Caiman's own kind.
+    Internet,
+}
+
 /// Where a sender waits that has something more for its receiver. It is to be looked for there and nowhere else.
 #[derive(Debug)]
 pub struct Invited {
     /// A code that only the two sides know.
     pub code: CodePhrase,
-    /// The relay on which the two have met, and its password.
-    pub relay: RelayChoice,
+    /// Where the two have met.
+    pub venue: Venue,
     /// The chain to which the transfer will belong that follows the invitation.
     pub chain: InvitationChain,
 }

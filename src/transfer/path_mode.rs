@@ -4,6 +4,8 @@ use std::{num::NonZeroU16, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::net::internet::{Internet, Reveal};
+
 /// Which ways to the other side a transfer may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -17,6 +19,16 @@ pub enum PathMode {
     RelayOnly,
 }
 
+impl PathMode {
+    /// What the other side may learn of this machine over the internet.
+    pub(crate) fn reveal(self) -> Reveal {
+        match self {
+            Self::Automatic => Reveal::Addresses,
+            Self::LocalOnly | Self::RelayOnly => Reveal::Nothing,
+        }
+    }
+}
+
 /// Where the other side may reach this machine directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ListenOptions {
@@ -27,7 +39,7 @@ pub struct ListenOptions {
 }
 
 /// How the other side is reached, and reached again.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct ConnectOptions {
     /// How long a lost peer, or a lost relay while one waits, is looked for. With [`Duration::ZERO`] the loss is the end.
     pub(crate) patience: Duration,
@@ -35,4 +47,6 @@ pub(crate) struct ConnectOptions {
     pub(crate) path_mode: PathMode,
     /// Where this machine is to be reached directly.
     pub(crate) listen: ListenOptions,
+    /// What may be used of the internet.
+    pub(crate) internet: Option<Internet>,
 }

@@ -1,6 +1,6 @@
 //! The state of a transfer: snapshots, of which only the latest matters, and the report at its end. Plain data.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::protocol::peer::Work;
 
@@ -46,6 +46,18 @@ pub enum Connection {
     LookingForPeer,
 }
 
+/// Which way bytes take to the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Route {
+    /// Through a relay, Caiman's own kind.
+    #[default]
+    Relay,
+    /// Through an iroh relay, because the two machines can't reach each other.
+    IrohRelay,
+    /// From one machine to the other.
+    Direct,
+}
+
 /// Which users have paused the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Paused {
@@ -70,8 +82,10 @@ pub struct Progress {
     pub total_bytes: Option<u64>,
     /// How many lanes carry data, or are about to.
     pub lanes: u16,
-    /// Whether any of these lanes goes directly from one machine to the other, around the relay.
-    pub is_direct: bool,
+    /// Which way the lanes take.
+    pub route: Route,
+    /// How long a byte takes to the other side and back, where that is known.
+    pub round_trip: Option<Duration>,
     /// The state of the connection to the other side. While it is lost, `phase` is the one that continues afterwards.
     pub connection: Connection,
     /// Which users have paused the transfer.

@@ -108,7 +108,11 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
         E::WrongCode { tries_left } => wrong_code(words, *tries_left, at),
         E::TooManyTries => explained(words.say("err-guessed"), nothing_moved(), "next-send-again-safely"),
         E::Retired => explained(words.say("err-retired"), nothing_moved(), "next-ask-new-code"),
-        E::NobodyThere { relays, looked_locally } => {
+        E::Offline => explained(words.say("err-offline"), nothing_moved(), "next-offline"),
+        E::NobodyThere { looked_online: true, .. } => {
+            explained(words.say("err-nobody-anywhere"), nothing_moved(), "next-nobody-anywhere")
+        }
+        E::NobodyThere { relays, looked_locally, .. } => {
             let names: Vec<String> = relays.iter().map(ToString::to_string).collect();
             let key = match (names.is_empty(), looked_locally) {
                 (true, _) => "err-nobody-local",

@@ -14,7 +14,7 @@ use crate::{
         },
         words::Words,
     },
-    engine::{Paused, Phase, WaitsFor, Work},
+    engine::{Paused, Phase, Route, WaitsFor, Work},
     history::Direction,
 };
 
@@ -154,7 +154,7 @@ pub(in crate::app) fn refused_port(words: &Words, wished: u16, used: u16) -> Str
 /// Which way the bytes take.
 pub(in crate::app) fn path(words: &Words, card: &Card) -> String {
     let lanes: FluentValue<'_> = card.progress.lanes.into();
-    if card.progress.is_direct {
+    if card.progress.route == Route::Direct {
         return words.tell("path-direct", &[("lanes", lanes)]);
     }
     if let Some(relay) = &card.relay {

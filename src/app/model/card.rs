@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     code::{CodePhrase, Invite},
-    engine::{Connection, InvitationChain, NotAdded, Notice, Progress, Report, TaskId, TransferError},
+    engine::{Connection, InvitationChain, MetAt, NotAdded, Notice, OnlineState, Progress, Report, TaskId, TransferError},
     history::Direction,
     net::client::RelayAddress,
     protocol::{
@@ -124,6 +124,10 @@ pub(in crate::app) struct Card {
     pub(in crate::app) off_relay: Option<TransferError>,
     /// Whether the two sides met on the sender's own relay.
     pub(in crate::app) is_local: bool,
+    /// Whether the code of a waiting send can be found over the internet; `None` while that is not known, or not wanted.
+    pub(in crate::app) online: Option<OnlineState>,
+    /// Where the two sides have met.
+    pub(in crate::app) met_at: Option<MetAt>,
     /// What is being sent or received, once it is known.
     pub(in crate::app) manifest: Option<Arc<Manifest>>,
     /// The first names at the top of the manifest, and how many there are in all.
@@ -189,6 +193,8 @@ impl Card {
             hosted: None,
             off_relay: None,
             is_local: false,
+            online: None,
+            met_at: None,
             manifest: None,
             top: None,
             sheet: None,
@@ -257,9 +263,11 @@ impl Card {
                     self.fold_qr();
                 }
             }
-            Notice::Met { relay } => {
-                self.is_local = relay.is_none();
-                (self.relay, self.off_relay) = (relay, None);
+            Notice::Online(online) => self.online = Some(online),
+            Notice::Met(place) => {
+                self.is_local = place == MetAt::OwnRelay;
+                let relay = if let MetAt::Relay(relay) = &place { Some(relay.clone()) } else { None };
+                (self.relay, self.off_relay, self.met_at) = (relay, None, Some(place));
             }
             Notice::Closed(why) => (self.relay, self.off_relay) = (None, Some(why)),
             Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),

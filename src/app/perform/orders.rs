@@ -21,7 +21,7 @@ use crate::{
         PathMode, Payload, ReceiveOrder, RelayChoice, SendOrder, TaskId,
     },
     history::Direction,
-    net::client::RelayAddress,
+    net::{client::RelayAddress, venue::Venue},
     settings::SavedRelay,
 };
 
@@ -83,6 +83,7 @@ impl Window {
             payload,
             code: CodeChoice::Drawn { words: usize::from(settings.code_words) },
             relays: settings.relays.iter().map(choice).collect(),
+            internet: settings.internet(),
             path_mode: settings.path_mode,
             listen: settings.listen(),
             lanes: settings.lanes,
@@ -119,7 +120,7 @@ impl Window {
             let own = self.own_relay(&code).map(|address| RelayChoice { address, password: None });
             own.into_iter().chain(settings.relays.iter().map(choice)).collect()
         };
-        if relays.is_empty() && settings.path_mode == PathMode::RelayOnly {
+        if relays.is_empty() && settings.internet().is_none() && settings.path_mode == PathMode::RelayOnly {
             return self.state.tell(Tone::Warning, self.words.say("receive-needs-relay"));
         }
         // This is shown until it is known on which of them the sender is.
@@ -144,11 +145,15 @@ impl Window {
 
     /// Receives what the sender of a transfer has besides. It is offered like anything else, and goes to the same
     /// folder by default.
-    pub(super) fn follow(&mut self, from: TaskId, Invited { code, relay, chain }: Invited) {
+    pub(super) fn follow(&mut self, from: TaskId, Invited { code, venue, chain }: Invited) {
         let folder = self.state.card(from).and_then(|card| card.folder.clone());
         let folder = folder.unwrap_or_else(|| self.state.save_folder.clone());
-        // The two have met at this relay already, whatever the settings say.
-        let order = ReceiveOrder { chain: chain.clone(), ..self.receive_order(code, vec![relay], folder) };
+        // The two have met there already, whatever the settings say.
+        let relays = venue.relay().cloned().into_iter().collect();
+        let mut order = ReceiveOrder { chain: chain.clone(), ..self.receive_order(code, relays, folder) };
+        if let Venue::Internet(internet) = venue {
+            order.internet = Some(internet);
+        }
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
             self.state.add(id, Direction::Received, StartedWith::Invitation);
@@ -161,6 +166,7 @@ impl Window {
         ReceiveOrder {
             code,
             relays,
+            internet: settings.internet(),
             output: Output::Folder(folder),
             lanes: settings.lanes,
             patience: PATIENCE,

@@ -23,24 +23,25 @@ use zeroize::Zeroizing;
 
 use super::{
     activity::Activity,
-    direct::Paths,
+    direct::{MetHow, Paths},
     forgeries::Forgeries,
     handshake::Keys,
     invitation::{self, Invitation, Invitations},
+    online::OnlineParts,
     opener::{LaneOpener, LaneWays, NetworkWays},
     pipe::Pipe,
-    reconnect::{FindPeer, Reconnect, Reconnected},
-    rendezvous::{Meeting, Seat},
+    reconnect::{FindPeer, KnownRelay, Reconnect, Reconnected},
+    rendezvous::{Meeting, Relayed, Seat},
     watchdog::{News, Observation, Watchdog},
     wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
 use crate::{
     crypto::{ChannelKeys, Side},
-    net::{backoff::Backoff, client::RelayChoice},
+    net::{backoff::Backoff, internet::Reveal, venue::Venue},
     panics::{Blocking, joined, reported},
     protocol::{
         frame,
-        peer::{FromReceiver, FromSender, InvitationCode, Way, Work},
+        peer::{Addresses, FromReceiver, FromSender, InvitationCode, Way, Work},
     },
     transfer::{
         error::{Misbehaviour, TransferError},
@@ -61,6 +62,9 @@ const RECOVERY: Duration = Duration::from_secs(5);
 /// A connection over which nothing has come for this long is given up. Until then it may still recover, if it does so
 /// before a new one is found.
 const SILENCE: Duration = Duration::from_secs(12);
+
+/// How long both sides may take to move from the connection on which they have met over the internet to another.
+const MOVE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a receiver that has everything waits, while the connection works, for the sender to confirm that it knows this.
 /// A peer that answers at all does so within a round trip; the rest is for lanes whose bytes still fill the path between
@@ -95,8 +99,8 @@ pub(crate) struct Control {
     side: Side,
     /// How long a lost peer is looked for. With no patience at all, a loss ends the session.
     patience: Duration,
-    /// The relay through which the two peers have met.
-    relay: RelayChoice,
+    /// Where the two peers have met.
+    venue: Venue,
     context: Context,
     find: Arc<dyn FindPeer>,
     /// The task that looks for the other side, while there is one.
@@ -114,6 +118,9 @@ pub(crate) struct Control {
     lanes: LaneOpening,
     /// The direct paths around the relay, unless the user wants none.
     paths: Option<Paths>,
+    /// Whether the present connection is the one on which the two have met over the internet. Anyone who has the first two words
+    /// of the code can get in its way, so it is left as soon as there is another.
+    is_provisional: bool,
     /// The link on which the other side last named its addresses, and how often it did so there.
     addresses_came: (u64, u32),
     /// The link on which this side last named its addresses, and the address at which the gateway let connections in by
@@ -172,34 +179,38 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A session between two peers that have met through `relay`. They also reconnect through it.
-    pub(crate) fn through(
-        meeting: Meeting,
-        side: Side,
-        relay: &RelayChoice,
-        ConnectOptions { patience, path_mode, listen }: ConnectOptions,
-        context: &Context,
-    ) -> Self {
-        let Meeting { is_here, stream, lanes, token, seat, keys: Keys { metadata, data, reconnect }, .. } =
-            meeting;
-        let paths = Paths::open(side, &reconnect, path_mode, listen, is_here);
-        let direct = paths.as_ref().map(|paths| Arc::clone(paths.direct()));
-        let find = Reconnect {
-            relay: relay.clone(),
-            known: lanes.socket(),
-            side,
-            key: reconnect,
-            client_token: seat.client_token,
-            direct: direct.clone(),
-            context: context.clone(),
+    /// A session between two peers that have met. They also reconnect where they have met.
+    pub(crate) fn through(meeting: Meeting, side: Side, options: ConnectOptions, context: &Context) -> Self {
+        let ConnectOptions { patience, path_mode, listen, internet } = options;
+        let Meeting { venue, is_here, pipe, relayed, keys, own, met_with } = meeting;
+        let Keys { metadata, data, reconnect } = keys;
+        let reveal = path_mode.reveal();
+        // Where all goes through a relay anyway, one relay is enough.
+        let is_useful = relayed.is_none() || reveal == Reveal::Addresses;
+        let internet = match venue {
+            Venue::Internet(internet) => Some(internet),
+            Venue::Relay(_) => internet.filter(|_| is_useful && (side == Side::Receiver || own.is_some())),
         };
+        let online = internet.map(|internet| OnlineParts { internet, reveal, own, met_with });
+        let met = MetHow { is_here, has_relay: relayed.is_some() };
+        let paths = Paths::open(side, &reconnect, (path_mode, listen), met, online);
+        let direct = paths.as_ref().map(|paths| Arc::clone(paths.direct()));
+        let (seat, relay, known) = match relayed {
+            Some(Relayed { relay, lanes, token, seat }) => {
+                let known = KnownRelay { relay, known: lanes.socket(), client_token: seat.client_token };
+                (Some(seat), Some((lanes, token)), Some(known))
+            }
+            None => (None, None, None),
+        };
+        let find =
+            Reconnect { relay: known, side, key: reconnect, direct: direct.clone(), context: context.clone() };
         Self {
-            pipe: stream.into(),
+            pipe,
             side,
             keys: metadata,
             lane_keys: data,
-            ways: Arc::new(NetworkWays { relay: Some((lanes, token)), direct }),
-            seat: Some(seat),
+            ways: Arc::new(NetworkWays { relay, direct }),
+            seat,
             find: Arc::new(find),
             paths,
             patience,
@@ -208,8 +219,8 @@ impl Session {
 }
 
 impl Control {
-    /// A control channel that begins with a fresh connection. `relay` is the one through which the two peers have met.
-    pub(crate) fn new(session: Session, relay: &RelayChoice, context: &Context) -> Self {
+    /// A control channel that begins with a fresh connection between two peers that have met at `venue`.
+    pub(crate) fn new(session: Session, venue: &Venue, context: &Context) -> Self {
         let Session { pipe, side, keys, lane_keys, ways, seat, find, paths, patience } = session;
         let mut wire = Wire::new(pipe, &keys, side);
         // There was no earlier connection of which the other side would have to say what it has heard.
@@ -219,7 +230,7 @@ impl Control {
             talk: Talk::default(),
             side,
             patience,
-            relay: relay.clone(),
+            venue: venue.clone(),
             context: context.clone(),
             find,
             finding: JoinSet::new(),
@@ -230,6 +241,7 @@ impl Control {
             dead_seat: None,
             lanes: LaneOpening::Deriving(ways, lane_keys),
             paths,
+            is_provisional: matches!(venue, Venue::Internet(_)),
             addresses_came: (0, 0),
             addresses_said: None,
             forgeries: Arc::default(),
@@ -280,11 +292,11 @@ impl Control {
     /// [`Misbehaviour::Invitation`] if the offer is not accepted, if the code is not one that is drawn for invitations, or if
     /// the chain has had all of its invitations.
     pub(crate) async fn invited(&mut self, code: &InvitationCode) -> Result<(), TransferError> {
-        let (code, relay, chain) = (invitation::read(code)?, self.relay.clone(), self.chain.clone());
+        let (code, venue, chain) = (invitation::read(code)?, self.venue.clone(), self.chain.clone());
         if !self.is_accepted || !chain.count() {
             return Err(Misbehaviour::Invitation.into());
         }
-        self.context.tell(Notice::Invited(Invited { code, relay, chain })).await;
+        self.context.tell(Notice::Invited(Invited { code, venue, chain })).await;
         Ok(())
     }
 
@@ -348,11 +360,11 @@ impl Control {
                 Some(addresses) => addresses,
                 None => return Ok(()),
             },
-            None => Vec::new(),
+            None => Addresses::default(),
         };
         self.addresses_said = Some((self.link, self.outside()));
         match self.side {
-            Side::Sender if addresses.is_empty() => Ok(()),
+            Side::Sender if addresses == Addresses::default() => Ok(()),
             Side::Sender => self.say(&FromSender::Addresses(addresses)),
             Side::Receiver => self.say(&FromReceiver::Addresses(addresses)),
         }
@@ -370,7 +382,7 @@ impl Control {
 
     /// Tries the addresses at which the other side says it may be reached directly. It may name them once on each link, once
     /// more when its gateway has opened a port, and a receiver once more when it accepts the offer. Returns `false` if it names them more often than that.
-    pub(crate) fn try_directly(&mut self, theirs: &[SocketAddr]) -> bool {
+    pub(crate) fn try_directly(&mut self, theirs: &Addresses) -> bool {
         let times = if self.addresses_came.0 == self.link { self.addresses_came.1 } else { 0 };
         let most = match self.side {
             Side::Sender => 3,
@@ -388,9 +400,12 @@ impl Control {
 
     /// Waits for a direct path as long as that makes sense, and returns how lanes are best opened then.
     pub(crate) async fn way(&self) -> Way {
-        match &self.paths {
-            Some(paths) => paths.settled().await,
-            None => Way::Relay,
+        if let Some(paths) = &self.paths {
+            paths.settled().await;
+        }
+        match &self.lanes {
+            LaneOpening::Deriving(ways, _) => ways.best(),
+            LaneOpening::Ready(opener) => opener.ways.best(),
         }
     }
 
@@ -541,14 +556,16 @@ impl Control {
         if silent_for >= SILENCE {
             self.lose(TransferError::PeerSilent { seconds: SILENCE.as_secs() })?;
         }
-        if self.lost_at.is_some_and(|lost_at| now >= lost_at + self.patience) {
+        if self.lost_at.is_some_and(|lost_at| now >= lost_at + self.patience()) {
             return Err(TransferError::PeerLost);
         }
-        if (self.wire.is_none() || silent_for >= DOUBT) && self.patience > Duration::ZERO {
+        let is_better_known = self.is_provisional && self.paths.as_ref().is_some_and(Paths::has_found);
+        let is_doubted = self.wire.is_none() || silent_for >= DOUBT || is_better_known;
+        if is_doubted && self.patience() > Duration::ZERO {
             self.look_for_peer();
         }
         let Some(wire) = &mut self.wire else {
-            let give_up = self.lost_at.unwrap_or(now) + self.patience;
+            let give_up = self.lost_at.unwrap_or(now) + self.patience();
             tokio::select! {
                 Some(returned) = self.finding.join_next() => self.go_on(returned)?,
                 invitation = invitation(&mut self.inviting), if self.is_accepted => self.invite(invitation)?,
@@ -598,7 +615,7 @@ impl Control {
 
     /// Stops looking for a new connection once a doubted one has worked again for long enough.
     fn consider_doubt(&mut self) {
-        if self.finding.is_empty() || !self.hears() {
+        if self.finding.is_empty() || !self.hears() || self.is_provisional {
             self.recovered_at = None;
         } else if self.recovered_at.get_or_insert_with(Instant::now).elapsed() >= RECOVERY {
             self.finding = JoinSet::new();
@@ -617,9 +634,15 @@ impl Control {
         }
     }
 
+    /// How long a lost peer is looked for. Even without patience, the two have a moment to move on from the connection on which they
+    /// have met over the internet.
+    fn patience(&self) -> Duration {
+        if self.is_provisional { self.patience.max(MOVE_LIMIT) } else { self.patience }
+    }
+
     /// Gives up a connection that is lost. `reason` becomes the session's error if it has no patience for a loss.
     fn lose(&mut self, reason: TransferError) -> Result<(), TransferError> {
-        if self.patience == Duration::ZERO {
+        if self.patience() == Duration::ZERO {
             return Err(reason);
         }
         tracing::debug!(%reason, "a connection is lost");
@@ -636,7 +659,7 @@ impl Control {
         wire.say(self.talk.heard, HEARTBEAT_MESSAGE)?;
         self.talk.heard_since_told = 0;
         self.wire = Some(wire);
-        self.lost_at = None;
+        (self.lost_at, self.is_provisional) = (None, false);
         self.connected_at = Instant::now();
         self.link = link;
         (self.seat, self.dead_seat) = (None, None);

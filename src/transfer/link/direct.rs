@@ -6,6 +6,8 @@
 //! nothing but a few bytes, and can't keep the peer out: unproven connections are few and short-lived, and the oldest makes
 //! room for the newest.
 //!
+//! Connections over the internet ([`super::online`]) begin with the same proof, and serve the same purposes.
+//!
 //! [`Paths`] belongs to the control channel and owns the tasks; lanes hold a [`Direct`].
 
 use std::{
@@ -17,29 +19,37 @@ use std::{
 };
 
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{oneshot, watch},
     task::JoinSet,
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::handshake::{read, write};
+use super::{
+    handshake::{read, write},
+    online::{Online, OnlineParts},
+    pipe::Pipe,
+};
 use crate::{
     crypto::{DirectKey, Nonces, ReconnectKey, Side},
     net::{
         addresses::{self, Reach},
+        backoff::Backoff,
         gateway::PortMapping,
+        internet::{Connection, Incoming},
         socket::{self, ACCEPT_PAUSE},
     },
     protocol::{
         frame,
-        peer::{DirectAnswer, DirectHello, DirectProof, DirectPurpose, MAX_ADDRESSES, Way},
+        peer::{Addresses, DirectAnswer, DirectHello, DirectProof, DirectPurpose, MAX_ADDRESSES, Way},
         relay::MAX_LANES,
     },
     sync::lock,
     transfer::{
         error::{Impossible, TransferError},
         path_mode::{ListenOptions, PathMode},
+        progress::Route,
     },
 };
 
@@ -59,6 +69,11 @@ const RETRY: Duration = Duration::from_secs(15);
 /// The most connections that have proven nothing yet. When there is one more, the oldest of them is closed. It is more than
 /// the lanes that an honest side opens at once, and few enough to cost little.
 const MAX_UNPROVEN: usize = 64;
+/// The most connections over the internet that a sender takes at a time: those of an honest receiver, twice over, because it may
+/// make new ones before the old ones are known to be dead.
+const MAX_CALLERS: usize = 24;
+/// The pauses before the sender's endpoint is called again over the internet.
+const REDIAL: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
 /// The direct paths of one session; its tasks end with it.
 pub(crate) struct Paths {
@@ -81,6 +96,17 @@ pub(crate) struct Paths {
     listening: JoinSet<()>,
     /// The tasks that try the other side's addresses.
     dialing: JoinSet<()>,
+    /// The task that takes or makes connections over the internet.
+    online: JoinSet<()>,
+}
+
+/// How the two sides of a session have met.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MetHow {
+    /// Whether they met through a relay on this machine, so that the other side may be on it as well.
+    pub(crate) is_here: bool,
+    /// Whether they met at a relay, which lanes can use.
+    pub(crate) has_relay: bool,
 }
 
 /// What lanes need to open a direct connection.
@@ -89,6 +115,10 @@ pub(crate) struct Direct {
     key: DirectKey,
     found: watch::Sender<KnownWays>,
     inbound: Mutex<HashMap<DirectPurpose, Inbound>>,
+    /// What the session may use of the internet.
+    online: Option<Arc<Online>>,
+    /// Whether the two have met at a relay, which lanes can use as well.
+    has_relay: bool,
 }
 
 /// The directions in which direct connections are known to work.
@@ -103,29 +133,33 @@ struct KnownWays {
 /// A connection that the other side makes, for a lane or to reconnect.
 enum Inbound {
     /// This side waits for the connection.
-    Awaited(oneshot::Sender<TcpStream>),
+    Awaited(oneshot::Sender<Pipe>),
     /// The connection came before this side waited for it.
-    Early(TcpStream),
+    Early(Pipe),
 }
 
 impl Paths {
-    /// Listens for direct connections, on the port that `listen` names or, if that one is not available, on another. `None`
-    /// if `mode` allows no direct connections, or if no port is available at all.
+    /// Listens for direct connections, on the port that `listen` names or, if that one is not available, on another; and uses
+    /// what `online` allows of the internet. `None` if all that leaves no way.
     pub(crate) fn open(
         side: Side,
         key: &ReconnectKey,
-        mode: PathMode,
-        listen: ListenOptions,
-        is_here: bool,
+        (mode, listen): (PathMode, ListenOptions),
+        MetHow { is_here, has_relay }: MetHow,
+        online: Option<OnlineParts>,
     ) -> Option<Self> {
-        if mode == PathMode::RelayOnly {
+        let wishes_port = listen.port.filter(|_| mode != PathMode::RelayOnly);
+        let wished = wishes_port.map(|port| socket::bind(None, port.get()));
+        let refused = wishes_port.filter(|_| wished.as_ref().is_some_and(Result::is_err));
+        let bind = || {
+            let listener = wished.and_then(Result::ok).map_or_else(|| socket::bind(None, 0), Ok);
+            listener.map_err(|error| tracing::warn!(%error, "no direct connections")).ok()
+        };
+        let listener = if mode == PathMode::RelayOnly { None } else { bind() };
+        if listener.is_none() && online.is_none() {
             return None;
         }
-        let wished = listen.port.map(|port| socket::bind(None, port.get()));
-        let refused = listen.port.filter(|_| wished.as_ref().is_some_and(Result::is_err));
-        let listener = wished.and_then(Result::ok).map_or_else(|| socket::bind(None, 0), Ok);
-        let listener = listener.map_err(|error| tracing::warn!(%error, "no direct connections")).ok()?;
-        let port = listener.local_addr().ok()?.port();
+        let port = listener.as_ref().and_then(|listener| listener.local_addr().ok()).map_or(0, |addr| addr.port());
         // A user who stays within the local network wants no connections from outside.
         let is_asked = listen.asks_gateway && mode == PathMode::Automatic;
         let mapping = NonZeroU16::new(port).filter(|_| is_asked).map(PortMapping::ask);
@@ -134,10 +168,19 @@ impl Paths {
             key: key.direct(),
             found: watch::Sender::default(),
             inbound: Mutex::default(),
+            online: online.map(|parts| Arc::new(Online::new(parts))),
+            has_relay,
         });
-        let mut listening = JoinSet::new();
-        listening.spawn(Arc::clone(&direct).listen(listener, mode));
-        let dialing = JoinSet::new();
+        let (mut listening, dialing, mut online) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+        if let Some(listener) = listener {
+            listening.spawn(Arc::clone(&direct).listen(listener, mode));
+        }
+        if direct.online.is_some() {
+            match side {
+                Side::Sender => online.spawn(Arc::clone(&direct).take_calls()),
+                Side::Receiver => online.spawn(Arc::clone(&direct).call()),
+            };
+        }
         Some(Self {
             direct,
             mode,
@@ -150,13 +193,25 @@ impl Paths {
             heard_at: None,
             listening,
             dialing,
+            online,
         })
+    }
+
+    /// Where the other side may reach this one, as far as it may be told by now; `None` if that is nothing yet.
+    pub(crate) fn addresses(&self, used: Option<IpAddr>) -> Option<Addresses> {
+        let endpoint = self.direct.online.as_ref().filter(|_| self.direct.side == Side::Sender);
+        let endpoint = endpoint.and_then(|online| online.own()).map(crate::net::internet::Endpoint::id);
+        let sockets = if self.port == 0 { Some(Vec::new()) } else { self.sockets(used) };
+        match (sockets, endpoint) {
+            (None, None) => None,
+            (sockets, endpoint) => Some(Addresses { sockets: sockets.unwrap_or_default(), endpoint }),
+        }
     }
 
     /// The addresses at which the other side may reach this machine at the moment, no more than [`MAX_ADDRESSES`]. `used` is
     /// the one that this machine has in the network of the relay. Before the user has accepted the offer, no other is told,
     /// and this one only to a sender of the same network; `None` if that leaves nothing to be told yet.
-    pub(crate) fn addresses(&self, used: Option<IpAddr>) -> Option<Vec<SocketAddr>> {
+    fn sockets(&self, used: Option<IpAddr>) -> Option<Vec<SocketAddr>> {
         let here = self.is_here.then_some(IpAddr::from(Ipv4Addr::LOCALHOST));
         if !self.is_open {
             let used = used.filter(|ip| Reach::of(*ip) == Reach::LocalNetwork && may_use(*ip, self.mode));
@@ -172,6 +227,9 @@ impl Paths {
     /// From now on, addresses beyond the local network are told and tried as well.
     pub(crate) fn open_up(&mut self) {
         self.is_open = true;
+        if let Some(online) = &self.direct.online {
+            online.open_up();
+        }
         // The search for a direct way begins anew with the addresses that are tried and told only now.
         self.heard_at = self.heard_at.map(|_| Instant::now());
         for address in std::mem::take(&mut self.later) {
@@ -191,15 +249,30 @@ impl Paths {
 
     /// Ends all listening and trying, and has the gateway close the port that it has opened.
     pub(crate) async fn close(self) {
-        if let Some(mapping) = self.mapping {
-            mapping.close().await;
-        }
+        drop(self.online);
+        tokio::join!(
+            async {
+                if let Some(mapping) = self.mapping {
+                    mapping.close().await;
+                }
+            },
+            async {
+                if let Some(online) = &self.direct.online {
+                    Arc::clone(online).close().await;
+                }
+            },
+        );
+    }
+
+    /// Whether the two can reach each other without the connection on which they have met.
+    pub(crate) fn has_found(&self) -> bool {
+        self.direct.way() != Way::Relay || self.direct.online.as_ref().is_some_and(|online| online.found().is_some())
     }
 
     /// Forgets every path that was found. The two sides have reconnected, perhaps from other networks, so none of them can
     /// be relied on any more.
     pub(crate) fn start_over(&self) {
-        self.direct.forget();
+        self.direct.forget_machines();
         self.direct.inbound().clear();
     }
 
@@ -211,9 +284,16 @@ impl Paths {
     /// Tries the other side's addresses again and again until one of them works. Addresses that make no sense or that the
     /// mode forbids are left out. An empty list means that the other side wants no direct connections; then this side stops
     /// listening.
-    pub(crate) fn try_all(&mut self, theirs: &[SocketAddr]) {
+    pub(crate) fn try_all(&mut self, theirs: &Addresses) {
         (self.dialing, self.later) = (JoinSet::new(), Vec::new());
         self.heard_at = Some(Instant::now());
+        if let (Some(online), Some(endpoint)) = (&self.direct.online, theirs.endpoint) {
+            online.meet(endpoint);
+        }
+        let theirs = &theirs.sockets;
+        if self.port == 0 {
+            return;
+        }
         if theirs.is_empty() {
             self.listening = JoinSet::new();
         }
@@ -232,22 +312,44 @@ impl Paths {
 
     /// Waits until a direct path is found, or until lanes should wait for one no longer. Returns how lanes are to be opened
     /// then.
-    pub(crate) async fn settled(&self) -> Way {
+    pub(crate) async fn settled(&self) {
         let mut found = self.direct.found.subscribe();
+        let by_machine = async {
+            let _ = found.wait_for(|found| *found != KnownWays::default()).await;
+        };
         let is_listening = !self.listening.is_empty() || !self.dialing.is_empty();
-        if let Some(heard_at) = self.heard_at.filter(|_| is_listening) {
+        // Where there is a relay, lanes use it until a better way is found.
+        let online = self.direct.online.as_ref().filter(|_| !self.direct.has_relay);
+        let over_internet = async {
+            match online {
+                Some(online) => {
+                    let _ = online.watch().wait_for(Option::is_some).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        if let Some(heard_at) = self.heard_at.filter(|_| is_listening || online.is_some()) {
+            let either = async {
+                tokio::select! {
+                    () = by_machine => {}
+                    () = over_internet => {}
+                }
+            };
             // Whether a path was found or the time is over, the search for this lane is done.
-            let _ =
-                timeout_at(heard_at + SEARCH, found.wait_for(|found| *found != KnownWays::default())).await;
+            let _ = timeout_at(heard_at + SEARCH, either).await;
         }
-        self.direct.way()
     }
 }
 
 impl Direct {
     /// A connection over which to reconnect, made by the side that also makes the lanes. `None` if none can be had now.
-    pub(crate) async fn reconnect(&self) -> Option<TcpStream> {
-        self.connect(self.way(), DirectPurpose::Reconnect).await
+    pub(crate) async fn reconnect(&self) -> Option<Pipe> {
+        let way = match self.way() {
+            // Where nothing else is known, the internet is worth a try.
+            Way::Relay if self.online.is_some() => Way::Internet,
+            way => way,
+        };
+        self.connect(way, DirectPurpose::Reconnect).await
     }
 
     /// How lanes are best opened now. Where both sides can reach each other, the sender makes the connections, so that both
@@ -261,30 +363,67 @@ impl Direct {
         match (by_sender, by_receiver) {
             (true, _) => Way::FromSender,
             (false, true) => Way::FromReceiver,
+            (false, false) if self.is_online() => Way::Internet,
             (false, false) => Way::Relay,
         }
     }
 
+    /// Whether lanes are better opened over the internet than through the relay.
+    fn is_online(&self) -> bool {
+        let found = self.online.as_ref().and_then(|online| online.found());
+        found.is_some_and(|connection| !self.has_relay || connection.is_direct())
+    }
+
+    /// Whether lanes can be opened over the internet at all.
+    pub(crate) fn may_go_online(&self) -> bool {
+        self.online.is_some()
+    }
+
+    /// Which way lanes really take that are opened in this one, and how long a packet takes there and back, where that is known.
+    pub(crate) fn route(&self, way: Way) -> (Route, Option<Duration>) {
+        match way {
+            Way::Relay => (Route::Relay, None),
+            Way::FromSender | Way::FromReceiver => (Route::Direct, None),
+            Way::Internet => match self.online.as_ref().and_then(|online| online.found()) {
+                Some(connection) if connection.is_direct() => (Route::Direct, connection.round_trip()),
+                Some(connection) => (Route::IrohRelay, connection.round_trip()),
+                None => (Route::IrohRelay, None),
+            },
+        }
+    }
+
     /// Opens this side's end of a lane, whichever of the two sides connects. A path that fails is forgotten.
-    pub(crate) async fn lane(&self, way: Way, link: u64, lane: u16) -> Result<TcpStream, TransferError> {
+    pub(crate) async fn lane(&self, way: Way, link: u64, lane: u16) -> Result<Pipe, TransferError> {
         let opened = self.connect(way, DirectPurpose::Lane { link, lane }).await;
         opened.ok_or_else(|| {
-            self.forget();
+            if way != Way::Internet {
+                self.forget_machines();
+            }
             TransferError::PeerLost
         })
     }
 
     /// Forgets the paths that were found, because they no longer work.
     pub(crate) fn forget(&self) {
+        self.forget_machines();
+        if let Some(online) = &self.online {
+            online.forget();
+        }
+    }
+
+    /// Forgets the paths from machine to machine.
+    fn forget_machines(&self) {
         self.found.send_replace(KnownWays::default());
     }
 
-    async fn connect(&self, way: Way, purpose: DirectPurpose) -> Option<TcpStream> {
+    async fn connect(&self, way: Way, purpose: DirectPurpose) -> Option<Pipe> {
         match (way, self.side) {
             (Way::Relay, _) => None,
+            (Way::Internet, Side::Receiver) => self.call_for(purpose).await,
+            (Way::Internet, Side::Sender) => self.await_inbound(purpose).await,
             (Way::FromSender, Side::Sender) | (Way::FromReceiver, Side::Receiver) => {
                 let address = self.found.borrow().reached?;
-                self.dial(address, purpose).await
+                self.dial(address, purpose).await.map(Pipe::from)
             }
             (Way::FromSender, Side::Receiver) | (Way::FromReceiver, Side::Sender) => {
                 self.await_inbound(purpose).await
@@ -292,7 +431,94 @@ impl Direct {
         }
     }
 
-    async fn await_inbound(&self, purpose: DirectPurpose) -> Option<TcpStream> {
+    /// Calls the sender's endpoint over the internet.
+    async fn call_for(&self, purpose: DirectPurpose) -> Option<Pipe> {
+        let online = self.online.as_ref()?;
+        let opened = match purpose {
+            DirectPurpose::Lane { lane, .. } => online.lane(lane).await,
+            DirectPurpose::Probe | DirectPurpose::Reconnect => online.call().await.map(|(stream, _)| stream),
+        };
+        let mut stream = opened.ok()?;
+        self.offer_proof(&mut stream, purpose, || {}).await?;
+        Some(stream.into())
+    }
+
+    /// Keeps a connection to the sender's endpoint over the internet, from when the user has accepted the offer. Where the two
+    /// have met at a relay, machines that reach each other without need none.
+    async fn call(self: Arc<Self>) {
+        let Some(online) = self.online.clone() else { return };
+        let (mut machines, mut backoff) = (self.found.subscribe(), REDIAL);
+        loop {
+            online.is_wanted().await;
+            if self.has_relay {
+                let is_found = machines.wait_for(|found| *found != KnownWays::default());
+                if timeout(SEARCH, is_found).await.is_ok() {
+                    let _ = machines.wait_for(|found| *found == KnownWays::default()).await;
+                    continue;
+                }
+            }
+            if let Ok((mut stream, connection)) = online.call().await
+                && self.offer_proof(&mut stream, DirectPurpose::Probe, || {}).await.is_some()
+            {
+                backoff.reset();
+                online.find(connection.clone());
+                connection.closed().await;
+            }
+            sleep(backoff.next_pause()).await;
+        }
+    }
+
+    /// Takes connections that a receiver makes over the internet, and keeps their streams on which it proves who it is.
+    async fn take_calls(self: Arc<Self>) {
+        let Some(endpoint) = self.online.as_ref().and_then(|online| online.own()).cloned() else { return };
+        let mut callers = JoinSet::new();
+        let mut by_age = VecDeque::new();
+        loop {
+            tokio::select! {
+                incoming = endpoint.accept() => {
+                    let Some(incoming) = incoming else { return };
+                    if callers.len() >= MAX_CALLERS && let Some(oldest) = by_age.pop_front() {
+                        tokio::task::AbortHandle::abort(&oldest);
+                    }
+                    by_age.push_back(callers.spawn(Arc::clone(&self).take_call(incoming)));
+                }
+                Some(_) = callers.join_next() => by_age.retain(|task| !task.is_finished()),
+            }
+        }
+    }
+
+    /// Serves one connection over the internet until it ends. It ends early if nothing is proven on it.
+    async fn take_call(self: Arc<Self>, incoming: Incoming) {
+        let Some(connection) = incoming.complete().await else { return };
+        let mut proving = JoinSet::new();
+        let (mut is_proven, unproven_until) = (false, Instant::now() + PROOF_LIMIT);
+        loop {
+            tokio::select! {
+                stream = connection.accept() => {
+                    let Ok(mut stream) = stream else { return };
+                    if proving.len() >= MAX_UNPROVEN {
+                        return connection.close();
+                    }
+                    let direct = Arc::clone(&self);
+                    proving.spawn(async move { Some((direct.hear_proof(&mut stream).await?, stream)) });
+                }
+                Some(proven) = proving.join_next() => if let Ok(Some((purpose, stream))) = proven {
+                    is_proven = true;
+                    self.take_caller(purpose, stream.into(), &connection);
+                },
+                () = tokio::time::sleep_until(unproven_until), if !is_proven => return connection.close(),
+            }
+        }
+    }
+
+    fn take_caller(&self, purpose: DirectPurpose, pipe: Pipe, connection: &Connection) {
+        match (purpose, &self.online) {
+            (DirectPurpose::Probe, Some(online)) => online.find(connection.clone()),
+            _ => self.keep_inbound(purpose, pipe),
+        }
+    }
+
+    async fn await_inbound(&self, purpose: DirectPurpose) -> Option<Pipe> {
         let meet = {
             let mut inbound = self.inbound();
             match inbound.remove(&purpose) {
@@ -312,9 +538,21 @@ impl Direct {
     /// Takes a connection on which the other side has proven who it is.
     fn take_inbound(&self, purpose: DirectPurpose, stream: TcpStream) {
         self.found.send_if_modified(|found| !std::mem::replace(&mut found.was_reached, true));
-        if purpose == DirectPurpose::Probe {
-            return;
+        if purpose != DirectPurpose::Probe {
+            self.prepare(&stream, purpose);
+            self.keep_inbound(purpose, stream.into());
         }
+    }
+
+    /// Gets a connection ready for what it is for.
+    fn prepare(&self, stream: &TcpStream, purpose: DirectPurpose) {
+        if self.side == Side::Sender && matches!(purpose, DirectPurpose::Lane { .. }) {
+            socket::prepare_for_bulk(stream);
+        }
+    }
+
+    /// Hands a connection to what waits for it, or keeps it for that.
+    fn keep_inbound(&self, purpose: DirectPurpose, stream: Pipe) {
         let mut inbound = self.inbound();
         match inbound.remove(&purpose) {
             // The lane that waited may have given up a moment ago. Then the stream is dropped, and the other end notices.
@@ -351,21 +589,27 @@ impl Direct {
     }
 
     async fn answer(self: Arc<Self>, mut stream: TcpStream) {
+        if let Some(purpose) = self.hear_proof(&mut stream).await
+            && socket::prepare(&stream).is_ok()
+        {
+            self.take_inbound(purpose, stream);
+        }
+    }
+
+    /// Proves to a side that has connected who this one is, and has it prove the same. Returns what the connection is for. A
+    /// stranger gets no answer.
+    async fn hear_proof(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Option<DirectPurpose> {
         let proving = async {
-            let DirectHello { purpose, nonce } = read(&mut stream).await?;
+            let DirectHello { purpose, nonce } = read(stream).await?;
             let (nonces, ours) = self.nonces(nonce)?;
             let encoded = frame::to_bytes(&purpose);
             let tag = self.key.prove(self.side, &nonces, &encoded);
-            write(&mut stream, &DirectAnswer { nonce: ours, tag }).await?;
-            let DirectProof { tag } = read(&mut stream).await?;
+            write(stream, &DirectAnswer { nonce: ours, tag }).await?;
+            let DirectProof { tag } = read(stream).await?;
             self.key.check(self.side.other(), &nonces, &encoded, &tag).map_err(|_| stranger())?;
-            socket::prepare(&stream).map_err(|_| TransferError::PeerLost)?;
             Ok::<_, TransferError>(purpose)
         };
-        // A stranger gets no answer.
-        if let Ok(Ok(purpose)) = timeout(PROOF_LIMIT, proving).await {
-            self.take_inbound(purpose, stream);
-        }
+        timeout(PROOF_LIMIT, proving).await.ok()?.ok()
     }
 
     /// Tries an address again and again while the other side has not been reached.
@@ -383,13 +627,7 @@ impl Direct {
     /// Connects to `address`, and has both sides prove who they are.
     async fn dial(&self, address: SocketAddr, purpose: DirectPurpose) -> Option<TcpStream> {
         let mut stream = socket::connect(address, CONNECT_LIMIT).await.ok()?;
-        let proving = async {
-            let hello = DirectHello { purpose, nonce: nonce()? };
-            write(&mut stream, &hello).await?;
-            let DirectAnswer { nonce: theirs, tag } = read(&mut stream).await?;
-            let nonces = self.both(hello.nonce, theirs);
-            let encoded = frame::to_bytes(&purpose);
-            self.key.check(self.side.other(), &nonces, &encoded, &tag).map_err(|_| stranger())?;
+        let checked = || {
             if purpose == DirectPurpose::Probe {
                 // This side must know the path before it sends its proof, because the other side may use the path from then
                 // on.
@@ -397,13 +635,32 @@ impl Direct {
                     found.reached.is_none().then(|| found.reached = Some(address)).is_some()
                 });
             }
-            let tag = self.key.prove(self.side, &nonces, &encoded);
-            write(&mut stream, &DirectProof { tag }).await
         };
-        match timeout(PROOF_LIMIT, proving).await {
-            Ok(Ok(())) => Some(stream),
-            Ok(Err(_)) | Err(_) => None,
-        }
+        self.offer_proof(&mut stream, purpose, checked).await?;
+        self.prepare(&stream, purpose);
+        Some(stream)
+    }
+
+    /// Has the side to which this one has connected prove who it is, and then proves the same to it; in between, `checked` is
+    /// called. `None` if it is a stranger.
+    async fn offer_proof(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        purpose: DirectPurpose,
+        checked: impl FnOnce(),
+    ) -> Option<()> {
+        let proving = async {
+            let hello = DirectHello { purpose, nonce: nonce()? };
+            write(stream, &hello).await?;
+            let DirectAnswer { nonce: theirs, tag } = read(stream).await?;
+            let nonces = self.both(hello.nonce, theirs);
+            let encoded = frame::to_bytes(&purpose);
+            self.key.check(self.side.other(), &nonces, &encoded, &tag).map_err(|_| stranger())?;
+            checked();
+            let tag = self.key.prove(self.side, &nonces, &encoded);
+            write(stream, &DirectProof { tag }).await
+        };
+        timeout(PROOF_LIMIT, proving).await.ok()?.ok()
     }
 
     /// Draws this side's nonce for a connection that the other side made. Returns both nonces, then this side's.

@@ -112,8 +112,8 @@ impl Greeting {
         &self.first
     }
 
-    /// Carries out the rest of the handshake on the sender's side. `tries_left` is what a receiver with a wrong code is
-    /// told.
+    /// Carries out the rest of the handshake on the sender's side, once the receiver's message has been [`read`]. `tries_left` is
+    /// what a receiver with a wrong code is told.
     ///
     /// # Errors
     ///
@@ -121,10 +121,10 @@ impl Greeting {
     /// version, or what went wrong with the connection or the receiver's messages.
     pub async fn answer(
         self,
+        theirs: ReceiverFirst,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
         tries_left: u8,
     ) -> Result<Agreed, TransferError> {
-        let theirs: ReceiverFirst = read(stream).await?;
         let hello: ReceiverHello = frame::from_bytes(&theirs.hello).map_err(Misbehaviour::Frame)?;
         if hello.version != VERSION {
             // What is known of the receiver doesn't depend on whether it hears the answer.
@@ -246,7 +246,7 @@ async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, 
     Keys { metadata: root.keys(Channel::Metadata), data, reconnect: root.reconnect_key() }
 }
 
-pub(super) async fn read<T: serde::de::DeserializeOwned>(
+pub(crate) async fn read<T: serde::de::DeserializeOwned>(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<T, TransferError> {
     match timeout(LIMIT, frames::read(stream, MAX_HANDSHAKE)).await {
@@ -300,7 +300,8 @@ mod tests {
             theirs.write_all(&answer).await.unwrap();
             // From now on, every write of the sender's fails.
             drop(theirs);
-            match greeting.answer(&mut ours, 2).await.err() {
+            let answered = async { greeting.answer(read(&mut ours).await?, &mut ours, 2).await };
+            match answered.await.err() {
                 Some(TransferError::WrongCode { tries_left: Some(2) }) => assert!(is_wrong),
                 Some(TransferError::PeerVersion { .. }) => assert!(!is_wrong),
                 other => panic!("{other:?}"),

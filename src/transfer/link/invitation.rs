@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     code::{CodePhrase, MAX_CODE_BYTES},
-    net::{access::SenderKey, client::RelayChoice},
+    net::{access::SenderKey, venue::Venue},
     protocol::peer::{INVITATION_WORDS, InvitationCode},
     transfer::{
         error::{Misbehaviour, TransferError},
@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct MeetingPlace {
     /// The relay, as the sender reaches it.
-    pub relay: RelayChoice,
+    pub venue: Venue,
     /// The key by which this relay knows the sender, if it runs beside it.
     pub own_key: Option<SenderKey>,
 }
@@ -177,7 +177,7 @@ pub fn read(code: &InvitationCode) -> Result<CodePhrase, Misbehaviour> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::peer::MAX_INVITATIONS;
+    use crate::{net::client::RelayChoice, protocol::peer::MAX_INVITATIONS};
 
     #[test]
     fn only_a_drawn_code_of_six_words_invites() {
@@ -199,7 +199,7 @@ mod tests {
 
     fn place() -> MeetingPlace {
         let relay = RelayChoice { address: "127.0.0.1:9".parse().unwrap(), password: None };
-        MeetingPlace { relay, own_key: None }
+        MeetingPlace { venue: Venue::Relay(relay), own_key: None }
     }
 
     #[tokio::test]

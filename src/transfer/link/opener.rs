@@ -1,7 +1,7 @@
 //! How the lanes of one link are opened: directly from one machine to the other where that works, and otherwise through the
 //! relay.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     direct::Direct,
@@ -18,7 +18,10 @@ use crate::{
         peer::Way,
         relay::{LaneHello, LaneToken, MAX_LANES, Refusal},
     },
-    transfer::error::{Misbehaviour, TransferError},
+    transfer::{
+        error::{Misbehaviour, TransferError},
+        progress::Route,
+    },
 };
 
 /// Opens the lanes of one link, and has their keys.
@@ -39,6 +42,9 @@ pub(crate) trait LaneWays: Send + Sync {
 
     /// Whether lanes can be opened without the relay at all.
     fn allows_direct(&self) -> bool;
+
+    /// Which way lanes really take that are opened in `way`, and how long a packet takes there and back, where that is known.
+    fn route(&self, way: Way) -> (Route, Option<Duration>);
 
     /// Forgets the direct path that was found, because it no longer works.
     fn forget_direct(&self);
@@ -63,7 +69,15 @@ pub(super) struct NetworkWays {
 
 impl LaneWays for NetworkWays {
     fn best(&self) -> Way {
-        self.direct.as_ref().map_or(Way::Relay, |direct| direct.way())
+        let Some(direct) = &self.direct else { return Way::Relay };
+        match direct.way() {
+            Way::Relay if self.relay.is_none() && direct.may_go_online() => Way::Internet,
+            way => way,
+        }
+    }
+
+    fn route(&self, way: Way) -> (Route, Option<Duration>) {
+        self.direct.as_ref().map_or((Route::Relay, None), |direct| direct.route(way))
     }
 
     fn allows_direct(&self) -> bool {
@@ -84,19 +98,19 @@ impl LaneWays for NetworkWays {
         role: Role,
     ) -> BoxFuture<'_, Result<Pipe, TransferError>> {
         Box::pin(async move {
-            let stream = if way == Way::Relay {
+            if way == Way::Relay {
                 let (address, token) = self.relay.as_ref().ok_or(TransferError::PeerLost)?;
                 // The relay knows a lane by its slot.
                 let hello = LaneHello { token: *token, lane: number % MAX_LANES, role };
-                address.open(hello).await.map_err(lane_error)?
+                let stream = address.open(hello).await.map_err(lane_error)?;
+                if role == Role::Sender {
+                    socket::prepare_for_bulk(&stream);
+                }
+                Ok(stream.into())
             } else {
                 let direct = self.direct.as_ref().ok_or(Misbehaviour::Lanes)?;
-                direct.lane(way, link, number).await?
-            };
-            if role == Role::Sender {
-                socket::prepare_for_bulk(&stream);
+                direct.lane(way, link, number).await
             }
-            Ok(stream.into())
         })
     }
 }

@@ -1,6 +1,8 @@
-//! A byte stream between the two peers, whatever carries it: a TCP connection in the program, memory in tests.
+//! A byte stream between the two peers, whatever carries it: a TCP connection or a QUIC stream in the program, memory in tests.
 
 use std::{net::SocketAddr, pin::Pin};
+
+use crate::net::internet::QuicStream;
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -21,6 +23,13 @@ pub(crate) struct Pipe {
     pub(crate) stream: Box<dyn ByteStream>,
     /// The network address of this end, if it has one: when this machine loses that address, the connection is dead.
     pub(crate) local: Option<SocketAddr>,
+}
+
+impl From<QuicStream> for Pipe {
+    /// QUIC moves a connection to other addresses by itself, so the pipe has none that it could lose.
+    fn from(stream: QuicStream) -> Self {
+        Self { stream: Box::new(stream), local: None }
+    }
 }
 
 impl From<TcpStream> for Pipe {

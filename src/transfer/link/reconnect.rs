@@ -4,16 +4,13 @@
 
 use std::{convert::Infallible, future::pending, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep, sleep_until},
-};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     direct::Direct,
     handshake::{read, write},
     opener::{LaneWays, NetworkWays},
-    pipe::{BoxFuture, Pipe},
+    pipe::{BoxFuture, ByteStream, Pipe},
     rendezvous::Seat,
 };
 use crate::{
@@ -46,20 +43,26 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where one side of a session looks for the other one after a loss, and the secret that proves who they are.
 pub(crate) struct Reconnect {
-    /// The relay through which the two peers have met.
-    pub relay: RelayChoice,
-    /// The address to which the relay's name led when they met.
-    pub known: SocketAddr,
+    /// The relay through which the two peers have met; `None` if they have met without one.
+    pub relay: Option<KnownRelay>,
     /// Which of the two sides this one is.
     pub side: Side,
     /// The session's secret.
     pub key: ReconnectKey,
-    /// The token of this side's seats, the same as in the room where the two have met.
-    pub client_token: ClientToken,
     /// The direct path around the relay, unless the user wants none.
     pub direct: Option<Arc<Direct>>,
     /// Where to report the state of the connection.
     pub context: Context,
+}
+
+/// The relay at which two peers meet again.
+pub(crate) struct KnownRelay {
+    /// The relay.
+    pub relay: RelayChoice,
+    /// The address to which its name led when the two met.
+    pub known: SocketAddr,
+    /// The token of this side's seats, the same as in the room where the two have met.
+    pub client_token: ClientToken,
 }
 
 /// How one side of a session finds the other one again after a loss.
@@ -101,14 +104,16 @@ impl FindPeer for Reconnect {
 impl Reconnect {
     /// Takes a seat again and leaves it, which makes the relay end the pair that the seat belonged to. Never returns.
     async fn vacate(&self, left: Option<Seat>) -> Infallible {
-        let Some(Seat { room, client_token }) = left else { return pending().await };
+        let (Some(Seat { room, client_token }), Some(relay)) = (left, &self.relay) else {
+            return pending().await;
+        };
         let mut backoff = backoff();
         // A relay that gives any other answer has no such pair any more.
         while let Err(
             RelayClientError::Unreachable { .. }
             | RelayClientError::NoSuchHost { .. }
             | RelayClientError::Lost,
-        ) = self.enter(room, client_token).await
+        ) = self.enter(relay, room, client_token).await
         {
             sleep(backoff.next_pause()).await;
         }
@@ -119,8 +124,11 @@ impl Reconnect {
         let Some(direct) = &self.direct else { return pending().await };
         let mut backoff = backoff();
         loop {
-            if let Some(stream) = direct.reconnect().await
-                && let Ok(back) = self.meet_again(stream, None).await
+            if self.relay.is_none() {
+                self.tell(Connection::LookingForPeer);
+            }
+            if let Some(pipe) = direct.reconnect().await
+                && let Ok(back) = self.meet_again(pipe, None).await
             {
                 return back;
             }
@@ -129,10 +137,11 @@ impl Reconnect {
     }
 
     async fn through_relay(&self) -> Reconnected {
+        let Some(relay) = &self.relay else { return pending().await };
         let mut backoff = backoff();
         loop {
             let started = Instant::now();
-            match self.try_once().await {
+            match self.try_once(relay).await {
                 Ok(back) => return back,
                 Err(error) => {
                     tracing::debug!(%error, "not reconnected yet");
@@ -172,24 +181,29 @@ impl Reconnect {
         });
     }
 
-    async fn try_once(&self) -> Result<Reconnected, TransferError> {
-        let joined = self.enter(RoomId(self.key.room()), self.client_token).await?;
+    async fn try_once(&self, relay: &KnownRelay) -> Result<Reconnected, TransferError> {
+        let joined = self.enter(relay, RoomId(self.key.room()), relay.client_token).await?;
         self.tell(Connection::LookingForPeer);
         let Paired { stream, lanes, token, .. } = joined.paired().await?;
-        self.meet_again(stream, Some((lanes, token))).await
+        self.meet_again(stream.into(), Some((lanes, token))).await
     }
 
-    async fn enter(&self, room: RoomId, client_token: ClientToken) -> Result<Joined, RelayClientError> {
+    async fn enter(
+        &self,
+        KnownRelay { relay, known, .. }: &KnownRelay,
+        room: RoomId,
+        client_token: ClientToken,
+    ) -> Result<Joined, RelayClientError> {
         let role = match self.side {
             Side::Sender => Role::Sender,
             Side::Receiver => Role::Receiver,
         };
         let joined = client::join(Join {
-            address: &self.relay.address,
+            address: &relay.address,
             // By now the name may lead to another relay, and looking it up may take long while the network is gone.
-            known: Some(self.known),
+            known: Some(*known),
             connect_limit: CONNECT_LIMIT,
-            password: self.relay.password.as_ref(),
+            password: relay.password.as_ref(),
             role,
             room,
             client_token,
@@ -201,16 +215,16 @@ impl Reconnect {
 
     async fn meet_again(
         &self,
-        mut stream: TcpStream,
+        mut pipe: Pipe,
         relay: Option<(LaneAddress, LaneToken)>,
     ) -> Result<Reconnected, TransferError> {
-        let nonces = self.prove(&mut stream).await?;
+        let nonces = self.prove(&mut pipe.stream).await?;
         let [link, ..] = nonces.sender.as_chunks().0 else {
             unreachable!("a nonce has more than eight bytes")
         };
         let (is_direct, direct) = (relay.is_none(), self.direct.clone());
         Ok(Reconnected {
-            pipe: stream.into(),
+            pipe,
             metadata: self.key.keys(Channel::Metadata, &nonces),
             data: self.key.keys(Channel::Data, &nonces),
             ways: Arc::new(NetworkWays { relay, direct }),
@@ -220,7 +234,7 @@ impl Reconnect {
     }
 
     /// Has both sides prove the session's secret. Before that, nothing else is said or believed.
-    async fn prove(&self, stream: &mut TcpStream) -> Result<Nonces, TransferError> {
+    async fn prove(&self, stream: &mut Box<dyn ByteStream>) -> Result<Nonces, TransferError> {
         let ours = ReconnectKey::nonce().map_err(|_| Impossible::NoRandomness)?;
         let stranger = |_| TransferError::WrongCode { tries_left: None };
         match self.side {

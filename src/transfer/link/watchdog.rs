@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::activity::Activity;
 use crate::{
     protocol::peer::Work,
-    transfer::progress::{Connection, Phase, Progress, Stall, WaitsFor},
+    transfer::progress::{Connection, Phase, Progress, Route, Stall, WaitsFor},
 };
 
 /// How long nothing may be stored before the user is told what the transfer waits for: longer than the pauses that an
@@ -112,7 +112,7 @@ impl Watchdog {
 
     fn reason(&self, ours: Option<Work>, progress: &Progress, hears: bool) -> Option<WaitsFor> {
         let moves = matches!(progress.phase, Phase::OpeningLanes | Phase::Moving | Phase::Repairing);
-        let has_lanes = progress.is_direct || self.work.has_lanes();
+        let has_lanes = progress.route != Route::Relay || self.work.has_lanes();
         match (ours, self.heard) {
             (Some(ours), _) => Some(WaitsFor::Here(ours)),
             (None, _) if !hears => Some(WaitsFor::OtherSide),
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(side.waits_after(STALL).await, Some(WaitsFor::OtherSide));
         let mut side = Side { dog: Watchdog::new(Arc::default()), ..Side::new() };
         assert_eq!(side.waits_after(STALL).await, Some(WaitsFor::Relay));
-        side.progress.is_direct = true;
+        side.progress.route = Route::Direct;
         assert_eq!(side.observe().stall.unwrap().waits_for, WaitsFor::Network);
     }
 

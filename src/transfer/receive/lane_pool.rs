@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use tokio::task::JoinSet;
@@ -22,6 +23,7 @@ use crate::{
             receiving::ReceiveLanes,
         },
         link::opener::LaneOpener,
+        progress::Route,
     },
 };
 
@@ -50,10 +52,12 @@ impl ReceiveLanePool {
         self.link
     }
 
-    /// How many lanes are open, and whether any of them goes around the relay.
-    pub(super) fn open_lanes(&self) -> (u16, bool) {
-        let open = || self.lanes.values().filter(|(_, end)| end.is_some()).map(|(lane, _)| lane);
-        (open().count() as u16, open().any(|lane| lane.way != Way::Relay))
+    /// How many lanes are open, which way they really take, and how long a packet takes there and back, where that is known.
+    pub(super) fn open_lanes(&self) -> (u16, (Route, Option<Duration>)) {
+        let open = || self.lanes.values().filter(|(_, end)| end.is_some()).map(|(lane, _)| lane.way);
+        let best = open().max_by_key(|way| way.rank()).unwrap_or(Way::Relay);
+        let route = self.opener.as_ref().map_or((Route::Relay, None), |opener| opener.ways.route(best));
+        (open().count() as u16, route)
     }
 
     /// Opens the first lanes of a connection; the sender opens them as well without being told.

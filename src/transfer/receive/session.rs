@@ -193,8 +193,10 @@ impl<'a> Receiving<'a> {
             self.control.say(&FromReceiver::Reopen { link, way })?;
             pool.open_all(opener, way);
         }
-        let lanes = pool.open_lanes();
-        self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);
+        let (lanes, (route, round_trip)) = pool.open_lanes();
+        self.context.update(|progress| {
+            (progress.lanes, progress.route, progress.round_trip) = (lanes, route, round_trip);
+        });
         Ok(())
     }
 

@@ -59,23 +59,23 @@ pub(crate) async fn receive(
         meeting = meet_sender(search, &code, context) => meeting?,
         () = context.cancel.cancelled() => return Err(TransferError::Cancelled),
     };
-    let relay = meeting.relay.clone();
-    let (connect, chain) = (options.connect, options.chain.clone());
+    let venue = meeting.venue.clone();
+    let (connect, chain) = (options.connect.clone(), options.chain.clone());
     let begin = |meeting| {
-        let session = Session::through(meeting, Side::Receiver, &relay, connect, context);
-        let mut control = Control::new(session, &relay, context);
+        let session = Session::through(meeting, Side::Receiver, connect.clone(), context);
+        let mut control = Control::new(session, &venue, context);
         control.belong_to(chain.clone());
         control
     };
     let control = begin(meeting);
     context.tell_refused_port(control.refused_port()).await;
-    let (begin, met_at) = (&begin, &relay);
+    let (begin, met_at) = (&begin, &venue);
     let follow = |code| -> BoxFuture<'_, _> {
         Box::pin(async move { Ok(begin(meet_again(met_at, code, context).await?)) })
     };
     match take(control, follow, options, input, context).await {
         Ok(report) => Ok(report),
-        Err(error) => Err(explain_loss(error, &relay).await),
+        Err(error) => Err(explain_loss(error, &venue).await),
     }
 }
 

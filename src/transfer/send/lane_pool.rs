@@ -25,7 +25,8 @@ use crate::{
             lane::{EndedLane, Lane},
             sending::{LaneEnd, LaneStop, SendLanes},
         },
-        link::{control::Control, opener::LaneOpener},
+        link::{control::Control, online::MAX_ONLINE_LANES, opener::LaneOpener},
+        progress::Route,
     },
 };
 
@@ -111,10 +112,20 @@ impl SendLanePool {
         self.link
     }
 
-    /// How many lanes carry data, or are about to, and whether any of them goes around the relay.
-    pub(super) fn open_lanes(&self) -> (u16, bool) {
-        let open = || self.lanes.values().filter(|lane| !lane.ours_is_over);
-        (open().count() as u16, open().any(|lane| lane.way != Way::Relay))
+    /// How many lanes carry data, or are about to.
+    pub(super) fn open_lanes(&self) -> u16 {
+        self.lanes.values().filter(|lane| !lane.ours_is_over).count() as u16
+    }
+
+    /// The best way that any of these lanes goes.
+    pub(super) fn best_way(&self) -> Way {
+        let open = self.lanes.values().filter(|lane| !lane.ours_is_over).map(|lane| lane.way);
+        open.max_by_key(|way| way.rank()).unwrap_or(Way::Relay)
+    }
+
+    /// Which way the lanes really take, and how long a packet takes there and back, where that is known.
+    pub(super) fn route(&self) -> (Route, Option<Duration>) {
+        self.opener.as_ref().map_or((Route::Relay, None), |opener| opener.ways.route(self.best_way()))
     }
 
     /// Opens the first lanes of a connection; the other side opens them as well without being told.
@@ -222,7 +233,9 @@ impl SendLanePool {
 
     /// Uses this many lanes from now on, at most one for each slot. Lanes beyond that end after their current block.
     pub(super) fn use_lanes(&mut self, wanted: u16) {
-        self.wanted = wanted.min(self.slots);
+        let is_online = self.opener.as_ref().is_some_and(|opener| opener.ways.best() == Way::Internet);
+        let most = if is_online { self.slots.min(MAX_ONLINE_LANES) } else { self.slots };
+        self.wanted = wanted.min(most);
         for (number, lane) in &self.lanes {
             if number % MAX_LANES >= self.wanted {
                 lane.stop.after_block.cancel();
@@ -230,15 +243,13 @@ impl SendLanePool {
         }
     }
 
-    /// Opens the lanes that are due. Once there is a way around the relay, lanes that go through the relay end after
-    /// their current block, and others take their places.
+    /// Opens the lanes that are due. Once there is a better way than that of a lane, it ends after its current block, and another
+    /// takes its place.
     pub(super) fn open_due(&mut self, control: &mut Control) -> Result<(), TransferError> {
         let Some(opener) = self.opener.as_ref().filter(|_| !self.is_paused) else { return Ok(()) };
         let way = opener.ways.best();
-        if way != Way::Relay {
-            for lane in self.lanes.values().filter(|lane| lane.way == Way::Relay) {
-                lane.stop.after_block.cancel();
-            }
+        for lane in self.lanes.values().filter(|lane| lane.way.rank() < way.rank()) {
+            lane.stop.after_block.cancel();
         }
         let now = Instant::now();
         let is_due = |lane: u16, at: Instant| at <= now && lane % MAX_LANES < self.wanted;
@@ -257,7 +268,7 @@ impl SendLanePool {
     pub(super) fn end_silent(&mut self, control: &mut Control) -> Result<(), TransferError> {
         let queue = &self.shared.queue;
         let silent = queue.silent(self.silence);
-        let (open, is_direct) = self.open_lanes();
+        let (open, is_direct) = (self.open_lanes(), self.best_way() != Way::Relay);
         let are_all = silent.len() >= usize::from(open);
         let is_dead = |others: u64| if are_all { is_direct } else { others >= OVERTAKEN * u64::from(open) };
         let mut dead: Vec<u16> = silent.iter().filter(|s| is_dead(s.others)).map(|s| s.lane).collect();

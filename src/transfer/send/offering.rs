@@ -84,14 +84,14 @@ pub(super) async fn offer_under(
         error = listing.grow(context) => return Err(error),
         () = context.cancel.cancelled() => return Err(cancelled(context)),
     };
-    let relay = meeting.relay.clone();
-    let session = Session::through(meeting, Side::Sender, &relay, options.connect, context);
-    let mut control = Control::new(session, &relay, context);
+    let venue = meeting.venue.clone();
+    let session = Session::through(meeting, Side::Sender, options.connect.clone(), context);
+    let mut control = Control::new(session, &venue, context);
     context.tell_refused_port(control.refused_port()).await;
     control.invite_over(invitations);
     match serve(control, listing, &options, pause, context).await {
         Ok(report) => Ok(report),
-        Err(error) => Err(explain_loss(error, &relay).await),
+        Err(error) => Err(explain_loss(error, &venue).await),
     }
 }
 

@@ -26,7 +26,8 @@ pub(crate) struct SendOptions {
 impl SendOptions {
     /// How the send waits for its receiver.
     pub(super) fn waits(&self) -> WaitOptions {
-        WaitOptions { patience: self.connect.patience, iterations: self.iterations }
+        let ConnectOptions { patience, path_mode, .. } = self.connect;
+        WaitOptions { patience, iterations: self.iterations, reveal: path_mode.reveal() }
     }
 }
 

@@ -201,8 +201,10 @@ impl<'a> Sending<'a> {
         pool.end_silent(self.control)?;
         pool.end_straggler(self.control)?;
         pool.open_due(self.control)?;
-        let lanes = pool.open_lanes();
-        self.context.update(|progress| (progress.lanes, progress.is_direct) = lanes);
+        let (lanes, (route, round_trip)) = (pool.open_lanes(), pool.route());
+        self.context.update(|progress| {
+            (progress.lanes, progress.route, progress.round_trip) = (lanes, route, round_trip);
+        });
         Ok(())
     }
 

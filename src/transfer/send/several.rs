@@ -209,9 +209,10 @@ async fn redirect(admitted: Admitted, shared: Arc<SharedCode>) {
         patience: shared.options.connect.patience,
         path_mode: PathMode::RelayOnly,
         listen: ListenOptions::default(),
+        internet: None,
     };
-    let session = Session::through(meeting, Side::Sender, &place.relay, connect, context);
-    let mut control = Control::new(session, &place.relay, context);
+    let session = Session::through(meeting, Side::Sender, connect, context);
+    let mut control = Control::new(session, &place.venue, context);
     let pointed = tokio::select! {
         pointed = point_to_branch(&mut control, &mut invitations, follower, &shared) => pointed,
         () = context.cancel.cancelled() => Err(TransferError::Cancelled),

@@ -1,19 +1,24 @@
 //! Two peers that have found each other.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 
 use crate::{
     code::CodePhrase,
     net::{
         addresses::Reach,
         client::{self, LaneAddress, Paired, RelayChoice},
+        internet::{Endpoint, Internet, QuicStream},
+        venue::Venue,
     },
     protocol::relay::{ClientToken, LaneToken, RoomId},
     transfer::{
         error::TransferError,
-        link::handshake::{Agreed, Keys},
+        link::{
+            handshake::{Agreed, Keys},
+            pipe::Pipe,
+        },
     },
 };
 
@@ -23,21 +28,33 @@ const CHECK_LIMIT: Duration = Duration::from_secs(5);
 
 /// The connection of two peers that have found each other, with everything that a session between them needs.
 pub struct Meeting {
-    /// The relay through which they met.
-    pub relay: RelayChoice,
+    /// Where they met.
+    pub venue: Venue,
     /// Whether both may be on this machine, because they met through a relay on it. To a sender, the relay that runs beside
     /// it doesn't count, because it always reaches that one on this machine.
     pub is_here: bool,
     /// The connection between them.
-    pub stream: TcpStream,
-    /// Where the relay takes lanes.
-    pub lanes: LaneAddress,
-    /// The token by which the relay knows their lanes.
-    pub token: LaneToken,
-    /// This side's seat at the relay.
-    pub seat: Seat,
+    pub(crate) pipe: Pipe,
+    /// What the relay gives them, if they met at one.
+    pub relayed: Option<Relayed>,
     /// The keys of both channels.
     pub keys: Keys,
+    /// A sender's endpoint for this session, if it may use the internet.
+    pub own: Option<Endpoint>,
+    /// The endpoint with which they have met, if that was over the internet.
+    pub met_with: Option<Endpoint>,
+}
+
+/// What a relay gives two peers that have met at it.
+pub struct Relayed {
+    /// The relay.
+    pub relay: RelayChoice,
+    /// Where it takes lanes.
+    pub lanes: LaneAddress,
+    /// The token by which it knows their lanes.
+    pub token: LaneToken,
+    /// This side's seat.
+    pub seat: Seat,
 }
 
 /// One side's seat in a room of a relay.
@@ -49,31 +66,71 @@ pub struct Seat {
     pub client_token: ClientToken,
 }
 
-/// Two peers that have just proven the code to each other, and the relay through which they did.
+/// Two peers that have just proven the code to each other.
 pub(super) struct Met {
-    pub(super) relay: RelayChoice,
-    pub(super) client_token: ClientToken,
-    pub(super) paired: Paired,
+    pub(super) way: MetBy,
     pub(super) agreed: Agreed,
 }
 
+/// How two peers have found each other.
+pub(super) enum MetBy {
+    /// At a relay.
+    Relay {
+        relay: RelayChoice,
+        client_token: ClientToken,
+        paired: Paired,
+    },
+    /// Over the internet, with this endpoint of this side's.
+    Internet {
+        internet: Internet,
+        stream: QuicStream,
+        endpoint: Endpoint,
+    },
+}
+
 impl Met {
-    pub(super) async fn meeting(self, code: &std::sync::Arc<CodePhrase>, is_own: bool) -> Meeting {
-        let Self { relay, client_token, paired: Paired { stream, lanes, token, .. }, agreed } = self;
-        let is_here = !is_own && lanes.relay().reach() == Some(Reach::ThisComputer);
-        let seat = Seat { room: RoomId(code.room()), client_token };
-        Meeting { relay, is_here, stream, lanes, token, seat, keys: agreed.keys(code).await }
+    /// The relay at which they have met.
+    pub(super) fn relay(&self) -> Option<&RelayChoice> {
+        match &self.way {
+            MetBy::Relay { relay, .. } => Some(relay),
+            MetBy::Internet { .. } => None,
+        }
+    }
+
+    pub(super) async fn meeting(self, code: &Arc<CodePhrase>, is_own: bool, own: Option<Endpoint>) -> Meeting {
+        let Self { way, agreed } = self;
+        let keys = agreed.keys(code).await;
+        match way {
+            MetBy::Relay { relay, client_token, paired: Paired { stream, lanes, token, .. } } => {
+                let is_here = !is_own && lanes.relay().reach() == Some(Reach::ThisComputer);
+                let seat = Seat { room: RoomId(code.room()), client_token };
+                let venue = Venue::Relay(relay.clone());
+                let relayed = Some(Relayed { relay, lanes, token, seat });
+                Meeting { venue, is_here, pipe: stream.into(), relayed, keys, own, met_with: None }
+            }
+            MetBy::Internet { internet, stream, endpoint } => Meeting {
+                venue: Venue::Internet(internet),
+                is_here: false,
+                pipe: stream.into(),
+                relayed: None,
+                keys,
+                own,
+                met_with: Some(endpoint),
+            },
+        }
     }
 }
 
 /// Finds out whether a lost peer is in truth a lost relay: when every connection breaks at once, only the relay can tell.
 /// Returns the relay's error if the relay is gone, and otherwise the given one.
-pub async fn explain_loss(error: TransferError, relay: &RelayChoice) -> TransferError {
-    match error {
-        TransferError::PeerLost => match timeout(CHECK_LIMIT, client::check(&relay.address)).await {
-            Ok(Err(gone)) => gone.into(),
-            Ok(Ok(())) | Err(_) => TransferError::PeerLost,
-        },
-        other => other,
+pub async fn explain_loss(error: TransferError, venue: &Venue) -> TransferError {
+    match (error, venue.relay()) {
+        (TransferError::PeerLost, Some(relay)) => {
+            match timeout(CHECK_LIMIT, client::check(&relay.address)).await {
+                Ok(Err(gone)) => gone.into(),
+                Ok(Ok(())) | Err(_) => TransferError::PeerLost,
+            }
+        }
+        (other, _) => other,
     }
 }

@@ -10,6 +10,8 @@ use crate::{
     net::{
         access::SenderKey,
         client::{RelayAddress, RelayChoice},
+        internet::{Internet, Reveal},
+        venue::Venue,
     },
     protocol::relay::RoomId,
     transfer::link::invitation::{Follower, MeetingPlace},
@@ -41,6 +43,8 @@ pub struct WaitOptions {
     pub patience: Duration,
     /// Iterations of PBKDF2 for each channel's keys.
     pub iterations: u32,
+    /// What a receiver that has proven the code may learn of this machine, over the internet.
+    pub reveal: Reveal,
 }
 
 /// The places where a sender waits.
@@ -49,6 +53,16 @@ pub struct WaitingPlaces {
     pub relays: Vec<RelayChoice>,
     /// The relay that runs beside this sender, if there is one.
     pub own: Option<OwnRelay>,
+    /// The internet, if it may be used.
+    pub online: Option<OnlinePlace>,
+}
+
+/// How a sender can be found over the internet.
+pub struct OnlinePlace {
+    /// Through which relays.
+    pub internet: Internet,
+    /// What the receiver may learn of this machine once it has proven the code.
+    pub reveal: Reveal,
 }
 
 /// A relay that runs beside a sender, for receivers that can reach this machine. It is dropped when no receiver is to find
@@ -66,9 +80,17 @@ pub struct OwnRelay {
 
 impl WaitingPlaces {
     /// The place where the two have met before, and no other. Nothing is announced in the local network.
-    pub(super) fn only(MeetingPlace { relay, own_key }: MeetingPlace) -> Self {
-        let Some(key) = own_key else { return Self { relays: vec![relay], own: None } };
-        let (announced, unneeded) = (watch::Sender::new(None), CancellationToken::new());
-        Self { relays: Vec::new(), own: Some(OwnRelay { address: relay.address, key, announced, unneeded }) }
+    pub(super) fn only(MeetingPlace { venue, own_key }: MeetingPlace, reveal: Reveal) -> Self {
+        let nowhere = Self { relays: Vec::new(), own: None, online: None };
+        match (venue, own_key) {
+            (Venue::Internet(internet), _) => {
+                Self { online: Some(OnlinePlace { internet, reveal }), ..nowhere }
+            }
+            (Venue::Relay(relay), None) => Self { relays: vec![relay], ..nowhere },
+            (Venue::Relay(relay), Some(key)) => {
+                let (announced, unneeded) = (watch::Sender::new(None), CancellationToken::new());
+                Self { own: Some(OwnRelay { address: relay.address, key, announced, unneeded }), ..nowhere }
+            }
+        }
     }
 }

@@ -5,6 +5,8 @@
 //! Nothing that a place says is to be believed before it has proven that it knows the code. So "the code is wrong", like
 //! anything else, ends only the visit to that place, and the search goes on where it has not come to an end.
 
+mod online_visit;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
@@ -15,15 +17,19 @@ use tokio::{
 
 use super::{
     Meeting,
-    meeting::Met,
+    meeting::{Met, MetBy},
     proofs::{MAX_PROOFS, Place, Proofs},
     room::{RoomEntry, graver, join, new_client_token},
 };
+use online_visit::visit_online;
+
 use crate::{
     code::CodePhrase,
     net::{
         backoff::Backoff,
         client::{CONNECT_LIMIT, Paired, RelayAddress, RelayChoice, RelayClientError},
+        internet::Internet,
+        venue::Venue,
     },
     panics::{joined, reported},
     protocol::{
@@ -33,7 +39,7 @@ use crate::{
     transfer::{
         error::TransferError,
         link::handshake::{HeardGreeting, NotProven},
-        notice::{Context, Notice},
+        notice::{Context, MetAt, Notice},
         progress::Phase,
     },
 };
@@ -74,6 +80,19 @@ pub struct SearchPlaces {
     pub relays: Vec<RelayChoice>,
     /// Brings addresses of the local network at which the sender may be; `None` if this side doesn't listen there.
     pub found: Option<mpsc::Receiver<SocketAddr>>,
+    /// What of the internet may be searched; `None` for nothing.
+    pub internet: Option<Internet>,
+}
+
+/// Where a visit goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whither {
+    /// To a relay.
+    Relay,
+    /// To an address of the local network.
+    Nearby,
+    /// To wherever the internet leads.
+    Internet,
 }
 
 /// Why a place has not brought a meeting.
@@ -85,6 +104,8 @@ enum Missed {
     /// A sender is there, and the code is not to be proven to it: the search has made all its proofs, or the same sender has
     /// said in another place that the code is wrong.
     Spared,
+    /// Nobody is there.
+    Nobody,
 }
 
 impl From<TransferError> for Missed {
@@ -105,19 +126,29 @@ pub async fn meet_sender(
     code: &Arc<CodePhrase>,
     context: &Context,
 ) -> Result<Meeting, TransferError> {
-    let SearchPlaces { relays, mut found } = search;
-    let looked_locally = found.is_some();
+    let SearchPlaces { relays, mut found, internet } = search;
+    let (looked_locally, looked_online) = (found.is_some(), internet.is_some());
     let asked: Vec<RelayAddress> = relays.iter().map(|relay| relay.address.clone()).collect();
     let proofs = Proofs::new();
-    let mut answers = Answers::new(relays.len());
+    let mut answers = Answers::new(relays.len() + usize::from(internet.is_some()));
     // All visits end with this function.
     let mut visits = JoinSet::new();
+    let mut online_strangers = None;
     let visit = |relay, is_local| {
         let (code, place, context) = (Arc::clone(code), proofs.place(is_local), context.clone());
-        reported(async move { (is_local, visit(relay, place, &code, &context).await) })
+        let whither = if is_local { Whither::Nearby } else { Whither::Relay };
+        reported(async move { (whither, visit(relay, place, &code, &context).await) })
     };
     for relay in relays {
         visits.spawn(visit(relay, false));
+    }
+    if let Some(internet) = internet {
+        let (code, proofs, context) = (Arc::clone(code), Arc::clone(&proofs), context.clone());
+        let (strangers, met_strangers) = mpsc::channel(usize::from(MAX_PROOFS));
+        online_strangers = Some(met_strangers);
+        visits.spawn(reported(async move {
+            (Whither::Internet, visit_online(internet, &proofs, &code, strangers, &context).await)
+        }));
     }
     let mut count = 0;
     while (!visits.is_empty() || found.is_some()) && answers.strangers.len() < usize::from(MAX_PROOFS) {
@@ -126,21 +157,29 @@ pub async fn meet_sender(
         tokio::select! {
             biased;
             Some(visited) = visits.join_next() => match joined(visited) {
-                (is_local, Ok(met)) => {
-                    let relay = (!is_local).then(|| met.relay.address.clone());
+                (whither, Ok(met)) => {
+                    let place = match met.relay() {
+                        Some(_) if whither == Whither::Nearby => MetAt::OwnRelay,
+                        Some(relay) => MetAt::Relay(relay.address.clone()),
+                        None => MetAt::Internet,
+                    };
                     // All other visits end now, before the keys are derived.
                     drop((visits, found));
                     answers.tell(context).await;
-                    context.tell(Notice::Met { relay }).await;
-                    return Ok(met.meeting(code, false).await);
+                    context.tell(Notice::Met(place)).await;
+                    return Ok(met.meeting(code, false, None).await);
                 }
-                (is_local, Err(missed)) => {
+                (whither, Err(missed)) => {
                     if matches!(missed, Missed::Stranger(_)) {
                         context.enter(Phase::Connecting);
                     }
-                    answers.note(is_local, missed);
+                    answers.note(whither == Whither::Nearby, missed);
                 }
             },
+            Some(error) = next(&mut online_strangers) => {
+                context.enter(Phase::Connecting);
+                answers.note_stranger(false, error);
+            }
             () = sleep_until(answers.tell_at()), if answers.have_news() => answers.tell(context).await,
             () = sleep_until(answers.begun + MOMENT), if is_over => {
                 // A visit may have found a sender meanwhile.
@@ -168,7 +207,7 @@ pub async fn meet_sender(
     if !answers.is_one_mistake() {
         answers.tell(context).await;
     }
-    Err(answers.error().unwrap_or(TransferError::NobodyThere { relays: asked, looked_locally }))
+    Err(answers.error().unwrap_or(TransferError::NobodyThere { relays: asked, looked_locally, looked_online }))
 }
 
 /// What a search has found out so far.
@@ -209,13 +248,10 @@ impl Answers {
             self.listen_until = Instant::now() + LOCAL_LIMIT;
         }
         match missed {
-            Missed::Stranger(error) => {
-                tracing::warn!(%error, is_local, "the code was proven to a sender that did not know it");
-                self.strangers.push((is_local, error));
-                self.met_at = Instant::now();
-            }
+            Missed::Stranger(error) => self.note_stranger(is_local, error),
             Missed::Before(TransferError::Relay(RelayClientError::Refused(Refusal::NoSuchRoom)))
-            | Missed::Spared => {}
+            | Missed::Spared
+            | Missed::Nobody => {}
             Missed::Before(error @ (TransferError::Retired | TransferError::PeerVersion { .. })) => {
                 if self.said.is_none() || !is_local {
                     self.said = Some(error);
@@ -224,6 +260,12 @@ impl Answers {
             Missed::Before(error) if is_local => tracing::debug!(%error, "not met on the local network"),
             Missed::Before(error) => self.failure = Some(graver(self.failure.take(), error)),
         }
+    }
+
+    fn note_stranger(&mut self, is_local: bool, error: TransferError) {
+        tracing::warn!(%error, is_local, "the code was proven to a sender that did not know it");
+        self.strangers.push((is_local, error));
+        self.met_at = Instant::now();
     }
 
     /// Whether a sender has given a reason why there will be no meeting with it.
@@ -287,18 +329,17 @@ fn is_refusal(error: &TransferError) -> bool {
     matches!(error, TransferError::WrongCode { tries_left: Some(_) })
 }
 
-async fn next(found: &mut Option<mpsc::Receiver<SocketAddr>>) -> Option<SocketAddr> {
-    found.as_mut()?.recv().await
+async fn next<T>(channel: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    channel.as_mut()?.recv().await
 }
 
-/// Finds the sender that has invited this receiver under `code`, at the relay where the two have met before, and proves the
-/// code to it.
+/// Finds the sender that has invited this receiver under `code`, where the two have met before, and proves the code to it.
 ///
 /// # Errors
 ///
 /// [`TransferError::PeerLost`] if the sender is not there, or what went wrong with it or with the relay.
 pub async fn meet_again(
-    relay: &RelayChoice,
+    venue: &Venue,
     code: CodePhrase,
     context: &Context,
 ) -> Result<Meeting, TransferError> {
@@ -306,9 +347,17 @@ pub async fn meet_again(
     let (end, proofs) = (Instant::now() + INVITED_LIMIT, Proofs::new());
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        let error = match visit(relay.clone(), proofs.place(false), &code, context).await {
-            Ok(met) => return Ok(met.meeting(&code, false).await),
+        let visited = match venue {
+            Venue::Relay(relay) => visit(relay.clone(), proofs.place(false), &code, context).await,
+            Venue::Internet(internet) => {
+                let (strangers, _) = mpsc::channel(usize::from(MAX_PROOFS));
+                visit_online(internet.clone(), &proofs, &code, strangers, context).await
+            }
+        };
+        let error = match visited {
+            Ok(met) => return Ok(met.meeting(&code, false, None).await),
             Err(Missed::Before(error) | Missed::Stranger(error)) => error,
+            Err(Missed::Nobody) => TransferError::PeerLost,
             Err(Missed::Spared) => return Err(TransferError::PeerLost),
         };
         // The relay may be gone for a moment, and all rooms with it. What was said before the code was proven may have been
@@ -378,7 +427,7 @@ async fn visit(
     let Some(turn) = place.turn(greeting.sender()).await else { return Err(Missed::Spared) };
     context.enter(Phase::Handshake);
     match greeting.prove(code, &mut paired.stream).await {
-        Ok(agreed) => Ok(Met { relay, client_token, paired, agreed }),
+        Ok(agreed) => Ok(Met { way: MetBy::Relay { relay, client_token, paired }, agreed }),
         Err(NotProven { error, is_refusal }) => {
             if is_refusal {
                 turn.refused();

@@ -50,5 +50,8 @@ pub(super) fn graver(one: Option<TransferError>, other: TransferError) -> Transf
 
 /// Whether this error means that a relay has not answered at all.
 pub(super) fn is_silence(error: &TransferError) -> bool {
-    matches!(error, TransferError::Relay(RelayClientError::Unreachable { .. } | RelayClientError::Lost))
+    matches!(
+        error,
+        TransferError::Offline | TransferError::Relay(RelayClientError::Unreachable { .. } | RelayClientError::Lost)
+    )
 }

@@ -3,6 +3,7 @@
 
 mod code_room;
 mod gate;
+mod online_room;
 mod outage;
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
@@ -23,14 +24,17 @@ use tokio::{
 
 use super::{
     CodeChoice, MeetBy, Meeting,
-    meeting::Met,
-    places::{OwnRelay, WaitOptions, WaitingPlaces},
+    meeting::{Met, MetBy},
+    places::{OnlinePlace, OwnRelay, WaitOptions, WaitingPlaces},
     room::new_client_token,
 };
 use crate::{
     code::CodePhrase,
-    net::{access::SenderKey, client::RelayChoice},
-    protocol::{peer::INVITATION_WORDS, relay::RoomId},
+    net::{access::SenderKey, client::RelayChoice, internet::{Endpoint, Internet}, venue::Venue},
+    protocol::{
+        peer::{INVITATION_WORDS, ReceiverFirst, SenderIdKey},
+        relay::RoomId,
+    },
     sync::lock,
     transfer::{
         error::{Impossible, TransferError},
@@ -38,11 +42,12 @@ use crate::{
             handshake,
             invitation::{Invitations, MeetingPlace},
         },
-        notice::{Context, Notice},
+        notice::{Context, MetAt, Notice},
         progress::Phase,
     },
 };
 use code_room::{CodeRoom, EnteredRoom, Tried, first_of};
+use online_room::{Guest, OnlineRoom};
 use outage::{Outage, Scope};
 
 pub use gate::{Admitted, Gate};
@@ -83,7 +88,7 @@ pub async fn wait_for_receiver(
         MeetBy::Code(choice, places) => (choice, places, None),
         MeetBy::Invitation(follower) => {
             let place = follower.place().ok_or(TransferError::PeerGone)?;
-            (CodeChoice::Drawn { words: INVITATION_WORDS }, WaitingPlaces::only(place), Some(follower))
+            (CodeChoice::Drawn { words: INVITATION_WORDS }, WaitingPlaces::only(place, waits.reveal), Some(follower))
         }
     };
     let mut posted = PostedCode::put_up(choice, places, waits, context).await?;
@@ -100,22 +105,31 @@ pub async fn wait_for_receiver(
     let (at_own, at_relay) = std::mem::take(&mut posted.entered);
     let (own, list) = posted.scopes;
     let met = tokio::select! {
-        met = posted.waiting.wait_at(&posted.own_room, at_own, own) => met,
-        met = posted.waiting.wait_at(&posted.rooms, at_relay, list) => met,
+        met = posted.waiting.wait_at(&posted.own_room, at_own, own) => met.map(|(_, met)| met),
+        met = posted.waiting.wait_at(&posted.rooms, at_relay, list) => met.map(|(_, met)| met),
+        met = posted.waiting.wait_online(posted.online.as_mut()) => met,
         gone = gone => Err(gone),
     };
-    let (_, met) = match met {
+    let met = match met {
         Ok(met) => met,
         Err(error) => return Err(posted.end(error).await),
     };
-    let is_own = posted.is_own(&met.relay);
+    let is_own = met.relay().is_some_and(|relay| posted.is_own(relay));
     if let Some(own) = posted.own.filter(|_| !is_own) {
         own.unneeded.cancel();
     }
-    invitations.meet(posted.waiting.place(&met.relay, is_own));
-    let relay = (!is_own).then(|| met.relay.address.clone());
-    context.tell(Notice::Met { relay }).await;
-    Ok(met.meeting(&code, is_own).await)
+    let endpoint = match posted.online {
+        Some(online) => {
+            let endpoint = online.session().clone();
+            online.leave(matches!(met.way, MetBy::Relay { .. })).await;
+            Some(endpoint)
+        }
+        None => None,
+    };
+    let place = posted.waiting.place(&met, is_own);
+    context.tell(Notice::Met(met_at(&met, is_own))).await;
+    invitations.meet(place);
+    Ok(met.meeting(&code, is_own, endpoint).await)
 }
 
 /// Puts up a shared code that admits several receivers, one after the other, and keeps it up until the last of them was
@@ -138,10 +152,16 @@ pub async fn wait_for_several(
     let over = tokio::select! {
         error = posted.waiting.admit_at(&posted.own_room, at_own, own, &gate) => Err(error),
         error = posted.waiting.admit_at(&posted.rooms, at_relay, list, &gate) => Err(error),
+        error = posted.waiting.admit_online(posted.online.as_mut(), &gate) => Err(error),
         () = gate.all_have_gone() => Ok(()),
     };
     match over {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            if let Some(online) = posted.online {
+                online.close().await;
+            }
+            Ok(())
+        }
         Err(error) => Err(posted.end(error).await),
     }
 }
@@ -151,6 +171,7 @@ struct PostedCode<'a> {
     rooms: Vec<CodeRoom>,
     own_room: Vec<CodeRoom>,
     own: Option<OwnRelay>,
+    online: Option<OnlineRoom>,
     /// What came of entering the code's rooms: at the sender's own relay, and at a relay of the list.
     entered: (Option<Tried>, Option<Tried>),
     /// The scopes of the sender's own relay and of the relays of the list.
@@ -162,10 +183,10 @@ impl<'a> PostedCode<'a> {
     async fn put_up(
         choice: CodeChoice,
         places: WaitingPlaces,
-        WaitOptions { patience, iterations }: WaitOptions,
+        WaitOptions { patience, iterations, .. }: WaitOptions,
         context: &'a Context,
     ) -> Result<Self, TransferError> {
-        let WaitingPlaces { relays, own } = places;
+        let WaitingPlaces { relays, own, online } = places;
         let sender = handshake::draw_sender_key()?;
         let room = |relay| {
             Ok::<_, TransferError>(CodeRoom { relay, client_token: new_client_token()?, sender, iterations })
@@ -177,7 +198,17 @@ impl<'a> PostedCode<'a> {
             Ok::<_, TransferError>(CodeRoom { relay, client_token, sender, iterations })
         };
         let own_room = own.iter().map(own_room).collect::<Result<Vec<_>, _>>()?;
-        let DrawnCode { code, at_own, at_relay } = settle(&rooms, &own_room, choice).await?;
+        let begin = match online {
+            Some(OnlinePlace { internet, reveal }) => match Endpoint::bind(&internet, None, reveal).await {
+                Ok(session) => Some(OnlineStart { internet, session, sender, iterations }),
+                Err(error) => {
+                    tracing::warn!(%error, "nothing can be sent over the internet");
+                    None
+                }
+            },
+            None => None,
+        };
+        let DrawnCode { code, at_own, at_relay, online } = settle(&rooms, &own_room, begin, choice).await?;
         let in_use = match &at_relay {
             Some(Ok((at, _))) => Some(*at),
             _ => None,
@@ -195,10 +226,10 @@ impl<'a> PostedCode<'a> {
             context,
         };
         let scopes = (
-            Scope { is_own: true, is_alone: rooms.is_empty() },
-            Scope { is_own: false, is_alone: at_own.is_none() },
+            Scope { is_own: true, is_alone: rooms.is_empty() && online.is_none() },
+            Scope { is_own: false, is_alone: at_own.is_none() && online.is_none() },
         );
-        Ok(Self { rooms, own_room, own, entered: (at_own.map(Ok), at_relay), scopes, waiting })
+        Ok(Self { rooms, own_room, own, online, entered: (at_own.map(Ok), at_relay), scopes, waiting })
     }
 
     /// Shows the code to the user.
@@ -218,9 +249,13 @@ impl<'a> PostedCode<'a> {
 
     /// Ends the code's time with this error, which is returned. If there were too many wrong codes, it first tells every
     /// receiver that comes within a minute.
-    async fn end(&self, error: TransferError) -> TransferError {
+    async fn end(mut self, error: TransferError) -> TransferError {
+        let mut online = self.online.take();
         if matches!(error, TransferError::TooManyTries) {
-            self.waiting.tell_retired(self.own_room.first(), self.relay_in_use()).await;
+            self.waiting.tell_retired(self.own_room.first(), self.relay_in_use(), online.as_mut()).await;
+        }
+        if let Some(online) = online {
+            online.close().await;
         }
         error
     }
@@ -233,12 +268,35 @@ struct DrawnCode {
     at_own: Option<(usize, EnteredRoom)>,
     /// What came of entering the room at a relay of the list; `None` if none has answered yet, or if there is none.
     at_relay: Option<Tried>,
+    /// The room on the internet, if there is to be one.
+    online: Option<OnlineRoom>,
+}
+
+/// What the room on the internet takes, whatever the code.
+struct OnlineStart {
+    internet: Internet,
+    session: Endpoint,
+    sender: SenderIdKey,
+    iterations: u32,
+}
+
+impl OnlineStart {
+    fn begin(&self, code: &Arc<CodePhrase>) -> OnlineRoom {
+        OnlineRoom::begin(
+            self.internet.clone(),
+            self.session.clone(),
+            Arc::clone(code),
+            self.sender,
+            self.iterations,
+        )
+    }
 }
 
 /// Enters the code's room where that is possible. If the room is taken and the code was drawn, draws another one.
 async fn settle(
     rooms: &[CodeRoom],
     own: &[CodeRoom],
+    online: Option<OnlineStart>,
     choice: CodeChoice,
 ) -> Result<DrawnCode, TransferError> {
     let may_draw = if let CodeChoice::Drawn { words } = choice { Some(words) } else { None };
@@ -247,9 +305,10 @@ async fn settle(
         CodeChoice::Own(code) => code,
     });
     for _ in 0..MAX_DRAWS {
+        let mut online_room = online.as_ref().map(|online| online.begin(&code));
         let at_own = match first_of(own, None, &code).await {
             Ok(entered) => Some(entered),
-            Err(error) if rooms.is_empty() => return Err(error),
+            Err(error) if rooms.is_empty() && online.is_none() => return Err(error),
             Err(error) => {
                 if !own.is_empty() {
                     tracing::warn!(%error, "the relay beside this send can't be used");
@@ -257,17 +316,35 @@ async fn settle(
                 None
             }
         };
-        let at_relay = match (&at_own, rooms.is_empty()) {
-            (_, true) => None,
-            (Some(_), false) => timeout(HEAD_START, first_of(rooms, None, &code)).await.ok(),
-            (None, false) => Some(first_of(rooms, None, &code).await),
+        let has_another = at_own.is_some() || online.is_some();
+        let on_list = async {
+            match (has_another, rooms.is_empty()) {
+                (_, true) => None,
+                (true, false) => timeout(HEAD_START, first_of(rooms, None, &code)).await.ok(),
+                (false, false) => Some(first_of(rooms, None, &code).await),
+            }
         };
+        let is_free_online = async {
+            match &mut online_room {
+                // The code is shown without this answer if it takes longer.
+                Some(room) => timeout(HEAD_START, room.is_free()).await.unwrap_or(true),
+                None => true,
+            }
+        };
+        let (at_relay, is_free_online) = tokio::join!(on_list, is_free_online);
+        if let (false, Some(words)) = (is_free_online, may_draw) {
+            if let Some(room) = online_room {
+                room.leave(true).await;
+            }
+            code = Arc::new(draw(words)?);
+            continue;
+        }
         match (at_relay, may_draw) {
             (Some(Err(TransferError::CodeTaken)), Some(words)) => code = Arc::new(draw(words)?),
-            (Some(Err(error)), _) if at_own.is_none() || matches!(error, TransferError::CodeTaken) => {
+            (Some(Err(error)), _) if !has_another || matches!(error, TransferError::CodeTaken) => {
                 return Err(error);
             }
-            (at_relay, _) => return Ok(DrawnCode { code, at_own, at_relay }),
+            (at_relay, _) => return Ok(DrawnCode { code, at_own, at_relay, online: online_room }),
         }
     }
     Err(TransferError::CodeTaken)
@@ -305,11 +382,13 @@ impl CodeWait<'_> {
             };
             if !gate.admits() {
                 // The last receiver that may come was admitted at another place a moment ago.
-                leave(&mut met.paired.stream).await;
+                if let MetBy::Relay { paired, .. } = &mut met.way {
+                    leave(&mut paired.stream).await;
+                }
                 return future::pending().await;
             }
-            let place = self.place(&met.relay, scope.is_own);
-            let meeting = met.meeting(&self.code, scope.is_own).await;
+            let place = self.place(&met, scope.is_own);
+            let meeting = met.meeting(&self.code, scope.is_own, None).await;
             let holds = gate.pass(meeting, place).await;
             if gate.is_full() {
                 return future::pending().await;
@@ -319,6 +398,79 @@ impl CodeWait<'_> {
             settled = Some(entered.map(|entered| (at, entered)));
             drop(holds);
         }
+    }
+
+    /// Lets one receiver after the other through the gate that has come over the internet. Returns only if this can't go on.
+    async fn admit_online(&self, online: Option<&mut OnlineRoom>, gate: &Gate) -> TransferError {
+        let Some(online) = online else { return future::pending().await };
+        loop {
+            let met = match self.wait_online(Some(online)).await {
+                Ok(met) => met,
+                Err(error) => return error,
+            };
+            if !gate.admits() {
+                return future::pending().await;
+            }
+            let place = self.place(&met, false);
+            let meeting = met.meeting(&self.code, false, None).await;
+            drop(gate.pass(meeting, place).await);
+            if gate.is_full() {
+                return future::pending().await;
+            }
+        }
+    }
+
+    /// Waits for a receiver that comes over the internet; for ever if none can. Returns an error only if this can't go on.
+    async fn wait_online(&self, online: Option<&mut OnlineRoom>) -> Result<Met, TransferError> {
+        let Some(online) = online else { return future::pending().await };
+        loop {
+            self.context.enter(Phase::WaitingForPeer);
+            let Guest { mut stream, greeting, answer, endpoint, internet } = online.next_guest(self.context).await;
+            if let Some(agreed) = self.judge(greeting, answer, &mut stream).await? {
+                return Ok(Met { way: MetBy::Internet { internet, stream, endpoint }, agreed });
+            }
+        }
+    }
+
+    /// Judges whether a receiver has proven the code, and tells it. `None` if it has not.
+    ///
+    /// # Errors
+    ///
+    /// The code is retired now, or something went wrong that concerns more than this receiver.
+    async fn judge(
+        &self,
+        greeting: handshake::Greeting,
+        answer: ReceiverFirst,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<Option<handshake::Agreed>, TransferError> {
+        let turn = self.tries.acquire().await.expect("the semaphore is never closed");
+        self.context.enter(Phase::Handshake);
+        // Receivers that try the code elsewhere at this moment don't count, because they have not been wrong yet.
+        let left = self.tries_left.load(Ordering::Relaxed).saturating_sub(1);
+        let answered = greeting.answer(answer, stream, left).await;
+        match &answered {
+            Err(TransferError::WrongCode { .. }) => turn.forget(),
+            _ => drop(turn),
+        }
+        match answered {
+            Ok(agreed) => return Ok(Some(agreed)),
+            Err(TransferError::WrongCode { .. }) => {
+                let tries_left = self.tries_left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+                self.context.tell(Notice::WrongTry { tries_left }).await;
+                if tries_left == 0 {
+                    return Err(TransferError::TooManyTries);
+                }
+            }
+            Err(TransferError::PeerVersion { theirs }) => {
+                self.context.tell(Notice::OtherVersion { theirs }).await;
+            }
+            // A client came and went, or sent nonsense, without trying a code. The next one may be the right one.
+            Err(
+                TransferError::PeerLost | TransferError::PeerSilent { .. } | TransferError::PeerMisbehaved(_),
+            ) => {}
+            Err(other) => return Err(other),
+        }
+        Ok(None)
     }
 
     /// Waits for a receiver in one of `rooms`; for ever if there are none. Returns an error only if this can't go on.
@@ -358,44 +510,17 @@ impl CodeWait<'_> {
             self.context.enter(Phase::WaitingForPeer);
             let EnteredRoom { joined, greeting } = entered;
             let mut paired = joined.paired().await?;
-            let turn = self.tries.acquire().await.expect("the semaphore is never closed");
-            self.context.enter(Phase::Handshake);
-            // Receivers that try the code elsewhere at this moment don't count, because they have not been wrong yet.
-            let left = self.tries_left.load(Ordering::Relaxed).saturating_sub(1);
-            let answered = greeting.answer(&mut paired.stream, left).await;
-            match &answered {
-                Err(TransferError::WrongCode { .. }) => turn.forget(),
-                _ => drop(turn),
-            }
-            if answered.is_err() {
+            // A receiver that says nothing takes nobody's turn.
+            let judged = match handshake::read(&mut paired.stream).await {
+                Ok(answer) => self.judge(greeting, answer, &mut paired.stream).await,
+                Err(_) => Ok(None),
+            };
+            if !matches!(judged, Ok(Some(_))) {
                 leave(&mut paired.stream).await;
             }
-            match answered {
-                Ok(agreed) => {
-                    return Ok(Met {
-                        relay: room.relay.clone(),
-                        client_token: room.client_token,
-                        paired,
-                        agreed,
-                    });
-                }
-                Err(TransferError::WrongCode { .. }) => {
-                    let tries_left = self.tries_left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
-                    self.context.tell(Notice::WrongTry { tries_left }).await;
-                    if tries_left == 0 {
-                        return Err(TransferError::TooManyTries);
-                    }
-                }
-                Err(TransferError::PeerVersion { theirs }) => {
-                    self.context.tell(Notice::OtherVersion { theirs }).await;
-                }
-                // A client came and went, or sent nonsense, without trying a code. The next one may be the right one.
-                Err(
-                    TransferError::PeerLost
-                    | TransferError::PeerSilent { .. }
-                    | TransferError::PeerMisbehaved(_),
-                ) => {}
-                Err(other) => return Err(other),
+            if let Some(agreed) = judged? {
+                let (relay, client_token) = (room.relay.clone(), room.client_token);
+                return Ok(Met { way: MetBy::Relay { relay, client_token, paired }, agreed });
             }
             entered = room.enter(&self.code).await?;
         }
@@ -403,10 +528,21 @@ impl CodeWait<'_> {
 
     /// For a minute, tells every receiver that comes that the code is retired, so that the intended one learns why it can't
     /// get in.
-    async fn tell_retired(&self, own: Option<&CodeRoom>, relay: Option<&CodeRoom>) {
+    async fn tell_retired(
+        &self,
+        own: Option<&CodeRoom>,
+        relay: Option<&CodeRoom>,
+        online: Option<&mut OnlineRoom>,
+    ) {
         self.context.tell(Notice::Retired).await;
         self.context.enter(Phase::Retired);
-        let tell_all = async { tokio::join!(self.tell_retired_at(own), self.tell_retired_at(relay)) };
+        let tell_online = async {
+            if let Some(online) = online {
+                online.tell_retired().await;
+            }
+        };
+        let tell_all =
+            async { tokio::join!(self.tell_retired_at(own), self.tell_retired_at(relay), tell_online) };
         // This ends with the minute, or earlier when both relays fail.
         let _ = timeout_at(Instant::now() + RETIRED_NOTICE, tell_all).await;
     }
@@ -421,8 +557,12 @@ impl CodeWait<'_> {
     }
 
     /// Where the sender and a receiver have met.
-    fn place(&self, relay: &RelayChoice, is_own: bool) -> MeetingPlace {
-        MeetingPlace { relay: relay.clone(), own_key: self.own_key.clone().filter(|_| is_own) }
+    fn place(&self, met: &Met, is_own: bool) -> MeetingPlace {
+        let venue = match &met.way {
+            MetBy::Relay { relay, .. } => Venue::Relay(relay.clone()),
+            MetBy::Internet { internet, .. } => Venue::Internet(internet.clone()),
+        };
+        MeetingPlace { venue, own_key: self.own_key.clone().filter(|_| is_own) }
     }
 
     fn in_use(&self) -> std::sync::MutexGuard<'_, Option<usize>> {
@@ -441,6 +581,14 @@ async fn leave(stream: &mut TcpStream) {
     };
     // Entering the room again copes with a relay that takes longer.
     let _ = timeout(LEAVE_LIMIT, leaving).await;
+}
+
+fn met_at(met: &Met, is_own: bool) -> MetAt {
+    match met.relay() {
+        Some(_) if is_own => MetAt::OwnRelay,
+        Some(relay) => MetAt::Relay(relay.address.clone()),
+        None => MetAt::Internet,
+    }
 }
 
 fn draw(words: usize) -> Result<CodePhrase, TransferError> {

@@ -1,0 +1,126 @@
+//! A receiver's visits to the internet. A relay leads to one sender only, and anyone who has the first two words may be that one;
+//! then the other relays are tried without it.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::Missed;
+use crate::{
+    code::CodePhrase,
+    net::internet::{Connection, Endpoint, Internet, QuicStream, Reveal, public_key},
+    panics::{joined, reported},
+    protocol::peer::{EndpointId, Greeted},
+    transfer::{
+        error::TransferError,
+        link::{
+            handshake::{Agreed, HeardGreeting, NotProven, read},
+            rendezvous::{
+                meeting::{Met, MetBy},
+                online::{days, key},
+                proofs::{Place, Proofs},
+            },
+        },
+        notice::Context,
+        progress::Phase,
+    },
+};
+
+/// How long this side looks for a sender: the relays have to be found first, and nobody says that no sender is there.
+const ONLINE_LIMIT: Duration = Duration::from_secs(12);
+
+/// Looks for the sender over the internet, and proves the code to it. Those that turn out to be somebody else are told to
+/// `strangers`, but for the last.
+pub(super) async fn visit_online(
+    internet: Internet,
+    proofs: &Arc<Proofs>,
+    code: &CodePhrase,
+    strangers: mpsc::Sender<TransferError>,
+    context: &Context,
+) -> Result<Met, Missed> {
+    let mut place = proofs.place(false);
+    let mut ids = Vec::new();
+    for making in days().into_iter().map(|day| key(code, day)) {
+        let key = making.await;
+        ids.push(public_key(&key));
+    }
+    let mut without = Vec::new();
+    loop {
+        // An endpoint keeps the paths to a key, so each visit has one of its own.
+        let bound = Endpoint::bind(&internet, None, Reveal::Nothing).await;
+        let endpoint = bound.map_err(|error| {
+            tracing::warn!(%error, "nothing can be received over the internet");
+            TransferError::Offline
+        })?;
+        let Some(connection) = dial(&endpoint, &ids, &without).await else {
+            let is_offline = endpoint.relay().is_none() && without.is_empty();
+            endpoint.close().await;
+            return Err(if is_offline { TransferError::Offline.into() } else { Missed::Nobody });
+        };
+        let relay = connection.relay();
+        let missed = match prove(&connection, &mut place, code, context).await {
+            Ok((stream, agreed)) => {
+                return Ok(Met { way: MetBy::Internet { internet, stream, endpoint }, agreed });
+            }
+            Err(missed) => missed,
+        };
+        endpoint.close().await;
+        match (missed, relay) {
+            (Missed::Stranger(error), Some(relay)) => {
+                without.push(relay);
+                // The search takes it in as long as it goes on.
+                let _ = strangers.send(error).await;
+            }
+            (missed, _) => return Err(missed),
+        }
+    }
+}
+
+/// A connection to the first of these endpoints that answers.
+async fn dial(endpoint: &Endpoint, ids: &[EndpointId], without: &[String]) -> Option<Connection> {
+    let mut dialing = JoinSet::new();
+    for id in ids.iter().copied() {
+        let (endpoint, without) = (endpoint.clone(), without.to_vec());
+        dialing.spawn(reported(async move {
+            endpoint.connect(id, |host| !without.iter().any(|left| left == host)).await
+        }));
+    }
+    let first = async {
+        while let Some(dialed) = dialing.join_next().await {
+            match joined(dialed) {
+                Ok(connection) => return Some(connection),
+                Err(error) => tracing::debug!(%error, "no sender on the internet"),
+            }
+        }
+        None
+    };
+    timeout(ONLINE_LIMIT, first).await.ok()?
+}
+
+/// Hears the sender's greeting, and proves the code to it.
+async fn prove(
+    connection: &Connection,
+    place: &mut Place,
+    code: &CodePhrase,
+    context: &Context,
+) -> Result<(QuicStream, Agreed), Missed> {
+    let accepted = timeout(ONLINE_LIMIT, connection.accept()).await;
+    let mut stream = accepted.ok().and_then(Result::ok).ok_or(TransferError::PeerLost)?;
+    let Greeted { first } = read(&mut stream).await?;
+    let greeting = HeardGreeting::read(&first)?;
+    let Some(turn) = place.turn(greeting.sender()).await else { return Err(Missed::Spared) };
+    context.enter(Phase::Handshake);
+    match greeting.prove(code, &mut stream).await {
+        Ok(agreed) => Ok((stream, agreed)),
+        Err(NotProven { error, is_refusal }) => {
+            if is_refusal {
+                turn.refused();
+            }
+            Err(Missed::Stranger(error))
+        }
+    }
+}

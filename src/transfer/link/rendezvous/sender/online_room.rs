@@ -1,0 +1,361 @@
+//! The code's room on the internet: an endpoint under a key that both sides make of the words. Anyone who has guessed the words
+//! can take an endpoint under the same key, and the relay then passes receivers to the last that came. So the sender calls its
+//! own key from time to time, and sees whether it is the one who answers.
+
+use std::{collections::VecDeque, io, sync::Arc, time::Duration};
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    code::CodePhrase,
+    net::internet::{Endpoint, Incoming, Internet, QuicStream, Reveal},
+    panics::{joined, reported},
+    protocol::peer::{EndpointId, Greeted, ReceiverFirst, SenderIdKey},
+    transfer::{
+        link::{
+            handshake::{self, Greeting, write},
+            rendezvous::online::{key, today},
+        },
+        notice::{Context, Notice, OnlineState},
+    },
+};
+
+/// The most receivers that may be about to prove the code at a time; one more makes the oldest leave.
+const MAX_GUESTS: usize = 8;
+/// How long a relay may take to be found before the user is told that none answers: as long as iroh looks for one, and some more.
+const ONLINE_LIMIT: Duration = Duration::from_secs(8);
+/// How long the sender's call to itself may take: a few round trips to the relay.
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+/// How long the sender waits to hear its own call once it was answered.
+const HEARING_LIMIT: Duration = Duration::from_secs(1);
+/// The pause between two calls.
+const CALL_EVERY: Duration = Duration::from_secs(30);
+/// How many calls in a row may be lost before the room counts as taken, although the relay is there.
+const LOST_CALLS: u32 = 2;
+/// The pause before the endpoint is bound again, after that has failed.
+const REBIND: Duration = Duration::from_secs(10);
+
+/// The code's room on the internet.
+pub(super) struct OnlineRoom {
+    internet: Internet,
+    code: Arc<CodePhrase>,
+    sender: SenderIdKey,
+    iterations: u32,
+    /// The endpoint for the session that follows. It makes the calls.
+    session: Endpoint,
+    /// Brings the endpoint under the room's key.
+    posting: JoinSet<io::Result<Posted>>,
+    posted: Option<Posted>,
+    guests: JoinSet<Came>,
+    /// Sends a guest away, the oldest first.
+    by_age: VecDeque<CancellationToken>,
+    calling: JoinSet<bool>,
+    call: Call,
+    /// How the room is doing, and what of that the user was told.
+    state: Option<OnlineState>,
+    told: Option<OnlineState>,
+    begun: Instant,
+}
+
+/// The endpoint under the room's key, for a day.
+struct Posted {
+    endpoint: Endpoint,
+    until: Instant,
+}
+
+/// The sender's calls to itself.
+struct Call {
+    /// When the next one is due.
+    due: Instant,
+    /// Whether the last one was heard.
+    is_heard: bool,
+    /// Until when one that was answered has to be heard.
+    hear_until: Option<Instant>,
+    /// How many were lost in a row.
+    lost: u32,
+}
+
+/// What has become of an incoming connection.
+enum Came {
+    /// A receiver has answered the greeting.
+    Guest(Box<Guest>),
+    /// The sender has called itself.
+    OwnCall,
+    /// Neither.
+    Nobody,
+}
+
+/// A receiver that has answered the greeting, and waits for the verdict.
+pub(super) struct Guest {
+    pub(super) stream: QuicStream,
+    pub(super) greeting: Greeting,
+    pub(super) answer: ReceiverFirst,
+    /// The endpoint at which it came.
+    pub(super) endpoint: Endpoint,
+    pub(super) internet: Internet,
+}
+
+impl OnlineRoom {
+    /// Begins to put up the code on the internet.
+    pub(super) fn begin(
+        internet: Internet,
+        session: Endpoint,
+        code: Arc<CodePhrase>,
+        sender: SenderIdKey,
+        iterations: u32,
+    ) -> Self {
+        let begun = Instant::now();
+        let mut room = Self {
+            internet,
+            code,
+            sender,
+            iterations,
+            session,
+            posting: JoinSet::new(),
+            posted: None,
+            guests: JoinSet::new(),
+            by_age: VecDeque::new(),
+            calling: JoinSet::new(),
+            call: Call { due: begun, is_heard: false, hear_until: None, lost: 0 },
+            state: None,
+            told: None,
+            begun,
+        };
+        room.post(Duration::ZERO);
+        room
+    }
+
+    /// The endpoint for the session that follows.
+    pub(super) fn session(&self) -> &Endpoint {
+        &self.session
+    }
+
+    /// Waits until it is known whether the room is free, and returns whether it is. Safe to drop and call again.
+    pub(super) async fn is_free(&mut self) -> bool {
+        loop {
+            match self.state {
+                Some(OnlineState::Reachable { .. }) => return true,
+                Some(OnlineState::Taken) => return false,
+                // No other words would help.
+                Some(OnlineState::NoRelay) => return true,
+                None => {}
+            }
+            // Nobody knows the code yet.
+            drop(self.step().await);
+        }
+    }
+
+    /// The next receiver that answers the greeting. Meanwhile the user learns how the room is doing.
+    pub(super) async fn next_guest(&mut self, context: &Context) -> Guest {
+        loop {
+            if self.state.is_some() && self.told != self.state {
+                self.told.clone_from(&self.state);
+                if let Some(state) = self.state.clone() {
+                    context.tell(Notice::Online(state)).await;
+                }
+            }
+            if let Some(guest) = self.step().await {
+                return guest;
+            }
+        }
+    }
+
+    /// Tells every receiver that comes that the code is retired.
+    pub(super) async fn tell_retired(&mut self) {
+        loop {
+            let Some(posted) = &self.posted else {
+                drop(self.step().await);
+                continue;
+            };
+            let Some(incoming) = posted.endpoint.accept().await else { return };
+            while self.guests.len() >= MAX_GUESTS && self.guests.join_next().await.is_some() {}
+            self.guests.spawn(reported(async move {
+                if let Some(connection) = incoming.complete().await
+                    && let Ok(mut stream) = connection.open().await
+                {
+                    let _ = write(&mut stream, &Greeted { first: handshake::retired() }).await;
+                    // The receiver ends the connection once it has read that.
+                    let _ = timeout(CALL_LIMIT, connection.closed()).await;
+                }
+                Came::Nobody
+            }));
+        }
+    }
+
+    /// Ends the room, and keeps the endpoint for the session. `is_unused` says whether the two have met elsewhere, so that the
+    /// endpoint under the room's key carries nothing.
+    pub(super) async fn leave(mut self, is_unused: bool) {
+        self.guests.shutdown().await;
+        if let Some(posted) = self.posted.filter(|_| is_unused) {
+            posted.endpoint.close().await;
+        }
+    }
+
+    /// Ends everything.
+    pub(super) async fn close(self) {
+        let session = self.session.clone();
+        tokio::join!(self.leave(true), session.close());
+    }
+
+    /// Waits for one thing to happen.
+    async fn step(&mut self) -> Option<Guest> {
+        let now = Instant::now();
+        let Some(posted) = &self.posted else {
+            let posting = self.posting.join_next();
+            let limit = self.begun + ONLINE_LIMIT;
+            tokio::select! {
+                Some(posted) = posting => match joined(posted) {
+                    Ok(posted) => self.posted = Some(posted),
+                    Err(error) => {
+                        tracing::warn!(%error, "the code can't be found over the internet");
+                        self.state = Some(OnlineState::NoRelay);
+                        self.post(REBIND);
+                    }
+                },
+                () = sleep_until(limit), if self.state.is_none() => self.state = Some(OnlineState::NoRelay),
+            }
+            return None;
+        };
+        if now >= posted.until {
+            // The other side counts the next day as well.
+            if let Some(posted) = self.posted.take() {
+                posted.endpoint.close().await;
+            }
+            self.post(Duration::ZERO);
+            return None;
+        }
+        let is_connected = posted.endpoint.relay().is_some();
+        if !is_connected && self.state != Some(OnlineState::NoRelay) && now >= self.begun + ONLINE_LIMIT {
+            self.state = Some(OnlineState::NoRelay);
+            return None;
+        }
+        let hear_until = self.call.hear_until;
+        let give_up = if self.state.is_none() { self.begun + ONLINE_LIMIT } else { now + CALL_EVERY };
+        let endpoint = posted.endpoint.clone();
+        tokio::select! {
+            incoming = endpoint.accept() => match incoming {
+                Some(incoming) => self.welcome(incoming),
+                None => sleep(REBIND).await,
+            },
+            Some(came) = self.guests.join_next() => match joined(came) {
+                Came::Guest(guest) => return Some(*guest),
+                Came::OwnCall => self.hear_call(),
+                Came::Nobody => {}
+            },
+            Some(is_answered) = self.calling.join_next() => self.end_call(joined(is_answered)),
+            home = endpoint.online(), if !is_connected => {
+                tracing::debug!(home, "an iroh relay is there");
+                self.call.due = Instant::now();
+            }
+            () = sleep_until(self.call.due), if is_connected && self.calling.is_empty() && hear_until.is_none() => {
+                self.make_call(&endpoint);
+            }
+            () = sleep_until(hear_until.unwrap_or(now)), if hear_until.is_some() => self.state_taken(),
+            () = sleep_until(posted.until.min(give_up)) => {}
+        }
+        None
+    }
+
+    /// Begins to bind the endpoint under the room's key of today.
+    fn post(&mut self, pause: Duration) {
+        let (day, rest) = today();
+        let (internet, code) = (self.internet.clone(), Arc::clone(&self.code));
+        self.posting.spawn(reported(async move {
+            sleep(pause).await;
+            let key = key(&code, day).await;
+            let endpoint = Endpoint::bind(&internet, Some(&key), Reveal::Nothing).await?;
+            Ok(Posted { endpoint, until: Instant::now() + rest })
+        }));
+    }
+
+    /// Greets whoever begins to make a connection.
+    fn welcome(&mut self, incoming: Incoming) {
+        let Some(posted) = &self.posted else { return };
+        let Ok(greeting) = Greeting::new(&self.code, self.sender, self.iterations) else { return };
+        let (endpoint, internet, own) = (posted.endpoint.clone(), self.internet.clone(), self.session.id());
+        self.by_age.retain(|leaves| !leaves.is_cancelled());
+        if self.by_age.len() >= MAX_GUESTS
+            && let Some(oldest) = self.by_age.pop_front()
+        {
+            oldest.cancel();
+        }
+        let leaves = CancellationToken::new();
+        self.by_age.push_back(leaves.clone());
+        self.guests.spawn(reported(async move {
+            let came = tokio::select! {
+                came = greet(incoming, greeting, endpoint, internet, own) => came,
+                () = leaves.cancelled() => Came::Nobody,
+            };
+            leaves.cancel();
+            came
+        }));
+    }
+
+    fn make_call(&mut self, endpoint: &Endpoint) {
+        let Some(home) = endpoint.relay() else { return };
+        let (session, id) = (self.session.clone(), endpoint.id());
+        self.call.is_heard = false;
+        self.call.due = Instant::now() + CALL_EVERY;
+        self.calling.spawn(reported(async move {
+            let called = timeout(CALL_LIMIT, session.connect(id, |host| host == home)).await;
+            called.is_ok_and(|connection| connection.is_ok())
+        }));
+    }
+
+    fn end_call(&mut self, is_answered: bool) {
+        if self.call.is_heard {
+            return;
+        }
+        if is_answered {
+            self.call.hear_until = Some(Instant::now() + HEARING_LIMIT);
+            return;
+        }
+        self.call.lost += 1;
+        if self.call.lost >= LOST_CALLS {
+            self.state_taken();
+        } else {
+            self.call.due = Instant::now();
+        }
+    }
+
+    /// The sender has heard its own call, so receivers reach it as well.
+    fn hear_call(&mut self) {
+        (self.call.is_heard, self.call.hear_until, self.call.lost) = (true, None, 0);
+        let relay = self.posted.as_ref().and_then(|posted| posted.endpoint.relay()).unwrap_or_default();
+        self.state = Some(OnlineState::Reachable { relay });
+    }
+
+    fn state_taken(&mut self) {
+        (self.call.hear_until, self.call.lost) = (None, 0);
+        self.call.due = Instant::now() + CALL_EVERY;
+        self.state = Some(OnlineState::Taken);
+    }
+}
+
+/// Completes a connection, greets the other side, and waits for its answer.
+async fn greet(
+    incoming: Incoming,
+    greeting: Greeting,
+    endpoint: Endpoint,
+    internet: Internet,
+    own: EndpointId,
+) -> Came {
+    let Some(connection) = incoming.complete().await else { return Came::Nobody };
+    if connection.peer() == own {
+        return Came::OwnCall;
+    }
+    let Ok(mut stream) = connection.open().await else { return Came::Nobody };
+    let heard = async {
+        write(&mut stream, &Greeted { first: greeting.first().to_vec() }).await?;
+        handshake::read::<ReceiverFirst>(&mut stream).await
+    };
+    match heard.await {
+        Ok(answer) => Came::Guest(Box::new(Guest { stream, greeting, answer, endpoint, internet })),
+        // It came and went, or sent nonsense, without trying a code.
+        Err(_) => Came::Nobody,
+    }
+}
