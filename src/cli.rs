@@ -88,9 +88,13 @@ fn with_runtime(command: impl AsyncFnOnce(&mut Interrupts) -> Exit) -> Exit {
 /// Starts logging. A relay logs what it does; transfers report through events, and log only errors unless `CAIMAN_LOG` asks for
 /// more.
 fn start_logging(is_relay: bool) {
-    // Only this program's errors: toolkits also log attempts that fail before another one works.
-    let default = if is_relay { "info" } else { "caiman=error" };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CAIMAN_LOG").unwrap_or_else(|_| default.into());
+    let usual = if is_relay { "info" } else { "error" };
+    let wanted = std::env::var("CAIMAN_LOG").ok().filter(|wanted| !wanted.trim().is_empty());
+    let wanted = wanted.unwrap_or_else(|| usual.to_owned());
+    // A plain level is for this program alone: toolkits also log attempts that fail before another one works, and libraries log
+    // the addresses and keys that they connect to.
+    let filter = if wanted.contains('=') { wanted } else { format!("caiman={}", wanted.trim()) };
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "caiman=error".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -274,7 +274,9 @@ impl FromStr for InternetChoice {
             text if text.eq_ignore_ascii_case("off") => Ok(Self::Off),
             relays => {
                 let relays = relays.split(',').map(str::parse).collect::<Result<_, _>>();
-                relays.map(Self::Through).map_err(|error: BadIrohRelay| format!("`on`, `off`, or relays: {error}"))
+                relays
+                    .map(Self::Through)
+                    .map_err(|error: BadIrohRelay| format!("`on`, `off`, or relays: {error}"))
             }
         }
     }

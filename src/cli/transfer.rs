@@ -20,8 +20,8 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        AlreadyHere, Answer, Choices, Command, Engine, MetAt, Notice, Offer, OnConflict, OnMerge, OnlineState, Progress, Report,
-        TaskId, Top, TransferError,
+        AlreadyHere, Answer, Choices, Command, Engine, MetAt, Notice, Offer, OnConflict, OnMerge,
+        OnlineState, Progress, Report, TaskId, Top, TransferError,
     },
     net::client::RelayAddress,
     protocol::manifest::OfferKind,
@@ -139,8 +139,12 @@ impl CliTransfer {
             Notice::Online(online) => self.show_online(&online),
             Notice::Met(place) => {
                 let (line, relay) = match &place {
-                    MetAt::Relay(relay) => (format!("Met through the relay {relay}."), Some(relay.to_string())),
-                    MetAt::OwnRelay if self.is_sending() => ("Met on this computer's own relay.".to_owned(), None),
+                    MetAt::Relay(relay) => {
+                        (format!("Met through the relay {relay}."), Some(relay.to_string()))
+                    }
+                    MetAt::OwnRelay if self.is_sending() => {
+                        ("Met on this computer's own relay.".to_owned(), None)
+                    }
                     MetAt::OwnRelay => ("Met on the local network.".to_owned(), None),
                     MetAt::Internet => ("Met over the internet.".to_owned(), None),
                 };

@@ -159,8 +159,7 @@ async fn open(
     if let Some(own_relay) = &own_relay {
         out.send(listening(id, &own_relay.relay)).await;
     }
-    let online =
-        order.internet.clone().map(|internet| OnlinePlace { internet, reveal: path_mode.reveal() });
+    let online = order.internet.clone().map(|internet| OnlinePlace { internet, reveal: path_mode.reveal() });
     let (options, places) = (options(&order), WaitingPlaces { relays: order.relays, own, online });
     let (payload, code, receivers) = (order.payload, order.code, order.receivers);
     let is_over = CancellationToken::new();

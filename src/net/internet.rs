@@ -125,9 +125,17 @@ mod tests {
         ] {
             assert_eq!(text.parse::<IrohRelay>().unwrap().as_str(), meant, "{text}");
         }
-        for text in
-            ["", "https://", "ftp://relay", "https://a/b", "https://a:0", "https://a:b", "https://a b", "x@y", ":1"]
-        {
+        for text in [
+            "",
+            "https://",
+            "ftp://relay",
+            "https://a/b",
+            "https://a:0",
+            "https://a:b",
+            "https://a b",
+            "x@y",
+            ":1",
+        ] {
             assert_eq!(text.parse::<IrohRelay>(), Err(BadIrohRelay), "{text}");
         }
     }

@@ -5,10 +5,10 @@ use std::{fs, net::SocketAddr, time::Duration};
 
 use crate::support::{engine::*, noise, peer::*, stage::*};
 use caiman::{
-    engine::{Choices, PATIENCE, PathMode, Payload, ReceiveOrder, SendOrder},
+    engine::{Choices, PATIENCE, PathMode, Payload, ReceiveOrder, Route, SendOrder},
     protocol::{
         manifest::OfferKind,
-        peer::{FromReceiver, FromSender, Way},
+        peer::{Addresses, FromReceiver, FromSender, Way},
     },
 };
 use tokio::{io::AsyncReadExt, net::TcpListener, sync::oneshot};
@@ -27,7 +27,7 @@ async fn exchange(sender: PathMode, receiver: PathMode) -> (bool, u64) {
     world.receiver.accept(&receiving, Choices::default());
     tokio::join!(sending.report(), receiving.report());
     assert!(fs::read(world.to("file")).unwrap() == bytes);
-    let was_direct = receiving.history().await.iter().any(|progress| progress.is_direct);
+    let was_direct = receiving.history().await.iter().any(|progress| progress.route == Route::Direct);
     let lanes = world.relay.metric("lanes_total").await;
     world.relay.stop().await;
     (was_direct, lanes)
@@ -67,7 +67,9 @@ async fn a_relay_that_is_gone_for_good_is_gone_around() {
     let mut receiving = world.receiver.receive(order);
     receiving.offer().await;
     world.receiver.accept(&receiving, Choices::default());
-    receiving.reach("bytes on a direct lane", |progress| progress.is_direct && progress.bytes > 0).await;
+    receiving
+        .reach("bytes on a direct lane", |progress| progress.route == Route::Direct && progress.bytes > 0)
+        .await;
     world.relay.stop().await;
     tokio::join!(sending.report(), receiving.report());
     assert!(fs::read(world.target.path().join("file")).unwrap() == bytes);
@@ -83,7 +85,7 @@ async fn a_sender_that_stays_hidden_names_no_address() {
     let attack = async {
         is_ready.await.unwrap();
         let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
-        peer.say(&FromReceiver::Addresses(vec!["192.0.2.1:9".parse().unwrap()])).await;
+        peer.say(&FromReceiver::Addresses(named(&["192.0.2.1:9"]))).await;
         let mut heard = Vec::new();
         while !matches!(heard.last(), Some(FromSender::OfferEnd { .. })) {
             heard.push(peer.hear::<FromSender>().await.unwrap());
@@ -107,7 +109,7 @@ async fn a_receiver_that_stays_hidden_names_no_address() {
     let waiting = WaitingSender::new(relay, &code).await;
     let attack = async {
         let mut peer = waiting.meet().await;
-        peer.say(&FromSender::Addresses(vec!["192.0.2.1:9".parse().unwrap()])).await;
+        peer.say(&FromSender::Addresses(named(&["192.0.2.1:9"]))).await;
         for message in offer(OfferKind::Files, &[file("x", 9)]) {
             peer.say(&message).await;
         }
@@ -123,16 +125,20 @@ async fn a_receiver_that_stays_hidden_names_no_address() {
         FromReceiver::Addresses(addresses) => Some(addresses.clone()),
         _ => None,
     });
-    assert_eq!(named, Some(Vec::new()));
+    assert_eq!(named, Some(Addresses::default()));
     assert!(matches!(heard.last(), Some(FromReceiver::Accept { way: Way::Relay, .. })));
     stage.relay.stop().await;
 }
 
 /// The receiver's addresses, as an honest receiver tells them to a sender that asks.
+fn named(addresses: &[&str]) -> Addresses {
+    Addresses { sockets: addresses.iter().map(|address| address.parse().unwrap()).collect(), endpoint: None }
+}
+
 async fn addresses_of(peer: &mut HostilePeer) -> Vec<SocketAddr> {
     loop {
         if let FromReceiver::Addresses(addresses) = peer.hear().await.unwrap() {
-            return addresses;
+            return addresses.sockets;
         }
     }
 }
@@ -147,7 +153,7 @@ async fn an_address_that_leads_to_somebody_else_costs_that_one_a_greeting() {
     let address = bystander.local_addr().unwrap();
     let attack = async {
         let mut peer = waiting.meet().await;
-        peer.say(&FromSender::Addresses(vec![address; 1000])).await;
+        peer.say(&FromSender::Addresses(Addresses { sockets: vec![address; 1000], endpoint: None })).await;
         assert!(!addresses_of(&mut peer).await.is_empty());
         let (mut stream, _) = bystander.accept().await.unwrap();
         let mut greeting = [0; 256];
@@ -175,7 +181,7 @@ async fn addresses_come_once_and_once_more_for_a_gateway() {
     let attack = async {
         let mut peer = waiting.meet().await;
         for _ in 0..3 {
-            peer.say(&FromSender::Addresses(Vec::new())).await;
+            peer.say(&FromSender::Addresses(Addresses::default())).await;
         }
         while peer.hear::<FromReceiver>().await.is_some() {}
     };

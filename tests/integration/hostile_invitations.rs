@@ -15,7 +15,9 @@ use caiman::{
     engine::{Answer, Choices, CodeChoice, Invited, Notice, PathMode, ReceiveOrder, TransferError},
     protocol::{
         manifest::OfferKind,
-        peer::{FromReceiver, FromSender, INVITATION_WORDS, MAX_ADDRESSES, MAX_INVITATIONS, Trouble},
+        peer::{
+            Addresses, FromReceiver, FromSender, INVITATION_WORDS, MAX_ADDRESSES, MAX_INVITATIONS, Trouble,
+        },
     },
     transfer::error::Misbehaviour,
 };
@@ -179,8 +181,12 @@ async fn followers_inherit_the_count_of_invitations() {
             return;
         }
         assert!(matches!(error, TransferError::PeerCancelled), "{error:?}");
-        let Invited { code, relay, chain } = receiving.invitation().await;
-        order = ReceiveOrder { relays: vec![relay], chain, ..world.receive_order(code) };
+        let Invited { code, venue, chain } = receiving.invitation().await;
+        order = ReceiveOrder {
+            relays: venue.relay().cloned().into_iter().collect(),
+            chain,
+            ..world.receive_order(code)
+        };
     }
 }
 
@@ -217,7 +223,11 @@ async fn a_sender_learns_where_the_receiver_is_once_its_offer_is_accepted() {
     let waiting = WaitingSender::new(stage.relay.addr, &code).await;
     let hostile = async {
         let mut peer = waiting.meet().await;
-        peer.say(&FromSender::Addresses(vec![([127, 0, 0, 1], 9).into()])).await;
+        peer.say(&FromSender::Addresses(Addresses {
+            sockets: vec![([127, 0, 0, 1], 9).into()],
+            endpoint: None,
+        }))
+        .await;
         let FromReceiver::Addresses(before) = peer.hear().await.unwrap() else { panic!("no answer") };
         for message in offer(OfferKind::Files, &[file("x", 5)]) {
             peer.say(&message).await;
@@ -225,7 +235,7 @@ async fn a_sender_learns_where_the_receiver_is_once_its_offer_is_accepted() {
         let mut after = Vec::new();
         loop {
             match peer.hear().await.unwrap() {
-                FromReceiver::Addresses(addresses) => after = addresses,
+                FromReceiver::Addresses(addresses) => after = addresses.sockets,
                 FromReceiver::Accept { .. } => break,
                 _ => {}
             }
@@ -236,7 +246,7 @@ async fn a_sender_learns_where_the_receiver_is_once_its_offer_is_accepted() {
     };
     let (_, (before, after)) = tokio::join!(stage.receive(&code, None, accept), hostile);
     // The two have met on this machine.
-    assert!(before.len() == 1 && before[0].ip().is_loopback(), "{before:?}");
+    assert!(before.sockets.len() == 1 && before.sockets[0].ip().is_loopback(), "{before:?}");
     let own = caiman::net::addresses::reachable();
     assert!(
         after.len() == MAX_ADDRESSES || own.iter().all(|ip| after.iter().any(|told| told.ip() == *ip)),
@@ -301,9 +311,10 @@ async fn an_invitation_shows_no_secret() {
         Notice::Invited(invited) => Some(invited),
         _ => None,
     });
-    let Invited { code, relay, .. } = invited.unwrap_or_else(|| panic!("{:?}", ended.notices));
+    let Invited { code, venue, .. } = invited.unwrap_or_else(|| panic!("{:?}", ended.notices));
     assert_eq!(*code, more);
-    let with_password = caiman::engine::RelayChoice { password: Some("lagoon".into()), ..relay.clone() };
+    let with_password =
+        caiman::engine::RelayChoice { password: Some("lagoon".into()), ..venue.relay().unwrap().clone() };
     let shown = format!("{:?} {with_password:?}", ended.notices);
     assert!(!shown.contains("lagoon"), "{shown}");
     assert!(more.words().all(|word| !shown.contains(word)), "{shown}");

@@ -17,8 +17,8 @@ fn follow(world: &World, other: &Transfer, file: &str) -> SendOrder {
 }
 
 /// The order with which an invitation is followed.
-fn followed(world: &World, Invited { code, relay, chain }: Invited) -> ReceiveOrder {
-    ReceiveOrder { relays: vec![relay], chain, ..world.receive_order(code) }
+fn followed(world: &World, Invited { code, venue, chain }: Invited) -> ReceiveOrder {
+    ReceiveOrder { relays: venue.relay().cloned().into_iter().collect(), chain, ..world.receive_order(code) }
 }
 
 /// Receives what the sender of a transfer has invited to.

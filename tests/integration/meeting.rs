@@ -12,7 +12,10 @@ use caiman::{
         AccessPassword, Choices, CodeChoice, Notice, Phase, ReceiveOrder, RelayChoice, SendOrder,
         TransferError,
     },
-    net::client::{RelayAddress, RelayClientError},
+    net::{
+        client::{RelayAddress, RelayClientError},
+        venue::Venue,
+    },
     protocol::relay::Refusal,
     transfer::link::rendezvous::explain_loss,
 };
@@ -28,7 +31,7 @@ async fn a_code_that_nobody_waits_under_is_named_as_that() {
     let mut receiving = world.receiver.receive(world.receive_order(own("blue-horse-7731-kitchen")));
     let error = receiving.error().await;
     assert!(
-        matches!(error, TransferError::NobodyThere { relays, looked_locally: false } if *relays == [world.relay().address]),
+        matches!(error, TransferError::NobodyThere { relays, looked_locally: false, .. } if *relays == [world.relay().address]),
         "{error:?}"
     );
 }
@@ -182,7 +185,7 @@ async fn a_relay_that_drops_who_comes_is_gone() {
     {
         let dying = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = RelayAddress::from_socket(dying.local_addr().unwrap());
-        let relay = RelayChoice { address, password: None };
+        let relay = Venue::Relay(RelayChoice { address, password: None });
         let die = async move {
             for _ in 0..takes {
                 drop(dying.accept().await.unwrap());
@@ -207,7 +210,7 @@ async fn a_relay_that_drops_who_comes_is_gone() {
 async fn a_lost_peer_is_not_blamed_on_a_relay_that_is_there() {
     let relay = TestRelay::start(|config| config.password = Some("x".into())).await;
     let choice = RelayChoice { address: RelayAddress::from_socket(relay.addr), password: None };
-    let error = explain_loss(TransferError::PeerLost, &choice).await;
+    let error = explain_loss(TransferError::PeerLost, &Venue::Relay(choice)).await;
     assert!(matches!(error, TransferError::PeerLost), "{error:?}");
 }
 

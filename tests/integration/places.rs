@@ -6,10 +6,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use crate::support::{Client, TestRelay, peer::ITERATIONS, waiting_sender, within};
 use caiman::{
     code::CodePhrase,
-    engine::{CodeChoice, Notice, Phase, Progress, RelayChoice, TransferError},
+    engine::{CodeChoice, MetAt, Notice, Phase, Progress, RelayChoice, TransferError},
     net::{
         access::SenderKey,
         client::{RelayAddress, RelayClientError},
+        internet::Reveal,
     },
     protocol::{
         Role,
@@ -82,11 +83,12 @@ impl Waiting {
         let unneeded = CancellationToken::new();
         let beside =
             OwnRelay { address: at(own.addr).address, key, announced: announce, unneeded: unneeded.clone() };
-        let places = WaitingPlaces { relays, own: Some(beside) };
+        let places = WaitingPlaces { relays, own: Some(beside), online: None };
         let (context, told, snapshots) = context();
         let task = tokio::spawn(async move {
             let (invitations, _nobody_follows) = invitation::channel(Succession::default());
-            let waits = WaitOptions { patience: Duration::ZERO, iterations: ITERATIONS };
+            let waits =
+                WaitOptions { patience: Duration::ZERO, iterations: ITERATIONS, reveal: Reveal::Nothing };
             wait_for_receiver(MeetBy::Code(choice, places), &invitations, waits, &context).await
         });
         Self { own, unneeded, announced, told, snapshots, task }
@@ -127,7 +129,8 @@ impl Waiting {
     /// Waits for the meeting, and returns it with the notices until then.
     pub(crate) async fn met(&mut self) -> (Meeting, Option<RelayAddress>) {
         let relay = match self.notice().await {
-            Notice::Met { relay } => relay,
+            Notice::Met(MetAt::Relay(relay)) => Some(relay),
+            Notice::Met(_) => None,
             other => panic!("{other:?} where a meeting was due"),
         };
         (within("the meeting", &mut self.task).await.unwrap().unwrap(), relay)
@@ -151,7 +154,7 @@ async fn look<const R: usize, const H: usize>(
     }
     // Nothing more will be announced.
     drop(named);
-    let search = SearchPlaces { relays: relays.to_vec(), found: Some(found) };
+    let search = SearchPlaces { relays: relays.to_vec(), found: Some(found), internet: None };
     let (context, _told, _snapshots) = context();
     within("the sender", meet_sender(search, &Arc::new(self::code(code)), &context)).await
 }
@@ -181,7 +184,10 @@ async fn the_first_relay_of_the_list_that_can_be_reached_is_used_and_told() {
     assert_eq!(waiting.code().await, (code(RIGHT), Some(at(relay.addr).address)));
     assert_eq!(waiting.room(), Some(RoomId(code(RIGHT).room())));
     let (met, found) = tokio::join!(waiting.met(), look(RIGHT, [at(relay.addr)], []));
-    assert_eq!((met.1, found.unwrap().relay.address), (Some(at(relay.addr).address), at(relay.addr).address));
+    assert_eq!(
+        (met.1, found.unwrap().venue.relay().unwrap().address.clone()),
+        (Some(at(relay.addr).address), at(relay.addr).address)
+    );
     // No other receiver may find it any more, and its own relay may end.
     assert!(waiting.unneeded.is_cancelled());
     while within("the end of the announcement", waiting.announced.changed()).await.is_ok() {}
@@ -208,7 +214,7 @@ async fn who_is_met_on_the_local_network_leaves_the_relay_at_once() {
     waiting.code().await;
     let own = waiting.own.addr;
     let (met, found) = tokio::join!(waiting.met(), look(RIGHT, [], [own]));
-    assert_eq!((met.1, found.unwrap().relay.address), (None, at(own).address));
+    assert_eq!((met.1, found.unwrap().venue.relay().unwrap().address.clone()), (None, at(own).address));
     assert!(!waiting.unneeded.is_cancelled(), "the lanes go over the sender's own relay");
     no_room(relay.addr).await;
 }
@@ -328,7 +334,7 @@ async fn a_wrong_code_that_finds_its_sender_everywhere_costs_one_try() {
             }
         }
     });
-    assert_eq!(met.0.relay.address, found.unwrap().relay.address);
+    assert_eq!(met.0.venue.relay().unwrap().address, found.unwrap().venue.relay().unwrap().address);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -337,7 +343,7 @@ async fn nobody_is_there_only_when_every_place_says_so() {
     let [one, two] = [TestRelay::start(|_| {}).await, TestRelay::start(|_| {}).await];
     let found = look(RIGHT, [at(one.addr), at(two.addr)], []).await;
     match found {
-        Err(TransferError::NobodyThere { relays, looked_locally: true }) => {
+        Err(TransferError::NobodyThere { relays, looked_locally: true, .. }) => {
             assert_eq!(relays, [at(one.addr).address, at(two.addr).address]);
         }
         other => panic!("{:?}", other.err()),
@@ -372,12 +378,12 @@ async fn a_silent_liar_on_the_local_network_does_not_bar_the_way_to_the_relay() 
 #[tokio::test(start_paused = true)]
 async fn a_local_network_that_says_nothing_is_not_listened_to_for_ever() {
     let (_named, found) = mpsc::channel(16);
-    let search = SearchPlaces { relays: Vec::new(), found: Some(found) };
+    let search = SearchPlaces { relays: Vec::new(), found: Some(found), internet: None };
     let (context, _told, _snapshots) = context();
     let started = tokio::time::Instant::now();
     let found = meet_sender(search, &Arc::new(code(RIGHT)), &context).await;
     assert!(
-        matches!(&found, Err(TransferError::NobodyThere { relays, looked_locally: true }) if relays.is_empty()),
+        matches!(&found, Err(TransferError::NobodyThere { relays, looked_locally: true, .. }) if relays.is_empty()),
         "{:?}",
         found.err()
     );

@@ -79,7 +79,7 @@ async fn three_receivers_get_it_at_the_same_time() {
         assert_eq!(guest.receiving.report().await.stored, 2);
         assert!(guest.has_all_of(&world));
         // The two sides meet twice, under the code and under the branch's own. Only the first meeting is reported.
-        let meetings = guest.receiving.notices.iter().filter(|notice| matches!(notice, Notice::Met { .. }));
+        let meetings = guest.receiving.notices.iter().filter(|notice| matches!(notice, Notice::Met(_)));
         assert_eq!(meetings.count(), 1);
     }
     let report = sending.report().await;

@@ -155,7 +155,7 @@ async fn look(
     for address in heard {
         named.send(address).await.unwrap();
     }
-    let search = SearchPlaces { relays, found: Some(found) };
+    let search = SearchPlaces { relays, found: Some(found), internet: None };
     let (context, mut told, _snapshots) = context();
     let ended = within("the end of the search", meet_sender(search, &Arc::new(code(text)), &context)).await;
     drop((context, named));
@@ -196,7 +196,7 @@ async fn strangers_of_the_local_network_leave_the_relay_its_turn() {
     let (slow, _carrying) = slowly(relay.addr).await;
     let (met, (found, told)) =
         tokio::join!(waiting.met(), look(RIGHT, vec![slow.clone()], strangers.addresses()));
-    assert_eq!(found.unwrap().relay.address, slow.address);
+    assert_eq!(found.unwrap().venue.relay().unwrap().address, slow.address);
     assert!(met.1.is_some());
     assert!((1..=3).contains(&strangers.heard()), "{}", strangers.heard());
     assert!(told >= 1 && told <= strangers.heard(), "{told} of {}", strangers.heard());

@@ -190,8 +190,8 @@ impl Transfer {
     /// Waits until the sender has something more to offer, and returns where.
     pub async fn invitation(&mut self) -> Invited {
         self.told("an invitation", |notice| match notice {
-            Notice::Invited(Invited { code, relay, chain }) => {
-                Some(Invited { code: code.clone(), relay: relay.clone(), chain: chain.clone() })
+            Notice::Invited(Invited { code, venue, chain }) => {
+                Some(Invited { code: code.clone(), venue: venue.clone(), chain: chain.clone() })
             }
             _ => None,
         })
@@ -359,6 +359,7 @@ impl World {
             payload,
             code,
             relays: vec![self.relay()],
+            internet: None,
             path_mode: PathMode::RelayOnly,
             listen: ListenOptions::default(),
             lanes: 8,
@@ -375,6 +376,7 @@ impl World {
         ReceiveOrder {
             code,
             relays: vec![self.relay()],
+            internet: None,
             output,
             lanes: 8,
             patience: Duration::ZERO,

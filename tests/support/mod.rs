@@ -6,6 +6,7 @@
 
 pub mod cutter;
 pub mod engine;
+pub mod iroh;
 pub mod peer;
 pub mod process;
 pub mod stage;

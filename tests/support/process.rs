@@ -37,7 +37,7 @@ pub fn clean(command: &mut Command) {
     let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nobody");
     command.env("CAIMAN_CONFIG_DIR", &nowhere).env("CAIMAN_DATA_DIR", &nowhere);
     // No test uses the network of the machine that it runs on.
-    command.env("CAIMAN_PATH", "relay");
+    command.env("CAIMAN_PATH", "relay").env("CAIMAN_INTERNET", "off");
     command.stdin(Stdio::null());
 }
 

@@ -230,6 +230,7 @@ fn command(display: &Display, home: &Path) -> Command {
         .env("DBUS_SESSION_BUS_ADDRESS", &bus)
         .env("DBUS_SYSTEM_BUS_ADDRESS", &bus)
         .env("CAIMAN_INSTANCE", "test")
+        .env("CAIMAN_INTERNET", "off")
         .env("CAIMAN_CONFIG_DIR", home.join("config"))
         .env("CAIMAN_DATA_DIR", home.join("data"));
     command

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     code::{CodePhrase, Invite},
-    engine::{Connection, InvitationChain, MetAt, NotAdded, Notice, OnlineState, Progress, Report, TaskId, TransferError},
+    engine::{
+        Connection, InvitationChain, MetAt, NotAdded, Notice, OnlineState, Progress, Report, TaskId,
+        TransferError,
+    },
     history::Direction,
     net::client::RelayAddress,
     protocol::{

@@ -187,7 +187,11 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
         Box::new(|| TransferError::PeerLost),
         Box::new(|| TransferError::TooManyTries),
         Box::new(|| TransferError::WrongCode { tries_left: Some(2) }),
-        Box::new(|| TransferError::NobodyThere { relays: vec![made_up::relay()], looked_locally: true, looked_online: false }),
+        Box::new(|| TransferError::NobodyThere {
+            relays: vec![made_up::relay()],
+            looked_locally: true,
+            looked_online: false,
+        }),
         Box::new(|| TransferError::NoSpace { needed: 1 << 30, free: 17 }),
         Box::new(|| TransferError::PeerVersion { theirs: 99 }),
         Box::new(move || TransferError::file(FileAction::Read, "/home/ada/notes.txt", gone())),

@@ -104,7 +104,12 @@ impl Endpoint {
 
     /// The host of the relay at which this endpoint can be reached now, if it is connected to one.
     pub fn relay(&self) -> Option<String> {
-        self.inner.home_relay_status().get().iter().find(|relay| relay.is_connected()).map(|relay| host(relay.url()))
+        self.inner
+            .home_relay_status()
+            .get()
+            .iter()
+            .find(|relay| relay.is_connected())
+            .map(|relay| host(relay.url()))
     }
 
     /// Waits until this endpoint can be reached at a relay, and returns that relay's host.
@@ -131,11 +136,7 @@ impl Endpoint {
     /// # Errors
     ///
     /// No relay is left, or none leads to that endpoint.
-    pub async fn connect(
-        &self,
-        id: EndpointId,
-        through: impl Fn(&str) -> bool,
-    ) -> io::Result<Connection> {
+    pub async fn connect(&self, id: EndpointId, through: impl Fn(&str) -> bool) -> io::Result<Connection> {
         let key = PublicKey::from_bytes(&id.0).map_err(io::Error::other)?;
         let relays = self.relays.iter().filter(|relay| through(&host(relay)));
         let address = EndpointAddr::from_parts(key, relays.cloned().map(TransportAddr::Relay));
@@ -227,11 +228,7 @@ impl AsyncRead for QuicStream {
 }
 
 impl AsyncWrite for QuicStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         AsyncWrite::poll_write(Pin::new(&mut self.get_mut().sending), context, buffer)
     }
 

@@ -202,8 +202,13 @@ impl Session {
             }
             None => (None, None, None),
         };
-        let find =
-            Reconnect { relay: known, side, key: reconnect, direct: direct.clone(), context: context.clone() };
+        let find = Reconnect {
+            relay: known,
+            side,
+            key: reconnect,
+            direct: direct.clone(),
+            context: context.clone(),
+        };
         Self {
             pipe,
             side,

@@ -30,6 +30,7 @@ use crate::{
             reconnect::{FindPeer, Reconnected},
             rendezvous::Seat,
         },
+        progress::Route,
     },
 };
 
@@ -316,6 +317,10 @@ impl LaneWays for Access {
 
     fn allows_direct(&self) -> bool {
         false
+    }
+
+    fn route(&self, _way: Way) -> (Route, Option<Duration>) {
+        (Route::Relay, None)
     }
 
     fn forget_direct(&self) {}

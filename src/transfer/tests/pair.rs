@@ -17,7 +17,10 @@ use tokio_util::sync::CancellationToken;
 use super::network::{Access, Network, root};
 use crate::{
     crypto::{Channel, Side},
-    net::client::{RelayAddress, RelayChoice},
+    net::{
+        client::{RelayAddress, RelayChoice},
+        venue::Venue,
+    },
     panics::spawn_blocking,
     sync::lock_shared,
     transfer::{
@@ -146,7 +149,7 @@ pub(super) fn begin_into(
 /// Both ends of a control channel without a transfer.
 pub(super) fn controls(network: &Arc<Network>, patience: Duration) -> (Control, Control) {
     let (ours, theirs) = network.first();
-    let control = |pipe, side| Control::new(session(network, pipe, side, patience), &relay(), &context().0);
+    let control = |pipe, side| Control::new(session(network, pipe, side, patience), &venue(), &context().0);
     (control(ours, Side::Sender), control(theirs, Side::Receiver))
 }
 
@@ -166,7 +169,12 @@ fn session(network: &Arc<Network>, pipe: Pipe, side: Side, patience: Duration) -
 }
 
 fn connect_options(patience: Duration) -> ConnectOptions {
-    ConnectOptions { patience, path_mode: PathMode::RelayOnly, listen: ListenOptions::default() }
+    ConnectOptions {
+        patience,
+        path_mode: PathMode::RelayOnly,
+        listen: ListenOptions::default(),
+        internet: None,
+    }
 }
 
 fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
@@ -180,7 +188,7 @@ fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
         connect: connect_options(terms.patience),
     };
     let payload = Payload::Paths(vec![outbox.to_owned()]);
-    let control = Control::new(session, &relay(), &context);
+    let control = Control::new(session, &venue(), &context);
     let session = async move {
         let listing = Listing::start(payload, additions, &context.cancel)?;
         let ended = serve(control, listing, &options, pauses, &context).await;
@@ -202,7 +210,7 @@ fn receive(session: Session, output: Output, terms: Terms) -> Running {
         unfinished: USERS.clone(),
         active: ActiveReceives::default(),
     };
-    let control = Control::new(session, &relay(), &context);
+    let control = Control::new(session, &venue(), &context);
     let session = async move {
         let input = ReceiverInput { answer, look, pause: pauses };
         let never = |_| unreachable!("the sender names no other code");
@@ -264,6 +272,9 @@ fn context() -> (Context, ContextEnds) {
     (context, ContextEnds { cancel, progress: snapshots, inbox })
 }
 
-fn relay() -> RelayChoice {
-    RelayChoice { address: RelayAddress::from_socket(([127, 0, 0, 1], 9).into()), password: None }
+fn venue() -> Venue {
+    Venue::Relay(RelayChoice {
+        address: RelayAddress::from_socket(([127, 0, 0, 1], 9).into()),
+        password: None,
+    })
 }

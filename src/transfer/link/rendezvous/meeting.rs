@@ -75,17 +75,9 @@ pub(super) struct Met {
 /// How two peers have found each other.
 pub(super) enum MetBy {
     /// At a relay.
-    Relay {
-        relay: RelayChoice,
-        client_token: ClientToken,
-        paired: Paired,
-    },
+    Relay { relay: RelayChoice, client_token: ClientToken, paired: Paired },
     /// Over the internet, with this endpoint of this side's.
-    Internet {
-        internet: Internet,
-        stream: QuicStream,
-        endpoint: Endpoint,
-    },
+    Internet { internet: Internet, stream: QuicStream, endpoint: Endpoint },
 }
 
 impl Met {
@@ -97,7 +89,12 @@ impl Met {
         }
     }
 
-    pub(super) async fn meeting(self, code: &Arc<CodePhrase>, is_own: bool, own: Option<Endpoint>) -> Meeting {
+    pub(super) async fn meeting(
+        self,
+        code: &Arc<CodePhrase>,
+        is_own: bool,
+        own: Option<Endpoint>,
+    ) -> Meeting {
         let Self { way, agreed } = self;
         let keys = agreed.keys(code).await;
         match way {

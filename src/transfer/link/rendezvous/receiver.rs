@@ -207,7 +207,11 @@ pub async fn meet_sender(
     if !answers.is_one_mistake() {
         answers.tell(context).await;
     }
-    Err(answers.error().unwrap_or(TransferError::NobodyThere { relays: asked, looked_locally, looked_online }))
+    Err(answers.error().unwrap_or(TransferError::NobodyThere {
+        relays: asked,
+        looked_locally,
+        looked_online,
+    }))
 }
 
 /// What a search has found out so far.

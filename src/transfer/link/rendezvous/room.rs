@@ -52,6 +52,7 @@ pub(super) fn graver(one: Option<TransferError>, other: TransferError) -> Transf
 pub(super) fn is_silence(error: &TransferError) -> bool {
     matches!(
         error,
-        TransferError::Offline | TransferError::Relay(RelayClientError::Unreachable { .. } | RelayClientError::Lost)
+        TransferError::Offline
+            | TransferError::Relay(RelayClientError::Unreachable { .. } | RelayClientError::Lost)
     )
 }

@@ -30,7 +30,12 @@ use super::{
 };
 use crate::{
     code::CodePhrase,
-    net::{access::SenderKey, client::RelayChoice, internet::{Endpoint, Internet}, venue::Venue},
+    net::{
+        access::SenderKey,
+        client::RelayChoice,
+        internet::{Endpoint, Internet},
+        venue::Venue,
+    },
     protocol::{
         peer::{INVITATION_WORDS, ReceiverFirst, SenderIdKey},
         relay::RoomId,
@@ -88,7 +93,11 @@ pub async fn wait_for_receiver(
         MeetBy::Code(choice, places) => (choice, places, None),
         MeetBy::Invitation(follower) => {
             let place = follower.place().ok_or(TransferError::PeerGone)?;
-            (CodeChoice::Drawn { words: INVITATION_WORDS }, WaitingPlaces::only(place, waits.reveal), Some(follower))
+            (
+                CodeChoice::Drawn { words: INVITATION_WORDS },
+                WaitingPlaces::only(place, waits.reveal),
+                Some(follower),
+            )
         }
     };
     let mut posted = PostedCode::put_up(choice, places, waits, context).await?;
@@ -425,7 +434,8 @@ impl CodeWait<'_> {
         let Some(online) = online else { return future::pending().await };
         loop {
             self.context.enter(Phase::WaitingForPeer);
-            let Guest { mut stream, greeting, answer, endpoint, internet } = online.next_guest(self.context).await;
+            let Guest { mut stream, greeting, answer, endpoint, internet } =
+                online.next_guest(self.context).await;
             if let Some(agreed) = self.judge(greeting, answer, &mut stream).await? {
                 return Ok(Met { way: MetBy::Internet { internet, stream, endpoint }, agreed });
             }

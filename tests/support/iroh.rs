@@ -1,0 +1,39 @@
+//! An iroh relay in this process, for transfers over the internet way that never leave this machine.
+
+use caiman::engine::{Internet, IrohRelay};
+use iroh_relay::server::{RelayConfig, Server, ServerConfig};
+
+/// A relay without a certificate. It ends when it is dropped.
+pub struct TestIrohRelay {
+    server: Server,
+}
+
+impl TestIrohRelay {
+    pub async fn start() -> Self {
+        Self::at(([127, 0, 0, 1], 0)).await
+    }
+
+    /// A relay at this address.
+    pub async fn at(address: impl Into<std::net::SocketAddr>) -> Self {
+        let mut config = ServerConfig::default();
+        config.relay = Some(RelayConfig::new(address));
+        Self { server: Server::spawn(config).await.unwrap() }
+    }
+
+    pub fn addr(&self) -> std::net::SocketAddr {
+        self.server.http_addr().unwrap()
+    }
+
+    pub fn relay(&self) -> IrohRelay {
+        format!("http://{}", self.addr()).parse().unwrap()
+    }
+
+    /// What transfers may use: this relay and no other.
+    pub fn internet(&self) -> Option<Internet> {
+        Some(Internet { relays: vec![self.relay()] })
+    }
+
+    pub async fn stop(self) {
+        self.server.shutdown().await.unwrap();
+    }
+}
