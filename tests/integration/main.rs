@@ -19,6 +19,8 @@ mod hostile_receiver;
 mod hostile_return;
 mod hostile_same;
 mod hostile_sender;
+#[cfg(feature = "internet")]
+mod internet;
 mod invitations;
 mod listing;
 mod loopback;
