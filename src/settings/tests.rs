@@ -39,6 +39,8 @@ fn everything_set() -> Settings {
     host.password = Some("swamp".into());
     Settings {
         relays: vec![first, SavedRelay::new("[2001:db8::1]:9".parse().unwrap())],
+        internet: false,
+        iroh_relays: vec!["https://relay.example.org".parse().unwrap()],
         host,
         save_folder: Some(PathBuf::from("C:\\Users\\x\\Übertragung")),
         path_mode: PathMode::RelayOnly,

@@ -97,6 +97,7 @@ impl Screen {
         settings.save_folder = Some(inbox);
         // No test touches the network of the person who runs it.
         settings.path_mode = PathMode::RelayOnly;
+        settings.internet = false;
         change(&mut settings);
         settings.save(&Store::at(folder.path())).unwrap();
         Self::open(folder, width, height)

@@ -137,8 +137,11 @@ pub(super) fn errors() -> Vec<TransferError> {
         Some(match error {
             E::TooManyTries => E::WrongCode { tries_left: None },
             E::WrongCode { .. } => E::Retired,
-            E::Retired => E::NobodyThere { relays: vec![made_up::relay()], looked_locally: true },
-            E::NobodyThere { .. } => E::OnlyStrangers { count: 1 },
+            E::Retired => {
+                E::NobodyThere { relays: vec![made_up::relay()], looked_locally: true, looked_online: false }
+            }
+            E::NobodyThere { .. } => E::Offline,
+            E::Offline => E::OnlyStrangers { count: 1 },
             E::OnlyStrangers { .. } => E::CodeTaken,
             E::CodeTaken => E::PeerDeclined,
             E::PeerDeclined => E::PeerCancelled,
@@ -185,6 +188,9 @@ pub(super) fn errors() -> Vec<TransferError> {
                 withdrawals().into_iter().map(|reason| E::Withdrawn { path: name(), reason }).collect()
             }
             E::Impossible(_) => unsuited().into_iter().map(E::Impossible).collect(),
+            E::NobodyThere { relays, looked_locally, .. } => [false, true]
+                .map(|looked_online| E::NobodyThere { relays: relays.clone(), looked_locally, looked_online })
+                .into(),
             E::OnlyStrangers { .. } => [1, 2, 4].map(|count| E::OnlyStrangers { count }).into(),
             E::NobodyGotIt { .. } => [0, 1, 2].map(|came| E::NobodyGotIt { came }).into(),
             one => vec![one],

@@ -20,7 +20,7 @@ use crate::{
     },
     engine::{
         Connection, InvitationChain, Invited, Notice, OnConflict, Paused, Phase, Progress, RelayCheck,
-        RelayChoice, Report, Stall, WaitsFor,
+        RelayChoice, Report, Stall, Venue, WaitsFor,
     },
     protocol::peer::Withdrawal,
     transfer::notice::{LeftOut, LeftOutReason, NotAdded},
@@ -567,8 +567,8 @@ fn a_waiting_send_that_lost_its_relay_says_so_and_nothing_moves() {
 }
 
 fn invited(chain: &InvitationChain) -> Notice {
-    let relay = RelayChoice { address: relay(), password: None };
-    Notice::Invited(Invited { code: code(), relay, chain: chain.clone() })
+    let venue = Venue::Relay(RelayChoice { address: relay(), password: None });
+    Notice::Invited(Invited { code: code(), venue, chain: chain.clone() })
 }
 
 /// A card that follows an invitation, as the window adds it.
