@@ -75,7 +75,9 @@ async fn four_words_and_a_shared_iroh_relay_are_enough() {
         let (world, iroh) = world().await;
         let mut sending = world.sender.send(SendOrder { path_mode, ..send_order(&world, &iroh) });
         let code = sending.code().await;
-        assert!(matches!(online(&mut sending).await, OnlineState::Reachable { relay } if relay == "127.0.0.1"));
+        assert!(
+            matches!(online(&mut sending).await, OnlineState::Reachable { relay } if relay == "127.0.0.1")
+        );
         let order = ReceiveOrder { path_mode, ..receive_order(&world, &iroh, code) };
         // A search of the local network would find the sender sooner.
         let mut receiving = world.receiver.receive(order);
@@ -84,7 +86,10 @@ async fn four_words_and_a_shared_iroh_relay_are_enough() {
         tokio::join!(sending.report(), receiving.report());
         assert_eq!(fs::read(world.to("file")).unwrap(), fs::read(world.from("file")).unwrap());
         if path_mode == PathMode::RelayOnly {
-            assert_eq!((met_at(&sending), met_at(&receiving)), (Some(&MetAt::Internet), Some(&MetAt::Internet)));
+            assert_eq!(
+                (met_at(&sending), met_at(&receiving)),
+                (Some(&MetAt::Internet), Some(&MetAt::Internet))
+            );
             let history = receiving.history().await;
             assert!(history.iter().any(|progress| progress.route == Route::IrohRelay), "{path_mode:?}");
             assert!(history.iter().all(|progress| progress.route != Route::Direct), "{path_mode:?}");
@@ -107,7 +112,7 @@ async fn who_knows_the_first_two_words_learns_no_address() {
     let id = SecretKey::from_bytes(&key(&code)).public();
     let address = EndpointAddr::new(id).with_relay_url(url.clone());
     let connection = within("the sender", stranger.connect(address, b"caiman/1")).await.unwrap();
-    let (_, mut heard) = within("a stream", connection.accept_bi()).await.unwrap();
+    let (_silence, mut heard) = within("a stream", connection.accept_bi()).await.unwrap();
     let greeted: Greeted = frames::read(&mut heard, MAX_HANDSHAKE).await.unwrap();
     assert!(!greeted.first.is_empty());
     // The sender and the stranger are on one machine, so that a direct path would be found at once.
@@ -133,7 +138,8 @@ struct Squatter {
 
 impl Squatter {
     async fn at(iroh: &TestIrohRelay, code: &CodePhrase) -> Self {
-        let endpoint = Endpoint::bind(&iroh.internet().unwrap(), Some(&key(code)), Reveal::Nothing).await.unwrap();
+        let endpoint =
+            Endpoint::bind(&iroh.internet().unwrap(), Some(&key(code)), Reveal::Nothing).await.unwrap();
         within("the squatter's relay", endpoint.online()).await;
         Self { endpoint }
     }

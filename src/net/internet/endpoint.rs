@@ -37,6 +37,8 @@ const SEND_WINDOW: u64 = 2 << 20;
 const MAX_STREAMS: u32 = 64;
 /// How long a connection may take to be made by the side that accepts it: a few round trips.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// How long the last words on a stream may take to arrive: a few round trips.
+const LINGER_LIMIT: Duration = Duration::from_secs(3);
 /// How long an endpoint may take to say goodbye. A relay that doesn't answer would keep it for longer.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// The file of certificates that are trusted beside the built-in ones; the name is the one that OpenSSL gave it.
@@ -214,6 +216,18 @@ impl Connection {
     /// Ends the connection at once. What was written and not yet confirmed is lost.
     pub fn close(&self) {
         self.0.close(VarInt::from_u32(0), b"");
+    }
+}
+
+impl QuicStream {
+    /// Ends this side of the stream, and keeps the connection until the other side has everything that was written, or until a
+    /// few seconds have passed.
+    pub async fn linger(mut self) {
+        let delivered = async {
+            self.sending.finish().ok()?;
+            self.sending.stopped().await.ok()
+        };
+        let _ = timeout(LINGER_LIMIT, delivered).await;
     }
 }
 

@@ -126,6 +126,14 @@ impl Connection {
     }
 }
 
+#[expect(clippy::unused_async, reason = "the same functions as where the feature is built in")]
+impl QuicStream {
+    /// Never called.
+    pub async fn linger(self) {
+        match self.0 {}
+    }
+}
+
 impl AsyncRead for QuicStream {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.0 {}

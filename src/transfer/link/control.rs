@@ -653,6 +653,10 @@ impl Control {
         tracing::debug!(%reason, "a connection is lost");
         self.wire = None;
         self.lost_at = Some(Instant::now());
+        // The other side has moved on, and this one is about to.
+        if self.is_provisional && !self.finding.is_empty() {
+            return Ok(());
+        }
         self.context.update(|progress| progress.connection = Connection::LookingForPeer);
         Ok(())
     }

@@ -450,6 +450,9 @@ impl Direct {
     async fn call(self: Arc<Self>) {
         let Some(online) = self.online.clone() else { return };
         let (mut machines, mut backoff) = (self.found.subscribe(), REDIAL);
+        if !self.has_relay {
+            online.prepare().await;
+        }
         loop {
             online.is_wanted().await;
             if self.has_relay {
@@ -464,7 +467,7 @@ impl Direct {
             {
                 backoff.reset();
                 online.find(connection.clone());
-                connection.closed().await;
+                online.outlive(&connection).await;
             }
             sleep(backoff.next_pause()).await;
         }

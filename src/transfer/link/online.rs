@@ -9,7 +9,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Mutex, OnceCell, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -22,6 +22,10 @@ use crate::{
 pub(crate) const MAX_ONLINE_LANES: u16 = 8;
 /// How long a connection may take: several round trips through a relay that is far away.
 const CONNECT_LIMIT: Duration = Duration::from_secs(8);
+/// The first pause before iroh is made to look for a direct way again: longer than it waits itself.
+const FIRST_LOOK: Duration = Duration::from_secs(6);
+/// The longest such pause.
+const LONGEST_LOOK: Duration = Duration::from_mins(1);
 
 /// One side of a session, over the internet.
 pub(super) struct Online {
@@ -92,6 +96,38 @@ impl Online {
         let _ = is_open.wait_for(|is_open| *is_open).await;
     }
 
+    /// Binds a receiver's endpoint before it is needed, so that it knows by then how its router translates addresses. Nobody is
+    /// told of it.
+    pub(super) async fn prepare(&self) {
+        if let Err(error) = self.bound().await {
+            tracing::warn!(%error, "no endpoint for the internet");
+        }
+    }
+
+    async fn bound(&self) -> io::Result<&Endpoint> {
+        self.own.get_or_try_init(|| Endpoint::bind(&self.internet, None, self.reveal)).await
+    }
+
+    /// Waits until a connection that goes through a relay has ended. Meanwhile it has iroh look for a direct way again and again,
+    /// with growing pauses: each new connection makes it try, and by itself it does so once a minute.
+    pub(super) async fn outlive(&self, connection: &Connection) {
+        let mut pause = FIRST_LOOK;
+        loop {
+            tokio::select! {
+                () = connection.closed() => return,
+                () = sleep(pause) => {}
+            }
+            let peer = *self.peer.borrow();
+            if self.reveal == Reveal::Addresses
+                && !connection.is_direct()
+                && let (Some(endpoint), Some(peer)) = (self.own(), peer)
+            {
+                let _ = timeout(CONNECT_LIMIT, endpoint.connect(peer, |_| true)).await;
+            }
+            pause = (pause * 2).min(LONGEST_LOOK);
+        }
+    }
+
     /// A connection on which the other side has proven who it is, if one is open.
     pub(super) fn found(&self) -> Option<Connection> {
         self.found.borrow().clone().filter(Connection::is_open)
@@ -149,7 +185,7 @@ impl Online {
         if let Some(met_with) = self.met_with.as_ref().filter(|_| !*self.is_open.borrow()) {
             return Ok(met_with);
         }
-        self.own.get_or_try_init(|| Endpoint::bind(&self.internet, None, self.reveal)).await
+        self.bound().await
     }
 
     /// Ends everything.

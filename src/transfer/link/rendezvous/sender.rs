@@ -436,9 +436,12 @@ impl CodeWait<'_> {
             self.context.enter(Phase::WaitingForPeer);
             let Guest { mut stream, greeting, answer, endpoint, internet } =
                 online.next_guest(self.context).await;
-            if let Some(agreed) = self.judge(greeting, answer, &mut stream).await? {
+            let judged = self.judge(greeting, answer, &mut stream).await;
+            if let Ok(Some(agreed)) = judged {
                 return Ok(Met { way: MetBy::Internet { internet, stream, endpoint }, agreed });
             }
+            online.see_off(stream);
+            judged?;
         }
     }
 

@@ -164,6 +164,14 @@ impl OnlineRoom {
         }
     }
 
+    /// Lets a receiver that has not proven the code hear the verdict. Nobody waits for it.
+    pub(super) fn see_off(&mut self, stream: QuicStream) {
+        self.guests.spawn(reported(async move {
+            stream.linger().await;
+            Came::Nobody
+        }));
+    }
+
     /// Tells every receiver that comes that the code is retired.
     pub(super) async fn tell_retired(&mut self) {
         loop {
@@ -178,8 +186,7 @@ impl OnlineRoom {
                     && let Ok(mut stream) = connection.open().await
                 {
                     let _ = write(&mut stream, &Greeted { first: handshake::retired() }).await;
-                    // The receiver ends the connection once it has read that.
-                    let _ = timeout(CALL_LIMIT, connection.closed()).await;
+                    stream.linger().await;
                 }
                 Came::Nobody
             }));
