@@ -291,7 +291,7 @@ impl Transfer {
             Event::Ended(_, ended) => self.ended = Some(ended),
             Event::Checked(_, checked) => self.checked = Some(checked),
             Event::Branch { id, .. } => self.branches.push_back(id),
-            Event::RelayEnded(..) | Event::Stopped(_) => {}
+            Event::RelayEnded(..) | Event::CheckedIroh(..) | Event::Stopped(_) => {}
         }
     }
 }
@@ -468,6 +468,7 @@ fn id_of(event: &Event) -> TaskId {
         | Event::Notice(id, _)
         | Event::Ended(id, _)
         | Event::Checked(id, _)
+        | Event::CheckedIroh(id, _)
         | Event::Branch { of: id, .. }
         | Event::RelayEnded(id, _) => *id,
         Event::Stopped(report) => panic!("the engine stopped: {report}"),
