@@ -34,7 +34,7 @@ pub use crate::{
     net::{
         addresses::Reach,
         client::{RelayCheck, RelayChoice, RelayClientError},
-        internet::{Internet, IrohRelay},
+        internet::{Internet, IrohCheck, IrohCheckError, IrohRelay},
         venue::Venue,
     },
     protocol::peer::Work,

@@ -60,6 +60,8 @@ pub struct Settings {
     /// The iroh relays for that; empty for the public ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub iroh_relays: Vec<IrohRelay>,
+    /// Whether the user has been told who runs the public iroh relays, and what these see.
+    pub internet_told: bool,
     /// The relay that the window can run.
     pub host: HostRelay,
     /// Where received files go; `None` is the system's folder for downloads. A folder whose path is not Unicode is kept only
@@ -268,6 +270,7 @@ impl Settings {
             relays: fields.each("relay", SavedRelay::read),
             internet: fields.switch("internet").unwrap_or(usual.internet),
             iroh_relays: fields.take("iroh_relays", Expected::IrohRelays, typed).unwrap_or_default(),
+            internet_told: fields.switch("internet_told").unwrap_or(usual.internet_told),
             host: fields.inner("host").map_or(usual.host, HostRelay::read),
             save_folder: fields.text("save_folder").map(PathBuf::from),
             lanes: fields.number("lanes", 1..=MAX_LANES).unwrap_or(usual.lanes),
@@ -305,6 +308,7 @@ impl Default for Settings {
             relays: Vec::new(),
             internet: true,
             iroh_relays: Vec::new(),
+            internet_told: false,
             host: HostRelay::default(),
             save_folder: None,
             lanes: MAX_LANES,

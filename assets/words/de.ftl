@@ -22,12 +22,26 @@ and-others = und weitere
 history = Verlauf
 settings = Einstellungen
 relay = Relay
-relay-none = Nur lokales Netz
-relay-none-hint = Kein Relay eingetragen: Wer von Ihnen empfängt, muss im selben Netz sein oder diesen Computer erreichen. Klicken, um ein Relay hinzuzufügen.
 relay-checking = Relay wird gefragt…
 relay-good-hint = Das Relay antwortet. Klicken, um noch einmal zu fragen.
 relay-bad = nicht erreichbar
 relay-unusable = nicht nutzbar
+lead = Wo Codes gelten
+lead-anywhere = Überall
+lead-nearby = Nur lokales Netz
+lead-nowhere = Offline
+lead-anywhere-hint = Codes gelten überall, über das Internet. Klicken für die Einstellungen.
+lead-relay-only-hint = Codes gelten überall. Wie eingestellt, läuft alles über Relays im Internet. Klicken für die Einstellungen.
+lead-no-relay-hint = Kein Relay im Internet antwortet. Caiman versucht es weiter.
+lead-not-built-in-hint = Dieses Caiman wurde ohne Übertragungen über das Internet gebaut. Über das lokale Netz hinaus führt ein Relay.
+lead-switched-off-hint = Das Internet ist in den Einstellungen ausgeschaltet. Klicken, um das zu ändern.
+lead-path-mode-hint = Als Weg ist „Lokales Netz“ eingestellt, deshalb geht nichts über das Internet.
+
+## Über das Internet, einmal gesagt
+
+internet-first = Ihre Codes gelten überall. Wo zwei Computer einander nicht erreichen, geben öffentliche Relays weiter, was Sie senden, verschlüsselt. Sie werden von number 0 betrieben, kostenlos, mit Grenzen und ohne jede Zusage. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte.
+internet-understood = Verstanden
+internet-change = In den Einstellungen ändern
 
 ## Senden
 
@@ -152,6 +166,16 @@ local-for-now = Vorerst nur im lokalen Netz. { $why } Die Relays werden immer wi
 local-looking = Vorerst nur im lokalen Netz. Das Relay wird gesucht…
 reach-nobody = Dieser Computer ist in keinem Netz: Nur Programme auf diesem Computer können empfangen.
 add-relay-for-all = Ein Relay hinzufügen, um alle anderen zu erreichen
+internet-for-all = Das Internet einschalten, um alle anderen zu erreichen
+route-for-all = Den Weg ändern, um alle anderen zu erreichen
+online-soon = Wird für das Internet vorbereitet…
+online-reachable = Gilt überall
+online-only-nearby = Nur im lokalen Netz: Kein Relay im Internet antwortet. Es wird von selbst weiter versucht.
+online-only-relay = Nur über Ihr Relay: Kein Relay im Internet antwortet. Es wird von selbst weiter versucht.
+online-nowhere = Gilt noch nirgends: Kein Relay im Internet antwortet. Es wird von selbst weiter versucht.
+online-taken = Diese Wörter benutzt im Internet schon jemand anderes.
+new-code = Neuer Code
+relay-away = { $why } Es wird weiter versucht.
 left-behind = { $count ->
     [one] Etwas fehlt
    *[other] { $count } Dinge fehlen
@@ -162,6 +186,8 @@ not-added-no-files = { $name } kann nicht dazu: Ein Text wird für sich gesendet
 ## Was eine Übertragung tut
 
 phase-connecting = Relay wird erreicht…
+phase-looking = Der Sender wird gesucht…
+phase-getting-ready = Wird vorbereitet…
 phase-waiting = Wartet auf die andere Seite
 phase-asking = Die andere Seite wird gefragt …
 phase-waiting-several = Wartet auf die anderen
@@ -214,26 +240,18 @@ stall-limit-here = Seit { $time } bewegt sich nichts: Die Begrenzung der Geschwi
 stall-limit-there = Seit { $time } bewegt sich nichts: Die andere Seite begrenzt ihre Geschwindigkeit und lässt nicht mehr zu. Es geht von selbst weiter.
 port-refused = Port { $wished } kann nicht für direkte Verbindungen verwendet werden, vielleicht weil ihn ein anderes Programm oder eine andere Übertragung hat. Diese Übertragung hört stattdessen auf Port { $used }.
 tampered = Etwas zwischen den beiden Computern verändert, was gesendet wird. Es wird noch einmal gesendet; nichts geht verloren.
-path-direct = Direkt zwischen den beiden Computern · { $lanes ->
-    [one] eine Verbindung
-   *[other] { $lanes } Verbindungen
-}
-path-relay = Über das Relay { $relay } · { $lanes ->
-    [one] eine Verbindung
-   *[other] { $lanes } Verbindungen
-}
-path-local = Im lokalen Netz · { $lanes ->
-    [one] eine Verbindung
-   *[other] { $lanes } Verbindungen
-}
-path-hosted = Über das Relay auf diesem Computer · { $lanes ->
-    [one] eine Verbindung
-   *[other] { $lanes } Verbindungen
-}
+path-direct = Direkt
+path-public-relay = Über ein öffentliches Relay
+path-iroh-relay = Über Ihr iroh-Relay
+path-met-online = Über das Internet getroffen
+path-relay = Über das Relay { $relay }
+path-local = Im lokalen Netz
+path-hosted = Über das Relay auf diesem Computer
 path-lanes = { $lanes ->
-    [one] Eine Verbindung
+    [one] 1 Verbindung
    *[other] { $lanes } Verbindungen
 }
+path-round-trip = { $millis } ms
 
 ## Das Angebot
 
@@ -339,7 +357,7 @@ err-guessed = Drei falsche Codes wurden versucht, also ist dieser Code ungültig
 err-retired = Dieser Code ist nach zu vielen falschen Versuchen ungültig geworden.
 err-nobody = Bei { $relay } sendet niemand mit diesem Code.
 err-nobody-anywhere = Mit diesem Code sendet niemand.
-err-offline = Kein Relay im Internet antwortet, deshalb konnte der Sender nur in der Nähe gesucht werden.
+err-offline = Kein Relay im Internet antwortet, deshalb ist der Sender dort nicht zu finden.
 err-nobody-local = Im lokalen Netz sendet niemand mit diesem Code.
 err-nobody-either = Weder bei { $relay } noch im lokalen Netz sendet jemand mit diesem Code.
 err-only-strangers = { $count ->
@@ -450,7 +468,7 @@ next-compare-code = Vergleichen Sie ihn Wort für Wort mit dem des Senders und v
 next-ask-new-code = Bitten Sie den Sender um einen neuen.
 next-send-again-safely = Senden Sie noch einmal, um einen neuen Code zu bekommen, und achten Sie darauf, dass nur die richtige Person ihn hört.
 next-nobody-anywhere = Prüfen Sie die ersten beiden Wörter, und fragen Sie, ob der Sender noch wartet und im Internet ist.
-next-offline = Prüfen Sie, ob dieser Computer im Internet ist. Manche Netze lassen nichts zu solchen Relays durch: Versuchen Sie ein anderes Netz.
+next-offline = Prüfen Sie, ob dieser Computer im Internet ist. Manche Netze lassen nichts zu solchen Relays durch; dann hilft ein anderes Netz.
 next-nobody = Prüfen Sie die ersten beiden Wörter, und fragen Sie, ob der Sender noch wartet und dasselbe Relay verwendet oder im selben Netz ist.
 next-only-strangers = Vergleichen Sie den Code mit dem des Senders. Wenn er stimmt, gibt sich jemand als Sender aus: Bitten Sie um einen neuen Code, und benutzen Sie ein anderes Netz oder ein anderes Relay.
 next-code-taken = Warten Sie einen Moment und versuchen Sie es noch einmal.
@@ -513,6 +531,10 @@ relay-too-much-here = Über das Relay laufen zu viele Übertragungen aus Ihrem N
 relay-full = Das Relay ist voll.
 relay-stopping = Das Relay wird gerade beendet.
 relay-confused = Das Relay hat dieses Programm nicht verstanden.
+iroh-silent = Bei { $relay } antwortet kein iroh-Relay.
+iroh-unusable = Das iroh-Relay { $relay } antwortet, ist aber nicht nutzbar: { $cause }.
+iroh-refused = Das iroh-Relay { $relay } bedient nur, wen es kennt.
+iroh-here = Dieser Computer kann kein iroh-Relay versuchen: { $cause }.
 host-port-taken = Port { $port } wird von einem anderen Programm benutzt. Wählen Sie einen anderen.
 host-port-forbidden = Port { $port } steht Ihnen auf diesem Computer nicht offen. Wählen Sie einen ab 1024.
 host-no-address = Dieser Computer hat die Adresse { $address } nicht. Wählen Sie eine von seinen.
@@ -582,11 +604,23 @@ arrival-missing = „{ $name }“ ist nicht da und kann also nicht gesendet werd
 
 ## Einstellungen
 
+set-internet = Internet
 set-relays = Relays
 set-host = Relay anbieten
 set-transfers = Übertragungen
 set-window = Fenster
-set-relays-hint = Ein Relay bringt zwei Computer zusammen, die einander nicht erreichen. Es sieht weder Namen noch Inhalte. Verwendet wird das erste der Liste, das erreichbar ist; wer empfängt, fragt alle.
+set-internet-on = Über das Internet senden und empfangen
+set-internet-hint = Codes gelten dann zwischen beliebigen Orten, ohne eigenes Relay.
+set-internet-public = Wo zwei Computer einander nicht erreichen, geben öffentliche Relays die verschlüsselten Daten weiter. Sie werden von number 0 betrieben, kostenlos, mit Grenzen und ohne jede Zusage. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte.
+set-internet-own = Wo zwei Computer einander nicht erreichen, geben Ihre iroh-Relays die verschlüsselten Daten weiter. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte. Auch die andere Seite muss eines davon verwenden.
+set-public-relays = Öffentliche Relays von number 0
+set-not-in-use = nicht verwendet
+set-add-iroh = Eigenes iroh-Relay hinzufügen
+set-iroh-named = iroh-Relay { $number }
+set-bad-iroh = Schreiben Sie eine Adresse wie https://relay.example.org.
+set-iroh-good = Erreichbar, { $latency } ms, hilft, direkte Wege zu finden
+set-iroh-blind = Erreichbar, { $latency } ms. Es sagt Computern ihre Adressen nicht (über UDP, meist Port 7842), deshalb finden wenige einen direkten Weg.
+set-relays-hint = Ein Relay bringt zwei Computer zusammen, die einander nicht erreichen. Es sieht weder Namen noch Inhalte. Verwendet wird das erste der Liste, das erreichbar ist; wer empfängt, fragt alle. Solange das Internet eingeschaltet ist, ist keines nötig.
 set-add-relay = Relay hinzufügen
 set-new-relay = Neues Relay
 set-raise = { $name } nach oben
@@ -629,9 +663,9 @@ set-path = Wege
 set-path-automatic = Automatisch
 set-path-local = Lokales Netz
 set-path-relay = Relay
-set-path-automatic-hint = Direkt, wo die beiden Computer einander erreichen, sonst über das Relay.
-set-path-local-hint = Die Daten bleiben im lokalen Netz.
-set-path-relay-hint = Immer über das Relay: Die andere Seite erfährt die Adressen dieses Computers nicht.
+set-path-automatic-hint = Direkt, wo die beiden Computer einander erreichen, sonst über ein Relay.
+set-path-local-hint = Die Daten bleiben im lokalen Netz; das Internet wird nicht benutzt.
+set-path-relay-hint = Immer über ein Relay, auch über das Internet: Die andere Seite erfährt die Adressen dieses Computers nicht.
 set-direct-port = Port für direkte Verbindungen
 set-any-port = beliebig
 set-map-port = Den Router bitten, direkte Verbindungen hereinzulassen

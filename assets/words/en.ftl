@@ -23,12 +23,26 @@ and-others = and others
 history = History
 settings = Settings
 relay = Relay
-relay-none = Local network only
-relay-none-hint = No relay is set: receivers have to be on the same network as this computer, or be able to reach it. Click to add a relay.
 relay-checking = Checking the relay…
 relay-good-hint = The relay answers. Click to check it again.
 relay-bad = not reachable
 relay-unusable = can't be used
+lead = Where codes work
+lead-anywhere = Anywhere
+lead-nearby = Local network only
+lead-nowhere = Offline
+lead-anywhere-hint = Codes work from anywhere, over the internet. Click for the settings.
+lead-relay-only-hint = Codes work from anywhere. As set, everything goes through relays on the internet. Click for the settings.
+lead-no-relay-hint = No relay on the internet answers. Caiman keeps trying.
+lead-not-built-in-hint = This Caiman was built without transfers over the internet. A relay reaches beyond the local network.
+lead-switched-off-hint = The internet is switched off in the settings. Click to change that.
+lead-path-mode-hint = The route in the settings is “Local network”, so nothing goes over the internet.
+
+## Over the internet, told once
+
+internet-first = Your codes work from anywhere. Where two computers can't reach each other, public relays pass on what you send, encrypted. They are run by number 0, free of charge, with limits and without any promise. They see addresses, times and amounts, never names or contents.
+internet-understood = Understood
+internet-change = Change in the settings
 
 ## Send
 
@@ -153,6 +167,16 @@ local-for-now = Only on the local network for now. { $why } Caiman keeps trying 
 local-looking = Only on the local network for now. Looking for the relay…
 reach-nobody = This computer is on no network, so only programs on it can receive.
 add-relay-for-all = Add a relay to reach everyone else
+internet-for-all = Switch on the internet to reach everyone else
+route-for-all = Change the route to reach everyone else
+online-soon = Getting ready for the internet…
+online-reachable = Works from anywhere
+online-only-nearby = Only on the local network: no relay on the internet answers. Tried again by itself.
+online-only-relay = Only through your relay: no relay on the internet answers. Tried again by itself.
+online-nowhere = Works nowhere yet: no relay on the internet answers. Tried again by itself.
+online-taken = Someone else uses these words on the internet.
+new-code = New code
+relay-away = { $why } Caiman keeps trying it.
 left-behind = { $count ->
     [one] One item is left out
    *[other] { $count } items are left out
@@ -163,6 +187,8 @@ not-added-no-files = { $name } can't be added: a text is always sent alone.
 ## What a transfer is doing
 
 phase-connecting = Reaching the relay…
+phase-looking = Looking for the sender…
+phase-getting-ready = Getting ready…
 phase-waiting = Waiting for the other side
 phase-asking = Asking the other side…
 phase-waiting-several = Waiting for the others
@@ -215,26 +241,18 @@ stall-limit-here = Nothing has moved for { $time }: the speed limit in the setti
 stall-limit-there = Nothing has moved for { $time }: the other side's speed limit allows no more. The transfer continues by itself.
 port-refused = Port { $wished } can't be used for direct connections, perhaps because another program or transfer is using it. This transfer uses port { $used } instead.
 tampered = Something between the two computers changes what is sent. It is sent again, and nothing is lost.
-path-direct = Directly between the two computers · { $lanes ->
-    [one] one connection
-   *[other] { $lanes } connections
-}
-path-relay = Through the relay { $relay } · { $lanes ->
-    [one] one connection
-   *[other] { $lanes } connections
-}
-path-local = On the local network · { $lanes ->
-    [one] one connection
-   *[other] { $lanes } connections
-}
-path-hosted = Through the relay on this computer · { $lanes ->
-    [one] one connection
-   *[other] { $lanes } connections
-}
+path-direct = Directly
+path-public-relay = Through a public relay
+path-iroh-relay = Through your iroh relay
+path-met-online = Met over the internet
+path-relay = Through the relay { $relay }
+path-local = On the local network
+path-hosted = Through the relay on this computer
 path-lanes = { $lanes ->
-    [one] One connection
+    [one] 1 connection
    *[other] { $lanes } connections
 }
+path-round-trip = { $millis } ms
 
 ## The offer
 
@@ -337,7 +355,7 @@ err-guessed = Three wrong codes were tried, so this code was retired.
 err-retired = This code was retired after too many wrong tries.
 err-nobody = Nobody is sending with this code at { $relay }.
 err-nobody-anywhere = Nobody is sending with this code.
-err-offline = No relay on the internet answers, so the sender could be looked for only nearby.
+err-offline = No relay on the internet answers, so the sender can't be found there.
 err-nobody-local = Nobody is sending with this code on the local network.
 err-nobody-either = Nobody is sending with this code at { $relay } or on the local network.
 err-only-strangers = { $count ->
@@ -448,7 +466,7 @@ next-compare-code = Compare it with the sender's code, word by word, and try aga
 next-ask-new-code = Ask the sender for a new one.
 next-send-again-safely = Send again to get a new code, and make sure that only the right person hears it.
 next-nobody-anywhere = Check the first two words, and ask whether the sender is still waiting and is on the internet.
-next-offline = Check that this computer is on the internet. Some networks let nothing through to such relays: try another network.
+next-offline = Check that this computer is on the internet. Some networks let nothing through to such relays; then another network helps.
 next-nobody = Check the first two words, and ask whether the sender is still waiting and uses the same relay or network.
 next-only-strangers = Compare the code with the sender's. If it is right, someone is posing as the sender: ask for a new code, and use another network or relay.
 next-code-taken = Wait a moment, then try again.
@@ -511,6 +529,10 @@ relay-too-much-here = Too many transfers from your network are using the relay.
 relay-full = The relay is full.
 relay-stopping = The relay is shutting down.
 relay-confused = The relay didn't understand this program.
+iroh-silent = No iroh relay answers at { $relay }.
+iroh-unusable = The iroh relay { $relay } answers, but can't be used: { $cause }.
+iroh-refused = The iroh relay { $relay } serves only those that it knows.
+iroh-here = This computer can't try any iroh relay: { $cause }.
 host-port-taken = Port { $port } is in use by another program. Choose another one.
 host-port-forbidden = You aren't allowed to use port { $port } on this computer. Choose a port from 1024 on.
 host-no-address = This computer doesn't have the address { $address }. Choose one of its own.
@@ -580,11 +602,23 @@ arrival-missing = “{ $name }” doesn't exist, so it can't be sent.
 
 ## Settings
 
+set-internet = Internet
 set-relays = Relays
 set-host = Host a relay
 set-transfers = Transfers
 set-window = Window
-set-relays-hint = A relay connects two computers that can't reach each other. It sees neither names nor contents. Caiman uses the first relay of the list that can be reached; when receiving, it asks all of them.
+set-internet-on = Send and receive over the internet
+set-internet-hint = Codes then work between any two homes, without a relay of your own.
+set-internet-public = Where two computers can't reach each other, public relays pass on the encrypted data. They are run by number 0, free of charge, with limits and without any promise. They see addresses, times and amounts, never names or contents.
+set-internet-own = Where two computers can't reach each other, your iroh relays pass on the encrypted data. They see addresses, times and amounts, never names or contents. The other side has to use one of them too.
+set-public-relays = Public relays of number 0
+set-not-in-use = not used
+set-add-iroh = Add an iroh relay of your own
+set-iroh-named = iroh relay { $number }
+set-bad-iroh = Enter an address such as https://relay.example.org.
+set-iroh-good = Reachable, { $latency } ms, helps to find direct ways
+set-iroh-blind = Reachable, { $latency } ms. It doesn't tell computers their addresses (over UDP, usually port 7842), so few of them find a direct way.
+set-relays-hint = A relay connects two computers that can't reach each other. It sees neither names nor contents. Caiman uses the first relay of the list that can be reached; when receiving, it asks all of them. While the internet is on, none is needed.
 set-add-relay = Add relay
 set-new-relay = New relay
 set-raise = Move { $name } up
@@ -627,9 +661,9 @@ set-path = Route
 set-path-automatic = Automatic
 set-path-local = Local network
 set-path-relay = Relay
-set-path-automatic-hint = Directly where the two computers can reach each other, otherwise through the relay.
-set-path-local-hint = Data stays within the local network.
-set-path-relay-hint = Always through the relay, so the other side doesn't learn this computer's addresses.
+set-path-automatic-hint = Directly where the two computers can reach each other, otherwise through a relay.
+set-path-local-hint = Data stays within the local network, and the internet is not used.
+set-path-relay-hint = Always through a relay, also over the internet, so the other side doesn't learn this computer's addresses.
 set-direct-port = Port for direct connections
 set-any-port = any
 set-map-port = Ask the router to let direct connections in

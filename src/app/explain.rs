@@ -7,7 +7,7 @@
 //! - `names`: what transfers and files are called
 //! - `program`: what is wrong with the program itself
 //! - `progress`: what a transfer is doing
-//! - `reach`: who can reach a relay on this computer
+//! - `reach`: who can reach this computer, and a relay that runs on it
 
 mod amounts;
 mod ends;
@@ -23,10 +23,10 @@ pub(super) use amounts::amount;
 pub(super) use ends::{broke, done, is_wish, report};
 #[cfg(test)]
 pub(super) use failures::{Explained, Standpoint};
-pub(super) use failures::{code, cut_off, error, leads_to_settings, relay, standpoint};
+pub(super) use failures::{code, cut_off, error, iroh, leads_to_settings, relay, standpoint};
 pub(super) use names::{left_behind, name, name_of, offered};
 pub(super) use program::{host, interrupted, not_discarded, not_opened, only_shown, problem, start, unsaved};
 #[cfg(test)]
 pub(super) use progress::stall;
 pub(super) use progress::{lost_while_paused, path, phase, progress, refused_port, standstill};
-pub(super) use reach::{host_reach, only_here};
+pub(super) use reach::{codes_lead, host_reach, online, only_here};

@@ -84,6 +84,7 @@ impl Window {
                     other => self.send(other, None),
                 }
             }
+            Action::Renew(id) => self.renew(id),
             Action::Resume(resume) => self.resume(ctx, resume),
             Action::ForgetResume => {
                 self.state.unfinished.resume = None;
@@ -99,6 +100,14 @@ impl Window {
             Action::Reveal(path) => self.desk.ask(Job::Reveal(path)),
             Action::CloseBanner(id) => self.state.banners.retain(|banner| banner.id != id),
             Action::Show(dialog) => self.show(ctx, dialog),
+            Action::ShowSettings(page) => {
+                self.show(ctx, Some(Dialog::Settings));
+                self.state.form.page = page;
+            }
+            Action::InternetTold => {
+                self.state.settings.internet_told = true;
+                self.take_settings(ctx);
+            }
             Action::CheckRelay => self.check_relay(),
             Action::Quit => {
                 self.may_close = true;

@@ -4,6 +4,7 @@
 mod breaking;
 mod dialogs;
 mod endings;
+mod internet;
 mod keyboard;
 mod looks;
 pub(super) mod made_up;

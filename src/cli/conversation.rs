@@ -145,7 +145,7 @@ impl Conversation {
                 self.worst = self.worst.or(exit);
                 return true;
             }
-            Event::RelayEnded(..) | Event::Checked(..) => {}
+            Event::RelayEnded(..) | Event::Checked(..) | Event::CheckedIroh(..) => {}
         }
         false
     }

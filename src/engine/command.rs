@@ -11,7 +11,10 @@ use std::{
 
 use crate::{
     code::CodePhrase,
-    net::{client::RelayChoice, internet::Internet},
+    net::{
+        client::RelayChoice,
+        internet::{Internet, IrohRelay},
+    },
     relay::RelayConfig,
     transfer::{
         link::rendezvous::CodeChoice,
@@ -138,6 +141,8 @@ pub enum Command {
     Relay(TaskId, Box<RelayConfig>),
     /// Try a relay and its password; answered by [`Event::Checked`](crate::engine::Event::Checked) within seconds.
     Check(TaskId, RelayChoice),
+    /// Try an iroh relay; answered by [`Event::CheckedIroh`](crate::engine::Event::CheckedIroh) within seconds.
+    CheckIroh(TaskId, IrohRelay),
     /// End a transfer as the end of the engine would: what a receiver has is kept, so that it can be resumed.
     Stop(TaskId),
     /// Cancel a transfer, a relay or a check. A relay first finishes what it carries; if it is cancelled again, it ends at

@@ -6,7 +6,10 @@ use tokio::sync::watch;
 
 use super::command::TaskId;
 use crate::{
-    net::client::{RelayAddress, RelayCheck, RelayClientError},
+    net::{
+        client::{RelayAddress, RelayCheck, RelayClientError},
+        internet::{IrohCheck, IrohCheckError},
+    },
     panics::PanicReport,
     relay::RelayError,
     transfer::{
@@ -51,6 +54,8 @@ pub enum Event {
     RelayEnded(TaskId, Result<(), RelayError>),
     /// A relay was tried. It can be used, or the error says why it can't.
     Checked(TaskId, Result<RelayCheck, RelayClientError>),
+    /// An iroh relay was tried. It can be used, or the error says why it can't.
+    CheckedIroh(TaskId, Result<IrohCheck, IrohCheckError>),
     /// The engine itself has panicked. This is its last event, and every task has ended with it. What had arrived is kept.
     Stopped(PanicReport),
 }

@@ -1,4 +1,4 @@
-//! The task that runs a relay, and the task that tries one.
+//! The task that runs a relay, and the tasks that try one.
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,7 +9,10 @@ use super::{
     signals::EndSignals,
 };
 use crate::{
-    net::client::{self, RelayChoice},
+    net::{
+        client::{self, RelayChoice},
+        internet::{self, IrohRelay},
+    },
     relay::{Relay, RelayConfig},
 };
 
@@ -39,6 +42,13 @@ pub(super) async fn check_task(id: TaskId, relay: RelayChoice, cancel: Cancellat
         checked = client::probe(&relay.address, relay.password.as_ref()) => {
             out.send(Event::Checked(id, checked)).await;
         }
+        () = cancel.cancelled() => {}
+    }
+}
+
+pub(super) async fn check_iroh_task(id: TaskId, relay: IrohRelay, cancel: CancellationToken, out: Outbox) {
+    tokio::select! {
+        checked = internet::probe(&relay) => out.send(Event::CheckedIroh(id, checked)).await,
         () = cancel.cancelled() => {}
     }
 }

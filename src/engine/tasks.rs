@@ -19,12 +19,12 @@ use super::{
     event::Event,
     outbox::{NewBranch, Outbox},
     receiving::receive_task,
-    relays::{check_task, relay_task},
+    relays::{check_iroh_task, check_task, relay_task},
     sending::{SendPlace, branch_task, send_task},
     signals::EndSignals,
 };
 use crate::{
-    net::client::RelayClientError,
+    net::{client::RelayClientError, internet::IrohCheckError},
     panics::{PanicReport, caught},
     relay::RelayError,
     transfer::{
@@ -128,6 +128,13 @@ impl Tasks {
                 let task = check_task(id, relay, end.cancel.clone(), self.out.clone());
                 self.spawn(id, Running { of: None, end, input: TaskInput::None }, task, |id, report| {
                     Event::Checked(id, Err(RelayClientError::Internal(report)))
+                });
+            }
+            Command::CheckIroh(id, relay) => {
+                let end = EndSignals::default();
+                let task = check_iroh_task(id, relay, end.cancel.clone(), self.out.clone());
+                self.spawn(id, Running { of: None, end, input: TaskInput::None }, task, |id, report| {
+                    Event::CheckedIroh(id, Err(IrohCheckError::Internal(report)))
                 });
             }
             Command::Add(id, paths) => {

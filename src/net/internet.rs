@@ -2,9 +2,11 @@
 //! through routers, and public relays where there is none. All of that is done by iroh; this module and [`endpoint`] are all
 //! that names it.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, io, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+use crate::panics::PanicReport;
 
 #[cfg(feature = "internet")]
 mod endpoint;
@@ -12,7 +14,7 @@ mod endpoint;
 #[path = "internet/left_out.rs"]
 mod endpoint;
 
-pub use endpoint::{Connection, Endpoint, Incoming, QuicStream, public_key};
+pub use endpoint::{Connection, Endpoint, Incoming, QuicStream, probe, public_key};
 
 /// What a transfer may use of the internet, beside Caiman's own relays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -88,6 +90,41 @@ impl FromStr for IrohRelay {
         let scheme = if is_secure { "https" } else { "http" };
         Ok(Self(format!("{scheme}://{}/", host.to_ascii_lowercase())))
     }
+}
+
+/// What a test of an iroh relay has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IrohCheck {
+    /// How long the relay takes to answer.
+    pub latency: Duration,
+    /// Whether the relay tells this machine under which address others see it. Without that, few clients of the relay find a
+    /// direct way through their routers.
+    pub tells_addresses: bool,
+}
+
+/// Why an iroh relay can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IrohCheckError {
+    /// Nothing answers at its address, or not as an iroh relay does.
+    #[error("no iroh relay answers at {0}")]
+    Silent(IrohRelay),
+    /// It answers, and no connection to it comes about.
+    #[error("the iroh relay {relay} can't be connected to: {cause}")]
+    Unusable {
+        /// The relay.
+        relay: IrohRelay,
+        /// The cause, as iroh tells it.
+        cause: String,
+    },
+    /// It lets this machine not in.
+    #[error("the iroh relay {0} serves only those that it knows")]
+    Refused(IrohRelay),
+    /// This machine can't try any relay: it gives no socket, or the certificates that the user has named can't be read.
+    #[error("no iroh relay can be tried: {0}")]
+    Here(#[from] io::Error),
+    /// The test has panicked.
+    #[error("{0}")]
+    Internal(PanicReport),
 }
 
 impl TryFrom<String> for IrohRelay {

@@ -41,6 +41,7 @@ fn everything_set() -> Settings {
         relays: vec![first, SavedRelay::new("[2001:db8::1]:9".parse().unwrap())],
         internet: false,
         iroh_relays: vec!["https://relay.example.org".parse().unwrap()],
+        internet_told: true,
         host,
         save_folder: Some(PathBuf::from("C:\\Users\\x\\Übertragung")),
         path_mode: PathMode::RelayOnly,

@@ -12,9 +12,9 @@ use std::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Event, InvitationChain, Invited, ListenOptions, Notice,
-        Offer, Output, PathMode, Payload, Phase, Progress, ReceiveOrder, Registry, RelayCheck, RelayChoice,
-        RelayClientError, RelayConfig, Report, SendOrder, TaskId, TransferError,
+        Answer, Choices, CodeChoice, Command, Engine, Event, Internet, InvitationChain, Invited,
+        ListenOptions, Notice, Offer, Output, PathMode, Payload, Phase, Progress, ReceiveOrder, Registry,
+        RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder, TaskId, TransferError,
     },
     net::client::RelayAddress,
 };
@@ -24,7 +24,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{TestRelay, peer::ITERATIONS, within};
+use super::{TestRelay, iroh::TestIrohRelay, peer::ITERATIONS, within};
 
 /// A rate so low that a transfer of [`CRAWL_BLOCKS`] runs until something is done about it: one block in two seconds.
 pub const CRAWL: Option<u64> = Some(BLOCK as u64 / 2);
@@ -291,7 +291,7 @@ impl Transfer {
             Event::Ended(_, ended) => self.ended = Some(ended),
             Event::Checked(_, checked) => self.checked = Some(checked),
             Event::Branch { id, .. } => self.branches.push_back(id),
-            Event::RelayEnded(..) | Event::Stopped(_) => {}
+            Event::RelayEnded(..) | Event::CheckedIroh(..) | Event::Stopped(_) => {}
         }
     }
 }
@@ -309,6 +309,8 @@ async fn collect(mut snapshots: watch::Receiver<Progress>) -> Vec<Progress> {
 /// A relay, two engines, a folder with what is sent and a folder into which it is received.
 pub struct World {
     pub relay: TestRelay,
+    /// The relay that stands for `relay` where the suites run over QUIC.
+    pub iroh: Option<TestIrohRelay>,
     pub sender: Party,
     pub receiver: Party,
     pub source: TempDir,
@@ -326,6 +328,7 @@ impl World {
     pub async fn with_relay(change: impl FnOnce(&mut RelayConfig)) -> Self {
         Self {
             relay: TestRelay::start(change).await,
+            iroh: TestIrohRelay::if_over_quic().await,
             sender: Party::start(),
             receiver: Party::start(),
             source: tempfile::tempdir().unwrap(),
@@ -336,6 +339,16 @@ impl World {
 
     pub fn relay(&self) -> RelayChoice {
         RelayChoice { address: RelayAddress::from_socket(self.relay.addr), password: None }
+    }
+
+    /// The relays of all orders.
+    fn relays(&self) -> Vec<RelayChoice> {
+        if self.iroh.is_some() { Vec::new() } else { vec![self.relay()] }
+    }
+
+    /// What of the internet all orders may use.
+    pub fn internet(&self) -> Option<Internet> {
+        self.iroh.as_ref().and_then(TestIrohRelay::internet)
     }
 
     /// A path in the folder with what is sent.
@@ -358,8 +371,8 @@ impl World {
         SendOrder {
             payload,
             code,
-            relays: vec![self.relay()],
-            internet: None,
+            relays: self.relays(),
+            internet: self.internet(),
             path_mode: PathMode::RelayOnly,
             listen: ListenOptions::default(),
             lanes: 8,
@@ -375,8 +388,8 @@ impl World {
         let output = Output::Folder(self.target.path().to_owned());
         ReceiveOrder {
             code,
-            relays: vec![self.relay()],
-            internet: None,
+            relays: self.relays(),
+            internet: self.internet(),
             output,
             lanes: 8,
             patience: Duration::ZERO,
@@ -468,6 +481,7 @@ fn id_of(event: &Event) -> TaskId {
         | Event::Notice(id, _)
         | Event::Ended(id, _)
         | Event::Checked(id, _)
+        | Event::CheckedIroh(id, _)
         | Event::Branch { of: id, .. }
         | Event::RelayEnded(id, _) => *id,
         Event::Stopped(report) => panic!("the engine stopped: {report}"),

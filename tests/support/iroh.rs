@@ -3,6 +3,12 @@
 use caiman::engine::{Internet, IrohRelay};
 use iroh_relay::server::{RelayConfig, Server, ServerConfig};
 
+/// Whether the suites are to run over QUIC: then their transfers meet over the internet way and know no relay of Caiman's own
+/// kind, so all of it (meeting, control channel, lanes) goes through an iroh relay in this process. `CAIMAN_OVER=quic` says so.
+pub fn over_quic() -> bool {
+    std::env::var_os("CAIMAN_OVER").is_some_and(|over| over == "quic")
+}
+
 /// A relay without a certificate. It ends when it is dropped.
 pub struct TestIrohRelay {
     server: Server,
@@ -11,6 +17,11 @@ pub struct TestIrohRelay {
 impl TestIrohRelay {
     pub async fn start() -> Self {
         Self::at(([127, 0, 0, 1], 0)).await
+    }
+
+    /// A relay if the suites run over QUIC.
+    pub async fn if_over_quic() -> Option<Self> {
+        if over_quic() { Some(Self::start().await) } else { None }
     }
 
     /// A relay at this address.

@@ -11,19 +11,21 @@ use std::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Event, Events, Notice, Output, PathMode, Payload,
-        ReceiveOrder, Registry, RelayChoice, Report, SendOrder, TaskId, TransferError,
+        Answer, Choices, CodeChoice, Command, Engine, Event, Events, Internet, Notice, Output, PathMode,
+        Payload, ReceiveOrder, Registry, RelayChoice, Report, SendOrder, TaskId, TransferError,
     },
     net::client::RelayAddress,
 };
 use tempfile::TempDir;
 use tokio::sync::{Notify, oneshot};
 
-use super::{TestRelay, peer::ITERATIONS, within};
+use super::{TestRelay, iroh::TestIrohRelay, peer::ITERATIONS, within};
 
 /// The honest end: a relay, a real engine and its folders.
 pub struct Stage {
     pub relay: TestRelay,
+    /// The relay that stands for `relay` where the suites run over QUIC.
+    iroh: Option<TestIrohRelay>,
     /// How long the honest end looks for a lost peer.
     pub patience: Duration,
     /// Which ways the honest end's bytes may take.
@@ -51,6 +53,7 @@ impl Stage {
         fs::create_dir(outer.path().join("inbox")).unwrap();
         Self {
             relay,
+            iroh: TestIrohRelay::if_over_quic().await,
             patience: Duration::ZERO,
             path_mode: PathMode::RelayOnly,
             cancel: Arc::default(),
@@ -96,6 +99,14 @@ impl Stage {
         RelayChoice { address: RelayAddress::from_socket(self.relay.addr), password: None }
     }
 
+    fn relays(&self) -> Vec<RelayChoice> {
+        if self.iroh.is_some() { Vec::new() } else { vec![self.relay_choice()] }
+    }
+
+    fn internet(&self) -> Option<Internet> {
+        self.iroh.as_ref().and_then(TestIrohRelay::internet)
+    }
+
     /// Receives into the inbox, or to `output` instead; `decide` answers notices that need an answer.
     pub async fn receive(
         &mut self,
@@ -108,8 +119,8 @@ impl Stage {
         let order = ReceiveOrder {
             chain: caiman::engine::InvitationChain::default(),
             code: code.clone(),
-            relays: vec![self.relay_choice()],
-            internet: None,
+            relays: self.relays(),
+            internet: self.internet(),
             output,
             lanes: 4,
             patience: self.patience,
@@ -126,8 +137,8 @@ impl Stage {
         let order = SendOrder {
             payload,
             code: CodeChoice::Own(code.clone()),
-            relays: vec![self.relay_choice()],
-            internet: None,
+            relays: self.relays(),
+            internet: self.internet(),
             path_mode: self.path_mode,
             listen: caiman::engine::ListenOptions::default(),
             lanes: 4,

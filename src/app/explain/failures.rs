@@ -11,7 +11,7 @@ use crate::{
         words::{Words, shown_path},
     },
     code::CodeError,
-    engine::{NotAdded, RelayClientError, TransferError},
+    engine::{IrohCheckError, NotAdded, RelayClientError, TransferError},
     history::Direction,
     protocol::{
         VERSION,
@@ -438,6 +438,22 @@ pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
     }
 }
 
+/// What is wrong with an iroh relay.
+pub(in crate::app) fn iroh(words: &Words, error: &IrohCheckError) -> String {
+    match error {
+        IrohCheckError::Silent(relay) => words.tell("iroh-silent", &[("relay", relay.host().into())]),
+        IrohCheckError::Unusable { relay, cause } => {
+            let args = [("relay", relay.host().into()), ("cause", Shown(cause).to_string().into())];
+            words.tell("iroh-unusable", &args)
+        }
+        IrohCheckError::Refused(relay) => words.tell("iroh-refused", &[("relay", relay.host().into())]),
+        IrohCheckError::Here(cause) => {
+            words.tell("iroh-here", &[("cause", Shown(&cause.to_string()).to_string().into())])
+        }
+        IrohCheckError::Internal(_) => words.say("desk-broke"),
+    }
+}
+
 /// The key of what to do about a relay that can't be used.
 pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static str {
     match error {
@@ -472,7 +488,13 @@ pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static s
 pub(in crate::app) fn leads_to_settings(error: &TransferError) -> bool {
     let cause = match error {
         TransferError::Relay(cause) => cause,
-        error => return matches!(error, TransferError::Impossible(Impossible::NoRelayHere(_))),
+        error => {
+            let is_one = matches!(
+                error,
+                TransferError::Offline | TransferError::Impossible(Impossible::NoRelayHere(_))
+            );
+            return is_one;
+        }
     };
     match cause {
         RelayClientError::Unreachable { .. }

@@ -14,7 +14,7 @@ use crate::{
         },
         words::Words,
     },
-    engine::{Paused, Phase, Route, WaitsFor, Work},
+    engine::{Internet, MetAt, Paused, Phase, Route, WaitsFor, Work},
     history::Direction,
 };
 
@@ -27,7 +27,9 @@ pub(in crate::app) fn phase(words: &Words, card: &Card) -> String {
         Phase::Connecting | Phase::WaitingForPeer if is_asked => "phase-asking",
         Phase::Connecting | Phase::WaitingForPeer if card.receivers > 1 => "phase-waiting-several",
         Phase::WaitingForAnswer if card.direction == Direction::Received => "phase-answered",
-        Phase::Connecting => "phase-connecting",
+        Phase::Connecting if card.internet.is_none() => "phase-connecting",
+        Phase::Connecting if card.direction == Direction::Received => "phase-looking",
+        Phase::Connecting => "phase-getting-ready",
         Phase::WaitingForPeer => "phase-waiting",
         Phase::Handshake => "phase-handshake",
         Phase::Listing if card.direction == Direction::Sent => "phase-listing",
@@ -151,20 +153,30 @@ pub(in crate::app) fn refused_port(words: &Words, wished: u16, used: u16) -> Str
     words.tell("port-refused", &args)
 }
 
-/// Which way the bytes take.
+/// Which way the bytes take, over how many connections, and how long they take.
 pub(in crate::app) fn path(words: &Words, card: &Card) -> String {
-    let lanes: FluentValue<'_> = card.progress.lanes.into();
-    if card.progress.route == Route::Direct {
-        return words.tell("path-direct", &[("lanes", lanes)]);
-    }
-    if let Some(relay) = &card.relay {
-        return words.tell("path-relay", &[("relay", relay.to_string().into()), ("lanes", lanes)]);
-    }
-    let key = match card.direction {
-        _ if !card.is_local => "path-lanes",
-        // The receiver may be anywhere.
-        Direction::Sent => "path-hosted",
-        Direction::Received => "path-local",
+    let way = match (card.progress.route, &card.relay) {
+        (Route::Direct, _) => Some(words.say("path-direct")),
+        (Route::IrohRelay, _) => {
+            let is_public = card.internet.as_ref().is_none_or(Internet::is_public);
+            Some(words.say(if is_public { "path-public-relay" } else { "path-iroh-relay" }))
+        }
+        (Route::Relay, Some(relay)) => Some(words.tell("path-relay", &[("relay", relay.to_string().into())])),
+        (Route::Relay, None) => match (&card.met_at, card.direction) {
+            // No connection for data is there yet.
+            (Some(MetAt::Internet), _) => Some(words.say("path-met-online")),
+            // The receiver may be anywhere.
+            (Some(MetAt::OwnRelay), Direction::Sent) => Some(words.say("path-hosted")),
+            (Some(MetAt::OwnRelay), Direction::Received) => Some(words.say("path-local")),
+            (None | Some(MetAt::Relay(_)), _) => None,
+        },
     };
-    words.tell(key, &[("lanes", lanes)])
+    let lanes: FluentValue<'_> = card.progress.lanes.into();
+    let lanes = words.tell("path-lanes", &[("lanes", lanes)]);
+    let round_trip = card.progress.round_trip.map(|time| {
+        let millis = (time.as_secs_f64() * 1e3).round().max(1.0) as u64;
+        words.tell("path-round-trip", &[("millis", millis.into())])
+    });
+    let parts: Vec<String> = way.into_iter().chain([lanes]).chain(round_trip).collect();
+    parts.join(" · ")
 }

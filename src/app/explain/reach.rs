@@ -1,12 +1,16 @@
-//! Who can reach a relay that runs on this computer.
+//! Who can reach this computer: over the internet, and over a relay that runs here.
 
 use super::failures::{error, standpoint};
 use crate::{
     app::{
-        model::{card::Card, tone::Tone},
+        model::{
+            card::Card,
+            state::{CodesLead, WhyNearby},
+            tone::Tone,
+        },
         words::Words,
     },
-    engine::Reach,
+    engine::{OnlineState, PathMode, Reach},
     net::client::RelayAddress,
 };
 
@@ -30,6 +34,38 @@ impl ReachableFrom {
             Self::ThisComputer
         }
     }
+}
+
+/// How far codes lead, in a few words, and why they don't lead further.
+pub(in crate::app) fn codes_lead(words: &Words, lead: CodesLead, path_mode: PathMode) -> (String, String) {
+    let (text, hint) = match lead {
+        CodesLead::Anywhere { .. } if path_mode == PathMode::RelayOnly => {
+            ("lead-anywhere", "lead-relay-only-hint")
+        }
+        CodesLead::Anywhere { .. } => ("lead-anywhere", "lead-anywhere-hint"),
+        // Then nothing leads here at all.
+        CodesLead::Nearby(WhyNearby::NoRelay) if path_mode == PathMode::RelayOnly => {
+            ("lead-nowhere", "lead-no-relay-hint")
+        }
+        CodesLead::Nearby(WhyNearby::NoRelay) => ("lead-nearby", "lead-no-relay-hint"),
+        CodesLead::Nearby(WhyNearby::NotBuiltIn) => ("lead-nearby", "lead-not-built-in-hint"),
+        CodesLead::Nearby(WhyNearby::SwitchedOff) => ("lead-nearby", "lead-switched-off-hint"),
+        CodesLead::Nearby(WhyNearby::PathMode) => ("lead-nearby", "lead-path-mode-hint"),
+    };
+    (words.say(text), words.say(hint))
+}
+
+/// Whether the code of a waiting send works over the internet.
+pub(in crate::app) fn online(words: &Words, card: &Card) -> (Tone, String) {
+    let (tone, key) = match &card.online {
+        None => (Tone::Plain, "online-soon"),
+        Some(OnlineState::Reachable { .. }) => (Tone::Good, "online-reachable"),
+        Some(OnlineState::NoRelay) if card.relay.is_some() => (Tone::Warning, "online-only-relay"),
+        Some(OnlineState::NoRelay) if card.hosted.is_some() => (Tone::Warning, "online-only-nearby"),
+        Some(OnlineState::NoRelay) => (Tone::Warning, "online-nowhere"),
+        Some(OnlineState::Taken) => (Tone::Warning, "online-taken"),
+    };
+    (tone, words.say(key))
 }
 
 /// Who can use a code that is only on the relay of this computer, and what is wrong with the other relays, if there

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::settings_form::Page;
 use crate::{
-    engine::{OnConflict, OnMerge, TaskId},
+    engine::{IrohRelay, OnConflict, OnMerge, TaskId},
     net::client::RelayAddress,
 };
 
@@ -54,6 +55,8 @@ pub(in crate::app) enum Action {
     Cancel(TaskId),
     /// Start a failed transfer again, as it was started.
     Again(TaskId),
+    /// Give up the code of a waiting send, and send the same under a new one.
+    Renew(TaskId),
     /// Resume an interrupted transfer as soon as there is a code for it.
     Resume(Resume),
     /// Don't resume anything: the next receive is for something else.
@@ -76,6 +79,10 @@ pub(in crate::app) enum Action {
     CloseBanner(BannerId),
     /// Open a dialog, or close the one that is open.
     Show(Option<Dialog>),
+    /// Open the settings at this page.
+    ShowSettings(Page),
+    /// Don't tell again who runs the public relays on the internet.
+    InternetTold,
     /// Check the relay in use again.
     CheckRelay,
     /// Close the window although transfers are under way.
@@ -116,6 +123,8 @@ pub(in crate::app) enum SettingsAction {
     Changed,
     /// Check this relay.
     Test(RelayAddress),
+    /// Check this iroh relay.
+    TestIroh(IrohRelay),
     /// Run a relay in this window.
     StartRelay,
     /// Stop the window's relay once it has finished what it carries.

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        Connection, InvitationChain, MetAt, NotAdded, Notice, OnlineState, Progress, Report, TaskId,
-        TransferError,
+        Connection, Internet, InvitationChain, MetAt, NotAdded, Notice, OnlineState, Progress, Report,
+        TaskId, TransferError,
     },
     history::Direction,
     net::client::RelayAddress,
@@ -125,8 +125,8 @@ pub(in crate::app) struct Card {
     pub(in crate::app) hosted: Option<Vec<RelayAddress>>,
     /// Why the code of a waiting send is on no relay although one is set.
     pub(in crate::app) off_relay: Option<TransferError>,
-    /// Whether the two sides met on the sender's own relay.
-    pub(in crate::app) is_local: bool,
+    /// What it may use of the internet; `None` for nothing.
+    pub(in crate::app) internet: Option<Internet>,
     /// Whether the code of a waiting send can be found over the internet; `None` while that is not known, or not wanted.
     pub(in crate::app) online: Option<OnlineState>,
     /// Where the two sides have met.
@@ -195,7 +195,7 @@ impl Card {
             relay: None,
             hosted: None,
             off_relay: None,
-            is_local: false,
+            internet: None,
             online: None,
             met_at: None,
             manifest: None,
@@ -260,15 +260,13 @@ impl Card {
             }
             Notice::Reach { relay, why } => {
                 (self.relay, self.off_relay) = (relay, why);
-                // It would show the old link.
-                if self.folds.qr.is_some() {
-                    self.folds.qr = None;
-                    self.fold_qr();
-                }
+                self.renew_qr();
             }
-            Notice::Online(online) => self.online = Some(online),
+            Notice::Online(online) => {
+                self.online = Some(online);
+                self.renew_qr();
+            }
             Notice::Met(place) => {
-                self.is_local = place == MetAt::OwnRelay;
                 let relay = if let MetAt::Relay(relay) = &place { Some(relay.clone()) } else { None };
                 (self.relay, self.off_relay, self.met_at) = (relay, None, Some(place));
             }
@@ -285,6 +283,9 @@ impl Card {
                 }
             }
             Notice::NotAdded { paths, reason } => {
+                if let StartedWith::Paths(all) = &mut self.started_with {
+                    all.retain(|path| !paths.contains(path));
+                }
                 self.leave_behind(paths.len(), LeftBehind::NotAdded { paths, reason });
             }
             Notice::Offer(offer) => {
@@ -409,15 +410,34 @@ impl Card {
         self.hosted.as_deref().filter(|_| self.relay.is_none())
     }
 
-    /// Invite links with the code and a relay, the most likely address first.
+    /// The addresses at which others reach this computer, if the words of the code alone don't lead to it from elsewhere.
+    pub(in crate::app) fn only_by_link(&self) -> Option<&[RelayAddress]> {
+        self.only_here().filter(|_| self.internet.is_none())
+    }
+
+    /// Invite links with the code and a relay, the most likely address first. Where the internet alone leads to this
+    /// computer, the link names no relay, because an address of this computer would be of no use and told to everybody
+    /// who sees the link.
     pub(in crate::app) fn invites(&self) -> Vec<Invite> {
         let Some(code) = &self.code else { return Vec::new() };
-        let servers: Vec<&RelayAddress> = match self.only_here() {
-            Some(hosted) => hosted.iter().collect(),
-            None => self.relay.iter().collect(),
+        let servers: Vec<&RelayAddress> = match (self.only_here(), &self.online) {
+            (Some(hosted), None | Some(OnlineState::NoRelay | OnlineState::Taken)) => hosted.iter().collect(),
+            (Some(_), Some(OnlineState::Reachable { .. })) => Vec::new(),
+            (None, _) => self.relay.iter().collect(),
         };
-        let invite = |server: &RelayAddress| Invite::new(code.clone(), Some(&server.to_string())).ok();
-        servers.into_iter().filter_map(invite).collect()
+        let invite = |server: Option<String>| Invite::new(code.clone(), server.as_deref()).ok();
+        if servers.is_empty() && self.internet.is_some() {
+            return invite(None).into_iter().collect();
+        }
+        servers.into_iter().filter_map(|server| invite(Some(server.to_string()))).collect()
+    }
+
+    /// Shows the QR code of the link as it is now, if one is shown.
+    fn renew_qr(&mut self) {
+        if self.folds.qr.is_some() {
+            self.folds.qr = None;
+            self.fold_qr();
+        }
     }
 
     /// Shows or hides the QR code of the first invite link.

@@ -4,7 +4,7 @@
 use std::num::NonZeroU16;
 
 use crate::{
-    engine::Ports,
+    engine::{IrohRelay, Ports},
     net::client::RelayAddress,
     settings::{SavedRelay, Settings},
     units::Rate,
@@ -14,6 +14,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::app) enum Page {
     #[default]
+    Internet,
     Relays,
     Host,
     Transfers,
@@ -46,6 +47,8 @@ pub(in crate::app) struct SettingsForm {
     pub(in crate::app) wants_focus: bool,
     /// Where the relay stands that has just been moved; the keyboard follows it.
     pub(in crate::app) raised: Option<usize>,
+    /// The addresses of the user's iroh relays, as they are being edited.
+    pub(in crate::app) iroh: Vec<String>,
     pub(in crate::app) host_port: String,
     pub(in crate::app) data_ports: String,
     pub(in crate::app) host_password: String,
@@ -81,6 +84,7 @@ impl SettingsForm {
             })
             .collect();
         self.editing = None;
+        self.iroh = settings.iroh_relays.iter().map(ToString::to_string).collect();
         self.host_port = settings.host.port.to_string();
         self.data_ports = settings.host.data_ports.to_string();
         let host_password = settings.host.password.as_ref();
@@ -107,6 +111,8 @@ impl SettingsForm {
                 Some(relay)
             })
             .collect();
+        settings.iroh_relays =
+            self.iroh.iter().filter_map(|address| address.parse::<IrohRelay>().ok()).collect();
         if let Some(port) = self.parsed_port() {
             settings.host.port = port;
         }
@@ -149,6 +155,24 @@ impl SettingsForm {
         match self.direct_port.trim() {
             "" => Some(None),
             text => text.parse().ok().map(NonZeroU16::new),
+        }
+    }
+
+    /// Whether the public iroh relays are used, because the user has named no other.
+    pub(in crate::app) fn is_public(&self) -> bool {
+        !self.iroh.iter().any(|address| address.parse::<IrohRelay>().is_ok())
+    }
+
+    /// Adds an iroh relay without an address.
+    pub(in crate::app) fn add_iroh(&mut self) {
+        self.iroh.push(String::new());
+        self.wants_focus = true;
+    }
+
+    /// Removes an iroh relay.
+    pub(in crate::app) fn remove_iroh(&mut self, index: usize) {
+        if index < self.iroh.len() {
+            self.iroh.remove(index);
         }
     }
 
@@ -202,6 +226,7 @@ mod tests {
         relay.name = Some("Office".to_owned());
         relay.password = Some(" pass word ".into());
         settings.relays = vec![relay];
+        settings.iroh_relays = vec!["https://relay.example.org".parse().unwrap()];
         settings.bytes_per_sec = Some(1_500_000);
         settings.direct_port = NonZeroU16::new(27_010);
         let mut again = Settings::default();
@@ -220,6 +245,8 @@ mod tests {
         form.rate = "12 parsecs".to_owned();
         form.direct_port = "70000".to_owned();
         form.add_relay();
+        form.iroh = vec![String::new(), "https://".to_owned()];
+        assert!(form.is_public());
         let before = settings.clone();
         form.apply_to(&mut settings);
         assert_eq!(settings, before);

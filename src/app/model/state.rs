@@ -22,8 +22,8 @@ use super::{
 use crate::{
     code,
     engine::{
-        Connection, Event, Invited, Notice, RelayCheck, RelayClientError, RelayError, TaskId, TransferError,
-        Unfinished,
+        Connection, Event, Internet, Invited, IrohCheck, IrohCheckError, IrohRelay, Notice, OnlineState,
+        PathMode, RelayCheck, RelayClientError, RelayError, TaskId, TransferError, Unfinished,
     },
     history::{Direction, History},
     net::client::RelayAddress,
@@ -57,14 +57,50 @@ pub(in crate::app) struct Host {
     pub(in crate::app) as_set: HostRelay,
 }
 
-/// What is known about a relay.
-pub(in crate::app) enum RelayStatus {
+/// What is known about something that was tried.
+pub(in crate::app) enum Tried<G, B> {
     /// It was asked and hasn't answered yet.
     Pending,
     /// It answered and can be used.
-    Good(RelayCheck),
+    Good(G),
     /// It can't be used.
-    Bad(RelayClientError),
+    Bad(B),
+}
+
+impl<G, B> From<Result<G, B>> for Tried<G, B> {
+    fn from(answer: Result<G, B>) -> Self {
+        match answer {
+            Ok(good) => Self::Good(good),
+            Err(bad) => Self::Bad(bad),
+        }
+    }
+}
+
+/// What is known about a relay.
+pub(in crate::app) type RelayStatus = Tried<RelayCheck, RelayClientError>;
+/// What is known about an iroh relay.
+pub(in crate::app) type IrohStatus = Tried<IrohCheck, IrohCheckError>;
+
+/// How far the codes of this window lead, unless a relay of the user's carries them further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum CodesLead {
+    /// Anywhere, over the internet. It is certain once the code that was drawn last was found there.
+    Anywhere { is_certain: bool },
+    /// To computers on the same network.
+    Nearby(WhyNearby),
+}
+
+/// Why codes don't lead over the internet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum WhyNearby {
+    /// This program was built without it.
+    NotBuiltIn,
+    /// The user has switched it off.
+    SwitchedOff,
+    /// The user wants the local network only.
+    PathMode,
+    /// No relay on the internet answers.
+    NoRelay,
 }
 
 /// The state of the window.
@@ -93,6 +129,10 @@ pub(in crate::app) struct State {
     pub(in crate::app) checked: HashMap<RelayAddress, RelayStatus>,
     /// The checks that wait for an answer, each with its relay.
     pub(in crate::app) checks: HashMap<TaskId, RelayAddress>,
+    /// What is known about each iroh relay that was tried.
+    pub(in crate::app) checked_iroh: HashMap<IrohRelay, IrohStatus>,
+    /// The checks of iroh relays that wait for an answer.
+    pub(in crate::app) iroh_checks: HashMap<TaskId, IrohRelay>,
     /// The first of the files that are held over the window before a drop, where the system names them.
     pub(in crate::app) hovering: Vec<PathBuf>,
     /// How many files are held over the window.
@@ -140,6 +180,8 @@ impl State {
             host_error: None,
             checked: HashMap::new(),
             checks: HashMap::new(),
+            checked_iroh: HashMap::new(),
+            iroh_checks: HashMap::new(),
             hovering: Vec::new(),
             hover_count: 0,
             next_banner: 0,
@@ -158,6 +200,7 @@ impl State {
         let Some(send) = self.card(of) else { return };
         let mut branch = Card::new(id, Direction::Sent, send.started_with.clone());
         branch.bond = Some(Bond::Branch { of, number });
+        branch.internet.clone_from(&send.internet);
         if let Some(manifest) = send.manifest.clone() {
             branch.know(manifest);
         }
@@ -260,11 +303,12 @@ impl State {
             }
             Event::Checked(id, answer) => {
                 if let Some(relay) = self.checks.remove(&id) {
-                    let checked = match answer {
-                        Ok(check) => RelayStatus::Good(check),
-                        Err(error) => RelayStatus::Bad(error),
-                    };
-                    self.checked.insert(relay, checked);
+                    self.checked.insert(relay, answer.into());
+                }
+            }
+            Event::CheckedIroh(id, answer) => {
+                if let Some(relay) = self.iroh_checks.remove(&id) {
+                    self.checked_iroh.insert(relay, answer.into());
                 }
             }
         }
@@ -291,6 +335,8 @@ impl State {
         (self.host, self.dialog) = (None, self.dialog.filter(|dialog| *dialog != Dialog::Quit));
         self.checks.clear();
         self.checked.retain(|_, status| !matches!(status, RelayStatus::Pending));
+        self.iroh_checks.clear();
+        self.checked_iroh.retain(|_, status| !matches!(status, IrohStatus::Pending));
         let sheets = self.cards.iter_mut().filter_map(|card| card.cut_off(now));
         sheets.map(|sheet| Effect::Drop(Box::new(sheet))).collect()
     }
@@ -335,6 +381,37 @@ impl State {
         if self.dialog == Some(Dialog::Discard) && self.unfinished.asked().is_none() {
             self.dialog = None;
         }
+    }
+
+    /// What transfers may use of the internet, as the settings are.
+    pub(in crate::app) fn internet(&self) -> Option<Internet> {
+        self.settings.internet().filter(|_| self.settings.path_mode != PathMode::LocalOnly)
+    }
+
+    /// How far codes lead, as far as the settings and the newest code that waits show it.
+    pub(in crate::app) fn codes_lead(&self) -> CodesLead {
+        let newest = self.cards.iter().find(|card| card.is_waiting() && card.internet.is_some());
+        if self.settings.path_mode == PathMode::LocalOnly {
+            return CodesLead::Nearby(WhyNearby::PathMode);
+        }
+        if !Internet::IS_BUILT_IN {
+            return CodesLead::Nearby(WhyNearby::NotBuiltIn);
+        }
+        if !self.settings.internet {
+            return CodesLead::Nearby(WhyNearby::SwitchedOff);
+        }
+        match newest.and_then(|card| card.online.as_ref()) {
+            Some(OnlineState::NoRelay) => CodesLead::Nearby(WhyNearby::NoRelay),
+            Some(OnlineState::Reachable { .. } | OnlineState::Taken) => {
+                CodesLead::Anywhere { is_certain: true }
+            }
+            None => CodesLead::Anywhere { is_certain: false },
+        }
+    }
+
+    /// Whether the user is still to be told who runs the public relays on the internet.
+    pub(in crate::app) fn tells_of_internet(&self) -> bool {
+        !self.settings.internet_told && self.internet().is_some_and(|internet| internet.is_public())
     }
 
     /// Whether bytes move in any transfer.

@@ -18,10 +18,10 @@ use crate::{
     code::CodePhrase,
     engine::{
         Answer, CodeChoice, Command, DEFAULT_ITERATIONS, InvitationChain, Invited, Output, PATIENCE,
-        PathMode, Payload, ReceiveOrder, RelayChoice, SendOrder, TaskId,
+        PathMode, Payload, ReceiveOrder, RelayChoice, SendOrder, TaskId, Venue,
     },
     history::Direction,
-    net::{client::RelayAddress, venue::Venue},
+    net::client::RelayAddress,
     settings::SavedRelay,
 };
 
@@ -56,7 +56,14 @@ impl Window {
         let card = self.state.cards.iter().find(|card| Some(card.id) == onto);
         match card {
             Some(card) if self.state.takes_additions(card) => {
-                self.command(Command::Add(card.id, paths));
+                let id = card.id;
+                if self.command(Command::Add(id, paths.clone())) {
+                    self.change(id, |card| {
+                        if let StartedWith::Paths(all) = &mut card.started_with {
+                            all.extend(paths);
+                        }
+                    });
+                }
             }
             Some(card) if card.takes_more() => self.send_after(card.id, paths),
             _ => self.send_paths(paths),
@@ -78,12 +85,12 @@ impl Window {
             StartedWith::Text(text) => Payload::Text(text.clone()),
             StartedWith::Code { .. } | StartedWith::Invitation => return,
         };
-        let settings = &self.state.settings;
+        let (settings, internet) = (&self.state.settings, self.state.internet());
         let order = SendOrder {
             payload,
             code: CodeChoice::Drawn { words: usize::from(settings.code_words) },
             relays: settings.relays.iter().map(choice).collect(),
-            internet: settings.internet(),
+            internet: internet.clone(),
             path_mode: settings.path_mode,
             listen: settings.listen(),
             lanes: settings.lanes,
@@ -97,9 +104,19 @@ impl Window {
         if self.command(Command::Send(id, Box::new(order))) {
             self.state.add(id, Direction::Sent, started_with);
             self.change(id, |card| {
-                (card.bond, card.receivers) = (after.map(Bond::After), receivers);
+                (card.bond, card.receivers, card.internet) = (after.map(Bond::After), receivers, internet);
                 card.folds.wants_focus = true;
             });
+        }
+    }
+
+    /// Gives up the code of a waiting send, and sends the same under a new one.
+    pub(super) fn renew(&mut self, id: TaskId) {
+        let Some(card) = self.state.card(id) else { return };
+        let started_with = card.started_with.clone();
+        if self.command(Command::Cancel(id)) {
+            self.change(id, |card| card.is_cancelling = true);
+            self.send(started_with, None);
         }
     }
 
@@ -120,7 +137,7 @@ impl Window {
             let own = self.own_relay(&code).map(|address| RelayChoice { address, password: None });
             own.into_iter().chain(settings.relays.iter().map(choice)).collect()
         };
-        if relays.is_empty() && settings.internet().is_none() && settings.path_mode == PathMode::RelayOnly {
+        if relays.is_empty() && self.state.internet().is_none() && settings.path_mode == PathMode::RelayOnly {
             return self.state.tell(Tone::Warning, self.words.say("receive-needs-relay"));
         }
         // This is shown until it is known on which of them the sender is.
@@ -129,13 +146,14 @@ impl Window {
         let resume = &self.state.unfinished.resume;
         let folder = resume.as_ref().map_or(self.state.save_folder.as_path(), Resume::folder);
         let order = self.receive_order(code.clone(), relays, folder.to_owned());
+        let internet = order.internet.clone();
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
             self.state.add(id, Direction::Received, StartedWith::Code { code, server });
             let resume = self.state.unfinished.resume.take();
             self.change(id, |card| {
                 card.resume = resume;
-                card.relay = likeliest;
+                (card.relay, card.internet) = (likeliest, internet);
                 card.folds.wants_focus = true;
             });
             self.state.field.set(String::new());
@@ -154,10 +172,10 @@ impl Window {
         if let Venue::Internet(internet) = venue {
             order.internet = Some(internet);
         }
-        let id = self.engine.new_id();
+        let (id, internet) = (self.engine.new_id(), order.internet.clone());
         if self.command(Command::Receive(id, Box::new(order))) {
             self.state.add(id, Direction::Received, StartedWith::Invitation);
-            self.change(id, |card| card.chain = Some(chain));
+            self.change(id, |card| (card.chain, card.internet) = (Some(chain), internet));
         }
     }
 
@@ -166,7 +184,7 @@ impl Window {
         ReceiveOrder {
             code,
             relays,
-            internet: settings.internet(),
+            internet: self.state.internet(),
             output: Output::Folder(folder),
             lanes: settings.lanes,
             patience: PATIENCE,

@@ -7,13 +7,13 @@ use crate::{
         desktop::desk::Job,
         model::{
             action::SettingsAction,
-            state::{Host, RelayStatus},
+            state::{Host, IrohStatus, RelayStatus},
         },
         theme,
         window::Window,
         words::Words,
     },
-    engine::{AccessPassword, Command, RelayChoice, RelayConfig},
+    engine::{AccessPassword, Command, IrohRelay, RelayChoice, RelayConfig},
     net::client::RelayAddress,
     settings::{Appearance, ReduceMotion},
 };
@@ -34,6 +34,14 @@ impl Window {
         self.command(Command::Check(id, RelayChoice { address, password }));
     }
 
+    fn check_iroh(&mut self, relay: IrohRelay) {
+        let id = self.engine.new_id();
+        if self.command(Command::CheckIroh(id, relay.clone())) {
+            self.state.checked_iroh.insert(relay.clone(), IrohStatus::Pending);
+            self.state.iroh_checks.insert(id, relay);
+        }
+    }
+
     pub(super) fn perform_settings(&mut self, ctx: &Context, action: SettingsAction) {
         self.take_settings(ctx);
         match action {
@@ -42,6 +50,7 @@ impl Window {
                 let password = self.state.settings.password_for(&address).cloned();
                 self.check(address, password);
             }
+            SettingsAction::TestIroh(relay) => self.check_iroh(relay),
             SettingsAction::StartRelay => self.start_relay(),
             SettingsAction::StopRelay => {
                 if let Some(host) = &mut self.state.host {

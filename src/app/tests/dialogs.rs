@@ -30,6 +30,12 @@ fn addresses(screen: &mut Screen) -> Vec<String> {
     screen.window().state.settings.relays.iter().map(|relay| relay.address.to_string()).collect()
 }
 
+/// Opens the settings at the page of the relays.
+fn open_relays(screen: &mut Screen) {
+    screen.press_with(Modifiers::COMMAND, Key::Comma);
+    screen.click_key("set-relays");
+}
+
 fn first_password(settings: &Settings) -> Option<&str> {
     settings.relays[0].password.as_ref().map(AccessPassword::as_str)
 }
@@ -56,8 +62,8 @@ fn dialogs_open_by_shortcut_and_close_by_escape() {
 #[test]
 fn a_relay_is_added_tested_and_survives_a_restart() {
     let mut screen = Screen::new();
-    assert!(screen.shows(&screen.say("relay-none")));
-    screen.click_key("settings");
+    assert!(screen.shows(&screen.say("lead-nearby")));
+    open_relays(&mut screen);
     screen.click_key("set-add-relay");
     let (address, name) = (screen.say("set-address"), screen.say("set-name"));
     screen.fill(&address, ONE);
@@ -77,7 +83,7 @@ fn a_relay_is_added_tested_and_survives_a_restart() {
 #[test]
 fn a_new_relay_waits_for_its_address() {
     let mut screen = with_two_relays();
-    screen.press_with(Modifiers::COMMAND, Key::Comma);
+    open_relays(&mut screen);
     let in_use = screen.say("set-in-use");
     for address in [ONE, TWO] {
         let remove = screen.say_named("set-remove", address);
@@ -103,7 +109,7 @@ fn the_keyboard_goes_with_a_relay_that_is_moved() {
     let mut screen = Screen::with(|settings| {
         settings.relays = [ONE, TWO, THREE].map(|address| SavedRelay::new(address.parse().unwrap())).into();
     });
-    screen.press_with(Modifiers::COMMAND, Key::Comma);
+    open_relays(&mut screen);
     let raise = screen.say_named("set-raise", THREE);
     while screen.focused().is_none_or(|(_, name)| name != raise) {
         screen.press(Key::Tab);
@@ -130,7 +136,7 @@ fn the_window_and_its_dialogs_say_what_they_are() {
 #[test]
 fn half_an_address_is_not_asked_for() {
     let mut screen = Screen::new();
-    screen.click_key("settings");
+    open_relays(&mut screen);
     screen.click_key("set-add-relay");
     let address = screen.say("set-address");
     screen.fill(&address, ONE);
@@ -145,7 +151,7 @@ fn half_an_address_is_not_asked_for() {
 #[test]
 fn what_was_typed_last_holds_when_the_dialog_closes_or_a_relay_is_tested() {
     let mut screen = with_two_relays();
-    screen.click_key("settings");
+    open_relays(&mut screen);
     let edit = screen.say_named("set-edit", ONE);
     screen.click(&edit);
     let password = screen.say("set-password");
@@ -185,7 +191,7 @@ fn a_running_relay_says_when_a_change_needs_a_restart() {
 #[test]
 fn what_is_no_address_is_marked_and_not_kept() {
     let mut screen = with_two_relays();
-    screen.click_key("settings");
+    open_relays(&mut screen);
     screen.click_key("set-add-relay");
     let address = screen.say("set-address");
     screen.fill(&address, "not an address");
@@ -202,7 +208,7 @@ fn what_is_no_address_is_marked_and_not_kept() {
 #[test]
 fn relays_are_ordered_and_removed() {
     let mut screen = with_two_relays();
-    screen.click_key("settings");
+    open_relays(&mut screen);
     let raise = screen.say_named("set-raise", TWO);
     screen.click(&raise);
     assert_eq!(addresses(&mut screen), [TWO, ONE]);
@@ -217,7 +223,7 @@ fn relays_are_ordered_and_removed() {
 #[test]
 fn a_password_is_hidden_until_it_is_asked_for() {
     let mut screen = with_two_relays();
-    screen.click_key("settings");
+    open_relays(&mut screen);
     let edit = screen.say_named("set-edit", ONE);
     screen.click(&edit);
     let password = screen.say("set-password");

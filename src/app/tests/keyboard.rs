@@ -95,10 +95,12 @@ fn the_pages_of_the_settings() {
     let mut screen = Screen::with(|settings| {
         settings.relays =
             ["127.0.0.1:1", "127.0.0.2:1"].map(|address| SavedRelay::new(address.parse().unwrap())).into();
+        settings.internet = true;
+        settings.iroh_relays = vec!["http://127.0.0.1:1".parse().unwrap()];
     });
     let below = names(&screen);
     screen.press_with(Modifiers::COMMAND, Key::Comma);
-    for page in [Page::Relays, Page::Host, Page::Transfers, Page::Window] {
+    for page in [Page::Internet, Page::Relays, Page::Host, Page::Transfers, Page::Window] {
         screen.window().state.form.page = page;
         screen.window().state.form.editing = Some(0);
         screen.settle();
@@ -218,10 +220,12 @@ fn the_settings_keep_the_keyboard_too() {
     let mut screen = Screen::with(|settings| {
         settings.relays =
             ["127.0.0.1:1", "127.0.0.2:1"].map(|address| SavedRelay::new(address.parse().unwrap())).into();
+        settings.internet = true;
+        settings.iroh_relays = vec!["http://127.0.0.1:1".parse().unwrap()];
     });
     let below = names(&screen);
     screen.press_with(Modifiers::COMMAND, Key::Comma);
-    for page in [Page::Relays, Page::Host, Page::Transfers] {
+    for page in [Page::Internet, Page::Relays, Page::Host, Page::Transfers] {
         let plain = |screen: &mut Screen| {
             let form = &mut screen.window().state.form;
             (form.page, form.editing) = (page, Some(1));

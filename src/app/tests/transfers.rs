@@ -79,7 +79,7 @@ pub(super) fn ask(receiver: &mut Screen, sender: &mut Screen, text: &str) {
 }
 
 /// Waits until both have everything in place.
-fn done(one: &mut Screen, other: &mut Screen) {
+pub(super) fn done(one: &mut Screen, other: &mut Screen) {
     let is_done = |screen: &mut Screen| first(screen, |card| card.end.is_some());
     both(one, other, "the end", |one, other| is_done(one) && is_done(other));
     for screen in [one, other] {

@@ -40,7 +40,8 @@ pub(super) fn send_side_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
             }
             let font = theme::font(Weight::SemiBold, size::DISPLAY);
             ui.label(RichText::new(view.say("drop-here")).font(font).color(p.text));
-            let hint = if state.settings.relays.is_empty() { "drop-hint-local" } else { "drop-hint" };
+            let leads_far = !state.settings.relays.is_empty() || state.internet().is_some();
+            let hint = if leads_far { "drop-hint" } else { "drop-hint-local" };
             muted(ui, &view.say(hint));
             ui.add_space(space::XS);
             buttons_ui(ui, view);

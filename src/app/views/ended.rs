@@ -12,8 +12,9 @@ use crate::{
     app::{
         explain,
         model::{
-            action::{Action, Copied, Dialog, Resume},
+            action::{Action, Copied, Resume},
             card::{Card, StartedWith},
+            settings_form::Page,
             tone::Tone,
         },
         theme::{self, Weight, palette, size},
@@ -216,9 +217,10 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
                 }
             }
             // Any other code has been used up once the two sides have met.
-            (StartedWith::Code { .. }, TransferError::NobodyThere { .. } | TransferError::Relay(_))
-                if card.accepted.is_none() =>
-            {
+            (
+                StartedWith::Code { .. },
+                TransferError::NobodyThere { .. } | TransferError::Offline | TransferError::Relay(_),
+            ) if card.accepted.is_none() => {
                 again_ui(ui, card, &view.say("try-again"), view);
             }
             (StartedWith::Code { .. } | StartedWith::Invitation, _) => {}
@@ -229,7 +231,8 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
             let name = format!("{settings}: {}", view.say("relay"));
             let button = Button::new(Emphasis::Secondary, &settings).name(&name).icon(Icon::Settings);
             if button.ui(ui).clicked() {
-                view.act(Action::Show(Some(Dialog::Settings)));
+                let is_offline = matches!(error, TransferError::Offline);
+                view.act(Action::ShowSettings(if is_offline { Page::Internet } else { Page::Relays }));
             }
         }
         if let Some(kept) = &card.kept {

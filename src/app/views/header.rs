@@ -1,4 +1,4 @@
-//! The top of the page: the program's name, the relay in use, the buttons of history and settings.
+//! The top of the page: the program's name, the relay in use or how far codes lead, the buttons of history and settings.
 
 use eframe::egui::{
     Color32, CornerRadius, Image, Label, Margin, RichText, Role, Sense, Stroke, StrokeKind, TextWrapMode, Ui,
@@ -11,7 +11,8 @@ use crate::{
         explain,
         model::{
             action::{Action, Dialog},
-            state::{RelayStatus, State},
+            settings_form::Page,
+            state::{CodesLead, RelayStatus, State, WhyNearby},
         },
         theme::{self, Weight, palette, size, space},
         widgets::{Icon, focus_ring, icon_button, row},
@@ -44,11 +45,20 @@ pub(super) fn header_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     });
 }
 
-/// Draws which relay is in use, and its status. A click checks it again.
+/// Draws which relay is in use, and its status, or how far codes lead without one. A click checks the relay again, or leads to
+/// what would help.
 fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let p = palette(ui);
     let (dot, text, hint) = match state.settings.relays.first() {
-        None => (p.muted, view.say("relay-none"), view.say("relay-none-hint")),
+        None => {
+            let dot = match state.codes_lead() {
+                CodesLead::Anywhere { is_certain: true } => p.ok,
+                CodesLead::Nearby(WhyNearby::NoRelay) => p.warn,
+                CodesLead::Anywhere { is_certain: false } | CodesLead::Nearby(_) => p.muted,
+            };
+            let (text, hint) = explain::codes_lead(view.words, state.codes_lead(), state.settings.path_mode);
+            (dot, text, hint)
+        }
         Some(relay) => {
             let name = relay.name.clone().unwrap_or_else(|| relay.address.host().to_owned());
             match state.checked.get(&relay.address) {
@@ -73,7 +83,8 @@ fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     let dot_room = 16.0;
     let wanted = vec2(galley.size().x + dot_room, galley.size().y.max(18.0)) + margin.sum();
     let (rect, response) = ui.allocate_exact_size(wanted, Sense::click());
-    let name = format!("{}: {text}", view.say("relay"));
+    let name =
+        format!("{}: {text}", view.say(if state.settings.relays.is_empty() { "lead" } else { "relay" }));
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
     let fill = if response.hovered() { p.hover } else { p.card };
     let radius = (rect.height() / 2.0) as u8;
@@ -84,7 +95,11 @@ fn relay_pill(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     ui.painter().galley(at, galley, Color32::PLACEHOLDER);
     focus_ring(ui, &response, rect, radius);
     if response.on_hover_text(hint).clicked() {
-        let has_relay = !state.settings.relays.is_empty();
-        view.act(if has_relay { Action::CheckRelay } else { Action::Show(Some(Dialog::Settings)) });
+        view.act(match state.codes_lead() {
+            _ if !state.settings.relays.is_empty() => Action::CheckRelay,
+            CodesLead::Nearby(WhyNearby::PathMode) => Action::ShowSettings(Page::Transfers),
+            CodesLead::Nearby(WhyNearby::NotBuiltIn) => Action::ShowSettings(Page::Relays),
+            _ => Action::ShowSettings(Page::Internet),
+        });
     }
 }

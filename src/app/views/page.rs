@@ -9,10 +9,11 @@ use crate::{
     app::{
         model::{
             action::{Action, BannerId},
+            settings_form::Page,
             state::State,
             tone::Tone,
         },
-        theme::{palette, space},
+        theme::{palette, size, space},
         widgets::{self, Icon, heading, icon, icon_button, link, part, row},
     },
     history::Direction,
@@ -44,6 +45,9 @@ pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
                 part(ui, "header", |ui| header::header_ui(ui, state, view));
                 ui.add_space(space::S);
                 banners_ui(ui, state, view);
+                if state.tells_of_internet() {
+                    part(ui, "internet", |ui| internet_ui(ui, view));
+                }
                 sides_ui(ui, state, view);
                 ui.add_space(space::L);
                 transfers_ui(ui, state, view, &mut rects);
@@ -112,6 +116,32 @@ fn offered_code_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
             row(ui, 28.0, right, |ui| {
                 icon(ui, Icon::ClipboardList, 18.0, ink);
                 ui.add(Label::new(&text).truncate());
+            });
+        });
+    });
+    ui.add_space(space::S);
+    view.actions.extend(did);
+}
+
+/// Draws, once, who carries what goes over the internet.
+fn internet_ui(ui: &mut Ui, view: &mut View<'_>) {
+    let (ground, ink, _) = Tone::Plain.look(palette(ui));
+    let mut did = None;
+    widgets::tinted(ui, ground, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_top(|ui| {
+            icon(ui, Icon::Globe, size::ICON, ink);
+            ui.vertical(|ui| {
+                ui.add(Label::new(view.say("internet-first")).wrap());
+                ui.horizontal(|ui| {
+                    if link(ui, &view.say("internet-understood")).clicked() {
+                        did = Some(Action::InternetTold);
+                    }
+                    ui.add_space(space::S);
+                    if link(ui, &view.say("internet-change")).clicked() {
+                        did = Some(Action::ShowSettings(Page::Internet));
+                    }
+                });
             });
         });
     });

@@ -13,18 +13,19 @@ use crate::{
     app::{
         explain,
         model::{
-            action::{Action, Copied, Dialog},
+            action::{Action, Copied},
             card::Card,
-            state::State,
+            settings_form::Page,
+            state::{CodesLead, State, WhyNearby},
             tone::Tone,
         },
         theme::{self, palette, size, space},
         widgets::{
             self, Button, Emphasis, Icon, fitting, icon, icon_button, link, muted, note, part, row,
-            row_of_words, small, title_with,
+            row_of_words, signed_note, small, title_with,
         },
     },
-    engine::{PathMode, Phase},
+    engine::{OnlineState, PathMode, Phase},
     net::client::RelayAddress,
     protocol::manifest::EntryKind,
     transfer::show::Shown,
@@ -105,7 +106,9 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         && card.progress.phase == Phase::WaitingForPeer
     {
         part(ui, "passing on", |ui| passing_on_ui(ui, card, state, view));
-        if let Some(hosted) = card.only_here() {
+        if card.internet.is_some() {
+            part(ui, "online", |ui| online_ui(ui, card, state, view));
+        } else if let Some(hosted) = card.only_here() {
             part(ui, "reach", |ui| reach_ui(ui, card, hosted, state, view));
         }
     }
@@ -142,9 +145,10 @@ fn code_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
             }
             // If the relay runs on this computer, the code alone doesn't say where that is, so the link is what to
             // pass on.
-            let kind = if card.only_here().is_some() { Emphasis::Secondary } else { Emphasis::Primary };
+            let is_by_link = card.only_by_link().is_some();
+            let kind = if is_by_link { Emphasis::Secondary } else { Emphasis::Primary };
             let button = Button::new(kind, &text).icon(sign).ui(ui);
-            if card.folds.wants_focus && card.only_here().is_none() {
+            if card.folds.wants_focus && !is_by_link {
                 take_keyboard(ui, &button);
                 view.act(Action::Focused(card.id));
             }
@@ -167,10 +171,10 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         let is_copied = card.has_copied(Copied::Link, view.now);
         let text = view.say(if is_copied { "copied" } else { "copy-link" });
         let sign = if is_copied { Icon::Check } else { Icon::Link };
-        let is_hosted = card.only_here().is_some();
-        let kind = if is_hosted { Emphasis::Primary } else { Emphasis::Secondary };
+        let is_by_link = card.only_by_link().is_some();
+        let kind = if is_by_link { Emphasis::Primary } else { Emphasis::Secondary };
         let button = Button::new(kind, &text).icon(sign).ui(ui);
-        if card.folds.wants_focus && is_hosted {
+        if card.folds.wants_focus && is_by_link {
             take_keyboard(ui, &button);
             view.act(Action::Focused(card.id));
         }
@@ -196,13 +200,52 @@ fn passing_on_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
             view.act(Action::FoldList(card.id));
         }
     });
-    let key = match card.only_here() {
+    let key = match card.only_by_link() {
         None if card.receivers > 1 => "pass-on-several",
         None => "pass-on",
         Some(_) if state.settings.path_mode == PathMode::RelayOnly => "pass-on-link",
         Some(_) => "pass-on-local",
     };
     muted(ui, &view.say(key));
+}
+
+/// Draws whether the code works over the internet, and what is wrong with the user's relays.
+fn online_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
+    let (tone, text) = explain::online(view.words, card);
+    let (ground, ink, _) = tone.look(palette(ui));
+    match &card.online {
+        None | Some(OnlineState::Reachable { .. }) => {
+            ui.horizontal(|ui| {
+                let ink = if card.online.is_some() { ink } else { palette(ui).muted };
+                icon(ui, Icon::Globe, 15.0, ink);
+                small(ui, &text);
+            });
+        }
+        Some(OnlineState::NoRelay) => signed_note(ui, tone, Icon::Globe, &text),
+        Some(OnlineState::Taken) => {
+            let renew = view.say("new-code");
+            let mut renews = false;
+            // Those who have come would lose their transfers.
+            let can = state.branches(card.id).next().is_none();
+            let right = |ui: &mut Ui| {
+                renews =
+                    can && Button::new(Emphasis::Secondary, &renew).icon(Icon::RotateCw).ui(ui).clicked();
+            };
+            widgets::tinted(ui, ground, |ui| {
+                row(ui, theme::CONTROL_HEIGHT, right, |ui| {
+                    icon(ui, Icon::TriangleAlert, size::ICON, ink);
+                    ui.add(Label::new(RichText::new(&text).color(palette(ui).text)).wrap());
+                });
+            });
+            if renews {
+                view.act(Action::Renew(card.id));
+            }
+        }
+    }
+    if let Some(why) = &card.off_relay {
+        let why = explain::error(view.words, why, explain::standpoint(card)).happened;
+        muted(ui, &view.words.tell("relay-away", &[("why", why.into())]));
+    }
 }
 
 /// Draws who can reach the relay on this computer, and how to let others in.
@@ -217,8 +260,13 @@ fn reach_ui(ui: &mut Ui, card: &Card, hosted: &[RelayAddress], state: &State, vi
             icon(ui, Icon::Network, size::ICON, ink);
             ui.vertical(|ui| {
                 ui.add(Label::new(RichText::new(text).color(palette(ui).text)).wrap());
-                if state.settings.relays.is_empty() && link(ui, &view.say("add-relay-for-all")).clicked() {
-                    view.act(Action::Show(Some(Dialog::Settings)));
+                let (key, page) = match state.codes_lead() {
+                    CodesLead::Nearby(WhyNearby::NotBuiltIn) => ("add-relay-for-all", Page::Relays),
+                    CodesLead::Nearby(WhyNearby::PathMode) => ("route-for-all", Page::Transfers),
+                    CodesLead::Nearby(_) | CodesLead::Anywhere { .. } => ("internet-for-all", Page::Internet),
+                };
+                if state.settings.relays.is_empty() && link(ui, &view.say(key)).clicked() {
+                    view.act(Action::ShowSettings(page));
                 }
             });
         });

@@ -2,6 +2,7 @@
 
 mod fields;
 mod host;
+mod internet;
 mod relays;
 mod transfers;
 mod window;
@@ -15,6 +16,7 @@ use crate::app::{
     widgets::{self, Button, Emphasis, Icon, form, heading, icon_button, row},
 };
 use host::host_ui;
+use internet::internet_ui;
 use relays::relays_ui;
 use transfers::transfers_ui;
 use window::window_ui;
@@ -22,7 +24,8 @@ use window::window_ui;
 /// Width of the list of pages, in points.
 const NAV: f32 = 190.0;
 /// The pages, the keys of their names, and their icons.
-const PAGES: [(Page, &str, Icon); 4] = [
+const PAGES: [(Page, &str, Icon); 5] = [
+    (Page::Internet, "set-internet", Icon::Globe),
     (Page::Relays, "set-relays", Icon::Server),
     (Page::Host, "set-host", Icon::Radio),
     (Page::Transfers, "set-transfers", Icon::ArrowDownUp),
@@ -95,6 +98,7 @@ fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
         ui.set_max_width(ui.available_width() - space::M);
         ui.spacing_mut().item_spacing.y = space::M;
         match state.form.page {
+            Page::Internet => internet_ui(ui, state, view),
             Page::Relays => relays_ui(ui, state, view),
             Page::Host => host_ui(ui, state, view),
             Page::Transfers => transfers_ui(ui, state, view),

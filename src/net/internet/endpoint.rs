@@ -22,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Internet, Reveal};
+use super::{Internet, IrohCheck, IrohCheckError, IrohRelay, Reveal};
 use crate::protocol::peer::EndpointId;
 
 /// The name of this protocol in the handshake of a connection, by which iroh refuses everything else.
@@ -41,6 +41,8 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const LINGER_LIMIT: Duration = Duration::from_secs(3);
 /// How long an endpoint may take to say goodbye. A relay that doesn't answer would keep it for longer.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+/// How long the test of a relay may take. iroh itself gives up on a relay that doesn't answer after 3 s.
+const PROBE_LIMIT: Duration = Duration::from_secs(8);
 /// The file of certificates that are trusted beside the built-in ones; the name is the one that OpenSSL gave it.
 const CERTIFICATES: &str = "SSL_CERT_FILE";
 
@@ -252,6 +254,47 @@ impl AsyncWrite for QuicStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         AsyncWrite::poll_shutdown(Pin::new(&mut self.get_mut().sending), context)
+    }
+}
+
+/// Tries a relay: whether it answers, whether it lets this machine in, and what it can do.
+///
+/// # Errors
+///
+/// Why the relay can't be used.
+pub async fn probe(relay: &IrohRelay) -> Result<IrohCheck, IrohCheckError> {
+    let internet = Internet { relays: vec![relay.clone()] };
+    let endpoint = Endpoint::bind(&internet, None, Reveal::Addresses).await?;
+    let checked = timeout(PROBE_LIMIT, examine(&endpoint, relay)).await;
+    let checked = checked.unwrap_or_else(|_| Err(unusable(&endpoint, relay)));
+    endpoint.close().await;
+    checked
+}
+
+/// Finds out what the only relay of an endpoint can do.
+async fn examine(endpoint: &Endpoint, relay: &IrohRelay) -> Result<IrohCheck, IrohCheckError> {
+    let report = endpoint.inner.net_report().initialized().await;
+    let latency = report.relay_latency.iter().map(|(_, _, latency)| latency).min();
+    let latency = latency.ok_or_else(|| IrohCheckError::Silent(relay.clone()))?;
+    // Whatever answers a probe need not let this machine in.
+    let mut status = endpoint.inner.home_relay_status();
+    while endpoint.relay().is_none() {
+        if status.get().iter().any(|relay| relay.auth_denied_reason().is_some()) {
+            return Err(IrohCheckError::Refused(relay.clone()));
+        }
+        if status.updated().await.is_err() {
+            return Err(IrohCheckError::Silent(relay.clone()));
+        }
+    }
+    Ok(IrohCheck { latency, tells_addresses: report.has_udp() })
+}
+
+/// Why no connection to the only relay of an endpoint has come about.
+fn unusable(endpoint: &Endpoint, relay: &IrohRelay) -> IrohCheckError {
+    let status = endpoint.inner.home_relay_status().get();
+    match status.iter().find_map(|relay| relay.last_error()) {
+        Some(cause) => IrohCheckError::Unusable { relay: relay.clone(), cause: cause.to_string() },
+        None => IrohCheckError::Silent(relay.clone()),
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Internet, Reveal};
+use super::{Internet, IrohCheck, IrohCheckError, IrohRelay, Reveal};
 use crate::protocol::peer::EndpointId;
 
 /// Never there.
@@ -152,6 +152,12 @@ impl AsyncWrite for QuicStream {
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.0 {}
     }
+}
+
+/// Always fails.
+#[expect(clippy::unused_async, reason = "the same function as where the feature is built in")]
+pub async fn probe(_: &IrohRelay) -> Result<IrohCheck, IrohCheckError> {
+    Err(io::Error::from(io::ErrorKind::Unsupported).into())
 }
 
 /// No key at all.

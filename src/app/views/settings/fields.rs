@@ -40,30 +40,42 @@ pub(super) fn field_id(ui: &Ui, label: &str) -> Id {
 
 /// Draws a labelled text field; returns whether the keyboard has left it, so that its text may take effect.
 pub(super) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str, is_secret: bool) -> bool {
-    let p = palette(ui);
-    let mut is_left = false;
     let id = field_id(ui, label);
     ui.horizontal(|ui| {
         label_ui(ui, label);
-        let edit = TextEdit::singleline(text)
-            .id(id)
-            .hint_text(RichText::new(hint).color(p.muted))
-            .password(is_secret)
-            .char_limit(300)
-            .desired_width(ui.available_width().min(340.0))
-            .frame(form::field_frame(ui))
-            .show(ui)
-            .response
-            .response;
-        let value = if is_secret { "•".repeat(text.chars().count()) } else { text.clone() };
-        edit.widget_info(|| WidgetInfo {
-            label: Some(label.to_owned()),
-            ..WidgetInfo::text_edit(true, &value, &value, hint)
-        });
-        is_left = edit.lost_focus();
-        focus_ring(ui, &edit, edit.rect, CONTROL_RADIUS);
+        let width = ui.available_width().min(340.0);
+        bare_field(ui, id, label, text, hint, is_secret, width)
+    })
+    .inner
+}
+
+/// Draws a text field without its label; returns whether the keyboard has left it.
+pub(super) fn bare_field(
+    ui: &mut Ui,
+    id: Id,
+    name: &str,
+    text: &mut String,
+    hint: &str,
+    is_secret: bool,
+    width: f32,
+) -> bool {
+    let edit = TextEdit::singleline(text)
+        .id(id)
+        .hint_text(RichText::new(hint).color(palette(ui).muted))
+        .password(is_secret)
+        .char_limit(300)
+        .desired_width(width)
+        .frame(form::field_frame(ui))
+        .show(ui)
+        .response
+        .response;
+    let value = if is_secret { "•".repeat(text.chars().count()) } else { text.clone() };
+    edit.widget_info(|| WidgetInfo {
+        label: Some(name.to_owned()),
+        ..WidgetInfo::text_edit(true, &value, &value, hint)
     });
-    is_left
+    focus_ring(ui, &edit, edit.rect, CONTROL_RADIUS);
+    edit.lost_focus()
 }
 
 /// Draws what a setting means, below its control.

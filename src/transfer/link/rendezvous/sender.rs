@@ -421,7 +421,9 @@ impl CodeWait<'_> {
                 return future::pending().await;
             }
             let place = self.place(&met, false);
-            let meeting = met.meeting(&self.code, false, None).await;
+            let mut meeting = met.meeting(&self.code, false, None).await;
+            // The room goes on with this endpoint, so the session must not close it.
+            meeting.met_with = None;
             drop(gate.pass(meeting, place).await);
             if gate.is_full() {
                 return future::pending().await;

@@ -1,0 +1,144 @@
+//! The page of the internet: whether it is used, who runs the relays there, and the user's own ones.
+
+use eframe::egui::{CornerRadius, Frame, Label, Margin, RichText, Stroke, Ui};
+
+use super::fields::{bare_field, changed, field_id, wrong};
+use crate::{
+    app::{
+        explain,
+        model::{
+            action::{Action, SettingsAction},
+            state::{IrohStatus, State},
+        },
+        theme::{self, CONTROL_RADIUS, Weight, palette, size},
+        views::View,
+        widgets::{Button, Emphasis, Icon, form, icon, icon_button, muted, part, row},
+    },
+    engine::{Internet, IrohRelay, PathMode},
+};
+
+/// Draws the page.
+pub(super) fn internet_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+    muted(ui, &view.say("set-internet-hint"));
+    if !Internet::IS_BUILT_IN {
+        muted(ui, &view.say("lead-not-built-in-hint"));
+        return;
+    }
+    if form::switch(ui, &mut state.settings.internet, &view.say("set-internet-on")) {
+        changed(view);
+    }
+    if !state.settings.internet {
+        return;
+    }
+    if state.settings.path_mode == PathMode::LocalOnly {
+        muted(ui, &view.say("lead-path-mode-hint"));
+    }
+    muted(ui, &view.say(if state.form.is_public() { "set-internet-public" } else { "set-internet-own" }));
+    public_ui(ui, state, view);
+    let mut removed = None;
+    for index in 0..state.form.iroh.len() {
+        part(ui, ("iroh", index), |ui| own_ui(ui, state, index, view, &mut removed));
+    }
+    if let Some(index) = removed {
+        state.form.remove_iroh(index);
+        changed(view);
+    }
+    let add = view.say("set-add-iroh");
+    if part(ui, "add", |ui| Button::new(Emphasis::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()) {
+        state.form.add_iroh();
+    }
+}
+
+/// Draws the row of the public relays.
+fn public_ui(ui: &mut Ui, state: &State, view: &View<'_>) {
+    let p = palette(ui);
+    let is_used = state.form.is_public();
+    let (key, ink) = if is_used { ("set-in-use", p.ok) } else { ("set-not-in-use", p.muted) };
+    framed(ui, |ui| {
+        row(
+            ui,
+            24.0,
+            |_| (),
+            |ui| {
+                icon(ui, Icon::Globe, size::ICON, p.muted);
+                let font = theme::font(Weight::Medium, size::BODY);
+                ui.add(Label::new(RichText::new(view.say("set-public-relays")).font(font)).truncate());
+                ui.label(RichText::new(view.say(key)).size(size::SMALL).color(ink));
+            },
+        );
+    });
+}
+
+/// Draws an iroh relay of the user's.
+fn own_ui(ui: &mut Ui, state: &mut State, index: usize, view: &mut View<'_>, removed: &mut Option<usize>) {
+    let Some(address) = state.form.iroh.get_mut(index) else { return };
+    let relay: Option<IrohRelay> = address.parse().ok();
+    let name = view.words.tell("set-iroh-named", &[("number", (index + 1).into())]);
+    let shown = relay.as_ref().map_or_else(|| name.clone(), |relay| relay.host().to_owned());
+    let of = |key: &str| view.words.tell(key, &[("name", shown.as_str().into())]);
+    let (test, test_name, remove) = (view.say("set-test"), of("set-test-named"), of("set-remove"));
+    let (mut tests, mut removes, mut is_left) = (false, false, false);
+    let id = field_id(ui, "address");
+    if std::mem::take(&mut state.form.wants_focus) && index + 1 == state.form.iroh.len() {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
+    let Some(address) = state.form.iroh.get_mut(index) else { return };
+    framed(ui, |ui| {
+        let right = |ui: &mut Ui| {
+            let button = Button::new(Emphasis::Secondary, &test).name(&test_name).enabled(relay.is_some());
+            tests = button.ui(ui).clicked();
+            removes = icon_button(ui, Icon::Trash2, &remove).clicked();
+        };
+        row(ui, theme::CONTROL_HEIGHT, right, |ui| {
+            let width = ui.available_width();
+            is_left = bare_field(ui, id, &name, address, "https://relay.example.org", false, width);
+        });
+        if !address.trim().is_empty() && relay.is_none() {
+            wrong(ui, &view.say("set-bad-iroh"));
+        }
+        if let Some(relay) = &relay {
+            checked_ui(ui, state.checked_iroh.get(relay), view);
+        }
+    });
+    if is_left {
+        changed(view);
+    }
+    if let Some(relay) = relay.filter(|_| tests) {
+        view.act(Action::Settings(SettingsAction::TestIroh(relay)));
+    }
+    if removes {
+        *removed = Some(index);
+    }
+}
+
+/// Draws what a test of the relay has found.
+fn checked_ui(ui: &mut Ui, checked: Option<&IrohStatus>, view: &View<'_>) {
+    let p = palette(ui);
+    let (sign, ink, text) = match checked {
+        None => return,
+        Some(IrohStatus::Pending) => (Icon::Hourglass, p.muted, view.say("relay-checking")),
+        Some(IrohStatus::Good(check)) => {
+            let (sign, ink, key) = if check.tells_addresses {
+                (Icon::CircleCheck, p.ok, "set-iroh-good")
+            } else {
+                (Icon::TriangleAlert, p.warn, "set-iroh-blind")
+            };
+            let latency = (check.latency.as_millis().max(1) as u64).into();
+            (sign, ink, view.words.tell(key, &[("latency", latency)]))
+        }
+        Some(IrohStatus::Bad(error)) => (Icon::CircleAlert, p.bad, explain::iroh(view.words, error)),
+    };
+    ui.horizontal_top(|ui| {
+        icon(ui, sign, 16.0, ink);
+        ui.add(Label::new(RichText::new(text).color(ink)).wrap());
+    });
+}
+
+/// Draws the frame of one entry of the list.
+fn framed(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    Frame::new()
+        .stroke(Stroke::new(1.0, palette(ui).line))
+        .corner_radius(CornerRadius::same(CONTROL_RADIUS + 2))
+        .inner_margin(Margin::same(12))
+        .show(ui, add);
+}
