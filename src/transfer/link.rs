@@ -7,6 +7,7 @@
 //! - [`direct`]: connections from one machine to the other; [`online`]: connections over the internet
 //! - [`reconnect`]: how the two peers find each other again after a lost connection
 //! - [`pipe`]: a byte stream between the two peers, whatever carries it; [`opener`]: how lanes are opened
+//! - [`session`]: what a control channel begins with
 //! - `wire`: one connection of the control channel; [`control`]: the channel over all of them
 //! - [`activity`]: what this side is doing that may take long; [`watchdog`]: why nothing moves
 
@@ -21,5 +22,6 @@ pub(crate) mod opener;
 pub(crate) mod pipe;
 pub(crate) mod reconnect;
 pub mod rendezvous;
+pub(crate) mod session;
 pub(crate) mod watchdog;
 mod wire;

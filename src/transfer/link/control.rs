@@ -23,21 +23,19 @@ use zeroize::Zeroizing;
 
 use super::{
     activity::Activity,
-    direct::{MetHow, Paths},
+    direct::Paths,
     forgeries::Forgeries,
-    handshake::Keys,
     invitation::{self, Invitation, Invitations},
-    online::OnlineParts,
-    opener::{LaneOpener, LaneWays, NetworkWays},
-    pipe::Pipe,
-    reconnect::{FindPeer, KnownRelay, Reconnect, Reconnected},
-    rendezvous::{Meeting, Relayed, Seat},
+    opener::{LaneOpener, LaneWays},
+    reconnect::{FindPeer, Reconnected},
+    rendezvous::Seat,
+    session::Session,
     watchdog::{News, Observation, Watchdog},
     wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
 use crate::{
     crypto::{ChannelKeys, Side},
-    net::{backoff::Backoff, internet::Reveal, venue::Venue},
+    net::{backoff::Backoff, venue::Venue},
     panics::{Blocking, joined, reported},
     protocol::{
         frame,
@@ -46,7 +44,6 @@ use crate::{
     transfer::{
         error::{Misbehaviour, TransferError},
         notice::{Context, InvitationChain, Invited, Notice},
-        path_mode::ConnectOptions,
         progress::Connection,
     },
 };
@@ -154,73 +151,6 @@ enum LaneOpening {
     Deriving(Arc<dyn LaneWays>, Blocking<ChannelKeys>),
     /// The keys are known.
     Ready(LaneOpener),
-}
-
-/// A fresh connection whose handshake is done, and what a session needs beside it.
-pub(crate) struct Session {
-    /// The connection.
-    pub(crate) pipe: Pipe,
-    /// Which of the two sides this one is.
-    pub(crate) side: Side,
-    /// The keys of the control channel on this connection.
-    pub(crate) keys: ChannelKeys,
-    /// The keys of the lanes, which may not be derived yet.
-    pub(crate) lane_keys: Blocking<ChannelKeys>,
-    /// How lanes are opened.
-    pub(crate) ways: Arc<dyn LaneWays>,
-    /// This side's seat at the relay, if the connection goes through one.
-    pub(crate) seat: Option<Seat>,
-    /// Finds the other side again after a loss.
-    pub(crate) find: Arc<dyn FindPeer>,
-    /// The direct paths around the relay, unless the user wants none.
-    pub(crate) paths: Option<Paths>,
-    /// How long a lost peer is looked for. With no patience at all, a loss ends the session.
-    pub(crate) patience: Duration,
-}
-
-impl Session {
-    /// A session between two peers that have met. They also reconnect where they have met.
-    pub(crate) fn through(meeting: Meeting, side: Side, options: ConnectOptions, context: &Context) -> Self {
-        let ConnectOptions { patience, path_mode, listen, internet } = options;
-        let Meeting { venue, is_here, pipe, relayed, keys, own, met_with } = meeting;
-        let Keys { metadata, data, reconnect } = keys;
-        let reveal = path_mode.reveal();
-        // Where all goes through a relay anyway, one relay is enough.
-        let is_useful = relayed.is_none() || reveal == Reveal::Addresses;
-        let internet = match venue {
-            Venue::Internet(internet) => Some(internet),
-            Venue::Relay(_) => internet.filter(|_| is_useful && (side == Side::Receiver || own.is_some())),
-        };
-        let online = internet.map(|internet| OnlineParts { internet, reveal, own, met_with });
-        let met = MetHow { is_here, has_relay: relayed.is_some() };
-        let paths = Paths::open(side, &reconnect, (path_mode, listen), met, online);
-        let direct = paths.as_ref().map(|paths| Arc::clone(paths.direct()));
-        let (seat, relay, known) = match relayed {
-            Some(Relayed { relay, lanes, token, seat }) => {
-                let known = KnownRelay { relay, known: lanes.socket(), client_token: seat.client_token };
-                (Some(seat), Some((lanes, token)), Some(known))
-            }
-            None => (None, None, None),
-        };
-        let find = Reconnect {
-            relay: known,
-            side,
-            key: reconnect,
-            direct: direct.clone(),
-            context: context.clone(),
-        };
-        Self {
-            pipe,
-            side,
-            keys: metadata,
-            lane_keys: data,
-            ways: Arc::new(NetworkWays { relay, direct }),
-            seat,
-            find: Arc::new(find),
-            paths,
-            patience,
-        }
-    }
 }
 
 impl Control {

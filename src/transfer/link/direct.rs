@@ -35,9 +35,7 @@ use crate::{
     crypto::{DirectKey, Nonces, ReconnectKey, Side},
     net::{
         addresses::{self, Reach},
-        backoff::Backoff,
         gateway::PortMapping,
-        internet::{Connection, Incoming},
         socket::{self, ACCEPT_PAUSE},
     },
     protocol::{
@@ -69,12 +67,6 @@ const RETRY: Duration = Duration::from_secs(15);
 /// The most connections that have proven nothing yet. When there is one more, the oldest of them is closed. It is more than
 /// the lanes that an honest side opens at once, and few enough to cost little.
 const MAX_UNPROVEN: usize = 64;
-/// The most connections over the internet that a sender takes at a time: those of an honest receiver, twice over, because it may
-/// make new ones before the old ones are known to be dead.
-const MAX_CALLERS: usize = 24;
-/// The pauses before the sender's endpoint is called again over the internet.
-const REDIAL: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-
 /// The direct paths of one session; its tasks end with it.
 pub(crate) struct Paths {
     direct: Arc<Direct>,
@@ -433,96 +425,6 @@ impl Direct {
         }
     }
 
-    /// Calls the sender's endpoint over the internet.
-    async fn call_for(&self, purpose: DirectPurpose) -> Option<Pipe> {
-        let online = self.online.as_ref()?;
-        let opened = match purpose {
-            DirectPurpose::Lane { lane, .. } => online.lane(lane).await,
-            DirectPurpose::Probe | DirectPurpose::Reconnect => online.call().await.map(|(stream, _)| stream),
-        };
-        let mut stream = opened.ok()?;
-        self.offer_proof(&mut stream, purpose, || {}).await?;
-        Some(stream.into())
-    }
-
-    /// Keeps a connection to the sender's endpoint over the internet, from when the user has accepted the offer. Where the two
-    /// have met at a relay, machines that reach each other without need none.
-    async fn call(self: Arc<Self>) {
-        let Some(online) = self.online.clone() else { return };
-        let (mut machines, mut backoff) = (self.found.subscribe(), REDIAL);
-        if !self.has_relay {
-            online.prepare().await;
-        }
-        loop {
-            online.is_wanted().await;
-            if self.has_relay {
-                let is_found = machines.wait_for(|found| *found != KnownWays::default());
-                if timeout(SEARCH, is_found).await.is_ok() {
-                    let _ = machines.wait_for(|found| *found == KnownWays::default()).await;
-                    continue;
-                }
-            }
-            if let Ok((mut stream, connection)) = online.call().await
-                && self.offer_proof(&mut stream, DirectPurpose::Probe, || {}).await.is_some()
-            {
-                backoff.reset();
-                online.find(connection.clone());
-                online.outlive(&connection).await;
-            }
-            sleep(backoff.next_pause()).await;
-        }
-    }
-
-    /// Takes connections that a receiver makes over the internet, and keeps their streams on which it proves who it is.
-    async fn take_calls(self: Arc<Self>) {
-        let Some(endpoint) = self.online.as_ref().and_then(|online| online.own()).cloned() else { return };
-        let mut callers = JoinSet::new();
-        let mut by_age = VecDeque::new();
-        loop {
-            tokio::select! {
-                incoming = endpoint.accept() => {
-                    let Some(incoming) = incoming else { return };
-                    if callers.len() >= MAX_CALLERS && let Some(oldest) = by_age.pop_front() {
-                        tokio::task::AbortHandle::abort(&oldest);
-                    }
-                    by_age.push_back(callers.spawn(Arc::clone(&self).take_call(incoming)));
-                }
-                Some(_) = callers.join_next() => by_age.retain(|task| !task.is_finished()),
-            }
-        }
-    }
-
-    /// Serves one connection over the internet until it ends. It ends early if nothing is proven on it.
-    async fn take_call(self: Arc<Self>, incoming: Incoming) {
-        let Some(connection) = incoming.complete().await else { return };
-        let mut proving = JoinSet::new();
-        let (mut is_proven, unproven_until) = (false, Instant::now() + PROOF_LIMIT);
-        loop {
-            tokio::select! {
-                stream = connection.accept() => {
-                    let Ok(mut stream) = stream else { return };
-                    if proving.len() >= MAX_UNPROVEN {
-                        return connection.close();
-                    }
-                    let direct = Arc::clone(&self);
-                    proving.spawn(async move { Some((direct.hear_proof(&mut stream).await?, stream)) });
-                }
-                Some(proven) = proving.join_next() => if let Ok(Some((purpose, stream))) = proven {
-                    is_proven = true;
-                    self.take_caller(purpose, stream.into(), &connection);
-                },
-                () = tokio::time::sleep_until(unproven_until), if !is_proven => return connection.close(),
-            }
-        }
-    }
-
-    fn take_caller(&self, purpose: DirectPurpose, pipe: Pipe, connection: &Connection) {
-        match (purpose, &self.online) {
-            (DirectPurpose::Probe, Some(online)) => online.find(connection.clone()),
-            _ => self.keep_inbound(purpose, pipe),
-        }
-    }
-
     async fn await_inbound(&self, purpose: DirectPurpose) -> Option<Pipe> {
         let meet = {
             let mut inbound = self.inbound();
@@ -718,5 +620,6 @@ pub(crate) fn is_worth_trying(address: SocketAddr, mode: PathMode, is_here: bool
     is_single && is_allowed && address.port() != 0
 }
 
+mod calls;
 #[cfg(test)]
 mod tests;

@@ -32,9 +32,10 @@ use crate::{
             receiving::{ReceiveLanes, SpaceWaits},
         },
         link::{
-            control::{Control, Session},
+            control::Control,
             pipe::BoxFuture,
             rendezvous::{explain_loss, meet_again, meet_sender},
+            session::Session,
         },
         notice::{Context, Notice},
         progress::{Phase, Report},

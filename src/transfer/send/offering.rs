@@ -30,9 +30,10 @@ use crate::{
         error::{Misbehaviour, TransferError},
         lanes::{lane_count::LaneCount, queue::Queue, sending::SendLanes},
         link::{
-            control::{Control, Session},
+            control::Control,
             invitation::Invitations,
             rendezvous::{MeetBy, explain_loss, wait_for_receiver},
+            session::Session,
         },
         notice::{Context, Notice},
         plan::{Plan, Wanted, blocks::BlockSet},

@@ -22,9 +22,10 @@ use crate::{
     transfer::{
         error::TransferError,
         link::{
-            control::{Control, Session},
+            control::Control,
             invitation::{self, Follower, Invitations, Succession},
             rendezvous::{Admitted, CodeChoice, Gate, MeetBy, WaitingPlaces, wait_for_several},
+            session::Session,
         },
         notice::{Context, Notice},
         path_mode::{ConnectOptions, ListenOptions, PathMode},

@@ -26,10 +26,7 @@ use crate::{
     transfer::{
         error::TransferError,
         lanes::throttle::Throttle,
-        link::{
-            control::{Control, Session},
-            pipe::Pipe,
-        },
+        link::{control::Control, pipe::Pipe, session::Session},
         notice::{Context, Notice},
         offer::{Answer, Choices},
         path_mode::{ConnectOptions, ListenOptions, PathMode},
