@@ -17,7 +17,6 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
 };
@@ -438,9 +437,12 @@ impl CodeWait<'_> {
             self.context.enter(Phase::WaitingForPeer);
             let Guest { mut stream, greeting, answer, endpoint, internet } =
                 online.next_guest(self.context).await;
-            if let Some(agreed) = self.judge(greeting, answer, &mut stream).await? {
+            let judged = self.judge(greeting, answer, &mut stream).await;
+            if let Ok(Some(agreed)) = judged {
                 return Ok(Met { way: MetBy::Internet { internet, stream, endpoint }, agreed });
             }
+            online.see_off(stream);
+            judged?;
         }
     }
 
@@ -584,7 +586,7 @@ impl CodeWait<'_> {
 
 /// Ends a pair, and waits until the relay has ended it as well. The relay removes the room before it closes the connection,
 /// so the sender can then enter it anew: the next receiver neither meets the old pair nor finds the room missing for long.
-async fn leave(stream: &mut TcpStream) {
+async fn leave(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let leaving = async {
         stream.shutdown().await?;
         let mut sink = [0; 1024];
