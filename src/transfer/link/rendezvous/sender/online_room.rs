@@ -11,6 +11,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::leave;
 use crate::{
     code::CodePhrase,
     net::internet::{Endpoint, Incoming, Internet, QuicStream, Reveal, public_key},
@@ -194,6 +195,14 @@ impl OnlineRoom {
                 Came::Nobody
             }));
         }
+    }
+
+    /// Ends a guest's connection once the guest has read what it was told.
+    pub(super) fn see_off(&mut self, mut stream: QuicStream) {
+        self.guests.spawn(reported(async move {
+            leave(&mut stream).await;
+            Came::Nobody
+        }));
     }
 
     /// Ends the room, and keeps the endpoint for the session. `is_unused` says whether the two have met elsewhere, so that the
