@@ -11,7 +11,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::leave;
 use crate::{
     code::CodePhrase,
     net::internet::{Endpoint, Incoming, Internet, QuicStream, Reveal, public_key},
