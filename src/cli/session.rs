@@ -57,6 +57,9 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     let guarded = relays.iter().filter(|relay| relay.password.is_some());
     let guarded = guarded.map(|relay| relay.address.clone()).collect();
     let without_relay = match common.path {
+        _ if internet.is_some() => {
+            "The code works on the local network now, and from anywhere as soon as the internet way is ready."
+        }
         PathArg::Auto if !relays.is_empty() => {
             "Only the local network works for now. The relay is tried again and again."
         }
@@ -82,7 +85,8 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         after: None,
         receivers: args.receivers,
     };
-    let policy = Policy::Send { guarded, without_relay, receivers: args.receivers };
+    let goes_online = order.internet.is_some();
+    let policy = Policy::Send { guarded, without_relay, goes_online, receivers: args.receivers };
     run(reporter, policy, None, interrupts, |id| Command::Send(id, Box::new(order))).await
 }
 

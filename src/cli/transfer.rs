@@ -35,6 +35,8 @@ pub(super) enum Policy {
         guarded: Vec<RelayAddress>,
         /// What to say if no relay is in use.
         without_relay: &'static str,
+        /// Whether the code is to work from anywhere without a relay.
+        goes_online: bool,
         /// How many receivers may use the code.
         receivers: u16,
     },
@@ -281,6 +283,9 @@ impl CliTransfer {
 
     /// How the receiver gets here: as lines for the user, and as fields for a script.
     fn ways(&self, code: &CodePhrase, relay: Option<&RelayAddress>) -> (Vec<String>, Value) {
+        let Policy::Send { guarded, goes_online, .. } = &*self.policy else {
+            return (Vec::new(), Value::Null);
+        };
         let servers = relay.map_or_else(|| self.hosted.clone(), |relay| vec![relay.clone()]);
         let links: Vec<String> = servers
             .iter()
@@ -288,7 +293,11 @@ impl CliTransfer {
             .map(|invite| invite.to_string())
             .collect();
         let mut text = vec!["On the other computer:".to_owned()];
-        let Policy::Send { guarded, .. } = &*self.policy else { return (Vec::new(), Value::Null) };
+        if *goes_online && relay.is_none() {
+            text.push(format!("  caiman receive {code}"));
+            let fields = json!({ "code": code.to_string(), "servers": [], "links": [], "hosted": true });
+            return (text, fields);
+        }
         for (server, link) in servers.iter().zip(&links) {
             let password = if guarded.contains(server) { " --password …" } else { "" };
             text.push(format!("  caiman receive {code} --server {server}{password}"));

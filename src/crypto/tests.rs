@@ -244,6 +244,7 @@ fn a_huge_length_is_refused_from_the_header_alone() {
 fn labels_are_distinct_and_none_begins_another() {
     let all = [
         labels::ROOM,
+        labels::MEETING_KEY,
         labels::PAKE_SENDER,
         labels::PAKE_RECEIVER,
         labels::CONFIRM_SENDER,

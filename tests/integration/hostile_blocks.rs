@@ -136,7 +136,7 @@ impl Attack<'_> {
     ) -> TransferError {
         let before = stage.tree();
         let code = code();
-        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+        let waiting = WaitingSender::new(stage.place(), &code).await;
         let attack = async {
             let (mut peer, mut lanes) = accepted(waiting, self.kind, self.entries).await;
             perform(&mut peer, &mut lanes, acts).await;
@@ -216,7 +216,7 @@ async fn records_that_are_not_authentic_cost_the_lane_and_nothing_else() {
     for (name, acts) in cases {
         let mut stage = Stage::new().await;
         let code = code();
-        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+        let waiting = WaitingSender::new(stage.place(), &code).await;
         let came = acts.iter().filter(|act| matches!(act, Block(_, 0, BLOCK))).count();
         let on_the_other_lane = [Block(1, 0, BLOCK), Block(1, 1, BLOCK), Block(1, 2, 1), Block(1, 3, 30)];
         let end = [Stored(4), Say(FromSender::Hashes(true_hashes())), Say(FromSender::Done)];
@@ -392,7 +392,7 @@ async fn repaired(
     ended_by: Option<Trouble>,
 ) -> Ended {
     let code = code();
-    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let waiting = WaitingSender::new(stage.place(), &code).await;
     let sending = async {
         let (mut peer, mut lanes) = accepted(waiting, OfferKind::Files, entries).await;
         perform(&mut peer, &mut lanes, &everything_with(wrong_hashes(lied_about))).await;
@@ -438,7 +438,7 @@ async fn what_one_sender_sent_is_not_told_to_another_by_its_hash() {
     let mut stage = Stage::new().await;
     let entries = files();
     let (code, next) = (code(), code());
-    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let waiting = WaitingSender::new(stage.place(), &code).await;
     let interrupted = async {
         let (mut peer, mut lanes) = accepted(waiting, OfferKind::Files, &entries).await;
         perform(&mut peer, &mut lanes, &[Block(0, 1, BLOCK), Block(1, 3, 30), Stored(2)]).await;
@@ -446,7 +446,7 @@ async fn what_one_sender_sent_is_not_told_to_another_by_its_hash() {
     };
     let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), interrupted);
     assert!(ended.result.is_err(), "{ended:?}");
-    let waiting = WaitingSender::new(stage.relay.addr, &next).await;
+    let waiting = WaitingSender::new(stage.place(), &next).await;
     let other = async {
         let (mut peer, mut lanes) = accepted(waiting, OfferKind::Files, &entries).await;
         let hashes = Say(FromSender::Hashes(wrong_hashes(&[1, 2])));
@@ -533,7 +533,7 @@ async fn what_goes_to_no_folder_is_checked_as_well() {
         assert!(matches!(&ended, TransferError::Damaged { path } if path == "text"), "{ended:?}");
         let withdrawn = Say(FromSender::Withdrawn { entry: 0, reason: Withdrawal::Vanished });
         let code = code();
-        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+        let waiting = WaitingSender::new(stage.place(), &code).await;
         let sending = async {
             let (mut peer, mut lanes) = accepted(waiting, kind, &entries).await;
             perform(&mut peer, &mut lanes, &[withdrawn]).await;
@@ -551,7 +551,7 @@ async fn what_goes_to_no_folder_is_checked_as_well() {
 async fn a_sender_that_is_only_alive_can_be_cancelled() {
     let mut stage = Stage::new().await;
     let (code, cancel) = (code(), std::sync::Arc::clone(&stage.cancel));
-    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let waiting = WaitingSender::new(stage.place(), &code).await;
     let attack = async {
         let (mut peer, mut lanes) = accepted(waiting, OfferKind::Files, &files()).await;
         perform(&mut peer, &mut lanes, &[Block(0, 0, BLOCK), Stored(1)]).await;
@@ -574,7 +574,7 @@ async fn a_sender_that_falls_silent_is_given_up() {
     let silent_after = async |is_accepted: bool| {
         let mut stage = Stage::new().await;
         let code = code();
-        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+        let waiting = WaitingSender::new(stage.place(), &code).await;
         let falling_silent = async {
             let (mut peer, lanes) = if is_accepted {
                 accepted(waiting, OfferKind::Files, &files()).await

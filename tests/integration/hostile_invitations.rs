@@ -33,7 +33,7 @@ fn invitation(code: &impl ToString, instead: bool) -> FromSender {
 /// An honest receiver against a sender that says `messages`.
 async fn receive(stage: &mut Stage, said: &[FromSender]) -> (Ended, Option<Trouble>) {
     let code = code();
-    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let waiting = WaitingSender::new(stage.place(), &code).await;
     let hostile = async {
         let mut peer = waiting.meet().await;
         for message in said {
@@ -48,7 +48,7 @@ async fn receive(stage: &mut Stage, said: &[FromSender]) -> (Ended, Option<Troub
 /// An honest receiver that accepts the offer of a sender, which then says `messages`.
 async fn accepted(stage: &mut Stage, said: &[FromSender]) -> (Ended, Option<Trouble>) {
     let code = code();
-    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let waiting = WaitingSender::new(stage.place(), &code).await;
     let hostile = async {
         let mut peer = waiting.meet().await;
         be_accepted(&mut peer).await;
@@ -115,8 +115,8 @@ async fn what_replaces_the_offer_comes_before_it() {
 async fn nobody_is_sent_on_twice() {
     let mut stage = Stage::new().await;
     let (first, second) = (code(), drawn());
-    let waiting = WaitingSender::new(stage.relay.addr, &first).await;
-    let again = WaitingSender::new(stage.relay.addr, &second).await;
+    let waiting = WaitingSender::new(stage.place(), &first).await;
+    let again = WaitingSender::new(stage.place(), &second).await;
     let hostile = async {
         let mut peer = waiting.meet().await;
         peer.say(&invitation(&second, true)).await;
@@ -133,7 +133,7 @@ async fn nobody_is_sent_on_twice() {
 async fn who_is_sent_on_to_nobody_gives_up() {
     let mut stage = Stage::new().await;
     let code = code();
-    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let waiting = WaitingSender::new(stage.place(), &code).await;
     let hostile = async {
         let mut peer = waiting.meet().await;
         peer.say(&invitation(&drawn(), true)).await;
@@ -162,7 +162,7 @@ async fn followers_inherit_the_count_of_invitations() {
     let mut order = world.receive_order(code());
     // The first sender leaves two, and its followers invite on and on.
     for (says, is_refused) in [(MAX_INVITATIONS - 2, false), (1, false), (1, false), (1, true)] {
-        let waiting = WaitingSender::new(world.relay.addr, &order.code).await;
+        let waiting = WaitingSender::new(world.place(), &order.code).await;
         let mut receiving = world.receiver.receive(order);
         let mut peer = waiting.meet().await;
         let begun = async {
@@ -198,7 +198,7 @@ async fn nobody_is_invited_to_more_before_an_offer_is_accepted() {
     for (before, after) in [(0, offer.len()), (1, offer.len()), (offer.len(), offer.len())] {
         let said = [&offer[..before], &[invitation()], &offer[before..after]].concat();
         let code = code();
-        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+        let waiting = WaitingSender::new(stage.place(), &code).await;
         let hostile = async {
             let mut peer = waiting.meet().await;
             for message in &said {
@@ -220,7 +220,7 @@ async fn a_sender_learns_where_the_receiver_is_once_its_offer_is_accepted() {
     let mut stage = Stage::new().await;
     stage.path_mode = PathMode::Automatic;
     let code = code();
-    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let waiting = WaitingSender::new(stage.place(), &code).await;
     let hostile = async {
         let mut peer = waiting.meet().await;
         peer.say(&FromSender::Addresses(Addresses {
@@ -351,7 +351,7 @@ async fn where_to(peer: &mut HostilePeer) -> CodePhrase {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_leave_the_room_keeps_nobody_out() {
     let (world, mut sending, code) = for_two(Duration::ZERO).await;
-    let mut peer = JoinedReceiver::new(world.relay.addr, &code).await.meet(&code).await;
+    let mut peer = JoinedReceiver::new(world.place(), &code).await.meet(&code).await;
     where_to(&mut peer).await;
     receive_all(&world, &code).await;
     // This receiver never came to its branch.
@@ -363,7 +363,7 @@ async fn who_does_not_leave_the_room_keeps_nobody_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_says_nonsense_on_the_way_is_left() {
     let (world, mut sending, code) = for_two(Duration::ZERO).await;
-    let mut peer = JoinedReceiver::new(world.relay.addr, &code).await.meet(&code).await;
+    let mut peer = JoinedReceiver::new(world.place(), &code).await.meet(&code).await;
     where_to(&mut peer).await;
     peer.say(&FromReceiver::Complete { stored: 1, failed: 0 }).await;
     assert_eq!(peer.last_word().await, Some(Trouble::Misbehaved));
@@ -377,7 +377,7 @@ async fn who_says_nonsense_on_the_way_is_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_branch_takes_nobody_without_its_code() {
     let (world, mut sending, code) = for_two(Duration::from_mins(2)).await;
-    let mut peer = JoinedReceiver::new(world.relay.addr, &code).await.meet(&code).await;
+    let mut peer = JoinedReceiver::new(world.place(), &code).await.meet(&code).await;
     let own = where_to(&mut peer).await;
     assert_eq!(own.words().count(), INVITATION_WORDS);
     let mut tries = 0;

@@ -1,6 +1,6 @@
 //! An honest sender against receivers that break the rules: guessing at the code, lying about what they hold, asking for what
 //! they may not have. Each is refused by name, and learns nothing before it has proven the code.
-use std::{fs, io, io::Read, net::SocketAddr, sync::mpsc};
+use std::{fs, io, io::Read, sync::mpsc};
 
 use crate::support::{peer::*, stage::*, *};
 use caiman::{
@@ -9,7 +9,7 @@ use caiman::{
     protocol::{
         VERSION, frame,
         frame::FrameError,
-        peer::{First, FromReceiver, FromSender, ReceiverFirst, ReceiverHello, SenderVerdict, Trouble, Way},
+        peer::{First, FromReceiver, FromSender, ReceiverFirst, ReceiverHello, SenderVerdict, Trouble},
     },
     transfer::{error::Misbehaviour, plan::MIN_BLOCK},
 };
@@ -35,9 +35,9 @@ fn goods(stage: &Stage) -> Payload {
 async fn against<T>(
     stage: &mut Stage,
     payload: Payload,
-    attack: impl AsyncFnOnce(SocketAddr, CodePhrase) -> T,
+    attack: impl AsyncFnOnce(Place, CodePhrase) -> T,
 ) -> (Ended, T) {
-    let (code, relay) = (code(), stage.relay.addr);
+    let (code, relay) = (code(), stage.place());
     let (ready, is_ready) = oneshot::channel();
     let attack = async {
         is_ready.await.unwrap();
@@ -76,7 +76,7 @@ enum Act {
 use Act::*;
 
 fn take_over(lanes: u16) -> Act {
-    Say(FromReceiver::Accept { lanes, way: Way::Relay, wanted: None })
+    Say(FromReceiver::Accept { lanes, way: lane_way(), wanted: None })
 }
 
 fn stored(first: u64, count: u64) -> Act {
@@ -102,7 +102,7 @@ async fn perform(peer: &mut HostilePeer, paths: &[String], acts: &[Act]) -> Vec<
         match act {
             Say(message) => peer.say(message).await,
             TakeAll => {
-                peer.say(&FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None }).await;
+                peer.say(&FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: None }).await;
                 lanes = peer.open_lanes(1).await;
                 for _ in 0..BLOCKS {
                     lanes[0].take().await.unwrap();
@@ -142,7 +142,7 @@ fn assert_misbehaved(name: &str, ended: &Ended, expected: &Misbehaviour) {
 async fn acceptances_that_were_never_offered_are_refused() {
     let mut stage = Stage::new().await;
     let wanting =
-        |bits: Vec<u8>| vec![Say(FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: Some(bits) })];
+        |bits: Vec<u8>| vec![Say(FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: Some(bits) })];
     let cases = [
         ("more lanes than offered", vec![take_over(5)], Misbehaviour::Lanes),
         ("all lanes there could be", vec![take_over(u16::MAX)], Misbehaviour::Lanes),
@@ -186,7 +186,7 @@ async fn blocks_of_a_withdrawn_file_are_acknowledged_once() {
         let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
         hear_offer(&mut peer).await;
         fs::write(&large, "changed").unwrap();
-        peer.say(&FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None }).await;
+        peer.say(&FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: None }).await;
         let _lanes = peer.open_lanes(1).await;
         while !matches!(peer.hear().await, Some(FromSender::Withdrawn { .. })) {}
         for _ in 0..2 {
@@ -321,7 +321,7 @@ async fn a_stream_is_acknowledged_like_anything_else() {
         let (ended, ()) = against(&mut stage, stream(), async |relay, code| {
             let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
             hear_offer(&mut peer).await;
-            peer.say(&FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None }).await;
+            peer.say(&FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: None }).await;
             let mut lanes = peer.open_lanes(1).await;
             assert_eq!(lanes[0].take().await.unwrap().1.len(), BLOCK);
             assert_eq!(lanes[0].take().await.unwrap(), (1, vec![7; 5]));
@@ -361,7 +361,7 @@ async fn a_stream_that_pauses_keeps_the_sender_listening() {
         let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
         hear_offer(&mut peer).await;
         writer.send(vec![7; BLOCK]).unwrap();
-        peer.say(&FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None }).await;
+        peer.say(&FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: None }).await;
         let mut lanes = peer.open_lanes(1).await;
         assert_eq!(lanes[0].take().await.unwrap().0, 0);
         assert_eq!(within("a record", peer.hear_record()).await, Some(vec![1]), "no heartbeat");

@@ -8,7 +8,7 @@ use caiman::{
     engine::{Choices, Notice, Payload, TransferError},
     protocol::{
         manifest::OfferKind,
-        peer::{FromReceiver, FromSender, Trouble, Way},
+        peer::{FromReceiver, FromSender, Trouble},
     },
     transfer::error::Misbehaviour,
 };
@@ -27,7 +27,7 @@ async fn sender_refuses(stage: &mut Stage, name: &str, messages: &[FromReceiver]
     fs::create_dir_all(&goods).unwrap();
     fs::write(goods.join("a"), "text").unwrap();
     fs::write(goods.join("b"), "").unwrap();
-    let (code, relay) = (code(), stage.relay.addr);
+    let (code, relay) = (code(), stage.place());
     let (ready, is_ready) = oneshot::channel();
     let attack = async {
         is_ready.await.unwrap();
@@ -48,8 +48,8 @@ async fn questions_that_are_not_due_are_refused() {
     let mut stage = Stage::new().await;
     let unknown = Misbehaviour::UnknownEntry;
     let what_is = Misbehaviour::OutOfTurn("what is");
-    let accept = || FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None };
-    let only = |bits: u8| FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: Some(vec![bits]) };
+    let accept = || FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: None };
+    let only = |bits: u8| FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: Some(vec![bits]) };
     let cases = [
         ("what isn't offered", vec![WhatIs(vec![1, 3])], unknown.clone()),
         ("what can't be offered", vec![WhatIs(vec![u32::MAX])], unknown.clone()),
@@ -84,7 +84,7 @@ async fn questions_that_are_not_due_are_refused() {
 #[tokio::test]
 async fn questions_about_a_text_are_refused() {
     let mut stage = Stage::new().await;
-    let (code, relay) = (code(), stage.relay.addr);
+    let (code, relay) = (code(), stage.place());
     let (ready, is_ready) = oneshot::channel();
     let attack = async {
         is_ready.await.unwrap();
@@ -101,7 +101,7 @@ async fn receiver_refuses(stage: &mut Stage, name: &str, messages: &[FromSender]
     fs::write(stage.inbox().join("a"), "text").unwrap();
     let before = stage.tree();
     let code = code();
-    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let waiting = WaitingSender::new(stage.place(), &code).await;
     let attack = async {
         let mut peer = waiting.meet().await;
         for message in offer(OfferKind::Files, &[file("a", 4), file("b", 2)]) {
@@ -141,7 +141,7 @@ async fn answers_that_nobody_asked_for_are_refused() {
 async fn an_answer_before_there_is_an_offer_is_refused() {
     let mut stage = Stage::new().await;
     let code = code();
-    let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+    let waiting = WaitingSender::new(stage.place(), &code).await;
     let attack = async {
         let mut peer = waiting.meet().await;
         let mut messages = offer(OfferKind::Files, &[file("a", 4)]);
@@ -168,7 +168,7 @@ async fn whoever_does_not_say_what_files_are_sends_them() {
         let mut stage = Stage::new().await;
         fs::write(stage.inbox().join("a"), "text").unwrap();
         let code = code();
-        let waiting = WaitingSender::new(stage.relay.addr, &code).await;
+        let waiting = WaitingSender::new(stage.place(), &code).await;
         let sending = async {
             let mut peer = waiting.meet().await;
             for message in offer(OfferKind::Files, &[file("a", 4)]) {
@@ -178,7 +178,7 @@ async fn whoever_does_not_say_what_files_are_sends_them() {
             for message in &messages {
                 peer.say(message).await;
             }
-            let taken = FromReceiver::Accept { lanes: 1, way: Way::Relay, wanted: None };
+            let taken = FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: None };
             assert_eq!(peer.hear().await, Some(taken), "{name}");
             // This message crosses the answer, and does no harm.
             if messages.is_empty() {

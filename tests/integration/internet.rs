@@ -1,7 +1,12 @@
 //! Over the internet: two sides that share nothing but an iroh relay meet under the words of a code, and move their session to
 //! endpoints of its own.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use crate::support::{
     engine::{BLOCK, Transfer, World},
@@ -25,6 +30,10 @@ use caiman::{
 };
 use iroh::{EndpointAddr, RelayMode, SecretKey, TransportAddr, endpoint::presets};
 use n0_future::StreamExt;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 /// A world with a file, and an iroh relay as the only place to meet.
 async fn world() -> (World, TestIrohRelay) {
@@ -129,6 +138,117 @@ async fn who_knows_the_first_two_words_learns_no_address() {
     stranger.close().await;
     world.sender.cancel(&sending);
     sending.end().await.as_ref().unwrap_err();
+}
+
+/// Two senders that have drawn the same words: the later one leaves the room to the earlier one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_in_which_a_sender_waits_already_is_left_to_it() {
+    let (world, iroh) = world().await;
+    let code = own("blue-horse-7731-kitchen");
+    let order = || SendOrder { code: CodeChoice::Own(code.clone()), ..send_order(&world, &iroh) };
+    let mut earlier = world.sender.send(order());
+    assert!(matches!(online(&mut earlier).await, OnlineState::Reachable { .. }));
+    let mut later = world.sender.send(order());
+    assert_eq!(online(&mut later).await, OnlineState::Taken);
+    let mut receiving = world.receiver.receive(receive_order(&world, &iroh, code));
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    tokio::join!(earlier.report(), receiving.report());
+    world.sender.cancel(&later);
+    later.end().await.as_ref().unwrap_err();
+}
+
+/// Whoever waits under the same words at another relay costs the receiver one visit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_false_sender_at_one_relay_keeps_nobody_from_the_true_one_at_another() {
+    let ((world, iroh), elsewhere) = (world().await, TestIrohRelay::start().await);
+    let right = own("blue-horse-7731-kitchen");
+    let false_order =
+        SendOrder { code: CodeChoice::Own(wrong_code(&right)), ..send_order(&world, &elsewhere) };
+    let mut squatting = world.sender.send(false_order);
+    online(&mut squatting).await;
+    let order = SendOrder { code: CodeChoice::Own(right.clone()), ..send_order(&world, &iroh) };
+    let mut sending = world.sender.send(order);
+    online(&mut sending).await;
+    let internet = Some(Internet { relays: vec![elsewhere.relay(), iroh.relay()] });
+    let order = ReceiveOrder { internet, ..receive_order(&world, &iroh, right) };
+    let mut receiving = world.receiver.receive(order);
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    tokio::join!(sending.report(), receiving.report());
+    world.sender.cancel(&squatting);
+    squatting.end().await.as_ref().unwrap_err();
+}
+
+/// Everything that passes between the two sides and an iroh relay goes through here, and is kept.
+struct Listener {
+    addr: SocketAddr,
+    heard: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Listener {
+    async fn before(relay: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&heard);
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let kept = Arc::clone(&kept);
+                tokio::spawn(async move {
+                    let Ok(mut server) = TcpStream::connect(relay).await else { return };
+                    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+                        (client.split(), server.split());
+                    let there = listen(&mut from_client, &mut to_server, &kept);
+                    let back = listen(&mut from_server, &mut to_client, &kept);
+                    tokio::join!(there, back);
+                });
+            }
+        });
+        Self { addr, heard }
+    }
+}
+
+async fn listen(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    kept: &Mutex<Vec<u8>>,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        kept.lock().unwrap().extend_from_slice(&buffer[..read]);
+        if to.write_all(&buffer[..read]).await.is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_iroh_relay_sees_neither_words_nor_names_nor_contents() {
+    let (world, iroh) = world().await;
+    let marked = "a sentence that nobody else has to read. ".repeat(1000);
+    fs::write(world.from("telltale-name"), &marked).unwrap();
+    let listener = Listener::before(iroh.addr()).await;
+    let internet = Some(Internet { relays: vec![format!("http://{}", listener.addr).parse().unwrap()] });
+    let order = SendOrder { internet: internet.clone(), ..send_order(&world, &iroh) };
+    let mut sending = world.sender.send(SendOrder { payload: world.paths(&["telltale-name"]), ..order });
+    let code = sending.code().await;
+    let order = ReceiveOrder { internet, ..receive_order(&world, &iroh, code.clone()) };
+    let mut receiving = world.receiver.receive(order);
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    tokio::join!(sending.report(), receiving.report());
+    let heard = listener.heard.lock().unwrap();
+    assert!(heard.len() > marked.len());
+    let tells = |secret: &[u8]| heard.windows(secret.len()).any(|part| part == secret);
+    for word in code.words() {
+        assert!(!tells(word.as_bytes()) || word.len() < 4, "a word of the code");
+    }
+    assert!(!tells(b"telltale-name") && !tells(&marked.as_bytes()[..40]) && !tells(&code.room()));
+    // What it does see: the key under which the sender waits.
+    let id = SecretKey::from_bytes(&key(&code)).public();
+    assert!(tells(id.as_bytes()));
 }
 
 /// Another endpoint under the key of a code's room, which greets nobody.

@@ -24,7 +24,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{TestRelay, iroh::TestIrohRelay, peer::ITERATIONS, within};
+use super::{
+    TestRelay,
+    iroh::TestIrohRelay,
+    peer::{ITERATIONS, Place},
+    within,
+};
 
 /// A rate so low that a transfer of [`CRAWL_BLOCKS`] runs until something is done about it: one block in two seconds.
 pub const CRAWL: Option<u64> = Some(BLOCK as u64 / 2);
@@ -339,6 +344,14 @@ impl World {
 
     pub fn relay(&self) -> RelayChoice {
         RelayChoice { address: RelayAddress::from_socket(self.relay.addr), password: None }
+    }
+
+    /// Where a hostile peer meets one of the two engines.
+    pub fn place(&self) -> Place {
+        match &self.iroh {
+            Some(iroh) => Place::Iroh(iroh.addr()),
+            None => Place::Relay(self.relay.addr),
+        }
     }
 
     /// The relays of all orders.

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod iroh;
 pub mod peer;
 pub mod process;
+pub mod quic;
 pub mod stage;
 pub mod tree;
 
@@ -33,7 +34,7 @@ use caiman::{
     relay::{Relay, RelayConfig},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     task::JoinHandle,
     time::timeout,
@@ -286,7 +287,7 @@ pub async fn connect_from(from: [u8; 4], addr: SocketAddr) -> io::Result<TcpStre
 }
 
 /// Reads everything until the other side's end.
-pub async fn read_to_end(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+pub async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     within("the end of a connection", stream.read_to_end(&mut bytes)).await?;
     Ok(bytes)

@@ -1,5 +1,6 @@
 //! [`HostilePeer`]: the other end of a transfer, with the right keys and bad intentions. It meets the honest end through a real
-//! relay, and then says, seals and sends whatever a test wants, byte by byte as the protocol does it.
+//! relay, of Caiman's own kind or of iroh's, and then says, seals and sends whatever a test wants, byte by byte as the protocol
+//! does it.
 //!
 //! What it writes may meet a closed connection, because the honest end is free to leave at the first wrong byte. So writing
 //! never fails here. What counts is what the honest end says last and how it ends.
@@ -16,33 +17,90 @@ use std::{
 use caiman::{
     code::CodePhrase,
     crypto::{
-        Channel, ChannelKeys, Opener, Pake, ReconnectKey, Root, Sealer, SharedKey, Side, Stretch, Transcript,
-        derive,
+        Channel, ChannelKeys, Nonces, Opener, Pake, ReconnectKey, Root, Sealer, SharedKey, Side, Stretch,
+        Transcript, derive,
         record::{HEADER_LEN, plaintext_offset},
     },
-    net,
+    net::{
+        self,
+        internet::{Connection, QuicStream},
+    },
     protocol::{
         Role, VERSION, frame,
         manifest::{OfferKind, RawEntry, RawKind},
         peer::{
-            First, FromReceiver, FromSender, MAX_CONTROL, MAX_HANDSHAKE, ReceiverFirst, ReceiverHello,
-            SenderHello, SenderId, SenderVerdict, Trouble,
+            Addresses, DirectPurpose, EndpointId, First, FromReceiver, FromSender, MAX_CONTROL,
+            MAX_HANDSHAKE, ReceiverFirst, ReceiverHello, ReconnectAnswer, ReconnectHello, ReconnectProof,
+            SenderHello, SenderId, SenderVerdict, Trouble, Way,
         },
         relay::{Hello, LANE_PAIRED, LaneToken, Refusal, Reply, RoomId},
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    sync::mpsc,
     task::spawn_blocking,
     time::{sleep, timeout},
 };
 
-use super::{Client, client_token, lane, read_to_end, within};
+use super::{
+    Client, client_token,
+    iroh::over_quic,
+    lane,
+    quic::{HostileEndpoint, call_for},
+    read_to_end, within,
+};
 
 /// The PBKDF2 iterations of every handshake here: as few as an honest receiver accepts, because there are many tests.
 pub const ITERATIONS: u32 = 100_000;
+
+/// Where a hostile peer meets the honest end.
+#[derive(Debug, Clone, Copy)]
+pub enum Place {
+    /// At this relay.
+    Relay(SocketAddr),
+    /// Over the internet, through this iroh relay.
+    Iroh(SocketAddr),
+}
+
+impl From<SocketAddr> for Place {
+    fn from(relay: SocketAddr) -> Self {
+        Self::Relay(relay)
+    }
+}
+
+/// How a hostile receiver has lanes opened.
+pub fn lane_way() -> Way {
+    if over_quic() { Way::Internet } else { Way::Relay }
+}
+
+/// A connection of any kind.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+
+/// A connection to the honest end.
+pub struct Contact {
+    pub stream: BufReader<Box<dyn Stream>>,
+    line: Line,
+}
+
+/// What carries a connection, and the lanes that follow.
+enum Line {
+    Relay { addr: SocketAddr, token: LaneToken },
+    Iroh(Arc<HostileEndpoint>),
+}
+
+impl Contact {
+    fn new(stream: impl Stream + 'static, line: Line) -> Self {
+        Self { stream: BufReader::new(Box::new(stream)), line }
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+}
 
 /// A sender's name that no other sender has.
 fn fresh_id() -> [u8; 16] {
@@ -89,20 +147,64 @@ pub async fn enter(relay: SocketAddr, role: Role, code: &CodePhrase, first: Vec<
 
 /// A sender that waits under its code.
 pub struct WaitingSender {
-    client: Client,
-    relay: SocketAddr,
+    room: Room,
     code: CodePhrase,
     pake: Pake,
     first: Vec<u8>,
 }
 
+/// The code's room, in which a sender waits.
+enum Room {
+    Relay(Client, SocketAddr),
+    Iroh(Arc<HostileEndpoint>),
+}
+
+impl Room {
+    async fn enter(place: Place, code: &CodePhrase, first: &[u8]) -> Self {
+        let relay = match place {
+            Place::Iroh(iroh) => return Self::Iroh(HostileEndpoint::bind(iroh, Some(code)).await),
+            Place::Relay(relay) => relay,
+        };
+        within("a place in the code's room", async {
+            loop {
+                let mut client = enter(relay, Role::Sender, code, first.to_vec()).await;
+                match client.reply().await {
+                    Reply::Waiting => break Self::Relay(client, relay),
+                    // The relay is still ending the last pair.
+                    Reply::Refused(Refusal::RoleTaken) => sleep(Duration::from_millis(5)).await,
+                    other => panic!("{other:?}"),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Waits for a receiver, which hears `first`.
+    async fn contact(self, first: &[u8]) -> Contact {
+        match self {
+            Self::Relay(mut client, addr) => {
+                let (token, _) = client.paired().await;
+                Contact::new(client.stream, Line::Relay { addr, token })
+            }
+            Self::Iroh(endpoint) => {
+                let stream = within("a receiver", endpoint.greet(first)).await;
+                Contact::new(stream, Line::Iroh(endpoint))
+            }
+        }
+    }
+}
+
 impl WaitingSender {
-    pub async fn new(relay: SocketAddr, code: &CodePhrase) -> Self {
-        Self::with(relay, code, |_| ()).await
+    pub async fn new(place: impl Into<Place>, code: &CodePhrase) -> Self {
+        Self::with(place, code, |_| ()).await
     }
 
     /// A sender whose hello `change` has modified.
-    pub async fn with(relay: SocketAddr, code: &CodePhrase, change: impl FnOnce(&mut SenderHello)) -> Self {
+    pub async fn with(
+        place: impl Into<Place>,
+        code: &CodePhrase,
+        change: impl FnOnce(&mut SenderHello),
+    ) -> Self {
         let (pake, message) = Pake::start(Side::Sender, code.as_bytes(), &code.room(), VERSION);
         let mut hello = SenderHello {
             version: VERSION,
@@ -115,19 +217,18 @@ impl WaitingSender {
         };
         change(&mut hello);
         let first = frame::to_bytes(&First::Hello(hello));
-        let client = within("a place in the code's room", async {
-            loop {
-                let mut client = enter(relay, Role::Sender, code, first.clone()).await;
-                match client.reply().await {
-                    Reply::Waiting => break client,
-                    // The relay is still ending the last pair.
-                    Reply::Refused(Refusal::RoleTaken) => sleep(Duration::from_millis(5)).await,
-                    other => panic!("{other:?}"),
-                }
-            }
-        })
-        .await;
-        Self { client, relay, code: code.clone(), pake, first }
+        Self::saying(place, code, pake, first).await
+    }
+
+    /// A sender that says nothing but `first`, whatever that is.
+    pub async fn saying_only(place: impl Into<Place>, code: &CodePhrase, first: Vec<u8>) -> Self {
+        let (pake, _) = Pake::start(Side::Sender, code.as_bytes(), &code.room(), VERSION);
+        Self::saying(place, code, pake, first).await
+    }
+
+    async fn saying(place: impl Into<Place>, code: &CodePhrase, pake: Pake, first: Vec<u8>) -> Self {
+        let room = Room::enter(place.into(), code, &first).await;
+        Self { room, code: code.clone(), pake, first }
     }
 
     /// Waits for the receiver and its proof, and proves itself.
@@ -135,65 +236,69 @@ impl WaitingSender {
         let mut greeted = self.greeted().await;
         let verdict = SenderVerdict::Confirmed { tag: greeted.tag };
         greeted.client.send(&frame::encode(&verdict)).await;
-        let Greeted { client, token, key, relay, code, .. } = greeted;
-        HostilePeer::new(client, token, relay, code, key, Side::Sender, [ITERATIONS; 2], [[1; 8], [2; 8]])
-            .await
+        let Greeted { client, key, code, .. } = greeted;
+        HostilePeer::new(client, code, key, Side::Sender, [ITERATIONS; 2], [[1; 8], [2; 8]]).await
     }
 
     /// Waits for the receiver and its proof, and says nothing yet.
-    pub async fn greeted(mut self) -> Greeted {
-        let (token, _) = self.client.paired().await;
+    pub async fn greeted(self) -> Greeted {
+        let mut client = self.room.contact(&self.first).await;
         let theirs: ReceiverFirst =
-            within("a handshake message", net::io::read(&mut self.client.stream, MAX_HANDSHAKE))
-                .await
-                .unwrap();
+            within("a handshake message", net::io::read(&mut client.stream, MAX_HANDSHAKE)).await.unwrap();
         let hello: ReceiverHello = frame::from_bytes(&theirs.hello).unwrap();
         let transcript = Transcript::new(&self.first, &theirs.hello);
         let key = self.pake.finish(&hello.pake).unwrap();
         key.check(Side::Receiver, &transcript, &theirs.tag).unwrap();
         let tag = key.confirm(Side::Sender, &transcript);
         let their_tag = theirs.tag;
-        Greeted { client: self.client, token, key, tag, their_tag, relay: self.relay, code: self.code }
+        Greeted { client, key, tag, their_tag, code: self.code }
     }
 
     /// Waits until a receiver has come and gone again, and returns what it said.
-    pub async fn abandoned(mut self) -> Vec<u8> {
-        self.client.paired().await;
+    pub async fn abandoned(self) -> Vec<u8> {
+        let mut contact = self.room.contact(&self.first).await;
         // It may have broken the connection rather than closed it; then it has said nothing.
-        read_to_end(&mut self.client.stream).await.unwrap_or_default()
+        read_to_end(&mut contact.stream).await.unwrap_or_default()
     }
 }
 
 /// A sender whose verdict is due.
 pub struct Greeted {
-    pub client: Client,
+    pub client: Contact,
     /// The tag that would prove this end.
     pub tag: [u8; 32],
     /// The tag that proved the receiver.
     pub their_tag: [u8; 32],
-    token: LaneToken,
     key: SharedKey,
-    relay: SocketAddr,
     code: CodePhrase,
 }
 
 /// A receiver that has joined an honest sender and said nothing yet.
 pub struct JoinedReceiver {
-    pub client: Client,
+    pub client: Contact,
     /// The sender's first message as it arrived.
     pub first: Vec<u8>,
-    token: LaneToken,
-    relay: SocketAddr,
 }
 
 impl JoinedReceiver {
     /// Joins as soon as the sender is back in its room.
-    pub async fn new(relay: SocketAddr, code: &CodePhrase) -> Self {
+    pub async fn new(place: impl Into<Place>, code: &CodePhrase) -> Self {
+        let addr = match place.into() {
+            Place::Relay(relay) => relay,
+            Place::Iroh(iroh) => {
+                let endpoint = HostileEndpoint::bind(iroh, None).await;
+                let (stream, first) = endpoint.join(code).await;
+                return Self { client: Contact::new(stream, Line::Iroh(endpoint)), first };
+            }
+        };
         within("the sender's room", async {
             loop {
-                let mut client = enter(relay, Role::Receiver, code, Vec::new()).await;
+                let mut client = enter(addr, Role::Receiver, code, Vec::new()).await;
                 match client.reply().await {
-                    Reply::Paired { token, first } => return Self { client, first, token, relay },
+                    Reply::Paired { token, first } => {
+                        let client = Contact::new(client.stream, Line::Relay { addr, token });
+                        return Self { client, first };
+                    }
                     other => assert!(matches!(other, Reply::Refused(_)), "{other:?} came to a receiver"),
                 }
             }
@@ -239,19 +344,17 @@ impl JoinedReceiver {
             panic!("the sender refused a right code");
         };
         key.check(Side::Sender, &transcript, &tag).unwrap();
-        let Self { client, token, relay, .. } = self;
         let salts = [hello.metadata_salt, hello.data_salt];
         let iterations = [hello.iterations; 2];
-        HostilePeer::new(client, token, relay, code.clone(), key, Side::Receiver, iterations, salts).await
+        HostilePeer::new(self.client, code.clone(), key, Side::Receiver, iterations, salts).await
     }
 }
 
 /// The other end of a transfer, with the right keys and bad intentions.
 pub struct HostilePeer {
-    stream: TcpStream,
+    stream: BufReader<Box<dyn Stream>>,
     side: Side,
-    relay: SocketAddr,
-    token: LaneToken,
+    line: Line,
     sealer: Sealer,
     opener: Opener,
     data: Option<ChannelKeys>,
@@ -261,14 +364,31 @@ pub struct HostilePeer {
     reconnect: ReconnectKey,
     /// Bytes written on the control connection.
     pub said: u64,
+    /// The number of the link.
+    link: u64,
+    online: Online,
+}
+
+/// What a peer needs beside that over the internet.
+#[derive(Default)]
+struct Online {
+    /// The honest sender's endpoint, which it has named.
+    endpoint: Option<EndpointId>,
+    /// A receiver's connection to it.
+    connection: Option<Connection>,
+    /// The connection on which the two have met, once they have moved on to another.
+    met_on: Option<BufReader<Box<dyn Stream>>>,
+    /// Brings the streams on which an honest receiver calls.
+    streams: Option<mpsc::UnboundedReceiver<(DirectPurpose, QuicStream)>>,
+    /// Those that this sender hasn't used yet. The call to reconnect stays among them.
+    called: Vec<(DirectPurpose, QuicStream)>,
+    /// A record that was read too early.
+    early: Option<Vec<u8>>,
 }
 
 impl HostilePeer {
-    #[allow(clippy::too_many_arguments, reason = "called from the two handshakes alone")]
     async fn new(
-        client: Client,
-        token: LaneToken,
-        relay: SocketAddr,
+        client: Contact,
         code: CodePhrase,
         key: SharedKey,
         side: Side,
@@ -281,11 +401,11 @@ impl HostilePeer {
         let root = spawn_blocking(move || Root::stretch(shared.0.as_bytes(), &shared.1, &metadata));
         let root = root.await.unwrap();
         let keys = root.keys(Channel::Metadata);
-        Self {
-            stream: client.stream,
+        let Contact { stream, line } = client;
+        let mut peer = Self {
+            stream,
             side,
-            relay,
-            token,
+            line,
             sealer: Sealer::new(keys.sent_by(side), 0),
             opener: Opener::new(keys.sent_by(side.other()), 0, MAX_CONTROL),
             data: None,
@@ -293,7 +413,100 @@ impl HostilePeer {
             stretch,
             reconnect: root.reconnect_key(),
             said: 0,
+            link: 0,
+            online: Online::default(),
+        };
+        peer.go_online().await;
+        peer
+    }
+
+    /// Over the internet, does what both sides do before the offer: a sender names its endpoint, a receiver moves on from the
+    /// connection on which the two have met. A sender stays on it.
+    async fn go_online(&mut self) {
+        let Line::Iroh(endpoint) = &self.line else { return };
+        let endpoint = Arc::clone(endpoint);
+        match self.side {
+            Side::Sender => {
+                self.online.streams = Some(endpoint.serve(&self.reconnect));
+                let (sockets, endpoint) = (Vec::new(), Some(endpoint.id()));
+                self.say(&FromSender::Addresses(Addresses { sockets, endpoint })).await;
+                // The receiver names none, but it always answers.
+                self.hear_first().await;
+            }
+            Side::Receiver => {
+                self.hear_first().await;
+                if let Some(id) = self.online.endpoint {
+                    self.online.connection = Some(endpoint.call(id).await);
+                    self.call_for(DirectPurpose::Probe).await;
+                    self.move_on().await;
+                }
+            }
         }
+    }
+
+    /// Hears what should be the other side's addresses, and keeps it if it is something else.
+    async fn hear_first(&mut self) {
+        loop {
+            let Some(heard) = within("a record", self.hear_record()).await else { return };
+            let (_, message) = frame::split::<u64>(&heard).unwrap();
+            match message {
+                [] => {}
+                message if self.takes_note_of(message) => return,
+                _ => {
+                    self.online.early = Some(heard);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether this is a message about addresses, of which a test need not know.
+    fn takes_note_of(&mut self, message: &[u8]) -> bool {
+        if !matches!(self.line, Line::Iroh(_)) {
+            return false;
+        }
+        match self.side {
+            Side::Sender => {
+                matches!(frame::from_bytes::<FromReceiver>(message), Ok(FromReceiver::Addresses(_)))
+            }
+            Side::Receiver => match frame::from_bytes::<FromSender>(message) {
+                Ok(FromSender::Addresses(addresses)) => {
+                    self.online.endpoint = addresses.endpoint;
+                    true
+                }
+                _ => false,
+            },
+        }
+    }
+
+    /// A new stream to the honest sender.
+    async fn call_for(&self, purpose: DirectPurpose) -> Box<dyn Stream> {
+        let Line::Iroh(endpoint) = &self.line else { unreachable!("only over the internet") };
+        let connection = self.online.connection.as_ref().expect("the sender has named its endpoint");
+        Box::new(endpoint.own(call_for(connection, &self.reconnect.direct(), purpose).await))
+    }
+
+    /// Reconnects to the honest sender, as a receiver does as soon as it can.
+    async fn move_on(&mut self) {
+        let mut stream = self.call_for(DirectPurpose::Reconnect).await;
+        let ReconnectHello { nonce: theirs } =
+            within("a handshake message", net::io::read(&mut stream, MAX_HANDSHAKE)).await.unwrap();
+        let nonces = Nonces { sender: theirs, receiver: ReconnectKey::nonce().unwrap() };
+        let tag = self.reconnect.prove(Side::Receiver, &nonces);
+        net::io::write(&mut stream, &ReconnectAnswer { nonce: nonces.receiver, tag }).await.unwrap();
+        let ReconnectProof { tag } =
+            within("a handshake message", net::io::read(&mut stream, MAX_HANDSHAKE)).await.unwrap();
+        self.reconnect.check(Side::Sender, &nonces, &tag).unwrap();
+        let keys = self.reconnect.keys(Channel::Metadata, &nonces);
+        self.sealer = Sealer::new(keys.sent_by(Side::Receiver), 0);
+        self.opener = Opener::new(keys.sent_by(Side::Sender), 0, MAX_CONTROL);
+        self.data = Some(self.reconnect.keys(Channel::Data, &nonces));
+        self.link = u64::from_be_bytes(*nonces.sender.first_chunk().unwrap());
+        self.online.met_on = Some(std::mem::replace(&mut self.stream, BufReader::new(stream)));
+        // From now on, the sender says everything again that it has said before.
+        let heartbeat = self.heartbeat();
+        self.send(&heartbeat).await;
+        self.said = 0;
     }
 
     /// Lets the connection break, and returns the key with which the session can be resumed.
@@ -331,7 +544,7 @@ impl HostilePeer {
 
     /// Whether the honest end has said nothing that was not read yet.
     pub async fn is_quiet(&mut self) -> bool {
-        timeout(Duration::ZERO, self.stream.peek(&mut [0])).await.is_err()
+        timeout(Duration::ZERO, self.stream.fill_buf()).await.is_err()
     }
 
     /// The next control message that is not a heartbeat; `None` once the honest end has left.
@@ -339,7 +552,7 @@ impl HostilePeer {
         loop {
             let heard = within("a record", self.hear_record()).await?;
             let (_, message) = frame::split::<u64>(&heard).unwrap();
-            if !message.is_empty() {
+            if !message.is_empty() && !self.takes_note_of(message) {
                 return Some(frame::from_bytes(message).unwrap());
             }
         }
@@ -347,6 +560,9 @@ impl HostilePeer {
 
     /// The next control record, whatever it contains.
     pub async fn hear_record(&mut self) -> Option<Vec<u8>> {
+        if let Some(early) = self.online.early.take() {
+            return Some(early);
+        }
         let mut header = [0; HEADER_LEN];
         self.stream.read_exact(&mut header).await.ok()?;
         let due = self.opener.begin(&header).unwrap();
@@ -378,16 +594,42 @@ impl HostilePeer {
         if self.data.is_none() {
             self.data = Some(keys(Channel::Data, &self.secret, self.stretch).await);
         }
-        let keys = self.data.as_ref().unwrap().sent_by(Side::Sender);
-        let role = if self.side == Side::Sender { Role::Sender } else { Role::Receiver };
         let mut lanes = Vec::new();
         for number in 0..count {
-            let mut stream = lane(self.relay, self.token, number, role).await;
-            assert_eq!(within("a lane's other end", stream.read_u8()).await.unwrap(), LANE_PAIRED);
+            let stream = self.open_lane(number).await;
+            let keys = self.data.as_ref().unwrap().sent_by(Side::Sender);
             let sealer = Sealer::new(keys, number);
             lanes.push(Lane { stream, sealer, opener: Opener::new(keys, number, 2 << 20) });
         }
         lanes
+    }
+
+    async fn open_lane(&mut self, number: u16) -> Box<dyn Stream> {
+        let purpose = DirectPurpose::Lane { link: self.link, lane: number };
+        match (&self.line, self.side) {
+            (Line::Relay { addr, token }, side) => {
+                let role = if side == Side::Sender { Role::Sender } else { Role::Receiver };
+                let mut stream = lane(*addr, *token, number, role).await;
+                assert_eq!(within("a lane's other end", stream.read_u8()).await.unwrap(), LANE_PAIRED);
+                Box::new(stream)
+            }
+            (Line::Iroh(endpoint), Side::Sender) => {
+                let endpoint = Arc::clone(endpoint);
+                Box::new(endpoint.own(self.called_for(purpose).await))
+            }
+            (Line::Iroh(_), Side::Receiver) => self.call_for(purpose).await,
+        }
+    }
+
+    /// The stream on which the honest receiver calls for this purpose.
+    async fn called_for(&mut self, purpose: DirectPurpose) -> QuicStream {
+        let Online { streams, called, .. } = &mut self.online;
+        loop {
+            if let Some(at) = called.iter().position(|(found, _)| *found == purpose) {
+                return called.swap_remove(at).1;
+            }
+            called.push(within("a call", streams.as_mut().unwrap().recv()).await.unwrap());
+        }
     }
 
     /// A sealer of blocks for a lane, which need not exist.
@@ -406,7 +648,7 @@ async fn keys(channel: Channel, secret: &Arc<(CodePhrase, SharedKey)>, stretch: 
 
 /// One end of a lane.
 pub struct Lane {
-    pub stream: TcpStream,
+    pub stream: Box<dyn Stream>,
     sealer: Sealer,
     opener: Opener,
 }

@@ -19,7 +19,12 @@ use caiman::{
 use tempfile::TempDir;
 use tokio::sync::{Notify, oneshot};
 
-use super::{TestRelay, iroh::TestIrohRelay, peer::ITERATIONS, within};
+use super::{
+    TestRelay,
+    iroh::TestIrohRelay,
+    peer::{ITERATIONS, Place},
+    within,
+};
 
 /// The honest end: a relay, a real engine and its folders.
 pub struct Stage {
@@ -97,6 +102,14 @@ impl Stage {
 
     pub fn relay_choice(&self) -> RelayChoice {
         RelayChoice { address: RelayAddress::from_socket(self.relay.addr), password: None }
+    }
+
+    /// Where a hostile peer meets the honest end.
+    pub fn place(&self) -> Place {
+        match &self.iroh {
+            Some(iroh) => Place::Iroh(iroh.addr()),
+            None => Place::Relay(self.relay.addr),
+        }
     }
 
     fn relays(&self) -> Vec<RelayChoice> {

@@ -17,7 +17,6 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
 };
@@ -587,7 +586,7 @@ impl CodeWait<'_> {
 
 /// Ends a pair, and waits until the relay has ended it as well. The relay removes the room before it closes the connection,
 /// so the sender can then enter it anew: the next receiver neither meets the old pair nor finds the room missing for long.
-async fn leave(stream: &mut TcpStream) {
+async fn leave(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let leaving = async {
         stream.shutdown().await?;
         let mut sink = [0; 1024];

@@ -39,19 +39,15 @@ pub(super) async fn visit_online(
     context: &Context,
 ) -> Result<Met, Missed> {
     let mut place = proofs.place(false);
+    let making: Vec<_> = days().into_iter().map(|day| key(code, day)).collect();
+    // The endpoint looks for relays while the keys are being made.
+    let mut endpoint = bind(&internet).await?;
     let mut ids = Vec::new();
-    for making in days().into_iter().map(|day| key(code, day)) {
-        let key = making.await;
-        ids.push(public_key(&key));
+    for key in making {
+        ids.push(public_key(&*key.await));
     }
     let mut without = Vec::new();
     loop {
-        // An endpoint keeps the paths to a key, so each visit has one of its own.
-        let bound = Endpoint::bind(&internet, None, Reveal::Nothing).await;
-        let endpoint = bound.map_err(|error| {
-            tracing::warn!(%error, "nothing can be received over the internet");
-            TransferError::Offline
-        })?;
         let Some(connection) = dial(&endpoint, &ids, &without).await else {
             let is_offline = endpoint.relay().is_none() && without.is_empty();
             endpoint.close().await;
@@ -70,10 +66,20 @@ pub(super) async fn visit_online(
                 without.push(relay);
                 // The search takes it in as long as it goes on.
                 let _ = strangers.send(error).await;
+                // An endpoint keeps the paths to a key, so each visit has one of its own.
+                endpoint = bind(&internet).await?;
             }
             (missed, _) => return Err(missed),
         }
     }
+}
+
+async fn bind(internet: &Internet) -> Result<Endpoint, TransferError> {
+    let bound = Endpoint::bind(internet, None, Reveal::Nothing).await;
+    bound.map_err(|error| {
+        tracing::warn!(%error, "nothing can be received over the internet");
+        TransferError::Offline
+    })
 }
 
 /// A connection to the first of these endpoints that answers.

@@ -1,6 +1,7 @@
 //! The code's room on the internet: an endpoint under a key that both sides make of the words. Anyone who has guessed the words
-//! can take an endpoint under the same key, and the relay then passes receivers to the last that came. So the sender calls its
-//! own key from time to time, and sees whether it is the one who answers.
+//! can take an endpoint under the same key, and the relay then passes receivers to the last that came. So the sender calls the key
+//! before it takes the room, and leaves it to whoever answers; and later it calls itself from time to time, and sees whether it is
+//! the one who hears.
 
 use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 
@@ -10,9 +11,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::leave;
 use crate::{
     code::CodePhrase,
-    net::internet::{Endpoint, Incoming, Internet, QuicStream, Reveal},
+    net::internet::{Endpoint, Incoming, Internet, QuicStream, Reveal, public_key},
     panics::{joined, reported},
     protocol::peer::{EndpointId, Greeted, ReceiverFirst, SenderIdKey},
     transfer::{
@@ -28,6 +30,8 @@ use crate::{
 const MAX_GUESTS: usize = 8;
 /// How long a relay may take to be found before the user is told that none answers: as long as iroh looks for one, and some more.
 const ONLINE_LIMIT: Duration = Duration::from_secs(8);
+/// How long an earlier sender in the room has to answer before this one takes it: the way to a relay and a few round trips.
+const EARLIER_LIMIT: Duration = Duration::from_millis(1500);
 /// How long the sender's call to itself may take: a few round trips to the relay.
 const CALL_LIMIT: Duration = Duration::from_secs(5);
 /// How long the sender waits to hear its own call once it was answered.
@@ -47,8 +51,8 @@ pub(super) struct OnlineRoom {
     iterations: u32,
     /// The endpoint for the session that follows. It makes the calls.
     session: Endpoint,
-    /// Brings the endpoint under the room's key.
-    posting: JoinSet<io::Result<Posted>>,
+    /// Brings the endpoint under the room's key; nothing if another sender has the room.
+    posting: JoinSet<io::Result<Option<Posted>>>,
     posted: Option<Posted>,
     guests: JoinSet<Came>,
     /// Sends a guest away, the oldest first.
@@ -193,6 +197,14 @@ impl OnlineRoom {
         }
     }
 
+    /// Ends a guest's connection once the guest has read what it was told.
+    pub(super) fn see_off(&mut self, mut stream: QuicStream) {
+        self.guests.spawn(reported(async move {
+            leave(&mut stream).await;
+            Came::Nobody
+        }));
+    }
+
     /// Ends the room, and keeps the endpoint for the session. `is_unused` says whether the two have met elsewhere, so that the
     /// endpoint under the room's key carries nothing.
     pub(super) async fn leave(mut self, is_unused: bool) {
@@ -216,7 +228,11 @@ impl OnlineRoom {
             let limit = self.begun + ONLINE_LIMIT;
             tokio::select! {
                 Some(posted) = posting => match joined(posted) {
-                    Ok(posted) => self.posted = Some(posted),
+                    Ok(Some(posted)) => self.posted = Some(posted),
+                    Ok(None) => {
+                        self.state_taken();
+                        self.post(CALL_EVERY);
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "the code can't be found over the internet");
                         self.state = Some(OnlineState::NoRelay);
@@ -270,12 +286,16 @@ impl OnlineRoom {
     /// Begins to bind the endpoint under the room's key of today.
     fn post(&mut self, pause: Duration) {
         let (day, rest) = today();
-        let (internet, code) = (self.internet.clone(), Arc::clone(&self.code));
+        let (internet, code, session) = (self.internet.clone(), Arc::clone(&self.code), self.session.clone());
         self.posting.spawn(reported(async move {
             sleep(pause).await;
             let key = key(&code, day).await;
+            let earlier = timeout(EARLIER_LIMIT, session.connect(public_key(&key), |_| true)).await;
+            if earlier.is_ok_and(|connection| connection.is_ok()) {
+                return Ok(None);
+            }
             let endpoint = Endpoint::bind(&internet, Some(&key), Reveal::Nothing).await?;
-            Ok(Posted { endpoint, until: Instant::now() + rest })
+            Ok(Some(Posted { endpoint, until: Instant::now() + rest }))
         }));
     }
 
