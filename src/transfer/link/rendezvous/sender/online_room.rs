@@ -197,14 +197,6 @@ impl OnlineRoom {
         }
     }
 
-    /// Ends a guest's connection once the guest has read what it was told.
-    pub(super) fn see_off(&mut self, mut stream: QuicStream) {
-        self.guests.spawn(reported(async move {
-            leave(&mut stream).await;
-            Came::Nobody
-        }));
-    }
-
     /// Ends the room, and keeps the endpoint for the session. `is_unused` says whether the two have met elsewhere, so that the
     /// endpoint under the room's key carries nothing.
     pub(super) async fn leave(mut self, is_unused: bool) {
