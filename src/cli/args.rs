@@ -69,8 +69,9 @@ const SEND_HELP: &str = "Examples:
   caiman send --text 'the door code is 4711'
 
 Without --server, the relays in the window's settings are tried in order. The receiver is also found on the local \
-network, without any relay. If no relay is set, or with --server none, this command runs a relay itself, on port 27001 \
-if that is free. A receiver elsewhere then has to reach this machine; the lines that are printed say how.
+network and over the internet, without any relay. With --internet off, and if no relay is set or with --server none, \
+this command runs a relay itself, on port 27001 if that is free. A receiver elsewhere then has to reach this machine; the \
+lines that are printed say how.
 
 Exit codes: see caiman --help.";
 
