@@ -3,14 +3,15 @@
 //! # Participants
 //!
 //! A *sender* (side A) offers files and draws the code; a *receiver* (side B) types the code; a *relay* lets them meet and
-//! copies bytes. The relay and everything between is hostile. So is the other peer until it has proven the code, and towards
+//! copies bytes. Over the internet, an *iroh relay* passes packets between *endpoints*, each of which is known by a public key.
+//! The relay, the iroh relay and everything between is hostile. So is the other peer until it has proven the code, and towards
 //! the receiver's disk and the sender's memory it stays hostile after that.
 //!
 //! # Goals
 //!
-//! The relay learns a room id, addresses, sizes and times, and nothing else. A guess at the code costs one live handshake,
-//! and a sender allows three. What arrives is exactly what was sent, or is refused. No count, length or path from a peer
-//! is believed before it is checked.
+//! The relay learns a room id, addresses, sizes and times, and nothing else; an iroh relay learns keys instead of a room id. A
+//! guess at the code costs one live handshake, and a sender allows three. What arrives is exactly what was sent, or is refused.
+//! No count, length or path from a peer is believed before it is checked.
 //!
 //! # Not goals
 //!
@@ -43,10 +44,25 @@
 //! test guesses with. An attacker between the two who passes everything on gets what one on that network always has, this one
 //! connection: the proof is good for no other hello.
 //!
+//! *Finding each other over the internet* (`net::internet`), in place of steps 1 to 4. Connections are QUIC, between endpoints of
+//! iroh, under the protocol name `caiman/1`; their streams carry the same frames and records as TCP does:
+//!
+//! - Both sides compute a *meeting key*, the secret Ed25519 key of an endpoint: Argon2id (64 MiB, 3 passes, 32 bytes) over the
+//!   first two words with a hyphen between them. The salt is the SHA-256 of a label and of the day, a `u64`, counted from
+//!   1970-01-01 in UTC. A binds an endpoint under the key of its day, and under the next one when the day ends. B calls the key
+//!   of its day, and within two hours of midnight that of the neighbouring day too, through all its iroh relays at once.
+//! - These endpoints, and the one from which B calls, tell no addresses: whatever is sent here goes through the iroh relay.
+//! - A opens a stream on each connection that comes, and says [`peer::Greeted`], which holds its [`peer::First`]. Steps 6 and 7
+//!   follow on that stream, and then control. A wrong try counts like one at a relay.
+//! - Anyone who has the two words can bind the same key, and the iroh relay leads to the one who came last. So A calls the key
+//!   before it binds it, and leaves the room to a sender that answers; afterwards it calls itself twice a minute, and tells its
+//!   user when it doesn't hear its own call. B, where a sender turns out not to know the code, calls once more without that
+//!   sender's iroh relay.
+//!
 //! *Handshake* ([`peer`]), in the clear, in frames of at most [`peer::MAX_HANDSHAKE`] bytes:
 //!
-//! 5. A → B: [`peer::SenderHello`] (it came with step 4): version, features, the sender's name in all rooms of
-//!    its code, SPAKE2 message, PBKDF2 iterations, both salts.
+//! 5. A → B: [`peer::SenderHello`] (it came with step 4, or in the greeting): version, features, the sender's name in all rooms
+//!    of its code, SPAKE2 message, PBKDF2 iterations, both salts.
 //! 6. B → A: [`peer::ReceiverFirst`]: B's hello (version, features, SPAKE2 message) and B's confirmation tag.
 //! 7. A → B: [`peer::SenderVerdict`]: A's tag, or "wrong code" with the number of tries left and the key of A's name, or "other
 //!    version". The name is a hash of the key, so only A can call the code wrong under it.
@@ -70,8 +86,9 @@
 //! A record whose header or tag is wrong may be anybody's, so it says nothing about the peer: it ends the lane that brought it,
 //! or the connection, which both ends then replace. Only what an authentic record holds can be the peer's misbehaviour.
 //!
-//! *Control* (on the connection of step 1, metadata channel, lane 0), in records of at most [`peer::MAX_CONTROL`] bytes. Each
-//! holds, as `postcard`, the number of messages that its author has heard so far, and then a message, or none as a heartbeat:
+//! *Control* (on the connection or the stream of the handshake, metadata channel, lane 0), in records of at most
+//! [`peer::MAX_CONTROL`] bytes. Each holds, as `postcard`, the number of messages that its author has heard so far, and then a
+//! message, or none as a heartbeat:
 //!
 //! 8. A → B: [`peer::FromSender::Offer`] (sums), [`peer::FromSender::Page`]… (entries, folders before what is in them),
 //!    [`peer::FromSender::OfferEnd`] (digest of the entries).
@@ -89,18 +106,20 @@
 //!     that B had from elsewhere, and step 12 once more. A second mismatch ends the transfer.
 //! 14. B flushes, gives everything its real name, and B → A: [`peer::FromReceiver::Complete`]. Both close.
 //!
-//! At any point after step 9, A → B: [`peer::FromSender::Invitation`]: A waits at the same relay under another code, which it has
-//! drawn for B alone, and has more to offer there. B comes when it is ready, and steps 1 to 14 follow once more, with keys of
-//! their own; nothing of one session is used in the other. All sessions that follow from one code, at whatever remove, share
-//! [`peer::MAX_INVITATIONS`]. When A sends the invitation after step 7, before the offer and in place of it, it
-//! leads to what this session was for: so one code can serve several receivers, each of which goes on under a code of its own.
+//! At any point after step 9, A → B: [`peer::FromSender::Invitation`]: A waits at the same relay, or over the internet if the
+//! two have met there, under another code, which it has drawn for B alone, and has more to offer there. B comes when it is
+//! ready, and steps 1 to 14 follow once more, with keys of their own; nothing of one session is used in the other. All sessions
+//! that follow from one code, at whatever remove, share [`peer::MAX_INVITATIONS`]. When A sends the invitation after step 7,
+//! before the offer and in place of it, it leads to what this session was for: so one code can serve several receivers, each of
+//! which goes on under a code of its own.
 //!
 //! At any point: a heartbeat from a side that has said nothing for a second, `Pause` from either side, `DiskFull` from a receiver
 //! whose disk is full, `Cancel` when the user cancels, `Failed` with a reason when a side can't go on.
 //!
-//! *Lanes* ([`relay::LaneHello`], data channel). Each lane is a separate TCP connection from each side: the side sends 32 bytes
-//! with the token, the lane's number and its role, and gets one byte when the other end is there; then data records follow from
-//! A to B, one block each. A lane takes the next block when it is free. A closes its lanes when B is complete.
+//! *Lanes* ([`relay::LaneHello`], data channel). At a relay, each lane is a separate TCP connection from each side: the side
+//! sends 32 bytes with the token, the lane's number and its role, and gets one byte when the other end is there; then data
+//! records follow from A to B, one block each. A lane takes the next block when it is free. A closes its lanes when B is
+//! complete.
 //!
 //! A lane is over when both of its ends are. B says [`peer::FromReceiver::LaneOver`] after it has reported all blocks that the
 //! lane brought. A says [`peer::FromSender::LaneOver`] about a lane that broke or has fallen silent; B then ends it and drops what
@@ -117,12 +136,28 @@
 //!   under a key of the session, over a label for the side, both nonces and the purpose. Then the records of a lane follow; a
 //!   probe is closed.
 //! - B says in its acceptance how the first lanes are opened ([`peer::Way`]): directly if a probe has come through, or comes
-//!   through within 1.5 s. A decides for every later lane, and moves lanes from the relay to a direct way that is found later.
+//!   through within 1.5 s. A decides for every later lane, and moves lanes to a better way that is found later: from machine to
+//!   machine first, then over the internet, then through the relay.
 //!
-//! *Reconnecting* (`crypto::reconnect`). When the control connection breaks, or brings nothing for three seconds, both ends enter
-//! a room whose id follows from the root of the metadata keys, with [`relay::Hello::waits`], so that the one that comes first
-//! waits. A side may be the only one to know that the connection is dead, because its own address is gone. It then also enters
-//! its old room at the relay again for a moment: the relay ends the old pair, and so the other side learns it too. Then:
+//! *Sessions over the internet.* A sender that may use the internet has a *session endpoint* under a random key, which it names
+//! in [`peer::FromSender::Addresses`]. Once B's user has accepted the offer, B calls it from an endpoint under a random key of
+//! its own: at once if the two have met over the internet, and otherwise unless one machine reaches the other within 1.5 s.
+//! Inside these connections iroh tells each end the other's addresses, finds a direct way, and moves to another one when an
+//! address changes. An endpoint of a side that wants only relays has no addresses, so everything goes through the iroh relay:
+//!
+//! - B opens all streams, each with the exchange of a direct connection: [`peer::DirectHello`], [`peer::DirectAnswer`],
+//!   [`peer::DirectProof`]. The first is a probe. A keeps few connections on which nothing is proven, and closes the oldest.
+//! - [`peer::Way::Internet`] opens a lane on a stream of such a connection: eight lanes at most, each on a connection of its
+//!   own. If the two have met at a relay, this way counts only while the probe's connection is direct.
+//! - A control channel that began under a meeting key moves to the session endpoints as soon as the probe has come through:
+//!   both ends reconnect over them, as after a loss, and leave the old connection.
+//!
+//! *Reconnecting* (`crypto::reconnect`). When the control connection breaks, or brings nothing for three seconds, both ends
+//! that have met at a relay enter a room whose id follows from the root of the metadata keys, with [`relay::Hello::waits`], so
+//! that the one that comes first waits. A side may be the only one to know that the connection is dead, because its own address
+//! is gone. It then also enters its old room at the relay again for a moment: the relay ends the old pair, and so the other
+//! side learns it too. At the same time, and alone where there is no relay, they try the ways of direct connections and of the
+//! internet, with the purpose [`peer::DirectPurpose::Reconnect`]. Then:
 //!
 //! - A → B: [`peer::ReconnectHello`], a nonce. B → A: [`peer::ReconnectAnswer`], a nonce and a tag. A → B:
 //!   [`peer::ReconnectProof`], a tag. Both tags are HMAC-SHA-256 over a label for the side and both nonces. A peer that fails is

@@ -69,8 +69,9 @@ const SEND_HELP: &str = "Examples:
   caiman send --text 'the door code is 4711'
 
 Without --server, the relays in the window's settings are tried in order. The receiver is also found on the local \
-network, without any relay. If no relay is set, or with --server none, this command runs a relay itself, on port 27001 \
-if that is free. A receiver elsewhere then has to reach this machine; the lines that are printed say how.
+network and over the internet, without any relay. With --internet off, and if no relay is set or with --server none, \
+this command runs a relay itself, on port 27001 if that is free. A receiver elsewhere then has to reach this machine; the \
+lines that are printed say how.
 
 Exit codes: see caiman --help.";
 
@@ -174,8 +175,8 @@ pub(super) struct ReceiveArgs {
 #[derive(ClapArgs)]
 pub(super) struct CommonArgs {
     /// The relay to use. If it is not given, the relays in the window's settings are used, with their passwords: a sender takes
-    /// the first that it can reach, and a receiver looks on all of them. `none` uses no relay. Nothing else is taken from the
-    /// settings.
+    /// the first that it can reach, and a receiver looks on all of them. `none` uses no relay. Beside the relays, only what the
+    /// settings say of the internet is taken from them.
     #[arg(long, short, env = "CAIMAN_SERVER", value_name = "HOST[:PORT]")]
     pub(super) server: Option<ServerChoice>,
     /// The relay's access password. If it is not given, the password in the window's settings is used. It is for the relay that
@@ -185,9 +186,10 @@ pub(super) struct CommonArgs {
     /// Which ways the data may take.
     #[arg(long, env = "CAIMAN_PATH", value_enum, default_value_t = PathArg::Auto, value_name = "WAYS")]
     pub(super) path: PathArg,
-    /// Whether to meet and send over the internet without a relay of one's own: `on` with the iroh relays of the window's settings,
-    /// which are the public ones unless others are set, or with the iroh relays named here; or `off`. If it is not given, the
-    /// window's settings decide, which say on. An iroh relay sees addresses, times and amounts, never names or contents.
+    /// Whether the code works from anywhere, without a relay of Caiman's own kind: `on`, through the iroh relays of the window's
+    /// settings, which are the public ones unless others are named there; through the iroh relays named here, which the other
+    /// side has to use too; or `off`. If it is not given, the settings decide, where it is on by default. An iroh relay sees
+    /// addresses, times and amounts, never names or contents.
     #[arg(long, env = "CAIMAN_INTERNET", value_name = "on|off|URL,…")]
     pub(super) internet: Option<InternetChoice>,
     /// Listen for direct connections on this port, for instance one that a firewall lets through. If it is not given, the system
@@ -218,12 +220,12 @@ impl CommonArgs {
 /// Which ways the bytes may take, as the command line names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum PathArg {
-    /// Directly if that works, otherwise through the relay.
+    /// Directly if that works, otherwise through the relay or an iroh relay.
     Auto,
-    /// Only within the local network, and through no relay elsewhere.
+    /// Only within the local network, and through nothing elsewhere.
     Local,
-    /// Only through the relay, which hides this machine's addresses from the other side; nothing is announced on the local
-    /// network.
+    /// Only through the relay or an iroh relay, which hides this machine's addresses from the other side; nothing is announced on
+    /// the local network.
     Relay,
 }
 

@@ -54,7 +54,7 @@ impl<'d> Program<'d> {
         }
         fs::set_permissions(home.path().join("run"), fs::Permissions::from_mode(0o700)).unwrap();
         let settings = format!(
-            "appearance = \"light\"\nlanguage = \"en\"\npath_mode = \"relay-only\"\nsave_folder = \"{}\"\n{settings}",
+            "appearance = \"light\"\nlanguage = \"en\"\npath_mode = \"relay-only\"\ninternet = false\nsave_folder = \"{}\"\n{settings}",
             home.path().join("received").display()
         );
         fs::write(home.path().join("config/settings.toml"), settings).unwrap();
@@ -230,7 +230,6 @@ fn command(display: &Display, home: &Path) -> Command {
         .env("DBUS_SESSION_BUS_ADDRESS", &bus)
         .env("DBUS_SYSTEM_BUS_ADDRESS", &bus)
         .env("CAIMAN_INSTANCE", "test")
-        .env("CAIMAN_INTERNET", "off")
         .env("CAIMAN_CONFIG_DIR", home.join("config"))
         .env("CAIMAN_DATA_DIR", home.join("data"));
     command

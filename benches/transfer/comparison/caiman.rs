@@ -120,6 +120,8 @@ fn command(binary: &Path, home: &Path) -> Command {
         command.env_remove(name);
     }
     command.env("CAIMAN_CONFIG_DIR", home).env("CAIMAN_DATA_DIR", home).stdin(Stdio::null());
+    // Nothing leaves this machine.
+    command.env("CAIMAN_INTERNET", "off");
     command
 }
 
