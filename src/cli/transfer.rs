@@ -153,18 +153,7 @@ impl CliTransfer {
                 let internet = place == MetAt::Internet;
                 self.reporter.say(&line, "met", json!({ "relay": relay, "internet": internet }));
             }
-            Notice::Strangers { count } => {
-                let line = match count {
-                    1 => "Something has answered in the sender's place and does not know this code. It could try one guess at the \
-                          code, and learned nothing else."
-                        .to_owned(),
-                    _ => format!(
-                        "{count} times, something has answered in the sender's place that does not know this code. Each time it could \
-                         try one guess at the code, and learned nothing else."
-                    ),
-                };
-                self.reporter.say(&line, "strangers", json!({ "count": count }));
-            }
+            Notice::Strangers { count } => self.show_strangers(count),
             Notice::PortRefused { wished, used } => {
                 let line = format!(
                     "Port {wished} can't be used for direct connections here, perhaps because another program uses it. This \
@@ -262,6 +251,20 @@ impl CliTransfer {
         };
         fields["why"] = why.into();
         self.reporter.say(&lines.join("\n"), "reach", fields);
+    }
+
+    /// Shows how many have answered in the sender's place.
+    fn show_strangers(&self, count: usize) {
+        let line = match count {
+            1 => "Something has answered in the sender's place and does not know this code. It could try one guess at the \
+                  code, and learned nothing else."
+                .to_owned(),
+            _ => format!(
+                "{count} times, something has answered in the sender's place that does not know this code. Each time it could \
+                 try one guess at the code, and learned nothing else."
+            ),
+        };
+        self.reporter.say(&line, "strangers", json!({ "count": count }));
     }
 
     /// Shows whether receivers can come over the internet.

@@ -194,12 +194,12 @@ impl Connection {
 
     /// How long a packet takes to the other side and back.
     pub fn round_trip(&self) -> Option<Duration> {
-        self.0.paths().iter().find(|path| path.is_selected()).map(|path| path.rtt())
+        self.0.paths().iter().find(endpoint::Path::is_selected).map(|path| path.rtt())
     }
 
     /// The host of the relay through which the connection goes, if it does.
     pub fn relay(&self) -> Option<String> {
-        self.0.paths().iter().find(|path| path.is_selected()).and_then(|path| match path.remote_addr() {
+        self.0.paths().iter().find(endpoint::Path::is_selected).and_then(|path| match path.remote_addr() {
             TransportAddr::Relay(url) => Some(host(url)),
             _ => None,
         })

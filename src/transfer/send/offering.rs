@@ -81,7 +81,7 @@ pub(super) async fn offer_under(
 ) -> Result<Report, TransferError> {
     let waits = options.waits();
     let meeting = tokio::select! {
-        meeting = wait_for_receiver(meet_by, &invitations, waits, context) => meeting?,
+        meeting = Box::pin(wait_for_receiver(meet_by, &invitations, waits, context)) => meeting?,
         error = listing.grow(context) => return Err(error),
         () = context.cancel.cancelled() => return Err(cancelled(context)),
     };

@@ -2,7 +2,7 @@
 //! at once to another code, under which a [`Branch`] waits for that receiver alone. A branch is a send like any other.
 //! It shares with the other branches only what is offered, which no longer changes once the first receiver has come.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Notify, mpsc, oneshot, watch},
@@ -114,7 +114,7 @@ pub(crate) async fn send_to_several(
         let (mut redirects, mut came) = (JoinSet::new(), 0);
         let over = {
             let mut reception =
-                pin!(wait_for_several(choice, places, Gate::new(receivers, arriving), waits, context));
+                Box::pin(wait_for_several(choice, places, Gate::new(receivers, arriving), waits, context));
             loop {
                 tokio::select! {
                     Some(admitted) = arrivals.recv() => {

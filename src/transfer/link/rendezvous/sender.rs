@@ -334,8 +334,7 @@ async fn settle(
                     timeout(HEAD_START, room.is_free()).await.unwrap_or(true)
                 }
                 // Without any network there is nothing to wait for.
-                Some(_) => true,
-                None => true,
+                _ => true,
             }
         };
         let (at_relay, is_free_online) = tokio::join!(on_list, is_free_online);

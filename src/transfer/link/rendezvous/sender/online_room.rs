@@ -146,10 +146,9 @@ impl OnlineRoom {
     pub(super) async fn is_free(&mut self) -> bool {
         loop {
             match self.state {
-                Some(OnlineState::Reachable { .. }) => return true,
                 Some(OnlineState::Taken) => return false,
-                // No other words would help.
-                Some(OnlineState::NoRelay) => return true,
+                // Where no relay is, no other words would help.
+                Some(OnlineState::Reachable { .. } | OnlineState::NoRelay) => return true,
                 None => {}
             }
             // Nobody knows the code yet.
