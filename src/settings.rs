@@ -50,6 +50,7 @@ const HEADER: &str = "\
 ";
 
 /// All settings. Values that come from a file are within their bounds.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Settings {
     /// The user's relays in the order of preference: the first that can be reached is used unless another is named.

@@ -39,7 +39,7 @@ lead-path-mode-hint = Als Weg ist „Lokales Netz“ eingestellt, deshalb geht n
 
 ## Über das Internet, einmal gesagt
 
-internet-first = Ihre Codes gelten überall. Wo zwei Computer einander nicht erreichen, geben öffentliche Relays weiter, was Sie senden, verschlüsselt. Sie werden von number 0 betrieben, kostenlos, mit Grenzen und ohne jede Zusage. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte.
+internet-first = Ihre Codes gelten überall. Wo zwei Computer einander nicht erreichen, geben öffentliche Relays die verschlüsselten Daten weiter. Sie werden von number 0 betrieben, kostenlos, begrenzt und ohne Zusage. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte.
 internet-understood = Verstanden
 internet-change = In den Einstellungen ändern
 
@@ -610,8 +610,8 @@ set-host = Relay anbieten
 set-transfers = Übertragungen
 set-window = Fenster
 set-internet-on = Über das Internet senden und empfangen
-set-internet-hint = Codes gelten dann zwischen beliebigen Orten, ohne eigenes Relay.
-set-internet-public = Wo zwei Computer einander nicht erreichen, geben öffentliche Relays die verschlüsselten Daten weiter. Sie werden von number 0 betrieben, kostenlos, mit Grenzen und ohne jede Zusage. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte.
+set-internet-hint = Über das Internet gelten Codes zwischen beliebigen Orten, ohne eigenes Relay.
+set-internet-public = Wo zwei Computer einander nicht erreichen, geben öffentliche Relays die verschlüsselten Daten weiter. Sie werden von number 0 betrieben, kostenlos, begrenzt und ohne Zusage. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte.
 set-internet-own = Wo zwei Computer einander nicht erreichen, geben Ihre iroh-Relays die verschlüsselten Daten weiter. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte. Auch die andere Seite muss eines davon verwenden.
 set-public-relays = Öffentliche Relays von number 0
 set-not-in-use = nicht verwendet

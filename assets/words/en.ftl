@@ -40,7 +40,7 @@ lead-path-mode-hint = The route in the settings is “Local network”, so nothi
 
 ## Over the internet, told once
 
-internet-first = Your codes work from anywhere. Where two computers can't reach each other, public relays pass on what you send, encrypted. They are run by number 0, free of charge, with limits and without any promise. They see addresses, times and amounts, never names or contents.
+internet-first = Your codes work from anywhere. Where two computers can't reach each other, public relays pass on the encrypted data. They are run by number 0, free of charge, rate-limited and without any promise. They see addresses, times and amounts, never names or contents.
 internet-understood = Understood
 internet-change = Change in the settings
 
@@ -608,8 +608,8 @@ set-host = Host a relay
 set-transfers = Transfers
 set-window = Window
 set-internet-on = Send and receive over the internet
-set-internet-hint = Codes then work between any two homes, without a relay of your own.
-set-internet-public = Where two computers can't reach each other, public relays pass on the encrypted data. They are run by number 0, free of charge, with limits and without any promise. They see addresses, times and amounts, never names or contents.
+set-internet-hint = Over the internet, codes work between any two homes, without a relay of your own.
+set-internet-public = Where two computers can't reach each other, public relays pass on the encrypted data. They are run by number 0, free of charge, rate-limited and without any promise. They see addresses, times and amounts, never names or contents.
 set-internet-own = Where two computers can't reach each other, your iroh relays pass on the encrypted data. They see addresses, times and amounts, never names or contents. The other side has to use one of them too.
 set-public-relays = Public relays of number 0
 set-not-in-use = not used

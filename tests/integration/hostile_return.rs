@@ -3,59 +3,27 @@
 
 use std::time::Duration;
 
-use crate::support::{Client, client_token, peer::*, read_to_end, stage::*, within};
+use crate::support::{peer::*, read_to_end, stage::*, within};
 use caiman::{
     crypto::{Channel, Nonces, Opener, ReconnectKey, Sealer, Side, record::HEADER_LEN},
     engine::{Payload, TransferError},
     net,
     protocol::{
-        Role, VERSION, frame,
+        frame,
         manifest::OfferKind,
         peer::{
             FromReceiver, FromSender, MAX_CONTROL, MAX_HANDSHAKE, ReconnectAnswer, ReconnectHello,
             ReconnectProof,
         },
-        relay::{Hello, Reply, RoomId},
     },
 };
 use tokio::{io::AsyncWriteExt, sync::oneshot};
 
-/// Meets the honest end that waits in the room to reconnect.
-async fn enter_room(stage_relay: std::net::SocketAddr, role: Role, room: [u8; 16]) -> Client {
-    within("the room in which both sides meet again", async {
-        loop {
-            let mut client = Client::connect(stage_relay).await;
-            let (room, first) = (RoomId(room), Vec::new());
-            let hello = Hello {
-                version: VERSION,
-                features: 0,
-                role,
-                room,
-                client_token: client_token(),
-                waits: true,
-                proof: None,
-                first,
-            };
-            client.send(&frame::encode(&hello)).await;
-            loop {
-                match client.reply().await {
-                    Reply::Waiting => {}
-                    Reply::Paired { .. } => return client,
-                    // The relay has not yet removed the connection before this one.
-                    Reply::Refused(_) => break,
-                    Reply::Access { .. } => panic!("this relay has no password"),
-                }
-            }
-        }
-    })
-    .await
-}
-
-async fn hear<T: serde::de::DeserializeOwned>(client: &mut Client) -> T {
+async fn hear<T: serde::de::DeserializeOwned>(client: &mut Contact) -> T {
     within("a handshake message", net::io::read(&mut client.stream, MAX_HANDSHAKE)).await.unwrap()
 }
 
-async fn say<T: serde::Serialize>(client: &mut Client, message: &T) {
+async fn say<T: serde::Serialize>(client: &mut Contact, message: &T) {
     client.send(&frame::encode(message)).await;
 }
 
@@ -69,7 +37,7 @@ fn wrong_tags(key: &ReconnectKey, nonces: &Nonces, theirs: [u8; 32], ours: Side)
 async fn a_receiver_goes_on_with_nobody_but_its_sender() {
     let mut stage = Stage::new().await;
     stage.patience = Duration::from_mins(5);
-    let (relay, code) = (stage.relay.addr, code());
+    let (relay, code) = (stage.place(), code());
     let waiting = WaitingSender::new(relay, &code).await;
     let attack = async {
         let mut peer = waiting.meet().await;
@@ -77,10 +45,11 @@ async fn a_receiver_goes_on_with_nobody_but_its_sender() {
             peer.say(&message).await;
         }
         assert!(matches!(peer.hear().await, Some(FromReceiver::Accept { .. })));
-        let key = peer.leave();
+        peer.lose();
+        let key = peer.key();
         let mut proofs = Vec::new();
         for attempt in 0..4 {
-            let mut client = enter_room(relay, Role::Sender, key.room()).await;
+            let mut client = peer.come_back().await;
             say(&mut client, &ReconnectHello { nonce: [1; 32] }).await;
             let ReconnectAnswer { nonce, tag } = hear(&mut client).await;
             let nonces = Nonces { sender: [1; 32], receiver: nonce };
@@ -92,11 +61,11 @@ async fn a_receiver_goes_on_with_nobody_but_its_sender() {
         }
         proofs.dedup();
         assert_eq!(proofs.len(), 4, "the same nonce gave the same proof");
-        let mut client = enter_room(relay, Role::Sender, key.room()).await;
+        let mut client = peer.come_back().await;
         let _ = client.stream.write_all(b"\xff\xff\xff\xff no frame").await;
         assert_eq!(read_to_end(&mut client.stream).await.unwrap_or_default(), b"", "it said more");
 
-        let mut client = enter_room(relay, Role::Sender, key.room()).await;
+        let mut client = peer.come_back().await;
         say(&mut client, &ReconnectHello { nonce: [1; 32] }).await;
         let ReconnectAnswer { nonce, .. } = hear(&mut client).await;
         let nonces = Nonces { sender: [1; 32], receiver: nonce };
@@ -115,22 +84,23 @@ async fn a_receiver_goes_on_with_nobody_but_its_sender() {
 async fn a_sender_goes_on_with_nobody_but_its_receiver() {
     let mut stage = Stage::new().await;
     stage.patience = Duration::from_mins(5);
-    let (relay, code) = (stage.relay.addr, code());
+    let (relay, code) = (stage.place(), code());
     let (ready, is_ready) = oneshot::channel();
     let attack = async {
         is_ready.await.unwrap();
         let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
         assert!(matches!(peer.hear().await, Some(FromSender::Offer { .. })));
-        let key = peer.leave();
+        peer.lose();
+        let key = peer.key();
         for attempt in 0..4 {
-            let mut client = enter_room(relay, Role::Receiver, key.room()).await;
+            let mut client = peer.come_back().await;
             let ReconnectHello { nonce } = hear(&mut client).await;
             let nonces = Nonces { sender: nonce, receiver: [2; 32] };
             let tag = wrong_tags(&key, &nonces, [9; 32], Side::Receiver)[attempt];
             say(&mut client, &ReconnectAnswer { nonce: [2; 32], tag }).await;
             assert_eq!(read_to_end(&mut client.stream).await.unwrap_or_default(), b"", "it proved itself");
         }
-        let mut client = enter_room(relay, Role::Receiver, key.room()).await;
+        let mut client = peer.come_back().await;
         let ReconnectHello { nonce } = hear(&mut client).await;
         let nonces = Nonces { sender: nonce, receiver: [2; 32] };
         let tag = key.prove(Side::Receiver, &nonces);

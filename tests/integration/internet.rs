@@ -162,7 +162,7 @@ async fn a_room_in_which_a_sender_waits_already_is_left_to_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_false_sender_at_one_relay_keeps_nobody_from_the_true_one_at_another() {
     let ((world, iroh), elsewhere) = (world().await, TestIrohRelay::start().await);
-    let right = own("blue-horse-7731-kitchen");
+    let right = own("acid-coyote-mustard-tulip");
     let false_order =
         SendOrder { code: CodeChoice::Own(wrong_code(&right)), ..send_order(&world, &elsewhere) };
     let mut squatting = world.sender.send(false_order);

@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use crate::support::iroh::left_out_over_quic;
 use crate::support::{
     cutter::Cutter,
     engine::{BLOCK, Party, World, names_in},
@@ -16,7 +17,6 @@ use caiman::engine::{
 const BLOCKS: usize = 64;
 const PACE: Option<u64> = Some(8 * 1024 * 1024);
 /// The bytes that the relay has carried, as it counts them.
-const CARRIED: &str = "relayed_bytes_total{kind=\"lane\"}";
 /// Bytes that framing, padding and blocks in flight may add to what a relay carries.
 const SLACK: u64 = 24 * BLOCK as u64;
 
@@ -58,12 +58,12 @@ fn assert_same(world: &World, paths: &[&str]) {
 
 /// Sends `all` again, and returns how much the offer said is here already and how many bytes the relay carried for it.
 async fn go_on(world: &World) -> (u64, u64) {
-    let before = world.relay.metric(CARRIED).await;
+    let before = world.carried().await;
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["all"]))).await;
     world.receiver.accept(&receiving, Choices::default());
     let (sent, received) = tokio::join!(sending.report(), receiving.report());
     assert_eq!((sent.bytes, sent.missing), (received.bytes, received.missing));
-    (offer.resumable, world.relay.metric(CARRIED).await - before)
+    (offer.resumable, world.carried().await - before)
 }
 
 #[tokio::test]
@@ -218,17 +218,20 @@ async fn a_person_may_want_none_of_it() {
     let mut world = World::new().await;
     plant(&world);
     interrupt(&mut world, (BLOCKS / 2 * BLOCK) as u64).await;
-    let before = world.relay.metric(CARRIED).await;
+    let before = world.carried().await;
     let (mut sending, mut receiving, _) = world.offer(world.send_order(world.paths(&["all"]))).await;
     world.receiver.accept(&receiving, Choices { resumes: false, ..Choices::default() });
     tokio::join!(sending.report(), receiving.report());
-    let carried = world.relay.metric(CARRIED).await - before;
+    let carried = world.carried().await - before;
     assert!(carried >= (BLOCKS * BLOCK) as u64, "{carried}");
 }
 
 /// The sender's network is gone for good, and its user sends the same files from another machine.
 #[tokio::test]
 async fn a_transfer_that_looks_for_its_lost_sender_gives_way_to_one_that_brings_the_same() {
+    if left_out_over_quic("it cuts connections to a relay of Caiman's own kind") {
+        return;
+    }
     let world = World::new().await;
     plant(&world);
     fs::write(world.from("another"), noise(9, BLOCK)).unwrap();

@@ -15,7 +15,6 @@ use crate::support::{
 use caiman::engine::{AlreadyHere, Choices, Notice, OnConflict, OnMerge, Payload, Report, SendOrder};
 
 /// The bytes that the relay has carried, as it counts them.
-const CARRIED: &str = "relayed_bytes_total{kind=\"lane\"}";
 
 /// Folders are merged.
 fn policy(on_conflict: OnConflict) -> Choices {
@@ -69,14 +68,14 @@ async fn compared(receiving: &mut Transfer) -> AlreadyHere {
 /// Sends `what` to a receiver that waits until it is known which files are already there. Returns those, both reports, and how
 /// many bytes of files the relay carried.
 async fn send(world: &World, payload: Payload, choices: Choices) -> (AlreadyHere, Report, Report, u64) {
-    let before = world.relay.metric(CARRIED).await;
+    let before = world.carried().await;
     let (mut sending, mut receiving, _) = world.offer(world.send_order(payload)).await;
     let here = compared(&mut receiving).await;
     world.receiver.accept(&receiving, choices);
     let (sent, received) = tokio::join!(sending.report(), receiving.report());
     assert_eq!((sent.here, sent.here_bytes), (received.here, received.here_bytes));
     assert_eq!((sent.bytes, sent.missing, received.missing), (received.bytes, 0, 0));
-    (here, sent, received, world.relay.metric(CARRIED).await - before)
+    (here, sent, received, world.carried().await - before)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,13 +303,13 @@ async fn an_interrupted_transfer_goes_on_beside_what_is_here() {
     std::mem::replace(&mut world.receiver, Party::start()).close().await;
     assert!(sending.end().await.is_err());
 
-    let before = world.relay.metric(CARRIED).await;
+    let before = world.carried().await;
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["all"]))).await;
     assert!(offer.resumable >= 3 * BLOCK as u64);
     assert_eq!(compared(&mut receiving).await.files(), 300);
     world.receiver.accept(&receiving, policy(OnConflict::KeepBoth));
     let (_, received) = tokio::join!(sending.report(), receiving.report());
-    let carried = world.relay.metric(CARRIED).await - before;
+    let carried = world.carried().await - before;
     assert!(carried < 12 * BLOCK as u64, "{carried} bytes moved");
     assert_eq!((received.here, received.stored), (300, 6));
     for name in ["large", "block", "empty", "deep/0", "deep/299"] {

@@ -7,6 +7,7 @@ use std::{
     sync::{Mutex, mpsc},
 };
 
+use crate::support::iroh::left_out_over_quic;
 use crate::support::{
     cutter::Cutter,
     engine::{BLOCK, Transfer, World, memory},
@@ -148,6 +149,9 @@ async fn behind(world: &World, blocks: usize, lanes: u16) -> (Cutter, Transfer, 
 
 #[tokio::test]
 async fn lanes_whose_path_dies_in_silence_are_told_as_the_network() {
+    if left_out_over_quic("it cuts connections to a relay of Caiman's own kind") {
+        return;
+    }
     let world = World::new().await;
     let (cutter, mut sending, mut receiving) = behind(&world, 40, 2).await;
     sending.moving().await;
@@ -167,6 +171,9 @@ async fn lanes_whose_path_dies_in_silence_are_told_as_the_network() {
 /// Catches a transfer that stands still at 99 %: the other lane brings what this one had before a stall is reported.
 #[tokio::test]
 async fn a_single_lane_that_dies_in_silence_near_the_end_holds_nothing_up_for_long() {
+    if left_out_over_quic("it cuts connections to a relay of Caiman's own kind") {
+        return;
+    }
     let world = World::new().await;
     let (cutter, mut sending, mut receiving) = behind(&world, 16, 2).await;
     sending.reach("blocks on both lanes", |progress| progress.bytes >= 8 * BLOCK as u64).await;

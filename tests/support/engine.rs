@@ -354,6 +354,22 @@ impl World {
         }
     }
 
+    /// How many bytes the relay has passed on for lanes; an iroh relay can't tell these from others.
+    pub async fn carried(&self) -> u64 {
+        match &self.iroh {
+            Some(iroh) => iroh.carried(),
+            None => self.relay.metric("relayed_bytes_total{kind=\"lane\"}").await,
+        }
+    }
+
+    /// Ends the relay for good.
+    pub async fn lose_relay(&mut self) {
+        self.relay.kill.cancel();
+        if let Some(iroh) = self.iroh.take() {
+            iroh.stop().await;
+        }
+    }
+
     /// The relays of all orders.
     fn relays(&self) -> Vec<RelayChoice> {
         if self.iroh.is_some() { Vec::new() } else { vec![self.relay()] }

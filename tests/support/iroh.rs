@@ -9,6 +9,14 @@ pub fn over_quic() -> bool {
     std::env::var_os("CAIMAN_OVER").is_some_and(|over| over == "quic")
 }
 
+/// Whether a test is to be left out, for this reason, because the suites run over QUIC.
+pub fn left_out_over_quic(reason: &str) -> bool {
+    if over_quic() {
+        println!("left out over QUIC: {reason}");
+    }
+    over_quic()
+}
+
 /// A relay without a certificate. It ends when it is dropped.
 pub struct TestIrohRelay {
     server: Server,
@@ -42,6 +50,11 @@ impl TestIrohRelay {
     /// What transfers may use: this relay and no other.
     pub fn internet(&self) -> Option<Internet> {
         Some(Internet { relays: vec![self.relay()] })
+    }
+
+    /// How many bytes it has passed on, with all that QUIC adds to them.
+    pub fn carried(&self) -> u64 {
+        self.server.metrics().server.bytes_sent.get()
     }
 
     pub async fn stop(self) {

@@ -361,7 +361,7 @@ pub struct HostilePeer {
     secret: Arc<(CodePhrase, SharedKey)>,
     stretch: Stretch,
     /// The key with which the session can be resumed.
-    reconnect: ReconnectKey,
+    reconnect: Arc<ReconnectKey>,
     /// Bytes written on the control connection.
     pub said: u64,
     /// The number of the link.
@@ -411,7 +411,7 @@ impl HostilePeer {
             data: None,
             secret,
             stretch,
-            reconnect: root.reconnect_key(),
+            reconnect: Arc::new(root.reconnect_key()),
             said: 0,
             link: 0,
             online: Online::default(),
@@ -509,9 +509,36 @@ impl HostilePeer {
         self.said = 0;
     }
 
-    /// Lets the connection break, and returns the key with which the session can be resumed.
-    pub fn leave(self) -> ReconnectKey {
-        self.reconnect
+    /// Lets everything break.
+    pub fn leave(self) {}
+
+    /// Lets the control connection break.
+    pub fn lose(&mut self) {
+        self.stream = BufReader::new(Box::new(tokio::io::duplex(1).0));
+    }
+
+    /// The key with which the session can be resumed.
+    pub fn key(&self) -> Arc<ReconnectKey> {
+        Arc::clone(&self.reconnect)
+    }
+
+    /// A new connection to the honest end, on which nothing is proven yet.
+    pub async fn come_back(&mut self) -> Contact {
+        match (&self.line, self.side) {
+            (Line::Relay { addr, .. }, side) => {
+                let role = if side == Side::Sender { Role::Sender } else { Role::Receiver };
+                meet_again(*addr, role, self.reconnect.room()).await
+            }
+            (Line::Iroh(endpoint), Side::Sender) => {
+                let endpoint = Arc::clone(endpoint);
+                let stream = endpoint.own(self.called_for(DirectPurpose::Reconnect).await);
+                Contact::new(stream, Line::Iroh(endpoint))
+            }
+            (Line::Iroh(endpoint), Side::Receiver) => {
+                let stream = self.call_for(DirectPurpose::Reconnect).await;
+                Contact::new(stream, Line::Iroh(Arc::clone(endpoint)))
+            }
+        }
     }
 
     /// A control message as a record, to be sent, changed or kept.
@@ -639,6 +666,39 @@ impl HostilePeer {
         }
         Sealer::new(self.data.as_ref().unwrap().sent_by(Side::Sender), lane)
     }
+}
+
+/// Meets the honest end that waits in the room to reconnect.
+async fn meet_again(addr: SocketAddr, role: Role, room: [u8; 16]) -> Contact {
+    within("the room in which both sides meet again", async {
+        loop {
+            let mut client = Client::connect(addr).await;
+            let (room, first) = (RoomId(room), Vec::new());
+            let hello = Hello {
+                version: VERSION,
+                features: 0,
+                role,
+                room,
+                client_token: client_token(),
+                waits: true,
+                proof: None,
+                first,
+            };
+            client.send(&frame::encode(&hello)).await;
+            loop {
+                match client.reply().await {
+                    Reply::Waiting => {}
+                    Reply::Paired { token, .. } => {
+                        return Contact::new(client.stream, Line::Relay { addr, token });
+                    }
+                    // The relay has not yet removed the connection before this one.
+                    Reply::Refused(_) => break,
+                    Reply::Access { .. } => panic!("this relay has no password"),
+                }
+            }
+        }
+    })
+    .await
 }
 
 async fn keys(channel: Channel, secret: &Arc<(CodePhrase, SharedKey)>, stretch: Stretch) -> ChannelKeys {

@@ -35,7 +35,7 @@ const NAMES_SHOWN: usize = 3;
 const MAX_LEFT_BEHIND: usize = 500;
 
 /// How long a button says that it has copied something, before it offers to copy again.
-pub(in crate::app) const SAYS_COPIED: Duration = Duration::from_secs(2);
+const SAYS_COPIED: Duration = Duration::from_secs(2);
 
 /// What a transfer was started with; enough to start it again.
 #[derive(Clone)]
@@ -452,9 +452,14 @@ impl Card {
         };
     }
 
-    /// Whether this text was copied a moment ago, so that its button says so.
+    /// Which text was copied a moment ago, so that its button says so.
+    pub(in crate::app) fn just_copied(&self, now: Instant) -> Option<Copied> {
+        self.copied.filter(|(_, when)| now.duration_since(*when) < SAYS_COPIED).map(|(copied, _)| copied)
+    }
+
+    /// Whether this text was copied a moment ago.
     pub(in crate::app) fn has_copied(&self, what: Copied, now: Instant) -> bool {
-        self.copied.is_some_and(|(copied, when)| copied == what && now.duration_since(when) < SAYS_COPIED)
+        self.just_copied(now) == Some(what)
     }
 
     /// The files that didn't leave, so that they can be sent by themselves; none if some of them are only counted.

@@ -158,11 +158,6 @@ impl SettingsForm {
         }
     }
 
-    /// Whether the public iroh relays are used, because the user has named no other.
-    pub(in crate::app) fn is_public(&self) -> bool {
-        !self.iroh.iter().any(|address| address.parse::<IrohRelay>().is_ok())
-    }
-
     /// Adds an iroh relay without an address.
     pub(in crate::app) fn add_iroh(&mut self) {
         self.iroh.push(String::new());
@@ -246,7 +241,6 @@ mod tests {
         form.direct_port = "70000".to_owned();
         form.add_relay();
         form.iroh = vec![String::new(), "https://".to_owned()];
-        assert!(form.is_public());
         let before = settings.clone();
         form.apply_to(&mut settings);
         assert_eq!(settings, before);

@@ -444,9 +444,12 @@ impl State {
     /// Whether the page shows something that changes with the clock alone.
     pub(in crate::app) fn has_clock(&self, now: Instant) -> bool {
         let counts = |standstill| matches!(standstill, Some(Standstill::Lost(..) | Standstill::Stalled(..)));
-        self.cards
-            .iter()
-            .any(|card| card.is_moving() || card.lost(now).is_some() || counts(card.standstill(now)))
+        self.cards.iter().any(|card| {
+            card.is_moving()
+                || card.lost(now).is_some()
+                || counts(card.standstill(now))
+                || card.just_copied(now).is_some()
+        })
     }
 
     /// How far all transfers under way have come together, from 0 to 1; `None` if none has a known size.

@@ -7,11 +7,7 @@ use eframe::egui::Context;
 use crate::{
     app::{
         explain,
-        model::{
-            action::Copied,
-            card::{SAYS_COPIED, StartedWith},
-            tone::Tone,
-        },
+        model::{action::Copied, card::StartedWith, tone::Tone},
         window::Window,
     },
     code,
@@ -32,7 +28,6 @@ impl Window {
             self.last_offered = Some(text.clone());
             ctx.copy_text(text);
             card.copied = Some((what, Instant::now()));
-            ctx.request_repaint_after(SAYS_COPIED);
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::{
         explain,
-        model::{action::Dialog, card::StartedWith},
+        model::{action::Dialog, card::StartedWith, settings_form::Page},
         words::shown_path,
     },
     engine::{
@@ -192,6 +192,7 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
             looked_locally: true,
             looked_online: false,
         }),
+        Box::new(|| TransferError::Offline),
         Box::new(|| TransferError::NoSpace { needed: 1 << 30, free: 17 }),
         Box::new(|| TransferError::PeerVersion { theirs: 99 }),
         Box::new(move || TransferError::file(FileAction::Read, "/home/ada/notes.txt", gone())),
@@ -207,7 +208,7 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
             }
             let again = match (direction, error()) {
                 (Direction::Sent, _) => Some("send-again"),
-                (_, TransferError::NobodyThere { .. }) => Some("try-again"),
+                (_, TransferError::NobodyThere { .. } | TransferError::Offline) => Some("try-again"),
                 (_, TransferError::WrongCode { .. }) => Some("correct-code"),
                 _ => None,
             };
@@ -243,6 +244,14 @@ fn trouble_with_the_relay_leads_to_its_settings() {
     let settings = format!("{}: {}", screen.say("settings"), screen.say("relay"));
     screen.click(&settings);
     assert_eq!(screen.window().state.dialog, Some(Dialog::Settings));
+    assert_eq!(screen.window().state.form.page, Page::Relays);
+    screen.press(eframe::egui::Key::Escape);
+    screen.click_key("clear-finished");
+    let id = screen.made_up(Direction::Received);
+    screen.feed(failed(id, TransferError::Offline));
+    let settings = format!("{}: {}", screen.say("settings"), screen.say("set-internet"));
+    screen.click(&settings);
+    assert_eq!(screen.window().state.form.page, Page::Internet);
     // The code is used up once bytes have moved.
     screen.press(eframe::egui::Key::Escape);
     screen.click_key("clear-finished");

@@ -231,8 +231,8 @@ fn what_a_test_of_an_iroh_relay_finds_stands_below_it() {
     let test = screen.say_named("set-test-named", "127.0.0.1:1");
     screen.click(&test);
     assert!(screen.shows(&screen.say("relay-checking")));
-    let text = screen.words().tell("iroh-silent", &[("relay", "127.0.0.1:1".into())]);
-    screen.until_shown(&text);
+    let silent = screen.words().tell("iroh-silent", &[("relay", "127.0.0.1:1".into())]);
+    screen.until_shown(&silent);
     assert!(matches!(screen.window().state.checked_iroh.get(&relay), Some(IrohStatus::Bad(_))));
 }
 
@@ -273,8 +273,8 @@ fn four_words_are_enough_over_the_internet() {
     let file = sender.file("notes.txt", b"one two three");
     sender.drop_files(&[&file]);
     let code = code(&mut sender);
-    let text = sender.say("online-reachable");
-    sender.until_shown(&text);
+    let works = sender.say("online-reachable");
+    sender.until_shown(&works);
     ask(&mut receiver, &mut sender, &code);
     receiver.press(Key::Enter);
     done(&mut sender, &mut receiver);

@@ -228,11 +228,14 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
         }
         if explain::leads_to_settings(error) {
             let settings = view.say("settings");
-            let name = format!("{settings}: {}", view.say("relay"));
+            let (page, key) = match error {
+                TransferError::Offline => (Page::Internet, "set-internet"),
+                _ => (Page::Relays, "relay"),
+            };
+            let name = format!("{settings}: {}", view.say(key));
             let button = Button::new(Emphasis::Secondary, &settings).name(&name).icon(Icon::Settings);
             if button.ui(ui).clicked() {
-                let is_offline = matches!(error, TransferError::Offline);
-                view.act(Action::ShowSettings(if is_offline { Page::Internet } else { Page::Relays }));
+                view.act(Action::ShowSettings(page));
             }
         }
         if let Some(kept) = &card.kept {

@@ -105,10 +105,11 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         && card.tries_left != Some(0)
         && card.progress.phase == Phase::WaitingForPeer
     {
-        part(ui, "passing on", |ui| passing_on_ui(ui, card, state, view));
         if card.internet.is_some() {
             part(ui, "online", |ui| online_ui(ui, card, state, view));
-        } else if let Some(hosted) = card.only_here() {
+        }
+        part(ui, "passing on", |ui| passing_on_ui(ui, card, state, view));
+        if let Some(hosted) = card.only_by_link() {
             part(ui, "reach", |ui| reach_ui(ui, card, hosted, state, view));
         }
     }

@@ -27,14 +27,15 @@ pub(super) fn internet_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     if form::switch(ui, &mut state.settings.internet, &view.say("set-internet-on")) {
         changed(view);
     }
+    let is_public = state.settings.iroh_relays.is_empty();
+    muted(ui, &view.say(if is_public { "set-internet-public" } else { "set-internet-own" }));
     if !state.settings.internet {
         return;
     }
     if state.settings.path_mode == PathMode::LocalOnly {
         muted(ui, &view.say("lead-path-mode-hint"));
     }
-    muted(ui, &view.say(if state.form.is_public() { "set-internet-public" } else { "set-internet-own" }));
-    public_ui(ui, state, view);
+    public_ui(ui, is_public, view);
     let mut removed = None;
     for index in 0..state.form.iroh.len() {
         part(ui, ("iroh", index), |ui| own_ui(ui, state, index, view, &mut removed));
@@ -50,9 +51,8 @@ pub(super) fn internet_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
 }
 
 /// Draws the row of the public relays.
-fn public_ui(ui: &mut Ui, state: &State, view: &View<'_>) {
+fn public_ui(ui: &mut Ui, is_used: bool, view: &View<'_>) {
     let p = palette(ui);
-    let is_used = state.form.is_public();
     let (key, ink) = if is_used { ("set-in-use", p.ok) } else { ("set-not-in-use", p.muted) };
     framed(ui, |ui| {
         row(
@@ -77,7 +77,7 @@ fn own_ui(ui: &mut Ui, state: &mut State, index: usize, view: &mut View<'_>, rem
     let shown = relay.as_ref().map_or_else(|| name.clone(), |relay| relay.host().to_owned());
     let of = |key: &str| view.words.tell(key, &[("name", shown.as_str().into())]);
     let (test, test_name, remove) = (view.say("set-test"), of("set-test-named"), of("set-remove"));
-    let (mut tests, mut removes, mut is_left) = (false, false, false);
+    let (mut is_tested, mut is_removed, mut is_left) = (false, false, false);
     let id = field_id(ui, "address");
     if std::mem::take(&mut state.form.wants_focus) && index + 1 == state.form.iroh.len() {
         ui.memory_mut(|memory| memory.request_focus(id));
@@ -86,8 +86,8 @@ fn own_ui(ui: &mut Ui, state: &mut State, index: usize, view: &mut View<'_>, rem
     framed(ui, |ui| {
         let right = |ui: &mut Ui| {
             let button = Button::new(Emphasis::Secondary, &test).name(&test_name).enabled(relay.is_some());
-            tests = button.ui(ui).clicked();
-            removes = icon_button(ui, Icon::Trash2, &remove).clicked();
+            is_tested = button.ui(ui).clicked();
+            is_removed = icon_button(ui, Icon::Trash2, &remove).clicked();
         };
         row(ui, theme::CONTROL_HEIGHT, right, |ui| {
             let width = ui.available_width();
@@ -103,10 +103,10 @@ fn own_ui(ui: &mut Ui, state: &mut State, index: usize, view: &mut View<'_>, rem
     if is_left {
         changed(view);
     }
-    if let Some(relay) = relay.filter(|_| tests) {
+    if let Some(relay) = relay.filter(|_| is_tested) {
         view.act(Action::Settings(SettingsAction::TestIroh(relay)));
     }
-    if removes {
+    if is_removed {
         *removed = Some(index);
     }
 }

@@ -58,6 +58,7 @@ pub struct WaitingPlaces {
 }
 
 /// How a sender can be found over the internet.
+#[derive(Debug, Clone)]
 pub struct OnlinePlace {
     /// Through which relays.
     pub internet: Internet,

@@ -29,12 +29,7 @@ use super::{
 };
 use crate::{
     code::CodePhrase,
-    net::{
-        access::SenderKey,
-        client::RelayChoice,
-        internet::{Endpoint, Internet},
-        venue::Venue,
-    },
+    net::{access::SenderKey, addresses, client::RelayChoice, internet::Endpoint, venue::Venue},
     protocol::{
         peer::{INVITATION_WORDS, ReceiverFirst, SenderIdKey},
         relay::RoomId,
@@ -207,8 +202,8 @@ impl<'a> PostedCode<'a> {
         };
         let own_room = own.iter().map(own_room).collect::<Result<Vec<_>, _>>()?;
         let begin = match online {
-            Some(OnlinePlace { internet, reveal }) => match Endpoint::bind(&internet, None, reveal).await {
-                Ok(session) => Some(OnlineStart { internet, session, sender, iterations }),
+            Some(place) => match Endpoint::bind(&place.internet, None, place.reveal).await {
+                Ok(session) => Some(OnlineStart { place, session, sender, iterations }),
                 Err(error) => {
                     tracing::warn!(%error, "nothing can be sent over the internet");
                     None
@@ -282,7 +277,7 @@ struct DrawnCode {
 
 /// What the room on the internet takes, whatever the code.
 struct OnlineStart {
-    internet: Internet,
+    place: OnlinePlace,
     session: Endpoint,
     sender: SenderIdKey,
     iterations: u32,
@@ -291,7 +286,7 @@ struct OnlineStart {
 impl OnlineStart {
     fn begin(&self, code: &Arc<CodePhrase>) -> OnlineRoom {
         OnlineRoom::begin(
-            self.internet.clone(),
+            self.place.clone(),
             self.session.clone(),
             Arc::clone(code),
             self.sender,
@@ -335,7 +330,11 @@ async fn settle(
         let is_free_online = async {
             match &mut online_room {
                 // The code is shown without this answer if it takes longer.
-                Some(room) => timeout(HEAD_START, room.is_free()).await.unwrap_or(true),
+                Some(room) if !addresses::reachable().is_empty() => {
+                    timeout(HEAD_START, room.is_free()).await.unwrap_or(true)
+                }
+                // Without any network there is nothing to wait for.
+                Some(_) => true,
                 None => true,
             }
         };

@@ -3,7 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use super::Missed;
 use crate::{
@@ -28,6 +32,9 @@ use crate::{
 
 /// How long this side looks for a sender: the relays have to be found first, and nobody says that no sender is there.
 const ONLINE_LIMIT: Duration = Duration::from_secs(12);
+
+/// How long this side looks for a relay.
+const OFFLINE_LIMIT: Duration = Duration::from_secs(8);
 
 /// Looks for the sender over the internet, and proves the code to it. Those that turn out to be somebody else are told to
 /// `strangers`, but for the last.
@@ -100,7 +107,17 @@ async fn dial(endpoint: &Endpoint, ids: &[EndpointId], without: &[String]) -> Op
         }
         None
     };
-    timeout(ONLINE_LIMIT, first).await.ok()?
+    let offline = async {
+        sleep(OFFLINE_LIMIT).await;
+        // A relay that is there may still lead to the sender.
+        if endpoint.relay().is_some() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        found = timeout(ONLINE_LIMIT, first) => found.ok()?,
+        () = offline => None,
+    }
 }
 
 /// Hears the sender's greeting, and proves the code to it.

@@ -11,7 +11,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::leave;
 use crate::{
     code::CodePhrase,
     net::internet::{Endpoint, Incoming, Internet, QuicStream, Reveal, public_key},
@@ -20,7 +19,10 @@ use crate::{
     transfer::{
         link::{
             handshake::{self, Greeting, write},
-            rendezvous::online::{key, today},
+            rendezvous::{
+                OnlinePlace,
+                online::{key, today},
+            },
         },
         notice::{Context, Notice, OnlineState},
     },
@@ -45,7 +47,7 @@ const REBIND: Duration = Duration::from_secs(10);
 
 /// The code's room on the internet.
 pub(super) struct OnlineRoom {
-    internet: Internet,
+    place: OnlinePlace,
     code: Arc<CodePhrase>,
     sender: SenderIdKey,
     iterations: u32,
@@ -62,12 +64,14 @@ pub(super) struct OnlineRoom {
     /// How the room is doing, and what of that the user was told.
     state: Option<OnlineState>,
     told: Option<OnlineState>,
-    begun: Instant,
+    /// Since when no relay has been there; `None` while one is.
+    offline_since: Option<Instant>,
 }
 
 /// The endpoint under the room's key, for a day.
 struct Posted {
     endpoint: Endpoint,
+    session: Endpoint,
     until: Instant,
 }
 
@@ -106,7 +110,7 @@ pub(super) struct Guest {
 impl OnlineRoom {
     /// Begins to put up the code on the internet.
     pub(super) fn begin(
-        internet: Internet,
+        place: OnlinePlace,
         session: Endpoint,
         code: Arc<CodePhrase>,
         sender: SenderIdKey,
@@ -114,7 +118,7 @@ impl OnlineRoom {
     ) -> Self {
         let begun = Instant::now();
         let mut room = Self {
-            internet,
+            place,
             code,
             sender,
             iterations,
@@ -127,9 +131,9 @@ impl OnlineRoom {
             call: Call { due: begun, is_heard: false, hear_until: None, lost: 0 },
             state: None,
             told: None,
-            begun,
+            offline_since: Some(begun),
         };
-        room.post(Duration::ZERO);
+        room.post(Duration::ZERO, false);
         room
     }
 
@@ -216,40 +220,46 @@ impl OnlineRoom {
     async fn step(&mut self) -> Option<Guest> {
         let now = Instant::now();
         let Some(posted) = &self.posted else {
-            let posting = self.posting.join_next();
-            let limit = self.begun + ONLINE_LIMIT;
+            let limit = self.offline_since.map(|since| since + ONLINE_LIMIT);
             tokio::select! {
-                Some(posted) = posting => match joined(posted) {
-                    Ok(Some(posted)) => self.posted = Some(posted),
+                Some(posted) = self.posting.join_next() => match joined(posted) {
+                    Ok(Some(posted)) => {
+                        self.session = posted.session.clone();
+                        self.posted = Some(posted);
+                    }
                     Ok(None) => {
                         self.state_taken();
-                        self.post(CALL_EVERY);
+                        self.post(CALL_EVERY, false);
                     }
                     Err(error) => {
                         tracing::warn!(%error, "the code can't be found over the internet");
                         self.state = Some(OnlineState::NoRelay);
-                        self.post(REBIND);
+                        self.post(REBIND, true);
                     }
                 },
-                () = sleep_until(limit), if self.state.is_none() => self.state = Some(OnlineState::NoRelay),
+                () = sleep_until(limit.unwrap_or(now)), if self.state.is_none() && limit.is_some() => {
+                    self.state = Some(OnlineState::NoRelay);
+                }
             }
             return None;
         };
         if now >= posted.until {
             // The other side counts the next day as well.
-            if let Some(posted) = self.posted.take() {
-                posted.endpoint.close().await;
-            }
-            self.post(Duration::ZERO);
+            self.renew(false).await;
             return None;
         }
         let is_connected = posted.endpoint.relay().is_some();
-        if !is_connected && self.state != Some(OnlineState::NoRelay) && now >= self.begun + ONLINE_LIMIT {
+        let offline_since = if is_connected { None } else { Some(*self.offline_since.get_or_insert(now)) };
+        self.offline_since = offline_since;
+        if offline_since.is_some_and(|since| now >= since + ONLINE_LIMIT) {
+            // By itself, iroh looks for relays again only after a while, and the network may be back.
             self.state = Some(OnlineState::NoRelay);
+            self.offline_since = Some(now);
+            self.renew(true).await;
             return None;
         }
         let hear_until = self.call.hear_until;
-        let give_up = if self.state.is_none() { self.begun + ONLINE_LIMIT } else { now + CALL_EVERY };
+        let look_again = offline_since.unwrap_or(now) + ONLINE_LIMIT;
         let endpoint = posted.endpoint.clone();
         tokio::select! {
             incoming = endpoint.accept() => match incoming {
@@ -262,32 +272,42 @@ impl OnlineRoom {
                 Came::Nobody => {}
             },
             Some(is_answered) = self.calling.join_next() => self.end_call(joined(is_answered)),
-            home = endpoint.online(), if !is_connected => {
-                tracing::debug!(home, "an iroh relay is there");
-                self.call.due = Instant::now();
-            }
+            _ = endpoint.online(), if !is_connected => self.call.due = Instant::now(),
             () = sleep_until(self.call.due), if is_connected && self.calling.is_empty() && hear_until.is_none() => {
                 self.make_call(&endpoint);
             }
             () = sleep_until(hear_until.unwrap_or(now)), if hear_until.is_some() => self.state_taken(),
-            () = sleep_until(posted.until.min(give_up)) => {}
+            () = sleep_until(posted.until.min(look_again)) => {}
         }
         None
     }
 
-    /// Begins to bind the endpoint under the room's key of today.
-    fn post(&mut self, pause: Duration) {
+    /// Ends the endpoint under the room's key, and begins to bind another; the one for the session as well, if it is to be another.
+    async fn renew(&mut self, with_session: bool) {
+        if let Some(posted) = self.posted.take() {
+            posted.endpoint.close().await;
+        }
+        self.post(Duration::ZERO, with_session);
+    }
+
+    /// Begins to bind the endpoint under the room's key of today, and one for the session, if it is to be another.
+    fn post(&mut self, pause: Duration, with_session: bool) {
         let (day, rest) = today();
-        let (internet, code, session) = (self.internet.clone(), Arc::clone(&self.code), self.session.clone());
+        let OnlinePlace { internet, reveal } = self.place.clone();
+        let (code, mut session) = (Arc::clone(&self.code), self.session.clone());
         self.posting.spawn(reported(async move {
             sleep(pause).await;
+            if with_session {
+                session.close().await;
+                session = Endpoint::bind(&internet, None, reveal).await?;
+            }
             let key = key(&code, day).await;
             let earlier = timeout(EARLIER_LIMIT, session.connect(public_key(&key), |_| true)).await;
             if earlier.is_ok_and(|connection| connection.is_ok()) {
                 return Ok(None);
             }
             let endpoint = Endpoint::bind(&internet, Some(&key), Reveal::Nothing).await?;
-            Ok(Some(Posted { endpoint, until: Instant::now() + rest }))
+            Ok(Some(Posted { endpoint, session, until: Instant::now() + rest }))
         }));
     }
 
@@ -295,7 +315,8 @@ impl OnlineRoom {
     fn welcome(&mut self, incoming: Incoming) {
         let Some(posted) = &self.posted else { return };
         let Ok(greeting) = Greeting::new(&self.code, self.sender, self.iterations) else { return };
-        let (endpoint, internet, own) = (posted.endpoint.clone(), self.internet.clone(), self.session.id());
+        let (endpoint, internet, own) =
+            (posted.endpoint.clone(), self.place.internet.clone(), self.session.id());
         self.by_age.retain(|leaves| !leaves.is_cancelled());
         if self.by_age.len() >= MAX_GUESTS
             && let Some(oldest) = self.by_age.pop_front()
