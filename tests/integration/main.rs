@@ -19,6 +19,7 @@ mod hostile_receiver;
 mod hostile_return;
 mod hostile_same;
 mod hostile_sender;
+mod internet_faults;
 mod invitations;
 mod listing;
 mod loopback;

@@ -1,7 +1,7 @@
 //! An iroh relay in this process, for transfers over the internet way that never leave this machine.
 
 use caiman::engine::{Internet, IrohRelay};
-use iroh_relay::server::{RelayConfig, Server, ServerConfig};
+use iroh_relay::server::{RelayConfig, Server, ServerConfig, SpawnError};
 
 /// Whether the suites are to run over QUIC: then their transfers meet over the internet way and know no relay of Caiman's own
 /// kind, so all of it (meeting, control channel, lanes) goes through an iroh relay in this process. `CAIMAN_OVER=quic` says so.
@@ -34,9 +34,14 @@ impl TestIrohRelay {
 
     /// A relay at this address.
     pub async fn at(address: impl Into<std::net::SocketAddr>) -> Self {
+        Self::try_at(address).await.unwrap()
+    }
+
+    /// A relay at this address, which another may have.
+    pub async fn try_at(address: impl Into<std::net::SocketAddr>) -> Result<Self, SpawnError> {
         let mut config = ServerConfig::default();
         config.relay = Some(RelayConfig::new(address));
-        Self { server: Server::spawn(config).await.unwrap() }
+        Ok(Self { server: Server::spawn(config).await? })
     }
 
     pub fn addr(&self) -> std::net::SocketAddr {
@@ -50,11 +55,6 @@ impl TestIrohRelay {
     /// What transfers may use: this relay and no other.
     pub fn internet(&self) -> Option<Internet> {
         Some(Internet { relays: vec![self.relay()] })
-    }
-
-    /// How many bytes it has passed on, with all that QUIC adds to them.
-    pub fn carried(&self) -> u64 {
-        self.server.metrics().server.bytes_sent.get()
     }
 
     pub async fn stop(self) {
