@@ -9,6 +9,10 @@ pub fn over_quic() -> bool {
     std::env::var_os("CAIMAN_OVER").is_some_and(|over| over == "quic")
 }
 
+/// Why tests of streams that stall are left out: see `a_stream_that_stalls_does_not_hold_up_what_it_has_brought`.
+pub const STREAMS_STALL: &str =
+    "a block that is lost in the move to another connection comes again only once the stream goes on";
+
 /// Whether a test is to be left out, for this reason, because the suites run over QUIC.
 pub fn left_out_over_quic(reason: &str) -> bool {
     if over_quic() {
