@@ -21,6 +21,8 @@ mod hostile_same;
 mod hostile_sender;
 #[cfg(feature = "internet")]
 mod internet;
+#[cfg(feature = "internet")]
+mod internet_faults;
 mod invitations;
 mod listing;
 mod loopback;

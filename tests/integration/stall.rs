@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, mpsc},
 };
 
-use crate::support::iroh::left_out_over_quic;
+use crate::support::iroh::{STREAMS_STALL, left_out_over_quic};
 use crate::support::{
     cutter::Cutter,
     engine::{BLOCK, Transfer, World, memory},
@@ -77,6 +77,9 @@ async fn begin(world: &World, send: SendOrder, output: Output) -> (Transfer, Tra
 
 #[tokio::test]
 async fn an_input_that_brings_nothing_is_named_on_both_sides() {
+    if left_out_over_quic(STREAMS_STALL) {
+        return;
+    }
     let world = World::new().await;
     let bytes = noise(1, 3 * BLOCK);
     let (reader, open) = Slow::new(io::Cursor::new(bytes.clone()));

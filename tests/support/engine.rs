@@ -354,12 +354,18 @@ impl World {
         }
     }
 
-    /// How many bytes the relay has passed on for lanes; an iroh relay can't tell these from others.
-    pub async fn carried(&self) -> u64 {
-        match &self.iroh {
-            Some(iroh) => iroh.carried(),
-            None => self.relay.metric("relayed_bytes_total{kind=\"lane\"}").await,
-        }
+    /// How many bytes the relay has passed on for lanes.
+    async fn carried(&self) -> u64 {
+        self.relay.metric("relayed_bytes_total{kind=\"lane\"}").await
+    }
+
+    /// Runs a transfer, and says how many bytes the relay has passed on for its lanes. An iroh relay can't tell these from others;
+    /// there it is `None`.
+    pub async fn weigh<T>(&self, transfer: impl Future<Output = T>) -> (T, Option<u64>) {
+        let before = self.carried().await;
+        let result = transfer.await;
+        let carried = self.carried().await - before;
+        (result, Some(carried).filter(|_| self.iroh.is_none()))
     }
 
     /// Ends the relay for good.
