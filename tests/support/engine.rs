@@ -383,7 +383,7 @@ impl World {
 
     /// What of the internet all orders may use.
     pub fn internet(&self) -> Option<Internet> {
-        self.iroh.as_ref().and_then(TestIrohRelay::internet)
+        self.iroh.as_ref().map(TestIrohRelay::internet)
     }
 
     /// A path in the folder with what is sent.

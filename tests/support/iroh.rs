@@ -57,8 +57,8 @@ impl TestIrohRelay {
     }
 
     /// What transfers may use: this relay and no other.
-    pub fn internet(&self) -> Option<Internet> {
-        Some(Internet { relays: vec![self.relay()] })
+    pub fn internet(&self) -> Internet {
+        Internet { relays: vec![self.relay()] }
     }
 
     pub async fn stop(self) {

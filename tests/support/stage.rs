@@ -117,7 +117,7 @@ impl Stage {
     }
 
     fn internet(&self) -> Option<Internet> {
-        self.iroh.as_ref().and_then(TestIrohRelay::internet)
+        self.iroh.as_ref().map(TestIrohRelay::internet)
     }
 
     /// Receives into the inbox, or to `output` instead; `decide` answers notices that need an answer.
