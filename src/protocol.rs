@@ -52,7 +52,7 @@
 //!   1970-01-01 in UTC. A binds an endpoint under the key of its day, and under the next one when the day ends. B calls the key
 //!   of its day, and within two hours of midnight that of the neighbouring day too, through all its iroh relays at once.
 //! - These endpoints, and the one from which B calls, tell no addresses: whatever is sent here goes through the iroh relay.
-//! - A opens a stream on each connection that comes, and says [`peer::Greeted`], which holds its [`peer::First`]. Steps 6 and 7
+//! - A opens a stream on each connection that comes, and says [`peer::OnlineFirst`], which holds its [`peer::First`]. Steps 6 and 7
 //!   follow on that stream, and then control. A wrong try counts like one at a relay.
 //! - Anyone who has the two words can bind the same key, and the iroh relay leads to the one who came last. So A calls the key
 //!   before it binds it, and leaves the room to a sender that answers; afterwards it calls itself twice a minute, and tells its

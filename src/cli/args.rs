@@ -12,11 +12,8 @@ use clap_complete::Shell;
 
 use super::exit;
 use crate::{
-    engine::{AccessPassword, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
-    net::{
-        client::RelayAddress,
-        internet::{BadIrohRelay, IrohRelay},
-    },
+    engine::{AccessPassword, IrohRelay, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
+    net::client::RelayAddress,
     protocol::relay::MAX_LANES,
     units::{ByteSize, Rate},
 };
@@ -278,7 +275,7 @@ impl FromStr for InternetChoice {
                 let relays = relays.split(',').map(str::parse).collect::<Result<_, _>>();
                 relays
                     .map(Self::Through)
-                    .map_err(|error: BadIrohRelay| format!("`on`, `off`, or relays: {error}"))
+                    .map_err(|error: <IrohRelay as FromStr>::Err| format!("`on`, `off`, or relays: {error}"))
             }
         }
     }

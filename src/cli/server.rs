@@ -7,8 +7,8 @@ use super::{
     report::{Reporter, sentence},
 };
 use crate::{
-    engine::{AccessPassword, RelayChoice},
-    net::{client::RelayAddress, internet::Internet},
+    engine::{AccessPassword, Internet, RelayChoice},
+    net::client::RelayAddress,
     settings::Settings,
     store::Store,
 };

@@ -14,7 +14,7 @@ mod endpoint;
 #[path = "internet/left_out.rs"]
 mod endpoint;
 
-pub use endpoint::{Connection, Endpoint, Incoming, QuicStream, probe, public_key};
+pub use endpoint::{Endpoint, Incoming, QuicConnection, QuicStream, probe, public_key};
 
 /// What a transfer may use of the internet, beside Caiman's own relays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

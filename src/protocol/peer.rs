@@ -201,7 +201,7 @@ pub struct Addresses {
 
 /// What a sender says first on a connection over the internet, where no relay of Caiman's own kind keeps it for the receiver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Greeted {
+pub struct OnlineFirst {
     /// An encoded [`First`]. It stays encoded because the transcript covers exactly these bytes.
     pub first: Vec<u8>,
 }

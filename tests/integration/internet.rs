@@ -23,10 +23,10 @@ use caiman::{
         TransferError,
     },
     net::{
-        internet::{Connection, Endpoint, Reveal},
+        internet::{Endpoint, QuicConnection, Reveal},
         io as frames,
     },
-    protocol::peer::{Greeted, MAX_HANDSHAKE},
+    protocol::peer::{MAX_HANDSHAKE, OnlineFirst},
 };
 use iroh::{EndpointAddr, RelayMode, SecretKey, TransportAddr, endpoint::presets};
 use n0_future::StreamExt;
@@ -122,7 +122,7 @@ async fn who_knows_the_first_two_words_learns_no_address() {
     let address = EndpointAddr::new(id).with_relay_url(url.clone());
     let connection = within("the sender", stranger.connect(address, b"caiman/1")).await.unwrap();
     let (_silence, mut heard) = within("a stream", connection.accept_bi()).await.unwrap();
-    let greeted: Greeted = frames::read(&mut heard, MAX_HANDSHAKE).await.unwrap();
+    let greeted: OnlineFirst = frames::read(&mut heard, MAX_HANDSHAKE).await.unwrap();
     assert!(!greeted.first.is_empty());
     // The sender and the stranger are on one machine, so that a direct path would be found at once.
     let mut paths = connection.paths_stream();
@@ -261,7 +261,7 @@ impl Squatter {
         Self { endpoint }
     }
 
-    async fn caller(&self) -> Connection {
+    async fn caller(&self) -> QuicConnection {
         let incoming = within("a caller", self.endpoint.accept()).await.unwrap();
         incoming.complete().await.unwrap()
     }

@@ -23,7 +23,7 @@ use caiman::{
     },
     net::{
         self,
-        internet::{Connection, QuicStream},
+        internet::{QuicConnection, QuicStream},
     },
     protocol::{
         Role, VERSION, frame,
@@ -236,12 +236,12 @@ impl WaitingSender {
         let mut greeted = self.greeted().await;
         let verdict = SenderVerdict::Confirmed { tag: greeted.tag };
         greeted.client.send(&frame::encode(&verdict)).await;
-        let Greeted { client, key, code, .. } = greeted;
+        let OnlineFirst { client, key, code, .. } = greeted;
         HostilePeer::new(client, code, key, Side::Sender, [ITERATIONS; 2], [[1; 8], [2; 8]]).await
     }
 
     /// Waits for the receiver and its proof, and says nothing yet.
-    pub async fn greeted(self) -> Greeted {
+    pub async fn greeted(self) -> OnlineFirst {
         let mut client = self.room.contact(&self.first).await;
         let theirs: ReceiverFirst =
             within("a handshake message", net::io::read(&mut client.stream, MAX_HANDSHAKE)).await.unwrap();
@@ -251,7 +251,7 @@ impl WaitingSender {
         key.check(Side::Receiver, &transcript, &theirs.tag).unwrap();
         let tag = key.confirm(Side::Sender, &transcript);
         let their_tag = theirs.tag;
-        Greeted { client, key, tag, their_tag, code: self.code }
+        OnlineFirst { client, key, tag, their_tag, code: self.code }
     }
 
     /// Waits until a receiver has come and gone again, and returns what it said.
@@ -263,7 +263,7 @@ impl WaitingSender {
 }
 
 /// A sender whose verdict is due.
-pub struct Greeted {
+pub struct OnlineFirst {
     pub client: Contact,
     /// The tag that would prove this end.
     pub tag: [u8; 32],
@@ -375,7 +375,7 @@ struct Online {
     /// The honest sender's endpoint, which it has named.
     endpoint: Option<EndpointId>,
     /// A receiver's connection to it.
-    connection: Option<Connection>,
+    connection: Option<QuicConnection>,
     /// The connection on which the two have met, once they have moved on to another.
     met_on: Option<BufReader<Box<dyn Stream>>>,
     /// Brings the streams on which an honest receiver calls.

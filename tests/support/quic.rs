@@ -15,11 +15,13 @@ use caiman::{
     engine::Internet,
     net::{
         self,
-        internet::{Connection, Endpoint, QuicStream, Reveal, public_key},
+        internet::{Endpoint, QuicConnection, QuicStream, Reveal, public_key},
     },
     protocol::{
         frame,
-        peer::{DirectAnswer, DirectHello, DirectProof, DirectPurpose, EndpointId, Greeted, MAX_HANDSHAKE},
+        peer::{
+            DirectAnswer, DirectHello, DirectProof, DirectPurpose, EndpointId, MAX_HANDSHAKE, OnlineFirst,
+        },
     },
 };
 use tokio::{
@@ -65,7 +67,7 @@ impl HostileEndpoint {
             }
         };
         let mut stream = connection.open().await.unwrap();
-        net::io::write(&mut stream, &Greeted { first: first.to_vec() }).await.unwrap();
+        net::io::write(&mut stream, &OnlineFirst { first: first.to_vec() }).await.unwrap();
         self.own(stream)
     }
 
@@ -74,13 +76,13 @@ impl HostileEndpoint {
         let id = public_key(&key(code).await);
         let connection = self.call(id).await;
         let mut stream = within("a sender's greeting", connection.accept()).await.unwrap();
-        let Greeted { first } =
+        let OnlineFirst { first } =
             within("a sender's greeting", net::io::read(&mut stream, MAX_HANDSHAKE)).await.unwrap();
         (self.own(stream), first)
     }
 
     /// Connects to the endpoint `id`.
-    pub async fn call(&self, id: EndpointId) -> Connection {
+    pub async fn call(&self, id: EndpointId) -> QuicConnection {
         within("a call over the internet", async {
             loop {
                 if let Ok(connection) = self.0.connect(id, |_| true).await {
@@ -180,7 +182,7 @@ impl AsyncWrite for OnlineStream {
 }
 
 /// A receiver's stream for `purpose`, on which both ends have proven who they are.
-pub async fn call_for(connection: &Connection, key: &DirectKey, purpose: DirectPurpose) -> QuicStream {
+pub async fn call_for(connection: &QuicConnection, key: &DirectKey, purpose: DirectPurpose) -> QuicStream {
     let mut stream = connection.open().await.unwrap();
     let hello = DirectHello { purpose, nonce: ReconnectKey::nonce().unwrap() };
     net::io::write(&mut stream, &hello).await.unwrap();

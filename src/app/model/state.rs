@@ -58,7 +58,7 @@ pub(in crate::app) struct Host {
 }
 
 /// What is known about something that was tried.
-pub(in crate::app) enum Tried<G, B> {
+pub(in crate::app) enum TestState<G, B> {
     /// It was asked and hasn't answered yet.
     Pending,
     /// It answered and can be used.
@@ -67,7 +67,7 @@ pub(in crate::app) enum Tried<G, B> {
     Bad(B),
 }
 
-impl<G, B> From<Result<G, B>> for Tried<G, B> {
+impl<G, B> From<Result<G, B>> for TestState<G, B> {
     fn from(answer: Result<G, B>) -> Self {
         match answer {
             Ok(good) => Self::Good(good),
@@ -77,9 +77,9 @@ impl<G, B> From<Result<G, B>> for Tried<G, B> {
 }
 
 /// What is known about a relay.
-pub(in crate::app) type RelayStatus = Tried<RelayCheck, RelayClientError>;
+pub(in crate::app) type RelayStatus = TestState<RelayCheck, RelayClientError>;
 /// What is known about an iroh relay.
-pub(in crate::app) type IrohStatus = Tried<IrohCheck, IrohCheckError>;
+pub(in crate::app) type IrohStatus = TestState<IrohCheck, IrohCheckError>;
 
 /// How far the codes of this window lead, unless a relay of the user's carries them further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -55,7 +55,7 @@ pub struct Endpoint {
 
 /// A connection to another endpoint, over whichever path works best at the moment.
 #[derive(Clone, Debug)]
-pub struct Connection(endpoint::Connection);
+pub struct QuicConnection(endpoint::Connection);
 
 /// A connection that another endpoint has begun to make.
 pub struct Incoming(endpoint::Incoming);
@@ -65,7 +65,7 @@ pub struct QuicStream {
     sending: SendStream,
     receiving: RecvStream,
     /// Keeps the connection open.
-    _connection: Connection,
+    _connection: QuicConnection,
 }
 
 impl Endpoint {
@@ -140,14 +140,18 @@ impl Endpoint {
     /// # Errors
     ///
     /// No relay is left, or none leads to that endpoint.
-    pub async fn connect(&self, id: EndpointId, through: impl Fn(&str) -> bool) -> io::Result<Connection> {
+    pub async fn connect(
+        &self,
+        id: EndpointId,
+        through: impl Fn(&str) -> bool,
+    ) -> io::Result<QuicConnection> {
         let key = PublicKey::from_bytes(&id.0).map_err(io::Error::other)?;
         let relays = self.relays.iter().filter(|relay| through(&host(relay)));
         let address = EndpointAddr::from_parts(key, relays.cloned().map(TransportAddr::Relay));
         if address.is_empty() {
             return Err(io::ErrorKind::NotFound.into());
         }
-        self.inner.connect(address, ALPN).await.map(Connection).map_err(io::Error::other)
+        self.inner.connect(address, ALPN).await.map(QuicConnection).map_err(io::Error::other)
     }
 
     /// Says goodbye to all other sides and ends. What was written and not yet confirmed is lost.
@@ -158,9 +162,9 @@ impl Endpoint {
 
 impl Incoming {
     /// Completes the connection. `None` if the other side doesn't.
-    pub async fn complete(self) -> Option<Connection> {
+    pub async fn complete(self) -> Option<QuicConnection> {
         let accepting = self.0.accept().ok()?;
-        timeout(HANDSHAKE_LIMIT, accepting).await.ok()?.ok().map(Connection)
+        timeout(HANDSHAKE_LIMIT, accepting).await.ok()?.ok().map(QuicConnection)
     }
 
     /// Turns the other side away without a word.
@@ -169,7 +173,7 @@ impl Incoming {
     }
 }
 
-impl Connection {
+impl QuicConnection {
     /// The key of the other end.
     pub fn peer(&self) -> EndpointId {
         EndpointId(*self.0.remote_id().as_bytes())

@@ -19,7 +19,7 @@ pub struct Endpoint(Infallible);
 
 /// Never there.
 #[derive(Clone, Debug)]
-pub struct Connection(Infallible);
+pub struct QuicConnection(Infallible);
 
 /// Never there.
 pub struct Incoming(Infallible);
@@ -55,7 +55,7 @@ impl Endpoint {
     }
 
     /// Never called.
-    pub async fn connect(&self, _: EndpointId, _: impl Fn(&str) -> bool) -> io::Result<Connection> {
+    pub async fn connect(&self, _: EndpointId, _: impl Fn(&str) -> bool) -> io::Result<QuicConnection> {
         match self.0 {}
     }
 
@@ -68,7 +68,7 @@ impl Endpoint {
 #[expect(clippy::unused_async, reason = "the same functions as where the feature is built in")]
 impl Incoming {
     /// Never called.
-    pub async fn complete(self) -> Option<Connection> {
+    pub async fn complete(self) -> Option<QuicConnection> {
         match self.0 {}
     }
 
@@ -79,7 +79,7 @@ impl Incoming {
 }
 
 #[expect(clippy::unused_async, reason = "the same functions as where the feature is built in")]
-impl Connection {
+impl QuicConnection {
     /// Never called.
     pub fn peer(&self) -> EndpointId {
         match self.0 {}

@@ -494,9 +494,9 @@ impl Control {
         if self.lost_at.is_some_and(|lost_at| now >= lost_at + self.patience()) {
             return Err(TransferError::PeerLost);
         }
-        let is_better_known = self.is_provisional && self.paths.as_ref().is_some_and(Paths::has_found);
-        let is_doubted = self.wire.is_none() || silent_for >= DOUBT || is_better_known;
-        if is_doubted && self.patience() > Duration::ZERO {
+        if (self.wire.is_none() || silent_for >= DOUBT || self.is_moving())
+            && self.patience() > Duration::ZERO
+        {
             self.look_for_peer();
         }
         let Some(wire) = &mut self.wire else {
@@ -567,6 +567,11 @@ impl Control {
                 find.find(dead_seat).await
             }));
         }
+    }
+
+    /// Whether this side is about to leave the connection on which the two have met over the internet.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.is_provisional && self.paths.as_ref().is_some_and(Paths::may_move)
     }
 
     /// How long a lost peer is looked for. Even without patience, the two have a moment to move on from the connection on which they

@@ -257,10 +257,12 @@ impl Paths {
         );
     }
 
-    /// Whether the two can reach each other without the connection on which they have met.
-    pub(crate) fn has_found(&self) -> bool {
-        self.direct.way() != Way::Relay
-            || self.direct.online.as_ref().is_some_and(|online| online.found().is_some())
+    /// Whether the two can leave the connection on which they have met over the internet: the receiver calls the sender's endpoint as
+    /// soon as the offer is accepted, and the sender has been called.
+    pub(crate) fn may_move(&self) -> bool {
+        let Some(online) = &self.direct.online else { return false };
+        let has_been_called = self.direct.way() != Way::Relay || online.found().is_some();
+        has_been_called || (self.is_open && self.direct.side == Side::Receiver && online.knows_peer())
     }
 
     /// Forgets every path that was found. The two sides have reconnected, perhaps from other networks, so none of them can

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    net::internet::{Connection, Endpoint, Internet, QuicStream, Reveal},
+    net::internet::{Endpoint, Internet, QuicConnection, QuicStream, Reveal},
     protocol::peer::EndpointId,
 };
 
@@ -40,9 +40,9 @@ pub(super) struct Online {
     /// Whether a receiver may use an endpoint that tells the sender its addresses.
     is_open: watch::Sender<bool>,
     /// A receiver's connections: the first for everything but lanes.
-    connections: [Mutex<Option<Connection>>; MAX_ONLINE_LANES as usize + 1],
+    connections: [Mutex<Option<QuicConnection>>; MAX_ONLINE_LANES as usize + 1],
     /// A connection on which the other side has proven who it is.
-    found: watch::Sender<Option<Connection>>,
+    found: watch::Sender<Option<QuicConnection>>,
 }
 
 /// What a session may use of the internet.
@@ -88,6 +88,11 @@ impl Online {
         self.peer.send_replace(Some(peer));
     }
 
+    /// Whether a receiver knows the sender's endpoint.
+    pub(super) fn knows_peer(&self) -> bool {
+        self.peer.borrow().is_some()
+    }
+
     /// Waits until a receiver may look for the sender's endpoint.
     pub(super) async fn is_wanted(&self) {
         let (mut peer, mut is_open) = (self.peer.subscribe(), self.is_open.subscribe());
@@ -110,7 +115,7 @@ impl Online {
 
     /// Waits until a connection that goes through a relay has ended. Meanwhile it has iroh look for a direct way again and again,
     /// with growing pauses: each new connection makes it try, and by itself it does so once a minute.
-    pub(super) async fn outlive(&self, connection: &Connection) {
+    pub(super) async fn outlive(&self, connection: &QuicConnection) {
         let mut pause = FIRST_LOOK;
         loop {
             tokio::select! {
@@ -129,17 +134,17 @@ impl Online {
     }
 
     /// A connection on which the other side has proven who it is, if one is open.
-    pub(super) fn found(&self) -> Option<Connection> {
-        self.found.borrow().clone().filter(Connection::is_open)
+    pub(super) fn found(&self) -> Option<QuicConnection> {
+        self.found.borrow().clone().filter(QuicConnection::is_open)
     }
 
     /// Follows [`found`](Self::found).
-    pub(super) fn watch(&self) -> watch::Receiver<Option<Connection>> {
+    pub(super) fn watch(&self) -> watch::Receiver<Option<QuicConnection>> {
         self.found.subscribe()
     }
 
     /// Notes that the other side has proven on `connection` who it is.
-    pub(super) fn find(&self, connection: Connection) {
+    pub(super) fn find(&self, connection: QuicConnection) {
         self.found.send_replace(Some(connection));
     }
 
@@ -158,7 +163,7 @@ impl Online {
     }
 
     /// A new stream for everything but lanes, with its connection.
-    pub(super) async fn call(&self) -> io::Result<(QuicStream, Connection)> {
+    pub(super) async fn call(&self) -> io::Result<(QuicStream, QuicConnection)> {
         self.stream(0).await
     }
 
@@ -168,7 +173,7 @@ impl Online {
     }
 
     /// Opens a stream on the connection `slot`, which is made if there is none.
-    async fn stream(&self, slot: usize) -> io::Result<(QuicStream, Connection)> {
+    async fn stream(&self, slot: usize) -> io::Result<(QuicStream, QuicConnection)> {
         let mut slot = self.connections[slot].lock().await;
         if let Some(connection) = slot.as_ref().filter(|connection| connection.is_open()) {
             return Ok((connection.open().await?, connection.clone()));

@@ -1,16 +1,19 @@
 //! One transfer from the receiver's side: finds the sender, receives what the user accepts of its offer, and ends.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, watch},
-    time::Instant,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     asking::{FirstMessage, UserChoice, announcement, ask, first_message, read_offer},
-    common::{is_last_word, meanwhile_checked},
+    common::{check_common, is_last_word, meanwhile_checked},
     destination::{Accepted, Destination, Verified},
     lane_pool::ReceiveLanePool,
     request::{ReceiveOptions, ReceiveRequest, ReceiverInput},
@@ -47,6 +50,12 @@ use crate::{
 const RANGES_AT_ONCE: usize = 4096;
 /// How many blocks lanes may have stored before the session notes them. Beyond that, lanes wait for the session.
 const STORED_WAITING: usize = 256;
+
+/// How long the acceptance waits for the control channel to move to the session's own endpoints: several round trips. Without the
+/// move, the transfer works as well.
+const MOVE_LIMIT: Duration = Duration::from_secs(3);
+/// How often to check whether it has moved, which no message says.
+const MOVE_CHECK_EVERY: Duration = Duration::from_millis(20);
 
 /// Finds the sender and runs the transfer to its end.
 pub(crate) async fn receive(
@@ -222,6 +231,13 @@ async fn say_acceptance(
         control.say(&FromReceiver::Held(ranges.to_vec()))?;
     }
     control.note_acceptance()?;
+    // Lanes that are opened before the move would be lost with it, and with them what they have in flight.
+    let move_until = Instant::now() + MOVE_LIMIT;
+    while control.is_moving() && Instant::now() < move_until {
+        if let Ok(message) = timeout(MOVE_CHECK_EVERY, control.next()).await {
+            check_common(control, &message?).await?;
+        }
+    }
     let way = if lanes > 0 { control.way().await } else { Way::Relay };
     control.say(&FromReceiver::Accept { lanes, way, wanted: accepted.wanted.to_wire() })?;
     Ok(way)

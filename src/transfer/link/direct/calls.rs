@@ -19,7 +19,7 @@ use super::{Direct, KnownWays, MAX_UNPROVEN, PROOF_LIMIT, SEARCH};
 use crate::{
     net::{
         backoff::Backoff,
-        internet::{Connection, Incoming},
+        internet::{Incoming, QuicConnection},
     },
     protocol::peer::DirectPurpose,
     transfer::link::pipe::Pipe,
@@ -146,7 +146,7 @@ impl Direct {
         }
     }
 
-    fn take_caller(&self, purpose: DirectPurpose, pipe: Pipe, connection: &Connection) {
+    fn take_caller(&self, purpose: DirectPurpose, pipe: Pipe, connection: &QuicConnection) {
         match (purpose, &self.online) {
             (DirectPurpose::Probe, Some(online)) => online.find(connection.clone()),
             _ => self.keep_inbound(purpose, pipe),

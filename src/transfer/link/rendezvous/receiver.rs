@@ -5,6 +5,7 @@
 //! Nothing that a place says is to be believed before it has proven that it knows the code. So "the code is wrong", like
 //! anything else, ends only the visit to that place, and the search goes on where it has not come to an end.
 
+mod missed;
 mod online_visit;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ use super::{
     proofs::{MAX_PROOFS, Place, Proofs},
     room::{RoomEntry, graver, join, new_client_token},
 };
+use missed::Missed;
 use online_visit::visit_online;
 
 use crate::{
@@ -93,25 +95,6 @@ enum Whither {
     Nearby,
     /// To wherever the internet leads.
     Internet,
-}
-
-/// Why a place has not brought a meeting.
-enum Missed {
-    /// The code was not proven there.
-    Before(TransferError),
-    /// The code was proven, and was not proven in return.
-    Stranger(TransferError),
-    /// A sender is there, and the code is not to be proven to it: the search has made all its proofs, or the same sender has
-    /// said in another place that the code is wrong.
-    Spared,
-    /// Nobody is there.
-    Nobody,
-}
-
-impl From<TransferError> for Missed {
-    fn from(error: TransferError) -> Self {
-        Self::Before(error)
-    }
 }
 
 /// Finds the sender that waits under `code`, and proves the code to it.

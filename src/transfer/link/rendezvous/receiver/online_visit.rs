@@ -9,12 +9,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Missed;
+use super::missed::Missed;
 use crate::{
     code::CodePhrase,
-    net::internet::{Connection, Endpoint, Internet, QuicStream, Reveal, public_key},
+    net::internet::{Endpoint, Internet, QuicConnection, QuicStream, Reveal, public_key},
     panics::{joined, reported},
-    protocol::peer::{EndpointId, Greeted},
+    protocol::peer::{EndpointId, OnlineFirst},
     transfer::{
         error::TransferError,
         link::{
@@ -90,7 +90,7 @@ async fn bind(internet: &Internet) -> Result<Endpoint, TransferError> {
 }
 
 /// A connection to the first of these endpoints that answers.
-async fn dial(endpoint: &Endpoint, ids: &[EndpointId], without: &[String]) -> Option<Connection> {
+async fn dial(endpoint: &Endpoint, ids: &[EndpointId], without: &[String]) -> Option<QuicConnection> {
     let mut dialing = JoinSet::new();
     for id in ids.iter().copied() {
         let (endpoint, without) = (endpoint.clone(), without.to_vec());
@@ -122,14 +122,14 @@ async fn dial(endpoint: &Endpoint, ids: &[EndpointId], without: &[String]) -> Op
 
 /// Hears the sender's greeting, and proves the code to it.
 async fn prove(
-    connection: &Connection,
+    connection: &QuicConnection,
     place: &mut Place,
     code: &CodePhrase,
     context: &Context,
 ) -> Result<(QuicStream, Agreed), Missed> {
     let accepted = timeout(ONLINE_LIMIT, connection.accept()).await;
     let mut stream = accepted.ok().and_then(Result::ok).ok_or(TransferError::PeerLost)?;
-    let Greeted { first } = read(&mut stream).await?;
+    let OnlineFirst { first } = read(&mut stream).await?;
     let greeting = HeardGreeting::read(&first)?;
     let Some(turn) = place.turn(greeting.sender()).await else { return Err(Missed::Spared) };
     context.enter(Phase::Handshake);

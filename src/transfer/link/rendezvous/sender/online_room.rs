@@ -15,7 +15,7 @@ use crate::{
     code::CodePhrase,
     net::internet::{Endpoint, Incoming, Internet, QuicStream, Reveal, public_key},
     panics::{joined, reported},
-    protocol::peer::{EndpointId, Greeted, ReceiverFirst, SenderIdKey},
+    protocol::peer::{EndpointId, OnlineFirst, ReceiverFirst, SenderIdKey},
     transfer::{
         link::{
             handshake::{self, Greeting, write},
@@ -192,7 +192,7 @@ impl OnlineRoom {
                 if let Some(connection) = incoming.complete().await
                     && let Ok(mut stream) = connection.open().await
                 {
-                    let _ = write(&mut stream, &Greeted { first: handshake::retired() }).await;
+                    let _ = write(&mut stream, &OnlineFirst { first: handshake::retired() }).await;
                     stream.linger().await;
                 }
                 Came::Nobody
@@ -389,7 +389,7 @@ async fn greet(
     }
     let Ok(mut stream) = connection.open().await else { return Came::Nobody };
     let heard = async {
-        write(&mut stream, &Greeted { first: greeting.first().to_vec() }).await?;
+        write(&mut stream, &OnlineFirst { first: greeting.first().to_vec() }).await?;
         handshake::read::<ReceiverFirst>(&mut stream).await
     };
     match heard.await {
