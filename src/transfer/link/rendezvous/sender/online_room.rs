@@ -10,7 +10,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::leave;
 use crate::{
     code::CodePhrase,
     net::internet::{Endpoint, Incoming, Internet, QuicStream, Reveal},
@@ -19,7 +18,10 @@ use crate::{
     transfer::{
         link::{
             handshake::{self, Greeting, write},
-            rendezvous::online::{key, today},
+            rendezvous::{
+                online::{key, today},
+                room::leave,
+            },
         },
         notice::{Context, Notice, OnlineState},
     },
