@@ -57,6 +57,7 @@ impl TestIrohRelay {
     }
 
     /// What transfers may use: this relay and no other.
+    #[allow(clippy::unnecessary_wraps, reason = "orders take it so")]
     pub fn internet(&self) -> Option<Internet> {
         Some(Internet { relays: vec![self.relay()] })
     }

@@ -509,9 +509,6 @@ impl HostilePeer {
         self.said = 0;
     }
 
-    /// Lets everything break.
-    pub fn leave(self) {}
-
     /// Lets the control connection break.
     pub fn lose(&mut self) {
         self.stream = BufReader::new(Box::new(tokio::io::duplex(1).0));
