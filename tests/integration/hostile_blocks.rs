@@ -442,7 +442,7 @@ async fn what_one_sender_sent_is_not_told_to_another_by_its_hash() {
     let interrupted = async {
         let (mut peer, mut lanes) = accepted(waiting, OfferKind::Files, &entries).await;
         perform(&mut peer, &mut lanes, &[Block(0, 1, BLOCK), Block(1, 3, 30), Stored(2)]).await;
-        drop(peer);
+        drop((peer, lanes));
     };
     let (ended, ()) = tokio::join!(stage.receive(&code, None, accept), interrupted);
     assert!(ended.result.is_err(), "{ended:?}");

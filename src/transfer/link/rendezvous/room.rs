@@ -1,6 +1,11 @@
-//! How one side enters the code's room at a relay, and which of several errors says most.
+//! How one side enters the code's room at a relay and leaves it, and which of several errors says most.
 
-use std::time::Duration;
+use std::{io, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
 
 use crate::{
     code::CodePhrase,
@@ -11,6 +16,10 @@ use crate::{
     },
     transfer::error::{Impossible, TransferError},
 };
+
+/// How long the relay may take to end a pair, which is one round trip. Entering the room again copes with a relay that
+/// takes longer.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How one side enters the code's room.
 pub(super) struct RoomEntry {
@@ -33,6 +42,19 @@ pub(super) async fn join(
     let (known, waits) = (None, false);
     client::join(Join { address, known, connect_limit, password, role, room, client_token, waits, first })
         .await
+}
+
+/// Ends a pair, and waits until the relay has ended it as well. The relay removes the room before it closes the connection,
+/// so the sender can then enter it anew: the next receiver neither meets the old pair nor finds the room missing for long.
+pub(super) async fn leave(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let leaving = async {
+        stream.shutdown().await?;
+        let mut sink = [0; 1024];
+        while stream.read(&mut sink).await? > 0 {}
+        Ok::<_, io::Error>(())
+    };
+    // Entering the room again copes with a relay that takes longer.
+    let _ = timeout(LEAVE_LIMIT, leaving).await;
 }
 
 /// Draws a token for this side's seat in a room.

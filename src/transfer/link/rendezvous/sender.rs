@@ -7,7 +7,7 @@ mod online_room;
 mod outage;
 
 use std::{
-    future, io,
+    future,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU8, Ordering},
@@ -16,7 +16,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite},
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
 };
@@ -25,7 +25,7 @@ use super::{
     CodeChoice, MeetBy, Meeting,
     meeting::{Met, MetBy},
     places::{OnlinePlace, OwnRelay, WaitOptions, WaitingPlaces},
-    room::new_client_token,
+    room::{leave, new_client_token},
 };
 use crate::{
     code::CodePhrase,
@@ -63,10 +63,6 @@ const MAX_DRAWS: u32 = 20;
 /// list. Nearly every relay answers sooner; without the wait, the user would briefly read that only the local network is
 /// left.
 const HEAD_START: Duration = Duration::from_millis(500);
-
-/// How long the relay may take to end a pair, which is one round trip. Entering the room again copes with a relay that
-/// takes longer.
-const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Puts up a code and waits for a receiver that knows it. Tells `invitations` where the two have met.
 ///
@@ -580,19 +576,6 @@ impl CodeWait<'_> {
     fn in_use(&self) -> std::sync::MutexGuard<'_, Option<usize>> {
         lock(&self.in_use)
     }
-}
-
-/// Ends a pair, and waits until the relay has ended it as well. The relay removes the room before it closes the connection,
-/// so the sender can then enter it anew: the next receiver neither meets the old pair nor finds the room missing for long.
-async fn leave(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
-    let leaving = async {
-        stream.shutdown().await?;
-        let mut sink = [0; 1024];
-        while stream.read(&mut sink).await? > 0 {}
-        Ok::<_, io::Error>(())
-    };
-    // Entering the room again copes with a relay that takes longer.
-    let _ = timeout(LEAVE_LIMIT, leaving).await;
 }
 
 fn met_at(met: &Met, is_own: bool) -> MetAt {
