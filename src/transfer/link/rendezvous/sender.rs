@@ -411,6 +411,8 @@ impl CodeWait<'_> {
                 Err(error) => return error,
             };
             if !gate.admits() {
+                // The last receiver that may come was admitted at another place a moment ago.
+                drop(met);
                 return future::pending().await;
             }
             let place = self.place(&met, false);
