@@ -272,6 +272,11 @@ impl FromStr for InternetChoice {
             text if text.eq_ignore_ascii_case("on") => Ok(Self::On),
             text if text.eq_ignore_ascii_case("off") => Ok(Self::Off),
             relays => {
+                let is_word =
+                    |part: &str| ["on", "off"].iter().any(|word| part.trim().eq_ignore_ascii_case(word));
+                if relays.split(',').any(is_word) {
+                    return Err("`on` and `off` stand alone".to_owned());
+                }
                 let relays = relays.split(',').map(str::parse).collect::<Result<_, _>>();
                 relays
                     .map(Self::Through)

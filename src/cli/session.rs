@@ -57,7 +57,10 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     let guarded = relays.iter().filter(|relay| relay.password.is_some());
     let guarded = guarded.map(|relay| relay.address.clone()).collect();
     let without_relay = match common.path {
-        _ if internet.is_some() => {
+        PathArg::Relay if internet.is_some() => {
+            "The code works as soon as a relay on the internet answers, which takes a moment."
+        }
+        PathArg::Auto if internet.is_some() && relays.is_empty() => {
             "The code works on the local network now, and from anywhere as soon as the internet way is ready."
         }
         PathArg::Auto if !relays.is_empty() => {

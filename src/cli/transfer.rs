@@ -272,7 +272,7 @@ impl CliTransfer {
         let (line, state) = match online {
             OnlineState::Reachable { .. } => ("The code now works from anywhere.", "reachable"),
             OnlineState::NoRelay => (
-                "No public relay answers, so the code does not work over the internet yet. They are tried again and again.",
+                "No relay on the internet answers, so the code does not work over the internet yet. They are tried again and again.",
                 "no_relay",
             ),
             OnlineState::Taken => (

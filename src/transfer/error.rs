@@ -384,7 +384,7 @@ impl TransferError {
                 "Check that this computer is on the internet. Some networks let nothing through to such relays; then try another network, or a relay of your own. Nothing was received."
             }
             Self::NobodyThere { looked_online: true, .. } => {
-                "Check the first two words, and ask whether the sender is still waiting and is on the internet."
+                "Check the first two words, ask whether the sender is still waiting and is on the internet, and whether the date is right on both computers."
             }
             Self::NobodyThere { .. } => {
                 "Check the first two words, ask whether the sender is still waiting, and that both use the same relay or are on the same network."

@@ -85,7 +85,7 @@ async fn four_words_and_a_shared_iroh_relay_are_enough() {
         let mut sending = world.sender.send(SendOrder { path_mode, ..send_order(&world, &iroh) });
         let code = sending.code().await;
         assert!(
-            matches!(online(&mut sending).await, OnlineState::Reachable { relay } if relay == "127.0.0.1")
+            matches!(online(&mut sending).await, OnlineState::Reachable { relay } if relay.starts_with("127.0.0.1:"))
         );
         let order = ReceiveOrder { path_mode, ..receive_order(&world, &iroh, code) };
         // A search of the local network would find the sender sooner.
@@ -271,14 +271,26 @@ impl Squatter {
 async fn a_room_that_somebody_else_holds_is_noticed() {
     let (world, iroh) = world().await;
     let code = own("blue-horse-7731-kitchen");
-    let order = SendOrder { code: CodeChoice::Own(code.clone()), ..send_order(&world, &iroh) };
+    let path_mode = PathMode::Automatic;
+    let order = SendOrder { code: CodeChoice::Own(code.clone()), path_mode, ..send_order(&world, &iroh) };
     let mut sending = world.sender.send(order);
     assert!(matches!(online(&mut sending).await, OnlineState::Reachable { .. }));
     let squatter = Squatter::at(&iroh, &code).await;
     let taken = sending.told("that the room is taken", |notice| {
         matches!(notice, Notice::Online(OnlineState::Taken)).then_some(())
     });
-    tokio::join!(taken, async { drop(squatter.caller().await) });
+    let (_, caller) = tokio::join!(taken, squatter.caller());
+    // What calls is an endpoint that tells nothing, and not the one at which the session will be.
+    let calling = iroh::Endpoint::builder(presets::Minimal);
+    let url: iroh::RelayUrl = iroh.relay().as_str().parse().unwrap();
+    let curious = calling.relay_mode(RelayMode::custom([url.clone()])).bind().await.unwrap();
+    let id = iroh::PublicKey::from_bytes(&caller.peer().0).unwrap();
+    let called = curious.connect(EndpointAddr::new(id).with_relay_url(url.clone()), b"caiman/1");
+    let _ = tokio::time::timeout(Duration::from_secs(3), called).await;
+    if let Some(known) = curious.remote_info(id).await {
+        assert!(known.addrs().all(|address| *address.addr() == TransportAddr::Relay(url.clone())));
+    }
+    curious.close().await;
     squatter.endpoint.close().await;
     world.sender.cancel(&sending);
     sending.end().await.as_ref().unwrap_err();

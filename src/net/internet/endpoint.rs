@@ -106,17 +106,17 @@ impl Endpoint {
         EndpointId(*self.inner.id().as_bytes())
     }
 
-    /// The host of the relay at which this endpoint can be reached now, if it is connected to one.
+    /// The address of the relay at which this endpoint can be reached now, if it is connected to one.
     pub fn relay(&self) -> Option<String> {
         self.inner
             .home_relay_status()
             .get()
             .iter()
             .find(|relay| relay.is_connected())
-            .map(|relay| host(relay.url()))
+            .map(|relay| relay.url().to_string())
     }
 
-    /// Waits until this endpoint can be reached at a relay, and returns that relay's host.
+    /// Waits until this endpoint can be reached at a relay, and returns that relay's address.
     pub async fn online(&self) -> String {
         loop {
             self.inner.online().await;
@@ -134,7 +134,7 @@ impl Endpoint {
         self.inner.accept().await.map(Incoming)
     }
 
-    /// Connects to the endpoint `id`, through all relays at once whose hosts are to be used. It may take half a
+    /// Connects to the endpoint `id`, through all relays at once whose addresses `through` lets pass. It may take half a
     /// minute if there is no such endpoint, so it should be given a limit.
     ///
     /// # Errors
@@ -146,7 +146,7 @@ impl Endpoint {
         through: impl Fn(&str) -> bool,
     ) -> io::Result<QuicConnection> {
         let key = PublicKey::from_bytes(&id.0).map_err(io::Error::other)?;
-        let relays = self.relays.iter().filter(|relay| through(&host(relay)));
+        let relays = self.relays.iter().filter(|relay| through(relay.as_str()));
         let address = EndpointAddr::from_parts(key, relays.cloned().map(TransportAddr::Relay));
         if address.is_empty() {
             return Err(io::ErrorKind::NotFound.into());
@@ -201,10 +201,10 @@ impl QuicConnection {
         self.0.paths().iter().find(endpoint::Path::is_selected).map(|path| path.rtt())
     }
 
-    /// The host of the relay through which the connection goes, if it does.
+    /// The address of the relay through which the connection goes, if it does.
     pub fn relay(&self) -> Option<String> {
         self.0.paths().iter().find(endpoint::Path::is_selected).and_then(|path| match path.remote_addr() {
-            TransportAddr::Relay(url) => Some(host(url)),
+            TransportAddr::Relay(url) => Some(url.to_string()),
             _ => None,
         })
     }
@@ -322,10 +322,6 @@ fn certificates() -> io::Result<CaTlsConfig> {
     let text = fs::read(file)?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     Ok(CaTlsConfig::embedded().with_extra_roots(read.map_err(io::Error::other)?))
-}
-
-fn host(url: &RelayUrl) -> String {
-    url.host_str().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
 /// The public key that belongs to a secret one.

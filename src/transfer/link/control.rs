@@ -577,7 +577,13 @@ impl Control {
     /// How long a lost peer is looked for. Even without patience, the two have a moment to move on from the connection on which they
     /// have met over the internet.
     fn patience(&self) -> Duration {
-        if self.is_provisional { self.patience.max(MOVE_LIMIT) } else { self.patience }
+        match &self.paths {
+            // Where no endpoint is known, and there is no relay, nothing would ever be found.
+            Some(paths) if self.is_provisional && !paths.knows_where() => MOVE_LIMIT,
+            None if self.is_provisional => MOVE_LIMIT,
+            _ if self.is_provisional => self.patience.max(MOVE_LIMIT),
+            _ => self.patience,
+        }
     }
 
     /// Gives up a connection that is lost. `reason` becomes the session's error if it has no patience for a loss.

@@ -257,6 +257,14 @@ impl Paths {
         );
     }
 
+    /// Whether the two can find each other over the internet after a loss: a sender that has an endpoint, a receiver that knows it.
+    pub(crate) fn knows_where(&self) -> bool {
+        self.direct.online.as_ref().is_some_and(|online| match self.direct.side {
+            Side::Sender => online.own().is_some(),
+            Side::Receiver => online.knows_peer(),
+        })
+    }
+
     /// Whether the two can leave the connection on which they have met over the internet: the receiver calls the sender's endpoint as
     /// soon as the offer is accepted, and the sender has been called.
     pub(crate) fn may_move(&self) -> bool {
@@ -469,7 +477,11 @@ impl Direct {
             None if inbound.len() < 2 * usize::from(MAX_LANES) => {
                 inbound.insert(purpose, Inbound::Early(stream));
             }
-            Some(Inbound::Early(_)) | None => {}
+            // This side has not come for the earlier one, which may be dead by now.
+            Some(Inbound::Early(_)) => {
+                inbound.insert(purpose, Inbound::Early(stream));
+            }
+            None => {}
         }
     }
 

@@ -81,6 +81,10 @@ impl Online {
     /// From now on, a receiver's endpoint may tell its addresses.
     pub(super) fn open_up(&self) {
         self.is_open.send_replace(true);
+        // A connection that was made before can never become direct. What still uses it keeps it.
+        if let Ok(mut first) = self.connections[0].try_lock() {
+            first.take();
+        }
     }
 
     /// Takes note of the sender's endpoint.

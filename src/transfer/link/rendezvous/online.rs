@@ -1,6 +1,6 @@
 //! Under which key a sender can be found over the internet: one that both sides make of the first two words and the day.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
@@ -21,10 +21,9 @@ pub(super) fn key(code: &CodePhrase, day: u64) -> Blocking<Zeroizing<[u8; 32]>> 
     spawn_blocking(move || meeting_key(words.as_bytes(), day))
 }
 
-/// Today, as a sender counts it, and how long today still lasts.
-pub(super) fn today() -> (u64, Duration) {
-    let now = now();
-    (now / DAY, Duration::from_secs(DAY - now % DAY))
+/// Today, as a sender counts it.
+pub(super) fn today() -> u64 {
+    now() / DAY
 }
 
 /// The days on which a sender may have put up its code that a receiver looks for now.

@@ -7,7 +7,7 @@ mod online_room;
 mod outage;
 
 use std::{
-    future,
+    future, io,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU8, Ordering},
@@ -29,7 +29,13 @@ use super::{
 };
 use crate::{
     code::CodePhrase,
-    net::{access::SenderKey, addresses, client::RelayChoice, internet::Endpoint, venue::Venue},
+    net::{
+        access::SenderKey,
+        addresses,
+        client::RelayChoice,
+        internet::{Endpoint, Reveal},
+        venue::Venue,
+    },
     protocol::{
         peer::{INVITATION_WORDS, ReceiverFirst, SenderIdKey},
         relay::RoomId,
@@ -119,9 +125,9 @@ pub async fn wait_for_receiver(
     }
     let endpoint = match posted.online {
         Some(online) => {
-            let endpoint = online.session().clone();
+            let endpoint = online.session().cloned();
             online.leave(matches!(met.way, MetBy::Relay { .. })).await;
-            Some(endpoint)
+            endpoint
         }
         None => None,
     };
@@ -198,8 +204,8 @@ impl<'a> PostedCode<'a> {
         };
         let own_room = own.iter().map(own_room).collect::<Result<Vec<_>, _>>()?;
         let begin = match online {
-            Some(place) => match Endpoint::bind(&place.internet, None, place.reveal).await {
-                Ok(session) => Some(OnlineStart { place, session, sender, iterations }),
+            Some(place) => match bind_both(&place).await {
+                Ok(endpoints) => Some(OnlineStart { place, endpoints, sender, iterations }),
                 Err(error) => {
                     tracing::warn!(%error, "nothing can be sent over the internet");
                     None
@@ -274,7 +280,8 @@ struct DrawnCode {
 /// What the room on the internet takes, whatever the code.
 struct OnlineStart {
     place: OnlinePlace,
-    session: Endpoint,
+    /// The endpoint for the session, and the one that makes the sender's calls to itself.
+    endpoints: (Endpoint, Endpoint),
     sender: SenderIdKey,
     iterations: u32,
 }
@@ -283,7 +290,7 @@ impl OnlineStart {
     fn begin(&self, code: &Arc<CodePhrase>) -> OnlineRoom {
         OnlineRoom::begin(
             self.place.clone(),
-            self.session.clone(),
+            self.endpoints.clone(),
             Arc::clone(code),
             self.sender,
             self.iterations,
@@ -578,6 +585,12 @@ impl CodeWait<'_> {
     fn in_use(&self) -> std::sync::MutexGuard<'_, Option<usize>> {
         lock(&self.in_use)
     }
+}
+
+/// The endpoint for the session that follows, and one that tells nothing.
+async fn bind_both(OnlinePlace { internet, reveal }: &OnlinePlace) -> io::Result<(Endpoint, Endpoint)> {
+    let session = Endpoint::bind(internet, None, *reveal).await?;
+    Ok((session, Endpoint::bind(internet, None, Reveal::Nothing).await?))
 }
 
 fn met_at(met: &Met, is_own: bool) -> MetAt {

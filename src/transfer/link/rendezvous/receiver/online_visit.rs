@@ -67,6 +67,7 @@ pub(super) async fn visit_online(
             }
             Err(missed) => missed,
         };
+        let relay = relay.or_else(|| connection.relay());
         endpoint.close().await;
         match (missed, relay) {
             (Missed::Stranger(error), Some(relay)) => {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     code::CodePhrase,
-    net::internet::{Endpoint, Incoming, Internet, QuicStream, Reveal, public_key},
+    net::internet::{Endpoint, Incoming, Internet, IrohRelay, QuicStream, Reveal, public_key},
     panics::{joined, reported},
     protocol::peer::{EndpointId, OnlineFirst, ReceiverFirst, SenderIdKey},
     transfer::{
@@ -51,8 +51,13 @@ pub(super) struct OnlineRoom {
     code: Arc<CodePhrase>,
     sender: SenderIdKey,
     iterations: u32,
-    /// The endpoint for the session that follows. It makes the calls.
+    /// The endpoint for the session that follows. It tells this machine's addresses to whoever connects to it, so its key is told to
+    /// nobody but the receiver.
     session: Endpoint,
+    /// Whether another endpoint for the session is being bound, and the present one is closed.
+    is_renewing: bool,
+    /// The endpoint that makes the calls, and tells nothing.
+    caller: Endpoint,
     /// Brings the endpoint under the room's key; nothing if another sender has the room.
     posting: JoinSet<io::Result<Option<Posted>>>,
     posted: Option<Posted>,
@@ -72,7 +77,9 @@ pub(super) struct OnlineRoom {
 struct Posted {
     endpoint: Endpoint,
     session: Endpoint,
-    until: Instant,
+    caller: Endpoint,
+    /// The day of the key. A clock is asked again and again, because it may be set, and the machine may sleep.
+    day: u64,
 }
 
 /// The sender's calls to itself.
@@ -111,7 +118,7 @@ impl OnlineRoom {
     /// Begins to put up the code on the internet.
     pub(super) fn begin(
         place: OnlinePlace,
-        session: Endpoint,
+        (session, caller): (Endpoint, Endpoint),
         code: Arc<CodePhrase>,
         sender: SenderIdKey,
         iterations: u32,
@@ -123,6 +130,8 @@ impl OnlineRoom {
             sender,
             iterations,
             session,
+            is_renewing: false,
+            caller,
             posting: JoinSet::new(),
             posted: None,
             guests: JoinSet::new(),
@@ -137,9 +146,9 @@ impl OnlineRoom {
         room
     }
 
-    /// The endpoint for the session that follows.
-    pub(super) fn session(&self) -> &Endpoint {
-        &self.session
+    /// The endpoint for the session that follows, unless it is just being replaced.
+    pub(super) fn session(&self) -> Option<&Endpoint> {
+        Some(&self.session).filter(|_| !self.is_renewing)
     }
 
     /// Waits until it is known whether the room is free, and returns whether it is. Safe to drop and call again.
@@ -204,9 +213,12 @@ impl OnlineRoom {
     /// endpoint under the room's key carries nothing.
     pub(super) async fn leave(mut self, is_unused: bool) {
         self.guests.shutdown().await;
-        if let Some(posted) = self.posted.filter(|_| is_unused) {
-            posted.endpoint.close().await;
-        }
+        let unused = self.posted.filter(|_| is_unused);
+        tokio::join!(self.caller.close(), async {
+            if let Some(posted) = unused {
+                posted.endpoint.close().await;
+            }
+        });
     }
 
     /// Ends everything.
@@ -223,7 +235,8 @@ impl OnlineRoom {
             tokio::select! {
                 Some(posted) = self.posting.join_next() => match joined(posted) {
                     Ok(Some(posted)) => {
-                        self.session = posted.session.clone();
+                        (self.session, self.caller) = (posted.session.clone(), posted.caller.clone());
+                        self.is_renewing = false;
                         self.posted = Some(posted);
                     }
                     Ok(None) => {
@@ -242,7 +255,7 @@ impl OnlineRoom {
             }
             return None;
         };
-        if now >= posted.until {
+        if today() != posted.day {
             // The other side counts the next day as well.
             self.renew(false).await;
             return None;
@@ -276,7 +289,7 @@ impl OnlineRoom {
                 self.make_call(&endpoint);
             }
             () = sleep_until(hear_until.unwrap_or(now)), if hear_until.is_some() => self.state_taken(),
-            () = sleep_until(posted.until.min(look_again)) => {}
+            () = sleep_until(look_again.min(now + CALL_EVERY)) => {}
         }
         None
     }
@@ -291,22 +304,25 @@ impl OnlineRoom {
 
     /// Begins to bind the endpoint under the room's key of today, and one for the session, if it is to be another.
     fn post(&mut self, pause: Duration, with_session: bool) {
-        let (day, rest) = today();
         let OnlinePlace { internet, reveal } = self.place.clone();
-        let (code, mut session) = (Arc::clone(&self.code), self.session.clone());
+        let (code, mut session, mut caller) =
+            (Arc::clone(&self.code), self.session.clone(), self.caller.clone());
+        self.is_renewing |= with_session;
         self.posting.spawn(reported(async move {
             sleep(pause).await;
             if with_session {
-                session.close().await;
+                tokio::join!(session.close(), caller.close());
                 session = Endpoint::bind(&internet, None, reveal).await?;
+                caller = Endpoint::bind(&internet, None, Reveal::Nothing).await?;
             }
+            let day = today();
             let key = key(&code, day).await;
-            let earlier = timeout(EARLIER_LIMIT, session.connect(public_key(&key), |_| true)).await;
+            let earlier = timeout(EARLIER_LIMIT, caller.connect(public_key(&key), |_| true)).await;
             if earlier.is_ok_and(|connection| connection.is_ok()) {
                 return Ok(None);
             }
             let endpoint = Endpoint::bind(&internet, Some(&key), Reveal::Nothing).await?;
-            Ok(Some(Posted { endpoint, session, until: Instant::now() + rest }))
+            Ok(Some(Posted { endpoint, session, caller, day }))
         }));
     }
 
@@ -315,7 +331,7 @@ impl OnlineRoom {
         let Some(posted) = &self.posted else { return };
         let Ok(greeting) = Greeting::new(&self.code, self.sender, self.iterations) else { return };
         let (endpoint, internet, own) =
-            (posted.endpoint.clone(), self.place.internet.clone(), self.session.id());
+            (posted.endpoint.clone(), self.place.internet.clone(), self.caller.id());
         self.by_age.retain(|leaves| !leaves.is_cancelled());
         if self.by_age.len() >= MAX_GUESTS
             && let Some(oldest) = self.by_age.pop_front()
@@ -336,12 +352,12 @@ impl OnlineRoom {
 
     fn make_call(&mut self, endpoint: &Endpoint) {
         let Some(home) = endpoint.relay() else { return };
-        let (session, id) = (self.session.clone(), endpoint.id());
+        let (caller, id) = (self.caller.clone(), endpoint.id());
         self.call.is_heard = false;
         self.call.due = Instant::now() + CALL_EVERY;
         self.calling.spawn(reported(async move {
-            let called = timeout(CALL_LIMIT, session.connect(id, |host| host == home)).await;
-            called.is_ok_and(|connection| connection.is_ok())
+            let answered = timeout(CALL_LIMIT, caller.connect(id, |relay| relay == home)).await;
+            answered.is_ok_and(|connection| connection.is_ok())
         }));
     }
 
@@ -364,7 +380,9 @@ impl OnlineRoom {
     /// The sender has heard its own call, so receivers reach it as well.
     fn hear_call(&mut self) {
         (self.call.is_heard, self.call.hear_until, self.call.lost) = (true, None, 0);
-        let relay = self.posted.as_ref().and_then(|posted| posted.endpoint.relay()).unwrap_or_default();
+        let relay = self.posted.as_ref().and_then(|posted| posted.endpoint.relay());
+        let relay = relay.and_then(|relay| relay.parse::<IrohRelay>().ok());
+        let relay = relay.map_or_else(String::new, |relay| relay.host().to_owned());
         self.state = Some(OnlineState::Reachable { relay });
     }
 
