@@ -279,14 +279,14 @@ async fn a_room_that_somebody_else_holds_is_noticed() {
     let taken = sending.told("that the room is taken", |notice| {
         matches!(notice, Notice::Online(OnlineState::Taken)).then_some(())
     });
-    let (_, caller) = tokio::join!(taken, squatter.caller());
+    let ((), visitor) = tokio::join!(taken, squatter.caller());
     // What calls is an endpoint that tells nothing, and not the one at which the session will be.
     let calling = iroh::Endpoint::builder(presets::Minimal);
     let url: iroh::RelayUrl = iroh.relay().as_str().parse().unwrap();
     let curious = calling.relay_mode(RelayMode::custom([url.clone()])).bind().await.unwrap();
-    let id = iroh::PublicKey::from_bytes(&caller.peer().0).unwrap();
-    let called = curious.connect(EndpointAddr::new(id).with_relay_url(url.clone()), b"caiman/1");
-    let _ = tokio::time::timeout(Duration::from_secs(3), called).await;
+    let id = iroh::PublicKey::from_bytes(&visitor.peer().0).unwrap();
+    let reached = curious.connect(EndpointAddr::new(id).with_relay_url(url.clone()), b"caiman/1");
+    let _ = tokio::time::timeout(Duration::from_secs(3), reached).await;
     if let Some(known) = curious.remote_info(id).await {
         assert!(known.addrs().all(|address| *address.addr() == TransportAddr::Relay(url.clone())));
     }
