@@ -260,7 +260,8 @@ impl OnlineRoom {
             self.renew(false).await;
             return None;
         }
-        let is_connected = posted.endpoint.relay().is_some();
+        // A receiver that comes is soon sent on to the session's endpoint.
+        let is_connected = posted.endpoint.relay().is_some() && self.session.relay().is_some();
         let offline_since = if is_connected { None } else { Some(*self.offline_since.get_or_insert(now)) };
         self.offline_since = offline_since;
         if offline_since.is_some_and(|since| now >= since + ONLINE_LIMIT) {
@@ -272,7 +273,7 @@ impl OnlineRoom {
         }
         let hear_until = self.call.hear_until;
         let look_again = offline_since.unwrap_or(now) + ONLINE_LIMIT;
-        let endpoint = posted.endpoint.clone();
+        let (endpoint, session) = (posted.endpoint.clone(), self.session.clone());
         tokio::select! {
             incoming = endpoint.accept() => match incoming {
                 Some(incoming) => self.welcome(incoming),
@@ -284,7 +285,7 @@ impl OnlineRoom {
                 Came::Nobody => {}
             },
             Some(is_answered) = self.calling.join_next() => self.end_call(joined(is_answered)),
-            _ = endpoint.online(), if !is_connected => self.call.due = Instant::now(),
+            () = both_online(&endpoint, &session), if !is_connected => self.call.due = Instant::now(),
             () = sleep_until(self.call.due), if is_connected && self.calling.is_empty() && hear_until.is_none() => {
                 self.make_call(&endpoint);
             }
@@ -391,6 +392,10 @@ impl OnlineRoom {
         self.call.due = Instant::now() + CALL_EVERY;
         self.state = Some(OnlineState::Taken);
     }
+}
+
+async fn both_online(endpoint: &Endpoint, session: &Endpoint) {
+    tokio::join!(endpoint.online(), session.online());
 }
 
 /// Completes a connection, greets the other side, and waits for its answer.
