@@ -125,7 +125,7 @@ pub async fn wait_for_receiver(
     }
     let endpoint = match posted.online {
         Some(online) => {
-            let endpoint = online.session().cloned();
+            let endpoint = online.session().await;
             online.leave(matches!(met.way, MetBy::Relay { .. })).await;
             endpoint
         }

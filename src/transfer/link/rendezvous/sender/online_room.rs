@@ -146,9 +146,14 @@ impl OnlineRoom {
         room
     }
 
-    /// The endpoint for the session that follows, unless it is just being replaced.
-    pub(super) fn session(&self) -> Option<&Endpoint> {
-        Some(&self.session).filter(|_| !self.is_renewing)
+    /// The endpoint for the session that follows. One that no relay knows at the moment is replaced, because iroh looks for relays
+    /// at once when it is new, and otherwise only now and then.
+    pub(super) async fn session(&self) -> Option<Endpoint> {
+        if !self.is_renewing && self.session.relay().is_some() {
+            return Some(self.session.clone());
+        }
+        self.session.close().await;
+        Endpoint::bind(&self.place.internet, None, self.place.reveal).await.ok()
     }
 
     /// Waits until it is known whether the room is free, and returns whether it is. Safe to drop and call again.
