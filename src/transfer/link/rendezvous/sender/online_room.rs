@@ -152,7 +152,7 @@ impl OnlineRoom {
         if !self.is_renewing && self.session.relay().is_some() {
             return Some(self.session.clone());
         }
-        self.session.close().await;
+        close(&self.session).await;
         Endpoint::bind(&self.place.internet, None, self.place.reveal).await.ok()
     }
 
@@ -219,9 +219,9 @@ impl OnlineRoom {
     pub(super) async fn leave(mut self, is_unused: bool) {
         self.guests.shutdown().await;
         let unused = self.posted.filter(|_| is_unused);
-        tokio::join!(self.caller.close(), async {
+        tokio::join!(close(&self.caller), async {
             if let Some(posted) = unused {
-                posted.endpoint.close().await;
+                close(&posted.endpoint).await;
             }
         });
     }
@@ -396,6 +396,14 @@ impl OnlineRoom {
         (self.call.hear_until, self.call.lost) = (None, 0);
         self.call.due = Instant::now() + CALL_EVERY;
         self.state = Some(OnlineState::Taken);
+    }
+}
+
+/// Closes an endpoint over which nothing goes. Where no relay knows it, there is nobody to tell, and the attempt would take a second
+/// during which two that have met nearby would wait.
+async fn close(endpoint: &Endpoint) {
+    if endpoint.relay().is_some() {
+        endpoint.close().await;
     }
 }
 
