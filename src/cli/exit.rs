@@ -34,7 +34,7 @@ pub(super) const HELP: &str = "Exit codes:
   2    the arguments are invalid
   3    the code is wrong or retired, or no one is there under it
   4    the other side declined, cancelled, was lost or misbehaved
-  5    the relay can't be reached, or it refused
+  5    the relay, or every relay on the internet, can't be reached, or refused
   6    files here are missing, unreadable or not writable, or there is no space
   7    finished, but some entries are missing; each was named
   130  cancelled or declined here";

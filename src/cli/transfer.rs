@@ -289,24 +289,30 @@ impl CliTransfer {
         let Policy::Send { guarded, goes_online, .. } = &*self.policy else {
             return (Vec::new(), Value::Null);
         };
-        let servers = relay.map_or_else(|| self.hosted.clone(), |relay| vec![relay.clone()]);
-        let links: Vec<String> = servers
-            .iter()
-            .filter_map(|server| Invite::new(code.clone(), Some(&server.to_string())).ok())
-            .map(|invite| invite.to_string())
-            .collect();
+        // Where the words alone lead here, no address of this machine need be passed on.
+        let servers: Vec<Option<RelayAddress>> = match relay {
+            Some(relay) => vec![Some(relay.clone())],
+            None if *goes_online => vec![None],
+            None => self.hosted.iter().cloned().map(Some).collect(),
+        };
         let mut text = vec!["On the other computer:".to_owned()];
-        if *goes_online && relay.is_none() {
-            text.push(format!("  caiman receive {code}"));
-            let fields = json!({ "code": code.to_string(), "servers": [], "links": [], "hosted": true });
-            return (text, fields);
+        let mut links = Vec::new();
+        for server in &servers {
+            let password = if server.as_ref().is_some_and(|server| guarded.contains(server)) {
+                " --password …"
+            } else {
+                ""
+            };
+            let option =
+                server.as_ref().map_or_else(String::new, |server| format!(" --server {server}{password}"));
+            text.push(format!("  caiman receive {code}{option}"));
+            let server = server.as_ref().map(ToString::to_string);
+            if let Ok(invite) = Invite::new(code.clone(), server.as_deref()) {
+                text.push(format!("  {invite}"));
+                links.push(invite.to_string());
+            }
         }
-        for (server, link) in servers.iter().zip(&links) {
-            let password = if guarded.contains(server) { " --password …" } else { "" };
-            text.push(format!("  caiman receive {code} --server {server}{password}"));
-            text.push(format!("  {link}"));
-        }
-        let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        let servers: Vec<String> = servers.iter().flatten().map(ToString::to_string).collect();
         let fields = json!({
             "code": code.to_string(), "servers": servers, "links": links, "hosted": relay.is_none(),
         });

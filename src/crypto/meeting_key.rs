@@ -1,5 +1,5 @@
 //! The secret key under which a sender can be found over the internet: Argon2id (RFC 9106) of the words that name the room.
-//! Whoever guesses two words can make it, so it proves nothing; it only leads to the place where the whole code is proven. It
+//! Anyone who guesses two words can make it, so it proves nothing; it only leads to the place where the whole code is proven. It
 //! takes time and memory to make, so that a table of all rooms costs days, and one that is made for a day is worthless on the
 //! next.
 

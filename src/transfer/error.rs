@@ -436,7 +436,7 @@ impl TransferError {
     }
 }
 
-/// Lists the places that were searched: " on A, B or the local network". Whoever has looked on the internet has looked everywhere.
+/// Lists the places that were searched: " on A, B or the local network". A search of the internet is one of everywhere.
 fn places(relays: &[RelayAddress], looked_locally: bool, looked_online: bool) -> String {
     if looked_online {
         return String::new();

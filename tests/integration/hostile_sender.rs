@@ -471,7 +471,7 @@ async fn what_stands_in_the_folder_is_not_written_through() {
 /// A message that is wrong before there are keys ends the receiver by name, and it says nothing more.
 #[tokio::test]
 async fn handshakes_that_are_no_honest_ones_are_refused() {
-    type Verdict = fn(&OnlineFirst) -> Vec<u8>;
+    type Verdict = fn(&Greeted) -> Vec<u8>;
     type Change = fn(&mut SenderHello);
     let mut stage = Stage::new().await;
     let iterations = TransferError::from(Misbehaviour::Iterations).to_string();

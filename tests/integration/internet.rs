@@ -106,7 +106,7 @@ async fn four_words_and_a_shared_iroh_relay_are_enough() {
     }
 }
 
-/// Whoever guesses two words reaches the meeting endpoint, and learns nothing there but that somebody waits.
+/// A stranger who guesses two words reaches the meeting endpoint, and learns nothing there but that a sender waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_knows_the_first_two_words_learns_no_address() {
     let (world, iroh) = world().await;
@@ -158,7 +158,7 @@ async fn a_room_in_which_a_sender_waits_already_is_left_to_it() {
     later.end().await.as_ref().unwrap_err();
 }
 
-/// Whoever waits under the same words at another relay costs the receiver one visit.
+/// Another sender under the same words, at another relay, costs the receiver one visit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_false_sender_at_one_relay_keeps_nobody_from_the_true_one_at_another() {
     let ((world, iroh), elsewhere) = (world().await, TestIrohRelay::start().await);

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 pub mod cutter;
+pub mod encounter;
 pub mod engine;
 pub mod iroh;
 pub mod peer;

@@ -1,5 +1,5 @@
 //! QUIC endpoints that can be reached by their key alone: through an iroh relay at first, and directly once both sides have
-//! found a way through their routers. Owned by whoever binds one, who has to [close](Endpoint::close) it.
+//! found a way through their routers. The owner of one has to [close](Endpoint::close) it.
 
 use std::{
     env, fs, io,
@@ -116,20 +116,12 @@ impl Endpoint {
             .map(|relay| relay.url().to_string())
     }
 
-    /// Waits until this endpoint can be reached at a relay, and returns that relay's address.
-    pub async fn online(&self) -> String {
-        loop {
-            self.inner.online().await;
-            if let Some(relay) = self.relay() {
-                return relay;
-            }
-            // The relay that was there a moment ago is gone; the status changes when the next one is there.
-            let mut status = self.inner.home_relay_status();
-            let _ = status.updated().await;
-        }
+    /// Waits until this endpoint can be reached at a relay.
+    pub async fn online(&self) {
+        self.inner.online().await;
     }
 
-    /// The next connection that somebody begins to make; `None` once this endpoint is closed.
+    /// The next connection that another endpoint begins to make; `None` once this endpoint is closed.
     pub async fn accept(&self) -> Option<Incoming> {
         self.inner.accept().await.map(Incoming)
     }

@@ -5,8 +5,8 @@
 //! Nothing that a place says is to be believed before it has proven that it knows the code. So "the code is wrong", like
 //! anything else, ends only the visit to that place, and the search goes on where it has not come to an end.
 
-mod missed;
 mod online_visit;
+mod visit;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,8 +22,8 @@ use super::{
     proofs::{MAX_PROOFS, Place, Proofs},
     room::{RoomEntry, graver, join, new_client_token},
 };
-use missed::Missed;
 use online_visit::visit_online;
+use visit::{Missed, prove};
 
 use crate::{
     code::CodePhrase,
@@ -40,7 +40,6 @@ use crate::{
     },
     transfer::{
         error::TransferError,
-        link::handshake::{HeardGreeting, NotProven},
         notice::{Context, MetAt, Notice},
         progress::Phase,
     },
@@ -410,16 +409,6 @@ async fn visit(
     context: &Context,
 ) -> Result<Met, Missed> {
     let (client_token, mut paired) = enter(&relay, place.is_local(), code).await?;
-    let greeting = HeardGreeting::read(&paired.first)?;
-    let Some(turn) = place.turn(greeting.sender()).await else { return Err(Missed::Spared) };
-    context.enter(Phase::Handshake);
-    match greeting.prove(code, &mut paired.stream).await {
-        Ok(agreed) => Ok(Met { way: MetBy::Relay { relay, client_token, paired }, agreed }),
-        Err(NotProven { error, is_refusal }) => {
-            if is_refusal {
-                turn.refused();
-            }
-            Err(Missed::Stranger(error))
-        }
-    }
+    let agreed = prove(&paired.first, &mut place, code, &mut paired.stream, context).await?;
+    Ok(Met { way: MetBy::Relay { relay, client_token, paired }, agreed })
 }

@@ -9,7 +9,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::missed::Missed;
+use super::visit::{Missed, prove};
 use crate::{
     code::CodePhrase,
     net::internet::{Endpoint, Internet, QuicConnection, QuicStream, Reveal, public_key},
@@ -18,7 +18,7 @@ use crate::{
     transfer::{
         error::TransferError,
         link::{
-            handshake::{Agreed, HeardGreeting, NotProven, read},
+            handshake::{Agreed, read},
             rendezvous::{
                 meeting::{Met, MetBy},
                 online::{days, key},
@@ -26,7 +26,6 @@ use crate::{
             },
         },
         notice::Context,
-        progress::Phase,
     },
 };
 
@@ -36,7 +35,7 @@ const ONLINE_LIMIT: Duration = Duration::from_secs(12);
 /// How long this side looks for a relay.
 const OFFLINE_LIMIT: Duration = Duration::from_secs(8);
 
-/// Looks for the sender over the internet, and proves the code to it. Those that turn out to be somebody else are told to
+/// Looks for the sender over the internet, and proves the code to it. Each that turns out not to be the sender is told to
 /// `strangers`, but for the last.
 pub(super) async fn visit_online(
     internet: Internet,
@@ -61,7 +60,7 @@ pub(super) async fn visit_online(
             return Err(if is_offline { TransferError::Offline.into() } else { Missed::Nobody });
         };
         let relay = connection.relay();
-        let missed = match prove(&connection, &mut place, code, context).await {
+        let missed = match answer(&connection, &mut place, code, context).await {
             Ok((stream, agreed)) => {
                 return Ok(Met { way: MetBy::Internet { internet, stream, endpoint }, agreed });
             }
@@ -122,7 +121,7 @@ async fn dial(endpoint: &Endpoint, ids: &[EndpointId], without: &[String]) -> Op
 }
 
 /// Hears the sender's greeting, and proves the code to it.
-async fn prove(
+async fn answer(
     connection: &QuicConnection,
     place: &mut Place,
     code: &CodePhrase,
@@ -131,16 +130,6 @@ async fn prove(
     let accepted = timeout(ONLINE_LIMIT, connection.accept()).await;
     let mut stream = accepted.ok().and_then(Result::ok).ok_or(TransferError::PeerLost)?;
     let OnlineFirst { first } = read(&mut stream).await?;
-    let greeting = HeardGreeting::read(&first)?;
-    let Some(turn) = place.turn(greeting.sender()).await else { return Err(Missed::Spared) };
-    context.enter(Phase::Handshake);
-    match greeting.prove(code, &mut stream).await {
-        Ok(agreed) => Ok((stream, agreed)),
-        Err(NotProven { error, is_refusal }) => {
-            if is_refusal {
-                turn.refused();
-            }
-            Err(Missed::Stranger(error))
-        }
-    }
+    let agreed = prove(&first, place, code, &mut stream, context).await?;
+    Ok((stream, agreed))
 }

@@ -1,7 +1,7 @@
 //! The code's room on the internet: an endpoint under a key that both sides make of the words. Anyone who has guessed the words
 //! can take an endpoint under the same key, and the relay then passes receivers to the last that came. So the sender calls the key
-//! before it takes the room, and leaves it to whoever answers; and later it calls itself from time to time, and sees whether it is
-//! the one who hears.
+//! before it takes the room, and leaves the room to another sender that answers. Later it calls itself from time to time, and sees
+//! whether it hears its own call.
 
 use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 
@@ -51,7 +51,7 @@ pub(super) struct OnlineRoom {
     code: Arc<CodePhrase>,
     sender: SenderIdKey,
     iterations: u32,
-    /// The endpoint for the session that follows. It tells this machine's addresses to whoever connects to it, so its key is told to
+    /// The endpoint for the session that follows. It tells this machine's addresses to all that connect to it, so its key is told to
     /// nobody but the receiver.
     session: Endpoint,
     /// Whether another endpoint for the session is being bound, and the present one is closed.
@@ -92,6 +92,12 @@ struct Call {
     hear_until: Option<Instant>,
     /// How many were lost in a row.
     lost: u32,
+}
+
+impl Call {
+    fn due_now() -> Self {
+        Self { due: Instant::now(), is_heard: false, hear_until: None, lost: 0 }
+    }
 }
 
 /// What has become of an incoming connection.
@@ -137,7 +143,7 @@ impl OnlineRoom {
             guests: JoinSet::new(),
             by_age: VecDeque::new(),
             calling: JoinSet::new(),
-            call: Call { due: begun, is_heard: false, hear_until: None, lost: 0 },
+            call: Call::due_now(),
             state: None,
             told: None,
             offline_since: Some(begun),
@@ -305,6 +311,8 @@ impl OnlineRoom {
         if let Some(posted) = self.posted.take() {
             posted.endpoint.close().await;
         }
+        // What an earlier call would bring says nothing about the new endpoint.
+        (self.calling, self.call) = (JoinSet::new(), Call::due_now());
         self.post(Duration::ZERO, with_session);
     }
 
@@ -332,7 +340,7 @@ impl OnlineRoom {
         }));
     }
 
-    /// Greets whoever begins to make a connection.
+    /// Greets a caller.
     fn welcome(&mut self, incoming: Incoming) {
         let Some(posted) = &self.posted else { return };
         let Ok(greeting) = Greeting::new(&self.code, self.sender, self.iterations) else { return };
