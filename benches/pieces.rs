@@ -160,11 +160,12 @@ fn manifest() -> Manifest {
             let name = name.clone();
             move |file| {
                 let size = 100 + (folder * 100 + file) as u64 * 7919 % 7900;
-                let kind = RawKind::File { size, modified, executable: false };
+                let kind = RawKind::File { size, modified, permissions: None, holes: Vec::new() };
                 RawEntry { path: format!("{name}/file-{file:02}.txt"), kind }
             }
         });
-        std::iter::once(RawEntry { path: name, kind: RawKind::Folder { modified } }).chain(files)
+        std::iter::once(RawEntry { path: name, kind: RawKind::Folder { modified, permissions: None } })
+            .chain(files)
     });
     build(entries.collect())
 }

@@ -42,7 +42,7 @@ pub use crate::{
     transfer::{
         error::{FileAction, TransferError},
         link::{handshake::DEFAULT_ITERATIONS, rendezvous::CodeChoice},
-        notice::{InvitationChain, Invited, MetAt, NotAdded, Notice, OnlineState},
+        notice::{InvitationChain, Invited, MetAt, NotAdded, NotKept, Notice, OnlineState},
         offer::{AlreadyHere, Answer, Choices, Offer, Top},
         path_mode::{ListenOptions, PathMode},
         plan::placement::{OnConflict, OnMerge},

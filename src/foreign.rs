@@ -1,7 +1,7 @@
 //! How text that this user didn't write is written where the user reads it: names of files, errors of a system, what was
 //! typed or pasted. It decides which characters are escaped, and nothing else does. Pure.
 //!
-//! Escaped are control characters, which steer a terminal or break a line, characters that change the writing direction, and
+//! A byte of a name that isn't UTF-8 is written as `\xe9`. Escaped are control characters, which steer a terminal or break a line, characters that change the writing direction, and
 //! characters that show nothing, with which two different names look alike. A few of the last kind are part of how words and
 //! emoji are written. They stay where they have that effect, and are escaped everywhere else:
 //!
@@ -19,6 +19,8 @@ use icu_properties::{
     },
 };
 
+use crate::raw_name;
+
 const NON_JOINER: char = '\u{200c}';
 const JOINER: char = '\u{200d}';
 /// Draws the character before it as an emoji, or as text.
@@ -35,6 +37,7 @@ pub(crate) fn write(f: &mut impl Write, text: &str) -> fmt::Result {
             '\n' => f.write_str("\\n")?,
             '\r' => f.write_str("\\r")?,
             '\t' => f.write_str("\\t")?,
+            c if let Some(byte) = raw_name::escaped_byte(c) => write!(f, "\\x{byte:02x}")?,
             c if is_hidden(c) && !before.needs(c, characters.clone()) => {
                 write!(f, "\\u{{{:x}}}", u32::from(c))?;
             }
@@ -165,6 +168,7 @@ mod tests {
 
     #[test]
     fn nothing_steers_turns_or_hides() {
+        assert_eq!(shown(&raw_name::text_of(b"caf\xe9.txt")), "caf\\xe9.txt");
         assert_eq!(shown("a\u{1b}[2Jb\nc\r\t"), "a\\u{1b}[2Jb\\nc\\r\\t");
         for c in HIDDEN {
             for (before, after) in [("", ""), ("a", "b"), ("1", "2"), ("日", "本"), ("ا", "b"), ("😀", "a")]

@@ -6,6 +6,7 @@
 //!
 //! - [`sync`]: how to lock, and what a panic under a lock does
 //! - [`units`]: sizes and rates as users write them
+//! - [`raw_name`]: names that aren't UTF-8, as text
 //! - `foreign`: which characters of text from elsewhere are escaped before a user sees it
 //! - [`labels`]: every label that separates one use of a key or a hash from another
 //! - [`code`]: the code that two users share, four words unless they choose otherwise
@@ -41,6 +42,7 @@ pub mod net;
 pub mod panics;
 pub mod platform;
 pub mod protocol;
+pub mod raw_name;
 pub mod relay;
 pub mod settings;
 pub mod store;

@@ -1,9 +1,11 @@
 //! What differs between operating systems, and nothing else. Everything that uses this module is written once.
 //!
+//! - [`mount`]: what the file system under a folder can store
 //! - [`open_folder`]: folders that are used whatever becomes of their paths
+//! - [`programs`]: which files are programs
 
+pub mod mount;
 pub mod open_folder;
-
 pub mod programs;
 
 use std::{
@@ -13,60 +15,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::protocol::manifest::Modified;
-
-/// The rules of a system, or of the file system under a folder, for names. `transfer::names` applies them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
-    /// Whether the rules of Windows hold: forbidden characters, trailing dots and device names.
-    pub windows: bool,
-    /// Whether names that differ only in case or composition are the same.
-    pub folds_case: bool,
-    /// How long one name may be.
-    pub limit: NameLimit,
-}
-
-/// How long one name may be: 255 of either unit on every system that Caiman runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NameLimit {
-    /// 255 bytes of UTF-8.
-    Utf8,
-    /// 255 UTF-16 code units.
-    Utf16,
-}
-
-impl Rules {
-    /// The rules for names in `folder`, which exists.
-    pub fn of(folder: &Path) -> Self {
-        Self {
-            windows: cfg!(windows),
-            folds_case: cfg!(any(windows, target_vendor = "apple")) || folds_case(folder),
-            limit: if cfg!(any(windows, target_vendor = "apple")) {
-                NameLimit::Utf16
-            } else {
-                NameLimit::Utf8
-            },
-        }
-    }
-}
-
-/// Whether a folder can also be reached by its own name with upper and lower case exchanged. `false` if the name has no letters
-/// from A to Z.
-fn folds_case(folder: &Path) -> bool {
-    let Ok(folder) = folder.canonicalize() else { return false };
-    let Some(name) = folder.file_name().and_then(|name| name.to_str()) else { return false };
-    let swapped: String = name
-        .chars()
-        .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
-        .collect();
-    if swapped == name {
-        return false;
-    }
-    match (folder.metadata(), folder.with_file_name(swapped).metadata()) {
-        (Ok(here), Ok(there)) => matches!((file_id(&here), file_id(&there)), (Some(a), Some(b)) if a == b),
-        _ => false,
-    }
-}
+use crate::protocol::manifest::{Hole, Modified, Permissions};
 
 /// The time at which a file was last changed, which every system that Caiman runs on knows.
 pub fn modified(metadata: &Metadata) -> Option<Modified> {
@@ -124,15 +73,38 @@ pub fn write_private(file: &Path, content: &[u8]) -> io::Result<()> {
     // Only its owner can read the temporary file, and so the file that it becomes.
     let mut new = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
     new.write_all(content)?;
-    new.as_file().sync_all()?;
+    flush(new.as_file())?;
     new.persist(file)?;
     Ok(())
 }
 
-/// The target of a link as text, with `/` between names. `None` if it is not Unicode.
-pub fn link_text(target: &Path) -> Option<String> {
-    let text = target.to_str()?;
-    Some(if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() })
+/// Flushes a file to the disk. Network and FUSE mounts without such a service refuse it in many ways; only an error of the disk
+/// itself is one here.
+pub fn flush(file: &File) -> io::Result<()> {
+    file.sync_all().or_else(|error| if is_disk_failure(&error) { Err(error) } else { Ok(()) })
+}
+
+/// Makes an open file longer, up to `len` bytes; what is new reads as zeros. Where the mount can't do that in one step, the zeros are
+/// written.
+pub fn extend(file: &File, len: u64) -> io::Result<()> {
+    const ZEROS: &[u8] = &[0; 64 * 1024];
+    let Err(refused) = file.set_len(len) else { return Ok(()) };
+    if !is_unsupported(&refused) && refused.kind() != io::ErrorKind::PermissionDenied {
+        return Err(refused);
+    }
+    let mut at = file.metadata()?.len();
+    while at < len {
+        let part = usize::try_from(len - at).map_or(ZEROS.len(), |left| left.min(ZEROS.len()));
+        write_all_at(file, &ZEROS[..part], at)?;
+        at += part as u64;
+    }
+    Ok(())
+}
+
+/// Locks an open file against other programs, and waits for those that have it locked. A mount without locks locks nothing:
+/// nobody else can hold a lock there either.
+pub fn lock_file(file: &File) -> io::Result<()> {
+    file.lock().or_else(|error| if is_unsupported(&error) { Ok(()) } else { Err(error) })
 }
 
 /// What Windows keeps beside a file that came from the internet, so that it warns before it opens or runs the file.
@@ -169,40 +141,56 @@ pub fn mark_foreign(_path: &Path) -> io::Result<()> {
 }
 
 pub use system::{
-    check_readable, check_writable, ensure_private_folder, file_id, flush_everything, is_disk_full,
-    is_executable, is_own_file, is_own_folder, make_executable, make_link, make_plain, make_private_folder,
-    open_own, open_private, read_exact_at, write_all_at,
+    check_readable, ensure_private_folder, file_id, flush_everything, has_bytes, holes, is_disk_failure,
+    is_disk_full, is_illegal_sequence, is_own_file, is_own_folder, is_unsupported, is_wider, limit_mode,
+    link_text, make_executable, make_folder, make_link, make_private_folder, name_text, new_file, open_own,
+    open_private, os_name, permissions, read_exact_at, write_all_at,
 };
 
 #[cfg(unix)]
 mod system {
     use std::{
-        fs::{self, DirBuilder, OpenOptions, Permissions},
-        os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+        borrow::Cow,
+        cmp::Reverse,
+        ffi::{OsStr, OsString},
+        fs::{self, DirBuilder, OpenOptions},
+        io::Read,
+        os::unix::{
+            ffi::{OsStrExt, OsStringExt},
+            fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+        },
     };
 
     use rustix::{
-        fs::{Access, OFlags, access},
+        fs::{Access, OFlags, access, seek},
+        io::Errno,
         process::geteuid,
     };
 
-    use super::{File, Metadata, Path, io};
+    use super::{File, Hole, Metadata, Path, Permissions, io};
+    use crate::raw_name;
 
     /// Checks that the user may read `file`, as far as the system says without opening it.
     pub fn check_readable(file: &Path) -> io::Result<()> {
         Ok(access(file, Access::READ_OK)?)
     }
 
-    /// Checks that the user may create files in `folder`, as far as the system says without creating one.
-    pub fn check_writable(folder: &Path) -> io::Result<()> {
-        Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+    /// Whether anything can be read from a file, whatever its size says. A file with nothing to read at the moment counts as one
+    /// with something.
+    pub fn has_bytes(file: &Path) -> io::Result<bool> {
+        let no_wait = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        let mut file = OpenOptions::new().read(true).custom_flags(no_wait).open(file)?;
+        match file.read(&mut [0]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            read => Ok(read? > 0),
+        }
     }
 
     /// Makes sure that there is a folder into which no other user can look. Folders above it that are missing are made in the
     /// same way.
     pub fn ensure_private_folder(folder: &Path) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        fs::set_permissions(folder, Permissions::from_mode(0o700))
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
     }
 
     /// Makes a folder into which no other user can look.
@@ -245,7 +233,7 @@ mod system {
         let metadata = file.metadata()?;
         checked_own(&metadata)?;
         if metadata.mode() & 0o077 != 0 {
-            file.set_permissions(Permissions::from_mode(0o600))?;
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
         }
         Ok(file)
     }
@@ -267,26 +255,112 @@ mod system {
         Some((metadata.dev(), metadata.ino()))
     }
 
-    /// Whether the owner may execute the file.
-    pub fn is_executable(metadata: &Metadata) -> bool {
-        metadata.mode() & 0o100 != 0
+    /// Who may use a file or a folder.
+    pub fn permissions(metadata: &Metadata) -> Option<Permissions> {
+        Permissions::new((metadata.mode() & 0o777) as u16)
     }
 
-    /// Lets every user who may read the file execute it.
-    pub fn make_executable(file: &File) -> io::Result<()> {
-        let mode = file.metadata()?.mode();
-        file.set_permissions(Permissions::from_mode(mode | (mode & 0o444) >> 2))
+    /// Options to make a file that its owner may read and write, and others as far as both `permissions` and the user's umask let
+    /// them. Nobody may execute it. Nothing is opened that is there already.
+    pub fn new_file(permissions: Option<Permissions>) -> OpenOptions {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600 | others(permissions) & 0o066);
+        options
     }
 
-    /// Lets nobody execute the file, and takes away what else its mode says beyond who may read and write it.
-    pub fn make_plain(file: &File) -> io::Result<()> {
+    /// Makes a folder that its owner may use, and others as far as both `permissions` and the user's umask let them.
+    pub fn make_folder(folder: &Path, permissions: Option<Permissions>) -> io::Result<()> {
+        DirBuilder::new().mode(0o700 | others(permissions)).create(folder)
+    }
+
+    /// What others than the owner may do with something that has these permissions: all, if nothing is known of them.
+    pub(super) fn others(permissions: Option<Permissions>) -> u32 {
+        permissions.map_or(0o077, |permissions| u32::from(permissions.bits()) & 0o077)
+    }
+
+    /// Lets those execute a file who may read it, as far as `permissions` let them. Returns whether the file system keeps that
+    /// for the owner.
+    pub fn make_executable(file: &File, permissions: Permissions) -> io::Result<bool> {
         let mode = file.metadata()?.mode();
-        file.set_permissions(Permissions::from_mode(mode & 0o666))
+        let execute = (mode & 0o444) >> 2 & u32::from(permissions.bits());
+        file.set_permissions(fs::Permissions::from_mode(mode & 0o777 | execute))?;
+        Ok(file.metadata()?.mode() & 0o100 != 0)
+    }
+
+    /// Takes from everybody what [`new_file`] would not have given, and what else a mode can say.
+    pub fn limit_mode(file: &File, permissions: Option<Permissions>) -> io::Result<()> {
+        let mode = file.metadata()?.mode() & 0o7777;
+        let limited = mode & (0o600 | others(permissions) & 0o066);
+        if limited == mode {
+            return Ok(());
+        }
+        file.set_permissions(fs::Permissions::from_mode(limited))
+    }
+
+    /// Whether others may read or change something that these permissions keep from them.
+    pub fn is_wider(metadata: &Metadata, permissions: Permissions) -> bool {
+        metadata.mode() & 0o066 & !u32::from(permissions.bits()) != 0
+    }
+
+    /// The name for which a name in an offer stands, as the system takes it.
+    pub fn os_name(name: &str) -> Cow<'_, OsStr> {
+        match raw_name::bytes_of(name) {
+            Cow::Borrowed(bytes) => Cow::Borrowed(OsStr::from_bytes(bytes)),
+            Cow::Owned(bytes) => Cow::Owned(OsString::from_vec(bytes)),
+        }
+    }
+
+    /// The text that stands for a name in an offer.
+    pub fn name_text(name: &OsStr) -> String {
+        raw_name::text_of(name.as_bytes())
+    }
+
+    /// The text that stands for the target of a link, with `/` between names. Never `None` here.
+    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
+    pub fn link_text(target: &Path) -> Option<String> {
+        Some(name_text(target.as_os_str()))
+    }
+
+    /// Holes of at least `shortest` bytes in an open file, first to last: at most `most` of them, the longest. None where the
+    /// file system doesn't say.
+    pub fn holes(file: &File, shortest: u64, most: usize) -> io::Result<Vec<Hole>> {
+        use rustix::fs::SeekFrom;
+        let metadata = file.metadata()?;
+        // Most files take at least as much room as they have bytes, so they aren't asked about.
+        if metadata.blocks().saturating_mul(512) >= metadata.len() {
+            return Ok(Vec::new());
+        }
+        let mut holes = Vec::new();
+        let mut at = 0;
+        while at < metadata.len() {
+            let data = match seek(file, SeekFrom::Data(at)) {
+                Ok(data) => data.min(metadata.len()),
+                Err(Errno::NXIO) => metadata.len(),
+                Err(_) => return Ok(Vec::new()),
+            };
+            if data.saturating_sub(at) >= shortest {
+                holes.push(Hole { start: at, end: data });
+            }
+            if data == metadata.len() {
+                break;
+            }
+            at = match seek(file, SeekFrom::Hole(data)) {
+                // A file that changes meanwhile could keep this from ever ending.
+                Ok(hole) if hole > data => hole,
+                _ => return Ok(Vec::new()),
+            };
+        }
+        if holes.len() > most {
+            holes.sort_by_key(|hole| Reverse(hole.end - hole.start));
+            holes.truncate(most);
+            holes.sort_by_key(|hole| hole.start);
+        }
+        Ok(holes)
     }
 
     /// Creates a symbolic link to `target`, which has `/` between names. The system need not know what the target is.
     pub fn make_link(target: &str, link: &Path, _is_folder: bool) -> io::Result<()> {
-        std::os::unix::fs::symlink(target, link)
+        std::os::unix::fs::symlink(&*os_name(target), link)
     }
 
     /// Fills `buffer` with the bytes of the file from `offset` on. Fails if the file ends before.
@@ -299,11 +373,14 @@ mod system {
         file.write_all_at(bytes, offset)
     }
 
-    /// Flushes the whole file system that holds `folder` to the disk. Returns whether that was done, which is always so here.
+    /// Flushes the whole file system that holds `folder` to the disk. Returns whether that was done: some mounts have no such
+    /// service.
     #[cfg(target_os = "linux")]
     pub fn flush_everything(folder: &Path) -> io::Result<bool> {
-        rustix::fs::syncfs(File::open(folder)?)?;
-        Ok(true)
+        match rustix::fs::syncfs(File::open(folder)?).map_err(io::Error::from) {
+            Err(error) if is_disk_failure(&error) => Err(error),
+            flushed => Ok(flushed.is_ok()),
+        }
     }
 
     /// Flushes nothing and returns `false`: this system can't flush a whole file system in one call.
@@ -316,16 +393,47 @@ mod system {
     pub fn is_disk_full(error: &io::Error) -> bool {
         matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
+
+    /// Whether an error means that bytes may not have reached the disk: it has failed, is full or is gone.
+    pub fn is_disk_failure(error: &io::Error) -> bool {
+        const FAILURES: [Errno; 9] = [
+            Errno::IO,
+            Errno::NOSPC,
+            Errno::DQUOT,
+            Errno::FBIG,
+            Errno::NXIO,
+            Errno::NODEV,
+            Errno::STALE,
+            Errno::TIMEDOUT,
+            Errno::NOTCONN,
+        ];
+        Errno::from_io_error(error).is_none_or(|error| FAILURES.contains(&error))
+    }
+
+    /// Whether an error means that a name has bytes that mean nothing where it is stored.
+    pub fn is_illegal_sequence(error: &io::Error) -> bool {
+        Errno::from_io_error(error) == Some(Errno::ILSEQ)
+    }
+
+    /// Whether an error means that the file system has no such service, or no such property.
+    pub fn is_unsupported(error: &io::Error) -> bool {
+        const MISSING: [Errno; 6] =
+            [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOLCK, Errno::INVAL, Errno::NOTTY];
+        Errno::from_io_error(error).is_some_and(|error| MISSING.contains(&error))
+    }
 }
 
 #[cfg(windows)]
 mod system {
     use std::{
+        borrow::Cow,
+        ffi::OsStr,
         fs::{self, OpenOptions},
+        io::Read,
         os::windows::fs::{FileExt, OpenOptionsExt},
     };
 
-    use super::{File, Metadata, Path, io};
+    use super::{File, Hole, Metadata, Path, Permissions, io};
 
     /// Succeeds: Windows doesn't say whether a file can be read without opening it.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
@@ -333,10 +441,9 @@ mod system {
         Ok(())
     }
 
-    /// Succeeds: Windows doesn't say whether a folder can be written without creating a file.
-    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
-    pub fn check_writable(_folder: &Path) -> io::Result<()> {
-        Ok(())
+    /// Whether anything can be read from a file, whatever its size says.
+    pub fn has_bytes(file: &Path) -> io::Result<bool> {
+        Ok(File::open(file)?.read(&mut [0])? > 0)
     }
 
     /// Makes sure that there is a folder. Who can look into it follows from the folder that it is in.
@@ -383,21 +490,59 @@ mod system {
         None
     }
 
-    /// `false`: on Windows the name of a file decides whether it can be executed, and there is no bit for it.
-    pub fn is_executable(_metadata: &Metadata) -> bool {
+    /// `None`: Windows has no such bits.
+    pub fn permissions(_metadata: &Metadata) -> Option<Permissions> {
+        None
+    }
+
+    /// Options to make a file. Who can use it follows from the folder that it is in. Nothing is opened that is there already.
+    pub fn new_file(_permissions: Option<Permissions>) -> OpenOptions {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        options
+    }
+
+    /// Makes a folder. Who can use it follows from the folder that it is in.
+    pub fn make_folder(folder: &Path, _permissions: Option<Permissions>) -> io::Result<()> {
+        fs::create_dir(folder)
+    }
+
+    /// Does nothing, and misses nothing: on Windows the name of a file decides whether it can be executed.
+    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
+    pub fn make_executable(_file: &File, _permissions: Permissions) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    /// Does nothing: Windows has no such bits.
+    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
+    pub fn limit_mode(_file: &File, _permissions: Option<Permissions>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// `false`: Windows has no such bits.
+    pub fn is_wider(_metadata: &Metadata, _permissions: Permissions) -> bool {
         false
     }
 
-    /// Does nothing: Windows has no bit that makes a file executable.
-    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
-    pub fn make_executable(_file: &File) -> io::Result<()> {
-        Ok(())
+    /// The name as the system takes it, which stores none that isn't Unicode.
+    pub fn os_name(name: &str) -> Cow<'_, OsStr> {
+        Cow::Borrowed(OsStr::new(name))
     }
 
-    /// Does nothing: Windows has no bit that makes a file executable.
+    /// The text that stands for a name in an offer. A name that isn't Unicode changes.
+    pub fn name_text(name: &OsStr) -> String {
+        name.to_string_lossy().into_owned()
+    }
+
+    /// The target of a link as text, with `/` between names. `None` if it isn't Unicode.
+    pub fn link_text(target: &Path) -> Option<String> {
+        Some(target.to_str()?.replace('\\', "/"))
+    }
+
+    /// None: Caiman doesn't ask Windows for holes.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
-    pub fn make_plain(_file: &File) -> io::Result<()> {
-        Ok(())
+    pub fn holes(_file: &File, _shortest: u64, _most: usize) -> io::Result<Vec<Hole>> {
+        Ok(Vec::new())
     }
 
     /// Creates a symbolic link to `target`, which has `/` between names. Windows has to know whether the target is a folder, and
@@ -448,6 +593,21 @@ mod system {
     /// Whether an error means that no room is left on the disk.
     pub fn is_disk_full(error: &io::Error) -> bool {
         error.kind() == io::ErrorKind::StorageFull
+    }
+
+    /// `true`: every error of a flush counts on Windows, where mounts without that service are rare.
+    pub fn is_disk_failure(_error: &io::Error) -> bool {
+        true
+    }
+
+    /// `false`: Windows takes every name that is Unicode.
+    pub fn is_illegal_sequence(_error: &io::Error) -> bool {
+        false
+    }
+
+    /// Whether an error means that the file system has no such service.
+    pub fn is_unsupported(error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::Unsupported
     }
 }
 

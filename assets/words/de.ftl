@@ -277,6 +277,24 @@ comparing = Wird mit dem verglichen, was schon da ist …
 here-already = { $size } davon sind aus einer unterbrochenen Übertragung schon hier und werden nicht noch einmal gesendet.
 free-there = { $size } frei
 no-room = Nicht genug Platz: { $needed } nötig, { $free } frei.
+receive-anyway = Trotzdem empfangen
+receive-anyway-means = Für Festplatten, die mehr Platz haben, als sie sagen, weil sie komprimieren. Wird die Festplatte doch voll, wartet die Übertragung auf Platz.
+too-large = { $more ->
+    [0] Zu groß für diese Festplatte und wird deshalb nicht empfangen: { $names }.
+   *[other] Zu groß für diese Festplatte und werden deshalb nicht empfangen: { $names } und { $more } weitere.
+} Eine Datei kann dort höchstens { $most } haben.
+not-kept-times = { $count ->
+    [one] Die Festplatte merkt sich nicht, wann eine Datei geändert wurde: Eine Datei hat eine andere Zeit bekommen.
+   *[other] Die Festplatte merkt sich nicht, wann eine Datei geändert wurde: { $count } Dateien haben eine andere Zeit bekommen.
+}
+not-kept-executable = { $count ->
+    [one] Die Festplatte merkt sich nicht, welche Dateien Programme sind: Eine Datei lässt sich nicht ausführen.
+   *[other] Die Festplatte merkt sich nicht, welche Dateien Programme sind: { $count } Dateien lassen sich nicht ausführen.
+}
+not-kept-private = { $count ->
+    [one] Die Festplatte merkt sich nicht, wer eine Datei lesen darf: Eine Datei, die nur der Absender lesen konnte, können hier auch andere lesen.
+   *[other] Die Festplatte merkt sich nicht, wer eine Datei lesen darf: { $count } Dateien, die nur der Absender lesen konnte, können hier auch andere lesen.
+}
 conflicts = { $count ->
     [one] Ein Name ist dort schon vergeben:
    *[other] { $count } Namen sind dort schon vergeben:
@@ -406,12 +424,14 @@ unfit-name = hat einen Namen, der nicht gesendet werden kann
 unfit-deep = liegt in zu vielen Ordnern; senden Sie einen der inneren Ordner für sich
 unfit-link-out = ist ein Link, der aus dem Gesendeten hinausführt
 unfit-link = ist ein Link auf etwas ohne brauchbaren Namen
+unfit-no-size = sagt nicht, wie groß sie ist
 unfit-special = ist weder Datei noch Ordner noch Link
 err-internal = In Caiman ist etwas kaputtgegangen, und diese Übertragung mit ihm.
 err-unsuited = Das geht hier nicht.
 err-no-random = Dieser Computer liefert keine Zufallszahlen, also kann nichts verschlüsselt werden.
 err-nothing = Es gibt nichts zu senden.
 err-special = { $path } ist weder Datei noch Ordner.
+err-no-size = { $path } sagt nicht, wie groß sie ist.
 err-too-many = Mehr als eine Million Dateien und Ordner können nicht auf einmal gesendet werden.
 err-too-much-text = Die Namen von alldem sind zu lang, um auf einmal gesendet zu werden.
 err-unsendable = Das kann nicht gesendet werden: Namen oder Größen darin passen in kein Angebot.
@@ -499,6 +519,7 @@ next-other-folder = Wählen Sie einen anderen Ordner, dann bitten Sie darum, es 
 next-disk-send = Prüfen Sie die Festplatte, dann senden Sie noch einmal.
 next-disk-ask = Prüfen Sie die Festplatte, dann bitten Sie darum, es noch einmal zu senden.
 next-gone = Wählen Sie die Dateien noch einmal.
+next-copy-first = Kopieren Sie den Inhalt in eine eigene Datei und senden Sie diese.
 next-start-again = Schließen Sie Caiman und starten Sie es neu.
 next-restart = Starten Sie den Computer neu und versuchen Sie es dann noch einmal.
 next-pack = Packen Sie es in ein Archiv oder senden Sie es in Teilen.

@@ -278,6 +278,24 @@ comparing = Comparing with the files here…
 here-already = { $size } of it is already here from an interrupted transfer and is not sent again.
 free-there = { $size } free
 no-room = Not enough space: { $needed } needed, { $free } free.
+receive-anyway = Receive anyway
+receive-anyway-means = For disks that have more space than they say, because they compress what is stored. If the disk does fill up, the transfer waits for space.
+too-large = { $more ->
+    [0] Too large for this disk, so it is not received: { $names }.
+   *[other] Too large for this disk, so they are not received: { $names } and { $more } more.
+} A file can have at most { $most } there.
+not-kept-times = { $count ->
+    [one] The disk does not keep when a file was changed: one file got another time.
+   *[other] The disk does not keep when a file was changed: { $count } files got another time.
+}
+not-kept-executable = { $count ->
+    [one] The disk does not keep which files are programs: one file can't be run.
+   *[other] The disk does not keep which files are programs: { $count } files can't be run.
+}
+not-kept-private = { $count ->
+    [one] The disk does not keep who may read a file: one file that only the sender could read can be read by others here.
+   *[other] The disk does not keep who may read a file: { $count } files that only the sender could read can be read by others here.
+}
 conflicts = { $count ->
     [one] One name is already taken there:
    *[other] { $count } names are already taken there:
@@ -404,12 +422,14 @@ unfit-name = has a name that can't be sent
 unfit-deep = is inside too many folders; send one of the inner folders by itself
 unfit-link-out = is a link that points outside what is being sent
 unfit-link = is a link to something without a usable name
+unfit-no-size = doesn't say how long it is
 unfit-special = is not a file, a folder or a link
 err-internal = Something in Caiman broke, and this transfer has ended.
 err-unsuited = This can't be done here.
 err-no-random = This computer provides no random numbers, so nothing can be encrypted.
 err-nothing = There is nothing to send.
 err-special = { $path } is not a file or a folder.
+err-no-size = { $path } doesn't say how long it is.
 err-too-many = More than a million files and folders can't be sent at once.
 err-too-much-text = The names of all these files take too much space to be sent at once.
 err-unsendable = This can't be sent: some names or sizes don't fit into an offer.
@@ -497,6 +517,7 @@ next-other-folder = Choose another folder, then ask for it to be sent again.
 next-disk-send = Check the disk, then send again.
 next-disk-ask = Check the disk, then ask for it to be sent again.
 next-gone = Choose the files again.
+next-copy-first = Copy what is in it into a file of your own, and send that.
 next-start-again = Close Caiman and start it again.
 next-restart = Restart the computer, then try again.
 next-pack = Pack it into an archive, or send it in parts.

@@ -23,7 +23,7 @@ pub(super) use amounts::amount;
 pub(super) use ends::{broke, done, is_wish, report};
 #[cfg(test)]
 pub(super) use failures::{Explained, Standpoint};
-pub(super) use failures::{code, cut_off, error, iroh, leads_to_settings, relay, standpoint};
+pub(super) use failures::{code, cut_off, error, iroh, leads_to_settings, not_kept, relay, standpoint};
 pub(super) use names::{left_behind, name, name_of, offered};
 pub(super) use program::{host, interrupted, not_discarded, not_opened, only_shown, problem, start, unsaved};
 #[cfg(test)]

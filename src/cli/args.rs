@@ -156,6 +156,9 @@ pub(super) struct ReceiveArgs {
     /// find, so they are left out otherwise.
     #[arg(long)]
     pub(super) allow_hidden: bool,
+    /// Begin although the folder seems to have too little free space: some disks have more than they say, because they compress.
+    #[arg(long)]
+    pub(super) ignore_space: bool,
     /// Don't receive this path of the offer or anything below it; may be given several times.
     #[arg(long, value_name = "PATH")]
     pub(super) exclude: Vec<String>,

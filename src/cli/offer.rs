@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::report::sentence;
 use crate::{
-    engine::{AlreadyHere, Choices, Offer, OnConflict, OnMerge, Top},
-    protocol::manifest::{EntryKind, OfferKind},
+    engine::{AlreadyHere, Choices, NotKept, Offer, OnConflict, OnMerge, Top},
+    protocol::manifest::{EntryKind, Manifest, OfferKind},
     transfer::show::{self, Shown},
 };
 
@@ -28,6 +28,7 @@ pub(super) struct ReceivePolicy {
     pub(super) exclude: Vec<String>,
     pub(super) resumes: bool,
     pub(super) allows_hidden: bool,
+    pub(super) ignores_space: bool,
 }
 
 impl ReceivePolicy {
@@ -51,6 +52,7 @@ impl ReceivePolicy {
             on_conflict: self.on_conflict,
             on_merge: self.on_merge,
             allows_hidden: self.allows_hidden,
+            ignores_space: self.ignores_space,
             ..Choices::default()
         }
     }
@@ -144,6 +146,8 @@ pub(super) fn fields(offer: &Offer, tops: &[Top<'_>], here: &AlreadyHere, policy
         "entries": offer.manifest.entries().len(),
         "files": offer.manifest.files(),
         "bytes": offer.manifest.bytes(),
+        "data_bytes": offer.manifest.data_bytes(),
+        "too_large": offer.too_large.len(),
         "free": offer.free,
         "resumable": if policy.resumes { offer.resumable } else { 0 },
         "here": here.files(),
@@ -167,9 +171,10 @@ pub(super) fn describe(
         OfferKind::Text => return vec!["A text:".to_owned()],
         OfferKind::Stream => vec!["Offered: a file whose size is not known yet".to_owned()],
         OfferKind::Files => vec![format!(
-            "Offered: {}, {}",
+            "Offered: {}, {}{}",
             show::count(manifest.files(), "file", "files"),
-            show::bytes(manifest.bytes())
+            show::bytes(manifest.bytes()),
+            data_part(manifest)
         )],
     };
     match tops {
@@ -227,8 +232,57 @@ pub(super) fn describe(
         };
         lines.push(format!("{} already there: {what}", show::count(conflicts, "name is", "names are")));
     }
+    lines.extend(too_large_lines(offer));
     for (theirs, here) in offer.repaired().take(SHOWN_ENTRIES) {
         lines.push(format!("Can't be named {} here: it becomes {}", Shown(theirs), Shown(here)));
+    }
+    lines
+}
+
+/// How much of an offer is more than holes, if it has any.
+fn data_part(manifest: &Manifest) -> String {
+    match manifest.data_bytes() {
+        data if data < manifest.bytes() => format!(" ({} without holes)", show::bytes(data)),
+        _ => String::new(),
+    }
+}
+
+/// Says which files are too large for the disk.
+fn too_large_lines(offer: &Offer) -> Vec<String> {
+    let names = offer.too_large.iter().filter_map(|entry| offer.manifest.entries().get(*entry as usize));
+    let names: Vec<&str> = names.map(|entry| entry.path.as_str()).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let most = show::bytes(offer.largest_file);
+    vec![format!(
+        "Left out, because a file can have at most {most} there: {}. Choose a folder on another disk with --out to receive all.",
+        listed(&names)
+    )]
+}
+
+/// What a disk could not keep of files that are in place, one sentence for each kind.
+pub(super) fn not_kept_lines(not_kept: NotKept) -> Vec<String> {
+    let NotKept { times, executable, private } = not_kept;
+    let files = |count| show::count(count, "file", "files");
+    let mut lines = Vec::new();
+    if times > 0 {
+        lines.push(format!(
+            "The disk does not keep when a file was changed: {} got another time.",
+            files(times)
+        ));
+    }
+    if executable > 0 {
+        lines.push(format!(
+            "The disk does not keep which files are programs: {} can't be run.",
+            files(executable)
+        ));
+    }
+    if private > 0 {
+        lines.push(format!(
+            "The disk does not keep who may read a file: {} that only the sender could read can be read by others here.",
+            files(private)
+        ));
     }
     lines
 }
@@ -283,7 +337,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::protocol::manifest::Manifest;
 
     fn policy(on_merge: OnMerge) -> ReceivePolicy {
         ReceivePolicy {
@@ -293,22 +346,13 @@ mod tests {
             exclude: vec!["b/".to_owned()],
             resumes: true,
             allows_hidden: false,
+            ignores_space: false,
         }
     }
 
     fn offer(names: &[&str]) -> Offer {
         let entries: Vec<(&str, u64)> = names.iter().map(|name| (*name, 1)).collect();
-        let manifest = Arc::new(Manifest::made_up(OfferKind::Files, &entries));
-        Offer {
-            manifest,
-            folder: None,
-            targets: Vec::new(),
-            guarded: Vec::new(),
-            free: None,
-            resumable: 0,
-            here: AlreadyHere::default(),
-            unusable: None,
-        }
+        Offer::new(Arc::new(Manifest::made_up(OfferKind::Files, &entries)))
     }
 
     /// Catches a list that ends before the name that matters, and one in the sender's order.

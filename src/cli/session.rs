@@ -97,7 +97,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
 pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> Exit {
     let reporter = Reporter::for_receiver(args.common.json, args.stdout);
     let ReceiveArgs { code, out, yes, stdout, overwrite, skip, merge, .. } = args;
-    let ReceiveArgs { exclude, no_resume, allow_hidden, common, .. } = args;
+    let ReceiveArgs { exclude, no_resume, allow_hidden, ignore_space, common, .. } = args;
     let invite = match code {
         Some(text) => code::parse_any(&text),
         None => match ask_code(interrupts).await {
@@ -152,8 +152,15 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         (_, true) => OnMerge::Skip,
         _ => OnMerge::KeepBoth,
     };
-    let (accepts, resumes, allows_hidden) = (yes || stdout, !no_resume, allow_hidden);
-    let policy = ReceivePolicy { accepts, on_conflict, on_merge, exclude, resumes, allows_hidden };
+    let policy = ReceivePolicy {
+        accepts: yes || stdout,
+        on_conflict,
+        on_merge,
+        exclude,
+        resumes: !no_resume,
+        allows_hidden: allow_hidden,
+        ignores_space: ignore_space,
+    };
     let policy = Policy::Receive(policy);
     run(reporter, policy, again, interrupts, |id| Command::Receive(id, Box::new(first))).await
 }

@@ -14,13 +14,16 @@ use tokio::{
 
 use super::{
     exit::Exit,
-    offer::{MAX_TOPS, OfferQuestion, ReceivePolicy, UserReply, describe, fields, here_line, left_out_line},
+    offer::{
+        MAX_TOPS, OfferQuestion, ReceivePolicy, UserReply, describe, fields, here_line, left_out_line,
+        not_kept_lines,
+    },
     report::{Reporter, sentence},
 };
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        AlreadyHere, Answer, Choices, Command, Engine, MetAt, Notice, Offer, OnConflict, OnMerge,
+        AlreadyHere, Answer, Choices, Command, Engine, MetAt, NotKept, Notice, Offer, OnConflict, OnMerge,
         OnlineState, Progress, Report, TaskId, Top, TransferError,
     },
     net::client::RelayAddress,
@@ -206,6 +209,12 @@ impl CliTransfer {
             Notice::NotStored { path, error } => {
                 let reason = error.to_string();
                 self.trouble(&sentence(&reason), "not_stored", &path.to_string_lossy(), &reason);
+            }
+            Notice::NotKept(not_kept) => {
+                let NotKept { times, executable, private } = not_kept;
+                let line = not_kept_lines(not_kept).join("\n");
+                let fields = json!({ "times": times, "executable": executable, "private": private });
+                self.reporter.say(&line, "not_kept", fields);
             }
             Notice::Text(text) => self.show_text(&text),
             Notice::Kept(folder) => {

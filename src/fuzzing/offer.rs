@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    platform::{NameLimit, Rules},
+    platform::mount::{NameLimit, Rules},
     protocol::{
         RelPath, frame,
         manifest::{
@@ -15,6 +15,7 @@ use crate::{
         },
         path::LinkTarget,
     },
+    raw_name::{bytes_of, is_plain},
     transfer::{
         plan::{
             Plan,
@@ -83,7 +84,8 @@ pub(super) fn check_manifest(manifest: &Manifest) {
     let page = manifest.entries().iter().map(Entry::to_raw).collect();
     assert_eq!(build(Ok(ManifestBuilder::new(manifest.kind())), &[page]).as_ref(), Ok(manifest));
     let mut growing = ManifestBuilder::growing(manifest.clone());
-    let more = RawEntry { path: "more".to_owned(), kind: RawKind::Folder { modified: None } };
+    let more =
+        RawEntry { path: "more".to_owned(), kind: RawKind::Folder { modified: None, permissions: None } };
     assert_eq!(growing.push(more).is_err(), growing.len() == paths.len() as u64);
     growing.truncate(paths.len());
     assert_eq!(growing.finish().as_ref(), Ok(manifest));
@@ -95,11 +97,15 @@ fn check_plan(plan: &Plan, manifest: &Manifest) {
     if plan.stream().is_some() {
         return;
     }
-    assert_eq!((plan.bytes(), plan.wanted_files()), (manifest.bytes(), manifest.files()));
+    assert_eq!(plan.wanted_files(), manifest.files());
+    assert!((manifest.data_bytes()..=manifest.bytes()).contains(&plan.bytes()));
     for (index, entry) in manifest.entries().iter().enumerate() {
         let blocks = plan.blocks_of(index as u32);
         assert!(blocks.end <= plan.blocks());
-        assert_eq!(blocks.is_empty(), entry.size() == 0);
+        assert!(blocks.is_empty() || entry.size() > 0);
+        if plan.blocks() <= MANY_BLOCKS {
+            check_coverage(plan, index as u32, entry);
+        }
     }
     assert_eq!(plan.block_len(plan.blocks()), None);
     if plan.blocks() <= MANY_BLOCKS {
@@ -107,6 +113,19 @@ fn check_plan(plan: &Plan, manifest: &Manifest) {
         assert!(lens.iter().all(|len| (1..=plan.block_size()).contains(len)));
         assert_eq!(lens.iter().map(|len| u64::from(*len)).sum::<u64>(), plan.bytes());
     }
+}
+
+/// Every byte of a file is in a block or in a hole, and no byte is in two blocks.
+fn check_coverage(plan: &Plan, number: u32, entry: &Entry) {
+    let mut covered = 0;
+    let in_hole = |from: u64, to: u64| {
+        from == to || entry.holes().iter().any(|hole| hole.start <= from && to <= hole.end)
+    };
+    for segment in plan.segments_of(number) {
+        assert!(covered <= segment.offset && in_hole(covered, segment.offset), "{entry:?}");
+        covered = segment.offset + u64::from(segment.len);
+    }
+    assert!(covered <= entry.size() && in_hole(covered, entry.size()), "{entry:?}");
 }
 
 /// What the standard library of Unix says of a path that was accepted. On Windows it takes `C:` for a drive, which is a legal name
@@ -148,8 +167,9 @@ pub fn names(bytes: &[u8]) {
     assert_eq!(path.names().collect::<Vec<_>>().join("/"), path.as_str());
     for windows in [false, true] {
         for folds_case in [false, true] {
-            for limit in [NameLimit::Utf8, NameLimit::Utf16] {
-                let rules = Rules { windows, folds_case, limit };
+            for limit in [NameLimit::Utf8(255), NameLimit::Utf8(143), NameLimit::Utf16(255)] {
+                let (normalises, needs_unicode) = (folds_case, !folds_case);
+                let rules = Rules { windows, folds_case, normalises, needs_unicode, limit };
                 for name in path.names() {
                     check_repair(rules, name);
                 }
@@ -167,12 +187,13 @@ fn check_repair(rules: Rules, name: &str) {
             RelPath::new(stored).is_ok_and(|path| path.parent().is_none()),
             "{name:?} becomes {stored:?}"
         );
-        let units = match rules.limit {
-            NameLimit::Utf8 => stored.len(),
-            NameLimit::Utf16 => stored.encode_utf16().count(),
+        let (units, limit) = match rules.limit {
+            NameLimit::Utf8(limit) => (bytes_of(stored).len(), limit),
+            NameLimit::Utf16(limit) => (stored.encode_utf16().count(), limit),
         };
-        assert!(units <= 255, "{name:?} becomes {stored:?}");
+        assert!(units <= limit, "{name:?} becomes {stored:?}");
     }
+    assert!(!rules.needs_unicode || is_plain(&repaired), "{name:?} becomes {repaired:?}");
     if rules.windows {
         assert!(!repaired.contains(|c| c < ' ' || "<>:\"\\|?*".contains(c)), "{name:?} becomes {repaired:?}");
         assert!(!repaired.ends_with(['.', ' ']), "{name:?} becomes {repaired:?}");

@@ -2,7 +2,7 @@
 //! folder's path to something else, such as a link that leads elsewhere. On Windows there is only the path, so what gets
 //! it in between two steps is used.
 //!
-//! Every `name` is a single name, without separators; nothing here follows a link under such a name.
+//! Every `name` is a single name of an offer, without separators; nothing here follows a link under such a name.
 
 pub use system::OpenFolder;
 
@@ -11,11 +11,14 @@ mod system {
     use std::{io, os::fd::OwnedFd, path::Path};
 
     use rustix::fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, Timespec, Timestamps, mkdirat, openat, renameat, statat,
-        symlinkat, unlinkat, utimensat,
+        AtFlags, CWD, FileType, Mode, OFlags, RawMode, Timespec, Timestamps, mkdirat, openat, renameat,
+        statat, symlinkat, unlinkat, utimensat,
     };
 
-    use crate::{platform::system_time, protocol::manifest::Modified};
+    use crate::{
+        platform::{os_name, system::others, system_time},
+        protocol::manifest::{Modified, Permissions},
+    };
 
     /// An open folder.
     #[derive(Debug)]
@@ -29,31 +32,32 @@ mod system {
 
         /// Opens the real folder `name` in this one.
         pub fn below(&self, name: &str) -> io::Result<Self> {
-            Ok(Self(openat(&self.0, name, flags() | OFlags::NOFOLLOW, Mode::empty())?))
+            Ok(Self(openat(&self.0, &*os_name(name), flags() | OFlags::NOFOLLOW, Mode::empty())?))
         }
 
         /// Whether `name` is a real folder; `None` if there is nothing of that name.
         pub fn is_folder(&self, name: &str) -> io::Result<Option<bool>> {
-            match statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            match statat(&self.0, &*os_name(name), AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(found) => Ok(Some(FileType::from_raw_mode(found.st_mode) == FileType::Directory)),
                 Err(rustix::io::Errno::NOENT) => Ok(None),
                 Err(error) => Err(error.into()),
             }
         }
 
-        /// Makes the folder `name`.
-        pub fn make_folder(&self, name: &str) -> io::Result<()> {
-            Ok(mkdirat(&self.0, name, Mode::RWXU | Mode::RWXG | Mode::RWXO)?)
+        /// Makes the folder `name`, which others than its owner may use as far as `permissions` and the user's umask let them.
+        pub fn make_folder(&self, name: &str, permissions: Option<Permissions>) -> io::Result<()> {
+            let mode = Mode::RWXU | Mode::from_raw_mode(others(permissions) as RawMode);
+            Ok(mkdirat(&self.0, &*os_name(name), mode)?)
         }
 
         /// Makes the symbolic link `name` to `target`, which has `/` between names.
         pub fn make_link(&self, target: &str, name: &str, _is_folder: bool) -> io::Result<()> {
-            Ok(symlinkat(target, &self.0, name)?)
+            Ok(symlinkat(&*os_name(target), &self.0, &*os_name(name))?)
         }
 
         /// Removes `name`, which is no folder.
         pub fn remove(&self, name: &str) -> io::Result<()> {
-            Ok(unlinkat(&self.0, name, AtFlags::empty())?)
+            Ok(unlinkat(&self.0, &*os_name(name), AtFlags::empty())?)
         }
 
         /// Gives what is at `path` below `from`, on the same disk, the name `name` here. Fails if something has that name
@@ -64,15 +68,40 @@ mod system {
                 fs::{RenameFlags, linkat, renameat_with},
                 io::Errno,
             };
-            match renameat_with(&from.0, path, &self.0, name, RenameFlags::NOREPLACE) {
-                // Some file systems can't check and rename in one step. A second name is never given to what has one, and it
-                // isn't given to folders at all.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-                    linkat(&from.0, path, &self.0, name, AtFlags::empty())?;
-                    Ok(unlinkat(&from.0, path, AtFlags::empty())?)
-                }
-                renamed => Ok(renamed?),
+            let os = os_name(name);
+            match renameat_with(&from.0, path, &self.0, &*os, RenameFlags::NOREPLACE) {
+                // Some file systems can't check and rename in one step. A second name is never given to what has one.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+                renamed => return Ok(renamed?),
             }
+            match linkat(&from.0, path, &self.0, &*os, AtFlags::empty()) {
+                Ok(()) => Ok(unlinkat(&from.0, path, AtFlags::empty())?),
+                // Some have no second names either, and none of them gives one to a folder.
+                Err(Errno::PERM | Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::MLINK) => {
+                    self.take_over(from, path, name)
+                }
+                Err(error) => Err(error.into()),
+            }
+        }
+
+        /// Like [`OpenFolder::take`], where a file system can neither check and rename in one step nor give second names: makes an
+        /// empty file or folder of this name, which fails if there is one, and renames over it.
+        #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+        pub(super) fn take_over(&self, from: &Self, path: &Path, name: &str) -> io::Result<()> {
+            let os = os_name(name);
+            let found = statat(&from.0, path, AtFlags::SYMLINK_NOFOLLOW)?;
+            let unmake = if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+                mkdirat(&self.0, &*os, Mode::RWXU)?;
+                AtFlags::REMOVEDIR
+            } else {
+                let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+                drop(openat(&self.0, &*os, make, Mode::RUSR | Mode::WUSR)?);
+                AtFlags::empty()
+            };
+            self.replace(from, path, name).inspect_err(|_| {
+                // What was made here is in nobody's way if it stays.
+                let _ = unlinkat(&self.0, &*os, unmake);
+            })
         }
 
         /// Gives what is at `path` below `from`, on the same disk, the name `name` here. Fails if something has that name
@@ -88,7 +117,7 @@ mod system {
         /// Gives what is at `path` below `from`, on the same disk, the name `name` here, in place of a file or a link that has
         /// it.
         pub fn replace(&self, from: &Self, path: &Path, name: &str) -> io::Result<()> {
-            Ok(renameat(&from.0, path, &self.0, name)?)
+            Ok(renameat(&from.0, path, &self.0, &*os_name(name))?)
         }
 
         /// Sets the time at which `name` was last changed. A time that this system can't hold is ignored.
@@ -98,7 +127,7 @@ mod system {
             }
             let time = Timespec { tv_sec: modified.secs, tv_nsec: modified.nanos.into() };
             let times = Timestamps { last_access: time, last_modification: time };
-            Ok(utimensat(&self.0, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+            Ok(utimensat(&self.0, &*os_name(name), &times, AtFlags::SYMLINK_NOFOLLOW)?)
         }
     }
 
@@ -121,7 +150,10 @@ mod system {
 
     use tempfile::TempPath;
 
-    use crate::{platform, protocol::manifest::Modified};
+    use crate::{
+        platform,
+        protocol::manifest::{Modified, Permissions},
+    };
 
     /// The path of a folder.
     #[derive(Debug)]
@@ -155,9 +187,9 @@ mod system {
             }
         }
 
-        /// Makes the folder `name`.
-        pub fn make_folder(&self, name: &str) -> io::Result<()> {
-            fs::create_dir(self.0.join(name))
+        /// Makes the folder `name`. Who can use it follows from this folder.
+        pub fn make_folder(&self, name: &str, permissions: Option<Permissions>) -> io::Result<()> {
+            platform::make_folder(&self.0.join(name), permissions)
         }
 
         /// Makes the symbolic link `name` to `target`, which has `/` between names.
@@ -216,12 +248,34 @@ mod tests {
             symlink(at("outside"), at("inbox").join(name)).unwrap();
         }
         a.take(&staging, Path::new("0"), "file").unwrap();
-        a.make_folder("sub").unwrap();
+        a.make_folder("sub", None).unwrap();
         a.make_link("file", "link", false).unwrap();
         assert_eq!(fs::read_to_string(at("inbox/old a/file")).unwrap(), "bytes");
         assert_eq!(fs::read_dir(at("outside")).unwrap().count(), 0);
         assert!(inbox.below("a").is_err());
         assert_eq!(inbox.is_folder("a").unwrap(), Some(false));
+    }
+
+    /// What a mount does that knows neither the flag nor second names.
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    #[test]
+    fn a_name_is_taken_over_only_if_nothing_has_it() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        let folder = OpenFolder::open(place.path()).unwrap();
+        fs::write(at("file"), "file").unwrap();
+        fs::create_dir_all(at("folder/inner")).unwrap();
+        for name in ["file", "folder"] {
+            let taken = folder.take_over(&folder, Path::new("file"), name).unwrap_err();
+            assert_eq!(taken.kind(), std::io::ErrorKind::AlreadyExists);
+            assert!(folder.take_over(&folder, Path::new("missing"), "new").is_err());
+            folder.take_over(&folder, Path::new(name), "new").unwrap();
+            assert!(!at(name).exists());
+            assert!(at("new").exists());
+            fs::rename(at("new"), at(name)).unwrap();
+        }
+        assert!(at("folder/inner").is_dir());
+        assert_eq!(fs::read_to_string(at("file")).unwrap(), "file");
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub const MAX_ENTRIES: u64 = 1_000_000;
 pub const MAX_TOTAL_BYTES: u64 = 1 << 53;
 /// Most bytes that all paths and link targets of an offer may take together. It bounds what an offer costs in memory.
 pub const MAX_NAMES_BYTES: usize = 256 * 1024 * 1024;
+/// Most holes in one file, so that its entry always fits into a page of an offer. A sender with a file of more names the longest.
+pub const MAX_HOLES: usize = 4096;
 /// Longest text snippet in bytes; a longer text is better sent as a file.
 pub const MAX_TEXT_BYTES: u64 = 1024 * 1024;
 
@@ -26,6 +28,37 @@ pub struct Modified {
     pub secs: i64,
     /// Nanoseconds within the second.
     pub nanos: u32,
+}
+
+/// Who may read, write and execute a file, or look into a folder: the nine lowest bits of a Unix mode (POSIX.1-2017,
+/// `<sys/stat.h>`). A receiver gives nobody more than these, and never less to the owner than reading and writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permissions(u16);
+
+impl Permissions {
+    /// The permissions with these bits; `None` if there are others than the nine.
+    pub fn new(bits: u16) -> Option<Self> {
+        (bits <= 0o777).then_some(Self(bits))
+    }
+
+    /// The bits.
+    pub fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// Whether the owner may execute the file.
+    pub fn is_executable(self) -> bool {
+        self.0 & 0o100 != 0
+    }
+}
+
+/// A part of a file that was never written and reads as zeros: it takes no space, and none of its bytes travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hole {
+    /// Where it begins, in bytes.
+    pub start: u64,
+    /// Where it ends, in bytes.
+    pub end: u64,
 }
 
 /// One entry as it travels, unchecked.
@@ -46,13 +79,17 @@ pub enum RawKind {
         size: u64,
         /// When it was last changed.
         modified: Option<Modified>,
-        /// Whether its owner may execute it.
-        executable: bool,
+        /// The bits of its [`Permissions`]; `None` from a system that has none.
+        permissions: Option<u16>,
+        /// Its holes, first to last, as far as it is worth to leave them out.
+        holes: Vec<Hole>,
     },
     /// A folder. Every folder is listed, before what is in it.
     Folder {
         /// When it was last changed.
         modified: Option<Modified>,
+        /// The bits of its [`Permissions`]; `None` from a system that has none.
+        permissions: Option<u16>,
     },
     /// A symbolic link, kept as a link.
     Link {
@@ -92,13 +129,17 @@ pub enum EntryKind {
         size: u64,
         /// When it was last changed.
         modified: Option<Modified>,
-        /// Whether its owner may execute it.
-        executable: bool,
+        /// Who may use it; `None` if the sender's system has no such bits.
+        permissions: Option<Permissions>,
+        /// Its holes, first to last. They don't touch each other and are within the file.
+        holes: Box<[Hole]>,
     },
     /// A folder.
     Folder {
         /// When it was last changed.
         modified: Option<Modified>,
+        /// Who may look into it; `None` if the sender's system has no such bits.
+        permissions: Option<Permissions>,
     },
     /// A symbolic link that stays inside.
     Link {
@@ -118,13 +159,27 @@ impl Entry {
         }
     }
 
-    /// Bytes of the path and, for a link, of the target.
-    fn names_bytes(&self) -> usize {
-        let target = match &self.kind {
+    /// Holes of a file; none of anything else.
+    pub fn holes(&self) -> &[Hole] {
+        match &self.kind {
+            EntryKind::File { holes, .. } => holes,
+            EntryKind::Folder { .. } | EntryKind::Link { .. } => &[],
+        }
+    }
+
+    /// Bytes of a file outside its holes.
+    pub fn data_bytes(&self) -> u64 {
+        self.size() - self.holes().iter().map(|hole| hole.end - hole.start).sum::<u64>()
+    }
+
+    /// Bytes that the entry takes in memory beside what each entry takes: of the path, of a link's target, of a file's holes.
+    fn own_bytes(&self) -> usize {
+        let more = match &self.kind {
             EntryKind::Link { target, .. } => target.as_str().len(),
-            EntryKind::File { .. } | EntryKind::Folder { .. } => 0,
+            EntryKind::File { holes, .. } => size_of_val(&**holes),
+            EntryKind::Folder { .. } => 0,
         };
-        self.path.as_str().len() + target
+        self.path.as_str().len() + more
     }
 
     /// Whether the entry is a regular file.
@@ -135,10 +190,15 @@ impl Entry {
     /// The entry as it travels.
     pub fn to_raw(&self) -> RawEntry {
         let kind = match &self.kind {
-            EntryKind::File { size, modified, executable } => {
-                RawKind::File { size: *size, modified: *modified, executable: *executable }
+            EntryKind::File { size, modified, permissions, holes } => RawKind::File {
+                size: *size,
+                modified: *modified,
+                permissions: permissions.map(Permissions::bits),
+                holes: holes.to_vec(),
+            },
+            EntryKind::Folder { modified, permissions } => {
+                RawKind::Folder { modified: *modified, permissions: permissions.map(Permissions::bits) }
             }
-            EntryKind::Folder { modified } => RawKind::Folder { modified: *modified },
             EntryKind::Link { target, modified } => {
                 RawKind::Link { target: target.as_str().to_owned(), modified: *modified }
             }
@@ -179,6 +239,12 @@ pub enum ManifestError {
     /// A time with a billion nanoseconds or more.
     #[error("the offer holds a time that doesn't exist")]
     Time,
+    /// Permissions with bits that aren't permissions.
+    #[error("the offer holds permissions that don't exist")]
+    Permissions,
+    /// Holes that overlap, are empty, or lie outside of their file, or more than [`MAX_HOLES`] in one file.
+    #[error("the offer holds a file with impossible holes")]
+    Holes,
     /// A text or a stream that isn't exactly one fitting file.
     #[error("the offer is not what it says it is")]
     Kind,
@@ -192,6 +258,7 @@ pub struct Manifest {
     entries: Vec<Entry>,
     bytes: u64,
     files: u64,
+    data_bytes: u64,
 }
 
 impl Manifest {
@@ -208,6 +275,11 @@ impl Manifest {
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes of all files outside their holes.
+    pub fn data_bytes(&self) -> u64 {
+        self.data_bytes
     }
 
     /// How many regular files there are.
@@ -228,7 +300,7 @@ pub struct ManifestBuilder {
 impl ManifestBuilder {
     /// Starts a list for which nothing was announced.
     pub fn new(kind: OfferKind) -> Self {
-        let manifest = Manifest { kind, entries: Vec::new(), bytes: 0, files: 0 };
+        let manifest = Manifest { kind, entries: Vec::new(), bytes: 0, files: 0, data_bytes: 0 };
         Self { manifest, announced: None, is_folder: HashMap::new(), names_bytes: 0 }
     }
 
@@ -240,7 +312,7 @@ impl ManifestBuilder {
             is_folder: paths
                 .map(|entry| (entry.path.clone(), matches!(entry.kind, EntryKind::Folder { .. })))
                 .collect(),
-            names_bytes: manifest.entries.iter().map(Entry::names_bytes).sum(),
+            names_bytes: manifest.entries.iter().map(Entry::own_bytes).sum(),
             manifest,
         }
     }
@@ -275,10 +347,16 @@ impl ManifestBuilder {
     pub fn push(&mut self, raw: RawEntry) -> Result<(), ManifestError> {
         let path = RelPath::new(&raw.path)?;
         let kind = match raw.kind {
-            RawKind::File { size, modified, executable } => {
-                EntryKind::File { size, modified: checked(modified)?, executable }
-            }
-            RawKind::Folder { modified } => EntryKind::Folder { modified: checked(modified)? },
+            RawKind::File { size, modified, permissions, holes } => EntryKind::File {
+                size,
+                modified: checked(modified)?,
+                permissions: checked_permissions(permissions)?,
+                holes: checked_holes(holes, size)?,
+            },
+            RawKind::Folder { modified, permissions } => EntryKind::Folder {
+                modified: checked(modified)?,
+                permissions: checked_permissions(permissions)?,
+            },
             RawKind::Link { target, modified } => {
                 EntryKind::Link { target: LinkTarget::new(&path, &target)?, modified: checked(modified)? }
             }
@@ -295,7 +373,7 @@ impl ManifestBuilder {
         if entry.path.parent().is_some_and(|parent| self.is_folder.get(&parent) != Some(&true)) {
             return Err(ManifestError::NotBelowFolder);
         }
-        let names_bytes = self.names_bytes + entry.names_bytes();
+        let names_bytes = self.names_bytes + entry.own_bytes();
         if names_bytes > MAX_NAMES_BYTES {
             return Err(ManifestError::TooMuchText);
         }
@@ -309,6 +387,7 @@ impl ManifestBuilder {
         self.names_bytes = names_bytes;
         self.manifest.bytes = bytes;
         self.manifest.files += u64::from(entry.is_file());
+        self.manifest.data_bytes += entry.data_bytes();
         self.manifest.entries.push(entry);
         Ok(())
     }
@@ -317,9 +396,10 @@ impl ManifestBuilder {
     pub fn truncate(&mut self, count: usize) {
         let count = count.min(self.manifest.entries.len());
         for entry in self.manifest.entries.drain(count..) {
-            self.names_bytes -= entry.names_bytes();
+            self.names_bytes -= entry.own_bytes();
             self.manifest.bytes -= entry.size();
             self.manifest.files -= u64::from(entry.is_file());
+            self.manifest.data_bytes -= entry.data_bytes();
             self.is_folder.remove(&entry.path);
         }
     }
@@ -339,7 +419,9 @@ impl ManifestBuilder {
         let single = manifest.entries.len() == 1 && manifest.files == 1;
         let fits = match manifest.kind {
             OfferKind::Files => true,
-            OfferKind::Text => single && manifest.bytes <= MAX_TEXT_BYTES,
+            OfferKind::Text => {
+                single && manifest.bytes <= MAX_TEXT_BYTES && manifest.data_bytes == manifest.bytes
+            }
             OfferKind::Stream => single && manifest.bytes == 0,
         };
         if fits { Ok(manifest) } else { Err(ManifestError::Kind) }
@@ -353,6 +435,20 @@ fn checked(modified: Option<Modified>) -> Result<Option<Modified>, ManifestError
     }
 }
 
+fn checked_permissions(bits: Option<u16>) -> Result<Option<Permissions>, ManifestError> {
+    bits.map(|bits| Permissions::new(bits).ok_or(ManifestError::Permissions)).transpose()
+}
+
+fn checked_holes(holes: Vec<Hole>, size: u64) -> Result<Box<[Hole]>, ManifestError> {
+    let are_apart = holes.windows(2).all(|pair| matches!(pair, [a, b] if a.end < b.start));
+    let are_sound = holes.iter().all(|hole| hole.start < hole.end && hole.end <= size);
+    if are_apart && are_sound && holes.len() <= MAX_HOLES {
+        Ok(holes.into())
+    } else {
+        Err(ManifestError::Holes)
+    }
+}
+
 #[cfg(test)]
 impl Manifest {
     /// A manifest for tests, of paths with sizes. Paths that end in a slash are folders and stand before what is in them.
@@ -360,8 +456,10 @@ impl Manifest {
         let mut builder = ManifestBuilder::new(kind);
         for (path, size) in entries {
             let kind = match path.strip_suffix('/') {
-                Some(_) => EntryKind::Folder { modified: None },
-                None => EntryKind::File { size: *size, modified: None, executable: false },
+                Some(_) => EntryKind::Folder { modified: None, permissions: None },
+                None => {
+                    EntryKind::File { size: *size, modified: None, permissions: None, holes: Box::default() }
+                }
             };
             let path = RelPath::new(path.trim_end_matches('/')).unwrap();
             builder.push_entry(Entry { path, kind }).unwrap();
@@ -375,11 +473,14 @@ mod tests {
     use super::*;
 
     fn file(path: &str, size: u64) -> RawEntry {
-        RawEntry { path: path.to_owned(), kind: RawKind::File { size, modified: None, executable: false } }
+        RawEntry {
+            path: path.to_owned(),
+            kind: RawKind::File { size, modified: None, permissions: None, holes: vec![] },
+        }
     }
 
     fn folder(path: &str) -> RawEntry {
-        RawEntry { path: path.to_owned(), kind: RawKind::Folder { modified: None } }
+        RawEntry { path: path.to_owned(), kind: RawKind::Folder { modified: None, permissions: None } }
     }
 
     fn link(path: &str, target: &str) -> RawEntry {
@@ -422,6 +523,24 @@ mod tests {
         let mut builder = ManifestBuilder::announced(OfferKind::Files, 1, 10).unwrap();
         builder.push(file("a", 9)).unwrap();
         assert_eq!(builder.finish(), Err(ManifestError::Sizes));
+    }
+
+    #[test]
+    fn holes_and_permissions_that_no_file_has_are_refused() {
+        let with = |size, permissions, holes: &[(u64, u64)]| {
+            let holes = holes.iter().map(|(start, end)| Hole { start: *start, end: *end }).collect();
+            let kind = RawKind::File { size, modified: None, permissions, holes };
+            build(&[RawEntry { path: "a".to_owned(), kind }])
+        };
+        let manifest = with(9, Some(0o777), &[(0, 2), (3, 4), (8, 9)]).unwrap();
+        assert_eq!((manifest.bytes(), manifest.data_bytes()), (9, 5));
+        assert_eq!(with(9, None, &[(0, 9)]).unwrap().data_bytes(), 0);
+        let many: Vec<_> = (0..=MAX_HOLES as u64).map(|number| (2 * number, 2 * number + 1)).collect();
+        for holes in [&[(2, 2)][..], &[(3, 2)], &[(0, 10)], &[(4, 5), (0, 1)], &[(0, 1), (1, 2)], &many] {
+            let size = if holes.len() > 2 { 1 << 20 } else { 9 };
+            assert_eq!(with(size, None, holes), Err(ManifestError::Holes), "{holes:?}");
+        }
+        assert_eq!(with(9, Some(0o4755), &[]), Err(ManifestError::Permissions));
     }
 
     #[test]
@@ -480,7 +599,7 @@ mod tests {
     #[test]
     fn a_time_that_does_not_exist_is_refused() {
         let modified = Some(Modified { secs: 0, nanos: 1_000_000_000 });
-        let odd = RawEntry { path: "a".into(), kind: RawKind::Folder { modified } };
+        let odd = RawEntry { path: "a".into(), kind: RawKind::Folder { modified, permissions: None } };
         assert_eq!(build(&[odd]), Err(ManifestError::Time));
     }
 }

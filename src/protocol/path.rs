@@ -1,9 +1,12 @@
 //! [`RelPath`]: the only type that a peer's path can become, and [`LinkTarget`], its counterpart for symbolic links.
 //!
 //! Both hold what is safe on every system: no way up, no root, no NUL, bounded lengths. What one system alone dislikes
-//! (`con`, `a:b`, a trailing dot) is legal here and repaired where it is stored, by `transfer::names`.
+//! (`con`, `a:b`, a trailing dot) is legal here and repaired where it is stored, by `transfer::names`. A name that isn't UTF-8
+//! is written as [`raw_name`] says.
 
 use std::{fmt, sync::Arc};
+
+use crate::raw_name;
 
 /// Longest single name in bytes. Windows and macOS allow 255 UTF-16 units, which take up to 765 bytes in UTF-8.
 pub const MAX_NAME_BYTES: usize = 1024;
@@ -35,6 +38,9 @@ pub enum PathError {
     /// A name of more than [`MAX_NAME_BYTES`], or a path of more than [`MAX_PATH_BYTES`].
     #[error("a name or path that is too long")]
     TooLong,
+    /// A name whose text is another one's: see [`raw_name`].
+    #[error("a name that is written in a second way")]
+    Spelling,
     /// A path of more than [`MAX_NAMES`] names.
     #[error("more than {MAX_NAMES} folders inside each other")]
     TooDeep,
@@ -161,6 +167,7 @@ fn check_name(name: &str) -> Result<(), PathError> {
         name if name.len() > MAX_NAME_BYTES => Err(PathError::TooLong),
         name if name.contains('\0') => Err(PathError::Nul),
         name if name.contains('/') => Err(PathError::Absolute),
+        name if !raw_name::is_canonical(name) => Err(PathError::Spelling),
         _ => Ok(()),
     }
 }
@@ -191,6 +198,7 @@ mod tests {
             ("a//b", PathError::Empty),
             ("a/", PathError::Empty),
             ("a\0b", PathError::Nul),
+            ("d/\u{efc3}\u{efa9}", PathError::Spelling),
             (&long, PathError::TooLong),
             (&deep, PathError::TooDeep),
         ] {

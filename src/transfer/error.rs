@@ -231,6 +231,15 @@ pub enum Impossible {
         /// What was named.
         path: PathBuf,
     },
+    /// A file that says that it is empty and isn't, as those of `/proc` are, was named.
+    #[error(
+        "{} doesn't say how long it is; send what is in it as a stream: caiman send --name NAME - < {}",
+        Shown(&path.to_string_lossy()), Shown(&path.to_string_lossy())
+    )]
+    NoSize {
+        /// What was named.
+        path: PathBuf,
+    },
     /// More entries than an offer may have.
     #[error(
         "more than a million entries can't be sent at once; pack them into an archive, or send them in parts"
@@ -416,10 +425,15 @@ impl TransferError {
             Self::File { cause, .. } if platform::is_disk_full(cause) => {
                 "Make room on the disk. Sent again, only what is missing comes."
             }
+            Self::File { cause, .. } if cause.kind() == io::ErrorKind::FileTooLarge => {
+                "No file on this disk can be so large. Choose a folder on another one."
+            }
             Self::File { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
                 "Choose a place that you may use, or change its permissions."
             }
-            Self::NoSpace { .. } => "Make room, choose another folder, or take only some of the files.",
+            Self::NoSpace { .. } => {
+                "Make room, choose another folder, or take only some of the files. If the disk has more room than it says, --ignore-space begins all the same."
+            }
             Self::Damaged { .. } => "The memory or the disk of one of the machines may be faulty; try again.",
             Self::Withdrawn { .. } => "Nothing of it is complete. Ask for it to be sent again.",
             Self::Superseded => "That transfer uses what had already arrived.",

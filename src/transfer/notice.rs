@@ -119,6 +119,8 @@ pub enum Notice {
         /// Why.
         error: TransferError,
     },
+    /// Everything is in place, and the file system could not keep some of what came with the files.
+    NotKept(NotKept),
     /// A text arrived.
     Text(String),
     /// The transfer broke off. What had arrived is kept in this staging folder.
@@ -126,6 +128,24 @@ pub enum Notice {
     /// The offer was accepted, and the sender has something more for this receiver. The sender waits for it until a little
     /// after the end of the last transfer between the two.
     Invited(Invited),
+}
+
+/// What of files that have arrived a mount did not keep, by how many files. Their bytes are all there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NotKept {
+    /// Times of the last change.
+    pub times: u64,
+    /// Permissions to execute.
+    pub executable: u64,
+    /// That others may not read or change them, as on the sender's machine.
+    pub private: u64,
+}
+
+impl NotKept {
+    /// Whether everything was kept.
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
 }
 
 /// How the internet way is doing while a code waits.
@@ -235,6 +255,9 @@ pub enum LeftOutReason {
     /// A link to a name that isn't Unicode.
     #[error("is a link to a name that isn't Unicode")]
     LinkName,
+    /// A file that says that it is empty and isn't, as those of `/proc` are.
+    #[error("doesn't say how long it is")]
+    NoSize,
     /// A device, a pipe or the like.
     #[error("is neither a file, a folder nor a link")]
     Special,

@@ -29,7 +29,13 @@ pub struct Offer {
     /// Entries at the top that would get hidden names in the user's home folder, where programs take them for what the
     /// user has set. They are received only if [`Choices::allows_hidden`] says so. In order.
     pub guarded: Vec<u32>,
-    /// Bytes that are free in the folder; `None` without a usable folder.
+    /// Files that are larger than any that the folder's file system can hold, by entry. They are not received. In order.
+    pub too_large: Vec<u32>,
+    /// The size of the largest file that the folder's file system can hold, in bytes.
+    pub largest_file: u64,
+    /// Whether parts of a file that were never written take no space in the folder.
+    pub keeps_holes: bool,
+    /// Bytes that are free in the folder; `None` without a usable folder, and where the file system doesn't say.
     pub free: Option<u64>,
     /// Bytes of the offer that interrupted transfers left in the folder, so that they need not be sent again.
     pub resumable: u64,
@@ -42,6 +48,23 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// An offer that has not been compared with any folder.
+    pub fn new(manifest: Arc<Manifest>) -> Self {
+        Self {
+            manifest,
+            folder: None,
+            targets: Vec::new(),
+            guarded: Vec::new(),
+            too_large: Vec::new(),
+            largest_file: u64::MAX,
+            keeps_holes: false,
+            free: None,
+            resumable: 0,
+            here: AlreadyHere::default(),
+            unusable: None,
+        }
+    }
+
     /// How many entries have names that are taken if folders are merged like this, without those in `here`, which may be
     /// more than [`Offer::here`]. Folders that merge don't count.
     pub fn conflicts(&self, here: &AlreadyHere, on_merge: OnMerge) -> usize {
@@ -162,6 +185,9 @@ pub struct Choices {
     pub merge_exceptions: HashMap<u32, OnMerge>,
     /// Whether hidden names may appear in the user's home folder. Otherwise such entries are not wanted.
     pub allows_hidden: bool,
+    /// Whether to begin although the folder seems to have too little free space. Some file systems don't know how much they
+    /// have, because they compress, or keep equal parts once.
+    pub ignores_space: bool,
 }
 
 impl Default for Choices {
@@ -177,6 +203,7 @@ impl Default for Choices {
             on_merge: OnMerge::default(),
             merge_exceptions: HashMap::new(),
             allows_hidden: false,
+            ignores_space: false,
         }
     }
 }

@@ -2,8 +2,8 @@
 //! the same manifest and selection.
 //!
 //! A file of at least one block starts on a block of its own. Smaller files are packed together, so that ten thousand of
-//! them cost no more round trips than one file of their total size. Empty files take no block. A stream has no known end;
-//! every block of it is full except the last.
+//! them cost no more round trips than one file of their total size. Empty files take no block, and neither does a part of a
+//! file that lies in one of its holes. A stream has no known end; every block of it is full except the last.
 //!
 //! The other pure parts of a transfer are beside it:
 //!
@@ -19,7 +19,7 @@ pub mod tree_hash;
 
 use std::ops::Range;
 
-use crate::protocol::manifest::{Entry, Manifest, OfferKind};
+use crate::protocol::manifest::{Entry, Hole, Manifest, OfferKind};
 use blocks::BlockSet;
 
 /// The smallest block size in bytes. It is a power of two of at least 1,024, so that a block of a file is a subtree of its
@@ -38,6 +38,8 @@ const MAX_PACKED: usize = 512;
 pub struct Segment {
     /// Index of the entry in the manifest.
     pub entry: u32,
+    /// How many blocks of the file are before it.
+    pub number: u64,
     /// Where in the file the segment starts, in bytes.
     pub offset: u64,
     /// The segment's length in bytes. For a stream it is always that of a full block, though the last block may be shorter.
@@ -75,9 +77,65 @@ struct Run {
 
 #[derive(Debug)]
 enum RunContent {
-    File { entry: u32, size: u64 },
+    File { entry: u32, size: u64, data: DataBlocks },
     Pack(Box<[(u32, u32)]>),
     Stream { entry: u32 },
+}
+
+/// The parts of a file that have blocks, each as the first of the file's blocks in it, counted as if the file had no holes, and
+/// how many blocks with bytes are before that one. A file without holes has none, because all of it has blocks.
+#[derive(Debug, Default)]
+struct DataBlocks {
+    parts: Box<[DataPart]>,
+    /// All blocks with bytes, in a file with holes.
+    count: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct DataPart {
+    first: u64,
+    before: u64,
+}
+
+impl DataBlocks {
+    /// The blocks of a file of this size that don't lie in a hole as a whole.
+    fn of(size: u64, holes: &[Hole], block_size: u64) -> Self {
+        let end = size.div_ceil(block_size);
+        let mut parts = Vec::new();
+        let (mut first, mut before) = (0, 0);
+        for hole in holes {
+            let from = hole.start.div_ceil(block_size);
+            let to = if hole.end == size { end } else { hole.end / block_size };
+            if from >= to {
+                continue;
+            }
+            if first < from {
+                parts.push(DataPart { first, before });
+                before += from - first;
+            }
+            first = to;
+        }
+        if first == 0 {
+            return Self { parts: Box::default(), count: end };
+        }
+        if first < end {
+            parts.push(DataPart { first, before });
+            before += end - first;
+        }
+        Self { parts: parts.into(), count: before }
+    }
+
+    /// Bytes in all blocks of the file, which has this size.
+    fn bytes(&self, size: u64, block_size: u64) -> u64 {
+        let last = self.count.saturating_sub(1);
+        last * block_size + (size - self.place(last) * block_size).min(block_size)
+    }
+
+    /// Where block `number` of those with bytes is among all of the file's blocks.
+    fn place(&self, number: u64) -> u64 {
+        let at = self.parts.partition_point(|part| part.before <= number).checked_sub(1);
+        at.and_then(|at| self.parts.get(at)).map_or(number, |part| part.first + (number - part.before))
+    }
 }
 
 /// Stands for the run of an entry that takes no block.
@@ -87,7 +145,7 @@ impl Plan {
     /// Plans the entries of `manifest` whose index `wanted` picks.
     pub fn new(manifest: &Manifest, wanted: impl Fn(usize) -> bool) -> Self {
         let mut plan = Self {
-            block_size: block_size(manifest.bytes()),
+            block_size: block_size(manifest.data_bytes()),
             runs: Vec::new(),
             run_of_entry: vec![NO_RUN; manifest.entries().len()],
             blocks: 0,
@@ -106,7 +164,10 @@ impl Plan {
                 plan.push_run(RunContent::Stream { entry: number });
                 plan.blocks = u64::MAX;
             } else if size >= u64::from(plan.block_size) {
-                plan.push_run(RunContent::File { entry: number, size });
+                let data = DataBlocks::of(size, entry.holes(), u64::from(plan.block_size));
+                if data.count > 0 {
+                    plan.push_run(RunContent::File { entry: number, size, data });
+                }
             } else if size > 0 {
                 if packed_bytes + size > u64::from(plan.block_size) || pack.len() == MAX_PACKED {
                     plan.push_run(RunContent::Pack(std::mem::take(&mut pack).into()));
@@ -157,17 +218,28 @@ impl Plan {
         }
         let at = self.runs.partition_point(|run| run.first_block <= index).checked_sub(1)?;
         let run = self.runs.get(at)?;
-        let offset = (index - run.first_block).checked_mul(u64::from(self.block_size))?;
+        let number = index - run.first_block;
+        let block_size = u64::from(self.block_size);
         Some(match &run.content {
-            RunContent::File { entry, size } => {
-                let len = (size - offset).min(u64::from(self.block_size)) as u32;
-                Block::Part(Segment { entry: *entry, offset, len })
+            RunContent::File { entry, size, data } => {
+                let offset = data.place(number).checked_mul(block_size)?;
+                let len = size.checked_sub(offset)?.min(block_size) as u32;
+                Block::Part(Segment { entry: *entry, number, offset, len })
             }
             RunContent::Pack(files) => Block::Pack(files),
             RunContent::Stream { entry } => {
-                Block::Part(Segment { entry: *entry, offset, len: self.block_size })
+                let offset = number.checked_mul(block_size)?;
+                Block::Part(Segment { entry: *entry, number, offset, len: self.block_size })
             }
         })
+    }
+
+    /// Where block `index` begins in its file; 0 for a pack and past the end.
+    pub fn offset_of(&self, index: u64) -> u64 {
+        match self.block(index) {
+            Some(Block::Part(segment)) => segment.offset,
+            Some(Block::Pack(_)) | None => 0,
+        }
     }
 
     /// How many bytes block `index` holds; for a stream, the most that it may hold. `None` past the end.
@@ -182,9 +254,11 @@ impl Plan {
     pub fn bytes_in(&self, blocks: &BlockSet) -> u64 {
         let block_size = u64::from(self.block_size);
         let bytes_of = |run: &Run| match &run.content {
-            RunContent::File { entry, size } => {
+            RunContent::File { entry, size, data } => {
                 let ranges = blocks.ranges_in(self.blocks_of(*entry)).into_iter();
-                let start = |block: u64| ((block - run.first_block) * block_size).min(*size);
+                // Only the last block of a file may be shorter than the others.
+                let bytes = data.bytes(*size, block_size);
+                let start = |block: u64| ((block - run.first_block) * block_size).min(bytes);
                 ranges.map(|(first, count)| start(first + count) - start(first)).sum()
             }
             RunContent::Pack(files) if blocks.contains(run.first_block) => {
@@ -201,11 +275,35 @@ impl Plan {
     pub fn blocks_of(&self, entry: u32) -> Range<u64> {
         let run = self.run_of_entry.get(entry as usize).and_then(|run| self.runs.get(*run as usize));
         run.map_or(0..0, |run| match &run.content {
-            RunContent::File { size, .. } => {
-                run.first_block..run.first_block + size.div_ceil(u64::from(self.block_size))
-            }
+            RunContent::File { data, .. } => run.first_block..run.first_block + data.count,
             RunContent::Pack(_) => run.first_block..run.first_block + 1,
             RunContent::Stream { .. } => 0..u64::MAX,
+        })
+    }
+
+    /// Where a segment begins among the bytes of its file that blocks hold. The hash of a file is that of these bytes, which is all
+    /// of them in a file without holes.
+    pub fn offset_in_data(&self, segment: Segment) -> u64 {
+        segment.number * u64::from(self.block_size)
+    }
+
+    /// How many bytes of `entry` blocks hold.
+    pub fn bytes_of(&self, entry: u32) -> u64 {
+        self.segments_of(entry).map(|segment| u64::from(segment.len)).sum()
+    }
+
+    /// The parts of `entry` that blocks hold, first to last: all of a small file, and the blocks of another one. None for an
+    /// entry without bytes, or one that isn't wanted. Must not be called for a stream, whose blocks have no end.
+    pub fn segments_of(&self, entry: u32) -> impl Iterator<Item = Segment> {
+        debug_assert!(self.stream().is_none(), "a stream's blocks have no end");
+        self.blocks_of(entry).filter_map(move |block| match self.block(block)? {
+            Block::Part(segment) => Some(segment),
+            Block::Pack(files) => files.iter().find(|(packed, _)| *packed == entry).map(|(_, len)| Segment {
+                entry,
+                number: 0,
+                offset: 0,
+                len: *len,
+            }),
         })
     }
 
@@ -213,10 +311,10 @@ impl Plan {
         let number = self.runs.len() as u32;
         let first_block = self.blocks;
         match &content {
-            RunContent::File { entry, size } => {
+            RunContent::File { entry, size, data } => {
                 self.run_of_entry[*entry as usize] = number;
-                self.blocks += size.div_ceil(u64::from(self.block_size));
-                self.bytes += size;
+                self.blocks += data.count;
+                self.bytes += data.bytes(*size, u64::from(self.block_size));
             }
             RunContent::Pack(files) => {
                 for (entry, size) in files {
@@ -238,6 +336,12 @@ fn block_size(bytes: u64) -> u32 {
         size *= 2;
     }
     size
+}
+
+/// Whether all of `bytes` are zero.
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
+    // Most blocks differ in the first few bytes; within a part, the compiler compares many bytes at once.
+    bytes.chunks(1024).all(|part| part.iter().fold(0, |all, byte| all | byte) == 0)
 }
 
 /// Which entries of a manifest the receiver wants. `None` means every entry.
@@ -312,6 +416,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::protocol::manifest::{ManifestBuilder, RawEntry, RawKind};
 
     fn manifest(kind: OfferKind, sizes: &[u64]) -> Manifest {
         let names: Vec<String> = (0..sizes.len()).map(|index| index.to_string()).collect();
@@ -327,7 +432,7 @@ mod tests {
         assert_eq!(plan.blocks(), 5);
         assert_eq!(plan.bytes(), 3 * B + 31);
         assert_eq!(plan.blocks_of(1), 0..3);
-        assert_eq!(plan.block(2), Some(Block::Part(Segment { entry: 1, offset: 2 * B, len: 1 })));
+        assert_eq!(plan.block(2), Some(Block::Part(Segment { entry: 1, number: 2, offset: 2 * B, len: 1 })));
         assert_eq!(plan.blocks_of(4), 3..4);
         assert_eq!(plan.block(4), Some(Block::Pack(&[(0, 10), (3, 20)])));
         assert_eq!(plan.blocks_of(2), 0..0);
@@ -342,11 +447,37 @@ mod tests {
         assert_eq!(plan.blocks_of(1), 0..0);
     }
 
+    /// A manifest of one file of this size with these holes.
+    fn sparse(size: u64, holes: &[(u64, u64)]) -> Manifest {
+        let holes = holes.iter().map(|(start, end)| Hole { start: *start, end: *end }).collect();
+        let kind = RawKind::File { size, modified: None, permissions: None, holes };
+        let mut builder = ManifestBuilder::new(OfferKind::Files);
+        builder.push(RawEntry { path: "sparse".to_owned(), kind }).unwrap();
+        builder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_lies_in_a_hole_takes_no_block() {
+        let holes = [(0, B), (2 * B - 1, 4 * B + 1), (5 * B + 1, 6 * B - 1), (9 * B, 12 * B + 7)];
+        let plan = Plan::new(&sparse(12 * B + 7, &holes), |_| true);
+        let offsets: Vec<_> =
+            plan.segments_of(0).map(|segment| (segment.number, segment.offset / B)).collect();
+        assert_eq!(offsets, [(0, 1), (1, 4), (2, 5), (3, 6), (4, 7), (5, 8)]);
+        assert_eq!((plan.blocks(), plan.bytes()), (6, 6 * B));
+        let plan = Plan::new(&sparse(3 * B + 7, &[(0, 3 * B)]), |_| true);
+        assert_eq!((plan.blocks(), plan.bytes()), (1, 7));
+        let only_holes = Plan::new(&sparse(1 << 40, &[(0, 1 << 40)]), |_| true);
+        assert_eq!((only_holes.blocks(), only_holes.bytes(), only_holes.wanted_files()), (0, 0, 1));
+    }
+
     #[test]
     fn a_stream_goes_on_until_it_ends() {
         let plan = Plan::new(&manifest(OfferKind::Stream, &[0]), |_| true);
         assert_eq!(plan.stream(), Some(0));
-        assert_eq!(plan.block(7), Some(Block::Part(Segment { entry: 0, offset: 7 * B, len: MIN_BLOCK })));
+        assert_eq!(
+            plan.block(7),
+            Some(Block::Part(Segment { entry: 0, number: 7, offset: 7 * B, len: MIN_BLOCK }))
+        );
         assert_eq!(plan.block(u64::MAX - 1), None);
     }
 

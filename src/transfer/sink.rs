@@ -8,10 +8,12 @@
 //! - [`leftovers`]: staging folders of interrupted transfers; [`unfinished`]: the list of them; [`staging_key`]: what tells
 //!   them from folders that others have made
 //! - [`active`]: which receive of this engine uses which staging folder
+//! - `attributes`: what files have beside their bytes, as far as the mount keeps it
 //! - [`delivery`]: staged files get their real names; [`opened`]: the folders in which they get them
 //! - [`ordered`]: blocks in order, for a writer
 
 pub(crate) mod active;
+mod attributes;
 pub(crate) mod delivery;
 pub(crate) mod hidden;
 pub(crate) mod journal;

@@ -154,9 +154,12 @@ fn entries() -> Vec<RawEntry> {
     let modified = Some(Modified { secs: -1, nanos: 999_999_999 });
     let file = |path: &str, size| RawEntry {
         path: path.to_owned(),
-        kind: RawKind::File { size, modified, executable: true },
+        kind: RawKind::File { size, modified, permissions: Some(0o755), holes: Vec::new() },
     };
-    let folder = |path: &str| RawEntry { path: path.to_owned(), kind: RawKind::Folder { modified } };
+    let folder = |path: &str| RawEntry {
+        path: path.to_owned(),
+        kind: RawKind::Folder { modified, permissions: None },
+    };
     let target = "../b".to_owned();
     let link = RawEntry { path: "a/l".to_owned(), kind: RawKind::Link { target, modified: None } };
     vec![folder("a"), file("a/x", 3 * MIB + 1), link, file("b", 5), file("\u{1f980}.txt", 0)]
@@ -164,7 +167,7 @@ fn entries() -> Vec<RawEntry> {
 
 /// The largest file that an offer may have.
 fn huge() -> RawEntry {
-    let kind = RawKind::File { size: 1 << 53, modified: None, executable: false };
+    let kind = RawKind::File { size: 1 << 53, modified: None, permissions: None, holes: Vec::new() };
     RawEntry { path: "huge".to_owned(), kind }
 }
 
@@ -174,10 +177,10 @@ fn offers() -> Vec<Seed> {
         (OfferKind::Files, 5_u64, 3 * MIB + 6, vec![entries()[..2].to_vec(), entries()[2..].to_vec()]);
     let many = (0..80).map(|number| RawEntry {
         path: format!("{number}"),
-        kind: RawKind::File { size: number << 12, modified: None, executable: false },
+        kind: RawKind::File { size: number << 12, modified: None, permissions: None, holes: Vec::new() },
     });
     let modified = None;
-    let up = RawEntry { path: "..".to_owned(), kind: RawKind::Folder { modified } };
+    let up = RawEntry { path: "..".to_owned(), kind: RawKind::Folder { modified, permissions: None } };
     let link_out =
         RawEntry { path: "l".to_owned(), kind: RawKind::Link { target: "x/../../y".to_owned(), modified } };
     let names = [

@@ -413,7 +413,12 @@ async fn damaged_files_that_are_repaired_arrive_whole() {
     let mut stage = Stage::new().await;
     let mut entries = files();
     let modified = Some(Modified { secs: 1_000_000_000, nanos: 0 });
-    entries[1].kind = RawKind::File { size: 2 * u64::from(MIN_BLOCK) + 1, modified, executable: true };
+    entries[1].kind = RawKind::File {
+        size: 2 * u64::from(MIN_BLOCK) + 1,
+        modified,
+        permissions: Some(0o755),
+        holes: Vec::new(),
+    };
     let again = [
         Say(FromSender::Hashes(true_hashes().into_iter().filter(|(entry, _)| *entry != 2).collect())),
         Block(0, 1, BLOCK),

@@ -176,7 +176,8 @@ async fn offers_that_lie_about_themselves_are_refused() {
     let late = RawKind::File {
         size: 0,
         modified: Some(Modified { secs: 0, nanos: 2_000_000_000 }),
-        executable: false,
+        permissions: None,
+        holes: Vec::new(),
     };
     let late = RawEntry { path: "a".to_owned(), kind: late };
     let mut wrong_digest = offer(OfferKind::Files, &two);
@@ -416,8 +417,11 @@ async fn times_at_the_ends_of_the_world_are_taken() {
     for secs in [i64::MIN, -1, i64::MAX] {
         let modified = Some(Modified { secs, nanos: 999_999_999 });
         let entries = [
-            RawEntry { path: "d".to_owned(), kind: RawKind::Folder { modified } },
-            RawEntry { path: "d/f".to_owned(), kind: RawKind::File { size: 0, modified, executable: true } },
+            RawEntry { path: "d".to_owned(), kind: RawKind::Folder { modified, permissions: None } },
+            RawEntry {
+                path: "d/f".to_owned(),
+                kind: RawKind::File { size: 0, modified, permissions: Some(0o755), holes: Vec::new() },
+            },
             RawEntry { path: "l".to_owned(), kind: RawKind::Link { target: "d".to_owned(), modified } },
         ];
         let entries = if cfg!(windows) { &entries[..2] } else { &entries[..] };

@@ -436,11 +436,14 @@ pub fn seal_block(sealer: &mut Sealer, index: u64, bytes: &[u8]) -> Vec<u8> {
 }
 
 pub fn file(path: &str, size: u64) -> RawEntry {
-    RawEntry { path: path.to_owned(), kind: RawKind::File { size, modified: None, executable: false } }
+    RawEntry {
+        path: path.to_owned(),
+        kind: RawKind::File { size, modified: None, permissions: None, holes: Vec::new() },
+    }
 }
 
 pub fn folder(path: &str) -> RawEntry {
-    RawEntry { path: path.to_owned(), kind: RawKind::Folder { modified: None } }
+    RawEntry { path: path.to_owned(), kind: RawKind::Folder { modified: None, permissions: None } }
 }
 
 pub fn link(path: &str, target: &str) -> RawEntry {

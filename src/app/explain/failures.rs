@@ -11,7 +11,7 @@ use crate::{
         words::{Words, shown_path},
     },
     code::CodeError,
-    engine::{IrohCheckError, NotAdded, RelayClientError, TransferError},
+    engine::{IrohCheckError, NotAdded, NotKept, RelayClientError, TransferError},
     history::Direction,
     protocol::{
         VERSION,
@@ -236,6 +236,10 @@ fn unsuited(words: &Words, reason: &Impossible) -> (String, &'static str) {
             let args = [("path", shown_path(path).into())];
             (words.tell("err-special", &args), "next-gone")
         }
+        Impossible::NoSize { path } => {
+            let args = [("path", shown_path(path).into())];
+            (words.tell("err-no-size", &args), "next-copy-first")
+        }
         Impossible::TooManyEntries => (words.say("err-too-many"), "next-pack"),
         Impossible::TooMuchText => (words.say("err-too-much-text"), "next-pack"),
         Impossible::Manifest(_) => (words.say("err-unsendable"), "next-pack"),
@@ -346,6 +350,16 @@ pub(super) fn not_stored(words: &Words, error: &TransferError) -> String {
     self::error(words, error, at).happened
 }
 
+/// What of files that have arrived the disk could not keep, one sentence for each kind.
+pub(in crate::app) fn not_kept(words: &Words, not_kept: NotKept) -> Vec<String> {
+    let NotKept { times, executable, private } = not_kept;
+    [("not-kept-times", times), ("not-kept-executable", executable), ("not-kept-private", private)]
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(key, count)| words.tell(key, &[("count", count.into())]))
+        .collect()
+}
+
 /// Why something that was chosen is not offered, to follow its path.
 pub(super) fn unfit(words: &Words, reason: LeftOutReason) -> String {
     words.say(match reason {
@@ -356,6 +370,7 @@ pub(super) fn unfit(words: &Words, reason: LeftOutReason) -> String {
         LeftOutReason::TooDeep => "unfit-deep",
         LeftOutReason::Link(PathError::Escapes) => "unfit-link-out",
         LeftOutReason::Link(_) | LeftOutReason::LinkName => "unfit-link",
+        LeftOutReason::NoSize => "unfit-no-size",
         LeftOutReason::Special => "unfit-special",
     })
 }

@@ -98,6 +98,8 @@ pub(in crate::app) enum Action {
 /// What the user did to an offer. Nodes of its tree go by their number there, entries by their place in the manifest.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::app) enum SheetAction {
+    /// Receive although there seems to be too little free space.
+    IgnoreSpace,
     /// Tick or untick a node and everything in it.
     Tick(u32, bool),
     /// Tick everything, or nothing.

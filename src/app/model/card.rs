@@ -16,8 +16,8 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        Connection, Internet, InvitationChain, MetAt, NotAdded, Notice, OnlineState, Progress, Report,
-        TaskId, TransferError,
+        Connection, Internet, InvitationChain, MetAt, NotAdded, NotKept, Notice, OnlineState, Progress,
+        Report, TaskId, TransferError,
     },
     history::Direction,
     net::client::RelayAddress,
@@ -147,6 +147,8 @@ pub(in crate::app) struct Card {
     /// The wished port for direct connections, if it could not be had, and the port that is used instead.
     pub(in crate::app) refused_port: Option<(u16, u16)>,
     pub(in crate::app) left_behind: Vec<LeftBehind>,
+    /// What of the files in place the disk could not keep.
+    pub(in crate::app) not_kept: NotKept,
     /// How many things are left behind in all, named or not.
     pub(in crate::app) left_behind_count: usize,
     /// How many files and bytes are to move, once the offer is accepted.
@@ -208,6 +210,7 @@ impl Card {
             refused_port: None,
             left_behind: Vec::new(),
             left_behind_count: 0,
+            not_kept: NotKept::default(),
             accepted: None,
             progress: Progress::default(),
             lost_since: None,
@@ -317,6 +320,7 @@ impl Card {
                 self.leave_behind(1, LeftBehind::Withdrawn { path, reason });
             }
             Notice::NotStored { path: _, error } => self.leave_behind(1, LeftBehind::NotStored { error }),
+            Notice::NotKept(not_kept) => self.not_kept = not_kept,
             Notice::Text(text) => self.text = Some(text),
             Notice::Kept(folder) => self.kept = Some(folder),
             // It isn't for this card: the window answers it with a new one.

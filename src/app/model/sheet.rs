@@ -43,6 +43,8 @@ pub(in crate::app) struct Sheet {
     pub(in crate::app) repaired: Vec<(String, String)>,
     /// Whether another folder is being checked.
     pub(in crate::app) is_looking: bool,
+    /// Whether the offer is to be received although there seems to be too little free space.
+    pub(in crate::app) ignores_space: bool,
     /// Whether the answer has been given.
     pub(in crate::app) is_answered: bool,
 }
@@ -65,6 +67,7 @@ impl Sheet {
             conflicts: Vec::new(),
             merges: Vec::new(),
             is_looking: false,
+            ignores_space: false,
             is_answered: false,
         };
         sheet.sort_out();
@@ -137,6 +140,7 @@ impl Sheet {
                 tree.search(&text);
                 self.search = text;
             }
+            (SheetAction::IgnoreSpace, _) => self.ignores_space = true,
             (SheetAction::OnConflict(policy), _) => {
                 self.on_conflict = policy;
                 self.exceptions.clear();
@@ -169,6 +173,7 @@ impl Sheet {
             on_merge: self.on_merge,
             merge_exceptions: self.merge_exceptions.clone(),
             allows_hidden: self.tree.as_ref().is_some_and(Tree::wants_guarded),
+            ignores_space: self.ignores_space,
         }
     }
 
@@ -195,15 +200,28 @@ impl Sheet {
 
     /// Whether what is ticked fits on the disk.
     pub(in crate::app) fn fits(&self) -> bool {
-        let needed = self.wanted_bytes().saturating_sub(self.offer.resumable);
+        let holes = if self.offer.keeps_holes { self.wanted_holes() } else { 0 };
+        let needed = self.wanted_bytes().saturating_sub(self.offer.resumable).saturating_sub(holes);
         self.offer.free.is_none_or(|free| needed <= free)
+    }
+
+    /// Bytes in holes of files that are ticked.
+    fn wanted_holes(&self) -> u64 {
+        let manifest = &self.offer.manifest;
+        let all = manifest.bytes() - manifest.data_bytes();
+        if all == 0 {
+            return 0;
+        }
+        let unwanted = self.tree.as_ref().map(Tree::unwanted).unwrap_or_default();
+        let unwanted = unwanted.iter().filter_map(|entry| manifest.entries().get(*entry as usize));
+        all - unwanted.map(|entry| entry.size() - entry.data_bytes()).sum::<u64>()
     }
 
     /// Whether the offer can be accepted as it is now.
     pub(in crate::app) fn can_accept(&self) -> bool {
         !self.is_looking
             && self.offer.unusable.is_none()
-            && self.fits()
+            && (self.fits() || self.ignores_space)
             && self.tree.as_ref().map_or(self.has_no_list, Tree::wants_anything)
     }
 }

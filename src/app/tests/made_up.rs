@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 
 use crate::{
     code::CodePhrase,
-    engine::{AlreadyHere, Event, Notice, Offer, Phase, Progress, TaskId, TransferError},
+    engine::{Event, Notice, Offer, Phase, Progress, TaskId, TransferError},
     net::client::RelayAddress,
     protocol::manifest::{Entry, Manifest, OfferKind},
     transfer::{error::FileAction, plan::placement::Target},
@@ -40,14 +40,10 @@ pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&s
         }
     };
     Arc::new(Offer {
-        resumable: 0,
-        here: AlreadyHere::default(),
-        manifest: Arc::clone(manifest),
         folder: Some(folder.to_owned()),
         targets: manifest.entries().iter().map(target).collect(),
-        guarded: Vec::new(),
         free: Some(1 << 40),
-        unusable: None,
+        ..Offer::new(Arc::clone(manifest))
     })
 }
 
@@ -55,10 +51,7 @@ pub(in crate::app) fn offer(manifest: &Arc<Manifest>, folder: &Path, taken: &[&s
 pub(super) fn offer_for_nowhere(manifest: &Arc<Manifest>, folder: &Path) -> Arc<Offer> {
     let cause = std::io::ErrorKind::PermissionDenied.into();
     let unusable = Some(TransferError::file(FileAction::UseFolder, folder, cause));
-    let (manifest, folder) = (Arc::clone(manifest), Some(folder.to_owned()));
-    let here = AlreadyHere::default();
-    let (targets, guarded) = (Vec::new(), Vec::new());
-    Arc::new(Offer { manifest, folder, targets, guarded, free: None, resumable: 0, here, unusable })
+    Arc::new(Offer { folder: Some(folder.to_owned()), unusable, ..Offer::new(Arc::clone(manifest)) })
 }
 
 pub(in crate::app) fn code() -> CodePhrase {

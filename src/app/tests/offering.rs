@@ -126,14 +126,10 @@ fn what_does_not_fit_cannot_be_accepted_until_less_is_ticked() {
     let id = screen.offered(&pictures(), &[]);
     let offer = made_up::offer(&pictures(), &screen.inbox(), &[]);
     let cramped = Offer {
-        resumable: 0,
-        here: AlreadyHere::default(),
-        manifest: Arc::clone(&offer.manifest),
         folder: offer.folder.clone(),
         targets: offer.targets.clone(),
-        guarded: Vec::new(),
         free: Some(500),
-        unusable: None,
+        ..Offer::new(Arc::clone(&offer.manifest))
     };
     screen.notice(id, Notice::Offer(Arc::new(cramped)));
     let words = screen.words();
@@ -218,16 +214,7 @@ fn what_a_name_becomes_is_shown() {
     };
     let targets = vec![target("what_.txt", false, true), target("a (2).txt", true, false)];
     let folder = Some(screen.inbox());
-    let offer = Offer {
-        manifest,
-        folder,
-        targets,
-        guarded: Vec::new(),
-        free: Some(1000),
-        unusable: None,
-        resumable: 0,
-        here: AlreadyHere::default(),
-    };
+    let offer = Offer { folder, targets, free: Some(1000), ..Offer::new(manifest) };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     assert!(screen.shows(&screen.say("repaired")) && screen.shows("what_.txt"), "{:#?}", screen.texts());
     assert!(screen.shows("a (2).txt"));
@@ -240,16 +227,7 @@ fn a_text_is_offered_without_a_folder() {
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Received);
     let manifest = made_up::text_manifest();
-    let offer = Offer {
-        manifest,
-        folder: None,
-        targets: Vec::new(),
-        guarded: Vec::new(),
-        free: None,
-        unusable: None,
-        resumable: 0,
-        here: AlreadyHere::default(),
-    };
+    let offer = Offer { ..Offer::new(manifest) };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
     screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
     assert!(screen.shows(&screen.say("offered-text")));
@@ -307,14 +285,11 @@ fn what_an_interrupted_transfer_left_is_told_and_needs_no_room() {
     let id = screen.offered(&pictures(), &[]);
     let offer = made_up::offer(&pictures(), &screen.inbox(), &[]);
     let begun = Offer {
-        manifest: Arc::clone(&offer.manifest),
         folder: offer.folder.clone(),
         targets: offer.targets.clone(),
-        guarded: Vec::new(),
         free: Some(500),
         resumable: 1000,
-        here: AlreadyHere::default(),
-        unusable: None,
+        ..Offer::new(Arc::clone(&offer.manifest))
     };
     screen.notice(id, Notice::Offer(Arc::new(begun)));
     let size = screen.words().bytes(1000);
@@ -402,10 +377,7 @@ fn offer_for_home(screen: &Screen) -> Offer {
         guarded: vec![3, 5],
         folder: Some(screen.inbox()),
         free: Some(1 << 40),
-        unusable: None,
-        resumable: 0,
-        here: AlreadyHere::default(),
-        manifest,
+        ..Offer::new(manifest)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     app::{model::action::Dialog, words::shown_path},
     engine::{Notice, Registry, TaskId, TransferError},
     history::Direction,
+    platform::mount::Mount,
     transfer::{
         plan::{Plan, Wanted},
         show::Shown,
@@ -39,7 +40,13 @@ fn leave(screen: &Screen, chosen: &Path, id: u8, entries: &[(&str, u64)]) -> Pat
     let staging = Staging::create(
         chosen,
         id,
-        StagedFiles { manifest, plan, wanted: &Wanted::all(), targets: &[] },
+        StagedFiles {
+            manifest,
+            plan,
+            wanted: &Wanted::all(),
+            targets: &[],
+            mount: Mount::probe(chosen).unwrap(),
+        },
         leftovers,
     )
     .unwrap();

@@ -18,7 +18,7 @@ use crate::{
             tone::Tone,
         },
         theme::{self, Weight, palette, size},
-        widgets::{self, Button, Emphasis, Icon, icon_button, part, small, title},
+        widgets::{self, Button, Emphasis, Icon, icon_button, note, part, small, title},
         words::shown_path,
     },
     engine::{Report, TransferError},
@@ -51,6 +51,9 @@ pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View
         part(ui, "text", |ui| text_ui(ui, card, text, view));
     }
     left_behind_ui(ui, card, view);
+    for line in explain::not_kept(view.words, card.not_kept) {
+        note(ui, Tone::Warning, &line);
+    }
     if card.text.is_none() {
         part(ui, "buttons", |ui| done_buttons_ui(ui, card, view));
     }

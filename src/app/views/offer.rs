@@ -246,7 +246,29 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
         let needed = view.words.bytes(sheet.wanted_bytes());
         let args = [("needed", needed.into()), ("free", view.words.bytes(free).into())];
         note(ui, Tone::Bad, &view.words.tell("no-room", &args));
+        if !sheet.ignores_space
+            && link(ui, &view.say("receive-anyway")).on_hover_text(view.say("receive-anyway-means")).clicked()
+        {
+            view.act(Action::Sheet(card.id, SheetAction::IgnoreSpace));
+        }
     }
+    too_large_ui(ui, sheet, view);
+}
+
+/// Says which files are too large for the disk, so that they don't come.
+fn too_large_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
+    let (too_large, entries) = (&sheet.offer.too_large, sheet.offer.manifest.entries());
+    let named = too_large.iter().take(FEW_GUARDED).filter_map(|entry| entries.get(*entry as usize));
+    let names: Vec<String> = named.map(|entry| Shown(entry.path.as_str()).to_string()).collect();
+    if names.is_empty() {
+        return;
+    }
+    let args = [
+        ("names", names.join(", ").into()),
+        ("more", (too_large.len() - names.len()).into()),
+        ("most", view.words.bytes(sheet.offer.largest_file).into()),
+    ];
+    note(ui, Tone::Warning, &view.words.tell("too-large", &args));
 }
 
 /// Says which names need a tick of their own, and why.
@@ -285,7 +307,7 @@ fn repaired_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
 fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     ui.horizontal(|ui| {
         // Another folder helps here.
-        if sheet.offer.unusable.is_some() || !sheet.fits() {
+        if sheet.offer.unusable.is_some() || !(sheet.fits() || sheet.ignores_space) {
             elsewhere_ui(ui, card, sheet, view);
         } else {
             accept_ui(ui, card, sheet, view);

@@ -109,7 +109,7 @@ impl ReceiveLanes {
                 record = emptied;
             }
             // Sending fails only once the transfer is over, when nothing reads these reports any more.
-            let _ = self.stored.send((due.block, due.length)).await;
+            let _ = self.stored.send((due.block, self.length_of(&due))).await;
         }
     }
 
@@ -123,7 +123,7 @@ impl ReceiveLanes {
         record: &mut [u8],
     ) -> Result<bool, TransferError> {
         let plaintext = opener.open(header, record).map_err(|error| self.forgeries.judge(error))?;
-        self.claims.claim(&self.plan, due.block, due.length)?;
+        self.claims.claim(&self.plan, due.block, self.length_of(due))?;
         match self.sink {
             Sink::Folder(_) => self.store_if_there_is_space(due.block, plaintext),
             Sink::Ordered(_) => Ok(false),
@@ -165,6 +165,14 @@ impl ReceiveLanes {
         }
     }
 
+    /// How many bytes a block has: one that comes without bytes stands for as many zeros, except in a stream.
+    fn length_of(&self, due: &Due) -> u32 {
+        if due.length > 0 || self.plan.stream().is_some() {
+            return due.length;
+        }
+        self.plan.block_len(due.block).unwrap_or_default()
+    }
+
     /// Stores a block; `false` if the disk is full.
     fn store_if_there_is_space(&self, block: u64, bytes: &[u8]) -> Result<bool, TransferError> {
         match self.store(block, bytes) {
@@ -175,10 +183,17 @@ impl ReceiveLanes {
     }
 
     fn store(&self, block: u64, bytes: &[u8]) -> Result<(), TransferError> {
+        let zeros;
+        let bytes = if bytes.is_empty() {
+            zeros = vec![0; self.plan.block_len(block).unwrap_or_default() as usize];
+            &zeros
+        } else {
+            bytes
+        };
         match &self.sink {
             Sink::Folder(staging) => staging.store(block, bytes),
             Sink::Ordered(ordered) => ordered
-                .write(block, bytes)
+                .write(block, self.plan.offset_of(block), bytes)
                 .map_err(|cause| TransferError::file(FileAction::WriteOutput, "", cause)),
         }
     }

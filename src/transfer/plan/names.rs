@@ -3,14 +3,15 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::platform::{NameLimit, Rules};
+use crate::{
+    platform::mount::{NameLimit, Rules},
+    raw_name,
+};
 
 /// How the names of staging folders begin. No entry of an offer may have such a name, because it would be taken for a
 /// staging folder as soon as something is received into the folder that it is in.
 pub(crate) const STAGING_PREFIX: &str = ".caiman-";
 
-/// The most units that a name may have, counted as the system counts them. Nearly all file systems have this limit.
-const LIMIT: usize = 255;
 /// The longest ending in bytes, with its dot, that is kept when a name is shortened. Anything longer is hardly an
 /// extension.
 const MAX_EXTENSION_BYTES: usize = 32;
@@ -28,7 +29,11 @@ impl Rules {
 
     /// The name nearest to `name` that this system can store: `name` itself, if it can store that.
     pub fn storable(self, name: &str) -> String {
-        let mut repaired = self.shorten(name, "");
+        let mut repaired = name.to_owned();
+        if self.needs_unicode && !raw_name::is_plain(name) {
+            repaired = String::from_utf8_lossy(&raw_name::bytes_of(name)).into_owned();
+        }
+        repaired = self.shorten(&repaired, "");
         // A repair may make a name too long, and a cut may leave a dot at its end, so both are repeated until nothing
         // changes.
         loop {
@@ -41,6 +46,13 @@ impl Rules {
         }
     }
 
+    /// A name like `name` for a file system that refuses that one: storable by these rules, and with no other characters than those
+    /// of ASCII.
+    pub fn plainest(self, name: &str) -> String {
+        let plain: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+        self.repair(&plain)
+    }
+
     /// `name` with a number before its ending: `photo (2).jpg`.
     pub fn numbered(self, name: &str, number: u32) -> String {
         self.shorten(name, &format!(" ({number})"))
@@ -48,18 +60,24 @@ impl Rules {
 
     /// The folded form of a name or path: two of them have the same form exactly when this system takes them for one.
     pub fn fold(self, text: &str) -> String {
-        if self.folds_case { text.nfc().flat_map(char::to_lowercase).collect() } else { text.to_owned() }
+        match (self.normalises, self.folds_case) {
+            (false, false) => text.to_owned(),
+            (true, false) => text.nfc().collect(),
+            (false, true) => text.chars().flat_map(char::to_lowercase).collect(),
+            (true, true) => text.nfc().flat_map(char::to_lowercase).collect(),
+        }
     }
 
     /// `name` with `mark` before its ending. The stem is cut where the name would be too long.
     fn shorten(self, name: &str, mark: &str) -> String {
         let (stem, ending) = split_ending(name);
         let mut kept = stem;
+        let (NameLimit::Utf8(limit) | NameLimit::Utf16(limit)) = self.limit;
         let units = |text: &str| match self.limit {
-            NameLimit::Utf8 => text.len(),
-            NameLimit::Utf16 => text.encode_utf16().count(),
+            NameLimit::Utf8(_) => raw_name::bytes_of(text).len(),
+            NameLimit::Utf16(_) => text.encode_utf16().count(),
         };
-        while units(kept) + units(mark) + units(ending) > LIMIT {
+        while units(kept) + units(mark) + units(ending) > limit {
             let Some((at, _)) = kept.char_indices().next_back() else { break };
             kept = &kept[..at];
         }
@@ -114,10 +132,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::protocol::RelPath;
-
-    const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
-    const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
+    use crate::{
+        protocol::RelPath,
+        transfer::plan::placement::tests::{LINUX, WINDOWS},
+    };
 
     #[test]
     fn linux_keeps_what_windows_dislikes() {
@@ -155,6 +173,24 @@ mod tests {
         assert!(LINUX.numbered(&repaired, 12).len() <= 255);
     }
 
+    /// Encrypting file systems store names of at most 143 or 175 bytes.
+    #[test]
+    fn a_shorter_limit_is_kept_in_numbered_names_as_well() {
+        let rules = Rules { limit: NameLimit::Utf8(143), ..LINUX };
+        let long = format!("{}.jpeg", "n".repeat(200));
+        assert_eq!(rules.repair(&long), format!("{}.jpeg", "n".repeat(138)));
+        assert_eq!(rules.numbered(&long, 2).len(), 143);
+    }
+
+    #[test]
+    fn a_name_that_is_not_unicode_stays_where_it_can() {
+        let name = raw_name::text_of(b"caf\xe9.txt");
+        assert_eq!(LINUX.repair(&name), name);
+        assert_eq!(WINDOWS.repair(&name), "caf\u{fffd}.txt");
+        let long = raw_name::text_of(&[0xe9; 300]);
+        assert_eq!(raw_name::bytes_of(&LINUX.repair(&long)).len(), 255);
+    }
+
     #[test]
     fn a_staging_folder_cannot_be_planted() {
         assert_eq!(LINUX.repair(".caiman-00"), "_caiman-00");
@@ -180,7 +216,15 @@ mod tests {
 
     #[test]
     fn case_and_composition_fold_where_the_system_does() {
-        assert_eq!(WINDOWS.fold("É.TXT"), WINDOWS.fold("e\u{301}.txt"));
+        let composed = ["É.TXT", "e\u{301}.txt"];
+        for (normalises, folds_case, is_same) in
+            [(true, true, true), (true, false, false), (false, true, false)]
+        {
+            let rules = Rules { normalises, folds_case, ..LINUX };
+            assert_eq!(rules.fold(composed[0]) == rules.fold(composed[1]), is_same, "{rules:?}");
+            assert_eq!(rules.fold("A") == rules.fold("a"), folds_case);
+            assert_eq!(rules.fold("\u{e9}") == rules.fold("e\u{301}"), normalises);
+        }
         assert_ne!(LINUX.fold("A"), LINUX.fold("a"));
     }
 

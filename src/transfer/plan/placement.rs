@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    platform::Rules,
+    platform::mount::Rules,
     protocol::{
         RelPath,
         manifest::{EntryKind, Manifest},
@@ -275,10 +275,22 @@ fn below(above: &Folder, name: &str) -> Option<RelPath> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{platform::NameLimit, protocol::manifest::OfferKind};
+    use crate::{platform::mount::NameLimit, protocol::manifest::OfferKind};
 
-    pub(crate) const LINUX: Rules = Rules { windows: false, folds_case: false, limit: NameLimit::Utf8 };
-    pub(crate) const WINDOWS: Rules = Rules { windows: true, folds_case: true, limit: NameLimit::Utf16 };
+    pub(crate) const LINUX: Rules = Rules {
+        windows: false,
+        folds_case: false,
+        normalises: false,
+        needs_unicode: false,
+        limit: NameLimit::Utf8(255),
+    };
+    pub(crate) const WINDOWS: Rules = Rules {
+        windows: true,
+        folds_case: true,
+        normalises: false,
+        needs_unicode: true,
+        limit: NameLimit::Utf16(255),
+    };
 
     #[derive(Clone, Copy)]
     pub(crate) struct Disk(pub(crate) &'static [(&'static str, Occupant)]);

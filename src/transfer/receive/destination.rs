@@ -18,7 +18,7 @@ use crate::{
     },
     sync::lock,
     transfer::{
-        error::{Impossible, TransferError},
+        error::{FileAction, Impossible, TransferError},
         link::control::Control,
         notice::{Context, Notice},
         offer::{AlreadyHere, Choices},
@@ -27,12 +27,12 @@ use crate::{
         sink::{
             Sink,
             active::ActiveReceives,
-            delivery::{Delivered, deliver},
+            delivery::{Delivered, Failure, deliver},
             leftovers::Leftovers,
             ordered::Ordered,
             same::SameFiles,
             staging::{StagedFiles, Staging},
-            survey::{Chosen, free_space},
+            survey::{Chosen, free_space, mount_of},
             unfinished::Registry,
         },
     },
@@ -46,6 +46,8 @@ pub(super) struct Accepted {
     pub(super) targets: Vec<Target>,
     /// Files that are not wanted because the folder already has them.
     pub(super) here: AlreadyHere,
+    /// Files that the user wants and that are too large for the file system.
+    too_large: Vec<u32>,
     /// Paths at the top of the folder that are, or hold, files in `here`.
     tops: Vec<PathBuf>,
     pub(super) destination: Destination,
@@ -87,8 +89,10 @@ impl Accepted {
                 return Ok(Self::without_folder(manifest, Destination::Writer(ordered)));
             }
         };
+        let mount = mount_of(&folder)?;
         let same = same_files.here(&folder, &manifest, choices);
-        let Chosen { wanted, targets, here } = Chosen::by(choices, &folder, &manifest, same);
+        let Chosen { wanted, targets, here, too_large } =
+            Chosen::by(choices, (&folder, mount), &manifest, same);
         let tops = same_files.tops(&here, MAX_PLACED);
         let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
         // A stream has no blocks that could be named beforehand, so nothing of it can be resumed.
@@ -101,28 +105,44 @@ impl Accepted {
             Leftovers::of(None, &key)
         };
         let held = plan.bytes_in(&leftovers.blocks_of(&manifest, &plan));
-        let (needed, free) = (plan.bytes() - held, free_space(&folder)?);
-        if needed > free {
+        let holes = if mount.keeps_holes { 0 } else { holes_in(&manifest, &wanted) };
+        let needed = plan.bytes() - held + holes;
+        if let Some(free) = free_space(&folder)?.filter(|free| needed > *free && !choices.ignores_space) {
             return Err(TransferError::NoSpace { needed, free });
         }
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|_| Impossible::NoRandomness)?;
         let (manifests, plans) = (Arc::clone(&manifest), Arc::clone(&plan));
-        let files = StagedFiles { manifest: manifests, plan: plans, wanted: &wanted, targets: &targets };
+        let files =
+            StagedFiles { manifest: manifests, plan: plans, wanted: &wanted, targets: &targets, mount };
         let staging = Staging::create(&folder, id, files, leftovers)?;
         if is_resumable && let Err(error) = unfinished.note(staging.folder()) {
             tracing::warn!(%error, "this transfer can't be listed if it is interrupted");
         }
         let destination = Destination::Folder(folder, Arc::new(staging));
-        Ok(Self { manifest, wanted, plan, targets, here, tops, destination })
+        Ok(Self { manifest, wanted, plan, targets, here, too_large, tops, destination })
     }
 
     /// Accepts all of an offer for a destination that has no file names.
     fn without_folder(manifest: Arc<Manifest>, destination: Destination) -> Self {
         let plan = Arc::new(Plan::new(&manifest, |_| true));
-        let (here, tops, targets) = (AlreadyHere::default(), Vec::new(), Vec::new());
-        Self { manifest, wanted: Wanted::all(), plan, targets, here, tops, destination }
+        Self {
+            manifest,
+            wanted: Wanted::all(),
+            plan,
+            targets: Vec::new(),
+            here: AlreadyHere::default(),
+            too_large: Vec::new(),
+            tops: Vec::new(),
+            destination,
+        }
     }
+}
+
+/// Bytes in the holes of the files that are wanted.
+fn holes_in(manifest: &Manifest, wanted: &Wanted) -> u64 {
+    let entries = manifest.entries().iter().enumerate().filter(|(index, _)| wanted.contains(*index));
+    entries.map(|(_, entry)| entry.size() - entry.data_bytes()).sum()
 }
 
 impl Destination {
@@ -169,13 +189,14 @@ impl Verified {
         context: &Context,
     ) -> Report {
         let Self { accepted, bytes, withdrawn, started } = self;
-        let Accepted { manifest, wanted, targets, here, tops, destination, .. } = accepted;
-        let mut report = Report { stored: 1, bytes, missing: withdrawn, receivers: 1, ..Report::default() };
+        let Accepted { manifest, wanted, targets, here, too_large, tops, destination, .. } = accepted;
+        let missing = withdrawn + too_large.len() as u64;
+        let mut report = Report { stored: 1, bytes, missing, receivers: 1, ..Report::default() };
         (report.here, report.here_bytes) = (here.files(), here.bytes());
         match destination {
             Destination::Folder(folder, staging) => {
                 report.folder = Some(folder.clone());
-                let entries = Arc::clone(&manifest);
+                let (entries, staged) = (Arc::clone(&manifest), Arc::clone(&staging));
                 let delivered = spawn_blocking(move || {
                     let delivered = deliver(&folder, &entries, &wanted, &targets, &staging);
                     let failed: HashSet<u32> =
@@ -200,7 +221,24 @@ impl Verified {
                 report.placed.extend(others);
                 report.placed.truncate(MAX_PLACED);
                 report.not_stored = failures.len() as u64;
-                (report.stored, report.missing) = (stored, withdrawn + report.not_stored);
+                (report.stored, report.missing) = (stored, missing + report.not_stored);
+                let refused = too_large.into_iter().map(|entry| Failure {
+                    entry,
+                    error: TransferError::file(
+                        FileAction::Store,
+                        manifest
+                            .entries()
+                            .get(entry as usize)
+                            .map(|entry| entry.path.as_str())
+                            .unwrap_or_default(),
+                        io::ErrorKind::FileTooLarge.into(),
+                    ),
+                });
+                let failures = failures.into_iter().chain(refused);
+                let not_kept = staged.not_kept();
+                if !not_kept.is_nothing() {
+                    context.tell(Notice::NotKept(not_kept)).await;
+                }
                 for failure in failures {
                     let entry = manifest.entries().get(failure.entry as usize);
                     let path = entry.map(|entry| entry.path.as_str().into()).unwrap_or_default();

@@ -407,11 +407,10 @@ impl<'a> Receiving<'a> {
     /// Files whose hash is not the sender's.
     fn damaged(&self) -> Result<BTreeSet<u32>, TransferError> {
         let mut damaged = BTreeSet::new();
-        for (index, entry) in self.accepted.manifest.entries().iter().enumerate() {
-            let number = index as u32;
+        for number in 0..self.accepted.manifest.entries().len() as u32 {
             let is_empty = match self.stream_bytes {
                 Some(bytes) => bytes == 0,
-                None => entry.size() == 0,
+                None => self.accepted.plan.blocks_of(number).is_empty(),
             };
             if is_empty || !self.is_wanted_file(number) || self.withdrawn.contains(&number) {
                 continue;
@@ -485,9 +484,8 @@ impl<'a> Receiving<'a> {
 
     fn arrived_bytes(&self) -> u64 {
         self.stream_bytes.unwrap_or_else(|| {
-            let entries = self.accepted.manifest.entries();
-            let withdrawn = self.withdrawn.iter().filter_map(|entry| entries.get(*entry as usize));
-            self.accepted.plan.bytes() - withdrawn.map(Entry::size).sum::<u64>()
+            let plan = &self.accepted.plan;
+            plan.bytes() - self.withdrawn.iter().map(|entry| plan.bytes_of(*entry)).sum::<u64>()
         })
     }
 

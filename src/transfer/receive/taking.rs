@@ -252,7 +252,9 @@ async fn flush(control: &mut Control, accepted: &Accepted) -> Result<(), Transfe
         }
         Destination::Writer(ordered) | Destination::Text(ordered, _) => {
             let ordered = Arc::clone(ordered);
-            let mut flushing = spawn_blocking(move || ordered.flush());
+            // It is the only entry. That of a stream has no size.
+            let size = accepted.manifest.bytes();
+            let mut flushing = spawn_blocking(move || ordered.flush(size));
             let flushed = meanwhile_checked(control, Work::Output, &mut flushing).await?;
             flushed.map_err(|cause| TransferError::file(FileAction::WriteOutput, "", cause))
         }

@@ -124,7 +124,7 @@ impl<'a> Sending<'a> {
     ) -> Result<(u64, u64), TransferError> {
         let (outgoing, held) = (Arc::clone(&self.outgoing), self.settled.clone());
         let mut check = Some(spawn_blocking(move || {
-            outgoing.check_empty_files(&wanted);
+            outgoing.check_files_without_blocks(&wanted);
             outgoing.hash_unsent(&held);
         }));
         let mut tick = interval(TICK);
@@ -327,7 +327,7 @@ impl<'a> Sending<'a> {
     async fn tell_news(&mut self) -> Result<(), TransferError> {
         for (entry, reason) in self.outgoing.take_withdrawn() {
             self.missing += 1;
-            self.withdrawn_bytes += self.outgoing.size_of(entry);
+            self.withdrawn_bytes += self.outgoing.bytes_of(entry);
             self.control.say(&FromSender::Withdrawn { entry, reason })?;
             for block in own_blocks(&self.plan, entry) {
                 self.settled.insert(block);

@@ -8,21 +8,25 @@
 //! by file, like any other.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
 };
 
 use super::{
-    layout::{top_of, under},
+    layout::{folder_permissions, top_of, under},
     opened::OpenedTree,
     staging::Staging,
 };
 use crate::{
-    platform::{self, Rules, open_folder::OpenFolder},
+    platform::{
+        self,
+        mount::{NameLimit, Rules},
+        open_folder::OpenFolder,
+    },
     protocol::{
         RelPath,
-        manifest::{Entry, EntryKind, Manifest, Modified},
+        manifest::{Entry, EntryKind, Manifest, Modified, Permissions},
         path::LinkTarget,
     },
     transfer::{
@@ -35,6 +39,15 @@ use crate::{
 /// The highest number that is added to a name that was taken at the last moment. It only keeps a delivery from trying
 /// numbers for ever.
 const MAX_NUMBER: u32 = 1000;
+
+/// Rules for names that every file system in use keeps.
+const STRICTEST: Rules = Rules {
+    windows: true,
+    folds_case: true,
+    normalises: true,
+    needs_unicode: true,
+    limit: NameLimit::Utf8(127),
+};
 
 /// An entry that could not get its real name.
 #[derive(Debug)]
@@ -66,7 +79,7 @@ pub(crate) fn deliver(
     staging: &Staging,
 ) -> Delivered {
     let mut delivered = Delivered::default();
-    let mut delivery = match Delivery::begin(folder, staging) {
+    let mut delivery = match Delivery::begin(folder, manifest, targets, staging) {
         Ok(delivery) => delivery,
         Err(error) => {
             let wanted = (0..).zip(targets).filter(|(index, target)| {
@@ -86,7 +99,7 @@ pub(crate) fn deliver(
         let number = index as u32;
         let Some(path) = target.path.as_ref().filter(|_| wanted.contains(index)) else { continue };
         let done = match &entry.kind {
-            EntryKind::Folder { modified } => delivery.folder(path, target.replaces, *modified),
+            EntryKind::Folder { modified, .. } => delivery.folder(path, target.replaces, *modified),
             EntryKind::File { .. } if staging.is_dropped(number) => continue,
             EntryKind::File { .. } if delivery.has_moved(path) && staging.is_in_tree(number) => {
                 Ok(under(folder, path))
@@ -147,17 +160,29 @@ struct Delivery<'a> {
     staged: &'a OpenFolder,
     /// Names of the top folders that were moved here as a whole.
     moved: HashSet<String>,
+    /// Who may look into the folders, by the paths that they get.
+    permissions: HashMap<RelPath, Permissions>,
     real_folders: HashSet<RelPath>,
     folder_times: Vec<(RelPath, Modified)>,
 }
 
 impl<'a> Delivery<'a> {
     /// Opens the folder in which everything gets its name.
-    fn begin(folder: &'a Path, staging: &'a Staging) -> io::Result<Self> {
+    fn begin(
+        folder: &'a Path,
+        manifest: &Manifest,
+        targets: &[Target],
+        staging: &'a Staging,
+    ) -> io::Result<Self> {
         let root = OpenFolder::open(folder)?;
+        let by_entry = folder_permissions(manifest);
+        let placed = manifest.entries().iter().zip(targets);
+        let permissions =
+            placed.filter_map(|(entry, target)| Some((target.path.clone()?, *by_entry.get(&entry.path)?)));
         Ok(Self {
             folder,
-            rules: Rules::of(folder),
+            permissions: permissions.collect(),
+            rules: staging.rules(),
             staging,
             opened: OpenedTree::new(root),
             staged: staging.opened(),
@@ -220,17 +245,27 @@ impl<'a> Delivery<'a> {
             above.replace(self.staged, staged, path.name()).map_err(fail)?;
             return Ok(full);
         }
-        let mut wanted = path.name().to_owned();
-        for number in 2..=MAX_NUMBER {
+        let mut rules = self.rules;
+        let mut base = path.name().to_owned();
+        let mut wanted = base.clone();
+        let mut number = 1;
+        loop {
             match above.take(self.staged, staged, &wanted) {
-                Ok(()) => return Ok(full.with_file_name(wanted)),
-                Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {
-                    wanted = self.rules.numbered(path.name(), number);
+                Ok(()) => return Ok(full.with_file_name(platform::os_name(&wanted))),
+                Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists && number < MAX_NUMBER => {
+                    number += 1;
+                    wanted = rules.numbered(&base, number);
+                }
+                // The mount accepts less than it seemed to, so the name is repaired by the strictest rules, once.
+                Err(refused) if is_name_refused(&refused) && rules != STRICTEST => {
+                    rules = STRICTEST;
+                    base = rules.plainest(&base);
+                    wanted.clone_from(&base);
+                    number = 1;
                 }
                 Err(other) => return Err(fail(other)),
             }
         }
-        Err(fail(io::ErrorKind::AlreadyExists.into()))
     }
 
     fn link(
@@ -274,7 +309,7 @@ impl<'a> Delivery<'a> {
         let full = under(self.folder, path);
         let fail = |cause| TransferError::file(FileAction::MakeFolder, &full, cause);
         let above = self.opened.parent_of(path).map_err(fail)?;
-        let is_new = match above.make_folder(path.name()) {
+        let is_new = match above.make_folder(path.name(), self.permissions.get(path).copied()) {
             Ok(()) => {
                 mark(&full);
                 true
@@ -305,6 +340,12 @@ impl<'a> Delivery<'a> {
             tracing::debug!(%error, "the time of a folder or a link could not be set");
         }
     }
+}
+
+/// Whether a file system has refused a name because of its characters or its length.
+fn is_name_refused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename)
+        || platform::is_illegal_sequence(error)
 }
 
 /// Marks a new folder, and every folder in it, as coming from another computer: macOS starts folders.

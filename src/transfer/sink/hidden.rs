@@ -62,6 +62,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        platform::mount::Rules,
         protocol::manifest::OfferKind,
         transfer::{
             plan::placement::{OnConflict, OnMerge},
@@ -83,8 +84,13 @@ mod tests {
             (".caiman-0123", 1),
         ];
         let manifest = Manifest::made_up(OfferKind::Files, &entries);
-        let targets =
-            place_in(home.path(), &manifest, |_| true, |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
+        let targets = place_in(
+            (home.path(), Rules::SYSTEM),
+            &manifest,
+            |_| true,
+            |_| OnConflict::KeepBoth,
+            |_| OnMerge::Merge,
+        );
         assert_eq!(hidden_in(home.path(), &manifest, &targets), [1, 5, 6]);
     }
 

@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn what_claims_more_than_anybody_has_is_not_gone_through() {
         let (modified, key) = (None, key());
-        let kind = |size| RawKind::File { size, modified, executable: false };
+        let kind = |size| RawKind::File { size, modified, permissions: None, holes: Vec::new() };
         let offer = |size| {
             let mut builder = ManifestBuilder::new(OfferKind::Files);
             builder.push(RawEntry { path: "a".to_owned(), kind: kind(size) }).unwrap();

@@ -17,10 +17,10 @@ use std::{
 };
 
 use crate::{
-    platform::{self, Rules},
+    platform::{self, mount::Rules},
     protocol::{
         RelPath,
-        manifest::{Entry, Manifest},
+        manifest::{Entry, EntryKind, Manifest, Permissions},
     },
     sync::lock,
     transfer::plan::{
@@ -38,6 +38,8 @@ pub struct Layout {
     manifest: Arc<Manifest>,
     /// Folders in the tree that get their names as a whole.
     tops: Vec<RelPath>,
+    /// Who may look into the folders of the offer, as far as it says so.
+    folders: HashMap<RelPath, Permissions>,
     /// For each entry, where its file is. Locked while the file is made, so that no two callers make it.
     places: Vec<Mutex<FilePlace>>,
 }
@@ -65,10 +67,11 @@ impl Layout {
         let mut tops = new_tops(&manifest, wanted, targets, disk);
         let tree = folder.join(TREE);
         if !tops.is_empty() {
-            fs::create_dir(&tree)?;
+            platform::make_private_folder(&tree)?;
         }
+        let folders = folder_permissions(&manifest);
         // A top folder whose name this disk can't store, or takes for another's, gets no tree.
-        tops.retain(|top| fs::create_dir(under(&tree, top)).is_ok());
+        tops.retain(|top| platform::make_folder(&under(&tree, top), folders.get(top).copied()).is_ok());
         let names: HashSet<&str> = tops.iter().map(RelPath::as_str).collect();
         let place = |(index, entry): (usize, &Entry)| {
             let is_in_tree = entry.is_file()
@@ -78,7 +81,7 @@ impl Layout {
             Mutex::new(if is_in_tree { FilePlace::Awaited } else { FilePlace::Number })
         };
         let places = manifest.entries().iter().enumerate().map(place).collect();
-        Ok(Self { folder: folder.to_owned(), manifest, tops, places })
+        Ok(Self { folder: folder.to_owned(), manifest, tops, folders, places })
     }
 
     /// The new top folders, as (name, path in the staging folder).
@@ -102,20 +105,39 @@ impl Layout {
         self.path_in_tree(entry).filter(|_| is_in_tree).unwrap_or_else(|| numbered(&self.folder, entry))
     }
 
-    /// Opens the file of `entry` for writing, and makes it if there is none.
+    /// Opens the file of `entry` for reading and writing, and makes it if there is none. One with holes gets its length at once, so
+    /// that only what is no hole has to be written.
     pub fn open(&self, entry: u32) -> io::Result<File> {
-        let make = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+        let make = |path: &Path| {
+            let file = platform::new_file(self.permissions(entry)).read(true).open(path)?;
+            match self.manifest.entries().get(entry as usize) {
+                Some(entry) if !entry.holes().is_empty() => {
+                    platform::extend(&file, entry.size()).map(|()| file)
+                }
+                _ => Ok(file),
+            }
+        };
         if let Some(file) = self.make_in_tree(entry, make) {
             return Ok(file);
         }
-        OpenOptions::new().write(true).create(true).truncate(false).open(self.path(entry))
+        let path = self.path(entry);
+        let there = || OpenOptions::new().read(true).write(true).open(&path);
+        match there() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match make(&path) {
+                // Another lane was faster.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => there(),
+                made => made,
+            },
+            opened => opened,
+        }
     }
 
     /// Moves the file `from` here as that of `entry`, which has none, and makes it look like one that was made here: as
-    /// long as the entry, and nobody may execute it.
+    /// long as the entry, and nobody may do more with it.
     pub fn adopt(&self, entry: u32, from: &Path) -> io::Result<()> {
         let file = platform::open_own(from, true)?;
-        platform::make_plain(&file)?;
+        // A mount on which permissions can't be changed never kept any.
+        let _ = platform::limit_mode(&file, self.permissions(entry));
         file.set_len(self.manifest.entries().get(entry as usize).map_or(0, Entry::size))?;
         match self.make_in_tree(entry, |path| platform::rename_new(from, path)) {
             Some(()) => Ok(()),
@@ -162,16 +184,24 @@ impl Layout {
     fn make_folder(&self, path: &RelPath) -> io::Result<()> {
         let parent = path.parent().ok_or(io::ErrorKind::NotFound)?;
         let full = under(&self.folder.join(TREE), path);
-        let made = match fs::create_dir(&full) {
+        let make = || platform::make_folder(&full, self.folders.get(path).copied());
+        let made = match make() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.make_folder(&parent)?;
-                fs::create_dir(&full)
+                make()
             }
             made => made,
         };
         match made {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => Ok(()),
+        }
+    }
+
+    fn permissions(&self, entry: u32) -> Option<Permissions> {
+        match self.manifest.entries().get(entry as usize)?.kind {
+            EntryKind::File { permissions, .. } => permissions,
+            EntryKind::Folder { .. } | EntryKind::Link { .. } => None,
         }
     }
 
@@ -190,14 +220,13 @@ impl Layout {
 /// name or belongs to somebody else, because another program may have made one.
 pub(crate) struct Finder<'a> {
     folder: &'a Path,
-    rules: Rules,
     is_real: HashMap<RelPath, bool>,
 }
 
 impl<'a> Finder<'a> {
     /// A finder for this staging folder.
     pub(crate) fn new(folder: &'a Path) -> Self {
-        Self { folder, rules: Rules::of(folder), is_real: HashMap::new() }
+        Self { folder, is_real: HashMap::new() }
     }
 
     /// The file of the entry with this number and path, and the file's length in bytes.
@@ -208,7 +237,7 @@ impl<'a> Finder<'a> {
         };
         // Where the disk takes two names for one, only the number tells the files apart.
         look(numbered(self.folder, number)).or_else(|| {
-            let is_name = |name| self.rules.repair(name) == name;
+            let is_name = |name| Rules::SYSTEM.repair(name) == name;
             if !path.names().all(is_name) || !self.is_folder(&path.parent()?) {
                 return None;
             }
@@ -238,8 +267,17 @@ impl<'a> Finder<'a> {
 /// here.
 pub(crate) fn under(folder: &Path, path: &RelPath) -> PathBuf {
     let mut joined = folder.to_owned();
-    joined.extend(path.names());
+    joined.extend(path.names().map(platform::os_name));
     joined
+}
+
+/// Who may look into the folders of an offer, as far as it says so.
+pub(crate) fn folder_permissions(manifest: &Manifest) -> HashMap<RelPath, Permissions> {
+    let of = |entry: &Entry| match entry.kind {
+        EntryKind::Folder { permissions, .. } => Some((entry.path.clone(), permissions?)),
+        EntryKind::File { .. } | EntryKind::Link { .. } => None,
+    };
+    manifest.entries().iter().filter_map(of).collect()
 }
 
 /// The first name of a path.

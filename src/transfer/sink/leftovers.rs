@@ -12,10 +12,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use super::{
@@ -27,13 +27,16 @@ use crate::{
     platform,
     protocol::{
         RelPath,
-        manifest::{Entry, EntryKind, Manifest, Modified},
+        manifest::{Entry, EntryKind, Hole, Manifest, Modified},
     },
     transfer::plan::{Block, Plan, blocks::BlockSet, names::STAGING_PREFIX},
 };
 
 /// The name of the file in a staging folder that is locked by the transfer that uses the folder.
 pub(crate) const LOCK: &str = "lock";
+
+/// How long nothing must have been written to a staging folder on a mount without locks until another transfer may take from it.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// The files in a staging folder that a transfer keeps for itself.
 const RECORDS: [&str; 4] = [LOCK, journal::OFFER, journal::OFFER_TEMPORARY, journal::JOURNAL];
@@ -262,8 +265,15 @@ impl Leftovers {
 
 fn claim(folder: &Path) -> Option<File> {
     let lock = platform::open_own(&folder.join(LOCK), true).ok()?;
-    lock.try_lock().ok()?;
-    Some(lock)
+    match lock.try_lock() {
+        Ok(()) => Some(lock),
+        // Without locks, a transfer that runs is told from one that was interrupted only by what it writes.
+        Err(TryLockError::Error(error)) if platform::is_unsupported(&error) => {
+            let quiet = SystemTime::now().duration_since(last_change(folder)).unwrap_or_default();
+            (quiet >= QUIET).then_some(lock)
+        }
+        Err(_) => None,
+    }
 }
 
 /// Everything in a staging folder that is not a folder, without the transfer's own records.
@@ -283,10 +293,11 @@ fn contents(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// What tells one file from another without reading it: its size in bytes, and its time.
-fn look(entry: &Entry) -> Option<(u64, Option<Modified>)> {
+/// What tells one file from another without reading it: its size in bytes, its time, and its holes, by which its blocks are
+/// numbered.
+fn look(entry: &Entry) -> Option<(u64, Option<Modified>, &[Hole])> {
     match &entry.kind {
-        EntryKind::File { size, modified, .. } => Some((*size, *modified)),
+        EntryKind::File { size, modified, holes, .. } => Some((*size, *modified, holes)),
         EntryKind::Folder { .. } | EntryKind::Link { .. } => None,
     }
 }
@@ -305,7 +316,9 @@ fn drop_what_is_missing(folder: &Path, written: &mut JournalContents) {
         if len < entry.size() {
             // The whole blocks of the file stay; a pack is one block, and not whole.
             let kept = match plan.block(blocks.start) {
-                Some(Block::Part(_)) => len / u64::from(plan.block_size()),
+                Some(Block::Part(_)) if entry.holes().is_empty() => len / u64::from(plan.block_size()),
+                // A file with holes has its whole length from the start, so this one is not what it was.
+                Some(Block::Part(_)) => 0,
                 Some(Block::Pack(_)) | None => 0,
             };
             held.remove_range(blocks.start + kept..blocks.end);
@@ -319,6 +332,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        platform::mount::Mount,
         protocol::manifest::OfferKind,
         transfer::{
             plan::Wanted,
@@ -335,6 +349,7 @@ mod tests {
             plan: Arc::clone(&plan),
             wanted: &Wanted::all(),
             targets: &[],
+            mount: Mount::probe(chosen).unwrap(),
         };
         let staging = Staging::create(chosen, [7; 8], files, Leftovers::of(None, key)).unwrap();
         let blocks = if kind == OfferKind::Stream { 1 } else { plan.blocks() };

@@ -76,10 +76,10 @@ mod tests {
             folders.into_iter().chain(folders).chain(folders.into_iter().rev()).enumerate()
         {
             let mark = format!("{folder}/{number}");
-            tree.parent_of(&path(&mark)).unwrap().make_folder(&number.to_string()).unwrap();
+            tree.parent_of(&path(&mark)).unwrap().make_folder(&number.to_string(), None).unwrap();
             assert!(place.path().join(mark).is_dir());
         }
-        tree.parent_of(&path("top")).unwrap().make_folder("top").unwrap();
+        tree.parent_of(&path("top")).unwrap().make_folder("top", None).unwrap();
         assert!(place.path().join("top").is_dir());
         assert!(tree.parent_of(&path("missing/x")).is_err());
         assert!(tree.parent_of(&path("a/x")).unwrap().is_folder("b").unwrap() == Some(true));

@@ -1,4 +1,5 @@
-//! Blocks in order: for receives that go to standard output or into memory instead of a folder.
+//! Blocks in order: for receives that go to standard output or into memory instead of a folder. What lies in a hole of the file is
+//! written as zeros.
 //!
 //! Lanes bring blocks in any order. Each lane waits here for its turn, holding the one block that it has. Since a
 //! sender hands out blocks in order, some lane always has the block that is due, and memory stays at one block for each
@@ -21,8 +22,23 @@ pub(crate) struct Ordered {
 
 struct OrderedState {
     writer: Box<dyn Write + Send>,
+    /// How many bytes were written.
+    written: u64,
     hasher: blake3::Hasher,
     is_closed: bool,
+}
+
+impl OrderedState {
+    /// Writes zeros until `end` bytes are written.
+    fn fill_to(&mut self, end: u64) -> std::io::Result<()> {
+        const ZEROS: &[u8] = &[0; 64 * 1024];
+        while self.written < end {
+            let len = usize::try_from(end - self.written).map_or(ZEROS.len(), |left| left.min(ZEROS.len()));
+            self.writer.write_all(&ZEROS[..len])?;
+            self.written += len as u64;
+        }
+        Ok(())
+    }
 }
 
 impl Ordered {
@@ -30,7 +46,12 @@ impl Ordered {
     pub(crate) fn new(writer: Box<dyn Write + Send>) -> Self {
         Self {
             next: watch::Sender::new(0),
-            output: Mutex::new(OrderedState { writer, hasher: blake3::Hasher::new(), is_closed: false }),
+            output: Mutex::new(OrderedState {
+                writer,
+                written: 0,
+                hasher: blake3::Hasher::new(),
+                is_closed: false,
+            }),
         }
     }
 
@@ -40,29 +61,34 @@ impl Ordered {
         let _ = self.next.subscribe().wait_for(|next| *next >= index).await;
     }
 
-    /// Writes block `index`, whose turn it must be; drops it after [`Ordered::close`]. Blocks on the writer.
-    pub(crate) fn write(&self, index: u64, bytes: &[u8]) -> std::io::Result<()> {
+    /// Writes block `index`, which belongs at `offset` and whose turn it must be; drops it after [`Ordered::close`]. Blocks on the
+    /// writer.
+    pub(crate) fn write(&self, index: u64, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
         let mut output = self.lock();
         if output.is_closed {
             return Ok(());
         }
+        output.fill_to(offset)?;
         output.writer.write_all(bytes)?;
+        output.written += bytes.len() as u64;
         output.hasher.update(bytes);
         drop(output);
         self.next.send_replace(index + 1);
         Ok(())
     }
 
-    /// Declares the end: nothing more is written. Returns the hash of everything that was.
+    /// Declares the end: no more blocks are written. Returns the hash of those that were.
     pub(crate) fn close(&self) -> FileHash {
         let mut output = self.lock();
         output.is_closed = true;
         *output.hasher.finalize().as_bytes()
     }
 
-    /// Flushes the writer. Blocks on it.
-    pub(crate) fn flush(&self) -> std::io::Result<()> {
-        self.lock().writer.flush()
+    /// Writes the hole at the end of a file of `size` bytes, and flushes the writer. Blocks on it.
+    pub(crate) fn flush(&self, size: u64) -> std::io::Result<()> {
+        let mut output = self.lock();
+        output.fill_to(size)?;
+        output.writer.flush()
     }
 
     fn lock(&self) -> MutexGuard<'_, OrderedState> {
@@ -96,11 +122,11 @@ mod tests {
         let ordered = Arc::new(Ordered::new(Box::new(Wire(wire))));
         let second = async {
             ordered.turn(1).await;
-            ordered.write(1, b"b").unwrap();
+            ordered.write(1, 1, b"b").unwrap();
         };
         let first = async {
             ordered.turn(0).await;
-            ordered.write(0, b"a").unwrap();
+            ordered.write(0, 0, b"a").unwrap();
         };
         tokio::join!(second, first);
         assert_eq!(written.try_iter().collect::<Vec<_>>(), [b"a", b"b"]);
@@ -111,9 +137,21 @@ mod tests {
     fn what_comes_after_the_end_is_not_written() {
         let (wire, written) = mpsc::channel();
         let ordered = Ordered::new(Box::new(Wire(wire)));
-        ordered.write(0, b"good").unwrap();
+        ordered.write(0, 0, b"good").unwrap();
         assert_eq!(ordered.close(), hash_whole(b"good"));
-        ordered.write(1, b"evil").unwrap();
+        ordered.write(1, 4, b"evil").unwrap();
         assert_eq!(written.try_iter().collect::<Vec<_>>(), [b"good"]);
+    }
+
+    #[test]
+    fn a_hole_is_written_as_zeros() {
+        let (wire, written) = mpsc::channel();
+        let ordered = Ordered::new(Box::new(Wire(wire)));
+        ordered.write(0, 70_000, b"data").unwrap();
+        assert_eq!(ordered.close(), hash_whole(b"data"));
+        ordered.flush(140_000).unwrap();
+        let mut whole = vec![0; 140_000];
+        whole[70_000..70_004].copy_from_slice(b"data");
+        assert_eq!(written.try_iter().flatten().collect::<Vec<_>>(), whole);
     }
 }

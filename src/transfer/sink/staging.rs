@@ -15,23 +15,29 @@ use std::{
 };
 
 use super::{
+    attributes::Attributes,
     journal::Journal,
     layout::{Layout, top_of, under},
     leftovers::{LOCK, Leftovers},
 };
 use crate::{
-    platform::{self, open_folder::OpenFolder},
+    platform::{
+        self,
+        mount::{Mount, Rules},
+        open_folder::OpenFolder,
+    },
     protocol::{
         RelPath,
-        manifest::{Entry, EntryKind, Manifest},
+        manifest::{Entry, Manifest},
     },
     sync::lock,
     transfer::{
         error::{FileAction, TransferError},
-        fingerprint::read_up_to,
+        notice::NotKept,
         plan::{
             Block, Plan, Segment, Wanted,
             blocks::BlockSet,
+            is_zero,
             names::STAGING_PREFIX,
             placement::{FolderView, Occupant, Target},
             tree_hash::{BlockHash, FileHash, Forest, hash_whole},
@@ -60,6 +66,8 @@ pub(crate) struct Staging {
     state: Mutex<StagingState>,
     /// Systems let one thread at a time write into a file; waiting here sleeps, waiting there burns a core.
     writing: Mutex<()>,
+    mount: Mount,
+    attributes: Attributes,
     /// Locked for reading while bytes are written, and for writing while it is decided what becomes of the folder.
     fate: RwLock<Fate>,
     /// The last field, because it has to be dropped after the files above it are closed.
@@ -109,6 +117,8 @@ pub(crate) struct StagedFiles<'a> {
     pub(crate) wanted: &'a Wanted,
     /// Where each entry goes in the end.
     pub(crate) targets: &'a [Target],
+    /// What the file system there can store.
+    pub(crate) mount: Mount,
 }
 
 impl Staging {
@@ -117,7 +127,7 @@ impl Staging {
     pub(crate) fn create(
         chosen: &Path,
         id: [u8; 8],
-        StagedFiles { manifest, plan, wanted, targets }: StagedFiles<'_>,
+        StagedFiles { manifest, plan, wanted, targets, mount }: StagedFiles<'_>,
         leftovers: Leftovers,
     ) -> Result<Self, TransferError> {
         let name = format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id));
@@ -128,16 +138,20 @@ impl Staging {
             let opened = OpenFolder::open(chosen)?.below(&name)?;
             let lock = File::create(folder.join(LOCK))?;
             // The name is random and the folder new, so if another program holds this lock, it is about to release it.
-            lock.lock()?;
+            platform::lock_file(&lock)?;
             // The journal is written before files are moved: after a crash in between, each file is in one of two
             // folders that both name it.
             let held = leftovers.blocks_of(&manifest, &plan);
             let journal = Journal::create(&folder, leftovers.key(), &manifest, wanted, &held)?;
             let layout = Layout::create(&folder, Arc::clone(&manifest), wanted, targets, &Disk(chosen))?;
-            leftovers.move_into(&layout, &manifest, &plan)?;
             Ok((opened, lock, held, journal, layout))
         };
-        let (opened, lock, held, journal, layout) = begin().map_err(fail)?;
+        let begun = begin().inspect_err(|_| {
+            // Nothing is in it yet that anybody could want.
+            let _ = fs::remove_dir_all(&folder);
+        });
+        let (opened, lock, held, journal, layout) = begun.map_err(fail)?;
+        leftovers.move_into(&layout, &manifest, &plan).map_err(fail)?;
         Ok(Self {
             _shell: EmptyFolderGuard(folder.clone()),
             folder,
@@ -151,6 +165,8 @@ impl Staging {
             held,
             state: Mutex::default(),
             writing: Mutex::default(),
+            mount,
+            attributes: Attributes::default(),
             fate: RwLock::new(Fate::Open),
         })
     }
@@ -179,7 +195,8 @@ impl Staging {
                     Some(Block::Part(segment)) => self.hash_part(segment, &mut bytes)?,
                     Some(Block::Pack(files)) => {
                         for (entry, size) in files {
-                            self.hash_part(Segment { entry: *entry, offset: 0, len: *size }, &mut bytes)?;
+                            let segment = Segment { entry: *entry, number: 0, offset: 0, len: *size };
+                            self.hash_part(segment, &mut bytes)?;
                         }
                     }
                     None => {}
@@ -196,7 +213,7 @@ impl Staging {
         let file = OpenOptions::new().read(true).write(true).open(&path);
         let read = file.and_then(|file| platform::read_exact_at(&file, bytes, segment.offset).map(|()| file));
         let file = read.map_err(|cause| TransferError::file(FileAction::ReadBack, &path, cause))?;
-        self.note_hash(&file, segment, BlockHash::of(bytes, segment.offset))
+        self.note_hash(&file, segment, BlockHash::of(bytes, self.plan.offset_in_data(segment)))
     }
 
     /// The staging folder itself, where the bytes are until they have their real names.
@@ -244,9 +261,9 @@ impl Staging {
         }
     }
 
-    /// The hash of a file as it is stored, once all of it is here.
+    /// The hash of a file as it is stored, once all of it is here: of the bytes that blocks hold.
     pub(crate) fn hash(&self, entry: u32) -> Option<FileHash> {
-        if self.entry(entry).is_some_and(|entry| entry.size() == 0) && self.plan.stream().is_none() {
+        if self.plan.blocks_of(entry).is_empty() {
             return Some(hash_whole(&[]));
         }
         self.lock().hashes.get(&entry).copied()
@@ -296,22 +313,22 @@ impl Staging {
         *self.fate.write().expect(NO_PANIC) = Fate::Open;
     }
 
-    /// Reads a file back; returns the hash of each of its blocks, and of the whole.
+    /// Reads a file back, of which [`Staging::mend_lengths`] knows the length; returns the hash of each of its blocks, and of all of
+    /// them.
     pub(crate) fn read_back(&self, entry: u32) -> Result<(Vec<FileHash>, FileHash), TransferError> {
         let path = self.layout.path(entry);
         let fail = |cause| TransferError::file(FileAction::ReadBack, &path, cause);
-        let mut file = File::open(&path).map_err(fail)?;
+        let file = File::open(&path).map_err(fail)?;
         let mut whole = blake3::Hasher::new();
         let mut hashes = Vec::new();
-        let mut block = vec![0; self.plan.block_size() as usize];
-        loop {
-            let len = read_up_to(&mut file, &mut block).map_err(fail)?;
-            if len == 0 {
-                return Ok((hashes, *whole.finalize().as_bytes()));
-            }
-            whole.update(&block[..len]);
-            hashes.push(hash_whole(&block[..len]));
+        let mut block = Vec::new();
+        for segment in self.plan.segments_of(entry) {
+            block.resize(segment.len as usize, 0);
+            platform::read_exact_at(&file, &mut block, segment.offset).map_err(fail)?;
+            whole.update(&block);
+            hashes.push(hash_whole(&block));
         }
+        Ok((hashes, *whole.finalize().as_bytes()))
     }
 
     /// Adds blocks that are stored now, as (first, count), to the journal.
@@ -340,7 +357,7 @@ impl Staging {
             if !entry.is_file() || self.plan.blocks_of(index as u32).is_empty() {
                 continue;
             }
-            match OpenOptions::new().write(true).open(&path).and_then(|file| file.sync_all()) {
+            match OpenOptions::new().write(true).open(&path).and_then(|file| platform::flush(&file)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
                 _ => {}
             }
@@ -354,7 +371,10 @@ impl Staging {
         if is_empty {
             let file = self.layout.open(entry).map_err(|cause| self.cannot_write(entry, cause))?;
             if self.plan.stream().is_none() {
-                file.set_len(0).map_err(|cause| self.cannot_write(entry, cause))?;
+                // It is empty, or nothing but a hole.
+                let size = self.entry(entry).map_or(0, Entry::size);
+                let sized = file.set_len(0).and_then(|()| platform::extend(&file, size));
+                sized.map_err(|cause| self.cannot_write(entry, cause))?;
             }
             self.set_attributes(&file, entry)?;
         }
@@ -410,13 +430,17 @@ impl Staging {
         if !self.is_wanted(segment.entry) {
             return Ok(());
         }
-        let hash = BlockHash::of(bytes, segment.offset);
+        let hash = BlockHash::of(bytes, self.plan.offset_in_data(segment));
         let file =
             self.layout.open(segment.entry).map_err(|cause| self.cannot_write(segment.entry, cause))?;
         {
             let _writing = lock(&self.writing);
-            platform::write_all_at(&file, bytes, segment.offset)
-                .map_err(|cause| self.cannot_write(segment.entry, cause))?;
+            let written = if self.mount.keeps_holes && is_zero(bytes) {
+                write_zeros_at(&file, bytes, segment.offset)
+            } else {
+                platform::write_all_at(&file, bytes, segment.offset)
+            };
+            written.map_err(|cause| self.cannot_write(segment.entry, cause))?;
         }
         let state = self.lock();
         if state.repairing.is_some() {
@@ -432,9 +456,8 @@ impl Staging {
     /// its attributes.
     fn note_hash(&self, file: &File, segment: Segment, hash: BlockHash) -> Result<(), TransferError> {
         let blocks = self.plan.blocks_of(segment.entry);
-        let number = segment.offset / u64::from(self.plan.block_size());
         let mut state = self.lock();
-        if let Some(whole) = state.trees.add(segment.entry, number, hash, blocks.end - blocks.start) {
+        if let Some(whole) = state.trees.add(segment.entry, segment.number, hash, blocks.end - blocks.start) {
             state.hashes.insert(segment.entry, whole);
             drop(state);
             self.set_attributes(file, segment.entry)?;
@@ -470,23 +493,21 @@ impl Staging {
         !state.dropped.contains(&entry) && state.repairing.as_ref().is_none_or(|files| files.contains(&entry))
     }
 
-    fn set_attributes(&self, file: &File, entry: u32) -> Result<(), TransferError> {
-        let Some(EntryKind::File { modified, executable, .. }) = self.entry(entry).map(|entry| &entry.kind)
-        else {
-            return Ok(());
-        };
-        let fail = |cause| self.cannot_write(entry, cause);
-        // The mark comes first, because it may change the file's time, and while the file has no real name.
-        if let Err(error) = platform::mark_foreign(&self.layout.path(entry)) {
-            tracing::debug!(%error, "a file can't be marked as coming from another computer");
-        }
-        if *executable {
-            platform::make_executable(file).map_err(fail)?;
-        }
-        if let Some(modified) = modified {
-            platform::set_file_modified(file, *modified).map_err(fail)?;
-        }
-        Ok(())
+    /// Gives a file the attributes of its entry.
+    fn set_attributes(&self, file: &File, number: u32) -> Result<(), TransferError> {
+        let Some(entry) = self.entry(number) else { return Ok(()) };
+        let set = self.attributes.set(file, &self.layout.path(number), entry);
+        set.map_err(|cause| self.cannot_write(number, cause))
+    }
+
+    /// What the mount did not keep of the files so far.
+    pub(crate) fn not_kept(&self) -> NotKept {
+        self.attributes.not_kept()
+    }
+
+    /// The rules for names where the files go.
+    pub(crate) fn rules(&self) -> Rules {
+        self.mount.rules
     }
 
     /// The error names the file as the user knows it, not by its name in the staging folder.
@@ -519,6 +540,21 @@ impl Drop for Staging {
     }
 }
 
+/// Makes the bytes of an open file at `offset` zero, without taking room for them where nothing was written yet. No other thread may
+/// change the length of the file meanwhile.
+fn write_zeros_at(file: &File, zeros: &[u8], offset: u64) -> io::Result<()> {
+    let (end, len) = (offset + zeros.len() as u64, file.metadata()?.len());
+    if len > offset {
+        let mut found =
+            vec![0; usize::try_from((len - offset).min(zeros.len() as u64)).unwrap_or(zeros.len())];
+        platform::read_exact_at(file, &mut found, offset)?;
+        if !is_zero(&found) {
+            return platform::write_all_at(file, zeros, offset);
+        }
+    }
+    if len < end { platform::extend(file, end) } else { Ok(()) }
+}
+
 /// The receiver's real folder.
 pub(crate) struct Disk<'a>(pub &'a Path);
 
@@ -527,6 +563,12 @@ impl FolderView for Disk<'_> {
         match fs::symlink_metadata(under(self.0, path)) {
             Ok(metadata) if metadata.is_dir() => Occupant::Folder,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Occupant::Nothing,
+            // Nothing can have a name that can't be stored.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename) =>
+            {
+                Occupant::Nothing
+            }
             // What can't be examined has to count as something that is there.
             Ok(_) | Err(_) => Occupant::Other,
         }
@@ -548,7 +590,13 @@ mod tests {
         Staging::create(
             chosen,
             [1; 8],
-            StagedFiles { manifest, plan, wanted: &Wanted::all(), targets: &[] },
+            StagedFiles {
+                manifest,
+                plan,
+                wanted: &Wanted::all(),
+                targets: &[],
+                mount: Mount::probe(chosen).unwrap(),
+            },
             Leftovers::of(None, key),
         )
         .unwrap()

@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashSet,
-    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -14,7 +13,7 @@ use super::{
     active::ActiveReceives, hidden::guarded, leftovers::Leftovers, staging::Disk, unfinished::Registry,
 };
 use crate::{
-    platform::{self, Rules},
+    platform::mount::{Mount, Rules},
     protocol::manifest::{Manifest, OfferKind},
     transfer::{
         error::{FileAction, TransferError},
@@ -35,60 +34,50 @@ impl Offer {
         unfinished: &Registry,
         active: &ActiveReceives,
     ) -> Self {
-        let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else {
-            return Self {
-                manifest,
-                folder: None,
-                targets: Vec::new(),
-                guarded: Vec::new(),
-                free: None,
-                resumable: 0,
-                here: AlreadyHere::default(),
-                unusable: None,
-            };
+        let offer = Self::new(Arc::clone(&manifest));
+        let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else { return offer };
+        let (mount, free) = match usable(&folder) {
+            Ok(found) => found,
+            Err(error) => return Self { folder: Some(folder), unusable: Some(error), ..offer },
         };
-        match usable_space(&folder) {
-            Ok(free) => {
-                let targets =
-                    place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
-                let guarded = guarded(&folder, &manifest, &targets);
-                let resumable = match manifest.kind() {
-                    OfferKind::Files => unfinished.key().map_or(0, |key| {
-                        let lost = active.lost_in(&folder, &key);
-                        Leftovers::find(&folder, &key).and(lost).bytes_of(&manifest)
-                    }),
-                    OfferKind::Text | OfferKind::Stream => 0,
-                };
-                let (here, free) = (AlreadyHere::default(), Some(free));
-                Self {
-                    manifest,
-                    folder: Some(folder),
-                    targets,
-                    guarded,
-                    free,
-                    resumable,
-                    here,
-                    unusable: None,
-                }
-            }
-            Err(error) => {
-                let (targets, guarded, here) = (Vec::new(), Vec::new(), AlreadyHere::default());
-                let (folder, unusable) = (Some(folder), Some(error));
-                Self { manifest, folder, targets, guarded, free: None, resumable: 0, here, unusable }
-            }
+        let place = (folder.as_path(), mount.rules);
+        let targets = place_in(place, &manifest, |_| true, |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
+        let resumable = match manifest.kind() {
+            OfferKind::Files => unfinished.key().map_or(0, |key| {
+                let lost = active.lost_in(&folder, &key);
+                Leftovers::find(&folder, &key).and(lost).bytes_of(&manifest)
+            }),
+            OfferKind::Text | OfferKind::Stream => 0,
+        };
+        Self {
+            guarded: guarded(&folder, &manifest, &targets),
+            targets,
+            too_large: too_large(&manifest, mount),
+            largest_file: mount.largest_file,
+            keeps_holes: mount.keeps_holes,
+            free,
+            resumable,
+            folder: Some(folder),
+            ..offer
         }
     }
 }
 
-/// Places an offer's entries in a real folder; blocks on the disk.
+/// Files that are larger than any that `mount` can hold, by entry.
+fn too_large(manifest: &Manifest, mount: Mount) -> Vec<u32> {
+    let entries = (0..).zip(manifest.entries());
+    entries.filter(|(_, entry)| entry.size() > mount.largest_file).map(|(number, _)| number).collect()
+}
+
+/// Places an offer's entries in a real folder with these rules for names; blocks on the disk.
 pub(crate) fn place_in(
-    folder: &Path,
+    (folder, rules): (&Path, Rules),
     manifest: &Manifest,
     wanted: impl Fn(usize) -> bool,
     on_conflict: impl Fn(usize) -> OnConflict,
     on_merge: impl Fn(usize) -> OnMerge,
 ) -> Vec<Target> {
-    place(manifest, wanted, Rules::of(folder), &Disk(folder), on_conflict, on_merge)
+    place(manifest, wanted, rules, &Disk(folder), on_conflict, on_merge)
 }
 
 /// What of an offer is received into a folder, and where each entry of it goes.
@@ -97,17 +86,31 @@ pub(crate) struct Chosen {
     pub targets: Vec<Target>,
     /// Files that are not wanted because the folder already has them.
     pub here: AlreadyHere,
+    /// Files that the user wants and the mount can't hold, by entry.
+    pub too_large: Vec<u32>,
 }
 
 impl Chosen {
     /// Carries out the user's choices. `here` are files that the folder already has, wherever the folders go that they are
     /// in. Blocks on the disk.
-    pub(crate) fn by(choices: &Choices, folder: &Path, manifest: &Manifest, here: AlreadyHere) -> Self {
+    pub(crate) fn by(
+        choices: &Choices,
+        (folder, mount): (&Path, Mount),
+        manifest: &Manifest,
+        here: AlreadyHere,
+    ) -> Self {
+        let too_large = too_large(manifest, mount);
+        let fits = |index: usize| too_large.binary_search(&(index as u32)).is_err();
+        let missed = |here: &AlreadyHere| {
+            let missed = too_large.iter().copied();
+            missed.filter(|entry| choices.wants(*entry as usize) && !here.contains(*entry as usize)).collect()
+        };
         let top = |index: usize| manifest.entries().get(index).map_or("", |entry| entry.path.top());
         let place_with = |is_wanted: &dyn Fn(usize) -> bool, on_merge: &dyn Fn(usize) -> OnMerge| {
-            place_in(folder, manifest, is_wanted, |index| choices.on_conflict(index), on_merge)
+            let place = (folder, mount.rules);
+            place_in(place, manifest, is_wanted, |index| choices.on_conflict(index), on_merge)
         };
-        let is_wanted = |index| choices.wants(index) && !here.contains(index);
+        let is_wanted = |index| choices.wants(index) && fits(index) && !here.contains(index);
         let mut targets = place_with(&is_wanted, &|_| OnMerge::Merge);
         let guarded = if choices.allows_hidden { Vec::new() } else { guarded(folder, manifest, &targets) };
         let guarded: HashSet<&str> = guarded.into_iter().map(|entry| top(entry as usize)).collect();
@@ -116,21 +119,22 @@ impl Chosen {
         apart.retain(|_, entry| choices.on_merge(*entry) != OnMerge::Merge);
         if guarded.is_empty() && apart.is_empty() {
             let wanted = wanted(manifest, &targets, is_wanted);
-            return Self { wanted, targets, here };
+            return Self { wanted, targets, too_large: missed(&here), here };
         }
         // A folder that goes elsewhere needs all of its files there.
         let here = here.only(manifest, |index| {
             let top = top(index);
             !guarded.contains(top) && !apart.contains_key(top)
         });
-        let is_wanted =
-            |index| choices.wants(index) && !here.contains(index) && !guarded.contains(top(index));
+        let is_wanted = |index| {
+            choices.wants(index) && fits(index) && !here.contains(index) && !guarded.contains(top(index))
+        };
         targets = place_with(&is_wanted, &|index| match apart.get(top(index)) {
             Some(entry) => choices.on_merge(*entry),
             None => OnMerge::Merge,
         });
         let wanted = wanted(manifest, &targets, is_wanted);
-        Self { wanted, targets, here }
+        Self { wanted, targets, too_large: missed(&here), here }
     }
 }
 
@@ -140,20 +144,20 @@ fn wanted(manifest: &Manifest, targets: &[Target], is_wanted: impl Fn(usize) -> 
     })
 }
 
-/// Bytes that are free in `folder`. Fails if it is not a folder in which this user may write.
-fn usable_space(folder: &Path) -> Result<u64, TransferError> {
-    let usable = fs::metadata(folder).and_then(|metadata| {
-        if metadata.is_dir() {
-            platform::check_writable(folder)
-        } else {
-            Err(io::ErrorKind::NotADirectory.into())
-        }
-    });
-    usable.map_err(|cause| TransferError::file(FileAction::UseFolder, folder, cause))?;
-    free_space(folder)
+/// What `folder` can store, and how many bytes are free there, if the file system says. Fails if it is not a folder in which this
+/// user may write.
+fn usable(folder: &Path) -> Result<(Mount, Option<u64>), TransferError> {
+    Ok((mount_of(folder)?, free_space(folder)?))
 }
 
-/// Bytes that are free in `folder` for this user.
-pub(crate) fn free_space(folder: &Path) -> Result<u64, TransferError> {
-    fs4::available_space(folder).map_err(|cause| TransferError::file(FileAction::UseFolder, folder, cause))
+/// What `folder` can store. Fails if it is not a folder in which this user may write.
+pub(crate) fn mount_of(folder: &Path) -> Result<Mount, TransferError> {
+    Mount::probe(folder).map_err(|cause| TransferError::file(FileAction::UseFolder, folder, cause))
+}
+
+/// Bytes that are free in `folder` for this user; `None` where the file system doesn't say, as one in memory doesn't.
+pub(crate) fn free_space(folder: &Path) -> Result<Option<u64>, TransferError> {
+    let found =
+        fs4::statvfs(folder).map_err(|cause| TransferError::file(FileAction::UseFolder, folder, cause))?;
+    Ok((found.total_space() > 0).then_some(found.available_space()))
 }

@@ -263,7 +263,7 @@ fn single(kind: OfferKind, name: &str, size: u64) -> Result<Arc<Manifest>, Trans
     let path = RelPath::new(name).ok().filter(|path| path.parent().is_none());
     let path = path.ok_or_else(|| Impossible::StreamName)?;
     let mut builder = ManifestBuilder::new(kind);
-    let kind = EntryKind::File { size, modified: None, executable: false };
+    let kind = EntryKind::File { size, modified: None, permissions: None, holes: Box::default() };
     builder.push_entry(Entry { path, kind }).map_err(Misbehaviour::Manifest)?;
     Ok(Arc::new(builder.finish().map_err(Misbehaviour::Manifest)?))
 }

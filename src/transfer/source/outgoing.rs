@@ -14,10 +14,7 @@ use std::{
 use super::scan::Origin;
 use crate::{
     platform,
-    protocol::{
-        manifest::{Entry, Manifest},
-        peer::Withdrawal,
-    },
+    protocol::{manifest::Manifest, peer::Withdrawal},
     sync::lock,
     transfer::{
         error::{FileAction, TransferError},
@@ -25,6 +22,7 @@ use crate::{
         plan::{
             Block, Plan, Segment, Taken, Wanted,
             blocks::BlockSet,
+            is_zero,
             tree_hash::{BlockHash, FileHash, Forest, hash_whole},
         },
     },
@@ -108,7 +106,8 @@ impl Outgoing {
         matches!(self.content, Content::Stream(_))
     }
 
-    /// Appends the bytes of a block to `buffer`. For a new block of a stream, the number that was taken means nothing:
+    /// Appends the bytes of a block to `buffer`, or nothing if all of them are zero: a block that is sent without bytes stands for
+    /// zeros. For a new block of a stream, the number that was taken means nothing:
     /// the result is the stream's next block, under its own number. Fails only if a stream can't be read.
     pub(crate) fn fill(&self, taken: Taken, buffer: &mut Vec<u8>) -> Result<Filled, TransferError> {
         if let Content::Stream(stream) = &self.content {
@@ -133,12 +132,13 @@ impl Outgoing {
         }
     }
 
-    /// Checks again the wanted files that were empty when they were listed, because no block leads to them. Those that
-    /// have changed are withdrawn.
-    pub(crate) fn check_empty_files(&self, wanted: &Wanted) {
+    /// Checks again the wanted files that were empty, or nothing but holes, when they were listed, because no block leads to them.
+    /// Those that have changed are withdrawn.
+    pub(crate) fn check_files_without_blocks(&self, wanted: &Wanted) {
         let Content::Files(origins) = &self.content else { return };
         for (index, (entry, origin)) in self.manifest.entries().iter().zip(origins.iter()).enumerate() {
-            if !entry.is_file() || entry.size() > 0 || !wanted.contains(index) {
+            let has_blocks = !self.plan.blocks_of(index as u32).is_empty();
+            if !entry.is_file() || has_blocks || !wanted.contains(index) {
                 continue;
             }
             let looked = fs::metadata(&origin.path).map_err(|error| withdrawal(&error));
@@ -196,9 +196,9 @@ impl Outgoing {
         hashes.into_iter().filter(|(entry, _)| !state.withdrawn.contains_key(entry)).collect()
     }
 
-    /// Bytes of an entry, as it was listed.
-    pub(crate) fn size_of(&self, entry: u32) -> u64 {
-        self.manifest.entries().get(entry as usize).map_or(0, Entry::size)
+    /// Bytes of an entry that blocks hold.
+    pub(crate) fn bytes_of(&self, entry: u32) -> u64 {
+        self.plan.bytes_of(entry)
     }
 
     /// The path of an entry on this machine, to be shown to the user; empty if it isn't a file.
@@ -213,23 +213,20 @@ impl Outgoing {
     /// Compares a receiver's hashes of a file's blocks, from the first on, with the file as it is now. Returns the
     /// blocks that differ or have no hash, and the file's hash; `None` if the file had to be withdrawn.
     pub(crate) fn compare(&self, entry: u32, theirs: &[Option<FileHash>]) -> Option<(Vec<u64>, FileHash)> {
-        let blocks = self.plan.blocks_of(entry);
-        let size = self.size_of(entry);
+        let first = self.plan.blocks_of(entry).start;
         let mut whole = blake3::Hasher::new();
         let mut differing = Vec::new();
-        let mut offset = 0;
-        for (number, block) in blocks.enumerate() {
-            let len = u64::from(self.plan.block_size()).min(size - offset) as u32;
+        for segment in self.plan.segments_of(entry) {
             let mut bytes = Vec::new();
-            if let Err(reason) = self.read(Segment { entry, offset, len }, &mut bytes) {
+            if let Err(reason) = self.read(segment, &mut bytes) {
                 self.withdraw(entry, reason);
                 return None;
             }
             whole.update(&bytes);
-            if theirs.get(number) != Some(&Some(hash_whole(&bytes))) {
-                differing.push(block);
+            let their_hash = usize::try_from(segment.number).ok().and_then(|number| theirs.get(number));
+            if their_hash != Some(&Some(hash_whole(&bytes))) {
+                differing.push(first + segment.number);
             }
-            offset += u64::from(len);
         }
         Some((differing, *whole.finalize().as_bytes()))
     }
@@ -245,12 +242,14 @@ impl Outgoing {
             return Filled::Nothing;
         }
         if taken.is_new {
-            let hash = BlockHash::of(&buffer[start..], segment.offset);
+            let hash = BlockHash::of(&buffer[start..], self.plan.offset_in_data(segment));
             let mut state = self.lock();
             let blocks = self.plan.blocks_of(segment.entry);
-            let number = segment.offset / u64::from(self.plan.block_size());
-            let whole = state.trees.add(segment.entry, number, hash, blocks.end - blocks.start);
+            let whole = state.trees.add(segment.entry, segment.number, hash, blocks.end - blocks.start);
             state.hashes.extend(whole.map(|hash| (segment.entry, hash)));
+        }
+        if is_zero(&buffer[start..]) {
+            buffer.truncate(start);
         }
         Filled::Block(taken.block)
     }
@@ -259,7 +258,7 @@ impl Outgoing {
         let mut hashes = Vec::with_capacity(files.len());
         for (entry, len) in files {
             let start = buffer.len();
-            match self.read(Segment { entry: *entry, offset: 0, len: *len }, buffer) {
+            match self.read(Segment { entry: *entry, number: 0, offset: 0, len: *len }, buffer) {
                 Ok(()) => hashes.push((*entry, hash_whole(&buffer[start..]))),
                 Err(reason) => {
                     // The zeros keep the other files of the pack in their places; the receiver drops them.

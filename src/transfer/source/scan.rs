@@ -13,18 +13,22 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    platform::{self, Rules},
+    platform::{self, mount::Rules},
     protocol::{
         RelPath,
-        manifest::{Entry, EntryKind, Manifest, ManifestBuilder, ManifestError, OfferKind},
+        manifest::{Entry, EntryKind, Hole, MAX_HOLES, Manifest, ManifestBuilder, ManifestError, OfferKind},
         path::{LinkTarget, PathError},
     },
     transfer::{
         error::{FileAction, Impossible, TransferError},
         fingerprint::Fingerprint,
         notice::{LeftOut, LeftOutReason},
+        plan::MIN_BLOCK,
     },
 };
+
+/// The shortest hole that is looked for, in bytes: no block lies in a shorter one.
+const SHORTEST_HOLE: u64 = MIN_BLOCK as u64;
 
 /// A manifest, and where its files are.
 #[derive(Debug)]
@@ -61,6 +65,9 @@ pub(crate) fn check(paths: &[PathBuf]) -> Result<(), TransferError> {
             fs::read_dir(path).map_err(fail)?;
         } else if metadata.is_file() {
             File::open(path).map_err(fail)?;
+            if metadata.len() == 0 && platform::has_bytes(path).map_err(fail)? {
+                return Err(Impossible::NoSize { path: path.clone() }.into());
+            }
         } else {
             return Err(Impossible::Special { path: path.clone() }.into());
         }
@@ -185,7 +192,7 @@ impl Scan {
                     continue;
                 }
             };
-            match below.join(&child.file_name().to_string_lossy()) {
+            match below.join(&platform::name_text(&child.file_name())) {
                 Ok(name) => {
                     let name = self.free_name(&name)?;
                     self.add(path, name, &metadata)?;
@@ -201,17 +208,17 @@ impl Scan {
     }
 
     fn add(&mut self, path: PathBuf, name: RelPath, metadata: &Metadata) -> Result<(), TransferError> {
-        let modified = platform::modified(metadata);
+        let (modified, permissions) = (platform::modified(metadata), platform::permissions(metadata));
         let kind = if metadata.is_dir() {
-            EntryKind::Folder { modified }
+            EntryKind::Folder { modified, permissions }
         } else if metadata.is_file() {
-            // An unreadable file has to be known now: later, both users would have waited in vain.
-            if let Err(error) = platform::check_readable(&path) {
-                self.leave_out(&path, LeftOutReason::Unreadable(error.kind()));
-                return Ok(());
+            match holes_of(&path, metadata) {
+                Ok(holes) => EntryKind::File { size: metadata.len(), modified, permissions, holes },
+                Err(reason) => {
+                    self.leave_out(&path, reason);
+                    return Ok(());
+                }
             }
-            let executable = platform::is_executable(metadata);
-            EntryKind::File { size: metadata.len(), modified, executable }
         } else if metadata.is_symlink() {
             match read_link(&path, &name) {
                 Ok(target) => EntryKind::Link { target, modified },
@@ -233,10 +240,10 @@ impl Scan {
         Ok(())
     }
 
-    /// `name`, or `name` with a number if it is taken: two chosen paths may have the same last name, and two names that
-    /// aren't Unicode may become the same text.
+    /// `name`, or `name` with a number if it is taken: two chosen paths may have the same last name, and on Windows two names
+    /// that aren't Unicode may become the same text.
     fn free_name(&self, name: &RelPath) -> Result<RelPath, TransferError> {
-        let rules = Rules { windows: false, folds_case: false, limit: platform::NameLimit::Utf8 };
+        let rules = Rules::SYSTEM;
         let mut free = name.clone();
         for number in 2.. {
             if !self.builder.contains(&free) {
@@ -269,14 +276,33 @@ fn real_place(path: &Path) -> PathBuf {
 
 fn top_name(path: &Path) -> io::Result<RelPath> {
     let named = match path.file_name() {
-        Some(name) => name.to_string_lossy().into_owned(),
+        Some(name) => platform::name_text(name),
         // The name behind `.`, `..` and the like is known only to the disk, and a root has none.
         None => match path.canonicalize()?.file_name() {
-            Some(name) => name.to_string_lossy().into_owned(),
+            Some(name) => platform::name_text(name),
             None => "files".to_owned(),
         },
     };
     RelPath::new(&named).map_err(|error| io::Error::new(io::ErrorKind::InvalidFilename, error.to_string()))
+}
+
+/// The holes of a file that is to be sent. Fails if it can't be read, which has to be known now: later, both users would have waited
+/// in vain. Also fails if there is more in it than its size says.
+fn holes_of(path: &Path, metadata: &Metadata) -> Result<Box<[Hole]>, LeftOutReason> {
+    let unreadable = |error: io::Error| LeftOutReason::Unreadable(error.kind());
+    if metadata.len() == 0 {
+        return if platform::has_bytes(path).map_err(unreadable)? {
+            Err(LeftOutReason::NoSize)
+        } else {
+            Ok(Box::default())
+        };
+    }
+    if metadata.len() < SHORTEST_HOLE {
+        platform::check_readable(path).map_err(unreadable)?;
+        return Ok(Box::default());
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    platform::holes(&file, SHORTEST_HOLE, MAX_HOLES).map(Into::into).map_err(unreadable)
 }
 
 fn read_link(path: &Path, name: &RelPath) -> Result<LinkTarget, LeftOutReason> {

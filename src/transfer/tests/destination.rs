@@ -23,6 +23,7 @@ use super::{
     sessions::noise,
 };
 use crate::{
+    platform::mount::{Mount, Rules},
     protocol::manifest::{EntryKind, Manifest},
     sync::lock_shared,
     transfer::{
@@ -309,7 +310,13 @@ impl Place {
     ) -> PathBuf {
         let plan = Arc::new(Plan::new(manifest, |_| true));
         let targets = if left.has_trees {
-            place_in(folder, manifest, |_| true, |_| OnConflict::KeepBoth, |_| OnMerge::Merge)
+            place_in(
+                (folder, Rules::SYSTEM),
+                manifest,
+                |_| true,
+                |_| OnConflict::KeepBoth,
+                |_| OnMerge::Merge,
+            )
         } else {
             Vec::new()
         };
@@ -318,6 +325,7 @@ impl Place {
             plan: Arc::clone(&plan),
             wanted: &Wanted::all(),
             targets: &targets,
+            mount: Mount::probe(folder).unwrap(),
         };
         let staging = Staging::create(folder, [number; 8], files, Leftovers::of(None, key)).unwrap();
         for block in 0..plan.blocks() {
@@ -466,7 +474,7 @@ fn holds(sent: &[Sent], found: &[(usize, Found)], left: &[Left], merges: bool) {
     let folders = Folders { outbox, inbox };
     // Where folders go that are stored beside those of the same names. One that would change nothing is merged all the same.
     let apart = place_in(
-        folders.inbox.path(),
+        (folders.inbox.path(), Rules::SYSTEM),
         &scanned.manifest,
         |_| true,
         |_| OnConflict::KeepBoth,

@@ -226,7 +226,8 @@ pub(super) fn unsuited() -> Vec<Impossible> {
             U::Nothing => U::NoRandomness,
             U::NoRandomness => U::Code(CodeError::WordCount { asked: 99 }),
             U::Code(_) => U::Special { path: "/dev/null".into() },
-            U::Special { .. } => U::TooManyEntries,
+            U::Special { .. } => U::NoSize { path: "/proc/cpuinfo".into() },
+            U::NoSize { .. } => U::TooManyEntries,
             U::TooManyEntries => U::TooMuchText,
             U::TooMuchText => U::Manifest(ManifestError::Sizes),
             U::Manifest(_) => U::LongText { limit: 1 << 20 },
@@ -264,7 +265,8 @@ pub(super) fn unfits() -> Vec<LeftOutReason> {
     use LeftOutReason as U;
     all(U::Special, |reason| {
         Some(match reason {
-            U::Special => U::LinkName,
+            U::Special => U::NoSize,
+            U::NoSize => U::LinkName,
             U::LinkName => U::Link(PathError::Escapes),
             U::Link(PathError::Escapes) => U::Link(PathError::Empty),
             U::Link(_) => U::Name(PathError::TooLong),

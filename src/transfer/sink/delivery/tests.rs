@@ -7,7 +7,7 @@ use std::{
 
 use super::*;
 use crate::{
-    platform,
+    platform::{self, mount::Mount},
     protocol::manifest::{ManifestBuilder, OfferKind, RawEntry, RawKind},
     transfer::{
         plan::{
@@ -24,12 +24,20 @@ static KEY: LazyLock<StagingKey> = LazyLock::new(|| StagingKey::draw().unwrap())
 const TIME: Modified = Modified { secs: 1_500_000_000, nanos: 0 };
 
 fn file(path: &str, size: u64) -> RawEntry {
-    let kind = RawKind::File { size, modified: Some(TIME), executable: path.ends_with("/run") };
+    let kind = RawKind::File {
+        size,
+        modified: Some(TIME),
+        permissions: Some(if path.ends_with("/run") { 0o755 } else { 0o644 }),
+        holes: Vec::new(),
+    };
     RawEntry { path: path.to_owned(), kind }
 }
 
 fn folder(path: &str) -> RawEntry {
-    RawEntry { path: path.to_owned(), kind: RawKind::Folder { modified: Some(TIME) } }
+    RawEntry {
+        path: path.to_owned(),
+        kind: RawKind::Folder { modified: Some(TIME), permissions: Some(0o755) },
+    }
 }
 
 /// One receive, up to its delivery. Every byte of a file is the letter of its entry: entry 3 is all `d`.
@@ -50,14 +58,21 @@ impl<'a> Receipt<'a> {
             builder.push(entry.clone()).unwrap();
         }
         let manifest = Arc::new(builder.finish().unwrap());
-        let targets = place_in(chosen, &manifest, |_| true, |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
+        let mount = Mount::probe(chosen).unwrap();
+        let targets = place_in(
+            (chosen, mount.rules),
+            &manifest,
+            |_| true,
+            |_| OnConflict::KeepBoth,
+            |_| OnMerge::Merge,
+        );
         let (wanted, plan) = (Wanted::all(), Arc::new(Plan::new(&manifest, |_| true)));
         let (manifests, plans, leftovers) =
             (Arc::clone(&manifest), Arc::clone(&plan), Leftovers::find(chosen, &KEY));
         let staging = Staging::create(
             chosen,
             [id; 8],
-            StagedFiles { manifest: manifests, plan: plans, wanted: &wanted, targets: &targets },
+            StagedFiles { manifest: manifests, plan: plans, wanted: &wanted, targets: &targets, mount },
             leftovers,
         )
         .unwrap();
@@ -168,7 +183,8 @@ fn a_new_folder_gets_its_name_as_a_whole() {
         let metadata = fs::metadata(chosen.path().join(path)).unwrap();
         assert_eq!(platform::modified(&metadata), Some(TIME), "{path}");
         let can_be_executable = cfg!(unix) && metadata.is_file();
-        assert!(!can_be_executable || platform::is_executable(&metadata) == path.ends_with("/run"), "{path}");
+        let is_executable = platform::permissions(&metadata).is_some_and(Permissions::is_executable);
+        assert!(!can_be_executable || is_executable == path.ends_with("/run"), "{path}");
     }
     receipt.staging.discard().unwrap();
 }
