@@ -85,6 +85,7 @@ impl Engine {
     pub fn start(wake: impl Fn() + Send + Sync + 'static) -> io::Result<(Self, Events)> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().thread_name("engine").enable_all().build()?;
+        outlive_large_files(&runtime);
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (outbox, events) = mpsc::channel(EVENTS + 1);
         // Keeps room for the last event, however far behind the listener is.
@@ -143,6 +144,22 @@ impl Events {
 pub fn check_paths(paths: &[PathBuf]) -> Result<(), TransferError> {
     crate::transfer::source::scan::check(paths)
 }
+
+/// Makes the system return an error for a write beyond `ulimit -f`, instead of ending the process.
+#[cfg(unix)]
+fn outlive_large_files(runtime: &tokio::runtime::Runtime) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _entered = runtime.enter();
+    // A handler stays for as long as the process runs, whatever becomes of this result.
+    let handled = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+    if let Err(error) = handled {
+        tracing::warn!(%error, "a file that is larger than this process may write would end it");
+    }
+}
+
+/// Does nothing: Windows has no such limit.
+#[cfg(not(unix))]
+fn outlive_large_files(_runtime: &tokio::runtime::Runtime) {}
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,8 @@ mod invitations;
 mod listing;
 mod loopback;
 mod meeting;
+#[cfg(unix)]
+mod metadata;
 mod panics;
 mod places;
 mod reconnect;

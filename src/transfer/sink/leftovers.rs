@@ -38,6 +38,9 @@ pub(crate) const LOCK: &str = "lock";
 /// How long nothing must have been written to a staging folder on a mount without locks until another transfer may take from it.
 const QUIET: Duration = Duration::from_secs(60);
 
+/// What a transfer writes into the locked file when it leaves the folder to others.
+pub(crate) const RELEASED: &[u8] = b"released";
+
 /// The files in a staging folder that a transfer keeps for itself.
 const RECORDS: [&str; 4] = [LOCK, journal::OFFER, journal::OFFER_TEMPORARY, journal::JOURNAL];
 
@@ -267,8 +270,11 @@ fn claim(folder: &Path) -> Option<File> {
     let lock = platform::open_own(&folder.join(LOCK), true).ok()?;
     match lock.try_lock() {
         Ok(()) => Some(lock),
-        // Without locks, a transfer that runs is told from one that was interrupted only by what it writes.
+        // Without locks, a transfer that runs is told from one whose program was ended only by what it writes.
         Err(TryLockError::Error(error)) if platform::is_unsupported(&error) => {
+            if lock.metadata().is_ok_and(|found| found.len() == RELEASED.len() as u64) {
+                return Some(lock);
+            }
             let quiet = SystemTime::now().duration_since(last_change(folder)).unwrap_or_default();
             (quiet >= QUIET).then_some(lock)
         }

@@ -6,7 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs::{self, File, Metadata, OpenOptions},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -18,7 +18,7 @@ use super::{
     attributes::Attributes,
     journal::Journal,
     layout::{Layout, top_of, under},
-    leftovers::{LOCK, Leftovers},
+    leftovers::{LOCK, Leftovers, RELEASED},
 };
 use crate::{
     platform::{
@@ -422,6 +422,8 @@ impl Staging {
     /// although blocking work of this transfer, which no longer writes anything, may still have a reference to it.
     pub(crate) fn keep(&self) {
         *self.fate.write().expect(NO_PANIC) = Fate::Kept;
+        // Where there are no locks, this tells that the folder is free.
+        let _ = (&self.claim).write_all(RELEASED);
         // A lock that can't be released here is released when its file is closed.
         let _ = self.claim.unlock();
     }

@@ -6,6 +6,7 @@
 
 use std::{
     fs,
+    io::{Seek, Write},
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -225,8 +226,26 @@ fn lay_out(folder: &Path, random: &mut Random) {
             _ => random.below(MAX_BLOCKS * BLOCK as u64),
         } as usize;
         let from = random.below((NOISE.len() - size) as u64) as usize;
-        fs::write(folder.join(number.to_string()), &NOISE[from..from + size]).unwrap();
+        let path = folder.join(number.to_string());
+        if random.below(3) > 0 {
+            fs::write(path, &NOISE[from..from + size]).unwrap();
+        } else {
+            write_in_part(&path, &NOISE[from..from + size], random);
+        }
     }
+}
+
+/// Writes some blocks of a file and, of those left over, some as zeros. The others become holes, where the system keeps them.
+fn write_in_part(path: &Path, bytes: &[u8], random: &mut Random) {
+    let mut file = fs::File::create(path).unwrap();
+    for block in bytes.chunks(BLOCK) {
+        match random.below(3) {
+            0 => file.write_all(block).unwrap(),
+            1 => file.write_all(&vec![0; block.len()]).unwrap(),
+            _ => drop(file.seek_relative(block.len() as i64).unwrap()),
+        }
+    }
+    file.set_len(bytes.len() as u64).unwrap();
 }
 
 /// Lets a fault happen to the network or to the users at its ends, and ends it after its time.
