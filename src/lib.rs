@@ -36,6 +36,7 @@ mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod history;
+mod host;
 pub mod labels;
 pub mod net;
 pub mod panics;
