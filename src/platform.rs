@@ -169,9 +169,9 @@ pub fn mark_foreign(_path: &Path) -> io::Result<()> {
 }
 
 pub use system::{
-    check_readable, check_writable, ensure_private_folder, file_id, flush_everything, is_disk_full,
-    is_executable, is_own_file, is_own_folder, make_executable, make_link, make_plain, make_private_folder,
-    open_own, open_private, read_exact_at, write_all_at,
+    check_readable, ensure_private_folder, file_id, flush_everything, is_disk_full, is_executable,
+    is_own_file, is_own_folder, make_executable, make_link, make_plain, make_private_folder, open_own,
+    open_private, read_exact_at, write_all_at,
 };
 
 #[cfg(unix)]
@@ -191,11 +191,6 @@ mod system {
     /// Checks that the user may read `file`, as far as the system says without opening it.
     pub fn check_readable(file: &Path) -> io::Result<()> {
         Ok(access(file, Access::READ_OK)?)
-    }
-
-    /// Checks that the user may create files in `folder`, as far as the system says without creating one.
-    pub fn check_writable(folder: &Path) -> io::Result<()> {
-        Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
     }
 
     /// Makes sure that there is a folder into which no other user can look. Folders above it that are missing are made in the
@@ -330,12 +325,6 @@ mod system {
     /// Succeeds: Windows doesn't say whether a file can be read without opening it.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn check_readable(_file: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Succeeds: Windows doesn't say whether a folder can be written without creating a file.
-    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
-    pub fn check_writable(_folder: &Path) -> io::Result<()> {
         Ok(())
     }
 

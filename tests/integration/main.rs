@@ -9,6 +9,7 @@ mod beside;
 mod cancel;
 mod changes;
 mod cli;
+mod cli_conditions;
 mod cli_exits;
 mod cli_several;
 mod conflicts;

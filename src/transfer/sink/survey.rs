@@ -21,6 +21,7 @@ use crate::{
         offer::{AlreadyHere, Choices, Offer},
         plan::{
             Wanted,
+            names::STAGING_PREFIX,
             placement::{OnConflict, OnMerge, Target, merging, place},
         },
     },
@@ -47,7 +48,7 @@ impl Offer {
                 unusable: None,
             };
         };
-        match usable_space(&folder) {
+        match check_folder(&folder).and_then(|()| free_space(&folder)) {
             Ok(free) => {
                 let targets =
                     place_in(&folder, &manifest, |_| true, |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
@@ -140,17 +141,22 @@ fn wanted(manifest: &Manifest, targets: &[Target], is_wanted: impl Fn(usize) -> 
     })
 }
 
-/// Bytes that are free in `folder`. Fails if it is not a folder in which this user may write.
-fn usable_space(folder: &Path) -> Result<u64, TransferError> {
+/// Checks that `folder` is one in which this user may write. Blocks on the disk.
+pub fn check_folder(folder: &Path) -> Result<(), TransferError> {
     let usable = fs::metadata(folder).and_then(|metadata| {
-        if metadata.is_dir() {
-            platform::check_writable(folder)
-        } else {
-            Err(io::ErrorKind::NotADirectory.into())
+        if !metadata.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        // What a system says about permissions isn't all that counts: a mount may be read-only, or made by a program that takes
+        // nothing. A staging folder is what a receive begins with.
+        match tempfile::Builder::new().prefix(STAGING_PREFIX).tempdir_in(folder) {
+            Ok(made) => made.close(),
+            // Room may be made until something arrives.
+            Err(full) if platform::is_disk_full(&full) => Ok(()),
+            Err(error) => Err(error),
         }
     });
-    usable.map_err(|cause| TransferError::file(FileAction::UseFolder, folder, cause))?;
-    free_space(folder)
+    usable.map_err(|cause| TransferError::file(FileAction::UseFolder, folder, cause))
 }
 
 /// Bytes that are free in `folder` for this user.
