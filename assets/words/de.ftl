@@ -159,6 +159,7 @@ wrong-try = Jemand hat einen falschen Code versucht. { $left ->
 }
 code-retired = Drei falsche Codes wurden versucht, also ist dieser Code ungültig. Nichts wurde gesendet.
 came-older = Jemand kam mit einem älteren Caiman. Bitten Sie darum, es zu aktualisieren; der Code gilt weiter.
+receiver-lost = Ein Empfänger kam und war weg, bevor er geantwortet hat. Der Code gilt wieder.
 came-newer = Jemand kam mit einem neueren Caiman. Aktualisieren Sie Caiman auf diesem Computer und senden Sie noch einmal.
 reach-local = Läuft über diesen Computer: Alle in Ihrem Netz können empfangen.
 reach-public = Läuft über diesen Computer: Alle, die ihn erreichen, können empfangen, wenn keine Firewall dazwischen ist.

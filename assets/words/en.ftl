@@ -160,6 +160,7 @@ wrong-try = Someone tried a wrong code. { $left ->
 }
 code-retired = Three wrong codes were tried, so this code is retired. Nothing was sent.
 came-older = Someone tried to receive with an older Caiman. Ask them to update it; the code still works.
+receiver-lost = A receiver came and was lost before it answered. The code works again.
 came-newer = Someone tried to receive with a newer Caiman. Update Caiman on this computer, then send again.
 reach-local = Goes through this computer: anyone on your network can receive.
 reach-public = Goes through this computer: anyone who can reach it can receive, unless a firewall blocks them.

@@ -159,6 +159,10 @@ impl CliTransfer {
                 let internet = place == MetAt::Internet;
                 self.reporter.say(&line, "met", json!({ "relay": relay, "internet": internet }));
             }
+            Notice::Unanswered => {
+                let line = "The receiver is gone and has not answered. The code works again. Waiting for the other side…";
+                self.reporter.say(line, "unanswered", json!({}));
+            }
             Notice::Strangers { count } => self.show_strangers(count),
             Notice::PortRefused { wished, used } => {
                 let line = format!(

@@ -291,7 +291,52 @@ mod terminals {
         assert_eq!(fs::read_to_string(target.path().join("x")).unwrap(), "x");
     }
 
-    fn kill(process: Pid) {
-        kill_process(process, Signal::KILL).unwrap();
+    /// Receives under this code as soon as its sender is back in the room.
+    fn receive_again(site: &Site, code: &str) -> crate::support::process::Ended {
+        loop {
+            let received = site.receive(&[code, "--yes", "--json"]).end();
+            let is_early = received.code == Some(3)
+                && received.event("error")["message"].as_str().unwrap().starts_with("nobody is sending");
+            if !is_early {
+                return received;
+            }
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_dies_at_the_question_leaves_the_code_to_the_next() {
+        for patience in ["0", "600"] {
+            let site = Site::new();
+            let path = site.plant("x", "x");
+            let fixed = ["send", "--json", "--patience", patience, "--server", &site.server];
+            let mut command = caiman(&[&fixed[..], &[text(&path)]].concat());
+            let Asked { mut sending, receiver, code, mut terminal, .. } = ask(&site, &mut command);
+            kill_process(receiver, Signal::KILL).unwrap();
+            terminal.wait();
+            sending.event("unanswered");
+            receive_again(&site, &code).exits(0);
+            sending.end().exits(0);
+            assert_eq!(fs::read_to_string(site.to("x")).unwrap(), "x");
+        }
+    }
+
+    #[test]
+    fn wrong_codes_count_over_all_receivers_that_are_lost() {
+        let site = Site::with_relay(&["--data-ports", "none", "--joins-per-minute", "1000"]);
+        let path = site.plant("x", "x");
+        let mut command = site.send_command(&["--code", "blue-horse-7731-kitchen", text(&path)]);
+        let Asked { mut sending, receiver, code, mut terminal, .. } = ask(&site, &mut command);
+        kill_process(receiver, Signal::KILL).unwrap();
+        terminal.wait();
+        for left in [2, 1, 0] {
+            let message = receive_again(&site, "blue-horse-1377-kitchen");
+            assert!(
+                message.exits(3).event("error")["message"].as_str().unwrap().starts_with("the code is wrong")
+            );
+            sending.event_where("wrong_try", |event| event["tries_left"] == left);
+        }
+        sending.event("retired");
+        let message = receive_again(&site, &code);
+        assert!(message.exits(3).event("error")["message"].as_str().unwrap().contains("retired"));
     }
 }

@@ -41,6 +41,7 @@ mod same;
 mod several;
 mod stall;
 mod strangers;
+mod unanswered;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -146,6 +146,8 @@ pub(in crate::app) struct Card {
     pub(in crate::app) strangers: usize,
     /// The version of a peer that came with another one.
     pub(in crate::app) other_version: Option<u16>,
+    /// Whether the last receiver was lost before it answered, so that the code is up again.
+    pub(in crate::app) lost_one: bool,
     /// The wished port for direct connections, if it could not be had, and the port that is used instead.
     pub(in crate::app) refused_port: Option<(u16, u16)>,
     pub(in crate::app) left_behind: Vec<LeftBehind>,
@@ -208,6 +210,7 @@ impl Card {
             chain: None,
             strangers: 0,
             other_version: None,
+            lost_one: false,
             refused_port: None,
             left_behind: Vec::new(),
             left_behind_count: 0,
@@ -272,7 +275,9 @@ impl Card {
             Notice::Met(place) => {
                 let relay = if let MetAt::Relay(relay) = &place { Some(relay.clone()) } else { None };
                 (self.relay, self.off_relay, self.met_at) = (relay, None, Some(place));
+                self.lost_one = false;
             }
+            Notice::Unanswered => (self.relay, self.met_at, self.lost_one) = (None, None, true),
             Notice::Closed(why) => (self.relay, self.off_relay) = (None, Some(why)),
             Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),
             Notice::Strangers { count } => self.strangers = count,
