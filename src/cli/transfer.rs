@@ -427,7 +427,8 @@ impl CliTransfer {
             self.reporter.object("text", json!({ "text": text }))
         } else if io::stdout().is_terminal() {
             // A stranger's text must not be able to control the terminal.
-            let lines: String = text.lines().map(|line| format!("{}\n", Shown(line))).collect();
+            let lines: String =
+                text.lines().flat_map(|line| [Shown(line).to_string(), "\n".to_owned()]).collect();
             output::data(lines.as_bytes())
         } else {
             output::data(text.as_bytes())

@@ -194,7 +194,11 @@ impl Offering<'_> {
         let waits_again = waiting.as_ref().is_some_and(WaitingSender::may_wait_again);
         let acceptance = tokio::select! {
             asked = ask(control, listing, offered, max_lanes, context) => match asked {
-                Err(TransferError::PeerLost | TransferError::PeerSilent { .. }) if waits_again => {
+                Err(gone @ (TransferError::PeerLost | TransferError::PeerSilent { .. })) if waits_again => {
+                    // Where only the connection is lost, the receiver may still hear it.
+                    if let Some(last_word) = last_word::<()>(&Err(gone)) {
+                        control.say(&last_word)?;
+                    }
                     tell_unanswered(context).await;
                     return Ok(Served::Lost);
                 }
