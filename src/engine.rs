@@ -49,7 +49,10 @@ pub use crate::{
         progress::{Connection, Paused, Phase, Progress, Report, Route, Stall, WaitsFor},
         receive::request::Output,
         send::MAX_RECEIVERS,
-        sink::unfinished::{Registry, Unfinished},
+        sink::{
+            survey::check_folder,
+            unfinished::{Registry, Unfinished},
+        },
         source::listing::Payload,
     },
 };

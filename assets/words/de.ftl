@@ -159,12 +159,13 @@ wrong-try = Jemand hat einen falschen Code versucht. { $left ->
 }
 code-retired = Drei falsche Codes wurden versucht, also ist dieser Code ungültig. Nichts wurde gesendet.
 came-older = Jemand kam mit einem älteren Caiman. Bitten Sie darum, es zu aktualisieren; der Code gilt weiter.
+receiver-lost = Ein Empfänger kam und war weg, bevor er geantwortet hat. Der Code gilt wieder.
 came-newer = Jemand kam mit einem neueren Caiman. Aktualisieren Sie Caiman auf diesem Computer und senden Sie noch einmal.
 reach-local = Läuft über diesen Computer: Alle in Ihrem Netz können empfangen.
 reach-public = Läuft über diesen Computer: Alle, die ihn erreichen, können empfangen, wenn keine Firewall dazwischen ist.
 local-for-now = Vorerst nur im lokalen Netz. { $why } Die Relays werden immer wieder versucht.
 local-looking = Vorerst nur im lokalen Netz. Das Relay wird gesucht…
-reach-nobody = Dieser Computer ist in keinem Netz: Nur Programme auf diesem Computer können empfangen.
+reach-nobody = Dieser Computer hat keine Adresse zum Weitergeben: Nur Programme auf ihm und direkt angeschlossene Computer können empfangen.
 add-relay-for-all = Ein Relay hinzufügen, um alle anderen zu erreichen
 internet-for-all = Das Internet einschalten, um alle anderen zu erreichen
 route-for-all = Den Weg ändern, um alle anderen zu erreichen
@@ -304,7 +305,7 @@ keep-both = Beide behalten
 replace = Ersetzen
 skip = Auslassen
 keep-both-means = Was ankommt, bekommt eine Nummer in den Namen.
-replace-means = Was da ist, wird ersetzt, sobald das Neue vollständig ist.
+replace-means = Eine Datei, die da ist, wird ersetzt, sobald die neue vollständig ist. Ein Ordner, der da ist, bleibt, und die ankommende Datei bekommt eine Nummer im Namen.
 merges = { $count ->
     [one] Ein Ordner dieses Namens ist dort schon vorhanden:
    *[other] { $count } Ordner sind dort schon vorhanden:

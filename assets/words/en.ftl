@@ -160,12 +160,13 @@ wrong-try = Someone tried a wrong code. { $left ->
 }
 code-retired = Three wrong codes were tried, so this code is retired. Nothing was sent.
 came-older = Someone tried to receive with an older Caiman. Ask them to update it; the code still works.
+receiver-lost = A receiver came and was lost before it answered. The code works again.
 came-newer = Someone tried to receive with a newer Caiman. Update Caiman on this computer, then send again.
 reach-local = Goes through this computer: anyone on your network can receive.
 reach-public = Goes through this computer: anyone who can reach it can receive, unless a firewall blocks them.
 local-for-now = Only on the local network for now. { $why } Caiman keeps trying the relays.
 local-looking = Only on the local network for now. Looking for the relay…
-reach-nobody = This computer is on no network, so only programs on it can receive.
+reach-nobody = This computer has no address to pass on: only programs on it, and computers that are connected to it directly, can receive.
 add-relay-for-all = Add a relay to reach everyone else
 internet-for-all = Switch on the internet to reach everyone else
 route-for-all = Change the route to reach everyone else
@@ -305,7 +306,7 @@ keep-both = Keep both
 replace = Replace
 skip = Skip
 keep-both-means = The file that arrives gets a number in its name.
-replace-means = The existing file is replaced once the new one is complete.
+replace-means = An existing file is replaced once the new one is complete. An existing folder stays, and the file that arrives gets a number in its name.
 merges = { $count ->
     [one] A folder of this name is already there:
    *[other] { $count } folders are already there:

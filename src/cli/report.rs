@@ -1,14 +1,14 @@
 //! The output of the headless commands: lines and a progress bar for the user, or one JSON object per line for a script.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::exit::Exit;
+use super::{exit::Exit, output};
 use crate::{
     engine::{Connection, Paused, Phase, Progress, Route, Stall, TransferError, WaitsFor, Work},
     transfer::show,
@@ -87,22 +87,30 @@ impl Reporter {
     }
 
     /// Reports something, as a line to the user or as an object to a script.
-    pub(super) fn say(&self, line: &str, event: &str, mut fields: Value) {
-        if !self.is_json() {
+    pub(super) fn say(&self, line: &str, event: &str, fields: Value) {
+        if self.is_json() {
+            // A script that has stopped reading is no reason to stop the transfer.
+            let _ = self.object(event, fields);
+        } else {
             self.line(line);
-            return;
         }
+    }
+
+    /// Reports something to a script.
+    ///
+    /// # Errors
+    ///
+    /// The object could not be written to standard output.
+    pub(super) fn object(&self, event: &str, mut fields: Value) -> io::Result<()> {
         fields["event"] = event.into();
         if let Some((number, _)) = self.receiver {
             fields["receiver"] = number.into();
         }
-        // A script that has stopped reading is no reason to stop the transfer.
-        let _ = if self.voice == Voice::JsonToError {
-            writeln!(io::stderr().lock(), "{fields}")
-        } else {
-            let mut output = io::stdout().lock();
-            writeln!(output, "{fields}").and_then(|()| output.flush())
-        };
+        if self.voice == Voice::JsonToError {
+            output::line(fields);
+            return Ok(());
+        }
+        output::data(format!("{fields}\n").as_bytes())
     }
 
     /// Says something to the user, and nothing to a script.
@@ -119,8 +127,8 @@ impl Reporter {
             None => line.to_owned(),
         };
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| output::line(text)),
+            None => output::line(text),
         }
     }
 

@@ -1,7 +1,7 @@
 //! One transfer of a headless command as the user sees it: its lines, its questions and its end.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     rc::Rc,
     sync::Arc,
 };
@@ -18,6 +18,7 @@ use super::{
         MAX_TOPS, OfferQuestion, ReceivePolicy, UserReply, describe, fields, here_line, left_out_line,
         not_kept_lines,
     },
+    output,
     report::{Reporter, sentence},
 };
 use crate::{
@@ -28,7 +29,10 @@ use crate::{
     },
     net::client::RelayAddress,
     protocol::manifest::OfferKind,
-    transfer::show::{self, Shown},
+    transfer::{
+        error::FileAction,
+        show::{self, Shown},
+    },
 };
 
 /// How to answer the questions of a transfer, as the arguments say.
@@ -70,6 +74,8 @@ pub(super) struct CliTransfer {
     troubles: u64,
     /// The exit code if no further receivers can come.
     gone: Option<Exit>,
+    /// Why a text that has arrived could not be shown.
+    lost_text: Option<TransferError>,
 }
 
 impl CliTransfer {
@@ -86,6 +92,7 @@ impl CliTransfer {
             compared: None,
             troubles: 0,
             gone: None,
+            lost_text: None,
         }
     }
 
@@ -103,10 +110,9 @@ impl CliTransfer {
         self.snapshots = Some(snapshots);
     }
 
-    /// Notes where the relay inside this program listens.
-    pub(super) fn hosts(&mut self, port: u16, reachable: Vec<RelayAddress>) {
-        let loopback = RelayAddress::from_socket(([127, 0, 0, 1], port).into());
-        self.hosted = if reachable.is_empty() { vec![loopback] } else { reachable };
+    /// Notes at which addresses others reach the relay inside this program; there may be none.
+    pub(super) fn hosts(&mut self, reachable: Vec<RelayAddress>) {
+        self.hosted = reachable;
     }
 
     /// Shows the latest snapshot, if it is a new one.
@@ -155,6 +161,10 @@ impl CliTransfer {
                 };
                 let internet = place == MetAt::Internet;
                 self.reporter.say(&line, "met", json!({ "relay": relay, "internet": internet }));
+            }
+            Notice::Unanswered => {
+                let line = "The receiver is gone and has not answered. The code works again. Waiting for the other side…";
+                self.reporter.say(line, "unanswered", json!({}));
             }
             Notice::Strangers { count } => self.show_strangers(count),
             Notice::PortRefused { wished, used } => {
@@ -298,10 +308,11 @@ impl CliTransfer {
         let Policy::Send { guarded, goes_online, .. } = &*self.policy else {
             return (Vec::new(), Value::Null);
         };
-        // Where the words alone lead here, no address of this machine need be passed on.
+        // Where the words alone lead here, no address of this machine need be passed on. Without an address that others could
+        // use, the words are all that there is.
         let servers: Vec<Option<RelayAddress>> = match relay {
             Some(relay) => vec![Some(relay.clone())],
-            None if *goes_online => vec![None],
+            None if *goes_online || self.hosted.is_empty() => vec![None],
             None => self.hosted.iter().cloned().map(Some).collect(),
         };
         let mut text = vec!["On the other computer:".to_owned()];
@@ -390,16 +401,13 @@ impl CliTransfer {
         }
         if policy.accepts || offer.manifest.kind() == OfferKind::Text {
             self.command(Command::Answer(self.id, Answer::Accept(choices)));
-        } else if io::stdin().is_terminal() {
+        } else {
             let question = if merges && policy.on_merge == OnMerge::KeepBoth {
                 OfferQuestion::Merge
             } else {
                 OfferQuestion::Plain
             };
             self.question = Some((spawn_blocking(move || question.ask()), question, choices));
-        } else {
-            self.reporter.line("There is no terminal to ask on; add --yes to accept.");
-            self.command(Command::Answer(self.id, Answer::Decline));
         }
     }
 
@@ -423,20 +431,19 @@ impl CliTransfer {
         }
     }
 
-    fn show_text(&self, text: &str) {
-        if self.reporter.is_json() {
-            self.reporter.say("", "text", json!({ "text": text }));
-            return;
-        }
-        let mut output = io::stdout().lock();
-        // A stranger's text must not be able to control the terminal.
-        let written = if output.is_terminal() {
-            text.lines().try_for_each(|line| writeln!(output, "{}", Shown(line)))
+    fn show_text(&mut self, text: &str) {
+        let written = if self.reporter.is_json() {
+            self.reporter.object("text", json!({ "text": text }))
+        } else if io::stdout().is_terminal() {
+            // A stranger's text must not be able to control the terminal.
+            let lines: String =
+                text.lines().flat_map(|line| [Shown(line).to_string(), "\n".to_owned()]).collect();
+            output::data(lines.as_bytes())
         } else {
-            output.write_all(text.as_bytes())
+            output::data(text.as_bytes())
         };
-        // If the output is closed, the text is not wanted.
-        let _ = written.and_then(|()| output.flush());
+        let lost = |cause| TransferError::file(FileAction::WriteOutput, "", cause);
+        self.lost_text = written.err().map(lost);
     }
 
     /// Reports that the transfer has ended early.
@@ -446,6 +453,9 @@ impl CliTransfer {
 
     /// Reports that the transfer has reached its end.
     pub(super) fn done(&mut self, report: &Report) -> Exit {
+        if let Some(error) = self.lost_text.take() {
+            return self.reporter.error(&error);
+        }
         self.reporter.end_progress();
         let average = report.bytes as f64 / report.seconds.max(0.001);
         let place = report

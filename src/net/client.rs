@@ -15,6 +15,7 @@ use super::{
     socket::{self, ConnectError},
 };
 use crate::{
+    host::is_shorthand,
     panics::PanicReport,
     protocol::{
         Role, VERSION, frame,
@@ -104,7 +105,7 @@ impl FromStr for RelayAddress {
             (text, None)
         };
         let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
-        if host.is_empty() || host.len() > 253 || !host.chars().all(fits) {
+        if host.is_empty() || host.len() > 253 || !host.chars().all(fits) || is_shorthand(host) {
             return Err(bad());
         }
         let port = match port {

@@ -9,6 +9,7 @@ mod beside;
 mod cancel;
 mod changes;
 mod cli;
+mod cli_conditions;
 mod cli_exits;
 mod cli_several;
 mod conflicts;
@@ -42,6 +43,7 @@ mod same;
 mod several;
 mod stall;
 mod strangers;
+mod unanswered;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -17,12 +17,8 @@ use caiman::{
         relay::{Refusal, Reply, RoomId},
     },
     transfer::{
-        link::{
-            invitation::{self, Succession},
-            rendezvous::{
-                MeetBy, Meeting, OwnRelay, SearchPlaces, WaitOptions, WaitingPlaces, meet_sender,
-                wait_for_receiver,
-            },
+        link::rendezvous::{
+            MeetBy, Meeting, OwnRelay, SearchPlaces, WaitOptions, WaitingPlaces, WaitingSender, meet_sender,
         },
         notice::Context,
     },
@@ -86,10 +82,12 @@ impl Waiting {
         let places = WaitingPlaces { relays, own: Some(beside), online: None };
         let (context, told, snapshots) = context();
         let task = tokio::spawn(async move {
-            let (invitations, _nobody_follows) = invitation::channel(Succession::default());
             let waits =
                 WaitOptions { patience: Duration::ZERO, iterations: ITERATIONS, reveal: Reveal::Nothing };
-            wait_for_receiver(MeetBy::Code(choice, places), &invitations, waits, &context).await
+            let mut waiting = WaitingSender::put_up(MeetBy::Code(choice, places), waits, &context).await?;
+            let (meeting, _) = waiting.receiver().await?;
+            waiting.settle();
+            Ok(meeting)
         });
         Self { own, unneeded, announced, told, snapshots, task }
     }

@@ -8,6 +8,8 @@ pub mod cutter;
 pub mod encounter;
 pub mod engine;
 pub mod iroh;
+#[cfg(target_os = "linux")]
+pub mod network;
 pub mod peer;
 pub mod process;
 pub mod quic;

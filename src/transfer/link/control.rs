@@ -16,6 +16,7 @@ use std::{future, net::SocketAddr, sync::Arc, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    sync::watch,
     task::JoinSet,
     time::{Instant, sleep, sleep_until, timeout},
 };
@@ -103,7 +104,7 @@ pub(crate) struct Control {
     /// The task that looks for the other side, while there is one.
     finding: JoinSet<Reconnected>,
     /// Since when there has been no connection.
-    lost_at: Option<Instant>,
+    lost_at: watch::Sender<Option<Instant>>,
     /// Since when a doubted connection has worked again.
     recovered_at: Option<Instant>,
     /// The number of the present link.
@@ -169,7 +170,7 @@ impl Control {
             context: context.clone(),
             find,
             finding: JoinSet::new(),
-            lost_at: None,
+            lost_at: watch::Sender::default(),
             recovered_at: None,
             link: 0,
             seat,
@@ -195,6 +196,16 @@ impl Control {
     /// Once the offer is accepted, also sends the other side every invitation that comes over `inviting`.
     pub(crate) fn invite_over(&mut self, inviting: Invitations) {
         self.inviting = Some(inviting);
+    }
+
+    /// Takes back what was handed to [`invite_over`](Self::invite_over).
+    pub(crate) fn take_invitations(&mut self) -> Option<Invitations> {
+        self.inviting.take()
+    }
+
+    /// Since when there has been no connection, now and from now on.
+    pub(crate) fn loss(&self) -> watch::Receiver<Option<Instant>> {
+        self.lost_at.subscribe()
     }
 
     /// Counts the other side's invitations along this chain.
@@ -491,7 +502,8 @@ impl Control {
         if silent_for >= SILENCE {
             self.lose(TransferError::PeerSilent { seconds: SILENCE.as_secs() })?;
         }
-        if self.lost_at.is_some_and(|lost_at| now >= lost_at + self.patience()) {
+        let lost_at = *self.lost_at.borrow();
+        if lost_at.is_some_and(|lost_at| now >= lost_at + self.patience()) {
             return Err(TransferError::PeerLost);
         }
         if (self.wire.is_none() || silent_for >= DOUBT || self.is_moving())
@@ -500,7 +512,7 @@ impl Control {
             self.look_for_peer();
         }
         let Some(wire) = &mut self.wire else {
-            let give_up = self.lost_at.unwrap_or(now) + self.patience();
+            let give_up = lost_at.unwrap_or(now) + self.patience();
             tokio::select! {
                 Some(returned) = self.finding.join_next() => self.go_on(returned)?,
                 invitation = invitation(&mut self.inviting), if self.is_accepted => self.invite(invitation)?,
@@ -593,7 +605,7 @@ impl Control {
         }
         tracing::debug!(%reason, "a connection is lost");
         self.wire = None;
-        self.lost_at = Some(Instant::now());
+        self.lost_at.send_replace(Some(Instant::now()));
         // The other side has moved on, and this one is about to.
         if self.is_provisional && !self.finding.is_empty() {
             return Ok(());
@@ -609,7 +621,8 @@ impl Control {
         wire.say(self.talk.heard, HEARTBEAT_MESSAGE)?;
         self.talk.heard_since_told = 0;
         self.wire = Some(wire);
-        (self.lost_at, self.is_provisional) = (None, false);
+        self.lost_at.send_replace(None);
+        self.is_provisional = false;
         self.connected_at = Instant::now();
         self.link = link;
         (self.seat, self.dead_seat) = (None, None);

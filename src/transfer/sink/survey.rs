@@ -144,6 +144,11 @@ fn wanted(manifest: &Manifest, targets: &[Target], is_wanted: impl Fn(usize) -> 
     })
 }
 
+/// Checks that `folder` is one in which this user may write. Blocks on the disk.
+pub fn check_folder(folder: &Path) -> Result<(), TransferError> {
+    mount_of(folder).map(drop)
+}
+
 /// What `folder` can store, and how many bytes are free there, if the file system says. Fails if it is not a folder in which this
 /// user may write.
 fn usable(folder: &Path) -> Result<(Mount, Option<u64>), TransferError> {
