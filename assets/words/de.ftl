@@ -364,6 +364,7 @@ correct-code = Code berichtigen
 send-again = Noch einmal senden
 send-missing = Fehlendes senden
 kept-in = Was angekommen ist, liegt in { $folder }. Noch einmal gesendet, kommt nur, was fehlt.
+kept-in-vain = Was angekommen ist, bleibt in { $folder }. Ein neuer Versuch im selben Ordner würde genauso enden.
 only-shown = { $path } ist ein Programm oder kann eines starten. Caiman zeigt es nur in seinem Ordner.
 not-opened = { $path } kann nicht geöffnet werden: Kein Programm hier nimmt es.
 not-opened-gone = { $path } kann nicht geöffnet werden: Es ist nicht mehr da.

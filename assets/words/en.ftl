@@ -362,6 +362,7 @@ correct-code = Correct the code
 send-again = Send again
 send-missing = Send what is missing
 kept-in = What has arrived is kept in { $folder }. When it is sent again, only what is missing is transferred.
+kept-in-vain = What has arrived is kept in { $folder }. Another attempt in the same folder would end in the same way.
 only-shown = { $path } is a program, or may start one. Caiman only shows it in its folder.
 not-opened = { $path } can't be opened: no program on this computer opens it.
 not-opened-gone = { $path } can't be opened: it no longer exists.

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
+    path::PathBuf,
     rc::Rc,
     sync::Arc,
 };
@@ -72,6 +73,10 @@ pub(super) struct CliTransfer {
     /// An offer that is accepted as soon as it is known which of its files are here already.
     compared: Option<Arc<Offer>>,
     troubles: u64,
+    /// The staging folder of a transfer that broke off.
+    kept: Option<PathBuf>,
+    /// Whether another attempt in the same folder would fail in the same way.
+    will_repeat: bool,
     /// The exit code if no further receivers can come.
     gone: Option<Exit>,
     /// Why a text that has arrived could not be shown.
@@ -91,6 +96,8 @@ impl CliTransfer {
             question: None,
             compared: None,
             troubles: 0,
+            kept: None,
+            will_repeat: false,
             gone: None,
             lost_text: None,
         }
@@ -218,6 +225,7 @@ impl CliTransfer {
             }
             Notice::NotStored { path, error } => {
                 let reason = error.to_string();
+                self.will_repeat |= error.will_repeat();
                 self.trouble(&sentence(&reason), "not_stored", &path.to_string_lossy(), &reason);
             }
             Notice::NotKept(not_kept) => {
@@ -227,16 +235,24 @@ impl CliTransfer {
                 self.reporter.say(&line, "not_kept", fields);
             }
             Notice::Text(text) => self.show_text(&text),
-            Notice::Kept(folder) => {
-                let path = folder.to_string_lossy();
-                let line = format!(
-                    "What has arrived is kept in {}. To resume, have the same files sent again and receive them into the same \
-                     folder; caiman unfinished --discard frees the space.",
-                    Shown(&path)
-                );
-                self.reporter.say(&line, "kept", json!({ "folder": path }));
-            }
+            Notice::Kept(folder) => self.kept = Some(folder),
         }
+    }
+
+    /// Says what is kept of what has arrived, and what it is good for.
+    fn show_kept(&self) {
+        let Some(folder) = &self.kept else { return };
+        let path = folder.to_string_lossy();
+        let advice = if self.will_repeat {
+            "Another attempt in the same folder would end in the same way."
+        } else {
+            "To resume, have the same files sent again and receive them into the same folder."
+        };
+        let line = format!(
+            "What has arrived is kept in {}. {advice} The command caiman unfinished --discard frees the space.",
+            Shown(&path)
+        );
+        self.reporter.say(&line, "kept", json!({ "folder": path }));
     }
 
     fn trouble(&mut self, line: &str, event: &str, path: &str, reason: &str) {
@@ -448,6 +464,8 @@ impl CliTransfer {
 
     /// Reports that the transfer has ended early.
     pub(super) fn fail(&mut self, error: &TransferError) -> Exit {
+        self.will_repeat |= error.will_repeat();
+        self.show_kept();
         self.reporter.error(error)
     }
 
@@ -457,6 +475,7 @@ impl CliTransfer {
             return self.reporter.error(&error);
         }
         self.reporter.end_progress();
+        self.show_kept();
         let average = report.bytes as f64 / report.seconds.max(0.001);
         let place = report
             .folder

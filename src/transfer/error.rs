@@ -338,6 +338,16 @@ impl TransferError {
         matches!(self, Self::File { cause, .. } if platform::is_disk_full(cause))
     }
 
+    /// Whether the same things would meet this error again in the same folder: the file system there, or its owner, doesn't let them
+    /// be stored.
+    pub fn will_repeat(&self) -> bool {
+        use io::ErrorKind as K;
+        matches!(self, Self::File { action, cause, .. } if !action.is_read() && matches!(
+            cause.kind(),
+            K::PermissionDenied | K::ReadOnlyFilesystem | K::InvalidInput | K::InvalidFilename | K::FileTooLarge | K::Unsupported
+        ))
+    }
+
     /// What the other side is told about this error; `None` if it is told in another way, or need not know.
     pub fn trouble(&self) -> Option<Trouble> {
         match self {

@@ -159,7 +159,8 @@ fn a_file_that_does_not_say_how_long_it_is_is_named() {
     let site = Site::new();
     let refused = site.send(&["/proc/cpuinfo"]).end();
     refused.exits(2);
-    assert!(refused.errors.contains("doesn't say how long it is"), "{}", refused.errors);
+    let message = refused.event("error")["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("doesn't say how long it is"), "{message}");
     assert_eq!(names_in(site.target.path()), Vec::<String>::new());
     let path = site.plant("empty", "");
     exchange(&site, &path, &[]);

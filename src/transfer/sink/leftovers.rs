@@ -283,7 +283,7 @@ fn claim(folder: &Path) -> Option<File> {
 }
 
 /// Everything in a staging folder that is not a folder, without the transfer's own records.
-fn contents(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn contents(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut due = vec![folder.to_owned()];
     while let Some(at) = due.pop() {
