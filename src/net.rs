@@ -8,5 +8,8 @@ pub mod client;
 pub mod gateway;
 pub mod internet;
 pub mod io;
+mod nat64;
+pub mod proxy;
+pub mod segments;
 pub mod socket;
 pub mod venue;

@@ -76,7 +76,11 @@ pub fn relay_opening(bytes: &[u8]) {
     assert_eq!(kind.to_bytes(), *opening);
     match kind {
         ConnectionKind::Control => {
-            if let Ok(payload) = at_once(frames::read_bytes(&mut &*rest, MAX_HELLO)) {
+            let mut rest = rest;
+            if at_once(frames::skip_padding(&mut rest)).is_err() {
+                return;
+            }
+            if let Ok(payload) = at_once(frames::read_bytes(&mut rest, MAX_HELLO)) {
                 hello(&payload);
                 access_request(&payload);
             }

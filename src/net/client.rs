@@ -12,6 +12,8 @@ use super::{
     access::{AccessClaim, AccessPassword},
     addresses::Reach,
     io as frames,
+    proxy::{Proxy, ProxyError},
+    segments::{LargePackets, Segments},
     socket::{self, ConnectError},
 };
 use crate::{
@@ -125,13 +127,24 @@ impl fmt::Display for RelayAddress {
     }
 }
 
-/// A relay that is to be used, and its password.
+/// A relay that is to be used, its password, and how it is reached.
 #[derive(Clone, PartialEq)]
 pub struct RelayChoice {
     /// The relay's address.
     pub address: RelayAddress,
     /// The relay's access password, if it has one.
     pub password: Option<AccessPassword>,
+    /// The proxy through which it is reached, if any.
+    pub proxy: Option<Proxy>,
+    /// What is known of large packets on the way to it.
+    pub large_packets: LargePackets,
+}
+
+impl RelayChoice {
+    /// A relay that is reached without a proxy and asks for no password.
+    pub fn new(address: RelayAddress) -> Self {
+        Self { address, password: None, proxy: None, large_packets: LargePackets::default() }
+    }
 }
 
 impl fmt::Debug for RelayChoice {
@@ -150,6 +163,21 @@ pub enum RelayClientError {
         address: RelayAddress,
         /// What the system said.
         cause: io::Error,
+    },
+    /// The relay, or something before it, refuses connections from this machine.
+    #[error(
+        "the relay at {0} refuses connections: nothing listens there, or this machine may not connect to it"
+    )]
+    TurnedAway(RelayAddress),
+    /// The proxy through which the relay is to be reached is of no help.
+    #[error("the relay at {address} can't be reached: the proxy {proxy} {cause}")]
+    Proxy {
+        /// The relay.
+        address: RelayAddress,
+        /// The proxy's address, without what is secret.
+        proxy: String,
+        /// What is wrong with it.
+        cause: ProxyError,
     },
     /// The relay's name could not be turned into an address: it is misspelt, or the name service has no network.
     #[error("the relay at {address} can't be found by its name: {cause}")]
@@ -176,13 +204,11 @@ pub enum RelayClientError {
 /// What [`join`] needs to know.
 pub struct Join<'a> {
     /// The relay.
-    pub address: &'a RelayAddress,
+    pub relay: &'a RelayChoice,
     /// An address that the relay had before, which is tried beside those that its name has now.
     pub known: Option<SocketAddr>,
     /// How long one address of the relay may take to answer a connection.
     pub connect_limit: Duration,
-    /// The relay's access password, if it has one.
-    pub password: Option<&'a AccessPassword>,
     /// This client's role in the room.
     pub role: Role,
     /// The room.
@@ -218,7 +244,9 @@ pub struct Paired {
 /// The addresses at which a relay takes lanes.
 #[derive(Debug, Clone)]
 pub struct LaneAddress {
-    control: SocketAddr,
+    relay: RelayChoice,
+    /// The control port as it was reached; `None` if only a proxy knows.
+    control: Option<SocketAddr>,
     data_ports: Vec<u16>,
 }
 
@@ -243,8 +271,8 @@ pub fn draw_client_token() -> io::Result<ClientToken> {
 pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
     // A password can be proven only after the welcome. Without one the hello goes out with the opening, which saves a round
     // trip.
-    let early = join.password.is_none().then(|| join.hello());
-    let greeted = greet(join.address, join.known, join.connect_limit, early).await?;
+    let early = join.relay.password.is_none().then(|| join.hello());
+    let greeted = greet(join.relay, join.known, join.connect_limit, early.as_ref()).await?;
     enter(greeted, join).await
 }
 
@@ -269,15 +297,20 @@ async fn enter(greeted: Greeted, join: Join<'_>) -> Result<Joined, RelayClientEr
         }
         frames::read(&mut stream, MAX_FRAME).await
     };
-    match in_time(join.address, exchange).await? {
+    let Join { relay, .. } = join;
+    match in_time(&relay.address, exchange).await? {
         Reply::Refused(refusal) => Err(refusal.into()),
-        Reply::Access { .. } => Err(RelayClientError::NotARelay(join.address.clone())),
+        Reply::Access { .. } => Err(RelayClientError::NotARelay(relay.address.clone())),
         reply @ (Reply::Waiting | Reply::Paired { .. }) => {
-            let control = stream.peer_addr().map_err(|_| RelayClientError::Lost)?;
+            let control = match relay.proxy {
+                Some(_) => None,
+                None => Some(stream.peer_addr().map_err(|_| RelayClientError::Lost)?),
+            };
             let mut data_ports = welcome.data_ports;
             data_ports.truncate(MAX_DATA_PORTS);
             let reply = (reply != Reply::Waiting).then_some(reply);
-            Ok(Joined { stream, lanes: LaneAddress { control, data_ports }, reply })
+            let lanes = LaneAddress { relay: relay.clone(), control, data_ports };
+            Ok(Joined { stream, lanes, reply })
         }
     }
 }
@@ -289,45 +322,40 @@ async fn prove(
     join: &Join<'_>,
     welcome: &Welcome,
 ) -> Result<Hello, RelayClientError> {
-    let (claim, request) = AccessClaim::new(join.password.ok_or(Refusal::PasswordRequired)?);
+    let (claim, request) = AccessClaim::new(join.relay.password.as_ref().ok_or(Refusal::PasswordRequired)?);
     let exchange = async {
         frames::write(stream, &request).await?;
         frames::read(stream, MAX_FRAME).await
     };
-    match in_time(join.address, exchange).await? {
+    let address = &join.relay.address;
+    match in_time(address, exchange).await? {
         Reply::Access { point, tag } => {
             let proof = claim.check(welcome, &point, &tag).ok_or(Refusal::PasswordWrong)?;
             Ok(proof.put_into(join.hello()))
         }
         Reply::Refused(refusal) => Err(refusal.into()),
-        Reply::Waiting | Reply::Paired { .. } => Err(RelayClientError::NotARelay(join.address.clone())),
+        Reply::Waiting | Reply::Paired { .. } => Err(RelayClientError::NotARelay(address.clone())),
     }
 }
 
 /// Checks that a relay is still there. It has to send its welcome: while a process is being killed, its socket may still accept
 /// connections that are no longer served.
-pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
+pub async fn check(relay: &RelayChoice) -> Result<(), RelayClientError> {
     for _ in 0..CHECKS {
-        match greet(address, None, CONNECT_LIMIT, None).await {
+        match greet(relay, None, CONNECT_LIMIT, None).await {
             // The next try finds the port closed, which says more.
             Err(RelayClientError::Lost) => sleep(CHECK_PAUSE).await,
             other => return other.map(drop),
         }
     }
-    Err(RelayClientError::Unreachable {
-        address: address.clone(),
-        cause: io::ErrorKind::ConnectionReset.into(),
-    })
+    Err(RelayClientError::TurnedAway(relay.address.clone()))
 }
 
 /// Tests a relay as far as that is possible without a peer: connects, measures the latency, and has the password checked by
 /// asking for a room that no client is in.
-pub async fn probe(
-    address: &RelayAddress,
-    password: Option<&AccessPassword>,
-) -> Result<RelayCheck, RelayClientError> {
+pub async fn probe(relay: &RelayChoice) -> Result<RelayCheck, RelayClientError> {
     let probe = async {
-        let greeted = greet(address, None, CONNECT_LIMIT, None).await?;
+        let greeted = greet(relay, None, CONNECT_LIMIT, None).await?;
         let Greeted { welcome, latency, .. } = &greeted;
         let check = RelayCheck { latency: *latency, has_password: welcome.password_required };
         // The room is fresh and random, so no client is in it.
@@ -335,9 +363,8 @@ pub async fn probe(
         let client_token = ClientToken(std::array::from_fn(|at| welcome.nonce[at + 16]));
         let first = Vec::new();
         let join = Join {
-            address,
+            relay,
             known: None,
-            password,
             role: Role::Receiver,
             room,
             client_token,
@@ -351,7 +378,8 @@ pub async fn probe(
         }
     };
     timeout(PROBE_LIMIT, probe).await.unwrap_or_else(|_| {
-        Err(RelayClientError::Unreachable { address: address.clone(), cause: io::ErrorKind::TimedOut.into() })
+        let (address, cause) = (relay.address.clone(), io::ErrorKind::TimedOut.into());
+        Err(RelayClientError::Unreachable { address, cause })
     })
 }
 
@@ -395,30 +423,27 @@ impl Joined {
 }
 
 impl LaneAddress {
-    /// The relay's address as it was reached, without its name.
-    pub fn relay(&self) -> RelayAddress {
-        RelayAddress::from_socket(self.control)
+    /// The socket address of the relay's control port as it was reached; `None` if it was reached through a proxy.
+    pub fn socket(&self) -> Option<SocketAddr> {
+        self.control
     }
 
-    /// The socket address of the relay's control port as it was reached.
-    pub fn socket(&self) -> SocketAddr {
-        self.control
+    /// Whether large packets have been found to get lost on the way to the relay.
+    pub fn loses_large_packets(&self) -> bool {
+        self.relay.large_packets.are_lost()
     }
 
     /// Opens a lane and waits for its other end. Lanes are spread over the data ports. If a data port can't be reached, the lane
     /// goes through the control port, because a firewall that lets that one through often stops the others.
     pub async fn open(&self, hello: LaneHello) -> Result<TcpStream, RelayClientError> {
         let data_port = match self.data_ports.len() {
-            0 => self.control.port(),
+            0 => self.relay.address.port,
             ports => self.data_ports[usize::from(hello.lane) % ports],
         };
-        let mut data = self.control;
-        data.set_port(data_port);
-        let mut stream = match socket::connect(data, CONNECT_LIMIT).await {
-            Err(_) if data != self.control => socket::connect(self.control, CONNECT_LIMIT).await,
+        let mut stream = match self.connect(data_port).await {
+            Err(_) if data_port != self.relay.address.port => self.connect(self.relay.address.port).await,
             tried => tried,
-        }
-        .map_err(|_| RelayClientError::Lost)?;
+        }?;
         let answer = async {
             stream.write_all(&hello.to_bytes()).await?;
             stream.read_u8().await
@@ -428,6 +453,21 @@ impl LaneAddress {
             Ok(Ok(byte)) => Err(Refusal::from_lane_byte(byte).into()),
             Ok(Err(_)) | Err(_) => Err(RelayClientError::Lost),
         }
+    }
+
+    async fn connect(&self, port: u16) -> Result<TcpStream, RelayClientError> {
+        let segments = self.relay.large_packets.segments();
+        let connected = match (&self.relay.proxy, self.control) {
+            (Some(proxy), _) => {
+                proxy.connect(&self.relay.address.host, port, CONNECT_LIMIT, segments).await.ok()
+            }
+            (None, Some(mut data)) => {
+                data.set_port(port);
+                socket::connect(data, CONNECT_LIMIT, segments).await.ok()
+            }
+            (None, None) => None,
+        };
+        connected.ok_or(RelayClientError::Lost)
     }
 }
 
@@ -441,23 +481,25 @@ struct Greeted {
 
 /// Connects, sends the opening and, if there is one, the hello with it, and reads the welcome.
 async fn greet(
-    address: &RelayAddress,
+    relay: &RelayChoice,
     known: Option<SocketAddr>,
     limit: Duration,
-    hello: Option<Hello>,
+    hello: Option<&Hello>,
 ) -> Result<Greeted, RelayClientError> {
-    let mut stream = connect(address, known, limit).await?;
-    let started = Instant::now();
-    let exchange = async {
-        let mut opening = ConnectionKind::Control.to_bytes().to_vec();
-        if let Some(hello) = &hello {
-            opening.extend(frame::encode(hello));
-        }
-        stream.write_all(&opening).await?;
-        frames::read(&mut stream, MAX_FRAME).await
+    let mut opening = [&ConnectionKind::Control.to_bytes()[..], &frame::PADDING].concat();
+    opening.extend(hello.map(frame::encode).unwrap_or_default());
+    let opening = &opening;
+    let connect = |segments| connect(relay, known, limit, segments);
+    let exchange = async |mut stream: TcpStream| {
+        let started = Instant::now();
+        let heard = async {
+            stream.write_all(opening).await?;
+            frames::read_padded(&mut stream, MAX_FRAME).await
+        };
+        let welcome = in_time(&relay.address, heard).await?;
+        Ok(Greeted { stream, welcome, latency: started.elapsed(), has_heard_hello: hello.is_some() })
     };
-    let welcome = in_time(address, exchange).await?;
-    Ok(Greeted { stream, welcome, latency: started.elapsed(), has_heard_hello: hello.is_some() })
+    relay.large_packets.exchange(connect, exchange).await
 }
 
 /// Waits for the relay's part of the opening.
@@ -473,18 +515,41 @@ async fn in_time<T>(
 }
 
 async fn connect(
-    address: &RelayAddress,
+    RelayChoice { address, proxy, .. }: &RelayChoice,
     known: Option<SocketAddr>,
     limit: Duration,
+    segments: Segments,
 ) -> Result<TcpStream, RelayClientError> {
+    if let Some(proxy) = proxy {
+        let connected = proxy.connect(&address.host, address.port, limit, segments).await;
+        return connected.map_err(|cause| RelayClientError::Proxy {
+            address: address.clone(),
+            proxy: proxy.to_string(),
+            cause,
+        });
+    }
     let looked_up = async { Ok(lookup_host((address.host.as_str(), address.port)).await?.collect()) };
-    socket::connect_to_any(known, looked_up, limit).await.map_err(|error| {
+    socket::connect_to_any(known, looked_up, limit, segments).await.map_err(|error| {
         let address = address.clone();
         match error {
             ConnectError::NoSuchHost(cause) => RelayClientError::NoSuchHost { address, cause },
+            ConnectError::Unreachable(cause) if is_turned_away(&cause) => {
+                RelayClientError::TurnedAway(address)
+            }
             ConnectError::Unreachable(cause) => RelayClientError::Unreachable { address, cause },
         }
     })
+}
+
+/// Whether something has answered a connection, and refused it.
+fn is_turned_away(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::PermissionDenied
+    )
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod invitations;
 mod listing;
 mod loopback;
 mod meeting;
+mod networks;
 mod panics;
 mod places;
 mod reconnect;

@@ -7,8 +7,11 @@ use super::{
     made_up::{failed, progress},
 };
 use crate::{
-    app::model::{action::Dialog, settings_form::Page},
-    engine::{AccessPassword, Notice, Phase, TransferError},
+    app::{
+        explain,
+        model::{action::Dialog, settings_form::Page},
+    },
+    engine::{AccessPassword, Notice, Phase, RelayClientError, TransferError},
     history::{Direction, Ending, Outcome, PastTransfer},
     relay::Ports,
     settings::{SavedRelay, Settings},
@@ -72,7 +75,8 @@ fn a_relay_is_added_tested_and_survives_a_restart() {
     assert_eq!(screen.value(&address), ONE);
     let test = screen.say_named("set-test-named", "Office");
     screen.click(&test);
-    let refused = screen.say("cause-refused");
+    let address = ONE.parse().unwrap();
+    let refused = explain::relay(screen.words(), &RelayClientError::TurnedAway(address));
     screen.until_shown(&refused);
     screen.press(Key::Escape);
     let mut screen = screen.reopened();
