@@ -10,6 +10,7 @@ pub mod internet;
 pub mod io;
 mod nat64;
 pub mod proxy;
+pub mod relay_address;
 pub mod segments;
 pub mod socket;
 pub mod venue;

@@ -11,7 +11,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Internet, IrohCheck, IrohCheckError, IrohRelay, Reveal};
-use crate::protocol::peer::EndpointId;
+use crate::{net::proxy::ProxyChoice, protocol::peer::EndpointId};
 
 /// Never there.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 use std::{env, fmt, net::IpAddr, str::FromStr};
 
 use super::{BadProxy, Proxy};
-use crate::net::client::RelayAddress;
+use crate::net::{addresses::Reach, relay_address::RelayAddress};
 
 /// The variables of the environment that name a proxy, in the order in which they count.
 const VARIABLES: [&str; 4] = ["all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"];
@@ -85,7 +85,7 @@ impl Proxies {
 /// Whether a relay is on this computer or in the local network, as far as its address or its name tells.
 fn is_nearby(relay: &RelayAddress, host: &str) -> bool {
     match relay.reach() {
-        Some(reach) => reach != crate::net::addresses::Reach::Anywhere,
+        Some(reach) => reach != Reach::Anywhere,
         // A proxy could not look up a name without a dot, nor one of multicast DNS.
         None => !host.contains('.') || host.ends_with(".local") || host.ends_with(".localhost"),
     }
