@@ -20,6 +20,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const JSON_EVERY: Duration = Duration::from_millis(500);
 
 /// Reports one transfer to the user or to a script.
+#[expect(clippy::struct_excessive_bools, reason = "each is about another thing that was said")]
 pub(super) struct Reporter {
     voice: Voice,
     is_sender: bool,

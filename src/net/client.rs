@@ -62,6 +62,21 @@ impl RelayChoice {
     pub fn new(address: RelayAddress) -> Self {
         Self { address, password: None, proxy: None, large_packets: LargePackets::default() }
     }
+
+    /// The error of a relay that doesn't answer in time.
+    pub fn silence(&self) -> RelayClientError {
+        match &self.proxy {
+            Some(proxy) => self.failed_by(proxy, ProxyError::Silent),
+            None => RelayClientError::Unreachable {
+                address: self.address.clone(),
+                cause: io::ErrorKind::TimedOut.into(),
+            },
+        }
+    }
+
+    fn failed_by(&self, proxy: &Proxy, cause: ProxyError) -> RelayClientError {
+        RelayClientError::Proxy { address: self.address.clone(), proxy: proxy.to_string(), cause }
+    }
 }
 
 impl fmt::Debug for RelayChoice {
@@ -294,10 +309,7 @@ pub async fn probe(relay: &RelayChoice) -> Result<RelayCheck, RelayClientError> 
             Err(error) => Err(error),
         }
     };
-    timeout(PROBE_LIMIT, probe).await.unwrap_or_else(|_| {
-        let (address, cause) = (relay.address.clone(), io::ErrorKind::TimedOut.into());
-        Err(RelayClientError::Unreachable { address, cause })
-    })
+    timeout(PROBE_LIMIT, probe).await.unwrap_or_else(|_| Err(relay.silence()))
 }
 
 impl Join<'_> {
@@ -416,7 +428,7 @@ async fn greet(
         let welcome = in_time(&relay.address, heard).await?;
         Ok(Greeted { stream, welcome, latency: started.elapsed(), has_heard_hello: hello.is_some() })
     };
-    relay.large_packets.exchange(connect, exchange).await
+    Box::pin(relay.large_packets.exchange(connect, exchange)).await
 }
 
 /// Waits for the relay's part of the opening.
@@ -432,18 +444,15 @@ async fn in_time<T>(
 }
 
 async fn connect(
-    RelayChoice { address, proxy, .. }: &RelayChoice,
+    relay: &RelayChoice,
     known: Option<SocketAddr>,
     limit: Duration,
     segments: Segments,
 ) -> Result<TcpStream, RelayClientError> {
-    if let Some(proxy) = proxy {
+    let address = &relay.address;
+    if let Some(proxy) = &relay.proxy {
         let connected = proxy.connect(address.host(), address.port(), limit, segments).await;
-        return connected.map_err(|cause| RelayClientError::Proxy {
-            address: address.clone(),
-            proxy: proxy.to_string(),
-            cause,
-        });
+        return connected.map_err(|cause| relay.failed_by(proxy, cause));
     }
     let looked_up = async { Ok(lookup_host((address.host(), address.port())).await?.collect()) };
     socket::connect_to_any(known, looked_up, limit, segments).await.map_err(|error| {

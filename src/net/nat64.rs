@@ -22,12 +22,11 @@ const RESERVED: usize = 8;
 /// The address at which this network's gateway takes connections to an IPv4 address, if there is such a gateway.
 pub(super) async fn through_gateway(address: SocketAddrV4) -> Option<SocketAddr> {
     let found = timeout(LOOKUP_LIMIT, lookup_host((NAME, 0))).await.ok()?.ok()?;
-    let sample = found.filter_map(|found| match found {
+    let mut samples = found.filter_map(|found| match found {
         SocketAddr::V6(v6) => Some(*v6.ip()),
         SocketAddr::V4(_) => None,
     });
-    let embedded =
-        sample.filter_map(|sample| Prefix::in_address_of_name(sample)).next()?.embed(*address.ip());
+    let embedded = samples.find_map(Prefix::in_address_of_name)?.embed(*address.ip());
     Some(SocketAddrV6::new(embedded, address.port(), 0, 0).into())
 }
 

@@ -6,7 +6,7 @@
 
 mod choice;
 
-use std::{fmt, io, str::FromStr, time::Duration};
+use std::{fmt, io, str::FromStr, sync::Arc, time::Duration};
 
 use data_encoding::BASE64;
 use percent_encoding::percent_decode_str;
@@ -32,7 +32,10 @@ const MAX_ANSWER: usize = 16 * 1024;
 
 /// A proxy: its kind, its address, and the login that it asks for. It is shown without the login.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Proxy {
+pub struct Proxy(Arc<Parts>);
+
+#[derive(PartialEq, Eq)]
+struct Parts {
     kind: Kind,
     host: String,
     port: u16,
@@ -48,7 +51,7 @@ enum Kind {
 }
 
 /// A user name and a password. They are wiped from memory when dropped.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Login {
     user: Zeroizing<String>,
     password: Zeroizing<String>,
@@ -71,7 +74,7 @@ pub enum ProxyError {
     #[error("can't be found by its name")]
     NoSuchHost,
     /// It doesn't answer in time, or breaks off.
-    #[error("doesn't answer")]
+    #[error("doesn't answer in time")]
     Silent,
     /// It wants a user name and a password, or others.
     #[error("refuses the user name and password, or asks for them")]
@@ -99,17 +102,17 @@ impl Proxy {
         limit: Duration,
         segments: Segments,
     ) -> Result<TcpStream, ProxyError> {
-        if self.kind == Kind::Unusable {
+        if self.0.kind == Kind::Unusable {
             return Err(ProxyError::Unusable);
         }
-        let looked_up = async { Ok(lookup_host((self.host.as_str(), self.port)).await?.collect()) };
+        let looked_up = async { Ok(lookup_host((self.0.host.as_str(), self.0.port)).await?.collect()) };
         let stream = socket::connect_to_any(None, looked_up, limit, segments).await;
         let stream = stream.map_err(|error| match error {
             ConnectError::NoSuchHost(_) => ProxyError::NoSuchHost,
             ConnectError::Unreachable(cause) => ProxyError::Unreachable(cause),
         })?;
         let asked = async {
-            match self.kind {
+            match self.0.kind {
                 Kind::Http => self.ask_http(stream, host, port).await,
                 Kind::Socks5 | Kind::Unusable => self.ask_socks(stream, host, port).await,
             }
@@ -118,7 +121,7 @@ impl Proxy {
     }
 
     async fn ask_socks(&self, stream: TcpStream, host: &str, port: u16) -> Result<TcpStream, ProxyError> {
-        let asked = match &self.login {
+        let asked = match &self.0.login {
             None => Socks5Stream::connect_with_socket(stream, (host, port)).await,
             Some(Login { user, password }) => {
                 Socks5Stream::connect_with_password_and_socket(stream, (host, port), user, password).await
@@ -147,7 +150,7 @@ impl Proxy {
     async fn ask_http(&self, mut stream: TcpStream, host: &str, port: u16) -> Result<TcpStream, ProxyError> {
         let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let mut request = Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"));
-        if let Some(Login { user, password }) = &self.login {
+        if let Some(Login { user, password }) = &self.0.login {
             let login = Zeroizing::new(format!("{}:{}", **user, **password));
             let encoded = Zeroizing::new(BASE64.encode(login.as_bytes()));
             request.push_str("Proxy-Authorization: Basic ");
@@ -175,28 +178,29 @@ impl Proxy {
     /// The proxy's URL with the login, if it is one of HTTP.
     #[cfg(feature = "internet")]
     pub(super) fn http_url(&self) -> Option<Zeroizing<String>> {
-        (self.kind == Kind::Http).then(|| self.to_url())
+        (self.0.kind == Kind::Http).then(|| self.to_url())
     }
 
     /// The whole URL, with the login.
     pub fn to_url(&self) -> Zeroizing<String> {
         let escape = |text| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
         let login = self
+            .0
             .login
             .as_ref()
             .map(|login| Zeroizing::new(format!("{}:{}@", escape(&login.user), escape(&login.password))));
-        let (scheme, login) = (self.kind.scheme(), login.as_ref().map_or("", |login| login.as_str()));
+        let (scheme, login) = (self.0.kind.scheme(), login.as_ref().map_or("", |login| login.as_str()));
         Zeroizing::new(format!("{scheme}://{login}{}", self.address()))
     }
 
     fn address(&self) -> String {
-        let Self { host, port, .. } = self;
+        let Parts { host, port, .. } = &*self.0;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
     /// What stands in for a proxy where a variable of the environment names none that can be used.
     fn unusable(variable: &str) -> Self {
-        Self { kind: Kind::Unusable, host: variable.to_owned(), port: 0, login: None }
+        Self(Arc::new(Parts { kind: Kind::Unusable, host: variable.to_owned(), port: 0, login: None }))
     }
 }
 
@@ -239,7 +243,7 @@ impl FromStr for Proxy {
             None => usual_port,
             Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or(BadProxy)?,
         };
-        Ok(Self { kind, host: host.to_owned(), port, login })
+        Ok(Self(Arc::new(Parts { kind, host: host.to_owned(), port, login })))
     }
 }
 
@@ -257,8 +261,8 @@ impl Login {
 /// The address alone, or the variable that names no proxy which can be used.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            Kind::Unusable => f.write_str(&self.host),
+        match self.0.kind {
+            Kind::Unusable => f.write_str(&self.0.host),
             Kind::Socks5 | Kind::Http => f.write_str(&self.address()),
         }
     }
@@ -267,7 +271,7 @@ impl fmt::Display for Proxy {
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Proxy")
-            .field("kind", &self.kind)
+            .field("kind", &self.0.kind)
             .field("address", &self.to_string())
             .finish_non_exhaustive()
     }

@@ -108,7 +108,8 @@ impl PartialEq for LargePackets {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::{io, net::SocketAddr};
 
@@ -121,7 +122,7 @@ mod tests {
     use crate::net::socket;
 
     /// A place to which only small segments get.
-    async fn narrow_place() -> (SocketAddr, JoinSet<()>) {
+    fn narrow_place() -> (SocketAddr, JoinSet<()>) {
         let listener = socket::bind(Some([127, 0, 0, 1].into()), 0).unwrap();
         let address = listener.local_addr().unwrap();
         let mut tasks = JoinSet::new();
@@ -150,7 +151,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn where_large_segments_get_no_answer_small_ones_are_tried_and_remembered() {
-        let (address, _tasks) = narrow_place().await;
+        let (address, _tasks) = narrow_place();
         let known = LargePackets::default();
         assert_eq!((reached(&known, address).await.unwrap(), known.are_lost()), (b'!', true));
         // From then on it takes no time.

@@ -13,10 +13,11 @@ use caiman::{
     net::{
         access::{self, AccessClaim},
         client::{self, Join, RelayAddress, RelayCheck, RelayChoice},
-        io::{read, skip_padding, write, write_padded},
+        io::{read, read_padded, skip_padding, write, write_padded},
     },
     protocol::{
         Role, VERSION,
+        frame::PADDING,
         relay::{AccessRequest, ConnectionKind, Hello, MAX_FRAME, OPENING_LEN, Refusal, Reply, Welcome},
     },
 };
@@ -128,11 +129,11 @@ async fn a_changed_welcome_ends_the_connection() {
     let changing = async {
         let (mut client, _) = between.accept().await.unwrap();
         let mut server = TcpStream::connect(relay.addr).await.unwrap();
-        let mut opening = [0; OPENING_LEN];
+        let mut opening = [0; OPENING_LEN + PADDING.len()];
         client.read_exact(&mut opening).await.unwrap();
         server.write_all(&opening).await.unwrap();
-        let welcome: Welcome = read(&mut server, MAX_FRAME).await.unwrap();
-        write(&mut client, &Welcome { data_ports: vec![9], ..welcome }).await.unwrap();
+        let welcome: Welcome = read_padded(&mut server, MAX_FRAME).await.unwrap();
+        write_padded(&mut client, &Welcome { data_ports: vec![9], ..welcome }).await.unwrap();
         let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
     };
     let (checked, ()) = tokio::join!(check(address), changing);

@@ -4,7 +4,7 @@
 use std::fs;
 
 use caiman::{
-    engine::{ProxyError, ReceiveOrder, RelayChoice, RelayClientError, SendOrder, TransferError},
+    engine::{Choices, ProxyError, ReceiveOrder, RelayChoice, RelayClientError, SendOrder, TransferError},
     net::client::RelayAddress,
 };
 
@@ -40,7 +40,7 @@ async fn relays_are_reached_through_proxies_which_look_up_their_names() {
         let code = sending.code().await;
         let mut receiving = world.receiver.receive(ReceiveOrder { relays, ..world.receive_order(code) });
         receiving.offer().await;
-        world.receiver.accept(&receiving, Default::default());
+        world.receiver.accept(&receiving, Choices::default());
         tokio::join!(sending.report(), receiving.report());
         assert!(fs::read(world.to("x")).unwrap() == bytes, "{scheme}");
         let asked = proxy.asked();
@@ -72,8 +72,7 @@ async fn a_proxy_that_is_of_no_help_is_named_with_the_reason() {
         let proxy = format!("http://{}", socket.local_addr().unwrap()).parse().unwrap();
         RelayChoice { proxy: Some(proxy), ..behind(&honest, "http", "", port) }
     };
-    type Is = fn(&ProxyError) -> bool;
-    let cases: [(RelayChoice, Is); 9] = [
+    let cases: [(RelayChoice, fn(&ProxyError) -> bool); 9] = [
         (behind(&refusing, "socks5", "", port), |error| matches!(error, ProxyError::Refused(_))),
         (behind(&refusing, "http", "", port), |error| matches!(error, ProxyError::Refused(_))),
         (behind(&asking, "socks5", "", port), |error| matches!(error, ProxyError::Login)),
@@ -151,7 +150,7 @@ async fn a_transfer_goes_on_with_small_packets_where_large_ones_get_lost() {
     let code = sending.code().await;
     let mut receiving = world.receiver.receive(ReceiveOrder { relays, ..world.receive_order(code) });
     receiving.offer().await;
-    world.receiver.accept(&receiving, Default::default());
+    world.receiver.accept(&receiving, Choices::default());
     for side in [&mut sending, &mut receiving] {
         side.reach("the finding", |progress| progress.large_packets_are_lost).await;
     }
@@ -180,6 +179,6 @@ async fn a_relay_that_refuses_this_machine_is_said_to_and_the_next_one_is_tried(
     let code = sending.code().await;
     let mut receiving = world.receiver.receive(world.receive_order(code));
     receiving.offer().await;
-    world.receiver.accept(&receiving, Default::default());
+    world.receiver.accept(&receiving, Choices::default());
     tokio::join!(sending.report(), receiving.report());
 }

@@ -132,7 +132,7 @@ impl Window {
         let relays: Vec<RelayChoice> = if let Some(server) = &server {
             vec![settings.reach(server.clone())]
         } else {
-            let own = self.own_relay(&code).map(|address| RelayChoice::new(address));
+            let own = self.own_relay(&code).map(RelayChoice::new);
             own.into_iter().chain(settings.relay_choices()).collect()
         };
         if relays.is_empty() && self.state.internet().is_none() && settings.path_mode == PathMode::RelayOnly {

@@ -11,7 +11,7 @@ use crate::{
         explain,
         model::{action::Dialog, settings_form::Page},
     },
-    engine::{AccessPassword, Notice, Phase, RelayClientError, TransferError},
+    engine::{AccessPassword, Notice, Phase, ProxyChoice, RelayClientError, TransferError},
     history::{Direction, Ending, Outcome, PastTransfer},
     relay::Ports,
     settings::{SavedRelay, Settings},
@@ -82,6 +82,23 @@ fn a_relay_is_added_tested_and_survives_a_restart() {
     let mut screen = screen.reopened();
     assert_eq!(addresses(&mut screen), [ONE]);
     assert!(screen.shows("Office"));
+}
+
+#[test]
+fn a_proxy_takes_effect_once_it_is_whole_and_its_password_is_hidden() {
+    let mut screen = Screen::new();
+    open_relays(&mut screen);
+    let (field, bad) = (screen.say("set-proxy"), screen.say("set-bad-proxy"));
+    screen.fill(&field, "ftp://proxy");
+    assert!(screen.shows(&bad));
+    assert_eq!(screen.window().state.settings.proxy, ProxyChoice::Environment);
+    let url = "socks5://ada:lovelace@proxy.example:1080";
+    screen.fill(&field, url);
+    assert!(!screen.shows(&bad));
+    assert_eq!(kept(&screen).proxy.to_string(), url);
+    assert_eq!(screen.value(&field), "•".repeat(url.len()));
+    screen.fill(&field, "off");
+    assert_eq!((kept(&screen).proxy, screen.value(&field)), (ProxyChoice::Off, "off".to_owned()));
 }
 
 #[test]

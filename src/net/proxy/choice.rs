@@ -87,7 +87,7 @@ fn is_nearby(relay: &RelayAddress, host: &str) -> bool {
     match relay.reach() {
         Some(reach) => reach != Reach::Anywhere,
         // A proxy could not look up a name without a dot, nor one of multicast DNS.
-        None => !host.contains('.') || host.ends_with(".local") || host.ends_with(".localhost"),
+        None => host.rsplit_once('.').is_none_or(|(_, last)| ["local", "localhost"].contains(&last)),
     }
 }
 

@@ -134,7 +134,7 @@ pub(super) fn relay_errors() -> Vec<RelayClientError> {
                     address: address.clone(),
                     proxy: proxy.clone(),
                     cause,
-                }))
+                }));
             }
             one => errors.push(one),
         }
