@@ -3,7 +3,7 @@
 //! used for lanes in place of the relay. One that stops working is forgotten, and the search begins again.
 //!
 //! Every direct connection begins with a proof of the session's secret by both ends, so a stranger who finds the port gets
-//! nothing but a few bytes, and can't keep the peer out: unproven connections are few and short-lived, and the oldest makes
+//! nothing but padding and a few bytes, and can't keep the peer out: unproven connections are few and short-lived, and the oldest makes
 //! room for the newest.
 //!
 //! Connections over the internet ([`super::online`]) begin with the same proof, and serve the same purposes.
