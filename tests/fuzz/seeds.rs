@@ -46,11 +46,10 @@ fn network() -> Vec<Seed> {
         data_ports: (27_002..=27_009).collect(),
         observed: "[2001:db8::1]:40000".parse().unwrap(),
     };
-    let opening = [&ConnectionKind::Control.to_bytes()[..], &frame::PADDING].concat();
-    let control = |hello: &Hello| [&opening[..], &frame::encode(hello)].concat();
+    let control = |hello: &Hello| [&ConnectionKind::Control.to_bytes()[..], &frame::encode(hello)].concat();
     let lane = LaneHello { token: LaneToken([5; 16]), lane: 31, role: Role::Receiver };
     let access = AccessRequest { version: VERSION, point: [7; 32] };
-    let asking = [&opening[..], &frame::encode(&access)].concat();
+    let asking = [&ConnectionKind::Control.to_bytes()[..], &frame::encode(&access)].concat();
     let knows = Reply::Access { point: [8; 32], tag: [9; 32] };
     let paired = Reply::Paired { token: LaneToken([5; 16]), first: vec![6; 20] };
     let frames = [frame::wrap(b"one"), frame::wrap(b""), frame::wrap(&[7; 300])].concat();
