@@ -35,6 +35,7 @@ pub use crate::{
         addresses::Reach,
         client::{RelayCheck, RelayChoice, RelayClientError},
         internet::{Internet, IrohCheck, IrohCheckError, IrohRelay},
+        proxy::{Proxies, ProxyChoice, ProxyError},
         venue::Venue,
     },
     protocol::peer::Work,

@@ -20,6 +20,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const JSON_EVERY: Duration = Duration::from_millis(500);
 
 /// Reports one transfer to the user or to a script.
+#[expect(clippy::struct_excessive_bools, reason = "each is about another thing that was said")]
 pub(super) struct Reporter {
     voice: Voice,
     is_sender: bool,
@@ -32,6 +33,7 @@ pub(super) struct Reporter {
     paused: Paused,
     disk_is_full: bool,
     is_tampering_told: bool,
+    are_lost_packets_told: bool,
     waits_for: Option<WaitsFor>,
 }
 
@@ -66,6 +68,7 @@ impl Reporter {
             paused: Paused::default(),
             disk_is_full: false,
             is_tampering_told: false,
+            are_lost_packets_told: false,
             waits_for: None,
         }
     }
@@ -148,6 +151,9 @@ impl Reporter {
         }
         if progress.is_tampered_with() && !std::mem::replace(&mut self.is_tampering_told, true) {
             self.tell_tampering(progress.forgeries);
+        }
+        if progress.large_packets_are_lost && !std::mem::replace(&mut self.are_lost_packets_told, true) {
+            self.tell_lost_packets();
         }
         let waits_for = progress.stall.map(|stall| stall.waits_for);
         if std::mem::replace(&mut self.waits_for, waits_for) != waits_for {
@@ -294,6 +300,11 @@ impl Reporter {
         let line =
             "Something between the two computers changes what is sent. It is sent again; nothing is lost.";
         self.say(line, "tampering", json!({ "records": records }));
+    }
+
+    fn tell_lost_packets(&self) {
+        let line = "Large packets get lost on the way, perhaps because of a VPN. Going on with small ones.";
+        self.say(line, "small-packets", json!({}));
     }
 
     fn tell_stall(&self, progress: Progress) {

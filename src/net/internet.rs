@@ -6,6 +6,7 @@ use std::{fmt, io, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::proxy::ProxyChoice;
 use crate::{host::is_shorthand, panics::PanicReport};
 
 #[cfg(feature = "internet")]
@@ -21,6 +22,8 @@ pub use endpoint::{Endpoint, Incoming, QuicConnection, QuicStream, probe, public
 pub struct Internet {
     /// The iroh relays to use; empty for the public ones, which number 0 runs.
     pub relays: Vec<IrohRelay>,
+    /// The proxy through which they are reached. It has to be one of HTTP; others are not used here.
+    pub proxy: ProxyChoice,
 }
 
 /// What an endpoint tells those that it talks to.

@@ -43,6 +43,7 @@ fn everything_set() -> Settings {
         iroh_relays: vec!["https://relay.example.org".parse().unwrap()],
         internet_told: true,
         host,
+        proxy: "socks5://ada:lovelace@proxy.example:1080".parse().unwrap(),
         save_folder: Some(PathBuf::from("C:\\Users\\x\\Übertragung")),
         path_mode: PathMode::RelayOnly,
         direct_port: NonZeroU16::new(27_010),

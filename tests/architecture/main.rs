@@ -40,7 +40,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("app::views", "FACE app::model app::explain app::theme app::widgets app::words"),
     (
         "settings",
-        "code net::access net::client net::internet protocol::relay relay store sync transfer::path_mode transfer::send::MAX_RECEIVERS units",
+        "code net::access net::client net::internet net::proxy protocol::relay relay store sync transfer::path_mode transfer::send::MAX_RECEIVERS units",
     ),
     ("history", "store sync"),
     ("store", "sync"),

@@ -30,6 +30,7 @@ mod loopback;
 mod meeting;
 #[cfg(unix)]
 mod metadata;
+mod networks;
 mod panics;
 mod places;
 mod reconnect;

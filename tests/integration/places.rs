@@ -38,7 +38,7 @@ pub(crate) fn code(text: &str) -> CodePhrase {
 }
 
 pub(crate) fn at(address: SocketAddr) -> RelayChoice {
-    RelayChoice { address: RelayAddress::from_socket(address), password: None }
+    RelayChoice::new(RelayAddress::from_socket(address))
 }
 
 /// An address where nothing answers. It is bound but nothing listens, so no other program gets the port.
@@ -224,7 +224,7 @@ async fn without_its_relay_a_code_is_shown_for_the_local_network_and_comes_to_th
     assert_eq!(waiting.code().await, (code(RIGHT), None));
     let (relay, why) = waiting.reach().await;
     assert!(relay.is_none(), "{relay:?}");
-    assert!(matches!(why, Some(TransferError::Relay(RelayClientError::Unreachable { .. }))), "{why:?}");
+    assert!(matches!(why, Some(TransferError::Relay(RelayClientError::TurnedAway(_)))), "{why:?}");
     drop(port);
     let relay = TestRelay::start(|config| config.port = late.address.port()).await;
     assert!(matches!(waiting.reach().await, (Some(address), None) if address == late.address));
@@ -349,7 +349,7 @@ async fn nobody_is_there_only_when_every_place_says_so() {
     // The sender may be on the relay that could not be asked, so that relay is named.
     let found = look(RIGHT, [at(one.addr), nobody.clone()], []).await;
     assert!(
-        matches!(&found, Err(TransferError::Relay(RelayClientError::Unreachable { address, .. })) if *address == nobody.address),
+        matches!(&found, Err(TransferError::Relay(RelayClientError::TurnedAway(address))) if *address == nobody.address),
         "{:?}",
         found.err()
     );

@@ -48,6 +48,11 @@ pub fn clean(command: &mut Command) {
     for name in ["CAIMAN_CODE", "CAIMAN_SERVER", "CAIMAN_PASSWORD", "CAIMAN_LOG", "CAIMAN_PORT", "RUST_LOG"] {
         command.env_remove(name);
     }
+    for name in
+        ["CAIMAN_PROXY", "ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"]
+    {
+        command.env_remove(name);
+    }
     let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nobody");
     command.env("CAIMAN_CONFIG_DIR", &nowhere).env("CAIMAN_DATA_DIR", &nowhere);
     // No test uses the network of the machine that it runs on.

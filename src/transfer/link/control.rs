@@ -349,9 +349,14 @@ impl Control {
         if let Some(paths) = &self.paths {
             paths.settled().await;
         }
+        self.ways().best()
+    }
+
+    /// What connects the ends of the present link's lanes.
+    fn ways(&self) -> &dyn LaneWays {
         match &self.lanes {
-            LaneOpening::Deriving(ways, _) => ways.best(),
-            LaneOpening::Ready(opener) => opener.ways.best(),
+            LaneOpening::Deriving(ways, _) => &**ways,
+            LaneOpening::Ready(opener) => &*opener.ways,
         }
     }
 
@@ -403,7 +408,10 @@ impl Control {
         }
         let progress = self.context.snapshot();
         let Observation { news, stall } = self.watchdog.observe(&progress, self.hears(), Instant::now());
-        self.context.update(|progress| progress.stall = stall);
+        let large_packets_are_lost = self.ways().loses_large_packets();
+        self.context.update(|progress| {
+            (progress.stall, progress.large_packets_are_lost) = (stall, large_packets_are_lost);
+        });
         let work = match news {
             News::None => return Ok(()),
             News::Busy(work) => Some(work),

@@ -278,8 +278,5 @@ fn context() -> (Context, ContextEnds) {
 }
 
 fn venue() -> Venue {
-    Venue::Relay(RelayChoice {
-        address: RelayAddress::from_socket(([127, 0, 0, 1], 9).into()),
-        password: None,
-    })
+    Venue::Relay(RelayChoice::new(RelayAddress::from_socket(([127, 0, 0, 1], 9).into())))
 }

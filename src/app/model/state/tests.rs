@@ -568,7 +568,7 @@ fn a_waiting_send_that_lost_its_relay_says_so_and_nothing_moves() {
 }
 
 fn invited(chain: &InvitationChain) -> Notice {
-    let venue = Venue::Relay(RelayChoice { address: relay(), password: None });
+    let venue = Venue::Relay(RelayChoice::new(relay()));
     Notice::Invited(Invited { code: code(), venue, chain: chain.clone() })
 }
 

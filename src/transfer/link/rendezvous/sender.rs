@@ -241,7 +241,7 @@ impl<'a> PostedCode<'a> {
         };
         let rooms = relays.into_iter().map(room).collect::<Result<Vec<_>, _>>()?;
         let own_room = |own: &OwnRelay| {
-            let relay = RelayChoice { address: own.address.clone(), password: None };
+            let relay = RelayChoice::new(own.address.clone());
             let client_token = own.key.client_token().map_err(|_| Impossible::NoRandomness)?;
             Ok::<_, TransferError>(CodeRoom { relay, client_token, sender, iterations })
         };
