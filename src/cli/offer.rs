@@ -20,6 +20,7 @@ const SHOWN_NAMES: usize = 10;
 pub(super) const MAX_TOPS: usize = 10_000;
 
 /// What the arguments say about the answer to an offer.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct ReceivePolicy {
     /// Whether every offer is accepted.
     pub(super) accepts: bool,

@@ -15,6 +15,7 @@ use super::is_disk_full;
 
 /// The rules of a system, or of the file system under a folder, for names. `transfer::names` applies them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub struct Rules {
     /// Whether the rules of Windows hold: forbidden characters, trailing dots and device names.
     pub windows: bool,

@@ -146,11 +146,11 @@ impl Staging {
             let layout = Layout::create(&folder, Arc::clone(&manifest), wanted, targets, &Disk(chosen))?;
             Ok((opened, lock, held, journal, layout))
         };
-        let begun = begin().inspect_err(|_| {
+        let prepared = begin().inspect_err(|_| {
             // Nothing is in it yet that anybody could want.
             let _ = fs::remove_dir_all(&folder);
         });
-        let (opened, lock, held, journal, layout) = begun.map_err(fail)?;
+        let (opened, lock, held, journal, layout) = prepared.map_err(fail)?;
         leftovers.move_into(&layout, &manifest, &plan).map_err(fail)?;
         Ok(Self {
             _shell: EmptyFolderGuard(folder.clone()),
