@@ -149,8 +149,11 @@ pub fn check_folder(folder: &Path) -> Result<(), TransferError> {
         }
         // What a system says about permissions isn't all that counts: a mount may be read-only, or made by a program that takes
         // nothing. A staging folder is what a receive begins with.
-        match tempfile::Builder::new().prefix(STAGING_PREFIX).tempdir_in(folder) {
-            Ok(made) => made.close(),
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).map_err(io::Error::other)?;
+        let probe = folder.join(format!("{STAGING_PREFIX}{:016x}", u64::from_be_bytes(id)));
+        match platform::make_private_folder(&probe) {
+            Ok(()) => fs::remove_dir(&probe),
             // Room may be made until something arrives.
             Err(full) if platform::is_disk_full(&full) => Ok(()),
             Err(error) => Err(error),
