@@ -321,7 +321,6 @@ mod system {
     }
 
     /// The text that stands for the target of a link, with `/` between names. Never `None` here.
-    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn link_text(target: &Path) -> Option<String> {
         Some(name_text(target.as_os_str()))
     }

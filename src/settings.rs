@@ -8,7 +8,7 @@
 mod fields;
 
 use std::{
-    fmt, fs,
+    fmt, fs, io,
     num::NonZeroU16,
     path::{Path, PathBuf},
 };
@@ -270,12 +270,12 @@ impl Settings {
     }
 
     /// Where received files go: the chosen folder, or the system's folder for downloads, or a folder `Caiman` in the home
-    /// folder, which is made, or the folder in which the program was started. Never the home folder itself, where programs
-    /// look for what the user has set.
+    /// folder, which is made. Never the home folder itself, where programs look for what the user has set, and only without any
+    /// home folder the one in which the program was started, which may be the mounted image of the program.
     pub fn save_folder(&self) -> PathBuf {
         let usual = || {
             let folders = UserDirs::new()?;
-            usual_folder(folders.home_dir(), folders.download_dir())
+            Some(usual_folder(folders.home_dir(), folders.download_dir()))
         };
         self.save_folder.clone().or_else(usual).unwrap_or_else(|| PathBuf::from("."))
     }
@@ -415,14 +415,18 @@ impl WindowSize {
     }
 }
 
-/// The folder for received files of a user who has chosen none. `None` if it can't be made.
-fn usual_folder(home: &Path, downloads: Option<&Path>) -> Option<PathBuf> {
+/// The folder for received files of a user who has chosen none. If it can't be made, the next offer says so.
+fn usual_folder(home: &Path, downloads: Option<&Path>) -> PathBuf {
     if let Some(downloads) = downloads.filter(|folder| folder.is_dir()) {
-        return Some(downloads.to_owned());
+        return downloads.to_owned();
     }
     let folder = home.join("Caiman");
-    let is_there = fs::create_dir(&folder).is_ok() || folder.is_dir();
-    is_there.then_some(folder)
+    if let Err(error) = fs::create_dir(&folder)
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        tracing::warn!(%error, "the folder for received files can't be made");
+    }
+    folder
 }
 
 /// Whether a key for this choice can be left out.

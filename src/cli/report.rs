@@ -140,7 +140,10 @@ impl Reporter {
         if self.last_phase.replace(progress.phase) != Some(progress.phase) {
             self.enter(progress);
         }
-        if std::mem::replace(&mut self.connection, progress.connection) != progress.connection {
+        let before = std::mem::replace(&mut self.connection, progress.connection);
+        // A sender that has gone back to its code looks for any receiver, and has not found the lost one.
+        let is_given_up = before == Connection::LookingForPeer && progress.phase == Phase::WaitingForPeer;
+        if before != progress.connection && !is_given_up {
             self.tell_connection(progress);
         }
         if std::mem::replace(&mut self.paused, progress.paused) != progress.paused {

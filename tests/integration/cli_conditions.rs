@@ -197,7 +197,10 @@ mod terminals {
     use rustix::process::{Pid, Signal, kill_process};
 
     use super::*;
-    use crate::support::{network::Network, process::on_terminal};
+    use crate::support::{
+        network::Network,
+        process::{Ended, on_terminal},
+    };
 
     /// A receiver on a terminal that asks its question, and the sender that waits for the answer.
     struct Asked {
@@ -209,10 +212,13 @@ mod terminals {
         code: String,
     }
 
-    fn ask(site: &Site, send: &mut Command) -> Asked {
-        let mut sending = Running::start(std::mem::replace(send, Command::new("true")));
+    fn ask(site: &Site, send: Command) -> Asked {
+        ask_with(Running::start(send), |code| site.receive_command(&[code]))
+    }
+
+    fn ask_with(mut sending: Running, receive: impl Fn(&str) -> Command) -> Asked {
         let code = sending.code();
-        let (mut terminal, input) = Running::start_asking(on_terminal(&site.receive_command(&[&code])));
+        let (mut terminal, input) = Running::start_asking(on_terminal(&receive(&code)));
         let pid = terminal.outputs("its number", |line| line.trim().strip_prefix("pid=")?.parse().ok());
         terminal.outputs("the offer", |line| line.starts_with("Into ").then_some(()));
         sending.event_where("phase", |event| event["phase"] == "waiting for an answer");
@@ -223,7 +229,7 @@ mod terminals {
     fn a_declined_offer_exits_with_130_here_and_4_there() {
         let site = Site::new();
         let path = site.plant("x", "x");
-        let Asked { sending, terminal, mut input, .. } = ask(&site, &mut site.send_command(&[path]));
+        let Asked { sending, terminal, mut input, .. } = ask(&site, site.send_command(&[path]));
         input.write_all(b"n\n").unwrap();
         terminal.end().exits(130);
         assert!(sending.end().exits(4).event("error")["message"].as_str().unwrap().contains("declined"));
@@ -234,7 +240,7 @@ mod terminals {
     fn a_terminal_that_closes_at_the_question_is_a_cancellation_of_which_the_other_side_hears() {
         let site = Site::new();
         let path = site.plant("x", "x");
-        let Asked { sending, mut terminal, .. } = ask(&site, &mut site.send_command(&[path]));
+        let Asked { sending, mut terminal, .. } = ask(&site, site.send_command(&[path]));
         terminal.kill();
         let message = sending.end().exits(4).event("error")["message"].as_str().unwrap().to_owned();
         assert!(message.contains("cancelled") || message.contains("declined"), "{message}");
@@ -292,9 +298,13 @@ mod terminals {
     }
 
     /// Receives under this code as soon as its sender is back in the room.
-    fn receive_again(site: &Site, code: &str) -> crate::support::process::Ended {
+    fn receive_again(site: &Site, code: &str) -> Ended {
+        again(|| site.receive_command(&[code, "--yes", "--json"]))
+    }
+
+    fn again(command: impl Fn() -> Command) -> Ended {
         loop {
-            let received = site.receive(&[code, "--yes", "--json"]).end();
+            let received = run(command());
             let is_early = received.code == Some(3)
                 && received.event("error")["message"].as_str().unwrap().starts_with("nobody is sending");
             if !is_early {
@@ -309,8 +319,8 @@ mod terminals {
             let site = Site::new();
             let path = site.plant("x", "x");
             let fixed = ["send", "--json", "--patience", patience, "--server", &site.server];
-            let mut command = caiman(&[&fixed[..], &[text(&path)]].concat());
-            let Asked { mut sending, receiver, code, mut terminal, .. } = ask(&site, &mut command);
+            let command = caiman(&[&fixed[..], &[text(&path)]].concat());
+            let Asked { mut sending, receiver, code, mut terminal, .. } = ask(&site, command);
             kill_process(receiver, Signal::KILL).unwrap();
             terminal.wait();
             sending.event("unanswered");
@@ -320,12 +330,42 @@ mod terminals {
         }
     }
 
+    #[cfg(feature = "internet")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn over_the_internet_another_receiver_follows_as_well() {
+        let iroh = crate::support::iroh::TestIrohRelay::start().await;
+        let relay = iroh.relay().to_string();
+        let sent = tokio::task::spawn_blocking(move || {
+            let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let path = source.path().join("x");
+            fs::write(&path, "x").unwrap();
+            let ways = ["--server", "none", "--internet", &relay];
+            let receive = |args: &[&str]| {
+                let mut command = caiman(&[&["receive"], &ways[..], args, &["--out"]].concat());
+                command.arg(target.path());
+                command
+            };
+            let mut sending =
+                Running::start(caiman(&[&["send", "--json"], &ways[..], &[text(&path)]].concat()));
+            sending.event_where("online", |event| event["state"] == "reachable");
+            let Asked { mut sending, receiver, code, mut terminal, .. } =
+                ask_with(sending, |code| receive(&[code]));
+            kill_process(receiver, Signal::KILL).unwrap();
+            terminal.wait();
+            sending.event("unanswered");
+            again(|| receive(&[&code, "--yes", "--json"])).exits(0);
+            sending.end().exits(0);
+            fs::read_to_string(target.path().join("x")).unwrap()
+        });
+        assert_eq!(sent.await.unwrap(), "x");
+    }
+
     #[test]
     fn wrong_codes_count_over_all_receivers_that_are_lost() {
         let site = Site::with_relay(&["--data-ports", "none", "--joins-per-minute", "1000"]);
         let path = site.plant("x", "x");
-        let mut command = site.send_command(&["--code", "blue-horse-7731-kitchen", text(&path)]);
-        let Asked { mut sending, receiver, code, mut terminal, .. } = ask(&site, &mut command);
+        let command = site.send_command(&["--code", "blue-horse-7731-kitchen", text(&path)]);
+        let Asked { mut sending, receiver, code, mut terminal, .. } = ask(&site, command);
         kill_process(receiver, Signal::KILL).unwrap();
         terminal.wait();
         for left in [2, 1, 0] {

@@ -223,7 +223,7 @@ mod tests {
         for (normalises, folds_case, is_same) in
             [(true, true, true), (true, false, false), (false, true, false)]
         {
-            let rules = Rules { normalises, folds_case, ..LINUX };
+            let rules = Rules { folds_case, normalises, ..LINUX };
             assert_eq!(rules.fold(composed[0]) == rules.fold(composed[1]), is_same, "{rules:?}");
             assert_eq!(rules.fold("A") == rules.fold("a"), folds_case);
             assert_eq!(rules.fold("\u{e9}") == rules.fold("e\u{301}"), normalises);

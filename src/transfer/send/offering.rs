@@ -274,7 +274,9 @@ async fn another(
 async fn tell_unanswered(context: &Context) {
     context.tell(Notice::Unanswered).await;
     // What is waited for now is any receiver, and not that one.
-    context.update(|progress| progress.connection = Connection::Up);
+    context.update(|progress| {
+        (progress.phase, progress.connection) = (Phase::WaitingForPeer, Connection::Up);
+    });
 }
 
 async fn run(
