@@ -15,6 +15,9 @@ use crate::support::{
     proxy::{Does, NAME, TestProxy},
 };
 
+/// Whether this is what should be wrong with a proxy.
+type IsDue = fn(&ProxyError) -> bool;
+
 /// A relay that only the proxy knows.
 fn behind(proxy: &TestProxy, scheme: &str, login: &str, port: u16) -> RelayChoice {
     let address: RelayAddress = format!("{NAME}:{port}").parse().unwrap();
@@ -72,7 +75,7 @@ async fn a_proxy_that_is_of_no_help_is_named_with_the_reason() {
         let proxy = format!("http://{}", socket.local_addr().unwrap()).parse().unwrap();
         RelayChoice { proxy: Some(proxy), ..behind(&honest, "http", "", port) }
     };
-    let cases: [(RelayChoice, fn(&ProxyError) -> bool); 9] = [
+    let cases: [(RelayChoice, IsDue); 9] = [
         (behind(&refusing, "socks5", "", port), |error| matches!(error, ProxyError::Refused(_))),
         (behind(&refusing, "http", "", port), |error| matches!(error, ProxyError::Refused(_))),
         (behind(&asking, "socks5", "", port), |error| matches!(error, ProxyError::Login)),
