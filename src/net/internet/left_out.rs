@@ -155,7 +155,6 @@ impl AsyncWrite for QuicStream {
 }
 
 /// Always fails.
-#[expect(clippy::unused_async, reason = "the same function as where the feature is built in")]
 pub async fn probe(_: &IrohRelay, _: ProxyChoice) -> Result<IrohCheck, IrohCheckError> {
     Err(io::Error::from(io::ErrorKind::Unsupported).into())
 }
