@@ -7,6 +7,7 @@
 //! - `instance`: one window for each user
 //! - `launch`: opening the window on a screen
 //! - `paste`: which keys paste
+//! - `portal`: the desktop portal, on Linux
 //! - `system`: the desktop's own settings
 //! - `uri`: `file:` addresses
 //! - `wayland`: drops on Wayland
@@ -18,6 +19,8 @@ pub(crate) mod fuzzing;
 pub(super) mod instance;
 pub(super) mod launch;
 pub(super) mod paste;
+#[cfg(target_os = "linux")]
+mod portal;
 pub(super) mod system;
 mod uri;
 #[cfg(target_os = "linux")]
