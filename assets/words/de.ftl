@@ -55,10 +55,14 @@ paste = Einfügen
 drop-to-send = Ablegen, um zu senden
 drop-to-follow = Loslassen, um es derselben Person zu senden
 drop-to-add = Ablegen, um hier hinzuzufügen
-drop-not-files = { $count ->
-    [one] Eines der abgelegten Dinge ist keine Datei dieses Computers und wurde ausgelassen.
-   *[other] { $count } der abgelegten Dinge sind keine Dateien dieses Computers und wurden ausgelassen.
-}
+drop-not-files = { $count } der abgelegten Dinge sind keine Dateien dieses Computers und wurden ausgelassen: { $names }.
+drop-web = „{ $address }“ ist eine Webadresse, keine Datei. Um die Adresse zu senden, kopieren Sie sie und fügen Sie sie hier ein; um zu senden, was dort liegt, speichern Sie es zuerst als Datei.
+drop-trash = „{ $address }“ liegt im Papierkorb. Stellen Sie es wieder her und ziehen Sie es dann aus seinem Ordner hierher.
+drop-elsewhere = „{ $address }“ ist eine Datei eines anderen Computers. Kopieren Sie sie zuerst auf diesen.
+drop-place = „{ $address }“ liegt an einem Ort, den nur das andere Programm lesen kann. Kopieren Sie es zuerst auf diesen Computer und ziehen Sie dann die Kopie hierher.
+drop-no-file = „{ $address }“ ist keine Datei dieses Computers und wurde ausgelassen.
+drop-picture = Das ist ein Bild ohne Datei. Speichern Sie es zuerst und ziehen Sie dann die Datei hierher.
+drop-lost = Dies kann hier nicht abgelegt werden, und damit auch nichts, was zusammen damit gezogen wird: { $names }. Ziehen Sie den Rest für sich.
 drop-unreadable = Das andere Programm hat nicht gesagt, welche Dateien das sind. Nehmen Sie stattdessen „Dateien wählen“.
 pick-files = Dateien zum Senden wählen
 pick-folder = Ordner zum Senden wählen

@@ -56,10 +56,14 @@ paste = Paste
 drop-to-send = Drop to send
 drop-to-follow = Drop to send to the same person
 drop-to-add = Drop to add to this send
-drop-not-files = { $count ->
-    [one] One of the dropped items is not a file on this computer and was left out.
-   *[other] { $count } of the dropped items are not files on this computer and were left out.
-}
+drop-not-files = { $count } of the dropped items are not files on this computer and were left out: { $names }.
+drop-web = “{ $address }” is a web address, not a file. To send the address, copy it and paste it here; to send what is behind it, save that as a file first.
+drop-trash = “{ $address }” is in the trash. Restore it, then drop it from its folder.
+drop-elsewhere = “{ $address }” is a file of another computer. Copy it to this computer first.
+drop-place = “{ $address }” is in a place that only the other program can read. Copy it to this computer first, then drop the copy.
+drop-no-file = “{ $address }” is not a file on this computer and was left out.
+drop-picture = That is a picture without a file. Save it first, then drop the file.
+drop-lost = These can't be dropped here, so nothing that is dragged together with them can: { $names }. Drop the rest by itself.
 drop-unreadable = The other program didn't say which files these are. Use “Choose files” instead.
 pick-files = Choose files to send
 pick-folder = Choose a folder to send

@@ -30,7 +30,9 @@ x11rb::atom_manager! {
         XdndStatus,
         XdndDrop,
         XdndFinished,
+        XdndProxy,
         XdndSelection,
+        XdndTypeList,
         XdndActionCopy,
         XdndAware,
         _NET_ACTIVE_WINDOW,
@@ -166,10 +168,10 @@ impl Client {
         window
     }
 
-    /// Sends a message to a window.
-    pub fn tell(&self, window: Window, name: Atom, data: [u32; 5]) {
+    /// Sends a message that is about `window` to the window `receiver`.
+    pub fn tell(&self, receiver: Window, window: Window, name: Atom, data: [u32; 5]) {
         let event = ClientMessageEvent::new(32, window, name, data);
-        self.connection.send_event(false, window, EventMask::NO_EVENT, event).unwrap();
+        self.connection.send_event(false, receiver, EventMask::NO_EVENT, event).unwrap();
         self.connection.flush().unwrap();
     }
 

@@ -54,6 +54,15 @@ impl Window {
                 }
             }
             DeskOutcome::Picked(purpose, Picked::Paths(paths)) => self.picked(purpose, paths),
+            #[cfg(target_os = "linux")]
+            DeskOutcome::Retrieved(paths) if paths.is_empty() => {
+                self.state.tell(Tone::Warning, self.words.say("drop-unreadable"));
+            }
+            #[cfg(target_os = "linux")]
+            DeskOutcome::Retrieved(paths) => {
+                let pointer = ctx.input(|input| input.pointer.latest_pos());
+                self.arrive(paths, pointer.and_then(|at| self.card_at(at)));
+            }
             DeskOutcome::Broke { job, report } => self.broke(job, &report),
             #[cfg(all(unix, not(target_os = "macos")))]
             DeskOutcome::Called => {
