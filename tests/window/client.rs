@@ -21,6 +21,8 @@ x11rb::atom_manager! {
     /// Names to which the display server gives numbers.
     pub Atoms: AtomsCookie {
         CLIPBOARD,
+        CLIPBOARD_MANAGER,
+        SAVE_TARGETS,
         TARGETS,
         UTF8_STRING,
         URI_LIST: b"text/uri-list",
@@ -139,6 +141,16 @@ impl Client {
 
     pub fn point_to(&self, x: i16, y: i16) {
         self.fake(xproto::MOTION_NOTIFY_EVENT, 0, (x, y));
+        self.connection.sync().unwrap();
+    }
+
+    /// Clicks at a point of the screen.
+    pub fn click(&self, (x, y): (i16, i16)) {
+        const LEFT_BUTTON: u8 = 1;
+        self.point_to(x, y);
+        for action in [xproto::BUTTON_PRESS_EVENT, xproto::BUTTON_RELEASE_EVENT] {
+            self.fake(action, LEFT_BUTTON, (0, 0));
+        }
         self.connection.sync().unwrap();
     }
 

@@ -160,6 +160,12 @@ impl<'d> Program<'d> {
         source.drop_on(self.display, self.window, place);
     }
 
+    /// Clicks at `place`, in fractions of the window's width and height.
+    pub fn click(&self, place: (f32, f32)) {
+        let client = &self.display.client;
+        client.click(client.point_in(self.window, place));
+    }
+
     pub fn press(&self, key: Key) {
         self.display.client.press(key);
     }

@@ -32,6 +32,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use event::{DragEvent, Reporter};
 use load::Load;
+use uri_list::UriList;
 
 /// The environment variable that turns this off.
 const OFF_VARIABLE: &str = "CAIMAN_NO_OWN_DROPS";
@@ -207,8 +208,12 @@ fn feed(
                 }
             }
             DragEvent::Unreadable => news.push(DropNews::Trouble(DropTrouble::Unreadable)),
-            DragEvent::Lost(list) => {
-                let trouble = DropTrouble::Lost { count: list.others, named: list.named };
+            DragEvent::Lost(UriList { paths, others: count, named }) => {
+                let trouble = if paths.is_empty() {
+                    DropTrouble::NotFiles { count, named }
+                } else {
+                    DropTrouble::Lost { count, named }
+                };
                 news.push(DropNews::Trouble(trouble));
             }
         }
@@ -251,7 +256,7 @@ impl egui::DroppedFile for DroppedPath {
 
 #[cfg(test)]
 mod tests {
-    use super::{uri_list::UriList, *};
+    use super::*;
 
     fn paths(count: usize) -> Vec<PathBuf> {
         (0..count).map(|number| format!("/{number}").into()).collect()
@@ -297,6 +302,15 @@ mod tests {
         let list = UriList::read(b"file:///a\nhttps://example.org/\nsftp://nas/d\n");
         let named = ["https://example.org/", "sftp://nas/d"].map(str::to_owned).to_vec();
         assert_eq!(drop(Load::Uris(list)), [DropNews::Trouble(DropTrouble::NotFiles { count: 2, named })]);
+        let lost = |paths| UriList { paths, others: 1, named: vec!["trash:///a".to_owned()] };
+        let named = vec!["trash:///a".to_owned()];
+        assert_eq!(
+            fed(&mut None, &[DragEvent::Lost(lost(paths(1))), DragEvent::Lost(lost(paths(0)))]).1,
+            [
+                DropNews::Trouble(DropTrouble::Lost { count: 1, named: named.clone() }),
+                DropNews::Trouble(DropTrouble::NotFiles { count: 1, named })
+            ]
+        );
         assert_eq!(drop(Load::Picture), [DropNews::Trouble(DropTrouble::Picture)]);
         assert_eq!(drop(Load::Portal("1".to_owned())), [DropNews::Portal("1".to_owned())]);
     }

@@ -23,10 +23,10 @@ pub(in crate::app) fn dropped(words: &Words, trouble: &DropTrouble) -> String {
 }
 
 fn listed(words: &Words, named: &[String], more: usize) -> String {
-    let names = named.iter().map(|address| format!("“{address}”")).collect::<Vec<_>>().join(", ");
+    let list = named.iter().map(|address| format!("“{address}”")).collect::<Vec<_>>().join(", ");
     match more {
-        0 => names,
-        more => words.tell("and-more", &[("names", names.into()), ("count", more.into())]),
+        0 => list,
+        more => words.tell("and-more", &[("names", list.into()), ("count", more.into())]),
     }
 }
 
@@ -39,6 +39,7 @@ fn why(address: &str) -> &'static str {
         Some("file") => "drop-elsewhere",
         Some("data" | "blob") => "drop-picture",
         Some(_) => "drop-place",
+        None if address.starts_with('/') => "drop-unreached",
         None => "drop-no-file",
     }
 }
@@ -60,6 +61,7 @@ mod tests {
             ("mtp://phone/a", "Copy it to this computer"),
             ("file://elsewhere/a", "another computer"),
             ("data:image/png;base64,AA", "Save it"),
+            ("/home/other/a", "can't be reached"),
             ("what is this", "not a file"),
         ] {
             let text = one(address);

@@ -414,7 +414,7 @@ mod tests {
     use super::*;
     use crate::protocol::{
         RelPath,
-        manifest::{Entry, ManifestBuilder, OfferKind},
+        manifest::{Entry, Hole, ManifestBuilder, OfferKind},
     };
 
     fn tree(paths: &[(&str, u64)]) -> Tree {
@@ -545,7 +545,7 @@ mod tests {
     fn holes_count_only_in_files_that_have_to_come() {
         let mut builder = ManifestBuilder::new(OfferKind::Files);
         for path in ["a", "b", "c"] {
-            let holes = Box::from([0..90]);
+            let holes = Box::from([Hole { start: 0, end: 90 }]);
             let kind = EntryKind::File { size: 100, modified: None, permissions: None, holes };
             builder.push_entry(Entry { path: RelPath::new(path).unwrap(), kind }).unwrap();
         }

@@ -7,6 +7,7 @@
 use std::{
     io,
     os::fd::OwnedFd,
+    path::PathBuf,
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -402,10 +403,9 @@ impl Target {
         let reply = self.connection.get_property(false, self.window, property, AtomEnum::ANY, 0, u32::MAX)?;
         let Some(reply) = or_none(reply.reply())? else { return Ok(()) };
         let mut list = UriList::read(&reply.value);
-        for path in &list.paths.clone() {
-            if path.to_str().is_none() || path.canonicalize().is_err() {
-                list.add_other(&path.to_string_lossy());
-            }
+        let is_lost = |path: &mut PathBuf| path.to_str().is_none() || path.canonicalize().is_err();
+        for path in list.paths.extract_if(.., is_lost).collect::<Vec<_>>() {
+            list.add_other(&path.to_string_lossy());
         }
         if list.others > 0 {
             self.reporter.tell(DragEvent::Lost(list));
