@@ -215,9 +215,13 @@ impl Sheet {
 
     /// Whether the offer can be accepted as it is now.
     pub(in crate::app) fn can_accept(&self) -> bool {
+        (self.fits() || self.ignores_space) && self.can_accept_without_space()
+    }
+
+    /// Whether nothing but the free space speaks against accepting the offer as it is now.
+    pub(in crate::app) fn can_accept_without_space(&self) -> bool {
         !self.is_looking
             && self.offer.unusable.is_none()
-            && (self.fits() || self.ignores_space)
             && self.tree.as_ref().map_or(self.has_no_list, Tree::wants_anything)
     }
 }
