@@ -15,7 +15,7 @@ use std::{
 use rfd::FileDialog;
 
 #[cfg(target_os = "linux")]
-use super::portal::{Answer, Chooser};
+use super::portal::{Chooser, DialogAnswer};
 use crate::panics::{PanicReport, catch};
 
 /// How long a dialog may take to appear before the user is told what to do without one.
@@ -85,8 +85,8 @@ fn pick(question: Question, title: &str, start: Option<PathBuf>) -> Picked {
     match Chooser::find() {
         Ok(chooser) if !is_folder || chooser.knows_folders() => {
             match chooser.ask(is_folder, title, start.as_deref()) {
-                Ok(Answer::Chosen(paths)) => Picked::Paths(paths),
-                Ok(Answer::Failed) => Picked::NoDialog,
+                Ok(DialogAnswer::Chosen(paths)) => Picked::Paths(paths),
+                Ok(DialogAnswer::Failed) => Picked::NoDialog,
                 Err(error) => {
                     tracing::warn!(%error, "the portal shows no file dialog");
                     Picked::NoDialog

@@ -30,7 +30,7 @@ use eframe::{CreationContext, egui};
 use raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use rustix::event::{EventfdFlags, eventfd};
 
-use event::{DragEvent, Reporter};
+use event::{DragEvent, DragReporter};
 use load::Load;
 use uri_list::UriList;
 
@@ -106,7 +106,7 @@ impl FileDrops {
         }
         let handle = window.window_handle().ok()?.as_raw();
         let (sender, events) = mpsc::sync_channel(QUEUE);
-        let reporter = Reporter::new(sender, Box::new(wake));
+        let reporter = DragReporter::new(sender, Box::new(wake));
         let start = |stop: OwnedFd| match handle {
             RawWindowHandle::Wayland(handle) => {
                 let backend = foreign::backend(window).ok_or(std::io::ErrorKind::NotConnected)?;

@@ -37,7 +37,7 @@ const QUEUE: usize = 16;
 
 /// What came of a dialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum DialogAnswer {
     /// These paths were chosen; none if the user cancelled.
     Chosen(Vec<PathBuf>),
     /// The portal said that its dialog failed, or nothing was chosen before a user could have read the dialog.
@@ -71,7 +71,12 @@ impl Chooser {
     }
 
     /// Asks for any number of files, or for one folder, and waits for the user.
-    pub(super) fn ask(&self, is_folder: bool, title: &str, start: Option<&Path>) -> zbus::Result<Answer> {
+    pub(super) fn ask(
+        &self,
+        is_folder: bool,
+        title: &str,
+        start: Option<&Path>,
+    ) -> zbus::Result<DialogAnswer> {
         let rule = MatchRule::builder()
             .msg_type(Type::Signal)
             .interface(REQUEST)?
@@ -101,7 +106,7 @@ impl Chooser {
 }
 
 /// Reads the portal's answer, which came after `elapsed`.
-fn read(answer: &Message, elapsed: Duration) -> zbus::Result<Answer> {
+fn read(answer: &Message, elapsed: Duration) -> zbus::Result<DialogAnswer> {
     const CHOSEN: u32 = 0;
     const CANCELLED: u32 = 1;
     let body = answer.body();
@@ -110,10 +115,10 @@ fn read(answer: &Message, elapsed: Duration) -> zbus::Result<Answer> {
         CHOSEN => {
             let uris = results.remove("uris").ok_or(zbus::Error::InvalidReply)?;
             let uris = Vec::<String>::try_from(uris)?;
-            Answer::Chosen(uris.iter().filter_map(|uri| uri::path_of(uri.as_bytes())).collect())
+            DialogAnswer::Chosen(uris.iter().filter_map(|uri| uri::path_of(uri.as_bytes())).collect())
         }
-        CANCELLED if elapsed >= SHORTEST_LOOK => Answer::Chosen(Vec::new()),
-        _ => Answer::Failed,
+        CANCELLED if elapsed >= SHORTEST_LOOK => DialogAnswer::Chosen(Vec::new()),
+        _ => DialogAnswer::Failed,
     })
 }
 
@@ -139,7 +144,7 @@ fn session() -> zbus::Result<Connection> {
 mod tests {
     use super::*;
 
-    fn answer(code: u32, uris: &[&str], elapsed: Duration) -> Answer {
+    fn answer(code: u32, uris: &[&str], elapsed: Duration) -> DialogAnswer {
         let results = HashMap::from([("uris", Value::from(uris))]);
         let message = Message::signal("/a", REQUEST, "Response").unwrap().build(&(code, results)).unwrap();
         read(&message, elapsed).unwrap()
@@ -147,10 +152,10 @@ mod tests {
 
     #[test]
     fn what_was_chosen_is_told_from_a_dialog_that_was_never_seen() {
-        let chosen = Answer::Chosen(vec!["/a b".into()]);
+        let chosen = DialogAnswer::Chosen(vec!["/a b".into()]);
         assert_eq!(answer(0, &["file:///a%20b", "sftp://nas/c"], Duration::ZERO), chosen);
-        assert_eq!(answer(1, &[], SHORTEST_LOOK), Answer::Chosen(Vec::new()));
-        assert_eq!(answer(1, &[], SHORTEST_LOOK / 2), Answer::Failed);
-        assert_eq!(answer(2, &[], SHORTEST_LOOK), Answer::Failed);
+        assert_eq!(answer(1, &[], SHORTEST_LOOK), DialogAnswer::Chosen(Vec::new()));
+        assert_eq!(answer(1, &[], SHORTEST_LOOK / 2), DialogAnswer::Failed);
+        assert_eq!(answer(2, &[], SHORTEST_LOOK), DialogAnswer::Failed);
     }
 }

@@ -32,14 +32,14 @@ pub(super) enum DragEvent {
 }
 
 /// The window, seen from the listening thread.
-pub(super) struct Reporter {
+pub(super) struct DragReporter {
     events: SyncSender<DragEvent>,
     wake: Box<dyn Fn() + Send>,
     /// Whether the window has stopped listening.
     pub(super) is_over: bool,
 }
 
-impl Reporter {
+impl DragReporter {
     /// A reporter that calls `wake` after each report.
     pub(super) fn new(events: SyncSender<DragEvent>, wake: Box<dyn Fn() + Send>) -> Self {
         Self { events, wake, is_over: false }

@@ -30,7 +30,7 @@ use wayland_client::{
 };
 
 use super::{
-    event::{DragEvent, Reporter},
+    event::{DragEvent, DragReporter},
     list::ListReader,
     load::{Form, Load},
 };
@@ -41,7 +41,7 @@ pub(super) fn start(
     backend: Backend,
     surface: usize,
     stop: OwnedFd,
-    reporter: Reporter,
+    reporter: DragReporter,
 ) -> io::Result<JoinHandle<()>> {
     let connection = Connection::from_backend(backend);
     thread::Builder::new().name("file drops".to_owned()).spawn(move || {
@@ -98,7 +98,7 @@ fn run(queue: &mut EventQueue<DragState>, state: &mut DragState, stop: &OwnedFd)
 struct DragState {
     /// The window's surface, as an address to compare with.
     surface: usize,
-    reporter: Reporter,
+    reporter: DragReporter,
     manager: Option<WlDataDeviceManager>,
     /// The seats, by the names that the registry gives them.
     seats: HashMap<u32, DragSeat>,

@@ -30,7 +30,7 @@ use x11rb::{
 };
 
 use super::{
-    event::{DragEvent, Reporter},
+    event::{DragEvent, DragReporter},
     list::Gathering,
     load::{Form, Load},
     uri_list::UriList,
@@ -59,10 +59,10 @@ x11rb::atom_manager! {
 }
 
 /// Starts the thread, which listens for drags over `window` until `stop` is readable.
-pub(super) fn start(window: u32, stop: OwnedFd, reporter: Reporter) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(window: u32, stop: OwnedFd, reporter: DragReporter) -> io::Result<JoinHandle<()>> {
     let (connection, screen) = x11rb::connect(None).map_err(io::Error::other)?;
     let root = connection.setup().roots[screen].root;
-    let mut target = Target::new(connection, root, window, reporter).map_err(io::Error::other)?;
+    let mut target = XdndTarget::new(connection, root, window, reporter).map_err(io::Error::other)?;
     thread::Builder::new().name("file drops".to_owned()).spawn(move || {
         if let Err(error) = target.run(&stop) {
             tracing::warn!(%error, "the toolkit is left with files that are dragged over the window");
@@ -74,18 +74,18 @@ pub(super) fn start(window: u32, stop: OwnedFd, reporter: Reporter) -> io::Resul
     })
 }
 
-struct Target {
+struct XdndTarget {
     connection: RustConnection,
     atoms: Atoms,
     root: u32,
     /// The window that programs see.
     window: u32,
     proxy: u32,
-    reporter: Reporter,
-    drag: Option<Drag>,
+    reporter: DragReporter,
+    drag: Option<XdndDrag>,
 }
 
-struct Drag {
+struct XdndDrag {
     source: u32,
     /// The best form that the source offers, and its name.
     form: Option<(Form, Atom)>,
@@ -108,12 +108,12 @@ enum Held {
     Refused,
 }
 
-impl Target {
+impl XdndTarget {
     fn new(
         connection: RustConnection,
         root: u32,
         window: u32,
-        reporter: Reporter,
+        reporter: DragReporter,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let atoms = Atoms::new(&connection)?.reply()?;
         let proxy = connection.generate_id()?;
@@ -168,7 +168,7 @@ impl Target {
             if !waits[1].revents().is_empty() {
                 return Ok(());
             }
-            if let Some(Drag { held: Held::Coming { gathering, .. }, .. }) = &self.drag
+            if let Some(XdndDrag { held: Held::Coming { gathering, .. }, .. }) = &self.drag
                 && gathering.check(Instant::now()).is_err()
             {
                 self.known(None)?;
@@ -240,7 +240,7 @@ impl Target {
         let watched = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
         self.connection.change_window_attributes(source, &watched)?;
         let held = if form.is_some() { Held::Unknown } else { Held::Refused };
-        self.drag = Some(Drag { source, form, position: (0.0, 0.0), held, is_dropped: false });
+        self.drag = Some(XdndDrag { source, form, position: (0.0, 0.0), held, is_dropped: false });
         Ok(())
     }
 
@@ -314,7 +314,7 @@ impl Target {
         let property = self.atoms.XdndSelection;
         let reply = self.connection.get_property(true, self.proxy, property, AtomEnum::ANY, 0, u32::MAX)?;
         let reply = or_none(reply.reply())?;
-        let Some(Drag { held: Held::Coming { gathering, is_in_pieces }, form: Some((form, _)), .. }) =
+        let Some(XdndDrag { held: Held::Coming { gathering, is_in_pieces }, form: Some((form, _)), .. }) =
             &mut self.drag
         else {
             return Ok(());
