@@ -7,6 +7,7 @@ mod conversation;
 mod exit;
 mod interrupts;
 mod offer;
+mod output;
 mod relay;
 mod report;
 mod server;
@@ -39,16 +40,18 @@ pub fn main() -> ExitCode {
         Some(CliCommand::Relay(args)) => with_runtime(async |interrupts| relay::run(*args, interrupts).await),
         Some(CliCommand::Unfinished { discard, json }) => unfinished::run(discard.as_deref(), json),
         Some(CliCommand::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Args::command(), "caiman", &mut io::stdout());
-            Exit::Done
+            // The generator panics where it can't write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "caiman", &mut script);
+            if output::data(&script).is_ok() { Exit::Done } else { Exit::Failed }
         }
         None => {
             #[cfg(feature = "gui")]
             let exit = open_window(args.items);
             #[cfg(not(feature = "gui"))]
             let exit = {
-                eprintln!("This Caiman was built without its window. It has these commands:\n");
-                eprintln!("{}", Args::command().render_help());
+                output::line("This Caiman was built without its window. It has these commands:\n");
+                output::line(Args::command().render_help());
                 Exit::Usage
             };
             exit
@@ -63,7 +66,7 @@ fn open_window(items: Vec<std::ffi::OsString>) -> Exit {
     match run(items) {
         Ok(()) => Exit::Done,
         Err(error) => {
-            eprintln!("caiman: {error}");
+            output::line(format_args!("caiman: {error}"));
             if matches!(error, RunError::Arguments(_)) { Exit::Usage } else { Exit::Failed }
         }
     }
@@ -80,7 +83,7 @@ fn with_runtime(command: impl AsyncFnOnce(&mut Interrupts) -> Exit) -> Exit {
         exit
     });
     ended.unwrap_or_else(|error: io::Error| {
-        eprintln!("caiman can't start: {error}");
+        output::line(format_args!("caiman can't start: {error}"));
         Exit::Failed
     })
 }
@@ -99,5 +102,7 @@ fn start_logging(is_relay: bool) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // Otherwise it says on standard error that it can't write there, and panics.
+        .log_internal_errors(false)
         .init();
 }

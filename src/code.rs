@@ -13,18 +13,20 @@
 //! Sender and receiver decide between the two by the same function (`settle`), so they can't disagree. A sender may not use an
 //! own code that this function takes for a mistyped listed one.
 //!
-//! `phrase` has the type that everything else here is built on, `draw` makes one, and `parts`, `settle`, `reading` and `invite`
-//! lead from typed text to one.
+//! `phrase` has the type that everything else here is built on, `draw` makes one, and `parts`, `settle`, `reading`, `invite`
+//! and `pasted` lead from typed text to one.
 
 mod draw;
 mod error;
 mod invite;
 mod parts;
+mod pasted;
 mod phrase;
 mod reading;
 mod settle;
 pub mod words;
 
 pub use error::{CodeError, Typed};
-pub use invite::{Invite, SCHEME, parse_any};
+pub use invite::{Invite, SCHEME};
+pub use pasted::parse_any;
 pub use phrase::{CodePhrase, MAX_CODE_BYTES, MAX_DRAWN_WORDS, MAX_INPUT_BYTES, MIN_PART_CHARS, MIN_PARTS};

@@ -35,6 +35,7 @@ pub use crate::{
         addresses::Reach,
         client::{RelayCheck, RelayChoice, RelayClientError},
         internet::{Internet, IrohCheck, IrohCheckError, IrohRelay},
+        proxy::{Proxies, ProxyChoice, ProxyError},
         venue::Venue,
     },
     protocol::peer::Work,
@@ -49,7 +50,10 @@ pub use crate::{
         progress::{Connection, Paused, Phase, Progress, Report, Route, Stall, WaitsFor},
         receive::request::Output,
         send::MAX_RECEIVERS,
-        sink::unfinished::{Registry, Unfinished},
+        sink::{
+            survey::check_folder,
+            unfinished::{Registry, Unfinished},
+        },
         source::listing::Payload,
     },
 };

@@ -37,6 +37,7 @@ mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod history;
+mod host;
 pub mod labels;
 pub mod net;
 pub mod panics;

@@ -84,6 +84,11 @@ pub fn flush(file: &File) -> io::Result<()> {
     file.sync_all().or_else(|error| if is_disk_failure(&error) { Err(error) } else { Ok(()) })
 }
 
+/// Gives an open file this length. One that has it is left alone: some mounts can't change lengths.
+pub fn set_len(file: &File, len: u64) -> io::Result<()> {
+    if file.metadata()?.len() == len { Ok(()) } else { file.set_len(len) }
+}
+
 /// Makes an open file longer, up to `len` bytes; what is new reads as zeros. Where the mount can't do that in one step, the zeros are
 /// written.
 pub fn extend(file: &File, len: u64) -> io::Result<()> {
@@ -316,7 +321,6 @@ mod system {
     }
 
     /// The text that stands for the target of a link, with `/` between names. Never `None` here.
-    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
     pub fn link_text(target: &Path) -> Option<String> {
         Some(name_text(target.as_os_str()))
     }

@@ -25,8 +25,9 @@
 //!
 //! *Finding each other* ([`relay`]), on a TCP connection to the relay from each side:
 //!
-//! 1. client → relay: `"caiman\0C"`, eight bytes.
-//! 2. relay → client: [`relay::Welcome`]: version, a nonce, whether a password is required, data ports.
+//! 1. client → relay: `"caiman\0C"`, eight bytes, and [`frame::PADDING`].
+//! 2. relay → client: [`relay::Welcome`]: version, a nonce, whether a password is required, data ports; then the padding. A client
+//!    that hears nothing connects once more with small segments, because the padding fills a packet (`net::segments`).
 //!    If one is, and only then, client → relay: [`relay::AccessRequest`], a SPAKE2 message, and relay → client:
 //!    [`relay::Reply::Access`], a SPAKE2 message and the relay's tag.
 //! 3. client → relay: [`relay::Hello`]: version, role, room, the client's token for the room, the client's tag. A sender's
@@ -132,7 +133,7 @@
 //! Until B's user has accepted the offer, B tells and tries only addresses of the local network:
 //!
 //! - The side that connects sends [`peer::DirectHello`], the connection's purpose and a nonce. The other side answers with
-//!   [`peer::DirectAnswer`], a nonce and a tag. The first side sends [`peer::DirectProof`], a tag. Both tags are HMAC-SHA-256,
+//!   [`peer::DirectAnswer`], a nonce and a tag. Padding follows each of the two, as at a relay. The first side sends [`peer::DirectProof`], a tag. Both tags are HMAC-SHA-256,
 //!   under a key of the session, over a label for the side, both nonces and the purpose. Then the records of a lane follow; a
 //!   probe is closed.
 //! - B says in its acceptance how the first lanes are opened ([`peer::Way`]): directly if a probe has come through, or comes

@@ -2,7 +2,7 @@
 //!
 //! Unix keeps names as bytes, and old archives have names in Latin-1 or Shift JIS. In an offer, each byte of such a name that
 //! is no part of a UTF-8 character stands as one of the private-use characters U+EF80 to U+EFFF, which stand for the bytes 0x80
-//! to 0xFF, as in MirBSD's OPTU-8 encoding. A name that has such a character itself gets each byte of that character escaped, so
+//! to 0xFF, as in the encoding `OPTU-8` of `MirBSD`. A name that has such a character itself gets each byte of that character escaped, so
 //! every name has exactly one text ([`is_canonical`]). No escape stands for a byte below 0x80, so none can become a `/`, a `.`
 //! or a NUL. Pure.
 

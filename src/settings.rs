@@ -8,7 +8,7 @@
 mod fields;
 
 use std::{
-    fmt, fs,
+    fmt, fs, io,
     num::NonZeroU16,
     path::{Path, PathBuf},
 };
@@ -21,8 +21,9 @@ use crate::{
     code::{MAX_DRAWN_WORDS, MIN_PARTS},
     net::{
         access::AccessPassword,
-        client::RelayAddress,
+        client::{RelayAddress, RelayChoice},
         internet::{Internet, IrohRelay},
+        proxy::{Proxies, ProxyChoice},
     },
     protocol::relay::MAX_LANES,
     relay::{Ports, RelayConfig},
@@ -65,6 +66,9 @@ pub struct Settings {
     pub internet_told: bool,
     /// The relay that the window can run.
     pub host: HostRelay,
+    /// The proxy through which relays are reached.
+    #[serde(serialize_with = "as_text", skip_serializing_if = "is_environment")]
+    pub proxy: ProxyChoice,
     /// Where received files go; `None` is the system's folder for downloads. A folder whose path is not Unicode is kept only
     /// until the program ends.
     #[serde(skip_serializing_if = "store::is_left_out")]
@@ -242,10 +246,22 @@ impl Settings {
         found?.password.as_ref()
     }
 
+    /// The relay at this address with its password, if it is one of the user's, and through the proxy that it takes.
+    pub fn reach(&self, address: RelayAddress) -> RelayChoice {
+        let proxy = Proxies::new(&self.proxy).for_relay(&address);
+        let password = self.password_for(&address).cloned();
+        RelayChoice { password, proxy, ..RelayChoice::new(address) }
+    }
+
+    /// The user's relays, in the order of preference.
+    pub fn relay_choices(&self) -> Vec<RelayChoice> {
+        self.relays.iter().map(|relay| self.reach(relay.address.clone())).collect()
+    }
+
     /// What transfers may use of the internet.
     pub fn internet(&self) -> Option<Internet> {
         let is_on = self.internet && Internet::IS_BUILT_IN;
-        is_on.then(|| Internet { relays: self.iroh_relays.clone() })
+        is_on.then(|| Internet { relays: self.iroh_relays.clone(), proxy: self.proxy.clone() })
     }
 
     /// How the other side may reach this machine directly.
@@ -254,12 +270,12 @@ impl Settings {
     }
 
     /// Where received files go: the chosen folder, or the system's folder for downloads, or a folder `Caiman` in the home
-    /// folder, which is made, or the folder in which the program was started. Never the home folder itself, where programs
-    /// look for what the user has set.
+    /// folder, which is made. Never the home folder itself, where programs look for what the user has set, and only without any
+    /// home folder the one in which the program was started, which may be the mounted image of the program.
     pub fn save_folder(&self) -> PathBuf {
         let usual = || {
             let folders = UserDirs::new()?;
-            usual_folder(folders.home_dir(), folders.download_dir())
+            Some(usual_folder(folders.home_dir(), folders.download_dir()))
         };
         self.save_folder.clone().or_else(usual).unwrap_or_else(|| PathBuf::from("."))
     }
@@ -273,6 +289,7 @@ impl Settings {
             iroh_relays: fields.take("iroh_relays", Expected::IrohRelays, typed).unwrap_or_default(),
             internet_told: fields.switch("internet_told").unwrap_or(usual.internet_told),
             host: fields.inner("host").map_or(usual.host, HostRelay::read),
+            proxy: fields.parsed("proxy", Expected::Proxy).unwrap_or_default(),
             save_folder: fields.text("save_folder").map(PathBuf::from),
             lanes: fields.number("lanes", 1..=MAX_LANES).unwrap_or(usual.lanes),
             path_mode: fields
@@ -311,6 +328,7 @@ impl Default for Settings {
             iroh_relays: Vec::new(),
             internet_told: false,
             host: HostRelay::default(),
+            proxy: ProxyChoice::default(),
             save_folder: None,
             lanes: MAX_LANES,
             path_mode: PathMode::default(),
@@ -397,14 +415,23 @@ impl WindowSize {
     }
 }
 
-/// The folder for received files of a user who has chosen none. `None` if it can't be made.
-fn usual_folder(home: &Path, downloads: Option<&Path>) -> Option<PathBuf> {
+/// The folder for received files of a user who has chosen none. If it can't be made, the next offer says so.
+fn usual_folder(home: &Path, downloads: Option<&Path>) -> PathBuf {
     if let Some(downloads) = downloads.filter(|folder| folder.is_dir()) {
-        return Some(downloads.to_owned());
+        return downloads.to_owned();
     }
     let folder = home.join("Caiman");
-    let is_there = fs::create_dir(&folder).is_ok() || folder.is_dir();
-    is_there.then_some(folder)
+    if let Err(error) = fs::create_dir(&folder)
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        tracing::warn!(%error, "the folder for received files can't be made");
+    }
+    folder
+}
+
+/// Whether a key for this choice can be left out.
+fn is_environment(proxy: &ProxyChoice) -> bool {
+    *proxy == ProxyChoice::Environment
 }
 
 fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {

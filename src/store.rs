@@ -120,6 +120,8 @@ pub enum Expected {
     Ports,
     /// A list of addresses of iroh relays.
     IrohRelays,
+    /// A proxy.
+    Proxy,
     /// A table.
     Table,
     /// A list of tables.
@@ -143,6 +145,7 @@ impl fmt::Display for Expected {
             Self::IrohRelays => {
                 f.write_str("must be a list of addresses such as [“https://relay.example.org”]")
             }
+            Self::Proxy => f.write_str("must be a proxy such as “socks5://host:port”, or “off”"),
             Self::Table => f.write_str("must be a table"),
             Self::Tables => f.write_str("must be an array of tables"),
             Self::Transfer => f.write_str("is no transfer that this version knows"),

@@ -190,7 +190,7 @@ mkdir "$work/cipher"
 if gocryptfs -init -q -longnames=false -extpass 'echo x' "$work/cipher" >"$work/mount.log" 2>&1 &&
   mount_at "$work/gocryptfs" gocryptfs -q -longnames=false -extpass 'echo x' "$work/cipher" "$work/gocryptfs"; then
   into "gocryptfs, short names" "$work/gocryptfs"
-  says "becomes nnnn"
+  says "becomes tree/nnnn"
   report
 else
   absent "gocryptfs, short names" "$(tail -1 "$work/mount.log")"
@@ -286,7 +286,7 @@ if mount_at "$work/readonly" mount -t tmpfs -o ro tmpfs "$work/readonly"; then
   code=0
   "$caiman" receive blue-horse-1000-kitchen --path relay --server "$server" --yes --out "$work/readonly" >"$work/receive.log" 2>&1 || code=$?
   said=$(cat "$work/receive.log")
-  ((code == 2)) || problems+=("exit code $code")
+  ((code == 6)) || problems+=("exit code $code")
   says "read-only"
   report
 fi

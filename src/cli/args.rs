@@ -192,6 +192,12 @@ pub(super) struct CommonArgs {
     /// addresses, times and amounts, never names or contents.
     #[arg(long, env = "CAIMAN_INTERNET", value_name = "on|off|URL,…")]
     pub(super) internet: Option<InternetChoice>,
+    /// The proxy through which relays are reached: socks5://HOST:PORT or http://HOST:PORT, with USER:PASSWORD@ before the host if
+    /// it asks for that, or `off`. If it is not given, the settings decide, and then `ALL_PROXY` or `HTTPS_PROXY`. Relays on this
+    /// machine, in the local network or in `NO_PROXY` are reached without. Direct connections and the internet go around the proxy;
+    /// for Tor, add --path relay --internet off.
+    #[arg(long, env = "CAIMAN_PROXY", hide_env_values = true, value_name = "URL|off")]
+    pub(super) proxy: Option<String>,
     /// Listen for direct connections on this port, for instance one that a firewall lets through. If it is not given, the system
     /// chooses one.
     #[arg(long, env = "CAIMAN_PORT", value_name = "PORT")]

@@ -128,9 +128,9 @@ impl Conversation {
                     transfer.follow(snapshots);
                 }
             }
-            Event::Listening { id, local, reachable, .. } => {
+            Event::Listening { id, reachable, .. } => {
                 if let Some(transfer) = self.transfer(id) {
-                    transfer.hosts(local.port(), reachable);
+                    transfer.hosts(reachable);
                 }
             }
             Event::Notice(_, Notice::Invited(invited)) => self.note_invitation(invited),

@@ -4,10 +4,11 @@ use std::{fmt, io};
 
 use serde_json::{Value, json};
 
-use super::report::sentence;
+use super::{output, report::sentence};
 use crate::{
     engine::{AlreadyHere, Choices, NotKept, Offer, OnConflict, OnMerge, Top},
     protocol::manifest::{EntryKind, Manifest, OfferKind},
+    transfer::plan::placement::Target,
     transfer::show::{self, Shown},
 };
 
@@ -19,6 +20,7 @@ const SHOWN_NAMES: usize = 10;
 pub(super) const MAX_TOPS: usize = 10_000;
 
 /// What the arguments say about the answer to an offer.
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct ReceivePolicy {
     /// Whether every offer is accepted.
     pub(super) accepts: bool,
@@ -90,7 +92,7 @@ impl fmt::Display for OfferQuestion {
 impl OfferQuestion {
     /// Asks on the terminal. Blocks until the user has typed a line.
     pub(super) fn ask(self) -> UserReply {
-        eprint!("{self}");
+        output::prompt(self);
         let mut line = String::new();
         match io::stdin().read_line(&mut line) {
             Ok(_) => self.reply(line.trim()),
@@ -134,6 +136,7 @@ fn listed(names: &[&str]) -> String {
 
 /// An offer for a script.
 pub(super) fn fields(offer: &Offer, tops: &[Top<'_>], here: &AlreadyHere, policy: &ReceivePolicy) -> Value {
+    let conflicts = offer.conflicts(here, policy.on_merge);
     let repaired: Vec<_> =
         offer.repaired().map(|(theirs, here)| json!({ "from": theirs, "to": here })).collect();
     let named = tops.iter().take(MAX_TOPS).map(|top| {
@@ -152,7 +155,8 @@ pub(super) fn fields(offer: &Offer, tops: &[Top<'_>], here: &AlreadyHere, policy
         "resumable": if policy.resumes { offer.resumable } else { 0 },
         "here": here.files(),
         "here_bytes": here.bytes(),
-        "conflicts": offer.conflicts(here, policy.on_merge),
+        "conflicts": conflicts.len(),
+        "replaced": conflicts.iter().filter(|target| target.comes_to(policy.on_conflict) == OnConflict::Replace).count(),
         "repaired": repaired,
         "tops": named.collect::<Vec<_>>(),
         "more_tops": tops.len().saturating_sub(MAX_TOPS),
@@ -223,14 +227,17 @@ pub(super) fn describe(
         let are = show::count(merging.len() as u64, "folder is", "folders are");
         lines.push(format!("{are} already there ({}): {what}", listed(&merging)));
     }
-    let conflicts = offer.conflicts(here, policy.on_merge) as u64;
-    if conflicts > 0 {
-        let what = match policy.on_conflict {
-            OnConflict::Skip => "left out",
-            OnConflict::Replace => "replaced",
-            OnConflict::KeepBoth => "kept; what arrives gets a number in its name",
-        };
-        lines.push(format!("{} already there: {what}", show::count(conflicts, "name is", "names are")));
+    let conflicts = offer.conflicts(here, policy.on_merge);
+    for (outcome, what) in [
+        (OnConflict::Skip, "left out"),
+        (OnConflict::Replace, "replaced"),
+        (OnConflict::KeepBoth, "kept; what arrives gets a number in its name"),
+    ] {
+        let comes_to_it = |target: &&&Target| target.comes_to(policy.on_conflict) == outcome;
+        let count = conflicts.iter().filter(comes_to_it).count() as u64;
+        if count > 0 {
+            lines.push(format!("{} already there: {what}", show::count(count, "name is", "names are")));
+        }
     }
     lines.extend(too_large_lines(offer));
     for (theirs, here) in offer.repaired().take(SHOWN_ENTRIES) {

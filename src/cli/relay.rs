@@ -1,6 +1,6 @@
 //! `caiman relay`: runs a relay until a signal comes, then drains it.
 
-use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts};
+use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts, output};
 use crate::{
     engine::{Command, Engine, Event, Limits, Ports, RelayConfig, RelayError},
     units::Rate,
@@ -11,7 +11,7 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
     let (engine, mut events) = match Engine::start(|| {}) {
         Ok(started) => started,
         Err(error) => {
-            eprintln!("The relay can't start: {error}");
+            output::line(format_args!("The relay can't start: {error}"));
             return Exit::Failed;
         }
     };
@@ -23,25 +23,26 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
             event = events.next() => match event {
                 Some(Event::Listening { local, data_ports, metrics, .. }) => {
                     let shared = if data_ports.is_empty() { " (data shares the control port)" } else { "" };
-                    eprintln!("Relay listening on {local}, data ports {}{shared}", Ports(data_ports));
+                    let data_ports = Ports(data_ports);
+                    output::line(format_args!("Relay listening on {local}, data ports {data_ports}{shared}"));
                     if let Some(metrics) = metrics {
-                        eprintln!("Metrics on http://{metrics}/metrics");
+                        output::line(format_args!("Metrics on http://{metrics}/metrics"));
                     }
                 }
                 Some(Event::RelayEnded(_, Ok(()))) => return Exit::Done,
                 Some(Event::RelayEnded(_, Err(error))) => {
-                    eprintln!("{error}");
+                    output::line(error);
                     return Exit::Relay;
                 }
                 Some(Event::Stopped(report)) => {
-                    eprintln!("{}", RelayError::Internal(report));
+                    output::line(RelayError::Internal(report));
                     return Exit::Failed;
                 }
                 Some(_) => {}
                 None => return Exit::Failed,
             },
             () = interrupts.next() => {
-                eprintln!("Stopping when running transfers have finished; a second signal stops at once");
+                output::line("Stopping when running transfers have finished; a second signal stops at once");
                 // An engine that takes no command has ended, and its last event will come.
                 let _ = engine.command(Command::Cancel(id));
             }

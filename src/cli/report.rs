@@ -1,14 +1,14 @@
 //! The output of the headless commands: lines and a progress bar for the user, or one JSON object per line for a script.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::exit::Exit;
+use super::{exit::Exit, output};
 use crate::{
     engine::{Connection, Paused, Phase, Progress, Route, Stall, TransferError, WaitsFor, Work},
     transfer::show,
@@ -20,6 +20,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const JSON_EVERY: Duration = Duration::from_millis(500);
 
 /// Reports one transfer to the user or to a script.
+#[expect(clippy::struct_excessive_bools, reason = "each is about another thing that was said")]
 pub(super) struct Reporter {
     voice: Voice,
     is_sender: bool,
@@ -32,6 +33,7 @@ pub(super) struct Reporter {
     paused: Paused,
     disk_is_full: bool,
     is_tampering_told: bool,
+    are_lost_packets_told: bool,
     waits_for: Option<WaitsFor>,
 }
 
@@ -66,6 +68,7 @@ impl Reporter {
             paused: Paused::default(),
             disk_is_full: false,
             is_tampering_told: false,
+            are_lost_packets_told: false,
             waits_for: None,
         }
     }
@@ -87,22 +90,30 @@ impl Reporter {
     }
 
     /// Reports something, as a line to the user or as an object to a script.
-    pub(super) fn say(&self, line: &str, event: &str, mut fields: Value) {
-        if !self.is_json() {
+    pub(super) fn say(&self, line: &str, event: &str, fields: Value) {
+        if self.is_json() {
+            // A script that has stopped reading is no reason to stop the transfer.
+            let _ = self.object(event, fields);
+        } else {
             self.line(line);
-            return;
         }
+    }
+
+    /// Reports something to a script.
+    ///
+    /// # Errors
+    ///
+    /// The object could not be written to standard output.
+    pub(super) fn object(&self, event: &str, mut fields: Value) -> io::Result<()> {
         fields["event"] = event.into();
         if let Some((number, _)) = self.receiver {
             fields["receiver"] = number.into();
         }
-        // A script that has stopped reading is no reason to stop the transfer.
-        let _ = if self.voice == Voice::JsonToError {
-            writeln!(io::stderr().lock(), "{fields}")
-        } else {
-            let mut output = io::stdout().lock();
-            writeln!(output, "{fields}").and_then(|()| output.flush())
-        };
+        if self.voice == Voice::JsonToError {
+            output::line(fields);
+            return Ok(());
+        }
+        output::data(format!("{fields}\n").as_bytes())
     }
 
     /// Says something to the user, and nothing to a script.
@@ -119,8 +130,8 @@ impl Reporter {
             None => line.to_owned(),
         };
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| output::line(text)),
+            None => output::line(text),
         }
     }
 
@@ -129,7 +140,10 @@ impl Reporter {
         if self.last_phase.replace(progress.phase) != Some(progress.phase) {
             self.enter(progress);
         }
-        if std::mem::replace(&mut self.connection, progress.connection) != progress.connection {
+        let before = std::mem::replace(&mut self.connection, progress.connection);
+        // A sender that has gone back to its code looks for any receiver, and has not found the lost one.
+        let is_given_up = before == Connection::LookingForPeer && progress.phase == Phase::WaitingForPeer;
+        if before != progress.connection && !is_given_up {
             self.tell_connection(progress);
         }
         if std::mem::replace(&mut self.paused, progress.paused) != progress.paused {
@@ -140,6 +154,9 @@ impl Reporter {
         }
         if progress.is_tampered_with() && !std::mem::replace(&mut self.is_tampering_told, true) {
             self.tell_tampering(progress.forgeries);
+        }
+        if progress.large_packets_are_lost && !std::mem::replace(&mut self.are_lost_packets_told, true) {
+            self.tell_lost_packets();
         }
         let waits_for = progress.stall.map(|stall| stall.waits_for);
         if std::mem::replace(&mut self.waits_for, waits_for) != waits_for {
@@ -286,6 +303,11 @@ impl Reporter {
         let line =
             "Something between the two computers changes what is sent. It is sent again; nothing is lost.";
         self.say(line, "tampering", json!({ "records": records }));
+    }
+
+    fn tell_lost_packets(&self) {
+        let line = "Large packets get lost on the way, perhaps because of a VPN. Going on with small ones.";
+        self.say(line, "small-packets", json!({}));
     }
 
     fn tell_stall(&self, progress: Progress) {

@@ -1,5 +1,7 @@
 //! Which relays a headless command uses: the one that is named, the one in the invite link, or those in the window's settings.
 
+use std::str::FromStr;
+
 use serde_json::json;
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
     report::{Reporter, sentence},
 };
 use crate::{
-    engine::{AccessPassword, Internet, RelayChoice},
+    engine::{AccessPassword, Internet, ProxyChoice, RelayChoice},
     net::client::RelayAddress,
     settings::Settings,
     store::Store,
@@ -22,14 +24,15 @@ pub(super) fn choose(
     let given = &common.password;
     let linked: Option<RelayAddress> = match (&common.server, invited) {
         (Some(ServerChoice::At(address)), _) if given.is_some() => {
-            return Ok(vec![RelayChoice { address: address.clone(), password: given.clone() }]);
+            let relay = settings(common, reporter)?.reach(address.clone());
+            return Ok(vec![RelayChoice { password: given.clone(), ..relay }]);
         }
         (Some(ServerChoice::At(address)), _) => Some(address.clone()),
         (_, Some(server)) => Some(server.parse().map_err(|error| format!("{error}"))?),
         (Some(ServerChoice::None), None) => return Ok(Vec::new()),
         (None, None) => None,
     };
-    let settings = settings(reporter);
+    let settings = settings(common, reporter)?;
     let own = match &common.server {
         None => settings.default_relay().map(|relay| relay.address.clone()),
         Some(_) => None,
@@ -43,7 +46,7 @@ pub(super) fn choose(
         let is_meant = own.as_ref().is_some_and(|own| own.is_same(&address));
         let password =
             given.as_ref().filter(|_| is_meant).or_else(|| settings.password_for(&address)).cloned();
-        RelayChoice { address, password }
+        RelayChoice { password, ..settings.reach(address) }
     };
     let chosen: Vec<RelayChoice> = addresses.into_iter().map(choice).collect();
     warn_if_unused(given.as_ref(), &chosen, reporter);
@@ -56,14 +59,14 @@ pub(super) fn choose(
 ///
 /// Why the user can't have what was asked for.
 pub(super) fn internet(common: &CommonArgs, reporter: &Reporter) -> Result<Option<Internet>, String> {
-    if common.path == PathArg::Local {
+    if common.path == PathArg::Local || common.internet == Some(InternetChoice::Off) {
         return Ok(None);
     }
+    let settings = settings(common, reporter)?;
     let chosen = match &common.internet {
-        Some(InternetChoice::Off) => return Ok(None),
-        None => return Ok(settings(reporter).internet()),
-        Some(InternetChoice::On) => Internet { relays: settings(reporter).iroh_relays },
-        Some(InternetChoice::Through(relays)) => Internet { relays: relays.clone() },
+        None | Some(InternetChoice::Off) => return Ok(settings.internet()),
+        Some(InternetChoice::On) => Internet { relays: settings.iroh_relays, proxy: settings.proxy },
+        Some(InternetChoice::Through(relays)) => Internet { relays: relays.clone(), proxy: settings.proxy },
     };
     if Internet::IS_BUILT_IN {
         Ok(Some(chosen))
@@ -84,12 +87,20 @@ fn warn_if_unused(given: Option<&AccessPassword>, chosen: &[RelayChoice], report
     }
 }
 
-/// The settings as they are. Only the window repairs or moves a broken file.
-fn settings(reporter: &Reporter) -> Settings {
-    let loaded = Settings::look(&Store::of_settings());
+/// The settings as they are, with the proxy that the command names. Only the window repairs or moves a broken file.
+///
+/// # Errors
+///
+/// The command names no proxy. What it names is not repeated, because it may hold a password.
+fn settings(common: &CommonArgs, reporter: &Reporter) -> Result<Settings, String> {
+    let mut loaded = Settings::look(&Store::of_settings());
     if let Some(problem) = &loaded.problem {
         let message = problem.to_string();
         reporter.say(&sentence(&message), "warning", json!({ "message": message }));
     }
-    loaded.settings
+    if let Some(proxy) = &common.proxy {
+        loaded.settings.proxy =
+            proxy.parse().map_err(|error: <ProxyChoice as FromStr>::Err| error.to_string())?;
+    }
+    Ok(loaded.settings)
 }

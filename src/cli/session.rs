@@ -15,6 +15,7 @@ use super::{
     exit::Exit,
     interrupts::Interrupts,
     offer::ReceivePolicy,
+    output,
     report::{Reporter, sentence},
     server,
     transfer::Policy,
@@ -23,10 +24,10 @@ use crate::{
     code::{self, CodeError, CodePhrase, Invite},
     engine::{
         CodeChoice, Command, DEFAULT_ITERATIONS, InvitationChain, Invited, OnConflict, OnMerge, Output,
-        PathMode, Payload, ReceiveOrder, Registry, SendOrder, TransferError, check_paths,
+        PathMode, Payload, ReceiveOrder, Registry, SendOrder, TransferError, check_folder, check_paths,
     },
     store::Store,
-    transfer::error::{FileAction, Impossible},
+    transfer::error::Impossible,
 };
 
 /// Runs `caiman send`.
@@ -123,10 +124,18 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(relays) => relays,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    let folder = match (!stdout).then(|| folder(&out)).transpose() {
-        Ok(folder) => folder,
-        Err(error) => return usage(reporter, &error),
-    };
+    // Once the two have met, the code is used up, so what can be known before is found out before.
+    if !yes && !stdout && !io::stdin().is_terminal() {
+        let advice = "there is no terminal on which you could be asked; add --yes to accept what is offered"
+            .to_owned();
+        return usage(reporter, &Impossible::Arguments(advice).into());
+    }
+    let folder = if stdout { None } else { Some(out) };
+    if let Some(folder) = &folder
+        && let Err(error) = check_folder(folder)
+    {
+        return usage(reporter, &error);
+    }
     let on_conflict = match (overwrite, skip) {
         (true, _) => OnConflict::Replace,
         (_, true) => OnConflict::Skip,
@@ -182,19 +191,11 @@ fn payload(mut paths: Vec<PathBuf>, text: Option<String>, name: String) -> Resul
     Ok(Payload::Paths(paths))
 }
 
-fn folder(out: &Path) -> Result<PathBuf, TransferError> {
-    let fail = |cause| TransferError::file(FileAction::UseFolder, out, cause);
-    if !out.metadata().map_err(fail)?.is_dir() {
-        return Err(fail(io::ErrorKind::NotADirectory.into()));
-    }
-    Ok(out.to_owned())
-}
-
 /// Asks for the code. `None` if the user interrupted the program instead of answering.
 async fn ask_code(interrupts: &mut Interrupts) -> Option<Result<Invite, CodeError>> {
     let asking = spawn_blocking(|| {
         if io::stdin().is_terminal() {
-            eprint!("Code: ");
+            output::prompt("Code: ");
         }
         let mut line = String::new();
         // If the line can't be read, the code is empty and is refused with a message.

@@ -1,7 +1,8 @@
 //! One transfer of a headless command as the user sees it: its lines, its questions and its end.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
+    path::PathBuf,
     rc::Rc,
     sync::Arc,
 };
@@ -18,6 +19,7 @@ use super::{
         MAX_TOPS, OfferQuestion, ReceivePolicy, UserReply, describe, fields, here_line, left_out_line,
         not_kept_lines,
     },
+    output,
     report::{Reporter, sentence},
 };
 use crate::{
@@ -28,7 +30,10 @@ use crate::{
     },
     net::client::RelayAddress,
     protocol::manifest::OfferKind,
-    transfer::show::{self, Shown},
+    transfer::{
+        error::FileAction,
+        show::{self, Shown},
+    },
 };
 
 /// How to answer the questions of a transfer, as the arguments say.
@@ -68,8 +73,14 @@ pub(super) struct CliTransfer {
     /// An offer that is accepted as soon as it is known which of its files are here already.
     compared: Option<Arc<Offer>>,
     troubles: u64,
+    /// The staging folder of a transfer that broke off.
+    kept: Option<PathBuf>,
+    /// Whether another attempt in the same folder would fail in the same way.
+    will_repeat: bool,
     /// The exit code if no further receivers can come.
     gone: Option<Exit>,
+    /// Why a text that has arrived could not be shown.
+    lost_text: Option<TransferError>,
 }
 
 impl CliTransfer {
@@ -85,7 +96,10 @@ impl CliTransfer {
             question: None,
             compared: None,
             troubles: 0,
+            kept: None,
+            will_repeat: false,
             gone: None,
+            lost_text: None,
         }
     }
 
@@ -103,10 +117,9 @@ impl CliTransfer {
         self.snapshots = Some(snapshots);
     }
 
-    /// Notes where the relay inside this program listens.
-    pub(super) fn hosts(&mut self, port: u16, reachable: Vec<RelayAddress>) {
-        let loopback = RelayAddress::from_socket(([127, 0, 0, 1], port).into());
-        self.hosted = if reachable.is_empty() { vec![loopback] } else { reachable };
+    /// Notes at which addresses others reach the relay inside this program; there may be none.
+    pub(super) fn hosts(&mut self, reachable: Vec<RelayAddress>) {
+        self.hosted = reachable;
     }
 
     /// Shows the latest snapshot, if it is a new one.
@@ -155,6 +168,10 @@ impl CliTransfer {
                 };
                 let internet = place == MetAt::Internet;
                 self.reporter.say(&line, "met", json!({ "relay": relay, "internet": internet }));
+            }
+            Notice::Unanswered => {
+                let line = "The receiver is gone and has not answered. The code works again. Waiting for the other side…";
+                self.reporter.say(line, "unanswered", json!({}));
             }
             Notice::Strangers { count } => self.show_strangers(count),
             Notice::PortRefused { wished, used } => {
@@ -208,6 +225,7 @@ impl CliTransfer {
             }
             Notice::NotStored { path, error } => {
                 let reason = error.to_string();
+                self.will_repeat |= error.will_repeat();
                 self.trouble(&sentence(&reason), "not_stored", &path.to_string_lossy(), &reason);
             }
             Notice::NotKept(not_kept) => {
@@ -217,16 +235,24 @@ impl CliTransfer {
                 self.reporter.say(&line, "not_kept", fields);
             }
             Notice::Text(text) => self.show_text(&text),
-            Notice::Kept(folder) => {
-                let path = folder.to_string_lossy();
-                let line = format!(
-                    "What has arrived is kept in {}. To resume, have the same files sent again and receive them into the same \
-                     folder; caiman unfinished --discard frees the space.",
-                    Shown(&path)
-                );
-                self.reporter.say(&line, "kept", json!({ "folder": path }));
-            }
+            Notice::Kept(folder) => self.kept = Some(folder),
         }
+    }
+
+    /// Says what is kept of what has arrived, and what it is good for.
+    fn show_kept(&self) {
+        let Some(folder) = &self.kept else { return };
+        let path = folder.to_string_lossy();
+        let advice = if self.will_repeat {
+            "Another attempt in the same folder would end in the same way."
+        } else {
+            "To resume, have the same files sent again and receive them into the same folder."
+        };
+        let line = format!(
+            "What has arrived is kept in {}. {advice} The command caiman unfinished --discard frees the space.",
+            Shown(&path)
+        );
+        self.reporter.say(&line, "kept", json!({ "folder": path }));
     }
 
     fn trouble(&mut self, line: &str, event: &str, path: &str, reason: &str) {
@@ -298,10 +324,11 @@ impl CliTransfer {
         let Policy::Send { guarded, goes_online, .. } = &*self.policy else {
             return (Vec::new(), Value::Null);
         };
-        // Where the words alone lead here, no address of this machine need be passed on.
+        // Where the words alone lead here, no address of this machine need be passed on. Without an address that others could
+        // use, the words are all that there is.
         let servers: Vec<Option<RelayAddress>> = match relay {
             Some(relay) => vec![Some(relay.clone())],
-            None if *goes_online => vec![None],
+            None if *goes_online || self.hosted.is_empty() => vec![None],
             None => self.hosted.iter().cloned().map(Some).collect(),
         };
         let mut text = vec!["On the other computer:".to_owned()];
@@ -390,16 +417,13 @@ impl CliTransfer {
         }
         if policy.accepts || offer.manifest.kind() == OfferKind::Text {
             self.command(Command::Answer(self.id, Answer::Accept(choices)));
-        } else if io::stdin().is_terminal() {
+        } else {
             let question = if merges && policy.on_merge == OnMerge::KeepBoth {
                 OfferQuestion::Merge
             } else {
                 OfferQuestion::Plain
             };
             self.question = Some((spawn_blocking(move || question.ask()), question, choices));
-        } else {
-            self.reporter.line("There is no terminal to ask on; add --yes to accept.");
-            self.command(Command::Answer(self.id, Answer::Decline));
         }
     }
 
@@ -423,30 +447,35 @@ impl CliTransfer {
         }
     }
 
-    fn show_text(&self, text: &str) {
-        if self.reporter.is_json() {
-            self.reporter.say("", "text", json!({ "text": text }));
-            return;
-        }
-        let mut output = io::stdout().lock();
-        // A stranger's text must not be able to control the terminal.
-        let written = if output.is_terminal() {
-            text.lines().try_for_each(|line| writeln!(output, "{}", Shown(line)))
+    fn show_text(&mut self, text: &str) {
+        let written = if self.reporter.is_json() {
+            self.reporter.object("text", json!({ "text": text }))
+        } else if io::stdout().is_terminal() {
+            // A stranger's text must not be able to control the terminal.
+            let lines: String =
+                text.lines().flat_map(|line| [Shown(line).to_string(), "\n".to_owned()]).collect();
+            output::data(lines.as_bytes())
         } else {
-            output.write_all(text.as_bytes())
+            output::data(text.as_bytes())
         };
-        // If the output is closed, the text is not wanted.
-        let _ = written.and_then(|()| output.flush());
+        let lost = |cause| TransferError::file(FileAction::WriteOutput, "", cause);
+        self.lost_text = written.err().map(lost);
     }
 
     /// Reports that the transfer has ended early.
     pub(super) fn fail(&mut self, error: &TransferError) -> Exit {
+        self.will_repeat |= error.will_repeat();
+        self.show_kept();
         self.reporter.error(error)
     }
 
     /// Reports that the transfer has reached its end.
     pub(super) fn done(&mut self, report: &Report) -> Exit {
+        if let Some(error) = self.lost_text.take() {
+            return self.reporter.error(&error);
+        }
         self.reporter.end_progress();
+        self.show_kept();
         let average = report.bytes as f64 / report.seconds.max(0.001);
         let place = report
             .folder

@@ -1,10 +1,8 @@
 //! `caiman unfinished`: lists and removes what interrupted transfers left on this machine.
 
-use std::io::{self, Write};
-
 use serde_json::json;
 
-use super::exit::Exit;
+use super::{exit::Exit, output};
 use crate::{
     engine::{Registry, Unfinished},
     store::Store,
@@ -17,29 +15,33 @@ pub(super) fn run(discard: Option<&str>, json: bool) -> Exit {
     let Some(id) = discard else {
         let list = registry.list();
         if list.is_empty() && !json {
-            eprintln!("No transfer was interrupted.");
+            output::line("No transfer was interrupted.");
         }
-        let mut output = io::stdout().lock();
         for unfinished in &list {
             let line = if json { as_json(unfinished) } else { as_line(unfinished) };
-            if writeln!(output, "{line}").is_err() {
+            if output::data(format!("{line}\n").as_bytes()).is_err() {
                 return Exit::Failed;
             }
         }
         if !list.is_empty() && !json {
-            eprintln!("To resume one, have the same files sent again and receive them into the same folder.");
+            output::line(
+                "To resume one, have the same files sent again and receive them into the same folder.",
+            );
         }
         return Exit::Done;
     };
     match registry.discard(id) {
         Ok(true) => Exit::Done,
         Ok(false) => {
-            eprintln!("There is no interrupted transfer '{}', or it is running again.", Shown(id));
-            eprintln!("caiman unfinished lists the interrupted transfers.");
+            output::line(format_args!(
+                "There is no interrupted transfer '{}', or it is running again.\n\
+                 caiman unfinished lists the interrupted transfers.",
+                Shown(id)
+            ));
             Exit::Usage
         }
         Err(error) => {
-            eprintln!("The interrupted transfer could not be removed: {error}");
+            output::line(format_args!("The interrupted transfer could not be removed: {error}"));
             Exit::Failed
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     net::{
         client::RelayChoice,
         internet::{Internet, IrohRelay},
+        proxy::ProxyChoice,
     },
     relay::RelayConfig,
     transfer::{
@@ -141,8 +142,8 @@ pub enum Command {
     Relay(TaskId, Box<RelayConfig>),
     /// Try a relay and its password; answered by [`Event::Checked`](crate::engine::Event::Checked) within seconds.
     Check(TaskId, RelayChoice),
-    /// Try an iroh relay; answered by [`Event::CheckedIroh`](crate::engine::Event::CheckedIroh) within seconds.
-    CheckIroh(TaskId, IrohRelay),
+    /// Try an iroh relay, through this proxy; answered by [`Event::CheckedIroh`](crate::engine::Event::CheckedIroh) within seconds.
+    CheckIroh(TaskId, IrohRelay, ProxyChoice),
     /// End a transfer as the end of the engine would: what a receiver has is kept, so that it can be resumed.
     Stop(TaskId),
     /// Cancel a transfer, a relay or a check. A relay first finishes what it carries; if it is cancelled again, it ends at

@@ -100,29 +100,33 @@ fn limits() -> Limits {
     }
 }
 
-/// Announces the sender's room on the local network, from when there is one until the sender no longer waits there.
+/// Announces the sender's room on the local network whenever there is one, until the sender needs that no longer.
 async fn announce(mut announced: watch::Receiver<Option<RoomId>>, port: u16) {
-    let room = match announced.wait_for(Option::is_some).await {
-        Ok(room) => *room,
-        Err(_) => None,
-    };
-    let Some(room) = room else { return };
-    match Announcement::start(room, port) {
-        Ok(announcement) => {
-            let over = async { while announced.changed().await.is_ok() {} };
-            tokio::pin!(over);
-            tokio::select! {
-                () = &mut over => {}
-                is_told = announcement.is_told() => {
-                    if !is_told {
-                        tracing::warn!("no network takes the announcement of this send");
-                    }
-                    over.await;
+    loop {
+        let room = match announced.wait_for(Option::is_some).await {
+            Ok(room) => *room,
+            Err(_) => None,
+        };
+        let Some(room) = room else { return };
+        let announcement = match Announcement::start(room, port) {
+            Ok(announcement) => announcement,
+            Err(error) => return tracing::warn!(%error, "this send can't be found on the local network"),
+        };
+        let over = async { announced.wait_for(Option::is_none).await.is_err() };
+        tokio::pin!(over);
+        let is_last = tokio::select! {
+            is_last = &mut over => is_last,
+            is_told = announcement.is_told() => {
+                if !is_told {
+                    tracing::warn!("no network takes the announcement of this send");
                 }
+                over.await
             }
-            announcement.end().await;
+        };
+        announcement.end().await;
+        if is_last {
+            return;
         }
-        Err(error) => tracing::warn!(%error, "this send can't be found on the local network"),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     net::{
         client::{self, RelayChoice},
         internet::{self, IrohRelay},
+        proxy::ProxyChoice,
     },
     relay::{Relay, RelayConfig},
 };
@@ -39,16 +40,21 @@ pub(super) async fn relay_task(id: TaskId, config: RelayConfig, end: EndSignals,
 
 pub(super) async fn check_task(id: TaskId, relay: RelayChoice, cancel: CancellationToken, out: Outbox) {
     tokio::select! {
-        checked = client::probe(&relay.address, relay.password.as_ref()) => {
+        checked = client::probe(&relay) => {
             out.send(Event::Checked(id, checked)).await;
         }
         () = cancel.cancelled() => {}
     }
 }
 
-pub(super) async fn check_iroh_task(id: TaskId, relay: IrohRelay, cancel: CancellationToken, out: Outbox) {
+pub(super) async fn check_iroh_task(
+    id: TaskId,
+    (relay, proxy): (IrohRelay, ProxyChoice),
+    cancel: CancellationToken,
+    out: Outbox,
+) {
     tokio::select! {
-        checked = internet::probe(&relay) => out.send(Event::CheckedIroh(id, checked)).await,
+        checked = internet::probe(&relay, proxy) => out.send(Event::CheckedIroh(id, checked)).await,
         () = cancel.cancelled() => {}
     }
 }

@@ -130,9 +130,9 @@ impl Tasks {
                     Event::Checked(id, Err(RelayClientError::Internal(report)))
                 });
             }
-            Command::CheckIroh(id, relay) => {
+            Command::CheckIroh(id, relay, proxy) => {
                 let end = EndSignals::default();
-                let task = check_iroh_task(id, relay, end.cancel.clone(), self.out.clone());
+                let task = check_iroh_task(id, (relay, proxy), end.cancel.clone(), self.out.clone());
                 self.spawn(id, Running { of: None, end, input: TaskInput::None }, task, |id, report| {
                     Event::CheckedIroh(id, Err(IrohCheckError::Internal(report)))
                 });

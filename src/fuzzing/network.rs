@@ -69,7 +69,8 @@ pub fn frame(bytes: &[u8]) {
     }
 }
 
-/// The first bytes that a relay reads: what a connection is for, then a hello or the rest of a lane's.
+/// The first bytes that a relay reads, without the padding, of which nothing is decoded: what a connection is for, then a hello or the
+/// rest of a lane's.
 pub fn relay_opening(bytes: &[u8]) {
     let Some((opening, rest)) = bytes.split_first_chunk() else { return };
     let Some(kind) = ConnectionKind::from_bytes(*opening) else { return };

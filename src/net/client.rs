@@ -1,6 +1,6 @@
 //! The client's side of a relay: joining a room, waiting for the other client, opening lanes.
 
-use std::{fmt, io, net::SocketAddr, str::FromStr, time::Duration};
+use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,8 +10,9 @@ use tokio::{
 
 use super::{
     access::{AccessClaim, AccessPassword},
-    addresses::Reach,
     io as frames,
+    proxy::{Proxy, ProxyError},
+    segments::{LargePackets, Segments},
     socket::{self, ConnectError},
 };
 use crate::{
@@ -25,8 +26,8 @@ use crate::{
     },
 };
 
-/// The port of a relay's control connections if none is named.
-pub const DEFAULT_PORT: u16 = 27001;
+pub use super::relay_address::{BadRelayAddress, DEFAULT_PORT, RelayAddress};
+
 /// How long one address of a relay may take to answer a connection: time for two lost packets on a slow network.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a relay may take for its part of the opening, which is one round trip and a little work.
@@ -43,95 +44,39 @@ const QUICK_KEEPALIVE: Duration = Duration::from_secs(2);
 /// How long a lane waits for its other end. Both ends open it at the same time, or within a round trip.
 const LANE_LIMIT: Duration = Duration::from_secs(15);
 
-/// The address of a relay: `HOST`, `HOST:PORT`, `1.2.3.4:PORT` or `[::1]:PORT`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RelayAddress {
-    host: String,
-    port: u16,
-}
-
-/// Text that is not the address of a relay.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a relay's address; write HOST or HOST:PORT, for instance relay.example.org:27001")]
-pub struct BadRelayAddress(String);
-
-impl RelayAddress {
-    /// The address of a relay at exactly this socket address.
-    pub fn from_socket(address: SocketAddr) -> Self {
-        let host = match address {
-            // Such an address is valid only on the network of one interface, which has to be named with it.
-            SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
-            _ => address.ip().to_string(),
-        };
-        Self { host, port: address.port() }
-    }
-
-    /// The host's name or address, without brackets.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// The port of control connections.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Whether this is the same host and port. Upper and lower case count the same in a host's name.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.port == other.port && self.host.eq_ignore_ascii_case(&other.host)
-    }
-
-    /// From where the relay can be reached, as far as the address tells; `None` for a host's name.
-    pub fn reach(&self) -> Option<Reach> {
-        // An IPv6 address of the local network may name its interface after a `%`.
-        let ip = self.host.split_once('%').map_or(self.host.as_str(), |(ip, _)| ip);
-        ip.parse().ok().map(Reach::of)
-    }
-}
-
-impl FromStr for RelayAddress {
-    type Err = BadRelayAddress;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
-        let bad = || BadRelayAddress(text.chars().filter(|c| !c.is_control()).take(80).collect());
-        let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-            let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
-            (host, rest.strip_prefix(':').or((!rest.is_empty()).then_some("bad")))
-        } else if text.matches(':').count() == 1 {
-            text.split_once(':').map(|(host, port)| (host, Some(port))).ok_or_else(bad)?
-        } else {
-            (text, None)
-        };
-        let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
-        if host.is_empty() || host.len() > 253 || !host.chars().all(fits) {
-            return Err(bad());
-        }
-        let port = match port {
-            None => DEFAULT_PORT,
-            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(bad)?,
-        };
-        Ok(Self { host: host.to_owned(), port })
-    }
-}
-
-impl fmt::Display for RelayAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
-
-/// A relay that is to be used, and its password.
+/// A relay that is to be used, its password, and how it is reached.
 #[derive(Clone, PartialEq)]
 pub struct RelayChoice {
     /// The relay's address.
     pub address: RelayAddress,
     /// The relay's access password, if it has one.
     pub password: Option<AccessPassword>,
+    /// The proxy through which it is reached, if any.
+    pub proxy: Option<Proxy>,
+    /// What is known of large packets on the way to it.
+    pub large_packets: LargePackets,
+}
+
+impl RelayChoice {
+    /// A relay that is reached without a proxy and asks for no password.
+    pub fn new(address: RelayAddress) -> Self {
+        Self { address, password: None, proxy: None, large_packets: LargePackets::default() }
+    }
+
+    /// The error of a relay that doesn't answer in time.
+    pub fn silence(&self) -> RelayClientError {
+        match &self.proxy {
+            Some(proxy) => self.failed_by(proxy, ProxyError::Silent),
+            None => RelayClientError::Unreachable {
+                address: self.address.clone(),
+                cause: io::ErrorKind::TimedOut.into(),
+            },
+        }
+    }
+
+    fn failed_by(&self, proxy: &Proxy, cause: ProxyError) -> RelayClientError {
+        RelayClientError::Proxy { address: self.address.clone(), proxy: proxy.to_string(), cause }
+    }
 }
 
 impl fmt::Debug for RelayChoice {
@@ -150,6 +95,21 @@ pub enum RelayClientError {
         address: RelayAddress,
         /// What the system said.
         cause: io::Error,
+    },
+    /// The relay, or something before it, refuses connections from this machine.
+    #[error(
+        "the relay at {0} refuses connections: nothing listens there, or this machine may not connect to it"
+    )]
+    TurnedAway(RelayAddress),
+    /// The proxy through which the relay is to be reached is of no help.
+    #[error("the relay at {address} can't be reached: the proxy {proxy} {cause}")]
+    Proxy {
+        /// The relay.
+        address: RelayAddress,
+        /// The proxy's address, without what is secret.
+        proxy: String,
+        /// What is wrong with it.
+        cause: ProxyError,
     },
     /// The relay's name could not be turned into an address: it is misspelt, or the name service has no network.
     #[error("the relay at {address} can't be found by its name: {cause}")]
@@ -176,13 +136,11 @@ pub enum RelayClientError {
 /// What [`join`] needs to know.
 pub struct Join<'a> {
     /// The relay.
-    pub address: &'a RelayAddress,
+    pub relay: &'a RelayChoice,
     /// An address that the relay had before, which is tried beside those that its name has now.
     pub known: Option<SocketAddr>,
     /// How long one address of the relay may take to answer a connection.
     pub connect_limit: Duration,
-    /// The relay's access password, if it has one.
-    pub password: Option<&'a AccessPassword>,
     /// This client's role in the room.
     pub role: Role,
     /// The room.
@@ -218,7 +176,9 @@ pub struct Paired {
 /// The addresses at which a relay takes lanes.
 #[derive(Debug, Clone)]
 pub struct LaneAddress {
-    control: SocketAddr,
+    relay: RelayChoice,
+    /// The control port as it was reached; `None` if only a proxy knows.
+    control: Option<SocketAddr>,
     data_ports: Vec<u16>,
 }
 
@@ -243,8 +203,8 @@ pub fn draw_client_token() -> io::Result<ClientToken> {
 pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
     // A password can be proven only after the welcome. Without one the hello goes out with the opening, which saves a round
     // trip.
-    let early = join.password.is_none().then(|| join.hello());
-    let greeted = greet(join.address, join.known, join.connect_limit, early).await?;
+    let early = join.relay.password.is_none().then(|| join.hello());
+    let greeted = greet(join.relay, join.known, join.connect_limit, early.as_ref()).await?;
     enter(greeted, join).await
 }
 
@@ -269,15 +229,20 @@ async fn enter(greeted: Greeted, join: Join<'_>) -> Result<Joined, RelayClientEr
         }
         frames::read(&mut stream, MAX_FRAME).await
     };
-    match in_time(join.address, exchange).await? {
+    let Join { relay, .. } = join;
+    match in_time(&relay.address, exchange).await? {
         Reply::Refused(refusal) => Err(refusal.into()),
-        Reply::Access { .. } => Err(RelayClientError::NotARelay(join.address.clone())),
+        Reply::Access { .. } => Err(RelayClientError::NotARelay(relay.address.clone())),
         reply @ (Reply::Waiting | Reply::Paired { .. }) => {
-            let control = stream.peer_addr().map_err(|_| RelayClientError::Lost)?;
+            let control = match relay.proxy {
+                Some(_) => None,
+                None => Some(stream.peer_addr().map_err(|_| RelayClientError::Lost)?),
+            };
             let mut data_ports = welcome.data_ports;
             data_ports.truncate(MAX_DATA_PORTS);
             let reply = (reply != Reply::Waiting).then_some(reply);
-            Ok(Joined { stream, lanes: LaneAddress { control, data_ports }, reply })
+            let lanes = LaneAddress { relay: relay.clone(), control, data_ports };
+            Ok(Joined { stream, lanes, reply })
         }
     }
 }
@@ -289,45 +254,40 @@ async fn prove(
     join: &Join<'_>,
     welcome: &Welcome,
 ) -> Result<Hello, RelayClientError> {
-    let (claim, request) = AccessClaim::new(join.password.ok_or(Refusal::PasswordRequired)?);
+    let (claim, request) = AccessClaim::new(join.relay.password.as_ref().ok_or(Refusal::PasswordRequired)?);
     let exchange = async {
         frames::write(stream, &request).await?;
         frames::read(stream, MAX_FRAME).await
     };
-    match in_time(join.address, exchange).await? {
+    let address = &join.relay.address;
+    match in_time(address, exchange).await? {
         Reply::Access { point, tag } => {
             let proof = claim.check(welcome, &point, &tag).ok_or(Refusal::PasswordWrong)?;
             Ok(proof.put_into(join.hello()))
         }
         Reply::Refused(refusal) => Err(refusal.into()),
-        Reply::Waiting | Reply::Paired { .. } => Err(RelayClientError::NotARelay(join.address.clone())),
+        Reply::Waiting | Reply::Paired { .. } => Err(RelayClientError::NotARelay(address.clone())),
     }
 }
 
 /// Checks that a relay is still there. It has to send its welcome: while a process is being killed, its socket may still accept
 /// connections that are no longer served.
-pub async fn check(address: &RelayAddress) -> Result<(), RelayClientError> {
+pub async fn check(relay: &RelayChoice) -> Result<(), RelayClientError> {
     for _ in 0..CHECKS {
-        match greet(address, None, CONNECT_LIMIT, None).await {
+        match greet(relay, None, CONNECT_LIMIT, None).await {
             // The next try finds the port closed, which says more.
             Err(RelayClientError::Lost) => sleep(CHECK_PAUSE).await,
             other => return other.map(drop),
         }
     }
-    Err(RelayClientError::Unreachable {
-        address: address.clone(),
-        cause: io::ErrorKind::ConnectionReset.into(),
-    })
+    Err(RelayClientError::TurnedAway(relay.address.clone()))
 }
 
 /// Tests a relay as far as that is possible without a peer: connects, measures the latency, and has the password checked by
 /// asking for a room that no client is in.
-pub async fn probe(
-    address: &RelayAddress,
-    password: Option<&AccessPassword>,
-) -> Result<RelayCheck, RelayClientError> {
+pub async fn probe(relay: &RelayChoice) -> Result<RelayCheck, RelayClientError> {
     let probe = async {
-        let greeted = greet(address, None, CONNECT_LIMIT, None).await?;
+        let greeted = greet(relay, None, CONNECT_LIMIT, None).await?;
         let Greeted { welcome, latency, .. } = &greeted;
         let check = RelayCheck { latency: *latency, has_password: welcome.password_required };
         // The room is fresh and random, so no client is in it.
@@ -335,9 +295,8 @@ pub async fn probe(
         let client_token = ClientToken(std::array::from_fn(|at| welcome.nonce[at + 16]));
         let first = Vec::new();
         let join = Join {
-            address,
+            relay,
             known: None,
-            password,
             role: Role::Receiver,
             room,
             client_token,
@@ -350,9 +309,7 @@ pub async fn probe(
             Err(error) => Err(error),
         }
     };
-    timeout(PROBE_LIMIT, probe).await.unwrap_or_else(|_| {
-        Err(RelayClientError::Unreachable { address: address.clone(), cause: io::ErrorKind::TimedOut.into() })
-    })
+    timeout(PROBE_LIMIT, probe).await.unwrap_or_else(|_| Err(relay.silence()))
 }
 
 impl Join<'_> {
@@ -395,30 +352,27 @@ impl Joined {
 }
 
 impl LaneAddress {
-    /// The relay's address as it was reached, without its name.
-    pub fn relay(&self) -> RelayAddress {
-        RelayAddress::from_socket(self.control)
+    /// The socket address of the relay's control port as it was reached; `None` if it was reached through a proxy.
+    pub fn socket(&self) -> Option<SocketAddr> {
+        self.control
     }
 
-    /// The socket address of the relay's control port as it was reached.
-    pub fn socket(&self) -> SocketAddr {
-        self.control
+    /// Whether large packets have been found to get lost on the way to the relay.
+    pub fn loses_large_packets(&self) -> bool {
+        self.relay.large_packets.are_lost()
     }
 
     /// Opens a lane and waits for its other end. Lanes are spread over the data ports. If a data port can't be reached, the lane
     /// goes through the control port, because a firewall that lets that one through often stops the others.
     pub async fn open(&self, hello: LaneHello) -> Result<TcpStream, RelayClientError> {
         let data_port = match self.data_ports.len() {
-            0 => self.control.port(),
+            0 => self.relay.address.port(),
             ports => self.data_ports[usize::from(hello.lane) % ports],
         };
-        let mut data = self.control;
-        data.set_port(data_port);
-        let mut stream = match socket::connect(data, CONNECT_LIMIT).await {
-            Err(_) if data != self.control => socket::connect(self.control, CONNECT_LIMIT).await,
+        let mut stream = match self.connect(data_port).await {
+            Err(_) if data_port != self.relay.address.port() => self.connect(self.relay.address.port()).await,
             tried => tried,
-        }
-        .map_err(|_| RelayClientError::Lost)?;
+        }?;
         let answer = async {
             stream.write_all(&hello.to_bytes()).await?;
             stream.read_u8().await
@@ -428,6 +382,21 @@ impl LaneAddress {
             Ok(Ok(byte)) => Err(Refusal::from_lane_byte(byte).into()),
             Ok(Err(_)) | Err(_) => Err(RelayClientError::Lost),
         }
+    }
+
+    async fn connect(&self, port: u16) -> Result<TcpStream, RelayClientError> {
+        let segments = self.relay.large_packets.segments();
+        let connected = match (&self.relay.proxy, self.control) {
+            (Some(proxy), _) => {
+                proxy.connect(self.relay.address.host(), port, CONNECT_LIMIT, segments).await.ok()
+            }
+            (None, Some(mut data)) => {
+                data.set_port(port);
+                socket::connect(data, CONNECT_LIMIT, segments).await.ok()
+            }
+            (None, None) => None,
+        };
+        connected.ok_or(RelayClientError::Lost)
     }
 }
 
@@ -441,23 +410,25 @@ struct Greeted {
 
 /// Connects, sends the opening and, if there is one, the hello with it, and reads the welcome.
 async fn greet(
-    address: &RelayAddress,
+    relay: &RelayChoice,
     known: Option<SocketAddr>,
     limit: Duration,
-    hello: Option<Hello>,
+    hello: Option<&Hello>,
 ) -> Result<Greeted, RelayClientError> {
-    let mut stream = connect(address, known, limit).await?;
-    let started = Instant::now();
-    let exchange = async {
-        let mut opening = ConnectionKind::Control.to_bytes().to_vec();
-        if let Some(hello) = &hello {
-            opening.extend(frame::encode(hello));
-        }
-        stream.write_all(&opening).await?;
-        frames::read(&mut stream, MAX_FRAME).await
+    let mut opening = [&ConnectionKind::Control.to_bytes()[..], &frame::PADDING].concat();
+    opening.extend(hello.map(frame::encode).unwrap_or_default());
+    let opening = &opening;
+    let connect = |segments| connect(relay, known, limit, segments);
+    let exchange = async |mut stream: TcpStream| {
+        let started = Instant::now();
+        let heard = async {
+            stream.write_all(opening).await?;
+            frames::read_padded(&mut stream, MAX_FRAME).await
+        };
+        let welcome = in_time(&relay.address, heard).await?;
+        Ok(Greeted { stream, welcome, latency: started.elapsed(), has_heard_hello: hello.is_some() })
     };
-    let welcome = in_time(address, exchange).await?;
-    Ok(Greeted { stream, welcome, latency: started.elapsed(), has_heard_hello: hello.is_some() })
+    Box::pin(relay.large_packets.exchange(connect, exchange)).await
 }
 
 /// Waits for the relay's part of the opening.
@@ -473,66 +444,36 @@ async fn in_time<T>(
 }
 
 async fn connect(
-    address: &RelayAddress,
+    relay: &RelayChoice,
     known: Option<SocketAddr>,
     limit: Duration,
+    segments: Segments,
 ) -> Result<TcpStream, RelayClientError> {
-    let looked_up = async { Ok(lookup_host((address.host.as_str(), address.port)).await?.collect()) };
-    socket::connect_to_any(known, looked_up, limit).await.map_err(|error| {
+    let address = &relay.address;
+    if let Some(proxy) = &relay.proxy {
+        let connected = proxy.connect(address.host(), address.port(), limit, segments).await;
+        return connected.map_err(|cause| relay.failed_by(proxy, cause));
+    }
+    let looked_up = async { Ok(lookup_host((address.host(), address.port())).await?.collect()) };
+    socket::connect_to_any(known, looked_up, limit, segments).await.map_err(|error| {
         let address = address.clone();
         match error {
             ConnectError::NoSuchHost(cause) => RelayClientError::NoSuchHost { address, cause },
+            ConnectError::Unreachable(cause) if is_turned_away(&cause) => {
+                RelayClientError::TurnedAway(address)
+            }
             ConnectError::Unreachable(cause) => RelayClientError::Unreachable { address, cause },
         }
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn relay_addresses_come_back_as_they_were() {
-        for (text, shown) in [
-            ("relay.example.org", "relay.example.org:27001"),
-            ("relay.example.org:9", "relay.example.org:9"),
-            ("192.0.2.1:27001", "192.0.2.1:27001"),
-            ("[::1]:5", "[::1]:5"),
-            ("::1", "[::1]:27001"),
-            ("[2001:db8::1]", "[2001:db8::1]:27001"),
-        ] {
-            assert_eq!(text.parse::<RelayAddress>().unwrap().to_string(), shown);
-        }
-    }
-
-    #[test]
-    fn an_address_of_one_interface_keeps_it() {
-        let address = SocketAddr::V6(std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), 9, 0, 3));
-        let relay = RelayAddress::from_socket(address);
-        assert_eq!(
-            (relay.to_string(), relay.reach()),
-            ("[fe80::1%3]:9".to_owned(), Some(Reach::LocalNetwork))
-        );
-    }
-
-    #[test]
-    fn an_address_tells_from_where_it_can_be_reached_and_a_name_does_not() {
-        for (text, reach) in [
-            ("192.168.1.5:9", Some(Reach::LocalNetwork)),
-            ("[fe80::1%eth0]:9", Some(Reach::LocalNetwork)),
-            ("[2001:db8::1]", Some(Reach::Anywhere)),
-            ("relay.example.org", None),
-        ] {
-            assert_eq!(text.parse::<RelayAddress>().unwrap().reach(), reach, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_relay_address_is_said_to_be_none() {
-        for text in
-            ["", ":27001", "host:0", "host:99999", "host:x", "[::1", "[::1]x", "a b", "a/b", "user@host"]
-        {
-            assert!(text.parse::<RelayAddress>().is_err(), "{text}");
-        }
-    }
+/// Whether something has answered a connection, and refused it.
+fn is_turned_away(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::PermissionDenied
+    )
 }

@@ -6,7 +6,8 @@ use std::{fmt, io, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::panics::PanicReport;
+use super::proxy::ProxyChoice;
+use crate::{host::is_shorthand, panics::PanicReport};
 
 #[cfg(feature = "internet")]
 mod endpoint;
@@ -21,6 +22,8 @@ pub use endpoint::{Endpoint, Incoming, QuicConnection, QuicStream, probe, public
 pub struct Internet {
     /// The iroh relays to use; empty for the public ones, which number 0 runs.
     pub relays: Vec<IrohRelay>,
+    /// The proxy through which they are reached. It has to be one of HTTP; others are not used here.
+    pub proxy: ProxyChoice,
 }
 
 /// What an endpoint tells those that it talks to.
@@ -78,11 +81,13 @@ impl FromStr for IrohRelay {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
         let port = host.rsplit_once(':').filter(|(before, _)| !before.contains(':') || before.ends_with(']'));
         let has_good_port = port.is_none_or(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0));
+        let name = port.map_or(host, |(name, _)| name);
         let is_good = (is_secure || scheme.eq_ignore_ascii_case("http"))
             && !host.is_empty()
             && !host.starts_with(':')
             && host.len() <= 253
             && host.bytes().all(is_plain)
+            && !is_shorthand(name)
             && has_good_port;
         if !is_good {
             return Err(BadIrohRelay);

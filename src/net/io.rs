@@ -3,9 +3,9 @@
 use std::io;
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{self as tokio_io, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::protocol::frame::{self, FrameError};
+use crate::protocol::frame::{self, FrameError, PADDING};
 
 /// Why a frame could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -42,4 +42,28 @@ pub async fn read<T: DeserializeOwned>(
 /// Writes one message.
 pub async fn write<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> io::Result<()> {
     stream.write_all(&frame::encode(message)).await
+}
+
+/// Reads one message of at most `limit` bytes and the padding behind it.
+pub async fn read_padded<T: DeserializeOwned>(
+    stream: &mut (impl AsyncRead + Unpin),
+    limit: usize,
+) -> Result<T, ReadError> {
+    let message = read(stream, limit).await?;
+    skip_padding(stream).await?;
+    Ok(message)
+}
+
+/// Writes one message and the padding behind it.
+pub async fn write_padded<T: Serialize>(
+    stream: &mut (impl AsyncWrite + Unpin),
+    message: &T,
+) -> io::Result<()> {
+    stream.write_all(&[&frame::encode(message)[..], &PADDING].concat()).await
+}
+
+/// Reads the padding behind what was just read. What it consists of makes no difference.
+pub async fn skip_padding(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
+    let skipped = tokio_io::copy(&mut stream.take(PADDING.len() as u64), &mut tokio_io::sink()).await?;
+    if skipped < PADDING.len() as u64 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }

@@ -11,11 +11,12 @@ use std::{
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
 };
 
+use super::{nat64, segments::Segments};
 use crate::panics::joined;
 
 /// Connections that the system accepts in advance. Systems lower it to their own limit.
@@ -61,20 +62,40 @@ fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Connects within `limit`. Where an address is slow to answer, more than one try runs, and the first answer counts.
-pub async fn connect(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+/// Connects within `limit`. Where an address is slow to answer, more than one try runs, and the first answer counts. Where there
+/// is no way to an IPv4 address, it is tried through this network's gateway to IPv4, if there is one.
+pub async fn connect(address: SocketAddr, limit: Duration, segments: Segments) -> io::Result<TcpStream> {
+    let tried = try_address(address, limit, segments).await;
+    let stream = match (tried, address) {
+        (Err(error), SocketAddr::V4(v4)) if error.kind() == io::ErrorKind::NetworkUnreachable => {
+            match nat64::through_gateway(v4).await {
+                Some(address) => try_address(address, limit, segments).await?,
+                None => return Err(error),
+            }
+        }
+        (tried, _) => tried?,
+    };
+    prepare(&stream)?;
+    Ok(stream)
+}
+
+async fn try_address(address: SocketAddr, limit: Duration, segments: Segments) -> io::Result<TcpStream> {
     let trying = async {
         let mut tries = JoinSet::new();
         loop {
-            tries.spawn(TcpStream::connect(address));
+            tries.spawn(connect_once(address, segments));
             if let Ok(Some(tried)) = timeout(AGAIN, tries.join_next()).await {
                 return joined(tried);
             }
         }
     };
-    let stream = timeout(limit, trying).await??;
-    prepare(&stream)?;
-    Ok(stream)
+    timeout(limit, trying).await?
+}
+
+async fn connect_once(address: SocketAddr, segments: Segments) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    segments.apply(&socket);
+    socket.connect(address).await
 }
 
 /// Why no connection came about.
@@ -93,6 +114,7 @@ pub async fn connect_to_any(
     known: Option<SocketAddr>,
     looked_up: impl Future<Output = io::Result<Vec<SocketAddr>>>,
     limit: Duration,
+    segments: Segments,
 ) -> Result<TcpStream, ConnectError> {
     let (mut waiting, mut tries) = (VecDeque::from_iter(known), JoinSet::new());
     let no_address = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -100,7 +122,7 @@ pub async fn connect_to_any(
     let (mut looked_up, mut is_looked_up) = (pin!(timeout(limit, looked_up)), false);
     loop {
         if let Some(address) = waiting.pop_front() {
-            tries.spawn(connect(address, limit));
+            tries.spawn(connect(address, limit, segments));
         }
         tokio::select! {
             found = &mut looked_up, if !is_looked_up => {
@@ -180,9 +202,9 @@ mod tests {
         // An address that is reserved for documentation: nothing answers there, or the network refuses it at once.
         let dead = SocketAddr::from(([192, 0, 2, 1], 9));
         let silent = std::future::pending();
-        assert!(connect_to_any(Some(alive), silent, GUARD).await.is_ok());
+        assert!(connect_to_any(Some(alive), silent, GUARD, Segments::Usual).await.is_ok());
         let both = async { Ok(vec![dead, alive]) };
-        assert!(connect_to_any(Some(dead), both, GUARD).await.is_ok());
+        assert!(connect_to_any(Some(dead), both, GUARD, Segments::Usual).await.is_ok());
     }
 
     #[cfg(target_os = "linux")]
@@ -208,24 +230,26 @@ mod tests {
     #[tokio::test]
     async fn where_nothing_answers_the_last_failure_is_told() {
         let closed = bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap().local_addr().unwrap();
-        let refused = connect_to_any(None, async { Ok(vec![closed]) }, GUARD).await.unwrap_err();
+        let refused =
+            connect_to_any(None, async { Ok(vec![closed]) }, GUARD, Segments::Usual).await.unwrap_err();
         assert!(
             matches!(&refused, ConnectError::Unreachable(why) if why.kind() == io::ErrorKind::ConnectionRefused),
             "{refused:?}"
         );
-        let nobody = connect_to_any(None, async { Ok(Vec::new()) }, GUARD).await.unwrap_err();
+        let nobody =
+            connect_to_any(None, async { Ok(Vec::new()) }, GUARD, Segments::Usual).await.unwrap_err();
         assert!(
             matches!(&nobody, ConnectError::NoSuchHost(why) if why.kind() == io::ErrorKind::NotFound),
             "{nobody:?}"
         );
         let unknown = async { Err(io::Error::other("no such name")) };
-        let unknown = connect_to_any(None, unknown, GUARD).await.unwrap_err();
+        let unknown = connect_to_any(None, unknown, GUARD, Segments::Usual).await.unwrap_err();
         assert!(matches!(unknown, ConnectError::NoSuchHost(_)), "{unknown:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_name_service_that_is_silent_does_not_say_that_there_is_no_such_host() {
-        let silent = connect_to_any(None, std::future::pending(), GUARD).await.unwrap_err();
+        let silent = connect_to_any(None, std::future::pending(), GUARD, Segments::Usual).await.unwrap_err();
         assert!(
             matches!(&silent, ConnectError::Unreachable(why) if why.kind() == io::ErrorKind::TimedOut),
             "{silent:?}"

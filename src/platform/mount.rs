@@ -11,8 +11,11 @@ use std::{
     path::Path,
 };
 
+use super::is_disk_full;
+
 /// The rules of a system, or of the file system under a folder, for names. `transfer::names` applies them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub struct Rules {
     /// Whether the rules of Windows hold: forbidden characters, trailing dots and device names.
     pub windows: bool,
@@ -68,18 +71,28 @@ pub struct Mount {
 }
 
 impl Mount {
+    /// What is assumed of a disk that is too full to try.
+    const UNKNOWN: Self = Self { rules: Rules::SYSTEM, largest_file: u64::MAX, keeps_holes: true };
+
     /// Tries what the file system under `folder` can store; blocks on the disk. Fails if nothing can be made in `folder`.
     pub fn probe(folder: &Path) -> io::Result<Self> {
         let made = tempfile::Builder::new().prefix(".caiman-probe-").tempdir_in(folder);
-        // The library's own error names a folder that the user knows nothing of.
-        let probe = made.map_err(|error| io::Error::from(error.kind()))?;
-        let file = make(probe.path(), "a").map_err(|error| io::Error::from(error.kind()))?;
-        let mount = Self {
-            rules: rules(probe.path()),
-            largest_file: system::largest_file(&file),
-            keeps_holes: system::keeps_holes(&file),
+        let probe = match made {
+            Ok(probe) => probe,
+            // Room may be made until something arrives.
+            Err(full) if is_disk_full(&full) => return Ok(Self::UNKNOWN),
+            // The library's own error names a folder that the user knows nothing of.
+            Err(error) => return Err(error.kind().into()),
         };
-        drop(file);
+        let mount = match make(probe.path(), "a") {
+            Ok(file) => Self {
+                rules: rules(probe.path()),
+                largest_file: system::largest_file(&file),
+                keeps_holes: system::keeps_holes(&file),
+            },
+            Err(full) if is_disk_full(&full) => Self::UNKNOWN,
+            Err(error) => return Err(error.kind().into()),
+        };
         if let Err(error) = probe.close() {
             tracing::debug!(%error, "a folder in which a mount was tried could not be removed");
         }
@@ -100,7 +113,7 @@ fn rules(probe: &Path) -> Rules {
     let (composed, decomposed) = ("\u{e9}", "e\u{301}");
     Rules {
         // On Windows itself, a colon would name a second stream of a file.
-        windows: system.windows || make(probe, "a:b").is_err(),
+        windows: system.windows || is_refused(make(probe, "a:b")),
         folds_case: system.folds_case || is_there("A"),
         normalises: system.normalises || (make(probe, composed).is_ok() && is_there(decomposed)),
         needs_unicode: system.needs_unicode || system::needs_unicode(probe),
@@ -111,20 +124,24 @@ fn rules(probe: &Path) -> Rules {
     }
 }
 
+/// Whether a name was refused, and not for want of room.
+fn is_refused(made: io::Result<File>) -> bool {
+    made.is_err_and(|error| !is_disk_full(&error))
+}
+
 /// How long a name in `probe` may be, in bytes: encrypting file systems have room for less than others, and not all of them say
 /// so.
 fn longest_name(probe: &Path) -> usize {
     let fits = |len: usize| {
         let name = "n".repeat(len);
-        let fits = make(probe, &name).is_ok();
-        // Some take a longer name, and cut it.
-        let is_whole = fits
-            && fs::read_dir(probe).is_ok_and(|mut names| {
-                names.any(|found| found.is_ok_and(|found| found.file_name() == name.as_str()))
-            });
-        if fits {
-            let _ = fs::remove_file(probe.join(&name));
+        if let Err(error) = make(probe, &name) {
+            return is_disk_full(&error);
         }
+        // Some take a longer name, and cut it.
+        let mut names = fs::read_dir(probe).into_iter().flatten().filter_map(Result::ok);
+        let is_whole = names.any(|found| found.file_name() == name.as_str());
+        // It goes with the folder otherwise.
+        let _ = fs::remove_file(probe.join(&name));
         is_whole
     };
     let most = system::name_max(probe).unwrap_or(LONGEST_NAME).clamp(SHORTEST_LIMIT, LONGEST_NAME);
@@ -155,7 +172,7 @@ mod system {
         process::{Resource, getrlimit},
     };
 
-    use super::{File, OpenOptions, Path};
+    use super::{File, OpenOptions, Path, is_refused};
 
     /// What the file system says of the longest name that it stores, in bytes.
     pub(super) fn name_max(probe: &Path) -> Option<usize> {
@@ -166,7 +183,7 @@ mod system {
     /// Whether a name that isn't UTF-8 is refused.
     pub(super) fn needs_unicode(probe: &Path) -> bool {
         let name = OsStr::from_bytes(b"caf\xe9");
-        OpenOptions::new().write(true).create_new(true).open(probe.join(name)).is_err()
+        is_refused(OpenOptions::new().write(true).create_new(true).open(probe.join(name)))
     }
 
     /// The system refuses to go to a place in a file at which the file system could hold no byte.
@@ -230,6 +247,13 @@ mod tests {
         let mount = Mount::probe(folder.path()).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         assert!(mount.largest_file > 1 << 40);
+    }
+
+    /// Catches a full disk on which every name counts as forbidden.
+    #[test]
+    fn a_name_that_finds_no_room_is_not_refused() {
+        assert!(is_refused(Err(io::ErrorKind::InvalidInput.into())));
+        assert!(!is_refused(Err(io::ErrorKind::StorageFull.into())));
     }
 
     #[test]

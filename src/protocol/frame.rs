@@ -8,6 +8,10 @@ use serde::{Serialize, de::DeserializeOwned};
 /// Bytes of a frame's length prefix.
 pub const PREFIX_LEN: usize = 4;
 
+/// Bytes that follow the first message of each end of a connection and mean nothing. With them it fills a packet of any usual size,
+/// so both ends learn at once whether large packets arrive (`net::segments`).
+pub const PADDING: [u8; 2048] = [0; 2048];
+
 /// Why bytes are not a message of this protocol. The other side misbehaves or isn't Caiman at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {

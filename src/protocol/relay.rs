@@ -1,7 +1,7 @@
 //! The messages between a client and a relay, before the relay becomes a pipe.
 //!
-//! *Control connection.* The client opens with the eight bytes of [`ConnectionKind::Control`]; the relay answers with a
-//! [`Welcome`] frame; the client sends a [`Hello`] frame; the relay answers with [`Reply`] frames. If the relay asks for a
+//! *Control connection.* The client opens with the eight bytes of [`ConnectionKind::Control`] and [`frame::PADDING`]; the relay
+//! answers with a [`Welcome`] frame and the same padding; the client sends a [`Hello`] frame; the relay answers with [`Reply`] frames. If the relay asks for a
 //! password, an [`AccessRequest`] and a [`Reply::Access`] come before the hello. After [`Reply::Paired`] every byte belongs
 //! to the two peers. The relay is silent before the opening bytes, so a port scanner learns nothing.
 //!

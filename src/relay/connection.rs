@@ -1,7 +1,7 @@
 //! One connection from its first byte until it has said what it is for; then `control` or `lane` takes over. A connection that
 //! is over the limits is told so.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     io::AsyncReadExt,
@@ -14,7 +14,10 @@ use super::{
     refusal::{ANSWER_LIMIT, LINGER, linger, log_refusal, tell},
     shared::{Client, RelayState},
 };
-use crate::protocol::relay::{ConnectionKind, OPENING_LEN, Refusal};
+use crate::{
+    net::io,
+    protocol::relay::{ConnectionKind, OPENING_LEN, Refusal},
+};
 
 /// Serves a connection that is within the limits, to its end.
 pub(super) async fn serve(shared: Arc<RelayState>, mut client: Client) {
@@ -51,8 +54,12 @@ pub(super) async fn turn_away(
     }
 }
 
-async fn read_opening(stream: &mut TcpStream) -> io::Result<Option<ConnectionKind>> {
+async fn read_opening(stream: &mut TcpStream) -> std::io::Result<Option<ConnectionKind>> {
     let mut bytes = [0; OPENING_LEN];
     stream.read_exact(&mut bytes).await?;
-    Ok(ConnectionKind::from_bytes(bytes))
+    let kind = ConnectionKind::from_bytes(bytes);
+    if kind == Some(ConnectionKind::Control) {
+        io::skip_padding(stream).await?;
+    }
+    Ok(kind)
 }

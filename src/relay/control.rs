@@ -85,7 +85,7 @@ pub(super) async fn welcome(
         data_ports: shared.data_ports.clone(),
         observed: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
     };
-    answer(stream, &frame::encode(&welcome)).await?;
+    answer(stream, &[&frame::encode(&welcome)[..], &frame::PADDING].concat()).await?;
     Ok(welcome)
 }
 

@@ -293,7 +293,10 @@ mod tests {
     use super::*;
     use crate::{
         net::io,
-        protocol::relay::{ConnectionKind, MAX_FRAME, Welcome},
+        protocol::{
+            frame::PADDING,
+            relay::{ConnectionKind, MAX_FRAME, Welcome},
+        },
         relay::Limits,
     };
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -308,7 +311,7 @@ mod tests {
         server.spawn(async { panic!("a connection is made of paper") });
         let client = async {
             let mut stream = TcpStream::connect(address).await.unwrap();
-            stream.write_all(&ConnectionKind::Control.to_bytes()).await.unwrap();
+            stream.write_all(&[&ConnectionKind::Control.to_bytes()[..], &PADDING].concat()).await.unwrap();
             let welcome: Welcome = io::read(&mut stream, MAX_FRAME).await.unwrap();
             kill.cancel();
             welcome
@@ -327,7 +330,7 @@ mod tests {
             [("8.8.8.8:9", false), ("[2001:4860:4860::8888]:9", false), ("10.0.0.1:9", true)]
         {
             let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            client.write_all(&ConnectionKind::Control.to_bytes()).await.unwrap();
+            client.write_all(&[&ConnectionKind::Control.to_bytes()[..], &PADDING].concat()).await.unwrap();
             let (stream, _) = listener.accept().await.unwrap();
             server.take(stream, from.parse().unwrap());
             let welcome = client.read_u8().await;

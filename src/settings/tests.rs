@@ -43,6 +43,7 @@ fn everything_set() -> Settings {
         iroh_relays: vec!["https://relay.example.org".parse().unwrap()],
         internet_told: true,
         host,
+        proxy: "socks5://ada:lovelace@proxy.example:1080".parse().unwrap(),
         save_folder: Some(PathBuf::from("C:\\Users\\x\\Übertragung")),
         path_mode: PathMode::RelayOnly,
         direct_port: NonZeroU16::new(27_010),
@@ -272,15 +273,16 @@ fn they_never_go_to_the_home_folder_itself() {
     let home = tempfile::tempdir().unwrap();
     let (made, downloads) = (home.path().join("Caiman"), home.path().join("Downloads"));
     for _ in 0..2 {
-        assert_eq!(usual_folder(home.path(), Some(&downloads)), Some(made.clone()));
+        assert_eq!(usual_folder(home.path(), Some(&downloads)), made);
         assert!(made.is_dir());
     }
-    assert_eq!(usual_folder(home.path(), None), Some(made.clone()));
+    assert_eq!(usual_folder(home.path(), None), made);
     fs::create_dir(&downloads).unwrap();
-    assert_eq!(usual_folder(home.path(), Some(&downloads)), Some(downloads));
+    assert_eq!(usual_folder(home.path(), Some(&downloads)), downloads);
     fs::remove_dir(&made).unwrap();
     fs::write(&made, "a file").unwrap();
-    assert_eq!(usual_folder(home.path(), None), None);
+    // That is where the user looks for it, and the offer tells why it is of no use.
+    assert_eq!(usual_folder(home.path(), None), made);
 }
 
 #[cfg(unix)]

@@ -11,7 +11,10 @@ use std::{
 use super::show::{self, Shown};
 use crate::{
     code::CodeError,
-    net::client::{RelayAddress, RelayClientError},
+    net::{
+        client::{RelayAddress, RelayClientError},
+        proxy::ProxyError,
+    },
     panics::PanicReport,
     platform,
     protocol::{
@@ -338,6 +341,16 @@ impl TransferError {
         matches!(self, Self::File { cause, .. } if platform::is_disk_full(cause))
     }
 
+    /// Whether the same things would meet this error again in the same folder: the file system there, or its owner, doesn't let them
+    /// be stored.
+    pub fn will_repeat(&self) -> bool {
+        use io::ErrorKind as K;
+        matches!(self, Self::File { action, cause, .. } if !action.is_read() && matches!(
+            cause.kind(),
+            K::PermissionDenied | K::ReadOnlyFilesystem | K::InvalidInput | K::InvalidFilename | K::FileTooLarge | K::Unsupported
+        ))
+    }
+
     /// What the other side is told about this error; `None` if it is told in another way, or need not know.
     pub fn trouble(&self) -> Option<Trouble> {
         match self {
@@ -482,6 +495,15 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
     match error {
         RelayClientError::Unreachable { .. } => {
             "Check the relay's address and this machine's network, and that nothing blocks the port."
+        }
+        RelayClientError::TurnedAway(_) => {
+            "Check the relay's address and port, and ask its owner whether it lets this machine in; or use another relay."
+        }
+        RelayClientError::Proxy { cause: ProxyError::Login, .. } => {
+            "Give the proxy's user name and password: --proxy socks5://USER:PASSWORD@HOST:PORT; --proxy off goes without a proxy."
+        }
+        RelayClientError::Proxy { .. } => {
+            "Check the proxy, or name another with --proxy; --proxy off goes without one."
         }
         RelayClientError::NoSuchHost { .. } => "Check the relay's name and this machine's network.",
         RelayClientError::NotARelay(_) => "Check the address and the port.",

@@ -50,6 +50,8 @@ pub enum Notice {
     Online(OnlineState),
     /// The two sides have found each other.
     Met(MetAt),
+    /// The receiver was lost before it answered. The code is up again, for that receiver or another.
+    Unanswered,
     /// Some of those that answered in the sender's place did not prove that they know the code. Each had one guess at it. It
     /// comes again when there are more.
     Strangers {

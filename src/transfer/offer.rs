@@ -65,14 +65,14 @@ impl Offer {
         }
     }
 
-    /// How many entries have names that are taken if folders are merged like this, without those in `here`, which may be
+    /// The targets of the entries whose names are taken if folders are merged like this, without those in `here`, which may be
     /// more than [`Offer::here`]. Folders that merge don't count.
-    pub fn conflicts(&self, here: &AlreadyHere, on_merge: OnMerge) -> usize {
+    pub fn conflicts(&self, here: &AlreadyHere, on_merge: OnMerge) -> Vec<&Target> {
         let apart = if on_merge == OnMerge::Merge { HashMap::new() } else { self.merging(here) };
         let counts = |(index, target): &(usize, &Target)| {
             target.conflicts && !here.contains(*index) && !apart.contains_key(self.top_of(*index))
         };
-        self.targets.iter().enumerate().filter(counts).count()
+        self.targets.iter().enumerate().filter(counts).map(|(_, target)| target).collect()
     }
 
     /// Those of the files that are `here` which are not sent again if folders are merged like this: a folder that is stored

@@ -94,6 +94,8 @@ pub struct Progress {
     pub disk_is_full: bool,
     /// How many records were changed on their way to this side. Each of them cost a connection and nothing else.
     pub forgeries: u32,
+    /// Whether large packets have been found to get lost on the way, so that the transfer goes on with small ones.
+    pub large_packets_are_lost: bool,
     /// The stall: set when nothing has been stored for a while, for none of the reasons above.
     pub stall: Option<Stall>,
 }

@@ -11,12 +11,13 @@ use crate::support::{
 use caiman::{
     engine::RelayClientError,
     net::{
-        access::{self, AccessClaim, AccessPassword},
-        client::{self, Join, RelayAddress, RelayCheck},
-        io::{read, write},
+        access::{self, AccessClaim},
+        client::{self, Join, RelayAddress, RelayCheck, RelayChoice},
+        io::{read, read_padded, skip_padding, write, write_padded},
     },
     protocol::{
         Role, VERSION,
+        frame::PADDING,
         relay::{AccessRequest, ConnectionKind, Hello, MAX_FRAME, OPENING_LEN, Refusal, Reply, Welcome},
     },
 };
@@ -42,16 +43,21 @@ impl FalseRelay {
         let (mut stream, observed) = within("a client", self.0.accept()).await.unwrap();
         let mut opening = [0; OPENING_LEN];
         stream.read_exact(&mut opening).await.unwrap();
+        skip_padding(&mut stream).await.unwrap();
         assert_eq!(opening, ConnectionKind::Control.to_bytes());
         let (features, nonce, data_ports) = (0, [1; 32], Vec::new());
         let welcome = Welcome { version: VERSION, features, nonce, password_required, data_ports, observed };
-        write(&mut stream, &welcome).await.unwrap();
+        write_padded(&mut stream, &welcome).await.unwrap();
         (stream, welcome)
     }
 }
 
 async fn check(relay: SocketAddr) -> Result<RelayCheck, RelayClientError> {
-    client::probe(&RelayAddress::from_socket(relay), Some(&AccessPassword::from("lagoon"))).await
+    client::probe(&with_password(relay)).await
+}
+
+fn with_password(relay: SocketAddr) -> RelayChoice {
+    RelayChoice { password: Some("lagoon".into()), ..RelayChoice::new(RelayAddress::from_socket(relay)) }
 }
 
 fn is_wrong_password(checked: &Result<RelayCheck, RelayClientError>) -> bool {
@@ -123,11 +129,11 @@ async fn a_changed_welcome_ends_the_connection() {
     let changing = async {
         let (mut client, _) = between.accept().await.unwrap();
         let mut server = TcpStream::connect(relay.addr).await.unwrap();
-        let mut opening = [0; OPENING_LEN];
+        let mut opening = [0; OPENING_LEN + PADDING.len()];
         client.read_exact(&mut opening).await.unwrap();
         server.write_all(&opening).await.unwrap();
-        let welcome: Welcome = read(&mut server, MAX_FRAME).await.unwrap();
-        write(&mut client, &Welcome { data_ports: vec![9], ..welcome }).await.unwrap();
+        let welcome: Welcome = read_padded(&mut server, MAX_FRAME).await.unwrap();
+        write_padded(&mut client, &Welcome { data_ports: vec![9], ..welcome }).await.unwrap();
         let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
     };
     let (checked, ()) = tokio::join!(check(address), changing);
@@ -160,23 +166,23 @@ async fn a_listener_hears_other_words_each_time() {
 #[tokio::test]
 async fn a_client_joins_with_its_password() {
     let relay = TestRelay::start(|config| config.password = Some("lagoon".into())).await;
-    let (address, password) = (RelayAddress::from_socket(relay.addr), AccessPassword::from("lagoon"));
-    let join = |role, password| Join {
-        address: &address,
+    let with = with_password(relay.addr);
+    let without = RelayChoice { password: None, ..with.clone() };
+    let join = |role, relay| Join {
+        relay,
         known: None,
         connect_limit: client::CONNECT_LIMIT,
-        password,
         role,
         room: ROOM,
         client_token: client::draw_client_token().unwrap(),
         waits: false,
         first: Vec::new(),
     };
-    let sender = client::join(join(Role::Sender, Some(&password))).await.unwrap();
-    let receiver = client::join(join(Role::Receiver, Some(&password))).await.unwrap();
+    let sender = client::join(join(Role::Sender, &with)).await.unwrap();
+    let receiver = client::join(join(Role::Receiver, &with)).await.unwrap();
     let (sender, receiver) = tokio::join!(sender.paired(), receiver.paired());
     assert_eq!(sender.unwrap().token, receiver.unwrap().token);
-    let refused = client::join(join(Role::Receiver, None)).await;
+    let refused = client::join(join(Role::Receiver, &without)).await;
     assert!(matches!(refused.err(), Some(RelayClientError::Refused(Refusal::PasswordRequired))));
     relay.stop().await;
 }

@@ -62,7 +62,7 @@ async fn strangers_do_not_meet_at_the_relay_beside_a_send() {
         let (_, reply) = answer(relay, &Hello { waits: true, ..hello(role, OTHER_ROOM) }).await;
         assert_eq!(reply, Reply::Refused(refusal));
     }
-    let relays = vec![RelayChoice { address: sending.listening.clone().unwrap(), password: None }];
+    let relays = vec![RelayChoice::new(sending.listening.clone().unwrap())];
     let mut receiving = world.receiver.receive(ReceiveOrder { relays, ..world.receive_order(code) });
     receiving.offer().await;
     world.receiver.accept(&receiving, Choices::default());
@@ -127,7 +127,7 @@ async fn within_the_local_network_a_transfer_works_as_ever() {
     let path_mode = PathMode::LocalOnly;
     let mut sending = world.sender.send(SendOrder { path_mode, ..world.send_order(world.paths(&["x"])) });
     let code = sending.code().await;
-    let relays = vec![RelayChoice { address: sending.listening.clone().unwrap(), password: None }];
+    let relays = vec![RelayChoice::new(sending.listening.clone().unwrap())];
     let order = ReceiveOrder { path_mode, relays, ..world.receive_order(code) };
     let mut receiving = world.receiver.receive(order);
     receiving.offer().await;

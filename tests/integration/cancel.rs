@@ -240,7 +240,7 @@ async fn a_hosted_relay_ends_when_its_transfer_is_cancelled() {
     let address = sending.listening.clone().unwrap();
     world.sender.cancel(&sending);
     assert!(matches!(sending.error().await, TransferError::Cancelled));
-    let relay = caiman::engine::RelayChoice { address, password: None };
+    let relay = caiman::engine::RelayChoice::new(address);
     let late = Party::start();
     let mut receiving = late.receive(ReceiveOrder { relays: vec![relay], ..world.receive_order(code) });
     // Another test may have taken the port in the meantime; then its relay doesn't know this code.

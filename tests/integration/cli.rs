@@ -277,14 +277,13 @@ fn a_text_is_printed_and_nothing_is_saved() {
     let site = Site::new();
     let mut sending = site.send(&["--text", "the door code is 4711\n"]);
     let code = sending.code();
-    // No question is asked, because a text is not saved.
-    let received = site.receive(&[&code]).end();
+    let received = site.receive(&[&code, "--yes"]).end();
     assert_eq!(received.exits(0).output, b"the door code is 4711\n");
     sending.end().exits(0);
 
     let mut sending = site.send(&["--text", "line\u{1b}"]);
     let code = sending.code();
-    let received = site.receive(&[code.as_str(), "--json"]).end();
+    let received = site.receive(&[code.as_str(), "--yes", "--json"]).end();
     assert_eq!(received.exits(0).event("text")["text"], "line\u{1b}");
     sending.end().exits(0);
     assert!(names_in(site.target.path()).is_empty());

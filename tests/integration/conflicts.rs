@@ -66,8 +66,12 @@ async fn each_policy_does_what_it_says() {
         let world = world_with_conflicts().await;
         let order = world.send_order(world.paths(&["top"]));
         let (mut sending, mut receiving, offer) = world.offer(order).await;
-        assert_eq!(offer.conflicts(&offer.here, OnMerge::Merge), 2);
-        assert_eq!(offer.conflicts(&offer.here, OnMerge::KeepBoth), 0, "only in a folder that is merged");
+        assert_eq!(offer.conflicts(&offer.here, OnMerge::Merge).len(), 2);
+        assert_eq!(
+            offer.conflicts(&offer.here, OnMerge::KeepBoth).len(),
+            0,
+            "only in a folder that is merged"
+        );
         world.receiver.accept(&receiving, policy(on_conflict));
         let (sent, received) = tokio::join!(sending.report(), receiving.report());
         assert_eq!(contents(&world), expected(result), "{on_conflict:?}");
@@ -255,7 +259,7 @@ mod links {
 async fn an_offer_can_be_held_against_other_folders_before_it_is_answered() {
     let world = world_with_conflicts().await;
     let (mut sending, mut receiving, offer) = world.offer(world.send_order(world.paths(&["top"]))).await;
-    assert_eq!(offer.conflicts(&offer.here, OnMerge::Merge), 2);
+    assert_eq!(offer.conflicts(&offer.here, OnMerge::Merge).len(), 2);
 
     for (folder, kind) in
         [(world.to("missing"), io::ErrorKind::NotFound), (world.to("top/mine"), io::ErrorKind::NotADirectory)]
@@ -280,7 +284,7 @@ async fn an_offer_can_be_held_against_other_folders_before_it_is_answered() {
     assert!(Arc::ptr_eq(&offer.manifest, &again.manifest));
     let target = &again.targets[entry(&again, "top/new") as usize];
     assert!(target.conflicts && target.path.as_ref().unwrap().as_str() == "top/new (2)");
-    assert_eq!((again.conflicts(&again.here, OnMerge::Merge), again.free.is_some()), (1, true));
+    assert_eq!((again.conflicts(&again.here, OnMerge::Merge).len(), again.free.is_some()), (1, true));
 
     let folder = Some(elsewhere.path().to_owned());
     world.receiver.accept(&receiving, Choices { folder, ..policy(OnConflict::KeepBoth) });

@@ -168,7 +168,8 @@ async fn blocks_that_were_not_asked_for_are_refused() {
         ("one past the last", vec![Block(0, 4, 1)], Misbehaviour::UnknownBlock),
         ("the last there could be", vec![Block(0, u64::MAX, BLOCK)], Misbehaviour::UnknownBlock),
         ("one that is too short", vec![Block(0, 0, BLOCK - 1)], Misbehaviour::UnknownBlock),
-        ("one that is empty", vec![Block(0, 0, 0)], Misbehaviour::UnknownBlock),
+        // One without bytes stands for zeros.
+        ("empty, and then again", vec![Block(0, 0, 0), Block(0, 0, BLOCK)], Misbehaviour::BlockTwice),
         ("a tail that is too long", vec![Block(0, 2, 2)], Misbehaviour::UnknownBlock),
         ("a pack that is too long", vec![Block(0, 3, 31)], Misbehaviour::UnknownBlock),
         ("twice on one lane", vec![Block(0, 0, BLOCK), Block(0, 0, BLOCK)], Misbehaviour::BlockTwice),

@@ -281,6 +281,10 @@ async fn control_records_that_are_not_authentic_cost_the_connection_and_nothing_
         let what = goods(&stage);
         let (ended, ()) = against(&mut stage, what, async |relay, code| {
             let mut peer = JoinedReceiver::new(relay, &code).await.meet(&code).await;
+            // Before the answer, the sender would go back to its code.
+            hear_offer(&mut peer).await;
+            peer.say(&FromReceiver::Accept { lanes: 1, way: lane_way(), wanted: None }).await;
+            let _lanes = peer.open_lanes(1).await;
             let bytes = attack(&mut peer);
             peer.send(&bytes).await;
             assert_eq!(peer.last_word().await, Some(Trouble::Network), "{name}");

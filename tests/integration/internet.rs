@@ -170,7 +170,7 @@ async fn a_false_sender_at_one_relay_keeps_nobody_from_the_true_one_at_another()
     let order = SendOrder { code: CodeChoice::Own(right.clone()), ..send_order(&world, &iroh) };
     let mut sending = world.sender.send(order);
     online(&mut sending).await;
-    let internet = Some(Internet { relays: vec![elsewhere.relay(), iroh.relay()] });
+    let internet = Some(Internet { relays: vec![elsewhere.relay(), iroh.relay()], ..Internet::default() });
     let order = ReceiveOrder { internet, ..receive_order(&world, &iroh, right) };
     let mut receiving = world.receiver.receive(order);
     receiving.offer().await;
@@ -230,7 +230,10 @@ async fn an_iroh_relay_sees_neither_words_nor_names_nor_contents() {
     let marked = "a sentence that nobody else has to read. ".repeat(1000);
     fs::write(world.from("telltale-name"), &marked).unwrap();
     let listener = Listener::before(iroh.addr()).await;
-    let internet = Some(Internet { relays: vec![format!("http://{}", listener.addr).parse().unwrap()] });
+    let internet = Some(Internet {
+        relays: vec![format!("http://{}", listener.addr).parse().unwrap()],
+        ..Internet::default()
+    });
     let order = SendOrder { internet: internet.clone(), ..send_order(&world, &iroh) };
     let mut sending = world.sender.send(SendOrder { payload: world.paths(&["telltale-name"]), ..order });
     let code = sending.code().await;

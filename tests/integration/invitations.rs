@@ -109,7 +109,7 @@ async fn what_follows_over_the_senders_own_relay_outlives_the_first() {
     let mut sending = world.sender.send(order);
     let code = sending.code().await;
     let address = sending.listening.clone().unwrap();
-    let relay = caiman::engine::RelayChoice { address, password: None };
+    let relay = caiman::engine::RelayChoice::new(address);
     let order = ReceiveOrder { relays: vec![relay], ..world.receive_order(code) };
     let mut receiving = world.receiver.receive(order);
     receiving.offer().await;

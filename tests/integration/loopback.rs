@@ -394,7 +394,7 @@ async fn without_a_relay_the_sender_hosts_one_that_ends_with_the_transfer() {
         world.sender.send(SendOrder { relays: Vec::new(), ..world.send_order(world.paths(&["x"])) });
     let code = sending.code().await;
     let address = sending.listening.clone().expect("a relay listens before there is a code");
-    let relay = caiman::engine::RelayChoice { address, password: None };
+    let relay = caiman::engine::RelayChoice::new(address);
     let order = |code| ReceiveOrder { relays: vec![relay.clone()], ..world.receive_order(code) };
     let mut receiving = world.receiver.receive(order(code.clone()));
     receiving.offer().await;

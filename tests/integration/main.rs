@@ -9,6 +9,7 @@ mod beside;
 mod cancel;
 mod changes;
 mod cli;
+mod cli_conditions;
 mod cli_exits;
 mod cli_several;
 mod conflicts;
@@ -29,6 +30,7 @@ mod loopback;
 mod meeting;
 #[cfg(unix)]
 mod metadata;
+mod networks;
 mod panics;
 mod places;
 mod reconnect;
@@ -42,6 +44,7 @@ mod same;
 mod several;
 mod stall;
 mod strangers;
+mod unanswered;
 
 #[path = "../support/mod.rs"]
 mod support;

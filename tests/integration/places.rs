@@ -17,12 +17,8 @@ use caiman::{
         relay::{Refusal, Reply, RoomId},
     },
     transfer::{
-        link::{
-            invitation::{self, Succession},
-            rendezvous::{
-                MeetBy, Meeting, OwnRelay, SearchPlaces, WaitOptions, WaitingPlaces, meet_sender,
-                wait_for_receiver,
-            },
+        link::rendezvous::{
+            MeetBy, Meeting, OwnRelay, SearchPlaces, WaitOptions, WaitingPlaces, WaitingSender, meet_sender,
         },
         notice::Context,
     },
@@ -42,7 +38,7 @@ pub(crate) fn code(text: &str) -> CodePhrase {
 }
 
 pub(crate) fn at(address: SocketAddr) -> RelayChoice {
-    RelayChoice { address: RelayAddress::from_socket(address), password: None }
+    RelayChoice::new(RelayAddress::from_socket(address))
 }
 
 /// An address where nothing answers. It is bound but nothing listens, so no other program gets the port.
@@ -86,10 +82,12 @@ impl Waiting {
         let places = WaitingPlaces { relays, own: Some(beside), online: None };
         let (context, told, snapshots) = context();
         let task = tokio::spawn(async move {
-            let (invitations, _nobody_follows) = invitation::channel(Succession::default());
             let waits =
                 WaitOptions { patience: Duration::ZERO, iterations: ITERATIONS, reveal: Reveal::Nothing };
-            wait_for_receiver(MeetBy::Code(choice, places), &invitations, waits, &context).await
+            let mut waiting = WaitingSender::put_up(MeetBy::Code(choice, places), waits, &context).await?;
+            let (meeting, _) = waiting.receiver().await?;
+            waiting.settle();
+            Ok(meeting)
         });
         Self { own, unneeded, announced, told, snapshots, task }
     }
@@ -226,7 +224,7 @@ async fn without_its_relay_a_code_is_shown_for_the_local_network_and_comes_to_th
     assert_eq!(waiting.code().await, (code(RIGHT), None));
     let (relay, why) = waiting.reach().await;
     assert!(relay.is_none(), "{relay:?}");
-    assert!(matches!(why, Some(TransferError::Relay(RelayClientError::Unreachable { .. }))), "{why:?}");
+    assert!(matches!(why, Some(TransferError::Relay(RelayClientError::TurnedAway(_)))), "{why:?}");
     drop(port);
     let relay = TestRelay::start(|config| config.port = late.address.port()).await;
     assert!(matches!(waiting.reach().await, (Some(address), None) if address == late.address));
@@ -351,7 +349,7 @@ async fn nobody_is_there_only_when_every_place_says_so() {
     // The sender may be on the relay that could not be asked, so that relay is named.
     let found = look(RIGHT, [at(one.addr), nobody.clone()], []).await;
     assert!(
-        matches!(&found, Err(TransferError::Relay(RelayClientError::Unreachable { address, .. })) if *address == nobody.address),
+        matches!(&found, Err(TransferError::Relay(RelayClientError::TurnedAway(address))) if *address == nobody.address),
         "{:?}",
         found.err()
     );

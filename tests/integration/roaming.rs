@@ -1,17 +1,9 @@
 //! A machine whose address changes while bytes move. It is in a network namespace of its own, because a test may not take an
 //! address from the machine that runs it. On a system that doesn't allow such namespaces, the test does nothing.
 
-use std::{
-    fs,
-    io::Write,
-    process::{ChildStdin, Command},
-};
+use std::{fs, io::Write};
 
-use crate::support::{
-    engine::BLOCK,
-    noise,
-    process::{Running, caiman},
-};
+use crate::support::{engine::BLOCK, network::Network, noise, process::caiman};
 
 /// The commands that give the machine three addresses. The relay's is reached from `10.9.9.1` until that one is taken away,
 /// then from `10.9.9.2`. Earlier connections are told nothing, and what they send and what is sent to them is lost.
@@ -20,47 +12,9 @@ const NETWORK: &str = "ip link set lo up && ip address add 10.9.9.1/32 dev lo &&
     && ip address add 10.9.9.2/32 dev lo && ip address delete 10.9.9.1/32 dev lo \
     && ip route replace local 10.9.9.3 dev lo table local src 10.9.9.2 && read -r _";
 
-/// The namespace, which exists as long as its holder runs.
-struct Network {
-    holder: Running,
-    tell: ChildStdin,
-}
-
-impl Network {
-    /// `None` if namespaces aren't allowed, or `ip` is missing.
-    fn new() -> Option<Self> {
-        let script = |script| {
-            let mut command = Command::new("unshare");
-            command.args(["--user", "--map-root-user", "--net", "sh", "-c", script]);
-            command
-        };
-        let probe = script("ip link set lo up").output();
-        if !probe.is_ok_and(|probe| probe.status.success()) {
-            eprintln!("no network namespaces here: a change of address could not be tried");
-            return None;
-        }
-        let (mut holder, tell) = Running::start_asking(script(NETWORK));
-        holder.says("its addresses", |line| (line == "ready").then_some(()));
-        Some(Self { holder, tell })
-    }
-
-    /// A command that runs in the namespace.
-    fn enter(&self, command: &Command) -> Running {
-        let mut entering = Command::new("nsenter");
-        entering.args(["--user", "--net", "--preserve-credentials", "--target"]);
-        entering.arg(self.holder.id().to_string()).arg(command.get_program()).args(command.get_args());
-        entering.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Running::start(entering)
-    }
-
-    fn change_address(&mut self) {
-        self.tell.write_all(b"now\n").unwrap();
-    }
-}
-
 #[test]
 fn an_address_that_is_gone_is_noticed_without_a_silence_and_told_to_the_other_side() {
-    let Some(mut network) = Network::new() else { return };
+    let Some(mut network) = Network::new(NETWORK) else { return };
     let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let path = source.path().join("large");
     fs::write(&path, noise(7, 128 * BLOCK)).unwrap();
@@ -78,7 +32,7 @@ fn an_address_that_is_gone_is_noticed_without_a_silence_and_told_to_the_other_si
     receiver.env("CAIMAN_LOG", "caiman::transfer=debug");
     let mut receiving = network.enter(&receiver);
     receiving.moving();
-    network.change_address();
+    network.tell.write_all(b"now\n").unwrap();
     let logs = |line: &'static str| move |logged: &str| logged.contains(line).then_some(());
     receiving.says("its address's end", logs("this machine has lost the address of a connection"));
     // A side that only suspects a silent connection keeps it until another one has replaced it.

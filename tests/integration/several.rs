@@ -312,7 +312,7 @@ async fn several_come_to_the_senders_own_relay() {
     let (world, order) = world_for(2, None).await;
     let mut sending = world.sender.send(SendOrder { relays: Vec::new(), ..order });
     let code = sending.code().await;
-    let relay = RelayChoice { address: sending.listening.clone().unwrap(), password: None };
+    let relay = RelayChoice::new(sending.listening.clone().unwrap());
     let order = || ReceiveOrder { relays: vec![relay.clone()], ..world.receive_order(code.clone()) };
     let mut guests = [(); 2].map(|()| Guest::come_with(&world, order()));
     for guest in &mut guests {

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -58,6 +58,8 @@ pub struct Cutter {
     each: watch::Sender<Vec<Single>>,
     /// Of 256 chunks, how many are changed.
     tampering: Arc<AtomicU8>,
+    /// Whether nothing passes on connections that send large segments.
+    loses_large: Arc<AtomicBool>,
     accepting: JoinHandle<()>,
 }
 
@@ -74,11 +76,16 @@ impl Cutter {
         let known = each.clone();
         let tampering = Arc::new(AtomicU8::new(0));
         let share = Arc::clone(&tampering);
+        let loses_large = Arc::new(AtomicBool::new(false));
+        let loses = Arc::clone(&loses_large);
         let accepting = tokio::spawn(async move {
             let mut pipes = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let single = Single { cut: cuts.borrow().child_token(), way: watch::Sender::new(Way::Open) };
                 known.send_modify(|each: &mut Vec<_>| each.push(single.clone()));
+                if loses.load(Ordering::Relaxed) && has_large_segments(&client) {
+                    single.way.send_replace(Way::Frozen);
+                }
                 let seed = known.borrow().len() as u64;
                 pipes.spawn(pipe(
                     client,
@@ -89,12 +96,12 @@ impl Cutter {
                 ));
             }
         });
-        Self { addr, way, cut, each, tampering, accepting }
+        Self { addr, way, cut, each, tampering, loses_large, accepting }
     }
 
     /// The relay's address as seen from behind the cutter.
     pub fn relay(&self) -> RelayChoice {
-        RelayChoice { address: RelayAddress::from_socket(self.addr), password: None }
+        RelayChoice::new(RelayAddress::from_socket(self.addr))
     }
 
     /// Breaks every connection; new connections pass.
@@ -134,6 +141,11 @@ impl Cutter {
         self.tampering.store(share, Ordering::Relaxed);
     }
 
+    /// From now on lets nothing pass on new connections whose segments are larger than those that every network should take.
+    pub fn lose_large_packets(&self) {
+        self.loses_large.store(true, Ordering::Relaxed);
+    }
+
     /// Lets nothing pass, on old connections or new ones, and tells neither end.
     pub fn freeze(&self) {
         self.way.send_replace(Way::Frozen);
@@ -150,6 +162,16 @@ impl Drop for Cutter {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+#[cfg(unix)]
+fn has_large_segments(client: &TcpStream) -> bool {
+    SockRef::from(client).tcp_mss().unwrap() > 1220
+}
+
+#[cfg(not(unix))]
+fn has_large_segments(_: &TcpStream) -> bool {
+    false
 }
 
 /// How one connection's bytes are changed.

@@ -343,7 +343,7 @@ impl World {
     }
 
     pub fn relay(&self) -> RelayChoice {
-        RelayChoice { address: RelayAddress::from_socket(self.relay.addr), password: None }
+        RelayChoice::new(RelayAddress::from_socket(self.relay.addr))
     }
 
     /// Where a hostile peer meets one of the two engines.

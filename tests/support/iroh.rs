@@ -58,7 +58,7 @@ impl TestIrohRelay {
 
     /// What transfers may use: this relay and no other.
     pub fn internet(&self) -> Internet {
-        Internet { relays: vec![self.relay()] }
+        Internet { relays: vec![self.relay()], ..Internet::default() }
     }
 
     pub async fn stop(self) {

@@ -8,8 +8,11 @@ pub mod cutter;
 pub mod encounter;
 pub mod engine;
 pub mod iroh;
+#[cfg(target_os = "linux")]
+pub mod network;
 pub mod peer;
 pub mod process;
+pub mod proxy;
 pub mod quic;
 pub mod stage;
 pub mod tree;
@@ -195,8 +198,10 @@ impl Client {
     }
 
     async fn greet(mut stream: TcpStream) -> Self {
-        stream.write_all(&ConnectionKind::Control.to_bytes()).await.unwrap();
-        let welcome = within("the relay's welcome", net::io::read(&mut stream, MAX_FRAME)).await.unwrap();
+        let opening = [&ConnectionKind::Control.to_bytes()[..], &frame::PADDING].concat();
+        stream.write_all(&opening).await.unwrap();
+        let welcome = net::io::read_padded(&mut stream, MAX_FRAME);
+        let welcome = within("the relay's welcome", welcome).await.unwrap();
         Self { stream, welcome }
     }
 }

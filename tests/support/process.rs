@@ -29,9 +29,28 @@ pub fn caiman(args: &[impl AsRef<OsStr>]) -> Command {
     command
 }
 
+/// The same command on a terminal of its own, which closes when the process that this command starts ends. Before anything else
+/// it says `pid=` with the number of the process.
+#[cfg(target_os = "linux")]
+pub fn on_terminal(command: &Command) -> Command {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let quoted: Vec<String> = words.map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--flush", "--command"]);
+    script.arg(format!("echo pid=$$; exec {}", quoted.join(" "))).arg("/dev/null");
+    clean(&mut script);
+    script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    script
+}
+
 /// Keeps the settings of the user who runs the tests out of a command.
 pub fn clean(command: &mut Command) {
     for name in ["CAIMAN_CODE", "CAIMAN_SERVER", "CAIMAN_PASSWORD", "CAIMAN_LOG", "CAIMAN_PORT", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    for name in
+        ["CAIMAN_PROXY", "ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"]
+    {
         command.env_remove(name);
     }
     let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nobody");
@@ -65,6 +84,13 @@ impl Running {
         Self { process, output, errors }
     }
 
+    /// Starts a process whose messages nobody reads: on standard error, or on standard output where they go there.
+    pub fn start_unheard(command: &mut Command) -> Child {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop((process.stdout.take(), process.stderr.take()));
+        process
+    }
+
     /// Starts a process whose standard input the test fills.
     pub fn start_asking(mut command: Command) -> (Self, ChildStdin) {
         command.stdin(Stdio::piped());
@@ -76,6 +102,11 @@ impl Running {
     /// Waits for a line on standard error, printed already or still to come, in which `find` finds something.
     pub fn says<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
         self.errors.wait_for(what, find).unwrap_or_else(|| self.never_said(what))
+    }
+
+    /// Waits for a line on standard output in which `find` finds something.
+    pub fn outputs<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        self.output.wait_for(what, find).unwrap_or_else(|| self.never_said(what))
     }
 
     /// Waits for an event of this name among the JSON lines on standard output.

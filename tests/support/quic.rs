@@ -41,7 +41,8 @@ pub struct HostileEndpoint(Endpoint);
 impl HostileEndpoint {
     /// An endpoint of a receiver, or the one of a sender under the key of its code's room.
     pub async fn bind(iroh: SocketAddr, room: Option<&CodePhrase>) -> Arc<Self> {
-        let internet = Internet { relays: vec![format!("http://{iroh}").parse().unwrap()] };
+        let internet =
+            Internet { relays: vec![format!("http://{iroh}").parse().unwrap()], ..Internet::default() };
         let endpoint = match room {
             Some(code) => {
                 let endpoint = Endpoint::bind(&internet, Some(&key(code).await), Reveal::Nothing).await;
@@ -185,9 +186,9 @@ impl AsyncWrite for OnlineStream {
 pub async fn call_for(connection: &QuicConnection, key: &DirectKey, purpose: DirectPurpose) -> QuicStream {
     let mut stream = connection.open().await.unwrap();
     let hello = DirectHello { purpose, nonce: ReconnectKey::nonce().unwrap() };
-    net::io::write(&mut stream, &hello).await.unwrap();
+    net::io::write_padded(&mut stream, &hello).await.unwrap();
     let DirectAnswer { nonce, tag } =
-        within("a proof", net::io::read(&mut stream, MAX_HANDSHAKE)).await.unwrap();
+        within("a proof", net::io::read_padded(&mut stream, MAX_HANDSHAKE)).await.unwrap();
     let (nonces, encoded) = (Nonces { sender: nonce, receiver: hello.nonce }, frame::to_bytes(&purpose));
     key.check(Side::Sender, &nonces, &encoded, &tag).unwrap();
     let tag = key.prove(Side::Receiver, &nonces, &encoded);
@@ -197,11 +198,11 @@ pub async fn call_for(connection: &QuicConnection, key: &DirectKey, purpose: Dir
 
 /// Proves to a receiver that has called who this sender is, and has it prove the same. Returns what the stream is for.
 async fn hear_proof(stream: &mut QuicStream, key: &DirectKey) -> Option<DirectPurpose> {
-    let DirectHello { purpose, nonce } = net::io::read(stream, MAX_HANDSHAKE).await.ok()?;
+    let DirectHello { purpose, nonce } = net::io::read_padded(stream, MAX_HANDSHAKE).await.ok()?;
     let (nonces, encoded) =
         (Nonces { sender: ReconnectKey::nonce().unwrap(), receiver: nonce }, frame::to_bytes(&purpose));
     let tag = key.prove(Side::Sender, &nonces, &encoded);
-    net::io::write(stream, &DirectAnswer { nonce: nonces.sender, tag }).await.ok()?;
+    net::io::write_padded(stream, &DirectAnswer { nonce: nonces.sender, tag }).await.ok()?;
     let DirectProof { tag } = net::io::read(stream, MAX_HANDSHAKE).await.ok()?;
     key.check(Side::Receiver, &nonces, &encoded, &tag).unwrap();
     Some(purpose)

@@ -101,7 +101,7 @@ impl Stage {
     }
 
     pub fn relay_choice(&self) -> RelayChoice {
-        RelayChoice { address: RelayAddress::from_socket(self.relay.addr), password: None }
+        RelayChoice::new(RelayAddress::from_socket(self.relay.addr))
     }
 
     /// Where a hostile peer meets the honest end.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use ::caiman::{
-    net::client::{Join, Joined, RelayAddress, draw_client_token, join},
+    net::client::{Join, Joined, RelayAddress, RelayChoice, draw_client_token, join},
     protocol::{Role, relay::RoomId},
 };
 use tokio::task::JoinSet;
@@ -103,11 +103,11 @@ async fn wait_in_rooms(address: &RelayAddress, count: u64) -> Vec<Joined> {
 
 /// Joins the room with this number.
 pub(crate) async fn enter(address: &RelayAddress, number: u64, role: Role, first: Vec<u8>) -> Joined {
+    let relay = RelayChoice::new(address.clone());
     let joined = join(Join {
-        address,
+        relay: &relay,
         known: None,
         connect_limit: Duration::from_mins(1),
-        password: None,
         role,
         room: RoomId((u128::from(number) + 1).to_be_bytes()),
         client_token: draw_client_token().unwrap(),

@@ -15,7 +15,7 @@ use std::{
 };
 
 use ::caiman::{
-    net::client::{Join, Joined, RelayAddress, draw_client_token, join},
+    net::client::{Join, Joined, RelayChoice, draw_client_token, join},
     platform::{read_exact_at, write_all_at},
     protocol::{
         Role,
@@ -107,14 +107,13 @@ fn receive(relay: &str, path: &Path) {
 
 /// Meets the other side and runs every lane on a thread of its own, to its end.
 fn on_lanes(relay: &str, role: Role, lane: impl Fn(TcpStream) + Sync) {
-    let relay: RelayAddress = relay.parse().unwrap();
+    let relay = RelayChoice::new(relay.parse().unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (lanes, _control) = runtime.block_on(async {
         let joined: Joined = join(Join {
-            address: &relay,
+            relay: &relay,
             known: None,
             connect_limit: Duration::from_secs(5),
-            password: None,
             role,
             room: ROOM,
             client_token: draw_client_token().unwrap(),

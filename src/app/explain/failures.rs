@@ -11,7 +11,7 @@ use crate::{
         words::{Words, shown_path},
     },
     code::CodeError,
-    engine::{IrohCheckError, NotAdded, NotKept, RelayClientError, TransferError},
+    engine::{IrohCheckError, NotAdded, NotKept, ProxyError, RelayClientError, TransferError},
     history::Direction,
     protocol::{
         VERSION,
@@ -407,15 +407,11 @@ pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
     match error {
         RelayClientError::Unreachable { address, cause } => {
             let reason = match cause.kind() {
-                io::ErrorKind::ConnectionRefused => words.say("cause-refused"),
                 io::ErrorKind::TimedOut => words.say("cause-silent"),
                 io::ErrorKind::NetworkUnreachable
                 | io::ErrorKind::NetworkDown
                 | io::ErrorKind::AddrNotAvailable => words.say("cause-no-network"),
                 io::ErrorKind::HostUnreachable => words.say("cause-no-way"),
-                io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
-                    words.say("cause-broke-off")
-                }
                 io::ErrorKind::PermissionDenied => words.say("cause-forbidden"),
                 _ => Shown(&cause.to_string()).to_string(),
             };
@@ -423,6 +419,27 @@ pub(in crate::app) fn relay(words: &Words, error: &RelayClientError) -> String {
                 "relay-unreachable",
                 &[("relay", address.to_string().into()), ("reason", reason.into())],
             )
+        }
+        RelayClientError::TurnedAway(address) => {
+            words.tell("relay-turned-away", &[("relay", address.to_string().into())])
+        }
+        RelayClientError::Proxy { address, proxy, cause } => {
+            let (key, detail) = match cause {
+                ProxyError::Unreachable(_) => ("proxy-unreachable", ""),
+                ProxyError::NoSuchHost => ("proxy-no-such-host", ""),
+                ProxyError::Silent => ("proxy-silent", ""),
+                ProxyError::Login => ("proxy-login", ""),
+                ProxyError::Refused(detail) => ("proxy-refused", detail.as_str()),
+                ProxyError::Failed(detail) => ("proxy-failed", detail.as_str()),
+                ProxyError::NotAProxy => ("proxy-not-one", ""),
+                ProxyError::Unusable => ("proxy-unusable", ""),
+            };
+            let args = [
+                ("relay", address.to_string().into()),
+                ("proxy", proxy.clone().into()),
+                ("detail", detail.to_owned().into()),
+            ];
+            words.tell(key, &args)
         }
         RelayClientError::NoSuchHost { address, .. } => {
             let reason = words.say("cause-no-such-host");
@@ -474,6 +491,7 @@ pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static s
     match error {
         // It answered a moment ago, so its address is right.
         RelayClientError::Unreachable { .. }
+        | RelayClientError::TurnedAway(_)
         | RelayClientError::NoSuchHost { .. }
         | RelayClientError::Lost
             if at.has_begun =>
@@ -483,6 +501,8 @@ pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static s
         RelayClientError::Unreachable { .. } | RelayClientError::NoSuchHost { .. } => {
             "next-relay-unreachable"
         }
+        RelayClientError::TurnedAway(_) => "next-relay-turned-away",
+        RelayClientError::Proxy { .. } => "next-proxy",
         RelayClientError::NotARelay(_) => "next-relay-address",
         RelayClientError::Lost => "next-relay-lost",
         RelayClientError::Internal(_) => at.either("next-internal-send", "next-internal-ask"),
@@ -513,6 +533,8 @@ pub(in crate::app) fn leads_to_settings(error: &TransferError) -> bool {
     };
     match cause {
         RelayClientError::Unreachable { .. }
+        | RelayClientError::TurnedAway(_)
+        | RelayClientError::Proxy { .. }
         | RelayClientError::NoSuchHost { .. }
         | RelayClientError::NotARelay(_) => true,
         RelayClientError::Lost | RelayClientError::Internal(_) => false,

@@ -121,8 +121,10 @@ pub(in crate::app) struct Card {
     pub(in crate::app) code: Option<CodePhrase>,
     /// The relay in use; `None` while there is none, and on the local network.
     pub(in crate::app) relay: Option<RelayAddress>,
-    /// The addresses at which others reach the relay that runs here for this transfer.
+    /// The addresses at which others reach the relay that runs here for this transfer; there may be none.
     pub(in crate::app) hosted: Option<Vec<RelayAddress>>,
+    /// The address at which programs on this computer reach that relay. It is told to nobody.
+    pub(in crate::app) loopback: Option<RelayAddress>,
     /// Why the code of a waiting send is on no relay although one is set.
     pub(in crate::app) off_relay: Option<TransferError>,
     /// What it may use of the internet; `None` for nothing.
@@ -144,6 +146,8 @@ pub(in crate::app) struct Card {
     pub(in crate::app) strangers: usize,
     /// The version of a peer that came with another one.
     pub(in crate::app) other_version: Option<u16>,
+    /// Whether the last receiver was lost before it answered, so that the code is up again.
+    pub(in crate::app) lost_one: bool,
     /// The wished port for direct connections, if it could not be had, and the port that is used instead.
     pub(in crate::app) refused_port: Option<(u16, u16)>,
     pub(in crate::app) left_behind: Vec<LeftBehind>,
@@ -196,6 +200,7 @@ impl Card {
             code: None,
             relay: None,
             hosted: None,
+            loopback: None,
             off_relay: None,
             internet: None,
             online: None,
@@ -207,6 +212,7 @@ impl Card {
             chain: None,
             strangers: 0,
             other_version: None,
+            lost_one: false,
             refused_port: None,
             left_behind: Vec::new(),
             left_behind_count: 0,
@@ -272,7 +278,9 @@ impl Card {
             Notice::Met(place) => {
                 let relay = if let MetAt::Relay(relay) = &place { Some(relay.clone()) } else { None };
                 (self.relay, self.off_relay, self.met_at) = (relay, None, Some(place));
+                self.lost_one = false;
             }
+            Notice::Unanswered => (self.relay, self.met_at, self.lost_one) = (None, None, true),
             Notice::Closed(why) => (self.relay, self.off_relay) = (None, Some(why)),
             Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),
             Notice::Strangers { count } => self.strangers = count,
@@ -435,7 +443,7 @@ impl Card {
 
     /// Invite links with the code and a relay, the most likely address first. Where the internet alone leads to this
     /// computer, the link names no relay, because an address of this computer would be of no use and told to everybody
-    /// who sees the link.
+    /// who sees the link. It names none either where this computer has no address that others could use.
     pub(in crate::app) fn invites(&self) -> Vec<Invite> {
         let Some(code) = &self.code else { return Vec::new() };
         let servers: Vec<&RelayAddress> = match (self.only_here(), &self.online) {
@@ -444,7 +452,7 @@ impl Card {
             (None, _) => self.relay.iter().collect(),
         };
         let invite = |server: Option<String>| Invite::new(code.clone(), server.as_deref()).ok();
-        if servers.is_empty() && self.internet.is_some() {
+        if servers.is_empty() {
             return invite(None).into_iter().collect();
         }
         servers.into_iter().filter_map(|server| invite(Some(server.to_string()))).collect()

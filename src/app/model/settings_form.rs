@@ -4,7 +4,7 @@
 use std::num::NonZeroU16;
 
 use crate::{
-    engine::{IrohRelay, Ports},
+    engine::{IrohRelay, Ports, ProxyChoice},
     net::client::RelayAddress,
     settings::{SavedRelay, Settings},
     units::Rate,
@@ -49,6 +49,8 @@ pub(in crate::app) struct SettingsForm {
     pub(in crate::app) raised: Option<usize>,
     /// The addresses of the user's iroh relays, as they are being edited.
     pub(in crate::app) iroh: Vec<String>,
+    /// The proxy, or `off`; empty for what the environment names.
+    pub(in crate::app) proxy: String,
     pub(in crate::app) host_port: String,
     pub(in crate::app) data_ports: String,
     pub(in crate::app) host_password: String,
@@ -85,6 +87,7 @@ impl SettingsForm {
             .collect();
         self.editing = None;
         self.iroh = settings.iroh_relays.iter().map(ToString::to_string).collect();
+        self.proxy = settings.proxy.to_string();
         self.host_port = settings.host.port.to_string();
         self.data_ports = settings.host.data_ports.to_string();
         let host_password = settings.host.password.as_ref();
@@ -113,6 +116,9 @@ impl SettingsForm {
             .collect();
         settings.iroh_relays =
             self.iroh.iter().filter_map(|address| address.parse::<IrohRelay>().ok()).collect();
+        if let Some(proxy) = self.parsed_proxy() {
+            settings.proxy = proxy;
+        }
         if let Some(port) = self.parsed_port() {
             settings.host.port = port;
         }
@@ -126,6 +132,19 @@ impl SettingsForm {
         if let Some(port) = self.parsed_direct_port() {
             settings.direct_port = port;
         }
+    }
+
+    /// What is wanted of proxies, if it is valid.
+    pub(in crate::app) fn parsed_proxy(&self) -> Option<ProxyChoice> {
+        match self.proxy.trim() {
+            "" => Some(ProxyChoice::Environment),
+            text => text.parse().ok(),
+        }
+    }
+
+    /// Whether the proxy's field holds what is hidden while passwords are.
+    pub(in crate::app) fn has_proxy_login(&self) -> bool {
+        self.proxy.contains('@')
     }
 
     /// The port of the hosted relay, if it is valid.
@@ -222,6 +241,7 @@ mod tests {
         relay.password = Some(" pass word ".into());
         settings.relays = vec![relay];
         settings.iroh_relays = vec!["https://relay.example.org".parse().unwrap()];
+        settings.proxy = "socks5://ada:p%40ss@proxy.example:1080".parse().unwrap();
         settings.bytes_per_sec = Some(1_500_000);
         settings.direct_port = NonZeroU16::new(27_010);
         let mut again = Settings::default();
@@ -239,6 +259,7 @@ mod tests {
         form.data_ports = "27002-".to_owned();
         form.rate = "12 parsecs".to_owned();
         form.direct_port = "70000".to_owned();
+        form.proxy = "https://".to_owned();
         form.add_relay();
         form.iroh = vec![String::new(), "https://".to_owned()];
         let before = settings.clone();

@@ -12,7 +12,7 @@ use crate::engine::{AlreadyHere, Choices, Offer, OnConflict, OnMerge, TransferEr
 pub(in crate::app) const FEW_REPAIRED: usize = 5;
 
 /// An offer and the choices about it.
-#[allow(clippy::struct_excessive_bools)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(in crate::app) struct Sheet {
     /// What is offered, checked against the destination folder.
     pub(in crate::app) offer: Arc<Offer>,

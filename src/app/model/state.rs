@@ -250,7 +250,7 @@ impl State {
                     host.reachable = Some(reachable);
                 } else if let Some(card) = self.card(id) {
                     let loopback = RelayAddress::from_socket(([127, 0, 0, 1], local.port()).into());
-                    card.hosted = Some(if reachable.is_empty() { vec![loopback] } else { reachable });
+                    (card.hosted, card.loopback) = (Some(reachable), Some(loopback));
                 }
             }
             Event::Branch { of, id } => self.branch(of, id),

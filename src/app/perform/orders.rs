@@ -22,7 +22,6 @@ use crate::{
     },
     history::Direction,
     net::client::RelayAddress,
-    settings::SavedRelay,
 };
 
 impl Window {
@@ -89,7 +88,7 @@ impl Window {
         let order = SendOrder {
             payload,
             code: CodeChoice::Drawn { words: usize::from(settings.code_words) },
-            relays: settings.relays.iter().map(choice).collect(),
+            relays: settings.relay_choices(),
             internet: internet.clone(),
             path_mode: settings.path_mode,
             listen: settings.listen(),
@@ -131,11 +130,10 @@ impl Window {
     pub(super) fn receive_with(&mut self, code: CodePhrase, server: Option<RelayAddress>) {
         let settings = &self.state.settings;
         let relays: Vec<RelayChoice> = if let Some(server) = &server {
-            let password = settings.password_for(server).cloned();
-            vec![RelayChoice { address: server.clone(), password }]
+            vec![settings.reach(server.clone())]
         } else {
-            let own = self.own_relay(&code).map(|address| RelayChoice { address, password: None });
-            own.into_iter().chain(settings.relays.iter().map(choice)).collect()
+            let own = self.own_relay(&code).map(RelayChoice::new);
+            own.into_iter().chain(settings.relay_choices()).collect()
         };
         if relays.is_empty() && self.state.internet().is_none() && settings.path_mode == PathMode::RelayOnly {
             return self.state.tell(Tone::Warning, self.words.say("receive-needs-relay"));
@@ -199,7 +197,8 @@ impl Window {
     /// from it.
     fn own_relay(&self, code: &CodePhrase) -> Option<RelayAddress> {
         let card = self.state.cards.iter().find(|card| card.code.as_ref() == Some(code))?;
-        card.only_here()?.first().cloned()
+        card.only_here()?;
+        card.loopback.clone()
     }
 
     pub(super) fn answer(&mut self, id: TaskId, is_yes: bool) {
@@ -208,9 +207,4 @@ impl Window {
         sheet.is_answered = true;
         self.command(Command::Answer(id, answer));
     }
-}
-
-/// A relay of the settings, with its password.
-fn choice(relay: &SavedRelay) -> RelayChoice {
-    RelayChoice { address: relay.address.clone(), password: relay.password.clone() }
 }

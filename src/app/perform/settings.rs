@@ -13,7 +13,7 @@ use crate::{
         window::Window,
         words::Words,
     },
-    engine::{AccessPassword, Command, IrohRelay, RelayChoice, RelayConfig},
+    engine::{Command, IrohRelay, RelayConfig},
     net::client::RelayAddress,
     settings::{Appearance, ReduceMotion},
 };
@@ -22,21 +22,23 @@ impl Window {
     /// Checks the relay in use.
     pub(in crate::app) fn check_relay(&mut self) {
         if let Some(relay) = self.state.settings.default_relay() {
-            let (address, password) = (relay.address.clone(), relay.password.clone());
-            self.check(address, password);
+            let address = relay.address.clone();
+            self.check(address);
         }
     }
 
-    fn check(&mut self, address: RelayAddress, password: Option<AccessPassword>) {
+    fn check(&mut self, address: RelayAddress) {
         let id = self.engine.new_id();
         self.state.checked.insert(address.clone(), RelayStatus::Pending);
         self.state.checks.insert(id, address.clone());
-        self.command(Command::Check(id, RelayChoice { address, password }));
+        let relay = self.state.settings.reach(address);
+        self.command(Command::Check(id, relay));
     }
 
     fn check_iroh(&mut self, relay: IrohRelay) {
         let id = self.engine.new_id();
-        if self.command(Command::CheckIroh(id, relay.clone())) {
+        let proxy = self.state.settings.proxy.clone();
+        if self.command(Command::CheckIroh(id, relay.clone(), proxy)) {
             self.state.checked_iroh.insert(relay.clone(), IrohStatus::Pending);
             self.state.iroh_checks.insert(id, relay);
         }
@@ -46,10 +48,7 @@ impl Window {
         self.take_settings(ctx);
         match action {
             SettingsAction::Changed => {}
-            SettingsAction::Test(address) => {
-                let password = self.state.settings.password_for(&address).cloned();
-                self.check(address, password);
-            }
+            SettingsAction::Test(address) => self.check(address),
             SettingsAction::TestIroh(relay) => self.check_iroh(relay),
             SettingsAction::StartRelay => self.start_relay(),
             SettingsAction::StopRelay => {

@@ -7,8 +7,11 @@ use super::{
     made_up::{failed, progress},
 };
 use crate::{
-    app::model::{action::Dialog, settings_form::Page},
-    engine::{AccessPassword, Notice, Phase, TransferError},
+    app::{
+        explain,
+        model::{action::Dialog, settings_form::Page},
+    },
+    engine::{AccessPassword, Notice, Phase, ProxyChoice, RelayClientError, TransferError},
     history::{Direction, Ending, Outcome, PastTransfer},
     relay::Ports,
     settings::{SavedRelay, Settings},
@@ -72,12 +75,33 @@ fn a_relay_is_added_tested_and_survives_a_restart() {
     assert_eq!(screen.value(&address), ONE);
     let test = screen.say_named("set-test-named", "Office");
     screen.click(&test);
-    let refused = screen.say("cause-refused");
+    let address = ONE.parse().unwrap();
+    let refused = explain::relay(screen.words(), &RelayClientError::TurnedAway(address));
     screen.until_shown(&refused);
     screen.press(Key::Escape);
     let mut screen = screen.reopened();
     assert_eq!(addresses(&mut screen), [ONE]);
     assert!(screen.shows("Office"));
+}
+
+#[test]
+fn a_proxy_takes_effect_once_it_is_whole_and_its_password_is_hidden() {
+    let mut screen = Screen::new();
+    open_relays(&mut screen);
+    let (field, bad) = (screen.say("set-proxy"), screen.say("set-bad-proxy"));
+    screen.fill(&field, "ftp://proxy");
+    assert!(screen.shows(&bad));
+    assert_eq!(screen.window().state.settings.proxy, ProxyChoice::Environment);
+    let url = "socks5://ada:lovelace@proxy.example:1080";
+    screen.fill(&field, url);
+    screen.press(Key::Tab);
+    assert!(!screen.shows(&bad));
+    assert_eq!(screen.window().state.settings.proxy.to_string(), url);
+    assert_eq!(screen.value(&field), "•".repeat(url.len()));
+    screen.fill(&field, "off");
+    screen.press(Key::Tab);
+    assert_eq!(screen.value(&field), "off");
+    assert_eq!(screen.window().state.settings.proxy, ProxyChoice::Off);
 }
 
 #[test]

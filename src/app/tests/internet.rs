@@ -163,7 +163,8 @@ fn the_way_of_the_bytes_is_told_with_the_time_that_they_take() {
     card.progress = Progress { lanes: 1, route: Route::IrohRelay, ..card.progress };
     card.internet = Some(Internet::default());
     assert_eq!(explain::path(&words, &card), "Through a public relay · 1 connection · 42 ms");
-    card.internet = Some(Internet { relays: vec!["https://relay.example.org".parse().unwrap()] });
+    card.internet =
+        Some(Internet { relays: vec!["https://relay.example.org".parse().unwrap()], ..Internet::default() });
     card.progress.round_trip = Some(Duration::from_micros(40));
     assert_eq!(explain::path(&words, &card), "Through your iroh relay · 1 connection · 1 ms");
     card.progress = Progress { lanes: 8, ..Progress::default() };

@@ -119,8 +119,7 @@ fn a_slip_is_repaired_by_one_enter_and_received_by_the_next() {
     screen.until_card("the end", |card| card.end.is_some());
     let told = {
         let relay = NO_RELAY.parse().unwrap();
-        let cause = std::io::ErrorKind::ConnectionRefused.into();
-        let error = crate::engine::RelayClientError::Unreachable { address: relay, cause };
+        let error = crate::engine::RelayClientError::TurnedAway(relay);
         screen.explained(&TransferError::Relay(error), Direction::Received)
     };
     assert!(screen.shows(&told.happened), "{:#?}", screen.texts());

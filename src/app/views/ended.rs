@@ -179,7 +179,9 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>,
                 }
                 if let Some(kept) = &card.kept {
                     let folder = shown_path(kept);
-                    let text = view.words.tell("kept-in", &[("folder", folder.into())]);
+                    let will_repeat = error.is_some_and(TransferError::will_repeat);
+                    let key = if will_repeat { "kept-in-vain" } else { "kept-in" };
+                    let text = view.words.tell(key, &[("folder", folder.into())]);
                     ui.add(Label::new(RichText::new(text).color(p.text)).wrap());
                 }
             });
@@ -198,7 +200,7 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>,
 
 fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError, view: &mut View<'_>) {
     ui.horizontal_wrapped(|ui| {
-        if let Some(kept) = &card.kept {
+        if let Some(kept) = card.kept.as_ref().filter(|_| !error.will_repeat()) {
             let resume = view.say("resume");
             if Button::new(Emphasis::Secondary, &resume).icon(Icon::Play).ui(ui).clicked() {
                 view.act(Action::Resume(Resume { name: name.to_owned(), staging: kept.clone() }));

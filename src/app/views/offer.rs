@@ -253,8 +253,8 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
 /// Says which files are too large for the disk, so that they don't come.
 fn too_large_ui(ui: &mut Ui, sheet: &Sheet, view: &View<'_>) {
     let (too_large, entries) = (&sheet.offer.too_large, sheet.offer.manifest.entries());
-    let first = too_large.iter().take(FEW_GUARDED).filter_map(|entry| entries.get(*entry as usize));
-    let names: Vec<String> = first.map(|entry| Shown(entry.path.as_str()).to_string()).collect();
+    let shown = too_large.iter().take(FEW_GUARDED).filter_map(|entry| entries.get(*entry as usize));
+    let names: Vec<String> = shown.map(|entry| Shown(entry.path.as_str()).to_string()).collect();
     if names.is_empty() {
         return;
     }

@@ -96,6 +96,9 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
         Some(left) => note(ui, Tone::Warning, &view.words.tell("wrong-try", &[("left", left.into())])),
         None => {}
     }
+    if card.lost_one {
+        note(ui, Tone::Warning, &view.say("receiver-lost"));
+    }
     if let Some(theirs) = card.other_version {
         let is_older = theirs < crate::protocol::VERSION;
         note(ui, Tone::Warning, &view.say(if is_older { "came-older" } else { "came-newer" }));

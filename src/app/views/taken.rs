@@ -35,6 +35,8 @@ struct TakenNames<'a, P> {
     for_all: P,
     /// What is chosen for one of them.
     policy: fn(&Sheet, u32) -> P,
+    /// What is done under a policy.
+    comes_to: fn(&Target, P) -> P,
     /// Where one of them goes.
     becomes: fn(&Target, P) -> Option<&RelPath>,
     choose_for_all: fn(P) -> SheetAction,
@@ -53,6 +55,7 @@ pub(super) fn taken_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<
         ],
         for_all: sheet.on_merge,
         policy: Sheet::merge_policy,
+        comes_to: |_, policy| policy,
         becomes: Target::merged,
         choose_for_all: SheetAction::OnMerge,
         choose: SheetAction::MergeException,
@@ -67,6 +70,7 @@ pub(super) fn taken_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<
         ],
         for_all: sheet.on_conflict,
         policy: Sheet::policy,
+        comes_to: Target::comes_to,
         becomes: Target::under,
         choose_for_all: SheetAction::OnConflict,
         choose: SheetAction::Exception,
@@ -130,8 +134,9 @@ fn name_ui<P: Copy + PartialEq>(
     let target = sheet.offer.targets.get(entry as usize);
     let name = Shown(listed.path.as_str()).to_string();
     let policy = (taken.policy)(sheet, entry);
+    let done = target.map_or(policy, |target| (taken.comes_to)(target, policy));
     let right = |ui: &mut Ui| {
-        let chosen = taken.policies.iter().find(|(known, ..)| *known == policy);
+        let chosen = taken.policies.iter().find(|(known, ..)| *known == done);
         let label = view.words.tell("conflict-named", &[("name", name.as_str().into())]);
         let chosen = chosen.map_or_else(String::new, |(_, key, _)| view.say(key));
         form::list(ui, (taken.key, entry), &label, &chosen, 120.0, |ui| {

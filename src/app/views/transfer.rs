@@ -105,6 +105,9 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     if is_under_way && card.progress.is_tampered_with() {
         small(ui, &view.say("tampered"));
     }
+    if is_under_way && card.progress.large_packets_are_lost {
+        small(ui, &view.say("large-packets-lost"));
+    }
     if let Some((wished, used)) = card.refused_port {
         small(ui, &explain::refused_port(view.words, wished, used));
     }

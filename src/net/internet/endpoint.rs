@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{Internet, IrohCheck, IrohCheckError, IrohRelay, Reveal};
-use crate::protocol::peer::EndpointId;
+use crate::{net::proxy::ProxyChoice, protocol::peer::EndpointId};
 
 /// The name of this protocol in the handshake of a connection, by which iroh refuses everything else.
 const ALPN: &[u8] = b"caiman/1";
@@ -89,8 +89,16 @@ impl Endpoint {
             .portmapper_config(PortmapperConfig::Disabled)
             .dns_resolver(resolver)
             .ca_tls_config(certificates()?)
-            .proxy_from_env()
             .relay_mode(RelayMode::Custom(relays));
+        match &internet.proxy {
+            ProxyChoice::Environment => builder = builder.proxy_from_env(),
+            ProxyChoice::Off => {}
+            ProxyChoice::Through(proxy) => {
+                if let Some(Ok(url)) = proxy.http_url().map(|url| url.parse()) {
+                    builder = builder.proxy_url(url);
+                }
+            }
+        }
         if let Some(key) = key {
             builder = builder.secret_key(SecretKey::from_bytes(key));
         }
@@ -258,8 +266,8 @@ impl AsyncWrite for QuicStream {
 /// # Errors
 ///
 /// Why the relay can't be used.
-pub async fn probe(relay: &IrohRelay) -> Result<IrohCheck, IrohCheckError> {
-    let internet = Internet { relays: vec![relay.clone()] };
+pub async fn probe(relay: &IrohRelay, proxy: ProxyChoice) -> Result<IrohCheck, IrohCheckError> {
+    let internet = Internet { relays: vec![relay.clone()], proxy };
     let endpoint = Endpoint::bind(&internet, None, Reveal::Addresses).await?;
     let checked = timeout(PROBE_LIMIT, examine(&endpoint, relay)).await;
     let checked = checked.unwrap_or_else(|_| Err(unusable(&endpoint, relay)));

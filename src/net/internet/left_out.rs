@@ -11,7 +11,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Internet, IrohCheck, IrohCheckError, IrohRelay, Reveal};
-use crate::protocol::peer::EndpointId;
+use crate::{net::proxy::ProxyChoice, protocol::peer::EndpointId};
 
 /// Never there.
 #[derive(Clone, Debug)]
@@ -155,8 +155,7 @@ impl AsyncWrite for QuicStream {
 }
 
 /// Always fails.
-#[expect(clippy::unused_async, reason = "the same function as where the feature is built in")]
-pub async fn probe(_: &IrohRelay) -> Result<IrohCheck, IrohCheckError> {
+pub async fn probe(_: &IrohRelay, _: ProxyChoice) -> Result<IrohCheck, IrohCheckError> {
     Err(io::Error::from(io::ErrorKind::Unsupported).into())
 }
 

@@ -16,6 +16,7 @@ use std::{future, net::SocketAddr, sync::Arc, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    sync::watch,
     task::JoinSet,
     time::{Instant, sleep, sleep_until, timeout},
 };
@@ -103,7 +104,7 @@ pub(crate) struct Control {
     /// The task that looks for the other side, while there is one.
     finding: JoinSet<Reconnected>,
     /// Since when there has been no connection.
-    lost_at: Option<Instant>,
+    lost_at: watch::Sender<Option<Instant>>,
     /// Since when a doubted connection has worked again.
     recovered_at: Option<Instant>,
     /// The number of the present link.
@@ -169,7 +170,7 @@ impl Control {
             context: context.clone(),
             find,
             finding: JoinSet::new(),
-            lost_at: None,
+            lost_at: watch::Sender::default(),
             recovered_at: None,
             link: 0,
             seat,
@@ -195,6 +196,16 @@ impl Control {
     /// Once the offer is accepted, also sends the other side every invitation that comes over `inviting`.
     pub(crate) fn invite_over(&mut self, inviting: Invitations) {
         self.inviting = Some(inviting);
+    }
+
+    /// Takes back what was handed to [`invite_over`](Self::invite_over).
+    pub(crate) fn take_invitations(&mut self) -> Option<Invitations> {
+        self.inviting.take()
+    }
+
+    /// Since when there has been no connection, now and from now on.
+    pub(crate) fn loss(&self) -> watch::Receiver<Option<Instant>> {
+        self.lost_at.subscribe()
     }
 
     /// Counts the other side's invitations along this chain.
@@ -338,9 +349,14 @@ impl Control {
         if let Some(paths) = &self.paths {
             paths.settled().await;
         }
+        self.ways().best()
+    }
+
+    /// What connects the ends of the present link's lanes.
+    fn ways(&self) -> &dyn LaneWays {
         match &self.lanes {
-            LaneOpening::Deriving(ways, _) => ways.best(),
-            LaneOpening::Ready(opener) => opener.ways.best(),
+            LaneOpening::Deriving(ways, _) => &**ways,
+            LaneOpening::Ready(opener) => &*opener.ways,
         }
     }
 
@@ -392,7 +408,10 @@ impl Control {
         }
         let progress = self.context.snapshot();
         let Observation { news, stall } = self.watchdog.observe(&progress, self.hears(), Instant::now());
-        self.context.update(|progress| progress.stall = stall);
+        let large_packets_are_lost = self.ways().loses_large_packets();
+        self.context.update(|progress| {
+            (progress.stall, progress.large_packets_are_lost) = (stall, large_packets_are_lost);
+        });
         let work = match news {
             News::None => return Ok(()),
             News::Busy(work) => Some(work),
@@ -491,7 +510,8 @@ impl Control {
         if silent_for >= SILENCE {
             self.lose(TransferError::PeerSilent { seconds: SILENCE.as_secs() })?;
         }
-        if self.lost_at.is_some_and(|lost_at| now >= lost_at + self.patience()) {
+        let lost_at = *self.lost_at.borrow();
+        if lost_at.is_some_and(|lost_at| now >= lost_at + self.patience()) {
             return Err(TransferError::PeerLost);
         }
         if (self.wire.is_none() || silent_for >= DOUBT || self.is_moving())
@@ -500,7 +520,7 @@ impl Control {
             self.look_for_peer();
         }
         let Some(wire) = &mut self.wire else {
-            let give_up = self.lost_at.unwrap_or(now) + self.patience();
+            let give_up = lost_at.unwrap_or(now) + self.patience();
             tokio::select! {
                 Some(returned) = self.finding.join_next() => self.go_on(returned)?,
                 invitation = invitation(&mut self.inviting), if self.is_accepted => self.invite(invitation)?,
@@ -593,7 +613,7 @@ impl Control {
         }
         tracing::debug!(%reason, "a connection is lost");
         self.wire = None;
-        self.lost_at = Some(Instant::now());
+        self.lost_at.send_replace(Some(Instant::now()));
         // The other side has moved on, and this one is about to.
         if self.is_provisional && !self.finding.is_empty() {
             return Ok(());
@@ -609,7 +629,8 @@ impl Control {
         wire.say(self.talk.heard, HEARTBEAT_MESSAGE)?;
         self.talk.heard_since_told = 0;
         self.wire = Some(wire);
-        (self.lost_at, self.is_provisional) = (None, false);
+        self.lost_at.send_replace(None);
+        self.is_provisional = false;
         self.connected_at = Instant::now();
         self.link = link;
         (self.seat, self.dead_seat) = (None, None);

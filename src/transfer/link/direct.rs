@@ -3,7 +3,7 @@
 //! used for lanes in place of the relay. One that stops working is forgotten, and the search begins again.
 //!
 //! Every direct connection begins with a proof of the session's secret by both ends, so a stranger who finds the port gets
-//! nothing but a few bytes, and can't keep the peer out: unproven connections are few and short-lived, and the oldest makes
+//! nothing but padding and a few bytes, and can't keep the peer out: unproven connections are few and short-lived, and the oldest makes
 //! room for the newest.
 //!
 //! Connections over the internet ([`super::online`]) begin with the same proof, and serve the same purposes.
@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use super::{
-    handshake::{read, write},
+    handshake::{read, read_padded, write, write_padded},
     online::{Online, OnlineParts},
     pipe::Pipe,
 };
@@ -36,6 +36,7 @@ use crate::{
     net::{
         addresses::{self, Reach},
         gateway::PortMapping,
+        segments::LargePackets,
         socket::{self, ACCEPT_PAUSE},
     },
     protocol::{
@@ -111,6 +112,8 @@ pub(crate) struct Direct {
     online: Option<Arc<Online>>,
     /// Whether the two have met at a relay, which lanes can use as well.
     has_relay: bool,
+    /// What is known of large packets between the two machines.
+    large_packets: LargePackets,
 }
 
 /// The directions in which direct connections are known to work.
@@ -163,6 +166,7 @@ impl Paths {
             inbound: Mutex::default(),
             online: online.map(|parts| Arc::new(Online::new(parts))),
             has_relay,
+            large_packets: LargePackets::default(),
         });
         let (mut listening, dialing, mut online) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         if let Some(listener) = listener {
@@ -521,11 +525,11 @@ impl Direct {
     /// stranger gets no answer.
     async fn hear_proof(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Option<DirectPurpose> {
         let proving = async {
-            let DirectHello { purpose, nonce } = read(stream).await?;
+            let DirectHello { purpose, nonce } = read_padded(stream).await?;
             let (nonces, ours) = self.nonces(nonce)?;
             let encoded = frame::to_bytes(&purpose);
             let tag = self.key.prove(self.side, &nonces, &encoded);
-            write(stream, &DirectAnswer { nonce: ours, tag }).await?;
+            write_padded(stream, &DirectAnswer { nonce: ours, tag }).await?;
             let DirectProof { tag } = read(stream).await?;
             self.key.check(self.side.other(), &nonces, &encoded, &tag).map_err(|_| stranger())?;
             Ok::<_, TransferError>(purpose)
@@ -545,9 +549,13 @@ impl Direct {
         }
     }
 
+    /// Whether large packets have been found to get lost between the two machines.
+    pub(crate) fn loses_large_packets(&self) -> bool {
+        self.large_packets.are_lost()
+    }
+
     /// Connects to `address`, and has both sides prove who they are.
     async fn dial(&self, address: SocketAddr, purpose: DirectPurpose) -> Option<TcpStream> {
-        let mut stream = socket::connect(address, CONNECT_LIMIT).await.ok()?;
         let checked = || {
             if purpose == DirectPurpose::Probe {
                 // This side must know the path before it sends its proof, because the other side may use the path from then
@@ -557,7 +565,12 @@ impl Direct {
                 });
             }
         };
-        self.offer_proof(&mut stream, purpose, checked).await?;
+        let connect = async |segments| socket::connect(address, CONNECT_LIMIT, segments).await.map_err(drop);
+        let prove = async |mut stream: TcpStream| {
+            self.offer_proof(&mut stream, purpose, checked).await.ok_or(())?;
+            Ok(stream)
+        };
+        let stream = self.large_packets.exchange(connect, prove).await.ok()?;
         self.prepare(&stream, purpose);
         Some(stream)
     }
@@ -572,8 +585,8 @@ impl Direct {
     ) -> Option<()> {
         let proving = async {
             let hello = DirectHello { purpose, nonce: nonce()? };
-            write(stream, &hello).await?;
-            let DirectAnswer { nonce: theirs, tag } = read(stream).await?;
+            write_padded(stream, &hello).await?;
+            let DirectAnswer { nonce: theirs, tag } = read_padded(stream).await?;
             let nonces = self.both(hello.nonce, theirs);
             let encoded = frame::to_bytes(&purpose);
             self.key.check(self.side.other(), &nonces, &encoded, &tag).map_err(|_| stranger())?;

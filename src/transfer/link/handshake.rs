@@ -249,7 +249,18 @@ async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, 
 pub(crate) async fn read<T: serde::de::DeserializeOwned>(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<T, TransferError> {
-    match timeout(LIMIT, frames::read(stream, MAX_HANDSHAKE)).await {
+    heard(frames::read(stream, MAX_HANDSHAKE)).await
+}
+
+/// Reads one message with the padding behind it.
+pub(super) async fn read_padded<T: serde::de::DeserializeOwned>(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Result<T, TransferError> {
+    heard(frames::read_padded(stream, MAX_HANDSHAKE)).await
+}
+
+async fn heard<T>(reading: impl Future<Output = Result<T, frames::ReadError>>) -> Result<T, TransferError> {
+    match timeout(LIMIT, reading).await {
         Ok(Ok(message)) => Ok(message),
         Ok(Err(frames::ReadError::Io(_))) => Err(TransferError::PeerLost),
         Ok(Err(frames::ReadError::Frame(error))) => Err(misbehaved(error)),
@@ -261,7 +272,19 @@ pub(super) async fn write<T: serde::Serialize>(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     message: &T,
 ) -> Result<(), TransferError> {
-    match timeout(LIMIT, frames::write(stream, message)).await {
+    said(frames::write(stream, message)).await
+}
+
+/// Writes one message with padding behind it.
+pub(super) async fn write_padded<T: serde::Serialize>(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    message: &T,
+) -> Result<(), TransferError> {
+    said(frames::write_padded(stream, message)).await
+}
+
+async fn said(writing: impl Future<Output = std::io::Result<()>>) -> Result<(), TransferError> {
+    match timeout(LIMIT, writing).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(TransferError::PeerLost),
         Err(_) => Err(TransferError::PeerSilent { seconds: LIMIT.as_secs() }),

@@ -198,7 +198,7 @@ mod tests {
     }
 
     fn place() -> MeetingPlace {
-        let relay = RelayChoice { address: "127.0.0.1:9".parse().unwrap(), password: None };
+        let relay = RelayChoice::new("127.0.0.1:9".parse().unwrap());
         MeetingPlace { venue: Venue::Relay(relay), own_key: None }
     }
 

@@ -46,6 +46,9 @@ pub(crate) trait LaneWays: Send + Sync {
     /// Which way lanes really take that are opened in `way`, and how long a packet takes there and back, where that is known.
     fn route(&self, way: Way) -> (Route, Option<Duration>);
 
+    /// Whether large packets have been found to get lost on the way.
+    fn loses_large_packets(&self) -> bool;
+
     /// Forgets the direct path that was found, because it no longer works.
     fn forget_direct(&self);
 
@@ -82,6 +85,11 @@ impl LaneWays for NetworkWays {
 
     fn allows_direct(&self) -> bool {
         self.direct.is_some()
+    }
+
+    fn loses_large_packets(&self) -> bool {
+        let to_relay = self.relay.as_ref().is_some_and(|(address, _)| address.loses_large_packets());
+        to_relay || self.direct.as_ref().is_some_and(|direct| direct.loses_large_packets())
     }
 
     fn forget_direct(&self) {

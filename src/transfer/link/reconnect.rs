@@ -59,8 +59,8 @@ pub(crate) struct Reconnect {
 pub(crate) struct KnownRelay {
     /// The relay.
     pub relay: RelayChoice,
-    /// The address to which its name led when the two met.
-    pub known: SocketAddr,
+    /// The address to which its name led when the two met, unless only a proxy knows.
+    pub known: Option<SocketAddr>,
     /// The token of this side's seats, the same as in the room where the two have met.
     pub client_token: ClientToken,
 }
@@ -111,6 +111,8 @@ impl Reconnect {
         // A relay that gives any other answer has no such pair any more.
         while let Err(
             RelayClientError::Unreachable { .. }
+            | RelayClientError::TurnedAway(_)
+            | RelayClientError::Proxy { .. }
             | RelayClientError::NoSuchHost { .. }
             | RelayClientError::Lost,
         ) = self.enter(relay, room, client_token).await
@@ -199,11 +201,10 @@ impl Reconnect {
             Side::Receiver => Role::Receiver,
         };
         let joined = client::join(Join {
-            address: &relay.address,
+            relay,
             // By now the name may lead to another relay, and looking it up may take long while the network is gone.
-            known: Some(*known),
+            known: *known,
             connect_limit: CONNECT_LIMIT,
-            password: relay.password.as_ref(),
             role,
             room,
             client_token,

@@ -16,4 +16,4 @@ mod sender;
 pub use meeting::{Meeting, Relayed, Seat, explain_loss};
 pub use places::{CodeChoice, MeetBy, OnlinePlace, OwnRelay, WaitOptions, WaitingPlaces};
 pub use receiver::{SearchPlaces, meet_again, meet_sender};
-pub use sender::{Admitted, Gate, wait_for_receiver, wait_for_several};
+pub use sender::{Admitted, Gate, WaitingSender, wait_for_several};

@@ -75,15 +75,23 @@ pub struct Target {
 }
 
 impl Target {
+    /// What is done under this policy: what always stays isn't replaced.
+    pub fn comes_to(&self, on_conflict: OnConflict) -> OnConflict {
+        match on_conflict {
+            OnConflict::Replace if self.in_place.is_none() => OnConflict::KeepBoth,
+            other => other,
+        }
+    }
+
     /// Where the entry would go under this policy, given a target that was made with [`OnConflict::KeepBoth`]. `None` if it
     /// would be skipped. This doesn't ask the disk, so it can be shown while the user decides.
     ///
     /// Only the last name of the path is certain. The names above it follow from the targets of the folders: nothing is
     /// stored in a folder that is skipped, and an entry in a folder goes where that folder goes.
     pub fn under(&self, on_conflict: OnConflict) -> Option<&RelPath> {
-        match on_conflict {
+        match self.comes_to(on_conflict) {
             OnConflict::Skip if self.conflicts => None,
-            OnConflict::Replace => self.in_place.as_ref().or(self.path.as_ref()),
+            OnConflict::Replace => self.in_place.as_ref(),
             OnConflict::Skip | OnConflict::KeepBoth => self.path.as_ref(),
         }
     }

@@ -143,7 +143,7 @@ pub(super) async fn ask(
     let has_folder = folder.is_some();
     let survey = |folder| {
         let (offered, unfinished, active) = (Arc::clone(manifest), unfinished.clone(), active.clone());
-        spawn_blocking(move || survey(offered, folder, &unfinished, &active))
+        spawn_blocking(move || survey(&offered, folder, &unfinished, &active))
     };
     let mut holding = survey(folder);
     let held = meanwhile_checked(control, Work::Disk, &mut holding).await?;
@@ -185,7 +185,7 @@ pub(super) async fn ask(
 
 /// Compares an offer with a folder. Blocks on the disk.
 pub(super) fn survey(
-    manifest: Arc<Manifest>,
+    manifest: &Arc<Manifest>,
     folder: Option<PathBuf>,
     unfinished: &Registry,
     active: &ActiveReceives,

@@ -87,19 +87,22 @@ async fn leave(
     };
     let folder = staging.folder().to_owned();
     let unfinished = unfinished.clone();
+    let has_ended = ended.is_ok();
     let left = spawn_blocking(move || {
-        if is_worth_keeping {
+        // What could not be stored may be nothing but a link, of which nothing is here.
+        if is_worth_keeping && !(has_ended && staging.holds_nothing()) {
             staging.keep();
-            return Ok(());
+            return Ok(true);
         }
         unfinished.forget(staging.folder());
-        staging.discard()
+        staging.discard().map(|()| false)
     });
-    if let Err(error) = left.await {
+    let is_kept = left.await.unwrap_or_else(|error: TransferError| {
         tracing::warn!(%error, "the staging folder could not be left in order");
-    }
+        false
+    });
     // After giving way to another transfer, the folder need not be reported: that transfer continues with it.
-    if is_worth_keeping && !matches!(ended, Err(TransferError::Superseded)) {
+    if is_kept && !matches!(ended, Err(TransferError::Superseded)) {
         context.tell(Notice::Kept(folder)).await;
     }
 }

@@ -1,13 +1,15 @@
-//! One transfer from the sender's side: waits for the receiver, offers, sends over lanes what was accepted, and ends.
+//! One transfer from the sender's side: waits for the receiver, offers, sends over lanes what was accepted, and ends. The code is up
+//! again when a receiver is lost before it has answered.
 
 use std::{
+    future,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use tokio::{
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout_at},
 };
 
 use super::{
@@ -31,13 +33,13 @@ use crate::{
         lanes::{lane_count::LaneCount, queue::Queue, sending::SendLanes},
         link::{
             control::Control,
-            invitation::Invitations,
-            rendezvous::{MeetBy, explain_loss, wait_for_receiver},
+            invitation::{Invitations, MeetingPlace},
+            rendezvous::{MeetBy, Meeting, WaitingSender, explain_loss},
             session::Session,
         },
         notice::{Context, Notice},
         plan::{Plan, Wanted, blocks::BlockSet},
-        progress::{Phase, Report},
+        progress::{Connection, Phase, Report},
         source::{
             listing::{Listing, Offered, Payload},
             outgoing::{Content, Outgoing},
@@ -57,6 +59,10 @@ const MAX_LANE_BYTES: u32 = 16 * 1024 * 1024;
 /// announces that: a fraction of a usual round trip.
 const BACKLOG_CHECK_EVERY: Duration = Duration::from_millis(20);
 
+/// How long a receiver that has not answered yet may be lost before others can come under the code: longer than most networks fail,
+/// and short enough for a user who starts a receive again.
+const ALONE_FOR: Duration = Duration::from_secs(5);
+
 /// Offers `payload` to one receiver and runs the transfer to its end.
 pub(crate) async fn send(
     payload: Payload,
@@ -70,7 +76,8 @@ pub(crate) async fn send(
     offer_under(meet_by, listing, options, pause, invitations, context).await
 }
 
-/// Waits for the receiver while the listing goes on, and offers what was listed.
+/// Waits for the receiver while the listing goes on, and offers what was listed. A receiver that is lost before it has answered is
+/// followed by another, if the user has passed the code on.
 pub(super) async fn offer_under(
     meet_by: MeetBy,
     mut listing: Listing,
@@ -79,70 +86,207 @@ pub(super) async fn offer_under(
     invitations: Invitations,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let waits = options.waits();
-    let meeting = tokio::select! {
-        meeting = Box::pin(wait_for_receiver(meet_by, &invitations, waits, context)) => meeting?,
+    let waiting = tokio::select! {
+        waiting = Box::pin(WaitingSender::put_up(meet_by, options.waits(), context)) => waiting?,
         error = listing.grow(context) => return Err(error),
         () = context.cancel.cancelled() => return Err(cancelled(context)),
     };
-    let venue = meeting.venue.clone();
-    let session = Session::through(meeting, Side::Sender, options.connect.clone(), context);
-    let mut control = Control::new(session, &venue, context);
-    context.tell_refused_port(control.refused_port()).await;
-    control.invite_over(invitations);
-    match serve(control, listing, &options, pause, context).await {
-        Ok(report) => Ok(report),
-        Err(error) => Err(explain_loss(error, &venue).await),
+    let mut offering = Offering { listing, offered: None, waiting: Some(waiting) };
+    let (mut invitations, mut next) = (Some(invitations), None);
+    loop {
+        let (meeting, place) = match next.take() {
+            Some(next) => next,
+            None => offering.next_receiver(context).await?,
+        };
+        let venue = meeting.venue.clone();
+        let session = Session::through(meeting, Side::Sender, options.connect.clone(), context);
+        let mut control = Control::new(session, &venue, context);
+        context.tell_refused_port(control.refused_port()).await;
+        if let Some(invitations) = invitations.take() {
+            invitations.meet(place);
+            control.invite_over(invitations);
+        }
+        match offering.serve(&mut control, &options, pause.clone(), context).await {
+            Ok(Served::Done(report)) => return Ok(report),
+            Ok(Served::Lost) => {}
+            Ok(Served::Replaced(newcomer)) => next = Some(*newcomer),
+            Err(error) => return Err(explain_loss(error, &venue).await),
+        }
+        invitations = control.take_invitations();
     }
 }
 
-/// Offers what is listed over `control`, and runs the session to its end.
-pub(crate) async fn serve(
-    mut control: Control,
-    mut listing: Listing,
-    options: &SendOptions,
-    pause: watch::Receiver<bool>,
-    context: &Context,
-) -> Result<Report, TransferError> {
-    let work = async {
-        context.enter(Phase::Listing);
-        control.say_addresses()?;
-        let offered = finish_listing(&mut control, &mut listing, context).await?;
+/// What is offered, to one receiver after the other until one of them has answered.
+pub(crate) struct Offering<'a> {
+    pub(crate) listing: Listing,
+    /// What the listing has come to, once a receiver has come.
+    pub(crate) offered: Option<Offered>,
+    /// Where other receivers are waited for, if the first is lost before it has answered.
+    pub(crate) waiting: Option<WaitingSender<'a>>,
+}
+
+/// What a session with a receiver has come to.
+pub(crate) enum Served {
+    /// The receiver has what it wanted.
+    Done(Report),
+    /// The receiver was lost before it answered.
+    Lost,
+    /// The same, and another has come.
+    Replaced(Box<Newcomer>),
+}
+
+/// A receiver that has proven the code, and where that was.
+type Newcomer = (Meeting, MeetingPlace);
+
+impl Offering<'_> {
+    async fn next_receiver(&mut self, context: &Context) -> Result<Newcomer, TransferError> {
+        let Self { listing, offered, waiting } = self;
+        let waiting = waiting.as_mut().expect("it is there until a receiver has answered");
+        let listing = async {
+            match offered {
+                Some(_) => match listing.refuse(context).await {},
+                None => listing.grow(context).await,
+            }
+        };
         tokio::select! {
-            ended = run(&mut control, offered, options, pause, context) => ended,
+            newcomer = Box::pin(waiting.receiver()) => newcomer,
+            error = listing => Err(error),
+            () = context.cancel.cancelled() => Err(cancelled(context)),
+        }
+    }
+
+    /// Offers what is listed over `control`, and runs the session to its end.
+    pub(crate) async fn serve(
+        &mut self,
+        control: &mut Control,
+        options: &SendOptions,
+        pause: watch::Receiver<bool>,
+        context: &Context,
+    ) -> Result<Served, TransferError> {
+        let until_cancelled = async {
+            tokio::select! {
+                ended = self.work(control, options, pause, context) => ended,
+                // A user who no longer waits for a lost receiver should know that everything was sent.
+                () = context.cancel.cancelled() => match context.phase() {
+                    Phase::Storing if context.is_lost() => Err(TransferError::Unconfirmed),
+                    _ => Err(cancelled(context)),
+                },
+            }
+        };
+        let ended = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
+        if let Some(last_word) = last_word(&ended) {
+            control.say(&last_word)?;
+        }
+        control.part().await;
+        ended
+    }
+
+    async fn work(
+        &mut self,
+        control: &mut Control,
+        options: &SendOptions,
+        pause: watch::Receiver<bool>,
+        context: &Context,
+    ) -> Result<Served, TransferError> {
+        let max_lanes = options.lanes.clamp(1, MAX_LANES);
+        let loss = control.loss();
+        let Self { listing, offered, waiting } = self;
+        let waits_again = waiting.as_ref().is_some_and(WaitingSender::may_wait_again);
+        let acceptance = tokio::select! {
+            asked = ask(control, listing, offered, max_lanes, context) => match asked {
+                Err(gone @ (TransferError::PeerLost | TransferError::PeerSilent { .. })) if waits_again => {
+                    // Where only the connection is lost, the receiver may still hear it.
+                    if let Some(last_word) = last_word::<()>(&Err(gone)) {
+                        control.say(&last_word)?;
+                    }
+                    tell_unanswered(context).await;
+                    return Ok(Served::Lost);
+                }
+                asked => asked?,
+            },
+            newcomer = another(waiting, loss, context), if waits_again => {
+                return Ok(Served::Replaced(Box::new(newcomer?)));
+            }
+        };
+        if let Some(waiting) = waiting.take() {
+            waiting.settle();
+        }
+        let offered = offered.take().expect("what is offered was listed for the question");
+        tokio::select! {
+            ended = run(control, offered, acceptance, options, pause, context) => ended.map(Served::Done),
             never = listing.refuse(context) => match never {},
         }
-    };
-    let until_cancelled = async {
-        tokio::select! {
-            ended = work => ended,
-            // A user who no longer waits for a lost receiver should know that everything was sent.
-            () = context.cancel.cancelled() => match context.phase() {
-                Phase::Storing if context.is_lost() => Err(TransferError::Unconfirmed),
-                _ => Err(TransferError::Cancelled),
-            },
-        }
-    };
-    let ended = caught(until_cancelled).await.unwrap_or_else(|report| Err(report.into()));
-    if let Some(last_word) = last_word(&ended) {
-        control.say(&last_word)?;
     }
-    control.part().await;
-    ended
+}
+
+/// Finishes the listing, unless that was done for another receiver, and waits for the answer to the offer.
+async fn ask(
+    control: &mut Control,
+    listing: &mut Listing,
+    offered: &mut Option<Offered>,
+    max_lanes: u16,
+    context: &Context,
+) -> Result<Acceptance, TransferError> {
+    context.enter(Phase::Listing);
+    control.say_addresses()?;
+    let Offered { manifest, content } = match offered {
+        Some(offered) => offered,
+        None => offered.insert(finish_listing(control, listing, context).await?),
+    };
+    let answered = async {
+        offer(control, manifest, max_lanes).await?;
+        context.enter(Phase::WaitingForAnswer);
+        answer(control, manifest, content, max_lanes).await
+    };
+    tokio::select! {
+        answered = answered => answered,
+        never = listing.refuse(context) => match never {},
+    }
+}
+
+/// Once the receiver has been lost for a while, waits for another one beside it. Whichever of them is there first is served.
+async fn another(
+    waiting: &mut Option<WaitingSender<'_>>,
+    mut loss: watch::Receiver<Option<Instant>>,
+    context: &Context,
+) -> Result<Newcomer, TransferError> {
+    let Some(waiting) = waiting else { return future::pending().await };
+    // The sender of the loss lives as long as the session, and so as long as this wait.
+    loop {
+        let lost_at = loss
+            .wait_for(Option::is_some)
+            .await
+            .map_or_else(|_| Instant::now(), |at| at.unwrap_or_else(Instant::now));
+        if timeout_at(lost_at + ALONE_FOR, loss.wait_for(Option::is_none)).await.is_ok() {
+            continue;
+        }
+        let phase = context.phase();
+        tell_unanswered(context).await;
+        tokio::select! {
+            newcomer = Box::pin(waiting.receiver()) => return newcomer,
+            _ = loss.wait_for(Option::is_none) => {}
+        }
+        waiting.rest().await;
+        context.enter(phase);
+    }
+}
+
+async fn tell_unanswered(context: &Context) {
+    context.tell(Notice::Unanswered).await;
+    // What is waited for now is any receiver, and not that one.
+    context.update(|progress| {
+        (progress.phase, progress.connection) = (Phase::WaitingForPeer, Connection::Up);
+    });
 }
 
 async fn run(
     control: &mut Control,
     Offered { manifest, content }: Offered,
+    Acceptance { lanes, way, wanted, here, held }: Acceptance,
     options: &SendOptions,
     pause: watch::Receiver<bool>,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let max_lanes = options.lanes.clamp(1, MAX_LANES);
-    offer(control, &manifest, max_lanes).await?;
-    context.enter(Phase::WaitingForAnswer);
-    let Acceptance { lanes, way, wanted, here, held } =
-        answer(control, &manifest, &content, max_lanes).await?;
     control.note_acceptance()?;
     let plan = Arc::new(Plan::new(&manifest, |index| wanted.contains(index)));
     let (here, here_bytes) = here;

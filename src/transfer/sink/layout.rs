@@ -126,7 +126,7 @@ impl Layout {
             Err(error) if error.kind() == io::ErrorKind::NotFound => match make(&path) {
                 // Another lane was faster.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => there(),
-                made => made,
+                done => done,
             },
             opened => opened,
         }
@@ -185,14 +185,14 @@ impl Layout {
         let parent = path.parent().ok_or(io::ErrorKind::NotFound)?;
         let full = under(&self.folder.join(TREE), path);
         let make = || platform::make_folder(&full, self.folders.get(path).copied());
-        let made = match make() {
+        let done = match make() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.make_folder(&parent)?;
                 make()
             }
-            made => made,
+            done => done,
         };
-        match made {
+        match done {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => Ok(()),
         }

@@ -36,7 +36,7 @@ use crate::{
 pub(crate) const LOCK: &str = "lock";
 
 /// How long nothing must have been written to a staging folder on a mount without locks until another transfer may take from it.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// What a transfer writes into the locked file when it leaves the folder to others.
 pub(crate) const RELEASED: &[u8] = b"released";
@@ -283,7 +283,7 @@ fn claim(folder: &Path) -> Option<File> {
 }
 
 /// Everything in a staging folder that is not a folder, without the transfer's own records.
-fn contents(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn contents(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut due = vec![folder.to_owned()];
     while let Some(at) = due.pop() {
@@ -324,8 +324,7 @@ fn drop_what_is_missing(folder: &Path, written: &mut JournalContents) {
             let kept = match plan.block(blocks.start) {
                 Some(Block::Part(_)) if entry.holes().is_empty() => len / u64::from(plan.block_size()),
                 // A file with holes has its whole length from the start, so this one is not what it was.
-                Some(Block::Part(_)) => 0,
-                Some(Block::Pack(_)) | None => 0,
+                Some(_) | None => 0,
             };
             held.remove_range(blocks.start + kept..blocks.end);
         }

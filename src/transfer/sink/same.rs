@@ -120,7 +120,7 @@ mod tests {
     /// An offer of these entries, as (path, bytes); paths that end in `/` are folders.
     fn offer(folder: &Path, entries: &[(&str, u64)]) -> Offer {
         let manifest = Arc::new(Manifest::made_up(OfferKind::Files, entries));
-        Offer::look(manifest, Some(folder.to_owned()), &Registry::default(), &ActiveReceives::default())
+        Offer::look(&manifest, Some(folder.to_owned()), &Registry::default(), &ActiveReceives::default())
     }
 
     #[test]

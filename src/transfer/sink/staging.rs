@@ -18,7 +18,7 @@ use super::{
     attributes::Attributes,
     journal::Journal,
     layout::{Layout, top_of, under},
-    leftovers::{LOCK, Leftovers, RELEASED},
+    leftovers::{LOCK, Leftovers, RELEASED, contents},
 };
 use crate::{
     platform::{
@@ -146,11 +146,11 @@ impl Staging {
             let layout = Layout::create(&folder, Arc::clone(&manifest), wanted, targets, &Disk(chosen))?;
             Ok((opened, lock, held, journal, layout))
         };
-        let begun = begin().inspect_err(|_| {
+        let prepared = begin().inspect_err(|_| {
             // Nothing is in it yet that anybody could want.
             let _ = fs::remove_dir_all(&folder);
         });
-        let (opened, lock, held, journal, layout) = begun.map_err(fail)?;
+        let (opened, lock, held, journal, layout) = prepared.map_err(fail)?;
         leftovers.move_into(&layout, &manifest, &plan).map_err(fail)?;
         Ok(Self {
             _shell: EmptyFolderGuard(folder.clone()),
@@ -373,7 +373,7 @@ impl Staging {
             if self.plan.stream().is_none() {
                 // It is empty, or nothing but a hole.
                 let size = self.entry(entry).map_or(0, Entry::size);
-                let sized = file.set_len(0).and_then(|()| platform::extend(&file, size));
+                let sized = platform::set_len(&file, 0).and_then(|()| platform::extend(&file, size));
                 sized.map_err(|cause| self.cannot_write(entry, cause))?;
             }
             self.set_attributes(&file, entry)?;
@@ -408,6 +408,11 @@ impl Staging {
         }
         let tops = self.layout.tops().filter(|(top, _)| !spoilt.contains(top.as_str()));
         tops.map(|(top, path)| (top.clone(), path)).collect()
+    }
+
+    /// Whether no file is left here.
+    pub(crate) fn holds_nothing(&self) -> bool {
+        contents(&self.folder).is_ok_and(|files| files.is_empty())
     }
 
     /// Removes the staging folder and everything in it.
@@ -478,7 +483,7 @@ impl Staging {
             let file = self.layout.open(*entry).map_err(|cause| self.cannot_write(*entry, cause))?;
             let written = platform::write_all_at(&file, content, 0);
             // The file may be one that was here before, and that this is written over.
-            let written = written.and_then(|()| file.set_len(u64::from(*size)));
+            let written = written.and_then(|()| platform::set_len(&file, u64::from(*size)));
             written.map_err(|cause| self.cannot_write(*entry, cause))?;
             self.set_attributes(&file, *entry)?;
             hashes.push((*entry, hash_whole(content)));

@@ -29,30 +29,30 @@ impl Offer {
     /// Compares an offer with `folder`, which may turn out to be unusable; blocks on the disk. Receives among `active`
     /// that have lost their senders count as interrupted: what they have there can be resumed as well.
     pub fn look(
-        manifest: Arc<Manifest>,
+        manifest: &Arc<Manifest>,
         folder: Option<PathBuf>,
         unfinished: &Registry,
         active: &ActiveReceives,
     ) -> Self {
-        let offer = Self::new(Arc::clone(&manifest));
+        let offer = Self::new(Arc::clone(manifest));
         let Some(folder) = folder.filter(|_| manifest.kind() != OfferKind::Text) else { return offer };
         let (mount, free) = match usable(&folder) {
             Ok(found) => found,
             Err(error) => return Self { folder: Some(folder), unusable: Some(error), ..offer },
         };
         let place = (folder.as_path(), mount.rules);
-        let targets = place_in(place, &manifest, |_| true, |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
+        let targets = place_in(place, manifest, |_| true, |_| OnConflict::KeepBoth, |_| OnMerge::Merge);
         let resumable = match manifest.kind() {
             OfferKind::Files => unfinished.key().map_or(0, |key| {
                 let lost = active.lost_in(&folder, &key);
-                Leftovers::find(&folder, &key).and(lost).bytes_of(&manifest)
+                Leftovers::find(&folder, &key).and(lost).bytes_of(manifest)
             }),
             OfferKind::Text | OfferKind::Stream => 0,
         };
         Self {
-            guarded: guarded(&folder, &manifest, &targets),
+            guarded: guarded(&folder, manifest, &targets),
             targets,
-            too_large: too_large(&manifest, mount),
+            too_large: too_large(manifest, mount),
             largest_file: mount.largest_file,
             keeps_holes: mount.keeps_holes,
             free,
@@ -142,6 +142,11 @@ fn wanted(manifest: &Manifest, targets: &[Target], is_wanted: impl Fn(usize) -> 
     Wanted::pick(manifest.entries(), |index| {
         is_wanted(index) && targets.get(index).is_some_and(|target| target.path.is_some())
     })
+}
+
+/// Checks that `folder` is one in which this user may write. Blocks on the disk.
+pub fn check_folder(folder: &Path) -> Result<(), TransferError> {
+    mount_of(folder).map(drop)
 }
 
 /// What `folder` can store, and how many bytes are free there, if the file system says. Fails if it is not a folder in which this

@@ -311,6 +311,10 @@ impl FindPeer for Access {
 }
 
 impl LaneWays for Access {
+    fn loses_large_packets(&self) -> bool {
+        false
+    }
+
     fn best(&self) -> Way {
         Way::Relay
     }

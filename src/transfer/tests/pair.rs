@@ -33,7 +33,10 @@ use crate::{
         plan::placement::OnMerge,
         progress::{Progress, Report},
         receive::{Output, ReceiveOptions, ReceiverInput, taking::take},
-        send::{offering::serve, options::SendOptions},
+        send::{
+            offering::{Offering, Served},
+            options::SendOptions,
+        },
         sink::{active::ActiveReceives, unfinished::Registry},
         source::listing::{Listing, Payload},
     },
@@ -188,9 +191,14 @@ fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
     let control = Control::new(session, &venue(), &context);
     let session = async move {
         let listing = Listing::start(payload, additions, &context.cancel)?;
-        let ended = serve(control, listing, &options, pauses, &context).await;
+        let mut control = control;
+        let mut offering = Offering { listing, offered: None, waiting: None };
+        let ended = offering.serve(&mut control, &options, pauses, &context).await;
         drop(adding);
-        ended
+        match ended? {
+            Served::Done(report) => Ok(report),
+            Served::Lost | Served::Replaced(_) => unreachable!("nobody else is waited for"),
+        }
     };
     running.run(pause, session, None, terms)
 }
@@ -270,8 +278,5 @@ fn context() -> (Context, ContextEnds) {
 }
 
 fn venue() -> Venue {
-    Venue::Relay(RelayChoice {
-        address: RelayAddress::from_socket(([127, 0, 0, 1], 9).into()),
-        password: None,
-    })
+    Venue::Relay(RelayChoice::new(RelayAddress::from_socket(([127, 0, 0, 1], 9).into())))
 }

@@ -242,7 +242,7 @@ fn write_in_part(path: &Path, bytes: &[u8], random: &mut Random) {
         match random.below(3) {
             0 => file.write_all(block).unwrap(),
             1 => file.write_all(&vec![0; block.len()]).unwrap(),
-            _ => drop(file.seek_relative(block.len() as i64).unwrap()),
+            _ => file.seek_relative(i64::try_from(block.len()).unwrap()).unwrap(),
         }
     }
     file.set_len(bytes.len() as u64).unwrap();

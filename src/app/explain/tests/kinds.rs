@@ -5,7 +5,7 @@ use std::{io, iter::successors};
 use crate::{
     app::{explain::failures::Standpoint, tests::made_up},
     code::CodeError,
-    engine::{RelayClientError, TransferError},
+    engine::{ProxyError, RelayClientError, TransferError},
     history::Direction,
     panics::PanicReport,
     protocol::{
@@ -114,7 +114,13 @@ pub(super) fn relay_errors() -> Vec<RelayClientError> {
             R::Unreachable { .. } => {
                 R::NoSuchHost { address: made_up::relay(), cause: io::ErrorKind::NotFound.into() }
             }
-            R::NoSuchHost { .. } => R::Internal(PanicReport::made_up("the relay is made of paper")),
+            R::NoSuchHost { .. } => R::TurnedAway(made_up::relay()),
+            R::TurnedAway(_) => R::Proxy {
+                address: made_up::relay(),
+                proxy: "proxy.example:1080".to_owned(),
+                cause: ProxyError::NotAProxy,
+            },
+            R::Proxy { .. } => R::Internal(PanicReport::made_up("the relay is made of paper")),
             R::Internal(_) => return None,
         })
     }) {
@@ -123,10 +129,33 @@ pub(super) fn relay_errors() -> Vec<RelayClientError> {
             R::Unreachable { .. } => {
                 errors.extend(causes().map(|cause| R::Unreachable { address: made_up::relay(), cause }));
             }
+            R::Proxy { address, proxy, .. } => {
+                errors.extend(proxy_errors().into_iter().map(|cause| R::Proxy {
+                    address: address.clone(),
+                    proxy: proxy.clone(),
+                    cause,
+                }));
+            }
             one => errors.push(one),
         }
     }
     errors
+}
+
+fn proxy_errors() -> Vec<ProxyError> {
+    use ProxyError as P;
+    all(P::NotAProxy, |error| {
+        Some(match error {
+            P::NotAProxy => P::Unreachable(io::ErrorKind::TimedOut.into()),
+            P::Unreachable(_) => P::NoSuchHost,
+            P::NoSuchHost => P::Silent,
+            P::Silent => P::Login,
+            P::Login => P::Refused("HTTP status 403".to_owned()),
+            P::Refused(_) => P::Failed("Host unreachable".to_owned()),
+            P::Failed(_) => P::Unusable,
+            P::Unusable => return None,
+        })
+    })
 }
 
 /// Every error that a transfer can end with. Each kind is listed once and then spread out into everything inside it.

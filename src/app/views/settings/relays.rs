@@ -2,7 +2,7 @@
 
 use eframe::egui::{CornerRadius, Frame, Label, Margin, RichText, Stroke, Ui};
 
-use super::fields::{changed, field, field_id, wrong};
+use super::fields::{changed, field, field_id, hint_ui, wrong};
 use crate::app::{
     explain,
     model::{
@@ -46,6 +46,24 @@ pub(super) fn relays_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     if part(ui, "add", |ui| Button::new(Emphasis::Secondary, &add).icon(Icon::Plus).ui(ui).clicked()) {
         state.form.add_relay();
     }
+    proxy_ui(ui, &mut state.form, view);
+}
+
+/// Draws the proxy through which relays are reached.
+fn proxy_ui(ui: &mut Ui, form: &mut SettingsForm, view: &mut View<'_>) {
+    let has_login = form.has_proxy_login();
+    let is_secret = has_login && !form.shows_passwords;
+    let (name, hint) = (view.say("set-proxy"), view.say("set-proxy-example"));
+    if field(ui, &name, &mut form.proxy, &hint, is_secret) {
+        changed(view);
+    }
+    if form.parsed_proxy().is_none() {
+        wrong(ui, &view.say("set-bad-proxy"));
+    }
+    if has_login {
+        form::switch(ui, &mut form.shows_passwords, &view.say("set-show-passwords"));
+    }
+    hint_ui(ui, &view.say("set-proxy-hint"));
 }
 
 fn relay_head_ui(

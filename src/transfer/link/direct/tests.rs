@@ -155,8 +155,8 @@ async fn strangers_get_nowhere_and_do_not_keep_the_peer_out() {
         silent.push(stream);
     }
     let mut liar = TcpStream::connect(port).await.unwrap();
-    write(&mut liar, &DirectHello { purpose: DirectPurpose::Probe, nonce: [1; 32] }).await.unwrap();
-    let answer: DirectAnswer = read(&mut liar).await.unwrap();
+    write_padded(&mut liar, &DirectHello { purpose: DirectPurpose::Probe, nonce: [1; 32] }).await.unwrap();
+    let answer: DirectAnswer = read_padded(&mut liar).await.unwrap();
     write(&mut liar, &DirectProof { tag: answer.tag }).await.unwrap();
     let mut end = [0; 1];
     let closed: io::Result<usize> = timeout(GUARD, liar.read(&mut end)).await.unwrap();

@@ -99,7 +99,8 @@ impl Met {
         let keys = agreed.keys(code).await;
         match way {
             MetBy::Relay { relay, client_token, paired: Paired { stream, lanes, token, .. } } => {
-                let is_here = !is_own && lanes.relay().reach() == Some(Reach::ThisComputer);
+                let reached = lanes.socket().map(|reached| Reach::of(reached.ip()));
+                let is_here = !is_own && reached == Some(Reach::ThisComputer);
                 let seat = Seat { room: RoomId(code.room()), client_token };
                 let venue = Venue::Relay(relay.clone());
                 let relayed = Some(Relayed { relay, lanes, token, seat });
@@ -122,12 +123,10 @@ impl Met {
 /// Returns the relay's error if the relay is gone, and otherwise the given one.
 pub async fn explain_loss(error: TransferError, venue: &Venue) -> TransferError {
     match (error, venue.relay()) {
-        (TransferError::PeerLost, Some(relay)) => {
-            match timeout(CHECK_LIMIT, client::check(&relay.address)).await {
-                Ok(Err(gone)) => gone.into(),
-                Ok(Ok(())) | Err(_) => TransferError::PeerLost,
-            }
-        }
+        (TransferError::PeerLost, Some(relay)) => match timeout(CHECK_LIMIT, client::check(relay)).await {
+            Ok(Err(gone)) => gone.into(),
+            Ok(Ok(())) | Err(_) => TransferError::PeerLost,
+        },
         (other, _) => other,
     }
 }

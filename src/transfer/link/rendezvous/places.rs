@@ -73,9 +73,9 @@ pub struct OwnRelay {
     pub address: RelayAddress,
     /// The key by which the relay knows the sender.
     pub key: SenderKey,
-    /// The room to be announced in the local network, once there is one.
+    /// The room to be announced in the local network, while the sender waits in one.
     pub announced: watch::Sender<Option<RoomId>>,
-    /// Cancelled when the sender and the receiver have met elsewhere.
+    /// Cancelled when the receiver that was met elsewhere has answered.
     pub unneeded: CancellationToken,
 }
 

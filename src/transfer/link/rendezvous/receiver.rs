@@ -172,7 +172,7 @@ pub async fn meet_sender(
             () = sleep_until(answers.listen_until), if is_listening && answers.relays_left == 0 => found = None,
             address = next(&mut found), if is_listening => match address {
                 Some(address) if count < MAX_FOUND => {
-                    let relay = RelayChoice { address: RelayAddress::from_socket(address), password: None };
+                    let relay = RelayChoice::new(RelayAddress::from_socket(address));
                     let (pause, visit) = (STAGGER * count, visit(relay, true));
                     visits.spawn(async move {
                         sleep(pause).await;

@@ -36,12 +36,10 @@ pub(super) async fn join(
     code: &CodePhrase,
     entry: RoomEntry,
 ) -> Result<client::Joined, RelayClientError> {
-    let (address, password) = (&relay.address, relay.password.as_ref());
     let room = RoomId(code.room());
     let RoomEntry { role, client_token, connect_limit, first } = entry;
     let (known, waits) = (None, false);
-    client::join(Join { address, known, connect_limit, password, role, room, client_token, waits, first })
-        .await
+    client::join(Join { relay, known, connect_limit, role, room, client_token, waits, first }).await
 }
 
 /// Ends a pair, and waits until the relay has ended it as well. The relay removes the room before it closes the connection,
@@ -75,6 +73,10 @@ pub(super) fn is_silence(error: &TransferError) -> bool {
     matches!(
         error,
         TransferError::Offline
-            | TransferError::Relay(RelayClientError::Unreachable { .. } | RelayClientError::Lost)
+            | TransferError::Relay(
+                RelayClientError::Unreachable { .. }
+                    | RelayClientError::TurnedAway(_)
+                    | RelayClientError::Lost
+            )
     )
 }

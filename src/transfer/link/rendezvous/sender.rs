@@ -45,7 +45,7 @@ use crate::{
         error::{Impossible, TransferError},
         link::{
             handshake,
-            invitation::{Invitations, MeetingPlace},
+            invitation::{Follower, MeetingPlace},
         },
         notice::{Context, MetAt, Notice},
         progress::Phase,
@@ -70,71 +70,111 @@ const MAX_DRAWS: u32 = 20;
 /// left.
 const HEAD_START: Duration = Duration::from_millis(500);
 
-/// Puts up a code and waits for a receiver that knows it. Tells `invitations` where the two have met.
-///
-/// A relay that is lost meanwhile is tried again: by a sender with a relay of its own until a receiver has come, and by one
-/// without for as long as its patience allows.
-///
-/// # Errors
-///
-/// [`TransferError::CodeTaken`] if another sender has the code, [`TransferError::TooManyTries`] if it was guessed at too
-/// often, [`TransferError::PeerGone`] if an invited receiver doesn't come, or what is wrong with the only relay.
-pub async fn wait_for_receiver(
-    meet_by: MeetBy,
-    invitations: &Invitations,
-    waits: WaitOptions,
-    context: &Context,
-) -> Result<Meeting, TransferError> {
-    let (choice, places, follower) = match meet_by {
-        MeetBy::Code(choice, places) => (choice, places, None),
-        MeetBy::Invitation(follower) => {
-            let place = follower.place().ok_or(TransferError::PeerGone)?;
-            (
-                CodeChoice::Drawn { words: INVITATION_WORDS },
-                WaitingPlaces::only(place, waits.reveal),
-                Some(follower),
-            )
+/// A sender whose code is up until a receiver has come, and goes up again if that one is lost before it has answered.
+pub struct WaitingSender<'a> {
+    posted: PostedCode<'a>,
+    /// The end of the send that names the code, if no user passes it on.
+    follower: Option<Follower>,
+    /// Whether the last receiver has come to the sender's own relay.
+    is_at_own: bool,
+}
+
+impl<'a> WaitingSender<'a> {
+    /// Puts up a code, and tells the user.
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError::CodeTaken`] if another sender has the code, [`TransferError::PeerGone`] if there is nowhere to wait for an
+    /// invited receiver, or what is wrong with the only relay.
+    pub async fn put_up(
+        meet_by: MeetBy,
+        waits: WaitOptions,
+        context: &'a Context,
+    ) -> Result<Self, TransferError> {
+        let (choice, places, follower) = match meet_by {
+            MeetBy::Code(choice, places) => (choice, places, None),
+            MeetBy::Invitation(follower) => {
+                let place = follower.place().ok_or(TransferError::PeerGone)?;
+                let choice = CodeChoice::Drawn { words: INVITATION_WORDS };
+                (choice, WaitingPlaces::only(place, waits.reveal), Some(follower))
+            }
+        };
+        let posted = PostedCode::put_up(choice, places, waits, context).await?;
+        if follower.is_none() {
+            posted.tell().await;
         }
-    };
-    let mut posted = PostedCode::put_up(choice, places, waits, context).await?;
-    let code = Arc::clone(&posted.waiting.code);
-    let gone = async {
-        match &follower {
-            Some(follower) => follower.invite((*code).clone()).await,
-            None => future::pending().await,
-        }
-    };
-    if follower.is_none() {
-        posted.tell().await;
+        Ok(Self { posted, follower, is_at_own: false })
     }
-    let (at_own, at_relay) = std::mem::take(&mut posted.entered);
-    let (own, list) = posted.scopes;
-    let met = tokio::select! {
-        met = posted.waiting.wait_at(&posted.own_room, at_own, own) => met.map(|(_, met)| met),
-        met = posted.waiting.wait_at(&posted.rooms, at_relay, list) => met.map(|(_, met)| met),
-        met = posted.waiting.wait_online(posted.online.as_mut()) => met,
-        gone = gone => Err(gone),
-    };
-    let met = match met {
-        Ok(met) => met,
-        Err(error) => return Err(posted.end(error).await),
-    };
-    let is_own = met.relay().is_some_and(|relay| posted.is_own(relay));
-    if let Some(own) = posted.own.filter(|_| !is_own) {
-        own.unneeded.cancel();
+
+    /// Whether another receiver can come after one that is lost: not to a code that was named to that one alone.
+    pub fn may_wait_again(&self) -> bool {
+        self.follower.is_none()
     }
-    let endpoint = match posted.online {
-        Some(online) => {
-            let endpoint = online.session().await;
-            online.leave(matches!(met.way, MetBy::Relay { .. })).await;
-            endpoint
+
+    /// Waits for a receiver that knows the code. Returns the connection with it, and where the two have met. When it is called
+    /// again, the code goes up again; wrong codes are counted over the whole time.
+    ///
+    /// A relay that is lost meanwhile is tried again: by a sender with a relay of its own until a receiver has come, and by one
+    /// without for as long as its patience allows.
+    ///
+    /// # Errors
+    ///
+    /// [`TransferError::TooManyTries`] if the code was guessed at too often, [`TransferError::PeerGone`] if an invited receiver
+    /// doesn't come, or what is wrong with the only relay.
+    pub async fn receiver(&mut self) -> Result<(Meeting, MeetingPlace), TransferError> {
+        self.posted.go_up().await;
+        let Self { posted, follower, is_at_own } = self;
+        let code = Arc::clone(&posted.waiting.code);
+        let gone = async {
+            match follower {
+                Some(follower) => follower.invite((*code).clone()).await,
+                None => future::pending().await,
+            }
+        };
+        let (at_own, at_relay) = std::mem::take(&mut posted.entered);
+        let (own, list) = posted.scopes;
+        let met = tokio::select! {
+            met = posted.waiting.wait_at(&posted.own_room, at_own, own) => met.map(|(_, met)| met),
+            met = posted.waiting.wait_at(&posted.rooms, at_relay, list) => met.map(|(_, met)| met),
+            met = posted.waiting.wait_online(posted.online.as_mut()) => met,
+            gone = gone => Err(gone),
+        };
+        let met = match met {
+            Ok(met) => met,
+            Err(error) => return Err(posted.end(error).await),
+        };
+        let is_own = met.relay().is_some_and(|relay| posted.is_own(relay));
+        *is_at_own = is_own;
+        posted.is_up = false;
+        posted.announce(false);
+        let endpoint = match posted.online.take() {
+            Some(online) => {
+                let endpoint = online.session().await;
+                online.leave(matches!(met.way, MetBy::Relay { .. })).await;
+                endpoint
+            }
+            None => None,
+        };
+        let place = posted.waiting.place(&met, is_own);
+        posted.waiting.context.tell(Notice::Met(met_at(&met, is_own))).await;
+        Ok((met.meeting(&code, is_own, endpoint).await, place))
+    }
+
+    /// Takes the code down after a call of [`receiver`](Self::receiver) was dropped.
+    pub async fn rest(&mut self) {
+        self.posted.is_up = false;
+        self.posted.announce(false);
+        if let Some(online) = self.posted.online.take() {
+            online.close().await;
         }
-        None => None,
-    };
-    let place = posted.waiting.place(&met, is_own);
-    context.tell(Notice::Met(met_at(&met, is_own))).await;
-    invitations.meet(place);
-    Ok(met.meeting(&code, is_own, endpoint).await)
+    }
+
+    /// Notes that the receiver has answered, so that no other will be needed.
+    pub fn settle(self) {
+        if let Some(own) = self.posted.own.filter(|_| !self.is_at_own) {
+            own.unneeded.cancel();
+        }
+    }
 }
 
 /// Puts up a shared code that admits several receivers, one after the other, and keeps it up until the last of them was
@@ -181,6 +221,9 @@ struct PostedCode<'a> {
     entered: (Option<Tried>, Option<Tried>),
     /// The scopes of the sender's own relay and of the relays of the list.
     scopes: (Scope, Scope),
+    /// With what the code goes up again on the internet.
+    online_terms: Option<OnlineTerms>,
+    is_up: bool,
     waiting: CodeWait<'a>,
 }
 
@@ -198,19 +241,14 @@ impl<'a> PostedCode<'a> {
         };
         let rooms = relays.into_iter().map(room).collect::<Result<Vec<_>, _>>()?;
         let own_room = |own: &OwnRelay| {
-            let relay = RelayChoice { address: own.address.clone(), password: None };
+            let relay = RelayChoice::new(own.address.clone());
             let client_token = own.key.client_token().map_err(|_| Impossible::NoRandomness)?;
             Ok::<_, TransferError>(CodeRoom { relay, client_token, sender, iterations })
         };
         let own_room = own.iter().map(own_room).collect::<Result<Vec<_>, _>>()?;
-        let begin = match online {
-            Some(place) => match bind_both(&place).await {
-                Ok(endpoints) => Some(OnlineStart { place, endpoints, sender, iterations }),
-                Err(error) => {
-                    tracing::warn!(%error, "nothing can be sent over the internet");
-                    None
-                }
-            },
+        let online_terms = online.map(|place| OnlineTerms { place, sender, iterations });
+        let begin = match &online_terms {
+            Some(terms) => terms.start().await,
             None => None,
         };
         let DrawnCode { code, at_own, at_relay, online } = settle(&rooms, &own_room, begin, choice).await?;
@@ -218,9 +256,6 @@ impl<'a> PostedCode<'a> {
             Some(Ok((at, _))) => Some(*at),
             _ => None,
         };
-        if let Some(own) = &own {
-            own.announced.send_replace(Some(RoomId(code.room())));
-        }
         let waiting = CodeWait {
             code,
             tries: Semaphore::new(usize::from(MAX_TRIES)),
@@ -234,7 +269,31 @@ impl<'a> PostedCode<'a> {
             Scope { is_own: true, is_alone: rooms.is_empty() && online.is_none() },
             Scope { is_own: false, is_alone: at_own.is_none() && online.is_none() },
         );
-        Ok(Self { rooms, own_room, own, online, entered: (at_own.map(Ok), at_relay), scopes, waiting })
+        let entered = (at_own.map(Ok), at_relay);
+        let posted =
+            Self { rooms, own_room, own, online, entered, scopes, online_terms, is_up: true, waiting };
+        posted.announce(true);
+        Ok(posted)
+    }
+
+    /// Puts the code up again, if it was taken down. The room at a relay is entered by those who wait there.
+    async fn go_up(&mut self) {
+        if std::mem::replace(&mut self.is_up, true) {
+            return;
+        }
+        // The user learns anew where the code can be found.
+        *self.waiting.in_use() = None;
+        self.announce(true);
+        if let Some(terms) = &self.online_terms {
+            self.online = terms.start().await.map(|start| start.begin(&self.waiting.code));
+        }
+    }
+
+    /// Has the room announced on the local network, or no longer.
+    fn announce(&self, is_there: bool) {
+        if let Some(own) = &self.own {
+            own.announced.send_replace(is_there.then(|| RoomId(self.waiting.code.room())));
+        }
     }
 
     /// Shows the code to the user.
@@ -254,7 +313,7 @@ impl<'a> PostedCode<'a> {
 
     /// Ends the code's time with this error, which is returned. If there were too many wrong codes, it first tells every
     /// receiver that comes within a minute.
-    async fn end(mut self, error: TransferError) -> TransferError {
+    async fn end(&mut self, error: TransferError) -> TransferError {
         let mut online = self.online.take();
         if matches!(error, TransferError::TooManyTries) {
             self.waiting.tell_retired(self.own_room.first(), self.relay_in_use(), online.as_mut()).await;
@@ -278,23 +337,35 @@ struct DrawnCode {
 }
 
 /// What the room on the internet takes, whatever the code.
-struct OnlineStart {
+#[derive(Clone)]
+struct OnlineTerms {
     place: OnlinePlace,
-    /// The endpoint for the session, and the one that makes the sender's calls to itself.
-    endpoints: (Endpoint, Endpoint),
     sender: SenderIdKey,
     iterations: u32,
 }
 
+/// The same, with an endpoint for the session and one that makes the sender's calls to itself.
+struct OnlineStart {
+    terms: OnlineTerms,
+    endpoints: (Endpoint, Endpoint),
+}
+
+impl OnlineTerms {
+    async fn start(&self) -> Option<OnlineStart> {
+        match bind_both(&self.place).await {
+            Ok(endpoints) => Some(OnlineStart { terms: self.clone(), endpoints }),
+            Err(error) => {
+                tracing::warn!(%error, "nothing can be sent over the internet");
+                None
+            }
+        }
+    }
+}
+
 impl OnlineStart {
     fn begin(&self, code: &Arc<CodePhrase>) -> OnlineRoom {
-        OnlineRoom::begin(
-            self.place.clone(),
-            self.endpoints.clone(),
-            Arc::clone(code),
-            self.sender,
-            self.iterations,
-        )
+        let OnlineTerms { place, sender, iterations } = self.terms.clone();
+        OnlineRoom::begin(place, self.endpoints.clone(), Arc::clone(code), sender, iterations)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The code's room on one relay, and on the first of a list that can be reached.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use tokio::time::timeout;
 
@@ -42,8 +42,7 @@ pub(super) struct EnteredRoom {
 impl CodeRoom {
     /// The error of a relay that doesn't answer in time.
     pub(super) fn silence(&self) -> TransferError {
-        let (address, cause) = (self.relay.address.clone(), io::ErrorKind::TimedOut.into());
-        RelayClientError::Unreachable { address, cause }.into()
+        self.relay.silence().into()
     }
 
     pub(super) async fn enter(&self, code: &CodePhrase) -> Result<EnteredRoom, TransferError> {
