@@ -302,10 +302,10 @@ mod tests {
         let list = UriList::read(b"file:///a\nhttps://example.org/\nsftp://nas/d\n");
         let named = ["https://example.org/", "sftp://nas/d"].map(str::to_owned).to_vec();
         assert_eq!(drop(Load::Uris(list)), [DropNews::Trouble(DropTrouble::NotFiles { count: 2, named })]);
-        let lost = |paths| UriList { paths, others: 1, named: vec!["trash:///a".to_owned()] };
+        let losing = |paths| UriList { paths, others: 1, named: vec!["trash:///a".to_owned()] };
         let named = vec!["trash:///a".to_owned()];
         assert_eq!(
-            fed(&mut None, &[DragEvent::Lost(lost(paths(1))), DragEvent::Lost(lost(paths(0)))]).1,
+            fed(&mut None, &[DragEvent::Lost(losing(paths(1))), DragEvent::Lost(losing(paths(0)))]).1,
             [
                 DropNews::Trouble(DropTrouble::Lost { count: 1, named: named.clone() }),
                 DropNews::Trouble(DropTrouble::NotFiles { count: 1, named })

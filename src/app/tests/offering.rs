@@ -36,7 +36,8 @@ fn an_offer_for_which_the_disk_seems_too_small_can_be_received_anyway() {
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Received);
     let offer = made_up::offer(&made_up::manifest(&[("large.bin", 100)]), &screen.inbox(), &[]);
-    let offer = Arc::new(Offer { free: Some(10), ..Offer::clone(&offer) });
+    let offer = Arc::into_inner(offer).expect("nobody else has it");
+    let offer = Arc::new(Offer { free: Some(10), ..offer });
     screen.notice(id, Notice::Offer(offer));
     screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
     screen.click_key("receive-anyway");
