@@ -5,9 +5,9 @@ use x11rb::{
     connection::Connection,
     protocol::{
         xproto::{
-            self, Atom, AtomEnum, ClientMessageEvent, ConnectionExt as _, CreateWindowAux, EventMask,
-            ImageFormat, MapState, PropMode, SELECTION_NOTIFY_EVENT, SelectionNotifyEvent,
-            SelectionRequestEvent, Window, WindowClass,
+            self, Atom, AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConnectionExt as _,
+            CreateWindowAux, EventMask, ImageFormat, MapState, PropMode, SELECTION_NOTIFY_EVENT,
+            SelectionNotifyEvent, SelectionRequestEvent, Window, WindowClass,
         },
         xtest::ConnectionExt as _,
     },
@@ -22,6 +22,7 @@ x11rb::atom_manager! {
     pub Atoms: AtomsCookie {
         CLIPBOARD,
         CLIPBOARD_MANAGER,
+        INCR,
         SAVE_TARGETS,
         TARGETS,
         UTF8_STRING,
@@ -193,26 +194,50 @@ impl Client {
         let (to, property) = (request.requestor, request.property);
         let is_served = request.target == form;
         if is_served {
-            self.connection.change_property8(PropMode::REPLACE, to, property, form, bytes).unwrap();
-        } else if request.target == self.atoms.TARGETS {
+            self.answer_as(request, form, bytes);
+            return true;
+        }
+        let is_known = request.target == self.atoms.TARGETS;
+        if is_known {
             let forms = [self.atoms.TARGETS, form];
             self.connection
                 .change_property32(PropMode::REPLACE, to, property, AtomEnum::ATOM, &forms)
                 .unwrap();
         }
-        let is_known = is_served || request.target == self.atoms.TARGETS;
+        self.notify(request, is_known);
+        false
+    }
+
+    /// Gives a program that asks for a selection these bytes, of this type.
+    pub fn answer_as(&self, request: &SelectionRequestEvent, kind: Atom, bytes: &[u8]) {
+        self.put(request.requestor, request.property, kind, bytes);
+        self.notify(request, true);
+    }
+
+    /// Writes bytes of this type into a property.
+    pub fn put(&self, window: Window, property: Atom, kind: Atom, bytes: &[u8]) {
+        self.connection.change_property8(PropMode::REPLACE, window, property, kind, bytes).unwrap();
+        self.connection.flush().unwrap();
+    }
+
+    /// Hears of changes to the properties of another program's window from now on.
+    pub fn hear_of_properties(&self, window: Window) {
+        let aux = ChangeWindowAttributesAux::new().event_mask(EventMask::PROPERTY_CHANGE);
+        self.connection.change_window_attributes(window, &aux).unwrap();
+    }
+
+    fn notify(&self, request: &SelectionRequestEvent, is_known: bool) {
         let notify = SelectionNotifyEvent {
             response_type: SELECTION_NOTIFY_EVENT,
             sequence: 0,
             time: request.time,
-            requestor: to,
+            requestor: request.requestor,
             selection: request.selection,
             target: request.target,
-            property: if is_known { property } else { x11rb::NONE },
+            property: if is_known { request.property } else { x11rb::NONE },
         };
-        self.connection.send_event(false, to, EventMask::NO_EVENT, notify).unwrap();
+        self.connection.send_event(false, request.requestor, EventMask::NO_EVENT, notify).unwrap();
         self.connection.flush().unwrap();
-        is_served
     }
 
     pub fn property(&self, window: Window, name: Atom) -> Option<xproto::GetPropertyReply> {

@@ -14,7 +14,7 @@ const MIDDLE: (f32, f32) = (0.5, 0.5);
 
 /// Something of a browser or a file manager that isn't a file.
 fn from_elsewhere<'a>(forms: &'a [(&'a str, &'a [u8])]) -> Source<'a> {
-    Source { forms, knows_proxies: true }
+    Source { forms, knows_proxies: true, is_in_pieces: false }
 }
 
 #[test]
@@ -55,16 +55,28 @@ fn files_are_taken_from_between_things_that_are_none() {
 }
 
 #[test]
+fn a_list_that_comes_in_pieces_is_taken_whole() {
+    let (display, site) = (Display::start(), Site::new());
+    let window = Program::start(&display, &site.server);
+    let paths: Vec<_> = (0..100).map(|number| site.plant(&format!("{number} of many"), "x")).collect();
+    let list = uri_list(&paths);
+    let forms: &[(&str, &[u8])] = &[(FILES, list.as_bytes())];
+    window.take_from(&Source { forms, knows_proxies: true, is_in_pieces: true }, MIDDLE);
+    site.receive(&[window.code().as_str(), "--yes"]).end().exits(0);
+    assert_eq!(names_in(site.target.path()).len(), 100);
+}
+
+#[test]
 fn what_the_toolkit_loses_is_reported() {
     let (display, site) = (Display::start(), Site::new());
     let window = Program::start(&display, &site.server);
     let before = window.settled();
     // This source sends its messages to the toolkit's own window.
-    let source = Source { forms: &[(FILES, b"sftp://nas/a\r\n")], knows_proxies: false };
+    let source = Source { forms: &[(FILES, b"sftp://nas/a\r\n")], knows_proxies: false, is_in_pieces: false };
     window.take_from(&source, MIDDLE);
     window.looks_other_than(&before);
     let list = uri_list(&[site.plant("a file", "x")]);
-    let source = Source { forms: &[(FILES, list.as_bytes())], knows_proxies: false };
+    let source = Source { forms: &[(FILES, list.as_bytes())], knows_proxies: false, is_in_pieces: false };
     window.take_from(&source, MIDDLE);
     site.receive(&[window.code().as_str(), "--yes"]).end().exits(0);
     assert_eq!(names_in(site.target.path()), ["a file"]);

@@ -151,7 +151,11 @@ impl<'d> Program<'d> {
     /// Drags files from another program over the window and drops them at `place`, in fractions of its width and height.
     pub fn drop_files_at(&self, place: (f32, f32), paths: &[PathBuf]) {
         let list = xdnd::uri_list(paths);
-        let source = xdnd::Source { forms: &[(xdnd::FILES, list.as_bytes())], knows_proxies: true };
+        let source = xdnd::Source {
+            forms: &[(xdnd::FILES, list.as_bytes())],
+            knows_proxies: true,
+            is_in_pieces: false,
+        };
         self.take_from(&source, place);
     }
 

@@ -11,7 +11,7 @@ use x11rb::{
     connection::Connection,
     protocol::{
         Event,
-        xproto::{AtomEnum, ConnectionExt, PropMode},
+        xproto::{AtomEnum, ConnectionExt, PropMode, Property, PropertyNotifyEvent, SelectionRequestEvent},
     },
     wrapper::ConnectionExt as _,
 };
@@ -39,6 +39,8 @@ pub struct Source<'a> {
     pub forms: &'a [(&'a str, &'a [u8])],
     /// Whether the program knows that a window may name a proxy. Toolkits do; some compositors don't.
     pub knows_proxies: bool,
+    /// Whether the program hands out what is dragged in pieces, as it has to if that is much.
+    pub is_in_pieces: bool,
 }
 
 impl Source<'_> {
@@ -52,7 +54,9 @@ impl Source<'_> {
         let atom =
             |name: &str| client.connection.intern_atom(false, name.as_bytes()).unwrap().reply().unwrap().atom;
         let forms = self.forms.iter().map(|(name, bytes)| (atom(name), bytes.to_vec())).collect();
-        Drag { client, target: window, receiver: proxy.unwrap_or(window), forms, served: 0 }.run(at);
+        let receiver = proxy.unwrap_or(window);
+        let is_in_pieces = self.is_in_pieces;
+        Drag { client, target: window, receiver, forms, is_in_pieces, pieces: None, served: 0 }.run(at);
     }
 }
 
@@ -62,6 +66,9 @@ struct Drag {
     /// The window to which messages go.
     receiver: u32,
     forms: Vec<(u32, Vec<u8>)>,
+    is_in_pieces: bool,
+    /// What is being handed out in pieces: the question for it, its form, and the rest of it.
+    pieces: Option<(SelectionRequestEvent, u32, Vec<u8>)>,
     /// How many times the target has asked for what is dragged and got it.
     served: u32,
 }
@@ -101,6 +108,21 @@ impl Drag {
         assert_eq!(finished[1] & 1, 1, "the window took what was dragged");
     }
 
+    /// Puts down the next piece once the last one was taken. An empty piece says that there are no more.
+    fn hand_out_a_piece(&mut self, change: &PropertyNotifyEvent) {
+        const PIECE: usize = 100;
+        let Some((request, form, rest)) = &mut self.pieces else { return };
+        if (change.window, change.atom) != (request.requestor, request.property) {
+            return;
+        }
+        let piece: Vec<u8> = rest.drain(..rest.len().min(PIECE)).collect();
+        self.client.put(request.requestor, request.property, *form, &piece);
+        if piece.is_empty() {
+            self.pieces = None;
+            self.served += 1;
+        }
+    }
+
     /// Waits for a message of this name from the target, and gives it what it asks for.
     fn hear(&mut self, name: u32) -> [u32; 5] {
         until("an answer to a drag", || {
@@ -115,7 +137,18 @@ impl Drag {
             Event::SelectionRequest(request) => {
                 let asked = self.forms.iter().find(|(name, _)| *name == request.target);
                 let (form, bytes) = asked.unwrap_or(&self.forms[0]);
-                self.served += u32::from(self.client.answer(&request, *form, bytes));
+                if self.is_in_pieces && asked.is_some() {
+                    let length = u32::try_from(bytes.len()).unwrap().to_ne_bytes();
+                    self.pieces = Some((request, *form, bytes.clone()));
+                    self.client.hear_of_properties(request.requestor);
+                    self.client.answer_as(&request, self.client.atoms.INCR, &length);
+                } else {
+                    self.served += u32::from(self.client.answer(&request, *form, bytes));
+                }
+                None
+            }
+            Event::PropertyNotify(change) if change.state == Property::DELETE => {
+                self.hand_out_a_piece(&change);
                 None
             }
             Event::ClientMessage(message) => Some((message.type_, message.data.as_data32())),

@@ -324,6 +324,10 @@ impl XdndTarget {
             *is_in_pieces = true;
             return Ok(());
         }
+        if *is_in_pieces && reply.type_ == NONE {
+            // The next piece isn't there yet. An empty one has a type.
+            return Ok(());
+        }
         let is_whole = !*is_in_pieces || reply.value.is_empty();
         if gathering.add(&reply.value, Instant::now()).is_err() {
             return self.known(None);
