@@ -42,6 +42,7 @@ use std::{env, ffi::OsString, path::PathBuf};
 use crate::{
     settings::{Settings, WindowSystem},
     store::Store,
+    sync::lock,
 };
 pub use desktop::arrival::ArrivalError;
 pub(crate) use desktop::fuzzing;
@@ -49,6 +50,7 @@ pub use desktop::instance::InstanceError;
 pub use desktop::launch::StartError;
 use desktop::{
     arrival::Arrival,
+    clipboard,
     desk::Stores,
     instance::{self, Claim},
     launch,
@@ -82,14 +84,20 @@ pub fn run(args: Vec<OsString>) -> Result<(), RunError> {
     };
     let mut brought = Some((loaded, stores, listener));
     let arrival = &arrival;
-    launch::launch(&options, |context| {
+    let mut copied = None;
+    let launched = launch::launch(&options, |context| {
         let (loaded, stores, listener) = brought.take().expect("a window is created once");
         let mut window = Window::open(&context.egui_ctx, loaded, stores)?;
         window.listen(context, listener);
+        copied = Some(window.last_copied.clone());
         window.arrived(&context.egui_ctx, arrival.clone());
         Ok(Box::new(window))
-    })
-    .map_err(|error| tell(error.into()))
+    });
+    // By now the window is gone, and another start of the program opens a new one.
+    if let Some(text) = copied.and_then(|copied| lock(&copied).take()) {
+        clipboard::keep(text);
+    }
+    launched.map_err(|error| tell(error.into()))
 }
 
 /// Notifies users who started the program from a menu, and so see no terminal, why there is no window.

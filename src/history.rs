@@ -42,6 +42,9 @@ pub struct PastTransfer {
     pub id: u64,
     /// The title: a name, or “3 items”.
     pub what: String,
+    /// What kind of thing that is.
+    #[serde(default, skip_serializing_if = "PastKind::is_file")]
+    pub kind: PastKind,
     /// Whether it was sent or received.
     pub direction: Direction,
     /// When its first byte moved, in seconds since 1970.
@@ -66,6 +69,28 @@ pub struct PastTransfer {
     /// The staging folder that remained because the transfer was interrupted.
     #[serde(default, skip_serializing_if = "store::is_left_out")]
     pub kept: Option<PathBuf>,
+}
+
+/// What a transfer moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PastKind {
+    /// One file, or something older entries don't tell from one.
+    #[default]
+    File,
+    /// One folder, with what was in it.
+    Folder,
+    /// Several files or folders.
+    Several,
+    /// A text.
+    Text,
+}
+
+impl PastKind {
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    fn is_file(&self) -> bool {
+        *self == Self::File
+    }
 }
 
 /// Whether a transfer was sent or received.
@@ -239,6 +264,7 @@ impl PastTransfer {
         Self {
             id: 0,
             what: what.into(),
+            kind: PastKind::default(),
             direction,
             started: unix_secs(),
             ended: None,

@@ -55,15 +55,23 @@ paste = Einfügen
 drop-to-send = Ablegen, um zu senden
 drop-to-follow = Loslassen, um es derselben Person zu senden
 drop-to-add = Ablegen, um hier hinzuzufügen
-drop-not-files = { $count ->
-    [one] Eines der abgelegten Dinge ist keine Datei dieses Computers und wurde ausgelassen.
-   *[other] { $count } der abgelegten Dinge sind keine Dateien dieses Computers und wurden ausgelassen.
-}
+drop-not-files = { $count } der abgelegten Dinge sind keine Dateien dieses Computers und wurden ausgelassen: { $names }.
+drop-web = „{ $address }“ ist eine Webadresse, keine Datei. Um die Adresse zu senden, kopieren Sie sie und fügen Sie sie hier ein; um zu senden, was dort liegt, speichern Sie es zuerst als Datei.
+drop-trash = „{ $address }“ liegt im Papierkorb. Stellen Sie es wieder her und ziehen Sie es dann aus seinem Ordner hierher.
+drop-elsewhere = „{ $address }“ ist eine Datei eines anderen Computers. Kopieren Sie sie zuerst auf diesen.
+drop-place = „{ $address }“ liegt an einem Ort, den nur das andere Programm lesen kann. Kopieren Sie es zuerst auf diesen Computer und ziehen Sie dann die Kopie hierher.
+drop-no-file = „{ $address }“ ist keine Datei dieses Computers und wurde ausgelassen.
+drop-unreached = „{ $address }“ ist nicht erreichbar: Es ist verschwunden, oder Ihr Benutzerkonto darf es nicht lesen.
+drop-picture = Das ist ein Bild ohne Datei. Speichern Sie es zuerst und ziehen Sie dann die Datei hierher.
+drop-lost = Nichts von dem, was hier gezogen wird, kann angenommen werden, weil dies von seinem Ort aus nicht gesendet werden kann: { $names }. Ziehen Sie den Rest für sich.
 drop-unreadable = Das andere Programm hat nicht gesagt, welche Dateien das sind. Nehmen Sie stattdessen „Dateien wählen“.
 pick-files = Dateien zum Senden wählen
 pick-folder = Ordner zum Senden wählen
 nothing-to-paste = In der Zwischenablage sind weder Dateien noch Text.
-no-file-dialog = Hier kann kein Dateidialog gezeigt werden: Installieren Sie „zenity“ oder ein Desktop-Portal (xdg-desktop-portal). Bis dahin können Sie Dateien auf das Fenster ziehen.
+no-file-dialog = Auf diesem Desktop erscheint kein Dateidialog. Es fehlt „zenity“ oder ein Desktop-Portal mit Dateiauswahl, zum Beispiel „xdg-desktop-portal-gtk“.
+late-file-dialog = Falls kein Dateidialog erschienen ist: Das Desktop-Portal antwortet nicht.
+without-file-dialog = Sie können Dateien auf das Fenster ziehen, sie im Dateimanager kopieren und hier einfügen oder „caiman DATEI…“ starten.
+without-folder-dialog = „caiman receive CODE --out ORDNER“ empfängt in jedem Ordner.
 engine-ended = Caimans Kern ist ausgefallen. Schließen Sie Caiman und starten Sie es neu; was angekommen ist, bleibt erhalten.
 engine-busy = Es geschieht zu viel auf einmal. Warten Sie einen Moment und versuchen Sie es noch einmal.
 receive-needs-relay = Dieser Code allein sagt nicht, wo der Sender ist. Fügen Sie stattdessen den Einladungslink ein, oder tragen Sie das Relay des Senders in den Einstellungen ein.

@@ -56,15 +56,23 @@ paste = Paste
 drop-to-send = Drop to send
 drop-to-follow = Drop to send to the same person
 drop-to-add = Drop to add to this send
-drop-not-files = { $count ->
-    [one] One of the dropped items is not a file on this computer and was left out.
-   *[other] { $count } of the dropped items are not files on this computer and were left out.
-}
+drop-not-files = { $count } of the dropped items are not files on this computer and were left out: { $names }.
+drop-web = “{ $address }” is a web address, not a file. To send the address, copy it and paste it here; to send what is behind it, save that as a file first.
+drop-trash = “{ $address }” is in the trash. Restore it, then drop it from its folder.
+drop-elsewhere = “{ $address }” is a file of another computer. Copy it to this computer first.
+drop-place = “{ $address }” is in a place that only the other program can read. Copy it to this computer first, then drop the copy.
+drop-no-file = “{ $address }” is not a file on this computer and was left out.
+drop-unreached = “{ $address }” can't be reached: it is gone, or your user account may not read it.
+drop-picture = That is a picture without a file. Save it first, then drop the file.
+drop-lost = Nothing of this drag can be taken, because these can't be sent from where they are: { $names }. Drag the rest by itself.
 drop-unreadable = The other program didn't say which files these are. Use “Choose files” instead.
 pick-files = Choose files to send
 pick-folder = Choose a folder to send
 nothing-to-paste = The clipboard holds neither files nor text.
-no-file-dialog = Caiman can't show a file dialog here. Install “zenity” or a desktop portal (xdg-desktop-portal); until then, drop files onto the window.
+no-file-dialog = This desktop shows no file dialog. It needs “zenity” or a desktop portal with a file chooser, for example “xdg-desktop-portal-gtk”.
+late-file-dialog = If no file dialog has appeared, the desktop portal doesn't answer.
+without-file-dialog = You can drop files onto the window, copy them in a file manager and paste them here, or start “caiman FILE…”.
+without-folder-dialog = “caiman receive CODE --out FOLDER” receives in any folder.
 engine-ended = Caiman's engine has stopped. Close Caiman and start it again; what has arrived is kept.
 engine-busy = Too much is going on at once. Wait a moment, then try again.
 receive-needs-relay = The code alone doesn't say where the sender is. Paste the invite link instead, or add the sender's relay in the settings.

@@ -1,24 +1,29 @@
 //! The computer around the window: everything here talks to the operating system or to other programs.
 //!
 //! - `arrival`: the arguments of a start
+//! - `clipboard`: what is on the clipboard, also once the window is gone
 //! - `desk`: a thread for everything slow
 //! - `dialogs`: file dialogs
+//! - `drops`: files dragged over the window, on Linux
 //! - `fuzzing`: what has to hold for any bytes from other programs; only tests call it
 //! - `instance`: one window for each user
 //! - `launch`: opening the window on a screen
 //! - `paste`: which keys paste
+//! - `portal`: the desktop portal, on Linux
 //! - `system`: the desktop's own settings
 //! - `uri`: `file:` addresses
-//! - `wayland`: drops on Wayland
 
 pub(super) mod arrival;
+pub(super) mod clipboard;
 pub(super) mod desk;
 pub(super) mod dialogs;
+#[cfg(target_os = "linux")]
+pub(super) mod drops;
 pub(crate) mod fuzzing;
 pub(super) mod instance;
 pub(super) mod launch;
 pub(super) mod paste;
+#[cfg(target_os = "linux")]
+mod portal;
 pub(super) mod system;
 mod uri;
-#[cfg(target_os = "linux")]
-pub(super) mod wayland;

@@ -2,6 +2,7 @@
 //! own words about an error are never hidden, and never stand alone.
 //!
 //! - `amounts`: sizes and durations
+//! - `drops`: why something that was dropped is not sent
 //! - `ends`: how a transfer ended, and reports
 //! - `failures`: why something didn't work
 //! - `names`: what transfers and files are called
@@ -10,6 +11,8 @@
 //! - `reach`: who can reach this computer, and a relay that runs on it
 
 mod amounts;
+#[cfg(target_os = "linux")]
+mod drops;
 mod ends;
 mod failures;
 mod names;
@@ -20,6 +23,8 @@ mod reach;
 mod tests;
 
 pub(super) use amounts::amount;
+#[cfg(target_os = "linux")]
+pub(super) use drops::dropped;
 pub(super) use ends::{broke, done, is_wish, report};
 #[cfg(test)]
 pub(super) use failures::{Explained, Standpoint};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use eframe::egui::{self, Context, ViewportCommand};
 
 #[cfg(target_os = "linux")]
-use super::{desktop::wayland, model::tone::Tone};
+use super::{desktop::drops::DropNews, explain, model::tone::Tone};
 use super::{
     desktop::{desk::Job, instance::Listener},
     model::action::Dialog,
@@ -64,14 +64,13 @@ impl eframe::App for Window {
     #[cfg(target_os = "linux")]
     fn raw_input_hook(&mut self, ctx: &Context, input: &mut egui::RawInput) {
         let Some(drops) = &mut self.drops else { return };
-        if let Some(trouble) = drops.feed(ctx, input) {
-            let text = match trouble {
-                wayland::DropTrouble::NotFiles(count) => {
-                    self.words.tell("drop-not-files", &[("count", count.into())])
+        for news in drops.feed(ctx, input) {
+            match news {
+                DropNews::Trouble(trouble) => {
+                    self.state.tell(Tone::Warning, explain::dropped(&self.words, &trouble));
                 }
-                wayland::DropTrouble::Unreadable => self.words.say("drop-unreadable"),
-            };
-            self.state.tell(Tone::Warning, text);
+                DropNews::Portal(key) => self.desk.ask(Job::Retrieve(key)),
+            }
         }
     }
 

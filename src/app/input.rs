@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Instant};
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Pos2, ViewportCommand};
 
 #[cfg(target_os = "linux")]
-use super::desktop::wayland;
+use super::desktop::drops;
 use super::{
     desktop::desk::{ClipboardUse, Job},
     model::action::{Action, Dialog},
@@ -27,7 +27,7 @@ impl Window {
         });
         self.state.hover_count = ctx.input(|input| input.raw.hovered_files.len());
         #[cfg(target_os = "linux")]
-        if let Some(count) = self.drops.as_ref().and_then(wayland::FileDrops::hovering) {
+        if let Some(count) = self.drops.as_ref().and_then(drops::FileDrops::hovering) {
             self.state.hover_count = count;
         }
         self.state.hovering = hovering;

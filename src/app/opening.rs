@@ -1,11 +1,11 @@
 //! The start of the window: what it reads, what it reports about that, and what it sets going.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use eframe::egui::Context;
 
 #[cfg(target_os = "linux")]
-use super::desktop::wayland;
+use super::desktop::drops;
 use super::{
     desktop::{
         desk::{Desk, Job, Stores},
@@ -74,6 +74,7 @@ impl Window {
             is_awake: false,
             may_close: false,
             last_offered: None,
+            last_copied: Arc::default(),
             keyboard_before: None,
             frames: FrameTimes::default(),
             listener: None,
@@ -109,7 +110,7 @@ impl Window {
         self.desktop = Some(system::ask(wake()));
         #[cfg(target_os = "linux")]
         {
-            self.drops = wayland::FileDrops::new(context, wake());
+            self.drops = drops::FileDrops::new(context, wake());
         }
     }
 }

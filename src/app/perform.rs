@@ -36,6 +36,7 @@ use super::{
 use crate::{
     engine::{Command, TaskId},
     panics::PanicReport,
+    sync::lock,
 };
 
 impl Window {
@@ -57,7 +58,10 @@ impl Window {
             Action::FocusCode => self.focus_code(ctx),
             Action::ForgetOffered => self.state.offered_code = None,
             Action::Copy(id, what) => self.copy(ctx, id, what),
-            Action::CopyText(text) => ctx.copy_text(text),
+            Action::CopyText(text) => {
+                *lock(&self.last_copied) = Some(text.clone());
+                ctx.copy_text(text);
+            }
             Action::FoldQr(id) => self.change(id, Card::fold_qr),
             Action::FoldList(id) => self.change(id, |card| card.folds.list = !card.folds.list),
             Action::FoldText(id) => self.change(id, |card| card.folds.text = !card.folds.text),

@@ -1,12 +1,16 @@
 //! Everything that the window keeps. `opening` makes it, `frame` runs it, `input` takes what the user does to it, and
 //! `perform` carries out what input and events ask for.
 
-use std::{path::PathBuf, sync::mpsc::Receiver, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, mpsc::Receiver},
+    time::Instant,
+};
 
 use eframe::egui::{Id, TextureHandle};
 
 #[cfg(target_os = "linux")]
-use super::desktop::wayland;
+use super::desktop::drops;
 use super::{
     desktop::{desk::Desk, instance::Listener, paste::PasteKeys, system::Desktop},
     frame_times::FrameTimes,
@@ -47,13 +51,15 @@ pub(super) struct Window {
     pub(super) may_close: bool,
     /// The last text of the clipboard that was offered or copied, so that the window doesn't offer it again.
     pub(super) last_offered: Option<String>,
+    /// The text that the user has copied last, if it is of use without this window. `run` reads it at the end.
+    pub(super) last_copied: Arc<Mutex<Option<String>>>,
     /// The control that had the keyboard before the question about an interrupted transfer opened.
     pub(super) keyboard_before: Option<Id>,
     pub(super) frames: FrameTimes,
     /// Listens for later starts of the program; `None` where there is no place to meet.
     pub(super) listener: Option<Listener>,
     #[cfg(target_os = "linux")]
-    pub(super) drops: Option<wayland::FileDrops>,
+    pub(super) drops: Option<drops::FileDrops>,
     /// Where the answers of the desktop arrive.
     pub(super) desktop: Option<Receiver<Desktop>>,
     pub(super) wants_less_motion: bool,

@@ -104,7 +104,7 @@ const BANS: &[(&str, &str, &str)] = &[
     ("2: only app names the toolkit", TOOLKIT, "src/app.rs src/app/"),
     ("3: only app::desktop::dialogs names rfd", "rfd", "src/app/desktop/dialogs.rs"),
     // winit's connection to the Wayland compositor can't be borrowed without; the file says why that is sound.
-    ("5: no unsafe code", "unsafe", "src/app/desktop/wayland/foreign.rs"),
+    ("5: no unsafe code", "unsafe", "src/app/desktop/drops/foreign.rs"),
     ("6: only main ends the process", "process::exit process::abort", "src/main.rs"),
     // They panic when nobody reads what is printed; cli::output doesn't.
     ("7: nothing prints by a macro", "println! print! eprintln! eprint!", ""),

@@ -5,9 +5,9 @@ use x11rb::{
     connection::Connection,
     protocol::{
         xproto::{
-            self, Atom, AtomEnum, ClientMessageEvent, ConnectionExt as _, CreateWindowAux, EventMask,
-            ImageFormat, MapState, PropMode, SELECTION_NOTIFY_EVENT, SelectionNotifyEvent,
-            SelectionRequestEvent, Window, WindowClass,
+            self, Atom, AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConnectionExt as _,
+            CreateWindowAux, EventMask, ImageFormat, MapState, PropMode, SELECTION_NOTIFY_EVENT,
+            SelectionNotifyEvent, SelectionRequestEvent, Window, WindowClass,
         },
         xtest::ConnectionExt as _,
     },
@@ -21,6 +21,9 @@ x11rb::atom_manager! {
     /// Names to which the display server gives numbers.
     pub Atoms: AtomsCookie {
         CLIPBOARD,
+        CLIPBOARD_MANAGER,
+        INCR,
+        SAVE_TARGETS,
         TARGETS,
         UTF8_STRING,
         URI_LIST: b"text/uri-list",
@@ -30,7 +33,9 @@ x11rb::atom_manager! {
         XdndStatus,
         XdndDrop,
         XdndFinished,
+        XdndProxy,
         XdndSelection,
+        XdndTypeList,
         XdndActionCopy,
         XdndAware,
         _NET_ACTIVE_WINDOW,
@@ -140,6 +145,16 @@ impl Client {
         self.connection.sync().unwrap();
     }
 
+    /// Clicks at a point of the screen.
+    pub fn click(&self, (x, y): (i16, i16)) {
+        const LEFT_BUTTON: u8 = 1;
+        self.point_to(x, y);
+        for action in [xproto::BUTTON_PRESS_EVENT, xproto::BUTTON_RELEASE_EVENT] {
+            self.fake(action, LEFT_BUTTON, (0, 0));
+        }
+        self.connection.sync().unwrap();
+    }
+
     /// Presses one key.
     pub fn press(&self, key: Key) {
         self.chord(&[], key);
@@ -166,10 +181,10 @@ impl Client {
         window
     }
 
-    /// Sends a message to a window.
-    pub fn tell(&self, window: Window, name: Atom, data: [u32; 5]) {
+    /// Sends a message that is about `window` to the window `receiver`.
+    pub fn tell(&self, receiver: Window, window: Window, name: Atom, data: [u32; 5]) {
         let event = ClientMessageEvent::new(32, window, name, data);
-        self.connection.send_event(false, window, EventMask::NO_EVENT, event).unwrap();
+        self.connection.send_event(false, receiver, EventMask::NO_EVENT, event).unwrap();
         self.connection.flush().unwrap();
     }
 
@@ -179,26 +194,50 @@ impl Client {
         let (to, property) = (request.requestor, request.property);
         let is_served = request.target == form;
         if is_served {
-            self.connection.change_property8(PropMode::REPLACE, to, property, form, bytes).unwrap();
-        } else if request.target == self.atoms.TARGETS {
+            self.answer_as(request, form, bytes);
+            return true;
+        }
+        let is_known = request.target == self.atoms.TARGETS;
+        if is_known {
             let forms = [self.atoms.TARGETS, form];
             self.connection
                 .change_property32(PropMode::REPLACE, to, property, AtomEnum::ATOM, &forms)
                 .unwrap();
         }
-        let is_known = is_served || request.target == self.atoms.TARGETS;
+        self.notify(request, is_known);
+        false
+    }
+
+    /// Gives a program that asks for a selection these bytes, of this type.
+    pub fn answer_as(&self, request: &SelectionRequestEvent, kind: Atom, bytes: &[u8]) {
+        self.put(request.requestor, request.property, kind, bytes);
+        self.notify(request, true);
+    }
+
+    /// Writes bytes of this type into a property.
+    pub fn put(&self, window: Window, property: Atom, kind: Atom, bytes: &[u8]) {
+        self.connection.change_property8(PropMode::REPLACE, window, property, kind, bytes).unwrap();
+        self.connection.flush().unwrap();
+    }
+
+    /// Hears of changes to the properties of another program's window from now on.
+    pub fn hear_of_properties(&self, window: Window) {
+        let aux = ChangeWindowAttributesAux::new().event_mask(EventMask::PROPERTY_CHANGE);
+        self.connection.change_window_attributes(window, &aux).unwrap();
+    }
+
+    fn notify(&self, request: &SelectionRequestEvent, is_known: bool) {
         let notify = SelectionNotifyEvent {
             response_type: SELECTION_NOTIFY_EVENT,
             sequence: 0,
             time: request.time,
-            requestor: to,
+            requestor: request.requestor,
             selection: request.selection,
             target: request.target,
-            property: if is_known { property } else { x11rb::NONE },
+            property: if is_known { request.property } else { x11rb::NONE },
         };
-        self.connection.send_event(false, to, EventMask::NO_EVENT, notify).unwrap();
+        self.connection.send_event(false, request.requestor, EventMask::NO_EVENT, notify).unwrap();
         self.connection.flush().unwrap();
-        is_served
     }
 
     pub fn property(&self, window: Window, name: Atom) -> Option<xproto::GetPropertyReply> {

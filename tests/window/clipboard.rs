@@ -11,7 +11,11 @@ use x11rb::{
     protocol::{Event, xproto::ConnectionExt},
 };
 
-use crate::{client::Client, display::Display, until};
+use crate::{
+    client::{Atoms, Client},
+    display::Display,
+    until,
+};
 
 /// The text on the clipboard.
 pub fn text(display: &Display) -> Option<String> {
@@ -41,19 +45,48 @@ pub struct Copied {
 impl Copied {
     /// Puts files on the clipboard, as a file manager does.
     pub fn files(display: &Display, uri_list: String) -> Self {
+        Self::start(display, |atoms| (atoms.CLIPBOARD, atoms.URI_LIST), uri_list.into_bytes())
+    }
+
+    /// A clipboard manager, which takes over the text of a program that ends.
+    pub fn manager(display: &Display) -> Self {
+        Self::start(display, |atoms| (atoms.CLIPBOARD_MANAGER, atoms.UTF8_STRING), Vec::new())
+    }
+
+    fn start(display: &Display, owned: fn(&Atoms) -> (u32, u32), mut bytes: Vec<u8>) -> Self {
         let client = Arc::new(Client::connect(&display.name));
         let window = client.unseen_window();
-        let (clipboard, form) = (client.atoms.CLIPBOARD, client.atoms.URI_LIST);
-        client.connection.set_selection_owner(window, clipboard, CURRENT_TIME).unwrap();
-        let owner = client.connection.get_selection_owner(clipboard).unwrap().reply().unwrap().owner;
-        assert_eq!(owner, window, "the test owns the clipboard");
+        let (selection, form) = owned(&client.atoms);
+        own(&client, window, selection);
         let thread = thread::spawn({
             let client = client.clone();
             move || {
+                let atoms = &client.atoms;
+                let mut asked = None;
                 loop {
                     match client.connection.wait_for_event().unwrap() {
+                        Event::SelectionRequest(request) if request.target == atoms.SAVE_TARGETS => {
+                            // The text is asked for before the answer, because the program ends with that.
+                            client
+                                .connection
+                                .convert_selection(
+                                    window,
+                                    atoms.CLIPBOARD,
+                                    form,
+                                    atoms.TEST_PROPERTY,
+                                    CURRENT_TIME,
+                                )
+                                .unwrap();
+                            client.connection.flush().unwrap();
+                            asked = Some(request);
+                        }
                         Event::SelectionRequest(request) => {
-                            client.answer(&request, form, uri_list.as_bytes());
+                            client.answer(&request, form, &bytes);
+                        }
+                        Event::SelectionNotify(notify) => {
+                            bytes = client.property(window, notify.property).unwrap().value;
+                            own(&client, window, atoms.CLIPBOARD);
+                            client.answer(&asked.take().unwrap(), atoms.SAVE_TARGETS, &[]);
                         }
                         Event::DestroyNotify(_) => return,
                         _ => {}
@@ -63,6 +96,12 @@ impl Copied {
         });
         Self { client, window, thread: Some(thread) }
     }
+}
+
+fn own(client: &Client, window: u32, selection: u32) {
+    client.connection.set_selection_owner(window, selection, CURRENT_TIME).unwrap();
+    let owner = client.connection.get_selection_owner(selection).unwrap().reply().unwrap().owner;
+    assert_eq!(owner, window, "the test owns the selection");
 }
 
 impl Drop for Copied {

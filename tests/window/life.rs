@@ -4,6 +4,7 @@ use std::{fs, thread, time::Duration};
 
 use crate::{
     client::{ESCAPE, RETURN, TAB},
+    clipboard::{self, Copied},
     display::Display,
     program::Program,
     support::{
@@ -74,6 +75,45 @@ fn closing_asks_nothing_while_nothing_moves() {
     window.code();
     window.close();
     window.ended().exits(0);
+}
+
+/// Receives a text and copies it with the button under it.
+fn copy_a_text(window: &Program<'_>, display: &Display, site: &Site) {
+    const COPY: (f32, f32) = (0.1, 0.72);
+    const TEXT: &str = "a text that outlives its window";
+    let mut sending = site.send(&["--text", TEXT]);
+    window.type_code(&sending.code());
+    window.accept();
+    window.done();
+    sending.end().exits(0);
+    window.settled();
+    window.click(COPY);
+    until("the text on the clipboard", || (clipboard::text(display)? == TEXT).then_some(()));
+}
+
+#[test]
+fn a_copied_text_outlives_the_window_until_something_else_is_copied() {
+    let (display, site) = (Display::start(), Site::new());
+    let mut window = Program::start(&display, &site.server);
+    copy_a_text(&window, &display, &site);
+    let before = display.picture();
+    window.close();
+    until("a screen without the window", || (display.picture() != before).then_some(()));
+    assert_eq!(clipboard::text(&display).as_deref(), Some("a text that outlives its window"));
+    assert!(window.is_running(), "without a clipboard manager, the program has to hand out the text itself");
+    let _copied = Copied::files(&display, "file:///a\r\n".to_owned());
+    window.ended().exits(0);
+}
+
+#[test]
+fn a_clipboard_manager_takes_over_what_was_copied() {
+    let (display, site) = (Display::start(), Site::new());
+    let _manager = Copied::manager(&display);
+    let window = Program::start(&display, &site.server);
+    copy_a_text(&window, &display, &site);
+    window.close();
+    window.ended().exits(0);
+    assert_eq!(clipboard::text(&display).as_deref(), Some("a text that outlives its window"));
 }
 
 #[test]

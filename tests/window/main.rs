@@ -11,9 +11,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bus;
 mod client;
 mod clipboard;
 mod display;
+mod drops;
 mod life;
 mod picture;
 mod program;

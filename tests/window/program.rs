@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 use crate::{
+    bus::Bus,
     client::{Key, RETURN, TAB},
     clipboard,
     display::Display,
@@ -32,6 +33,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub struct Program<'d> {
     display: &'d Display,
     home: TempDir,
+    /// The address of the session's bus; without it there is none.
+    bus: Option<String>,
     running: Running,
     window: u32,
 }
@@ -39,15 +42,24 @@ pub struct Program<'d> {
 impl<'d> Program<'d> {
     /// Opens the window of a user whose settings have one relay.
     pub fn start(display: &'d Display, server: &str) -> Self {
-        Self::with_settings(display, &format!("[[relay]]\naddress = \"{server}\"\n"))
+        Self::with_settings(display, &format!("[[relay]]\naddress = \"{server}\"\n"), None)
     }
 
     /// Opens the window of a user whose settings have no relay.
     pub fn start_without_relay(display: &'d Display) -> Self {
-        Self::with_settings(display, "")
+        Self::with_settings(display, "", None)
     }
 
-    fn with_settings(display: &'d Display, settings: &str) -> Self {
+    /// Opens the window of a user whose settings have one relay, and whose session has this bus.
+    pub fn start_on(display: &'d Display, bus: &Bus, server: &str) -> Self {
+        Self::with_settings(
+            display,
+            &format!("[[relay]]\naddress = \"{server}\"\n"),
+            Some(bus.address.clone()),
+        )
+    }
+
+    fn with_settings(display: &'d Display, settings: &str, bus: Option<String>) -> Self {
         let home = tempfile::tempdir().unwrap();
         for name in ["config", "data", "received", "run"] {
             fs::create_dir(home.path().join(name)).unwrap();
@@ -58,19 +70,20 @@ impl<'d> Program<'d> {
             home.path().join("received").display()
         );
         fs::write(home.path().join("config/settings.toml"), settings).unwrap();
-        let (running, window) = open(display, command(display, home.path()));
-        Self { display, home, running, window }
+        let (running, window) = open(display, command(display, home.path(), bus.as_deref()));
+        Self { display, home, bus, running, window }
     }
 
     /// Kills the program without a warning and starts it again.
     pub fn kill_and_start_again(&mut self) {
         self.running.kill();
-        (self.running, self.window) = open(self.display, command(self.display, self.home.path()));
+        let command = command(self.display, self.home.path(), self.bus.as_deref());
+        (self.running, self.window) = open(self.display, command);
     }
 
     /// Starts the program once more as the same user, while the window is open.
     pub fn second_start(&self, args: &[impl AsRef<OsStr>]) -> Running {
-        let mut command = command(self.display, self.home.path());
+        let mut command = command(self.display, self.home.path(), self.bus.as_deref());
         command.args(args);
         Running::start(command)
     }
@@ -137,7 +150,24 @@ impl<'d> Program<'d> {
 
     /// Drags files from another program over the window and drops them at `place`, in fractions of its width and height.
     pub fn drop_files_at(&self, place: (f32, f32), paths: &[PathBuf]) {
-        xdnd::drop_files(self.display, self.window, place, paths);
+        let list = xdnd::uri_list(paths);
+        let source = xdnd::Source {
+            forms: &[(xdnd::FILES, list.as_bytes())],
+            knows_proxies: true,
+            is_in_pieces: false,
+        };
+        self.take_from(&source, place);
+    }
+
+    /// Drags something from another program over the window and drops it at `place`.
+    pub fn take_from(&self, source: &xdnd::Source<'_>, place: (f32, f32)) {
+        source.drop_on(self.display, self.window, place);
+    }
+
+    /// Clicks at `place`, in fractions of the window's width and height.
+    pub fn click(&self, place: (f32, f32)) {
+        let client = &self.display.client;
+        client.click(client.point_in(self.window, place));
     }
 
     pub fn press(&self, key: Key) {
@@ -217,18 +247,18 @@ impl Drop for Program<'_> {
 }
 
 /// A command that sees nothing of this machine's environment but the display.
-fn command(display: &Display, home: &Path) -> Command {
+fn command(display: &Display, home: &Path, bus: Option<&str>) -> Command {
     let mut command = caiman(&[] as &[&str]);
     command.env_clear();
     command.envs(["PATH", "RUST_BACKTRACE"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-    let bus = format!("unix:path={}", home.join("no-bus").display());
+    let no_bus = format!("unix:path={}", home.join("no-bus").display());
     command
         .env("DISPLAY", &display.name)
         .env("LANG", "C.UTF-8")
         .env("HOME", home)
         .env("XDG_RUNTIME_DIR", home.join("run"))
-        .env("DBUS_SESSION_BUS_ADDRESS", &bus)
-        .env("DBUS_SYSTEM_BUS_ADDRESS", &bus)
+        .env("DBUS_SESSION_BUS_ADDRESS", bus.unwrap_or(&no_bus))
+        .env("DBUS_SYSTEM_BUS_ADDRESS", &no_bus)
         .env("CAIMAN_INSTANCE", "test")
         .env("CAIMAN_CONFIG_DIR", home.join("config"))
         .env("CAIMAN_DATA_DIR", home.join("data"));

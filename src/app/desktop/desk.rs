@@ -12,7 +12,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::dialogs::{self, Picked, Question};
+use super::{
+    clipboard,
+    dialogs::{self, Picked, Question},
+};
 use crate::{
     app::model::tree::Tree,
     engine::{Registry, TaskId, Unfinished},
@@ -82,6 +85,9 @@ pub(in crate::app) enum Job {
     },
     Open(PathBuf),
     Reveal(PathBuf),
+    /// Ask the desktop portal for the dropped files that it has under this key.
+    #[cfg(target_os = "linux")]
+    Retrieve(String),
     /// Keep the computer awake; the desktop shows this reason.
     StayAwake(String),
     /// Let the computer sleep again.
@@ -149,6 +155,9 @@ pub(in crate::app) enum DeskOutcome {
         is_there: bool,
     },
     Picked(PickPurpose, Picked),
+    /// The dropped files that the desktop portal had; none if it doesn't say.
+    #[cfg(target_os = "linux")]
+    Retrieved(Vec<PathBuf>),
     /// A job broke off with a panic, and nothing else came of it. The desk goes on with the next job.
     Broke {
         job: BrokenJob,
@@ -268,7 +277,7 @@ impl Worker {
             Job::SaveSettings(settings) => self.saved(settings.save(&self.stores.settings)),
             Job::SaveHistory(history) => self.saved(history.save(&self.stores.history)),
             Job::Clipboard(purpose) => {
-                let (files, text) = read_clipboard();
+                let (files, text) = clipboard::read();
                 self.outbox.send(DeskOutcome::Clipboard { purpose, files, text });
             }
             Job::BuildTree(id, manifest) => self.outbox.send(DeskOutcome::Tree(id, Tree::new(manifest))),
@@ -284,6 +293,14 @@ impl Worker {
             }
             Job::Open(path) => self.open(path),
             Job::Reveal(path) => self.opened(reveal(&path), path),
+            #[cfg(target_os = "linux")]
+            Job::Retrieve(key) => {
+                let paths = super::portal::retrieve(&key).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "the portal doesn't hand over what was dropped");
+                    Vec::new()
+                });
+                self.outbox.send(DeskOutcome::Retrieved(paths));
+            }
             Job::StayAwake(why) => {
                 let wish = |sleep| {
                     let mut builder = keepawake::Builder::default();
@@ -368,20 +385,6 @@ fn reveal(path: &Path) -> Result<(), opener::OpenError> {
 /// The folder that can be opened to show what is at `path`.
 fn folder_of(path: &Path) -> &Path {
     if path.is_dir() && !is_program(path) { path } else { path.parent().unwrap_or(path) }
-}
-
-#[cfg(not(test))]
-fn read_clipboard() -> (Vec<PathBuf>, Option<String>) {
-    let Ok(mut clipboard) = arboard::Clipboard::new() else { return (Vec::new(), None) };
-    let files = clipboard.get().file_list().unwrap_or_default();
-    let text = clipboard.get().text().ok();
-    (files, text)
-}
-
-/// Tests make up what is on the clipboard. The real one belongs to the person who runs them.
-#[cfg(test)]
-fn read_clipboard() -> (Vec<PathBuf>, Option<String>) {
-    (Vec::new(), None)
 }
 
 /// Where the pointer is on the screen, in pixels. X11 doesn't tell while files are dragged over a window, so it is

@@ -1,7 +1,7 @@
 //! What has to hold for any bytes from other programs: dropped and pasted files, and what a second start hands over.
 
 #[cfg(target_os = "linux")]
-use super::wayland::uri_list::UriList;
+use super::drops::uri_list::UriList;
 use super::{instance::wire, uri};
 
 /// A list of dropped files.
@@ -27,7 +27,11 @@ pub fn uri_list(bytes: &[u8]) {
         paths.push(path);
     }
     #[cfg(target_os = "linux")]
-    assert_eq!(UriList::read(bytes), UriList { paths, others });
+    {
+        let list = UriList::read(bytes);
+        assert_eq!((list.paths, list.others), (paths, others));
+        assert_eq!(list.named.is_empty(), others == 0);
+    }
     #[cfg(not(target_os = "linux"))]
     drop((paths, others));
 }

@@ -161,7 +161,7 @@ fn options(window: &WindowOptions, system: System, renderer: Renderer) -> Native
     if let Some(icon) = &window.icon {
         viewport = viewport.with_icon(icon.clone());
     }
-    // `run_and_return` lets a second attempt follow the first. `wayland::foreign` relies on it too.
+    // `run_and_return` lets a second attempt follow the first. `drops::foreign` relies on it too.
     let mut options = NativeOptions { viewport, renderer, run_and_return: true, ..NativeOptions::default() };
     system.decide(&mut options);
     options

@@ -19,10 +19,10 @@ use crate::{
         Connection, Internet, InvitationChain, MetAt, NotAdded, NotKept, Notice, OnlineState, Progress,
         Report, TaskId, TransferError,
     },
-    history::Direction,
+    history::{Direction, PastKind},
     net::client::RelayAddress,
     protocol::{
-        manifest::{Manifest, OfferKind},
+        manifest::{EntryKind, Manifest, OfferKind},
         peer::Withdrawal,
     },
     transfer::notice::LeftOutReason,
@@ -388,6 +388,20 @@ impl Card {
         matches!(self.started_with, StartedWith::Text(_))
             || self.text.is_some()
             || self.manifest.as_ref().is_some_and(|manifest| manifest.kind() == OfferKind::Text)
+    }
+
+    /// What it moves, as far as that is known.
+    pub(in crate::app) fn kind(&self) -> PastKind {
+        let first = self.manifest.as_ref().and_then(|manifest| manifest.entries().first());
+        if self.is_text() {
+            PastKind::Text
+        } else if self.names().1 > 1 {
+            PastKind::Several
+        } else if first.is_some_and(|entry| matches!(entry.kind, EntryKind::Folder { .. })) {
+            PastKind::Folder
+        } else {
+            PastKind::File
+        }
     }
 
     /// Takes the manifest. The names at its top are found once, because a view would search for them in every frame.

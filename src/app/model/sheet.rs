@@ -206,23 +206,22 @@ impl Sheet {
         self.offer.free.is_none_or(|free| needed <= free)
     }
 
-    /// Bytes in holes of files that are ticked.
+    /// Bytes in holes of files that have to come. While there is no tree, it isn't known of which files they are.
     fn wanted_holes(&self) -> u64 {
         let manifest = &self.offer.manifest;
-        let all = manifest.bytes() - manifest.data_bytes();
-        if all == 0 {
-            return 0;
-        }
-        let unwanted = self.tree.as_ref().map(Tree::unwanted).unwrap_or_default();
-        let unwanted = unwanted.iter().filter_map(|entry| manifest.entries().get(*entry as usize));
-        all - unwanted.map(|entry| entry.size() - entry.data_bytes()).sum::<u64>()
+        let all = || if self.here.files() == 0 { manifest.bytes() - manifest.data_bytes() } else { 0 };
+        self.tree.as_ref().map_or_else(all, Tree::wanted_holes)
     }
 
     /// Whether the offer can be accepted as it is now.
     pub(in crate::app) fn can_accept(&self) -> bool {
+        (self.fits() || self.ignores_space) && self.can_accept_without_space()
+    }
+
+    /// Whether nothing but the free space speaks against accepting the offer as it is now.
+    pub(in crate::app) fn can_accept_without_space(&self) -> bool {
         !self.is_looking
             && self.offer.unusable.is_none()
-            && (self.fits() || self.ignores_space)
             && self.tree.as_ref().map_or(self.has_no_list, Tree::wants_anything)
     }
 }

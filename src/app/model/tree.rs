@@ -67,6 +67,7 @@ pub(in crate::app) struct Tree {
     rows: Vec<u32>,
     wanted_bytes: u64,
     wanted_files: u64,
+    wanted_holes: u64,
     here_bytes: u64,
     here_files: u64,
 }
@@ -131,7 +132,6 @@ impl Tree {
             folded.push_str(&entries[node.entry as usize].path.as_str().to_lowercase());
             folded.push(BETWEEN_PATHS);
         }
-        let (wanted_bytes, wanted_files) = (manifest.bytes(), manifest.files());
         let mut tree = Self {
             manifest,
             nodes,
@@ -141,11 +141,13 @@ impl Tree {
             guarded: Vec::new(),
             search: String::new(),
             rows: Vec::new(),
-            wanted_bytes,
-            wanted_files,
+            wanted_bytes: 0,
+            wanted_files: 0,
+            wanted_holes: 0,
             here_bytes: 0,
             here_files: 0,
         };
+        tree.count();
         tree.lay_out();
         tree
     }
@@ -226,7 +228,7 @@ impl Tree {
     /// that no longer needs one is ticked.
     pub(super) fn mark_tops(&mut self, is_first: impl Fn(u32) -> bool, is_guarded: impl Fn(u32) -> bool) {
         let (mut first, mut guarded) = (Vec::new(), Vec::new());
-        let mut top = 0;
+        let (mut top, mut is_changed) = (0, false);
         while let Some(node) = self.nodes.get(top as usize) {
             let (entry, end) = (node.entry, node.end);
             let was_guarded = self.guarded.binary_search(&top).is_ok();
@@ -234,7 +236,8 @@ impl Tree {
                 guarded.push(top);
             }
             if is_guarded(entry) != was_guarded {
-                self.set_tick(top, was_guarded);
+                self.put_tick(top, was_guarded);
+                is_changed = true;
             }
             if is_first(entry) {
                 first.push(top);
@@ -242,6 +245,10 @@ impl Tree {
             top = end;
         }
         self.guarded = guarded;
+        // Once for all of them, because there may be as many as entries.
+        if is_changed {
+            self.count();
+        }
         if first != self.first {
             self.first = first;
             self.lay_out();
@@ -280,6 +287,11 @@ impl Tree {
 
     /// Ticks or unticks a node and everything in it.
     pub(super) fn set_tick(&mut self, node: u32, is_ticked: bool) {
+        self.put_tick(node, is_ticked);
+        self.count();
+    }
+
+    fn put_tick(&mut self, node: u32, is_ticked: bool) {
         let Node { end, parent, wanted: before, .. } = *self.node(node);
         for index in node..end {
             let inner = &mut self.nodes[index as usize];
@@ -293,7 +305,6 @@ impl Tree {
             folder.is_ticked |= is_ticked;
             above = folder.parent;
         }
-        self.count();
     }
 
     /// Ticks everything that needs no tick of its own, or nothing.
@@ -332,9 +343,14 @@ impl Tree {
     }
 
     fn count(&mut self) {
-        (self.wanted_bytes, self.wanted_files) = (0, 0);
+        (self.wanted_bytes, self.wanted_files, self.wanted_holes) = (0, 0, 0);
         (self.here_bytes, self.here_files) = (0, 0);
+        let has_holes = self.manifest.bytes() != self.manifest.data_bytes();
         for node in self.nodes.iter().filter(|node| !node.is_folder && node.wanted > 0) {
+            if has_holes && node.here == 0 {
+                let entry = &self.manifest.entries()[node.entry as usize];
+                self.wanted_holes += entry.size() - entry.data_bytes();
+            }
             let (bytes, files) = match node.here {
                 0 => (&mut self.wanted_bytes, &mut self.wanted_files),
                 _ => (&mut self.here_bytes, &mut self.here_files),
@@ -352,6 +368,11 @@ impl Tree {
     /// The bytes of ticked files that have to come.
     pub(in crate::app) fn wanted_bytes(&self) -> u64 {
         self.wanted_bytes
+    }
+
+    /// The bytes of those that are in holes.
+    pub(super) fn wanted_holes(&self) -> u64 {
+        self.wanted_holes
     }
 
     /// How many ticked files have to come.
@@ -391,7 +412,10 @@ impl Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::manifest::OfferKind;
+    use crate::protocol::{
+        RelPath,
+        manifest::{Entry, Hole, ManifestBuilder, OfferKind},
+    };
 
     fn tree(paths: &[(&str, u64)]) -> Tree {
         Tree::new(Arc::new(Manifest::made_up(OfferKind::Files, paths)))
@@ -505,5 +529,31 @@ mod tests {
         tree.mark_here(|_| false);
         assert_eq!((tree.wanted_files(), tree.here()), (3, (0, 0)));
         assert!(!tree.is_here(row(&tree, "photos")));
+    }
+
+    #[test]
+    fn marks_at_the_top_cost_no_count_each() {
+        // With a count of everything for each mark, this takes minutes.
+        let paths: Vec<String> = (0..200_000).map(|number| format!(".{number}")).collect();
+        let entries: Vec<(&str, u64)> = paths.iter().map(|path| (path.as_str(), 1)).collect();
+        let mut tree = tree(&entries);
+        tree.mark_tops(|_| false, |_| true);
+        assert_eq!((tree.wanted_files(), tree.wanted_bytes()), (0, 0));
+    }
+
+    #[test]
+    fn holes_count_only_in_files_that_have_to_come() {
+        let mut builder = ManifestBuilder::new(OfferKind::Files);
+        for path in ["a", "b", "c"] {
+            let holes = Box::from([Hole { start: 0, end: 90 }]);
+            let kind = EntryKind::File { size: 100, modified: None, permissions: None, holes };
+            builder.push_entry(Entry { path: RelPath::new(path).unwrap(), kind }).unwrap();
+        }
+        let mut tree = Tree::new(Arc::new(builder.finish().unwrap()));
+        assert_eq!((tree.wanted_bytes(), tree.wanted_holes()), (300, 270));
+        tree.mark_here(|entry| entry == 0);
+        assert_eq!((tree.wanted_bytes(), tree.wanted_holes()), (200, 180));
+        tree.set_tick(2, false);
+        assert_eq!((tree.wanted_bytes(), tree.wanted_holes()), (100, 90));
     }
 }

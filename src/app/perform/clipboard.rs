@@ -12,6 +12,7 @@ use crate::{
     },
     code,
     engine::TaskId,
+    sync::lock,
 };
 
 impl Window {
@@ -26,6 +27,9 @@ impl Window {
         if let Some(text) = text {
             // The window doesn't offer what it has put there itself.
             self.last_offered = Some(text.clone());
+            // A code ends with the window.
+            let outlives = matches!(what, Copied::Text | Copied::Report);
+            *lock(&self.last_copied) = outlives.then(|| text.clone());
             ctx.copy_text(text);
             card.copied = Some((what, Instant::now()));
         }

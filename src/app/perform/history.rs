@@ -21,6 +21,7 @@ impl Window {
         let (files, bytes) = card.accepted.unwrap_or_default();
         let mut entry = PastTransfer::now(card.direction, explain::name(&self.words, card));
         (entry.files, entry.bytes) = (files, bytes.unwrap_or_default());
+        entry.kind = card.kind();
         match &card.started_with {
             StartedWith::Paths(paths) => entry.paths.clone_from(paths),
             StartedWith::Code { .. } | StartedWith::Invitation if !card.is_text() => {

@@ -46,10 +46,23 @@ impl Window {
                 let text = explain::not_opened(&self.words, &path, is_there);
                 self.state.tell(Tone::Warning, text);
             }
-            DeskOutcome::Picked(_, Picked::NoDialog) => {
-                self.state.tell(Tone::Warning, self.words.say("no-file-dialog"));
+            DeskOutcome::Picked(purpose, Picked::NoDialog) => self.tell_no_dialog(purpose, "no-file-dialog"),
+            DeskOutcome::Picked(purpose, Picked::NotYet) => {
+                // A dialog that is on the screen has taken the keyboard.
+                if ctx.input(|input| input.focused) {
+                    self.tell_no_dialog(purpose, "late-file-dialog");
+                }
             }
             DeskOutcome::Picked(purpose, Picked::Paths(paths)) => self.picked(purpose, paths),
+            #[cfg(target_os = "linux")]
+            DeskOutcome::Retrieved(paths) if paths.is_empty() => {
+                self.state.tell(Tone::Warning, self.words.say("drop-unreadable"));
+            }
+            #[cfg(target_os = "linux")]
+            DeskOutcome::Retrieved(paths) => {
+                let pointer = ctx.input(|input| input.pointer.latest_pos());
+                self.arrive(paths, pointer.and_then(|at| self.card_at(at)));
+            }
             DeskOutcome::Broke { job, report } => self.broke(job, &report),
             #[cfg(all(unix, not(target_os = "macos")))]
             DeskOutcome::Called => {
@@ -71,6 +84,15 @@ impl Window {
                 ctx.request_repaint();
             }
         }
+    }
+
+    /// Says that there is no dialog, and what can be done without one.
+    fn tell_no_dialog(&mut self, purpose: PickPurpose, key: &str) {
+        let without = match purpose {
+            PickPurpose::Send | PickPurpose::Add(_) => "without-file-dialog",
+            PickPurpose::SaveOffer(_) | PickPurpose::SaveAlways => "without-folder-dialog",
+        };
+        self.state.tell(Tone::Warning, format!("{} {}", self.words.say(key), self.words.say(without)));
     }
 
     /// Reports that a step was not done, and mends what would wait for it for ever.

@@ -21,7 +21,7 @@ use crate::{
         Event, Notice, Phase, Progress, RelayClientError, Report, Stall, TaskId, TransferError, WaitsFor,
         Work,
     },
-    history::Direction,
+    history::{Direction, PastKind},
     protocol::peer::Withdrawal,
     transfer::error::FileAction,
 };
@@ -93,6 +93,35 @@ fn a_receive_that_is_done_shows_where_things_are() {
     screen.click(&dismiss);
     assert!(screen.window().state.cards.is_empty());
     assert_eq!(screen.window().state.history.entries().len(), 1);
+}
+
+#[test]
+fn the_history_knows_what_kind_of_thing_came_also_after_a_restart() {
+    let mut screen = Screen::new();
+    let offers = [
+        manifest(&[("photos/", 0), ("photos/a.jpg", 1)]),
+        manifest(&[("empty/", 0)]),
+        manifest(&[("a.jpg", 1), ("b.jpg", 1)]),
+        manifest(&[("a.jpg", 1)]),
+        made_up::text_manifest(),
+    ];
+    for offer in offers {
+        let id = screen.offered(&offer, &[]);
+        screen.notice(id, Notice::Accepted { files: offer.files(), bytes: Some(offer.bytes()) });
+        screen.feed(Event::Ended(id, Ok(Report::default())));
+    }
+    let kinds = |screen: &mut Screen| -> Vec<PastKind> {
+        screen.window().state.history.entries().iter().map(|entry| entry.kind).collect()
+    };
+    let expected = [PastKind::Text, PastKind::File, PastKind::Several, PastKind::Folder, PastKind::Folder];
+    assert_eq!(kinds(&mut screen), expected);
+    let mut screen = screen.reopened();
+    assert_eq!(kinds(&mut screen), expected);
+    screen.click_key("history");
+    let received = screen.say("history-received");
+    let lines: Vec<String> = screen.texts().into_iter().filter(|line| line.starts_with(&received)).collect();
+    assert_eq!(lines.len(), expected.len());
+    assert!(!lines[0].contains("file"), "a text is no file: {lines:#?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{
     made_up::{self, CODE, manifest},
 };
 use crate::{
-    engine::{Notice, Phase, Progress},
+    engine::{Event, Notice, Phase, Progress, TransferError},
     history::Direction,
 };
 
@@ -106,4 +106,15 @@ fn both_sides_end_at_the_same_height() {
     assert!((middle(&screen) - before.0 - grown / 2.0).abs() < 1.0, "the left side has not grown along");
     screen.fill(&code, "");
     assert_eq!((middle(&screen), below(&screen)), before);
+}
+
+#[test]
+fn what_fails_at_once_is_brought_into_sight() {
+    const HEIGHT: f32 = 500.0;
+    let mut screen = Screen::sized(700.0, HEIGHT, |_| {});
+    let id = screen.made_up(Direction::Sent);
+    screen.feed(Event::Ended(id, Err(TransferError::Cancelled)));
+    screen.settle();
+    let bottom = place(&screen, &screen.say("copy-report")).bottom();
+    assert!(bottom < HEIGHT, "the card ends at {bottom}");
 }

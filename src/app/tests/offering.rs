@@ -32,6 +32,19 @@ fn choices(screen: &mut Screen) -> Choices {
 }
 
 #[test]
+fn an_offer_for_which_the_disk_seems_too_small_can_be_received_anyway() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Received);
+    let offer = made_up::offer(&made_up::manifest(&[("large.bin", 100)]), &screen.inbox(), &[]);
+    let offer = Arc::into_inner(offer).expect("nobody else has it");
+    let offer = Arc::new(Offer { free: Some(10), ..offer });
+    screen.notice(id, Notice::Offer(offer));
+    screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
+    screen.click_key("receive-anyway");
+    assert!(choices(&mut screen).ignores_space);
+}
+
+#[test]
 fn ticks_searches_and_policies_become_the_answer() {
     let mut screen = Screen::new();
     screen.offered(&pictures(), &["a.txt", "b.txt"]);

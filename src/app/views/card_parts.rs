@@ -4,11 +4,14 @@
 use eframe::egui::{Color32, Label, RichText, ScrollArea, Ui};
 
 use super::View;
-use crate::app::{
-    explain,
-    model::{action::Action, card::Card, standing::Standstill, tone::Tone},
-    theme::{palette, size, space},
-    widgets::{self, Icon, icon_button, link, part, row, row_of_words, signed_note, tile},
+use crate::{
+    app::{
+        explain,
+        model::{action::Action, card::Card, standing::Standstill, tone::Tone},
+        theme::{palette, size, space},
+        widgets::{self, Icon, icon_button, link, part, row, row_of_words, signed_note, tile},
+    },
+    history::PastKind,
 };
 
 /// Height of a row of the list of what is left behind, in points.
@@ -18,18 +21,17 @@ const FEW_LEFT_BEHIND: usize = 3;
 
 /// The icon of what a transfer moves.
 pub(super) fn sign(card: &Card) -> Icon {
-    if card.is_text() {
-        return Icon::Text;
+    sign_of_kind(card.kind(), card.names().0.first().map_or("", String::as_str))
+}
+
+/// The icon of something that has this name.
+pub(super) fn sign_of_kind(kind: PastKind, name: &str) -> Icon {
+    match kind {
+        PastKind::Text => Icon::Text,
+        PastKind::Several => Icon::Files,
+        PastKind::Folder => Icon::Folder,
+        PastKind::File => sign_of(name),
     }
-    let (names, count) = card.names();
-    if count > 1 {
-        return Icon::Files;
-    }
-    let is_folder = card
-        .manifest
-        .as_ref()
-        .is_some_and(|manifest| manifest.entries().first().is_some_and(|entry| !entry.is_file()));
-    if is_folder { Icon::Folder } else { sign_of(names.first().map_or("", String::as_str)) }
 }
 
 /// The icon of a file, by its extension.

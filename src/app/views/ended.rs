@@ -196,6 +196,11 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>,
             ui.horizontal(|ui| copy_report_ui(ui, card, view));
         }
     });
+    // What was just started, and has shown nothing yet, may have failed out of sight.
+    if card.folds.wants_focus {
+        ui.scroll_to_rect(ui.min_rect(), None);
+        view.act(Action::Focused(card.id));
+    }
 }
 
 fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError, view: &mut View<'_>) {

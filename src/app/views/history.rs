@@ -3,7 +3,7 @@
 use eframe::egui::{Context, Id, Label, Modal, RichText, ScrollArea, Ui, vec2};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{View, card_parts::sign_of};
+use super::{View, card_parts::sign_of_kind};
 use crate::{
     app::{
         explain,
@@ -15,7 +15,7 @@ use crate::{
         },
         words::shown_path,
     },
-    history::{Direction, Outcome, PastTransfer},
+    history::{Direction, Outcome, PastKind, PastTransfer},
     transfer::show::Shown,
 };
 
@@ -96,7 +96,7 @@ fn entry_ui(ui: &mut Ui, entry: &PastTransfer, state: &State, view: &mut View<'_
         Outcome::Running | Outcome::Cancelled | Outcome::Declined => (Icon::Minus, p.muted),
     };
     row(ui, ROW, right, |ui| {
-        tile(ui, sign_of(&entry.what), Some((sign, ink)));
+        tile(ui, sign_of_kind(entry.kind, &entry.what), Some((sign, ink)));
         ui.add_space(space::XS);
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
@@ -107,7 +107,11 @@ fn entry_ui(ui: &mut Ui, entry: &PastTransfer, state: &State, view: &mut View<'_
                 Direction::Sent => "history-sent",
                 Direction::Received => "history-received",
             });
-            let amount = explain::amount(view.words, entry.files, Some(entry.bytes));
+            // A text doesn't count as a file for the user.
+            let amount = match entry.kind {
+                PastKind::Text => view.words.bytes(entry.bytes),
+                _ => explain::amount(view.words, entry.files, Some(entry.bytes)),
+            };
             let mut line = format!(
                 "{way} · {} · {amount} · {}",
                 moment(entry.started, view),

@@ -246,11 +246,6 @@ fn destination_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, folder: &Path, view: 
         let needed = view.words.bytes(sheet.wanted_bytes());
         let args = [("needed", needed.into()), ("free", view.words.bytes(free).into())];
         note(ui, Tone::Bad, &view.words.tell("no-room", &args));
-        if !sheet.ignores_space
-            && link(ui, &view.say("receive-anyway")).on_hover_text(view.say("receive-anyway-means")).clicked()
-        {
-            view.act(Action::Sheet(card.id, SheetAction::IgnoreSpace));
-        }
     }
     too_large_ui(ui, sheet, view);
 }
@@ -309,6 +304,7 @@ fn answer_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
         // Another folder helps here.
         if sheet.offer.unusable.is_some() || !(sheet.fits() || sheet.ignores_space) {
             elsewhere_ui(ui, card, sheet, view);
+            anyway_ui(ui, card, sheet, view);
         } else {
             accept_ui(ui, card, sheet, view);
         }
@@ -344,6 +340,18 @@ fn elsewhere_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
     take_keyboard(ui, card, &button, view);
     if can && button.clicked() {
         view.act(Action::PickDestination(Some(card.id)));
+    }
+}
+
+/// Draws the button that receives although there seems to be too little free space, unless there are other reasons
+/// against it.
+fn anyway_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, view: &mut View<'_>) {
+    if sheet.can_accept_without_space() {
+        let button = Button::new(Emphasis::Secondary, &view.say("receive-anyway")).ui(ui);
+        if button.on_hover_text(view.say("receive-anyway-means")).clicked() {
+            view.act(Action::Sheet(card.id, SheetAction::IgnoreSpace));
+            view.act(Action::Accept(card.id));
+        }
     }
 }
 

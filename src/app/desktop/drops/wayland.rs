@@ -1,4 +1,4 @@
-//! The thread that talks to the compositor. It has a data device for each seat, and at most one drag at a time.
+//! The thread that talks to the Wayland compositor. It has a data device for each seat, and at most one drag at a time.
 //!
 //! A protocol error would cost the whole connection, and the window with it. So an offer lives until its drag has
 //! left, whatever it holds (some compositors end the drag with the offer), and it is finished only after a copy was
@@ -9,14 +9,14 @@ use std::{
     io,
     os::fd::{AsFd, OwnedFd},
     sync::{
+        Mutex,
         atomic::{AtomicBool, Ordering},
-        mpsc::{SyncSender, TrySendError},
     },
     thread::{self, JoinHandle},
     time::Instant,
 };
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use wayland_backend::client::{Backend, WaylandError};
 use wayland_client::{
     Connection, Dispatch, EventQueue, Proxy, QueueHandle, event_created_child,
@@ -29,31 +29,25 @@ use wayland_client::{
     },
 };
 
-use super::{event::DragEvent, list::ListReader, uri_list::UriList};
-
-const FILES: &str = "text/uri-list";
+use super::{
+    event::{DragEvent, DragReporter},
+    list::ListReader,
+    load::{Form, Load},
+};
+use crate::sync::lock;
 
 /// Starts the thread, which listens for drags over `surface` until `stop` is readable.
 pub(super) fn start(
     backend: Backend,
     surface: usize,
     stop: OwnedFd,
-    events: SyncSender<DragEvent>,
-    wake: Box<dyn Fn() + Send>,
+    reporter: DragReporter,
 ) -> io::Result<JoinHandle<()>> {
     let connection = Connection::from_backend(backend);
     thread::Builder::new().name("file drops".to_owned()).spawn(move || {
         let mut queue = connection.new_event_queue();
         connection.display().get_registry(&queue.handle(), ());
-        let mut state = DragState {
-            surface,
-            events,
-            wake,
-            manager: None,
-            seats: HashMap::new(),
-            drag: None,
-            is_over: false,
-        };
+        let mut state = DragState { surface, reporter, manager: None, seats: HashMap::new(), drag: None };
         if let Err(error) = run(&mut queue, &mut state, &stop) {
             tracing::warn!(%error, "files can't be dropped on the window any more");
         }
@@ -70,12 +64,12 @@ fn run(queue: &mut EventQueue<DragState>, state: &mut DragState, stop: &OwnedFd)
             Err(WaylandError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
             flushed => flushed.map_err(io::Error::other)?,
         }
-        if state.is_over {
+        if state.reporter.is_over {
             return Ok(());
         }
         let Some(guard) = queue.prepare_read() else { continue };
         let reading = state.drag.as_ref().and_then(Drag::reading);
-        let timeout = reading.map(|reading| time_until(reading.deadline()));
+        let timeout = reading.map(|reading| reading.gathering.time_left());
         let connection = guard.connection_fd();
         let mut waits = vec![PollFd::new(&connection, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
         let pipe = reading.map(ListReader::as_fd);
@@ -101,22 +95,14 @@ fn run(queue: &mut EventQueue<DragState>, state: &mut DragState, stop: &OwnedFd)
     }
 }
 
-fn time_until(deadline: Instant) -> Timespec {
-    let left = deadline.saturating_duration_since(Instant::now());
-    Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() }
-}
-
 struct DragState {
     /// The window's surface, as an address to compare with.
     surface: usize,
-    events: SyncSender<DragEvent>,
-    wake: Box<dyn Fn() + Send>,
+    reporter: DragReporter,
     manager: Option<WlDataDeviceManager>,
     /// The seats, by the names that the registry gives them.
     seats: HashMap<u32, DragSeat>,
     drag: Option<Drag>,
-    /// Whether the window has stopped listening.
-    is_over: bool,
 }
 
 struct DragSeat {
@@ -127,7 +113,7 @@ struct DragSeat {
 /// What the source of a drag has said about it.
 #[derive(Debug, Default)]
 struct OfferFacts {
-    has_files: AtomicBool,
+    forms: Mutex<Vec<String>>,
     is_copy: AtomicBool,
 }
 
@@ -142,16 +128,16 @@ struct Drag {
 }
 
 enum DragFiles {
-    Reading(ListReader),
-    Known(UriList),
-    /// The drag holds no files, or they can't be known, or it isn't over this window.
+    Reading(Form, ListReader),
+    Known(Load),
+    /// The drag holds nothing of use, or it can't be known, or it isn't over this window.
     Refused,
 }
 
 impl Drag {
     fn reading(&self) -> Option<&ListReader> {
         match &self.list {
-            DragFiles::Reading(reading) => Some(reading),
+            DragFiles::Reading(_, reading) => Some(reading),
             _ => None,
         }
     }
@@ -170,45 +156,38 @@ impl Drag {
 }
 
 impl DragState {
-    fn tell(&mut self, event: DragEvent) {
-        self.is_over |= self.events.send(event).is_err();
-        (self.wake)();
-    }
-
-    /// Reports a move. A full queue may swallow it, because a later one replaces it.
     fn moved(&mut self, position: (f64, f64)) {
         let Some(drag) = &mut self.drag else { return };
         drag.position = position;
-        if drag.is_refused() {
-            return;
-        }
-        match self.events.try_send(DragEvent::Moved { position }) {
-            Ok(()) => (self.wake)(),
-            Err(TrySendError::Full(_)) => {}
-            Err(TrySendError::Disconnected(_)) => self.is_over = true,
+        if !drag.is_refused() {
+            self.reporter.moved(position);
         }
     }
 
     fn enter(&mut self, connection: &Connection, mut drag: Drag, is_over_window: bool) {
         self.leave();
-        let facts = drag.offer.data::<OfferFacts>();
-        if !is_over_window || !facts.is_some_and(|facts| facts.has_files.load(Ordering::Relaxed)) {
+        let form = drag.offer.data::<OfferFacts>().filter(|_| is_over_window).and_then(|facts| {
+            let mut forms = lock(&facts.forms);
+            let (form, place) = Form::best(forms.iter().map(String::as_str))?;
+            Some((form, forms.swap_remove(place)))
+        });
+        let Some((form, mime_type)) = form else {
             drag.refuse();
             self.drag = Some(drag);
             return;
-        }
+        };
         match ListReader::start(Instant::now()) {
             Ok((reading, pipe)) => {
-                drag.offer.accept(drag.serial, Some(FILES.to_owned()));
+                drag.offer.accept(drag.serial, Some(mime_type.clone()));
                 // Only ever a copy: after a move the source would delete the files.
                 if drag.offer.version() >= wl_data_offer::REQ_SET_ACTIONS_SINCE {
                     drag.offer.set_actions(DndAction::Copy, DndAction::Copy);
                 }
-                drag.offer.receive(FILES.to_owned(), pipe.as_fd());
+                drag.offer.receive(mime_type, pipe.as_fd());
                 // The request holds a copy of the pipe's end until it is sent, and until then the list has no end.
                 drop(connection.flush());
-                drag.list = DragFiles::Reading(reading);
-                self.tell(DragEvent::Hover { paths: Vec::new(), position: drag.position });
+                drag.list = DragFiles::Reading(form, reading);
+                self.reporter.tell(DragEvent::Hover { paths: Vec::new(), position: drag.position });
             }
             Err(error) => {
                 tracing::warn!(%error, "no pipe for a list of files");
@@ -223,7 +202,7 @@ impl DragState {
         if let Some(drag) = self.drag.take() {
             drag.offer.destroy();
             if !drag.is_refused() {
-                self.tell(DragEvent::Left);
+                self.reporter.tell(DragEvent::Left);
             }
         }
     }
@@ -231,7 +210,7 @@ impl DragState {
     fn dropped(&mut self) {
         let Some(drag) = &mut self.drag else { return };
         match drag.list {
-            DragFiles::Reading(_) => drag.is_dropped = true,
+            DragFiles::Reading(..) => drag.is_dropped = true,
             DragFiles::Refused => self.leave(),
             DragFiles::Known(_) => self.finish(),
         }
@@ -240,7 +219,7 @@ impl DragState {
     /// Takes the files of a drag that was dropped.
     fn finish(&mut self) {
         let Some(drag) = self.drag.take() else { return };
-        let DragFiles::Known(list) = drag.list else { return };
+        let DragFiles::Known(load) = drag.list else { return };
         let has_actions = drag.offer.version() >= wl_data_offer::REQ_FINISH_SINCE;
         let facts = drag.offer.data::<OfferFacts>();
         let is_agreed = !has_actions || facts.is_some_and(|facts| facts.is_copy.load(Ordering::Relaxed));
@@ -249,44 +228,43 @@ impl DragState {
         }
         drag.offer.destroy();
         if is_agreed {
-            let UriList { paths, others } = list;
-            self.tell(DragEvent::Dropped { paths, others, position: drag.position });
+            self.reporter.tell(DragEvent::Dropped { load, position: drag.position });
         } else {
-            self.tell(DragEvent::Left);
+            self.reporter.tell(DragEvent::Left);
         }
     }
 
     /// Continues to read the list of the current drag.
     fn read_list(&mut self, is_ready: bool) {
         let Some(drag) = &mut self.drag else { return };
-        let DragFiles::Reading(reading) = &mut drag.list else { return };
+        let DragFiles::Reading(form, reading) = &mut drag.list else { return };
         let now = Instant::now();
-        let list = reading.check(now).and_then(|()| if is_ready { reading.advance(now) } else { Ok(None) });
-        let (is_dropped, position) = (drag.is_dropped, drag.position);
-        match list.map(|list| list.map(|text| UriList::read(&text))) {
-            Ok(None) => {}
-            Ok(Some(list)) if list.paths.is_empty() && !is_dropped => {
-                drag.refuse();
-                self.tell(DragEvent::Left);
-            }
-            Ok(Some(list)) => {
-                let paths = if is_dropped { Vec::new() } else { list.paths.clone() };
-                drag.list = DragFiles::Known(list);
-                if is_dropped {
-                    self.finish();
-                } else {
-                    self.tell(DragEvent::Hover { paths, position });
-                }
-            }
+        let checked = reading.gathering.check(now);
+        let list = checked.and_then(|()| if is_ready { reading.advance(now) } else { Ok(None) });
+        let load = match list {
+            Ok(None) => return,
+            Ok(Some(data)) => Load::read(*form, &data),
             Err(error) => {
                 tracing::warn!(%error, "the list of dragged files can't be read");
-                drag.refuse();
-                self.tell(DragEvent::Left);
-                if is_dropped {
-                    self.leave();
-                    self.tell(DragEvent::Unreadable);
-                }
+                None
             }
+        };
+        let (is_dropped, position) = (drag.is_dropped, drag.position);
+        let Some(load) = load else {
+            drag.refuse();
+            self.reporter.tell(DragEvent::Left);
+            if is_dropped {
+                self.leave();
+                self.reporter.tell(DragEvent::Unreadable);
+            }
+            return;
+        };
+        let paths = if is_dropped { Vec::new() } else { load.paths().to_vec() };
+        drag.list = DragFiles::Known(load);
+        if is_dropped {
+            self.finish();
+        } else {
+            self.reporter.tell(DragEvent::Hover { paths, position });
         }
     }
 
@@ -396,9 +374,7 @@ impl Dispatch<WlDataOffer, OfferFacts> for DragState {
         _: &QueueHandle<Self>,
     ) {
         match event {
-            wl_data_offer::Event::Offer { mime_type } if mime_type == FILES => {
-                facts.has_files.store(true, Ordering::Relaxed);
-            }
+            wl_data_offer::Event::Offer { mime_type } => lock(&facts.forms).push(mime_type),
             wl_data_offer::Event::Action { dnd_action } => {
                 facts
                     .is_copy

@@ -1,14 +1,18 @@
-//! Takes files dropped on the window under Wayland, which winit 0.30 doesn't. A second listener on the connection
-//! that winit opened hears of drags, on a thread of its own, and reports them to egui as winit does on other systems.
+//! Takes files dropped on the window, on Linux. winit 0.30 takes none under Wayland. Under X11 it loses a whole drop if
+//! one item is not a file that can be reached, or if the list is long, says nothing of it, and doesn't know where the
+//! pointer is. So a listener with a thread of its own hears of drags, and reports them to egui as winit does on other
+//! systems.
 //!
-//! If anything is missing, files can't be dropped, and the window still has its buttons. `CAIMAN_NO_WAYLAND_DROPS=1`
-//! turns this off. Once winit supports drops itself (0.31), this module goes.
+//! If anything is missing, X11 has winit's drops, and Wayland none; the window still has its buttons.
+//! `CAIMAN_NO_OWN_DROPS=1` turns this off. Once winit does all of it itself, this module goes.
 
 mod event;
 mod foreign;
 mod list;
-mod listener;
+mod load;
 pub(super) mod uri_list;
+mod wayland;
+mod x11;
 
 use std::{
     env,
@@ -26,22 +30,47 @@ use eframe::{CreationContext, egui};
 use raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use rustix::event::{EventfdFlags, eventfd};
 
-use event::DragEvent;
+use event::{DragEvent, DragReporter};
+use load::Load;
+use uri_list::UriList;
 
 /// The environment variable that turns this off.
-const OFF_VARIABLE: &str = "CAIMAN_NO_WAYLAND_DROPS";
+const OFF_VARIABLE: &str = "CAIMAN_NO_OWN_DROPS";
 /// How many events may wait for the window. A full queue loses only moves, of which the last one counts.
 const QUEUE: usize = 64;
 /// How many hovering files egui is told about, because it copies them in every frame. [`FileDrops::hovering`] counts
 /// all of them.
 const MAX_SHOWN: usize = 1000;
 
+/// What there is to say or do about a drop, besides the files that egui hears of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::app) enum DropNews {
+    /// The user has to be told this.
+    Trouble(DropTrouble),
+    /// The desktop portal has the files under this key.
+    Portal(String),
+}
+
 /// What the user has to be told about a drop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::app) enum DropTrouble {
-    /// This many of the dropped things are not files of this computer but, for example, web pages. The others were
-    /// taken.
-    NotFiles(usize),
+    /// This many of the dropped things are not files of this computer but, for example, web pages. The first of them
+    /// are named; the others were taken.
+    NotFiles {
+        /// How many.
+        count: usize,
+        /// The addresses of the first few.
+        named: Vec<String>,
+    },
+    /// The toolkit takes nothing of a drop because of these.
+    Lost {
+        /// How many.
+        count: usize,
+        /// The addresses of the first few.
+        named: Vec<String>,
+    },
+    /// A picture without a file was dropped.
+    Picture,
     /// The program that the files come from didn't say which they are.
     Unreadable,
 }
@@ -51,6 +80,8 @@ pub(in crate::app) enum DropTrouble {
 pub(in crate::app) struct FileDrops {
     events: Receiver<DragEvent>,
     hover: Option<Hover>,
+    /// Whether positions are pixels of the screen, not the compositor's logical ones.
+    is_in_pixels: bool,
     stop: OwnedFd,
     thread: Option<JoinHandle<()>>,
     /// [`foreign::backend`] relies on this staying on its thread.
@@ -64,8 +95,8 @@ struct Hover {
 }
 
 impl FileDrops {
-    /// Listens on the connection of the window that is being created; `None` if that isn't a Wayland window. `wake`
-    /// is called on another thread whenever [`feed`](Self::feed) has something to report.
+    /// Listens for drags over the window that is being created; `None` if that isn't possible. `wake` is called on
+    /// another thread whenever [`feed`](Self::feed) has something to report.
     pub(in crate::app) fn new(
         window: &CreationContext<'_>,
         wake: impl Fn() + Send + 'static,
@@ -73,20 +104,33 @@ impl FileDrops {
         if env::var_os(OFF_VARIABLE).is_some_and(|value| !value.is_empty() && value != "0") {
             return None;
         }
-        let RawWindowHandle::Wayland(handle) = window.window_handle().ok()?.as_raw() else { return None };
-        let backend = foreign::backend(window)?;
+        let handle = window.window_handle().ok()?.as_raw();
         let (sender, events) = mpsc::sync_channel(QUEUE);
+        let reporter = DragReporter::new(sender, Box::new(wake));
+        let start = |stop: OwnedFd| match handle {
+            RawWindowHandle::Wayland(handle) => {
+                let backend = foreign::backend(window).ok_or(std::io::ErrorKind::NotConnected)?;
+                wayland::start(backend, handle.surface.as_ptr() as usize, stop, reporter)
+            }
+            RawWindowHandle::Xlib(handle) => x11::start(handle.window as u32, stop, reporter),
+            RawWindowHandle::Xcb(handle) => x11::start(handle.window.get(), stop, reporter),
+            _ => Err(std::io::ErrorKind::Unsupported.into()),
+        };
         let started = eventfd(0, EventfdFlags::CLOEXEC).map_err(Into::into).and_then(|stop| {
-            let surface = handle.surface.as_ptr() as usize;
-            let thread = listener::start(backend, surface, stop.try_clone()?, sender, Box::new(wake))?;
+            let thread = start(stop.try_clone()?)?;
             Ok::<_, std::io::Error>((stop, thread))
         });
         match started {
-            Ok((stop, thread)) => {
-                Some(Self { events, hover: None, stop, thread: Some(thread), _not_send: PhantomData })
-            }
+            Ok((stop, thread)) => Some(Self {
+                events,
+                hover: None,
+                is_in_pixels: !matches!(handle, RawWindowHandle::Wayland(_)),
+                stop,
+                thread: Some(thread),
+                _not_send: PhantomData,
+            }),
             Err(error) => {
-                tracing::warn!(%error, "files can't be dropped on the window");
+                tracing::warn!(%error, "nothing listens for files that are dragged over the window");
                 None
             }
         }
@@ -103,12 +147,13 @@ impl FileDrops {
         &mut self,
         context: &egui::Context,
         input: &mut egui::RawInput,
-    ) -> Option<DropTrouble> {
+    ) -> Vec<DropNews> {
         if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
             // After a panic the thread can't report any more that the drag has left.
             self.hover = None;
         }
-        feed(&mut self.hover, self.events.try_iter(), context.zoom_factor(), input)
+        let scale = if self.is_in_pixels { context.pixels_per_point() } else { context.zoom_factor() };
+        feed(&mut self.hover, self.events.try_iter(), scale, input)
     }
 }
 
@@ -129,11 +174,12 @@ impl Drop for FileDrops {
 fn feed(
     hover: &mut Option<Hover>,
     events: impl Iterator<Item = DragEvent>,
-    zoom: f32,
+    scale: f32,
     input: &mut egui::RawInput,
-) -> Option<DropTrouble> {
-    let point = |(x, y): (f64, f64)| egui::pos2(x as f32 / zoom, y as f32 / zoom);
-    let mut trouble = None;
+) -> Vec<DropNews> {
+    let point = |(x, y): (f64, f64)| egui::pos2(x as f32 / scale, y as f32 / scale);
+    let mut news = Vec::new();
+    let had_hover = hover.is_some();
     for event in events {
         match event {
             DragEvent::Hover { paths, position } => {
@@ -145,20 +191,40 @@ fn feed(
                 *hover = None;
                 input.events.push(egui::Event::PointerGone);
             }
-            DragEvent::Dropped { paths, others, position } => {
+            DragEvent::Dropped { load, position } => {
                 *hover = None;
                 input.events.push(egui::Event::PointerMoved(point(position)));
-                input.dropped_files.extend(paths.into_iter().map(|path| Arc::new(DroppedPath(path)) as _));
-                if others > 0 {
-                    trouble = Some(DropTrouble::NotFiles(others));
+                match load {
+                    Load::Uris(list) => {
+                        let files = list.paths.into_iter().map(|path| Arc::new(DroppedPath(path)) as _);
+                        input.dropped_files.extend(files);
+                        if list.others > 0 {
+                            let trouble = DropTrouble::NotFiles { count: list.others, named: list.named };
+                            news.push(DropNews::Trouble(trouble));
+                        }
+                    }
+                    Load::Portal(key) => news.push(DropNews::Portal(key)),
+                    Load::Picture => news.push(DropNews::Trouble(DropTrouble::Picture)),
                 }
             }
-            DragEvent::Unreadable => trouble = Some(DropTrouble::Unreadable),
+            DragEvent::Unreadable => news.push(DropNews::Trouble(DropTrouble::Unreadable)),
+            DragEvent::Lost(UriList { paths, others: count, named }) => {
+                let trouble = if paths.is_empty() {
+                    DropTrouble::NotFiles { count, named }
+                } else {
+                    DropTrouble::Lost { count, named }
+                };
+                news.push(DropNews::Trouble(trouble));
+            }
         }
     }
-    // winit never reports hovering files here, and egui may ask twice with the same input.
-    input.hovered_files = hover.as_ref().map(|hover| hover.shown.clone()).unwrap_or_default();
-    trouble
+    // winit reports no hovering files while this listener does, and egui may ask twice with the same input.
+    if let Some(hover) = hover {
+        input.hovered_files.clone_from(&hover.shown);
+    } else if had_hover {
+        input.hovered_files.clear();
+    }
+    news
 }
 
 impl Hover {
@@ -196,10 +262,10 @@ mod tests {
         (0..count).map(|number| format!("/{number}").into()).collect()
     }
 
-    fn fed(hover: &mut Option<Hover>, events: &[DragEvent]) -> (egui::RawInput, Option<DropTrouble>) {
+    fn fed(hover: &mut Option<Hover>, events: &[DragEvent]) -> (egui::RawInput, Vec<DropNews>) {
         let mut input = egui::RawInput::default();
-        let trouble = feed(hover, events.iter().cloned(), 2.0, &mut input);
-        (input, trouble)
+        let news = feed(hover, events.iter().cloned(), 2.0, &mut input);
+        (input, news)
     }
 
     #[test]
@@ -214,11 +280,12 @@ mod tests {
         assert_eq!(input.hovered_files[1].path, Some("/1".into()));
         assert_eq!(input.events[1], egui::Event::PointerMoved(egui::pos2(0.0, 1.0)));
         assert_eq!(fed(&mut hover, &[]).0.hovered_files.len(), 2);
-        let dropped = DragEvent::Dropped { paths: paths(2), others: 0, position: (4.0, 4.0) };
-        let (input, trouble) = fed(&mut hover, &[dropped]);
+        let list = UriList { paths: paths(2), ..UriList::default() };
+        let dropped = DragEvent::Dropped { load: Load::Uris(list), position: (4.0, 4.0) };
+        let (input, news) = fed(&mut hover, &[dropped]);
         assert!(input.hovered_files.is_empty());
         let dropped: Vec<_> = input.dropped_files.iter().map(|file| file.path().to_owned()).collect();
-        assert_eq!((dropped, trouble), (paths(2), None));
+        assert_eq!((dropped, news), (paths(2), Vec::new()));
         assert!(fed(&mut hover, &[]).0.dropped_files.is_empty());
     }
 
@@ -226,13 +293,26 @@ mod tests {
     fn files_that_go_away_leave_nothing_and_trouble_is_told() {
         let mut hover = None;
         let known = DragEvent::Hover { paths: paths(1), position: (0.0, 0.0) };
-        let (input, trouble) = fed(&mut hover, &[known.clone(), DragEvent::Left]);
-        assert!(input.hovered_files.is_empty() && input.dropped_files.is_empty() && trouble.is_none());
+        let (input, news) = fed(&mut hover, &[known.clone(), DragEvent::Left]);
+        assert!(input.hovered_files.is_empty() && input.dropped_files.is_empty() && news.is_empty());
         assert_eq!(input.events.last(), Some(&egui::Event::PointerGone));
-        let (_, trouble) = fed(&mut hover, &[known, DragEvent::Left, DragEvent::Unreadable]);
-        assert_eq!(trouble, Some(DropTrouble::Unreadable));
-        let dropped = DragEvent::Dropped { paths: paths(1), others: 3, position: (0.0, 0.0) };
-        assert_eq!(fed(&mut hover, &[dropped]).1, Some(DropTrouble::NotFiles(3)));
+        let (_, news) = fed(&mut hover, &[known, DragEvent::Left, DragEvent::Unreadable]);
+        assert_eq!(news, [DropNews::Trouble(DropTrouble::Unreadable)]);
+        let drop = |load| fed(&mut None, &[DragEvent::Dropped { load, position: (0.0, 0.0) }]).1;
+        let list = UriList::read(b"file:///a\nhttps://example.org/\nsftp://nas/d\n");
+        let named = ["https://example.org/", "sftp://nas/d"].map(str::to_owned).to_vec();
+        assert_eq!(drop(Load::Uris(list)), [DropNews::Trouble(DropTrouble::NotFiles { count: 2, named })]);
+        let losing = |paths| UriList { paths, others: 1, named: vec!["trash:///a".to_owned()] };
+        let named = vec!["trash:///a".to_owned()];
+        assert_eq!(
+            fed(&mut None, &[DragEvent::Lost(losing(paths(1))), DragEvent::Lost(losing(paths(0)))]).1,
+            [
+                DropNews::Trouble(DropTrouble::Lost { count: 1, named: named.clone() }),
+                DropNews::Trouble(DropTrouble::NotFiles { count: 1, named })
+            ]
+        );
+        assert_eq!(drop(Load::Picture), [DropNews::Trouble(DropTrouble::Picture)]);
+        assert_eq!(drop(Load::Portal("1".to_owned())), [DropNews::Portal("1".to_owned())]);
     }
 
     #[test]
@@ -252,12 +332,13 @@ mod tests {
         let mut drops = FileDrops {
             events: mpsc::sync_channel(1).1,
             hover: Some(Hover::new(paths(2))),
+            is_in_pixels: false,
             stop: eventfd(0, EventfdFlags::CLOEXEC).unwrap(),
             thread: Some(thread),
             _not_send: PhantomData,
         };
         let mut input = egui::RawInput::default();
-        assert_eq!(drops.feed(&egui::Context::default(), &mut input), None);
+        assert_eq!(drops.feed(&egui::Context::default(), &mut input), []);
         assert!(input.hovered_files.is_empty() && drops.hovering().is_none());
     }
 }

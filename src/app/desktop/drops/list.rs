@@ -1,4 +1,4 @@
-//! Reads the list of dragged files from the program that they come from, which may be slow, hang, or never end.
+//! Gathers what is dragged from the program that it comes from, which may be slow, hang, or never end.
 
 use std::{
     io::{self, Read},
@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::{
+    event::Timespec,
+    pipe::{PipeFlags, pipe_with},
+};
 
 /// The longest list, in bytes: some hundred thousand paths.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -15,37 +18,71 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 /// How long the whole list may take.
 const TOTAL_LIMIT: Duration = Duration::from_secs(30);
 
-/// A list that is being read piece by piece.
+/// What has come so far, and how long the rest may take.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    bytes: Vec<u8>,
+    end: Instant,
+    next: Instant,
+}
+
+impl Gathering {
+    pub(super) fn start(now: Instant) -> Self {
+        Self { bytes: Vec::new(), end: now + TOTAL_LIMIT, next: now + SILENCE_LIMIT }
+    }
+
+    /// The moment from which [`check`](Self::check) fails.
+    fn deadline(&self) -> Instant {
+        self.end.min(self.next)
+    }
+
+    /// The time until then.
+    pub(super) fn time_left(&self) -> Timespec {
+        let left = self.deadline().saturating_duration_since(Instant::now());
+        Timespec {
+            tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        }
+    }
+
+    /// Fails if the source has run out of time.
+    pub(super) fn check(&self, now: Instant) -> io::Result<()> {
+        if now < self.deadline() { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+    }
+
+    /// Adds a piece that has come.
+    pub(super) fn add(&mut self, piece: &[u8], now: Instant) -> io::Result<()> {
+        if self.bytes.len() + piece.len() > MAX_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(piece);
+        self.next = now + SILENCE_LIMIT;
+        Ok(())
+    }
+
+    /// Everything, once it has come.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+/// A list that is being read from a pipe, piece by piece.
 #[derive(Debug)]
 pub(super) struct ListReader {
     pipe: std::fs::File,
-    text: Vec<u8>,
-    end: Instant,
-    next: Instant,
+    pub(super) gathering: Gathering,
 }
 
 impl ListReader {
     /// A reader, and the end of its pipe that the source writes to.
     pub(super) fn start(now: Instant) -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
-        let reading =
-            Self { pipe: ours.into(), text: Vec::new(), end: now + TOTAL_LIMIT, next: now + SILENCE_LIMIT };
-        Ok((reading, theirs))
+        Ok((Self { pipe: ours.into(), gathering: Gathering::start(now) }, theirs))
     }
 
     /// The descriptor that is readable when [`advance`](Self::advance) has something to read.
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()
-    }
-
-    /// The moment from which [`check`](Self::check) fails.
-    pub(super) fn deadline(&self) -> Instant {
-        self.end.min(self.next)
-    }
-
-    /// Fails if the source has run out of time.
-    pub(super) fn check(&self, now: Instant) -> io::Result<()> {
-        if now < self.deadline() { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
     /// Reads what is there, and returns the list once it is whole. Blocks unless there is something to read, or the
@@ -57,13 +94,9 @@ impl ListReader {
             count => count?,
         };
         if count == 0 {
-            return Ok(Some(std::mem::take(&mut self.text)));
+            return Ok(Some(self.gathering.take()));
         }
-        if self.text.len() + count > MAX_BYTES {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.text.extend_from_slice(&piece[..count]);
-        self.next = now + SILENCE_LIMIT;
+        self.gathering.add(&piece[..count], now)?;
         Ok(None)
     }
 }
@@ -92,16 +125,16 @@ mod tests {
         let start = Instant::now();
         let (mut reading, theirs) = ListReader::start(start).unwrap();
         let mut theirs = File::from(theirs);
-        assert!(reading.check(start).is_ok());
-        assert!(reading.check(start + SILENCE_LIMIT).is_err());
+        assert!(reading.gathering.check(start).is_ok());
+        assert!(reading.gathering.check(start + SILENCE_LIMIT).is_err());
         let mut now = start;
         while now < start + TOTAL_LIMIT {
-            assert!(reading.check(now).is_ok());
+            assert!(reading.gathering.check(now).is_ok());
             theirs.write_all(b"x").unwrap();
             reading.advance(now).unwrap();
             now += SILENCE_LIMIT / 2;
         }
-        assert!(reading.check(now).is_err());
+        assert!(reading.gathering.check(now).is_err());
     }
 
     #[test]
