@@ -99,7 +99,7 @@
 //!    an interrupted transfer left), then [`peer::FromReceiver::Accept`] (how many lanes, which entries) or
 //!    [`peer::FromReceiver::Decline`].
 //! 10. Both compute the same plan of blocks from the entries and the selection, and open the lanes. What lies in a hole of a
-//!    file has no block.
+//!     file has no block.
 //! 11. B → A, again and again: [`peer::FromReceiver::Stored`]: blocks that are on B's disk and in its journal. A → B where it
 //!     applies: [`peer::FromSender::Withdrawn`] (a file that changed, vanished or can't be read).
 //! 12. Once every block is stored or withdrawn, A → B: [`peer::FromSender::StreamEnd`] for a stream,
