@@ -5,6 +5,10 @@ use std::net::Ipv4Addr;
 /// Whether resolvers take this host for an IPv4 address that isn't written out. `192.168.1` means 192.168.0.1 to them, so half of
 /// an address leads to another computer; `0300.1` is octal, and `3232235777` is one number for all four.
 pub(crate) fn is_shorthand(host: &str) -> bool {
+    if host.contains(':') {
+        // An IPv6 address may end like one of IPv4.
+        return false;
+    }
     let host = host.strip_suffix('.').unwrap_or(host);
     let last = host.rsplit('.').next().unwrap_or_default();
     let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
@@ -51,6 +55,7 @@ mod tests {
             "0xa.org",
             "::1",
             "fe80::1",
+            "::ffff:10.0.0.1",
             "",
         ] {
             assert!(!is_shorthand(host), "{host}");

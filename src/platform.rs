@@ -106,10 +106,26 @@ pub fn extend(file: &File, len: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Locks an open file against other programs, and waits for those that have it locked. A mount without locks locks nothing:
-/// nobody else can hold a lock there either.
-pub fn lock_file(file: &File) -> io::Result<()> {
-    file.lock().or_else(|error| if is_unsupported(&error) { Ok(()) } else { Err(error) })
+/// Writes zeros over what is in the holes of an open file: another program may have written there.
+pub fn clear_holes(file: &File, holes: &[Hole]) -> io::Result<()> {
+    let mut found = vec![0; 64 * 1024];
+    for hole in holes {
+        let mut at = hole.start;
+        while let Some((start, end)) = next_data(file, at, hole.end)? {
+            at = start;
+            while at < end {
+                let len = usize::try_from(end - at).map_or(found.len(), |left| left.min(found.len()));
+                let part = &mut found[..len];
+                read_exact_at(file, part, at)?;
+                if part.iter().any(|byte| *byte != 0) {
+                    part.fill(0);
+                    write_all_at(file, part, at)?;
+                }
+                at += len as u64;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What Windows keeps beside a file that came from the internet, so that it warns before it opens or runs the file.
@@ -148,8 +164,8 @@ pub fn mark_foreign(_path: &Path) -> io::Result<()> {
 pub use system::{
     check_readable, ensure_private_folder, file_id, flush_everything, has_bytes, holes, is_disk_failure,
     is_disk_full, is_illegal_sequence, is_own_file, is_own_folder, is_unsupported, is_wider, limit_mode,
-    link_text, make_executable, make_folder, make_link, make_private_folder, name_text, new_file, open_own,
-    open_private, os_name, permissions, read_exact_at, write_all_at,
+    link_text, make_executable, make_folder, make_link, make_private_folder, name_text, new_file, next_data,
+    open_own, open_private, open_staged, os_name, permissions, read_exact_at, write_all_at,
 };
 
 #[cfg(unix)]
@@ -323,6 +339,29 @@ mod system {
     /// The text that stands for the target of a link, with `/` between names. Never `None` here.
     pub fn link_text(target: &Path) -> Option<String> {
         Some(name_text(target.as_os_str()))
+    }
+
+    /// The first part of an open file from `at` on, and before `end`, that may hold something; all of it where the file system
+    /// doesn't say.
+    pub fn next_data(file: &File, at: u64, end: u64) -> io::Result<Option<(u64, u64)>> {
+        use rustix::fs::SeekFrom;
+        if at >= end {
+            return Ok(None);
+        }
+        let data = match seek(file, SeekFrom::Data(at)) {
+            Ok(data) if data >= end => return Ok(None),
+            Ok(data) => data,
+            Err(Errno::NXIO) => return Ok(None),
+            Err(_) => return Ok(Some((at, end))),
+        };
+        let hole = seek(file, SeekFrom::Hole(data)).unwrap_or(end);
+        Ok(Some((data, hole.clamp(data + 1, end))))
+    }
+
+    /// Opens a file of this transfer's own for reading and writing. Nothing is opened through a link, and a pipe doesn't make the
+    /// caller wait.
+    pub fn open_staged(file: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).custom_flags(careful()).open(file)
     }
 
     /// Holes of at least `shortest` bytes in an open file, first to last: at most `most` of them, the longest. None where the
@@ -541,6 +580,16 @@ mod system {
     /// The target of a link as text, with `/` between names. `None` if it isn't Unicode.
     pub fn link_text(target: &Path) -> Option<String> {
         Some(target.to_str()?.replace('\\', "/"))
+    }
+
+    /// All of it: Caiman doesn't ask Windows for holes.
+    pub fn next_data(_file: &File, at: u64, end: u64) -> io::Result<Option<(u64, u64)>> {
+        Ok((at < end).then_some((at, end)))
+    }
+
+    /// Opens a file of this transfer's own for reading and writing. Nothing is opened through a link.
+    pub fn open_staged(file: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).custom_flags(OPEN_REPARSE_POINT).open(file)
     }
 
     /// None: Caiman doesn't ask Windows for holes.

@@ -8,8 +8,11 @@ use super::{output, report::sentence};
 use crate::{
     engine::{AlreadyHere, Choices, NotKept, Offer, OnConflict, OnMerge, Top},
     protocol::manifest::{EntryKind, Manifest, OfferKind},
-    transfer::plan::placement::Target,
-    transfer::show::{self, Shown},
+    raw_name,
+    transfer::{
+        plan::placement::Target,
+        show::{self, Shown},
+    },
 };
 
 /// How many entries are shown of a folder that is offered alone: they fit on a terminal of 24 lines.
@@ -36,8 +39,13 @@ pub(super) struct ReceivePolicy {
 impl ReceivePolicy {
     /// Whether a path, or a folder that it is in, is not wanted.
     pub(super) fn excludes(&self, path: &str) -> bool {
-        self.exclude.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
+        let is_below = |path: &str, prefix: &str| {
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        // A name that isn't Unicode is known to the user only as it is shown.
+        let shown = (!raw_name::is_plain(path)).then(|| Shown(path).to_string());
+        self.exclude.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
+            is_below(path, prefix) || shown.as_ref().is_some_and(|shown| is_below(shown, prefix))
         })
     }
 

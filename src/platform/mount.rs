@@ -5,13 +5,10 @@
 //! refuse beside that (locks, times, permissions, links, flushing) is tried where it is needed, and done without where it is
 //! refused.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io,
-    path::Path,
-};
+use std::{fs::File, io, path::Path};
 
-use super::is_disk_full;
+use super::{is_disk_full, make_private_folder, open_folder::OpenFolder};
+use crate::raw_name;
 
 /// The rules of a system, or of the file system under a folder, for names. `transfer::names` applies them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,115 +73,118 @@ impl Mount {
 
     /// Tries what the file system under `folder` can store; blocks on the disk. Fails if nothing can be made in `folder`.
     pub fn probe(folder: &Path) -> io::Result<Self> {
-        let made = tempfile::Builder::new().prefix(".caiman-probe-").tempdir_in(folder);
-        let probe = match made {
-            Ok(probe) => probe,
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).map_err(io::Error::other)?;
+        let name = format!(".caiman-probe-{:016x}", u64::from_be_bytes(id));
+        match make_private_folder(&folder.join(&name)) {
             // Room may be made until something arrives.
             Err(full) if is_disk_full(&full) => return Ok(Self::UNKNOWN),
-            // The library's own error names a folder that the user knows nothing of.
-            Err(error) => return Err(error.kind().into()),
-        };
-        let mount = match make(probe.path(), "a") {
-            Ok(file) => Self {
-                rules: rules(probe.path()),
-                largest_file: system::largest_file(&file),
-                keeps_holes: system::keeps_holes(&file),
-            },
-            Err(full) if is_disk_full(&full) => Self::UNKNOWN,
-            Err(error) => return Err(error.kind().into()),
-        };
-        if let Err(error) = probe.close() {
+            made => made?,
+        }
+        let above = OpenFolder::open(folder)?;
+        // All that follows happens in the folder that is open now, and only what was made in it is removed: where others may write
+        // as well, another folder may have got its name.
+        let found = above.below(&name).and_then(|folder| Probe { folder, made: Vec::new() }.look(&above));
+        if let Err(error) = above.remove_folder(&name) {
             tracing::debug!(%error, "a folder in which a mount was tried could not be removed");
         }
-        Ok(mount)
+        found
     }
 }
 
-/// Makes the new file `name` in `probe`.
-fn make(probe: &Path, name: &str) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(probe.join(name))
+/// A folder in which a mount is tried.
+struct Probe {
+    folder: OpenFolder,
+    /// The files that were made in it.
+    made: Vec<String>,
 }
 
-/// The rules for names in `probe`, in which there is a file with the name `a`.
-fn rules(probe: &Path) -> Rules {
-    let system = Rules::SYSTEM;
-    let is_there = |name: &str| fs::symlink_metadata(probe.join(name)).is_ok();
-    // Composed and decomposed, which are the same on a disk that normalises names.
-    let (composed, decomposed) = ("\u{e9}", "e\u{301}");
-    Rules {
-        // On Windows itself, a colon would name a second stream of a file.
-        windows: system.windows || is_refused(make(probe, "a:b")),
-        folds_case: system.folds_case || is_there("A"),
-        normalises: system.normalises || (make(probe, composed).is_ok() && is_there(decomposed)),
-        needs_unicode: system.needs_unicode || system::needs_unicode(probe),
-        limit: match system.limit {
-            NameLimit::Utf8(_) => NameLimit::Utf8(longest_name(probe)),
-            NameLimit::Utf16(most) => NameLimit::Utf16(most),
-        },
+impl Probe {
+    /// Tries everything. `above` is the folder in which this one was made.
+    fn look(mut self, above: &OpenFolder) -> io::Result<Mount> {
+        let file = match self.make("a") {
+            Err(full) if is_disk_full(&full) => return Ok(Mount::UNKNOWN),
+            file => file?,
+        };
+        let rules = self.rules(above);
+        let largest_file = system::largest_file(&file);
+        Ok(Mount { rules, largest_file, keeps_holes: system::keeps_holes(&file, largest_file) })
     }
-}
 
-/// Whether a name was refused, and not for want of room.
-fn is_refused(made: io::Result<File>) -> bool {
-    made.is_err_and(|error| !is_disk_full(&error))
-}
-
-/// How long a name in `probe` may be, in bytes: encrypting file systems have room for less than others, and not all of them say
-/// so.
-fn longest_name(probe: &Path) -> usize {
-    let fits = |len: usize| {
-        let name = "n".repeat(len);
-        if let Err(error) = make(probe, &name) {
-            return is_disk_full(&error);
-        }
-        // Some take a longer name, and cut it.
-        let mut names = fs::read_dir(probe).into_iter().flatten().filter_map(Result::ok);
-        let is_whole = names.any(|found| found.file_name() == name.as_str());
-        // It goes with the folder otherwise.
-        let _ = fs::remove_file(probe.join(&name));
-        is_whole
-    };
-    let most = system::name_max(probe).unwrap_or(LONGEST_NAME).clamp(SHORTEST_LIMIT, LONGEST_NAME);
-    if fits(most) {
-        return most;
+    fn make(&mut self, name: &str) -> io::Result<File> {
+        let file = self.folder.make_file(name)?;
+        self.made.push(name.to_owned());
+        Ok(file)
     }
-    let (mut longest, mut too_long) = (SHORTEST_LIMIT, most);
-    while longest + 1 < too_long {
-        let middle = usize::midpoint(longest, too_long);
-        if fits(middle) {
-            longest = middle;
-        } else {
-            too_long = middle;
+
+    /// Whether a name is refused, and not for want of room.
+    fn refuses(&mut self, name: &str) -> bool {
+        self.make(name).is_err_and(|error| !is_disk_full(&error))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        matches!(self.folder.is_folder(name), Ok(Some(_)))
+    }
+
+    /// The rules for names here, where there is a file with the name `a`.
+    fn rules(&mut self, above: &OpenFolder) -> Rules {
+        let system = Rules::SYSTEM;
+        // Composed and decomposed, which are the same on a disk that normalises names.
+        let (composed, decomposed) = ("\u{e9}", "e\u{301}");
+        Rules {
+            // On Windows itself, a colon would name a second stream of a file.
+            windows: system.windows || self.refuses("a:b"),
+            folds_case: system.folds_case || self.has("A"),
+            normalises: system.normalises || (self.make(composed).is_ok() && self.has(decomposed)),
+            needs_unicode: system.needs_unicode || self.refuses(&raw_name::text_of(b"caf\xe9")),
+            limit: match system.limit {
+                NameLimit::Utf8(most) => {
+                    NameLimit::Utf8(self.longest_name(above.name_max().unwrap_or(most).min(most)))
+                }
+                NameLimit::Utf16(most) => NameLimit::Utf16(most),
+            },
         }
     }
-    longest
+
+    /// How long a name may be, in bytes, if the file system says that it may have `most`: encrypting file systems have room for less
+    /// than others, and not all of them say so.
+    fn longest_name(&mut self, most: usize) -> usize {
+        let most = most.max(SHORTEST_LIMIT);
+        if !self.refuses(&"n".repeat(most)) {
+            return most;
+        }
+        let (mut longest, mut too_long) = (SHORTEST_LIMIT, most);
+        while longest + 1 < too_long {
+            let middle = usize::midpoint(longest, too_long);
+            if self.refuses(&"n".repeat(middle)) {
+                too_long = middle;
+            } else {
+                longest = middle;
+            }
+        }
+        longest
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        for name in &self.made {
+            // What stays keeps the folder, which is in nobody's way.
+            let _ = self.folder.remove(name);
+        }
+    }
 }
 
 #[cfg(unix)]
 mod system {
-    use std::{
-        ffi::OsStr,
-        os::unix::{ffi::OsStrExt, fs::MetadataExt},
-    };
+    use std::os::unix::fs::MetadataExt;
 
     use rustix::{
-        fs::{SeekFrom, seek, statvfs},
+        fs::{SeekFrom, seek},
         process::{Resource, getrlimit},
     };
 
-    use super::{File, OpenOptions, Path, is_refused};
-
-    /// What the file system says of the longest name that it stores, in bytes.
-    pub(super) fn name_max(probe: &Path) -> Option<usize> {
-        let most = statvfs(probe).ok()?.f_namemax;
-        usize::try_from(most).ok().filter(|most| *most > 0)
-    }
-
-    /// Whether a name that isn't UTF-8 is refused.
-    pub(super) fn needs_unicode(probe: &Path) -> bool {
-        let name = OsStr::from_bytes(b"caf\xe9");
-        is_refused(OpenOptions::new().write(true).create_new(true).open(probe.join(name)))
-    }
+    use super::File;
 
     /// The system refuses to go to a place in a file at which the file system could hold no byte.
     pub(super) fn largest_file(file: &File) -> u64 {
@@ -204,9 +204,12 @@ mod system {
         fits.min(most)
     }
 
-    /// Whether a file that was made longer takes less space than it has bytes.
-    pub(super) fn keeps_holes(file: &File) -> bool {
+    /// Whether a file that was made longer takes less space than it has bytes, where files may be long enough to tell.
+    pub(super) fn keeps_holes(file: &File, largest_file: u64) -> bool {
         const LEN: u64 = 1 << 20;
+        if largest_file < LEN {
+            return false;
+        }
         let found = file.set_len(LEN).and_then(|()| file.metadata());
         found.is_ok_and(|found| found.blocks() * 512 < LEN / 2)
     }
@@ -214,17 +217,7 @@ mod system {
 
 #[cfg(windows)]
 mod system {
-    use super::{File, Path};
-
-    /// `None`: the limit of Windows holds everywhere.
-    pub(super) fn name_max(_probe: &Path) -> Option<usize> {
-        None
-    }
-
-    /// `true`: Windows stores names in UTF-16.
-    pub(super) fn needs_unicode(_probe: &Path) -> bool {
-        true
-    }
+    use super::File;
 
     /// `u64::MAX`: Windows doesn't say.
     pub(super) fn largest_file(_file: &File) -> u64 {
@@ -232,13 +225,15 @@ mod system {
     }
 
     /// `false`: on Windows a file has holes only if it is marked for that, which Caiman doesn't do.
-    pub(super) fn keeps_holes(_file: &File) -> bool {
+    pub(super) fn keeps_holes(_file: &File, _largest_file: u64) -> bool {
         false
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -249,11 +244,25 @@ mod tests {
         assert!(mount.largest_file > 1 << 40);
     }
 
-    /// Catches a full disk on which every name counts as forbidden.
+    /// Catches a probe that empties a folder which got its name meanwhile.
+    #[cfg(unix)]
     #[test]
-    fn a_name_that_finds_no_room_is_not_refused() {
-        assert!(is_refused(Err(io::ErrorKind::InvalidInput.into())));
-        assert!(!is_refused(Err(io::ErrorKind::StorageFull.into())));
+    fn a_probe_removes_only_what_it_made() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        for folder in ["probe", "docs"] {
+            fs::create_dir(at(folder)).unwrap();
+        }
+        fs::write(at("docs/a"), "mine").unwrap();
+        let above = OpenFolder::open(place.path()).unwrap();
+        let mut probe = Probe { folder: above.below("probe").unwrap(), made: Vec::new() };
+        probe.make("a").unwrap();
+        fs::rename(at("probe"), at("away")).unwrap();
+        fs::rename(at("docs"), at("probe")).unwrap();
+        drop(probe);
+        assert!(above.remove_folder("probe").is_err());
+        assert_eq!(fs::read_to_string(at("probe/a")).unwrap(), "mine");
+        assert_eq!(fs::read_dir(at("away")).unwrap().count(), 0);
     }
 
     #[test]

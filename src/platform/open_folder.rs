@@ -8,11 +8,11 @@ pub use system::OpenFolder;
 
 #[cfg(unix)]
 mod system {
-    use std::{io, os::fd::OwnedFd, path::Path};
+    use std::{fs::File, io, os::fd::OwnedFd, path::Path};
 
     use rustix::fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, RawMode, Timespec, Timestamps, mkdirat, openat, renameat,
-        statat, symlinkat, unlinkat, utimensat,
+        AtFlags, CWD, FileType, Mode, OFlags, RawMode, Timespec, Timestamps, fstatvfs, mkdirat, openat,
+        renameat, statat, symlinkat, unlinkat, utimensat,
     };
 
     use crate::{
@@ -44,10 +44,27 @@ mod system {
             }
         }
 
+        /// What the file system says of the longest name that it stores, in bytes.
+        pub fn name_max(&self) -> Option<usize> {
+            let most = fstatvfs(&self.0).ok()?.f_namemax;
+            usize::try_from(most).ok().filter(|most| *most > 0)
+        }
+
         /// Makes the folder `name`, which others than its owner may use as far as `permissions` and the user's umask let them.
         pub fn make_folder(&self, name: &str, permissions: Option<Permissions>) -> io::Result<()> {
             let mode = Mode::RWXU | Mode::from_raw_mode(others(permissions) as RawMode);
             Ok(mkdirat(&self.0, &*os_name(name), mode)?)
+        }
+
+        /// Makes the new file `name`, which only its owner may use, and opens it for writing.
+        pub fn make_file(&self, name: &str) -> io::Result<File> {
+            let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+            Ok(openat(&self.0, &*os_name(name), make, Mode::RUSR | Mode::WUSR)?.into())
+        }
+
+        /// Removes the folder `name`, if nothing is in it.
+        pub fn remove_folder(&self, name: &str) -> io::Result<()> {
+            Ok(unlinkat(&self.0, &*os_name(name), AtFlags::REMOVEDIR)?)
         }
 
         /// Makes the symbolic link `name` to `target`, which has `/` between names.
@@ -94,8 +111,7 @@ mod system {
                 mkdirat(&self.0, &*os, Mode::RWXU)?;
                 AtFlags::REMOVEDIR
             } else {
-                let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-                drop(openat(&self.0, &*os, make, Mode::RUSR | Mode::WUSR)?);
+                drop(self.make_file(name)?);
                 AtFlags::empty()
             };
             self.replace(from, path, name).inspect_err(|_| {
@@ -144,7 +160,8 @@ mod system {
 #[cfg(windows)]
 mod system {
     use std::{
-        fs, io,
+        fs::{self, File},
+        io,
         path::{Path, PathBuf},
     };
 
@@ -187,9 +204,24 @@ mod system {
             }
         }
 
+        /// `None`: the limit of Windows holds everywhere.
+        pub fn name_max(&self) -> Option<usize> {
+            None
+        }
+
         /// Makes the folder `name`. Who can use it follows from this folder.
         pub fn make_folder(&self, name: &str, permissions: Option<Permissions>) -> io::Result<()> {
             platform::make_folder(&self.0.join(name), permissions)
+        }
+
+        /// Makes the new file `name`, and opens it for writing. Who can use it follows from this folder.
+        pub fn make_file(&self, name: &str) -> io::Result<File> {
+            platform::new_file(None).open(self.0.join(name))
+        }
+
+        /// Removes the folder `name`, if nothing is in it.
+        pub fn remove_folder(&self, name: &str) -> io::Result<()> {
+            fs::remove_dir(self.0.join(name))
         }
 
         /// Makes the symbolic link `name` to `target`, which has `/` between names.

@@ -9,11 +9,13 @@
 //!   them from folders that others have made
 //! - [`active`]: which receive of this engine uses which staging folder
 //! - `attributes`: what files have beside their bytes, as far as the mount keeps it
+//! - `claim`: which transfer uses a staging folder
 //! - [`delivery`]: staged files get their real names; [`opened`]: the folders in which they get them
 //! - [`ordered`]: blocks in order, for a writer
 
 pub(crate) mod active;
 mod attributes;
+mod claim;
 pub(crate) mod delivery;
 pub(crate) mod hidden;
 pub(crate) mod journal;

@@ -31,10 +31,8 @@ impl Rules {
     pub fn storable(self, name: &str) -> String {
         let mut repaired = name.to_owned();
         if self.needs_unicode && !raw_name::is_plain(name) {
-            let bytes = raw_name::bytes_of(name);
-            repaired = bytes.utf8_chunks().fold(String::new(), |repaired, chunk| {
-                repaired + chunk.valid() + if chunk.invalid().is_empty() { "" } else { "_" }
-            });
+            repaired =
+                name.chars().map(|c| if raw_name::escaped_byte(c).is_some() { '_' } else { c }).collect();
         }
         repaired = self.shorten(&repaired, "");
         // A repair may make a name too long, and a cut may leave a dot at its end, so both are repeated until nothing
@@ -190,6 +188,8 @@ mod tests {
         let name = raw_name::text_of(b"caf\xe9.txt");
         assert_eq!(LINUX.repair(&name), name);
         assert_eq!(WINDOWS.repair(&name), "caf_.txt");
+        // A character that is used for escapes is escaped itself.
+        assert_eq!(WINDOWS.repair(&raw_name::text_of("\u{efe9}dir".as_bytes())), "___dir");
         let long = raw_name::text_of(&[0xe9; 300]);
         assert_eq!(raw_name::bytes_of(&LINUX.repair(&long)).len(), 255);
     }

@@ -104,9 +104,9 @@ impl Accepted {
         } else {
             Leftovers::of(None, &key)
         };
-        let held = plan.bytes_in(&leftovers.blocks_of(&manifest, &plan));
-        let holes = if mount.keeps_holes { 0 } else { holes_in(&manifest, &wanted) };
-        let needed = plan.bytes() - held + holes;
+        let held = leftovers.blocks_of(&manifest, &plan);
+        let holes = if mount.keeps_holes { 0 } else { holes_in(&manifest, &wanted, &plan, &held) };
+        let needed = plan.bytes() - plan.bytes_in(&held) + holes;
         if let Some(free) = free_space(&folder)?.filter(|free| needed > *free && !choices.ignores_space) {
             return Err(TransferError::NoSpace { needed, free });
         }
@@ -139,10 +139,13 @@ impl Accepted {
     }
 }
 
-/// Bytes in the holes of the files that are wanted.
-fn holes_in(manifest: &Manifest, wanted: &Wanted) -> u64 {
-    let entries = manifest.entries().iter().enumerate().filter(|(index, _)| wanted.contains(*index));
-    entries.map(|(_, entry)| entry.size() - entry.data_bytes()).sum()
+/// Bytes without blocks in the files that are wanted. A file of which blocks are held has its whole length already.
+fn holes_in(manifest: &Manifest, wanted: &Wanted, plan: &Plan, held: &BlockSet) -> u64 {
+    let entries = (0..).zip(manifest.entries()).filter(|(number, _)| wanted.contains(*number as usize));
+    let sparse = entries.filter(|(number, entry)| {
+        !entry.holes().is_empty() && held.ranges_in(plan.blocks_of(*number)).is_empty()
+    });
+    sparse.map(|(number, entry)| entry.size() - plan.bytes_of(number)).sum()
 }
 
 impl Destination {

@@ -125,8 +125,9 @@ pub(crate) async fn take<'a>(
             move || Accepted::decide(offered, &choices, &same_files, output, &unfinished, &active)
         };
         let deciding = staged.deciding.insert(spawn_blocking(decide));
-        let accepted = meanwhile_checked(&mut control, Work::Disk, deciding).await??;
+        let decided = meanwhile_checked(&mut control, Work::Disk, deciding).await?;
         staged.deciding = None;
+        let accepted = decided?;
         move_bytes(&mut control, accepted, lanes, pause, &mut staged, context).await
     };
     let until_cancelled = async {

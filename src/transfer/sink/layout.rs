@@ -10,7 +10,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
@@ -42,13 +42,17 @@ pub struct Layout {
     folders: HashMap<RelPath, Permissions>,
     /// For each entry, where its file is. Locked while the file is made, so that no two callers make it.
     places: Vec<Mutex<FilePlace>>,
+    /// Entries whose files were gone and were made again.
+    lost: Mutex<HashSet<u32>>,
 }
 
 /// Where an entry's file is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FilePlace {
-    /// Under its number, if it was made.
+    /// Not made yet; it goes under its number.
     Number,
+    /// Under its number.
+    Numbered,
     /// Not made yet; it belongs in the tree.
     Awaited,
     /// In the tree.
@@ -81,7 +85,7 @@ impl Layout {
             Mutex::new(if is_in_tree { FilePlace::Awaited } else { FilePlace::Number })
         };
         let places = manifest.entries().iter().enumerate().map(place).collect();
-        Ok(Self { folder: folder.to_owned(), manifest, tops, folders, places })
+        Ok(Self { folder: folder.to_owned(), manifest, tops, folders, places, lost: Mutex::default() })
     }
 
     /// The new top folders, as (name, path in the staging folder).
@@ -91,7 +95,7 @@ impl Layout {
 
     /// Whether an entry's file was made in the tree, or is to be.
     pub fn belongs_in_tree(&self, entry: u32) -> bool {
-        self.place(entry).is_some_and(|place| *place != FilePlace::Number)
+        self.place(entry).is_some_and(|place| matches!(*place, FilePlace::Awaited | FilePlace::Tree))
     }
 
     /// Whether an entry's file was made in the tree.
@@ -106,29 +110,46 @@ impl Layout {
     }
 
     /// Opens the file of `entry` for reading and writing, and makes it if there is none. One with holes gets its length at once, so
-    /// that only what is no hole has to be written.
+    /// that only what is no hole has to be written. One that was made and is gone is made again, and counts as lost from then on.
     pub fn open(&self, entry: u32) -> io::Result<File> {
-        let make = |path: &Path| {
-            let file = platform::new_file(self.permissions(entry)).read(true).open(path)?;
-            match self.manifest.entries().get(entry as usize) {
-                Some(entry) if !entry.holes().is_empty() => {
-                    platform::extend(&file, entry.size()).map(|()| file)
-                }
-                _ => Ok(file),
-            }
-        };
-        if let Some(file) = self.make_in_tree(entry, make) {
-            return Ok(file);
+        if let Some(made) = self.make_in_tree(entry, |path| self.make(entry, path)) {
+            return made;
         }
         let path = self.path(entry);
-        let there = || OpenOptions::new().read(true).write(true).open(&path);
-        match there() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match make(&path) {
-                // Another lane was faster.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => there(),
-                done => done,
-            },
+        let mut place = self.place(entry).ok_or(io::ErrorKind::NotFound)?;
+        if *place == FilePlace::Number {
+            let file = self.make(entry, &path)?;
+            *place = FilePlace::Numbered;
+            return Ok(file);
+        }
+        match platform::open_staged(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let file = self.make(entry, &path)?;
+                lock(&self.lost).insert(entry);
+                Ok(file)
+            }
             opened => opened,
+        }
+    }
+
+    /// Whether the file of `entry` was gone at some time, so that what was written before is not in it. Forgets that.
+    pub fn was_lost(&self, entry: u32) -> bool {
+        lock(&self.lost).remove(&entry)
+    }
+
+    fn make(&self, entry: u32, path: &Path) -> io::Result<File> {
+        let file = platform::new_file(self.permissions(entry)).read(true).open(path)?;
+        match self.manifest.entries().get(entry as usize) {
+            Some(entry) if !entry.holes().is_empty() => match platform::extend(&file, entry.size()) {
+                Ok(()) => Ok(file),
+                Err(error) => {
+                    // Half a file would keep its name from the whole one.
+                    drop(file);
+                    let _ = fs::remove_file(path);
+                    Err(error)
+                }
+            },
+            _ => Ok(file),
         }
     }
 
@@ -138,19 +159,37 @@ impl Layout {
         let file = platform::open_own(from, true)?;
         // A mount on which permissions can't be changed never kept any.
         let _ = platform::limit_mode(&file, self.permissions(entry));
-        file.set_len(self.manifest.entries().get(entry as usize).map_or(0, Entry::size))?;
+        if let Some(entry) = self.manifest.entries().get(entry as usize) {
+            platform::set_len(&file, entry.size())?;
+            // No hash covers them.
+            platform::clear_holes(&file, entry.holes())?;
+        }
         match self.make_in_tree(entry, |path| platform::rename_new(from, path)) {
-            Some(()) => Ok(()),
-            None => fs::rename(from, self.path(entry)),
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(error),
+            None => {
+                fs::rename(from, self.path(entry))?;
+                if let Some(mut place) = self.place(entry) {
+                    *place = FilePlace::Numbered;
+                }
+                Ok(())
+            }
         }
     }
 
     /// Removes the file of `entry`, if there is one.
     pub fn remove(&self, entry: u32) -> io::Result<()> {
         match fs::remove_file(self.path(entry)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
+        if let Some(mut place) = self.place(entry) {
+            *place = match *place {
+                FilePlace::Number | FilePlace::Numbered => FilePlace::Number,
+                FilePlace::Awaited | FilePlace::Tree => FilePlace::Awaited,
+            };
+        }
+        Ok(())
     }
 
     /// Removes the folders above an entry's file in the tree that are empty.
@@ -163,8 +202,8 @@ impl Layout {
     }
 
     /// Makes the file of an entry that belongs in the tree and isn't there yet. If that fails, the file goes under its
-    /// number.
-    fn make_in_tree<T>(&self, entry: u32, make: impl Fn(&Path) -> io::Result<T>) -> Option<T> {
+    /// number (`None`), unless it fails only for want of room.
+    fn make_in_tree<T>(&self, entry: u32, make: impl Fn(&Path) -> io::Result<T>) -> Option<io::Result<T>> {
         let mut place = self.place(entry).filter(|place| **place == FilePlace::Awaited)?;
         let path = self.path_in_tree(entry)?;
         let done = make(&path).or_else(|error| {
@@ -175,8 +214,18 @@ impl Layout {
             self.make_folder(&parent.ok_or(error)?)?;
             make(&path)
         });
-        *place = if done.is_ok() { FilePlace::Tree } else { FilePlace::Number };
-        done.inspect_err(|error| tracing::debug!(%error, "a file has no place in its tree")).ok()
+        match done {
+            Err(error) if platform::is_disk_full(&error) => Some(Err(error)),
+            Err(error) => {
+                tracing::debug!(%error, "a file has no place in its tree");
+                *place = FilePlace::Number;
+                None
+            }
+            Ok(made) => {
+                *place = FilePlace::Tree;
+                Some(Ok(made))
+            }
+        }
     }
 
     /// Makes `path` in the tree, but never a top folder: it was made at the start, so if it is gone, the files in it

@@ -12,13 +12,13 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::{self, File, TryLockError},
-    io,
+    fs, io,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use super::{
+    claim::{Claim, LOCK},
     journal::{self, JournalContents},
     layout::{Finder, Layout},
     staging_key::StagingKey,
@@ -32,15 +32,6 @@ use crate::{
     transfer::plan::{Block, Plan, blocks::BlockSet, names::STAGING_PREFIX},
 };
 
-/// The name of the file in a staging folder that is locked by the transfer that uses the folder.
-pub(crate) const LOCK: &str = "lock";
-
-/// How long nothing must have been written to a staging folder on a mount without locks until another transfer may take from it.
-const QUIET: Duration = Duration::from_mins(1);
-
-/// What a transfer writes into the locked file when it leaves the folder to others.
-pub(crate) const RELEASED: &[u8] = b"released";
-
 /// The files in a staging folder that a transfer keeps for itself.
 const RECORDS: [&str; 4] = [LOCK, journal::OFFER, journal::OFFER_TEMPORARY, journal::JOURNAL];
 
@@ -49,8 +40,8 @@ pub struct Leftover {
     /// The staging folder.
     pub folder: PathBuf,
     key: StagingKey,
-    /// The lock that keeps other transfers from the folder; `None` after [`Leftover::peek`].
-    _lock: Option<File>,
+    /// Keeps other transfers from the folder; `None` after [`Leftover::peek`].
+    _claim: Option<Claim>,
 }
 
 /// What interrupted transfers left in a folder.
@@ -76,8 +67,8 @@ impl Leftover {
     /// the folder is anything else.
     pub fn open(folder: PathBuf, key: &StagingKey) -> Option<Self> {
         let leftover = Self::peek(folder, key)?;
-        let lock = claim(&leftover.folder)?;
-        Some(Self { _lock: Some(lock), ..leftover })
+        let claim = Claim::take(&leftover.folder)?;
+        Some(Self { _claim: Some(claim), ..leftover })
     }
 
     /// A staging folder of the user's own that a transfer uses. The result is not to be taken from, because that
@@ -85,7 +76,7 @@ impl Leftover {
     pub fn peek(folder: PathBuf, key: &StagingKey) -> Option<Self> {
         let is_own = fs::symlink_metadata(&folder).is_ok_and(|found| platform::is_own_folder(&found))
             && journal::is_own(key, &folder);
-        is_own.then(|| Self { folder, key: key.clone(), _lock: None })
+        is_own.then(|| Self { folder, key: key.clone(), _claim: None })
     }
 
     /// What the folder records about itself, as far as the files are there.
@@ -263,22 +254,6 @@ impl Leftovers {
             }
         }
         (held, same)
-    }
-}
-
-fn claim(folder: &Path) -> Option<File> {
-    let lock = platform::open_own(&folder.join(LOCK), true).ok()?;
-    match lock.try_lock() {
-        Ok(()) => Some(lock),
-        // Without locks, a transfer that runs is told from one whose program was ended only by what it writes.
-        Err(TryLockError::Error(error)) if platform::is_unsupported(&error) => {
-            if lock.metadata().is_ok_and(|found| found.len() == RELEASED.len() as u64) {
-                return Some(lock);
-            }
-            let quiet = SystemTime::now().duration_since(last_change(folder)).unwrap_or_default();
-            (quiet >= QUIET).then_some(lock)
-        }
-        Err(_) => None,
     }
 }
 

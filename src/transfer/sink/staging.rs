@@ -6,7 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs::{self, File, Metadata, OpenOptions},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
@@ -16,9 +16,10 @@ use std::{
 
 use super::{
     attributes::Attributes,
+    claim::Claim,
     journal::Journal,
     layout::{Layout, top_of, under},
-    leftovers::{LOCK, Leftovers, RELEASED, contents},
+    leftovers::{Leftovers, contents},
 };
 use crate::{
     platform::{
@@ -53,12 +54,14 @@ pub(crate) struct Staging {
     folder: PathBuf,
     /// The folder as it was made, whatever has its name later.
     opened: OpenFolder,
+    /// What tells the folder from every other one, where the system knows that.
+    id: Option<(u64, u64)>,
     layout: Layout,
     manifest: Arc<Manifest>,
     plan: Arc<Plan>,
     journal: Journal,
-    /// Locked, so that other transfers know that this folder is in use.
-    claim: File,
+    /// Shows other transfers that this folder is in use.
+    claim: Claim,
     /// Blocks that an earlier transfer left.
     held: BlockSet,
     /// Whether the journal names any blocks, so that another transfer can resume from here.
@@ -136,31 +139,30 @@ impl Staging {
         platform::make_private_folder(&folder).map_err(fail)?;
         let begin = || {
             let opened = OpenFolder::open(chosen)?.below(&name)?;
-            let lock = File::create(folder.join(LOCK))?;
-            // The name is random and the folder new, so if another program holds this lock, it is about to release it.
-            platform::lock_file(&lock)?;
+            let claim = Claim::new(&folder)?;
             // The journal is written before files are moved: after a crash in between, each file is in one of two
             // folders that both name it.
             let held = leftovers.blocks_of(&manifest, &plan);
             let journal = Journal::create(&folder, leftovers.key(), &manifest, wanted, &held)?;
             let layout = Layout::create(&folder, Arc::clone(&manifest), wanted, targets, &Disk(chosen))?;
-            Ok((opened, lock, held, journal, layout))
+            Ok((opened, claim, held, journal, layout))
         };
         let prepared = begin().inspect_err(|_| {
             // Nothing is in it yet that anybody could want.
             let _ = fs::remove_dir_all(&folder);
         });
-        let (opened, lock, held, journal, layout) = prepared.map_err(fail)?;
+        let (opened, claim, held, journal, layout) = prepared.map_err(fail)?;
         leftovers.move_into(&layout, &manifest, &plan).map_err(fail)?;
         Ok(Self {
             _shell: EmptyFolderGuard(folder.clone()),
+            id: platform::file_id(&fs::symlink_metadata(&folder).map_err(fail)?),
             folder,
             opened,
             layout,
             manifest,
             plan,
             journal,
-            claim: lock,
+            claim,
             has_blocks: AtomicBool::new(!held.is_empty()),
             held,
             state: Mutex::default(),
@@ -276,7 +278,8 @@ impl Staging {
     }
 
     /// Gives each wanted file the length of its entry, and returns the files that had another. Hashes are of what was
-    /// written, so they tell nothing of bytes that something else has put behind it. To be called after
+    /// written, so they tell nothing of bytes that something else has put behind it, or of a file that is gone and was made
+    /// again. To be called after
     /// [`Staging::close`].
     pub(crate) fn mend_lengths(&self) -> Result<Vec<u32>, TransferError> {
         let (dropped, stream_bytes) = {
@@ -292,6 +295,9 @@ impl Staging {
             let found = fs::symlink_metadata(self.layout.path(number)).ok();
             let is_file = found.as_ref().is_some_and(Metadata::is_file);
             if found.map_or(0, |found| found.len()) == len && (is_file || len == 0) {
+                if self.layout.was_lost(number) {
+                    mended.push(number);
+                }
                 continue;
             }
             // What is no file is not opened: a link would lead elsewhere.
@@ -419,18 +425,23 @@ impl Staging {
     pub(crate) fn discard(&self) -> Result<(), TransferError> {
         let mut fate = self.fate.write().expect(NO_PANIC);
         *fate = Fate::Discarded;
-        fs::remove_dir_all(&self.folder)
-            .map_err(|cause| TransferError::file(FileAction::Remove, &self.folder, cause))
+        self.remove().map_err(|cause| TransferError::file(FileAction::Remove, &self.folder, cause))
     }
 
     /// Leaves the staging folder where it is, for another transfer to continue with. That one may take it at once,
     /// although blocking work of this transfer, which no longer writes anything, may still have a reference to it.
     pub(crate) fn keep(&self) {
         *self.fate.write().expect(NO_PANIC) = Fate::Kept;
-        // Where there are no locks, this tells that the folder is free.
-        let _ = (&self.claim).write_all(RELEASED);
-        // A lock that can't be released here is released when its file is closed.
-        let _ = self.claim.unlock();
+        self.claim.release();
+    }
+
+    /// Removes the folder and everything in it, if it still is the folder that was made: in a folder that others may write to,
+    /// another one may have got its name.
+    fn remove(&self) -> io::Result<()> {
+        if platform::file_id(&fs::symlink_metadata(&self.folder)?) != self.id {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        fs::remove_dir_all(&self.folder)
     }
 
     fn store_part(&self, segment: Segment, bytes: &[u8]) -> Result<(), TransferError> {
@@ -540,7 +551,7 @@ impl Drop for Staging {
         let is_undecided = matches!(fate, Fate::Open | Fate::Closed);
         if is_undecided
             && !(self.is_resumable() && self.has_blocks.load(Ordering::Relaxed))
-            && let Err(error) = fs::remove_dir_all(&self.folder)
+            && let Err(error) = self.remove()
         {
             tracing::warn!(%error, "a staging folder could not be removed");
         }
