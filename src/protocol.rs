@@ -98,7 +98,8 @@
 //! 9. B → A: [`peer::FromReceiver::AlreadyHere`] (how much B has already and doesn't want), [`peer::FromReceiver::Held`]… (blocks that
 //!    an interrupted transfer left), then [`peer::FromReceiver::Accept`] (how many lanes, which entries) or
 //!    [`peer::FromReceiver::Decline`].
-//! 10. Both compute the same plan of blocks from the entries and the selection, and open the lanes.
+//! 10. Both compute the same plan of blocks from the entries and the selection, and open the lanes. What lies in a hole of a
+//!     file has no block.
 //! 11. B → A, again and again: [`peer::FromReceiver::Stored`]: blocks that are on B's disk and in its journal. A → B where it
 //!     applies: [`peer::FromSender::Withdrawn`] (a file that changed, vanished or can't be read).
 //! 12. Once every block is stored or withdrawn, A → B: [`peer::FromSender::StreamEnd`] for a stream,
@@ -119,8 +120,8 @@
 //!
 //! *Lanes* ([`relay::LaneHello`], data channel). At a relay, each lane is a separate TCP connection from each side: the side
 //! sends 32 bytes with the token, the lane's number and its role, and gets one byte when the other end is there; then data
-//! records follow from A to B, one block each. A lane takes the next block when it is free. A closes its lanes when B is
-//! complete.
+//! records follow from A to B, one block each; one without a plaintext stands for a block of zeros, except in a stream. A lane
+//! takes the next block when it is free. A closes its lanes when B is complete.
 //!
 //! A lane is over when both of its ends are. B says [`peer::FromReceiver::LaneOver`] after it has reported all blocks that the
 //! lane brought. A says [`peer::FromSender::LaneOver`] about a lane that broke or has fallen silent; B then ends it and drops what

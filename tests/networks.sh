@@ -9,7 +9,7 @@ program=$(realpath "${1:-target/debug/caiman}")
 [ $# -gt 0 ] && shift
 here=$(realpath "$(dirname "$0")")
 work=$(mktemp -d)
-p=net15
+p=caiman
 number=0
 CAIMAN_INTERNET=off; export CAIMAN_INTERNET
 CAIMAN_CONFIG_DIR=$work/config; export CAIMAN_CONFIG_DIR
