@@ -7,7 +7,7 @@ use super::{
     made_up::{self, CODE, manifest},
 };
 use crate::{
-    engine::{Event, Notice, Phase, Progress, TransferError},
+    engine::{Notice, Phase, Progress, TransferError},
     history::Direction,
 };
 
@@ -113,8 +113,8 @@ fn what_fails_at_once_is_brought_into_sight() {
     const HEIGHT: f32 = 500.0;
     let mut screen = Screen::sized(700.0, HEIGHT, |_| {});
     let id = screen.made_up(Direction::Sent);
-    screen.feed(Event::Ended(id, Err(TransferError::Cancelled)));
-    screen.settle();
-    let bottom = place(&screen, &screen.say("copy-report")).bottom();
+    screen.feed(made_up::failed(id, TransferError::Offline));
+    let report = screen.say("copy-report");
+    let bottom = screen.place(&report).unwrap_or_else(|| panic!("{:#?}", screen.texts())).bottom();
     assert!(bottom < HEIGHT, "the card ends at {bottom}");
 }

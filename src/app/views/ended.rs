@@ -199,7 +199,10 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>,
     // What was just started, and has shown nothing yet, may have failed out of sight.
     if card.folds.wants_focus {
         ui.scroll_to_rect(ui.min_rect(), None);
-        view.act(Action::Focused(card.id));
+        // When egui discards this pass and lays it out again, nothing has scrolled yet.
+        if !ui.ctx().will_discard() {
+            view.act(Action::Focused(card.id));
+        }
     }
 }
 
