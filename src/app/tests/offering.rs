@@ -229,6 +229,8 @@ fn what_a_name_becomes_is_shown() {
     let folder = Some(screen.inbox());
     let offer = Offer { folder, targets, free: Some(1000), ..Offer::new(manifest) };
     screen.notice(id, Notice::Offer(Arc::new(offer)));
+    // The rows move when the tree appears.
+    screen.until_card("the tree", |card| card.sheet.as_ref().is_some_and(|sheet| sheet.tree.is_some()));
     assert!(screen.shows(&screen.say("repaired")) && screen.shows("what_.txt"), "{:#?}", screen.texts());
     assert!(screen.shows("a (2).txt"));
     screen.click_key("replace");

@@ -180,16 +180,9 @@ impl Layout {
     /// Removes the file of `entry`, if there is one.
     pub fn remove(&self, entry: u32) -> io::Result<()> {
         match fs::remove_file(self.path(entry)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
-        if let Some(mut place) = self.place(entry) {
-            *place = match *place {
-                FilePlace::Number | FilePlace::Numbered => FilePlace::Number,
-                FilePlace::Awaited | FilePlace::Tree => FilePlace::Awaited,
-            };
-        }
-        Ok(())
     }
 
     /// Removes the folders above an entry's file in the tree that are empty.

@@ -308,6 +308,7 @@ impl Staging {
             });
             // The new length has changed the file's time.
             self.set_attributes(&file.map_err(|cause| self.cannot_write(number, cause))?, number)?;
+            self.layout.was_lost(number);
             mended.push(number);
         }
         Ok(mended)
@@ -594,105 +595,4 @@ impl FolderView for Disk<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{protocol::manifest::OfferKind, transfer::sink::staging_key::StagingKey};
-
-    fn staging(chosen: &Path, size: u64) -> Staging {
-        staging_of(&StagingKey::draw().unwrap(), chosen, size)
-    }
-
-    fn staging_of(key: &StagingKey, chosen: &Path, size: u64) -> Staging {
-        let manifest = Arc::new(Manifest::made_up(OfferKind::Files, &[("file", size)]));
-        let plan = Arc::new(Plan::new(&manifest, |_| true));
-        Staging::create(
-            chosen,
-            [1; 8],
-            StagedFiles {
-                manifest,
-                plan,
-                wanted: &Wanted::all(),
-                targets: &[],
-                mount: Mount::probe(chosen).unwrap(),
-            },
-            Leftovers::of(None, key),
-        )
-        .unwrap()
-    }
-
-    /// Catches a sender that goes on after it said that it was done, with bytes that are no longer checked.
-    #[test]
-    fn what_comes_while_files_are_checked_is_dropped() {
-        let chosen = tempfile::tempdir().unwrap();
-        let staging = staging(chosen.path(), 4);
-        staging.store(0, b"good").unwrap();
-        staging.close();
-        staging.store(0, b"evil").unwrap();
-        assert_eq!(fs::read(staging.folder().join("0")).unwrap(), b"good");
-        staging.start_repair([0]);
-        staging.store(0, b"mend").unwrap();
-        assert_eq!(staging.read_back(0).unwrap().1, hash_whole(b"mend"));
-    }
-
-    /// Catches bytes that reach the user unchecked, because a hash is of what was written.
-    #[test]
-    fn a_file_that_something_else_made_longer_or_shorter_counts_as_damaged() {
-        let chosen = tempfile::tempdir().unwrap();
-        let staging = staging(chosen.path(), 4);
-        staging.store(0, b"good").unwrap();
-        let path = staging.folder().join("0");
-        for (spoilt, mended) in [(&b"good and more"[..], &b"good"[..]), (b"go", b"go\0\0")] {
-            fs::write(&path, spoilt).unwrap();
-            staging.close();
-            assert_eq!(staging.mend_lengths().unwrap(), [0]);
-            assert_eq!(fs::read(&path).unwrap(), mended);
-            assert!(staging.mend_lengths().unwrap().is_empty());
-        }
-        fs::remove_file(&path).unwrap();
-        assert_eq!(staging.mend_lengths().unwrap(), [0]);
-        staging.start_repair([0]);
-        staging.store(0, b"mend").unwrap();
-        assert_eq!(staging.read_back(0).unwrap().1, hash_whole(b"mend"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_length_is_not_mended_through_a_link() {
-        let place = tempfile::tempdir().unwrap();
-        let (chosen, outside) = (place.path().join("chosen"), place.path().join("outside"));
-        fs::create_dir(&chosen).unwrap();
-        fs::write(&outside, "precious").unwrap();
-        let staging = staging(&chosen, 4);
-        staging.store(0, b"good").unwrap();
-        let path = staging.folder().join("0");
-        fs::remove_file(&path).unwrap();
-        std::os::unix::fs::symlink(&outside, &path).unwrap();
-        staging.close();
-        assert_eq!(staging.mend_lengths().unwrap(), [0]);
-        assert!(fs::symlink_metadata(&path).unwrap().is_file());
-        assert_eq!(fs::read_to_string(outside).unwrap(), "precious");
-    }
-
-    #[test]
-    fn a_staging_folder_that_is_dropped_stays_if_it_holds_something_to_go_on_from() {
-        let (chosen, key) = (tempfile::tempdir().unwrap(), StagingKey::draw().unwrap());
-        let dropped = staging_of(&key, chosen.path(), 4);
-        dropped.store(0, b"text").unwrap();
-        dropped.note_stored(&[(0, 1)]).unwrap();
-        let manifest = Arc::clone(&dropped.manifest);
-        drop(dropped);
-        let left = Leftovers::find(chosen.path(), &key);
-        assert_eq!(left.bytes_of(&manifest), 4);
-    }
-
-    #[test]
-    fn a_staging_folder_goes_with_its_transfer_unless_it_is_kept() {
-        let chosen = tempfile::tempdir().unwrap();
-        drop(staging(chosen.path(), 4));
-        assert_eq!(fs::read_dir(chosen.path()).unwrap().count(), 0);
-        let kept = staging(chosen.path(), 4);
-        kept.keep();
-        drop(kept);
-        assert_eq!(fs::read_dir(chosen.path()).unwrap().count(), 1);
-    }
-}
+mod tests;
