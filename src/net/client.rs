@@ -201,16 +201,13 @@ pub fn draw_client_token() -> io::Result<ClientToken> {
 /// Connects and says hello. For the client that comes first this returns when the room is open, for the second when the relay
 /// has answered.
 pub async fn join(join: Join<'_>) -> Result<Joined, RelayClientError> {
-    // A password can be proven only after the welcome. Without one the hello goes out with the opening, which saves a round
-    // trip.
-    let early = join.relay.password.is_none().then(|| join.hello());
-    let greeted = greet(join.relay, join.known, join.connect_limit, early.as_ref()).await?;
+    let greeted = greet(join.relay, join.known, join.connect_limit).await?;
     enter(greeted, join).await
 }
 
-/// Says hello to a relay that has sent its welcome, unless that was done before, and reads the answer.
+/// Says hello to a relay that has sent its welcome, and reads the answer.
 async fn enter(greeted: Greeted, join: Join<'_>) -> Result<Joined, RelayClientError> {
-    let Greeted { mut stream, welcome, has_heard_hello, .. } = greeted;
+    let Greeted { mut stream, welcome, .. } = greeted;
     if welcome.version != VERSION {
         return Err(Refusal::Version(welcome.version).into());
     }
@@ -218,15 +215,10 @@ async fn enter(greeted: Greeted, join: Join<'_>) -> Result<Joined, RelayClientEr
         // A client that has lost its peer may lose the relay too while it waits there.
         socket::keep_alive(&stream, QUICK_KEEPALIVE);
     }
-    let hello = if welcome.password_required {
-        Some(prove(&mut stream, &join, &welcome).await?)
-    } else {
-        (!has_heard_hello).then(|| join.hello())
-    };
+    let hello =
+        if welcome.password_required { prove(&mut stream, &join, &welcome).await? } else { join.hello() };
     let exchange = async {
-        if let Some(hello) = hello {
-            frames::write(&mut stream, &hello).await?;
-        }
+        frames::write(&mut stream, &hello).await?;
         frames::read(&mut stream, MAX_FRAME).await
     };
     let Join { relay, .. } = join;
@@ -274,7 +266,7 @@ async fn prove(
 /// connections that are no longer served.
 pub async fn check(relay: &RelayChoice) -> Result<(), RelayClientError> {
     for _ in 0..CHECKS {
-        match greet(relay, None, CONNECT_LIMIT, None).await {
+        match greet(relay, None, CONNECT_LIMIT).await {
             // The next try finds the port closed, which says more.
             Err(RelayClientError::Lost) => sleep(CHECK_PAUSE).await,
             other => return other.map(drop),
@@ -287,7 +279,7 @@ pub async fn check(relay: &RelayChoice) -> Result<(), RelayClientError> {
 /// asking for a room that no client is in.
 pub async fn probe(relay: &RelayChoice) -> Result<RelayCheck, RelayClientError> {
     let probe = async {
-        let greeted = greet(relay, None, CONNECT_LIMIT, None).await?;
+        let greeted = greet(relay, None, CONNECT_LIMIT).await?;
         let Greeted { welcome, latency, .. } = &greeted;
         let check = RelayCheck { latency: *latency, has_password: welcome.password_required };
         // The room is fresh and random, so no client is in it.
@@ -405,19 +397,17 @@ struct Greeted {
     stream: TcpStream,
     welcome: Welcome,
     latency: Duration,
-    has_heard_hello: bool,
 }
 
-/// Connects, sends the opening and, if there is one, the hello with it, and reads the welcome.
+/// Connects, sends the opening and reads the welcome. The hello has to wait for that: two connections may be tried beside each
+/// other, and of two hellos the one that the relay hears later takes the room from the other, even when its connection is given
+/// up already.
 async fn greet(
     relay: &RelayChoice,
     known: Option<SocketAddr>,
     limit: Duration,
-    hello: Option<&Hello>,
 ) -> Result<Greeted, RelayClientError> {
-    let mut opening = [&ConnectionKind::Control.to_bytes()[..], &frame::PADDING].concat();
-    opening.extend(hello.map(frame::encode).unwrap_or_default());
-    let opening = &opening;
+    let opening = &[&ConnectionKind::Control.to_bytes()[..], &frame::PADDING].concat();
     let connect = |segments| connect(relay, known, limit, segments);
     let exchange = async |mut stream: TcpStream| {
         let started = Instant::now();
@@ -426,7 +416,7 @@ async fn greet(
             frames::read_padded(&mut stream, MAX_FRAME).await
         };
         let welcome = in_time(&relay.address, heard).await?;
-        Ok(Greeted { stream, welcome, latency: started.elapsed(), has_heard_hello: hello.is_some() })
+        Ok(Greeted { stream, welcome, latency: started.elapsed() })
     };
     Box::pin(relay.large_packets.exchange(connect, exchange)).await
 }

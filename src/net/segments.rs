@@ -68,7 +68,8 @@ impl LargePackets {
     }
 
     /// Connects, and has both ends say what comes first, which has to be padded. Where the usual connection brings no answer, another
-    /// with small segments is tried beside it, and the first answer counts.
+    /// with small segments is tried beside it, and the first answer counts. What is said on the other may still arrive, at any time,
+    /// so it must not change anything at the other end.
     pub async fn exchange<T, E, C, X>(
         &self,
         connect: impl Fn(Segments) -> C,

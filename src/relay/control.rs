@@ -124,7 +124,7 @@ async fn show_password(
     let request = match frame::from_bytes(&payload) {
         Ok(request @ AccessRequest { version: VERSION, .. }) => request,
         Ok(_) => return Err(Refusal::Version(VERSION).into()),
-        // A client without a password doesn't wait for the welcome.
+        // A client that doesn't ask for the relay's proof says hello at once.
         Err(_) => {
             return Err(Hello::read(&payload).map_or_else(|why| why, |_| Refusal::PasswordRequired).into());
         }

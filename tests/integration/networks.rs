@@ -1,10 +1,13 @@
 //! Networks that let only some things through: relays behind proxies, and networks on which large packets get lost. The scripts that
 //! build whole networks of this kind are in `tests/networks.sh`.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use caiman::{
-    engine::{Choices, ProxyError, ReceiveOrder, RelayChoice, RelayClientError, SendOrder, TransferError},
+    engine::{
+        Choices, CodeChoice, ProxyError, ReceiveOrder, RelayChoice, RelayClientError, SendOrder,
+        TransferError,
+    },
     net::client::RelayAddress,
 };
 
@@ -159,6 +162,41 @@ async fn a_transfer_goes_on_with_small_packets_where_large_ones_get_lost() {
     }
     tokio::join!(sending.report(), receiving.report());
     assert!(fs::read(world.to("x")).unwrap() == bytes);
+}
+
+/// A second connection is tried beside the first one, and nothing that was said on the one may count against the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_answers_late_costs_only_time() {
+    use crate::support::cutter::Cutter;
+
+    let late = Duration::from_secs(3);
+    for only_first_upload in [false, true] {
+        let world = World::new().await;
+        fs::write(world.from("x"), "x").unwrap();
+        let cutter = Cutter::before(world.relay.addr).await;
+        if only_first_upload {
+            cutter.delay_next_upload(late);
+        } else {
+            cutter.delay_answers(late);
+        }
+        let relays = vec![cutter.relay()];
+        let choice = CodeChoice::Own("blue-horse-7731-kitchen".parse().unwrap());
+        let order =
+            SendOrder { code: choice, relays: relays.clone(), ..world.send_order(world.paths(&["x"])) };
+        let mut sending = world.sender.send(order);
+        let code = sending.code().await;
+        if only_first_upload {
+            cutter.late_upload_arrives().await;
+            // The relay has dealt with it by the time at which it answers the next opening.
+            world.sender.check(cutter.relay()).await.unwrap();
+            cutter.delay_next_upload(late);
+        }
+        let mut receiving = world.receiver.receive(ReceiveOrder { relays, ..world.receive_order(code) });
+        receiving.offer().await;
+        world.receiver.accept(&receiving, Choices::default());
+        tokio::join!(sending.report(), receiving.report());
+        assert_eq!(fs::read_to_string(world.to("x")).unwrap(), "x");
+    }
 }
 
 /// A relay that refuses is told from one that is silent, and the next one is tried.

@@ -48,6 +48,13 @@ struct Single {
     way: watch::Sender<Way>,
 }
 
+/// How much later than the rest the first bytes of a new connection arrive.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lateness {
+    upload: Duration,
+    answer: Duration,
+}
+
 /// A piece of network that stands between its clients and the relay until it is dropped.
 pub struct Cutter {
     addr: SocketAddr,
@@ -60,6 +67,8 @@ pub struct Cutter {
     tampering: Arc<AtomicU8>,
     /// Whether nothing passes on connections that send large segments.
     loses_large: Arc<AtomicBool>,
+    late: watch::Sender<Lateness>,
+    late_uploads: watch::Sender<usize>,
     accepting: JoinHandle<()>,
 }
 
@@ -78,6 +87,9 @@ impl Cutter {
         let share = Arc::clone(&tampering);
         let loses_large = Arc::new(AtomicBool::new(false));
         let loses = Arc::clone(&loses_large);
+        let late = watch::Sender::new(Lateness::default());
+        let late_uploads = watch::Sender::new(0);
+        let (lateness, arrived) = (late.clone(), late_uploads.clone());
         let accepting = tokio::spawn(async move {
             let mut pipes = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
@@ -87,16 +99,20 @@ impl Cutter {
                     single.way.send_replace(Way::Frozen);
                 }
                 let seed = known.borrow().len() as u64;
+                let late = *lateness.borrow();
+                // Only that of one connection is late, so that what comes after it overtakes it.
+                lateness.send_modify(|late| late.upload = Duration::ZERO);
                 pipes.spawn(pipe(
                     client,
                     relay,
                     ways.clone(),
                     single,
                     Tampering { share: Arc::clone(&share), seed },
+                    (late, arrived.clone()),
                 ));
             }
         });
-        Self { addr, way, cut, each, tampering, loses_large, accepting }
+        Self { addr, way, cut, each, tampering, loses_large, late, late_uploads, accepting }
     }
 
     /// The relay's address as seen from behind the cutter.
@@ -146,6 +162,22 @@ impl Cutter {
         self.loses_large.store(true, Ordering::Relaxed);
     }
 
+    /// From now on the relay's first answer on each new connection arrives that much later.
+    pub fn delay_answers(&self, by: Duration) {
+        self.late.send_modify(|late| late.answer = by);
+    }
+
+    /// What the client says first on the next connection arrives that much later, even if the client has left by then.
+    pub fn delay_next_upload(&self, by: Duration) {
+        self.late.send_modify(|late| late.upload = by);
+    }
+
+    /// Waits until a delayed upload has arrived.
+    pub async fn late_upload_arrives(&self) {
+        let mut arrived = self.late_uploads.subscribe();
+        within("the late upload", arrived.wait_for(|count| *count > 0)).await.unwrap();
+    }
+
     /// Lets nothing pass, on old connections or new ones, and tells neither end.
     pub fn freeze(&self) {
         self.way.send_replace(Way::Frozen);
@@ -187,6 +219,7 @@ async fn pipe(
     ways: watch::Receiver<Way>,
     single: Single,
     tampering: Tampering,
+    (late, late_uploads): (Lateness, watch::Sender<usize>),
 ) {
     let mut ready = ways.clone();
     let both = [ways, single.way.subscribe()];
@@ -202,10 +235,11 @@ async fn pipe(
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         let back = Tampering { seed: !tampering.seed, ..tampering.clone() };
-        tokio::join!(
-            copy(from_client, to_server, both.clone(), tampering),
-            copy(from_server, to_client, both, back)
-        );
+        let upload = async {
+            copy(from_client, to_server, both.clone(), tampering, (late.upload, &late_uploads)).await;
+        };
+        let answers = watch::Sender::new(0);
+        tokio::join!(upload, copy(from_server, to_client, both.clone(), back, (late.answer, &answers)));
     };
     single.cut.run_until_cancelled(carrying).await;
 }
@@ -215,6 +249,7 @@ async fn copy(
     mut to: OwnedWriteHalf,
     mut ways: [watch::Receiver<Way>; 2],
     tampering: Tampering,
+    (mut late, arrived): (Duration, &watch::Sender<usize>),
 ) {
     let mut buffer = vec![0; CHUNK];
     let mut overtaken = Vec::new();
@@ -222,6 +257,8 @@ async fn copy(
     let mut throw = move || dice.next().expect("it never ends");
     loop {
         let Ok(read) = from.read(&mut buffer).await else { return };
+        let is_late = !late.is_zero();
+        sleep(std::mem::take(&mut late)).await;
         for way in &mut ways {
             let Ok(way) = way.wait_for(|way| *way != Way::Frozen).await.map(|way| *way) else { return };
             if way == Way::Narrow {
@@ -247,6 +284,9 @@ async fn copy(
         bytes.append(&mut overtaken);
         if to.write_all(&bytes).await.is_err() {
             return;
+        }
+        if is_late {
+            arrived.send_modify(|count| *count += 1);
         }
     }
 }
