@@ -214,9 +214,9 @@ impl Layout {
                 *place = FilePlace::Number;
                 None
             }
-            Ok(made) => {
+            done => {
                 *place = FilePlace::Tree;
-                Some(Ok(made))
+                Some(done)
             }
         }
     }
