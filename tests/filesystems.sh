@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Real file systems: sends one tree into each of them and checks what arrives and what is said. Prints one line for each.
 # `tests/filesystems.sh CAIMAN` takes the program to try. It needs root, loop devices and FUSE, and leaves out, by name, what
-# this machine can't mount. Debian's packages: exfat-fuse exfatprogs ntfs-3g gocryptfs bindfs fusefat dosfstools e2fsprogs
+# this machine can't mount. Debian's packages: exfat-fuse exfatprogs ntfs-3g gocryptfs bindfs dosfstools e2fsprogs
 # strace.
 set -euo pipefail
 caiman=$(realpath "$1")
@@ -178,7 +178,7 @@ else
 fi
 
 if device=$(image 300M mkfs.vfat -F 32) && loops+=("$device") &&
-  { mount_at "$work/fat" mount -t vfat "$device" "$work/fat" || mount_at "$work/fat" fusefat -o rw+ "$device" "$work/fat"; }; then
+  mount_at "$work/fat" mount -t vfat "$device" "$work/fat"; then
   into "FAT32" "$work/fat"
   is "Talks_ 2024/What time is it_.txt"
   report
@@ -287,7 +287,7 @@ if mount_at "$work/readonly" mount -t tmpfs -o ro tmpfs "$work/readonly"; then
   "$caiman" receive blue-horse-1000-kitchen --path relay --server "$server" --yes --out "$work/readonly" >"$work/receive.log" 2>&1 || code=$?
   said=$(cat "$work/receive.log")
   ((code == 6)) || problems+=("exit code $code")
-  says "read-only"
+  says "Read-only"
   report
 fi
 

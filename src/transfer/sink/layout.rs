@@ -160,6 +160,9 @@ impl Layout {
         // A mount on which permissions can't be changed never kept any.
         let _ = platform::limit_mode(&file, self.permissions(entry));
         if let Some(entry) = self.manifest.entries().get(entry as usize) {
+            if file.metadata()?.len() < entry.size() {
+                platform::extend(&file, entry.size())?;
+            }
             platform::set_len(&file, entry.size())?;
             // No hash covers them.
             platform::clear_holes(&file, entry.holes())?;
