@@ -178,7 +178,7 @@ pub fn handshake(bytes: &[u8]) {
     } else {
         let greeting = Greeting::new(&code, SenderIdKey([7; 16]), DEFAULT_ITERATIONS)
             .expect("the usual iterations are within bounds");
-        at_once(async { greeting.answer(handshake::read(&mut stream).await?, &mut stream, 2).await })
+        at_once(async { greeting.answer(handshake::read(&mut stream).await?, &mut stream, || 2).await })
     };
     let error = agreed.err().expect("a stranger doesn't know the code");
     assert!(

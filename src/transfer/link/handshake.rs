@@ -112,8 +112,9 @@ impl Greeting {
         &self.first
     }
 
-    /// Carries out the rest of the handshake on the sender's side, once the receiver's message has been [`read`]. `tries_left` is
-    /// what a receiver with a wrong code is told.
+    /// Carries out the rest of the handshake on the sender's side, once the receiver's message has been [`read`]. For a receiver with
+    /// a wrong code, `count` counts the try, and returns how many are left. It is called before the receiver is told, because the
+    /// caller may drop this future at any time.
     ///
     /// # Errors
     ///
@@ -123,7 +124,7 @@ impl Greeting {
         self,
         theirs: ReceiverFirst,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-        tries_left: u8,
+        count: impl FnOnce() -> u8,
     ) -> Result<Agreed, TransferError> {
         let hello: ReceiverHello = frame::from_bytes(&theirs.hello).map_err(Misbehaviour::Frame)?;
         if hello.version != VERSION {
@@ -138,6 +139,7 @@ impl Greeting {
         });
         let Ok(key) = checked else {
             // The try counts even if the receiver can't be told, or a receiver that leaves at once could try for ever.
+            let tries_left = count();
             let _ = write(stream, &SenderVerdict::WrongCode { tries_left, key: self.key }).await;
             return Err(TransferError::WrongCode { tries_left: Some(tries_left) });
         };
@@ -323,12 +325,31 @@ mod tests {
             theirs.write_all(&answer).await.unwrap();
             // From now on, every write of the sender's fails.
             drop(theirs);
-            let answered = async { greeting.answer(read(&mut ours).await?, &mut ours, 2).await };
+            let answered = async { greeting.answer(read(&mut ours).await?, &mut ours, || 2).await };
             match answered.await.err() {
                 Some(TransferError::WrongCode { tries_left: Some(2) }) => assert!(is_wrong),
                 Some(TransferError::PeerVersion { .. }) => assert!(!is_wrong),
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// A receiver that takes nothing can hold the verdict up for as long as it likes.
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_try_counts_before_the_receiver_is_told() {
+        let [right, wrong] =
+            ["blue-horse-7731-kitchen", "blue-horse-1377-kitchen"].map(|code| CodePhrase::own(code).unwrap());
+        let greeting =
+            Greeting::new(&right, SenderIdKey([0; 16]), crate::crypto::kdf::MIN_ITERATIONS).unwrap();
+        let answer = answer_with(&wrong, greeting.first(), VERSION);
+        let mut stream = tokio::io::join(&answer[..], tokio::io::simplex(1).1);
+        let theirs = read(&mut stream).await.unwrap();
+        let mut has_counted = false;
+        let count = || {
+            has_counted = true;
+            2
+        };
+        let answered = timeout(Duration::from_millis(1), greeting.answer(theirs, &mut stream, count)).await;
+        assert!(answered.is_err() && has_counted);
     }
 }

@@ -124,6 +124,10 @@ impl<'a> WaitingSender<'a> {
     pub async fn receiver(&mut self) -> Result<(Meeting, MeetingPlace), TransferError> {
         self.posted.go_up().await;
         let Self { posted, follower, is_at_own } = self;
+        // The call that counted the last wrong code may have been dropped before it could say so.
+        if posted.waiting.tries_left.load(Ordering::Relaxed) == 0 {
+            return Err(posted.end(TransferError::TooManyTries).await);
+        }
         let code = Arc::clone(&posted.waiting.code);
         let gone = async {
             match follower {
@@ -533,17 +537,16 @@ impl CodeWait<'_> {
     ) -> Result<Option<handshake::Agreed>, TransferError> {
         let turn = self.tries.acquire().await.expect("the semaphore is never closed");
         self.context.enter(Phase::Handshake);
-        // Receivers that try the code elsewhere at this moment don't count, because they have not been wrong yet.
-        let left = self.tries_left.load(Ordering::Relaxed).saturating_sub(1);
-        let answered = greeting.answer(answer, stream, left).await;
-        match &answered {
-            Err(TransferError::WrongCode { .. }) => turn.forget(),
-            _ => drop(turn),
-        }
+        let count = || {
+            turn.forget();
+            // Receivers that try the code elsewhere at this moment don't count, because they have not been wrong yet.
+            self.tries_left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1)
+        };
+        let answered = greeting.answer(answer, stream, count).await;
         match answered {
             Ok(agreed) => return Ok(Some(agreed)),
-            Err(TransferError::WrongCode { .. }) => {
-                let tries_left = self.tries_left.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+            Err(TransferError::WrongCode { tries_left }) => {
+                let tries_left = tries_left.unwrap_or(0);
                 self.context.tell(Notice::WrongTry { tries_left }).await;
                 if tries_left == 0 {
                     return Err(TransferError::TooManyTries);
