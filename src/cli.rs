@@ -38,12 +38,16 @@ pub fn main() -> ExitCode {
             with_runtime(async |interrupts| session::receive(args, interrupts).await)
         }
         Some(CliCommand::Relay(args)) => with_runtime(async |interrupts| relay::run(*args, interrupts).await),
-        Some(CliCommand::Unfinished { discard, json }) => unfinished::run(discard.as_deref(), json),
+        Some(CliCommand::Unfinished { discard, json }) => {
+            let exit = unfinished::run(discard.as_deref(), json);
+            output::flush();
+            exit
+        }
         Some(CliCommand::Completions { shell }) => {
             // The generator panics where it can't write.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "caiman", &mut script);
-            if output::data(&script).is_ok() { Exit::Done } else { Exit::Failed }
+            if output::data_now(&script).is_ok() { Exit::Done } else { Exit::Failed }
         }
         None => {
             #[cfg(feature = "gui")]
@@ -52,6 +56,7 @@ pub fn main() -> ExitCode {
             let exit = {
                 output::line("This Caiman was built without its window. It has these commands:\n");
                 output::line(Args::command().render_help());
+                output::flush();
                 Exit::Usage
             };
             exit
@@ -67,6 +72,7 @@ fn open_window(items: Vec<std::ffi::OsString>) -> Exit {
         Ok(()) => Exit::Done,
         Err(error) => {
             output::line(format_args!("caiman: {error}"));
+            output::flush();
             if matches!(error, RunError::Arguments(_)) { Exit::Usage } else { Exit::Failed }
         }
     }
@@ -77,13 +83,19 @@ fn open_window(items: Vec<std::ffi::OsString>) -> Exit {
 fn with_runtime(command: impl AsyncFnOnce(&mut Interrupts) -> Exit) -> Exit {
     let started = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = started.and_then(|runtime| {
-        let exit = runtime.block_on(async { Ok(command(&mut Interrupts::listen()?).await) });
+        let exit = runtime.block_on(async {
+            let mut interrupts = Interrupts::listen()?;
+            let exit = command(&mut interrupts).await;
+            let is_written = output::finish(&mut interrupts).await;
+            Ok(if is_written { exit } else { exit.or(Exit::Cancelled) })
+        });
         // A thread may still wait for a line that the user will never type.
         runtime.shutdown_background();
         exit
     });
     ended.unwrap_or_else(|error: io::Error| {
         output::line(format_args!("caiman can't start: {error}"));
+        output::flush();
         Exit::Failed
     })
 }

@@ -10,6 +10,7 @@ use super::{
     exit::Exit,
     interrupts::Interrupts,
     offer::{ReceivePolicy, UserReply},
+    output,
     report::Reporter,
     transfer::{CliTransfer, Policy},
 };
@@ -92,9 +93,16 @@ impl Conversation {
     /// Handles events until everything is over, or until a second interrupt, which doesn't even wait for the goodbyes.
     async fn follow(&mut self, events: &mut Events, news: &Notify, interrupts: &mut Interrupts) -> Exit {
         loop {
+            let is_cancelled = self.is_cancelled;
+            // Until then, more would only wait in a queue. A user who wants this to end doesn't wait for a reader.
+            let said = async || {
+                if !is_cancelled {
+                    output::written().await;
+                }
+            };
             tokio::select! {
                 biased;
-                event = events.next() => {
+                event = async { said().await; events.next().await } => {
                     let Some(event) = event else { return Exit::Failed };
                     if self.apply(event) {
                         return self.worst;
@@ -105,7 +113,7 @@ impl Conversation {
                         transfer.answer(reply);
                     }
                 }
-                () = news.notified() => self.transfers.iter_mut().for_each(CliTransfer::tick),
+                () = async { said().await; news.notified().await } => self.transfers.iter_mut().for_each(CliTransfer::tick),
                 () = interrupts.next() => {
                     if self.is_cancelled {
                         return Exit::Cancelled;

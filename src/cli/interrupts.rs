@@ -5,6 +5,7 @@ use std::io;
 
 /// Hears signals from its creation on, so that none is lost between two waits.
 pub(super) struct Interrupts {
+    heard: usize,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -28,13 +29,13 @@ impl Interrupts {
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
         let hangup = if hangups_are_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
-        Ok(Self { interrupt, terminate, hangup })
+        Ok(Self { heard: 0, interrupt, terminate, hangup })
     }
 
     #[cfg(windows)]
     pub(super) fn listen() -> io::Result<Self> {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
-        Ok(Self { ctrl_c: ctrl_c()?, ctrl_break: ctrl_break()?, ctrl_close: ctrl_close()? })
+        Ok(Self { heard: 0, ctrl_c: ctrl_c()?, ctrl_break: ctrl_break()?, ctrl_close: ctrl_close()? })
     }
 
     /// Waits for the next signal. Safe to drop and call again.
@@ -60,6 +61,12 @@ impl Interrupts {
             _ = self.ctrl_break.recv() => {}
             _ = self.ctrl_close.recv() => {}
         }
+        self.heard += 1;
+    }
+
+    /// How many signals have come, as far as they were waited for.
+    pub(super) fn heard(&self) -> usize {
+        self.heard
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::{exit::Exit, output};
 use crate::{
@@ -93,27 +94,23 @@ impl Reporter {
     pub(super) fn say(&self, line: &str, event: &str, fields: Value) {
         if self.is_json() {
             // A script that has stopped reading is no reason to stop the transfer.
-            let _ = self.object(event, fields);
+            drop(self.object(event, fields));
         } else {
             self.line(line);
         }
     }
 
-    /// Reports something to a script.
-    ///
-    /// # Errors
-    ///
-    /// The object could not be written to standard output.
-    pub(super) fn object(&self, event: &str, mut fields: Value) -> io::Result<()> {
+    /// Reports something to a script. What comes of writing it is told later, if it goes to standard output.
+    pub(super) fn object(&self, event: &str, mut fields: Value) -> Option<oneshot::Receiver<io::Result<()>>> {
         fields["event"] = event.into();
         if let Some((number, _)) = self.receiver {
             fields["receiver"] = number.into();
         }
         if self.voice == Voice::JsonToError {
             output::line(fields);
-            return Ok(());
+            return None;
         }
-        output::data(format!("{fields}\n").as_bytes())
+        Some(output::data(format!("{fields}\n").into_bytes()))
     }
 
     /// Says something to the user, and nothing to a script.
@@ -130,7 +127,7 @@ impl Reporter {
             None => line.to_owned(),
         };
         match &self.bar {
-            Some(bar) => bar.suspend(|| output::line(text)),
+            Some(bar) => output::line_above(bar.clone(), &text),
             None => output::line(text),
         }
     }
@@ -166,7 +163,7 @@ impl Reporter {
             return;
         }
         if let Some(bar) = &self.bar {
-            bar.set_position(progress.bytes);
+            output::draw(bar.clone(), move |bar| bar.set_position(progress.bytes));
             return;
         }
         let pause = if self.is_json() { JSON_EVERY } else { LINE_EVERY };
@@ -203,7 +200,7 @@ impl Reporter {
     /// Removes the progress bar, because nothing moves any more.
     pub(super) fn end_progress(&mut self) {
         if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+            output::draw(bar, ProgressBar::finish_and_clear);
         }
     }
 
@@ -252,8 +249,10 @@ impl Reporter {
             }
             Phase::Storing => {
                 if let Some(bar) = &self.bar {
-                    bar.set_position(progress.bytes);
-                    bar.set_message("checking and storing");
+                    output::draw(bar.clone(), move |bar| {
+                        bar.set_position(progress.bytes);
+                        bar.set_message("checking and storing");
+                    });
                 }
             }
             // The user knows already that the connection is lost, but not that everything is in place.

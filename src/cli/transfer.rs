@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::{
-    sync::watch,
+    sync::{oneshot, watch},
     task::{JoinHandle, spawn_blocking},
 };
 
@@ -79,8 +79,8 @@ pub(super) struct CliTransfer {
     will_repeat: bool,
     /// The exit code if no further receivers can come.
     gone: Option<Exit>,
-    /// Why a text that has arrived could not be shown.
-    lost_text: Option<TransferError>,
+    /// What comes of writing a text that has arrived.
+    text: Option<oneshot::Receiver<io::Result<()>>>,
 }
 
 impl CliTransfer {
@@ -99,7 +99,7 @@ impl CliTransfer {
             kept: None,
             will_repeat: false,
             gone: None,
-            lost_text: None,
+            text: None,
         }
     }
 
@@ -448,18 +448,16 @@ impl CliTransfer {
     }
 
     fn show_text(&mut self, text: &str) {
-        let written = if self.reporter.is_json() {
+        self.text = if self.reporter.is_json() {
             self.reporter.object("text", json!({ "text": text }))
         } else if io::stdout().is_terminal() {
             // A stranger's text must not be able to control the terminal.
             let lines: String =
                 text.lines().flat_map(|line| [Shown(line).to_string(), "\n".to_owned()]).collect();
-            output::data(lines.as_bytes())
+            Some(output::data(lines.into_bytes()))
         } else {
-            output::data(text.as_bytes())
+            Some(output::data(text.as_bytes().to_vec()))
         };
-        let lost = |cause| TransferError::file(FileAction::WriteOutput, "", cause);
-        self.lost_text = written.err().map(lost);
     }
 
     /// Reports that the transfer has ended early.
@@ -471,8 +469,9 @@ impl CliTransfer {
 
     /// Reports that the transfer has reached its end.
     pub(super) fn done(&mut self, report: &Report) -> Exit {
-        if let Some(error) = self.lost_text.take() {
-            return self.reporter.error(&error);
+        // A text that isn't written yet counts as shown: then the end of the program tells.
+        if let Some(Ok(Err(cause))) = self.text.take().map(|mut text| text.try_recv()) {
+            return self.reporter.error(&TransferError::file(FileAction::WriteOutput, "", cause));
         }
         self.reporter.end_progress();
         self.show_kept();

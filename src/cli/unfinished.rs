@@ -19,7 +19,7 @@ pub(super) fn run(discard: Option<&str>, json: bool) -> Exit {
         }
         for unfinished in &list {
             let line = if json { as_json(unfinished) } else { as_line(unfinished) };
-            if output::data(format!("{line}\n").as_bytes()).is_err() {
+            if output::data_now(format!("{line}\n").as_bytes()).is_err() {
                 return Exit::Failed;
             }
         }

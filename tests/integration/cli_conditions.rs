@@ -192,7 +192,10 @@ fn what_a_named_link_leads_to_is_sent_and_one_that_leads_nowhere_is_refused_befo
 
 #[cfg(target_os = "linux")]
 mod terminals {
-    use std::{io::Write, process::Command};
+    use std::{
+        io::{Read, Write},
+        process::Command,
+    };
 
     use rustix::process::{Pid, Signal, kill_process};
 
@@ -244,6 +247,37 @@ mod terminals {
         terminal.kill();
         let message = sending.end().exits(4).event("error")["message"].as_str().unwrap().to_owned();
         assert!(message.contains("cancelled") || message.contains("declined"), "{message}");
+    }
+
+    /// Without a signal, what was said waits for the reader.
+    #[test]
+    fn a_reader_that_stays_and_reads_nothing_keeps_no_signal_from_being_heard() {
+        for (is_json, signals) in
+            [true, false].into_iter().flat_map(|is_json| [0, 1, 2].map(|signals| (is_json, signals)))
+        {
+            let site = Site::new();
+            let path = site.plant("x", "x");
+            let mut sending = site.send(&[path]);
+            let code = sending.code();
+            let args = [code.as_str(), "--yes", "--json"];
+            let command = site.receive_command(&args[..if is_json { 3 } else { 2 }]);
+            let (receiving, mut reader) = Running::start_unread(command, is_json);
+            sending.event_where("phase", |event| event["phase"] == "waiting for an answer");
+            for signal in [Signal::INT, Signal::TERM].into_iter().take(signals) {
+                receiving.signal(signal);
+            }
+            if signals > 0 {
+                receiving.end().exits(130);
+                continue;
+            }
+            let mut said = String::new();
+            reader.read_to_string(&mut said).unwrap();
+            receiving.end().exits(0);
+            sending.end().exits(0);
+            assert_eq!(fs::read_to_string(site.to("x")).unwrap(), "x");
+            let last = if is_json { "\"event\":\"done\"" } else { "Done: 1 entry" };
+            assert!(said.lines().last().unwrap().contains(last), "{said}");
+        }
     }
 
     /// A closed terminal may bring the signal twice.

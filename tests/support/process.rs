@@ -91,6 +91,22 @@ impl Running {
         process
     }
 
+    /// Starts a process of which one stream leads into a pipe that is full, and the other to nowhere.
+    #[cfg(target_os = "linux")]
+    pub fn start_unread(mut command: Command, is_output: bool) -> (Self, std::io::PipeReader) {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let size = rustix::pipe::fcntl_setpipe_size(&writer, 4096).unwrap();
+        writer.write_all(&vec![b'\n'; size]).unwrap();
+        if is_output {
+            command.stdout(writer).stderr(Stdio::null());
+        } else {
+            command.stdout(Stdio::null()).stderr(writer);
+        }
+        let process = command.spawn().unwrap();
+        let [output, errors] = [Pipe::drain(std::io::empty()), Pipe::drain(std::io::empty())];
+        (Self { process, output, errors }, reader)
+    }
+
     /// Starts a process whose standard input the test fills.
     pub fn start_asking(mut command: Command) -> (Self, ChildStdin) {
         command.stdin(Stdio::piped());
