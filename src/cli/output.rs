@@ -28,14 +28,14 @@ const AFTER_SIGNAL: Duration = Duration::from_secs(3);
 /// The same after a second signal, which asks for an end at once.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-static OUTPUT: LazyLock<Queue> = LazyLock::new(|| Queue::start("output"));
-static ERRORS: LazyLock<Queue> = LazyLock::new(|| Queue::start("errors"));
+static OUTPUT: LazyLock<OutputQueue> = LazyLock::new(|| OutputQueue::start("output"));
+static ERRORS: LazyLock<OutputQueue> = LazyLock::new(|| OutputQueue::start("errors"));
 
-type Job = Box<dyn FnOnce() + Send>;
+type OutputJob = Box<dyn FnOnce() + Send>;
 
 /// What is to be written to one stream, in this order.
-struct Queue {
-    jobs: mpsc::Sender<Job>,
+struct OutputQueue {
+    jobs: mpsc::Sender<OutputJob>,
     /// How many jobs are not done.
     left: watch::Sender<usize>,
 }
@@ -49,9 +49,9 @@ impl Drop for Left {
     }
 }
 
-impl Queue {
+impl OutputQueue {
     fn start(name: &str) -> Self {
-        let (jobs, inbox) = mpsc::channel::<Job>();
+        let (jobs, inbox) = mpsc::channel::<OutputJob>();
         // If the system gives no thread, jobs are done where they come from.
         let _ =
             thread::Builder::new().name(name.to_owned()).spawn(move || inbox.iter().for_each(|job| job()));
