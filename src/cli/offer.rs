@@ -8,7 +8,6 @@ use super::{output, report::sentence};
 use crate::{
     engine::{AlreadyHere, Choices, NotKept, Offer, OnConflict, OnMerge, Top},
     protocol::manifest::{EntryKind, Manifest, OfferKind},
-    raw_name,
     transfer::{
         plan::placement::Target,
         show::{self, Shown},
@@ -43,7 +42,7 @@ impl ReceivePolicy {
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         // A name that isn't Unicode is known to the user only as it is shown.
-        let shown = (!raw_name::is_plain(path)).then(|| Shown(path).to_string());
+        let shown = (!path.is_ascii()).then(|| Shown(path).to_string());
         self.exclude.iter().map(|prefix| prefix.trim_end_matches('/')).any(|prefix| {
             is_below(path, prefix) || shown.as_ref().is_some_and(|shown| is_below(shown, prefix))
         })

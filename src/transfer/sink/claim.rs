@@ -25,13 +25,13 @@ const TOUCH_EVERY: Duration = Duration::from_secs(15);
 const QUIET: Duration = Duration::from_mins(1);
 
 /// A claim to a staging folder. Others can have the folder once this is released or dropped.
-pub(crate) struct Claim {
+pub(crate) struct FolderClaim {
     file: File,
     /// Touches the file where there are no locks.
     touching: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
 }
 
-impl Claim {
+impl FolderClaim {
     /// Claims a folder that was just made.
     pub(super) fn new(folder: &Path) -> io::Result<Self> {
         let file = File::create(folder.join(LOCK))?;
@@ -90,7 +90,7 @@ impl Claim {
     }
 }
 
-impl Drop for Claim {
+impl Drop for FolderClaim {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.touching.take() {
             drop(stop);
@@ -105,8 +105,8 @@ mod tests {
     use super::*;
 
     /// What a mount without locks does: a claim there is no lock.
-    fn claim_without_lock(folder: &Path) -> Claim {
-        Claim::touching(File::create(folder.join(LOCK)).unwrap()).unwrap()
+    fn claim_without_lock(folder: &Path) -> FolderClaim {
+        FolderClaim::touching(File::create(folder.join(LOCK)).unwrap()).unwrap()
     }
 
     /// Whether another transfer could have the folder, if locks are not supported.

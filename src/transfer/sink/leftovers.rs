@@ -18,7 +18,7 @@ use std::{
 };
 
 use super::{
-    claim::{Claim, LOCK},
+    claim::{FolderClaim, LOCK},
     journal::{self, JournalContents},
     layout::{Finder, Layout},
     staging_key::StagingKey,
@@ -41,7 +41,7 @@ pub struct Leftover {
     pub folder: PathBuf,
     key: StagingKey,
     /// Keeps other transfers from the folder; `None` after [`Leftover::peek`].
-    _claim: Option<Claim>,
+    _claim: Option<FolderClaim>,
 }
 
 /// What interrupted transfers left in a folder.
@@ -67,7 +67,7 @@ impl Leftover {
     /// the folder is anything else.
     pub fn open(folder: PathBuf, key: &StagingKey) -> Option<Self> {
         let leftover = Self::peek(folder, key)?;
-        let claim = Claim::take(&leftover.folder)?;
+        let claim = FolderClaim::take(&leftover.folder)?;
         Some(Self { _claim: Some(claim), ..leftover })
     }
 

@@ -16,7 +16,7 @@ use std::{
 
 use super::{
     attributes::Attributes,
-    claim::Claim,
+    claim::FolderClaim,
     journal::Journal,
     layout::{Layout, top_of, under},
     leftovers::{Leftovers, contents},
@@ -61,7 +61,7 @@ pub(crate) struct Staging {
     plan: Arc<Plan>,
     journal: Journal,
     /// Shows other transfers that this folder is in use.
-    claim: Claim,
+    claim: FolderClaim,
     /// Blocks that an earlier transfer left.
     held: BlockSet,
     /// Whether the journal names any blocks, so that another transfer can resume from here.
@@ -139,7 +139,7 @@ impl Staging {
         platform::make_private_folder(&folder).map_err(fail)?;
         let begin = || {
             let opened = OpenFolder::open(chosen)?.below(&name)?;
-            let claim = Claim::new(&folder)?;
+            let claim = FolderClaim::new(&folder)?;
             // The journal is written before files are moved: after a crash in between, each file is in one of two
             // folders that both name it.
             let held = leftovers.blocks_of(&manifest, &plan);
