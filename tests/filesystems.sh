@@ -183,7 +183,7 @@ if device=$(image 300M mkfs.vfat -F 32) && loops+=("$device") &&
   is "Talks_ 2024/What time is it_.txt"
   report
 else
-  absent "FAT32" "$(tail -1 "$work/mount.log" 2>/dev/null)"
+  absent "FAT32" "$(head -1 "$work/mount.log" 2>/dev/null)"
 fi
 
 mkdir "$work/cipher"
