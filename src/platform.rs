@@ -9,6 +9,7 @@ pub mod open_folder;
 pub mod programs;
 
 use std::{
+    cmp::Reverse,
     fs::{File, Metadata},
     io::{self, Write},
     path::Path,
@@ -106,6 +107,29 @@ pub fn extend(file: &File, len: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Holes of at least `shortest` bytes in an open file, first to last: at most `most` of them, the longest. None where the file system
+/// doesn't say.
+pub fn holes(file: &File, shortest: u64, most: usize) -> io::Result<Vec<Hole>> {
+    let len = file.metadata()?.len();
+    let mut holes = Vec::new();
+    let mut start = 0;
+    loop {
+        let data = next_data(file, start, len)?;
+        let end = data.map_or(len, |(begin, _)| begin);
+        if end.saturating_sub(start) >= shortest {
+            holes.push(Hole { start, end });
+        }
+        let Some((_, next)) = data else { break };
+        start = next;
+    }
+    if holes.len() > most {
+        holes.sort_by_key(|hole| Reverse(hole.end - hole.start));
+        holes.truncate(most);
+        holes.sort_by_key(|hole| hole.start);
+    }
+    Ok(holes)
+}
+
 /// Writes zeros over what is in the holes of an open file: another program may have written there.
 pub fn clear_holes(file: &File, holes: &[Hole]) -> io::Result<()> {
     let mut found = vec![0; 64 * 1024];
@@ -162,7 +186,7 @@ pub fn mark_foreign(_path: &Path) -> io::Result<()> {
 }
 
 pub use system::{
-    check_readable, ensure_private_folder, file_id, flush_everything, has_bytes, holes, is_disk_failure,
+    check_readable, ensure_private_folder, file_id, flush_everything, has_bytes, is_disk_failure,
     is_disk_full, is_illegal_sequence, is_own_file, is_own_folder, is_unsupported, is_wider, limit_mode,
     link_text, make_executable, make_folder, make_link, make_private_folder, name_text, new_file, next_data,
     open_own, open_private, open_staged, os_name, permissions, read_exact_at, write_all_at,
@@ -172,7 +196,6 @@ pub use system::{
 mod system {
     use std::{
         borrow::Cow,
-        cmp::Reverse,
         ffi::{OsStr, OsString},
         fs::{self, DirBuilder, OpenOptions},
         io::Read,
@@ -188,7 +211,7 @@ mod system {
         process::geteuid,
     };
 
-    use super::{File, Hole, Metadata, Path, Permissions, io};
+    use super::{File, Metadata, Path, Permissions, io};
     use crate::raw_name;
 
     /// Checks that the user may read `file`, as far as the system says without opening it.
@@ -364,43 +387,6 @@ mod system {
         OpenOptions::new().read(true).write(true).custom_flags(careful()).open(file)
     }
 
-    /// Holes of at least `shortest` bytes in an open file, first to last: at most `most` of them, the longest. None where the
-    /// file system doesn't say.
-    pub fn holes(file: &File, shortest: u64, most: usize) -> io::Result<Vec<Hole>> {
-        use rustix::fs::SeekFrom;
-        let metadata = file.metadata()?;
-        // Most files take at least as much room as they have bytes, so they aren't asked about.
-        if metadata.blocks().saturating_mul(512) >= metadata.len() {
-            return Ok(Vec::new());
-        }
-        let mut holes = Vec::new();
-        let mut at = 0;
-        while at < metadata.len() {
-            let data = match seek(file, SeekFrom::Data(at)) {
-                Ok(data) => data.min(metadata.len()),
-                Err(Errno::NXIO) => metadata.len(),
-                Err(_) => return Ok(Vec::new()),
-            };
-            if data.saturating_sub(at) >= shortest {
-                holes.push(Hole { start: at, end: data });
-            }
-            if data == metadata.len() {
-                break;
-            }
-            at = match seek(file, SeekFrom::Hole(data)) {
-                // A file that changes meanwhile could keep this from ever ending.
-                Ok(hole) if hole > data => hole,
-                _ => return Ok(Vec::new()),
-            };
-        }
-        if holes.len() > most {
-            holes.sort_by_key(|hole| Reverse(hole.end - hole.start));
-            holes.truncate(most);
-            holes.sort_by_key(|hole| hole.start);
-        }
-        Ok(holes)
-    }
-
     /// Creates a symbolic link to `target`, which has `/` between names. The system need not know what the target is.
     pub fn make_link(target: &str, link: &Path, _is_folder: bool) -> io::Result<()> {
         std::os::unix::fs::symlink(&*os_name(target), link)
@@ -476,7 +462,7 @@ mod system {
         os::windows::fs::{FileExt, OpenOptionsExt},
     };
 
-    use super::{File, Hole, Metadata, Path, Permissions, io};
+    use super::{File, Metadata, Path, Permissions, io};
 
     /// Succeeds: Windows doesn't say whether a file can be read without opening it.
     #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
@@ -590,12 +576,6 @@ mod system {
     /// Opens a file of this transfer's own for reading and writing. Nothing is opened through a link.
     pub fn open_staged(file: &Path) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).custom_flags(OPEN_REPARSE_POINT).open(file)
-    }
-
-    /// None: Caiman doesn't ask Windows for holes.
-    #[expect(clippy::unnecessary_wraps, reason = "the other systems can fail here")]
-    pub fn holes(_file: &File, _shortest: u64, _most: usize) -> io::Result<Vec<Hole>> {
-        Ok(Vec::new())
     }
 
     /// Creates a symbolic link to `target`, which has `/` between names. Windows has to know whether the target is a folder, and

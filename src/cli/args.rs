@@ -355,6 +355,22 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::code::Invite;
+
+    /// Catches an option that a pasted line may hold, and that is then read as a part of the code.
+    #[test]
+    fn a_pasted_line_may_hold_every_option_of_receive() {
+        let command = Args::command();
+        let receive = command.find_subcommand("receive").unwrap();
+        for argument in receive.get_arguments() {
+            let Some(long) = argument.get_long().filter(|long| *long != "server") else { continue };
+            let value = if argument.get_action().takes_values() { " value" } else { "" };
+            let line =
+                format!("caiman receive acid-coyote-mustard-tulip --{long}{value} --server relay.test:9");
+            let invite: Invite = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(invite.server(), Some("relay.test:9"), "{line}");
+        }
+    }
 
     #[test]
     fn the_command_line_holds_together() {

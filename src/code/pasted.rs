@@ -22,7 +22,8 @@ const MAX_ENCODINGS: usize = 3;
 /// The fewest digits of a port that is taken for the rest of a broken address; fewer may be a time of day.
 const MIN_PORT_DIGITS: usize = 3;
 /// The options of `caiman receive` that take a value, beside the server.
-const WITH_VALUE: &[&str] = &["path", "password", "internet", "port", "out", "lanes", "patience", "exclude"];
+const WITH_VALUE: &[&str] =
+    &["path", "password", "internet", "proxy", "port", "out", "lanes", "patience", "exclude"];
 /// Its other options.
 const WITHOUT_VALUE: &[&str] = &[
     "yes",
@@ -32,6 +33,7 @@ const WITHOUT_VALUE: &[&str] = &[
     "skip",
     "merge",
     "allow-hidden",
+    "ignore-space",
     "resume",
     "no-resume",
     "map-port",

@@ -12,11 +12,22 @@ use caiman::{
 };
 
 use crate::support::{
-    engine::{BLOCK, World},
+    engine::{BLOCK, Transfer, World},
     noise,
     process::{Running, caiman, run, text},
     proxy::{Does, NAME, TestProxy},
 };
+
+/// Sends `x` through these relays and accepts it; returns both sides.
+async fn begin(world: &World, relays: Vec<RelayChoice>) -> (Transfer, Transfer) {
+    let order = SendOrder { relays: relays.clone(), ..world.send_order(world.paths(&["x"])) };
+    let mut sending = world.sender.send(order);
+    let code = sending.code().await;
+    let mut receiving = world.receiver.receive(ReceiveOrder { relays, ..world.receive_order(code) });
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    (sending, receiving)
+}
 
 /// Whether this is what should be wrong with a proxy.
 type IsDue = fn(&ProxyError) -> bool;
@@ -41,12 +52,7 @@ async fn relays_are_reached_through_proxies_which_look_up_their_names() {
         fs::write(world.from("x"), &bytes).unwrap();
         let proxy = TestProxy::start(does).await;
         let relays = vec![behind(&proxy, scheme, login, world.relay.addr.port())];
-        let order = SendOrder { relays: relays.clone(), ..world.send_order(world.paths(&["x"])) };
-        let mut sending = world.sender.send(order);
-        let code = sending.code().await;
-        let mut receiving = world.receiver.receive(ReceiveOrder { relays, ..world.receive_order(code) });
-        receiving.offer().await;
-        world.receiver.accept(&receiving, Choices::default());
+        let (mut sending, mut receiving) = begin(&world, relays).await;
         tokio::join!(sending.report(), receiving.report());
         assert!(fs::read(world.to("x")).unwrap() == bytes, "{scheme}");
         let asked = proxy.asked();
@@ -151,12 +157,7 @@ async fn a_transfer_goes_on_with_small_packets_where_large_ones_get_lost() {
     let cutter = Cutter::before(world.relay.addr).await;
     cutter.lose_large_packets();
     let relays = vec![cutter.relay()];
-    let order = SendOrder { relays: relays.clone(), ..world.send_order(world.paths(&["x"])) };
-    let mut sending = world.sender.send(order);
-    let code = sending.code().await;
-    let mut receiving = world.receiver.receive(ReceiveOrder { relays, ..world.receive_order(code) });
-    receiving.offer().await;
-    world.receiver.accept(&receiving, Choices::default());
+    let (mut sending, mut receiving) = begin(&world, relays).await;
     for side in [&mut sending, &mut receiving] {
         side.reach("the finding", |progress| progress.large_packets_are_lost).await;
     }

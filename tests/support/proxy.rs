@@ -25,7 +25,7 @@ pub struct TestProxy {
 pub enum Does {
     /// It connects to this computer.
     Connect,
-    /// The same, for clients that are `ada` with the password `p@ss`.
+    /// Connects clients that log in as `ada` with the password `p@ss`.
     AskWho,
     /// It refuses everything.
     Refuse,

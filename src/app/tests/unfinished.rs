@@ -17,14 +17,9 @@ use crate::{
     app::{model::action::Dialog, words::shown_path},
     engine::{Notice, Registry, TaskId, TransferError},
     history::Direction,
-    platform::mount::Mount,
     transfer::{
-        plan::{Plan, Wanted},
         show::Shown,
-        sink::{
-            leftovers::Leftovers,
-            staging::{StagedFiles, Staging},
-        },
+        sink::{leftovers::Leftovers, staging::Staging},
     },
 };
 
@@ -33,23 +28,9 @@ const BLOCK: u64 = 256 << 10;
 /// Leaves one block of `entries` in `chosen`, as an interrupted transfer would, and returns the staging folder.
 fn leave(screen: &Screen, chosen: &Path, id: u8, entries: &[(&str, u64)]) -> PathBuf {
     fs::create_dir_all(chosen).unwrap();
-    let manifest = manifest(entries);
-    let plan = Plan::new(&manifest, |_| true).into();
     let registry = Registry::at(Some(screen.folder().join("unfinished")));
-    let (id, leftovers) = ([id; 8], Leftovers::of(None, &registry.key().unwrap()));
-    let staging = Staging::create(
-        chosen,
-        id,
-        StagedFiles {
-            manifest,
-            plan,
-            wanted: &Wanted::all(),
-            targets: &[],
-            mount: Mount::probe(chosen).unwrap(),
-        },
-        leftovers,
-    )
-    .unwrap();
+    let leftovers = Leftovers::of(None, &registry.key().unwrap());
+    let staging = Staging::of_all(chosen, id, manifest(entries), leftovers);
     staging.store(0, &vec![7; BLOCK as usize]).unwrap();
     staging.note_stored(&[(0, 1)]).unwrap();
     registry.note(staging.folder()).unwrap();

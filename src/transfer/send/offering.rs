@@ -131,7 +131,7 @@ pub(crate) enum Served {
     Done(Report),
     /// The receiver was lost before it answered.
     Lost,
-    /// The same, and another has come.
+    /// The receiver was lost before it answered, and another has come.
     Replaced(Box<Newcomer>),
 }
 

@@ -1,7 +1,7 @@
 //! What a file has beside its bytes: its time, who may use it, and the mark of a file from another computer. A mount that can't keep
 //! one of them is no reason to lose the file; what was not kept is counted, so that the user learns of it once.
 
-use std::{fs::File, io, path::Path, sync::Mutex};
+use std::{collections::HashSet, fs::File, io, path::Path, sync::Mutex};
 
 use crate::{
     platform,
@@ -14,11 +14,14 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Attributes {
     not_kept: Mutex<NotKept>,
+    /// Entries that are counted: a file that is repaired gets its attributes again.
+    counted: Mutex<HashSet<u32>>,
 }
 
 impl Attributes {
-    /// Gives the open file at `path` the time of its entry, and lets those execute it who may. Fails only if the disk does.
-    pub(super) fn set(&self, file: &File, path: &Path, entry: &Entry) -> io::Result<()> {
+    /// Gives the open file at `path` the time of its entry, which has this number, and lets those execute it who may. Fails only if
+    /// the disk does.
+    pub(super) fn set(&self, file: &File, path: &Path, number: u32, entry: &Entry) -> io::Result<()> {
         let EntryKind::File { modified, permissions, .. } = &entry.kind else { return Ok(()) };
         // The mark comes first, because it may change the file's time, and while the file has no real name.
         if let Err(error) = platform::mark_foreign(path) {
@@ -37,7 +40,7 @@ impl Attributes {
         if let Some(modified) = modified {
             missed.times = u64::from(!kept(platform::set_file_modified(file, *modified).map(|()| true))?);
         }
-        if !missed.is_nothing() {
+        if !missed.is_nothing() && lock(&self.counted).insert(number) {
             let mut not_kept = lock(&self.not_kept);
             not_kept.times += missed.times;
             not_kept.executable += missed.executable;

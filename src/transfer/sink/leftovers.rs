@@ -311,27 +311,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{
-        platform::mount::Mount,
-        protocol::manifest::OfferKind,
-        transfer::{
-            plan::Wanted,
-            sink::staging::{StagedFiles, Staging},
-        },
-    };
+    use crate::{protocol::manifest::OfferKind, transfer::sink::staging::Staging};
 
     /// What an interrupted transfer of these entries left in `chosen`, with every block stored.
     fn left(key: &StagingKey, chosen: &Path, kind: OfferKind, entries: &[(&str, u64)]) -> PathBuf {
         let manifest = Arc::new(Manifest::made_up(kind, entries));
-        let plan = Arc::new(Plan::new(&manifest, |_| true));
-        let files = StagedFiles {
-            manifest: Arc::clone(&manifest),
-            plan: Arc::clone(&plan),
-            wanted: &Wanted::all(),
-            targets: &[],
-            mount: Mount::probe(chosen).unwrap(),
-        };
-        let staging = Staging::create(chosen, [7; 8], files, Leftovers::of(None, key)).unwrap();
+        let plan = Plan::new(&manifest, |_| true);
+        let staging = Staging::of_all(chosen, 7, manifest, Leftovers::of(None, key));
         let blocks = if kind == OfferKind::Stream { 1 } else { plan.blocks() };
         for block in 0..blocks {
             let len = if kind == OfferKind::Stream { 5 } else { plan.block_len(block).unwrap() };

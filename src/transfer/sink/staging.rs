@@ -515,7 +515,7 @@ impl Staging {
     /// Gives a file the attributes of its entry.
     fn set_attributes(&self, file: &File, number: u32) -> Result<(), TransferError> {
         let Some(entry) = self.entry(number) else { return Ok(()) };
-        let set = self.attributes.set(file, &self.layout.path(number), entry);
+        let set = self.attributes.set(file, &self.layout.path(number), number, entry);
         set.map_err(|cause| self.cannot_write(number, cause))
     }
 
@@ -591,6 +591,17 @@ impl FolderView for Disk<'_> {
             // What can't be examined has to count as something that is there.
             Ok(_) | Err(_) => Occupant::Other,
         }
+    }
+}
+
+#[cfg(test)]
+impl Staging {
+    /// A staging folder for all of `manifest`, without trees.
+    pub(crate) fn of_all(chosen: &Path, id: u8, manifest: Arc<Manifest>, leftovers: Leftovers) -> Self {
+        let plan = Arc::new(Plan::new(&manifest, |_| true));
+        let (wanted, mount) = (Wanted::all(), Mount::probe(chosen).unwrap());
+        let files = StagedFiles { manifest, plan, wanted: &wanted, targets: &[], mount };
+        Self::create(chosen, [id; 8], files, leftovers).unwrap()
     }
 }
 

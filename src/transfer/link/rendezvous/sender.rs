@@ -348,7 +348,7 @@ struct OnlineTerms {
     iterations: u32,
 }
 
-/// The same, with an endpoint for the session and one that makes the sender's calls to itself.
+/// What a room on the internet begins with: its terms, an endpoint for the session, and one that makes the sender's calls to itself.
 struct OnlineStart {
     terms: OnlineTerms,
     endpoints: (Endpoint, Endpoint),

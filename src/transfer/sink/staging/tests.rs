@@ -12,20 +12,7 @@ fn staging(chosen: &Path, size: u64) -> Staging {
 
 fn staging_of(key: &StagingKey, chosen: &Path, size: u64) -> Staging {
     let manifest = Arc::new(Manifest::made_up(OfferKind::Files, &[("file", size)]));
-    let plan = Arc::new(Plan::new(&manifest, |_| true));
-    Staging::create(
-        chosen,
-        [1; 8],
-        StagedFiles {
-            manifest,
-            plan,
-            wanted: &Wanted::all(),
-            targets: &[],
-            mount: Mount::probe(chosen).unwrap(),
-        },
-        Leftovers::of(None, key),
-    )
-    .unwrap()
+    Staging::of_all(chosen, 1, manifest, Leftovers::of(None, key))
 }
 
 /// Catches a sender that goes on after it said that it was done, with bytes that are no longer checked.
@@ -151,13 +138,7 @@ fn what_was_written_into_a_hole_is_gone_when_a_transfer_is_resumed() {
     let mut builder = ManifestBuilder::new(OfferKind::Files);
     builder.push(RawEntry { path: "file".to_owned(), kind }).unwrap();
     let manifest = Arc::new(builder.finish().unwrap());
-    let begin = |id, leftovers| {
-        let plan = Arc::new(Plan::new(&manifest, |_| true));
-        let (wanted, mount) = (Wanted::all(), Mount::probe(chosen.path()).unwrap());
-        let files =
-            StagedFiles { manifest: Arc::clone(&manifest), plan, wanted: &wanted, targets: &[], mount };
-        Staging::create(chosen.path(), [id; 8], files, leftovers).unwrap()
-    };
+    let begin = |id, leftovers| Staging::of_all(chosen.path(), id, Arc::clone(&manifest), leftovers);
     let broken = begin(1, Leftovers::of(None, &key));
     broken.store(0, &vec![7; block as usize]).unwrap();
     broken.note_stored(&[(0, 1)]).unwrap();
