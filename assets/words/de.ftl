@@ -278,6 +278,7 @@ close-named = { $name } zuklappen
 taken = Name vergeben
 already-here = schon hier
 folder-taken = Ordner vorhanden
+barred = zu groß
 hidden = versteckt
 same-here = { $count ->
     [one] { $amount } ist schon hier, genau gleich, und wird nicht noch einmal gesendet.

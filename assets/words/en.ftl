@@ -279,6 +279,7 @@ close-named = Close { $name }
 taken = name taken
 already-here = already here
 folder-taken = folder exists
+barred = too large
 hidden = hidden
 same-here = { $count ->
     [one] { $amount } is here already, exactly the same, and is not sent again.

@@ -122,6 +122,8 @@ impl Sheet {
                 name.starts_with('.') || is_guarded(entry) || merging.contains_key(name)
             };
             tree.mark_tops(is_first, is_guarded);
+            // What needs a tick of its own may have got one just now.
+            tree.bar(&offer.too_large);
         }
         self.merges = merging.into_values().collect();
         self.merges.sort_unstable();

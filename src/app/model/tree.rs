@@ -62,6 +62,8 @@ pub(in crate::app) struct Tree {
     first: Vec<u32>,
     /// The nodes at the top that need a tick of their own, in ascending order.
     guarded: Vec<u32>,
+    /// The files that can't be received, in ascending order. They are never ticked.
+    barred: Vec<u32>,
     search: String,
     /// The nodes that are shown now, from top to bottom.
     rows: Vec<u32>,
@@ -139,6 +141,7 @@ impl Tree {
             starts,
             first: Vec::new(),
             guarded: Vec::new(),
+            barred: Vec::new(),
             search: String::new(),
             rows: Vec::new(),
             wanted_bytes: 0,
@@ -255,6 +258,38 @@ impl Tree {
         }
     }
 
+    /// Unticks the files that can't be received, in ascending order by entry. A file that no longer is one of them is ticked.
+    pub(super) fn bar(&mut self, entries: &[u32]) {
+        if entries.is_empty() && self.barred.is_empty() {
+            return;
+        }
+        let before = std::mem::take(&mut self.barred);
+        let is_barred = |node: &Node| !node.is_folder && entries.binary_search(&node.entry).is_ok();
+        let barred = (0..).zip(&self.nodes).filter(|(_, node)| is_barred(node));
+        self.barred = barred.map(|(number, _)| number).collect();
+        for node in before {
+            if self.barred.binary_search(&node).is_err() {
+                self.put_tick(node, true);
+            }
+        }
+        self.untick_barred(0, self.nodes.len() as u32);
+        self.count();
+    }
+
+    /// Whether a file can't be received.
+    pub(in crate::app) fn is_barred(&self, node: u32) -> bool {
+        self.barred.binary_search(&node).is_ok()
+    }
+
+    /// Unticks the barred files from node `from` to node `to`, exclusive.
+    fn untick_barred(&mut self, from: u32, to: u32) {
+        let start = self.barred.partition_point(|node| *node < from);
+        let end = self.barred.partition_point(|node| *node < to);
+        for place in start..end {
+            self.put_tick(self.barred[place], false);
+        }
+    }
+
     /// Whether anything is ticked that needs a tick of its own.
     pub(super) fn wants_guarded(&self) -> bool {
         let mut guarded = self.guarded.iter().map(|node| self.node(*node));
@@ -288,6 +323,7 @@ impl Tree {
     /// Ticks or unticks a node and everything in it.
     pub(super) fn set_tick(&mut self, node: u32, is_ticked: bool) {
         self.put_tick(node, is_ticked);
+        self.untick_barred(node, self.node(node).end);
         self.count();
     }
 
@@ -319,6 +355,7 @@ impl Tree {
             node.wanted = if is_ticked { node.leaves } else { 0 };
             index += 1;
         }
+        self.untick_barred(0, self.nodes.len() as u32);
         self.count();
     }
 
@@ -513,6 +550,24 @@ mod tests {
         tree.mark_tops(|_| false, |_| false);
         assert_eq!(tree.unwanted(), [0, 2, 3, 4, 5]);
         assert_eq!(shown(&tree), ["photos", "photos 2", "z.txt"]);
+    }
+
+    #[test]
+    fn what_can_not_be_received_is_never_ticked_until_it_can() {
+        let mut tree = sample();
+        let (files, all) = (tree.wanted_files(), tree.unwanted().len());
+        let name = (0..).find(|row| !tree.node(*row).is_folder).unwrap();
+        let entry = tree.node(name).entry;
+        tree.bar(&[entry]);
+        for ticked in [true, false, true] {
+            tree.set_all(ticked);
+            tree.set_tick(0, true);
+            assert_eq!(tree.tick(name), Tick::Off);
+            assert!(tree.unwanted().contains(&entry));
+        }
+        assert_eq!(tree.wanted_files(), files - 1);
+        tree.bar(&[]);
+        assert_eq!((tree.tick(name), tree.wanted_files(), tree.unwanted().len()), (Tick::On, files, all));
     }
 
     #[test]

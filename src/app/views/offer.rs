@@ -193,6 +193,7 @@ fn node_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, number: u32, vi
         ("already-here", is_here, p.ok),
         ("taken", is_taken && !is_here, p.warn),
         ("folder-taken", sheet.merges.binary_search(&node.entry).is_ok(), p.warn),
+        ("barred", tree.is_barred(number), p.warn),
         ("hidden", is_top && tree.name(number).starts_with('.'), p.warn),
     ];
     let remainder = Rect::from_min_max(pos2(left, rect.top()), rect.right_bottom() - vec2(10.0, 0.0));
