@@ -556,7 +556,7 @@ mod tests {
     fn what_can_not_be_received_is_never_ticked_until_it_can() {
         let mut tree = sample();
         let (files, all) = (tree.wanted_files(), tree.unwanted().len());
-        let name = (0..).find(|row| !tree.node(*row).is_folder).unwrap();
+        let name = (0..tree.nodes.len() as u32).find(|row| !tree.node(*row).is_folder).unwrap();
         let entry = tree.node(name).entry;
         tree.bar(&[entry]);
         for ticked in [true, false, true] {
