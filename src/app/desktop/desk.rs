@@ -15,6 +15,7 @@ use std::{
 use super::{
     clipboard,
     dialogs::{self, Picked, Question},
+    launch::APP_ID,
 };
 use crate::{
     app::model::tree::Tree,
@@ -352,7 +353,7 @@ impl Worker {
 
     fn notify(&self, title: &str, body: &str) {
         let mut notification = notify_rust::Notification::new();
-        notification.appname("Caiman").summary(title).body(body).icon("caiman");
+        notification.appname("Caiman").summary(title).body(body).icon(APP_ID);
         #[cfg(all(unix, not(target_os = "macos")))]
         {
             notification.action("default", "Caiman");

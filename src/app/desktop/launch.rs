@@ -1,7 +1,7 @@
 //! Opens the window: chooses the window system and the renderer, and says why it can't be done.
 //!
-//! OpenGL is tried first, because it is lighter, then whatever else wgpu finds. `CAIMAN_RENDERER` (`glow` or `wgpu`)
-//! allows only one of them. On Linux `CAIMAN_WINDOW_SYSTEM` (`wayland` or `x11`) replaces the search for a window
+//! OpenGL is tried first, because it is lighter, then whatever else wgpu finds, if the program has it (see `wgpu` in
+//! Cargo.toml). `CAIMAN_RENDERER` (`glow` or `wgpu`) allows only one of them. On Linux `CAIMAN_WINDOW_SYSTEM` (`wayland` or `x11`) replaces the search for a window
 //! system: Wayland where it answers, else X11.
 
 #[cfg(target_os = "linux")]
@@ -28,11 +28,18 @@ use window_system::System;
 pub use error::StartError;
 pub(in crate::app) use error::{Advice, Renderers, Silence};
 
-/// The name under which the desktop finds the window's name and icon: `caiman.desktop`.
-const APP_ID: &str = "caiman";
+/// The application's id, by which desktops find its name and icon: the name of the desktop entry, of the icon and of the
+/// AppStream component, and on macOS of the bundle. It needs no domain: `.alt` is set aside for names outside of DNS (RFC 9476).
+pub(super) const APP_ID: &str = "alt.caiman.Caiman";
 
 const DEFAULT_SIZE: (f32, f32) = (1040.0, 720.0);
 const SMALLEST_SIZE: (f32, f32) = (640.0, 480.0);
+/// What this program can draw with, in the order in which it is tried.
+const RENDERERS: &[Renderer] = &[
+    Renderer::Glow,
+    #[cfg(any(feature = "wgpu", windows, target_os = "macos"))]
+    Renderer::Wgpu,
+];
 const RENDERER_VARIABLE: &str = "CAIMAN_RENDERER";
 /// How long a notification may take. A desktop that doesn't answer must not keep the program from ending.
 const NOTIFICATION_LIMIT: Duration = Duration::from_secs(2);
@@ -98,11 +105,8 @@ pub(in crate::app) fn notify(summary: &str, message: &str) {
 }
 
 fn renderers(chosen: Option<&str>) -> &'static [Renderer] {
-    match chosen {
-        Some("glow") => &[Renderer::Glow],
-        Some("wgpu") => &[Renderer::Wgpu],
-        _ => &[Renderer::Glow, Renderer::Wgpu],
-    }
+    let only = RENDERERS.iter().position(|renderer| chosen.is_some_and(|name| renderer.to_string() == name));
+    only.map_or(RENDERERS, |at| &RENDERERS[at..=at])
 }
 
 /// What came of opening the window with one renderer. Causes are in the libraries' words.
@@ -183,10 +187,11 @@ mod tests {
 
     #[test]
     fn a_chosen_renderer_is_the_only_one() {
-        assert_eq!(renderers(Some("wgpu")), [Renderer::Wgpu]);
-        assert_eq!(renderers(Some("glow")), [Renderer::Glow]);
+        for &renderer in RENDERERS {
+            assert_eq!(renderers(Some(&renderer.to_string())), [renderer]);
+        }
         for other in [None, Some(""), Some("vulkan")] {
-            assert_eq!(renderers(other), [Renderer::Glow, Renderer::Wgpu]);
+            assert_eq!(renderers(other), RENDERERS);
         }
     }
 }
