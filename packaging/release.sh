@@ -7,10 +7,8 @@
 # CAIMAN_REPOSITORY is the project's address on its forge, such as https://forge.example/caiman: the window's link to the releases and
 # the files in dist/channels need it. CAIMAN_CONTACT is the maintainer's address in packages.
 #
-# Runs on Debian 12 or newer, or a Ubuntu of that age, on x86-64. What is missing is named before anything is built. A Rust toolchain
-# with the standard library for the targets is used if it is there or rustup can bring it; otherwise Debian's (packages rustc-web,
-# cargo-web and rust-web-src) compiles the standard library too. Every build is at the same commit the same to the byte;
-# ../docs/packages.md says what that was tried with.
+# Runs on Debian 12 or newer, or an Ubuntu of that age, on x86-64, with Rust by rustup. What is missing is named before anything is
+# built. The same commit gives the same bytes; docs/packages.md says what that was tried with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source=$PWD
@@ -34,8 +32,7 @@ wants() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 
 check() {
   [[ -z "$(git status --porcelain)" ]] || die "Commit or stash your changes first: what is released is what is committed."
-  local missing=() needed=(cargo git python3 xz gzip sha256sum)
-  if wants packages; then needed+=(gzip); fi
+  local missing=() needed=(cargo rustup git python3 xz gzip sha256sum)
   if wants images; then needed+=(buildah); fi
   if wants windows; then needed+=(x86_64-w64-mingw32-windres zip); fi
   if wants installer; then needed+=(makensis zip); fi
@@ -53,49 +50,22 @@ python_tools() {
   fi
 }
 
-# has_std TARGET: the usual toolchain has the target's standard library, or rustup brings it.
-has_std() {
-  [[ -d $(rustc --print sysroot)/lib/rustlib/$1/lib ]] || rustup target add "$1" >/dev/null 2>&1
-}
-
-# build TARGET[.GLIBC] PROGRAM-FLAGS…: compiles for packages.
+# build TARGET[.GLIBC] CARGO-FLAGS…: compiles for packages.
 build() {
-  local target=$1 triple=${1%.2.*} command=(build) own_std=() cargo=cargo
+  local target=$1 triple=${1%.2.*} command=build started=$SECONDS
+  local crates=${CARGO_HOME:-$HOME/.cargo}/registry/src
   shift
-  local started=$SECONDS
-  # What is compiled keeps no path of this machine.
-  local map="--remap-path-prefix=$source=caiman --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates --remap-path-prefix=$work=build"
-  local c_map="-ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}/registry/src=crates -ffile-prefix-map=$work=build"
-  local -x CARGO_TARGET_DIR=$work/$triple CFLAGS=$c_map RUSTFLAGS=$map
-  if [[ $triple == *linux* ]]; then
-    command=(zigbuild)
-    local -x PATH=$tools/bin:$PATH
-  fi
-  if ! has_std "$triple"; then
-    [[ -d /usr/lib/rustlib/src/rust/library ]] ||
-      die "There is no standard library for $triple: rustup target add $triple," "or on Debian: apt install rustc-web cargo-web rust-web-src"
-    own_std=("-Zbuild-std=std,panic_unwind,panic_abort")
-    cargo=/usr/bin/cargo
-    local -x RUSTC=/usr/bin/rustc CARGO=/usr/bin/cargo RUSTC_BOOTSTRAP=1
-    RUSTFLAGS+=" --remap-path-prefix=/usr/lib/rustlib/src/rust=rust"
-    if [[ $triple == *windows-gnu ]]; then
-      start_objects "$triple"
-    fi
-  fi
   echo "== $triple"
-  "$cargo" "${command[@]}" --locked --profile dist --target "$target" "${own_std[@]}" "$@"
+  [[ -d $(rustc --print sysroot)/lib/rustlib/$triple ]] || rustup target add "$triple"
+  # No program keeps a path of this machine.
+  local -x RUSTFLAGS="--remap-path-prefix=$source=caiman --remap-path-prefix=$crates=crates --remap-path-prefix=$work=build"
+  local -x CFLAGS="-ffile-prefix-map=$crates=crates -ffile-prefix-map=$work=build"
+  local -x CARGO_TARGET_DIR=$work/$triple PATH=$PATH
+  if [[ $triple == *linux* ]]; then
+    command=zigbuild PATH=$tools/bin:$PATH
+  fi
+  cargo "$command" --locked --profile dist --target "$target" "$@"
   echo "== $triple: $((SECONDS - started)) s"
-}
-
-# The two objects with which every program of this Windows target begins and ends, and which cargo doesn't build with the rest of the
-# standard library.
-start_objects() {
-  local folder=$work/start-objects object
-  mkdir -p "$folder"
-  for object in rsbegin rsend; do
-    "$RUSTC" --target "$1" --emit=obj -o "$folder/$object.o" "/usr/lib/rustlib/src/rust/library/rtstartup/$object.rs"
-  done
-  RUSTFLAGS+=" -L native=$folder"
 }
 
 program() { echo "$work/$1/dist/caiman${2:-}"; }
