@@ -45,8 +45,9 @@
           doCheck = false;
           nativeBuildInputs = lib.optional isLinux pkgs.makeWrapper;
           postInstall = lib.optionalString isLinux ''
-            patchShebangs packaging/integrate.sh packaging/metainfo.sh
-            packaging/integrate.sh $out/bin/caiman $out
+            patchShebangs packaging/fill.sh packaging/linux/tree.sh
+            mv $out/bin/caiman .
+            packaging/linux/tree.sh ./caiman $out
             wrapProgram $out/bin/caiman --suffix LD_LIBRARY_PATH : ${lib.makeLibraryPath libraries}
           '';
           meta = {

@@ -19,7 +19,7 @@ fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 filled=$folder/alt.caiman.Caiman.metainfo.xml
-./metainfo.sh https://example.org/caiman >"$filled"
+CAIMAN_REPOSITORY=https://example.org/caiman ./fill.sh alt.caiman.Caiman.metainfo.xml "$filled"
 appstreamcli validate --strict --no-net --override="$hints" "$filled"
-./metainfo.sh >"$filled"
+CAIMAN_REPOSITORY='' ./fill.sh alt.caiman.Caiman.metainfo.xml "$filled"
 appstreamcli validate --strict --no-net --override="$without_address" "$filled"

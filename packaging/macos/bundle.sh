@@ -22,7 +22,7 @@ cp packaging/macos/Info.plist "$contents/"
 plutil -replace CFBundleShortVersionString -string "$version" "$contents/Info.plist"
 plutil -replace CFBundleVersion -string "$version" "$contents/Info.plist"
 cp assets/icon/caiman.icns "$contents/Resources/"
-cp LICENSE-MIT LICENSE-APACHE assets/README.md assets/fonts/*-OFL.txt "$contents/Resources/licences/"
+cp LICENSE-MIT LICENSE-APACHE assets/third-party.txt "$contents/Resources/licences/"
 codesign --force --sign - "$image/Caiman.app"
 codesign --verify --strict "$image/Caiman.app"
 "$contents/MacOS/caiman" --version

@@ -26,10 +26,16 @@ class Caiman < Formula
 
   def install
     if OS.mac?
+      # Where the window's link to newer releases leads.
+      ENV["CAIMAN_REPOSITORY"] = homepage
       system "cargo", "install", "--profile", "dist", "--bin", "caiman", *std_cargo_args
+      doc.install "assets/third-party.txt"
     else
-      bin.install "caiman"
+      bin.install "usr/bin/caiman"
+      doc.install "usr/share/doc/caiman-relay/third-party.txt"
     end
+    man1.mkpath
+    system bin/"caiman", "man", "--out", man1
     generate_completions_from_executable(bin/"caiman", "completions")
   end
 
