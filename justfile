@@ -61,9 +61,9 @@ bench *args:
 pieces *args:
     cargo bench --locked --no-default-features --bench pieces -- "$@"
 
-# Build a Debian package (needs cargo-deb).
-deb:
-    cargo deb
+# Make what is released, or some of it, into dist/: `just release linux packages`.
+release *parts:
+    packaging/release.sh "$@"
 
 # Ask whether a dependency has a known vulnerability (needs cargo-deny and the network).
 advisories:

@@ -113,7 +113,7 @@ packages() {
   python_tools
   local arch debian name triple format
   local -x CAIMAN_VERSION=$version CAIMAN_TREE=$work/tree CAIMAN_BUILD=$work CAIMAN_ARCH CAIMAN_TIME
-  local -x CAIMAN_CONTACT=${CAIMAN_CONTACT:-caiman@caiman.alt}
+  local -x CAIMAN_CONTACT=${CAIMAN_CONTACT:-caiman@caiman.home.arpa}
   CAIMAN_TIME=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)
   cat >"$work/changelog.yaml" <<END
 - semver: $version

@@ -9,7 +9,7 @@
 set -euo pipefail
 program=$(realpath "$1") to=$2 name=${3:-caiman}
 cd "$(dirname "$0")/../.."
-id=alt.caiman.Caiman
+id=arpa.home.Caiman
 runs=${CAIMAN_HOST_PROGRAM:-$program}
 
 # put SOURCE TARGET [MODE]

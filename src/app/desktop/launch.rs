@@ -29,8 +29,8 @@ pub use error::StartError;
 pub(in crate::app) use error::{Advice, Renderers, Silence};
 
 /// The application's id, by which desktops find its name and icon: the name of the desktop entry, of the icon and of the
-/// AppStream component, and on macOS of the bundle. It needs no domain: `.alt` is set aside for names outside of DNS (RFC 9476).
-pub(super) const APP_ID: &str = "alt.caiman.Caiman";
+/// AppStream component, and on macOS of the bundle. It needs no domain: `home.arpa` is set aside for names within a home (RFC 8375), so it takes nobody's.
+pub(super) const APP_ID: &str = "arpa.home.Caiman";
 
 const DEFAULT_SIZE: (f32, f32) = (1040.0, 720.0);
 const SMALLEST_SIZE: (f32, f32) = (640.0, 480.0);
