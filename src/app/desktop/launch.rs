@@ -1,8 +1,8 @@
 //! Opens the window: chooses the window system and the renderer, and says why it can't be done.
 //!
 //! OpenGL is tried first, because it is lighter, then whatever else wgpu finds, if the program has it (see `wgpu` in
-//! Cargo.toml). `CAIMAN_RENDERER` (`glow` or `wgpu`) allows only one of them. On Linux `CAIMAN_WINDOW_SYSTEM` (`wayland` or `x11`) replaces the search for a window
-//! system: Wayland where it answers, else X11.
+//! Cargo.toml). `CAIMAN_RENDERER` (`glow` or `wgpu`) allows only one of them. On Linux `CAIMAN_WINDOW_SYSTEM`
+//! (`wayland` or `x11`) replaces the search for a window system: Wayland where it answers, else X11.
 
 #[cfg(target_os = "linux")]
 mod display;
@@ -29,7 +29,8 @@ pub use error::StartError;
 pub(in crate::app) use error::{Advice, Renderers, Silence};
 
 /// The application's id, by which desktops find its name and icon: the name of the desktop entry, of the icon and of the
-/// AppStream component, and on macOS of the bundle. It needs no domain: `home.arpa` is set aside for names within a home (RFC 8375), so it takes nobody's.
+/// AppStream component, and on macOS of the bundle. It needs no domain: `home.arpa` is set aside for names within a home
+/// (RFC 8375), so it takes nobody's.
 pub(super) const APP_ID: &str = "arpa.home.Caiman";
 
 const DEFAULT_SIZE: (f32, f32) = (1040.0, 720.0);
