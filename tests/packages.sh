@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Tries the Linux packages where they are to be installed: in fresh Debian systems, each in a folder of its own, with a window on a
+# display of this script's, and with transfers between the different packages.
+#
+#   tests/packages.sh DIST [SUITE…]        the suites are bullseye, bookworm and trixie, unless others are named
+#
+# Needs root, debootstrap, Xvfb, xwininfo, rpm2cpio, cpio, zstd, and Debian's mirror. CAIMAN_SYSTEMS names a folder in which the bare
+# systems are kept for the next time; CAIMAN_PICTURES one for pictures of the windows (needs ImageMagick).
+set -euo pipefail
+dist=$(realpath "$1")
+shift
+suites=("$@")
+((${#suites[@]})) || suites=(bullseye bookworm trixie)
+work=$(mktemp -d)
+systems=${CAIMAN_SYSTEMS:-$work/systems}
+display=:$((200 + RANDOM % 700))
+mkdir -p "$systems"
+
+clean() {
+  local mounted
+  jobs -p | xargs -r kill 2>/dev/null || true
+  wait
+  mount | awk -v below="$work/" 'index($3, below) == 1 {print $3}' | sort -r | while IFS= read -r mounted; do
+    umount -l "$mounted"
+  done
+  rm -rf --one-file-system "$work"
+}
+trap clean EXIT
+
+Xvfb "$display" -screen 0 1280x900x24 >/dev/null 2>&1 &
+
+# fresh NAME SUITE: a bare system of its own at $work/NAME, which nothing that happens in it can change for others.
+fresh() {
+  local root=$work/$1 bare=$systems/$2
+  if [[ ! -e $bare/etc/debian_version ]]; then
+    debootstrap --variant=minbase "$2" "$bare" >"$work/debootstrap.log" 2>&1
+  fi
+  mkdir -p "$root" "$work/$1.upper" "$work/$1.work"
+  mount -t overlay overlay -o "lowerdir=$bare,upperdir=$work/$1.upper,workdir=$work/$1.work" "$root"
+  mount -t proc proc "$root/proc"
+  mount --bind /dev "$root/dev"
+  mkdir -p "$root/tmp/.X11-unix" "$root/packages"
+  mount --bind /tmp/.X11-unix "$root/tmp/.X11-unix"
+  mount --bind "$dist" "$root/packages"
+  cp /etc/resolv.conf "$root/etc/" 2>/dev/null || true
+}
+
+inside() {
+  local name=$1
+  shift
+  chroot "$work/$name" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 \
+    DISPLAY="$display" XDG_RUNTIME_DIR=/run "$@"
+}
+
+# installed NAME FILE: installs a package, with what it depends on.
+installed() {
+  inside "$1" apt-get update -q >"$work/apt.log" 2>&1
+  inside "$1" apt-get install -y -q "/packages/$2" >"$work/apt.log" 2>&1 || { tail -20 "$work/apt.log"; return 1; }
+  echo "$1: $2 installed, $(inside "$1" caiman --version), $(grep -c '^Setting up' "$work/apt.log") packages set up"
+}
+
+# removed NAME PACKAGE: purges a package, and nothing of it stays.
+removed() {
+  local left
+  inside "$1" dpkg -L "$2" >"$work/files"
+  inside "$1" apt-get purge -y -q "$2" >"$work/apt.log" 2>&1
+  left=$(while IFS= read -r file; do
+    # Folders that other packages use as well stay.
+    [[ -d $work/$1$file || ! -e $work/$1$file ]] || echo "$file"
+  done <"$work/files")
+  [[ -z $left ]] || { echo "$1: $2 leaves $left"; return 1; }
+  echo "$1: $2 removed, none of its $(wc -l <"$work/files") files and folders stay but shared folders"
+}
+
+opens() {
+  local window
+  inside "$1" caiman >"$work/window.log" 2>&1 &
+  local opened=$!
+  for _ in {1..100}; do
+    window=$(xwininfo -display "$display" -root -tree 2>/dev/null | grep -o '"Caiman[^)]*)' | head -1) || true
+    [[ -z $window ]] || break
+    sleep 0.2
+  done
+  if [[ -n ${CAIMAN_PICTURES:-} ]]; then
+    sleep 2
+    import -display "$display" -window root "$CAIMAN_PICTURES/$1.png"
+  fi
+  kill "$opened" && { wait "$opened" 2>/dev/null || true; }
+  [[ -n $window ]] || { cat "$work/window.log"; return 1; }
+  echo "$1: a window opened: $window"
+}
+
+# transfers FROM TO: a file goes from one system to another, through a relay in the first.
+transfers() {
+  local code=blue-horse-7731-kitchen server='' sender
+  head -c 20000000 /dev/urandom >"$work/$1/root/file"
+  inside "$1" caiman relay --host 127.0.0.1 --port 0 --data-ports none >"$work/relay.log" 2>&1 &
+  local relay=$!
+  for _ in {1..100}; do
+    server=$(sed -n 's/.*listening on \([0-9.:]*\),.*/\1/p' "$work/relay.log" | head -1)
+    [[ -z $server ]] || break
+    sleep 0.1
+  done
+  inside "$1" CAIMAN_INTERNET=off caiman send --server "$server" --code "$code" /root/file >"$work/send.log" 2>&1 &
+  sender=$!
+  for _ in {1..100}; do
+    ! grep -q "$code" "$work/send.log" || break
+    sleep 0.1
+  done
+  inside "$2" mkdir -p /root/in
+  inside "$2" CAIMAN_INTERNET=off caiman receive "$code" --server "$server" --yes --out /root/in >"$work/receive.log" 2>&1 ||
+    { tail -n +1 "$work"/{relay,send,receive}.log; return 1; }
+  wait "$sender"
+  kill "$relay" && { wait "$relay" || true; }
+  cmp "$work/$1/root/file" "$work/$2/root/in/file"
+  rm -r "${work:?}/$2/root/in"
+  echo "$1 -> $2: 20 MB arrived"
+}
+
+deb=$(cd "$dist" && echo caiman_*_amd64.deb) relay_deb=$(cd "$dist" && echo caiman-relay_*_amd64.deb)
+for suite in "${suites[@]}"; do
+  fresh "$suite" "$suite"
+  installed "$suite" "$deb"
+  opens "$suite"
+  fresh "$suite-relay" "$suite"
+  installed "$suite-relay" "$relay_deb"
+  transfers "$suite" "$suite-relay"
+  transfers "$suite-relay" "$suite"
+done
+first=${suites[0]}
+
+fresh tarball "$first"
+tar -xzf "$dist"/caiman-*-linux-x86_64-static.tar.gz -C "$work/tarball/root"
+inside tarball sh -c '/root/caiman-*/install.sh /usr/local && caiman --version'
+transfers tarball "$first"
+inside tarball sh -c '/root/caiman-*/install.sh --remove /usr/local && ! find /usr/local -type f | grep .'
+
+fresh rpm "$first"
+(cd "$work/rpm" && rpm2cpio "$dist"/caiman-[0-9]*.x86_64.rpm | cpio -idm --quiet)
+rpm -qp --requires "$dist"/caiman-[0-9]*.x86_64.rpm | sort -u
+transfers rpm "$first"
+
+fresh arch "$first"
+tar --zstd -xf "$dist"/caiman-[0-9]*-x86_64.pkg.tar.zst -C "$work/arch"
+sed -n '/^depend/p' "$work/arch/.PKGINFO"
+transfers arch rpm
+
+for suite in "${suites[@]}"; do
+  removed "$suite" caiman
+  removed "$suite-relay" caiman-relay
+done
