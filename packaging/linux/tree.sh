@@ -32,7 +32,7 @@ if [[ $name == caiman ]]; then
 fi
 
 mkdir -p "$to/share/man/man1"
-"$runs" man --out "$to/share/man/man1"
+"$runs" man --out "$to/share/man/man1" --date "$(date -u -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}" +%F)"
 gzip -9n "$to"/share/man/man1/*.1
 mkdir -p "$to"/share/{bash-completion/completions,zsh/site-functions,fish/vendor_completions.d}
 "$runs" completions bash >"$to/share/bash-completion/completions/caiman"
