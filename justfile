@@ -61,9 +61,15 @@ bench *args:
 pieces *args:
     cargo bench --locked --no-default-features --bench pieces -- "$@"
 
+# Make the notices of what others made anew, after a change of the dependencies (needs cargo-about).
+notices:
+    cargo fetch --locked
+    packaging/notices/make.py
+
 # Make what is released, or some of it, into dist/: `just release linux packages`.
 release *parts:
     packaging/release.sh "$@"
+
 
 # Ask whether a dependency has a known vulnerability (needs cargo-deny and the network).
 advisories:
