@@ -70,7 +70,6 @@ notices:
 release *parts:
     packaging/release.sh "$@"
 
-
 # Ask whether a dependency has a known vulnerability (needs cargo-deny and the network).
 advisories:
     cargo deny check advisories
