@@ -60,7 +60,7 @@ build() {
   # No program keeps a path of this machine.
   local -x RUSTFLAGS="--remap-path-prefix=$source=caiman --remap-path-prefix=$crates=crates --remap-path-prefix=$work=build"
   local -x CFLAGS="-ffile-prefix-map=$crates=crates -ffile-prefix-map=$work=build"
-  local -x CARGO_TARGET_DIR=$work/$triple PATH=$PATH
+  local -x CARGO_TARGET_DIR=$work PATH=$PATH
   if [[ $triple == *linux* ]]; then
     command=zigbuild PATH=$tools/bin:$PATH
   fi
