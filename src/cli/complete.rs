@@ -1,0 +1,111 @@
+//! Completions: the script that a shell loads, and what this program answers when that script asks it.
+//!
+//! The script asks the program itself, so that it completes the words of a code without a list of its own, and stays right when
+//! options change.
+
+use std::{env, ffi::OsStr, io};
+
+use clap::CommandFactory;
+use clap_complete::{
+    CompleteEnv,
+    engine::{CompletionCandidate, ValueCompleter},
+    env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh},
+};
+
+use super::args::{Args, CompletedShell};
+use crate::code::{MIN_PARTS, words};
+
+/// The environment variable by which a shell's script asks.
+const VARIABLE: &str = "CAIMAN_COMPLETE";
+
+/// After these ends of a completed word bash adds no space. A dash is none of them, but another word of the code follows it.
+const BASH_OPEN_ENDS: [&str; 2] = ["[=/:]$", "[=/:-]$"];
+/// The same for zsh, where candidates that end in a dash are a group of their own.
+const ZSH_OPEN_ENDS: [&str; 2] = [
+    "[[ -n $other ]] && _describe -V 'values' other",
+    r#"local -a codes=("${(@M)other:#*-}")
+        other=("${(@)other:#*-}")
+        [[ -n $codes ]] && _describe -V 'codes' codes -S ''
+        [[ -n $other ]] && _describe -V 'values' other"#,
+];
+
+/// Answers a shell's script, if it is one that asks. `None` if the user has started the program.
+pub(super) fn answer() -> Option<Result<(), clap::Error>> {
+    let folder = env::current_dir().ok();
+    let answered = CompleteEnv::with_factory(Args::command).var(VARIABLE);
+    match answered.try_complete(env::args_os(), folder.as_deref()) {
+        Ok(false) => None,
+        Ok(true) => Some(Ok(())),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// The script that a shell loads.
+pub(super) fn script(shell: CompletedShell) -> io::Result<String> {
+    let asks: &dyn EnvCompleter = match shell {
+        CompletedShell::Bash => &Bash,
+        CompletedShell::Elvish => &Elvish,
+        CompletedShell::Fish => &Fish,
+        CompletedShell::PowerShell => &Powershell,
+        CompletedShell::Zsh => &Zsh,
+    };
+    let mut script = Vec::new();
+    asks.write_registration(VARIABLE, "caiman", "caiman", "caiman", &mut script)?;
+    let script = String::from_utf8_lossy(&script);
+    Ok(match shell {
+        CompletedShell::Bash => script.replace(BASH_OPEN_ENDS[0], BASH_OPEN_ENDS[1]),
+        CompletedShell::Zsh => script.replace(ZSH_OPEN_ENDS[0], ZSH_OPEN_ENDS[1]),
+        _ => script.into_owned(),
+    })
+}
+
+/// Completes the words of a code, joined by dashes or given one by one.
+pub(super) struct CodeWords;
+
+impl ValueCompleter for CodeWords {
+    fn complete(&self, current: &OsStr) -> Vec<CompletionCandidate> {
+        self.complete_at(0, current)
+    }
+
+    fn complete_at(&self, index: usize, current: &OsStr) -> Vec<CompletionCandidate> {
+        let Some(typed) = current.to_str() else { return Vec::new() };
+        codes(index, typed).into_iter().map(CompletionCandidate::new).collect()
+    }
+}
+
+/// What `typed`, before which `index` words stand, may become. Without a letter that would be the whole list, so it is nothing.
+fn codes(index: usize, typed: &str) -> Vec<String> {
+    let start = typed.rfind('-').map_or(0, |dash| dash + 1);
+    let (before, last) = typed.split_at(start);
+    if last.is_empty() {
+        return Vec::new();
+    }
+    let has_more = before.matches('-').count() + 1 < MIN_PARTS && (index == 0 || !before.is_empty());
+    let dash = if has_more { "-" } else { "" };
+    words::completions(last).map(|word| format!("{before}{word}{dash}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_of_a_code_is_completed_and_a_dash_follows_up_to_the_fourth() {
+        assert_eq!(codes(0, "tul"), ["tulip-"]);
+        assert_eq!(codes(0, "acid-coyote-mus"), ["acid-coyote-mustard-"]);
+        assert_eq!(codes(0, "acid-coyote-mustard-tul"), ["acid-coyote-mustard-tulip"]);
+        assert_eq!(codes(0, "acid-coyote-mustard-tulip-lem"), ["acid-coyote-mustard-tulip-lemon"]);
+        assert_eq!(codes(1, "coy"), ["coyote"]);
+        assert_eq!(codes(0, "tu").len(), words::completions("tu").count());
+        for typed in ["", "acid-", "acid-qqq", "/tmp"] {
+            assert!(codes(0, typed).is_empty(), "{typed}");
+        }
+    }
+
+    /// Catches a new release of the crate that writes its scripts in another way.
+    #[test]
+    fn a_space_after_a_dash_is_left_out_in_every_shell_that_would_add_one() {
+        assert!(script(CompletedShell::Bash).unwrap().contains(BASH_OPEN_ENDS[1]));
+        assert!(script(CompletedShell::Zsh).unwrap().contains(ZSH_OPEN_ENDS[1]));
+    }
+}
