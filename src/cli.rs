@@ -34,6 +34,8 @@ use exit::Exit;
 use interrupts::Interrupts;
 use report::failure;
 
+use crate::transfer::show::Shown;
+
 /// Runs the program that the arguments ask for.
 pub fn main() -> ExitCode {
     if let Some(answered) = complete::answer() {
@@ -69,7 +71,9 @@ fn run(args: Args) -> Exit {
             written(complete::script(shell).and_then(|script| output::data_now(script.as_bytes())))
         }
         Some(CliCommand::Man { out, date }) => written(match out {
-            Some(folder) => manual::write_all(&folder, &date),
+            Some(folder) => manual::write_all(&folder, &date).map_err(|error| {
+                io::Error::other(format!("can't write in {}: {error}", Shown(&folder.to_string_lossy())))
+            }),
             None => manual::page(&date).and_then(|page| output::data_now(&page)),
         }),
         None => {

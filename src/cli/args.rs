@@ -29,6 +29,7 @@ use crate::{
     max_term_width = 100,
     args_conflicts_with_subcommands = true
 )]
+#[cfg_attr(not(feature = "gui"), command(override_usage = "caiman <COMMAND>"))]
 pub(super) struct Args {
     /// Files and folders to send, or a code or an invite link to receive with.
     ///
@@ -106,6 +107,9 @@ caiman COMMAND -h shows what a command can do.";
 const LONG_HELP: &str = "Examples:
   caiman send holiday.mov photos/     shows four words
   caiman receive                      asks for them, on the other computer
+
+On the other computer the words are typed, what is offered is shown, and once it is accepted it arrives: end-to-end encrypted, \
+checked, directly or through a relay that can read nothing.
 
 Exit codes:
   0    everything arrived

@@ -77,7 +77,7 @@ impl ValueCompleter for CodeWords {
 fn codes(index: usize, typed: &str) -> Vec<String> {
     let start = typed.rfind('-').map_or(0, |dash| dash + 1);
     let (before, last) = typed.split_at(start);
-    if last.is_empty() {
+    if last.is_empty() || typed.starts_with('-') {
         return Vec::new();
     }
     let has_more = before.matches('-').count() + 1 < MIN_PARTS && (index == 0 || !before.is_empty());
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(codes(0, "acid-coyote-mustard-tulip-lem"), ["acid-coyote-mustard-tulip-lemon"]);
         assert_eq!(codes(1, "coy"), ["coyote"]);
         assert_eq!(codes(0, "tu").len(), words::completions("tu").count());
-        for typed in ["", "acid-", "acid-qqq", "/tmp"] {
+        for typed in ["", "acid-", "acid-qqq", "/tmp", "--out"] {
             assert!(codes(0, typed).is_empty(), "{typed}");
         }
     }

@@ -65,14 +65,10 @@ fn name_of(command: &Command) -> &str {
 }
 
 fn page_of(command: &Command, date: &str) -> io::Result<Vec<u8>> {
-    let version = env!("CARGO_PKG_VERSION");
-    let man = Man::new(command.clone())
-        .title(name_of(command))
-        .date(date)
-        .source(format!("Caiman {version}"))
-        .manual("Caiman's manual");
+    // What the short help leaves out belongs here.
+    let whole = command.clone().mut_args(|argument| argument.hide_short_help(false));
+    let man = Man::new(whole);
     let mut page = Vec::new();
-    man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     synopsis(command).to_writer(&mut page)?;
     man.render_description_section(&mut page)?;
@@ -89,7 +85,7 @@ fn page_of(command: &Command, date: &str) -> io::Result<Vec<u8>> {
         subcommands(&mut rest, command);
     }
     for (heading, lines) in lists {
-        list(&mut rest, heading, &lines);
+        list(&mut rest, &heading, &lines);
     }
     if is_program {
         terms(&mut rest, "ENVIRONMENT", ENVIRONMENT);
@@ -99,7 +95,16 @@ fn page_of(command: &Command, date: &str) -> io::Result<Vec<u8>> {
     }
     see_also(&mut rest, command);
     rest.to_writer(&mut page)?;
-    Ok(page)
+    Ok(tidy(command, date, &String::from_utf8_lossy(&page)).into_bytes())
+}
+
+/// The parts of a page as one: each begins with the same definitions, and the crate breaks lines in a way that tools complain of.
+/// The title is written here, because the crate drops a date that is empty.
+fn tidy(command: &Command, date: &str, parts: &str) -> String {
+    let (name, version) = (name_of(command), env!("CARGO_PKG_VERSION"));
+    let definitions = Roff::new().render();
+    let body = parts.replace(&definitions, "").replace(".br\n\n.br\n", ".sp\n");
+    format!("{definitions}.TH {name} 1 \"{date}\" \"Caiman {version}\" \"Caiman's manual\"\n{body}")
 }
 
 /// How the command is called, without its options one by one.
@@ -151,7 +156,7 @@ fn epilogue(command: &Command) -> (Vec<(String, Vec<String>)>, Vec<String>) {
 }
 
 /// A list as it stands in the help.
-fn list(roff: &mut Roff, heading: String, lines: &[String]) {
+fn list(roff: &mut Roff, heading: &str, lines: &[String]) {
     if heading == "Exit codes" {
         roff.control("SH", ["EXIT STATUS"]);
         for line in lines {

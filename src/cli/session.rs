@@ -56,9 +56,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     let guarded = relays.iter().filter(|relay| relay.password.is_some());
     let guarded = guarded.map(|relay| relay.address.clone()).collect();
     let without_relay = match common.path {
-        _ if !engine::has_network() => {
-            "This computer has no network. Once it has one, the code works there as well."
-        }
+        _ if !engine::has_network() => "Once this computer has a network, the code works there as well.",
         PathArg::Relay if internet.is_some() => {
             "The code works as soon as a relay on the internet answers, which takes a moment."
         }
@@ -205,7 +203,7 @@ fn folder_among(words: &[String]) -> Option<String> {
     let is_passed_over = all.is_ok_and(|all| all.code() == alone.code());
     (is_folder && is_passed_over).then(|| {
         let (code, folder) = (code.join(" "), Shown(folder));
-        format!("the folder to receive into is named with --out: caiman receive {code} --out {folder}")
+        format!("the folder to receive into is named with --out:\n  caiman receive {code} --out {folder}")
     })
 }
 

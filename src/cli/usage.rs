@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     ffi::{OsStr, OsString},
+    num::ParseIntError,
     path::Path,
 };
 
@@ -35,7 +36,7 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("list", "unfinished"),
     ("manual", "man"),
 ];
-/// How many slips a command's name may have: one of three letters is near to everything.
+/// How many slips a name may have at most: one of three letters is near to everything.
 const MOST_SLIPS: usize = 2;
 
 /// Says what clap found, and returns how the program ends. `typed` is what stands after the program's name.
@@ -47,11 +48,12 @@ pub(super) fn refuse(error: &clap::Error, typed: &[OsString]) -> Exit {
     let said = match (misspelt(typed), error.kind()) {
         (Some(meant), _) => meant,
         (None, ErrorKind::InvalidSubcommand) => no_command(typed),
-        (None, _) => match in_words(error) {
+        (None, _) => match in_words(error, typed) {
             Found::Problem(problem) => {
                 format!("{}\n{} lists what can be given.", failure(&problem), help_of(typed))
             }
-            Found::Advice(advice) => failure(&advice),
+            // It ends in what can be typed, so without a full stop.
+            Found::Advice(advice) => format!("caiman: {advice}"),
         },
     };
     output::line(said);
@@ -81,7 +83,7 @@ enum Found {
     Advice(String),
 }
 
-fn in_words(error: &clap::Error) -> Found {
+fn in_words(error: &clap::Error, typed: &[OsString]) -> Found {
     let name = |kind| error.get(kind).map(names).unwrap_or_default();
     let argument = name(ContextKind::InvalidArg);
     let value = error.get(ContextKind::InvalidValue).map(|value| listed(value, "and")).unwrap_or_default();
@@ -97,9 +99,9 @@ fn in_words(error: &clap::Error) -> Found {
         ErrorKind::UnknownArgument => {
             let what = if argument.starts_with('-') { "there is no option" } else { "this takes no" };
             let what = format!("{what} {}", Shown(&argument));
-            match name(ContextKind::SuggestedArg) {
-                suggested if suggested.is_empty() => what,
-                suggested => format!("{what}; did you mean {suggested}?"),
+            match option_like(&argument, typed) {
+                Some(meant) => format!("{what}; did you mean --{meant}?"),
+                None => what,
             }
         }
         ErrorKind::InvalidValue if value.is_empty() => format!("{argument} needs a value"),
@@ -109,8 +111,7 @@ fn in_words(error: &clap::Error) -> Found {
             format!("{argument} can't be “{shown}”{allowed}")
         }
         ErrorKind::ValueValidation => {
-            let why = error.source().map_or_else(String::new, |why| format!(": {why}"));
-            format!("{argument} can't be “{shown}”{why}")
+            format!("{argument} can't be “{shown}”{}", error.source().map_or_else(String::new, why))
         }
         ErrorKind::ArgumentConflict => match name(ContextKind::PriorArg) {
             prior if prior.is_empty() || prior == argument => format!("{argument} can be given only once"),
@@ -125,6 +126,19 @@ fn in_words(error: &clap::Error) -> Found {
         }
     };
     Found::Problem(problem)
+}
+
+/// Why a value can't be: after a colon, or what can be.
+fn why(cause: &(dyn Error + 'static)) -> String {
+    if cause.is::<ParseIntError>() {
+        return "; it takes a whole number".to_owned();
+    }
+    let said = cause.to_string();
+    // As clap names bounds: `3 is not in 4..=6`.
+    match said.split_once(" is not in ").and_then(|(_, bounds)| bounds.split_once("..=")) {
+        Some((least, most)) => format!("; it takes {least} to {most}"),
+        None => format!(": {said}"),
+    }
 }
 
 /// A value of clap's as text; a list with commas, and with `last` before its last part.
@@ -166,7 +180,11 @@ fn no_command(words: &[OsString]) -> String {
         );
     }
     let first = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
-    format!("{}\n{}", failure(&format!("there is no command “{}”", Shown(&first))), commands())
+    format!(
+        "{}\n{}",
+        failure(&format!("“{}” is neither a command nor a file nor a code", Shown(&first))),
+        commands()
+    )
 }
 
 /// What is said of words that begin with a mistyped command; `None` if they don't. Files and codes mean what they are.
@@ -232,12 +250,22 @@ pub(super) fn commands() -> String {
 fn command_like(word: &str) -> Option<&'static str> {
     let word = word.to_lowercase();
     let named = OTHER_NAMES.iter().find(|(other, _)| *other == word).map(|(_, command)| *command);
+    named.or_else(|| nearest(&word, NAMES.iter().copied()))
+}
+
+/// The option, without its dashes, that the user may mean with this one.
+fn option_like(typed: &str, line: &[OsString]) -> Option<String> {
+    let program = Args::command();
+    let command = line.first().and_then(|first| program.find_subcommand(first)).unwrap_or(&program);
+    let longs = command.get_arguments().filter_map(clap::Arg::get_long);
+    nearest(typed.strip_prefix("--")?, longs).map(str::to_owned)
+}
+
+/// The name that is few slips away from a word.
+fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let most = MOST_SLIPS.min(word.chars().count() / 2);
-    let near = || {
-        let distances = NAMES.iter().map(|name| (strsim::osa_distance(name, &word), *name));
-        distances.filter(|(slips, _)| *slips <= most).min().map(|(_, name)| name)
-    };
-    named.or_else(near)
+    let distances = names.map(|name| (strsim::osa_distance(name, word), name));
+    distances.filter(|(slips, _)| *slips <= most).min().map(|(_, name)| name)
 }
 
 /// The commands whose names are compared.

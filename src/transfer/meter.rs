@@ -109,7 +109,8 @@ impl Meter {
         }
     }
 
-    /// The speed in bytes a second at each second of the last minute, the oldest first.
+    /// The speed in bytes a second at each second of the last minute, the oldest first. Only the window draws it.
+    #[cfg(any(feature = "gui", test))]
     pub(crate) fn last_minute(&self) -> &[f32] {
         &self.slots
     }

@@ -68,7 +68,7 @@ fn bash_completes_commands_options_paths_and_the_words_of_codes() {
         let script = format!(
             "source completions; COMP_WORDS=({words}); COMP_CWORD={}; COMP_TYPE=9; \
              spec=$(complete -p caiman); function=${{spec##*-F }}; function=${{function%% *}}; \
-             compopt() {{ [ \"$*\" = '+o nospace' ] || echo \"$*\"; }}; \
+             compopt() {{ [ \"$1\" = +o ] || echo \"$1 $2\"; }}; \
              $function caiman '{last}' caiman; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
             typed.len()
         );
