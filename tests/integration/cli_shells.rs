@@ -49,6 +49,7 @@ const TYPED: &[(&[&str], &str)] = &[
     (&["receive", "tul"], "tulip-"),
     (&["receive", "acid-coyote-mus"], "acid-coyote-mustard-"),
     (&["receive", "acid-coyote-mustard-tul"], "acid-coyote-mustard-tulip"),
+    (&["receive", "acid", "coy"], "coyote"),
     (&["receive", "acid", "coyote", "mus"], "mustard"),
     (&["receive", "--yes", "tul"], "tulip-"),
     (&["send", "--path", "lo"], "local"),
