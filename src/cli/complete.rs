@@ -33,6 +33,16 @@ const ZSH_OPEN_ENDS: [&str; 2] = [
         [[ -n $other ]] && _describe -V 'values' other"#,
 ];
 
+/// As a file in zsh's search path, the script is also the function that completes, from the first time on.
+const ZSH_FIRST_TIME: [&str; 2] = [
+    "compdef _clap_dynamic_completer_caiman caiman",
+    r#"if [[ "$funcstack[1]" == _caiman ]]; then
+    _clap_dynamic_completer_caiman "$@"
+else
+    compdef _clap_dynamic_completer_caiman caiman
+fi"#,
+];
+
 /// Answers a shell's script, if it is one that asks. `None` if the user has started the program.
 pub(super) fn answer() -> Option<Result<(), clap::Error>> {
     let folder = env::current_dir().ok();
@@ -58,7 +68,9 @@ pub(super) fn script(shell: CompletedShell) -> io::Result<String> {
     let script = String::from_utf8_lossy(&script);
     Ok(match shell {
         CompletedShell::Bash => script.replace(BASH_OPEN_ENDS[0], BASH_OPEN_ENDS[1]),
-        CompletedShell::Zsh => script.replace(ZSH_OPEN_ENDS[0], ZSH_OPEN_ENDS[1]),
+        CompletedShell::Zsh => {
+            script.replace(ZSH_OPEN_ENDS[0], ZSH_OPEN_ENDS[1]).replace(ZSH_FIRST_TIME[0], ZSH_FIRST_TIME[1])
+        }
         _ => script.into_owned(),
     })
 }
@@ -115,8 +127,9 @@ mod tests {
 
     /// Catches a new release of the crate that writes its scripts in another way.
     #[test]
-    fn a_space_after_a_dash_is_left_out_in_every_shell_that_would_add_one() {
+    fn what_is_changed_in_the_scripts_is_found_in_them() {
         assert!(script(CompletedShell::Bash).unwrap().contains(BASH_OPEN_ENDS[1]));
-        assert!(script(CompletedShell::Zsh).unwrap().contains(ZSH_OPEN_ENDS[1]));
+        let zsh = script(CompletedShell::Zsh).unwrap();
+        assert!(zsh.contains(ZSH_OPEN_ENDS[1]) && zsh.contains(ZSH_FIRST_TIME[1]));
     }
 }

@@ -104,9 +104,9 @@ fn zsh_completes_commands_options_paths_and_the_words_of_codes() {
     }
     for (typed, completed) in TYPED {
         let script = format!(
-            "autoload -U compinit; compinit -u -D; source ./completions; \
+            "cp completions _caiman; fpath=($PWD $fpath); autoload -U compinit; compinit -u -D; \
              _describe() {{ print -rl -- \"${{(@P)3}}\"; print -r -- \"${{@[4,-1]}}\"; }}; \
-             words=(caiman {}); CURRENT={}; _clap_dynamic_completer_caiman",
+             words=(caiman {}); CURRENT={}; _caiman",
             typed.join(" "),
             typed.len() + 1
         );
