@@ -1,11 +1,15 @@
-//! The headless commands: `send`, `receive`, `relay`, `unfinished` and `completions`. They drive the engine through commands and
-//! events, as the window does, and below it they name only plain data. Standard output holds only data; messages to the user go
-//! to standard error.
+//! The headless commands: `send`, `receive`, `relay`, `unfinished`, `completions` and `man`. They drive the engine through commands
+//! and events, as the window does, and below it they name only plain data. Standard output holds only data; messages to the user
+//! go to standard error. What ends the program begins with its name there.
 
 mod args;
+mod ask;
+mod bar;
+mod complete;
 mod conversation;
 mod exit;
 mod interrupts;
+mod manual;
 mod offer;
 mod output;
 mod relay;
@@ -14,8 +18,11 @@ mod server;
 mod session;
 mod transfer;
 mod unfinished;
+mod usage;
 
 use std::{
+    env,
+    ffi::OsString,
     io::{self, IsTerminal},
     process::ExitCode,
 };
@@ -25,12 +32,29 @@ use clap::{CommandFactory, Parser};
 use args::{Args, CliCommand};
 use exit::Exit;
 use interrupts::Interrupts;
+use report::failure;
+
+use crate::transfer::show::Shown;
 
 /// Runs the program that the arguments ask for.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    if let Some(answered) = complete::answer() {
+        return if answered.is_ok() { Exit::Done } else { Exit::Usage }.into();
+    }
+    let typed: Vec<OsString> = env::args_os().skip(1).collect();
+    let exit = match Args::try_parse() {
+        _ if usage::asks_for_version(&typed) => {
+            written(output::data_now(Args::command().render_version().as_bytes()))
+        }
+        Ok(args) => run(args),
+        Err(error) => usage::refuse(&error, &typed),
+    };
+    exit.into()
+}
+
+fn run(args: Args) -> Exit {
     start_logging(matches!(args.command, Some(CliCommand::Relay(_))));
-    let exit = match args.command {
+    match args.command {
         Some(CliCommand::Send(args)) => {
             with_runtime(async |interrupts| session::send(args, interrupts).await)
         }
@@ -44,38 +68,62 @@ pub fn main() -> ExitCode {
             exit
         }
         Some(CliCommand::Completions { shell }) => {
-            // The generator panics where it can't write.
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "caiman", &mut script);
-            if output::data_now(&script).is_ok() { Exit::Done } else { Exit::Failed }
+            written(complete::script(shell).and_then(|script| output::data_now(script.as_bytes())))
         }
+        Some(CliCommand::Man { out, date }) => written(match out {
+            Some(folder) => manual::write_all(&folder, &date).map_err(|error| {
+                io::Error::other(format!("can't write in {}: {error}", Shown(&folder.to_string_lossy())))
+            }),
+            None => manual::page(&date).and_then(|page| output::data_now(&page)),
+        }),
         None => {
             #[cfg(feature = "gui")]
             let exit = open_window(args.items);
             #[cfg(not(feature = "gui"))]
-            let exit = {
-                output::line("This Caiman was built without its window. It has these commands:\n");
-                output::line(Args::command().render_help());
-                output::flush();
-                Exit::Usage
-            };
+            let exit = show_commands();
             exit
         }
-    };
-    exit.into()
+    }
+}
+
+/// How a command ends that only writes something.
+fn written(result: io::Result<()>) -> Exit {
+    let Err(error) = result else { return Exit::Done };
+    output::line(failure(&error.to_string()));
+    output::flush();
+    Exit::Failed
+}
+
+#[cfg(not(feature = "gui"))]
+fn show_commands() -> Exit {
+    output::line("This Caiman was built without its window. It has these commands:\n");
+    output::line(Args::command().render_help());
+    output::flush();
+    Exit::Usage
 }
 
 #[cfg(feature = "gui")]
-fn open_window(items: Vec<std::ffi::OsString>) -> Exit {
-    use crate::app::{RunError, run};
-    match run(items) {
-        Ok(()) => Exit::Done,
-        Err(error) => {
-            output::line(format_args!("caiman: {error}"));
-            output::flush();
-            if matches!(error, RunError::Arguments(_)) { Exit::Usage } else { Exit::Failed }
+fn open_window(items: Vec<OsString>) -> Exit {
+    use crate::app::{ArrivalError, RunError, run};
+    let (line, exit) = if let Some(meant) = usage::misspelt(&items) {
+        (meant, Exit::Usage)
+    } else {
+        let items = usage::with_one_code(items);
+        let typed_out = usage::typed_out(&items);
+        let Err(error) = run(items) else { return Exit::Done };
+        let line = failure(&error.to_string());
+        match (&error, typed_out) {
+            (RunError::Arguments(ArrivalError::Neither { .. }), _) => {
+                (format!("{line}\n{}", usage::commands()), Exit::Usage)
+            }
+            (RunError::Arguments(_), _) => (line, Exit::Usage),
+            (_, Some(typed_out)) => (format!("{line}\n{typed_out}"), Exit::Failed),
+            (_, None) => (line, Exit::Failed),
         }
-    }
+    };
+    output::line(line);
+    output::flush();
+    exit
 }
 
 /// Runs a command on a runtime of one thread, on which it waits for events, signals and the user at once. The engine has its own
@@ -94,7 +142,7 @@ fn with_runtime(command: impl AsyncFnOnce(&mut Interrupts) -> Exit) -> Exit {
         exit
     });
     ended.unwrap_or_else(|error: io::Error| {
-        output::line(format_args!("caiman can't start: {error}"));
+        output::line(failure(&format!("this program can't start: {error}")));
         output::flush();
         Exit::Failed
     })

@@ -32,7 +32,7 @@ pub use self::{
 
 pub use crate::{
     net::{
-        addresses::Reach,
+        addresses::{Reach, has_network},
         client::{RelayCheck, RelayChoice, RelayClientError},
         internet::{Internet, IrohCheck, IrohCheckError, IrohRelay},
         proxy::{Proxies, ProxyChoice, ProxyError},

@@ -1,7 +1,7 @@
 //! One transfer, from either side: [`send`] and [`receive`] are the two state machines, and every other module serves
 //! one or both of them. A module imports only from those above it in this list:
 //!
-//! - [`show`], [`path_mode`], [`progress`], [`error`]: types that the engine, the window and the headless commands share
+//! - [`show`], [`path_mode`], [`progress`], `meter`, [`error`]: types that the engine, the window and the headless commands share
 //! - [`plan`]: what moves and where it is stored; pure
 //! - [`offer`], [`notice`]: further shared types
 //! - [`fingerprint`]: what tells that a file has changed, and hashes of files that have not
@@ -15,6 +15,7 @@ pub mod error;
 pub(crate) mod fingerprint;
 pub(crate) mod lanes;
 pub mod link;
+pub(crate) mod meter;
 pub mod notice;
 pub(crate) mod offer;
 pub(crate) mod path_mode;

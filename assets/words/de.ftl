@@ -95,6 +95,7 @@ clipboard-take = Verwenden
 code-too-short = Ein Code hat mindestens vier Wörter; hier sind es { $found }.
 code-unknown-word = „{ $word }“ ist keines der Wörter. Vergleichen Sie es mit dem des Senders.
 code-several = Hier stehen mehrere Codes. Fügen Sie nur den gewünschten ein.
+code-web-address = Das ist eine Webadresse. Ein Code besteht aus vier Wörtern.
 code-bad-link = Dieser Einladungslink ist beschädigt. Bitten Sie noch einmal darum, oder tippen Sie die Wörter.
 code-none = Hier steht kein Code. Geben Sie die Wörter des Senders ein.
 step-code = Der Sender legt Dateien ab und bekommt vier Wörter.

@@ -96,6 +96,7 @@ clipboard-take = Use it
 code-too-short = A code has at least four words; this one has { $found }.
 code-unknown-word = “{ $word }” is not one of the words. Compare it with the sender's code.
 code-several = This contains several codes. Paste only the one you want.
+code-web-address = That is a web address. A code is four words.
 code-bad-link = This invite link is damaged. Ask for it again, or type the words.
 code-none = This contains no code. Type the words from the sender.
 step-code = The sender drops files and gets four words.

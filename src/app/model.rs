@@ -4,7 +4,6 @@
 //! - `action`: what the user can ask for
 //! - `card`: one transfer
 //! - `code_field`: the code being typed
-//! - `meter`: speed and time left
 //! - `settings_form`: the settings being edited
 //! - `sheet`: an offer that waits for its answer
 //! - `standing`: whether a transfer waits, moves or stands still
@@ -16,7 +15,6 @@
 pub(super) mod action;
 pub(super) mod card;
 pub(super) mod code_field;
-pub(super) mod meter;
 pub(super) mod settings_form;
 pub(super) mod sheet;
 pub(super) mod standing;

@@ -1,4 +1,4 @@
-//! The command line as clap reads it, and the text that `--help` prints.
+//! The command line as clap reads it, and the text that `--help` and the manual pages print.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -7,10 +7,10 @@ use std::{
     str::FromStr,
 };
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 
-use super::exit;
+use super::complete::CodeWords;
 use crate::{
     engine::{AccessPassword, IrohRelay, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
     net::client::RelayAddress,
@@ -20,12 +20,22 @@ use crate::{
 
 /// The whole command line. Its `about` is the description in Cargo.toml.
 #[derive(Parser)]
-#[command(version, about, after_help = exit::HELP, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "caiman",
+    version,
+    about,
+    after_help = HELP,
+    after_long_help = LONG_HELP,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
+#[cfg_attr(not(feature = "gui"), command(override_usage = "caiman <COMMAND>"))]
 pub(super) struct Args {
-    /// Files and folders to send, or a code or an invite link to receive with. They are handed to the window, which opens even if
-    /// nothing is given.
+    /// Files and folders to send, or a code or an invite link to receive with.
+    ///
+    /// They are handed to the window, which opens even if nothing is given.
     #[cfg(feature = "gui")]
-    #[arg(value_name = "PATH|CODE")]
+    #[arg(value_name = "PATH|CODE", value_hint = ValueHint::AnyPath)]
     pub(super) items: Vec<std::ffi::OsString>,
     #[command(subcommand)]
     pub(super) command: Option<CliCommand>,
@@ -33,17 +43,21 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 pub(super) enum CliCommand {
-    /// Send files, folders, text or standard input, and print the code that the receiver needs.
-    #[command(after_help = SEND_HELP)]
+    /// Send files, folders, text or standard input, and print the code that the receiver needs
+    #[command(after_help = SEND_HELP, after_long_help = SEND_LONG_HELP)]
     Send(SendArgs),
-    /// Receive files; ask for the code if none is given.
-    #[command(after_help = RECEIVE_HELP, visible_alias = "recv")]
+    /// Receive files; ask for the code if none is given
+    #[command(after_help = RECEIVE_HELP, after_long_help = RECEIVE_LONG_HELP, visible_alias = "recv")]
     Receive(ReceiveArgs),
-    /// Run a relay, through which two computers can meet that can't reach each other directly. It sees neither names nor contents.
-    #[command(after_help = RELAY_HELP)]
+    /// Run a relay, through which two computers can meet that can't reach each other directly
+    ///
+    /// It sees neither names nor contents.
+    #[command(after_help = RELAY_HELP, after_long_help = RELAY_LONG_HELP)]
     Relay(Box<RelayArgs>),
-    /// List the interrupted transfers to this machine, or remove what has arrived of one. An interrupted transfer goes on when the
-    /// same files are sent again and received into the same folder.
+    /// List the interrupted transfers to this machine, or remove what has arrived of one
+    ///
+    /// An interrupted transfer goes on when the same files are sent again and received into the same folder.
+    #[command(after_help = UNFINISHED_HELP)]
     Unfinished {
         /// Remove what has arrived of this transfer.
         #[arg(long, value_name = "ID")]
@@ -52,18 +66,72 @@ pub(super) enum CliCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Print completions for a shell.
+    /// Print the script with which a shell completes commands, options, paths and the words of codes
+    #[command(after_help = COMPLETIONS_HELP)]
     Completions {
         /// The shell.
-        shell: Shell,
+        shell: CompletedShell,
+    },
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man {
+        /// The folder to write the pages of all commands into. Without it, caiman(1) is printed.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        out: Option<PathBuf>,
+        /// The date that the pages name.
+        #[arg(long, value_name = "YYYY-MM-DD", default_value = "", hide_default_value = true)]
+        date: String,
     },
 }
 
+/// The shells for which there are completions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CompletedShell {
+    Bash,
+    Elvish,
+    Fish,
+    #[value(name = "powershell")]
+    PowerShell,
+    Zsh,
+}
+
+// In these texts a paragraph is one line, which clap wraps. A block whose first line ends with a colon is a list, and its lines stay
+// as they are; `manual` makes a section of each.
+
+const HELP: &str = "Examples:
+  caiman send holiday.mov photos/     shows four words
+  caiman receive                      asks for them, on the other computer
+
+caiman COMMAND -h shows what a command can do.";
+
+const LONG_HELP: &str = "Examples:
+  caiman send holiday.mov photos/     shows four words
+  caiman receive                      asks for them, on the other computer
+
+On the other computer the words are typed, what is offered is shown, and once it is accepted it arrives: end-to-end encrypted, \
+checked, directly or through a relay that can read nothing.
+
+Exit codes:
+  0    everything arrived
+  1    something went wrong that has no code of its own
+  2    the arguments are invalid
+  3    the code is wrong or retired, or no one is there under it
+  4    the other side declined, cancelled, was lost or misbehaved
+  5    the relay, or every relay on the internet, can't be reached, or refused
+  6    files here are missing, unreadable or not writable, or there is no space
+  7    finished, but some entries are missing; each was named
+  130  cancelled or declined here";
+
 const SEND_HELP: &str = "Examples:
   caiman send holiday.mov photos/
-  caiman send --server relay.example.org report.pdf
-  tar c project | caiman send -            the other side: caiman receive --stdout | tar x
+  caiman send --text 'the door code is 4711'";
+
+const SEND_LONG_HELP: &str = "Examples:
+  caiman send holiday.mov photos/
   caiman send --text 'the door code is 4711'
+  caiman send --receivers 3 slides.pdf
+  caiman send --server relay.example.org report.pdf
+  tar c project | caiman send -       the other side: caiman receive --stdout | tar x
 
 Without --server, the relays in the window's settings are tried in order. The receiver is also found on the local \
 network and over the internet, without any relay. With --internet off, and if no relay is set or with --server none, \
@@ -74,9 +142,13 @@ Exit codes: see caiman --help.";
 
 const RECEIVE_HELP: &str = "Examples:
   caiman receive acid-coyote-mustard-tulip
-  caiman receive acid-coyote-mustard-tulip --server relay.example.org
-  caiman receive 'caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001' --out ~/Downloads
-  CAIMAN_CODE=acid-coyote-mustard-tulip caiman receive --yes --server relay.example.org
+  caiman receive acid coyote mustard tulip --out ~/Downloads";
+
+const RECEIVE_LONG_HELP: &str = "Examples:
+  caiman receive acid-coyote-mustard-tulip
+  caiman receive acid coyote mustard tulip --out ~/Downloads
+  caiman receive 'caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001'
+  CAIMAN_CODE=acid-coyote-mustard-tulip caiman receive --yes
 
 Every user of this machine can see a code on the command line in the list of processes. A code in CAIMAN_CODE, or typed \
 when this command asks for it, stays hidden.
@@ -88,32 +160,51 @@ would change. A file gets its real name only after all of it has been checked.
 
 Exit codes: see caiman --help.";
 
-const RELAY_HELP: &str = "The relay uses TCP port 27001 for control connections and 27002-27009 for data; with --data-ports \
-none, everything goes over the control port. It stops on SIGTERM or Ctrl-C when running transfers have finished, at the \
-latest after --drain seconds; a second signal stops it at once. All addresses of a network (an IPv4 /24 or an IPv6 /48) may \
-together use four times what one address may, and the fuller the relay is, the less each may hold. CAIMAN_LOG sets what is \
-logged (error, warn, info, debug); codes, names, keys and room ids are never logged.";
+const RELAY_HELP: &str = "Examples:
+  caiman relay                        TCP 27001, and 27002-27009 for data
+  caiman relay --data-ports none      one port for everything";
+
+const RELAY_LONG_HELP: &str = "Examples:
+  caiman relay                        TCP 27001, and 27002-27009 for data
+  caiman relay --data-ports none      one port for everything
+  caiman relay --metrics 127.0.0.1:9100
+
+It stops on SIGTERM or Ctrl-C when running transfers have finished, at the latest after --drain seconds; a second signal stops it \
+at once. All addresses of a network (an IPv4 /24 or an IPv6 /48) may together use four times what one address may, and the fuller \
+the relay is, the less each may hold. CAIMAN_LOG sets what is logged (error, warn, info, debug); codes, names, keys and room ids \
+are never logged.";
+
+const UNFINISHED_HELP: &str = "Examples:
+  caiman unfinished
+  caiman unfinished --discard ID      frees its space";
+
+const COMPLETIONS_HELP: &str = "Examples:
+  source <(caiman completions bash)   for this shell
+  caiman completions bash > ~/.local/share/bash-completion/completions/caiman
+  caiman completions zsh > DIR/_caiman      DIR is in $fpath, and compinit runs
+  caiman completions fish > ~/.config/fish/completions/caiman.fish";
 
 #[derive(ClapArgs)]
 pub(super) struct SendArgs {
     /// Files and folders to send; `-` reads standard input.
-    #[arg(required_unless_present = "text", conflicts_with = "text")]
+    #[arg(required_unless_present = "text", conflicts_with = "text", value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(super) paths: Vec<PathBuf>,
     /// Send this text instead of files. The receiver sees it, and nothing is saved.
     #[arg(long)]
     pub(super) text: Option<String>,
-    /// Use this code instead of a random one: at least four parts of three or more characters.
+    /// Use a code of your own: at least four parts of three or more characters.
     #[arg(long, env = "CAIMAN_CODE", hide_env_values = true)]
     pub(super) code: Option<String>,
     /// How many words a random code has; more words are harder to guess.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=6))]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=6), hide_short_help = true)]
     pub(super) words: u8,
-    /// How many receivers may use the code, one after the other; each gets a separate transfer. Once the first receiver has come,
-    /// what is sent no longer changes. The exit code is 0 only if every receiver got everything.
+    /// How many receivers may use the code, one after the other; each gets a separate transfer.
+    ///
+    /// Once the first receiver has come, what is sent no longer changes. The exit code is 0 only if every receiver got everything.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_RECEIVERS)), value_name = "N")]
     pub(super) receivers: u16,
     /// The name of the file in which the receiver stores standard input.
-    #[arg(long, default_value = "stdin", value_name = "NAME")]
+    #[arg(long, default_value = "stdin", value_name = "NAME", hide_short_help = true)]
     pub(super) name: String,
     /// Send no faster than this many bytes a second, such as 500kB, 20MB or 1.5GiB; a number without a unit is in MB.
     #[arg(long)]
@@ -125,94 +216,121 @@ pub(super) struct SendArgs {
 #[derive(ClapArgs)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(super) struct ReceiveArgs {
-    /// The code, or an invite link.
-    #[arg(env = "CAIMAN_CODE", hide_env_values = true)]
-    pub(super) code: Option<String>,
+    /// The code, with dashes or spaces, or an invite link, or the whole line that the sender shows.
+    ///
+    /// A word may be shortened to its first three letters.
+    #[arg(env = "CAIMAN_CODE", hide_env_values = true, value_name = "CODE", add = ArgValueCompleter::new(CodeWords))]
+    pub(super) code: Vec<String>,
     /// The folder to receive into.
-    #[arg(long, short, default_value = ".", value_name = "DIR")]
+    #[arg(long, short, default_value = ".", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: PathBuf,
-    /// Accept whatever is offered, without asking. If the sender offers more afterwards, that is accepted as well, 16 times
-    /// at most; then the command ends.
+    /// Accept whatever is offered, without asking.
+    ///
+    /// If the sender offers more afterwards, that is accepted as well, 16 times at most; then the command ends.
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// Write a single file to standard output; implies --yes. The bytes are checked while they pass: only an exit code of 0
-    /// means that all of them were right.
+    /// Write a single file to standard output; implies --yes.
+    ///
+    /// The bytes are checked while they pass: only an exit code of 0 means that all of them were right.
     #[arg(long, conflicts_with_all = ["out", "overwrite", "rename", "skip", "merge", "exclude"])]
     pub(super) stdout: bool,
     /// Replace files that already exist; in a folder that already exists, only together with --merge.
-    #[arg(long, group = "conflict")]
+    #[arg(long, group = "conflict", help_heading = "What is there already")]
     pub(super) overwrite: bool,
     /// Keep files that already exist and give new files a number (the default).
-    #[arg(long, group = "conflict")]
+    #[arg(long, group = "conflict", help_heading = "What is there already", hide_short_help = true)]
     pub(super) rename: bool,
     /// Don't receive files whose names already exist, nor, without --merge, folders whose names do.
-    #[arg(long, group = "conflict")]
+    #[arg(long, group = "conflict", help_heading = "What is there already")]
     pub(super) skip: bool,
-    /// Merge a folder with one that is already there. Otherwise the new folder gets a number in its name; with --skip, it is
-    /// left out.
-    #[arg(long)]
+    /// Merge a folder with one that is already there.
+    ///
+    /// Otherwise the new folder gets a number in its name; with --skip, it is left out.
+    #[arg(long, help_heading = "What is there already")]
     pub(super) merge: bool,
-    /// In the home folder, also receive names that begin with a dot. Programs look for such names there, and some run what they
-    /// find, so they are left out otherwise.
-    #[arg(long)]
+    /// In the home folder, also receive names that begin with a dot.
+    ///
+    /// Programs look for such names there, and some run what they find, so they are left out otherwise.
+    #[arg(long, hide_short_help = true)]
     pub(super) allow_hidden: bool,
     /// Begin although the folder seems to have too little free space: some disks have more than they say, because they compress.
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) ignore_space: bool,
     /// Don't receive this path of the offer or anything below it; may be given several times.
     #[arg(long, value_name = "PATH")]
     pub(super) exclude: Vec<String>,
     /// Use what is in the folder: what an interrupted transfer left, and identical files (the default).
-    #[arg(long, overrides_with = "no_resume")]
+    #[arg(
+        long,
+        overrides_with = "no_resume",
+        help_heading = "What is there already",
+        hide_short_help = true
+    )]
     pub(super) resume: bool,
     /// Receive everything again, whatever is in the folder.
-    #[arg(long, overrides_with = "resume")]
+    #[arg(long, overrides_with = "resume", help_heading = "What is there already", hide_short_help = true)]
     pub(super) no_resume: bool,
     #[command(flatten)]
     pub(super) common: CommonArgs,
 }
 
 #[derive(ClapArgs)]
+#[command(next_help_heading = "Connection")]
 pub(super) struct CommonArgs {
-    /// The relay to use. If it is not given, the relays in the window's settings are used, with their passwords: a sender takes
-    /// the first that it can reach, and a receiver looks on all of them. `none` uses no relay. Beside the relays, only what the
-    /// settings say of the internet is taken from them.
+    /// The relay to use, or `none`.
+    ///
+    /// If it is not given, the relays in the window's settings are used, with their passwords: a sender takes the first that it can
+    /// reach, and a receiver looks on all of them. `none` uses no relay. Beside the relays, only what the settings say of the internet
+    /// is taken from them.
     #[arg(long, short, env = "CAIMAN_SERVER", value_name = "HOST[:PORT]")]
     pub(super) server: Option<ServerChoice>,
-    /// The relay's access password. If it is not given, the password in the window's settings is used. It is for the relay that
-    /// --server names, or without --server for the first relay of the settings, and for no other that an invite link may name.
+    /// The relay's access password.
+    ///
+    /// If it is not given, the password in the window's settings is used. It is for the relay that --server names, or without
+    /// --server for the first relay of the settings, and for no other that an invite link may name.
     #[arg(long, env = "CAIMAN_PASSWORD", hide_env_values = true)]
     pub(super) password: Option<AccessPassword>,
     /// Which ways the data may take.
-    #[arg(long, env = "CAIMAN_PATH", value_enum, default_value_t = PathArg::Auto, value_name = "WAYS")]
+    #[arg(long, env = "CAIMAN_PATH", value_enum, default_value_t = PathArg::Auto, value_name = "WAYS", hide_short_help = true)]
     pub(super) path: PathArg,
-    /// Whether the code works from anywhere, without a relay of Caiman's own kind: `on`, through the iroh relays of the window's
-    /// settings, which are the public ones unless others are named there; through the iroh relays named here, which the other
-    /// side has to use too; or `off`. If it is not given, the settings decide, where it is on by default. An iroh relay sees
-    /// addresses, times and amounts, never names or contents.
+    /// Whether the code works from anywhere, without a relay of Caiman's own kind.
+    ///
+    /// `on` goes through the iroh relays of the window's settings, which are the public ones unless others are named there. URLs name
+    /// iroh relays, which the other side has to use too. `off` goes through none. If it is not given, the settings decide, where it is
+    /// on by default. An iroh relay sees addresses, times and amounts, never names or contents.
     #[arg(long, env = "CAIMAN_INTERNET", value_name = "on|off|URL,…")]
     pub(super) internet: Option<InternetChoice>,
-    /// The proxy through which relays are reached: socks5://HOST:PORT or http://HOST:PORT, with USER:PASSWORD@ before the host if
-    /// it asks for that, or `off`. If it is not given, the settings decide, and then `ALL_PROXY` or `HTTPS_PROXY`. Relays on this
-    /// machine, in the local network or in `NO_PROXY` are reached without. Direct connections and the internet go around the proxy;
-    /// for Tor, add --path relay --internet off.
-    #[arg(long, env = "CAIMAN_PROXY", hide_env_values = true, value_name = "URL|off")]
+    /// The proxy through which relays are reached: socks5://HOST:PORT or http://HOST:PORT, or `off`.
+    ///
+    /// USER:PASSWORD@ stands before the host if the proxy asks for that. If it is not given, the settings decide, and then `ALL_PROXY`
+    /// or `HTTPS_PROXY`. Relays on this machine, in the local network or in `NO_PROXY` are reached without. Direct connections and the
+    /// internet go around the proxy; for Tor, add --path relay --internet off.
+    #[arg(
+        long,
+        env = "CAIMAN_PROXY",
+        hide_env_values = true,
+        value_name = "URL|off",
+        hide_short_help = true
+    )]
     pub(super) proxy: Option<String>,
-    /// Listen for direct connections on this port, for instance one that a firewall lets through. If it is not given, the system
-    /// chooses one.
-    #[arg(long, env = "CAIMAN_PORT", value_name = "PORT")]
+    /// Listen for direct connections on this port, for instance one that a firewall lets through.
+    ///
+    /// If it is not given, the system chooses one.
+    #[arg(long, env = "CAIMAN_PORT", value_name = "PORT", hide_short_help = true)]
     pub(super) port: Option<NonZeroU16>,
     /// Ask the router to let direct connections in from outside while the transfer runs (PCP, NAT-PMP or UPnP).
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) map_port: bool,
     /// The most connections at once. A transfer begins with eight, and opens more if they make it faster.
-    #[arg(long, default_value_t = MAX_LANES, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LANES)))]
+    #[arg(long, default_value_t = MAX_LANES, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LANES)), value_name = "N", hide_short_help = true)]
     pub(super) lanes: u16,
     /// How many seconds to look for a lost relay, or for the other side when its connection is lost.
-    #[arg(long, default_value_t = PATIENCE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
+    #[arg(long, default_value_t = PATIENCE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000), hide_short_help = true)]
     pub(super) patience: u64,
-    /// Print what happens as one JSON object per line, to standard output (with `receive --stdout`, to standard error).
-    #[arg(long)]
+    /// Print what happens as one JSON object per line.
+    ///
+    /// The objects go to standard output, or with `receive --stdout` to standard error.
+    #[arg(long, help_heading = None)]
     pub(super) json: bool,
 }
 
@@ -313,40 +431,46 @@ pub(super) struct RelayArgs {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) metrics: Option<SocketAddr>,
     /// The most connections in all.
-    #[arg(long, default_value_t = Limits::default().max_connections, help_heading = "Limits")]
+    #[arg(long, default_value_t = Limits::default().max_connections, help_heading = "Limits", hide_short_help = true)]
     pub(super) max_connections: usize,
     /// The most connections from one address.
-    #[arg(long, default_value_t = Limits::default().connections_per_address, help_heading = "Limits")]
+    #[arg(long, default_value_t = Limits::default().connections_per_address, help_heading = "Limits", hide_short_help = true)]
     pub(super) connections_per_address: usize,
     /// The most rooms in all.
-    #[arg(long, default_value_t = Limits::default().max_rooms, help_heading = "Limits")]
+    #[arg(long, default_value_t = Limits::default().max_rooms, help_heading = "Limits", hide_short_help = true)]
     pub(super) max_rooms: usize,
     /// The most rooms opened from one address.
-    #[arg(long, default_value_t = Limits::default().rooms_per_address, help_heading = "Limits")]
+    #[arg(long, default_value_t = Limits::default().rooms_per_address, help_heading = "Limits", hide_short_help = true)]
     pub(super) rooms_per_address: usize,
     /// The most hellos from one address in a minute, of senders and of receivers.
-    #[arg(long, default_value_t = Limits::default().joins_per_minute, help_heading = "Limits")]
+    #[arg(long, default_value_t = Limits::default().joins_per_minute, help_heading = "Limits", hide_short_help = true)]
     pub(super) joins_per_minute: u32,
     /// The most receivers from one address in a minute that reach a sender without knowing its code.
-    #[arg(long, default_value_t = Limits::default().tries_per_minute, help_heading = "Limits")]
+    #[arg(long, default_value_t = Limits::default().tries_per_minute, help_heading = "Limits", hide_short_help = true)]
     pub(super) tries_per_minute: u32,
     /// Seconds that a client may take to say hello.
-    #[arg(long, default_value_t = Limits::default().hello_secs, value_name = "SECONDS", help_heading = "Limits")]
+    #[arg(long, default_value_t = Limits::default().hello_secs, value_name = "SECONDS", help_heading = "Limits", hide_short_help = true)]
     pub(super) hello: u64,
     /// Seconds that a sender may wait for a receiver.
-    #[arg(long, default_value_t = Limits::default().wait_secs, value_name = "SECONDS", help_heading = "Limits")]
+    #[arg(long, default_value_t = Limits::default().wait_secs, value_name = "SECONDS", help_heading = "Limits", hide_short_help = true)]
     pub(super) wait: u64,
     /// Seconds without a byte, after which a transfer is closed.
-    #[arg(long, default_value_t = Limits::default().idle_secs, value_name = "SECONDS", help_heading = "Limits")]
+    #[arg(long, default_value_t = Limits::default().idle_secs, value_name = "SECONDS", help_heading = "Limits", hide_short_help = true)]
     pub(super) idle: u64,
     /// Seconds that running transfers have to finish once the relay is told to stop.
-    #[arg(long, default_value_t = Limits::default().drain_secs, value_name = "SECONDS", help_heading = "Limits")]
+    #[arg(long, default_value_t = Limits::default().drain_secs, value_name = "SECONDS", help_heading = "Limits", hide_short_help = true)]
     pub(super) drain: u64,
     /// The most bytes a second for one transfer, such as 200MB; a number without a unit is in MB.
-    #[arg(long, help_heading = "Limits")]
+    #[arg(long, help_heading = "Limits", hide_short_help = true)]
     pub(super) rate: Option<Rate>,
     /// The most memory for rooms and connections, such as 512MiB.
-    #[arg(long, default_value = "1GiB", value_name = "BYTES", help_heading = "Limits")]
+    #[arg(
+        long,
+        default_value = "1GiB",
+        value_name = "BYTES",
+        help_heading = "Limits",
+        hide_short_help = true
+    )]
     pub(super) max_memory: ByteSize,
 }
 

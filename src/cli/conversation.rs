@@ -1,10 +1,10 @@
 //! What `caiman send` and `caiman receive` do once the arguments are read: run the transfer, those that belong to it and
 //! those that follow it, and give one exit code for all of them.
 
-use std::{collections::VecDeque, rc::Rc, sync::Arc};
+use std::{collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
 
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::sleep};
 
 use super::{
     exit::Exit,
@@ -25,6 +25,9 @@ pub(super) type Again = Box<dyn Fn(Invited) -> ReceiveOrder>;
 /// The most offers that a command takes without asking, after the first. A sender could go on for ever, and no user may be
 /// there to end it.
 pub(super) const MAX_UNASKED: usize = 16;
+
+/// How often progress is shown anew while nothing happens.
+const REFRESH: Duration = Duration::from_secs(1);
 
 /// The transfers of one call.
 struct Conversation {
@@ -60,7 +63,7 @@ pub(super) async fn run(
         Ok(started) => started,
         Err(error) => {
             let mut reporter = reporter;
-            reporter.error(&Impossible::Arguments(format!("caiman can't start: {error}")).into());
+            reporter.error(&Impossible::Arguments(format!("this program can't start: {error}")).into());
             return Exit::Usage;
         }
     };
@@ -114,6 +117,8 @@ impl Conversation {
                     }
                 }
                 () = async { said().await; news.notified().await } => self.transfers.iter_mut().for_each(CliTransfer::tick),
+                // Without news the speed and the time left change all the same.
+                () = sleep(REFRESH) => self.transfers.iter().for_each(CliTransfer::refresh),
                 () = interrupts.next() => {
                     if self.is_cancelled {
                         return Exit::Cancelled;

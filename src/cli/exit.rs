@@ -1,4 +1,4 @@
-//! Exit codes: one for each case that a script would handle differently. `--help` and the README list them.
+//! Exit codes: one for each case that a script would handle differently. `--help`, which `args` holds, and the manual list them.
 
 use std::process::ExitCode;
 
@@ -26,18 +26,6 @@ pub(super) enum Exit {
     /// The user cancelled or declined here.
     Cancelled = 130,
 }
-
-/// What `--help` says about exit codes.
-pub(super) const HELP: &str = "Exit codes:
-  0    everything arrived
-  1    something went wrong that has no code of its own
-  2    the arguments are invalid
-  3    the code is wrong or retired, or no one is there under it
-  4    the other side declined, cancelled, was lost or misbehaved
-  5    the relay, or every relay on the internet, can't be reached, or refused
-  6    files here are missing, unreadable or not writable, or there is no space
-  7    finished, but some entries are missing; each was named
-  130  cancelled or declined here";
 
 impl Exit {
     /// The exit code for two transfers in one call: the first one that a script has to know about, so `Done` gives way to anything

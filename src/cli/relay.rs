@@ -1,6 +1,6 @@
 //! `caiman relay`: runs a relay until a signal comes, then drains it.
 
-use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts, output};
+use super::{args::RelayArgs, exit::Exit, interrupts::Interrupts, output, report::failure};
 use crate::{
     engine::{Command, Engine, Event, Limits, Ports, RelayConfig, RelayError},
     units::Rate,
@@ -11,7 +11,7 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
     let (engine, mut events) = match Engine::start(|| {}) {
         Ok(started) => started,
         Err(error) => {
-            output::line(format_args!("The relay can't start: {error}"));
+            output::line(failure(&format!("the relay can't start: {error}")));
             return Exit::Failed;
         }
     };
@@ -31,11 +31,11 @@ pub(super) async fn run(args: RelayArgs, interrupts: &mut Interrupts) -> Exit {
                 }
                 Some(Event::RelayEnded(_, Ok(()))) => return Exit::Done,
                 Some(Event::RelayEnded(_, Err(error))) => {
-                    output::line(error);
+                    output::line(failure(&error.to_string()));
                     return Exit::Relay;
                 }
                 Some(Event::Stopped(report)) => {
-                    output::line(RelayError::Internal(report));
+                    output::line(failure(&RelayError::Internal(report).to_string()));
                     return Exit::Failed;
                 }
                 Some(_) => {}

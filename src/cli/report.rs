@@ -5,15 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{exit::Exit, output};
-use crate::{
-    engine::{Connection, Paused, Phase, Progress, Route, Stall, TransferError, WaitsFor, Work},
-    transfer::show,
-};
+use super::{bar::Gauge, exit::Exit, output};
+use crate::engine::{Connection, Paused, Phase, Progress, Route, Stall, TransferError, WaitsFor, Work};
 
 /// The time between two lines of progress without a terminal: a log stays short.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -27,7 +23,7 @@ pub(super) struct Reporter {
     is_sender: bool,
     /// The number of the receiver that it reports about, and how many receivers there are.
     receiver: Option<(u16, u16)>,
-    bar: Option<ProgressBar>,
+    gauge: Gauge,
     last_progress: Option<Instant>,
     last_phase: Option<Phase>,
     connection: Connection,
@@ -62,7 +58,7 @@ impl Reporter {
             voice,
             is_sender: false,
             receiver: None,
-            bar: None,
+            gauge: Gauge::new(),
             last_progress: None,
             last_phase: None,
             connection: Connection::Up,
@@ -126,7 +122,7 @@ impl Reporter {
             }
             None => line.to_owned(),
         };
-        match &self.bar {
+        match self.gauge.bar() {
             Some(bar) => output::line_above(bar.clone(), &text),
             None => output::line(text),
         }
@@ -159,32 +155,23 @@ impl Reporter {
         if std::mem::replace(&mut self.waits_for, waits_for) != waits_for {
             self.tell_stall(progress);
         }
-        if !matches!(progress.phase, Phase::Moving | Phase::Repairing) {
-            return;
-        }
-        if let Some(bar) = &self.bar {
-            output::draw(bar.clone(), move |bar| bar.set_position(progress.bytes));
+        let now = Instant::now();
+        self.gauge.take(progress, now);
+        if !matches!(progress.phase, Phase::Moving | Phase::Repairing) || self.gauge.bar().is_some() {
             return;
         }
         let pause = if self.is_json() { JSON_EVERY } else { LINE_EVERY };
         // The user needs no line at the very start; a script may wait for the first sign of movement.
-        let is_due = self.last_progress.map_or(self.is_json(), |last| last.elapsed() >= pause);
+        let is_due = self.last_progress.map_or(self.is_json(), |last| now - last >= pause);
         if is_due || self.last_progress.is_none() {
-            self.last_progress = Some(Instant::now());
+            self.last_progress = Some(now);
         }
         if is_due {
-            let line = match progress.total_bytes {
-                Some(total) => format!(
-                    "{} of {} ({} %)",
-                    show::bytes(progress.bytes),
-                    show::bytes(total),
-                    progress.bytes.saturating_mul(100).checked_div(total).unwrap_or(100)
-                ),
-                None => show::bytes(progress.bytes),
-            };
             let fields = json!({
                 "bytes": progress.bytes,
                 "total": progress.total_bytes,
+                "bytes_per_second": self.gauge.speed(now),
+                "seconds_left": self.gauge.time_left(now).map(|left| left.as_secs()),
                 "lanes": progress.lanes,
                 "route": match progress.route {
                     Route::Relay => "relay",
@@ -193,28 +180,36 @@ impl Reporter {
                 },
                 "round_trip_ms": progress.round_trip.map(|time| time.as_secs_f64() * 1e3),
             });
-            self.say(&line, "progress", fields);
+            self.say(&self.gauge.line(now), "progress", fields);
         }
+    }
+
+    /// Shows how much time is left and how fast it goes, although nothing has happened.
+    pub(super) fn refresh(&self) {
+        self.gauge.draw(Instant::now());
     }
 
     /// Removes the progress bar, because nothing moves any more.
     pub(super) fn end_progress(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            output::draw(bar, ProgressBar::finish_and_clear);
-        }
+        self.gauge.close_bar();
     }
 
     /// Reports why a transfer ended early, and returns the exit code for it.
     pub(super) fn error(&mut self, error: &TransferError) -> Exit {
         self.end_progress();
         let exit = Exit::of(error);
-        let mut line = sentence(&error.to_string());
-        if !error.advice().is_empty() {
-            line = format!("{line}\n{}", error.advice());
+        let message = error.to_string();
+        // What a receiver is told of the files that it has is nothing to a sender.
+        let advice =
+            if self.is_sender && matches!(error, TransferError::PeerCancelled) { "" } else { error.advice() };
+        // The end of one of several transfers isn't the end of the program.
+        let mut line = if self.receiver.is_some() { sentence(&message) } else { failure(&message) };
+        if !advice.is_empty() {
+            line = format!("{line}\n{advice}");
         }
         let fields = json!({
-            "message": error.to_string(),
-            "advice": error.advice(),
+            "message": message,
+            "advice": advice,
             "kind": format!("{exit:?}").to_lowercase(),
             "exit": exit as u8,
         });
@@ -244,16 +239,12 @@ impl Reporter {
         match progress.phase {
             Phase::WaitingForAnswer if self.is_sender => self.line("Connected. Waiting for an answer…"),
             // The bars of several receivers would overwrite each other.
-            Phase::Moving if self.bar.is_none() && self.receiver.is_none() && io::stderr().is_terminal() => {
-                self.show_bar(progress);
-            }
-            Phase::Storing => {
-                if let Some(bar) = &self.bar {
-                    output::draw(bar.clone(), move |bar| {
-                        bar.set_position(progress.bytes);
-                        bar.set_message("checking and storing");
-                    });
-                }
+            Phase::Moving
+                if self.gauge.bar().is_none() && self.receiver.is_none() && io::stderr().is_terminal() =>
+            {
+                let now = Instant::now();
+                self.gauge.take(progress, now);
+                self.gauge.open_bar(now);
             }
             // The user knows already that the connection is lost, but not that everything is in place.
             Phase::Confirming if progress.connection != Connection::Up => self.tell_connection(progress),
@@ -335,18 +326,6 @@ impl Reporter {
             self.say(line, "stall", fields);
         }
     }
-
-    fn show_bar(&mut self, progress: Progress) {
-        let (bar, template) = match progress.total_bytes {
-            Some(total) => (
-                ProgressBar::new(total),
-                "{wide_bar} {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta} left  {msg}",
-            ),
-            None => (ProgressBar::no_length(), "{spinner} {binary_bytes}  {binary_bytes_per_sec}  {msg}"),
-        };
-        let style = ProgressStyle::with_template(template).expect("the template is a constant");
-        self.bar = Some(bar.with_style(style));
-    }
 }
 
 /// The name of the work for a script.
@@ -391,6 +370,14 @@ fn reason(waits_for: WaitsFor) -> &'static str {
             "what is sent doesn't arrive. Check the network on both sides; it goes on as soon as it can."
         }
     }
+}
+
+/// What the program says when it ends because of a problem: its name, and the problem as a sentence. What follows the problem on
+/// further lines stays as it is.
+pub(super) fn failure(problem: &str) -> String {
+    let (first, more) = problem.split_at(problem.find('\n').unwrap_or(problem.len()));
+    let stop = if first.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+    format!("caiman: {first}{stop}{more}")
 }
 
 /// Makes a sentence of a text: an upper-case letter at the start, a full stop at the end.

@@ -6,29 +6,27 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
-use tokio::task::spawn_blocking;
-
 use super::{
     args::{PathArg, ReceiveArgs, SendArgs},
+    ask::{self, NoCode},
     conversation::{Again, run},
     exit::Exit,
     interrupts::Interrupts,
     offer::ReceivePolicy,
-    output,
-    report::{Reporter, sentence},
+    report::{Reporter, failure, sentence},
     server,
     transfer::Policy,
 };
 use crate::{
-    code::{self, CodeError, CodePhrase, Invite},
+    code::{self, CodeError, CodePhrase},
     engine::{
-        CodeChoice, Command, DEFAULT_ITERATIONS, InvitationChain, Invited, OnConflict, OnMerge, Output,
+        self, CodeChoice, Command, DEFAULT_ITERATIONS, InvitationChain, Invited, OnConflict, OnMerge, Output,
         PathMode, Payload, ReceiveOrder, Registry, SendOrder, TransferError, check_folder, check_paths,
     },
     store::Store,
-    transfer::error::Impossible,
+    transfer::{error::Impossible, show::Shown},
 };
+use serde_json::json;
 
 /// Runs `caiman send`.
 pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
@@ -58,6 +56,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     let guarded = relays.iter().filter(|relay| relay.password.is_some());
     let guarded = guarded.map(|relay| relay.address.clone()).collect();
     let without_relay = match common.path {
+        _ if !engine::has_network() => "Once this computer has a network, the code works there as well.",
         PathArg::Relay if internet.is_some() => {
             "The code works as soon as a relay on the internet answers, which takes a moment."
         }
@@ -99,16 +98,22 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     let reporter = Reporter::for_receiver(args.common.json, args.stdout);
     let ReceiveArgs { code, out, yes, stdout, overwrite, skip, merge, .. } = args;
     let ReceiveArgs { exclude, no_resume, allow_hidden, ignore_space, common, .. } = args;
-    let invite = match code {
-        Some(text) => code::parse_any(&text),
-        None => match ask_code(interrupts).await {
-            Some(read) => read,
-            None => return Exit::Cancelled,
-        },
-    };
-    let invite = match invite {
+    if let Some(advice) = folder_among(&code) {
+        return usage(reporter, &Impossible::Arguments(advice).into());
+    }
+    // Once the two have met, the code is used up, so what can be known before is found out before; and what is wrong with the
+    // folder, before the user has typed the code.
+    let folder = if stdout { None } else { Some(out) };
+    if let Some(folder) = &folder
+        && let Err(error) = check_folder(folder)
+    {
+        return usage(reporter, &error);
+    }
+    let given = (!code.is_empty()).then(|| code.join(" "));
+    let invite = match ask::for_code(given, interrupts).await {
         Ok(invite) => invite,
-        Err(error) => return unusable_code(&reporter, &error),
+        Err(NoCode::Unusable(error)) => return unusable_code(&reporter, &error),
+        Err(NoCode::Ended) => return Exit::Cancelled,
     };
     let path_mode = common.path.into();
     let internet = match server::internet(&common, &reporter) {
@@ -124,17 +129,14 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(relays) => relays,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    // Once the two have met, the code is used up, so what can be known before is found out before.
     if !yes && !stdout && !io::stdin().is_terminal() {
         let advice = "there is no terminal on which you could be asked; add --yes to accept what is offered"
             .to_owned();
         return usage(reporter, &Impossible::Arguments(advice).into());
     }
-    let folder = if stdout { None } else { Some(out) };
-    if let Some(folder) = &folder
-        && let Err(error) = check_folder(folder)
-    {
-        return usage(reporter, &error);
+    if !engine::has_network() {
+        let message = "this computer has no network, so only a sender on this same computer can be found";
+        reporter.say(&sentence(message), "warning", json!({ "message": message }));
     }
     let on_conflict = match (overwrite, skip) {
         (true, _) => OnConflict::Replace,
@@ -191,21 +193,18 @@ fn payload(mut paths: Vec<PathBuf>, text: Option<String>, name: String) -> Resul
     Ok(Payload::Paths(paths))
 }
 
-/// Asks for the code. `None` if the user interrupted the program instead of answering.
-async fn ask_code(interrupts: &mut Interrupts) -> Option<Result<Invite, CodeError>> {
-    let asking = spawn_blocking(|| {
-        if io::stdin().is_terminal() {
-            output::prompt("Code: ");
-        }
-        let mut line = String::new();
-        // If the line can't be read, the code is empty and is refused with a message.
-        let _ = io::stdin().read_line(&mut line);
-        line
-    });
-    tokio::select! {
-        line = asking => Some(code::parse_any(&line.unwrap_or_default())),
-        () = interrupts.next() => None,
-    }
+/// What to type instead, if a folder stands behind the code. In a sentence it would be passed over, and the files would come into
+/// another folder.
+fn folder_among(words: &[String]) -> Option<String> {
+    let [code @ .., folder] = words else { return None };
+    let is_folder =
+        folder.contains(std::path::is_separator) && !folder.contains(':') || Path::new(folder).is_dir();
+    let (alone, all) = (code::parse_any(&code.join(" ")).ok()?, code::parse_any(&words.join(" ")));
+    let is_passed_over = all.is_ok_and(|all| all.code() == alone.code());
+    (is_folder && is_passed_over).then(|| {
+        let (code, folder) = (code.join(" "), Shown(folder));
+        format!("the folder to receive into is named with --out:\n  caiman receive {code} --out {folder}")
+    })
 }
 
 fn usage(mut reporter: Reporter, error: &TransferError) -> Exit {
@@ -216,12 +215,9 @@ fn usage(mut reporter: Reporter, error: &TransferError) -> Exit {
 }
 
 fn unusable_code(reporter: &Reporter, error: &CodeError) -> Exit {
-    let mut line = sentence(&error.to_string());
-    if let CodeError::Unknown { suggestion: Some(suggestion), .. } = error {
-        line = format!("{line}\nDid you mean {suggestion}?");
-    }
     let exit = Exit::Code;
-    let fields = json!({ "message": error.to_string(), "kind": "code", "exit": exit as u8 });
-    reporter.say(&line, "error", fields);
+    let message = error.to_string();
+    let fields = json!({ "message": message, "kind": "code", "exit": exit as u8 });
+    reporter.say(&failure(&message), "error", fields);
     exit
 }

@@ -25,8 +25,8 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        AlreadyHere, Answer, Choices, Command, Engine, MetAt, NotKept, Notice, Offer, OnConflict, OnMerge,
-        OnlineState, Progress, Report, TaskId, Top, TransferError,
+        self, AlreadyHere, Answer, Choices, Command, Engine, MetAt, NotKept, Notice, Offer, OnConflict,
+        OnMerge, OnlineState, Progress, Report, TaskId, Top, TransferError,
     },
     net::client::RelayAddress,
     protocol::manifest::OfferKind,
@@ -130,6 +130,11 @@ impl CliTransfer {
             let progress = *snapshots.borrow_and_update();
             self.reporter.progress(progress);
         }
+    }
+
+    /// Shows the progress anew, although there is no new snapshot.
+    pub(super) fn refresh(&self) {
+        self.reporter.refresh();
     }
 
     /// Ends the transfer because the program ends.
@@ -331,7 +336,12 @@ impl CliTransfer {
             None if *goes_online || self.hosted.is_empty() => vec![None],
             None => self.hosted.iter().cloned().map(Some).collect(),
         };
-        let mut text = vec!["On the other computer:".to_owned()];
+        let place = if engine::has_network() {
+            "On the other computer:"
+        } else {
+            "This computer has no network, so no other one can receive. On this computer:"
+        };
+        let mut text = vec![place.to_owned()];
         let mut links = Vec::new();
         for server in &servers {
             let password = if server.as_ref().is_some_and(|server| guarded.contains(server)) {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{exit::Exit, output};
+use super::{exit::Exit, output, report::failure};
 use crate::{
     engine::{Registry, Unfinished},
     store::Store,
@@ -33,15 +33,15 @@ pub(super) fn run(discard: Option<&str>, json: bool) -> Exit {
     match registry.discard(id) {
         Ok(true) => Exit::Done,
         Ok(false) => {
-            output::line(format_args!(
-                "There is no interrupted transfer '{}', or it is running again.\n\
-                 caiman unfinished lists the interrupted transfers.",
+            let problem = format!(
+                "there is no interrupted transfer “{}”, or it is running again\ncaiman unfinished lists the interrupted transfers.",
                 Shown(id)
-            ));
+            );
+            output::line(failure(&problem));
             Exit::Usage
         }
         Err(error) => {
-            output::line(format_args!("The interrupted transfer could not be removed: {error}"));
+            output::line(failure(&format!("the interrupted transfer can't be removed: {error}")));
             Exit::Failed
         }
     }

@@ -19,6 +19,9 @@ pub enum CodeError {
         "this text is too long to search; paste only the code or the invite link (at most {MAX_INPUT_BYTES} bytes)"
     )]
     InputTooLong,
+    /// A web address, alone or in a sentence, and no code.
+    #[error("that is a web address; a code is {MIN_PARTS} words")]
+    WebAddress,
     /// A sentence without a code in it.
     #[error("there is no code in this text; paste only the code or the invite link")]
     NoCode,

@@ -80,8 +80,28 @@ pub fn parse_any(text: &str) -> Result<Invite, CodeError> {
     }
     match find_link(&seen) {
         Some(link) => parse_link(&link),
-        None => parse_command(&seen).unwrap_or_else(|| Invite::new(reading::read(text)?, None)),
+        None => parse_command(&seen)
+            .unwrap_or_else(|| Invite::new(reading::read(text)?, None))
+            .map_err(|error| if is_about_address(&seen, &error) { CodeError::WebAddress } else { error }),
     }
+}
+
+/// Whether what is wrong with a text is that it holds a web address in place of a code.
+fn is_about_address(text: &str, error: &CodeError) -> bool {
+    let is_code = matches!(
+        error,
+        CodeError::Unknown { .. }
+            | CodeError::SeveralCodes
+            | CodeError::BadServer { .. }
+            | CodeError::InputTooLong
+    );
+    let is_address = |word: &str| {
+        let word = word.trim_start_matches(['<', '(', '"', '\'']);
+        ["http://", "https://", "www."].iter().any(|start| {
+            word.get(..start.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+        })
+    };
+    !is_code && text.split_whitespace().any(is_address)
 }
 
 /// The link in the text, without its scheme and without the punctuation of the sentence around it.
@@ -428,6 +448,23 @@ mod tests {
             parse_any(&format!("caiman receive {CODE} --server 192.168.1")),
             Err(CodeError::BadServer { .. })
         ));
+    }
+
+    #[test]
+    fn a_web_address_in_place_of_a_code_is_named_as_one() {
+        for text in [
+            "https://example.org/a-b-c-d",
+            "HTTP://example.org",
+            "see <https://example.org/x>",
+            "www.example.org",
+        ] {
+            assert!(matches!(parse_any(text), Err(CodeError::WebAddress)), "{text}");
+        }
+        // A slip beside one is more likely what is meant.
+        let slip = parse_any("https://example.org acid-coyote-mustrad-tulip");
+        assert!(matches!(slip, Err(CodeError::Unknown { .. })));
+        assert!(matches!(parse_any("httpd is down"), Err(CodeError::TooFewParts { .. })));
+        assert_eq!(server_in(&format!("https://example.org: {CODE}")), None);
     }
 
     proptest::proptest! {

@@ -77,6 +77,12 @@ pub fn reachable() -> Vec<IpAddr> {
     addresses
 }
 
+/// Whether this machine has a network at all, if only a cable to another machine.
+pub fn has_network() -> bool {
+    // A system that doesn't say is taken to have one.
+    if_addrs::get_if_addrs().map_or(true, |interfaces| interfaces.iter().any(|one| !one.is_loopback()))
+}
+
 /// Whether this machine still has the address of one end of a connection. The system doesn't tell a connection that its
 /// address is gone; the connection just goes silent. But a socket can no longer be bound to such an address.
 pub fn is_ours(mut end: SocketAddr) -> bool {

@@ -57,7 +57,7 @@ pub enum RelayError {
     #[error("something broke in this program ({0})")]
     Internal(PanicReport),
     /// The system refused for another reason.
-    #[error("could not listen on {address}")]
+    #[error("can't listen on {address}: {source}")]
     Listen {
         /// The address to listen on.
         address: SocketAddr,
@@ -131,7 +131,8 @@ impl Relay {
     /// are refused by name, and paired rooms have [`Limits::drain_secs`](super::Limits::drain_secs) to finish and may
     /// still open lanes. Every task has ended when this returns.
     pub async fn serve(self, shutdown: CancellationToken) {
-        tracing::info!(address = %self.local_addr, data_ports = ?self.shared.data_ports, "relay listens");
+        // Those who run it say where it listens.
+        tracing::debug!(address = %self.local_addr, data_ports = ?self.shared.data_ports, "relay listens");
         let stop_exporter = CancellationToken::new();
         let server = AcceptLoop::new(Arc::clone(&self.shared), self.listeners, self.is_local_only, self.kill);
         let serving = async {

@@ -415,7 +415,8 @@ impl TransferError {
                 "Compare the code with the sender's. If it is right, somebody on the network or at the relay poses as the sender: ask for a new code, and use another network or another relay. Nothing was received."
             }
             Self::CodeTaken => "Choose another code, or leave it out to have one drawn.",
-            Self::PeerDeclined | Self::PeerCancelled => "Nothing under its real name is incomplete.",
+            Self::PeerDeclined => "Nothing was sent.",
+            Self::PeerCancelled => "Files that have their real names are complete.",
             Self::PeerLost | Self::PeerSilent { .. } => {
                 "Check both networks, and that the other program still runs. If you send again under a new code, only what is missing moves."
             }

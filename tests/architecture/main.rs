@@ -18,8 +18,8 @@ use source::{flatten, module_of, names};
 const FACE: &str = "engine panics settings history store code sync units net::client::RelayAddress \
     protocol::RelPath protocol::manifest protocol::path protocol::VERSION protocol::peer::Trouble \
     protocol::peer::Withdrawal protocol::relay::MAX_LANES protocol::relay::Refusal \
-    transfer::error transfer::notice transfer::offer transfer::path_mode transfer::plan::placement transfer::progress \
-    transfer::show";
+    transfer::error transfer::meter transfer::notice transfer::offer transfer::path_mode transfer::plan::placement \
+    transfer::progress transfer::show";
 
 /// The words of a transfer that all of its rooms share.
 const WORDS: &str =
@@ -56,6 +56,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("transfer::show", "foreign"),
     ("transfer::path_mode", "net::internet"),
     ("transfer::progress", "protocol"),
+    ("transfer::meter", ""),
     ("transfer::error", "code net panics platform protocol transfer::show"),
     ("transfer::plan", "platform protocol raw_name"),
     ("transfer::offer", "protocol transfer::error transfer::plan"),

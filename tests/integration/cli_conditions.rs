@@ -93,7 +93,7 @@ fn a_folder_of_no_use_is_named_before_the_code_is_used() {
     for folder in folders {
         let received =
             run(caiman(&["receive", &code, "--yes", "--server", &site.server, "--out", text(&folder)]));
-        assert!(received.exits(6).errors.contains("Can't use the folder"), "{}", received.errors);
+        assert!(received.exits(6).errors.contains("can't use the folder"), "{}", received.errors);
         assert!(!received.errors.contains("Met"), "{}", received.errors);
     }
     site.receive(&[&code, "--yes"]).end().exits(0);

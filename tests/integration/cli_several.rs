@@ -96,7 +96,7 @@ fn a_person_reads_who_came() {
 fn standard_input_goes_to_one_receiver_only() {
     let sent = run(caiman(&["send", "--receivers", "2", "-"]));
     sent.exits(2);
-    assert!(sent.errors.contains("Standard input can be read only once"), "{}", sent.errors);
+    assert!(sent.errors.contains("standard input can be read only once"), "{}", sent.errors);
     run(caiman(&["send", "--receivers", "17", "file"])).exits(2);
     run(caiman(&["send", "--receivers", "0", "file"])).exits(2);
 }

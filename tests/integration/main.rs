@@ -9,9 +9,12 @@ mod beside;
 mod cancel;
 mod changes;
 mod cli;
+mod cli_beginner;
 mod cli_conditions;
 mod cli_exits;
 mod cli_several;
+#[cfg(target_os = "linux")]
+mod cli_shells;
 mod conflicts;
 mod direct;
 mod hostile_blocks;

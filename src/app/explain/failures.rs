@@ -92,6 +92,7 @@ pub(in crate::app) fn code(words: &Words, error: &CodeError) -> String {
         CodeError::Unknown { word, .. } => {
             words.tell("code-unknown-word", &[("word", Shown(&word.to_string()).to_string().into())])
         }
+        CodeError::WebAddress => words.say("code-web-address"),
         CodeError::SeveralCodes => words.say("code-several"),
         CodeError::BadLink | CodeError::BadServer { .. } => words.say("code-bad-link"),
         _ => words.say("code-none"),

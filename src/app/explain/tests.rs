@@ -318,8 +318,16 @@ fn a_user_without_a_window_is_told_why_in_their_language() {
 #[test]
 fn what_is_no_code_is_told() {
     let long = "acid ".repeat(2000);
-    let texts =
-        ["", "...", "hello", "acid coyote", "acid-coyote-mustard-xyzzyplugh", "caiman:%zz", long.as_str()];
+    let texts = [
+        "",
+        "...",
+        "hello",
+        "acid coyote",
+        "acid-coyote-mustard-xyzzyplugh",
+        "caiman:%zz",
+        "https://example.org/x",
+        long.as_str(),
+    ];
     for words in languages() {
         for text in texts {
             let error = codes::parse_any(text).expect_err("it is no code");

@@ -10,7 +10,6 @@ use tokio::sync::watch;
 
 use super::{
     action::{Copied, Resume},
-    meter::Meter,
     sheet::Sheet,
 };
 use crate::{
@@ -25,7 +24,7 @@ use crate::{
         manifest::{EntryKind, Manifest, OfferKind},
         peer::Withdrawal,
     },
-    transfer::notice::LeftOutReason,
+    transfer::{meter::Meter, notice::LeftOutReason},
 };
 
 /// How many names at the top of a transfer its card is called by; the rest is counted. Three fit on a card's line.

@@ -1,4 +1,5 @@
-//! The speed of a transfer, its last minute, and the time left. It is told which bytes were acknowledged and when.
+//! The speed of a transfer, its last minute, and the time left, for window and commands alike. It is told which bytes were
+//! acknowledged and when. Pure.
 
 use std::{
     collections::VecDeque,
@@ -16,7 +17,7 @@ const LEAST: Duration = Duration::from_secs(2);
 
 /// Measures one transfer.
 #[derive(Debug, Clone)]
-pub(in crate::app) struct Meter {
+pub(crate) struct Meter {
     started: Option<Instant>,
     bytes: u64,
     /// Moments and the bytes acknowledged by then, about four a second, as far back as [`WINDOW`].
@@ -29,7 +30,7 @@ pub(in crate::app) struct Meter {
 
 impl Meter {
     /// A meter that has seen nothing yet.
-    pub(in crate::app) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             started: None,
             bytes: 0,
@@ -41,7 +42,7 @@ impl Meter {
     }
 
     /// Takes the bytes that are acknowledged at `now`, of `total`.
-    pub(in crate::app) fn note(&mut self, bytes: u64, total: Option<u64>, now: Instant) {
+    pub(crate) fn note(&mut self, bytes: u64, total: Option<u64>, now: Instant) {
         let started = *self.started.get_or_insert(now);
         self.bytes = bytes;
         if self.recent.back().is_none_or(|(then, _)| now - *then >= Duration::from_millis(250)) {
@@ -93,13 +94,13 @@ impl Meter {
     }
 
     /// Pauses the measurement. Speed and time left start anew afterwards; the graph stays as it is.
-    pub(in crate::app) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         (self.started, self.slot_start, self.end) = (None, None, None);
         self.recent.clear();
     }
 
     /// The speed in bytes a second, over the last few seconds.
-    pub(in crate::app) fn speed(&self, now: Instant) -> f64 {
+    pub(crate) fn speed(&self, now: Instant) -> f64 {
         match self.recent.front() {
             Some((then, before)) if now > *then => {
                 self.bytes.saturating_sub(*before) as f64 / (now - *then).as_secs_f64().max(0.25)
@@ -108,13 +109,14 @@ impl Meter {
         }
     }
 
-    /// The speed in bytes a second at each second of the last minute, the oldest first.
-    pub(in crate::app) fn last_minute(&self) -> &[f32] {
+    /// The speed in bytes a second at each second of the last minute, the oldest first. Only the window draws it.
+    #[cfg(any(feature = "gui", test))]
+    pub(crate) fn last_minute(&self) -> &[f32] {
         &self.slots
     }
 
     /// The time left, in steps that are coarser the longer it is; `None` while it can't be told.
-    pub(in crate::app) fn time_left(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn time_left(&self, now: Instant) -> Option<Duration> {
         let left = self.end?.saturating_duration_since(now).as_secs();
         let step = match left {
             0..=9 => 1,
