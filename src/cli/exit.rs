@@ -1,4 +1,4 @@
-//! Exit codes: one for each case that a script would handle differently. `--help` and docs/command-line.md list them.
+//! Exit codes: one for each case that a script would handle differently. `--help` and the README list them.
 
 use std::process::ExitCode;
 
