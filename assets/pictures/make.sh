@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# Takes the README's pictures from the real window: two users on a display of their own send and receive, and what they see is kept.
+#
+#   iroh-relay --dev &                                      # codes work from anywhere only if an iroh relay answers
+#   assets/pictures/make.sh CAIMAN [http://localhost:3340]
+#
+# Needs Xvfb, openbox, xdotool, xclip and ImageMagick, and 3 GB of room in /dev/shm. Take a program that was built with --release,
+# or the speed in the pictures is not the program's.
+set -euo pipefail
+caiman=$(realpath "$1")
+relay=${2:-http://localhost:3340}
+cd "$(dirname "$0")"
+font=../fonts/InterVariable.ttf
+width=1040 height=720
+
+scratch=$(mktemp -d /dev/shm/caiman-pictures.XXXXXX)
+started=()
+finish() {
+  kill "${started[@]}" 2>/dev/null || true
+  wait 2>/dev/null || true
+  rm -rf "$scratch"
+}
+trap finish EXIT
+
+exec 3< <(Xvfb -displayfd 1 -screen 0 ${width}x${height}x24 -nolisten tcp 2>/dev/null & echo $! >"$scratch/xvfb"; wait)
+read -r number <&3
+started+=("$(cat "$scratch/xvfb")")
+export DISPLAY=:$number
+# No title bars, so that a window fills the screen.
+cat >"$scratch/openbox.xml" <<'XML'
+<openbox_config xmlns="http://openbox.org/3.4/rc">
+  <applications><application class="*"><decor>no</decor><maximized>yes</maximized></application></applications>
+</openbox_config>
+XML
+openbox --config-file "$scratch/openbox.xml" 2>/dev/null &
+started+=($!)
+
+# What is sent: noise, because holes and zeros would not be.
+mkdir -p "$scratch/sender/photos"
+head -c 1500M /dev/urandom >"$scratch/sender/holiday.mov"
+head -c 90k /dev/urandom >"$scratch/sender/notes.pdf"
+for n in 1 2 3 4 5 6 7 8 9; do head -c "${n}234k" /dev/urandom >"$scratch/sender/photos/IMG_204$n.jpg"; done
+
+# as USER COMMAND…: runs a command as one of the two users, who know nothing of each other and of this machine.
+as() {
+  local home=$scratch/$1
+  shift
+  env -i PATH="$PATH" HOME="$home" LANG=C.UTF-8 DISPLAY="$DISPLAY" XDG_RUNTIME_DIR="$home/.run" XDG_CONFIG_HOME="$home/.config" \
+    DBUS_SESSION_BUS_ADDRESS=unix:path=/none DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none CAIMAN_INSTANCE=pictures "$@"
+}
+
+# user NAME [LINE…]: a home folder, with settings.
+user() {
+  local home=$scratch/$1
+  shift
+  mkdir -p "$home/Downloads" "$home/.run" "$home/.config/caiman"
+  chmod 700 "$home/.run"
+  echo "XDG_DOWNLOAD_DIR=\"\$HOME/Downloads\"" >"$home/.config/user-dirs.dirs"
+  printf '%s\n' 'appearance = "light"' 'language = "en"' 'internet_told = true' 'reduce_motion = "on"' "$@" \
+    >"$home/.config/caiman/settings.toml"
+}
+
+# window NAME [PATH…]: opens a user's window, and says its number.
+window() {
+  as "$1" "$caiman" "${@:2}" >>"$scratch/log" 2>&1 &
+  started+=($!)
+  opened=$(xdotool search --sync --onlyvisible --pid $! 2>/dev/null | tail -1)
+  sleep 2
+  xdotool mousemove $((width - 3)) $((height - 3))
+}
+
+look() { import -window root "$1"; }
+front() { xdotool windowactivate --sync "$1"; sleep 0.5; }
+
+frames=$scratch/frames
+mkdir "$frames"
+# frame HUNDREDTHS CAPTION: what is seen now is one more picture of the animation, and stays this long.
+frame() {
+  count=$((${count:-0} + 1))
+  local file
+  file=$(printf '%s/%03d-%d.png' "$frames" "$count" "$1")
+  look "$scratch/now.png"
+  convert -size ${width}x56 xc:'#312e81' -font "$font" -pointsize 24 -fill white -gravity center -annotate 0 "$2" \
+    "$scratch/now.png" -append "$file"
+}
+
+user sender "iroh_relays = [\"$relay\"]"
+user receiver "iroh_relays = [\"$relay\"]"
+user settings
+
+window settings
+xdotool key ctrl+comma
+sleep 1.5
+look settings.png
+kill "${started[-1]}"
+
+window sender
+sender=$opened
+frame 150 'On one computer, drop files'
+(cd "$scratch/sender" && as sender "$caiman" holiday.mov photos notes.pdf)
+sleep 5
+look waiting.png
+frame 300 'Four words appear: read them out'
+xdotool key Return
+sleep 0.5
+code=$(xclip -o -selection clipboard)
+xdotool key Escape
+
+window receiver
+receiver=$opened
+xdotool key ctrl+r
+sleep 0.5
+frame 100 'On the other computer, type them'
+for word in ${code//-/ }; do
+  for letter in 0 1 2; do
+    xdotool key "${word:letter:1}"
+    sleep 0.2
+    frame 12 'On the other computer, type them'
+  done
+  xdotool key Tab
+  sleep 0.3
+  frame 35 'On the other computer, type them'
+done
+xdotool key Return
+sleep 4
+look offer.png
+frame 250 'See what is offered, and accept'
+xdotool key Return
+sleep 0.6
+for n in {1..12}; do
+  frame 25 'It arrives, encrypted and checked'
+  [[ $n == 5 ]] && look receiving.png
+done
+sleep 5
+frame 300 'It arrives, encrypted and checked'
+
+delays=()
+for file in "$frames"/*; do
+  delay=${file##*-}
+  delays+=(-delay "${delay%.png}" "$file")
+done
+convert "${delays[@]}" -loop 0 +dither -colors 200 -layers OptimizeFrame transfer.gif
+cp -r "$frames" "$scratch/log" /tmp/scratch-docs/ 2>/dev/null || true
