@@ -5,7 +5,7 @@
 #   packaging/release.sh PART…      some of it: linux static windows packages images installer source notices channels
 #
 # CAIMAN_REPOSITORY is the project's address on its forge, such as https://forge.example/caiman: the window's link to the releases and
-# the files in dist/channels need it. CAIMAN_CONTACT is the maintainer's address in packages.
+# the files in dist/channels need it. CAIMAN_CONTACT is the maintainer's address in packages. CAIMAN_ARCHES=x86_64 leaves 64-bit ARM out.
 #
 # Runs on Debian 12 or newer, or an Ubuntu of that age, on x86-64, with Rust by rustup. What is missing is named before anything is
 # built. The same commit gives the same bytes; docs/packages.md says what that was tried with.
@@ -18,6 +18,7 @@ tools=$work/tools
 dist=$source/dist
 parts=("$@")
 ((${#parts[@]})) || parts=(linux static windows packages images installer source notices channels)
+read -ra arches <<<"${CAIMAN_ARCHES:-x86_64 aarch64}"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH CAIMAN_REPOSITORY=${CAIMAN_REPOSITORY:-} TZ=UTC LC_ALL=C.UTF-8 CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
@@ -71,14 +72,14 @@ build() {
 program() { echo "$work/$1/dist/caiman${2:-}"; }
 
 linux() {
-  for arch in x86_64 aarch64; do
+  for arch in "${arches[@]}"; do
     build "$arch-unknown-linux-gnu.2.28" --bin caiman
   done
 }
 
 # For servers: without the window, linked statically, so that they run on every Linux.
 static() {
-  for arch in x86_64 aarch64; do
+  for arch in "${arches[@]}"; do
     build "$arch-unknown-linux-musl" --bin caiman --no-default-features --features internet
   done
 }
@@ -122,7 +123,7 @@ packages() {
   changes:
     - note: Release $version; NEWS.gz has what is new.
 END
-  for arch in x86_64 aarch64; do
+  for arch in "${arches[@]}"; do
     debian=${arch/x86_64/amd64} debian=${debian/aarch64/arm64}
     for name in caiman caiman-relay; do
       triple=$arch-unknown-linux-gnu
@@ -162,7 +163,7 @@ tarball() {
 
 images() {
   local arch oci
-  for arch in x86_64 aarch64; do
+  for arch in "${arches[@]}"; do
     oci=${arch/x86_64/amd64} oci=${oci/aarch64/arm64}
     rm -rf "$work/image" "$dist/caiman-relay-$version-$arch.oci.tar"
     mkdir -p "$work/image"
