@@ -53,10 +53,10 @@ fn notices_ui(ui: &mut Ui, name: &str, notices: &mut Notices) {
         let filter = EventFilter { vertical_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(text.id, filter));
     }
-    let sheet = Frame::new()
-        .fill(palette(ui).sunken)
-        .corner_radius(CornerRadius::same(CONTROL_RADIUS))
-        .inner_margin(Margin { left: space::M as i8, ..Margin::ZERO });
+    let sheet =
+        Frame::new().fill(palette(ui).sunken).corner_radius(CornerRadius::same(CONTROL_RADIUS)).inner_margin(
+            Margin { left: space::M as i8, right: 0, top: space::XS as i8, bottom: space::XS as i8 },
+        );
     sheet.show(ui, |ui| {
         let font = theme::mono(size::SMALL);
         let (width, height) = ui.fonts_mut(|fonts| (fonts.glyph_width(&font, 'n'), fonts.row_height(&font)));
