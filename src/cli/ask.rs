@@ -84,16 +84,14 @@ async fn line(question: String, interrupts: &mut Interrupts) -> Result<Option<St
     let asking = spawn_blocking(move || {
         output::prompt(question);
         let mut line = String::new();
-        match io::stdin().read_line(&mut line) {
-            Ok(1..) => Some(line),
-            Ok(0) | Err(_) => {
-                // The end of the input leaves the cursor behind the question.
-                if io::stdin().is_terminal() {
-                    output::line("");
-                }
-                None
-            }
+        if let Ok(1..) = io::stdin().read_line(&mut line) {
+            return Some(line);
         }
+        // The end of the input leaves the cursor behind the question.
+        if io::stdin().is_terminal() {
+            output::line("");
+        }
+        None
     });
     tokio::select! {
         line = asking => Ok(line.unwrap_or_default()),

@@ -145,7 +145,7 @@ fn epilogue(command: &Command) -> (Vec<(String, Vec<String>)>, Vec<String>) {
         let mut lines = block.lines();
         match lines.next().and_then(|first| first.strip_suffix(':')) {
             Some(heading) => {
-                lists.push((heading.to_owned(), lines.map(|line| line.trim_start().to_owned()).collect()))
+                lists.push((heading.to_owned(), lines.map(|line| line.trim_start().to_owned()).collect()));
             }
             // The program's page has them, and each page names that.
             None if block.starts_with("Exit codes") => {}

@@ -194,9 +194,10 @@ pub(super) fn misspelt(words: &[OsString]) -> Option<String> {
     if is_there(&words[0]) || Args::command().find_subcommand(first).is_some() {
         return None;
     }
-    let rest: String = words[1..].iter().map(|word| format!(" {}", quoted(word))).collect();
+    let rest: Vec<String> = words[1..].iter().map(|word| quoted(word)).collect();
+    let line = [&[meant.to_owned()], &rest[..]].concat().join(" ");
     let problem = format!("there is no command “{}”; did you mean {meant}?", Shown(first));
-    Some(format!("{}\n  caiman {meant}{rest}\n{}", failure(&problem), commands()))
+    Some(format!("{}\n  caiman {line}\n{}", failure(&problem), commands()))
 }
 
 /// The commands that send these files and receive with these codes, a line for each; `None` if they are neither.
@@ -205,14 +206,14 @@ pub(super) fn typed_out(items: &[OsString]) -> Option<String> {
     let (files, others): (Vec<&OsString>, Vec<&OsString>) = items.iter().partition(is_file);
     let mut lines = Vec::new();
     if !files.is_empty() {
-        let files: String = files.iter().map(|file| format!(" {}", quoted(file))).collect();
-        lines.push(format!("  caiman send{files}"));
+        let files: Vec<String> = files.iter().map(|file| quoted(file)).collect();
+        lines.push(format!("  caiman send {}", files.join(" ")));
     }
     if !others.is_empty() {
         let text = joined(&others);
         match code::parse_any(&text) {
             Ok(invite) if invite.server().is_none() => {
-                lines.push(format!("  caiman receive {}", invite.code()))
+                lines.push(format!("  caiman receive {}", invite.code()));
             }
             Ok(invite) => lines.push(format!("  caiman receive '{invite}'")),
             Err(CodeError::Unknown { suggestion: Some(repaired), .. }) => {
