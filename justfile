@@ -61,6 +61,11 @@ bench *args:
 pieces *args:
     cargo bench --locked --no-default-features --bench pieces -- "$@"
 
+# Make the notices of what others made anew, after a change of the dependencies (needs cargo-about).
+notices:
+    cargo fetch --locked
+    packaging/notices/make.py
+
 # Build a Debian package (needs cargo-deb).
 deb:
     cargo deb

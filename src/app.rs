@@ -19,7 +19,9 @@
 //! - `theme`: every colour, size and font
 //! - `words`: the window's texts, by language
 //! - `frame_times`: how long frames take, for the log
+//! - `about`: the program's version, its releases, and the notices of what others made of it
 
+mod about;
 mod desktop;
 mod error;
 mod explain;

@@ -736,6 +736,8 @@ set-notifications = Melden, wenn im Hintergrund etwas geschieht
 set-system = Fenstersystem
 set-system-automatic = Automatisch
 set-system-hint = X11 hilft, wo das Ablegen von Dateien auf dem Fenster nicht geht. Es gilt ab dem nächsten Start.
+releases = Veröffentlichungen
+licences = Lizenzen
 
 ## Verlauf
 

@@ -734,6 +734,8 @@ set-notifications = Notify when something happens in the background
 set-system = Window system
 set-system-automatic = Automatic
 set-system-hint = X11 helps where dropping files on the window doesn't work. It takes effect at the next start.
+releases = Releases
+licences = Licences
 
 ## History
 

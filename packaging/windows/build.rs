@@ -1,5 +1,5 @@
-//! The build script. It gives both Windows programs their icon, what Explorer shows under Properties, and `caiman.manifest`. For
-//! other systems it does nothing.
+//! The build script. It packs the notices that the window shows under "Licences", and gives both Windows programs their icon, what
+//! Explorer shows under Properties, and `caiman.manifest`.
 
 use std::{env, io};
 
@@ -8,6 +8,9 @@ use winresource::WindowsResource;
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=packaging/windows");
     println!("cargo:rerun-if-changed=assets/icon/caiman.ico");
+    println!("cargo:rerun-if-changed=assets/third-party.txt");
+    #[cfg(feature = "gui")]
+    pack_notices()?;
     if env::var_os("CARGO_CFG_WINDOWS").is_none() {
         return Ok(());
     }
@@ -25,4 +28,15 @@ fn main() -> io::Result<()> {
             .compile_for(program)?;
     }
     Ok(())
+}
+
+/// Packs `assets/third-party.txt` for `src/app/about.rs`.
+#[cfg(feature = "gui")]
+fn pack_notices() -> io::Result<()> {
+    /// The smallest result.
+    const LEVEL: u8 = 10;
+    let text = std::fs::read("assets/third-party.txt")?;
+    let packed = miniz_oxide::deflate::compress_to_vec_zlib(&text, LEVEL);
+    let folder = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
+    std::fs::write(std::path::Path::new(&folder).join("third-party.zlib"), packed)
 }

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::{self, Context, ViewportCommand};
 
-#[cfg(target_os = "linux")]
-use super::{desktop::drops::DropNews, explain, model::tone::Tone};
 use super::{
+    about::Notices,
     desktop::{desk::Job, instance::Listener},
     model::action::Dialog,
     views::{self, View},
     window::Window,
 };
+#[cfg(target_os = "linux")]
+use super::{desktop::drops::DropNews, explain, model::tone::Tone};
 use crate::engine::Event;
 
 /// The time that one frame may spend on events; the rest is left to the next frame. Short enough that a flood of
@@ -42,6 +43,7 @@ impl eframe::App for Window {
             words: &self.words,
             now: Instant::now(),
             icon: self.icon.id(),
+            releases: self.releases.as_deref(),
             actions: &mut self.actions,
         };
         self.rects = views::page::page_ui(ui, &mut self.state, &mut view);
@@ -50,9 +52,16 @@ impl eframe::App for Window {
         match self.state.dialog {
             Some(Dialog::Settings) => views::settings::settings_ui(&ctx, &mut self.state, &mut view),
             Some(Dialog::History) => views::history::history_ui(&ctx, &self.state, &mut view),
+            Some(Dialog::Licences) => {
+                let notices = self.notices.get_or_insert_with(Notices::unpack);
+                views::licences::licences_ui(&ctx, notices, &mut view);
+            }
             Some(Dialog::Discard) => views::unfinished::discard_ui(&ctx, &self.state, &mut view),
             Some(Dialog::Quit) => views::quit::quit_ui(&ctx, &self.state, &mut view),
             None => {}
+        }
+        if self.state.dialog != Some(Dialog::Licences) {
+            self.notices = None;
         }
         for action in std::mem::take(&mut self.actions) {
             self.perform(&ctx, action);

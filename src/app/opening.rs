@@ -7,6 +7,7 @@ use eframe::egui::Context;
 #[cfg(target_os = "linux")]
 use super::desktop::drops;
 use super::{
+    about,
     desktop::{
         desk::{Desk, Job, Stores},
         instance::Listener,
@@ -60,6 +61,8 @@ impl Window {
             in_force: state.settings.clone(),
             state,
             words,
+            releases: about::releases(),
+            notices: None,
             icon: theme::icon(ctx),
             engine,
             events,

@@ -16,7 +16,7 @@ mod outcomes;
 mod settings;
 mod unfinished;
 
-use eframe::egui::{Context, ViewportCommand};
+use eframe::egui::{Context, OpenUrl, ViewportCommand};
 
 use super::{
     desktop::{
@@ -113,6 +113,7 @@ impl Window {
                 self.take_settings(ctx);
             }
             Action::CheckRelay => self.check_relay(),
+            Action::Browse(address) => ctx.open_url(OpenUrl::new_tab(address)),
             Action::Quit => {
                 self.may_close = true;
                 ctx.send_viewport_cmd(ViewportCommand::Close);
@@ -203,6 +204,7 @@ impl Window {
         }
         if dialog == Some(Dialog::Settings) {
             self.state.form.fill(&self.state.settings);
+            self.state.form.is_back_from_licences = self.state.dialog == Some(Dialog::Licences);
         }
         self.state.dialog = dialog;
     }

@@ -6,6 +6,7 @@ mod dialogs;
 mod endings;
 mod internet;
 mod keyboard;
+mod licences;
 mod looks;
 pub(super) mod made_up;
 mod offering;

@@ -8,6 +8,7 @@ mod drop_zone;
 mod ended;
 pub(super) mod header;
 pub(super) mod history;
+pub(super) mod licences;
 mod offer;
 pub(super) mod page;
 pub(super) mod quit;
@@ -35,6 +36,8 @@ pub(super) struct View<'a> {
     pub(super) now: Instant,
     /// The program's icon.
     pub(super) icon: TextureId,
+    /// The address of the list of releases, if there is one.
+    pub(super) releases: Option<&'a str>,
     pub(super) actions: &'a mut Vec<Action>,
 }
 

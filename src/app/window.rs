@@ -12,6 +12,7 @@ use eframe::egui::{Id, TextureHandle};
 #[cfg(target_os = "linux")]
 use super::desktop::drops;
 use super::{
+    about::Notices,
     desktop::{desk::Desk, instance::Listener, paste::PasteKeys, system::Desktop},
     frame_times::FrameTimes,
     model::{action::Action, state::State},
@@ -30,6 +31,10 @@ pub(super) struct Window {
     /// The settings in force. Those of `state` may be one change ahead.
     pub(super) in_force: Settings,
     pub(super) words: Words,
+    /// The address of the list of releases, if there is one.
+    pub(super) releases: Option<String>,
+    /// The notices of what others made, while they are shown.
+    pub(super) notices: Option<Notices>,
     /// The program's icon.
     pub(super) icon: TextureHandle,
     pub(super) engine: Engine,

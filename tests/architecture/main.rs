@@ -3,6 +3,7 @@
 //! `use` groups spread out and `super` resolved. That is blunt, but what it says can be checked by eye.
 
 mod circles;
+mod notices;
 mod source;
 
 use std::{
@@ -31,13 +32,14 @@ const LAYERS: &[(&str, &str)] = &[
     ("lib", ""),
     ("cli", "FACE app"),
     ("app", "FACE app"),
+    ("app::about", ""),
     ("app::model", "FACE"),
     ("app::theme", ""),
     ("app::words", "settings transfer::show"),
     ("app::desktop", "FACE app::model app::words platform::programs"),
     ("app::widgets", "FACE app::model app::theme app::words"),
     ("app::explain", "FACE app::model app::desktop app::error app::words"),
-    ("app::views", "FACE app::model app::explain app::theme app::widgets app::words"),
+    ("app::views", "FACE app::about app::model app::explain app::theme app::widgets app::words"),
     (
         "settings",
         "code net::access net::client net::internet net::proxy protocol::relay relay store sync transfer::path_mode transfer::send::MAX_RECEIVERS units",

@@ -85,6 +85,8 @@ pub(in crate::app) enum Action {
     InternetTold,
     /// Check the relay in use again.
     CheckRelay,
+    /// Show this address in the system's browser.
+    Browse(String),
     /// Close the window although transfers are under way.
     Quit,
     /// Remove a transfer from the history.
@@ -150,6 +152,8 @@ pub(in crate::app) type BannerId = u64;
 pub(in crate::app) enum Dialog {
     Settings,
     History,
+    /// The notices of what others made, which Settings lead to.
+    Licences,
     /// The question before what has arrived of an interrupted transfer is deleted.
     Discard,
     /// The question before the window closes while transfers are under way.

@@ -45,6 +45,8 @@ pub(super) struct Screen {
     wakes: mpsc::Receiver<Duration>,
     /// The texts that the window has put on the clipboard.
     pub(super) copied: Vec<String>,
+    /// The addresses that the window has shown in the browser.
+    pub(super) browsed: Vec<String>,
     /// What the window has asked of the desktop.
     pub(super) asked: Vec<ViewportCommand>,
     /// The source of the snapshots of made-up transfers.
@@ -120,8 +122,8 @@ impl Screen {
                 Window::open(&cc.egui_ctx, Settings::load(&store), stores).unwrap()
             });
         let (snapshots, _) = watch::channel(Progress::default());
-        let (copied, asked) = (Vec::new(), Vec::new());
-        let mut screen = Self { harness, wakes, copied, asked, snapshots, folder };
+        let (copied, browsed, asked) = (Vec::new(), Vec::new(), Vec::new());
+        let mut screen = Self { harness, wakes, copied, browsed, asked, snapshots, folder };
         screen.settle();
         screen
     }
@@ -184,8 +186,10 @@ impl Screen {
         self.harness.step();
         let output = self.harness.output();
         for command in &output.platform_output.commands {
-            if let OutputCommand::CopyText(text) = command {
-                self.copied.push(text.clone());
+            match command {
+                OutputCommand::CopyText(text) => self.copied.push(text.clone()),
+                OutputCommand::OpenUrl(page) => self.browsed.push(page.url.clone()),
+                _ => {}
             }
         }
         self.asked.extend(output.viewport_output[&ViewportId::ROOT].commands.iter().cloned());

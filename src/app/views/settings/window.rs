@@ -1,13 +1,19 @@
-//! The page of the window itself: its appearance, its language, its notifications.
+//! The page of the window itself: its appearance, its language, its notifications, and what the program says about itself.
 
 use eframe::egui::Ui;
 
 use super::fields::{changed, choose, hint_ui, slider};
 use crate::{
     app::{
-        model::state::State,
+        about,
+        model::{
+            action::{Action, Dialog},
+            settings_form::SettingsForm,
+            state::State,
+        },
+        theme,
         views::View,
-        widgets::{form, small},
+        widgets::{Button, Emphasis, Icon, form, hairline, link, row},
         words::Words,
     },
     settings::{Appearance, ReduceMotion, WindowSystem},
@@ -57,5 +63,32 @@ pub(super) fn window_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
     if has_changed {
         changed(view);
     }
-    small(ui, &format!("Caiman {}", env!("CARGO_PKG_VERSION")));
+    hairline(ui);
+    about_ui(ui, &mut state.form, view);
+}
+
+/// Draws which version this is, and the ways to newer ones and to the licences.
+fn about_ui(ui: &mut Ui, form: &mut SettingsForm, view: &mut View<'_>) {
+    let licences = view.say("licences");
+    let mut did = None;
+    let right = |ui: &mut Ui| {
+        let button = Button::new(Emphasis::Secondary, &licences).icon(Icon::Scale).ui(ui);
+        if std::mem::take(&mut form.is_back_from_licences) {
+            button.request_focus();
+        }
+        if button.clicked() {
+            did = Some(Action::Show(Some(Dialog::Licences)));
+        }
+    };
+    let releases = view.releases.map(|address| (address, view.say("releases")));
+    let mut goes_to = None;
+    row(ui, theme::CONTROL_HEIGHT, right, |ui| {
+        ui.label(about::VERSION);
+        if let Some((address, text)) = &releases
+            && link(ui, text).on_hover_text(*address).clicked()
+        {
+            goes_to = Some(Action::Browse((*address).to_owned()));
+        }
+    });
+    view.actions.extend(did.or(goes_to));
 }
