@@ -41,11 +41,12 @@ head -c 1500M /dev/urandom >"$scratch/sender/holiday.mov"
 head -c 90k /dev/urandom >"$scratch/sender/notes.pdf"
 for n in 1 2 3 4 5 6 7 8 9; do head -c "${n}234k" /dev/urandom >"$scratch/sender/photos/IMG_204$n.jpg"; done
 
-# as USER COMMAND…: runs a command as one of the two users, who know nothing of each other and of this machine.
+# as USER COMMAND…: runs a command as one of the two users, who know nothing of each other and of this machine. `run=exec` before it puts
+# the command in place of a shell in the background, so that the process is the program itself.
 as() {
   local home=$scratch/$1
   shift
-  env -i PATH="$PATH" HOME="$home" LANG=C.UTF-8 DISPLAY="$DISPLAY" XDG_RUNTIME_DIR="$home/.run" XDG_CONFIG_HOME="$home/.config" \
+  ${run:-} env -i PATH="$PATH" HOME="$home" LANG=C.UTF-8 DISPLAY="$DISPLAY" XDG_RUNTIME_DIR="$home/.run" XDG_CONFIG_HOME="$home/.config" \
     DBUS_SESSION_BUS_ADDRESS=unix:path=/none DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none CAIMAN_INSTANCE=pictures "$@"
 }
 
@@ -62,7 +63,7 @@ user() {
 
 # window NAME [PATH…]: opens a user's window, and says its number.
 window() {
-  as "$1" "$caiman" "${@:2}" >>"$scratch/log" 2>&1 &
+  run=exec as "$1" "$caiman" "${@:2}" >>"$scratch/log" 2>&1 &
   started+=($!)
   opened=$(xdotool search --sync --onlyvisible --pid $! 2>/dev/null | tail -1)
   sleep 2
