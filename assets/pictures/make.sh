@@ -11,7 +11,8 @@ caiman=$(realpath "$1")
 relay=${2:-http://localhost:3340}
 cd "$(dirname "$0")"
 font=../fonts/InterVariable.ttf
-width=1040 height=720
+# The screen is a little higher than the pictures, so that no page scrolls.
+width=1040 height=760 shown=720
 
 scratch=$(mktemp -d /dev/shm/caiman-pictures.XXXXXX)
 started=()
@@ -71,7 +72,7 @@ window() {
   xdotool mousemove 3 $((height - 3))
 }
 
-look() { import -window root "$1"; }
+look() { import -window root -crop ${width}x$shown+0+0 +repage "$1"; }
 front() { xdotool windowactivate --sync "$1"; sleep 0.5; }
 
 frames=$scratch/frames
@@ -83,7 +84,7 @@ frame() {
   file=$(printf '%s/%03d-%d.png' "$frames" "$count" "$1")
   look "$scratch/now.png"
   convert -size ${width}x56 xc:'#312e81' -font "$font" -pointsize 24 -fill white -gravity center -annotate 0 "$2" \
-    "$scratch/now.png" -append "$file"
+    "$scratch/now.png" -append +repage "$file"
 }
 
 user sender "iroh_relays = [\"$relay\"]"
@@ -132,7 +133,7 @@ xdotool key Return
 sleep 0.6
 for n in {1..12}; do
   frame 25 'It arrives, encrypted and checked'
-  [[ $n == 5 ]] && look receiving.png
+  if [[ $n == 3 ]]; then look receiving.png; fi
 done
 sleep 5
 frame 300 'It arrives, encrypted and checked'
@@ -142,4 +143,5 @@ for file in "$frames"/*; do
   delay=${file##*-}
   delays+=(-delay "${delay%.png}" "$file")
 done
-convert "${delays[@]}" -loop 0 +dither -colors 200 -layers OptimizeFrame transfer.gif
+# One set of colours for all, or they would change from one picture to the next.
+convert "${delays[@]}" -loop 0 +dither +remap -layers OptimizeFrame transfer.gif
