@@ -62,18 +62,17 @@ user() {
     >"$home/.config/caiman/settings.toml"
 }
 
-# window NAME [PATH…]: opens a user's window, and says its number.
+# window NAME [PATH…]: opens a user's window, in front of the others.
 window() {
   run=exec as "$1" "$caiman" "${@:2}" >>"$scratch/log" 2>&1 &
   started+=($!)
-  opened=$(xdotool search --sync --onlyvisible --pid $! 2>/dev/null | tail -1)
+  until xdotool search --onlyvisible --pid $! >/dev/null 2>&1; do sleep 0.2; done
   sleep 2
   # Where nothing answers to it.
   xdotool mousemove 3 $((height - 3))
 }
 
 look() { import -window root -crop ${width}x$shown+0+0 +repage "$1"; }
-front() { xdotool windowactivate --sync "$1"; sleep 0.5; }
 
 frames=$scratch/frames
 mkdir "$frames"
@@ -96,14 +95,15 @@ xdotool key ctrl+comma
 sleep 1.5
 look settings.png
 kill "${started[-1]}"
+unset "started[-1]"
+sleep 1
 
 window sender
-sender=$opened
 frame 150 'On one computer, drop files'
 (cd "$scratch/sender" && as sender "$caiman" holiday.mov photos notes.pdf)
 sleep 5
 look waiting.png
-frame 300 'Four words appear: read them out'
+frame 220 'Four words appear: read them out'
 xdotool key Return
 sleep 0.5
 code=$(xclip -o -selection clipboard)
@@ -111,7 +111,6 @@ code=$(xclip -o -selection clipboard)
 xclip -selection clipboard </dev/null
 
 window receiver
-receiver=$opened
 xdotool key ctrl+r
 sleep 0.5
 frame 100 'On the other computer, type them'
@@ -136,7 +135,7 @@ for n in {1..12}; do
   if [[ $n == 3 ]]; then look receiving.png; fi
 done
 sleep 5
-frame 300 'It arrives, encrypted and checked'
+frame 200 'It arrives, encrypted and checked'
 
 delays=()
 for file in "$frames"/*; do
