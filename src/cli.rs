@@ -5,6 +5,7 @@
 mod args;
 mod ask;
 mod bar;
+mod code_words;
 mod complete;
 mod conversation;
 mod exit;

@@ -10,7 +10,7 @@ use std::{
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
-use super::complete::CodeWords;
+use super::code_words::CodeWords;
 use crate::{
     engine::{AccessPassword, IrohRelay, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
     net::client::RelayAddress,
