@@ -47,32 +47,41 @@ impl Notices {
     }
 
     /// These rows, as far as there are so many.
-    pub(super) fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = &str> {
-        self.rows.get(rows).unwrap_or_default().iter().map(|row| &self.text[row.clone()])
+    pub(super) fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = String> {
+        let rows = self.rows.get(rows).unwrap_or_default();
+        rows.iter().map(|row| joined(&self.text[row.clone()]))
     }
 }
 
 /// Where the rows of `text` stand in it if each has at most `columns` characters. A line that is too long is broken at spaces, and
-/// within a word only if the word alone is too long.
+/// within a word only if the word alone is too long. What is left of it goes on with the next line of its paragraph, so that the
+/// paragraph has no short lines in between. A rule is cut.
 fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
+    const BLANK: [char; 2] = [' ', '\n'];
     let columns = columns.max(1);
     let mut rows = Vec::new();
     let mut start = 0;
-    for line in text.split('\n') {
-        let end = start + line.len();
+    while start <= text.len() {
+        let mut end = end_of_line(text, start);
+        let line = &text[start..end];
         let mut from = start;
         while let Some((most, _)) = text[from..end].char_indices().nth(columns) {
-            // A space right after the last column is as good a break as one before it.
             let limit = from + most;
-            let space = if text[limit..].starts_with(' ') {
+            // A space right after the last column is as good a break as one before it.
+            let space = if text[limit..].starts_with(BLANK) {
                 Some(limit)
             } else {
-                text[from..limit].rfind(' ').map(|space| from + space)
+                text[from..limit].rfind(BLANK).map(|space| from + space)
             };
             let is_within = |space: &usize| !text[from..*space].trim_start().is_empty();
             let stop = space.filter(is_within).unwrap_or(limit);
             rows.push(from..from + text[from..stop].trim_end().len());
-            from = end - text[stop..end].trim_start_matches(' ').len();
+            from = if is_rule(line) { end } else { end - text[stop..end].trim_start().len() };
+            let next = text[end..].get(1..).map_or("", |rest| &rest[..end_of_line(rest, 0)]);
+            let goes_on = !next.is_empty() && indent(next) == indent(line) && !is_rule(next);
+            if goes_on && (1..columns).contains(&text[from..end].chars().count()) {
+                end += 1 + next.len();
+            }
         }
         if from < end || from == start {
             rows.push(from..end);
@@ -82,12 +91,33 @@ fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
     rows
 }
 
+/// A row as it is shown: what it has of a second line stands after a space.
+fn joined(row: &str) -> String {
+    match row.split_once('\n') {
+        Some((one, other)) => format!("{one} {}", joined(other.trim_start())),
+        None => row.to_owned(),
+    }
+}
+
+fn end_of_line(text: &str, start: usize) -> usize {
+    text[start..].find('\n').map_or(text.len(), |length| start + length)
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// Whether a line only separates what is above it from what is below.
+fn is_rule(line: &str) -> bool {
+    line.trim_matches(['-', '=']).is_empty() && !line.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wrapped(text: &str, columns: usize) -> Vec<&str> {
-        wrap(text, columns).into_iter().map(|row| &text[row]).collect()
+    fn wrapped(text: &str, columns: usize) -> Vec<String> {
+        wrap(text, columns).into_iter().map(|row| joined(&text[row])).collect()
     }
 
     #[test]
@@ -106,14 +136,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_a_line_goes_on_with_the_next_of_its_paragraph() {
+        assert_eq!(
+            wrapped("one two three\nfour five\n\nsix", 7),
+            ["one two", "three", "four", "five", "", "six"]
+        );
+        assert_eq!(wrapped("one two a\nb c d e f\ng", 7), ["one two", "a b c d", "e f g"]);
+        assert_eq!(wrapped("  one two a\n  b\n c", 9), ["  one two", "a b", " c"]);
+        assert_eq!(wrapped("one two\n-------\n=======", 6), ["one", "two", "------", "======"]);
+    }
+
+    #[test]
     fn the_notices_are_whole_and_no_row_is_too_long() {
         let mut notices = Notices::unpack();
         assert_eq!(notices.text, include_str!("../../assets/third-party.txt"));
         for columns in [20, 80] {
             let count = notices.wrap(columns);
             assert!(notices.rows(0..count).all(|row| row.chars().count() <= columns));
-            let words = |text: &str| text.split_whitespace().collect::<String>();
-            assert_eq!(notices.rows(0..count).map(words).collect::<String>(), words(&notices.text));
+            // A rule may be cut.
+            let words = |text: &str| text.replace(|c: char| c.is_whitespace() || "-=".contains(c), "");
+            let shown: String = notices.rows(0..count).map(|row| words(&row)).collect();
+            assert_eq!(shown, words(&notices.text));
         }
         assert_eq!(notices.rows(usize::MAX - 1..usize::MAX).count(), 0);
     }

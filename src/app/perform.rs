@@ -204,7 +204,8 @@ impl Window {
         }
         if dialog == Some(Dialog::Settings) {
             self.state.form.fill(&self.state.settings);
-            self.state.form.is_back_from_licences = self.state.dialog == Some(Dialog::Licences);
+            let is_back = self.state.dialog == Some(Dialog::Licences);
+            (self.state.form.replaces_licences, self.state.form.is_back_from_licences) = (is_back, is_back);
         }
         self.state.dialog = dialog;
     }

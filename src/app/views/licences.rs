@@ -21,7 +21,10 @@ const STEP: f32 = 3.0;
 pub(in crate::app) fn licences_ui(ctx: &Context, notices: &mut Notices, view: &mut View<'_>) {
     let room = ctx.content_rect().size();
     let size = vec2((room.x - 64.0).min(760.0), (room.y - 96.0).min(560.0));
-    let shown = Modal::new(Id::unique("licences")).frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
+    // It takes the place of Settings at once; if it faded in, the page would light up in between.
+    let id = Id::unique("licences");
+    let modal = Modal::new(id).area(Modal::default_area(id).fade_in(false));
+    let shown = modal.frame(dialog_frame(&ctx.global_style())).show(ctx, |ui| {
         ui.set_min_size(size);
         ui.set_max_size(size);
         let (name, close) = (view.say("licences"), view.say("close"));

@@ -36,41 +36,40 @@ const PAGES: [(Page, &str, Icon); 5] = [
 pub(in crate::app) fn settings_ui(ctx: &Context, state: &mut State, view: &mut View<'_>) {
     let room = ctx.content_rect().size();
     let size = vec2((room.x - 64.0).min(760.0), (room.y - 96.0).min(560.0));
-    let shown = Modal::new(Id::unique("settings")).frame(widgets::dialog_frame(&ctx.global_style())).show(
-        ctx,
-        |ui| {
-            ui.set_min_size(size);
-            ui.set_max_size(size);
-            let (name, close) = (view.say("settings"), view.say("close"));
-            widgets::name_dialog(ui, &name);
-            let mut closes = false;
-            let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
-            row(ui, theme::CONTROL_HEIGHT, right, |ui| heading(ui, &name));
-            ui.add_space(space::XS);
-            let is_wide = size.x >= 560.0;
-            if is_wide {
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = space::CARD;
-                    ui.allocate_ui_with_layout(
-                        vec2(NAV, ui.available_height()),
-                        Layout::top_down(Align::Min),
-                        |ui| {
-                            ui.set_width(NAV);
-                            pages_ui(ui, state, view, true);
-                        },
-                    );
-                    ui.vertical(|ui| {
-                        ui.spacing_mut().item_spacing.x = space::S;
-                        page_ui(ui, state, view);
-                    });
+    let id = Id::unique("settings");
+    let modal = Modal::new(id).area(Modal::default_area(id).fade_in(!state.form.replaces_licences));
+    let shown = modal.frame(widgets::dialog_frame(&ctx.global_style())).show(ctx, |ui| {
+        ui.set_min_size(size);
+        ui.set_max_size(size);
+        let (name, close) = (view.say("settings"), view.say("close"));
+        widgets::name_dialog(ui, &name);
+        let mut closes = false;
+        let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
+        row(ui, theme::CONTROL_HEIGHT, right, |ui| heading(ui, &name));
+        ui.add_space(space::XS);
+        let is_wide = size.x >= 560.0;
+        if is_wide {
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = space::CARD;
+                ui.allocate_ui_with_layout(
+                    vec2(NAV, ui.available_height()),
+                    Layout::top_down(Align::Min),
+                    |ui| {
+                        ui.set_width(NAV);
+                        pages_ui(ui, state, view, true);
+                    },
+                );
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::S;
+                    page_ui(ui, state, view);
                 });
-            } else {
-                ui.horizontal_wrapped(|ui| pages_ui(ui, state, view, false));
-                page_ui(ui, state, view);
-            }
-            closes
-        },
-    );
+            });
+        } else {
+            ui.horizontal_wrapped(|ui| pages_ui(ui, state, view, false));
+            page_ui(ui, state, view);
+        }
+        closes
+    });
     if shown.inner || shown.should_close() {
         view.act(Action::Show(None));
     }
