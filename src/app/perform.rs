@@ -205,7 +205,7 @@ impl Window {
         if dialog == Some(Dialog::Settings) {
             self.state.form.fill(&self.state.settings);
             let is_back = self.state.dialog == Some(Dialog::Licences);
-            (self.state.form.replaces_licences, self.state.form.is_back_from_licences) = (is_back, is_back);
+            (self.state.replaces_licences, self.state.form.is_back_from_licences) = (is_back, is_back);
         }
         self.state.dialog = dialog;
     }

@@ -29,7 +29,7 @@ pub use error::StartError;
 pub(in crate::app) use error::{Advice, Renderers, Silence};
 
 /// The application's id, by which desktops find its name and icon: the name of the desktop entry, of the icon and of the
-/// AppStream component, and on macOS of the bundle. It needs no domain: `home.arpa` is set aside for names within a home
+/// `AppStream` component, and on macOS of the bundle. It needs no domain: `home.arpa` is set aside for names within a home
 /// (RFC 8375), so it takes nobody's.
 pub(super) const APP_ID: &str = "arpa.home.Caiman";
 

@@ -45,8 +45,6 @@ pub(in crate::app) struct SettingsForm {
     pub(in crate::app) editing: Option<usize>,
     /// A relay has just been added, so its first field takes the keyboard.
     pub(in crate::app) wants_focus: bool,
-    /// The dialog has taken the place of that of the licences, so it doesn't fade in.
-    pub(in crate::app) replaces_licences: bool,
     /// The licences have just been closed, so their button takes the keyboard.
     pub(in crate::app) is_back_from_licences: bool,
     /// Where the relay stands that has just been moved; the keyboard follows it.

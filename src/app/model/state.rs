@@ -114,6 +114,8 @@ pub(in crate::app) struct State {
     pub(in crate::app) dialog: Option<Dialog>,
     pub(in crate::app) settings: Settings,
     pub(in crate::app) form: SettingsForm,
+    /// Whether Settings have taken the place of the licences, so that they don't fade in.
+    pub(in crate::app) replaces_licences: bool,
     /// The folder that received files go into.
     pub(in crate::app) save_folder: PathBuf,
     pub(in crate::app) history: History,
@@ -170,6 +172,7 @@ impl State {
             banners: Vec::new(),
             dialog: None,
             form: SettingsForm::new(&settings),
+            replaces_licences: false,
             save_folder,
             settings,
             history,

@@ -37,7 +37,7 @@ pub(in crate::app) fn settings_ui(ctx: &Context, state: &mut State, view: &mut V
     let room = ctx.content_rect().size();
     let size = vec2((room.x - 64.0).min(760.0), (room.y - 96.0).min(560.0));
     let id = Id::unique("settings");
-    let modal = Modal::new(id).area(Modal::default_area(id).fade_in(!state.form.replaces_licences));
+    let modal = Modal::new(id).area(Modal::default_area(id).fade_in(!state.replaces_licences));
     let shown = modal.frame(widgets::dialog_frame(&ctx.global_style())).show(ctx, |ui| {
         ui.set_min_size(size);
         ui.set_max_size(size);
