@@ -22,6 +22,7 @@
           inherit (pkgs.stdenv.hostPlatform) isLinux;
           # The window opens these when it starts. NixOS has them in no folder where a program looks by itself.
           libraries = with pkgs; [
+            dbus
             libGL
             libx11
             libxcb
