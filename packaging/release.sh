@@ -112,42 +112,40 @@ lay_out() {
 
 packages() {
   python_tools
-  local arch debian name triple format
-  local -x CAIMAN_VERSION=$version CAIMAN_TREE=$work/tree CAIMAN_BUILD=$work CAIMAN_ARCH CAIMAN_TIME
-  local -x CAIMAN_CONTACT=${CAIMAN_CONTACT:-caiman@caiman.home.arpa}
-  CAIMAN_TIME=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)
-  cat >"$work/changelog.yaml" <<END
-- semver: $version
-  date: $CAIMAN_TIME
-  packager: The Caiman authors <$CAIMAN_CONTACT>
-  changes:
-    - note: Release $version; NEWS.gz has what is new.
-END
+  local arch debian name triple format contact=${CAIMAN_CONTACT:-caiman@caiman.home.arpa}
   for arch in "${arches[@]}"; do
     debian=${arch/x86_64/amd64} debian=${debian/aarch64/arm64}
     for name in caiman caiman-relay; do
       triple=$arch-unknown-linux-gnu
       [[ $name == caiman ]] || triple=$arch-unknown-linux-musl
       lay_out "$name" "$triple"
-      CAIMAN_ARCH=$debian
+      sed -e "s|@ARCH@|$debian|; s|@VERSION@|$version|; s|@CONTACT@|$contact|; s|@REPOSITORY@|$CAIMAN_REPOSITORY|" \
+        -e "s|@TREE@|$work/tree|" "packaging/nfpm/$name.yaml" >"$work/$name.yaml"
       for format in deb rpm archlinux; do
         if [[ $format == deb ]]; then
-          debian_layout "$name"
+          debian_layout "$name" "$contact"
         elif [[ $format == rpm ]]; then
           lay_out "$name" "$triple"
         fi
-        "$tools/bin/nfpm" package --config "packaging/nfpm/$name.yaml" --packager "$format" --target "$dist" >/dev/null
+        "$tools/bin/nfpm" package --config "$work/$name.yaml" --packager "$format" --target "$dist" >/dev/null
       done
       tarball "$name" "$arch"
     done
   done
 }
 
-# Debian has two other places.
+# Debian has another place for one file, and wants a changelog of its own kind.
 debian_layout() {
   mkdir -p "$work/tree/share/zsh/vendor-completions"
   mv "$work/tree/share/zsh/site-functions/_caiman" "$work/tree/share/zsh/vendor-completions/"
   rmdir "$work/tree/share/zsh/site-functions"
+  gzip -9nc >"$work/tree/share/doc/$1/changelog.gz" <<END
+$1 ($version) unstable; urgency=medium
+
+  * Release $version; NEWS.gz has what is new.
+
+ -- The Caiman authors <$2>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
+END
   find "$work/tree" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 }
 
