@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eframe::egui::{Context, Pos2, ViewportCommand};
+#[cfg(all(unix, not(target_os = "macos")))]
+use eframe::egui::ViewportCommand;
+use eframe::egui::{Context, Pos2};
 
 use crate::{
     app::{
