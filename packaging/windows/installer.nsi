@@ -1,6 +1,7 @@
 ; The installer for Windows, for the current user alone, so it needs no administrator: makensis, called by ../release.sh with
 ; -DVERSION, -DFOLDER (what is installed) and -DOUTPUT. `/S` installs silently, and the uninstaller removes silently.
-Unicode true
+; For 64-bit systems, as the program is.
+Target amd64-unicode
 ManifestDPIAware true
 ManifestSupportedOS Win10
 SetCompressor /SOLID lzma
