@@ -48,7 +48,7 @@ fresh() {
 inside() {
   local name=$1
   shift
-  chroot "$work/$name" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 \
+  chroot "$work/$name" env -i HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 \
     DISPLAY="$display" XDG_RUNTIME_DIR=/run "$@"
 }
 
