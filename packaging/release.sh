@@ -212,7 +212,9 @@ notices() {
   fi
   "$tools/bin/cargo-cyclonedx" cyclonedx --format json --target all --all-features --no-build-deps --spec-version 1.5 \
     --override-filename "caiman-$version.cdx" -q
-  mv "caiman-$version.cdx.json" "$dist/"
+  # Its references name the folder of this build.
+  sed "s|path+file://$source#|path+file:///caiman#|g" "caiman-$version.cdx.json" >"$dist/caiman-$version.cdx.json"
+  rm "caiman-$version.cdx.json"
   cp assets/third-party.txt "$dist/caiman-$version-third-party.txt"
 }
 
