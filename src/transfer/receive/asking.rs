@@ -1,8 +1,11 @@
 //! From the first message to the answer: where the offer is, what it holds, and what the user accepts of it.
 
-use std::{future, path::PathBuf, sync::Arc};
+use std::{future, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{oneshot, watch},
+    time::timeout,
+};
 
 use super::{
     common::{check_common, meanwhile_checked},
@@ -29,6 +32,9 @@ use crate::{
         },
     },
 };
+
+/// How long a failed transfer waits for what it still tries in the folder. A disk that hangs must not keep the failure from being told.
+const TIDYING: Duration = Duration::from_secs(2);
 
 /// What a sender says first.
 pub(super) enum FirstMessage {
@@ -146,7 +152,14 @@ pub(super) async fn ask(
         spawn_blocking(move || survey(&offered, folder, &unfinished, &active))
     };
     let mut holding = survey(folder);
-    let held = meanwhile_checked(control, Work::Disk, &mut holding).await?;
+    let held = match meanwhile_checked(control, Work::Disk, &mut holding).await {
+        Ok(held) => held,
+        Err(error) => {
+            // The folder in which the mount is tried is gone before the end is told.
+            let _ = timeout(TIDYING, holding).await;
+            return Err(error);
+        }
+    };
     context.enter(Phase::WaitingForAnswer);
     let mut comparing = Comparing::new(Arc::clone(manifest));
     comparing.begin(held, control)?;
