@@ -8,7 +8,7 @@
 # the files in dist/channels need it. CAIMAN_CONTACT is the maintainer's address in packages. CAIMAN_ARCHES=x86_64 leaves 64-bit ARM out.
 #
 # Runs on Debian 12 or newer, or an Ubuntu of that age, on x86-64, with Rust by rustup. What is missing is named before anything is
-# built. The same commit gives the same bytes; docs/packages.md says what that was tried with.
+# built. docs/packages.md says which of the files are the same, byte by byte, when they are made again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source=$PWD
