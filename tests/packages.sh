@@ -46,9 +46,11 @@ fresh() {
 }
 
 inside() {
-  local name=$1
+  local name=$1 as=()
   shift
-  chroot "$work/$name" env -i HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 \
+  # In the background it takes the place of the shell, so that a signal reaches the program.
+  ((BASH_SUBSHELL == 0)) || as=(exec)
+  "${as[@]}" chroot "$work/$name" env -i HOME=/root PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 \
     DISPLAY="$display" XDG_RUNTIME_DIR=/run "$@"
 }
 
