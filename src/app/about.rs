@@ -46,7 +46,7 @@ impl Notices {
         self.rows.len()
     }
 
-    /// These rows, as far as there are so many.
+    /// These rows; none for those behind the last.
     pub(super) fn rows(&self, rows: Range<usize>) -> impl Iterator<Item = String> {
         let rows = self.rows.get(rows).unwrap_or_default();
         rows.iter().map(|row| joined(&self.text[row.clone()]))
