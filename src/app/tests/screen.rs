@@ -292,9 +292,11 @@ impl Screen {
         self.harness.output().shapes.iter().any(|clipped| paints(&clipped.shape, part))
     }
 
-    /// The control of this name, if there is one. It has to be the only one.
+    /// The control of this name, or the row of a tree, if there is one. It has to be the only one.
     pub(super) fn control(&self, name: &str) -> Option<Node<'_>> {
-        let mut found = self.controls().into_iter().filter(|node| name_of(node) == name);
+        let can_click = |node: &Node<'_>| node.accesskit_node().data().supports_action(Deed::Click);
+        let rows = self.nodes().filter(|node| can_click(node) && is_in_tree(node));
+        let mut found = self.controls().into_iter().chain(rows).filter(|node| name_of(node) == name);
         let first = found.next();
         assert!(found.next().is_none(), "two controls are called {name:?}");
         first
@@ -325,6 +327,13 @@ impl Screen {
         }
     }
 
+    /// The row of the tree on which the keyboard is, if it is in sight.
+    pub(super) fn tree_row(&self) -> Option<String> {
+        let tree = self.nodes().find(|node| node.accesskit_node().role() == Role::Tree)?;
+        let at = tree.accesskit_node().data().active_descendant()?;
+        self.nodes().find(|node| node.accesskit_node().locate().0 == at).map(|node| name_of(&node))
+    }
+
     /// The number that the thing of this name shows.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         let mut nodes = self.nodes();
@@ -348,9 +357,13 @@ impl Screen {
         nodes.find(|node| node.accesskit_node().role() == Role::Dialog)?.accesskit_node().label()
     }
 
-    /// The control that has the keyboard, and its name.
+    /// The control that has the keyboard, and its name. For a tree that is the tree, whatever row it is on.
     pub(super) fn focused(&self) -> Option<(NodeId, String)> {
-        self.nodes().find(Node::is_focused).map(|node| (node.accesskit_node().locate().0, name_of(&node)))
+        let focused = self.nodes().find(Node::is_focused)?;
+        let is_row = focused.accesskit_node().role() == Role::TreeItem;
+        let tree = || self.nodes().find(|node| node.accesskit_node().role() == Role::Tree);
+        let control = if is_row { tree()? } else { focused };
+        Some((control.accesskit_node().locate().0, name_of(&control)))
     }
 
     /// Checks that everything the user can act on has a name.
@@ -570,6 +583,13 @@ pub(super) fn both(
     }
     one.settle();
     other.settle();
+}
+
+/// Whether this is a part of a tree, to which the keyboard comes only as a whole.
+fn is_in_tree(node: &Node<'_>) -> bool {
+    let node = node.accesskit_node();
+    let can_focus = node.data().supports_action(Deed::Focus);
+    !can_focus && matches!(node.role(), Role::TreeItem | Role::DisclosureTriangle)
 }
 
 fn can_act(node: &Node<'_>) -> bool {
