@@ -63,7 +63,6 @@ pub(in crate::app) fn done(words: &Words, card: &Card, report: &Report) -> (Stri
 pub(in crate::app) fn tone_of_end(end: &CardEnd, at: Standpoint) -> Tone {
     match end {
         CardEnd::Done(report) if report.missing == 0 => Tone::Good,
-        CardEnd::Done(_) => Tone::Warning,
         CardEnd::Failed(
             TransferError::Cancelled
             | TransferError::Declined
@@ -75,7 +74,7 @@ pub(in crate::app) fn tone_of_end(end: &CardEnd, at: Standpoint) -> Tone {
             Tone::Bad
         }
         CardEnd::Failed(_) if at.has_begun => Tone::Bad,
-        CardEnd::Failed(_) => Tone::Warning,
+        CardEnd::Done(_) | CardEnd::Failed(_) => Tone::Warning,
     }
 }
 

@@ -154,8 +154,9 @@ pub(in crate::app) fn refused_port(words: &Words, wished: u16, used: u16) -> Str
     words.tell("port-refused", &args)
 }
 
-/// What moves just now: how many of the files are complete, the file, and where it is saved.
-pub(in crate::app) fn moving_files(words: &Words, card: &Card) -> String {
+/// What moves just now: how many of the files are complete, where they are saved, and the file. Nothing of a single file that
+/// is sent, of which the card has said it all.
+pub(in crate::app) fn moving_files(words: &Words, card: &Card) -> Option<String> {
     let total = card.accepted.map_or(0, |(files, _)| files);
     let count = (total > 1).then(|| {
         let done = card.progress.files.min(total);
@@ -167,7 +168,7 @@ pub(in crate::app) fn moving_files(words: &Words, card: &Card) -> String {
     let folder = card.folder.as_ref().filter(|_| card.direction == Direction::Received);
     let place = folder.map(|folder| words.tell("saving-in", &[("folder", shown_path(folder).into())]));
     let parts: Vec<String> = count.into_iter().chain(place).chain(file).collect();
-    if parts.is_empty() { path(words, card) } else { parts.join(" · ") }
+    (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
 /// What is under way together: `8 transfers · 3.1 MiB/s · 4 min left`.

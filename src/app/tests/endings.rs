@@ -385,7 +385,6 @@ fn from_the_fourth_on_cards_are_rows_and_all_are_paused_at_once() {
 
 #[test]
 fn only_what_broke_off_is_red() {
-    let end = |error: TransferError| CardEnd::Failed(error);
     let at =
         |has_begun: bool| explain::Standpoint { direction: Direction::Received, has_begun, is_kept: false };
     for (error, has_begun, tone) in [
@@ -396,8 +395,7 @@ fn only_what_broke_off_is_red() {
         (TransferError::PeerLost, false, Tone::Warning),
         (TransferError::PeerLost, true, Tone::Bad),
     ] {
-        let end = end(error);
-        assert_eq!(explain::tone_of_end(&end, at(has_begun)), tone);
+        assert_eq!(explain::tone_of_end(&CardEnd::Failed(error), at(has_begun)), tone);
     }
 }
 

@@ -269,7 +269,8 @@ fn of_a_hundred_thousand_entries_only_those_in_sight_are_drawn() {
     let mut entries = vec![("archive/", 0)];
     entries.extend(names.iter().map(|name| (name.as_str(), 1)));
     let manifest = made_up::manifest(&entries);
-    let mut screen = Screen::new();
+    // High enough for the list and the answer below it.
+    let mut screen = Screen::sized(1000.0, 1800.0, |_| {});
     // Half of them are there already, so the list of conflicts is half as long as the offer.
     let taken: Vec<&str> = names.iter().step_by(2).map(String::as_str).collect();
     let id = screen.offered(&manifest, &taken);

@@ -274,9 +274,10 @@ impl Screen {
         self.nodes().any(|node| name_of(&node).contains(part))
     }
 
-    /// The place of the first thing of this name.
+    /// The place of the first thing of this name that is painted.
     pub(super) fn place(&self, name: &str) -> Option<Rect> {
-        self.nodes().find(|node| name_of(node) == name).map(|node| node.rect())
+        let is_it = |node: &Node<'_>| name_of(node) == name && node.accesskit_node().role() != Role::Group;
+        self.nodes().find(is_it).map(|node| node.rect())
     }
 
     /// Whether this was painted and not cut off. This also finds what lies over the window while files are held over

@@ -18,9 +18,7 @@ use crate::{
             state::State,
         },
         theme::{self, Palette, Weight, palette, size, space},
-        widgets::{
-            Button, Emphasis, Icon, bar, fold, graph, icon_button, muted, part, row, small, tinted, title,
-        },
+        widgets::{Button, Emphasis, Icon, bar, fold, graph, icon_button, part, row, small, tinted, title},
     },
     engine::Paused,
     history::Direction,
@@ -174,7 +172,12 @@ fn stop_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
 
 /// Draws what moves just now and where to, and on demand which way the bytes take.
 fn files_ui(ui: &mut Ui, card: &Card, has_way: bool, view: &mut View<'_>) {
-    let files = explain::moving_files(view.words, card);
+    let Some(files) = explain::moving_files(view.words, card) else {
+        if has_way {
+            small(ui, &explain::path(view.words, card));
+        }
+        return;
+    };
     let text = view.say(if card.folds.details { "hide-details" } else { "show-details" });
     let mut folds = false;
     row(
@@ -195,8 +198,7 @@ fn files_ui(ui: &mut Ui, card: &Card, has_way: bool, view: &mut View<'_>) {
         small(ui, &explain::path(view.words, card));
     }
     if let Some(code) = card.typed_code() {
-        let code = code.to_string();
-        muted(ui, &view.words.tell("with-code", &[("code", code.into())]));
+        small(ui, &view.words.tell("with-code", &[("code", code.to_string().into())]));
     }
 }
 

@@ -34,7 +34,7 @@ const ROW: f32 = 28.0;
 /// How many rows are shown at least, if there are as many.
 const LEAST_ROWS: f32 = 8.0;
 /// How much of the window's height the rows take at most, so that the answer below them stays in sight.
-const SHARE: f32 = 0.55;
+const SHARE: f32 = 0.45;
 /// How many entries an offer must have before it can be searched and sorted; fewer are all in sight.
 const WORTH_SEARCHING: usize = 12;
 

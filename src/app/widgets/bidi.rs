@@ -56,7 +56,7 @@ fn words_from_right(run: &str) -> Vec<String> {
         match words.last_mut() {
             // A mark belongs to the letter before it.
             Some(word) if script.is_some() && (this == script || bidi_class(c) == BidiClass::NSM) => {
-                word.push(c)
+                word.push(c);
             }
             _ => {
                 words.push(if this.is_some() { c } else { mirrored(c) }.to_string());
@@ -72,8 +72,11 @@ fn words_from_right(run: &str) -> Vec<String> {
 fn script_of(c: char) -> Option<u8> {
     match c {
         '\u{590}'..='\u{5ff}' | '\u{fb1d}'..='\u{fb4f}' => Some(0),
-        '\u{600}'..='\u{6ff}' | '\u{750}'..='\u{77f}' | '\u{870}'..='\u{8ff}' => Some(1),
-        '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' => Some(1),
+        '\u{600}'..='\u{6ff}'
+        | '\u{750}'..='\u{77f}'
+        | '\u{870}'..='\u{8ff}'
+        | '\u{fb50}'..='\u{fdff}'
+        | '\u{fe70}'..='\u{fefe}' => Some(1),
         // Syriac, Thaana, N'Ko and others, each of which has fonts of its own.
         '\u{700}'..='\u{74f}' => Some(2),
         '\u{780}'..='\u{7bf}' => Some(3),

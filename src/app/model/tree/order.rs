@@ -44,7 +44,9 @@ impl Tree {
             folded.push_str(&self.folded[from..to]);
         }
         for list in [&mut self.first, &mut self.guarded, &mut self.barred] {
-            list.iter_mut().for_each(|node| *node = new_place[*node as usize]);
+            for node in list.iter_mut() {
+                *node = new_place[*node as usize];
+            }
             list.sort_unstable();
         }
         self.cursor = new_place.get(self.cursor as usize).copied().unwrap_or_default();
