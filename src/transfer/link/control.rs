@@ -40,6 +40,7 @@ use crate::{
     panics::{Blocking, joined, reported},
     protocol::{
         frame,
+        name::PeerName,
         peer::{Addresses, FromReceiver, FromSender, InvitationCode, Way, Work},
     },
     transfer::{
@@ -201,6 +202,24 @@ impl Control {
     /// Takes back what was handed to [`invite_over`](Self::invite_over).
     pub(crate) fn take_invitations(&mut self) -> Option<Invitations> {
         self.inviting.take()
+    }
+
+    /// Says what this computer is called, unless it is to say nothing. It has to be the first that is said.
+    pub(crate) fn introduce(&mut self, name: Option<&PeerName>) -> Result<(), TransferError> {
+        match (name, self.side) {
+            (None, _) => Ok(()),
+            (Some(name), Side::Sender) => self.say(&FromSender::Name(name.clone())),
+            (Some(name), Side::Receiver) => self.say(&FromReceiver::Name(name.clone())),
+        }
+    }
+
+    /// Reports what the other side's computer is called. Returns `false` if that isn't the first that the other side has said.
+    pub(crate) async fn other_is_called(&self, name: &PeerName) -> bool {
+        let is_first = self.talk.heard == 1;
+        if is_first {
+            self.context.tell(Notice::Peer(name.clone())).await;
+        }
+        is_first
     }
 
     /// Since when there has been no connection, now and from now on.
