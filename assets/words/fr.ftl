@@ -622,6 +622,7 @@ expected-address = « { $key } » doit être hôte ou hôte:port, entre guille
 expected-ports = « { $key } » doit être des ports comme "27002-27009", ou "none"
 expected-proxy = « { $key } » doit être un proxy comme "socks5://host:port", ou "off"
 expected-iroh-relays = « { $key } » doit être une liste d’adresses comme ["https://relay.example.org"]
+expected-computer-name = « { $key } » doit être un nom d’au plus 40 caractères entre guillemets droits
 expected-table = « { $key } » doit être une table
 expected-transfer = « { $key } » n’est pas un transfert que cette version connaît
 unsaved-no-folder = Rien ne peut être enregistré : ce compte n’a pas de dossier pour les fichiers de Caiman. Indiquez-en un avec CAIMAN_CONFIG_DIR et CAIMAN_DATA_DIR.
