@@ -4,6 +4,7 @@
 //! - `boxes`: what stands around other things
 //! - `button`: what can be clicked
 //! - `charts`: progress bars and the speed graph
+//! - `face`: the badge of a computer
 //! - `form`: what is filled in or chosen from
 //! - `icons`: icons
 //! - `qr`: QR codes
@@ -14,6 +15,7 @@ mod bidi;
 mod boxes;
 mod button;
 mod charts;
+mod face;
 pub(super) mod form;
 mod icons;
 mod qr;
@@ -25,7 +27,10 @@ pub(super) use boxes::{
 };
 pub(super) use button::{Button, Emphasis, focus_ring, fold, icon_button, link, named, tell_expanded};
 pub(super) use charts::{bar, graph};
+pub(super) use face::{face, face_tile};
 pub(super) use icons::{Icon, disc, icon, paint_icon, tile};
 pub(super) use qr::{qr, qr_side};
 pub(super) use rows::{row, row_of_words};
-pub(super) use text::{announce, fitting, heading, line, muted, paragraph, plain, small, title, title_with};
+pub(super) use text::{
+    announce, fitting, heading, line, muted, paragraph, plain, small, title, title_with, title_with_face,
+};

@@ -12,7 +12,9 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::code_words::CodeWords;
 use crate::{
-    engine::{AccessPassword, IrohRelay, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
+    engine::{
+        AccessPassword, IrohRelay, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, PeerName, Ports,
+    },
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
     units::{ByteSize, Rate},
@@ -205,7 +207,7 @@ pub(super) struct SendArgs {
     pub(super) receivers: u16,
     /// The name of the file in which the receiver stores standard input.
     #[arg(long, default_value = "stdin", value_name = "NAME", hide_short_help = true)]
-    pub(super) name: String,
+    pub(super) file_name: String,
     /// Send no faster than this many bytes a second, such as 500kB, 20MB or 1.5GiB; a number without a unit is in MB.
     #[arg(long)]
     pub(super) rate: Option<Rate>,
@@ -327,6 +329,15 @@ pub(super) struct CommonArgs {
     /// How many seconds to look for a lost relay, or for the other side when its connection is lost.
     #[arg(long, default_value_t = PATIENCE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000), hide_short_help = true)]
     pub(super) patience: u64,
+    /// What this computer is called. The other side sees it once the code is proven, and no relay ever does.
+    ///
+    /// If it is not given, it is the name in the window's settings, or else what the system calls this computer. Anybody may use any
+    /// name: only the code says who the other side is.
+    #[arg(long, value_name = "NAME", help_heading = None)]
+    pub(super) name: Option<PeerName>,
+    /// Don't tell the other side what this computer is called.
+    #[arg(long, conflicts_with = "name", help_heading = None, hide_short_help = true)]
+    pub(super) no_name: bool,
     /// Print what happens as one JSON object per line.
     ///
     /// The objects go to standard output, or with `receive --stdout` to standard error.

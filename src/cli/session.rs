@@ -32,7 +32,7 @@ use serde_json::json;
 pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     let reporter = Reporter::for_sender(args.common.json);
     let common = args.common;
-    let payload = match payload(args.paths, args.text, args.name) {
+    let payload = match payload(args.paths, args.text, args.file_name) {
         Ok(payload) => payload,
         Err(error) => return usage(reporter, &error),
     };
@@ -45,11 +45,15 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         Ok(None) => CodeChoice::Drawn { words: usize::from(args.words) },
         Err(error) => return unusable_code(&reporter, &error),
     };
-    let relays = match server::choose(&common, None, &reporter) {
+    let settings = match server::settings(&common, &reporter) {
+        Ok(settings) => settings,
+        Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
+    };
+    let relays = match server::choose(&common, &settings, None, &reporter) {
         Ok(relays) => relays,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    let internet = match server::internet(&common, &reporter) {
+    let internet = match server::internet(&common, &settings) {
         Ok(internet) => internet,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
@@ -87,6 +91,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         iterations: DEFAULT_ITERATIONS,
         after: None,
         receivers: args.receivers,
+        name: server::told_name(&common, &settings),
     };
     let goes_online = order.internet.is_some();
     let policy = Policy::Send { guarded, without_relay, goes_online, receivers: args.receivers };
@@ -115,12 +120,16 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Err(NoCode::Unusable(error)) => return unusable_code(&reporter, &error),
         Err(NoCode::Ended) => return Exit::Cancelled,
     };
+    let settings = match server::settings(&common, &reporter) {
+        Ok(settings) => settings,
+        Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
+    };
     let path_mode = common.path.into();
-    let internet = match server::internet(&common, &reporter) {
+    let internet = match server::internet(&common, &settings) {
         Ok(internet) => internet,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    let relays = match server::choose(&common, invite.server(), &reporter) {
+    let relays = match server::choose(&common, &settings, invite.server(), &reporter) {
         Ok(relays) if relays.is_empty() && internet.is_none() && path_mode == PathMode::RelayOnly => {
             let advice = "no relay is known; give --server as the sender shows it, or the whole invite link"
                 .to_owned();
@@ -146,9 +155,23 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     let (code, _) = invite.into_parts();
     let patience = Duration::from_secs(common.patience);
     let (lanes, listen) = (common.lanes, common.listen());
+    let told = server::told_name(&common, &settings);
     let order = move |code, relays, output, chain| {
         let (internet, unfinished) = (internet.clone(), Registry::at(Store::unfinished_folder()));
-        ReceiveOrder { code, relays, internet, path_mode, listen, output, lanes, patience, unfinished, chain }
+        let name = told.clone();
+        ReceiveOrder {
+            code,
+            relays,
+            internet,
+            path_mode,
+            listen,
+            output,
+            lanes,
+            patience,
+            unfinished,
+            chain,
+            name,
+        }
     };
     let output = folder.clone().map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
     let first = order(code, relays, output, InvitationChain::default());

@@ -23,7 +23,7 @@ const MAX_ENCODINGS: usize = 3;
 const MIN_PORT_DIGITS: usize = 3;
 /// The options of `caiman receive` that take a value, beside the server.
 const WITH_VALUE: &[&str] =
-    &["path", "password", "internet", "proxy", "port", "out", "lanes", "patience", "exclude"];
+    &["path", "password", "internet", "proxy", "port", "out", "lanes", "patience", "exclude", "name"];
 /// Its other options.
 const WITHOUT_VALUE: &[&str] = &[
     "yes",
@@ -37,6 +37,7 @@ const WITHOUT_VALUE: &[&str] = &[
     "resume",
     "no-resume",
     "map-port",
+    "no-name",
     "json",
 ];
 

@@ -16,6 +16,7 @@ use crate::{
         internet::{Internet, IrohRelay},
         proxy::ProxyChoice,
     },
+    protocol::name::PeerName,
     relay::RelayConfig,
     transfer::{
         link::rendezvous::CodeChoice,
@@ -92,6 +93,8 @@ pub struct SendOrder {
     /// [`MAX_RECEIVERS`](crate::engine::MAX_RECEIVERS). If more than one may, each gets a transfer of its own:
     /// [`Event::Branch`](crate::engine::Event::Branch).
     pub receivers: u16,
+    /// What the receiver is told that this computer is called; `None` for nothing.
+    pub name: Option<PeerName>,
 }
 
 /// What to receive, and how.
@@ -116,6 +119,8 @@ pub struct ReceiveOrder {
     pub unfinished: Registry,
     /// The chain to which the transfer belongs: that of the invitation that it follows, or a new one.
     pub chain: InvitationChain,
+    /// What the sender is told that this computer is called; `None` for nothing.
+    pub name: Option<PeerName>,
 }
 
 /// What the user wants of the engine.

@@ -8,7 +8,10 @@ use std::{fmt, net::SocketAddr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use super::manifest::{OfferKind, RawEntry};
+use super::{
+    manifest::{OfferKind, RawEntry},
+    name::PeerName,
+};
 
 /// Largest frame in bytes during the handshake; the messages take about a hundred.
 pub const MAX_HANDSHAKE: usize = 1024;
@@ -329,6 +332,8 @@ pub enum FromSender {
         /// Otherwise the sender has something more to offer there.
         instead: bool,
     },
+    /// What the sending computer calls itself. The first message, or not said at all.
+    Name(PeerName),
 }
 
 impl FromSender {
@@ -351,6 +356,7 @@ impl FromSender {
             Self::ThisIs(_) => "this is",
             Self::AtWork(_) => "at work",
             Self::Invitation { .. } => "invitation",
+            Self::Name(_) => "name",
         }
     }
 }
@@ -431,6 +437,8 @@ pub enum FromReceiver {
     },
     /// What the receiving side is doing that holds both sides up, or `None` when it no longer does. Sent when that changes.
     AtWork(Option<Work>),
+    /// What the receiving computer calls itself. The first message, or not said at all.
+    Name(PeerName),
 }
 
 impl FromReceiver {
@@ -453,6 +461,7 @@ impl FromReceiver {
             Self::WhatIs(_) => "what is",
             Self::AlreadyHere { .. } => "already here",
             Self::AtWork(_) => "at work",
+            Self::Name(_) => "name",
         }
     }
 }

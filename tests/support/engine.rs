@@ -416,6 +416,7 @@ impl World {
             iterations: ITERATIONS,
             after: None,
             receivers: 1,
+            name: None,
         }
     }
 
@@ -432,6 +433,7 @@ impl World {
             listen: ListenOptions::default(),
             unfinished: self.unfinished.clone(),
             chain: InvitationChain::default(),
+            name: None,
         }
     }
 

@@ -30,6 +30,7 @@ impl Window {
         (entry.files, entry.bytes) = (files, bytes.unwrap_or_default());
         entry.kind = card.kind();
         entry.room = card.typed_code().or(card.code.as_ref()).map(beginning_of_room);
+        entry.peer = card.peer.as_ref().map(|peer| peer.as_str().to_owned());
         match &card.started_with {
             StartedWith::Paths(paths) => entry.paths.clone_from(paths),
             StartedWith::Code { .. } | StartedWith::Invitation if !card.is_text() => {

@@ -583,7 +583,8 @@ fn where_all_is_skipped_nothing_comes() {
 fn a_single_file_needs_no_list() {
     let mut screen = Screen::new();
     screen.offered(&made_up::manifest(&[("film.mov", 7)]), &["film.mov"]);
-    let offered = screen.words().tell("offered", &[("name", "film.mov".into())]);
+    let window = screen.window();
+    let offered = crate::app::explain::offered(&window.words, &window.state.cards[0]);
     assert!(screen.shows(&offered) && screen.control("film.mov").is_none(), "{:#?}", screen.texts());
     assert!(screen.control(&screen.say_named("conflict-named", "film.mov")).is_some());
     let accept = screen.say_accept(1, 7);

@@ -11,10 +11,10 @@ use crate::{
         theme::{palette, size, space},
         widgets::{
             self, Icon, fold, icon_button, line, paragraph, part, plain, row, row_of_words, signed_note,
-            tell_expanded, tile,
+            tell_expanded, tile, title, title_with_face,
         },
     },
-    history::PastKind,
+    history::{Direction, PastKind},
 };
 
 /// Height of a row of the list of what is left behind, in points.
@@ -94,6 +94,16 @@ pub(super) fn fold_ui(ui: &mut Ui, card: &Card, name: &str, view: &View<'_>) -> 
         part(ui, "fold", |ui| icon_button(ui, sign, &view.words.tell(key, &[("name", name.into())])));
     tell_expanded(&response, card.folds.details);
     response.clicked()
+}
+
+/// Draws the name of a card, and the computer at the other end if that has said its name.
+pub(super) fn title_ui(ui: &mut Ui, name: &str, card: &Card, view: &View<'_>) {
+    let Some(peer) = &card.peer else {
+        title(ui, name);
+        return;
+    };
+    let key = if card.direction == Direction::Sent { "to-named" } else { "from-named" };
+    title_with_face(ui, name, peer.as_str(), &explain::about(view.words, card, key, &[]));
 }
 
 /// Draws the button that pauses or resumes; returns which of the two the user wants, if either.

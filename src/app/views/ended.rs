@@ -4,7 +4,7 @@ use eframe::egui::{Color32, Label, RichText, ScrollArea, TextWrapMode, Ui};
 
 use super::{
     View,
-    card_parts::{code_or_name, dismiss_ui, fold_ui, head_ui, left_behind_ui, strangers_ui},
+    card_parts::{code_or_name, dismiss_ui, fold_ui, head_ui, left_behind_ui, strangers_ui, title_ui},
 };
 use crate::{
     app::{
@@ -17,8 +17,8 @@ use crate::{
         },
         theme::{self, Palette, Weight, palette, size},
         widgets::{
-            self, Button, Emphasis, Icon, announce, fold, icon_button, line, note, paragraph, part, plain,
-            small, title,
+            self, Button, Emphasis, Icon, announce, face, fold, icon_button, line, note, paragraph, part,
+            plain, small, title,
         },
         words::shown_path,
     },
@@ -62,7 +62,12 @@ fn done_badge(p: &Palette, report: &Report) -> (Icon, Color32) {
 fn done_line_ui(ui: &mut Ui, card: &Card, report: &Report, view: &View<'_>) {
     let p = palette(ui);
     let (text, tone) = explain::done(view.words, card, report);
-    announce(&line(ui, &text, plain(size::SMALL), if tone == Tone::Good { p.ok } else { p.warn }));
+    ui.horizontal(|ui| {
+        if let Some(peer) = &card.peer {
+            face(ui, peer.as_str(), 16.0);
+        }
+        announce(&line(ui, &text, plain(size::SMALL), if tone == Tone::Good { p.ok } else { p.warn }));
+    });
 }
 
 /// Draws a transfer that is over in one row, which the user can unfold.
@@ -198,7 +203,7 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, end: &CardEnd, kept: Option<&s
     let mut closes = false;
     let right = |ui: &mut Ui| closes = dismiss_ui(ui, &name, view);
     head_ui(ui, card, failed_badge(p, tone), right, |ui| {
-        title(ui, &name);
+        title_ui(ui, &name, card, view);
         let status = match card.direction {
             _ if tone == Tone::Quiet => "stopped",
             Direction::Sent => "not-sent",

@@ -21,8 +21,8 @@ use crate::{
         },
         theme::palette,
         widgets::{
-            Button, Emphasis, Icon, announce, icon, link, muted, named, note, paragraph, part, plain, small,
-            title,
+            Button, Emphasis, Icon, announce, face, icon, link, muted, named, note, paragraph, part, plain,
+            small, title,
         },
         words::shown_path,
     },
@@ -39,7 +39,12 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let manifest = &sheet.offer.manifest;
     let offered = explain::offered(view.words, card);
     ui.horizontal(|ui| {
-        icon(ui, Icon::Inbox, 20.0, p.accent);
+        match &card.peer {
+            Some(peer) => face(ui, peer.as_str(), 22.0),
+            None => {
+                icon(ui, Icon::Inbox, 20.0, p.accent);
+            }
+        }
         announce(&title(ui, &offered));
     });
     let amount = amount(card, manifest.files(), manifest.bytes(), view);

@@ -5,7 +5,9 @@ use eframe::egui::{Align, Color32, Label, Layout, RichText, Ui, vec2};
 
 use super::{
     View,
-    card_parts::{code_or_name, fold_ui, head_ui, left_behind_ui, pause_ui, standstill_ui, strangers_ui},
+    card_parts::{
+        code_or_name, fold_ui, head_ui, left_behind_ui, pause_ui, standstill_ui, strangers_ui, title_ui,
+    },
     ended::{done_ui, failed_ui, slim_end_ui},
 };
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
             state::State,
         },
         theme::{self, Palette, Weight, palette, size, space},
-        widgets::{Button, Emphasis, Icon, bar, fold, graph, icon_button, part, row, small, tinted, title},
+        widgets::{Button, Emphasis, Icon, bar, fold, graph, icon_button, part, row, small, tinted},
     },
     engine::Paused,
     history::Direction,
@@ -124,7 +126,7 @@ fn head_of_moving_ui(ui: &mut Ui, card: &Card, is_slim: bool, view: &mut View<'_
         part(ui, "cancel", |ui| stops = icon_button(ui, Icon::X, &cancel).clicked());
     };
     head_ui(ui, card, (badge, ink), right, |ui| {
-        title(ui, &code_or_name(card, name.clone()));
+        title_ui(ui, &code_or_name(card, name.clone()), card, view);
         bar(ui, if is_under_way { card.fraction() } else { Some(0.0) }, bar_ink, &progress);
         small(ui, &explain::progress(view.words, card, view.now));
     });

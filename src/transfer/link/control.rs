@@ -40,6 +40,7 @@ use crate::{
     panics::{Blocking, joined, reported},
     protocol::{
         frame,
+        name::PeerName,
         peer::{Addresses, FromReceiver, FromSender, InvitationCode, Way, Work},
     },
     transfer::{
@@ -60,10 +61,8 @@ const RECOVERY: Duration = Duration::from_secs(5);
 /// A connection over which nothing has come for this long is given up. Until then it may still recover, if it does so
 /// before a new one is found.
 const SILENCE: Duration = Duration::from_secs(12);
-
 /// How long both sides may take to move from the connection on which they have met over the internet to another.
 const MOVE_LIMIT: Duration = Duration::from_secs(10);
-
 /// How long a receiver that has everything waits, while the connection works, for the sender to confirm that it knows this.
 /// A peer that answers at all does so within a round trip; the rest is for lanes whose bytes still fill the path between
 /// the two.
@@ -201,6 +200,15 @@ impl Control {
     /// Takes back what was handed to [`invite_over`](Self::invite_over).
     pub(crate) fn take_invitations(&mut self) -> Option<Invitations> {
         self.inviting.take()
+    }
+
+    /// Reports what the other side's computer is called. Returns `false` if that isn't the first that the other side has said.
+    pub(crate) async fn other_is_called(&self, name: &PeerName) -> bool {
+        let is_first = self.talk.heard == 1;
+        if is_first {
+            self.context.tell(Notice::Peer(name.clone())).await;
+        }
+        is_first
     }
 
     /// Since when there has been no connection, now and from now on.

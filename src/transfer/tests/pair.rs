@@ -186,6 +186,7 @@ fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
         throttle: Arc::new(Throttle::new(terms.bytes_per_sec)),
         iterations: 0,
         connect: connect_options(terms.patience),
+        name: None,
     };
     let payload = Payload::Paths(vec![outbox.to_owned()]);
     let control = Control::new(session, &venue(), &context);
@@ -214,6 +215,7 @@ fn receive(session: Session, output: Output, terms: Terms) -> Running {
         connect: connect_options(terms.patience),
         unfinished: USERS.clone(),
         active: ActiveReceives::default(),
+        name: None,
     };
     let control = Control::new(session, &venue(), &context);
     let session = async move {
