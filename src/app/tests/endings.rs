@@ -386,8 +386,12 @@ fn from_the_fourth_on_cards_are_rows_and_all_are_paused_at_once() {
 
 #[test]
 fn only_what_broke_off_is_red() {
-    let at =
-        |has_begun: bool| explain::Standpoint { direction: Direction::Received, has_begun, is_kept: false };
+    let at = |has_begun: bool| explain::Standpoint {
+        direction: Direction::Received,
+        peer: None,
+        has_begun,
+        is_kept: false,
+    };
     for (error, has_begun, tone) in [
         (TransferError::PeerCancelled, true, Tone::Quiet),
         (TransferError::PeerDeclined, false, Tone::Quiet),
