@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{bar::Gauge, exit::Exit, output};
-use crate::engine::{Connection, Paused, Phase, Progress, Route, Stall, TransferError, WaitsFor, Work};
+use crate::{
+    engine::{Connection, Paused, Phase, Progress, Route, Stall, TransferError, WaitsFor, Work},
+    transfer::show::Shown,
+};
 
 /// The time between two lines of progress without a terminal: a log stays short.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -23,6 +26,8 @@ pub(super) struct Reporter {
     is_sender: bool,
     /// The number of the receiver that it reports about, and how many receivers there are.
     receiver: Option<(u16, u16)>,
+    /// The person whom it reports about, where there may be several.
+    person: Option<String>,
     gauge: Gauge,
     last_progress: Option<Instant>,
     last_phase: Option<Phase>,
@@ -58,6 +63,7 @@ impl Reporter {
             voice,
             is_sender: false,
             receiver: None,
+            person: None,
             gauge: Gauge::new(),
             last_progress: None,
             last_phase: None,
@@ -81,6 +87,11 @@ impl Reporter {
         Self { receiver: Some((number, of)), ..self.another() }
     }
 
+    /// A reporter for a transfer with a person.
+    pub(super) fn of_person(&self, name: &str) -> Self {
+        Self { person: Some(name.to_owned()), ..self.another() }
+    }
+
     /// Whether the output is for a script.
     pub(super) fn is_json(&self) -> bool {
         self.voice != Voice::Lines
@@ -102,6 +113,9 @@ impl Reporter {
         if let Some((number, _)) = self.receiver {
             fields["receiver"] = number.into();
         }
+        if let Some(name) = &self.person {
+            fields["person"] = name.as_str().into();
+        }
         if self.voice == Voice::JsonToError {
             output::line(fields);
             return None;
@@ -114,10 +128,14 @@ impl Reporter {
         if self.is_json() {
             return;
         }
-        let text = match self.receiver {
-            Some((number, of)) => {
-                let lines: Vec<_> =
-                    line.lines().map(|line| format!("Receiver {number} of {of}: {line}")).collect();
+        let whose = match (self.receiver, &self.person) {
+            (Some((number, of)), _) => Some(format!("Receiver {number} of {of}")),
+            (None, Some(name)) => Some(Shown(name).to_string()),
+            (None, None) => None,
+        };
+        let text = match whose {
+            Some(whose) => {
+                let lines: Vec<_> = line.lines().map(|line| format!("{whose}: {line}")).collect();
                 lines.join("\n")
             }
             None => line.to_owned(),

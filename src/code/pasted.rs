@@ -23,10 +23,11 @@ const MAX_ENCODINGS: usize = 3;
 const MIN_PORT_DIGITS: usize = 3;
 /// The options of `caiman receive` that take a value, beside the server.
 const WITH_VALUE: &[&str] =
-    &["path", "password", "internet", "proxy", "port", "out", "lanes", "patience", "exclude"];
+    &["path", "password", "internet", "proxy", "port", "out", "lanes", "patience", "exclude", "remember"];
 /// Its other options.
 const WITHOUT_VALUE: &[&str] = &[
     "yes",
+    "from-people",
     "stdout",
     "overwrite",
     "rename",

@@ -12,6 +12,7 @@ mod cli;
 mod cli_beginner;
 mod cli_conditions;
 mod cli_exits;
+mod cli_people;
 mod cli_several;
 #[cfg(target_os = "linux")]
 mod cli_shells;
@@ -35,6 +36,7 @@ mod meeting;
 mod metadata;
 mod networks;
 mod panics;
+mod people;
 mod places;
 mod reconnect;
 mod relay;

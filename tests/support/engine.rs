@@ -12,9 +12,10 @@ use std::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Event, Internet, InvitationChain, Invited,
-        ListenOptions, Notice, Offer, Output, PathMode, Payload, Phase, Progress, ReceiveOrder, Registry,
-        RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder, TaskId, TransferError,
+        Answer, CallState, Called, Choices, CodeChoice, Command, Engine, Event, Internet, InvitationChain,
+        Invited, ListenOptions, Notice, Offer, Output, PathMode, Payload, Phase, Progress, ReceiveOrder,
+        Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder, TaskId,
+        TransferError, WaitOrder,
     },
     net::client::RelayAddress,
 };
@@ -48,6 +49,7 @@ pub struct Party {
     engine: Option<Engine>,
     inboxes: Inboxes,
     branches: Foundlings,
+    calls: tokio::sync::Mutex<mpsc::UnboundedReceiver<Called>>,
 }
 
 impl Party {
@@ -56,6 +58,7 @@ impl Party {
         let inboxes = Inboxes::default();
         let (sorted, branches) = (Arc::clone(&inboxes), Foundlings::default());
         let born = Arc::clone(&branches);
+        let (calling, calls) = mpsc::unbounded_channel();
         // The task ends with the engine.
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
@@ -64,12 +67,17 @@ impl Party {
                     lock(&sorted).insert(*id, outbox);
                     lock(&born).insert(*id, inbox);
                 }
+                if let Event::Called(called) = event {
+                    // A test that waits for no call has dropped its end.
+                    let _ = calling.send(called);
+                    continue;
+                }
                 let inbox = lock(&sorted).get(&id_of(&event)).cloned();
                 // A test that has seen enough has dropped its end.
                 let _ = inbox.expect("every transfer has an inbox").send(event);
             }
         });
-        Self { engine: Some(engine), inboxes, branches }
+        Self { engine: Some(engine), inboxes, branches, calls: tokio::sync::Mutex::new(calls) }
     }
 
     /// Waits for the next receiver of a send for several, and returns the transfer with it.
@@ -80,6 +88,16 @@ impl Party {
         }
         let id = sending.branches.pop_front().unwrap();
         Transfer::new(id, lock(&self.branches).remove(&id).unwrap())
+    }
+
+    /// Waits for calls like this.
+    pub fn wait(&self, order: WaitOrder) {
+        self.command(Command::Wait(Box::new(order)));
+    }
+
+    /// Waits for the next call.
+    pub async fn called(&self) -> Called {
+        within("a call", async { self.calls.lock().await.recv().await }).await.unwrap()
     }
 
     pub fn send(&self, order: SendOrder) -> Transfer {
@@ -119,6 +137,11 @@ impl Party {
         self.command(Command::Pause(transfer.id, is_paused));
     }
 
+    /// Ends a transfer as the end of its program would.
+    pub fn stop(&self, transfer: &Transfer) {
+        self.command(Command::Stop(transfer.id));
+    }
+
     pub fn cancel(&self, transfer: &Transfer) {
         self.command(Command::Cancel(transfer.id));
     }
@@ -155,6 +178,8 @@ pub struct Transfer {
     snapshots: Option<watch::Receiver<Progress>>,
     history: Option<JoinHandle<Vec<Progress>>>,
     ended: Option<Result<Report, TransferError>>,
+    /// How calls were doing.
+    pub calls: Vec<CallState>,
     /// The receivers that have come to a send for several.
     branches: VecDeque<TaskId>,
 }
@@ -170,6 +195,7 @@ impl Transfer {
             snapshots: None,
             history: None,
             ended: None,
+            calls: Vec::new(),
             branches: VecDeque::new(),
         }
     }
@@ -283,6 +309,11 @@ impl Transfer {
         names
     }
 
+    /// Takes in the next event.
+    pub async fn next_event(&mut self) {
+        within("an event", self.step()).await;
+    }
+
     async fn step(&mut self) {
         match self.inbox.recv().await.expect("a transfer ends before its engine does") {
             Event::Started(_, snapshots) => {
@@ -296,7 +327,12 @@ impl Transfer {
             Event::Ended(_, ended) => self.ended = Some(ended),
             Event::Checked(_, checked) => self.checked = Some(checked),
             Event::Branch { id, .. } => self.branches.push_back(id),
-            Event::RelayEnded(..) | Event::CheckedIroh(..) | Event::Stopped(_) => {}
+            Event::Calling(_, state) => self.calls.push(state),
+            Event::RelayEnded(..)
+            | Event::CheckedIroh(..)
+            | Event::Stopped(_)
+            | Event::Called(_)
+            | Event::WaitBroke(_) => {}
         }
     }
 }
@@ -416,6 +452,7 @@ impl World {
             iterations: ITERATIONS,
             after: None,
             receivers: 1,
+            to: None,
         }
     }
 
@@ -518,7 +555,10 @@ fn id_of(event: &Event) -> TaskId {
         | Event::Checked(id, _)
         | Event::CheckedIroh(id, _)
         | Event::Branch { of: id, .. }
+        | Event::Calling(id, _)
         | Event::RelayEnded(id, _) => *id,
+        Event::Called(_) => unreachable!("calls have an inbox of their own"),
+        Event::WaitBroke(report) => panic!("the wait broke: {report}"),
         Event::Stopped(report) => panic!("the engine stopped: {report}"),
     }
 }

@@ -160,6 +160,7 @@ impl Stage {
             iterations: ITERATIONS,
             after: None,
             receivers: 1,
+            to: None,
         };
         let mut ready = Some(ready);
         let decide = |notice: &Notice| {

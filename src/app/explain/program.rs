@@ -77,6 +77,7 @@ fn bad_entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
         Expected::Proxy => words.tell("expected-proxy", &[key]),
         Expected::Table | Expected::Tables => words.tell("expected-table", &[key]),
         Expected::Transfer => words.tell("expected-transfer", &[key]),
+        Expected::Person => words.tell("expected-person", &[key]),
     }
 }
 

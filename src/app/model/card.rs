@@ -332,6 +332,8 @@ impl Card {
             Notice::Kept(folder) => self.kept = Some(folder),
             // It isn't for this card: the window answers it with a new one.
             Notice::Invited(_) => {}
+            // The window remembers nobody yet.
+            Notice::Acquainted(_) => {}
         }
         FollowUp::None
     }

@@ -35,7 +35,7 @@ use super::{
     wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
 use crate::{
-    crypto::{ChannelKeys, Side},
+    crypto::{ChannelKeys, Pair, Side},
     net::{backoff::Backoff, venue::Venue},
     panics::{Blocking, joined, reported},
     protocol::{
@@ -138,8 +138,10 @@ pub(crate) struct Control {
     watchdog: Watchdog,
     /// Brings the codes under which a sender has more to offer.
     inviting: Option<Invitations>,
-    /// The chain of a receiver's transfer.
+    /// The chain to which the transfer belongs.
     chain: InvitationChain,
+    /// By what the two sides can find each other again on later days, if this is the first transfer of the chain.
+    pair: Pair,
     /// Whether the offer was accepted. Before that, nobody is invited to anything more.
     is_accepted: bool,
     /// Whether the other side has ended its session.
@@ -157,7 +159,7 @@ enum LaneOpening {
 impl Control {
     /// A control channel that begins with a fresh connection between two peers that have met at `venue`.
     pub(crate) fn new(session: Session, venue: &Venue, context: &Context) -> Self {
-        let Session { pipe, side, keys, lane_keys, ways, seat, find, paths, patience } = session;
+        let Session { pipe, side, keys, pair, lane_keys, ways, seat, find, paths, patience } = session;
         let mut wire = Wire::new(pipe, &keys, side);
         // There was no earlier connection of which the other side would have to say what it has heard.
         wire.is_in_step = true;
@@ -188,6 +190,7 @@ impl Control {
             watchdog: Watchdog::new(Arc::default()),
             inviting: None,
             chain: InvitationChain::default(),
+            pair,
             is_accepted: false,
             peer_has_ended: false,
         }
@@ -195,6 +198,7 @@ impl Control {
 
     /// Once the offer is accepted, also sends the other side every invitation that comes over `inviting`.
     pub(crate) fn invite_over(&mut self, inviting: Invitations) {
+        self.chain = inviting.chain().clone();
         self.inviting = Some(inviting);
     }
 
@@ -206,6 +210,11 @@ impl Control {
     /// Since when there has been no connection, now and from now on.
     pub(crate) fn loss(&self) -> watch::Receiver<Option<Instant>> {
         self.lost_at.subscribe()
+    }
+
+    /// By what the two sides can find each other again on later days: the same in all accepted transfers of a chain.
+    pub(crate) fn pair(&self) -> Pair {
+        self.chain.acquaint(&self.pair)
     }
 
     /// Counts the other side's invitations along this chain.

@@ -42,7 +42,8 @@ pub(super) fn check_common(control: &mut Control, message: &FromReceiver) -> Res
         | FromReceiver::Accept { .. }
         | FromReceiver::Stored(_)
         | FromReceiver::Damaged { .. }
-        | FromReceiver::Complete { .. } => Err(Misbehaviour::OutOfTurn(message.name()).into()),
+        | FromReceiver::Complete { .. }
+        | FromReceiver::Call(_) => Err(Misbehaviour::OutOfTurn(message.name()).into()),
     }
 }
 

@@ -1,0 +1,207 @@
+//! `caiman people`: lists and changes whom this computer knows; and what `send` and `receive` note about these people.
+
+use std::path::{self, Path, PathBuf};
+
+use serde_json::json;
+
+use super::{
+    args::PeopleArgs,
+    exit::Exit,
+    output,
+    report::{Reporter, failure, sentence},
+};
+use crate::{
+    engine::{Choices, Offer, Pair, PairId, check_folder},
+    history::unix_secs,
+    people::{People, PeopleError, Person},
+    store::Store,
+    transfer::show::{self, Shown},
+};
+
+/// Seconds of a day.
+const DAY: u64 = 24 * 60 * 60;
+
+/// Runs `caiman people`.
+pub(super) fn run(args: PeopleArgs) -> Exit {
+    let store = Store::of_history();
+    let PeopleArgs { forget, rename, block, unblock, trust, into, untrust, json } = args;
+    let mut folder = None;
+    if let Some(chosen) = into {
+        if let Err(error) = check_folder(&chosen) {
+            output::line(failure(&error.to_string()));
+            return Exit::of(&error);
+        }
+        // The program that receives may be started elsewhere.
+        folder = Some(path::absolute(&chosen).unwrap_or(chosen));
+    }
+    let changed = match (forget, rename.as_deref()) {
+        (Some(name), _) => People::change(&store, |people| people.forget(&name)),
+        (_, Some([old, new])) => People::change(&store, |people| people.rename(old, new)),
+        _ => {
+            let is_trusted = trust.is_some();
+            let changes: [(Option<String>, fn(&mut Person, Option<PathBuf>)); 3] = [
+                (block, |person, _| person.is_blocked = true),
+                (unblock, |person, _| person.is_blocked = false),
+                (trust.or(untrust), |person, folder| person.trusted_folder = folder),
+            ];
+            let folder = folder.filter(|_| is_trusted);
+            match changes.into_iter().find_map(|(name, change)| Some((name?, change))) {
+                Some((name, change)) => {
+                    People::change(&store, |people| people.with(&name, |person| change(person, folder)))
+                }
+                None => return list(&store, json),
+            }
+        }
+    };
+    match changed {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            output::line(failure(&error.to_string()));
+            if matches!(error, PeopleError::Save(_)) { Exit::Files } else { Exit::Usage }
+        }
+    }
+}
+
+fn list(store: &Store, json: bool) -> Exit {
+    let (people, problem) = People::look(store);
+    if let Some(problem) = problem {
+        output::line(sentence(&problem.to_string()));
+    }
+    if people.all().is_empty() && !json {
+        output::line(
+            "Nobody is known. After meeting under a code, both sides can remember each other: --remember=NAME",
+        );
+    }
+    for person in people.all() {
+        let line = if json { as_json(person) } else { as_line(person) };
+        if output::data_now(format!("{line}\n").as_bytes()).is_err() {
+            return Exit::Failed;
+        }
+    }
+    Exit::Done
+}
+
+fn as_line(person: &Person) -> String {
+    let mut line = format!("{}  {}", Shown(&person.name), seen(person.last_day));
+    if let Some(folder) = &person.trusted_folder {
+        line = format!("{line}  trusted, into {}", Shown(&folder.to_string_lossy()));
+    }
+    if person.is_blocked {
+        line += "  blocked";
+    }
+    line
+}
+
+fn as_json(person: &Person) -> String {
+    let Person { name, trusted_folder, is_blocked, last_day, .. } = person;
+    json!({ "name": name, "trusted_folder": trusted_folder, "blocked": is_blocked, "last_day": last_day })
+        .to_string()
+}
+
+fn seen(day: Option<u64>) -> String {
+    match day.map(|day| today().saturating_sub(day)) {
+        None => "no transfer yet".to_owned(),
+        Some(0) => "last transfer today".to_owned(),
+        Some(days) => format!("last transfer {} ago", show::count(days, "day", "days")),
+    }
+}
+
+fn today() -> u64 {
+    unix_secs() / DAY
+}
+
+/// The person to whom a command sends, or what is wrong with the name.
+pub(super) fn addressee(name: &str) -> Result<Person, String> {
+    let (people, problem) = People::look(&Store::of_history());
+    match people.find(name) {
+        Some(person) if person.is_blocked => Err(format!(
+            "{} is blocked; to hear of each other again: caiman people --unblock {}",
+            Shown(&person.name),
+            Shown(&person.name)
+        )),
+        Some(person) => Ok(person.clone()),
+        None => Err(match problem {
+            Some(problem) => problem.to_string(),
+            None => format!("nobody is known as “{}”; caiman people lists those who are", Shown(name)),
+        }),
+    }
+}
+
+/// What is wrong with a name under which the other side is to be remembered, as far as that can be known before.
+pub(super) fn unusable_name(name: &str) -> Option<String> {
+    let (people, _) = People::look(&Store::of_history());
+    people.check_name(name).err().map(|error| error.to_string())
+}
+
+/// Remembers the other side, and says so.
+pub(super) fn remember(name: &str, pair: &Pair, reporter: &Reporter) {
+    let name = name.trim();
+    let remembered = People::change(&Store::of_history(), |people| {
+        people.remember(name, pair.clone())?;
+        people.note_over(pair.id(), None, today());
+        Ok(())
+    });
+    match remembered {
+        Ok(()) => {
+            let line = format!(
+                "{} is remembered. If the other side remembers this one as well, no code is needed the next time: caiman send \
+                 --to {} …",
+                Shown(name),
+                Shown(name)
+            );
+            reporter.say(&line, "remembered", json!({ "name": name }));
+        }
+        // A sender may have more to offer, and this is the next of its transfers.
+        Err(PeopleError::Known(_)) => {}
+        Err(error) => {
+            let message = format!("{} is not remembered: {error}", Shown(name));
+            reporter.say(&sentence(&message), "warning", json!({ "message": message }));
+        }
+    }
+}
+
+/// What a transfer has to do with a person whom this computer knows.
+pub(super) struct PersonLink {
+    person: PairId,
+    /// The digest of the offer, and whether it was accepted here.
+    offer: Option<[u8; 32]>,
+}
+
+impl PersonLink {
+    pub(super) fn new(person: &Pair) -> Self {
+        Self { person: person.id(), offer: None }
+    }
+
+    /// Takes note of an offer. If it is one that was accepted before and interrupted, returns the folder into which it goes.
+    pub(super) fn accepted_before(&mut self, offer: &Offer) -> Option<PathBuf> {
+        let digest = self.offer.insert(offer.digest());
+        let (people, _) = People::look(&Store::of_history());
+        people.of(self.person)?.accepted_before(digest).map(Path::to_owned)
+    }
+
+    /// Notes that the offer is accepted. Only one that is accepted whole is to go on without asking.
+    pub(super) fn note_accepted(&self, offer: &Offer, choices: &Choices) {
+        let folder = choices.folder.as_ref().or(offer.folder.as_ref());
+        let (Some(digest), Some(folder)) = (&self.offer, folder) else { return };
+        let Ok(folder) = path::absolute(folder) else { return };
+        if choices.unwanted.is_empty() {
+            self.change(|people| people.note_accepted(self.person, digest, &folder));
+        }
+    }
+
+    /// Notes that the transfer has ended, and whether it was interrupted.
+    pub(super) fn note_end(&self, is_interrupted: bool) {
+        let over = self.offer.as_ref().filter(|_| !is_interrupted);
+        self.change(|people| people.note_over(self.person, over, today()));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut People)) {
+        let changed = People::change(&Store::of_history(), |people| {
+            change(people);
+            Ok(())
+        });
+        if let Err(error) = changed {
+            tracing::warn!(%error, "what is known of a person can't be kept");
+        }
+    }
+}
