@@ -70,6 +70,9 @@ fn run(args: Args) -> Exit {
             output::flush();
             exit
         }
+        Some(CliCommand::People(args)) if args.check => {
+            with_runtime(async |interrupts| people::check(&args.common, interrupts).await)
+        }
         Some(CliCommand::People(args)) => {
             let exit = people::run(args);
             output::flush();

@@ -13,6 +13,7 @@ mod command;
 mod event;
 mod local;
 mod outbox;
+mod presence;
 mod receiving;
 mod relays;
 mod sending;
@@ -29,7 +30,7 @@ use command::Ids;
 
 pub use self::{
     command::{Command, PATIENCE, ReceiveOrder, SendOrder, TaskId, WaitOrder},
-    event::{CallState, Called, Event},
+    event::{CallState, Called, Event, Presence},
 };
 
 pub use crate::{

@@ -188,6 +188,7 @@ const UNFINISHED_HELP: &str = "Examples:
 
 const PEOPLE_HELP: &str = "Examples:
   caiman people
+  caiman people --check               says who waits at the moment
   caiman people --trust Ann --into ~/Downloads/Ann
   caiman people --forget Bob          Bob's computer finds nobody here then";
 
@@ -332,9 +333,11 @@ pub(super) struct PeopleArgs {
     /// Ask again before anything of this person is received.
     #[arg(long, value_name = "NAME", group = "change")]
     pub(super) untrust: Option<String>,
-    /// Print one JSON object per line.
+    /// Also look for each person, and say whether it waits nearby, elsewhere or not at all, which takes some seconds.
     #[arg(long, conflicts_with = "change")]
-    pub(super) json: bool,
+    pub(super) check: bool,
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
 }
 
 #[derive(ClapArgs)]

@@ -172,6 +172,7 @@ impl Conversation {
                 }
             }
             Event::Called(_)
+            | Event::Presence(..)
             | Event::WaitBroke(_)
             | Event::RelayEnded(..)
             | Event::Checked(..)

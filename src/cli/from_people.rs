@@ -222,6 +222,7 @@ impl Reception {
             Event::Branch { .. }
             | Event::Listening { .. }
             | Event::Calling(..)
+            | Event::Presence(..)
             | Event::RelayEnded(..)
             | Event::Checked(..)
             | Event::CheckedIroh(..)

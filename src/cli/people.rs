@@ -2,20 +2,27 @@
 
 use std::path::{self, Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    args::PeopleArgs,
+    args::{CommonArgs, PeopleArgs},
     exit::Exit,
+    interrupts::Interrupts,
     output,
     report::{Reporter, failure, sentence},
+    server,
 };
 use crate::{
-    engine::{Choices, Offer, Pair, PairId, check_folder},
+    engine::{
+        Choices, Command, Engine, Event, Offer, Pair, PairId, Presence, TransferError, WaitOrder, check_folder,
+    },
     history::unix_secs,
     people::{People, PeopleError, Person},
     store::Store,
-    transfer::show::{self, Shown},
+    transfer::{
+        error::Impossible,
+        show::{self, Shown},
+    },
 };
 
 /// Seconds of a day.
@@ -24,7 +31,7 @@ const DAY: u64 = 24 * 60 * 60;
 /// Runs `caiman people`.
 pub(super) fn run(args: PeopleArgs) -> Exit {
     let store = Store::of_history();
-    let PeopleArgs { forget, rename, block, unblock, trust, into, untrust, json } = args;
+    let PeopleArgs { forget, rename, block, unblock, trust, into, untrust, common, .. } = args;
     let mut folder = None;
     if let Some(chosen) = into {
         if let Err(error) = check_folder(&chosen) {
@@ -49,7 +56,7 @@ pub(super) fn run(args: PeopleArgs) -> Exit {
                 Some((name, change)) => {
                     People::change(&store, |people| people.with(&name, |person| change(person, folder)))
                 }
-                None => return list(&store, json),
+                None => return list(&store, common.json),
             }
         }
     };
@@ -60,6 +67,67 @@ pub(super) fn run(args: PeopleArgs) -> Exit {
             if matches!(error, PeopleError::Save(_)) { Exit::Files } else { Exit::Usage }
         }
     }
+}
+
+/// Lists the people, and where each can be reached at the moment.
+pub(super) async fn check(common: &CommonArgs, interrupts: &mut Interrupts) -> Exit {
+    let mut reporter = Reporter::for_receiver(common.json, false);
+    let places = server::choose(common, None, &reporter)
+        .and_then(|relays| Ok((relays, server::internet(common, &reporter)?)));
+    let started = places.and_then(|places| {
+        let engine = Engine::start(|| {}).map_err(|error| format!("this program can't start: {error}"))?;
+        Ok((places, engine))
+    });
+    let ((relays, internet), (engine, mut events)) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            reporter.error(&Impossible::Arguments(error).into());
+            return Exit::Usage;
+        }
+    };
+    let (people, problem) = People::look(&Store::of_history());
+    if let Some(problem) = problem {
+        output::line(sentence(&problem.to_string()));
+    }
+    let wanted = people.all().iter().map(|person| person.pair.clone()).collect();
+    let order = WaitOrder { people: wanted, relays, internet, path_mode: common.path.into() };
+    if engine.command(Command::Seek(Box::new(order))).is_err() {
+        return Exit::Failed;
+    }
+    let mut left = people.all().len();
+    while left > 0 {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::Presence(id, presence)) => {
+                    left -= 1;
+                    let Some(person) = people.of(id) else { continue };
+                    let (line, state) = match presence {
+                        Presence::Nearby => ("nearby", "nearby"),
+                        Presence::Reachable => ("reachable", "reachable"),
+                        Presence::Away => ("away, or forgets this computer", "away"),
+                    };
+                    let line = format!("{}  {line}", as_line(person));
+                    let shown = if common.json {
+                        let mut fields = as_json(person);
+                        fields["presence"] = state.into();
+                        fields.to_string()
+                    } else {
+                        line
+                    };
+                    if output::data_now(format!("{shown}\n").as_bytes()).is_err() {
+                        return Exit::Failed;
+                    }
+                }
+                Some(Event::WaitBroke(report) | Event::Stopped(report)) => {
+                    return reporter.error(&TransferError::Internal(report));
+                }
+                Some(_) => {}
+                None => return Exit::Failed,
+            },
+            () = interrupts.next() => return Exit::Cancelled,
+        }
+    }
+    Exit::Done
 }
 
 fn list(store: &Store, json: bool) -> Exit {
@@ -73,7 +141,7 @@ fn list(store: &Store, json: bool) -> Exit {
         );
     }
     for person in people.all() {
-        let line = if json { as_json(person) } else { as_line(person) };
+        let line = if json { as_json(person).to_string() } else { as_line(person) };
         if output::data_now(format!("{line}\n").as_bytes()).is_err() {
             return Exit::Failed;
         }
@@ -92,10 +160,9 @@ fn as_line(person: &Person) -> String {
     line
 }
 
-fn as_json(person: &Person) -> String {
+fn as_json(person: &Person) -> Value {
     let Person { name, trusted_folder, is_blocked, last_day, .. } = person;
     json!({ "name": name, "trusted_folder": trusted_folder, "blocked": is_blocked, "last_day": last_day })
-        .to_string()
 }
 
 fn seen(day: Option<u64>) -> String {

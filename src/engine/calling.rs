@@ -130,7 +130,7 @@ async fn call_while_up(
     let mut is_told = false;
     while up.wait_for(|is_up| *is_up).await.is_ok() {
         let attempt = async {
-            let pause = match call_once(callee, drawn, &apart).await {
+            let pause = match callee.reach(Some(drawn), &apart).await {
                 Ok(()) => {
                     is_told = false;
                     backoff.reset();
@@ -158,28 +158,45 @@ async fn call_while_up(
     }
 }
 
-/// Looks for the person everywhere, in the room of today and around midnight in that of the neighbouring day.
-async fn call_once(callee: &Callee, drawn: &CallCode, context: &Context) -> Result<(), TransferError> {
-    let Callee { person, relays, internet, path_mode } = callee;
-    let mut failure = None;
-    for day in days() {
-        let under = call::called_under(&person.calls_under(day));
-        let (found, searching) = if *path_mode == PathMode::RelayOnly {
-            (None, None)
-        } else {
-            let (found, searching) = search(RoomId(under.room()));
-            (Some(found), Some(searching))
-        };
-        let places = SearchPlaces { relays: relays.clone(), found, internet: internet.clone() };
-        let searching = async {
-            if let Some(searching) = searching {
-                searching.await;
+impl Callee {
+    /// Meets the person wherever it may be, in the room of today and around midnight in that of the neighbouring day. Says this
+    /// call, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// The first error, if the person was met nowhere.
+    pub(super) async fn reach(
+        &self,
+        say: Option<&CallCode>,
+        context: &Context,
+    ) -> Result<(), TransferError> {
+        let Self { person, relays, internet, path_mode } = self;
+        let mut failure = None;
+        for day in days() {
+            let under = call::called_under(&person.calls_under(day));
+            let (found, searching) = if *path_mode == PathMode::RelayOnly {
+                (None, None)
+            } else {
+                let (found, searching) = search(RoomId(under.room()));
+                (Some(found), Some(searching))
+            };
+            let places = SearchPlaces { relays: relays.clone(), found, internet: internet.clone() };
+            let searching = async {
+                if let Some(searching) = searching {
+                    searching.await;
+                }
+            };
+            let meeting = async {
+                match say {
+                    Some(drawn) => call::call(places, under, drawn, context).await,
+                    None => call::look(places, under, context).await,
+                }
+            };
+            match tokio::join!(meeting, searching).0 {
+                Ok(()) => return Ok(()),
+                Err(error) => failure = failure.or(Some(error)),
             }
-        };
-        match tokio::join!(call::call(places, under, drawn, context), searching).0 {
-            Ok(()) => return Ok(()),
-            Err(error) => failure = failure.or(Some(error)),
         }
+        Err(failure.unwrap_or(TransferError::PeerLost))
     }
-    Err(failure.unwrap_or(TransferError::PeerLost))
 }

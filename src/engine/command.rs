@@ -144,6 +144,9 @@ pub enum Command {
     /// Wait for calls like this, and no longer as an earlier order said. Each call is an
     /// [`Event::Called`](crate::engine::Event::Called). An order without people ends the waiting.
     Wait(Box<WaitOrder>),
+    /// Find out where these people can be reached, in these places. Each is answered by one
+    /// [`Event::Presence`](crate::engine::Event::Presence), within half a minute.
+    Seek(Box<WaitOrder>),
     /// Add paths to a send of files, until its receiver is there; answered by
     /// [`Notice::Listed`](crate::engine::Notice::Listed), and by [`Notice::NotAdded`](crate::engine::Notice::NotAdded) for
     /// what can't be added. A send that has ended doesn't answer.

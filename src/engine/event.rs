@@ -32,6 +32,17 @@ pub struct Called {
     pub relay: Option<RelayChoice>,
 }
 
+/// Where a person can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// On the local network.
+    Nearby,
+    /// At a relay or over the internet.
+    Reachable,
+    /// Nowhere, as far as could be found out.
+    Away,
+}
+
 /// How a call is doing.
 #[derive(Debug)]
 pub enum CallState {
@@ -76,6 +87,8 @@ pub enum Event {
     Called(Called),
     /// The person to whom a send goes is called.
     Calling(TaskId, CallState),
+    /// Where a person can be reached at the moment, after [`Command::Seek`](crate::engine::Command::Seek).
+    Presence(PairId, Presence),
     /// The engine no longer waits for calls, because of a fault of its own.
     WaitBroke(PanicReport),
     /// A transfer has ended.

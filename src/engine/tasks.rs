@@ -18,6 +18,7 @@ use super::{
     command::{Command, Ids, ReceiveOrder, SendOrder, TaskId, WaitOrder},
     event::Event,
     outbox::{NewBranch, Outbox},
+    presence::seek_task,
     receiving::receive_task,
     relays::{check_iroh_task, check_task, relay_task},
     sending::{SendPlace, branch_task, send_task},
@@ -142,6 +143,13 @@ impl Tasks {
                 });
             }
             Command::Wait(order) => self.wait(*order),
+            Command::Seek(order) => {
+                let (id, end) = (self.ids.draw(), EndSignals::default());
+                let task = seek_task(*order, end.cancel.clone(), self.out.clone());
+                self.spawn(id, Running { of: None, end, input: TaskInput::None }, task, |_, report| {
+                    Event::WaitBroke(report)
+                });
+            }
             Command::Add(id, paths) => {
                 if let Some(TaskInput::Send { add, .. }) = self.input(id) {
                     add.send_modify(|additions| additions.extend(paths));

@@ -80,6 +80,20 @@ fn who_is_remembered_needs_no_code_and_who_is_trusted_no_answer() {
     assert_eq!(fs::read(site.to("second")).unwrap(), noise(1, BLOCK));
     drop(waiting);
 
+    let mut waiting = met.waits(&["--yes"]);
+    let presence = |state: &str| {
+        let mut command = caiman(&["people", "--check", "--json", "--server", &site.server]);
+        command.env("CAIMAN_DATA_DIR", sender.path());
+        let checked = run(command);
+        checked.exits(0);
+        let line = String::from_utf8(checked.output).unwrap();
+        line.contains(&format!("\"presence\":\"{state}\""))
+    };
+    // The relay may take a moment to notice who has come and who has gone.
+    while !presence("reachable") {}
+    waiting.kill();
+    while !presence("away") {}
+
     // Without a terminal, what nobody answers is declined; what is trusted is not asked about.
     let third = site.plant("third", "third");
     let mut waiting = met.waits(&[]);

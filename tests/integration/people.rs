@@ -14,7 +14,7 @@ use crate::support::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        CallState, Called, Choices, Notice, Output, Pair, PairKey, ReceiveOrder, SendOrder, Side,
+        CallState, Called, Choices, Notice, Output, Pair, PairKey, Presence, ReceiveOrder, SendOrder, Side,
         TransferError, WaitOrder,
     },
     protocol::{
@@ -193,6 +193,24 @@ async fn what_a_person_lost_in_the_middle_goes_on_after_its_restart() {
     world.sender.cancel(&sending);
     assert!(held < total);
     assert!(sending.end().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_is_seen_and_who_does_not_is_away() {
+    let world = World::new().await;
+    let [(there, they), (away, _)] = [(); 2].map(|()| acquainted());
+    world.receiver.wait(wait_order(&world, vec![they]));
+    let order = || wait_order(&world, vec![there.clone(), away.clone()]);
+    while world.sender.seek(order()).await[&there.id()] != Presence::Reachable {}
+    assert_eq!(world.sender.seek(order()).await[&away.id()], Presence::Away);
+    // Looking is no call.
+    fs::write(world.from("file"), "file").unwrap();
+    let mut sending = world.sender.send(order_to(&world, &there, &["file"]));
+    let called = world.receiver.called().await;
+    let mut receiving = answer(&world, &world.receiver, &called);
+    receiving.offer().await;
+    world.receiver.accept(&receiving, Choices::default());
+    sending.report().await;
 }
 
 fn today() -> u64 {

@@ -13,7 +13,7 @@ use caiman::{
     code::CodePhrase,
     engine::{
         Answer, CallState, Called, Choices, CodeChoice, Command, Engine, Event, Internet, InvitationChain,
-        Invited, ListenOptions, Notice, Offer, Output, PathMode, Payload, Phase, Progress, ReceiveOrder,
+        Invited, ListenOptions, Notice, Offer, Output, PairId, PathMode, Payload, Phase, Presence, Progress, ReceiveOrder,
         Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder, TaskId,
         TransferError, WaitOrder,
     },
@@ -50,6 +50,7 @@ pub struct Party {
     inboxes: Inboxes,
     branches: Foundlings,
     calls: tokio::sync::Mutex<mpsc::UnboundedReceiver<Called>>,
+    seen: tokio::sync::Mutex<mpsc::UnboundedReceiver<(PairId, Presence)>>,
 }
 
 impl Party {
@@ -59,6 +60,7 @@ impl Party {
         let (sorted, branches) = (Arc::clone(&inboxes), Foundlings::default());
         let born = Arc::clone(&branches);
         let (calling, calls) = mpsc::unbounded_channel();
+        let (presences, seen) = mpsc::unbounded_channel();
         // The task ends with the engine.
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
@@ -72,12 +74,16 @@ impl Party {
                     let _ = calling.send(called);
                     continue;
                 }
+                if let Event::Presence(person, presence) = event {
+                    let _ = presences.send((person, presence));
+                    continue;
+                }
                 let inbox = lock(&sorted).get(&id_of(&event)).cloned();
                 // A test that has seen enough has dropped its end.
                 let _ = inbox.expect("every transfer has an inbox").send(event);
             }
         });
-        Self { engine: Some(engine), inboxes, branches, calls: tokio::sync::Mutex::new(calls) }
+        Self { engine: Some(engine), inboxes, branches, calls: calls.into(), seen: seen.into() }
     }
 
     /// Waits for the next receiver of a send for several, and returns the transfer with it.
@@ -93,6 +99,18 @@ impl Party {
     /// Waits for calls like this.
     pub fn wait(&self, order: WaitOrder) {
         self.command(Command::Wait(Box::new(order)));
+    }
+
+    /// Finds out where the people of this order are.
+    pub async fn seek(&self, order: WaitOrder) -> HashMap<PairId, Presence> {
+        let count = order.people.len();
+        self.command(Command::Seek(Box::new(order)));
+        let mut found = HashMap::new();
+        while found.len() < count {
+            let seen = within("a person", async { self.seen.lock().await.recv().await });
+            found.extend(seen.await);
+        }
+        found
     }
 
     /// Waits for the next call.
@@ -332,6 +350,7 @@ impl Transfer {
             | Event::CheckedIroh(..)
             | Event::Stopped(_)
             | Event::Called(_)
+            | Event::Presence(..)
             | Event::WaitBroke(_) => {}
         }
     }
@@ -557,7 +576,7 @@ fn id_of(event: &Event) -> TaskId {
         | Event::Branch { of: id, .. }
         | Event::Calling(id, _)
         | Event::RelayEnded(id, _) => *id,
-        Event::Called(_) => unreachable!("calls have an inbox of their own"),
+        Event::Called(_) | Event::Presence(..) => unreachable!("calls have an inbox of their own"),
         Event::WaitBroke(report) => panic!("the wait broke: {report}"),
         Event::Stopped(report) => panic!("the engine stopped: {report}"),
     }

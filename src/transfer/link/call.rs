@@ -69,10 +69,7 @@ pub(crate) async fn call(
     call: &CallCode,
     context: &Context,
 ) -> Result<(), TransferError> {
-    let meeting = meet_sender(search, &Arc::new(under), context).await?;
-    let venue = meeting.venue.clone();
-    let session = Session::through(meeting, Side::Receiver, CONNECT, context);
-    let mut control = Control::new(session, &venue, context);
+    let mut control = meet(search, under, context).await?;
     let saying = async {
         control.say(&FromReceiver::Call(call.clone()))?;
         match control.next_or_heard::<FromSender>().await? {
@@ -83,6 +80,27 @@ pub(crate) async fn call(
     let said = timeout(LIMIT, saying).await.unwrap_or(Err(silent()));
     control.part().await;
     said
+}
+
+/// Looks for the side that can be called `under` this code, and says nothing to it. The notices of `context` tell where it was met.
+///
+/// # Errors
+///
+/// As those of [`call`].
+pub(crate) async fn look(
+    search: SearchPlaces,
+    under: CodePhrase,
+    context: &Context,
+) -> Result<(), TransferError> {
+    meet(search, under, context).await?.part().await;
+    Ok(())
+}
+
+async fn meet(search: SearchPlaces, under: CodePhrase, context: &Context) -> Result<Control, TransferError> {
+    let meeting = meet_sender(search, &Arc::new(under), context).await?;
+    let venue = meeting.venue.clone();
+    let session = Session::through(meeting, Side::Receiver, CONNECT, context);
+    Ok(Control::new(session, &venue, context))
 }
 
 /// Hears what a caller says that has proven the code, and ends the session with it.
