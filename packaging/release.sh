@@ -98,10 +98,9 @@ host_program() {
   die "Build the part linux or static first."
 }
 
-# archive NAME: packs the folder NAME of the build folder.
-archive() {
-  tar -C "$work/stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -cf - "$1" |
-    gzip -9n >"$dist/$1.tar.gz"
+# packed FOLDER NAME TAR-FLAGS…: what FOLDER holds under NAME, as a tar archive that is the same each time.
+packed() {
+  tar -C "$1" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" "${@:3}" -cf - "$2"
 }
 
 # lay_out NAME TRIPLE: the tree below /usr.
@@ -161,7 +160,7 @@ tarball() {
   mkdir -p "$work/stage/$name"
   cp -a "$work/tree" "$work/stage/$name/usr"
   cp packaging/linux/install.sh README.md LICENSE-MIT LICENSE-APACHE "$work/stage/$name/"
-  archive "$name"
+  packed "$work/stage" "$name" | gzip -9n >"$dist/$name.tar.gz"
 }
 
 images() {
@@ -174,7 +173,10 @@ images() {
     local store=(--root "$work/images" --runroot "$work/images-run" --storage-driver vfs)
     buildah "${store[@]}" bud --quiet --isolation chroot --platform "linux/$oci" --timestamp "$SOURCE_DATE_EPOCH" \
       --label org.opencontainers.image.version="$version" -f packaging/Containerfile -t "caiman-relay:$version" "$work/image" >/dev/null
-    buildah "${store[@]}" push --quiet "caiman-relay:$version" "oci-archive:$dist/caiman-relay-$version-$arch.oci.tar:caiman-relay:$version"
+    # buildah's own archives have the times of the moment in them.
+    rm -rf "$work/image-layout"
+    buildah "${store[@]}" push --quiet "caiman-relay:$version" "oci:$work/image-layout:caiman-relay:$version"
+    packed "$work/image-layout" . >"$dist/caiman-relay-$version-$arch.oci.tar"
   done
 }
 
@@ -201,8 +203,7 @@ vendored() {
   git archive HEAD | tar -x -C "$folder"
   mkdir -p "$folder/.cargo"
   (cd "$folder" && cargo vendor --locked --versioned-dirs vendor 2>/dev/null >.cargo/config.toml)
-  tar -C "$work/stage" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@$SOURCE_DATE_EPOCH" -cf - "$name" |
-    xz -T0 -6 >"$dist/$name.tar.xz"
+  packed "$work/stage" "$name" --mode=u=rwX,go=rX | xz -T0 -6 >"$dist/$name.tar.xz"
 }
 
 # What is inside, for those who have to know: a CycloneDX bill of materials of all crates and systems.

@@ -42,7 +42,10 @@ pub use crate::{
         proxy::{Proxies, ProxyChoice, ProxyError},
         venue::Venue,
     },
-    protocol::peer::Work,
+    protocol::{
+        name::{MAX_NAME_CHARS, PeerName},
+        peer::Work,
+    },
     relay::{AccessPassword, Limits, Ports, RelayConfig, RelayError},
     transfer::{
         error::{FileAction, TransferError},

@@ -304,6 +304,20 @@ impl People {
         self.free_name(name).map(drop)
     }
 
+    /// The first name like this that nobody has: itself, or with a number behind it.
+    pub fn free_name_like(&self, name: &str) -> String {
+        let name: String = name.trim().chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+        if self.position(&name).is_none() {
+            return name;
+        }
+        let short: String = name.chars().take(MAX_NAME_CHARS - 4).collect();
+        // One more than there are people is free.
+        (2..=MAX_PEOPLE + 2)
+            .map(|number| format!("{} {number}", short.trim_end()))
+            .find(|name| self.position(name).is_none())
+            .unwrap_or(name)
+    }
+
     /// The name as it is kept.
     fn free_name(&self, name: &str) -> Result<String, PeopleError> {
         let name = name.trim();
@@ -433,6 +447,8 @@ mod tests {
         let renamed = |old: &str, new: &str| People::change(&store, |people| people.rename(old, new));
         assert!(matches!(renamed("Bob", "ann"), Err(PeopleError::NameTaken)));
         assert!(matches!(renamed("Eve", "Mallory"), Err(PeopleError::Unknown)));
+        assert_eq!(People::look(&store).0.free_name_like(" ann\n"), "ann 2");
+        assert_eq!(People::look(&store).0.free_name_like("Cid"), "Cid");
         renamed("bob", "BOB").unwrap();
         renamed("BOB", "Robert").unwrap();
         let names: Vec<_> = People::look(&store).0.all().iter().map(|person| person.name.clone()).collect();

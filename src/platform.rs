@@ -1,9 +1,11 @@
 //! What differs between operating systems, and nothing else. Everything that uses this module is written once.
 //!
+//! - [`host_name`]: what the computer is called
 //! - [`mount`]: what the file system under a folder can store
 //! - [`open_folder`]: folders that are used whatever becomes of their paths
 //! - [`programs`]: which files are programs
 
+pub mod host_name;
 pub mod mount;
 pub mod open_folder;
 pub mod programs;

@@ -91,6 +91,11 @@
 //! [`peer::MAX_CONTROL`] bytes. Each holds, as `postcard`, the number of messages that its author has heard so far, and then a
 //! message, or none as a heartbeat:
 //!
+//! Each side may first say what its computer is called ([`name::PeerName`]): A → B: [`peer::FromSender::Name`], B → A:
+//! [`peer::FromReceiver::Name`]. It is the first message of its direction, or isn't said at all; at any other point, and so a
+//! second time, it is refused. A name is a claim, and proves nothing. A session that only sends B elsewhere (see invitations)
+//! needs none from A.
+//!
 //! 8. A → B: [`peer::FromSender::Offer`] (sums), [`peer::FromSender::Page`]… (entries, folders before what is in them),
 //!    [`peer::FromSender::OfferEnd`] (digest of the entries).
 //!    While B's user reads the offer, B → A: [`peer::FromReceiver::WhatIs`]… (files for which B has one of the same name and
@@ -190,6 +195,7 @@
 
 pub mod frame;
 pub mod manifest;
+pub mod name;
 pub mod path;
 pub mod peer;
 pub mod relay;

@@ -25,7 +25,8 @@ use crate::{
         internet::{Internet, IrohRelay},
         proxy::{Proxies, ProxyChoice},
     },
-    protocol::relay::MAX_LANES,
+    platform::host_name::host_name,
+    protocol::{name::PeerName, relay::MAX_LANES},
     relay::{Ports, RelayConfig},
     store::{self, BadEntry, Expected, Problem, SaveError, Store},
     transfer::{
@@ -69,6 +70,10 @@ pub struct Settings {
     /// The proxy through which relays are reached.
     #[serde(serialize_with = "as_text", skip_serializing_if = "is_environment")]
     pub proxy: ProxyChoice,
+    /// What this computer is called; `None` is what the system calls it.
+    pub name: Option<PeerName>,
+    /// Whether the other side of a transfer is told the name.
+    pub tell_name: bool,
     /// Where received files go; `None` is the system's folder for downloads. A folder whose path is not Unicode is kept only
     /// until the program ends.
     #[serde(skip_serializing_if = "store::is_left_out")]
@@ -258,6 +263,16 @@ impl Settings {
         self.relays.iter().map(|relay| self.reach(relay.address.clone())).collect()
     }
 
+    /// What the other side of a transfer is told that this computer is called; `None` for nothing.
+    pub fn told_name(&self) -> Option<PeerName> {
+        self.own_name().filter(|_| self.tell_name)
+    }
+
+    /// What this computer is called; `None` if neither the user nor the system has given it a name.
+    pub fn own_name(&self) -> Option<PeerName> {
+        self.name.clone().or_else(host_name)
+    }
+
     /// What transfers may use of the internet.
     pub fn internet(&self) -> Option<Internet> {
         let is_on = self.internet && Internet::IS_BUILT_IN;
@@ -290,6 +305,8 @@ impl Settings {
             internet_told: fields.switch("internet_told").unwrap_or(usual.internet_told),
             host: fields.inner("host").map_or(usual.host, HostRelay::read),
             proxy: fields.parsed("proxy", Expected::Proxy).unwrap_or_default(),
+            name: fields.parsed("name", Expected::ComputerName),
+            tell_name: fields.switch("tell_name").unwrap_or(usual.tell_name),
             save_folder: fields.text("save_folder").map(PathBuf::from),
             lanes: fields.number("lanes", 1..=MAX_LANES).unwrap_or(usual.lanes),
             path_mode: fields
@@ -329,6 +346,8 @@ impl Default for Settings {
             internet_told: false,
             host: HostRelay::default(),
             proxy: ProxyChoice::default(),
+            name: None,
+            tell_name: true,
             save_folder: None,
             lanes: MAX_LANES,
             path_mode: PathMode::default(),

@@ -122,6 +122,8 @@ pub enum Expected {
     IrohRelays,
     /// A proxy.
     Proxy,
+    /// The name of a computer.
+    ComputerName,
     /// A table.
     Table,
     /// A list of tables.
@@ -148,6 +150,7 @@ impl fmt::Display for Expected {
                 f.write_str("must be a list of addresses such as [“https://relay.example.org”]")
             }
             Self::Proxy => f.write_str("must be a proxy such as “socks5://host:port”, or “off”"),
+            Self::ComputerName => f.write_str("must be a name of at most 40 characters in quotation marks"),
             Self::Table => f.write_str("must be a table"),
             Self::Tables => f.write_str("must be an array of tables"),
             Self::Transfer => f.write_str("is no transfer that this version knows"),

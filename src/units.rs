@@ -1,6 +1,6 @@
 //! Sizes and rates as users write them, with one grammar for the command line and the window: a number, which may have a decimal
 //! point or comma, and a unit such as `kB`, `MB` or `GiB`, in upper or lower case, with `/s` or without. Units are powers of
-//! 1,000; those with an `i` are powers of 1,024.
+//! 1,000; those with an `i` are powers of 1,024. In place of `B` may stand `o`, for octet, as in French: `Mo`.
 
 use std::{fmt, num::NonZeroU64, str::FromStr};
 
@@ -85,8 +85,8 @@ fn read(text: &str, plain: f64) -> Result<NonZeroU64, BadUnits> {
     let unit = unit.strip_suffix("/s").unwrap_or(&unit);
     let factor = match unit {
         "" => plain,
-        "b" => 1.0,
-        _ => match unit.strip_suffix('b').unwrap_or(unit) {
+        "b" | "o" => 1.0,
+        _ => match unit.strip_suffix(['b', 'o']).unwrap_or(unit) {
             "k" => 1e3,
             "m" => 1e6,
             "g" => 1e9,
@@ -123,6 +123,9 @@ mod tests {
             ("3MiB/s", 3 * 1024 * 1024),
             ("2 gb/s", 2_000_000_000),
             (" 7 B/s ", 7),
+            ("5 Mo/s", 5_000_000),
+            ("1,5\u{a0}Gio", 1_610_612_736),
+            ("300 o", 300),
         ] {
             assert_eq!(text.parse::<Rate>().unwrap().bytes_per_sec().get(), bytes, "{text}");
             assert_eq!(text.parse::<ByteSize>().unwrap().bytes().get(), bytes, "{text}");

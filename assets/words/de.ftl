@@ -616,6 +616,7 @@ expected-address = „{ $key }“ muss Host oder Host:Port in Anführungszeichen
 expected-ports = „{ $key }“ müssen Ports wie „27002-27009“ oder „none“ sein
 expected-proxy = „{ $key }“ muss ein Proxy wie „socks5://host:port“ oder „off“ sein
 expected-iroh-relays = „{ $key }“ muss eine Liste von Adressen wie [„https://relay.example.org“] sein
+expected-computer-name = „{ $key }“ muss ein Name mit höchstens 40 Zeichen in Anführungszeichen sein
 expected-table = „{ $key }“ muss eine Tabelle sein
 expected-transfer = „{ $key }“ ist keine Übertragung, die diese Version kennt
 expected-person = „{ $key }“ ist keine Person mit eigenem Namen und Schlüssel

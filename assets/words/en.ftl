@@ -614,6 +614,7 @@ expected-address = “{ $key }” must be a host or host:port in quotation marks
 expected-ports = “{ $key }” must be ports such as “27002-27009”, or “none”
 expected-proxy = “{ $key }” must be a proxy such as “socks5://host:port”, or “off”
 expected-iroh-relays = “{ $key }” must be a list of addresses such as [“https://relay.example.org”]
+expected-computer-name = “{ $key }” must be a name of at most 40 characters in quotation marks
 expected-table = “{ $key }” must be a table
 expected-transfer = “{ $key }” is not a transfer that this version knows
 expected-person = “{ $key }” is not a person with a name and a key of its own

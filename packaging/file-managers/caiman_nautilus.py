@@ -6,7 +6,8 @@ import subprocess
 
 from gi.repository import GObject, Nautilus
 
-GERMAN = (locale.getlocale(locale.LC_MESSAGES)[0] or "").startswith("de")
+LABELS = {"de": "Mit Caiman senden", "fr": "Envoyer avec Caiman"}
+LABEL = LABELS.get((locale.getlocale(locale.LC_MESSAGES)[0] or "")[:2], "Send with Caiman")
 
 
 class Caiman(GObject.GObject, Nautilus.MenuProvider):
@@ -16,7 +17,7 @@ class Caiman(GObject.GObject, Nautilus.MenuProvider):
         # What is not on this computer, nor mounted into it, has no path.
         if not paths or None in paths:
             return []
-        item = Nautilus.MenuItem(name="Caiman::Send", label="Mit Caiman senden" if GERMAN else "Send with Caiman")
+        item = Nautilus.MenuItem(name="Caiman::Send", label=LABEL)
         item.connect("activate", lambda _: subprocess.Popen(["caiman", *paths], start_new_session=True))
         return [item]
 

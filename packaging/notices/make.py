@@ -63,6 +63,16 @@ From the crate lucide-icons, https://lucide.dev. Copyright (c) Lucide Contributo
         "Copyright (c) The Rust Project Contributors, https://github.com/rust-lang/rust, MIT OR Apache-2.0. Both texts stand below.",
         None,
     ),
+    (
+        "musl, in the programs that are linked statically",
+        "From https://musl.libc.org; its file COPYRIGHT names all contributors.",
+        "packaging/notices/musl.txt",
+    ),
+    (
+        "The runtime of MinGW-w64, in the programs for Windows",
+        "From https://www.mingw-w64.org. The parts of GCC beside it are under the GPL with the GCC Runtime Library Exception.",
+        "packaging/notices/mingw-w64.txt",
+    ),
 ]
 
 LICENCE_FILE = r"(licen[cs]e|copying|copyright)([-_.](?!apache).*)?"
@@ -172,7 +182,7 @@ def collect(notices):
 
 
 def written(notices):
-    out = [headed("Notices", "="), para(INTRO), headed("Words, fonts, icons, certificates", "=")]
+    out = [headed("Notices", "="), para(INTRO), headed("Words, fonts, icons, certificates, libraries", "=")]
     for name, about, file in ASSETS:
         out += [headed(name, "-"), para(about)]
         if file:

@@ -39,13 +39,17 @@ VIAddVersionKey /LANG=0 "LegalCopyright" "MIT or Apache-2.0"
 !insertmacro MUI_UNPAGE_INSTFILES
 !insertmacro MUI_LANGUAGE "English"
 !insertmacro MUI_LANGUAGE "German"
+!insertmacro MUI_LANGUAGE "French"
 
 LangString SEND ${LANG_ENGLISH} "Send with Caiman"
 LangString SEND ${LANG_GERMAN} "Mit Caiman senden"
+LangString SEND ${LANG_FRENCH} "Envoyer avec Caiman"
 LangString INVITE ${LANG_ENGLISH} "Caiman invite"
 LangString INVITE ${LANG_GERMAN} "Caiman-Einladung"
+LangString INVITE ${LANG_FRENCH} "Invitation Caiman"
 LangString RUNS ${LANG_ENGLISH} "Caiman is running. Close it, then try again."
 LangString RUNS ${LANG_GERMAN} "Caiman läuft noch. Schließen Sie es und versuchen Sie es dann erneut."
+LangString RUNS ${LANG_FRENCH} "Caiman est en cours d’exécution. Fermez-le, puis réessayez."
 
 ; A program that runs can't be replaced or removed.
 !macro WaitUntilClosed PREFIX

@@ -3,7 +3,6 @@
 //! English.
 
 use std::{
-    borrow::Cow,
     path::{MAIN_SEPARATOR, Path, PathBuf},
     sync::LazyLock,
 };
@@ -15,13 +14,54 @@ use crate::transfer::show::Shown;
 
 const ENGLISH: &str = include_str!("../../assets/words/en.ftl");
 const GERMAN: &str = include_str!("../../assets/words/de.ftl");
+const FRENCH: &str = include_str!("../../assets/words/fr.ftl");
 
-/// The available languages: tag, own name, messages.
-const LANGUAGES: [(&str, &str, &str); 2] = [("en", "English", ENGLISH), ("de", "Deutsch", GERMAN)];
+/// A language of the window.
+struct Language {
+    tag: &'static str,
+    /// What its speakers call it.
+    own_name: &'static str,
+    messages: &'static str,
+    decimal_mark: &'static str,
+    thousands_separator: &'static str,
+    /// 1,024 bytes and the greater units.
+    units: [&'static str; 6],
+}
+
+const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+/// The available languages. The first is English, which stands in for what another one lacks.
+static LANGUAGES: [Language; 3] = [
+    Language {
+        tag: "en",
+        own_name: "English",
+        messages: ENGLISH,
+        decimal_mark: ".",
+        thousands_separator: ",",
+        units: UNITS,
+    },
+    Language {
+        tag: "de",
+        own_name: "Deutsch",
+        messages: GERMAN,
+        decimal_mark: ",",
+        thousands_separator: ".",
+        units: UNITS,
+    },
+    Language {
+        tag: "fr",
+        own_name: "Français",
+        messages: FRENCH,
+        decimal_mark: ",",
+        // Typographers prefer the narrow U+202F, at which the toolkit would break the line.
+        thousands_separator: "\u{a0}",
+        units: ["Kio", "Mio", "Gio", "Tio", "Pio", "Eio"],
+    },
+];
 
 /// The texts of one language.
 pub(super) struct Words {
-    tag: &'static str,
+    language: &'static Language,
     bundle: FluentBundle<FluentResource>,
     english: FluentBundle<FluentResource>,
 }
@@ -36,15 +76,15 @@ impl Words {
         };
         let language = |tag: &String| {
             let tag = tag.to_lowercase();
-            LANGUAGES.iter().find(|(known, ..)| tag.split(['-', '_']).next() == Some(known))
+            LANGUAGES.iter().find(|known| tag.split(['-', '_']).next() == Some(known.tag))
         };
-        let (tag, _, messages) = wished.iter().find_map(language).unwrap_or(&LANGUAGES[0]);
-        Self { tag, bundle: bundle(tag, messages), english: bundle("en", ENGLISH) }
+        let language = wished.iter().find_map(language).unwrap_or(&LANGUAGES[0]);
+        Self { language, bundle: bundle(language), english: bundle(&LANGUAGES[0]) }
     }
 
     /// The tag and own name of every language.
     pub(super) fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
-        LANGUAGES.iter().map(|(tag, name, _)| (*tag, *name))
+        LANGUAGES.iter().map(|language| (language.tag, language.own_name))
     }
 
     /// The text of a message that takes no arguments.
@@ -69,33 +109,27 @@ impl Words {
     /// A number of bytes in units of 1,024, as this language writes it: `1.5 GiB`, and from 100 units on without a
     /// decimal. What only terminals and logs show is formatted by `transfer::show::bytes`, in English.
     pub(super) fn bytes(&self, count: u64) -> String {
-        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        let units = &self.language.units;
         if count < 1024 {
             return self.tell("bytes", &[("count", count.into())]);
         }
         let mut value = count as f64 / 1024.0;
         let mut unit = 0;
-        while value >= 1023.95 && unit + 1 < UNITS.len() {
+        while value >= 1023.95 && unit + 1 < units.len() {
             value /= 1024.0;
             unit += 1;
         }
         let number = if value >= 99.95 { format!("{value:.0}") } else { format!("{value:.1}") };
-        format!("{} {}", self.decimal(&number), UNITS[unit])
+        format!("{} {}", number.replace('.', self.language.decimal_mark), units[unit])
     }
 
-    /// `number` with the decimal mark of this language in place of its point.
-    fn decimal<'a>(&self, number: &'a str) -> Cow<'a, str> {
-        if self.tag == "de" { number.replace('.', ",").into() } else { number.into() }
-    }
-
-    /// A count with its thousands separated: `1,234,567`.
+    /// A count with its thousands separated as this language does it: `1,234,567`.
     pub(super) fn number(&self, count: u64) -> String {
         let digits = count.to_string();
-        let separator = if self.tag == "de" { '.' } else { ',' };
         let mut text = String::new();
         for (index, digit) in digits.chars().enumerate() {
             if index > 0 && (digits.len() - index).is_multiple_of(3) {
-                text.push(separator);
+                text.push_str(self.language.thousands_separator);
             }
             text.push(digit);
         }
@@ -119,13 +153,14 @@ fn home_relative(path: &Path) -> String {
     }
 }
 
-fn bundle(tag: &str, messages: &str) -> FluentBundle<FluentResource> {
-    let language: LanguageIdentifier = tag.parse().expect("the tags above are well formed");
-    let mut bundle = FluentBundle::new(vec![language]);
+fn bundle(language: &Language) -> FluentBundle<FluentResource> {
+    let tag: LanguageIdentifier = language.tag.parse().expect("the tags above are well formed");
+    let mut bundle = FluentBundle::new(vec![tag]);
     // Fluent would put direction marks around inserted values, which the font shows as boxes.
     bundle.set_use_isolating(false);
     // A message that can't be parsed is left out, and a test notices that.
-    let resource = FluentResource::try_new(messages.to_owned()).unwrap_or_else(|(readable, _)| readable);
+    let resource =
+        FluentResource::try_new(language.messages.to_owned()).unwrap_or_else(|(readable, _)| readable);
     bundle.add_resource_overriding(resource);
     bundle
 }
@@ -156,8 +191,8 @@ mod tests {
     fn every_language_says_everything_with_the_same_arguments() {
         let english = keys(ENGLISH);
         assert!(english.len() > 100);
-        for (tag, _, messages) in LANGUAGES {
-            assert!(FluentResource::try_new(messages.to_owned()).is_ok(), "{tag} can't be read");
+        for Language { tag, messages, .. } in &LANGUAGES {
+            assert!(FluentResource::try_new((*messages).to_owned()).is_ok(), "{tag} can't be read");
             let here = keys(messages);
             let differing: Vec<_> = english.symmetric_difference(&here).collect();
             assert!(differing.is_empty(), "{tag} and English differ in {differing:#?}");
@@ -197,11 +232,44 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_the_language_does() {
-        let (english, german) = (Words::of(Some("en")), Words::of(Some("de-AT")));
-        assert_eq!(english.bytes(1536 * 1024), "1.5 MiB");
-        assert_eq!(german.bytes(1536 * 1024), "1,5 MiB");
-        assert_eq!(english.bytes(1), "1 byte");
-        assert_eq!((english.number(1_234_567), german.number(999)), ("1,234,567".into(), "999".into()));
-        assert_eq!(Words::of(Some("xx")).tag, "en");
+        for (tag, one, size, large, count) in [
+            ("en", "1 byte", "1.5 MiB", "150 GiB", "1,234,567"),
+            ("de-AT", "1 Byte", "1,5 MiB", "150 GiB", "1.234.567"),
+            ("fr_CA", "1 octet", "1,5 Mio", "150 Gio", "1\u{a0}234\u{a0}567"),
+        ] {
+            let words = Words::of(Some(tag));
+            let sizes = [1, 1536 * 1024, 150 << 30].map(|bytes| words.bytes(bytes));
+            assert_eq!(sizes, [one, size, large]);
+            assert_eq!((words.number(1_234_567).as_str(), words.number(999).as_str()), (count, "999"));
+        }
+        assert_eq!(Words::of(Some("xx")).language.tag, "en");
+    }
+
+    /// French counts nothing in the singular, and most other languages in the plural.
+    #[test]
+    fn counts_take_the_form_that_the_language_gives_them() {
+        for (tag, forms) in [
+            ("en", ["0 files", "1 file", "2 files"]),
+            ("de", ["0 Dateien", "1 Datei", "2 Dateien"]),
+            ("fr", ["0 fichier", "1 fichier", "2 fichiers"]),
+        ] {
+            let words = Words::of(Some(tag));
+            let files = |count: u64| {
+                words.tell("files", &[("count", count.into()), ("shown", words.number(count).into())])
+            };
+            assert_eq!([0, 1, 2].map(files), forms);
+        }
+        let words = Words::of(Some("fr"));
+        let came = [0_u64, 1, 2].map(|came| words.tell("err-nobody-got-it", &[("came", came.into())]));
+        assert!(came[0] != came[1] && came[1] != came[2], "a form for 0 goes before that of one: {came:?}");
+    }
+
+    /// The toolkit breaks a line at every space but U+00A0, the narrow U+202F included.
+    #[test]
+    fn no_line_of_french_begins_with_a_mark_or_ends_with_an_open_quote() {
+        for loose in [" :", " ;", " !", " ?", " %", " »", "« ", "\u{202f}"] {
+            let line = FRENCH.lines().find(|line| line.contains(loose));
+            assert_eq!(line, None, "{loose:?} may be torn apart");
+        }
     }
 }

@@ -12,7 +12,9 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::code_words::CodeWords;
 use crate::{
-    engine::{AccessPassword, IrohRelay, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, Ports},
+    engine::{
+        AccessPassword, IrohRelay, Limits, ListenOptions, MAX_RECEIVERS, PATIENCE, PathMode, PeerName, Ports,
+    },
     net::client::RelayAddress,
     protocol::relay::MAX_LANES,
     units::{ByteSize, Rate},
@@ -135,7 +137,7 @@ const SEND_LONG_HELP: &str = "Examples:
   caiman send holiday.mov photos/
   caiman send --text 'the door code is 4711'
   caiman send --receivers 3 slides.pdf
-  caiman send --remember=Ann report.pdf
+  caiman send --remember report.pdf
   caiman send --to Ann report.pdf     no code, once both have remembered each other
   caiman send --server relay.example.org report.pdf
   tar c project | caiman send -       the other side: caiman receive --stdout | tar x
@@ -223,14 +225,21 @@ pub(super) struct SendArgs {
     /// this computer knows.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["code", "words", "receivers", "remember"])]
     pub(super) to: Option<String>,
-    /// Remember the receiver under this name once it has everything, so that no code is needed the next time.
+    /// Remember the receiver once it has everything, so that no code is needed the next time.
     ///
-    /// The other side has to remember this one as well.
-    #[arg(long, value_name = "NAME", require_equals = true, conflicts_with = "receivers")]
+    /// NAME is what you call it; without one it is what its computer calls itself. The other side has to remember this one as well.
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        conflicts_with = "receivers"
+    )]
     pub(super) remember: Option<String>,
     /// The name of the file in which the receiver stores standard input.
     #[arg(long, default_value = "stdin", value_name = "NAME", hide_short_help = true)]
-    pub(super) name: String,
+    pub(super) file_name: String,
     /// Send no faster than this many bytes a second, such as 500kB, 20MB or 1.5GiB; a number without a unit is in MB.
     #[arg(long)]
     pub(super) rate: Option<Rate>,
@@ -252,10 +261,10 @@ pub(super) struct ReceiveArgs {
     /// interrupted transfer that was accepted before goes on without asking.
     #[arg(long, conflicts_with_all = ["code", "stdout", "remember"])]
     pub(super) from_people: bool,
-    /// Remember the sender under this name once everything has arrived, so that no code is needed the next time.
+    /// Remember the sender once everything has arrived, so that no code is needed the next time.
     ///
-    /// The other side has to remember this one as well.
-    #[arg(long, value_name = "NAME", require_equals = true)]
+    /// NAME is what you call it; without one it is what its computer calls itself. The other side has to remember this one as well.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(super) remember: Option<String>,
     /// The folder to receive into.
     #[arg(long, short, default_value = ".", value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -393,6 +402,15 @@ pub(super) struct CommonArgs {
     /// How many seconds to look for a lost relay, or for the other side when its connection is lost.
     #[arg(long, default_value_t = PATIENCE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000), hide_short_help = true)]
     pub(super) patience: u64,
+    /// What this computer is called. The other side sees it once the code is proven, and no relay ever does.
+    ///
+    /// If it is not given, it is the name in the window's settings, or else what the system calls this computer. Anybody may use any
+    /// name: only the code says who the other side is.
+    #[arg(long, value_name = "NAME", help_heading = None)]
+    pub(super) name: Option<PeerName>,
+    /// Don't tell the other side what this computer is called.
+    #[arg(long, conflicts_with = "name", help_heading = None, hide_short_help = true)]
+    pub(super) no_name: bool,
     /// Print what happens as one JSON object per line.
     ///
     /// The objects go to standard output, or with `receive --stdout` to standard error.

@@ -192,14 +192,16 @@ impl Conversation {
     fn note_invitation(&mut self, invited: Invited) {
         let is_asked = !matches!(*self.policy, Policy::Receive(ReceivePolicy { accepts: true, .. }));
         let is_taken = self.again.is_some() && (is_asked || self.invited < MAX_UNASKED);
+        let who = self.transfers.first().map(CliTransfer::subject).unwrap_or_default();
         let line = if is_taken {
-            "The other side has more to send. That comes next.".to_owned()
+            format!("{who} has more to send. That comes next.")
         } else if self.again.is_none() {
-            "The other side has more to send. It is not received, because standard output can hold only one file."
-                .to_owned()
+            format!(
+                "{who} has more to send. It is not received, because standard output can hold only one file."
+            )
         } else {
             format!(
-                "The other side has more to send. It is not received: without asking, a command takes {MAX_UNASKED} offers after \
+                "{who} has more to send. It is not received: without asking, a command takes {MAX_UNASKED} offers after \
                  the first. Have it sent again under a new code, or leave out --yes."
             )
         };

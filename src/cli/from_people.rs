@@ -183,7 +183,7 @@ impl Reception {
             .map(|person| person.name.clone())
             .collect();
         let line = if names.is_empty() {
-            "Nobody is known to wait for. After meeting under a code, both sides can remember each other: --remember=NAME"
+            "Nobody is known to wait for. After meeting under a code, both sides can remember each other: --remember"
                 .to_owned()
         } else {
             let shown: Vec<String> = names.iter().map(|name| Shown(name).to_string()).collect();

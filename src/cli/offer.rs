@@ -173,19 +173,22 @@ pub(super) fn fields(offer: &Offer, tops: &[Top<'_>], here: &AlreadyHere, policy
     })
 }
 
-/// An offer for the user, line by line.
+/// An offer for the user, line by line. `name` is what the sender's computer calls itself, fit to be shown.
 pub(super) fn describe(
     offer: &Offer,
+    name: Option<&str>,
     tops: &[Top<'_>],
     here: &AlreadyHere,
     policy: &ReceivePolicy,
 ) -> Vec<String> {
     let manifest = &offer.manifest;
-    let mut lines = match manifest.kind() {
-        OfferKind::Text => return vec!["A text:".to_owned()],
-        OfferKind::Stream => vec!["Offered: a file whose size is not known yet".to_owned()],
-        OfferKind::Files => vec![format!(
-            "Offered: {}, {}{}",
+    let offered = name.map_or_else(|| "Offered:".to_owned(), |name| format!("{name} offers"));
+    let mut lines = match (manifest.kind(), name) {
+        (OfferKind::Text, Some(name)) => return vec![format!("A text from {name}:")],
+        (OfferKind::Text, None) => return vec!["A text:".to_owned()],
+        (OfferKind::Stream, _) => vec![format!("{offered} a file whose size is not known yet")],
+        (OfferKind::Files, _) => vec![format!(
+            "{offered} {}, {}{}",
             show::count(manifest.files(), "file", "files"),
             show::bytes(manifest.bytes()),
             data_part(manifest)
@@ -381,7 +384,7 @@ mod tests {
         names.extend([".ssh/", ".ssh/authorized_keys", ".zshenv"]);
         let offer = offer(&names);
         let tops = offer.tops(&offer.here);
-        let lines = describe(&offer, &tops, &offer.here, &policy(OnMerge::KeepBoth));
+        let lines = describe(&offer, None, &tops, &offer.here, &policy(OnMerge::KeepBoth));
         assert_eq!(lines[1..3], ["  .ssh/  1 file, 1 byte (hidden)", "  .zshenv  1 byte (hidden)"]);
         assert!(pictures.iter().all(|name| lines.contains(&format!("  {name}  1 byte"))));
         assert_eq!(lines.last().unwrap(), "2 names are hidden: .ssh, .zshenv");
@@ -401,8 +404,12 @@ mod tests {
         let names: Vec<String> = (0..25).map(|number| format!("a/{number}")).collect();
         let names: Vec<&str> = ["a/"].into_iter().chain(names.iter().map(String::as_str)).collect();
         let offer = offer(&names);
-        let lines = describe(&offer, &offer.tops(&offer.here), &offer.here, &policy(OnMerge::Merge));
-        assert_eq!(lines[1..3], ["  a/  25 files, 25 bytes", "    a/0  1 byte"]);
+        let lines =
+            describe(&offer, Some("Ann"), &offer.tops(&offer.here), &offer.here, &policy(OnMerge::Merge));
+        assert_eq!(
+            lines[..3],
+            ["Ann offers 25 files, 25 bytes", "  a/  25 files, 25 bytes", "    a/0  1 byte"]
+        );
         assert_eq!(lines.last().unwrap(), "    … and 5 more");
     }
 

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     engine::{
-        Choices, Command, Engine, Event, Offer, Pair, PairId, Presence, TransferError, WaitOrder, check_folder,
+        Choices, Command, Engine, Event, Offer, Pair, PairId, Presence, TransferError, WaitOrder,
+        check_folder,
     },
     history::unix_secs,
     people::{People, PeopleError, Person},
@@ -72,8 +73,10 @@ pub(super) fn run(args: PeopleArgs) -> Exit {
 /// Lists the people, and where each can be reached at the moment.
 pub(super) async fn check(common: &CommonArgs, interrupts: &mut Interrupts) -> Exit {
     let mut reporter = Reporter::for_receiver(common.json, false);
-    let places = server::choose(common, None, &reporter)
-        .and_then(|relays| Ok((relays, server::internet(common, &reporter)?)));
+    let places = server::settings(common, &reporter).and_then(|settings| {
+        let relays = server::choose(common, &settings, None, &reporter)?;
+        Ok((relays, server::internet(common, &settings)?))
+    });
     let started = places.and_then(|places| {
         let engine = Engine::start(|| {}).map_err(|error| format!("this program can't start: {error}"))?;
         Ok((places, engine))
@@ -137,7 +140,7 @@ fn list(store: &Store, json: bool) -> Exit {
     }
     if people.all().is_empty() && !json {
         output::line(
-            "Nobody is known. After meeting under a code, both sides can remember each other: --remember=NAME",
+            "Nobody is known. After meeting under a code, both sides can remember each other: --remember",
         );
     }
     for person in people.all() {
@@ -194,22 +197,28 @@ pub(super) fn addressee(name: &str) -> Result<Person, String> {
     }
 }
 
-/// What is wrong with a name under which the other side is to be remembered, as far as that can be known before.
+/// What is wrong with a name under which the other side is to be remembered, as far as that can be known before. The name is empty if
+/// it is to be the one that the other computer tells.
 pub(super) fn unusable_name(name: &str) -> Option<String> {
     let (people, _) = People::look(&Store::of_history());
-    people.check_name(name).err().map(|error| error.to_string())
+    let name = if name.is_empty() { people.free_name_like("?") } else { name.to_owned() };
+    people.check_name(&name).err().map(|error| error.to_string())
 }
 
-/// Remembers the other side, and says so.
-pub(super) fn remember(name: &str, pair: &Pair, reporter: &Reporter) {
-    let name = name.trim();
+/// Remembers the other side, and says so: under this name, or if that is empty, under the one that the other computer has told.
+pub(super) fn remember(name: &str, told: Option<&str>, pair: &Pair, reporter: &Reporter) {
     let remembered = People::change(&Store::of_history(), |people| {
-        people.remember(name, pair.clone())?;
+        let name = match (name.trim(), told) {
+            ("", Some(told)) => people.free_name_like(told),
+            (name, _) => name.to_owned(),
+        };
+        people.remember(&name, pair.clone())?;
         people.note_over(pair.id(), None, today());
-        Ok(())
+        Ok(name)
     });
     match remembered {
-        Ok(()) => {
+        Ok(name) => {
+            let name = name.as_str();
             let line = format!(
                 "{} is remembered. If the other side remembers this one as well, no code is needed the next time: caiman send \
                  --to {} …",
@@ -221,7 +230,13 @@ pub(super) fn remember(name: &str, pair: &Pair, reporter: &Reporter) {
         // A sender may have more to offer, and this is the next of its transfers.
         Err(PeopleError::Known(_)) => {}
         Err(error) => {
-            let message = format!("{} is not remembered: {error}", Shown(name));
+            let message = match (name.trim(), told) {
+                ("", None) => "the other side has told no name, so it is not remembered; name it yourself: --remember=NAME"
+                    .to_owned(),
+                (name, told) => {
+                    format!("{} is not remembered: {error}", Shown(if name.is_empty() { told.unwrap_or_default() } else { name }))
+                }
+            };
             reporter.say(&sentence(&message), "warning", json!({ "message": message }));
         }
     }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{bar::Gauge, exit::Exit, output};
 use crate::{
-    engine::{Connection, Paused, Phase, Progress, Route, Stall, TransferError, WaitsFor, Work},
+    engine::{Connection, Paused, PeerName, Phase, Progress, Route, Stall, TransferError, WaitsFor, Work},
     transfer::show::Shown,
 };
 
@@ -28,6 +28,8 @@ pub(super) struct Reporter {
     receiver: Option<(u16, u16)>,
     /// The person whom it reports about, where there may be several.
     person: Option<String>,
+    /// What the other side's computer calls itself, fit to be shown.
+    name: Option<String>,
     gauge: Gauge,
     last_progress: Option<Instant>,
     last_phase: Option<Phase>,
@@ -64,6 +66,7 @@ impl Reporter {
             is_sender: false,
             receiver: None,
             person: None,
+            name: None,
             gauge: Gauge::new(),
             last_progress: None,
             last_phase: None,
@@ -90,6 +93,50 @@ impl Reporter {
     /// A reporter for a transfer with a person.
     pub(super) fn of_person(&self, name: &str) -> Self {
         Self { person: Some(name.to_owned()), ..self.another() }
+    }
+
+    /// Reports and notes what the other side's computer calls itself.
+    pub(super) fn meet(&mut self, name: &PeerName) {
+        let shown = Shown(name.as_str()).to_string();
+        let line = match (self.receiver, self.is_sender) {
+            (Some(_), _) => format!("is called {shown}."),
+            (None, true) => format!("The receiver's computer is called {shown}."),
+            // The user reads it in the offer.
+            (None, false) => String::new(),
+        };
+        self.say(&line, "peer", json!({ "name": name.as_str() }));
+        self.name = Some(shown);
+    }
+
+    /// Forgets a receiver that is gone.
+    pub(super) fn part(&mut self) {
+        self.name = None;
+    }
+
+    /// What the other side's computer calls itself, fit to be shown.
+    pub(super) fn name(&self) -> Option<String> {
+        self.name.clone()
+    }
+
+    /// The other side within a sentence: by its name, or as what it does.
+    pub(super) fn who(&self) -> String {
+        let role = if self.is_sender { "the receiver" } else { "the sender" };
+        self.name.clone().unwrap_or_else(|| role.to_owned())
+    }
+
+    /// The other side at the start of a sentence.
+    pub(super) fn subject(&self) -> String {
+        let role = if self.is_sender { "The receiver" } else { "The sender" };
+        self.name.clone().unwrap_or_else(|| role.to_owned())
+    }
+
+    /// Makes a sentence of what happened.
+    fn sentence_about(&self, happened: &str) -> String {
+        match &self.name {
+            // A name is written as it is.
+            Some(name) if happened.starts_with(name) => format!("{happened}."),
+            _ => sentence(happened),
+        }
     }
 
     /// Whether the output is for a script.
@@ -125,18 +172,21 @@ impl Reporter {
 
     /// Says something to the user, and nothing to a script.
     pub(super) fn line(&self, line: &str) {
-        if self.is_json() {
+        if self.is_json() || line.is_empty() {
             return;
         }
         let whose = match (self.receiver, &self.person) {
-            (Some((number, of)), _) => Some(format!("Receiver {number} of {of}")),
+            (Some((number, of)), _) => {
+                let name = self.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+                Some(format!("Receiver {number} of {of}{name}"))
+            }
             (None, Some(name)) => Some(Shown(name).to_string()),
             (None, None) => None,
         };
         let text = match whose {
             Some(whose) => {
-                let lines: Vec<_> = line.lines().map(|line| format!("{whose}: {line}")).collect();
-                lines.join("\n")
+                let lines = line.lines().map(|line| format!("{whose}: {line}"));
+                lines.collect::<Vec<_>>().join("\n")
             }
             None => line.to_owned(),
         };
@@ -216,12 +266,13 @@ impl Reporter {
     pub(super) fn error(&mut self, error: &TransferError) -> Exit {
         self.end_progress();
         let exit = Exit::of(error);
-        let message = error.to_string();
+        let message = error.naming(&self.who());
         // What a receiver is told of the files that it has is nothing to a sender.
         let advice =
             if self.is_sender && matches!(error, TransferError::PeerCancelled) { "" } else { error.advice() };
         // The end of one of several transfers isn't the end of the program.
-        let mut line = if self.receiver.is_some() { sentence(&message) } else { failure(&message) };
+        let mut line =
+            if self.receiver.is_some() { self.sentence_about(&message) } else { failure(&message) };
         if !advice.is_empty() {
             line = format!("{line}\n{advice}");
         }
@@ -271,40 +322,49 @@ impl Reporter {
     }
 
     fn tell_connection(&self, progress: Progress) {
+        let who = self.who();
         let (line, name) = match progress.connection {
-            Connection::Up => ("Connected again.", "up"),
+            Connection::Up => ("Connected again.".to_owned(), "up"),
             Connection::LookingForRelay => (
-                "The connection is lost, and the relay can't be reached. Trying again; nothing is lost.",
+                "The connection is lost, and the relay can't be reached. Trying again; nothing is lost."
+                    .to_owned(),
                 "looking for the relay",
             ),
             Connection::LookingForPeer if progress.phase == Phase::Confirming => (
-                "Everything has arrived, but the sender can't be reached to be told so. Trying for two minutes; Ctrl-C ends that.",
+                format!(
+                    "Everything has arrived, but {who} can't be reached to be told so. Trying for two minutes; Ctrl-C ends \
+                     that."
+                ),
                 "looking for the other side",
             ),
             Connection::LookingForPeer => (
-                "The connection is lost. Looking for the other side; nothing is lost.",
+                format!("The connection is lost. Looking for {who}; nothing is lost."),
                 "looking for the other side",
             ),
         };
-        self.say(line, "connection", json!({ "connection": name }));
+        self.say(&line, "connection", json!({ "connection": name }));
     }
 
     fn tell_pause(&self, paused: Paused) {
         let line = match (paused.here, paused.there) {
-            (false, false) => "Going on.",
-            (true, _) => "Paused.",
-            (false, true) => "The other side has paused the transfer.",
+            (false, false) => "Going on.".to_owned(),
+            (true, _) => "Paused.".to_owned(),
+            (false, true) => format!("{} has paused the transfer.", self.subject()),
         };
-        self.say(line, "pause", json!({ "here": paused.here, "there": paused.there }));
+        self.say(&line, "pause", json!({ "here": paused.here, "there": paused.there }));
     }
 
     fn tell_space(&self, disk_is_full: bool) {
         let line = match (disk_is_full, self.is_sender) {
-            (true, true) => "The other side's disk is full. It goes on by itself when there is room again.",
-            (true, false) => "The disk is full. Make room, and it goes on by itself; nothing is lost.",
-            (false, _) => "There is room again. Going on.",
+            (true, true) => {
+                format!("The disk of {} is full. It goes on by itself when there is room again.", self.who())
+            }
+            (true, false) => {
+                "The disk is full. Make room, and it goes on by itself; nothing is lost.".to_owned()
+            }
+            (false, _) => "There is room again. Going on.".to_owned(),
         };
-        self.say(line, "room", json!({ "lacks": disk_is_full }));
+        self.say(&line, "room", json!({ "lacks": disk_is_full }));
     }
 
     fn tell_tampering(&self, records: u32) {
@@ -326,7 +386,7 @@ impl Reporter {
             return self.tell_stall_as(line, None, 0);
         };
         let seconds = since.elapsed().as_secs();
-        let line = format!("Nothing has moved for {seconds} s: {}", reason(waits_for));
+        let line = format!("Nothing has moved for {seconds} s: {}", reason(waits_for, &self.who()));
         self.tell_stall_as(&line, Some(waits_for), seconds);
     }
 
@@ -357,37 +417,40 @@ fn name(work: Work) -> &'static str {
     }
 }
 
-/// Why nothing moves, and what happens about it.
-fn reason(waits_for: WaitsFor) -> &'static str {
-    match waits_for {
+/// Why nothing moves, and what happens about it. `who` is the other side.
+fn reason(waits_for: WaitsFor, who: &str) -> String {
+    let line = match waits_for {
         WaitsFor::Here(Work::Disk) => "the disk on this side is slow. Waiting for it.",
-        WaitsFor::There(Work::Disk) => "the disk on the other side is slow. Waiting for it.",
+        WaitsFor::There(Work::Disk) => return format!("the disk of {who} is slow. Waiting for it."),
         WaitsFor::Here(Work::Hashing) => {
             "files that are already on this side are being read. The transfer goes on after that."
         }
         WaitsFor::There(Work::Hashing) => {
-            "files that are already on the other side are being read there. The transfer goes on after that."
+            return format!(
+                "{who} is reading files that are already there. The transfer goes on after that."
+            );
         }
         WaitsFor::Here(Work::Input) => "standard input brings nothing. Waiting for it.",
         WaitsFor::There(Work::Input) => {
-            "on the other side, the program whose output is sent writes nothing. Waiting for it."
+            return format!("the program whose output {who} sends writes nothing. Waiting for it.");
         }
         WaitsFor::Here(Work::Output) => {
             "the program that reads standard output takes nothing. Waiting for it."
         }
         WaitsFor::There(Work::Output) => {
-            "on the other side, the program that reads what arrives takes nothing. Waiting for it."
+            return format!("the program to which {who} passes what arrives takes nothing. Waiting for it.");
         }
         WaitsFor::Here(Work::Limit) => "the speed limit on this side allows no more.",
-        WaitsFor::There(Work::Limit) => "the speed limit on the other side allows no more.",
+        WaitsFor::There(Work::Limit) => return format!("the speed limit of {who} allows no more."),
         WaitsFor::OtherSide => {
-            "the other side doesn't answer. It may be asleep or without a network; waiting for it."
+            return format!("{who} doesn't answer. It may be asleep or without a network; waiting for it.");
         }
         WaitsFor::Relay => "no connection for data can be made through the relay. Trying again.",
         WaitsFor::Network => {
             "what is sent doesn't arrive. Check the network on both sides; it goes on as soon as it can."
         }
-    }
+    };
+    line.to_owned()
 }
 
 /// What the program says when it ends because of a problem: its name, and the problem as a sentence. What follows the problem on

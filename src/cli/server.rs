@@ -1,4 +1,5 @@
-//! Which relays a headless command uses: the one that is named, the one in the invite link, or those in the window's settings.
+//! What a headless command takes from the window's settings, unless its arguments say otherwise: the relays, what it may use of the
+//! internet, the computer's name.
 
 use std::str::FromStr;
 
@@ -9,7 +10,7 @@ use super::{
     report::{Reporter, sentence},
 };
 use crate::{
-    engine::{AccessPassword, Internet, ProxyChoice, RelayChoice},
+    engine::{AccessPassword, Internet, IrohRelay, PeerName, ProxyChoice, RelayChoice},
     net::client::RelayAddress,
     settings::Settings,
     store::Store,
@@ -18,13 +19,14 @@ use crate::{
 /// The relays, with the password that is given or the passwords in the settings. `invited` is the server in an invite link.
 pub(super) fn choose(
     common: &CommonArgs,
+    settings: &Settings,
     invited: Option<&str>,
     reporter: &Reporter,
 ) -> Result<Vec<RelayChoice>, String> {
     let given = &common.password;
     let linked: Option<RelayAddress> = match (&common.server, invited) {
         (Some(ServerChoice::At(address)), _) if given.is_some() => {
-            let relay = settings(common, reporter)?.reach(address.clone());
+            let relay = settings.reach(address.clone());
             return Ok(vec![RelayChoice { password: given.clone(), ..relay }]);
         }
         (Some(ServerChoice::At(address)), _) => Some(address.clone()),
@@ -32,7 +34,6 @@ pub(super) fn choose(
         (Some(ServerChoice::None), None) => return Ok(Vec::new()),
         (None, None) => None,
     };
-    let settings = settings(common, reporter)?;
     let own = match &common.server {
         None => settings.default_relay().map(|relay| relay.address.clone()),
         Some(_) => None,
@@ -58,21 +59,29 @@ pub(super) fn choose(
 /// # Errors
 ///
 /// Why the user can't have what was asked for.
-pub(super) fn internet(common: &CommonArgs, reporter: &Reporter) -> Result<Option<Internet>, String> {
+pub(super) fn internet(common: &CommonArgs, settings: &Settings) -> Result<Option<Internet>, String> {
     if common.path == PathArg::Local || common.internet == Some(InternetChoice::Off) {
         return Ok(None);
     }
-    let settings = settings(common, reporter)?;
+    let through = |relays: &[IrohRelay]| Internet { relays: relays.to_vec(), proxy: settings.proxy.clone() };
     let chosen = match &common.internet {
         None | Some(InternetChoice::Off) => return Ok(settings.internet()),
-        Some(InternetChoice::On) => Internet { relays: settings.iroh_relays, proxy: settings.proxy },
-        Some(InternetChoice::Through(relays)) => Internet { relays: relays.clone(), proxy: settings.proxy },
+        Some(InternetChoice::On) => through(&settings.iroh_relays),
+        Some(InternetChoice::Through(relays)) => through(relays),
     };
     if Internet::IS_BUILT_IN {
         Ok(Some(chosen))
     } else {
         Err("this program was built without the feature `internet`".to_owned())
     }
+}
+
+/// What the other side is told that this computer is called.
+pub(super) fn told_name(common: &CommonArgs, settings: &Settings) -> Option<PeerName> {
+    if common.no_name {
+        return None;
+    }
+    common.name.clone().or_else(|| settings.told_name())
 }
 
 /// Says it if the password that was given goes to no relay, because the one that is used comes from an invite link.
@@ -92,7 +101,7 @@ fn warn_if_unused(given: Option<&AccessPassword>, chosen: &[RelayChoice], report
 /// # Errors
 ///
 /// The command names no proxy. What it names is not repeated, because it may hold a password.
-fn settings(common: &CommonArgs, reporter: &Reporter) -> Result<Settings, String> {
+pub(super) fn settings(common: &CommonArgs, reporter: &Reporter) -> Result<Settings, String> {
     let mut loaded = Settings::look(&Store::of_settings());
     if let Some(problem) = &loaded.problem {
         let message = problem.to_string();

@@ -23,8 +23,8 @@ use crate::{
     code::{self, CodeError, CodePhrase},
     engine::{
         self, CodeChoice, Command, DEFAULT_ITERATIONS, Internet, InvitationChain, Invited, OnConflict,
-        OnMerge, Output, PathMode, Payload, ReceiveOrder, Registry, SendOrder, TransferError, WaitOrder,
-        check_folder, check_paths,
+        OnMerge, Output, PathMode, Payload, PeerName, ReceiveOrder, Registry, SendOrder, TransferError,
+        WaitOrder, check_folder, check_paths,
     },
     store::Store,
     transfer::{error::Impossible, show::Shown},
@@ -35,7 +35,7 @@ use serde_json::json;
 pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     let reporter = Reporter::for_sender(args.common.json);
     let common = args.common;
-    let payload = match payload(args.paths, args.text, args.name) {
+    let payload = match payload(args.paths, args.text, args.file_name) {
         Ok(payload) => payload,
         Err(error) => return usage(reporter, &error),
     };
@@ -60,11 +60,15 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         Ok(None) => CodeChoice::Drawn { words: usize::from(args.words) },
         Err(error) => return unusable_code(&reporter, &error),
     };
-    let relays = match server::choose(&common, None, &reporter) {
+    let settings = match server::settings(&common, &reporter) {
+        Ok(settings) => settings,
+        Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
+    };
+    let relays = match server::choose(&common, &settings, None, &reporter) {
         Ok(relays) => relays,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    let internet = match server::internet(&common, &reporter) {
+    let internet = match server::internet(&common, &settings) {
         Ok(internet) => internet,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
@@ -103,6 +107,7 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         after: None,
         receivers: args.receivers,
         to: to.clone(),
+        name: server::told_name(&common, &settings),
     };
     if let Some(name) = &args.to {
         reporter.say(&format!("Calling {}…", Shown(name.trim())), "calling", json!({ "name": name.trim() }));
@@ -142,13 +147,17 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
             Err(NoCode::Ended) => return Exit::Cancelled,
         }
     };
+    let settings = match server::settings(&common, &reporter) {
+        Ok(settings) => settings,
+        Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
+    };
     let path_mode = PathMode::from(common.path);
-    let internet = match server::internet(&common, &reporter) {
+    let internet = match server::internet(&common, &settings) {
         Ok(internet) => internet,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
     let server = invite.as_ref().and_then(|invite| invite.server());
-    let relays = match server::choose(&common, server, &reporter) {
+    let relays = match server::choose(&common, &settings, server, &reporter) {
         Ok(relays) if relays.is_empty() && internet.is_none() && path_mode == PathMode::RelayOnly => {
             let advice = "no relay is known; give --server as the sender shows it, or the whole invite link"
                 .to_owned();
@@ -166,7 +175,7 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         let message = "this computer has no network, so only a sender on this same computer can be found";
         reporter.say(&sentence(message), "warning", json!({ "message": message }));
     }
-    let order = orders(&common, internet.clone());
+    let order = orders(&common, internet.clone(), server::told_name(&common, &settings));
     let (code, folder) = match (invite, folder) {
         (Some(invite), folder) => (invite.into_parts().0, folder),
         (None, folder) => {
@@ -210,12 +219,25 @@ fn policy(args: &ReceiveArgs) -> ReceivePolicy {
 }
 
 /// Makes the orders of a call.
-fn orders(common: &CommonArgs, internet: Option<Internet>) -> ReceiveOrders {
+fn orders(common: &CommonArgs, internet: Option<Internet>, told: Option<PeerName>) -> ReceiveOrders {
     let patience = Duration::from_secs(common.patience);
     let (lanes, listen, path_mode) = (common.lanes, common.listen(), common.path.into());
     Box::new(move |code, relays, output, chain| {
         let (internet, unfinished) = (internet.clone(), Registry::at(Store::unfinished_folder()));
-        ReceiveOrder { code, relays, internet, path_mode, listen, output, lanes, patience, unfinished, chain }
+        let name = told.clone();
+        ReceiveOrder {
+            code,
+            relays,
+            internet,
+            path_mode,
+            listen,
+            output,
+            lanes,
+            patience,
+            unfinished,
+            chain,
+            name,
+        }
     })
 }
 

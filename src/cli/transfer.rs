@@ -138,6 +138,11 @@ impl CliTransfer {
         self.id
     }
 
+    /// The other side at the start of a sentence.
+    pub(super) fn subject(&self) -> String {
+        self.reporter.subject()
+    }
+
     /// Says something about the transfer.
     pub(super) fn say(&self, line: &str, event: &str, fields: Value) {
         self.reporter.say(line, event, fields);
@@ -227,12 +232,14 @@ impl CliTransfer {
                 let internet = place == MetAt::Internet;
                 self.reporter.say(&line, "met", json!({ "relay": relay, "internet": internet }));
             }
+            Notice::Peer(name) => self.reporter.meet(&name),
             Notice::Unanswered if self.person.is_some() => {
                 let line = "The other side is gone and has not answered. It is called again.";
                 self.reporter.say(line, "unanswered", json!({}));
             }
             Notice::Unanswered => {
-                let line = "The receiver is gone and has not answered. The code works again. Waiting for the other side…";
+                self.reporter.part();
+                let line = "The receiver is gone and has not answered. The code works again. Waiting for a receiver…";
                 self.reporter.say(line, "unanswered", json!({}));
             }
             Notice::Strangers { count } => self.show_strangers(count),
@@ -330,7 +337,7 @@ impl CliTransfer {
         if let (None, Policy::Send { without_relay, .. }) = (relay, &*self.policy) {
             text.extend([String::new(), (*without_relay).to_owned()]);
         }
-        text.push("Waiting for the other side…".to_owned());
+        text.push("Waiting for the receiver…".to_owned());
         self.reporter.say(&text.join("\n"), "code", fields);
     }
 
@@ -469,7 +476,7 @@ impl CliTransfer {
         let left_out: Vec<&str> = tops.iter().filter(is_left_out).map(|top| top.name).collect();
         let choices = policy.choices((0..offer.manifest.entries().len()).filter(|index| is_excluded(*index)));
         self.reporter.say(
-            &describe(offer, &tops, &here, policy).join("\n"),
+            &describe(offer, self.reporter.name().as_deref(), &tops, &here, policy).join("\n"),
             "offer",
             fields(offer, &tops, &here, policy),
         );
@@ -603,7 +610,7 @@ impl CliTransfer {
         });
         self.reporter.say(&line, "done", fields);
         if let (Some(name), Some(pair)) = (self.policy.remember(), &self.pair) {
-            remember(name, pair, &self.reporter);
+            remember(name, self.reporter.name().as_deref(), pair, &self.reporter);
         }
         if missing > 0 { Exit::Partial } else { Exit::Done }
     }

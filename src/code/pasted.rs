@@ -23,11 +23,12 @@ const MAX_ENCODINGS: usize = 3;
 const MIN_PORT_DIGITS: usize = 3;
 /// The options of `caiman receive` that take a value, beside the server.
 const WITH_VALUE: &[&str] =
-    &["path", "password", "internet", "proxy", "port", "out", "lanes", "patience", "exclude", "remember"];
+    &["path", "password", "internet", "proxy", "port", "out", "lanes", "patience", "exclude", "name"];
 /// Its other options.
 const WITHOUT_VALUE: &[&str] = &[
     "yes",
     "from-people",
+    "remember",
     "stdout",
     "overwrite",
     "rename",
@@ -38,6 +39,7 @@ const WITHOUT_VALUE: &[&str] = &[
     "resume",
     "no-resume",
     "map-port",
+    "no-name",
     "json",
 ];
 

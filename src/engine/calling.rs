@@ -165,11 +165,7 @@ impl Callee {
     /// # Errors
     ///
     /// The first error, if the person was met nowhere.
-    pub(super) async fn reach(
-        &self,
-        say: Option<&CallCode>,
-        context: &Context,
-    ) -> Result<(), TransferError> {
+    pub(super) async fn reach(&self, say: Option<&CallCode>, context: &Context) -> Result<(), TransferError> {
         let Self { person, relays, internet, path_mode } = self;
         let mut failure = None;
         for day in days() {

@@ -17,6 +17,7 @@ use crate::{
         internet::{Internet, IrohRelay},
         proxy::ProxyChoice,
     },
+    protocol::name::PeerName,
     relay::RelayConfig,
     transfer::{
         link::rendezvous::CodeChoice,
@@ -96,6 +97,8 @@ pub struct SendOrder {
     /// Sends to a person whom this side knows. No code is shown then, and `code` is ignored: the person is called, again and
     /// again, until it comes, and once more when it is lost in the middle; [`Event::Calling`](crate::engine::Event::Calling).
     pub to: Option<Pair>,
+    /// What the receiver is told that this computer is called; `None` for nothing.
+    pub name: Option<PeerName>,
 }
 
 /// For whose calls to wait, and where.
@@ -133,6 +136,8 @@ pub struct ReceiveOrder {
     pub unfinished: Registry,
     /// The chain to which the transfer belongs: that of the invitation that it follows, or a new one.
     pub chain: InvitationChain,
+    /// What the sender is told that this computer is called; `None` for nothing.
+    pub name: Option<PeerName>,
 }
 
 /// What the user wants of the engine.

@@ -28,7 +28,7 @@ pub(super) async fn receive_task(
     out: Outbox,
 ) {
     let ReceiveOrder { code, mut relays, mut internet, path_mode, listen, output, .. } = order;
-    let ReceiveOrder { lanes, patience, unfinished, chain, .. } = order;
+    let ReceiveOrder { lanes, patience, unfinished, chain, name, .. } = order;
     if path_mode == PathMode::LocalOnly {
         internet = None;
         // Relays on this network stay, because an invite link may name the one beside the sender.
@@ -43,7 +43,7 @@ pub(super) async fn receive_task(
     };
     let search = SearchPlaces { relays, found, internet: internet.clone() };
     let connect = ConnectOptions { patience, path_mode, listen, internet };
-    let options = ReceiveOptions { output, lanes, connect, unfinished, chain, active };
+    let options = ReceiveOptions { output, lanes, connect, unfinished, chain, name, active };
     let request = ReceiveRequest { code, search, options };
     let receiving = async {
         let work = async |context: &Context| receive(request, input, context).await;

@@ -125,12 +125,13 @@ async fn refuse(id: TaskId, error: TransferError, out: &Outbox) {
 /// The part of an order that concerns the transfer itself.
 fn options(order: &SendOrder) -> SendOptions {
     let SendOrder { path_mode, listen, lanes, bytes_per_sec, patience, iterations, .. } = *order;
-    let internet = order.internet.clone();
+    let (internet, name) = (order.internet.clone(), order.name.clone());
     SendOptions {
         lanes,
         throttle: Arc::new(Throttle::new(bytes_per_sec)),
         iterations,
         connect: ConnectOptions { patience, path_mode, listen, internet },
+        name,
     }
 }
 

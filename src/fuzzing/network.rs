@@ -20,6 +20,7 @@ use crate::{
     net::{addresses::Reach, client::RelayAddress, io as frames},
     protocol::{
         Role, VERSION, frame,
+        name::{MAX_NAME_CHARS, PeerName},
         peer::{
             DirectAnswer, DirectHello, DirectProof, First, FromReceiver, FromSender, INVITATION_WORDS,
             MAX_HANDSHAKE, ReceiverFirst, ReceiverHello, ReconnectAnswer, ReconnectHello, ReconnectProof,
@@ -143,22 +144,40 @@ pub fn peer_messages(bytes: &[u8]) {
     comes_back::<DirectAnswer>(bytes);
     comes_back::<DirectProof>(bytes);
     from_sender(bytes);
-    comes_back::<FromReceiver>(bytes);
+    from_receiver(bytes);
     if let Ok((_, message)) = frame::split::<u64>(bytes) {
         assert!(bytes.ends_with(message));
         from_sender(message);
-        comes_back::<FromReceiver>(message);
+        from_receiver(message);
     }
 }
 
 fn from_sender(bytes: &[u8]) {
-    if let Some(FromSender::Invitation { code, .. }) = comes_back(bytes)
-        && let Ok(read) = invitation::read(&code)
-    {
-        assert_eq!(read.as_str(), code.as_str());
-        assert!(read.is_listed());
-        assert_eq!(read.words().count(), INVITATION_WORDS);
+    match comes_back(bytes) {
+        Some(FromSender::Invitation { code, .. }) => {
+            if let Ok(read) = invitation::read(&code) {
+                assert_eq!(read.as_str(), code.as_str());
+                assert!(read.is_listed());
+                assert_eq!(read.words().count(), INVITATION_WORDS);
+            }
+        }
+        Some(FromSender::Name(name)) => check_name(&name),
+        _ => {}
     }
+}
+
+fn from_receiver(bytes: &[u8]) {
+    if let Some(FromReceiver::Name(name)) = comes_back(bytes) {
+        check_name(&name);
+    }
+}
+
+/// What a computer calls itself is one short line, and its user could have typed it.
+fn check_name(name: &PeerName) {
+    let text = name.as_str();
+    assert!((1..=MAX_NAME_CHARS).contains(&text.chars().count()));
+    assert!(text.lines().count() == 1 && !text.contains(char::is_control) && text.trim() == text);
+    assert_eq!(text.parse().as_ref(), Ok(name));
 }
 
 /// Both sides of a handshake with a stranger. The first byte chooses the side, the second says how many of the others are the

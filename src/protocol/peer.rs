@@ -8,7 +8,10 @@ use std::{fmt, net::SocketAddr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::manifest::{OfferKind, RawEntry};
+use super::{
+    manifest::{OfferKind, RawEntry},
+    name::PeerName,
+};
 
 /// Largest frame in bytes during the handshake; the messages take about a hundred.
 pub const MAX_HANDSHAKE: usize = 1024;
@@ -345,6 +348,8 @@ pub enum FromSender {
         /// Otherwise the sender has something more to offer there.
         instead: bool,
     },
+    /// What the sending computer calls itself. The first message, or not said at all.
+    Name(PeerName),
 }
 
 impl FromSender {
@@ -367,6 +372,7 @@ impl FromSender {
             Self::ThisIs(_) => "this is",
             Self::AtWork(_) => "at work",
             Self::Invitation { .. } => "invitation",
+            Self::Name(_) => "name",
         }
     }
 }
@@ -450,6 +456,8 @@ pub enum FromReceiver {
     /// The only message of a session that begins under a pair's code for calls: its author waits as a sender under this code,
     /// wherever it can be found, and the other side is to come as a receiver.
     Call(CallCode),
+    /// What the receiving computer calls itself. The first message, or not said at all.
+    Name(PeerName),
 }
 
 impl FromReceiver {
@@ -473,6 +481,7 @@ impl FromReceiver {
             Self::AlreadyHere { .. } => "already here",
             Self::AtWork(_) => "at work",
             Self::Call(_) => "call",
+            Self::Name(_) => "name",
         }
     }
 }

@@ -44,6 +44,8 @@ fn everything_set() -> Settings {
         internet_told: true,
         host,
         proxy: "socks5://ada:lovelace@proxy.example:1080".parse().unwrap(),
+        name: Some("Ann's \"laptop\"".parse().unwrap()),
+        tell_name: false,
         save_folder: Some(PathBuf::from("C:\\Users\\x\\Übertragung")),
         path_mode: PathMode::RelayOnly,
         direct_port: NonZeroU16::new(27_010),
@@ -128,6 +130,10 @@ fn keys_of_a_newer_version_survive() {
 #[test]
 fn each_bad_value_gives_way_to_its_default_and_is_named() {
     for (text, key) in [
+        ("name = ' '", "name"),
+        ("name = \"a\\nb\"", "name"),
+        ("name = 1", "name"),
+        ("tell_name = 'yes'", "tell_name"),
         ("direct_port = 65536", "direct_port"),
         ("map_port = 'yes'", "map_port"),
         ("lanes = 0", "lanes"),
@@ -296,4 +302,14 @@ fn a_folder_that_toml_can_not_hold_costs_nothing_else() {
     let loaded = Settings::load(&store);
     assert!(loaded.problem.is_none());
     assert_eq!((loaded.settings.lanes, loaded.settings.save_folder), (2, None));
+}
+
+#[test]
+fn a_computer_has_the_name_that_its_user_gave_it_and_tells_it_unless_that_is_switched_off() {
+    let (mut settings, _) = read("name = \"Ann's laptop\"");
+    assert_eq!(settings.told_name().unwrap().as_str(), "Ann's laptop");
+    settings.tell_name = false;
+    assert_eq!((settings.told_name(), settings.own_name().unwrap().as_str()), (None, "Ann's laptop"));
+    let (unnamed, _) = read("");
+    assert_eq!((unnamed.own_name(), unnamed.told_name()), (host_name(), host_name()));
 }

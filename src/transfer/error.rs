@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// What the texts below call the other side.
+const OTHER_SIDE: &str = "the other side";
+
 /// Why a transfer ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
@@ -236,7 +239,7 @@ pub enum Impossible {
     },
     /// A file that says that it is empty and isn't, as those of `/proc` are, was named.
     #[error(
-        "{} doesn't say how long it is; send what is in it as a stream: caiman send --name NAME - < {}",
+        "{} doesn't say how long it is; send what is in it as a stream: caiman send --file-name NAME - < {}",
         Shown(&path.to_string_lossy()), Shown(&path.to_string_lossy())
     )]
     NoSize {
@@ -336,6 +339,23 @@ impl TransferError {
         Self::File { action, path: path.into(), cause }
     }
 
+    /// What happened, as the start of a sentence in which the other side is called `who`.
+    pub fn naming(&self, who: &str) -> String {
+        let text = self.to_string();
+        match self {
+            Self::PeerDeclined
+            | Self::PeerCancelled
+            | Self::PeerLost
+            | Self::PeerSilent { .. }
+            | Self::PeerFailed(_)
+            | Self::PeerMisbehaved(_)
+            | Self::PeerVersion { .. }
+            | Self::PeerGone => text.replacen(OTHER_SIDE, who, 1),
+            // Anywhere else these words would be part of a name, or of what a system said.
+            _ => text,
+        }
+    }
+
     /// Whether this is a full disk, which may have free space again later.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::File { cause, .. } if platform::is_disk_full(cause))
@@ -430,12 +450,12 @@ impl TransferError {
             Self::PeerFailed(Trouble::Closed) => {
                 "If you send again once it runs again, only what is missing moves."
             }
-            Self::PeerFailed(_) => "The other side shows more about it.",
+            Self::PeerFailed(_) => "The other computer shows more about it.",
             Self::PeerMisbehaved(_) => {
                 "Nothing outside the chosen folder was touched. If this happens again, the other program is broken or not Caiman."
             }
             Self::PeerVersion { theirs } if *theirs < crate::protocol::VERSION => {
-                "Ask the other side to update Caiman."
+                "Update Caiman on the other computer."
             }
             Self::PeerVersion { .. } => "Update Caiman on this machine.",
             Self::Relay(error) => relay_advice(error),
@@ -538,5 +558,30 @@ fn relay_advice(error: &RelayClientError) -> &'static str {
             | Refusal::Draining => "Try again later, or use another relay.",
             Refusal::TooSlow | Refusal::Malformed | Refusal::NoSuchLane => "Try again.",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_side_is_called_by_its_name_and_nothing_else_is() {
+        let of_peer = [
+            TransferError::PeerDeclined,
+            TransferError::PeerCancelled,
+            TransferError::PeerLost,
+            TransferError::PeerSilent { seconds: 7 },
+            TransferError::PeerFailed(Trouble::NoSpace),
+            TransferError::PeerMisbehaved(Misbehaviour::Lanes),
+            TransferError::PeerVersion { theirs: 9 },
+            TransferError::PeerGone,
+        ];
+        for error in of_peer {
+            let text = error.naming("Ann's laptop");
+            assert!(text.contains("Ann's laptop") && !text.contains(OTHER_SIDE), "{text}");
+        }
+        let file = TransferError::file(FileAction::Read, OTHER_SIDE, io::ErrorKind::NotFound.into());
+        assert!(file.naming("Ann's laptop").contains(OTHER_SIDE));
     }
 }

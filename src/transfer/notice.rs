@@ -25,6 +25,7 @@ use crate::{
     net::{client::RelayAddress, venue::Venue},
     protocol::{
         manifest::Manifest,
+        name::PeerName,
         path::{MAX_NAMES, PathError},
         peer::{MAX_INVITATIONS, Withdrawal},
     },
@@ -51,6 +52,9 @@ pub enum Notice {
     Online(OnlineState),
     /// The two sides have found each other.
     Met(MetAt),
+    /// What the other side's computer calls itself. It comes at most once after each [`Notice::Met`], before the offer is
+    /// reported or answered. Anybody may use any name.
+    Peer(PeerName),
     /// The receiver was lost before it answered. The code is up again, for that receiver or another.
     Unanswered,
     /// Some of those that answered in the sender's place did not prove that they know the code. Each had one guess at it. It

@@ -42,7 +42,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("app::views", "FACE app::about app::model app::explain app::theme app::widgets app::words"),
     (
         "settings",
-        "code net::access net::client net::internet net::proxy protocol::relay relay store sync transfer::path_mode transfer::send::MAX_RECEIVERS units",
+        "code net::access net::client net::internet net::proxy protocol::name protocol::relay platform::host_name relay store sync transfer::path_mode transfer::send::MAX_RECEIVERS units",
     ),
     ("history", "store sync"),
     ("people", "crypto store"),

@@ -146,6 +146,7 @@ fn peers() -> Vec<Seed> {
         ("peer_messages", "accept", sealed(frame::to_bytes(&accept))),
         ("peer_messages", "damaged", frame::to_bytes(&damaged)),
         ("peer_messages", "stored", sealed(frame::to_bytes(&FromReceiver::Stored(vec![(0, 3), (9, 1)])))),
+        ("peer_messages", "name", frame::to_bytes(&FromReceiver::Name("Ann's laptop".parse().unwrap()))),
         ("peer_messages", "failed", frame::to_bytes(&FromReceiver::Failed(Trouble::NoSpace))),
     ]
 }

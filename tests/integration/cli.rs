@@ -23,7 +23,7 @@ fn a_folder_goes_from_one_process_to_another() {
     let received = site.receive(&[code.as_str(), "--yes"]).end();
     received.exits(0);
     assert!(received.output.is_empty(), "standard output is for data");
-    assert!(received.errors.contains("Offered: 2 files, 1.5 MiB"), "{}", received.errors);
+    assert!(received.errors.contains("2 files, 1.5 MiB"), "{}", received.errors);
     assert!(received.errors.contains("Done: 4 entries"), "{}", received.errors);
     let sent = sending.end();
     sent.exits(0);
@@ -255,7 +255,7 @@ fn a_tar_goes_through_the_pipe() {
     let mut pack = Command::new("tar");
     pack.arg("-c").arg("-C").arg(site.source.path()).arg("project").stdout(Stdio::piped());
     let mut pack = pack.spawn().unwrap();
-    let mut command = site.send_command(&["-", "--name", "project.tar"]);
+    let mut command = site.send_command(&["-", "--file-name", "project.tar"]);
     command.stdin(pack.stdout.take().unwrap());
     let mut sending = Running::start(command);
     let code = sending.code();

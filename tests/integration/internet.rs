@@ -1,18 +1,14 @@
 //! Over the internet: two sides that share nothing but an iroh relay meet under the words of a code, and move their session to
 //! endpoints of its own.
 
-use std::{
-    fs,
-    net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fs, time::Duration};
 
 use crate::support::{
     engine::{BLOCK, Transfer, World},
     iroh::TestIrohRelay,
     noise,
     peer::wrong_code,
+    wiretap::Wiretap,
     within,
 };
 use caiman::{
@@ -30,10 +26,6 @@ use caiman::{
 };
 use iroh::{EndpointAddr, RelayMode, SecretKey, TransportAddr, endpoint::presets};
 use n0_future::StreamExt;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
 
 /// A world with a file, and an iroh relay as the only place to meet.
 async fn world() -> (World, TestIrohRelay) {
@@ -180,56 +172,12 @@ async fn a_false_sender_at_one_relay_keeps_nobody_from_the_true_one_at_another()
     squatting.end().await.as_ref().unwrap_err();
 }
 
-/// Everything that passes between the two sides and an iroh relay goes through here, and is kept.
-struct Listener {
-    addr: SocketAddr,
-    heard: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Listener {
-    async fn before(relay: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&heard);
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let kept = Arc::clone(&kept);
-                tokio::spawn(async move {
-                    let Ok(mut server) = TcpStream::connect(relay).await else { return };
-                    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
-                        (client.split(), server.split());
-                    let there = listen(&mut from_client, &mut to_server, &kept);
-                    let back = listen(&mut from_server, &mut to_client, &kept);
-                    tokio::join!(there, back);
-                });
-            }
-        });
-        Self { addr, heard }
-    }
-}
-
-async fn listen(
-    from: &mut (impl AsyncRead + Unpin),
-    to: &mut (impl AsyncWrite + Unpin),
-    kept: &Mutex<Vec<u8>>,
-) {
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        kept.lock().unwrap().extend_from_slice(&buffer[..read]);
-        if to.write_all(&buffer[..read]).await.is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_iroh_relay_sees_neither_words_nor_names_nor_contents() {
     let (world, iroh) = world().await;
     let marked = "a sentence that nobody else has to read. ".repeat(1000);
     fs::write(world.from("telltale-name"), &marked).unwrap();
-    let listener = Listener::before(iroh.addr()).await;
+    let listener = Wiretap::before(iroh.addr()).await;
     let internet = Some(Internet {
         relays: vec![format!("http://{}", listener.addr).parse().unwrap()],
         ..Internet::default()
@@ -242,9 +190,8 @@ async fn an_iroh_relay_sees_neither_words_nor_names_nor_contents() {
     receiving.offer().await;
     world.receiver.accept(&receiving, Choices::default());
     tokio::join!(sending.report(), receiving.report());
-    let heard = listener.heard.lock().unwrap();
-    assert!(heard.len() > marked.len());
-    let tells = |secret: &[u8]| heard.windows(secret.len()).any(|part| part == secret);
+    assert!(listener.heard() > marked.len());
+    let tells = |secret: &[u8]| listener.tells(secret);
     assert!(!tells(code.as_bytes()) && !tells(code.room_words().as_bytes()));
     assert!(!tells(b"telltale-name") && !tells(&marked.as_bytes()[..40]) && !tells(&code.room()));
     // What it does see: the key under which the sender waits.

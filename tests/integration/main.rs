@@ -34,6 +34,7 @@ mod loopback;
 mod meeting;
 #[cfg(unix)]
 mod metadata;
+mod names;
 mod networks;
 mod panics;
 mod people;

@@ -13,9 +13,9 @@ use caiman::{
     code::CodePhrase,
     engine::{
         Answer, CallState, Called, Choices, CodeChoice, Command, Engine, Event, Internet, InvitationChain,
-        Invited, ListenOptions, Notice, Offer, Output, PairId, PathMode, Payload, Phase, Presence, Progress, ReceiveOrder,
-        Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder, TaskId,
-        TransferError, WaitOrder,
+        Invited, ListenOptions, Notice, Offer, Output, PairId, PathMode, Payload, Phase, Presence, Progress,
+        ReceiveOrder, Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder,
+        TaskId, TransferError, WaitOrder,
     },
     net::client::RelayAddress,
 };
@@ -472,6 +472,7 @@ impl World {
             after: None,
             receivers: 1,
             to: None,
+            name: None,
         }
     }
 
@@ -488,6 +489,7 @@ impl World {
             listen: ListenOptions::default(),
             unfinished: self.unfinished.clone(),
             chain: InvitationChain::default(),
+            name: None,
         }
     }
 

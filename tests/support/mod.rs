@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod quic;
 pub mod stage;
 pub mod tree;
+pub mod wiretap;
 
 use std::{
     io,

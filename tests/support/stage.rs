@@ -12,7 +12,7 @@ use caiman::{
     code::CodePhrase,
     engine::{
         Answer, Choices, CodeChoice, Command, Engine, Event, Events, Internet, Notice, Output, PathMode,
-        Payload, ReceiveOrder, Registry, RelayChoice, Report, SendOrder, TaskId, TransferError,
+        Payload, PeerName, ReceiveOrder, Registry, RelayChoice, Report, SendOrder, TaskId, TransferError,
     },
     net::client::RelayAddress,
 };
@@ -33,6 +33,8 @@ pub struct Stage {
     iroh: Option<TestIrohRelay>,
     /// How long the honest end looks for a lost peer.
     pub patience: Duration,
+    /// What the honest end's computer is called.
+    pub name: Option<PeerName>,
     /// Which ways the honest end's bytes may take.
     pub path_mode: PathMode,
     /// When this is notified, the honest end's user cancels the transfer that runs.
@@ -60,6 +62,7 @@ impl Stage {
             relay,
             iroh: TestIrohRelay::if_over_quic().await,
             patience: Duration::ZERO,
+            name: None,
             path_mode: PathMode::RelayOnly,
             cancel: Arc::default(),
             engine,
@@ -140,6 +143,7 @@ impl Stage {
             path_mode: self.path_mode,
             listen: caiman::engine::ListenOptions::default(),
             unfinished: self.unfinished.clone(),
+            name: self.name.clone(),
         };
         self.drive(id, Command::Receive(id, Box::new(order)), decide).await
     }
@@ -161,6 +165,7 @@ impl Stage {
             after: None,
             receivers: 1,
             to: None,
+            name: self.name.clone(),
         };
         let mut ready = Some(ready);
         let decide = |notice: &Notice| {

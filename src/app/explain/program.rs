@@ -75,6 +75,7 @@ fn bad_entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
         Expected::Ports => words.tell("expected-ports", &[key]),
         Expected::IrohRelays => words.tell("expected-iroh-relays", &[key]),
         Expected::Proxy => words.tell("expected-proxy", &[key]),
+        Expected::ComputerName => words.tell("expected-computer-name", &[key]),
         Expected::Table | Expected::Tables => words.tell("expected-table", &[key]),
         Expected::Transfer => words.tell("expected-transfer", &[key]),
         Expected::Person => words.tell("expected-person", &[key]),

@@ -36,8 +36,9 @@ use kinds::{all, errors, misbehaviours, relay_errors, standpoints, unfits, withd
 
 const ENGLISH: &str = include_str!("../../../assets/words/en.ftl");
 
-fn languages() -> impl Iterator<Item = Words> {
-    Words::languages().map(|(tag, _)| Words::of(Some(tag)))
+/// All languages, English first.
+fn languages() -> Vec<Words> {
+    Words::languages().map(|(tag, _)| Words::of(Some(tag))).collect()
 }
 
 fn keys() -> BTreeSet<&'static str> {
@@ -157,28 +158,37 @@ fn each_side_is_told_what_it_can_do() {
 
 #[test]
 fn no_language_falls_back_to_the_engines_english() {
-    let (english, german) = (Words::of(Some("en")), Words::of(Some("de")));
-    for error in errors() {
-        for at in standpoints() {
-            let of = |words| super::error(words, &error, at).happened;
-            assert_ne!(of(&english), of(&german), "{error:?}");
-            // The system's own words about a file or an address may be part of it, but ours may not.
-            let is_own = matches!(error, TransferError::PeerMisbehaved(_) | TransferError::Impossible(_));
-            assert!(!is_own || !of(&german).contains(&error.to_string()), "{}", of(&german));
+    let all = languages();
+    let (english, others) = (&all[0], &all[1..]);
+    for words in others {
+        for error in errors() {
+            for at in standpoints() {
+                let of = |words| super::error(words, &error, at).happened;
+                assert_ne!(of(english), of(words), "{error:?}");
+                // The system's own words about a file or an address may be part of it, but ours may not.
+                let is_own = matches!(error, TransferError::PeerMisbehaved(_) | TransferError::Impossible(_));
+                assert!(!is_own || !of(words).contains(&error.to_string()), "{}", of(words));
+            }
+        }
+        for way in misbehaviours() {
+            assert_ne!(misbehaviour(english, &way), misbehaviour(words, &way));
+        }
+        for reason in unfits() {
+            assert_ne!(unfit(english, reason), unfit(words, reason));
+        }
+        for reason in withdrawals() {
+            let theirs = withdrawal(words, reason);
+            assert_ne!(withdrawal(english, reason), theirs);
+            assert!(!theirs.contains(&reason.to_string()), "{theirs}");
         }
     }
-    for way in misbehaviours() {
-        check_sentence(&misbehaviour(&english, &way), &way);
-        assert_ne!(misbehaviour(&english, &way), misbehaviour(&german, &way));
-    }
-    for reason in unfits() {
-        check(&unfit(&english, reason), &reason);
-        assert_ne!(unfit(&english, reason), unfit(&german, reason));
-    }
-    for reason in withdrawals() {
-        let theirs = withdrawal(&german, reason);
-        assert_ne!(withdrawal(&english, reason), theirs);
-        assert!(!theirs.contains(&reason.to_string()), "{theirs}");
+    for words in &all {
+        for way in misbehaviours() {
+            check_sentence(&misbehaviour(words, &way), &way);
+        }
+        for reason in unfits() {
+            check(&unfit(words, reason), &reason);
+        }
     }
 }
 
@@ -227,7 +237,8 @@ fn every_problem_with_the_programs_own_files_is_told() {
             Expected::Address => Expected::Ports,
             Expected::Ports => Expected::IrohRelays,
             Expected::IrohRelays => Expected::Proxy,
-            Expected::Proxy => Expected::Table,
+            Expected::Proxy => Expected::ComputerName,
+            Expected::ComputerName => Expected::Table,
             Expected::Table => Expected::Tables,
             Expected::Tables => Expected::Transfer,
             Expected::Transfer => Expected::Person,
@@ -247,26 +258,33 @@ fn every_problem_with_the_programs_own_files_is_told() {
         problems.push(Problem::BadEntries { path: file(), entries: vec![entry(expected.clone())] });
         problems.push(Problem::BadEntries { path: file(), entries: vec![entry(expected); 7] });
     }
-    let (english, german) = (Words::of(Some("en")), Words::of(Some("de")));
+    let all = languages();
+    let (english, others) = (&all[0], &all[1..]);
     for of in &problems {
-        for words in [&english, &german] {
+        for words in &all {
             let text = problem(words, of);
             check_sentence(&text, of);
             assert!(text.contains("/home/ada/settings.toml"), "{text}");
         }
-        assert_ne!(problem(&english, of), problem(&german, of));
-        assert!(!problem(&german, of).contains("must be"), "{}", problem(&german, of));
+        for words in others {
+            let text = problem(words, of);
+            assert_ne!(text, problem(english, of));
+            assert!(!text.contains("must be"), "{text}");
+        }
     }
     for error in [
         SaveError::NoFolder,
         SaveError::InTheWay(Problem::Unreadable { path: file(), cause: cause() }),
         SaveError::Disk { path: file(), cause: cause() },
     ] {
-        check_sentence(&unsaved(&english, &error), &error);
-        check_sentence(&unsaved(&german, &error), &error);
-        assert_ne!(unsaved(&english, &error), unsaved(&german, &error));
+        for words in &all {
+            check_sentence(&unsaved(words, &error), &error);
+        }
+        for words in others {
+            assert_ne!(unsaved(english, &error), unsaved(words, &error));
+        }
     }
-    for words in [&english, &german] {
+    for words in &all {
         check_sentence(&not_discarded(words, "notes.txt", &cause()), &"not discarded");
         check_sentence(&only_shown(words, &file()), &"a program");
         check_sentence(&not_opened(words, &file(), true), &"no program");
@@ -306,13 +324,16 @@ fn a_user_without_a_window_is_told_why_in_their_language() {
         StartError::App("no threads".into()),
         StartError::Lost,
     ]);
-    let (english, german) = (Words::of(Some("en")), Words::of(Some("de")));
+    let all = languages();
+    let (english, others) = (&all[0], &all[1..]);
     let errors = arguments.map(RunError::from).into_iter().chain(instances.map(RunError::from));
     for error in errors.chain(starts.map(RunError::from)) {
-        for words in [&english, &german] {
+        for words in &all {
             check_sentence(&start(words, &error), &error);
         }
-        assert_ne!(start(&english, &error), start(&german, &error));
+        for words in others {
+            assert_ne!(start(english, &error), start(words, &error));
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        Connection, Internet, InvitationChain, MetAt, NotAdded, NotKept, Notice, OnlineState, Progress,
-        Report, TaskId, TransferError,
+        Connection, Internet, InvitationChain, MetAt, NotAdded, NotKept, Notice, OnlineState, PeerName,
+        Progress, Report, TaskId, TransferError,
     },
     history::{Direction, PastKind},
     net::client::RelayAddress,
@@ -132,6 +132,8 @@ pub(in crate::app) struct Card {
     pub(in crate::app) online: Option<OnlineState>,
     /// Where the two sides have met.
     pub(in crate::app) met_at: Option<MetAt>,
+    /// What the other computer calls itself, if it has said that.
+    pub(in crate::app) peer: Option<PeerName>,
     /// What is being sent or received, once it is known.
     pub(in crate::app) manifest: Option<Arc<Manifest>>,
     /// The first names at the top of the manifest, and how many there are in all.
@@ -204,6 +206,7 @@ impl Card {
             internet: None,
             online: None,
             met_at: None,
+            peer: None,
             manifest: None,
             top: None,
             sheet: None,
@@ -277,9 +280,12 @@ impl Card {
             Notice::Met(place) => {
                 let relay = if let MetAt::Relay(relay) = &place { Some(relay.clone()) } else { None };
                 (self.relay, self.off_relay, self.met_at) = (relay, None, Some(place));
-                self.lost_one = false;
+                (self.peer, self.lost_one) = (None, false);
             }
-            Notice::Unanswered => (self.relay, self.met_at, self.lost_one) = (None, None, true),
+            Notice::Peer(name) => self.peer = Some(name),
+            Notice::Unanswered => {
+                (self.relay, self.met_at, self.peer, self.lost_one) = (None, None, None, true);
+            }
             Notice::Closed(why) => (self.relay, self.off_relay) = (None, Some(why)),
             Notice::WrongTry { tries_left } => self.tries_left = Some(tries_left),
             Notice::Strangers { count } => self.strangers = count,

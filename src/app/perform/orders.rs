@@ -99,6 +99,7 @@ impl Window {
             after,
             receivers: if after.is_some() { 1 } else { settings.receivers },
             to: None,
+            name: settings.told_name(),
         };
         let (id, receivers) = (self.engine.new_id(), order.receivers);
         if self.command(Command::Send(id, Box::new(order))) {
@@ -191,6 +192,7 @@ impl Window {
             listen: settings.listen(),
             unfinished: self.unfinished.clone(),
             chain: InvitationChain::default(),
+            name: settings.told_name(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the window says about the internet: in its header, on cards, in the settings; and a transfer over it.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use eframe::egui::Key;
 
@@ -247,10 +247,11 @@ fn every_trouble_with_an_iroh_relay_is_told() {
         IrohCheckError::Here(std::io::ErrorKind::PermissionDenied.into()),
         IrohCheckError::Internal(PanicReport::made_up("the relay is made of paper")),
     ];
-    let (english, german) = (Words::of(Some("en")), Words::of(Some("de")));
+    let languages: Vec<_> = Words::languages().map(|(tag, _)| Words::of(Some(tag))).collect();
     for error in errors {
-        let texts = [explain::iroh(&english, &error), explain::iroh(&german, &error)];
-        assert!(texts[0] != texts[1] && texts.iter().all(|text| text.ends_with('.')), "{texts:?}");
+        let texts: BTreeSet<_> = languages.iter().map(|words| explain::iroh(words, &error)).collect();
+        assert_eq!(texts.len(), languages.len(), "each language has its own words: {texts:?}");
+        assert!(texts.iter().all(|text| text.ends_with('.')), "{texts:?}");
     }
 }
 

@@ -35,13 +35,13 @@ fn told(screen: &mut Screen, standstill: Standstill) -> String {
 
 #[test]
 fn how_far_a_resting_transfer_has_come_is_whole_in_a_small_window() {
-    for language in ["en", "de"] {
+    for (language, percent) in [("en", "35 %"), ("de", "35 %"), ("fr", "35\u{a0}%")] {
         let mut screen = Screen::sized(800.0, 600.0, |settings| settings.language = Some(language.into()));
         screen.moving(Direction::Sent);
         for (here, there) in [(true, false), (false, true), (true, true)] {
             let far = progress(Phase::Moving, 1234 * MIB, 3456 * MIB);
             screen.progress(Progress { paused: Paused { here, there }, lanes: 0, ..far });
-            assert!(screen.paints("35 %"), "{language}: {:#?}", screen.texts());
+            assert!(screen.paints(percent), "{language}: {:#?}", screen.texts());
         }
     }
 }

@@ -11,6 +11,8 @@
 //! up when the other side stays away for longer than this side's patience. It may be dropped at any await and called again,
 //! so it can stand in a `select!` beside lanes and the user's decisions.
 
+pub(crate) mod farewell;
+
 use std::{future, net::SocketAddr, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -18,7 +20,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 use zeroize::Zeroizing;
 
@@ -40,6 +42,7 @@ use crate::{
     panics::{Blocking, joined, reported},
     protocol::{
         frame,
+        name::PeerName,
         peer::{Addresses, FromReceiver, FromSender, InvitationCode, Way, Work},
     },
     transfer::{
@@ -64,16 +67,6 @@ const SILENCE: Duration = Duration::from_secs(12);
 /// How long both sides may take to move from the connection on which they have met over the internet to another.
 const MOVE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a receiver that has everything waits, while the connection works, for the sender to confirm that it knows this.
-/// A peer that answers at all does so within a round trip; the rest is for lanes whose bytes still fill the path between
-/// the two.
-const FAREWELL: Duration = Duration::from_secs(20);
-/// How long a receiver that has everything waits in all for the sender's confirmation, when the connection is lost
-/// meanwhile. Most outages on the road are shorter, and a sender that never comes back must not keep the user from closing
-/// the program for longer.
-pub(crate) const LONGEST_FAREWELL: Duration = Duration::from_mins(2);
-/// How long such a receiver still waits once its user has cancelled: a few round trips.
-const CANCELLED_FAREWELL: Duration = Duration::from_secs(3);
 /// The pauses before the other side is looked for again after a record that was changed on its way. Without them, anything
 /// that changes every record would have the two sides reconnect without end and without rest.
 const WARINESS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
@@ -205,6 +198,24 @@ impl Control {
     /// Takes back what was handed to [`invite_over`](Self::invite_over).
     pub(crate) fn take_invitations(&mut self) -> Option<Invitations> {
         self.inviting.take()
+    }
+
+    /// Says what this computer is called, unless it is to say nothing. It has to be the first that is said.
+    pub(crate) fn introduce(&mut self, name: Option<&PeerName>) -> Result<(), TransferError> {
+        match (name, self.side) {
+            (None, _) => Ok(()),
+            (Some(name), Side::Sender) => self.say(&FromSender::Name(name.clone())),
+            (Some(name), Side::Receiver) => self.say(&FromReceiver::Name(name.clone())),
+        }
+    }
+
+    /// Reports what the other side's computer is called. Returns `false` if that isn't the first that the other side has said.
+    pub(crate) async fn other_is_called(&self, name: &PeerName) -> bool {
+        let is_first = self.talk.heard == 1;
+        if is_first {
+            self.context.tell(Notice::Peer(name.clone())).await;
+        }
+        is_first
     }
 
     /// Since when there has been no connection, now and from now on.
@@ -444,38 +455,6 @@ impl Control {
             }
             if let Some(message) = self.step().await? {
                 return Ok(Some(message));
-            }
-        }
-    }
-
-    /// Ends the session once the other side has confirmed the last messages, which closing the connection at once could
-    /// destroy in flight. It is not waited for without end, nor after a message of the other side that `is_last_word`.
-    pub(crate) async fn finish_confirmed<T: DeserializeOwned>(mut self, is_last_word: impl Fn(&T) -> bool) {
-        self.wait_for_confirmation(is_last_word).await;
-        // A peer that has confirmed and left is not lost.
-        self.context.update(|progress| progress.connection = Connection::Up);
-        self.part().await;
-    }
-
-    async fn wait_for_confirmation<T: DeserializeOwned>(&mut self, is_last_word: impl Fn(&T) -> bool) {
-        let start = Instant::now();
-        let longest = start + self.patience.min(LONGEST_FAREWELL).max(FAREWELL);
-        let mut give_up = start + FAREWELL;
-        let mut cancelled_at = None;
-        while !self.peer_has_ended && Instant::now() < give_up.min(longest) {
-            if self.context.cancel.is_cancelled() {
-                let cancelled_at = cancelled_at.get_or_insert_with(Instant::now);
-                if cancelled_at.elapsed() >= CANCELLED_FAREWELL {
-                    return;
-                }
-            }
-            match timeout(LOOK_EVERY, self.next_or_heard::<T>()).await {
-                Ok(Ok(Some(message))) => self.peer_has_ended = is_last_word(&message),
-                // A peer that has confirmed everything may leave, so its loss is no error here.
-                Ok(Ok(None) | Err(_)) => return,
-                Err(_) if self.hears() => {}
-                Err(_) if self.context.cancel.is_cancelled() => return,
-                Err(_) => give_up = Instant::now() + FAREWELL,
             }
         }
     }

@@ -79,6 +79,7 @@ pub(super) fn is_last_word(message: &FromSender) -> bool {
 /// Handles a message that means the same at every point; any other is out of turn.
 pub(super) async fn check_common(control: &mut Control, message: &FromSender) -> Result<(), TransferError> {
     match message {
+        FromSender::Name(name) => check_turn(control.other_is_called(name).await, message),
         FromSender::Addresses(theirs) => {
             control.say_addresses()?;
             check_turn(control.try_directly(theirs), message)

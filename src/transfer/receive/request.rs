@@ -6,6 +6,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{
     code::CodePhrase,
+    protocol::name::PeerName,
     transfer::{
         link::rendezvous::SearchPlaces,
         notice::InvitationChain,
@@ -37,6 +38,8 @@ pub(crate) struct ReceiveOptions {
     pub unfinished: Registry,
     /// The chain to which the transfer belongs.
     pub chain: InvitationChain,
+    /// What the sender is told that this computer is called; `None` for nothing.
+    pub name: Option<PeerName>,
     /// The receives of this engine that have something on the disk at the same time.
     pub active: ActiveReceives,
 }

@@ -98,18 +98,20 @@ pub(crate) async fn take<'a>(
     input: ReceiverInput,
     context: &Context,
 ) -> Result<Report, TransferError> {
-    let ReceiveOptions { output, lanes, unfinished, active, .. } = options;
+    let ReceiveOptions { output, lanes, unfinished, active, name, .. } = options;
     let max_lanes = lanes.clamp(1, MAX_LANES);
     let give_way = CancellationToken::new();
     let mut staged = Staged::of(active, context, &give_way);
     let work = async {
         context.enter(Phase::Listing);
+        control.introduce(name.as_ref())?;
         let announced = match first_message(&mut control, max_lanes).await? {
             FirstMessage::Offer(announced) => announced,
             FirstMessage::Elsewhere(code) => {
                 let ((), followed) = tokio::join!(control.part(), follow(code));
                 control = followed?;
                 context.enter(Phase::Listing);
+                control.introduce(name.as_ref())?;
                 announcement(&mut control, max_lanes).await?
             }
         };

@@ -26,8 +26,9 @@ pub(super) fn last_word<T>(ended: &Result<T, TransferError>) -> Option<FromSende
 }
 
 /// Handles a message that means the same at every point; any other is out of turn.
-pub(super) fn check_common(control: &mut Control, message: &FromReceiver) -> Result<(), TransferError> {
+pub(super) async fn check_common(control: &mut Control, message: &FromReceiver) -> Result<(), TransferError> {
     match message {
+        FromReceiver::Name(name) => check_turn(control.other_is_called(name).await, message),
         FromReceiver::Addresses(theirs) => check_turn(control.try_directly(theirs), message),
         FromReceiver::AtWork(work) => check_turn(control.other_works(*work), message),
         FromReceiver::Cancel => Err(TransferError::PeerCancelled),

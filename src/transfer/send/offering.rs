@@ -188,12 +188,11 @@ impl Offering<'_> {
         pause: watch::Receiver<bool>,
         context: &Context,
     ) -> Result<Served, TransferError> {
-        let max_lanes = options.lanes.clamp(1, MAX_LANES);
         let loss = control.loss();
         let Self { listing, offered, waiting } = self;
         let waits_again = waiting.as_ref().is_some_and(WaitingSender::may_wait_again);
         let acceptance = tokio::select! {
-            asked = ask(control, listing, offered, max_lanes, context) => match asked {
+            asked = ask(control, options, listing, offered, context) => match asked {
                 Err(gone @ (TransferError::PeerLost | TransferError::PeerSilent { .. })) if waits_again => {
                     // Where only the connection is lost, the receiver may still hear it.
                     if let Some(last_word) = last_word::<()>(&Err(gone)) {
@@ -222,12 +221,14 @@ impl Offering<'_> {
 /// Finishes the listing, unless that was done for another receiver, and waits for the answer to the offer.
 async fn ask(
     control: &mut Control,
+    options: &SendOptions,
     listing: &mut Listing,
     offered: &mut Option<Offered>,
-    max_lanes: u16,
     context: &Context,
 ) -> Result<Acceptance, TransferError> {
+    let max_lanes = options.lanes.clamp(1, MAX_LANES);
     context.enter(Phase::Listing);
+    control.introduce(options.name.as_ref())?;
     control.say_addresses()?;
     let Offered { manifest, content } = match offered {
         Some(offered) => offered,
@@ -348,7 +349,7 @@ async fn finish_listing(
             settled = listing.settle(context) => return settled.map(|()| listing.take()),
             message = control.next() => {
                 let message = message?;
-                check_common(control, &message)?;
+                check_common(control, &message).await?;
             }
         }
     }
@@ -378,7 +379,7 @@ async fn offer(control: &mut Control, manifest: &Manifest, lanes: u16) -> Result
                 tokio::select! {
                     message = control.next() => {
                         let message = message?;
-                        check_common(control, &message)?;
+                        check_common(control, &message).await?;
                     }
                     () = sleep(Duration::from_millis(1)) => {}
                 }
@@ -444,7 +445,7 @@ async fn answer(
                 return Ok(Acceptance { lanes, way, wanted, here: here.unwrap_or_default(), held });
             }
             FromReceiver::Decline => return Err(TransferError::PeerDeclined),
-            other => check_common(control, &other)?,
+            other => check_common(control, &other).await?,
         }
     }
 }

@@ -4,10 +4,13 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
 
-use crate::transfer::{
-    lanes::throttle::Throttle,
-    link::{invitation::Invitations, rendezvous::WaitOptions},
-    path_mode::ConnectOptions,
+use crate::{
+    protocol::name::PeerName,
+    transfer::{
+        lanes::throttle::Throttle,
+        link::{invitation::Invitations, rendezvous::WaitOptions},
+        path_mode::ConnectOptions,
+    },
 };
 
 /// How a send works, whatever it sends and to whom. Sends that share a throttle share its limit.
@@ -21,6 +24,8 @@ pub(crate) struct SendOptions {
     pub iterations: u32,
     /// How the receiver is reached, and looked for when it is lost.
     pub connect: ConnectOptions,
+    /// What the receiver is told that this computer is called; `None` for nothing.
+    pub name: Option<PeerName>,
 }
 
 impl SendOptions {

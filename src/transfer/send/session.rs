@@ -135,7 +135,7 @@ impl<'a> Sending<'a> {
         self.keep_lanes(pool).await?;
         loop {
             tokio::select! {
-                message = self.control.next() => match self.hear(pool, message?)? {
+                message = self.control.next() => match self.hear(pool, message?).await? {
                     Heard::Nothing => {}
                     Heard::AllDamage => comparison = Some(self.compare()),
                     Heard::Complete { stored, failed } => {
@@ -214,7 +214,7 @@ impl<'a> Sending<'a> {
         self.context.update(|progress| progress.paused = paused);
     }
 
-    fn hear(&mut self, pool: &mut SendLanePool, message: FromReceiver) -> Result<Heard, TransferError> {
+    async fn hear(&mut self, pool: &mut SendLanePool, message: FromReceiver) -> Result<Heard, TransferError> {
         let out_of_turn = Misbehaviour::OutOfTurn(message.name());
         match message {
             FromReceiver::Reopen { link, way } => self.ready = (link, way),
@@ -240,7 +240,7 @@ impl<'a> Sending<'a> {
                 return Ok(Heard::Complete { stored, failed });
             }
             FromReceiver::Decline => return Err(TransferError::PeerDeclined),
-            other => check_common(self.control, &other)?,
+            other => check_common(self.control, &other).await?,
         }
         Ok(Heard::Nothing)
     }

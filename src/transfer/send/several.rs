@@ -241,13 +241,15 @@ async fn point_to_branch(
 ) -> Result<(), TransferError> {
     let mut listed = shared.offered.clone();
     let offered = loop {
+        // Nothing of what is behind the lock is held while anything is awaited.
+        let is_listed = async { listed.wait_for(Option::is_some).await.is_ok() };
         tokio::select! {
-            listed = listed.wait_for(Option::is_some) => match listed.as_deref() {
-                Ok(Some(Ok(offered))) => break offered.again(),
-                Ok(Some(Err(trouble))) => return control.say(&FromSender::Failed(*trouble)),
-                Ok(None) | Err(_) => return Err(TransferError::Cancelled),
+            is_listed = is_listed => match &*shared.offered.borrow() {
+                Some(Ok(offered)) if is_listed => break offered.again(),
+                Some(Err(trouble)) if is_listed => return control.say(&FromSender::Failed(*trouble)),
+                _ => return Err(TransferError::Cancelled),
             },
-            message = control.next() => check_common(control, &message?)?,
+            message = control.next() => check_common(control, &message?).await?,
         }
     };
     let offered = offered.expect("a stream is never sent to several receivers");
@@ -260,7 +262,7 @@ async fn point_to_branch(
             async { if is_said { control.next_or_heard().await } else { control.next().await.map(Some) } };
         tokio::select! {
             message = message => match message? {
-                Some(message) => check_common(control, &message)?,
+                Some(message) => check_common(control, &message).await?,
                 None => return Ok(()),
             },
             invitation = invitations.next() => match invitation {

@@ -187,6 +187,7 @@ fn send(session: Session, outbox: &Path, terms: Terms) -> Running {
         throttle: Arc::new(Throttle::new(terms.bytes_per_sec)),
         iterations: 0,
         connect: connect_options(terms.patience),
+        name: None,
     };
     let payload = Payload::Paths(vec![outbox.to_owned()]);
     let control = Control::new(session, &venue(), &context);
@@ -215,6 +216,7 @@ fn receive(session: Session, output: Output, terms: Terms) -> Running {
         connect: connect_options(terms.patience),
         unfinished: USERS.clone(),
         active: ActiveReceives::default(),
+        name: None,
     };
     let control = Control::new(session, &venue(), &context);
     let session = async move {
