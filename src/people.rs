@@ -113,7 +113,7 @@ impl People {
             Ok(table) => table,
             Err(problem) => return (Self::default(), Some(problem)),
         };
-        let (people, bad) = Self::read(table);
+        let (people, bad) = Self::from_table(table);
         (people, store.judge(FILE_NAME, bad))
     }
 
@@ -241,11 +241,14 @@ impl People {
         let body = toml::to_string_pretty(&PeopleFile { people: &people })
             .expect("people are text, numbers and Unicode paths");
         let body = Zeroizing::new(body);
-        people.iter_mut().for_each(|person| person.key.zeroize());
+        for person in &mut people {
+            person.key.zeroize();
+        }
         Zeroizing::new(format!("{HEADER}{}", *body))
     }
 
-    fn read(mut table: Table) -> (Self, Vec<BadEntry>) {
+    /// Reads the list from a file's table, with what of it can't be used.
+    pub(crate) fn from_table(mut table: Table) -> (Self, Vec<BadEntry>) {
         let (mut people, mut bad) = (Self::default(), Vec::new());
         let values = match table.remove(KEY) {
             None => return (people, bad),
@@ -260,7 +263,7 @@ impl People {
             match person {
                 Some(person) => people.list.push(person),
                 None => {
-                    bad.push(BadEntry { key: format!("{KEY} {}", index + 1), expected: Expected::Person })
+                    bad.push(BadEntry { key: format!("{KEY} {}", index + 1), expected: Expected::Person });
                 }
             }
         }
@@ -392,7 +395,10 @@ mod tests {
     }
 
     fn pair(key: u8) -> Pair {
-        Pair::new(PairKey::from_bytes(&[key; 32]), if key % 2 == 0 { Side::Sender } else { Side::Receiver })
+        Pair::new(
+            PairKey::from_bytes(&[key; 32]),
+            if key.is_multiple_of(2) { Side::Sender } else { Side::Receiver },
+        )
     }
 
     fn remember(store: &Store, name: &str, key: u8) {
@@ -486,7 +492,7 @@ mod tests {
         let same = "01".repeat(32);
         let mut text = good.clone();
         for (name, key) in [("Bob", &short), ("Cid", &long), ("Dan", &same), ("ann", &"02".repeat(32))] {
-            text += &format!("[[person]]\nname = '{name}'\nkey = '{key}'\nrole = 'sender'\n");
+            text = format!("{text}[[person]]\nname = '{name}'\nkey = '{key}'\nrole = 'sender'\n");
         }
         fs::write(&path, &text).unwrap();
         let (people, problem) = People::look(&store);

@@ -42,24 +42,23 @@ pub(super) fn run(args: PeopleArgs) -> Exit {
         // The program that receives may be started elsewhere.
         folder = Some(path::absolute(&chosen).unwrap_or(chosen));
     }
-    let changed = match (forget, rename.as_deref()) {
-        (Some(name), _) => People::change(&store, |people| people.forget(&name)),
-        (_, Some([old, new])) => People::change(&store, |people| people.rename(old, new)),
-        _ => {
-            let is_trusted = trust.is_some();
-            let changes: [(Option<String>, fn(&mut Person, Option<PathBuf>)); 3] = [
-                (block, |person, _| person.is_blocked = true),
-                (unblock, |person, _| person.is_blocked = false),
-                (trust.or(untrust), |person, folder| person.trusted_folder = folder),
-            ];
-            let folder = folder.filter(|_| is_trusted);
-            match changes.into_iter().find_map(|(name, change)| Some((name?, change))) {
-                Some((name, change)) => {
-                    People::change(&store, |people| people.with(&name, |person| change(person, folder)))
-                }
-                None => return list(&store, common.json),
-            }
-        }
+    let with = |name: &str, change: &dyn Fn(&mut Person)| {
+        People::change(&store, |people| people.with(name, |person| change(person)))
+    };
+    let changed = if let Some(name) = forget {
+        People::change(&store, |people| people.forget(&name))
+    } else if let Some([old, new]) = rename.as_deref() {
+        People::change(&store, |people| people.rename(old, new))
+    } else if let Some(name) = block {
+        with(&name, &|person| person.is_blocked = true)
+    } else if let Some(name) = unblock {
+        with(&name, &|person| person.is_blocked = false)
+    } else if let Some(name) = trust {
+        with(&name, &|person| person.trusted_folder.clone_from(&folder))
+    } else if let Some(name) = untrust {
+        with(&name, &|person| person.trusted_folder = None)
+    } else {
+        return list(&store, common.json);
     };
     match changed {
         Ok(()) => Exit::Done,
@@ -267,23 +266,24 @@ impl PersonLink {
         let (Some(digest), Some(folder)) = (&self.offer, folder) else { return };
         let Ok(folder) = path::absolute(folder) else { return };
         if choices.unwanted.is_empty() {
-            self.change(|people| people.note_accepted(self.person, digest, &folder));
+            keep(|people| people.note_accepted(self.person, digest, &folder));
         }
     }
 
     /// Notes that the transfer has ended, and whether it was interrupted.
     pub(super) fn note_end(&self, is_interrupted: bool) {
         let over = self.offer.as_ref().filter(|_| !is_interrupted);
-        self.change(|people| people.note_over(self.person, over, today()));
+        keep(|people| people.note_over(self.person, over, today()));
     }
+}
 
-    fn change(&self, change: impl FnOnce(&mut People)) {
-        let changed = People::change(&Store::of_history(), |people| {
-            change(people);
-            Ok(())
-        });
-        if let Err(error) = changed {
-            tracing::warn!(%error, "what is known of a person can't be kept");
-        }
+/// Keeps what is noted about a person.
+fn keep(change: impl FnOnce(&mut People)) {
+    let changed = People::change(&Store::of_history(), |people| {
+        change(people);
+        Ok(())
+    });
+    if let Err(error) = changed {
+        tracing::warn!(%error, "what is known of a person can't be kept");
     }
 }

@@ -218,28 +218,16 @@ impl CliTransfer {
             // No code is shown to which this could refer.
             Notice::Online(_) if self.person.is_some() => {}
             Notice::Online(online) => self.show_online(&online),
-            Notice::Met(place) => {
-                let (line, relay) = match &place {
-                    MetAt::Relay(relay) => {
-                        (format!("Met through the relay {relay}."), Some(relay.to_string()))
-                    }
-                    MetAt::OwnRelay if self.is_sending() => {
-                        ("Met on this computer's own relay.".to_owned(), None)
-                    }
-                    MetAt::OwnRelay => ("Met on the local network.".to_owned(), None),
-                    MetAt::Internet => ("Met over the internet.".to_owned(), None),
-                };
-                let internet = place == MetAt::Internet;
-                self.reporter.say(&line, "met", json!({ "relay": relay, "internet": internet }));
-            }
+            Notice::Met(place) => self.show_met(&place),
             Notice::Peer(name) => self.reporter.meet(&name),
-            Notice::Unanswered if self.person.is_some() => {
-                let line = "The other side is gone and has not answered. It is called again.";
-                self.reporter.say(line, "unanswered", json!({}));
-            }
             Notice::Unanswered => {
                 self.reporter.part();
-                let line = "The receiver is gone and has not answered. The code works again. Waiting for a receiver…";
+                let line = match &self.person {
+                    Some(_) => "The receiver is gone and has not answered. It is called again.",
+                    None => {
+                        "The receiver is gone and has not answered. The code works again. Waiting for a receiver…"
+                    }
+                };
                 self.reporter.say(line, "unanswered", json!({}));
             }
             Notice::Strangers { count } => self.show_strangers(count),
@@ -307,6 +295,18 @@ impl CliTransfer {
             Notice::Text(text) => self.show_text(&text),
             Notice::Kept(folder) => self.kept = Some(folder),
         }
+    }
+
+    /// Shows where the two have met.
+    fn show_met(&self, place: &MetAt) {
+        let (line, relay) = match place {
+            MetAt::Relay(relay) => (format!("Met through the relay {relay}."), Some(relay.to_string())),
+            MetAt::OwnRelay if self.is_sending() => ("Met on this computer's own relay.".to_owned(), None),
+            MetAt::OwnRelay => ("Met on the local network.".to_owned(), None),
+            MetAt::Internet => ("Met over the internet.".to_owned(), None),
+        };
+        let internet = *place == MetAt::Internet;
+        self.reporter.say(&line, "met", json!({ "relay": relay, "internet": internet }));
     }
 
     /// Says what is kept of what has arrived, and what it is good for.

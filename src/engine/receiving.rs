@@ -46,7 +46,7 @@ pub(super) async fn receive_task(
     let options = ReceiveOptions { output, lanes, connect, unfinished, chain, name, active };
     let request = ReceiveRequest { code, search, options };
     let receiving = async {
-        let work = async |context: &Context| receive(request, input, context).await;
+        let work = async |context: &Context| Box::pin(receive(request, input, context)).await;
         transfer(id, &out, end, work).await
     };
     let searching = async {

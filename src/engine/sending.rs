@@ -184,7 +184,8 @@ async fn open(
         let (branches, mut arrivals) = mpsc::channel(1);
         let work = async |context: &Context| {
             if let Some(callee) = callee {
-                return send_to((id, callee, out), payload, places, options, input, context).await;
+                let to = (id, callee, out);
+                return Box::pin(send_to(to, payload, places, options, input, context)).await;
             }
             if receivers == 1 {
                 return send(payload, MeetBy::Code(code, places), options, input, context).await;

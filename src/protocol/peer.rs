@@ -453,11 +453,11 @@ pub enum FromReceiver {
     },
     /// What the receiving side is doing that holds both sides up, or `None` when it no longer does. Sent when that changes.
     AtWork(Option<Work>),
+    /// What the receiving computer calls itself. The first message, or not said at all.
+    Name(PeerName),
     /// The only message of a session that begins under a pair's code for calls: its author waits as a sender under this code,
     /// wherever it can be found, and the other side is to come as a receiver.
     Call(CallCode),
-    /// What the receiving computer calls itself. The first message, or not said at all.
-    Name(PeerName),
 }
 
 impl FromReceiver {
@@ -480,8 +480,8 @@ impl FromReceiver {
             Self::WhatIs(_) => "what is",
             Self::AlreadyHere { .. } => "already here",
             Self::AtWork(_) => "at work",
-            Self::Call(_) => "call",
             Self::Name(_) => "name",
+            Self::Call(_) => "call",
         }
     }
 }

@@ -178,6 +178,7 @@ async fn what_a_person_lost_in_the_middle_goes_on_after_its_restart() {
     world.receiver.stop(&receiving);
     assert!(matches!(receiving.error().await, TransferError::Cancelled));
     until(&mut sending, "the loss", |state| matches!(state, CallState::Lost(_))).await;
+    world.receiver.wait(wait_order(&world, Vec::new()));
     let again = Party::start();
     again.wait(wait_order(&world, vec![theirs]));
     let called = again.called().await;

@@ -90,16 +90,16 @@ impl<'a> WaitingSender<'a> {
         context: &'a Context,
     ) -> Result<Self, TransferError> {
         let (choice, places, passed_on) = match meet_by {
-            MeetBy::Code(choice, places) => (choice, places, PassedOn::ByUser),
-            MeetBy::Call { code, places, is_up } => (CodeChoice::Own(code), places, PassedOn::ByCalls(is_up)),
+            MeetBy::Code(choice, places) => (choice, places, PassedOn::User),
+            MeetBy::Call { code, places, is_up } => (CodeChoice::Own(code), places, PassedOn::Calls(is_up)),
             MeetBy::Invitation(follower) => {
                 let place = follower.place().ok_or(TransferError::PeerGone)?;
                 let choice = CodeChoice::Drawn { words: INVITATION_WORDS };
-                (choice, WaitingPlaces::only(place, waits.reveal), PassedOn::ByInvitation(follower))
+                (choice, WaitingPlaces::only(place, waits.reveal), PassedOn::Invitation(follower))
             }
         };
         let posted = PostedCode::put_up(choice, places, waits, context).await?;
-        if matches!(passed_on, PassedOn::ByUser) {
+        if matches!(passed_on, PassedOn::User) {
             posted.tell().await;
         }
         Ok(Self { posted, passed_on, is_at_own: false })
@@ -107,7 +107,7 @@ impl<'a> WaitingSender<'a> {
 
     /// Whether another receiver can come after one that is lost: not to a code that was named to that one alone.
     pub fn may_wait_again(&self) -> bool {
-        !matches!(self.passed_on, PassedOn::ByInvitation(_))
+        !matches!(self.passed_on, PassedOn::Invitation(_))
     }
 
     /// Waits for a receiver that knows the code. Returns the connection with it, and where the two have met. When it is called
@@ -131,7 +131,7 @@ impl<'a> WaitingSender<'a> {
         let code = Arc::clone(&posted.waiting.code);
         let gone = async {
             match passed_on {
-                PassedOn::ByInvitation(follower) => follower.invite((*code).clone()).await,
+                PassedOn::Invitation(follower) => follower.invite((*code).clone()).await,
                 _ => future::pending().await,
             }
         };
