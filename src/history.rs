@@ -47,6 +47,9 @@ pub struct PastTransfer {
     pub kind: PastKind,
     /// Whether it was sent or received.
     pub direction: Direction,
+    /// What the other computer called itself, if it said that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
     /// When its first byte moved, in seconds since 1970.
     pub started: u64,
     /// When it ended, in seconds since 1970.
@@ -266,6 +269,7 @@ impl PastTransfer {
             what: what.into(),
             kind: PastKind::default(),
             direction,
+            peer: None,
             started: unix_secs(),
             ended: None,
             folder: None,
@@ -280,6 +284,9 @@ impl PastTransfer {
     fn bounded(mut self) -> Self {
         let fits = |path: &PathBuf| path.to_str().is_some_and(|path| path.len() <= MAX_PATH_BYTES);
         cut(&mut self.what);
+        if let Some(peer) = &mut self.peer {
+            cut(peer);
+        }
         // The highest number in TOML.
         let highest = i64::MAX as u64;
         (self.files, self.bytes) = (self.files.min(highest), self.bytes.min(highest));

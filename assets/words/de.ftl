@@ -111,6 +111,8 @@ more-coming = Mehr vom selben Absender
 a-transfer = Übertragung
 pause-named = { $name } anhalten
 resume-named = { $name } fortsetzen
+to-named = an { $who }
+from-named = von { $who }
 more-named = Dem Empfänger von { $name } mehr senden
 cancel-named = { $name } abbrechen
 dismiss-named = { $name } aus der Liste entfernen
@@ -190,7 +192,7 @@ left-behind = { $count ->
     [one] Etwas fehlt
    *[other] { $count } Dinge fehlen
 }
-not-added-late = { $name } kann nicht dazu: Die andere Seite hat das Angebot schon.
+not-added-late = { $name } kann nicht dazu: Der Empfänger hat das Angebot schon.
 not-added-no-files = { $name } kann nicht dazu: Ein Text wird für sich gesendet.
 
 ## Was eine Übertragung tut
@@ -198,13 +200,16 @@ not-added-no-files = { $name } kann nicht dazu: Ein Text wird für sich gesendet
 phase-connecting = Relay wird erreicht…
 phase-looking = Der Sender wird gesucht…
 phase-getting-ready = Wird vorbereitet…
-phase-waiting = Wartet auf die andere Seite
-phase-asking = Die andere Seite wird gefragt …
+phase-waiting = Wartet auf den Empfänger
+phase-asking = Der Empfänger wird gefragt …
 phase-waiting-several = Wartet auf die anderen
 phase-handshake = Schlüssel werden vereinbart…
 phase-listing = Dateien werden aufgelistet…
 phase-offer-coming = Angebot wird gelesen…
-phase-answer = Die andere Seite sieht sich das Angebot an
+phase-answer = { $side ->
+    [named] { $who } sieht sich das Angebot an
+   *[receiver] Der Empfänger sieht sich das Angebot an
+}
 phase-answered = Es geht los…
 phase-lanes = Verbindungen werden geöffnet…
 phase-moving = Läuft
@@ -217,16 +222,32 @@ phase-cancelling = Wird beendet…
 done-of = { $done } von { $total } · { $percent } %
 left = noch { $time }
 paused-here = Angehalten
-paused-there = Von der anderen Seite angehalten
+paused-there = { $side ->
+    [named] Von { $who } angehalten
+    [sender] Vom Absender angehalten
+   *[receiver] Vom Empfänger angehalten
+}
 paused-both = Von beiden Seiten angehalten
 paused-here-means = Es geht da weiter, wo es stehen blieb, sobald Sie es fortsetzen.
-paused-there-means = Die andere Seite hat das angehalten. Es geht weiter, sobald sie es fortsetzt.
-paused-both-means = Auch die andere Seite hat das angehalten. Es geht weiter, sobald beide es fortsetzen.
+paused-there-means = { $side ->
+    [named] { $who } hat das angehalten. Es geht weiter, sobald es dort fortgesetzt wird.
+    [sender] Der Absender hat das angehalten. Es geht weiter, sobald er es fortsetzt.
+   *[receiver] Der Empfänger hat das angehalten. Es geht weiter, sobald er es fortsetzt.
+}
+paused-both-means = { $side ->
+    [named] Auch { $who } hat das angehalten. Es geht weiter, sobald beide es fortsetzen.
+    [sender] Auch der Absender hat das angehalten. Es geht weiter, sobald beide es fortsetzen.
+   *[receiver] Auch der Empfänger hat das angehalten. Es geht weiter, sobald beide es fortsetzen.
+}
 away-relay =
     Verbindung vor { $time } verloren. Das Relay wird wieder gesucht…
     Nichts ist verloren; es geht von selbst da weiter, wo es stehen blieb.
 away-peer =
-    Verbindung vor { $time } verloren. Die andere Seite wird gesucht; vielleicht schläft sie oder ist ohne Netz…
+    Verbindung vor { $time } verloren. { $side ->
+        [named] { $who } wird gesucht
+        [sender] Der Absender wird gesucht
+       *[receiver] Der Empfänger wird gesucht
+    }; vielleicht schläft der Computer dort oder ist ohne Netz…
     Nichts ist verloren; es geht von selbst da weiter, wo es stehen blieb.
 away-code =
     Das Relay ging vor { $time } verloren. Es wird wieder gesucht…
@@ -234,20 +255,44 @@ away-code =
 away-paused = Die Verbindung ist vor { $time } abgerissen und wird gesucht. Die Übertragung bleibt angehalten, wenn sie wieder da ist.
 away-new-code = Wird es unter einem neuen Code noch einmal gesendet, empfangen Sie es in denselben Ordner: Es geht mit dem weiter, was angekommen ist.
 no-room-here = Die Festplatte ist voll. Schaffen Sie Platz, dann geht es von selbst weiter; nichts ist verloren.
-no-room-there = Die Festplatte des anderen Computers ist voll. Es geht von selbst weiter, sobald dort Platz ist; nichts ist verloren.
+no-room-there = { $side ->
+    [named] Die Festplatte von { $who } ist voll.
+   *[receiver] Die Festplatte des Empfängers ist voll.
+} Es geht von selbst weiter, sobald dort Platz ist; nichts ist verloren.
 stall-network = Seit { $time } kommt nichts durch. Prüfen Sie das Netz auf beiden Seiten; es geht von selbst weiter, sobald es kann.
 stall-relay = Seit { $time } kommt nichts durch: Über das Relay lässt sich keine Verbindung für Daten öffnen. Es wird immer wieder versucht und geht von selbst weiter.
-stall-other-side = Seit { $time } kommt nichts durch: Der andere Computer antwortet nicht. Vielleicht schläft er oder ist ohne Netz; es geht von selbst weiter, sobald er wieder da ist.
+stall-other-side = Seit { $time } kommt nichts durch: { $side ->
+    [named] { $who } antwortet nicht.
+    [sender] Der Computer des Absenders antwortet nicht.
+   *[receiver] Der Computer des Empfängers antwortet nicht.
+} Vielleicht schläft er oder ist ohne Netz; es geht von selbst weiter, sobald er wieder da ist.
 stall-disk-here = Seit { $time } bewegt sich nichts: Die Festplatte dieses Computers ist langsam. Es geht von selbst weiter, sobald sie fertig ist.
-stall-disk-there = Seit { $time } bewegt sich nichts: Die Festplatte des anderen Computers ist langsam. Es geht von selbst weiter, sobald sie fertig ist.
+stall-disk-there = Seit { $time } bewegt sich nichts: { $side ->
+    [named] Die Festplatte von { $who } ist langsam.
+    [sender] Die Festplatte des Absenders ist langsam.
+   *[receiver] Die Festplatte des Empfängers ist langsam.
+} Es geht von selbst weiter, sobald sie nachkommt.
 stall-hashing-here = Seit { $time } bewegt sich nichts: Was auf diesem Computer schon da ist, wird gelesen. Danach geht es von selbst weiter.
-stall-hashing-there = Seit { $time } bewegt sich nichts: Was auf dem anderen Computer schon da ist, wird dort gelesen. Danach geht es von selbst weiter.
+stall-hashing-there = Seit { $time } bewegt sich nichts: { $side ->
+    [named] { $who } liest, was dort schon da ist.
+    [sender] Der Computer des Absenders liest, was dort schon da ist.
+   *[receiver] Der Computer des Empfängers liest, was dort schon da ist.
+} Danach geht es von selbst weiter.
 stall-input-here = Seit { $time } bewegt sich nichts: Das Programm, dessen Ausgabe gesendet wird, schreibt nichts. Es geht von selbst weiter, sobald es das tut.
-stall-input-there = Seit { $time } bewegt sich nichts: Das Programm auf der anderen Seite, dessen Ausgabe gesendet wird, schreibt nichts. Es geht von selbst weiter, sobald es das tut.
+stall-input-there = Seit { $time } bewegt sich nichts: { $side ->
+    [named] Das Programm, dessen Ausgabe { $who } sendet, schreibt nichts.
+   *[sender] Das Programm, dessen Ausgabe der Absender sendet, schreibt nichts.
+} Es geht von selbst weiter, sobald es das tut.
 stall-output-here = Seit { $time } bewegt sich nichts: Das Programm, das bekommt, was ankommt, nimmt nichts an. Es geht von selbst weiter, sobald es das tut.
-stall-output-there = Seit { $time } bewegt sich nichts: Das Programm auf der anderen Seite, das bekommt, was ankommt, nimmt nichts an. Es geht von selbst weiter, sobald es das tut.
+stall-output-there = Seit { $time } bewegt sich nichts: { $side ->
+    [named] Das Programm, an das { $who } weitergibt, was ankommt, nimmt nichts an.
+   *[receiver] Das Programm, an das der Empfänger weitergibt, was ankommt, nimmt nichts an.
+} Es geht von selbst weiter, sobald es das tut.
 stall-limit-here = Seit { $time } bewegt sich nichts: Die Begrenzung der Geschwindigkeit in den Einstellungen lässt nicht mehr zu. Es geht von selbst weiter.
-stall-limit-there = Seit { $time } bewegt sich nichts: Die andere Seite begrenzt ihre Geschwindigkeit und lässt nicht mehr zu. Es geht von selbst weiter.
+stall-limit-there = Seit { $time } bewegt sich nichts: { $side ->
+    [named] { $who } begrenzt die Geschwindigkeit und lässt nicht mehr zu.
+   *[sender] Der Absender begrenzt die Geschwindigkeit und lässt nicht mehr zu.
+} Es geht von selbst weiter.
 port-refused = Port { $wished } kann nicht für direkte Verbindungen verwendet werden, vielleicht weil ihn ein anderes Programm oder eine andere Übertragung hat. Diese Übertragung hört stattdessen auf Port { $used }.
 large-packets-lost = Große Pakete gehen unterwegs verloren, vielleicht wegen eines VPN. Caiman macht mit kleinen weiter.
 tampered = Etwas zwischen den beiden Computern verändert, was gesendet wird. Es wird noch einmal gesendet; nichts geht verloren.
@@ -266,8 +311,14 @@ path-round-trip = { $millis } ms
 
 ## Das Angebot
 
-offered = Ihnen wird { $name } angeboten
-offered-text = Ihnen wird ein Text angeboten
+offered = { $side ->
+    [named] { $who } möchte Ihnen { $what } senden
+   *[sender] Der Absender möchte Ihnen { $what } senden
+}
+offered-text = { $side ->
+    [named] { $who } möchte Ihnen einen Text senden
+   *[sender] Der Absender möchte Ihnen einen Text senden
+}
 reading-offer = Liste wird gelesen…
 offer-unlisted = Die Liste kann nicht gezeigt werden. Wenn Sie annehmen, wird alles empfangen.
 search = Suchen
@@ -337,14 +388,26 @@ decline = Ablehnen
 
 ## Das Ende
 
-sent = Gesendet
+sent = { $side ->
+    [named] An { $who } gesendet
+   *[receiver] Gesendet
+}
 sent-to = { $count ->
     [one] An eine Person gesendet
    *[other] An { $count } Personen gesendet
 }
-received = Empfangen
-text-sent = Text gesendet
-text-received = Text empfangen
+received = { $side ->
+    [named] Von { $who } empfangen
+   *[sender] Empfangen
+}
+text-sent = { $side ->
+    [named] Text an { $who } gesendet
+   *[receiver] Text gesendet
+}
+text-received = { $side ->
+    [named] Text von { $who } empfangen
+   *[sender] Text empfangen
+}
 all-there = Schon dort
 all-here = Schon hier
 some-there = { $count ->
@@ -396,33 +459,98 @@ err-only-strangers = { $count ->
    *[other] Es wurde { $count }-mal geantwortet, aber nie von jemandem, der diesen Code kennt.
 }
 err-code-taken = Jemand verwendet diesen Code bereits.
-err-declined = Die andere Seite hat abgelehnt.
-err-peer-cancelled = Die andere Seite hat die Übertragung beendet.
+err-declined = { $side ->
+    [named] { $who } hat abgelehnt.
+   *[receiver] Der Empfänger hat abgelehnt.
+}
+err-peer-cancelled = { $side ->
+    [named] { $who } hat die Übertragung beendet.
+    [sender] Der Absender hat die Übertragung beendet.
+   *[receiver] Der Empfänger hat die Übertragung beendet.
+}
 err-cancelled = Sie haben es beendet.
 err-gave-way = Dasselbe wird jetzt unter einem anderen Code empfangen.
 err-you-declined = Sie haben abgelehnt.
-err-peer-lost = Die Verbindung zur anderen Seite ist abgerissen.
-err-peer-gone = Die andere Seite ist nicht da, um noch etwas zu nehmen.
+err-peer-lost = { $side ->
+    [named] Die Verbindung zu { $who } ist abgerissen.
+    [sender] Die Verbindung zum Absender ist abgerissen.
+   *[receiver] Die Verbindung zum Empfänger ist abgerissen.
+}
+err-peer-gone = { $side ->
+    [named] { $who } ist nicht da, um noch etwas zu nehmen.
+   *[receiver] Der Empfänger ist nicht da, um noch etwas zu nehmen.
+}
 err-nobody-got-it = { $came ->
     [0] Niemand kam.
     [one] Wer kam, hat es nicht bekommen.
    *[other] Keine der { $came } Gegenstellen hat es bekommen.
 }
-err-peer-silent = Die andere Seite hat seit { $seconds } Sekunden nicht geantwortet.
-err-unconfirmed = Alles wurde gesendet, aber die Verbindung brach ab, bevor die andere Seite bestätigen konnte, dass sie es gespeichert hat.
-err-peer-no-space = Die Festplatte der anderen Seite ist voll.
-err-peer-cant-save = Die andere Seite kann die Dateien nicht sichern.
-err-peer-cant-read = Die andere Seite kann ihre Dateien nicht lesen.
-err-peer-complains = Die andere Seite hat zur Sicherheit aufgehört: Was dort ankam, ergab keinen Sinn.
-err-peer-damaged = Dateien kamen auf der anderen Seite beschädigt an, auch beim zweiten Mal.
-err-peer-network = Die andere Seite hat die Verbindung verloren.
+err-peer-silent = { $side ->
+    [named] { $who } hat seit { $seconds } Sekunden nicht geantwortet.
+    [sender] Der Absender hat seit { $seconds } Sekunden nicht geantwortet.
+   *[receiver] Der Empfänger hat seit { $seconds } Sekunden nicht geantwortet.
+}
+err-unconfirmed = { $side ->
+    [named] Alles wurde gesendet, aber die Verbindung brach ab, bevor { $who } bestätigen konnte, dass alles gespeichert ist.
+   *[receiver] Alles wurde gesendet, aber die Verbindung brach ab, bevor der Empfänger bestätigen konnte, dass alles gespeichert ist.
+}
+err-peer-no-space = { $side ->
+    [named] Die Festplatte von { $who } ist voll.
+    [sender] Die Festplatte des Absenders ist voll.
+   *[receiver] Die Festplatte des Empfängers ist voll.
+}
+err-peer-cant-save = { $side ->
+    [named] { $who } kann die Dateien nicht sichern.
+   *[receiver] Der Empfänger kann die Dateien nicht sichern.
+}
+err-peer-cant-read = { $side ->
+    [named] { $who } kann die Dateien nicht lesen.
+   *[sender] Der Absender kann die Dateien nicht lesen.
+}
+err-peer-complains = { $side ->
+    [named] { $who } hat zur Sicherheit aufgehört: Was dort ankam, ergab keinen Sinn.
+    [sender] Der Computer des Absenders hat zur Sicherheit aufgehört: Was dort ankam, ergab keinen Sinn.
+   *[receiver] Der Computer des Empfängers hat zur Sicherheit aufgehört: Was dort ankam, ergab keinen Sinn.
+}
+err-peer-damaged = { $side ->
+    [named] Dateien kamen bei { $who } beschädigt an, auch beim zweiten Mal.
+   *[receiver] Dateien kamen beim Empfänger beschädigt an, auch beim zweiten Mal.
+}
+err-peer-network = { $side ->
+    [named] { $who } hat die Verbindung verloren.
+    [sender] Der Absender hat die Verbindung verloren.
+   *[receiver] Der Empfänger hat die Verbindung verloren.
+}
 err-peer-withdrawn = Die Datei kann nicht mehr gesendet werden.
-err-peer-unsuited = Die andere Seite kann das nicht annehmen.
-err-peer-closed = Die andere Seite hat ihr Caiman geschlossen.
-err-peer-internal = Im Caiman der anderen Seite ist ein Fehler aufgetreten.
-err-misbehaved = Zur Sicherheit beendet: Die andere Seite hat etwas gesendet, das keinen Sinn ergibt.
-err-peer-older = Die andere Seite hat ein älteres Caiman.
-err-peer-newer = Die andere Seite hat ein neueres Caiman.
+err-peer-closed = { $side ->
+    [named] { $who } hat Caiman geschlossen.
+    [sender] Der Absender hat Caiman geschlossen.
+   *[receiver] Der Empfänger hat Caiman geschlossen.
+}
+err-peer-unsuited = { $side ->
+    [named] { $who } kann das nicht annehmen.
+   *[receiver] Der Empfänger kann das nicht annehmen.
+}
+err-peer-internal = { $side ->
+    [named] Im Caiman von { $who } ist ein Fehler aufgetreten.
+    [sender] Im Caiman des Absenders ist ein Fehler aufgetreten.
+   *[receiver] Im Caiman des Empfängers ist ein Fehler aufgetreten.
+}
+err-misbehaved = { $side ->
+    [named] Zur Sicherheit beendet: { $who } hat etwas gesendet, das keinen Sinn ergibt.
+    [sender] Zur Sicherheit beendet: Der Computer des Absenders hat etwas gesendet, das keinen Sinn ergibt.
+   *[receiver] Zur Sicherheit beendet: Der Computer des Empfängers hat etwas gesendet, das keinen Sinn ergibt.
+}
+err-peer-older = { $side ->
+    [named] { $who } hat ein älteres Caiman.
+    [sender] Der Absender hat ein älteres Caiman.
+   *[receiver] Der Empfänger hat ein älteres Caiman.
+}
+err-peer-newer = { $side ->
+    [named] { $who } hat ein neueres Caiman.
+    [sender] Der Absender hat ein neueres Caiman.
+   *[receiver] Der Empfänger hat ein neueres Caiman.
+}
 err-read = { $path } kann nicht gelesen werden:
 err-write = { $path } kann nicht gesichert werden:
 err-save-in = In { $path } kann nichts gesichert werden:
@@ -660,7 +788,7 @@ set-window = Fenster
 set-internet-on = Über das Internet senden und empfangen
 set-internet-hint = Über das Internet gelten Codes zwischen beliebigen Orten, ohne eigenes Relay.
 set-internet-public = Wo zwei Computer einander nicht erreichen, geben öffentliche Relays die verschlüsselten Daten weiter. Sie werden von number 0 betrieben, kostenlos, begrenzt und ohne Zusage. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte.
-set-internet-own = Wo zwei Computer einander nicht erreichen, geben Ihre iroh-Relays die verschlüsselten Daten weiter. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte. Auch die andere Seite muss eines davon verwenden.
+set-internet-own = Wo zwei Computer einander nicht erreichen, geben Ihre iroh-Relays die verschlüsselten Daten weiter. Sie sehen Adressen, Zeiten und Mengen, nie Namen oder Inhalte. Auch der andere Computer muss eines davon verwenden.
 set-public-relays = Öffentliche Relays von number 0
 set-not-in-use = nicht verwendet
 set-add-iroh = Eigenes iroh-Relay hinzufügen
@@ -687,6 +815,10 @@ set-address = Adresse
 set-address-hint = Host oder Host:Port
 set-bad-address = Schreiben Sie Host oder Host:Port, zum Beispiel relay.example.org:27001.
 set-name = Name
+set-name-hint = Das sieht die andere Person. Ist das Feld leer, gilt der Name, den das System diesem Computer gibt.
+set-bad-name = Ein Name hat höchstens { $most } Zeichen und keine Zeilenumbrüche.
+set-tell-name = Diesen Namen nennen, sobald der Code bewiesen ist
+set-no-name = keiner
 set-optional = nicht nötig
 set-password = Passwort
 set-show-passwords = Passwörter zeigen
@@ -717,7 +849,7 @@ set-path-local = Lokales Netz
 set-path-relay = Relay
 set-path-automatic-hint = Direkt, wo die beiden Computer einander erreichen, sonst über ein Relay.
 set-path-local-hint = Die Daten bleiben im lokalen Netz; das Internet wird nicht benutzt.
-set-path-relay-hint = Immer über ein Relay, auch über das Internet: Die andere Seite erfährt die Adressen dieses Computers nicht.
+set-path-relay-hint = Immer über ein Relay, auch über das Internet: Der andere Computer erfährt die Adressen dieses Computers nicht.
 set-direct-port = Port für direkte Verbindungen
 set-any-port = beliebig
 set-map-port = Den Router bitten, direkte Verbindungen hereinzulassen
@@ -749,8 +881,14 @@ licences = Lizenzen
 history-empty = Was Sie senden und empfangen, steht hier, sobald es durch ist.
 history-clear = Verlauf leeren
 history-forget = { $name } aus dem Verlauf entfernen
-history-sent = Gesendet
-history-received = Empfangen
+history-sent = { $side ->
+    [named] An { $who } gesendet
+   *[receiver] Gesendet
+}
+history-received = { $side ->
+    [named] Von { $who } empfangen
+   *[sender] Empfangen
+}
 history-done = Vollständig
 history-partial = { $count ->
     [one] 1 fehlt

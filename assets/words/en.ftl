@@ -112,6 +112,8 @@ more-coming = More from the same sender
 a-transfer = Transfer
 pause-named = Pause { $name }
 resume-named = Resume { $name }
+to-named = to { $who }
+from-named = from { $who }
 more-named = Send more to the receiver of { $name }
 cancel-named = Cancel { $name }
 dismiss-named = Remove { $name } from the list
@@ -191,7 +193,7 @@ left-behind = { $count ->
     [one] One item is left out
    *[other] { $count } items are left out
 }
-not-added-late = { $name } can't be added: the other side already has the offer.
+not-added-late = { $name } can't be added: the receiver already has the offer.
 not-added-no-files = { $name } can't be added: a text is always sent alone.
 
 ## What a transfer is doing
@@ -199,13 +201,16 @@ not-added-no-files = { $name } can't be added: a text is always sent alone.
 phase-connecting = Reaching the relay…
 phase-looking = Looking for the sender…
 phase-getting-ready = Getting ready…
-phase-waiting = Waiting for the other side
-phase-asking = Asking the other side…
+phase-waiting = Waiting for the receiver
+phase-asking = Asking the receiver…
 phase-waiting-several = Waiting for the others
 phase-handshake = Agreeing on keys…
 phase-listing = Listing files…
 phase-offer-coming = Reading the offer…
-phase-answer = The other side is looking at the offer
+phase-answer = { $side ->
+    [named] { $who } is looking at the offer
+   *[receiver] The receiver is looking at the offer
+}
 phase-answered = Starting…
 phase-lanes = Opening connections…
 phase-moving = Moving
@@ -218,16 +223,32 @@ phase-cancelling = Stopping…
 done-of = { $done } of { $total } · { $percent } %
 left = { $time } left
 paused-here = Paused
-paused-there = Paused by the other side
+paused-there = { $side ->
+    [named] Paused by { $who }
+    [sender] Paused by the sender
+   *[receiver] Paused by the receiver
+}
 paused-both = Paused by both sides
 paused-here-means = It continues where it stopped once you resume it.
-paused-there-means = The other side has paused this transfer. It continues as soon as they resume it.
-paused-both-means = The other side has paused this transfer as well. It continues once both of you have resumed it.
+paused-there-means = { $side ->
+    [named] { $who } has paused this transfer. It continues as soon as it is resumed there.
+    [sender] The sender has paused this transfer. It continues as soon as the sender resumes it.
+   *[receiver] The receiver has paused this transfer. It continues as soon as the receiver resumes it.
+}
+paused-both-means = { $side ->
+    [named] { $who } has paused this transfer as well. It continues once both of you have resumed it.
+    [sender] The sender has paused this transfer as well. It continues once both of you have resumed it.
+   *[receiver] The receiver has paused this transfer as well. It continues once both of you have resumed it.
+}
 away-relay =
     Connection lost { $time } ago. Looking for the relay again…
     Nothing is lost; the transfer continues by itself where it stopped.
 away-peer =
-    Connection lost { $time } ago. Looking for the other side, which may be asleep or offline…
+    Connection lost { $time } ago. Looking for { $side ->
+        [named] { $who }
+        [sender] the sender
+       *[receiver] the receiver
+    }, which may be asleep or offline…
     Nothing is lost; the transfer continues by itself where it stopped.
 away-code =
     Connection to the relay lost { $time } ago. Looking for it again…
@@ -235,20 +256,44 @@ away-code =
 away-paused = The connection was lost { $time } ago, and Caiman is trying to restore it. The transfer stays paused afterwards.
 away-new-code = If the sender sends it again under a new code, receive it into the same folder: it continues with what has arrived.
 no-room-here = The disk is full. Free some space, and the transfer continues by itself; nothing is lost.
-no-room-there = The other computer's disk is full. The transfer continues by itself as soon as there is space; nothing is lost.
+no-room-there = { $side ->
+    [named] The disk of { $who } is full.
+   *[receiver] The receiver's disk is full.
+} The transfer continues by itself as soon as there is space; nothing is lost.
 stall-network = Nothing has come through for { $time }. Check the network on both sides; the transfer continues by itself as soon as it can.
 stall-relay = Nothing has come through for { $time }: no connection for data can be made through the relay. Caiman keeps trying, and the transfer continues by itself.
-stall-other-side = Nothing has come through for { $time }: the other computer doesn't answer. It may be asleep or offline; the transfer continues by itself once it is back.
+stall-other-side = Nothing has come through for { $time }: { $side ->
+    [named] { $who } doesn't answer.
+    [sender] the sender's computer doesn't answer.
+   *[receiver] the receiver's computer doesn't answer.
+} It may be asleep or offline; the transfer continues by itself once it is back.
 stall-disk-here = Nothing has moved for { $time }: this computer's disk is slow. The transfer continues by itself as soon as the disk catches up.
-stall-disk-there = Nothing has moved for { $time }: the other computer's disk is slow. The transfer continues by itself as soon as the disk catches up.
+stall-disk-there = Nothing has moved for { $time }: { $side ->
+    [named] the disk of { $who } is slow.
+    [sender] the sender's disk is slow.
+   *[receiver] the receiver's disk is slow.
+} The transfer continues by itself as soon as the disk catches up.
 stall-hashing-here = Nothing has moved for { $time }: this computer is reading what it already has. The transfer continues by itself after that.
-stall-hashing-there = Nothing has moved for { $time }: the other computer is reading what it already has. The transfer continues by itself after that.
+stall-hashing-there = Nothing has moved for { $time }: { $side ->
+    [named] { $who } is reading what it already has.
+    [sender] the sender's computer is reading what it already has.
+   *[receiver] the receiver's computer is reading what it already has.
+} The transfer continues by itself after that.
 stall-input-here = Nothing has moved for { $time }: the program whose output is being sent has written nothing. The transfer continues by itself as soon as it writes more.
-stall-input-there = Nothing has moved for { $time }: the program whose output the other side is sending has written nothing. The transfer continues by itself as soon as it writes more.
+stall-input-there = Nothing has moved for { $time }: { $side ->
+    [named] the program whose output { $who } is sending has written nothing.
+   *[sender] the program whose output the sender is sending has written nothing.
+} The transfer continues by itself as soon as it writes more.
 stall-output-here = Nothing has moved for { $time }: the program that reads what arrives here has read nothing. The transfer continues by itself as soon as it reads more.
-stall-output-there = Nothing has moved for { $time }: the program that reads what arrives on the other side has read nothing. The transfer continues by itself as soon as it reads more.
+stall-output-there = Nothing has moved for { $time }: { $side ->
+    [named] the program to which { $who } passes what arrives has read nothing.
+   *[receiver] the program to which the receiver passes what arrives has read nothing.
+} The transfer continues by itself as soon as it reads more.
 stall-limit-here = Nothing has moved for { $time }: the speed limit in the settings allows no more. The transfer continues by itself.
-stall-limit-there = Nothing has moved for { $time }: the other side's speed limit allows no more. The transfer continues by itself.
+stall-limit-there = Nothing has moved for { $time }: { $side ->
+    [named] the speed limit of { $who } allows no more.
+   *[sender] the sender's speed limit allows no more.
+} The transfer continues by itself.
 port-refused = Port { $wished } can't be used for direct connections, perhaps because another program or transfer is using it. This transfer uses port { $used } instead.
 large-packets-lost = Large packets get lost on the way, perhaps because of a VPN. Caiman goes on with small ones.
 tampered = Something between the two computers changes what is sent. It is sent again, and nothing is lost.
@@ -267,8 +312,14 @@ path-round-trip = { $millis } ms
 
 ## The offer
 
-offered = You are offered { $name }
-offered-text = You are offered a text
+offered = { $side ->
+    [named] { $who } wants to send you { $what }
+   *[sender] The sender wants to send you { $what }
+}
+offered-text = { $side ->
+    [named] { $who } wants to send you a text
+   *[sender] The sender wants to send you a text
+}
 reading-offer = Reading the list…
 offer-unlisted = The list can't be shown. Accepting receives all of it.
 search = Search
@@ -338,14 +389,26 @@ decline = Decline
 
 ## The end
 
-sent = Sent
+sent = { $side ->
+    [named] Sent to { $who }
+   *[receiver] Sent
+}
 sent-to = { $count ->
     [one] Sent to one person
    *[other] Sent to { $count } people
 }
-received = Received
-text-sent = Text sent
-text-received = Text received
+received = { $side ->
+    [named] Received from { $who }
+   *[sender] Received
+}
+text-sent = { $side ->
+    [named] Text sent to { $who }
+   *[receiver] Text sent
+}
+text-received = { $side ->
+    [named] Text received from { $who }
+   *[sender] Text received
+}
 all-there = Already there
 all-here = Already here
 some-there = { $count ->
@@ -394,33 +457,98 @@ err-only-strangers = { $count ->
    *[other] { $count } places have answered, and none of them knows this code.
 }
 err-code-taken = Someone is already using this code.
-err-declined = The other side declined.
-err-peer-cancelled = The other side stopped the transfer.
+err-declined = { $side ->
+    [named] { $who } declined.
+   *[receiver] The receiver declined.
+}
+err-peer-cancelled = { $side ->
+    [named] { $who } stopped the transfer.
+    [sender] The sender stopped the transfer.
+   *[receiver] The receiver stopped the transfer.
+}
 err-cancelled = You stopped it.
 err-gave-way = The same files are now being received under another code.
 err-you-declined = You declined it.
-err-peer-lost = The connection to the other side was lost.
-err-peer-gone = Nothing more can be offered to the other side.
+err-peer-lost = { $side ->
+    [named] The connection to { $who } was lost.
+    [sender] The connection to the sender was lost.
+   *[receiver] The connection to the receiver was lost.
+}
+err-peer-gone = { $side ->
+    [named] Nothing more can be offered to { $who }.
+   *[receiver] Nothing more can be offered to the receiver.
+}
 err-nobody-got-it = { $came ->
     [0] Nobody used the code.
     [one] The only receiver did not get it.
    *[other] None of the { $came } receivers got it.
 }
-err-peer-silent = The other side has not answered for { $seconds } seconds.
-err-unconfirmed = Everything was sent, but the connection was lost before the other side could confirm that it has saved it.
-err-peer-no-space = The other side's disk is full.
-err-peer-cant-save = The other side can't save the files.
-err-peer-cant-read = The other side can't read its files.
-err-peer-complains = The other side stopped for safety: what arrived there made no sense.
-err-peer-damaged = Files arrived damaged on the other side, even when they were sent again.
-err-peer-network = The other side lost the connection.
+err-peer-silent = { $side ->
+    [named] { $who } has not answered for { $seconds } seconds.
+    [sender] The sender has not answered for { $seconds } seconds.
+   *[receiver] The receiver has not answered for { $seconds } seconds.
+}
+err-unconfirmed = { $side ->
+    [named] Everything was sent, but the connection was lost before { $who } could confirm that it has saved it.
+   *[receiver] Everything was sent, but the connection was lost before the receiver could confirm that everything is saved.
+}
+err-peer-no-space = { $side ->
+    [named] The disk of { $who } is full.
+    [sender] The sender's disk is full.
+   *[receiver] The receiver's disk is full.
+}
+err-peer-cant-save = { $side ->
+    [named] { $who } can't save the files.
+   *[receiver] The receiver can't save the files.
+}
+err-peer-cant-read = { $side ->
+    [named] { $who } can't read its files.
+   *[sender] The sender can't read the files.
+}
+err-peer-complains = { $side ->
+    [named] { $who } stopped for safety: what arrived there made no sense.
+    [sender] The sender's computer stopped for safety: what arrived there made no sense.
+   *[receiver] The receiver's computer stopped for safety: what arrived there made no sense.
+}
+err-peer-damaged = { $side ->
+    [named] Files arrived damaged at { $who }, even when they were sent again.
+   *[receiver] Files arrived damaged at the receiver, even when they were sent again.
+}
+err-peer-network = { $side ->
+    [named] { $who } lost the connection.
+    [sender] The sender lost the connection.
+   *[receiver] The receiver lost the connection.
+}
 err-peer-withdrawn = The file can no longer be sent.
-err-peer-unsuited = The other side can't take this.
-err-peer-closed = The other side closed its Caiman.
-err-peer-internal = Something in the other side's Caiman broke.
-err-misbehaved = Stopped for safety: the other side sent something that makes no sense.
-err-peer-older = The other side has an older Caiman.
-err-peer-newer = The other side has a newer Caiman.
+err-peer-closed = { $side ->
+    [named] { $who } closed Caiman.
+    [sender] The sender closed Caiman.
+   *[receiver] The receiver closed Caiman.
+}
+err-peer-unsuited = { $side ->
+    [named] { $who } can't take this.
+   *[receiver] The receiver can't take this.
+}
+err-peer-internal = { $side ->
+    [named] Something in Caiman broke on { $who }.
+    [sender] Something in the sender's Caiman broke.
+   *[receiver] Something in the receiver's Caiman broke.
+}
+err-misbehaved = { $side ->
+    [named] Stopped for safety: { $who } sent something that makes no sense.
+    [sender] Stopped for safety: the sender's computer sent something that makes no sense.
+   *[receiver] Stopped for safety: the receiver's computer sent something that makes no sense.
+}
+err-peer-older = { $side ->
+    [named] { $who } has an older Caiman.
+    [sender] The sender has an older Caiman.
+   *[receiver] The receiver has an older Caiman.
+}
+err-peer-newer = { $side ->
+    [named] { $who } has a newer Caiman.
+    [sender] The sender has a newer Caiman.
+   *[receiver] The receiver has a newer Caiman.
+}
 err-read = { $path } can't be read:
 err-write = { $path } can't be saved:
 err-save-in = Nothing can be saved in { $path }:
@@ -658,7 +786,7 @@ set-window = Window
 set-internet-on = Send and receive over the internet
 set-internet-hint = Over the internet, codes work between any two homes, without a relay of your own.
 set-internet-public = Where two computers can't reach each other, public relays pass on the encrypted data. They are run by number 0, free of charge, rate-limited and without any promise. They see addresses, times and amounts, never names or contents.
-set-internet-own = Where two computers can't reach each other, your iroh relays pass on the encrypted data. They see addresses, times and amounts, never names or contents. The other side has to use one of them too.
+set-internet-own = Where two computers can't reach each other, your iroh relays pass on the encrypted data. They see addresses, times and amounts, never names or contents. The other computer has to use one of them too.
 set-public-relays = Public relays of number 0
 set-not-in-use = not used
 set-add-iroh = Add an iroh relay of your own
@@ -685,6 +813,10 @@ set-address = Address
 set-address-hint = host or host:port
 set-bad-address = Enter a host or host:port, for example relay.example.org:27001.
 set-name = Name
+set-name-hint = What the other side sees. If this is empty, it is what the system calls this computer.
+set-bad-name = A name has at most { $most } characters and no line breaks.
+set-tell-name = Tell the other side this name, once the code is proven
+set-no-name = none
 set-optional = optional
 set-password = Password
 set-show-passwords = Show passwords
@@ -715,7 +847,7 @@ set-path-local = Local network
 set-path-relay = Relay
 set-path-automatic-hint = Directly where the two computers can reach each other, otherwise through a relay.
 set-path-local-hint = Data stays within the local network, and the internet is not used.
-set-path-relay-hint = Always through a relay, also over the internet, so the other side doesn't learn this computer's addresses.
+set-path-relay-hint = Always through a relay, also over the internet, so the other computer doesn't learn this one's addresses.
 set-direct-port = Port for direct connections
 set-any-port = any
 set-map-port = Ask the router to let direct connections in
@@ -747,8 +879,14 @@ licences = Licences
 history-empty = What you send and receive is listed here once it is done.
 history-clear = Clear history
 history-forget = Remove { $name } from the history
-history-sent = Sent
-history-received = Received
+history-sent = { $side ->
+    [named] Sent to { $who }
+   *[receiver] Sent
+}
+history-received = { $side ->
+    [named] Received from { $who }
+   *[sender] Received
+}
 history-done = Complete
 history-partial = { $count } missing
 history-cancelled = Stopped

@@ -117,6 +117,8 @@ more-coming = Suite du même expéditeur
 a-transfer = Transfert
 pause-named = Mettre « { $name } » en pause
 resume-named = Reprendre « { $name } »
+to-named = à { $who }
+from-named = de { $who }
 more-named = Envoyer autre chose au destinataire de « { $name } »
 cancel-named = Annuler « { $name } »
 dismiss-named = Retirer « { $name } » de la liste
@@ -196,7 +198,7 @@ left-behind = { $count ->
     [one] { $count } élément a été écarté
    *[other] { $count } éléments ont été écartés
 }
-not-added-late = « { $name } » ne peut pas être ajouté : l’autre personne a déjà reçu l’offre.
+not-added-late = « { $name } » ne peut pas être ajouté : le destinataire a déjà reçu l’offre.
 not-added-no-files = « { $name } » ne peut pas être ajouté : un texte s’envoie toujours seul.
 
 ## Ce que fait un transfert
@@ -204,13 +206,16 @@ not-added-no-files = « { $name } » ne peut pas être ajouté : un texte s�
 phase-connecting = Connexion au relais…
 phase-looking = Recherche de l’expéditeur…
 phase-getting-ready = Préparation…
-phase-waiting = En attente de l’autre personne
-phase-asking = Demande à l’autre personne…
+phase-waiting = En attente du destinataire
+phase-asking = Demande au destinataire…
 phase-waiting-several = En attente des autres personnes
 phase-handshake = Établissement des clés…
 phase-listing = Inventaire des fichiers…
 phase-offer-coming = Lecture de l’offre…
-phase-answer = L’autre personne regarde l’offre
+phase-answer = { $side ->
+    [named] { $who } regarde l’offre
+   *[receiver] Le destinataire regarde l’offre
+}
 phase-answered = Démarrage…
 phase-lanes = Ouverture des connexions…
 phase-moving = En cours
@@ -223,16 +228,32 @@ phase-cancelling = Arrêt…
 done-of = { $done } sur { $total } · { $percent } %
 left = encore { $time }
 paused-here = En pause
-paused-there = Mis en pause par l’autre personne
+paused-there = { $side ->
+    [named] Mis en pause par { $who }
+    [sender] Mis en pause par l’expéditeur
+   *[receiver] Mis en pause par le destinataire
+}
 paused-both = Mis en pause des deux côtés
 paused-here-means = Le transfert continuera là où il s’est arrêté dès que vous le reprendrez.
-paused-there-means = L’autre personne a mis ce transfert en pause. Il continuera dès qu’elle le reprendra.
-paused-both-means = L’autre personne a elle aussi mis ce transfert en pause. Il continuera une fois repris des deux côtés.
+paused-there-means = { $side ->
+    [named] { $who } a mis ce transfert en pause. Il continuera dès qu’il y sera repris.
+    [sender] L’expéditeur a mis ce transfert en pause. Il continuera dès que l’expéditeur le reprendra.
+   *[receiver] Le destinataire a mis ce transfert en pause. Il continuera dès que le destinataire le reprendra.
+}
+paused-both-means = { $side ->
+    [named] { $who } a aussi mis ce transfert en pause. Il continuera une fois repris des deux côtés.
+    [sender] L’expéditeur a lui aussi mis ce transfert en pause. Il continuera une fois repris des deux côtés.
+   *[receiver] Le destinataire a lui aussi mis ce transfert en pause. Il continuera une fois repris des deux côtés.
+}
 away-relay =
     Connexion perdue il y a { $time }. Nouvelle recherche du relais…
     Rien n’est perdu ; le transfert continuera de lui-même là où il s’est arrêté.
 away-peer =
-    Connexion perdue il y a { $time }. Recherche de l’autre ordinateur, peut-être en veille ou hors ligne…
+    Connexion perdue il y a { $time }. Recherche de { $side ->
+        [named] { $who }
+        [sender] l’ordinateur de l’expéditeur
+       *[receiver] l’ordinateur du destinataire
+    }, peut-être en veille ou hors ligne…
     Rien n’est perdu ; le transfert continuera de lui-même là où il s’est arrêté.
 away-code =
     Connexion au relais perdue il y a { $time }. Nouvelle recherche du relais…
@@ -240,20 +261,44 @@ away-code =
 away-paused = La connexion a été perdue il y a { $time }, et Caiman essaie de la rétablir. Le transfert restera ensuite en pause.
 away-new-code = Si l’expéditeur fait un nouvel envoi avec un autre code, recevez-le dans le même dossier : il continuera à partir de ce qui est arrivé.
 no-room-here = Le disque est plein. Libérez de l’espace, et le transfert continuera de lui-même ; rien n’est perdu.
-no-room-there = Le disque de l’autre ordinateur est plein. Le transfert continuera de lui-même dès qu’il y aura de l’espace ; rien n’est perdu.
+no-room-there = { $side ->
+    [named] Le disque de { $who } est plein.
+   *[receiver] Le disque du destinataire est plein.
+} Le transfert continuera de lui-même dès qu’il y aura de l’espace ; rien n’est perdu.
 stall-network = Rien ne passe depuis { $time }. Vérifiez le réseau des deux côtés ; le transfert continuera de lui-même dès que possible.
 stall-relay = Rien ne passe depuis { $time } : aucune connexion de données ne peut s’ouvrir par le relais. Caiman continue d’essayer, et le transfert continuera de lui-même.
-stall-other-side = Rien ne passe depuis { $time } : l’autre ordinateur ne répond pas. Il est peut-être en veille ou hors ligne ; le transfert continuera de lui-même dès son retour.
+stall-other-side = Rien ne passe depuis { $time } : { $side ->
+    [named] { $who } ne répond pas.
+    [sender] l’ordinateur de l’expéditeur ne répond pas.
+   *[receiver] l’ordinateur du destinataire ne répond pas.
+} Il est peut-être en veille ou hors ligne ; le transfert continuera de lui-même dès son retour.
 stall-disk-here = Rien n’avance depuis { $time } : le disque de cet ordinateur est lent. Le transfert continuera de lui-même dès que le disque aura rattrapé son retard.
-stall-disk-there = Rien n’avance depuis { $time } : le disque de l’autre ordinateur est lent. Le transfert continuera de lui-même dès que le disque aura rattrapé son retard.
+stall-disk-there = Rien n’avance depuis { $time } : { $side ->
+    [named] le disque de { $who } est lent.
+    [sender] le disque de l’expéditeur est lent.
+   *[receiver] le disque du destinataire est lent.
+} Le transfert continuera de lui-même dès que le disque aura rattrapé son retard.
 stall-hashing-here = Rien n’avance depuis { $time } : cet ordinateur lit ce qu’il a déjà. Le transfert continuera ensuite de lui-même.
-stall-hashing-there = Rien n’avance depuis { $time } : l’autre ordinateur lit ce qu’il a déjà. Le transfert continuera ensuite de lui-même.
+stall-hashing-there = Rien n’avance depuis { $time } : { $side ->
+    [named] { $who } lit ce qui y est déjà.
+    [sender] l’ordinateur de l’expéditeur lit ce qu’il a déjà.
+   *[receiver] l’ordinateur du destinataire lit ce qu’il a déjà.
+} Le transfert continuera ensuite de lui-même.
 stall-input-here = Rien n’avance depuis { $time } : le programme dont la sortie est envoyée n’a rien écrit. Le transfert continuera de lui-même dès qu’il écrira de nouveau.
-stall-input-there = Rien n’avance depuis { $time } : le programme dont l’autre ordinateur envoie la sortie n’a rien écrit. Le transfert continuera de lui-même dès qu’il écrira de nouveau.
+stall-input-there = Rien n’avance depuis { $time } : { $side ->
+    [named] le programme dont { $who } envoie la sortie n’a rien écrit.
+   *[sender] le programme dont l’expéditeur envoie la sortie n’a rien écrit.
+} Le transfert continuera de lui-même dès qu’il écrira de nouveau.
 stall-output-here = Rien n’avance depuis { $time } : le programme qui lit ce qui arrive ici n’a rien lu. Le transfert continuera de lui-même dès qu’il lira de nouveau.
-stall-output-there = Rien n’avance depuis { $time } : le programme qui lit ce qui arrive sur l’autre ordinateur n’a rien lu. Le transfert continuera de lui-même dès qu’il lira de nouveau.
+stall-output-there = Rien n’avance depuis { $time } : { $side ->
+    [named] le programme auquel { $who } transmet ce qui arrive n’a rien lu.
+   *[receiver] le programme auquel le destinataire transmet ce qui arrive n’a rien lu.
+} Le transfert continuera de lui-même dès qu’il lira de nouveau.
 stall-limit-here = Rien n’avance depuis { $time } : la limite de débit des paramètres ne permet pas plus. Le transfert continuera de lui-même.
-stall-limit-there = Rien n’avance depuis { $time } : la limite de débit de l’autre ordinateur ne permet pas plus. Le transfert continuera de lui-même.
+stall-limit-there = Rien n’avance depuis { $time } : { $side ->
+    [named] la limite de débit de { $who } ne permet pas plus.
+   *[sender] la limite de débit de l’expéditeur ne permet pas plus.
+} Le transfert continuera de lui-même.
 port-refused = Le port { $wished } ne peut pas servir aux connexions directes, peut-être parce qu’un autre programme ou transfert l’utilise. Ce transfert utilise le port { $used } à la place.
 large-packets-lost = Les gros paquets se perdent en route, peut-être à cause d’un VPN. Caiman continue avec des petits.
 tampered = Quelque chose entre les deux ordinateurs modifie ce qui est envoyé. C’est envoyé à nouveau, et rien n’est perdu.
@@ -272,8 +317,14 @@ path-round-trip = { $millis } ms
 
 ## L’offre
 
-offered = On vous propose { $name }
-offered-text = On vous propose un texte
+offered = { $side ->
+    [named] { $who } veut vous envoyer { $what }
+   *[sender] L’expéditeur veut vous envoyer { $what }
+}
+offered-text = { $side ->
+    [named] { $who } veut vous envoyer un texte
+   *[sender] L’expéditeur veut vous envoyer un texte
+}
 reading-offer = Lecture de la liste…
 offer-unlisted = La liste ne peut pas être affichée. Si vous acceptez, tout sera reçu.
 search = Rechercher
@@ -345,14 +396,26 @@ decline = Refuser
 
 ## La fin
 
-sent = Envoyé
+sent = { $side ->
+    [named] Envoyé à { $who }
+   *[receiver] Envoyé
+}
 sent-to = { $count ->
     [one] Envoyé à { $count } personne
    *[other] Envoyé à { $count } personnes
 }
-received = Reçu
-text-sent = Texte envoyé
-text-received = Texte reçu
+received = { $side ->
+    [named] Reçu de { $who }
+   *[sender] Reçu
+}
+text-sent = { $side ->
+    [named] Texte envoyé à { $who }
+   *[receiver] Texte envoyé
+}
+text-received = { $side ->
+    [named] Texte reçu de { $who }
+   *[sender] Texte reçu
+}
 all-there = Déjà là-bas
 all-here = Déjà ici
 some-there = { $count ->
@@ -404,33 +467,98 @@ err-only-strangers = { $count ->
    *[other] { $count } inconnus ont répondu, et aucun d’eux ne connaît ce code.
 }
 err-code-taken = Quelqu’un utilise déjà ce code.
-err-declined = L’autre personne a refusé.
-err-peer-cancelled = L’autre personne a arrêté le transfert.
+err-declined = { $side ->
+    [named] { $who } a refusé.
+   *[receiver] Le destinataire a refusé.
+}
+err-peer-cancelled = { $side ->
+    [named] { $who } a arrêté le transfert.
+    [sender] L’expéditeur a arrêté le transfert.
+   *[receiver] Le destinataire a arrêté le transfert.
+}
 err-cancelled = Vous avez arrêté le transfert.
 err-gave-way = Les mêmes fichiers sont maintenant reçus avec un autre code.
 err-you-declined = Vous avez refusé.
-err-peer-lost = La connexion à l’autre ordinateur a été perdue.
-err-peer-gone = Plus rien ne peut être proposé à l’autre personne.
+err-peer-lost = { $side ->
+    [named] La connexion avec { $who } a été perdue.
+    [sender] La connexion avec l’expéditeur a été perdue.
+   *[receiver] La connexion avec le destinataire a été perdue.
+}
+err-peer-gone = { $side ->
+    [named] Plus rien ne peut être proposé à { $who }.
+   *[receiver] Plus rien ne peut être proposé au destinataire.
+}
 err-nobody-got-it = { $came ->
     [0] Personne n’a utilisé le code.
     [one] Le seul destinataire n’a pas reçu l’envoi.
    *[other] Aucun des { $came } destinataires n’a reçu l’envoi.
 }
-err-peer-silent = L’autre ordinateur n’a pas répondu depuis { $seconds } secondes.
-err-unconfirmed = Tout a été envoyé, mais la connexion a été perdue avant que l’autre ordinateur puisse confirmer qu’il a tout enregistré.
-err-peer-no-space = Le disque de l’autre ordinateur est plein.
-err-peer-cant-save = L’autre ordinateur ne peut pas enregistrer les fichiers.
-err-peer-cant-read = L’autre ordinateur ne peut pas lire ses fichiers.
-err-peer-complains = L’autre ordinateur s’est arrêté par sécurité : ce qui y est arrivé était incohérent.
-err-peer-damaged = Des fichiers sont arrivés endommagés sur l’autre ordinateur, même après un nouvel envoi.
-err-peer-network = L’autre ordinateur a perdu la connexion.
+err-peer-silent = { $side ->
+    [named] { $who } n’a pas répondu depuis { $seconds } secondes.
+    [sender] L’expéditeur n’a pas répondu depuis { $seconds } secondes.
+   *[receiver] Le destinataire n’a pas répondu depuis { $seconds } secondes.
+}
+err-unconfirmed = { $side ->
+    [named] Tout a été envoyé, mais la connexion a été perdue avant que { $who } puisse confirmer que tout est enregistré.
+   *[receiver] Tout a été envoyé, mais la connexion a été perdue avant que le destinataire puisse confirmer que tout est enregistré.
+}
+err-peer-no-space = { $side ->
+    [named] Le disque de { $who } est plein.
+    [sender] Le disque de l’expéditeur est plein.
+   *[receiver] Le disque du destinataire est plein.
+}
+err-peer-cant-save = { $side ->
+    [named] { $who } ne peut pas enregistrer les fichiers.
+   *[receiver] Le destinataire ne peut pas enregistrer les fichiers.
+}
+err-peer-cant-read = { $side ->
+    [named] { $who } ne peut pas lire ses fichiers.
+   *[sender] L’expéditeur ne peut pas lire ses fichiers.
+}
+err-peer-complains = { $side ->
+    [named] { $who } s’est arrêté par sécurité : ce qui y est arrivé était incohérent.
+    [sender] L’ordinateur de l’expéditeur s’est arrêté par sécurité : ce qui y est arrivé était incohérent.
+   *[receiver] L’ordinateur du destinataire s’est arrêté par sécurité : ce qui y est arrivé était incohérent.
+}
+err-peer-damaged = { $side ->
+    [named] Des fichiers sont arrivés endommagés sur { $who }, même après un nouvel envoi.
+   *[receiver] Des fichiers sont arrivés endommagés chez le destinataire, même après un nouvel envoi.
+}
+err-peer-network = { $side ->
+    [named] { $who } a perdu la connexion.
+    [sender] L’expéditeur a perdu la connexion.
+   *[receiver] Le destinataire a perdu la connexion.
+}
 err-peer-withdrawn = Le fichier ne peut plus être envoyé.
-err-peer-unsuited = L’autre ordinateur ne peut pas recevoir cela.
-err-peer-closed = L’autre personne a fermé son Caiman.
-err-peer-internal = Une erreur interne s’est produite dans le Caiman de l’autre personne.
-err-misbehaved = Arrêté par sécurité : l’autre ordinateur a envoyé quelque chose d’incohérent.
-err-peer-older = L’autre personne a un Caiman plus ancien.
-err-peer-newer = L’autre personne a un Caiman plus récent.
+err-peer-closed = { $side ->
+    [named] { $who } a fermé Caiman.
+    [sender] L’expéditeur a fermé Caiman.
+   *[receiver] Le destinataire a fermé Caiman.
+}
+err-peer-unsuited = { $side ->
+    [named] { $who } ne peut pas recevoir cela.
+   *[receiver] Le destinataire ne peut pas recevoir cela.
+}
+err-peer-internal = { $side ->
+    [named] Une erreur interne s’est produite dans Caiman sur { $who }.
+    [sender] Une erreur interne s’est produite dans le Caiman de l’expéditeur.
+   *[receiver] Une erreur interne s’est produite dans le Caiman du destinataire.
+}
+err-misbehaved = { $side ->
+    [named] Arrêté par sécurité : { $who } a envoyé quelque chose d’incohérent.
+    [sender] Arrêté par sécurité : l’ordinateur de l’expéditeur a envoyé quelque chose d’incohérent.
+   *[receiver] Arrêté par sécurité : l’ordinateur du destinataire a envoyé quelque chose d’incohérent.
+}
+err-peer-older = { $side ->
+    [named] { $who } a un Caiman plus ancien.
+    [sender] L’expéditeur a un Caiman plus ancien.
+   *[receiver] Le destinataire a un Caiman plus ancien.
+}
+err-peer-newer = { $side ->
+    [named] { $who } a un Caiman plus récent.
+    [sender] L’expéditeur a un Caiman plus récent.
+   *[receiver] Le destinataire a un Caiman plus récent.
+}
 err-read = { $path } ne peut pas être lu :
 err-write = { $path } ne peut pas être enregistré :
 err-save-in = Rien ne peut être enregistré dans { $path } :
@@ -695,6 +823,10 @@ set-address = Adresse
 set-address-hint = hôte ou hôte:port
 set-bad-address = Saisissez un hôte ou hôte:port, par exemple relay.example.org:27001.
 set-name = Nom
+set-name-hint = C’est ce que voit l’autre personne. Si ce champ est vide, c’est le nom que le système donne à cet ordinateur.
+set-bad-name = Un nom a au plus { $most } caractères et aucun saut de ligne.
+set-tell-name = Indiquer ce nom à l’autre personne, une fois le code prouvé
+set-no-name = aucun
 set-optional = facultatif
 set-password = Mot de passe
 set-show-passwords = Afficher les mots de passe
@@ -757,8 +889,14 @@ licences = Licences
 history-empty = Ce que vous envoyez et recevez figure ici une fois terminé.
 history-clear = Effacer l’historique
 history-forget = Retirer « { $name } » de l’historique
-history-sent = Envoyé
-history-received = Reçu
+history-sent = { $side ->
+    [named] Envoyé à { $who }
+   *[receiver] Envoyé
+}
+history-received = { $side ->
+    [named] Reçu de { $who }
+   *[sender] Reçu
+}
 history-done = Complet
 history-partial = { $count ->
     [one] { $count } manquant

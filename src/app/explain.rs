@@ -5,7 +5,8 @@
 //! - `drops`: why something that was dropped is not sent
 //! - `ends`: how a transfer ended, and reports
 //! - `failures`: why something didn't work
-//! - `names`: what transfers and files are called
+//! - `names`: what transfers and their files are called
+//! - `peer`: sentences about the other computer
 //! - `program`: what is wrong with the program itself
 //! - `progress`: what a transfer is doing
 //! - `reach`: who can reach this computer, and a relay that runs on it
@@ -16,6 +17,7 @@ mod drops;
 mod ends;
 mod failures;
 mod names;
+mod peer;
 mod program;
 mod progress;
 mod reach;
@@ -30,6 +32,7 @@ pub(super) use ends::{broke, done, is_wish, report};
 pub(super) use failures::{Explained, Standpoint};
 pub(super) use failures::{code, cut_off, error, iroh, leads_to_settings, not_kept, relay, standpoint};
 pub(super) use names::{left_behind, name, name_of, offered};
+pub(super) use peer::{about, sentence};
 pub(super) use program::{host, interrupted, not_discarded, not_opened, only_shown, problem, start, unsaved};
 #[cfg(test)]
 pub(super) use progress::stall;

@@ -9,6 +9,7 @@ mod keyboard;
 mod licences;
 mod looks;
 pub(super) mod made_up;
+mod names;
 mod offering;
 mod receiving;
 mod resting;

@@ -89,6 +89,39 @@ const DARK: Palette = Palette {
     bad_soft: Color32::from_rgb(62, 30, 36),
 };
 
+/// The grounds of the round badges that stand for computers, each with white on it in the light appearance.
+const LIGHT_FACES: [Color32; 8] = [
+    Color32::from_rgb(79, 70, 229),
+    Color32::from_rgb(11, 113, 71),
+    Color32::from_rgb(184, 28, 44),
+    Color32::from_rgb(140, 78, 3),
+    Color32::from_rgb(7, 104, 142),
+    Color32::from_rgb(140, 40, 150),
+    Color32::from_rgb(84, 92, 12),
+    Color32::from_rgb(90, 93, 107),
+];
+/// The same in the dark appearance, with the colour of cards on them.
+const DARK_FACES: [Color32; 8] = [
+    Color32::from_rgb(148, 142, 255),
+    Color32::from_rgb(62, 207, 142),
+    Color32::from_rgb(255, 133, 140),
+    Color32::from_rgb(240, 180, 80),
+    Color32::from_rgb(92, 196, 240),
+    Color32::from_rgb(232, 140, 240),
+    Color32::from_rgb(190, 205, 90),
+    Color32::from_rgb(160, 163, 178),
+];
+
+/// The ground of a badge and the colour of the letter on it, for a computer that is called `name`: the same in every window.
+pub(super) fn face(ui: &Ui, name: &str) -> (Color32, Color32) {
+    let (faces, ink) =
+        if ui.visuals().dark_mode { (&DARK_FACES, DARK.card) } else { (&LIGHT_FACES, LIGHT.card) };
+    // FNV-1a, which spreads short names well.
+    let hash =
+        name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    (faces[hash as usize % faces.len()], ink)
+}
+
 /// The colours that `ui` is drawn in, by its appearance.
 pub(super) fn palette(ui: &Ui) -> &'static Palette {
     if ui.visuals().dark_mode { &DARK } else { &LIGHT }
@@ -344,6 +377,16 @@ mod tests {
                     let ratio = contrast(text, ground);
                     assert!(ratio >= 4.5, "{name} {role} on {ground:?}: {ratio:.2}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_letter_on_a_badge_can_be_read() {
+        for (faces, p) in [(&LIGHT_FACES, &LIGHT), (&DARK_FACES, &DARK)] {
+            for ground in faces {
+                let ratio = contrast(p.card, *ground);
+                assert!(ratio >= 4.5, "{ground:?}: {ratio:.2}");
             }
         }
     }

@@ -3,6 +3,7 @@
 //! - `boxes`: what stands around other things
 //! - `button`: what can be clicked
 //! - `charts`: progress bars and the speed graph
+//! - `face`: the badge of a computer
 //! - `form`: what is filled in or chosen from
 //! - `icons`: icons
 //! - `qr`: QR codes
@@ -12,6 +13,7 @@
 mod boxes;
 mod button;
 mod charts;
+mod face;
 pub(super) mod form;
 mod icons;
 mod qr;
@@ -21,7 +23,8 @@ mod text;
 pub(super) use boxes::{card, dialog_frame, hairline, name_dialog, note, part, signed_note, tinted};
 pub(super) use button::{Button, Emphasis, focus_ring, icon_button, link, named};
 pub(super) use charts::{bar, graph};
+pub(super) use face::{face, face_tile};
 pub(super) use icons::{Icon, disc, icon, paint_icon, tile};
 pub(super) use qr::{qr, qr_side};
 pub(super) use rows::{row, row_of_words};
-pub(super) use text::{fitting, heading, muted, small, title, title_with};
+pub(super) use text::{fitting, heading, muted, small, title, title_with, title_with_face};

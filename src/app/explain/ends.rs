@@ -6,6 +6,7 @@ use super::{
     amounts::{amount, duration},
     failures::{Explained, cut_off, error, misbehaviour, standpoint},
     names::{left_behind, name},
+    peer::about,
     progress::phase,
 };
 use crate::{
@@ -30,7 +31,7 @@ pub(in crate::app) fn done(words: &Words, card: &Card, report: &Report) -> (Stri
         (Direction::Received, true) => "text-received",
     };
     let files = card.accepted.map_or(report.stored, |(files, _)| files.saturating_sub(report.missing));
-    let mut text = words.say(key);
+    let mut text = about(words, card, key, &[]);
     if card.receivers > 1 {
         text = words.tell("sent-to", &[("count", report.receivers.into())]);
         text = format!("{text} · {}", words.bytes(report.bytes));

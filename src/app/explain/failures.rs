@@ -5,13 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use fluent_bundle::FluentValue;
+
+use super::peer::sentence;
 use crate::{
     app::{
         model::card::Card,
         words::{Words, shown_path},
     },
     code::CodeError,
-    engine::{IrohCheckError, NotAdded, NotKept, ProxyError, RelayClientError, TransferError},
+    engine::{IrohCheckError, NotAdded, NotKept, PeerName, ProxyError, RelayClientError, TransferError},
     history::Direction,
     protocol::{
         VERSION,
@@ -36,9 +39,11 @@ pub(in crate::app) struct Explained {
 
 /// What decides how an error is put into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) struct Standpoint {
+pub(in crate::app) struct Standpoint<'a> {
     /// Which side of the transfer the user is on.
     pub(in crate::app) direction: Direction,
+    /// What the other computer calls itself, if it has said that.
+    pub(in crate::app) peer: Option<&'a PeerName>,
     /// Whether the offer had been accepted.
     pub(in crate::app) has_begun: bool,
     /// Whether what arrived is kept.
@@ -46,12 +51,12 @@ pub(in crate::app) struct Standpoint {
 }
 
 /// The standpoint of a card.
-pub(in crate::app) fn standpoint(card: &Card) -> Standpoint {
+pub(in crate::app) fn standpoint(card: &Card) -> Standpoint<'_> {
     let (has_begun, is_kept) = (card.accepted.is_some(), card.kept.is_some());
-    Standpoint { direction: card.direction, has_begun, is_kept }
+    Standpoint { direction: card.direction, peer: card.peer.as_ref(), has_begun, is_kept }
 }
 
-impl Standpoint {
+impl Standpoint<'_> {
     /// What is lost if nothing had moved.
     fn nothing_moved(self, words: &Words) -> String {
         words.say(self.either("lost-nothing-sent", "lost-nothing-received"))
@@ -77,6 +82,11 @@ impl Standpoint {
         }
     }
 
+    /// A sentence about the other computer.
+    fn about(self, words: &Words, key: &str, args: &[(&'static str, FluentValue<'static>)]) -> String {
+        sentence(words, key, (self.direction, self.peer.map(PeerName::as_str)), args)
+    }
+
     fn either<'a>(self, sending: &'a str, receiving: &'a str) -> &'a str {
         match self.direction {
             Direction::Sent => sending,
@@ -100,7 +110,7 @@ pub(in crate::app) fn code(words: &Words, error: &CodeError) -> String {
 }
 
 /// Why a transfer ended early.
-pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint) -> Explained {
+pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint<'_>) -> Explained {
     use TransferError as E;
     let nothing_moved = || at.nothing_moved(words);
     let explained =
@@ -128,10 +138,10 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             explained(words.tell("err-only-strangers", &args), nothing_moved(), "next-only-strangers")
         }
         E::CodeTaken => explained(words.say("err-code-taken"), nothing_moved(), "next-code-taken"),
-        E::PeerDeclined => explained(words.say("err-declined"), nothing_moved(), "next-declined"),
+        E::PeerDeclined => explained(at.about(words, "err-declined", &[]), nothing_moved(), "next-declined"),
         E::PeerCancelled => {
             let next = at.either("next-declined", "next-ask-if-wanted");
-            explained(words.say("err-peer-cancelled"), at.removed(words), next)
+            explained(at.about(words, "err-peer-cancelled", &[]), at.removed(words), next)
         }
         // The user wanted this and needs no advice.
         E::Declined => unadvised(words.say("err-you-declined"), at.removed(words)),
@@ -140,21 +150,23 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
         E::Superseded => unadvised(words.say("err-gave-way"), words.say("lost-used-there")),
         E::PeerLost => {
             let next = at.either("next-check-send", "next-check-ask");
-            explained(words.say("err-peer-lost"), at.broken_off(words), next)
+            explained(at.about(words, "err-peer-lost", &[]), at.broken_off(words), next)
         }
         E::PeerSilent { seconds } => {
             let args = [("seconds", (*seconds).into())];
             let next = at.either("next-check-send", "next-check-ask");
-            explained(words.tell("err-peer-silent", &args), at.broken_off(words), next)
+            explained(at.about(words, "err-peer-silent", &args), at.broken_off(words), next)
         }
-        E::Unconfirmed => {
-            explained(words.say("err-unconfirmed"), words.say("lost-only-missing-moves"), "next-unconfirmed")
-        }
+        E::Unconfirmed => explained(
+            at.about(words, "err-unconfirmed", &[]),
+            words.say("lost-only-missing-moves"),
+            "next-unconfirmed",
+        ),
         E::PeerFailed(trouble) => peer_failed(words, *trouble, at),
         // The report says in what way.
         E::PeerMisbehaved(_) => {
             let next = at.either("next-misbehaved-send", "next-misbehaved-ask");
-            explained(words.say("err-misbehaved"), at.broken_off(words), next)
+            explained(at.about(words, "err-misbehaved", &[]), at.broken_off(words), next)
         }
         E::PeerVersion { theirs } => {
             let (happened, next) = if *theirs < VERSION {
@@ -162,7 +174,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             } else {
                 ("err-peer-newer", "next-update-here")
             };
-            explained(words.say(happened), nothing_moved(), next)
+            explained(at.about(words, happened, &[]), nothing_moved(), next)
         }
         E::Relay(cause) => explained(relay(words, cause), at.broken_off(words), relay_next(cause, at)),
         E::File { action, path, cause } => {
@@ -187,7 +199,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
             let next = at.either("next-internal-send", "next-internal-ask");
             explained(words.say("err-internal"), at.broken_off(words), next)
         }
-        E::PeerGone => explained(words.say("err-peer-gone"), nothing_moved(), "next-peer-gone"),
+        E::PeerGone => explained(at.about(words, "err-peer-gone", &[]), nothing_moved(), "next-peer-gone"),
         E::NobodyGotIt { came } => {
             let args = [("came", (*came).into())];
             explained(
@@ -204,7 +216,7 @@ pub(in crate::app) fn error(words: &Words, error: &TransferError, at: Standpoint
 }
 
 /// The codes of the two sides differ.
-fn wrong_code(words: &Words, tries_left: Option<u8>, at: Standpoint) -> Explained {
+fn wrong_code(words: &Words, tries_left: Option<u8>, at: Standpoint<'_>) -> Explained {
     let next = match tries_left {
         Some(0) => words.say("next-ask-new-code"),
         Some(left) => words.tell("next-wrong-code", &[("left", left.into())]),
@@ -214,7 +226,7 @@ fn wrong_code(words: &Words, tries_left: Option<u8>, at: Standpoint) -> Explaine
 }
 
 /// Why a transfer ended together with the engine.
-pub(in crate::app) fn cut_off(words: &Words, at: Standpoint) -> Explained {
+pub(in crate::app) fn cut_off(words: &Words, at: Standpoint<'_>) -> Explained {
     Explained {
         happened: words.say("err-internal"),
         lost: at.broken_off(words),
@@ -255,7 +267,7 @@ fn unsuited(words: &Words, reason: &Impossible) -> (String, &'static str) {
     }
 }
 
-/// In what way the other side broke the protocol, for the report.
+/// In what way the other computer broke the protocol, for the report.
 pub(super) fn misbehaviour(words: &Words, misbehaviour: &Misbehaviour) -> String {
     use Misbehaviour as M;
     words.say(match misbehaviour {
@@ -275,7 +287,7 @@ pub(super) fn misbehaviour(words: &Words, misbehaviour: &Misbehaviour) -> String
     })
 }
 
-fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint) -> Explained {
+fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint<'_>) -> Explained {
     let (happened, next) = match trouble {
         Trouble::NoSpace => ("err-peer-no-space", "next-peer-no-space"),
         Trouble::Files => (at.either("err-peer-cant-save", "err-peer-cant-read"), "next-peer-says-more"),
@@ -289,7 +301,7 @@ fn peer_failed(words: &Words, trouble: Trouble, at: Standpoint) -> Explained {
         Trouble::Impossible => ("err-peer-unsuited", "next-peer-says-more"),
         Trouble::Closed => ("err-peer-closed", "next-peer-closed"),
     };
-    Explained { happened: words.say(happened), lost: at.broken_off(words), next: words.say(next) }
+    Explained { happened: at.about(words, happened, &[]), lost: at.broken_off(words), next: words.say(next) }
 }
 
 /// What is wrong with a file or folder of this computer, and the key of what to do about it.
@@ -298,7 +310,7 @@ fn file(
     action: FileAction,
     path: &Path,
     cause: &io::Error,
-    at: Standpoint,
+    at: Standpoint<'_>,
 ) -> (String, &'static str) {
     use io::ErrorKind as K;
     let (is_read, is_folder) = (action.is_read(), action.is_about_folder());
@@ -348,7 +360,7 @@ pub(super) fn disk(words: &Words, cause: &io::Error) -> String {
 
 /// Why something that was received could not be stored.
 pub(super) fn not_stored(words: &Words, error: &TransferError) -> String {
-    let at = Standpoint { direction: Direction::Received, has_begun: true, is_kept: false };
+    let at = Standpoint { direction: Direction::Received, peer: None, has_begun: true, is_kept: false };
     self::error(words, error, at).happened
 }
 
@@ -383,7 +395,7 @@ pub(super) fn not_added(words: &Words, paths: &[PathBuf], reason: &NotAdded) -> 
         NotAdded::TooLate => "not-added-late",
         NotAdded::NotFiles => "not-added-no-files",
         NotAdded::Unlisted(cause) => {
-            let at = Standpoint { direction: Direction::Sent, has_begun: false, is_kept: false };
+            let at = Standpoint { direction: Direction::Sent, peer: None, has_begun: false, is_kept: false };
             return error(words, cause, at).happened;
         }
     };
@@ -489,7 +501,7 @@ pub(in crate::app) fn iroh(words: &Words, error: &IrohCheckError) -> String {
 }
 
 /// The key of what to do about a relay that can't be used.
-pub(super) fn relay_next(error: &RelayClientError, at: Standpoint) -> &'static str {
+pub(super) fn relay_next(error: &RelayClientError, at: Standpoint<'_>) -> &'static str {
     match error {
         // It answered a moment ago, so its address is right.
         RelayClientError::Unreachable { .. }

@@ -1,6 +1,10 @@
 //! What transfers and their files are called.
 
-use super::failures::{not_added, not_stored, unfit, withdrawal};
+use super::{
+    amounts::amount,
+    failures::{not_added, not_stored, unfit, withdrawal},
+    peer::about,
+};
 use crate::{
     app::{
         model::card::{Card, LeftBehind, StartedWith},
@@ -18,12 +22,17 @@ pub(in crate::app) fn name(words: &Words, card: &Card) -> String {
     name_of(words, card.is_text(), &names, count)
 }
 
-/// The question of a card with an offer.
+/// What a card with an offer asks about.
 pub(in crate::app) fn offered(words: &Words, card: &Card) -> String {
     if card.is_text() {
-        return words.say("offered-text");
+        return about(words, card, "offered-text", &[]);
     }
-    words.tell("offered", &[("name", name(words, card).into())])
+    let files = card.manifest.as_ref().map_or(0, |manifest| manifest.files());
+    let what = match card.names() {
+        (_, 2..) if files > 1 => amount(words, files, None),
+        _ => name(words, card),
+    };
+    about(words, card, "offered", &[("what", what.into())])
 }
 
 /// The name of something with `count` names at its top, the first of which are `names`.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fluent_bundle::FluentValue;
 
-use super::amounts::duration;
+use super::{amounts::duration, peer::about};
 use crate::{
     app::{
         model::{
@@ -22,7 +22,7 @@ use crate::{
 pub(in crate::app) fn phase(words: &Words, card: &Card) -> String {
     // The receiver of the other send is asked without a code.
     let is_asked = matches!(card.bond, Some(Bond::After(_)));
-    words.say(match card.progress.phase {
+    let key = match card.progress.phase {
         _ if card.is_cancelling => "phase-cancelling",
         Phase::Connecting | Phase::WaitingForPeer if is_asked => "phase-asking",
         Phase::Connecting | Phase::WaitingForPeer if card.receivers > 1 => "phase-waiting-several",
@@ -42,14 +42,15 @@ pub(in crate::app) fn phase(words: &Words, card: &Card) -> String {
         Phase::Confirming => "phase-confirming",
         Phase::Retired => "phase-retired",
         Phase::Branches => "phase-branches",
-    })
+    };
+    about(words, card, key, &[])
 }
 
 /// The line below a progress bar.
 pub(in crate::app) fn progress(words: &Words, card: &Card, now: Instant) -> String {
     match card.standstill(now) {
         Some(Standstill::Paused(paused)) => {
-            format!("{} · {}", words.say(who_paused(paused)), done_of(words, card))
+            format!("{} · {}", about(words, card, who_paused(paused), &[]), done_of(words, card))
         }
         Some(Standstill::Lost(..)) if card.is_under_way() => done_of(words, card),
         _ if !card.is_moving() || card.is_cancelling || card.progress.phase != Phase::Moving => {
@@ -90,17 +91,19 @@ pub(in crate::app) fn standstill(
 ) -> Option<(Tone, String)> {
     let (tone, text) = match standstill {
         Standstill::Paused(Paused { there: false, .. }) => return None,
-        Standstill::Paused(Paused { here: false, .. }) => (Tone::Plain, words.say("paused-there-means")),
-        Standstill::Paused(_) => (Tone::Plain, words.say("paused-both-means")),
+        Standstill::Paused(Paused { here: false, .. }) => {
+            (Tone::Plain, about(words, card, "paused-there-means", &[]))
+        }
+        Standstill::Paused(_) => (Tone::Plain, about(words, card, "paused-both-means", &[])),
         Standstill::Lost(lost, since) => (Tone::Warning, connection(words, card, lost, since)),
         Standstill::NoRoom => {
             let key = match card.direction {
                 Direction::Sent => "no-room-there",
                 Direction::Received => "no-room-here",
             };
-            (Tone::Warning, words.say(key))
+            (Tone::Warning, about(words, card, key, &[]))
         }
-        Standstill::Stalled(waits_for, since) => (Tone::Warning, stall(words, waits_for, since)),
+        Standstill::Stalled(waits_for, since) => (Tone::Warning, stall(words, card, waits_for, since)),
     };
     Some((tone, text))
 }
@@ -112,7 +115,8 @@ fn connection(words: &Words, card: &Card, lost: Lost, since: Duration) -> String
         Lost::Relay => "away-relay",
         Lost::Peer => "away-peer",
     };
-    let text = words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())]);
+    let since = duration(words, Duration::from_secs(since.as_secs()));
+    let text = about(words, card, key, &[("time", since.into())]);
     match card.direction {
         // This transfer holds what has arrived, so another receive would not find it.
         Direction::Received if card.is_under_way() => format!("{text} {}", words.say("away-new-code")),
@@ -127,7 +131,7 @@ pub(in crate::app) fn lost_while_paused(words: &Words, since: Duration) -> Strin
 }
 
 /// Why nothing moves, and how the transfer will go on.
-pub(in crate::app) fn stall(words: &Words, waits_for: WaitsFor, since: Duration) -> String {
+pub(in crate::app) fn stall(words: &Words, card: &Card, waits_for: WaitsFor, since: Duration) -> String {
     let key = match waits_for {
         WaitsFor::Here(Work::Disk) => "stall-disk-here",
         WaitsFor::Here(Work::Hashing) => "stall-hashing-here",
@@ -143,7 +147,8 @@ pub(in crate::app) fn stall(words: &Words, waits_for: WaitsFor, since: Duration)
         WaitsFor::Relay => "stall-relay",
         WaitsFor::Network => "stall-network",
     };
-    words.tell(key, &[("time", duration(words, Duration::from_secs(since.as_secs())).into())])
+    let since = duration(words, Duration::from_secs(since.as_secs()));
+    about(words, card, key, &[("time", since.into())])
 }
 
 /// Which port for direct connections could not be had, and which is used instead.

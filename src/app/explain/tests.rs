@@ -403,10 +403,11 @@ fn every_stall_names_what_it_waits_for() {
     let elsewhere = [WaitsFor::OtherSide, WaitsFor::Relay, WaitsFor::Network];
     let both = works.iter().flat_map(|work| [WaitsFor::Here(*work), WaitsFor::There(*work)]);
     let reasons: Vec<_> = both.chain(elsewhere).collect();
+    let card = Card::new(TaskId::made_up(1), Direction::Received, StartedWith::Invitation);
     for words in languages() {
         let mut seen = BTreeSet::new();
         for waits_for in &reasons {
-            let text = stall(&words, *waits_for, Duration::from_secs(75));
+            let text = stall(&words, &card, *waits_for, Duration::from_secs(75));
             check_sentence(&text, waits_for);
             assert!(text.contains("1 min 15 s"), "{text}");
             seen.insert(text);

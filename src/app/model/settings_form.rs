@@ -4,7 +4,7 @@
 use std::num::NonZeroU16;
 
 use crate::{
-    engine::{IrohRelay, Ports, ProxyChoice},
+    engine::{IrohRelay, PeerName, Ports, ProxyChoice},
     net::client::RelayAddress,
     settings::{SavedRelay, Settings},
     units::Rate,
@@ -49,6 +49,8 @@ pub(in crate::app) struct SettingsForm {
     pub(in crate::app) is_back_from_licences: bool,
     /// Where the relay stands that has just been moved; the keyboard follows it.
     pub(in crate::app) raised: Option<usize>,
+    /// What this computer is called; empty for what the system calls it.
+    pub(in crate::app) name: String,
     /// The addresses of the user's iroh relays, as they are being edited.
     pub(in crate::app) iroh: Vec<String>,
     /// The proxy, or `off`; empty for what the environment names.
@@ -88,6 +90,7 @@ impl SettingsForm {
             })
             .collect();
         self.editing = None;
+        self.name = settings.name.as_ref().map_or_else(String::new, |name| name.as_str().to_owned());
         self.iroh = settings.iroh_relays.iter().map(ToString::to_string).collect();
         self.proxy = settings.proxy.to_string();
         self.host_port = settings.host.port.to_string();
@@ -118,6 +121,9 @@ impl SettingsForm {
             .collect();
         settings.iroh_relays =
             self.iroh.iter().filter_map(|address| address.parse::<IrohRelay>().ok()).collect();
+        if let Some(name) = self.parsed_name() {
+            settings.name = name;
+        }
         if let Some(proxy) = self.parsed_proxy() {
             settings.proxy = proxy;
         }
@@ -133,6 +139,15 @@ impl SettingsForm {
         }
         if let Some(port) = self.parsed_direct_port() {
             settings.direct_port = port;
+        }
+    }
+
+    /// What this computer is to be called, if that is valid; `Some(None)` is what the system calls it.
+    #[allow(clippy::option_option)]
+    pub(in crate::app) fn parsed_name(&self) -> Option<Option<PeerName>> {
+        match self.name.trim() {
+            "" => Some(None),
+            text => text.parse().ok().map(Some),
         }
     }
 
@@ -242,6 +257,7 @@ mod tests {
         relay.name = Some("Office".to_owned());
         relay.password = Some(" pass word ".into());
         settings.relays = vec![relay];
+        settings.name = Some("Ann's laptop".parse().unwrap());
         settings.iroh_relays = vec!["https://relay.example.org".parse().unwrap()];
         settings.proxy = "socks5://ada:p%40ss@proxy.example:1080".parse().unwrap();
         settings.bytes_per_sec = Some(1_500_000);
@@ -262,6 +278,7 @@ mod tests {
         form.rate = "12 parsecs".to_owned();
         form.direct_port = "70000".to_owned();
         form.proxy = "https://".to_owned();
+        form.name = "x".repeat(41);
         form.add_relay();
         form.iroh = vec![String::new(), "https://".to_owned()];
         let before = settings.clone();

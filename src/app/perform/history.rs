@@ -22,6 +22,7 @@ impl Window {
         let mut entry = PastTransfer::now(card.direction, explain::name(&self.words, card));
         (entry.files, entry.bytes) = (files, bytes.unwrap_or_default());
         entry.kind = card.kind();
+        entry.peer = card.peer.as_ref().map(|peer| peer.as_str().to_owned());
         match &card.started_with {
             StartedWith::Paths(paths) => entry.paths.clone_from(paths),
             StartedWith::Code { .. } | StartedWith::Invitation if !card.is_text() => {

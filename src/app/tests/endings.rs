@@ -70,7 +70,8 @@ fn a_stall_is_told_with_its_reason() {
     for waits_for in [WaitsFor::There(Work::Disk), WaitsFor::Network] {
         let stall = Some(Stall { waits_for, since: before });
         screen.progress(Progress { stall, ..progress(Phase::Moving, 2 * MIB, 8 * MIB) });
-        let text = explain::stall(&screen.window().words, waits_for, Duration::from_secs(20));
+        let window = screen.window();
+        let text = explain::stall(&window.words, &window.state.cards[0], waits_for, Duration::from_secs(20));
         assert!(screen.shows(&text), "{:#?}", screen.texts());
     }
 }

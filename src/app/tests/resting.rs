@@ -64,11 +64,13 @@ fn a_pause_is_a_button_on_both_sides_and_says_who_wants_it() {
         // Only the other side can lift its pause.
         screen.progress(paused(false, true));
         assert!(shown(&screen, &pause) && !shown(&screen, &resume));
-        assert!(screen.shows(&screen.say("paused-there")) && screen.shows(&screen.say("paused-there-means")));
+        assert!(screen.shows(&screen.say_of("paused-there", direction)));
+        assert!(screen.shows(&screen.say_of("paused-there-means", direction)));
 
         screen.progress(paused(true, true));
         assert!(shown(&screen, &resume));
-        assert!(screen.shows(&screen.say("paused-both")) && screen.shows(&screen.say("paused-both-means")));
+        assert!(screen.shows(&screen.say("paused-both")));
+        assert!(screen.shows(&screen.say_of("paused-both-means", direction)));
 
         screen.progress(progress(Phase::Storing, 8 * MIB, 8 * MIB));
         assert!(!shown(&screen, &pause) && !shown(&screen, &resume), "there is nothing to pause any more");
@@ -115,7 +117,8 @@ fn a_pause_does_not_hide_that_the_connection_is_lost_as_well() {
         assert!(!screen.shows(&lost), "{:#?}", screen.texts());
         screen.progress(Progress { connection: Connection::LookingForPeer, ..paused(here, there) });
         assert!(screen.shows(&lost), "{:#?}", screen.texts());
-        let who = ["paused-here", "paused-there", "paused-both"].map(|key| screen.say(key));
+        let who =
+            ["paused-here", "paused-there", "paused-both"].map(|key| screen.say_of(key, Direction::Received));
         assert!(who.iter().any(|who| screen.shows(who)), "{:#?}", screen.texts());
     }
 }

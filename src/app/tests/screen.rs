@@ -100,6 +100,8 @@ impl Screen {
         // No test touches the network of the person who runs it.
         settings.path_mode = PathMode::RelayOnly;
         settings.internet = false;
+        // Nor tells its name.
+        settings.tell_name = false;
         change(&mut settings);
         settings.save(&Store::at(folder.path())).unwrap();
         Self::open(folder, width, height)
@@ -161,6 +163,11 @@ impl Screen {
 
     pub(super) fn say(&self, key: &str) -> String {
         self.words().say(key)
+    }
+
+    /// A sentence about a computer that has said no name, at the other end of a transfer in this direction.
+    pub(super) fn say_of(&self, key: &str, direction: Direction) -> String {
+        explain::sentence(self.words(), key, (direction, None), &[])
     }
 
     pub(super) fn say_named(&self, key: &str, name: &str) -> String {
@@ -545,7 +552,7 @@ impl Screen {
         let card = self.harness.state().state.cards.first();
         let has_begun = card.is_some_and(|card| card.accepted.is_some());
         let is_kept = card.is_some_and(|card| card.kept.is_some());
-        explain::error(self.words(), error, explain::Standpoint { direction, has_begun, is_kept })
+        explain::error(self.words(), error, explain::Standpoint { direction, peer: None, has_begun, is_kept })
     }
 }
 

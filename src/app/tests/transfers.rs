@@ -260,20 +260,23 @@ fn a_pause_of_either_side_is_shown_on_both_and_lifted_by_its_own() {
     let relay = LocalRelay::start();
     let (mut sender, mut receiver, _file, bytes) = film_on_its_way(&relay);
     let [pause, resume] = ["pause-named", "resume-named"].map(|key| sender.say_named(key, "film.mov"));
-    let [here, there] = ["paused-here", "paused-there-means"].map(|key| sender.say(key));
-    let both_means = sender.say("paused-both-means");
+    let here = sender.say("paused-here");
+    let [of_receiver, of_sender] =
+        [Direction::Sent, Direction::Received].map(|side| sender.say_of("paused-there-means", side));
+    let both_mean =
+        [Direction::Sent, Direction::Received].map(|side| sender.say_of("paused-both-means", side));
 
     sender.click(&pause);
     both(&mut sender, &mut receiver, "the sender's pause", |sender, receiver| {
-        sender.shows(&here) && receiver.shows(&there)
+        sender.shows(&here) && receiver.shows(&of_sender)
     });
     receiver.click(&pause);
     both(&mut sender, &mut receiver, "both pauses", |sender, receiver| {
-        sender.shows(&both_means) && receiver.shows(&both_means)
+        sender.shows(&both_mean[0]) && receiver.shows(&both_mean[1])
     });
     sender.click(&resume);
     both(&mut sender, &mut receiver, "the receiver's pause alone", |sender, receiver| {
-        sender.shows(&there) && receiver.shows(&here) && !receiver.shows(&both_means)
+        sender.shows(&of_receiver) && receiver.shows(&here) && !receiver.shows(&both_mean[1])
     });
     assert!([&mut sender, &mut receiver].into_iter().all(|screen| screen.card().end.is_none()));
     receiver.click(&resume);

@@ -6,17 +6,20 @@ use super::{
     View,
     card_parts::{left_behind_ui, pause_ui, standstill_ui},
 };
-use crate::app::{
-    explain,
-    model::{
-        action::Action,
-        card::{Bond, Card, CardEnd},
-        standing::Standstill,
-        state::State,
-        tone::Tone,
+use crate::{
+    app::{
+        explain,
+        model::{
+            action::Action,
+            card::{Bond, Card, CardEnd},
+            standing::Standstill,
+            state::State,
+            tone::Tone,
+        },
+        theme::{palette, size, space},
+        widgets::{Icon, bar, face_tile, hairline, icon_button, part, row, small, tile, title},
     },
-    theme::{palette, size, space},
-    widgets::{Icon, bar, hairline, icon_button, part, row, small, tile, title},
+    transfer::show::Shown,
 };
 
 /// Height of a row, in points: a tile and a little room.
@@ -29,23 +32,32 @@ pub(super) fn branches_ui(ui: &mut Ui, send: &Card, state: &State, view: &mut Vi
             ui.add_space(space::XS);
             hairline(ui);
             ui.add_space(space::XS);
-            branch_ui(ui, branch, view);
+            let name = name(branch, send, state, view);
+            branch_ui(ui, branch, &name, view);
         });
     }
 }
 
-/// The name of a receiver. All that is known of it is when it came.
-fn name(branch: &Card, view: &View<'_>) -> String {
+/// What a receiver is called: the name of its computer, with its number if another has the same; or only when it came.
+fn name(branch: &Card, send: &Card, state: &State, view: &View<'_>) -> String {
     let number = match branch.bond {
         Some(Bond::Branch { number, .. }) => number,
         _ => 0,
     };
-    view.words.tell("receiver-named", &[("number", number.into())])
+    let Some(peer) = &branch.peer else {
+        return view.words.tell("receiver-named", &[("number", number.into())]);
+    };
+    let shown = Shown(peer.as_str());
+    let has_it = |other: &&Card| other.peer.as_ref() == Some(peer);
+    if state.branches(send.id).filter(has_it).count() > 1 {
+        format!("{shown} ({number})")
+    } else {
+        shown.to_string()
+    }
 }
 
-fn branch_ui(ui: &mut Ui, branch: &Card, view: &mut View<'_>) {
-    let name = name(branch, view);
-    let of = |key: &str| view.words.tell(key, &[("name", name.as_str().into())]);
+fn branch_ui(ui: &mut Ui, branch: &Card, name: &str, view: &mut View<'_>) {
+    let of = |key: &str| view.words.tell(key, &[("name", name.into())]);
     let (cancel, progress) = (of("cancel-named"), of("progress-named"));
     let (sign, ink) = badge(ui, branch, view);
     let (mut cancels, mut pauses) = (false, None);
@@ -53,15 +65,18 @@ fn branch_ui(ui: &mut Ui, branch: &Card, view: &mut View<'_>) {
         if branch.end.is_some() {
             return;
         }
-        part(ui, "pause", |ui| pauses = pause_ui(ui, branch, &name, view));
+        part(ui, "pause", |ui| pauses = pause_ui(ui, branch, name, view));
         part(ui, "cancel", |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked());
     };
     row(ui, ROW, right, |ui| {
-        tile(ui, Icon::User, Some((sign, ink)));
+        match &branch.peer {
+            Some(peer) => face_tile(ui, peer.as_str(), (sign, ink)),
+            None => tile(ui, Icon::User, Some((sign, ink))),
+        }
         ui.add_space(space::XS);
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 5.0;
-            title(ui, &name);
+            title(ui, name);
             match &branch.end {
                 None => {
                     let fraction = if branch.is_under_way() { branch.fraction() } else { Some(0.0) };

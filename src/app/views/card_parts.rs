@@ -9,9 +9,11 @@ use crate::{
         explain,
         model::{action::Action, card::Card, standing::Standstill, tone::Tone},
         theme::{palette, size, space},
-        widgets::{self, Icon, icon_button, link, part, row, row_of_words, signed_note, tile},
+        widgets::{
+            self, Icon, icon_button, link, part, row, row_of_words, signed_note, tile, title, title_with_face,
+        },
     },
-    history::PastKind,
+    history::{Direction, PastKind},
 };
 
 /// Height of a row of the list of what is left behind, in points.
@@ -65,6 +67,16 @@ pub(super) fn head_ui(
             left(ui);
         });
     });
+}
+
+/// Draws the name of a card, and the computer at the other end if that has said its name.
+pub(super) fn title_ui(ui: &mut Ui, name: &str, card: &Card, view: &View<'_>) {
+    let Some(peer) = &card.peer else {
+        title(ui, name);
+        return;
+    };
+    let key = if card.direction == Direction::Sent { "to-named" } else { "from-named" };
+    title_with_face(ui, name, peer.as_str(), &explain::about(view.words, card, key, &[]));
 }
 
 /// Draws the button that pauses or resumes; returns which of the two the user wants, if either.

@@ -6,7 +6,7 @@ use eframe::egui::{Label, RichText, ScrollArea, TextWrapMode, Ui};
 
 use super::{
     View,
-    card_parts::{head_ui, left_behind_ui, strangers_ui},
+    card_parts::{head_ui, left_behind_ui, strangers_ui, title_ui},
 };
 use crate::{
     app::{
@@ -18,7 +18,7 @@ use crate::{
             tone::Tone,
         },
         theme::{self, Weight, palette, size},
-        widgets::{self, Button, Emphasis, Icon, icon_button, note, part, small, title},
+        widgets::{self, Button, Emphasis, Icon, face, icon_button, note, part, small, title},
         words::shown_path,
     },
     engine::{Report, TransferError},
@@ -42,7 +42,12 @@ pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View
         title(ui, &name);
         let (text, ink) = explain::done(view.words, card, report);
         let ink = if ink == Tone::Good { p.ok } else { p.warn };
-        ui.add(Label::new(RichText::new(text).size(size::SMALL).color(ink)).truncate());
+        ui.horizontal(|ui| {
+            if let Some(peer) = &card.peer {
+                face(ui, peer.as_str(), 16.0);
+            }
+            ui.add(Label::new(RichText::new(text).size(size::SMALL).color(ink)).truncate());
+        });
     });
     if closes {
         view.act(Action::Dismiss(card.id));
@@ -158,7 +163,7 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>,
     let mut closes = false;
     let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
     head_ui(ui, card, badge, right, |ui| {
-        title(ui, &name);
+        title_ui(ui, &name, card, view);
         let key = if card.direction == Direction::Sent { "not-sent" } else { "not-received" };
         small(ui, &view.say(if is_wish { "stopped" } else { key }));
     });

@@ -10,8 +10,8 @@ use crate::{
         model::{action::Action, state::State},
         theme::{palette, size, space},
         widgets::{
-            Button, Emphasis, Icon, dialog_frame, disc, heading, icon_button, muted, name_dialog, row, small,
-            tile,
+            Button, Emphasis, Icon, dialog_frame, disc, face, heading, icon_button, muted, name_dialog, row,
+            small, tile,
         },
         words::shown_path,
     },
@@ -103,10 +103,11 @@ fn entry_ui(ui: &mut Ui, entry: &PastTransfer, state: &State, view: &mut View<'_
             // This puts the two lines in the middle of the row.
             ui.add_space(10.0);
             ui.add(Label::new(RichText::new(&what).size(size::BODY)).truncate());
-            let way = view.say(match entry.direction {
+            let key = match entry.direction {
                 Direction::Sent => "history-sent",
                 Direction::Received => "history-received",
-            });
+            };
+            let way = explain::sentence(view.words, key, (entry.direction, entry.peer.as_deref()), &[]);
             // A text doesn't count as a file for the user.
             let amount = match entry.kind {
                 PastKind::Text => view.words.bytes(entry.bytes),
@@ -120,7 +121,12 @@ fn entry_ui(ui: &mut Ui, entry: &PastTransfer, state: &State, view: &mut View<'_
             if let Some(folder) = &entry.folder {
                 line = format!("{line} · {}", shown_path(folder));
             }
-            small(ui, &line);
+            ui.horizontal(|ui| {
+                if let Some(peer) = &entry.peer {
+                    face(ui, peer, 16.0);
+                }
+                small(ui, &line);
+            });
         });
     });
     view.actions.extend(did);

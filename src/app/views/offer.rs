@@ -24,7 +24,7 @@ use crate::{
         },
         theme::{self, CONTROL_RADIUS, palette, size, space},
         widgets::{
-            Button, Emphasis, Icon, focus_ring,
+            Button, Emphasis, Icon, face, focus_ring,
             form::{self, Mark},
             icon, link, muted, named, note, paint_icon, part, row, small, title,
         },
@@ -49,7 +49,12 @@ pub(super) fn offer_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     let manifest = &sheet.offer.manifest;
     let offered = explain::offered(view.words, card);
     ui.horizontal(|ui| {
-        icon(ui, Icon::Inbox, 20.0, p.accent);
+        match &card.peer {
+            Some(peer) => face(ui, peer.as_str(), 22.0),
+            None => {
+                icon(ui, Icon::Inbox, 20.0, p.accent);
+            }
+        }
         title(ui, &offered);
     });
     small(ui, &amount(card, manifest.files(), manifest.bytes(), view));

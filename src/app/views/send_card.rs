@@ -21,7 +21,7 @@ use crate::{
         },
         theme::{self, palette, size, space},
         widgets::{
-            self, Button, Emphasis, Icon, fitting, icon, icon_button, link, muted, note, part, row,
+            self, Button, Emphasis, Icon, face, fitting, icon, icon_button, link, muted, note, part, row,
             row_of_words, signed_note, small, title_with,
         },
     },
@@ -121,7 +121,12 @@ fn body_ui(ui: &mut Ui, card: &Card, state: &State, view: &mut View<'_>) {
     }
     left_behind_ui(ui, card, view);
     ui.horizontal(|ui| {
-        icon(ui, Icon::Hourglass, 15.0, palette(ui).muted);
+        match &card.peer {
+            Some(peer) => face(ui, peer.as_str(), 16.0),
+            None => {
+                icon(ui, Icon::Hourglass, 15.0, palette(ui).muted);
+            }
+        }
         small(ui, &explain::phase(view.words, card));
     });
 }

@@ -3,6 +3,7 @@
 mod fields;
 mod host;
 mod internet;
+mod name;
 mod relays;
 mod transfers;
 mod window;

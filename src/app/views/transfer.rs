@@ -4,7 +4,7 @@ use eframe::egui::{Align, Label, Layout, RichText, Ui, vec2};
 
 use super::{
     View,
-    card_parts::{head_ui, left_behind_ui, pause_ui, standstill_ui, strangers_ui},
+    card_parts::{head_ui, left_behind_ui, pause_ui, standstill_ui, strangers_ui, title_ui},
     ended::{done_ui, failed_ui},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
             standing::Standstill,
         },
         theme::{self, Weight, palette, size, space},
-        widgets::{Icon, bar, graph, icon_button, part, small, title},
+        widgets::{Icon, bar, graph, icon_button, part, small},
     },
     engine::Paused,
     history::Direction,
@@ -71,7 +71,7 @@ fn moving_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         part(ui, "cancel", |ui| cancels = icon_button(ui, Icon::X, &cancel).clicked());
     };
     head_ui(ui, card, (badge, ink), right, |ui| {
-        title(ui, &name);
+        title_ui(ui, &name, card, view);
         let fraction = if is_under_way { card.fraction() } else { Some(0.0) };
         let ink = if matches!(standstill, Some(Standstill::Stalled(..) | Standstill::NoRoom)) {
             p.warn

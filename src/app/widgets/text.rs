@@ -2,6 +2,7 @@
 
 use eframe::egui::{Color32, FontId, Label, Response, RichText, Role, Ui, WidgetInfo};
 
+use super::face::face;
 use crate::app::theme::{self, Weight, palette, size};
 
 /// Draws the name of a card.
@@ -20,6 +21,22 @@ pub(in crate::app) fn title_with(ui: &mut Ui, text: &str, aside: &str) {
         title(ui, text);
     });
     small(ui, aside);
+}
+
+/// Draws the name of a card, and after it a computer's badge with secondary words, which keep their room if the name is long.
+pub(in crate::app) fn title_with_face(ui: &mut Ui, text: &str, computer: &str, aside: &str) {
+    const FACE: f32 = 18.0;
+    let font = theme::font(Weight::Regular, size::SMALL);
+    let aside_width = ui.painter().layout_no_wrap(aside.to_owned(), font, Color32::WHITE).size().x;
+    ui.horizontal(|ui| {
+        let room = ui.available_width() - aside_width - FACE - 3.0 * ui.spacing().item_spacing.x;
+        ui.scope(|ui| {
+            ui.set_max_width(room.max(60.0));
+            title(ui, text);
+        });
+        face(ui, computer, FACE);
+        small(ui, aside);
+    });
 }
 
 /// Draws the name of a section.

@@ -63,10 +63,8 @@ const RECOVERY: Duration = Duration::from_secs(5);
 /// A connection over which nothing has come for this long is given up. Until then it may still recover, if it does so
 /// before a new one is found.
 const SILENCE: Duration = Duration::from_secs(12);
-
 /// How long both sides may take to move from the connection on which they have met over the internet to another.
 const MOVE_LIMIT: Duration = Duration::from_secs(10);
-
 /// The pauses before the other side is looked for again after a record that was changed on its way. Without them, anything
 /// that changes every record would have the two sides reconnect without end and without rest.
 const WARINESS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
@@ -198,15 +196,6 @@ impl Control {
     /// Takes back what was handed to [`invite_over`](Self::invite_over).
     pub(crate) fn take_invitations(&mut self) -> Option<Invitations> {
         self.inviting.take()
-    }
-
-    /// Says what this computer is called, unless it is to say nothing. It has to be the first that is said.
-    pub(crate) fn introduce(&mut self, name: Option<&PeerName>) -> Result<(), TransferError> {
-        match (name, self.side) {
-            (None, _) => Ok(()),
-            (Some(name), Side::Sender) => self.say(&FromSender::Name(name.clone())),
-            (Some(name), Side::Receiver) => self.say(&FromReceiver::Name(name.clone())),
-        }
     }
 
     /// Reports what the other side's computer is called. Returns `false` if that isn't the first that the other side has said.

@@ -7,7 +7,10 @@ use tokio::time::sleep;
 
 use crate::{
     panics::Blocking,
-    protocol::peer::{FromSender, Work},
+    protocol::{
+        name::PeerName,
+        peer::{FromReceiver, FromSender, Work},
+    },
     transfer::{
         error::{Misbehaviour, TransferError},
         link::control::Control,
@@ -17,6 +20,11 @@ use crate::{
 /// How often to check whether the sender has confirmed enough, because no message announces that: a fraction of a usual
 /// round trip.
 const ROOM_CHECK_EVERY: Duration = Duration::from_millis(20);
+
+/// Says what this computer is called, unless the user doesn't want that. It has to be the first that is said.
+pub(super) fn introduce(control: &mut Control, name: Option<&PeerName>) -> Result<(), TransferError> {
+    name.map_or(Ok(()), |name| control.say(&FromReceiver::Name(name.clone())))
+}
 
 /// Waits for a task while the control channel stays alive and says what this side is doing if that takes long. Ends
 /// early with an error if the other side ends the transfer or is lost.

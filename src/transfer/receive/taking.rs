@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     asking::{FirstMessage, UserChoice, announcement, ask, first_message, read_offer},
-    common::{check_common, is_last_word, meanwhile_checked},
+    common::{check_common, introduce, is_last_word, meanwhile_checked},
     destination::{Accepted, Destination, Verified},
     lane_pool::ReceiveLanePool,
     request::{ReceiveOptions, ReceiveRequest, ReceiverInput},
@@ -104,14 +104,14 @@ pub(crate) async fn take<'a>(
     let mut staged = Staged::of(active, context, &give_way);
     let work = async {
         context.enter(Phase::Listing);
-        control.introduce(name.as_ref())?;
+        introduce(&mut control, name.as_ref())?;
         let announced = match first_message(&mut control, max_lanes).await? {
             FirstMessage::Offer(announced) => announced,
             FirstMessage::Elsewhere(code) => {
                 let ((), followed) = tokio::join!(control.part(), follow(code));
                 control = followed?;
                 context.enter(Phase::Listing);
-                control.introduce(name.as_ref())?;
+                introduce(&mut control, name.as_ref())?;
                 announcement(&mut control, max_lanes).await?
             }
         };

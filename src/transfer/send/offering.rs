@@ -228,7 +228,9 @@ async fn ask(
 ) -> Result<Acceptance, TransferError> {
     let max_lanes = options.lanes.clamp(1, MAX_LANES);
     context.enter(Phase::Listing);
-    control.introduce(options.name.as_ref())?;
+    if let Some(name) = &options.name {
+        control.say(&FromSender::Name(name.clone()))?;
+    }
     control.say_addresses()?;
     let Offered { manifest, content } = match offered {
         Some(offered) => offered,

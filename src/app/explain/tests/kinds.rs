@@ -1,11 +1,11 @@
 //! Every kind of error.
 
-use std::{io, iter::successors};
+use std::{io, iter::successors, sync::LazyLock};
 
 use crate::{
     app::{explain::failures::Standpoint, tests::made_up},
     code::CodeError,
-    engine::{ProxyError, RelayClientError, TransferError},
+    engine::{PeerName, ProxyError, RelayClientError, TransferError},
     history::Direction,
     panics::PanicReport,
     protocol::{
@@ -310,13 +310,17 @@ pub(super) fn unfits() -> Vec<LeftOutReason> {
 }
 
 /// Both sides, before and after bytes have moved, and with something kept.
-pub(super) fn standpoints() -> [Standpoint; 5] {
-    [
+pub(super) fn standpoints() -> Vec<Standpoint<'static>> {
+    static ANN: LazyLock<PeerName> = LazyLock::new(|| "Ann's laptop".parse().unwrap());
+    let cases = [
         (Direction::Sent, false, false),
         (Direction::Sent, true, false),
         (Direction::Received, false, false),
         (Direction::Received, true, false),
         (Direction::Received, true, true),
-    ]
-    .map(|(direction, has_begun, is_kept)| Standpoint { direction, has_begun, is_kept })
+    ];
+    let with = |peer| {
+        cases.map(|(direction, has_begun, is_kept)| Standpoint { direction, peer, has_begun, is_kept })
+    };
+    [with(None), with(Some(&*ANN))].concat()
 }

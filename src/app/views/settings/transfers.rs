@@ -2,7 +2,10 @@
 
 use eframe::egui::Ui;
 
-use super::fields::{changed, choose, field, hint_ui, label_ui, slider, wrong};
+use super::{
+    fields::{changed, choose, field, hint_ui, label_ui, slider, wrong},
+    name::name_ui,
+};
 use crate::{
     app::{
         model::{action::Action, state::State},
@@ -17,6 +20,7 @@ use crate::{
 
 /// Draws the page.
 pub(super) fn transfers_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
+    name_ui(ui, state, view);
     let folder = shown_path(&state.save_folder);
     ui.horizontal(|ui| {
         label_ui(ui, &view.say("save-to"));
