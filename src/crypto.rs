@@ -17,7 +17,7 @@
 //! 4. A [`Sealer`] and an [`Opener`] per lane turn plaintext into records and back.
 //! 5. When the connections are lost, a [`ReconnectKey`] proves on new ones that both ends are still the same, and gives new
 //!    keys; a [`DirectKey`] proves that a connection which goes around the relay belongs to the session.
-//! 6. A [`Pair`] gives both sides the codes under which they can meet on later days.
+//! 6. A [`KnownPair`] gives both sides the codes under which they can meet on later days.
 
 pub mod access;
 mod chains;
@@ -39,7 +39,7 @@ pub use direct::DirectKey;
 pub use error::CryptoError;
 pub use kdf::{Channel, ChannelKeys, RecordKeys, Root, Stretch, derive};
 pub use nonces::Nonces;
-pub use pair::{CallSecret, Pair, PairId, PairKey};
+pub use pair::{CallSecret, KnownPair, PairId, PairKey};
 pub use pake::{Pake, SharedKey, Transcript};
 pub use reconnect::ReconnectKey;
 pub use record::{Due, Opener, Sealer, sealed_len};

@@ -34,7 +34,7 @@ pub use self::{
 };
 
 pub use crate::{
-    crypto::{Pair, PairId, PairKey, Side},
+    crypto::{KnownPair, PairId, PairKey, Side},
     net::{
         addresses::{Reach, has_network},
         client::{RelayCheck, RelayChoice, RelayClientError},

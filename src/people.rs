@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    crypto::{Pair, PairId, PairKey, Side, pair::PAIR_KEY_LEN},
+    crypto::{KnownPair, PairId, PairKey, Side, pair::PAIR_KEY_LEN},
     store::{self, BadEntry, Expected, Problem, SaveError, Store},
 };
 
@@ -38,7 +38,7 @@ pub struct Person {
     /// What the user calls the person. No two have the same name.
     pub name: String,
     /// By what the two find each other.
-    pub pair: Pair,
+    pub pair: KnownPair,
     /// Where what this person sends is received without asking; `None` asks.
     pub trusted_folder: Option<PathBuf>,
     /// Whether the user wants to hear nothing of this person: it is not waited for.
@@ -155,7 +155,7 @@ impl People {
     /// # Errors
     ///
     /// [`PeopleError`], if the name can't be used or nobody more can be kept.
-    pub fn remember(&mut self, name: &str, pair: Pair) -> Result<(), PeopleError> {
+    pub fn remember(&mut self, name: &str, pair: KnownPair) -> Result<(), PeopleError> {
         if let Some(known) = self.of(pair.id()) {
             return Err(PeopleError::Known(known.name.clone()));
         }
@@ -278,7 +278,7 @@ impl People {
             MetAs::Sender => Side::Sender,
             MetAs::Receiver => Side::Receiver,
         };
-        let pair = Pair::new(PairKey::from_bytes(&key), side);
+        let pair = KnownPair::new(PairKey::from_bytes(&key), side);
         if self.list.len() >= MAX_PEOPLE || self.of(pair.id()).is_some() {
             return None;
         }
@@ -394,8 +394,8 @@ mod tests {
         (folder, store)
     }
 
-    fn pair(key: u8) -> Pair {
-        Pair::new(
+    fn pair(key: u8) -> KnownPair {
+        KnownPair::new(
             PairKey::from_bytes(&[key; 32]),
             if key.is_multiple_of(2) { Side::Sender } else { Side::Receiver },
         )

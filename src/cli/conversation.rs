@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     engine::{
-        Command, Engine, Event, Events, Invited, Notice, Pair, ReceiveOrder, Report, TaskId, TransferError,
+        Command, Engine, Event, Events, Invited, KnownPair, Notice, ReceiveOrder, Report, TaskId,
+        TransferError,
     },
     transfer::error::Impossible,
 };
@@ -37,7 +38,7 @@ struct Conversation {
     reporter: Reporter,
     policy: Rc<Policy>,
     /// Whom the send goes to, if this computer knows it already.
-    person: Option<Pair>,
+    person: Option<KnownPair>,
     /// First the transfer that was asked for, or the one that followed it; then, in a send for several receivers, the transfer
     /// with each of them.
     transfers: Vec<CliTransfer>,
@@ -55,7 +56,7 @@ struct Conversation {
 /// Runs the transfer that `command` begins, and all that belong to it or follow it.
 pub(super) async fn run(
     reporter: Reporter,
-    (policy, person): (Policy, Option<Pair>),
+    (policy, person): (Policy, Option<KnownPair>),
     again: Option<Again>,
     interrupts: &mut Interrupts,
     command: impl FnOnce(TaskId) -> Command,

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     code::CodePhrase,
     engine::{
-        Called, Command, Engine, Event, Events, InvitationChain, Invited, Notice, Output, Pair, PairId,
+        Called, Command, Engine, Event, Events, InvitationChain, Invited, KnownPair, Notice, Output, PairId,
         ReceiveOrder, RelayChoice, Report, TaskId, TransferError, WaitOrder,
     },
     people::{FILE_NAME, People, Person},
@@ -64,7 +64,7 @@ impl FromPeople {
                 return Exit::Usage;
             }
         };
-        let mut reception = Reception {
+        let mut reception = PeopleReception {
             engine: Rc::new(engine),
             plan: self,
             people: People::default(),
@@ -80,7 +80,7 @@ impl FromPeople {
 }
 
 /// A sender whom this side has been told of.
-struct Caller {
+struct PersonCall {
     person: PairId,
     code: CodePhrase,
     relay: Option<RelayChoice>,
@@ -89,26 +89,26 @@ struct Caller {
 
 /// The transfer with a caller.
 struct Received {
-    person: Pair,
+    person: KnownPair,
     /// What it is received under. A caller that is not heard in time calls again with the same.
     code: CodePhrase,
     transfer: CliTransfer,
 }
 
 /// All transfers of this call.
-struct Reception {
+struct PeopleReception {
     engine: Rc<Engine>,
     plan: FromPeople,
     people: People,
     /// When the list of people was last changed.
     looked: Option<SystemTime>,
     running: Vec<Received>,
-    waiting: VecDeque<Caller>,
+    waiting: VecDeque<PersonCall>,
     is_cancelled: bool,
     worst: Exit,
 }
 
-impl Reception {
+impl PeopleReception {
     /// Handles events until the user ends it and all transfers have ended, or until a second interrupt.
     async fn follow(&mut self, mut events: Events, news: &Notify, interrupts: &mut Interrupts) -> Exit {
         loop {
@@ -166,7 +166,7 @@ impl Reception {
             let message = problem.to_string();
             self.plan.reporter.say(&sentence(&message), "warning", json!({ "message": message }));
         }
-        let wanted = |people: &People| -> Vec<Pair> {
+        let wanted = |people: &People| -> Vec<KnownPair> {
             let wanted = people.all().iter().filter(|person| !person.is_blocked);
             wanted.map(|person| person.pair.clone()).collect()
         };
@@ -197,7 +197,7 @@ impl Reception {
     fn apply(&mut self, event: Event) {
         match event {
             Event::Called(Called { person, code, relay }) => {
-                self.take(Caller { person, code, relay, chain: InvitationChain::default() });
+                self.take(PersonCall { person, code, relay, chain: InvitationChain::default() });
             }
             Event::Started(id, snapshots) => {
                 if let Some(received) = self.received(id) {
@@ -206,7 +206,7 @@ impl Reception {
             }
             Event::Notice(id, Notice::Invited(Invited { code, venue, chain })) => {
                 if let Some(person) = self.received(id).map(|received| received.person.id()) {
-                    self.take(Caller { person, code, relay: venue.relay().cloned(), chain });
+                    self.take(PersonCall { person, code, relay: venue.relay().cloned(), chain });
                 }
             }
             Event::Notice(id, notice) => {
@@ -231,7 +231,7 @@ impl Reception {
     }
 
     /// Receives from a caller, now or as soon as it is its turn.
-    fn take(&mut self, caller: Caller) {
+    fn take(&mut self, caller: PersonCall) {
         // The user may just have blocked or trusted the person.
         self.look_again(false);
         let is_known = |code: &CodePhrase| *code == caller.code;
@@ -248,12 +248,12 @@ impl Reception {
     /// Begins with all callers whose turn it is.
     fn begin_next(&mut self) {
         let is_asking = self.running.iter().any(|received| received.transfer.may_ask());
-        let may_begin = |caller: &Caller| {
+        let may_begin = |caller: &PersonCall| {
             let person = self.people.of(caller.person);
             !is_asking || person.is_none_or(|person| self.policy(person).accepts)
         };
         let Some(at) = self.waiting.iter().position(may_begin) else { return };
-        let Some(Caller { person, code, relay, chain }) = self.waiting.remove(at) else { return };
+        let Some(PersonCall { person, code, relay, chain }) = self.waiting.remove(at) else { return };
         // The user may have forgotten or blocked the person meanwhile.
         if let Some(person) = self.people.of(person).filter(|person| !person.is_blocked).cloned() {
             let id = self.engine.new_id();

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     engine::{
-        Choices, Command, Engine, Event, Offer, Pair, PairId, Presence, TransferError, WaitOrder,
+        Choices, Command, Engine, Event, KnownPair, Offer, PairId, Presence, TransferError, WaitOrder,
         check_folder,
     },
     history::unix_secs,
@@ -205,7 +205,7 @@ pub(super) fn unusable_name(name: &str) -> Option<String> {
 }
 
 /// Remembers the other side, and says so: under this name, or if that is empty, under the one that the other computer has told.
-pub(super) fn remember(name: &str, told: Option<&str>, pair: &Pair, reporter: &Reporter) {
+pub(super) fn remember(name: &str, told: Option<&str>, pair: &KnownPair, reporter: &Reporter) {
     let remembered = People::change(&Store::of_history(), |people| {
         let name = match (name.trim(), told) {
             ("", Some(told)) => people.free_name_like(told),
@@ -249,7 +249,7 @@ pub(super) struct PersonLink {
 }
 
 impl PersonLink {
-    pub(super) fn new(person: &Pair) -> Self {
+    pub(super) fn new(person: &KnownPair) -> Self {
         Self { person: person.id(), offer: None }
     }
 

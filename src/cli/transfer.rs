@@ -26,8 +26,8 @@ use super::{
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        self, AlreadyHere, Answer, CallState, Choices, Command, Engine, MetAt, NotKept, Notice, Offer,
-        OnConflict, OnMerge, OnlineState, Pair, Progress, Report, TaskId, Top, TransferError,
+        self, AlreadyHere, Answer, CallState, Choices, Command, Engine, KnownPair, MetAt, NotKept, Notice,
+        Offer, OnConflict, OnMerge, OnlineState, Progress, Report, TaskId, Top, TransferError,
     },
     net::client::RelayAddress,
     protocol::manifest::OfferKind,
@@ -93,7 +93,7 @@ pub(super) struct CliTransfer {
     /// The exit code if no further receivers can come.
     gone: Option<Exit>,
     /// By what the other side can be found again, once the offer is accepted.
-    pair: Option<Pair>,
+    pair: Option<KnownPair>,
     /// Whom the transfer is with, if this computer knows it already.
     person: Option<PersonLink>,
     /// What comes of writing a text that has arrived.
@@ -124,7 +124,7 @@ impl CliTransfer {
     }
 
     /// The same, with a person whom this computer knows.
-    pub(super) fn with_person(mut self, person: &Pair) -> Self {
+    pub(super) fn with_person(mut self, person: &KnownPair) -> Self {
         self.person = Some(PersonLink::new(person));
         self
     }

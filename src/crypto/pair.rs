@@ -26,7 +26,7 @@ pub struct PairKey(Arc<Secret>);
 
 /// A pair key, and which of the two sides this one was when they met. Clones share the key.
 #[derive(Clone)]
-pub struct Pair {
+pub struct KnownPair {
     key: PairKey,
     side: Side,
 }
@@ -65,7 +65,7 @@ impl PairKey {
     }
 }
 
-impl Pair {
+impl KnownPair {
     /// The pair of which this side was `side` when the two met.
     #[must_use]
     pub fn new(key: PairKey, side: Side) -> Self {
@@ -118,14 +118,14 @@ impl Pair {
     }
 }
 
-impl PartialEq for Pair {
+impl PartialEq for KnownPair {
     /// Compares the ids, which differ whenever the keys do, and the sides.
     fn eq(&self, other: &Self) -> bool {
         self.id() == other.id() && self.side == other.side
     }
 }
 
-impl Eq for Pair {}
+impl Eq for KnownPair {}
 
 impl fmt::Debug for PairKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,9 +133,9 @@ impl fmt::Debug for PairKey {
     }
 }
 
-impl fmt::Debug for Pair {
+impl fmt::Debug for KnownPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pair(..)")
+        f.write_str("KnownPair(..)")
     }
 }
 
@@ -146,8 +146,8 @@ mod tests {
     use super::*;
     use crate::crypto::{SharedKey, Stretch, kdf::MIN_ITERATIONS};
 
-    fn pair(key: u8, side: Side) -> Pair {
-        Pair::new(PairKey::from_bytes(&[key; 32]), side)
+    fn pair(key: u8, side: Side) -> KnownPair {
+        KnownPair::new(PairKey::from_bytes(&[key; 32]), side)
     }
 
     fn parts(call: &CallSecret) -> [Vec<u8>; 3] {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_pair_is_printed() {
-        assert_eq!(format!("{:?}", pair(0x5a, Side::Sender)), "Pair(..)");
+        assert_eq!(format!("{:?}", pair(0x5a, Side::Sender)), "KnownPair(..)");
         assert_eq!(format!("{:?}", pair(0x5a, Side::Sender).key()), "PairKey(..)");
     }
 }

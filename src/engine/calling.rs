@@ -11,7 +11,7 @@ use super::{
     outbox::Outbox,
 };
 use crate::{
-    crypto::Pair,
+    crypto::KnownPair,
     net::{backoff::Backoff, client::RelayChoice, internet::Internet},
     protocol::{
         peer::{CallCode, Trouble},
@@ -45,7 +45,7 @@ const COMING: Duration = Duration::from_secs(20);
 /// Whom to call, and where to look.
 pub(super) struct Callee {
     /// The person.
-    pub(super) person: Pair,
+    pub(super) person: KnownPair,
     /// Relays to look at, all of them at once.
     pub(super) relays: Vec<RelayChoice>,
     /// What of the internet may be searched.

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     code::CodePhrase,
-    crypto::Pair,
+    crypto::KnownPair,
     net::{
         client::RelayChoice,
         internet::{Internet, IrohRelay},
@@ -96,7 +96,7 @@ pub struct SendOrder {
     pub receivers: u16,
     /// Sends to a person whom this side knows. No code is shown then, and `code` is ignored: the person is called, again and
     /// again, until it comes, and once more when it is lost in the middle; [`Event::Calling`](crate::engine::Event::Calling).
-    pub to: Option<Pair>,
+    pub to: Option<KnownPair>,
     /// What the receiver is told that this computer is called; `None` for nothing.
     pub name: Option<PeerName>,
 }
@@ -105,7 +105,7 @@ pub struct SendOrder {
 #[derive(Clone, Default)]
 pub struct WaitOrder {
     /// The people.
-    pub people: Vec<Pair>,
+    pub people: Vec<KnownPair>,
     /// Relays at which to wait, all of them at once.
     pub relays: Vec<RelayChoice>,
     /// What may be used of the internet; `None` for nothing.

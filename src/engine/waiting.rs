@@ -26,7 +26,7 @@ use super::{
     outbox::Outbox,
 };
 use crate::{
-    crypto::Pair,
+    crypto::KnownPair,
     net::{
         access::SenderKey,
         backoff::Backoff,
@@ -111,7 +111,7 @@ pub(super) async fn wait_task(order: WaitOrder, cancel: CancellationToken, out: 
 }
 
 /// Waits in one place for the calls of one person, for ever.
-async fn wait_in(person: Pair, spot: Spot, context: Context, out: Outbox) {
+async fn wait_in(person: KnownPair, spot: Spot, context: Context, out: Outbox) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let day = today();
@@ -136,7 +136,7 @@ async fn is_over(day: u64) {
 
 /// Waits in one place for the calls of a day.
 async fn wait_for_day(
-    person: &Pair,
+    person: &KnownPair,
     day: u64,
     spot: &Spot,
     context: &Context,
@@ -192,7 +192,7 @@ async fn wait_for_day(
 }
 
 /// Hears one call, and reports it.
-async fn hear(person: &Pair, admitted: Admitted, context: &Context, out: &Outbox) {
+async fn hear(person: &KnownPair, admitted: Admitted, context: &Context, out: &Outbox) {
     let Admitted { meeting, place, stays, is_free: _is_free } = admitted;
     match call::hear(meeting, &place.venue, context).await {
         Ok(heard) => {

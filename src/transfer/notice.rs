@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     code::CodePhrase,
-    crypto::Pair,
+    crypto::KnownPair,
     net::{client::RelayAddress, venue::Venue},
     protocol::{
         manifest::Manifest,
@@ -114,7 +114,7 @@ pub enum Notice {
     },
     /// The offer was accepted, and this is by what the two sides could find each other again on later days. Nothing is kept of it
     /// unless the user wants that. It comes before [`Notice::Accepted`].
-    Acquainted(Pair),
+    Acquainted(KnownPair),
     /// The sender withdrew a file, so it will not arrive.
     Withdrawn {
         /// The file: a path on this machine for a sender, a path in the offer for a receiver.
@@ -201,7 +201,7 @@ pub struct Invited {
 pub struct InvitationChain {
     left: Arc<AtomicU32>,
     /// By what the two sides can find each other again: that of the first transfer which was accepted, on both sides.
-    pair: Arc<OnceLock<Pair>>,
+    pair: Arc<OnceLock<KnownPair>>,
 }
 
 impl Default for InvitationChain {
@@ -221,7 +221,7 @@ impl InvitationChain {
     /// By what the two sides of this chain can find each other again: `pair`, if theirs is the first transfer to be accepted.
     /// Each side may remember the other in any of a chain's transfers, and both get the same.
     #[must_use]
-    pub fn acquaint(&self, pair: &Pair) -> Pair {
+    pub fn acquaint(&self, pair: &KnownPair) -> KnownPair {
         self.pair.get_or_init(|| pair.clone()).clone()
     }
 

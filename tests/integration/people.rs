@@ -14,8 +14,8 @@ use crate::support::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        CallState, Called, Choices, Notice, Output, Pair, PairKey, Presence, ReceiveOrder, SendOrder, Side,
-        TransferError, WaitOrder,
+        CallState, Called, Choices, KnownPair, Notice, Output, PairKey, Presence, ReceiveOrder, SendOrder,
+        Side, TransferError, WaitOrder,
     },
     protocol::{
         manifest::OfferKind,
@@ -24,7 +24,7 @@ use caiman::{
 };
 
 /// What a side learns in a transfer by which it can find the other side again.
-async fn acquaintance(transfer: &mut Transfer) -> Pair {
+async fn acquaintance(transfer: &mut Transfer) -> KnownPair {
     transfer
         .told("the acquaintance", |notice| match notice {
             Notice::Acquainted(pair) => Some(pair.clone()),
@@ -34,7 +34,7 @@ async fn acquaintance(transfer: &mut Transfer) -> Pair {
 }
 
 /// Both sides of a first transfer under a code, as they may remember each other.
-async fn meet(world: &World) -> (Pair, Pair) {
+async fn meet(world: &World) -> (KnownPair, KnownPair) {
     fs::write(world.from("first"), "first").unwrap();
     let mut sending = world.sender.send(world.send_order(world.paths(&["first"])));
     let code = sending.code().await;
@@ -47,13 +47,13 @@ async fn meet(world: &World) -> (Pair, Pair) {
     pairs
 }
 
-fn wait_order(world: &World, people: Vec<Pair>) -> WaitOrder {
+fn wait_order(world: &World, people: Vec<KnownPair>) -> WaitOrder {
     let order = world.send_order(world.paths(&[]));
     WaitOrder { people, relays: order.relays, internet: order.internet, path_mode: order.path_mode }
 }
 
 /// The order that sends these to a person.
-fn order_to(world: &World, person: &Pair, paths: &[&str]) -> SendOrder {
+fn order_to(world: &World, person: &KnownPair, paths: &[&str]) -> SendOrder {
     SendOrder { to: Some(person.clone()), ..world.send_order(world.paths(paths)) }
 }
 
@@ -123,11 +123,11 @@ async fn until(transfer: &mut Transfer, what: &str, is_it: impl Fn(&CallState) -
 }
 
 /// Two sides that know each other from before.
-fn acquainted() -> (Pair, Pair) {
+fn acquainted() -> (KnownPair, KnownPair) {
     let mut key = [0; 32];
     getrandom::fill(&mut key).unwrap();
     let key = PairKey::from_bytes(&key);
-    (Pair::new(key.clone(), Side::Sender), Pair::new(key, Side::Receiver))
+    (KnownPair::new(key.clone(), Side::Sender), KnownPair::new(key, Side::Receiver))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,7 +219,7 @@ fn today() -> u64 {
 }
 
 /// What a caller meets the other side under today.
-fn call_code(ours: &Pair) -> CodePhrase {
+fn call_code(ours: &KnownPair) -> CodePhrase {
     let secret = ours.calls_under(today());
     CodePhrase::derived(&secret.room, &secret.secret)
 }

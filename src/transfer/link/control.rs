@@ -37,7 +37,7 @@ use super::{
     wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
 use crate::{
-    crypto::{ChannelKeys, Pair, Side},
+    crypto::{ChannelKeys, KnownPair, Side},
     net::{backoff::Backoff, venue::Venue},
     panics::{Blocking, joined, reported},
     protocol::{
@@ -132,7 +132,7 @@ pub(crate) struct Control {
     /// The chain to which the transfer belongs.
     chain: InvitationChain,
     /// By what the two sides can find each other again on later days, if this is the first transfer of the chain.
-    pair: Pair,
+    pair: KnownPair,
     /// Whether the offer was accepted. Before that, nobody is invited to anything more.
     is_accepted: bool,
     /// Whether the other side has ended its session.
@@ -213,7 +213,7 @@ impl Control {
     }
 
     /// By what the two sides can find each other again on later days: the same in all accepted transfers of a chain.
-    pub(crate) fn pair(&self) -> Pair {
+    pub(crate) fn pair(&self) -> KnownPair {
         self.chain.acquaint(&self.pair)
     }
 

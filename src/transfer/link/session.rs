@@ -12,7 +12,7 @@ use super::{
     rendezvous::{Meeting, Relayed, Seat},
 };
 use crate::{
-    crypto::{ChannelKeys, Pair, Side},
+    crypto::{ChannelKeys, KnownPair, Side},
     net::{internet::Reveal, venue::Venue},
     panics::Blocking,
     transfer::{notice::Context, path_mode::ConnectOptions},
@@ -27,7 +27,7 @@ pub(crate) struct Session {
     /// The keys of the control channel on this connection.
     pub(crate) keys: ChannelKeys,
     /// By what the two sides can find each other again on later days.
-    pub(crate) pair: Pair,
+    pub(crate) pair: KnownPair,
     /// The keys of the lanes, which may not be derived yet.
     pub(crate) lane_keys: Blocking<ChannelKeys>,
     /// How lanes are opened.
@@ -77,7 +77,7 @@ impl Session {
             pipe,
             side,
             keys: metadata,
-            pair: Pair::new(pair, side),
+            pair: KnownPair::new(pair, side),
             lane_keys: data,
             ways: Arc::new(NetworkWays { relay, direct }),
             seat,
