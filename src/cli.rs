@@ -1,4 +1,4 @@
-//! The headless commands: `send`, `receive`, `relay`, `unfinished`, `completions` and `man`. They drive the engine through commands
+//! The headless commands: `send`, `receive`, `relay`, `unfinished`, `people`, `completions` and `man`. They drive the engine through commands
 //! and events, as the window does, and below it they name only plain data. Standard output holds only data; messages to the user
 //! go to standard error. What ends the program begins with its name there.
 
@@ -9,10 +9,12 @@ mod code_words;
 mod complete;
 mod conversation;
 mod exit;
+mod from_people;
 mod interrupts;
 mod manual;
 mod offer;
 mod output;
+mod people;
 mod relay;
 mod report;
 mod server;
@@ -65,6 +67,14 @@ fn run(args: Args) -> Exit {
         Some(CliCommand::Relay(args)) => with_runtime(async |interrupts| relay::run(*args, interrupts).await),
         Some(CliCommand::Unfinished { discard, json }) => {
             let exit = unfinished::run(discard.as_deref(), json);
+            output::flush();
+            exit
+        }
+        Some(CliCommand::People(args)) if args.check => {
+            with_runtime(async |interrupts| people::check(&args.common, interrupts).await)
+        }
+        Some(CliCommand::People(args)) => {
+            let exit = people::run(args);
             output::flush();
             exit
         }

@@ -13,9 +13,12 @@
 //! Sender and receiver decide between the two by the same function (`settle`), so they can't disagree. A sender may not use an
 //! own code that this function takes for a mistyped listed one.
 //!
+//! Codes that no user ever sees are made of key material (`derived`).
+//!
 //! `phrase` has the type that everything else here is built on, `draw` makes one, and `parts`, `settle`, `reading`, `invite`
 //! and `pasted` lead from typed text to one.
 
+mod derived;
 mod draw;
 mod error;
 mod invite;

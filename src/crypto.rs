@@ -17,6 +17,7 @@
 //! 4. A [`Sealer`] and an [`Opener`] per lane turn plaintext into records and back.
 //! 5. When the connections are lost, a [`ReconnectKey`] proves on new ones that both ends are still the same, and gives new
 //!    keys; a [`DirectKey`] proves that a connection which goes around the relay belongs to the session.
+//! 6. A [`KnownPair`] gives both sides the codes under which they can meet on later days.
 
 pub mod access;
 mod chains;
@@ -26,6 +27,7 @@ pub(crate) mod fuzzing;
 pub mod kdf;
 pub mod meeting_key;
 mod nonces;
+pub mod pair;
 pub mod pake;
 pub mod reconnect;
 pub mod record;
@@ -37,6 +39,7 @@ pub use direct::DirectKey;
 pub use error::CryptoError;
 pub use kdf::{Channel, ChannelKeys, RecordKeys, Root, Stretch, derive};
 pub use nonces::Nonces;
+pub use pair::{CallSecret, KnownPair, PairId, PairKey};
 pub use pake::{Pake, SharedKey, Transcript};
 pub use reconnect::ReconnectKey;
 pub use record::{Due, Opener, Sealer, sealed_len};

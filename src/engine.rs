@@ -8,15 +8,18 @@
 //! Every transfer and every relay is a task that the engine owns and joins. Dropping [`Engine`] cancels them all and gives
 //! them a few seconds to say goodbye to their peers.
 
+mod calling;
 mod command;
 mod event;
 mod local;
 mod outbox;
+mod presence;
 mod receiving;
 mod relays;
 mod sending;
 mod signals;
 mod tasks;
+mod waiting;
 
 use std::{io, path::PathBuf, sync::Arc, thread, time::Duration};
 
@@ -26,11 +29,12 @@ use crate::panics::{self, caught};
 use command::Ids;
 
 pub use self::{
-    command::{Command, PATIENCE, ReceiveOrder, SendOrder, TaskId},
-    event::Event,
+    command::{Command, PATIENCE, ReceiveOrder, SendOrder, TaskId, WaitOrder},
+    event::{CallState, Called, Event, Presence},
 };
 
 pub use crate::{
+    crypto::{KnownPair, PairId, PairKey, Side},
     net::{
         addresses::{Reach, has_network},
         client::{RelayCheck, RelayChoice, RelayClientError},

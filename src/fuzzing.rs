@@ -17,7 +17,7 @@ mod network;
 mod offer;
 mod text;
 
-pub use files::{history, journal, settings};
+pub use files::{history, journal, people, settings};
 pub use network::{addresses, frame, handshake, peer_messages, relay_messages, relay_opening};
 pub use offer::{manifest, names, tree_hash};
 pub use text::{code, invite_link};

@@ -50,6 +50,15 @@ pub const RECONNECT_METADATA: &[u8] = b"caiman reconnect metadata v1";
 /// Root of the data keys after a reconnect, over both nonces.
 pub const RECONNECT_DATA: &[u8] = b"caiman reconnect data v1";
 
+/// The pair key, by which two that have met can find each other again without a code.
+pub const PAIR: &[u8] = b"caiman pair v1";
+/// The code under which the side that was the sender when the two met can be called on a day, which follows.
+pub const CALL_SENDER: &[u8] = b"caiman call of sender v1";
+/// The code under which the side that was the receiver when the two met can be called on a day, which follows.
+pub const CALL_RECEIVER: &[u8] = b"caiman call of receiver v1";
+/// The name that a program gives a pair key, which tells nothing of the key.
+pub const PAIR_ID: &[u8] = b"caiman pair id v1";
+
 /// The key with which a session's direct connections are authenticated.
 pub const DIRECT: &[u8] = b"caiman direct v1";
 /// The sending side's proof on a direct connection, over both nonces and the connection's purpose.

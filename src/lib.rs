@@ -22,6 +22,7 @@
 //! - [`store`]: the small files that the program keeps for itself
 //! - [`settings`]: what the user has chosen
 //! - [`history`]: past transfers
+//! - [`people`]: those whom the user has remembered
 //! - `app`: the window, with the feature `gui`
 //! - [`cli`]: the headless commands, which use the engine and plain data
 //! - [`fuzzing`]: what has to hold for any foreign bytes; only tests call it
@@ -41,6 +42,7 @@ mod host;
 pub mod labels;
 pub mod net;
 pub mod panics;
+pub mod people;
 pub mod platform;
 pub mod protocol;
 pub mod raw_name;

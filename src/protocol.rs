@@ -120,6 +120,21 @@
 //! before the offer and in place of it, it leads to what this session was for: so one code can serve several receivers, each of
 //! which goes on under a code of its own.
 //!
+//! *People* who know each other need no code. From the root of the metadata keys of a session, both sides derive a *pair key*
+//! (`crypto::pair`), and each may keep it, by itself; of the transfers of a chain, it is that of the first that was accepted. From the
+//! pair key, the day (as for a meeting key) and which of the two is called, both derive 48 bytes, by HKDF-Expand. They stand for a
+//! code that no user sees: 16 bytes for its first two words, which name the room, and 32 for the rest. Nothing connects the rooms
+//! of two days, or of the two directions. The side that can be called waits under the code of its day as a sender does, at relays, on
+//! the local network and over the internet, for any number of callers, one after the other. A caller comes as a receiver does, within
+//! two hours of midnight to the neighbouring day's room as well; steps 1 to 7 follow. Then the caller, and only it, says one message:
+//!
+//! - B → A: [`peer::FromReceiver::Call`], 48 random bytes. B waits as a sender, and steps 1 to 14 follow with it, under the code
+//!   that these bytes stand for, wherever a sender and a receiver find each other. A confirms the message and closes. Anything else
+//!   in its place, or nothing for ten seconds, ends the session.
+//!
+//! A caller that isn't found, or to which nobody comes, calls again, with growing pauses. One that loses the other side in the
+//! middle calls again with other bytes, and offers the same.
+//!
 //! At any point: a heartbeat from a side that has said nothing for a second, `Pause` from either side, `DiskFull` from a receiver
 //! whose disk is full, `Cancel` when the user cancels, `Failed` with a reason when a side can't go on.
 //!

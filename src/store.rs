@@ -1,7 +1,7 @@
 //! The small TOML files that the program keeps for itself: read within bounds, replaced as a whole or not at all, readable only
 //! by their owner, and never lost because this program didn't understand them.
 //!
-//! Called by `settings` and `history`, which know what the files contain. All calls block on the disk. Nothing is kept
+//! Called by `settings`, `history` and `people`, which know what the files contain. All calls block on the disk. Nothing is kept
 //! between two calls, so any thread may make them. A file is written beside the old one, flushed and renamed, so that
 //! a crash leaves the old one or the new one.
 
@@ -130,6 +130,8 @@ pub enum Expected {
     Tables,
     /// A past transfer.
     Transfer,
+    /// A person whom the user has remembered.
+    Person,
 }
 
 impl fmt::Display for Expected {
@@ -152,6 +154,7 @@ impl fmt::Display for Expected {
             Self::Table => f.write_str("must be a table"),
             Self::Tables => f.write_str("must be an array of tables"),
             Self::Transfer => f.write_str("is no transfer that this version knows"),
+            Self::Person => f.write_str("is no person with a name and a key of its own"),
         }
     }
 }

@@ -558,6 +558,11 @@ err-peer-network = { $side ->
    *[receiver] Der Empfänger hat die Verbindung verloren.
 }
 err-peer-withdrawn = Die Datei kann nicht mehr gesendet werden.
+err-peer-closed = { $side ->
+    [named] { $who } hat Caiman geschlossen.
+    [sender] Der Absender hat Caiman geschlossen.
+   *[receiver] Der Empfänger hat Caiman geschlossen.
+}
 err-peer-unsuited = { $side ->
     [named] { $who } kann das nicht annehmen.
    *[receiver] Der Empfänger kann das nicht annehmen.
@@ -682,6 +687,7 @@ next-update-here = Aktualisieren Sie Caiman auf diesem Computer, dann versuchen 
 next-no-space = Schaffen Sie Platz oder wählen Sie einen anderen Ordner, dann bitten Sie darum, es noch einmal zu senden.
 next-damaged-send = Senden Sie noch einmal. Geschieht das wieder, könnten Speicher oder Festplatte eines der Computer defekt sein.
 next-damaged-ask = Bitten Sie darum, es noch einmal zu senden. Geschieht das wieder, könnten Speicher oder Festplatte eines der Computer defekt sein.
+next-peer-closed = Sobald es wieder läuft, senden Sie noch einmal: Nur was fehlt, wird übertragen.
 next-withdrawn = Senden Sie noch einmal, wenn nichts sie mehr verändert.
 next-make-room = Schaffen Sie Platz, dann bitten Sie darum, es noch einmal zu senden.
 next-permission = Wählen Sie etwas, das Sie benutzen dürfen, oder ändern Sie die Berechtigungen.
@@ -777,6 +783,7 @@ expected-iroh-relays = „{ $key }“ muss eine Liste von Adressen wie [„https
 expected-computer-name = „{ $key }“ muss ein Name mit höchstens 40 Zeichen in Anführungszeichen sein
 expected-table = „{ $key }“ muss eine Tabelle sein
 expected-transfer = „{ $key }“ ist keine Übertragung, die diese Version kennt
+expected-person = „{ $key }“ ist keine Person mit eigenem Namen und Schlüssel
 unsaved-no-folder = Nichts kann gesichert werden: Dieses Konto hat keinen Ordner für das, was Caiman aufhebt. Nennen Sie einen mit CAIMAN_CONFIG_DIR und CAIMAN_DATA_DIR.
 unsaved-disk = { $path } kann nicht gesichert werden: { $cause } Was vorher da war, ist unverändert.
 interrupted-receive = Caiman wurde geschlossen, während { $name } nach { $folder } empfangen wurde. Unten, unter „Unfertig“, lässt es sich fortsetzen.

@@ -556,6 +556,11 @@ err-peer-network = { $side ->
    *[receiver] The receiver lost the connection.
 }
 err-peer-withdrawn = The file can no longer be sent.
+err-peer-closed = { $side ->
+    [named] { $who } closed Caiman.
+    [sender] The sender closed Caiman.
+   *[receiver] The receiver closed Caiman.
+}
 err-peer-unsuited = { $side ->
     [named] { $who } can't take this.
    *[receiver] The receiver can't take this.
@@ -680,6 +685,7 @@ next-update-here = Update Caiman on this computer, then try again.
 next-no-space = Free some space or choose another folder, then ask for it to be sent again.
 next-damaged-send = Send it again. If this happens again, the memory or disk of one of the computers may be faulty.
 next-damaged-ask = Ask for it to be sent again. If this happens again, the memory or disk of one of the computers may be faulty.
+next-peer-closed = Once it is open again, send again: only what is missing moves.
 next-withdrawn = Send it again once nothing is changing it any more.
 next-make-room = Free some space, then ask for it to be sent again.
 next-permission = Choose something that you have access to, or change its permissions.
@@ -775,6 +781,7 @@ expected-iroh-relays = “{ $key }” must be a list of addresses such as [“ht
 expected-computer-name = “{ $key }” must be a name of at most 40 characters in quotation marks
 expected-table = “{ $key }” must be a table
 expected-transfer = “{ $key }” is not a transfer that this version knows
+expected-person = “{ $key }” is not a person with a name and a key of its own
 unsaved-no-folder = Nothing can be saved: this account has no folder for Caiman's files. Name one with CAIMAN_CONFIG_DIR and CAIMAN_DATA_DIR.
 unsaved-disk = { $path } can't be saved: { $cause } What was there before is unchanged.
 interrupted-receive = Caiman was closed while { $name } was being received into { $folder }. It can be resumed below, under “Unfinished”.

@@ -566,6 +566,11 @@ err-peer-network = { $side ->
    *[receiver] Le destinataire a perdu la connexion.
 }
 err-peer-withdrawn = Le fichier ne peut plus être envoyé.
+err-peer-closed = { $side ->
+    [named] { $who } a fermé Caiman.
+    [sender] L’expéditeur a fermé Caiman.
+   *[receiver] Le destinataire a fermé Caiman.
+}
 err-peer-unsuited = { $side ->
     [named] { $who } ne peut pas recevoir cela.
    *[receiver] Le destinataire ne peut pas recevoir cela.
@@ -690,6 +695,7 @@ next-update-here = Mettez Caiman à jour sur cet ordinateur, puis réessayez.
 next-no-space = Libérez de l’espace ou choisissez un autre dossier, puis demandez un nouvel envoi.
 next-damaged-send = Envoyez à nouveau. Si cela se reproduit, la mémoire ou le disque de l’un des ordinateurs est peut-être défectueux.
 next-damaged-ask = Demandez un nouvel envoi. Si cela se reproduit, la mémoire ou le disque de l’un des ordinateurs est peut-être défectueux.
+next-peer-closed = Dès qu’il est rouvert, envoyez à nouveau : seul ce qui manque est transféré.
 next-withdrawn = Envoyez à nouveau quand plus rien ne le modifie.
 next-make-room = Libérez de l’espace, puis demandez un nouvel envoi.
 next-permission = Choisissez quelque chose auquel vous avez accès, ou changez ses autorisations.
@@ -785,6 +791,7 @@ expected-iroh-relays = « { $key } » doit être une liste d’adresses comme 
 expected-computer-name = « { $key } » doit être un nom d’au plus 40 caractères entre guillemets droits
 expected-table = « { $key } » doit être une table
 expected-transfer = « { $key } » n’est pas un transfert que cette version connaît
+expected-person = « { $key } » n’est pas une personne avec un nom et une clé à elle
 unsaved-no-folder = Rien ne peut être enregistré : ce compte n’a pas de dossier pour les fichiers de Caiman. Indiquez-en un avec CAIMAN_CONFIG_DIR et CAIMAN_DATA_DIR.
 unsaved-disk = { $path } ne peut pas être enregistré : { $cause } Ce qui s’y trouvait avant n’a pas changé.
 interrupted-receive = Caiman a été fermé pendant la réception de « { $name } » dans { $folder }. Elle peut être reprise plus bas, sous « Inachevés ».

@@ -68,6 +68,11 @@ pub(super) enum CliCommand {
         #[arg(long)]
         json: bool,
     },
+    /// List the people whom this computer can send to without a code, or change what is known of them
+    ///
+    /// Two computers remember each other with --remember, when they meet under a code.
+    #[command(after_help = PEOPLE_HELP)]
+    People(PeopleArgs),
     /// Print the script with which a shell completes commands, options, paths and the words of codes
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
@@ -132,6 +137,8 @@ const SEND_LONG_HELP: &str = "Examples:
   caiman send holiday.mov photos/
   caiman send --text 'the door code is 4711'
   caiman send --receivers 3 slides.pdf
+  caiman send --remember report.pdf
+  caiman send --to Ann report.pdf     no code, once both have remembered each other
   caiman send --server relay.example.org report.pdf
   tar c project | caiman send -       the other side: caiman receive --stdout | tar x
 
@@ -151,6 +158,7 @@ const RECEIVE_LONG_HELP: &str = "Examples:
   caiman receive acid coyote mustard tulip --out ~/Downloads
   caiman receive 'caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001'
   CAIMAN_CODE=acid-coyote-mustard-tulip caiman receive --yes
+  caiman receive --from-people        waits for the people you know
 
 Every user of this machine can see a code on the command line in the list of processes. A code in CAIMAN_CODE, or typed \
 when this command asks for it, stays hidden.
@@ -180,6 +188,12 @@ const UNFINISHED_HELP: &str = "Examples:
   caiman unfinished
   caiman unfinished --discard ID      frees its space";
 
+const PEOPLE_HELP: &str = "Examples:
+  caiman people
+  caiman people --check               says who waits at the moment
+  caiman people --trust Ann --into ~/Downloads/Ann
+  caiman people --forget Bob          Bob's computer finds nobody here then";
+
 const COMPLETIONS_HELP: &str = "Examples:
   source <(caiman completions bash)   for this shell
   caiman completions bash > ~/.local/share/bash-completion/completions/caiman
@@ -205,6 +219,24 @@ pub(super) struct SendArgs {
     /// Once the first receiver has come, what is sent no longer changes. The exit code is 0 only if every receiver got everything.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_RECEIVERS)), value_name = "N")]
     pub(super) receivers: u16,
+    /// Send to this person, without a code.
+    ///
+    /// The person's computer is called until it answers, and called again if it is lost in the middle. `caiman people` lists whom
+    /// this computer knows.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["code", "words", "receivers", "remember"])]
+    pub(super) to: Option<String>,
+    /// Remember the receiver once it has everything, so that no code is needed the next time.
+    ///
+    /// NAME is what you call it; without one it is what its computer calls itself. The other side has to remember this one as well.
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        conflicts_with = "receivers"
+    )]
+    pub(super) remember: Option<String>,
     /// The name of the file in which the receiver stores standard input.
     #[arg(long, default_value = "stdin", value_name = "NAME", hide_short_help = true)]
     pub(super) file_name: String,
@@ -223,6 +255,17 @@ pub(super) struct ReceiveArgs {
     /// A word may be shortened to its first three letters.
     #[arg(env = "CAIMAN_CODE", hide_env_values = true, value_name = "CODE", add = ArgValueCompleter::new(CodeWords))]
     pub(super) code: Vec<String>,
+    /// Wait for the people whom this computer knows, until Ctrl-C, instead of receiving under a code.
+    ///
+    /// What a trusted person sends is received into that person's folder without asking; `caiman people --trust` says so. An
+    /// interrupted transfer that was accepted before goes on without asking.
+    #[arg(long, conflicts_with_all = ["code", "stdout", "remember"])]
+    pub(super) from_people: bool,
+    /// Remember the sender once everything has arrived, so that no code is needed the next time.
+    ///
+    /// NAME is what you call it; without one it is what its computer calls itself. The other side has to remember this one as well.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(super) remember: Option<String>,
     /// The folder to receive into.
     #[arg(long, short, default_value = ".", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) out: PathBuf,
@@ -272,6 +315,36 @@ pub(super) struct ReceiveArgs {
     /// Receive everything again, whatever is in the folder.
     #[arg(long, overrides_with = "resume", help_heading = "What is there already", hide_short_help = true)]
     pub(super) no_resume: bool,
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+}
+
+#[derive(ClapArgs)]
+pub(super) struct PeopleArgs {
+    /// Forget this person: neither finds the other any more.
+    #[arg(long, value_name = "NAME", group = "change")]
+    pub(super) forget: Option<String>,
+    /// Give a person another name.
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], group = "change")]
+    pub(super) rename: Option<Vec<String>>,
+    /// Hear nothing of this person any more, without forgetting it.
+    #[arg(long, value_name = "NAME", group = "change")]
+    pub(super) block: Option<String>,
+    /// Hear of this person again.
+    #[arg(long, value_name = "NAME", group = "change")]
+    pub(super) unblock: Option<String>,
+    /// Receive what this person sends without asking, into the folder that --into names.
+    #[arg(long, value_name = "NAME", group = "change", requires = "into")]
+    pub(super) trust: Option<String>,
+    /// The folder of a trusted person.
+    #[arg(long, value_name = "DIR", requires = "trust", value_hint = ValueHint::DirPath)]
+    pub(super) into: Option<PathBuf>,
+    /// Ask again before anything of this person is received.
+    #[arg(long, value_name = "NAME", group = "change")]
+    pub(super) untrust: Option<String>,
+    /// Also look for each person, and say whether it waits nearby, elsewhere or not at all, which takes some seconds.
+    #[arg(long, conflicts_with = "change")]
+    pub(super) check: bool,
     #[command(flatten)]
     pub(super) common: CommonArgs,
 }

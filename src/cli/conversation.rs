@@ -15,7 +15,10 @@ use super::{
     transfer::{CliTransfer, Policy},
 };
 use crate::{
-    engine::{Command, Engine, Event, Events, Invited, Notice, ReceiveOrder, Report, TaskId, TransferError},
+    engine::{
+        Command, Engine, Event, Events, Invited, KnownPair, Notice, ReceiveOrder, Report, TaskId,
+        TransferError,
+    },
     transfer::error::Impossible,
 };
 
@@ -34,6 +37,8 @@ struct Conversation {
     engine: Rc<Engine>,
     reporter: Reporter,
     policy: Rc<Policy>,
+    /// Whom the send goes to, if this computer knows it already.
+    person: Option<KnownPair>,
     /// First the transfer that was asked for, or the one that followed it; then, in a send for several receivers, the transfer
     /// with each of them.
     transfers: Vec<CliTransfer>,
@@ -51,7 +56,7 @@ struct Conversation {
 /// Runs the transfer that `command` begins, and all that belong to it or follow it.
 pub(super) async fn run(
     reporter: Reporter,
-    policy: Policy,
+    (policy, person): (Policy, Option<KnownPair>),
     again: Option<Again>,
     interrupts: &mut Interrupts,
     command: impl FnOnce(TaskId) -> Command,
@@ -71,6 +76,7 @@ pub(super) async fn run(
         engine: Rc::new(engine),
         reporter,
         policy: Rc::new(policy),
+        person,
         transfers: Vec::new(),
         came: 0,
         invitations: VecDeque::new(),
@@ -87,8 +93,11 @@ impl Conversation {
     fn begin(&mut self, command: impl FnOnce(TaskId) -> Command) {
         let id = self.engine.new_id();
         let reporter = self.reporter.another();
-        self.transfers =
-            vec![CliTransfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.policy))];
+        let mut transfer = CliTransfer::new(Rc::clone(&self.engine), id, reporter, Rc::clone(&self.policy));
+        if let Some(person) = &self.person {
+            transfer = transfer.with_person(person);
+        }
+        self.transfers = vec![transfer];
         // An engine that takes no command has ended, and its last event will come.
         let _ = self.engine.command(command(id));
     }
@@ -158,7 +167,17 @@ impl Conversation {
                 self.worst = self.worst.or(exit);
                 return true;
             }
-            Event::RelayEnded(..) | Event::Checked(..) | Event::CheckedIroh(..) => {}
+            Event::Calling(id, state) => {
+                if let Some(transfer) = self.transfer(id) {
+                    transfer.calling(&state);
+                }
+            }
+            Event::Called(_)
+            | Event::Presence(..)
+            | Event::WaitBroke(_)
+            | Event::RelayEnded(..)
+            | Event::Checked(..)
+            | Event::CheckedIroh(..) => {}
         }
         false
     }

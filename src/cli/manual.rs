@@ -16,7 +16,10 @@ use super::args::Args;
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("CAIMAN_LOG", "What is logged: error, warn, info or debug. Codes, keys and rooms never are."),
     ("CAIMAN_CONFIG_DIR", "The folder of settings.toml."),
-    ("CAIMAN_DATA_DIR", "The folder of the history, the list of interrupted transfers and their key."),
+    (
+        "CAIMAN_DATA_DIR",
+        "The folder of the history, the people you know, the list of interrupted transfers and their key.",
+    ),
     (
         "ALL_PROXY, HTTPS_PROXY, NO_PROXY",
         "The proxy for relays, and what is reached without it, unless --proxy or the settings name one.",
@@ -31,7 +34,8 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "~/.local/share/caiman/",
-        "The history, the list of interrupted transfers, and the key without which they can't be resumed.",
+        "The history, the people you know with their keys, the list of interrupted transfers, and the key without which they can't be \
+         resumed.",
     ),
     (".caiman-*", "In a folder that receives: what has arrived of a transfer that is not over."),
 ];

@@ -22,6 +22,7 @@ const SHOWN_NAMES: usize = 10;
 pub(super) const MAX_TOPS: usize = 10_000;
 
 /// What the arguments say about the answer to an offer.
+#[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct ReceivePolicy {
     /// Whether every offer is accepted.
@@ -33,6 +34,8 @@ pub(super) struct ReceivePolicy {
     pub(super) resumes: bool,
     pub(super) allows_hidden: bool,
     pub(super) ignores_space: bool,
+    /// Under which name to remember the sender.
+    pub(super) remember: Option<String>,
 }
 
 impl ReceivePolicy {
@@ -364,6 +367,7 @@ mod tests {
             resumes: true,
             allows_hidden: false,
             ignores_space: false,
+            remember: None,
         }
     }
 

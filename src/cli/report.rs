@@ -26,6 +26,8 @@ pub(super) struct Reporter {
     is_sender: bool,
     /// The number of the receiver that it reports about, and how many receivers there are.
     receiver: Option<(u16, u16)>,
+    /// The person whom it reports about, where there may be several.
+    person: Option<String>,
     /// What the other side's computer calls itself, fit to be shown.
     name: Option<String>,
     gauge: Gauge,
@@ -63,6 +65,7 @@ impl Reporter {
             voice,
             is_sender: false,
             receiver: None,
+            person: None,
             name: None,
             gauge: Gauge::new(),
             last_progress: None,
@@ -85,6 +88,11 @@ impl Reporter {
     /// A reporter for the transfer with one of several receivers.
     pub(super) fn of_receiver(&self, number: u16, of: u16) -> Self {
         Self { receiver: Some((number, of)), ..self.another() }
+    }
+
+    /// A reporter for a transfer with a person.
+    pub(super) fn of_person(&self, name: &str) -> Self {
+        Self { person: Some(name.to_owned()), ..self.another() }
     }
 
     /// Reports and notes what the other side's computer calls itself.
@@ -152,6 +160,9 @@ impl Reporter {
         if let Some((number, _)) = self.receiver {
             fields["receiver"] = number.into();
         }
+        if let Some(name) = &self.person {
+            fields["person"] = name.as_str().into();
+        }
         if self.voice == Voice::JsonToError {
             output::line(fields);
             return None;
@@ -164,10 +175,17 @@ impl Reporter {
         if self.is_json() || line.is_empty() {
             return;
         }
-        let text = match self.receiver {
-            Some((number, of)) => {
+        let whose = match (self.receiver, &self.person) {
+            (Some((number, of)), _) => {
                 let name = self.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-                let lines = line.lines().map(|line| format!("Receiver {number} of {of}{name}: {line}"));
+                Some(format!("Receiver {number} of {of}{name}"))
+            }
+            (None, Some(name)) => Some(Shown(name).to_string()),
+            (None, None) => None,
+        };
+        let text = match whose {
+            Some(whose) => {
+                let lines = line.lines().map(|line| format!("{whose}: {line}"));
                 lines.collect::<Vec<_>>().join("\n")
             }
             None => line.to_owned(),

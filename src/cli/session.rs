@@ -7,12 +7,14 @@ use std::{
 };
 
 use super::{
-    args::{PathArg, ReceiveArgs, SendArgs},
+    args::{CommonArgs, PathArg, ReceiveArgs, SendArgs},
     ask::{self, NoCode},
     conversation::{Again, run},
     exit::Exit,
+    from_people::{FromPeople, ReceiveOrders},
     interrupts::Interrupts,
     offer::ReceivePolicy,
+    people::{addressee, unusable_name},
     report::{Reporter, failure, sentence},
     server,
     transfer::Policy,
@@ -20,8 +22,9 @@ use super::{
 use crate::{
     code::{self, CodeError, CodePhrase},
     engine::{
-        self, CodeChoice, Command, DEFAULT_ITERATIONS, InvitationChain, Invited, OnConflict, OnMerge, Output,
-        PathMode, Payload, ReceiveOrder, Registry, SendOrder, TransferError, check_folder, check_paths,
+        self, CodeChoice, Command, DEFAULT_ITERATIONS, Internet, InvitationChain, Invited, OnConflict,
+        OnMerge, Output, PathMode, Payload, PeerName, ReceiveOrder, Registry, SendOrder, TransferError,
+        WaitOrder, check_folder, check_paths,
     },
     store::Store,
     transfer::{error::Impossible, show::Shown},
@@ -38,6 +41,18 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
     };
     if args.receivers > 1 && matches!(payload, Payload::Stream { .. }) {
         let advice = "standard input can be read only once, so it can't be sent to several receivers";
+        return usage(reporter, &Impossible::Arguments(advice.to_owned()).into());
+    }
+    let to = match args.to.as_deref().map(addressee).transpose() {
+        Ok(to) => to.map(|person| person.pair),
+        Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
+    };
+    if let Some(error) = args.remember.as_deref().and_then(unusable_name) {
+        return usage(reporter, &Impossible::Arguments(error).into());
+    }
+    if to.is_some() && matches!(payload, Payload::Stream { .. }) {
+        let advice =
+            "standard input can be read only once, and what goes to a person may have to be sent again";
         return usage(reporter, &Impossible::Arguments(advice.to_owned()).into());
     }
     let code = match args.code.map(|text| CodePhrase::own(&text)).transpose() {
@@ -91,18 +106,23 @@ pub(super) async fn send(args: SendArgs, interrupts: &mut Interrupts) -> Exit {
         iterations: DEFAULT_ITERATIONS,
         after: None,
         receivers: args.receivers,
+        to: to.clone(),
         name: server::told_name(&common, &settings),
     };
+    if let Some(name) = &args.to {
+        reporter.say(&format!("Calling {}…", Shown(name.trim())), "calling", json!({ "name": name.trim() }));
+    }
     let goes_online = order.internet.is_some();
-    let policy = Policy::Send { guarded, without_relay, goes_online, receivers: args.receivers };
-    run(reporter, policy, None, interrupts, |id| Command::Send(id, Box::new(order))).await
+    let (receivers, remember) = (args.receivers, args.remember);
+    let policy = Policy::Send { guarded, without_relay, goes_online, receivers, remember };
+    run(reporter, (policy, to), None, interrupts, |id| Command::Send(id, Box::new(order))).await
 }
 
 /// Runs `caiman receive`.
 pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> Exit {
     let reporter = Reporter::for_receiver(args.common.json, args.stdout);
-    let ReceiveArgs { code, out, yes, stdout, overwrite, skip, merge, .. } = args;
-    let ReceiveArgs { exclude, no_resume, allow_hidden, ignore_space, common, .. } = args;
+    let (policy, from_people) = (policy(&args), args.from_people);
+    let ReceiveArgs { code, out, yes, stdout, common, .. } = args;
     if let Some(advice) = folder_among(&code) {
         return usage(reporter, &Impossible::Arguments(advice).into());
     }
@@ -114,22 +134,30 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
     {
         return usage(reporter, &error);
     }
-    let given = (!code.is_empty()).then(|| code.join(" "));
-    let invite = match ask::for_code(given, interrupts).await {
-        Ok(invite) => invite,
-        Err(NoCode::Unusable(error)) => return unusable_code(&reporter, &error),
-        Err(NoCode::Ended) => return Exit::Cancelled,
+    if let Some(error) = policy.remember.as_deref().and_then(unusable_name) {
+        return usage(reporter, &Impossible::Arguments(error).into());
+    }
+    let invite = if from_people {
+        None
+    } else {
+        let given = (!code.is_empty()).then(|| code.join(" "));
+        match ask::for_code(given, interrupts).await {
+            Ok(invite) => Some(invite),
+            Err(NoCode::Unusable(error)) => return unusable_code(&reporter, &error),
+            Err(NoCode::Ended) => return Exit::Cancelled,
+        }
     };
     let settings = match server::settings(&common, &reporter) {
         Ok(settings) => settings,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    let path_mode = common.path.into();
+    let path_mode = PathMode::from(common.path);
     let internet = match server::internet(&common, &settings) {
         Ok(internet) => internet,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    let relays = match server::choose(&common, &settings, invite.server(), &reporter) {
+    let server = invite.as_ref().and_then(|invite| invite.server());
+    let relays = match server::choose(&common, &settings, server, &reporter) {
         Ok(relays) if relays.is_empty() && internet.is_none() && path_mode == PathMode::RelayOnly => {
             let advice = "no relay is known; give --server as the sender shows it, or the whole invite link"
                 .to_owned();
@@ -138,7 +166,7 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         Ok(relays) => relays,
         Err(error) => return usage(reporter, &Impossible::Arguments(error).into()),
     };
-    if !yes && !stdout && !io::stdin().is_terminal() {
+    if !from_people && !yes && !stdout && !io::stdin().is_terminal() {
         let advice = "there is no terminal on which you could be asked; add --yes to accept what is offered"
             .to_owned();
         return usage(reporter, &Impossible::Arguments(advice).into());
@@ -147,16 +175,54 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
         let message = "this computer has no network, so only a sender on this same computer can be found";
         reporter.say(&sentence(message), "warning", json!({ "message": message }));
     }
-    let on_conflict = match (overwrite, skip) {
-        (true, _) => OnConflict::Replace,
-        (_, true) => OnConflict::Skip,
-        _ => OnConflict::KeepBoth,
+    let order = orders(&common, internet.clone(), server::told_name(&common, &settings));
+    let (code, folder) = match (invite, folder) {
+        (Some(invite), folder) => (invite.into_parts().0, folder),
+        (None, folder) => {
+            let wait = WaitOrder { people: Vec::new(), relays, internet, path_mode };
+            let out = folder.unwrap_or_default();
+            return FromPeople { reporter, wait, out, policy, order }.run(interrupts).await;
+        }
     };
-    let (code, _) = invite.into_parts();
+    let output = folder.clone().map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
+    let first = order(code, relays, output, InvitationChain::default());
+    let again = folder.map(|folder| -> Again {
+        Box::new(move |Invited { code, venue, chain }| {
+            let relays = venue.relay().cloned().into_iter().collect();
+            order(code, relays, Output::Folder(folder.clone()), chain)
+        })
+    });
+    let policy = Policy::Receive(policy);
+    run(reporter, (policy, None), again, interrupts, |id| Command::Receive(id, Box::new(first))).await
+}
+
+/// What the arguments say about the answer to an offer.
+fn policy(args: &ReceiveArgs) -> ReceivePolicy {
+    ReceivePolicy {
+        accepts: args.yes || args.stdout,
+        on_conflict: match (args.overwrite, args.skip) {
+            (true, _) => OnConflict::Replace,
+            (_, true) => OnConflict::Skip,
+            _ => OnConflict::KeepBoth,
+        },
+        on_merge: match (args.merge, args.skip) {
+            (true, _) => OnMerge::Merge,
+            (_, true) => OnMerge::Skip,
+            _ => OnMerge::KeepBoth,
+        },
+        exclude: args.exclude.clone(),
+        resumes: !args.no_resume,
+        allows_hidden: args.allow_hidden,
+        ignores_space: args.ignore_space,
+        remember: args.remember.clone(),
+    }
+}
+
+/// Makes the orders of a call.
+fn orders(common: &CommonArgs, internet: Option<Internet>, told: Option<PeerName>) -> ReceiveOrders {
     let patience = Duration::from_secs(common.patience);
-    let (lanes, listen) = (common.lanes, common.listen());
-    let told = server::told_name(&common, &settings);
-    let order = move |code, relays, output, chain| {
+    let (lanes, listen, path_mode) = (common.lanes, common.listen(), common.path.into());
+    Box::new(move |code, relays, output, chain| {
         let (internet, unfinished) = (internet.clone(), Registry::at(Store::unfinished_folder()));
         let name = told.clone();
         ReceiveOrder {
@@ -172,31 +238,7 @@ pub(super) async fn receive(args: ReceiveArgs, interrupts: &mut Interrupts) -> E
             chain,
             name,
         }
-    };
-    let output = folder.clone().map_or_else(|| Output::Writer(Box::new(io::stdout())), Output::Folder);
-    let first = order(code, relays, output, InvitationChain::default());
-    let again = folder.map(|folder| -> Again {
-        Box::new(move |Invited { code, venue, chain }| {
-            let relays = venue.relay().cloned().into_iter().collect();
-            order(code, relays, Output::Folder(folder.clone()), chain)
-        })
-    });
-    let on_merge = match (merge, skip) {
-        (true, _) => OnMerge::Merge,
-        (_, true) => OnMerge::Skip,
-        _ => OnMerge::KeepBoth,
-    };
-    let policy = ReceivePolicy {
-        accepts: yes || stdout,
-        on_conflict,
-        on_merge,
-        exclude,
-        resumes: !no_resume,
-        allows_hidden: allow_hidden,
-        ignores_space: ignore_space,
-    };
-    let policy = Policy::Receive(policy);
-    run(reporter, policy, again, interrupts, |id| Command::Receive(id, Box::new(first))).await
+    })
 }
 
 fn payload(mut paths: Vec<PathBuf>, text: Option<String>, name: String) -> Result<Payload, TransferError> {

@@ -20,13 +20,14 @@ use super::{
         not_kept_lines,
     },
     output,
+    people::{PersonLink, remember},
     report::{Reporter, sentence},
 };
 use crate::{
     code::{CodePhrase, Invite},
     engine::{
-        self, AlreadyHere, Answer, Choices, Command, Engine, MetAt, NotKept, Notice, Offer, OnConflict,
-        OnMerge, OnlineState, Progress, Report, TaskId, Top, TransferError,
+        self, AlreadyHere, Answer, CallState, Choices, Command, Engine, KnownPair, MetAt, NotKept, Notice,
+        Offer, OnConflict, OnMerge, OnlineState, Progress, Report, TaskId, Top, TransferError,
     },
     net::client::RelayAddress,
     protocol::manifest::OfferKind,
@@ -47,6 +48,8 @@ pub(super) enum Policy {
         goes_online: bool,
         /// How many receivers may use the code.
         receivers: u16,
+        /// Under which name to remember the receiver.
+        remember: Option<String>,
     },
     Receive(ReceivePolicy),
 }
@@ -55,6 +58,14 @@ impl Policy {
     /// How many receivers may use the code.
     pub(super) fn receivers(&self) -> u16 {
         if let Self::Send { receivers, .. } = self { *receivers } else { 1 }
+    }
+
+    /// Under which name to remember the other side.
+    fn remember(&self) -> Option<&str> {
+        match self {
+            Self::Send { remember, .. } => remember.as_deref(),
+            Self::Receive(policy) => policy.remember.as_deref(),
+        }
     }
 }
 
@@ -70,6 +81,8 @@ pub(super) struct CliTransfer {
     /// The code, once it is shown.
     code: Option<CodePhrase>,
     question: Option<(JoinHandle<UserReply>, OfferQuestion, Choices)>,
+    /// The offer that the question is about.
+    asked: Option<Arc<Offer>>,
     /// An offer that is accepted as soon as it is known which of its files are here already.
     compared: Option<Arc<Offer>>,
     troubles: u64,
@@ -79,6 +92,10 @@ pub(super) struct CliTransfer {
     will_repeat: bool,
     /// The exit code if no further receivers can come.
     gone: Option<Exit>,
+    /// By what the other side can be found again, once the offer is accepted.
+    pair: Option<KnownPair>,
+    /// Whom the transfer is with, if this computer knows it already.
+    person: Option<PersonLink>,
     /// What comes of writing a text that has arrived.
     text: Option<oneshot::Receiver<io::Result<()>>>,
 }
@@ -94,13 +111,27 @@ impl CliTransfer {
             hosted: Vec::new(),
             code: None,
             question: None,
+            asked: None,
             compared: None,
             troubles: 0,
             kept: None,
             will_repeat: false,
             gone: None,
+            pair: None,
+            person: None,
             text: None,
         }
+    }
+
+    /// The same, with a person whom this computer knows.
+    pub(super) fn with_person(mut self, person: &KnownPair) -> Self {
+        self.person = Some(PersonLink::new(person));
+        self
+    }
+
+    /// Whether the user is asked, or may yet be asked.
+    pub(super) fn may_ask(&self) -> bool {
+        !matches!(&*self.policy, Policy::Receive(policy) if policy.accepts)
     }
 
     pub(super) fn id(&self) -> TaskId {
@@ -125,6 +156,26 @@ impl CliTransfer {
     /// Notes at which addresses others reach the relay inside this program; there may be none.
     pub(super) fn hosts(&mut self, reachable: Vec<RelayAddress>) {
         self.hosted = reachable;
+    }
+
+    /// Says how a call is doing.
+    pub(super) fn calling(&self, state: &CallState) {
+        let (line, event, why) = match state {
+            CallState::Heard => ("The other side has heard the call.".to_owned(), "heard", None),
+            CallState::Away(why) => (
+                "Nobody answers: the other computer is off, or no Caiman waits there for people, or it has forgotten this one. It \
+                 is called again and again; Ctrl-C ends that."
+                    .to_owned(),
+                "away",
+                Some(why.to_string()),
+            ),
+            CallState::Lost(why) => (
+                format!("{} It is called again, and goes on where it stood.", sentence(&why.to_string())),
+                "lost",
+                Some(why.to_string()),
+            ),
+        };
+        self.reporter.say(&line, event, json!({ "why": why }));
     }
 
     /// Shows the latest snapshot, if it is a new one.
@@ -164,25 +215,19 @@ impl CliTransfer {
                 );
                 self.reporter.say(&line, "closed", json!({ "why": why }));
             }
+            // No code is shown to which this could refer.
+            Notice::Online(_) if self.person.is_some() => {}
             Notice::Online(online) => self.show_online(&online),
-            Notice::Met(place) => {
-                let (line, relay) = match &place {
-                    MetAt::Relay(relay) => {
-                        (format!("Met through the relay {relay}."), Some(relay.to_string()))
-                    }
-                    MetAt::OwnRelay if self.is_sending() => {
-                        ("Met on this computer's own relay.".to_owned(), None)
-                    }
-                    MetAt::OwnRelay => ("Met on the local network.".to_owned(), None),
-                    MetAt::Internet => ("Met over the internet.".to_owned(), None),
-                };
-                let internet = place == MetAt::Internet;
-                self.reporter.say(&line, "met", json!({ "relay": relay, "internet": internet }));
-            }
+            Notice::Met(place) => self.show_met(&place),
             Notice::Peer(name) => self.reporter.meet(&name),
             Notice::Unanswered => {
                 self.reporter.part();
-                let line = "The receiver is gone and has not answered. The code works again. Waiting for a receiver…";
+                let line = match &self.person {
+                    Some(_) => "The receiver is gone and has not answered. It is called again.",
+                    None => {
+                        "The receiver is gone and has not answered. The code works again. Waiting for a receiver…"
+                    }
+                };
                 self.reporter.say(line, "unanswered", json!({}));
             }
             Notice::Strangers { count } => self.show_strangers(count),
@@ -220,6 +265,7 @@ impl CliTransfer {
             }
             // The headless commands add no paths and look at no other folder, and the conversation handles invitations.
             Notice::Listed(_) | Notice::NotAdded { .. } | Notice::CantUse(_) | Notice::Invited { .. } => {}
+            Notice::Acquainted(pair) => self.pair = Some(pair),
             Notice::Offer(offer) => self.take_in(offer),
             Notice::AlreadyHere(here) => self.learn(&here),
             Notice::Accepted { files: 0, bytes } => {
@@ -249,6 +295,18 @@ impl CliTransfer {
             Notice::Text(text) => self.show_text(&text),
             Notice::Kept(folder) => self.kept = Some(folder),
         }
+    }
+
+    /// Shows where the two have met.
+    fn show_met(&self, place: &MetAt) {
+        let (line, relay) = match place {
+            MetAt::Relay(relay) => (format!("Met through the relay {relay}."), Some(relay.to_string())),
+            MetAt::OwnRelay if self.is_sending() => ("Met on this computer's own relay.".to_owned(), None),
+            MetAt::OwnRelay => ("Met on the local network.".to_owned(), None),
+            MetAt::Internet => ("Met over the internet.".to_owned(), None),
+        };
+        let internet = *place == MetAt::Internet;
+        self.reporter.say(&line, "met", json!({ "relay": relay, "internet": internet }));
     }
 
     /// Says what is kept of what has arrived, and what it is good for.
@@ -405,8 +463,9 @@ impl CliTransfer {
     }
 
     /// Shows an offer and decides, or asks.
-    fn consider(&mut self, offer: &Offer, here: &AlreadyHere) {
-        let Policy::Receive(policy) = &*self.policy else { return };
+    fn consider(&mut self, offer: &Arc<Offer>, here: &AlreadyHere) {
+        let policy = Rc::clone(&self.policy);
+        let Policy::Receive(policy) = &*policy else { return };
         let is_excluded = |index: usize| {
             let entry = offer.manifest.entries().get(index);
             entry.is_some_and(|entry| policy.excludes(entry.path.as_str()))
@@ -432,8 +491,14 @@ impl CliTransfer {
                 json!({ "names": names, "count": count }),
             );
         }
-        if policy.accepts || offer.manifest.kind() == OfferKind::Text {
+        let before = self.person.as_mut().and_then(|person| person.accepted_before(offer));
+        if let Some(folder) = before.filter(|_| choices.unwanted.is_empty()) {
+            let line = "This was accepted before, and goes on.";
+            self.reporter.say(line, "goes_on", json!({ "folder": folder }));
+            let choices = Choices { folder: Some(folder), ..choices };
             self.command(Command::Answer(self.id, Answer::Accept(choices)));
+        } else if policy.accepts || offer.manifest.kind() == OfferKind::Text {
+            self.accept(offer, choices);
         } else {
             let question = if merges && policy.on_merge == OnMerge::KeepBoth {
                 OfferQuestion::Merge
@@ -441,7 +506,13 @@ impl CliTransfer {
                 OfferQuestion::Plain
             };
             self.question = Some((spawn_blocking(move || question.ask()), question, choices));
+            self.asked = Some(Arc::clone(offer));
         }
+    }
+
+    /// Whether a question was asked.
+    pub(super) fn is_asking(&self) -> bool {
+        self.question.is_some()
     }
 
     /// Waits for the answer to a question; for ever, if none was asked.
@@ -454,14 +525,20 @@ impl CliTransfer {
 
     /// Handles the user's answer.
     pub(super) fn answer(&mut self, reply: UserReply) {
-        if let Some((.., choices)) = self.question.take() {
-            let answer = match reply {
-                UserReply::No => Answer::Decline,
-                UserReply::Yes => Answer::Accept(choices),
-                UserReply::Merge => Answer::Accept(Choices { on_merge: OnMerge::Merge, ..choices }),
-            };
-            self.command(Command::Answer(self.id, answer));
+        if let (Some((.., choices)), Some(offer)) = (self.question.take(), self.asked.take()) {
+            match reply {
+                UserReply::No => self.command(Command::Answer(self.id, Answer::Decline)),
+                UserReply::Yes => self.accept(&offer, choices),
+                UserReply::Merge => self.accept(&offer, Choices { on_merge: OnMerge::Merge, ..choices }),
+            }
         }
+    }
+
+    fn accept(&self, offer: &Offer, choices: Choices) {
+        if let Some(person) = &self.person {
+            person.note_accepted(offer, &choices);
+        }
+        self.command(Command::Answer(self.id, Answer::Accept(choices)));
     }
 
     fn show_text(&mut self, text: &str) {
@@ -480,6 +557,9 @@ impl CliTransfer {
     /// Reports that the transfer has ended early.
     pub(super) fn fail(&mut self, error: &TransferError) -> Exit {
         self.will_repeat |= error.will_repeat();
+        if let Some(person) = &self.person {
+            person.note_end(!matches!(error, TransferError::Declined | TransferError::PeerDeclined));
+        }
         self.show_kept();
         self.reporter.error(error)
     }
@@ -492,6 +572,9 @@ impl CliTransfer {
         }
         self.reporter.end_progress();
         self.show_kept();
+        if let Some(person) = &self.person {
+            person.note_end(false);
+        }
         let average = report.bytes as f64 / report.seconds.max(0.001);
         let place = report
             .folder
@@ -526,6 +609,9 @@ impl CliTransfer {
             "folder": report.folder,
         });
         self.reporter.say(&line, "done", fields);
+        if let (Some(name), Some(pair)) = (self.policy.remember(), &self.pair) {
+            remember(name, self.reporter.name().as_deref(), pair, &self.reporter);
+        }
         if missing > 0 { Exit::Partial } else { Exit::Done }
     }
 

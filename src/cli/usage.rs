@@ -34,6 +34,8 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("serve", "relay"),
     ("resume", "unfinished"),
     ("list", "unfinished"),
+    ("contacts", "people"),
+    ("friends", "people"),
     ("manual", "man"),
 ];
 /// How many slips a name may have at most: one of three letters is near to everything.
@@ -270,7 +272,7 @@ fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a s
 }
 
 /// The commands whose names are compared.
-const NAMES: &[&str] = &["send", "receive", "relay", "unfinished", "completions", "help"];
+const NAMES: &[&str] = &["send", "receive", "relay", "unfinished", "people", "completions", "help"];
 
 fn joined(words: &[&OsString]) -> String {
     words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")

@@ -27,6 +27,8 @@ const WITH_VALUE: &[&str] =
 /// Its other options.
 const WITHOUT_VALUE: &[&str] = &[
     "yes",
+    "from-people",
+    "remember",
     "stdout",
     "overwrite",
     "rename",

@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     code::CodePhrase,
+    crypto::KnownPair,
     net::{
         client::RelayChoice,
         internet::{Internet, IrohRelay},
@@ -93,8 +94,24 @@ pub struct SendOrder {
     /// [`MAX_RECEIVERS`](crate::engine::MAX_RECEIVERS). If more than one may, each gets a transfer of its own:
     /// [`Event::Branch`](crate::engine::Event::Branch).
     pub receivers: u16,
+    /// Sends to a person whom this side knows. No code is shown then, and `code` is ignored: the person is called, again and
+    /// again, until it comes, and once more when it is lost in the middle; [`Event::Calling`](crate::engine::Event::Calling).
+    pub to: Option<KnownPair>,
     /// What the receiver is told that this computer is called; `None` for nothing.
     pub name: Option<PeerName>,
+}
+
+/// For whose calls to wait, and where.
+#[derive(Clone, Default)]
+pub struct WaitOrder {
+    /// The people.
+    pub people: Vec<KnownPair>,
+    /// Relays at which to wait, all of them at once.
+    pub relays: Vec<RelayChoice>,
+    /// What may be used of the internet; `None` for nothing.
+    pub internet: Option<Internet>,
+    /// Which ways may be used. Unless only relays are allowed, the local network hears where this side waits.
+    pub path_mode: PathMode,
 }
 
 /// What to receive, and how.
@@ -129,6 +146,12 @@ pub enum Command {
     Send(TaskId, Box<SendOrder>),
     /// Start receiving.
     Receive(TaskId, Box<ReceiveOrder>),
+    /// Wait for calls like this, and no longer as an earlier order said. Each call is an
+    /// [`Event::Called`](crate::engine::Event::Called). An order without people ends the waiting.
+    Wait(Box<WaitOrder>),
+    /// Find out where these people can be reached, in these places. Each is answered by one
+    /// [`Event::Presence`](crate::engine::Event::Presence), within half a minute.
+    Seek(Box<WaitOrder>),
     /// Add paths to a send of files, until its receiver is there; answered by
     /// [`Notice::Listed`](crate::engine::Notice::Listed), and by [`Notice::NotAdded`](crate::engine::Notice::NotAdded) for
     /// what can't be added. A send that has ended doesn't answer.

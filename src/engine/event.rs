@@ -6,8 +6,10 @@ use tokio::sync::watch;
 
 use super::command::TaskId;
 use crate::{
+    code::CodePhrase,
+    crypto::PairId,
     net::{
-        client::{RelayAddress, RelayCheck, RelayClientError},
+        client::{RelayAddress, RelayCheck, RelayChoice, RelayClientError},
         internet::{IrohCheck, IrohCheckError},
     },
     panics::PanicReport,
@@ -18,6 +20,39 @@ use crate::{
         progress::{Progress, Report},
     },
 };
+
+/// A person whom this side knows has called: it waits as a sender, and is to be received from like any other.
+#[derive(Debug)]
+pub struct Called {
+    /// The person.
+    pub person: PairId,
+    /// The code under which it waits.
+    pub code: CodePhrase,
+    /// The relay over which the call came. The caller may be found there as well as wherever senders are found.
+    pub relay: Option<RelayChoice>,
+}
+
+/// Where a person can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// On the local network.
+    Nearby,
+    /// At a relay or over the internet.
+    Reachable,
+    /// Nowhere, as far as could be found out.
+    Away,
+}
+
+/// How a call is doing.
+#[derive(Debug)]
+pub enum CallState {
+    /// The person can't be found, for this reason, and is called again and again.
+    Away(TransferError),
+    /// The person's program has heard the call.
+    Heard,
+    /// The person was lost in the middle of the transfer, for this reason, and is called again.
+    Lost(TransferError),
+}
 
 /// What the engine reports to its listener.
 #[derive(Debug)]
@@ -48,6 +83,14 @@ pub enum Event {
     },
     /// A transfer reports something while it runs.
     Notice(TaskId, Notice),
+    /// A person has called, because the engine was told to wait for it.
+    Called(Called),
+    /// The person to whom a send goes is called.
+    Calling(TaskId, CallState),
+    /// Where a person can be reached at the moment, after [`Command::Seek`](crate::engine::Command::Seek).
+    Presence(PairId, Presence),
+    /// The engine no longer waits for calls, because of a fault of its own.
+    WaitBroke(PanicReport),
     /// A transfer has ended.
     Ended(TaskId, Result<Report, TransferError>),
     /// A relay has ended, because it was cancelled or because of an error.

@@ -101,7 +101,7 @@ fn limits() -> Limits {
 }
 
 /// Announces the sender's room on the local network whenever there is one, until the sender needs that no longer.
-async fn announce(mut announced: watch::Receiver<Option<RoomId>>, port: u16) {
+pub(super) async fn announce(mut announced: watch::Receiver<Option<RoomId>>, port: u16) {
     loop {
         let room = match announced.wait_for(Option::is_some).await {
             Ok(room) => *room,

@@ -46,7 +46,6 @@ pub(super) async fn receive_task(
     let options = ReceiveOptions { output, lanes, connect, unfinished, chain, name, active };
     let request = ReceiveRequest { code, search, options };
     let receiving = async {
-        // It is large, and the task holds it for as long as it lives.
         let work = async |context: &Context| Box::pin(receive(request, input, context)).await;
         transfer(id, &out, end, work).await
     };

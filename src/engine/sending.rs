@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
+    calling::{Callee, send_to},
     command::{SendOrder, TaskId},
     event::Event,
     local::{Lease, OwnRelayTask},
@@ -20,7 +21,7 @@ use crate::{
         lanes::throttle::Throttle,
         link::{
             invitation::Follower,
-            rendezvous::{MeetBy, OnlinePlace, WaitingPlaces},
+            rendezvous::{MeetBy, OnlinePlace, OwnRelay, WaitingPlaces},
         },
         notice::Context,
         path_mode::{ConnectOptions, PathMode},
@@ -99,6 +100,10 @@ pub(super) async fn send_task(
 /// Refuses an order that contradicts itself.
 fn check(order: &SendOrder) -> Result<(), TransferError> {
     let why = match order {
+        SendOrder { to: Some(_), after: Some(_), .. } => {
+            "what follows another send goes to its receiver".to_owned()
+        }
+        SendOrder { to: Some(_), receivers: 2.., .. } => "one person is one receiver".to_owned(),
         SendOrder { receivers: 1, .. } => return Ok(()),
         SendOrder { after: Some(_), .. } => "what follows another send goes to its receiver alone".to_owned(),
         SendOrder { payload: Payload::Stream { .. }, .. } => {
@@ -157,9 +162,20 @@ async fn open(
         }
         None => (None, None),
     };
-    if let Some(own_relay) = &own_relay {
+    if let Some(own_relay) = own_relay.as_ref().filter(|_| order.to.is_none()) {
         out.send(listening(id, &own_relay.relay)).await;
     }
+    let callee = order.to.take().map(|person| Callee {
+        person,
+        relays: order.relays.clone(),
+        internet: order.internet.clone(),
+        path_mode,
+    });
+    // To a person who is lost, more than one session may lead, and any of them may be met on that relay.
+    let own = own.map(|own| match callee {
+        Some(_) => OwnRelay { unneeded: CancellationToken::new(), ..own },
+        None => own,
+    });
     let online = order.internet.clone().map(|internet| OnlinePlace { internet, reveal: path_mode.reveal() });
     let (options, places) = (options(&order), WaitingPlaces { relays: order.relays, own, online });
     let (payload, code, receivers) = (order.payload, order.code, order.receivers);
@@ -167,6 +183,10 @@ async fn open(
     let sending = async {
         let (branches, mut arrivals) = mpsc::channel(1);
         let work = async |context: &Context| {
+            if let Some(callee) = callee {
+                let to = (id, callee, out);
+                return Box::pin(send_to(to, payload, places, options, input, context)).await;
+            }
             if receivers == 1 {
                 return send(payload, MeetBy::Code(code, places), options, input, context).await;
             }

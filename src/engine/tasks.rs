@@ -15,13 +15,15 @@ use tokio::{
 use tokio_util::sync::DropGuard;
 
 use super::{
-    command::{Command, Ids, ReceiveOrder, SendOrder, TaskId},
+    command::{Command, Ids, ReceiveOrder, SendOrder, TaskId, WaitOrder},
     event::Event,
     outbox::{NewBranch, Outbox},
+    presence::seek_task,
     receiving::receive_task,
     relays::{check_iroh_task, check_task, relay_task},
     sending::{SendPlace, branch_task, send_task},
     signals::EndSignals,
+    waiting::wait_task,
 };
 use crate::{
     net::{client::RelayClientError, internet::IrohCheckError},
@@ -57,6 +59,7 @@ pub(super) async fn run(
         names: HashMap::new(),
         running: HashMap::new(),
         active: ActiveReceives::default(),
+        waiting: None,
     };
     loop {
         tokio::select! {
@@ -81,6 +84,8 @@ struct Tasks {
     names: HashMap<task::Id, TaskId>,
     running: HashMap<TaskId, Running>,
     active: ActiveReceives,
+    /// The task that waits for calls.
+    waiting: Option<TaskId>,
 }
 
 /// How to reach a running task.
@@ -137,6 +142,14 @@ impl Tasks {
                     Event::CheckedIroh(id, Err(IrohCheckError::Internal(report)))
                 });
             }
+            Command::Wait(order) => self.wait(*order),
+            Command::Seek(order) => {
+                let (id, end) = (self.ids.draw(), EndSignals::default());
+                let task = seek_task(*order, end.cancel.clone(), self.out.clone());
+                self.spawn(id, Running { of: None, end, input: TaskInput::None }, task, |_, report| {
+                    Event::WaitBroke(report)
+                });
+            }
             Command::Add(id, paths) => {
                 if let Some(TaskInput::Send { add, .. }) = self.input(id) {
                     add.send_modify(|additions| additions.extend(paths));
@@ -181,6 +194,22 @@ impl Tasks {
                 }
             }
         }
+    }
+
+    /// Ends the wait for calls that an earlier order began, and begins another, if there is anybody to wait for.
+    fn wait(&mut self, order: WaitOrder) {
+        if let Some(running) = self.waiting.take().and_then(|earlier| self.running.get(&earlier)) {
+            running.end.cancel.cancel();
+        }
+        if order.people.is_empty() {
+            return;
+        }
+        let (id, end) = (self.ids.draw(), EndSignals::default());
+        let task = wait_task(order, end.cancel.clone(), self.out.clone());
+        self.spawn(id, Running { of: None, end, input: TaskInput::None }, task, |_, report| {
+            Event::WaitBroke(report)
+        });
+        self.waiting = Some(id);
     }
 
     fn begin_send(&mut self, id: TaskId, order: SendOrder) {

@@ -1,10 +1,11 @@
-//! What the program finds on the disk, where others may have written: what staging folders say, settings, history.
+//! What the program finds on the disk, where others may have written: what staging folders say, settings, history, people.
 
 use super::offer::check_manifest;
 use crate::{
     code::{MAX_DRAWN_WORDS, MIN_PARTS},
     history::{self, History},
     net::client::RelayAddress,
+    people::{self, People},
     protocol::relay::MAX_LANES,
     settings::{MAX_SCALE, MIN_SCALE, Settings},
     store,
@@ -71,6 +72,23 @@ pub fn settings(bytes: &[u8]) {
     let (again, bad) = Settings::from_table(table);
     assert!(bad.is_empty(), "{bad:?} in {text}");
     assert_eq!(again.to_text(), text);
+}
+
+/// The people. What was read once is written and read as the same, with nothing to complain of, and each has a name and a key of its own.
+pub fn people(bytes: &[u8]) {
+    let Ok(table) = store::parse(bytes.to_vec()) else { return };
+    let (people, _) = People::from_table(table);
+    assert!(people.all().len() <= people::MAX_PEOPLE);
+    for person in people.all() {
+        assert_eq!(people.find(&person.name), Some(person));
+        assert_eq!(people.of(person.pair.id()), Some(person));
+        assert!((1..=people::MAX_NAME_CHARS).contains(&person.name.chars().count()));
+    }
+    let text = people.to_text();
+    let table = store::parse(text.as_bytes().to_vec()).expect("what was written can be read");
+    let (again, bad) = People::from_table(table);
+    assert!(bad.is_empty(), "{bad:?}");
+    assert_eq!(again.all(), people.all());
 }
 
 /// The history. What was read once is written and read as the same, with nothing to complain of.

@@ -6,7 +6,7 @@
 use std::{fmt, net::SocketAddr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::{
     manifest::{OfferKind, RawEntry},
@@ -57,6 +57,22 @@ impl Serialize for InvitationCode {
 impl<'de> Deserialize<'de> for InvitationCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|code| Self(Zeroizing::new(code)))
+    }
+}
+
+/// Under what a caller waits as a sender for the side that it has called: random bytes, of which both sides make a code. Wiped from
+/// memory on drop, and not printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ZeroizeOnDrop)]
+pub struct CallCode {
+    /// What names the room.
+    pub room: [u8; 16],
+    /// What nobody else knows.
+    pub secret: [u8; 32],
+}
+
+impl fmt::Debug for CallCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallCode(..)")
     }
 }
 
@@ -439,6 +455,9 @@ pub enum FromReceiver {
     AtWork(Option<Work>),
     /// What the receiving computer calls itself. The first message, or not said at all.
     Name(PeerName),
+    /// The only message of a session that begins under a pair's code for calls: its author waits as a sender under this code,
+    /// wherever it can be found, and the other side is to come as a receiver.
+    Call(CallCode),
 }
 
 impl FromReceiver {
@@ -462,6 +481,7 @@ impl FromReceiver {
             Self::AlreadyHere { .. } => "already here",
             Self::AtWork(_) => "at work",
             Self::Name(_) => "name",
+            Self::Call(_) => "call",
         }
     }
 }
@@ -522,4 +542,7 @@ pub enum Trouble {
     /// The side has no way to take this kind of offer.
     #[error("it can't take this kind of offer")]
     Impossible,
+    /// The side's program is closing. What has arrived is kept, and the user has not said that it isn't wanted any more.
+    #[error("its program was closed")]
+    Closed,
 }

@@ -392,7 +392,7 @@ impl TransferError {
     /// Whether the transfer broke off without either user wanting it to, so that it may be worth resuming later.
     pub fn is_interruption(&self) -> bool {
         match self {
-            // The other side also reports a cancellation when its user only closed the program.
+            // A sender also reports a cancellation when its user only closed the program.
             Self::PeerLost
             | Self::PeerSilent { .. }
             | Self::Unconfirmed
@@ -447,6 +447,9 @@ impl TransferError {
                 "The receiver has to free some disk space; then send again."
             }
             Self::PeerFailed(Trouble::Withdrawn) => "Send it again once nothing changes it any more.",
+            Self::PeerFailed(Trouble::Closed) => {
+                "If you send again once it runs again, only what is missing moves."
+            }
             Self::PeerFailed(_) => "The other computer shows more about it.",
             Self::PeerMisbehaved(_) => {
                 "Nothing outside the chosen folder was touched. If this happens again, the other program is broken or not Caiman."

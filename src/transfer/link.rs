@@ -3,6 +3,7 @@
 //! - [`handshake`]: from a code and a fresh stream to keys
 //! - [`rendezvous`]: how the two peers find each other
 //! - [`invitation`]: a second code that a running session names
+//! - [`call`]: what one side tells another that it knows already, so that the other comes as a receiver
 //! - `forgeries`: records that were changed on their way
 //! - [`direct`]: connections from one machine to the other; [`online`]: connections over the internet
 //! - [`reconnect`]: how the two peers find each other again after a lost connection
@@ -12,6 +13,7 @@
 //! - [`activity`]: what this side is doing that may take long; [`watchdog`]: why nothing moves
 
 pub(crate) mod activity;
+pub(crate) mod call;
 pub(crate) mod control;
 pub(crate) mod direct;
 pub(crate) mod forgeries;

@@ -6,7 +6,7 @@ use std::{
     fmt, io,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     code::CodePhrase,
+    crypto::KnownPair,
     net::{client::RelayAddress, venue::Venue},
     protocol::{
         manifest::Manifest,
@@ -111,6 +112,9 @@ pub enum Notice {
         /// Their size in bytes; `None` for a stream.
         bytes: Option<u64>,
     },
+    /// The offer was accepted, and this is by what the two sides could find each other again on later days. Nothing is kept of it
+    /// unless the user wants that. It comes before [`Notice::Accepted`].
+    Acquainted(KnownPair),
     /// The sender withdrew a file, so it will not arrive.
     Withdrawn {
         /// The file: a path on this machine for a sender, a path in the offer for a receiver.
@@ -196,12 +200,14 @@ pub struct Invited {
 #[derive(Debug, Clone)]
 pub struct InvitationChain {
     left: Arc<AtomicU32>,
+    /// By what the two sides can find each other again: that of the first transfer which was accepted, on both sides.
+    pair: Arc<OnceLock<KnownPair>>,
 }
 
 impl Default for InvitationChain {
     /// The chain of a code that a user has passed on.
     fn default() -> Self {
-        Self { left: Arc::new(AtomicU32::new(MAX_INVITATIONS)) }
+        Self { left: Arc::new(AtomicU32::new(MAX_INVITATIONS)), pair: Arc::default() }
     }
 }
 
@@ -210,6 +216,13 @@ impl InvitationChain {
     pub fn count(&self) -> bool {
         let less = |left: u32| left.checked_sub(1);
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    /// By what the two sides of this chain can find each other again: `pair`, if theirs is the first transfer to be accepted.
+    /// Each side may remember the other in any of a chain's transfers, and both get the same.
+    #[must_use]
+    pub fn acquaint(&self, pair: &KnownPair) -> KnownPair {
+        self.pair.get_or_init(|| pair.clone()).clone()
     }
 
     /// Whether this is the same chain: one sender's, who was met under one code.

@@ -15,7 +15,7 @@ use std::{
 use source::{flatten, module_of, names};
 
 /// What the faces of the program may name besides what is their own: the engine, and plain data that it doesn't hand on.
-const FACE: &str = "engine panics settings history store code sync units net::client::RelayAddress \
+const FACE: &str = "engine panics people settings history store code sync units net::client::RelayAddress \
     protocol::RelPath protocol::manifest protocol::path protocol::VERSION protocol::peer::Trouble \
     protocol::peer::Withdrawal protocol::relay::MAX_LANES protocol::relay::Refusal \
     transfer::error transfer::meter transfer::notice transfer::offer transfer::path_mode transfer::plan::placement \
@@ -45,13 +45,14 @@ const LAYERS: &[(&str, &str)] = &[
         "code net::access net::client net::internet net::proxy protocol::name protocol::relay platform::host_name relay store sync transfer::path_mode transfer::send::MAX_RECEIVERS units",
     ),
     ("history", "store sync"),
+    ("people", "crypto store"),
     ("store", "sync"),
     // Only tests call it.
     (
         "fuzzing",
-        "app::fuzzing code crypto::fuzzing discovery history net platform protocol raw_name settings store transfer",
+        "app::fuzzing code crypto::fuzzing discovery history net people platform protocol raw_name settings store transfer",
     ),
-    ("engine", "code discovery net panics protocol relay sync transfer"),
+    ("engine", "code crypto discovery net panics protocol relay sync transfer"),
     ("transfer", ""),
     ("transfer::show", "foreign"),
     ("transfer::path_mode", "net::internet"),
@@ -60,7 +61,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("transfer::error", "code net panics platform protocol transfer::show"),
     ("transfer::plan", "platform protocol raw_name"),
     ("transfer::offer", "protocol transfer::error transfer::plan"),
-    ("transfer::notice", "code net protocol transfer::error transfer::offer transfer::progress"),
+    ("transfer::notice", "code crypto net protocol transfer::error transfer::offer transfer::progress"),
     ("transfer::fingerprint", "platform protocol transfer::plan"),
     ("transfer::source", "WORDS panics platform protocol sync transfer::fingerprint transfer::plan"),
     ("transfer::sink", "WORDS labels panics platform protocol sync transfer::fingerprint transfer::plan"),

@@ -6,7 +6,7 @@ use caiman::protocol::{
     Role, VERSION, frame,
     manifest::{Modified, OfferKind, RawEntry, RawKind},
     peer::{
-        DirectAnswer, DirectHello, DirectPurpose, First, FromReceiver, FromSender, ReceiverFirst,
+        CallCode, DirectAnswer, DirectHello, DirectPurpose, First, FromReceiver, FromSender, ReceiverFirst,
         ReceiverHello, ReconnectAnswer, SenderHello, SenderId, SenderIdKey, SenderVerdict, Trouble, Way,
     },
     relay::{
@@ -147,6 +147,11 @@ fn peers() -> Vec<Seed> {
         ("peer_messages", "damaged", frame::to_bytes(&damaged)),
         ("peer_messages", "stored", sealed(frame::to_bytes(&FromReceiver::Stored(vec![(0, 3), (9, 1)])))),
         ("peer_messages", "name", frame::to_bytes(&FromReceiver::Name("Ann's laptop".parse().unwrap()))),
+        (
+            "peer_messages",
+            "call",
+            sealed(frame::to_bytes(&FromReceiver::Call(CallCode { room: [1; 16], secret: [2; 32] }))),
+        ),
         ("peer_messages", "failed", frame::to_bytes(&FromReceiver::Failed(Trouble::NoSpace))),
     ]
 }
@@ -274,6 +279,24 @@ outcome = "failed"
 reason = "no"
 "#;
 
+const PEOPLE: &str = r#"[[person]]
+name = "Ann"
+key = "0101010101010101010101010101010101010101010101010101010101010101"
+role = "sender"
+trusted_folder = "/home/x/Ann"
+last_day = 20786
+
+[[person.accepted]]
+offer = "0202020202020202020202020202020202020202020202020202020202020202"
+folder = "/home/x"
+
+[[person]]
+name = "Bob"
+key = "030303030303030303030303030303030303030303030303030303030303030A"
+role = "receiver"
+blocked = true
+"#;
+
 fn files() -> Vec<Seed> {
     let of = |entries: &[RawEntry], wanted: Option<Vec<u8>>, ranges: &[(u64, u64)]| {
         let mut offer = frame::to_bytes(&(wanted, entries.len() as u64));
@@ -288,6 +311,7 @@ fn files() -> Vec<Seed> {
     let paths = "\"/x\", ".repeat(40);
     let many_paths = HISTORY.replace("paths = [", &format!("paths = [{paths}"));
     let odd = "transfer = [{ what = 1 }, 2, { outcome = \"running\" }]\n";
+    let strange = "person = [{ name = 1 }, 2, { name = \"x\", key = \"ab\", role = \"sender\" }]\n";
     vec![
         ("journal", "all", journal(None, &[(0, 3), (5, 9), (13, 1)])),
         ("journal", "some", journal(Some(vec![0b1010]), &[(0, 1)])),
@@ -300,6 +324,8 @@ fn files() -> Vec<Seed> {
         ("history", "two", HISTORY.as_bytes().to_vec()),
         ("history", "many-paths", many_paths.into_bytes()),
         ("history", "bad", odd.as_bytes().to_vec()),
+        ("people", "two", PEOPLE.as_bytes().to_vec()),
+        ("people", "bad", strange.as_bytes().to_vec()),
     ]
 }
 

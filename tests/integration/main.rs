@@ -12,6 +12,7 @@ mod cli;
 mod cli_beginner;
 mod cli_conditions;
 mod cli_exits;
+mod cli_people;
 mod cli_several;
 #[cfg(target_os = "linux")]
 mod cli_shells;
@@ -36,6 +37,7 @@ mod metadata;
 mod names;
 mod networks;
 mod panics;
+mod people;
 mod places;
 mod reconnect;
 mod relay;

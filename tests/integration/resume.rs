@@ -9,8 +9,11 @@ use crate::support::{
     noise,
     tree::tree,
 };
-use caiman::engine::{
-    Choices, Connection, Notice, PATIENCE, Payload, ReceiveOrder, Registry, SendOrder, TransferError,
+use caiman::{
+    engine::{
+        Choices, Connection, Notice, PATIENCE, Payload, ReceiveOrder, Registry, SendOrder, TransferError,
+    },
+    protocol::peer::Trouble,
 };
 
 /// The number of blocks of the large file.
@@ -39,7 +42,11 @@ async fn interrupt(world: &mut World, at: u64) {
     world.receiver.accept(&receiving, Choices::default());
     sending.reach("enough bytes", |progress| progress.bytes >= at).await;
     std::mem::replace(&mut world.receiver, Party::start()).close().await;
-    assert!(matches!(sending.error().await, TransferError::PeerCancelled), "{:?}", sending.end().await);
+    assert!(
+        matches!(sending.error().await, TransferError::PeerFailed(Trouble::Closed)),
+        "{:?}",
+        sending.end().await
+    );
 }
 
 fn staging(world: &World) -> Vec<PathBuf> {

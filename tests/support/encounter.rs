@@ -105,6 +105,12 @@ pub fn wrong_code(right: &CodePhrase) -> CodePhrase {
     }
 }
 
+/// Another code for the same room, where the code is one that no user sees.
+pub fn wrong_secret(right: &CodePhrase) -> CodePhrase {
+    let room: Vec<&str> = right.words().take(2).collect();
+    CodePhrase::own(&format!("{}-{}", room.join("-"), "wrong-secret-7731")).unwrap()
+}
+
 /// Sends the relay a hello with `first`, whatever that is.
 pub async fn enter(relay: SocketAddr, role: Role, code: &CodePhrase, first: Vec<u8>) -> Client {
     let mut client = Client::connect(relay).await;

@@ -12,9 +12,10 @@ use std::{
 use caiman::{
     code::CodePhrase,
     engine::{
-        Answer, Choices, CodeChoice, Command, Engine, Event, Internet, InvitationChain, Invited,
-        ListenOptions, Notice, Offer, Output, PathMode, Payload, Phase, Progress, ReceiveOrder, Registry,
-        RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder, TaskId, TransferError,
+        Answer, CallState, Called, Choices, CodeChoice, Command, Engine, Event, Internet, InvitationChain,
+        Invited, ListenOptions, Notice, Offer, Output, PairId, PathMode, Payload, Phase, Presence, Progress,
+        ReceiveOrder, Registry, RelayCheck, RelayChoice, RelayClientError, RelayConfig, Report, SendOrder,
+        TaskId, TransferError, WaitOrder,
     },
     net::client::RelayAddress,
 };
@@ -48,6 +49,8 @@ pub struct Party {
     engine: Option<Engine>,
     inboxes: Inboxes,
     branches: Foundlings,
+    calls: tokio::sync::Mutex<mpsc::UnboundedReceiver<Called>>,
+    seen: tokio::sync::Mutex<mpsc::UnboundedReceiver<(PairId, Presence)>>,
 }
 
 impl Party {
@@ -56,6 +59,8 @@ impl Party {
         let inboxes = Inboxes::default();
         let (sorted, branches) = (Arc::clone(&inboxes), Foundlings::default());
         let born = Arc::clone(&branches);
+        let (calling, calls) = mpsc::unbounded_channel();
+        let (presences, seen) = mpsc::unbounded_channel();
         // The task ends with the engine.
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
@@ -64,12 +69,21 @@ impl Party {
                     lock(&sorted).insert(*id, outbox);
                     lock(&born).insert(*id, inbox);
                 }
+                if let Event::Called(called) = event {
+                    // A test that waits for no call has dropped its end.
+                    let _ = calling.send(called);
+                    continue;
+                }
+                if let Event::Presence(person, presence) = event {
+                    let _ = presences.send((person, presence));
+                    continue;
+                }
                 let inbox = lock(&sorted).get(&id_of(&event)).cloned();
                 // A test that has seen enough has dropped its end.
                 let _ = inbox.expect("every transfer has an inbox").send(event);
             }
         });
-        Self { engine: Some(engine), inboxes, branches }
+        Self { engine: Some(engine), inboxes, branches, calls: calls.into(), seen: seen.into() }
     }
 
     /// Waits for the next receiver of a send for several, and returns the transfer with it.
@@ -80,6 +94,28 @@ impl Party {
         }
         let id = sending.branches.pop_front().unwrap();
         Transfer::new(id, lock(&self.branches).remove(&id).unwrap())
+    }
+
+    /// Waits for calls like this.
+    pub fn wait(&self, order: WaitOrder) {
+        self.command(Command::Wait(Box::new(order)));
+    }
+
+    /// Finds out where the people of this order are.
+    pub async fn seek(&self, order: WaitOrder) -> HashMap<PairId, Presence> {
+        let count = order.people.len();
+        self.command(Command::Seek(Box::new(order)));
+        let mut found = HashMap::new();
+        while found.len() < count {
+            let seen = within("a person", async { self.seen.lock().await.recv().await });
+            found.extend(seen.await);
+        }
+        found
+    }
+
+    /// Waits for the next call.
+    pub async fn called(&self) -> Called {
+        within("a call", async { self.calls.lock().await.recv().await }).await.unwrap()
     }
 
     pub fn send(&self, order: SendOrder) -> Transfer {
@@ -119,6 +155,11 @@ impl Party {
         self.command(Command::Pause(transfer.id, is_paused));
     }
 
+    /// Ends a transfer as the end of its program would.
+    pub fn stop(&self, transfer: &Transfer) {
+        self.command(Command::Stop(transfer.id));
+    }
+
     pub fn cancel(&self, transfer: &Transfer) {
         self.command(Command::Cancel(transfer.id));
     }
@@ -155,6 +196,8 @@ pub struct Transfer {
     snapshots: Option<watch::Receiver<Progress>>,
     history: Option<JoinHandle<Vec<Progress>>>,
     ended: Option<Result<Report, TransferError>>,
+    /// How calls were doing.
+    pub calls: Vec<CallState>,
     /// The receivers that have come to a send for several.
     branches: VecDeque<TaskId>,
 }
@@ -170,6 +213,7 @@ impl Transfer {
             snapshots: None,
             history: None,
             ended: None,
+            calls: Vec::new(),
             branches: VecDeque::new(),
         }
     }
@@ -283,6 +327,11 @@ impl Transfer {
         names
     }
 
+    /// Takes in the next event.
+    pub async fn next_event(&mut self) {
+        within("an event", self.step()).await;
+    }
+
     async fn step(&mut self) {
         match self.inbox.recv().await.expect("a transfer ends before its engine does") {
             Event::Started(_, snapshots) => {
@@ -296,7 +345,13 @@ impl Transfer {
             Event::Ended(_, ended) => self.ended = Some(ended),
             Event::Checked(_, checked) => self.checked = Some(checked),
             Event::Branch { id, .. } => self.branches.push_back(id),
-            Event::RelayEnded(..) | Event::CheckedIroh(..) | Event::Stopped(_) => {}
+            Event::Calling(_, state) => self.calls.push(state),
+            Event::RelayEnded(..)
+            | Event::CheckedIroh(..)
+            | Event::Stopped(_)
+            | Event::Called(_)
+            | Event::Presence(..)
+            | Event::WaitBroke(_) => {}
         }
     }
 }
@@ -416,6 +471,7 @@ impl World {
             iterations: ITERATIONS,
             after: None,
             receivers: 1,
+            to: None,
             name: None,
         }
     }
@@ -520,7 +576,10 @@ fn id_of(event: &Event) -> TaskId {
         | Event::Checked(id, _)
         | Event::CheckedIroh(id, _)
         | Event::Branch { of: id, .. }
+        | Event::Calling(id, _)
         | Event::RelayEnded(id, _) => *id,
+        Event::Called(_) | Event::Presence(..) => unreachable!("calls have an inbox of their own"),
+        Event::WaitBroke(report) => panic!("the wait broke: {report}"),
         Event::Stopped(report) => panic!("the engine stopped: {report}"),
     }
 }

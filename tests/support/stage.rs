@@ -164,6 +164,7 @@ impl Stage {
             iterations: ITERATIONS,
             after: None,
             receivers: 1,
+            to: None,
             name: self.name.clone(),
         };
         let mut ready = Some(ready);

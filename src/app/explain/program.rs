@@ -78,6 +78,7 @@ fn bad_entry(words: &Words, BadEntry { key, expected }: &BadEntry) -> String {
         Expected::ComputerName => words.tell("expected-computer-name", &[key]),
         Expected::Table | Expected::Tables => words.tell("expected-table", &[key]),
         Expected::Transfer => words.tell("expected-transfer", &[key]),
+        Expected::Person => words.tell("expected-person", &[key]),
     }
 }
 

@@ -342,8 +342,8 @@ impl Card {
             Notice::NotKept(not_kept) => self.not_kept = not_kept,
             Notice::Text(text) => self.text = Some(text),
             Notice::Kept(folder) => self.kept = Some(folder),
-            // It isn't for this card: the window answers it with a new one.
-            Notice::Invited(_) => {}
+            // An invitation isn't for this card: the window answers it with a new one. It remembers nobody yet.
+            Notice::Invited(_) | Notice::Acquainted(_) => {}
         }
         FollowUp::None
     }

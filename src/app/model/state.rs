@@ -297,6 +297,8 @@ impl State {
                 }
                 self.unfinished.resume = self.unfinished.resume.take().or(resume);
             }
+            // The window neither calls anybody nor waits for calls yet.
+            Event::Called(_) | Event::Calling(..) | Event::Presence(..) | Event::WaitBroke(_) => {}
             Event::Stopped(_) => effects = self.engine_ended(now),
             Event::RelayEnded(id, ended) => {
                 if self.host.as_ref().is_some_and(|host| host.id == id) {

@@ -98,6 +98,7 @@ impl Window {
             iterations: DEFAULT_ITERATIONS,
             after,
             receivers: if after.is_some() { 1 } else { settings.receivers },
+            to: None,
             name: settings.told_name(),
         };
         let (id, receivers) = (self.engine.new_id(), order.receivers);

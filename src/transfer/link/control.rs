@@ -11,6 +11,8 @@
 //! up when the other side stays away for longer than this side's patience. It may be dropped at any await and called again,
 //! so it can stand in a `select!` beside lanes and the user's decisions.
 
+pub(crate) mod farewell;
+
 use std::{future, net::SocketAddr, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -18,7 +20,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 use zeroize::Zeroizing;
 
@@ -35,7 +37,7 @@ use super::{
     wire::{HEARTBEAT_MESSAGE, LOOK_EVERY, Talk, Wire},
 };
 use crate::{
-    crypto::{ChannelKeys, Side},
+    crypto::{ChannelKeys, KnownPair, Side},
     net::{backoff::Backoff, venue::Venue},
     panics::{Blocking, joined, reported},
     protocol::{
@@ -63,16 +65,6 @@ const RECOVERY: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(12);
 /// How long both sides may take to move from the connection on which they have met over the internet to another.
 const MOVE_LIMIT: Duration = Duration::from_secs(10);
-/// How long a receiver that has everything waits, while the connection works, for the sender to confirm that it knows this.
-/// A peer that answers at all does so within a round trip; the rest is for lanes whose bytes still fill the path between
-/// the two.
-const FAREWELL: Duration = Duration::from_secs(20);
-/// How long a receiver that has everything waits in all for the sender's confirmation, when the connection is lost
-/// meanwhile. Most outages on the road are shorter, and a sender that never comes back must not keep the user from closing
-/// the program for longer.
-pub(crate) const LONGEST_FAREWELL: Duration = Duration::from_mins(2);
-/// How long such a receiver still waits once its user has cancelled: a few round trips.
-const CANCELLED_FAREWELL: Duration = Duration::from_secs(3);
 /// The pauses before the other side is looked for again after a record that was changed on its way. Without them, anything
 /// that changes every record would have the two sides reconnect without end and without rest.
 const WARINESS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
@@ -137,8 +129,10 @@ pub(crate) struct Control {
     watchdog: Watchdog,
     /// Brings the codes under which a sender has more to offer.
     inviting: Option<Invitations>,
-    /// The chain of a receiver's transfer.
+    /// The chain to which the transfer belongs.
     chain: InvitationChain,
+    /// By what the two sides can find each other again on later days, if this is the first transfer of the chain.
+    pair: KnownPair,
     /// Whether the offer was accepted. Before that, nobody is invited to anything more.
     is_accepted: bool,
     /// Whether the other side has ended its session.
@@ -156,7 +150,7 @@ enum LaneOpening {
 impl Control {
     /// A control channel that begins with a fresh connection between two peers that have met at `venue`.
     pub(crate) fn new(session: Session, venue: &Venue, context: &Context) -> Self {
-        let Session { pipe, side, keys, lane_keys, ways, seat, find, paths, patience } = session;
+        let Session { pipe, side, keys, pair, lane_keys, ways, seat, find, paths, patience } = session;
         let mut wire = Wire::new(pipe, &keys, side);
         // There was no earlier connection of which the other side would have to say what it has heard.
         wire.is_in_step = true;
@@ -187,6 +181,7 @@ impl Control {
             watchdog: Watchdog::new(Arc::default()),
             inviting: None,
             chain: InvitationChain::default(),
+            pair,
             is_accepted: false,
             peer_has_ended: false,
         }
@@ -194,6 +189,7 @@ impl Control {
 
     /// Once the offer is accepted, also sends the other side every invitation that comes over `inviting`.
     pub(crate) fn invite_over(&mut self, inviting: Invitations) {
+        self.chain = inviting.chain().clone();
         self.inviting = Some(inviting);
     }
 
@@ -214,6 +210,11 @@ impl Control {
     /// Since when there has been no connection, now and from now on.
     pub(crate) fn loss(&self) -> watch::Receiver<Option<Instant>> {
         self.lost_at.subscribe()
+    }
+
+    /// By what the two sides can find each other again on later days: the same in all accepted transfers of a chain.
+    pub(crate) fn pair(&self) -> KnownPair {
+        self.chain.acquaint(&self.pair)
     }
 
     /// Counts the other side's invitations along this chain.
@@ -443,38 +444,6 @@ impl Control {
             }
             if let Some(message) = self.step().await? {
                 return Ok(Some(message));
-            }
-        }
-    }
-
-    /// Ends the session once the other side has confirmed the last messages, which closing the connection at once could
-    /// destroy in flight. It is not waited for without end, nor after a message of the other side that `is_last_word`.
-    pub(crate) async fn finish_confirmed<T: DeserializeOwned>(mut self, is_last_word: impl Fn(&T) -> bool) {
-        self.wait_for_confirmation(is_last_word).await;
-        // A peer that has confirmed and left is not lost.
-        self.context.update(|progress| progress.connection = Connection::Up);
-        self.part().await;
-    }
-
-    async fn wait_for_confirmation<T: DeserializeOwned>(&mut self, is_last_word: impl Fn(&T) -> bool) {
-        let start = Instant::now();
-        let longest = start + self.patience.min(LONGEST_FAREWELL).max(FAREWELL);
-        let mut give_up = start + FAREWELL;
-        let mut cancelled_at = None;
-        while !self.peer_has_ended && Instant::now() < give_up.min(longest) {
-            if self.context.cancel.is_cancelled() {
-                let cancelled_at = cancelled_at.get_or_insert_with(Instant::now);
-                if cancelled_at.elapsed() >= CANCELLED_FAREWELL {
-                    return;
-                }
-            }
-            match timeout(LOOK_EVERY, self.next_or_heard::<T>()).await {
-                Ok(Ok(Some(message))) => self.peer_has_ended = is_last_word(&message),
-                // A peer that has confirmed everything may leave, so its loss is no error here.
-                Ok(Ok(None) | Err(_)) => return,
-                Err(_) if self.hears() => {}
-                Err(_) if self.context.cancel.is_cancelled() => return,
-                Err(_) => give_up = Instant::now() + FAREWELL,
             }
         }
     }

@@ -11,8 +11,8 @@ use tokio::{
 use crate::{
     code::CodePhrase,
     crypto::{
-        Channel, ChannelKeys, CryptoError, Pake, ReconnectKey, Root, SharedKey, Side, Stretch, Transcript,
-        derive, sender_id,
+        Channel, ChannelKeys, CryptoError, PairKey, Pake, ReconnectKey, Root, SharedKey, Side, Stretch,
+        Transcript, derive, sender_id,
     },
     net::io as frames,
     panics::{Blocking, spawn_blocking},
@@ -27,7 +27,7 @@ use crate::{
     transfer::error::{Impossible, Misbehaviour, TransferError},
 };
 
-pub use crate::crypto::kdf::DEFAULT_ITERATIONS;
+pub use crate::crypto::kdf::{DEFAULT_ITERATIONS, MIN_ITERATIONS};
 
 /// How long the other side may take for one message of the handshake: a round trip and a little work, even over a slow
 /// network.
@@ -51,6 +51,8 @@ pub struct Keys {
     pub data: Blocking<ChannelKeys>,
     /// The secret with which the two sides reconnect when the connection is lost.
     pub reconnect: ReconnectKey,
+    /// The key by which the two sides can find each other again on later days.
+    pub pair: PairKey,
 }
 
 /// What two sides share once they have proven to each other that they know the code.
@@ -245,7 +247,8 @@ async fn derive_keys(code: &Arc<CodePhrase>, key: SharedKey, metadata: Stretch, 
     let code = Arc::clone(code);
     let root = spawn_blocking(move || Root::stretch(code.as_bytes(), &key, &metadata));
     let root = root.await;
-    Keys { metadata: root.keys(Channel::Metadata), data, reconnect: root.reconnect_key() }
+    let (reconnect, pair) = (root.reconnect_key(), root.pair_key());
+    Keys { metadata: root.keys(Channel::Metadata), data, reconnect, pair }
 }
 
 pub(crate) async fn read<T: serde::de::DeserializeOwned>(

@@ -97,6 +97,11 @@ impl Invitations {
         }
     }
 
+    /// The chain to which all sends of the succession belong.
+    pub fn chain(&self) -> &InvitationChain {
+        &self.succession.chain
+    }
+
     /// The next code to be named; `None` once no [`Follower`] is left. Codes beyond what the succession may name are dropped,
     /// which tells the callers that handed them in. Safe to drop and call again.
     pub async fn next(&mut self) -> Option<Invitation> {

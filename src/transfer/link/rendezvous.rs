@@ -14,6 +14,7 @@ mod room;
 mod sender;
 
 pub use meeting::{Meeting, Relayed, Seat, explain_loss};
+pub use online::{days, today};
 pub use places::{CodeChoice, MeetBy, OnlinePlace, OwnRelay, WaitOptions, WaitingPlaces};
 pub use receiver::{SearchPlaces, meet_again, meet_sender};
 pub use sender::{Admitted, Gate, WaitingSender, wait_for_several};

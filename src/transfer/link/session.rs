@@ -12,7 +12,7 @@ use super::{
     rendezvous::{Meeting, Relayed, Seat},
 };
 use crate::{
-    crypto::{ChannelKeys, Side},
+    crypto::{ChannelKeys, KnownPair, Side},
     net::{internet::Reveal, venue::Venue},
     panics::Blocking,
     transfer::{notice::Context, path_mode::ConnectOptions},
@@ -26,6 +26,8 @@ pub(crate) struct Session {
     pub(crate) side: Side,
     /// The keys of the control channel on this connection.
     pub(crate) keys: ChannelKeys,
+    /// By what the two sides can find each other again on later days.
+    pub(crate) pair: KnownPair,
     /// The keys of the lanes, which may not be derived yet.
     pub(crate) lane_keys: Blocking<ChannelKeys>,
     /// How lanes are opened.
@@ -45,7 +47,7 @@ impl Session {
     pub(crate) fn through(meeting: Meeting, side: Side, options: ConnectOptions, context: &Context) -> Self {
         let ConnectOptions { patience, path_mode, listen, internet } = options;
         let Meeting { venue, is_here, pipe, relayed, keys, own, met_with } = meeting;
-        let Keys { metadata, data, reconnect } = keys;
+        let Keys { metadata, data, reconnect, pair } = keys;
         let reveal = path_mode.reveal();
         // Where all goes through a relay anyway, one relay is enough.
         let is_useful = relayed.is_none() || reveal == Reveal::Addresses;
@@ -75,6 +77,7 @@ impl Session {
             pipe,
             side,
             keys: metadata,
+            pair: KnownPair::new(pair, side),
             lane_keys: data,
             ways: Arc::new(NetworkWays { relay, direct }),
             seat,

@@ -25,7 +25,7 @@ use crate::{
     crypto::Side,
     panics::{caught, spawn_blocking},
     protocol::{
-        peer::{FromReceiver, Way, Work},
+        peer::{FromReceiver, Trouble, Way, Work},
         relay::{FIRST_LANES, MAX_LANES},
     },
     transfer::{
@@ -148,7 +148,7 @@ pub(crate) async fn take<'a>(
             .map_err(TransferError::from),
         Err(error) => Err(error),
     };
-    if let Some(last_word) = last_word(&ended) {
+    if let Some(last_word) = last_word(&ended, context.is_closing()) {
         control.say(&last_word)?;
     }
     if ended.is_ok() {
@@ -167,8 +167,10 @@ pub(crate) async fn take<'a>(
 }
 
 /// What the sender is told when the receive ends like this; `None` if it is told nothing.
-fn last_word(ended: &Result<Report, TransferError>) -> Option<FromReceiver> {
+fn last_word(ended: &Result<Report, TransferError>, is_closing: bool) -> Option<FromReceiver> {
     match ended {
+        // The sender may offer the same again, once this side is back.
+        Err(TransferError::Cancelled) if is_closing => Some(FromReceiver::Failed(Trouble::Closed)),
         Ok(report) => Some(FromReceiver::Complete { stored: report.stored, failed: report.not_stored }),
         Err(TransferError::Cancelled | TransferError::Superseded) => Some(FromReceiver::Cancel),
         Err(TransferError::Declined) => Some(FromReceiver::Decline),
@@ -190,6 +192,7 @@ async fn move_bytes(
     let lanes = lanes.min(u16::try_from(plan.blocks()).unwrap_or(u16::MAX));
     let way = say_acceptance(control, &accepted, lanes).await?;
     let total = plan.stream().is_none().then(|| plan.bytes());
+    context.tell(Notice::Acquainted(control.pair())).await;
     context.tell(Notice::Accepted { files: plan.wanted_files(), bytes: total }).await;
     context.update(|progress| {
         (progress.phase, progress.total_bytes, progress.lanes) =

@@ -43,7 +43,8 @@ pub(super) async fn check_common(control: &mut Control, message: &FromReceiver) 
         | FromReceiver::Accept { .. }
         | FromReceiver::Stored(_)
         | FromReceiver::Damaged { .. }
-        | FromReceiver::Complete { .. } => Err(Misbehaviour::OutOfTurn(message.name()).into()),
+        | FromReceiver::Complete { .. }
+        | FromReceiver::Call(_) => Err(Misbehaviour::OutOfTurn(message.name()).into()),
     }
 }
 

@@ -303,6 +303,7 @@ async fn run(
     }
     let is_stream = plan.stream().is_some();
     let total = (!is_stream).then(|| plan.bytes());
+    context.tell(Notice::Acquainted(control.pair())).await;
     context.tell(Notice::Accepted { files: plan.wanted_files(), bytes: total }).await;
     context.update(|progress| {
         (progress.phase, progress.total_bytes, progress.lanes) =

@@ -47,6 +47,17 @@ pub enum Payload {
     },
 }
 
+impl Payload {
+    /// The same, to be sent once more; `None` for a stream, which can be read only once.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match self {
+            Self::Paths(paths) => Some(Self::Paths(paths.clone())),
+            Self::Text(text) => Some(Self::Text(text.clone())),
+            Self::Stream { .. } => None,
+        }
+    }
+}
+
 /// What is going to be offered, as far as it is listed.
 pub(crate) struct Listing {
     /// Every path that was ever added.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::network::{Access, Network, root};
 use crate::{
-    crypto::{Channel, Side},
+    crypto::{Channel, KnownPair, Side},
     net::{
         client::{RelayAddress, RelayChoice},
         venue::Venue,
@@ -159,6 +159,7 @@ fn session(network: &Arc<Network>, pipe: Pipe, side: Side, patience: Duration) -
         pipe,
         side,
         keys: root().keys(Channel::Metadata),
+        pair: KnownPair::new(root().pair_key(), side),
         lane_keys: spawn_blocking(|| root().keys(Channel::Data)),
         ways: access(),
         seat: None,

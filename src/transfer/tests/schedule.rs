@@ -25,7 +25,7 @@ use super::{
     pair::{BLOCK, Folders, Terms, begin, temporary},
     sessions::{noise, tree},
 };
-use crate::transfer::{error::TransferError, link::control::LONGEST_FAREWELL};
+use crate::transfer::{error::TransferError, link::control::farewell::LONGEST_FAREWELL};
 
 /// Seeds that have found a fault. They run first.
 const KEPT: [u64; 0] = [];

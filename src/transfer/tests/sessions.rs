@@ -20,7 +20,7 @@ use crate::{
     sync::lock_shared,
     transfer::{
         error::TransferError,
-        link::control::LONGEST_FAREWELL,
+        link::control::farewell::LONGEST_FAREWELL,
         notice::Notice,
         progress::{Connection, Phase, Report},
         receive::Output,

@@ -38,7 +38,8 @@ pub(super) fn troubles() -> Vec<Trouble> {
             T::Damaged => T::Withdrawn,
             T::Withdrawn => T::Internal,
             T::Internal => T::Impossible,
-            T::Impossible => return None,
+            T::Impossible => T::Closed,
+            T::Closed => return None,
         })
     })
 }

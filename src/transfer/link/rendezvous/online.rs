@@ -21,13 +21,13 @@ pub(super) fn key(code: &CodePhrase, day: u64) -> Blocking<Zeroizing<[u8; 32]>> 
     spawn_blocking(move || meeting_key(words.as_bytes(), day))
 }
 
-/// Today, as a sender counts it.
-pub(super) fn today() -> u64 {
+/// Today, as a sender counts it: days since 1970-01-01, in UTC.
+pub fn today() -> u64 {
     now() / DAY
 }
 
 /// The days on which a sender may have put up its code that a receiver looks for now.
-pub(super) fn days() -> Vec<u64> {
+pub fn days() -> Vec<u64> {
     days_at(now())
 }
 

@@ -34,6 +34,16 @@ pub enum MeetBy {
     Code(CodeChoice, WaitingPlaces),
     /// A running send names the code to its receiver, and no user sees it.
     Invitation(Follower),
+    /// A receiver that is known already is called and told this code, and no user sees it. `is_up` says whether it is of use to
+    /// call now.
+    Call {
+        /// The code, which nobody else uses.
+        code: CodePhrase,
+        /// Where the code is up.
+        places: WaitingPlaces,
+        /// True while the code waits for the receiver.
+        is_up: watch::Sender<bool>,
+    },
 }
 
 /// How long a sender waits, and how its keys are made.
@@ -48,6 +58,7 @@ pub struct WaitOptions {
 }
 
 /// The places where a sender waits.
+#[derive(Clone)]
 pub struct WaitingPlaces {
     /// Relays in the order of preference. The sender uses the first that can be reached.
     pub relays: Vec<RelayChoice>,
@@ -68,6 +79,7 @@ pub struct OnlinePlace {
 
 /// A relay that runs beside a sender, for receivers that can reach this machine. It is dropped when no receiver is to find
 /// it any more.
+#[derive(Clone)]
 pub struct OwnRelay {
     /// The address at which the sender itself reaches the relay.
     pub address: RelayAddress,

@@ -5,6 +5,7 @@ mod code_room;
 mod gate;
 mod online_room;
 mod outage;
+mod passed_on;
 
 use std::{
     future, io,
@@ -43,10 +44,7 @@ use crate::{
     sync::lock,
     transfer::{
         error::{Impossible, TransferError},
-        link::{
-            handshake,
-            invitation::{Follower, MeetingPlace},
-        },
+        link::{handshake, invitation::MeetingPlace},
         notice::{Context, MetAt, Notice},
         progress::Phase,
     },
@@ -54,6 +52,7 @@ use crate::{
 use code_room::{CodeRoom, EnteredRoom, Tried, first_of};
 use online_room::{Guest, OnlineRoom};
 use outage::{Outage, Scope};
+use passed_on::PassedOn;
 
 pub use gate::{Admitted, Gate};
 
@@ -73,8 +72,7 @@ const HEAD_START: Duration = Duration::from_millis(500);
 /// A sender whose code is up until a receiver has come, and goes up again if that one is lost before it has answered.
 pub struct WaitingSender<'a> {
     posted: PostedCode<'a>,
-    /// The end of the send that names the code, if no user passes it on.
-    follower: Option<Follower>,
+    passed_on: PassedOn,
     /// Whether the last receiver has come to the sender's own relay.
     is_at_own: bool,
 }
@@ -91,24 +89,25 @@ impl<'a> WaitingSender<'a> {
         waits: WaitOptions,
         context: &'a Context,
     ) -> Result<Self, TransferError> {
-        let (choice, places, follower) = match meet_by {
-            MeetBy::Code(choice, places) => (choice, places, None),
+        let (choice, places, passed_on) = match meet_by {
+            MeetBy::Code(choice, places) => (choice, places, PassedOn::User),
+            MeetBy::Call { code, places, is_up } => (CodeChoice::Own(code), places, PassedOn::Calls(is_up)),
             MeetBy::Invitation(follower) => {
                 let place = follower.place().ok_or(TransferError::PeerGone)?;
                 let choice = CodeChoice::Drawn { words: INVITATION_WORDS };
-                (choice, WaitingPlaces::only(place, waits.reveal), Some(follower))
+                (choice, WaitingPlaces::only(place, waits.reveal), PassedOn::Invitation(follower))
             }
         };
         let posted = PostedCode::put_up(choice, places, waits, context).await?;
-        if follower.is_none() {
+        if matches!(passed_on, PassedOn::User) {
             posted.tell().await;
         }
-        Ok(Self { posted, follower, is_at_own: false })
+        Ok(Self { posted, passed_on, is_at_own: false })
     }
 
     /// Whether another receiver can come after one that is lost: not to a code that was named to that one alone.
     pub fn may_wait_again(&self) -> bool {
-        self.follower.is_none()
+        !matches!(self.passed_on, PassedOn::Invitation(_))
     }
 
     /// Waits for a receiver that knows the code. Returns the connection with it, and where the two have met. When it is called
@@ -123,16 +122,17 @@ impl<'a> WaitingSender<'a> {
     /// doesn't come, or what is wrong with the only relay.
     pub async fn receiver(&mut self) -> Result<(Meeting, MeetingPlace), TransferError> {
         self.posted.go_up().await;
-        let Self { posted, follower, is_at_own } = self;
+        self.passed_on.call(true);
+        let Self { posted, passed_on, is_at_own } = self;
         // The call that counted the last wrong code may have been dropped before it could say so.
         if posted.waiting.tries_left.load(Ordering::Relaxed) == 0 {
             return Err(posted.end(TransferError::TooManyTries).await);
         }
         let code = Arc::clone(&posted.waiting.code);
         let gone = async {
-            match follower {
-                Some(follower) => follower.invite((*code).clone()).await,
-                None => future::pending().await,
+            match passed_on {
+                PassedOn::Invitation(follower) => follower.invite((*code).clone()).await,
+                _ => future::pending().await,
             }
         };
         let (at_own, at_relay) = std::mem::take(&mut posted.entered);
@@ -147,6 +147,7 @@ impl<'a> WaitingSender<'a> {
             Ok(met) => met,
             Err(error) => return Err(posted.end(error).await),
         };
+        passed_on.call(false);
         let is_own = met.relay().is_some_and(|relay| posted.is_own(relay));
         *is_at_own = is_own;
         posted.is_up = false;
@@ -166,6 +167,7 @@ impl<'a> WaitingSender<'a> {
 
     /// Takes the code down after a call of [`receiver`](Self::receiver) was dropped.
     pub async fn rest(&mut self) {
+        self.passed_on.call(false);
         self.posted.is_up = false;
         self.posted.announce(false);
         if let Some(online) = self.posted.online.take() {
