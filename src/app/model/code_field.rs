@@ -148,13 +148,14 @@ impl CodeField {
         self.selects = Some(if is_found { (behind_second + 1).min(end)..end } else { 0..behind_second });
     }
 
-    /// Replaces a link, or another text around one code, with the code.
+    /// Replaces a link, or another text around one code, with the code. The caret goes to its end.
     pub(in crate::app) fn take_link(&mut self) {
         let Ok(invite) = code::parse_any(&self.text) else { return };
         let code = invite.code().to_string();
         if code != self.text {
             self.server = invite.server().map(str::to_owned).or(self.server.take());
-            self.text = code;
+            let end = code.chars().count();
+            (self.text, self.selects) = (code, Some(end..end));
         }
     }
 }

@@ -8,9 +8,6 @@ use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
-pub(in crate::app) use order::Order;
-pub(in crate::app) use walk::Walk;
-
 use crate::protocol::manifest::{EntryKind, Manifest};
 
 /// Whether an entry is wanted; a folder may be wanted in part.
@@ -22,6 +19,36 @@ pub(in crate::app) enum Tick {
     Off,
     /// Some of what is in it.
     Partly,
+}
+
+/// What a tree is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum Order {
+    /// Folders first, then by name: numbers by their value, and letters whatever their case.
+    Name,
+    /// The largest first.
+    Size,
+}
+
+/// Where a key takes the keyboard, or what it does there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum Walk {
+    /// This many rows up.
+    Up(usize),
+    /// This many rows down.
+    Down(usize),
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+    /// Into a folder: a closed one is opened, from an open one it goes to the first thing in it.
+    In,
+    /// Out of a folder: an open one is closed, from anything else it goes to the folder that holds it.
+    Out,
+    /// Ticks or unticks the row.
+    Tick,
+    /// To this node.
+    To(u32),
 }
 
 /// One entry. Nodes stand in the order in which they are shown: a folder, then what is in it.
@@ -144,7 +171,7 @@ impl Tree {
         if nodes.iter().filter(|node| node.depth == 0).count() == 1 {
             nodes[0].is_open = true;
         }
-        let nodes = order::by_name(&nodes, entries);
+        let nodes = Self::by_name(&nodes, entries);
         let (mut folded, mut starts) = (String::new(), Vec::with_capacity(nodes.len()));
         for node in &nodes {
             starts.push(folded.len());

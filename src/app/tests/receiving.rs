@@ -187,6 +187,20 @@ fn a_link_that_is_handed_over_shows_its_code_and_its_relay() {
     assert!(!screen.shows(&screen.say("server-forget")), "the next code has nothing to do with it");
 }
 
+/// Catches keys that come faster than frames being taken for a paste, so that a word is completed in the middle.
+#[test]
+fn what_is_typed_fast_is_not_completed_and_what_is_pasted_is_read() {
+    let mut screen = Screen::new();
+    let code = screen.say("code");
+    screen.click(&code);
+    screen.type_at_once("acid-coyote-mustard-tul");
+    assert_eq!(screen.value(&code), "acid-coyote-mustard-tul");
+    screen.fill(&code, "");
+    screen.paste_text(&format!("caiman:{}?server={NO_RELAY}", made_up::CODE));
+    assert_eq!(screen.value(&code), made_up::CODE);
+    assert_eq!(screen.window().state.field.server.as_deref(), Some(NO_RELAY));
+}
+
 #[test]
 fn a_repaired_slip_in_a_link_still_leads_to_its_relay_until_the_user_looks_everywhere() {
     let mut screen = Screen::new();

@@ -443,6 +443,21 @@ impl Screen {
         self.settle();
     }
 
+    /// Types a text where the keyboard is, all of it within one frame.
+    pub(super) fn type_at_once(&mut self, text: &str) {
+        let events = &mut self.harness.input_mut().events;
+        events.extend(text.chars().map(|c| Event::Text(c.to_string())));
+        self.frame();
+        self.settle();
+    }
+
+    /// Pastes a text where the keyboard is.
+    pub(super) fn paste_text(&mut self, text: &str) {
+        self.harness.event(Event::Paste(text.to_owned()));
+        self.frame();
+        self.settle();
+    }
+
     /// Gives the keyboard to the field of this name and replaces its text.
     #[track_caller]
     pub(super) fn fill(&mut self, name: &str, text: &str) {

@@ -1,7 +1,7 @@
 //! The right side, Receive: the code field with its completions, the repair of slips, and the folder to save to.
 
 use eframe::egui::{
-    Align2, Area, Color32, CornerRadius, EventFilter, FontSelection, Frame, Id, Key, Label, Margin,
+    Align2, Area, Color32, CornerRadius, Event, EventFilter, FontSelection, Frame, Id, Key, Label, Margin,
     Modifiers, Order, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, TextEdit, Ui, WidgetInfo,
     pos2, text::CCursor, text_selection::CCursorRange, vec2,
 };
@@ -151,9 +151,6 @@ fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
 const FIELD_INSET: f32 = 13.0;
 /// Distance of the code from the edges of its field above and below, in points.
 const FIELD_INSET_Y: f32 = 11.0;
-/// How many characters come at once only if they are pasted: more than the fastest hands type within a frame, and fewer
-/// than any code has.
-const PASTED: usize = 8;
 
 fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
     let id = field_id();
@@ -199,7 +196,6 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
         .corner_radius(CornerRadius::same(theme::CONTROL_RADIUS))
         .inner_margin(Margin::symmetric(FIELD_INSET as i8, inset as i8));
     let name = view.say("code");
-    let before = field.text.chars().count();
     let mut output = TextEdit::singleline(&mut field.text)
         .id(id)
         .font(FontSelection::FontId(font.clone()))
@@ -218,10 +214,9 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
         ..WidgetInfo::text_edit(true, &text, &text, "")
     });
     if response.changed() {
-        if field.text.chars().count() >= before + PASTED {
+        // What is typed, however fast, may go on.
+        if ui.input(|input| input.events.iter().any(|event| matches!(event, Event::Paste(_)))) {
             field.take_link();
-            let end = field.text.chars().count();
-            field.selects = Some(end..end);
         }
         field.edited();
     }

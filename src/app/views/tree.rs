@@ -148,7 +148,7 @@ fn rows_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, view: &mut View
             }
             for number in range {
                 let Some(node) = rows.get(number).copied() else { continue };
-                let place = Place { list: id, number, node, is_at: cursor == Some(number) };
+                let place = RowPlace { list: id, number, node, is_at: cursor == Some(number) };
                 if node_ui(ui, card, sheet, tree, &place, view) {
                     ui.memory_mut(|memory| memory.request_focus(id));
                 }
@@ -190,7 +190,7 @@ fn id_of(list: Id, tree: &Tree, node: u32) -> Id {
 }
 
 /// Where a row is.
-struct Place {
+struct RowPlace {
     /// The id of the list.
     list: Id,
     /// Which of the rows it is.
@@ -201,7 +201,14 @@ struct Place {
 }
 
 /// Draws a row; returns whether it was clicked.
-fn node_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, place: &Place, view: &mut View<'_>) -> bool {
+fn node_ui(
+    ui: &mut Ui,
+    card: &Card,
+    sheet: &Sheet,
+    tree: &Tree,
+    place: &RowPlace,
+    view: &mut View<'_>,
+) -> bool {
     let p = palette(ui);
     let number = place.node;
     let node = tree.node(number);
@@ -264,7 +271,14 @@ fn node_ui(ui: &mut Ui, card: &Card, sheet: &Sheet, tree: &Tree, place: &Place, 
 }
 
 /// Draws what opens and closes a folder; returns whether it was clicked, or whether a screen reader asks for that.
-fn fold_ui(ui: &Ui, tree: &Tree, place: &Place, name: &str, at: eframe::egui::Pos2, view: &View<'_>) -> bool {
+fn fold_ui(
+    ui: &Ui,
+    tree: &Tree,
+    place: &RowPlace,
+    name: &str,
+    at: eframe::egui::Pos2,
+    view: &View<'_>,
+) -> bool {
     let area = Rect::from_min_size(at, vec2(20.0, ROW));
     let is_open = tree.is_open(place.node);
     let id = id_of(place.list, tree, place.node);
@@ -303,7 +317,7 @@ fn marks(
 }
 
 /// Tells a screen reader what a row is.
-fn tell_row(ui: &Ui, response: &Response, tree: &Tree, place: &Place, name: &str, about: &str) {
+fn tell_row(ui: &Ui, response: &Response, tree: &Tree, place: &RowPlace, name: &str, about: &str) {
     let tick = tree.tick(place.node);
     let node = tree.node(place.node);
     response.widget_info(|| WidgetInfo {

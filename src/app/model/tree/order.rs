@@ -1,16 +1,7 @@
 //! The order of a tree: by name as people count, folders first, or by size. Pure.
 
-use super::{NO_PARENT, Node, Tree};
+use super::{NO_PARENT, Node, Order, Tree};
 use crate::protocol::manifest::Entry;
-
-/// What a tree is sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) enum Order {
-    /// Folders first, then by name: numbers by their value, and letters whatever their case.
-    Name,
-    /// The largest first.
-    Size,
-}
 
 /// The longest number that is compared by its value, in digits. The code of a number's length has to be a character.
 const MAX_DIGITS: usize = 0xd000;
@@ -54,19 +45,19 @@ impl Tree {
         self.nodes = moved.into_iter().map(|(_, node)| node).collect();
         self.lay_out();
     }
-}
 
-/// The nodes of `entries` by name, each with its rank. They may come in any order in which a folder stands directly
-/// before what is in it.
-pub(super) fn by_name(nodes: &[Node], entries: &[Entry]) -> Vec<Node> {
-    // A node's own number leads to its key, which is made once and compared often.
-    let numbered: Vec<Node> =
-        (0..).zip(nodes).map(|(number, node)| Node { rank: number, ..node.clone() }).collect();
-    let name = |node: &Node| entries[node.entry as usize].path.name();
-    let keys: Vec<(bool, String, &str)> =
-        nodes.iter().map(|node| (!node.is_folder, natural_key(name(node)), name(node))).collect();
-    let moved = arranged(&numbered, |node| &keys[node.rank as usize]);
-    (0..).zip(moved).map(|(rank, (_, node))| Node { rank, ..node }).collect()
+    /// The nodes of `entries` by name, each with its rank. They may come in any order in which a folder stands directly
+    /// before what is in it.
+    pub(super) fn by_name(nodes: &[Node], entries: &[Entry]) -> Vec<Node> {
+        // A node's own number leads to its key, which is made once and compared often.
+        let numbered: Vec<Node> =
+            (0..).zip(nodes).map(|(number, node)| Node { rank: number, ..node.clone() }).collect();
+        let name = |node: &Node| entries[node.entry as usize].path.name();
+        let keys: Vec<(bool, String, &str)> =
+            nodes.iter().map(|node| (!node.is_folder, natural_key(name(node)), name(node))).collect();
+        let moved = arranged(&numbered, |node| &keys[node.rank as usize]);
+        (0..).zip(moved).map(|(rank, (_, node))| Node { rank, ..node }).collect()
+    }
 }
 
 /// The nodes with what is in each folder sorted by `key`, each beside its number in `nodes`.

@@ -1,27 +1,6 @@
 //! The keyboard in a tree: on which row it is, and where a key takes it. Pure.
 
-use super::{NO_PARENT, Tick, Tree};
-
-/// Where a key takes the keyboard, or what it does there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) enum Walk {
-    /// This many rows up.
-    Up(usize),
-    /// This many rows down.
-    Down(usize),
-    /// To the first row.
-    First,
-    /// To the last row.
-    Last,
-    /// Into a folder: a closed one is opened, from an open one it goes to the first thing in it.
-    In,
-    /// Out of a folder: an open one is closed, from anything else it goes to the folder that holds it.
-    Out,
-    /// Ticks or unticks the row.
-    Tick,
-    /// To this node.
-    To(u32),
-}
+use super::{NO_PARENT, Tick, Tree, Walk};
 
 impl Tree {
     /// The node on which the keyboard is; `None` if no row is shown.
