@@ -304,7 +304,8 @@ fn marks(
     let node = tree.node(number);
     let is_taken = sheet.offer.targets.get(node.entry as usize).is_some_and(|target| target.conflicts);
     let is_top = node.depth == 0 && !tree.is_searched();
-    let (is_here, is_skipped) = (tree.is_here(number), tree.is_skipped(number));
+    let is_here = tree.is_here(number);
+    let is_skipped = tree.is_skipped(number) && tree.tick(number) != Tick::Off;
     let marks = [
         ("already-here", is_here, p.ok),
         ("skipped", is_skipped, p.warn),
