@@ -72,6 +72,10 @@ pub struct PastTransfer {
     /// The staging folder that remained because the transfer was interrupted.
     #[serde(default, skip_serializing_if = "store::is_left_out")]
     pub kept: Option<PathBuf>,
+    /// The beginning of the id of its code's room, by which a code that is used up is known again. Any relay is told that id,
+    /// and it says nothing of the words after the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<u16>,
 }
 
 /// What a transfer moved.
@@ -278,6 +282,7 @@ impl PastTransfer {
             bytes: 0,
             outcome: Outcome::Running,
             kept: None,
+            room: None,
         }
     }
 

@@ -83,6 +83,7 @@ receive-hint = Geben Sie die vier Wörter des Senders ein
 receive-button = Empfangen
 code = Code
 code-example = vier-wörter-wie-diese
+server-forget = Überall suchen
 key-tab = Tab
 completion = Zu { $word } ergänzen
 save-to = Sichern in
@@ -115,6 +116,21 @@ to-named = an { $who }
 from-named = von { $who }
 more-named = Dem Empfänger von { $name } mehr senden
 cancel-named = { $name } abbrechen
+unfold-named = Mehr von { $name } zeigen
+fold-named = Weniger von { $name } zeigen
+show-details = Einzelheiten
+hide-details = Einzelheiten ausblenden
+stop-sending = Senden beenden? Was vollständig ist, behält der Empfänger.
+stop-receiving = Empfangen beenden? Was vollständig ist, bleibt.
+stop = Beenden
+pause-all = Alle anhalten
+resume-all = Alle fortsetzen
+transfers-of = { $count ->
+    [one] { $count } Übertragung
+   *[other] { $count } Übertragungen
+}
+files-of = { $done } von { $total } Dateien
+saving-in = nach { $folder }
 dismiss-named = { $name } aus der Liste entfernen
 progress-named = Fortschritt von { $name }
 graph = Geschwindigkeit der letzten Minute
@@ -124,7 +140,7 @@ copied = Kopiert
 ## Unfertige Übertragungen
 
 unfinished = Unfertig
-unfinished-hint = Unterbrochene Übertragungen. Was angekommen ist, bleibt: Noch einmal gesendet, kommt nur, was fehlt.
+unfinished-hint = Bitten Sie den Sender, noch einmal zu senden. Es kommt nur, was fehlt.
 held-of = { $held } von { $total } hier
 resume = Fortsetzen
 resume-means = Bitten Sie darum, es noch einmal zu senden; geben Sie hier den neuen Code ein. Was angekommen ist, bleibt und wird nicht zweimal gesendet.
@@ -197,7 +213,7 @@ not-added-no-files = { $name } kann nicht dazu: Ein Text wird für sich gesendet
 
 ## Was eine Übertragung tut
 
-phase-connecting = Relay wird erreicht…
+phase-connecting = Wird verbunden…
 phase-looking = Der Sender wird gesucht…
 phase-getting-ready = Wird vorbereitet…
 phase-waiting = Wartet auf den Empfänger
@@ -319,15 +335,30 @@ offered-text = { $side ->
     [named] { $who } möchte Ihnen einen Text senden
    *[sender] Der Absender möchte Ihnen einen Text senden
 }
+with-code = Code { $code }
 reading-offer = Liste wird gelesen…
 offer-unlisted = Die Liste kann nicht gezeigt werden. Wenn Sie annehmen, wird alles empfangen.
 search = Suchen
 tick-all = Alle
 tick-none = Keine
+tick-all-found = { $count ->
+    [0] Alle
+    [one] Diese
+   *[other] Alle diese { $count }
+}
+tick-none-found = { $count ->
+    [0] Keine
+    [one] Diese nicht
+   *[other] Keine dieser { $count }
+}
+sort-by-size = Größte zuerst
+sort-by-name = Nach Namen
+offer-list = Was angeboten wird
 nothing-found = Nichts gefunden
 open-named = { $name } aufklappen
 close-named = { $name } zuklappen
-taken = Name vergeben
+taken = vorhanden
+skipped = wird übersprungen
 already-here = schon hier
 folder-taken = Ordner vorhanden
 barred = zu groß
@@ -359,21 +390,22 @@ not-kept-private = { $count ->
    *[other] Die Festplatte merkt sich nicht, wer eine Datei lesen darf: { $count } Dateien, die nur der Absender lesen konnte, können hier auch andere lesen.
 }
 conflicts = { $count ->
-    [one] Ein Name ist dort schon vergeben:
-   *[other] { $count } Namen sind dort schon vergeben:
+    [one] Ein Name ist in diesem Ordner schon vorhanden:
+   *[other] { $count } Namen sind in diesem Ordner schon vorhanden:
 }
 conflict-named = Was mit { $name } geschieht
+compared = Hier: { $here } · neu: { $new }
 keep-both = Beide behalten
 replace = Ersetzen
 skip = Auslassen
-keep-both-means = Was ankommt, bekommt eine Nummer in den Namen.
+keep-both-means = Die neue Datei bekommt eine Nummer: urlaub (2).mov.
 replace-means = Eine Datei, die da ist, wird ersetzt, sobald die neue vollständig ist. Ein Ordner, der da ist, bleibt, und die ankommende Datei bekommt eine Nummer im Namen.
 merges = { $count ->
     [one] Ein Ordner dieses Namens ist dort schon vorhanden:
    *[other] { $count } Ordner sind dort schon vorhanden:
 }
 merge = Zusammenführen
-keep-both-folders-means = Der Ordner, der ankommt, bekommt eine Nummer in den Namen.
+keep-both-folders-means = Der neue Ordner bekommt eine Nummer: fotos (2).
 merge-means = Was ankommt, kommt in den vorhandenen Ordner.
 skip-folder-means = Der vorhandene Ordner bleibt, wie er ist; vom neuen wird nichts empfangen.
 guarded = { $more ->
@@ -383,7 +415,8 @@ guarded = { $more ->
 skip-means = Was da ist, bleibt; das Neue wird nicht empfangen.
 repaired = Diese Namen können hier nicht gesichert werden. Sie werden zu:
 accept = { $amount } empfangen
-accept-nothing = Fertig
+accept-text = Text zeigen
+accept-nothing = Nichts zu empfangen: schließen
 decline = Ablehnen
 
 ## Das Ende
@@ -418,12 +451,15 @@ some-here = { $count ->
     [one] eine war schon hier
    *[other] { $count } waren schon hier
 }
+left-out-there = { $count ->
+    [one] eine hat der Empfänger ausgelassen
+   *[other] { $count } hat der Empfänger ausgelassen
+}
 missing = { $count ->
     [one] 1 fehlt
    *[other] { $count } fehlen
 }
 open = Öffnen
-open-folder = Ordner öffnen
 show-in-folder = Im Ordner zeigen
 saved-in = In { $folder }
 copy-report = Bericht kopieren
@@ -437,8 +473,8 @@ try-again = Noch einmal versuchen
 correct-code = Code berichtigen
 send-again = Noch einmal senden
 send-missing = Fehlendes senden
-kept-in = Was angekommen ist, liegt in { $folder }. Noch einmal gesendet, kommt nur, was fehlt.
-kept-in-vain = Was angekommen ist, bleibt in { $folder }. Ein neuer Versuch im selben Ordner würde genauso enden.
+kept-in = Der angekommene Teil bleibt. Noch einmal gesendet, kommt nur der Rest.
+kept-in-vain = Der angekommene Teil bleibt. Ein neuer Versuch im selben Ordner würde genauso enden.
 only-shown = { $path } ist ein Programm oder kann eines starten. Caiman zeigt es nur in seinem Ordner.
 not-opened = { $path } kann nicht geöffnet werden: Kein Programm hier nimmt es.
 not-opened-gone = { $path } kann nicht geöffnet werden: Es ist nicht mehr da.
@@ -446,14 +482,14 @@ report-detail = Für die Fehlersuche: { $detail }
 
 ## Fehler: was geschehen ist
 
-err-wrong-code = Der Code ist falsch.
-err-guessed = Drei falsche Codes wurden versucht, also ist dieser Code ungültig geworden.
-err-retired = Dieser Code ist nach zu vielen falschen Versuchen ungültig geworden.
-err-nobody = Bei { $relay } sendet niemand mit diesem Code.
-err-nobody-anywhere = Mit diesem Code sendet niemand.
+err-wrong-code = Der Code ist vom dritten Wort an falsch.
+err-guessed = Drei falsche Codes wurden versucht, deshalb gilt dieser Code nicht mehr.
+err-retired = Dieser Code gilt nicht mehr: Es wurden zu viele falsche versucht.
+err-nobody = Bei { $relay } wurde kein Sender mit diesem Code gefunden.
+err-nobody-anywhere = Es wurde kein Sender mit diesem Code gefunden.
 err-offline = Kein Relay im Internet antwortet, deshalb ist der Sender dort nicht zu finden.
-err-nobody-local = Im lokalen Netz sendet niemand mit diesem Code.
-err-nobody-either = Weder bei { $relay } noch im lokalen Netz sendet jemand mit diesem Code.
+err-nobody-local = Im lokalen Netz wurde kein Sender mit diesem Code gefunden.
+err-nobody-either = Weder bei { $relay } noch im lokalen Netz wurde ein Sender mit diesem Code gefunden.
 err-only-strangers = { $count ->
     [one] Geantwortet hat nur jemand, der diesen Code nicht kennt.
    *[other] Es wurde { $count }-mal geantwortet, aber nie von jemandem, der diesen Code kennt.
@@ -556,7 +592,7 @@ err-write = { $path } kann nicht gesichert werden:
 err-save-in = In { $path } kann nichts gesichert werden:
 err-damaged = { $name } kam beschädigt an, auch beim zweiten Mal.
 err-withdrawn = { $name } kann nicht gesendet werden: { $reason }.
-withdrawn-changed = wurde während des Sendens geändert
+withdrawn-changed = wurde nach dem Hinzufügen geändert
 withdrawn-vanished = ist nicht mehr da
 withdrawn-unreadable = ließ sich nicht lesen
 unfit-denied = kann nicht gelesen werden: Ihnen fehlt die Berechtigung
@@ -615,7 +651,7 @@ lost-nothing-received = Nichts wurde empfangen und nichts hier verändert.
 lost-nothing-here = Ihre Dateien sind, wie sie waren.
 lost-only-missing-moves = Ihre Dateien sind, wie sie waren. Noch einmal gesendet, kommt nur hinüber, was fehlt.
 lost-used-there = Was angekommen war, wird dort verwendet.
-lost-arrived-kept = Keine Datei ist unter ihrem richtigen Namen unvollständig.
+lost-arrived-kept = Was angekommen ist, ist vollständig. Die unfertige Datei liegt beiseite.
 lost-removed = Nichts davon wurde gesichert.
 
 ## Fehler: was nun
@@ -627,9 +663,9 @@ next-wrong-code = Vergleichen Sie ihn Wort für Wort mit dem des Senders und ver
 next-compare-code = Vergleichen Sie ihn Wort für Wort mit dem des Senders und versuchen Sie es noch einmal.
 next-ask-new-code = Bitten Sie den Sender um einen neuen.
 next-send-again-safely = Senden Sie noch einmal, um einen neuen Code zu bekommen, und achten Sie darauf, dass nur die richtige Person ihn hört.
-next-nobody-anywhere = Prüfen Sie die ersten beiden Wörter, fragen Sie, ob der Sender noch wartet und im Internet ist, und prüfen Sie das Datum auf beiden Computern.
+next-nobody-anywhere = Prüfen Sie die ersten beiden Wörter. Das Fenster des Senders muss offen und im Internet sein, und das Datum auf beiden Computern richtig.
 next-offline = Prüfen Sie, ob dieser Computer im Internet ist. Manche Netze lassen nichts zu solchen Relays durch; dann hilft ein anderes Netz.
-next-nobody = Prüfen Sie die ersten beiden Wörter, und fragen Sie, ob der Sender noch wartet und dasselbe Relay verwendet oder im selben Netz ist.
+next-nobody = Prüfen Sie die ersten beiden Wörter. Das Fenster des Senders muss offen sein, im selben Netz oder am selben Relay.
 next-only-strangers = Vergleichen Sie den Code mit dem des Senders. Wenn er stimmt, gibt sich jemand als Sender aus: Bitten Sie um einen neuen Code, und benutzen Sie ein anderes Netz oder ein anderes Relay.
 next-code-taken = Warten Sie einen Moment und versuchen Sie es noch einmal.
 next-declined = Fragen Sie die andere Person, dann senden Sie noch einmal.
@@ -696,7 +732,7 @@ relay-password-required = Das Relay verlangt ein Passwort.
 relay-password-wrong = Das Passwort des Relays ist falsch.
 relay-older = Auf dem Relay läuft ein älteres Caiman.
 relay-newer = Auf dem Relay läuft ein neueres Caiman.
-relay-no-room = Mit diesem Code sendet niemand.
+relay-no-room = Es wurde kein Sender mit diesem Code gefunden.
 relay-code-busy = Jemand anders verwendet diesen Code gerade.
 relay-other-sender = Dieses Relay gehört zu einer anderen Übertragung und dient nur ihr.
 relay-too-many-joins = Von hier wurden in der letzten Minute zu viele Codes versucht.
@@ -750,7 +786,7 @@ expected-transfer = „{ $key }“ ist keine Übertragung, die diese Version ken
 expected-person = „{ $key }“ ist keine Person mit eigenem Namen und Schlüssel
 unsaved-no-folder = Nichts kann gesichert werden: Dieses Konto hat keinen Ordner für das, was Caiman aufhebt. Nennen Sie einen mit CAIMAN_CONFIG_DIR und CAIMAN_DATA_DIR.
 unsaved-disk = { $path } kann nicht gesichert werden: { $cause } Was vorher da war, ist unverändert.
-interrupted-receive = Caiman wurde geschlossen, während { $name } nach { $folder } empfangen wurde. Keine Datei ist unter ihrem richtigen Namen unvollständig. Was fortgesetzt werden kann, steht unten unter „Unfertig“.
+interrupted-receive = Caiman wurde geschlossen, während { $name } nach { $folder } empfangen wurde. Unten, unter „Unfertig“, lässt es sich fortsetzen.
 interrupted-send = Caiman wurde geschlossen, während { $name } gesendet wurde. Ihre Dateien sind, wie sie waren. Senden Sie es noch einmal: Dann kommt nur hinüber, was fehlt.
 
 ## Ein Fenster, das nicht aufgeht

@@ -84,6 +84,7 @@ receive-hint = Type the four words from the sender
 receive-button = Receive
 code = Code
 code-example = four-words-like-these
+server-forget = Look everywhere
 key-tab = Tab
 completion = Complete to { $word }
 save-to = Save to
@@ -116,6 +117,21 @@ to-named = to { $who }
 from-named = from { $who }
 more-named = Send more to the receiver of { $name }
 cancel-named = Cancel { $name }
+unfold-named = Show more of { $name }
+fold-named = Show less of { $name }
+show-details = Details
+hide-details = Hide details
+stop-sending = Stop sending? The receiver keeps what is complete.
+stop-receiving = Stop receiving? What is complete is kept.
+stop = Stop
+pause-all = Pause all
+resume-all = Resume all
+transfers-of = { $count ->
+    [one] { $count } transfer
+   *[other] { $count } transfers
+}
+files-of = { $done } of { $total } files
+saving-in = to { $folder }
 dismiss-named = Remove { $name } from the list
 progress-named = Progress of { $name }
 graph = Speed in the last minute
@@ -125,7 +141,7 @@ copied = Copied
 ## Unfinished transfers
 
 unfinished = Unfinished
-unfinished-hint = Interrupted transfers. What has arrived is kept: when it is sent again, only what is missing is transferred.
+unfinished-hint = Ask the sender to send again. Only the missing part is transferred.
 held-of = { $held } of { $total } here
 resume = Resume
 resume-means = Ask the sender to send it again, and type the new code here. What has arrived is kept and not sent twice.
@@ -198,7 +214,7 @@ not-added-no-files = { $name } can't be added: a text is always sent alone.
 
 ## What a transfer is doing
 
-phase-connecting = Reaching the relay…
+phase-connecting = Connecting…
 phase-looking = Looking for the sender…
 phase-getting-ready = Getting ready…
 phase-waiting = Waiting for the receiver
@@ -320,15 +336,30 @@ offered-text = { $side ->
     [named] { $who } wants to send you a text
    *[sender] The sender wants to send you a text
 }
+with-code = code { $code }
 reading-offer = Reading the list…
 offer-unlisted = The list can't be shown. Accepting receives all of it.
 search = Search
 tick-all = All
 tick-none = None
+tick-all-found = { $count ->
+    [0] All
+    [one] This one
+   *[other] All of these { $count }
+}
+tick-none-found = { $count ->
+    [0] None
+    [one] Not this one
+   *[other] None of these { $count }
+}
+sort-by-size = Largest first
+sort-by-name = By name
+offer-list = What is offered
 nothing-found = Nothing found
 open-named = Open { $name }
 close-named = Close { $name }
-taken = name taken
+taken = exists
+skipped = is skipped
 already-here = already here
 folder-taken = folder exists
 barred = too large
@@ -360,21 +391,22 @@ not-kept-private = { $count ->
    *[other] The disk does not keep who may read a file: { $count } files that only the sender could read can be read by others here.
 }
 conflicts = { $count ->
-    [one] One name is already taken there:
-   *[other] { $count } names are already taken there:
+    [one] One name already exists in this folder:
+   *[other] { $count } names already exist in this folder:
 }
 conflict-named = What to do with { $name }
+compared = Here: { $here } · new: { $new }
 keep-both = Keep both
 replace = Replace
 skip = Skip
-keep-both-means = The file that arrives gets a number in its name.
+keep-both-means = The new file gets a number: holiday (2).mov.
 replace-means = An existing file is replaced once the new one is complete. An existing folder stays, and the file that arrives gets a number in its name.
 merges = { $count ->
-    [one] A folder of this name is already there:
-   *[other] { $count } folders are already there:
+    [one] One folder already exists there:
+   *[other] { $count } folders already exist there:
 }
 merge = Merge
-keep-both-folders-means = The folder that arrives gets a number in its name.
+keep-both-folders-means = The new folder gets a number: photos (2).
 merge-means = What arrives is put into the existing folder.
 skip-folder-means = The existing folder stays as it is, and nothing of the new one is received.
 guarded = { $more ->
@@ -384,7 +416,8 @@ guarded = { $more ->
 skip-means = The existing file stays, and the new one is not received.
 repaired = These names can't be stored here. They become:
 accept = Receive { $amount }
-accept-nothing = Finish
+accept-text = Show text
+accept-nothing = Nothing to receive: close
 decline = Decline
 
 ## The end
@@ -419,9 +452,12 @@ some-here = { $count ->
     [one] one was already here
    *[other] { $count } were already here
 }
+left-out-there = { $count ->
+    [one] the receiver left one out
+   *[other] the receiver left { $count } out
+}
 missing = { $count } missing
 open = Open
-open-folder = Open folder
 show-in-folder = Show in folder
 saved-in = In { $folder }
 copy-report = Copy report
@@ -435,8 +471,8 @@ try-again = Try again
 correct-code = Correct the code
 send-again = Send again
 send-missing = Send what is missing
-kept-in = What has arrived is kept in { $folder }. When it is sent again, only what is missing is transferred.
-kept-in-vain = What has arrived is kept in { $folder }. Another attempt in the same folder would end in the same way.
+kept-in = The part that arrived is kept. When it is sent again, only the rest is transferred.
+kept-in-vain = The part that arrived is kept. Another attempt in the same folder would end in the same way.
 only-shown = { $path } is a program, or may start one. Caiman only shows it in its folder.
 not-opened = { $path } can't be opened: no program on this computer opens it.
 not-opened-gone = { $path } can't be opened: it no longer exists.
@@ -444,14 +480,14 @@ report-detail = For troubleshooting: { $detail }
 
 ## Errors: what happened
 
-err-wrong-code = The code is wrong.
-err-guessed = Three wrong codes were tried, so this code was retired.
-err-retired = This code was retired after too many wrong tries.
-err-nobody = Nobody is sending with this code at { $relay }.
-err-nobody-anywhere = Nobody is sending with this code.
+err-wrong-code = The code is wrong from its third word on.
+err-guessed = Three wrong codes were tried, so this code no longer works.
+err-retired = This code no longer works: too many wrong ones were tried.
+err-nobody = No sender was found for this code at { $relay }.
+err-nobody-anywhere = No sender was found for this code.
 err-offline = No relay on the internet answers, so the sender can't be found there.
-err-nobody-local = Nobody is sending with this code on the local network.
-err-nobody-either = Nobody is sending with this code at { $relay } or on the local network.
+err-nobody-local = No sender was found for this code on the local network.
+err-nobody-either = No sender was found for this code at { $relay } or on the local network.
 err-only-strangers = { $count ->
     [one] Only something that does not know this code has answered.
    *[other] { $count } places have answered, and none of them knows this code.
@@ -554,7 +590,7 @@ err-write = { $path } can't be saved:
 err-save-in = Nothing can be saved in { $path }:
 err-damaged = { $name } arrived damaged, even when it was sent again.
 err-withdrawn = { $name } can't be sent: it { $reason }.
-withdrawn-changed = changed while it was being sent
+withdrawn-changed = was changed after it was added
 withdrawn-vanished = no longer exists
 withdrawn-unreadable = could not be read
 unfit-denied = can't be read: you don't have permission
@@ -613,7 +649,7 @@ lost-nothing-received = Nothing was received, and nothing here was changed.
 lost-nothing-here = Your files are as they were.
 lost-only-missing-moves = Your files are as they were. When you send again, only what is missing is transferred.
 lost-used-there = That transfer uses what had already arrived.
-lost-arrived-kept = No file is left incomplete under its real name.
+lost-arrived-kept = Files that arrived are complete. The unfinished one is kept apart.
 lost-removed = None of it was saved.
 
 ## Errors: what next
@@ -625,9 +661,9 @@ next-wrong-code = Compare it with the sender's code, word by word, and try again
 next-compare-code = Compare it with the sender's code, word by word, and try again.
 next-ask-new-code = Ask the sender for a new one.
 next-send-again-safely = Send again to get a new code, and make sure that only the right person hears it.
-next-nobody-anywhere = Check the first two words, ask whether the sender is still waiting and is on the internet, and check the date on both computers.
+next-nobody-anywhere = Check the first two words. The sender's window must be open and on the internet, and the date right on both computers.
 next-offline = Check that this computer is on the internet. Some networks let nothing through to such relays; then another network helps.
-next-nobody = Check the first two words, and ask whether the sender is still waiting and uses the same relay or network.
+next-nobody = Check the first two words. The sender's window must be open, on the same network or relay.
 next-only-strangers = Compare the code with the sender's. If it is right, someone is posing as the sender: ask for a new code, and use another network or relay.
 next-code-taken = Wait a moment, then try again.
 next-declined = Ask the other person, then send again.
@@ -694,7 +730,7 @@ relay-password-required = The relay requires a password.
 relay-password-wrong = The relay's password is wrong.
 relay-older = The relay runs an older Caiman.
 relay-newer = The relay runs a newer Caiman.
-relay-no-room = Nobody is sending with this code.
+relay-no-room = No sender was found for this code.
 relay-code-busy = Someone else is using this code right now.
 relay-other-sender = This relay runs beside another transfer and serves only that one.
 relay-too-many-joins = Too many codes were tried from here in the last minute.
@@ -748,7 +784,7 @@ expected-transfer = “{ $key }” is not a transfer that this version knows
 expected-person = “{ $key }” is not a person with a name and a key of its own
 unsaved-no-folder = Nothing can be saved: this account has no folder for Caiman's files. Name one with CAIMAN_CONFIG_DIR and CAIMAN_DATA_DIR.
 unsaved-disk = { $path } can't be saved: { $cause } What was there before is unchanged.
-interrupted-receive = Caiman was closed while { $name } was being received into { $folder }. No file is left incomplete under its real name. What can be resumed is listed below under “Unfinished”.
+interrupted-receive = Caiman was closed while { $name } was being received into { $folder }. It can be resumed below, under “Unfinished”.
 interrupted-send = Caiman was closed while { $name } was being sent. Your files are as they were. Send it again: only what is missing is transferred.
 
 ## Why the window doesn't open

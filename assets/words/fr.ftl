@@ -89,6 +89,7 @@ receive-hint = Tapez les quatre mots de l’expéditeur
 receive-button = Recevoir
 code = Code
 code-example = quatre-mots-comme-ceci
+server-forget = Chercher partout
 key-tab = Tab
 completion = Compléter en { $word }
 save-to = Enregistrer dans
@@ -121,6 +122,21 @@ to-named = à { $who }
 from-named = de { $who }
 more-named = Envoyer autre chose au destinataire de « { $name } »
 cancel-named = Annuler « { $name } »
+unfold-named = En montrer plus de « { $name } »
+fold-named = En montrer moins de « { $name } »
+show-details = Détails
+hide-details = Masquer les détails
+stop-sending = Arrêter l’envoi ? Le destinataire garde ce qui est complet.
+stop-receiving = Arrêter la réception ? Ce qui est complet est conservé.
+stop = Arrêter
+pause-all = Tout mettre en pause
+resume-all = Tout reprendre
+transfers-of = { $count ->
+    [one] { $count } transfert
+   *[other] { $count } transferts
+}
+files-of = { $done } sur { $total } fichiers
+saving-in = dans { $folder }
 dismiss-named = Retirer « { $name } » de la liste
 progress-named = Progression de « { $name } »
 graph = Débit de la dernière minute
@@ -130,7 +146,7 @@ copied = Copié
 ## Transferts inachevés
 
 unfinished = Inachevés
-unfinished-hint = Transferts interrompus. Ce qui est arrivé est conservé : lors d’un nouvel envoi, seul ce qui manque est transféré.
+unfinished-hint = Demandez un nouvel envoi à l’expéditeur. Seul ce qui manque est transféré.
 held-of = { $held } sur { $total } ici
 resume = Reprendre
 resume-means = Demandez un nouvel envoi à l’expéditeur, et tapez ici le nouveau code. Ce qui est arrivé est conservé et n’est pas envoyé deux fois.
@@ -203,7 +219,7 @@ not-added-no-files = « { $name } » ne peut pas être ajouté : un texte s�
 
 ## Ce que fait un transfert
 
-phase-connecting = Connexion au relais…
+phase-connecting = Connexion…
 phase-looking = Recherche de l’expéditeur…
 phase-getting-ready = Préparation…
 phase-waiting = En attente du destinataire
@@ -325,15 +341,30 @@ offered-text = { $side ->
     [named] { $who } veut vous envoyer un texte
    *[sender] L’expéditeur veut vous envoyer un texte
 }
+with-code = code { $code }
 reading-offer = Lecture de la liste…
 offer-unlisted = La liste ne peut pas être affichée. Si vous acceptez, tout sera reçu.
 search = Rechercher
 tick-all = Tout
 tick-none = Rien
+tick-all-found = { $count ->
+    [0] Tout
+    [one] Celui-ci
+   *[other] Tous ces { $count }
+}
+tick-none-found = { $count ->
+    [0] Rien
+    [one] Pas celui-ci
+   *[other] Aucun de ces { $count }
+}
+sort-by-size = Les plus gros d’abord
+sort-by-name = Par nom
+offer-list = Ce qui est proposé
 nothing-found = Aucun résultat
 open-named = Déplier « { $name } »
 close-named = Replier « { $name } »
-taken = nom déjà pris
+taken = existe déjà
+skipped = ignoré
 already-here = déjà ici
 folder-taken = dossier existant
 barred = trop gros
@@ -366,21 +397,22 @@ not-kept-private = { $count ->
    *[other] Le disque ne retient pas qui peut lire un fichier : { $count } fichiers que seul l’expéditeur pouvait lire peuvent être lus par d’autres ici.
 }
 conflicts = { $count ->
-    [one] { $count } nom est déjà pris à cet endroit :
-   *[other] { $count } noms sont déjà pris à cet endroit :
+    [one] { $count } nom existe déjà dans ce dossier :
+   *[other] { $count } noms existent déjà dans ce dossier :
 }
 conflict-named = Que faire de « { $name } »
+compared = Ici : { $here } · nouveau : { $new }
 keep-both = Conserver les deux
 replace = Remplacer
 skip = Ignorer
-keep-both-means = Le fichier qui arrive reçoit un numéro dans son nom.
+keep-both-means = Le nouveau fichier reçoit un numéro : vacances (2).mov.
 replace-means = Un fichier existant est remplacé dès que le nouveau est complet. Un dossier existant reste, et le fichier qui arrive reçoit un numéro dans son nom.
 merges = { $count ->
     [one] { $count } dossier de ce nom existe déjà à cet endroit :
    *[other] { $count } dossiers existent déjà à cet endroit :
 }
 merge = Fusionner
-keep-both-folders-means = Le dossier qui arrive reçoit un numéro dans son nom.
+keep-both-folders-means = Le nouveau dossier reçoit un numéro : photos (2).
 merge-means = Ce qui arrive est placé dans le dossier existant.
 skip-folder-means = Le dossier existant reste tel quel, et rien du nouveau n’est reçu.
 guarded = { $more ->
@@ -391,7 +423,8 @@ guarded = { $more ->
 skip-means = Le fichier existant reste, et le nouveau n’est pas reçu.
 repaired = Ces noms ne peuvent pas être enregistrés ici. Ils deviennent :
 accept = Recevoir { $amount }
-accept-nothing = Terminer
+accept-text = Afficher le texte
+accept-nothing = Rien à recevoir : fermer
 decline = Refuser
 
 ## La fin
@@ -426,12 +459,15 @@ some-here = { $count ->
     [one] { $count } était déjà ici
    *[other] { $count } étaient déjà ici
 }
+left-out-there = { $count ->
+    [one] le destinataire en a écarté { $count }
+   *[other] le destinataire en a écarté { $count }
+}
 missing = { $count ->
     [one] { $count } manquant
    *[other] { $count } manquants
 }
 open = Ouvrir
-open-folder = Ouvrir le dossier
 show-in-folder = Afficher dans le dossier
 saved-in = Dans { $folder }
 copy-report = Copier le rapport
@@ -445,8 +481,8 @@ try-again = Réessayer
 correct-code = Corriger le code
 send-again = Envoyer à nouveau
 send-missing = Envoyer ce qui manque
-kept-in = Ce qui est arrivé est conservé dans { $folder }. Lors d’un nouvel envoi, seul ce qui manque est transféré.
-kept-in-vain = Ce qui est arrivé est conservé dans { $folder }. Un autre essai dans le même dossier finirait de la même façon.
+kept-in = La partie arrivée est conservée. Lors d’un nouvel envoi, seul le reste est transféré.
+kept-in-vain = La partie arrivée est conservée. Un autre essai dans le même dossier finirait de la même façon.
 only-shown = { $path } est un programme, ou peut en lancer un. Caiman se contente de l’afficher dans son dossier.
 not-opened = { $path } ne peut pas être ouvert : aucun programme de cet ordinateur ne l’ouvre.
 not-opened-gone = { $path } ne peut pas être ouvert : il n’existe plus.
@@ -454,14 +490,14 @@ report-detail = Pour le dépannage : { $detail }
 
 ## Erreurs : ce qui s’est passé
 
-err-wrong-code = Le code est incorrect.
-err-guessed = Trois codes incorrects ont été essayés : ce code a donc été révoqué.
-err-retired = Ce code a été révoqué après trop d’essais incorrects.
-err-nobody = Personne n’envoie avec ce code sur { $relay }.
-err-nobody-anywhere = Personne n’envoie avec ce code.
+err-wrong-code = Le code est incorrect à partir du troisième mot.
+err-guessed = Trois codes incorrects ont été essayés : ce code ne fonctionne plus.
+err-retired = Ce code ne fonctionne plus : trop de codes incorrects ont été essayés.
+err-nobody = Aucun expéditeur trouvé pour ce code sur { $relay }.
+err-nobody-anywhere = Aucun expéditeur trouvé pour ce code.
 err-offline = Aucun relais ne répond sur Internet, et l’expéditeur ne peut donc pas y être trouvé.
-err-nobody-local = Personne n’envoie avec ce code sur le réseau local.
-err-nobody-either = Personne n’envoie avec ce code sur { $relay } ni sur le réseau local.
+err-nobody-local = Aucun expéditeur trouvé pour ce code sur le réseau local.
+err-nobody-either = Aucun expéditeur trouvé pour ce code sur { $relay } ni sur le réseau local.
 err-only-strangers = { $count ->
     [one] Seul un inconnu a répondu, qui ne connaît pas ce code.
    *[other] { $count } inconnus ont répondu, et aucun d’eux ne connaît ce code.
@@ -564,7 +600,7 @@ err-write = { $path } ne peut pas être enregistré :
 err-save-in = Rien ne peut être enregistré dans { $path } :
 err-damaged = « { $name } » est arrivé endommagé, même après un nouvel envoi.
 err-withdrawn = « { $name } » ne peut pas être envoyé : il { $reason }.
-withdrawn-changed = a été modifié pendant l’envoi
+withdrawn-changed = a été modifié après son ajout
 withdrawn-vanished = n’existe plus
 withdrawn-unreadable = n’a pas pu être lu
 unfit-denied = ne peut pas être lu : vous n’en avez pas l’autorisation
@@ -623,7 +659,7 @@ lost-nothing-received = Rien n’a été reçu, et rien n’a été modifié ici
 lost-nothing-here = Vos fichiers sont intacts.
 lost-only-missing-moves = Vos fichiers sont intacts. Lors d’un nouvel envoi, seul ce qui manque est transféré.
 lost-used-there = Cet autre transfert utilise ce qui était déjà arrivé.
-lost-arrived-kept = Aucun fichier incomplet ne porte son vrai nom.
+lost-arrived-kept = Les fichiers arrivés sont complets. Celui qui ne l’est pas est gardé à part.
 lost-removed = Rien n’en a été enregistré.
 
 ## Erreurs : que faire ensuite
@@ -635,9 +671,9 @@ next-wrong-code = Comparez-le mot à mot avec le code de l’expéditeur, puis r
 next-compare-code = Comparez-le mot à mot avec le code de l’expéditeur, puis réessayez.
 next-ask-new-code = Demandez-en un nouveau à l’expéditeur.
 next-send-again-safely = Envoyez à nouveau pour obtenir un nouveau code, et veillez à ce que seule la bonne personne l’entende.
-next-nobody-anywhere = Vérifiez les deux premiers mots, demandez si l’expéditeur attend toujours et s’il est sur Internet, et vérifiez la date sur les deux ordinateurs.
+next-nobody-anywhere = Vérifiez les deux premiers mots. La fenêtre de l’expéditeur doit être ouverte et sur Internet, et la date correcte sur les deux ordinateurs.
 next-offline = Vérifiez que cet ordinateur est sur Internet. Certains réseaux ne laissent rien passer vers ces relais ; un autre réseau aide alors.
-next-nobody = Vérifiez les deux premiers mots, et demandez si l’expéditeur attend toujours et s’il utilise le même relais ou le même réseau.
+next-nobody = Vérifiez les deux premiers mots. La fenêtre de l’expéditeur doit être ouverte, sur le même réseau ou le même relais.
 next-only-strangers = Comparez le code avec celui de l’expéditeur. S’il est correct, quelqu’un se fait passer pour l’expéditeur : demandez un nouveau code, et utilisez un autre réseau ou un autre relais.
 next-code-taken = Patientez un instant, puis réessayez.
 next-declined = Demandez à l’autre personne, puis envoyez à nouveau.
@@ -704,7 +740,7 @@ relay-password-required = Le relais exige un mot de passe.
 relay-password-wrong = Le mot de passe du relais est incorrect.
 relay-older = Le relais a un Caiman plus ancien.
 relay-newer = Le relais a un Caiman plus récent.
-relay-no-room = Personne n’envoie avec ce code.
+relay-no-room = Aucun expéditeur trouvé pour ce code.
 relay-code-busy = Quelqu’un d’autre utilise ce code en ce moment.
 relay-other-sender = Ce relais accompagne un autre transfert et ne sert qu’à lui.
 relay-too-many-joins = Trop de codes ont été essayés d’ici dans la dernière minute.
@@ -758,7 +794,7 @@ expected-transfer = « { $key } » n’est pas un transfert que cette version 
 expected-person = « { $key } » n’est pas une personne avec un nom et une clé à elle
 unsaved-no-folder = Rien ne peut être enregistré : ce compte n’a pas de dossier pour les fichiers de Caiman. Indiquez-en un avec CAIMAN_CONFIG_DIR et CAIMAN_DATA_DIR.
 unsaved-disk = { $path } ne peut pas être enregistré : { $cause } Ce qui s’y trouvait avant n’a pas changé.
-interrupted-receive = Caiman a été fermé pendant la réception de « { $name } » dans { $folder }. Aucun fichier incomplet ne porte son vrai nom. Ce qui peut être repris figure plus bas, sous « Inachevés ».
+interrupted-receive = Caiman a été fermé pendant la réception de « { $name } » dans { $folder }. Elle peut être reprise plus bas, sous « Inachevés ».
 interrupted-send = Caiman a été fermé pendant l’envoi de « { $name } ». Vos fichiers sont intacts. Envoyez à nouveau : seul ce qui manque est transféré.
 
 ## Pourquoi la fenêtre ne s’ouvre pas

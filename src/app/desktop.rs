@@ -12,6 +12,7 @@
 //! - `portal`: the desktop portal, on Linux
 //! - `system`: the desktop's own settings
 //! - `uri`: `file:` addresses
+//! - `viewer`: opening files, on Linux
 
 pub(super) mod arrival;
 pub(super) mod clipboard;
@@ -27,3 +28,5 @@ pub(super) mod paste;
 mod portal;
 pub(super) mod system;
 mod uri;
+#[cfg(target_os = "linux")]
+mod viewer;

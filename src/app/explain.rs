@@ -27,7 +27,7 @@ mod tests;
 pub(super) use amounts::amount;
 #[cfg(target_os = "linux")]
 pub(super) use drops::dropped;
-pub(super) use ends::{broke, done, is_wish, report};
+pub(super) use ends::{broke, done, is_wish, report, tone_of_end};
 #[cfg(test)]
 pub(super) use failures::{Explained, Standpoint};
 pub(super) use failures::{code, cut_off, error, iroh, leads_to_settings, not_kept, relay, standpoint};
@@ -36,5 +36,7 @@ pub(super) use peer::{about, sentence};
 pub(super) use program::{host, interrupted, not_discarded, not_opened, only_shown, problem, start, unsaved};
 #[cfg(test)]
 pub(super) use progress::stall;
-pub(super) use progress::{lost_while_paused, path, phase, progress, refused_port, standstill};
+pub(super) use progress::{
+    lost_while_paused, moving_files, path, phase, progress, refused_port, standstill, totals,
+};
 pub(super) use reach::{codes_lead, host_reach, online, only_here};

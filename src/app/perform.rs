@@ -27,6 +27,7 @@ use super::{
     model::{
         action::{Action, Dialog},
         card::{Card, CardEnd, StartedWith},
+        code_field::Reading,
         state::Effect,
         tone::Tone,
     },
@@ -34,7 +35,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    engine::{Command, TaskId},
+    engine::{Command, TaskId, TransferError},
     panics::PanicReport,
     sync::lock,
 };
@@ -50,9 +51,11 @@ impl Window {
             Action::PickDestination(None) => self.pick(Question::Folder, PickPurpose::SaveAlways),
             Action::Paste => self.desk.ask(Job::Clipboard(ClipboardUse::Paste)),
             Action::Receive => self.receive(),
-            Action::FillCode(text) => {
-                self.state.offered_code = None;
-                self.state.field.set(text);
+            Action::FillCode(text) => self.fill_code(ctx, text),
+            Action::CorrectCode(id) => self.correct_code(ctx, id),
+            Action::ForgetServer => {
+                self.state.field.server = None;
+                // The button that was pressed is gone.
                 self.focus_code(ctx);
             }
             Action::FocusCode => self.focus_code(ctx),
@@ -68,14 +71,17 @@ impl Window {
             Action::FoldLeftBehind(id) => {
                 self.change(id, |card| card.folds.left_behind = !card.folds.left_behind);
             }
+            Action::FoldDetails(id) => self.change(id, |card| card.folds.details = !card.folds.details),
             Action::Focused(id) => self.change(id, |card| card.folds.wants_focus = false),
             Action::Accept(id) => self.answer(id, true),
             Action::Decline(id) => self.answer(id, false),
             Action::Pause(id, is_paused) => {
                 self.command(Command::Pause(id, is_paused));
             }
+            Action::PauseAll(is_paused) => self.pause_all(is_paused),
+            Action::AskStop(id, asks) => self.change(id, |card| card.folds.stop = asks),
             Action::Cancel(id) => {
-                self.change(id, |card| card.is_cancelling = true);
+                self.change(id, |card| (card.is_cancelling, card.folds.stop) = (true, false));
                 self.command(Command::Cancel(id));
             }
             Action::Again(id) => {
@@ -172,6 +178,40 @@ impl Window {
         let copy = (self.words.say("copy-report"), Action::CopyText(explain::broke(&self.words, report)));
         self.state.tell_with(Tone::Bad, text.clone(), Some(copy));
         self.notify(ctx, NAME.to_owned(), text);
+    }
+
+    /// Pauses everything under way, or resumes it as far as this side is concerned.
+    fn pause_all(&mut self, is_paused: bool) {
+        let can = |card: &&Card| card.can_pause() && card.progress.paused.here != is_paused;
+        let all: Vec<TaskId> = self.state.cards.iter().filter(can).map(|card| card.id).collect();
+        for id in all {
+            self.command(Command::Pause(id, is_paused));
+        }
+    }
+
+    /// Puts a text into the code field. A repaired code is looked for at the relay of the link in which the slip was.
+    fn fill_code(&mut self, ctx: &Context, text: String) {
+        let reading = self.state.field.read();
+        let is_repair = matches!(reading, Reading::Slip { repaired, .. } if repaired.to_string() == text);
+        let server = self.state.field.server.take().filter(|_| is_repair);
+        self.state.offered_code = None;
+        self.state.field.set(text);
+        let named = self.state.field.server.take();
+        self.state.field.server = named.or(server);
+        self.focus_code(ctx);
+    }
+
+    /// Puts the code of a failed receive into the code field, with the keyboard where the slip is likely to be.
+    fn correct_code(&mut self, ctx: &Context, id: TaskId) {
+        let Some(card) = self.state.card(id) else { return };
+        let StartedWith::Code { code, server } = card.started_with.clone() else { return };
+        let is_found = matches!(
+            card.end,
+            Some(CardEnd::Failed(TransferError::WrongCode { .. } | TransferError::OnlyStrangers { .. }))
+        );
+        self.state.offered_code = None;
+        self.state.field.correct(&code, server.map(|server| server.to_string()), is_found);
+        self.focus_code(ctx);
     }
 
     /// Puts the keyboard into the code field and brings the field into sight.

@@ -17,6 +17,7 @@ mod send_card;
 pub(super) mod settings;
 mod taken;
 mod transfer;
+mod tree;
 pub(super) mod unfinished;
 
 use std::time::Instant;

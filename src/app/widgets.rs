@@ -1,5 +1,6 @@
 //! The small things that views are made of. Each control has an accessible name and shows when it has the keyboard.
 //!
+//! - `bidi`: the order of what is written from right to left
 //! - `boxes`: what stands around other things
 //! - `button`: what can be clicked
 //! - `charts`: progress bars and the speed graph
@@ -10,6 +11,7 @@
 //! - `rows`: rows with something at their right end
 //! - `text`: text, by its weight
 
+mod bidi;
 mod boxes;
 mod button;
 mod charts;
@@ -20,11 +22,15 @@ mod qr;
 mod rows;
 mod text;
 
-pub(super) use boxes::{card, dialog_frame, hairline, name_dialog, note, part, signed_note, tinted};
-pub(super) use button::{Button, Emphasis, focus_ring, icon_button, link, named};
+pub(super) use boxes::{
+    card, dialog_frame, group, hairline, name_dialog, note, part, signed_note, slim_card, tinted,
+};
+pub(super) use button::{Button, Emphasis, focus_ring, fold, icon_button, link, named, tell_expanded};
 pub(super) use charts::{bar, graph};
 pub(super) use face::{face, face_tile};
 pub(super) use icons::{Icon, disc, icon, paint_icon, tile};
 pub(super) use qr::{qr, qr_side};
 pub(super) use rows::{row, row_of_words};
-pub(super) use text::{fitting, heading, muted, small, title, title_with, title_with_face};
+pub(super) use text::{
+    announce, fitting, heading, line, muted, paragraph, plain, small, title, title_with, title_with_face,
+};

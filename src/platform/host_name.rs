@@ -7,17 +7,17 @@ const NO_NAMES: &[&str] = &["localhost", "(none)", "unknown"];
 
 /// What the system calls this computer, without the domain after the name; `None` if that is nothing that anybody chose.
 pub fn host_name() -> Option<PeerName> {
-    as_name(&system_name()?)
+    as_name(&system_name())
 }
 
 #[cfg(unix)]
-fn system_name() -> Option<String> {
-    Some(rustix::system::uname().nodename().to_string_lossy().into_owned())
+fn system_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 #[cfg(not(unix))]
-fn system_name() -> Option<String> {
-    std::env::var("COMPUTERNAME").ok()
+fn system_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
 /// The name of a computer in the name of a host.

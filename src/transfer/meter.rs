@@ -11,7 +11,7 @@ const SLOT: Duration = Duration::from_secs(1);
 /// How many points the graph has: one minute of them.
 const SLOTS: usize = 60;
 /// How far back the shown speed looks: long enough that it doesn't jump, short enough that it doesn't lag.
-const WINDOW: Duration = Duration::from_secs(5);
+const WINDOW: Duration = Duration::from_secs(3);
 /// How long a transfer must have run before a time left is shown; an earlier guess would be wild.
 const LEAST: Duration = Duration::from_secs(2);
 
@@ -109,10 +109,14 @@ impl Meter {
         }
     }
 
-    /// The speed in bytes a second at each second of the last minute, the oldest first. Only the window draws it.
+    /// The speed in bytes a second at each second of the last minute, the oldest first, each over [`WINDOW`]. Only the window
+    /// draws it.
     #[cfg(any(feature = "gui", test))]
-    pub(crate) fn last_minute(&self) -> &[f32] {
-        &self.slots
+    pub(crate) fn last_minute(&self) -> Vec<f32> {
+        let window = (WINDOW.as_secs() / SLOT.as_secs()) as usize;
+        let over = |end: usize| &self.slots[(end + 1).saturating_sub(window)..=end];
+        let mean = |slots: &[f32]| slots.iter().sum::<f32>() / slots.len() as f32;
+        (0..self.slots.len()).map(|end| mean(over(end))).collect()
     }
 
     /// The time left, in steps that are coarser the longer it is; `None` while it can't be told.
@@ -152,6 +156,22 @@ mod tests {
         (now, bytes)
     }
 
+    /// At a low speed one block takes longer than a second, and the graph would be a saw.
+    #[test]
+    fn the_graph_is_smooth_where_a_block_comes_every_other_second() {
+        let mut meter = Meter::new();
+        let start = Instant::now();
+        for second in 0..=40_u64 {
+            meter.note(second / 2 * 256 * 1024, None, start + Duration::from_secs(second));
+        }
+        let graph = meter.last_minute();
+        let settled = &graph[3..];
+        let (least, most) = settled
+            .iter()
+            .fold((f32::MAX, 0.0_f32), |(least, most), speed| (least.min(*speed), most.max(*speed)));
+        assert!(least * 2.5 > most, "{graph:?}");
+    }
+
     #[test]
     fn a_steady_speed_is_shown_as_it_is() {
         let mut meter = Meter::new();
@@ -183,7 +203,7 @@ mod tests {
         let start = Instant::now();
         meter.note(0, Some(1000 * MB), start);
         let (now, bytes) = run(&mut meter, start, 20, 0, 10 * MB, 1000 * MB);
-        let graph = meter.last_minute().to_vec();
+        let graph = meter.last_minute();
         meter.rest();
         assert_eq!((meter.speed(now), meter.time_left(now)), (0.0, None));
         let later = now + Duration::from_mins(10);

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
+    time::SystemTime,
 };
 
 use super::{
@@ -26,6 +27,8 @@ pub struct Offer {
     /// both were kept wherever a name is taken; [`Target::under`] and [`Target::merged`] tell the rest. Empty without a
     /// usable folder.
     pub targets: Vec<Target>,
+    /// What has the names that are taken, by entry, as far as it is a file and the system tells.
+    pub existing: HashMap<u32, ExistingFile>,
     /// Entries at the top that would get hidden names in the user's home folder, where programs take them for what the
     /// user has set. They are received only if [`Choices::allows_hidden`] says so. In order.
     pub guarded: Vec<u32>,
@@ -54,6 +57,7 @@ impl Offer {
             manifest,
             folder: None,
             targets: Vec::new(),
+            existing: HashMap::new(),
             guarded: Vec::new(),
             too_large: Vec::new(),
             largest_file: u64::MAX,
@@ -139,6 +143,15 @@ impl Offer {
             .filter(|(target, _)| target.is_repaired)
             .filter_map(|(target, entry)| Some((entry.path.as_str(), target.path.as_ref()?.as_str())))
     }
+}
+
+/// A file in the receiver's folder that has the name of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExistingFile {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was last changed, if the system says so.
+    pub modified: Option<SystemTime>,
 }
 
 /// What stands under one name at the top of an offer.

@@ -8,11 +8,13 @@
 //! The other pure parts of a transfer are beside it:
 //!
 //! - [`blocks`]: sets of block numbers
+//! - [`file_count`]: how many files are complete
 //! - [`tree_hash`]: the BLAKE3 of a file from the hashes of its blocks
 //! - [`names`]: names that this system can't store, and the names that take their place
 //! - [`placement`]: where each entry of an offer goes in the receiver's folder
 
 pub mod blocks;
+pub(crate) mod file_count;
 pub(crate) mod names;
 pub(crate) mod placement;
 pub mod tree_hash;
@@ -196,6 +198,15 @@ impl Plan {
     /// The number of wanted files, including empty ones.
     pub fn wanted_files(&self) -> u64 {
         self.wanted_files
+    }
+
+    /// How many wanted files take no block: empty ones, and those that are nothing but holes.
+    pub(crate) fn files_without_blocks(&self) -> u64 {
+        let files = |run: &Run| match &run.content {
+            RunContent::File { .. } | RunContent::Stream { .. } => 1,
+            RunContent::Pack(files) => files.len() as u64,
+        };
+        self.wanted_files - self.runs.iter().map(files).sum::<u64>()
     }
 
     /// The size of a full block in bytes.

@@ -80,6 +80,10 @@ pub struct Progress {
     pub bytes: u64,
     /// How many bytes are to be stored in all; `None` while that is unknown, as for a stream.
     pub total_bytes: Option<u64>,
+    /// How many files are complete on the receiver's disk.
+    pub files: u64,
+    /// The file that moves, as an entry of the offer; of several, the first. `None` while there is none.
+    pub file: Option<u32>,
     /// How many lanes carry data, or are about to.
     pub lanes: u16,
     /// Which way the lanes take.

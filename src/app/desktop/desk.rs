@@ -293,7 +293,7 @@ impl Worker {
                 self.outbox.send(DeskOutcome::Discarded { name, discarded });
             }
             Job::Open(path) => self.open(path),
-            Job::Reveal(path) => self.opened(reveal(&path), path),
+            Job::Reveal(path) => self.opened(self.reveal(&path), path),
             #[cfg(target_os = "linux")]
             Job::Retrieve(key) => {
                 let paths = super::portal::retrieve(&key).unwrap_or_else(|error| {
@@ -332,14 +332,40 @@ impl Worker {
     /// Opens a file or a folder, but starts nothing that another computer may have sent.
     fn open(&self, path: PathBuf) {
         if path.symlink_metadata().is_ok() && is_program(&path) {
-            let shown = reveal(&path);
+            let shown = self.reveal(&path);
             if shown.is_ok() {
                 self.outbox.send(DeskOutcome::OnlyShown(path));
             } else {
                 self.opened(shown, path);
             }
         } else {
-            self.opened(opener::open(&path), path);
+            #[cfg(target_os = "linux")]
+            let opened = super::viewer::open(&path, self.fails_later(&path));
+            #[cfg(not(target_os = "linux"))]
+            let opened = opener::open(&path);
+            self.opened(opened, path);
+        }
+    }
+
+    /// Shows a file or a folder in the folder that it is in.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(clippy::unused_self, reason = "only Linux tells a failure later")
+    )]
+    fn reveal(&self, path: &Path) -> Result<(), opener::OpenError> {
+        #[cfg(target_os = "linux")]
+        return super::viewer::reveal(path, folder_of(path), self.fails_later(path));
+        #[cfg(not(target_os = "linux"))]
+        opener::reveal(path).or_else(|_| opener::open(folder_of(path)))
+    }
+
+    /// Tells that a file could not be opened, when that turns out later.
+    #[cfg(target_os = "linux")]
+    fn fails_later(&self, path: &Path) -> impl FnOnce() + Send + 'static {
+        let (outbox, path) = (self.outbox.clone(), path.to_owned());
+        move || {
+            let is_there = path.symlink_metadata().is_ok();
+            outbox.send(DeskOutcome::NotOpened { path, is_there });
         }
     }
 
@@ -376,11 +402,6 @@ impl Worker {
             let _ = notification.show();
         }
     }
-}
-
-/// Shows a file or a folder in the folder that it is in.
-fn reveal(path: &Path) -> Result<(), opener::OpenError> {
-    opener::reveal(path).or_else(|_| opener::open(folder_of(path)))
 }
 
 /// The folder that can be opened to show what is at `path`.

@@ -136,7 +136,8 @@ pub(super) fn retrieve(key: &str) -> zbus::Result<Vec<PathBuf>> {
     Ok(paths.into_iter().map(PathBuf::from).collect())
 }
 
-fn session() -> zbus::Result<Connection> {
+/// The session bus, on which each call waits for its answer no longer than [`ANSWER_LIMIT`].
+pub(super) fn session() -> zbus::Result<Connection> {
     Builder::session()?.method_timeout(ANSWER_LIMIT).build()
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     amounts::{amount, duration},
-    failures::{Explained, cut_off, error, misbehaviour, standpoint},
+    failures::{Explained, Standpoint, cut_off, error, misbehaviour, standpoint},
     names::{left_behind, name},
     peer::about,
     progress::phase,
@@ -49,11 +49,34 @@ pub(in crate::app) fn done(words: &Words, card: &Card, report: &Report) -> (Stri
         let key = if card.direction == Direction::Sent { "some-there" } else { "some-here" };
         text = format!("{text} · {}", words.tell(key, &[("count", report.here.into())]));
     }
+    let left_out = card.left_out_there();
+    if left_out > 0 {
+        text = format!("{text} · {}", words.tell("left-out-there", &[("count", left_out.into())]));
+    }
     if report.missing == 0 {
         return (text, Tone::Good);
     }
     let missing = words.tell("missing", &[("count", report.missing.into())]);
     (format!("{text} · {missing}"), Tone::Warning)
+}
+
+/// How bad an end is. Red is for what broke off in the middle; what one of the two people wanted is grey.
+pub(in crate::app) fn tone_of_end(end: &CardEnd, at: Standpoint<'_>) -> Tone {
+    match end {
+        CardEnd::Done(report) if report.missing == 0 => Tone::Good,
+        CardEnd::Failed(
+            TransferError::Cancelled
+            | TransferError::Declined
+            | TransferError::Superseded
+            | TransferError::PeerCancelled
+            | TransferError::PeerDeclined,
+        ) => Tone::Quiet,
+        CardEnd::Failed(TransferError::Internal(_) | TransferError::PeerMisbehaved(_)) | CardEnd::CutOff => {
+            Tone::Bad
+        }
+        CardEnd::Failed(_) if at.has_begun => Tone::Bad,
+        CardEnd::Done(_) | CardEnd::Failed(_) => Tone::Warning,
+    }
 }
 
 /// Whether a transfer ended early because the user wanted it to.

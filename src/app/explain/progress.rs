@@ -12,10 +12,11 @@ use crate::{
             standing::{Lost, Standstill},
             tone::Tone,
         },
-        words::Words,
+        words::{Words, shown_path},
     },
     engine::{Internet, MetAt, Paused, Phase, Route, WaitsFor, Work},
     history::Direction,
+    transfer::show::Shown,
 };
 
 /// What a transfer is doing or waiting for.
@@ -156,6 +157,34 @@ pub(in crate::app) fn refused_port(words: &Words, wished: u16, used: u16) -> Str
     // A port is written without thousands separators.
     let args = [("wished", wished.to_string().into()), ("used", used.to_string().into())];
     words.tell("port-refused", &args)
+}
+
+/// What moves just now: how many of the files are complete, where they are saved, and the file. Nothing of a single file that
+/// is sent, of which the card has said it all.
+pub(in crate::app) fn moving_files(words: &Words, card: &Card) -> Option<String> {
+    let total = card.accepted.map_or(0, |(files, _)| files);
+    let count = (total > 1).then(|| {
+        let done = card.progress.files.min(total);
+        let args = [("done", words.number(done).into()), ("total", words.number(total).into())];
+        words.tell("files-of", &args)
+    });
+    // One file has its name above already.
+    let file = card.moving_file().filter(|_| total > 1).map(|path| Shown(path).to_string());
+    let folder = card.folder.as_ref().filter(|_| card.direction == Direction::Received);
+    let place = folder.map(|folder| words.tell("saving-in", &[("folder", shown_path(folder).into())]));
+    let parts: Vec<String> = count.into_iter().chain(place).chain(file).collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
+/// What is under way together: `8 transfers · 3.1 MiB/s · 4 min left`.
+pub(in crate::app) fn totals(words: &Words, count: usize, speed: f64, left: Option<Duration>) -> String {
+    let size = words.bytes(speed as u64);
+    let mut parts = vec![words.tell("transfers-of", &[("count", count.into())])];
+    if speed >= 1.0 {
+        parts.push(words.tell("per-second", &[("size", size.into())]));
+    }
+    parts.extend(left.map(|left| words.tell("left", &[("time", duration(words, left).into())])));
+    parts.join(" · ")
 }
 
 /// Which way the bytes take, over how many connections, and how long they take.

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::settings_form::Page;
+use super::{
+    settings_form::Page,
+    tree::{Order, Walk},
+};
 use crate::{
     engine::{IrohRelay, OnConflict, OnMerge, TaskId},
     net::client::RelayAddress,
@@ -23,6 +26,10 @@ pub(in crate::app) enum Action {
     Receive,
     /// Put this text into the code field.
     FillCode(String),
+    /// Put the code of a failed receive into the code field, and the keyboard on the words that are likely to be wrong.
+    CorrectCode(TaskId),
+    /// Look for the sender of the code in the field everywhere, not only at the relay that its link named.
+    ForgetServer,
     /// Put the keyboard into the code field.
     FocusCode,
     /// Stop offering the code that is on the clipboard.
@@ -41,6 +48,8 @@ pub(in crate::app) enum Action {
     FoldText(TaskId),
     /// Show or hide the list of what is left behind.
     FoldLeftBehind(TaskId),
+    /// Show or hide the details of a transfer, or of how it ended.
+    FoldDetails(TaskId),
     /// The control of this card that wanted the keyboard has it.
     Focused(TaskId),
     /// Change the choices about an offer.
@@ -51,6 +60,10 @@ pub(in crate::app) enum Action {
     Decline(TaskId),
     /// Pause a transfer, or resume it as far as this side is concerned.
     Pause(TaskId, bool),
+    /// Pause everything under way, or resume it as far as this side is concerned.
+    PauseAll(bool),
+    /// Ask whether a transfer is to be stopped, or stop asking.
+    AskStop(TaskId, bool),
     /// End a transfer.
     Cancel(TaskId),
     /// Start a failed transfer again, as it was started.
@@ -104,8 +117,12 @@ pub(in crate::app) enum SheetAction {
     IgnoreSpace,
     /// Tick or untick a node and everything in it.
     Tick(u32, bool),
-    /// Tick everything, or nothing.
+    /// Tick everything, or nothing; while there is a search, only of what it has found.
     TickAll(bool),
+    /// Take the keyboard through the tree, or act where it is.
+    Walk(Walk),
+    /// Sort the tree.
+    Sort(Order),
     /// Open or close a folder.
     Open(u32),
     /// Show only entries with this text in their path.

@@ -90,7 +90,7 @@ impl CardEnd {
 }
 
 /// The parts of a card that the user can fold out, and whether they are.
-#[allow(clippy::struct_excessive_bools)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 #[derive(Default)]
 pub(in crate::app) struct Folds {
     /// The QR code of the invite link, as rows of dark and light modules, while it is shown.
@@ -101,6 +101,10 @@ pub(in crate::app) struct Folds {
     pub(in crate::app) text: bool,
     /// The list of what is left behind.
     pub(in crate::app) left_behind: bool,
+    /// Which way the bytes take, or what else there is to say about the end.
+    pub(in crate::app) details: bool,
+    /// The question whether it is to be stopped.
+    pub(in crate::app) stop: bool,
     /// The card is new or asks something, so its first control takes the keyboard.
     pub(in crate::app) wants_focus: bool,
 }
@@ -280,7 +284,9 @@ impl Card {
             Notice::Met(place) => {
                 let relay = if let MetAt::Relay(relay) = &place { Some(relay.clone()) } else { None };
                 (self.relay, self.off_relay, self.met_at) = (relay, None, Some(place));
+                // What others tried before says nothing about this one, which has the right code and version.
                 (self.peer, self.lost_one) = (None, false);
+                (self.tries_left, self.other_version) = (None, None);
             }
             Notice::Peer(name) => self.peer = Some(name),
             Notice::Unanswered => {
@@ -386,6 +392,40 @@ impl Card {
     pub(in crate::app) fn fraction(&self) -> Option<f32> {
         let total = self.progress.total_bytes?;
         Some(if total == 0 { 1.0 } else { (self.progress.bytes as f64 / total as f64) as f32 })
+    }
+
+    /// The code that it was started with, if the user has typed or pasted one.
+    pub(in crate::app) fn typed_code(&self) -> Option<&CodePhrase> {
+        match &self.started_with {
+            StartedWith::Code { code, .. } => Some(code),
+            StartedWith::Paths(_) | StartedWith::Text(_) | StartedWith::Invitation => None,
+        }
+    }
+
+    /// Whether it is a receive that has failed before anything was offered, so that the next attempt takes its place.
+    pub(in crate::app) fn is_failed_attempt(&self) -> bool {
+        self.typed_code().is_some()
+            && self.manifest.is_none()
+            && matches!(self.end, Some(CardEnd::Failed(_) | CardEnd::CutOff))
+    }
+
+    /// The file that moves, as its path in the offer.
+    pub(in crate::app) fn moving_file(&self) -> Option<&str> {
+        let entry = self.manifest.as_ref()?.entries().get(self.progress.file? as usize)?;
+        Some(entry.path.as_str())
+    }
+
+    /// How many files the receiver has left out of what this side offered; 0 as long as that isn't known.
+    pub(in crate::app) fn left_out_there(&self) -> u64 {
+        let (Some(manifest), Some((accepted, _)), Some(CardEnd::Done(report))) =
+            (&self.manifest, self.accepted, &self.end)
+        else {
+            return 0;
+        };
+        if self.direction == Direction::Received || self.receivers > 1 {
+            return 0;
+        }
+        manifest.files().saturating_sub(accepted).saturating_sub(report.here)
     }
 
     /// Whether it is a text rather than files.

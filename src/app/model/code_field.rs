@@ -1,5 +1,7 @@
 //! The code field: the word being typed, its completions, the repair of slips. `views::receive` draws it.
 
+use std::ops::Range;
+
 use crate::code::{self, CodeError, CodePhrase, Invite, MIN_PARTS, words};
 
 /// How many completions are offered at once: as many as can be read at a glance.
@@ -10,6 +12,11 @@ const MAX_OFFERED: usize = 5;
 pub(in crate::app) struct CodeField {
     /// What was typed so far.
     pub(in crate::app) text: String,
+    /// The relay that an invite link named, of which only the code stands in the field.
+    pub(in crate::app) server: Option<String>,
+    /// What is to be selected of a text that was put into the field, in characters; an empty range is where the caret
+    /// goes.
+    pub(in crate::app) selects: Option<Range<usize>>,
     /// Which of the completions is chosen.
     pub(in crate::app) chosen: usize,
     /// Whether Escape has closed the list for this word.
@@ -46,7 +53,7 @@ impl CodeField {
             return Reading::Empty;
         }
         match code::parse_any(&self.text) {
-            Ok(invite) => Reading::Code(invite),
+            Ok(invite) => Reading::Code(self.to_server(invite)),
             Err(CodeError::Unknown { word, suggestion: Some(repaired) }) => {
                 Reading::Slip { word: word.to_string(), repaired }
             }
@@ -56,6 +63,16 @@ impl CodeField {
                 Reading::Typing
             }
             Err(error) => Reading::Wrong(error),
+        }
+    }
+
+    /// The invite with the relay of the link that was put into the field, unless it names one itself.
+    fn to_server(&self, invite: Invite) -> Invite {
+        match &self.server {
+            Some(server) if invite.server().is_none() => {
+                Invite::new(invite.code().clone(), Some(server)).unwrap_or(invite)
+            }
+            _ => invite,
         }
     }
 
@@ -105,12 +122,41 @@ impl CodeField {
     /// Starts over with a changed text. Every change has to be followed by this.
     pub(in crate::app) fn edited(&mut self) {
         (self.chosen, self.is_closed, self.was_tried) = (0, false, false);
+        if self.text.trim().is_empty() {
+            self.server = None;
+        }
     }
 
-    /// Replaces the text.
+    /// Replaces the text. Of a link, or of any text that contains one code, only the code is put in, and its relay is kept
+    /// beside it. The caret goes to the end.
     pub(in crate::app) fn set(&mut self, text: String) {
-        self.text = text;
+        (self.text, self.server) = (text, None);
+        self.take_link();
+        let end = self.text.chars().count();
+        self.selects = Some(end..end);
         self.edited();
+    }
+
+    /// Puts in a code with which the sender was not found, or that is wrong from its third word on, so that it can be
+    /// corrected. The words that are likely to be wrong are selected.
+    pub(in crate::app) fn correct(&mut self, code: &CodePhrase, server: Option<String>, is_found: bool) {
+        self.set(code.to_string());
+        self.server = server;
+        let mut gaps = self.text.char_indices().filter(|(_, c)| *c == '-').map(|(place, _)| place);
+        let behind_second = gaps.nth(1).map_or(self.text.len(), |place| self.text[..place].chars().count());
+        let end = self.text.chars().count();
+        self.selects = Some(if is_found { (behind_second + 1).min(end)..end } else { 0..behind_second });
+    }
+
+    /// Replaces a link, or another text around one code, with the code. The caret goes to its end.
+    pub(in crate::app) fn take_link(&mut self) {
+        let Ok(invite) = code::parse_any(&self.text) else { return };
+        let code = invite.code().to_string();
+        if code != self.text {
+            self.server = invite.server().map(str::to_owned).or(self.server.take());
+            let end = code.chars().count();
+            (self.text, self.selects) = (code, Some(end..end));
+        }
     }
 }
 
@@ -162,6 +208,32 @@ mod tests {
         assert!(field.completions().is_empty());
         let Reading::Code(invite) = field.read() else { panic!("the link was not read") };
         assert_eq!(invite.server(), Some("192.0.2.7:27001"));
+    }
+
+    #[test]
+    fn a_link_that_is_put_in_shows_its_code_and_keeps_its_relay() {
+        let mut field = CodeField::default();
+        field.set("caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001".to_owned());
+        assert_eq!(field.text, "acid-coyote-mustard-tulip");
+        assert_eq!(field.selects, Some(25..25));
+        let Reading::Code(invite) = field.read() else { panic!("the code was not read") };
+        assert_eq!(invite.server(), Some("192.0.2.7:27001"));
+        field.set("caiman:aci-coy-mus-tul".to_owned());
+        assert_eq!((field.text.as_str(), field.server.as_deref()), ("acid-coyote-mustard-tulip", None));
+        field.set("caiman:acid-coyote-mustard-tulip?server=192.0.2.7:27001".to_owned());
+        field.text.clear();
+        field.edited();
+        assert_eq!(field.server, None, "the next code has nothing to do with it");
+    }
+
+    #[test]
+    fn a_code_comes_back_with_the_suspicious_words_selected() {
+        let code: CodePhrase = "acid-coyote-mustard-tulip".parse().unwrap();
+        let mut field = CodeField::default();
+        field.correct(&code, Some("192.0.2.7:27001".to_owned()), false);
+        assert_eq!(field.selects, Some(0..11));
+        field.correct(&code, None, true);
+        assert_eq!((field.selects.clone(), field.server.as_deref()), (Some(12..25), None));
     }
 
     #[test]

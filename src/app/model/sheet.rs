@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{action::SheetAction, tree::Tree};
-use crate::engine::{AlreadyHere, Choices, Offer, OnConflict, OnMerge, TransferError};
+use crate::{
+    engine::{AlreadyHere, Choices, Offer, OnConflict, OnMerge, TransferError},
+    protocol::manifest::EntryKind,
+};
 
 /// How many repaired names are shown; there may be thousands, and a few show what happens to them.
 pub(in crate::app) const FEW_REPAIRED: usize = 5;
@@ -114,8 +117,9 @@ impl Sheet {
         let taken =
             targets.filter(|(entry, target)| target.conflicts && !stays(*entry) && !goes_elsewhere(*entry));
         self.conflicts = taken.map(|(entry, _)| entry).collect();
+        let skipped = self.skipped(&merging);
         if let Some(tree) = &mut self.tree {
-            tree.mark_here(stays);
+            tree.mark(stays, |entry| skipped.contains(&entry));
             let is_guarded = |entry: u32| offer.guarded.binary_search(&entry).is_ok();
             let is_first = |entry: u32| {
                 let name = offer.top_of(entry as usize);
@@ -129,16 +133,45 @@ impl Sheet {
         self.merges.sort_unstable();
     }
 
+    /// The entries that don't come because their names, or those of folders that they are in, are taken and the user
+    /// wants them to be skipped.
+    fn skipped(&self, merging: &HashMap<&str, u32>) -> HashSet<u32> {
+        let is_skipped = |entry: &u32| self.policy(*entry) == OnConflict::Skip;
+        let mut skipped: HashSet<u32> = self.conflicts.iter().copied().filter(is_skipped).collect();
+        let entries = self.offer.manifest.entries();
+        let folders = merging.iter().filter(|(_, entry)| self.merge_policy(**entry) == OnMerge::Skip);
+        let mut folders: HashSet<&str> = folders.map(|(name, _)| *name).collect();
+        let is_folder = |entry: &&u32| {
+            let listed = entries.get(**entry as usize);
+            listed.is_some_and(|listed| matches!(listed.kind, EntryKind::Folder { .. }))
+        };
+        folders.extend(skipped.iter().filter(is_folder).map(|entry| entries[*entry as usize].path.as_str()));
+        if folders.is_empty() {
+            return skipped;
+        }
+        let is_in_one = |path: &str| {
+            folders.contains(path) || path.match_indices('/').any(|(end, _)| folders.contains(&path[..end]))
+        };
+        skipped
+            .extend((0..).zip(entries).filter(|(_, e)| is_in_one(e.path.as_str())).map(|(entry, _)| entry));
+        skipped
+    }
+
     /// Changes a choice.
     pub(in crate::app) fn perform(&mut self, action: SheetAction) {
         let changes_rows = matches!(
             action,
-            SheetAction::OnConflict(_) | SheetAction::OnMerge(_) | SheetAction::MergeException(..)
+            SheetAction::OnConflict(_)
+                | SheetAction::Exception(..)
+                | SheetAction::OnMerge(_)
+                | SheetAction::MergeException(..)
         );
         match (action, &mut self.tree) {
             (SheetAction::Tick(node, is_ticked), Some(tree)) => tree.set_tick(node, is_ticked),
             (SheetAction::TickAll(is_ticked), Some(tree)) => tree.set_all(is_ticked),
             (SheetAction::Open(node), Some(tree)) => tree.toggle_open(node),
+            (SheetAction::Walk(walk), Some(tree)) => tree.walk(walk),
+            (SheetAction::Sort(order), Some(tree)) => tree.sort(order),
             (SheetAction::Search(text), Some(tree)) => {
                 tree.search(&text);
                 self.search = text;
@@ -190,10 +223,35 @@ impl Sheet {
         self.merge_exceptions.get(&entry).copied().unwrap_or(self.on_merge)
     }
 
-    /// How many bytes would come if the offer were accepted now.
+    /// How many bytes of the files that would come, if the offer were accepted now, there are in all. What an interrupted
+    /// transfer has left of them counts.
     pub(in crate::app) fn wanted_bytes(&self) -> u64 {
         let all = || self.offer.manifest.bytes().saturating_sub(self.here.bytes());
         self.tree.as_ref().map_or_else(all, Tree::wanted_bytes)
+    }
+
+    /// How many files and bytes would move if the offer were accepted now. What an interrupted transfer has left counts
+    /// only if all is wanted; otherwise it isn't known of which files it is.
+    pub(in crate::app) fn coming(&self) -> (u64, u64) {
+        let manifest = &self.offer.manifest;
+        let all = || manifest.files().saturating_sub(self.here.files());
+        let files = self.tree.as_ref().map_or_else(all, Tree::wanted_files);
+        let bytes = self.wanted_bytes();
+        let is_all = bytes + self.here().1 == manifest.bytes();
+        let left = if is_all { self.offer.resumable.min(bytes) } else { 0 };
+        (files, bytes - left)
+    }
+
+    /// How many ticked files don't come because their names are taken and they are to be skipped.
+    pub(in crate::app) fn skipped_files(&self) -> u64 {
+        self.tree.as_ref().map_or(0, Tree::skipped_files)
+    }
+
+    /// Whether the offer is one file, about which nothing is left to be ticked.
+    pub(in crate::app) fn is_one_file(&self) -> bool {
+        let is_free = self.offer.guarded.is_empty() && self.offer.too_large.is_empty();
+        let entries = self.offer.manifest.entries();
+        is_free && entries.len() == 1 && entries[0].is_file()
     }
 
     /// How many ticked files are already there, and their bytes.

@@ -480,6 +480,31 @@ impl State {
         self.cards.iter().any(|card| is_its(&card.started_with))
     }
 
+    /// What is under way together: how many transfers, at how many bytes a second, and how long the longest of them
+    /// takes, as far as that is known.
+    pub(in crate::app) fn totals(&self, now: Instant) -> (usize, f64, Option<Duration>) {
+        let under_way = || self.cards.iter().filter(|card| card.is_under_way());
+        let moving = under_way().filter(|card| card.is_moving());
+        let speed = moving.clone().map(|card| card.meter.speed(now)).sum();
+        let left = moving.filter(|card| card.progress.total_bytes.is_some());
+        (under_way().count(), speed, left.filter_map(|card| card.meter.time_left(now)).max())
+    }
+
+    /// The interrupted transfers that no card on the page shows.
+    pub(in crate::app) fn unfinished_apart(&self) -> impl Iterator<Item = &Unfinished> {
+        let has_card = |unfinished: &&Unfinished| {
+            let staging = unfinished.staging();
+            !self.cards.iter().any(|card| card.kept.as_ref() == Some(&staging))
+        };
+        self.unfinished.list.iter().filter(has_card)
+    }
+
+    /// The interrupted transfer that the staging folder of this card holds, as soon as it is listed.
+    pub(in crate::app) fn unfinished_of(&self, card: &Card) -> Option<&Unfinished> {
+        let kept = card.kept.as_ref()?;
+        self.unfinished.list.iter().find(|unfinished| unfinished.staging() == *kept)
+    }
+
     /// Whether a transfer has ended, so that it can be removed from the page.
     pub(in crate::app) fn has_ended(&self) -> bool {
         self.cards.iter().any(|card| card.end.is_some() && card.branch_of().is_none())

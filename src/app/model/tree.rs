@@ -1,5 +1,8 @@
 //! An offer as a tree with ticks: what is open, what is searched for, what is wanted. It is fast enough to search a
-//! hundred thousand entries within a frame.
+//! hundred thousand entries within a frame. `order` sorts it, and `walk` takes the keyboard through it.
+
+mod order;
+mod walk;
 
 use std::sync::Arc;
 
@@ -16,6 +19,36 @@ pub(in crate::app) enum Tick {
     Off,
     /// Some of what is in it.
     Partly,
+}
+
+/// What a tree is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum Order {
+    /// Folders first, then by name: numbers by their value, and letters whatever their case.
+    Name,
+    /// The largest first.
+    Size,
+}
+
+/// Where a key takes the keyboard, or what it does there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum Walk {
+    /// This many rows up.
+    Up(usize),
+    /// This many rows down.
+    Down(usize),
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+    /// Into a folder: a closed one is opened, from an open one it goes to the first thing in it.
+    In,
+    /// Out of a folder: an open one is closed, from anything else it goes to the folder that holds it.
+    Out,
+    /// Ticks or unticks the row.
+    Tick,
+    /// To this node.
+    To(u32),
 }
 
 /// One entry. Nodes stand in the order in which they are shown: a folder, then what is in it.
@@ -40,6 +73,10 @@ pub(in crate::app) struct Node {
     leaves: u32,
     /// How many files in it, itself included, the receiver's folder already holds.
     here: u32,
+    /// How many files and links in it, itself included, don't come because their names are taken.
+    skipped: u32,
+    /// Its place among all nodes by name.
+    rank: u32,
     is_open: bool,
     /// Whether it is ticked itself. A ticked folder is made even if nothing in it is wanted.
     is_ticked: bool,
@@ -67,15 +104,19 @@ pub(in crate::app) struct Tree {
     search: String,
     /// The nodes that are shown now, from top to bottom.
     rows: Vec<u32>,
+    order: Order,
+    /// The node on which the keyboard is. It is always one of the rows, if there are any.
+    cursor: u32,
     wanted_bytes: u64,
     wanted_files: u64,
     wanted_holes: u64,
     here_bytes: u64,
     here_files: u64,
+    skipped_files: u64,
 }
 
 impl Tree {
-    /// The tree of `manifest` with everything ticked. Folders are closed, except a single one at the top.
+    /// The tree of `manifest` with everything ticked, by name. Folders are closed, except a single one at the top.
     pub(in crate::app) fn new(manifest: Arc<Manifest>) -> Self {
         let entries = manifest.entries();
         let mut order: Vec<u32> = (0..entries.len() as u32).collect();
@@ -104,6 +145,8 @@ impl Tree {
                 wanted: u32::from(!is_folder),
                 leaves: u32::from(!is_folder),
                 here: 0,
+                skipped: 0,
+                rank: 0,
                 is_open: false,
                 is_ticked: true,
             };
@@ -128,6 +171,7 @@ impl Tree {
         if nodes.iter().filter(|node| node.depth == 0).count() == 1 {
             nodes[0].is_open = true;
         }
+        let nodes = Self::by_name(&nodes, entries);
         let (mut folded, mut starts) = (String::new(), Vec::with_capacity(nodes.len()));
         for node in &nodes {
             starts.push(folded.len());
@@ -144,11 +188,14 @@ impl Tree {
             barred: Vec::new(),
             search: String::new(),
             rows: Vec::new(),
+            order: Order::Name,
+            cursor: 0,
             wanted_bytes: 0,
             wanted_files: 0,
             wanted_holes: 0,
             here_bytes: 0,
             here_files: 0,
+            skipped_files: 0,
         };
         tree.count();
         tree.lay_out();
@@ -199,12 +246,21 @@ impl Tree {
 
     fn lay_out(&mut self) {
         self.rows.clear();
-        if !self.search.is_empty() {
-            return self.lay_out_found();
+        if self.search.is_empty() {
+            self.lay_out_open();
+        } else {
+            self.lay_out_found();
         }
+        self.keep_cursor();
+    }
+
+    fn lay_out_open(&mut self) {
         let first = std::mem::take(&mut self.first);
-        for top in &first {
-            self.lay_out_below(*top);
+        // What needs a tick of its own stands before everything else.
+        let (guarded, others): (Vec<u32>, Vec<u32>) =
+            first.iter().partition(|top| self.guarded.binary_search(top).is_ok());
+        for top in guarded.into_iter().chain(others) {
+            self.lay_out_below(top);
         }
         let mut top = 0;
         while let Some(node) = self.nodes.get(top as usize) {
@@ -343,8 +399,11 @@ impl Tree {
         }
     }
 
-    /// Ticks everything that needs no tick of its own, or nothing.
+    /// Ticks everything that needs no tick of its own, or nothing; while there is a search, only of what it has found.
     pub(super) fn set_all(&mut self, is_ticked: bool) {
+        if self.is_searched() {
+            return self.set_found(is_ticked);
+        }
         let mut index = 0;
         while let Some(node) = self.nodes.get_mut(index) {
             if is_ticked && self.guarded.binary_search(&(index as u32)).is_ok() {
@@ -359,18 +418,49 @@ impl Tree {
         self.count();
     }
 
-    /// Marks the files that the receiver's folder already holds, by entry. Ticked or not, they don't move.
-    pub(super) fn mark_here(&mut self, is_here: impl Fn(u32) -> bool) {
+    fn set_found(&mut self, is_ticked: bool) {
+        let rows = std::mem::take(&mut self.rows);
+        // What is in a folder that was found has been done together with it.
+        let mut done = 0;
+        for row in rows.iter().copied() {
+            if row < done || (is_ticked && self.is_in_guarded(row)) {
+                continue;
+            }
+            self.put_tick(row, is_ticked);
+            done = self.node(row).end;
+            self.untick_barred(row, done);
+        }
+        self.rows = rows;
+        self.count();
+    }
+
+    /// Whether a node is, or is in, one at the top that needs a tick of its own.
+    fn is_in_guarded(&self, node: u32) -> bool {
+        let before = self.guarded.partition_point(|guarded| *guarded <= node);
+        before.checked_sub(1).is_some_and(|at| node < self.node(self.guarded[at]).end)
+    }
+
+    /// Marks the files that the receiver's folder already holds, by entry, and what isn't received because its name is
+    /// taken there. Ticked or not, they don't move.
+    pub(super) fn mark(&mut self, is_here: impl Fn(u32) -> bool, is_skipped: impl Fn(u32) -> bool) {
         for node in &mut self.nodes {
             node.here = u32::from(!node.is_folder && is_here(node.entry));
+            node.skipped = u32::from(!node.is_folder && is_skipped(node.entry));
         }
         for index in (0..self.nodes.len()).rev() {
-            let (parent, here) = (self.nodes[index].parent, self.nodes[index].here);
+            let Node { parent, here, skipped, .. } = self.nodes[index];
             if let Some(parent) = self.nodes.get_mut(parent as usize) {
                 parent.here += here;
+                parent.skipped += skipped;
             }
         }
         self.count();
+    }
+
+    /// Whether a file, or everything in a folder, isn't received because its name is taken.
+    pub(in crate::app) fn is_skipped(&self, node: u32) -> bool {
+        let node = self.node(node);
+        node.skipped > 0 && node.skipped == node.leaves
     }
 
     /// Whether a file, or everything in a folder, is already there.
@@ -381,9 +471,13 @@ impl Tree {
 
     fn count(&mut self) {
         (self.wanted_bytes, self.wanted_files, self.wanted_holes) = (0, 0, 0);
-        (self.here_bytes, self.here_files) = (0, 0);
+        (self.here_bytes, self.here_files, self.skipped_files) = (0, 0, 0);
         let has_holes = self.manifest.bytes() != self.manifest.data_bytes();
         for node in self.nodes.iter().filter(|node| !node.is_folder && node.wanted > 0) {
+            if node.skipped > 0 {
+                self.skipped_files += node.files;
+                continue;
+            }
             if has_holes && node.here == 0 {
                 let entry = &self.manifest.entries()[node.entry as usize];
                 self.wanted_holes += entry.size() - entry.data_bytes();
@@ -395,6 +489,11 @@ impl Tree {
             *bytes += node.bytes;
             *files += node.files;
         }
+    }
+
+    /// How many ticked files don't come because their names are taken.
+    pub(in crate::app) fn skipped_files(&self) -> u64 {
+        self.skipped_files
     }
 
     /// How many ticked files are already there, and their bytes.
@@ -447,168 +546,4 @@ impl Tree {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::{
-        RelPath,
-        manifest::{Entry, Hole, ManifestBuilder, OfferKind},
-    };
-
-    fn tree(paths: &[(&str, u64)]) -> Tree {
-        Tree::new(Arc::new(Manifest::made_up(OfferKind::Files, paths)))
-    }
-
-    fn sample() -> Tree {
-        tree(&[
-            ("photos/", 0),
-            ("z.txt", 1),
-            ("photos/2025/", 0),
-            ("photos/a.jpg", 10),
-            ("photos/2025/b.jpg", 100),
-            ("photos/empty/", 0),
-            ("photos 2/", 0),
-            ("photos 2/c.jpg", 1000),
-        ])
-    }
-
-    fn shown(tree: &Tree) -> Vec<&str> {
-        tree.rows().iter().map(|row| tree.name(*row)).collect()
-    }
-
-    fn row(tree: &Tree, name: &str) -> u32 {
-        (0..tree.nodes.len() as u32).find(|node| tree.name(*node) == name).unwrap()
-    }
-
-    #[test]
-    fn folders_stand_before_what_is_in_them_and_start_closed() {
-        let mut tree = sample();
-        assert_eq!(shown(&tree), ["photos", "photos 2", "z.txt"]);
-        tree.toggle_open(row(&tree, "photos"));
-        assert_eq!(shown(&tree), ["photos", "2025", "a.jpg", "empty", "photos 2", "z.txt"]);
-        assert_eq!(tree.node(row(&tree, "photos")).bytes, 110);
-        assert_eq!(tree.node(row(&tree, "photos")).files, 2);
-    }
-
-    #[test]
-    fn a_folder_alone_is_open() {
-        assert_eq!(shown(&tree(&[("a/", 0), ("a/b", 1)])), ["a", "b"]);
-    }
-
-    #[test]
-    fn a_search_finds_paths_in_any_case_and_goes_back() {
-        let mut tree = sample();
-        tree.search(" JPG ");
-        assert_eq!(shown(&tree), ["photos/2025/b.jpg", "photos/a.jpg", "photos 2/c.jpg"]);
-        tree.search("t");
-        assert_eq!(shown(&tree).len(), 8);
-        tree.search("");
-        assert_eq!(shown(&tree), ["photos", "photos 2", "z.txt"]);
-    }
-
-    #[test]
-    fn ticks_go_down_and_show_above() {
-        let mut tree = sample();
-        assert_eq!((tree.wanted_files(), tree.wanted_bytes()), (4, 1111));
-        let deep = row(&tree, "b.jpg");
-        tree.set_tick(deep, false);
-        assert_eq!(tree.tick(row(&tree, "2025")), Tick::Off);
-        assert_eq!(tree.tick(row(&tree, "photos")), Tick::Partly);
-        assert_eq!((tree.wanted_files(), tree.wanted_bytes()), (3, 1011));
-        // 2025 and what is in it.
-        assert_eq!(tree.unwanted(), [2, 4]);
-        tree.set_tick(row(&tree, "photos"), false);
-        assert_eq!(tree.unwanted(), [0, 2, 3, 4, 5]);
-        tree.set_tick(deep, true);
-        // The folders above a wanted file are wanted.
-        assert_eq!(tree.unwanted(), [3, 5]);
-        tree.set_all(false);
-        assert!(!tree.wants_anything());
-        assert_eq!(tree.unwanted().len(), 8);
-        tree.set_tick(row(&tree, "empty"), true);
-        assert!(tree.wants_anything());
-        assert_eq!(tree.unwanted(), [1, 2, 3, 4, 6, 7]);
-        tree.set_all(true);
-        assert_eq!(tree.unwanted(), [] as [u32; 0]);
-    }
-
-    #[test]
-    fn what_needs_a_tick_of_its_own_stands_first_and_gets_no_other() {
-        let mut tree = sample();
-        // z.txt and photos 2.
-        let marked = |entry: u32| [1, 6].contains(&entry);
-        tree.mark_tops(marked, marked);
-        assert_eq!(shown(&tree), ["photos 2", "z.txt", "photos"]);
-        assert!(!tree.wants_guarded());
-        tree.set_all(true);
-        assert_eq!(tree.unwanted(), [1, 6, 7]);
-        tree.set_tick(row(&tree, "z.txt"), true);
-        tree.mark_tops(marked, marked);
-        assert!(tree.wants_guarded());
-        assert_eq!(tree.unwanted(), [6, 7], "what was ticked stays ticked");
-        tree.set_all(false);
-        assert!(!tree.wants_anything());
-        tree.mark_tops(|_| false, |_| false);
-        assert_eq!(tree.unwanted(), [0, 2, 3, 4, 5]);
-        assert_eq!(shown(&tree), ["photos", "photos 2", "z.txt"]);
-    }
-
-    #[test]
-    fn what_can_not_be_received_is_never_ticked_until_it_can() {
-        let mut tree = sample();
-        let (files, all) = (tree.wanted_files(), tree.unwanted().len());
-        let name = (0..tree.nodes.len() as u32).find(|row| !tree.node(*row).is_folder).unwrap();
-        let entry = tree.node(name).entry;
-        tree.bar(&[entry]);
-        for ticked in [true, false, true] {
-            tree.set_all(ticked);
-            tree.set_tick(0, true);
-            assert_eq!(tree.tick(name), Tick::Off);
-            assert!(tree.unwanted().contains(&entry));
-        }
-        assert_eq!(tree.wanted_files(), files - 1);
-        tree.bar(&[]);
-        assert_eq!((tree.tick(name), tree.wanted_files(), tree.unwanted().len()), (Tick::On, files, all));
-    }
-
-    #[test]
-    fn what_is_there_already_stays_ticked_and_does_not_count() {
-        let mut tree = sample();
-        // photos/a.jpg and photos/2025/b.jpg.
-        tree.mark_here(|entry| [3, 4].contains(&entry));
-        assert_eq!((tree.wanted_files(), tree.wanted_bytes(), tree.here()), (2, 1001, (2, 110)));
-        assert!(tree.is_here(row(&tree, "photos")) && tree.is_here(row(&tree, "2025")));
-        assert!(!tree.is_here(row(&tree, "z.txt")) && !tree.is_here(row(&tree, "empty")));
-        assert_eq!(tree.unwanted(), [] as [u32; 0]);
-        tree.set_tick(row(&tree, "b.jpg"), false);
-        assert_eq!((tree.wanted_files(), tree.here()), (2, (1, 10)));
-        tree.mark_here(|_| false);
-        assert_eq!((tree.wanted_files(), tree.here()), (3, (0, 0)));
-        assert!(!tree.is_here(row(&tree, "photos")));
-    }
-
-    #[test]
-    fn marks_at_the_top_cost_no_count_each() {
-        // With a count of everything for each mark, this takes minutes.
-        let paths: Vec<String> = (0..200_000).map(|number| format!(".{number}")).collect();
-        let entries: Vec<(&str, u64)> = paths.iter().map(|path| (path.as_str(), 1)).collect();
-        let mut tree = tree(&entries);
-        tree.mark_tops(|_| false, |_| true);
-        assert_eq!((tree.wanted_files(), tree.wanted_bytes()), (0, 0));
-    }
-
-    #[test]
-    fn holes_count_only_in_files_that_have_to_come() {
-        let mut builder = ManifestBuilder::new(OfferKind::Files);
-        for path in ["a", "b", "c"] {
-            let holes = Box::from([Hole { start: 0, end: 90 }]);
-            let kind = EntryKind::File { size: 100, modified: None, permissions: None, holes };
-            builder.push_entry(Entry { path: RelPath::new(path).unwrap(), kind }).unwrap();
-        }
-        let mut tree = Tree::new(Arc::new(builder.finish().unwrap()));
-        assert_eq!((tree.wanted_bytes(), tree.wanted_holes()), (300, 270));
-        tree.mark_here(|entry| entry == 0);
-        assert_eq!((tree.wanted_bytes(), tree.wanted_holes()), (200, 180));
-        tree.set_tick(2, false);
-        assert_eq!((tree.wanted_bytes(), tree.wanted_holes()), (100, 90));
-    }
-}
+mod tests;

@@ -51,10 +51,11 @@ impl Window {
     }
 
     /// Offers a code that was found on the clipboard, once, unless it is one of this window's own or was taken
-    /// already.
+    /// already, also before a restart.
     pub(super) fn look_for_code(&mut self, text: Option<String>) {
         let Some(text) = text.map(|text| text.trim().to_owned()) else { return };
-        let is_known = self.state.is_own_code(&text) || self.state.has_taken_code(&text);
+        let is_used_up = code::parse_any(&text).is_ok_and(|invite| self.is_used_up(invite.code()));
+        let is_known = self.state.is_own_code(&text) || self.state.has_taken_code(&text) || is_used_up;
         let is_new = self.last_offered.as_ref() != Some(&text) && !is_known;
         let is_typed = !self.state.field.text.is_empty();
         if is_new && !is_typed && is_listed_code(&text) {

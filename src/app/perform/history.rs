@@ -7,9 +7,16 @@ use crate::{
         model::card::{CardEnd, StartedWith},
         window::Window,
     },
+    code::CodePhrase,
     engine::{TaskId, TransferError},
     history::{Ending, Outcome as Past, PastTransfer, unix_secs},
 };
+
+/// As much of a code's room as the history keeps: enough that hardly ever two codes are taken for one.
+fn beginning_of_room(code: &CodePhrase) -> u16 {
+    let [first, second, ..] = code.room();
+    u16::from_be_bytes([first, second])
+}
 
 impl Window {
     pub(super) fn save_history(&self) {
@@ -22,6 +29,7 @@ impl Window {
         let mut entry = PastTransfer::now(card.direction, explain::name(&self.words, card));
         (entry.files, entry.bytes) = (files, bytes.unwrap_or_default());
         entry.kind = card.kind();
+        entry.room = card.typed_code().or(card.code.as_ref()).map(beginning_of_room);
         entry.peer = card.peer.as_ref().map(|peer| peer.as_str().to_owned());
         match &card.started_with {
             StartedWith::Paths(paths) => entry.paths.clone_from(paths),
@@ -54,6 +62,12 @@ impl Window {
         let ending = Ending { outcome, ended: unix_secs(), files, bytes, paths, kept: card.kept.clone() };
         self.state.history.finish(history, ending);
         self.save_history();
+    }
+
+    /// Whether a transfer under this code has begun before, as far as the history knows.
+    pub(super) fn is_used_up(&self, code: &CodePhrase) -> bool {
+        let room = Some(beginning_of_room(code));
+        self.state.history.entries().iter().any(|entry| entry.room == room)
     }
 
     /// Saves the window's size and the history before the window closes. The history then still holds what is cut off

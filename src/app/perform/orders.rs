@@ -9,7 +9,7 @@ use crate::{
         desktop::arrival::Arrival,
         model::{
             action::{Action, Resume},
-            card::{Bond, StartedWith},
+            card::{Bond, Card, StartedWith},
             code_field::Reading,
             tone::Tone,
         },
@@ -149,6 +149,7 @@ impl Window {
         let internet = order.internet.clone();
         let id = self.engine.new_id();
         if self.command(Command::Receive(id, Box::new(order))) {
+            self.dismiss(Card::is_failed_attempt);
             self.state.add(id, Direction::Received, StartedWith::Code { code, server });
             let resume = self.state.unfinished.resume.take();
             self.change(id, |card| {

@@ -81,8 +81,10 @@ fn an_engine_that_stops_is_told_and_nothing_seems_to_go_on() {
     let words = {
         let window = screen.window();
         let card = window.state.card(id).unwrap();
+        card.folds.details = true;
         explain::cut_off(&window.words, explain::standpoint(card))
     };
+    screen.settle();
     for sentence in [&words.happened, &words.lost, &words.next] {
         assert!(screen.shows(sentence), "{sentence}: {:#?}", screen.texts());
     }

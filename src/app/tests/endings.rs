@@ -10,16 +10,22 @@ use eframe::egui::ViewportCommand;
 use super::{
     Screen,
     made_up::{self, MIB, failed, manifest, progress},
+    screen::name_of,
 };
 use crate::{
     app::{
         explain,
-        model::{action::Dialog, card::StartedWith, settings_form::Page},
+        model::{
+            action::Dialog,
+            card::{CardEnd, StartedWith},
+            settings_form::Page,
+            tone::Tone,
+        },
         words::shown_path,
     },
     engine::{
-        Event, Notice, Phase, Progress, RelayClientError, Report, Stall, TaskId, TransferError, WaitsFor,
-        Work,
+        Event, MetAt, Notice, Phase, Progress, RelayClientError, Report, Stall, TaskId, TransferError,
+        WaitsFor, Work,
     },
     history::{Direction, PastKind},
     protocol::peer::Withdrawal,
@@ -59,6 +65,11 @@ fn what_moves_says_how_far_it_is() {
     assert!(screen.shows(&screen.say("phase-storing")));
     let cancel = screen.say_named("cancel-named", "notes.txt");
     screen.click(&cancel);
+    assert!(screen.shows(&screen.say("stop-sending")), "one click stops nothing");
+    screen.click_key("quit-stay");
+    assert!(!screen.shows(&screen.say("stop-sending")));
+    screen.click(&cancel);
+    screen.click_key("stop");
     assert!(screen.shows(&screen.say("phase-cancelling")));
 }
 
@@ -126,12 +137,12 @@ fn the_history_knows_what_kind_of_thing_came_also_after_a_restart() {
 }
 
 #[test]
-fn several_things_open_as_their_folder() {
+fn several_things_are_shown_in_their_folder() {
     let mut screen = Screen::new();
     let id = screen.moving(Direction::Received);
     let report = report(&screen, &["notes.txt", "more.txt"], 0);
     screen.feed(Event::Ended(id, Ok(report)));
-    assert!(screen.control(&screen.say("open-folder")).is_some());
+    assert!(screen.control(&screen.say("show-in-folder")).is_some());
     assert!(screen.control(&screen.say("open")).is_none());
 }
 
@@ -172,7 +183,7 @@ fn where_all_is_missing_nothing_is_called_sent() {
         assert!(screen.shows(&screen.say(word)), "{:#?}", screen.texts());
         let begins = format!("{} ·", screen.say(wrong));
         assert!(!screen.texts().iter().any(|text| text.starts_with(&begins)), "{:#?}", screen.texts());
-        assert!(screen.control(&screen.say("open-folder")).is_none(), "nothing is there");
+        assert!(screen.control(&screen.say("show-in-folder")).is_none(), "nothing is there");
     }
 }
 
@@ -233,18 +244,30 @@ fn what_went_wrong_stands_on_its_card_with_a_way_on() {
             let id = screen.made_up(direction);
             screen.feed(failed(id, error()));
             let told = screen.explained(&error(), direction);
+            for line in [&told.happened, &told.next] {
+                assert!(line.is_empty() || screen.shows(line), "{line}: {:#?}", screen.texts());
+            }
+            assert!(told.lost.is_empty() || !screen.shows(&told.lost), "the rest is folded away");
+            screen.click_key("show-details");
             for line in [told.happened, told.lost, told.next] {
                 assert!(line.is_empty() || screen.shows(&line), "{line}: {:#?}", screen.texts());
             }
-            let again = match (direction, error()) {
-                (Direction::Sent, _) => Some("send-again"),
-                (_, TransferError::NobodyThere { .. } | TransferError::Offline) => Some("try-again"),
-                (_, TransferError::WrongCode { .. }) => Some("correct-code"),
-                _ => None,
+            let again: &[&str] = match (direction, error()) {
+                (Direction::Sent, _) => &["send-again"],
+                (_, TransferError::NobodyThere { .. }) => &["correct-code", "try-again"],
+                (_, TransferError::Offline) => &["try-again"],
+                (_, TransferError::WrongCode { .. }) => &["correct-code"],
+                _ => &[],
             };
             for key in ["send-again", "try-again", "correct-code"] {
-                assert_eq!(screen.control(&screen.say(key)).is_some(), again == Some(key), "{key}");
+                assert_eq!(screen.control(&screen.say(key)).is_some(), again.contains(&key), "{key}");
             }
+            let shows_code = screen.texts().iter().any(|text| text.contains(made_up::CODE));
+            assert_eq!(
+                shows_code,
+                direction == Direction::Received,
+                "the code that was typed stands on its card"
+            );
             screen.click_key("copy-report");
             assert!(!screen.copied.pop().unwrap().contains(made_up::CODE));
             screen.click_key("clear-finished");
@@ -261,7 +284,124 @@ fn a_wrong_code_comes_back_to_be_corrected() {
     screen.click_key("correct-code");
     let code = screen.say("code");
     assert_eq!(screen.value(&code), made_up::CODE);
-    assert_eq!(screen.focused().map(|(_, name)| name), Some(code));
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(code.clone()));
+    // What is typed takes the place of the words that must be wrong.
+    screen.type_text("x");
+    assert_eq!(screen.value(&code), "acid-coyote-x");
+}
+
+/// Catches a mistyped first or second word, for which there was only another try of the same code.
+#[test]
+fn a_code_that_nobody_has_comes_back_to_be_corrected_too() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Received);
+    assert!(screen.shows(made_up::CODE), "the code stands on its card from the start");
+    let error = TransferError::NobodyThere { relays: Vec::new(), looked_locally: true, looked_online: false };
+    screen.feed(failed(id, error));
+    screen.click_key("correct-code");
+    let code = screen.say("code");
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(code.clone()));
+    screen.type_text("x");
+    assert_eq!(screen.value(&code), "x-mustard-tulip");
+}
+
+#[test]
+fn the_next_attempt_takes_the_place_of_those_that_failed() {
+    let mut screen = Screen::with_relay("127.0.0.1:1");
+    for _ in 0..2 {
+        let id = screen.made_up(Direction::Received);
+        screen.feed(failed(id, TransferError::WrongCode { tries_left: Some(2) }));
+    }
+    let begun = screen.moving(Direction::Received);
+    screen.feed(failed(begun, TransferError::PeerLost));
+    let code = screen.say("code");
+    screen.fill(&code, made_up::CODE);
+    screen.press(eframe::egui::Key::Enter);
+    let left: Vec<TaskId> = screen.window().state.cards.iter().map(|card| card.id).collect();
+    assert!(left.len() == 2 && left[1] == begun, "what had begun is no failed attempt");
+}
+
+#[test]
+fn what_was_tried_before_is_not_held_against_the_one_who_has_come() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Sent);
+    screen.feed(made_up::code_of(id));
+    screen.notice(id, Notice::WrongTry { tries_left: 2 });
+    screen.notice(id, Notice::OtherVersion { theirs: 99 });
+    let warned = screen.words().tell("wrong-try", &[("left", 2.into())]);
+    assert!(screen.shows(&warned) && screen.shows(&screen.say("came-newer")));
+    screen.notice(id, Notice::Met(MetAt::OwnRelay));
+    assert!(!screen.shows(&warned) && !screen.shows(&screen.say("came-newer")), "{:#?}", screen.texts());
+}
+
+#[test]
+fn the_sender_learns_how_many_files_the_receiver_left_out() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Sent);
+    screen.notice(id, Notice::Listed(manifest(&[("a", 1), ("b", 2), ("c", 3), ("d", 4)])));
+    screen.notice(id, Notice::Accepted { files: 1, bytes: Some(1) });
+    let ended = Report { stored: 1, bytes: 1, here: 1, here_bytes: 2, receivers: 1, ..Report::default() };
+    screen.feed(Event::Ended(id, Ok(ended)));
+    let told = screen.words().tell("left-out-there", &[("count", 2.into())]);
+    assert!(screen.shows(&told), "{:#?}", screen.texts());
+}
+
+#[test]
+fn what_moves_says_which_file_and_how_many_are_complete() {
+    let mut screen = Screen::new();
+    let id = screen.made_up(Direction::Received);
+    screen.notice(id, Notice::Listed(manifest(&[("a.txt", MIB), ("b.txt", MIB), ("c.txt", MIB)])));
+    screen.notice(id, Notice::Accepted { files: 3, bytes: Some(3 * MIB) });
+    screen.card().folder = Some("/somewhere".into());
+    screen.progress(Progress { files: 1, file: Some(1), ..progress(Phase::Moving, MIB, 3 * MIB) });
+    let words = screen.words();
+    let count = words.tell("files-of", &[("done", "1".into()), ("total", "3".into())]);
+    let place = words.tell("saving-in", &[("folder", shown_path(std::path::Path::new("/somewhere")).into())]);
+    assert!(screen.shows(&format!("{count} · {place} · b.txt")), "{:#?}", screen.texts());
+    let window = screen.window();
+    let wire = explain::path(&window.words, &window.state.cards[0]);
+    assert!(!screen.shows(&wire), "how the bytes travel is a detail");
+    screen.click_key("show-details");
+    assert!(screen.shows(&wire), "{:#?}", screen.texts());
+}
+
+#[test]
+fn from_the_fourth_on_cards_are_rows_and_all_are_paused_at_once() {
+    let mut screen = Screen::new();
+    let ids: Vec<TaskId> = (0..5).map(|_| screen.moving(Direction::Sent)).collect();
+    for id in &ids {
+        screen.window().state.card(*id).unwrap().folds.wants_focus = false;
+    }
+    screen.settle();
+    let unfold = screen.say_named("unfold-named", "notes.txt");
+    let rows = |screen: &Screen| screen.controls().iter().filter(|node| name_of(node) == unfold).count();
+    assert_eq!(rows(&screen), 2);
+    let count = screen.words().tell("transfers-of", &[("count", 5.into())]);
+    assert!(screen.shows(&count), "{:#?}", screen.texts());
+    assert!(screen.control(&screen.say("pause-all")).is_some());
+    screen.window().state.card(ids[0]).unwrap().folds.details = true;
+    screen.settle();
+    assert_eq!(rows(&screen), 1, "a row unfolds to its card");
+}
+
+#[test]
+fn only_what_broke_off_is_red() {
+    let at = |has_begun: bool| explain::Standpoint {
+        direction: Direction::Received,
+        peer: None,
+        has_begun,
+        is_kept: false,
+    };
+    for (error, has_begun, tone) in [
+        (TransferError::PeerCancelled, true, Tone::Quiet),
+        (TransferError::PeerDeclined, false, Tone::Quiet),
+        (TransferError::Cancelled, true, Tone::Quiet),
+        (TransferError::WrongCode { tries_left: Some(1) }, false, Tone::Warning),
+        (TransferError::PeerLost, false, Tone::Warning),
+        (TransferError::PeerLost, true, Tone::Bad),
+    ] {
+        assert_eq!(explain::tone_of_end(&CardEnd::Failed(error), at(has_begun)), tone);
+    }
 }
 
 #[test]
@@ -299,8 +439,9 @@ fn what_is_kept_of_a_broken_receive_can_be_found() {
     fs::create_dir(&kept).unwrap();
     screen.notice(id, Notice::Kept(kept.clone()));
     screen.feed(failed(id, TransferError::PeerLost));
-    // If temporary files are in the home folder, as on Windows, the path is shown from there.
-    assert!(screen.shows(&shown_path(&kept)), "{:#?}", screen.texts());
+    screen.click_key("show-details");
+    assert!(screen.shows(&screen.say("kept-in")), "{:#?}", screen.texts());
+    assert!(!screen.shows(&shown_path(&kept)), "the name of a hidden folder helps nobody");
     assert!(screen.control(&screen.say("show-in-folder")).is_some());
     assert_eq!(screen.window().state.history.entries()[0].kept, Some(kept));
 }

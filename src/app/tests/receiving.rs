@@ -4,6 +4,7 @@ use eframe::egui::{Key, Modifiers};
 
 use super::{Screen, made_up};
 use crate::{
+    app::model::action::Action,
     engine::{Notice, TransferError},
     history::Direction,
 };
@@ -164,6 +165,56 @@ fn a_code_without_any_relay_needs_the_link() {
     screen.press(Key::Enter);
     assert_eq!(screen.window().state.cards.len(), 1);
     assert_eq!(screen.card().relay, Some(NO_RELAY.parse().unwrap()));
+}
+
+/// Catches a link of which only the end can be read.
+#[test]
+fn a_link_that_is_handed_over_shows_its_code_and_its_relay() {
+    let mut screen = Screen::new();
+    let link = format!("caiman:{}?server={NO_RELAY}", made_up::CODE);
+    screen.window().actions.push(Action::FillCode(link));
+    screen.settle();
+    let code = screen.say("code");
+    assert_eq!(screen.value(&code), made_up::CODE);
+    let relay = screen.words().tell("path-relay", &[("relay", NO_RELAY.into())]);
+    assert!(screen.shows(&relay), "{:#?}", screen.texts());
+    // The caret is behind it.
+    screen.type_text("s");
+    assert_eq!(screen.value(&code), format!("{}s", made_up::CODE));
+    screen.press(Key::Backspace);
+    screen.press(Key::Enter);
+    assert_eq!(screen.card().relay, Some(NO_RELAY.parse().unwrap()));
+    assert!(!screen.shows(&screen.say("server-forget")), "the next code has nothing to do with it");
+}
+
+/// Catches keys that come faster than frames being taken for a paste, so that a word is completed in the middle.
+#[test]
+fn what_is_typed_fast_is_not_completed_and_what_is_pasted_is_read() {
+    let mut screen = Screen::new();
+    let code = screen.say("code");
+    screen.click(&code);
+    screen.type_at_once("acid-coyote-mustard-tul");
+    assert_eq!(screen.value(&code), "acid-coyote-mustard-tul");
+    screen.fill(&code, "");
+    screen.paste_text(&format!("caiman:{}?server={NO_RELAY}", made_up::CODE));
+    assert_eq!(screen.value(&code), made_up::CODE);
+    assert_eq!(screen.window().state.field.server.as_deref(), Some(NO_RELAY));
+}
+
+#[test]
+fn a_repaired_slip_in_a_link_still_leads_to_its_relay_until_the_user_looks_everywhere() {
+    let mut screen = Screen::new();
+    let code = screen.say("code");
+    screen.window().actions.push(Action::FillCode(format!("caiman:{}?server={NO_RELAY}", made_up::CODE)));
+    screen.settle();
+    screen.window().state.field.text = "acid-coyote-mustrad-tulip".to_owned();
+    screen.settle();
+    screen.press(Key::Enter);
+    assert_eq!(screen.value(&code), made_up::CODE);
+    assert_eq!(screen.window().state.field.server.as_deref(), Some(NO_RELAY));
+    screen.click_key("server-forget");
+    assert_eq!(screen.window().state.field.server, None);
+    assert_eq!(screen.focused().map(|(_, name)| name), Some(code));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A transfer that stands still: paused by a user, or without its connection.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eframe::egui::{Key, ViewportCommand};
 
@@ -15,6 +15,7 @@ use crate::{
     },
     engine::{Connection, Paused, Phase, Progress},
     history::Direction,
+    transfer::meter::Meter,
 };
 
 fn paused(here: bool, there: bool) -> Progress {
@@ -81,6 +82,12 @@ fn a_pause_is_a_button_on_both_sides_and_says_who_wants_it() {
 fn what_is_paused_shows_no_speed_and_no_time_and_draws_nothing_by_itself() {
     let mut screen = Screen::new();
     screen.moving(Direction::Received);
+    assert!(!screen.shows(&screen.say("graph")), "it has nothing to show yet");
+    let start = Instant::now().checked_sub(Duration::from_secs(20)).expect("the machine runs for longer");
+    let mut meter = Meter::new();
+    (0..=20).for_each(|second| meter.note(2 * MIB, Some(8 * MIB), start + Duration::from_secs(second)));
+    screen.card().meter = meter;
+    screen.settle();
     let speed = {
         let words = screen.words();
         words.tell("per-second", &[("size", words.bytes(0).into())])
@@ -168,6 +175,7 @@ fn a_lost_connection_is_told_calmly_with_the_way_on() {
         assert!(screen.shows(&screen.say("paused-here")) && !screen.shows(&text));
         let cancel = screen.say_named("cancel-named", "notes.txt");
         screen.click(&cancel);
+        screen.click_key("stop");
         assert!(screen.shows(&screen.say("phase-cancelling")) && !screen.shows(&screen.say("paused-here")));
     }
 }
@@ -191,6 +199,7 @@ fn stopping_is_told_whatever_went_before() {
     screen.moving(Direction::Sent);
     let cancel = screen.say_named("cancel-named", "notes.txt");
     screen.click(&cancel);
+    screen.click_key("stop");
     assert!(screen.shows(&screen.say("phase-cancelling")), "{:#?}", screen.texts());
     assert!(screen.control(&screen.say_named("pause-named", "notes.txt")).is_none());
 }

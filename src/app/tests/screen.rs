@@ -281,9 +281,10 @@ impl Screen {
         self.nodes().any(|node| name_of(&node).contains(part))
     }
 
-    /// The place of the first thing of this name.
+    /// The place of the first thing of this name that is painted.
     pub(super) fn place(&self, name: &str) -> Option<Rect> {
-        self.nodes().find(|node| name_of(node) == name).map(|node| node.rect())
+        let is_it = |node: &Node<'_>| name_of(node) == name && node.accesskit_node().role() != Role::Group;
+        self.nodes().find(is_it).map(|node| node.rect())
     }
 
     /// Whether this was painted and not cut off. This also finds what lies over the window while files are held over
@@ -299,9 +300,11 @@ impl Screen {
         self.harness.output().shapes.iter().any(|clipped| paints(&clipped.shape, part))
     }
 
-    /// The control of this name, if there is one. It has to be the only one.
+    /// The control of this name, or the row of a tree, if there is one. It has to be the only one.
     pub(super) fn control(&self, name: &str) -> Option<Node<'_>> {
-        let mut found = self.controls().into_iter().filter(|node| name_of(node) == name);
+        let can_click = |node: &Node<'_>| node.accesskit_node().data().supports_action(Deed::Click);
+        let rows = self.nodes().filter(|node| can_click(node) && is_in_tree(node));
+        let mut found = self.controls().into_iter().chain(rows).filter(|node| name_of(node) == name);
         let first = found.next();
         assert!(found.next().is_none(), "two controls are called {name:?}");
         first
@@ -332,6 +335,13 @@ impl Screen {
         }
     }
 
+    /// The row of the tree on which the keyboard is, if it is in sight.
+    pub(super) fn tree_row(&self) -> Option<String> {
+        let tree = self.nodes().find(|node| node.accesskit_node().role() == Role::Tree)?;
+        let at = tree.accesskit_node().data().active_descendant()?;
+        self.nodes().find(|node| node.accesskit_node().locate().0 == at).map(|node| name_of(&node))
+    }
+
     /// The number that the thing of this name shows.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         let mut nodes = self.nodes();
@@ -355,9 +365,13 @@ impl Screen {
         nodes.find(|node| node.accesskit_node().role() == Role::Dialog)?.accesskit_node().label()
     }
 
-    /// The control that has the keyboard, and its name.
+    /// The control that has the keyboard, and its name. For a tree that is the tree, whatever row it is on.
     pub(super) fn focused(&self) -> Option<(NodeId, String)> {
-        self.nodes().find(Node::is_focused).map(|node| (node.accesskit_node().locate().0, name_of(&node)))
+        let focused = self.nodes().find(Node::is_focused)?;
+        let is_row = focused.accesskit_node().role() == Role::TreeItem;
+        let tree = || self.nodes().find(|node| node.accesskit_node().role() == Role::Tree);
+        let control = if is_row { tree()? } else { focused };
+        Some((control.accesskit_node().locate().0, name_of(&control)))
     }
 
     /// Checks that everything the user can act on has a name.
@@ -426,6 +440,21 @@ impl Screen {
             self.harness.event(Event::Text(c.to_string()));
             self.frame();
         }
+        self.settle();
+    }
+
+    /// Types a text where the keyboard is, all of it within one frame.
+    pub(super) fn type_at_once(&mut self, text: &str) {
+        let events = &mut self.harness.input_mut().events;
+        events.extend(text.chars().map(|c| Event::Text(c.to_string())));
+        self.frame();
+        self.settle();
+    }
+
+    /// Pastes a text where the keyboard is.
+    pub(super) fn paste_text(&mut self, text: &str) {
+        self.harness.event(Event::Paste(text.to_owned()));
+        self.frame();
         self.settle();
     }
 
@@ -577,6 +606,13 @@ pub(super) fn both(
     }
     one.settle();
     other.settle();
+}
+
+/// Whether this is a part of a tree, to which the keyboard comes only as a whole.
+fn is_in_tree(node: &Node<'_>) -> bool {
+    let node = node.accesskit_node();
+    let can_focus = node.data().supports_action(Deed::Focus);
+    !can_focus && matches!(node.role(), Role::TreeItem | Role::DisclosureTriangle)
 }
 
 fn can_act(node: &Node<'_>) -> bool {

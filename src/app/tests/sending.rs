@@ -235,7 +235,8 @@ fn a_code_on_the_clipboard_is_offered_once_and_an_own_one_never() {
     let link = "caiman:tulip-acid-coyote-mustard?server=192.0.2.7:27001";
     screen.outcome(look(link));
     screen.click_key("clipboard-take");
-    assert_eq!(screen.value(&screen.say("code")), link);
+    assert_eq!(screen.value(&screen.say("code")), "tulip-acid-coyote-mustard");
+    assert_eq!(screen.window().state.field.server.as_deref(), Some("192.0.2.7:27001"));
 
     let mut screen = Screen::new();
     let id = screen.made_up(Direction::Sent);

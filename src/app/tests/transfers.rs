@@ -113,8 +113,29 @@ fn dropped_typed_accepted_there() {
     assert_eq!(read(&receiver.inbox(), "album/two.txt"), b"two");
     assert!(sender.shows(&sender.say("sent")) && receiver.shows(&receiver.say("received")));
     for screen in [&mut sender, &mut receiver] {
+        assert_eq!(screen.card().progress.files, 2, "both sides count the files that are complete");
         assert_eq!(screen.window().state.history.entries().len(), 1);
     }
+}
+
+#[test]
+fn a_code_that_is_used_up_is_not_offered_from_the_clipboard_after_a_restart() {
+    let relay = LocalRelay::start();
+    let (mut sender, mut receiver) = (relay.screen(), relay.screen());
+    let file = sender.file("notes.txt", b"one two three");
+    sender.drop_files(&[&file]);
+    let code = code(&mut sender);
+    ask(&mut receiver, &mut sender, &code);
+    receiver.press(Key::Enter);
+    done(&mut sender, &mut receiver);
+    let mut receiver = receiver.reopened();
+    let look = |screen: &mut Screen, text: &str| {
+        let text = Some(text.to_owned());
+        screen.outcome(DeskOutcome::Clipboard { purpose: ClipboardUse::Look, files: Vec::new(), text });
+        screen.window().state.offered_code.clone()
+    };
+    assert_eq!(look(&mut receiver, &code), None);
+    assert!(look(&mut receiver, "acid-coyote-mustard-tulip").is_some(), "another one is");
 }
 
 #[test]

@@ -212,9 +212,11 @@ fn a_broken_receive_is_gone_on_with_from_its_card() {
     let mut screen = Screen::new();
     let kept = leave(&screen, &screen.inbox(), 1, &[("notes.txt", 32 * BLOCK)]);
     broken_off(&mut screen, &kept, TransferError::PeerCancelled);
+    screen.click_key("show-details");
     assert!(!screen.shows(&screen.say("lost-removed")), "{:#?}", screen.texts());
     let listed = screen.say_named("resume-named", "notes.txt");
-    screen.until("the list", |screen| screen.control(&listed).is_some().then_some(()));
+    screen.until("the list", |screen| (!screen.window().state.unfinished.list.is_empty()).then_some(()));
+    assert!(screen.control(&listed).is_none(), "it stands on its card, and not a second time");
     screen.click_key("resume");
     assert_eq!(screen.focused().map(|(_, name)| name), Some(screen.say("code")));
     let told = screen.say("resume-means");

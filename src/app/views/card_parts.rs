@@ -1,7 +1,7 @@
 //! What several kinds of cards share: the icon and the head, the button that pauses, why a transfer stands still,
 //! what is left behind.
 
-use eframe::egui::{Color32, Label, RichText, ScrollArea, Ui};
+use eframe::egui::{Color32, ScrollArea, Ui};
 
 use super::View;
 use crate::{
@@ -10,7 +10,8 @@ use crate::{
         model::{action::Action, card::Card, standing::Standstill, tone::Tone},
         theme::{palette, size, space},
         widgets::{
-            self, Icon, icon_button, link, part, row, row_of_words, signed_note, tile, title, title_with_face,
+            self, Icon, fold, icon_button, line, paragraph, part, plain, row, row_of_words, signed_note,
+            tell_expanded, tile, title, title_with_face,
         },
     },
     history::{Direction, PastKind},
@@ -67,6 +68,32 @@ pub(super) fn head_ui(
             left(ui);
         });
     });
+}
+
+/// What a card is called as long as nothing is known of it but the code that the user has typed: that code.
+pub(super) fn code_or_name(card: &Card, name: String) -> String {
+    match card.typed_code() {
+        Some(code) if card.manifest.is_none() => code.to_string(),
+        _ => name,
+    }
+}
+
+/// Draws the button that removes a card; returns whether it was clicked.
+pub(super) fn dismiss_ui(ui: &mut Ui, name: &str, view: &View<'_>) -> bool {
+    icon_button(ui, Icon::X, &view.words.tell("dismiss-named", &[("name", name.into())])).clicked()
+}
+
+/// Draws the button that unfolds the row of a card, or folds the card into a row; returns whether it was clicked.
+pub(super) fn fold_ui(ui: &mut Ui, card: &Card, name: &str, view: &View<'_>) -> bool {
+    let (sign, key) = if card.folds.details {
+        (Icon::ChevronUp, "fold-named")
+    } else {
+        (Icon::ChevronDown, "unfold-named")
+    };
+    let response =
+        part(ui, "fold", |ui| icon_button(ui, sign, &view.words.tell(key, &[("name", name.into())])));
+    tell_expanded(&response, card.folds.details);
+    response.clicked()
 }
 
 /// Draws the name of a card, and the computer at the other end if that has said its name.
@@ -134,12 +161,13 @@ fn some_left_behind_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
     widgets::tinted(ui, p.warn_soft, |ui| {
         ui.set_width(ui.available_width());
         let is_short = card.left_behind_count <= FEW_LEFT_BEHIND;
-        let fold = view.say(if card.folds.left_behind { "hide-list" } else { "show-list" });
+        let text_of_fold = view.say(if card.folds.left_behind { "hide-list" } else { "show-list" });
         let mut folds = false;
-        let right = |ui: &mut Ui| folds = !is_short && link(ui, &fold).clicked();
+        let right =
+            |ui: &mut Ui| folds = !is_short && fold(ui, card.folds.left_behind, &text_of_fold).clicked();
         row(ui, 24.0, right, |ui| {
             widgets::icon(ui, Icon::TriangleAlert, size::ICON, p.warn);
-            ui.add(Label::new(RichText::new(&text).color(p.text)).truncate());
+            line(ui, &text, plain(size::BODY), p.text);
         });
         if folds {
             view.act(Action::FoldLeftBehind(card.id));
@@ -147,7 +175,7 @@ fn some_left_behind_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         if is_short {
             for left in &card.left_behind {
                 let text = explain::left_behind(view.words, left);
-                ui.add(Label::new(RichText::new(text).size(size::SMALL)).wrap());
+                paragraph(ui, &text, plain(size::SMALL), p.text);
             }
             return;
         }
@@ -164,7 +192,7 @@ fn some_left_behind_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
                     LEFT_BEHIND_ROW,
                     |_| (),
                     |ui| {
-                        ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());
+                        line(ui, &text, plain(size::SMALL), p.text);
                     },
                 );
             }

@@ -1,24 +1,25 @@
 //! A transfer that has ended: what came of it or what went wrong, and how to go on.
 
-use std::path::Path;
-
-use eframe::egui::{Label, RichText, ScrollArea, TextWrapMode, Ui};
+use eframe::egui::{Color32, Label, RichText, ScrollArea, TextWrapMode, Ui};
 
 use super::{
     View,
-    card_parts::{head_ui, left_behind_ui, strangers_ui, title_ui},
+    card_parts::{code_or_name, dismiss_ui, fold_ui, head_ui, left_behind_ui, strangers_ui, title_ui},
 };
 use crate::{
     app::{
         explain,
         model::{
             action::{Action, Copied, Resume},
-            card::{Card, StartedWith},
+            card::{Card, CardEnd, StartedWith},
             settings_form::Page,
             tone::Tone,
         },
-        theme::{self, Weight, palette, size},
-        widgets::{self, Button, Emphasis, Icon, face, icon_button, note, part, small, title},
+        theme::{self, Palette, Weight, palette, size},
+        widgets::{
+            self, Button, Emphasis, Icon, announce, face, fold, icon_button, line, note, paragraph, part,
+            plain, small, title,
+        },
         words::shown_path,
     },
     engine::{Report, TransferError},
@@ -33,21 +34,11 @@ const TEXT_HEIGHT: f32 = 140.0;
 pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View<'_>) {
     let p = palette(ui);
     let name = explain::name(view.words, card);
-    let is_whole = report.missing == 0;
-    let badge = if is_whole { (Icon::Check, p.ok) } else { (Icon::TriangleAlert, p.warn) };
-    let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
     let mut closes = false;
-    let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
-    head_ui(ui, card, badge, right, |ui| {
+    let right = |ui: &mut Ui| closes = dismiss_ui(ui, &name, view);
+    head_ui(ui, card, done_badge(p, report), right, |ui| {
         title(ui, &name);
-        let (text, ink) = explain::done(view.words, card, report);
-        let ink = if ink == Tone::Good { p.ok } else { p.warn };
-        ui.horizontal(|ui| {
-            if let Some(peer) = &card.peer {
-                face(ui, peer.as_str(), 16.0);
-            }
-            ui.add(Label::new(RichText::new(text).size(size::SMALL).color(ink)).truncate());
-        });
+        done_line_ui(ui, card, report, view);
     });
     if closes {
         view.act(Action::Dismiss(card.id));
@@ -64,25 +55,69 @@ pub(super) fn done_ui(ui: &mut Ui, card: &Card, report: &Report, view: &mut View
     }
 }
 
-fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        if let Some((folder, placed)) = card.placed()
-            && !placed.is_empty()
-        {
-            let single = match placed {
-                [one] => Some(one.as_path()),
-                _ => None,
-            };
-            let target: &Path = single.unwrap_or(folder);
-            let open = view.say(if single.is_some() { "open" } else { "open-folder" });
-            if Button::new(Emphasis::Secondary, &open).icon(Icon::ExternalLink).ui(ui).clicked() {
-                view.act(Action::OpenPath(target.to_owned()));
+fn done_badge(p: &Palette, report: &Report) -> (Icon, Color32) {
+    if report.missing == 0 { (Icon::Check, p.ok) } else { (Icon::TriangleAlert, p.warn) }
+}
+
+fn done_line_ui(ui: &mut Ui, card: &Card, report: &Report, view: &View<'_>) {
+    let p = palette(ui);
+    let (text, tone) = explain::done(view.words, card, report);
+    ui.horizontal(|ui| {
+        if let Some(peer) = &card.peer {
+            face(ui, peer.as_str(), 16.0);
+        }
+        announce(&line(ui, &text, plain(size::SMALL), if tone == Tone::Good { p.ok } else { p.warn }));
+    });
+}
+
+/// Draws a transfer that is over in one row, which the user can unfold.
+pub(super) fn slim_end_ui(ui: &mut Ui, card: &Card, end: &CardEnd, view: &mut View<'_>) {
+    let p = palette(ui);
+    let name = explain::name(view.words, card);
+    let badge = match end {
+        CardEnd::Done(report) => done_badge(p, report),
+        CardEnd::Failed(_) | CardEnd::CutOff => {
+            failed_badge(p, explain::tone_of_end(end, explain::standpoint(card)))
+        }
+    };
+    let (mut unfolds, mut closes) = (false, false);
+    let right = |ui: &mut Ui| {
+        unfolds = fold_ui(ui, card, &name, view);
+        closes = dismiss_ui(ui, &name, view);
+    };
+    head_ui(ui, card, badge, right, |ui| {
+        title(ui, &code_or_name(card, name.clone()));
+        match end {
+            CardEnd::Done(report) => done_line_ui(ui, card, report, view),
+            CardEnd::Failed(error) => {
+                small(ui, &explain::error(view.words, error, explain::standpoint(card)).happened);
             }
-            if let Some(first) = placed.first() {
-                let show = view.say("show-in-folder");
-                if Button::new(Emphasis::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
-                    view.act(Action::Reveal(first.clone()));
+            CardEnd::CutOff => {
+                small(ui, &explain::cut_off(view.words, explain::standpoint(card)).happened);
+            }
+        }
+    });
+    if unfolds {
+        view.act(Action::FoldDetails(card.id));
+    }
+    if closes {
+        view.act(Action::Dismiss(card.id));
+    }
+}
+
+fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
+    let placed = card.placed().filter(|(_, placed)| !placed.is_empty());
+    ui.horizontal_wrapped(|ui| {
+        if let Some((_, placed)) = placed {
+            if let [one] = placed {
+                let open = view.say("open");
+                if Button::new(Emphasis::Secondary, &open).icon(Icon::ExternalLink).ui(ui).clicked() {
+                    view.act(Action::OpenPath(one.clone()));
                 }
+            }
+            let show = view.say("show-in-folder");
+            if Button::new(Emphasis::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
+                view.act(Action::Reveal(placed[0].clone()));
             }
         }
         let missing = card.missing();
@@ -94,11 +129,8 @@ fn done_buttons_ui(ui: &mut Ui, card: &Card, view: &mut View<'_>) {
         }
         copy_report_ui(ui, card, view);
     });
-    if let Some((folder, placed)) = card.placed()
-        && !placed.is_empty()
-    {
-        let folder = shown_path(folder);
-        small(ui, &view.words.tell("saved-in", &[("folder", folder.into())]));
+    if let Some((folder, _)) = placed {
+        small(ui, &view.words.tell("saved-in", &[("folder", shown_path(folder).into())]));
     }
 }
 
@@ -148,54 +180,61 @@ fn text_ui(ui: &mut Ui, card: &Card, text: &str, view: &mut View<'_>) {
     });
 }
 
-/// Draws a transfer that ended early: with an error of its own, or without one because the engine has stopped.
-pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>, view: &mut View<'_>) {
+fn failed_badge(p: &Palette, tone: Tone) -> (Icon, Color32) {
+    let (_, ink, _) = tone.look(p);
+    (if tone == Tone::Bad { Icon::X } else { Icon::Minus }, ink)
+}
+
+/// Draws a transfer that ended early: with an error of its own, or without one because the engine has stopped. `kept` is
+/// the interrupted transfer that it has become, by its id.
+pub(super) fn failed_ui(ui: &mut Ui, card: &Card, end: &CardEnd, kept: Option<&str>, view: &mut View<'_>) {
     let p = palette(ui);
     let name = explain::name(view.words, card);
-    let is_wish = error.is_some_and(explain::is_wish);
-    let badge = if is_wish { (Icon::Minus, p.muted) } else { (Icon::X, p.bad) };
-    let close = view.words.tell("dismiss-named", &[("name", name.as_str().into())]);
     let at = explain::standpoint(card);
+    let error = match end {
+        CardEnd::Failed(error) => Some(error),
+        CardEnd::Done(_) | CardEnd::CutOff => None,
+    };
     let words = match error {
         Some(error) => explain::error(view.words, error, at),
         None => explain::cut_off(view.words, at),
     };
+    let tone = explain::tone_of_end(end, at);
     let mut closes = false;
-    let right = |ui: &mut Ui| closes = icon_button(ui, Icon::X, &close).clicked();
-    head_ui(ui, card, badge, right, |ui| {
+    let right = |ui: &mut Ui| closes = dismiss_ui(ui, &name, view);
+    head_ui(ui, card, failed_badge(p, tone), right, |ui| {
         title_ui(ui, &name, card, view);
-        let key = if card.direction == Direction::Sent { "not-sent" } else { "not-received" };
-        small(ui, &view.say(if is_wish { "stopped" } else { key }));
+        let status = match card.direction {
+            _ if tone == Tone::Quiet => "stopped",
+            Direction::Sent => "not-sent",
+            Direction::Received => "not-received",
+        };
+        // Once something was accepted, the code is used up.
+        let code = card.typed_code().filter(|_| card.accepted.is_none()).map(ToString::to_string);
+        small(ui, &std::iter::once(view.say(status)).chain(code).collect::<Vec<_>>().join(" · "));
     });
     if closes {
         view.act(Action::Dismiss(card.id));
     }
-    let tone = if is_wish { Tone::Plain } else { Tone::Bad };
     let (ground, ink, sign) = tone.look(p);
     widgets::tinted(ui, ground, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
             widgets::icon(ui, sign, size::ICON, ink);
             ui.vertical(|ui| {
-                let font = theme::font(Weight::Medium, size::BODY);
-                ui.add(Label::new(RichText::new(&words.happened).font(font).color(p.text)).wrap());
-                for line in [&words.lost, &words.next].into_iter().filter(|line| !line.is_empty()) {
-                    ui.add(Label::new(RichText::new(line).color(p.text)).wrap());
+                let font = theme::font(Weight::SemiBold, size::BODY);
+                announce(&paragraph(ui, &words.happened, font, p.text));
+                if !words.next.is_empty() {
+                    paragraph(ui, &words.next, plain(size::BODY), p.text);
                 }
-                if let Some(kept) = &card.kept {
-                    let folder = shown_path(kept);
-                    let will_repeat = error.is_some_and(TransferError::will_repeat);
-                    let key = if will_repeat { "kept-in-vain" } else { "kept-in" };
-                    let text = view.words.tell(key, &[("folder", folder.into())]);
-                    ui.add(Label::new(RichText::new(text).color(p.text)).wrap());
-                }
+                part(ui, "details", |ui| details_ui(ui, card, error, &words.lost, view));
             });
         });
     });
     strangers_ui(ui, card, view);
     left_behind_ui(ui, card, view);
     part(ui, "buttons", |ui| match error {
-        Some(error) => failed_buttons_ui(ui, card, &name, error, view),
+        Some(error) => failed_buttons_ui(ui, card, &name, error, kept, view),
         // Nothing can be started again before Caiman itself is.
         None => {
             ui.horizontal(|ui| copy_report_ui(ui, card, view));
@@ -211,7 +250,37 @@ pub(super) fn failed_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>,
     }
 }
 
-fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError, view: &mut View<'_>) {
+/// Draws what else there is to say about an end: whether anything is lost, what is kept, and what helps developers.
+fn details_ui(ui: &mut Ui, card: &Card, error: Option<&TransferError>, lost: &str, view: &mut View<'_>) {
+    let p = palette(ui);
+    let text = view.say(if card.folds.details { "hide-details" } else { "show-details" });
+    if fold(ui, card.folds.details, &text).clicked() {
+        view.act(Action::FoldDetails(card.id));
+    }
+    if !card.folds.details {
+        return;
+    }
+    let kept = card.kept.as_ref().map(|_| {
+        let will_repeat = error.is_some_and(TransferError::will_repeat);
+        view.say(if will_repeat { "kept-in-vain" } else { "kept-in" })
+    });
+    let detail = error.map(|error| {
+        let detail = Shown(&error.to_string()).to_string();
+        view.words.tell("report-detail", &[("detail", detail.into())])
+    });
+    for text in std::iter::once(lost.to_owned()).filter(|lost| !lost.is_empty()).chain(kept).chain(detail) {
+        paragraph(ui, &text, plain(size::BODY), p.text);
+    }
+}
+
+fn failed_buttons_ui(
+    ui: &mut Ui,
+    card: &Card,
+    name: &str,
+    error: &TransferError,
+    kept: Option<&str>,
+    view: &mut View<'_>,
+) {
     ui.horizontal_wrapped(|ui| {
         if let Some(kept) = card.kept.as_ref().filter(|_| !error.will_repeat()) {
             let resume = view.say("resume");
@@ -220,25 +289,26 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
             }
         }
         match (&card.started_with, error) {
-            // The code was wrong and has tries left, so it may have had a slip in it.
+            // The code may have had a slip in it. One that is wrong has tries left, or is of no more use.
             (
-                StartedWith::Code { code, .. },
+                StartedWith::Code { .. },
                 TransferError::WrongCode { tries_left: None | Some(1..) }
-                | TransferError::OnlyStrangers { .. },
-            ) => {
-                if Button::new(Emphasis::Secondary, &view.say("correct-code"))
-                    .icon(Icon::Pencil)
-                    .ui(ui)
-                    .clicked()
-                {
-                    view.act(Action::FillCode(code.to_string()));
+                | TransferError::OnlyStrangers { .. }
+                | TransferError::NobodyThere { .. },
+            ) if card.accepted.is_none() => {
+                let correct = view.say("correct-code");
+                if Button::new(Emphasis::Secondary, &correct).icon(Icon::Pencil).ui(ui).clicked() {
+                    view.act(Action::CorrectCode(card.id));
+                }
+                // The sender may only have come too late.
+                if matches!(error, TransferError::NobodyThere { .. }) {
+                    again_ui(ui, card, &view.say("try-again"), view);
                 }
             }
             // Any other code has been used up once the two sides have met.
-            (
-                StartedWith::Code { .. },
-                TransferError::NobodyThere { .. } | TransferError::Offline | TransferError::Relay(_),
-            ) if card.accepted.is_none() => {
+            (StartedWith::Code { .. }, TransferError::Offline | TransferError::Relay(_))
+                if card.accepted.is_none() =>
+            {
                 again_ui(ui, card, &view.say("try-again"), view);
             }
             (StartedWith::Code { .. } | StartedWith::Invitation, _) => {}
@@ -260,6 +330,12 @@ fn failed_buttons_ui(ui: &mut Ui, card: &Card, name: &str, error: &TransferError
             let show = view.say("show-in-folder");
             if Button::new(Emphasis::Secondary, &show).icon(Icon::FolderOpen).ui(ui).clicked() {
                 view.act(Action::Reveal(kept.clone()));
+            }
+        }
+        if let Some(id) = kept {
+            let discard = view.words.tell("discard-named", &[("name", name.into())]);
+            if icon_button(ui, Icon::Trash2, &discard).clicked() {
+                view.act(Action::AskDiscard(id.to_owned()));
             }
         }
         copy_report_ui(ui, card, view);

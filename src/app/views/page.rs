@@ -7,14 +7,16 @@ use eframe::egui::{
 use super::{CardRects, View, branches, drop_zone, header, offer, receive, send_card, transfer, unfinished};
 use crate::{
     app::{
+        explain,
         model::{
             action::{Action, BannerId},
+            card::Card,
             settings_form::Page,
             state::State,
             tone::Tone,
         },
         theme::{palette, size, space},
-        widgets::{self, Icon, heading, icon, icon_button, link, part, row},
+        widgets::{self, Icon, group, heading, icon, icon_button, link, part, row, small},
     },
     history::Direction,
 };
@@ -29,6 +31,9 @@ const ROOMY: f32 = 330.0;
 const ROOMIEST: f32 = 560.0;
 /// Height of Send and Receive while there are transfers below them, in points.
 const COMPACT: f32 = 250.0;
+
+/// How many cards are drawn in full; those below them are rows.
+const FULL_CARDS: usize = 3;
 
 /// Draws the page and returns where the cards are that take a drop.
 pub(in crate::app) fn page_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) -> CardRects {
@@ -156,8 +161,10 @@ fn short(code: &str) -> String {
 }
 
 fn sides_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
-    let room = ui.ctx().content_rect().bottom() - ui.cursor().top() - space::PAGE;
-    let height = if state.cards.is_empty() && state.unfinished.list.is_empty() {
+    // Below them the page ends with some room, so that nothing scrolls as long as all is in sight.
+    let below = space::L + space::PAGE + 4.0 * ui.spacing().item_spacing.y;
+    let room = ui.ctx().content_rect().bottom() - ui.cursor().top() - below;
+    let height = if state.cards.is_empty() && state.unfinished_apart().next().is_none() {
         room.clamp(ROOMY, ROOMIEST)
     } else {
         COMPACT
@@ -203,19 +210,60 @@ fn side(ui: &mut Ui, name: &str, size: Vec2, add: impl FnOnce(&mut Ui)) -> f32 {
     .height()
 }
 
+/// Draws the heading of the transfers, what they come to together, and what can be done to all of them.
+fn transfers_head_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
+    let name = view.say("transfers");
+    let (count, speed, left) = state.totals(view.now);
+    let totals = (count > 1).then(|| explain::totals(view.words, count, speed, left));
+    let is_paused = state.is_paused();
+    let pause = (count > 1).then(|| view.say(if is_paused { "resume-all" } else { "pause-all" }));
+    let clear = state.has_ended().then(|| view.say("clear-finished"));
+    let mut did = None;
+    let right = |ui: &mut Ui| {
+        let links = [(&pause, Action::PauseAll(!is_paused)), (&clear, Action::DismissEnded)];
+        for (text, action) in links {
+            let Some(text) = text else { continue };
+            ui.add_space(space::XS);
+            if part(ui, text, |ui| link(ui, text)).clicked() {
+                did = Some(action);
+            }
+        }
+    };
+    row(ui, 28.0, right, |ui| {
+        heading(ui, &name);
+        if let Some(totals) = &totals {
+            ui.add_space(space::S);
+            small(ui, totals);
+        }
+    });
+    view.actions.extend(did);
+}
+
+/// Whether a card is about a transfer that moves or has ended, and has nothing to ask or to pass on.
+fn is_plain(card: &Card, state: &State) -> bool {
+    let waits = card.direction == Direction::Sent && card.end.is_none() && card.accepted.is_none();
+    !card.is_asking() && !waits && state.branches(card.id).next().is_none() && !card.folds.wants_focus
+}
+
 fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut CardRects) {
     if state.cards.is_empty() {
         return;
     }
-    let (name, clear) = (view.say("transfers"), view.say("clear-finished"));
-    let mut clears = false;
-    let right = |ui: &mut Ui| clears = state.has_ended() && link(ui, &clear).clicked();
-    part(ui, "transfers", |ui| row(ui, 28.0, right, |ui| heading(ui, &name)));
-    if clears {
-        view.act(Action::DismissEnded);
-    }
-    for card in state.cards.iter().filter(|card| card.branch_of().is_none()) {
-        part(ui, card.id, |ui| {
+    part(ui, "transfers", |ui| transfers_head_ui(ui, state, view));
+    let cards = state.cards.iter().filter(|card| card.branch_of().is_none());
+    for (number, card) in cards.enumerate() {
+        let name = explain::name(view.words, card);
+        group(ui, card.id, &name, |ui| {
+            if number >= FULL_CARDS && is_plain(card, state) && !card.folds.details {
+                let drawn = widgets::slim_card(ui, |ui| {
+                    ui.set_width(ui.available_width());
+                    transfer::slim_transfer_ui(ui, card, view);
+                });
+                if card.takes_more() {
+                    rects.push((card.id, drawn.response.rect));
+                }
+                return;
+            }
             let drawn = widgets::card(ui, |ui| {
                 ui.set_width(ui.available_width());
                 if card.is_asking() {
@@ -223,7 +271,7 @@ fn transfers_ui(ui: &mut Ui, state: &State, view: &mut View<'_>, rects: &mut Car
                 } else if card.direction == Direction::Sent && card.end.is_none() && card.accepted.is_none() {
                     send_card::send_card_ui(ui, card, state, view);
                 } else {
-                    transfer::transfer_ui(ui, card, view);
+                    transfer::transfer_ui(ui, card, state, view);
                 }
                 part(ui, "branches", |ui| branches::branches_ui(ui, card, state, view));
             });

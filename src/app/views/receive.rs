@@ -1,7 +1,7 @@
 //! The right side, Receive: the code field with its completions, the repair of slips, and the folder to save to.
 
 use eframe::egui::{
-    Align2, Area, Color32, CornerRadius, EventFilter, FontSelection, Frame, Id, Key, Label, Margin,
+    Align2, Area, Color32, CornerRadius, Event, EventFilter, FontSelection, Frame, Id, Key, Label, Margin,
     Modifiers, Order, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, TextEdit, Ui, WidgetInfo,
     pos2, text::CCursor, text_selection::CCursorRange, vec2,
 };
@@ -15,7 +15,9 @@ use crate::app::{
         state::State,
     },
     theme::{self, Weight, palette, size, space},
-    widgets::{Button, Emphasis, Icon, fitting, hairline, heading, icon, link, muted, named, part, small},
+    widgets::{
+        Button, Emphasis, Icon, fitting, hairline, heading, icon, link, muted, named, part, row, small,
+    },
     words::shown_path,
 };
 
@@ -39,6 +41,7 @@ pub(super) fn receive_side_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_
         // is brought into sight.
         ui.scroll_to_rect(ui.min_rect(), None);
     }
+    part(ui, "server", |ui| server_ui(ui, &state.field, view));
     let reading = state.field.read();
     let enter = edit.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     let mut wants = enter;
@@ -97,6 +100,26 @@ fn steps_ui(ui: &mut Ui, view: &View<'_>) {
     }
 }
 
+/// Draws the relay of an invite link, of which only the code stands in the field.
+fn server_ui(ui: &mut Ui, field: &CodeField, view: &mut View<'_>) {
+    let Some(server) = &field.server else { return };
+    let forget = view.say("server-forget");
+    let named = view.words.tell("path-relay", &[("relay", server.as_str().into())]);
+    let mut forgets = false;
+    row(
+        ui,
+        24.0,
+        |ui| forgets = link(ui, &forget).clicked(),
+        |ui| {
+            icon(ui, Icon::Link, 16.0, palette(ui).muted);
+            small(ui, &named);
+        },
+    );
+    if forgets {
+        view.act(Action::ForgetServer);
+    }
+}
+
 fn slip_ui(ui: &mut Ui, word: &str, repaired: &str, view: &mut View<'_>) {
     let text = view.words.tell("slip", &[("word", word.into())]);
     ui.add(Label::new(RichText::new(text).color(palette(ui).warn)).truncate());
@@ -124,8 +147,10 @@ fn destination_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     });
 }
 
-/// Distance of the code from the edge of its field, in points.
+/// Distance of the code from the edges of its field to the left and right, in points.
 const FIELD_INSET: f32 = 13.0;
+/// Distance of the code from the edges of its field above and below, in points.
+const FIELD_INSET_Y: f32 = 11.0;
 
 fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
     let id = field_id();
@@ -153,6 +178,10 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
     let room = ui.available_width() - 2.0 * FIELD_INSET - 4.0;
     let points = fitting(ui, &field.text, theme::mono, size::FIELD, room).max(size::BODY);
     let font = theme::mono(points);
+    // A smaller font leaves the field its height, so that nothing below it moves.
+    let [full, now] =
+        [theme::mono(size::FIELD), font.clone()].map(|font| ui.fonts_mut(|fonts| fonts.row_height(&font)));
+    let inset = (FIELD_INSET_Y + (full - now) / 2.0).round();
     let filter = EventFilter {
         // Shift and Tab lead back, as everywhere.
         tab: !offered.is_empty() && !ui.input(|input| input.modifiers.shift),
@@ -165,9 +194,9 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
         .fill(p.sunken)
         .stroke(edge)
         .corner_radius(CornerRadius::same(theme::CONTROL_RADIUS))
-        .inner_margin(Margin::symmetric(FIELD_INSET as i8, 11));
+        .inner_margin(Margin::symmetric(FIELD_INSET as i8, inset as i8));
     let name = view.say("code");
-    let output = TextEdit::singleline(&mut field.text)
+    let mut output = TextEdit::singleline(&mut field.text)
         .id(id)
         .font(FontSelection::FontId(font.clone()))
         .hint_text(
@@ -185,7 +214,16 @@ fn field_ui(ui: &mut Ui, field: &mut CodeField, view: &View<'_>) -> Response {
         ..WidgetInfo::text_edit(true, &text, &text, "")
     });
     if response.changed() {
+        // What is typed, however fast, may go on.
+        if ui.input(|input| input.events.iter().any(|event| matches!(event, Event::Paste(_)))) {
+            field.take_link();
+        }
         field.edited();
+    }
+    if let Some(range) = field.selects.take() {
+        let [start, end] = [range.start, range.end].map(CCursor::new);
+        output.state.cursor.set_char_range(Some(CCursorRange::two(start, end)));
+        output.state.clone().store(ui.ctx(), id);
     }
     // What Tab would add is shown behind what is typed.
     if let Some(word) = offered.get(field.chosen).filter(|_| taken.is_none()) {

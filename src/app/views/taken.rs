@@ -1,9 +1,11 @@
 //! Names of an offer that are taken in the receiver's folder, and what the user chooses to do about them: for all files
 //! and for all folders at once, and for each.
 
-use eframe::egui::{Label, RichText, ScrollArea, Ui};
+use std::time::UNIX_EPOCH;
 
-use super::View;
+use eframe::egui::{ScrollArea, Ui};
+
+use super::{View, history::moment};
 use crate::{
     app::{
         model::{
@@ -12,10 +14,13 @@ use crate::{
             sheet::Sheet,
         },
         theme::{self, palette, size, space},
-        widgets::{Icon, form, icon, part, row, small, tinted},
+        widgets::{Icon, form, icon, line, part, plain, row, small, tinted},
     },
     engine::{OnConflict, OnMerge},
-    protocol::RelPath,
+    protocol::{
+        RelPath,
+        manifest::{Entry, EntryKind},
+    },
     transfer::{plan::placement::Target, show::Shown},
 };
 
@@ -134,6 +139,7 @@ fn name_ui<P: Copy + PartialEq>(
     let target = sheet.offer.targets.get(entry as usize);
     let name = Shown(listed.path.as_str()).to_string();
     let policy = (taken.policy)(sheet, entry);
+    let compared = compared(sheet, listed, entry, view);
     let done = target.map_or(policy, |target| (taken.comes_to)(target, policy));
     let right = |ui: &mut Ui| {
         let chosen = taken.policies.iter().find(|(known, ..)| *known == done);
@@ -153,6 +159,31 @@ fn name_ui<P: Copy + PartialEq>(
             Some(becomes) => format!("{name}  →  {}", Shown(becomes)),
             None => name.clone(),
         };
-        ui.add(Label::new(RichText::new(text).size(size::SMALL)).truncate());
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            let ink = palette(ui).text;
+            if compared.is_none() {
+                // The name stands in the middle of the row.
+                ui.add_space((ROW - size::SMALL * 1.5) / 2.0);
+            }
+            line(ui, &text, plain(size::SMALL), ink);
+            if let Some(compared) = &compared {
+                small(ui, compared);
+            }
+        });
     });
+}
+
+/// What is known of the file that is there and of the one that is offered: `Here: 50 MiB, … · new: 5 MiB, …`.
+fn compared(sheet: &Sheet, listed: &Entry, entry: u32, view: &View<'_>) -> Option<String> {
+    let there = sheet.offer.existing.get(&entry)?;
+    let EntryKind::File { size, modified, .. } = &listed.kind else { return None };
+    let file = |bytes: u64, secs: Option<u64>| match secs {
+        Some(secs) => format!("{}, {}", view.words.bytes(bytes), moment(secs, view)),
+        None => view.words.bytes(bytes),
+    };
+    let changed = there.modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let here = file(there.bytes, changed.map(|since| since.as_secs()));
+    let new = file(*size, modified.and_then(|modified| u64::try_from(modified.secs).ok()));
+    Some(view.words.tell("compared", &[("here", here.into()), ("new", new.into())]))
 }

@@ -3,7 +3,7 @@
 
 use std::{path::Path, time::UNIX_EPOCH};
 
-use eframe::egui::{Context, Label, RichText, Ui};
+use eframe::egui::{Context, Ui};
 
 use super::{View, card_parts::sign_of, confirmation::Confirmation, history::moment};
 use crate::{
@@ -13,10 +13,10 @@ use crate::{
             action::{Action, Resume},
             state::State,
         },
-        theme::{palette, space},
+        theme::{palette, size, space},
         widgets::{
-            self, Button, Emphasis, Icon, bar, hairline, heading, link, muted, part, row, row_of_words,
-            small, tile, title,
+            self, Button, Emphasis, Icon, bar, hairline, heading, link, muted, paragraph, part, plain, row,
+            row_of_words, small, tile, title,
         },
         words::shown_path,
     },
@@ -30,7 +30,7 @@ const ROOM_FOR_WORDS: f32 = 600.0;
 
 /// Draws the list, unless it is empty.
 pub(super) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
-    if state.unfinished.list.is_empty() {
+    if state.unfinished_apart().next().is_none() {
         return;
     }
     if !state.cards.is_empty() {
@@ -41,7 +41,7 @@ pub(super) fn unfinished_ui(ui: &mut Ui, state: &State, view: &mut View<'_>) {
     widgets::card(ui, |ui| {
         ui.set_width(ui.available_width());
         muted(ui, &view.say("unfinished-hint"));
-        for unfinished in &state.unfinished.list {
+        for unfinished in state.unfinished_apart() {
             ui.add_space(space::XS);
             hairline(ui);
             ui.add_space(space::XS);
@@ -123,7 +123,8 @@ pub(super) fn resume_ui(ui: &mut Ui, resume: &Resume, save_folder: &Path, view: 
     widgets::tinted(ui, palette(ui).accent_soft, |ui| {
         ui.set_width(ui.available_width());
         title(ui, &view.words.tell("resume-named", &[("name", resume.name.as_str().into())]));
-        ui.add(Label::new(RichText::new(text).color(palette(ui).text)).wrap());
+        let ink = palette(ui).text;
+        paragraph(ui, &text, plain(size::BODY), ink);
         undoes = link(ui, &undo).clicked();
     });
     if undoes {

@@ -1,11 +1,14 @@
 //! What stands around other things: cards, tinted boxes, the frames of dialogs.
 
 use eframe::egui::{
-    AsIdSalt, Color32, CornerRadius, Frame, InnerResponse, Label, Margin, RichText, Sense, Stroke, Style, Ui,
-    UiBuilder, UiKind, UiStack, vec2,
+    AsIdSalt, Color32, CornerRadius, Frame, InnerResponse, Margin, Role, Sense, Stroke, Style, Ui, UiBuilder,
+    UiKind, UiStack, vec2,
 };
 
-use super::icons::{Icon, icon};
+use super::{
+    icons::{Icon, icon},
+    text::{paragraph, plain},
+};
 use crate::app::{
     model::tone::Tone,
     theme::{self, CONTROL_RADIUS, Palette, palette, size, space},
@@ -18,6 +21,18 @@ pub(in crate::app) fn part<R>(ui: &mut Ui, salt: impl AsIdSalt, add: impl FnOnce
     ui.scope_builder(UiBuilder::new().scope_id(id), add).inner
 }
 
+/// Draws a [`part`] that screen readers know as a group of this name.
+pub(in crate::app) fn group<R>(
+    ui: &mut Ui,
+    salt: impl AsIdSalt,
+    name: &str,
+    add: impl FnOnce(&mut Ui) -> R,
+) -> R {
+    let id = ui.scope_id().with(salt);
+    let builder = UiBuilder::new().scope_id(id).accessibility_role(Role::Group).accessibility_label(name);
+    ui.scope_builder(builder, add).inner
+}
+
 /// Draws a card: a white sheet with a thin line around it.
 pub(in crate::app) fn card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
     let p = palette(ui);
@@ -26,6 +41,18 @@ pub(in crate::app) fn card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> In
         .stroke(Stroke::new(1.0, p.line))
         .corner_radius(CornerRadius::same(theme::CARD_RADIUS))
         .inner_margin(Margin::same(space::CARD as i8))
+        .shadow(theme::card_shadow(ui))
+        .show(ui, add)
+}
+
+/// Draws a card that is one row.
+pub(in crate::app) fn slim_card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
+    let p = palette(ui);
+    Frame::new()
+        .fill(p.card)
+        .stroke(Stroke::new(1.0, p.line))
+        .corner_radius(CornerRadius::same(theme::CARD_RADIUS))
+        .inner_margin(Margin::symmetric(space::CARD as i8, space::S as i8))
         .shadow(theme::card_shadow(ui))
         .show(ui, add)
 }
@@ -71,6 +98,7 @@ impl Tone {
     /// The background, the ink and the icon of a message of this tone.
     pub(in crate::app) fn look(self, p: &Palette) -> (Color32, Color32, Icon) {
         match self {
+            Self::Quiet => (p.sunken, p.muted, Icon::Info),
             Self::Plain => (p.accent_soft, p.accent, Icon::Info),
             Self::Good => (p.ok_soft, p.ok, Icon::CircleCheck),
             Self::Warning => (p.warn_soft, p.warn, Icon::TriangleAlert),
@@ -92,7 +120,8 @@ pub(in crate::app) fn signed_note(ui: &mut Ui, tone: Tone, sign: Icon, text: &st
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
             icon(ui, sign, size::ICON, ink);
-            ui.add(Label::new(RichText::new(text).color(palette(ui).text)).wrap());
+            let ink = palette(ui).text;
+            paragraph(ui, text, plain(size::BODY), ink);
         });
     });
 }

@@ -5,7 +5,10 @@ use eframe::egui::{
     TextWrapMode, Ui, WidgetInfo, WidgetText, pos2, vec2,
 };
 
-use super::icons::{Icon, paint_icon};
+use super::{
+    icons::{Icon, paint_icon},
+    text::painted,
+};
 use crate::app::theme::{self, CONTROL_HEIGHT, CONTROL_RADIUS, Palette, Weight, palette, size, space};
 
 /// How much a button stands out among its neighbours.
@@ -147,7 +150,7 @@ pub(in crate::app) fn icon_button(ui: &mut Ui, icon: Icon, name: &str) -> Respon
 pub(in crate::app) fn link(ui: &mut Ui, text: &str) -> Response {
     let font = theme::font(Weight::Medium, size::BODY - 0.5);
     let room = ui.available_width();
-    let galley = WidgetText::from(RichText::new(text).font(font.clone())).into_galley(
+    let galley = painted(text, font.clone(), Color32::PLACEHOLDER).into_galley(
         ui,
         Some(TextWrapMode::Truncate),
         room,
@@ -164,6 +167,18 @@ pub(in crate::app) fn link(ui: &mut Ui, text: &str) -> Response {
     }
     focus_ring(ui, &response, rect, 4);
     response.on_hover_cursor(CursorIcon::PointingHand)
+}
+
+/// Draws a word that shows or hides something. Screen readers tell whether it `is_open`.
+pub(in crate::app) fn fold(ui: &mut Ui, is_open: bool, text: &str) -> Response {
+    let response = link(ui, text);
+    tell_expanded(&response, is_open);
+    response
+}
+
+/// Lets screen readers tell whether what a control shows or hides `is_open`.
+pub(in crate::app) fn tell_expanded(control: &Response, is_open: bool) {
+    control.ctx.accesskit_node_builder(control.id, |node| node.set_expanded(is_open));
 }
 
 /// Gives a button an accessible name other than its text.

@@ -29,7 +29,7 @@ pub(in crate::app) fn bar(ui: &mut Ui, fraction: Option<f32>, ink: Color32, name
     response
 }
 
-/// Draws the speed of the last minute. `samples` run from oldest to newest, at most 60 of them.
+/// Draws the speed of the last minute, from zero up. `samples` run from oldest to newest, at most 60 of them.
 pub(in crate::app) fn graph(ui: &mut Ui, samples: &[f32], desired: Vec2, name: &str) -> Response {
     const SLOTS: usize = 60;
     let (rect, response) = ui.allocate_exact_size(desired, Sense::hover());

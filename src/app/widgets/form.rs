@@ -1,8 +1,8 @@
 //! Fields, tick boxes, lists, sliders, choices. The views lay them out and name them.
 
 use eframe::egui::{
-    AsIdSalt, ComboBox, CornerRadius, Frame, Label, Margin, Rect, Response, RichText, Role, Sense, Slider,
-    Stroke, StrokeKind, Ui, WidgetInfo, emath::Numeric, pos2, style::HandleShape, vec2,
+    AsIdSalt, ComboBox, CornerRadius, Frame, Key, Label, Margin, Popup, Rect, Response, RichText, Role,
+    Sense, Slider, Stroke, StrokeKind, Ui, WidgetInfo, emath::Numeric, pos2, style::HandleShape, vec2,
 };
 
 use super::{Button, Emphasis, Icon, focus_ring, paint_icon, part};
@@ -95,8 +95,26 @@ pub(in crate::app) fn list(
         paint_icon(ui, Icon::ChevronDown, rect.center(), 15.0, visuals.fg_stroke.color);
     });
     let response = combo.show_ui(ui, add).response;
+    close_by_keyboard(ui, &response);
     response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, name));
     focus_ring(ui, &response, response.rect, CONTROL_RADIUS);
+}
+
+/// Closes a list when a key has chosen something in it, which the toolkit does for the pointer alone, and gives the
+/// keyboard back to it.
+fn close_by_keyboard(ui: &Ui, list: &Response) {
+    let is_open = ComboBox::is_open(ui.ctx(), list.id);
+    let was_open = ui.data(|data| data.get_temp(list.id)).unwrap_or(false);
+    let [chooses, leaves] = [&[Key::Enter, Key::Space][..], &[Key::Escape]]
+        .map(|keys| ui.input(|input| keys.iter().any(|key| input.key_pressed(*key))));
+    let has_chosen = chooses && was_open && is_open && !list.has_focus();
+    if has_chosen {
+        Popup::close_all(ui.ctx());
+    }
+    if has_chosen || (was_open && !is_open && (chooses || leaves)) {
+        list.request_focus();
+    }
+    ui.data_mut(|data| data.insert_temp(list.id, is_open && !has_chosen));
 }
 
 /// Draws a slider with its value in words.

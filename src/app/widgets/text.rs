@@ -1,14 +1,60 @@
 //! Text, by its weight.
 
-use eframe::egui::{Color32, FontId, Label, Response, RichText, Role, Ui, WidgetInfo};
+use eframe::egui::{
+    Color32, FontId, Label, Response, RichText, Role, Ui, WidgetInfo, WidgetText,
+    accesskit::Live,
+    text::{LayoutJob, TextFormat},
+};
 
-use super::face::face;
+use super::{bidi, face::face};
 use crate::app::theme::{self, Weight, palette, size};
+
+/// A text that may hold names of any script, as it is painted: what is written from right to left stands in its order.
+/// Screen readers need the text itself; [`line`] and [`paragraph`] tell it to them.
+pub(in crate::app) fn painted(text: &str, font: FontId, ink: Color32) -> WidgetText {
+    let Some(parts) = bidi::visual_parts(text) else {
+        return RichText::new(text).font(font).color(ink).into();
+    };
+    // The toolkit guesses the direction of each section by itself.
+    let mut job = LayoutJob::default();
+    for part in parts {
+        job.append(&part, 0.0, TextFormat::simple(font.clone(), ink));
+    }
+    job.into()
+}
+
+/// Draws a text that may hold names of any script on one line, which is cut off where there is no room.
+pub(in crate::app) fn line(ui: &mut Ui, text: &str, font: FontId, ink: Color32) -> Response {
+    told(ui, Label::new(painted(text, font, ink)).truncate(), text)
+}
+
+/// Draws a text that may hold names of any script, which wraps.
+pub(in crate::app) fn paragraph(ui: &mut Ui, text: &str, font: FontId, ink: Color32) -> Response {
+    told(ui, Label::new(painted(text, font, ink)).wrap(), text)
+}
+
+fn told(ui: &mut Ui, label: Label, text: &str) -> Response {
+    let response = ui.add(label);
+    if bidi::visual_parts(text).is_some() {
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+    }
+    response
+}
+
+/// Has screen readers say a text as soon as it appears or changes.
+pub(in crate::app) fn announce(text: &Response) {
+    text.ctx.accesskit_node_builder(text.id, |node| node.set_live(Live::Polite));
+}
+
+/// The font of plain text of this size, in points.
+pub(in crate::app) fn plain(size: f32) -> FontId {
+    theme::font(Weight::Regular, size)
+}
 
 /// Draws the name of a card.
 pub(in crate::app) fn title(ui: &mut Ui, text: &str) -> Response {
-    let font = theme::font(Weight::SemiBold, size::TITLE);
-    ui.add(Label::new(RichText::new(text).font(font).color(palette(ui).text)).truncate())
+    let ink = palette(ui).text;
+    line(ui, text, theme::font(Weight::SemiBold, size::TITLE), ink)
 }
 
 /// Draws the name of a card with secondary words after it, which keep their room if the name is long.
@@ -44,18 +90,20 @@ pub(in crate::app) fn heading(ui: &mut Ui, text: &str) -> Response {
     let response = ui.add(Label::new(
         RichText::new(text).font(theme::font(Weight::SemiBold, size::HEADING)).color(palette(ui).text),
     ));
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+    response.widget_info(|| WidgetInfo::labeled(Role::Heading, true, text));
     response
 }
 
 /// Draws secondary text, which wraps.
 pub(in crate::app) fn muted(ui: &mut Ui, text: &str) -> Response {
-    ui.add(Label::new(RichText::new(text).color(palette(ui).muted)).wrap())
+    let ink = palette(ui).muted;
+    paragraph(ui, text, plain(size::BODY), ink)
 }
 
 /// Draws small secondary text, on one line.
 pub(in crate::app) fn small(ui: &mut Ui, text: &str) -> Response {
-    ui.add(Label::new(RichText::new(text).size(size::SMALL).color(palette(ui).muted)).truncate())
+    let ink = palette(ui).muted;
+    line(ui, text, plain(size::SMALL), ink)
 }
 
 /// The largest size, up to `most`, at which `text` fits into `width` on one line.

@@ -34,6 +34,7 @@ use crate::{
         notice::{Context, Notice},
         plan::{
             blocks::{BlockSet, to_ranges},
+            file_count::{FileCount, current},
             own_blocks,
             tree_hash::FileHash,
         },
@@ -76,6 +77,7 @@ pub(super) struct Receiving<'a> {
     withdrawn: BTreeSet<u32>,
     hashes: BTreeMap<u32, FileHash>,
     stream_bytes: Option<u64>,
+    files: FileCount,
     /// Damaged files that are being sent again.
     repaired: Option<BTreeSet<u32>>,
 }
@@ -104,6 +106,7 @@ impl<'a> Receiving<'a> {
         LaneInput { way, news, pause }: LaneInput,
     ) -> Self {
         let bytes = accepted.plan.bytes_in(&lock(&held));
+        let files = FileCount::new(&accepted.plan, &lock(&held));
         Self {
             control,
             context,
@@ -123,6 +126,7 @@ impl<'a> Receiving<'a> {
             withdrawn: BTreeSet::new(),
             hashes: BTreeMap::new(),
             stream_bytes: None,
+            files,
             repaired: None,
         }
     }
@@ -274,6 +278,7 @@ impl<'a> Receiving<'a> {
         self.unreported.push(block);
         if lock(&self.held).insert(block) {
             self.bytes += u64::from(bytes);
+            self.files.note(&self.accepted.plan, block);
         }
     }
 
@@ -339,8 +344,12 @@ impl<'a> Receiving<'a> {
     fn say_stored(&mut self, ranges: Vec<(u64, u64)>) -> Result<(), TransferError> {
         self.control.say(&FromReceiver::Stored(ranges))?;
         let bytes = self.bytes;
+        let (files, file) = (self.files.complete(), current(&self.accepted.plan, &lock(&self.held)));
         let phase = if self.repaired.is_some() { Phase::Repairing } else { Phase::Moving };
-        self.context.update(|progress| (progress.phase, progress.bytes) = (phase, bytes));
+        self.context.update(|progress| {
+            (progress.phase, progress.bytes) = (phase, bytes);
+            (progress.files, progress.file) = (files, file);
+        });
         Ok(())
     }
 

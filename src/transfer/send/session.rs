@@ -16,7 +16,13 @@ use crate::{
         lanes::{lane_count::LaneCount, queue::Queue},
         link::{activity::ActivityGuard, control::Control},
         notice::{Context, Notice},
-        plan::{Plan, Wanted, blocks::BlockSet, own_blocks, tree_hash::FileHash},
+        plan::{
+            Plan, Wanted,
+            blocks::BlockSet,
+            file_count::{FileCount, current},
+            own_blocks,
+            tree_hash::FileHash,
+        },
         progress::{Paused, Phase},
         source::outgoing::Outgoing,
     },
@@ -56,6 +62,7 @@ pub(super) struct Sending<'a> {
     damaged: Vec<(u32, Vec<Option<FileHash>>)>,
     /// Bytes of all blocks that the receiver has stored.
     bytes: u64,
+    files: FileCount,
     /// How many files were withdrawn.
     missing: u64,
     /// Bytes of withdrawn files, whether or not they were sent.
@@ -92,6 +99,7 @@ impl<'a> Sending<'a> {
     ) -> Self {
         let ready = (control.link(), way);
         let bytes = plan.bytes_in(&held);
+        let files = FileCount::new(&plan, &held);
         Self {
             control,
             context,
@@ -107,6 +115,7 @@ impl<'a> Sending<'a> {
             repairs_left: None,
             damaged: Vec::new(),
             bytes,
+            files,
             missing: 0,
             withdrawn_bytes: 0,
             is_checked: false,
@@ -264,6 +273,7 @@ impl<'a> Sending<'a> {
                 }
                 if is_new && self.repairs_left.is_none() {
                     self.bytes += u64::from(self.plan.block_len(block).unwrap_or_default());
+                    self.files.note(&self.plan, block);
                 }
                 self.queue.settle(block);
                 self.outgoing.forget(block);
@@ -273,7 +283,11 @@ impl<'a> Sending<'a> {
         let bytes = self.outgoing.stream_end().map_or(self.bytes, |end| self.bytes.min(end));
         self.bytes = bytes;
         let phase = if self.has_repaired { Phase::Repairing } else { Phase::Moving };
-        self.context.update(|progress| (progress.phase, progress.bytes) = (phase, bytes));
+        let (files, file) = (self.files.complete(), current(&self.plan, &self.settled));
+        self.context.update(|progress| {
+            (progress.phase, progress.bytes) = (phase, bytes);
+            (progress.files, progress.file) = (files, file);
+        });
         Ok(())
     }
 

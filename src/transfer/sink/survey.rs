@@ -4,20 +4,25 @@
 //! All calls block on the disk.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
+    fs::Metadata,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
-    active::ActiveReceives, hidden::guarded, leftovers::Leftovers, staging::Disk, unfinished::Registry,
+    active::ActiveReceives, hidden::guarded, layout::under, leftovers::Leftovers, staging::Disk,
+    unfinished::Registry,
 };
 use crate::{
     platform::mount::{Mount, Rules},
-    protocol::manifest::{Manifest, OfferKind},
+    protocol::{
+        RelPath,
+        manifest::{Manifest, OfferKind},
+    },
     transfer::{
         error::{FileAction, TransferError},
-        offer::{AlreadyHere, Choices, Offer},
+        offer::{AlreadyHere, Choices, ExistingFile, Offer},
         plan::{
             Wanted,
             placement::{OnConflict, OnMerge, Target, merging, place},
@@ -51,6 +56,7 @@ impl Offer {
         };
         Self {
             guarded: guarded(&folder, manifest, &targets),
+            existing: existing(&folder, &targets),
             targets,
             too_large: too_large(manifest, mount),
             largest_file: mount.largest_file,
@@ -61,6 +67,16 @@ impl Offer {
             ..offer
         }
     }
+}
+
+/// The files in `folder` whose names are taken, by entry; blocks on the disk. Links are not followed.
+fn existing(folder: &Path, targets: &[Target]) -> HashMap<u32, ExistingFile> {
+    let file = |path: &RelPath| {
+        let found = under(folder, path).symlink_metadata().ok().filter(Metadata::is_file)?;
+        Some(ExistingFile { bytes: found.len(), modified: found.modified().ok() })
+    };
+    let taken = (0..).zip(targets).filter(|(_, target)| target.conflicts);
+    taken.filter_map(|(entry, target)| Some((entry, file(target.in_place.as_ref()?)?))).collect()
 }
 
 /// Files that are larger than any that `mount` can hold, by entry.
@@ -165,4 +181,29 @@ pub(crate) fn free_space(folder: &Path) -> Result<Option<u64>, TransferError> {
     let found =
         fs4::statvfs(folder).map_err(|cause| TransferError::file(FileAction::UseFolder, folder, cause))?;
     Ok((found.total_space() > 0).then_some(found.available_space()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn of_names_that_are_taken_the_size_and_date_there_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("a/sub")).unwrap();
+        for name in ["a/taken", "other"] {
+            fs::write(folder.path().join(name), "12345").unwrap();
+        }
+        let entries = [("a/", 0), ("a/taken", 1), ("a/new", 1), ("a/sub", 1), ("other", 7)];
+        let manifest = Arc::new(Manifest::made_up(OfferKind::Files, &entries));
+        let (registry, active) = (Registry::default(), ActiveReceives::default());
+        let offer = Offer::look(&manifest, Some(folder.path().to_owned()), &registry, &active);
+        let mut known: Vec<u32> = offer.existing.keys().copied().collect();
+        known.sort_unstable();
+        assert_eq!(known, [1, 4], "a folder is no file");
+        let modified = fs::metadata(folder.path().join("other")).unwrap().modified().ok();
+        assert_eq!(offer.existing[&4], ExistingFile { bytes: 5, modified });
+    }
 }

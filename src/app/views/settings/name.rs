@@ -35,12 +35,11 @@ pub(super) fn name_ui(ui: &mut Ui, state: &mut State, view: &mut View<'_>) {
             has_left
         })
         .inner;
-    match state.form.parsed_name() {
-        Some(_) => hint_ui(ui, &view.say("set-name-hint")),
-        None => {
-            let most = [("most", MAX_NAME_CHARS.into())];
-            wrong(ui, &view.words.tell("set-bad-name", &most));
-        }
+    if state.form.parsed_name().is_some() {
+        hint_ui(ui, &view.say("set-name-hint"));
+    } else {
+        let most = [("most", MAX_NAME_CHARS.into())];
+        wrong(ui, &view.words.tell("set-bad-name", &most));
     }
     has_changed |= form::switch(ui, &mut state.settings.tell_name, &view.say("set-tell-name"));
     if has_changed {
