@@ -139,6 +139,7 @@ fn there_is_a_manual_page_for_the_program_and_for_each_command() {
         names,
         [
             "caiman-completions.1",
+            "caiman-people.1",
             "caiman-receive.1",
             "caiman-relay.1",
             "caiman-send.1",

@@ -7,6 +7,7 @@ use std::{
 
 use crate::support::{
     engine::{BLOCK, CRAWL_BLOCKS, Party, Transfer, World},
+    iroh::left_out_over_quic,
     noise,
     peer::{JoinedReceiver, file, offer, wrong_secret},
     within,
@@ -227,6 +228,9 @@ fn call_code(ours: &KnownPair) -> CodePhrase {
 /// Anything but a call ends the session with the caller, and the next caller is heard.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_says_anything_but_one_call_is_left_and_the_next_is_heard() {
+    if left_out_over_quic("the hostile peer waits for addresses there, which nobody names in a call") {
+        return;
+    }
     let world = World::new().await;
     let (ours, theirs) = acquainted();
     world.receiver.wait(wait_order(&world, vec![theirs]));
