@@ -238,20 +238,20 @@ async fn a_caller_that_says_anything_but_one_call_is_left_and_the_next_is_heard(
     let honest = CallCode { room: [1; 16], secret: [2; 32] };
     let huge = FromReceiver::Held(vec![(u64::MAX, u64::MAX); MAX_CONTROL / 32]);
     for said in [FromReceiver::Decline, FromReceiver::WhatIs(vec![0]), huge, FromReceiver::Cancel] {
-        let mut peer = within("a visit", JoinedReceiver::new(world.place(), &code)).await.meet(&code).await;
+        let mut peer = JoinedReceiver::new(world.place(), &code).await.meet(&code).await;
         peer.say(&said).await;
         // A call after it comes too late.
         peer.say(&FromReceiver::Call(honest.clone())).await;
         while peer.hear::<FromSender>().await.is_some() {}
     }
     // Messages that only a sender says are none, and neither are bytes.
-    let mut peer = within("a visit", JoinedReceiver::new(world.place(), &code)).await.meet(&code).await;
+    let mut peer = JoinedReceiver::new(world.place(), &code).await.meet(&code).await;
     for message in offer(OfferKind::Files, &[file("x", 5)]) {
         peer.say(&message).await;
     }
     while peer.hear::<FromSender>().await.is_some() {}
     // Two calls are one.
-    let mut peer = within("a visit", JoinedReceiver::new(world.place(), &code)).await.meet(&code).await;
+    let mut peer = JoinedReceiver::new(world.place(), &code).await.meet(&code).await;
     for room in [1, 9] {
         peer.say(&FromReceiver::Call(CallCode { room: [room; 16], ..honest.clone() })).await;
     }
@@ -263,7 +263,7 @@ async fn a_caller_that_says_anything_but_one_call_is_left_and_the_next_is_heard(
         "the first of two calls is the first heard"
     );
     // One that says nothing is left after a while.
-    let mut silent = within("a visit", JoinedReceiver::new(world.place(), &code)).await.meet(&code).await;
+    let mut silent = JoinedReceiver::new(world.place(), &code).await.meet(&code).await;
     while within("the end of patience", silent.hear::<FromSender>()).await.is_some() {}
     fs::write(world.from("file"), "file").unwrap();
     let mut sending = world.sender.send(order_to(&world, &ours, &["file"]));
@@ -282,7 +282,7 @@ async fn a_stranger_in_the_room_of_a_person_learns_nothing() {
     world.receiver.wait(wait_order(&world, vec![theirs]));
     let code = call_code(&ours);
     for _ in 0..2 {
-        let mut stranger = within("a visit", JoinedReceiver::new(world.place(), &code)).await;
+        let mut stranger = JoinedReceiver::new(world.place(), &code).await;
         let (answer, ..) = stranger.answer(&wrong_secret(&code));
         let verdict = stranger.try_answer(&answer).await;
         assert!(matches!(verdict, SenderVerdict::WrongCode { .. }), "{verdict:?}");
