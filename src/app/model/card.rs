@@ -299,6 +299,11 @@ impl Card {
             Notice::OtherVersion { theirs } => self.other_version = Some(theirs),
             Notice::PortRefused { wished, used } => self.refused_port = Some((wished, used)),
             Notice::Listed(manifest) => self.know(manifest),
+            Notice::Removed(path) => {
+                if let StartedWith::Paths(all) = &mut self.started_with {
+                    all.retain(|kept| *kept != path);
+                }
+            }
             Notice::LeftOut(items) => {
                 for item in items {
                     self.leave_behind(1, LeftBehind::LeftOut { path: item.path, reason: item.reason });
