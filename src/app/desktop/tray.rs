@@ -173,7 +173,7 @@ mod tests {
             open: "Open".to_owned(),
             quit: "Quit".to_owned(),
         };
-        (TrayItem { content, did: Arc::new(move |deed| sender.send(deed).unwrap()) }, deeds)
+        (TrayItem { content, did: Arc::new(move |deed| sender.send(deed).expect("the test listens")) }, deeds)
     }
 
     #[test]
